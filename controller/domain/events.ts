@@ -1,0 +1,61 @@
+import type { SessionId, SpaceId } from './ids.ts';
+
+/** What an event says happened. The word before the dot is the kind of thing. */
+export type EventType =
+  | 'session.created'
+  | 'session.state'
+  | 'session.deleted'
+  | 'message.created'
+  | 'message.accepted'
+  | 'run.started'
+  | 'build.created'
+  | 'build.state'
+  | 'agent.changed'
+  | 'node.joined'
+  | 'node.connected'
+  | 'node.disconnected';
+
+/** An event as a command's decision states it; the applier numbers and dates it. `data` is what REST shows of the thing: plain JSON. */
+export interface NewEvent {
+  readonly type: EventType;
+  readonly spaceId: SpaceId | null;
+  readonly sessionId: SessionId | null;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** An immutable fact. `number` grows by 1 over the whole cluster without a gap, `sessionNumber` within its session. */
+export interface StoredEvent extends NewEvent {
+  readonly number: number;
+  readonly sessionNumber: number | null;
+  /** Unix milliseconds. */
+  readonly at: number;
+}
+
+/** Where a reader of events stands: it has seen all up to `number` of the store's life `epoch`. */
+export interface EventPosition {
+  readonly epoch: number;
+  readonly number: number;
+}
+
+/** Partial output of a run, numbered within it from 1. Never stored. */
+export interface DeltaNews {
+  readonly spaceId: SpaceId;
+  readonly sessionId: SessionId;
+  readonly messageId: string;
+  readonly runId: string;
+  readonly agent: string;
+  readonly number: number;
+  readonly text: string;
+}
+
+/** One line that an agent printed. Never stored by the controller; `dropped` lines before it were lost. */
+export interface LogNews {
+  readonly spaceId: SpaceId;
+  readonly sessionId: SessionId;
+  readonly runId: string;
+  readonly agent: string;
+  readonly stream: 'stdout' | 'stderr';
+  readonly line: string;
+  readonly at: number;
+  readonly dropped: number;
+}

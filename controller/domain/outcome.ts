@@ -1,0 +1,31 @@
+/** Every way in which a request is refused. http/errors.ts maps them to status codes, grpc/errors.ts to gRPC's. */
+export type RefusalCode =
+  | 'BAD_REQUEST'
+  | 'UNAUTHORIZED'
+  | 'FORBIDDEN'
+  | 'NOT_FOUND'
+  | 'METHOD_NOT_ALLOWED'
+  | 'CONFLICT'
+  | 'PAYLOAD_TOO_LARGE'
+  | 'UNSUPPORTED_MEDIA_TYPE'
+  | 'UNPROCESSABLE_ENTITY'
+  | 'RATE_LIMITED'
+  | 'INTERNAL_ERROR'
+  | 'UNAVAILABLE';
+
+export interface Refusal {
+  readonly code: RefusalCode;
+  /** One sentence for a person, saying what to do where something can be done. */
+  readonly message: string;
+  readonly details?: unknown;
+}
+
+/** An expected refusal is a value; what throws is a fault. */
+export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
+
+export const accepted = <T>(value: T): Outcome<T> => ({ ok: true, value });
+
+export const refused = (code: RefusalCode, message: string, details?: unknown): { ok: false; refusal: Refusal } => ({
+  ok: false,
+  refusal: details === undefined ? { code, message } : { code, message, details },
+});

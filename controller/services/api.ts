@@ -1,0 +1,255 @@
+/**
+ * What the controller can do, as its edges see it: http/ calls these, main.ts puts the implementations behind them.
+ * Every method judges the caller's permission itself. Objects are what REST shows, in its own spelling.
+ */
+import type { Readable } from 'node:stream';
+import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../domain/events.ts';
+import type { AccountId, SessionId, SpaceId } from '../domain/ids.ts';
+import type { Outcome } from '../domain/outcome.ts';
+import type { Permissions } from '../domain/rbac.ts';
+
+/** Whoever asks, proved by a token. */
+export interface Caller {
+  readonly accountId: AccountId;
+  readonly user: string;
+  readonly permissions: Permissions;
+}
+
+export interface PageRequest {
+  readonly limit: number;
+  readonly offset: number;
+  readonly order?: 'asc' | 'desc';
+}
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly total: number;
+}
+
+/** The same key, caller and body within 24 h gives the thing that was made. `body` is the canonical request body. */
+export interface Idempotency {
+  readonly key: string;
+  readonly body: string;
+}
+
+export type Metadata = Readonly<Record<string, unknown>>;
+
+export interface SessionObject {
+  readonly id: string;
+  readonly name: string | null;
+  readonly space: string;
+  readonly created_by: string;
+  readonly state: 'init' | 'idle' | 'busy' | 'paused' | 'suspended' | 'error';
+  readonly container_id: string | null;
+  readonly persistent_volume_id: string | null;
+  readonly parent_session_id: string | null;
+  readonly node: string | null;
+  readonly running: boolean;
+  readonly settled: boolean;
+  readonly timeouts: Readonly<Record<string, number>>;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly started_at: string | null;
+  readonly last_activity_at: string | null;
+  readonly terminated_at: string | null;
+  readonly termination_reason: string | null;
+  readonly metadata: Metadata;
+}
+
+export interface MessageObject {
+  readonly id: string;
+  readonly session_id: string;
+  readonly seq: number;
+  readonly role: 'user' | 'agent' | 'system';
+  readonly content: string;
+  readonly metadata: Metadata;
+  readonly created_by: string;
+  readonly created_at: string;
+}
+
+export interface AgentObject {
+  readonly name: string;
+  readonly space: string;
+  readonly description: string | null;
+  readonly purpose: string | null;
+  readonly source_repo: string | null;
+  readonly source_branch: string;
+  readonly status: 'active' | 'inactive' | 'configured' | 'building' | 'running' | 'stopped' | 'error';
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly created_by: string;
+}
+
+export interface BuildObject {
+  readonly id: string;
+  readonly build_id: string;
+  readonly space: string;
+  readonly status: 'pending' | 'building' | 'completed' | 'failed';
+  readonly image_tag: string | null;
+  readonly started_at: string;
+  readonly completed_at: string | null;
+  readonly agents_deployed: readonly string[];
+  readonly error: string | null;
+  readonly created_by: string;
+}
+
+export interface SourceObject {
+  readonly agent: string;
+  readonly space: string;
+  readonly digest: string;
+  readonly size_bytes: number;
+  readonly files: number;
+  readonly runtime: string;
+  readonly handler: string;
+  readonly created_at: string;
+}
+
+export interface NodeObject {
+  readonly id: string;
+  readonly name: string;
+  readonly status: 'ready' | 'unreachable';
+  readonly driver: string;
+  readonly version: string;
+  readonly capacity: { readonly cpu: number; readonly memory_bytes: number; readonly sessions: number | null };
+  readonly requested: { readonly cpu: number; readonly memory_bytes: number };
+  readonly sessions: number;
+  readonly images: readonly string[];
+  readonly lease: { readonly seconds: number; readonly expires_at: string | null };
+  readonly conditions: readonly { readonly type: string; readonly message: string }[];
+  readonly joined_at: string;
+  readonly last_seen_at: string | null;
+}
+
+export interface Accounts {
+  /** 401 for wrong, unknown and inactive alike, and 429 with `details.retry_after_s` on guessing. */
+  login(user: string, password: string, address: string): Promise<Outcome<{ accountId: AccountId; user: string; version: number }>>;
+  /** The caller behind a token's `aid` and `ver`; undefined when the account is gone, inactive, or its version has moved on. */
+  caller(accountId: AccountId, version: number): Caller | undefined;
+  me(caller: Caller): { user: string; id: string; type: 'ServiceAccount'; namespace: null; roles: string[] };
+}
+
+export interface CreateSession {
+  readonly space?: string;
+  readonly name?: string;
+  readonly metadata?: Metadata;
+  readonly timeouts?: Readonly<Record<string, number>>;
+  readonly resources?: {
+    readonly requests?: { readonly cpu?: number; readonly memory_bytes?: number };
+    readonly limits?: {
+      readonly cpu?: number;
+      readonly memory_bytes?: number;
+      readonly disk_bytes?: number;
+      readonly processes?: number;
+    };
+  };
+}
+
+export interface SessionFilter {
+  readonly space?: string;
+  readonly state?: string;
+  readonly created_by?: string;
+  /** Keys and values of `metadata.KEY=VALUE`. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+export interface Sessions {
+  create(caller: Caller, input: CreateSession, idempotency?: Idempotency): Promise<Outcome<SessionObject>>;
+  get(caller: Caller, id: SessionId): Outcome<SessionObject>;
+  list(caller: Caller, filter: SessionFilter, page: PageRequest): Promise<Outcome<Page<SessionObject>>>;
+  /** Answers once the tombstone is durable. */
+  remove(caller: Caller, id: SessionId): Promise<Outcome<undefined>>;
+  /** Resolves with the session once it is idle, busy or error, or with `undefined` when the signal aborts first. */
+  whenUp(id: SessionId, signal: AbortSignal): Promise<SessionObject | undefined>;
+}
+
+export interface PostMessage {
+  readonly content: string;
+  readonly role?: 'user' | 'system';
+  readonly metadata?: Metadata;
+  readonly wake?: boolean;
+}
+
+export interface MessageFilter {
+  readonly role?: 'user' | 'agent' | 'system';
+  /** Messages with a greater seq, or (RFC 3339) made later. */
+  readonly since?: { readonly seq: number } | { readonly at: number };
+}
+
+export interface Messages {
+  post(caller: Caller, session: SessionId, input: PostMessage, idempotency?: Idempotency): Promise<Outcome<MessageObject>>;
+  list(caller: Caller, session: SessionId, filter: MessageFilter, page: PageRequest): Promise<Outcome<Page<MessageObject>>>;
+  count(caller: Caller, session: SessionId): Promise<Outcome<number>>;
+  /** Resolves with the answer to a message once it is committed, or with `undefined` when the signal aborts first. */
+  whenAnswered(session: SessionId, message: string, signal: AbortSignal): Promise<MessageObject | undefined>;
+}
+
+export interface CreateAgent {
+  readonly name: string;
+  readonly description?: string;
+  readonly purpose?: string;
+  readonly source_repo?: string;
+  readonly source_branch?: string;
+}
+
+export interface Agents {
+  create(caller: Caller, space: string, input: CreateAgent, idempotency?: Idempotency): Promise<Outcome<AgentObject>>;
+  get(caller: Caller, space: string, name: string): Outcome<AgentObject>;
+  list(caller: Caller, space: string, page: PageRequest): Promise<Outcome<Page<AgentObject>>>;
+  /** Reads a gzipped tar of at most 64 MiB from `body`; what is refused leaves nothing behind. */
+  upload(caller: Caller, space: string, name: string, body: Readable): Promise<Outcome<SourceObject>>;
+  /** Queues the build that puts every active agent of the space into one image, and makes this one active. */
+  deploy(caller: Caller, space: string, name: string): Promise<Outcome<AgentObject>>;
+}
+
+export interface Builds {
+  create(caller: Caller, space: string): Promise<Outcome<BuildObject>>;
+  latest(caller: Caller, space: string): Outcome<BuildObject>;
+  get(caller: Caller, space: string, id: string): Outcome<BuildObject>;
+}
+
+export interface Nodes {
+  /** The token is shown once; it carries the CA's hash and the controller's address. */
+  createToken(caller: Caller, expiresInS?: number): Promise<Outcome<{ token: string; expires_at: string }>>;
+  list(caller: Caller, page: PageRequest): Outcome<Page<NodeObject>>;
+  get(caller: Caller, id: string): Outcome<NodeObject>;
+}
+
+/** What a watcher of events is called with. Each returns false when the watcher cannot take more: it is then closed. */
+export interface EventWatcher {
+  event(event: StoredEvent, position: EventPosition): boolean;
+  delta(delta: DeltaNews): boolean;
+  log(line: LogNews): boolean;
+  /** The position asked for is from another epoch or pruned: read the state anew; events follow from `position` on. */
+  reset(position: EventPosition): boolean;
+  /** No more will come. */
+  end(): void;
+}
+
+export interface EventScope {
+  /** One session, or all. */
+  readonly session?: SessionId;
+  /** Spaces that the watcher may see; undefined: all of them. */
+  readonly spaces?: ReadonlySet<SpaceId>;
+}
+
+export interface Events {
+  /** Whether the caller may watch, and what; 404 for a session that is not there for this caller. */
+  scope(caller: Caller, session?: SessionId): Outcome<EventScope>;
+  /** Calls the watcher with all events of the scope after `after` (now, when undefined), in order and without a gap, until closed. */
+  watch(scope: EventScope, after: EventPosition | undefined, watcher: EventWatcher): { close(): void };
+}
+
+export interface Health {
+  /** Each check's name and "ok" or what is wrong. `ok` is whether the controller can serve. */
+  check(): { ok: boolean; checks: Record<string, string> };
+}
+
+export interface Services {
+  readonly accounts: Accounts;
+  readonly sessions: Sessions;
+  readonly messages: Messages;
+  readonly agents: Agents;
+  readonly builds: Builds;
+  readonly nodes: Nodes;
+  readonly events: Events;
+  readonly health: Health;
+}

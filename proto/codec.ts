@@ -1,0 +1,47 @@
+import { fromJSON, type MessageTypeDefinition, type Options, type PackageDefinition } from '@grpc/proto-loader';
+import type { ControllerFrame, GuestFrame, HostFrame, NodeFrame } from './frame.ts';
+import descriptor from './generated/descriptor.json' with { type: 'json' };
+
+/** The same options as scripts/generate-proto.ts hands to the type generator, so that types and values agree. */
+const options: Options = { keepCase: false, longs: Number, enums: String, defaults: true, oneofs: true };
+
+export const packageDefinition: PackageDefinition = fromJSON(descriptor as Parameters<typeof fromJSON>[0], options);
+
+/** What came over a link is not a frame of this protocol. The peer is newer, broken or hostile: the link is closed. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+}
+
+export interface Codec<Frame> {
+  encode(frame: Frame): Buffer;
+  /** Throws {@link ProtocolError} for bytes that are no frame, and for a frame whose kind is unknown here. */
+  decode(bytes: Uint8Array): Frame;
+}
+
+function isMessageType(definition: PackageDefinition[string] | undefined): definition is MessageTypeDefinition<object, object> {
+  return definition !== undefined && 'serialize' in definition && 'deserialize' in definition;
+}
+
+function codecOf<Frame extends { readonly kind: string; readonly value: object }>(name: string): Codec<Frame> {
+  const type = packageDefinition[name];
+  if (!isMessageType(type)) throw new Error(`the descriptor lacks ${name}`);
+  return {
+    encode: (frame) => type.serialize({ [frame.kind]: frame.value }),
+    decode(bytes) {
+      let message: Record<string, unknown>;
+      try {
+        message = type.deserialize(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) as Record<string, unknown>;
+      } catch (error) {
+        throw new ProtocolError(`not a ${name}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+      const kind = message.body;
+      if (typeof kind !== 'string') throw new ProtocolError(`a ${name} of a kind that this version does not know`);
+      return { kind, value: message[kind] } as Frame;
+    },
+  };
+}
+
+export const nodeFrames: Codec<NodeFrame> = codecOf('raworc.node.v0.NodeFrame');
+export const controllerFrames: Codec<ControllerFrame> = codecOf('raworc.node.v0.ControllerFrame');
+export const guestFrames: Codec<GuestFrame> = codecOf('raworc.guest.v0.GuestFrame');
+export const hostFrames: Codec<HostFrame> = codecOf('raworc.guest.v0.HostFrame');

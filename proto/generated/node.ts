@@ -1,0 +1,95 @@
+import type * as grpc from '@grpc/grpc-js';
+import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
+
+import type { AgentSource as _raworc_node_v0_AgentSource, AgentSource__Output as _raworc_node_v0_AgentSource__Output } from './raworc/node/v0/AgentSource.ts';
+import type { Assignment as _raworc_node_v0_Assignment, Assignment__Output as _raworc_node_v0_Assignment__Output } from './raworc/node/v0/Assignment.ts';
+import type { AssignmentChange as _raworc_node_v0_AssignmentChange, AssignmentChange__Output as _raworc_node_v0_AssignmentChange__Output } from './raworc/node/v0/AssignmentChange.ts';
+import type { AssignmentSet as _raworc_node_v0_AssignmentSet, AssignmentSet__Output as _raworc_node_v0_AssignmentSet__Output } from './raworc/node/v0/AssignmentSet.ts';
+import type { BuildAssignment as _raworc_node_v0_BuildAssignment, BuildAssignment__Output as _raworc_node_v0_BuildAssignment__Output } from './raworc/node/v0/BuildAssignment.ts';
+import type { BuildReport as _raworc_node_v0_BuildReport, BuildReport__Output as _raworc_node_v0_BuildReport__Output } from './raworc/node/v0/BuildReport.ts';
+import type { Capacity as _raworc_node_v0_Capacity, Capacity__Output as _raworc_node_v0_Capacity__Output } from './raworc/node/v0/Capacity.ts';
+import type { ControllerFrame as _raworc_node_v0_ControllerFrame, ControllerFrame__Output as _raworc_node_v0_ControllerFrame__Output } from './raworc/node/v0/ControllerFrame.ts';
+import type { FetchSourceRequest as _raworc_node_v0_FetchSourceRequest, FetchSourceRequest__Output as _raworc_node_v0_FetchSourceRequest__Output } from './raworc/node/v0/FetchSourceRequest.ts';
+import type { Heartbeat as _raworc_node_v0_Heartbeat, Heartbeat__Output as _raworc_node_v0_Heartbeat__Output } from './raworc/node/v0/Heartbeat.ts';
+import type { HeartbeatAck as _raworc_node_v0_HeartbeatAck, HeartbeatAck__Output as _raworc_node_v0_HeartbeatAck__Output } from './raworc/node/v0/HeartbeatAck.ts';
+import type { Hello as _raworc_node_v0_Hello, Hello__Output as _raworc_node_v0_Hello__Output } from './raworc/node/v0/Hello.ts';
+import type { Images as _raworc_node_v0_Images, Images__Output as _raworc_node_v0_Images__Output } from './raworc/node/v0/Images.ts';
+import type { Inventory as _raworc_node_v0_Inventory, Inventory__Output as _raworc_node_v0_Inventory__Output } from './raworc/node/v0/Inventory.ts';
+import type { JoinRequest as _raworc_node_v0_JoinRequest, JoinRequest__Output as _raworc_node_v0_JoinRequest__Output } from './raworc/node/v0/JoinRequest.ts';
+import type { JoinResponse as _raworc_node_v0_JoinResponse, JoinResponse__Output as _raworc_node_v0_JoinResponse__Output } from './raworc/node/v0/JoinResponse.ts';
+import type { Limits as _raworc_node_v0_Limits, Limits__Output as _raworc_node_v0_Limits__Output } from './raworc/node/v0/Limits.ts';
+import type { NodeFrame as _raworc_node_v0_NodeFrame, NodeFrame__Output as _raworc_node_v0_NodeFrame__Output } from './raworc/node/v0/NodeFrame.ts';
+import type { NodeProtocolClient as _raworc_node_v0_NodeProtocolClient, NodeProtocolDefinition as _raworc_node_v0_NodeProtocolDefinition } from './raworc/node/v0/NodeProtocol.ts';
+import type { Removed as _raworc_node_v0_Removed, Removed__Output as _raworc_node_v0_Removed__Output } from './raworc/node/v0/Removed.ts';
+import type { Report as _raworc_node_v0_Report, Report__Output as _raworc_node_v0_Report__Output } from './raworc/node/v0/Report.ts';
+import type { SessionSpec as _raworc_node_v0_SessionSpec, SessionSpec__Output as _raworc_node_v0_SessionSpec__Output } from './raworc/node/v0/SessionSpec.ts';
+import type { Shutdown as _raworc_node_v0_Shutdown, Shutdown__Output as _raworc_node_v0_Shutdown__Output } from './raworc/node/v0/Shutdown.ts';
+import type { ShutdownDone as _raworc_node_v0_ShutdownDone, ShutdownDone__Output as _raworc_node_v0_ShutdownDone__Output } from './raworc/node/v0/ShutdownDone.ts';
+import type { SourceChunk as _raworc_node_v0_SourceChunk, SourceChunk__Output as _raworc_node_v0_SourceChunk__Output } from './raworc/node/v0/SourceChunk.ts';
+import type { Tombstone as _raworc_node_v0_Tombstone, Tombstone__Output as _raworc_node_v0_Tombstone__Output } from './raworc/node/v0/Tombstone.ts';
+import type { Welcome as _raworc_node_v0_Welcome, Welcome__Output as _raworc_node_v0_Welcome__Output } from './raworc/node/v0/Welcome.ts';
+import type { Accepted as _raworc_v0_Accepted, Accepted__Output as _raworc_v0_Accepted__Output } from './raworc/v0/Accepted.ts';
+import type { AgentSpec as _raworc_v0_AgentSpec, AgentSpec__Output as _raworc_v0_AgentSpec__Output } from './raworc/v0/AgentSpec.ts';
+import type { Answer as _raworc_v0_Answer, Answer__Output as _raworc_v0_Answer__Output } from './raworc/v0/Answer.ts';
+import type { Deliver as _raworc_v0_Deliver, Deliver__Output as _raworc_v0_Deliver__Output } from './raworc/v0/Deliver.ts';
+import type { Delta as _raworc_v0_Delta, Delta__Output as _raworc_v0_Delta__Output } from './raworc/v0/Delta.ts';
+import type { LogLine as _raworc_v0_LogLine, LogLine__Output as _raworc_v0_LogLine__Output } from './raworc/v0/LogLine.ts';
+import type { RunStarted as _raworc_v0_RunStarted, RunStarted__Output as _raworc_v0_RunStarted__Output } from './raworc/v0/RunStarted.ts';
+import type { Settled as _raworc_v0_Settled, Settled__Output as _raworc_v0_Settled__Output } from './raworc/v0/Settled.ts';
+
+type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
+  new(...args: ConstructorParameters<Constructor>): Subtype;
+};
+
+export interface ProtoGrpcType {
+  raworc: {
+    node: {
+      v0: {
+        AgentSource: MessageTypeDefinition<_raworc_node_v0_AgentSource, _raworc_node_v0_AgentSource__Output>
+        Assignment: MessageTypeDefinition<_raworc_node_v0_Assignment, _raworc_node_v0_Assignment__Output>
+        AssignmentChange: MessageTypeDefinition<_raworc_node_v0_AssignmentChange, _raworc_node_v0_AssignmentChange__Output>
+        AssignmentSet: MessageTypeDefinition<_raworc_node_v0_AssignmentSet, _raworc_node_v0_AssignmentSet__Output>
+        BuildAssignment: MessageTypeDefinition<_raworc_node_v0_BuildAssignment, _raworc_node_v0_BuildAssignment__Output>
+        BuildPhase: EnumTypeDefinition
+        BuildReport: MessageTypeDefinition<_raworc_node_v0_BuildReport, _raworc_node_v0_BuildReport__Output>
+        Capacity: MessageTypeDefinition<_raworc_node_v0_Capacity, _raworc_node_v0_Capacity__Output>
+        ControllerFrame: MessageTypeDefinition<_raworc_node_v0_ControllerFrame, _raworc_node_v0_ControllerFrame__Output>
+        Desired: EnumTypeDefinition
+        FetchSourceRequest: MessageTypeDefinition<_raworc_node_v0_FetchSourceRequest, _raworc_node_v0_FetchSourceRequest__Output>
+        Heartbeat: MessageTypeDefinition<_raworc_node_v0_Heartbeat, _raworc_node_v0_Heartbeat__Output>
+        HeartbeatAck: MessageTypeDefinition<_raworc_node_v0_HeartbeatAck, _raworc_node_v0_HeartbeatAck__Output>
+        Hello: MessageTypeDefinition<_raworc_node_v0_Hello, _raworc_node_v0_Hello__Output>
+        Images: MessageTypeDefinition<_raworc_node_v0_Images, _raworc_node_v0_Images__Output>
+        Inventory: MessageTypeDefinition<_raworc_node_v0_Inventory, _raworc_node_v0_Inventory__Output>
+        JoinRequest: MessageTypeDefinition<_raworc_node_v0_JoinRequest, _raworc_node_v0_JoinRequest__Output>
+        JoinResponse: MessageTypeDefinition<_raworc_node_v0_JoinResponse, _raworc_node_v0_JoinResponse__Output>
+        Limits: MessageTypeDefinition<_raworc_node_v0_Limits, _raworc_node_v0_Limits__Output>
+        NodeFrame: MessageTypeDefinition<_raworc_node_v0_NodeFrame, _raworc_node_v0_NodeFrame__Output>
+        NodeProtocol: SubtypeConstructor<typeof grpc.Client, _raworc_node_v0_NodeProtocolClient> & { service: _raworc_node_v0_NodeProtocolDefinition }
+        Phase: EnumTypeDefinition
+        Removed: MessageTypeDefinition<_raworc_node_v0_Removed, _raworc_node_v0_Removed__Output>
+        Report: MessageTypeDefinition<_raworc_node_v0_Report, _raworc_node_v0_Report__Output>
+        SessionSpec: MessageTypeDefinition<_raworc_node_v0_SessionSpec, _raworc_node_v0_SessionSpec__Output>
+        Shutdown: MessageTypeDefinition<_raworc_node_v0_Shutdown, _raworc_node_v0_Shutdown__Output>
+        ShutdownDone: MessageTypeDefinition<_raworc_node_v0_ShutdownDone, _raworc_node_v0_ShutdownDone__Output>
+        SourceChunk: MessageTypeDefinition<_raworc_node_v0_SourceChunk, _raworc_node_v0_SourceChunk__Output>
+        Tombstone: MessageTypeDefinition<_raworc_node_v0_Tombstone, _raworc_node_v0_Tombstone__Output>
+        Welcome: MessageTypeDefinition<_raworc_node_v0_Welcome, _raworc_node_v0_Welcome__Output>
+      }
+    }
+    v0: {
+      Accepted: MessageTypeDefinition<_raworc_v0_Accepted, _raworc_v0_Accepted__Output>
+      AgentSpec: MessageTypeDefinition<_raworc_v0_AgentSpec, _raworc_v0_AgentSpec__Output>
+      Answer: MessageTypeDefinition<_raworc_v0_Answer, _raworc_v0_Answer__Output>
+      Deliver: MessageTypeDefinition<_raworc_v0_Deliver, _raworc_v0_Deliver__Output>
+      Delta: MessageTypeDefinition<_raworc_v0_Delta, _raworc_v0_Delta__Output>
+      LogLine: MessageTypeDefinition<_raworc_v0_LogLine, _raworc_v0_LogLine__Output>
+      Outcome: EnumTypeDefinition
+      RunStarted: MessageTypeDefinition<_raworc_v0_RunStarted, _raworc_v0_RunStarted__Output>
+      Runtime: EnumTypeDefinition
+      Settled: MessageTypeDefinition<_raworc_v0_Settled, _raworc_v0_Settled__Output>
+      Stream: EnumTypeDefinition
+    }
+  }
+}
+

@@ -1,0 +1,28 @@
+// Original file: guest.proto
+
+import type { GuestHello as _raworc_guest_v0_GuestHello, GuestHello__Output as _raworc_guest_v0_GuestHello__Output } from '../../../raworc/guest/v0/GuestHello.ts';
+import type { Accepted as _raworc_v0_Accepted, Accepted__Output as _raworc_v0_Accepted__Output } from '../../../raworc/v0/Accepted.ts';
+import type { RunStarted as _raworc_v0_RunStarted, RunStarted__Output as _raworc_v0_RunStarted__Output } from '../../../raworc/v0/RunStarted.ts';
+import type { Delta as _raworc_v0_Delta, Delta__Output as _raworc_v0_Delta__Output } from '../../../raworc/v0/Delta.ts';
+import type { Answer as _raworc_v0_Answer, Answer__Output as _raworc_v0_Answer__Output } from '../../../raworc/v0/Answer.ts';
+import type { LogLine as _raworc_v0_LogLine, LogLine__Output as _raworc_v0_LogLine__Output } from '../../../raworc/v0/LogLine.ts';
+
+export interface GuestFrame {
+  'hello'?: (_raworc_guest_v0_GuestHello | null);
+  'accepted'?: (_raworc_v0_Accepted | null);
+  'runStarted'?: (_raworc_v0_RunStarted | null);
+  'delta'?: (_raworc_v0_Delta | null);
+  'answer'?: (_raworc_v0_Answer | null);
+  'log'?: (_raworc_v0_LogLine | null);
+  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log";
+}
+
+export interface GuestFrame__Output {
+  'hello'?: (_raworc_guest_v0_GuestHello__Output | null);
+  'accepted'?: (_raworc_v0_Accepted__Output | null);
+  'runStarted'?: (_raworc_v0_RunStarted__Output | null);
+  'delta'?: (_raworc_v0_Delta__Output | null);
+  'answer'?: (_raworc_v0_Answer__Output | null);
+  'log'?: (_raworc_v0_LogLine__Output | null);
+  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log";
+}

@@ -1,0 +1,19 @@
+// Original file: node.proto
+
+import type { Desired as _raworc_node_v0_Desired, Desired__Output as _raworc_node_v0_Desired__Output } from '../../../raworc/node/v0/Desired.ts';
+import type { SessionSpec as _raworc_node_v0_SessionSpec, SessionSpec__Output as _raworc_node_v0_SessionSpec__Output } from '../../../raworc/node/v0/SessionSpec.ts';
+import type { Long } from '@grpc/proto-loader';
+
+export interface Assignment {
+  'sessionId'?: (string);
+  'generation'?: (number | string | Long);
+  'desired'?: (_raworc_node_v0_Desired);
+  'spec'?: (_raworc_node_v0_SessionSpec | null);
+}
+
+export interface Assignment__Output {
+  'sessionId': (string);
+  'generation': (number);
+  'desired': (_raworc_node_v0_Desired__Output);
+  'spec': (_raworc_node_v0_SessionSpec__Output | null);
+}

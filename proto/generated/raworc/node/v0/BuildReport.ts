@@ -1,0 +1,17 @@
+// Original file: node.proto
+
+import type { BuildPhase as _raworc_node_v0_BuildPhase, BuildPhase__Output as _raworc_node_v0_BuildPhase__Output } from '../../../raworc/node/v0/BuildPhase.ts';
+
+export interface BuildReport {
+  'buildId'?: (string);
+  'phase'?: (_raworc_node_v0_BuildPhase);
+  'imageId'?: (string);
+  'error'?: (string);
+}
+
+export interface BuildReport__Output {
+  'buildId': (string);
+  'phase': (_raworc_node_v0_BuildPhase__Output);
+  'imageId': (string);
+  'error': (string);
+}

@@ -1,0 +1,34 @@
+// Original file: node.proto
+
+import type { Welcome as _raworc_node_v0_Welcome, Welcome__Output as _raworc_node_v0_Welcome__Output } from '../../../raworc/node/v0/Welcome.ts';
+import type { AssignmentSet as _raworc_node_v0_AssignmentSet, AssignmentSet__Output as _raworc_node_v0_AssignmentSet__Output } from '../../../raworc/node/v0/AssignmentSet.ts';
+import type { AssignmentChange as _raworc_node_v0_AssignmentChange, AssignmentChange__Output as _raworc_node_v0_AssignmentChange__Output } from '../../../raworc/node/v0/AssignmentChange.ts';
+import type { HeartbeatAck as _raworc_node_v0_HeartbeatAck, HeartbeatAck__Output as _raworc_node_v0_HeartbeatAck__Output } from '../../../raworc/node/v0/HeartbeatAck.ts';
+import type { BuildAssignment as _raworc_node_v0_BuildAssignment, BuildAssignment__Output as _raworc_node_v0_BuildAssignment__Output } from '../../../raworc/node/v0/BuildAssignment.ts';
+import type { Shutdown as _raworc_node_v0_Shutdown, Shutdown__Output as _raworc_node_v0_Shutdown__Output } from '../../../raworc/node/v0/Shutdown.ts';
+import type { Deliver as _raworc_v0_Deliver, Deliver__Output as _raworc_v0_Deliver__Output } from '../../../raworc/v0/Deliver.ts';
+import type { Settled as _raworc_v0_Settled, Settled__Output as _raworc_v0_Settled__Output } from '../../../raworc/v0/Settled.ts';
+
+export interface ControllerFrame {
+  'welcome'?: (_raworc_node_v0_Welcome | null);
+  'assignmentSet'?: (_raworc_node_v0_AssignmentSet | null);
+  'assignmentChange'?: (_raworc_node_v0_AssignmentChange | null);
+  'heartbeatAck'?: (_raworc_node_v0_HeartbeatAck | null);
+  'build'?: (_raworc_node_v0_BuildAssignment | null);
+  'shutdown'?: (_raworc_node_v0_Shutdown | null);
+  'deliver'?: (_raworc_v0_Deliver | null);
+  'settled'?: (_raworc_v0_Settled | null);
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled";
+}
+
+export interface ControllerFrame__Output {
+  'welcome'?: (_raworc_node_v0_Welcome__Output | null);
+  'assignmentSet'?: (_raworc_node_v0_AssignmentSet__Output | null);
+  'assignmentChange'?: (_raworc_node_v0_AssignmentChange__Output | null);
+  'heartbeatAck'?: (_raworc_node_v0_HeartbeatAck__Output | null);
+  'build'?: (_raworc_node_v0_BuildAssignment__Output | null);
+  'shutdown'?: (_raworc_node_v0_Shutdown__Output | null);
+  'deliver'?: (_raworc_v0_Deliver__Output | null);
+  'settled'?: (_raworc_v0_Settled__Output | null);
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled";
+}

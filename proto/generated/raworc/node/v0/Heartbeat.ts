@@ -1,0 +1,17 @@
+// Original file: node.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+/**
+ * Durations only: the node counts its lease from when it sent the heartbeat that was answered.
+ */
+export interface Heartbeat {
+  'number'?: (number | string | Long);
+}
+
+/**
+ * Durations only: the node counts its lease from when it sent the heartbeat that was answered.
+ */
+export interface Heartbeat__Output {
+  'number': (number);
+}

@@ -1,0 +1,13 @@
+// Original file: node.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+export interface HeartbeatAck {
+  'number'?: (number | string | Long);
+  'leaseMs'?: (number | string | Long);
+}
+
+export interface HeartbeatAck__Output {
+  'number': (number);
+  'leaseMs': (number);
+}

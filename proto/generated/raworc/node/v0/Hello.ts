@@ -1,0 +1,46 @@
+// Original file: node.proto
+
+import type { Capacity as _raworc_node_v0_Capacity, Capacity__Output as _raworc_node_v0_Capacity__Output } from '../../../raworc/node/v0/Capacity.ts';
+import type { Long } from '@grpc/proto-loader';
+
+export interface Hello {
+  'protocolVersion'?: (number);
+  'agentVersion'?: (string);
+  'clusterId'?: (string);
+  /**
+   * the newest this node heard of, 0 when none
+   */
+  'epoch'?: (number | string | Long);
+  'incarnation'?: (number | string | Long);
+  /**
+   * starts of this node agent, counted in its journal
+   */
+  'boot'?: (number | string | Long);
+  /**
+   * "docker" or "hollow"
+   */
+  'driver'?: (string);
+  'capacity'?: (_raworc_node_v0_Capacity | null);
+  'hostname'?: (string);
+}
+
+export interface Hello__Output {
+  'protocolVersion': (number);
+  'agentVersion': (string);
+  'clusterId': (string);
+  /**
+   * the newest this node heard of, 0 when none
+   */
+  'epoch': (number);
+  'incarnation': (number);
+  /**
+   * starts of this node agent, counted in its journal
+   */
+  'boot': (number);
+  /**
+   * "docker" or "hollow"
+   */
+  'driver': (string);
+  'capacity': (_raworc_node_v0_Capacity__Output | null);
+  'hostname': (string);
+}

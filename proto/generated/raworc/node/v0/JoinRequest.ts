@@ -1,0 +1,16 @@
+// Original file: node.proto
+
+
+export interface JoinRequest {
+  'tokenId'?: (string);
+  'tokenSecret'?: (string);
+  'csrDer'?: (Buffer | Uint8Array | string);
+  'nodeName'?: (string);
+}
+
+export interface JoinRequest__Output {
+  'tokenId': (string);
+  'tokenSecret': (string);
+  'csrDer': (Buffer);
+  'nodeName': (string);
+}

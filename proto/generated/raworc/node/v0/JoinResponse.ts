@@ -1,0 +1,33 @@
+// Original file: node.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+export interface JoinResponse {
+  'nodeId'?: (string);
+  'clusterId'?: (string);
+  /**
+   * grows with every join of a node of this name
+   */
+  'incarnation'?: (number | string | Long);
+  'certificateDer'?: (Buffer | Uint8Array | string);
+  'caDer'?: (Buffer | Uint8Array | string);
+  /**
+   * of the certificate
+   */
+  'expiresAtMs'?: (number | string | Long);
+}
+
+export interface JoinResponse__Output {
+  'nodeId': (string);
+  'clusterId': (string);
+  /**
+   * grows with every join of a node of this name
+   */
+  'incarnation': (number);
+  'certificateDer': (Buffer);
+  'caDer': (Buffer);
+  /**
+   * of the certificate
+   */
+  'expiresAtMs': (number);
+}

@@ -1,0 +1,49 @@
+// Original file: node.proto
+
+import type { Hello as _raworc_node_v0_Hello, Hello__Output as _raworc_node_v0_Hello__Output } from '../../../raworc/node/v0/Hello.ts';
+import type { Inventory as _raworc_node_v0_Inventory, Inventory__Output as _raworc_node_v0_Inventory__Output } from '../../../raworc/node/v0/Inventory.ts';
+import type { Heartbeat as _raworc_node_v0_Heartbeat, Heartbeat__Output as _raworc_node_v0_Heartbeat__Output } from '../../../raworc/node/v0/Heartbeat.ts';
+import type { Report as _raworc_node_v0_Report, Report__Output as _raworc_node_v0_Report__Output } from '../../../raworc/node/v0/Report.ts';
+import type { Removed as _raworc_node_v0_Removed, Removed__Output as _raworc_node_v0_Removed__Output } from '../../../raworc/node/v0/Removed.ts';
+import type { Images as _raworc_node_v0_Images, Images__Output as _raworc_node_v0_Images__Output } from '../../../raworc/node/v0/Images.ts';
+import type { BuildReport as _raworc_node_v0_BuildReport, BuildReport__Output as _raworc_node_v0_BuildReport__Output } from '../../../raworc/node/v0/BuildReport.ts';
+import type { ShutdownDone as _raworc_node_v0_ShutdownDone, ShutdownDone__Output as _raworc_node_v0_ShutdownDone__Output } from '../../../raworc/node/v0/ShutdownDone.ts';
+import type { Accepted as _raworc_v0_Accepted, Accepted__Output as _raworc_v0_Accepted__Output } from '../../../raworc/v0/Accepted.ts';
+import type { RunStarted as _raworc_v0_RunStarted, RunStarted__Output as _raworc_v0_RunStarted__Output } from '../../../raworc/v0/RunStarted.ts';
+import type { Delta as _raworc_v0_Delta, Delta__Output as _raworc_v0_Delta__Output } from '../../../raworc/v0/Delta.ts';
+import type { Answer as _raworc_v0_Answer, Answer__Output as _raworc_v0_Answer__Output } from '../../../raworc/v0/Answer.ts';
+import type { LogLine as _raworc_v0_LogLine, LogLine__Output as _raworc_v0_LogLine__Output } from '../../../raworc/v0/LogLine.ts';
+
+export interface NodeFrame {
+  'hello'?: (_raworc_node_v0_Hello | null);
+  'inventory'?: (_raworc_node_v0_Inventory | null);
+  'heartbeat'?: (_raworc_node_v0_Heartbeat | null);
+  'report'?: (_raworc_node_v0_Report | null);
+  'removed'?: (_raworc_node_v0_Removed | null);
+  'images'?: (_raworc_node_v0_Images | null);
+  'build'?: (_raworc_node_v0_BuildReport | null);
+  'shutdownDone'?: (_raworc_node_v0_ShutdownDone | null);
+  'accepted'?: (_raworc_v0_Accepted | null);
+  'runStarted'?: (_raworc_v0_RunStarted | null);
+  'delta'?: (_raworc_v0_Delta | null);
+  'answer'?: (_raworc_v0_Answer | null);
+  'log'?: (_raworc_v0_LogLine | null);
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log";
+}
+
+export interface NodeFrame__Output {
+  'hello'?: (_raworc_node_v0_Hello__Output | null);
+  'inventory'?: (_raworc_node_v0_Inventory__Output | null);
+  'heartbeat'?: (_raworc_node_v0_Heartbeat__Output | null);
+  'report'?: (_raworc_node_v0_Report__Output | null);
+  'removed'?: (_raworc_node_v0_Removed__Output | null);
+  'images'?: (_raworc_node_v0_Images__Output | null);
+  'build'?: (_raworc_node_v0_BuildReport__Output | null);
+  'shutdownDone'?: (_raworc_node_v0_ShutdownDone__Output | null);
+  'accepted'?: (_raworc_v0_Accepted__Output | null);
+  'runStarted'?: (_raworc_v0_RunStarted__Output | null);
+  'delta'?: (_raworc_v0_Delta__Output | null);
+  'answer'?: (_raworc_v0_Answer__Output | null);
+  'log'?: (_raworc_v0_LogLine__Output | null);
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log";
+}

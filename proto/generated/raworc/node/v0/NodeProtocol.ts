@@ -1,0 +1,65 @@
+// Original file: node.proto
+
+import type * as grpc from '@grpc/grpc-js'
+import type { MethodDefinition } from '@grpc/proto-loader'
+import type { ControllerFrame as _raworc_node_v0_ControllerFrame, ControllerFrame__Output as _raworc_node_v0_ControllerFrame__Output } from '../../../raworc/node/v0/ControllerFrame.ts';
+import type { FetchSourceRequest as _raworc_node_v0_FetchSourceRequest, FetchSourceRequest__Output as _raworc_node_v0_FetchSourceRequest__Output } from '../../../raworc/node/v0/FetchSourceRequest.ts';
+import type { JoinRequest as _raworc_node_v0_JoinRequest, JoinRequest__Output as _raworc_node_v0_JoinRequest__Output } from '../../../raworc/node/v0/JoinRequest.ts';
+import type { JoinResponse as _raworc_node_v0_JoinResponse, JoinResponse__Output as _raworc_node_v0_JoinResponse__Output } from '../../../raworc/node/v0/JoinResponse.ts';
+import type { NodeFrame as _raworc_node_v0_NodeFrame, NodeFrame__Output as _raworc_node_v0_NodeFrame__Output } from '../../../raworc/node/v0/NodeFrame.ts';
+import type { SourceChunk as _raworc_node_v0_SourceChunk, SourceChunk__Output as _raworc_node_v0_SourceChunk__Output } from '../../../raworc/node/v0/SourceChunk.ts';
+
+export interface NodeProtocolClient extends grpc.Client {
+  Connect(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_node_v0_NodeFrame, _raworc_node_v0_ControllerFrame__Output>;
+  Connect(options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_node_v0_NodeFrame, _raworc_node_v0_ControllerFrame__Output>;
+  connect(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_node_v0_NodeFrame, _raworc_node_v0_ControllerFrame__Output>;
+  connect(options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_node_v0_NodeFrame, _raworc_node_v0_ControllerFrame__Output>;
+  
+  /**
+   * The packed source of an agent that this node was told to build, in chunks of at most 256 KiB.
+   */
+  FetchSource(argument: _raworc_node_v0_FetchSourceRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_raworc_node_v0_SourceChunk__Output>;
+  FetchSource(argument: _raworc_node_v0_FetchSourceRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_raworc_node_v0_SourceChunk__Output>;
+  /**
+   * The packed source of an agent that this node was told to build, in chunks of at most 256 KiB.
+   */
+  fetchSource(argument: _raworc_node_v0_FetchSourceRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_raworc_node_v0_SourceChunk__Output>;
+  fetchSource(argument: _raworc_node_v0_FetchSourceRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_raworc_node_v0_SourceChunk__Output>;
+  
+  /**
+   * The only call that needs no client certificate. The token is used up by the certificate it yields.
+   */
+  Join(argument: _raworc_node_v0_JoinRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
+  Join(argument: _raworc_node_v0_JoinRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
+  Join(argument: _raworc_node_v0_JoinRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
+  Join(argument: _raworc_node_v0_JoinRequest, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * The only call that needs no client certificate. The token is used up by the certificate it yields.
+   */
+  join(argument: _raworc_node_v0_JoinRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
+  join(argument: _raworc_node_v0_JoinRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
+  join(argument: _raworc_node_v0_JoinRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
+  join(argument: _raworc_node_v0_JoinRequest, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
+  
+}
+
+export interface NodeProtocolHandlers extends grpc.UntypedServiceImplementation {
+  Connect: grpc.handleBidiStreamingCall<_raworc_node_v0_NodeFrame__Output, _raworc_node_v0_ControllerFrame>;
+  
+  /**
+   * The packed source of an agent that this node was told to build, in chunks of at most 256 KiB.
+   */
+  FetchSource: grpc.handleServerStreamingCall<_raworc_node_v0_FetchSourceRequest__Output, _raworc_node_v0_SourceChunk>;
+  
+  /**
+   * The only call that needs no client certificate. The token is used up by the certificate it yields.
+   */
+  Join: grpc.handleUnaryCall<_raworc_node_v0_JoinRequest__Output, _raworc_node_v0_JoinResponse>;
+  
+}
+
+export interface NodeProtocolDefinition extends grpc.ServiceDefinition {
+  Connect: MethodDefinition<_raworc_node_v0_NodeFrame, _raworc_node_v0_ControllerFrame, _raworc_node_v0_NodeFrame__Output, _raworc_node_v0_ControllerFrame__Output>
+  FetchSource: MethodDefinition<_raworc_node_v0_FetchSourceRequest, _raworc_node_v0_SourceChunk, _raworc_node_v0_FetchSourceRequest__Output, _raworc_node_v0_SourceChunk__Output>
+  Join: MethodDefinition<_raworc_node_v0_JoinRequest, _raworc_node_v0_JoinResponse, _raworc_node_v0_JoinRequest__Output, _raworc_node_v0_JoinResponse__Output>
+}

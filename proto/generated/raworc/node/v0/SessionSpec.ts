@@ -1,0 +1,34 @@
+// Original file: node.proto
+
+import type { AgentSpec as _raworc_v0_AgentSpec, AgentSpec__Output as _raworc_v0_AgentSpec__Output } from '../../../raworc/v0/AgentSpec.ts';
+import type { Limits as _raworc_node_v0_Limits, Limits__Output as _raworc_node_v0_Limits__Output } from '../../../raworc/node/v0/Limits.ts';
+
+export interface SessionSpec {
+  'space'?: (string);
+  'spaceId'?: (string);
+  /**
+   * the tag it starts from, for life
+   */
+  'image'?: (string);
+  'agents'?: (_raworc_v0_AgentSpec)[];
+  'limits'?: (_raworc_node_v0_Limits | null);
+  /**
+   * it ran before: a volume that is missing is a failure, never a new empty one
+   */
+  'volumeExpected'?: (boolean);
+}
+
+export interface SessionSpec__Output {
+  'space': (string);
+  'spaceId': (string);
+  /**
+   * the tag it starts from, for life
+   */
+  'image': (string);
+  'agents': (_raworc_v0_AgentSpec__Output)[];
+  'limits': (_raworc_node_v0_Limits__Output | null);
+  /**
+   * it ran before: a volume that is missing is a failure, never a new empty one
+   */
+  'volumeExpected': (boolean);
+}

@@ -1,0 +1,8 @@
+// Original file: node.proto
+
+
+export interface ShutdownDone {
+}
+
+export interface ShutdownDone__Output {
+}

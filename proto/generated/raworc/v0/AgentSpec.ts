@@ -1,0 +1,35 @@
+// Original file: delivery.proto
+
+import type { Runtime as _raworc_v0_Runtime, Runtime__Output as _raworc_v0_Runtime__Output } from '../../raworc/v0/Runtime.ts';
+
+/**
+ * A program of the space that may answer messages in a session. `name` is its directory below /opt/raworc/agents.
+ */
+export interface AgentSpec {
+  'name'?: (string);
+  'runtime'?: (_raworc_v0_Runtime);
+  /**
+   * "main.process_message"
+   */
+  'handler'?: (string);
+  /**
+   * a run cut off by a crash may be run again
+   */
+  'idempotent'?: (boolean);
+}
+
+/**
+ * A program of the space that may answer messages in a session. `name` is its directory below /opt/raworc/agents.
+ */
+export interface AgentSpec__Output {
+  'name': (string);
+  'runtime': (_raworc_v0_Runtime__Output);
+  /**
+   * "main.process_message"
+   */
+  'handler': (string);
+  /**
+   * a run cut off by a crash may be run again
+   */
+  'idempotent': (boolean);
+}

@@ -1,0 +1,124 @@
+/** The real clock, randomness, disk, barriers and log. Imported by each process's main.ts and by tests, and by nothing else. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { existsSync, watch, writeFileSync } from 'node:fs';
+import { access, constants, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type Barriers, noBarriers } from './barrier.ts';
+import type { Clock } from './clock.ts';
+import type { Disk, DiskFile } from './disk.ts';
+import type { Log, LogFields, LogLevel } from './log.ts';
+import type { Random } from './random.ts';
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs);
+    return { cancel: () => clearTimeout(timer) };
+  },
+  soon(run) {
+    const immediate = setImmediate(run);
+    return { cancel: () => clearImmediate(immediate) };
+  },
+};
+
+export const systemRandom: Random = {
+  uuid: () => randomUUID(),
+  bytes: (length) => randomBytes(length),
+  fraction: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,
+};
+
+const ZEROES = new Uint8Array(64 * 1024);
+
+async function openFile(path: string): Promise<DiskFile> {
+  const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  return {
+    size: async () => (await file.stat()).size,
+    async read(position, length) {
+      const bytes = new Uint8Array(length);
+      let got = 0;
+      while (got < length) {
+        const { bytesRead } = await file.read(bytes, got, length - got, position + got);
+        if (bytesRead === 0) break;
+        got += bytesRead;
+      }
+      return bytes.subarray(0, got);
+    },
+    async write(position, bytes) {
+      let done = 0;
+      while (done < bytes.byteLength) {
+        const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done, position + done);
+        done += bytesWritten;
+      }
+    },
+    sync: () => file.datasync(),
+    async allocate(length) {
+      const size = (await file.stat()).size;
+      for (let at = size; at < length; at += ZEROES.byteLength) await file.write(ZEROES, 0, Math.min(ZEROES.byteLength, length - at), at);
+      await file.sync();
+    },
+    close: () => file.close(),
+  };
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+export const systemDisk: Disk = {
+  open: openFile,
+  exists: (path) =>
+    access(path).then(
+      () => true,
+      () => false,
+    ),
+  async rename(from, to) {
+    await rename(from, to);
+    await syncDirectory(dirname(to));
+  },
+  remove: (path) => rm(path, { force: true, recursive: true }),
+  async makeDirectory(path, mode) {
+    await mkdir(dirname(path), { recursive: true });
+    await mkdir(path, { recursive: true, mode });
+  },
+  syncDirectory,
+};
+
+/** Barriers kept as files in `directory`, for tests that kill this process at a known step; see seams/barrier.ts. */
+export function barriersIn(directory: string | undefined): Barriers {
+  if (directory === undefined) return noBarriers;
+  return {
+    reach(name) {
+      const hold = join(directory, `${name}.hold`);
+      if (!existsSync(hold)) return undefined;
+      return new Promise((resolve) => {
+        const watcher = watch(directory, () => {
+          if (existsSync(hold)) return;
+          watcher.close();
+          resolve();
+        });
+        writeFileSync(join(directory, `${name}.reached`), '');
+      });
+    },
+  };
+}
+
+/** One JSON object a line on standard output: at, level, event, then the fields. */
+export function jsonLog(process_: string, minimum: LogLevel = 'info'): Log {
+  const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+  const write = (level: LogLevel, event: string, fields: LogFields | undefined) => {
+    if (levels.indexOf(level) < levels.indexOf(minimum)) return;
+    process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), level, process: process_, event, ...fields })}\n`);
+  };
+  return {
+    debug: (event, fields) => write('debug', event, fields),
+    info: (event, fields) => write('info', event, fields),
+    warn: (event, fields) => write('warn', event, fields),
+    error: (event, fields) => write('error', event, fields),
+  };
+}
