@@ -1,0 +1,174 @@
+import type { Duplex } from 'node:stream';
+import type { Clock, Timer } from '../seams/clock.ts';
+import { type Codec, ProtocolError } from './codec.ts';
+import type { Link } from './link.ts';
+
+const LENGTH_BYTES = 4;
+export const MAX_FRAME_BYTES = 4 * 1024 * 1024;
+const QUEUE_BYTES = 8 * 1024 * 1024;
+/** How long a peer that does not read may hold a closed link open. */
+const FLUSH_MS = 1000;
+
+export interface FramedLinkOptions<Out, In> {
+  readonly encode: Codec<Out>;
+  readonly decode: Codec<In>;
+  readonly clock: Clock;
+  /** Longer frames end the link, in either direction. Default 4 MiB. */
+  readonly maxFrameBytes?: number;
+  /** Bound of what waits to be written. Default 8 MiB. A frame is always taken when nothing waits. */
+  readonly queueBytes?: number;
+}
+
+/** A link over a byte stream: each frame is its length (u32, big-endian), then the frame. See link.ts for what it guarantees. */
+export function framedLink<Out, In>(socket: Duplex, options: FramedLinkOptions<Out, In>): Link<Out, In> {
+  return new FramedLink(socket, options);
+}
+
+class FramedLink<Out, In> implements Link<Out, In> {
+  readonly #socket: Duplex;
+  readonly #encode: Codec<Out>;
+  readonly #decode: Codec<In>;
+  readonly #clock: Clock;
+  readonly #maxFrameBytes: number;
+  readonly #queueBytes: number;
+  #chunks: Buffer[] = [];
+  #held = 0;
+  #paused = false;
+  #refused = false;
+  #corked = false;
+  #ended = false;
+  #flush: Timer | undefined;
+  #message: (frame: In) => void = () => undefined;
+  #drain: () => void = () => undefined;
+  #close: (fault: Error | undefined) => void = () => undefined;
+
+  constructor(socket: Duplex, options: FramedLinkOptions<Out, In>) {
+    this.#socket = socket;
+    this.#encode = options.encode;
+    this.#decode = options.decode;
+    this.#clock = options.clock;
+    this.#maxFrameBytes = options.maxFrameBytes ?? MAX_FRAME_BYTES;
+    this.#queueBytes = options.queueBytes ?? QUEUE_BYTES;
+    socket.on('error', (fault) => this.close(fault));
+    socket.on('end', () => this.close(this.#held > 0 ? new ProtocolError('cut off inside a frame') : undefined));
+    socket.on('close', () => {
+      this.#flush?.cancel();
+      this.close();
+    });
+    options.clock.soon(() => {
+      socket.on('data', (chunk: Buffer) => {
+        if (this.#ended) return;
+        this.#chunks.push(chunk);
+        this.#held += chunk.byteLength;
+        this.#deliver();
+      });
+      if (this.#paused) socket.pause();
+    });
+  }
+
+  send(frame: Out): boolean {
+    if (this.#ended) return false;
+    const body = this.#encode.encode(frame);
+    if (body.byteLength > this.#maxFrameBytes) {
+      this.close(new ProtocolError(`a frame of ${body.byteLength} bytes, more than ${this.#maxFrameBytes}`));
+      return false;
+    }
+    const waiting = this.#socket.writableLength;
+    if (waiting > 0 && waiting + LENGTH_BYTES + body.byteLength > this.#queueBytes) {
+      this.#refused = true;
+      return false;
+    }
+    // What is sent in one turn leaves in one system call.
+    if (!this.#corked) {
+      this.#corked = true;
+      this.#socket.cork();
+      process.nextTick(() => {
+        this.#corked = false;
+        this.#socket.uncork();
+      });
+    }
+    const length = Buffer.allocUnsafe(LENGTH_BYTES);
+    length.writeUInt32BE(body.byteLength);
+    this.#socket.write(length);
+    this.#socket.write(body, () => this.#written());
+    return true;
+  }
+
+  onMessage(listener: (frame: In) => void): void {
+    this.#message = listener;
+  }
+  onDrain(listener: () => void): void {
+    this.#drain = listener;
+  }
+  onClose(listener: (fault: Error | undefined) => void): void {
+    this.#close = listener;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused || this.#ended) return;
+    this.#paused = false;
+    this.#clock.soon(() => {
+      this.#deliver();
+      if (!this.#paused) this.#socket.resume();
+    });
+  }
+
+  close(fault?: Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#chunks = [];
+    if (fault || this.#socket.destroyed) this.#socket.destroy();
+    else {
+      this.#socket.end();
+      // Reading on, so that the peer's own end is seen and the socket goes.
+      this.#socket.resume();
+      this.#flush = this.#clock.after(FLUSH_MS, () => this.#socket.destroy());
+    }
+    this.#clock.soon(() => this.#close(fault));
+  }
+
+  #written(): void {
+    if (!this.#refused || this.#ended || this.#socket.writableLength > this.#queueBytes / 2) return;
+    this.#refused = false;
+    this.#drain();
+  }
+
+  #deliver(): void {
+    while (!this.#paused && !this.#ended && this.#held >= LENGTH_BYTES) {
+      const length = this.#gather(LENGTH_BYTES).readUInt32BE(0);
+      if (length > this.#maxFrameBytes) {
+        this.close(new ProtocolError(`a frame of ${length} bytes, more than ${this.#maxFrameBytes}`));
+        return;
+      }
+      if (this.#held < LENGTH_BYTES + length) return;
+      const bytes = this.#gather(LENGTH_BYTES + length);
+      this.#held -= bytes.byteLength;
+      const rest = (this.#chunks[0] ?? bytes).subarray(bytes.byteLength);
+      if (rest.byteLength > 0) this.#chunks[0] = rest;
+      else this.#chunks.shift();
+      let frame: In;
+      try {
+        frame = this.#decode.decode(bytes.subarray(LENGTH_BYTES));
+      } catch (fault) {
+        this.close(fault instanceof Error ? fault : new ProtocolError(String(fault)));
+        return;
+      }
+      this.#message(frame);
+    }
+  }
+
+  /** The first `length` held bytes, joined in the first chunk: each byte is copied at most twice, for its head and its frame. */
+  #gather(length: number): Buffer {
+    let first = this.#chunks[0] ?? Buffer.alloc(0);
+    if (first.byteLength < length) {
+      first = Buffer.concat(this.#chunks);
+      this.#chunks = [first];
+    }
+    return first.subarray(0, length);
+  }
+}
