@@ -1,0 +1,77 @@
+import Koa, { type Middleware } from 'koa';
+import type { Clock } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import type { Random } from '../../seams/random.ts';
+import type { Services } from '../services/api.ts';
+import type { Tokens } from '../services/tokens.ts';
+import { authentication } from './authentication.ts';
+import { cors } from './cors.ts';
+import { catchFaults, describe, isGone } from './errors.ts';
+import { OpenStreams } from './open-streams.ts';
+import { register } from './register.ts';
+import { requestId } from './request-id.ts';
+import type { Route } from './route.ts';
+import { agentRoutes } from './routes/agents.ts';
+import { authRoutes } from './routes/auth.ts';
+import { buildRoutes } from './routes/builds.ts';
+import { eventRoutes } from './routes/events.ts';
+import { messageRoutes } from './routes/messages.ts';
+import { nodeRoutes } from './routes/nodes.ts';
+import { serverRoutes } from './routes/server.ts';
+import { sessionRoutes } from './routes/sessions.ts';
+
+export interface HttpOptions {
+  readonly services: Services;
+  readonly tokens: Tokens;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly version: string;
+  /** Origins whose pages may call the API beside its own; "*" for any. */
+  readonly corsOrigins: readonly string[];
+}
+
+/** What the routes are made from. */
+export interface RouteContext extends Omit<HttpOptions, 'random' | 'corsOrigins'> {
+  readonly streams: OpenStreams;
+}
+
+export interface HttpApp {
+  readonly koa: Koa;
+  readonly streams: OpenStreams;
+  readonly clock: Clock;
+}
+
+/** Every route of the API, in the order of the contract. */
+export function allRoutes(context: RouteContext): Route[] {
+  return [serverRoutes, authRoutes, agentRoutes, buildRoutes, sessionRoutes, messageRoutes, eventRoutes, nodeRoutes].flatMap((routes) =>
+    routes(context),
+  );
+}
+
+/** The REST API over the services. server.ts listens with it. */
+export function createApp(options: HttpOptions): HttpApp {
+  const { services, tokens, log, clock, random, corsOrigins } = options;
+  const streams = new OpenStreams(clock);
+  const koa = new Koa();
+  koa.on('error', (fault: unknown) => {
+    if (!isGone(fault)) log.error('http.fault', { fault: describe(fault) });
+  });
+  koa.use(requestId(random));
+  koa.use(cors(corsOrigins));
+  koa.use(logRequests(log, clock));
+  koa.use(catchFaults(log));
+  register(koa, allRoutes({ ...options, streams }), authentication(tokens, services.accounts, clock));
+  return { koa, streams, clock };
+}
+
+function logRequests(log: Log, clock: Clock): Middleware {
+  return async (ctx, next) => {
+    const start = clock.monotonic();
+    ctx.set('Cache-Control', 'no-store');
+    ctx.set('X-Content-Type-Options', 'nosniff');
+    await next();
+    const ms = Math.round((clock.monotonic() - start) * 10) / 10;
+    log.debug('http.request', { method: ctx.method, route: ctx.state.route, status: ctx.status, ms, request_id: ctx.state.requestId });
+  };
+}

@@ -1,0 +1,56 @@
+import type { Clock, Timer } from '../../seams/clock.ts';
+
+const TICK_MS = 5000;
+const MAX_STREAMS = 5000;
+
+/** An answer that goes on. */
+export interface OpenStream {
+  /** Called every few seconds: looks whether it may go on, and gives a sign of life. */
+  tick(): void;
+  end(): void;
+}
+
+/** The event streams that are open, with the one timer that they share. */
+export class OpenStreams {
+  readonly #clock: Clock;
+  readonly #streams = new Set<OpenStream>();
+  #timer: Timer | undefined;
+  #closed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Whether one more is too many, or the server is closing. */
+  get full(): boolean {
+    return this.#closed || this.#streams.size >= MAX_STREAMS;
+  }
+
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  add(stream: OpenStream): void {
+    this.#streams.add(stream);
+    this.#timer ??= this.#clock.after(TICK_MS, () => this.#tick());
+  }
+
+  delete(stream: OpenStream): void {
+    this.#streams.delete(stream);
+    if (this.#streams.size > 0) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /** Ends them all; no more can be opened. */
+  close(): void {
+    this.#closed = true;
+    for (const stream of [...this.#streams]) stream.end();
+  }
+
+  #tick(): void {
+    this.#timer = undefined;
+    for (const stream of [...this.#streams]) stream.tick();
+    if (this.#streams.size > 0) this.#timer ??= this.#clock.after(TICK_MS, () => this.#tick());
+  }
+}

@@ -1,0 +1,66 @@
+import Router from '@koa/router';
+import type Koa from 'koa';
+import type { Context, Middleware } from 'koa';
+import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import { callerOf } from './authentication.ts';
+import { readJson } from './body.ts';
+import { refuse } from './errors.ts';
+import { idempotencyOf } from './idempotency.ts';
+import type { Route } from './route.ts';
+
+export const BASE = '/api/v0';
+
+/**
+ * Puts the routes below the base path: the public ones as they are, the others behind `authentication`. Unknown paths are 404
+ * and wrong methods 405 before any token is looked at: both follow from the published list of routes alone and tell nothing.
+ */
+export function register(koa: Koa, routes: readonly Route[], authentication: Middleware): void {
+  const open = new Router({ prefix: BASE, sensitive: true });
+  const closed = new Router({ prefix: BASE, sensitive: true });
+  closed.use(authentication);
+  for (const one of routes) {
+    const router = one.permission === 'public' ? open : closed;
+    router.register(one.path.replaceAll(/\{(\w+)\}/g, ':$1'), [one.method], (ctx: Context) => serve(one, ctx));
+  }
+  koa.use(open.routes());
+  koa.use(closed.routes());
+  koa.use(unmatched([open, closed]));
+}
+
+async function serve(route: Route, ctx: Context): Promise<void> {
+  ctx.state.route = route.path;
+  const answer = await answerOf(route, ctx);
+  if (!answer.ok) {
+    refuse(ctx, answer.refusal);
+    return;
+  }
+  if (answer.value === undefined) return;
+  ctx.status = answer.value.status;
+  if (answer.value.body !== undefined) ctx.body = answer.value.body;
+}
+
+async function answerOf(route: Route, ctx: Context) {
+  const sent = await bodyOf(route, ctx);
+  if (!sent.ok) return sent;
+  const header = route.creates === true ? ctx.get('Idempotency-Key') : '';
+  const idempotency = idempotencyOf(header, ctx.method, ctx.path, sent.value);
+  if (!idempotency.ok) return idempotency;
+  const exchange = { ctx, params: ctx.params, query: ctx.query, body: sent.value, idempotency: idempotency.value };
+  return route.handle(exchange, callerOf(ctx));
+}
+
+function bodyOf(route: Route, ctx: Context): Promise<Outcome<unknown>> | Outcome<unknown> {
+  if (route.raw === true || route.method === 'GET' || route.method === 'DELETE') return accepted({});
+  return readJson(ctx.req);
+}
+
+/** No route answered: 405 with Allow where the path has other methods, 204 with Allow for OPTIONS, else 404. */
+function unmatched(routers: readonly Router[]): Middleware {
+  return (ctx) => {
+    const methods = routers.flatMap((router) => router.match(ctx.path, ctx.method).path.flatMap((layer) => layer.methods));
+    if (methods.length === 0) return refuse(ctx, refused('NOT_FOUND', `There is no ${ctx.path.slice(0, 200)} here`).refusal);
+    ctx.set('Allow', [...new Set([...methods, 'OPTIONS'])].join(', '));
+    if (ctx.method === 'OPTIONS') ctx.status = 204;
+    else refuse(ctx, refused('METHOD_NOT_ALLOWED', `${ctx.method} is not allowed here; Allow lists what is`).refusal);
+  };
+}

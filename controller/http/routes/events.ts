@@ -1,0 +1,26 @@
+import type { RouteContext } from '../app.ts';
+import { sessionIn } from '../path.ts';
+import { type Route, route } from '../route.ts';
+import { streamEvents } from '../sse.ts';
+
+export function eventRoutes(context: RouteContext): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/sessions/{id}/events',
+      permission: 'own or sessions:get',
+      summary: 'What happens in a session, as server-sent events; Last-Event-ID resumes without a gap',
+      respond({ ctx, caller, params }) {
+        const id = sessionIn(params);
+        return id.ok ? streamEvents(ctx, caller, id.value, context) : id;
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/events',
+      permission: 'self',
+      summary: 'What happens in all that the caller may see, as server-sent events',
+      respond: ({ ctx, caller }) => streamEvents(ctx, caller, undefined, context),
+    }),
+  ];
+}

@@ -1,0 +1,27 @@
+import { accepted } from '../../domain/outcome.ts';
+import type { RouteContext } from '../app.ts';
+import { errorBody } from '../errors.ts';
+import { publicRoute, type Route } from '../route.ts';
+
+export function serverRoutes({ services, version }: RouteContext): Route[] {
+  return [
+    publicRoute({
+      method: 'GET',
+      path: '/health',
+      summary: 'Whether the controller can serve, by check; 503 when it cannot',
+      respond() {
+        const { ok, checks } = services.health.check();
+        if (ok) return accepted({ status: 200, body: { status: 'ok', checks } });
+        const failing = Object.keys(checks).filter((check) => checks[check] !== 'ok');
+        const { error } = errorBody({ code: 'UNAVAILABLE', message: `Failing: ${failing.join(', ')}` });
+        return accepted({ status: 503, body: { status: 'failing', checks, error } });
+      },
+    }),
+    publicRoute({
+      method: 'GET',
+      path: '/version',
+      summary: 'The version of the controller and of the API',
+      respond: () => accepted({ status: 200, body: { version, api: 'v0' } }),
+    }),
+  ];
+}

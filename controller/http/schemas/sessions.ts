@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { fields, metadata, name, text, wording } from '../validation.ts';
+
+const MAX_TIMEOUT_S = 365 * 24 * 3600;
+const MAX_CPU = 1024;
+const MAX_BYTES = 2 ** 50;
+const MAX_PROCESSES = 65_536;
+
+const whole = (most: number) => z.int({ error: wording }).min(1, 'must be 1 or more').max(most, `must be at most ${most}`);
+const cpu = z.number({ error: wording }).positive('must be more than 0').max(MAX_CPU, `must be at most ${MAX_CPU}`);
+
+const timeouts = fields({
+  idle_pause_s: whole(MAX_TIMEOUT_S).exactOptional(),
+  idle_suspend_s: whole(MAX_TIMEOUT_S).exactOptional(),
+  ttl_s: whole(MAX_TIMEOUT_S).exactOptional(),
+});
+
+const requests = fields({ cpu: cpu.exactOptional(), memory_bytes: whole(MAX_BYTES).exactOptional() });
+const limits = fields({
+  cpu: cpu.exactOptional(),
+  memory_bytes: whole(MAX_BYTES).exactOptional(),
+  disk_bytes: whole(MAX_BYTES).exactOptional(),
+  processes: whole(MAX_PROCESSES).exactOptional(),
+});
+
+export const createSession = fields({
+  space: name().exactOptional(),
+  name: text(255).exactOptional(),
+  metadata: metadata().exactOptional(),
+  timeouts: z.exactOptional(timeouts),
+  resources: z.exactOptional(fields({ requests: z.exactOptional(requests), limits: z.exactOptional(limits) })),
+});
+
+export const SESSION_STATES = ['init', 'idle', 'busy', 'paused', 'suspended', 'error'] as const;

@@ -1,0 +1,135 @@
+import type { ServerResponse } from 'node:http';
+import type { Context } from 'koa';
+import type { Clock } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import type { SessionId } from '../domain/ids.ts';
+import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import type { Caller, EventScope, EventWatcher, Services } from '../services/api.ts';
+import { type Proof, proofOf } from './authentication.ts';
+import { deltaFrame, eventFrame, HELLO_FRAME, logFrame, PING_FRAME, positionIn, resetFrame } from './event-frames.ts';
+import type { OpenStream, OpenStreams } from './open-streams.ts';
+
+/** What a slow reader may leave unread before its stream is cut; it comes back with its Last-Event-ID. */
+export const MAX_UNREAD_BYTES = 1024 * 1024;
+const PING_MS = 15_000;
+/** How long a stream of a session that is no longer to be seen stays: its last event may still be on the way. */
+const FAREWELL_MS = 30_000;
+
+export interface Streaming {
+  readonly services: Pick<Services, 'accounts' | 'events'>;
+  readonly streams: OpenStreams;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Answers with the events of one session, or of all that the caller may see, until either side ends it. */
+export function streamEvents(ctx: Context, caller: Caller, session: SessionId | undefined, streaming: Streaming): Outcome<undefined> {
+  const { services, streams } = streaming;
+  const scope = services.events.scope(caller, session);
+  if (!scope.ok) return scope;
+  const after = positionIn(ctx.get('Last-Event-ID'));
+  if (!after.ok) return after;
+  if (streams.full) return refused('RATE_LIMITED', 'There are too many open streams', { retry_after_s: 5 });
+  ctx.set({ 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-cache, no-transform', 'X-Accel-Buffering': 'no' });
+  ctx.status = 200;
+  if (ctx.method === 'HEAD') return accepted(undefined);
+  // Written past Koa: each client that leaves a piped stream would be a fault of the app, and what is unread must be known.
+  ctx.respond = false;
+  const stream = new EventStream(ctx.res, proofOf(ctx), scope.value, streaming);
+  stream.follow(services.events.watch(scope.value, after.value, stream.watcher));
+  return accepted(undefined);
+}
+
+class EventStream implements OpenStream {
+  readonly #res: ServerResponse;
+  readonly #proof: Proof;
+  readonly #scope: EventScope;
+  readonly #streaming: Streaming;
+  #watching: { close(): void } | undefined;
+  #over = false;
+  #wroteAt: number;
+  #hiddenSince: number | undefined;
+
+  constructor(res: ServerResponse, proof: Proof, scope: EventScope, streaming: Streaming) {
+    this.#res = res;
+    this.#proof = proof;
+    this.#scope = scope;
+    this.#streaming = streaming;
+    this.#wroteAt = streaming.clock.monotonic();
+    res.on('close', () => this.#finish());
+    res.on('error', () => this.#finish());
+    streaming.streams.add(this);
+    res.flushHeaders();
+    this.#write(HELLO_FRAME);
+  }
+
+  readonly watcher: EventWatcher = {
+    event: (event, position) => {
+      const more = this.#write(eventFrame(event, position));
+      if (event.type !== 'session.deleted' || this.#scope.session === undefined) return more;
+      this.end();
+      return false;
+    },
+    delta: (delta) => this.#write(deltaFrame(delta)),
+    log: (line) => this.#write(logFrame(line)),
+    reset: (position) => this.#write(resetFrame(position)),
+    end: () => this.end(),
+  };
+
+  /** What to close at the end. It may have ended while the watch was being opened. */
+  follow(watching: { close(): void }): void {
+    if (this.#over) watching.close();
+    else this.#watching = watching;
+  }
+
+  tick(): void {
+    const { clock } = this.#streaming;
+    if (!this.#mayGoOn()) this.end();
+    else if (clock.monotonic() - this.#wroteAt >= PING_MS) this.#write(PING_FRAME);
+  }
+
+  end(): void {
+    if (this.#over) return;
+    this.#finish();
+    this.#res.end();
+  }
+
+  #mayGoOn(): boolean {
+    const { services, clock } = this.#streaming;
+    if (clock.now() >= this.#proof.expiresAtMs) return false;
+    const caller = services.accounts.caller(this.#proof.accountId, this.#proof.version);
+    if (caller === undefined) return false;
+    const scope = services.events.scope(caller, this.#scope.session);
+    if (scope.ok) {
+      this.#hiddenSince = undefined;
+      return sameSpaces(scope.value.spaces, this.#scope.spaces);
+    }
+    if (this.#scope.session === undefined) return false;
+    this.#hiddenSince ??= clock.monotonic();
+    return clock.monotonic() - this.#hiddenSince < FAREWELL_MS;
+  }
+
+  #write(frame: string): boolean {
+    if (this.#over) return false;
+    this.#wroteAt = this.#streaming.clock.monotonic();
+    this.#res.write(frame);
+    if (this.#res.writableLength <= MAX_UNREAD_BYTES) return true;
+    this.#streaming.log.info('events.slow_reader_cut', { account: this.#proof.accountId, session: this.#scope.session ?? null });
+    this.#finish();
+    // Not `end`, which would wait for the reader to take all of it.
+    this.#res.destroy();
+    return false;
+  }
+
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#streaming.streams.delete(this);
+    this.#watching?.close();
+  }
+}
+
+function sameSpaces(a: ReadonlySet<string> | undefined, b: ReadonlySet<string> | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.size === b.size && [...a].every((space) => b.has(space));
+}

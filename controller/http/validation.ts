@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+
+export interface Problem {
+  /** Where, as "resources.limits.cpu"; "" for the whole body. */
+  readonly path: string;
+  readonly problem: string;
+}
+
+/** Parses a body by its schema: 422 with the path and problem of each fault. */
+export function checkBody<Body>(schema: z.ZodType<Body>, body: unknown): Outcome<Body> {
+  const result = schema.safeParse(body);
+  if (result.success) return accepted(result.data);
+  const problems = result.error.issues.map(problemOf);
+  const first = problems[0];
+  const where = first === undefined || first.path === '' ? 'The body' : first.path;
+  return refused('UNPROCESSABLE_ENTITY', `${where}: ${first?.problem ?? 'is not valid'}`, problems);
+}
+
+function problemOf(issue: z.core.$ZodIssue): Problem {
+  return { path: issue.path.join('.'), problem: issue.message };
+}
+
+/** Words for a person instead of zod's; a field that is not there is `missing` and not "of type undefined". */
+const wording: z.core.$ZodErrorMap = (issue) => {
+  if (issue.code === 'invalid_type') return issue.input === undefined ? 'is missing' : `must be ${article(issue.expected)}`;
+  return undefined;
+};
+
+function article(type: string): string {
+  return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
+}
+
+/**
+ * An object whose unknown fields are dropped and whose `null` fields are absent. Optional fields are written with
+ * `.exactOptional()`, so that absent ones have no key.
+ */
+export function fields<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.preprocess(dropNulls, z.object(shape, { error: wording }));
+}
+
+function dropNulls(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  if (!Object.values(value).includes(null)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== null));
+}
+
+/** Names of spaces, agents, users, roles. */
+export const name = () =>
+  z
+    .string({ error: wording })
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, 'must start with a letter or digit and have at most 63 of A-Z a-z 0-9 _ . -');
+
+export const text = (maxLength: number) => z.string({ error: wording }).max(maxLength, `must have at most ${maxLength} characters`);
+
+/** An object of the client's own, kept as it is. */
+export const metadata = () => z.record(z.string(), z.unknown(), { error: () => 'must be an object' });
+
+export { wording };
