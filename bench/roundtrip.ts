@@ -1,0 +1,85 @@
+/**
+ * A message to a trivial agent in a running session and its reply, over REST with `?wait`, beside `docker exec CONTAINER true`:
+ * by Docker's API (create, start, wait for its end; the quickest way there is) and by the command line (what a person types).
+ * Taken in turns in one run, since absolute times drift. `npm run bench -- roundtrip [turns]`.
+ */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { deploy, writeAgent } from '../tests/cluster/agents.ts';
+import { execIn } from '../tests/cluster/docker.ts';
+import { startCluster } from '../tests/cluster/harness.ts';
+
+const WARM_UP = 20;
+const ECHO = { 'main.py': 'def process_message(message, context):\n    return message\n' };
+
+const run = promisify(execFile);
+const turns = Number(process.argv[2] ?? 200);
+if (!Number.isInteger(turns) || turns < 1) throw new Error('the number of turns is a positive integer');
+
+const endings: (() => Promise<void>)[] = [];
+try {
+  const scope = { teardown: (end: () => Promise<void>) => endings.push(end), passing: () => true, comment: () => undefined };
+  const cluster = await startCluster(scope, { nodes: [{ name: 'node-1' }], nats: true });
+  await deploy(cluster.rest, 'echo', await writeAgent(join(cluster.directory, 'echo'), ECHO));
+  const session = await cluster.rest.createSession();
+  const container = session.container_id ?? '';
+
+  const message = async () => {
+    const { reply } = await cluster.rest.say(session.id, 'hello');
+    if (reply.content !== 'hello') throw new Error(`not the reply: ${JSON.stringify(reply)}`);
+  };
+  const execByApi = async () => {
+    const { code } = await execIn(container, ['true']);
+    if (code !== 0) throw new Error(`docker exec ended with ${code}`);
+  };
+  const execByCommand = () => run('docker', ['exec', container, 'true']);
+
+  for (let turn = 0; turn < WARM_UP; turn += 1) await message();
+  await execByApi();
+  await execByCommand();
+
+  const times = { message: [] as number[], api: [] as number[], command: [] as number[] };
+  for (let turn = 0; turn < turns; turn += 1) {
+    times.message.push(await timed(message));
+    times.api.push(await timed(execByApi));
+    times.command.push(await timed(execByCommand));
+  }
+
+  console.log(`${turns} turns, milliseconds`);
+  console.log(row('', ['median', 'p95', 'p99']));
+  print('message → reply (REST, ?wait)', times.message);
+  print('docker exec true (Docker API)', times.api);
+  print('docker exec true (docker CLI)', times.command);
+  const ratio = (others: number[]) => (percentile(others, 50) / percentile(times.message, 50)).toFixed(1);
+  console.log(
+    `At the median a message is ${ratio(times.api)} times faster than docker exec by the API, ${ratio(times.command)} times than by the CLI.`,
+  );
+} finally {
+  for (const end of endings) await end();
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+function print(name: string, samples: number[]): void {
+  console.log(
+    row(
+      name,
+      [50, 95, 99].map((rank) => percentile(samples, rank).toFixed(2)),
+    ),
+  );
+}
+
+function row(name: string, cells: readonly string[]): string {
+  return name.padEnd(32) + cells.map((cell) => cell.padStart(10)).join('');
+}
+
+/** The nearest rank. */
+function percentile(samples: readonly number[], rank: number): number {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return sorted[Math.ceil((rank / 100) * sorted.length) - 1] ?? Number.NaN;
+}

@@ -1,0 +1,104 @@
+import Docker from 'dockerode';
+import { z } from 'zod';
+
+export const docker = new Docker({ socketPath: '/var/run/docker.sock', version: 'v1.41' });
+
+const NETWORK = 'raworc_network';
+
+export interface ContainerSeen {
+  readonly id: string;
+  readonly session: string;
+  readonly node: string;
+  readonly running: boolean;
+}
+
+/** Containers of a cluster, stopped ones too. */
+export async function containersOf(cluster: string): Promise<ContainerSeen[]> {
+  const found = await docker.listContainers({ all: true, filters: { label: [`raworc.cluster=${cluster}`] } });
+  return found.map(({ Id, Labels, State }) => ({
+    id: Id,
+    session: Labels['raworc.session'] ?? '',
+    node: Labels['raworc.node'] ?? '',
+    running: State === 'running',
+  }));
+}
+
+export async function volumesOf(cluster: string): Promise<string[]> {
+  const { Volumes } = await docker.listVolumes({ filters: { label: [`raworc.cluster=${cluster}`] } });
+  return Volumes.map(({ Name }) => Name);
+}
+
+/** The newest local session image: it is made by the test runner before any test, and by hand with scripts/session-image.ts. */
+export async function sessionImage(): Promise<string> {
+  const images = await docker.listImages({ filters: { label: ['raworc.image=base'] } });
+  const tags = images
+    .sort((a, b) => b.Created - a.Created)
+    .flatMap(({ RepoTags }) => RepoTags ?? [])
+    .filter((tag) => tag.startsWith('raworc/session:'));
+  const [newest] = tags;
+  if (newest === undefined) throw new Error('there is no session image yet: npm test makes it first');
+  return newest;
+}
+
+export interface Ran {
+  readonly code: number;
+  readonly output: string;
+}
+
+/** `docker exec`: with the container's own user (the guest's) and capabilities unless `user` says otherwise. Output is both streams. */
+export async function execIn(container: string, command: readonly string[], user?: string): Promise<Ran> {
+  const exec = await docker.getContainer(container).exec({
+    Cmd: [...command],
+    AttachStdout: true,
+    AttachStderr: true,
+    Tty: true,
+    ...(user === undefined ? {} : { User: user }),
+  });
+  const stream = await exec.start({ Tty: true });
+  let output = '';
+  stream.setEncoding('utf8');
+  for await (const chunk of stream) output += String(chunk);
+  const { ExitCode } = await exec.inspect();
+  return { code: ExitCode ?? -1, output: output.replaceAll('\r\n', '\n') };
+}
+
+const eventShape = z.looseObject({ Action: z.string(), Actor: z.looseObject({ ID: z.string() }) });
+
+/** Everything that happens to a cluster's containers, from the call until `stop`. */
+export async function recordContainerEvents(cluster: string): Promise<{ seen: { action: string; container: string }[]; stop: () => void }> {
+  const stop = new AbortController();
+  const stream = await docker.getEvents({
+    filters: { type: ['container'], label: [`raworc.cluster=${cluster}`] },
+    abortSignal: stop.signal,
+  });
+  const seen: { action: string; container: string }[] = [];
+  let rest = '';
+  stream.on('error', () => undefined);
+  stream.on('data', (chunk: Buffer) => {
+    const lines = (rest + chunk.toString('utf8')).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines.filter((candidate) => candidate.trim() !== '')) {
+      const { Action, Actor } = eventShape.parse(JSON.parse(line));
+      seen.push({ action: Action, container: Actor.ID });
+    }
+  });
+  return { seen, stop: () => stop.abort() };
+}
+
+/** Removes what a cluster left in Docker: containers, volumes, the images of its spaces, and Raworc's network when nobody is on it. */
+export async function sweep(cluster: string): Promise<void> {
+  for (const { id } of await containersOf(cluster)) await settle(docker.getContainer(id).remove({ force: true, v: true }));
+  for (const name of await volumesOf(cluster)) await settle(docker.getVolume(name).remove({ force: true }));
+  const images = await docker.listImages({ filters: { label: [`raworc.cluster=${cluster}`] } });
+  for (const { Id } of images) await settle(docker.getImage(Id).remove({ force: true }));
+  const others = await docker.listContainers({ all: true, filters: { network: [NETWORK] } });
+  if (others.length === 0) await settle(docker.getNetwork(NETWORK).remove());
+}
+
+/** A removal of what may be gone already, or in use by another. */
+async function settle(removal: Promise<unknown>): Promise<void> {
+  await removal.catch((fault: unknown) => {
+    const status = z.object({ statusCode: z.number() }).safeParse(fault);
+    if (!status.success || ![403, 404, 409].includes(status.data.statusCode)) throw fault;
+  });
+}

@@ -1,0 +1,123 @@
+import { join } from 'node:path';
+import t from 'tap';
+import { deploy, writeAgent } from './agents.ts';
+import { containersOf, execIn, volumesOf } from './docker.ts';
+import { startCluster } from './harness.ts';
+import { tablesThatMention, untilRows } from './rows.ts';
+
+const PYTHON = `
+import os, sys
+
+count = 0
+
+def process_message(message, context):
+    global count
+    count += 1
+    print("printed by python", count)
+    print("complained by python", file=sys.stderr)
+    yield f"{os.getpid()} "
+    yield f"{count} "
+    yield message.upper()
+`;
+
+const NODE = `
+let count = 0;
+export async function* processMessage(message, context) {
+  count += 1;
+  console.log('printed by node', count);
+  yield process.pid + ' ';
+  yield count + ' ';
+  yield message.toUpperCase();
+}
+`;
+
+t.test('an agent deployed from a directory answers in a session, and deleting the session leaves nothing', async (t) => {
+  const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }], nats: true });
+  const { rest } = cluster;
+  const node = cluster.node('node-1');
+
+  const python = await writeAgent(join(cluster.directory, 'py'), {
+    'raworc.json': JSON.stringify({ runtime: 'python', handler: 'main.process_message' }),
+    'main.py': PYTHON,
+  });
+  await deploy(rest, 'py', python);
+  const javascript = await writeAgent(join(cluster.directory, 'js'), {
+    'raworc.json': JSON.stringify({ runtime: 'node', handler: 'index.processMessage' }),
+    'index.mjs': NODE,
+  });
+  const build = await deploy(rest, 'js', javascript);
+  t.equal(build.status, 'completed');
+
+  const session = await rest.createSession();
+  t.equal(session.state, 'idle');
+  const [container] = await containersOf(cluster.id);
+  t.equal(container?.session, session.id, 'one container, labelled with its session');
+  t.equal(session.container_id, container?.id);
+  t.equal(node.socketDirectories().length, 1);
+
+  for (const agent of ['py', 'js']) {
+    await t.test(`${agent} answers twice in one process, streams, and what it prints is in its logs only`, async (t) => {
+      const news = await rest.watch(`/sessions/${session.id}/events`);
+      t.teardown(() => news.close());
+      const first = await rest.say(session.id, 'good morning', { agent });
+      const second = await rest.say(session.id, 'and again', { agent });
+      const [firstPid, firstCount] = first.reply.content.split(' ');
+      const [secondPid, secondCount] = second.reply.content.split(' ');
+      t.match(first.reply, { role: 'agent', metadata: { type: 'agent_response', agent, in_reply_to: first.id } });
+      t.equal(first.reply.content, `${firstPid} 1 GOOD MORNING`, 'the pieces make up the reply, and no print is in it');
+      t.equal(second.reply.content, `${firstPid} 2 AND AGAIN`);
+      t.equal(secondPid, firstPid, 'the same worker');
+      t.same([firstCount, secondCount], ['1', '2']);
+
+      await news.until('the second reply', ({ type, data }) => type === 'message.created' && isMessage(data.message, second.reply.id));
+      const deltas = news.events.filter(({ type, data }) => type === 'delta' && data.run_id === first.reply.metadata.run_id);
+      t.equal(deltas.map(({ data }) => data.text).join(''), first.reply.content, 'what was streamed is what was answered');
+      const numbers = news.events.flatMap(({ data }) =>
+        typeof data.number === 'number' && data.run_id === undefined ? [data.number] : [],
+      );
+      t.same(
+        numbers,
+        [...numbers].sort((a, b) => a - b),
+        'events come in order',
+      );
+
+      const log = await execIn(container?.id ?? '', ['cat', `/session/logs/${agent}_${String(first.reply.metadata.run_id)}_stdout.log`]);
+      t.match(log.output, /printed by (python|node) 1/);
+      t.notMatch(log.output, /printed by (python|node) 2/, 'each run has a log of its own');
+    });
+  }
+
+  await t.test('the second build holds both agents and the list holds every exchange once', async (t) => {
+    const messages = await rest.messages(session.id);
+    t.same(
+      messages.map(({ role }) => role),
+      ['user', 'agent', 'user', 'agent', 'user', 'agent', 'user', 'agent'],
+    );
+    t.same(
+      messages.map(({ seq }) => seq),
+      [1, 2, 3, 4, 5, 6, 7, 8],
+    );
+  });
+
+  await t.test('with two active agents a message that names none gets an error_response that lists them', async (t) => {
+    const { reply } = await rest.say(session.id, 'who are you?');
+    t.match(reply, { role: 'agent', metadata: { type: 'error_response' } });
+    t.match(reply.content, /py/);
+    t.match(reply.content, /js/);
+  });
+
+  await t.test('after a delete there is no container, volume, socket directory, or row that is not history', async (t) => {
+    await rest.removeSession(session.id);
+    t.equal((await rest.call('GET', `/sessions/${session.id}`)).status, 404);
+    t.equal((await rest.call('POST', `/sessions/${session.id}/messages`, { content: 'hello?' })).status, 404);
+    t.equal((await rest.call('DELETE', `/sessions/${session.id}`)).status, 404);
+    const mentions = () => tablesThatMention(cluster.databaseFile, session.id);
+    await untilRows('the tombstone to be done with', cluster.databaseFile, () => mentions().length === 0);
+    t.same(await containersOf(cluster.id), []);
+    t.same(await volumesOf(cluster.id), []);
+    t.same(node.socketDirectories(), []);
+    t.same(mentions(), []);
+  });
+});
+
+const isMessage = (value: unknown, id: string) => typeof value === 'object' && value !== null && 'id' in value && value.id === id;

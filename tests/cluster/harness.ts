@@ -1,0 +1,159 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { BarrierFiles } from './barriers.ts';
+import { sessionImage, sweep } from './docker.ts';
+import { NatsServer } from './nats.ts';
+import { type NodeOptions, NodeProcess } from './nodes.ts';
+import { freePorts } from './ports.ts';
+import { Child } from './processes.ts';
+import { Rest } from './rest.ts';
+
+const PROJECT = resolve(import.meta.dirname, '../..');
+
+export interface ClusterOptions {
+  readonly nodes: readonly NodeOptions[];
+  /** A nats-server of its own; without one the controller's bus is in its process. */
+  readonly nats?: boolean;
+  /** Where the controller listens. All addresses when containers have to be able to try. */
+  readonly host?: string;
+}
+
+interface Ports {
+  readonly http: number;
+  readonly node: number;
+  readonly join: number;
+}
+
+/**
+ * A whole cluster as processes on this machine, in a temporary directory: one controller, node agents, and a nats-server if asked for.
+ * Ports stay the same over restarts. `close` ends every process and removes what the cluster left in Docker.
+ */
+export class Cluster {
+  readonly directory: string;
+  readonly barriers: BarrierFiles;
+  readonly nats: NatsServer | undefined;
+  readonly ports: Ports;
+  readonly nodes = new Map<string, NodeProcess>();
+  readonly #host: string;
+  readonly #controllers: Child[] = [];
+  #rest: Rest | undefined;
+
+  constructor(directory: string, host: string, ports: Ports, nats: NatsServer | undefined) {
+    this.directory = directory;
+    this.barriers = new BarrierFiles(join(directory, 'barriers'));
+    this.#host = host;
+    this.ports = ports;
+    this.nats = nats;
+  }
+
+  /** The REST client of the admin. Valid over restarts of the controller: the token outlives it. */
+  get rest(): Rest {
+    if (this.#rest === undefined) throw new Error('the controller was never started');
+    return this.#rest;
+  }
+
+  get controller(): Child {
+    const newest = this.#controllers.at(-1);
+    if (newest === undefined) throw new Error('the controller was never started');
+    return newest;
+  }
+
+  get databaseFile(): string {
+    return join(this.directory, 'controller', 'raworc.db');
+  }
+
+  node(name: string): NodeProcess {
+    const node = this.nodes.get(name);
+    if (node === undefined) throw new Error(`no node is called ${name}`);
+    return node;
+  }
+
+  /** The id that labels everything of this cluster. */
+  get id(): string {
+    for (const node of this.nodes.values()) {
+      const id = node.clusterId();
+      if (id !== undefined) return id;
+    }
+    throw new Error('no node has joined yet');
+  }
+
+  /** Resolves once it serves. */
+  async startController(): Promise<void> {
+    const env: Record<string, string> = {
+      PATH: process.env.PATH ?? '',
+      RAWORC_DATA_DIR: this.directory,
+      RAWORC_HTTP_HOST: this.#host,
+      RAWORC_HTTP_PORT: String(this.ports.http),
+      RAWORC_NODE_HOST: this.#host,
+      RAWORC_NODE_PORT: String(this.ports.node),
+      RAWORC_JOIN_PORT: String(this.ports.join),
+      RAWORC_BASE_IMAGE_TAG: await sessionImage(),
+      RAWORC_BARRIERS: this.barriers.directory,
+      RAWORC_SHUTDOWN_NODES: '1',
+    };
+    if (this.nats !== undefined) env.RAWORC_NATS_URL = this.nats.url;
+    const child = new Child('controller', process.execPath, ['controller/main.ts'], env, PROJECT);
+    this.#controllers.push(child);
+    await child.untilEvent('controller.ready');
+    this.#rest ??= await this.login();
+  }
+
+  async login(): Promise<Rest> {
+    const password = (await readFile(join(this.directory, 'controller', 'admin-password'), 'utf8')).trim();
+    return Rest.login(`http://127.0.0.1:${this.ports.http}`, 'admin', password);
+  }
+
+  /** Joins a node of that name at its first start, and is the same node ever after. */
+  async startNode(options: NodeOptions): Promise<NodeProcess> {
+    let node = this.nodes.get(options.name);
+    if (node === undefined) {
+      node = new NodeProcess(PROJECT, this.directory, this.nodes.size + 1, options);
+      this.nodes.set(options.name, node);
+    }
+    await node.start(node.logs.length === 0 ? await this.rest.nodeToken() : '');
+    return node;
+  }
+
+  async restartNode(name: string): Promise<void> {
+    await this.startNode(this.node(name).options);
+  }
+
+  /** The last lines that each process printed: what a failed test needs to be understood. */
+  logs(linesEach = 60): string {
+    const children = [...this.#controllers, ...[...this.nodes.values()].flatMap(({ logs }) => logs)];
+    return children.map(({ name, lines }) => [`--- ${name}`, ...lines.slice(-linesEach)].join('\n')).join('\n');
+  }
+
+  async close(): Promise<void> {
+    const nodes = [...this.nodes.values()].flatMap(({ logs }) => logs);
+    await Promise.all([...this.#controllers, ...nodes].map((child) => child.end('SIGKILL')));
+    await this.nats?.kill();
+    const ids = new Set([...this.nodes.values()].flatMap((node) => node.clusterId() ?? []));
+    for (const id of ids) await sweep(id);
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** What a test hands in so that the cluster is closed with it, and its logs are shown when it failed: tap's `t`. */
+export interface Scope {
+  teardown(run: () => Promise<void>): unknown;
+  passing(): boolean;
+  comment(...text: unknown[]): void;
+}
+
+/** A cluster that serves: every node is connected. Closed at the end of the test, also when starting it fails. */
+export async function startCluster(t: Scope, options: ClusterOptions): Promise<Cluster> {
+  const [http = 0, node = 0, join_ = 0, natsPort = 0] = await freePorts(4);
+  const directory = await mkdtemp(join(tmpdir(), 'raworc-'));
+  const nats = options.nats === true ? new NatsServer(natsPort) : undefined;
+  const cluster = new Cluster(directory, options.host ?? '127.0.0.1', { http, node, join: join_ }, nats);
+  t.teardown(async () => {
+    if (!t.passing()) t.comment(cluster.logs());
+    await cluster.close();
+  });
+  await nats?.start();
+  await cluster.startController();
+  for (const nodeOptions of options.nodes) await cluster.startNode(nodeOptions);
+  return cluster;
+}

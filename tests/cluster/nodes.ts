@@ -1,0 +1,65 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Child } from './processes.ts';
+
+export interface NodeOptions {
+  readonly name: string;
+  readonly driver?: 'docker' | 'hollow';
+  readonly memoryBytes?: number;
+  readonly cpuMillis?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** One node agent's process with a data directory of its own, killed and started as the test likes. */
+export class NodeProcess {
+  readonly options: NodeOptions;
+  readonly dataDirectory: string;
+  readonly runDirectory: string;
+  readonly #projectDirectory: string;
+  #child: Child | undefined;
+  /** The logs of every start. */
+  readonly logs: Child[] = [];
+
+  constructor(projectDirectory: string, directory: string, number: number, options: NodeOptions) {
+    this.options = options;
+    this.#projectDirectory = projectDirectory;
+    this.dataDirectory = join(directory, 'nodes', options.name);
+    this.runDirectory = join(directory, `r${number}`);
+  }
+
+  /** Resolves once it has connected and reconciled. The token is used at the first start only. */
+  async start(token: string): Promise<void> {
+    await mkdir(this.dataDirectory, { recursive: true });
+    const tokenFile = `${this.dataDirectory}.token`;
+    await writeFile(tokenFile, token, { mode: 0o600 });
+    const { name, driver = 'docker', memoryBytes = 2 ** 30, cpuMillis = 2000, env = {} } = this.options;
+    const args = ['node-agent/main.ts', '--data', this.dataDirectory, '--name', name, '--token-file', tokenFile, '--driver', driver];
+    args.push('--memory-bytes', String(memoryBytes), '--cpu-millis', String(cpuMillis), '--run-dir', this.runDirectory);
+    const child = new Child(name, process.execPath, args, { PATH: process.env.PATH ?? '', ...env }, this.#projectDirectory);
+    this.#child = child;
+    this.logs.push(child);
+    await child.untilEvent('node.ready');
+  }
+
+  kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<string> {
+    return this.process.end(signal);
+  }
+
+  get process(): Child {
+    if (this.#child === undefined) throw new Error(`${this.options.name} was never started`);
+    return this.#child;
+  }
+
+  /** Of sessions' sockets that are there now. */
+  socketDirectories(): string[] {
+    if (!existsSync(this.runDirectory)) return [];
+    return readdirSync(this.runDirectory, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('guest.sock'));
+  }
+
+  /** Of what it joined; undefined before that. */
+  clusterId(): string | undefined {
+    const identity = join(this.dataDirectory, 'identity.json');
+    return existsSync(identity) ? /"cluster_?[iI]d":\s*"([^"]+)"/.exec(readFileSync(identity, 'utf8'))?.[1] : undefined;
+  }
+}

@@ -1,0 +1,46 @@
+import { watch } from 'node:fs';
+import { dirname } from 'node:path';
+import Database from 'better-sqlite3';
+import { z } from 'zod';
+import { within } from './deadline.ts';
+
+/** What is kept of a session that is gone, on purpose: its events, the number of the last one, and its own row, marked as ended. */
+const HISTORY = new Set(['events', 'session_event_counts']);
+
+/** The tables that still speak of a session and are not history. Reads the controller's database, which may be in use. */
+export function tablesThatMention(databaseFile: string, sessionId: string): string[] {
+  const database = new Database(databaseFile, { readonly: true });
+  try {
+    const tables = z
+      .array(z.object({ name: z.string() }))
+      .parse(database.prepare("select name from sqlite_master where type = 'table'").all());
+    return tables.flatMap(({ name }) => {
+      if (HISTORY.has(name)) return [];
+      const rows = database.prepare(`select * from "${name}"`).all();
+      return rows.filter((row) => JSON.stringify(row).includes(sessionId) && !isEnded(name, row)).map(() => name);
+    });
+  } finally {
+    database.close();
+  }
+}
+
+const endedShape = z.looseObject({ desired: z.literal('deleted'), terminated_at: z.number() });
+
+const isEnded = (table: string, row: unknown) => table === 'sessions' && endedShape.safeParse(row).success;
+
+/** Resolves once the database says `holds`. Looked at whenever the files of the database change. */
+export async function untilRows(what: string, databaseFile: string, holds: () => boolean, limitMs = 30_000): Promise<void> {
+  const stop = new AbortController();
+  const come = new Promise<void>((resolve) => {
+    const look = () => {
+      if (holds()) resolve();
+    };
+    watch(dirname(databaseFile), { signal: stop.signal }, look);
+    look();
+  });
+  try {
+    await within(what, limitMs, come);
+  } finally {
+    stop.abort();
+  }
+}

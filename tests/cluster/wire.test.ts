@@ -1,0 +1,126 @@
+import { X509Certificate } from 'node:crypto';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { Identity } from '../../node-agent/identity.ts';
+import { joinWithToken } from '../../node-agent/join.ts';
+import type { ControllerFrame } from '../../proto/frame.ts';
+import { systemClock, systemRandom } from '../../seams/system.ts';
+import { deploy, writeAgent } from './agents.ts';
+import { sessionImage } from './docker.ts';
+import { foreignPapers } from './foreign-papers.ts';
+import { HandMadeNode } from './hand-made-node.ts';
+import { type Cluster, startCluster } from './harness.ts';
+import { sessionShape } from './shapes.ts';
+
+const MIB = 2 ** 20;
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+t.test('what is refused between node and controller', async (t) => {
+  const cluster = await startCluster(t, { nodes: [] });
+  const { rest } = cluster;
+  const address = `127.0.0.1:${cluster.ports.node}`;
+
+  const token = await rest.nodeToken();
+  const a = await joinAs(cluster, 'node-a', token);
+  const claims = { clusterId: a.clusterId, incarnation: a.incarnation, memoryBytes: 1024 * MIB, images: [] };
+
+  await t.test('a token that was used: the first time it joined a node', async (t) => {
+    t.equal((await rest.nodes()).length, 1);
+    await t.rejects(joinAs(cluster, 'node-c', token), { message: /used/ });
+    t.equal((await rest.nodes()).length, 1);
+    const again = await joinAs(cluster, 'node-c', await rest.nodeToken());
+    t.not(again.nodeId, a.nodeId, 'a fresh token does join it');
+  });
+
+  await t.test('no certificate, while its own is welcomed', async (t) => {
+    await t.rejects(HandMadeNode.dial(address, { caPem: a.caPem }, claims));
+    await welcomed(t, address, a);
+  });
+
+  await t.test('a certificate of that very name of another CA, while its own is welcomed', async (t) => {
+    const foreign = await foreignPapers(a.nodeId, new X509Certificate(a.caPem).subject.split('\n').reverse().join(','));
+    await t.rejects(HandMadeNode.dial(address, { caPem: a.caPem, ...foreign }, claims));
+    await welcomed(t, address, a);
+  });
+
+  await t.test("node A speaking of node B's session, while B is heard", async (t) => {
+    const b = await joinAs(cluster, 'node-b', await rest.nodeToken());
+    const nodeA = await HandMadeNode.dial(address, a, claims);
+    const nodeB = await HandMadeNode.dial(address, b, { ...claims, incarnation: b.incarnation, images: [await sessionImage()] });
+    t.teardown(() => {
+      nodeA.close();
+      nodeB.close();
+    });
+    await buildBy(cluster, nodeB);
+    const created = sessionShape.parse((await rest.call('POST', '/sessions', {})).body);
+    t.equal(created.node, 'node-b', 'only B holds the image');
+    const assigned = await nodeB.until('the session', (frame) => assignmentOf(frame, created.id) !== undefined);
+    const generation = assignmentOf(assigned, created.id)?.generation ?? 0;
+
+    nodeA.reportRunning(created.id, generation);
+    await nodeA.heard();
+    t.equal((await rest.session(created.id)).state, 'init', "A's report changes nothing");
+    const news = await rest.watch(`/sessions/${created.id}/events`);
+    t.teardown(() => news.close());
+    nodeB.reportRunning(created.id, generation);
+    await news.until(
+      'the session to be idle',
+      ({ type, data }) => type === 'session.state' && sessionShape.safeParse(data.session).data?.state === 'idle',
+    );
+    t.equal((await rest.session(created.id)).container_id, `made up by hand for ${created.id}`, 'the same words of B are believed');
+
+    const message = await rest.post(created.id, 'who answers?');
+    await nodeB.until('the message', ({ kind, value }) => kind === 'deliver' && 'messageId' in value && value.messageId === message.id);
+    const intruder = nodeA.ended === undefined ? nodeA : await HandMadeNode.dial(address, a, claims);
+    t.teardown(() => intruder.close());
+    intruder.answer(created.id, generation, message.id, 'A does');
+    await intruder.heard();
+    t.same(
+      (await rest.messages(created.id)).map(({ content }) => content),
+      ['who answers?'],
+      "A's answer is refused",
+    );
+    nodeB.answer(created.id, generation, message.id, 'B does');
+    await nodeB.until(
+      'the answer to be settled',
+      ({ kind, value }) => kind === 'settled' && 'messageId' in value && value.messageId === message.id,
+    );
+    t.same(
+      (await rest.messages(created.id)).map(({ content }) => content),
+      ['who answers?', 'B does'],
+      'the same answer of B is kept',
+    );
+  });
+});
+
+function joinAs(cluster: Cluster, nodeName: string, token: string): Promise<Identity> {
+  const directory = join(cluster.directory, 'by-hand', nodeName);
+  const signal = AbortSignal.timeout(15_000);
+  return joinWithToken({ token, nodeName, directory, clock: systemClock, random: systemRandom, log: quiet, signal });
+}
+
+async function welcomed(t: Test, address: string, identity: Identity): Promise<void> {
+  const claims = { clusterId: identity.clusterId, incarnation: identity.incarnation, memoryBytes: 1024 * MIB, images: [] };
+  const node = await HandMadeNode.dial(address, identity, claims);
+  t.ok(node.frames.length > 0, 'welcomed');
+  node.close();
+}
+
+function assignmentOf(frame: ControllerFrame, sessionId: string) {
+  if (frame.kind !== 'assignmentSet' && frame.kind !== 'assignmentChange') return undefined;
+  return frame.value.assignments.find((assignment) => assignment.sessionId === sessionId);
+}
+
+/** Deploys an agent, whose image the hand-made node says that it has made. */
+async function buildBy(cluster: Cluster, node: HandMadeNode): Promise<void> {
+  const directory = await writeAgent(join(cluster.directory, 'echo'), {
+    'main.py': 'def process_message(message, context):\n    return message\n',
+  });
+  const deployed = deploy(cluster.rest, 'echo', directory);
+  const frame = await node.until('a build', ({ kind }) => kind === 'build');
+  if (frame.kind !== 'build') throw new Error('not a build');
+  const { buildId, image } = frame.value;
+  node.send({ kind: 'images', value: { images: [await sessionImage(), image] } });
+  node.send({ kind: 'build', value: { buildId, phase: 'BUILD_COMPLETED', imageId: 'sha256:made-up', error: '' } });
+  await deployed;
+}

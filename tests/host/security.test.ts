@@ -1,0 +1,210 @@
+import { execFile } from 'node:child_process';
+import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t, { type Test } from 'tap';
+import { z } from 'zod';
+import { deploy, writeAgent } from '../cluster/agents.ts';
+import { docker, execIn, sessionImage } from '../cluster/docker.ts';
+import { type Cluster, startCluster } from '../cluster/harness.ts';
+import type { Session } from '../cluster/shapes.ts';
+
+const run = promisify(execFile);
+
+const METADATA = '169.254.169.254';
+const AGENTS_UID = 10001;
+const NEIGHBOUR_PORT = 7070;
+
+/** An agent that is somebody else's from its first line on: it runs whatever Python it is sent, and says what came of it. */
+const HOSTILE = `
+import subprocess, sys
+
+def process_message(message, context):
+    ran = subprocess.run([sys.executable, "-c", message], capture_output=True, text=True, timeout=60)
+    return (ran.stdout + ran.stderr).strip()
+`;
+
+/** The process of the guest, as anybody in the container can find it. */
+const GUEST = `
+import os
+def guest():
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = open(f"/proc/{pid}/cmdline").read().split("\\0")
+        except OSError:
+            continue
+        if len(words) > 1 and words[0].endswith("/node") and words[1].endswith("guest.mjs"):
+            return pid
+    raise SystemExit("there is no guest")
+`;
+
+/** Each is tried twice, word for word: by the agent, which must be refused, and as the guest, which must not be. */
+const LOCAL: readonly (readonly [string, string])[] = [
+  ["open the guest's socket", 'import socket; socket.socket(socket.AF_UNIX).connect("/run/raworc/guest.sock")'],
+  [
+    "read the guest's journal",
+    'import os\nfiles = os.listdir("/session/.raworc")\nassert files\nfor f in files: open("/session/.raworc/" + f, "rb").read(16)',
+  ],
+  ["read the guest's environment", `${GUEST}assert open(f"/proc/{guest()}/environ", "rb").read(16)`],
+  [
+    "read the guest's memory",
+    `${GUEST}pid = guest()\nstart = int(open(f"/proc/{pid}/maps").readline().split("-")[0], 16)\nmemory = open(f"/proc/{pid}/mem", "rb")\nmemory.seek(start)\nassert memory.read(16)`,
+  ],
+  ["look into the guest's open files", `${GUEST}assert os.listdir(f"/proc/{guest()}/fd")`],
+  ['signal the guest', `${GUEST}os.kill(int(guest()), 0)`],
+  ['write beside its own directories on the volume', 'import os\nopen("/session/planted", "w").close()\nos.remove("/session/planted")'],
+  ['write a log that looks like another run', 'import os\nopen("/session/logs/planted", "w").close()\nos.remove("/session/logs/planted")'],
+  ['become another user', 'import os; os.setuid(4242); assert os.getuid() == 4242'],
+  ['become another group', 'import os; os.setgroups([4242]); os.setgid(4242)'],
+];
+
+/** Ways to root that must lead nowhere, and what each says of it. */
+const TO_ROOT: readonly (readonly [string, string])[] = [
+  ['setuid', 'import os; os.setuid(0)'],
+  ['setresuid', 'import os; os.setresuid(0, 0, 0)'],
+  ['setgid', 'import os; os.setgid(0)'],
+  ['su', 'import subprocess; subprocess.run(["su", "-c", "id -u", "root"], stdin=subprocess.DEVNULL, check=True)'],
+  ['sudo', 'import subprocess; subprocess.run(["sudo", "-n", "id", "-u"], stdin=subprocess.DEVNULL, check=True)'],
+  ['a user namespace of its own', 'import subprocess; subprocess.run(["unshare", "--user", "--map-root-user", "id", "-u"], check=True)'],
+  ['mounting', 'import subprocess; subprocess.run(["mount", "-t", "tmpfs", "none", "/mnt"], check=True)'],
+  ['a device', 'import os; os.mknod("/session/workspace/disk", 0o60600, os.makedev(8, 0))'],
+  ['a root-owned file system', 'open("/etc/planted", "w")'],
+  ["its agents' own code", 'import os; open("/opt/raworc/agents/planted", "w")'],
+  ["the guest's program", 'open("/opt/raworc/guest/guest.mjs", "a")'],
+];
+
+t.test('an agent that is hostile, in a container of its own', async (t) => {
+  const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }], host: '0.0.0.0' });
+  const { rest } = cluster;
+  await deploy(rest, 'hostile', await writeAgent(join(cluster.directory, 'hostile'), { 'main.py': HOSTILE }));
+  const [session, neighbour] = await Promise.all([rest.createSession(), rest.createSession()]);
+  const container = session.container_id ?? '';
+  const asAgent = async (code: string) => (await rest.say(session.id, code)).reply.content;
+
+  for (const [deed, code] of LOCAL) {
+    await t.test(`it cannot ${deed}, which the guest can`, async (t) => {
+      t.match(await asAgent(`${code}\nprint("done")`), /PermissionError|Permission denied|Operation not permitted/);
+      t.same(await execIn(container, ['python3', '-c', `${code}\nprint("done")`]), { code: 0, output: 'done\n' });
+    });
+  }
+
+  for (const [way, code] of TO_ROOT) {
+    await t.test(`it does not become root by ${way}`, async (t) => {
+      const said = await asAgent(`${code}\nprint("done")`);
+      t.match(said, /Error/);
+      t.notMatch(said, /^(0|done)$/m);
+    });
+  }
+
+  await t.test('it holds no capability and can gain none, while the guest holds exactly its three', async (t) => {
+    const status = 'print(open("/proc/self/status").read())';
+    const agent = await asAgent(status);
+    t.match(agent, new RegExp(`^Uid:\\s+${AGENTS_UID}\\s+${AGENTS_UID}\\s+${AGENTS_UID}\\s+${AGENTS_UID}$`, 'm'));
+    for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb']) t.match(agent, new RegExp(`^${set}:\\s+0+$`, 'm'));
+    t.match(agent, /^NoNewPrivs:\s+1$/m);
+    t.match(agent, /^Groups:\s*(10001)?\s*$/m, 'nor a group of the guest');
+    const { output: guest } = await execIn(container, ['python3', '-c', status]);
+    t.match(guest, /^CapEff:\s+0+e0$/m, 'KILL, SETGID and SETUID');
+    t.match(guest, /^NoNewPrivs:\s+1$/m);
+  });
+
+  await t.test('it finds nothing of the host or of its own keeper to take', async (t) => {
+    const { HostConfig, Mounts } = await docker.getContainer(container).inspect();
+    t.equal(HostConfig.Privileged, false);
+    t.equal(HostConfig.ReadonlyRootfs, true);
+    t.notOk(Mounts.some(({ Source }) => Source.includes('docker.sock')));
+    t.same(
+      Mounts.filter(({ RW }) => RW).map(({ Destination }) => Destination),
+      ['/session'],
+      'the volume is all that can be written',
+    );
+    const environment = await asAgent('import os; print(sorted(k for k in os.environ if k.startswith("RAWORC")))');
+    t.notMatch(environment, /TOKEN|PASSWORD|SOCKET|NATS/);
+  });
+
+  await t.test('it reaches neither host, controller, metadata address nor another session, which others do reach', async (t) => {
+    await withMetadataAddress(t);
+    const listener = await listen(t);
+    const { http, node, join: joining } = cluster.ports;
+    const ofHost = Object.values(networkInterfaces()).flatMap((addresses) =>
+      (addresses ?? []).filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) => address),
+    );
+    t.ok(ofHost.length >= 2, 'the host has its own address and that of the bridge');
+    const onHost = [...ofHost, METADATA].flatMap((host) => [http, node, joining, listener].map((port) => `${host}:${port}`));
+    const inNeighbour = `${await listenInside(cluster, neighbour)}:${NEIGHBOUR_PORT}`;
+
+    const nothing = (targets: readonly string[]) => Object.fromEntries(targets.map((target) => [target, false]));
+    const everything = (targets: readonly string[]) => Object.fromEntries(targets.map((target) => [target, true]));
+    t.same(reachedIn(await outside('bridge', onHost)), everything(onHost), 'a container outside reaches every address of the host');
+    t.same(reachedIn(await outside('host', [inNeighbour])), everything([inNeighbour]), 'and the other session');
+    const targets = [...onHost, inNeighbour];
+    t.same(reachedIn(await asAgent(reach(targets))), nothing(targets), 'the agent reaches none');
+    t.same(reachedIn((await execIn(container, ['python3', '-c', reach(targets)])).output), nothing(targets), 'nor would the guest');
+  });
+
+  await t.test('after all that its session still answers', async (t) => {
+    t.equal(await asAgent('print("still here")'), 'still here');
+    t.equal((await rest.session(session.id)).state, 'idle');
+  });
+});
+
+/** A program that tries to connect to all of these at once, and prints which it reached. */
+function reach(targets: readonly string[]): string {
+  return `
+import json, socket
+from concurrent.futures import ThreadPoolExecutor
+def reached(target):
+    host, port = target.split(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=2).close()
+        return True
+    except OSError:
+        return False
+targets = ${JSON.stringify(targets)}
+with ThreadPoolExecutor(len(targets)) as pool:
+    print(json.dumps(dict(zip(targets, pool.map(reached, targets)))))
+`;
+}
+
+const reachedIn = (output: string) => z.record(z.string(), z.boolean()).parse(JSON.parse(output));
+
+/** Runs the same program in a container that is not Raworc's. */
+async function outside(network: 'bridge' | 'host', targets: readonly string[]): Promise<string> {
+  const args = ['run', '--rm', '--network', network, await sessionImage(), 'python3', '-c', reach(targets)];
+  return (await run('docker', args)).stdout;
+}
+
+/** Gives the host the metadata service's address for the time of the test. */
+async function withMetadataAddress(t: Test): Promise<void> {
+  const { stdout } = await run('ip', ['-4', 'addr', 'show']);
+  if (stdout.includes(METADATA)) return;
+  t.teardown(() => run('ip', ['addr', 'del', `${METADATA}/32`, 'dev', 'lo']));
+  await run('ip', ['addr', 'add', `${METADATA}/32`, 'dev', 'lo']);
+}
+
+/** A listener on every address of the host. */
+async function listen(t: Test): Promise<number> {
+  const server = createServer((socket) => socket.on('error', () => undefined).end());
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '0.0.0.0', resolve));
+  t.teardown(() => new Promise<void>((resolve) => server.close(() => resolve())));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** Lets the agent of another session listen, and says on which address. */
+async function listenInside(cluster: Cluster, session: Session): Promise<string> {
+  const server = `import socket\\ns = socket.socket()\\ns.bind(("0.0.0.0", ${NEIGHBOUR_PORT}))\\ns.listen()\\nprint("listening", flush=True)\\nwhile True: s.accept()[0].close()`;
+  const code = `
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", '${server}'], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
+print(child.stdout.readline().strip())
+`;
+  const { reply } = await cluster.rest.say(session.id, code);
+  if (reply.content !== 'listening') throw new Error(reply.content);
+  const { NetworkSettings } = await docker.getContainer(session.container_id ?? '').inspect();
+  const address = NetworkSettings.Networks.raworc_network?.IPAddress ?? '';
+  if (address === '') throw new Error('the session is not on raworc_network');
+  return address;
+}
