@@ -46,6 +46,18 @@ export class Permissions {
     );
   }
 
+  /** The spaces in which it allows something: all of them, or those named. */
+  spacesAllowing(resource: Resource, verb: Verb): 'all' | ReadonlySet<string> {
+    if (this.allows(resource, verb, null)) return 'all';
+    const spaces = this.#bindings.flatMap(({ spaceId }) => (spaceId !== null && this.allows(resource, verb, spaceId) ? [spaceId] : []));
+    return new Set(spaces);
+  }
+
+  /** Whether anything at all is allowed there, so that its existence is no secret. */
+  knows(spaceId: string): boolean {
+    return this.#bindings.some((binding) => binding.spaceId === null || binding.spaceId === spaceId);
+  }
+
   roleNames(): string[] {
     return [...new Set(this.#bindings.map((binding) => binding.role.name))];
   }

@@ -5,6 +5,7 @@
 import type { Readable } from 'node:stream';
 import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../domain/events.ts';
 import type { AccountId, SessionId, SpaceId } from '../domain/ids.ts';
+import type { AgentObject, BuildObject, MessageObject, Metadata, NodeObject, SessionObject, SourceObject } from '../domain/objects.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Permissions } from '../domain/rbac.ts';
 
@@ -31,93 +32,15 @@ export interface Idempotency {
   readonly body: string;
 }
 
-export type Metadata = Readonly<Record<string, unknown>>;
-
-export interface SessionObject {
-  readonly id: string;
-  readonly name: string | null;
-  readonly space: string;
-  readonly created_by: string;
-  readonly state: 'init' | 'idle' | 'busy' | 'paused' | 'suspended' | 'error';
-  readonly container_id: string | null;
-  readonly persistent_volume_id: string | null;
-  readonly parent_session_id: string | null;
-  readonly node: string | null;
-  readonly running: boolean;
-  readonly settled: boolean;
-  readonly timeouts: Readonly<Record<string, number>>;
-  readonly created_at: string;
-  readonly updated_at: string;
-  readonly started_at: string | null;
-  readonly last_activity_at: string | null;
-  readonly terminated_at: string | null;
-  readonly termination_reason: string | null;
-  readonly metadata: Metadata;
-}
-
-export interface MessageObject {
-  readonly id: string;
-  readonly session_id: string;
-  readonly seq: number;
-  readonly role: 'user' | 'agent' | 'system';
-  readonly content: string;
-  readonly metadata: Metadata;
-  readonly created_by: string;
-  readonly created_at: string;
-}
-
-export interface AgentObject {
-  readonly name: string;
-  readonly space: string;
-  readonly description: string | null;
-  readonly purpose: string | null;
-  readonly source_repo: string | null;
-  readonly source_branch: string;
-  readonly status: 'active' | 'inactive' | 'configured' | 'building' | 'running' | 'stopped' | 'error';
-  readonly created_at: string;
-  readonly updated_at: string;
-  readonly created_by: string;
-}
-
-export interface BuildObject {
-  readonly id: string;
-  readonly build_id: string;
-  readonly space: string;
-  readonly status: 'pending' | 'building' | 'completed' | 'failed';
-  readonly image_tag: string | null;
-  readonly started_at: string;
-  readonly completed_at: string | null;
-  readonly agents_deployed: readonly string[];
-  readonly error: string | null;
-  readonly created_by: string;
-}
-
-export interface SourceObject {
-  readonly agent: string;
-  readonly space: string;
-  readonly digest: string;
-  readonly size_bytes: number;
-  readonly files: number;
-  readonly runtime: string;
-  readonly handler: string;
-  readonly created_at: string;
-}
-
-export interface NodeObject {
-  readonly id: string;
-  readonly name: string;
-  readonly status: 'ready' | 'unreachable';
-  readonly driver: string;
-  readonly version: string;
-  readonly capacity: { readonly cpu: number; readonly memory_bytes: number; readonly sessions: number | null };
-  readonly requested: { readonly cpu: number; readonly memory_bytes: number };
-  readonly sessions: number;
-  readonly images: readonly string[];
-  readonly lease: { readonly seconds: number; readonly expires_at: string | null };
-  readonly conditions: readonly { readonly type: string; readonly message: string }[];
-  readonly joined_at: string;
-  readonly last_seen_at: string | null;
-}
+export type {
+  AgentObject,
+  BuildObject,
+  MessageObject,
+  Metadata,
+  NodeObject,
+  SessionObject,
+  SourceObject,
+} from '../domain/objects.ts';
 
 export interface Accounts {
   /** 401 for wrong, unknown and inactive alike, and 429 with `details.retry_after_s` on guessing. */

@@ -1,0 +1,29 @@
+import type { NewEvent } from './events.ts';
+import type { Fleet } from './fleet.ts';
+import type { Mutation } from './rows.ts';
+import type { View } from './view.ts';
+
+/** What a command is decided upon. `now` is the time that its rows and events get: greater than that of every row before. */
+export interface State {
+  readonly view: View;
+  readonly fleet: Fleet;
+  readonly now: number;
+}
+
+export interface Decision<Answer> {
+  readonly mutations: readonly Mutation[];
+  readonly events: readonly NewEvent[];
+  readonly answer: Answer;
+}
+
+/**
+ * One change of state. `decide` is pure: the same state gives the same decision, and ids come in from outside.
+ * It may be called once only, or not at all when the process dies; its mutations and events are committed together.
+ */
+export interface Command<Answer> {
+  readonly name: string;
+  decide(state: State): Decision<Answer>;
+}
+
+/** A decision that changes nothing. */
+export const unchanged = <Answer>(answer: Answer): Decision<Answer> => ({ mutations: [], events: [], answer });

@@ -1,0 +1,58 @@
+import { type Command, unchanged } from '../command.ts';
+import type { AccountId, SpaceId } from '../ids.ts';
+import { type Mutation, put } from '../rows.ts';
+
+export interface FirstStart {
+  readonly accountId: AccountId;
+  readonly bindingId: string;
+  readonly spaceId: SpaceId;
+  readonly passwordHash: string;
+}
+
+/** What a new store begins with: the account `admin`, which may do everything, and the space `default`. */
+export function firstStart(input: FirstStart): Command<undefined> {
+  return {
+    name: 'first-start',
+    decide({ view, now }) {
+      const mutations: Mutation[] = [];
+      if (view.accountByUser('admin') === undefined) {
+        const { accountId, passwordHash } = input;
+        const account = { id: accountId, user: 'admin', passwordHash, description: null, active: true, version: 1 };
+        mutations.push(put('accounts', { ...account, createdAt: now, updatedAt: now, lastLoginAt: null }));
+        mutations.push(put('bindings', { id: input.bindingId, accountId, role: 'admin', spaceId: null, createdAt: now }));
+      }
+      if (view.spaceByName('default') === undefined) {
+        const space = { id: input.spaceId, name: 'default', description: null, settings: {}, active: true };
+        mutations.push(put('spaces', { ...space, createdAt: now, updatedAt: now, createdBy: 'raworc' }));
+      }
+      return { mutations, events: [], answer: undefined };
+    },
+  };
+}
+
+export function recordLogin(id: AccountId): Command<undefined> {
+  return {
+    name: 'record-login',
+    decide({ view, now }) {
+      const row = view.get('accounts', id);
+      if (row === undefined) return unchanged(undefined);
+      return { mutations: [put('accounts', { ...row, lastLoginAt: now })], events: [], answer: undefined };
+    },
+  };
+}
+
+/** Sets the password of `admin` anew, where the operator gave another one than before. Ends older tokens. */
+export function resetAdminPassword(passwordHash: string): Command<undefined> {
+  return {
+    name: 'reset-admin-password',
+    decide({ view, now }) {
+      const row = view.accountByUser('admin');
+      if (row === undefined) return unchanged(undefined);
+      return {
+        mutations: [put('accounts', { ...row, passwordHash, version: row.version + 1, updatedAt: now })],
+        events: [],
+        answer: undefined,
+      };
+    },
+  };
+}

@@ -1,0 +1,89 @@
+import type { Command } from '../command.ts';
+import { unchanged } from '../command.ts';
+import { type KnownRequest, recall, remember } from '../idempotency.ts';
+import type { AccountId, SessionId, SpaceId } from '../ids.ts';
+import type { SessionObject } from '../objects.ts';
+import { accepted, type Outcome, refused } from '../outcome.ts';
+import { explain, place } from '../placement.ts';
+import { sessionObject } from '../present.ts';
+import { type Limits, put, type Requests, type SessionRow } from '../rows.ts';
+
+export interface NewSession {
+  readonly id: SessionId;
+  readonly spaceId: SpaceId;
+  readonly name: string | null;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly timeouts: Readonly<Record<string, number>>;
+  readonly requests: Requests;
+  readonly limits: Limits;
+  /** What a session starts from in a space without a completed build. */
+  readonly baseImage: string;
+  readonly by: { readonly accountId: AccountId; readonly user: string };
+  readonly request: KnownRequest | undefined;
+}
+
+/** Places a new session on a node with room that holds the space's newest image. 503 with each node's reason when there is none. */
+export function createSession(input: NewSession): Command<Outcome<SessionObject>> {
+  return {
+    name: 'create-session',
+    decide({ view, fleet, now }) {
+      const space = view.get('spaces', input.spaceId);
+      if (space === undefined || !space.active) return unchanged(refused('NOT_FOUND', 'There is no such space.'));
+      const made = recall(view, input.request);
+      if (made !== undefined) {
+        if (!made.ok) return unchanged(made);
+        const row = view.get('sessions', made.value);
+        if (row === undefined || row.desired === 'deleted')
+          return unchanged(refused('NOT_FOUND', 'The session that this key made is gone.'));
+        return unchanged(accepted(sessionObject(view, row)));
+      }
+      const build = view.newestBuild(input.spaceId, 'completed');
+      const need = { requests: input.requests, image: build?.image ?? input.baseImage };
+      const placement = place(fleet.nodes(), need);
+      if (!placement.ok) {
+        const details = { requests: need.requests, image: need.image, nodes: placement.obstacles };
+        return unchanged(refused('UNAVAILABLE', explain(need, placement.obstacles), details));
+      }
+      const row: SessionRow = {
+        id: input.id,
+        name: input.name,
+        spaceId: input.spaceId,
+        desired: 'running',
+        generation: 1,
+        nodeId: placement.nodeId,
+        placedGeneration: 1,
+        image: need.image,
+        buildId: build?.id ?? null,
+        agents: build?.agents ?? [],
+        requests: input.requests,
+        limits: input.limits,
+        phase: 'none',
+        observedGeneration: 0,
+        observedOrder: null,
+        containerId: null,
+        volume: null,
+        hasRun: false,
+        reason: null,
+        lastSeq: 0,
+        outstanding: 0,
+        parentId: null,
+        timeouts: input.timeouts,
+        metadata: input.metadata,
+        createdBy: input.by.user,
+        createdById: input.by.accountId,
+        createdAt: now,
+        updatedAt: now,
+        startedAt: null,
+        lastActivityAt: null,
+        terminatedAt: null,
+        terminationReason: null,
+      };
+      const session = sessionObject(view, row);
+      return {
+        mutations: [put('sessions', row), ...remember(input.request, row.id, now)],
+        events: [{ type: 'session.created', spaceId: row.spaceId, sessionId: row.id, data: { space: space.name, session } }],
+        answer: accepted(session),
+      };
+    },
+  };
+}

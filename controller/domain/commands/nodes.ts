@@ -1,0 +1,115 @@
+import { type Command, unchanged } from '../command.ts';
+import type { NodeId } from '../ids.ts';
+import { accepted, type Outcome, refused } from '../outcome.ts';
+import { type NodeRow, put } from '../rows.ts';
+
+export interface JoiningNode {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly tokenId: string;
+  readonly secretHash: string;
+  /** Whether a node of that name has a stream now. */
+  readonly isConnected: (id: NodeId) => boolean;
+}
+
+/** Uses a token up for a node. A node of the same name that is away is the same node come back with a new identity. */
+export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
+  return {
+    name: 'join-node',
+    decide({ view, now }) {
+      const token = view.get('nodeTokens', input.tokenId);
+      if (token === undefined || token.secretHash !== input.secretHash) {
+        return unchanged(
+          refused('UNAUTHORIZED', 'This token is not of this controller, or was pruned: print a new one with `raworc node token`.'),
+        );
+      }
+      if (token.usedAt !== null) {
+        return unchanged(refused('UNAUTHORIZED', 'This token was used already: print a new one with `raworc node token`.'));
+      }
+      if (token.expiresAt <= now) {
+        return unchanged(refused('UNAUTHORIZED', 'This token has expired: print a new one with `raworc node token`.'));
+      }
+      const known = view.nodeByName(input.name);
+      if (known !== undefined && input.isConnected(known.id)) {
+        return unchanged(refused('CONFLICT', `A node named "${input.name}" is connected: give this one another --name.`));
+      }
+      const row: NodeRow = {
+        id: known?.id ?? input.id,
+        name: input.name,
+        incarnation: (known?.incarnation ?? 0) + 1,
+        joinedAt: now,
+        driver: known?.driver ?? '',
+        version: known?.version ?? '',
+        cpuMillis: known?.cpuMillis ?? 0,
+        memoryBytes: known?.memoryBytes ?? 0,
+        maxSessions: known?.maxSessions ?? 0,
+        lastSeenAt: known?.lastSeenAt ?? null,
+      };
+      return {
+        mutations: [put('nodes', row), put('nodeTokens', { ...token, usedAt: now, usedBy: row.id })],
+        events: [{ type: 'node.joined', spaceId: null, sessionId: null, data: { node: { id: row.id, name: row.name } } }],
+        answer: accepted(row),
+      };
+    },
+  };
+}
+
+export type Greeting = Pick<NodeRow, 'driver' | 'version' | 'cpuMillis' | 'memoryBytes' | 'maxSessions'>;
+
+/** A node's stream came up. */
+export function nodeConnected(id: NodeId, greeting: Greeting): Command<undefined> {
+  return {
+    name: 'node-connected',
+    decide({ view, now }) {
+      const row = view.get('nodes', id);
+      if (row === undefined) return unchanged(undefined);
+      return {
+        mutations: [put('nodes', { ...row, ...greeting, lastSeenAt: now })],
+        events: [{ type: 'node.connected', spaceId: null, sessionId: null, data: { node: { id, name: row.name } } }],
+        answer: undefined,
+      };
+    },
+  };
+}
+
+/** A node's stream ended. Its sessions keep their state. */
+export function nodeDisconnected(id: NodeId): Command<undefined> {
+  return {
+    name: 'node-disconnected',
+    decide({ view, now }) {
+      const row = view.get('nodes', id);
+      if (row === undefined) return unchanged(undefined);
+      return {
+        mutations: [put('nodes', { ...row, lastSeenAt: now })],
+        events: [{ type: 'node.disconnected', spaceId: null, sessionId: null, data: { node: { id, name: row.name } } }],
+        answer: undefined,
+      };
+    },
+  };
+}
+
+export interface NewToken {
+  readonly id: string;
+  readonly secretHash: string;
+  readonly ttlMs: number;
+  readonly user: string;
+}
+
+export function createNodeToken(input: NewToken): Command<Outcome<{ expiresAt: number }>> {
+  return {
+    name: 'create-node-token',
+    decide({ now }) {
+      const expiresAt = now + input.ttlMs;
+      const row = {
+        id: input.id,
+        secretHash: input.secretHash,
+        expiresAt,
+        usedAt: null,
+        usedBy: null,
+        createdBy: input.user,
+        createdAt: now,
+      };
+      return { mutations: [put('nodeTokens', row)], events: [], answer: accepted({ expiresAt }) };
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import { chooseAgent } from '../answering.ts';
+import { type Command, unchanged } from '../command.ts';
+import { type KnownRequest, recall, remember } from '../idempotency.ts';
+import type { MessageId, SessionId } from '../ids.ts';
+import type { MessageObject } from '../objects.ts';
+import { accepted, type Outcome, refused } from '../outcome.ts';
+import { messageObject } from '../present.ts';
+import { type MessageRow, put } from '../rows.ts';
+import { stateEvents } from '../session-change.ts';
+import { answerRefused, messageEvent } from './answers.ts';
+
+export interface NewMessage {
+  readonly id: MessageId;
+  readonly sessionId: SessionId;
+  readonly role: 'user' | 'system';
+  readonly content: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly user: string;
+  readonly request: KnownRequest | undefined;
+}
+
+/** Most user messages of one session that may wait for an answer. */
+export const MOST_UNANSWERED = 1000;
+
+/** Takes a message. Who answers it is decided now; when nobody can, its error_response comes in its turn. */
+export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> {
+  return {
+    name: 'post-message',
+    decide({ view, now }) {
+      const session = view.get('sessions', input.sessionId);
+      if (session === undefined || session.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
+      const made = recall(view, input.request);
+      if (made !== undefined) {
+        if (!made.ok) return unchanged(made);
+        const row = view.get('messages', made.value);
+        return unchanged(
+          row === undefined ? refused('NOT_FOUND', 'The message that this key made is gone.') : accepted(messageObject(row)),
+        );
+      }
+      if (session.desired === 'failed') {
+        return unchanged(
+          refused('CONFLICT', `The session is in state error (${session.reason ?? 'no reason kept'}): recover it or make a new one.`),
+        );
+      }
+      const waiting = input.role === 'user' ? view.unanswered(session.id) : [];
+      if (waiting.length >= MOST_UNANSWERED) {
+        return unchanged(
+          refused('RATE_LIMITED', `${waiting.length} messages of this session wait for an answer already.`, { retry_after_s: 5 }),
+        );
+      }
+      const choice = input.role === 'user' ? chooseAgent(view, session, input.content, input.metadata) : undefined;
+      const row: MessageRow = {
+        id: input.id,
+        sessionId: session.id,
+        seq: session.lastSeq + 1,
+        role: input.role,
+        content: input.content,
+        metadata: input.metadata,
+        agent: choice?.ok === true ? choice.agent : null,
+        refusal: choice?.ok === false ? { reason: choice.reason, content: choice.content } : null,
+        inReplyTo: null,
+        acceptedAt: null,
+        answeredAt: null,
+        createdBy: input.user,
+        createdAt: now,
+      };
+      const posted = {
+        session: { ...session, lastSeq: row.seq, lastActivityAt: input.role === 'user' ? now : session.lastActivityAt },
+        mutations: [put('messages', row), ...remember(input.request, row.id, now)],
+        events: [messageEvent(view, session, row)],
+      };
+      const result = answerRefused(view, posted, input.role === 'user' ? [...waiting, row] : [], now);
+      return {
+        mutations: [...result.mutations, put('sessions', result.session)],
+        events: [...result.events, ...stateEvents(view, session, result.session)],
+        answer: accepted(messageObject(row)),
+      };
+    },
+  };
+}

@@ -1,0 +1,38 @@
+import { type Command, unchanged } from '../command.ts';
+import type { AgentId } from '../ids.ts';
+import type { SourceObject } from '../objects.ts';
+import { accepted, type Outcome, refused } from '../outcome.ts';
+import { sourceObject } from '../present.ts';
+import { type AgentProgram, put } from '../rows.ts';
+
+export interface CheckedSource {
+  readonly digest: string;
+  readonly sizeBytes: number;
+  readonly files: number;
+  readonly program: AgentProgram;
+  readonly description: string | null;
+  readonly purpose: string | null;
+}
+
+/** Gives an agent the source that was uploaded and checked. The archive is on disk before this is decided. What the API said of the agent wins over its manifest. */
+export function putSource(agentId: AgentId, source: CheckedSource): Command<Outcome<SourceObject>> {
+  return {
+    name: 'put-source',
+    decide({ view, now }) {
+      const agent = view.get('agents', agentId);
+      if (agent === undefined) return unchanged(refused('NOT_FOUND', 'There is no such agent.'));
+      const row = {
+        ...agent,
+        sourceDigest: source.digest,
+        program: source.program,
+        sourceAt: now,
+        sourceBytes: source.sizeBytes,
+        sourceFiles: source.files,
+        description: agent.description ?? source.description,
+        purpose: agent.purpose ?? source.purpose,
+        updatedAt: now,
+      };
+      return { mutations: [put('agents', row)], events: [], answer: accepted(sourceObject(view, row)) };
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import { type Command, unchanged } from '../command.ts';
+import type { MessageId, NodeId, SessionId } from '../ids.ts';
+import { put } from '../rows.ts';
+import { stateEvents } from '../session-change.ts';
+import { speaksFor } from '../speaker.ts';
+import { type AnswerContent, answer, answerId, answerRefused } from './answers.ts';
+
+export interface GivenAnswer {
+  readonly from: NodeId;
+  readonly generation: number;
+  readonly sessionId: SessionId;
+  readonly messageId: MessageId;
+  readonly runId: string;
+  readonly agent: string;
+  readonly outcome: 'reply' | 'error';
+  readonly content: string;
+  readonly reason: string;
+  readonly durationMs: number;
+}
+
+/**
+ * `committed`: this is the answer. `duplicate`, `unwanted`: acknowledged and dropped, since the message has one already,
+ * was cleared, or its session is gone. All three settle it. `refused`: whoever said it may not; nothing is acknowledged.
+ */
+export type Verdict = 'committed' | 'duplicate' | 'unwanted' | 'refused';
+
+/** The largest reply that is kept; a guest that sends more is answered for. */
+export const MOST_REPLY_BYTES = 1024 * 1024;
+
+/** Keeps the one answer to a user message: the first commit wins. */
+export function recordAnswer(given: GivenAnswer): Command<Verdict> {
+  return {
+    name: 'record-answer',
+    decide({ view, now }) {
+      const session = view.get('sessions', given.sessionId);
+      const speaker = speaksFor(session, given.from, given.generation);
+      if (speaker === 'foreign' || speaker === 'stale') return unchanged('refused');
+      if (speaker === 'gone' || session === undefined) return unchanged('unwanted');
+      const message = view.get('messages', given.messageId);
+      if (message === undefined || message.sessionId !== session.id || message.role !== 'user') return unchanged('unwanted');
+      if (message.answeredAt !== null) return unchanged('duplicate');
+
+      const begun = { session, mutations: [], events: [] };
+      const answered = answer(view, begun, message, answerId(message.id), contentOf(given), now);
+      const later = view.unanswered(session.id).filter(({ id }) => id !== message.id);
+      const all = answerRefused(view, answered, later, now);
+      return {
+        mutations: [...all.mutations, put('sessions', all.session)],
+        events: [...all.events, ...stateEvents(view, session, all.session)],
+        answer: 'committed',
+      };
+    },
+  };
+}
+
+function contentOf(given: GivenAnswer): AnswerContent {
+  const metadata = { agent: given.agent, run_id: given.runId, duration_ms: given.durationMs };
+  if (Buffer.byteLength(given.content) > MOST_REPLY_BYTES) {
+    const content = `The reply was longer than ${MOST_REPLY_BYTES} bytes.`;
+    return { type: 'error_response', content, by: given.agent, metadata: { ...metadata, reason: 'reply_too_large' } };
+  }
+  if (given.outcome === 'reply') return { type: 'agent_response', content: given.content, by: given.agent, metadata };
+  return { type: 'error_response', content: given.content, by: given.agent, metadata: { ...metadata, reason: given.reason } };
+}

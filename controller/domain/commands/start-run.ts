@@ -1,0 +1,47 @@
+import { type Command, unchanged } from '../command.ts';
+import type { MessageId, NodeId, SessionId } from '../ids.ts';
+import { put } from '../rows.ts';
+import { speaksFor } from '../speaker.ts';
+import { markAccepted } from './accept-message.ts';
+
+export interface StartedRun {
+  readonly from: NodeId;
+  readonly generation: number;
+  readonly sessionId: SessionId;
+  readonly messageId: MessageId;
+  readonly runId: string;
+  readonly agent: string;
+}
+
+/** An agent's code is about to see a message. */
+export function startRun(started: StartedRun): Command<undefined> {
+  return {
+    name: 'start-run',
+    decide({ view, now }) {
+      const session = view.get('sessions', started.sessionId);
+      const message = view.get('messages', started.messageId);
+      if (speaksFor(session, started.from, started.generation) !== 'yes' || session === undefined) return unchanged(undefined);
+      if (message === undefined || message.sessionId !== session.id || message.answeredAt !== null) return unchanged(undefined);
+      if (view.get('runs', started.runId) !== undefined) return unchanged(undefined);
+      const taken = markAccepted(view, session, session, [message], now);
+      const space = view.get('spaces', session.spaceId)?.name ?? session.spaceId;
+      const { runId, agent, messageId } = started;
+      return {
+        mutations: [
+          ...taken.mutations,
+          put('runs', { id: runId, sessionId: session.id, messageId, agent, startedAt: now, finishedAt: null }),
+        ],
+        events: [
+          ...taken.events,
+          {
+            type: 'run.started',
+            spaceId: session.spaceId,
+            sessionId: session.id,
+            data: { space, run_id: runId, message_id: messageId, agent },
+          },
+        ],
+        answer: undefined,
+      };
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import type { NodeId } from './ids.ts';
+import type { Requests } from './rows.ts';
+
+/** A node as placement sees it. What cannot be known of an absent node is as it was last said. */
+export interface FleetNode {
+  readonly id: NodeId;
+  readonly name: string;
+  /** Its stream is up and its lease runs. */
+  readonly ready: boolean;
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  /** 0: no bound of its own. */
+  readonly maxSessions: number;
+  readonly images: ReadonlySet<string>;
+  readonly requested: Requests;
+  readonly sessions: number;
+}
+
+/** All nodes at this point of the batch: what earlier commands of it have placed is counted. */
+export interface Fleet {
+  nodes(): readonly FleetNode[];
+}

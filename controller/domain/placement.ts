@@ -1,0 +1,106 @@
+/**
+ * Where a new session goes: a pipeline of named filters, each able to say why a node will not do, then a score.
+ * Pure: the same fleet and need give the same answer.
+ */
+import type { FleetNode } from './fleet.ts';
+import type { NodeId } from './ids.ts';
+import type { Requests } from './rows.ts';
+
+export interface Need {
+  readonly requests: Requests;
+  readonly image: string;
+}
+
+interface Filter {
+  readonly name: string;
+  /** Why the node will not do; undefined when it will. */
+  refuse(node: FleetNode, need: Need): string | undefined;
+}
+
+const MIB = 1024 * 1024;
+const mib = (bytes: number) => `${Math.round(bytes / MIB)} MiB`;
+const cpu = (millis: number) => `${millis / 1000} CPU`;
+
+const FILTERS: readonly Filter[] = [
+  { name: 'ready', refuse: (node) => (node.ready ? undefined : 'is not connected') },
+  {
+    name: 'image',
+    refuse: (node, need) => (node.images.has(need.image) ? undefined : `does not hold the image ${need.image}`),
+  },
+  {
+    name: 'cpu',
+    refuse(node, { requests }) {
+      const free = node.cpuMillis - node.requested.cpuMillis;
+      if (requests.cpuMillis <= free) return undefined;
+      return `has ${cpu(Math.max(0, free))} of ${cpu(node.cpuMillis)} left, ${cpu(requests.cpuMillis)} asked for`;
+    },
+  },
+  {
+    name: 'memory',
+    refuse(node, { requests }) {
+      const free = node.memoryBytes - node.requested.memoryBytes;
+      if (requests.memoryBytes <= free) return undefined;
+      return `has ${mib(Math.max(0, free))} of ${mib(node.memoryBytes)} left, ${mib(requests.memoryBytes)} asked for`;
+    },
+  },
+  {
+    name: 'sessions',
+    refuse: (node) =>
+      node.maxSessions === 0 || node.sessions < node.maxSessions ? undefined : `holds its ${node.maxSessions} sessions already`,
+  },
+];
+
+export interface Obstacle {
+  readonly node: string;
+  readonly filter: string;
+  readonly reason: string;
+}
+
+export type Placement = { readonly ok: true; readonly nodeId: NodeId } | { readonly ok: false; readonly obstacles: readonly Obstacle[] };
+
+/** The share of a node that would be taken, of the scarcer of its two goods: 0 (empty) to 1 (full). */
+function load(node: FleetNode, { requests }: Need): number {
+  const cpuShare = (node.requested.cpuMillis + requests.cpuMillis) / node.cpuMillis;
+  const memoryShare = (node.requested.memoryBytes + requests.memoryBytes) / node.memoryBytes;
+  return Math.max(cpuShare, memoryShare);
+}
+
+/**
+ * The least loaded node that passes every filter; of equals the one with fewer sessions, then the lesser id, so that the
+ * answer does not depend on the order of the fleet. When none passes: the first obstacle of each node.
+ */
+export function place(nodes: readonly FleetNode[], need: Need): Placement {
+  const obstacles: Obstacle[] = [];
+  let best: { node: FleetNode; load: number } | undefined;
+  for (const node of nodes) {
+    const obstacle = firstObstacle(node, need);
+    if (obstacle !== undefined) {
+      obstacles.push(obstacle);
+      continue;
+    }
+    const candidate = { node, load: load(node, need) };
+    if (best === undefined || isBetter(candidate, best)) best = candidate;
+  }
+  return best === undefined ? { ok: false, obstacles } : { ok: true, nodeId: best.node.id };
+}
+
+function firstObstacle(node: FleetNode, need: Need): Obstacle | undefined {
+  for (const filter of FILTERS) {
+    const reason = filter.refuse(node, need);
+    if (reason !== undefined) return { node: node.name, filter: filter.name, reason };
+  }
+  return undefined;
+}
+
+function isBetter(a: { node: FleetNode; load: number }, b: { node: FleetNode; load: number }): boolean {
+  if (a.load !== b.load) return a.load < b.load;
+  if (a.node.sessions !== b.node.sessions) return a.node.sessions < b.node.sessions;
+  return a.node.id < b.node.id;
+}
+
+/** One line for a person: what was asked for, and why each node will not do. */
+export function explain(need: Need, obstacles: readonly Obstacle[]): string {
+  const asked = `No node has room for a session that requests ${cpu(need.requests.cpuMillis)} and ${mib(need.requests.memoryBytes)}`;
+  if (obstacles.length === 0) return `${asked}: no node has joined yet. Print a token with \`raworc node token\` and start a node with it.`;
+  return `${asked}: ${obstacles.map(({ node, reason }) => `${node} ${reason}`).join('; ')}.`;
+}

@@ -1,0 +1,98 @@
+/** Rows as REST shows them. Names are looked up here, at the edge of what the store keeps. */
+import { isSettled, restState } from './life-cycle.ts';
+import type { AgentObject, BuildObject, MessageObject, SessionObject, SourceObject } from './objects.ts';
+import type { AgentRow, BuildRow, MessageRow, SessionRow } from './rows.ts';
+import { rfc3339, rfc3339OrNull } from './time.ts';
+import type { View } from './view.ts';
+
+const spaceName = (view: View, id: string): string => view.get('spaces', id)?.name ?? id;
+
+export function sessionObject(view: View, row: SessionRow): SessionObject {
+  const state = restState(row);
+  return {
+    id: row.id,
+    name: row.name,
+    space: spaceName(view, row.spaceId),
+    created_by: row.createdBy,
+    state,
+    container_id: row.containerId,
+    persistent_volume_id: row.volume,
+    parent_session_id: row.parentId,
+    node: row.nodeId === null ? null : (view.get('nodes', row.nodeId)?.name ?? row.nodeId),
+    running: state === 'idle' || state === 'busy',
+    settled: isSettled(row),
+    timeouts: row.timeouts,
+    created_at: rfc3339(row.createdAt),
+    updated_at: rfc3339(row.updatedAt),
+    started_at: rfc3339OrNull(row.startedAt),
+    last_activity_at: rfc3339OrNull(row.lastActivityAt),
+    terminated_at: rfc3339OrNull(row.terminatedAt),
+    termination_reason: row.terminationReason ?? row.reason,
+    metadata: row.metadata,
+  };
+}
+
+export function messageObject(row: MessageRow): MessageObject {
+  return {
+    id: row.id,
+    session_id: row.sessionId,
+    seq: row.seq,
+    role: row.role,
+    content: row.content,
+    metadata: row.metadata,
+    created_by: row.createdBy,
+    created_at: rfc3339(row.createdAt),
+  };
+}
+
+/** What an agent's builds make of its status. */
+function agentStatus(row: AgentRow, newest: BuildRow | undefined): AgentObject['status'] {
+  if (row.wanted !== 'active') return row.wanted;
+  const built = newest?.agents.some(({ id }) => id === row.id) ?? false;
+  if (built && (newest?.status === 'pending' || newest?.status === 'building')) return 'building';
+  if (built && newest?.status === 'failed') return 'error';
+  return built || row.sourceDigest === null ? 'active' : 'configured';
+}
+
+export function agentObject(view: View, row: AgentRow): AgentObject {
+  return {
+    name: row.name,
+    space: spaceName(view, row.spaceId),
+    description: row.description,
+    purpose: row.purpose,
+    source_repo: row.sourceRepo,
+    source_branch: row.sourceBranch,
+    status: row.sourceDigest === null && row.wanted === 'inactive' ? 'configured' : agentStatus(row, view.newestBuild(row.spaceId)),
+    created_at: rfc3339(row.createdAt),
+    updated_at: rfc3339(row.updatedAt),
+    created_by: row.createdBy,
+  };
+}
+
+export function sourceObject(view: View, row: AgentRow): SourceObject {
+  return {
+    agent: row.name,
+    space: spaceName(view, row.spaceId),
+    digest: row.sourceDigest ?? '',
+    size_bytes: row.sourceBytes,
+    files: row.sourceFiles,
+    runtime: row.program?.runtime ?? '',
+    handler: row.program?.handler ?? '',
+    created_at: rfc3339(row.sourceAt ?? row.updatedAt),
+  };
+}
+
+export function buildObject(view: View, row: BuildRow): BuildObject {
+  return {
+    id: row.id,
+    build_id: row.id,
+    space: spaceName(view, row.spaceId),
+    status: row.status,
+    image_tag: row.status === 'completed' ? row.image : null,
+    started_at: rfc3339(row.createdAt),
+    completed_at: rfc3339OrNull(row.completedAt),
+    agents_deployed: row.agents.map(({ name }) => name),
+    error: row.error,
+    created_by: row.createdBy,
+  };
+}

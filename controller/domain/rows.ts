@@ -1,0 +1,260 @@
+/**
+ * What the store keeps, a table each, all keyed by `id`. Times are Unix milliseconds, given by the applier.
+ * Names are for people: what refers to another thing refers to its id.
+ */
+import type { AccountId, AgentId, BuildId, MessageId, NodeId, SessionId, SpaceId } from './ids.ts';
+
+export interface AccountRow {
+  readonly id: AccountId;
+  readonly user: string;
+  readonly passwordHash: string;
+  readonly description: string | null;
+  readonly active: boolean;
+  /** In every token; raised by what ends older tokens. */
+  readonly version: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly lastLoginAt: number | null;
+}
+
+export interface BindingRow {
+  readonly id: string;
+  readonly accountId: AccountId;
+  /** A built-in role's name. */
+  readonly role: string;
+  /** Null: every space. */
+  readonly spaceId: SpaceId | null;
+  readonly createdAt: number;
+}
+
+export interface SpaceRow {
+  readonly id: SpaceId;
+  readonly name: string;
+  readonly description: string | null;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly active: boolean;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly createdBy: string;
+}
+
+export type Runtime = 'python' | 'node' | 'native';
+
+/** How an agent's code is called; from its manifest. */
+export interface AgentProgram {
+  readonly runtime: Runtime;
+  readonly handler: string;
+  readonly idempotent: boolean;
+}
+
+export interface AgentRow {
+  readonly id: AgentId;
+  readonly spaceId: SpaceId;
+  readonly name: string;
+  readonly description: string | null;
+  readonly purpose: string | null;
+  readonly sourceRepo: string | null;
+  readonly sourceBranch: string;
+  /** What a person wants of it: only an active agent gets messages. */
+  readonly wanted: 'active' | 'inactive' | 'stopped';
+  readonly sourceDigest: string | null;
+  readonly program: AgentProgram | null;
+  readonly sourceAt: number | null;
+  readonly sourceBytes: number;
+  readonly sourceFiles: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly createdBy: string;
+  readonly createdById: AccountId;
+}
+
+/** An agent as it stands in an image. */
+export interface BuiltAgent extends AgentProgram {
+  readonly id: AgentId;
+  readonly name: string;
+  readonly digest: string;
+}
+
+export interface BuildRow {
+  readonly id: BuildId;
+  readonly spaceId: SpaceId;
+  readonly status: 'pending' | 'building' | 'completed' | 'failed';
+  readonly image: string;
+  readonly imageId: string | null;
+  readonly baseImage: string;
+  readonly agents: readonly BuiltAgent[];
+  /** The node that makes it, once one is told to. */
+  readonly nodeId: NodeId | null;
+  readonly error: string | null;
+  readonly createdAt: number;
+  readonly completedAt: number | null;
+  readonly createdBy: string;
+}
+
+/** What a session should be. */
+export type Desired = 'running' | 'paused' | 'suspended' | 'failed' | 'deleted';
+/** What its node last said it is. `none`: nothing yet under this placement. */
+export type Phase = 'none' | 'starting' | 'running' | 'paused' | 'suspended' | 'failed';
+
+/** Orders all reports of one node: a later join, then a later start of its agent, then a later report. */
+export interface ReportOrder {
+  readonly incarnation: number;
+  readonly boot: number;
+  readonly number: number;
+}
+
+export interface Requests {
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+}
+export interface Limits {
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  readonly processes: number;
+}
+
+export interface SessionRow {
+  readonly id: SessionId;
+  readonly name: string | null;
+  readonly spaceId: SpaceId;
+  readonly desired: Desired;
+  /** Grows with every change of what it should be. */
+  readonly generation: number;
+  readonly nodeId: NodeId | null;
+  /** The generation at which it came to its node. What speaks under an older one is refused. */
+  readonly placedGeneration: number;
+  readonly image: string;
+  readonly buildId: BuildId | null;
+  readonly agents: readonly BuiltAgent[];
+  readonly requests: Requests;
+  readonly limits: Limits;
+  readonly phase: Phase;
+  readonly observedGeneration: number;
+  readonly observedOrder: ReportOrder | null;
+  readonly containerId: string | null;
+  readonly volume: string | null;
+  /** Its guest has spoken at least once: the volume holds something, and a missing one is a failure. */
+  readonly hasRun: boolean;
+  /** Why it is failed. */
+  readonly reason: string | null;
+  /** The number of the newest message. */
+  readonly lastSeq: number;
+  /** User messages that the guest holds and that have no answer yet. */
+  readonly outstanding: number;
+  readonly parentId: SessionId | null;
+  readonly timeouts: Readonly<Record<string, number>>;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly createdBy: string;
+  readonly createdById: AccountId;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly startedAt: number | null;
+  readonly lastActivityAt: number | null;
+  readonly terminatedAt: number | null;
+  readonly terminationReason: string | null;
+}
+
+export interface MessageRow {
+  readonly id: MessageId;
+  readonly sessionId: SessionId;
+  readonly seq: number;
+  readonly role: 'user' | 'agent' | 'system';
+  readonly content: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** Of a user message: who is to answer. Null: nobody can, for `refusal`. */
+  readonly agent: string | null;
+  /** Of a user message that no agent can answer: the answer it gets when its turn comes. */
+  readonly refusal: { readonly reason: string; readonly content: string } | null;
+  /** Of an answer: the user message. Unique: the first commit wins. */
+  readonly inReplyTo: MessageId | null;
+  /** Of a user message: when the guest held it durably. */
+  readonly acceptedAt: number | null;
+  readonly answeredAt: number | null;
+  readonly createdBy: string;
+  readonly createdAt: number;
+}
+
+export interface RunRow {
+  readonly id: string;
+  readonly sessionId: SessionId;
+  readonly messageId: MessageId;
+  readonly agent: string;
+  readonly startedAt: number;
+  readonly finishedAt: number | null;
+}
+
+/** A removal that its node has not finished. Keyed by the session. */
+export interface TombstoneRow {
+  readonly id: SessionId;
+  readonly nodeId: NodeId;
+  readonly upToGeneration: number;
+  readonly createdAt: number;
+}
+
+export interface NodeRow {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly incarnation: number;
+  readonly joinedAt: number;
+  /** As it last said hello. */
+  readonly driver: string;
+  readonly version: string;
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  /** 0: no bound of its own. */
+  readonly maxSessions: number;
+  /** When its stream last came up or ended. */
+  readonly lastSeenAt: number | null;
+}
+
+export interface NodeTokenRow {
+  readonly id: string;
+  /** SHA-256 of the secret: the secret itself is random and shown once. */
+  readonly secretHash: string;
+  readonly expiresAt: number;
+  readonly usedAt: number | null;
+  readonly usedBy: NodeId | null;
+  readonly createdBy: string;
+  readonly createdAt: number;
+}
+
+export interface IdempotencyRow {
+  /** Keyed hash of the caller and its key. */
+  readonly id: string;
+  readonly bodyHash: string;
+  /** What was made. */
+  readonly madeId: string;
+  readonly createdAt: number;
+}
+
+export interface Tables {
+  readonly accounts: AccountRow;
+  readonly bindings: BindingRow;
+  readonly spaces: SpaceRow;
+  readonly agents: AgentRow;
+  readonly builds: BuildRow;
+  readonly sessions: SessionRow;
+  readonly messages: MessageRow;
+  readonly runs: RunRow;
+  readonly tombstones: TombstoneRow;
+  readonly nodes: NodeRow;
+  readonly nodeTokens: NodeTokenRow;
+  readonly idempotency: IdempotencyRow;
+}
+export type TableName = keyof Tables;
+
+export type Mutation =
+  | { [Name in TableName]: { readonly kind: 'put'; readonly table: Name; readonly row: Tables[Name] } }[TableName]
+  | { readonly kind: 'remove'; readonly table: TableName; readonly id: string }
+  /** Forgets the messages and runs of a session that is gone. */
+  | { readonly kind: 'forget'; readonly sessionId: SessionId }
+  /** Retention: at most `limit` rows older than `before` of a table of history. */
+  | {
+      readonly kind: 'prune';
+      readonly table: 'events' | 'runs' | 'idempotency' | 'nodeTokens' | 'sessions';
+      readonly before: number;
+      readonly limit: number;
+    };
+
+export const put = <Name extends TableName>(table: Name, row: Tables[Name]): Mutation => ({ kind: 'put', table, row }) as Mutation;

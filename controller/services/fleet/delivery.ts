@@ -1,0 +1,62 @@
+import type { ControllerFrame } from '../../../proto/frame.ts';
+import type { Barriers } from '../../../seams/barrier.ts';
+import type { SessionId } from '../../domain/ids.ts';
+import type { View } from '../../domain/view.ts';
+import { deliver } from './frames.ts';
+
+/** Most messages of one session that are on their way to its guest and not held there yet. */
+const WINDOW = 32;
+
+/**
+ * Brings the user messages of the sessions on one stream to their guests, in order. Driven by the rows: whatever is
+ * neither accepted nor answered, and was not sent on this stream since the guest last came up, is sent.
+ */
+export class Delivery {
+  readonly #view: View;
+  readonly #barriers: Barriers;
+  readonly #send: (frame: ControllerFrame) => boolean;
+  readonly #sent = new Map<SessionId, number>();
+  readonly #held = new Set<SessionId>();
+
+  constructor(view: View, barriers: Barriers, send: (frame: ControllerFrame) => boolean) {
+    this.#view = view;
+    this.#barriers = barriers;
+    this.#send = send;
+  }
+
+  /** The guest came up, perhaps anew: what it does not hold is sent again. */
+  restart(session: SessionId): void {
+    this.#sent.delete(session);
+    this.due(session);
+  }
+
+  forget(session: SessionId): void {
+    this.#sent.delete(session);
+  }
+
+  /** Something of a session has changed: sends what can be sent. */
+  due(sessionId: SessionId): void {
+    const held = this.#barriers.reach('message.committed');
+    if (held === undefined) return this.#deliver(sessionId);
+    if (this.#held.has(sessionId)) return;
+    this.#held.add(sessionId);
+    void held.then(() => {
+      this.#held.delete(sessionId);
+      this.#deliver(sessionId);
+    });
+  }
+
+  #deliver(sessionId: SessionId): void {
+    const session = this.#view.get('sessions', sessionId);
+    if (session === undefined || session.desired !== 'running' || session.phase !== 'running') return;
+    let underWay = 0;
+    for (const message of this.#view.unanswered(sessionId)) {
+      if (message.acceptedAt !== null || message.agent === null) continue;
+      underWay += 1;
+      if (underWay > WINDOW) return;
+      if (message.seq <= (this.#sent.get(sessionId) ?? 0)) continue;
+      if (!this.#send(deliver(this.#view, session, message, message.agent))) return;
+      this.#sent.set(sessionId, message.seq);
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
+import type { Link } from '../../../proto/link.ts';
+import type { Timer } from '../../../seams/clock.ts';
+import { nodeDisconnected } from '../../domain/commands/nodes.ts';
+import type { NodeId, SessionId } from '../../domain/ids.ts';
+import type { NodeRow, SessionRow, TombstoneRow } from '../../domain/rows.ts';
+import type { Committed } from '../applier.ts';
+import type { KnownNode } from '../capacity.ts';
+import { NodeStream, type StreamEvents, type StreamNeeds } from './node-stream.ts';
+
+/** A full resend from time to time heals what nobody foresaw. */
+const RESEND_MS = 5 * 60_000;
+
+/** What may be wanted of nodes as they come, go and finish builds. */
+export interface FleetListener {
+  live(nodeId: NodeId): void;
+  imagesChanged(nodeId: NodeId): void;
+  closed(nodeId: NodeId): void;
+  built(nodeId: NodeId, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
+}
+
+/** The streams of all nodes, one each: a newer one takes the older one's place. */
+export class Fleet {
+  readonly #needs: StreamNeeds;
+  readonly #streams = new Map<NodeId, NodeStream>();
+  readonly #ending = new Map<NodeStream, () => void>();
+  readonly #resend: { timer: Timer | undefined } = { timer: undefined };
+  #listener: FleetListener | undefined;
+  #closing = false;
+
+  constructor(needs: StreamNeeds) {
+    this.#needs = needs;
+    needs.applier.onCommitted((committed) => this.#committed(committed));
+    this.#resendLater();
+  }
+
+  listen(listener: FleetListener): void {
+    this.#listener = listener;
+  }
+
+  /** A stream whose certificate names this node. */
+  connect(nodeId: NodeId, link: Link<ControllerFrame, NodeFrame>): void {
+    const row = this.#needs.view.get('nodes', nodeId);
+    if (row === undefined || this.#closing) {
+      link.close(new Error(row === undefined ? 'no such node has joined' : 'the controller is shutting down'));
+      return;
+    }
+    const older = this.#streams.get(nodeId);
+    this.#streams.set(nodeId, new NodeStream(nodeId, row.name, link, this.#needs, this.#events));
+    older?.close(new Error('a newer stream of this node took its place'));
+  }
+
+  isConnected(nodeId: NodeId): boolean {
+    const stream = this.#streams.get(nodeId);
+    return stream?.isLive === true && stream.lease.runs;
+  }
+
+  stream(nodeId: NodeId): NodeStream | undefined {
+    const stream = this.#streams.get(nodeId);
+    return stream?.isLive === true ? stream : undefined;
+  }
+
+  /** Every node that has joined, as placement sees it. */
+  known(): readonly KnownNode[] {
+    return this.#needs.view.nodes().map((row) => this.#known(row));
+  }
+
+  #known(row: NodeRow): KnownNode {
+    const stream = this.stream(row.id);
+    return {
+      id: row.id,
+      name: row.name,
+      ready: stream?.lease.runs === true,
+      cpuMillis: row.cpuMillis,
+      memoryBytes: row.memoryBytes,
+      maxSessions: row.maxSessions,
+      images: stream?.images ?? new Set(),
+    };
+  }
+
+  /** Asks every connected node to remove its containers and end; resolves when all have, or when `signal` aborts. */
+  async shutDownNodes(graceMs: number, signal: AbortSignal): Promise<void> {
+    this.#closing = true;
+    const ends = [...this.#streams.values()].map(
+      (stream) =>
+        new Promise<void>((resolve) => {
+          if (!stream.isLive) return resolve();
+          this.#ending.set(stream, resolve);
+          signal.addEventListener('abort', () => resolve());
+          if (signal.aborted || !stream.send({ kind: 'shutdown', value: { graceMs } })) resolve();
+        }),
+    );
+    await Promise.all(ends);
+  }
+
+  close(): void {
+    this.#closing = true;
+    this.#resend.timer?.cancel();
+    for (const stream of [...this.#streams.values()]) stream.close();
+  }
+
+  readonly #events: StreamEvents = {
+    live: (stream) => this.#listener?.live(stream.nodeId),
+    imagesChanged: (stream) => this.#listener?.imagesChanged(stream.nodeId),
+    build: (stream, report) => this.#listener?.built(stream.nodeId, report),
+    shutDown: (stream) => this.#ended(stream),
+    closed: (stream) => {
+      this.#ended(stream);
+      if (this.#streams.get(stream.nodeId) !== stream) return;
+      this.#streams.delete(stream.nodeId);
+      if (this.#closing) return;
+      this.#needs.applier.apply(nodeDisconnected(stream.nodeId)).catch(() => undefined);
+      this.#listener?.closed(stream.nodeId);
+    },
+  };
+
+  #ended(stream: NodeStream): void {
+    this.#ending.get(stream)?.();
+    this.#ending.delete(stream);
+  }
+
+  /** Tells each node what of its sessions has changed, as they now are. */
+  #committed({ mutations }: Committed): void {
+    const byNode = new Map<NodeId, { sessions: Map<SessionId, SessionRow>; tombstones: TombstoneRow[] }>();
+    const due = new Set<SessionId>();
+    const of = (node: NodeId) => {
+      const known = byNode.get(node) ?? { sessions: new Map<SessionId, SessionRow>(), tombstones: [] as TombstoneRow[] };
+      byNode.set(node, known);
+      return known;
+    };
+    for (const mutation of mutations) {
+      if (mutation.kind !== 'put') continue;
+      if (mutation.table === 'sessions' && mutation.row.nodeId !== null)
+        of(mutation.row.nodeId).sessions.set(mutation.row.id, mutation.row);
+      if (mutation.table === 'tombstones') of(mutation.row.nodeId).tombstones.push(mutation.row);
+      if (mutation.table === 'messages' && mutation.row.role === 'user' && mutation.row.acceptedAt === null)
+        due.add(mutation.row.sessionId);
+    }
+    for (const [node, { sessions, tombstones }] of byNode) this.#streams.get(node)?.changed([...sessions.values()], tombstones);
+    for (const id of due) {
+      const node = this.#needs.view.get('sessions', id)?.nodeId;
+      if (node) this.#streams.get(node)?.messageDue(id);
+    }
+  }
+
+  #resendLater(): void {
+    this.#resend.timer = this.#needs.clock.after(RESEND_MS, () => {
+      for (const stream of this.#streams.values()) stream.resend();
+      this.#resendLater();
+    });
+  }
+}

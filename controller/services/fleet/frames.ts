@@ -1,0 +1,70 @@
+/** Rows as the node protocol says them. */
+import type { ControllerFrame } from '../../../proto/frame.ts';
+import type { Assignment__Output } from '../../../proto/generated/raworc/node/v0/Assignment.ts';
+import type { BuildAssignment__Output } from '../../../proto/generated/raworc/node/v0/BuildAssignment.ts';
+import type { Tombstone__Output } from '../../../proto/generated/raworc/node/v0/Tombstone.ts';
+import type { AgentSpec__Output } from '../../../proto/generated/raworc/v0/AgentSpec.ts';
+import type { Deliver__Output } from '../../../proto/generated/raworc/v0/Deliver.ts';
+import { contextOf } from '../../domain/answering.ts';
+import type { AgentProgram, BuildRow, BuiltAgent, Desired, MessageRow, Runtime, SessionRow, TombstoneRow } from '../../domain/rows.ts';
+import type { View } from '../../domain/view.ts';
+
+const DESIRED: Readonly<Record<Exclude<Desired, 'deleted'>, Assignment__Output['desired']>> = {
+  running: 'DESIRED_RUNNING',
+  paused: 'DESIRED_PAUSED',
+  suspended: 'DESIRED_SUSPENDED',
+  failed: 'DESIRED_FAILED',
+};
+
+const RUNTIMES: Readonly<Record<Runtime, AgentSpec__Output['runtime']>> = { python: 'PYTHON', node: 'NODE', native: 'NATIVE' };
+
+const agentSpec = ({ name, runtime, handler, idempotent }: AgentProgram & Pick<BuiltAgent, 'name'>): AgentSpec__Output => ({
+  name,
+  runtime: RUNTIMES[runtime],
+  handler,
+  idempotent,
+});
+
+/** Undefined for a session that is to go: that is a tombstone's to say. */
+export function assignment(view: View, row: SessionRow): Assignment__Output | undefined {
+  if (row.desired === 'deleted') return undefined;
+  return {
+    sessionId: row.id,
+    generation: row.generation,
+    desired: DESIRED[row.desired],
+    spec: {
+      space: view.get('spaces', row.spaceId)?.name ?? row.spaceId,
+      spaceId: row.spaceId,
+      image: row.image,
+      agents: row.agents.map(agentSpec),
+      limits: { ...row.limits },
+      volumeExpected: row.hasRun,
+    },
+  };
+}
+
+export const tombstone = (row: TombstoneRow): Tombstone__Output => ({ sessionId: row.id, upToGeneration: row.upToGeneration });
+
+export function deliver(view: View, session: SessionRow, message: MessageRow, agent: string): ControllerFrame {
+  const value: Deliver__Output = {
+    sessionId: session.id,
+    generation: session.generation,
+    seq: message.seq,
+    messageId: message.id,
+    agent,
+    content: message.content,
+    contextJson: contextOf(view, session, message),
+  };
+  return { kind: 'deliver', value };
+}
+
+export function buildAssignment(view: View, build: BuildRow): ControllerFrame {
+  const value: BuildAssignment__Output = {
+    buildId: build.id,
+    space: view.get('spaces', build.spaceId)?.name ?? build.spaceId,
+    image: build.image,
+    baseImage: build.baseImage,
+    agents: build.agents.map((agent) => ({ spec: agentSpec(agent), digest: agent.digest })),
+  };
+  return { kind: 'build', value };
+}

@@ -1,0 +1,33 @@
+import type { Clock } from '../../../seams/clock.ts';
+
+export interface LeaseTimes {
+  readonly leaseMs: number;
+  readonly heartbeatMs: number;
+}
+
+export const LEASE: LeaseTimes = { leaseMs: 15_000, heartbeatMs: 3_000 };
+
+/** A node's right to be given work, renewed by each heartbeat. Counted on the clock that never goes back. */
+export class Lease {
+  readonly #clock: Clock;
+  readonly #leaseMs: number;
+  #renewedAt: number;
+
+  constructor(clock: Clock, leaseMs: number) {
+    this.#clock = clock;
+    this.#leaseMs = leaseMs;
+    this.#renewedAt = clock.monotonic();
+  }
+
+  renew(): void {
+    this.#renewedAt = this.#clock.monotonic();
+  }
+
+  leftMs(): number {
+    return this.#renewedAt + this.#leaseMs - this.#clock.monotonic();
+  }
+
+  get runs(): boolean {
+    return this.leftMs() > 0;
+  }
+}

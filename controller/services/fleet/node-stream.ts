@@ -1,0 +1,363 @@
+import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
+import { NODE_PROTOCOL_VERSION } from '../../../proto/frame.ts';
+import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
+import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
+import type { Link } from '../../../proto/link.ts';
+import type { Barriers } from '../../../seams/barrier.ts';
+import type { Clock } from '../../../seams/clock.ts';
+import type { Log } from '../../../seams/log.ts';
+import type { Random } from '../../../seams/random.ts';
+import { acceptMessage } from '../../domain/commands/accept-message.ts';
+import { finishRemoval } from '../../domain/commands/finish-removal.ts';
+import { nodeConnected } from '../../domain/commands/nodes.ts';
+import { recordAnswer } from '../../domain/commands/record-answer.ts';
+import { recordReport } from '../../domain/commands/record-report.ts';
+import { startRun } from '../../domain/commands/start-run.ts';
+import type { MessageId, NodeId, SessionId } from '../../domain/ids.ts';
+import type { Phase, SessionRow, TombstoneRow } from '../../domain/rows.ts';
+import type { View } from '../../domain/view.ts';
+import type { Applier } from '../applier.ts';
+import type { News } from '../news.ts';
+import { Assignments } from './assignments.ts';
+import { Delivery } from './delivery.ts';
+import { Lease, type LeaseTimes } from './lease.ts';
+
+export interface StreamNeeds {
+  readonly applier: Applier;
+  readonly view: View;
+  readonly news: News;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly barriers: Barriers;
+  readonly lease: LeaseTimes;
+  readonly clusterId: string;
+  readonly epoch: number;
+  readonly version: string;
+}
+
+/** What a stream tells the fleet that it belongs to. */
+export interface StreamEvents {
+  /** Hello and inventory were taken, and the node has been told what it should hold. */
+  live(stream: NodeStream): void;
+  imagesChanged(stream: NodeStream): void;
+  build(stream: NodeStream, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
+  shutDown(stream: NodeStream): void;
+  closed(stream: NodeStream): void;
+}
+
+const PHASES: Readonly<Record<Report__Output['phase'], Exclude<Phase, 'none'> | undefined>> = {
+  PHASE_UNSPECIFIED: undefined,
+  STARTING: 'starting',
+  RUNNING: 'running',
+  PAUSED: 'paused',
+  SUSPENDED: 'suspended',
+  FAILED: 'failed',
+};
+
+/** Frames taken from the link whose commands have not been decided yet: past the bound the link is not read. */
+const MOST_UNDECIDED = 1000;
+
+/**
+ * One node's stream, from hello to its end.
+ *
+ * 1. `hello`, then `inventory`; anything else before them ends the stream.
+ * 2. The inventory's reports are decided before the node is told what it should hold, in one turn with the telling, so that
+ *    no change falls between.
+ * 3. Then it is `live`: changes of rows go out as they are committed, and what comes in is decided in the order of its coming.
+ * 4. A frame that does not fit into the outbound queue ends the stream: the next one starts from a full set.
+ */
+export class NodeStream {
+  readonly nodeId: NodeId;
+  readonly name: string;
+  readonly lease: Lease;
+  readonly images = new Set<string>();
+  readonly #link: Link<ControllerFrame, NodeFrame>;
+  readonly #needs: StreamNeeds;
+  readonly #events: StreamEvents;
+  readonly #assignments: Assignments;
+  readonly #delivery: Delivery;
+  readonly #log: Log;
+  #hello: Hello__Output | undefined;
+  #phase: 'greeting' | 'listing' | 'live' | 'closed' = 'greeting';
+  #undecided = 0;
+
+  constructor(nodeId: NodeId, name: string, link: Link<ControllerFrame, NodeFrame>, needs: StreamNeeds, events: StreamEvents) {
+    this.nodeId = nodeId;
+    this.name = name;
+    this.lease = new Lease(needs.clock, needs.lease.leaseMs);
+    this.#link = link;
+    this.#needs = needs;
+    this.#events = events;
+    this.#log = needs.log;
+    this.#assignments = new Assignments(nodeId, needs.view, needs.random);
+    this.#delivery = new Delivery(needs.view, needs.barriers, (frame) => this.send(frame));
+    link.onMessage((frame) => this.#take(frame));
+    link.onClose((fault) => this.#closed(fault));
+  }
+
+  get isLive(): boolean {
+    return this.#phase === 'live';
+  }
+
+  get hello(): Hello__Output | undefined {
+    return this.#hello;
+  }
+
+  /** False once the stream is over. */
+  send(frame: ControllerFrame): boolean {
+    if (this.#phase === 'closed') return false;
+    if (this.#link.send(frame)) return true;
+    this.close(new Error('the node does not read its stream'));
+    return false;
+  }
+
+  close(fault?: Error): void {
+    this.#link.close(fault);
+  }
+
+  /** Rows of this node's sessions have changed. */
+  changed(sessions: readonly SessionRow[], tombstones: readonly TombstoneRow[]): void {
+    if (!this.isLive) return;
+    for (const { id } of tombstones) this.#delivery.forget(id);
+    const change = this.#assignments.change(sessions, tombstones);
+    if (change !== undefined) this.send(change);
+  }
+
+  /** A message of one of this node's sessions waits to be delivered. */
+  messageDue(session: SessionId): void {
+    if (this.isLive) this.#delivery.due(session);
+  }
+
+  /** Everything once more, against what nobody foresaw. */
+  resend(): void {
+    if (this.isLive) this.send(this.#assignments.fullSet());
+  }
+
+  #closed(fault: Error | undefined): void {
+    if (this.#phase === 'closed') return;
+    const wasLive = this.isLive;
+    this.#phase = 'closed';
+    this.#log.info('node.stream_closed', { node: this.name, live: wasLive, fault: fault?.message });
+    this.#events.closed(this);
+  }
+
+  #take(frame: NodeFrame): void {
+    if (this.#phase === 'closed') return;
+    if (this.#phase === 'greeting') return frame.kind === 'hello' ? this.#greet(frame.value) : this.#reject(`${frame.kind} before hello`);
+    if (this.#phase === 'listing') {
+      if (frame.kind === 'heartbeat') return this.#beat(frame.value.number);
+      return frame.kind === 'inventory' ? this.#list(frame.value) : this.#reject(`${frame.kind} before the inventory`);
+    }
+    this.#live(frame);
+  }
+
+  #greet(hello: Hello__Output): void {
+    const row = this.#needs.view.get('nodes', this.nodeId);
+    if (hello.protocolVersion !== NODE_PROTOCOL_VERSION) {
+      return this.#reject(`protocol version ${hello.protocolVersion}, this controller speaks ${NODE_PROTOCOL_VERSION}`);
+    }
+    if (hello.clusterId !== this.#needs.clusterId) return this.#reject('it belongs to another cluster');
+    if (row === undefined || hello.incarnation !== row.incarnation)
+      return this.#reject('it joined again since: its identity is an older one');
+    if (hello.epoch > this.#needs.epoch)
+      this.#log.warn('node.epoch_ahead', { node: this.name, theirs: hello.epoch, ours: this.#needs.epoch });
+    this.#hello = hello;
+    this.#phase = 'listing';
+    const { lease, version, clusterId, epoch } = this.#needs;
+    this.send({
+      kind: 'welcome',
+      value: {
+        protocolVersion: NODE_PROTOCOL_VERSION,
+        controllerVersion: version,
+        clusterId,
+        epoch,
+        leaseMs: lease.leaseMs,
+        heartbeatMs: lease.heartbeatMs,
+        nodeId: this.nodeId,
+      },
+    });
+  }
+
+  #list(inventory: Extract<NodeFrame, { kind: 'inventory' }>['value']): void {
+    for (const image of inventory.images) this.images.add(image);
+    for (const id of inventory.orphans) this.#log.warn('node.orphan', { node: this.name, session: id });
+    for (const report of inventory.sessions) this.#report(report);
+    const hello = this.#hello;
+    const greeting = {
+      driver: hello?.driver ?? '',
+      version: hello?.agentVersion ?? '',
+      cpuMillis: hello?.capacity?.cpuMillis ?? 0,
+      memoryBytes: hello?.capacity?.memoryBytes ?? 0,
+      maxSessions: hello?.capacity?.sessions ?? 0,
+    };
+    this.#decide(this.#needs.applier.apply(nodeConnected(this.nodeId, greeting)), () => this.#goLive());
+  }
+
+  #goLive(): void {
+    if (this.#phase !== 'listing') return;
+    this.#phase = 'live';
+    this.lease.renew();
+    this.resend();
+    for (const { id } of this.#needs.view.sessionsOn(this.nodeId)) this.#delivery.due(id);
+    this.#log.info('node.live', { node: this.name, images: this.images.size });
+    this.#events.live(this);
+  }
+
+  #live(frame: NodeFrame): void {
+    const { applier, news, barriers } = this.#needs;
+    switch (frame.kind) {
+      case 'hello':
+      case 'inventory':
+        return this.#reject(`a second ${frame.kind}`);
+      case 'heartbeat':
+        return this.#beat(frame.value.number);
+      case 'report':
+        return this.#report(frame.value);
+      case 'removed':
+        return this.#decide(
+          applier.apply(finishRemoval(this.nodeId, frame.value.sessionId as SessionId, frame.value.upToGeneration)),
+          () => undefined,
+        );
+      case 'images':
+        this.images.clear();
+        for (const image of frame.value.images) this.images.add(image);
+        return this.#events.imagesChanged(this);
+      case 'build':
+        return this.#build(frame.value);
+      case 'shutdownDone':
+        return this.#events.shutDown(this);
+      case 'accepted': {
+        const { sessionId, messageId, generation } = frame.value;
+        return this.#decide(
+          applier.apply(acceptMessage(this.nodeId, generation, sessionId as SessionId, messageId as MessageId)),
+          // The window has moved on.
+          () => this.#delivery.due(sessionId as SessionId),
+        );
+      }
+      case 'runStarted': {
+        const { sessionId, messageId, generation, runId, agent } = frame.value;
+        const started = {
+          from: this.nodeId,
+          generation,
+          sessionId: sessionId as SessionId,
+          messageId: messageId as MessageId,
+          runId,
+          agent,
+        };
+        return this.#decide(applier.apply(startRun(started)), () => undefined);
+      }
+      case 'answer': {
+        const held = barriers.reach('answer.received');
+        if (held === undefined) return this.#answer(frame.value);
+        void held.then(() => this.#answer(frame.value));
+        return;
+      }
+      case 'delta': {
+        const spaceId = this.#spaceOf(frame.value.sessionId);
+        if (spaceId !== undefined) news.delta({ ...frame.value, spaceId, sessionId: frame.value.sessionId as SessionId });
+        return;
+      }
+      case 'log': {
+        const { sessionId, runId, agent, line, atMs, dropped, stream } = frame.value;
+        const spaceId = this.#spaceOf(sessionId);
+        if (spaceId === undefined) return;
+        const name = stream === 'STDERR' ? 'stderr' : 'stdout';
+        news.log({ spaceId, sessionId: sessionId as SessionId, runId, agent, stream: name, line, at: atMs, dropped });
+        return;
+      }
+      default:
+        frame satisfies never;
+    }
+  }
+
+  #beat(number: number): void {
+    this.lease.renew();
+    this.send({ kind: 'heartbeatAck', value: { number, leaseMs: this.#needs.lease.leaseMs } });
+  }
+
+  #report(report: Report__Output): void {
+    const phase = PHASES[report.phase];
+    if (phase === undefined) return this.#reject('a report without a phase');
+    const sessionId = report.sessionId as SessionId;
+    const command = recordReport({
+      from: this.nodeId,
+      sessionId,
+      generation: report.generation,
+      phase,
+      order: { incarnation: this.#hello?.incarnation ?? 0, boot: report.boot, number: report.number },
+      containerId: report.containerId,
+      volume: report.volume,
+      reason: report.reason,
+      acceptedSeq: report.acceptedSeq,
+    });
+    this.#decide(this.#needs.applier.apply(command), (speaker) => {
+      if (speaker === 'foreign') this.#log.warn('node.trespass', { node: this.name, session: sessionId, frame: 'report' });
+      if (phase === 'running' && this.isLive) this.#delivery.restart(sessionId);
+    });
+  }
+
+  #answer(value: Extract<NodeFrame, { kind: 'answer' }>['value']): void {
+    const sessionId = value.sessionId as SessionId;
+    const { messageId, generation, runId, agent, content, reason, durationMs } = value;
+    if (value.outcome === 'OUTCOME_UNSPECIFIED') return this.#reject('an answer without an outcome');
+    const command = recordAnswer({
+      from: this.nodeId,
+      generation,
+      sessionId,
+      messageId: messageId as MessageId,
+      runId,
+      agent,
+      outcome: value.outcome === 'REPLY' ? 'reply' : 'error',
+      content,
+      reason,
+      durationMs,
+    });
+    this.#decide(this.#needs.applier.apply(command), (verdict) => {
+      if (verdict === 'refused') {
+        this.#log.warn('node.trespass', { node: this.name, session: sessionId, frame: 'answer' });
+        return;
+      }
+      if (verdict !== 'committed') this.#log.info('answer.dropped', { node: this.name, session: sessionId, message: messageId, verdict });
+      this.send({ kind: 'settled', value: { sessionId, messageId } });
+    });
+  }
+
+  #build(report: Extract<NodeFrame, { kind: 'build' }>['value']): void {
+    const { buildId } = report;
+    switch (report.phase) {
+      case 'BUILD_COMPLETED':
+        return this.#events.build(this, { buildId, imageId: report.imageId });
+      case 'BUILD_FAILED':
+        return this.#events.build(this, { buildId, error: report.error });
+      case 'BUILD_BUILDING':
+        return;
+      case 'BUILD_PHASE_UNSPECIFIED':
+        return this.#reject('a build report without a phase');
+      default:
+        report.phase satisfies never;
+    }
+  }
+
+  #spaceOf(sessionId: string) {
+    const row = this.#needs.view.get('sessions', sessionId);
+    return row?.nodeId === this.nodeId ? row.spaceId : undefined;
+  }
+
+  /** Frames are decided in the order in which they came, since the applier keeps it; too many at once stop the reading. */
+  #decide<Answer>(decided: Promise<Answer>, then: (answer: Answer) => void): void {
+    this.#undecided += 1;
+    if (this.#undecided === MOST_UNDECIDED) this.#link.pause();
+    decided
+      .then(then, (error) => this.close(error instanceof Error ? error : new Error(String(error))))
+      .finally(() => {
+        this.#undecided -= 1;
+        if (this.#undecided === MOST_UNDECIDED / 2) this.#link.resume();
+      });
+  }
+
+  #reject(reason: string): void {
+    this.#log.warn('node.rejected', { node: this.name, reason });
+    this.close(new Error(reason));
+  }
+}

@@ -1,0 +1,27 @@
+import type { AccountId, SessionId, SpaceId } from '../domain/ids.ts';
+import type { RowsOfState } from '../domain/life-cycle.ts';
+import type { AgentRow, MessageRow, SessionRow } from '../domain/rows.ts';
+import type { Page, PageRequest } from './api.ts';
+
+export interface SessionQuery {
+  /** Sessions in these spaces (all, when undefined), or made by this account whatever their space. */
+  readonly visible: 'all' | { readonly spaces: readonly SpaceId[]; readonly owner: AccountId };
+  readonly spaceId?: SpaceId;
+  readonly states?: readonly RowsOfState[];
+  readonly createdBy?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+export interface MessageQuery {
+  readonly role?: string;
+  readonly afterSeq?: number;
+  readonly afterTime?: number;
+}
+
+/** What scans. Runs beside the applier, on a thread of its own, and sees what was last committed. */
+export interface Lists {
+  sessions(query: SessionQuery, page: PageRequest): Promise<Page<SessionRow>>;
+  messages(session: SessionId, query: MessageQuery, page: PageRequest): Promise<Page<MessageRow>>;
+  countMessages(session: SessionId): Promise<number>;
+  agents(space: SpaceId, page: PageRequest): Promise<Page<AgentRow>>;
+}

@@ -1,0 +1,69 @@
+import type { Random } from '../../seams/random.ts';
+import { postMessage } from '../domain/commands/post-message.ts';
+import type { MessageId } from '../domain/ids.ts';
+import type { MessageObject } from '../domain/objects.ts';
+import { accepted } from '../domain/outcome.ts';
+import { messageObject } from '../domain/present.ts';
+import type { View } from '../domain/view.ts';
+import { sessionFor } from './access.ts';
+import type { MessageFilter, Messages } from './api.ts';
+import type { Applier } from './applier.ts';
+import { knownRequest } from './idempotency-keys.ts';
+import type { Lists, MessageQuery } from './lists.ts';
+import type { Waiters } from './waiters.ts';
+
+export interface MessageNeeds {
+  readonly applier: Applier;
+  readonly view: View;
+  readonly lists: Lists;
+  readonly waiters: Waiters;
+  readonly random: Random;
+  readonly storeKey: Uint8Array;
+}
+
+export function messageService({ applier, view, lists, waiters, random, storeKey }: MessageNeeds): Messages {
+  return {
+    async post(caller, session, input, idempotency) {
+      const row = sessionFor(view, caller, session, 'update');
+      if (!row.ok) return row;
+      return applier.submit(
+        postMessage({
+          id: random.uuid() as MessageId,
+          sessionId: session,
+          role: input.role ?? 'user',
+          content: input.content,
+          metadata: input.metadata ?? {},
+          user: caller.user,
+          request: knownRequest(storeKey, caller, idempotency),
+        }),
+      );
+    },
+    async list(caller, session, filter, page) {
+      const row = sessionFor(view, caller, session, 'get');
+      if (!row.ok) return row;
+      const found = await lists.messages(session, queryOf(filter), page);
+      return accepted({ items: found.items.map(messageObject), total: found.total });
+    },
+    async count(caller, session) {
+      const row = sessionFor(view, caller, session, 'get');
+      return row.ok ? accepted(await lists.countMessages(session)) : row;
+    },
+    async whenAnswered(session, message, signal) {
+      const look = (): MessageObject | 'gone' | undefined => {
+        const answer = view.answerTo(message as MessageId);
+        if (answer !== undefined) return messageObject(answer);
+        return view.get('messages', message) === undefined ? 'gone' : undefined;
+      };
+      const found = await waiters.until(session, look, signal);
+      return found === 'gone' ? undefined : found;
+    },
+  };
+}
+
+function queryOf(filter: MessageFilter): MessageQuery {
+  const since = filter.since;
+  return {
+    ...(filter.role === undefined ? {} : { role: filter.role }),
+    ...(since === undefined ? {} : 'seq' in since ? { afterSeq: since.seq } : { afterTime: since.at }),
+  };
+}

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../seams/clock.ts';
+import type { Random } from '../../seams/random.ts';
+import { createNodeToken, joinNode } from '../domain/commands/nodes.ts';
+import type { FleetNode } from '../domain/fleet.ts';
+import type { NodeId } from '../domain/ids.ts';
+import type { NodeObject } from '../domain/objects.ts';
+import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import type { NodeRow } from '../domain/rows.ts';
+import { rfc3339, rfc3339OrNull } from '../domain/time.ts';
+import type { View } from '../domain/view.ts';
+import { forbidden } from './access.ts';
+import type { Nodes } from './api.ts';
+import type { Applier } from './applier.ts';
+import type { Capacity } from './capacity.ts';
+import type { Fleet } from './fleet/fleet.ts';
+
+const HOUR = 3_600_000;
+const MOST_TTL_MS = 7 * 24 * HOUR;
+
+export interface NodeNeeds {
+  readonly applier: Applier;
+  readonly view: View;
+  readonly fleet: Fleet;
+  readonly capacity: Capacity;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly leaseMs: number;
+  /** The line that a node joins with: addresses, the CA's hash, and the token's own id and secret. */
+  readonly token: (id: string, secret: string) => string;
+}
+
+const hashOf = (secret: string) => createHash('sha256').update(secret).digest('base64url');
+
+export function nodeService(needs: NodeNeeds): Nodes {
+  const { view, capacity, applier, random } = needs;
+  return {
+    async createToken(caller, expiresInS) {
+      if (!caller.permissions.allows('nodes', 'create', null)) return forbidden('nodes', 'create');
+      const ttlMs = expiresInS === undefined ? HOUR : expiresInS * 1000;
+      if (ttlMs <= 0 || ttlMs > MOST_TTL_MS) {
+        const problem = `between 1 and ${MOST_TTL_MS / 1000}`;
+        return refused('UNPROCESSABLE_ENTITY', `expires_in_s must be ${problem}.`, [{ path: 'expires_in_s', problem }]);
+      }
+      const id = random.uuid();
+      const secret = Buffer.from(random.bytes(32)).toString('base64url');
+      const made = await applier.submit(createNodeToken({ id, secretHash: hashOf(secret), ttlMs, user: caller.user }));
+      return made.ok ? accepted({ token: needs.token(id, secret), expires_at: rfc3339(made.value.expiresAt) }) : made;
+    },
+    list(caller, { limit, offset, order }) {
+      if (!caller.permissions.allows('nodes', 'list', null)) return forbidden('nodes', 'list');
+      const all = capacity.nodes().map((node) => nodeObject(needs, node));
+      if ((order ?? 'desc') === 'desc') all.reverse();
+      return accepted({ items: all.slice(offset, offset + limit), total: all.length });
+    },
+    get(caller, id) {
+      if (!caller.permissions.allows('nodes', 'get', null)) return forbidden('nodes', 'get');
+      const row = view.get('nodes', id) ?? view.nodeByName(id);
+      const node = capacity.nodes().find((known) => known.id === row?.id);
+      return node === undefined ? refused('NOT_FOUND', 'There is no such node.') : accepted(nodeObject(needs, node));
+    },
+  };
+}
+
+function nodeObject({ view, fleet, leaseMs, clock }: NodeNeeds, node: FleetNode): NodeObject {
+  const row = view.get('nodes', node.id);
+  const leftMs = fleet.stream(node.id)?.lease.leftMs();
+  return {
+    id: node.id,
+    name: node.name,
+    status: node.ready ? 'ready' : 'unreachable',
+    driver: row?.driver ?? '',
+    version: row?.version ?? '',
+    capacity: { cpu: node.cpuMillis / 1000, memory_bytes: node.memoryBytes, sessions: node.maxSessions === 0 ? null : node.maxSessions },
+    requested: { cpu: node.requested.cpuMillis / 1000, memory_bytes: node.requested.memoryBytes },
+    sessions: node.sessions,
+    images: [...node.images].sort(),
+    lease: { seconds: leaseMs / 1000, expires_at: leftMs === undefined ? null : rfc3339(Math.round(clock.now() + leftMs)) },
+    conditions: node.ready ? [] : [{ type: 'Unreachable', message: 'No stream from this node, or its lease has run out.' }],
+    joined_at: rfc3339(row?.joinedAt ?? 0),
+    last_seen_at: node.ready ? rfc3339(clock.now()) : rfc3339OrNull(row?.lastSeenAt ?? null),
+  };
+}
+
+/** A node that wants in: its token is used up, and it becomes a row. The certificate is the edge's to make. */
+export function joinWith(
+  needs: Pick<NodeNeeds, 'applier' | 'fleet' | 'random'>,
+  request: { readonly tokenId: string; readonly tokenSecret: string; readonly nodeName: string },
+): Promise<Outcome<NodeRow>> {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/.test(request.nodeName)) {
+    return Promise.resolve(
+      refused('UNPROCESSABLE_ENTITY', `"${request.nodeName}" is no name for a node: letters, digits, "_", "." and "-", at most 63.`),
+    );
+  }
+  return needs.applier.submit(
+    joinNode({
+      id: needs.random.uuid() as NodeId,
+      name: request.nodeName,
+      tokenId: request.tokenId,
+      secretHash: hashOf(request.tokenSecret),
+      isConnected: (id) => needs.fleet.isConnected(id),
+    }),
+  );
+}

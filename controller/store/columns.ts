@@ -1,0 +1,179 @@
+import type { TableName, Tables } from '../domain/rows.ts';
+
+/** How a field is kept in SQLite: as it is, as JSON text, or as 0 and 1. */
+type Kind = 'plain' | 'json' | 'flag';
+type Columns<Row> = { readonly [Field in keyof Row]-?: Kind };
+
+/** Every field of every row; the compiler sees to it that none is forgotten. Columns are the fields' names in snake case. */
+const COLUMNS: { readonly [Name in TableName]: Columns<Tables[Name]> } = {
+  accounts: {
+    id: 'plain',
+    user: 'plain',
+    passwordHash: 'plain',
+    description: 'plain',
+    active: 'flag',
+    version: 'plain',
+    createdAt: 'plain',
+    updatedAt: 'plain',
+    lastLoginAt: 'plain',
+  },
+  bindings: { id: 'plain', accountId: 'plain', role: 'plain', spaceId: 'plain', createdAt: 'plain' },
+  spaces: {
+    id: 'plain',
+    name: 'plain',
+    description: 'plain',
+    settings: 'json',
+    active: 'flag',
+    createdAt: 'plain',
+    updatedAt: 'plain',
+    createdBy: 'plain',
+  },
+  agents: {
+    id: 'plain',
+    spaceId: 'plain',
+    name: 'plain',
+    description: 'plain',
+    purpose: 'plain',
+    sourceRepo: 'plain',
+    sourceBranch: 'plain',
+    wanted: 'plain',
+    sourceDigest: 'plain',
+    program: 'json',
+    sourceAt: 'plain',
+    sourceBytes: 'plain',
+    sourceFiles: 'plain',
+    createdAt: 'plain',
+    updatedAt: 'plain',
+    createdBy: 'plain',
+    createdById: 'plain',
+  },
+  builds: {
+    id: 'plain',
+    spaceId: 'plain',
+    status: 'plain',
+    image: 'plain',
+    imageId: 'plain',
+    baseImage: 'plain',
+    agents: 'json',
+    nodeId: 'plain',
+    error: 'plain',
+    createdAt: 'plain',
+    completedAt: 'plain',
+    createdBy: 'plain',
+  },
+  sessions: {
+    id: 'plain',
+    name: 'plain',
+    spaceId: 'plain',
+    desired: 'plain',
+    generation: 'plain',
+    nodeId: 'plain',
+    placedGeneration: 'plain',
+    image: 'plain',
+    buildId: 'plain',
+    agents: 'json',
+    requests: 'json',
+    limits: 'json',
+    phase: 'plain',
+    observedGeneration: 'plain',
+    observedOrder: 'json',
+    containerId: 'plain',
+    volume: 'plain',
+    hasRun: 'flag',
+    reason: 'plain',
+    lastSeq: 'plain',
+    outstanding: 'plain',
+    parentId: 'plain',
+    timeouts: 'json',
+    metadata: 'json',
+    createdBy: 'plain',
+    createdById: 'plain',
+    createdAt: 'plain',
+    updatedAt: 'plain',
+    startedAt: 'plain',
+    lastActivityAt: 'plain',
+    terminatedAt: 'plain',
+    terminationReason: 'plain',
+  },
+  messages: {
+    id: 'plain',
+    sessionId: 'plain',
+    seq: 'plain',
+    role: 'plain',
+    content: 'plain',
+    metadata: 'json',
+    agent: 'plain',
+    refusal: 'json',
+    inReplyTo: 'plain',
+    acceptedAt: 'plain',
+    answeredAt: 'plain',
+    createdBy: 'plain',
+    createdAt: 'plain',
+  },
+  runs: { id: 'plain', sessionId: 'plain', messageId: 'plain', agent: 'plain', startedAt: 'plain', finishedAt: 'plain' },
+  tombstones: { id: 'plain', nodeId: 'plain', upToGeneration: 'plain', createdAt: 'plain' },
+  nodes: {
+    id: 'plain',
+    name: 'plain',
+    incarnation: 'plain',
+    joinedAt: 'plain',
+    driver: 'plain',
+    version: 'plain',
+    cpuMillis: 'plain',
+    memoryBytes: 'plain',
+    maxSessions: 'plain',
+    lastSeenAt: 'plain',
+  },
+  nodeTokens: {
+    id: 'plain',
+    secretHash: 'plain',
+    expiresAt: 'plain',
+    usedAt: 'plain',
+    usedBy: 'plain',
+    createdBy: 'plain',
+    createdAt: 'plain',
+  },
+  idempotency: { id: 'plain', bodyHash: 'plain', madeId: 'plain', createdAt: 'plain' },
+};
+
+export interface Column {
+  readonly field: string;
+  readonly name: string;
+  readonly kind: Kind;
+}
+
+export const snake = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+export const TABLE_NAMES = Object.keys(COLUMNS) as readonly TableName[];
+
+export function columnsOf(table: TableName): readonly Column[] {
+  return Object.entries(COLUMNS[table]).map(([field, kind]) => ({ field, name: snake(field), kind }));
+}
+
+export type SqlValue = string | number | null;
+export type SqlRow = Readonly<Record<string, SqlValue>>;
+
+export function toSql(columns: readonly Column[], row: object): SqlValue[] {
+  const fields = row as Readonly<Record<string, unknown>>;
+  return columns.map(({ field, kind }) => {
+    const value = fields[field];
+    if (value === null || value === undefined) return null;
+    if (kind === 'json') return JSON.stringify(value);
+    if (kind === 'flag') return value === true ? 1 : 0;
+    if (typeof value === 'string' || typeof value === 'number') return value;
+    throw new TypeError(`${field} cannot be kept as it is: ${typeof value}`);
+  });
+}
+
+/** The row was written by {@link toSql}: it has the shape that the table says. */
+export function fromSql<Name extends TableName>(columns: readonly Column[], row: SqlRow): Tables[Name] {
+  const result: Record<string, unknown> = {};
+  for (const { field, name, kind } of columns) {
+    const value = row[name];
+    if (value === null || value === undefined) result[field] = null;
+    else if (kind === 'json') result[field] = JSON.parse(String(value));
+    else if (kind === 'flag') result[field] = value === 1;
+    else result[field] = value;
+  }
+  return result as unknown as Tables[Name];
+}

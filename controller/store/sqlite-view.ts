@@ -1,0 +1,55 @@
+import type Database from 'better-sqlite3';
+import type { TableName, Tables } from '../domain/rows.ts';
+import type { View } from '../domain/view.ts';
+import { columnsOf, fromSql, type SqlRow, type SqlValue, snake } from './columns.ts';
+
+const COLUMNS = new Map<TableName, ReturnType<typeof columnsOf>>();
+const columns = (table: TableName) => {
+  let found = COLUMNS.get(table);
+  if (found === undefined) {
+    found = columnsOf(table);
+    COLUMNS.set(table, found);
+  }
+  return found;
+};
+
+/** A {@link View} of what one connection sees: the applier's own transaction, or the last commit on a reading connection. */
+export function sqliteView(database: Database.Database): View {
+  const statements = new Map<string, Database.Statement<SqlValue[], SqlRow>>();
+
+  function all<Name extends TableName>(table: Name, rest: string, ...parameters: SqlValue[]): Tables[Name][] {
+    const text = `select * from ${snake(table)} ${rest}`;
+    let statement = statements.get(text);
+    if (statement === undefined) {
+      statement = database.prepare<SqlValue[], SqlRow>(text);
+      statements.set(text, statement);
+    }
+    return statement.all(...parameters).map((row) => fromSql<Name>(columns(table), row));
+  }
+  const one = <Name extends TableName>(table: Name, rest: string, ...parameters: SqlValue[]): Tables[Name] | undefined =>
+    all(table, rest, ...parameters)[0];
+
+  return {
+    get: (table, id) => one(table, 'where id = ?', id),
+    accountByUser: (user) => one('accounts', 'where user = ?', user),
+    bindingsOf: (accountId) => all('bindings', 'where account_id = ?', accountId),
+    spaceByName: (name) => one('spaces', 'where name = ?', name),
+    agentByName: (spaceId, name) => one('agents', 'where space_id = ? and name = ?', spaceId, name),
+    agentsIn: (spaceId) => all('agents', 'where space_id = ? order by created_at, id', spaceId),
+    newestBuild: (spaceId, status) =>
+      status === undefined
+        ? one('builds', 'where space_id = ? order by created_at desc limit 1', spaceId)
+        : one('builds', 'where space_id = ? and status = ? order by created_at desc limit 1', spaceId, status),
+    openBuilds: () => all('builds', `where status in ('pending','building') order by created_at`),
+    nodeByName: (name) => one('nodes', 'where name = ?', name),
+    nodes: () => all('nodes', 'order by joined_at, id'),
+    sessionsOn: (nodeId) => all('sessions', `where node_id = ? and desired <> 'deleted'`, nodeId),
+    tombstonesOf: (nodeId) => all('tombstones', 'where node_id = ?', nodeId),
+    unanswered: (sessionId) => all('messages', `where session_id = ? and role = 'user' and answered_at is null order by seq`, sessionId),
+    answerTo: (messageId) => one('messages', 'where in_reply_to = ?', messageId),
+    messagesBefore: (sessionId, seq, limit) =>
+      all('messages', 'where session_id = ? and seq < ? order by seq desc limit ?', sessionId, seq, limit),
+    runOf: (messageId) => one('runs', 'where message_id = ?', messageId),
+    sourceInUse: (digest) => one('agents', 'where source_digest = ? limit 1', digest) !== undefined,
+  };
+}

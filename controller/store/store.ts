@@ -1,0 +1,213 @@
+import Database from 'better-sqlite3';
+import { Kysely, SqliteDialect } from 'kysely';
+import type { EventLog } from '../domain/event-log.ts';
+import type { EventType, NewEvent, StoredEvent } from '../domain/events.ts';
+import type { SessionId, SpaceId } from '../domain/ids.ts';
+import type { Mutation, TableName } from '../domain/rows.ts';
+import type { View } from '../domain/view.ts';
+import { columnsOf, type SqlValue, snake, TABLE_NAMES, toSql } from './columns.ts';
+import { migrate } from './migrations.ts';
+import { sqliteView } from './sqlite-view.ts';
+
+/** What the applier writes with: one transaction at a time, on the only connection that writes. */
+export interface Writer {
+  readonly view: View;
+  /** Runs `work` in one durable transaction; rolls back and rethrows when it throws. Returns once committed. */
+  transaction<T>(work: () => T): T;
+  /** Runs `work` in a savepoint of the transaction; rolls back to it and rethrows when it throws. */
+  savepoint<T>(work: () => T): T;
+  apply(mutation: Mutation): void;
+  /** Numbers and keeps an event; the number within its session is counted here. */
+  record(event: NewEvent, number: number, at: number): StoredEvent;
+  lastEventNumber(): number;
+  /** The time of the newest row, 0 in a new store. */
+  lastTime(): number;
+  keepLastTime(at: number): void;
+}
+
+export interface Store {
+  readonly writer: Writer;
+  /** What was last committed, on a connection of its own. */
+  readonly view: View;
+  readonly events: EventLog;
+  readonly path: string;
+  /** Throws when the store cannot be read. */
+  check(): void;
+  close(): void;
+}
+
+/** Opens or makes the database at `path`. Every acknowledged commit survives a power cut (WAL, synchronous FULL). */
+export async function openStore(path: string, epoch: number): Promise<Store> {
+  const writing = new Database(path);
+  writing.pragma('journal_mode = WAL');
+  writing.pragma('synchronous = FULL');
+  await migrate(new Kysely<unknown>({ dialect: new SqliteDialect({ database: writing }) }));
+  const reading = new Database(path, { readonly: true });
+  const meta = metaOf(writing);
+  return {
+    writer: writerOf(writing, meta),
+    view: sqliteView(reading),
+    events: eventLogOf(reading, meta, epoch),
+    path,
+    check: () => void reading.prepare('select 1').get(),
+    close() {
+      reading.close();
+      writing.close();
+    },
+  };
+}
+
+interface Meta {
+  get(key: string): number;
+  set(key: string, value: number): void;
+}
+
+function metaOf(database: Database.Database): Meta {
+  const read = database.prepare<[string], { value: string }>('select value from meta where key = ?');
+  const write = database.prepare<[string, string]>(
+    'insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value',
+  );
+  return { get: (key) => Number(read.get(key)?.value ?? 0), set: (key, value) => void write.run(key, String(value)) };
+}
+
+function writerOf(database: Database.Database, meta: Meta): Writer {
+  const puts = new Map<TableName, (row: object) => void>();
+  const removes = new Map<TableName, (id: string) => void>();
+  for (const table of TABLE_NAMES) {
+    const columns = columnsOf(table);
+    const names = columns.map(({ name }) => name);
+    const updates = names.filter((name) => name !== 'id').map((name) => `${name} = excluded.${name}`);
+    const insert = database.prepare<SqlValue[]>(
+      `insert into ${snake(table)} (${names.join(', ')}) values (${names.map(() => '?').join(', ')}) on conflict (id) do update set ${updates.join(', ')}`,
+    );
+    const remove = database.prepare<[string]>(`delete from ${snake(table)} where id = ?`);
+    puts.set(table, (row) => void insert.run(...toSql(columns, row)));
+    removes.set(table, (id) => void remove.run(id));
+  }
+  const forgetMessages = database.prepare<[string]>('delete from messages where session_id = ?');
+  const forgetRuns = database.prepare<[string]>('delete from runs where session_id = ?');
+  const prunes = pruningOf(database);
+  const count = database.prepare<[string], { count: number }>(
+    'insert into session_event_counts (session_id, count) values (?, 1) on conflict (session_id) do update set count = count + 1 returning count',
+  );
+  const insertEvent = database.prepare<SqlValue[]>(
+    'insert into events (number, type, space_id, session_id, session_number, data, at) values (?, ?, ?, ?, ?, ?, ?)',
+  );
+  const begin = database.prepare('begin immediate');
+  const commit = database.prepare('commit');
+  const rollback = database.prepare('rollback');
+  const save = database.prepare('savepoint command');
+  const release = database.prepare('release command');
+  const back = database.prepare('rollback to command');
+
+  return {
+    view: sqliteView(database),
+    transaction(work) {
+      begin.run();
+      try {
+        const result = work();
+        commit.run();
+        return result;
+      } catch (error) {
+        if (database.inTransaction) rollback.run();
+        throw error;
+      }
+    },
+    savepoint(work) {
+      save.run();
+      try {
+        const result = work();
+        release.run();
+        return result;
+      } catch (error) {
+        back.run();
+        release.run();
+        throw error;
+      }
+    },
+    apply(mutation) {
+      switch (mutation.kind) {
+        case 'put':
+          puts.get(mutation.table)?.(mutation.row);
+          return;
+        case 'remove':
+          removes.get(mutation.table)?.(mutation.id);
+          return;
+        case 'forget':
+          forgetMessages.run(mutation.sessionId);
+          forgetRuns.run(mutation.sessionId);
+          return;
+        case 'prune':
+          prunes[mutation.table](mutation.before, mutation.limit);
+          return;
+        default:
+          return mutation satisfies never;
+      }
+    },
+    record(event, number, at) {
+      const sessionNumber = event.sessionId === null ? null : (count.get(event.sessionId)?.count ?? null);
+      insertEvent.run(number, event.type, event.spaceId, event.sessionId, sessionNumber, JSON.stringify(event.data), at);
+      return { ...event, number, sessionNumber, at };
+    },
+    lastEventNumber: () => newestEvent(database),
+    lastTime: () => meta.get('last_time'),
+    keepLastTime: (at) => meta.set('last_time', at),
+  };
+}
+
+const newestEvent = (database: Database.Database): number =>
+  database.prepare<[], { number: number | null }>('select max(number) as number from events').get()?.number ?? 0;
+
+type Prunable = Extract<Mutation, { kind: 'prune' }>['table'];
+
+/** Retention. The newest event always stays, so that numbers go on from it. */
+function pruningOf(database: Database.Database): Readonly<Record<Prunable, (before: number, limit: number) => void>> {
+  const prune = (table: string, key: string, time: string, more = '') => {
+    const statement = database.prepare<[number, number]>(
+      `delete from ${table} where ${key} in (select ${key} from ${table} where ${time} < ? ${more} order by ${time} limit ?)`,
+    );
+    return (before: number, limit: number) => void statement.run(before, limit);
+  };
+  return {
+    events: prune('events', 'number', 'at', 'and number < (select max(number) from events)'),
+    runs: prune('runs', 'id', 'started_at'),
+    idempotency: prune('idempotency', 'id', 'created_at'),
+    nodeTokens: prune('node_tokens', 'id', 'created_at'),
+    sessions: prune('sessions', 'id', 'terminated_at', `and desired = 'deleted' and id not in (select id from tombstones)`),
+  };
+}
+
+interface EventSql {
+  readonly number: number;
+  readonly type: string;
+  readonly space_id: string | null;
+  readonly session_id: string | null;
+  readonly session_number: number | null;
+  readonly data: string;
+  readonly at: number;
+}
+
+function eventLogOf(database: Database.Database, meta: Meta, epoch: number): EventLog {
+  const newest = database.prepare<[], { number: number | null }>('select max(number) as number from events');
+  const oldest = database.prepare<[], { number: number | null }>('select min(number) as number from events');
+  const after = database.prepare<[number, number], EventSql>('select * from events where number > ? order by number limit ?');
+  return {
+    epoch,
+    newest: () => newest.get()?.number ?? 0,
+    oldest: () => oldest.get()?.number ?? 1,
+    after: (number, limit) =>
+      after.all(number, limit).map((row) => ({
+        number: row.number,
+        type: row.type as EventType,
+        spaceId: row.space_id as SpaceId | null,
+        sessionId: row.session_id as SessionId | null,
+        sessionNumber: row.session_number,
+        data: JSON.parse(row.data),
+        at: row.at,
+      })),
+    published: () => meta.get('published'),
+    async markPublished(number) {
+      meta.set('published', number);
+    },
+  };
+}
