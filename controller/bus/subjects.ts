@@ -1,0 +1,22 @@
+import type { DeltaNews, LogNews, StoredEvent } from '../domain/events.ts';
+
+/** Where news goes. Programs beside Raworc subscribe to these: they are part of what it promises. */
+export const EVENTS = 'raworc.events.>';
+export const DELTAS = 'raworc.deltas.>';
+export const LOGS = 'raworc.logs.>';
+export const NEWEST = 'raworc.newest';
+
+/** `raworc.events.{space}.{session}.{type}`, where `_` stands for none. The type has a dot and so is two tokens. */
+export const eventSubject = (event: StoredEvent): string =>
+  `raworc.events.${token(event.spaceId)}.${token(event.sessionId)}.${event.type.split('.').map(token).join('.')}`;
+
+export const deltaSubject = (delta: DeltaNews): string => `raworc.deltas.${token(delta.spaceId)}.${token(delta.sessionId)}`;
+
+export const logSubject = (line: LogNews): string => `raworc.logs.${token(line.spaceId)}.${token(line.sessionId)}`;
+
+/** @throws on what would be more or less than one token, or more than a subject, on the wire. */
+function token(text: string | null): string {
+  if (text === null) return '_';
+  if (!/^[A-Za-z0-9_-]+$/.test(text)) throw new Error('not a token of a subject');
+  return text;
+}
