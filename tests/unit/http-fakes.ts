@@ -1,0 +1,245 @@
+import { createSecretKey } from 'node:crypto';
+import type { StoredEvent } from '../../controller/domain/events.ts';
+import type { AccountId, SessionId, SpaceId } from '../../controller/domain/ids.ts';
+import type { MessageObject, SessionObject } from '../../controller/domain/objects.ts';
+import { accepted, refused } from '../../controller/domain/outcome.ts';
+import { BUILT_IN_ROLES, Permissions } from '../../controller/domain/rbac.ts';
+import { createApp } from '../../controller/http/app.ts';
+import { type HttpServer, listen } from '../../controller/http/server.ts';
+import type { Caller, EventWatcher, Idempotency, Services } from '../../controller/services/api.ts';
+import { createTokens, type Tokens } from '../../controller/services/tokens.ts';
+import type { Clock } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import { systemClock, systemRandom } from '../../seams/system.ts';
+
+/** The system's clock, whose wall time a test sets forward and whose timers of the event streams it fires. */
+export class TestClock implements Clock {
+  #aheadMs = 0;
+  readonly #held: { run: () => void; delayMs: number }[] = [];
+  now = () => systemClock.now() + this.#aheadMs;
+  monotonic = () => systemClock.monotonic() + this.#aheadMs;
+  soon = (run: () => void) => systemClock.soon(run);
+
+  after(delayMs: number, run: () => void) {
+    const timer = { run, delayMs };
+    this.#held.push(timer);
+    return {
+      cancel: () => {
+        const at = this.#held.indexOf(timer);
+        if (at >= 0) this.#held.splice(at, 1);
+      },
+    };
+  }
+
+  get timers(): number {
+    return this.#held.length;
+  }
+
+  /** Sets the time forward and runs every timer that is due by then. */
+  forward(ms: number): void {
+    this.#aheadMs += ms;
+    for (const timer of [...this.#held]) {
+      timer.delayMs -= ms;
+      if (timer.delayMs > 0) continue;
+      const at = this.#held.indexOf(timer);
+      if (at < 0) continue;
+      this.#held.splice(at, 1);
+      timer.run();
+    }
+  }
+}
+
+export const ACCOUNT = '11111111-1111-4111-8111-111111111111' as AccountId;
+export const SESSION = '22222222-2222-4222-8222-222222222222' as SessionId;
+export const SPACE = '33333333-3333-4333-8333-333333333333' as SpaceId;
+export const PASSWORD = 'correct horse';
+
+const TIME = '2026-01-02T03:04:05.006Z';
+export const session: SessionObject = {
+  id: SESSION,
+  name: null,
+  space: 'default',
+  created_by: 'admin',
+  state: 'init',
+  container_id: null,
+  persistent_volume_id: null,
+  parent_session_id: null,
+  node: null,
+  running: false,
+  settled: false,
+  timeouts: {},
+  created_at: TIME,
+  updated_at: TIME,
+  started_at: null,
+  last_activity_at: null,
+  terminated_at: null,
+  termination_reason: null,
+  metadata: {},
+};
+export const message: MessageObject = {
+  id: '44444444-4444-4444-8444-444444444444',
+  session_id: SESSION,
+  seq: 1,
+  role: 'user',
+  content: 'hello',
+  metadata: {},
+  created_by: 'admin',
+  created_at: TIME,
+};
+
+export function event(number: number, type: StoredEvent['type'] = 'session.state'): StoredEvent {
+  return { type, spaceId: SPACE, sessionId: SESSION, data: { space: 'default', state: 'idle' }, number, sessionNumber: number, at: 0 };
+}
+
+/** What a test says that the services do, and what it sees of how they were called. */
+export class Fake {
+  version = 1;
+  visible = true;
+  up: Promise<SessionObject | undefined> | undefined;
+  answered: Promise<MessageObject | undefined> | undefined;
+  fault: Error | undefined;
+  readonly calls: { what: string; with: readonly unknown[] }[] = [];
+  readonly watchers: { watcher: EventWatcher; after: unknown; closed: boolean }[] = [];
+  onWatch: () => void = () => {};
+
+  #note(what: string, ...args: unknown[]): void {
+    if (this.fault) throw this.fault;
+    this.calls.push({ what, with: args });
+  }
+
+  get caller(): Caller {
+    return { accountId: ACCOUNT, user: 'admin', permissions: new Permissions([{ role: BUILT_IN_ROLES[0] ?? never(), spaceId: null }]) };
+  }
+
+  readonly services: Services = {
+    accounts: {
+      login: async (user, password) => {
+        if (user === 'busy') return refused('RATE_LIMITED', 'Too many attempts', { retry_after_s: 7 });
+        if (password !== PASSWORD) return refused('UNAUTHORIZED', 'Wrong user or password');
+        return accepted({ accountId: ACCOUNT, user, version: this.version });
+      },
+      caller: (id, version) => (id === ACCOUNT && version === this.version ? this.caller : undefined),
+      me: ({ user, accountId }) => ({ user, id: accountId, type: 'ServiceAccount', namespace: null, roles: ['admin'] }),
+    },
+    sessions: {
+      create: async (_caller, input, idempotency?: Idempotency) => {
+        this.#note('sessions.create', input, idempotency);
+        return accepted(session);
+      },
+      get: () => {
+        this.#note('sessions.get');
+        return this.visible ? accepted(session) : refused('NOT_FOUND', 'There is no such session');
+      },
+      list: async (_caller, filter, page) => {
+        this.#note('sessions.list', filter, page);
+        return accepted({ items: [session], total: 41 });
+      },
+      remove: async () => accepted(undefined),
+      whenUp: (_id, signal) => this.up ?? aborted(signal),
+    },
+    messages: {
+      post: async (_caller, _session, input, idempotency) => {
+        this.#note('messages.post', input, idempotency);
+        return accepted({ ...message, role: input.role ?? 'user' });
+      },
+      list: async (_caller, _session, filter, page) => {
+        this.#note('messages.list', filter, page);
+        return accepted({ items: [message], total: 1 });
+      },
+      count: async () => accepted(3),
+      whenAnswered: (_session, _message, signal) => this.answered ?? aborted(signal),
+    },
+    agents: {
+      create: async () => refused('CONFLICT', 'There is an agent of that name'),
+      get: () => refused('NOT_FOUND', 'There is no such agent'),
+      list: async () => accepted({ items: [], total: 0 }),
+      upload: async (_caller, space, agent, body) => {
+        let size_bytes = 0;
+        for await (const chunk of body) {
+          size_bytes += chunk.length;
+          if (agent === 'picky') return refused('UNPROCESSABLE_ENTITY', 'No');
+        }
+        return accepted({ agent, space, digest: 'sha256:0', size_bytes, files: 1, runtime: 'python', handler: 'main.x', created_at: TIME });
+      },
+      deploy: async () => refused('CONFLICT', 'The agent has no source'),
+    },
+    builds: {
+      create: async () => refused('CONFLICT', 'Nothing to build'),
+      latest: () => refused('NOT_FOUND', 'There is no build'),
+      get: () => refused('NOT_FOUND', 'There is no such build'),
+    },
+    nodes: {
+      createToken: async (_caller, expiresInS) => {
+        this.#note('nodes.createToken', expiresInS);
+        return accepted({ token: 'once', expires_at: TIME });
+      },
+      list: () => accepted({ items: [], total: 0 }),
+      get: () => refused('NOT_FOUND', 'There is no such node'),
+    },
+    events: {
+      scope: (_caller, id) =>
+        this.visible ? accepted(id === undefined ? {} : { session: id }) : refused('NOT_FOUND', 'There is no such session'),
+      watch: (_scope, after, watcher) => {
+        const entry = { watcher, after, closed: false };
+        this.watchers.push(entry);
+        this.onWatch();
+        return {
+          close() {
+            entry.closed = true;
+          },
+        };
+      },
+    },
+    health: { check: () => ({ ok: this.visible, checks: { store: this.visible ? 'ok' : 'the disk is full' } }) },
+  };
+}
+
+function never(): never {
+  throw new Error('cannot be');
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined)));
+}
+
+export interface Rig {
+  readonly fake: Fake;
+  readonly clock: TestClock;
+  readonly tokens: Tokens;
+  readonly server: HttpServer;
+  readonly logged: string[];
+  readonly token: string;
+  /** Calls below /api/v0 with the admin's token, unless the headers say otherwise. */
+  call(path: string, init?: RequestInit): Promise<Response>;
+}
+
+export async function startRig(corsOrigins: readonly string[] = []): Promise<Rig> {
+  const fake = new Fake();
+  const clock = new TestClock();
+  const logged: string[] = [];
+  const write = (name: string, fields?: object) => void logged.push(`${name} ${JSON.stringify(fields)}`);
+  const log: Log = { debug: write, info: write, warn: write, error: write };
+  const tokens = createTokens({ key: createSecretKey(systemRandom.bytes(32)), kid: 'k', clock, random: systemRandom });
+  const app = createApp({ services: fake.services, tokens, log, clock, random: systemRandom, version: '1.2.3', corsOrigins });
+  const server = await listen(app, { host: '127.0.0.1', port: 0 });
+  const { token } = tokens.sign({ accountId: ACCOUNT, user: 'admin', version: 1 });
+  return {
+    fake,
+    clock,
+    tokens,
+    server,
+    logged,
+    token,
+    call: (path, init = {}) =>
+      fetch(`${server.url}/api/v0${path}`, {
+        ...init,
+        headers: { authorization: `Bearer ${token}`, ...(init.headers as Record<string, string>) },
+      }),
+  };
+}
+
+export const json = (body: unknown, headers: Record<string, string> = {}): RequestInit => ({
+  method: 'POST',
+  body: JSON.stringify(body),
+  headers: { 'content-type': 'application/json', ...headers },
+});

@@ -1,0 +1,50 @@
+import t from 'tap';
+import { json, message, type Rig, SESSION, session, startRig } from './http-fakes.ts';
+
+let rig: Rig;
+t.beforeEach(async () => {
+  rig = await startRig();
+});
+t.afterEach(() => rig.server.close(0));
+
+/** Resolves once the request has set its timer. */
+const untilWaiting = async () => {
+  while (rig.clock.timers === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+};
+
+t.test('creating waits until the session is up, and says so when the time is up', async (t) => {
+  rig.fake.up = Promise.resolve({ ...session, state: 'idle' });
+  const up = await rig.call('/sessions?wait=30s', { method: 'POST' });
+  t.equal(up.status, 201);
+  t.match(await up.json(), { state: 'idle' });
+  t.equal(up.headers.get('x-raworc-wait'), null);
+  t.equal(rig.clock.timers, 0, 'the timer is gone');
+  rig.fake.up = undefined;
+  const late = rig.call('/sessions?wait=500ms', { method: 'POST' });
+  await untilWaiting();
+  rig.clock.forward(500);
+  t.equal((await late).headers.get('x-raworc-wait'), 'timeout');
+  t.match(await (await late).json(), { state: 'init' });
+});
+
+t.test('a message waits for its reply; one that gets none does not wait', async (t) => {
+  const path = `/sessions/${SESSION}/messages?wait=1m`;
+  const reply = { ...message, role: 'agent' as const, content: 'yes', seq: 2 };
+  rig.fake.answered = Promise.resolve(reply);
+  t.same(await (await rig.call(path, json({ content: 'hello' }))).json(), { ...message, reply });
+  rig.fake.answered = undefined;
+  const note = await rig.call(path, json({ content: 'hello', role: 'system' }));
+  t.equal(note.headers.get('x-raworc-wait'), null);
+  t.notOk(Object.hasOwn((await note.json()) as object, 'reply'));
+});
+
+t.test('a client that goes away ends its wait', async (t) => {
+  const gone = new AbortController();
+  const call = rig.call('/sessions?wait=5m', { method: 'POST', signal: gone.signal });
+  call.catch(() => {});
+  await untilWaiting();
+  gone.abort();
+  while (rig.clock.timers > 0) await new Promise<void>((resolve) => setImmediate(resolve));
+  await t.rejects(call);
+  t.notOk(rig.logged.some((line) => line.startsWith('http.fault')));
+});
