@@ -1,6 +1,10 @@
+import { join } from 'node:path';
 import { Client, type ClientDuplexStream, credentials, type ServiceError } from '@grpc/grpc-js';
+import type { Identity } from '../../node-agent/identity.ts';
+import { joinWithToken } from '../../node-agent/join.ts';
 import { controllerFrames, nodeFrames } from '../../proto/codec.ts';
 import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../../proto/frame.ts';
+import { systemClock, systemRandom } from '../../seams/system.ts';
 import { within } from './deadline.ts';
 
 const CONNECT = '/raworc.node.v0.NodeProtocol/Connect';
@@ -18,6 +22,15 @@ export interface Claims {
   readonly incarnation: number;
   readonly memoryBytes: number;
   readonly images: readonly string[];
+}
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Joins as a node of that name, with a key and a certificate of its own. Rejects when the token does not do. */
+export function joinByHand(clusterDirectory: string, nodeName: string, token: string): Promise<Identity> {
+  const directory = join(clusterDirectory, 'by-hand', nodeName);
+  const signal = AbortSignal.timeout(15_000);
+  return joinWithToken({ token, nodeName, directory, clock: systemClock, random: systemRandom, log: quiet, signal });
 }
 
 /** A node that runs nothing and says what the test tells it to, true or not, over a real connection. */

@@ -1,7 +1,8 @@
 import t from 'tap';
-import { containersOf, recordContainerEvents } from './docker.ts';
+import { containersOf, recordContainerEvents, sessionImage } from './docker.ts';
+import { HandMadeNode, joinByHand } from './hand-made-node.ts';
 import { startCluster } from './harness.ts';
-import { errorShape } from './shapes.ts';
+import { errorShape, sessionShape } from './shapes.ts';
 
 const MIB = 2 ** 20;
 /** What a session requests unless told otherwise. */
@@ -70,4 +71,25 @@ t.test('two node agents on one dockerd, with room for one session and for three'
       }
     });
   }
+
+  await t.test('a node with all the room in the world and without the image gets nothing', async (t) => {
+    const identity = await joinByHand(cluster.directory, 'bare', await rest.nodeToken());
+    const claims = { clusterId: identity.clusterId, incarnation: identity.incarnation, memoryBytes: 64 * 1024 * MIB, images: [] };
+    const bare = await HandMadeNode.dial(`127.0.0.1:${cluster.ports.node}`, identity, claims);
+    t.teardown(() => bare.close());
+    await bare.heard();
+    const refused = await rest.call('POST', '/sessions', {});
+    t.equal(refused.status, 503);
+    t.match(errorShape.parse(refused.body).error.message, /bare .*image/);
+
+    const [leaving] = await on('small');
+    await rest.removeSession(leaving?.session ?? '');
+    t.equal((await rest.createSession()).node, 'small', 'the full one that has it, once there is room');
+
+    bare.send({ kind: 'images', value: { images: [await sessionImage()] } });
+    await bare.heard();
+    const placed = await rest.call('POST', '/sessions', {});
+    t.equal(placed.status, 201);
+    t.equal(sessionShape.parse(placed.body).node, 'bare', 'and this one, once it holds the image');
+  });
 });

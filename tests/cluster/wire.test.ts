@@ -2,18 +2,15 @@ import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Identity } from '../../node-agent/identity.ts';
-import { joinWithToken } from '../../node-agent/join.ts';
 import type { ControllerFrame } from '../../proto/frame.ts';
-import { systemClock, systemRandom } from '../../seams/system.ts';
 import { deploy, writeAgent } from './agents.ts';
 import { sessionImage } from './docker.ts';
 import { foreignPapers } from './foreign-papers.ts';
-import { HandMadeNode } from './hand-made-node.ts';
+import { HandMadeNode, joinByHand } from './hand-made-node.ts';
 import { type Cluster, startCluster } from './harness.ts';
 import { sessionShape } from './shapes.ts';
 
 const MIB = 2 ** 20;
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 t.test('what is refused between node and controller', async (t) => {
   const cluster = await startCluster(t, { nodes: [] });
@@ -21,14 +18,14 @@ t.test('what is refused between node and controller', async (t) => {
   const address = `127.0.0.1:${cluster.ports.node}`;
 
   const token = await rest.nodeToken();
-  const a = await joinAs(cluster, 'node-a', token);
+  const a = await joinByHand(cluster.directory, 'node-a', token);
   const claims = { clusterId: a.clusterId, incarnation: a.incarnation, memoryBytes: 1024 * MIB, images: [] };
 
   await t.test('a token that was used: the first time it joined a node', async (t) => {
     t.equal((await rest.nodes()).length, 1);
-    await t.rejects(joinAs(cluster, 'node-c', token), { message: /used/ });
+    await t.rejects(joinByHand(cluster.directory, 'node-c', token), { message: /used/ });
     t.equal((await rest.nodes()).length, 1);
-    const again = await joinAs(cluster, 'node-c', await rest.nodeToken());
+    const again = await joinByHand(cluster.directory, 'node-c', await rest.nodeToken());
     t.not(again.nodeId, a.nodeId, 'a fresh token does join it');
   });
 
@@ -44,7 +41,7 @@ t.test('what is refused between node and controller', async (t) => {
   });
 
   await t.test("node A speaking of node B's session, while B is heard", async (t) => {
-    const b = await joinAs(cluster, 'node-b', await rest.nodeToken());
+    const b = await joinByHand(cluster.directory, 'node-b', await rest.nodeToken());
     const nodeA = await HandMadeNode.dial(address, a, claims);
     const nodeB = await HandMadeNode.dial(address, b, { ...claims, incarnation: b.incarnation, images: [await sessionImage()] });
     t.teardown(() => {
@@ -92,12 +89,6 @@ t.test('what is refused between node and controller', async (t) => {
     );
   });
 });
-
-function joinAs(cluster: Cluster, nodeName: string, token: string): Promise<Identity> {
-  const directory = join(cluster.directory, 'by-hand', nodeName);
-  const signal = AbortSignal.timeout(15_000);
-  return joinWithToken({ token, nodeName, directory, clock: systemClock, random: systemRandom, log: quiet, signal });
-}
 
 async function welcomed(t: Test, address: string, identity: Identity): Promise<void> {
   const claims = { clusterId: identity.clusterId, incarnation: identity.incarnation, memoryBytes: 1024 * MIB, images: [] };

@@ -49,7 +49,7 @@ const LOCAL: readonly (readonly [string, string])[] = [
   ["read the guest's environment", `${GUEST}assert open(f"/proc/{guest()}/environ", "rb").read(16)`],
   [
     "read the guest's memory",
-    `${GUEST}pid = guest()\nstart = int(open(f"/proc/{pid}/maps").readline().split("-")[0], 16)\nmemory = open(f"/proc/{pid}/mem", "rb")\nmemory.seek(start)\nassert memory.read(16)`,
+    `${GUEST}pid = guest()\nmemory = open(f"/proc/{pid}/mem", "rb")\nstart = int(open(f"/proc/{pid}/maps").readline().split("-")[0], 16)\nmemory.seek(start)\nassert memory.read(16)`,
   ],
   ["look into the guest's open files", `${GUEST}assert os.listdir(f"/proc/{guest()}/fd")`],
   ['signal the guest', `${GUEST}os.kill(int(guest()), 0)`],
