@@ -1,0 +1,106 @@
+import type { BuildAssignment__Output as BuildAssignment } from '../proto/generated/raworc/node/v0/BuildAssignment.ts';
+import type { BuildReport__Output as BuildReport } from '../proto/generated/raworc/node/v0/BuildReport.ts';
+import type { Clock } from '../seams/clock.ts';
+import type { Log } from '../seams/log.ts';
+import { buildContext } from './build-context.ts';
+import { within } from './deadline.ts';
+import type { Driver } from './drivers/driver.ts';
+import type { Dialer } from './link/dialer.ts';
+
+const BUILD_LIMIT_MS = 10 * 60_000;
+/** Ends of builds that are remembered, so that the same assignment is answered without building again. */
+const REMEMBERED = 200;
+
+export interface BuilderOutside {
+  readonly driver: Driver;
+  readonly dialer: Dialer;
+  readonly clock: Clock;
+  readonly log: Log;
+  report(report: BuildReport): void;
+}
+
+/** Makes the images that the controller asks for, one after the other. An image that is there with the label of its build is not made again. */
+export class Builder {
+  readonly #outside: BuilderOutside;
+  readonly #ending = new AbortController();
+  readonly #builds = new Map<string, BuildReport>();
+  #working: Promise<void> = Promise.resolve();
+
+  constructor(outside: BuilderOutside) {
+    this.#outside = outside;
+  }
+
+  assign(build: BuildAssignment): void {
+    const known = this.#builds.get(build.buildId);
+    if (known !== undefined && known.phase !== 'BUILD_FAILED') {
+      this.#outside.report(known);
+      return;
+    }
+    this.#say({ buildId: build.buildId, phase: 'BUILD_BUILDING', imageId: '', error: '' });
+    this.#working = this.#working.then(() => this.#build(build));
+  }
+
+  /** To be called on each new stream. */
+  sayAgain(): void {
+    for (const report of this.#builds.values()) this.#outside.report(report);
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort(new Error('the node agent ends'));
+    await this.#working;
+  }
+
+  async #build(build: BuildAssignment): Promise<void> {
+    const { clock, log } = this.#outside;
+    if (this.#ending.signal.aborted) return;
+    const beganMs = clock.monotonic();
+    try {
+      const made = await within(clock, BUILD_LIMIT_MS, this.#ending.signal, (signal) => this.#make(build, signal));
+      const phase = made.ok ? 'BUILD_COMPLETED' : 'BUILD_FAILED';
+      this.#say({ buildId: build.buildId, phase, imageId: made.ok ? made.imageId : '', error: made.ok ? '' : made.reason });
+      log.info('build.ended', { build: build.buildId, phase, tookMs: Math.round(clock.monotonic() - beganMs) });
+    } catch (error) {
+      if (this.#ending.signal.aborted) return;
+      const message = error instanceof Error ? error.message : String(error);
+      this.#say({ buildId: build.buildId, phase: 'BUILD_FAILED', imageId: '', error: `The image could not be built: ${message}.` });
+      log.warn('build.failed', { build: build.buildId, error: message });
+    }
+  }
+
+  async #make(build: BuildAssignment, signal: AbortSignal) {
+    const { driver, dialer } = this.#outside;
+    const there = await driver.inspectImage(build.image, signal);
+    if (there?.labels['raworc.build'] === build.buildId) return { ok: true, imageId: there.id } as const;
+    if ((await driver.inspectImage(build.baseImage, signal)) === undefined)
+      return { ok: false, reason: `The base image ${build.baseImage} is not on this node.` } as const;
+    const labels = {
+      'raworc.managed': 'true',
+      'raworc.image': 'space',
+      'raworc.space': build.space,
+      'raworc.build': build.buildId,
+    };
+    const context = buildContext(build, (digest) => dialer.fetchSource(digest, signal));
+    try {
+      const made = await driver.buildImage({ image: build.image, labels, context: context.stream }, signal);
+      await context.done;
+      return made;
+    } catch (error) {
+      // What is wrong with a source says more than that the engine was cut off because of it.
+      context.stream.destroy();
+      await context.done;
+      throw error;
+    } finally {
+      context.stream.destroy();
+    }
+  }
+
+  #say(report: BuildReport): void {
+    this.#builds.delete(report.buildId);
+    this.#builds.set(report.buildId, report);
+    for (const [buildId, { phase }] of this.#builds) {
+      if (this.#builds.size <= REMEMBERED) break;
+      if (phase !== 'BUILD_BUILDING') this.#builds.delete(buildId);
+    }
+    this.#outside.report(report);
+  }
+}

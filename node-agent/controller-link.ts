@@ -1,0 +1,168 @@
+import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../proto/frame.ts';
+import type { Welcome__Output as Welcome } from '../proto/generated/raworc/node/v0/Welcome.ts';
+import type { Link } from '../proto/link.ts';
+import { type Clock, pause, type Timer } from '../seams/clock.ts';
+import type { Log } from '../seams/log.ts';
+import type { Random } from '../seams/random.ts';
+import { within } from './deadline.ts';
+import type { Dialer } from './link/dialer.ts';
+
+const DIAL_WITHIN_MS = 10_000;
+const WELCOME_WITHIN_MS = 15_000;
+const BACKOFF_FIRST_MS = 50;
+const BACKOFF_LAST_MS = 5_000;
+/** Frames that may wait for the one that is being taken in, before the stream is not read from. */
+const FRAMES_WAITING = 500;
+
+export interface ControllerLinkOutside {
+  readonly dialer: Dialer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly clusterId: string;
+  /** Hello and inventory, as of now. */
+  greeting(): readonly NodeFrame[];
+  /** A stream is up, and has been welcomed. `send` is of this stream only. */
+  connected(welcome: Welcome, send: (frame: NodeFrame) => boolean): Promise<void>;
+  drained(): void;
+  disconnected(): void;
+  /** Takes one frame in; the next comes when it resolves. Rejecting ends the stream. */
+  take(frame: Exclude<ControllerFrame, { kind: 'welcome' | 'heartbeatAck' }>): Promise<void> | undefined;
+}
+
+/**
+ * Keeps one stream to the controller for as long as this lives. A stream that breaks the protocol's order, or whose lease runs out
+ * unanswered, is closed, and another is dialled, with jitter and more and more slowly.
+ */
+export class ControllerLink {
+  readonly #outside: ControllerLinkOutside;
+  readonly #ending = new AbortController();
+  #leaseUntilMs = 0;
+  #link: Link<NodeFrame, ControllerFrame> | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(outside: ControllerLinkOutside) {
+    this.#outside = outside;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Milliseconds of lease left, counted from when the heartbeat that renewed it was sent. Negative once it ran out. */
+  leaseLeftMs(): number {
+    return this.#leaseUntilMs - this.#outside.clock.monotonic();
+  }
+
+  /** Resolves once the stream is closed. What was sent before is flushed as far as it may be. */
+  async close(): Promise<void> {
+    this.#ending.abort(new Error('the node agent ends'));
+    this.#link?.close();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, random, log, dialer } = this.#outside;
+    let failures = 0;
+    while (!this.#ending.signal.aborted) {
+      try {
+        const link = await within(clock, DIAL_WITHIN_MS, this.#ending.signal, (signal) => dialer.dial(signal));
+        const welcomed = await this.#stream(link);
+        if (welcomed) failures = 0;
+      } catch (error) {
+        if (failures === 0) log.warn('controller.away', { error: error instanceof Error ? error.message : String(error) });
+      }
+      if (this.#ending.signal.aborted) return;
+      const ceilingMs = Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures, 16), BACKOFF_LAST_MS);
+      failures += 1;
+      await pause(clock, ceilingMs * (0.5 + random.fraction() / 2), this.#ending.signal);
+    }
+  }
+
+  /** One stream's life. Resolves at its end with whether it was ever welcomed. */
+  #stream(link: Link<NodeFrame, ControllerFrame>): Promise<boolean> {
+    const { clock, log } = this.#outside;
+    this.#link = link;
+    return new Promise((resolve) => {
+      let welcomed = false;
+      let ended = false;
+      let taking = false;
+      const waiting: ControllerFrame[] = [];
+      let watchdog = clock.after(WELCOME_WITHIN_MS, () => link.close(new Error('no welcome')));
+      let heartbeat: Timer | undefined;
+      let heartbeatNumber = 0;
+      const sentAtMs = new Map<number, number>();
+
+      const beat = (everyMs: number) => {
+        heartbeatNumber += 1;
+        sentAtMs.set(heartbeatNumber, clock.monotonic());
+        link.send({ kind: 'heartbeat', value: { number: heartbeatNumber } });
+        heartbeat = clock.after(everyMs, () => beat(everyMs));
+      };
+      const renew = (fromMs: number, leaseMs: number) => {
+        this.#leaseUntilMs = Math.max(this.#leaseUntilMs, fromMs + leaseMs);
+        watchdog.cancel();
+        watchdog = clock.after(Math.max(this.leaseLeftMs(), 0), () => link.close(new Error('heartbeats are not answered')));
+      };
+      const take = (frame: ControllerFrame): Promise<void> | undefined => {
+        if (frame.kind === 'heartbeatAck') {
+          const sent = sentAtMs.get(frame.value.number);
+          for (const number of sentAtMs.keys()) if (number <= frame.value.number) sentAtMs.delete(number);
+          if (sent !== undefined) renew(sent, frame.value.leaseMs);
+          return undefined;
+        }
+        if (frame.kind === 'welcome') {
+          const refusal = this.#welcomeRefusal(frame.value, welcomed);
+          if (refusal !== undefined) throw new Error(refusal);
+          welcomed = true;
+          renew(dialledMs, frame.value.leaseMs);
+          beat(frame.value.heartbeatMs);
+          return this.#outside.connected(frame.value, (out) => !ended && link.send(out));
+        }
+        if (!welcomed) throw new Error(`${frame.kind} before the welcome`);
+        return this.#outside.take(frame);
+      };
+      const pump = async () => {
+        taking = true;
+        try {
+          for (let frame = waiting.shift(); frame !== undefined && !ended; frame = waiting.shift()) {
+            await take(frame);
+            if (waiting.length < FRAMES_WAITING) link.resume();
+          }
+        } catch (error) {
+          link.close(error instanceof Error ? error : new Error(String(error)));
+        } finally {
+          taking = false;
+        }
+      };
+      link.onMessage((frame) => {
+        // A lease is judged by when its answer came, not by what waits before it.
+        if (frame.kind === 'heartbeatAck') return void take(frame);
+        waiting.push(frame);
+        if (waiting.length >= FRAMES_WAITING) link.pause();
+        if (!taking) void pump();
+      });
+      link.onDrain(() => this.#outside.drained());
+      link.onClose((fault) => {
+        ended = true;
+        watchdog.cancel();
+        heartbeat?.cancel();
+        this.#link = undefined;
+        log.warn('controller.disconnected', { error: fault?.message });
+        if (welcomed) this.#outside.disconnected();
+        resolve(welcomed);
+      });
+      const dialledMs = clock.monotonic();
+      for (const frame of this.#outside.greeting()) link.send(frame);
+      if (this.#ending.signal.aborted) link.close();
+    });
+  }
+
+  #welcomeRefusal(welcome: Welcome, again: boolean): string | undefined {
+    if (again) return 'a second welcome';
+    if (welcome.protocolVersion !== NODE_PROTOCOL_VERSION)
+      return `the controller speaks version ${welcome.protocolVersion} of the protocol`;
+    if (welcome.clusterId !== this.#outside.clusterId) return `the controller is of another cluster, ${welcome.clusterId}`;
+    return undefined;
+  }
+}

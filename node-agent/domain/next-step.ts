@@ -1,0 +1,93 @@
+import type { Observed, Phase, Remembered } from './session.ts';
+
+/** The one thing to do next for a session. After each, the session is looked at again. */
+export type Step =
+  /** As it should be, or as near as may be now. `phase` is what to report; undefined: nothing is to be said of it. */
+  | { readonly kind: 'rest'; readonly phase: Phase | undefined }
+  | { readonly kind: 'open-door' }
+  | { readonly kind: 'close-door' }
+  /** Both creates are journalled before the call, and never start anything by themselves. */
+  | { readonly kind: 'create-volume'; readonly generation: number }
+  | { readonly kind: 'create-container'; readonly generation: number }
+  /** The create that was begun is known to have ended. */
+  | { readonly kind: 'settle-create' }
+  | { readonly kind: 'start' }
+  | { readonly kind: 'pause' }
+  | { readonly kind: 'unpause' }
+  | { readonly kind: 'remove-container' }
+  | { readonly kind: 'remove-volume' }
+  /** Nothing that the tombstone means is left. */
+  | { readonly kind: 'removed'; readonly upToGeneration: number }
+  | { readonly kind: 'fail'; readonly reason: string };
+
+const rest = (phase: Phase | undefined): Step => ({ kind: 'rest', phase });
+
+/**
+ * desired × observed → the next step. Pure and total. Guarantees:
+ * a volume goes only under a tombstone; a container only under a tombstone, or because a desired state has none;
+ * nothing at or below a tombstone is started; `removed` is said only when nothing is left and no create is unresolved.
+ */
+export function nextStep(remembered: Remembered, observed: Observed): Step {
+  return removal(remembered, observed) ?? keeping(remembered, observed);
+}
+
+function removal({ tombstone, removalDue, creating, assignment }: Remembered, { container, volume, door }: Observed): Step | undefined {
+  if (tombstone === undefined) return undefined;
+  const live = assignment !== undefined && assignment.generation > tombstone;
+  if (container !== undefined && container.generation <= tombstone) return { kind: 'remove-container' };
+  if (creating !== undefined && creating <= tombstone) {
+    // A create that may still be under way would leave something behind after the removal. Made again under its own name
+    // it either is there already or comes about now: in both cases it has ended, and is then removed.
+    if (container !== undefined) return { kind: 'settle-create' };
+    if (!door) return { kind: 'open-door' };
+    if (volume === undefined) return { kind: 'create-volume', generation: creating };
+    return { kind: 'create-container', generation: creating };
+  }
+  if (volume !== undefined && volume.generation <= tombstone && container === undefined) return { kind: 'remove-volume' };
+  if (!live && container === undefined && door) return { kind: 'close-door' };
+  return removalDue ? { kind: 'removed', upToGeneration: tombstone } : undefined;
+}
+
+function keeping(remembered: Remembered, observed: Observed): Step {
+  const { assignment, creating, judged, failed } = remembered;
+  const { container, volume, door } = observed;
+  if (assignment === undefined) return rest(undefined);
+  if (creating !== undefined && container !== undefined) return { kind: 'settle-create' };
+  const alive = container !== undefined && (container.state === 'running' || container.state === 'paused');
+  if (alive && !door) return { kind: 'open-door' };
+  if (!judged) return rest(phaseOf(remembered, observed));
+  switch (assignment.desired) {
+    case 'running':
+      if (failed === assignment.generation) return rest('FAILED');
+      if (volume === undefined && (remembered.volumeMade || container !== undefined))
+        return { kind: 'fail', reason: 'The volume of this session is missing on its node.' };
+      if (!door) return { kind: 'open-door' };
+      if (volume === undefined) return { kind: 'create-volume', generation: assignment.generation };
+      if (container === undefined) return { kind: 'create-container', generation: assignment.generation };
+      if (container.state === 'paused') return { kind: 'unpause' };
+      if (container.state !== 'running') return { kind: 'start' };
+      return rest(phaseOf(remembered, observed));
+    case 'paused':
+      if (container === undefined) return rest(phaseOf(remembered, observed));
+      if (container.state === 'running') return { kind: 'pause' };
+      // Its memory is gone with the container's end: what is left of a pause is a suspended session.
+      if (container.state !== 'paused') return { kind: 'remove-container' };
+      return rest('PAUSED');
+    case 'suspended':
+    case 'failed':
+      if (container !== undefined) return { kind: 'remove-container' };
+      if (door) return { kind: 'close-door' };
+      return rest(phaseOf(remembered, observed));
+    default:
+      return assignment.desired satisfies never;
+  }
+}
+
+/** What to report of a session that is as it should be, or that nothing may be done for yet. */
+export function phaseOf({ assignment, failed }: Remembered, { container, guest }: Observed): Phase | undefined {
+  if (assignment === undefined) return undefined;
+  if (failed === assignment.generation || assignment.desired === 'failed') return 'FAILED';
+  if (container?.state === 'running') return guest ? 'RUNNING' : 'STARTING';
+  if (container?.state === 'paused') return 'PAUSED';
+  return assignment.desired === 'running' ? 'STARTING' : 'SUSPENDED';
+}

@@ -1,0 +1,80 @@
+/** What the node agent knows of one session: what it should be, what it remembers doing, and what is there. */
+
+export type Desired = 'running' | 'paused' | 'suspended' | 'failed';
+export type Phase = 'STARTING' | 'RUNNING' | 'PAUSED' | 'SUSPENDED' | 'FAILED';
+
+export interface AgentSpec {
+  readonly name: string;
+  readonly runtime: 'PYTHON' | 'NODE' | 'NATIVE';
+  readonly handler: string;
+  readonly idempotent: boolean;
+}
+
+export interface Limits {
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  readonly processes: number;
+}
+
+export interface SessionSpec {
+  readonly space: string;
+  readonly spaceId: string;
+  readonly image: string;
+  readonly agents: readonly AgentSpec[];
+  readonly limits: Limits;
+  /** It ran before: a volume that is missing is a failure, never a new empty one. */
+  readonly volumeExpected: boolean;
+}
+
+/** "This session at this generation should be so." */
+export interface Assignment {
+  readonly sessionId: string;
+  readonly generation: number;
+  readonly desired: Desired;
+  readonly spec: SessionSpec;
+}
+
+/** Container and volume made at this generation or an earlier one are to go. */
+export interface Tombstone {
+  readonly sessionId: string;
+  readonly upToGeneration: number;
+}
+
+/** What is remembered of a session. All but `failed`, `judged` and a repeated `removalDue` come from the ledger. */
+export interface Remembered {
+  readonly assignment: Pick<Assignment, 'generation' | 'desired'> | undefined;
+  /** The newest tombstone, whether or not it was carried out already. */
+  readonly tombstone: number | undefined;
+  /** The controller is still to be told that the tombstone was carried out. */
+  readonly removalDue: boolean;
+  /** A create was begun at this generation, and how it ended is not known. */
+  readonly creating: number | undefined;
+  /** Its volume was there once. */
+  readonly volumeMade: boolean;
+  /** It cannot go on at this generation; tried again at the next one. */
+  readonly failed: number | undefined;
+  /** The controller has spoken since this start. Before that, nothing is made, started or stopped on what an old ledger says. */
+  readonly judged: boolean;
+}
+
+export interface ContainerSeen {
+  readonly id: string;
+  readonly state: 'created' | 'running' | 'paused' | 'exited';
+  /** At which it was made. */
+  readonly generation: number;
+}
+
+export interface VolumeSeen {
+  readonly name: string;
+  readonly generation: number;
+}
+
+export interface Observed {
+  readonly container: ContainerSeen | undefined;
+  readonly volume: VolumeSeen | undefined;
+  /** Its guest has a socket to connect to. */
+  readonly door: boolean;
+  /** Its guest is connected and was welcomed. */
+  readonly guest: boolean;
+}

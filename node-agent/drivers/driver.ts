@@ -1,0 +1,85 @@
+import type { ContainerSeen, Limits, VolumeSeen } from '../domain/session.ts';
+
+/** Everything a driver must know to make one session's container and volume. */
+export interface SessionPlan {
+  readonly sessionId: string;
+  /** Written on what is made, for life: a tombstone up to a later one means it. */
+  readonly generation: number;
+  readonly space: string;
+  readonly image: string;
+  readonly limits: Limits;
+  /** On the host; the guest sees it read-only at /run/raworc. */
+  readonly socketDirectory: string;
+}
+
+/** What an engine refused, as data. What is thrown instead is a fault that may pass: an engine that is away, slow or out of order. */
+export type Made =
+  | { readonly ok: true }
+  /** There already. Made by this node agent, unless it is not seen when looked for: then it is another's. */
+  | { readonly ok: false; readonly why: 'exists' }
+  | { readonly ok: false; readonly why: 'no-image' }
+  /** The engine failed at it, and may not the next time. */
+  | { readonly ok: false; readonly why: 'failed'; readonly reason: string }
+  /** For good. `reason` is one sentence for a person. */
+  | { readonly ok: false; readonly why: 'refused'; readonly reason: string };
+
+/** Of one session, what carries this node's labels. */
+export interface Seen {
+  readonly container: ContainerSeen | undefined;
+  readonly volume: VolumeSeen | undefined;
+}
+
+export interface Capacity {
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  /** 0: no bound of its own. */
+  readonly sessions: number;
+}
+
+export interface ImagePlan {
+  readonly image: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** A tar: a Dockerfile and what it copies. Destroying it ends the build. */
+  readonly context: NodeJS.ReadableStream;
+}
+
+export type ImageMade = { readonly ok: true; readonly imageId: string } | { readonly ok: false; readonly reason: string };
+
+export type DriverChange =
+  | { readonly kind: 'session'; readonly sessionId: string }
+  | { readonly kind: 'images' }
+  /** Changes may have been missed: look at everything again. */
+  | { readonly kind: 'everything' };
+
+/**
+ * The engine that runs containers. It acts on what carries this cluster's and this node's labels, and on nothing else.
+ *
+ * 1. Every call is idempotent: started twice, removed twice, paused twice is success.
+ * 2. Every call ends soon after its signal aborts, by throwing; whether it took effect is then unknown.
+ * 3. What is not there is data (`undefined`, or success for a removal); what the engine refuses for good is a value; else it throws.
+ */
+export interface Driver {
+  readonly kind: 'docker' | 'hollow';
+  /** What sessions share (network, firewall) is there, and is put right where it is not. */
+  prepare(signal: AbortSignal): Promise<void>;
+  capacity(signal: AbortSignal): Promise<Capacity>;
+  list(signal: AbortSignal): Promise<ReadonlyMap<string, Seen>>;
+  observe(sessionId: string, signal: AbortSignal): Promise<Seen>;
+  createVolume(plan: SessionPlan, signal: AbortSignal): Promise<Made>;
+  createContainer(plan: SessionPlan, signal: AbortSignal): Promise<Made>;
+  start(sessionId: string, signal: AbortSignal): Promise<Made>;
+  pause(sessionId: string, signal: AbortSignal): Promise<void>;
+  unpause(sessionId: string, signal: AbortSignal): Promise<void>;
+  removeContainer(sessionId: string, signal: AbortSignal): Promise<void>;
+  removeVolume(sessionId: string, signal: AbortSignal): Promise<void>;
+  /** Calls `listener` with changes until closed, `everything` first and after each break. */
+  watch(listener: (change: DriverChange) => void): { close(): void };
+  /** Tags of Raworc's images. */
+  images(signal: AbortSignal): Promise<readonly string[]>;
+  /** The image's id and labels; undefined when there is none of that tag. */
+  inspectImage(tag: string, signal: AbortSignal): Promise<{ id: string; labels: Readonly<Record<string, string>> } | undefined>;
+  buildImage(plan: ImagePlan, signal: AbortSignal): Promise<ImageMade>;
+  /** Undoes `prepare` where no session of any node needs it any more. */
+  dismantle(signal: AbortSignal): Promise<void>;
+  close(): void;
+}

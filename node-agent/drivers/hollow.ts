@@ -1,0 +1,290 @@
+import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
+import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
+import { type Clock, pause } from '../../seams/clock.ts';
+import type { Random } from '../../seams/random.ts';
+import type { ContainerSeen, VolumeSeen } from '../domain/session.ts';
+import type { GuestDoors, GuestLink } from '../guest-doors.ts';
+import type { Capacity, Driver, DriverChange, ImageMade, ImagePlan, Made, Seen, SessionPlan } from './driver.ts';
+import { emptyHollowJournal, HollowGuest, type HollowJournal } from './hollow-guest.ts';
+import { linkPair } from './link-pair.ts';
+
+/** The calls that may be made slow or faulty. */
+export type HollowCall =
+  | 'list'
+  | 'observe'
+  | 'createVolume'
+  | 'createContainer'
+  | 'start'
+  | 'pause'
+  | 'unpause'
+  | 'removeContainer'
+  | 'removeVolume'
+  | 'buildImage';
+
+export interface HollowOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly capacity?: Capacity;
+  readonly images?: readonly string[];
+  /** Milliseconds that each call takes. Default 0. */
+  readonly callMs?: (call: HollowCall) => number;
+  /** Called before a call takes effect; what it throws, the call throws. */
+  readonly fault?: (call: HollowCall, sessionId: string) => void;
+  /** Milliseconds from a message to its answer. Default 0. */
+  readonly answerMs?: () => number;
+  /** Default: "echo: " and the message. */
+  readonly answer?: (message: Deliver) => string;
+}
+
+interface Volume extends VolumeSeen {
+  readonly journal: HollowJournal;
+}
+
+/**
+ * An engine that only pretends, with guests that only pretend: driver and doors in one. What it holds is this machine's containers: handed to a second
+ * node agent it is the host after a restart of the first.
+ */
+export class HollowHost implements Driver, GuestDoors {
+  readonly kind = 'hollow';
+  readonly #options: HollowOptions;
+  readonly #containers = new Map<string, ContainerSeen>();
+  readonly #volumes = new Map<string, Volume>();
+  readonly #images = new Map<string, { id: string; labels: Readonly<Record<string, string>> }>();
+  readonly #doors = new Set<string>();
+  readonly #directories = new Set<string>();
+  readonly #guests = new Map<string, HollowGuest>();
+  readonly #watchers = new Set<(change: DriverChange) => void>();
+  readonly #held = new Set<string>();
+  #guest: (sessionId: string, link: GuestLink) => void = (_, link) => link.close();
+
+  constructor(options: HollowOptions) {
+    this.#options = options;
+    for (const tag of options.images ?? ['raworc/session:hollow']) this.#images.set(tag, { id: `sha256:${tag}`, labels: {} });
+  }
+
+  // What a test does to the machine.
+
+  /** Its container ends, as if its main process had. */
+  end(sessionId: string): void {
+    const container = this.#containers.get(sessionId);
+    if (container !== undefined) this.#become(sessionId, { ...container, state: 'exited' });
+  }
+
+  /** Its container is gone, and nobody was told to remove it. */
+  lose(sessionId: string): void {
+    if (this.#containers.delete(sessionId)) this.#changed(sessionId);
+  }
+
+  loseVolume(sessionId: string): void {
+    if (this.#volumes.delete(sessionId)) this.#changed(sessionId);
+  }
+
+  /** From now on this session's messages are taken and not answered. */
+  hold(sessionId: string): void {
+    this.#held.add(sessionId);
+  }
+
+  release(sessionId: string): void {
+    this.#held.delete(sessionId);
+    this.#guests.get(sessionId)?.proceed();
+  }
+
+  addImage(tag: string): void {
+    this.#images.set(tag, { id: `sha256:${tag}`, labels: {} });
+    this.#tell({ kind: 'images' });
+  }
+
+  removeImage(tag: string): void {
+    if (this.#images.delete(tag)) this.#tell({ kind: 'images' });
+  }
+
+  get containers(): ReadonlyMap<string, ContainerSeen> {
+    return this.#containers;
+  }
+
+  get volumes(): ReadonlyMap<string, VolumeSeen> {
+    return this.#volumes;
+  }
+
+  // Driver
+
+  async prepare(): Promise<void> {}
+
+  async capacity(): Promise<Capacity> {
+    return this.#options.capacity ?? { cpuMillis: 4000, memoryBytes: 8 * 1024 ** 3, sessions: 0 };
+  }
+
+  async list(signal: AbortSignal): Promise<ReadonlyMap<string, Seen>> {
+    await this.#call('list', '', signal);
+    const ids = new Set([...this.#containers.keys(), ...this.#volumes.keys()]);
+    return new Map([...ids].map((sessionId) => [sessionId, this.#seen(sessionId)]));
+  }
+
+  async observe(sessionId: string, signal: AbortSignal): Promise<Seen> {
+    await this.#call('observe', sessionId, signal);
+    return this.#seen(sessionId);
+  }
+
+  async createVolume({ sessionId, generation }: SessionPlan, signal: AbortSignal): Promise<Made> {
+    await this.#call('createVolume', sessionId, signal);
+    if (!this.#volumes.has(sessionId))
+      this.#volumes.set(sessionId, { name: `raworc_session_data_${sessionId}`, generation, journal: emptyHollowJournal() });
+    return { ok: true };
+  }
+
+  async createContainer({ sessionId, generation, image }: SessionPlan, signal: AbortSignal): Promise<Made> {
+    await this.#call('createContainer', sessionId, signal);
+    if (!this.#images.has(image)) return { ok: false, why: 'no-image' };
+    if (this.#containers.has(sessionId)) return { ok: false, why: 'exists' };
+    this.#become(sessionId, { id: this.#options.random.uuid().replaceAll('-', ''), state: 'created', generation });
+    return { ok: true };
+  }
+
+  async start(sessionId: string, signal: AbortSignal): Promise<Made> {
+    await this.#call('start', sessionId, signal);
+    const container = this.#containers.get(sessionId);
+    if (container === undefined) return { ok: false, why: 'failed', reason: 'There is no such container.' };
+    if (container.state === 'created' || container.state === 'exited') this.#become(sessionId, { ...container, state: 'running' });
+    return { ok: true };
+  }
+
+  async pause(sessionId: string, signal: AbortSignal): Promise<void> {
+    await this.#call('pause', sessionId, signal);
+    const container = this.#containers.get(sessionId);
+    if (container?.state === 'running') this.#become(sessionId, { ...container, state: 'paused' });
+  }
+
+  async unpause(sessionId: string, signal: AbortSignal): Promise<void> {
+    await this.#call('unpause', sessionId, signal);
+    const container = this.#containers.get(sessionId);
+    if (container?.state === 'paused') this.#become(sessionId, { ...container, state: 'running' });
+  }
+
+  async removeContainer(sessionId: string, signal: AbortSignal): Promise<void> {
+    await this.#call('removeContainer', sessionId, signal);
+    this.lose(sessionId);
+  }
+
+  async removeVolume(sessionId: string, signal: AbortSignal): Promise<void> {
+    await this.#call('removeVolume', sessionId, signal);
+    this.loseVolume(sessionId);
+  }
+
+  watch(listener: (change: DriverChange) => void): { close(): void } {
+    this.#watchers.add(listener);
+    this.#options.clock.soon(() => this.#watchers.has(listener) && listener({ kind: 'everything' }));
+    return { close: () => this.#watchers.delete(listener) };
+  }
+
+  async images(): Promise<readonly string[]> {
+    return [...this.#images.keys()];
+  }
+
+  async inspectImage(tag: string) {
+    return this.#images.get(tag);
+  }
+
+  async buildImage({ image, labels, context }: ImagePlan, signal: AbortSignal): Promise<ImageMade> {
+    await this.#call('buildImage', '', signal);
+    // Read to its end, so that what is wrong with a source shows here too.
+    for await (const _ of context);
+    const id = `sha256:${this.#options.random.uuid()}`;
+    this.#images.set(image, { id, labels });
+    this.#tell({ kind: 'images' });
+    return { ok: true, imageId: id };
+  }
+
+  async dismantle(): Promise<void> {}
+
+  // Doors
+
+  onGuest(listener: (sessionId: string, link: GuestLink) => void): void {
+    this.#guest = listener;
+  }
+
+  async open(sessionId: string): Promise<string> {
+    this.#doors.add(sessionId);
+    this.#directories.add(sessionId);
+    this.#connect(sessionId);
+    return `/hollow/${sessionId}`;
+  }
+
+  isOpen(sessionId: string): boolean {
+    return this.#doors.has(sessionId);
+  }
+
+  async left(): Promise<readonly string[]> {
+    return [...this.#directories];
+  }
+
+  async closeAll(): Promise<void> {
+    for (const sessionId of this.#doors) this.#disconnect(sessionId);
+    this.#doors.clear();
+  }
+
+  /** Of a driver: nothing to let go of. Of a door: it is shut, and its directory gone. */
+  close(): void;
+  close(sessionId: string): Promise<void>;
+  close(sessionId?: string): void | Promise<void> {
+    if (sessionId === undefined) return;
+    this.#doors.delete(sessionId);
+    this.#directories.delete(sessionId);
+    this.#disconnect(sessionId);
+    return Promise.resolve();
+  }
+
+  async #call(call: HollowCall, sessionId: string, signal: AbortSignal): Promise<void> {
+    const { clock, callMs, fault } = this.#options;
+    const delayMs = callMs?.(call) ?? 0;
+    if (delayMs > 0) await pause(clock, delayMs, signal);
+    signal.throwIfAborted();
+    fault?.(call, sessionId);
+  }
+
+  #seen(sessionId: string): Seen {
+    const volume = this.#volumes.get(sessionId);
+    return { container: this.#containers.get(sessionId), volume: volume && { name: volume.name, generation: volume.generation } };
+  }
+
+  #become(sessionId: string, container: ContainerSeen): void {
+    this.#containers.set(sessionId, container);
+    this.#changed(sessionId);
+  }
+
+  #changed(sessionId: string): void {
+    const state = this.#containers.get(sessionId)?.state;
+    if (state === 'running') this.#connect(sessionId);
+    else if (state !== 'paused') this.#disconnect(sessionId);
+    this.#tell({ kind: 'session', sessionId });
+  }
+
+  #connect(sessionId: string): void {
+    const volume = this.#volumes.get(sessionId);
+    if (!this.#doors.has(sessionId) || this.#containers.get(sessionId)?.state !== 'running' || volume === undefined) return;
+    if (this.#guests.get(sessionId)?.isClosed === false) return;
+    const { clock, random, answer, answerMs } = this.#options;
+    const [host, guest] = linkPair<HostFrame, GuestFrame>(clock);
+    this.#guest(sessionId, host);
+    this.#guests.set(
+      sessionId,
+      new HollowGuest(guest, {
+        sessionId,
+        journal: volume.journal,
+        clock,
+        random,
+        answerAfterMs: answerMs ?? (() => 0),
+        held: () => this.#held.has(sessionId) || this.#containers.get(sessionId)?.state !== 'running',
+        answer: answer ?? ((message) => `echo: ${message.content}`),
+      }),
+    );
+  }
+
+  #disconnect(sessionId: string): void {
+    this.#guests.get(sessionId)?.close();
+    this.#guests.delete(sessionId);
+  }
+
+  #tell(change: DriverChange): void {
+    for (const watcher of this.#watchers) this.#options.clock.soon(() => this.#watchers.has(watcher) && watcher(change));
+  }
+}

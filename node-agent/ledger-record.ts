@@ -1,0 +1,149 @@
+import { z } from 'zod';
+import type { Assignment } from './domain/session.ts';
+
+const whole = z.number().int().nonnegative();
+
+const limits = z.object({ cpuMillis: whole, memoryBytes: whole, diskBytes: whole, processes: whole });
+
+/** What is being made: enough to make it again, should nobody know how it ended. */
+const create = z.object({ generation: whole, space: z.string(), image: z.string(), limits });
+
+const assignment = z.object({
+  sessionId: z.string().min(1),
+  generation: whole,
+  desired: z.enum(['running', 'paused', 'suspended', 'failed']),
+  spec: z.object({
+    space: z.string(),
+    spaceId: z.string(),
+    image: z.string(),
+    agents: z.array(
+      z.object({ name: z.string(), runtime: z.enum(['PYTHON', 'NODE', 'NATIVE']), handler: z.string(), idempotent: z.boolean() }),
+    ),
+    limits,
+    volumeExpected: z.boolean(),
+  }),
+});
+
+const record = z.discriminatedUnion('kind', [
+  /** A start of the node agent. */
+  z.object({ kind: z.literal('boot'), boot: whole, incarnation: whole }),
+  z.object({ kind: z.literal('epoch'), epoch: whole }),
+  z.object({ kind: z.literal('assign'), assignment }),
+  /** No longer assigned; what is there of it stays. */
+  z.object({ kind: z.literal('unassign'), sessionId: z.string() }),
+  z.object({ kind: z.literal('tombstone'), sessionId: z.string(), upToGeneration: whole }),
+  /** The tombstone up to that generation was carried out. */
+  z.object({ kind: z.literal('removed'), sessionId: z.string(), upToGeneration: whole }),
+  z.object({ kind: z.literal('create-begun'), sessionId: z.string(), create }),
+  z.object({ kind: z.literal('create-ended'), sessionId: z.string() }),
+  z.object({ kind: z.literal('volume-made'), sessionId: z.string(), generation: whole }),
+]);
+
+export type LedgerRecord = z.infer<typeof record>;
+export type Create = Readonly<z.infer<typeof create>>;
+
+/** Several records that are true together or not at all. */
+export function encodeRecords(records: readonly LedgerRecord[]): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(records));
+}
+
+/** Throws for what this version did not write: a ledger is never guessed at. */
+export function decodeRecords(bytes: Uint8Array): LedgerRecord[] {
+  return z.array(record).parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
+}
+
+export interface SessionEntry {
+  readonly assignment?: Assignment;
+  /** The newest, carried out or not. */
+  readonly tombstone?: number;
+  readonly removedUpTo?: number;
+  readonly creating?: Create;
+  readonly volumeMade?: number;
+}
+
+export interface LedgerState {
+  boot: number;
+  incarnation: number;
+  epoch: number;
+  /** Oldest touched first. */
+  readonly sessions: Map<string, SessionEntry>;
+}
+
+export const emptyLedger = (): LedgerState => ({ boot: 0, incarnation: 0, epoch: 0, sessions: new Map() });
+
+/** Applies one record. The same for what is read at the start and for what is written later. */
+export function applyRecord(state: LedgerState, record: LedgerRecord): void {
+  switch (record.kind) {
+    case 'boot':
+      state.boot = record.boot;
+      state.incarnation = record.incarnation;
+      return;
+    case 'epoch':
+      state.epoch = record.epoch;
+      return;
+    case 'assign':
+      change(state, record.assignment.sessionId, (entry) => ({ ...entry, assignment: record.assignment }));
+      return;
+    case 'unassign':
+      change(state, record.sessionId, ({ assignment: _, ...entry }) => entry);
+      return;
+    case 'tombstone':
+      change(state, record.sessionId, ({ assignment, ...entry }) => ({
+        ...entry,
+        ...(assignment !== undefined && assignment.generation > record.upToGeneration ? { assignment } : {}),
+        tombstone: Math.max(entry.tombstone ?? 0, record.upToGeneration),
+      }));
+      return;
+    case 'removed':
+      change(state, record.sessionId, ({ volumeMade, ...entry }) => ({
+        ...entry,
+        ...(volumeMade !== undefined && volumeMade > record.upToGeneration ? { volumeMade } : {}),
+        removedUpTo: record.upToGeneration,
+      }));
+      return;
+    case 'create-begun':
+      change(state, record.sessionId, (entry) => ({ ...entry, creating: record.create }));
+      return;
+    case 'create-ended':
+      change(state, record.sessionId, ({ creating: _, ...entry }) => entry);
+      return;
+    case 'volume-made':
+      change(state, record.sessionId, (entry) => ({ ...entry, volumeMade: record.generation }));
+      return;
+    default:
+      record satisfies never;
+  }
+}
+
+function change(state: LedgerState, sessionId: string, next: (entry: SessionEntry) => SessionEntry): void {
+  const entry = next(state.sessions.get(sessionId) ?? {});
+  state.sessions.delete(sessionId);
+  if (Object.keys(entry).length > 0) state.sessions.set(sessionId, entry);
+}
+
+/** How many tombstones that were carried out are remembered, so that a container that a lost create leaves behind later is known for what it is. */
+const REMOVALS_REMEMBERED = 10_000;
+
+/** The fewest records that say the same as `state`, old removals left out. */
+export function* snapshotOf(state: LedgerState): Generator<LedgerRecord> {
+  yield { kind: 'boot', boot: state.boot, incarnation: state.incarnation };
+  yield { kind: 'epoch', epoch: state.epoch };
+  let done = [...state.sessions.values()].filter(isDone).length;
+  for (const [sessionId, entry] of state.sessions) {
+    if (isDone(entry) && done-- > REMOVALS_REMEMBERED) continue;
+    if (entry.tombstone !== undefined) yield { kind: 'tombstone', sessionId, upToGeneration: entry.tombstone };
+    if (entry.removedUpTo !== undefined) yield { kind: 'removed', sessionId, upToGeneration: entry.removedUpTo };
+    if (entry.assignment !== undefined) yield { kind: 'assign', assignment: mutable(entry.assignment) };
+    if (entry.volumeMade !== undefined) yield { kind: 'volume-made', sessionId, generation: entry.volumeMade };
+    if (entry.creating !== undefined) yield { kind: 'create-begun', sessionId, create: entry.creating };
+  }
+}
+
+function isDone(entry: SessionEntry): boolean {
+  return entry.assignment === undefined && entry.creating === undefined && (entry.removedUpTo ?? -1) >= (entry.tombstone ?? 0);
+}
+
+/** What zod infers is not readonly; the copy is. */
+export function mutable(assignment: Assignment): Extract<LedgerRecord, { kind: 'assign' }>['assignment'] {
+  return { ...assignment, spec: { ...assignment.spec, agents: assignment.spec.agents.map((agent) => ({ ...agent })) } };
+}

@@ -1,0 +1,190 @@
+import type { Journal } from '../journal/journal.ts';
+import type { Assignment, Remembered, Tombstone } from './domain/session.ts';
+import {
+  applyRecord,
+  type Create,
+  decodeRecords,
+  emptyLedger,
+  encodeRecords,
+  type LedgerRecord,
+  type LedgerState,
+  mutable,
+  snapshotOf,
+} from './ledger-record.ts';
+
+/** Records written since the last compaction before the next one is due. */
+const COMPACT_AFTER = 2000;
+const RECORDS_PER_BLOCK = 100;
+
+interface Write {
+  readonly records: readonly LedgerRecord[];
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What the node agent must know after a power cut. Every method that changes it resolves once the change is durable, and only then is it seen. */
+export class Ledger {
+  readonly #journal: Journal;
+  readonly #state: LedgerState;
+  #written = 0;
+  readonly #waiting: Write[] = [];
+  #flushing: Promise<void> | undefined;
+
+  private constructor(journal: Journal, state: LedgerState) {
+    this.#journal = journal;
+    this.#state = state;
+  }
+
+  /** Takes the journal over. `blocks` are what it held when it was opened. The boot counter is raised before this resolves. */
+  static async open(journal: Journal, blocks: Iterable<Uint8Array>, incarnation: number): Promise<Ledger> {
+    const state = emptyLedger();
+    for (const block of blocks) for (const record of decodeRecords(block)) applyRecord(state, record);
+    const ledger = new Ledger(journal, state);
+    await ledger.#write([{ kind: 'boot', boot: state.boot + 1, incarnation }]);
+    await ledger.#compact();
+    return ledger;
+  }
+
+  /** Starts of this node agent so far, this one included. */
+  get boot(): number {
+    return this.#state.boot;
+  }
+
+  /** The newest epoch heard of; 0 when none. */
+  get epoch(): number {
+    return this.#state.epoch;
+  }
+
+  sessionIds(): readonly string[] {
+    return [...this.#state.sessions.keys()];
+  }
+
+  assignment(sessionId: string): Assignment | undefined {
+    return this.#state.sessions.get(sessionId)?.assignment;
+  }
+
+  remembered(sessionId: string): Pick<Remembered, 'assignment' | 'tombstone' | 'removalDue' | 'creating' | 'volumeMade'> {
+    const entry = this.#state.sessions.get(sessionId);
+    const volumeMade = entry?.volumeMade !== undefined || (entry?.assignment?.spec.volumeExpected ?? false);
+    const removalDue = entry?.tombstone !== undefined && (entry.removedUpTo ?? -1) < entry.tombstone;
+    return { assignment: entry?.assignment, tombstone: entry?.tombstone, removalDue, creating: entry?.creating?.generation, volumeMade };
+  }
+
+  /** Removals still under way. */
+  openTombstones(): Tombstone[] {
+    const open: Tombstone[] = [];
+    for (const [sessionId, entry] of this.#state.sessions) {
+      if (entry.tombstone !== undefined && (entry.removedUpTo ?? -1) < entry.tombstone)
+        open.push({ sessionId, upToGeneration: entry.tombstone });
+    }
+    return open;
+  }
+
+  /** Whether anything is still to be done or kept for this session. */
+  isLive(sessionId: string): boolean {
+    const entry = this.#state.sessions.get(sessionId);
+    if (entry === undefined) return false;
+    return entry.assignment !== undefined || entry.creating !== undefined || (entry.tombstone ?? -1) > (entry.removedUpTo ?? -1);
+  }
+
+  async heard(epoch: number): Promise<void> {
+    if (epoch !== this.#state.epoch) await this.#write([{ kind: 'epoch', epoch }]);
+  }
+
+  /**
+   * Takes assignments and tombstones in. An assignment that is older than one that is held, or covered by a tombstone, is passed over.
+   * With `whole` these are all there are: what was assigned beyond them no longer is.
+   */
+  async take(assignments: readonly Assignment[], tombstones: readonly Tombstone[], whole: boolean): Promise<void> {
+    const records: LedgerRecord[] = [];
+    const buried = new Map<string, number>();
+    for (const { sessionId, upToGeneration } of tombstones) {
+      buried.set(sessionId, upToGeneration);
+      if ((this.#state.sessions.get(sessionId)?.tombstone ?? -1) < upToGeneration)
+        records.push({ kind: 'tombstone', sessionId, upToGeneration });
+    }
+    const named = new Set<string>();
+    for (const assignment of assignments) {
+      const entry = this.#state.sessions.get(assignment.sessionId);
+      named.add(assignment.sessionId);
+      const tombstone = Math.max(entry?.tombstone ?? -1, buried.get(assignment.sessionId) ?? -1);
+      if (assignment.generation <= tombstone) continue;
+      if (entry?.assignment !== undefined && entry.assignment.generation >= assignment.generation) continue;
+      records.push({ kind: 'assign', assignment: mutable(assignment) });
+    }
+    if (whole) {
+      for (const [sessionId, entry] of this.#state.sessions) {
+        if (entry.assignment !== undefined && !named.has(sessionId)) records.push({ kind: 'unassign', sessionId });
+      }
+    }
+    for (let at = 0; at < records.length; at += RECORDS_PER_BLOCK) await this.#write(records.slice(at, at + RECORDS_PER_BLOCK));
+  }
+
+  /** The create that was begun and whose end is not known. */
+  creating(sessionId: string): Create | undefined {
+    return this.#state.sessions.get(sessionId)?.creating;
+  }
+
+  async createBegun(sessionId: string, create: Create): Promise<void> {
+    if (this.creating(sessionId)?.generation !== create.generation) await this.#write([{ kind: 'create-begun', sessionId, create }]);
+  }
+
+  async createEnded(sessionId: string): Promise<void> {
+    if (this.#state.sessions.get(sessionId)?.creating !== undefined) await this.#write([{ kind: 'create-ended', sessionId }]);
+  }
+
+  async volumeMade(sessionId: string, generation: number): Promise<void> {
+    if (this.#state.sessions.get(sessionId)?.volumeMade !== generation) await this.#write([{ kind: 'volume-made', sessionId, generation }]);
+  }
+
+  async removed(sessionId: string, upToGeneration: number): Promise<void> {
+    if (this.#state.sessions.get(sessionId)?.removedUpTo !== upToGeneration)
+      await this.#write([{ kind: 'removed', sessionId, upToGeneration }]);
+  }
+
+  async close(): Promise<void> {
+    await this.#flushing;
+    await this.#journal.close();
+  }
+
+  /** What is asked for while a block is on its way to the disk goes into the next one together: one sync for all. */
+  #write(records: readonly LedgerRecord[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ records, resolve, reject });
+      this.#flushing ??= this.#flush().finally(() => {
+        this.#flushing = undefined;
+      });
+    });
+  }
+
+  async #flush(): Promise<void> {
+    for (;;) {
+      const writes = this.#waiting.splice(0);
+      if (writes.length === 0) return;
+      const records = writes.flatMap((write) => write.records);
+      try {
+        await this.#journal.append(encodeRecords(records));
+        for (const record of records) applyRecord(this.#state, record);
+        this.#written += records.length;
+        if (this.#written >= COMPACT_AFTER) await this.#compact();
+      } catch (error) {
+        for (const write of writes) write.reject(error);
+        continue;
+      }
+      for (const write of writes) write.resolve();
+    }
+  }
+
+  async #compact(): Promise<void> {
+    const blocks: Uint8Array[] = [];
+    let block: LedgerRecord[] = [];
+    for (const record of snapshotOf(this.#state)) {
+      if (block.push(record) < RECORDS_PER_BLOCK) continue;
+      blocks.push(encodeRecords(block));
+      block = [];
+    }
+    if (block.length > 0) blocks.push(encodeRecords(block));
+    await this.#journal.compact(blocks);
+    this.#written = 0;
+  }
+}

@@ -1,0 +1,341 @@
+import type { ControllerFrame, NodeFrame } from '../proto/frame.ts';
+import { NODE_PROTOCOL_VERSION } from '../proto/frame.ts';
+import type { Tombstone__Output as WireTombstone } from '../proto/generated/raworc/node/v0/Tombstone.ts';
+import { type Clock, pause, type Timer } from '../seams/clock.ts';
+import type { Log } from '../seams/log.ts';
+import type { Random } from '../seams/random.ts';
+import { Builder } from './builder.ts';
+import { ControllerLink } from './controller-link.ts';
+import { within } from './deadline.ts';
+import type { Capacity, Driver, DriverChange } from './drivers/driver.ts';
+import type { GuestDoors } from './guest-doors.ts';
+import type { Ledger } from './ledger.ts';
+import type { Dialer } from './link/dialer.ts';
+import { Outbox } from './outbox.ts';
+import { Reconciler, type Status } from './reconciler.ts';
+import { Relay } from './relay.ts';
+import { assignmentFrom, isSessionId, reportOf } from './wire.ts';
+
+const CALL_LIMIT_MS = 60_000;
+/** From time to time everything is looked at again, for what no event told. */
+const RELIST_EVERY_MS = 60_000;
+/** After a restart, how long guests of running containers get to come back before the controller is told what is. */
+const GUESTS_RETURN_WITHIN_MS = 1_500;
+const GUESTS_LOOKED_FOR_EVERY_MS = 20;
+
+export interface NodeOptions {
+  readonly nodeId: string;
+  readonly clusterId: string;
+  readonly incarnation: number;
+  readonly version: string;
+  readonly hostname: string;
+  /** What the operator sets instead of what is discovered. */
+  readonly capacity: Partial<Capacity>;
+  readonly driver: Driver;
+  readonly doors: GuestDoors;
+  readonly ledger: Ledger;
+  readonly dialer: Dialer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** Why the node agent's work is over: the controller shut it down, or it cannot go on. */
+export type NodeEnd = { readonly why: 'shutdown' } | { readonly why: 'fault'; readonly error: unknown };
+
+/**
+ * One node: it adopts what it finds, then keeps a stream to the controller and brings each session to what it should be.
+ * `ended` resolves when its work is over; `close` only stops it, and leaves every container as it is.
+ */
+export class NodeAgent {
+  readonly ended: Promise<NodeEnd>;
+  readonly #options: NodeOptions;
+  readonly #outbox = new Outbox();
+  readonly #relay: Relay;
+  readonly #builder: Builder;
+  readonly #link: ControllerLink;
+  readonly #reconcilers = new Map<string, Reconciler>();
+  readonly #ending = new AbortController();
+  #end: (end: NodeEnd) => void = () => undefined;
+  #watch: { close(): void } | undefined;
+  #relist: Timer | undefined;
+  #looking: Promise<void> = Promise.resolve();
+  #capacity: Capacity = { cpuMillis: 0, memoryBytes: 0, sessions: 0 };
+  #images: readonly string[] = [];
+  #reports = 0;
+  #judged = false;
+  #stopping = false;
+  #ready = false;
+  #set: { readonly id: string; number: number } | undefined;
+
+  constructor(options: NodeOptions) {
+    this.#options = options;
+    const { clock, log, ledger, driver, dialer, random, doors } = options;
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.#relay = new Relay({
+      outbox: this.#outbox,
+      clock,
+      log,
+      assignment: (sessionId) => ledger.assignment(sessionId),
+      guestChanged: (sessionId) => this.#reconcilers.get(sessionId)?.wake(),
+      messagesLost: (sessionId) => {
+        const status = this.#reconcilers.get(sessionId)?.status();
+        if (status !== undefined) this.#report(status);
+      },
+    });
+    this.#builder = new Builder({
+      driver,
+      dialer,
+      clock,
+      log,
+      report: (report) => this.#outbox.keep(`build:${report.buildId}`, { kind: 'build', value: report }),
+    });
+    this.#link = new ControllerLink({
+      dialer,
+      clock,
+      random,
+      log,
+      clusterId: options.clusterId,
+      greeting: () => this.#greeting(),
+      connected: async (welcome, send) => {
+        await ledger.heard(welcome.epoch);
+        this.#set = undefined;
+        this.#outbox.connect({ send });
+      },
+      drained: () => this.#outbox.drained(),
+      disconnected: () => this.#outbox.disconnect(),
+      take: (frame) => this.#take(frame),
+    });
+    doors.onGuest((sessionId, link) => this.#relay.guest(sessionId, link));
+  }
+
+  /** Resolves when all that was found is adopted and the link to the controller is being kept. Rejects when the engine cannot be used. */
+  async start(): Promise<void> {
+    const { driver, log, ledger } = this.#options;
+    await this.#call((signal) => driver.prepare(signal));
+    this.#capacity = { ...(await this.#call((signal) => driver.capacity(signal))), ...this.#options.capacity };
+    await this.#lookAtEverything();
+    this.#watch = driver.watch((change) => this.#driverChanged(change));
+    await this.#guestsReturned();
+    log.info('node.adopted', { node: this.#options.nodeId, boot: ledger.boot, sessions: this.#reconcilers.size });
+    this.#relistLater();
+    this.#link.start();
+  }
+
+  /** Ends without touching anything that runs. */
+  async close(): Promise<void> {
+    this.#ending.abort(new Error('the node agent ends'));
+    this.#watch?.close();
+    this.#relist?.cancel();
+    await this.#link.close();
+    await this.#builder.close();
+    await Promise.all([...this.#reconcilers.values()].map((reconciler) => reconciler.close()));
+    this.#relay.close();
+    await this.#options.doors.closeAll();
+    this.#options.driver.close();
+    await this.#options.ledger.close();
+  }
+
+  #greeting(): NodeFrame[] {
+    const { ledger, driver, clusterId, incarnation, version, hostname } = this.#options;
+    this.#outbox.begin();
+    const statuses = [...this.#reconcilers.values()].map((reconciler) => reconciler.status()).filter((status) => status !== undefined);
+    const orphans = [...this.#reconcilers.values()].filter((one) => one.isOrphan()).map((one) => one.sessionId);
+    const hello = {
+      protocolVersion: NODE_PROTOCOL_VERSION,
+      agentVersion: version,
+      clusterId,
+      epoch: ledger.epoch,
+      incarnation,
+      boot: ledger.boot,
+      driver: driver.kind,
+      capacity: this.#capacity,
+      hostname,
+    };
+    const sessions = statuses.map((status) => this.#reportFrame(status));
+    return [
+      { kind: 'hello', value: hello },
+      { kind: 'inventory', value: { sessions, images: [...this.#images], tombstones: ledger.openTombstones(), orphans } },
+    ];
+  }
+
+  #take(frame: Exclude<ControllerFrame, { kind: 'welcome' | 'heartbeatAck' }>): Promise<void> | undefined {
+    switch (frame.kind) {
+      case 'assignmentSet':
+        this.#set = { id: frame.value.setId, number: 0 };
+        return this.#assigned(frame.value, true);
+      case 'assignmentChange': {
+        const { setId, number } = frame.value;
+        if (this.#set?.id !== setId || this.#set.number + 1 !== number)
+          throw new Error(`change ${number} of set ${setId} does not follow ${this.#set?.number} of ${this.#set?.id}`);
+        this.#set.number = number;
+        return this.#assigned(frame.value, false);
+      }
+      case 'deliver':
+        this.#relay.deliver(frame.value);
+        return undefined;
+      case 'settled':
+        this.#relay.settled(frame.value);
+        return undefined;
+      case 'build':
+        this.#builder.assign(frame.value);
+        return undefined;
+      case 'shutdown':
+        return this.#shutDown(frame.value.graceMs);
+      default:
+        return frame satisfies never;
+    }
+  }
+
+  async #assigned(
+    change: { readonly assignments: readonly Parameters<typeof assignmentFrom>[0][]; readonly tombstones: readonly WireTombstone[] },
+    whole: boolean,
+  ): Promise<void> {
+    const { ledger, log } = this.#options;
+    for (const { sessionId } of change.tombstones) if (!isSessionId(sessionId)) throw new Error('a tombstone of no session');
+    try {
+      await ledger.take(change.assignments.map(assignmentFrom), change.tombstones, whole);
+    } catch (error) {
+      this.#end({ why: 'fault', error });
+      throw error;
+    }
+    const first = !this.#judged;
+    this.#judged = true;
+    for (const { sessionId } of change.tombstones) this.#reconciler(sessionId).askRemoval();
+    for (const { sessionId } of change.assignments) this.#reconciler(sessionId).wake();
+    if (!whole) return;
+    if (first) for (const reconciler of this.#reconcilers.values()) reconciler.wake();
+    this.#relay.sayAgain();
+    this.#builder.sayAgain();
+    log.info('controller.connected', { assignments: change.assignments.length, tombstones: change.tombstones.length });
+    if (!this.#ready) void this.#sayReady();
+  }
+
+  async #sayReady(): Promise<void> {
+    this.#ready = true;
+    await Promise.all([...this.#reconcilers.values()].map((reconciler) => reconciler.idle()));
+    this.#options.log.info('node.ready', { node: this.#options.nodeId, sessions: this.#reconcilers.size });
+  }
+
+  async #shutDown(graceMs: number): Promise<void> {
+    const { driver, doors, log, clock } = this.#options;
+    this.#stopping = true;
+    log.info('node.shutting-down', { graceMs });
+    this.#relist?.cancel();
+    this.#watch?.close();
+    await Promise.all([...this.#reconcilers.values()].map((reconciler) => reconciler.close()));
+    this.#relay.close();
+    await within(clock, Math.max(graceMs, 5_000), this.#ending.signal, async (signal) => {
+      const seen = await driver.list(signal);
+      const containers = [...seen].filter(([, { container }]) => container !== undefined);
+      await Promise.all(containers.map(([sessionId]) => driver.removeContainer(sessionId, signal)));
+      await driver.dismantle(signal);
+    }).catch((error: unknown) => log.error('node.shutdown-incomplete', { error: error instanceof Error ? error.message : String(error) }));
+    for (const sessionId of await doors.left()) await doors.close(sessionId);
+    this.#outbox.keep('shutdown-done', { kind: 'shutdownDone', value: {} });
+    this.#end({ why: 'shutdown' });
+  }
+
+  #driverChanged(change: DriverChange): void {
+    if (this.#stopping) return;
+    switch (change.kind) {
+      case 'session':
+        this.#reconciler(change.sessionId).wake();
+        return;
+      case 'images':
+        this.#look(() => this.#lookAtImages());
+        return;
+      case 'everything':
+        this.#look(() => this.#lookAtEverything());
+        return;
+      default:
+        change satisfies never;
+    }
+  }
+
+  /** One look after the other. One that fails is made good by the next. */
+  #look(look: () => Promise<void>): void {
+    this.#looking = this.#looking.then(look).catch((error: unknown) => {
+      if (this.#ending.signal.aborted) return;
+      this.#options.log.warn('driver.away', { error: error instanceof Error ? error.message : String(error) });
+    });
+  }
+
+  async #lookAtEverything(): Promise<void> {
+    const { driver, ledger, doors } = this.#options;
+    const seen = await this.#call((signal) => driver.list(signal));
+    if (this.#stopping) return;
+    const known = new Set([...seen.keys(), ...ledger.sessionIds().filter((id) => ledger.isLive(id))]);
+    for (const sessionId of await doors.left())
+      if (!known.has(sessionId) && !this.#reconcilers.has(sessionId)) await doors.close(sessionId);
+    for (const sessionId of new Set([...known, ...this.#reconcilers.keys()])) this.#reconciler(sessionId).wake();
+    await this.#lookAtImages();
+  }
+
+  async #lookAtImages(): Promise<void> {
+    const images = [...(await this.#call((signal) => this.#options.driver.images(signal)))].sort();
+    if (images.join('\n') === this.#images.join('\n')) return;
+    this.#images = images;
+    this.#outbox.keep('images', { kind: 'images', value: { images } });
+  }
+
+  async #guestsReturned(): Promise<void> {
+    const { clock } = this.#options;
+    await Promise.all([...this.#reconcilers.values()].map((reconciler) => reconciler.idle()));
+    const untilMs = clock.monotonic() + GUESTS_RETURN_WITHIN_MS;
+    const awaited = () =>
+      [...this.#reconcilers.values()].some((one) => one.status()?.phase === 'STARTING' && one.status()?.containerId !== '');
+    while (awaited() && clock.monotonic() < untilMs && !this.#ending.signal.aborted)
+      await pause(clock, GUESTS_LOOKED_FOR_EVERY_MS, this.#ending.signal);
+  }
+
+  #relistLater(): void {
+    this.#relist = this.#options.clock.after(RELIST_EVERY_MS, () => {
+      this.#look(async () => {
+        await this.#call((signal) => this.#options.driver.prepare(signal));
+        await this.#lookAtEverything();
+      });
+      this.#relistLater();
+    });
+  }
+
+  #reconciler(sessionId: string): Reconciler {
+    const there = this.#reconcilers.get(sessionId);
+    if (there !== undefined) return there;
+    const { driver, doors, ledger, clock, log } = this.#options;
+    const reconciler: Reconciler = new Reconciler(sessionId, {
+      driver,
+      doors,
+      ledger,
+      clock,
+      log,
+      guestConnected: (id) => this.#relay.isConnected(id),
+      judged: () => this.#judged,
+      changed: (status) => this.#report(status),
+      removed: (id, upToGeneration) => this.#outbox.keep(`removed:${id}`, { kind: 'removed', value: { sessionId: id, upToGeneration } }),
+      rested: () => {
+        if (!reconciler.isSpent()) return;
+        this.#reconcilers.delete(sessionId);
+        this.#relay.forget(sessionId);
+      },
+      fault: (error) => this.#end({ why: 'fault', error }),
+    });
+    this.#reconcilers.set(sessionId, reconciler);
+    return reconciler;
+  }
+
+  #report(status: Status): void {
+    this.#outbox.keep(`report:${status.sessionId}`, { kind: 'report', value: this.#reportFrame(status) });
+  }
+
+  #reportFrame(status: Status) {
+    this.#reports += 1;
+    return reportOf(status, { boot: this.#options.ledger.boot, number: this.#reports }, this.#relay.acceptedSeq(status.sessionId));
+  }
+
+  #call<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return within(this.#options.clock, CALL_LIMIT_MS, this.#ending.signal, work);
+  }
+}

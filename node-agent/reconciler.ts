@@ -1,0 +1,336 @@
+import type { Clock, Timer } from '../seams/clock.ts';
+import type { Log } from '../seams/log.ts';
+import { within } from './deadline.ts';
+import { nextStep, phaseOf, type Step } from './domain/next-step.ts';
+import { recentEnds, restartDelayMs } from './domain/restart-delay.ts';
+import type { Observed, Phase, Remembered } from './domain/session.ts';
+import type { Driver, Made, SessionPlan } from './drivers/driver.ts';
+import type { GuestDoors } from './guest-doors.ts';
+import type { Ledger } from './ledger.ts';
+import type { Create } from './ledger-record.ts';
+
+/** What is reported of a session; the order of reports is given where they are sent. */
+export interface Status {
+  readonly sessionId: string;
+  readonly generation: number;
+  readonly phase: Phase;
+  readonly containerId: string;
+  readonly volume: string;
+  readonly reason: string;
+}
+
+export interface ReconcilerOutside {
+  readonly driver: Driver;
+  readonly doors: GuestDoors;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Whether its guest is connected and was welcomed. */
+  guestConnected(sessionId: string): boolean;
+  /** Whether the controller has spoken since this start. */
+  judged(): boolean;
+  /** Called when what is to be reported has changed. */
+  changed(status: Status): void;
+  /** Called when nothing that the tombstone means is left, durably. */
+  removed(sessionId: string, upToGeneration: number): void;
+  /** Called when it has nothing more to do for now. */
+  rested(): void;
+  /** The ledger cannot be written: nothing may be done any more. */
+  fault(error: unknown): void;
+}
+
+const CALL_LIMIT_MS = 60_000;
+/** Failures of the engine in a row that may pass, before one is taken for final. */
+const FAILURES_BORNE = 5;
+const STEPS_IN_A_ROW = 32;
+
+/**
+ * Brings one session to what it should be, one step after another, and never two at once. It is woken by whatever may have changed; waking it
+ * once too often does nothing. A step that fails is tried again, more and more slowly.
+ */
+export class Reconciler {
+  readonly sessionId: string;
+  readonly #outside: ReconcilerOutside;
+  readonly #ending = new AbortController();
+  #woken = false;
+  #running: Promise<void> | undefined;
+  #retry: Timer | undefined;
+  #faults = 0;
+  #failures = 0;
+  #failed: { readonly generation: number; readonly reason: string } | undefined;
+  #removalAsked = false;
+  #wasRunning = false;
+  #ends: readonly number[] = [];
+  #seen: Pick<Observed, 'container' | 'volume'> = { container: undefined, volume: undefined };
+  #reported: Status | undefined;
+
+  constructor(sessionId: string, outside: ReconcilerOutside) {
+    this.sessionId = sessionId;
+    this.#outside = outside;
+  }
+
+  wake(): void {
+    this.#woken = true;
+    if (this.#running !== undefined || this.#ending.signal.aborted) return;
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+      if (this.#woken) this.wake();
+      else this.#outside.rested();
+    });
+  }
+
+  /** The controller still waits to hear of the removal: it is told again. */
+  askRemoval(): void {
+    this.#removalAsked = true;
+    this.wake();
+  }
+
+  /** What was reported last, or would be; undefined where nothing is to be said. */
+  status(): Status | undefined {
+    const phase = phaseOf(this.#remembered(), this.#observed());
+    return phase === undefined ? undefined : this.#statusOf(phase);
+  }
+
+  /** Something with this node's label is there, and neither an assignment nor a tombstone explains it. */
+  isOrphan(): boolean {
+    const { assignment, tombstone } = this.#outside.ledger.remembered(this.sessionId);
+    if (assignment !== undefined) return false;
+    const { container, volume } = this.#seen;
+    const unexplained = (made: { generation: number } | undefined) => made !== undefined && made.generation > (tombstone ?? -1);
+    return unexplained(container) || unexplained(volume);
+  }
+
+  /** Nothing is there of it, and nothing is to be done. */
+  isSpent(): boolean {
+    const { container, volume } = this.#seen;
+    return this.#running === undefined && container === undefined && volume === undefined && !this.#outside.ledger.isLive(this.sessionId);
+  }
+
+  /** Resolves when it has nothing more to do for now. */
+  async idle(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  /** The step that is under way is cut off or ends, and no other begins. */
+  async close(): Promise<void> {
+    this.#ending.abort(new Error('the node agent ends'));
+    this.#retry?.cancel();
+    await this.idle();
+  }
+
+  async #run(): Promise<void> {
+    const { log } = this.#outside;
+    while (this.#woken && !this.#ending.signal.aborted) {
+      this.#woken = false;
+      try {
+        await this.#pass();
+        this.#faults = 0;
+      } catch (error) {
+        if (this.#ending.signal.aborted) return;
+        this.#faults += 1;
+        log.warn('session.step-failed', { session: this.sessionId, faults: this.#faults, error: messageOf(error) });
+        this.#wakeAfter(restartDelayMs(this.#faults + 1));
+      }
+    }
+  }
+
+  async #pass(): Promise<void> {
+    this.#seen = await this.#call((signal) => this.#outside.driver.observe(this.sessionId, signal));
+    this.#countEnds();
+    for (let steps = 0; steps < STEPS_IN_A_ROW && !this.#ending.signal.aborted; steps += 1) {
+      const step = nextStep(this.#remembered(), this.#observed());
+      if (step.kind === 'rest') {
+        if (step.phase !== undefined) this.#report(step.phase);
+        return;
+      }
+      const phase = phaseOf(this.#remembered(), this.#observed());
+      if (phase === 'STARTING') this.#report(phase);
+      if (!(await this.#take(step))) return;
+    }
+    this.#woken = true;
+  }
+
+  /** False when the session is to be left alone until it is woken. */
+  async #take(step: Exclude<Step, { kind: 'rest' }>): Promise<boolean> {
+    const { driver, doors, ledger, log } = this.#outside;
+    const id = this.sessionId;
+    switch (step.kind) {
+      case 'open-door':
+        await doors.open(id);
+        return true;
+      case 'close-door':
+        await doors.close(id);
+        return true;
+      case 'create-volume':
+      case 'create-container': {
+        const create = this.#create(step.generation);
+        if (create === undefined) return false;
+        await this.#durable(ledger.createBegun(id, create));
+        const plan: SessionPlan = { ...create, sessionId: id, socketDirectory: await doors.open(id) };
+        const what = step.kind === 'create-volume' ? 'createVolume' : 'createContainer';
+        const made = await this.#call((signal) => driver[what](plan, signal));
+        if (made.ok && step.kind === 'create-volume') await this.#durable(ledger.volumeMade(id, step.generation));
+        if (!made.ok && made.why !== 'exists') await this.#durable(ledger.createEnded(id));
+        return this.#judge(made, plan.image);
+      }
+      case 'settle-create':
+        await this.#durable(ledger.createEnded(id));
+        return true;
+      case 'start': {
+        const delayMs = this.#restartInMs();
+        if (delayMs > 0) {
+          this.#wakeAfter(delayMs);
+          return false;
+        }
+        const made = await this.#call((signal) => driver.start(id, signal));
+        return this.#judge(made, ledger.assignment(id)?.spec.image ?? '');
+      }
+      case 'pause':
+        await this.#call((signal) => driver.pause(id, signal));
+        return this.#look();
+      case 'unpause':
+        await this.#call((signal) => driver.unpause(id, signal));
+        return this.#look();
+      case 'remove-container':
+        this.#wasRunning = false;
+        await this.#call((signal) => driver.removeContainer(id, signal));
+        return this.#look();
+      case 'remove-volume':
+        await this.#call((signal) => driver.removeVolume(id, signal));
+        return this.#look();
+      case 'removed':
+        await this.#durable(ledger.removed(id, step.upToGeneration));
+        this.#removalAsked = false;
+        this.#outside.removed(id, step.upToGeneration);
+        log.info('session.removed', { session: id });
+        return true;
+      case 'fail':
+        this.#fail(step.reason);
+        return true;
+      default:
+        return step satisfies never;
+    }
+  }
+
+  async #judge(made: Made, image: string): Promise<boolean> {
+    if (made.ok) {
+      this.#failures = 0;
+      return this.#look();
+    }
+    switch (made.why) {
+      case 'no-image':
+        this.#fail(`The image ${image} is not on this node.`);
+        return this.#look();
+      case 'refused':
+        this.#fail(made.reason);
+        return this.#look();
+      case 'failed':
+        this.#failures += 1;
+        if (this.#failures < FAILURES_BORNE) throw new Error(made.reason);
+        this.#fail(made.reason);
+        return this.#look();
+      case 'exists':
+        await this.#look();
+        if (this.#seen.container !== undefined) return true;
+        throw new Error('the name is taken by what is not (or not yet) of this node');
+      default:
+        return made satisfies never;
+    }
+  }
+
+  async #look(): Promise<true> {
+    this.#seen = await this.#call((signal) => this.#outside.driver.observe(this.sessionId, signal));
+    if (this.#seen.container?.state === 'running') this.#wasRunning = true;
+    return true;
+  }
+
+  #create(generation: number): Create | undefined {
+    const { ledger } = this.#outside;
+    const begun = ledger.creating(this.sessionId);
+    if (begun?.generation === generation) return begun;
+    const spec = ledger.assignment(this.sessionId)?.spec;
+    return spec && { generation, space: spec.space, image: spec.image, limits: spec.limits };
+  }
+
+  #fail(reason: string): void {
+    const generation = this.#outside.ledger.assignment(this.sessionId)?.generation;
+    if (generation === undefined) return;
+    this.#failed = { generation, reason };
+    this.#outside.log.warn('session.failed', { session: this.sessionId, generation, reason });
+  }
+
+  #countEnds(): void {
+    const running = this.#seen.container?.state === 'running' || this.#seen.container?.state === 'paused';
+    if (this.#wasRunning && !running) {
+      this.#ends = [...recentEnds(this.#ends, this.#outside.clock.monotonic()), this.#outside.clock.monotonic()];
+      this.#outside.log.warn('session.ended', { session: this.sessionId, ends: this.#ends.length });
+    }
+    this.#wasRunning = running;
+  }
+
+  #restartInMs(): number {
+    const nowMs = this.#outside.clock.monotonic();
+    const ends = recentEnds(this.#ends, nowMs);
+    const last = ends.at(-1);
+    return last === undefined ? 0 : Math.ceil(last + restartDelayMs(ends.length) - nowMs);
+  }
+
+  #remembered(): Remembered {
+    const { ledger, judged } = this.#outside;
+    const remembered = ledger.remembered(this.sessionId);
+    const removalDue = remembered.removalDue || (this.#removalAsked && remembered.tombstone !== undefined);
+    return { ...remembered, removalDue, failed: this.#failed?.generation, judged: judged() };
+  }
+
+  #observed(): Observed {
+    const { doors, guestConnected } = this.#outside;
+    return { ...this.#seen, door: doors.isOpen(this.sessionId), guest: guestConnected(this.sessionId) };
+  }
+
+  #statusOf(phase: Phase): Status {
+    const { ledger } = this.#outside;
+    const generation = ledger.assignment(this.sessionId)?.generation ?? 0;
+    const { container, volume } = this.#seen;
+    const reason = this.#failed?.generation === generation ? this.#failed.reason : '';
+    return { sessionId: this.sessionId, generation, phase, containerId: container?.id ?? '', volume: volume?.name ?? '', reason };
+  }
+
+  #report(phase: Phase): void {
+    const status = this.#statusOf(phase);
+    if (this.#reported !== undefined && same(this.#reported, status)) return;
+    this.#reported = status;
+    this.#outside.log.debug('session.phase', { session: this.sessionId, generation: status.generation, phase });
+    this.#outside.changed(status);
+  }
+
+  #wakeAfter(delayMs: number): void {
+    this.#retry?.cancel();
+    this.#retry = this.#outside.clock.after(delayMs, () => this.wake());
+  }
+
+  #call<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return within(this.#outside.clock, CALL_LIMIT_MS, this.#ending.signal, work);
+  }
+
+  async #durable(write: Promise<void>): Promise<void> {
+    try {
+      await write;
+    } catch (error) {
+      this.#ending.abort(error);
+      this.#outside.fault(error);
+      throw error;
+    }
+  }
+}
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+function same(a: Status, b: Status): boolean {
+  return (
+    a.generation === b.generation &&
+    a.phase === b.phase &&
+    a.containerId === b.containerId &&
+    a.volume === b.volume &&
+    a.reason === b.reason
+  );
+}

@@ -1,0 +1,242 @@
+import { GUEST_PROTOCOL_VERSION, type GuestFrame, type HostFrame } from '../proto/frame.ts';
+import type { Answer__Output as Answer } from '../proto/generated/raworc/v0/Answer.ts';
+import type { Deliver__Output as Deliver } from '../proto/generated/raworc/v0/Deliver.ts';
+import type { Settled__Output as Settled } from '../proto/generated/raworc/v0/Settled.ts';
+import type { Clock, Timer } from '../seams/clock.ts';
+import type { Log } from '../seams/log.ts';
+import type { Assignment } from './domain/session.ts';
+import type { GuestLink } from './guest-doors.ts';
+import type { Outbox } from './outbox.ts';
+
+const HELLO_WITHIN_MS = 10_000;
+/** Of one session: past these its guest is not read from until something is settled. */
+const ANSWERS_KEPT = 64;
+const ANSWER_CHARACTERS_KEPT = 8 * 1024 * 1024;
+/** Of one session: past these, messages are let go, and asked for again once there is room. */
+const MESSAGES_HELD = 256;
+const MESSAGE_CHARACTERS_HELD = 16 * 1024 * 1024;
+
+export interface RelayOutside {
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Undefined when this session is not assigned (any more). */
+  assignment(sessionId: string): Assignment | undefined;
+  /** Its guest came or went. */
+  guestChanged(sessionId: string): void;
+  /** Messages were let go that the controller must send again: its guest is reported anew. */
+  messagesLost(sessionId: string): void;
+}
+
+interface Guest {
+  readonly link: GuestLink;
+  timer: Timer | undefined;
+  welcomed: boolean;
+}
+
+interface Session {
+  guest: Guest | undefined;
+  acceptedSeq: number;
+  readonly answers: Map<string, Answer>;
+  answerCharacters: number;
+  held: Deliver[];
+  heldCharacters: number;
+  lost: boolean;
+}
+
+/**
+ * Between guests and the controller. What a guest says is stamped with its own session and the generation assigned now, so it can speak of no other.
+ * Answers are kept until the controller has settled them; all else the two ends say again when they must.
+ */
+export class Relay {
+  readonly #outside: RelayOutside;
+  readonly #sessions = new Map<string, Session>();
+
+  constructor(outside: RelayOutside) {
+    this.#outside = outside;
+  }
+
+  isConnected(sessionId: string): boolean {
+    return this.#sessions.get(sessionId)?.guest?.welcomed ?? false;
+  }
+
+  /** The highest seq that the guest holds durably, as far as it said. */
+  acceptedSeq(sessionId: string): number {
+    return this.#sessions.get(sessionId)?.acceptedSeq ?? 0;
+  }
+
+  /** Takes over a connection on this session's door. The newest one counts. */
+  guest(sessionId: string, link: GuestLink): void {
+    const session = this.#session(sessionId);
+    const { clock, log } = this.#outside;
+    const timer = clock.after(HELLO_WITHIN_MS, () => link.close(new Error('no hello')));
+    const guest: Guest = { link, timer, welcomed: false };
+    link.onMessage((frame) => this.#heard(sessionId, session, guest, frame));
+    link.onDrain(() => this.#deliverHeld(session));
+    link.onClose((fault) => {
+      guest.timer?.cancel();
+      if (fault !== undefined) log.info('guest.lost', { session: sessionId, error: fault.message });
+      if (session.guest !== guest) return;
+      session.guest = undefined;
+      this.#outside.guestChanged(sessionId);
+    });
+  }
+
+  deliver(message: Deliver): void {
+    const assignment = this.#outside.assignment(message.sessionId);
+    if (assignment === undefined || assignment.desired === 'failed') return;
+    const session = this.#session(message.sessionId);
+    if (session.held.length === 0 && session.guest?.welcomed && session.guest.link.send({ kind: 'deliver', value: message })) return;
+    if (session.held.length >= MESSAGES_HELD || session.heldCharacters + sizeOf(message) > MESSAGE_CHARACTERS_HELD) {
+      session.lost = true;
+      return;
+    }
+    session.held.push(message);
+    session.heldCharacters += sizeOf(message);
+  }
+
+  settled(settled: Settled): void {
+    const session = this.#sessions.get(settled.sessionId);
+    if (session === undefined) return;
+    const answer = session.answers.get(settled.messageId);
+    if (answer !== undefined) {
+      session.answers.delete(settled.messageId);
+      session.answerCharacters -= answer.content.length;
+      if (!isFull(session)) session.guest?.link.resume();
+    }
+    // One that is not taken is no loss: the guest says its answer again when it next connects, and is then told again.
+    if (session.guest?.welcomed) session.guest.link.send({ kind: 'settled', value: settled });
+  }
+
+  /** To be called on each new stream, once the controller has said what is assigned. */
+  sayAgain(): void {
+    for (const [sessionId, session] of this.#sessions) {
+      const generation = this.#outside.assignment(sessionId)?.generation;
+      if (generation === undefined) continue;
+      for (const answer of session.answers.values()) this.#answer({ ...answer, generation });
+    }
+  }
+
+  /** The session's container is gone for good, or the session is. */
+  forget(sessionId: string): void {
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined) return;
+    this.#sessions.delete(sessionId);
+    session.guest?.link.close();
+  }
+
+  close(): void {
+    for (const sessionId of [...this.#sessions.keys()]) this.forget(sessionId);
+  }
+
+  #heard(sessionId: string, session: Session, guest: Guest, frame: GuestFrame): void {
+    if (!guest.welcomed) {
+      this.#greeted(sessionId, session, guest, frame);
+      return;
+    }
+    const generation = this.#outside.assignment(sessionId)?.generation;
+    if (generation === undefined || session.guest !== guest) return;
+    const { outbox } = this.#outside;
+    switch (frame.kind) {
+      case 'hello':
+        guest.link.close(new Error('a second hello'));
+        return;
+      case 'accepted':
+        session.acceptedSeq = Math.max(session.acceptedSeq, frame.value.seq);
+        outbox.keep(`accepted:${sessionId}:${frame.value.messageId}`, {
+          kind: 'accepted',
+          value: { ...frame.value, sessionId, generation },
+        });
+        return;
+      case 'runStarted':
+        outbox.keep(`run:${sessionId}:${frame.value.messageId}`, {
+          kind: 'runStarted',
+          value: { ...frame.value, sessionId, generation },
+        });
+        return;
+      case 'answer': {
+        const answer = { ...frame.value, sessionId, generation };
+        session.answerCharacters += answer.content.length - (session.answers.get(answer.messageId)?.content.length ?? 0);
+        session.answers.set(answer.messageId, answer);
+        if (isFull(session)) guest.link.pause();
+        this.#answer(answer);
+        return;
+      }
+      case 'delta':
+        outbox.pass({ kind: 'delta', value: { ...frame.value, sessionId } });
+        return;
+      case 'log':
+        outbox.pass({ kind: 'log', value: { ...frame.value, sessionId } });
+        return;
+      default:
+        frame satisfies never;
+    }
+  }
+
+  #greeted(sessionId: string, session: Session, guest: Guest, frame: GuestFrame): void {
+    const { log } = this.#outside;
+    const assignment = this.#outside.assignment(sessionId);
+    const refusal = helloRefusal(sessionId, assignment, frame);
+    if (frame.kind !== 'hello' || assignment === undefined || refusal !== undefined) {
+      log.warn('guest.refused', { session: sessionId, reason: refusal });
+      guest.link.close(new Error(refusal));
+      return;
+    }
+    guest.timer?.cancel();
+    guest.welcomed = true;
+    session.guest?.link.close(new Error('a newer connection of this session'));
+    session.guest = guest;
+    session.acceptedSeq = frame.value.acceptedSeq;
+    guest.link.send(welcome(assignment));
+    if (isFull(session)) guest.link.pause();
+    log.info('guest.connected', { session: sessionId, version: frame.value.guestVersion });
+    this.#deliverHeld(session);
+    this.#outside.guestChanged(sessionId);
+  }
+
+  #deliverHeld(session: Session): void {
+    if (!session.guest?.welcomed) return;
+    for (;;) {
+      const message = session.held[0];
+      if (message === undefined) break;
+      if (!session.guest.link.send({ kind: 'deliver', value: message })) return;
+      session.held.shift();
+      session.heldCharacters -= sizeOf(message);
+      if (session.lost && session.held.length === 0) {
+        session.lost = false;
+        this.#outside.messagesLost(message.sessionId);
+      }
+    }
+  }
+
+  #answer(answer: Answer): void {
+    this.#outside.outbox.keep(`answer:${answer.sessionId}:${answer.messageId}`, { kind: 'answer', value: answer });
+  }
+
+  #session(sessionId: string): Session {
+    let session = this.#sessions.get(sessionId);
+    if (session === undefined) {
+      session = { guest: undefined, acceptedSeq: 0, answers: new Map(), answerCharacters: 0, held: [], heldCharacters: 0, lost: false };
+      this.#sessions.set(sessionId, session);
+    }
+    return session;
+  }
+}
+
+function helloRefusal(sessionId: string, assignment: Assignment | undefined, frame: GuestFrame): string | undefined {
+  if (frame.kind !== 'hello') return 'spoke before its hello';
+  if (frame.value.protocolVersion !== GUEST_PROTOCOL_VERSION) return `speaks version ${frame.value.protocolVersion} of the protocol`;
+  if (frame.value.sessionId !== sessionId) return 'names another session';
+  return assignment === undefined ? 'its session is not assigned to this node' : undefined;
+}
+
+function welcome({ sessionId, generation, spec }: Assignment): HostFrame {
+  const agents = spec.agents.map((agent) => ({ ...agent }));
+  return {
+    kind: 'welcome',
+    value: { protocolVersion: GUEST_PROTOCOL_VERSION, sessionId, generation, space: spec.space, agents, environment: {} },
+  };
+}
+
+const isFull = (session: Session) => session.answers.size >= ANSWERS_KEPT || session.answerCharacters >= ANSWER_CHARACTERS_KEPT;
+const sizeOf = (message: Deliver) => message.content.length + message.contextJson.length;

@@ -1,0 +1,60 @@
+/** Frames of the node protocol to what the node agent thinks in, and back. What the wire leaves open is refused here. */
+import type { Assignment__Output as WireAssignment } from '../proto/generated/raworc/node/v0/Assignment.ts';
+import type { Report__Output as WireReport } from '../proto/generated/raworc/node/v0/Report.ts';
+import type { AgentSpec__Output as WireAgentSpec } from '../proto/generated/raworc/v0/AgentSpec.ts';
+import type { AgentSpec, Assignment, Desired } from './domain/session.ts';
+import type { Status } from './reconciler.ts';
+
+const DESIRED: Readonly<Record<string, Desired>> = {
+  DESIRED_RUNNING: 'running',
+  DESIRED_PAUSED: 'paused',
+  DESIRED_SUSPENDED: 'suspended',
+  DESIRED_FAILED: 'failed',
+};
+
+/** Bounds for an assignment that names none. */
+const DEFAULT_LIMITS = { cpuMillis: 500, memoryBytes: 512 * 1024 * 1024, diskBytes: 1024 ** 3, processes: 256 };
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Session ids become names of containers and of directories: whatever is not a UUID is refused, whoever sends it. */
+export function isSessionId(text: string): boolean {
+  return UUID.test(text);
+}
+
+/** Throws where the controller says what this version cannot mean. */
+export function assignmentFrom(wire: WireAssignment): Assignment {
+  const desired = DESIRED[wire.desired];
+  if (!isSessionId(wire.sessionId)) throw new Error(`not a session id: ${JSON.stringify(wire.sessionId)}`);
+  if (desired === undefined) throw new Error(`session ${wire.sessionId} should be ${wire.desired}, which this version does not know`);
+  if (wire.spec === null) throw new Error(`session ${wire.sessionId} comes without a spec`);
+  const { space, spaceId, image, agents, limits, volumeExpected } = wire.spec;
+  return {
+    sessionId: wire.sessionId,
+    generation: wire.generation,
+    desired,
+    spec: {
+      space,
+      spaceId,
+      image,
+      agents: agents.map(agentFrom),
+      limits: {
+        cpuMillis: limits?.cpuMillis || DEFAULT_LIMITS.cpuMillis,
+        memoryBytes: limits?.memoryBytes || DEFAULT_LIMITS.memoryBytes,
+        diskBytes: limits?.diskBytes || DEFAULT_LIMITS.diskBytes,
+        processes: limits?.processes || DEFAULT_LIMITS.processes,
+      },
+      volumeExpected,
+    },
+  };
+}
+
+function agentFrom({ name, runtime, handler, idempotent }: WireAgentSpec): AgentSpec {
+  if (runtime === 'RUNTIME_UNSPECIFIED') throw new Error(`the agent ${JSON.stringify(name)} comes without a runtime`);
+  return { name, runtime, handler, idempotent };
+}
+
+export function reportOf(status: Status, order: { readonly boot: number; readonly number: number }, acceptedSeq: number): WireReport {
+  const { sessionId, generation, phase, containerId, volume, reason } = status;
+  return { sessionId, generation, phase, ...order, containerId, volume, reason, acceptedSeq: phase === 'RUNNING' ? acceptedSeq : 0 };
+}
