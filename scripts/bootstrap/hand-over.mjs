@@ -1,0 +1,23 @@
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/**
+ * Runs `program` on the project's Node.js with our terminal, passes signals on, and answers its exit code.
+ * The IPC channel carries nothing: the program sees by its end that we were killed, and cleans up.
+ */
+export function handOver(node, program, rest) {
+  const child = spawn(node, [join(root, program), ...rest], {
+    cwd: root,
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH ?? ''}` },
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve) => {
+    child.on('error', () => resolve(1));
+    child.on('close', (code, signal) => resolve(code ?? 128 + (constants.signals[signal] ?? 1)));
+  });
+}

@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import process from 'node:process';
+import type { TrustedCertificates } from './trust.ts';
+
+/** What a session's image must hold. The guest and the Node.js that runs it are mounted, and agents come with a space's build. */
+export const sessionPackages: readonly string[] = ['python3', 'python3-venv', 'git', 'ca-certificates', 'procps'];
+
+export const labels: Readonly<Record<string, string>> = { 'raworc.managed': 'true', 'raworc.image': 'base' };
+
+/** Agents run as this user (node-agent and guest know it by its number). */
+const agentUser = { name: 'agent', id: 10_001 };
+
+/** Runs in the new system, last: trusts the certificates, names the agents' user, and leaves nothing that only installing needed. */
+export const finishScript = `set -eu
+if [ -d /raworc-setup/trust ]; then
+  cp /raworc-setup/trust/*.crt /usr/local/share/ca-certificates/
+  update-ca-certificates >/dev/null 2>&1
+fi
+grep -q '^${agentUser.name}:' /etc/passwd || echo '${agentUser.name}:x:${agentUser.id}:${agentUser.id}::/session/state:/bin/sh' >> /etc/passwd
+grep -q '^${agentUser.name}:' /etc/group || echo '${agentUser.name}:x:${agentUser.id}:' >> /etc/group
+mkdir -p /session /opt/raworc/agents
+rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/* /tmp/* /raworc-setup
+rm -rf /usr/share/doc/* /usr/share/man/* /usr/share/info/* /usr/share/locale/* /usr/share/lintian
+find / -xdev -name __pycache__ -type d -prune -exec rm -rf {} +
+`;
+
+/** Runs in a public base image (Debian or Ubuntu). */
+export const installScript = `set -eu
+export DEBIAN_FRONTEND=noninteractive
+trust=; [ -d /raworc-setup/trust ] && cat /raworc-setup/trust/*.crt > /raworc-setup/all.pem && trust='-o Acquire::https::CaInfo=/raworc-setup/all.pem'
+apt-get $trust -o Acquire::Retries=2 update -qq
+apt-get $trust -o Acquire::Retries=2 install -y -qq --no-install-recommends ${sessionPackages.join(' ')}
+sh /raworc-setup/finish.sh
+`;
+
+export function dockerfile(baseImage: string): string {
+  return `FROM ${baseImage}
+COPY raworc-setup /raworc-setup
+RUN sh /raworc-setup/install.sh
+${settings.join('\n')}
+`;
+}
+
+/** The image's settings, in a Dockerfile's words: `docker import` takes the same. */
+export const settings: readonly string[] = [
+  'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  'ENV LANG=C.UTF-8',
+  'CMD ["/bin/sh"]',
+  ...Object.entries(labels).map(([name, value]) => `LABEL ${name}=${value}`),
+];
+
+/** The tag names the recipe: another recipe, base or set of certificates is another image. */
+export function sessionTag(baseImage: string, trust: TrustedCertificates): string {
+  const hash = createHash('sha256');
+  for (const part of [process.arch, dockerfile(baseImage), installScript, finishScript, ...trust.certificates])
+    hash.update(part).update('\0');
+  return `raworc/session:${hash.digest('hex').slice(0, 12)}`;
+}
