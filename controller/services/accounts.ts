@@ -1,35 +1,25 @@
+import { type Clock, pause } from '../../seams/clock.ts';
 import { recordLogin } from '../domain/commands/accounts.ts';
 import type { AccountId } from '../domain/ids.ts';
-import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import { accepted, refused } from '../domain/outcome.ts';
 import { BUILT_IN_ROLES, Permissions } from '../domain/rbac.ts';
 import type { AccountRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import type { Accounts, Caller } from './api.ts';
 import type { Applier } from './applier.ts';
-
-/** Passwords as they are kept and checked; slow by intent, and bounded in how many at once. */
-export interface PasswordCheck {
-  /** Checks against the hash of an unknown user too, in the same time. 429 while too many wait. */
-  verify(password: string, hash: string | undefined): Promise<Outcome<boolean>>;
-}
-
-/** Slows guessing down: per account and per address. */
-export interface LoginLimit {
-  /** Undefined: go on. Else how long to wait, in milliseconds. */
-  waitMs(user: string, address: string): number | undefined;
-  failed(user: string, address: string): void;
-  succeeded(user: string, address: string): void;
-}
+import type { LoginThrottle } from './login-throttle.ts';
+import type { Passwords } from './passwords.ts';
 
 const WRONG = refused('UNAUTHORIZED', 'Wrong user or password.');
 
 export function accountService(needs: {
   readonly applier: Applier;
   readonly view: View;
-  readonly passwords: PasswordCheck;
-  readonly limit: LoginLimit;
+  readonly passwords: Passwords;
+  readonly throttle: LoginThrottle;
+  readonly clock: Clock;
 }): Accounts {
-  const { applier, view, passwords, limit } = needs;
+  const { applier, view, passwords, throttle, clock } = needs;
   const compiled = new Map<AccountId, Permissions>();
   applier.onCommitted(({ mutations }) => {
     const touched = mutations.some((mutation) => 'table' in mutation && (mutation.table === 'bindings' || mutation.table === 'accounts'));
@@ -50,19 +40,17 @@ export function accountService(needs: {
 
   return {
     async login(user, password, address) {
-      const waitMs = limit.waitMs(user, address);
-      if (waitMs !== undefined) {
-        const seconds = Math.max(1, Math.ceil(waitMs / 1000));
+      const admission = throttle.begin(user, address);
+      if (!admission.admitted) {
+        const seconds = admission.retryAfterS;
         return refused('RATE_LIMITED', `Too many failed logins: try again in ${seconds} s.`, { retry_after_s: seconds });
       }
+      if (admission.delayMs > 0) await pause(clock, admission.delayMs);
       const account: AccountRow | undefined = view.accountByUser(user);
       const right = await passwords.verify(password, account?.passwordHash);
       if (!right.ok) return right;
-      if (!right.value || account === undefined || !account.active) {
-        limit.failed(user, address);
-        return WRONG;
-      }
-      limit.succeeded(user, address);
+      if (!right.value || account === undefined || !account.active) return WRONG;
+      throttle.succeeded(user, address);
       await applier.apply(recordLogin(account.id));
       return accepted({ accountId: account.id, user: account.user, version: account.version });
     },

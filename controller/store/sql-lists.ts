@@ -10,7 +10,7 @@ import {
   sql,
 } from 'kysely';
 import type { TableName, Tables } from '../domain/rows.ts';
-import type { Page, PageRequest } from '../services/api.ts';
+import type { Page } from '../services/api.ts';
 import type { Lists, SessionQuery } from '../services/lists.ts';
 import { columnsOf, fromSql, type SqlRow } from './columns.ts';
 import type { Query, Reader } from './reader.ts';

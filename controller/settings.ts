@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { accepted, type Outcome, refused } from './domain/outcome.ts';
+
+export interface Settings {
+  readonly dataDirectory: string;
+  readonly http: { readonly host: string; readonly port: number; readonly tls?: { readonly certFile: string; readonly keyFile: string } };
+  readonly nodes: { readonly host: string; readonly port: number; readonly joinPort: number; readonly advertise: readonly string[] };
+  readonly natsUrl: string | undefined;
+  readonly baseImage: string;
+  readonly adminPassword: string | undefined;
+  readonly corsOrigins: readonly string[];
+  readonly shutDownNodes: boolean;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The controller's settings, from its environment. What is secret may come in a file: NAME_FILE instead of NAME. */
+export function readSettings(env: Environment): Outcome<Settings> {
+  try {
+    const httpPort = port(env, 'RAWORC_HTTP_PORT', 9000);
+    const certFile = text(env, 'RAWORC_TLS_CERT_FILE');
+    const keyFile = text(env, 'RAWORC_TLS_KEY_FILE');
+    if ((certFile === undefined) !== (keyFile === undefined)) throw new Error('RAWORC_TLS_CERT_FILE and RAWORC_TLS_KEY_FILE go together');
+    const nodeHost = text(env, 'RAWORC_NODE_HOST') ?? '127.0.0.1';
+    return accepted({
+      dataDirectory: resolve(text(env, 'RAWORC_DATA_DIR') ?? './data'),
+      http: {
+        host: text(env, 'RAWORC_HTTP_HOST') ?? '127.0.0.1',
+        port: httpPort,
+        ...(certFile === undefined || keyFile === undefined ? {} : { tls: { certFile, keyFile } }),
+      },
+      nodes: {
+        host: nodeHost,
+        port: port(env, 'RAWORC_NODE_PORT', 9400),
+        joinPort: port(env, 'RAWORC_JOIN_PORT', 9401),
+        advertise: list(env, 'RAWORC_ADVERTISE') ?? [nodeHost === '0.0.0.0' || nodeHost === '::' ? hostname() : nodeHost],
+      },
+      natsUrl: natsUrl(env),
+      baseImage: text(env, 'RAWORC_BASE_IMAGE_TAG') ?? 'raworc/session:base',
+      adminPassword: secret(env, 'RAWORC_ADMIN_PASSWORD'),
+      corsOrigins: list(env, 'RAWORC_CORS_ORIGINS') ?? [],
+      shutDownNodes: env.RAWORC_SHUTDOWN_NODES === '1',
+    });
+  } catch (error) {
+    return refused('BAD_REQUEST', error instanceof Error ? error.message : String(error));
+  }
+}
+
+function text(env: Environment, name: string): string | undefined {
+  const value = env[name];
+  return value === undefined || value === '' ? undefined : value;
+}
+
+function list(env: Environment, name: string): string[] | undefined {
+  return text(env, name)
+    ?.split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+function port(env: Environment, name: string, otherwise: number): number {
+  const value = text(env, name);
+  if (value === undefined) return otherwise;
+  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw new Error(`${name} must be a port, 0 to 65535, and is "${value}"`);
+  return Number(value);
+}
+
+function secret(env: Environment, name: string): string | undefined {
+  const file = text(env, `${name}_FILE`);
+  return file === undefined ? text(env, name) : readFileSync(file, 'utf8').trim();
+}
+
+function natsUrl(env: Environment): string | undefined {
+  const url = text(env, 'RAWORC_NATS_URL');
+  const token = secret(env, 'RAWORC_NATS_TOKEN');
+  if (url === undefined || token === undefined) return url;
+  const parsed = new URL(url);
+  parsed.username = token;
+  return parsed.toString();
+}

@@ -1,0 +1,129 @@
+/** A controller's core on a real store in a directory of the test's own: applier, capacity and rows, without edges. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { firstStart } from '../../controller/domain/commands/accounts.ts';
+import { createSession } from '../../controller/domain/commands/create-session.ts';
+import type { AccountId, AgentId, BuildId, MessageId, NodeId, SessionId, SpaceId } from '../../controller/domain/ids.ts';
+import { type BuildRow, put, type SessionRow } from '../../controller/domain/rows.ts';
+import { Applier } from '../../controller/services/applier.ts';
+import { Capacity, type KnownNode } from '../../controller/services/capacity.ts';
+import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/services/sessions.ts';
+import { openStore, type Store } from '../../controller/store/store.ts';
+import type { Log } from '../../seams/log.ts';
+import { systemClock, systemRandom } from '../../seams/system.ts';
+
+export const silent: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+export const NODE = 'node-a' as NodeId;
+export const OTHER_NODE = 'node-b' as NodeId;
+export const SPACE = '00000000-0000-4000-8000-000000000001' as SpaceId;
+export const ACCOUNT = '00000000-0000-4000-8000-000000000002' as AccountId;
+const MIB = 1024 * 1024;
+
+export interface Core {
+  readonly store: Store;
+  readonly applier: Applier;
+  readonly capacity: Capacity;
+  readonly fatal: unknown[];
+  session(id: string): SessionRow;
+  close(): void;
+}
+
+export const node = (id: NodeId, more: Partial<KnownNode> = {}): KnownNode => ({
+  id,
+  name: id,
+  ready: true,
+  cpuMillis: 4000,
+  memoryBytes: 4096 * MIB,
+  maxSessions: 0,
+  images: new Set(['base']),
+  ...more,
+});
+
+export async function openCore(options: { nodes?: readonly KnownNode[]; directory?: string } = {}): Promise<Core> {
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'raworc-core-'));
+  const store = await openStore(join(directory, 'raworc.db'), 1);
+  const nodes = options.nodes ?? [node(NODE), node(OTHER_NODE)];
+  const placed = nodes.flatMap(({ id }) => store.view.sessionsOn(id));
+  const capacity = new Capacity(() => nodes, placed);
+  const fatal: unknown[] = [];
+  const applier = new Applier({ store: store.writer, capacity, clock: systemClock, log: silent, onFatal: (error) => fatal.push(error) });
+  await applier.apply(firstStart({ accountId: ACCOUNT, bindingId: 'b', spaceId: SPACE, passwordHash: 'x' }));
+  return {
+    store,
+    applier,
+    capacity,
+    fatal,
+    session(id) {
+      const row = store.view.get('sessions', id);
+      if (row === undefined) throw new Error(`no session ${id}`);
+      return row;
+    },
+    close() {
+      applier.close();
+      store.close();
+      if (options.directory === undefined) rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Puts an image into the space that holds agents of these names, all active. */
+export async function withAgents(core: Core, names: readonly string[], image = 'base'): Promise<void> {
+  await core.applier.apply({
+    name: 'test-agents',
+    decide({ now }) {
+      const program = { runtime: 'python', handler: 'main.process_message', idempotent: false } as const;
+      const agents = names.map((name) => ({ id: `agent-${name}` as AgentId, name, digest: 'sha256:0', ...program }));
+      const build: BuildRow = {
+        ...{ id: `build-${now}` as BuildId, spaceId: SPACE, status: 'completed', image, imageId: 'i', baseImage: 'base', agents },
+        ...{ nodeId: NODE, error: null, createdAt: now, completedAt: now, createdBy: 'admin' },
+      };
+      const rows = agents.map(({ id, name }) =>
+        put('agents', {
+          ...{ id, spaceId: SPACE, name, description: null, purpose: null, sourceRepo: null, sourceBranch: 'main', wanted: 'active' },
+          ...{ sourceDigest: 'sha256:0', program, sourceAt: now, sourceBytes: 1, sourceFiles: 1 },
+          ...{ createdAt: now, updatedAt: now, createdBy: 'admin', createdById: ACCOUNT },
+        }),
+      );
+      return { mutations: [...rows, put('builds', build)], events: [], answer: undefined };
+    },
+  });
+}
+
+export const newSession = (more: Partial<Parameters<typeof createSession>[0]> = {}) =>
+  createSession({
+    id: systemRandom.uuid() as SessionId,
+    spaceId: SPACE,
+    name: null,
+    metadata: {},
+    timeouts: {},
+    requests: DEFAULT_REQUESTS,
+    limits: DEFAULT_LIMITS,
+    baseImage: 'base',
+    by: { accountId: ACCOUNT, user: 'admin' },
+    request: undefined,
+    ...more,
+  });
+
+export const newMessage = (sessionId: SessionId, content: string, more: object = {}) => ({
+  id: systemRandom.uuid() as MessageId,
+  sessionId,
+  role: 'user' as const,
+  content,
+  metadata: {},
+  user: 'admin',
+  request: undefined,
+  ...more,
+});
+
+/** The same numbers for the same seed (mulberry32, Tommy Ettinger). */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

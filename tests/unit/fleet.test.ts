@@ -1,0 +1,262 @@
+import t, { type Test } from 'tap';
+import { createNodeToken, joinNode } from '../../controller/domain/commands/nodes.ts';
+import { postMessage } from '../../controller/domain/commands/post-message.ts';
+import { removeSession } from '../../controller/domain/commands/remove-session.ts';
+import type { NodeId, SessionId } from '../../controller/domain/ids.ts';
+import { Fleet } from '../../controller/services/fleet/fleet.ts';
+import type { News } from '../../controller/services/news.ts';
+import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
+import { NODE_PROTOCOL_VERSION } from '../../proto/frame.ts';
+import type { Link } from '../../proto/link.ts';
+import { noBarriers } from '../../seams/barrier.ts';
+import { systemClock, systemRandom } from '../../seams/system.ts';
+import { type Core, NODE, newMessage, newSession, OTHER_NODE, openCore, silent, withAgents } from './controller-core.ts';
+
+const S = 'session-1' as SessionId;
+const quiet: News = {
+  connected: true,
+  event: () => 'sent',
+  newest: () => true,
+  delta: () => true,
+  log: () => true,
+  flush: async () => true,
+  onState: () => ({ close: () => undefined }),
+  listen: () => ({ close: () => undefined }),
+};
+
+/** A node at the other end of a link: keeps what it is told, and says what the test has it say. */
+class FakeNode {
+  readonly told: ControllerFrame[] = [];
+  fault: Error | undefined;
+  closed = false;
+  full = false;
+  #take: (frame: NodeFrame) => void = () => undefined;
+  #end: (fault: Error | undefined) => void = () => undefined;
+  #waiting: (() => void)[] = [];
+  readonly link: Link<ControllerFrame, NodeFrame> = {
+    send: (frame) => {
+      if (this.full) return false;
+      this.told.push(frame);
+      this.#tell();
+      return true;
+    },
+    onMessage: (listener) => {
+      this.#take = listener;
+    },
+    onDrain: () => undefined,
+    onClose: (listener) => {
+      this.#end = listener;
+    },
+    close: (fault) => {
+      if (this.closed) return;
+      this.closed = true;
+      this.fault = fault;
+      this.#end(fault);
+      this.#tell();
+    },
+    pause: () => undefined,
+    resume: () => undefined,
+  };
+
+  say(frame: NodeFrame): void {
+    this.#take(frame);
+  }
+
+  async until<T>(find: () => T | undefined): Promise<T> {
+    for (;;) {
+      const found = find();
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  of<Kind extends ControllerFrame['kind']>(kind: Kind): Extract<ControllerFrame, { kind: Kind }>['value'][] {
+    return this.told.flatMap((frame) => (frame.kind === kind ? [frame.value as never] : []));
+  }
+
+  #tell(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+const hello = (more: object = {}): NodeFrame => ({
+  kind: 'hello',
+  value: {
+    protocolVersion: NODE_PROTOCOL_VERSION,
+    agentVersion: '0',
+    clusterId: 'cluster',
+    epoch: 0,
+    incarnation: 1,
+    boot: 1,
+    driver: 'hollow',
+    capacity: { cpuMillis: 4000, memoryBytes: 2 ** 32, sessions: 0 },
+    hostname: 'h',
+    ...more,
+  },
+});
+const inventory: NodeFrame = { kind: 'inventory', value: { sessions: [], images: ['base'], tombstones: [], orphans: [] } };
+let number = 0;
+const running = (more: object = {}): NodeFrame => ({
+  kind: 'report',
+  value: {
+    ...{
+      sessionId: S,
+      generation: 1,
+      phase: 'RUNNING',
+      boot: 1,
+      number: ++number,
+      containerId: 'c',
+      volume: 'v',
+      reason: '',
+      acceptedSeq: 0,
+    },
+    ...more,
+  },
+});
+
+async function cluster(t: Test): Promise<{ core: Core; fleet: Fleet; connect: (id: NodeId, greeting?: NodeFrame) => FakeNode }> {
+  const core = await openCore();
+  for (const id of [NODE, OTHER_NODE]) {
+    await core.applier.submit(createNodeToken({ id: `token-${id}`, secretHash: 'h', ttlMs: 60_000, user: 'admin' }));
+    await core.applier.submit(joinNode({ id, name: id, tokenId: `token-${id}`, secretHash: 'h', isConnected: () => false }));
+  }
+  const needs = { applier: core.applier, view: core.store.view, news: quiet, clock: systemClock, random: systemRandom, log: silent };
+  const fleet = new Fleet({
+    ...needs,
+    barriers: noBarriers,
+    lease: { leaseMs: 15_000, heartbeatMs: 3000 },
+    clusterId: 'cluster',
+    epoch: 1,
+    version: '0',
+  });
+  t.teardown(() => {
+    fleet.close();
+    core.close();
+  });
+  const connect = (id: NodeId, greeting = hello()) => {
+    const fake = new FakeNode();
+    fleet.connect(id, fake.link);
+    fake.say(greeting);
+    fake.say(inventory);
+    return fake;
+  };
+  return { core, fleet, connect };
+}
+
+const nodeOf = (core: Core) => core.session(S).nodeId ?? NODE;
+
+t.test('hello and inventory are answered by a welcome and the full set; then changes are numbered', async (t) => {
+  const { core, fleet, connect } = await cluster(t);
+  await withAgents(core, ['echo']);
+  await core.applier.submit(newSession({ id: S }));
+  const fake = connect(nodeOf(core));
+  const set = await fake.until(() => fake.of('assignmentSet')[0]);
+  t.same(
+    fake.told.map(({ kind }) => kind),
+    ['welcome', 'assignmentSet'],
+  );
+  t.match(set, {
+    assignments: [{ sessionId: S, generation: 1, desired: 'DESIRED_RUNNING', spec: { image: 'base', volumeExpected: false } }],
+    tombstones: [],
+  });
+  t.ok(fleet.isConnected(nodeOf(core)));
+
+  await core.applier.submit(removeSession(S, 'deleted'));
+  t.match(fake.of('assignmentChange'), [
+    { setId: set.setId, number: 1, assignments: [], tombstones: [{ sessionId: S, upToGeneration: 2 }] },
+  ]);
+  fake.say({ kind: 'removed', value: { sessionId: S, upToGeneration: 2 } });
+  await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+  t.same(core.store.view.tombstonesOf(nodeOf(core)), []);
+});
+
+t.test('messages go out in order once the guest runs, and again to a guest that came back without them', async (t) => {
+  const { core, connect } = await cluster(t);
+  await withAgents(core, ['echo']);
+  await core.applier.submit(newSession({ id: S }));
+  const fake = connect(nodeOf(core));
+  await fake.until(() => fake.of('assignmentSet')[0]);
+  for (const content of ['one', 'two']) await core.applier.submit(postMessage(newMessage(S, content)));
+  t.same(fake.of('deliver'), [], 'nothing before the guest runs');
+  fake.say(running());
+  await fake.until(() => fake.of('deliver')[1]);
+  t.match(fake.of('deliver'), [
+    { content: 'one', seq: 1, agent: 'echo' },
+    { content: 'two', seq: 2 },
+  ]);
+  await core.applier.submit(postMessage(newMessage(S, 'three')));
+  t.equal(fake.of('deliver').length, 3, 'at once, and only the new one');
+
+  fake.say(running({ acceptedSeq: 1, containerId: 'c2' }));
+  await fake.until(() => fake.of('deliver')[4]);
+  t.same(
+    fake
+      .of('deliver')
+      .slice(3)
+      .map(({ content }) => content),
+    ['two', 'three'],
+    'what the guest does not hold comes again',
+  );
+});
+
+t.test('an answer is settled once committed; a stranger is not, and the session is untouched', async (t) => {
+  const { core, connect } = await cluster(t);
+  await withAgents(core, ['echo']);
+  await core.applier.submit(newSession({ id: S }));
+  const own = connect(nodeOf(core));
+  const stranger = connect(nodeOf(core) === NODE ? OTHER_NODE : NODE);
+  await own.until(() => own.of('assignmentSet')[0]);
+  await stranger.until(() => stranger.of('assignmentSet')[0]);
+  const message = newMessage(S, 'hi');
+  await core.applier.submit(postMessage(message));
+  const answer: NodeFrame = {
+    kind: 'answer',
+    value: {
+      ...{ sessionId: S, generation: 1, messageId: message.id, runId: 'r', agent: 'echo', outcome: 'REPLY', content: 'ok', reason: '' },
+      durationMs: 1,
+    },
+  };
+  stranger.say(answer);
+  stranger.say(running({ phase: 'FAILED' }));
+  await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+  t.same(stranger.of('settled'), []);
+  t.equal(core.session(S).desired, 'running');
+  t.equal(core.store.view.answerTo(message.id), undefined);
+  own.say(answer);
+  t.match(await own.until(() => own.of('settled')[0]), { sessionId: S, messageId: message.id });
+  t.match(core.store.view.answerTo(message.id), { content: 'ok' });
+  own.say(answer);
+  await own.until(() => own.of('settled')[1]);
+  t.pass('said twice, settled twice');
+});
+
+t.test('what is not this protocol, this cluster or this identity ends the stream with a reason', async (t) => {
+  const { connect } = await cluster(t);
+  const table: [object, RegExp][] = [
+    [{ protocolVersion: 99 }, /version 99/],
+    [{ clusterId: 'another' }, /another cluster/],
+    [{ incarnation: 0 }, /joined again/],
+  ];
+  for (const [more, reason] of table) t.match(connect(NODE, hello(more)).fault?.message, reason);
+  const early = connect(NODE, { kind: 'heartbeat', value: { number: 1 } });
+  t.match(early.fault?.message, /before hello/);
+  const good = connect(NODE);
+  await good.until(() => good.of('assignmentSet')[0]);
+  t.notOk(good.closed);
+});
+
+t.test('a newer stream of a node takes the place of the older, and one that does not read is ended', async (t) => {
+  const { core, fleet, connect } = await cluster(t);
+  const first = connect(NODE);
+  await first.until(() => first.of('assignmentSet')[0]);
+  const second = connect(NODE);
+  await second.until(() => second.of('assignmentSet')[0]);
+  t.ok(first.closed);
+  t.ok(fleet.isConnected(NODE));
+  second.full = true;
+  second.say({ kind: 'heartbeat', value: { number: 1 } });
+  t.match(second.fault?.message, /does not read/);
+  t.notOk(fleet.isConnected(NODE));
+  await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+  t.ok(core.store.events.after(0, 100).some(({ type }) => type === 'node.disconnected'));
+});

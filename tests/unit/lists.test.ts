@@ -1,0 +1,37 @@
+import t from 'tap';
+import { removeSession } from '../../controller/domain/commands/remove-session.ts';
+import type { SessionId, SpaceId } from '../../controller/domain/ids.ts';
+import { rowsOfState } from '../../controller/domain/life-cycle.ts';
+import { Reader } from '../../controller/store/reader.ts';
+import { sqlLists } from '../../controller/store/sql-lists.ts';
+import { ACCOUNT, newSession, openCore, SPACE } from './controller-core.ts';
+
+t.test('lists filter by what is visible, space, state and metadata, in a total order with the whole count', async (t) => {
+  const core = await openCore();
+  const reader = new Reader(core.store.path);
+  t.teardown(async () => {
+    await reader.close();
+    core.close();
+  });
+  const lists = sqlLists(reader);
+  const ids = ['a', 'b', 'c', 'd'].map((id) => id as SessionId);
+  for (const id of ids) await core.applier.submit(newSession({ id, metadata: { letter: id, 'odd "key"': 1 } }));
+  await core.applier.submit(removeSession('d' as SessionId, 'deleted'));
+  const page = { limit: 2, offset: 0 };
+  const found = async (query: object, at: object = page) => {
+    const { items, total } = await lists.sessions({ visible: 'all', ...query }, { ...page, ...at });
+    return [items.map(({ id }) => id).join(''), total];
+  };
+  t.same(await found({}), ['cb', 3], 'newest first, the deleted gone');
+  t.same(await found({}, { offset: 2 }), ['a', 3]);
+  t.same(await found({}, { order: 'asc' }), ['ab', 3]);
+  t.same(await found({ states: rowsOfState('init') }), ['cb', 3]);
+  t.same(await found({ states: rowsOfState('idle') }), ['', 0]);
+  t.same(await found({ metadata: { letter: 'b' } }), ['b', 1]);
+  t.same(await found({ metadata: { 'odd "key"': '1' } }), ['cb', 3]);
+  t.same(await found({ metadata: { letter: "b' or 1=1 --" } }), ['', 0]);
+  t.same(await found({ spaceId: 'other' as SpaceId }), ['', 0]);
+  t.same(await found({ visible: { spaces: [SPACE], owner: 'x' as typeof ACCOUNT } }), ['cb', 3]);
+  t.same(await found({ visible: { spaces: [], owner: 'x' as typeof ACCOUNT } }), ['', 0]);
+  t.same(await found({ visible: { spaces: [], owner: ACCOUNT } }), ['cb', 3]);
+});

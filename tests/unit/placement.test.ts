@@ -1,0 +1,87 @@
+import t from 'tap';
+import type { FleetNode } from '../../controller/domain/fleet.ts';
+import type { NodeId } from '../../controller/domain/ids.ts';
+import { explain, place } from '../../controller/domain/placement.ts';
+import { seeded } from './controller-core.ts';
+
+const MIB = 1024 * 1024;
+const need = { requests: { cpuMillis: 50, memoryBytes: 128 * MIB }, image: 'base' };
+
+const node = (name: string, more: Partial<FleetNode> = {}): FleetNode => ({
+  id: name as NodeId,
+  name,
+  ready: true,
+  cpuMillis: 1000,
+  memoryBytes: 1024 * MIB,
+  maxSessions: 0,
+  images: new Set(['base']),
+  requested: { cpuMillis: 0, memoryBytes: 0 },
+  sessions: 0,
+  ...more,
+});
+
+t.test('each filter refuses what it is for, and says why', async (t) => {
+  const table: [string, Partial<FleetNode>, RegExp][] = [
+    ['ready', { ready: false }, /not connected/],
+    ['image', { images: new Set() }, /does not hold the image base/],
+    ['cpu', { requested: { cpuMillis: 951, memoryBytes: 0 } }, /0\.049 CPU of 1 CPU left, 0\.05 CPU asked for/],
+    ['memory', { requested: { cpuMillis: 0, memoryBytes: 897 * MIB } }, /127 MiB of 1024 MiB left, 128 MiB asked for/],
+    ['sessions', { maxSessions: 2, sessions: 2 }, /its 2 sessions/],
+  ];
+  for (const [filter, more, reason] of table) {
+    const placement = place([node('a', more)], need);
+    if (placement.ok) return t.fail(`${filter} let it pass`);
+    t.match(placement.obstacles, [{ node: 'a', filter, reason }]);
+    t.match(explain(need, placement.obstacles), reason);
+    t.ok(place([node('a', more), node('b')], need).ok, 'another node takes it');
+  }
+});
+
+t.test('a request that just fits is placed', async (t) => {
+  const full = node('a', { requested: { cpuMillis: 950, memoryBytes: 896 * MIB }, maxSessions: 3, sessions: 2 });
+  t.same(place([full], need), { ok: true, nodeId: 'a' });
+});
+
+t.test('the least loaded node is taken, whatever the order of the fleet', async (t) => {
+  const loaded = node('a', { requested: { cpuMillis: 500, memoryBytes: 0 }, sessions: 1 });
+  const free = node('b');
+  t.same(place([loaded, free], need), { ok: true, nodeId: 'b' });
+  t.same(place([free, loaded], need), { ok: true, nodeId: 'b' });
+  t.same(place([node('d'), node('c')], need), { ok: true, nodeId: 'c' });
+});
+
+t.test('with no node at all it says how to add one', async (t) => {
+  const placement = place([], need);
+  t.notOk(placement.ok);
+  t.match(explain(need, []), /raworc node token/);
+});
+
+t.test('whatever the fleet, nothing is overcommitted, and a refusal explains every node', async (t) => {
+  for (let seed = 1; seed <= 200; seed += 1) {
+    const random = seeded(seed);
+    const fleet = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, i) =>
+      node(`n${i}`, {
+        ready: random() > 0.2,
+        cpuMillis: Math.floor(random() * 400),
+        memoryBytes: Math.floor(random() * 1024) * MIB,
+        maxSessions: Math.floor(random() * 4),
+      }),
+    );
+    for (let step = 0; step < 20; step += 1) {
+      const placement = place(fleet, need);
+      if (!placement.ok) {
+        t.equal(placement.obstacles.length, fleet.length, `seed ${seed}`);
+        break;
+      }
+      const at = fleet.findIndex(({ id }) => id === placement.nodeId);
+      const chosen = fleet[at];
+      if (chosen === undefined) return t.fail('a node that is not there');
+      const requested = {
+        cpuMillis: chosen.requested.cpuMillis + need.requests.cpuMillis,
+        memoryBytes: chosen.requested.memoryBytes + need.requests.memoryBytes,
+      };
+      t.ok(requested.cpuMillis <= chosen.cpuMillis && requested.memoryBytes <= chosen.memoryBytes, `seed ${seed}`);
+      fleet[at] = { ...chosen, requested, sessions: chosen.sessions + 1 };
+    }
+  }
+});
