@@ -1,0 +1,57 @@
+import type { EventLog } from '../../controller/domain/event-log.ts';
+import type { EventType, StoredEvent } from '../../controller/domain/events.ts';
+import type { SessionId, SpaceId } from '../../controller/domain/ids.ts';
+
+/** An event log in memory, whose events a test commits and prunes. */
+export class MemoryLog implements EventLog {
+  readonly epoch: number;
+  reads = 0;
+  #events: StoredEvent[] = [];
+  #newest = 0;
+  #published = 0;
+
+  constructor(epoch = 1) {
+    this.epoch = epoch;
+  }
+
+  commit(event: { type?: EventType; space?: SpaceId | null; session?: SessionId | null; data?: Record<string, unknown> }): StoredEvent {
+    this.#newest += 1;
+    const stored: StoredEvent = {
+      number: this.#newest,
+      sessionNumber: null,
+      type: event.type ?? 'session.state',
+      spaceId: event.space ?? null,
+      sessionId: event.session ?? null,
+      at: this.#newest,
+      data: event.data ?? {},
+    };
+    this.#events.push(stored);
+    return stored;
+  }
+
+  /** Keeps the newest, as the store does. */
+  prune(upTo: number): void {
+    this.#events = this.#events.filter((event) => event.number > upTo || event.number === this.#newest);
+  }
+
+  newest(): number {
+    return this.#newest;
+  }
+
+  oldest(): number {
+    return this.#events[0]?.number ?? this.#newest + 1;
+  }
+
+  after(after: number, limit: number): readonly StoredEvent[] {
+    this.reads += 1;
+    return this.#events.filter((event) => event.number > after).slice(0, limit);
+  }
+
+  published(): number {
+    return this.#published;
+  }
+
+  async markPublished(number: number): Promise<void> {
+    this.#published = number;
+  }
+}
