@@ -17,7 +17,7 @@ import { type NodeServer, startNodeServer } from './grpc/node-server.ts';
 import { createApp } from './http/app.ts';
 import { type HttpServer, listen } from './http/server.ts';
 import { accountService } from './services/accounts.ts';
-import { agentService, buildService } from './services/agents.ts';
+import { agentService, buildService, isSourceInUse } from './services/agents.ts';
 import type { Services } from './services/api.ts';
 import { Applier } from './services/applier.ts';
 import { BuildDispatch } from './services/build-dispatch.ts';
@@ -116,12 +116,18 @@ export async function startController(options: ControllerOptions): Promise<Contr
 
   const lists = sqlLists(reader);
   const shared = { applier, view, lists, waiters, random, storeKey: cluster.storeKey, baseImage: options.baseImage };
-  const sources = await sourceFiles(join(directory, 'sources'), { disk, random });
+  const sources = await sourceFiles(join(directory, 'sources'), { disk, random, isInUse: (digest) => isSourceInUse(view, digest) });
   let nodeAddresses: { join: string[]; nodes: string[] } = { join: [], nodes: [] };
   const nodeNeeds = {
     ...{ applier, view, fleet, capacity, clock, random, leaseMs: lease.leaseMs },
     token: (tokenId: string, secret: string) =>
-      encodeJoinToken({ joinAddresses: nodeAddresses.join, nodeAddresses: nodeAddresses.nodes, caHash: authority.caHash, tokenId, secret }),
+      encodeJoinToken({
+        joinAddresses: nodeAddresses.join,
+        nodeAddresses: nodeAddresses.nodes,
+        caHash: authority.caHash,
+        id: tokenId,
+        secret,
+      }),
   };
   const services: Services = {
     accounts: accountService({ applier, view, passwords, throttle: new LoginThrottle(clock), clock }),

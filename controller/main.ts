@@ -6,6 +6,7 @@ import { startController } from './controller.ts';
 import { readSettings } from './settings.ts';
 
 const GRACE_MS = 20_000;
+process.umask(0o077);
 const log = jsonLog('controller', process.env.RAWORC_LOG_LEVEL === 'debug' ? 'debug' : 'info');
 
 function end(event: string, error: unknown): never {

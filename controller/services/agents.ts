@@ -87,7 +87,7 @@ export function agentService(needs: AgentNeeds): Agents {
       const before = found.value.row.sourceDigest;
       const kept = await applier.submit(putSource(found.value.row.id, source.value));
       for (const digest of new Set([before, source.value.digest])) {
-        if (digest !== null && !view.sourceInUse(digest) && !inOpenBuild(view, digest)) await shelf.remove(digest);
+        if (digest !== null && !isSourceInUse(view, digest)) await shelf.remove(digest);
       }
       return kept;
     },
@@ -99,7 +99,9 @@ export function agentService(needs: AgentNeeds): Agents {
   };
 }
 
-const inOpenBuild = (view: View, digest: string) => view.openBuilds().some(({ agents }) => agents.some((agent) => agent.digest === digest));
+/** Some agent's, or part of a build that is not finished. */
+export const isSourceInUse = (view: View, digest: string): boolean =>
+  view.sourceInUse(digest) || view.openBuilds().some(({ agents }) => agents.some((agent) => agent.digest === digest));
 
 const newBuild = (needs: AgentNeeds, caller: Caller, space: SpaceRow) => ({
   id: needs.random.uuid() as BuildId,

@@ -173,7 +173,22 @@ function pruningOf(database: Database.Database): Readonly<Record<Prunable, (befo
     runs: prune('runs', 'id', 'started_at'),
     idempotency: prune('idempotency', 'id', 'created_at'),
     nodeTokens: prune('node_tokens', 'id', 'created_at'),
-    sessions: prune('sessions', 'id', 'terminated_at', `and desired = 'deleted' and id not in (select id from tombstones)`),
+    sessions: pruneSessions(database),
+  };
+}
+
+/** A session that was deleted long ago, and the count of its events, which is of no use without it. */
+function pruneSessions(database: Database.Database) {
+  const past = database.prepare<[number, number], { id: string }>(
+    `select id from sessions where desired = 'deleted' and terminated_at < ? and id not in (select id from tombstones) order by terminated_at limit ?`,
+  );
+  const removeSession = database.prepare<[string]>('delete from sessions where id = ?');
+  const removeCount = database.prepare<[string]>('delete from session_event_counts where session_id = ?');
+  return (before: number, limit: number) => {
+    for (const { id } of past.all(before, limit)) {
+      removeSession.run(id);
+      removeCount.run(id);
+    }
   };
 }
 

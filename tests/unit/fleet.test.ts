@@ -230,6 +230,23 @@ t.test('an answer is settled once committed; a stranger is not, and the session 
   t.pass('said twice, settled twice');
 });
 
+t.test('a session that a node does not hold any more is not what it was, until the node says so again', async (t) => {
+  const { core, connect } = await cluster(t);
+  await withAgents(core, ['echo']);
+  await core.applier.submit(newSession({ id: S }));
+  const first = connect(nodeOf(core));
+  await first.until(() => first.of('assignmentSet')[0]);
+  first.say(running());
+  await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+  t.equal(core.session(S).phase, 'running');
+  const second = connect(nodeOf(core));
+  await second.until(() => second.of('assignmentSet')[0]);
+  t.match(core.session(S), { phase: 'none', containerId: null });
+  second.say(running());
+  await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+  t.equal(core.session(S).phase, 'running');
+});
+
 t.test('what is not this protocol, this cluster or this identity ends the stream with a reason', async (t) => {
   const { connect } = await cluster(t);
   const table: [object, RegExp][] = [

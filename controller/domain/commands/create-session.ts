@@ -41,7 +41,9 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
       const need = { requests: input.requests, image: build?.image ?? input.baseImage };
       const placement = place(fleet.nodes(), need);
       if (!placement.ok) {
-        const details = { requests: need.requests, image: need.image, nodes: placement.obstacles };
+        const { cpuMillis, memoryBytes } = need.requests;
+        const asked = { cpu: cpuMillis / 1000, memory_bytes: memoryBytes };
+        const details = { requests: asked, image: need.image, nodes: placement.obstacles };
         return unchanged(refused('UNAVAILABLE', explain(need, placement.obstacles), details));
       }
       const row: SessionRow = {

@@ -2,6 +2,7 @@ import { type Command, unchanged } from '../command.ts';
 import type { NodeId } from '../ids.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
 import { type NodeRow, put } from '../rows.ts';
+import { sessionBecomes } from '../session-change.ts';
 
 export interface JoiningNode {
   readonly id: NodeId;
@@ -56,16 +57,26 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
 
 export type Greeting = Pick<NodeRow, 'driver' | 'version' | 'cpuMillis' | 'memoryBytes' | 'maxSessions'>;
 
-/** A node's stream came up. */
-export function nodeConnected(id: NodeId, greeting: Greeting): Command<undefined> {
+/**
+ * A node's stream came up, and its inventory was heard. Sessions placed there that it does not hold (`held`) are not what
+ * they were last said to be; the assignments that follow make them so again.
+ */
+export function nodeConnected(id: NodeId, greeting: Greeting, held: ReadonlySet<string>): Command<undefined> {
   return {
     name: 'node-connected',
     decide({ view, now }) {
       const row = view.get('nodes', id);
       if (row === undefined) return unchanged(undefined);
+      const missing = view.sessionsOn(id).filter((session) => session.phase !== 'none' && !held.has(session.id));
+      const changes = missing.map((session) =>
+        sessionBecomes(view, session, { ...session, phase: 'none', containerId: null, updatedAt: now }),
+      );
       return {
-        mutations: [put('nodes', { ...row, ...greeting, lastSeenAt: now })],
-        events: [{ type: 'node.connected', spaceId: null, sessionId: null, data: { node: { id, name: row.name } } }],
+        mutations: [put('nodes', { ...row, ...greeting, lastSeenAt: now }), ...changes.flatMap(({ mutations }) => mutations)],
+        events: [
+          { type: 'node.connected', spaceId: null, sessionId: null, data: { node: { id, name: row.name } } },
+          ...changes.flatMap(({ events }) => events),
+        ],
         answer: undefined,
       };
     },

@@ -191,7 +191,8 @@ export class NodeStream {
       memoryBytes: hello?.capacity?.memoryBytes ?? 0,
       maxSessions: hello?.capacity?.sessions ?? 0,
     };
-    this.#decide(this.#needs.applier.apply(nodeConnected(this.nodeId, greeting)), () => this.#goLive());
+    const held = new Set(inventory.sessions.map(({ sessionId }) => sessionId));
+    this.#decide(this.#needs.applier.apply(nodeConnected(this.nodeId, greeting, held)), () => this.#goLive());
   }
 
   #goLive(): void {

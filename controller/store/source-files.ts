@@ -1,0 +1,51 @@
+import { createReadStream, existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { Disk } from '../../seams/disk.ts';
+import type { Random } from '../../seams/random.ts';
+import { accepted } from '../domain/outcome.ts';
+import type { SourceShelf } from '../services/agents.ts';
+import { checkSource } from '../services/sources.ts';
+
+export interface SourceFiles extends SourceShelf {
+  /** The packed source of that digest; undefined when it is not kept. */
+  open(digest: string): Readable | undefined;
+}
+
+const INCOMING = 'incoming-';
+
+export interface SourceNeeds {
+  readonly disk: Disk;
+  readonly random: Random;
+  readonly isInUse: (digest: string) => boolean;
+}
+
+/** Sources as files named by their digest. What an upload that was cut off left behind, or nothing uses any more, goes at the start. */
+export async function sourceFiles(directory: string, { disk, random, isInUse }: SourceNeeds): Promise<SourceFiles> {
+  await disk.makeDirectory(directory, 0o700);
+  for (const name of await readdir(directory)) {
+    if (name.startsWith(INCOMING) || !isInUse(`sha256:${name.replace(/\.tar\.gz$/, '')}`)) await disk.remove(join(directory, name));
+  }
+  const pathOf = (digest: string) => join(directory, `${digest.replace(/^sha256:/, '')}.tar.gz`);
+
+  return {
+    async receive(body) {
+      const id = random.uuid();
+      const spoolPath = join(directory, `${INCOMING}${id}.spool`);
+      const packedPath = join(directory, `${INCOMING}${id}.tar.gz`);
+      try {
+        const checked = await checkSource(body, disk, { spoolPath, packedPath });
+        if (!checked.ok) return checked;
+        const { digest, sizeBytes, files, manifest } = checked.value;
+        await disk.rename(packedPath, pathOf(digest));
+        const { runtime, handler, idempotent, description, purpose } = manifest;
+        return accepted({ digest, sizeBytes, files, program: { runtime, handler, idempotent }, description, purpose });
+      } finally {
+        await disk.remove(packedPath);
+      }
+    },
+    remove: (digest) => disk.remove(pathOf(digest)),
+    open: (digest) => (/^sha256:[0-9a-f]{64}$/.test(digest) && existsSync(pathOf(digest)) ? createReadStream(pathOf(digest)) : undefined),
+  };
+}
