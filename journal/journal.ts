@@ -31,6 +31,7 @@ export interface JournalOptions {
 
 interface Append {
   readonly record: Uint8Array;
+  readonly spareBytes: number;
   readonly resolve: () => void;
   readonly reject: (fault: Error) => void;
 }
@@ -123,10 +124,13 @@ export class Journal {
     return this.#syncs;
   }
 
-  /** Resolves when the record is durable. Rejects with {@link JournalFull} or {@link JournalPoisoned}. */
-  append(record: Uint8Array): Promise<void> {
+  /**
+   * Resolves when the record is durable. Rejects with {@link JournalFull} or {@link JournalPoisoned}. Refused as well unless
+   * `spareBytes` more would fit after it: so that promises do not take the space that keeping them needs.
+   */
+  append(record: Uint8Array, spareBytes = 0): Promise<void> {
     if (record.byteLength > MAX_RECORD_BYTES) return Promise.reject(new JournalFull(`a record of ${record.byteLength} bytes`));
-    return this.#enqueue((resolve, reject) => this.#appends.push({ record, resolve, reject }));
+    return this.#enqueue((resolve, reject) => this.#appends.push({ record, spareBytes, resolve, reject }));
   }
 
   /** Resolves when the journal durably holds `records` and nothing else. Rejects like {@link append}, and is then as it was. */
@@ -178,7 +182,7 @@ export class Journal {
     for (const append of appends) {
       const end = needed + RECORD_OVERHEAD_BYTES + append.record.byteLength;
       try {
-        await this.#allocate(end);
+        await this.#allocate(end + append.spareBytes);
         fitting.push(append);
         needed = end;
       } catch (fault) {

@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs';
+import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
+import type { Clock } from '../../seams/clock.ts';
+import { REASONS } from '../reasons.ts';
+import type { Setup, Worker, WorkerHost } from '../worker-host.ts';
+import { agentEnvironment, type Places } from './environment.ts';
+import { KeptWorker } from './kept-worker.ts';
+import { NativeWorker } from './native-worker.ts';
+import type { ProgramOptions, User } from './program.ts';
+
+export interface ProcessesOptions {
+  readonly places: Places;
+  readonly user: User | undefined;
+  /** Where worker.py and worker.mjs are. */
+  readonly workersDirectory: string;
+  readonly clock: Clock;
+}
+
+/** Agents as processes of this machine. */
+export class Processes implements WorkerHost {
+  readonly #options: ProcessesOptions;
+  readonly #workers = new Set<Worker>();
+
+  constructor(options: ProcessesOptions) {
+    this.#options = options;
+  }
+
+  start(agent: AgentSpec, setup: Setup): Worker {
+    const worker = this.#start(agent, setup);
+    for (const old of this.#workers) if (!old.alive) this.#workers.delete(old);
+    this.#workers.add(worker);
+    return worker;
+  }
+
+  /** Kills every one. */
+  close(): void {
+    for (const worker of this.#workers) worker.kill();
+    this.#workers.clear();
+  }
+
+  #start(agent: AgentSpec, setup: Setup): Worker {
+    const { places, user, workersDirectory, clock } = this.#options;
+    const home = `${places.agentsDirectory}/${agent.name}`;
+    const logPath = (runId: string, stream: string) => `${places.sessionDirectory}/logs/${agent.name}_${runId}_${stream}.log`;
+    const common = { directory: `${places.sessionDirectory}/workspace`, environment: agentEnvironment(places, setup), user, clock };
+    const kept = (command: string, program: string, handler: string) => {
+      const options: ProgramOptions = { ...common, command, args: [`${workersDirectory}/${program}`, agent.name, home, handler] };
+      return new KeptWorker(options, logPath);
+    };
+    switch (agent.runtime) {
+      case 'PYTHON': {
+        const own = `${home}/.venv/bin/python`;
+        return kept(existsSync(own) ? own : 'python3', 'worker.py', agent.handler || 'main.process_message');
+      }
+      case 'NODE':
+        return kept(process.execPath, 'worker.mjs', agent.handler || 'index.processMessage');
+      case 'NATIVE':
+        return new NativeWorker(common, home, agent, logPath);
+      case 'RUNTIME_UNSPECIFIED':
+        return unsupported;
+      default:
+        return agent.runtime satisfies never;
+    }
+  }
+}
+
+const unsupported: Worker = {
+  alive: false,
+  run: async () => ({ outcome: 'error', reason: 'unsupported_runtime', content: REASONS.unsupported_runtime }),
+  kill: () => undefined,
+};

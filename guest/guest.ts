@@ -1,0 +1,196 @@
+import { JournalFull } from '../journal/journal.ts';
+import { GUEST_PROTOCOL_VERSION, type HostFrame } from '../proto/frame.ts';
+import type { GuestWelcome__Output as Welcome } from '../proto/generated/raworc/guest/v0/GuestWelcome.ts';
+import type { Deliver__Output as Deliver } from '../proto/generated/raworc/v0/Deliver.ts';
+import { pause } from '../seams/clock.ts';
+import type { Disk } from '../seams/disk.ts';
+import type { Door, HostLink } from './door.ts';
+import { HostSide } from './host-side.ts';
+import { Mailbox } from './mailbox.ts';
+import { REASONS } from './reasons.ts';
+import { Runner, type RunnerOutside } from './runner.ts';
+
+const RETRY_MS = 20;
+const RETRY_MAX_MS = 500;
+const WELCOME_WITHIN_MS = 10_000;
+/** Of messages that wait to be run: past these the host is not read from. */
+const BACKLOG_COUNT = 256;
+const BACKLOG_CHARACTERS = 16 * 1024 * 1024;
+
+export interface GuestOutside extends Omit<RunnerOutside, 'runLimitMs'> {
+  readonly disk: Disk;
+  readonly door: Door;
+  readonly version: string;
+  /** Where the mailbox is kept: /session/.raworc. */
+  readonly directory: string;
+  readonly mailboxBytes?: number;
+  /** Default 300 s. */
+  readonly runLimitMs?: number;
+}
+
+/**
+ * The guest of one session.
+ *
+ * 1. `run` connects, again and again, says hello, and after the welcome says what is outstanding.
+ * 2. A message is taken durably, then acknowledged. A copy of it is only acknowledged.
+ * 3. Messages run whether or not there is a link; their answers wait.
+ * 4. It ends when the host speaks of another session, or when the disk fails: `run` then throws. Whatever ends it, its next start goes on.
+ */
+export class Guest {
+  readonly #outside: GuestOutside;
+  readonly #mailbox: Mailbox;
+  readonly #host: HostSide;
+  readonly #runner: Runner;
+  readonly #ending = new AbortController();
+  #fault: unknown;
+
+  private constructor(outside: GuestOutside, mailbox: Mailbox) {
+    this.#outside = outside;
+    this.#mailbox = mailbox;
+    this.#host = new HostSide(() => mailbox.answers());
+    this.#runner = new Runner({ ...outside, runLimitMs: outside.runLimitMs ?? 300_000 }, mailbox, this.#host);
+    this.#runner.onFault((fault) => this.#fail(fault));
+  }
+
+  static async open(outside: GuestOutside): Promise<Guest> {
+    const { disk, directory, sessionId, mailboxBytes, log } = outside;
+    const allocation = mailboxBytes === undefined ? {} : { allocateBytes: mailboxBytes };
+    const mailbox = await Mailbox.open({ disk, directory, sessionId, ...allocation });
+    if (mailbox.wiped) log.warn('mailbox.wiped', { session: sessionId });
+    return new Guest(outside, mailbox);
+  }
+
+  get syncs(): number {
+    return this.#mailbox.syncs;
+  }
+
+  /** Until it is stopped; throws what ended it otherwise. */
+  async run(): Promise<void> {
+    const { clock, random, door } = this.#outside;
+    const signal = this.#ending.signal;
+    let retryMs = RETRY_MS;
+    while (!signal.aborted) {
+      const link = await door.connect().catch(() => undefined);
+      if (link && (await this.#serve(link))) retryMs = RETRY_MS;
+      if (signal.aborted) break;
+      const waited = new AbortController();
+      const either = AbortSignal.any([signal, waited.signal]);
+      await Promise.race([pause(clock, retryMs * (0.5 + random.fraction() / 2), either), door.opened(either)]);
+      waited.abort();
+      retryMs = Math.min(retryMs * 2, RETRY_MAX_MS);
+    }
+    await this.#mailbox.close();
+    if (this.#fault !== undefined) throw this.#fault;
+  }
+
+  stop(): void {
+    this.#ending.abort();
+  }
+
+  /** Resolves when the link has ended, with whether it was welcomed. */
+  #serve(link: HostLink): Promise<boolean> {
+    const { clock, log, sessionId, version } = this.#outside;
+    return new Promise((resolve) => {
+      let welcomed = false;
+      const timer = clock.after(WELCOME_WITHIN_MS, () => link.close(new Error('no welcome')));
+      const end = () => link.close();
+      const resume = () => this.#backlogFull() || link.resume();
+      this.#ending.signal.addEventListener('abort', end);
+      this.#runner.onAnswered(resume);
+      link.onMessage((frame) => {
+        if (frame.kind === 'welcome') {
+          timer.cancel();
+          welcomed = this.#welcomed(link, frame.value);
+        } else if (!welcomed) link.close(new Error('spoke before its welcome'));
+        else this.#heard(link, frame);
+      });
+      link.onDrain(() => this.#host.drained());
+      link.onClose((fault) => {
+        timer.cancel();
+        this.#ending.signal.removeEventListener('abort', end);
+        this.#host.lost(link);
+        log.info('host.lost', { session: sessionId, error: fault?.message });
+        resolve(welcomed);
+      });
+      const value = {
+        ...{ protocolVersion: GUEST_PROTOCOL_VERSION, guestVersion: version, sessionId },
+        ...{ acceptedSeq: this.#mailbox.acceptedSeq, unsettled: this.#mailbox.answers().length },
+      };
+      link.send({ kind: 'hello', value });
+    });
+  }
+
+  #welcomed(link: HostLink, welcome: Welcome): boolean {
+    const { sessionId, log } = this.#outside;
+    const { protocolVersion, generation, agents, environment } = welcome;
+    if (welcome.sessionId !== sessionId) {
+      this.#fail(new Error(`the host speaks of session ${welcome.sessionId}`));
+      return false;
+    }
+    if (protocolVersion !== GUEST_PROTOCOL_VERSION) {
+      link.close(new Error(`the host speaks version ${protocolVersion}`));
+      return false;
+    }
+    log.info('host.connected', { session: sessionId, generation, agents: agents.length });
+    this.#host.welcomed(link, generation);
+    const run = this.#runner.current();
+    if (run) this.#host.tell({ kind: 'runStarted', value: { sessionId, generation, ...run } });
+    this.#host.sendAnswers();
+    this.#runner.configure({ space: welcome.space, agents, environment });
+    return true;
+  }
+
+  #heard(link: HostLink, frame: Exclude<HostFrame, { kind: 'welcome' }>): void {
+    switch (frame.kind) {
+      case 'deliver':
+        this.#take(link, frame.value).catch((fault: unknown) => this.#fail(fault));
+        break;
+      case 'settled':
+        this.#host.settled(frame.value.messageId);
+        this.#mailbox.settle(frame.value.messageId);
+        break;
+      default:
+        frame satisfies never;
+    }
+  }
+
+  async #take(link: HostLink, message: Deliver): Promise<void> {
+    const { barriers, sessionId } = this.#outside;
+    if (message.sessionId !== sessionId) {
+      link.close(new Error(`a message of session ${message.sessionId}`));
+      return;
+    }
+    if (this.#mailbox.knows(message)) await this.#mailbox.get(message.messageId)?.taken;
+    else {
+      const taken = this.#mailbox.take(message);
+      if (this.#backlogFull()) link.pause();
+      await taken.catch((fault: unknown) => {
+        if (!(fault instanceof JournalFull)) throw fault;
+        return this.#refuse(message);
+      });
+    }
+    await barriers.reach('guest.taken');
+    const { generation, messageId, seq } = message;
+    this.#host.tell({ kind: 'accepted', value: { sessionId, generation, messageId, seq } });
+    this.#host.sendAnswers();
+    this.#runner.wake();
+  }
+
+  #backlogFull(): boolean {
+    const { count, characters } = this.#mailbox.backlog();
+    return count >= BACKLOG_COUNT || characters >= BACKLOG_CHARACTERS;
+  }
+
+  #refuse(message: Deliver): Promise<void> {
+    const { sessionId, generation, messageId, agent } = message;
+    return this.#mailbox.refuse(message, {
+      ...{ sessionId, generation, messageId, runId: '', agent, outcome: 'ERROR', durationMs: 0 },
+      ...{ content: REASONS.disk_full, reason: 'disk_full' },
+    });
+  }
+
+  #fail(fault: unknown): void {
+    this.#fault ??= fault;
+    this.#ending.abort();
+  }
+}

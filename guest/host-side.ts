@@ -1,0 +1,73 @@
+import type { GuestFrame } from '../proto/frame.ts';
+import type { Answer__Output as Answer } from '../proto/generated/raworc/v0/Answer.ts';
+import type { HostLink } from './door.ts';
+
+/**
+ * What goes to the node agent, over whichever link there is. Without one, or with one that is slow:
+ *
+ * - `tell` (accepted, run started) waits for room, and is forgotten with the link: the next hello says it anew.
+ * - Answers wait in the mailbox; `sendAnswers` sends those that this link did not take yet, again after each new welcome.
+ * - `offer` (deltas, log lines) drops.
+ */
+export class HostSide {
+  readonly #answers: () => readonly Answer[];
+  #link: HostLink | undefined;
+  #generation = 0;
+  #waiting: GuestFrame[] = [];
+  #sent = new Set<string>();
+
+  constructor(answers: () => readonly Answer[]) {
+    this.#answers = answers;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** The link has been welcomed: from now on it carries everything. */
+  welcomed(link: HostLink, generation: number): void {
+    this.#generation = generation;
+    if (this.#link === link) return;
+    this.#link = link;
+    this.#waiting = [];
+    this.#sent = new Set();
+  }
+
+  lost(link: HostLink): void {
+    if (this.#link === link) this.#link = undefined;
+  }
+
+  tell(frame: GuestFrame): void {
+    if (!this.#link) return;
+    if (this.#waiting.length > 0 || !this.#link.send(frame)) this.#waiting.push(frame);
+  }
+
+  sendAnswers(): void {
+    this.drained();
+  }
+
+  offer(frame: GuestFrame): boolean {
+    return this.#link !== undefined && this.#waiting.length === 0 && this.#link.send(frame);
+  }
+
+  settled(messageId: string): void {
+    this.#sent.delete(messageId);
+  }
+
+  /** There is room again. */
+  drained(): void {
+    const link = this.#link;
+    if (!link) return;
+    for (;;) {
+      const frame = this.#waiting[0];
+      if (!frame) break;
+      if (!link.send(frame)) return;
+      this.#waiting.shift();
+    }
+    for (const answer of this.#answers()) {
+      if (this.#sent.has(answer.messageId)) continue;
+      if (!link.send({ kind: 'answer', value: { ...answer, generation: this.#generation } })) return;
+      this.#sent.add(answer.messageId);
+    }
+  }
+}

@@ -1,0 +1,266 @@
+import { Journal, JournalFull } from '../journal/journal.ts';
+import type { Answer__Output as Answer } from '../proto/generated/raworc/v0/Answer.ts';
+import type { Deliver__Output as Deliver } from '../proto/generated/raworc/v0/Deliver.ts';
+import type { Disk } from '../seams/disk.ts';
+import { answerRecord, messageRecord, readRecord, runRecord, settledRecord, stampRecord } from './record.ts';
+
+/** Ids of settled messages that are remembered, beside the watermark, so that a late copy is known. */
+const SETTLED_KEPT = 1024;
+/** What taking a message leaves free in the journal, so that each one taken can be answered, if only with an error. */
+const SPARE_BYTES = 64 * 1024;
+
+export interface Entry {
+  readonly message: Deliver;
+  /** Resolves once the message is durable. */
+  taken: Promise<void>;
+  durable: boolean;
+  /** Of the newest run that was begun. */
+  runId: string | undefined;
+  answer: Answer | undefined;
+  /** The answer is durable, so it may be sent. */
+  answered: boolean;
+}
+
+function newEntry(message: Deliver, durable: boolean): Entry {
+  return { message, taken: Promise.resolve(), durable, runId: undefined, answer: undefined, answered: false };
+}
+
+export interface MailboxOptions {
+  readonly disk: Disk;
+  readonly directory: string;
+  readonly sessionId: string;
+  readonly allocateBytes?: number;
+}
+
+/**
+ * Inbox and outbox of a session, in one journal in its volume.
+ *
+ * 1. Each step is durable when its promise resolves: a message taken, a run begun, an answer given. One sync each.
+ * 2. A message is there until its answer is settled; which ids were settled is remembered for a while, and the highest seq for ever.
+ * 3. Settling is written with the next step: one that is lost is told again by whoever gets the answer again.
+ */
+export class Mailbox {
+  readonly #journal: Journal;
+  readonly #sessionId: string;
+  readonly #entries = new Map<string, Entry>();
+  readonly #settled = new Set<string>();
+  #unwritten: string[] = [];
+  #acceptedSeq = 0;
+  #compactedBytes = 0;
+  /** The journal was another session's, as after a copy of the volume, and was emptied. */
+  readonly wiped: boolean;
+
+  private constructor(journal: Journal, sessionId: string, records: readonly Uint8Array[]) {
+    this.#journal = journal;
+    this.#sessionId = sessionId;
+    const frames = records.map(readRecord);
+    const stamp = frames[0];
+    const mine = stamp?.kind === 'hello' && stamp.value.sessionId === sessionId;
+    this.wiped = frames.length > 0 && !mine;
+    if (!mine) return;
+    for (const frame of frames) {
+      if (frame.kind === 'hello') this.#acceptedSeq = Math.max(this.#acceptedSeq, frame.value.acceptedSeq);
+      else if (frame.kind === 'deliver') this.#remember(frame.value);
+      else if (frame.kind === 'runStarted') this.#begun(frame.value.messageId, frame.value.runId);
+      else if (frame.kind === 'answer') this.#answered(frame.value);
+      else if (frame.kind === 'settled') this.#forget(frame.value.messageId);
+    }
+  }
+
+  static async open(options: MailboxOptions): Promise<Mailbox> {
+    const { sessionId, ...journalOptions } = options;
+    const { journal, records } = await Journal.open({ ...journalOptions, name: 'mailbox' });
+    try {
+      const mailbox = new Mailbox(journal, sessionId, records);
+      if (records.length === 0 || mailbox.wiped) await mailbox.#compact();
+      mailbox.#compactedBytes = journal.usedBytes;
+      return mailbox;
+    } catch (fault) {
+      await journal.close();
+      throw fault;
+    }
+  }
+
+  /** The highest seq that is durable. */
+  get acceptedSeq(): number {
+    return this.#acceptedSeq;
+  }
+
+  get syncs(): number {
+    return this.#journal.syncs;
+  }
+
+  get(messageId: string): Entry | undefined {
+    return this.#entries.get(messageId);
+  }
+
+  /** Was taken before, whatever became of it. */
+  knows(message: Deliver): boolean {
+    return this.#entries.has(message.messageId) || this.#settled.has(message.messageId) || message.seq <= this.#acceptedSeq;
+  }
+
+  /** The durable message of the lowest seq that has no answer. */
+  next(): Entry | undefined {
+    let first: Entry | undefined;
+    for (const entry of this.#entries.values()) {
+      if (entry.durable && !entry.answer && (!first || entry.message.seq < first.message.seq)) first = entry;
+    }
+    return first;
+  }
+
+  /** All answers that are durable and not settled, oldest first. */
+  answers(): Answer[] {
+    return [...this.#entries.values()].flatMap(({ answer, answered }) => (answer && answered ? [answer] : []));
+  }
+
+  /** Messages that are not answered: how many, and their characters. */
+  backlog(): { count: number; characters: number } {
+    const waiting = [...this.#entries.values()].filter((entry) => !entry.answer);
+    const characters = waiting.reduce((sum, { message }) => sum + message.content.length + message.contextJson.length, 0);
+    return { count: waiting.length, characters };
+  }
+
+  /** Of a message that is not known yet. Rejects with {@link JournalFull}, and has then not taken it. */
+  async take(message: Deliver): Promise<void> {
+    const entry = newEntry(message, false);
+    entry.taken = this.#append(
+      [messageRecord(message)],
+      SPARE_BYTES,
+      () => this.#entries.set(message.messageId, entry),
+      () => this.#entries.delete(message.messageId),
+    );
+    await entry.taken;
+    entry.durable = true;
+    this.#acceptedSeq = Math.max(this.#acceptedSeq, message.seq);
+  }
+
+  /** Takes a message for which there is no room, together with the error that answers it. */
+  async refuse(message: Deliver, answer: Answer): Promise<void> {
+    const stub = { ...message, content: '', contextJson: '' };
+    const entry: Entry = { ...newEntry(stub, false), answer };
+    // The answer first: half of this must not look like an empty message that waits to be run.
+    entry.taken = this.#append(
+      [answerRecord(answer), messageRecord(stub)],
+      0,
+      () => this.#entries.set(message.messageId, entry),
+      () => this.#entries.delete(message.messageId),
+    );
+    await entry.taken;
+    entry.durable = true;
+    entry.answered = true;
+    this.#acceptedSeq = Math.max(this.#acceptedSeq, message.seq);
+  }
+
+  /** Rejects with {@link JournalFull}, and has then not begun it. */
+  async begin(entry: Entry, runId: string): Promise<void> {
+    const before = entry.runId;
+    await this.#append(
+      [runRecord(this.#sessionId, entry.message.messageId, runId, entry.message.agent)],
+      0,
+      () => {
+        entry.runId = runId;
+      },
+      () => {
+        entry.runId = before;
+      },
+    );
+  }
+
+  /** Rejects with {@link JournalFull}, and has then not kept it: a shorter one may fit. */
+  async answer(entry: Entry, answer: Answer): Promise<void> {
+    await this.#append(
+      [answerRecord(answer)],
+      0,
+      () => {
+        entry.answer = answer;
+      },
+      () => {
+        entry.answer = undefined;
+      },
+    );
+    entry.answered = true;
+  }
+
+  settle(messageId: string): void {
+    if (!this.#entries.has(messageId)) return;
+    this.#forget(messageId);
+    this.#unwritten.push(messageId);
+    const appended = this.#journal.usedBytes - this.#compactedBytes;
+    if (appended > this.#journal.allocatedBytes / 4) this.#compact().catch(() => undefined);
+  }
+
+  close(): Promise<void> {
+    return this.#journal.close();
+  }
+
+  /**
+   * What is held in memory changes before the record is written, since a compaction asked for meanwhile comes after it in
+   * the journal and must cover it. Where there is no room, the journal is compacted and it is tried once more.
+   */
+  async #append(records: readonly Uint8Array[], spareBytes: number, apply: () => void, revert: () => void): Promise<void> {
+    const settled = this.#unwritten;
+    this.#unwritten = [];
+    for (const messageId of settled) this.#journal.append(settledRecord(this.#sessionId, messageId)).catch(() => undefined);
+    const write = () => {
+      apply();
+      return Promise.all(records.map((record) => this.#journal.append(record, spareBytes)));
+    };
+    try {
+      await write().catch((fault: unknown) => {
+        if (!(fault instanceof JournalFull)) throw fault;
+        revert();
+        this.#compact().catch(() => undefined);
+        return write();
+      });
+    } catch (fault) {
+      revert();
+      throw fault;
+    }
+  }
+
+  #compact(): Promise<void> {
+    this.#unwritten = [];
+    const records = [stampRecord(this.#sessionId, this.#acceptedSeq)];
+    for (const messageId of this.#settled) records.push(settledRecord(this.#sessionId, messageId));
+    for (const { message, runId, answer } of this.#entries.values()) {
+      if (answer) records.push(answerRecord(answer));
+      else {
+        records.push(messageRecord(message));
+        if (runId !== undefined) records.push(runRecord(this.#sessionId, message.messageId, runId, message.agent));
+      }
+    }
+    return this.#journal.compact(records).then(() => {
+      this.#compactedBytes = this.#journal.usedBytes;
+    });
+  }
+
+  #remember(message: Deliver): void {
+    this.#acceptedSeq = Math.max(this.#acceptedSeq, message.seq);
+    if (!this.#entries.has(message.messageId)) this.#entries.set(message.messageId, newEntry(message, true));
+  }
+
+  #begun(messageId: string, runId: string): void {
+    const entry = this.#entries.get(messageId);
+    if (entry) entry.runId = runId;
+  }
+
+  #answered(answer: Answer): void {
+    const { sessionId, generation, messageId, agent } = answer;
+    // Of an answered message only the answer is kept.
+    const message = { sessionId, generation, seq: 0, messageId, agent, content: '', contextJson: '' };
+    const entry = this.#entries.get(messageId) ?? newEntry(message, true);
+    entry.answer = answer;
+    entry.answered = true;
+    this.#entries.set(messageId, entry);
+  }
+
+  #forget(messageId: string): void {
+    this.#entries.delete(messageId);
+    this.#settled.add(messageId);
+    if (this.#settled.size <= SETTLED_KEPT) return;
+    for (const oldest of this.#settled) {
+      this.#settled.delete(oldest);
+      break;
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { barriersIn, jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
+import { Processes } from './container/processes.ts';
+import { readSettings } from './container/settings.ts';
+import { socketDoor } from './container/socket-door.ts';
+import { prepareVolume } from './container/volume.ts';
+import { Guest } from './guest.ts';
+
+/** Both files of the mailbox: a message and an answer at their largest, and what they are remembered by. */
+const MAILBOX_BYTES = 3 * 1024 * 1024;
+
+const log = jsonLog('guest');
+try {
+  const { sessionId, socket, sessionDirectory, agentsDirectory, path, user, barriers, runLimitMs } = readSettings(process.env);
+  const directory = prepareVolume({ directory: sessionDirectory, agentsDirectory, user });
+  // The programs lie beside the bundle, or below their sources.
+  const beside = existsSync(join(import.meta.dirname, 'worker.py'));
+  const workers = new Processes({
+    places: { sessionId, sessionDirectory, agentsDirectory, path },
+    user,
+    workersDirectory: beside ? import.meta.dirname : join(import.meta.dirname, 'workers'),
+    clock: systemClock,
+  });
+  const guest = await Guest.open({
+    sessionId,
+    version: process.env.RAWORC_VERSION ?? 'source',
+    directory,
+    mailboxBytes: MAILBOX_BYTES,
+    runLimitMs,
+    workers,
+    door: socketDoor(socket, systemClock),
+    disk: systemDisk,
+    clock: systemClock,
+    random: systemRandom,
+    barriers: barriersIn(barriers),
+    log,
+  });
+  log.info('guest.started', { session: sessionId });
+  // Signals end it at once: the mailbox is the state.
+  await guest.run();
+} catch (fault) {
+  log.error('guest.failed', { error: fault instanceof Error ? fault.message : String(fault) });
+  process.exit(1);
+}

@@ -1,0 +1,13 @@
+/** Why a message was answered with an error. A closed list: clients and the controller know these words. */
+export const REASONS = {
+  agent_unknown: 'The session has no agent of that name.',
+  agent_not_started: "The agent's program could not be started or its handler could not be loaded.",
+  agent_failed: "The agent's handler raised an error.",
+  agent_died: "The agent's process ended before it answered.",
+  agent_timeout: 'The agent did not answer within the limit of a run.',
+  reply_too_large: 'The reply is longer than 1 MiB.',
+  unsupported_runtime: 'This version cannot run agents of that runtime.',
+  disk_full: "The session's volume has no room for the message or its answer.",
+} as const;
+
+export type Reason = keyof typeof REASONS;

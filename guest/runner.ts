@@ -1,0 +1,194 @@
+import { isDeepStrictEqual } from 'node:util';
+import { JournalFull } from '../journal/journal.ts';
+import type { AgentSpec__Output as AgentSpec } from '../proto/generated/raworc/v0/AgentSpec.ts';
+import type { Answer__Output as Answer } from '../proto/generated/raworc/v0/Answer.ts';
+import type { Barriers } from '../seams/barrier.ts';
+import type { Clock, Timer } from '../seams/clock.ts';
+import type { Log } from '../seams/log.ts';
+import type { Random } from '../seams/random.ts';
+import type { HostSide } from './host-side.ts';
+import type { Entry, Mailbox } from './mailbox.ts';
+import { REASONS, type Reason } from './reasons.ts';
+import { FramedOutput } from './run-output.ts';
+import { MAX_REPLY_BYTES, type RunEnd, type Setup, type Worker, type WorkerHost } from './worker-host.ts';
+
+/** A run's limit is counted in these, by a clock that stands still while the session is frozen. */
+const TICK_MS = 1000;
+const MAX_ERROR_CHARACTERS = 16 * 1024;
+
+export interface RunnerOutside {
+  readonly sessionId: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly barriers: Barriers;
+  readonly workers: WorkerHost;
+  readonly runLimitMs: number;
+}
+
+interface Started {
+  readonly worker: Worker;
+  readonly spec: AgentSpec;
+  readonly setup: Setup;
+}
+
+const error = (reason: Reason, content: string = REASONS[reason]): RunEnd => ({ outcome: 'error', reason, content });
+
+/** Runs what the mailbox holds, one message at a time in order of seq, and puts the answers there. */
+export class Runner {
+  readonly #outside: RunnerOutside;
+  readonly #mailbox: Mailbox;
+  readonly #host: HostSide;
+  readonly #workers = new Map<string, Started>();
+  #setup: Setup | undefined;
+  #working = false;
+  #answered: () => void = () => undefined;
+  #fault: (fault: unknown) => void = () => undefined;
+  /** Runs begun by this process; any other that has no answer was cut off. */
+  readonly #begun = new Set<string>();
+
+  constructor(outside: RunnerOutside, mailbox: Mailbox, host: HostSide) {
+    this.#outside = outside;
+    this.#mailbox = mailbox;
+    this.#host = host;
+  }
+
+  /** A disk that fails: the process ends then, and its next start goes on from what is durable. */
+  onFault(listener: (fault: unknown) => void): void {
+    this.#fault = listener;
+  }
+
+  /** A message has been answered durably. */
+  onAnswered(listener: () => void): void {
+    this.#answered = listener;
+  }
+
+  /** Before the first one nothing runs. A worker whose agent or environment has changed is replaced before its next message. */
+  configure(setup: Setup): void {
+    // The same object for the same content, so that each message need not compare.
+    if (!isDeepStrictEqual(setup, this.#setup)) this.#setup = setup;
+    this.wake();
+  }
+
+  /** Something was taken. */
+  wake(): void {
+    if (!this.#setup || this.#working) return;
+    this.#working = true;
+    this.#work().catch((fault: unknown) => this.#fault(fault));
+  }
+
+  /** The run that is under way, for a host that has just come. */
+  current(): { messageId: string; runId: string; agent: string } | undefined {
+    const entry = this.#mailbox.next();
+    if (!entry?.runId || !this.#begun.has(entry.runId)) return undefined;
+    return { messageId: entry.message.messageId, runId: entry.runId, agent: entry.message.agent };
+  }
+
+  async #work(): Promise<void> {
+    for (let entry = this.#mailbox.next(); entry; entry = this.#mailbox.next()) {
+      await this.#answer(entry);
+      this.#answered();
+    }
+    this.#working = false;
+  }
+
+  async #answer(entry: Entry): Promise<void> {
+    const { clock, log, barriers, sessionId } = this.#outside;
+    const { message } = entry;
+    const startedAt = clock.monotonic();
+    const end = await this.#run(entry);
+    // Half a surrogate pair is no character and does not travel.
+    const content = end.content.toWellFormed();
+    const answer: Answer = {
+      ...{ sessionId, generation: this.#host.generation, messageId: message.messageId },
+      ...{ runId: entry.runId ?? '', agent: message.agent, durationMs: Math.round(clock.monotonic() - startedAt) },
+      ...(end.outcome === 'reply'
+        ? { outcome: 'REPLY', content, reason: '' }
+        : { outcome: 'ERROR', content: content.slice(0, MAX_ERROR_CHARACTERS), reason: end.reason }),
+    };
+    await barriers.reach('guest.before-answer');
+    await this.#mailbox.answer(entry, answer).catch((fault: unknown) => {
+      if (!(fault instanceof JournalFull)) throw fault;
+      return this.#mailbox.answer(entry, { ...answer, outcome: 'ERROR', content: REASONS.disk_full, reason: 'disk_full' });
+    });
+    await barriers.reach('guest.answered');
+    log.info('run.ended', {
+      ...{ session: sessionId, message: message.messageId, run: answer.runId, agent: message.agent },
+      ...{ reason: answer.reason || undefined, durationMs: answer.durationMs },
+    });
+    this.#host.sendAnswers();
+  }
+
+  async #run(entry: Entry): Promise<RunEnd> {
+    const { clock, random, barriers, sessionId } = this.#outside;
+    const { messageId, agent, content, contextJson } = entry.message;
+    const setup = this.#setup;
+    const spec = setup?.agents.find((one) => one.name === agent);
+    if (entry.runId !== undefined && !this.#begun.has(entry.runId) && !spec?.idempotent) {
+      return error('agent_died', 'The session was restarted while the agent worked on this message.');
+    }
+    if (!setup || !spec) return error('agent_unknown');
+    // Started while the disk syncs. It sees the message only afterwards.
+    const worker = this.#worker(spec, setup);
+    const runId = random.uuid();
+    const run = { sessionId, messageId, runId, agent };
+    try {
+      await this.#mailbox.begin(entry, runId);
+    } catch (fault) {
+      if (fault instanceof JournalFull) return error('disk_full');
+      throw fault;
+    }
+    this.#begun.add(runId);
+    this.#host.tell({ kind: 'runStarted', value: { ...run, generation: this.#host.generation } });
+    await barriers.reach('guest.run-started');
+    const output = new FramedOutput(run, clock, (frame) => this.#host.offer(frame));
+    const limit = this.#limit(worker);
+    try {
+      const end = await worker.run({ runId, message: content, contextJson }, output);
+      output.flush();
+      if (limit.reached) return error('agent_timeout', `No answer within ${Math.round(this.#outside.runLimitMs / 1000)} s.`);
+      if (end.outcome === 'reply' && Buffer.byteLength(end.content) > MAX_REPLY_BYTES) return error('reply_too_large');
+      return end;
+    } finally {
+      limit.cancel();
+      this.#begun.delete(runId);
+    }
+  }
+
+  #worker(spec: AgentSpec, setup: Setup): Worker {
+    const started = this.#workers.get(spec.name);
+    if (started?.worker.alive && (started.setup === setup || sameFor(spec, started, setup))) return started.worker;
+    started?.worker.kill();
+    const worker = this.#outside.workers.start(spec, setup);
+    this.#workers.set(spec.name, { worker, spec, setup });
+    return worker;
+  }
+
+  /** Kills the worker when its time is up. Ticks that come late count as one, so a frozen session loses nothing. */
+  #limit(worker: Worker): { readonly reached: boolean; cancel(): void } {
+    const { clock, runLimitMs } = this.#outside;
+    let ticks = Math.ceil(runLimitMs / TICK_MS);
+    let timer: Timer;
+    const tick = () => {
+      ticks -= 1;
+      if (ticks <= 0) worker.kill();
+      else timer = clock.after(TICK_MS, tick);
+    };
+    timer = clock.after(TICK_MS, tick);
+    return {
+      get reached() {
+        return ticks <= 0;
+      },
+      cancel: () => timer.cancel(),
+    };
+  }
+}
+
+/** Whether a worker that was started with an earlier setup would be started just so now. */
+function sameFor(spec: AgentSpec, started: Started, setup: Setup): boolean {
+  return (
+    isDeepStrictEqual(spec, started.spec) &&
+    setup.space === started.setup.space &&
+    isDeepStrictEqual(setup.environment, started.setup.environment)
+  );
+}

@@ -1,0 +1,107 @@
+/**
+ * Runs one Node.js agent: loads its handler once, then answers runs that come as JSON lines on file descriptor 3.
+ * The protocol is that of worker.py.
+ *
+ *     worker.mjs NAME DIRECTORY HANDLER
+ */
+import { statSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const MAX_REPLY = 1024 * 1024;
+const tooLarge = new Error('the reply is too large');
+
+function textOf(value) {
+  if (value === undefined || value === null) return '';
+  if (typeof value === 'string') return value;
+  if (Buffer.isBuffer(value)) return value.toString();
+  return JSON.stringify(value, (_key, part) => (typeof part === 'bigint' ? String(part) : part)) ?? '';
+}
+
+/** A generator's own last value, where there is one, is the reply; else all its pieces together. */
+async function stream(generator, send) {
+  const pieces = [];
+  let length = 0;
+  for (;;) {
+    const { done, value } = await generator.next();
+    if (done) return value === undefined || value === null ? pieces.join('') : textOf(value);
+    const piece = textOf(value);
+    length += piece.length;
+    if (length > MAX_REPLY) throw tooLarge;
+    pieces.push(piece);
+    if (piece !== '') await send({ type: 'delta', text: piece });
+  }
+}
+
+async function answer(handler, { message, context }, send) {
+  const result = await handler(message, context);
+  const generator = result?.[Symbol.asyncIterator] ?? (typeof result?.next === 'function' ? result[Symbol.iterator] : undefined);
+  return generator ? stream(generator.call(result), send) : textOf(result);
+}
+
+function fileOf(directory, module) {
+  const candidates = ['.mjs', '.js', '.cjs', '.ts', '.mts', '/index.mjs', '/index.js', '/index.cjs', ''];
+  for (const ending of candidates) {
+    const file = join(directory, module + ending);
+    if (statSync(file, { throwIfNoEntry: false })?.isFile()) return file;
+  }
+  throw new Error(`there is no module ${module} in the agent's directory`);
+}
+
+async function load(directory, handler) {
+  const dot = handler.lastIndexOf('.');
+  const module = dot > 0 ? handler.slice(0, dot) : handler || 'index';
+  const name = dot > 0 ? handler.slice(dot + 1) : 'processMessage';
+  const loaded = await import(pathToFileURL(fileOf(directory, module)).href);
+  for (const holder of [loaded, loaded.default]) {
+    for (const one of [name, 'processMessage', 'process_message']) {
+      if (typeof holder?.[one] === 'function') return holder[one].bind(holder);
+    }
+  }
+  if (typeof loaded.default === 'function') return loaded.default;
+  throw new Error(`${module} exports no function ${name}`);
+}
+
+const messageOf = (error) => (error instanceof Error ? error.message || error.name : String(error));
+
+const [, , name = 'agent', directory = '.', handlerName = ''] = process.argv;
+process.argv = [process.execPath, name];
+const channel = new Socket({ fd: 3, readable: true, writable: true });
+channel.on('error', () => process.exit(1));
+channel.on('end', () => process.exit(0));
+const send = (frame) =>
+  new Promise((resolve) => {
+    if (channel.write(`${JSON.stringify(frame)}\n`)) resolve();
+    else channel.once('drain', resolve);
+  });
+
+let handler;
+try {
+  handler = await load(directory, handlerName);
+} catch (error) {
+  console.error(error);
+  await send({ type: 'failed', message: messageOf(error) });
+  channel.end(() => process.exit(1));
+}
+if (handler) {
+  await send({ type: 'ready' });
+  let rest = '';
+  let last = Promise.resolve();
+  channel.setEncoding('utf8');
+  channel.on('data', (chunk) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      last = last.then(async () => {
+        try {
+          await send({ type: 'reply', content: await answer(handler, JSON.parse(line), send) });
+        } catch (error) {
+          if (error === tooLarge) return send({ type: 'error', reason: 'reply_too_large', message: '' });
+          console.error(error);
+          return send({ type: 'error', reason: 'agent_failed', message: messageOf(error) });
+        }
+      });
+    }
+  });
+}

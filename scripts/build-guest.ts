@@ -1,0 +1,44 @@
+/** Bundles the guest into one file and puts the workers' programs beside it. Run as a program it prints the directory. */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const WORKERS = ['worker.py', 'worker.mjs'];
+
+/** `version` names the content: the same sources give the same one. */
+export async function buildGuest(outDirectory: string = join(root, 'build', 'guest')): Promise<{ directory: string; version: string }> {
+  const { version: release } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  const result = await build({
+    entryPoints: [join(root, 'guest', 'main.ts')],
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    minify: true,
+    legalComments: 'none',
+    write: false,
+    logLevel: 'warning',
+    // CommonJS packages in the bundle call require for Node.js's own modules.
+    banner: { js: "import{createRequire as rq}from'node:module';const require=rq(import.meta.url);" },
+    define: { 'process.env.RAWORC_VERSION': JSON.stringify(release) },
+  });
+  const bundle = result.outputFiles[0]?.contents;
+  if (!bundle) throw new Error('esbuild made no file');
+  const files = new Map([['guest.mjs', Buffer.from(bundle)]]);
+  for (const name of WORKERS) files.set(name, readFileSync(join(root, 'guest', 'workers', name)));
+  const hash = createHash('sha256');
+  mkdirSync(outDirectory, { recursive: true });
+  for (const [name, content] of files) {
+    hash.update(`${name}\0${content.byteLength}\0`).update(content);
+    writeFileSync(join(outDirectory, name), content, { mode: 0o644 });
+  }
+  return { directory: outDirectory, version: hash.digest('hex').slice(0, 16) };
+}
+
+if (import.meta.main) {
+  const { directory } = await buildGuest(process.argv[2]);
+  process.stdout.write(`${directory}\n`);
+}
