@@ -44,6 +44,8 @@ function detached(req: IncomingMessage): Readable {
   const cut = () => {
     if (!req.readableEnded) body.destroy(Object.assign(new Error('The upload was cut off'), { code: 'ECONNABORTED' }));
   };
+  // It may fail before anybody reads it; the reader meets the fault then.
+  body.on('error', () => undefined);
   req.on('data', take).on('end', end).on('error', cut).on('close', cut);
   req.pause();
   return body;
