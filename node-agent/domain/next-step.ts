@@ -34,7 +34,6 @@ export function nextStep(remembered: Remembered, observed: Observed): Step {
 function removal({ tombstone, removalDue, creating, assignment }: Remembered, { container, volume, door }: Observed): Step | undefined {
   if (tombstone === undefined) return undefined;
   const live = assignment !== undefined && assignment.generation > tombstone;
-  if (container !== undefined && container.generation <= tombstone) return { kind: 'remove-container' };
   if (creating !== undefined && creating <= tombstone) {
     // A create that may still be under way would leave something behind after the removal. Made again under its own name
     // it either is there already or comes about now: in both cases it has ended, and is then removed.
@@ -43,6 +42,7 @@ function removal({ tombstone, removalDue, creating, assignment }: Remembered, { 
     if (volume === undefined) return { kind: 'create-volume', generation: creating };
     return { kind: 'create-container', generation: creating };
   }
+  if (container !== undefined && container.generation <= tombstone) return { kind: 'remove-container' };
   if (volume !== undefined && volume.generation <= tombstone && container === undefined) return { kind: 'remove-volume' };
   if (!live && container === undefined && door) return { kind: 'close-door' };
   return removalDue ? { kind: 'removed', upToGeneration: tombstone } : undefined;

@@ -1,0 +1,88 @@
+import type { ContainerCreateOptions } from 'dockerode';
+import { z } from 'zod';
+import type { ContainerSeen } from '../domain/session.ts';
+import type { SessionPlan } from './driver.ts';
+
+export const NETWORK = 'raworc_network';
+
+/** Whose things these are. Every container, volume and image of this node agent carries them. */
+export interface Owner {
+  readonly clusterId: string;
+  readonly nodeId: string;
+}
+
+export const containerName = (sessionId: string) => `raworc_session_${sessionId}`;
+export const volumeName = (sessionId: string) => `raworc_session_data_${sessionId}`;
+
+export function labelsOf(owner: Owner, plan: SessionPlan): Record<string, string> {
+  return {
+    'raworc.managed': 'true',
+    'raworc.cluster': owner.clusterId,
+    'raworc.node': owner.nodeId,
+    'raworc.session': plan.sessionId,
+    'raworc.space': plan.space,
+    'raworc.generation': String(plan.generation),
+  };
+}
+
+export const ownerFilter = (owner: Owner) => [`raworc.cluster=${owner.clusterId}`, `raworc.node=${owner.nodeId}`];
+
+const labels = z.object({ 'raworc.session': z.string(), 'raworc.generation': z.coerce.number().int().nonnegative() });
+
+/** The session and generation of what carries the owner's labels; undefined for everything else. */
+export function ownedBy(owner: Owner, found: Readonly<Record<string, string>> | null | undefined) {
+  if (found?.['raworc.cluster'] !== owner.clusterId || found['raworc.node'] !== owner.nodeId) return undefined;
+  const parsed = labels.safeParse(found);
+  return parsed.success ? { sessionId: parsed.data['raworc.session'], generation: parsed.data['raworc.generation'] } : undefined;
+}
+
+export function stateOf(status: string): ContainerSeen['state'] {
+  return status === 'running' || status === 'paused' || status === 'created' ? status : 'exited';
+}
+
+/** Files of one session's /tmp count as its memory; it may fill a quarter of it. */
+const tmpBytes = (memoryBytes: number) => Math.floor(memoryBytes / 4);
+
+const RUN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * The container of one session. uid 0 in it has every capability dropped but those to start agents as another user and to end them; no process can gain
+ * what it does not have; the root is read-only. The volume is made beforehand and the image's own /session is not copied into it.
+ */
+export function containerOptions(owner: Owner, plan: SessionPlan, guestDirectory: string): ContainerCreateOptions {
+  const { sessionId, limits } = plan;
+  return {
+    name: containerName(sessionId),
+    Image: plan.image,
+    Hostname: `session-${sessionId.slice(0, 8)}`,
+    User: '0',
+    WorkingDir: '/',
+    Entrypoint: ['/opt/raworc/guest/node', '/opt/raworc/guest/guest.mjs'],
+    Cmd: [],
+    Env: [`RAWORC_SESSION_ID=${sessionId}`, 'RAWORC_SOCKET=/run/raworc/guest.sock', `PATH=${RUN_PATH}`],
+    Labels: labelsOf(owner, plan),
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: {
+      Binds: [
+        `${volumeName(sessionId)}:/session:nocopy`,
+        `${guestDirectory}:/opt/raworc/guest:ro`,
+        `${plan.socketDirectory}:/run/raworc:ro`,
+      ],
+      NetworkMode: NETWORK,
+      ReadonlyRootfs: true,
+      Tmpfs: { '/tmp': `rw,nosuid,nodev,exec,size=${tmpBytes(limits.memoryBytes)},mode=1777` },
+      CapDrop: ['ALL'],
+      CapAdd: ['SETUID', 'SETGID', 'KILL'],
+      SecurityOpt: ['no-new-privileges'],
+      Privileged: false,
+      Init: true,
+      PidsLimit: limits.processes,
+      Memory: limits.memoryBytes,
+      MemorySwap: limits.memoryBytes,
+      NanoCpus: limits.cpuMillis * 1_000_000,
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
+      // Ends are judged by the node agent, which knows what should be.
+      RestartPolicy: { Name: 'no' },
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import type Docker from 'dockerode';
+import { z } from 'zod';
+import { type Clock, pause } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import { messageOf } from './docker-client.ts';
+import { type Owner, ownedBy } from './docker-container.ts';
+import type { DriverChange } from './driver.ts';
+import { jsonLines } from './json-lines.ts';
+
+const RECONNECT_FIRST_MS = 100;
+const RECONNECT_LAST_MS = 5_000;
+
+const ACTIONS = ['create', 'start', 'die', 'pause', 'unpause', 'destroy', 'tag', 'untag', 'delete', 'import', 'load', 'pull'];
+
+const event = z.object({
+  Type: z.string(),
+  Actor: z.object({ Attributes: z.record(z.string(), z.string()).nullish() }).optional(),
+});
+
+/**
+ * The engine's events, for as long as it is not closed. The stream is opened first and `everything` told then, at the start and after each break:
+ * what happened while nobody listened is seen by looking, so no event has to be asked for again.
+ */
+export function watchDocker(
+  streams: Docker,
+  owner: Owner,
+  clock: Clock,
+  log: Log,
+  listener: (change: DriverChange) => void,
+): { close(): void } {
+  const ending = new AbortController();
+  void (async () => {
+    let failures = 0;
+    while (!ending.signal.aborted) {
+      try {
+        const stream = await streams.getEvents({
+          filters: { type: ['container', 'image'], event: ACTIONS },
+          abortSignal: ending.signal,
+        });
+        if (!ending.signal.aborted) listener({ kind: 'everything' });
+        failures = 0;
+        for await (const line of jsonLines(stream)) {
+          const change = changeOf(owner, line);
+          if (change !== undefined && !ending.signal.aborted) listener(change);
+        }
+      } catch (error) {
+        if (!ending.signal.aborted && failures === 0) log.warn('docker.events-lost', { error: messageOf(error) });
+      }
+      failures += 1;
+      await pause(clock, Math.min(RECONNECT_FIRST_MS * 2 ** Math.min(failures - 1, 16), RECONNECT_LAST_MS), ending.signal);
+    }
+  })();
+  return { close: () => ending.abort() };
+}
+
+function changeOf(owner: Owner, line: unknown): DriverChange | undefined {
+  const parsed = event.safeParse(line);
+  if (!parsed.success) return undefined;
+  if (parsed.data.Type === 'image') return { kind: 'images' };
+  const owned = ownedBy(owner, parsed.data.Actor?.Attributes);
+  return owned && { kind: 'session', sessionId: owned.sessionId };
+}

@@ -1,0 +1,198 @@
+import type Docker from 'dockerode';
+import { z } from 'zod';
+import type { Clock } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import { abortable, answerOf, type DockerClients, unless } from './docker-client.ts';
+import { containerName, containerOptions, labelsOf, type Owner, ownedBy, ownerFilter, stateOf, volumeName } from './docker-container.ts';
+import { watchDocker } from './docker-events.ts';
+import { ensureNetwork, removeNetwork } from './docker-network.ts';
+import type { Capacity, Driver, DriverChange, ImageMade, ImagePlan, Made, Seen, SessionPlan } from './driver.ts';
+import { jsonLines } from './json-lines.ts';
+
+/** What closes the network of sessions towards this machine and what is near it. */
+export interface NetworkGuard {
+  apply(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+export interface DockerOptions {
+  readonly clients: DockerClients;
+  readonly owner: Owner;
+  /** On the host: the guest's files and the Node.js binary that runs them. */
+  readonly guestDirectory: string;
+  readonly guard: NetworkGuard;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Of the machine's memory, what is left to the system and the engine. */
+const MEMORY_KEPT = 0.1;
+
+const info = z.object({ NCPU: z.number(), MemTotal: z.number() });
+const buildLine = z.object({ error: z.string().optional(), aux: z.object({ ID: z.string() }).optional().catch(undefined) });
+
+/** Docker by its API. See {@link Driver} for what each call promises. */
+export class DockerDriver implements Driver {
+  readonly kind = 'docker';
+  readonly #options: DockerOptions;
+  readonly #docker: Docker;
+  readonly #owner: Owner;
+
+  constructor(options: DockerOptions) {
+    this.#options = options;
+    this.#docker = options.clients.calls;
+    this.#owner = options.owner;
+  }
+
+  async prepare(signal: AbortSignal): Promise<void> {
+    await ensureNetwork(this.#docker, signal);
+    await this.#options.guard.apply();
+  }
+
+  async capacity(signal: AbortSignal): Promise<Capacity> {
+    const { NCPU, MemTotal } = info.parse(await abortable(signal, this.#docker.info()));
+    return { cpuMillis: NCPU * 1000, memoryBytes: Math.floor(MemTotal * (1 - MEMORY_KEPT)), sessions: 0 };
+  }
+
+  async list(signal: AbortSignal): Promise<ReadonlyMap<string, Seen>> {
+    const filters = { label: ownerFilter(this.#owner) };
+    const [containers, { Volumes }] = await abortable(
+      signal,
+      Promise.all([this.#docker.listContainers({ all: true, filters }), this.#docker.listVolumes({ filters })]),
+    );
+    const seen = new Map<string, Seen>();
+    for (const { Id, State, Labels } of containers) {
+      const owned = ownedBy(this.#owner, Labels);
+      if (owned === undefined) continue;
+      seen.set(owned.sessionId, { container: { id: Id, state: stateOf(State), generation: owned.generation }, volume: undefined });
+    }
+    for (const { Name, Labels } of Volumes ?? []) {
+      const owned = ownedBy(this.#owner, Labels);
+      if (owned === undefined) continue;
+      const volume = { name: Name, generation: owned.generation };
+      seen.set(owned.sessionId, { container: seen.get(owned.sessionId)?.container, volume });
+    }
+    return seen;
+  }
+
+  async observe(sessionId: string, signal: AbortSignal): Promise<Seen> {
+    const [container, volume] = await abortable(
+      signal,
+      Promise.all([this.#container(sessionId), unless([404], this.#docker.getVolume(volumeName(sessionId)).inspect())]),
+    );
+    const owned = ownedBy(this.#owner, volume?.Labels);
+    return { container, volume: owned && volume && { name: volume.Name, generation: owned.generation } };
+  }
+
+  async createVolume(plan: SessionPlan, signal: AbortSignal): Promise<Made> {
+    return this.#made(signal, async () => {
+      const made: unknown = await this.#docker.createVolume({ Name: volumeName(plan.sessionId), Labels: labelsOf(this.#owner, plan) });
+      // Docker answers with the volume of that name, also with one that was there.
+      const found = z.object({ Labels: z.record(z.string(), z.string()).nullish() }).parse(made);
+      return ownedBy(this.#owner, found.Labels) === undefined ? { ok: false, why: 'exists' } : { ok: true };
+    });
+  }
+
+  async createContainer(plan: SessionPlan, signal: AbortSignal): Promise<Made> {
+    return this.#made(signal, async () => {
+      await this.#docker.createContainer(containerOptions(this.#owner, plan, this.#options.guestDirectory));
+      return { ok: true };
+    });
+  }
+
+  async start(sessionId: string, signal: AbortSignal): Promise<Made> {
+    return this.#made(signal, async () => {
+      await unless([304], this.#docker.getContainer(containerName(sessionId)).start());
+      return { ok: true };
+    }).then((made) =>
+      made.ok || made.why !== 'exists' ? made : { ok: false, why: 'failed', reason: 'Docker is removing the container.' },
+    );
+  }
+
+  async pause(sessionId: string, signal: AbortSignal): Promise<void> {
+    // 409: paused already, or not running any more: whoever asked looks again.
+    await unless([404, 409], abortable(signal, this.#docker.getContainer(containerName(sessionId)).pause()));
+  }
+
+  async unpause(sessionId: string, signal: AbortSignal): Promise<void> {
+    await unless([404, 409], abortable(signal, this.#docker.getContainer(containerName(sessionId)).unpause()));
+  }
+
+  async removeContainer(sessionId: string, signal: AbortSignal): Promise<void> {
+    const container = await abortable(signal, this.#container(sessionId));
+    if (container === undefined) return;
+    // By its id: the name may be another's by now. Volumes without a name, which an image may ask for, go with it.
+    await unless([404], abortable(signal, this.#docker.getContainer(container.id).remove({ force: true, v: true })));
+  }
+
+  async removeVolume(sessionId: string, signal: AbortSignal): Promise<void> {
+    const { volume } = await this.observe(sessionId, signal);
+    if (volume === undefined) return;
+    await unless([404], abortable(signal, this.#docker.getVolume(volume.name).remove()));
+  }
+
+  watch(listener: (change: DriverChange) => void): { close(): void } {
+    const { clients, clock, log } = this.#options;
+    return watchDocker(clients.streams, this.#owner, clock, log, listener);
+  }
+
+  async images(signal: AbortSignal): Promise<readonly string[]> {
+    const images = await abortable(signal, this.#docker.listImages({ filters: { label: ['raworc.managed=true'] } }));
+    return images.flatMap(({ RepoTags }) => RepoTags ?? []).filter((tag) => tag !== '<none>:<none>');
+  }
+
+  async inspectImage(tag: string, signal: AbortSignal) {
+    const image = await unless([404], abortable(signal, this.#docker.getImage(tag).inspect()));
+    return image && { id: image.Id, labels: image.Config.Labels ?? {} };
+  }
+
+  /** The engine's own builder copies; nothing of what is copied is run, and it has no network. */
+  async buildImage({ image, labels, context }: ImagePlan, signal: AbortSignal): Promise<ImageMade> {
+    try {
+      const output = await this.#options.clients.streams.buildImage(context, {
+        t: image,
+        labels: { ...labels, 'raworc.cluster': this.#owner.clusterId },
+        forcerm: true,
+        networkmode: 'none',
+        version: '1',
+        abortSignal: signal,
+      });
+      let imageId = '';
+      for await (const line of jsonLines(output)) {
+        const { error, aux } = buildLine.parse(line);
+        if (error !== undefined) return { ok: false, reason: `The image could not be built: ${error}` };
+        if (aux !== undefined) imageId = aux.ID;
+      }
+      return imageId === '' ? { ok: false, reason: 'The engine ended the build without an image.' } : { ok: true, imageId };
+    } catch (error) {
+      const answer = answerOf(error);
+      if (answer === undefined) throw error;
+      return { ok: false, reason: `The image could not be built: ${answer.message}` };
+    }
+  }
+
+  async dismantle(signal: AbortSignal): Promise<void> {
+    if (await removeNetwork(this.#docker, signal)) await this.#options.guard.remove();
+  }
+
+  close(): void {}
+
+  async #container(sessionId: string) {
+    const found = await unless([404], this.#docker.getContainer(containerName(sessionId)).inspect());
+    const owned = ownedBy(this.#owner, found?.Config.Labels);
+    return owned && found && { id: found.Id, state: stateOf(found.State.Status), generation: owned.generation };
+  }
+
+  async #made(signal: AbortSignal, work: () => Promise<Made>): Promise<Made> {
+    try {
+      return await abortable(signal, work());
+    } catch (error) {
+      const answer = answerOf(error);
+      if (answer === undefined) throw error;
+      if (answer.status === 404 && /no such image/i.test(answer.message)) return { ok: false, why: 'no-image' };
+      if (answer.status === 409) return { ok: false, why: 'exists' };
+      const reason = `Docker refused: ${answer.message}`;
+      return answer.status === 400 ? { ok: false, why: 'refused', reason } : { ok: false, why: 'failed', reason };
+    }
+  }
+}

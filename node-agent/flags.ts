@@ -1,0 +1,65 @@
+import { parseArgs } from 'node:util';
+
+export interface Flags {
+  readonly dataDirectory: string;
+  /** Of the node; undefined: the host's name. */
+  readonly name: string | undefined;
+  /** "-": standard input. Read only where this machine has not joined yet. */
+  readonly tokenFile: string | undefined;
+  readonly driver: 'docker' | 'hollow';
+  readonly capacity: { readonly cpuMillis?: number; readonly memoryBytes?: number; readonly sessions?: number };
+  readonly runDirectory: string | undefined;
+  readonly dockerSocket: string;
+}
+
+export const USAGE = `usage: node node-agent/main.ts --data DIR [--token-file PATH|-] [--name NAME] [--driver docker|hollow]
+         [--cpu-millis N] [--memory-bytes N] [--sessions N] [--run-dir DIR] [--docker-socket PATH]`;
+
+/** One sentence where the flags make no sense. */
+export function parseFlags(
+  args: readonly string[],
+): { readonly ok: true; readonly flags: Flags } | { readonly ok: false; readonly problem: string } {
+  const option = { type: 'string' } as const;
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      allowPositionals: false,
+      options: {
+        data: option,
+        name: option,
+        'token-file': option,
+        driver: option,
+        'cpu-millis': option,
+        'memory-bytes': option,
+        sessions: option,
+        'run-dir': option,
+        'docker-socket': option,
+      },
+    });
+    const { data, driver = 'docker' } = values;
+    if (data === undefined) return { ok: false, problem: '--data is missing: the directory of this node' };
+    if (driver !== 'docker' && driver !== 'hollow') return { ok: false, problem: `there is no driver ${driver}` };
+    const flags: Flags = {
+      dataDirectory: data,
+      name: values.name,
+      tokenFile: values['token-file'],
+      driver,
+      capacity: {
+        ...whole('cpuMillis', values['cpu-millis'], '--cpu-millis'),
+        ...whole('memoryBytes', values['memory-bytes'], '--memory-bytes'),
+        ...whole('sessions', values.sessions, '--sessions'),
+      },
+      runDirectory: values['run-dir'],
+      dockerSocket: values['docker-socket'] ?? '/var/run/docker.sock',
+    };
+    return { ok: true, flags };
+  } catch (error) {
+    return { ok: false, problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function whole<Key extends string>(key: Key, text: string | undefined, flag: string): { [K in Key]?: number } {
+  if (text === undefined) return {};
+  if (!/^\d{1,15}$/.test(text)) throw new Error(`${flag} takes a whole number, not ${text}`);
+  return { [key]: Number(text) } as { [K in Key]?: number };
+}

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import { chmod, constants, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+export interface GuestFilesOptions {
+  /** Where the build left the guest: guest.mjs, worker.py, worker.mjs. */
+  readonly builtDirectory: string;
+  /** The Node.js binary that runs the guest. */
+  readonly nodePath: string;
+  /** Its version, part of the name. */
+  readonly nodeVersion: string;
+  /** Versions are kept below it, side by side: containers go on with the one that they were made with. */
+  readonly directory: string;
+}
+
+/**
+ * Puts the guest and the Node.js that runs it into a directory named after their content, and returns that directory. It is complete or it is not
+ * there; what is in it never changes. Throws when the guest was not built.
+ */
+export async function installGuestFiles({ builtDirectory, nodePath, nodeVersion, directory }: GuestFilesOptions): Promise<string> {
+  const names = (await readdir(builtDirectory).catch(() => [])).sort();
+  if (!names.includes('guest.mjs')) throw new Error(`the guest is not built: ${join(builtDirectory, 'guest.mjs')} is missing`);
+  const hash = createHash('sha256').update(`${nodeVersion}\0${(await stat(nodePath)).size}\0`);
+  for (const name of names) hash.update(`${name}\0`).update(await readFile(join(builtDirectory, name)));
+  const installed = join(directory, hash.digest('hex').slice(0, 16));
+  if (await isThere(installed)) return installed;
+
+  await mkdir(directory, { recursive: true, mode: 0o755 });
+  const draft = await mkdtemp(join(directory, '.new-'));
+  try {
+    for (const name of names) {
+      await copyFile(join(builtDirectory, name), join(draft, name));
+      await chmod(join(draft, name), 0o644);
+    }
+    await copyFile(nodePath, join(draft, 'node'), constants.COPYFILE_FICLONE);
+    await chmod(join(draft, 'node'), 0o755);
+    await chmod(draft, 0o755);
+    await rename(draft, installed).catch(async (error: unknown) => {
+      // Another process was quicker with the same content.
+      if (!(await isThere(installed))) throw error;
+    });
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+  return installed;
+}
+
+const isThere = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );

@@ -1,0 +1,136 @@
+import { lookup } from 'node:dns/promises';
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { Journal } from '../journal/journal.ts';
+import project from '../package.json' with { type: 'json' };
+import type { Log } from '../seams/log.ts';
+import { jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
+import { isCidr } from './domain/firewall-rules.ts';
+import { DockerDriver } from './drivers/docker.ts';
+import { dockerClients } from './drivers/docker-client.ts';
+import { BRIDGE } from './drivers/docker-network.ts';
+import type { Driver } from './drivers/driver.ts';
+import { HollowHost } from './drivers/hollow.ts';
+import { Firewall } from './firewall.ts';
+import { type Flags, parseFlags, USAGE } from './flags.ts';
+import type { GuestDoors } from './guest-doors.ts';
+import { installGuestFiles } from './guest-files.ts';
+import { type Identity, loadIdentity } from './identity.ts';
+import { joinWithToken } from './join.ts';
+import { Ledger } from './ledger.ts';
+import { grpcDialer } from './link/grpc-dialer.ts';
+import { NodeAgent } from './node.ts';
+import { Sockets } from './sockets.ts';
+
+const CLOSE_WITHIN_MS = 3_000;
+
+async function identityOf(flags: Flags, log: Log): Promise<Identity> {
+  const known = await loadIdentity(flags.dataDirectory);
+  if (known !== undefined) return known;
+  if (flags.tokenFile === undefined) throw new Error('this machine has not joined a cluster yet: give it a token with --token-file');
+  const token = (flags.tokenFile === '-' ? await text(process.stdin) : await readFile(flags.tokenFile, 'utf8')).trim();
+  const nodeName = flags.name ?? hostname();
+  return joinWithToken({ token, nodeName, directory: flags.dataDirectory, clock: systemClock, log, signal: new AbortController().signal });
+}
+
+/** A second process with the same identity would write into the same ledger. The name goes with the process, however it ends. */
+function claimIdentity(nodeId: string): Promise<Server> {
+  return new Promise((done, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', () => reject(new Error(`another node agent runs as node ${nodeId} on this machine`)));
+    server.listen(`\0raworc-node-${nodeId}`, () => done(server));
+  });
+}
+
+async function addressesOf(controllers: readonly string[]): Promise<string[]> {
+  const hosts = controllers.map((address) => address.slice(0, address.lastIndexOf(':')));
+  const found = await Promise.all(hosts.map((host) => lookup(host, { family: 4, all: true }).catch(() => [])));
+  return [...new Set(found.flat().map(({ address }) => address))].filter((address) => !address.startsWith('127.'));
+}
+
+async function engine(flags: Flags, identity: Identity, log: Log): Promise<{ driver: Driver; doors: GuestDoors }> {
+  if (flags.driver === 'hollow') {
+    const images = [process.env.RAWORC_BASE_IMAGE_TAG ?? 'raworc/session:base'];
+    const host = new HollowHost({ clock: systemClock, random: systemRandom, images });
+    return { driver: host, doors: host };
+  }
+  const allowed = (process.env.RAWORC_ALLOW_CIDRS ?? '')
+    .split(',')
+    .map((range) => range.trim())
+    .filter((range) => range !== '');
+  const wrong = allowed.find((range) => !isCidr(range));
+  if (wrong !== undefined) throw new Error(`RAWORC_ALLOW_CIDRS holds ${wrong}, which is no IPv4 range`);
+  const runDirectory = resolve(flags.runDirectory ?? join('/run/raworc', identity.nodeId.slice(0, 8)));
+  const doors = new Sockets({ runDirectory, clock: systemClock, log });
+  const guestDirectory = await installGuestFiles({
+    builtDirectory: fileURLToPath(new URL('../build/guest', import.meta.url)),
+    nodePath: process.execPath,
+    nodeVersion: process.version,
+    directory: join(flags.dataDirectory, 'guest'),
+  });
+  const driver = new DockerDriver({
+    clients: await dockerClients(flags.dockerSocket),
+    owner: { clusterId: identity.clusterId, nodeId: identity.nodeId },
+    guestDirectory,
+    guard: new Firewall({ bridge: BRIDGE, closed: await addressesOf(identity.controllers), allowed }),
+    clock: systemClock,
+    log,
+  });
+  return { driver, doors };
+}
+
+/** Resolves with the exit code. */
+async function run(flags: Flags, log: Log): Promise<number> {
+  const stopped = new Promise<'stopped'>((done) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => done('stopped'));
+  });
+  const identity = await identityOf(flags, log);
+  const claim = await claimIdentity(identity.nodeId);
+  const { journal, records } = await Journal.open({ disk: systemDisk, directory: join(flags.dataDirectory, 'ledger'), name: 'ledger' });
+  const ledger = await Ledger.open(journal, records, identity.incarnation);
+  const { driver, doors } = await engine(flags, identity, log);
+  const dialer = grpcDialer({ identity, clock: systemClock, log });
+  const { nodeId, clusterId, incarnation } = identity;
+  const node = new NodeAgent({
+    nodeId,
+    clusterId,
+    incarnation,
+    version: project.version,
+    hostname: hostname(),
+    capacity: flags.capacity,
+    driver,
+    doors,
+    ledger,
+    dialer,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+  });
+  const end = await Promise.race([node.ended, stopped, node.start().then(() => Promise.race([node.ended, stopped]))]);
+  if (end !== 'stopped' && end.why === 'fault')
+    log.error('node.fault', { error: end.error instanceof Error ? end.error.message : String(end.error) });
+  await Promise.race([node.close(), new Promise<void>((done) => systemClock.after(CLOSE_WITHIN_MS, done))]);
+  dialer.close();
+  claim.close();
+  log.info('node.ended', { node: nodeId, why: end === 'stopped' ? 'signal' : end.why });
+  return end !== 'stopped' && end.why === 'fault' ? 1 : 0;
+}
+
+const parsed = parseFlags(process.argv.slice(2));
+if (!parsed.ok) {
+  process.stderr.write(`${parsed.problem}\n${USAGE}\n`);
+  process.exit(2);
+}
+const level = process.env.RAWORC_LOG_LEVEL === 'debug' ? 'debug' : 'info';
+const log = jsonLog('node', level);
+// What was begun is found again at the next start: to end at any moment is safe.
+process.exit(
+  await run({ ...parsed.flags, dataDirectory: resolve(parsed.flags.dataDirectory) }, log).catch((error: unknown) => {
+    log.error('node.fault', { error: error instanceof Error ? error.message : String(error) });
+    return 1;
+  }),
+);
