@@ -1,0 +1,88 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import jwt from 'jsonwebtoken';
+import t from 'tap';
+import type { AccountId } from '../../controller/domain/ids.ts';
+import { LoginThrottle } from '../../controller/services/login-throttle.ts';
+import { createPasswords } from '../../controller/services/passwords.ts';
+import { createTokens, openTokenKey } from '../../controller/services/tokens.ts';
+import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
+
+t.test('the key of the tokens is made once, for its owner only, and a broken one is told', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'raworc-key-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const made = await openTokenKey(directory, systemDisk, systemRandom);
+  const path = join(directory, 'jwt.key');
+  t.equal((await stat(path)).mode & 0o777, 0o600);
+  const again = await openTokenKey(directory, systemDisk, systemRandom);
+  t.ok(made.key.equals(again.key));
+  t.equal(made.kid, again.kid);
+  t.notMatch(await readFile(path, 'utf8'), made.kid, 'the kid tells nothing of the key');
+  const { token, expires_at } = createTokens({ ...made, clock: systemClock, random: systemRandom }).sign({
+    accountId: 'a' as AccountId,
+    user: 'admin',
+    version: 3,
+  });
+  t.match(jwt.verify(token, again.key, { complete: true }), {
+    header: { alg: 'HS256', kid: made.kid },
+    payload: { sub: 'admin', sub_type: 'ServiceAccount', aid: 'a', ver: 3, iss: 'raworc', exp: Date.parse(expires_at) / 1000, jti: String },
+  });
+  await writeFile(path, 'short');
+  await t.rejects(openTokenKey(directory, systemDisk, systemRandom), /jwt\.key is not a key/);
+});
+
+t.test('a password is known again, another is not, and nobody’s is nobody’s', async (t) => {
+  const passwords = createPasswords({ random: systemRandom });
+  const hash = await passwords.hash('Zürich');
+  if (!hash.ok) throw new Error('refused');
+  t.match(hash.value, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
+  t.same(await passwords.verify('Zürich', hash.value), { ok: true, value: true }, 'typed in the other form of ü');
+  t.same(await passwords.verify('zürich', hash.value), { ok: true, value: false });
+  t.same(await passwords.verify('', undefined), { ok: true, value: false });
+  await t.rejects(passwords.verify('x', 'plain'), /cannot be read/);
+});
+
+t.test('hashings wait for one another, and past the bound they are refused', async (t) => {
+  const passwords = createPasswords({ random: systemRandom });
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, () => passwords.verify('x', '$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA')),
+  );
+  t.equal(answers.filter((answer) => answer.ok).length, 34);
+  t.match(
+    answers.find((answer) => !answer.ok),
+    { refusal: { code: 'RATE_LIMITED', details: { retry_after_s: 2 } } },
+  );
+  t.ok((await passwords.verify('x', undefined)).ok, 'and it goes on');
+});
+
+t.test('guessing is first slowed and then refused for growing times; success starts anew', async (t) => {
+  let now = 0;
+  const throttle = new LoginThrottle({ ...systemClock, monotonic: () => now });
+  const seen = Array.from({ length: 9 }, () => {
+    const admission = throttle.begin('admin', 'here');
+    return admission.admitted ? admission.delayMs : `${admission.retryAfterS} s`;
+  });
+  t.same(seen, [0, 0, 0, 0, 0, 500, 1000, 2000, '4 s']);
+  t.ok(throttle.begin('other', 'here').admitted, 'another account is free');
+  now += 4000;
+  t.ok(throttle.begin('admin', 'elsewhere').admitted);
+  t.same(throttle.begin('admin', 'elsewhere'), { admitted: false, retryAfterS: 8 }, 'the next time is longer, from anywhere');
+  now += 8000;
+  t.ok(throttle.begin('admin', 'elsewhere').admitted);
+  throttle.succeeded('admin', 'elsewhere');
+  t.same(throttle.begin('admin', 'elsewhere'), { admitted: true, delayMs: 0 });
+  for (let i = 0; i < 40; i++) throttle.begin(`user${i}`, 'sprayer');
+  t.notOk(throttle.begin('nobody', 'sprayer').admitted, 'one address that tries many accounts');
+  now += 16 * 60_000;
+  t.same(throttle.begin('nobody', 'sprayer'), { admitted: true, delayMs: 0 }, 'all is forgotten in time');
+});
+
+t.test('a bounded number of names is remembered', (t) => {
+  const throttle = new LoginThrottle({ ...systemClock, monotonic: () => 0 });
+  for (let i = 0; i < 9; i++) throttle.begin('admin', 'x');
+  t.notOk(throttle.begin('admin', 'y').admitted);
+  for (let i = 0; i < 10_000; i++) throttle.begin(`user${i}`, `address${i}`);
+  t.ok(throttle.begin('admin', 'y').admitted, 'the longest unused was forgotten');
+  t.end();
+});
