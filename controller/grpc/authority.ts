@@ -1,0 +1,146 @@
+import 'reflect-metadata'; // the certificate library's container asks for it
+import { join } from 'node:path';
+import * as x509 from '@peculiar/x509';
+import { MAX_CSR_BYTES } from '../../proto/node-service.ts';
+import type { Clock } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import { makePrivateDirectory, readIfThere, readPrivateFile, writePrivateFile } from '../../seams/private-file.ts';
+import type { Random } from '../../seams/random.ts';
+import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import {
+  type Issuer,
+  KEY_ALGORITHM,
+  type KeyPair,
+  keyPem,
+  makeCaCertificate,
+  makeKeys,
+  makeNodeCertificate,
+  makeServerCertificate,
+} from './certificates.ts';
+
+export interface ServerCredential {
+  /** The certificate and the CA's, so that a node which knows only the hash can find the CA in the chain. */
+  readonly chainPem: string;
+  readonly keyPem: string;
+  readonly expiresAtMs: number;
+}
+
+export interface NodeCertificate {
+  readonly der: Uint8Array;
+  /** Lower-case hex. */
+  readonly serialNumber: string;
+  readonly expiresAtMs: number;
+}
+
+/** The cluster's certificate authority. Everything between hosts is trusted through it. */
+export interface Authority {
+  readonly clusterId: string;
+  readonly caPem: string;
+  readonly caDer: Uint8Array;
+  /** SHA-256 of the DER, lower-case hex: what a join token carries. */
+  readonly caHash: string;
+  /** For a controller, with a key of its own that never touches the disk; lives 24 h. */
+  issueServer(): Promise<ServerCredential>;
+  /**
+   * For a node, 24 h, over the key of its request, whose signature is checked and whose subject means nothing.
+   * Refused: BAD_REQUEST for what is no request of a P-256 key.
+   */
+  issueNode(csrDer: Uint8Array, nodeId: string): Promise<Outcome<NodeCertificate>>;
+}
+
+export interface AuthorityOptions {
+  /** Its own, made 0700. Holds ca.key and ca.crt. */
+  readonly directory: string;
+  readonly clusterId: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/**
+ * Opens the cluster's CA, made at the first start. Throws when the directory holds that of another cluster, when its key is
+ * missing or does not belong to it, or when others can read the key: a CA is never replaced by itself, since every node would be cut off.
+ */
+export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
+  const { clusterId, clock, random } = options;
+  const { certificate, privateKey } = (await load(options)) ?? (await create(options));
+  const issuer: Issuer = { clusterId, certificate, signingKey: privateKey, random };
+  const caPem = certificate.toString('pem');
+  return {
+    clusterId,
+    caPem: `${caPem}\n`,
+    caDer: new Uint8Array(certificate.rawData),
+    caHash: Buffer.from(await certificate.getThumbprint('SHA-256')).toString('hex'),
+    async issueServer() {
+      const keys = await makeKeys();
+      const leaf = await makeServerCertificate(issuer, keys.publicKey, clock.now());
+      return {
+        chainPem: `${leaf.toString('pem')}\n${caPem}\n`,
+        keyPem: await keyPem(keys.privateKey),
+        expiresAtMs: leaf.notAfter.getTime(),
+      };
+    },
+    async issueNode(csrDer, nodeId) {
+      const publicKey = await keyOfRequest(csrDer);
+      if (publicKey === undefined) return refused('BAD_REQUEST', 'The certificate request is not one of a P-256 key, signed by that key.');
+      const leaf = await makeNodeCertificate(issuer, publicKey, nodeId, clock.now());
+      return accepted({
+        der: new Uint8Array(leaf.rawData),
+        serialNumber: leaf.serialNumber.toLowerCase(),
+        expiresAtMs: leaf.notAfter.getTime(),
+      });
+    },
+  };
+}
+
+async function keyOfRequest(csrDer: Uint8Array): Promise<x509.PublicKey | undefined> {
+  if (csrDer.byteLength === 0 || csrDer.byteLength > MAX_CSR_BYTES) return undefined;
+  try {
+    const csr = new x509.Pkcs10CertificateRequest(Uint8Array.from(csrDer));
+    const { name, namedCurve } = { namedCurve: undefined, ...csr.publicKey.algorithm };
+    if (name !== KEY_ALGORITHM.name || namedCurve !== KEY_ALGORITHM.namedCurve) return undefined;
+    return (await csr.verify()) ? csr.publicKey : undefined;
+  } catch {
+    // The parser throws at whatever is no request. It comes from outside, and the answer is the same.
+    return undefined;
+  }
+}
+
+interface CaPair {
+  readonly certificate: x509.X509Certificate;
+  readonly privateKey: KeyPair['privateKey'];
+}
+
+const keyPath = (directory: string) => join(directory, 'ca.key');
+const certificatePath = (directory: string) => join(directory, 'ca.crt');
+
+/** The certificate is written last: a key without one was never used, and is made anew. */
+async function create({ directory, clusterId, clock, random, log }: AuthorityOptions): Promise<CaPair> {
+  const keys = await makeKeys();
+  const certificate = await makeCaCertificate(clusterId, keys, clock.now(), random);
+  await makePrivateDirectory(directory);
+  await writePrivateFile(keyPath(directory), `${await keyPem(keys.privateKey)}\n`);
+  await writePrivateFile(certificatePath(directory), `${certificate.toString('pem')}\n`);
+  log.info('authority.created', { cluster: clusterId });
+  return { certificate, privateKey: keys.privateKey };
+}
+
+async function load({ directory, clusterId }: AuthorityOptions): Promise<CaPair | undefined> {
+  const pem = await readIfThere(certificatePath(directory));
+  if (pem === undefined) return undefined;
+  const key = await readPrivateFile(keyPath(directory));
+  if (key === undefined) throw new Error(`${keyPath(directory)} is missing: restore it from a backup, together with the database`);
+  const certificate = new x509.X509Certificate(pem);
+  const [name] = certificate.subjectName.getField('CN');
+  if (name !== clusterId) throw new Error(`${certificatePath(directory)} is the CA of cluster ${name}, and this is ${clusterId}`);
+  const privateKey = await crypto.subtle.importKey('pkcs8', x509.PemConverter.decodeFirst(key), KEY_ALGORITHM, true, ['sign']);
+  if (!(await belongs(certificate, privateKey))) throw new Error(`${keyPath(directory)} is not the key of ${certificatePath(directory)}`);
+  return { certificate, privateKey };
+}
+
+async function belongs(certificate: x509.X509Certificate, privateKey: KeyPair['privateKey']): Promise<boolean> {
+  const probe = new Uint8Array(32);
+  const signature = await crypto.subtle.sign(KEY_ALGORITHM, privateKey, probe);
+  const publicKey = await certificate.publicKey.export();
+  return crypto.subtle.verify(KEY_ALGORITHM, publicKey, signature, probe);
+}

@@ -1,0 +1,100 @@
+/** How the certificates of a cluster are made: what each may be used for, and how long. Keys are ECDSA P-256. */
+import 'reflect-metadata'; // the library's container asks for it
+import * as x509 from '@peculiar/x509';
+import { CONTROLLER_NAME, nodeUri } from '../../proto/node-service.ts';
+import type { Random } from '../../seams/random.ts';
+
+export const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+
+const MINUTE_MS = 60_000;
+export const CERTIFICATE_LIFE_MS = 24 * 60 * MINUTE_MS;
+const CA_LIFE_MS = 20 * 365.25 * 24 * 60 * MINUTE_MS;
+/** A host whose clock is this much behind still takes a new certificate. */
+const BACKDATE_MS = 5 * MINUTE_MS;
+
+export type KeyPair = Awaited<ReturnType<typeof makeKeys>>;
+
+export const makeKeys = () => crypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify']);
+
+export async function keyPem(key: KeyPair['privateKey']): Promise<string> {
+  return x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
+}
+
+/** 16 random bytes as a positive number: what stands in logs and in a list of revoked ones is unique. */
+function serialNumber(random: Random): string {
+  const bytes = Buffer.from(random.bytes(16));
+  bytes.writeUInt8((bytes.readUInt8(0) & 0x7f) | 0x40, 0);
+  return bytes.toString('hex');
+}
+
+const validFrom = (nowMs: number, lifeMs: number) => ({ notBefore: new Date(nowMs - BACKDATE_MS), notAfter: new Date(nowMs + lifeMs) });
+
+/** The root of a cluster, named after it. It signs leaves and nothing else. */
+export async function makeCaCertificate(clusterId: string, keys: KeyPair, nowMs: number, random: Random): Promise<x509.X509Certificate> {
+  return x509.X509CertificateGenerator.createSelfSigned({
+    name: [{ O: ['Raworc'] }, { CN: [clusterId] }],
+    keys,
+    serialNumber: serialNumber(random),
+    ...validFrom(nowMs, CA_LIFE_MS),
+    signingAlgorithm: KEY_ALGORITHM,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+}
+
+/** Who signs. */
+export interface Issuer {
+  readonly clusterId: string;
+  readonly certificate: x509.X509Certificate;
+  readonly signingKey: KeyPair['privateKey'];
+  readonly random: Random;
+}
+
+interface Leaf {
+  readonly commonName: string;
+  readonly publicKey: KeyPair['publicKey'] | x509.PublicKey;
+  readonly usage: x509.ExtendedKeyUsage;
+  readonly name: x509.JsonGeneralNames[number];
+  readonly nowMs: number;
+}
+
+async function makeLeaf(issuer: Issuer, leaf: Leaf): Promise<x509.X509Certificate> {
+  return x509.X509CertificateGenerator.create({
+    subject: [{ CN: [leaf.commonName] }],
+    issuer: issuer.certificate.subjectName,
+    publicKey: leaf.publicKey,
+    signingKey: issuer.signingKey,
+    serialNumber: serialNumber(issuer.random),
+    ...validFrom(leaf.nowMs, CERTIFICATE_LIFE_MS),
+    signingAlgorithm: KEY_ALGORITHM,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([leaf.usage], true),
+      new x509.SubjectAlternativeNameExtension([leaf.name]),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.certificate.publicKey),
+      await x509.SubjectKeyIdentifierExtension.create(leaf.publicKey),
+    ],
+  });
+}
+
+export const makeServerCertificate = (issuer: Issuer, publicKey: KeyPair['publicKey'], nowMs: number) =>
+  makeLeaf(issuer, {
+    commonName: CONTROLLER_NAME,
+    publicKey,
+    usage: x509.ExtendedKeyUsage.serverAuth,
+    name: { type: 'dns', value: CONTROLLER_NAME },
+    nowMs,
+  });
+
+export const makeNodeCertificate = (issuer: Issuer, publicKey: x509.PublicKey, nodeId: string, nowMs: number) =>
+  makeLeaf(issuer, {
+    commonName: nodeId,
+    publicKey,
+    usage: x509.ExtendedKeyUsage.clientAuth,
+    name: { type: 'url', value: nodeUri(issuer.clusterId, nodeId) },
+    nowMs,
+  });

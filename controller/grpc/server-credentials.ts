@@ -1,0 +1,53 @@
+import { experimental, type ServerCredentials } from '@grpc/grpc-js';
+import type { Clock } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import type { Authority, ServerCredential } from './authority.ts';
+import { CERTIFICATE_LIFE_MS } from './certificates.ts';
+
+/** A server certificate that is made anew, without a restart and without a timer: before the first connection after half its life. */
+export interface RenewingCredentials {
+  /** Client certificates of the cluster's CA are demanded. */
+  readonly forNodes: ServerCredentials;
+  /** For who has no certificate yet. */
+  readonly forJoining: ServerCredentials;
+  /** Undefined while the certificate is fresh; else resolves once there is a new one. */
+  renew(): Promise<void> | undefined;
+}
+
+export async function openServerCredentials(authority: Authority, clock: Clock, log: Log): Promise<RenewingCredentials> {
+  const identityListeners = new Set<experimental.IdentityCertificateUpdateListener>();
+  const caCertificate = Buffer.from(authority.caPem);
+  let current: ServerCredential = await authority.issueServer();
+  let renewal: Promise<void> | undefined;
+
+  const identity = () => ({ certificate: Buffer.from(current.chainPem), privateKey: Buffer.from(current.keyPem) });
+  const provider: experimental.CertificateProvider = {
+    // Not at once: the library listens to what comes of it only after this call.
+    addCaCertificateListener: (listener) => queueMicrotask(() => listener({ caCertificate })),
+    removeCaCertificateListener: () => {},
+    addIdentityCertificateListener(listener) {
+      identityListeners.add(listener);
+      queueMicrotask(() => listener(identity()));
+    },
+    removeIdentityCertificateListener: (listener) => identityListeners.delete(listener),
+  };
+
+  const replace = async () => {
+    current = await authority.issueServer();
+    for (const listener of identityListeners) listener(identity());
+    log.info('link.server_certificate_renewed', { expires_at_ms: current.expiresAtMs });
+  };
+
+  return {
+    // In this version the first parameter is the server's own identity, whatever its types call it; the provider answers for both.
+    forNodes: experimental.createCertificateProviderServerCredentials(provider, provider, true),
+    forJoining: experimental.createCertificateProviderServerCredentials(provider, null, false),
+    renew() {
+      if (clock.now() < current.expiresAtMs - CERTIFICATE_LIFE_MS / 2) return undefined;
+      renewal ??= replace().finally(() => {
+        renewal = undefined;
+      });
+      return renewal;
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import { Client, credentials } from '@grpc/grpc-js';
+import { CONTROLLER_NAME, type Keepalive, transportOptions } from '../../proto/node-service.ts';
+
+export interface ChannelTrust {
+  readonly caPem: string;
+  /** Absent before the node has joined. */
+  readonly own?: { readonly keyPem: string; readonly certificatePem: string };
+}
+
+/** A connection to one controller (`host:port`), made at the first call. It is checked against the cluster's CA, whatever the address is called. */
+export function openChannel(address: string, trust: ChannelTrust, keepalive: Keepalive): Client {
+  const pem = (text: string | undefined) => (text === undefined ? null : Buffer.from(text));
+  const secured = credentials.createSsl(Buffer.from(trust.caPem), pem(trust.own?.keyPem), pem(trust.own?.certificatePem));
+  return new Client(address, secured, {
+    ...transportOptions(keepalive),
+    'grpc.ssl_target_name_override': CONTROLLER_NAME,
+    'grpc.default_authority': CONTROLLER_NAME,
+    'grpc.enable_http_proxy': 0, // a proxy in the environment is meant for the web
+    'grpc.service_config_disable_resolution': 1,
+    'grpc.use_local_subchannel_pool': 1, // closing this client closes its connection
+    // The library's copies for retries would acknowledge writes that were never sent, and hide up to 1 MiB from the link's bound.
+    'grpc.enable_retries': 0,
+    'grpc.per_rpc_retry_buffer_size': 0,
+  });
+}
+
+/** What the library says when a call found no connection, down to the cause in it. */
+export function connectionProblem(details: string): string {
+  const cause = /Last error: (?:Error: )?(.*?)\.? Resolution note:/s.exec(details)?.[1];
+  return cause === undefined || cause === '' ? details : cause;
+}

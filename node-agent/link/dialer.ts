@@ -1,0 +1,10 @@
+import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
+import type { Link } from '../../proto/link.ts';
+
+/** The way to the controller, handed in: gRPC in production, the simulated network in tests. */
+export interface Dialer {
+  /** One attempt. Rejects when no stream came up; reconnecting is the caller's. */
+  dial(signal: AbortSignal): Promise<Link<NodeFrame, ControllerFrame>>;
+  /** The packed source (tar.gz) of that digest, in chunks. Rejects when it is unknown or this node may not have it. */
+  fetchSource(digest: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}

@@ -1,0 +1,196 @@
+import { type ClientDuplexStream, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import type { Clock, Timer } from '../seams/clock.ts';
+import type { Codec } from './codec.ts';
+import type { Link } from './link.ts';
+import { MAX_MESSAGE_BYTES } from './node-service.ts';
+
+/** What may wait to be sent before `send` says no. A single frame may be larger than the bytes when nothing else waits. */
+export interface QueueBound {
+  readonly bytes: number;
+  readonly frames: number;
+}
+export const defaultQueueBound: QueueBound = { bytes: 4 * 1024 * 1024, frames: 8192 };
+
+/** How long a closed link may take to flush and to hear the peer's goodbye, before it is cut off. */
+const LINGER_MS = 5_000;
+
+export interface GrpcLinkOptions<Out, In> {
+  readonly outgoing: Codec<Out>;
+  readonly incoming: Codec<In>;
+  readonly clock: Clock;
+  readonly bound?: QueueBound;
+}
+
+type ByteStream = ClientDuplexStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
+
+/** What differs between the two ends of a call. */
+interface Side {
+  readonly stream: ByteStream;
+  /** Ends the call so that the peer learns of the fault. */
+  fail(fault: Error): void;
+  /** Ends it at once, whatever the peer does. */
+  cutOff(): void;
+}
+
+/** The dialling end. A fault given to `close` reaches the peer as a cancelled call, and drops what was queued. */
+export function clientLink<Out, In>(stream: ClientDuplexStream<Buffer, Buffer>, options: GrpcLinkOptions<Out, In>): Link<Out, In> {
+  return new GrpcLink({ stream, fail: () => stream.cancel(), cutOff: () => stream.cancel() }, options);
+}
+
+/**
+ * The answering end. A fault given to `close` reaches the peer as ABORTED with the fault's message, after what was queued.
+ * `cutOff` ends the connection below the stream: a server's call has no other way of leaving a peer that reads nothing.
+ */
+export function serverLink<Out, In>(
+  stream: ServerDuplexStream<Buffer, Buffer>,
+  cutOff: () => void,
+  options: GrpcLinkOptions<Out, In>,
+): Link<Out, In> {
+  const fail = (fault: Error) => {
+    stream.emit('error', { code: status.ABORTED, details: fault.message });
+  };
+  return new GrpcLink({ stream, fail, cutOff }, options);
+}
+
+class GrpcLink<Out, In> implements Link<Out, In> {
+  readonly #side: Side;
+  readonly #outgoing: Codec<Out>;
+  readonly #incoming: Codec<In>;
+  readonly #clock: Clock;
+  readonly #bound: QueueBound;
+  readonly #drainListeners: (() => void)[] = [];
+  readonly #closeListeners: ((fault: Error | undefined) => void)[] = [];
+  #messageListener: ((frame: In) => void) | undefined;
+  #queuedBytes = 0;
+  #queuedFrames = 0;
+  #refused = false;
+  #paused = false;
+  #flowing = false;
+  #closed = false;
+  #over = false;
+  #fault: Error | undefined;
+  #linger: Timer | undefined;
+
+  constructor(side: Side, options: GrpcLinkOptions<Out, In>) {
+    this.#side = side;
+    this.#outgoing = options.outgoing;
+    this.#incoming = options.incoming;
+    this.#clock = options.clock;
+    this.#bound = options.bound ?? defaultQueueBound;
+    // Whichever comes first ends the link; an 'error' is listened to for as long as the stream lives, since a cancelled call always emits one.
+    side.stream.on('error', (fault: Error) => this.#ended(fault));
+    side.stream.on('cancelled', () => this.#gone(new Error('the connection was lost')));
+    side.stream.on('status', () => this.#gone(undefined));
+    side.stream.on('end', () => this.#ended(undefined));
+  }
+
+  send(frame: Out): boolean {
+    if (this.#closed) return false;
+    let bytes: Buffer;
+    try {
+      bytes = this.#outgoing.encode(frame);
+    } catch (error) {
+      this.close(new Error('a frame could not be encoded', { cause: error }));
+      return false;
+    }
+    if (bytes.byteLength > MAX_MESSAGE_BYTES) {
+      this.close(new Error(`a frame of ${bytes.byteLength} bytes is longer than this protocol allows`));
+      return false;
+    }
+    const full = this.#queuedFrames >= this.#bound.frames || this.#queuedBytes + bytes.byteLength > this.#bound.bytes;
+    if (full && this.#queuedFrames > 0) {
+      this.#refused = true;
+      return false;
+    }
+    this.#queuedFrames += 1;
+    this.#queuedBytes += bytes.byteLength;
+    // The return value of write() counts messages and is only advice; the callback comes when flow control let the bytes go.
+    this.#side.stream.write(bytes, () => this.#sent(bytes.byteLength));
+    return true;
+  }
+
+  onMessage(listener: (frame: In) => void): void {
+    const first = this.#messageListener === undefined;
+    this.#messageListener = listener;
+    if (first) this.#clock.soon(() => this.#read());
+  }
+
+  onDrain(listener: () => void): void {
+    this.#drainListeners.push(listener);
+  }
+
+  onClose(listener: (fault: Error | undefined) => void): void {
+    if (this.#closed) this.#clock.soon(() => listener(this.#fault));
+    else this.#closeListeners.push(listener);
+  }
+
+  close(fault?: Error): void {
+    if (this.#closed) return;
+    this.#finish(fault);
+    if (fault === undefined) this.#side.stream.end();
+    else this.#side.fail(fault);
+  }
+
+  pause(): void {
+    this.#paused = true;
+    if (this.#flowing && !this.#closed) this.#side.stream.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    if (this.#flowing) this.#side.stream.resume();
+  }
+
+  #read(): void {
+    if (this.#closed || this.#flowing) return;
+    this.#flowing = true;
+    this.#side.stream.on('data', (bytes: Buffer) => this.#receive(bytes));
+    if (this.#paused) this.#side.stream.pause();
+  }
+
+  #receive(bytes: Buffer): void {
+    if (this.#closed) return;
+    try {
+      this.#messageListener?.(this.#incoming.decode(bytes));
+    } catch (error) {
+      // Bytes that are no frame, or a listener that failed on one: what follows in this stream can no longer be trusted to be understood.
+      this.close(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #sent(byteLength: number): void {
+    this.#queuedFrames -= 1;
+    this.#queuedBytes -= byteLength;
+    if (!this.#refused || this.#closed) return;
+    if (this.#queuedBytes > this.#bound.bytes / 2 || this.#queuedFrames > this.#bound.frames / 2) return;
+    this.#refused = false;
+    for (const listener of this.#drainListeners) listener();
+  }
+
+  /** The peer has ended its half, or the call has failed. */
+  #ended(fault: Error | undefined): void {
+    if (this.#closed) return;
+    this.#finish(fault);
+    this.#side.stream.end();
+  }
+
+  /** The call is over on both sides: nothing is left to be cut off. */
+  #gone(fault: Error | undefined): void {
+    this.#over = true;
+    this.#linger?.cancel();
+    // A call that ended well may still have frames to read: 'end' comes after them.
+    if (fault !== undefined) this.#finish(fault);
+  }
+
+  #finish(fault: Error | undefined): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#fault = fault;
+    if (!this.#over) this.#linger = this.#clock.after(LINGER_MS, () => this.#side.cutOff());
+    // What still arrives is read and dropped, so that the end of the stream can be reached.
+    this.#side.stream.resume();
+    this.#clock.soon(() => {
+      for (const listener of this.#closeListeners) listener(fault);
+    });
+  }
+}

@@ -1,0 +1,50 @@
+/** What both ends of the node protocol agree on beyond the messages: methods, names in certificates, limits of the transport. */
+import type { ChannelOptions } from '@grpc/grpc-js';
+import { packageDefinition } from './codec.ts';
+import type { NodeProtocolDefinition } from './generated/raworc/node/v0/NodeProtocol.ts';
+
+/** The name in every controller's server certificate: nodes check this, whatever address they dialled. */
+export const CONTROLLER_NAME = 'controller.raworc.internal';
+
+/** The URI in a node's certificate. */
+export const nodeUri = (clusterId: string, nodeId: string): string => `raworc://${clusterId}/node/${nodeId}`;
+
+/** No message, in either direction, is longer. */
+export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
+
+/** The longest certificate request that is read. */
+export const MAX_CSR_BYTES = 8 * 1024;
+
+/** How soon a peer that is silent without closing (stopped, unplugged) is given up: at most the sum of both. */
+export interface Keepalive {
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+}
+export const defaultKeepalive: Keepalive = { everyMs: 10_000, timeoutMs: 5_000 };
+
+export function transportOptions(keepalive: Keepalive): ChannelOptions {
+  return {
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    'grpc.keepalive_time_ms': keepalive.everyMs,
+    'grpc.keepalive_timeout_ms': keepalive.timeoutMs,
+    'grpc.keepalive_permit_without_calls': 1,
+    'grpc.enable_channelz': 0,
+  };
+}
+
+const bytes = { serialize: (value: Buffer): Buffer => value, deserialize: (value: Buffer): Buffer => value };
+
+function isNodeProtocol(definition: unknown): definition is NodeProtocolDefinition {
+  return (
+    typeof definition === 'object' && definition !== null && 'Join' in definition && 'Connect' in definition && 'FetchSource' in definition
+  );
+}
+
+const service = packageDefinition['raworc.node.v0.NodeProtocol'];
+if (!isNodeProtocol(service)) throw new Error('the descriptor lacks the node protocol');
+
+export const joinMethod = service.Join;
+export const fetchSourceMethod = service.FetchSource;
+/** Carries bytes: the link at each end encodes frames itself, since it counts them. */
+export const connectMethod = { path: service.Connect.path, ...bytes };
