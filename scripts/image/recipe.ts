@@ -5,8 +5,6 @@ import type { TrustedCertificates } from './trust.ts';
 /** What a session's image must hold. The guest and the Node.js that runs it are mounted, and agents come with a space's build. */
 export const sessionPackages: readonly string[] = ['python3', 'python3-venv', 'git', 'ca-certificates', 'procps'];
 
-export const labels: Readonly<Record<string, string>> = { 'raworc.managed': 'true', 'raworc.image': 'base' };
-
 /** Agents run as this user (node-agent and guest know it by its number). */
 const agentUser = { name: 'agent', id: 10_001 };
 
@@ -34,7 +32,9 @@ sh /raworc-setup/finish.sh
 `;
 
 export function dockerfile(baseImage: string): string {
+  // The first label is on every layer, so that what a cut-off build leaves can be told.
   return `FROM ${baseImage}
+LABEL raworc.managed=true
 COPY raworc-setup /raworc-setup
 RUN sh /raworc-setup/install.sh
 ${settings.join('\n')}
@@ -43,10 +43,9 @@ ${settings.join('\n')}
 
 /** The image's settings, in a Dockerfile's words: `docker import` takes the same. */
 export const settings: readonly string[] = [
-  'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-  'ENV LANG=C.UTF-8',
+  'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8',
   'CMD ["/bin/sh"]',
-  ...Object.entries(labels).map(([name, value]) => `LABEL ${name}=${value}`),
+  'LABEL raworc.managed=true raworc.image=base',
 ];
 
 /** The tag names the recipe: another recipe, base or set of certificates is another image. */
