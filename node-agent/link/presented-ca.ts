@@ -38,7 +38,11 @@ export function presentedCa(address: string, caHash: string, { clock, signal }: 
     signal.addEventListener('abort', onAbort);
     socket.on('error', (error) => end(() => reject(error)));
     socket.once('close', () => end(() => reject(new Error('the connection was closed'))));
-    socket.once('secureConnect', () => end(() => resolve(findInChain(socket.getPeerX509Certificate(), caHash))));
+    socket.once('secureConnect', () => {
+      // Read before the socket is destroyed: afterwards it shows no certificate.
+      const ca = findInChain(socket.getPeerX509Certificate(), caHash);
+      end(() => resolve(ca));
+    });
   });
 }
 
