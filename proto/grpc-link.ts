@@ -81,7 +81,8 @@ class GrpcLink<Out, In> implements Link<Out, In> {
     side.stream.on('error', (fault: Error) => this.#ended(fault));
     side.stream.on('cancelled', () => this.#gone(new Error('the connection was lost')));
     side.stream.on('status', () => this.#gone(undefined));
-    side.stream.on('end', () => this.#ended(undefined));
+    // A connection that breaks may look like a peer that hung up properly, until 'cancelled' follows in the same turn.
+    side.stream.on('end', () => this.#clock.soon(() => this.#ended(undefined)));
   }
 
   send(frame: Out): boolean {
@@ -98,7 +99,8 @@ class GrpcLink<Out, In> implements Link<Out, In> {
       return false;
     }
     const full = this.#queuedFrames >= this.#bound.frames || this.#queuedBytes + bytes.byteLength > this.#bound.bytes;
-    if (full && this.#queuedFrames > 0) {
+    // After one refusal everything is refused until the drain, so that small frames cannot keep a large one out for ever.
+    if (this.#refused || (full && this.#queuedFrames > 0)) {
       this.#refused = true;
       return false;
     }
