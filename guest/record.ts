@@ -2,10 +2,11 @@
  * Records of the guest's journal: frames of the guest protocol, behind a byte that says which way each one travels.
  * The hello is the journal's stamp (whose session this is) and its watermark.
  */
-import { guestFrames, hostFrames, ProtocolError } from '../proto/codec.ts';
 import { GUEST_PROTOCOL_VERSION, type GuestFrame, type HostFrame } from '../proto/frame.ts';
 import type { Answer__Output as Answer } from '../proto/generated/raworc/v0/Answer.ts';
 import type { Deliver__Output as Deliver } from '../proto/generated/raworc/v0/Deliver.ts';
+import { guestFrames, hostFrames } from '../proto/lean-codec.ts';
+import { ProtocolError } from '../proto/protocol-error.ts';
 
 const FROM_GUEST = 0x67;
 const FROM_HOST = 0x68;

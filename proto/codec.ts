@@ -1,16 +1,14 @@
 import { fromJSON, type MessageTypeDefinition, type Options, type PackageDefinition } from '@grpc/proto-loader';
 import type { ControllerFrame, GuestFrame, HostFrame, NodeFrame } from './frame.ts';
 import descriptor from './generated/descriptor.json' with { type: 'json' };
+import { ProtocolError } from './protocol-error.ts';
 
 /** The same options as scripts/generate-proto.ts hands to the type generator, so that types and values agree. */
 const options: Options = { keepCase: false, longs: Number, enums: String, defaults: true, oneofs: true };
 
 export const packageDefinition: PackageDefinition = fromJSON(descriptor as Parameters<typeof fromJSON>[0], options);
 
-/** What came over a link is not a frame of this protocol. The peer is newer, broken or hostile: the link is closed. */
-export class ProtocolError extends Error {
-  override readonly name = 'ProtocolError';
-}
+export { ProtocolError };
 
 export interface Codec<Frame> {
   encode(frame: Frame): Buffer;

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../seams/clock.ts';
-import { type Codec, ProtocolError } from './codec.ts';
+import type { Codec } from './codec.ts';
 import type { Link } from './link.ts';
+import { ProtocolError } from './protocol-error.ts';
 
 const LENGTH_BYTES = 4;
 export const MAX_FRAME_BYTES = 4 * 1024 * 1024;

@@ -1,8 +1,8 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { createConnection } from 'node:net';
 import { basename, dirname } from 'node:path';
-import { guestFrames, hostFrames } from '../../proto/codec.ts';
 import { framedLink } from '../../proto/framed-link.ts';
+import { guestFrames, hostFrames } from '../../proto/lean-codec.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Door } from '../door.ts';
 
