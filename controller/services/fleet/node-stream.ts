@@ -2,6 +2,7 @@ import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import { NODE_PROTOCOL_VERSION } from '../../../proto/frame.ts';
 import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
 import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
+import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
 import type { Link } from '../../../proto/link.ts';
 import type { Barriers } from '../../../seams/barrier.ts';
 import type { Clock } from '../../../seams/clock.ts';
@@ -14,13 +15,14 @@ import { recordAnswer } from '../../domain/commands/record-answer.ts';
 import { recordReport } from '../../domain/commands/record-report.ts';
 import { startRun } from '../../domain/commands/start-run.ts';
 import type { MessageId, NodeId, SessionId } from '../../domain/ids.ts';
-import type { Phase, SessionRow, TombstoneRow } from '../../domain/rows.ts';
+import type { SessionRow, TombstoneRow } from '../../domain/rows.ts';
 import type { View } from '../../domain/view.ts';
 import type { Applier } from '../applier.ts';
 import type { News } from '../news.ts';
 import { Assignments } from './assignments.ts';
 import { Delivery } from './delivery.ts';
 import { Lease, type LeaseTimes } from './lease.ts';
+import { saidAnswer, saidLine, saidReport, saidRun } from './said.ts';
 
 export interface StreamNeeds {
   readonly applier: Applier;
@@ -45,15 +47,6 @@ export interface StreamEvents {
   shutDown(stream: NodeStream): void;
   closed(stream: NodeStream): void;
 }
-
-const PHASES: Readonly<Record<Report__Output['phase'], Exclude<Phase, 'none'> | undefined>> = {
-  PHASE_UNSPECIFIED: undefined,
-  STARTING: 'starting',
-  RUNNING: 'running',
-  PAUSED: 'paused',
-  SUSPENDED: 'suspended',
-  FAILED: 'failed',
-};
 
 /** Frames taken from the link whose commands have not been decided yet: past the bound the link is not read. */
 const MOST_UNDECIDED = 1000;
@@ -236,18 +229,8 @@ export class NodeStream {
           () => this.#delivery.due(sessionId as SessionId),
         );
       }
-      case 'runStarted': {
-        const { sessionId, messageId, generation, runId, agent } = frame.value;
-        const started = {
-          from: this.nodeId,
-          generation,
-          sessionId: sessionId as SessionId,
-          messageId: messageId as MessageId,
-          runId,
-          agent,
-        };
-        return this.#decide(applier.apply(startRun(started)), () => undefined);
-      }
+      case 'runStarted':
+        return this.#decide(applier.apply(startRun(saidRun(this.nodeId, frame.value))), () => undefined);
       case 'answer': {
         const held = barriers.reach('answer.received');
         if (held === undefined) return this.#answer(frame.value);
@@ -260,11 +243,8 @@ export class NodeStream {
         return;
       }
       case 'log': {
-        const { sessionId, runId, agent, line, atMs, dropped, stream } = frame.value;
-        const spaceId = this.#spaceOf(sessionId);
-        if (spaceId === undefined) return;
-        const name = stream === 'STDERR' ? 'stderr' : 'stdout';
-        news.log({ spaceId, sessionId: sessionId as SessionId, runId, agent, stream: name, line, at: atMs, dropped });
+        const spaceId = this.#spaceOf(frame.value.sessionId);
+        if (spaceId !== undefined) news.log(saidLine(spaceId, frame.value));
         return;
       }
       default:
@@ -277,51 +257,29 @@ export class NodeStream {
     this.send({ kind: 'heartbeatAck', value: { number, leaseMs: this.#needs.lease.leaseMs } });
   }
 
-  #report(report: Report__Output): void {
-    const phase = PHASES[report.phase];
-    if (phase === undefined) return this.#reject('a report without a phase');
-    const sessionId = report.sessionId as SessionId;
-    const command = recordReport({
-      from: this.nodeId,
-      sessionId,
-      generation: report.generation,
-      phase,
-      order: { incarnation: this.#hello?.incarnation ?? 0, boot: report.boot, number: report.number },
-      containerId: report.containerId,
-      volume: report.volume,
-      reason: report.reason,
-      acceptedSeq: report.acceptedSeq,
-    });
-    this.#decide(this.#needs.applier.apply(command), (speaker) => {
-      if (speaker === 'foreign') this.#log.warn('node.trespass', { node: this.name, session: sessionId, frame: 'report' });
-      if (phase === 'running' && this.isLive) this.#delivery.restart(sessionId);
+  #report(value: Report__Output): void {
+    const report = saidReport(this.nodeId, this.#hello?.incarnation ?? 0, value);
+    if (report === undefined) return this.#reject('a report without a phase');
+    this.#decide(this.#needs.applier.apply(recordReport(report)), (speaker) => {
+      if (speaker === 'foreign') this.#trespass(report.sessionId, 'report');
+      if (report.phase === 'running' && this.isLive) this.#delivery.restart(report.sessionId);
     });
   }
 
-  #answer(value: Extract<NodeFrame, { kind: 'answer' }>['value']): void {
-    const sessionId = value.sessionId as SessionId;
-    const { messageId, generation, runId, agent, content, reason, durationMs } = value;
-    if (value.outcome === 'OUTCOME_UNSPECIFIED') return this.#reject('an answer without an outcome');
-    const command = recordAnswer({
-      from: this.nodeId,
-      generation,
-      sessionId,
-      messageId: messageId as MessageId,
-      runId,
-      agent,
-      outcome: value.outcome === 'REPLY' ? 'reply' : 'error',
-      content,
-      reason,
-      durationMs,
-    });
-    this.#decide(this.#needs.applier.apply(command), (verdict) => {
-      if (verdict === 'refused') {
-        this.#log.warn('node.trespass', { node: this.name, session: sessionId, frame: 'answer' });
-        return;
-      }
+  #answer(value: Answer__Output): void {
+    const answer = saidAnswer(this.nodeId, value);
+    if (answer === undefined) return this.#reject('an answer without an outcome');
+    const { sessionId, messageId } = answer;
+    this.#decide(this.#needs.applier.apply(recordAnswer(answer)), (verdict) => {
+      if (verdict === 'refused') return this.#trespass(sessionId, 'answer');
       if (verdict !== 'committed') this.#log.info('answer.dropped', { node: this.name, session: sessionId, message: messageId, verdict });
       this.send({ kind: 'settled', value: { sessionId, messageId } });
     });
+  }
+
+  /** It said something of a session that is not its own, or is not any more. */
+  #trespass(session: SessionId, frame: string): void {
+    this.#log.warn('node.trespass', { node: this.name, session, frame });
   }
 
   #build(report: Extract<NodeFrame, { kind: 'build' }>['value']): void {

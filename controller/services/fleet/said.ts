@@ -1,0 +1,53 @@
+/** What a node says on the wire, as the domain takes it. Undefined: it is no such thing, and the stream ends. */
+import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
+import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
+import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine.ts';
+import type { RunStarted__Output } from '../../../proto/generated/raworc/v0/RunStarted.ts';
+import type { GivenAnswer } from '../../domain/commands/record-answer.ts';
+import type { Report } from '../../domain/commands/record-report.ts';
+import type { StartedRun } from '../../domain/commands/start-run.ts';
+import type { LogNews } from '../../domain/events.ts';
+import type { MessageId, NodeId, SessionId, SpaceId } from '../../domain/ids.ts';
+import type { Phase } from '../../domain/rows.ts';
+
+const PHASES: Readonly<Record<Report__Output['phase'], Exclude<Phase, 'none'> | undefined>> = {
+  PHASE_UNSPECIFIED: undefined,
+  STARTING: 'starting',
+  RUNNING: 'running',
+  PAUSED: 'paused',
+  SUSPENDED: 'suspended',
+  FAILED: 'failed',
+};
+
+export function saidReport(from: NodeId, incarnation: number, said: Report__Output): Report | undefined {
+  const phase = PHASES[said.phase];
+  if (phase === undefined) return undefined;
+  const { generation, boot, number, containerId, volume, reason, acceptedSeq } = said;
+  const order = { incarnation, boot, number };
+  return { from, sessionId: said.sessionId as SessionId, generation, phase, order, containerId, volume, reason, acceptedSeq };
+}
+
+const OUTCOMES: Readonly<Record<Answer__Output['outcome'], GivenAnswer['outcome'] | undefined>> = {
+  OUTCOME_UNSPECIFIED: undefined,
+  REPLY: 'reply',
+  ERROR: 'error',
+};
+
+export function saidAnswer(from: NodeId, said: Answer__Output): GivenAnswer | undefined {
+  const outcome = OUTCOMES[said.outcome];
+  if (outcome === undefined) return undefined;
+  const { generation, runId, agent, content, reason, durationMs } = said;
+  const about = { sessionId: said.sessionId as SessionId, messageId: said.messageId as MessageId };
+  return { from, generation, ...about, runId, agent, outcome, content, reason, durationMs };
+}
+
+export function saidRun(from: NodeId, said: RunStarted__Output): StartedRun {
+  const { generation, runId, agent } = said;
+  return { from, generation, sessionId: said.sessionId as SessionId, messageId: said.messageId as MessageId, runId, agent };
+}
+
+export function saidLine(spaceId: SpaceId, said: LogLine__Output): LogNews {
+  const { runId, agent, line, dropped } = said;
+  const stream = said.stream === 'STDERR' ? 'stderr' : 'stdout';
+  return { spaceId, sessionId: said.sessionId as SessionId, runId, agent, stream, line, at: said.atMs, dropped };
+}
