@@ -1,0 +1,116 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startController } from '../../controller/controller.ts';
+import { Journal } from '../../journal/journal.ts';
+import { HollowHost } from '../../node-agent/drivers/hollow.ts';
+import { joinWithToken } from '../../node-agent/join.ts';
+import { Ledger } from '../../node-agent/ledger.ts';
+import { grpcDialer } from '../../node-agent/link/grpc-dialer.ts';
+import { NodeAgent } from '../../node-agent/node.ts';
+import { noBarriers } from '../../seams/barrier.ts';
+import type { Log } from '../../seams/log.ts';
+import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
+import { Rest } from '../cluster/rest.ts';
+
+/** What the suite speaks to. */
+export interface Target {
+  readonly url: string;
+  readonly password: string;
+  /** As the admin. */
+  readonly rest: Rest;
+  /** Whether its nodes only pretend: agents answer "echo: " and the message. */
+  readonly hollow: boolean;
+  /** Files kept of uploads; undefined when the target is elsewhere. */
+  sources(): Promise<string[] | undefined>;
+}
+
+interface Scope {
+  teardown(run: () => Promise<void>): unknown;
+}
+
+const IMAGE = 'raworc/session:contract';
+const log: Log = {
+  debug() {},
+  info() {},
+  warn() {},
+  error: (event, fields) => process.stderr.write(`${event} ${JSON.stringify(fields)}\n`),
+};
+
+/**
+ * The controller at RAWORC_CONTRACT_URL, with the admin's password in RAWORC_CONTRACT_PASSWORD; without these one of its own
+ * with a hollow node in this process.
+ */
+export async function openTarget(t: Scope): Promise<Target> {
+  const { RAWORC_CONTRACT_URL: url, RAWORC_CONTRACT_PASSWORD: password } = process.env;
+  if (url === undefined || password === undefined) return ownTarget(t);
+  return { url, password, rest: await Rest.login(url, 'admin', password), hollow: false, sources: async () => undefined };
+}
+
+async function ownTarget(t: Scope): Promise<Target> {
+  const directory = await mkdtemp(join(tmpdir(), 'raworc-contract-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const password = 'a password of the contract';
+  const controller = await startController({
+    directory: join(directory, 'controller'),
+    http: { host: '127.0.0.1', port: 0 },
+    nodes: { host: '127.0.0.1', port: 0, joinPort: 0, advertise: ['127.0.0.1'] },
+    natsUrl: undefined,
+    baseImage: IMAGE,
+    adminPassword: password,
+    corsOrigins: [],
+    version: '0.0.0-contract',
+    clock: systemClock,
+    random: systemRandom,
+    disk: systemDisk,
+    log,
+    barriers: noBarriers,
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+  t.teardown(() => controller.close());
+  const { url } = controller.http;
+  const rest = await Rest.login(url, 'admin', password);
+  const node = await startHollowNode(join(directory, 'node'), await rest.nodeToken());
+  t.teardown(() => node.close());
+  await nodeIsReady(rest);
+  const kept = join(directory, 'controller', 'sources');
+  return { url, password, rest, hollow: true, sources: () => readdir(kept) };
+}
+
+async function startHollowNode(directory: string, token: string) {
+  const signal = new AbortController().signal;
+  const identity = await joinWithToken({ token, nodeName: 'hollow', directory, clock: systemClock, log, signal });
+  const { journal, records } = await Journal.open({ disk: systemDisk, directory: join(directory, 'ledger'), name: 'ledger' });
+  const ledger = await Ledger.open(journal, records, identity.incarnation);
+  const host = new HollowHost({ clock: systemClock, random: systemRandom, images: [IMAGE] });
+  const dialer = grpcDialer({ identity, clock: systemClock, log });
+  const { nodeId, clusterId, incarnation } = identity;
+  const shared = { clock: systemClock, random: systemRandom, log };
+  const node = new NodeAgent({
+    ...shared,
+    ...{ nodeId, clusterId, incarnation, ledger, dialer, driver: host, doors: host },
+    version: '0.0.0-contract',
+    hostname: 'hollow',
+    capacity: {},
+  });
+  await node.start();
+  return {
+    async close() {
+      await node.close();
+      dialer.close();
+    },
+  };
+}
+
+/** Whether or not the node connected before the watcher: the list is read after the stream is open. */
+async function nodeIsReady(rest: Rest): Promise<void> {
+  const stream = await rest.watch('/events');
+  try {
+    if ((await rest.nodes()).some(({ status }) => status === 'ready')) return;
+    await stream.until('a node connects', ({ type }) => type === 'node.connected');
+  } finally {
+    stream.close();
+  }
+}
