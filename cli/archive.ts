@@ -1,0 +1,80 @@
+import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createGzip } from 'node:zlib';
+import tar from 'tar-stream';
+import { ignoreRules } from './ignore.ts';
+import { Trouble } from './io.ts';
+
+/** What the server takes. */
+const MAX_PACKED_BYTES = 64 * 1024 * 1024;
+const MAX_UNPACKED_BYTES = 512 * 1024 * 1024;
+/** The same files make the same bytes, whoever packs them when. */
+const NOBODY = { uid: 0, gid: 0, uname: '', gname: '', mtime: new Date(0) };
+
+export interface Packed {
+  readonly bytes: Uint8Array;
+  readonly files: number;
+}
+
+/** The directory as a gzipped tar, without what is to be ignored (ignore.ts), paths relative to it and sorted. */
+export async function packDirectory(directory: string): Promise<Packed> {
+  const rules = await readFile(join(directory, '.raworcignore'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw new Trouble(`.raworcignore cannot be read: ${error.message}`);
+  });
+  const entries = await listed(directory, ignoreRules(rules));
+  const pack = tar.pack();
+  const zipped = collected(pack);
+  zipped.catch(() => undefined);
+  let files = 0;
+  let unpackedBytes = 0;
+  for (const { path, kind, executable } of entries) {
+    if (kind === 'directory') pack.entry({ ...NOBODY, name: path, type: 'directory', mode: 0o755 });
+    else if (kind === 'symlink') {
+      pack.entry({ ...NOBODY, name: path, type: 'symlink', linkname: await readlink(join(directory, path)), mode: 0o777 });
+    } else {
+      const content = await readFile(join(directory, path)).catch((error: Error) => {
+        throw new Trouble(`${path} cannot be read: ${error.message}`);
+      });
+      files += 1;
+      unpackedBytes += content.byteLength;
+      if (unpackedBytes > MAX_UNPACKED_BYTES) throw tooLarge(`${MAX_UNPACKED_BYTES / 1024 / 1024} MiB`);
+      pack.entry({ ...NOBODY, name: path, mode: executable ? 0o755 : 0o644 }, content);
+    }
+  }
+  pack.finalize();
+  const bytes = await zipped;
+  if (bytes.byteLength > MAX_PACKED_BYTES) throw tooLarge(`${MAX_PACKED_BYTES / 1024 / 1024} MiB when packed`);
+  return { bytes, files };
+}
+
+const tooLarge = (bound: string) =>
+  new Trouble(`The directory holds more than ${bound}: leave out what the agent does not need with a .raworcignore`);
+
+async function collected(pack: tar.Pack): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  const gzip = createGzip();
+  pack.on('error', (error) => gzip.destroy(error)).pipe(gzip);
+  for await (const chunk of gzip) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+interface Entry {
+  readonly path: string;
+  readonly kind: 'file' | 'directory' | 'symlink';
+  readonly executable: boolean;
+}
+
+async function listed(root: string, isIgnored: (path: string, isDirectory: boolean) => boolean, below = ''): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  for (const name of (await readdir(join(root, below))).sort()) {
+    const path = below === '' ? name : `${below}/${name}`;
+    const stat = await lstat(join(root, path));
+    if (isIgnored(path, stat.isDirectory())) continue;
+    if (stat.isDirectory()) entries.push({ path, kind: 'directory', executable: false }, ...(await listed(root, isIgnored, path)));
+    else if (stat.isSymbolicLink()) entries.push({ path, kind: 'symlink', executable: false });
+    else if (stat.isFile()) entries.push({ path, kind: 'file', executable: (stat.mode & 0o100) !== 0 });
+    else throw new Trouble(`${path} is neither a file nor a directory nor a link: remove it, or name it in a .raworcignore`);
+  }
+  return entries;
+}

@@ -1,0 +1,72 @@
+import { createInterface } from 'node:readline/promises';
+import { text } from 'node:stream/consumers';
+import type { Client } from '../client.ts';
+import { Conversation } from '../conversation.ts';
+import { type Io, painted, Trouble } from '../io.ts';
+import { findSession } from '../session-ref.ts';
+
+/** Says one message, or on a terminal as many as are typed, and prints the answers as they come. Whether the last answer was a reply. */
+export async function chat(io: Io, client: Client, ref: string, content: string | undefined): Promise<boolean> {
+  const isTyped = content === undefined && io.stdin.isTTY === true;
+  const only = content ?? (isTyped ? undefined : (await text(io.stdin)).trimEnd());
+  if (only === '') throw new Trouble('There is nothing to say: give a message');
+  const talk = await Conversation.open(client, await findSession(client, ref));
+  try {
+    if (only !== undefined) return await exchange(io, talk, only);
+    return await talkOn(io, talk);
+  } finally {
+    await talk.close();
+  }
+}
+
+async function talkOn(io: Io, talk: Conversation): Promise<boolean> {
+  const leaving = new AbortController();
+  const lines = createInterface({ input: io.stdin, output: io.stdout, terminal: true, historySize: 200 });
+  const signal = AbortSignal.any([leaving.signal, io.signal]);
+  lines.on('SIGINT', () => leaving.abort()).on('close', () => leaving.abort());
+  let went = true;
+  try {
+    for (;;) {
+      const line = (await lines.question(painted(io, io.stdout, 'bold', '> '), { signal })).trim();
+      if (line !== '') went = await orGone(exchange(io, talk, line), signal);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    io.stdout.write('\n');
+    return went;
+  } finally {
+    lines.close();
+  }
+}
+
+/** Ctrl-C leaves also while an answer is awaited; the answer is then kept in the session. */
+function orGone<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => undefined);
+  const gone = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  gone.catch(() => undefined);
+  return Promise.race([work, gone]);
+}
+
+async function exchange(io: Io, talk: Conversation, content: string): Promise<boolean> {
+  let printed = '';
+  for await (const said of talk.say(content)) {
+    if (said.kind === 'piece') {
+      io.stdout.write(said.text);
+      printed += said.text;
+      continue;
+    }
+    const { message } = said;
+    if (message.metadata.type === 'error_response') {
+      if (printed !== '') io.stdout.write('\n');
+      const reason = typeof message.metadata.reason === 'string' ? ` (${message.metadata.reason})` : '';
+      io.stderr.write(`${painted(io, io.stderr, 'red', `✗ ${message.content}${reason}`)}\n`);
+      return false;
+    }
+    // The answer is what counts: where the pieces were another text, it is printed whole.
+    const rest = message.content.startsWith(printed) ? message.content.slice(printed.length) : `\n${message.content}`;
+    io.stdout.write(rest.endsWith('\n') || (rest === '' && printed.endsWith('\n')) ? rest : `${rest}\n`);
+  }
+  return true;
+}

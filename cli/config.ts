@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { type Io, Trouble } from './io.ts';
+
+export const DEFAULT_URL = 'http://127.0.0.1:9000';
+
+const saved = z.object({ url: z.string(), token: z.string(), user: z.string() });
+export type SavedLogin = z.infer<typeof saved>;
+
+export interface Access {
+  readonly url: string;
+  readonly token: string | undefined;
+}
+
+function configFile({ env }: Io): string {
+  const home = env.XDG_CONFIG_HOME;
+  return join(home?.startsWith('/') ? home : join(env.HOME ?? homedir(), '.config'), 'raworc', 'config.json');
+}
+
+/** Keeps the login, readable by its owner only; a reader at any moment sees the old one or the new one. */
+export async function saveLogin(io: Io, login: SavedLogin): Promise<string> {
+  const file = configFile(io);
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const draft = `${file}.${randomUUID()}`;
+  try {
+    await writeFile(draft, `${JSON.stringify(login, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+    await rename(draft, file);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+  return file;
+}
+
+/** RAWORC_URL and RAWORC_TOKEN come before what was saved. A saved token is for the server that gave it, and goes to no other. */
+export async function findAccess(io: Io): Promise<Access> {
+  const known = await readSaved(io);
+  const url = serverUrl(io.env.RAWORC_URL || known?.url || DEFAULT_URL);
+  const token = io.env.RAWORC_TOKEN || (known !== undefined && serverUrl(known.url) === url ? known.token : undefined);
+  return { url, token };
+}
+
+async function readSaved(io: Io): Promise<SavedLogin | undefined> {
+  const file = configFile(io);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw new Trouble(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  try {
+    return saved.parse(JSON.parse(text));
+  } catch {
+    throw new Trouble(`${file} is not what \`raworc login\` writes: remove it and log in again`);
+  }
+}
+
+/** Without a trailing slash, so that paths can be appended and two spellings be compared. */
+export function serverUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw new Trouble(`"${text}" is no address of a server: give one such as ${DEFAULT_URL}`);
+  }
+  if (url.username !== '' || url.password !== '')
+    throw new Trouble('A user and password do not belong into the address: use `raworc login`');
+  return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+}

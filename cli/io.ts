@@ -1,0 +1,55 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** What the command line has to do with the world beside REST, handed in so that a test can be the world. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stderr: Writable & { readonly isTTY?: boolean };
+  /** Aborts on Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+/** What a person can do something about: one line that says so. Ends the command with code 1. */
+export class Trouble extends Error {}
+
+const CODES = { red: 31, green: 32, dim: 2, bold: 1 } as const;
+
+/** The text in that colour, on a terminal that wants colours. */
+export function painted(io: Io, stream: Io['stdout'], colour: keyof typeof CODES, text: string): string {
+  if (stream.isTTY !== true || (io.env.NO_COLOR ?? '') !== '' || io.env.TERM === 'dumb') return text;
+  return `\u001b[${CODES[colour]}m${text}\u001b[0m`;
+}
+
+/** "7 ms", "3.2 s", "1 min 5 s" */
+export function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+/** "512 B", "1.3 KiB", "64 MiB" */
+export function size(bytes: number): string {
+  let amount = bytes;
+  for (const unit of ['B', 'KiB', 'MiB', 'GiB']) {
+    if (amount < 1024 || unit === 'GiB') return `${Number(amount.toFixed(amount < 10 && unit !== 'B' ? 1 : 0))} ${unit}`;
+    amount /= 1024;
+  }
+  return `${bytes} B`;
+}
+
+/** Columns wide enough for what is in them, two spaces between. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+    .join('');
+}

@@ -1,0 +1,26 @@
+import { duration, type Io, painted } from './io.ts';
+
+/**
+ * Does one step and prints it with the time that it took, on standard error: what a command is for is alone on standard output.
+ * `run` may add what came of it through `note`. What it throws is thrown on, after a line that says where it happened.
+ */
+export async function step<T>(io: Io, title: string, run: (note: (text: string) => void) => Promise<T>): Promise<T> {
+  const startedAt = performance.now();
+  const isLive = io.stderr.isTTY === true && io.env.TERM !== 'dumb';
+  let noted = '';
+  const end = (mark: string) => {
+    const took = painted(io, io.stderr, 'dim', duration(performance.now() - startedAt));
+    io.stderr.write(`${isLive ? '\r\u001b[2K' : ''}${mark} ${title}${noted === '' ? '' : `: ${noted}`}  ${took}\n`);
+  };
+  if (isLive) io.stderr.write(`… ${title}`);
+  try {
+    const result = await run((text) => {
+      noted = text;
+    });
+    end(painted(io, io.stderr, 'green', '✓'));
+    return result;
+  } catch (error) {
+    end(painted(io, io.stderr, 'red', '✗'));
+    throw error;
+  }
+}

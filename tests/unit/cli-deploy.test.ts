@@ -1,0 +1,210 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import { gunzipSync } from 'node:zlib';
+import t, { type Test } from 'tap';
+import tar from 'tar-stream';
+import { packDirectory } from '../../cli/archive.ts';
+import { ignoreRules } from '../../cli/ignore.ts';
+import { type Asked, fakeServer, frame, stream, world } from './cli-world.ts';
+
+async function directory(t: Test, files: Record<string, string>): Promise<string> {
+  const parent = await mkdtemp(join(tmpdir(), 'raworc-agent-'));
+  t.teardown(() => rm(parent, { recursive: true, force: true }));
+  const root = join(parent, 'my-agent');
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), content);
+  }
+  return root;
+}
+
+async function contents(bytes: Uint8Array): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for await (const entry of Readable.from([gunzipSync(bytes)]).pipe(tar.extract())) {
+    const { name, type, mode = 0, linkname } = entry.header;
+    const content = await text(entry);
+    found[name] = type === 'symlink' ? `-> ${linkname}` : type === 'directory' ? '/' : `${mode.toString(8)} ${content}`;
+  }
+  return found;
+}
+
+const agent = { name: 'my-agent', space: 'default', status: 'building' };
+const source = { digest: 'sha256:0', size_bytes: 1, files: 1, runtime: 'python', handler: 'main.process_message' };
+const build = (status: string, more: object = {}) => ({ id: 'b1', space: 'default', status, image_tag: null, error: null, ...more });
+const AGENTS = '/spaces/default/agents';
+
+function routes(latest: object, ...events: string[]) {
+  return {
+    [`POST ${AGENTS}`]: { status: 201, body: agent },
+    [`PUT ${AGENTS}/my-agent/source`]: { status: 201, body: source },
+    [`POST ${AGENTS}/my-agent/deploy`]: { body: agent },
+    'GET /spaces/default/build/latest': { body: latest },
+    'GET /events': stream(...events),
+  };
+}
+
+t.test('a directory is packed the same way whenever, without what is to be ignored', async (t) => {
+  const root = await directory(t, {
+    'main.py': 'x',
+    'bin/tool': 'y',
+    'node_modules/dep/index.js': 'z',
+    '.git/config': 'no',
+    'lib/__pycache__/a.pyc': 'no',
+    'secret.env': 'no',
+    'data/a.csv': 'no',
+    'data/keep/b.csv': 'no',
+    '.raworcignore': '# left out\n*.env\n/data/\n',
+  });
+  await chmod(join(root, 'bin/tool'), 0o700);
+  await symlink('main.py', join(root, 'link.py'));
+  const first = await packDirectory(root);
+  await utimes(join(root, 'main.py'), 1, 1);
+  const second = await packDirectory(root);
+  t.same(Buffer.from(second.bytes), Buffer.from(first.bytes));
+  t.equal(first.files, 3);
+  t.same(await contents(first.bytes), {
+    bin: '/',
+    'bin/tool': '755 y',
+    lib: '/',
+    'link.py': '-> main.py',
+    'main.py': '644 x',
+    node_modules: '/',
+    'node_modules/dep': '/',
+    'node_modules/dep/index.js': '644 z',
+  });
+});
+
+t.test('the patterns of a .raworcignore', async (t) => {
+  const table: [patterns: string, path: string, leftOut: boolean, isDirectory?: boolean][] = [
+    ['*.log', 'a.log', true],
+    ['*.log', 'x/y/a.log', true],
+    ['*.log', 'a.log.txt', false],
+    ['/a.log', 'x/a.log', false],
+    ['x/a.log', 'x/a.log', true],
+    ['x/a.log', 'y/x/a.log', false],
+    ['build/', 'build', true, true],
+    ['build/', 'build', false],
+    ['**/tmp', 'a/b/tmp', true],
+    ['**/tmp', 'tmp', true],
+    ['a/**', 'a/b/c', true],
+    ['a/**', 'a', false, true],
+    ['a/**/c', 'a/c', true],
+    ['a/**/c', 'a/x/y/c', true],
+    ['?.js', 'a.js', true],
+    ['?.js', 'ab.js', false],
+    ['[ab].js', 'b.js', true],
+    ['[!ab].js', 'b.js', false],
+    ['[a-c].js', 'b.js', true],
+    ['*.log\n!keep.log', 'keep.log', false],
+    ['!keep.log\n*.log', 'keep.log', true],
+    ['a+b(c)', 'a+b(c)', true],
+    ['\\#file', '#file', true],
+    ['# *', 'anything', false],
+    ['*', '.hidden', true],
+    ['a[b', 'a[b', true],
+    ['', 'sub/.raworcignore', false],
+    ['', '.raworcignore', true],
+    ['', 'sub/.git', true, true],
+  ];
+  for (const [patterns, path, leftOut, isDirectory = false] of table) {
+    t.equal(ignoreRules(patterns)(path, isDirectory), leftOut, `${JSON.stringify(patterns)} and ${path}`);
+  }
+});
+
+t.test('deploy: makes the agent, uploads, builds, and follows the build to its end', async (t) => {
+  const root = await directory(t, { 'main.py': 'def process_message(m, c): return m' });
+  const server = await fakeServer(
+    t,
+    routes(
+      build('pending'),
+      frame('build.state', { build: { ...build('completed'), id: 'other' } }, 'e1-1'),
+      frame('build.state', { build: build('building') }, 'e1-2'),
+      frame('build.state', { build: build('completed', { image_tag: 'raworc_space_default:b1' }) }, 'e1-3'),
+    ),
+  );
+  const { run } = await world(t, server);
+  const { code, out, err } = await run('agent', 'deploy', root);
+  t.equal(code, 0, err);
+  t.match(out, /my-agent is deployed/);
+  for (const line of [
+    /✓ Packed .*: 1 file, \d+ B {2}\d+ ms/,
+    /✓ Agent my-agent .*: created/,
+    /✓ Uploaded: python, main\.process_message/,
+    /✓ Built b1: raworc_space_default:b1/,
+  ])
+    t.match(err, line);
+  t.same(server.requests(), [
+    `POST ${AGENTS}`,
+    `PUT ${AGENTS}/my-agent/source`,
+    'GET /events',
+    `POST ${AGENTS}/my-agent/deploy`,
+    'GET /spaces/default/build/latest',
+  ]);
+  t.same(server.asked[0]?.json, { name: basename(root) });
+  t.equal(server.asked[1]?.headers['content-type'], 'application/gzip');
+  t.same(Object.keys(await contents(server.asked[1]?.body ?? Buffer.alloc(0))), ['main.py']);
+});
+
+t.test('deploy again, under a name, in a space; the build was quicker than the question', async (t) => {
+  const root = await directory(t, { 'raworc.json': '{}' });
+  const space = '/spaces/lab%20one';
+  const server = await fakeServer(t, {
+    [`POST ${space}/agents`]: { status: 409, body: { error: { code: 'CONFLICT', message: 'There is one' } } },
+    [`PUT ${space}/agents/bob/source`]: { status: 201, body: source },
+    [`POST ${space}/agents/bob/deploy`]: { body: agent },
+    [`GET ${space}/build/latest`]: { body: build('completed') },
+    'GET /events': stream(),
+  });
+  const { run } = await world(t, server);
+  t.match(await run('agent', 'deploy', root, '--space', 'lab one', '--name', 'bob'), { code: 0, err: /is there already/ });
+});
+
+t.test('a stream that breaks off during the build: the build itself is asked', async (t) => {
+  const root = await directory(t, { 'main.py': '' });
+  const server = await fakeServer(t, {
+    ...routes(build('pending')),
+    'GET /spaces/default/build/b1': { body: build('failed', { error: 'disk full' }) },
+  });
+  let opened = 0;
+  server.routes['GET /events'] = (response: ServerResponse, asked: Asked) => {
+    opened += 1;
+    stream()(response, asked);
+    if (opened === 1) response.end();
+  };
+  const { run } = await world(t, server);
+  t.match(await run('agent', 'deploy', root), { code: 1, err: /✗ Built b1.*\n.*The build failed: disk full/ });
+});
+
+t.test('what is no agent is refused before the server hears of it; what the server refuses is said in its words', async (t) => {
+  const server = await fakeServer(t, {
+    ...routes(build('pending')),
+    [`PUT ${AGENTS}/my-agent/source`]: {
+      status: 422,
+      body: { error: { code: 'UNPROCESSABLE_ENTITY', message: 'raworc.json: runtime must be python' } },
+    },
+  });
+  const { run } = await world(t, server);
+  const empty = await directory(t, { 'readme.txt': '' });
+  const broken = await directory(t, { 'raworc.json': '{' });
+  t.match(await run('agent', 'deploy', join(empty, 'none')), { code: 1, err: /is no directory/ });
+  t.match(await run('agent', 'deploy', empty), { code: 1, err: /holds no agent/ });
+  t.match(await run('agent', 'deploy', broken), { code: 1, err: /raworc\.json cannot be read/ });
+  t.same(server.requests(), []);
+  const refused = await directory(t, { 'raworc.json': '{}' });
+  t.match(await run('agent', 'deploy', refused), { code: 1, err: /runtime must be python/ });
+});
+
+t.test('the launcher passes arguments, input, output and the exit code, on the Node.js of the project', async (t) => {
+  const server = await fakeServer(t, { 'GET /nodes': { body: [] } });
+  const launcher = new URL('../../cli/raworc.mjs', import.meta.url).pathname;
+  const env = { PATH: process.env.PATH, HOME: t.testdir({}), RAWORC_URL: server.url, RAWORC_TOKEN: 'x' };
+  const run = promisify(execFile);
+  t.match(await run(process.execPath, [launcher, 'node', 'list', '--json'], { env }), { stdout: '[]\n' });
+  await t.rejects(run(process.execPath, [launcher, 'session', 'list'], { env }), { code: 1, stderr: /^raworc: nothing at/ });
+});
