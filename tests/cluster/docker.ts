@@ -28,8 +28,10 @@ export async function volumesOf(cluster: string): Promise<string[]> {
   return Volumes.map(({ Name }) => Name);
 }
 
-/** The newest local session image: it is made by the test runner before any test, and by hand with scripts/session-image.ts. */
+/** The session image that the test runner made, which names it; without a runner, the newest that is there. */
 export async function sessionImage(): Promise<string> {
+  const named = process.env.RAWORC_BASE_IMAGE_TAG;
+  if (named !== undefined && named !== '') return named;
   const images = await docker.listImages({ filters: { label: ['raworc.image=base'] } });
   const tags = images
     .sort((a, b) => b.Created - a.Created)

@@ -31,6 +31,7 @@ export async function* processMessage(message, context) {
 }
 `;
 
+t.setTimeout(240_000);
 t.test('an agent deployed from a directory answers in a session, and deleting the session leaves nothing', async (t) => {
   const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }], nats: true });
   const { rest } = cluster;

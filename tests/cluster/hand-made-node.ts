@@ -4,7 +4,7 @@ import type { Identity } from '../../node-agent/identity.ts';
 import { joinWithToken } from '../../node-agent/join.ts';
 import { controllerFrames, nodeFrames } from '../../proto/codec.ts';
 import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../../proto/frame.ts';
-import { systemClock, systemRandom } from '../../seams/system.ts';
+import { systemClock } from '../../seams/system.ts';
 import { within } from './deadline.ts';
 
 const CONNECT = '/raworc.node.v0.NodeProtocol/Connect';
@@ -30,7 +30,7 @@ const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 export function joinByHand(clusterDirectory: string, nodeName: string, token: string): Promise<Identity> {
   const directory = join(clusterDirectory, 'by-hand', nodeName);
   const signal = AbortSignal.timeout(15_000);
-  return joinWithToken({ token, nodeName, directory, clock: systemClock, random: systemRandom, log: quiet, signal });
+  return joinWithToken({ token, nodeName, directory, clock: systemClock, log: quiet, signal });
 }
 
 /** A node that runs nothing and says what the test tells it to, true or not, over a real connection. */

@@ -87,6 +87,7 @@ export class Cluster {
       RAWORC_HTTP_PORT: String(this.ports.http),
       RAWORC_NODE_HOST: this.#host,
       RAWORC_NODE_PORT: String(this.ports.node),
+      RAWORC_ADVERTISE: '127.0.0.1',
       RAWORC_JOIN_PORT: String(this.ports.join),
       RAWORC_BASE_IMAGE_TAG: await sessionImage(),
       RAWORC_BARRIERS: this.barriers.directory,

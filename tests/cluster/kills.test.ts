@@ -26,6 +26,7 @@ def process_message(message, context):
     yield "Ended."
 `;
 
+t.setTimeout(240_000);
 t.test('a kill -9 at the worst moment loses no message and answers none twice', async (t) => {
   const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }] });
   const { rest, barriers } = cluster;

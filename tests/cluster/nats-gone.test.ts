@@ -9,6 +9,7 @@ import { NatsSubscriber } from './subscriber.ts';
 const GONE_MS = 10_000;
 const EVERY_MS = 100;
 
+t.setTimeout(240_000);
 t.test('with nats-server gone for ten seconds under traffic, nobody who watches misses anything', async (t) => {
   const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }], nats: true });
   const { rest, nats } = cluster;

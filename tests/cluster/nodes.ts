@@ -51,10 +51,9 @@ export class NodeProcess {
     return this.#child;
   }
 
-  /** Of sessions' sockets that are there now. */
+  /** One for each session that has a socket now. */
   socketDirectories(): string[] {
-    if (!existsSync(this.runDirectory)) return [];
-    return readdirSync(this.runDirectory, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('guest.sock'));
+    return existsSync(this.runDirectory) ? readdirSync(this.runDirectory) : [];
   }
 
   /** Of what it joined; undefined before that. */

@@ -12,6 +12,7 @@ def process_message(message, context):
         return said.read()
 `;
 
+t.setTimeout(240_000);
 t.test('a shutdown of the cluster removes its containers and keeps its volumes, and the session goes on after a restart', async (t) => {
   const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }, { name: 'node-2' }] });
   const { rest } = cluster;

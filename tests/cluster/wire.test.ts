@@ -12,6 +12,7 @@ import { sessionShape } from './shapes.ts';
 
 const MIB = 2 ** 20;
 
+t.setTimeout(240_000);
 t.test('what is refused between node and controller', async (t) => {
   const cluster = await startCluster(t, { nodes: [] });
   const { rest } = cluster;

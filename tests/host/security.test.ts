@@ -74,6 +74,7 @@ const TO_ROOT: readonly (readonly [string, string])[] = [
   ["the guest's program", 'open("/opt/raworc/guest/guest.mjs", "a")'],
 ];
 
+t.setTimeout(240_000);
 t.test('an agent that is hostile, in a container of its own', async (t) => {
   const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }], host: '0.0.0.0' });
   const { rest } = cluster;
