@@ -1,16 +1,11 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { type FirewallPlan, FORWARD_CHAIN, firewallRules, INPUT_CHAIN, resolversIn } from './domain/firewall-rules.ts';
+import { type FirewallPlan, firewallRules, resolversIn } from './domain/firewall-rules.ts';
 import type { NetworkGuard } from './drivers/docker.ts';
 
 const CALL_LIMIT_MS = 20_000;
 /** Seconds to wait for whoever else is changing the rules. */
 const LOCK_WAIT_S = '10';
-
-const JUMPS = [
-  ['INPUT', INPUT_CHAIN],
-  ['DOCKER-USER', FORWARD_CHAIN],
-] as const;
 
 /**
  * Closes what comes from the sessions' bridge, by two chains of our own and one jump to each. No other rule of the machine is touched. Applying it again
@@ -27,7 +22,7 @@ export class Firewall implements NetworkGuard {
   async apply(): Promise<void> {
     const resolvers = await hostResolvers();
     await run('iptables-restore', ['-w', LOCK_WAIT_S, '--noflush'], firewallRules({ ...this.#plan, resolvers }));
-    for (const [from, chain] of JUMPS) {
+    for (const [from, chain] of this.#jumps()) {
       const jump = [from, '-i', this.#plan.bridge, '-j', chain];
       if (await succeeds('iptables', ['-w', LOCK_WAIT_S, '-C', ...jump])) continue;
       await run('iptables', ['-w', LOCK_WAIT_S, '-I', ...jump]);
@@ -35,13 +30,21 @@ export class Firewall implements NetworkGuard {
   }
 
   async remove(): Promise<void> {
-    for (const [from, chain] of JUMPS) {
+    for (const [from, chain] of this.#jumps()) {
       const jump = [from, '-i', this.#plan.bridge, '-j', chain];
       // Two node agents that start together may each have put one there.
       while (await succeeds('iptables', ['-w', LOCK_WAIT_S, '-D', ...jump]));
       await succeeds('iptables', ['-w', LOCK_WAIT_S, '-F', chain]);
       await succeeds('iptables', ['-w', LOCK_WAIT_S, '-X', chain]);
     }
+  }
+
+  #jumps() {
+    const { input, forward } = this.#plan.chains;
+    return [
+      ['INPUT', input],
+      ['DOCKER-USER', forward],
+    ] as const;
   }
 }
 

@@ -9,7 +9,7 @@ import { Journal } from '../journal/journal.ts';
 import project from '../package.json' with { type: 'json' };
 import type { Log } from '../seams/log.ts';
 import { jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
-import { isCidr } from './domain/firewall-rules.ts';
+import { CHAINS, isCidr } from './domain/firewall-rules.ts';
 import { DockerDriver } from './drivers/docker.ts';
 import { dockerClients } from './drivers/docker-client.ts';
 import { BRIDGE } from './drivers/docker-network.ts';
@@ -76,7 +76,7 @@ async function engine(flags: Flags, identity: Identity, log: Log): Promise<{ dri
     clients: await dockerClients(flags.dockerSocket),
     owner: { clusterId: identity.clusterId, nodeId: identity.nodeId },
     guestDirectory,
-    guard: new Firewall({ bridge: BRIDGE, closed: await addressesOf(identity.controllers), allowed }),
+    guard: new Firewall({ bridge: BRIDGE, chains: CHAINS, closed: await addressesOf(identity.controllers), allowed }),
     clock: systemClock,
     log,
   });

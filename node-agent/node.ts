@@ -285,8 +285,7 @@ export class NodeAgent {
     const { clock } = this.#options;
     await Promise.all([...this.#reconcilers.values()].map((reconciler) => reconciler.idle()));
     const untilMs = clock.monotonic() + GUESTS_RETURN_WITHIN_MS;
-    const awaited = () =>
-      [...this.#reconcilers.values()].some((one) => one.status()?.phase === 'STARTING' && one.status()?.containerId !== '');
+    const awaited = () => [...this.#reconcilers.values()].some((one) => !one.isOrphan() && one.awaitsGuest());
     while (awaited() && clock.monotonic() < untilMs && !this.#ending.signal.aborted)
       await pause(clock, GUESTS_LOOKED_FOR_EVERY_MS, this.#ending.signal);
   }

@@ -91,6 +91,11 @@ export class Reconciler {
     return phase === undefined ? undefined : this.#statusOf(phase);
   }
 
+  /** Its container runs, and its guest is still to come (back). */
+  awaitsGuest(): boolean {
+    return this.#seen.container?.state === 'running' && !this.#outside.guestConnected(this.sessionId);
+  }
+
   /** Something with this node's label is there, and neither an assignment nor a tombstone explains it. */
   isOrphan(): boolean {
     const { assignment, tombstone } = this.#outside.ledger.remembered(this.sessionId);
@@ -143,8 +148,7 @@ export class Reconciler {
         if (step.phase !== undefined) this.#report(step.phase);
         return;
       }
-      const phase = phaseOf(this.#remembered(), this.#observed());
-      if (phase === 'STARTING') this.#report(phase);
+      this.#reportBeginning();
       if (!(await this.#take(step))) return;
     }
     this.#woken = true;
@@ -301,6 +305,14 @@ export class Reconciler {
     this.#reported = status;
     this.#outside.log.debug('session.phase', { session: this.sessionId, generation: status.generation, phase });
     this.#outside.changed(status);
+  }
+
+  /** Said once, before the first step that takes time; how far it got is said when it rests. */
+  #reportBeginning(): void {
+    const generation = this.#outside.ledger.assignment(this.sessionId)?.generation;
+    if (phaseOf(this.#remembered(), this.#observed()) !== 'STARTING') return;
+    if (this.#reported?.phase === 'STARTING' && this.#reported.generation === generation) return;
+    this.#report('STARTING');
   }
 
   #wakeAfter(delayMs: number): void {

@@ -1,6 +1,7 @@
 /** What sessions may reach, as packet filter rules for everything that comes from their bridge. */
 export interface FirewallPlan {
   readonly bridge: string;
+  readonly chains: Chains;
   /** Resolvers that this machine uses: reachable on port 53 wherever they are. */
   readonly resolvers: readonly string[];
   /** Closed whatever is allowed: controllers. */
@@ -9,8 +10,15 @@ export interface FirewallPlan {
   readonly allowed: readonly string[];
 }
 
-export const INPUT_CHAIN = 'RAWORC-INPUT';
-export const FORWARD_CHAIN = 'RAWORC-FORWARD';
+/** Ours alone: whatever else is in them is thrown out. */
+export interface Chains {
+  /** Of packets to this machine itself. */
+  readonly input: string;
+  /** Of packets that go on through it. */
+  readonly forward: string;
+}
+
+export const CHAINS: Chains = { input: 'RAWORC-INPUT', forward: 'RAWORC-FORWARD' };
 
 /** Never, not even when allowed: among them is the address at which clouds hand out credentials. */
 const LINK_LOCAL = '169.254.0.0/16';
@@ -39,26 +47,25 @@ export function isCidr(text: string): boolean {
 }
 
 /** The two chains as iptables-restore reads them. RETURN leaves the packet to whatever rules the machine has besides. */
-export function firewallRules({ bridge, resolvers, closed, allowed }: FirewallPlan): string {
+export function firewallRules({ bridge, chains: { input, forward }, resolvers, closed, allowed }: FirewallPlan): string {
   const dns = (chain: string) =>
     resolvers.flatMap((address) => ['udp', 'tcp'].map((protocol) => `-A ${chain} -d ${address} -p ${protocol} --dport 53 -j RETURN`));
   const established = (chain: string) => `-A ${chain} -m conntrack --ctstate ESTABLISHED,RELATED -j RETURN`;
-  const to = (ranges: readonly string[], target: 'DROP' | 'RETURN') =>
-    ranges.map((range) => `-A ${FORWARD_CHAIN} -d ${range} -j ${target}`);
+  const to = (ranges: readonly string[], target: 'DROP' | 'RETURN') => ranges.map((range) => `-A ${forward} -d ${range} -j ${target}`);
   return [
     '*filter',
-    `:${INPUT_CHAIN} - [0:0]`,
-    `:${FORWARD_CHAIN} - [0:0]`,
-    established(INPUT_CHAIN),
-    ...dns(INPUT_CHAIN),
-    `-A ${INPUT_CHAIN} -j DROP`,
-    established(FORWARD_CHAIN),
-    ...dns(FORWARD_CHAIN),
-    `-A ${FORWARD_CHAIN} -o ${bridge} -j DROP`,
+    `:${input} - [0:0]`,
+    `:${forward} - [0:0]`,
+    established(input),
+    ...dns(input),
+    `-A ${input} -j DROP`,
+    established(forward),
+    ...dns(forward),
+    `-A ${forward} -o ${bridge} -j DROP`,
     ...to([LINK_LOCAL, ...closed], 'DROP'),
     ...to(allowed, 'RETURN'),
     ...to(NOT_PUBLIC, 'DROP'),
-    `-A ${FORWARD_CHAIN} -j RETURN`,
+    `-A ${forward} -j RETURN`,
     'COMMIT',
     '',
   ].join('\n');

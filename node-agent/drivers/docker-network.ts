@@ -4,50 +4,60 @@ import { NETWORK } from './docker-container.ts';
 
 export const BRIDGE = 'raworc0';
 
-const OPTIONS = {
-  'com.docker.network.bridge.name': BRIDGE,
+export interface SessionNetwork {
+  readonly name: string;
+  readonly bridge: string;
+}
+
+/** Of all sessions of all node agents on an engine. */
+export const SESSION_NETWORK: SessionNetwork = { name: NETWORK, bridge: BRIDGE };
+
+const optionsOf = ({ bridge }: SessionNetwork) => ({
+  'com.docker.network.bridge.name': bridge,
   // No traffic between containers.
   'com.docker.network.bridge.enable_icc': 'false',
-};
+});
 
-/** The network of all sessions of all node agents on this engine. Throws when one of that name is not Raworc's, or not closed as it must be. */
-export async function ensureNetwork(docker: Docker, signal: AbortSignal): Promise<void> {
-  if (await isThere(docker, signal)) return;
+/** Throws when one of that name is not Raworc's, or not closed as it must be. */
+export async function ensureNetwork(docker: Docker, network: SessionNetwork, signal: AbortSignal): Promise<void> {
+  if (await isThere(docker, network, signal)) return;
   try {
     await abortable(
       signal,
       docker.createNetwork({
-        Name: NETWORK,
+        Name: network.name,
         CheckDuplicate: true,
         Driver: 'bridge',
         EnableIPv6: false,
-        Options: OPTIONS,
+        Options: optionsOf(network),
         Labels: { 'raworc.managed': 'true' },
       }),
     );
   } catch (error) {
     // Another node agent on this engine may have been quicker.
-    if (answerOf(error) === undefined || !(await isThere(docker, signal))) throw error;
+    if (answerOf(error) === undefined || !(await isThere(docker, network, signal))) throw error;
   }
 }
 
-async function isThere(docker: Docker, signal: AbortSignal): Promise<boolean> {
-  const found = await unless([404], abortable(signal, docker.getNetwork(NETWORK).inspect()));
+async function isThere(docker: Docker, network: SessionNetwork, signal: AbortSignal): Promise<boolean> {
+  const found = await unless([404], abortable(signal, docker.getNetwork(network.name).inspect()));
   if (found === undefined) return false;
   const options: Readonly<Record<string, string>> = found.Options ?? {};
-  const wrong = Object.entries(OPTIONS).find(([name, value]) => options[name] !== value);
+  const wrong = Object.entries(optionsOf(network)).find(([name, value]) => options[name] !== value);
   if (found.Labels?.['raworc.managed'] !== 'true' || wrong !== undefined || found.EnableIPv6 === true)
-    throw new Error(`there is a Docker network ${NETWORK} that is not as Raworc made it: remove it (docker network rm ${NETWORK})`);
+    throw new Error(
+      `there is a Docker network ${network.name} that is not as Raworc made it: remove it (docker network rm ${network.name})`,
+    );
   return true;
 }
 
-/** False when it is still in use, by a container of any node agent. */
-export async function removeNetwork(docker: Docker, signal: AbortSignal): Promise<boolean> {
+/** Whether it is gone: not when it is still in use, by a container of any node agent. */
+export async function removeNetwork(docker: Docker, network: SessionNetwork, signal: AbortSignal): Promise<boolean> {
   // One that is not running holds no place in the network, and would miss it later.
-  const sessions = await abortable(signal, docker.listContainers({ all: true, filters: { network: [NETWORK] } }));
+  const sessions = await abortable(signal, docker.listContainers({ all: true, filters: { network: [network.name] } }));
   if (sessions.length > 0) return false;
   try {
-    await unless([404], abortable(signal, docker.getNetwork(NETWORK).remove()));
+    await unless([404], abortable(signal, docker.getNetwork(network.name).remove()));
     return true;
   } catch (error) {
     if (answerOf(error) !== undefined) return false;

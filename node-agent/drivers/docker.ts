@@ -5,7 +5,7 @@ import type { Log } from '../../seams/log.ts';
 import { abortable, answerOf, type DockerClients, unless } from './docker-client.ts';
 import { containerName, containerOptions, labelsOf, type Owner, ownedBy, ownerFilter, stateOf, volumeName } from './docker-container.ts';
 import { watchDocker } from './docker-events.ts';
-import { ensureNetwork, removeNetwork } from './docker-network.ts';
+import { ensureNetwork, removeNetwork, SESSION_NETWORK } from './docker-network.ts';
 import type { Capacity, Driver, DriverChange, ImageMade, ImagePlan, Made, Seen, SessionPlan } from './driver.ts';
 import { jsonLines } from './json-lines.ts';
 
@@ -45,7 +45,7 @@ export class DockerDriver implements Driver {
   }
 
   async prepare(signal: AbortSignal): Promise<void> {
-    await ensureNetwork(this.#docker, signal);
+    await ensureNetwork(this.#docker, SESSION_NETWORK, signal);
     await this.#options.guard.apply();
   }
 
@@ -86,9 +86,10 @@ export class DockerDriver implements Driver {
 
   async createVolume(plan: SessionPlan, signal: AbortSignal): Promise<Made> {
     return this.#made(signal, async () => {
-      const made: unknown = await this.#docker.createVolume({ Name: volumeName(plan.sessionId), Labels: labelsOf(this.#owner, plan) });
-      // Docker answers with the volume of that name, also with one that was there.
-      const found = z.object({ Labels: z.record(z.string(), z.string()).nullish() }).parse(made);
+      const name = volumeName(plan.sessionId);
+      await this.#docker.createVolume({ Name: name, Labels: labelsOf(this.#owner, plan) });
+      // Docker says the same for a volume of that name that was there, whoever made it.
+      const found = await this.#docker.getVolume(name).inspect();
       return ownedBy(this.#owner, found.Labels) === undefined ? { ok: false, why: 'exists' } : { ok: true };
     });
   }
@@ -101,12 +102,11 @@ export class DockerDriver implements Driver {
   }
 
   async start(sessionId: string, signal: AbortSignal): Promise<Made> {
-    return this.#made(signal, async () => {
-      await unless([304], this.#docker.getContainer(containerName(sessionId)).start());
-      return { ok: true };
-    }).then((made) =>
-      made.ok || made.why !== 'exists' ? made : { ok: false, why: 'failed', reason: 'Docker is removing the container.' },
-    );
+    const started = await this.#start(sessionId, signal);
+    if (started.ok || started.why !== 'failed' || !/network .* not found/i.test(started.reason)) return started;
+    // The last node agent to leave took it away just now.
+    await this.prepare(signal);
+    return this.#start(sessionId, signal);
   }
 
   async pause(sessionId: string, signal: AbortSignal): Promise<void> {
@@ -172,10 +172,23 @@ export class DockerDriver implements Driver {
   }
 
   async dismantle(signal: AbortSignal): Promise<void> {
-    if (await removeNetwork(this.#docker, signal)) await this.#options.guard.remove();
+    if (!(await removeNetwork(this.#docker, SESSION_NETWORK, signal))) return;
+    await this.#options.guard.remove();
+    // Another node agent may have made the network again meanwhile: it is never left open.
+    const remade = await unless([404], abortable(signal, this.#docker.getNetwork(SESSION_NETWORK.name).inspect()));
+    if (remade !== undefined) await this.#options.guard.apply();
   }
 
   close(): void {}
+
+  async #start(sessionId: string, signal: AbortSignal): Promise<Made> {
+    const made = await this.#made(signal, async () => {
+      await unless([304], this.#docker.getContainer(containerName(sessionId)).start());
+      return { ok: true };
+    });
+    if (made.ok || made.why !== 'exists') return made;
+    return { ok: false, why: 'failed', reason: 'Docker is removing the container.' };
+  }
 
   async #container(sessionId: string) {
     const found = await unless([404], this.#docker.getContainer(containerName(sessionId)).inspect());

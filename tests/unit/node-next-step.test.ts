@@ -33,7 +33,12 @@ t.test('each pair of desired and observed has its next step', async (t) => {
     ['what failed', { ...wanted('running'), failed: 1 }, { ...nothing, door: true }, 'rest FAILED'],
     ['what failed an earlier time', { ...wanted('running', 2), failed: 1 }, { ...nothing, door: true, volume }, 'create-container'],
     ['an old ledger', { ...wanted('running'), judged: false }, { ...nothing, volume, container: box('exited') }, 'rest STARTING'],
-    ['an old ledger, still running', { ...wanted('running'), judged: false }, { ...nothing, volume, container: box('running') }, 'open-door'],
+    [
+      'an old ledger, still running',
+      { ...wanted('running'), judged: false },
+      { ...nothing, volume, container: box('running') },
+      'open-door',
+    ],
     ['to be frozen', wanted('paused'), { door: true, volume, container: box('running'), guest: true }, 'pause'],
     ['frozen', wanted('paused'), { door: true, volume, container: box('paused'), guest: false }, 'rest PAUSED'],
     ['frozen, then ended', wanted('paused'), { door: true, volume, container: box('exited'), guest: false }, 'remove-container'],
@@ -42,15 +47,30 @@ t.test('each pair of desired and observed has its next step', async (t) => {
     ['put away', wanted('suspended'), { ...nothing, volume }, 'rest SUSPENDED'],
     ['given up', wanted('failed'), { door: true, volume, container: box('exited'), guest: false }, 'remove-container'],
     ['given up and gone', wanted('failed'), { ...nothing, volume }, 'rest FAILED'],
-    ['buried', { ...blank, tombstone: 1, removalDue: true }, { door: true, volume, container: box('running'), guest: true }, 'remove-container'],
+    [
+      'buried',
+      { ...blank, tombstone: 1, removalDue: true },
+      { door: true, volume, container: box('running'), guest: true },
+      'remove-container',
+    ],
     ['buried, container gone', { ...blank, tombstone: 1, removalDue: true }, { ...nothing, volume, door: true }, 'remove-volume'],
     ['buried, door left', { ...blank, tombstone: 1, removalDue: true }, { ...nothing, door: true }, 'close-door'],
     ['buried, nothing left', { ...blank, tombstone: 1, removalDue: true }, nothing, 'removed'],
     ['buried and said', { ...blank, tombstone: 1 }, nothing, 'rest'],
-    ['buried before a create ended', { ...blank, tombstone: 1, removalDue: true, creating: 1 }, { ...nothing, door: true, volume }, 'create-container'],
+    [
+      'buried before a create ended',
+      { ...blank, tombstone: 1, removalDue: true, creating: 1 },
+      { ...nothing, door: true, volume },
+      'create-container',
+    ],
     ['buried, the create ended', { ...blank, tombstone: 1, removalDue: true, creating: 2 }, nothing, 'removed'],
     ['what came late', { ...blank, tombstone: 1 }, { ...nothing, container: box('created') }, 'remove-container'],
-    ['newer than its tombstone', { ...wanted('running', 3), tombstone: 2, removalDue: true }, { ...nothing, volume: { name: 'v', generation: 3 } }, 'removed'],
+    [
+      'newer than its tombstone',
+      { ...wanted('running', 3), tombstone: 2, removalDue: true },
+      { ...nothing, volume: { name: 'v', generation: 3 } },
+      'removed',
+    ],
   ];
   for (const [name, remembered, observed, expected] of rows) {
     const step = nextStep(remembered, observed);
@@ -132,7 +152,8 @@ class World {
         this.volume = undefined;
         return;
       case 'removed':
-        if ((this.container?.generation ?? Infinity) <= buried || (this.volume?.generation ?? Infinity) <= buried) return 'removed was said too early';
+        if ((this.container?.generation ?? Infinity) <= buried || (this.volume?.generation ?? Infinity) <= buried)
+          return 'removed was said too early';
         if (this.creating !== undefined && this.creating <= buried) return 'removed was said with a create unresolved';
         if (this.late !== undefined && this.late <= buried) return 'removed was said before a create came about';
         this.removedUpTo = step.upToGeneration;

@@ -1,0 +1,317 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { createGzip } from 'node:zlib';
+import t from 'tap';
+import tar from 'tar-stream';
+import { Journal } from '../../journal/journal.ts';
+import { DockerDriver } from '../../node-agent/drivers/docker.ts';
+import { dockerClients } from '../../node-agent/drivers/docker-client.ts';
+import { Ledger } from '../../node-agent/ledger.ts';
+import { NodeAgent } from '../../node-agent/node.ts';
+import { Sockets } from '../../node-agent/sockets.ts';
+import { guestFrames, hostFrames } from '../../proto/codec.ts';
+import { framedLink } from '../../proto/framed-link.ts';
+import type { Log } from '../../seams/log.ts';
+import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
+import { assigned, HandController } from '../unit/node-hand-controller.ts';
+import { docker, makeBusyboxImage, makeSleepingGuest } from './busybox.ts';
+
+const CLUSTER = `test-${randomUUID()}`;
+const TAG = randomUUID().slice(0, 8);
+const IMAGE = `raworc-test-driver:${TAG}`;
+const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} };
+const RUN = mkdtempSync('/tmp/rn-');
+
+t.setTimeout(120_000);
+t.before(() => makeBusyboxImage(IMAGE, { 'raworc.managed': 'true', 'raworc.image': 'base' }));
+t.teardown(async () => {
+  const containers = (await docker('ps', '-aq', '--filter', `label=raworc.cluster=${CLUSTER}`)).split('\n').filter(Boolean);
+  if (containers.length > 0) await docker('rm', '-f', ...containers);
+  const volumes = (await docker('volume', 'ls', '-q', '--filter', `label=raworc.cluster=${CLUSTER}`)).split('\n').filter(Boolean);
+  if (volumes.length > 0) await docker('volume', 'rm', ...volumes);
+  const images = (await docker('image', 'ls', '-q', '--filter', `label=raworc.cluster=${CLUSTER}`)).split('\n').filter(Boolean);
+  if (images.length > 0) await docker('rmi', '-f', ...images);
+  await docker('rmi', '-f', IMAGE);
+  rmSync(RUN, { recursive: true, force: true });
+});
+
+/** A machine on which node agents are started one after the other, with guests played from outside their containers. */
+async function machine(nodeId: string, directory: string) {
+  const controller = new HandController();
+  const guestDirectory = await makeSleepingGuest(join(directory, 'guest'));
+  const runDirectory = join(RUN, nodeId);
+  const guard = { apply: async () => undefined, remove: async () => undefined };
+  return {
+    controller,
+    socket: (sessionId: string) => join(runDirectory, sessionId.replaceAll('-', ''), 'guest.sock'),
+    async start(): Promise<NodeAgent> {
+      const { journal, records } = await Journal.open({ disk: systemDisk, directory: join(directory, 'ledger'), name: 'ledger' });
+      const driver = new DockerDriver({
+        clients: await dockerClients('/var/run/docker.sock'),
+        owner: { clusterId: CLUSTER, nodeId },
+        guestDirectory,
+        guard,
+        clock: systemClock,
+        log: quiet,
+      });
+      const node = new NodeAgent({
+        nodeId,
+        clusterId: 'cluster',
+        incarnation: 1,
+        version: '0',
+        hostname: 'host',
+        capacity: {},
+        driver,
+        doors: new Sockets({ runDirectory, clock: systemClock, log: quiet }),
+        ledger: await Ledger.open(journal, records, 1),
+        dialer: controller,
+        clock: systemClock,
+        random: systemRandom,
+        log: quiet,
+      });
+      await node.start();
+      return node;
+    },
+  };
+}
+
+/** Connects as the guest of a session would, from outside. Resolves once it was welcomed. */
+function playGuest(path: string, sessionId: string): Promise<{ close(): void }> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    const link = framedLink(socket, { encode: guestFrames, decode: hostFrames, clock: systemClock });
+    link.onMessage((frame) => frame.kind === 'welcome' && resolve(link));
+    link.onClose((fault) => reject(fault ?? new Error('closed before the welcome')));
+    link.send({ kind: 'hello', value: { protocolVersion: 1, guestVersion: 'played', sessionId, acceptedSeq: 0, unsettled: 0 } });
+  });
+}
+
+const name = (sessionId: string) => `raworc_session_${sessionId}`;
+const inspect = async (sessionId: string) => JSON.parse(await docker('inspect', name(sessionId)))[0];
+const change = (
+  number: number,
+  assignments: ReturnType<typeof assigned>[],
+  tombstones: { sessionId: string; upToGeneration: number }[] = [],
+) => ({ kind: 'assignmentChange', value: { setId: 'set', number, assignments, tombstones } }) as const;
+type Entry = Parameters<tar.Pack['entry']>[0];
+const LONG_MS = 20_000;
+
+t.test('a session in Docker, from its start over ends and restarts to its removal', async (t) => {
+  const { controller, socket, start } = await machine('node-a', t.testdir());
+  const session = randomUUID();
+  const want = assigned(session, 1, 'DESIRED_RUNNING', false, IMAGE);
+  let node = await start();
+  t.teardown(() => node.close());
+  const inventory = await controller.begin([want]);
+  t.ok(inventory.images.includes(IMAGE));
+  const phase = (wanted: string, generation = 1) =>
+    controller.until(
+      `${wanted} at ${generation}`,
+      () => controller.heard('report').findLast((report) => report.phase === wanted && report.generation === generation),
+      LONG_MS,
+    );
+  const starting = await controller.until(
+    'a container that runs',
+    () => controller.heard('report').find(({ containerId, phase }) => containerId !== '' && phase === 'STARTING'),
+    LONG_MS,
+  );
+
+  const made = await inspect(session);
+  t.equal(made.Id, starting.containerId);
+  t.match(made.HostConfig, {
+    ReadonlyRootfs: true,
+    CapDrop: ['ALL'],
+    CapAdd: ['SETUID', 'SETGID', 'KILL'],
+    SecurityOpt: ['no-new-privileges'],
+    Init: true,
+    Privileged: false,
+    NetworkMode: 'raworc_network',
+    Memory: 512 * 1024 * 1024,
+    MemorySwap: 512 * 1024 * 1024,
+    NanoCpus: 500_000_000,
+    PidsLimit: 256,
+  });
+  t.same(made.Config.Env.map((line: string) => line.split('=')[0]).sort(), ['PATH', 'RAWORC_SESSION_ID', 'RAWORC_SOCKET']);
+  t.equal(made.Config.Labels['raworc.session'], session);
+  t.match(await docker('exec', name(session), 'sh', '-c', 'echo kept > /session/file; touch /here; echo $?'), '1', 'the root is read-only');
+  t.equal(statSync(join(socket(session), '..')).mode & 0o777, 0o700);
+
+  await t.rejects(playGuest(socket(session), randomUUID()), 'a guest that names another session is refused');
+  await playGuest(socket(session), session);
+  await phase('RUNNING');
+
+  // The node agent goes, and comes again.
+  await node.close();
+  node = await start();
+  await controller.until('an inventory', () => controller.heard('inventory')[0], LONG_MS);
+  await controller.begin([want]);
+  await playGuest(socket(session), session);
+  const adopted = await phase('RUNNING');
+  t.equal(adopted.containerId, made.Id);
+  t.equal((await inspect(session)).State.StartedAt, made.State.StartedAt, 'it was not touched');
+
+  // Its container ends by itself.
+  await docker('kill', name(session));
+  const again = () => controller.heard('report').filter(({ phase }) => phase === 'STARTING').length > 0;
+  await controller.until('starting again', () => again() || undefined, LONG_MS);
+  await controller.until('its socket', () => (existsSync(socket(session)) ? true : undefined));
+  await playGuest(socket(session), session);
+  await controller.until('running again', () => controller.heard('report').filter(({ phase }) => phase === 'RUNNING')[1], LONG_MS);
+  t.equal(await docker('exec', name(session), 'cat', '/session/file'), 'kept');
+
+  // And is lost altogether.
+  await docker('rm', '-f', name(session));
+  const anew = await controller.until(
+    'a new container',
+    () => controller.heard('report').findLast(({ containerId }) => containerId !== '' && containerId !== made.Id),
+    LONG_MS,
+  );
+  t.equal((await inspect(session)).Id, anew.containerId);
+  t.equal(await docker('exec', name(session), 'cat', '/session/file'), 'kept');
+
+  controller.say(change(1, [assigned(session, 2, 'DESIRED_PAUSED', true, IMAGE)]));
+  await phase('PAUSED', 2);
+  t.equal((await inspect(session)).State.Status, 'paused');
+  controller.say(change(2, [assigned(session, 3, 'DESIRED_SUSPENDED', true, IMAGE)]));
+  await phase('SUSPENDED', 3);
+  await t.rejects(inspect(session));
+  t.notOk(existsSync(join(socket(session), '..')));
+  controller.say(change(3, [assigned(session, 4, 'DESIRED_RUNNING', true, IMAGE)]));
+  await controller.until(
+    'resumed',
+    () => controller.heard('report').find(({ generation, containerId }) => generation === 4 && containerId !== ''),
+    LONG_MS,
+  );
+  t.equal(await docker('exec', name(session), 'cat', '/session/file'), 'kept');
+
+  controller.say(change(4, [], [{ sessionId: session, upToGeneration: 4 }]));
+  await controller.until('removed', () => controller.heard('removed')[0], LONG_MS);
+  await t.rejects(inspect(session));
+  await t.rejects(docker('volume', 'inspect', `raworc_session_data_${session}`));
+  t.notOk(existsSync(join(socket(session), '..')));
+});
+
+t.test('what cannot be made fails with a sentence, and what is of another node is not touched', async (t) => {
+  const { controller, start } = await machine('node-b', t.testdir());
+  const [noImage, foreign, lost] = [randomUUID(), randomUUID(), randomUUID()];
+  await docker(
+    'volume',
+    'create',
+    '--label',
+    `raworc.cluster=${CLUSTER}`,
+    '--label',
+    'raworc.node=node-c',
+    '--label',
+    `raworc.session=${foreign}`,
+    '--label',
+    'raworc.generation=1',
+    `raworc_session_data_${foreign}`,
+  );
+  const node = await start();
+  t.teardown(() => node.close());
+  const inventory = await controller.begin([
+    assigned(noImage, 1, 'DESIRED_RUNNING', false, `raworc-test-driver:none-${TAG}`),
+    assigned(lost, 1, 'DESIRED_RUNNING', true, IMAGE),
+  ]);
+  t.same(inventory.orphans, [], 'what is of another node is no orphan of this one');
+  const reason = async (session: string) =>
+    (
+      await controller.until(
+        'a failure',
+        () => controller.heard('report').find((report) => report.sessionId === session && report.phase === 'FAILED'),
+        LONG_MS,
+      )
+    ).reason;
+  t.match(await reason(noImage), /^The image .* is not on this node\.$/);
+  t.match(await reason(lost), /^The volume .* is missing/);
+  controller.say(
+    change(
+      1,
+      [],
+      [
+        { sessionId: foreign, upToGeneration: 9 },
+        { sessionId: noImage, upToGeneration: 9 },
+      ],
+    ),
+  );
+  await controller.until('removed', () => (controller.heard('removed').length === 2 ? true : undefined), LONG_MS);
+  t.match(await docker('volume', 'inspect', `raworc_session_data_${foreign}`), foreign);
+});
+
+t.test('an image is built from sources that are what they should be, and from no others', async (t) => {
+  const { controller, start } = await machine('node-d', t.testdir());
+  const node = await start();
+  t.teardown(() => node.close());
+  await controller.begin([]);
+  const source = async (entries: Entry[]) => {
+    const pack = tar.pack();
+    for (const entry of entries) pack.entry(entry, entry.type === undefined ? 'print("hello")\n' : '');
+    pack.finalize();
+    const bytes = await buffer(pack.pipe(createGzip()));
+    const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    controller.sources.set(digest, bytes);
+    return digest;
+  };
+  const build = async (digest: string) => {
+    const buildId = randomUUID();
+    const image = `raworc_space_test-${TAG}:${buildId}`;
+    const spec = { name: 'greeter', runtime: 'PYTHON', handler: 'main.process_message', idempotent: false } as const;
+    controller.say({ kind: 'build', value: { buildId, space: 'test', image, baseImage: IMAGE, agents: [{ spec, digest }] } });
+    const ended = () => controller.heard('build').find((report) => report.buildId === buildId && report.phase !== 'BUILD_BUILDING');
+    return { image, report: await controller.until('the end of a build', ended, 60_000) };
+  };
+
+  const good = await build(
+    await source([
+      { name: 'main.py', mode: 0o4600, uid: 1000 },
+      { name: 'bin', type: 'directory', mode: 0o700 },
+      { name: 'bin/run', mode: 0o777 },
+    ]),
+  );
+  t.match(good.report, { phase: 'BUILD_COMPLETED', imageId: /^sha256:/, error: '' });
+  const listed = await docker(
+    'run',
+    '--rm',
+    '--network',
+    'none',
+    '--label',
+    `raworc.cluster=${CLUSTER}`,
+    good.image,
+    'find',
+    '/opt/raworc/agents',
+    '-exec',
+    'stat',
+    '-c',
+    '%a %u:%g %n',
+    '{}',
+    ';',
+  );
+  t.same(listed.split('\n').sort(), [
+    '644 0:0 /opt/raworc/agents/greeter/main.py',
+    '755 0:0 /opt/raworc/agents',
+    '755 0:0 /opt/raworc/agents/greeter',
+    '755 0:0 /opt/raworc/agents/greeter/bin',
+    '755 0:0 /opt/raworc/agents/greeter/bin/run',
+  ]);
+  await controller.until('its images', () => controller.heard('images').find(({ images }) => images.includes(good.image)), LONG_MS);
+
+  const refused: readonly [string, Entry[], RegExp][] = [
+    ['a way out', [{ name: '../evil' }], /"\.\."/],
+    ['an absolute path', [{ name: '/etc/evil' }], /absolute/],
+    ['a link', [{ name: 'link', type: 'symlink', linkname: '/etc/passwd' }], /symlink/],
+    ['a device', [{ name: 'disk', type: 'block-device', devmajor: 8, devminor: 0 }], /device/],
+  ];
+  for (const [what, entries, error] of refused)
+    t.match((await build(await source(entries))).report, { phase: 'BUILD_FAILED', error }, what);
+
+  const digest = await source([{ name: 'main.py' }]);
+  const other = await source([{ name: 'other.py' }]);
+  const bytes = controller.sources.get(other);
+  if (bytes !== undefined) controller.sources.set(digest, bytes);
+  const swapped = await build(digest);
+  t.match(swapped.report, { phase: 'BUILD_FAILED', error: /digest/ }, 'content of another digest');
+  await t.rejects(docker('image', 'inspect', swapped.image));
+});
