@@ -217,7 +217,8 @@ t.test('whatever is cut, lost and crashed, each message gets one answer, in orde
   for (let seed = 1; seed <= 60; seed += 1) {
     const world = new World(seed);
     const { fraction, clock } = world;
-    world.mailboxBytes = fraction() < 0.5 ? 2048 : 64 * 1024;
+    // Large enough that the journal is compacted now and then.
+    world.contextJson = `"${'x'.repeat(6000)}"`;
     world.behaviour = async ({ message }, output) => {
       output.delta('part');
       await new Promise<void>((resolve) => clock.after(fraction() * 60, resolve));
@@ -225,8 +226,19 @@ t.test('whatever is cut, lost and crashed, each message gets one answer, in orde
         ? { outcome: 'error', reason: 'agent_failed', content: `raised ${message}` }
         : { outcome: 'reply', content: `re: ${message} ${fraction()}` };
     };
+    let crash: { operations: number; readonly power: boolean } | undefined;
+    let slow = false;
+    world.disk.onOperation = async () => {
+      if (slow) await new Promise<void>((resolve) => clock.after(fraction() * 5, resolve));
+      if (crash) crash.operations -= 1;
+      if (crash?.operations !== 0) return;
+      world.crash(crash.power);
+      crash = undefined;
+    };
     const live = async () => {
+      slow = false;
       while (!world.guest) await world.start().catch(() => world.crash(fraction() < 0.5));
+      slow = true;
     };
     for (let step = 0; step < 40; step += 1) {
       world.refusal = fraction() < 0.5 ? 0 : fraction() * 0.3;
@@ -236,19 +248,10 @@ t.test('whatever is cut, lost and crashed, each message gets one answer, in orde
       const dice = fraction();
       if (dice < 0.5) world.post(fraction() < 0.5 ? 'once' : 'again');
       else if (dice < 0.6) world.cutLink();
-      else if (dice < 0.8) {
-        let operations = Math.floor(fraction() * 6);
-        const power = fraction() < 0.5;
-        world.disk.onOperation = () => {
-          operations -= 1;
-          if (operations !== 0) return;
-          world.disk.onOperation = () => undefined;
-          world.crash(power);
-        };
-      }
+      else if (dice < 0.8) crash = { operations: 1 + Math.floor(fraction() * 6), power: fraction() < 0.5 };
       await clock.advance(fraction() * 80);
     }
-    world.disk.onOperation = () => undefined;
+    crash = undefined;
     world.refusal = 0;
     world.cut = 0;
     world.settleAnswers = true;

@@ -87,6 +87,7 @@ export class World {
   mostRunning = 0;
   started = 0;
   mailboxBytes = 4096;
+  contextJson = '{}';
   sessionId = 'session';
   guest: Guest | undefined;
   #life = 0;
@@ -145,8 +146,8 @@ export class World {
   }
 
   deliver({ seq, id, agent, content }: World['posted'][number]): void {
-    const { sessionId } = this;
-    this.#link?.toGuest({ kind: 'deliver', value: { sessionId, generation: 1, seq, messageId: id, agent, content, contextJson: '{}' } });
+    const { sessionId, contextJson } = this;
+    this.#link?.toGuest({ kind: 'deliver', value: { sessionId, generation: 1, seq, messageId: id, agent, content, contextJson } });
   }
 
   settle(id: string): void {
