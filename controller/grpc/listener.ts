@@ -36,6 +36,7 @@ export interface Listener {
 interface Connection {
   readonly socket: Socket;
   readonly silence: Timer;
+  spoke: boolean;
 }
 
 /** Resolves when the port is open; rejects with the system's error (EADDRINUSE …). */
@@ -50,11 +51,14 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       log.info('link.silent_connection_closed', { port: name, peer });
       socket.destroy();
     });
-    connections.set(peer, { socket, silence });
+    const connection: Connection = { socket, silence, spoke: false };
+    connections.set(peer, connection);
     socket.on('error', () => {}); // 'close' follows, and a lost connection is nothing to report here
     socket.once('close', () => {
       silence.cancel();
       connections.delete(peer);
+      // A certificate that TLS refused, among other things: the library tells nobody.
+      if (!connection.spoke) log.debug('link.connection_without_call', { port: name, peer });
       if (connections.size === 0) onQuiet?.();
     });
     const preparation = options.beforeConnection();
@@ -84,7 +88,12 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
 
   return {
     port,
-    spoke: (peer) => connections.get(peer)?.silence.cancel(),
+    spoke(peer) {
+      const connection = connections.get(peer);
+      if (connection === undefined) return;
+      connection.spoke = true;
+      connection.silence.cancel();
+    },
     cutOff: (peer) => connections.get(peer)?.socket.destroy(),
     async close() {
       server.close();

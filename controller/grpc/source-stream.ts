@@ -5,7 +5,10 @@ import type { SourceChunk } from '../../proto/generated/raworc/node/v0/SourceChu
 
 const CHUNK_BYTES = 256 * 1024;
 
-/** Sends all of `source` and ends the call, reading no faster than the peer takes it. `source` is closed on every path. */
+/**
+ * Sends all of `source` and ends the call, reading no faster than the peer takes it. `source` is closed on every path:
+ * the loop does it where it is left, and a peer that goes away does it while the loop waits. Rejects when `source` fails.
+ */
 export async function sendSource(call: ServerWritableStream<unknown, SourceChunk>, source: Readable): Promise<void> {
   const gone = new AbortController();
   call.once('cancelled', () => {
@@ -23,7 +26,5 @@ export async function sendSource(call: ServerWritableStream<unknown, SourceChunk
     call.end();
   } catch (error) {
     if (!gone.signal.aborted) throw error;
-  } finally {
-    source.destroy();
   }
 }

@@ -188,19 +188,36 @@ t.test('a frame longer than the protocol allows ends the link of who sends it', 
   await atController.first;
 });
 
-t.test('frames sent before the other end listens wait for it', async (t) => {
+t.test('frames wait for who does not listen yet, and for who listens with reading paused', async (t) => {
   const { node, controller } = await connect(t);
+  const aWhile = async () => {
+    for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
   for (const number of [1, 2, 3]) node.send(heartbeat(number));
-  for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-  t.strictSame(await collect(controller, 3), [1, 2, 3].map(heartbeat));
+  await aWhile();
+  controller.pause();
+  let early = 0;
+  controller.onMessage(() => {
+    early += 1;
+  });
+  await aWhile();
+  t.equal(early, 0);
+  const all = collect(controller, 3);
+  controller.resume();
+  t.strictSame(await all, [1, 2, 3].map(heartbeat));
 });
 
 t.test('a source of 5 MiB comes in chunks, to the node that may have it', async (t) => {
   const source = randomBytes(5 * 1024 * 1024);
   const opened: Readable[] = [];
+  async function* fail() {
+    yield Buffer.alloc(1000);
+    throw new Error('a path of the inside');
+  }
   const changes = {
     mayFetch: (nodeId: string, digest: string) => nodeId === NODE && digest !== 'sha256:secret',
     openSource(digest: string) {
+      if (digest === 'sha256:broken') return Readable.from(fail());
       if (digest !== 'sha256:five') return undefined;
       const readable = Readable.from([source.subarray(0, 3_000_000), source.subarray(3_000_000)]);
       opened.push(readable);
@@ -220,6 +237,13 @@ t.test('a source of 5 MiB comes in chunks, to the node that may have it', async 
   await t.rejects(first(other, 'sha256:five'), { code: 'refused', message: /no such source for this node/ });
   await t.rejects(first(dialer, 'sha256:secret'), { code: 'refused', message: /no such source for this node/ });
   await t.rejects(first(dialer, 'sha256:none'), { code: 'refused', message: /no such source for this node/ });
+  await t.rejects(
+    async () => {
+      for await (const _ of dialer.fetchSource('sha256:broken', signal));
+    },
+    { code: 'refused', message: /its log says why/ },
+    'a source that breaks off is no end',
+  );
 
   for await (const _ of dialer.fetchSource('sha256:five', signal)) break;
   const last = opened.at(-1);
