@@ -26,7 +26,10 @@ export interface BuildContext {
 export function buildContext(plan: ContextPlan, fetch: (digest: string) => AsyncIterable<Uint8Array>): BuildContext {
   const pack = tar.pack();
   const stream = Readable.from(pack, { objectMode: false });
-  const done = fill(pack, plan, fetch).catch((error: unknown) => {
+  const givenUp = new Promise<never>((_, reject) => {
+    stream.once('close', () => reject(new Error('the build was given up')));
+  });
+  const done = Promise.race([fill(pack, plan, fetch), givenUp]).catch((error: unknown) => {
     const fault = error instanceof Error ? error : new Error(String(error));
     pack.destroy(fault);
     stream.destroy(fault);
@@ -35,6 +38,7 @@ export function buildContext(plan: ContextPlan, fetch: (digest: string) => Async
   stream.on('close', () => pack.destroy());
   stream.on('error', () => undefined);
   done.catch(() => undefined);
+  givenUp.catch(() => undefined);
   return { stream, done };
 }
 

@@ -79,7 +79,9 @@ export class Builder {
       'raworc.space': build.space,
       'raworc.build': build.buildId,
     };
-    const context = buildContext(build, (digest) => dialer.fetchSource(digest, signal));
+    const fetching = new AbortController();
+    const fetch = AbortSignal.any([signal, fetching.signal]);
+    const context = buildContext(build, (digest) => dialer.fetchSource(digest, fetch));
     try {
       const made = await driver.buildImage({ image: build.image, labels, context: context.stream }, signal);
       await context.done;
@@ -91,6 +93,7 @@ export class Builder {
       throw error;
     } finally {
       context.stream.destroy();
+      fetching.abort();
     }
   }
 

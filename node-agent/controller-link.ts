@@ -64,13 +64,19 @@ export class ControllerLink {
   async #run(): Promise<void> {
     const { clock, random, log, dialer } = this.#outside;
     let failures = 0;
+    let said = '';
     while (!this.#ending.signal.aborted) {
       try {
         const link = await within(clock, DIAL_WITHIN_MS, this.#ending.signal, (signal) => dialer.dial(signal));
         const welcomed = await this.#stream(link);
-        if (welcomed) failures = 0;
+        if (welcomed) {
+          failures = 0;
+          said = '';
+        }
       } catch (error) {
-        if (failures === 0) log.warn('controller.away', { error: error instanceof Error ? error.message : String(error) });
+        const message = error instanceof Error ? error.message : String(error);
+        if (message !== said && !this.#ending.signal.aborted) log.warn('controller.away', { error: message });
+        said = message;
       }
       if (this.#ending.signal.aborted) return;
       const ceilingMs = Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures, 16), BACKOFF_LAST_MS);

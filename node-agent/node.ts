@@ -14,6 +14,7 @@ import type { Dialer } from './link/dialer.ts';
 import { Outbox } from './outbox.ts';
 import { Reconciler, type Status } from './reconciler.ts';
 import { Relay } from './relay.ts';
+import { removeContainers } from './shutdown.ts';
 import { assignmentFrom, isSessionId, reportOf } from './wire.ts';
 
 const CALL_LIMIT_MS = 60_000;
@@ -227,13 +228,7 @@ export class NodeAgent {
     this.#watch?.close();
     await Promise.all([...this.#reconcilers.values()].map((reconciler) => reconciler.close()));
     this.#relay.close();
-    await within(clock, Math.max(graceMs, 5_000), this.#ending.signal, async (signal) => {
-      const seen = await driver.list(signal);
-      const containers = [...seen].filter(([, { container }]) => container !== undefined);
-      await Promise.all(containers.map(([sessionId]) => driver.removeContainer(sessionId, signal)));
-      await driver.dismantle(signal);
-    }).catch((error: unknown) => log.error('node.shutdown-incomplete', { error: error instanceof Error ? error.message : String(error) }));
-    for (const sessionId of await doors.left()) await doors.close(sessionId);
+    await removeContainers({ driver, doors, log, clock }, graceMs, this.#ending.signal);
     this.#outbox.keep('shutdown-done', { kind: 'shutdownDone', value: {} });
     this.#end({ why: 'shutdown' });
   }
@@ -248,7 +243,7 @@ export class NodeAgent {
         this.#look(() => this.#lookAtImages());
         return;
       case 'everything':
-        this.#look(() => this.#lookAtEverything());
+        this.#look(() => this.#putRight());
         return;
       default:
         change satisfies never;
@@ -261,6 +256,11 @@ export class NodeAgent {
       if (this.#ending.signal.aborted) return;
       this.#options.log.warn('driver.away', { error: error instanceof Error ? error.message : String(error) });
     });
+  }
+
+  async #putRight(): Promise<void> {
+    await this.#call((signal) => this.#options.driver.prepare(signal));
+    await this.#lookAtEverything();
   }
 
   async #lookAtEverything(): Promise<void> {
@@ -292,10 +292,7 @@ export class NodeAgent {
 
   #relistLater(): void {
     this.#relist = this.#options.clock.after(RELIST_EVERY_MS, () => {
-      this.#look(async () => {
-        await this.#call((signal) => this.#options.driver.prepare(signal));
-        await this.#lookAtEverything();
-      });
+      this.#look(() => this.#putRight());
       this.#relistLater();
     });
   }

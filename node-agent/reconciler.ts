@@ -2,12 +2,13 @@ import type { Clock, Timer } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
 import { within } from './deadline.ts';
 import { nextStep, phaseOf, type Step } from './domain/next-step.ts';
-import { recentEnds, restartDelayMs } from './domain/restart-delay.ts';
+import { restartDelayMs } from './domain/restart-delay.ts';
 import type { Observed, Phase, Remembered } from './domain/session.ts';
 import type { Driver, Made, SessionPlan } from './drivers/driver.ts';
 import type { GuestDoors } from './guest-doors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Create } from './ledger-record.ts';
+import { RestartPacer } from './restart-pacer.ts';
 
 /** What is reported of a session; the order of reports is given where they are sent. */
 export interface Status {
@@ -59,14 +60,14 @@ export class Reconciler {
   #failures = 0;
   #failed: { readonly generation: number; readonly reason: string } | undefined;
   #removalAsked = false;
-  #wasRunning = false;
-  #ends: readonly number[] = [];
+  readonly #pacer: RestartPacer;
   #seen: Pick<Observed, 'container' | 'volume'> = { container: undefined, volume: undefined };
   #reported: Status | undefined;
 
   constructor(sessionId: string, outside: ReconcilerOutside) {
     this.sessionId = sessionId;
     this.#outside = outside;
+    this.#pacer = new RestartPacer(outside.clock);
   }
 
   wake(): void {
@@ -141,7 +142,9 @@ export class Reconciler {
 
   async #pass(): Promise<void> {
     this.#seen = await this.#call((signal) => this.#outside.driver.observe(this.sessionId, signal));
-    this.#countEnds();
+    const state = this.#seen.container?.state;
+    if (this.#pacer.saw(state === 'running' || state === 'paused'))
+      this.#outside.log.warn('session.ended', { session: this.sessionId, ends: this.#pacer.ends() });
     for (let steps = 0; steps < STEPS_IN_A_ROW && !this.#ending.signal.aborted; steps += 1) {
       const step = nextStep(this.#remembered(), this.#observed());
       if (step.kind === 'rest') {
@@ -181,7 +184,7 @@ export class Reconciler {
         await this.#durable(ledger.createEnded(id));
         return true;
       case 'start': {
-        const delayMs = this.#restartInMs();
+        const delayMs = this.#pacer.delayMs();
         if (delayMs > 0) {
           this.#wakeAfter(delayMs);
           return false;
@@ -196,7 +199,7 @@ export class Reconciler {
         await this.#call((signal) => driver.unpause(id, signal));
         return this.#look();
       case 'remove-container':
-        this.#wasRunning = false;
+        this.#pacer.expectEnd();
         await this.#call((signal) => driver.removeContainer(id, signal));
         return this.#look();
       case 'remove-volume':
@@ -244,7 +247,7 @@ export class Reconciler {
 
   async #look(): Promise<true> {
     this.#seen = await this.#call((signal) => this.#outside.driver.observe(this.sessionId, signal));
-    if (this.#seen.container?.state === 'running') this.#wasRunning = true;
+    if (this.#seen.container?.state === 'running') this.#pacer.saw(true);
     return true;
   }
 
@@ -261,22 +264,6 @@ export class Reconciler {
     if (generation === undefined) return;
     this.#failed = { generation, reason };
     this.#outside.log.warn('session.failed', { session: this.sessionId, generation, reason });
-  }
-
-  #countEnds(): void {
-    const running = this.#seen.container?.state === 'running' || this.#seen.container?.state === 'paused';
-    if (this.#wasRunning && !running) {
-      this.#ends = [...recentEnds(this.#ends, this.#outside.clock.monotonic()), this.#outside.clock.monotonic()];
-      this.#outside.log.warn('session.ended', { session: this.sessionId, ends: this.#ends.length });
-    }
-    this.#wasRunning = running;
-  }
-
-  #restartInMs(): number {
-    const nowMs = this.#outside.clock.monotonic();
-    const ends = recentEnds(this.#ends, nowMs);
-    const last = ends.at(-1);
-    return last === undefined ? 0 : Math.ceil(last + restartDelayMs(ends.length) - nowMs);
   }
 
   #remembered(): Remembered {

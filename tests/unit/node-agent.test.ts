@@ -1,4 +1,8 @@
+import { createHash } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
+import tar from 'tar-stream';
 import { assigned, bench, deliver, IMAGE } from './node-hand-controller.ts';
 
 const S = '00000000-0000-4000-8000-00000000000a';
@@ -138,7 +142,6 @@ t.test('a session that was removed while a create was under way leaves nothing',
   });
   const { controller, host, start } = bench(t.testdir(), {
     callMs: (call) => (call === 'createContainer' ? 30 : 0),
-    fault: () => undefined,
   });
   const create = host.createContainer.bind(host);
   host.createContainer = (plan, signal) => {
@@ -209,4 +212,64 @@ t.test('a shutdown removes containers, keeps volumes and what should be, and say
   const inventory = await controller.begin([assigned(S, 1, 'DESIRED_RUNNING', true)]);
   t.match(inventory.sessions, [{ sessionId: S, phase: 'STARTING', generation: 1 }]);
   await controller.phase(S, 'RUNNING');
+});
+
+t.test('a removal waits for a create of which nobody knows how it ended, and removes what it made', async (t) => {
+  let killed = true;
+  const creates: string[] = [];
+  let begin: () => void = () => undefined;
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  const { controller, host, start } = bench(t.testdir(), {
+    fault: (call) => {
+      if (call !== 'createContainer') return;
+      creates.push(call);
+      begin();
+      if (killed) throw new Error('the process is gone');
+    },
+  });
+  const first = await start();
+  await controller.begin([assigned(S)]);
+  await begun;
+  await first.close();
+  killed = false;
+  creates.length = 0;
+
+  const second = await start();
+  t.teardown(() => second.close());
+  await controller.begin([], [{ sessionId: S, upToGeneration: 1 }]);
+  await controller.until('removed', () => controller.heard('removed')[0]);
+  t.equal(creates.length, 1, 'made again under its name, to be sure');
+  t.same([host.containers.size, host.volumes.size], [0, 0]);
+  t.same(controller.heard('report'), []);
+});
+
+t.test('an image is built from what the controller hands out, and only if that is what was announced', async (t) => {
+  const { controller, start } = bench(t.testdir());
+  const node = await start();
+  t.teardown(() => node.close());
+  await controller.begin();
+  const pack = tar.pack();
+  pack.entry({ name: 'main.py' }, 'pass');
+  pack.finalize();
+  const bytes = gzipSync(await buffer(pack));
+  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  controller.sources.set(digest, bytes).set('sha256:other', bytes).set('sha256:junk', new Uint8Array(100));
+  const spec = { name: 'a', runtime: 'PYTHON', handler: 'main.process_message', idempotent: false } as const;
+  const build = async (buildId: string, source: string) => {
+    const agents = [{ spec, digest: source }];
+    controller.say({
+      kind: 'build',
+      value: { buildId, space: 'default', image: `raworc_space_default:${buildId}`, baseImage: IMAGE, agents },
+    });
+    return controller.until(`the end of ${buildId}`, () =>
+      controller.heard('build').find((report) => report.buildId === buildId && report.phase !== 'BUILD_BUILDING'),
+    );
+  };
+  t.match(await build('b1', digest), { phase: 'BUILD_COMPLETED', error: '' });
+  t.ok((await controller.until('its images', () => controller.heard('images')[0])).images.includes('raworc_space_default:b1'));
+  t.match(await build('b2', 'sha256:other'), { phase: 'BUILD_FAILED', error: /digest/ });
+  t.match(await build('b3', 'sha256:junk'), { phase: 'BUILD_FAILED', error: /cannot be read/ });
+  t.match(await build('b4', 'sha256:none'), { phase: 'BUILD_FAILED', error: /unknown source/ });
 });

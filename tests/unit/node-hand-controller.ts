@@ -58,7 +58,7 @@ export class HandController implements Dialer {
   }
 
   heard<Kind extends NodeFrame['kind']>(kind: Kind): FrameOf<Kind>['value'][] {
-    return this.#heard.flatMap((frame) => valueOf(frame, kind));
+    return this.#heard.flatMap((frame) => valuesOf(frame, kind));
   }
 
   /** Resolves with what `find` finds in what was and will be heard on this stream. */
@@ -95,7 +95,7 @@ export class HandController implements Dialer {
   }
 }
 
-function valueOf<Kind extends NodeFrame['kind']>(frame: NodeFrame, kind: Kind): FrameOf<Kind>['value'][] {
+function valuesOf<Kind extends NodeFrame['kind']>(frame: NodeFrame, kind: Kind): FrameOf<Kind>['value'][] {
   return frame.kind === kind ? [frame.value as FrameOf<Kind>['value']] : [];
 }
 

@@ -1,0 +1,145 @@
+import t from 'tap';
+import { linkPair } from '../../node-agent/drivers/link-pair.ts';
+import { Outbox } from '../../node-agent/outbox.ts';
+import { Relay } from '../../node-agent/relay.ts';
+import type { GuestFrame, HostFrame, NodeFrame } from '../../proto/frame.ts';
+import { systemClock } from '../../seams/system.ts';
+import { deliver } from './node-hand-controller.ts';
+
+const S = '00000000-0000-4000-8000-00000000000a';
+const log = { debug() {}, info() {}, warn() {}, error() {} };
+const turn = () => new Promise<void>((resolve) => systemClock.soon(() => systemClock.soon(() => systemClock.soon(resolve))));
+
+function relayed(generation = 7) {
+  const sent: NodeFrame[] = [];
+  const wire = { full: false };
+  const lost: string[] = [];
+  const outbox = new Outbox();
+  outbox.begin();
+  outbox.connect({
+    send: (frame) => {
+      if (!wire.full) sent.push(frame);
+      return !wire.full;
+    },
+  });
+  const limits = { cpuMillis: 1, memoryBytes: 1, diskBytes: 1, processes: 1 };
+  const spec = { space: 'default', spaceId: 's', image: 'i', agents: [], limits, volumeExpected: false };
+  const relay = new Relay({
+    outbox,
+    clock: systemClock,
+    log,
+    assignment: (sessionId) => (sessionId === S ? { sessionId, generation, desired: 'running', spec } : undefined),
+    guestChanged: () => undefined,
+    messagesLost: (sessionId) => lost.push(sessionId),
+  });
+  const connect = (sessionId = S, named = sessionId) => {
+    const [host, guest] = linkPair<HostFrame, GuestFrame>(systemClock);
+    const heard: HostFrame[] = [];
+    const state = { guest, heard, closed: false };
+    guest.onMessage((frame) => heard.push(frame));
+    guest.onClose(() => {
+      state.closed = true;
+    });
+    relay.guest(sessionId, host);
+    guest.send({ kind: 'hello', value: { protocolVersion: 1, guestVersion: '', sessionId: named, acceptedSeq: 0, unsettled: 0 } });
+    return state;
+  };
+  t.teardown(() => relay.close());
+  return { relay, outbox, sent, wire, lost, connect };
+}
+
+const answer = (messageId: string, content = '') =>
+  ({
+    kind: 'answer',
+    value: {
+      sessionId: 'another',
+      generation: 99,
+      messageId,
+      runId: 'r',
+      agent: 'a',
+      outcome: 'REPLY',
+      content,
+      reason: '',
+      durationMs: 1,
+    },
+  }) as const;
+
+t.test('what a guest says is of its own session and of the generation of now, whatever it claims', async (t) => {
+  const { sent, connect } = relayed(7);
+  const { guest } = connect();
+  guest.send({ kind: 'accepted', value: { sessionId: 'another', generation: 99, messageId: 'm', seq: 1 } });
+  guest.send({ kind: 'delta', value: { sessionId: 'another', messageId: 'm', runId: 'r', agent: 'a', number: 1, text: 'x' } });
+  guest.send(answer('m'));
+  await turn();
+  t.same(
+    sent.map(({ kind }) => kind),
+    ['accepted', 'delta', 'answer'],
+  );
+  for (const frame of sent) t.match(frame.value, { sessionId: S });
+  t.match(sent[0]?.value, { generation: 7 });
+  t.match(sent[2]?.value, { generation: 7 });
+});
+
+t.test(
+  'a guest that names another session, or one that is not assigned, is shut out; a newer one of the session replaces the older',
+  async (t) => {
+    const { relay, connect } = relayed();
+    const wrong = connect(S, '00000000-0000-4000-8000-00000000000b');
+    const unassigned = connect('00000000-0000-4000-8000-00000000000b');
+    const older = connect();
+    await turn();
+    await turn();
+    t.same([wrong.closed, unassigned.closed, older.closed], [true, true, false]);
+    const newer = connect();
+    await turn();
+    await turn();
+    t.same([older.closed, newer.closed, relay.isConnected(S)], [true, false, true]);
+    relay.deliver(deliver(S, 1, 'hello').value);
+    await turn();
+    t.same(
+      newer.heard.map(({ kind }) => kind),
+      ['welcome', 'deliver'],
+    );
+  },
+);
+
+t.test('messages wait for the guest in order and within a bound, and what was let go is asked for again', async (t) => {
+  const { relay, lost, connect } = relayed();
+  for (let seq = 1; seq <= 300; seq += 1) relay.deliver(deliver(S, seq, 'hello').value);
+  t.same(lost, []);
+  const { heard } = connect();
+  await turn();
+  await turn();
+  const seqs = heard.flatMap((frame) => (frame.kind === 'deliver' ? [frame.value.seq] : []));
+  t.same(
+    seqs,
+    Array.from({ length: 256 }, (_, index) => index + 1),
+  );
+  t.same(lost, [S]);
+});
+
+t.test('a guest is not read from while too many of its answers are not settled', async (t) => {
+  const { relay, sent, connect } = relayed();
+  const { guest } = connect();
+  await turn();
+  for (let number = 1; number <= 100; number += 1) guest.send(answer(`m${number}`));
+  await turn();
+  t.equal(sent.length, 64);
+  relay.settled({ sessionId: S, messageId: 'm1' });
+  await turn();
+  t.equal(sent.length, 65);
+});
+
+t.test('while the way to the controller is full, the newest of each kept frame waits in order and passing ones are counted', async (t) => {
+  const { outbox, sent, wire } = relayed();
+  const images = (name: string): NodeFrame => ({ kind: 'images', value: { images: [name] } });
+  wire.full = true;
+  outbox.keep('images', images('old'));
+  outbox.keep('removed:s', { kind: 'removed', value: { sessionId: S, upToGeneration: 1 } });
+  outbox.keep('images', images('new'));
+  t.equal(outbox.pass({ kind: 'heartbeat', value: { number: 1 } }), false);
+  t.equal(outbox.lost, 1);
+  wire.full = false;
+  outbox.drained();
+  t.same(sent, [images('new'), { kind: 'removed', value: { sessionId: S, upToGeneration: 1 } }]);
+});
