@@ -27,7 +27,8 @@ async function directory(t: Test, files: Record<string, string>): Promise<string
 async function contents(bytes: Uint8Array): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   for await (const entry of Readable.from([gunzipSync(bytes)]).pipe(tar.extract())) {
-    const { name, type, mode = 0, linkname } = entry.header;
+    const { name, type, mode = 0, linkname, mtime } = entry.header;
+    if (mtime?.getTime() !== 0) throw new Error(`${name} carries a time`);
     const content = await text(entry);
     found[name] = type === 'symlink' ? `-> ${linkname}` : type === 'directory' ? '/' : `${mode.toString(8)} ${content}`;
   }
