@@ -1,0 +1,16 @@
+import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
+
+export const HELLO: GuestFrame = {
+  kind: 'hello',
+  value: { protocolVersion: 1, guestVersion: 'bench', sessionId: 'bench', acceptedSeq: 0, unsettled: 0 },
+};
+
+/** What each of the compared programs does: hello, and then an answer to each message. */
+export function answerTo(frame: HostFrame): GuestFrame | undefined {
+  if (frame.kind !== 'deliver') return undefined;
+  const { sessionId, generation, messageId, agent, content } = frame.value;
+  return {
+    kind: 'answer',
+    value: { sessionId, generation, messageId, runId: 'run', agent, outcome: 'REPLY', content, reason: '', durationMs: 0 },
+  };
+}

@@ -1,0 +1,14 @@
+/** Length-framed, with protobufjs and proto-loader. */
+import { createConnection } from 'node:net';
+import { guestFrames, hostFrames } from '../../proto/codec.ts';
+import { framedLink } from '../../proto/framed-link.ts';
+import { systemClock } from '../../seams/system.ts';
+import { answerTo, HELLO } from './child.ts';
+
+const socket = createConnection(process.argv[2] ?? '');
+const link = framedLink(socket, { encode: guestFrames, decode: hostFrames, clock: systemClock });
+link.onMessage((frame) => {
+  const answer = answerTo(frame);
+  if (answer) link.send(answer);
+});
+link.send(HELLO);
