@@ -2,8 +2,8 @@
 export class Trouble extends Error {
   readonly remedy: string;
 
-  constructor(what: string, remedy: string) {
-    super(what);
+  constructor(what: string, remedy: string, options?: ErrorOptions) {
+    super(what, options);
     this.name = 'Trouble';
     this.remedy = remedy;
   }

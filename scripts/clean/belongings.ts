@@ -1,0 +1,90 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type Docker from 'dockerode';
+
+export interface Found {
+  readonly kind: 'container' | 'volume' | 'image' | 'network' | 'sockets';
+  readonly name: string;
+  readonly what: string;
+  remove(): Promise<unknown>;
+}
+
+/** Everything on this machine that belongs to the cluster of a data directory, in the order in which it can be removed. */
+export async function found(docker: Docker, dataDir: string): Promise<readonly Found[]> {
+  const idFile = join(dataDir, 'controller', 'cluster-id');
+  const cluster = existsSync(idFile) ? readFileSync(idFile, 'utf8').trim() : undefined;
+  const own = cluster === undefined ? [] : await ofCluster(docker, cluster);
+  return [...own, ...(await ofNobodyElse(docker, cluster)), ...socketDirectories(dataDir)];
+}
+
+async function ofCluster(docker: Docker, cluster: string): Promise<Found[]> {
+  const filters = { label: [`raworc.cluster=${cluster}`] };
+  const containers = await docker.listContainers({ all: true, filters });
+  const { Volumes: volumes } = await docker.listVolumes({ filters });
+  const images = await docker.listImages({ filters });
+  return [
+    ...containers.map(
+      ({ Id, Names }): Found => ({
+        kind: 'container',
+        name: (Names[0] ?? Id).replace(/^\//, ''),
+        what: 'a running session',
+        remove: () => docker.getContainer(Id).remove({ force: true }),
+      }),
+    ),
+    ...volumes.map(
+      ({ Name }): Found => ({ kind: 'volume', name: Name, what: 'a session’s files', remove: () => docker.getVolume(Name).remove() }),
+    ),
+    ...images.map(
+      ({ Id, RepoTags }): Found => ({
+        kind: 'image',
+        name: RepoTags?.[0] ?? Id.slice(0, 19),
+        what: 'a build of a space',
+        remove: () => docker.getImage(Id).remove({ force: true }),
+      }),
+    ),
+  ];
+}
+
+/** The session images and the network, which all clusters of a machine share: only when no other cluster has anything here. */
+async function ofNobodyElse(docker: Docker, cluster: string | undefined): Promise<Found[]> {
+  const filters = { label: ['raworc.managed=true'] };
+  const all = [
+    ...(await docker.listContainers({ all: true, filters })),
+    ...(await docker.listVolumes({ filters })).Volumes,
+    ...(await docker.listImages({ filters })),
+  ];
+  const others = all.some(({ Labels }) => {
+    const owner = Labels?.['raworc.cluster'];
+    return owner !== undefined && owner !== cluster;
+  });
+  if (others) return [];
+  const bases = await docker.listImages({ filters: { ...filters, reference: ['raworc/session'] } });
+  const networks = await docker.listNetworks({ filters });
+  return [
+    ...bases.map(
+      ({ Id, RepoTags }): Found => ({
+        kind: 'image',
+        name: RepoTags?.[0] ?? Id.slice(0, 19),
+        what: 'what sessions start from',
+        remove: () => docker.getImage(Id).remove({ force: true }),
+      }),
+    ),
+    ...networks.map(
+      ({ Id, Name }): Found => ({ kind: 'network', name: Name, what: 'of the sessions', remove: () => docker.getNetwork(Id).remove() }),
+    ),
+  ];
+}
+
+/** Where each node's guests connect. */
+function socketDirectories(dataDir: string): readonly Found[] {
+  const nodes = join(dataDir, 'nodes');
+  if (!existsSync(nodes)) return [];
+  return readdirSync(nodes).flatMap((node): Found[] => {
+    const file = join(nodes, node, 'identity.json');
+    if (!existsSync(file)) return [];
+    const id = /"nodeId":\s*"([0-9a-f-]{36})"/.exec(readFileSync(file, 'utf8'))?.[1];
+    const path = id === undefined ? undefined : join('/run/raworc', id.slice(0, 8));
+    if (path === undefined || !existsSync(path)) return [];
+    return [{ kind: 'sockets', name: path, what: 'of a node', remove: async () => rmSync(path, { recursive: true, force: true }) }];
+  });
+}
