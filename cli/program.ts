@@ -1,5 +1,4 @@
 import { Command, CommanderError } from 'commander';
-import pkg from '../package.json' with { type: 'json' };
 import { Client } from './client.ts';
 import { deployAgent } from './commands/agent-deploy.ts';
 import { chat } from './commands/chat.ts';
@@ -8,6 +7,7 @@ import { listNodes, makeNodeToken } from './commands/nodes.ts';
 import { listSessions, newSession, removeSessions } from './commands/sessions.ts';
 import { DEFAULT_URL, findAccess } from './config.ts';
 import { type Io, painted, Trouble } from './io.ts';
+import { version } from './version.ts';
 
 const INTERRUPTED = 130;
 
@@ -17,7 +17,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
   const connected = async () => new Client(await findAccess(io), io.signal);
   const program = new Command('raworc')
     .description('Sessions for AI agents on your own machines')
-    .version(pkg.version)
+    .version(version())
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
