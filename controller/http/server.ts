@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { RefusalCode } from '../domain/outcome.ts';
 import type { HttpApp } from './app.ts';
+import { Connections } from './connections.ts';
 import { errorBody } from './errors.ts';
 
 export interface ListenOptions {
@@ -21,6 +22,7 @@ export interface HttpServer {
   close(graceMs?: number): Promise<void>;
 }
 
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 const HEADERS_TIMEOUT_MS = 15_000;
 /** For a whole request with its body: an upload of 64 MiB on a slow line. */
 const REQUEST_TIMEOUT_MS = 300_000;
@@ -35,6 +37,7 @@ export async function listen(app: HttpApp, options: ListenOptions): Promise<Http
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.on('clientError', answerUnreadable);
+  const connections = new Connections(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, () => {
@@ -48,16 +51,14 @@ export async function listen(app: HttpApp, options: ListenOptions): Promise<Http
     host: address,
     port,
     url: `${options.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
-    close: (graceMs = DEFAULT_GRACE_MS) => close(server, app, graceMs),
+    close: (graceMs = DEFAULT_GRACE_MS) => close(server, connections, app, graceMs),
   };
 }
 
 function serverFor(listener: RequestListener, { tls }: ListenOptions): Server {
   if (tls === undefined) return createServer({ noDelay: true }, listener);
-  return createTlsServer(
-    { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile), minVersion: 'TLSv1.2', noDelay: true },
-    listener,
-  );
+  const [cert, key] = [readFileSync(tls.certFile), readFileSync(tls.keyFile)];
+  return createTlsServer({ cert, key, minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_TIMEOUT_MS, noDelay: true }, listener);
 }
 
 function addressOf(server: Server): AddressInfo {
@@ -66,7 +67,7 @@ function addressOf(server: Server): AddressInfo {
   return address;
 }
 
-function close(server: Server, app: HttpApp, graceMs: number): Promise<void> {
+function close(server: Server, connections: Connections, app: HttpApp, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cut = app.clock.after(graceMs, () => server.closeAllConnections());
     server.close(() => {
@@ -74,7 +75,7 @@ function close(server: Server, app: HttpApp, graceMs: number): Promise<void> {
       resolve();
     });
     app.streams.close();
-    server.closeIdleConnections();
+    connections.closeWhenIdle();
   });
 }
 

@@ -5,7 +5,7 @@ import type { MessageObject, SessionObject } from '../../controller/domain/objec
 import { accepted, refused } from '../../controller/domain/outcome.ts';
 import { BUILT_IN_ROLES, Permissions } from '../../controller/domain/rbac.ts';
 import { createApp } from '../../controller/http/app.ts';
-import { type HttpServer, listen } from '../../controller/http/server.ts';
+import { type HttpServer, type ListenOptions, listen } from '../../controller/http/server.ts';
 import type { Caller, EventWatcher, Idempotency, Services } from '../../controller/services/api.ts';
 import { createTokens, type Tokens } from '../../controller/services/tokens.ts';
 import type { Clock } from '../../seams/clock.ts';
@@ -213,7 +213,7 @@ export interface Rig {
   call(path: string, init?: RequestInit): Promise<Response>;
 }
 
-export async function startRig(corsOrigins: readonly string[] = []): Promise<Rig> {
+export async function startRig(corsOrigins: readonly string[] = [], tls?: ListenOptions['tls']): Promise<Rig> {
   const fake = new Fake();
   const clock = new TestClock();
   const logged: string[] = [];
@@ -221,7 +221,7 @@ export async function startRig(corsOrigins: readonly string[] = []): Promise<Rig
   const log: Log = { debug: write, info: write, warn: write, error: write };
   const tokens = createTokens({ key: createSecretKey(systemRandom.bytes(32)), kid: 'k', clock, random: systemRandom });
   const app = createApp({ services: fake.services, tokens, log, clock, random: systemRandom, version: '1.2.3', corsOrigins });
-  const server = await listen(app, { host: '127.0.0.1', port: 0 });
+  const server = await listen(app, { host: '127.0.0.1', port: 0, ...(tls === undefined ? {} : { tls }) });
   const { token } = tokens.sign({ accountId: ACCOUNT, user: 'admin', version: 1 });
   return {
     fake,

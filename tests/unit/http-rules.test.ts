@@ -252,3 +252,14 @@ t.test('an upload that is refused in the middle still gets its answer, and the c
   t.equal(whole.status, 201);
   t.match(await whole.json(), { size_bytes: archive.byteLength });
 });
+
+t.test('closing waits neither for idle connections nor for those that never sent a request', async (t) => {
+  const fresh = connect(rig.server.port, '127.0.0.1');
+  await new Promise((resolve) => fresh.once('connect', resolve));
+  await (await rig.call('/version')).text();
+  const ended = new Promise((resolve) => fresh.once('close', resolve));
+  fresh.resume();
+  await rig.server.close();
+  await ended;
+  t.equal(rig.clock.timers, 0, 'no grace was needed');
+});
