@@ -137,7 +137,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     builds: buildService({ ...shared, shelf: sources }),
     nodes: nodeService(nodeNeeds),
     events: eventService(view, tail),
-    health: { check: () => health(store.check, () => bus.connected) },
+    health: { check: () => health(store.check, bus.connected, log) },
   };
 
   publisher.start();
@@ -226,12 +226,13 @@ export async function startController(options: ControllerOptions): Promise<Contr
 }
 
 /** The bus being away costs latency and nothing else: it is told, and does not make the controller unhealthy. */
-function health(checkStore: () => void, busConnected: () => boolean) {
-  const checks = { store: 'ok', bus: busConnected() ? 'ok' : 'reconnecting' };
+function health(checkStore: () => void, busConnected: boolean, log: Log) {
+  const checks = { store: 'ok', bus: busConnected ? 'ok' : 'reconnecting' };
   try {
     checkStore();
     return { ok: true, checks };
   } catch (error) {
-    return { ok: false, checks: { ...checks, store: error instanceof Error ? error.message : String(error) } };
+    log.error('store.unreadable', { error: error instanceof Error ? error.message : String(error) });
+    return { ok: false, checks: { ...checks, store: "cannot be read: see the controller's log" } };
   }
 }

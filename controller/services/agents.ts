@@ -4,6 +4,7 @@ import { createAgent } from '../domain/commands/create-agent.ts';
 import { createBuild, deployAgent } from '../domain/commands/create-build.ts';
 import { type CheckedSource, putSource } from '../domain/commands/put-source.ts';
 import type { AgentId, BuildId } from '../domain/ids.ts';
+import type { SourceObject } from '../domain/objects.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import { agentObject, buildObject } from '../domain/present.ts';
 import type { Resource, Verb } from '../domain/rbac.ts';
@@ -17,11 +18,21 @@ import type { Lists } from './lists.ts';
 
 /** Sources that were uploaded and checked, kept by their digest. */
 export interface SourceShelf {
-  /** Checks an archive and keeps it. What is refused leaves nothing behind. */
-  receive(body: Readable): Promise<Outcome<CheckedSource>>;
+  /** Checks an archive. What is refused leaves nothing behind. */
+  receive(body: Readable): Promise<Outcome<ReceivedSource>>;
   /** Removes a source that nothing refers to. */
   remove(digest: string): Promise<void>;
 }
+
+/** A checked archive that is not kept yet. Either is to be called, once. */
+export interface ReceivedSource {
+  readonly source: CheckedSource;
+  keep(): Promise<void>;
+  discard(): Promise<void>;
+}
+
+/** Each may take a gigabyte of disk while it is checked. */
+const MOST_UPLOADS = 4;
 
 export interface AgentNeeds {
   readonly applier: Applier;
@@ -44,6 +55,30 @@ function agentFor(view: View, caller: Caller, spaceName: string, name: string, r
 
 export function agentService(needs: AgentNeeds): Agents {
   const { applier, view, lists, random, shelf } = needs;
+  let uploads = 0;
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One after another, so that what one upload takes for unused is not what another is about to use. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = last.then(work, work);
+    last = mine;
+    return mine;
+  }
+
+  async function shelve(id: AgentId, { source, keep, discard }: ReceivedSource): Promise<Outcome<SourceObject>> {
+    const agent = view.get('agents', id);
+    if (agent === undefined) {
+      await discard();
+      return NO_AGENT;
+    }
+    await keep();
+    const kept = await applier.submit(putSource(id, source));
+    for (const digest of new Set([agent.sourceDigest, source.digest])) {
+      if (digest !== null && !isSourceInUse(view, digest)) await shelf.remove(digest);
+    }
+    return kept;
+  }
+
   return {
     async create(caller, spaceName, input, idempotency) {
       const space = spaceFor(view, caller, spaceName, 'agents', 'create');
@@ -82,14 +117,17 @@ export function agentService(needs: AgentNeeds): Agents {
     async upload(caller, spaceName, name, body) {
       const found = agentFor(view, caller, spaceName, name, 'agents', 'update');
       if (!found.ok) return found;
-      const source = await shelf.receive(body);
-      if (!source.ok) return source;
-      const before = found.value.row.sourceDigest;
-      const kept = await applier.submit(putSource(found.value.row.id, source.value));
-      for (const digest of new Set([before, source.value.digest])) {
-        if (digest !== null && !isSourceInUse(view, digest)) await shelf.remove(digest);
+      if (uploads >= MOST_UPLOADS) {
+        body.destroy();
+        return refused('RATE_LIMITED', `${MOST_UPLOADS} uploads are being checked: try again in a moment.`, { retry_after_s: 5 });
       }
-      return kept;
+      uploads += 1;
+      try {
+        const received = await shelf.receive(body);
+        return received.ok ? await inTurn(() => shelve(found.value.row.id, received.value)) : received;
+      } finally {
+        uploads -= 1;
+      }
     },
     async deploy(caller, spaceName, name) {
       const found = agentFor(view, caller, spaceName, name, 'agents', 'deploy');

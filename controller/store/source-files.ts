@@ -34,16 +34,15 @@ export async function sourceFiles(directory: string, { disk, random, isInUse }: 
       const id = random.uuid();
       const spoolPath = join(directory, `${INCOMING}${id}.spool`);
       const packedPath = join(directory, `${INCOMING}${id}.tar.gz`);
-      try {
-        const checked = await checkSource(body, disk, { spoolPath, packedPath });
-        if (!checked.ok) return checked;
-        const { digest, sizeBytes, files, manifest } = checked.value;
-        await disk.rename(packedPath, pathOf(digest));
-        const { runtime, handler, idempotent, description, purpose } = manifest;
-        return accepted({ digest, sizeBytes, files, program: { runtime, handler, idempotent }, description, purpose });
-      } finally {
-        await disk.remove(packedPath);
-      }
+      const checked = await checkSource(body, disk, { spoolPath, packedPath });
+      if (!checked.ok) return checked;
+      const { digest, sizeBytes, files, manifest } = checked.value;
+      const { runtime, handler, idempotent, description, purpose } = manifest;
+      return accepted({
+        source: { digest, sizeBytes, files, program: { runtime, handler, idempotent }, description, purpose },
+        keep: () => disk.rename(packedPath, pathOf(digest)),
+        discard: () => disk.remove(packedPath),
+      });
     },
     remove: (digest) => disk.remove(pathOf(digest)),
     open: (digest) => (/^sha256:[0-9a-f]{64}$/.test(digest) && existsSync(pathOf(digest)) ? createReadStream(pathOf(digest)) : undefined),
