@@ -13,8 +13,15 @@ import {
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const HOUR_MS = 3_600_000;
 
+export interface ForeignPapers {
+  readonly keyPem: string;
+  readonly certificatePem: string;
+  /** Who signed it. */
+  readonly authorityPem: string;
+}
+
 /** A certificate that names a node just as the cluster's own would, signed by somebody else under the same name. */
-export async function foreignPapers(nodeId: string, authorityName: string): Promise<{ keyPem: string; certificatePem: string }> {
+export async function foreignPapers(nodeId: string, authorityName: string): Promise<ForeignPapers> {
   const authority = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const own = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const validity = { notBefore: new Date(Date.now() - HOUR_MS), notAfter: new Date(Date.now() + HOUR_MS) };
@@ -44,5 +51,9 @@ export async function foreignPapers(nodeId: string, authorityName: string): Prom
     webcrypto,
   );
   const key = await webcrypto.subtle.exportKey('pkcs8', own.privateKey);
-  return { keyPem: PemConverter.encode(key, 'PRIVATE KEY'), certificatePem: certificate.toString('pem') };
+  return {
+    keyPem: PemConverter.encode(key, 'PRIVATE KEY'),
+    certificatePem: certificate.toString('pem'),
+    authorityPem: root.toString('pem'),
+  };
 }

@@ -9,6 +9,7 @@ import { foreignPapers } from './foreign-papers.ts';
 import { HandMadeNode, joinByHand } from './hand-made-node.ts';
 import { type Cluster, startCluster } from './harness.ts';
 import { sessionShape } from './shapes.ts';
+import { tlsGreeting } from './tls-greeting.ts';
 
 const MIB = 2 ** 20;
 
@@ -31,13 +32,20 @@ t.test('what is refused between node and controller', async (t) => {
   });
 
   await t.test('no certificate, while its own is welcomed', async (t) => {
-    await t.rejects(HandMadeNode.dial(address, { caPem: a.caPem }, claims));
+    await t.rejects(HandMadeNode.dial(address, { caPem: a.caPem }, claims), { message: /certificate required/ });
     await welcomed(t, address, a);
   });
 
   await t.test('a certificate of that very name of another CA, while its own is welcomed', async (t) => {
-    const foreign = await foreignPapers(a.nodeId, new X509Certificate(a.caPem).subject.split('\n').reverse().join(','));
-    await t.rejects(HandMadeNode.dial(address, { caPem: a.caPem, ...foreign }, claims));
+    const foreign = await foreignPapers(a.nodeId, new X509Certificate(a.caPem).subject.replaceAll('\n', ','));
+    const certificate = new X509Certificate(foreign.certificatePem);
+    t.equal(certificate.subject, new X509Certificate(a.certificatePem).subject, 'it names A');
+    t.equal(certificate.issuer, new X509Certificate(a.certificatePem).issuer);
+    t.ok(certificate.verify(new X509Certificate(foreign.authorityPem).publicKey), 'and is in order, for whoever trusts its CA');
+    const stranger = { caPem: a.caPem, ...foreign };
+    await t.rejects(HandMadeNode.dial(address, stranger, claims), { message: /No connection established/ });
+    await t.rejects(tlsGreeting(cluster.ports.node, stranger), { message: 'closed without a word' });
+    await tlsGreeting(cluster.ports.node, a);
     await welcomed(t, address, a);
   });
 
