@@ -9,6 +9,7 @@ import tar from 'tar-stream';
 import { Journal } from '../../journal/journal.ts';
 import { DockerDriver } from '../../node-agent/drivers/docker.ts';
 import { dockerClients } from '../../node-agent/drivers/docker-client.ts';
+import { removeNetwork, SESSION_NETWORK } from '../../node-agent/drivers/docker-network.ts';
 import { Ledger } from '../../node-agent/ledger.ts';
 import { NodeAgent } from '../../node-agent/node.ts';
 import { Sockets } from '../../node-agent/sockets.ts';
@@ -35,6 +36,8 @@ t.teardown(async () => {
   const images = (await docker('image', 'ls', '-q', '--filter', `label=raworc.cluster=${CLUSTER}`)).split('\n').filter(Boolean);
   if (images.length > 0) await docker('rmi', '-f', ...images);
   await docker('rmi', '-f', IMAGE);
+  const { calls } = await dockerClients('/var/run/docker.sock');
+  await removeNetwork(calls, SESSION_NETWORK, new AbortController().signal);
   rmSync(RUN, { recursive: true, force: true });
 });
 
