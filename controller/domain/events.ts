@@ -7,6 +7,7 @@ export type EventType =
   | 'session.deleted'
   | 'message.created'
   | 'message.accepted'
+  | 'messages.cleared'
   | 'run.started'
   | 'build.created'
   | 'build.state'

@@ -84,6 +84,16 @@ export function place(nodes: readonly FleetNode[], need: Need): Placement {
   return best === undefined ? { ok: false, obstacles } : { ok: true, nodeId: best.node.id };
 }
 
+/** Why a node has no room for this, whatever else it lacks. */
+export function shortOf(node: FleetNode, requests: Requests): string | undefined {
+  const room = FILTERS.filter(({ name }) => name === 'cpu' || name === 'memory' || name === 'sessions');
+  for (const filter of room) {
+    const reason = filter.refuse(node, { requests, image: '' });
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
 function firstObstacle(node: FleetNode, need: Need): Obstacle | undefined {
   for (const filter of FILTERS) {
     const reason = filter.refuse(node, need);

@@ -134,6 +134,8 @@ export interface SessionRow {
   readonly observedOrder: ReportOrder | null;
   readonly containerId: string | null;
   readonly volume: string | null;
+  /** How long a running message may go on when it is to be suspended. */
+  readonly graceMs: number;
   /** Its guest has spoken at least once: the volume holds something, and a missing one is a failure. */
   readonly hasRun: boolean;
   /** Why it is failed. */

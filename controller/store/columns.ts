@@ -79,6 +79,7 @@ const COLUMNS: { readonly [Name in TableName]: Columns<Tables[Name]> } = {
     observedOrder: 'json',
     containerId: 'plain',
     volume: 'plain',
+    graceMs: 'plain',
     hasRun: 'flag',
     reason: 'plain',
     lastSeq: 'plain',

@@ -100,6 +100,7 @@ const first: Migration = {
       .addColumn('observed_order', 'text')
       .addColumn('container_id', 'text')
       .addColumn('volume', 'text')
+      .addColumn('grace_ms', 'integer', (c) => c.notNull())
       .addColumn('has_run', 'integer', (c) => c.notNull())
       .addColumn('reason', 'text')
       .addColumn('last_seq', 'integer', (c) => c.notNull())

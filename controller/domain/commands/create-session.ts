@@ -64,6 +64,7 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
         observedOrder: null,
         containerId: null,
         volume: null,
+        graceMs: 0,
         hasRun: false,
         reason: null,
         lastSeq: 0,

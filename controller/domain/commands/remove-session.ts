@@ -2,6 +2,8 @@ import { type Command, unchanged } from '../command.ts';
 import type { SessionId } from '../ids.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
 import { type Mutation, put, type SessionRow } from '../rows.ts';
+import type { Changes } from '../session-change.ts';
+import type { View } from '../view.ts';
 
 /**
  * Ends a session for good. The row stays as history, its messages go. The tombstone that lets its node remove container
@@ -13,25 +15,26 @@ export function removeSession(id: SessionId, reason: string): Command<Outcome<un
     decide({ view, now }) {
       const row = view.get('sessions', id);
       if (row === undefined || row.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
-      const after: SessionRow = {
-        ...row,
-        desired: 'deleted',
-        generation: row.generation + 1,
-        outstanding: 0,
-        updatedAt: now,
-        terminatedAt: now,
-        terminationReason: reason,
-      };
-      const mutations: Mutation[] = [put('sessions', after), { kind: 'forget', sessionId: id }];
-      if (row.nodeId !== null) {
-        mutations.push(put('tombstones', { id, nodeId: row.nodeId, upToGeneration: after.generation, createdAt: now }));
-      }
-      const space = view.get('spaces', row.spaceId)?.name ?? row.spaceId;
-      return {
-        mutations,
-        events: [{ type: 'session.deleted', spaceId: row.spaceId, sessionId: id, data: { space, reason } }],
-        answer: accepted(undefined),
-      };
+      return { ...removalOf(view, row, reason, now), answer: accepted(undefined) };
     },
   };
+}
+
+/** What ends a session, whoever asks for it. */
+export function removalOf(view: View, row: SessionRow, reason: string, now: number): Changes {
+  const after: SessionRow = {
+    ...row,
+    desired: 'deleted',
+    generation: row.generation + 1,
+    outstanding: 0,
+    updatedAt: now,
+    terminatedAt: now,
+    terminationReason: reason,
+  };
+  const mutations: Mutation[] = [put('sessions', after), { kind: 'forget', sessionId: row.id }];
+  if (row.nodeId !== null) {
+    mutations.push(put('tombstones', { id: row.id, nodeId: row.nodeId, upToGeneration: after.generation, createdAt: now }));
+  }
+  const space = view.get('spaces', row.spaceId)?.name ?? row.spaceId;
+  return { mutations, events: [{ type: 'session.deleted', spaceId: row.spaceId, sessionId: row.id, data: { space, reason } }] };
 }

@@ -1,0 +1,68 @@
+import { type Command, unchanged } from '../command.ts';
+import type { FleetNode } from '../fleet.ts';
+import type { SessionId } from '../ids.ts';
+import { allowedIn, LEGAL, type SessionRequest } from '../legal.ts';
+import { occupiesRoom, restState } from '../life-cycle.ts';
+import type { SessionObject } from '../objects.ts';
+import { accepted, type Outcome, refused } from '../outcome.ts';
+import { shortOf } from '../placement.ts';
+import { sessionObject } from '../present.ts';
+import type { Desired, SessionRow } from '../rows.ts';
+import { sessionBecomes } from '../session-change.ts';
+
+export type DesiredChange = Extract<SessionRequest, 'pause' | 'suspend' | 'resume' | 'recover'>;
+
+const BECOMES: Readonly<Record<DesiredChange, Desired>> = {
+  pause: 'paused',
+  suspend: 'suspended',
+  resume: 'running',
+  recover: 'running',
+};
+
+/** Brings a session to another desired state, where the table of legal requests lets it. A repeated request changes nothing. */
+export function changeDesired(id: SessionId, request: DesiredChange, graceMs: number): Command<Outcome<SessionObject>> {
+  return {
+    name: request,
+    decide({ view, fleet, now }) {
+      const row = view.get('sessions', id);
+      if (row === undefined || row.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
+      switch (LEGAL[row.desired][request]) {
+        case 'unchanged':
+          return unchanged(accepted(sessionObject(view, row)));
+        case 'conflict':
+          return unchanged(
+            refused('CONFLICT', `A session in state ${restState(row)} cannot ${request}. It can: ${allowedIn(row.desired)}.`),
+          );
+        case 'yes':
+        case 'wakes': {
+          const obstacle = wakingObstacle(fleet.nodes(), row, BECOMES[request]);
+          if (obstacle !== undefined) return unchanged(refused('UNAVAILABLE', obstacle));
+          const after = desiring(row, BECOMES[request], graceMs, now);
+          return { ...sessionBecomes(view, row, after), answer: accepted(sessionObject(view, after)) };
+        }
+      }
+    },
+  };
+}
+
+/** The row with another desired state, at the next generation. */
+export function desiring(row: SessionRow, desired: Desired, graceMs: number, now: number): SessionRow {
+  return {
+    ...row,
+    desired,
+    generation: row.generation + 1,
+    graceMs,
+    reason: desired === 'running' ? null : row.reason,
+    updatedAt: now,
+  };
+}
+
+/** A suspended session gave its room away, and its volume is on one node: why it cannot run again there now. */
+export function wakingObstacle(nodes: readonly FleetNode[], row: SessionRow, desired: Desired): string | undefined {
+  const woken = { ...row, desired };
+  if (!occupiesRoom(woken) || occupiesRoom(row)) return undefined;
+  const node = nodes.find(({ id }) => id === row.nodeId);
+  if (node === undefined) return 'The node that holds this session is not known any more.';
+  const reason = shortOf(node, row.requests);
+  return reason === undefined ? undefined : `The session cannot run again on its node: ${node.name} ${reason}.`;
+}
