@@ -2,7 +2,7 @@
  * `npm run up`: a whole Raworc on this machine, from what is missing to a first conversation; then its logs, until Ctrl-C.
  * `npm run up -- --once` ends after the conversation, and exits 0 only if the reply came.
  */
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { buildGuest } from './build-guest.ts';
@@ -100,14 +100,18 @@ async function bringUp(running: Running, view: LogView, signal: AbortSignal) {
   const url = String(ready?.fields.url ?? '').replace('//0.0.0.0', '//127.0.0.1');
   const raworc = new CommandLine(dataDir, url);
   const { password, file: passwordFile } = adminPassword(dataDir);
-  await step(`Log in as admin`, () => raworc.must(['login', '--url', url, '--user', 'admin', '--password-file', '-'], { input: password }));
-  await step(`Start ${nodeCount} nodes`, async () => {
-    for (const { tokenFile } of nodes) {
-      if (tokenFile !== undefined) writeFileSync(tokenFile, await raworc.must(['node', 'token']), { mode: 0o600 });
-    }
-    signal.throwIfAborted();
+  await step(`Log in, and start ${nodeCount} nodes`, async () => {
+    const loggedIn = raworc.must(['login', '--url', url, '--user', 'admin', '--password-file', '-'], { input: password });
     running.nodes = nodes.map(({ child }) => child);
-    await Promise.all(running.nodes.map((node) => node.start()));
+    const started = nodes.map(async ({ child, tokenFile }) => {
+      if (tokenFile !== undefined) {
+        await loggedIn;
+        writeFileSync(tokenFile, await raworc.must(['node', 'token']), { mode: 0o600 });
+      }
+      if (!signal.aborted) await child.start();
+      if (tokenFile !== undefined) rmSync(tokenFile, { force: true });
+    });
+    await Promise.all([loggedIn, ...started]);
   });
   signal.throwIfAborted();
   await deployExample(raworc, dataDir);

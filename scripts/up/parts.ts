@@ -98,7 +98,7 @@ export async function nodePart(options: PartsOptions, number: number, of: number
 
 /** What a daemon needs of ours, and the settings meant for it. */
 function environment(isSetting: (name: string) => boolean): Record<string, string> {
-  const plain = ['PATH', 'HOME', 'LANG', 'TZ', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'];
+  const plain = ['PATH', 'HOME', 'LANG', 'TZ', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'NODE_COMPILE_CACHE'];
   const chosen = Object.entries(process.env).filter(([name]) => plain.includes(name) || isSetting(name));
   return Object.fromEntries(chosen.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
