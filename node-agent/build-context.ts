@@ -76,17 +76,19 @@ async function addSource(pack: tar.Pack, agent: string, digest: string, packed: 
   let entries = 0;
   try {
     for await (const item of extract) {
-      const { name, type, mode, size } = item.header;
+      const { name, type, mode, size, linkname } = item.header;
       entries += 1;
       if (entries > SOURCE_BOUNDS.entries) throw bad(`it holds more than ${SOURCE_BOUNDS.entries} entries`);
-      const verdict = judgeEntry({ name, type: type ?? 'file', mode: mode ?? 0o644 });
+      const verdict = judgeEntry({ name, type: type ?? 'file', mode: mode ?? 0o644, target: linkname ?? '' });
       if (!verdict.ok) throw bad(verdict.reason);
       if (verdict.kind === 'file') {
         await pipeline(item, pack.entry({ name: `agents/${agent}/${verdict.path}`, size: size ?? 0, mode: verdict.mode, ...ROOT }));
       } else {
         item.resume();
-        if (verdict.kind === 'directory')
-          await entry(pack, { name: `agents/${agent}/${verdict.path}`, type: 'directory', mode: verdict.mode });
+        if (verdict.kind === 'nothing') continue;
+        const at = `agents/${agent}/${verdict.path}`;
+        if (verdict.kind === 'directory') await entry(pack, { name: at, type: 'directory', mode: verdict.mode });
+        if (verdict.kind === 'link') await entry(pack, { name: at, type: 'symlink', linkname: verdict.target, mode: 0o777 });
       }
     }
     await read;
@@ -101,7 +103,11 @@ async function addSource(pack: tar.Pack, agent: string, digest: string, packed: 
 /** The same content makes the same layer. */
 const ROOT = { uid: 0, gid: 0, uname: 'root', gname: 'root', mtime: new Date(0) };
 
-function entry(pack: tar.Pack, header: { name: string; mode: number; type?: 'directory' }, content = ''): Promise<void> {
+function entry(
+  pack: tar.Pack,
+  header: { name: string; mode: number; type?: 'directory' | 'symlink'; linkname?: string },
+  content = '',
+): Promise<void> {
   return new Promise((resolve, reject) => {
     pack.entry({ ...header, ...ROOT }, content, (error) => (error ? reject(error) : resolve()));
   });

@@ -4,12 +4,16 @@ export const SOURCE_BOUNDS = { entries: 50_000, unpackedBytes: 512 * 1024 * 1024
 export interface SourceEntry {
   readonly name: string;
   readonly type: string;
+  /** Of a symbolic link: what it points at. */
+  readonly target?: string;
   /** Permission bits. */
   readonly mode: number;
 }
 
 export type SourceVerdict =
   | { readonly ok: true; readonly kind: 'file' | 'directory'; readonly path: string; readonly mode: number }
+  /** A symbolic link, to `target`, which is relative and stays inside. */
+  | { readonly ok: true; readonly kind: 'link'; readonly path: string; readonly target: string }
   /** Nothing to copy: the root itself. */
   | { readonly ok: true; readonly kind: 'nothing' }
   | { readonly ok: false; readonly reason: string };
@@ -22,10 +26,12 @@ export function isAgentName(name: string): boolean {
 
 /**
  * What of an archive's entry goes into an image: plain files and directories at relative paths without `..`, readable by all and written by root.
- * Links and devices are refused, whatever they point at.
+ * Symbolic links may point at what is inside; hard links and devices are refused. (The controller has followed links through
+ * one another; here each is judged by itself, and none is ever followed on this machine.)
  */
-export function judgeEntry({ name, type, mode }: SourceEntry): SourceVerdict {
-  if (type !== 'file' && type !== 'contiguous-file' && type !== 'directory') return { ok: false, reason: `it holds a ${type}` };
+export function judgeEntry({ name, type, mode, target = '' }: SourceEntry): SourceVerdict {
+  const isKnown = type === 'file' || type === 'contiguous-file' || type === 'directory' || type === 'symlink';
+  if (!isKnown) return { ok: false, reason: `it holds a ${type}` };
   const shown = JSON.stringify(name.slice(0, 200));
   if (name.includes('\0') || name.includes('\\')) return { ok: false, reason: `it holds the strange name ${shown}` };
   if (name.startsWith('/')) return { ok: false, reason: `it holds the absolute path ${shown}` };
@@ -35,6 +41,21 @@ export function judgeEntry({ name, type, mode }: SourceEntry): SourceVerdict {
   if (parts.length === 0)
     return type === 'directory' ? { ok: true, kind: 'nothing' } : { ok: false, reason: 'it holds a file without a name' };
   const path = parts.join('/');
+  if (type === 'symlink') {
+    if (!staysInside(parts.slice(0, -1), target)) return { ok: false, reason: `it holds a link that leads outside, ${shown}` };
+    return { ok: true, kind: 'link', path, target };
+  }
   if (type === 'directory') return { ok: true, kind: 'directory', path, mode: 0o755 };
   return { ok: true, kind: 'file', path, mode: (mode & 0o111) === 0 ? 0o644 : 0o755 };
+}
+
+function staysInside(directory: readonly string[], target: string): boolean {
+  if (target === '' || target.startsWith('/') || target.includes('\0') || Buffer.byteLength(target) > SOURCE_BOUNDS.pathBytes) return false;
+  let depth = directory.length;
+  for (const part of target.split('/')) {
+    if (part === '..') depth -= 1;
+    else if (part !== '' && part !== '.') depth += 1;
+    if (depth < 0) return false;
+  }
+  return true;
 }

@@ -6,37 +6,52 @@ import { parseFlags } from '../../node-agent/flags.ts';
 import { Sockets } from '../../node-agent/sockets.ts';
 import { systemClock } from '../../seams/system.ts';
 
-t.test('of a source, plain files and directories at relative paths go into an image, root-owned, and nothing else does', async (t) => {
-  const rows: readonly (readonly [string, string, number, string])[] = [
-    ['main.py', 'file', 0o600, 'file main.py 644'],
-    ['./a//b/./run', 'file', 0o4711, 'file a/b/run 755'],
-    ['a/', 'directory', 0o700, 'directory a 755'],
-    ['./', 'directory', 0o700, 'nothing'],
-    ['a/../b', 'file', 0o644, 'refused'],
-    ['..', 'directory', 0o644, 'refused'],
-    ['/etc/passwd', 'file', 0o644, 'refused'],
-    ['a\\..\\b', 'file', 0o644, 'refused'],
-    ['a\0b', 'file', 0o644, 'refused'],
-    ['', 'file', 0o644, 'refused'],
-    ['x'.repeat(1025), 'file', 0o644, 'refused'],
-    ['link', 'symlink', 0o777, 'refused'],
-    ['link', 'link', 0o777, 'refused'],
-    ['pipe', 'fifo', 0o644, 'refused'],
-    ['disk', 'block-device', 0o644, 'refused'],
-    ['tty', 'character-device', 0o644, 'refused'],
-    ['new', 'a type of tomorrow', 0o644, 'refused'],
-  ];
-  for (const [name, type, mode, expected] of rows) {
-    const verdict = judgeEntry({ name, type, mode });
-    const shown = !verdict.ok
-      ? 'refused'
-      : verdict.kind === 'nothing'
-        ? 'nothing'
-        : `${verdict.kind} ${verdict.path} ${verdict.mode.toString(8)}`;
-    t.equal(shown, expected, JSON.stringify(name.slice(0, 20)));
-  }
-  t.ok(judgeEntry({ name: '..data/...x', type: 'file', mode: 0o644 }).ok, 'dots alone are no way out');
-});
+t.test(
+  'of a source, files, directories and links inside, at relative paths, go into an image, root-owned, and nothing else does',
+  async (t) => {
+    const rows: readonly (readonly [string, string, number, string])[] = [
+      ['main.py', 'file', 0o600, 'file main.py 644'],
+      ['./a//b/./run', 'file', 0o4711, 'file a/b/run 755'],
+      ['a/', 'directory', 0o700, 'directory a 755'],
+      ['./', 'directory', 0o700, 'nothing'],
+      ['a/../b', 'file', 0o644, 'refused'],
+      ['..', 'directory', 0o644, 'refused'],
+      ['/etc/passwd', 'file', 0o644, 'refused'],
+      ['a\\..\\b', 'file', 0o644, 'refused'],
+      ['a\0b', 'file', 0o644, 'refused'],
+      ['', 'file', 0o644, 'refused'],
+      ['x'.repeat(1025), 'file', 0o644, 'refused'],
+      ['link', 'symlink', 0o777, 'refused'],
+      ['link', 'link', 0o777, 'refused'],
+      ['pipe', 'fifo', 0o644, 'refused'],
+      ['disk', 'block-device', 0o644, 'refused'],
+      ['tty', 'character-device', 0o644, 'refused'],
+      ['new', 'a type of tomorrow', 0o644, 'refused'],
+    ];
+    for (const [name, type, mode, expected] of rows) {
+      const verdict = judgeEntry({ name, type, mode });
+      const shown = !verdict.ok
+        ? 'refused'
+        : verdict.kind === 'nothing'
+          ? 'nothing'
+          : verdict.kind === 'link'
+            ? `link ${verdict.path}`
+            : `${verdict.kind} ${verdict.path} ${verdict.mode.toString(8)}`;
+      t.equal(shown, expected, JSON.stringify(name.slice(0, 20)));
+    }
+    const links: readonly (readonly [string, string, boolean])[] = [
+      ['a/link', '../b', true],
+      ['link', 'a/./b', true],
+      ['a/link', '../../b', false],
+      ['link', '/etc/passwd', false],
+      ['link', 'a/../../b', false],
+      ['link', '', false],
+    ];
+    for (const [name, target, ok] of links)
+      t.equal(judgeEntry({ name, type: 'symlink', mode: 0o777, target }).ok, ok, `${name} -> ${target}`);
+    t.ok(judgeEntry({ name: '..data/...x', type: 'file', mode: 0o644 }).ok, 'dots alone are no way out');
+  },
+);
 
 t.test('the filter closes before it opens, and metadata is closed before what the operator allows', async (t) => {
   const text = firewallRules({
