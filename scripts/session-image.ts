@@ -1,6 +1,7 @@
 import process from 'node:process';
 import type Docker from 'dockerode';
 import { buildByDebootstrap } from './image/debootstrap-way.ts';
+import { rememberMade } from './image/made.ts';
 import { sessionTag } from './image/recipe.ts';
 import { buildFromRegistry } from './image/registry-way.ts';
 import { trustedCertificates } from './image/trust.ts';
@@ -51,6 +52,7 @@ export async function ensureSessionImage(options: SessionImageOptions = {}): Pro
     signal,
   });
   if (why === undefined) {
+    if (options.dataDir !== undefined) rememberMade(options.dataDir, tag);
     note(`${tag} from ${baseImage}`);
     return tag;
   }
@@ -58,6 +60,7 @@ export async function ensureSessionImage(options: SessionImageOptions = {}): Pro
   else {
     const dataDir = options.dataDir ?? dataDirectory();
     await buildByDebootstrap({ docker, dataDir, apt: options.apt ?? new Apt(dataDir), tag, trust, progress, signal });
+    rememberMade(dataDir, tag);
   }
   note(`${tag} by debootstrap, since ${why}`);
   return tag;

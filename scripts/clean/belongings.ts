@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type Docker from 'dockerode';
+import { madeImages } from '../image/made.ts';
 
 export interface Found {
   readonly kind: 'container' | 'volume' | 'image' | 'network' | 'sockets';
@@ -14,7 +15,7 @@ export async function found(docker: Docker, dataDir: string): Promise<readonly F
   const idFile = join(dataDir, 'controller', 'cluster-id');
   const cluster = existsSync(idFile) ? readFileSync(idFile, 'utf8').trim() : undefined;
   const own = cluster === undefined ? [] : await ofCluster(docker, cluster);
-  return [...own, ...(await ofNobodyElse(docker, cluster)), ...socketDirectories(dataDir)];
+  return [...own, ...(await ofNobodyElse(docker, dataDir, cluster)), ...socketDirectories(dataDir)];
 }
 
 async function ofCluster(docker: Docker, cluster: string): Promise<Found[]> {
@@ -45,8 +46,8 @@ async function ofCluster(docker: Docker, cluster: string): Promise<Found[]> {
   ];
 }
 
-/** The session images and the network, which all clusters of a machine share: only when no other cluster has anything here. */
-async function ofNobodyElse(docker: Docker, cluster: string | undefined): Promise<Found[]> {
+/** The session images that this installation made, and the network: all clusters of a machine share them, so only when no other has anything here. */
+async function ofNobodyElse(docker: Docker, dataDir: string, cluster: string | undefined): Promise<Found[]> {
   const filters = { label: ['raworc.managed=true'] };
   const all = [
     ...(await docker.listContainers({ all: true, filters })),
@@ -58,7 +59,8 @@ async function ofNobodyElse(docker: Docker, cluster: string | undefined): Promis
     return owner !== undefined && owner !== cluster;
   });
   if (others) return [];
-  const bases = await docker.listImages({ filters: { ...filters, reference: ['raworc/session'] } });
+  const made = madeImages(dataDir);
+  const bases = made.length === 0 ? [] : await docker.listImages({ filters: { ...filters, reference: [...made] } });
   const networks = await docker.listNetworks({ filters });
   return [
     ...bases.map(
