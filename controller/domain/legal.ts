@@ -51,7 +51,7 @@ export const LEGAL: Readonly<Record<Exclude<Desired, 'deleted'>, Readonly<Record
 };
 
 /** `PUT state` names the state that is wanted, and stands for the request that leads there. `busy` and `error` cannot be asked for. */
-export const REQUEST_FOR_STATE: Readonly<Record<SessionObject['state'], SessionRequest | undefined>> = {
+export const REQUEST_FOR_STATE: Readonly<Record<SessionObject['state'], 'pause' | 'suspend' | 'resume' | 'recover' | undefined>> = {
   paused: 'pause',
   suspended: 'suspend',
   idle: 'resume',

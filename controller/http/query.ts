@@ -32,3 +32,9 @@ export function word<Word extends string>(query: Query, name: string, words: rea
   const known = words.find((one) => one === lower);
   return known === undefined ? refused('BAD_REQUEST', `${name} must be one of ${words.join(', ')}`) : accepted(known);
 }
+
+/** `true` or `false`; false when it was not sent. */
+export function flag(query: Query, name: string): Outcome<boolean> {
+  const value = word(query, name, ['true', 'false']);
+  return value.ok ? accepted(value.value === 'true') : value;
+}

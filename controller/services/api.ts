@@ -3,6 +3,7 @@
  * Every method judges the caller's permission itself. Objects are what REST shows, in its own spelling.
  */
 import type { Readable } from 'node:stream';
+import type { DesiredChange } from '../domain/commands/change-desired.ts';
 import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../domain/events.ts';
 import type { AccountId, SessionId, SpaceId } from '../domain/ids.ts';
 import type { AgentObject, BuildObject, MessageObject, Metadata, NodeObject, SessionObject, SourceObject } from '../domain/objects.ts';
@@ -80,6 +81,10 @@ export interface Sessions {
   list(caller: Caller, filter: SessionFilter, page: PageRequest): Promise<Outcome<Page<SessionObject>>>;
   /** Answers once the tombstone is durable. */
   remove(caller: Caller, id: SessionId): Promise<Outcome<undefined>>;
+  /** Pauses, suspends, resumes or recovers, where that is legal; a repeated request changes nothing. `force`: without a grace for what is running. */
+  change(caller: Caller, id: SessionId, request: DesiredChange, options: { readonly force: boolean }): Promise<Outcome<SessionObject>>;
+  /** `PUT state`: the request that leads to the state. 409 for a state that cannot be asked for. */
+  putState(caller: Caller, id: SessionId, state: SessionObject['state']): Promise<Outcome<SessionObject>>;
   /** Resolves with the session once it is idle, busy or error, or with `undefined` when the signal aborts first. */
   whenUp(id: SessionId, signal: AbortSignal): Promise<SessionObject | undefined>;
 }
@@ -101,6 +106,7 @@ export interface Messages {
   post(caller: Caller, session: SessionId, input: PostMessage, idempotency?: Idempotency): Promise<Outcome<MessageObject>>;
   list(caller: Caller, session: SessionId, filter: MessageFilter, page: PageRequest): Promise<Outcome<Page<MessageObject>>>;
   count(caller: Caller, session: SessionId): Promise<Outcome<number>>;
+  clear(caller: Caller, session: SessionId): Promise<Outcome<undefined>>;
   /** Resolves with the answer to a message once it is committed, or with `undefined` when the signal aborts first. */
   whenAnswered(session: SessionId, message: string, signal: AbortSignal): Promise<MessageObject | undefined>;
 }

@@ -1,4 +1,5 @@
 import type { Random } from '../../seams/random.ts';
+import { clearMessages } from '../domain/commands/clear-messages.ts';
 import { postMessage } from '../domain/commands/post-message.ts';
 import type { MessageId } from '../domain/ids.ts';
 import type { MessageObject } from '../domain/objects.ts';
@@ -33,6 +34,7 @@ export function messageService({ applier, view, lists, waiters, random, storeKey
           role: input.role ?? 'user',
           content: input.content,
           metadata: input.metadata ?? {},
+          wake: input.wake ?? true,
           user: caller.user,
           request: knownRequest(storeKey, caller, idempotency),
         }),
@@ -47,6 +49,10 @@ export function messageService({ applier, view, lists, waiters, random, storeKey
     async count(caller, session) {
       const row = sessionFor(view, caller, session, 'get');
       return row.ok ? accepted(await lists.countMessages(session)) : row;
+    },
+    async clear(caller, session) {
+      const row = sessionFor(view, caller, session, 'update');
+      return row.ok ? applier.submit(clearMessages(session)) : row;
     },
     async whenAnswered(session, message, signal) {
       const look = (): MessageObject | 'gone' | undefined => {

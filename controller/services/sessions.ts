@@ -1,7 +1,9 @@
 import type { Random } from '../../seams/random.ts';
+import { changeDesired, type DesiredChange } from '../domain/commands/change-desired.ts';
 import { createSession } from '../domain/commands/create-session.ts';
 import { removeSession } from '../domain/commands/remove-session.ts';
 import type { SessionId, SpaceId } from '../domain/ids.ts';
+import { REQUEST_FOR_STATE } from '../domain/legal.ts';
 import { restState, rowsOfState } from '../domain/life-cycle.ts';
 import type { SessionObject } from '../domain/objects.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
@@ -14,6 +16,9 @@ import type { Applier } from './applier.ts';
 import { knownRequest } from './idempotency-keys.ts';
 import type { Lists, SessionQuery } from './lists.ts';
 import type { Waiters } from './waiters.ts';
+
+/** How long a running message may go on when its session is suspended. */
+export const SUSPEND_GRACE_MS = 30_000;
 
 const MIB = 1024 * 1024;
 export const DEFAULT_REQUESTS: Requests = { cpuMillis: 50, memoryBytes: 128 * MIB };
@@ -30,7 +35,13 @@ export interface SessionNeeds {
 }
 
 export function sessionService(needs: SessionNeeds): Sessions {
-  const { applier, view, lists, waiters, random } = needs;
+  const { applier, view, lists, waiters } = needs;
+
+  async function change(caller: Caller, id: SessionId, request: DesiredChange, { force }: { force: boolean }) {
+    const row = sessionFor(view, caller, id, 'update');
+    return row.ok ? applier.submit(changeDesired(id, request, force ? 0 : SUSPEND_GRACE_MS)) : row;
+  }
+
   return {
     async create(caller, input, idempotency) {
       const space = spaceFor(view, caller, input.space ?? 'default', 'sessions', 'create');
@@ -54,6 +65,17 @@ export function sessionService(needs: SessionNeeds): Sessions {
       const row = sessionFor(view, caller, id, 'delete');
       if (!row.ok) return row;
       return applier.submit(removeSession(id, 'deleted'));
+    },
+    change,
+    async putState(caller, id, state) {
+      const row = sessionFor(view, caller, id, 'update');
+      if (!row.ok) return row;
+      const request = REQUEST_FOR_STATE[state];
+      if (request !== undefined) return change(caller, id, request, { force: false });
+      return refused(
+        'CONFLICT',
+        `A session becomes ${state} by itself: ask for one of paused, suspended, idle (resume) or init (recover).`,
+      );
     },
     whenUp(id, signal) {
       const look = () => {

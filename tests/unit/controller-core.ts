@@ -112,6 +112,7 @@ export const newMessage = (sessionId: SessionId, content: string, more: object =
   role: 'user' as const,
   content,
   metadata: {},
+  wake: true,
   user: 'admin',
   request: undefined,
   ...more,

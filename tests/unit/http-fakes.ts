@@ -135,6 +135,14 @@ export class Fake {
         return accepted({ items: [session], total: 41 });
       },
       remove: async () => accepted(undefined),
+      change: async (_caller, _id, request, options) => {
+        this.#note('sessions.change', request, options);
+        return accepted(session);
+      },
+      putState: async (_caller, _id, state) => {
+        this.#note('sessions.putState', state);
+        return accepted(session);
+      },
       whenUp: (_id, signal) => this.up ?? aborted(signal),
     },
     messages: {
@@ -147,6 +155,7 @@ export class Fake {
         return accepted({ items: [message], total: 1 });
       },
       count: async () => accepted(3),
+      clear: async () => accepted(undefined),
       whenAnswered: (_session, _message, signal) => this.answered ?? aborted(signal),
     },
     agents: {

@@ -2,12 +2,14 @@ import { chooseAgent } from '../answering.ts';
 import { type Command, unchanged } from '../command.ts';
 import { type KnownRequest, recall, remember } from '../idempotency.ts';
 import type { MessageId, SessionId } from '../ids.ts';
+import { LEGAL } from '../legal.ts';
 import type { MessageObject } from '../objects.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
 import { messageObject } from '../present.ts';
 import { type MessageRow, put } from '../rows.ts';
 import { stateEvents } from '../session-change.ts';
 import { answerRefused, messageEvent } from './answers.ts';
+import { desiring, wakingObstacle } from './change-desired.ts';
 
 export interface NewMessage {
   readonly id: MessageId;
@@ -15,6 +17,8 @@ export interface NewMessage {
   readonly role: 'user' | 'system';
   readonly content: string;
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** Whether it brings back a session that rests. A system message never does. */
+  readonly wake: boolean;
   readonly user: string;
   readonly request: KnownRequest | undefined;
 }
@@ -26,7 +30,7 @@ export const MOST_UNANSWERED = 1000;
 export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> {
   return {
     name: 'post-message',
-    decide({ view, now }) {
+    decide({ view, fleet, now }) {
       const session = view.get('sessions', input.sessionId);
       if (session === undefined || session.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
       const made = recall(view, input.request);
@@ -37,7 +41,11 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
           row === undefined ? refused('NOT_FOUND', 'The message that this key made is gone.') : accepted(messageObject(row)),
         );
       }
-      if (session.desired === 'failed') {
+      const wakes = input.wake && input.role === 'user' && LEGAL[session.desired].message === 'wakes';
+      const obstacle = wakes ? wakingObstacle(fleet.nodes(), session, 'running') : undefined;
+      if (obstacle !== undefined)
+        return unchanged(refused('UNAVAILABLE', `${obstacle} Send it with wake=false to have it kept until then.`));
+      if (LEGAL[session.desired].message === 'conflict') {
         return unchanged(
           refused('CONFLICT', `The session is in state error (${session.reason ?? 'no reason kept'}): recover it or make a new one.`),
         );
@@ -64,8 +72,9 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
         createdBy: input.user,
         createdAt: now,
       };
+      const woken = wakes ? desiring(session, 'running', 0, now) : session;
       const posted = {
-        session: { ...session, lastSeq: row.seq, lastActivityAt: input.role === 'user' ? now : session.lastActivityAt },
+        session: { ...woken, lastSeq: row.seq, lastActivityAt: input.role === 'user' ? now : session.lastActivityAt },
         mutations: [put('messages', row), ...remember(input.request, row.id, now)],
         events: [messageEvent(view, session, row)],
       };

@@ -50,6 +50,18 @@ export function messageRoutes({ services, clock }: RouteContext): Route[] {
       },
     }),
     route({
+      method: 'DELETE',
+      path: '/sessions/{id}/messages',
+      permission: 'own or sessions:update',
+      summary: 'Forgets the messages; what is running goes on, and its answer is dropped',
+      async respond({ caller, params }) {
+        const id = sessionIn(params);
+        if (!id.ok) return id;
+        const cleared = await services.messages.clear(caller, id.value);
+        return cleared.ok ? accepted({ status: 204 }) : cleared;
+      },
+    }),
+    route({
       method: 'GET',
       path: '/sessions/{id}/messages/count',
       permission: 'own or sessions:get',

@@ -1,12 +1,19 @@
+import type { SessionObject } from '../../domain/objects.ts';
 import { accepted, type Outcome } from '../../domain/outcome.ts';
 import type { CreateSession, SessionFilter } from '../../services/api.ts';
 import type { RouteContext } from '../app.ts';
 import { answerPage, pageRequest } from '../pagination.ts';
 import { sessionIn } from '../path.ts';
-import { prefixed, type Query, single, word } from '../query.ts';
+import { flag, prefixed, type Query, single, word } from '../query.ts';
 import { type Route, route } from '../route.ts';
-import { createSession, SESSION_STATES } from '../schemas/sessions.ts';
+import { createSession, putState, SESSION_STATES } from '../schemas/sessions.ts';
 import { waiting, waitMs } from '../wait.ts';
+
+const ACTIONS = {
+  pause: 'Freezes a session at once; its memory is kept',
+  suspend: 'Lets a running message finish within a grace (?force=true: interrupts it), then removes the container and keeps the volume',
+  resume: 'Brings a paused or suspended session back; ?wait=30s answers once it is up',
+} as const;
 
 export function sessionRoutes({ services, clock }: RouteContext): Route[] {
   return [
@@ -58,6 +65,39 @@ export function sessionRoutes({ services, clock }: RouteContext): Route[] {
         if (!id.ok) return id;
         const session = services.sessions.get(caller, id.value);
         return session.ok ? accepted({ status: 200, body: session.value }) : session;
+      },
+    }),
+    ...(['pause', 'suspend', 'resume'] as const).map((request) =>
+      route({
+        method: 'POST',
+        path: `/sessions/{id}/${request}`,
+        permission: 'own or sessions:update',
+        summary: ACTIONS[request],
+        async respond({ ctx, caller, params, query }) {
+          const id = sessionIn(params);
+          if (!id.ok) return id;
+          const ms = request === 'resume' ? waitMs(query) : accepted(0);
+          if (!ms.ok) return ms;
+          const force = request === 'suspend' ? flag(query, 'force') : accepted(false);
+          if (!force.ok) return force;
+          const changed = await services.sessions.change(caller, id.value, request, { force: force.value });
+          if (!changed.ok || ms.value === 0) return changed.ok ? accepted({ status: 200, body: changed.value }) : changed;
+          const up = await waiting(ctx, clock, ms.value, (signal) => services.sessions.whenUp(id.value, signal));
+          return accepted({ status: 200, body: up ?? changed.value });
+        },
+      }),
+    ),
+    route<{ state: SessionObject['state'] }>({
+      method: 'PUT',
+      path: '/sessions/{id}/state',
+      permission: 'own or sessions:update',
+      summary: 'The request that leads to a state: paused, suspended, idle (resume), init (recover)',
+      request: putState,
+      async respond({ caller, params, body }) {
+        const id = sessionIn(params);
+        if (!id.ok) return id;
+        const changed = await services.sessions.putState(caller, id.value, body.state);
+        return changed.ok ? accepted({ status: 200, body: changed.value }) : changed;
       },
     }),
     route({

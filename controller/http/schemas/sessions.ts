@@ -32,3 +32,10 @@ export const createSession = fields({
 });
 
 export const SESSION_STATES = ['init', 'idle', 'busy', 'paused', 'suspended', 'error'] as const;
+
+export const putState = fields({
+  state: z
+    .string({ error: wording })
+    .transform((state) => state.toLowerCase())
+    .pipe(z.enum(SESSION_STATES, { error: `must be one of ${SESSION_STATES.join(', ')}` })),
+});
