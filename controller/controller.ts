@@ -1,4 +1,4 @@
-/** Joins the parts of a controller. Nothing here decides anything. */
+/** Joins a controller's core with its edges: files, store, bus, HTTP, gRPC. Nothing here decides anything. */
 import { join } from 'node:path';
 import { encodeJoinToken } from '../proto/join-token.ts';
 import type { Barriers } from '../seams/barrier.ts';
@@ -8,35 +8,22 @@ import type { Log } from '../seams/log.ts';
 import type { Random } from '../seams/random.ts';
 import { newsOver } from './bus/news.ts';
 import { openBus } from './bus/open-bus.ts';
+import { type Core, openCore } from './core.ts';
 import { firstStart, resetAdminPassword } from './domain/commands/accounts.ts';
-import { prune } from './domain/commands/prune.ts';
 import type { AccountId, SpaceId } from './domain/ids.ts';
 import { accepted } from './domain/outcome.ts';
-import { openAuthority } from './grpc/authority.ts';
+import { type Authority, openAuthority } from './grpc/authority.ts';
 import { type NodeServer, startNodeServer } from './grpc/node-server.ts';
 import { createApp } from './http/app.ts';
 import { type HttpServer, listen } from './http/server.ts';
-import { accountService } from './services/accounts.ts';
-import { agentService, buildService, isSourceInUse } from './services/agents.ts';
-import type { Services } from './services/api.ts';
-import { Applier } from './services/applier.ts';
-import { BuildDispatch } from './services/build-dispatch.ts';
-import { Capacity, type KnownNode } from './services/capacity.ts';
-import { eventService } from './services/events.ts';
-import { Fleet } from './services/fleet/fleet.ts';
+import { isSourceInUse } from './services/agents.ts';
 import { LEASE, type LeaseTimes } from './services/fleet/lease.ts';
-import { LoginThrottle } from './services/login-throttle.ts';
-import { messageService } from './services/messages.ts';
-import { joinWith, nodeService } from './services/nodes.ts';
-import { createPasswords } from './services/passwords.ts';
-import { Publisher } from './services/publisher.ts';
-import { sessionService } from './services/sessions.ts';
-import { Tail } from './services/tail.ts';
+import { joinWith } from './services/nodes.ts';
+import { createPasswords, type Passwords } from './services/passwords.ts';
 import { createTokens, openTokenKey } from './services/tokens.ts';
-import { Waiters } from './services/waiters.ts';
 import { openAdminPassword, openClusterFiles } from './store/cluster-files.ts';
 import { Reader } from './store/reader.ts';
-import { sourceFiles } from './store/source-files.ts';
+import { type SourceFiles, sourceFiles } from './store/source-files.ts';
 import { sqlLists } from './store/sql-lists.ts';
 import { openStore } from './store/store.ts';
 
@@ -72,157 +59,102 @@ export interface Controller {
   close(options?: { readonly shutDownNodes: boolean; readonly graceMs: number }): Promise<void>;
 }
 
-const PRUNE_MS = 60_000;
-
 export async function startController(options: ControllerOptions): Promise<Controller> {
   const { directory, clock, random, disk, log, barriers } = options;
-  const lease = options.lease ?? LEASE;
   const cluster = await openClusterFiles(directory, disk, random);
   const keys = join(directory, 'keys');
   const authority = await openAuthority({ directory: join(keys, 'ca'), clusterId: cluster.clusterId, clock, random, log });
   const tokens = createTokens({ ...(await openTokenKey(keys, disk, random)), clock, random });
   const store = await openStore(join(directory, 'raworc.db'), cluster.epoch);
   const reader = new Reader(store.path);
-  const { view } = store;
-
-  // Capacity asks the fleet, which asks the applier, which asks capacity.
-  let known: () => readonly KnownNode[] = () => [];
-  const placed = view.nodes().flatMap(({ id }) => view.sessionsOn(id));
-  const capacity = new Capacity(() => known(), placed);
-  const applier = new Applier({ store: store.writer, capacity, clock, log, onFatal: options.onFatal });
-
+  const shelf = await sourceFiles(join(directory, 'sources'), { disk, random, isInUse: (digest) => isSourceInUse(store.view, digest) });
   const bus = openBus(options.natsUrl, { clock, log });
-  const news = newsOver(bus, log);
-  const publisher = new Publisher({ events: store.events, news, clock, log });
-  const tail = new Tail({ events: store.events, news, clock, log });
-  const waiters = new Waiters();
-
-  const fleetNeeds = { applier, view, news, clock, random, log, barriers, lease };
-  const fleet = new Fleet({ ...fleetNeeds, clusterId: cluster.clusterId, epoch: cluster.epoch, version: options.version });
-  known = () => fleet.known();
-  const dispatch = new BuildDispatch({ applier, view, fleet, log });
-  applier.onCommitted(({ mutations, events }) => {
-    tail.committed(events);
-    publisher.wake();
-    for (const mutation of mutations) {
-      if (mutation.kind !== 'put') continue;
-      if (mutation.table === 'sessions') waiters.tell(mutation.row.id);
-      if (mutation.table === 'messages') waiters.tell(mutation.row.sessionId);
-    }
-  });
-
   const passwords = createPasswords({ random });
-  await seed();
 
-  const lists = sqlLists(reader);
-  const shared = { applier, view, lists, waiters, random, storeKey: cluster.storeKey, baseImage: options.baseImage };
-  const sources = await sourceFiles(join(directory, 'sources'), { disk, random, isInUse: (digest) => isSourceInUse(view, digest) });
-  let nodeAddresses: { join: string[]; nodes: string[] } = { join: [], nodes: [] };
-  const nodeNeeds = {
-    ...{ applier, view, fleet, capacity, clock, random, leaseMs: lease.leaseMs },
-    token: (tokenId: string, secret: string) =>
-      encodeJoinToken({
-        joinAddresses: nodeAddresses.join,
-        nodeAddresses: nodeAddresses.nodes,
-        caHash: authority.caHash,
-        id: tokenId,
-        secret,
-      }),
-  };
-  const services: Services = {
-    accounts: accountService({ applier, view, passwords, throttle: new LoginThrottle(clock), clock }),
-    sessions: sessionService(shared),
-    messages: messageService(shared),
-    agents: agentService({ ...shared, shelf: sources }),
-    builds: buildService({ ...shared, shelf: sources }),
-    nodes: nodeService(nodeNeeds),
-    events: eventService(view, tail),
+  let addresses: { joinAddresses: string[]; nodeAddresses: string[] } = { joinAddresses: [], nodeAddresses: [] };
+  const core = openCore({
+    ...{ store, lists: sqlLists(reader), news: newsOver(bus, log), shelf, passwords, clock, random, log, barriers },
+    ...{ clusterId: cluster.clusterId, storeKey: cluster.storeKey, baseImage: options.baseImage, version: options.version },
+    lease: options.lease ?? LEASE,
+    onFatal: options.onFatal,
+    joinLine: (id, secret) => encodeJoinToken({ ...addresses, caHash: authority.caHash, id, secret }),
     health: { check: () => health(store.check, bus.connected, log) },
-  };
-
-  publisher.start();
-  tail.start();
-  const nodes = await startNodeServer({
-    authority,
-    host: options.nodes.host,
-    nodePort: options.nodes.port,
-    joinPort: options.nodes.joinPort,
-    clock,
-    log,
-    async join(request) {
-      const row = await joinWith({ applier, fleet, random }, request);
-      if (!row.ok) return row;
-      const certificate = await authority.issueNode(request.csrDer, row.value.id);
-      if (!certificate.ok) return certificate;
-      return accepted({
-        nodeId: row.value.id,
-        clusterId: cluster.clusterId,
-        incarnation: row.value.incarnation,
-        certificateDer: certificate.value.der,
-        caDer: authority.caDer,
-        expiresAtMs: certificate.value.expiresAtMs,
-      });
-    },
-    onLink: (nodeId, link) => fleet.connect(nodeId, link),
-    mayFetch: (nodeId, digest) => dispatch.mayFetch(nodeId, digest),
-    openSource: (digest) => sources.open(digest),
   });
-  nodeAddresses = {
-    join: options.nodes.advertise.map((host) => `${host}:${nodes.joinPort}`),
-    nodes: options.nodes.advertise.map((host) => `${host}:${nodes.nodePort}`),
+  await seed(core, passwords, options);
+  core.start();
+
+  const nodes = await startNodeServer({
+    ...{ authority, clock, log, host: options.nodes.host, nodePort: options.nodes.port, joinPort: options.nodes.joinPort },
+    ...nodeSide(core, authority, shelf, options),
+  });
+  addresses = {
+    joinAddresses: options.nodes.advertise.map((host) => `${host}:${nodes.joinPort}`),
+    nodeAddresses: options.nodes.advertise.map((host) => `${host}:${nodes.nodePort}`),
   };
-  const app = createApp({ services, tokens, log, clock, random, version: options.version, corsOrigins: options.corsOrigins });
-  const http = await listen(app, options.http);
-  let pruning = pruneLater();
+  const { version, corsOrigins } = options;
+  const http = await listen(createApp({ services: core.services, tokens, log, clock, random, version, corsOrigins }), options.http);
 
   return {
     http,
     nodes,
     adminPasswordPath: options.adminPassword === undefined ? join(directory, 'admin-password') : undefined,
     async close({ shutDownNodes, graceMs } = { shutDownNodes: false, graceMs: 0 }) {
-      pruning.cancel();
       await http.close();
       if (shutDownNodes) {
         const limit = new AbortController();
         const timer = clock.after(graceMs, () => limit.abort());
-        await fleet.shutDownNodes(graceMs, limit.signal);
+        await core.fleet.shutDownNodes(graceMs, limit.signal);
         timer.cancel();
       }
-      fleet.close();
+      core.fleet.close();
       await nodes.close();
-      applier.close();
-      tail.close();
-      await publisher.close();
+      await core.close();
       await bus.close();
       await reader.close();
       store.close();
     },
   };
+}
 
-  function pruneLater() {
-    return clock.after(PRUNE_MS, () => {
-      applier.apply(prune()).catch(() => undefined);
-      pruning = pruneLater();
-    });
-  }
+/** What the node protocol asks of the controller: to let a node in, to take its stream, to give it sources. */
+function nodeSide({ applier, fleet, dispatch }: Core, authority: Authority, shelf: SourceFiles, { random }: ControllerOptions) {
+  return {
+    async join(request: { tokenId: string; tokenSecret: string; csrDer: Uint8Array; nodeName: string }) {
+      const row = await joinWith({ applier, fleet, random }, request);
+      if (!row.ok) return row;
+      const certificate = await authority.issueNode(request.csrDer, row.value.id);
+      if (!certificate.ok) return certificate;
+      return accepted({
+        nodeId: row.value.id,
+        clusterId: authority.clusterId,
+        incarnation: row.value.incarnation,
+        certificateDer: certificate.value.der,
+        caDer: authority.caDer,
+        expiresAtMs: certificate.value.expiresAtMs,
+      });
+    },
+    onLink: fleet.connect.bind(fleet),
+    mayFetch: dispatch.mayFetch.bind(dispatch),
+    openSource: shelf.open,
+  };
+}
 
-  /** The account and the space that a new store begins with; a password given by the operator holds from then on. */
-  async function seed(): Promise<void> {
-    const admin = view.accountByUser('admin');
-    const given = options.adminPassword;
-    if (admin !== undefined && view.spaceByName('default') !== undefined) {
-      if (given === undefined) return;
-      const same = await passwords.verify(given, admin.passwordHash);
-      if (same.ok && same.value) return;
-      const hash = await passwords.hash(given);
-      if (hash.ok) await applier.apply(resetAdminPassword(hash.value));
-      return;
-    }
+/** The account and the space that a new store begins with; a password given by the operator holds from then on. */
+async function seed({ applier, view }: Core, passwords: Passwords, options: ControllerOptions): Promise<void> {
+  const { directory, disk, random, adminPassword: given } = options;
+  const admin = view.accountByUser('admin');
+  if (admin === undefined || view.spaceByName('default') === undefined) {
     const hash = await passwords.hash(given ?? (await openAdminPassword(directory, disk, random)));
     if (!hash.ok) throw new Error(hash.refusal.message);
     const ids = { accountId: random.uuid() as AccountId, bindingId: random.uuid(), spaceId: random.uuid() as SpaceId };
     await applier.apply(firstStart({ ...ids, passwordHash: hash.value }));
+    return;
   }
+  if (given === undefined) return;
+  const same = await passwords.verify(given, admin.passwordHash);
+  if (same.ok && same.value) return;
+  const hash = await passwords.hash(given);
+  if (hash.ok) await applier.apply(resetAdminPassword(hash.value));
 }
 
 /** The bus being away costs latency and nothing else: it is told, and does not make the controller unhealthy. */

@@ -1,0 +1,130 @@
+/** A controller without its edges: what decides and carries out, over a store, a bus and links that are handed in. */
+import type { Barriers } from '../seams/barrier.ts';
+import type { Clock, Timer } from '../seams/clock.ts';
+import type { Log } from '../seams/log.ts';
+import type { Random } from '../seams/random.ts';
+import { prune } from './domain/commands/prune.ts';
+import type { EventLog } from './domain/event-log.ts';
+import type { View } from './domain/view.ts';
+import { accountService } from './services/accounts.ts';
+import { agentService, buildService, type SourceShelf } from './services/agents.ts';
+import type { Services } from './services/api.ts';
+import { Applier, type TransactionalStore } from './services/applier.ts';
+import { BuildDispatch } from './services/build-dispatch.ts';
+import { Capacity, type KnownNode } from './services/capacity.ts';
+import { eventService } from './services/events.ts';
+import { Fleet } from './services/fleet/fleet.ts';
+import type { LeaseTimes } from './services/fleet/lease.ts';
+import type { Lists } from './services/lists.ts';
+import { LoginThrottle } from './services/login-throttle.ts';
+import { messageService } from './services/messages.ts';
+import type { News } from './services/news.ts';
+import { nodeService } from './services/nodes.ts';
+import type { Passwords } from './services/passwords.ts';
+import { Publisher } from './services/publisher.ts';
+import { sessionService } from './services/sessions.ts';
+import { Tail } from './services/tail.ts';
+import { Waiters } from './services/waiters.ts';
+
+export interface CoreNeeds {
+  readonly store: { readonly writer: TransactionalStore; readonly view: View; readonly events: EventLog };
+  readonly lists: Lists;
+  readonly news: News;
+  readonly shelf: SourceShelf;
+  readonly passwords: Passwords;
+  readonly clusterId: string;
+  readonly storeKey: Uint8Array;
+  /** What sessions start from in a space without a build. */
+  readonly baseImage: string;
+  readonly version: string;
+  readonly lease: LeaseTimes;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly barriers: Barriers;
+  readonly onFatal: (error: unknown) => void;
+  /** The line that a node joins with. */
+  readonly joinLine: (tokenId: string, secret: string) => string;
+  readonly health: Services['health'];
+}
+
+export interface Core {
+  readonly applier: Applier;
+  readonly view: View;
+  readonly fleet: Fleet;
+  readonly dispatch: BuildDispatch;
+  readonly services: Services;
+  /** Begins to publish, to follow events, and to prune. */
+  start(): void;
+  /** Decides what waits, and takes no more. The store and the bus are still open. */
+  close(): Promise<void>;
+}
+
+const PRUNE_MS = 60_000;
+
+export function openCore(needs: CoreNeeds): Core {
+  const { store, lists, news, shelf, passwords, clock, random, log, barriers, lease, baseImage, storeKey } = needs;
+  const { view, events } = store;
+
+  // Capacity asks the fleet, which asks the applier, which asks capacity.
+  let known: () => readonly KnownNode[] = () => [];
+  const placed = view.nodes().flatMap(({ id }) => view.sessionsOn(id));
+  const capacity = new Capacity(() => known(), placed);
+  const applier = new Applier({ store: store.writer, capacity, clock, log, onFatal: needs.onFatal });
+  const publisher = new Publisher({ events, news, clock, log });
+  const tail = new Tail({ events, news, clock, log });
+  const waiters = new Waiters();
+  const fleetNeeds = { applier, view, news, clock, random, log, barriers, lease, clusterId: needs.clusterId, version: needs.version };
+  const fleet = new Fleet({ ...fleetNeeds, epoch: events.epoch });
+  known = () => fleet.known();
+  const dispatch = new BuildDispatch({ applier, view, fleet, log });
+  applier.onCommitted(({ mutations, events: committed }) => {
+    tail.committed(committed);
+    publisher.wake();
+    for (const mutation of mutations) {
+      if (mutation.kind !== 'put') continue;
+      if (mutation.table === 'sessions') waiters.tell(mutation.row.id);
+      if (mutation.table === 'messages') waiters.tell(mutation.row.sessionId);
+    }
+  });
+
+  const shared = { applier, view, lists, waiters, random, storeKey, baseImage };
+  const services: Services = {
+    accounts: accountService({ applier, view, passwords, throttle: new LoginThrottle(clock), clock }),
+    sessions: sessionService(shared),
+    messages: messageService(shared),
+    agents: agentService({ ...shared, shelf }),
+    builds: buildService({ ...shared, shelf }),
+    nodes: nodeService({ applier, view, fleet, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
+    events: eventService(view, tail),
+    health: needs.health,
+  };
+
+  let pruning: Timer | undefined;
+  function pruneLater(): void {
+    pruning = clock.after(PRUNE_MS, () => {
+      applier.apply(prune()).catch(() => undefined);
+      pruneLater();
+    });
+  }
+
+  return {
+    applier,
+    view,
+    fleet,
+    dispatch,
+    services,
+    start() {
+      publisher.start();
+      tail.start();
+      pruneLater();
+    },
+    async close() {
+      pruning?.cancel();
+      fleet.close();
+      applier.close();
+      tail.close();
+      await publisher.close();
+    },
+  };
+}
