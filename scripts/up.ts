@@ -30,7 +30,7 @@ runProgram(async (args) => {
   const unknown = args.find((arg) => arg !== '--once');
   if (unknown !== undefined) throw new Trouble(`up does not know ${unknown}`, 'npm run up, or npm run up -- --once');
   const once = args.includes('--once');
-  const startedAt = performance.now();
+  const startedAtMs = Number(process.env.RAWORC_STARTED_AT_MS ?? Date.now());
   const stop = stopSignals();
   const dataDir = dataDirectory();
   const unlock = lockDirectory(dataDir);
@@ -41,7 +41,7 @@ runProgram(async (args) => {
     const site = await Promise.race([bringing, whenAborted(stop.first)]);
     if (site === undefined) return once ? 1 : 0;
     process.stdout.write(
-      `\n${bold('Raworc runs.')} From start to reply: ${duration(performance.now() - startedAt)}\n${nextSteps(site, once)}\n`,
+      `\n${bold('Raworc runs.')} From start to reply: ${duration(Date.now() - startedAtMs)}\n${nextSteps(site, once)}\n`,
     );
     if (once) return 0;
     for (const child of [running.nats, running.controller, ...running.nodes]) child?.keep();
