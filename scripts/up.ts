@@ -20,6 +20,7 @@ import { lockDirectory } from './up/lock.ts';
 import { LogView } from './up/log-view.ts';
 import { nextSteps } from './up/next-steps.ts';
 import { adminPassword, controllerPart, natsPart, nodePart } from './up/parts.ts';
+import { endLeftovers } from './up/pid-file.ts';
 import { type Running, shutDown } from './up/shut-down.ts';
 import { stopSignals } from './up/stop-signals.ts';
 
@@ -68,6 +69,7 @@ function whenAborted(signal: AbortSignal): Promise<undefined> {
 
 async function bringUp(running: Running, view: LogView, signal: AbortSignal) {
   const { dataDir } = running;
+  await endLeftovers(dataDir);
   const apt = new Apt(dataDir);
   const engine = await step('Docker', (progress, note) => ensureDocker(dataDir, apt, progress, note));
   running.engine = engine;
@@ -93,7 +95,7 @@ async function bringUp(running: Running, view: LogView, signal: AbortSignal) {
     natsUrl: nats?.url ?? outside ?? '',
     natsTokenFile: nats?.tokenFile ?? process.env.RAWORC_NATS_TOKEN_FILE,
   });
-  const nodes = await Promise.all(Array.from({ length: nodeCount }, (_, index) => nodePart(parts, index + 1, nodeCount, engine.socket)));
+  const nodes = Array.from({ length: nodeCount }, (_, index) => nodePart(parts, index + 1, nodeCount, engine.socket));
   signal.throwIfAborted();
   running.controller = controller;
   const ready = await step('Start the controller', () => controller.start());

@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { commandOf, signal, untilGone } from '../machine/process.ts';
+import { untilGone } from '../machine/process.ts';
 import { killGroup } from '../machine/run.ts';
 import { placeIn } from '../places.ts';
 import { Trouble } from '../trouble.ts';
 import { LogFile } from './log-file.ts';
 import { type LogEntry, parseLogLine } from './log-line.ts';
+import { removePidFile, writePidFile } from './pid-file.ts';
 
 export interface ChildOptions {
   readonly name: string;
@@ -25,12 +25,11 @@ const longestRestartMs = 30_000;
 
 /**
  * One of Raworc's processes, in a process group of its own so that the terminal's Ctrl-C leaves the order of ending to us. Its pid
- * is kept in a file, by which the next run ends it should this one be killed. Once `keep` was called it is started again when it ends.
+ * is kept in a file, by which the next run ends it should this one be killed (pid-file.ts). Once `keep` was called it is started again when it ends.
  */
 export class Child {
   readonly name: string;
   readonly #options: ChildOptions;
-  readonly #pidFile: string;
   readonly #log: LogFile;
   #process: ChildProcess | undefined;
   #stopping = false;
@@ -41,28 +40,16 @@ export class Child {
   constructor(options: ChildOptions) {
     this.name = options.name;
     this.#options = options;
-    this.#pidFile = join(placeIn(options.dataDir, 'run'), `${options.name}.pid`);
     this.#log = new LogFile(join(placeIn(options.dataDir, 'logs'), `${options.name}.log`));
-  }
-
-  /** Ends what an earlier run left, when that run was killed. To end at once is safe: everything recovers at its start. */
-  async endLeftover(): Promise<void> {
-    if (!existsSync(this.#pidFile)) return;
-    const pid = Number(readFileSync(this.#pidFile, 'utf8'));
-    const mark = this.#options.args.find((arg) => arg.startsWith('/')) ?? this.#options.program;
-    if (commandOf(pid).includes(mark)) {
-      signal(-pid, 'SIGKILL');
-      await untilGone(pid, 5000);
-    }
-    rmSync(this.#pidFile, { force: true });
   }
 
   /** Resolves with the line that told that it serves. */
   start(): Promise<LogEntry | undefined> {
-    const { name, program, args, env, isReady } = this.#options;
+    const { name, program, args, env, dataDir, isReady } = this.#options;
     const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env });
     this.#process = child;
-    if (child.pid !== undefined) writeFileSync(this.#pidFile, String(child.pid), { mode: 0o600 });
+    const mark = args.find((arg) => arg.startsWith('/')) ?? program;
+    if (child.pid !== undefined) writePidFile(dataDir, name, child.pid, mark);
     const recent: string[] = [];
     return new Promise((resolve, reject) => {
       const fail = (what: string) => {
@@ -112,7 +99,7 @@ export class Child {
       killGroup(child, 'SIGKILL');
       await untilGone(child.pid, 2000);
     }
-    rmSync(this.#pidFile, { force: true });
+    removePidFile(this.#options.dataDir, this.name);
   }
 
   /** Waits for it to end by itself. */
@@ -121,7 +108,7 @@ export class Child {
   }
 
   #ended(how: number | string | null): void {
-    rmSync(this.#pidFile, { force: true });
+    removePidFile(this.#options.dataDir, this.name);
     if (this.#stopping || !this.#kept) return;
     const delayMs = Math.min(longestRestartMs, 500 * 2 ** this.#fails);
     this.#fails += 1;

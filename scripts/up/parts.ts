@@ -29,7 +29,6 @@ export async function natsPart(options: PartsOptions, program: string): Promise<
     ...options,
     isReady: (line) => line.includes('Server is ready'),
   });
-  await child.endLeftover();
   const wanted = portOf('RAWORC_NATS_PORT', 4222);
   if (process.env.RAWORC_NATS_PORT) await refuseTaken(loopback, wanted, 'RAWORC_NATS_PORT');
   const port = await freePortNear(loopback, wanted);
@@ -58,7 +57,6 @@ export async function controllerPart(
     ...options,
     isReady: (_line, entry) => entry?.event === 'controller.ready',
   });
-  await child.endLeftover();
   const host = process.env.RAWORC_HTTP_HOST || loopback;
   await refuseTaken(host, portOf('RAWORC_HTTP_PORT', 9000), 'RAWORC_HTTP_PORT');
   const nodeHost = process.env.RAWORC_NODE_HOST || loopback;
@@ -74,7 +72,7 @@ export interface NodePart {
 }
 
 /** Two node agents share this machine: each offers half of it, less what the machine itself needs. */
-export async function nodePart(options: PartsOptions, number: number, of: number, dockerSocket: string): Promise<NodePart> {
+export function nodePart(options: PartsOptions, number: number, of: number, dockerSocket: string): NodePart {
   const data = placeIn(options.dataDir, 'nodes', String(number));
   const tokenFile = join(data, 'join-token');
   const memoryBytes = Math.floor((totalmem() * 0.8) / of / 1024 ** 2) * 1024 ** 2;
@@ -92,7 +90,6 @@ export async function nodePart(options: PartsOptions, number: number, of: number
     ...options,
     isReady: (_line, entry) => entry?.event === 'node.ready',
   });
-  await child.endLeftover();
   return { child, tokenFile: existsSync(join(data, 'node.crt')) ? undefined : tokenFile };
 }
 

@@ -12,7 +12,11 @@ export function portOf(variable: string, usual: number): number {
 
 /** Throws when somebody else listens there, naming the setting that chooses another port. */
 export async function refuseTaken(host: string, port: number, variable: string): Promise<void> {
-  if ((await listenOnce(host, port)) !== undefined) return;
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    if ((await listenOnce(host, port)) !== undefined) return;
+    // A process that was just killed may hold it for a moment more.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
   throw new Trouble(
     `port ${port} on ${host} is taken by another program (ss -ltnp 'sport = :${port}' shows it)`,
     `stop it, or set ${variable} to a free port`,

@@ -8,6 +8,7 @@ import { Child } from '../../scripts/up/child.ts';
 import { lockDirectory } from '../../scripts/up/lock.ts';
 import { LogFile } from '../../scripts/up/log-file.ts';
 import { renderLogLine } from '../../scripts/up/log-line.ts';
+import { endLeftovers, writePidFile } from '../../scripts/up/pid-file.ts';
 import { freePortNear, refuseTaken } from '../../scripts/up/ports.ts';
 
 function directory(t: Test): string {
@@ -95,11 +96,11 @@ t.test('what a killed run left is ended by the next one, and nothing else is', a
   const left = child(dataDir);
   const pid = Number((await left.start())?.fields.pid);
   left.release();
-  await child(dataDir).endLeftover();
+  await endLeftovers(dataDir);
   t.notOk(isAlive(pid));
   // The same number, but another program by now.
-  writeFileSync(join(dataDir, 'run', 'part.pid'), String(process.pid));
-  await child(dataDir).endLeftover();
+  writePidFile(dataDir, 'part', process.pid, '/no/such/program');
+  await endLeftovers(dataDir);
   t.pass('this process lives');
 });
 
