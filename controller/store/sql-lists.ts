@@ -46,7 +46,7 @@ const compiler = new Kysely<Schema>({
 
 type Where<Table extends keyof Schema> = (eb: ExpressionBuilder<Schema, Table>) => ExpressionWrapper<Schema, Table, SqlBool>;
 
-export function sqlLists(reader: Reader): Lists {
+export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
   async function page<Name extends TableName & keyof Schema>(
     table: Name,
     rows: { compile(): Query },

@@ -34,6 +34,14 @@ export interface HollowOptions {
   readonly answerMs?: () => number;
   /** Default: "echo: " and the message. */
   readonly answer?: (message: Deliver) => string;
+  /** What lives in the containers, in place of guests that only pretend. */
+  readonly inside?: HollowInside;
+}
+
+/** Told what becomes of containers and volumes. Whatever lives in one comes to its door by `enter`. */
+export interface HollowInside {
+  containerIs(sessionId: string, state: 'running' | 'paused' | 'ended'): void;
+  volumeGone(sessionId: string): void;
 }
 
 interface Volume extends VolumeSeen {
@@ -76,7 +84,9 @@ export class HollowHost implements Driver, GuestDoors {
   }
 
   loseVolume(sessionId: string): void {
-    if (this.#volumes.delete(sessionId)) this.#changed(sessionId);
+    if (!this.#volumes.delete(sessionId)) return;
+    this.#options.inside?.volumeGone(sessionId);
+    this.#changed(sessionId);
   }
 
   /** From now on this session's messages are taken and not answered. */
@@ -213,6 +223,13 @@ export class HollowHost implements Driver, GuestDoors {
     return this.#doors.has(sessionId);
   }
 
+  /** A guest of the caller's own connects. False when there is no door to come in by. */
+  enter(sessionId: string, link: GuestLink): boolean {
+    if (!this.#doors.has(sessionId)) return false;
+    this.#guest(sessionId, link);
+    return true;
+  }
+
   async left(): Promise<readonly string[]> {
     return [...this.#directories];
   }
@@ -253,12 +270,14 @@ export class HollowHost implements Driver, GuestDoors {
 
   #changed(sessionId: string): void {
     const state = this.#containers.get(sessionId)?.state;
+    this.#options.inside?.containerIs(sessionId, state === 'running' || state === 'paused' ? state : 'ended');
     if (state === 'running') this.#connect(sessionId);
     else if (state !== 'paused') this.#disconnect(sessionId);
     this.#tell({ kind: 'session', sessionId });
   }
 
   #connect(sessionId: string): void {
+    if (this.#options.inside !== undefined) return;
     const volume = this.#volumes.get(sessionId);
     if (!this.#doors.has(sessionId) || this.#containers.get(sessionId)?.state !== 'running' || volume === undefined) return;
     if (this.#guests.get(sessionId)?.isClosed === false) return;
