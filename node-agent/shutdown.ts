@@ -27,11 +27,12 @@ export async function removeContainers(
     await within(clock, Math.max(graceMs, LEAST_MS), parent, async (signal) => {
       const seen = await driver.list(signal);
       const containers = [...seen].filter(([, { container }]) => container !== undefined);
-      await Promise.all(containers.map(([sessionId]) => driver.removeContainer(sessionId, signal)));
+      const removals = await Promise.allSettled(containers.map(([sessionId]) => driver.removeContainer(sessionId, signal)));
       await driver.dismantle(signal);
+      for (const removal of removals) if (removal.status === 'rejected') throw removal.reason;
     });
-    for (const sessionId of await doors.left()) await doors.close(sessionId);
   } catch (error) {
     log.error('node.shutdown-incomplete', { error: error instanceof Error ? error.message : String(error) });
   }
+  for (const sessionId of await doors.left()) await doors.close(sessionId);
 }

@@ -122,7 +122,13 @@ export class DockerDriver implements Driver {
     const container = await abortable(signal, this.#container(sessionId));
     if (container === undefined) return;
     // By its id: the name may be another's by now. Volumes without a name, which an image may ask for, go with it.
-    await unless([404], abortable(signal, this.#docker.getContainer(container.id).remove({ force: true, v: true })));
+    const removed = await unless(
+      [404, 409],
+      abortable(signal, this.#docker.getContainer(container.id).remove({ force: true, v: true })).then(() => true),
+    );
+    if (removed) return;
+    // 409: somebody (an earlier call of ours that was cut off) is removing it already. It is gone when that has ended.
+    await unless([404], abortable(signal, this.#options.clients.streams.getContainer(container.id).wait({ condition: 'removed' })));
   }
 
   async removeVolume(sessionId: string, signal: AbortSignal): Promise<void> {

@@ -304,7 +304,7 @@ t.test('an image is built from sources that are what they should be, and from no
   const refused: readonly [string, Entry[], RegExp][] = [
     ['a way out', [{ name: '../evil' }], /"\.\."/],
     ['an absolute path', [{ name: '/etc/evil' }], /absolute/],
-    ['a link', [{ name: 'link', type: 'symlink', linkname: '/etc/passwd' }], /symlink/],
+    ['a link out', [{ name: 'link', type: 'symlink', linkname: '../../etc/passwd' }], /link that leads outside/],
     ['a device', [{ name: 'disk', type: 'block-device', devmajor: 8, devminor: 0 }], /device/],
   ];
   for (const [what, entries, error] of refused)
@@ -317,4 +317,30 @@ t.test('an image is built from sources that are what they should be, and from no
   const swapped = await build(digest);
   t.match(swapped.report, { phase: 'BUILD_FAILED', error: /digest/ }, 'content of another digest');
   await t.rejects(docker('image', 'inspect', swapped.image));
+});
+
+t.test('a container that somebody is removing already is gone when its removal returns', async (t) => {
+  const driver = new DockerDriver({
+    clients: await dockerClients('/var/run/docker.sock'),
+    owner: { clusterId: CLUSTER, nodeId: 'node-removes' },
+    guestDirectory: await makeSleepingGuest(join(t.testdir(), 'guest')),
+    guard: { apply: async () => undefined, remove: async () => undefined },
+    clock: systemClock,
+    log: quiet,
+  });
+  const { signal } = new AbortController();
+  await driver.prepare(signal);
+  const sessionId = randomUUID();
+  const limits = { cpuMillis: 100, memoryBytes: 64 * 2 ** 20, diskBytes: 2 ** 20, processes: 16 };
+  const plan = { sessionId, generation: 1, space: 'default', image: IMAGE, limits, socketDirectory: RUN };
+  for (const make of [driver.createVolume, driver.createContainer]) t.ok((await make.call(driver, plan, signal)).ok);
+  t.ok((await driver.start(sessionId, signal)).ok);
+  await Promise.all(
+    [1, 2, 3].map(async () => {
+      await driver.removeContainer(sessionId, signal);
+      t.equal((await driver.observe(sessionId, signal)).container, undefined);
+    }),
+  );
+  await driver.removeVolume(sessionId, signal);
+  t.equal((await driver.observe(sessionId, signal)).volume, undefined);
 });
