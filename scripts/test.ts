@@ -18,7 +18,7 @@ import { runStatics, staticNames } from './test/statics.ts';
 import { Table } from './test/table.ts';
 import { Trouble } from './trouble.ts';
 
-const programs = { busybox: 'busybox-static', python3: 'python3', iptables: 'iptables', debootstrap: 'debootstrap' };
+const programs = { busybox: 'busybox-static', python3: 'python3', iptables: 'iptables', ip: 'iproute2', debootstrap: 'debootstrap' };
 
 runProgram(async (words) => {
   const startedAt = performance.now();
