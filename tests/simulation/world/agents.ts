@@ -1,0 +1,79 @@
+import type { RunEnd, Worker, WorkerHost } from '../../../guest/worker-host.ts';
+import type { Run } from './chronicle.ts';
+import type { ProcessClock } from './clock.ts';
+import type { Life } from './life.ts';
+import type { SeededRandom } from './random.ts';
+import type { Surroundings } from './surroundings.ts';
+
+export interface AgentsOptions {
+  readonly around: Surroundings;
+  readonly life: Life;
+  readonly clock: ProcessClock;
+  readonly random: SeededRandom;
+  readonly machine: string;
+  readonly sessionId: string;
+}
+
+const messageIdIn = (contextJson: string): string => {
+  const context: unknown = JSON.parse(contextJson);
+  return typeof context === 'object' && context !== null && 'message_id' in context ? String(context.message_id) : '';
+};
+
+/** Agents by chance: they record each start, take their time, stream, reply, and sometimes raise or die. */
+export function simulatedAgents({ around, life, clock, random, machine, sessionId }: AgentsOptions): WorkerHost {
+  const { chronicle, trace, reach } = around;
+  return {
+    close: () => undefined,
+    start(agent): Worker {
+      let alive = true;
+      let finish: (end: Run['end'], said: RunEnd) => void = () => undefined;
+      return {
+        get alive() {
+          return alive;
+        },
+        kill() {
+          alive = false;
+          finish('died', { outcome: 'error', reason: 'agent_died', content: 'killed' });
+        },
+        async run({ runId, message, contextJson }, output) {
+          const messageId = messageIdIn(contextJson);
+          const run: Run = {
+            sessionId,
+            messageId,
+            runId,
+            agent: agent.name,
+            idempotent: agent.idempotent,
+            life: life.name,
+            end: 'under way',
+          };
+          chronicle.runs.push(run);
+          trace.note(life.name, `run ${runId} of ${messageId} begins`);
+          await reach('guest.running', { life, machine, sessionId });
+          return new Promise<RunEnd>((resolve) => {
+            finish = (end, said) => {
+              finish = () => undefined;
+              run.end = end;
+              trace.note(life.name, `run ${runId} ${end}`);
+              resolve(said);
+            };
+            const durationMs = random.mostlySmall(1, 3_000);
+            const pieces = random.whole(0, 3);
+            for (let piece = 1; piece <= pieces; piece += 1) {
+              clock.after((durationMs * piece) / 4, () => output.delta(`piece ${piece} `));
+            }
+            if (random.chance(0.3)) clock.after(durationMs / 2, () => output.line('STDOUT', 'at work'));
+            const fate = random.weighted({ replies: 88, raises: 6, dies: 6 });
+            clock.after(durationMs, () => {
+              if (fate === 'replies') finish('replied', { outcome: 'reply', content: `re: ${message}` });
+              else if (fate === 'raises') finish('raised', { outcome: 'error', reason: 'agent_failed', content: 'an error of its own' });
+              else {
+                alive = false;
+                finish('died', { outcome: 'error', reason: 'agent_died', content: 'it ended' });
+              }
+            });
+          });
+        },
+      };
+    },
+  };
+}

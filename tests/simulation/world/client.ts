@@ -1,0 +1,91 @@
+import { LEGAL, type SessionRequest } from '../../../controller/domain/legal.ts';
+import type { Outcome } from '../../../controller/domain/outcome.ts';
+import type { Caller, Services } from '../../../controller/services/api.ts';
+import type { Book, SessionFact } from './book.ts';
+import type { Cluster } from './cluster.ts';
+import { COMMANDS, type Command, type CommandName } from './commands.ts';
+import type { SeededRandom } from './random.ts';
+
+export type Answered<T> = Outcome<T> | 'lost';
+export type Work<T> = (services: Services, caller: Caller) => Promise<Outcome<T>> | Outcome<T>;
+
+const REQUEST_LIMIT_MS = 10_000;
+const TRIES = 6;
+/** Refusals that any command may meet, and that say nothing of the session. */
+const PASSING: ReadonlySet<string> = new Set(['UNAVAILABLE', 'RATE_LIMITED']);
+
+/** One client: a program by chance that calls the services as HTTP would, and holds every answer against what may be. */
+export class Client {
+  readonly cluster: Cluster;
+  readonly book: Book;
+  readonly random: SeededRandom;
+  readonly name: string;
+  #number = 0;
+
+  constructor(cluster: Cluster, book: Book, name: string) {
+    this.cluster = cluster;
+    this.book = book;
+    this.name = name;
+    this.random = cluster.random.fork(name);
+  }
+
+  async run(commands: number, weights: Readonly<Record<CommandName, number>>): Promise<void> {
+    for (let done = 0; done < commands; done += 1) {
+      await this.cluster.time.sleep(this.random.mostlySmall(5, 3_000));
+      const session = this.random.pick([...this.book.sessions.values()].filter(({ deletion }) => deletion !== 'done'));
+      const name = session === undefined ? 'create' : this.random.weighted(weights);
+      this.book.commands += 1;
+      const command: Command = COMMANDS[name];
+      await command(this, session ?? { id: '', deletion: 'none', clearedUntil: -1, hasTimeouts: false });
+    }
+  }
+
+  /** A name that no other thing of this run has. */
+  fresh(): string {
+    this.#number += 1;
+    return `${this.name}-${this.#number}`;
+  }
+
+  violation(what: string): void {
+    this.cluster.violation(`${this.name}: ${what}`);
+  }
+
+  async ask<T>(what: string, work: Work<T>): Promise<Answered<T>> {
+    const outcome = await this.cluster.request(this.random, REQUEST_LIMIT_MS, work);
+    this.cluster.trace.note(this.name, `${what}: ${outcome === 'lost' ? 'lost' : outcome.ok ? 'ok' : outcome.refusal.code}`);
+    return outcome;
+  }
+
+  /** Again and again while answers are lost: for what may be repeated. */
+  async insist<T>(what: string, work: Work<T>): Promise<Answered<T>> {
+    for (let left = TRIES; left > 1; left -= 1) {
+      const outcome = await this.ask(what, work);
+      if (outcome !== 'lost') return outcome;
+      await this.cluster.time.sleep(this.random.between(50, 5_000));
+    }
+    return this.ask(what, work);
+  }
+
+  /** A request about a session, judged by the table of what is legal: some state that it should have had meanwhile must allow the answer. */
+  async request<T>(session: SessionFact, request: SessionRequest, what: string, work: Work<T>): Promise<Answered<T>> {
+    const { chronicle } = this.cluster;
+    const wasGone = session.deletion === 'done';
+    let from = 0;
+    const outcome = await this.ask(`${what} ${session.id}`, (services, caller) => {
+      from = chronicle.sessions.get(session.id)?.generation ?? 0;
+      return work(services, caller);
+    });
+    if (outcome === 'lost' || (!outcome.ok && PASSING.has(outcome.refusal.code))) return outcome;
+    if (wasGone && (outcome.ok || outcome.refusal.code !== 'NOT_FOUND')) this.violation(`${what} of a deleted session was answered`);
+    const to = chronicle.sessions.get(session.id)?.generation ?? 0;
+    const states = Array.from({ length: to - from + 1 }, (_, at) => chronicle.desiredAt(session.id, from + at));
+    const allows = states.some((desired) => {
+      if (desired === undefined || desired === 'deleted') return !outcome.ok && outcome.refusal.code === 'NOT_FOUND';
+      const verdict = LEGAL[desired][request];
+      return outcome.ok ? verdict !== 'conflict' : verdict === 'conflict' && outcome.refusal.code === 'CONFLICT';
+    });
+    const answer = outcome.ok ? 'done' : outcome.refusal.code;
+    if (!allows) this.violation(`${what} of ${session.id} was ${answer}, it should have been ${states.join(', then ')}`);
+    return outcome;
+  }
+}

@@ -1,0 +1,235 @@
+import type { EventLog } from '../../../controller/domain/event-log.ts';
+import type { Outcome } from '../../../controller/domain/outcome.ts';
+import type { View } from '../../../controller/domain/view.ts';
+import type { Caller, Services } from '../../../controller/services/api.ts';
+import { openStore, type Store } from '../../../controller/store/store.ts';
+import type { Dialer } from '../../../node-agent/link/dialer.ts';
+import { controllerFrames, nodeFrames } from '../../../proto/codec.ts';
+import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
+import { Broker } from './bus.ts';
+import { Chronicle } from './chronicle.ts';
+import { SimulatedTime, type WallClock } from './clock.ts';
+import { ControllerProcess } from './controller-process.ts';
+import { diskFor } from './disk.ts';
+import type { Life } from './life.ts';
+import { Machine } from './machine.ts';
+import { Connection } from './network.ts';
+import type { Phase } from './phases.ts';
+import type { Plant } from './plants.ts';
+import { SeededRandom } from './random.ts';
+import { ACCOUNT, EPOCH, IMAGE, newStore, type StoreDirectory } from './store.ts';
+import type { Place, Surroundings } from './surroundings.ts';
+import { Trace } from './trace.ts';
+
+export interface ClusterOptions {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly plant: Plant | undefined;
+  readonly print: ((line: string) => void) | undefined;
+}
+
+const MIB = 1024 * 1024;
+const CLUSTER = 'c0ffee00-0000-4000-8000-000000000001';
+/** Most violations that are told of one run: the first ones say it. */
+const MOST_TOLD = 20;
+
+/** A controller, its broker and machines with node agents, in one process, under one clock. */
+export class Cluster implements Surroundings {
+  readonly time = new SimulatedTime();
+  readonly chronicle = new Chronicle();
+  readonly random: SeededRandom;
+  readonly trace: Trace;
+  readonly broker: Broker;
+  readonly machines: readonly Machine[];
+  readonly violations: string[] = [];
+  readonly wall: WallClock = { skewMs: 0 };
+  controller: ControllerProcess | undefined;
+  /** What strikes at phases, once there are faults. */
+  onPhase: (phase: Phase, place: Place) => Promise<void> | undefined = () => undefined;
+  readonly #options: ClusterOptions;
+  readonly #directory: StoreDirectory;
+  readonly #inspection: Store;
+  #lives = 0;
+  #starting = false;
+
+  private constructor(options: ClusterOptions, directory: StoreDirectory, inspection: Store, random: SeededRandom) {
+    this.#options = options;
+    this.#directory = directory;
+    this.#inspection = inspection;
+    this.random = random;
+    this.trace = new Trace(this.time, options.print);
+    this.broker = new Broker(this.time, random.fork('broker'));
+    this.time.onFault = (fault) => this.violation(`a process crashed: ${stackOf(fault)}`);
+    this.machines = nodesOf(options).map(
+      ({ id, name }) =>
+        new Machine({
+          ...{ around: this, id, name, clusterId: CLUSTER, image: IMAGE, random: random.fork(name) },
+          memoryBytes: random.whole(6, 12) * 128 * MIB,
+          dialer: (machine, life) => this.#dialer(machine, life),
+          volumeDisk: (platter, view) =>
+            options.plant?.volumeDisk?.(platter, { ...view, time: this.time }) ?? diskFor(platter, { ...view, time: this.time }),
+        }),
+    );
+  }
+
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const directory = await newStore(nodesOf(options));
+    const cluster = new Cluster(options, directory, await openStore(directory.path, EPOCH), new SeededRandom(options.seed));
+    cluster.startController();
+    for (const machine of cluster.machines) machine.startAgent();
+    return cluster;
+  }
+
+  /** What is committed, seen from beside every process. */
+  get view(): View {
+    return this.#inspection.view;
+  }
+
+  get events(): EventLog {
+    return this.#inspection.events;
+  }
+
+  // Handed on apart from this object.
+  readonly reach = (phase: Phase, place: Place): Promise<void> | undefined => this.onPhase(phase, place);
+
+  readonly violation = (what: string): void => {
+    this.trace.note('VIOLATION', what);
+    if (this.violations.length < MOST_TOLD) this.violations.push(`at ${(this.time.now / 1000).toFixed(3)} s: ${what}`);
+  };
+
+  startController(): void {
+    if (this.controller !== undefined || this.#starting) return;
+    this.#starting = true;
+    this.#lives += 1;
+    const name = `controller#${this.#lives}`;
+    ControllerProcess.start({
+      ...{ around: this, name, path: this.#directory.path, clusterId: CLUSTER, broker: this.broker, wall: this.wall },
+      random: this.random.fork('controllers'),
+      ended: () => {
+        this.killController();
+        this.time.schedule(this.random.between(200, 3_000), () => this.startController());
+      },
+    }).then(
+      (process) => {
+        this.#starting = false;
+        this.controller = process;
+        this.trace.note(name, 'is up');
+      },
+      (fault) => this.violation(`the controller does not start: ${stackOf(fault)}`),
+    );
+  }
+
+  killController(): void {
+    const process = this.controller;
+    if (process === undefined) return;
+    this.controller = undefined;
+    process.kill();
+    this.trace.note(process.life.name, 'is dead');
+    this.time.schedule(0, () => process.close());
+  }
+
+  /** A client's request: answered, or `lost` when the connection ends or too much time goes by. */
+  request<T>(
+    client: SeededRandom,
+    limitMs: number,
+    work: (services: Services, caller: Caller) => Promise<Outcome<T>> | Outcome<T>,
+  ): Promise<Outcome<T> | 'lost'> {
+    return new Promise((resolve) => {
+      let over = false;
+      let death: { cancel(): void } | undefined;
+      const end = (outcome: Outcome<T> | 'lost') => {
+        if (over) return;
+        over = true;
+        limit.cancel();
+        death?.cancel();
+        this.time.schedule(client.mostlySmall(0.1, 20), () => resolve(outcome));
+      };
+      const limit = this.time.schedule(limitMs, () => end('lost'));
+      this.time.schedule(client.mostlySmall(0.1, 20), () => {
+        const process = this.controller;
+        if (process === undefined) return end('lost');
+        death = process.life.atDeath(() => end('lost'));
+        process.life.run(() => {
+          const { services } = process.core;
+          const caller = services.accounts.caller(ACCOUNT, 1);
+          if (caller === undefined) return this.violation('the account is gone');
+          Promise.resolve(work(services, caller)).then(
+            (outcome) => process.life.run(() => end(outcome)),
+            (fault) => {
+              if (!process.life.isDead) this.violation(`a request failed inside: ${stackOf(fault)}`);
+              end('lost');
+            },
+          );
+        });
+      });
+    });
+  }
+
+  close(): void {
+    const process = this.controller;
+    this.controller = undefined;
+    process?.kill();
+    process?.close();
+    for (const machine of this.machines) machine.killAgent();
+    this.#inspection.close();
+    this.#directory.remove();
+  }
+
+  #dialer(machine: Machine, life: Life): Dialer {
+    const random = this.random.fork(`${life.name} dials`);
+    const latencyMs = () => random.mostlySmall(0.2, 40);
+    return {
+      dial: (signal) =>
+        new Promise((resolve, reject) => {
+          signal.addEventListener('abort', () => life.run(() => reject(new Error('no connection in time'))));
+          this.time.schedule(latencyMs(), () => {
+            if (machine.isCut || life.isDead) return;
+            const process = this.controller;
+            if (process === undefined) return life.run(() => reject(new Error('connection refused')));
+            process.life.run(() => {
+              const connection = new Connection<NodeFrame, ControllerFrame>(
+                { life, out: nodeFrames, in: controllerFrames },
+                { life: process.life, out: controllerFrames, in: nodeFrames },
+                {
+                  time: this.time,
+                  route: { latencyMs, isCut: () => machine.isCut },
+                  bound: random.chance(0.1) ? 40 : 1000,
+                  sent: (from, kind, bytes) => {
+                    this.trace.note(from, `${kind} ${bytes} (${machine.name})`);
+                    if (kind === 'inventory') void this.reach('node.inventory-sent', { life, machine: machine.name });
+                  },
+                },
+              );
+              const { left, right } = this.#options.plant?.stream?.(connection, machine, this) ?? connection;
+              machine.streams = machine.streams.filter((stream) => !stream.isOver);
+              machine.streams.push(connection);
+              process.accept(machine.id, right);
+              // A reset on the way back: the controller has a stream of which the node knows nothing, for a moment.
+              if (signal.aborted || random.chance(0.02)) {
+                connection.cut(() => random.between(0, 200));
+                return life.run(() => reject(new Error('connection reset')));
+              }
+              life.run(() => resolve(left));
+            });
+          });
+        }),
+      // biome-ignore lint/correctness/useYield: there are no sources here
+      async *fetchSource() {
+        throw new Error('not in the simulation');
+      },
+    };
+  }
+}
+
+function nodesOf({ nodes }: ClusterOptions): { id: string; name: string }[] {
+  return Array.from({ length: nodes }, (_, at) => ({ id: `00000000-0000-4000-8000-00000000010${at}`, name: `node-${'abcdef'[at] ?? at}` }));
+}
+
+export const stackOf = (fault: unknown): string =>
+  fault instanceof Error
+    ? (fault.stack ?? fault.message)
+        .split('\n')
+        .slice(0, 5)
+        .join(' ')
+        .replaceAll(/file:\/\/\S*\/(?=controller|node-agent|guest|tests|journal|proto)/g, '')
+    : String(fault);

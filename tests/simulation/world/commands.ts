@@ -1,0 +1,238 @@
+/** What clients do, each with what must be true of its answer. */
+import type { DesiredChange } from '../../../controller/domain/commands/change-desired.ts';
+import type { SessionId } from '../../../controller/domain/ids.ts';
+import { REQUEST_FOR_STATE } from '../../../controller/domain/legal.ts';
+import type { MessageObject, SessionObject } from '../../../controller/domain/objects.ts';
+import { accepted } from '../../../controller/domain/outcome.ts';
+import type { CreateSession, PostMessage } from '../../../controller/services/api.ts';
+import type { MessageFact, SessionFact } from './book.ts';
+import type { Answered, Client, Work } from './client.ts';
+
+export type Command = (client: Client, session: SessionFact) => Promise<void>;
+
+const PAGE = { limit: 1000, offset: 0 } as const;
+const idOf = (session: SessionFact) => session.id as SessionId;
+
+/**
+ * Makes something under a key. The same key and body give the same thing, however often and through whatever crash;
+ * another body is refused.
+ */
+async function makeOnce<T extends { readonly id: string }>(
+  client: Client,
+  what: string,
+  body: object,
+  work: (body: object, key: { key: string; body: string }) => Work<T>,
+): Promise<Answered<T>> {
+  const { book, random } = client;
+  const key = client.fresh();
+  const idempotency = { key, body: JSON.stringify(body) };
+  const first = await client.insist(what, work(body, idempotency));
+  if (first === 'lost' || !first.ok) return first;
+  book.made.set(key, first.value.id);
+  if (random.chance(0.15)) {
+    const again = await client.ask(`${what} again`, work(body, idempotency));
+    if (again !== 'lost' && again.ok && again.value.id !== first.value.id) client.violation(`the key ${key} made two things`);
+    if (again !== 'lost' && !again.ok && again.refusal.code !== 'NOT_FOUND') client.violation(`${what} again: ${again.refusal.code}`);
+  }
+  if (random.chance(0.05)) {
+    const other = await client.ask(`${what} with another body`, work(body, { key, body: `${idempotency.body} ` }));
+    const code = other === 'lost' ? 'lost' : other.ok ? 'ok' : other.refusal.code;
+    if (!['lost', 'UNPROCESSABLE_ENTITY', 'NOT_FOUND'].includes(code))
+      client.violation(`${what} with a used key and another body: ${code}`);
+  }
+  return first;
+}
+
+async function create(client: Client): Promise<void> {
+  const { random, book } = client;
+  const timeouts = random.weighted({ none: 16, pause: 2, suspend: 2, ttl: 1 });
+  const body: CreateSession = {
+    name: client.fresh(),
+    ...(timeouts === 'pause' ? { timeouts: { idle_pause_s: random.whole(3, 15) } } : {}),
+    ...(timeouts === 'suspend' ? { timeouts: { idle_suspend_s: random.whole(5, 30) } } : {}),
+    ...(timeouts === 'ttl' ? { timeouts: { ttl_s: random.whole(20, 90) } } : {}),
+  };
+  const made = await makeOnce<SessionObject>(
+    client,
+    'create',
+    body,
+    (input, key) => (services, caller) => services.sessions.create(caller, input, key),
+  );
+  if (made === 'lost') return;
+  if (made.ok) book.session(made.value.id, timeouts !== 'none');
+  else if (made.refusal.code !== 'UNAVAILABLE') client.violation(`create: ${made.refusal.code} ${made.refusal.message}`);
+}
+
+function newMessage(client: Client): { body: PostMessage; expects: MessageFact['expects'] } {
+  const { random } = client;
+  const text = client.fresh();
+  const kind = random.weighted({ named: 70, addressed: 20, unknown: 3, ambiguous: 2, note: 5 });
+  const wake = random.chance(0.15) ? { wake: false } : {};
+  switch (kind) {
+    case 'named':
+      return { body: { content: text, metadata: { agent: random.pick(['once', 'once', 'again']) }, ...wake }, expects: 'reply' };
+    case 'addressed':
+      return { body: { content: `@once ${text}`, ...wake }, expects: 'reply' };
+    case 'unknown':
+      return { body: { content: text, metadata: { agent: 'nobody' }, ...wake }, expects: 'agent_unknown' };
+    case 'ambiguous':
+      return { body: { content: text, ...wake }, expects: 'agent_ambiguous' };
+    case 'note':
+      return { body: { content: text, role: 'system' }, expects: 'nothing' };
+    default:
+      return kind satisfies never;
+  }
+}
+
+async function post(client: Client, session: SessionFact): Promise<MessageFact | undefined> {
+  const { book, cluster } = client;
+  const { body, expects } = newMessage(client);
+  const postedAt = cluster.time.now;
+  const made = await makeOnce<MessageObject>(
+    client,
+    `post to ${session.id}`,
+    body,
+    (_, key) => (services, caller) => services.messages.post(caller, idOf(session), body, key),
+  );
+  if (made === 'lost') return undefined;
+  if (!made.ok) {
+    const state = cluster.chronicle.sessions.get(session.id)?.desired;
+    const mayBe = { CONFLICT: cluster.chronicle.failed.has(session.id), NOT_FOUND: state === 'deleted' || session.clearedUntil > postedAt };
+    if (mayBe[made.refusal.code as keyof typeof mayBe] === false) client.violation(`post to ${session.id}, ${state}: ${made.refusal.code}`);
+    return undefined;
+  }
+  const { id, seq, content } = made.value;
+  const fact: MessageFact = { id, sessionId: session.id, seq, postedAt, content, role: body.role ?? 'user', expects };
+  if (content !== body.content) client.violation(`what was posted as ${body.content} is kept as ${content}`);
+  book.messages.set(id, fact);
+  return fact;
+}
+
+async function chat(client: Client, session: SessionFact): Promise<void> {
+  const { cluster, random } = client;
+  const message = await post(client, session);
+  if (message === undefined) return;
+  const patience = new AbortController();
+  cluster.time.schedule(random.between(1_000, 8_000), () => patience.abort());
+  const answered = await client.ask(`wait for ${message.id}`, async (services) =>
+    accepted(await services.messages.whenAnswered(idOf(session), message.id, patience.signal)),
+  );
+  if (answered === 'lost' || !answered.ok || answered.value === undefined) return;
+  const { role, metadata } = answered.value;
+  if (role !== 'agent' || metadata.in_reply_to !== message.id) client.violation(`the answer to ${message.id} is another's`);
+}
+
+async function get(client: Client, session: SessionFact): Promise<void> {
+  const found = await client.ask(`get ${session.id}`, (services, caller) => services.sessions.get(caller, idOf(session)));
+  if (found === 'lost') return;
+  if (found.ok && session.deletion === 'done') client.violation(`the deleted session ${session.id} is shown`);
+  if (found.ok || session.deletion !== 'none' || session.hasTimeouts) return;
+  client.violation(`the session ${session.id} is not found`);
+}
+
+async function list(client: Client): Promise<void> {
+  const { random, book } = client;
+  const state = random.pick([undefined, 'idle', 'busy', 'paused', 'SUSPENDED', 'error', 'init']);
+  const gone = [...book.sessions.values()].filter(({ deletion }) => deletion === 'done').map(({ id }) => id);
+  const found = await client.ask('list', (services, caller) => services.sessions.list(caller, state === undefined ? {} : { state }, PAGE));
+  if (found === 'lost') return;
+  if (!found.ok) return client.violation(`list: ${found.refusal.code}`);
+  const { items, total } = found.value;
+  if (items.length !== total) client.violation(`a list of ${items.length} of ${total}`);
+  for (const { id } of items) if (gone.includes(id)) client.violation(`the deleted session ${id} is listed`);
+  if (state !== undefined && items.some((one) => one.state !== state.toLowerCase())) client.violation(`listed as ${state}, and is not`);
+}
+
+async function read(client: Client, session: SessionFact): Promise<void> {
+  const found = await client.ask(`read ${session.id}`, (services, caller) => services.messages.list(caller, idOf(session), {}, PAGE));
+  if (found === 'lost' || !found.ok) return;
+  let lastSeq = 0;
+  let lastAnswered = 0;
+  const seqs = new Map<string, number>();
+  for (const { id, seq, role, metadata } of found.value.items) {
+    if (seq <= lastSeq) client.violation(`message ${seq} of ${session.id} comes after ${lastSeq}`);
+    lastSeq = seq;
+    seqs.set(id, seq);
+    if (role !== 'agent') continue;
+    const asked = seqs.get(String(metadata.in_reply_to));
+    // Its question may have been cleared in the middle of a page of two commits; a later question may not be answered first.
+    if (asked === undefined) client.violation(`${id} answers what is not there`);
+    else if (asked <= lastAnswered) client.violation(`${seq} of ${session.id} answers ${asked}, after ${lastAnswered} was answered`);
+    else lastAnswered = asked;
+  }
+}
+
+async function count(client: Client, session: SessionFact): Promise<void> {
+  await client.ask(`count ${session.id}`, (services, caller) => services.messages.count(caller, idOf(session)));
+}
+
+const change =
+  (request: DesiredChange): Command =>
+  async (client, session) => {
+    const force = client.random.chance(0.2);
+    await client.request(session, request, request, (services, caller) =>
+      services.sessions.change(caller, idOf(session), request, { force }),
+    );
+  };
+
+async function putState(client: Client, session: SessionFact): Promise<void> {
+  const state = client.random.pick(['paused', 'suspended', 'idle', 'init', 'busy', 'error'] as const) ?? 'idle';
+  const request = REQUEST_FOR_STATE[state];
+  if (request !== undefined) {
+    await client.request(session, request, `put ${state}`, (services, caller) => services.sessions.putState(caller, idOf(session), state));
+    return;
+  }
+  const answer = await client.ask(`put ${state}`, (services, caller) => services.sessions.putState(caller, idOf(session), state));
+  if (answer !== 'lost' && (answer.ok || !['CONFLICT', 'NOT_FOUND'].includes(answer.refusal.code)))
+    client.violation(`put ${state} of ${session.id} was taken`);
+}
+
+async function clear(client: Client, session: SessionFact): Promise<void> {
+  session.clearedUntil = Number.POSITIVE_INFINITY;
+  const cleared = await client.insist(`clear ${session.id}`, (services, caller) => services.messages.clear(caller, idOf(session)));
+  if (cleared !== 'lost') session.clearedUntil = client.cluster.time.now;
+}
+
+async function remove(client: Client, session: SessionFact): Promise<void> {
+  if (session.deletion === 'none') session.deletion = 'asked';
+  const removed = await client.insist(`delete ${session.id}`, (services, caller) => services.sessions.remove(caller, idOf(session)));
+  if (removed === 'lost') return;
+  session.deletion = 'done';
+  if (!removed.ok && removed.refusal.code !== 'NOT_FOUND') client.violation(`delete ${session.id}: ${removed.refusal.code}`);
+}
+
+export const COMMANDS = {
+  create: (client) => create(client),
+  post: async (client, session) => void (await post(client, session)),
+  chat,
+  get,
+  list: (client) => list(client),
+  read,
+  count,
+  pause: change('pause'),
+  suspend: change('suspend'),
+  resume: change('resume'),
+  recover: change('recover'),
+  putState,
+  clear,
+  remove,
+} satisfies Readonly<Record<string, Command>>;
+export type CommandName = keyof typeof COMMANDS;
+
+/** What a client does how often. */
+export const USUAL: Readonly<Record<CommandName, number>> = {
+  create: 9,
+  post: 40,
+  chat: 6,
+  get: 6,
+  list: 4,
+  read: 6,
+  count: 2,
+  pause: 8,
+  suspend: 7,
+  resume: 6,
+  recover: 3,
+  putState: 6,
+  clear: 1,
+  remove: 4,
+};

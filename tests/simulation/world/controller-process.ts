@@ -1,0 +1,94 @@
+import { newsOver } from '../../../controller/bus/news.ts';
+import { type Core, openCore } from '../../../controller/core.ts';
+import type { NodeId } from '../../../controller/domain/ids.ts';
+import { openStore, type Store } from '../../../controller/store/store.ts';
+import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
+import type { Link } from '../../../proto/link.ts';
+import type { Broker } from './bus.ts';
+import { ProcessClock, type WallClock } from './clock.ts';
+import { Life } from './life.ts';
+import type { SeededRandom } from './random.ts';
+import { EPOCH, IMAGE, listsOn, watchedWriter } from './store.ts';
+import { barriersAt, type Surroundings } from './surroundings.ts';
+
+export interface ControllerOptions {
+  readonly around: Surroundings;
+  readonly name: string;
+  readonly path: string;
+  readonly clusterId: string;
+  readonly broker: Broker;
+  readonly wall: WallClock;
+  readonly random: SeededRandom;
+  /** It ended by itself: a COMMIT failed. */
+  readonly ended: () => void;
+}
+
+const notHere = (): never => {
+  throw new Error('not in the simulation');
+};
+
+/** One life of the controller: the production core on the real store. */
+export class ControllerProcess {
+  readonly life: Life;
+  readonly core: Core;
+  readonly #store: Store;
+  readonly #lists: { close(): void };
+
+  private constructor(life: Life, core: Core, store: Store, lists: { close(): void }) {
+    this.life = life;
+    this.core = core;
+    this.#store = store;
+    this.#lists = lists;
+  }
+
+  static async start(options: ControllerOptions): Promise<ControllerProcess> {
+    const { around, name, path, clusterId, random } = options;
+    const life = new Life(name);
+    const store = await openStore(path, EPOCH);
+    const { lists, close } = listsOn(path);
+    const log = around.trace.log(name);
+    const strike = (phase: 'commit.before' | 'commit.after') => {
+      void around.reach(phase, { life });
+      if (life.isDead) throw new Error('killed');
+    };
+    const writer = watchedWriter(store.writer, {
+      before: () => strike('commit.before'),
+      after(mutations) {
+        around.chronicle.committed(mutations);
+        strike('commit.after');
+      },
+    });
+    const core = openCore({
+      store: { writer, view: store.view, events: store.events },
+      ...{ lists, news: newsOver(options.broker.busFor(life), log), clusterId, storeKey: new Uint8Array(32), baseImage: IMAGE },
+      shelf: { receive: notHere, remove: async () => undefined },
+      passwords: { hash: notHere, verify: notHere },
+      ...{ version: 'sim', lease: { leaseMs: 15_000, heartbeatMs: 3_000 } },
+      ...{ clock: new ProcessClock(around.time, life, options.wall), random: random.fork(name), log },
+      barriers: barriersAt(around, { life }),
+      onFatal(fault) {
+        around.trace.note(name, `ends: ${fault instanceof Error ? fault.message : String(fault)}`);
+        if (!life.isDead) options.ended();
+      },
+      joinLine: notHere,
+      health: { check: () => ({ ok: true, checks: {} }) },
+    });
+    const process = new ControllerProcess(life, core, store, { close });
+    core.start();
+    return process;
+  }
+
+  accept(nodeId: string, link: Link<ControllerFrame, NodeFrame>): void {
+    this.core.fleet.connect(nodeId as NodeId, link);
+  }
+
+  /** Its files are to be let go of on a later turn, when no transaction is in work: by `close`. */
+  kill(): void {
+    this.life.kill();
+  }
+
+  close(): void {
+    this.#lists.close();
+    this.#store.close();
+  }
+}

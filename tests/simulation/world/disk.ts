@@ -1,0 +1,79 @@
+import type { Disk, DiskFile } from '../../../seams/disk.ts';
+import { SimulatedDisk } from '../../unit/simulated-disk.ts';
+import type { SimulatedTime } from './clock.ts';
+import { type Life, never } from './life.ts';
+import type { SeededRandom } from './random.ts';
+
+/** A disk, or a volume, that outlives the processes which use it, and what is wrong with it now. */
+export class Platter {
+  readonly inner = new SimulatedDisk();
+  /** Each operation takes up to this long. */
+  slowMs = 2;
+  #fails = 0;
+
+  constructor() {
+    this.inner.onOperation = (operation, path) => {
+      if (this.#fails <= 0) return;
+      this.#fails -= 1;
+      throw new Error(`EIO: ${operation} ${path}`);
+    };
+  }
+
+  /** The next writes or syncs fail. */
+  fail(times: number): void {
+    this.#fails = times;
+  }
+
+  fill(): void {
+    this.inner.capacityBytes = [...this.inner.files.values()].reduce((sum, { seen }) => sum + seen.byteLength, 0);
+  }
+
+  heal(): void {
+    this.#fails = 0;
+    this.slowMs = 2;
+    this.inner.capacityBytes = Number.POSITIVE_INFINITY;
+  }
+}
+
+export interface DiskView {
+  readonly time: SimulatedTime;
+  readonly life: Life;
+  readonly random: SeededRandom;
+}
+
+/** A disk as one process sees it: what it asked for takes time, and is never answered once it is dead. Whether a write on its way then took effect is chance. */
+export function diskFor(platter: Platter, { time, life, random }: DiskView): Disk {
+  function operation<T>(work: () => Promise<T>): Promise<T> {
+    if (life.isDead) return never();
+    return new Promise((resolve, reject) => {
+      time.schedule(random.mostlySmall(0.02, platter.slowMs), () => {
+        if (life.isDead && random.chance(0.5)) return;
+        work().then(
+          (value) => life.run(() => resolve(value)),
+          (fault) => life.run(() => reject(fault)),
+        );
+      });
+    });
+  }
+
+  const { inner } = platter;
+  return {
+    open: (path) => operation(async () => fileOver(await inner.open(path), operation)),
+    exists: (path) => operation(() => inner.exists(path)),
+    rename: (from, to) => operation(() => inner.rename(from, to)),
+    remove: (path) => operation(() => inner.remove(path)),
+    makeDirectory: () => operation(() => inner.makeDirectory()),
+    syncDirectory: (path) => operation(() => inner.syncDirectory(path)),
+  };
+}
+
+function fileOver(file: DiskFile, operation: <T>(work: () => Promise<T>) => Promise<T>): DiskFile {
+  return {
+    size: () => file.size(),
+    read: (position, length) => operation(() => file.read(position, length)),
+    write: (position, bytes) => operation(() => file.write(position, bytes)),
+    sync: () => operation(() => file.sync()),
+    allocate: (length) => operation(() => file.allocate(length)),
+    close: () => file.close(),
+  };
+}

@@ -1,0 +1,145 @@
+import type { Driver, Made } from '../../../node-agent/drivers/driver.ts';
+import type { HollowHost } from '../../../node-agent/drivers/hollow.ts';
+import type { GuestDoors } from '../../../node-agent/guest-doors.ts';
+import type { Ledger } from '../../../node-agent/ledger.ts';
+import { type Life, never } from './life.ts';
+import { isPhase } from './phases.ts';
+import type { SeededRandom } from './random.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** What is wrong with a machine's engine now. */
+export interface EngineTrouble {
+  /** The daemon is not there. */
+  down: boolean;
+  slowMs: number;
+  /** Of a call, to fail before or after it took effect. */
+  failing: number;
+}
+
+export const noTrouble = (): EngineTrouble => ({ down: false, slowMs: 20, failing: 0 });
+
+export interface EngineView {
+  readonly around: Surroundings;
+  readonly host: HollowHost;
+  readonly trouble: EngineTrouble;
+  readonly life: Life;
+  readonly machine: string;
+  readonly random: SeededRandom;
+  /** Of the node agent that calls. */
+  readonly ledger: () => Ledger | undefined;
+}
+
+/** The engine as one life of a node agent calls it. A call takes time, may fail on either side of its effect, and may still take effect after the caller's death. */
+export function driverFor(view: EngineView): Driver {
+  const { around, host, trouble, life, machine, random } = view;
+  const { time, trace, reach } = around;
+
+  function call<T>(
+    name: string,
+    sessionId: string,
+    signal: AbortSignal,
+    effect: () => Promise<T>,
+    failed?: (reason: string) => T,
+  ): Promise<T> {
+    if (life.isDead) return never();
+    return new Promise<T>((resolve, reject) => {
+      const answer = (work: () => void) => time.schedule(random.mostlySmall(0.1, trouble.slowMs), () => life.run(work));
+      const fail = (reason: string) => answer(() => (failed && random.chance(0.5) ? resolve(failed(reason)) : reject(new Error(reason))));
+      const aborted = () => life.run(() => reject(signal.reason instanceof Error ? signal.reason : new Error('aborted')));
+      if (signal.aborted) return aborted();
+      signal.addEventListener('abort', aborted, { once: true });
+
+      const carryOut = async () => {
+        if (life.isDead && random.chance(0.5)) return;
+        if (trouble.down) return fail('the engine is away');
+        if (random.chance(trouble.failing / 2)) return fail('the engine failed');
+        const result = await effect();
+        if (name !== 'observe') trace.note(machine, `${name} ${sessionId} ${JSON.stringify(result)?.slice(0, 80) ?? ''}`);
+        const after = phase('after');
+        if (after) await after;
+        if (random.chance(trouble.failing / 2)) return fail('the answer of the engine was lost');
+        answer(() => resolve(result));
+      };
+      const phase = (when: 'before' | 'after') => {
+        const at = `engine.${name}.${when}`;
+        return isPhase(at) && !life.isDead ? reach(at, { life, machine, sessionId }) : undefined;
+      };
+      void phase('before');
+      time.schedule(random.mostlySmall(0.1, trouble.slowMs), () => void carryOut().catch(reject));
+    });
+  }
+
+  const own = new AbortController().signal;
+  const check = (name: string, sessionId: string) => checkTouch(view, name, sessionId);
+  const change = (name: 'pause' | 'unpause' | 'removeContainer' | 'removeVolume') => (sessionId: string, signal: AbortSignal) => {
+    check(name, sessionId);
+    return call(name, sessionId, signal, () => host[name](sessionId, own));
+  };
+  const failedMade = (reason: string): Made => ({ ok: false, why: 'failed', reason });
+
+  return {
+    kind: 'hollow',
+    prepare: (signal) => call('prepare', '', signal, () => host.prepare()),
+    capacity: (signal) => call('capacity', '', signal, () => host.capacity()),
+    list: (signal) => call('list', '', signal, () => host.list(own)),
+    observe: (sessionId, signal) => call('observe', sessionId, signal, () => host.observe(sessionId, own)),
+    createVolume: (plan, signal) => call('createVolume', plan.sessionId, signal, () => host.createVolume(plan, own), failedMade),
+    createContainer: (plan, signal) => call('createContainer', plan.sessionId, signal, () => host.createContainer(plan, own), failedMade),
+    start(sessionId, signal) {
+      check('start', sessionId);
+      return call('start', sessionId, signal, () => host.start(sessionId, own), failedMade);
+    },
+    pause: change('pause'),
+    unpause: change('unpause'),
+    removeContainer: change('removeContainer'),
+    removeVolume: change('removeVolume'),
+    watch(listener) {
+      // What happens while the daemon is away is not told; whoever restarts it has everything looked at again.
+      const watching = host.watch((news) => {
+        if (!trouble.down) time.schedule(random.mostlySmall(0.1, trouble.slowMs), () => life.run(() => listener(news)));
+      });
+      life.atDeath(() => watching.close());
+      return watching;
+    },
+    images: (signal) => call('images', '', signal, () => host.images()),
+    inspectImage: (tag, signal) => call('inspectImage', '', signal, () => host.inspectImage(tag)),
+    buildImage: (plan, signal) => call('buildImage', '', signal, () => host.buildImage(plan, own)),
+    dismantle: (signal) => call('dismantle', '', signal, () => host.dismantle()),
+    close: () => undefined,
+  };
+}
+
+/** No call touches a container that is as it should be, nor removes anything without the controller's word for it. */
+function checkTouch({ around, host, machine, ledger, life }: EngineView, name: string, sessionId: string): void {
+  const remembered = life.isDead ? undefined : ledger()?.remembered(sessionId);
+  if (remembered === undefined) return;
+  const { assignment, tombstone } = remembered;
+  const buried = around.chronicle.tombstones.get(sessionId) ?? -1;
+  if ((tombstone ?? -1) > buried) around.violation(`${machine} holds a tombstone of ${sessionId} that the controller never made`);
+  const wanted = assignment && around.chronicle.desiredAt(sessionId, assignment.generation);
+  if (assignment && wanted !== assignment.desired)
+    around.violation(`${machine} takes ${sessionId} at ${assignment.generation} for ${assignment.desired}, it should be ${wanted}`);
+  const container = host.containers.get(sessionId);
+  const volume = host.volumes.get(sessionId);
+  const isBuried = (made: { generation: number } | undefined) => made !== undefined && made.generation <= (tombstone ?? -1);
+  const is = (desired: string, state: string) => assignment?.desired === desired && container?.state === state && !isBuried(container);
+  if (is('running', 'running') || is('paused', 'paused'))
+    around.violation(`${machine} calls ${name} of ${sessionId}, which is ${container?.state}, as it should be`);
+  if (name === 'removeVolume' && volume !== undefined && !isBuried(volume))
+    around.violation(`${machine} removes the volume of ${sessionId} without a tombstone`);
+  if ((name === 'start' || name === 'unpause') && (assignment?.desired !== 'running' || isBuried(container)))
+    around.violation(`${machine} calls ${name} of ${sessionId}, which should be ${assignment?.desired ?? 'gone'}`);
+}
+
+/** The host's doors as one life of a node agent has them. */
+export function doorsFor(host: HollowHost, life: Life): GuestDoors {
+  const alive = <T>(work: () => Promise<T>): Promise<T> => (life.isDead ? never() : work());
+  return {
+    open: (sessionId) => alive(() => host.open(sessionId)),
+    isOpen: (sessionId) => host.isOpen(sessionId),
+    close: (sessionId) => alive(() => host.close(sessionId)),
+    left: () => alive(() => host.left()),
+    closeAll: () => alive(() => host.closeAll()),
+    onGuest: (listener) => host.onGuest(listener),
+  };
+}

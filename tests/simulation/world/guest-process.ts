@@ -1,0 +1,55 @@
+import type { Door } from '../../../guest/door.ts';
+import { Guest } from '../../../guest/guest.ts';
+import type { Disk } from '../../../seams/disk.ts';
+import { simulatedAgents } from './agents.ts';
+import { ProcessClock, type WallClock } from './clock.ts';
+import { Life } from './life.ts';
+import type { SeededRandom } from './random.ts';
+import { barriersAt, type Surroundings } from './surroundings.ts';
+
+export interface GuestOptions {
+  readonly around: Surroundings;
+  readonly name: string;
+  readonly machine: string;
+  readonly sessionId: string;
+  readonly wall: WallClock;
+  readonly random: SeededRandom;
+  readonly disk: (life: Life) => Disk;
+  readonly door: (life: Life) => Door;
+  /** The container's main process has ended by itself. */
+  readonly ended: (life: Life) => void;
+}
+
+const MAILBOX_BYTES = 8 * 1024;
+
+/** The production guest as the main process of one container's life. */
+export function startGuest(options: GuestOptions): Life {
+  const { around, name, machine, sessionId, random } = options;
+  const life = new Life(name);
+  const clock = new ProcessClock(around.time, life, options.wall);
+  life.atDeath(() => around.chronicle.guestKilled(sessionId, name));
+  const opening = clock.after(random.between(30, 300), () => {
+    Guest.open({
+      ...{
+        sessionId,
+        clock,
+        random,
+        log: around.trace.log(name),
+        version: 'sim',
+        directory: '/session/.raworc',
+        mailboxBytes: MAILBOX_BYTES,
+      },
+      disk: options.disk(life),
+      door: options.door(life),
+      barriers: barriersAt(around, { life, machine, sessionId }),
+      workers: simulatedAgents({ around, life, clock, random, machine, sessionId }),
+    })
+      .then((guest) => guest.run())
+      .catch((fault: unknown) => {
+        around.trace.note(name, `ends: ${fault instanceof Error ? fault.message : String(fault)}`);
+        if (!life.isDead) options.ended(life);
+      });
+  });
+  life.atDeath(() => opening.cancel());
+  return life;
+}

@@ -1,0 +1,173 @@
+/** What must be true once everything has healed and come to rest. */
+import { isSettled } from '../../../controller/domain/life-cycle.ts';
+import type { MessageRow, SessionRow } from '../../../controller/domain/rows.ts';
+import type { View } from '../../../controller/domain/view.ts';
+import type { Book, MessageFact } from './book.ts';
+import type { Cluster } from './cluster.ts';
+import type { Machine } from './machine.ts';
+
+/** Why the cluster is not at rest yet; undefined when it is. */
+export function unrest({ view, machines, controller }: Cluster): string | undefined {
+  if (controller === undefined) return 'the controller is down';
+  for (const machine of machines) {
+    const row = view.nodeByName(machine.name);
+    if (row === undefined || !controller.core.fleet.isConnected(row.id)) return `${machine.name} is not connected`;
+    const [tombstone] = view.tombstonesOf(row.id);
+    if (tombstone !== undefined) return `${machine.name} has not removed ${tombstone.id}`;
+    for (const session of view.sessionsOn(row.id)) {
+      if (!isSettled(session)) {
+        const { desired, generation, phase, observedGeneration } = session;
+        return `${session.id} should be ${desired} (${generation}), and is ${phase} (${observedGeneration})`;
+      }
+      const [waiting] = session.desired === 'running' ? view.unanswered(session.id) : [];
+      if (waiting !== undefined) return `${session.id} has not answered ${waiting.id} (${waiting.seq})`;
+    }
+  }
+  return undefined;
+}
+
+export function judge(cluster: Cluster, book: Book): void {
+  for (const row of cluster.chronicle.sessions.values()) {
+    const stored = cluster.view.get('sessions', row.id);
+    if (stored === undefined) cluster.violation(`the row of ${row.id} is gone`);
+    else if (stored.desired === 'deleted') judgeDeleted(cluster, stored);
+    else judgeLive(cluster, stored);
+  }
+  for (const [id, fact] of book.sessions) {
+    const desired = cluster.view.get('sessions', id)?.desired;
+    if (fact.deletion === 'done' && desired !== 'deleted') cluster.violation(`${id} was deleted, and is ${desired}`);
+    if (fact.deletion === 'none' && !fact.hasTimeouts && desired === 'deleted') cluster.violation(`${id} was deleted by nobody`);
+  }
+  for (const message of book.messages.values()) judgeMessage(cluster, book, message);
+  judgeMachines(cluster);
+  judgeRuns(cluster);
+}
+
+const machineOf = ({ machines }: Cluster, row: SessionRow): Machine | undefined => machines.find(({ id }) => id === row.nodeId);
+
+function judgeDeleted(cluster: Cluster, row: SessionRow): void {
+  for (const { host, name } of cluster.machines) {
+    if (host.containers.has(row.id)) cluster.violation(`${name} still has the container of ${row.id}, deleted`);
+    if (host.volumes.has(row.id)) cluster.violation(`${name} still has the volume of ${row.id}, deleted`);
+  }
+  if (cluster.view.messagesBefore(row.id, Number.MAX_SAFE_INTEGER, 1).length > 0) cluster.violation(`messages of ${row.id} outlive it`);
+}
+
+const STATES: Readonly<Record<string, string | undefined>> = { running: 'running', paused: 'paused' };
+
+function judgeLive(cluster: Cluster, row: SessionRow): void {
+  const machine = machineOf(cluster, row);
+  if (machine === undefined) return cluster.violation(`${row.id} is on no machine`);
+  const container = machine.host.containers.get(row.id);
+  const volume = machine.host.volumes.get(row.id);
+  const should = STATES[row.desired];
+  if (container?.state !== should)
+    cluster.violation(`the container of ${row.id} is ${container?.state}, it should be ${should} (${row.desired})`);
+  if (should !== undefined && container?.id !== row.containerId)
+    cluster.violation(`the container of ${row.id} is not the one in the store`);
+  if (volume === undefined && (row.hasRun || row.volume !== null) && !cluster.chronicle.volumesLost.has(row.id))
+    cluster.violation(`the volume of ${row.id} is lost`);
+  for (const other of cluster.machines) {
+    if (other !== machine && (other.host.containers.has(row.id) || other.host.volumes.has(row.id)))
+      cluster.violation(`${other.name} holds something of ${row.id}, which is on ${machine.name}`);
+  }
+  judgeMessages(cluster, row);
+}
+
+export function messagesOf(view: View, id: SessionRow['id']): readonly MessageRow[] {
+  return view.messagesBefore(id, Number.MAX_SAFE_INTEGER, 100_000).toReversed();
+}
+
+/** One answer each, in the order of the questions. */
+function judgeMessages(cluster: Cluster, row: SessionRow): void {
+  const messages = messagesOf(cluster.view, row.id);
+  const asked = new Map(messages.filter(({ role }) => role === 'user').map((message) => [message.id, message]));
+  let last = 0;
+  const answered = new Set<string>();
+  for (const { id, inReplyTo, seq, role } of messages) {
+    if (role !== 'agent') continue;
+    const question = inReplyTo === null ? undefined : asked.get(inReplyTo);
+    if (question === undefined) {
+      cluster.violation(`${id} in ${row.id} answers nothing that is there`);
+      continue;
+    }
+    if (answered.has(question.id)) cluster.violation(`${question.id} has two answers`);
+    answered.add(question.id);
+    if (question.seq < last) cluster.violation(`${question.seq} of ${row.id} was answered (${seq}) after ${last}`);
+    last = Math.max(last, question.seq);
+  }
+  if (row.desired !== 'running' && row.desired !== 'failed') return;
+  for (const { id, seq } of asked.values()) if (!answered.has(id)) cluster.violation(`${id} (${seq}) of ${row.id} has no answer`);
+  const held = messages.filter(({ role, acceptedAt, answeredAt }) => role === 'user' && acceptedAt !== null && answeredAt === null).length;
+  if (row.outstanding !== held) cluster.violation(`${row.id} counts ${row.outstanding} outstanding, there are ${held}`);
+}
+
+/** What a client was promised. */
+function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq, postedAt, content, role, expects }: MessageFact): void {
+  const { view, chronicle } = cluster;
+  const session = view.get('sessions', sessionId);
+  if (session?.desired === 'deleted') return;
+  const row = view.get('messages', id);
+  if (row === undefined) {
+    const clearedUntil = sessions.get(sessionId)?.clearedUntil ?? -1;
+    if (clearedUntil < postedAt) cluster.violation(`message ${id} of ${sessionId} is lost`);
+    return;
+  }
+  if (row.seq !== seq || row.content !== content) cluster.violation(`message ${id} is not as it was posted`);
+  if (role === 'system') return;
+  const answer = view.answerTo(row.id);
+  if (answer === undefined) return;
+  const { type, reason } = answer.metadata;
+  const runs = chronicle.runsOf(id);
+  if (type === 'agent_response') {
+    if (expects !== 'reply') cluster.violation(`${id} got a reply, not ${expects}`);
+    if (answer.content !== `re: ${content}`) cluster.violation(`${id} (${content}) got the reply "${answer.content}"`);
+    if (!runs.some(({ end }) => end === 'replied')) cluster.violation(`${id} got a reply, and no run gave one`);
+    return;
+  }
+  const ended = (...ends: string[]) => runs.some(({ end }) => ends.includes(end));
+  const excuses: Readonly<Record<string, boolean>> = {
+    agent_unknown: expects === 'agent_unknown',
+    agent_ambiguous: expects === 'agent_ambiguous',
+    agent_failed: ended('raised'),
+    // A run that was begun durably, and whose agent had not seen the message yet, is counted by session in judgeRuns.
+    agent_died: ended('died', 'cut off') || (runs.length === 0 && (chronicle.guestKills.get(sessionId) ?? 0) > 0),
+    session_failed: chronicle.failed.has(sessionId),
+    disk_full: chronicle.volumesFilled.has(sessionId),
+  };
+  if (excuses[String(reason)] !== true)
+    cluster.violation(
+      `${id} of ${sessionId} got ${reason} ("${answer.content}") with runs ${runs.map(({ end }) => end).join(', ') || 'none'}`,
+    );
+}
+
+/** Nothing but what rows explain; and no node is given more than it has. */
+function judgeMachines(cluster: Cluster): void {
+  for (const { host, name, id, agent } of cluster.machines) {
+    for (const sessionId of new Set([...host.containers.keys(), ...host.volumes.keys()])) {
+      if (!cluster.chronicle.sessions.has(sessionId)) cluster.violation(`${name} has something of ${sessionId}, which never was`);
+    }
+    const rows = cluster.view.nodes().find((node) => node.id === id);
+    const open = agent?.ledger?.openTombstones() ?? [];
+    if (open.length > 0) cluster.violation(`${name} still has removals open: ${open.map(({ sessionId }) => sessionId).join(', ')}`);
+    if (rows === undefined) cluster.violation(`the row of ${name} is gone`);
+  }
+}
+
+/** No agent that is not idempotent is started twice for one message, and no more runs were lost than guests were killed. */
+function judgeRuns({ chronicle, view, violation }: Cluster): void {
+  const begun = new Map<string, number>();
+  for (const { messageId, idempotent, agent } of chronicle.runs) {
+    const times = (begun.get(messageId) ?? 0) + 1;
+    begun.set(messageId, times);
+    if (times === 2 && !idempotent) violation(`${agent} was started twice for ${messageId}`);
+  }
+  for (const id of chronicle.sessions.keys()) {
+    const lost = messagesOf(view, id as SessionRow['id']).filter(
+      ({ inReplyTo, metadata }) =>
+        metadata.reason === 'agent_died' && !chronicle.runsOf(String(inReplyTo)).some(({ end }) => end === 'died'),
+    );
+    const kills = chronicle.guestKills.get(id) ?? 0;
+    if (lost.length > kills) violation(`${lost.length} runs of ${id} were cut off by ${kills} kills`);
+  }
+}

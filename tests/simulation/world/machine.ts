@@ -1,0 +1,188 @@
+import { Journal } from '../../../journal/journal.ts';
+import { HollowHost } from '../../../node-agent/drivers/hollow.ts';
+import { Ledger } from '../../../node-agent/ledger.ts';
+import type { Dialer } from '../../../node-agent/link/dialer.ts';
+import { NodeAgent } from '../../../node-agent/node.ts';
+import { guestFrames, hostFrames } from '../../../proto/codec.ts';
+import type { GuestFrame, HostFrame } from '../../../proto/frame.ts';
+import * as lean from '../../../proto/lean-codec.ts';
+import type { Disk } from '../../../seams/disk.ts';
+import { ProcessClock, type WallClock } from './clock.ts';
+import { diskFor, Platter } from './disk.ts';
+import { doorsFor, driverFor, type EngineTrouble, noTrouble } from './engine.ts';
+import { startGuest } from './guest-process.ts';
+import { Life } from './life.ts';
+import { Connection } from './network.ts';
+import type { SeededRandom } from './random.ts';
+import type { Surroundings } from './surroundings.ts';
+
+export interface MachineOptions {
+  readonly around: Surroundings;
+  readonly id: string;
+  readonly name: string;
+  readonly clusterId: string;
+  readonly image: string;
+  readonly memoryBytes: number;
+  readonly random: SeededRandom;
+  readonly dialer: (machine: Machine, life: Life) => Dialer;
+  /** Planted faults change these. */
+  readonly volumeDisk: (platter: Platter, view: { life: Life; random: SeededRandom }) => Disk;
+}
+
+interface Agent {
+  readonly life: Life;
+  ledger: Ledger | undefined;
+  node: NodeAgent | undefined;
+}
+
+/** A host: its engine with containers and volumes, its disk, and the node agent, life after life. */
+export class Machine {
+  readonly id: string;
+  readonly name: string;
+  readonly host: HollowHost;
+  readonly trouble: EngineTrouble = noTrouble();
+  readonly wall: WallClock = { skewMs: 0 };
+  readonly disk = new Platter();
+  readonly volumes = new Map<string, Platter>();
+  readonly guests = new Map<string, Life>();
+  /** Nothing comes through to the controller or from it. */
+  isCut = false;
+  streams: Pick<Connection<never, never>, 'isOver' | 'cut' | 'silent' | 'heard'>[] = [];
+  agent: Agent | undefined;
+  readonly #options: MachineOptions;
+  #lives = 0;
+
+  constructor(options: MachineOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.name = options.name;
+    const { around, random, image, memoryBytes } = options;
+    this.host = new HollowHost({
+      clock: new ProcessClock(around.time, new Life(`${options.name}.engine`), this.wall),
+      random: random.fork('engine'),
+      capacity: { cpuMillis: 4000, memoryBytes, sessions: 0 },
+      images: [image],
+      inside: {
+        containerIs: (sessionId, state) => this.#containerIs(sessionId, state),
+        volumeGone: (sessionId) => this.volumes.delete(sessionId),
+      },
+    });
+  }
+
+  startAgent(): void {
+    if (this.agent !== undefined) return;
+    const { around, clusterId, id, name, dialer } = this.#options;
+    this.#lives += 1;
+    const life = new Life(`${name}#${this.#lives}`);
+    const random = this.#options.random.fork(life.name);
+    const agent: Agent = { life, ledger: undefined, node: undefined };
+    this.agent = agent;
+    const clock = new ProcessClock(around.time, life, this.wall);
+    const log = around.trace.log(life.name);
+    const driver = driverFor({
+      ...{ around, host: this.host, trouble: this.trouble, life, machine: name, random: random.fork('driver') },
+      ledger: () => agent.ledger,
+    });
+    const run = async () => {
+      const disk = diskFor(this.disk, { time: around.time, life, random: random.fork('disk') });
+      const { journal, records } = await Journal.open({ disk, directory: '/var/lib/raworc', name: 'ledger', allocateBytes: 16 * 1024 });
+      agent.ledger = await Ledger.open(journal, records, 1);
+      agent.node = new NodeAgent({
+        ...{ nodeId: id, clusterId, incarnation: 1, version: 'sim', hostname: name, capacity: {} },
+        ...{ driver, doors: doorsFor(this.host, life), ledger: agent.ledger, dialer: dialer(this, life), clock, random, log },
+      });
+      await agent.node.start();
+      const end = await agent.node.ended;
+      throw end.why === 'fault' ? end.error : new Error(end.why);
+    };
+    run().catch((fault: unknown) => {
+      if (life.isDead) return;
+      around.trace.note(life.name, `ends: ${fault instanceof Error ? fault.message : String(fault)}`);
+      this.killAgent();
+      around.time.schedule(random.between(500, 5_000), () => this.startAgent());
+    });
+  }
+
+  /** The process is gone: its sockets are closed by its kernel, containers go on. */
+  killAgent(): void {
+    const { agent } = this;
+    if (agent === undefined) return;
+    this.agent = undefined;
+    agent.life.kill();
+    void this.host.closeAll();
+  }
+
+  endContainers(gone: boolean): void {
+    for (const [sessionId, { state }] of [...this.host.containers]) {
+      if (gone) this.host.lose(sessionId);
+      else if (state !== 'exited') this.host.end(sessionId);
+    }
+  }
+
+  /** Of what was not synced only pieces stay. */
+  cutPower(): void {
+    this.killAgent();
+    const fraction = () => this.#options.random.fraction();
+    const running = [...this.guests.keys()];
+    this.endContainers(false);
+    this.disk.inner.cutPower(fraction);
+    for (const sessionId of running) this.volumes.get(sessionId)?.inner.cutPower(fraction);
+  }
+
+  #containerIs(sessionId: string, state: 'running' | 'paused' | 'ended'): void {
+    const { around } = this.#options;
+    const guest = this.guests.get(sessionId);
+    around.trace.note(this.name, `container of ${sessionId} is ${state}`);
+    if (state === 'ended') {
+      this.guests.delete(sessionId);
+      guest?.kill();
+    } else if (state === 'paused') guest?.stop();
+    else if (guest === undefined) this.#startGuest(sessionId);
+    else guest.resume((work) => around.time.schedule(0, work));
+  }
+
+  #startGuest(sessionId: string): void {
+    const { around, volumeDisk } = this.#options;
+    this.#lives += 1;
+    const name = `${sessionId.slice(0, 8)}#${this.#lives}`;
+    const random = this.#options.random.fork(name);
+    const platter = this.volumes.get(sessionId) ?? new Platter();
+    this.volumes.set(sessionId, platter);
+    const life = startGuest({
+      ...{ around, name, machine: this.name, sessionId, wall: this.wall, random },
+      disk: (own) => volumeDisk(platter, { life: own, random: random.fork('disk') }),
+      door: (own) => ({
+        connect: () => this.#knock(sessionId, own, random),
+        opened: (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())),
+      }),
+      ended: (own) => {
+        if (this.guests.get(sessionId) === own) this.host.end(sessionId);
+      },
+    });
+    this.guests.set(sessionId, life);
+  }
+
+  #knock(sessionId: string, life: Life, random: SeededRandom) {
+    const { around } = this.#options;
+    return new Promise<Connection<GuestFrame, HostFrame>['left']>((resolve, reject) => {
+      around.time.schedule(random.mostlySmall(0.02, 2), () =>
+        life.run(() => {
+          const agent = this.agent;
+          if (agent === undefined || agent.life.isDead || !this.host.isOpen(sessionId)) return reject(new Error('nobody listens'));
+          const connection = new Connection<GuestFrame, HostFrame>(
+            { life, out: lean.guestFrames, in: lean.hostFrames },
+            { life: agent.life, out: hostFrames, in: guestFrames },
+            {
+              time: around.time,
+              route: { latencyMs: () => random.mostlySmall(0.02, 2), isCut: () => false },
+              bound: 64,
+              sent: (from, kind) => around.trace.note(from, `${kind} (${sessionId.slice(0, 8)})`),
+            },
+          );
+          agent.life.run(() => this.host.enter(sessionId, connection.right) || connection.right.close());
+          resolve(connection.left);
+        }),
+      );
+    });
+  }
+}

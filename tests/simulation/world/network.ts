@@ -1,0 +1,218 @@
+import type { Codec } from '../../../proto/codec.ts';
+import type { Link } from '../../../proto/link.ts';
+import type { Timer } from '../../../seams/clock.ts';
+import type { SimulatedTime } from './clock.ts';
+import type { Life } from './life.ts';
+
+/** What one pair of machines has between them. */
+export interface Route {
+  latencyMs(): number;
+  /** While true nothing arrives; what was sent waits, as TCP would send it again. */
+  isCut(): boolean;
+}
+
+export interface Party<Out, In> {
+  readonly life: Life;
+  readonly out: Codec<Out>;
+  readonly in: Codec<In>;
+}
+
+export interface ConnectionOptions {
+  readonly time: SimulatedTime;
+  readonly route: Route;
+  /** Frames that one side may have under way; `send` says false past it. */
+  readonly bound: number;
+  /** Called with each frame that goes in. */
+  readonly sent: (from: string, kind: string, bytes: number) => void;
+}
+
+const SILENCE_MS = 15_000;
+
+/**
+ * A connection between two processes. Frames pass the real codecs and arrive in order, each once, or not at all from some point on:
+ * the connection is cut, a party dies, or nothing is heard for so long that each side gives up by itself.
+ */
+export class Connection<A, B> {
+  readonly left: End<A, B>;
+  readonly right: End<B, A>;
+  readonly #options: ConnectionOptions;
+  #silence: Timer | undefined;
+
+  constructor(left: Party<A, B>, right: Party<B, A>, options: ConnectionOptions) {
+    this.#options = options;
+    this.left = new End<A, B>(left, options);
+    this.right = new End<B, A>(right, options);
+    this.left.join(this.right);
+    this.right.join(this.left);
+  }
+
+  get isOver(): boolean {
+    return this.left.isOver && this.right.isOver;
+  }
+
+  /** Both sides find out, not at the same time; what was under way is gone. */
+  cut(delayMs: () => number): void {
+    this.left.lose(delayMs());
+    this.right.lose(delayMs());
+  }
+
+  /** Nothing comes through for now: should it last, each side closes for want of an answer to its keepalives. */
+  silent(delayMs: () => number): void {
+    this.#silence?.cancel();
+    this.#silence = this.#options.time.schedule(SILENCE_MS, () => this.cut(delayMs));
+  }
+
+  /** It is heard again. */
+  heard(): void {
+    this.#silence?.cancel();
+    this.#silence = undefined;
+    this.left.flow();
+    this.right.flow();
+  }
+}
+
+type Arriving = { readonly at: number; readonly bytes: Buffer } | { readonly at: number; readonly end: true };
+
+class End<Out, In> implements Link<Out, In> {
+  readonly #party: Party<Out, In>;
+  readonly #options: ConnectionOptions;
+  readonly #death: { cancel(): void };
+  #peer: End<In, Out> | undefined;
+  #arriving: Arriving[] = [];
+  #lastAt = 0;
+  #flowing: Timer | undefined;
+  #paused = false;
+  #refused = false;
+  #over = false;
+  #message: (frame: In) => void = () => undefined;
+  #drain: () => void = () => undefined;
+  #close: (fault: Error | undefined) => void = () => undefined;
+
+  constructor(party: Party<Out, In>, options: ConnectionOptions) {
+    this.#party = party;
+    this.#options = options;
+    this.#death = party.life.atDeath(() => this.#finish());
+  }
+
+  join(peer: End<In, Out>): void {
+    this.#peer = peer;
+  }
+
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  send(frame: Out): boolean {
+    const peer = this.#peer;
+    if (this.#over || peer === undefined || this.#party.life.isDead) return false;
+    if (peer.backlog >= this.#options.bound) {
+      this.#refused = true;
+      return false;
+    }
+    const bytes = this.#party.out.encode(frame);
+    this.#options.sent(this.#party.life.name, kindOf(frame), bytes.byteLength);
+    peer.arrive({ at: this.#options.time.now + this.#options.route.latencyMs(), bytes });
+    return true;
+  }
+
+  get backlog(): number {
+    return this.#arriving.length;
+  }
+
+  arrive(arriving: Arriving): void {
+    if (this.#over) return;
+    this.#lastAt = Math.max(this.#lastAt, arriving.at);
+    this.#arriving.push({ ...arriving, at: this.#lastAt });
+    this.flow();
+  }
+
+  /** Brings the next frame, when it is due and can be taken. */
+  flow(): void {
+    const next = this.#arriving[0];
+    if (next === undefined || this.#flowing !== undefined || this.#over) return;
+    this.#flowing = this.#options.time.schedule(next.at - this.#options.time.now, () => {
+      this.#flowing = undefined;
+      if (this.#options.route.isCut()) return;
+      this.#party.life.run(() => this.#take());
+    });
+  }
+
+  onMessage(listener: (frame: In) => void): void {
+    this.#message = listener;
+  }
+  onDrain(listener: () => void): void {
+    this.#drain = listener;
+  }
+  onClose(listener: (fault: Error | undefined) => void): void {
+    this.#close = listener;
+  }
+  pause(): void {
+    this.#paused = true;
+  }
+  resume(): void {
+    this.#paused = false;
+    this.flow();
+  }
+
+  close(fault?: Error): void {
+    if (this.#over || this.#party.life.isDead) return;
+    this.#tellPeer();
+    this.#end(fault);
+  }
+
+  lose(delayMs: number): void {
+    this.#arriving = [];
+    this.#options.time.schedule(delayMs, () => this.#party.life.run(() => this.#end(new Error('the connection was lost'))));
+  }
+
+  room(): void {
+    if (!this.#refused || this.#over) return;
+    this.#refused = false;
+    this.#options.time.schedule(0, () => this.#party.life.run(() => this.#over || this.#drain()));
+  }
+
+  #take(): void {
+    if (this.#paused || this.#over) return;
+    const arrived = this.#arriving.shift();
+    if (arrived === undefined) return;
+    if (this.#arriving.length < this.#options.bound / 2) this.#peer?.room();
+    if ('end' in arrived) {
+      this.#end(undefined);
+      return;
+    }
+    let frame: In;
+    try {
+      frame = this.#party.in.decode(arrived.bytes);
+    } catch (fault) {
+      this.close(fault instanceof Error ? fault : new Error(String(fault)));
+      return;
+    }
+    this.flow();
+    this.#message(frame);
+  }
+
+  #tellPeer(): void {
+    this.#peer?.arrive({ at: this.#options.time.now + this.#options.route.latencyMs(), end: true });
+  }
+
+  #end(fault: Error | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#arriving = [];
+    this.#death.cancel();
+    this.#options.time.schedule(0, () => this.#party.life.run(() => this.#close(fault)));
+  }
+
+  /** The process is gone: its kernel closes for it. */
+  #finish(): void {
+    if (this.#over) return;
+    this.#tellPeer();
+    this.#over = true;
+    this.#arriving = [];
+  }
+}
+
+const kindOf = (frame: unknown): string => {
+  if (typeof frame !== 'object' || frame === null || !('kind' in frame)) return '?';
+  return String(frame.kind);
+};

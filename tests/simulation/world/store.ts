@@ -1,0 +1,137 @@
+/** The real store on a disk in memory, with the one interface wrapped through which everything is written. */
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import type { AccountId, AgentId, BuildId, NodeId, SpaceId } from '../../../controller/domain/ids.ts';
+import { type Mutation, put } from '../../../controller/domain/rows.ts';
+import type { TransactionalStore } from '../../../controller/services/applier.ts';
+import type { Lists } from '../../../controller/services/lists.ts';
+import { sqlLists } from '../../../controller/store/sql-lists.ts';
+import { openStore, type Writer } from '../../../controller/store/store.ts';
+
+export const IMAGE = 'raworc/session:sim';
+export const ACCOUNT = '00000000-0000-4000-8000-000000000001' as AccountId;
+const SPACE = '00000000-0000-4000-8000-000000000002' as SpaceId;
+export const EPOCH = 1;
+
+/** The agents of the one space: what they are called, and whether a run of theirs may be repeated. */
+export const AGENTS = [
+  { name: 'once', runtime: 'python', handler: 'main.process_message', idempotent: false },
+  { name: 'again', runtime: 'node', handler: 'index.processMessage', idempotent: true },
+] as const;
+
+const inMemory = (name: string) => mkdtempSync(join('/dev/shm', name));
+let template: Promise<string> | undefined;
+
+export interface StoreDirectory {
+  readonly path: string;
+  remove(): void;
+}
+
+/** A new database with an account, a space with agents in an image, and these nodes. Migrated once a process, then copied. */
+export async function newStore(nodes: readonly { id: string; name: string }[]): Promise<StoreDirectory> {
+  template ??= makeTemplate();
+  const directory = inMemory('raworc-sim-');
+  const path = join(directory, 'raworc.db');
+  copyFileSync(await template, path);
+  const store = await openStore(path, EPOCH);
+  store.writer.transaction(() => {
+    for (const { id, name } of nodes) {
+      const capacity = { cpuMillis: 0, memoryBytes: 0, maxSessions: 0 };
+      store.writer.apply(
+        put('nodes', { id: id as NodeId, name, incarnation: 1, joinedAt: 1, driver: '', version: '', ...capacity, lastSeenAt: null }),
+      );
+    }
+  });
+  store.close();
+  return { path, remove: () => rmSync(directory, { recursive: true, force: true }) };
+}
+
+async function makeTemplate(): Promise<string> {
+  const directory = inMemory('raworc-sim-template-');
+  process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+  const path = join(directory, 'raworc.db');
+  const { writer, close } = await openStore(path, EPOCH);
+  const times = { createdAt: 1, updatedAt: 1 };
+  const by = { createdBy: 'admin', createdById: ACCOUNT };
+  const agents = AGENTS.map((agent) => ({ ...agent, id: `agent-${agent.name}` as AgentId, digest: 'sha256:0' }));
+  const rows: Mutation[] = [
+    put('accounts', {
+      ...{ id: ACCOUNT, user: 'admin', passwordHash: 'x', description: null, active: true, version: 1, lastLoginAt: null },
+      ...times,
+    }),
+    put('bindings', { id: 'b', accountId: ACCOUNT, role: 'admin', spaceId: null, createdAt: 1 }),
+    put('spaces', { ...{ id: SPACE, name: 'default', description: null, settings: {}, active: true, createdBy: 'raworc' }, ...times }),
+    ...agents.map(({ id, name, runtime, handler, idempotent }) =>
+      put('agents', {
+        ...{ id, spaceId: SPACE, name, description: null, purpose: null, sourceRepo: null, sourceBranch: 'main', wanted: 'active' },
+        ...{ sourceDigest: 'sha256:0', program: { runtime, handler, idempotent }, sourceAt: 1, sourceBytes: 1, sourceFiles: 1 },
+        ...{ ...times, ...by },
+      }),
+    ),
+    put('builds', {
+      ...{ id: 'build' as BuildId, spaceId: SPACE, status: 'completed', image: IMAGE, imageId: 'i', baseImage: IMAGE, agents },
+      ...{ nodeId: null, error: null, createdAt: 1, completedAt: 1, createdBy: 'admin' },
+    }),
+  ];
+  writer.transaction(() => {
+    for (const row of rows) writer.apply(row);
+  });
+  close();
+  return path;
+}
+
+export interface Watch {
+  /** Within the transaction, nothing committed yet. What it throws rolls back. */
+  before(): void;
+  /** Committed, and nobody told. What it throws leaves it so. */
+  after(mutations: readonly Mutation[]): void;
+}
+
+export function watchedWriter(writer: Writer, watch: Watch): TransactionalStore {
+  let pending: Mutation[] = [];
+  return {
+    view: writer.view,
+    transaction(work) {
+      pending = [];
+      const result = writer.transaction(() => {
+        const done = work();
+        watch.before();
+        return done;
+      });
+      watch.after(pending);
+      return result;
+    },
+    savepoint(work) {
+      const length = pending.length;
+      try {
+        return writer.savepoint(work);
+      } catch (fault) {
+        pending.length = length;
+        throw fault;
+      }
+    },
+    apply(mutation) {
+      writer.apply(mutation);
+      pending.push(mutation);
+    },
+    record: (event, number, at) => writer.record(event, number, at),
+    lastEventNumber: () => writer.lastEventNumber(),
+    lastTime: () => writer.lastTime(),
+    keepLastTime: (at) => writer.keepLastTime(at),
+  };
+}
+
+/** What scans, on this thread: the order in which a thread of its own answers is not ours to repeat. */
+export function listsOn(path: string): { lists: Lists; close(): void } {
+  const database = new Database(path, { readonly: true });
+  const statements = new Map<string, Database.Statement<unknown[], unknown>>();
+  const prepared = (text: string) => {
+    const known = statements.get(text) ?? database.prepare<unknown[], unknown>(text);
+    statements.set(text, known);
+    return known;
+  };
+  const read: Parameters<typeof sqlLists>[0]['read'] = async (queries) =>
+    queries.map(({ sql, parameters }) => prepared(sql).all(...parameters)) as Awaited<ReturnType<Parameters<typeof sqlLists>[0]['read']>>;
+  return { lists: sqlLists({ read }), close: () => database.close() };
+}

@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto';
+import type { Log, LogFields } from '../../../seams/log.ts';
+import type { SimulatedTime } from './clock.ts';
+
+const KEPT = 4000;
+
+/** What happened, line by line: a hash over all of it, to prove that a seed repeats a run, and the last lines, for whoever looks for a cause. */
+export class Trace {
+  readonly #time: SimulatedTime;
+  readonly #hash = createHash('sha1');
+  readonly #print: ((line: string) => void) | undefined;
+  #lines: string[] = [];
+
+  constructor(time: SimulatedTime, print: ((line: string) => void) | undefined) {
+    this.#time = time;
+    this.#print = print;
+  }
+
+  note(actor: string, what: string): void {
+    const line = `${this.#time.now.toFixed(3).padStart(12)} ${actor.padEnd(14)} ${what}`;
+    this.#hash.update(line);
+    this.#print?.(line);
+    this.#lines.push(line);
+    if (this.#lines.length > 2 * KEPT) this.#lines = this.#lines.slice(-KEPT);
+  }
+
+  /** The newest lines, of those that hold one of the words where words are given. */
+  last(count: number, words: readonly string[] = []): readonly string[] {
+    const lines = words.length === 0 ? this.#lines : this.#lines.filter((line) => words.some((word) => line.includes(word)));
+    return lines.slice(-count);
+  }
+
+  digest(): string {
+    return this.#hash.copy().digest('hex').slice(0, 16);
+  }
+
+  log(actor: string): Log {
+    const write = (event: string, fields: LogFields | undefined) =>
+      this.note(actor, fields === undefined ? event : `${event} ${JSON.stringify(fields)}`);
+    return { debug: () => undefined, info: write, warn: write, error: write };
+  }
+}
