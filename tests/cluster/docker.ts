@@ -23,9 +23,10 @@ export async function containersOf(cluster: string): Promise<ContainerSeen[]> {
   }));
 }
 
+/** Names of a cluster's volumes, sorted. */
 export async function volumesOf(cluster: string): Promise<string[]> {
   const { Volumes } = await docker.listVolumes({ filters: { label: [`raworc.cluster=${cluster}`] } });
-  return Volumes.map(({ Name }) => Name);
+  return Volumes.map(({ Name }) => Name).sort();
 }
 
 /** The session image that the test runner made, which names it; without a runner, the newest that is there. */
