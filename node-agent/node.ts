@@ -142,6 +142,7 @@ export class NodeAgent {
   #greeting(): NodeFrame[] {
     const { ledger, driver, clusterId, incarnation, version, hostname } = this.#options;
     this.#outbox.begin();
+    this.#relay.hold();
     const statuses = [...this.#reconcilers.values()].map((reconciler) => reconciler.status()).filter((status) => status !== undefined);
     const orphans = [...this.#reconcilers.values()].filter((one) => one.isOrphan()).map((one) => one.sessionId);
     const hello = {

@@ -51,6 +51,7 @@ interface Session {
 export class Relay {
   readonly #outside: RelayOutside;
   readonly #sessions = new Map<string, Session>();
+  #holding = false;
 
   constructor(outside: RelayOutside) {
     this.#outside = outside;
@@ -108,8 +109,14 @@ export class Relay {
     if (session.guest?.welcomed) session.guest.link.send({ kind: 'settled', value: settled });
   }
 
+  /** A new stream begins. Answers wait until all of them are said again, in their order: one that came now would overtake those from before. */
+  hold(): void {
+    this.#holding = true;
+  }
+
   /** To be called on each new stream, once the controller has said what is assigned. */
   sayAgain(): void {
+    this.#holding = false;
     for (const [sessionId, session] of this.#sessions) {
       const generation = this.#outside.assignment(sessionId)?.generation;
       if (generation === undefined) continue;
@@ -210,6 +217,7 @@ export class Relay {
   }
 
   #answer(answer: Answer): void {
+    if (this.#holding) return;
     this.#outside.outbox.keep(`answer:${answer.sessionId}:${answer.messageId}`, { kind: 'answer', value: answer });
   }
 

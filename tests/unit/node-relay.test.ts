@@ -103,6 +103,26 @@ t.test(
   },
 );
 
+t.test('on a new stream no answer overtakes one from before', async (t) => {
+  const { relay, outbox, sent, connect } = relayed();
+  const { guest } = connect();
+  outbox.disconnect();
+  guest.send(answer('m1'));
+  await turn();
+  outbox.begin();
+  relay.hold();
+  guest.send(answer('m2'));
+  await turn();
+  outbox.connect({ send: (frame) => sent.push(frame) > 0 });
+  relay.sayAgain();
+  guest.send(answer('m3'));
+  await turn();
+  t.same(
+    sent.flatMap((frame) => (frame.kind === 'answer' ? [frame.value.messageId] : [])),
+    ['m1', 'm2', 'm3'],
+  );
+});
+
 t.test('messages wait for the guest in order and within a bound, and what was let go is asked for again', async (t) => {
   const { relay, lost, connect } = relayed();
   for (let seq = 1; seq <= 300; seq += 1) relay.deliver(deliver(S, seq, 'hello').value);
