@@ -152,3 +152,12 @@ t.test('timeouts: the earliest that applies, never while something waits but for
   await core.applier.apply(expireSession('short' as SessionId, 0));
   t.match(core.session('short'), { desired: 'deleted', terminationReason: 'its time to live is over' });
 });
+
+t.test('a paused session whose container is gone becomes suspended, with a note, and a message wakes it', async (t) => {
+  const core = await sessionThatIs(t, 'paused');
+  const { generation } = core.session(S);
+  await report(core, 'suspended');
+  t.match(core.session(S), { desired: 'suspended', generation: generation + 1, reason: /frozen/ });
+  await core.applier.submit(postMessage(newMessage(S, 'hi')));
+  t.match(core.session(S), { desired: 'running', reason: null });
+});

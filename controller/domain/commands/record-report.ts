@@ -1,11 +1,12 @@
 import { type Command, unchanged } from '../command.ts';
 import type { NodeId, SessionId } from '../ids.ts';
 import { type Phase, put, type ReportOrder, type SessionRow } from '../rows.ts';
-import { stateEvents } from '../session-change.ts';
+import { sessionBecomes, stateEvents } from '../session-change.ts';
 import { type Speaker, speaksFor } from '../speaker.ts';
 import type { View } from '../view.ts';
 import { markAccepted } from './accept-message.ts';
 import { answer, answerId } from './answers.ts';
+import { desiring } from './change-desired.ts';
 
 export interface Report {
   readonly from: NodeId;
@@ -29,7 +30,8 @@ export function isLater(a: ReportOrder, b: ReportOrder | null): boolean {
 
 /**
  * What a node says a session is. A report that is older than one already heard, or that answers an older generation,
- * changes nothing. One that says the session cannot go on makes it `failed`, and answers everything outstanding.
+ * changes nothing. One that says the session cannot go on makes it `failed`, and answers everything outstanding. A paused session
+ * whose container is gone has nothing frozen any more: it becomes `suspended`, with a note.
  */
 export function recordReport(report: Report): Command<Speaker | 'old'> {
   return {
@@ -53,11 +55,15 @@ export function recordReport(report: Report): Command<Speaker | 'old'> {
       };
       if (report.phase === 'failed' && session.desired !== 'failed')
         return { ...fail(view, session, observed, report.reason, now), answer: speaker };
+      if (report.phase === 'suspended' && session.desired === 'paused')
+        return { ...sessionBecomes(view, session, { ...desiring(observed, 'suspended', 0, now), reason: NOT_FROZEN }), answer: speaker };
       const held = report.phase === 'running' ? view.unanswered(session.id).filter(({ seq }) => seq <= report.acceptedSeq) : [];
       return { ...markAccepted(view, session, observed, held, now), answer: speaker };
     },
   };
 }
+
+const NOT_FROZEN = 'It was to be paused, and has no container that could be kept frozen: it is suspended, its volume is kept.';
 
 /** A session that cannot go on: nothing it was asked stays without an answer. */
 function fail(view: View, before: SessionRow, observed: SessionRow, reason: string, now: number) {
