@@ -3,10 +3,13 @@ import { Client } from './world/client.ts';
 import { Cluster } from './world/cluster.ts';
 import { USUAL } from './world/commands.ts';
 import { judge, unrest } from './world/invariants.ts';
+import { Plan } from './world/plan.ts';
 import { Watcher } from './world/watcher.ts';
 
 export interface RunOptions {
   readonly seed: number;
+  /** Undefined: some, by chance. */
+  readonly faults?: number;
   readonly print?: (line: string) => void;
 }
 
@@ -23,11 +26,12 @@ export interface RunResult {
 
 const COMMANDS = 200;
 const CLIENTS = 4;
+const FAULTS_A_RUN = [10, 16] as const;
 const CLIENTS_WITHIN_MS = 30 * 60_000;
 const REST_WITHIN_MS = 20 * 60_000;
 
 /** One seed from its first moment to its verdict. */
-export async function simulate({ seed, print }: RunOptions): Promise<RunResult> {
+export async function simulate({ seed, faults, print }: RunOptions): Promise<RunResult> {
   const cluster = await Cluster.start({ seed, nodes: 2 + (seed % 2), plant: undefined, print });
   try {
     const { time } = cluster;
@@ -44,8 +48,11 @@ export async function simulate({ seed, print }: RunOptions): Promise<RunResult> 
         (fault: unknown) => cluster.violation(`a client failed: ${fault instanceof Error ? fault.stack : fault}`),
       );
     }
-    await time.run(CLIENTS_WITHIN_MS, () => working === 0);
+    const plan = new Plan(cluster, faults ?? cluster.random.fork('how many').whole(...FAULTS_A_RUN));
+    await time.run(CLIENTS_WITHIN_MS, () => working === 0 && plan.isDone);
     if (working > 0) cluster.violation('the clients did not come to an end');
+    cluster.trace.note('FAULT', 'all is healed');
+    plan.heal();
     await rest(cluster);
     judge(cluster, book);
     const newest = cluster.events.newest();

@@ -18,6 +18,7 @@ export class Chronicle {
   readonly tombstones = new Map<string, number>();
   /** How often a session's guest was killed, by a fault or with its container. */
   readonly guestKills = new Map<string, number>();
+  readonly #killed = new Set<string>();
   readonly volumesLost = new Set<string>();
   readonly volumesFilled = new Set<string>();
   readonly failed = new Set<string>();
@@ -44,7 +45,13 @@ export class Chronicle {
 
   guestKilled(sessionId: string, life: string): void {
     this.guestKills.set(sessionId, (this.guestKills.get(sessionId) ?? 0) + 1);
+    this.#killed.add(life);
     for (const run of this.runs) if (run.life === life && run.end === 'under way') run.end = 'cut off';
+  }
+
+  /** Whether the guest that began it was killed, during it or before its answer was kept. */
+  wasCutOff(run: Run): boolean {
+    return run.end === 'cut off' || this.#killed.has(run.life);
   }
 
   runsOf(messageId: string): readonly Run[] {

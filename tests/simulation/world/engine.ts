@@ -1,4 +1,4 @@
-import type { Driver, Made } from '../../../node-agent/drivers/driver.ts';
+import type { Driver, DriverChange, Made } from '../../../node-agent/drivers/driver.ts';
 import type { HollowHost } from '../../../node-agent/drivers/hollow.ts';
 import type { GuestDoors } from '../../../node-agent/guest-doors.ts';
 import type { Ledger } from '../../../node-agent/ledger.ts';
@@ -16,7 +16,8 @@ export interface EngineTrouble {
   failing: number;
 }
 
-export const noTrouble = (): EngineTrouble => ({ down: false, slowMs: 20, failing: 0 });
+const USUAL_MS = 20;
+export const noTrouble = (): EngineTrouble => ({ down: false, slowMs: USUAL_MS, failing: 0 });
 
 export interface EngineView {
   readonly around: Surroundings;
@@ -27,6 +28,8 @@ export interface EngineView {
   readonly random: SeededRandom;
   /** Of the node agent that calls. */
   readonly ledger: () => Ledger | undefined;
+  /** Of the machine: calls everyone in it when the daemon is back. */
+  readonly watching: Set<() => void>;
 }
 
 /** The engine as one life of a node agent calls it. A call takes time, may fail on either side of its effect, and may still take effect after the caller's death. */
@@ -94,12 +97,17 @@ export function driverFor(view: EngineView): Driver {
     removeContainer: change('removeContainer'),
     removeVolume: change('removeVolume'),
     watch(listener) {
-      // What happens while the daemon is away is not told; whoever restarts it has everything looked at again.
-      const watching = host.watch((news) => {
-        if (!trouble.down) time.schedule(random.mostlySmall(0.1, trouble.slowMs), () => life.run(() => listener(news)));
-      });
-      life.atDeath(() => watching.close());
-      return watching;
+      // What happens while the daemon is away is not told; once it is back everything is to be looked at again.
+      const tell = (news: DriverChange) => time.schedule(random.mostlySmall(0.1, trouble.slowMs), () => life.run(() => listener(news)));
+      const watching = host.watch((news) => trouble.down || tell(news));
+      const back = () => tell({ kind: 'everything' });
+      view.watching.add(back);
+      const close = () => {
+        view.watching.delete(back);
+        watching.close();
+      };
+      life.atDeath(close);
+      return { close };
     },
     images: (signal) => call('images', '', signal, () => host.images()),
     inspectImage: (tag, signal) => call('inspectImage', '', signal, () => host.inspectImage(tag)),

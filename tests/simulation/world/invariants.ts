@@ -131,7 +131,10 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
     agent_ambiguous: expects === 'agent_ambiguous',
     agent_failed: ended('raised'),
     // A run that was begun durably, and whose agent had not seen the message yet, is counted by session in judgeRuns.
-    agent_died: ended('died', 'cut off') || (runs.length === 0 && (chronicle.guestKills.get(sessionId) ?? 0) > 0),
+    agent_died:
+      ended('died') ||
+      runs.some((run) => chronicle.wasCutOff(run)) ||
+      (runs.length === 0 && (chronicle.guestKills.get(sessionId) ?? 0) > 0),
     session_failed: chronicle.failed.has(sessionId),
     disk_full: chronicle.volumesFilled.has(sessionId),
   };

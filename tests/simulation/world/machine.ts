@@ -49,6 +49,8 @@ export class Machine {
   isCut = false;
   streams: Pick<Connection<never, never>, 'isOver' | 'cut' | 'silent' | 'heard'>[] = [];
   agent: Agent | undefined;
+  /** Who follows the engine's changes, to be told to look at everything. */
+  readonly watching = new Set<() => void>();
   readonly #options: MachineOptions;
   #lives = 0;
 
@@ -82,6 +84,7 @@ export class Machine {
     const driver = driverFor({
       ...{ around, host: this.host, trouble: this.trouble, life, machine: name, random: random.fork('driver') },
       ledger: () => agent.ledger,
+      watching: this.watching,
     });
     const run = async () => {
       const disk = diskFor(this.disk, { time: around.time, life, random: random.fork('disk') });
@@ -112,6 +115,17 @@ export class Machine {
     void this.host.closeAll();
   }
 
+  stopEngine(gone: boolean): void {
+    this.trouble.down = true;
+    this.endContainers(gone);
+  }
+
+  /** Whoever follows its changes is told to look at everything. */
+  startEngine(): void {
+    this.trouble.down = false;
+    for (const look of this.watching) look();
+  }
+
   endContainers(gone: boolean): void {
     for (const [sessionId, { state }] of [...this.host.containers]) {
       if (gone) this.host.lose(sessionId);
@@ -119,9 +133,10 @@ export class Machine {
     }
   }
 
-  /** Of what was not synced only pieces stay. */
+  /** Of what was not synced only pieces stay. Nobody is told, the network least of all. */
   cutPower(): void {
     this.killAgent();
+    this.trouble.down = true;
     const fraction = () => this.#options.random.fraction();
     const running = [...this.guests.keys()];
     this.endContainers(false);

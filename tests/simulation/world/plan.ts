@@ -1,0 +1,120 @@
+import type { Cluster } from './cluster.ts';
+import { FAULTS, type FaultName, target } from './faults.ts';
+import { never } from './life.ts';
+import { PHASES, type Phase } from './phases.ts';
+import type { SeededRandom } from './random.ts';
+import type { Place } from './surroundings.ts';
+
+/** How often each fault is chosen. */
+const WEIGHTS: Readonly<Record<FaultName, number>> = {
+  'controller killed': 10,
+  'controller restarted': 2,
+  'controller stopped': 4,
+  'node killed': 10,
+  'node restarted': 3,
+  'node stopped': 4,
+  'container ended': 10,
+  'container gone': 3,
+  'engine restarted': 4,
+  'power cut': 5,
+  partition: 6,
+  'connection cut': 6,
+  'engine slow': 4,
+  'engine failing': 5,
+  'ledger failing': 3,
+  'ledger full': 2,
+  'ledger slow': 3,
+  'volume failing': 3,
+  'volume full': 3,
+  'volume slow': 3,
+  'volume gone': 1,
+  'bus down': 3,
+  'clock jump': 3,
+};
+
+/** One that waits for its phase longer than this strikes anyhow. */
+const PATIENCE_MS = 15_000;
+const SPREAD_MS = 60_000;
+
+interface Armed {
+  readonly fault: FaultName;
+  readonly phase: Phase;
+}
+
+/** The faults of one run: some strike at a moment, most when a phase is next reached. */
+export class Plan {
+  /** What struck where; the phase of one that struck at a moment is "any time". */
+  readonly struck: { readonly fault: FaultName; readonly phase: Phase | 'any time' }[] = [];
+  readonly #cluster: Cluster;
+  readonly #random: SeededRandom;
+  #armed: Armed[] = [];
+  readonly #undoing = new Set<() => void>();
+  #over = false;
+
+  constructor(cluster: Cluster, count: number) {
+    this.#cluster = cluster;
+    this.#random = cluster.random.fork('faults');
+    cluster.onPhase = (phase, place) => this.#reached(phase, place);
+    for (let at = 0; at < count; at += 1) this.#schedule();
+  }
+
+  get isDone(): boolean {
+    return this.#over || this.struck.length >= this.#count;
+  }
+
+  #count = 0;
+
+  #schedule(): void {
+    this.#count += 1;
+    const { time } = this.#cluster;
+    const fault = this.#random.weighted(WEIGHTS);
+    const phase = this.#random.chance(0.7) ? this.#random.pick(PHASES) : undefined;
+    time.schedule(this.#random.between(500, SPREAD_MS), () => {
+      if (this.#over) return;
+      if (phase === undefined) return this.#strike(fault, 'any time', undefined);
+      const armed: Armed = { fault, phase };
+      this.#armed.push(armed);
+      time.schedule(PATIENCE_MS, () => {
+        if (this.#over || !this.#armed.includes(armed)) return;
+        this.#armed = this.#armed.filter((one) => one !== armed);
+        this.#strike(fault, 'any time', undefined);
+      });
+    });
+  }
+
+  /** Everything is put right, and nothing goes wrong any more. */
+  heal(): void {
+    this.#over = true;
+    this.#armed = [];
+    for (const undo of [...this.#undoing]) undo();
+    for (const { disk, volumes } of this.#cluster.machines) for (const platter of [disk, ...volumes.values()]) platter.heal();
+  }
+
+  #reached(phase: Phase, place: Place): Promise<void> | undefined {
+    if (place.life.isDead) return never();
+    const armed = this.#armed.find((one) => one.phase === phase);
+    if (armed === undefined) return undefined;
+    this.#armed = this.#armed.filter((one) => one !== armed);
+    this.#strike(armed.fault, phase, place);
+    return place.life.isDead ? never() : undefined;
+  }
+
+  #strike(fault: FaultName, phase: Phase | 'any time', place: Place | undefined): void {
+    const aim = target(this.#cluster, this.#random, place);
+    if (aim === undefined) return;
+    this.struck.push({ fault, phase });
+    this.#cluster.trace.note('FAULT', `${fault} at ${phase}, ${aim.machine.name}, ${aim.sessionId ?? 'no session'}`);
+    FAULTS[fault]({
+      ...{ cluster: this.#cluster, random: this.#random, ...aim },
+      until: (delayMs, undo) => {
+        const once = () => {
+          if (!this.#undoing.delete(once)) return;
+          this.#cluster.trace.note('FAULT', `${fault} is over`);
+          undo();
+        };
+        this.#undoing.add(once);
+        this.#cluster.time.schedule(delayMs, once);
+      },
+    });
+  }
+}
