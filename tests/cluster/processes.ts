@@ -16,7 +16,12 @@ export class Child {
 
   constructor(name: string, command: string, args: readonly string[], env: Readonly<Record<string, string>>, cwd: string) {
     this.name = name;
-    this.#process = spawn(command, args, { cwd, env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    // Ended by the kernel when the test's own process is, however that ends.
+    this.#process = spawn('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], {
+      cwd,
+      env: { ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#ended = new Promise((resolve) => {
       const ended = (how: string) => {
         this.#end ??= how;
