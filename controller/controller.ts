@@ -120,7 +120,10 @@ export async function startController(options: ControllerOptions): Promise<Contr
 function nodeSide({ applier, fleet, dispatch }: Core, authority: Authority, shelf: SourceFiles, { random }: ControllerOptions) {
   return {
     async join(request: { tokenId: string; tokenSecret: string; csrDer: Uint8Array; nodeName: string }) {
-      const row = await joinWith({ applier, fleet, random }, request);
+      // First, so that what is no request uses up no token.
+      const keyHash = await authority.keyHash(request.csrDer);
+      if (!keyHash.ok) return keyHash;
+      const row = await joinWith({ applier, fleet, random }, { ...request, keyHash: keyHash.value });
       if (!row.ok) return row;
       const certificate = await authority.issueNode(request.csrDer, row.value.id);
       if (!certificate.ok) return certificate;

@@ -217,6 +217,8 @@ export interface NodeTokenRow {
   readonly expiresAt: number;
   readonly usedAt: number | null;
   readonly usedBy: NodeId | null;
+  /** Hash of the node's key: who holds it may ask again, since the answer may have been lost. */
+  readonly usedKey: string | null;
   readonly createdBy: string;
   readonly createdAt: number;
 }

@@ -41,6 +41,8 @@ export interface Authority {
   readonly caHash: string;
   /** For a controller, with a key of its own that never touches the disk; lives 24 h. */
   issueServer(): Promise<ServerCredential>;
+  /** SHA-256 of the key that a request is for, lower-case hex. Refused: BAD_REQUEST for what is no request signed by a P-256 key. */
+  keyHash(csrDer: Uint8Array): Promise<Outcome<string>>;
   /**
    * For a node, 24 h, over the key of its request, whose signature is checked and whose subject means nothing.
    * Refused: BAD_REQUEST for what is no request of a P-256 key.
@@ -80,9 +82,14 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
         expiresAtMs: leaf.notAfter.getTime(),
       };
     },
+    async keyHash(csrDer) {
+      const publicKey = await keyOfRequest(csrDer);
+      if (publicKey === undefined) return refused('BAD_REQUEST', NO_REQUEST);
+      return accepted(Buffer.from(await publicKey.getThumbprint('SHA-256')).toString('hex'));
+    },
     async issueNode(csrDer, nodeId) {
       const publicKey = await keyOfRequest(csrDer);
-      if (publicKey === undefined) return refused('BAD_REQUEST', 'The certificate request is not one of a P-256 key, signed by that key.');
+      if (publicKey === undefined) return refused('BAD_REQUEST', NO_REQUEST);
       const leaf = await makeNodeCertificate(issuer, publicKey, nodeId, clock.now());
       return accepted({
         der: new Uint8Array(leaf.rawData),
@@ -92,6 +99,8 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     },
   };
 }
+
+const NO_REQUEST = 'The certificate request is not one of a P-256 key, signed by that key.';
 
 async function keyOfRequest(csrDer: Uint8Array): Promise<x509.PublicKey | undefined> {
   if (csrDer.byteLength === 0 || csrDer.byteLength > MAX_CSR_BYTES) return undefined;

@@ -85,7 +85,7 @@ function nodeObject({ view, fleet, leaseMs, clock }: NodeNeeds, node: FleetNode)
 /** A node that wants in: its token is used up, and it becomes a row. The certificate is the edge's to make. */
 export function joinWith(
   needs: Pick<NodeNeeds, 'applier' | 'fleet' | 'random'>,
-  request: { readonly tokenId: string; readonly tokenSecret: string; readonly nodeName: string },
+  request: { readonly tokenId: string; readonly tokenSecret: string; readonly nodeName: string; readonly keyHash: string },
 ): Promise<Outcome<NodeRow>> {
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/.test(request.nodeName)) {
     return Promise.resolve(
@@ -98,6 +98,7 @@ export function joinWith(
       name: request.nodeName,
       tokenId: request.tokenId,
       secretHash: hashOf(request.tokenSecret),
+      keyHash: request.keyHash,
       isConnected: (id) => needs.fleet.isConnected(id),
     }),
   );

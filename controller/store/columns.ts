@@ -131,6 +131,7 @@ const COLUMNS: { readonly [Name in TableName]: Columns<Tables[Name]> } = {
     expiresAt: 'plain',
     usedAt: 'plain',
     usedBy: 'plain',
+    usedKey: 'plain',
     createdBy: 'plain',
     createdAt: 'plain',
   },

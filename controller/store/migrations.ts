@@ -176,6 +176,7 @@ const first: Migration = {
       .addColumn('expires_at', 'integer', (c) => c.notNull())
       .addColumn('used_at', 'integer')
       .addColumn('used_by', 'text')
+      .addColumn('used_key', 'text')
       .addColumn('created_by', 'text', (c) => c.notNull())
       .addColumn('created_at', 'integer', (c) => c.notNull())
       .execute();

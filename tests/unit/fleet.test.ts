@@ -118,7 +118,9 @@ async function cluster(t: Test): Promise<{ core: Core; fleet: Fleet; connect: (i
   const core = await openCore();
   for (const id of [NODE, OTHER_NODE]) {
     await core.applier.submit(createNodeToken({ id: `token-${id}`, secretHash: 'h', ttlMs: 60_000, user: 'admin' }));
-    await core.applier.submit(joinNode({ id, name: id, tokenId: `token-${id}`, secretHash: 'h', isConnected: () => false }));
+    await core.applier.submit(
+      joinNode({ id, name: id, tokenId: `token-${id}`, secretHash: 'h', keyHash: `key-${id}`, isConnected: () => false }),
+    );
   }
   const needs = { applier: core.applier, view: core.store.view, news: quiet, clock: systemClock, random: systemRandom, log: silent };
   const fleet = new Fleet({
@@ -245,6 +247,20 @@ t.test('a session that a node does not hold any more is not what it was, until t
   second.say(running());
   await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
   t.equal(core.session(S).phase, 'running');
+});
+
+t.test('a token is good once; the same key may ask again, since the answer may have been lost', async (t) => {
+  const { core } = await cluster(t);
+  const ask = (keyHash: string, more: object = {}) =>
+    core.applier.submit(
+      joinNode({ id: 'new' as NodeId, name: 'late', tokenId: 'once', secretHash: 's', keyHash, isConnected: () => false, ...more }),
+    );
+  await core.applier.submit(createNodeToken({ id: 'once', secretHash: 's', ttlMs: 60_000, user: 'admin' }));
+  t.match(await ask('k1', { secretHash: 'guessed' }), { ok: false, refusal: { code: 'UNAUTHORIZED' } });
+  const first = await ask('k1');
+  t.match(first, { ok: true, value: { name: 'late', incarnation: 1 } });
+  t.same(await ask('k1', { id: 'another' as NodeId }), first);
+  t.match(await ask('k2'), { ok: false, refusal: { message: /used already/ } });
 });
 
 t.test('what is not this protocol, this cluster or this identity ends the stream with a reason', async (t) => {

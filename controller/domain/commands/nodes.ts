@@ -9,11 +9,12 @@ export interface JoiningNode {
   readonly name: string;
   readonly tokenId: string;
   readonly secretHash: string;
+  readonly keyHash: string;
   /** Whether a node of that name has a stream now. */
   readonly isConnected: (id: NodeId) => boolean;
 }
 
-/** Uses a token up for a node. A node of the same name that is away is the same node come back with a new identity. */
+/** Uses a token up for a node; asked again with the same key, it gives the same answer. A node of the same name that is away is the same node come back with a new identity. */
 export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
   return {
     name: 'join-node',
@@ -24,6 +25,8 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
           refused('UNAUTHORIZED', 'This token is not of this controller, or was pruned: print a new one with `raworc node token`.'),
         );
       }
+      const made = token.usedBy === null ? undefined : view.get('nodes', token.usedBy);
+      if (made !== undefined && token.usedKey === input.keyHash && token.expiresAt > now) return unchanged(accepted(made));
       if (token.usedAt !== null) {
         return unchanged(refused('UNAUTHORIZED', 'This token was used already: print a new one with `raworc node token`.'));
       }
@@ -47,7 +50,7 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
         lastSeenAt: known?.lastSeenAt ?? null,
       };
       return {
-        mutations: [put('nodes', row), put('nodeTokens', { ...token, usedAt: now, usedBy: row.id })],
+        mutations: [put('nodes', row), put('nodeTokens', { ...token, usedAt: now, usedBy: row.id, usedKey: input.keyHash })],
         events: [{ type: 'node.joined', spaceId: null, sessionId: null, data: { node: { id: row.id, name: row.name } } }],
         answer: accepted(row),
       };
@@ -117,6 +120,7 @@ export function createNodeToken(input: NewToken): Command<Outcome<{ expiresAt: n
         expiresAt,
         usedAt: null,
         usedBy: null,
+        usedKey: null,
         createdBy: input.user,
         createdAt: now,
       };
