@@ -77,7 +77,7 @@ export function openCore(needs: CoreNeeds): Core {
   const fleetNeeds = { applier, view, news, clock, random, log, barriers, lease, clusterId: needs.clusterId, version: needs.version };
   const fleet = new Fleet({ ...fleetNeeds, epoch: events.epoch });
   known = () => fleet.known();
-  const dispatch = new BuildDispatch({ applier, view, fleet, log });
+  const dispatch = new BuildDispatch({ applier, view, fleet, clock, log });
   applier.onCommitted(({ mutations, events: committed }) => {
     tail.committed(committed);
     publisher.wake();
@@ -121,6 +121,7 @@ export function openCore(needs: CoreNeeds): Core {
     },
     async close() {
       pruning?.cancel();
+      dispatch.close();
       fleet.close();
       applier.close();
       tail.close();

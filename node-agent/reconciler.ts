@@ -154,7 +154,8 @@ export class Reconciler {
       this.#reportBeginning();
       if (!(await this.#take(step))) return;
     }
-    this.#woken = true;
+    // What goes on for ever is a fault, and is paced like one.
+    throw new Error('it does not settle');
   }
 
   /** False when the session is to be left alone until it is woken. */

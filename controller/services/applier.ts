@@ -32,6 +32,8 @@ interface Waiting {
 
 const MOST_WAITING = 10_000;
 const MOST_IN_A_BATCH = 500;
+/** A commit costs a sync of the disk. What may wait waits this long for another's. */
+const LAZY_MS = 20;
 
 /**
  * The one place where the controller's state changes.
@@ -51,6 +53,7 @@ export class Applier {
   readonly #listeners: ((committed: Committed) => void)[] = [];
   #queue: Waiting[] = [];
   #scheduled: Timer | undefined;
+  #isSoon = false;
   #lastTime: number;
   #lastNumber: number;
   #mutations: Mutation[] = [];
@@ -79,6 +82,27 @@ export class Applier {
 
   /** Resolves once the decision is durable. Rejects when deciding or keeping it threw; nothing of it is then kept. */
   apply<Answer>(command: Command<Answer>): Promise<Answer> {
+    return this.#enqueue(command, () => this.#flushSoon());
+  }
+
+  /**
+   * The same for what nobody waits for and what would be said again if it were lost: it is decided in its turn, but may wait a
+   * little for the next commit, and share it.
+   */
+  applyLazily<Answer>(command: Command<Answer>): Promise<Answer> {
+    return this.#enqueue(command, () => {
+      this.#scheduled ??= this.#clock.after(LAZY_MS, () => this.#flush());
+    });
+  }
+
+  #flushSoon(): void {
+    if (this.#isSoon) return;
+    this.#isSoon = true;
+    this.#scheduled?.cancel();
+    this.#scheduled = this.#clock.soon(() => this.#flush());
+  }
+
+  #enqueue<Answer>(command: Command<Answer>, schedule: () => void): Promise<Answer> {
     if (this.#closed) return Promise.reject(new Error('the applier is closed'));
     return new Promise((resolve, reject) => {
       this.#queue.push({
@@ -91,7 +115,7 @@ export class Applier {
           reject(error);
         },
       });
-      this.#scheduled ??= this.#clock.soon(() => this.#flush());
+      schedule();
     });
   }
 
@@ -115,8 +139,9 @@ export class Applier {
   #flush(): void {
     this.#scheduled?.cancel();
     this.#scheduled = undefined;
+    this.#isSoon = false;
     const batch = this.#queue.splice(0, MOST_IN_A_BATCH);
-    if (this.#queue.length > 0) this.#scheduled = this.#clock.soon(() => this.#flush());
+    if (this.#queue.length > 0) this.#flushSoon();
     if (batch.length === 0) return;
     const settle: (() => void)[] = [];
     this.#mutations = [];

@@ -1,11 +1,15 @@
+import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
-import { assignBuild, finishBuild } from '../domain/commands/advance-build.ts';
+import { assignBuild, finishBuild, giveUpBuild } from '../domain/commands/advance-build.ts';
 import type { BuildId, NodeId } from '../domain/ids.ts';
 import type { BuildRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import type { Applier } from './applier.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { buildAssignment } from './fleet/frames.ts';
+
+/** How long a build waits for a node that holds its base image, where other nodes are there. */
+const NODE_COMES_WITHIN_MS = 20_000;
 
 /**
  * Gives open builds to nodes. Level-triggered: whenever a build was queued or a node came, went or got an image, every open
@@ -17,12 +21,15 @@ export class BuildDispatch {
   readonly #view: View;
   readonly #fleet: Fleet;
   readonly #log: Log;
+  readonly #clock: Clock;
+  #recheck: Timer | undefined;
 
-  constructor(options: { applier: Applier; view: View; fleet: Fleet; log: Log }) {
+  constructor(options: { applier: Applier; view: View; fleet: Fleet; clock: Clock; log: Log }) {
     this.#applier = options.applier;
     this.#view = options.view;
     this.#fleet = options.fleet;
     this.#log = options.log;
+    this.#clock = options.clock;
     this.#applier.onCommitted(({ mutations }) => {
       const queued = mutations.some((mutation) => mutation.kind === 'put' && mutation.table === 'builds' && mutation.row.nodeId === null);
       if (queued) this.#dispatch();
@@ -46,13 +53,35 @@ export class BuildDispatch {
   #dispatch(): void {
     for (const build of this.#view.openBuilds()) {
       if (build.nodeId !== null && this.#fleet.isConnected(build.nodeId)) continue;
-      const node = this.#fleet.known().find(({ ready, images }) => ready && images.has(build.baseImage));
-      if (node === undefined) continue;
+      const ready = this.#fleet.known().filter((known) => known.ready);
+      const node = ready.find(({ images }) => images.has(build.baseImage));
+      if (node === undefined) {
+        if (ready.length > 0) this.#fruitless(build);
+        continue;
+      }
       this.#applier.apply(assignBuild(build.id, node.id)).then(
         (given) => given !== undefined && this.#tell(given, node.id),
         () => undefined,
       );
     }
+  }
+
+  /** Nodes are there, and none can take this build. Another may be on its way; when it has not come in time, the build says why. */
+  #fruitless(build: BuildRow): void {
+    if (this.#clock.now() - build.createdAt < NODE_COMES_WITHIN_MS) {
+      this.#recheck ??= this.#clock.after(NODE_COMES_WITHIN_MS, () => {
+        this.#recheck = undefined;
+        this.#dispatch();
+      });
+      return;
+    }
+    const error = `No connected node holds the base image ${build.baseImage}: bring it to one, then deploy again.`;
+    this.#log.warn('build.fruitless', { build: build.id, image: build.baseImage });
+    this.#applier.apply(giveUpBuild(build.id, error)).catch(() => undefined);
+  }
+
+  close(): void {
+    this.#recheck?.cancel();
   }
 
   #tell(build: BuildRow, node: NodeId): void {

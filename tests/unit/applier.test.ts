@@ -172,3 +172,18 @@ t.test('whatever is made and deleted, the room taken is that of the rows', async
     core.close();
   }
 });
+
+t.test('what is applied lazily shares the commit of what comes next, in its turn, and is not forgotten when nothing does', async (t) => {
+  const core = await openCore();
+  t.teardown(core.close);
+  const commits: number[] = [];
+  core.applier.onCommitted(({ events }) => commits.push(events.length));
+  const order: string[] = [];
+  const lazy = core.applier.applyLazily(newSession()).then(() => order.push('lazy'));
+  const eager = core.applier.apply(newSession()).then(() => order.push('eager'));
+  await Promise.all([lazy, eager]);
+  t.same(commits, [2], 'one commit for both');
+  t.same(order, ['lazy', 'eager']);
+  await core.applier.applyLazily(newSession());
+  t.same(commits, [2, 1], 'and one of its own after a while');
+});

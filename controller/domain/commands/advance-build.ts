@@ -28,6 +28,18 @@ export function assignBuild(id: BuildId, nodeId: NodeId): Command<BuildRow | und
   };
 }
 
+/** Ends a build that no node can make. */
+export function giveUpBuild(id: BuildId, error: string): Command<undefined> {
+  return {
+    name: 'give-up-build',
+    decide({ view, now }) {
+      const build = view.get('builds', id);
+      if (!isOpen(build)) return unchanged(undefined);
+      return becomes(view, { ...build, status: 'failed', error, completedAt: now }, undefined);
+    },
+  };
+}
+
 /** The outcome of a build, from the node that it was given to. */
 export function finishBuild(
   id: BuildId,

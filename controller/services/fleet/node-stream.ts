@@ -224,13 +224,13 @@ export class NodeStream {
       case 'accepted': {
         const { sessionId, messageId, generation } = frame.value;
         return this.#decide(
-          applier.apply(acceptMessage(this.nodeId, generation, sessionId as SessionId, messageId as MessageId)),
+          applier.applyLazily(acceptMessage(this.nodeId, generation, sessionId as SessionId, messageId as MessageId)),
           // The window has moved on.
           () => this.#delivery.due(sessionId as SessionId),
         );
       }
       case 'runStarted':
-        return this.#decide(applier.apply(startRun(saidRun(this.nodeId, frame.value))), () => undefined);
+        return this.#decide(applier.applyLazily(startRun(saidRun(this.nodeId, frame.value))), () => undefined);
       case 'answer': {
         const held = barriers.reach('answer.received');
         if (held === undefined) return this.#answer(frame.value);
