@@ -3,7 +3,7 @@
  * What runs before anything is installed: plain JavaScript for Node.js 18 or newer, without dependencies.
  * It checks the machine, installs the packages once, and hands over to the TypeScript program on the project's own Node.js 24.
  *
- *     node scripts/bootstrap.mjs up|test|clean|check|bench [arguments]
+ *     node scripts/bootstrap.mjs up|test|test:sim|clean|check|bench [arguments]
  */
 import { handOver } from './bootstrap/hand-over.mjs';
 import { machineProblem } from './bootstrap/machine.mjs';
@@ -14,6 +14,7 @@ import { complain } from './terminal.mjs';
 const commands = {
   up: { program: 'scripts/up.ts', needsRoot: true },
   test: { program: 'scripts/test.ts', needsRoot: true },
+  'test:sim': { program: 'tests/simulation/main.ts', needsRoot: false },
   clean: { program: 'scripts/clean.ts', needsRoot: true },
   check: { program: 'scripts/check.ts', needsRoot: false },
   bench: { program: 'bench/main.ts', needsRoot: false },

@@ -1,27 +1,34 @@
+import process from 'node:process';
 import { Book } from './world/book.ts';
 import { Client } from './world/client.ts';
-import { Cluster } from './world/cluster.ts';
+import { Cluster, stackOf } from './world/cluster.ts';
 import { USUAL } from './world/commands.ts';
+import { wakeAll } from './world/epilogue.ts';
 import { judge, unrest } from './world/invariants.ts';
+import { observe } from './world/observer.ts';
 import { Plan } from './world/plan.ts';
+import { PLANTS, type PlantName } from './world/plants.ts';
 import { Watcher } from './world/watcher.ts';
 
 export interface RunOptions {
   readonly seed: number;
   /** Undefined: some, by chance. */
   readonly faults?: number;
+  readonly plant?: PlantName;
   readonly print?: (line: string) => void;
 }
 
 export interface RunResult {
   readonly seed: number;
+  /** The same for the same seed, of all that happened. */
   readonly digest: string;
   readonly commands: number;
   readonly messages: number;
   readonly simulatedMs: number;
   readonly steps: number;
+  readonly tookMs: number;
+  readonly struck: Plan['struck'];
   readonly violations: readonly string[];
-  readonly trace: readonly string[];
 }
 
 const COMMANDS = 200;
@@ -29,52 +36,70 @@ const CLIENTS = 4;
 const FAULTS_A_RUN = [10, 16] as const;
 const CLIENTS_WITHIN_MS = 30 * 60_000;
 const REST_WITHIN_MS = 20 * 60_000;
+const REST_MS = 5_000;
 
-/** One seed from its first moment to its verdict. */
-export async function simulate({ seed, faults, print }: RunOptions): Promise<RunResult> {
-  const cluster = await Cluster.start({ seed, nodes: 2 + (seed % 2), plant: undefined, print });
+/** The command that runs this seed again, and prints every step. */
+export const repeatWith = (seed: number, plant?: PlantName) =>
+  `npm run test:sim -- --seed ${seed}${plant === undefined ? '' : ` --plant ${plant}`} --trace`;
+
+/** One seed from its first moment to its verdict: clients and faults, then everything heals, comes to rest, is judged, is woken, and judged again. */
+export async function simulate({ seed, faults, plant, print }: RunOptions): Promise<RunResult> {
+  const began = performance.now();
+  const cluster = await Cluster.start({ seed, nodes: 2 + (seed % 2), plant: plant && PLANTS[plant], print });
+  const { time, trace, violation, violations } = cluster;
+  const onRejection = (fault: unknown) => violation(`a promise that nobody heard was rejected: ${stackOf(fault)}`);
+  process.on('unhandledRejection', onRejection);
   try {
-    const { time } = cluster;
     const book = new Book();
     const watchers = [new Watcher(cluster, 'watcher-1'), new Watcher(cluster, 'watcher-2')];
     for (const watcher of watchers) void watcher.run();
     const clients = Array.from({ length: CLIENTS }, (_, at) => new Client(cluster, book, `client-${at + 1}`));
-    let working = clients.length;
-    for (const client of clients) {
-      client.run(COMMANDS / CLIENTS, USUAL).then(
-        () => {
-          working -= 1;
-        },
-        (fault: unknown) => cluster.violation(`a client failed: ${fault instanceof Error ? fault.stack : fault}`),
-      );
-    }
     const plan = new Plan(cluster, faults ?? cluster.random.fork('how many').whole(...FAULTS_A_RUN));
-    await time.run(CLIENTS_WITHIN_MS, () => working === 0 && plan.isDone);
-    if (working > 0) cluster.violation('the clients did not come to an end');
-    cluster.trace.note('FAULT', 'all is healed');
+    const seers = [...watchers, observe(cluster)];
+
+    await ends(cluster, Promise.all(clients.map((client) => client.run(COMMANDS / CLIENTS, USUAL))), () => plan.isDone);
     plan.heal();
     await rest(cluster);
     judge(cluster, book);
-    const newest = cluster.events.newest();
-    for (const { seen } of watchers) if (seen.length !== newest) cluster.violation(`a watcher saw ${seen.length} of ${newest} events`);
+    if (violations.length === 0) {
+      await ends(cluster, wakeAll(new Client(cluster, book, 'epilogue')));
+      await rest(cluster);
+      judge(cluster, book);
+      const newest = cluster.events.newest();
+      for (const { name, seen } of seers) if (seen.length !== newest) violation(`${name} saw ${seen.length} of ${newest} events`);
+    }
     return {
-      ...{ seed, digest: cluster.trace.digest(), commands: book.commands, messages: book.messages.size },
-      ...{ simulatedMs: time.now, steps: time.handled, violations: cluster.violations, trace: cluster.trace.last(60) },
+      ...{ seed, digest: trace.digest(), commands: book.commands, messages: book.messages.size, tookMs: performance.now() - began },
+      ...{ simulatedMs: time.now, steps: time.handled, struck: plan.struck, violations },
     };
   } finally {
+    process.off('unhandledRejection', onRejection);
     cluster.close();
   }
 }
 
+/** Runs the world until this work has ended, and whatever else is to be done. */
+async function ends({ time, violation }: Cluster, work: Promise<unknown>, also: () => boolean = () => true): Promise<void> {
+  let over = false;
+  work.then(
+    () => {
+      over = true;
+    },
+    (fault: unknown) => violation(`a client failed: ${stackOf(fault)}`),
+  );
+  await time.run(time.now + CLIENTS_WITHIN_MS, () => over && also());
+  if (!over) violation('the clients did not come to an end');
+}
+
+/** Until nothing is left to do, and a little longer. */
 async function rest(cluster: Cluster): Promise<void> {
   const { time } = cluster;
   const until = time.now + REST_WITHIN_MS;
   while (time.now < until) {
     await time.run(time.now + 1_000);
-    if (unrest(cluster) === undefined) {
-      await time.run(time.now + 5_000);
-      if (unrest(cluster) === undefined) return;
-    }
+    if (unrest(cluster) !== undefined) continue;
+    await time.run(time.now + REST_MS);
+    if (unrest(cluster) === undefined) return;
   }
   cluster.violation(`it does not come to rest: ${unrest(cluster)}`);
 }

@@ -1,5 +1,6 @@
 import type { EventLog } from '../../../controller/domain/event-log.ts';
 import type { Outcome } from '../../../controller/domain/outcome.ts';
+import type { Mutation } from '../../../controller/domain/rows.ts';
 import type { View } from '../../../controller/domain/view.ts';
 import type { Caller, Services } from '../../../controller/services/api.ts';
 import { openStore, type Store } from '../../../controller/store/store.ts';
@@ -20,6 +21,7 @@ import { SeededRandom } from './random.ts';
 import { ACCOUNT, EPOCH, IMAGE, newStore, type StoreDirectory } from './store.ts';
 import type { Place, Surroundings } from './surroundings.ts';
 import { Trace } from './trace.ts';
+import { Witness } from './witness.ts';
 
 export interface ClusterOptions {
   readonly seed: number;
@@ -49,6 +51,7 @@ export class Cluster implements Surroundings {
   readonly #options: ClusterOptions;
   readonly #directory: StoreDirectory;
   readonly #inspection: Store;
+  readonly #witness: Witness;
   #lives = 0;
   #starting = false;
 
@@ -58,6 +61,7 @@ export class Cluster implements Surroundings {
     this.#inspection = inspection;
     this.random = random;
     this.trace = new Trace(this.time, options.print);
+    this.#witness = new Witness({ chronicle: this.chronicle, view: () => this.view, violation: this.violation });
     this.broker = new Broker(this.time, random.fork('broker'));
     this.time.onFault = (fault) => this.violation(`a process crashed: ${stackOf(fault)}`);
     this.machines = nodesOf(options).map(
@@ -97,6 +101,11 @@ export class Cluster implements Surroundings {
     if (this.violations.length < MOST_TOLD) this.violations.push(`at ${(this.time.now / 1000).toFixed(3)} s: ${what}`);
   };
 
+  readonly committed = (mutations: readonly Mutation[]): void => {
+    this.#witness.committed(mutations);
+    this.chronicle.committed(mutations);
+  };
+
   startController(): void {
     if (this.controller !== undefined || this.#starting) return;
     this.#starting = true;
@@ -105,6 +114,7 @@ export class Cluster implements Surroundings {
     ControllerProcess.start({
       ...{ around: this, name, path: this.#directory.path, clusterId: CLUSTER, broker: this.broker, wall: this.wall },
       random: this.random.fork('controllers'),
+      committed: this.committed,
       ended: () => {
         this.killController();
         this.time.schedule(this.random.between(200, 3_000), () => this.startController());
@@ -175,6 +185,11 @@ export class Cluster implements Surroundings {
     this.#directory.remove();
   }
 
+  #hear(frame: NodeFrame | ControllerFrame): void {
+    if (frame.kind === 'report') this.#witness.reported(frame.value);
+    if (frame.kind === 'inventory') for (const report of frame.value.sessions) this.#witness.reported(report);
+  }
+
   #dialer(machine: Machine, life: Life): Dialer {
     const random = this.random.fork(`${life.name} dials`);
     const latencyMs = () => random.mostlySmall(0.2, 40);
@@ -194,13 +209,14 @@ export class Cluster implements Surroundings {
                   time: this.time,
                   route: { latencyMs, isCut: () => machine.isCut },
                   bound: random.chance(0.1) ? 40 : 1000,
-                  sent: (from, kind, bytes) => {
+                  sent: (from, kind, bytes, frame) => {
                     this.trace.note(from, `${kind} ${bytes} (${machine.name})`);
+                    this.#hear(frame);
                     if (kind === 'inventory') void this.reach('node.inventory-sent', { life, machine: machine.name });
                   },
                 },
               );
-              const { left, right } = this.#options.plant?.stream?.(connection, machine, this) ?? connection;
+              const { left, right } = this.#options.plant?.stream?.(connection, this) ?? connection;
               machine.streams = machine.streams.filter((stream) => !stream.isOver);
               machine.streams.push(connection);
               process.accept(machine.id, right);

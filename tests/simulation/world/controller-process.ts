@@ -1,6 +1,7 @@
 import { newsOver } from '../../../controller/bus/news.ts';
 import { type Core, openCore } from '../../../controller/core.ts';
 import type { NodeId } from '../../../controller/domain/ids.ts';
+import type { Mutation } from '../../../controller/domain/rows.ts';
 import { openStore, type Store } from '../../../controller/store/store.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { Link } from '../../../proto/link.ts';
@@ -19,6 +20,7 @@ export interface ControllerOptions {
   readonly broker: Broker;
   readonly wall: WallClock;
   readonly random: SeededRandom;
+  readonly committed: (mutations: readonly Mutation[]) => void;
   /** It ended by itself: a COMMIT failed. */
   readonly ended: () => void;
 }
@@ -54,7 +56,7 @@ export class ControllerProcess {
     const writer = watchedWriter(store.writer, {
       before: () => strike('commit.before'),
       after(mutations) {
-        around.chronicle.committed(mutations);
+        options.committed(mutations);
         strike('commit.after');
       },
     });

@@ -11,19 +11,23 @@ export interface Route {
   isCut(): boolean;
 }
 
+interface Framed {
+  readonly kind: string;
+}
+
 export interface Party<Out, In> {
   readonly life: Life;
   readonly out: Codec<Out>;
   readonly in: Codec<In>;
 }
 
-export interface ConnectionOptions {
+export interface ConnectionOptions<Frame> {
   readonly time: SimulatedTime;
   readonly route: Route;
   /** Frames that one side may have under way; `send` says false past it. */
   readonly bound: number;
   /** Called with each frame that goes in. */
-  readonly sent: (from: string, kind: string, bytes: number) => void;
+  readonly sent: (from: string, kind: string, bytes: number, frame: Frame) => void;
 }
 
 const SILENCE_MS = 15_000;
@@ -32,13 +36,13 @@ const SILENCE_MS = 15_000;
  * A connection between two processes. Frames pass the real codecs and arrive in order, each once, or not at all from some point on:
  * the connection is cut, a party dies, or nothing is heard for so long that each side gives up by itself.
  */
-export class Connection<A, B> {
+export class Connection<A extends Framed, B extends Framed> {
   readonly left: End<A, B>;
   readonly right: End<B, A>;
-  readonly #options: ConnectionOptions;
+  readonly #options: ConnectionOptions<A | B>;
   #silence: Timer | undefined;
 
-  constructor(left: Party<A, B>, right: Party<B, A>, options: ConnectionOptions) {
+  constructor(left: Party<A, B>, right: Party<B, A>, options: ConnectionOptions<A | B>) {
     this.#options = options;
     this.left = new End<A, B>(left, options);
     this.right = new End<B, A>(right, options);
@@ -73,9 +77,9 @@ export class Connection<A, B> {
 
 type Arriving = { readonly at: number; readonly bytes: Buffer } | { readonly at: number; readonly end: true };
 
-class End<Out, In> implements Link<Out, In> {
+class End<Out extends Framed, In extends Framed> implements Link<Out, In> {
   readonly #party: Party<Out, In>;
-  readonly #options: ConnectionOptions;
+  readonly #options: ConnectionOptions<Out | In>;
   readonly #death: { cancel(): void };
   #peer: End<In, Out> | undefined;
   #arriving: Arriving[] = [];
@@ -88,7 +92,7 @@ class End<Out, In> implements Link<Out, In> {
   #drain: () => void = () => undefined;
   #close: (fault: Error | undefined) => void = () => undefined;
 
-  constructor(party: Party<Out, In>, options: ConnectionOptions) {
+  constructor(party: Party<Out, In>, options: ConnectionOptions<Out | In>) {
     this.#party = party;
     this.#options = options;
     this.#death = party.life.atDeath(() => this.#finish());
@@ -110,7 +114,7 @@ class End<Out, In> implements Link<Out, In> {
       return false;
     }
     const bytes = this.#party.out.encode(frame);
-    this.#options.sent(this.#party.life.name, kindOf(frame), bytes.byteLength);
+    this.#options.sent(this.#party.life.name, frame.kind, bytes.byteLength, frame);
     peer.arrive({ at: this.#options.time.now + this.#options.route.latencyMs(), bytes });
     return true;
   }
@@ -211,8 +215,3 @@ class End<Out, In> implements Link<Out, In> {
     this.#arriving = [];
   }
 }
-
-const kindOf = (frame: unknown): string => {
-  if (typeof frame !== 'object' || frame === null || !('kind' in frame)) return '?';
-  return String(frame.kind);
-};

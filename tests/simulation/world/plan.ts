@@ -49,6 +49,7 @@ export class Plan {
   readonly #random: SeededRandom;
   #armed: Armed[] = [];
   readonly #undoing = new Set<() => void>();
+  #count = 0;
   #over = false;
 
   constructor(cluster: Cluster, count: number) {
@@ -61,8 +62,6 @@ export class Plan {
   get isDone(): boolean {
     return this.#over || this.struck.length >= this.#count;
   }
-
-  #count = 0;
 
   #schedule(): void {
     this.#count += 1;
@@ -84,6 +83,7 @@ export class Plan {
 
   /** Everything is put right, and nothing goes wrong any more. */
   heal(): void {
+    this.#cluster.trace.note('FAULT', 'all is healed');
     this.#over = true;
     this.#armed = [];
     for (const undo of [...this.#undoing]) undo();

@@ -7,17 +7,17 @@ import { EPOCH } from './store.ts';
 export class Watcher {
   readonly seen: number[] = [];
   readonly #cluster: Cluster;
-  readonly #name: string;
+  readonly name: string;
   #position: EventPosition = { epoch: EPOCH, number: 0 };
 
   constructor(cluster: Cluster, name: string) {
     this.#cluster = cluster;
-    this.#name = name;
+    this.name = name;
   }
 
   async run(): Promise<void> {
     const { time } = this.#cluster;
-    const random = this.#cluster.random.fork(this.#name);
+    const random = this.#cluster.random.fork(this.name);
     for (;;) {
       const process = this.#cluster.controller;
       if (process !== undefined) await this.#follow(process.core.services.events, process.life);
@@ -37,7 +37,7 @@ export class Watcher {
     return {
       event: ({ number }, position) => {
         const before = this.#position.number;
-        if (number !== before + 1) this.#cluster.violation(`${this.#name} saw event ${number} after ${before}`);
+        if (number !== before + 1) this.#cluster.violation(`${this.name} saw event ${number} after ${before}`);
         this.seen.push(number);
         this.#position = position;
         return true;
@@ -45,7 +45,7 @@ export class Watcher {
       delta: () => true,
       log: () => true,
       reset: ({ number }) => {
-        this.#cluster.violation(`${this.#name} was reset to ${number}, at ${this.#position.number}`);
+        this.#cluster.violation(`${this.name} was reset to ${number}, at ${this.#position.number}`);
         return true;
       },
       end: ended,

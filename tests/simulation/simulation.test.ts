@@ -1,0 +1,40 @@
+import t from 'tap';
+import { repeatWith, simulate } from './run.ts';
+import { Coverage } from './world/coverage.ts';
+import { PLANTS, type PlantName } from './world/plants.ts';
+
+const SEEDS = 100;
+const PLANTED_WITHIN = 200;
+
+t.test('the same seed is the same run, to the last step', async (t) => {
+  const first = await simulate({ seed: 7 });
+  const again = await simulate({ seed: 7 });
+  t.equal(again.digest, first.digest);
+  t.equal(again.steps, first.steps);
+  t.not((await simulate({ seed: 8 })).digest, first.digest);
+});
+
+for (const plant of Object.keys(PLANTS) as PlantName[]) {
+  t.test(`a planted fault is found: ${plant}`, async (t) => {
+    for (let seed = 1; seed <= PLANTED_WITHIN; seed += 1) {
+      const { violations } = await simulate({ seed, plant });
+      if (violations.length === 0) continue;
+      t.comment(`seed ${seed}: ${violations[0]}`);
+      t.same((await simulate({ seed })).violations, [], 'and the same seed is silent without it');
+      return;
+    }
+    t.fail(`not found with ${PLANTED_WITHIN} seeds`);
+  });
+}
+
+t.test(`${SEEDS} seeds of clients and faults break no promise`, async (t) => {
+  const coverage = new Coverage();
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const { violations, struck, commands } = await simulate({ seed });
+    coverage.add(struck);
+    if (violations.length > 0) t.fail(`seed ${seed}: ${repeatWith(seed)}`, { violations });
+    if (commands < 200 || struck.length < 10) t.fail(`seed ${seed} did too little: ${commands} commands, ${struck.length} faults`);
+  }
+  t.comment(coverage.table());
+  t.pass(`${SEEDS} seeds`);
+});

@@ -1,0 +1,35 @@
+import { FAULTS, type FaultName } from './faults.ts';
+import { PHASES, type Phase } from './phases.ts';
+
+type Column = Phase | 'any time';
+
+/** Which faults struck at which phases, over many runs. */
+export class Coverage {
+  readonly #counts = new Map<string, number>();
+
+  add(struck: readonly { readonly fault: FaultName; readonly phase: Column }[]): void {
+    for (const { fault, phase } of struck) {
+      const key = `${phase} ${fault}`;
+      this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+    }
+  }
+
+  /** A row for each phase, a column for each fault, and how often the one met the other. */
+  table(): string {
+    const faults = Object.keys(FAULTS) as FaultName[];
+    const letters = faults.map((_, at) => String.fromCharCode('A'.charCodeAt(0) + at));
+    const rows: Column[] = [...PHASES, 'any time'];
+    const count = (phase: Column, fault: FaultName) => this.#counts.get(`${phase} ${fault}`) ?? 0;
+    const width = Math.max(...rows.map((phase) => phase.length));
+    const reached = PHASES.flatMap((phase) => faults.filter((fault) => count(phase, fault) > 0)).length;
+    const lines = [
+      ...faults.map((fault, at) => `  ${letters[at]}  ${fault}`),
+      '',
+      `${''.padEnd(width)}${letters.map((letter) => letter.padStart(5)).join('')}`,
+      ...rows.map((phase) => `${phase.padEnd(width)}${faults.map((fault) => String(count(phase, fault) || '·').padStart(5)).join('')}`),
+      '',
+      `${reached} of ${PHASES.length * faults.length} pairs of phase and fault reached`,
+    ];
+    return lines.join('\n');
+  }
+}

@@ -1,0 +1,15 @@
+import type { SessionId } from '../../../controller/domain/ids.ts';
+import type { Client } from './client.ts';
+
+/** Once all has come to rest: what sleeps is woken and what failed is recovered, and has to answer what it still owes. */
+export async function wakeAll(client: Client): Promise<void> {
+  const { cluster } = client;
+  for (const { id, desired } of [...cluster.chronicle.sessions.values()]) {
+    if (desired === 'deleted' || desired === 'running') continue;
+    const request = desired === 'failed' ? 'recover' : 'resume';
+    const fact = client.book.session(id, true);
+    await client.request(fact, request, request, (services, caller) =>
+      services.sessions.change(caller, id as SessionId, request, { force: false }),
+    );
+  }
+}
