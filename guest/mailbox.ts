@@ -108,9 +108,14 @@ export class Mailbox {
     return first;
   }
 
-  /** All answers that are durable and not settled, oldest first. */
+  /** Answers that are durable and not settled, by seq, up to the first message that has none: what was refused for want of room does not overtake what still runs. */
   answers(): Answer[] {
-    return [...this.#entries.values()].flatMap(({ answer, answered }) => (answer && answered ? [answer] : []));
+    const answers: Answer[] = [];
+    for (const { answer, answered } of [...this.#entries.values()].sort((a, b) => a.message.seq - b.message.seq)) {
+      if (!answer || !answered) break;
+      answers.push(answer);
+    }
+    return answers;
   }
 
   /** Messages that are not answered: how many, and their characters. */
@@ -223,7 +228,7 @@ export class Mailbox {
     const records = [stampRecord(this.#sessionId, this.#acceptedSeq)];
     for (const messageId of this.#settled) records.push(settledRecord(this.#sessionId, messageId));
     for (const { message, runId, answer } of this.#entries.values()) {
-      if (answer) records.push(answerRecord(answer));
+      if (answer) records.push(answerRecord(answer), messageRecord({ ...message, content: '', contextJson: '' }));
       else {
         records.push(messageRecord(message));
         if (runId !== undefined) records.push(runRecord(this.#sessionId, message.messageId, runId, message.agent));
@@ -236,7 +241,9 @@ export class Mailbox {
 
   #remember(message: Deliver): void {
     this.#acceptedSeq = Math.max(this.#acceptedSeq, message.seq);
-    if (!this.#entries.has(message.messageId)) this.#entries.set(message.messageId, newEntry(message, true));
+    const answered = this.#entries.get(message.messageId);
+    // Behind its answer comes what is kept of an answered message: its place.
+    this.#entries.set(message.messageId, answered ? { ...answered, message } : newEntry(message, true));
   }
 
   #begun(messageId: string, runId: string): void {

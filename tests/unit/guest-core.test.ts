@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { RunEnd } from '../../guest/worker-host.ts';
 import { World } from './guest-world.ts';
 
 async function settledWorld(seed = 1): Promise<World> {
@@ -161,6 +162,35 @@ t.test('a full disk still answers: what fits runs, what does not is disk_full', 
     'and says the same after a crash',
   );
   t.strictSame(world.faults, []);
+});
+
+t.test('what a full disk refuses is answered after what runs before it, also by the next life', async (t) => {
+  const world = new World(8);
+  world.settleAnswers = false;
+  await world.start();
+  await world.clock.advance(50);
+  let end: (end: RunEnd) => void = () => undefined;
+  world.behaviour = () =>
+    new Promise((resolve) => {
+      end = resolve;
+    });
+  world.post('again', 'short');
+  await world.clock.advance(50);
+  world.disk.capacityBytes = 0;
+  world.post('again', 'x'.repeat(100_000));
+  await world.clock.advance(50);
+  t.equal(world.highestAccepted, world.posted[1]?.seq, 'it is taken');
+  t.equal(world.answers.size, 0, 'and waits for its turn');
+  world.crash(true);
+  await world.start();
+  await world.clock.advance(50);
+  t.equal(world.answers.size, 0);
+  end({ outcome: 'reply', content: 'done' });
+  await world.clock.advance(50);
+  t.strictSame(
+    [...world.answers.values()].map(([answer]) => answer?.reason),
+    ['', 'disk_full'],
+  );
 });
 
 t.test('a mailbox of another session is emptied', async (t) => {
