@@ -15,6 +15,7 @@ import { Capacity, type KnownNode } from './services/capacity.ts';
 import { eventService } from './services/events.ts';
 import { Fleet } from './services/fleet/fleet.ts';
 import type { LeaseTimes } from './services/fleet/lease.ts';
+import { IdleWatch } from './services/idle-watch.ts';
 import type { Lists } from './services/lists.ts';
 import { LoginThrottle } from './services/login-throttle.ts';
 import { messageService } from './services/messages.ts';
@@ -22,7 +23,7 @@ import type { News } from './services/news.ts';
 import { nodeService } from './services/nodes.ts';
 import type { Passwords } from './services/passwords.ts';
 import { Publisher } from './services/publisher.ts';
-import { sessionService } from './services/sessions.ts';
+import { SUSPEND_GRACE_MS, sessionService } from './services/sessions.ts';
 import { Tail } from './services/tail.ts';
 import { Waiters } from './services/waiters.ts';
 
@@ -54,7 +55,7 @@ export interface Core {
   readonly fleet: Fleet;
   readonly dispatch: BuildDispatch;
   readonly services: Services;
-  /** Begins to publish, to follow events, and to prune. */
+  /** Begins to publish, to follow events, to watch timeouts and leases, and to prune. */
   start(): void;
   /** Decides what waits, and takes no more. The store and the bus are still open. */
   close(): Promise<void>;
@@ -78,6 +79,7 @@ export function openCore(needs: CoreNeeds): Core {
   const fleet = new Fleet({ ...fleetNeeds, epoch: events.epoch });
   known = () => fleet.known();
   const dispatch = new BuildDispatch({ applier, view, fleet, log });
+  const idle = new IdleWatch({ applier, view, clock, log, graceMs: SUSPEND_GRACE_MS });
   applier.onCommitted(({ mutations, events: committed }) => {
     tail.committed(committed);
     publisher.wake();
@@ -117,10 +119,12 @@ export function openCore(needs: CoreNeeds): Core {
     start() {
       publisher.start();
       tail.start();
+      idle.start();
       pruneLater();
     },
     async close() {
       pruning?.cancel();
+      idle.close();
       fleet.close();
       applier.close();
       tail.close();

@@ -31,8 +31,11 @@ export interface View {
   /** Sessions placed on a node, but for the deleted. */
   sessionsOn(nodeId: NodeId): readonly SessionRow[];
   tombstonesOf(nodeId: NodeId): readonly TombstoneRow[];
+  /** Sessions that are not deleted and have timeouts. */
+  sessionsWithTimeouts(): readonly SessionRow[];
   /** User messages without an answer, by seq. */
   unanswered(sessionId: SessionId): readonly MessageRow[];
+  hasUnanswered(sessionId: SessionId): boolean;
   answerTo(messageId: MessageId): MessageRow | undefined;
   /** The newest messages below `seq`, newest first. */
   messagesBefore(sessionId: SessionId, seq: number, limit: number): readonly MessageRow[];

@@ -53,6 +53,8 @@ export function desiring(row: SessionRow, desired: Desired, graceMs: number, now
     generation: row.generation + 1,
     graceMs,
     reason: desired === 'running' ? null : row.reason,
+    // Whoever brings it back wants to use it: its idle time begins anew.
+    lastActivityAt: desired === 'running' ? now : row.lastActivityAt,
     updatedAt: now,
   };
 }
