@@ -22,6 +22,7 @@ const assignment = z.object({
     limits,
     volumeExpected: z.boolean(),
   }),
+  graceMs: whole,
 });
 
 const record = z.discriminatedUnion('kind', [

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ControllerFrame, NodeFrame } from '../proto/frame.ts';
 import { NODE_PROTOCOL_VERSION } from '../proto/frame.ts';
 import type { Tombstone__Output as WireTombstone } from '../proto/generated/raworc/node/v0/Tombstone.ts';
@@ -12,7 +13,7 @@ import type { GuestDoors } from './guest-doors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Dialer } from './link/dialer.ts';
 import { Outbox } from './outbox.ts';
-import { Reconciler, type Status } from './reconciler.ts';
+import { type Orphan, Reconciler, type Status } from './reconciler.ts';
 import { Relay } from './relay.ts';
 import { removeContainers } from './shutdown.ts';
 import { assignmentFrom, isSessionId, reportOf } from './wire.ts';
@@ -56,6 +57,7 @@ export class NodeAgent {
   readonly #builder: Builder;
   readonly #link: ControllerLink;
   readonly #reconcilers = new Map<string, Reconciler>();
+  readonly #orphans = new Map<string, Orphan>();
   readonly #ending = new AbortController();
   #end: (end: NodeEnd) => void = () => undefined;
   #watch: { close(): void } | undefined;
@@ -80,7 +82,8 @@ export class NodeAgent {
       clock,
       log,
       assignment: (sessionId) => ledger.assignment(sessionId),
-      guestChanged: (sessionId) => this.#reconcilers.get(sessionId)?.wake(),
+      guestChanged: (sessionId) => this.#reconcilers.get(sessionId)?.guestChanged(),
+      drained: (sessionId) => this.#reconcilers.get(sessionId)?.drained(),
       messagesLost: (sessionId) => {
         const status = this.#reconcilers.get(sessionId)?.status();
         if (status !== undefined) this.#report(status);
@@ -143,7 +146,7 @@ export class NodeAgent {
     const { ledger, driver, clusterId, incarnation, version, hostname } = this.#options;
     this.#outbox.begin();
     const statuses = [...this.#reconcilers.values()].map((reconciler) => reconciler.status()).filter((status) => status !== undefined);
-    const orphans = [...this.#reconcilers.values()].filter((one) => one.isOrphan()).map((one) => one.sessionId);
+    const orphans = [...this.#orphans.values()];
     const hello = {
       protocolVersion: NODE_PROTOCOL_VERSION,
       agentVersion: version,
@@ -202,12 +205,11 @@ export class NodeAgent {
       this.#end({ why: 'fault', error });
       throw error;
     }
-    const first = !this.#judged;
     this.#judged = true;
     for (const { sessionId } of change.tombstones) this.#reconciler(sessionId).askRemoval();
     for (const { sessionId } of change.assignments) this.#reconciler(sessionId).wake();
     if (!whole) return;
-    if (first) for (const reconciler of this.#reconcilers.values()) reconciler.wake();
+    for (const reconciler of this.#reconcilers.values()) reconciler.wake();
     this.#relay.sayAgain();
     this.#builder.sayAgain();
     log.info('controller.connected', { assignments: change.assignments.length, tombstones: change.tombstones.length });
@@ -285,7 +287,7 @@ export class NodeAgent {
     const { clock } = this.#options;
     await Promise.all([...this.#reconcilers.values()].map((reconciler) => reconciler.idle()));
     const untilMs = clock.monotonic() + GUESTS_RETURN_WITHIN_MS;
-    const awaited = () => [...this.#reconcilers.values()].some((one) => !one.isOrphan() && one.awaitsGuest());
+    const awaited = () => [...this.#reconcilers.values()].some((one) => one.orphan() === undefined && one.awaitsGuest());
     while (awaited() && clock.monotonic() < untilMs && !this.#ending.signal.aborted)
       await pause(clock, GUESTS_LOOKED_FOR_EVERY_MS, this.#ending.signal);
   }
@@ -308,10 +310,12 @@ export class NodeAgent {
       clock,
       log,
       guestConnected: (id) => this.#relay.isConnected(id),
+      drain: (id, graceMs) => this.#relay.drain(id, graceMs),
       judged: () => this.#judged,
       changed: (status) => this.#report(status),
       removed: (id, upToGeneration) => this.#outbox.keep(`removed:${id}`, { kind: 'removed', value: { sessionId: id, upToGeneration } }),
       rested: () => {
+        this.#lookAtOrphan(sessionId, reconciler.orphan());
         if (!reconciler.isSpent()) return;
         this.#reconcilers.delete(sessionId);
         this.#relay.forget(sessionId);
@@ -320,6 +324,13 @@ export class NodeAgent {
     });
     this.#reconcilers.set(sessionId, reconciler);
     return reconciler;
+  }
+
+  #lookAtOrphan(sessionId: string, orphan: Orphan | undefined): void {
+    if (isDeepStrictEqual(this.#orphans.get(sessionId), orphan)) return;
+    if (orphan === undefined) this.#orphans.delete(sessionId);
+    else this.#orphans.set(sessionId, orphan);
+    this.#outbox.keep('orphans', { kind: 'orphans', value: { orphans: [...this.#orphans.values()] } });
   }
 
   #report(status: Status): void {

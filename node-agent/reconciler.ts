@@ -4,7 +4,8 @@ import { within } from './deadline.ts';
 import { nextStep, phaseOf, type Step } from './domain/next-step.ts';
 import { restartDelayMs } from './domain/restart-delay.ts';
 import type { Observed, Phase, Remembered } from './domain/session.ts';
-import type { Driver, Made, SessionPlan } from './drivers/driver.ts';
+import { Drain } from './drain.ts';
+import type { Driver, Made, Seen, SessionPlan } from './drivers/driver.ts';
 import type { GuestDoors } from './guest-doors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Create } from './ledger-record.ts';
@@ -20,6 +21,17 @@ export interface Status {
   readonly reason: string;
 }
 
+/** What carries this node's labels, and no assignment and no tombstone explains. */
+export interface Orphan {
+  readonly sessionId: string;
+  /** At which it was made. */
+  readonly generation: number;
+  readonly containerId: string;
+  readonly volume: string;
+  readonly space: string;
+  readonly image: string;
+}
+
 export interface ReconcilerOutside {
   readonly driver: Driver;
   readonly doors: GuestDoors;
@@ -28,6 +40,8 @@ export interface ReconcilerOutside {
   readonly log: Log;
   /** Whether its guest is connected and was welcomed. */
   guestConnected(sessionId: string): boolean;
+  /** Asks its guest to finish and to take nothing more; `undefined` takes that back. */
+  drain(sessionId: string, graceMs: number | undefined): void;
   /** Whether the controller has spoken since this start. */
   judged(): boolean;
   /** Called when what is to be reported has changed. */
@@ -61,13 +75,21 @@ export class Reconciler {
   #failed: { readonly generation: number; readonly reason: string } | undefined;
   #removalAsked = false;
   readonly #pacer: RestartPacer;
-  #seen: Pick<Observed, 'container' | 'volume'> = { container: undefined, volume: undefined };
+  readonly #drain: Drain;
+  #seen: Seen = { container: undefined, volume: undefined, space: '', image: '' };
   #reported: Status | undefined;
 
   constructor(sessionId: string, outside: ReconcilerOutside) {
     this.sessionId = sessionId;
     this.#outside = outside;
     this.#pacer = new RestartPacer(outside.clock);
+    this.#drain = new Drain({
+      clock: outside.clock,
+      guestConnected: () => outside.guestConnected(sessionId),
+      ask: (graceMs) => outside.drain(sessionId, graceMs),
+      takeBack: () => outside.drain(sessionId, undefined),
+      over: () => this.wake(),
+    });
   }
 
   wake(): void {
@@ -78,6 +100,18 @@ export class Reconciler {
       if (this.#woken) this.wake();
       else this.#outside.rested();
     });
+  }
+
+  /** Its guest came or went. One that came may lack what was on its way to the one before: the controller is told of it, whatever it knows. */
+  guestChanged(): void {
+    this.#reported = undefined;
+    this.#drain.guestChanged();
+    this.wake();
+  }
+
+  /** Its guest has finished, as it was asked to. */
+  drained(): void {
+    this.#drain.drained();
   }
 
   /** The controller still waits to hear of the removal: it is told again. */
@@ -98,12 +132,13 @@ export class Reconciler {
   }
 
   /** Something with this node's label is there, and neither an assignment nor a tombstone explains it. */
-  isOrphan(): boolean {
+  orphan(): Orphan | undefined {
     const { assignment, tombstone } = this.#outside.ledger.remembered(this.sessionId);
-    if (assignment !== undefined) return false;
-    const { container, volume } = this.#seen;
-    const unexplained = (made: { generation: number } | undefined) => made !== undefined && made.generation > (tombstone ?? -1);
-    return unexplained(container) || unexplained(volume);
+    if (assignment !== undefined) return undefined;
+    const { container, volume, space, image } = this.#seen;
+    const generation = Math.max(container?.generation ?? -1, volume?.generation ?? -1);
+    if (generation < 0 || generation <= (tombstone ?? -1)) return undefined;
+    return { sessionId: this.sessionId, generation, containerId: container?.id ?? '', volume: volume?.name ?? '', space, image };
   }
 
   /** Nothing is there of it, and nothing is to be done. */
@@ -122,6 +157,7 @@ export class Reconciler {
     this.#ending.abort(new Error('the node agent ends'));
     this.#retry?.cancel();
     await this.idle();
+    this.#drain.close();
   }
 
   async #run(): Promise<void> {
@@ -198,9 +234,16 @@ export class Reconciler {
       case 'unpause':
         await this.#call((signal) => driver.unpause(id, signal));
         return this.#look();
+      case 'drain':
+        this.#drain.begin(this.#seen.container?.id ?? '', ledger.assignment(id)?.graceMs ?? 0);
+        return true;
+      case 'stay':
+        this.#drain.end();
+        return true;
       case 'remove-container':
         this.#pacer.expectEnd();
         await this.#call((signal) => driver.removeContainer(id, signal));
+        this.#drain.end();
         return this.#look();
       case 'remove-volume':
         await this.#call((signal) => driver.removeVolume(id, signal));
@@ -275,7 +318,9 @@ export class Reconciler {
 
   #observed(): Observed {
     const { doors, guestConnected } = this.#outside;
-    return { ...this.#seen, door: doors.isOpen(this.sessionId), guest: guestConnected(this.sessionId) };
+    const drain = this.#drain.state(this.#seen.container?.id);
+    const { container, volume } = this.#seen;
+    return { container, volume, door: doors.isOpen(this.sessionId), guest: guestConnected(this.sessionId), drain };
   }
 
   #statusOf(phase: Phase): Status {

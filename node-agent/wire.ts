@@ -46,6 +46,7 @@ export function assignmentFrom(wire: WireAssignment): Assignment {
       },
       volumeExpected,
     },
+    graceMs: wire.graceMs,
   };
 }
 
@@ -54,7 +55,10 @@ function agentFrom({ name, runtime, handler, idempotent }: WireAgentSpec): Agent
   return { name, runtime, handler, idempotent };
 }
 
+/** Phases in which what the guest holds is known. */
+const said: ReadonlySet<string> = new Set(['RUNNING', 'SUSPENDED']);
+
 export function reportOf(status: Status, order: { readonly boot: number; readonly number: number }, acceptedSeq: number): WireReport {
   const { sessionId, generation, phase, containerId, volume, reason } = status;
-  return { sessionId, generation, phase, ...order, containerId, volume, reason, acceptedSeq: phase === 'RUNNING' ? acceptedSeq : 0 };
+  return { sessionId, generation, phase, ...order, containerId, volume, reason, acceptedSeq: said.has(phase) ? acceptedSeq : 0 };
 }

@@ -14,6 +14,10 @@ export type Step =
   | { readonly kind: 'start' }
   | { readonly kind: 'pause' }
   | { readonly kind: 'unpause' }
+  /** Its guest takes nothing more, and finishes. */
+  | { readonly kind: 'drain' }
+  /** A drain is taken back. */
+  | { readonly kind: 'stay' }
   | { readonly kind: 'remove-container' }
   | { readonly kind: 'remove-volume' }
   /** Nothing that the tombstone means is left. */
@@ -50,7 +54,7 @@ function removal({ tombstone, removalDue, creating, assignment }: Remembered, { 
 
 function keeping(remembered: Remembered, observed: Observed): Step {
   const { assignment, creating, judged, failed } = remembered;
-  const { container, volume, door } = observed;
+  const { container, volume, door, drain } = observed;
   if (assignment === undefined) return rest(undefined);
   if (creating !== undefined && container !== undefined) return { kind: 'settle-create' };
   const alive = container !== undefined && (container.state === 'running' || container.state === 'paused');
@@ -66,6 +70,7 @@ function keeping(remembered: Remembered, observed: Observed): Step {
       if (container === undefined) return { kind: 'create-container', generation: assignment.generation };
       if (container.state === 'paused') return { kind: 'unpause' };
       if (container.state !== 'running') return { kind: 'start' };
+      if (drain !== 'none') return { kind: 'stay' };
       return rest(phaseOf(remembered, observed));
     case 'paused':
       if (container === undefined) return rest(phaseOf(remembered, observed));
@@ -74,13 +79,22 @@ function keeping(remembered: Remembered, observed: Observed): Step {
       if (container.state !== 'paused') return { kind: 'remove-container' };
       return rest('PAUSED');
     case 'suspended':
+      // What was frozen in the middle of a run finishes, or is told that it may not.
+      if (container?.state === 'paused') return { kind: 'unpause' };
+      if (container?.state === 'running' && drain === 'none') return { kind: 'drain' };
+      if (container?.state === 'running' && drain === 'under-way') return rest(phaseOf(remembered, observed));
+      return withoutContainer(remembered, observed);
     case 'failed':
-      if (container !== undefined) return { kind: 'remove-container' };
-      if (door) return { kind: 'close-door' };
-      return rest(phaseOf(remembered, observed));
+      return withoutContainer(remembered, observed);
     default:
       return assignment.desired satisfies never;
   }
+}
+
+function withoutContainer(remembered: Remembered, observed: Observed): Step {
+  if (observed.container !== undefined) return { kind: 'remove-container' };
+  if (observed.door) return { kind: 'close-door' };
+  return rest(phaseOf(remembered, observed));
 }
 
 /** What to report of a session that is as it should be, or that nothing may be done for yet. */

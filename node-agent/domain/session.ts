@@ -33,6 +33,8 @@ export interface Assignment {
   readonly generation: number;
   readonly desired: Desired;
   readonly spec: SessionSpec;
+  /** When it is to be suspended: how long a running message may go on. */
+  readonly graceMs: number;
 }
 
 /** Container and volume made at this generation or an earlier one are to go. */
@@ -77,4 +79,6 @@ export interface Observed {
   readonly door: boolean;
   /** Its guest is connected and was welcomed. */
   readonly guest: boolean;
+  /** Whether its guest was asked to finish, and has, or its time for it is up. */
+  readonly drain: 'none' | 'under-way' | 'over';
 }

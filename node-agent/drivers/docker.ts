@@ -61,27 +61,34 @@ export class DockerDriver implements Driver {
       Promise.all([this.#docker.listContainers({ all: true, filters }), this.#docker.listVolumes({ filters })]),
     );
     const seen = new Map<string, Seen>();
-    for (const { Id, State, Labels } of containers) {
+    for (const { Id, State, Labels, Image } of containers) {
       const owned = ownedBy(this.#owner, Labels);
       if (owned === undefined) continue;
-      seen.set(owned.sessionId, { container: { id: Id, state: stateOf(State), generation: owned.generation }, volume: undefined });
+      const container = { id: Id, state: stateOf(State), generation: owned.generation };
+      seen.set(owned.sessionId, { container, volume: undefined, space: owned.space, image: Image });
     }
     for (const { Name, Labels } of Volumes ?? []) {
       const owned = ownedBy(this.#owner, Labels);
       if (owned === undefined) continue;
       const volume = { name: Name, generation: owned.generation };
-      seen.set(owned.sessionId, { container: seen.get(owned.sessionId)?.container, volume });
+      const { container, image = '' } = seen.get(owned.sessionId) ?? {};
+      seen.set(owned.sessionId, { container, volume, space: owned.space, image });
     }
     return seen;
   }
 
   async observe(sessionId: string, signal: AbortSignal): Promise<Seen> {
-    const [container, volume] = await abortable(
+    const [found, volume] = await abortable(
       signal,
       Promise.all([this.#container(sessionId), unless([404], this.#docker.getVolume(volumeName(sessionId)).inspect())]),
     );
     const owned = ownedBy(this.#owner, volume?.Labels);
-    return { container, volume: owned && volume && { name: volume.Name, generation: owned.generation } };
+    return {
+      container: found?.container,
+      volume: owned && volume && { name: volume.Name, generation: owned.generation },
+      space: found?.space ?? owned?.space ?? '',
+      image: found?.image ?? '',
+    };
   }
 
   async createVolume(plan: SessionPlan, signal: AbortSignal): Promise<Made> {
@@ -119,10 +126,10 @@ export class DockerDriver implements Driver {
   }
 
   async removeContainer(sessionId: string, signal: AbortSignal): Promise<void> {
-    const container = await abortable(signal, this.#container(sessionId));
-    if (container === undefined) return;
+    const found = await abortable(signal, this.#container(sessionId));
+    if (found === undefined) return;
     // By its id: the name may be another's by now. Volumes without a name, which an image may ask for, go with it.
-    await unless([404], abortable(signal, this.#docker.getContainer(container.id).remove({ force: true, v: true })));
+    await unless([404], abortable(signal, this.#docker.getContainer(found.container.id).remove({ force: true, v: true })));
   }
 
   async removeVolume(sessionId: string, signal: AbortSignal): Promise<void> {
@@ -193,7 +200,9 @@ export class DockerDriver implements Driver {
   async #container(sessionId: string) {
     const found = await unless([404], this.#docker.getContainer(containerName(sessionId)).inspect());
     const owned = ownedBy(this.#owner, found?.Config.Labels);
-    return owned && found && { id: found.Id, state: stateOf(found.State.Status), generation: owned.generation };
+    if (owned === undefined || found === undefined) return undefined;
+    const container = { id: found.Id, state: stateOf(found.State.Status), generation: owned.generation };
+    return { container, space: owned.space, image: found.Config.Image };
   }
 
   async #made(signal: AbortSignal, work: () => Promise<Made>): Promise<Made> {

@@ -27,6 +27,10 @@ export type Made =
 export interface Seen {
   readonly container: ContainerSeen | undefined;
   readonly volume: VolumeSeen | undefined;
+  /** Of their labels; empty when unknown. */
+  readonly space: string;
+  /** Of the container; empty when unknown. */
+  readonly image: string;
 }
 
 export interface Capacity {

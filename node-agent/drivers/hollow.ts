@@ -37,6 +37,7 @@ export interface HollowOptions {
 }
 
 interface Volume extends VolumeSeen {
+  readonly space: string;
   readonly journal: HollowJournal;
 }
 
@@ -48,6 +49,8 @@ export class HollowHost implements Driver, GuestDoors {
   readonly kind = 'hollow';
   readonly #options: HollowOptions;
   readonly #containers = new Map<string, ContainerSeen>();
+  /** What each container was made from. */
+  readonly #plans = new Map<string, { readonly space: string; readonly image: string }>();
   readonly #volumes = new Map<string, Volume>();
   readonly #images = new Map<string, { id: string; labels: Readonly<Record<string, string>> }>();
   readonly #doors = new Set<string>();
@@ -72,6 +75,7 @@ export class HollowHost implements Driver, GuestDoors {
 
   /** Its container is gone, and nobody was told to remove it. */
   lose(sessionId: string): void {
+    this.#plans.delete(sessionId);
     if (this.#containers.delete(sessionId)) this.#changed(sessionId);
   }
 
@@ -125,17 +129,18 @@ export class HollowHost implements Driver, GuestDoors {
     return this.#seen(sessionId);
   }
 
-  async createVolume({ sessionId, generation }: SessionPlan, signal: AbortSignal): Promise<Made> {
+  async createVolume({ sessionId, generation, space }: SessionPlan, signal: AbortSignal): Promise<Made> {
     await this.#call('createVolume', sessionId, signal);
     if (!this.#volumes.has(sessionId))
-      this.#volumes.set(sessionId, { name: `raworc_session_data_${sessionId}`, generation, journal: emptyHollowJournal() });
+      this.#volumes.set(sessionId, { name: `raworc_session_data_${sessionId}`, generation, space, journal: emptyHollowJournal() });
     return { ok: true };
   }
 
-  async createContainer({ sessionId, generation, image }: SessionPlan, signal: AbortSignal): Promise<Made> {
+  async createContainer({ sessionId, generation, image, space }: SessionPlan, signal: AbortSignal): Promise<Made> {
     await this.#call('createContainer', sessionId, signal);
     if (!this.#images.has(image)) return { ok: false, why: 'no-image' };
     if (this.#containers.has(sessionId)) return { ok: false, why: 'exists' };
+    this.#plans.set(sessionId, { space, image });
     this.#become(sessionId, { id: this.#options.random.uuid().replaceAll('-', ''), state: 'created', generation });
     return { ok: true };
   }
@@ -243,7 +248,9 @@ export class HollowHost implements Driver, GuestDoors {
 
   #seen(sessionId: string): Seen {
     const volume = this.#volumes.get(sessionId);
-    return { container: this.#containers.get(sessionId), volume: volume && { name: volume.name, generation: volume.generation } };
+    const { space = volume?.space ?? '', image = '' } = this.#plans.get(sessionId) ?? {};
+    const container = this.#containers.get(sessionId);
+    return { container, volume: volume && { name: volume.name, generation: volume.generation }, space, image };
   }
 
   #become(sessionId: string, container: ContainerSeen): void {
@@ -253,8 +260,11 @@ export class HollowHost implements Driver, GuestDoors {
 
   #changed(sessionId: string): void {
     const state = this.#containers.get(sessionId)?.state;
-    if (state === 'running') this.#connect(sessionId);
-    else if (state !== 'paused') this.#disconnect(sessionId);
+    const guest = this.#guests.get(sessionId);
+    if (state === 'paused') guest?.freeze();
+    else if (state !== 'running') this.#disconnect(sessionId);
+    else if (guest === undefined || guest.isClosed) this.#connect(sessionId);
+    else guest.thaw();
     this.#tell({ kind: 'session', sessionId });
   }
 
@@ -273,7 +283,7 @@ export class HollowHost implements Driver, GuestDoors {
         clock,
         random,
         answerAfterMs: answerMs ?? (() => 0),
-        held: () => this.#held.has(sessionId) || this.#containers.get(sessionId)?.state !== 'running',
+        held: () => this.#held.has(sessionId),
         answer: answer ?? ((message) => `echo: ${message.content}`),
       }),
     );

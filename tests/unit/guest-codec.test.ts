@@ -40,6 +40,7 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
           stream: pick<'STDOUT' | 'STDERR'>('STDOUT', 'STDERR'),
         },
       },
+      { kind: 'drained', value: { acceptedSeq: uint() } },
     ],
     host: [
       {
@@ -47,10 +48,12 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
         value: {
           ...{ protocolVersion: small(), sessionId: text(), generation: uint(), space: text(), environment: environment() },
           agents: Array.from({ length: pick(0, 1, 3) }, agent),
+          drain: pick(null, { graceMs: uint() }),
         },
       },
-      { kind: 'deliver', value: { ...ids(), seq: uint(), agent: text(), content: text(), contextJson: text() } },
+      { kind: 'deliver', value: { ...ids(), seq: uint(), agent: text(), content: text(), contextJson: text(), afterSeq: uint() } },
       { kind: 'settled', value: { sessionId: text(), messageId: text() } },
+      { kind: 'drain', value: { graceMs: uint() } },
     ],
   };
 }

@@ -101,18 +101,29 @@ function valuesOf<Kind extends NodeFrame['kind']>(frame: NodeFrame, kind: Kind):
 
 type Desired = 'DESIRED_RUNNING' | 'DESIRED_PAUSED' | 'DESIRED_SUSPENDED' | 'DESIRED_FAILED';
 
-export function assigned(sessionId: string, generation = 1, desired: Desired = 'DESIRED_RUNNING', volumeExpected = false, image = IMAGE) {
+export function assigned(
+  sessionId: string,
+  generation = 1,
+  desired: Desired = 'DESIRED_RUNNING',
+  volumeExpected = false,
+  image = IMAGE,
+  graceMs = 0,
+) {
   return {
     sessionId,
     generation,
     desired,
     spec: { space: 'default', spaceId: 's', image, agents: [], limits: null, volumeExpected },
+    graceMs,
   };
 }
 
-export function deliver(sessionId: string, seq: number, content: string) {
+export function deliver(sessionId: string, seq: number, content: string, afterSeq = 0) {
   const messageId = `m${seq}`;
-  return { kind: 'deliver', value: { sessionId, generation: 1, seq, messageId, agent: 'a', content, contextJson: '{}' } } as const;
+  return {
+    kind: 'deliver',
+    value: { sessionId, generation: 1, seq, messageId, agent: 'a', content, contextJson: '{}', afterSeq },
+  } as const;
 }
 
 export interface Bench {

@@ -28,8 +28,9 @@ function relayed(generation = 7) {
     outbox,
     clock: systemClock,
     log,
-    assignment: (sessionId) => (sessionId === S ? { sessionId, generation, desired: 'running', spec } : undefined),
+    assignment: (sessionId) => (sessionId === S ? { sessionId, generation, desired: 'running', spec, graceMs: 0 } : undefined),
     guestChanged: () => undefined,
+    drained: () => undefined,
     messagesLost: (sessionId) => lost.push(sessionId),
   });
   const connect = (sessionId = S, named = sessionId) => {

@@ -1,6 +1,7 @@
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import { NODE_PROTOCOL_VERSION } from '../../../proto/frame.ts';
 import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
+import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orphan.ts';
 import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
 import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
 import type { Link } from '../../../proto/link.ts';
@@ -65,6 +66,8 @@ export class NodeStream {
   readonly name: string;
   readonly lease: Lease;
   readonly images = new Set<string>();
+  /** What its node holds and nothing explains, as last said. */
+  orphans: readonly Orphan__Output[] = [];
   readonly #link: Link<ControllerFrame, NodeFrame>;
   readonly #needs: StreamNeeds;
   readonly #events: StreamEvents;
@@ -91,6 +94,11 @@ export class NodeStream {
 
   get isLive(): boolean {
     return this.#phase === 'live';
+  }
+
+  /** So much of it is undecided that it is not read from: what its node said since has not been heard. */
+  get isBehind(): boolean {
+    return this.#undecided >= MOST_UNDECIDED / 2;
   }
 
   get hello(): Hello__Output | undefined {
@@ -174,7 +182,7 @@ export class NodeStream {
 
   #list(inventory: Extract<NodeFrame, { kind: 'inventory' }>['value']): void {
     for (const image of inventory.images) this.images.add(image);
-    for (const id of inventory.orphans) this.#log.warn('node.orphan', { node: this.name, session: id });
+    this.#orphaned(inventory.orphans);
     for (const report of inventory.sessions) this.#report(report);
     const hello = this.#hello;
     const greeting = {
@@ -213,6 +221,8 @@ export class NodeStream {
           applier.apply(finishRemoval(this.nodeId, frame.value.sessionId as SessionId, frame.value.upToGeneration)),
           () => undefined,
         );
+      case 'orphans':
+        return this.#orphaned(frame.value.orphans);
       case 'images':
         this.images.clear();
         for (const image of frame.value.images) this.images.add(image);
@@ -250,6 +260,12 @@ export class NodeStream {
       default:
         frame satisfies never;
     }
+  }
+
+  #orphaned(orphans: readonly Orphan__Output[]): void {
+    const known = new Set(this.orphans.map(({ sessionId }) => sessionId));
+    this.orphans = orphans;
+    for (const { sessionId } of orphans) if (!known.has(sessionId)) this.#log.warn('node.orphan', { node: this.name, session: sessionId });
   }
 
   #beat(number: number): void {
