@@ -15,6 +15,7 @@ import { Capacity, type KnownNode } from './services/capacity.ts';
 import { eventService } from './services/events.ts';
 import { Fleet } from './services/fleet/fleet.ts';
 import type { LeaseTimes } from './services/fleet/lease.ts';
+import { LeaseWatch } from './services/fleet/lease-watch.ts';
 import { IdleWatch } from './services/idle-watch.ts';
 import type { Lists } from './services/lists.ts';
 import { LoginThrottle } from './services/login-throttle.ts';
@@ -67,6 +68,8 @@ export function openCore(needs: CoreNeeds): Core {
   const { store, lists, news, shelf, passwords, clock, random, log, barriers, lease, baseImage, storeKey } = needs;
   const { view, events } = store;
 
+  // Of the process before this one.
+  const lastAliveAt = store.writer.lastTime();
   // Capacity asks the fleet, which asks the applier, which asks capacity.
   let known: () => readonly KnownNode[] = () => [];
   const placed = view.nodes().flatMap(({ id }) => view.sessionsOn(id));
@@ -79,6 +82,7 @@ export function openCore(needs: CoreNeeds): Core {
   const fleet = new Fleet({ ...fleetNeeds, epoch: events.epoch });
   known = () => fleet.known();
   const dispatch = new BuildDispatch({ applier, view, fleet, log });
+  const leases = new LeaseWatch({ applier, view, fleet, lease, clock, log });
   const idle = new IdleWatch({ applier, view, clock, log, graceMs: SUSPEND_GRACE_MS });
   applier.onCommitted(({ mutations, events: committed }) => {
     tail.committed(committed);
@@ -97,7 +101,7 @@ export function openCore(needs: CoreNeeds): Core {
     messages: messageService(shared),
     agents: agentService({ ...shared, shelf }),
     builds: buildService({ ...shared, shelf }),
-    nodes: nodeService({ applier, view, fleet, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
+    nodes: nodeService({ applier, view, fleet, leases, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
     events: eventService(view, tail),
     health: needs.health,
   };
@@ -120,11 +124,13 @@ export function openCore(needs: CoreNeeds): Core {
       publisher.start();
       tail.start();
       idle.start();
+      leases.start(lastAliveAt);
       pruneLater();
     },
     async close() {
       pruning?.cancel();
       idle.close();
+      leases.close();
       fleet.close();
       applier.close();
       tail.close();

@@ -208,6 +208,10 @@ export interface NodeRow {
   readonly maxSessions: number;
   /** When its stream last came up or ended. */
   readonly lastSeenAt: number | null;
+  /** Since when it is away, less the time in which no controller was there to see it. */
+  readonly unreachableSince: number | null;
+  /** When it was given up. What was on it is failed. */
+  readonly lostAt: number | null;
 }
 
 export interface NodeTokenRow {

@@ -30,6 +30,8 @@ export interface View {
   nodes(): readonly NodeRow[];
   /** Sessions placed on a node, but for the deleted. */
   sessionsOn(nodeId: NodeId): readonly SessionRow[];
+  /** Of these some that are not failed, at most `limit`. */
+  unfailedOn(nodeId: NodeId, limit: number): readonly SessionRow[];
   tombstonesOf(nodeId: NodeId): readonly TombstoneRow[];
   /** Sessions that are not deleted and have timeouts. */
   sessionsWithTimeouts(): readonly SessionRow[];

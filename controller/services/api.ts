@@ -140,6 +140,8 @@ export interface Nodes {
   createToken(caller: Caller, expiresInS?: number): Promise<Outcome<{ token: string; expires_at: string }>>;
   list(caller: Caller, page: PageRequest): Outcome<Page<NodeObject>>;
   get(caller: Caller, id: string): Outcome<NodeObject>;
+  /** Gives up a node that is unreachable: what was on it fails, and may be recovered should it return. 409 for one that is ready. */
+  lose(caller: Caller, id: string): Promise<Outcome<NodeObject>>;
 }
 
 /** What a watcher of events is called with. Each returns false when the watcher cannot take more: it is then closed. */

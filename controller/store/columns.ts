@@ -124,6 +124,8 @@ const COLUMNS: { readonly [Name in TableName]: Columns<Tables[Name]> } = {
     memoryBytes: 'plain',
     maxSessions: 'plain',
     lastSeenAt: 'plain',
+    unreachableSince: 'plain',
+    lostAt: 'plain',
   },
   nodeTokens: {
     id: 'plain',

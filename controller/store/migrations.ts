@@ -170,6 +170,8 @@ const first: Migration = {
       .addColumn('memory_bytes', 'integer', (c) => c.notNull())
       .addColumn('max_sessions', 'integer', (c) => c.notNull())
       .addColumn('last_seen_at', 'integer')
+      .addColumn('unreachable_since', 'integer')
+      .addColumn('lost_at', 'integer')
       .execute();
 
     await id('node_tokens')

@@ -44,6 +44,8 @@ export function sqliteView(database: Database.Database): View {
     nodeByName: (name) => one('nodes', 'where name = ?', name),
     nodes: () => all('nodes', 'order by joined_at, id'),
     sessionsOn: (nodeId) => all('sessions', `where node_id = ? and desired <> 'deleted'`, nodeId),
+    unfailedOn: (nodeId, limit) =>
+      all('sessions', `where node_id = ? and desired <> 'deleted' and desired <> 'failed' limit ?`, nodeId, limit),
     sessionsWithTimeouts: () => all('sessions', `where timeouts <> '{}' and desired <> 'deleted'`),
     tombstonesOf: (nodeId) => all('tombstones', 'where node_id = ?', nodeId),
     unanswered: (sessionId) => all('messages', `where session_id = ? and role = 'user' and answered_at is null order by seq`, sessionId),

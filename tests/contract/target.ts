@@ -109,7 +109,7 @@ async function nodeIsReady(rest: Rest): Promise<void> {
   const stream = await rest.watch('/events');
   try {
     if ((await rest.nodes()).some(({ status }) => status === 'ready')) return;
-    await stream.until('a node connects', ({ type }) => type === 'node.connected');
+    await stream.until('a node connects', ({ type }) => type === 'node.ready');
   } finally {
     stream.close();
   }

@@ -184,6 +184,7 @@ export class Fake {
       },
       list: () => accepted({ items: [], total: 0 }),
       get: () => refused('NOT_FOUND', 'There is no such node'),
+      lose: async () => refused('NOT_FOUND', 'There is no such node'),
     },
     events: {
       scope: (_caller, id) =>

@@ -3,6 +3,7 @@ import type { NodeId } from '../ids.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
 import { type NodeRow, put } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
+import { nodeEvent } from './node-absence.ts';
 
 export interface JoiningNode {
   readonly id: NodeId;
@@ -45,10 +46,12 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
         memoryBytes: known?.memoryBytes ?? 0,
         maxSessions: known?.maxSessions ?? 0,
         lastSeenAt: known?.lastSeenAt ?? null,
+        unreachableSince: known?.unreachableSince ?? null,
+        lostAt: known?.lostAt ?? null,
       };
       return {
         mutations: [put('nodes', row), put('nodeTokens', { ...token, usedAt: now, usedBy: row.id })],
-        events: [{ type: 'node.joined', spaceId: null, sessionId: null, data: { node: { id: row.id, name: row.name } } }],
+        events: [nodeEvent('node.joined', row)],
         answer: accepted(row),
       };
     },
@@ -59,7 +62,8 @@ export type Greeting = Pick<NodeRow, 'driver' | 'version' | 'cpuMillis' | 'memor
 
 /**
  * A node's stream came up, and its inventory was heard. Sessions placed there that it does not hold (`held`) are not what
- * they were last said to be; the assignments that follow make them so again.
+ * they were last said to be; the assignments that follow make them so again. One that was lost is welcome: what failed with it
+ * stays failed until somebody recovers it.
  */
 export function nodeConnected(id: NodeId, greeting: Greeting, held: ReadonlySet<string>): Command<undefined> {
   return {
@@ -72,27 +76,11 @@ export function nodeConnected(id: NodeId, greeting: Greeting, held: ReadonlySet<
         sessionBecomes(view, session, { ...session, phase: 'none', containerId: null, updatedAt: now }),
       );
       return {
-        mutations: [put('nodes', { ...row, ...greeting, lastSeenAt: now }), ...changes.flatMap(({ mutations }) => mutations)],
-        events: [
-          { type: 'node.connected', spaceId: null, sessionId: null, data: { node: { id, name: row.name } } },
-          ...changes.flatMap(({ events }) => events),
+        mutations: [
+          put('nodes', { ...row, ...greeting, lastSeenAt: now, unreachableSince: null, lostAt: null }),
+          ...changes.flatMap(({ mutations }) => mutations),
         ],
-        answer: undefined,
-      };
-    },
-  };
-}
-
-/** A node's stream ended. Its sessions keep their state. */
-export function nodeDisconnected(id: NodeId): Command<undefined> {
-  return {
-    name: 'node-disconnected',
-    decide({ view, now }) {
-      const row = view.get('nodes', id);
-      if (row === undefined) return unchanged(undefined);
-      return {
-        mutations: [put('nodes', { ...row, lastSeenAt: now })],
-        events: [{ type: 'node.disconnected', spaceId: null, sessionId: null, data: { node: { id, name: row.name } } }],
+        events: [nodeEvent('node.ready', row), ...changes.flatMap(({ events }) => events)],
         answer: undefined,
       };
     },

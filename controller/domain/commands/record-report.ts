@@ -1,11 +1,9 @@
 import { type Command, unchanged } from '../command.ts';
 import type { NodeId, SessionId } from '../ids.ts';
-import { type Phase, put, type ReportOrder, type SessionRow } from '../rows.ts';
-import { stateEvents } from '../session-change.ts';
+import type { Phase, ReportOrder, SessionRow } from '../rows.ts';
 import { type Speaker, speaksFor } from '../speaker.ts';
-import type { View } from '../view.ts';
 import { markAccepted } from './accept-message.ts';
-import { answer, answerId } from './answers.ts';
+import { failing } from './fail-session.ts';
 
 export interface Report {
   readonly from: NodeId;
@@ -51,34 +49,12 @@ export function recordReport(report: Report): Command<Speaker | 'old'> {
         startedAt: report.phase === 'running' ? (session.startedAt ?? now) : session.startedAt,
         updatedAt: now,
       };
-      if (report.phase === 'failed' && session.desired !== 'failed')
-        return { ...fail(view, session, observed, report.reason, now), answer: speaker };
+      if (report.phase === 'failed' && session.desired !== 'failed') {
+        const reason = report.reason || 'its node gave no reason';
+        return { ...failing(view, session, observed, { reason, answer: 'session_failed' }, now), answer: speaker };
+      }
       const held = report.phase === 'running' ? view.unanswered(session.id).filter(({ seq }) => seq <= report.acceptedSeq) : [];
       return { ...markAccepted(view, session, observed, held, now), answer: speaker };
     },
-  };
-}
-
-/** A session that cannot go on: nothing it was asked stays without an answer. */
-function fail(view: View, before: SessionRow, observed: SessionRow, reason: string, now: number) {
-  const failed: SessionRow = {
-    ...observed,
-    desired: 'failed',
-    generation: observed.generation + 1,
-    reason: reason || 'its node gave no reason',
-  };
-  let ledger = { session: failed, mutations: [], events: [] } as Parameters<typeof answer>[1];
-  for (const message of view.unanswered(before.id)) {
-    const content = {
-      type: 'error_response',
-      content: `The session failed: ${failed.reason}`,
-      by: 'raworc',
-      metadata: { reason: 'session_failed' },
-    } as const;
-    ledger = answer(view, ledger, message, answerId(message.id), content, now);
-  }
-  return {
-    mutations: [...ledger.mutations, put('sessions', ledger.session)],
-    events: [...ledger.events, ...stateEvents(view, before, ledger.session)],
   };
 }

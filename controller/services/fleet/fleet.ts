@@ -1,7 +1,7 @@
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { Link } from '../../../proto/link.ts';
 import type { Timer } from '../../../seams/clock.ts';
-import { nodeDisconnected } from '../../domain/commands/nodes.ts';
+import { nodeUnreachable } from '../../domain/commands/node-absence.ts';
 import type { NodeId, SessionId } from '../../domain/ids.ts';
 import type { NodeRow, SessionRow, TombstoneRow } from '../../domain/rows.ts';
 import type { Committed } from '../applier.ts';
@@ -60,6 +60,11 @@ export class Fleet {
     return stream?.isLive === true ? stream : undefined;
   }
 
+  /** All streams, also those that are not live yet. */
+  streams(): readonly NodeStream[] {
+    return [...this.#streams.values()];
+  }
+
   /** Every node that has joined, as placement sees it. */
   known(): readonly KnownNode[] {
     return this.#needs.view.nodes().map((row) => this.#known(row));
@@ -109,7 +114,7 @@ export class Fleet {
       if (this.#streams.get(stream.nodeId) !== stream) return;
       this.#streams.delete(stream.nodeId);
       if (this.#closing) return;
-      this.#needs.applier.apply(nodeDisconnected(stream.nodeId)).catch(() => undefined);
+      this.#needs.applier.apply(nodeUnreachable(stream.nodeId, true)).catch(() => undefined);
       this.#listener?.closed(stream.nodeId);
     },
   };
