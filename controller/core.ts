@@ -22,6 +22,7 @@ import { LoginThrottle } from './services/login-throttle.ts';
 import { messageService } from './services/messages.ts';
 import type { News } from './services/news.ts';
 import { nodeService } from './services/nodes.ts';
+import { orphanService } from './services/orphans.ts';
 import type { Passwords } from './services/passwords.ts';
 import { Publisher } from './services/publisher.ts';
 import { SUSPEND_GRACE_MS, sessionService } from './services/sessions.ts';
@@ -102,6 +103,7 @@ export function openCore(needs: CoreNeeds): Core {
     agents: agentService({ ...shared, shelf }),
     builds: buildService({ ...shared, shelf }),
     nodes: nodeService({ applier, view, fleet, leases, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
+    orphans: orphanService({ applier, view, fleet, baseImage }),
     events: eventService(view, tail),
     health: needs.health,
   };

@@ -72,6 +72,15 @@ export interface SourceObject {
   readonly created_at: string;
 }
 
+export interface OrphanObject {
+  readonly session_id: string;
+  readonly generation: number;
+  readonly container_id: string | null;
+  readonly persistent_volume_id: string | null;
+  readonly space: string | null;
+  readonly image: string | null;
+}
+
 export interface NodeObject {
   readonly id: string;
   readonly name: string;

@@ -24,6 +24,8 @@ export interface View {
   agentsIn(spaceId: SpaceId): readonly AgentRow[];
   /** The newest build of a space, of that status where one is given. */
   newestBuild(spaceId: SpaceId, status?: BuildRow['status']): BuildRow | undefined;
+  /** The build that made this image. */
+  buildOfImage(spaceId: SpaceId, image: string): BuildRow | undefined;
   /** Builds that wait for a node, or that a node was told to make. */
   openBuilds(): readonly BuildRow[];
   nodeByName(name: string): NodeRow | undefined;

@@ -90,6 +90,9 @@ export function sessionService(needs: SessionNeeds): Sessions {
   };
 }
 
+/** The sizes of a session of which nobody says more than its space's settings do. */
+export const sizesIn = (settings: Readonly<Record<string, unknown>>): Outcome<Sizes> => sizesOf(withDefaults({}, settings));
+
 /** What a client does not say, the space's settings do. */
 function withDefaults(input: CreateSession, settings: Readonly<Record<string, unknown>>): CreateSession {
   const { timeouts, requests, limits } = sessionDefaults(settings);

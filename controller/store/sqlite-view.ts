@@ -40,6 +40,8 @@ export function sqliteView(database: Database.Database): View {
       status === undefined
         ? one('builds', 'where space_id = ? order by created_at desc limit 1', spaceId)
         : one('builds', 'where space_id = ? and status = ? order by created_at desc limit 1', spaceId, status),
+    buildOfImage: (spaceId, image) =>
+      one('builds', `where space_id = ? and image = ? and status = 'completed' order by created_at desc limit 1`, spaceId, image),
     openBuilds: () => all('builds', `where status in ('pending','building') order by created_at`),
     nodeByName: (name) => one('nodes', 'where name = ?', name),
     nodes: () => all('nodes', 'order by joined_at, id'),

@@ -186,6 +186,11 @@ export class Fake {
       get: () => refused('NOT_FOUND', 'There is no such node'),
       lose: async () => refused('NOT_FOUND', 'There is no such node'),
     },
+    orphans: {
+      list: () => accepted({ items: [], total: 0 }),
+      adopt: async () => refused('NOT_FOUND', 'There is no such orphan'),
+      remove: async () => refused('NOT_FOUND', 'There is no such orphan'),
+    },
     events: {
       scope: (_caller, id) =>
         this.visible ? accepted(id === undefined ? {} : { session: id }) : refused('NOT_FOUND', 'There is no such session'),
