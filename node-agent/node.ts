@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { ControllerFrame, NodeFrame } from '../proto/frame.ts';
 import { NODE_PROTOCOL_VERSION } from '../proto/frame.ts';
 import type { Tombstone__Output as WireTombstone } from '../proto/generated/raworc/node/v0/Tombstone.ts';
@@ -12,10 +11,12 @@ import type { Capacity, Driver, DriverChange } from './drivers/driver.ts';
 import type { GuestDoors } from './guest-doors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Dialer } from './link/dialer.ts';
+import { Orphans } from './orphans.ts';
 import { Outbox } from './outbox.ts';
-import { type Orphan, Reconciler, type Status } from './reconciler.ts';
+import { Reconciler } from './reconciler.ts';
 import { Relay } from './relay.ts';
 import { removeContainers } from './shutdown.ts';
+import type { Status } from './status.ts';
 import { assignmentFrom, isSessionId, reportOf } from './wire.ts';
 
 const CALL_LIMIT_MS = 60_000;
@@ -57,7 +58,7 @@ export class NodeAgent {
   readonly #builder: Builder;
   readonly #link: ControllerLink;
   readonly #reconcilers = new Map<string, Reconciler>();
-  readonly #orphans = new Map<string, Orphan>();
+  readonly #orphans = new Orphans();
   readonly #ending = new AbortController();
   #end: (end: NodeEnd) => void = () => undefined;
   #watch: { close(): void } | undefined;
@@ -146,7 +147,7 @@ export class NodeAgent {
     const { ledger, driver, clusterId, incarnation, version, hostname } = this.#options;
     this.#outbox.begin();
     const statuses = [...this.#reconcilers.values()].map((reconciler) => reconciler.status()).filter((status) => status !== undefined);
-    const orphans = [...this.#orphans.values()];
+    const orphans = this.#orphans.all();
     const hello = {
       protocolVersion: NODE_PROTOCOL_VERSION,
       agentVersion: version,
@@ -244,6 +245,9 @@ export class NodeAgent {
       case 'images':
         this.#look(() => this.#lookAtImages());
         return;
+      case 'lost':
+        for (const reconciler of this.#reconcilers.values()) reconciler.engineLost();
+        return;
       case 'everything':
         this.#look(() => this.#putRight());
         return;
@@ -315,7 +319,8 @@ export class NodeAgent {
       changed: (status) => this.#report(status),
       removed: (id, upToGeneration) => this.#outbox.keep(`removed:${id}`, { kind: 'removed', value: { sessionId: id, upToGeneration } }),
       rested: () => {
-        this.#lookAtOrphan(sessionId, reconciler.orphan());
+        if (this.#orphans.saw(sessionId, reconciler.orphan()))
+          this.#outbox.keep('orphans', { kind: 'orphans', value: { orphans: this.#orphans.all() } });
         if (!reconciler.isSpent()) return;
         this.#reconcilers.delete(sessionId);
         this.#relay.forget(sessionId);
@@ -324,13 +329,6 @@ export class NodeAgent {
     });
     this.#reconcilers.set(sessionId, reconciler);
     return reconciler;
-  }
-
-  #lookAtOrphan(sessionId: string, orphan: Orphan | undefined): void {
-    if (isDeepStrictEqual(this.#orphans.get(sessionId), orphan)) return;
-    if (orphan === undefined) this.#orphans.delete(sessionId);
-    else this.#orphans.set(sessionId, orphan);
-    this.#outbox.keep('orphans', { kind: 'orphans', value: { orphans: [...this.#orphans.values()] } });
   }
 
   #report(status: Status): void {

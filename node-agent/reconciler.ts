@@ -1,58 +1,15 @@
-import type { Clock, Timer } from '../seams/clock.ts';
-import type { Log } from '../seams/log.ts';
+import type { Timer } from '../seams/clock.ts';
 import { within } from './deadline.ts';
+import { tooManyEnds } from './domain/container-end.ts';
 import { nextStep, phaseOf, type Step } from './domain/next-step.ts';
 import { restartDelayMs } from './domain/restart-delay.ts';
 import type { Observed, Phase, Remembered } from './domain/session.ts';
 import { Drain } from './drain.ts';
-import type { Driver, Made, Seen, SessionPlan } from './drivers/driver.ts';
-import type { GuestDoors } from './guest-doors.ts';
-import type { Ledger } from './ledger.ts';
+import type { Made, Seen, SessionPlan } from './drivers/driver.ts';
 import type { Create } from './ledger-record.ts';
+import type { ReconcilerOutside } from './reconciler-outside.ts';
 import { RestartPacer } from './restart-pacer.ts';
-
-/** What is reported of a session; the order of reports is given where they are sent. */
-export interface Status {
-  readonly sessionId: string;
-  readonly generation: number;
-  readonly phase: Phase;
-  readonly containerId: string;
-  readonly volume: string;
-  readonly reason: string;
-}
-
-/** What carries this node's labels, and no assignment and no tombstone explains. */
-export interface Orphan {
-  readonly sessionId: string;
-  /** At which it was made. */
-  readonly generation: number;
-  readonly containerId: string;
-  readonly volume: string;
-  readonly space: string;
-  readonly image: string;
-}
-
-export interface ReconcilerOutside {
-  readonly driver: Driver;
-  readonly doors: GuestDoors;
-  readonly ledger: Ledger;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Whether its guest is connected and was welcomed. */
-  guestConnected(sessionId: string): boolean;
-  /** Asks its guest to finish and to take nothing more; `undefined` takes that back. */
-  drain(sessionId: string, graceMs: number | undefined): void;
-  /** Whether the controller has spoken since this start. */
-  judged(): boolean;
-  /** Called when what is to be reported has changed. */
-  changed(status: Status): void;
-  /** Called when nothing that the tombstone means is left, durably. */
-  removed(sessionId: string, upToGeneration: number): void;
-  /** Called when it has nothing more to do for now. */
-  rested(): void;
-  /** The ledger cannot be written: nothing may be done any more. */
-  fault(error: unknown): void;
-}
+import { type Orphan, type Status, sameStatus } from './status.ts';
 
 const CALL_LIMIT_MS = 60_000;
 /** Failures of the engine in a row that may pass, before one is taken for final. */
@@ -74,6 +31,7 @@ export class Reconciler {
   #failures = 0;
   #failed: { readonly generation: number; readonly reason: string } | undefined;
   #removalAsked = false;
+  #engineLost = false;
   readonly #pacer: RestartPacer;
   readonly #drain: Drain;
   #seen: Seen = { container: undefined, volume: undefined, space: '', image: '' };
@@ -82,7 +40,7 @@ export class Reconciler {
   constructor(sessionId: string, outside: ReconcilerOutside) {
     this.sessionId = sessionId;
     this.#outside = outside;
-    this.#pacer = new RestartPacer(outside.clock);
+    this.#pacer = new RestartPacer(sessionId, outside);
     this.#drain = new Drain({
       clock: outside.clock,
       guestConnected: () => outside.guestConnected(sessionId),
@@ -112,6 +70,13 @@ export class Reconciler {
   /** Its guest has finished, as it was asked to. */
   drained(): void {
     this.#drain.drained();
+  }
+
+  /** The engine went away. What is to be done of it is done once it is back. */
+  engineLost(): void {
+    this.#engineLost = true;
+    this.#failures = 0;
+    this.wake();
   }
 
   /** The controller still waits to hear of the removal: it is told again. */
@@ -177,10 +142,7 @@ export class Reconciler {
   }
 
   async #pass(): Promise<void> {
-    this.#seen = await this.#call((signal) => this.#outside.driver.observe(this.sessionId, signal));
-    const state = this.#seen.container?.state;
-    if (this.#pacer.saw(state === 'running' || state === 'paused'))
-      this.#outside.log.warn('session.ended', { session: this.sessionId, ends: this.#pacer.ends() });
+    await this.#look();
     for (let steps = 0; steps < STEPS_IN_A_ROW && !this.#ending.signal.aborted; steps += 1) {
       const step = nextStep(this.#remembered(), this.#observed());
       if (step.kind === 'rest') {
@@ -220,12 +182,17 @@ export class Reconciler {
         await this.#durable(ledger.createEnded(id));
         return true;
       case 'start': {
-        const delayMs = this.#pacer.delayMs();
-        if (delayMs > 0) {
-          this.#wakeAfter(delayMs);
+        const verdict = this.#pacer.verdict();
+        if (typeof verdict !== 'number') {
+          this.#fail(tooManyEnds(verdict.last));
+          return true;
+        }
+        if (verdict > 0) {
+          this.#wakeAfter(verdict);
           return false;
         }
         const made = await this.#call((signal) => driver.start(id, signal));
+        if (made.ok) this.#pacer.started();
         return this.#judge(made, ledger.assignment(id)?.spec.image ?? '');
       }
       case 'pause':
@@ -289,8 +256,13 @@ export class Reconciler {
   }
 
   async #look(): Promise<true> {
+    if (this.#engineLost) {
+      this.#engineLost = false;
+      await this.#durable(this.#pacer.engineLost());
+    }
     this.#seen = await this.#call((signal) => this.#outside.driver.observe(this.sessionId, signal));
-    if (this.#seen.container?.state === 'running') this.#pacer.saw(true);
+    const ends = await this.#durable(this.#pacer.saw(this.#seen.container));
+    if (ends !== undefined) this.#outside.log.warn('session.ended', { session: this.sessionId, ends });
     return true;
   }
 
@@ -333,7 +305,7 @@ export class Reconciler {
 
   #report(phase: Phase): void {
     const status = this.#statusOf(phase);
-    if (this.#reported !== undefined && same(this.#reported, status)) return;
+    if (this.#reported !== undefined && sameStatus(this.#reported, status)) return;
     this.#reported = status;
     this.#outside.log.debug('session.phase', { session: this.sessionId, generation: status.generation, phase });
     this.#outside.changed(status);
@@ -356,9 +328,9 @@ export class Reconciler {
     return within(this.#outside.clock, CALL_LIMIT_MS, this.#ending.signal, work);
   }
 
-  async #durable(write: Promise<void>): Promise<void> {
+  async #durable<T>(write: Promise<T>): Promise<T> {
     try {
-      await write;
+      return await write;
     } catch (error) {
       this.#ending.abort(error);
       this.#outside.fault(error);
@@ -368,13 +340,3 @@ export class Reconciler {
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
-
-function same(a: Status, b: Status): boolean {
-  return (
-    a.generation === b.generation &&
-    a.phase === b.phase &&
-    a.containerId === b.containerId &&
-    a.volume === b.volume &&
-    a.reason === b.reason
-  );
-}

@@ -3,7 +3,7 @@ import type { Assignment__Output as WireAssignment } from '../proto/generated/ra
 import type { Report__Output as WireReport } from '../proto/generated/raworc/node/v0/Report.ts';
 import type { AgentSpec__Output as WireAgentSpec } from '../proto/generated/raworc/v0/AgentSpec.ts';
 import type { AgentSpec, Assignment, Desired } from './domain/session.ts';
-import type { Status } from './reconciler.ts';
+import type { Status } from './status.ts';
 
 const DESIRED: Readonly<Record<string, Desired>> = {
   DESIRED_RUNNING: 'running',

@@ -24,6 +24,8 @@ export type Step =
   | { readonly kind: 'removed'; readonly upToGeneration: number }
   | { readonly kind: 'fail'; readonly reason: string };
 
+const NO_VOLUME: Step = { kind: 'fail', reason: 'The volume of this session is missing on its node.' };
+
 const rest = (phase: Phase | undefined): Step => ({ kind: 'rest', phase });
 
 /**
@@ -63,8 +65,7 @@ function keeping(remembered: Remembered, observed: Observed): Step {
   switch (assignment.desired) {
     case 'running':
       if (failed === assignment.generation) return rest('FAILED');
-      if (volume === undefined && (remembered.volumeMade || container !== undefined))
-        return { kind: 'fail', reason: 'The volume of this session is missing on its node.' };
+      if (volume === undefined && (remembered.volumeMade || container !== undefined)) return NO_VOLUME;
       if (!door) return { kind: 'open-door' };
       if (volume === undefined) return { kind: 'create-volume', generation: assignment.generation };
       if (container === undefined) return { kind: 'create-container', generation: assignment.generation };
@@ -73,7 +74,7 @@ function keeping(remembered: Remembered, observed: Observed): Step {
       if (drain !== 'none') return { kind: 'stay' };
       return rest(phaseOf(remembered, observed));
     case 'paused':
-      if (container === undefined) return rest(phaseOf(remembered, observed));
+      if (container === undefined) return withoutContainer(remembered, observed);
       if (container.state === 'running') return { kind: 'pause' };
       // Its memory is gone with the container's end: what is left of a pause is a suspended session.
       if (container.state !== 'paused') return { kind: 'remove-container' };
@@ -94,6 +95,9 @@ function keeping(remembered: Remembered, observed: Observed): Step {
 function withoutContainer(remembered: Remembered, observed: Observed): Step {
   if (observed.container !== undefined) return { kind: 'remove-container' };
   if (observed.door) return { kind: 'close-door' };
+  const { assignment, failed, volumeMade } = remembered;
+  const isGivenUp = assignment === undefined || assignment.desired === 'failed' || failed === assignment.generation;
+  if (!isGivenUp && volumeMade && observed.volume === undefined) return NO_VOLUME;
   return rest(phaseOf(remembered, observed));
 }
 

@@ -1,4 +1,5 @@
 /** What the node agent knows of one session: what it should be, what it remembers doing, and what is there. */
+import type { Exit } from './container-end.ts';
 
 export type Desired = 'running' | 'paused' | 'suspended' | 'failed';
 export type Phase = 'STARTING' | 'RUNNING' | 'PAUSED' | 'SUSPENDED' | 'FAILED';
@@ -65,6 +66,8 @@ export interface ContainerSeen {
   readonly state: 'created' | 'running' | 'paused' | 'exited';
   /** At which it was made. */
   readonly generation: number;
+  /** Once it has ended. */
+  readonly exit?: Exit;
 }
 
 export interface VolumeSeen {

@@ -12,7 +12,10 @@ export interface Owner {
 }
 
 export const containerName = (sessionId: string) => `raworc_session_${sessionId}`;
-export const volumeName = (sessionId: string) => `raworc_session_data_${sessionId}`;
+const VOLUME = 'raworc_session_data_';
+export const volumeName = (sessionId: string) => `${VOLUME}${sessionId}`;
+/** Undefined for a name that is no session's. */
+export const sessionOfVolume = (name: string) => (name.startsWith(VOLUME) ? name.slice(VOLUME.length) : undefined);
 
 export function labelsOf(owner: Owner, plan: SessionPlan): Record<string, string> {
   return {

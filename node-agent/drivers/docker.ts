@@ -201,7 +201,9 @@ export class DockerDriver implements Driver {
     const found = await unless([404], this.#docker.getContainer(containerName(sessionId)).inspect());
     const owned = ownedBy(this.#owner, found?.Config.Labels);
     if (owned === undefined || found === undefined) return undefined;
-    const container = { id: found.Id, state: stateOf(found.State.Status), generation: owned.generation };
+    const state = stateOf(found.State.Status);
+    const exit = state === 'exited' ? { exit: { code: found.State.ExitCode, outOfMemory: found.State.OOMKilled } } : {};
+    const container = { id: found.Id, state, generation: owned.generation, ...exit };
     return { container, space: owned.space, image: found.Config.Image };
   }
 

@@ -2,6 +2,7 @@ import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
 import { type Clock, pause } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';
+import type { Exit } from '../domain/container-end.ts';
 import type { ContainerSeen, VolumeSeen } from '../domain/session.ts';
 import type { GuestDoors, GuestLink } from '../guest-doors.ts';
 import type { Capacity, Driver, DriverChange, ImageMade, ImagePlan, Made, Seen, SessionPlan } from './driver.ts';
@@ -68,9 +69,16 @@ export class HollowHost implements Driver, GuestDoors {
   // What a test does to the machine.
 
   /** Its container ends, as if its main process had. */
-  end(sessionId: string): void {
+  end(sessionId: string, exit: Exit = { code: 0, outOfMemory: false }): void {
     const container = this.#containers.get(sessionId);
-    if (container !== undefined) this.#become(sessionId, { ...container, state: 'exited' });
+    if (container !== undefined) this.#become(sessionId, { ...container, state: 'exited', exit });
+  }
+
+  /** The engine starts anew: all containers end with it, a moment before it is seen to go. */
+  restartEngine(): void {
+    for (const [sessionId, { state }] of this.#containers) if (state === 'running' || state === 'paused') this.end(sessionId);
+    this.#tell({ kind: 'lost' });
+    this.#tell({ kind: 'everything' });
   }
 
   /** Its container is gone, and nobody was told to remove it. */
@@ -149,7 +157,8 @@ export class HollowHost implements Driver, GuestDoors {
     await this.#call('start', sessionId, signal);
     const container = this.#containers.get(sessionId);
     if (container === undefined) return { ok: false, why: 'failed', reason: 'There is no such container.' };
-    if (container.state === 'created' || container.state === 'exited') this.#become(sessionId, { ...container, state: 'running' });
+    const { id, state, generation } = container;
+    if (state === 'created' || state === 'exited') this.#become(sessionId, { id, generation, state: 'running' });
     return { ok: true };
   }
 

@@ -6,6 +6,7 @@ import type { Dialer } from '../../node-agent/link/dialer.ts';
 import { NodeAgent } from '../../node-agent/node.ts';
 import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
 import type { Link } from '../../proto/link.ts';
+import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
 
@@ -19,14 +20,19 @@ export class HandController implements Dialer {
   #link: Link<ControllerFrame, NodeFrame> | undefined;
   #heard: NodeFrame[] = [];
   #look: (() => void) | undefined;
+  readonly #clock: Clock;
   dials = 0;
   refusing = false;
   sources = new Map<string, Uint8Array>();
 
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
+
   async dial(): Promise<Link<NodeFrame, ControllerFrame>> {
     this.dials += 1;
     if (this.refusing) throw new Error('nobody is there');
-    const [node, controller] = linkPair<NodeFrame, ControllerFrame>(systemClock);
+    const [node, controller] = linkPair<NodeFrame, ControllerFrame>(this.#clock);
     this.#link = controller;
     this.#heard = [];
     controller.onMessage((frame) => {
