@@ -73,8 +73,15 @@ export class Relay {
   guest(sessionId: string, link: GuestLink): void {
     const session = this.#session(sessionId);
     const { clock, log } = this.#outside;
-    const timer = clock.after(HELLO_WITHIN_MS, () => link.close(new Error('no hello')));
-    const guest: Guest = { link, timer, welcomed: false };
+    const guest: Guest = { link, timer: undefined, welcomed: false };
+    const awaitHello = () => {
+      guest.timer = clock.after(HELLO_WITHIN_MS, () => {
+        // One that is frozen says nothing, and nothing is wrong with it.
+        if (this.#outside.assignment(sessionId)?.desired === 'paused') awaitHello();
+        else link.close(new Error('no hello'));
+      });
+    };
+    awaitHello();
     link.onMessage((frame) => this.#heard(sessionId, session, guest, frame));
     link.onDrain(() => {
       this.#sayDrain(session);

@@ -4,6 +4,7 @@ import type { Phase, ReportOrder, SessionRow } from '../rows.ts';
 import { type Speaker, speaksFor } from '../speaker.ts';
 import { markAccepted } from './accept-message.ts';
 import { failing } from './fail-session.ts';
+import { memoryLost } from './memory-lost.ts';
 
 export interface Report {
   readonly from: NodeId;
@@ -14,7 +15,7 @@ export interface Report {
   readonly containerId: string;
   readonly volume: string;
   readonly reason: string;
-  /** The guest's inbox watermark, when running. */
+  /** The guest's inbox watermark, when running or suspended; 0 when unknown. */
   readonly acceptedSeq: number;
 }
 
@@ -27,7 +28,8 @@ export function isLater(a: ReportOrder, b: ReportOrder | null): boolean {
 
 /**
  * What a node says a session is. A report that is older than one already heard, or that answers an older generation,
- * changes nothing. One that says the session cannot go on makes it `failed`, and answers everything outstanding.
+ * changes nothing. One that says the session cannot go on makes it `failed`, and answers everything outstanding; a paused one
+ * that lost its container is suspended from now on.
  */
 export function recordReport(report: Report): Command<Speaker | 'old'> {
   return {
@@ -53,7 +55,10 @@ export function recordReport(report: Report): Command<Speaker | 'old'> {
         const reason = report.reason || 'its node gave no reason';
         return { ...failing(view, session, observed, { reason, answer: 'session_failed' }, now), answer: speaker };
       }
-      const held = report.phase === 'running' ? view.unanswered(session.id).filter(({ seq }) => seq <= report.acceptedSeq) : [];
+      if (report.phase === 'suspended' && session.desired === 'paused')
+        return { ...memoryLost(view, session, observed, now), answer: speaker };
+      const isHeld = report.phase === 'running' || report.phase === 'suspended';
+      const held = isHeld ? view.unanswered(session.id).filter(({ seq }) => seq <= report.acceptedSeq) : [];
       return { ...markAccepted(view, session, observed, held, now), answer: speaker };
     },
   };
