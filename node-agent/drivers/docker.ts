@@ -5,6 +5,7 @@ import type { Log } from '../../seams/log.ts';
 import { abortable, answerOf, type DockerClients, unless } from './docker-client.ts';
 import { containerName, containerOptions, labelsOf, type Owner, ownedBy, ownerFilter, stateOf, volumeName } from './docker-container.ts';
 import { watchDocker } from './docker-events.ts';
+import { kernelFiles, MemoryReturn } from './docker-memory.ts';
 import { ensureNetwork, removeNetwork, SESSION_NETWORK } from './docker-network.ts';
 import type { Capacity, Driver, DriverChange, ImageMade, ImagePlan, Made, Seen, SessionPlan } from './driver.ts';
 import { jsonLines } from './json-lines.ts';
@@ -37,11 +38,13 @@ export class DockerDriver implements Driver {
   readonly #options: DockerOptions;
   readonly #docker: Docker;
   readonly #owner: Owner;
+  readonly #memory: MemoryReturn;
 
   constructor(options: DockerOptions) {
     this.#options = options;
     this.#docker = options.clients.calls;
     this.#owner = options.owner;
+    this.#memory = new MemoryReturn(kernelFiles, options.log);
   }
 
   async prepare(signal: AbortSignal): Promise<void> {
@@ -118,10 +121,14 @@ export class DockerDriver implements Driver {
 
   async pause(sessionId: string, signal: AbortSignal): Promise<void> {
     // 409: paused already, or not running any more: whoever asked looks again.
-    await unless([404, 409], abortable(signal, this.#docker.getContainer(containerName(sessionId)).pause()));
+    const container = this.#docker.getContainer(containerName(sessionId));
+    await unless([404, 409], abortable(signal, container.pause()));
+    const found = await unless([404], abortable(signal, container.inspect()));
+    if (found?.State.Paused === true) void this.#memory.begin(sessionId, found.State.Pid);
   }
 
   async unpause(sessionId: string, signal: AbortSignal): Promise<void> {
+    this.#memory.end(sessionId);
     await unless([404, 409], abortable(signal, this.#docker.getContainer(containerName(sessionId)).unpause()));
   }
 
@@ -186,7 +193,9 @@ export class DockerDriver implements Driver {
     if (remade !== undefined) await this.#options.guard.apply();
   }
 
-  close(): void {}
+  close(): void {
+    this.#memory.close();
+  }
 
   async #start(sessionId: string, signal: AbortSignal): Promise<Made> {
     const made = await this.#made(signal, async () => {
