@@ -188,7 +188,8 @@ export class Guest {
     }
     // Both are sent again, in order: taken now, the one before would later pass for known.
     if (this.#drain !== undefined || message.afterSeq > this.#mailbox.takenSeq) return;
-    if (this.#mailbox.knows(message)) await this.#mailbox.get(message.messageId)?.taken;
+    const known = this.#mailbox.knows(message);
+    if (known) await this.#mailbox.get(message.messageId)?.taken;
     else {
       const taken = this.#mailbox.take(message);
       if (this.#backlogFull()) link.pause();
@@ -199,7 +200,9 @@ export class Guest {
     }
     await barriers.reach('guest.taken');
     const { generation, messageId, seq } = message;
-    this.#host.tell({ kind: 'accepted', value: { sessionId, generation, messageId, seq } });
+    // One that is sent again although it was settled: a late copy, or the controller was restored from a backup and has lost the answer.
+    const settled = known && this.#mailbox.get(messageId) === undefined;
+    this.#host.tell({ kind: 'accepted', value: { sessionId, generation, messageId, seq, settled } });
     this.#host.sendAnswers();
     this.#runner.wake();
   }

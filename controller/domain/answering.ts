@@ -10,6 +10,7 @@ export type RefusalReason =
   | 'agent_ambiguous'
   | 'session_failed'
   | 'host_lost'
+  | 'answer_lost'
   | 'reply_too_large';
 
 export type Choice =

@@ -152,7 +152,8 @@ export class HollowGuest {
         if (this.#draining || afterSeq > journal.acceptedSeq) return;
         if (!journal.done.has(messageId) && !journal.taken.some((taken) => taken.messageId === messageId)) journal.taken.push(frame.value);
         journal.acceptedSeq = Math.max(journal.acceptedSeq, seq);
-        this.#link.send({ kind: 'accepted', value: { sessionId, generation, messageId, seq } });
+        const settled = journal.done.has(messageId) && !journal.answers.has(messageId);
+        this.#link.send({ kind: 'accepted', value: { sessionId, generation, messageId, seq, settled } });
         this.proceed();
         return;
       }

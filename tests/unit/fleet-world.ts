@@ -114,36 +114,44 @@ export const running = (more: object = {}): NodeFrame => ({
   },
 });
 
-export async function cluster(
-  t: Test,
-  clock: Clock = systemClock,
-): Promise<{ core: Core; fleet: Fleet; connect: (id: NodeId, greeting?: NodeFrame) => FakeNode }> {
+/** A cluster of two nodes that have joined, and are away. */
+export async function cluster(t: Test, clock: Clock = systemClock) {
   const core = await openCore({ clock });
-  for (const id of [NODE, OTHER_NODE]) {
-    await core.applier.submit(createNodeToken({ id: `token-${id}`, secretHash: 'h', ttlMs: 60_000, user: 'admin' }));
-    await core.applier.submit(joinNode({ id, name: id, tokenId: `token-${id}`, secretHash: 'h', isConnected: () => false }));
-  }
-  const needs = { applier: core.applier, view: core.store.view, news: quiet, clock, random: systemRandom, log: silent };
-  const fleet = new Fleet({
-    ...needs,
+  for (const id of [NODE, OTHER_NODE]) await joins(core, id);
+  return { core, ...fleetOver(t, core, { clock }) };
+}
+
+export async function joins(core: Core, id: NodeId): Promise<void> {
+  const tokenId = systemRandom.uuid();
+  await core.applier.submit(createNodeToken({ id: tokenId, secretHash: 'h', ttlMs: 60_000, user: 'admin' }));
+  await core.applier.submit(joinNode({ id, name: id, tokenId, secretHash: 'h', isConnected: () => false }));
+}
+
+/** Closes the core with the test, too. */
+export function fleetOver(t: Test, core: Core, { clock = systemClock, epoch = 1 }: { clock?: Clock; epoch?: number } = {}) {
+  const needs = {
+    applier: core.applier,
+    view: core.store.view,
+    news: quiet,
+    clock,
+    random: systemRandom,
+    log: silent,
     barriers: noBarriers,
-    lease: { leaseMs: 15_000, heartbeatMs: 3000 },
-    clusterId: 'cluster',
-    epoch: 1,
-    version: '0',
-  });
+  };
+  const lease = { leaseMs: 15_000, heartbeatMs: 3000 };
+  const fleet = new Fleet({ ...needs, lease, clusterId: 'cluster', epoch, version: '0' });
   t.teardown(() => {
     fleet.close();
     core.close();
   });
-  const connect = (id: NodeId, greeting = hello()) => {
+  const connect = (id: NodeId, greeting = hello(), holds: NodeFrame = inventory) => {
     const fake = new FakeNode();
     fleet.connect(id, fake.link);
     fake.say(greeting);
-    fake.say(inventory);
+    fake.say(holds);
     return fake;
   };
-  return { core, fleet, connect };
+  return { fleet, connect };
 }
 
 export const nodeOf = (core: Core) => core.session(S).nodeId ?? NODE;

@@ -56,6 +56,7 @@ export function desiring(row: SessionRow, desired: Desired, graceMs: number, now
     ...row,
     desired,
     generation: row.generation + 1,
+    restoredFrom: null,
     graceMs,
     reason: desired === 'running' ? null : row.reason,
     // Whoever brings it back wants to use it: its idle time begins anew.

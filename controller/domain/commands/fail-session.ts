@@ -17,6 +17,7 @@ export function failing(view: View, before: SessionRow, observed: SessionRow, fa
     ...observed,
     desired: 'failed',
     generation: observed.generation + 1,
+    restoredFrom: null,
     reason: failure.reason,
     updatedAt: now,
   };

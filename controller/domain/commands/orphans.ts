@@ -59,14 +59,17 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
       const newest = view.newestBuild(input.spaceId, 'completed');
       const image = orphan.image ?? newest?.image ?? input.baseImage;
       const build = view.buildOfImage(input.spaceId, image);
+      // Its guest holds numbers that are not known here. All were given before now, and are less than the seconds of the Unix time.
+      const seq = Math.floor(now / 1000);
       const row: SessionRow = {
         ...{ id: sessionId, name: null, spaceId: input.spaceId, nodeId, image, buildId: build?.id ?? null, agents: build?.agents ?? [] },
         desired: orphan.containerId === null ? 'suspended' : 'running',
         generation: orphan.generation + 1,
         placedGeneration: orphan.generation + 1,
+        restoredFrom: null,
         ...{ requests: input.requests, limits: input.limits, timeouts: input.timeouts, metadata: {}, parentId: null },
         ...{ phase: 'none', observedGeneration: 0, observedOrder: null, containerId: orphan.containerId, volume: orphan.volume },
-        ...{ graceMs: 0, hasRun: true, reason: null, lastSeq: 0, outstanding: 0 },
+        ...{ graceMs: 0, hasRun: true, reason: null, lastSeq: seq, epochSeq: seq, outstanding: 0 },
         ...{ createdBy: input.by.user, createdById: input.by.accountId, createdAt: now, updatedAt: now },
         ...{ startedAt: null, lastActivityAt: now, terminatedAt: null, terminationReason: null },
       };

@@ -1,8 +1,10 @@
 import { type Command, unchanged } from '../command.ts';
 import type { NodeId, SessionId } from '../ids.ts';
-import type { Phase, ReportOrder, SessionRow } from '../rows.ts';
+import type { Desired, Phase, ReportOrder, SessionRow } from '../rows.ts';
+import { sessionBecomes } from '../session-change.ts';
 import { type Speaker, speaksFor } from '../speaker.ts';
 import { markAccepted } from './accept-message.ts';
+import { desiring } from './change-desired.ts';
 import { failing } from './fail-session.ts';
 import { memoryLost } from './memory-lost.ts';
 
@@ -26,6 +28,24 @@ export function isLater(a: ReportOrder, b: ReportOrder | null): boolean {
   return a.number > b.number;
 }
 
+const LIVES: Readonly<Record<Report['phase'], Desired | undefined>> = {
+  starting: 'running',
+  running: 'running',
+  paused: 'paused',
+  suspended: 'suspended',
+  failed: undefined,
+};
+
+/**
+ * After a restore: what somebody had made of the session since the backup, as its node knows from a generation that the
+ * backup does not. The store did not see it asked for; still it is newer than what the store says, and nothing that lives is to end.
+ */
+function sinceBackup({ restoredFrom, desired, generation }: SessionRow, report: Report): Desired | undefined {
+  if (restoredFrom === null || report.generation <= restoredFrom || report.generation >= generation) return undefined;
+  const lives = LIVES[report.phase];
+  return lives === desired ? undefined : lives;
+}
+
 /**
  * What a node says a session is. A report that is older than one already heard, or that answers an older generation,
  * changes nothing. One that says the session cannot go on makes it `failed`, and answers everything outstanding; a paused one
@@ -38,6 +58,8 @@ export function recordReport(report: Report): Command<Speaker | 'old'> {
       const session = view.get('sessions', report.sessionId);
       const speaker = speaksFor(session, report.from, report.generation);
       if (speaker !== 'yes' || session === undefined) return unchanged(speaker);
+      const since = sinceBackup(session, report);
+      if (since !== undefined) return { ...sessionBecomes(view, session, desiring(session, since, 0, now)), answer: 'old' as const };
       if (report.generation !== session.generation || !isLater(report.order, session.observedOrder)) return unchanged('old' as const);
 
       const observed: SessionRow = {
@@ -58,7 +80,13 @@ export function recordReport(report: Report): Command<Speaker | 'old'> {
       if (report.phase === 'suspended' && session.desired === 'paused')
         return { ...memoryLost(view, session, observed, now), answer: speaker };
       const isHeld = report.phase === 'running' || report.phase === 'suspended';
-      const held = isHeld ? view.unanswered(session.id).filter(({ seq }) => seq <= report.acceptedSeq) : [];
+      const { acceptedSeq } = report;
+      if (isHeld && acceptedSeq > session.lastSeq) {
+        // Its guest holds what was never numbered here: numbers go on above that, and what waits is asked for message by message.
+        const numbered = { ...observed, lastSeq: acceptedSeq, epochSeq: acceptedSeq };
+        return { ...markAccepted(view, session, numbered, [], now), answer: speaker };
+      }
+      const held = isHeld ? view.unanswered(session.id).filter(({ seq }) => seq <= acceptedSeq && seq > session.epochSeq) : [];
       return { ...markAccepted(view, session, observed, held, now), answer: speaker };
     },
   };

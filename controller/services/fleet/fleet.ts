@@ -41,12 +41,12 @@ export class Fleet {
   /** A stream whose certificate names this node. */
   connect(nodeId: NodeId, link: Link<ControllerFrame, NodeFrame>): void {
     const row = this.#needs.view.get('nodes', nodeId);
-    if (row === undefined || this.#closing) {
-      link.close(new Error(row === undefined ? 'no such node has joined' : 'the controller is shutting down'));
+    if (this.#closing) {
+      link.close(new Error('the controller is shutting down'));
       return;
     }
     const older = this.#streams.get(nodeId);
-    this.#streams.set(nodeId, new NodeStream(nodeId, row.name, link, this.#needs, this.#events));
+    this.#streams.set(nodeId, new NodeStream(nodeId, row?.name ?? nodeId, link, this.#needs, this.#events));
     older?.close(new Error('a newer stream of this node took its place'));
   }
 

@@ -159,7 +159,10 @@ export class NodeStream {
       return this.#reject(`protocol version ${hello.protocolVersion}, this controller speaks ${NODE_PROTOCOL_VERSION}`);
     }
     if (hello.clusterId !== this.#needs.clusterId) return this.#reject('it belongs to another cluster');
-    if (row === undefined || hello.incarnation !== row.incarnation)
+    // It heard of an earlier life of this store, and may have joined after the backup that this one was restored from.
+    const knewMore = hello.epoch > 0 && hello.epoch < this.#needs.epoch;
+    if (row === undefined && !knewMore) return this.#reject('no such node has joined');
+    if (row !== undefined && (hello.incarnation < row.incarnation || (hello.incarnation > row.incarnation && !knewMore)))
       return this.#reject('it joined again since: its identity is an older one');
     if (hello.epoch > this.#needs.epoch)
       this.#log.warn('node.epoch_ahead', { node: this.name, theirs: hello.epoch, ours: this.#needs.epoch });
@@ -191,6 +194,8 @@ export class NodeStream {
       cpuMillis: hello?.capacity?.cpuMillis ?? 0,
       memoryBytes: hello?.capacity?.memoryBytes ?? 0,
       maxSessions: hello?.capacity?.sessions ?? 0,
+      incarnation: hello?.incarnation ?? 0,
+      hostname: hello?.hostname ?? '',
     };
     const held = new Set(inventory.sessions.map(({ sessionId }) => sessionId));
     this.#decide(this.#needs.applier.apply(nodeConnected(this.nodeId, greeting, held)), () => this.#goLive());
@@ -232,9 +237,10 @@ export class NodeStream {
       case 'shutdownDone':
         return this.#events.shutDown(this);
       case 'accepted': {
-        const { sessionId, messageId, generation } = frame.value;
+        const { sessionId, messageId, generation, settled } = frame.value;
+        const about = { from: this.nodeId, generation, sessionId: sessionId as SessionId, messageId: messageId as MessageId };
         return this.#decide(
-          applier.apply(acceptMessage(this.nodeId, generation, sessionId as SessionId, messageId as MessageId)),
+          applier.apply(acceptMessage({ ...about, settled })),
           // The window has moved on.
           () => this.#delivery.due(sessionId as SessionId),
         );
