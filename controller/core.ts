@@ -15,14 +15,17 @@ import { Capacity, type KnownNode } from './services/capacity.ts';
 import { eventService } from './services/events.ts';
 import { Fleet } from './services/fleet/fleet.ts';
 import type { LeaseTimes } from './services/fleet/lease.ts';
+import { LeaseWatch } from './services/fleet/lease-watch.ts';
+import { IdleWatch } from './services/idle-watch.ts';
 import type { Lists } from './services/lists.ts';
 import { LoginThrottle } from './services/login-throttle.ts';
 import { messageService } from './services/messages.ts';
 import type { News } from './services/news.ts';
 import { nodeService } from './services/nodes.ts';
+import { orphanService } from './services/orphans.ts';
 import type { Passwords } from './services/passwords.ts';
 import { Publisher } from './services/publisher.ts';
-import { sessionService } from './services/sessions.ts';
+import { SUSPEND_GRACE_MS, sessionService } from './services/sessions.ts';
 import { Tail } from './services/tail.ts';
 import { Waiters } from './services/waiters.ts';
 
@@ -54,7 +57,7 @@ export interface Core {
   readonly fleet: Fleet;
   readonly dispatch: BuildDispatch;
   readonly services: Services;
-  /** Begins to publish, to follow events, and to prune. */
+  /** Begins to publish, to follow events, to watch timeouts and leases, and to prune. */
   start(): void;
   /** Decides what waits, and takes no more. The store and the bus are still open. */
   close(): Promise<void>;
@@ -66,6 +69,8 @@ export function openCore(needs: CoreNeeds): Core {
   const { store, lists, news, shelf, passwords, clock, random, log, barriers, lease, baseImage, storeKey } = needs;
   const { view, events } = store;
 
+  // Of the process before this one.
+  const lastAliveAt = store.writer.lastTime();
   // Capacity asks the fleet, which asks the applier, which asks capacity.
   let known: () => readonly KnownNode[] = () => [];
   const placed = view.nodes().flatMap(({ id }) => view.sessionsOn(id));
@@ -78,6 +83,8 @@ export function openCore(needs: CoreNeeds): Core {
   const fleet = new Fleet({ ...fleetNeeds, epoch: events.epoch });
   known = () => fleet.known();
   const dispatch = new BuildDispatch({ applier, view, fleet, clock, log });
+  const leases = new LeaseWatch({ applier, view, fleet, lease, clock, log });
+  const idle = new IdleWatch({ applier, view, clock, log, graceMs: SUSPEND_GRACE_MS });
   applier.onCommitted(({ mutations, events: committed }) => {
     tail.committed(committed);
     publisher.wake();
@@ -95,7 +102,8 @@ export function openCore(needs: CoreNeeds): Core {
     messages: messageService(shared),
     agents: agentService({ ...shared, shelf }),
     builds: buildService({ ...shared, shelf }),
-    nodes: nodeService({ applier, view, fleet, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
+    nodes: nodeService({ applier, view, fleet, leases, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
+    orphans: orphanService({ applier, view, fleet, baseImage }),
     events: eventService(view, tail),
     health: needs.health,
   };
@@ -117,11 +125,15 @@ export function openCore(needs: CoreNeeds): Core {
     start() {
       publisher.start();
       tail.start();
+      idle.start();
+      leases.start(lastAliveAt);
       pruneLater();
     },
     async close() {
       pruning?.cancel();
       dispatch.close();
+      idle.close();
+      leases.close();
       fleet.close();
       applier.close();
       tail.close();

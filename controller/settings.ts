@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { accepted, type Outcome, refused } from './domain/outcome.ts';
+import { LEASE, type LeaseTimes, LOST_AFTER_MS } from './services/fleet/lease.ts';
 
 export interface Settings {
   readonly dataDirectory: string;
@@ -12,6 +13,7 @@ export interface Settings {
   readonly adminPassword: string | undefined;
   readonly corsOrigins: readonly string[];
   readonly shutDownNodes: boolean;
+  readonly lease: LeaseTimes;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -42,6 +44,7 @@ export function readSettings(env: Environment): Outcome<Settings> {
       adminPassword: secret(env, 'RAWORC_ADMIN_PASSWORD'),
       corsOrigins: list(env, 'RAWORC_CORS_ORIGINS') ?? [],
       shutDownNodes: env.RAWORC_SHUTDOWN_NODES === '1',
+      lease: { ...LEASE, lostAfterMs: seconds(env, 'RAWORC_NODE_LOST_AFTER_S', LOST_AFTER_MS / 1000) * 1000 },
     });
   } catch (error) {
     return refused('BAD_REQUEST', error instanceof Error ? error.message : String(error));
@@ -64,6 +67,13 @@ function port(env: Environment, name: string, otherwise: number): number {
   const value = text(env, name);
   if (value === undefined) return otherwise;
   if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw new Error(`${name} must be a port, 0 to 65535, and is "${value}"`);
+  return Number(value);
+}
+
+function seconds(env: Environment, name: string, otherwise: number): number {
+  const value = text(env, name);
+  if (value === undefined) return otherwise;
+  if (!/^\d{1,9}$/.test(value) || Number(value) < 1) throw new Error(`${name} must be a number of seconds, 1 or more, and is "${value}"`);
   return Number(value);
 }
 

@@ -34,7 +34,9 @@ export interface GuestOutside extends Omit<RunnerOutside, 'runLimitMs'> {
  * 1. `run` connects, again and again, says hello, and after the welcome says what is outstanding.
  * 2. A message is taken durably, then acknowledged. A copy of it is only acknowledged.
  * 3. Messages run whether or not there is a link; their answers wait.
- * 4. It ends when the host speaks of another session, or when the disk fails: `run` then throws. Whatever ends it, its next start goes on.
+ * 4. Asked to drain, it takes and begins nothing more, and says so once nothing runs and all that it has to say was said. A welcome
+ *    that asks for no drain takes that back.
+ * 5. It ends when the host speaks of another session, or when the disk fails: `run` then throws. Whatever ends it, its next start goes on.
  */
 export class Guest {
   readonly #outside: GuestOutside;
@@ -42,6 +44,8 @@ export class Guest {
   readonly #host: HostSide;
   readonly #runner: Runner;
   readonly #ending = new AbortController();
+  readonly #taking = new Set<Promise<void>>();
+  #drain: object | undefined;
   #fault: unknown;
 
   private constructor(outside: GuestOutside, mailbox: Mailbox) {
@@ -133,6 +137,8 @@ export class Guest {
     }
     log.info('host.connected', { session: sessionId, generation, agents: agents.length });
     this.#host.welcomed(link, generation);
+    if (welcome.drain === null) this.#stay();
+    else this.#drainWithin(welcome.drain.graceMs);
     const run = this.#runner.current();
     if (run) this.#host.tell({ kind: 'runStarted', value: { sessionId, generation, ...run } });
     this.#host.sendAnswers();
@@ -143,7 +149,10 @@ export class Guest {
   #heard(link: HostLink, frame: Exclude<HostFrame, { kind: 'welcome' }>): void {
     switch (frame.kind) {
       case 'deliver':
-        this.#take(link, frame.value).catch((fault: unknown) => this.#fail(fault));
+        this.#hold(this.#take(link, frame.value));
+        break;
+      case 'drain':
+        this.#drainWithin(frame.value.graceMs);
         break;
       case 'settled':
         this.#host.settled(frame.value.messageId);
@@ -154,13 +163,33 @@ export class Guest {
     }
   }
 
+  #drainWithin(graceMs: number): void {
+    const drain = {};
+    this.#drain = drain;
+    void Promise.all([this.#runner.drain(graceMs), ...this.#taking]).then(() => {
+      if (this.#drain !== drain) return;
+      this.#outside.log.info('session.drained', { session: this.#outside.sessionId });
+      this.#host.sayLast({ kind: 'drained', value: { acceptedSeq: this.#mailbox.acceptedSeq } });
+    });
+  }
+
+  #stay(): void {
+    if (this.#drain === undefined) return;
+    this.#drain = undefined;
+    this.#host.sayLast(undefined);
+    this.#runner.goOn();
+  }
+
   async #take(link: HostLink, message: Deliver): Promise<void> {
     const { barriers, sessionId } = this.#outside;
     if (message.sessionId !== sessionId) {
       link.close(new Error(`a message of session ${message.sessionId}`));
       return;
     }
-    if (this.#mailbox.knows(message)) await this.#mailbox.get(message.messageId)?.taken;
+    // Both are sent again, in order: taken now, the one before would later pass for known.
+    if (this.#drain !== undefined || message.afterSeq > this.#mailbox.takenSeq) return;
+    const known = this.#mailbox.knows(message);
+    if (known) await this.#mailbox.get(message.messageId)?.taken;
     else {
       const taken = this.#mailbox.take(message);
       if (this.#backlogFull()) link.pause();
@@ -171,9 +200,21 @@ export class Guest {
     }
     await barriers.reach('guest.taken');
     const { generation, messageId, seq } = message;
-    this.#host.tell({ kind: 'accepted', value: { sessionId, generation, messageId, seq } });
+    // One that is sent again although it was settled: a late copy, or the controller was restored from a backup and has lost the answer.
+    const settled = known && this.#mailbox.get(messageId) === undefined;
+    this.#host.tell({ kind: 'accepted', value: { sessionId, generation, messageId, seq, settled } });
     this.#host.sendAnswers();
     this.#runner.wake();
+  }
+
+  /** A drain waits for what is being taken. */
+  #hold(taking: Promise<void>): void {
+    const taken = taking
+      .catch((fault: unknown) => this.#fail(fault))
+      .finally(() => {
+        this.#taking.delete(taken);
+      });
+    this.#taking.add(taken);
   }
 
   #backlogFull(): boolean {

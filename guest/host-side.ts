@@ -7,6 +7,7 @@ import type { HostLink } from './door.ts';
  *
  * - `tell` (accepted, run started) waits for room, and is forgotten with the link: the next hello says it anew.
  * - Answers wait in the mailbox; `sendAnswers` sends those that this link did not take yet, again after each new welcome.
+ * - `sayLast` (drained) waits for all of these, and is forgotten with the link.
  * - `offer` (deltas, log lines) drops.
  */
 export class HostSide {
@@ -15,6 +16,7 @@ export class HostSide {
   #generation = 0;
   #waiting: GuestFrame[] = [];
   #sent = new Set<string>();
+  #last: GuestFrame | undefined;
 
   constructor(answers: () => readonly Answer[]) {
     this.#answers = answers;
@@ -31,6 +33,7 @@ export class HostSide {
     this.#link = link;
     this.#waiting = [];
     this.#sent = new Set();
+    this.#last = undefined;
   }
 
   lost(link: HostLink): void {
@@ -40,6 +43,12 @@ export class HostSide {
   tell(frame: GuestFrame): void {
     if (!this.#link) return;
     if (this.#waiting.length > 0 || !this.#link.send(frame)) this.#waiting.push(frame);
+  }
+
+  /** Once everything else was taken by the link. Undefined: what was to be said last is not said. */
+  sayLast(frame: GuestFrame | undefined): void {
+    this.#last = frame;
+    this.drained();
   }
 
   sendAnswers(): void {
@@ -69,5 +78,6 @@ export class HostSide {
       if (!link.send({ kind: 'answer', value: { ...answer, generation: this.#generation } })) return;
       this.#sent.add(answer.messageId);
     }
+    if (this.#last !== undefined && link.send(this.#last)) this.#last = undefined;
   }
 }

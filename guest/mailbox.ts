@@ -46,6 +46,7 @@ export class Mailbox {
   readonly #settled = new Set<string>();
   #unwritten: string[] = [];
   #acceptedSeq = 0;
+  #takenSeq = 0;
   #compactedBytes = 0;
   /** The journal was another session's, as after a copy of the volume, and was emptied. */
   readonly wiped: boolean;
@@ -84,6 +85,11 @@ export class Mailbox {
   /** The highest seq that is durable. */
   get acceptedSeq(): number {
     return this.#acceptedSeq;
+  }
+
+  /** The highest seq that is durable or is becoming so. */
+  get takenSeq(): number {
+    return Math.max(this.#takenSeq, this.#acceptedSeq);
   }
 
   get syncs(): number {
@@ -127,6 +133,7 @@ export class Mailbox {
 
   /** Of a message that is not known yet. Rejects with {@link JournalFull}, and has then not taken it. */
   async take(message: Deliver): Promise<void> {
+    this.#takenSeq = Math.max(this.#takenSeq, message.seq);
     const entry = newEntry(message, false);
     entry.taken = this.#append(
       [messageRecord(message)],
@@ -254,7 +261,7 @@ export class Mailbox {
   #answered(answer: Answer): void {
     const { sessionId, generation, messageId, agent } = answer;
     // Of an answered message only the answer is kept.
-    const message = { sessionId, generation, seq: 0, messageId, agent, content: '', contextJson: '' };
+    const message = { sessionId, generation, seq: 0, messageId, agent, content: '', contextJson: '', afterSeq: 0 };
     const entry = this.#entries.get(messageId) ?? newEntry(message, true);
     entry.answer = answer;
     entry.answered = true;

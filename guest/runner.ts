@@ -26,6 +26,12 @@ export interface RunnerOutside {
   readonly runLimitMs: number;
 }
 
+/** What is being worked on. Its worker is there once the agent's code has seen the message. */
+interface Working {
+  worker: Worker | undefined;
+  interrupted: boolean;
+}
+
 interface Started {
   readonly worker: Worker;
   readonly spec: AgentSpec;
@@ -41,7 +47,10 @@ export class Runner {
   readonly #host: HostSide;
   readonly #workers = new Map<string, Started>();
   #setup: Setup | undefined;
-  #working = false;
+  #working: Working | undefined;
+  #held = false;
+  #grace: Timer | undefined;
+  #quiet: (() => void)[] = [];
   #answered: () => void = () => undefined;
   #fault: (fault: unknown) => void = () => undefined;
   /** Runs begun by this process; any other that has no answer was cut off. */
@@ -72,9 +81,34 @@ export class Runner {
 
   /** Something was taken. */
   wake(): void {
-    if (!this.#setup || this.#working) return;
-    this.#working = true;
+    if (!this.#setup || this.#working || this.#held) return;
     this.#work().catch((fault: unknown) => this.#fault(fault));
+  }
+
+  /**
+   * Begins nothing more. What runs may go on for `graceMs`, is interrupted then, and is answered either way. Resolves when
+   * nothing runs; not before the answer is durable. Asked again, the newest grace counts.
+   */
+  drain(graceMs: number): Promise<void> {
+    this.#held = true;
+    this.#grace?.cancel();
+    if (!this.#working) return Promise.resolve();
+    if (graceMs === 0) this.#interrupt();
+    else this.#grace = this.#outside.clock.after(graceMs, () => this.#interrupt());
+    return new Promise((resolve) => this.#quiet.push(resolve));
+  }
+
+  /** A drain is taken back. What it interrupted stays so. */
+  goOn(): void {
+    this.#held = false;
+    this.#grace?.cancel();
+    this.wake();
+  }
+
+  #interrupt(): void {
+    if (!this.#working) return;
+    this.#working.interrupted = true;
+    this.#working.worker?.kill();
   }
 
   /** The run that is under way, for a host that has just come. */
@@ -85,18 +119,21 @@ export class Runner {
   }
 
   async #work(): Promise<void> {
-    for (let entry = this.#mailbox.next(); entry; entry = this.#mailbox.next()) {
-      await this.#answer(entry);
+    for (let entry = this.#mailbox.next(); entry && !this.#held; entry = this.#mailbox.next()) {
+      this.#working = { worker: undefined, interrupted: false };
+      await this.#answer(entry, this.#working);
       this.#answered();
     }
-    this.#working = false;
+    this.#working = undefined;
+    this.#grace?.cancel();
+    for (const resolve of this.#quiet.splice(0)) resolve();
   }
 
-  async #answer(entry: Entry): Promise<void> {
+  async #answer(entry: Entry, working: Working): Promise<void> {
     const { clock, log, barriers, sessionId } = this.#outside;
     const { message } = entry;
     const startedAt = clock.monotonic();
-    const end = await this.#run(entry);
+    const end = await this.#run(entry, working);
     // Half a surrogate pair is no character and does not travel.
     const content = end.content.toWellFormed();
     const answer: Answer = {
@@ -119,7 +156,7 @@ export class Runner {
     this.#host.sendAnswers();
   }
 
-  async #run(entry: Entry): Promise<RunEnd> {
+  async #run(entry: Entry, working: Working): Promise<RunEnd> {
     const { clock, random, barriers, sessionId } = this.#outside;
     const { messageId, agent, content, contextJson } = entry.message;
     const setup = this.#setup;
@@ -144,8 +181,12 @@ export class Runner {
     const output = new FramedOutput(run, clock, (frame) => this.#host.offer(frame));
     const limit = this.#limit(worker);
     try {
+      if (working.interrupted) return error('interrupted');
+      working.worker = worker;
       const end = await worker.run({ runId, message: content, contextJson }, output);
+      working.worker = undefined;
       output.flush();
+      if (working.interrupted && end.outcome === 'error' && end.reason === 'agent_died') return error('interrupted');
       if (limit.reached) return error('agent_timeout', `No answer within ${Math.round(this.#outside.runLimitMs / 1000)} s.`);
       if (end.outcome === 'reply' && Buffer.byteLength(end.content) > MAX_REPLY_BYTES) return error('reply_too_large');
       return end;

@@ -22,7 +22,11 @@ const assignment = z.object({
     limits,
     volumeExpected: z.boolean(),
   }),
+  graceMs: whole,
 });
+
+/** When a container ended without being asked, by the wall clock, oldest first, and how the last end was. */
+const ends = z.object({ at: z.array(whole).max(100), last: z.string() });
 
 const record = z.discriminatedUnion('kind', [
   /** A start of the node agent. */
@@ -37,10 +41,17 @@ const record = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('create-begun'), sessionId: z.string(), create }),
   z.object({ kind: z.literal('create-ended'), sessionId: z.string() }),
   z.object({ kind: z.literal('volume-made'), sessionId: z.string(), generation: whole }),
+  /** All that count, under the assignment that is there now. */
+  z.object({ kind: z.literal('ends'), sessionId: z.string(), ends }),
 ]);
 
 export type LedgerRecord = z.infer<typeof record>;
 export type Create = Readonly<z.infer<typeof create>>;
+
+export interface Ends {
+  readonly at: readonly number[];
+  readonly last: string;
+}
 
 /** Several records that are true together or not at all. */
 export function encodeRecords(records: readonly LedgerRecord[]): Uint8Array {
@@ -59,6 +70,7 @@ export interface SessionEntry {
   readonly removedUpTo?: number;
   readonly creating?: Create;
   readonly volumeMade?: number;
+  readonly ends?: Ends;
 }
 
 export interface LedgerState {
@@ -82,13 +94,13 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
       state.epoch = record.epoch;
       return;
     case 'assign':
-      change(state, record.assignment.sessionId, (entry) => ({ ...entry, assignment: record.assignment }));
+      change(state, record.assignment.sessionId, ({ ends: _, ...entry }) => ({ ...entry, assignment: record.assignment }));
       return;
     case 'unassign':
-      change(state, record.sessionId, ({ assignment: _, ...entry }) => entry);
+      change(state, record.sessionId, ({ assignment: _, ends: __, ...entry }) => entry);
       return;
     case 'tombstone':
-      change(state, record.sessionId, ({ assignment, ...entry }) => ({
+      change(state, record.sessionId, ({ assignment, ends: _, ...entry }) => ({
         ...entry,
         ...(assignment !== undefined && assignment.generation > record.upToGeneration ? { assignment } : {}),
         tombstone: Math.max(entry.tombstone ?? 0, record.upToGeneration),
@@ -109,6 +121,9 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
       return;
     case 'volume-made':
       change(state, record.sessionId, (entry) => ({ ...entry, volumeMade: record.generation }));
+      return;
+    case 'ends':
+      change(state, record.sessionId, (entry) => ({ ...entry, ends: record.ends }));
       return;
     default:
       record satisfies never;
@@ -134,6 +149,7 @@ export function* snapshotOf(state: LedgerState): Generator<LedgerRecord> {
     if (entry.tombstone !== undefined) yield { kind: 'tombstone', sessionId, upToGeneration: entry.tombstone };
     if (entry.removedUpTo !== undefined) yield { kind: 'removed', sessionId, upToGeneration: entry.removedUpTo };
     if (entry.assignment !== undefined) yield { kind: 'assign', assignment: mutable(entry.assignment) };
+    if (entry.ends !== undefined) yield { kind: 'ends', sessionId, ends: { ...entry.ends, at: [...entry.ends.at] } };
     if (entry.volumeMade !== undefined) yield { kind: 'volume-made', sessionId, generation: entry.volumeMade };
     if (entry.creating !== undefined) yield { kind: 'create-begun', sessionId, create: entry.creating };
   }

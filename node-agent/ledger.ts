@@ -4,6 +4,7 @@ import {
   applyRecord,
   type Create,
   decodeRecords,
+  type Ends,
   emptyLedger,
   encodeRecords,
   type LedgerRecord,
@@ -11,6 +12,8 @@ import {
   mutable,
   snapshotOf,
 } from './ledger-record.ts';
+
+export type { Ends };
 
 /** Records written since the last compaction before the next one is due. */
 const COMPACT_AFTER = 2000;
@@ -35,17 +38,20 @@ export class Ledger {
     this.#state = state;
   }
 
-  /** Takes the journal over. `blocks` are what it held when it was opened. The boot counter is raised before this resolves. */
-  static async open(journal: Journal, blocks: Iterable<Uint8Array>, incarnation: number): Promise<Ledger> {
+  /**
+   * Takes the journal over. `blocks` are what it held when it was opened. The boot counter is raised before this resolves, to `nowMs` in seconds at
+   * least: a ledger that was lost, or put back from an old copy, then still counts further than it ever did.
+   */
+  static async open(journal: Journal, blocks: Iterable<Uint8Array>, incarnation: number, nowMs = 0): Promise<Ledger> {
     const state = emptyLedger();
     for (const block of blocks) for (const record of decodeRecords(block)) applyRecord(state, record);
     const ledger = new Ledger(journal, state);
-    await ledger.#write([{ kind: 'boot', boot: state.boot + 1, incarnation }]);
+    await ledger.#write([{ kind: 'boot', boot: Math.max(state.boot + 1, Math.floor(nowMs / 1000)), incarnation }]);
     await ledger.#compact();
     return ledger;
   }
 
-  /** Starts of this node agent so far, this one included. */
+  /** Grows with each start of this node agent. */
   get boot(): number {
     return this.#state.boot;
   }
@@ -118,6 +124,15 @@ export class Ledger {
       }
     }
     for (let at = 0; at < records.length; at += RECORDS_PER_BLOCK) await this.#write(records.slice(at, at + RECORDS_PER_BLOCK));
+  }
+
+  /** Of its container, without being asked, under the assignment that is there now. */
+  ends(sessionId: string): Ends | undefined {
+    return this.#state.sessions.get(sessionId)?.ends;
+  }
+
+  async ended(sessionId: string, ends: Ends): Promise<void> {
+    await this.#write([{ kind: 'ends', sessionId, ends: { ...ends, at: [...ends.at] } }]);
   }
 
   /** The create that was begun and whose end is not known. */

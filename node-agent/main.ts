@@ -91,7 +91,7 @@ async function run(flags: Flags, log: Log): Promise<number> {
   const identity = await identityOf(flags, log);
   const claim = await claimIdentity(identity.nodeId);
   const { journal, records } = await Journal.open({ disk: systemDisk, directory: join(flags.dataDirectory, 'ledger'), name: 'ledger' });
-  const ledger = await Ledger.open(journal, records, identity.incarnation);
+  const ledger = await Ledger.open(journal, records, identity.incarnation, systemClock.now());
   const { driver, doors } = await engine(flags, identity, log);
   const dialer = grpcDialer({ identity, clock: systemClock, log });
   const { nodeId, clusterId, incarnation } = identity;

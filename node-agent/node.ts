@@ -11,10 +11,12 @@ import type { Capacity, Driver, DriverChange } from './drivers/driver.ts';
 import type { GuestDoors } from './guest-doors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Dialer } from './link/dialer.ts';
+import { Orphans } from './orphans.ts';
 import { Outbox } from './outbox.ts';
-import { Reconciler, type Status } from './reconciler.ts';
+import { Reconciler } from './reconciler.ts';
 import { Relay } from './relay.ts';
 import { removeContainers } from './shutdown.ts';
+import type { Status } from './status.ts';
 import { assignmentFrom, isSessionId, reportOf } from './wire.ts';
 
 const CALL_LIMIT_MS = 60_000;
@@ -56,6 +58,7 @@ export class NodeAgent {
   readonly #builder: Builder;
   readonly #link: ControllerLink;
   readonly #reconcilers = new Map<string, Reconciler>();
+  readonly #orphans = new Orphans();
   readonly #ending = new AbortController();
   #end: (end: NodeEnd) => void = () => undefined;
   #watch: { close(): void } | undefined;
@@ -80,7 +83,8 @@ export class NodeAgent {
       clock,
       log,
       assignment: (sessionId) => ledger.assignment(sessionId),
-      guestChanged: (sessionId) => this.#reconcilers.get(sessionId)?.wake(),
+      guestChanged: (sessionId) => this.#reconcilers.get(sessionId)?.guestChanged(),
+      drained: (sessionId) => this.#reconcilers.get(sessionId)?.drained(),
       messagesLost: (sessionId) => {
         const status = this.#reconcilers.get(sessionId)?.status();
         if (status !== undefined) this.#report(status);
@@ -144,7 +148,7 @@ export class NodeAgent {
     this.#outbox.begin();
     this.#relay.hold();
     const statuses = [...this.#reconcilers.values()].map((reconciler) => reconciler.status()).filter((status) => status !== undefined);
-    const orphans = [...this.#reconcilers.values()].filter((one) => one.isOrphan()).map((one) => one.sessionId);
+    const orphans = this.#orphans.all();
     const hello = {
       protocolVersion: NODE_PROTOCOL_VERSION,
       agentVersion: version,
@@ -203,12 +207,11 @@ export class NodeAgent {
       this.#end({ why: 'fault', error });
       throw error;
     }
-    const first = !this.#judged;
     this.#judged = true;
     for (const { sessionId } of change.tombstones) this.#reconciler(sessionId).askRemoval();
     for (const { sessionId } of change.assignments) this.#reconciler(sessionId).wake();
     if (!whole) return;
-    if (first) for (const reconciler of this.#reconcilers.values()) reconciler.wake();
+    for (const reconciler of this.#reconcilers.values()) reconciler.wake();
     this.#relay.sayAgain();
     this.#builder.sayAgain();
     log.info('controller.connected', { assignments: change.assignments.length, tombstones: change.tombstones.length });
@@ -242,6 +245,9 @@ export class NodeAgent {
         return;
       case 'images':
         this.#look(() => this.#lookAtImages());
+        return;
+      case 'lost':
+        for (const reconciler of this.#reconcilers.values()) reconciler.engineLost();
         return;
       case 'everything':
         this.#look(() => this.#putRight());
@@ -286,7 +292,7 @@ export class NodeAgent {
     const { clock } = this.#options;
     await Promise.all([...this.#reconcilers.values()].map((reconciler) => reconciler.idle()));
     const untilMs = clock.monotonic() + GUESTS_RETURN_WITHIN_MS;
-    const awaited = () => [...this.#reconcilers.values()].some((one) => !one.isOrphan() && one.awaitsGuest());
+    const awaited = () => [...this.#reconcilers.values()].some((one) => one.orphan() === undefined && one.awaitsGuest());
     while (awaited() && clock.monotonic() < untilMs && !this.#ending.signal.aborted)
       await pause(clock, GUESTS_LOOKED_FOR_EVERY_MS, this.#ending.signal);
   }
@@ -309,10 +315,13 @@ export class NodeAgent {
       clock,
       log,
       guestConnected: (id) => this.#relay.isConnected(id),
+      drain: (id, graceMs) => this.#relay.drain(id, graceMs),
       judged: () => this.#judged,
       changed: (status) => this.#report(status),
       removed: (id, upToGeneration) => this.#outbox.keep(`removed:${id}`, { kind: 'removed', value: { sessionId: id, upToGeneration } }),
       rested: () => {
+        if (this.#orphans.saw(sessionId, reconciler.orphan()))
+          this.#outbox.keep('orphans', { kind: 'orphans', value: { orphans: this.#orphans.all() } });
         if (!reconciler.isSpent()) return;
         this.#reconcilers.delete(sessionId);
         this.#relay.forget(sessionId);

@@ -1,44 +1,15 @@
-import type { Clock, Timer } from '../seams/clock.ts';
-import type { Log } from '../seams/log.ts';
+import type { Timer } from '../seams/clock.ts';
 import { within } from './deadline.ts';
+import { tooManyEnds } from './domain/container-end.ts';
 import { nextStep, phaseOf, type Step } from './domain/next-step.ts';
 import { restartDelayMs } from './domain/restart-delay.ts';
 import type { Observed, Phase, Remembered } from './domain/session.ts';
-import type { Driver, Made, SessionPlan } from './drivers/driver.ts';
-import type { GuestDoors } from './guest-doors.ts';
-import type { Ledger } from './ledger.ts';
+import { Drain } from './drain.ts';
+import type { Made, Seen, SessionPlan } from './drivers/driver.ts';
 import type { Create } from './ledger-record.ts';
+import type { ReconcilerOutside } from './reconciler-outside.ts';
 import { RestartPacer } from './restart-pacer.ts';
-
-/** What is reported of a session; the order of reports is given where they are sent. */
-export interface Status {
-  readonly sessionId: string;
-  readonly generation: number;
-  readonly phase: Phase;
-  readonly containerId: string;
-  readonly volume: string;
-  readonly reason: string;
-}
-
-export interface ReconcilerOutside {
-  readonly driver: Driver;
-  readonly doors: GuestDoors;
-  readonly ledger: Ledger;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Whether its guest is connected and was welcomed. */
-  guestConnected(sessionId: string): boolean;
-  /** Whether the controller has spoken since this start. */
-  judged(): boolean;
-  /** Called when what is to be reported has changed. */
-  changed(status: Status): void;
-  /** Called when nothing that the tombstone means is left, durably. */
-  removed(sessionId: string, upToGeneration: number): void;
-  /** Called when it has nothing more to do for now. */
-  rested(): void;
-  /** The ledger cannot be written: nothing may be done any more. */
-  fault(error: unknown): void;
-}
+import { type Orphan, type Status, sameStatus } from './status.ts';
 
 const CALL_LIMIT_MS = 60_000;
 /** Failures of the engine in a row that may pass, before one is taken for final. */
@@ -60,14 +31,23 @@ export class Reconciler {
   #failures = 0;
   #failed: { readonly generation: number; readonly reason: string } | undefined;
   #removalAsked = false;
+  #engineLost = false;
   readonly #pacer: RestartPacer;
-  #seen: Pick<Observed, 'container' | 'volume'> = { container: undefined, volume: undefined };
+  readonly #drain: Drain;
+  #seen: Seen = { container: undefined, volume: undefined, space: '', image: '' };
   #reported: Status | undefined;
 
   constructor(sessionId: string, outside: ReconcilerOutside) {
     this.sessionId = sessionId;
     this.#outside = outside;
-    this.#pacer = new RestartPacer(outside.clock);
+    this.#pacer = new RestartPacer(sessionId, outside);
+    this.#drain = new Drain({
+      clock: outside.clock,
+      guestConnected: () => outside.guestConnected(sessionId),
+      ask: (graceMs) => outside.drain(sessionId, graceMs),
+      takeBack: () => outside.drain(sessionId, undefined),
+      over: () => this.wake(),
+    });
   }
 
   wake(): void {
@@ -78,6 +58,25 @@ export class Reconciler {
       if (this.#woken) this.wake();
       else this.#outside.rested();
     });
+  }
+
+  /** Its guest came or went. One that came may lack what was on its way to the one before: the controller is told of it, whatever it knows. */
+  guestChanged(): void {
+    this.#reported = undefined;
+    this.#drain.guestChanged();
+    this.wake();
+  }
+
+  /** Its guest has finished, as it was asked to. */
+  drained(): void {
+    this.#drain.drained();
+  }
+
+  /** The engine went away. What is to be done of it is done once it is back. */
+  engineLost(): void {
+    this.#engineLost = true;
+    this.#failures = 0;
+    this.wake();
   }
 
   /** The controller still waits to hear of the removal: it is told again. */
@@ -98,12 +97,13 @@ export class Reconciler {
   }
 
   /** Something with this node's label is there, and neither an assignment nor a tombstone explains it. */
-  isOrphan(): boolean {
+  orphan(): Orphan | undefined {
     const { assignment, tombstone } = this.#outside.ledger.remembered(this.sessionId);
-    if (assignment !== undefined) return false;
-    const { container, volume } = this.#seen;
-    const unexplained = (made: { generation: number } | undefined) => made !== undefined && made.generation > (tombstone ?? -1);
-    return unexplained(container) || unexplained(volume);
+    if (assignment !== undefined) return undefined;
+    const { container, volume, space, image } = this.#seen;
+    const generation = Math.max(container?.generation ?? -1, volume?.generation ?? -1);
+    if (generation < 0 || generation <= (tombstone ?? -1)) return undefined;
+    return { sessionId: this.sessionId, generation, containerId: container?.id ?? '', volume: volume?.name ?? '', space, image };
   }
 
   /** Nothing is there of it, and nothing is to be done. */
@@ -122,6 +122,7 @@ export class Reconciler {
     this.#ending.abort(new Error('the node agent ends'));
     this.#retry?.cancel();
     await this.idle();
+    this.#drain.close();
   }
 
   async #run(): Promise<void> {
@@ -141,10 +142,7 @@ export class Reconciler {
   }
 
   async #pass(): Promise<void> {
-    this.#seen = await this.#call((signal) => this.#outside.driver.observe(this.sessionId, signal));
-    const state = this.#seen.container?.state;
-    if (this.#pacer.saw(state === 'running' || state === 'paused'))
-      this.#outside.log.warn('session.ended', { session: this.sessionId, ends: this.#pacer.ends() });
+    await this.#look();
     for (let steps = 0; steps < STEPS_IN_A_ROW && !this.#ending.signal.aborted; steps += 1) {
       const step = nextStep(this.#remembered(), this.#observed());
       if (step.kind === 'rest') {
@@ -185,12 +183,17 @@ export class Reconciler {
         await this.#durable(ledger.createEnded(id));
         return true;
       case 'start': {
-        const delayMs = this.#pacer.delayMs();
-        if (delayMs > 0) {
-          this.#wakeAfter(delayMs);
+        const verdict = this.#pacer.verdict();
+        if (typeof verdict !== 'number') {
+          this.#fail(tooManyEnds(verdict.last));
+          return true;
+        }
+        if (verdict > 0) {
+          this.#wakeAfter(verdict);
           return false;
         }
         const made = await this.#call((signal) => driver.start(id, signal));
+        if (made.ok) this.#pacer.started();
         return this.#judge(made, ledger.assignment(id)?.spec.image ?? '');
       }
       case 'pause':
@@ -199,9 +202,16 @@ export class Reconciler {
       case 'unpause':
         await this.#call((signal) => driver.unpause(id, signal));
         return this.#look();
+      case 'drain':
+        this.#drain.begin(this.#seen.container?.id ?? '', ledger.assignment(id)?.graceMs ?? 0);
+        return true;
+      case 'stay':
+        this.#drain.end();
+        return true;
       case 'remove-container':
         this.#pacer.expectEnd();
         await this.#call((signal) => driver.removeContainer(id, signal));
+        this.#drain.end();
         return this.#look();
       case 'remove-volume':
         await this.#call((signal) => driver.removeVolume(id, signal));
@@ -247,8 +257,13 @@ export class Reconciler {
   }
 
   async #look(): Promise<true> {
+    if (this.#engineLost) {
+      this.#engineLost = false;
+      await this.#durable(this.#pacer.engineLost());
+    }
     this.#seen = await this.#call((signal) => this.#outside.driver.observe(this.sessionId, signal));
-    if (this.#seen.container?.state === 'running') this.#pacer.saw(true);
+    const ends = await this.#durable(this.#pacer.saw(this.#seen.container));
+    if (ends !== undefined) this.#outside.log.warn('session.ended', { session: this.sessionId, ends });
     return true;
   }
 
@@ -276,7 +291,9 @@ export class Reconciler {
 
   #observed(): Observed {
     const { doors, guestConnected } = this.#outside;
-    return { ...this.#seen, door: doors.isOpen(this.sessionId), guest: guestConnected(this.sessionId) };
+    const drain = this.#drain.state(this.#seen.container?.id);
+    const { container, volume } = this.#seen;
+    return { container, volume, door: doors.isOpen(this.sessionId), guest: guestConnected(this.sessionId), drain };
   }
 
   #statusOf(phase: Phase): Status {
@@ -289,7 +306,7 @@ export class Reconciler {
 
   #report(phase: Phase): void {
     const status = this.#statusOf(phase);
-    if (this.#reported !== undefined && same(this.#reported, status)) return;
+    if (this.#reported !== undefined && sameStatus(this.#reported, status)) return;
     this.#reported = status;
     this.#outside.log.debug('session.phase', { session: this.sessionId, generation: status.generation, phase });
     this.#outside.changed(status);
@@ -312,9 +329,9 @@ export class Reconciler {
     return within(this.#outside.clock, CALL_LIMIT_MS, this.#ending.signal, work);
   }
 
-  async #durable(write: Promise<void>): Promise<void> {
+  async #durable<T>(write: Promise<T>): Promise<T> {
     try {
-      await write;
+      return await write;
     } catch (error) {
       this.#ending.abort(error);
       this.#outside.fault(error);
@@ -324,13 +341,3 @@ export class Reconciler {
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
-
-function same(a: Status, b: Status): boolean {
-  return (
-    a.generation === b.generation &&
-    a.phase === b.phase &&
-    a.containerId === b.containerId &&
-    a.volume === b.volume &&
-    a.reason === b.reason
-  );
-}

@@ -24,6 +24,8 @@ export interface RelayOutside {
   assignment(sessionId: string): Assignment | undefined;
   /** Its guest came or went. */
   guestChanged(sessionId: string): void;
+  /** Its guest has finished, as it was asked to. */
+  drained(sessionId: string): void;
   /** Messages were let go that the controller must send again: its guest is reported anew. */
   messagesLost(sessionId: string): void;
 }
@@ -42,6 +44,8 @@ interface Session {
   held: Deliver[];
   heldCharacters: number;
   lost: boolean;
+  /** Its guest is to finish and to take nothing more. `said`: to the guest that is connected. */
+  drain: { readonly untilMs: number; said: boolean } | undefined;
 }
 
 /**
@@ -70,10 +74,20 @@ export class Relay {
   guest(sessionId: string, link: GuestLink): void {
     const session = this.#session(sessionId);
     const { clock, log } = this.#outside;
-    const timer = clock.after(HELLO_WITHIN_MS, () => link.close(new Error('no hello')));
-    const guest: Guest = { link, timer, welcomed: false };
+    const guest: Guest = { link, timer: undefined, welcomed: false };
+    const awaitHello = () => {
+      guest.timer = clock.after(HELLO_WITHIN_MS, () => {
+        // One that is frozen says nothing, and nothing is wrong with it.
+        if (this.#outside.assignment(sessionId)?.desired === 'paused') awaitHello();
+        else link.close(new Error('no hello'));
+      });
+    };
+    awaitHello();
     link.onMessage((frame) => this.#heard(sessionId, session, guest, frame));
-    link.onDrain(() => this.#deliverHeld(session));
+    link.onDrain(() => {
+      this.#sayDrain(session);
+      this.#deliverHeld(session);
+    });
     link.onClose((fault) => {
       guest.timer?.cancel();
       if (fault !== undefined) log.info('guest.lost', { session: sessionId, error: fault.message });
@@ -87,6 +101,8 @@ export class Relay {
     const assignment = this.#outside.assignment(message.sessionId);
     if (assignment === undefined || assignment.desired === 'failed') return;
     const session = this.#session(message.sessionId);
+    // Whoever comes up again is sent it again.
+    if (session.drain !== undefined) return;
     if (session.held.length === 0 && session.guest?.welcomed && session.guest.link.send({ kind: 'deliver', value: message })) return;
     if (session.held.length >= MESSAGES_HELD || session.heldCharacters + sizeOf(message) > MESSAGE_CHARACTERS_HELD) {
       session.lost = true;
@@ -112,6 +128,23 @@ export class Relay {
   /** A new stream begins. Answers wait until all of them are said again, in their order: one that came now would overtake those from before. */
   hold(): void {
     this.#holding = true;
+  }
+
+  /** Its guest, whichever is or will be connected, is to take nothing more and to finish within the grace. Undefined takes that back. */
+  drain(sessionId: string, graceMs: number | undefined): void {
+    const session = graceMs === undefined ? this.#sessions.get(sessionId) : this.#session(sessionId);
+    if (session === undefined) return;
+    session.held = [];
+    session.heldCharacters = 0;
+    if (graceMs !== undefined) {
+      session.drain = { untilMs: this.#outside.clock.monotonic() + graceMs, said: false };
+      this.#sayDrain(session);
+      return;
+    }
+    session.drain = undefined;
+    const assignment = this.#outside.assignment(sessionId);
+    if (!session.guest?.welcomed || assignment === undefined) return;
+    if (!session.guest.link.send(welcome(assignment, undefined))) session.guest.link.close(new Error('it does not read its welcome'));
   }
 
   /** To be called on each new stream, once the controller has said what is assigned. */
@@ -169,6 +202,10 @@ export class Relay {
         this.#answer(answer);
         return;
       }
+      case 'drained':
+        session.acceptedSeq = Math.max(session.acceptedSeq, frame.value.acceptedSeq);
+        if (session.drain !== undefined) this.#outside.drained(sessionId);
+        return;
       case 'delta':
         outbox.pass({ kind: 'delta', value: { ...frame.value, sessionId } });
         return;
@@ -194,11 +231,24 @@ export class Relay {
     session.guest?.link.close(new Error('a newer connection of this session'));
     session.guest = guest;
     session.acceptedSeq = frame.value.acceptedSeq;
-    guest.link.send(welcome(assignment));
+    // Before the controller has spoken nobody asked for the drain again; it is no reason to take up new work.
+    const asked = assignment.desired === 'suspended' ? assignment.graceMs : undefined;
+    guest.link.send(welcome(assignment, this.#graceLeftMs(session) ?? asked));
+    if (session.drain !== undefined) session.drain.said = true;
     if (isFull(session)) guest.link.pause();
     log.info('guest.connected', { session: sessionId, version: frame.value.guestVersion });
     this.#deliverHeld(session);
     this.#outside.guestChanged(sessionId);
+  }
+
+  #sayDrain(session: Session): void {
+    const { drain, guest } = session;
+    if (drain === undefined || drain.said || !guest?.welcomed) return;
+    drain.said = guest.link.send({ kind: 'drain', value: { graceMs: this.#graceLeftMs(session) ?? 0 } });
+  }
+
+  #graceLeftMs({ drain }: Session): number | undefined {
+    return drain && Math.max(0, Math.ceil(drain.untilMs - this.#outside.clock.monotonic()));
   }
 
   #deliverHeld(session: Session): void {
@@ -224,7 +274,10 @@ export class Relay {
   #session(sessionId: string): Session {
     let session = this.#sessions.get(sessionId);
     if (session === undefined) {
-      session = { guest: undefined, acceptedSeq: 0, answers: new Map(), answerCharacters: 0, held: [], heldCharacters: 0, lost: false };
+      session = {
+        ...{ guest: undefined, acceptedSeq: 0, answers: new Map(), answerCharacters: 0 },
+        ...{ held: [], heldCharacters: 0, lost: false, drain: undefined },
+      };
       this.#sessions.set(sessionId, session);
     }
     return session;
@@ -238,11 +291,12 @@ function helloRefusal(sessionId: string, assignment: Assignment | undefined, fra
   return assignment === undefined ? 'its session is not assigned to this node' : undefined;
 }
 
-function welcome({ sessionId, generation, spec }: Assignment): HostFrame {
+function welcome({ sessionId, generation, spec }: Assignment, graceMs: number | undefined): HostFrame {
   const agents = spec.agents.map((agent) => ({ ...agent }));
+  const drain = graceMs === undefined ? null : { graceMs };
   return {
     kind: 'welcome',
-    value: { protocolVersion: GUEST_PROTOCOL_VERSION, sessionId, generation, space: spec.space, agents, environment: {} },
+    value: { protocolVersion: GUEST_PROTOCOL_VERSION, sessionId, generation, space: spec.space, agents, environment: {}, drain },
   };
 }
 

@@ -3,7 +3,7 @@ import type { Assignment__Output as WireAssignment } from '../proto/generated/ra
 import type { Report__Output as WireReport } from '../proto/generated/raworc/node/v0/Report.ts';
 import type { AgentSpec__Output as WireAgentSpec } from '../proto/generated/raworc/v0/AgentSpec.ts';
 import type { AgentSpec, Assignment, Desired } from './domain/session.ts';
-import type { Status } from './reconciler.ts';
+import type { Status } from './status.ts';
 
 const DESIRED: Readonly<Record<string, Desired>> = {
   DESIRED_RUNNING: 'running',
@@ -46,6 +46,7 @@ export function assignmentFrom(wire: WireAssignment): Assignment {
       },
       volumeExpected,
     },
+    graceMs: wire.graceMs,
   };
 }
 
@@ -54,7 +55,10 @@ function agentFrom({ name, runtime, handler, idempotent }: WireAgentSpec): Agent
   return { name, runtime, handler, idempotent };
 }
 
+/** Phases in which what the guest holds is known. */
+const said: ReadonlySet<string> = new Set(['RUNNING', 'SUSPENDED']);
+
 export function reportOf(status: Status, order: { readonly boot: number; readonly number: number }, acceptedSeq: number): WireReport {
   const { sessionId, generation, phase, containerId, volume, reason } = status;
-  return { sessionId, generation, phase, ...order, containerId, volume, reason, acceptedSeq: phase === 'RUNNING' ? acceptedSeq : 0 };
+  return { sessionId, generation, phase, ...order, containerId, volume, reason, acceptedSeq: said.has(phase) ? acceptedSeq : 0 };
 }

@@ -3,7 +3,15 @@ import type { BuiltAgent, MessageRow, SessionRow } from './rows.ts';
 import type { View } from './view.ts';
 
 /** Why a message got an error_response that no agent's code had a part in. The guest's own reasons are in guest/reasons.ts. */
-export type RefusalReason = 'no_agent' | 'agent_unknown' | 'agent_inactive' | 'agent_ambiguous' | 'session_failed' | 'reply_too_large';
+export type RefusalReason =
+  | 'no_agent'
+  | 'agent_unknown'
+  | 'agent_inactive'
+  | 'agent_ambiguous'
+  | 'session_failed'
+  | 'host_lost'
+  | 'answer_lost'
+  | 'reply_too_large';
 
 export type Choice =
   | { readonly ok: true; readonly agent: string }

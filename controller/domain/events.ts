@@ -13,8 +13,9 @@ export type EventType =
   | 'build.state'
   | 'agent.changed'
   | 'node.joined'
-  | 'node.connected'
-  | 'node.disconnected';
+  | 'node.ready'
+  | 'node.unreachable'
+  | 'node.lost';
 
 /** An event as a command's decision states it; the applier numbers and dates it. `data` is what REST shows of the thing: plain JSON. */
 export interface NewEvent {

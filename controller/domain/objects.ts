@@ -72,10 +72,19 @@ export interface SourceObject {
   readonly created_at: string;
 }
 
+export interface OrphanObject {
+  readonly session_id: string;
+  readonly generation: number;
+  readonly container_id: string | null;
+  readonly persistent_volume_id: string | null;
+  readonly space: string | null;
+  readonly image: string | null;
+}
+
 export interface NodeObject {
   readonly id: string;
   readonly name: string;
-  readonly status: 'ready' | 'unreachable';
+  readonly status: 'ready' | 'unreachable' | 'lost';
   readonly driver: string;
   readonly version: string;
   readonly capacity: { readonly cpu: number; readonly memory_bytes: number; readonly sessions: number | null };
@@ -86,4 +95,6 @@ export interface NodeObject {
   readonly conditions: readonly { readonly type: string; readonly message: string }[];
   readonly joined_at: string;
   readonly last_seen_at: string | null;
+  readonly unreachable_since: string | null;
+  readonly lost_at: string | null;
 }

@@ -124,6 +124,8 @@ export interface SessionRow {
   readonly nodeId: NodeId | null;
   /** The generation at which it came to its node. What speaks under an older one is refused. */
   readonly placedGeneration: number;
+  /** The generation it had in the backup that this store was restored from, until its node said what became of it since, or somebody asked for a change. */
+  readonly restoredFrom: number | null;
   readonly image: string;
   readonly buildId: BuildId | null;
   readonly agents: readonly BuiltAgent[];
@@ -142,6 +144,11 @@ export interface SessionRow {
   readonly reason: string | null;
   /** The number of the newest message. */
   readonly lastSeq: number;
+  /**
+   * Numbers up to here were given in an earlier life of the store: what a guest says of the newest it holds tells nothing of
+   * them, and each is sent and acknowledged by itself. 0 when the session was made in this one.
+   */
+  readonly epochSeq: number;
   /** User messages that the guest holds and that have no answer yet. */
   readonly outstanding: number;
   readonly parentId: SessionId | null;
@@ -208,6 +215,10 @@ export interface NodeRow {
   readonly maxSessions: number;
   /** When its stream last came up or ended. */
   readonly lastSeenAt: number | null;
+  /** Since when it is away, less the time in which no controller was there to see it. */
+  readonly unreachableSince: number | null;
+  /** When it was given up. What was on it is failed. */
+  readonly lostAt: number | null;
 }
 
 export interface NodeTokenRow {

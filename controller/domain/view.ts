@@ -24,15 +24,22 @@ export interface View {
   agentsIn(spaceId: SpaceId): readonly AgentRow[];
   /** The newest build of a space, of that status where one is given. */
   newestBuild(spaceId: SpaceId, status?: BuildRow['status']): BuildRow | undefined;
+  /** The build that made this image. */
+  buildOfImage(spaceId: SpaceId, image: string): BuildRow | undefined;
   /** Builds that wait for a node, or that a node was told to make. */
   openBuilds(): readonly BuildRow[];
   nodeByName(name: string): NodeRow | undefined;
   nodes(): readonly NodeRow[];
   /** Sessions placed on a node, but for the deleted. */
   sessionsOn(nodeId: NodeId): readonly SessionRow[];
+  /** Of these some that are not failed, at most `limit`. */
+  unfailedOn(nodeId: NodeId, limit: number): readonly SessionRow[];
   tombstonesOf(nodeId: NodeId): readonly TombstoneRow[];
+  /** Sessions that are not deleted and have timeouts. */
+  sessionsWithTimeouts(): readonly SessionRow[];
   /** User messages without an answer, by seq. */
   unanswered(sessionId: SessionId): readonly MessageRow[];
+  hasUnanswered(sessionId: SessionId): boolean;
   answerTo(messageId: MessageId): MessageRow | undefined;
   /** The newest messages below `seq`, newest first. */
   messagesBefore(sessionId: SessionId, seq: number, limit: number): readonly MessageRow[];

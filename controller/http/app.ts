@@ -17,6 +17,7 @@ import { buildRoutes } from './routes/builds.ts';
 import { eventRoutes } from './routes/events.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { nodeRoutes } from './routes/nodes.ts';
+import { orphanRoutes } from './routes/orphans.ts';
 import { serverRoutes } from './routes/server.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 
@@ -44,8 +45,8 @@ export interface HttpApp {
 
 /** Every route of the API, in the order of the contract. */
 export function allRoutes(context: RouteContext): Route[] {
-  return [serverRoutes, authRoutes, agentRoutes, buildRoutes, sessionRoutes, messageRoutes, eventRoutes, nodeRoutes].flatMap((routes) =>
-    routes(context),
+  return [serverRoutes, authRoutes, agentRoutes, buildRoutes, sessionRoutes, messageRoutes, eventRoutes, nodeRoutes, orphanRoutes].flatMap(
+    (routes) => routes(context),
   );
 }
 

@@ -6,7 +6,16 @@ import type { Readable } from 'node:stream';
 import type { DesiredChange } from '../domain/commands/change-desired.ts';
 import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../domain/events.ts';
 import type { AccountId, SessionId, SpaceId } from '../domain/ids.ts';
-import type { AgentObject, BuildObject, MessageObject, Metadata, NodeObject, SessionObject, SourceObject } from '../domain/objects.ts';
+import type {
+  AgentObject,
+  BuildObject,
+  MessageObject,
+  Metadata,
+  NodeObject,
+  OrphanObject,
+  SessionObject,
+  SourceObject,
+} from '../domain/objects.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Permissions } from '../domain/rbac.ts';
 
@@ -39,6 +48,7 @@ export type {
   MessageObject,
   Metadata,
   NodeObject,
+  OrphanObject,
   SessionObject,
   SourceObject,
 } from '../domain/objects.ts';
@@ -140,6 +150,16 @@ export interface Nodes {
   createToken(caller: Caller, expiresInS?: number): Promise<Outcome<{ token: string; expires_at: string }>>;
   list(caller: Caller, page: PageRequest): Outcome<Page<NodeObject>>;
   get(caller: Caller, id: string): Outcome<NodeObject>;
+  /** Gives up a node that is unreachable: what was on it fails, and may be recovered should it return. 409 for one that is ready. */
+  lose(caller: Caller, id: string): Promise<Outcome<NodeObject>>;
+}
+
+/** What nodes hold and no session explains. `node` is an id or a name; 503 while that node is not connected. */
+export interface Orphans {
+  list(caller: Caller, node: string, page: PageRequest): Outcome<Page<OrphanObject>>;
+  adopt(caller: Caller, node: string, session: SessionId): Promise<Outcome<SessionObject>>;
+  /** Answers once the tombstone is durable. */
+  remove(caller: Caller, node: string, session: SessionId): Promise<Outcome<undefined>>;
 }
 
 /** What a watcher of events is called with. Each returns false when the watcher cannot take more: it is then closed. */
@@ -179,6 +199,7 @@ export interface Services {
   readonly agents: Agents;
   readonly builds: Builds;
   readonly nodes: Nodes;
+  readonly orphans: Orphans;
   readonly events: Events;
   readonly health: Health;
 }

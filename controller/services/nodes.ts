@@ -4,6 +4,7 @@ import type { Random } from '../../seams/random.ts';
 import { createNodeToken, joinNode } from '../domain/commands/nodes.ts';
 import type { FleetNode } from '../domain/fleet.ts';
 import type { NodeId } from '../domain/ids.ts';
+import { type NodeHealth, nodeHealth } from '../domain/lease.ts';
 import type { NodeObject } from '../domain/objects.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import type { NodeRow } from '../domain/rows.ts';
@@ -14,6 +15,7 @@ import type { Nodes } from './api.ts';
 import type { Applier } from './applier.ts';
 import type { Capacity } from './capacity.ts';
 import type { Fleet } from './fleet/fleet.ts';
+import type { LeaseWatch } from './fleet/lease-watch.ts';
 
 const HOUR = 3_600_000;
 const MOST_TTL_MS = 7 * 24 * HOUR;
@@ -22,6 +24,7 @@ export interface NodeNeeds {
   readonly applier: Applier;
   readonly view: View;
   readonly fleet: Fleet;
+  readonly leases: LeaseWatch;
   readonly capacity: Capacity;
   readonly clock: Clock;
   readonly random: Random;
@@ -33,7 +36,14 @@ export interface NodeNeeds {
 const hashOf = (secret: string) => createHash('sha256').update(secret).digest('base64url');
 
 export function nodeService(needs: NodeNeeds): Nodes {
-  const { view, capacity, applier, random } = needs;
+  const { view, capacity, applier, random, leases } = needs;
+
+  function nodeCalled(id: string): Outcome<FleetNode> {
+    const row = view.get('nodes', id) ?? view.nodeByName(id);
+    const node = capacity.nodes().find((known) => known.id === row?.id);
+    return node === undefined ? refused('NOT_FOUND', 'There is no such node.') : accepted(node);
+  }
+
   return {
     async createToken(caller, expiresInS) {
       if (!caller.permissions.allows('nodes', 'create', null)) return forbidden('nodes', 'create');
@@ -55,20 +65,40 @@ export function nodeService(needs: NodeNeeds): Nodes {
     },
     get(caller, id) {
       if (!caller.permissions.allows('nodes', 'get', null)) return forbidden('nodes', 'get');
-      const row = view.get('nodes', id) ?? view.nodeByName(id);
-      const node = capacity.nodes().find((known) => known.id === row?.id);
-      return node === undefined ? refused('NOT_FOUND', 'There is no such node.') : accepted(nodeObject(needs, node));
+      const node = nodeCalled(id);
+      return node.ok ? accepted(nodeObject(needs, node.value)) : node;
+    },
+    async lose(caller, id) {
+      if (!caller.permissions.allows('nodes', 'update', null)) return forbidden('nodes', 'update');
+      const node = nodeCalled(id);
+      if (!node.ok) return node;
+      const lost = await leases.lose(node.value.id, caller.user);
+      if (!lost.ok) return lost;
+      const after = nodeCalled(id);
+      return after.ok ? accepted(nodeObject(needs, after.value)) : after;
     },
   };
 }
 
+const CONDITIONS: Readonly<Record<NodeHealth, NodeObject['conditions']>> = {
+  ready: [],
+  unreachable: [{ type: 'Unreachable', message: 'No stream from this node, or its lease has run out.' }],
+  lost: [
+    {
+      type: 'Lost',
+      message: 'It was away for too long, or was given up: what was on it has failed, and can be recovered once it is back.',
+    },
+  ],
+};
+
 function nodeObject({ view, fleet, leaseMs, clock }: NodeNeeds, node: FleetNode): NodeObject {
   const row = view.get('nodes', node.id);
+  const status = nodeHealth(row ?? { unreachableSince: null, lostAt: null }, node.ready);
   const leftMs = fleet.stream(node.id)?.lease.leftMs();
   return {
     id: node.id,
     name: node.name,
-    status: node.ready ? 'ready' : 'unreachable',
+    status,
     driver: row?.driver ?? '',
     version: row?.version ?? '',
     capacity: { cpu: node.cpuMillis / 1000, memory_bytes: node.memoryBytes, sessions: node.maxSessions === 0 ? null : node.maxSessions },
@@ -76,9 +106,11 @@ function nodeObject({ view, fleet, leaseMs, clock }: NodeNeeds, node: FleetNode)
     sessions: node.sessions,
     images: [...node.images].sort(),
     lease: { seconds: leaseMs / 1000, expires_at: leftMs === undefined ? null : rfc3339(Math.round(clock.now() + leftMs)) },
-    conditions: node.ready ? [] : [{ type: 'Unreachable', message: 'No stream from this node, or its lease has run out.' }],
+    conditions: CONDITIONS[status],
     joined_at: rfc3339(row?.joinedAt ?? 0),
     last_seen_at: node.ready ? rfc3339(clock.now()) : rfc3339OrNull(row?.lastSeenAt ?? null),
+    unreachable_since: rfc3339OrNull(row?.unreachableSince ?? null),
+    lost_at: rfc3339OrNull(row?.lostAt ?? null),
   };
 }
 

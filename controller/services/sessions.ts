@@ -9,6 +9,7 @@ import type { SessionObject } from '../domain/objects.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import { sessionObject } from '../domain/present.ts';
 import type { Limits, Requests } from '../domain/rows.ts';
+import { sessionDefaults } from '../domain/space-settings.ts';
 import type { View } from '../domain/view.ts';
 import { sessionFor, spaceFor } from './access.ts';
 import type { Caller, CreateSession, Idempotency, Page, SessionFilter, Sessions } from './api.ts';
@@ -46,9 +47,10 @@ export function sessionService(needs: SessionNeeds): Sessions {
     async create(caller, input, idempotency) {
       const space = spaceFor(view, caller, input.space ?? 'default', 'sessions', 'create');
       if (!space.ok) return space;
-      const sizes = sizesOf(input);
+      const asked = withDefaults(input, space.value.settings);
+      const sizes = sizesOf(asked);
       if (!sizes.ok) return sizes;
-      return applier.submit(newSession(needs, caller, space.value.id, input, sizes.value, idempotency));
+      return applier.submit(newSession(needs, caller, space.value.id, asked, sizes.value, idempotency));
     },
     get(caller, id) {
       const row = sessionFor(view, caller, id, 'get');
@@ -85,6 +87,19 @@ export function sessionService(needs: SessionNeeds): Sessions {
       };
       return waiters.until(id, look, signal).then((found) => (found === 'gone' ? undefined : found));
     },
+  };
+}
+
+/** The sizes of a session of which nobody says more than its space's settings do. */
+export const sizesIn = (settings: Readonly<Record<string, unknown>>): Outcome<Sizes> => sizesOf(withDefaults({}, settings));
+
+/** What a client does not say, the space's settings do. */
+function withDefaults(input: CreateSession, settings: Readonly<Record<string, unknown>>): CreateSession {
+  const { timeouts, requests, limits } = sessionDefaults(settings);
+  return {
+    ...input,
+    timeouts: { ...timeouts, ...input.timeouts },
+    resources: { requests: { ...requests, ...input.resources?.requests }, limits: { ...limits, ...input.resources?.limits } },
   };
 }
 

@@ -90,6 +90,7 @@ const first: Migration = {
       .addColumn('generation', 'integer', (c) => c.notNull())
       .addColumn('node_id', 'text')
       .addColumn('placed_generation', 'integer', (c) => c.notNull())
+      .addColumn('restored_from', 'integer')
       .addColumn('image', 'text', (c) => c.notNull())
       .addColumn('build_id', 'text')
       .addColumn('agents', 'text', (c) => c.notNull())
@@ -104,6 +105,7 @@ const first: Migration = {
       .addColumn('has_run', 'integer', (c) => c.notNull())
       .addColumn('reason', 'text')
       .addColumn('last_seq', 'integer', (c) => c.notNull())
+      .addColumn('epoch_seq', 'integer', (c) => c.notNull())
       .addColumn('outstanding', 'integer', (c) => c.notNull())
       .addColumn('parent_id', 'text')
       .addColumn('timeouts', 'text', (c) => c.notNull())
@@ -122,6 +124,7 @@ const first: Migration = {
     await sql`create index sessions_created on sessions (created_at, id) where ${live}`.execute(db);
     await sql`create index sessions_space on sessions (space_id, created_at, id) where ${live}`.execute(db);
     await sql`create index sessions_owner on sessions (created_by_id, created_at, id) where ${live}`.execute(db);
+    await sql`create index sessions_timeouts on sessions (id) where timeouts <> '{}' and ${live}`.execute(db);
     await sql`create index sessions_terminated on sessions (terminated_at) where desired = 'deleted'`.execute(db);
 
     await id('messages')
@@ -169,6 +172,8 @@ const first: Migration = {
       .addColumn('memory_bytes', 'integer', (c) => c.notNull())
       .addColumn('max_sessions', 'integer', (c) => c.notNull())
       .addColumn('last_seen_at', 'integer')
+      .addColumn('unreachable_since', 'integer')
+      .addColumn('lost_at', 'integer')
       .execute();
 
     await id('node_tokens')

@@ -40,12 +40,19 @@ export function sqliteView(database: Database.Database): View {
       status === undefined
         ? one('builds', 'where space_id = ? order by created_at desc limit 1', spaceId)
         : one('builds', 'where space_id = ? and status = ? order by created_at desc limit 1', spaceId, status),
+    buildOfImage: (spaceId, image) =>
+      one('builds', `where space_id = ? and image = ? and status = 'completed' order by created_at desc limit 1`, spaceId, image),
     openBuilds: () => all('builds', `where status in ('pending','building') order by created_at`),
     nodeByName: (name) => one('nodes', 'where name = ?', name),
     nodes: () => all('nodes', 'order by joined_at, id'),
     sessionsOn: (nodeId) => all('sessions', `where node_id = ? and desired <> 'deleted'`, nodeId),
+    unfailedOn: (nodeId, limit) =>
+      all('sessions', `where node_id = ? and desired <> 'deleted' and desired <> 'failed' limit ?`, nodeId, limit),
+    sessionsWithTimeouts: () => all('sessions', `where timeouts <> '{}' and desired <> 'deleted'`),
     tombstonesOf: (nodeId) => all('tombstones', 'where node_id = ?', nodeId),
     unanswered: (sessionId) => all('messages', `where session_id = ? and role = 'user' and answered_at is null order by seq`, sessionId),
+    hasUnanswered: (sessionId) =>
+      one('messages', `where session_id = ? and role = 'user' and answered_at is null limit 1`, sessionId) !== undefined,
     answerTo: (messageId) => one('messages', 'where in_reply_to = ?', messageId),
     messagesBefore: (sessionId, seq, limit) =>
       all('messages', 'where session_id = ? and seq < ? order by seq desc limit ?', sessionId, seq, limit),

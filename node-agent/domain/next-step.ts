@@ -14,11 +14,17 @@ export type Step =
   | { readonly kind: 'start' }
   | { readonly kind: 'pause' }
   | { readonly kind: 'unpause' }
+  /** Its guest takes nothing more, and finishes. */
+  | { readonly kind: 'drain' }
+  /** A drain is taken back. */
+  | { readonly kind: 'stay' }
   | { readonly kind: 'remove-container' }
   | { readonly kind: 'remove-volume' }
   /** Nothing that the tombstone means is left. */
   | { readonly kind: 'removed'; readonly upToGeneration: number }
   | { readonly kind: 'fail'; readonly reason: string };
+
+const NO_VOLUME: Step = { kind: 'fail', reason: 'The volume of this session is missing on its node.' };
 
 const rest = (phase: Phase | undefined): Step => ({ kind: 'rest', phase });
 
@@ -50,7 +56,7 @@ function removal({ tombstone, removalDue, creating, assignment }: Remembered, { 
 
 function keeping(remembered: Remembered, observed: Observed): Step {
   const { assignment, creating, judged, failed } = remembered;
-  const { container, volume, door } = observed;
+  const { container, volume, door, drain } = observed;
   if (assignment === undefined) return rest(undefined);
   if (creating !== undefined && container !== undefined) return { kind: 'settle-create' };
   const alive = container !== undefined && (container.state === 'running' || container.state === 'paused');
@@ -59,28 +65,40 @@ function keeping(remembered: Remembered, observed: Observed): Step {
   switch (assignment.desired) {
     case 'running':
       if (failed === assignment.generation) return rest('FAILED');
-      if (volume === undefined && (remembered.volumeMade || container !== undefined))
-        return { kind: 'fail', reason: 'The volume of this session is missing on its node.' };
+      if (volume === undefined && (remembered.volumeMade || container !== undefined)) return NO_VOLUME;
       if (!door) return { kind: 'open-door' };
       if (volume === undefined) return { kind: 'create-volume', generation: assignment.generation };
       if (container === undefined) return { kind: 'create-container', generation: assignment.generation };
       if (container.state === 'paused') return { kind: 'unpause' };
       if (container.state !== 'running') return { kind: 'start' };
+      if (drain !== 'none') return { kind: 'stay' };
       return rest(phaseOf(remembered, observed));
     case 'paused':
-      if (container === undefined) return rest(phaseOf(remembered, observed));
+      if (container === undefined) return withoutContainer(remembered, observed);
       if (container.state === 'running') return { kind: 'pause' };
       // Its memory is gone with the container's end: what is left of a pause is a suspended session.
       if (container.state !== 'paused') return { kind: 'remove-container' };
       return rest('PAUSED');
     case 'suspended':
+      // What was frozen in the middle of a run finishes, or is told that it may not.
+      if (container?.state === 'paused') return { kind: 'unpause' };
+      if (container?.state === 'running' && drain === 'none') return { kind: 'drain' };
+      if (container?.state === 'running' && drain === 'under-way') return rest(phaseOf(remembered, observed));
+      return withoutContainer(remembered, observed);
     case 'failed':
-      if (container !== undefined) return { kind: 'remove-container' };
-      if (door) return { kind: 'close-door' };
-      return rest(phaseOf(remembered, observed));
+      return withoutContainer(remembered, observed);
     default:
       return assignment.desired satisfies never;
   }
+}
+
+function withoutContainer(remembered: Remembered, observed: Observed): Step {
+  if (observed.container !== undefined) return { kind: 'remove-container' };
+  if (observed.door) return { kind: 'close-door' };
+  const { assignment, failed, volumeMade } = remembered;
+  const isGivenUp = assignment === undefined || assignment.desired === 'failed' || failed === assignment.generation;
+  if (!isGivenUp && volumeMade && observed.volume === undefined) return NO_VOLUME;
+  return rest(phaseOf(remembered, observed));
 }
 
 /** What to report of a session that is as it should be, or that nothing may be done for yet. */

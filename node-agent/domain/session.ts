@@ -1,4 +1,5 @@
 /** What the node agent knows of one session: what it should be, what it remembers doing, and what is there. */
+import type { Exit } from './container-end.ts';
 
 export type Desired = 'running' | 'paused' | 'suspended' | 'failed';
 export type Phase = 'STARTING' | 'RUNNING' | 'PAUSED' | 'SUSPENDED' | 'FAILED';
@@ -33,6 +34,8 @@ export interface Assignment {
   readonly generation: number;
   readonly desired: Desired;
   readonly spec: SessionSpec;
+  /** When it is to be suspended: how long a running message may go on. */
+  readonly graceMs: number;
 }
 
 /** Container and volume made at this generation or an earlier one are to go. */
@@ -63,6 +66,8 @@ export interface ContainerSeen {
   readonly state: 'created' | 'running' | 'paused' | 'exited';
   /** At which it was made. */
   readonly generation: number;
+  /** Once it has ended. */
+  readonly exit?: Exit;
 }
 
 export interface VolumeSeen {
@@ -77,4 +82,6 @@ export interface Observed {
   readonly door: boolean;
   /** Its guest is connected and was welcomed. */
   readonly guest: boolean;
+  /** Whether its guest was asked to finish, and has, or its time for it is up. */
+  readonly drain: 'none' | 'under-way' | 'over';
 }

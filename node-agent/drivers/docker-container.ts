@@ -12,7 +12,10 @@ export interface Owner {
 }
 
 export const containerName = (sessionId: string) => `raworc_session_${sessionId}`;
-export const volumeName = (sessionId: string) => `raworc_session_data_${sessionId}`;
+const VOLUME = 'raworc_session_data_';
+export const volumeName = (sessionId: string) => `${VOLUME}${sessionId}`;
+/** Undefined for a name that is no session's. */
+export const sessionOfVolume = (name: string) => (name.startsWith(VOLUME) ? name.slice(VOLUME.length) : undefined);
 
 export function labelsOf(owner: Owner, plan: SessionPlan): Record<string, string> {
   return {
@@ -27,13 +30,19 @@ export function labelsOf(owner: Owner, plan: SessionPlan): Record<string, string
 
 export const ownerFilter = (owner: Owner) => [`raworc.cluster=${owner.clusterId}`, `raworc.node=${owner.nodeId}`];
 
-const labels = z.object({ 'raworc.session': z.string(), 'raworc.generation': z.coerce.number().int().nonnegative() });
+const labels = z.object({
+  'raworc.session': z.string(),
+  'raworc.generation': z.coerce.number().int().nonnegative(),
+  'raworc.space': z.string().catch(''),
+});
 
-/** The session and generation of what carries the owner's labels; undefined for everything else. */
+/** The session, generation and space of what carries the owner's labels; undefined for everything else. */
 export function ownedBy(owner: Owner, found: Readonly<Record<string, string>> | null | undefined) {
   if (found?.['raworc.cluster'] !== owner.clusterId || found['raworc.node'] !== owner.nodeId) return undefined;
   const parsed = labels.safeParse(found);
-  return parsed.success ? { sessionId: parsed.data['raworc.session'], generation: parsed.data['raworc.generation'] } : undefined;
+  if (!parsed.success) return undefined;
+  const { 'raworc.session': sessionId, 'raworc.generation': generation, 'raworc.space': space } = parsed.data;
+  return { sessionId, generation, space };
 }
 
 export function stateOf(status: string): ContainerSeen['state'] {

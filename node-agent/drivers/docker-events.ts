@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Clock, pause } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { messageOf } from './docker-client.ts';
-import { type Owner, ownedBy } from './docker-container.ts';
+import { type Owner, ownedBy, sessionOfVolume } from './docker-container.ts';
 import type { DriverChange } from './driver.ts';
 import { jsonLines } from './json-lines.ts';
 
@@ -14,7 +14,8 @@ const ACTIONS = ['create', 'start', 'die', 'pause', 'unpause', 'destroy', 'tag',
 
 const event = z.object({
   Type: z.string(),
-  Actor: z.object({ Attributes: z.record(z.string(), z.string()).nullish() }).optional(),
+  Action: z.string().catch(''),
+  Actor: z.object({ ID: z.string().catch(''), Attributes: z.record(z.string(), z.string()).nullish() }).optional(),
 });
 
 /**
@@ -32,13 +33,15 @@ export function watchDocker(
   void (async () => {
     let failures = 0;
     while (!ending.signal.aborted) {
+      let heard = false;
       try {
         const stream = await streams.getEvents({
-          filters: { type: ['container', 'image'], event: ACTIONS },
+          filters: { type: ['container', 'image', 'volume'], event: ACTIONS },
           abortSignal: ending.signal,
         });
         if (!ending.signal.aborted) listener({ kind: 'everything' });
         failures = 0;
+        heard = true;
         for await (const line of jsonLines(stream)) {
           const change = changeOf(owner, line);
           if (change !== undefined && !ending.signal.aborted) listener(change);
@@ -46,6 +49,7 @@ export function watchDocker(
       } catch (error) {
         if (!ending.signal.aborted && failures === 0) log.warn('docker.events-lost', { error: messageOf(error) });
       }
+      if (heard && !ending.signal.aborted) listener({ kind: 'lost' });
       failures += 1;
       await pause(clock, Math.min(RECONNECT_FIRST_MS * 2 ** Math.min(failures - 1, 16), RECONNECT_LAST_MS), ending.signal);
     }
@@ -57,6 +61,11 @@ function changeOf(owner: Owner, line: unknown): DriverChange | undefined {
   const parsed = event.safeParse(line);
   if (!parsed.success) return undefined;
   if (parsed.data.Type === 'image') return { kind: 'images' };
+  // The event of a volume does not carry its labels: whose it is shows when it is looked for.
+  if (parsed.data.Type === 'volume') {
+    const sessionId = parsed.data.Action === 'destroy' ? sessionOfVolume(parsed.data.Actor?.ID ?? '') : undefined;
+    return sessionId === undefined ? undefined : { kind: 'session', sessionId };
+  }
   const owned = ownedBy(owner, parsed.data.Actor?.Attributes);
   return owned && { kind: 'session', sessionId: owned.sessionId };
 }

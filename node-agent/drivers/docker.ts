@@ -5,6 +5,7 @@ import type { Log } from '../../seams/log.ts';
 import { abortable, answerOf, type DockerClients, unless } from './docker-client.ts';
 import { containerName, containerOptions, labelsOf, type Owner, ownedBy, ownerFilter, stateOf, volumeName } from './docker-container.ts';
 import { watchDocker } from './docker-events.ts';
+import { kernelFiles, MemoryReturn } from './docker-memory.ts';
 import { ensureNetwork, removeNetwork, SESSION_NETWORK } from './docker-network.ts';
 import type { Capacity, Driver, DriverChange, ImageMade, ImagePlan, Made, Seen, SessionPlan } from './driver.ts';
 import { jsonLines } from './json-lines.ts';
@@ -37,11 +38,13 @@ export class DockerDriver implements Driver {
   readonly #options: DockerOptions;
   readonly #docker: Docker;
   readonly #owner: Owner;
+  readonly #memory: MemoryReturn;
 
   constructor(options: DockerOptions) {
     this.#options = options;
     this.#docker = options.clients.calls;
     this.#owner = options.owner;
+    this.#memory = new MemoryReturn(kernelFiles, options.log);
   }
 
   async prepare(signal: AbortSignal): Promise<void> {
@@ -61,27 +64,34 @@ export class DockerDriver implements Driver {
       Promise.all([this.#docker.listContainers({ all: true, filters }), this.#docker.listVolumes({ filters })]),
     );
     const seen = new Map<string, Seen>();
-    for (const { Id, State, Labels } of containers) {
+    for (const { Id, State, Labels, Image } of containers) {
       const owned = ownedBy(this.#owner, Labels);
       if (owned === undefined) continue;
-      seen.set(owned.sessionId, { container: { id: Id, state: stateOf(State), generation: owned.generation }, volume: undefined });
+      const container = { id: Id, state: stateOf(State), generation: owned.generation };
+      seen.set(owned.sessionId, { container, volume: undefined, space: owned.space, image: Image });
     }
     for (const { Name, Labels } of Volumes ?? []) {
       const owned = ownedBy(this.#owner, Labels);
       if (owned === undefined) continue;
       const volume = { name: Name, generation: owned.generation };
-      seen.set(owned.sessionId, { container: seen.get(owned.sessionId)?.container, volume });
+      const { container, image = '' } = seen.get(owned.sessionId) ?? {};
+      seen.set(owned.sessionId, { container, volume, space: owned.space, image });
     }
     return seen;
   }
 
   async observe(sessionId: string, signal: AbortSignal): Promise<Seen> {
-    const [container, volume] = await abortable(
+    const [found, volume] = await abortable(
       signal,
       Promise.all([this.#container(sessionId), unless([404], this.#docker.getVolume(volumeName(sessionId)).inspect())]),
     );
     const owned = ownedBy(this.#owner, volume?.Labels);
-    return { container, volume: owned && volume && { name: volume.Name, generation: owned.generation } };
+    return {
+      container: found?.container,
+      volume: owned && volume && { name: volume.Name, generation: owned.generation },
+      space: found?.space ?? owned?.space ?? '',
+      image: found?.image ?? '',
+    };
   }
 
   async createVolume(plan: SessionPlan, signal: AbortSignal): Promise<Made> {
@@ -111,24 +121,29 @@ export class DockerDriver implements Driver {
 
   async pause(sessionId: string, signal: AbortSignal): Promise<void> {
     // 409: paused already, or not running any more: whoever asked looks again.
-    await unless([404, 409], abortable(signal, this.#docker.getContainer(containerName(sessionId)).pause()));
+    const container = this.#docker.getContainer(containerName(sessionId));
+    await unless([404, 409], abortable(signal, container.pause()));
+    const found = await unless([404], abortable(signal, container.inspect()));
+    if (found?.State.Paused === true) void this.#memory.begin(sessionId, found.State.Pid);
   }
 
   async unpause(sessionId: string, signal: AbortSignal): Promise<void> {
+    this.#memory.end(sessionId);
     await unless([404, 409], abortable(signal, this.#docker.getContainer(containerName(sessionId)).unpause()));
   }
 
   async removeContainer(sessionId: string, signal: AbortSignal): Promise<void> {
-    const container = await abortable(signal, this.#container(sessionId));
-    if (container === undefined) return;
+    const found = await abortable(signal, this.#container(sessionId));
+    if (found === undefined) return;
     // By its id: the name may be another's by now. Volumes without a name, which an image may ask for, go with it.
     const removed = await unless(
       [404, 409],
-      abortable(signal, this.#docker.getContainer(container.id).remove({ force: true, v: true })).then(() => true),
+      abortable(signal, this.#docker.getContainer(found.container.id).remove({ force: true, v: true })).then(() => true),
     );
     if (removed) return;
     // 409: somebody (an earlier call of ours that was cut off) is removing it already. It is gone when that has ended.
-    await unless([404], abortable(signal, this.#options.clients.streams.getContainer(container.id).wait({ condition: 'removed' })));
+    const { streams } = this.#options.clients;
+    await unless([404], abortable(signal, streams.getContainer(found.container.id).wait({ condition: 'removed' })));
   }
 
   async removeVolume(sessionId: string, signal: AbortSignal): Promise<void> {
@@ -185,7 +200,9 @@ export class DockerDriver implements Driver {
     if (remade !== undefined) await this.#options.guard.apply();
   }
 
-  close(): void {}
+  close(): void {
+    this.#memory.close();
+  }
 
   async #start(sessionId: string, signal: AbortSignal): Promise<Made> {
     const made = await this.#made(signal, async () => {
@@ -199,7 +216,11 @@ export class DockerDriver implements Driver {
   async #container(sessionId: string) {
     const found = await unless([404], this.#docker.getContainer(containerName(sessionId)).inspect());
     const owned = ownedBy(this.#owner, found?.Config.Labels);
-    return owned && found && { id: found.Id, state: stateOf(found.State.Status), generation: owned.generation };
+    if (owned === undefined || found === undefined) return undefined;
+    const state = stateOf(found.State.Status);
+    const exit = state === 'exited' ? { exit: { code: found.State.ExitCode, outOfMemory: found.State.OOMKilled } } : {};
+    const container = { id: found.Id, state, generation: owned.generation, ...exit };
+    return { container, space: owned.space, image: found.Config.Image };
   }
 
   async #made(signal: AbortSignal, work: () => Promise<Made>): Promise<Made> {

@@ -27,6 +27,10 @@ export type Made =
 export interface Seen {
   readonly container: ContainerSeen | undefined;
   readonly volume: VolumeSeen | undefined;
+  /** Of their labels; empty when unknown. */
+  readonly space: string;
+  /** Of the container; empty when unknown. */
+  readonly image: string;
 }
 
 export interface Capacity {
@@ -48,6 +52,8 @@ export type ImageMade = { readonly ok: true; readonly imageId: string } | { read
 export type DriverChange =
   | { readonly kind: 'session'; readonly sessionId: string }
   | { readonly kind: 'images' }
+  /** The engine went away, and what it ran may have ended with it. `everything` follows once it is back. */
+  | { readonly kind: 'lost' }
   /** Changes may have been missed: look at everything again. */
   | { readonly kind: 'everything' };
 

@@ -1,7 +1,7 @@
 import { GUEST_PROTOCOL_VERSION, type GuestFrame, type HostFrame } from '../../proto/frame.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
 import type { Link } from '../../proto/link.ts';
-import type { Clock } from '../../seams/clock.ts';
+import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';
 
 /** What a pretended guest keeps over restarts, as a real one does in its volume. */
@@ -26,11 +26,20 @@ export interface HollowGuestOptions {
   readonly answer: (message: Deliver) => string;
 }
 
+/** One message that is being answered. */
+interface Run {
+  readonly message: Deliver;
+  readonly runId: string;
+  timer: Timer | undefined;
+}
+
 /** Says hello, takes messages in order, and answers each once. */
 export class HollowGuest {
   readonly #link: Link<GuestFrame, HostFrame>;
   readonly #options: HollowGuestOptions;
-  #answering = false;
+  #run: Run | undefined;
+  #draining = false;
+  #grace: Timer | undefined;
   #closed = false;
 
   constructor(link: Link<GuestFrame, HostFrame>, options: HollowGuestOptions) {
@@ -38,9 +47,7 @@ export class HollowGuest {
     this.#options = options;
     const { journal, sessionId } = options;
     link.onMessage((frame) => this.#heard(frame));
-    link.onClose(() => {
-      this.#closed = true;
-    });
+    link.onClose(() => this.#end());
     link.send({
       kind: 'hello',
       value: {
@@ -58,48 +65,100 @@ export class HollowGuest {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#end();
     this.#link.close();
   }
 
   /** To be called when answers are no longer held. */
   proceed(): void {
-    if (this.#answering || this.#closed || this.#options.held()) return;
+    if (this.#run !== undefined || this.#draining || this.#closed || this.#options.held()) return;
     const message = this.#options.journal.taken[0];
     if (message === undefined) return;
-    this.#answering = true;
-    const runId = this.#options.random.uuid();
+    this.#run = { message, runId: this.#options.random.uuid(), timer: undefined };
+    this.#work(this.#run);
+    const { runId } = this.#run;
     const { sessionId, generation, messageId, agent } = message;
     this.#link.send({ kind: 'runStarted', value: { sessionId, generation, messageId, runId, agent } });
-    this.#options.clock.after(this.#options.answerAfterMs(), () => {
-      this.#answering = false;
-      if (this.#closed || this.#options.held()) return;
-      const { journal } = this.#options;
-      const content = this.#options.answer(message);
-      const answer = { sessionId, generation, messageId, runId, agent, outcome: 'REPLY', content, reason: '', durationMs: 0 } as const;
-      journal.taken.shift();
-      journal.done.add(messageId);
-      journal.answers.set(messageId, answer);
-      this.#link.send({ kind: 'answer', value: answer });
-      this.proceed();
+  }
+
+  /** Its container is frozen: it hears nothing and gets no further. */
+  freeze(): void {
+    this.#link.pause();
+    this.#run?.timer?.cancel();
+  }
+
+  thaw(): void {
+    this.#link.resume();
+    if (this.#run !== undefined) this.#work(this.#run);
+    this.proceed();
+  }
+
+  #work(run: Run): void {
+    const { clock, answerAfterMs, held, answer } = this.#options;
+    run.timer?.cancel();
+    run.timer = clock.after(answerAfterMs(), () => {
+      if (held()) this.#run = undefined;
+      else this.#answer(run, { outcome: 'REPLY', content: answer(run.message), reason: '' });
     });
+  }
+
+  #answer({ message, runId, timer }: Run, end: { outcome: 'REPLY' | 'ERROR'; content: string; reason: string }): void {
+    timer?.cancel();
+    const { journal } = this.#options;
+    const { sessionId, generation, messageId, agent } = message;
+    const answer = { sessionId, generation, messageId, runId, agent, ...end, durationMs: 0 };
+    journal.taken.shift();
+    journal.done.add(messageId);
+    journal.answers.set(messageId, answer);
+    this.#run = undefined;
+    this.#link.send({ kind: 'answer', value: answer });
+    if (this.#draining) this.#sayDrained();
+    this.proceed();
+  }
+
+  #drain(graceMs: number): void {
+    this.#draining = true;
+    this.#grace?.cancel();
+    if (this.#run === undefined) return this.#sayDrained();
+    this.#grace = this.#options.clock.after(graceMs, () => {
+      if (this.#run === undefined) this.#sayDrained();
+      else this.#answer(this.#run, { outcome: 'ERROR', content: 'The session was suspended.', reason: 'interrupted' });
+    });
+  }
+
+  #sayDrained(): void {
+    this.#grace?.cancel();
+    this.#link.send({ kind: 'drained', value: { acceptedSeq: this.#options.journal.acceptedSeq } });
+  }
+
+  #end(): void {
+    this.#closed = true;
+    this.#run?.timer?.cancel();
+    this.#grace?.cancel();
   }
 
   #heard(frame: HostFrame): void {
     const { journal } = this.#options;
     switch (frame.kind) {
       case 'welcome':
+        this.#draining = false;
+        this.#grace?.cancel();
         for (const answer of journal.answers.values()) this.#link.send({ kind: 'answer', value: answer });
+        if (frame.value.drain !== null) this.#drain(frame.value.drain.graceMs);
         this.proceed();
         return;
       case 'deliver': {
-        const { sessionId, generation, messageId, seq } = frame.value;
+        const { sessionId, generation, messageId, seq, afterSeq } = frame.value;
+        if (this.#draining || afterSeq > journal.acceptedSeq) return;
         if (!journal.done.has(messageId) && !journal.taken.some((taken) => taken.messageId === messageId)) journal.taken.push(frame.value);
         journal.acceptedSeq = Math.max(journal.acceptedSeq, seq);
-        this.#link.send({ kind: 'accepted', value: { sessionId, generation, messageId, seq } });
+        const settled = journal.done.has(messageId) && !journal.answers.has(messageId);
+        this.#link.send({ kind: 'accepted', value: { sessionId, generation, messageId, seq, settled } });
         this.proceed();
         return;
       }
+      case 'drain':
+        return this.#drain(frame.value.graceMs);
       case 'settled':
         journal.answers.delete(frame.value.messageId);
         return;

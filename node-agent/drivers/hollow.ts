@@ -2,6 +2,7 @@ import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
 import { type Clock, pause } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';
+import type { Exit } from '../domain/container-end.ts';
 import type { ContainerSeen, VolumeSeen } from '../domain/session.ts';
 import type { GuestDoors, GuestLink } from '../guest-doors.ts';
 import type { Capacity, Driver, DriverChange, ImageMade, ImagePlan, Made, Seen, SessionPlan } from './driver.ts';
@@ -45,6 +46,7 @@ export interface HollowInside {
 }
 
 interface Volume extends VolumeSeen {
+  readonly space: string;
   readonly journal: HollowJournal;
 }
 
@@ -56,6 +58,8 @@ export class HollowHost implements Driver, GuestDoors {
   readonly kind = 'hollow';
   readonly #options: HollowOptions;
   readonly #containers = new Map<string, ContainerSeen>();
+  /** What each container was made from. */
+  readonly #plans = new Map<string, { readonly space: string; readonly image: string }>();
   readonly #volumes = new Map<string, Volume>();
   readonly #images = new Map<string, { id: string; labels: Readonly<Record<string, string>> }>();
   readonly #doors = new Set<string>();
@@ -73,13 +77,21 @@ export class HollowHost implements Driver, GuestDoors {
   // What a test does to the machine.
 
   /** Its container ends, as if its main process had. */
-  end(sessionId: string): void {
+  end(sessionId: string, exit: Exit = { code: 0, outOfMemory: false }): void {
     const container = this.#containers.get(sessionId);
-    if (container !== undefined) this.#become(sessionId, { ...container, state: 'exited' });
+    if (container !== undefined) this.#become(sessionId, { ...container, state: 'exited', exit });
+  }
+
+  /** The engine starts anew: all containers end with it, a moment before it is seen to go. */
+  restartEngine(): void {
+    for (const [sessionId, { state }] of this.#containers) if (state === 'running' || state === 'paused') this.end(sessionId);
+    this.#tell({ kind: 'lost' });
+    this.#tell({ kind: 'everything' });
   }
 
   /** Its container is gone, and nobody was told to remove it. */
   lose(sessionId: string): void {
+    this.#plans.delete(sessionId);
     if (this.#containers.delete(sessionId)) this.#changed(sessionId);
   }
 
@@ -135,17 +147,18 @@ export class HollowHost implements Driver, GuestDoors {
     return this.#seen(sessionId);
   }
 
-  async createVolume({ sessionId, generation }: SessionPlan, signal: AbortSignal): Promise<Made> {
+  async createVolume({ sessionId, generation, space }: SessionPlan, signal: AbortSignal): Promise<Made> {
     await this.#call('createVolume', sessionId, signal);
     if (!this.#volumes.has(sessionId))
-      this.#volumes.set(sessionId, { name: `raworc_session_data_${sessionId}`, generation, journal: emptyHollowJournal() });
+      this.#volumes.set(sessionId, { name: `raworc_session_data_${sessionId}`, generation, space, journal: emptyHollowJournal() });
     return { ok: true };
   }
 
-  async createContainer({ sessionId, generation, image }: SessionPlan, signal: AbortSignal): Promise<Made> {
+  async createContainer({ sessionId, generation, image, space }: SessionPlan, signal: AbortSignal): Promise<Made> {
     await this.#call('createContainer', sessionId, signal);
     if (!this.#images.has(image)) return { ok: false, why: 'no-image' };
     if (this.#containers.has(sessionId)) return { ok: false, why: 'exists' };
+    this.#plans.set(sessionId, { space, image });
     this.#become(sessionId, { id: this.#options.random.uuid().replaceAll('-', ''), state: 'created', generation });
     return { ok: true };
   }
@@ -154,7 +167,8 @@ export class HollowHost implements Driver, GuestDoors {
     await this.#call('start', sessionId, signal);
     const container = this.#containers.get(sessionId);
     if (container === undefined) return { ok: false, why: 'failed', reason: 'There is no such container.' };
-    if (container.state === 'created' || container.state === 'exited') this.#become(sessionId, { ...container, state: 'running' });
+    const { id, state, generation } = container;
+    if (state === 'created' || state === 'exited') this.#become(sessionId, { id, generation, state: 'running' });
     return { ok: true };
   }
 
@@ -260,7 +274,9 @@ export class HollowHost implements Driver, GuestDoors {
 
   #seen(sessionId: string): Seen {
     const volume = this.#volumes.get(sessionId);
-    return { container: this.#containers.get(sessionId), volume: volume && { name: volume.name, generation: volume.generation } };
+    const { space = volume?.space ?? '', image = '' } = this.#plans.get(sessionId) ?? {};
+    const container = this.#containers.get(sessionId);
+    return { container, volume: volume && { name: volume.name, generation: volume.generation }, space, image };
   }
 
   #become(sessionId: string, container: ContainerSeen): void {
@@ -271,8 +287,11 @@ export class HollowHost implements Driver, GuestDoors {
   #changed(sessionId: string): void {
     const state = this.#containers.get(sessionId)?.state;
     this.#options.inside?.containerIs(sessionId, state === 'running' || state === 'paused' ? state : 'ended');
-    if (state === 'running') this.#connect(sessionId);
-    else if (state !== 'paused') this.#disconnect(sessionId);
+    const guest = this.#guests.get(sessionId);
+    if (state === 'paused') guest?.freeze();
+    else if (state !== 'running') this.#disconnect(sessionId);
+    else if (guest === undefined || guest.isClosed) this.#connect(sessionId);
+    else guest.thaw();
     this.#tell({ kind: 'session', sessionId });
   }
 
@@ -292,7 +311,7 @@ export class HollowHost implements Driver, GuestDoors {
         clock,
         random,
         answerAfterMs: answerMs ?? (() => 0),
-        held: () => this.#held.has(sessionId) || this.#containers.get(sessionId)?.state !== 'running',
+        held: () => this.#held.has(sessionId),
         answer: answer ?? ((message) => `echo: ${message.content}`),
       }),
     );

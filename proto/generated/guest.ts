@@ -1,6 +1,8 @@
 import type * as grpc from '@grpc/grpc-js';
 import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
 
+import type { Drain as _raworc_guest_v0_Drain, Drain__Output as _raworc_guest_v0_Drain__Output } from './raworc/guest/v0/Drain.ts';
+import type { Drained as _raworc_guest_v0_Drained, Drained__Output as _raworc_guest_v0_Drained__Output } from './raworc/guest/v0/Drained.ts';
 import type { GuestFrame as _raworc_guest_v0_GuestFrame, GuestFrame__Output as _raworc_guest_v0_GuestFrame__Output } from './raworc/guest/v0/GuestFrame.ts';
 import type { GuestHello as _raworc_guest_v0_GuestHello, GuestHello__Output as _raworc_guest_v0_GuestHello__Output } from './raworc/guest/v0/GuestHello.ts';
 import type { GuestWelcome as _raworc_guest_v0_GuestWelcome, GuestWelcome__Output as _raworc_guest_v0_GuestWelcome__Output } from './raworc/guest/v0/GuestWelcome.ts';
@@ -22,6 +24,8 @@ export interface ProtoGrpcType {
   raworc: {
     guest: {
       v0: {
+        Drain: MessageTypeDefinition<_raworc_guest_v0_Drain, _raworc_guest_v0_Drain__Output>
+        Drained: MessageTypeDefinition<_raworc_guest_v0_Drained, _raworc_guest_v0_Drained__Output>
         GuestFrame: MessageTypeDefinition<_raworc_guest_v0_GuestFrame, _raworc_guest_v0_GuestFrame__Output>
         GuestHello: MessageTypeDefinition<_raworc_guest_v0_GuestHello, _raworc_guest_v0_GuestHello__Output>
         GuestWelcome: MessageTypeDefinition<_raworc_guest_v0_GuestWelcome, _raworc_guest_v0_GuestWelcome__Output>

@@ -20,6 +20,8 @@ import type { JoinResponse as _raworc_node_v0_JoinResponse, JoinResponse__Output
 import type { Limits as _raworc_node_v0_Limits, Limits__Output as _raworc_node_v0_Limits__Output } from './raworc/node/v0/Limits.ts';
 import type { NodeFrame as _raworc_node_v0_NodeFrame, NodeFrame__Output as _raworc_node_v0_NodeFrame__Output } from './raworc/node/v0/NodeFrame.ts';
 import type { NodeProtocolClient as _raworc_node_v0_NodeProtocolClient, NodeProtocolDefinition as _raworc_node_v0_NodeProtocolDefinition } from './raworc/node/v0/NodeProtocol.ts';
+import type { Orphan as _raworc_node_v0_Orphan, Orphan__Output as _raworc_node_v0_Orphan__Output } from './raworc/node/v0/Orphan.ts';
+import type { Orphans as _raworc_node_v0_Orphans, Orphans__Output as _raworc_node_v0_Orphans__Output } from './raworc/node/v0/Orphans.ts';
 import type { Removed as _raworc_node_v0_Removed, Removed__Output as _raworc_node_v0_Removed__Output } from './raworc/node/v0/Removed.ts';
 import type { Report as _raworc_node_v0_Report, Report__Output as _raworc_node_v0_Report__Output } from './raworc/node/v0/Report.ts';
 import type { SessionSpec as _raworc_node_v0_SessionSpec, SessionSpec__Output as _raworc_node_v0_SessionSpec__Output } from './raworc/node/v0/SessionSpec.ts';
@@ -66,6 +68,8 @@ export interface ProtoGrpcType {
         Limits: MessageTypeDefinition<_raworc_node_v0_Limits, _raworc_node_v0_Limits__Output>
         NodeFrame: MessageTypeDefinition<_raworc_node_v0_NodeFrame, _raworc_node_v0_NodeFrame__Output>
         NodeProtocol: SubtypeConstructor<typeof grpc.Client, _raworc_node_v0_NodeProtocolClient> & { service: _raworc_node_v0_NodeProtocolDefinition }
+        Orphan: MessageTypeDefinition<_raworc_node_v0_Orphan, _raworc_node_v0_Orphan__Output>
+        Orphans: MessageTypeDefinition<_raworc_node_v0_Orphans, _raworc_node_v0_Orphans__Output>
         Phase: EnumTypeDefinition
         Removed: MessageTypeDefinition<_raworc_node_v0_Removed, _raworc_node_v0_Removed__Output>
         Report: MessageTypeDefinition<_raworc_node_v0_Report, _raworc_node_v0_Report__Output>

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +22,10 @@ export interface Target {
   readonly rest: Rest;
   /** Whether its nodes only pretend: agents answer "echo: " and the message. */
   readonly hollow: boolean;
+  /** Sessions whose containers and volumes were on its node before the controller ever heard of them; none where the target is elsewhere. */
+  readonly orphans: Readonly<Record<'running' | 'volume' | 'unwanted', string>> | undefined;
+  /** Ends its node, as if the host were switched off. */
+  endNode(): Promise<void>;
   /** Files kept of uploads; undefined when the target is elsewhere. */
   sources(): Promise<string[] | undefined>;
 }
@@ -44,8 +49,10 @@ const log: Log = {
 export async function openTarget(t: Scope): Promise<Target> {
   const { RAWORC_CONTRACT_URL: url, RAWORC_CONTRACT_PASSWORD: password } = process.env;
   if (url === undefined || password === undefined) return ownTarget(t);
-  return { url, password, rest: await Rest.login(url, 'admin', password), hollow: false, sources: async () => undefined };
+  return { url, password, rest: await Rest.login(url, 'admin', password), hollow: false, ...elsewhere };
 }
+
+const elsewhere = { orphans: undefined, sources: async () => undefined, endNode: async () => undefined };
 
 async function ownTarget(t: Scope): Promise<Target> {
   const directory = await mkdtemp(join(tmpdir(), 'raworc-contract-'));
@@ -72,19 +79,21 @@ async function ownTarget(t: Scope): Promise<Target> {
   t.teardown(() => controller.close());
   const { url } = controller.http;
   const rest = await Rest.login(url, 'admin', password);
-  const node = await startHollowNode(join(directory, 'node'), await rest.nodeToken());
+  const orphans = { running: randomUUID(), volume: randomUUID(), unwanted: randomUUID() };
+  const node = await startHollowNode(join(directory, 'node'), await rest.nodeToken(), orphans);
   t.teardown(() => node.close());
   await nodeIsReady(rest);
   const kept = join(directory, 'controller', 'sources');
-  return { url, password, rest, hollow: true, sources: () => readdir(kept) };
+  return { url, password, rest, hollow: true, orphans, sources: () => readdir(kept), endNode: () => node.close() };
 }
 
-async function startHollowNode(directory: string, token: string) {
+async function startHollowNode(directory: string, token: string, orphans: NonNullable<Target['orphans']>) {
   const signal = new AbortController().signal;
   const identity = await joinWithToken({ token, nodeName: 'hollow', directory, clock: systemClock, log, signal });
   const { journal, records } = await Journal.open({ disk: systemDisk, directory: join(directory, 'ledger'), name: 'ledger' });
   const ledger = await Ledger.open(journal, records, identity.incarnation);
   const host = new HollowHost({ clock: systemClock, random: systemRandom, images: [IMAGE] });
+  for (const sessionId of Object.values(orphans)) await leftBehind(host, sessionId, sessionId !== orphans.volume, signal);
   const dialer = grpcDialer({ identity, clock: systemClock, log });
   const { nodeId, clusterId, incarnation } = identity;
   const shared = { clock: systemClock, random: systemRandom, log };
@@ -96,12 +105,25 @@ async function startHollowNode(directory: string, token: string) {
     capacity: {},
   });
   await node.start();
+  let closed = false;
   return {
     async close() {
+      if (closed) return;
+      closed = true;
       await node.close();
       dialer.close();
     },
   };
+}
+
+/** What nobody remembers making: a volume, and a container that runs on it. */
+async function leftBehind(host: HollowHost, sessionId: string, isRunning: boolean, signal: AbortSignal): Promise<void> {
+  const limits = { cpuMillis: 500, memoryBytes: 2 ** 29, diskBytes: 2 ** 30, processes: 256 };
+  const plan = { sessionId, generation: 7, space: 'default', image: IMAGE, limits, socketDirectory: '/none' };
+  await host.createVolume(plan, signal);
+  if (!isRunning) return;
+  await host.createContainer(plan, signal);
+  await host.start(sessionId, signal);
 }
 
 /** Whether or not the node connected before the watcher: the list is read after the stream is open. */
@@ -109,7 +131,7 @@ async function nodeIsReady(rest: Rest): Promise<void> {
   const stream = await rest.watch('/events');
   try {
     if ((await rest.nodes()).some(({ status }) => status === 'ready')) return;
-    await stream.until('a node connects', ({ type }) => type === 'node.connected');
+    await stream.until('a node connects', ({ type }) => type === 'node.ready');
   } finally {
     stream.close();
   }

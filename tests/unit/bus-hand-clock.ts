@@ -27,6 +27,11 @@ export class HandClock implements Clock {
     return this.after(0, run);
   }
 
+  /** Time goes by and nothing runs, as while a process is stopped: what is due by then runs late, with the next move. */
+  sleep(ms: number): void {
+    this.#now += ms;
+  }
+
   /** Runs all that is due within `ms`, in order of time, and lets promises settle in between. */
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms;

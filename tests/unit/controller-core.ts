@@ -10,6 +10,7 @@ import { Applier } from '../../controller/services/applier.ts';
 import { Capacity, type KnownNode } from '../../controller/services/capacity.ts';
 import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/services/sessions.ts';
 import { openStore, type Store } from '../../controller/store/store.ts';
+import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { systemClock, systemRandom } from '../../seams/system.ts';
 
@@ -41,14 +42,29 @@ export const node = (id: NodeId, more: Partial<KnownNode> = {}): KnownNode => ({
   ...more,
 });
 
-export async function openCore(options: { nodes?: readonly KnownNode[]; directory?: string } = {}): Promise<Core> {
+/** Commands are decided by themselves also where the test moves the time. */
+const batching = (clock: Clock): Clock => ({
+  now: () => clock.now(),
+  monotonic: () => clock.monotonic(),
+  after: (delayMs, run) => clock.after(delayMs, run),
+  soon: systemClock.soon,
+});
+
+export async function openCore(options: { nodes?: readonly KnownNode[]; directory?: string; clock?: Clock } = {}): Promise<Core> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'raworc-core-'));
   const store = await openStore(join(directory, 'raworc.db'), 1);
   const nodes = options.nodes ?? [node(NODE), node(OTHER_NODE)];
   const placed = nodes.flatMap(({ id }) => store.view.sessionsOn(id));
   const capacity = new Capacity(() => nodes, placed);
   const fatal: unknown[] = [];
-  const applier = new Applier({ store: store.writer, capacity, clock: systemClock, log: silent, onFatal: (error) => fatal.push(error) });
+  const clock = options.clock ?? systemClock;
+  const applier = new Applier({
+    store: store.writer,
+    capacity,
+    clock: batching(clock),
+    log: silent,
+    onFatal: (error) => fatal.push(error),
+  });
   await applier.apply(firstStart({ accountId: ACCOUNT, bindingId: 'b', spaceId: SPACE, passwordHash: 'x' }));
   return {
     store,

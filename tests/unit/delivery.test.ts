@@ -67,7 +67,7 @@ t.test('init, idle, busy, idle: the state follows what the guest holds and answe
       .map(({ data }) => data.state);
   t.same(state(), ['idle']);
   const id = await post(core, 'hi');
-  await core.applier.apply(acceptMessage(NODE, 1, S, id));
+  await core.applier.apply(acceptMessage({ from: NODE, generation: 1, sessionId: S, messageId: id, settled: false }));
   t.same(state(), ['idle', 'busy']);
   t.equal(await core.applier.apply(reply(id)), 'committed');
   t.same(state(), ['idle', 'busy', 'idle']);
@@ -96,7 +96,7 @@ t.test('what another node or an older placement says is refused, and changes not
   t.equal(await core.applier.apply(reply(id, { from: OTHER_NODE })), 'refused');
   t.equal(await core.applier.apply(reply(id, { generation: 0 })), 'refused');
   t.equal(await core.applier.apply(report('failed', { from: OTHER_NODE })), 'foreign');
-  await core.applier.apply(acceptMessage(OTHER_NODE, 1, S, id));
+  await core.applier.apply(acceptMessage({ from: OTHER_NODE, generation: 1, sessionId: S, messageId: id, settled: false }));
   await core.applier.apply(startRun({ from: OTHER_NODE, generation: 1, sessionId: S, messageId: id, runId: 'r', agent: 'echo' }));
   t.equal(core.session(S).outstanding, 0);
   t.equal(core.session(S).desired, 'running');
@@ -199,7 +199,8 @@ t.test('whatever comes twice, late or from strangers: one answer a message, in o
       const from = random() < 0.9 ? NODE : OTHER_NODE;
       const dice = random();
       if (dice < 0.35) posted.push(await post(core, 'x', random() < 0.15 ? { metadata: { agent: 'nobody' } } : {}).catch(() => pick()));
-      else if (dice < 0.55) await core.applier.apply(acceptMessage(from, generation(), S, pick()));
+      else if (dice < 0.55)
+        await core.applier.apply(acceptMessage({ from, generation: generation(), sessionId: S, messageId: pick(), settled: false }));
       else if (dice < 0.65)
         await core.applier.apply(
           startRun({ from, generation: generation(), sessionId: S, messageId: pick(), runId: `r${step}`, agent: 'echo' }),
@@ -208,7 +209,9 @@ t.test('whatever comes twice, late or from strangers: one answer a message, in o
         const next = core.store.view.unanswered(S)[0]?.id ?? pick();
         await core.applier.apply(reply(random() < 0.6 ? next : pick(), { from, generation: generation() - (random() < 0.1 ? 9 : 0) }));
       } else if (dice < 0.99)
-        await core.applier.apply(report(random() < 0.5 ? 'running' : 'starting', { from, acceptedSeq: Math.floor(random() * step) }));
+        await core.applier.apply(
+          report(random() < 0.5 ? 'running' : 'starting', { from, acceptedSeq: Math.floor(random() * (core.session(S).lastSeq + 1)) }),
+        );
       else await core.applier.apply(report('failed', { from }));
       const rows = all(core);
       const unanswered = rows.filter(({ role, answeredAt, acceptedAt }) => role === 'user' && answeredAt === null && acceptedAt !== null);

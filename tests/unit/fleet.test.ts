@@ -1,151 +1,11 @@
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { createNodeToken, joinNode } from '../../controller/domain/commands/nodes.ts';
 import { postMessage } from '../../controller/domain/commands/post-message.ts';
 import { removeSession } from '../../controller/domain/commands/remove-session.ts';
-import type { NodeId, SessionId } from '../../controller/domain/ids.ts';
-import { Fleet } from '../../controller/services/fleet/fleet.ts';
-import type { News } from '../../controller/services/news.ts';
-import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
-import { NODE_PROTOCOL_VERSION } from '../../proto/frame.ts';
-import type { Link } from '../../proto/link.ts';
-import { noBarriers } from '../../seams/barrier.ts';
-import { systemClock, systemRandom } from '../../seams/system.ts';
-import { type Core, NODE, newMessage, newSession, OTHER_NODE, openCore, silent, withAgents } from './controller-core.ts';
-
-const S = 'session-1' as SessionId;
-const quiet: News = {
-  connected: true,
-  event: () => 'sent',
-  newest: () => true,
-  delta: () => true,
-  log: () => true,
-  flush: async () => true,
-  onState: () => ({ close: () => undefined }),
-  listen: () => ({ close: () => undefined }),
-};
-
-/** A node at the other end of a link: keeps what it is told, and says what the test has it say. */
-class FakeNode {
-  readonly told: ControllerFrame[] = [];
-  fault: Error | undefined;
-  closed = false;
-  full = false;
-  #take: (frame: NodeFrame) => void = () => undefined;
-  #end: (fault: Error | undefined) => void = () => undefined;
-  #waiting: (() => void)[] = [];
-  readonly link: Link<ControllerFrame, NodeFrame> = {
-    send: (frame) => {
-      if (this.full) return false;
-      this.told.push(frame);
-      this.#tell();
-      return true;
-    },
-    onMessage: (listener) => {
-      this.#take = listener;
-    },
-    onDrain: () => undefined,
-    onClose: (listener) => {
-      this.#end = listener;
-    },
-    close: (fault) => {
-      if (this.closed) return;
-      this.closed = true;
-      this.fault = fault;
-      this.#end(fault);
-      this.#tell();
-    },
-    pause: () => undefined,
-    resume: () => undefined,
-  };
-
-  say(frame: NodeFrame): void {
-    this.#take(frame);
-  }
-
-  async until<T>(find: () => T | undefined): Promise<T> {
-    for (;;) {
-      const found = find();
-      if (found !== undefined) return found;
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-  }
-
-  of<Kind extends ControllerFrame['kind']>(kind: Kind): Extract<ControllerFrame, { kind: Kind }>['value'][] {
-    return this.told.flatMap((frame) => (frame.kind === kind ? [frame.value as never] : []));
-  }
-
-  #tell(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-}
-
-const hello = (more: object = {}): NodeFrame => ({
-  kind: 'hello',
-  value: {
-    protocolVersion: NODE_PROTOCOL_VERSION,
-    agentVersion: '0',
-    clusterId: 'cluster',
-    epoch: 0,
-    incarnation: 1,
-    boot: 1,
-    driver: 'hollow',
-    capacity: { cpuMillis: 4000, memoryBytes: 2 ** 32, sessions: 0 },
-    hostname: 'h',
-    ...more,
-  },
-});
-const inventory: NodeFrame = { kind: 'inventory', value: { sessions: [], images: ['base'], tombstones: [], orphans: [] } };
-let number = 0;
-const running = (more: object = {}): NodeFrame => ({
-  kind: 'report',
-  value: {
-    ...{
-      sessionId: S,
-      generation: 1,
-      phase: 'RUNNING',
-      boot: 1,
-      number: ++number,
-      containerId: 'c',
-      volume: 'v',
-      reason: '',
-      acceptedSeq: 0,
-    },
-    ...more,
-  },
-});
-
-async function cluster(t: Test): Promise<{ core: Core; fleet: Fleet; connect: (id: NodeId, greeting?: NodeFrame) => FakeNode }> {
-  const core = await openCore();
-  for (const id of [NODE, OTHER_NODE]) {
-    await core.applier.submit(createNodeToken({ id: `token-${id}`, secretHash: 'h', ttlMs: 60_000, user: 'admin' }));
-    await core.applier.submit(
-      joinNode({ id, name: id, tokenId: `token-${id}`, secretHash: 'h', keyHash: `key-${id}`, isConnected: () => false }),
-    );
-  }
-  const needs = { applier: core.applier, view: core.store.view, news: quiet, clock: systemClock, random: systemRandom, log: silent };
-  const fleet = new Fleet({
-    ...needs,
-    barriers: noBarriers,
-    lease: { leaseMs: 15_000, heartbeatMs: 3000 },
-    clusterId: 'cluster',
-    epoch: 1,
-    version: '0',
-  });
-  t.teardown(() => {
-    fleet.close();
-    core.close();
-  });
-  const connect = (id: NodeId, greeting = hello()) => {
-    const fake = new FakeNode();
-    fleet.connect(id, fake.link);
-    fake.say(greeting);
-    fake.say(inventory);
-    return fake;
-  };
-  return { core, fleet, connect };
-}
-
-const nodeOf = (core: Core) => core.session(S).nodeId ?? NODE;
+import type { NodeId } from '../../controller/domain/ids.ts';
+import type { NodeFrame } from '../../proto/frame.ts';
+import { NODE, newMessage, newSession, OTHER_NODE, withAgents } from './controller-core.ts';
+import { cluster, hello, nodeOf, running, S } from './fleet-world.ts';
 
 t.test('hello and inventory are answered by a welcome and the full set; then changes are numbered', async (t) => {
   const { core, fleet, connect } = await cluster(t);
@@ -291,5 +151,5 @@ t.test('a newer stream of a node takes the place of the older, and one that does
   t.match(second.fault?.message, /does not read/);
   t.notOk(fleet.isConnected(NODE));
   await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
-  t.ok(core.store.events.after(0, 100).some(({ type }) => type === 'node.disconnected'));
+  t.ok(core.store.events.after(0, 100).some(({ type }) => type === 'node.unreachable'));
 });

@@ -23,7 +23,7 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
         kind: 'hello',
         value: { protocolVersion: small(), guestVersion: text(), sessionId: text(), acceptedSeq: uint(), unsettled: small() },
       },
-      { kind: 'accepted', value: { ...ids(), seq: uint() } },
+      { kind: 'accepted', value: { ...ids(), seq: uint(), settled: uint() % 2 === 0 } },
       { kind: 'runStarted', value: { ...ids(), runId: text(), agent: text() } },
       { kind: 'delta', value: { sessionId: text(), messageId: text(), runId: text(), agent: text(), number: uint(), text: text() } },
       {
@@ -40,6 +40,7 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
           stream: pick<'STDOUT' | 'STDERR'>('STDOUT', 'STDERR'),
         },
       },
+      { kind: 'drained', value: { acceptedSeq: uint() } },
     ],
     host: [
       {
@@ -47,10 +48,12 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
         value: {
           ...{ protocolVersion: small(), sessionId: text(), generation: uint(), space: text(), environment: environment() },
           agents: Array.from({ length: pick(0, 1, 3) }, agent),
+          drain: pick(null, { graceMs: uint() }),
         },
       },
-      { kind: 'deliver', value: { ...ids(), seq: uint(), agent: text(), content: text(), contextJson: text() } },
+      { kind: 'deliver', value: { ...ids(), seq: uint(), agent: text(), content: text(), contextJson: text(), afterSeq: uint() } },
       { kind: 'settled', value: { sessionId: text(), messageId: text() } },
+      { kind: 'drain', value: { graceMs: uint() } },
     ],
   };
 }
@@ -73,7 +76,10 @@ t.test('the lean codec and the library read one another, and give the same value
 });
 
 t.test('what is no frame is refused, and a field of a newer version is passed over', async (t) => {
-  const bytes = lean.guestFrames.encode({ kind: 'accepted', value: { sessionId: 's', generation: 1, messageId: 'm', seq: 2 } });
+  const bytes = lean.guestFrames.encode({
+    kind: 'accepted',
+    value: { sessionId: 's', generation: 1, messageId: 'm', seq: 2, settled: false },
+  });
   for (const [name, bad] of [
     ['empty', Buffer.alloc(0)],
     ['cut off', bytes.subarray(0, bytes.byteLength - 1)],

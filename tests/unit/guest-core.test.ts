@@ -45,6 +45,8 @@ t.test('a message that comes twice is acknowledged twice and run once', async (t
   await world.clock.advance(50);
   t.equal(world.ran.length, 1);
   t.equal(kinds(world).filter((kind) => kind === 'accepted').length, 3);
+  const settled = world.heard.flatMap((frame) => (frame.kind === 'accepted' ? [frame.value.settled] : []));
+  t.same(settled, [false, false, true], 'one that was settled before, and whose answer the controller must have, is told so');
   t.equal(world.answers.get(message.id)?.length, 1);
 });
 

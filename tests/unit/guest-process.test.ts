@@ -87,13 +87,30 @@ class Bench {
   async welcome(): Promise<Extract<Heard, { kind: 'hello' }>> {
     const hello = await this.next('hello');
     const agents = [{ name: 'echo', runtime: 'PYTHON', handler: '', idempotent: false } as const];
-    const value = { protocolVersion: 1, sessionId: 'session', generation: 3, space: 'default', agents: [...agents], environment: {} };
+    const value = {
+      protocolVersion: 1,
+      sessionId: 'session',
+      generation: 3,
+      space: 'default',
+      agents: [...agents],
+      environment: {},
+      drain: null,
+    };
     this.#link?.send({ kind: 'welcome', value });
     return hello;
   }
 
   deliver(seq: number): void {
-    const value = { sessionId: 'session', generation: 3, seq, messageId: `m${seq}`, agent: 'echo', content: 'hello', contextJson: '' };
+    const value = {
+      sessionId: 'session',
+      generation: 3,
+      seq,
+      messageId: `m${seq}`,
+      agent: 'echo',
+      content: 'hello',
+      contextJson: '',
+      afterSeq: 0,
+    };
     this.#link?.send({ kind: 'deliver', value });
   }
 

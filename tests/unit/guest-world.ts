@@ -83,6 +83,8 @@ export class World {
   refusal = 0;
   cut = 0;
   settleAnswers = true;
+  /** What a welcome says of it. */
+  drain: { readonly graceMs: number } | null = null;
   running = 0;
   mostRunning = 0;
   started = 0;
@@ -147,7 +149,20 @@ export class World {
 
   deliver({ seq, id, agent, content }: World['posted'][number]): void {
     const { sessionId, contextJson } = this;
-    this.#link?.toGuest({ kind: 'deliver', value: { sessionId, generation: 1, seq, messageId: id, agent, content, contextJson } });
+    const before = this.posted.findLast((one) => one.seq < seq && !this.answers.has(one.id));
+    const value = { sessionId, generation: 1, seq, messageId: id, agent, content, contextJson, afterSeq: before?.seq ?? 0 };
+    this.#link?.toGuest({ kind: 'deliver', value });
+  }
+
+  /** Asks the guest to drain, or takes it back. */
+  drainWithin(graceMs: number | undefined): void {
+    const { sessionId, agents, environment } = this;
+    this.drain = graceMs === undefined ? null : { graceMs };
+    if (graceMs !== undefined) this.#link?.toGuest({ kind: 'drain', value: { graceMs } });
+    else {
+      const value = { protocolVersion: 1, sessionId, generation: 1, space: 'space', agents, environment, drain: null };
+      this.#link?.toGuest({ kind: 'welcome', value });
+    }
   }
 
   settle(id: string): void {
@@ -166,7 +181,7 @@ export class World {
         this.broken.push(`accepted ${this.highestAccepted}, then only ${frame.value.acceptedSeq}`);
       this.#link?.toGuest({
         kind: 'welcome',
-        value: { protocolVersion: 1, sessionId, generation: 1, space: 'space', agents, environment },
+        value: { protocolVersion: 1, sessionId, generation: 1, space: 'space', agents, environment, drain: this.drain },
       });
       for (const message of this.posted) {
         const again = message.seq > frame.value.acceptedSeq ? !this.answers.has(message.id) : this.fraction() < 0.1;

@@ -184,6 +184,12 @@ export class Fake {
       },
       list: () => accepted({ items: [], total: 0 }),
       get: () => refused('NOT_FOUND', 'There is no such node'),
+      lose: async () => refused('NOT_FOUND', 'There is no such node'),
+    },
+    orphans: {
+      list: () => accepted({ items: [], total: 0 }),
+      adopt: async () => refused('NOT_FOUND', 'There is no such orphan'),
+      remove: async () => refused('NOT_FOUND', 'There is no such orphan'),
     },
     events: {
       scope: (_caller, id) =>

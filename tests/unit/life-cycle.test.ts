@@ -17,7 +17,7 @@ const S = 'session-1' as SessionId;
 const DESIRED = ['running', 'paused', 'suspended', 'failed'] as const;
 let order = 0;
 
-const report = (core: Core, phase: Exclude<Phase, 'none'>) =>
+const report = (core: Core, phase: Exclude<Phase, 'none'>, acceptedSeq = 0) =>
   core.applier.apply(
     recordReport({
       from: NODE,
@@ -28,7 +28,7 @@ const report = (core: Core, phase: Exclude<Phase, 'none'>) =>
       containerId: 'c',
       volume: 'v',
       reason: phase === 'failed' ? 'broken' : '',
-      acceptedSeq: 0,
+      acceptedSeq,
     }),
   );
 
@@ -105,6 +105,36 @@ t.test('recovery forgets the reason, and expects the volume that there was', asy
   t.match(core.session(S), { desired: 'running', reason: null, hasRun: true });
 });
 
+t.test('a paused session whose container is gone is suspended with a note, and what waits goes on waiting', async (t) => {
+  const core = await sessionThatIs(t, 'paused');
+  const kept = newMessage(S, 'for later', { wake: false });
+  await core.applier.submit(postMessage(kept));
+  const before = core.session(S);
+  await report(core, 'suspended');
+  t.match(core.session(S), { desired: 'suspended', phase: 'suspended', generation: before.generation + 1, lastSeq: before.lastSeq + 1 });
+  const added = core.store.events.after(0, 1000).slice(-2);
+  t.match(added, [
+    { type: 'message.created', data: { message: { role: 'system', content: /memory is gone/, created_by: 'raworc' } } },
+    { type: 'session.state', data: { state: 'suspended' } },
+  ]);
+  t.match(core.store.view.unanswered(S), [{ id: kept.id }]);
+  await report(core, 'suspended');
+  t.match(core.session(S), { generation: before.generation + 1, observedGeneration: before.generation + 1 }, 'once');
+  await asked.resume(core);
+  await report(core, 'suspended');
+  t.match(core.session(S), { desired: 'running' });
+});
+
+t.test('what the guest of a suspended session holds is not delivered again', async (t) => {
+  const core = await sessionThatIs(t, 'running');
+  const messages = [newMessage(S, 'one'), newMessage(S, 'two')];
+  for (const message of messages) await core.applier.submit(postMessage(message));
+  await asked.suspend(core);
+  await report(core, 'suspended', 1);
+  const accepted = core.store.view.unanswered(S).map(({ acceptedAt }) => acceptedAt !== null);
+  t.same(accepted, [true, false]);
+});
+
 t.test('clearing forgets the messages; a late answer is dropped, and numbers go on', async (t) => {
   const core = await sessionThatIs(t, 'running');
   const message = newMessage(S, 'hi');
@@ -151,13 +181,4 @@ t.test('timeouts: the earliest that applies, never while something waits but for
   await new Promise(setImmediate);
   await core.applier.apply(expireSession('short' as SessionId, 0));
   t.match(core.session('short'), { desired: 'deleted', terminationReason: 'its time to live is over' });
-});
-
-t.test('a paused session whose container is gone becomes suspended, with a note, and a message wakes it', async (t) => {
-  const core = await sessionThatIs(t, 'paused');
-  const { generation } = core.session(S);
-  await report(core, 'suspended');
-  t.match(core.session(S), { desired: 'suspended', generation: generation + 1, reason: /frozen/ });
-  await core.applier.submit(postMessage(newMessage(S, 'hi')));
-  t.match(core.session(S), { desired: 'running', reason: null });
 });

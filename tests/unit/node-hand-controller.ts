@@ -6,6 +6,7 @@ import type { Dialer } from '../../node-agent/link/dialer.ts';
 import { NodeAgent } from '../../node-agent/node.ts';
 import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
 import type { Link } from '../../proto/link.ts';
+import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
 
@@ -19,14 +20,19 @@ export class HandController implements Dialer {
   #link: Link<ControllerFrame, NodeFrame> | undefined;
   #heard: NodeFrame[] = [];
   #look: (() => void) | undefined;
+  readonly #clock: Clock;
   dials = 0;
   refusing = false;
   sources = new Map<string, Uint8Array>();
 
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
+
   async dial(): Promise<Link<NodeFrame, ControllerFrame>> {
     this.dials += 1;
     if (this.refusing) throw new Error('nobody is there');
-    const [node, controller] = linkPair<NodeFrame, ControllerFrame>(systemClock);
+    const [node, controller] = linkPair<NodeFrame, ControllerFrame>(this.#clock);
     this.#link = controller;
     this.#heard = [];
     controller.onMessage((frame) => {
@@ -101,18 +107,29 @@ function valuesOf<Kind extends NodeFrame['kind']>(frame: NodeFrame, kind: Kind):
 
 type Desired = 'DESIRED_RUNNING' | 'DESIRED_PAUSED' | 'DESIRED_SUSPENDED' | 'DESIRED_FAILED';
 
-export function assigned(sessionId: string, generation = 1, desired: Desired = 'DESIRED_RUNNING', volumeExpected = false, image = IMAGE) {
+export function assigned(
+  sessionId: string,
+  generation = 1,
+  desired: Desired = 'DESIRED_RUNNING',
+  volumeExpected = false,
+  image = IMAGE,
+  graceMs = 0,
+) {
   return {
     sessionId,
     generation,
     desired,
     spec: { space: 'default', spaceId: 's', image, agents: [], limits: null, volumeExpected },
+    graceMs,
   };
 }
 
-export function deliver(sessionId: string, seq: number, content: string) {
+export function deliver(sessionId: string, seq: number, content: string, afterSeq = 0) {
   const messageId = `m${seq}`;
-  return { kind: 'deliver', value: { sessionId, generation: 1, seq, messageId, agent: 'a', content, contextJson: '{}' } } as const;
+  return {
+    kind: 'deliver',
+    value: { sessionId, generation: 1, seq, messageId, agent: 'a', content, contextJson: '{}', afterSeq },
+  } as const;
 }
 
 export interface Bench {

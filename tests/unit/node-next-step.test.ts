@@ -2,7 +2,7 @@ import t from 'tap';
 import { nextStep, type Step } from '../../node-agent/domain/next-step.ts';
 import type { ContainerSeen, Desired, Observed, Remembered, VolumeSeen } from '../../node-agent/domain/session.ts';
 
-const nothing: Observed = { container: undefined, volume: undefined, door: false, guest: false };
+const nothing: Observed = { container: undefined, volume: undefined, door: false, guest: false, drain: 'none' };
 const blank: Remembered = {
   assignment: undefined,
   tombstone: undefined,
@@ -27,7 +27,7 @@ t.test('each pair of desired and observed has its next step', async (t) => {
     ['an ended container', wanted('running'), { ...nothing, door: true, volume, container: box('exited') }, 'start'],
     ['a frozen container', wanted('running'), { ...nothing, door: true, volume, container: box('paused') }, 'unpause'],
     ['a silent container', wanted('running'), { ...nothing, door: true, volume, container: box('running') }, 'rest STARTING'],
-    ['a running one', wanted('running'), { door: true, volume, container: box('running'), guest: true }, 'rest RUNNING'],
+    ['a running one', wanted('running'), { door: true, volume, container: box('running'), guest: true, drain: 'none' }, 'rest RUNNING'],
     ['a running one after our restart', wanted('running'), { ...nothing, volume, container: box('running') }, 'open-door'],
     ['a lost volume', { ...wanted('running'), volumeMade: true }, { ...nothing, door: true }, 'fail'],
     ['what failed', { ...wanted('running'), failed: 1 }, { ...nothing, door: true }, 'rest FAILED'],
@@ -39,18 +39,48 @@ t.test('each pair of desired and observed has its next step', async (t) => {
       { ...nothing, volume, container: box('running') },
       'open-door',
     ],
-    ['to be frozen', wanted('paused'), { door: true, volume, container: box('running'), guest: true }, 'pause'],
-    ['frozen', wanted('paused'), { door: true, volume, container: box('paused'), guest: false }, 'rest PAUSED'],
-    ['frozen, then ended', wanted('paused'), { door: true, volume, container: box('exited'), guest: false }, 'remove-container'],
-    ['frozen, then gone', wanted('paused'), { door: true, volume, container: undefined, guest: false }, 'rest SUSPENDED'],
-    ['to be put away', wanted('suspended'), { door: true, volume, container: box('running'), guest: true }, 'remove-container'],
+    ['to be frozen', wanted('paused'), { door: true, volume, container: box('running'), guest: true, drain: 'none' }, 'pause'],
+    ['frozen', wanted('paused'), { door: true, volume, container: box('paused'), guest: false, drain: 'none' }, 'rest PAUSED'],
+    [
+      'frozen, then ended',
+      wanted('paused'),
+      { door: true, volume, container: box('exited'), guest: false, drain: 'none' },
+      'remove-container',
+    ],
+    ['frozen, then gone', wanted('paused'), { ...nothing, volume }, 'rest SUSPENDED'],
+    ['to be put away', wanted('suspended'), { door: true, volume, container: box('running'), guest: true, drain: 'none' }, 'drain'],
+    [
+      'to be put away, finishing',
+      wanted('suspended'),
+      { door: true, volume, container: box('running'), guest: true, drain: 'under-way' },
+      'rest RUNNING',
+    ],
+    [
+      'to be put away, finished',
+      wanted('suspended'),
+      { door: true, volume, container: box('running'), guest: true, drain: 'over' },
+      'remove-container',
+    ],
+    ['to be put away, frozen', wanted('suspended'), { ...nothing, door: true, volume, container: box('paused') }, 'unpause'],
+    ['to be put away, ended', wanted('suspended'), { ...nothing, door: true, volume, container: box('exited') }, 'remove-container'],
+    [
+      'wanted again while it finishes',
+      wanted('running'),
+      { door: true, volume, container: box('running'), guest: true, drain: 'over' },
+      'stay',
+    ],
+    ['given up while it runs', wanted('failed'), { ...nothing, door: true, volume, container: box('running') }, 'remove-container'],
+    ['put away, its volume lost', { ...wanted('suspended'), volumeMade: true }, nothing, 'fail'],
+    ['frozen, then all of it gone', { ...wanted('paused'), volumeMade: true }, nothing, 'fail'],
+    ['put away, its volume known to be lost', { ...wanted('suspended'), volumeMade: true, failed: 1 }, nothing, 'rest FAILED'],
+    ['put away, and it never had one', wanted('suspended'), nothing, 'rest SUSPENDED'],
     ['put away', wanted('suspended'), { ...nothing, volume }, 'rest SUSPENDED'],
-    ['given up', wanted('failed'), { door: true, volume, container: box('exited'), guest: false }, 'remove-container'],
+    ['given up', wanted('failed'), { door: true, volume, container: box('exited'), guest: false, drain: 'none' }, 'remove-container'],
     ['given up and gone', wanted('failed'), { ...nothing, volume }, 'rest FAILED'],
     [
       'buried',
       { ...blank, tombstone: 1, removalDue: true },
-      { door: true, volume, container: box('running'), guest: true },
+      { door: true, volume, container: box('running'), guest: true, drain: 'none' },
       'remove-container',
     ],
     ['buried, container gone', { ...blank, tombstone: 1, removalDue: true }, { ...nothing, volume, door: true }, 'remove-volume'],
@@ -90,6 +120,7 @@ class World {
   volume: VolumeSeen | undefined;
   door = false;
   guest = false;
+  drain: Observed['drain'] = 'none';
   /** A create whose caller was killed: it comes about later. */
   late: number | undefined;
 
@@ -101,7 +132,8 @@ class World {
 
   observed(): Observed {
     const { container, volume, door } = this;
-    return { container, volume, door, guest: this.guest && container?.state === 'running' };
+    const drain = container?.state === 'running' ? this.drain : 'none';
+    return { container, volume, door, guest: this.guest && container?.state === 'running', drain };
   }
 
   /** Returns what is wrong with having taken this step, if anything. */
@@ -135,8 +167,18 @@ class World {
       case 'unpause':
         if (this.container === undefined) return 'nothing to start';
         if (this.container.generation <= buried || (this.assignment?.generation ?? -1) <= buried) return 'what is buried was started';
-        if (this.assignment?.desired !== 'running') return 'started against what is desired';
+        if (this.assignment?.desired !== 'running' && !(step.kind === 'unpause' && this.assignment?.desired === 'suspended'))
+          return 'started against what is desired';
         this.container = { ...this.container, state: 'running' };
+        this.drain = 'none';
+        return;
+      case 'drain':
+        if (this.assignment?.desired !== 'suspended') return 'emptied without need';
+        // Its end is told later, or never.
+        this.drain = 'over';
+        return;
+      case 'stay':
+        this.drain = 'none';
         return;
       case 'pause':
         if (this.container?.state !== 'running') return 'nothing to pause';
@@ -145,6 +187,8 @@ class World {
       case 'remove-container':
         if ((this.container?.generation ?? 0) > buried && this.assignment?.desired === 'running') return 'a wanted container was removed';
         if ((this.container?.generation ?? 0) > buried && this.assignment === undefined) return 'removed without a tombstone';
+        if ((this.container?.generation ?? 0) > buried && this.assignment?.desired === 'suspended' && this.observed().drain !== 'over')
+          if (this.container?.state === 'running' || this.container?.state === 'paused') return 'removed before it was emptied';
         this.container = undefined;
         return;
       case 'remove-volume':

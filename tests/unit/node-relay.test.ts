@@ -28,8 +28,9 @@ function relayed(generation = 7) {
     outbox,
     clock: systemClock,
     log,
-    assignment: (sessionId) => (sessionId === S ? { sessionId, generation, desired: 'running', spec } : undefined),
+    assignment: (sessionId) => (sessionId === S ? { sessionId, generation, desired: 'running', spec, graceMs: 0 } : undefined),
     guestChanged: () => undefined,
+    drained: () => undefined,
     messagesLost: (sessionId) => lost.push(sessionId),
   });
   const connect = (sessionId = S, named = sessionId) => {
@@ -67,7 +68,7 @@ const answer = (messageId: string, content = '') =>
 t.test('what a guest says is of its own session and of the generation of now, whatever it claims', async (t) => {
   const { sent, connect } = relayed(7);
   const { guest } = connect();
-  guest.send({ kind: 'accepted', value: { sessionId: 'another', generation: 99, messageId: 'm', seq: 1 } });
+  guest.send({ kind: 'accepted', value: { sessionId: 'another', generation: 99, messageId: 'm', seq: 1, settled: false } });
   guest.send({ kind: 'delta', value: { sessionId: 'another', messageId: 'm', runId: 'r', agent: 'a', number: 1, text: 'x' } });
   guest.send(answer('m'));
   await turn();

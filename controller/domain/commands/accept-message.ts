@@ -1,12 +1,26 @@
+import type { RefusalReason } from '../answering.ts';
 import { type Command, unchanged } from '../command.ts';
 import type { MessageId, NodeId, SessionId } from '../ids.ts';
 import { type MessageRow, put, type SessionRow } from '../rows.ts';
 import { type Changes, stateEvents } from '../session-change.ts';
 import { speaksFor } from '../speaker.ts';
 import type { View } from '../view.ts';
+import { answer, answerId, answerRefused } from './answers.ts';
 
-/** The guest holds a message durably. */
-export function acceptMessage(from: NodeId, generation: number, sessionId: SessionId, messageId: MessageId): Command<undefined> {
+export interface AcceptedMessage {
+  readonly from: NodeId;
+  readonly generation: number;
+  readonly sessionId: SessionId;
+  readonly messageId: MessageId;
+  /** Its guest has answered it before, and was told that the answer is kept. */
+  readonly settled: boolean;
+}
+
+/**
+ * The guest holds a message durably. One that it says was settled, and that has no answer here, lost it when the store was
+ * restored from a backup: nobody will answer it again, so it is answered now.
+ */
+export function acceptMessage({ from, generation, sessionId, messageId, settled }: AcceptedMessage): Command<undefined> {
   return {
     name: 'accept-message',
     decide({ view, now }) {
@@ -14,8 +28,22 @@ export function acceptMessage(from: NodeId, generation: number, sessionId: Sessi
       const message = view.get('messages', messageId);
       if (speaksFor(session, from, generation) !== 'yes' || session === undefined) return unchanged(undefined);
       if (message === undefined || message.sessionId !== sessionId) return unchanged(undefined);
+      if (settled) return { ...answerLost(view, session, message, now), answer: undefined };
       return { ...markAccepted(view, session, session, [message], now), answer: undefined };
     },
+  };
+}
+
+function answerLost(view: View, session: SessionRow, message: MessageRow, now: number): Changes {
+  if (message.role !== 'user' || message.answeredAt !== null) return { mutations: [], events: [] };
+  const content = 'The controller was restored from a backup: the answer to this message was lost.';
+  const lost = { type: 'error_response', content, by: 'raworc', metadata: { reason: 'answer_lost' satisfies RefusalReason } } as const;
+  const answered = answer(view, { session, mutations: [], events: [] }, message, answerId(message.id), lost, now);
+  const later = view.unanswered(session.id).filter(({ id }) => id !== message.id);
+  const all = answerRefused(view, answered, later, now);
+  return {
+    mutations: [...all.mutations, put('sessions', all.session)],
+    events: [...all.events, ...stateEvents(view, session, all.session)],
   };
 }
 

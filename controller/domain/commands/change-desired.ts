@@ -35,6 +35,11 @@ export function changeDesired(id: SessionId, request: DesiredChange, graceMs: nu
           );
         case 'yes':
         case 'wakes': {
+          const lost = row.nodeId === null ? undefined : view.get('nodes', row.nodeId);
+          if (request === 'recover' && lost != null && lost.lostAt !== null) {
+            const message = `The node ${lost.name} is lost, and holds the only copy of this session: it can be recovered once the node is back.`;
+            return unchanged(refused('CONFLICT', message));
+          }
           const obstacle = wakingObstacle(fleet.nodes(), row, BECOMES[request]);
           if (obstacle !== undefined) return unchanged(refused('UNAVAILABLE', obstacle));
           const after = desiring(row, BECOMES[request], graceMs, now);
@@ -51,8 +56,11 @@ export function desiring(row: SessionRow, desired: Desired, graceMs: number, now
     ...row,
     desired,
     generation: row.generation + 1,
+    restoredFrom: null,
     graceMs,
     reason: desired === 'running' ? null : row.reason,
+    // Whoever brings it back wants to use it: its idle time begins anew.
+    lastActivityAt: desired === 'running' ? now : row.lastActivityAt,
     updatedAt: now,
   };
 }

@@ -25,10 +25,10 @@ export function nextExpiry(session: SessionRow, isWaiting: boolean): { readonly 
   return candidates.sort((a, b) => a.at - b.at)[0];
 }
 
-export const isWaiting = (view: View, session: SessionRow): boolean => view.unanswered(session.id).length > 0;
+export const isWaiting = (view: View, session: SessionRow): boolean => view.hasUnanswered(session.id);
 
-/** Does what a session's timeouts ask for by now. */
-export function expireSession(id: SessionId, graceMs: number): Command<undefined> {
+/** Does what a session's timeouts ask for by now, and answers with what that was. */
+export function expireSession(id: SessionId, graceMs: number): Command<Expiry | undefined> {
   return {
     name: 'expire-session',
     decide({ view, now }) {
@@ -36,9 +36,9 @@ export function expireSession(id: SessionId, graceMs: number): Command<undefined
       if (row === undefined || row.desired === 'deleted') return unchanged(undefined);
       const due = nextExpiry(row, isWaiting(view, row));
       if (due === undefined || due.at > now) return unchanged(undefined);
-      if (due.expiry === 'delete') return { ...removalOf(view, row, 'its time to live is over', now), answer: undefined };
+      if (due.expiry === 'delete') return { ...removalOf(view, row, 'its time to live is over', now), answer: due.expiry };
       const after = desiring(row, due.expiry === 'pause' ? 'paused' : 'suspended', graceMs, now);
-      return { ...sessionBecomes(view, row, after), answer: undefined };
+      return { ...sessionBecomes(view, row, after), answer: due.expiry };
     },
   };
 }

@@ -11,7 +11,7 @@ export function finishRemoval(nodeId: NodeId, sessionId: SessionId, upToGenerati
       if (tombstone === undefined || tombstone.nodeId !== nodeId || tombstone.upToGeneration > upToGeneration) return unchanged(undefined);
       const mutations: Mutation[] = [{ kind: 'remove', table: 'tombstones', id: sessionId }];
       const row = view.get('sessions', sessionId);
-      if (row !== undefined) mutations.push(put('sessions', { ...row, phase: 'none', containerId: null, volume: null }));
+      if (row?.desired === 'deleted') mutations.push(put('sessions', { ...row, phase: 'none', containerId: null, volume: null }));
       return { mutations, events: [], answer: undefined };
     },
   };

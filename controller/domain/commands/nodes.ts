@@ -3,6 +3,8 @@ import type { NodeId } from '../ids.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
 import { type NodeRow, put } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
+import type { View } from '../view.ts';
+import { nodeEvent } from './node-absence.ts';
 
 export interface JoiningNode {
   readonly id: NodeId;
@@ -48,36 +50,45 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
         memoryBytes: known?.memoryBytes ?? 0,
         maxSessions: known?.maxSessions ?? 0,
         lastSeenAt: known?.lastSeenAt ?? null,
+        unreachableSince: known?.unreachableSince ?? null,
+        lostAt: known?.lostAt ?? null,
       };
       return {
         mutations: [put('nodes', row), put('nodeTokens', { ...token, usedAt: now, usedBy: row.id, usedKey: input.keyHash })],
-        events: [{ type: 'node.joined', spaceId: null, sessionId: null, data: { node: { id: row.id, name: row.name } } }],
+        events: [nodeEvent('node.joined', row)],
         answer: accepted(row),
       };
     },
   };
 }
 
-export type Greeting = Pick<NodeRow, 'driver' | 'version' | 'cpuMillis' | 'memoryBytes' | 'maxSessions'>;
+export interface Greeting extends Pick<NodeRow, 'driver' | 'version' | 'cpuMillis' | 'memoryBytes' | 'maxSessions' | 'incarnation'> {
+  readonly hostname: string;
+}
 
 /**
  * A node's stream came up, and its inventory was heard. Sessions placed there that it does not hold (`held`) are not what
- * they were last said to be; the assignments that follow make them so again.
+ * they were last said to be; the assignments that follow make them so again. One that was lost is welcome: what failed with it
+ * stays failed until somebody recovers it.
  */
-export function nodeConnected(id: NodeId, greeting: Greeting, held: ReadonlySet<string>): Command<undefined> {
+export function nodeConnected(id: NodeId, { hostname, ...greeting }: Greeting, held: ReadonlySet<string>): Command<undefined> {
   return {
     name: 'node-connected',
     decide({ view, now }) {
-      const row = view.get('nodes', id);
-      if (row === undefined) return unchanged(undefined);
+      const known = view.get('nodes', id);
+      const row = known ?? readmitted(view, id, hostname, now);
       const missing = view.sessionsOn(id).filter((session) => session.phase !== 'none' && !held.has(session.id));
       const changes = missing.map((session) =>
         sessionBecomes(view, session, { ...session, phase: 'none', containerId: null, updatedAt: now }),
       );
       return {
-        mutations: [put('nodes', { ...row, ...greeting, lastSeenAt: now }), ...changes.flatMap(({ mutations }) => mutations)],
+        mutations: [
+          put('nodes', { ...row, ...greeting, lastSeenAt: now, unreachableSince: null, lostAt: null }),
+          ...changes.flatMap(({ mutations }) => mutations),
+        ],
         events: [
-          { type: 'node.connected', spaceId: null, sessionId: null, data: { node: { id, name: row.name } } },
+          ...(known === undefined ? [nodeEvent('node.joined', row)] : []),
+          nodeEvent('node.ready', row),
           ...changes.flatMap(({ events }) => events),
         ],
         answer: undefined,
@@ -86,19 +97,13 @@ export function nodeConnected(id: NodeId, greeting: Greeting, held: ReadonlySet<
   };
 }
 
-/** A node's stream ended. Its sessions keep their state. */
-export function nodeDisconnected(id: NodeId): Command<undefined> {
+/** A node whose certificate is of this cluster, and which joined after the backup that the store was restored from: its name was lost with it. */
+function readmitted(view: View, id: NodeId, hostname: string, now: number): NodeRow {
+  const name = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,53}$/.test(hostname) ? hostname : 'node';
+  const capacity = { driver: '', version: '', cpuMillis: 0, memoryBytes: 0, maxSessions: 0 };
   return {
-    name: 'node-disconnected',
-    decide({ view, now }) {
-      const row = view.get('nodes', id);
-      if (row === undefined) return unchanged(undefined);
-      return {
-        mutations: [put('nodes', { ...row, lastSeenAt: now })],
-        events: [{ type: 'node.disconnected', spaceId: null, sessionId: null, data: { node: { id, name: row.name } } }],
-        answer: undefined,
-      };
-    },
+    ...{ id, name: view.nodeByName(name) === undefined ? name : `${name}-${id.slice(0, 8)}`, incarnation: 0, joinedAt: now, ...capacity },
+    ...{ lastSeenAt: null, unreachableSince: null, lostAt: null },
   };
 }
 

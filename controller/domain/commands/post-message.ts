@@ -74,7 +74,7 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
       };
       const woken = wakes ? desiring(session, 'running', 0, now) : session;
       const posted = {
-        session: { ...woken, lastSeq: row.seq, lastActivityAt: input.role === 'user' ? now : session.lastActivityAt },
+        session: { ...woken, lastSeq: row.seq, lastActivityAt: input.role === 'user' ? now : woken.lastActivityAt },
         mutations: [put('messages', row), ...remember(input.request, row.id, now)],
         events: [messageEvent(view, session, row)],
       };

@@ -1,12 +1,12 @@
 import { type Command, unchanged } from '../command.ts';
 import type { NodeId, SessionId } from '../ids.ts';
-import { type Phase, put, type ReportOrder, type SessionRow } from '../rows.ts';
-import { sessionBecomes, stateEvents } from '../session-change.ts';
+import type { Desired, Phase, ReportOrder, SessionRow } from '../rows.ts';
+import { sessionBecomes } from '../session-change.ts';
 import { type Speaker, speaksFor } from '../speaker.ts';
-import type { View } from '../view.ts';
 import { markAccepted } from './accept-message.ts';
-import { answer, answerId } from './answers.ts';
 import { desiring } from './change-desired.ts';
+import { failing } from './fail-session.ts';
+import { memoryLost } from './memory-lost.ts';
 
 export interface Report {
   readonly from: NodeId;
@@ -17,7 +17,7 @@ export interface Report {
   readonly containerId: string;
   readonly volume: string;
   readonly reason: string;
-  /** The guest's inbox watermark, when running. */
+  /** The guest's inbox watermark, when running or suspended; 0 when unknown. */
   readonly acceptedSeq: number;
 }
 
@@ -28,10 +28,28 @@ export function isLater(a: ReportOrder, b: ReportOrder | null): boolean {
   return a.number > b.number;
 }
 
+const LIVES: Readonly<Record<Report['phase'], Desired | undefined>> = {
+  starting: 'running',
+  running: 'running',
+  paused: 'paused',
+  suspended: 'suspended',
+  failed: undefined,
+};
+
+/**
+ * After a restore: what somebody had made of the session since the backup, as its node knows from a generation that the
+ * backup does not. The store did not see it asked for; still it is newer than what the store says, and nothing that lives is to end.
+ */
+function sinceBackup({ restoredFrom, desired, generation }: SessionRow, report: Report): Desired | undefined {
+  if (restoredFrom === null || report.generation <= restoredFrom || report.generation >= generation) return undefined;
+  const lives = LIVES[report.phase];
+  return lives === desired ? undefined : lives;
+}
+
 /**
  * What a node says a session is. A report that is older than one already heard, or that answers an older generation,
- * changes nothing. One that says the session cannot go on makes it `failed`, and answers everything outstanding. A paused session
- * whose container is gone has nothing frozen any more: it becomes `suspended`, with a note.
+ * changes nothing. One that says the session cannot go on makes it `failed`, and answers everything outstanding; a paused one
+ * that lost its container is suspended from now on.
  */
 export function recordReport(report: Report): Command<Speaker | 'old'> {
   return {
@@ -40,6 +58,8 @@ export function recordReport(report: Report): Command<Speaker | 'old'> {
       const session = view.get('sessions', report.sessionId);
       const speaker = speaksFor(session, report.from, report.generation);
       if (speaker !== 'yes' || session === undefined) return unchanged(speaker);
+      const since = sinceBackup(session, report);
+      if (since !== undefined) return { ...sessionBecomes(view, session, desiring(session, since, 0, now)), answer: 'old' as const };
       if (report.generation !== session.generation || !isLater(report.order, session.observedOrder)) return unchanged('old' as const);
 
       const observed: SessionRow = {
@@ -53,38 +73,21 @@ export function recordReport(report: Report): Command<Speaker | 'old'> {
         startedAt: report.phase === 'running' ? (session.startedAt ?? now) : session.startedAt,
         updatedAt: now,
       };
-      if (report.phase === 'failed' && session.desired !== 'failed')
-        return { ...fail(view, session, observed, report.reason, now), answer: speaker };
+      if (report.phase === 'failed' && session.desired !== 'failed') {
+        const reason = report.reason || 'its node gave no reason';
+        return { ...failing(view, session, observed, { reason, answer: 'session_failed' }, now), answer: speaker };
+      }
       if (report.phase === 'suspended' && session.desired === 'paused')
-        return { ...sessionBecomes(view, session, { ...desiring(observed, 'suspended', 0, now), reason: NOT_FROZEN }), answer: speaker };
-      const held = report.phase === 'running' ? view.unanswered(session.id).filter(({ seq }) => seq <= report.acceptedSeq) : [];
+        return { ...memoryLost(view, session, observed, now), answer: speaker };
+      const isHeld = report.phase === 'running' || report.phase === 'suspended';
+      const { acceptedSeq } = report;
+      if (isHeld && acceptedSeq > session.lastSeq) {
+        // Its guest holds what was never numbered here: numbers go on above that, and what waits is asked for message by message.
+        const numbered = { ...observed, lastSeq: acceptedSeq, epochSeq: acceptedSeq };
+        return { ...markAccepted(view, session, numbered, [], now), answer: speaker };
+      }
+      const held = isHeld ? view.unanswered(session.id).filter(({ seq }) => seq <= acceptedSeq && seq > session.epochSeq) : [];
       return { ...markAccepted(view, session, observed, held, now), answer: speaker };
     },
-  };
-}
-
-const NOT_FROZEN = 'It was to be paused, and has no container that could be kept frozen: it is suspended, its volume is kept.';
-
-/** A session that cannot go on: nothing it was asked stays without an answer. */
-function fail(view: View, before: SessionRow, observed: SessionRow, reason: string, now: number) {
-  const failed: SessionRow = {
-    ...observed,
-    desired: 'failed',
-    generation: observed.generation + 1,
-    reason: reason || 'its node gave no reason',
-  };
-  let ledger = { session: failed, mutations: [], events: [] } as Parameters<typeof answer>[1];
-  for (const message of view.unanswered(before.id)) {
-    const content = {
-      type: 'error_response',
-      content: `The session failed: ${failed.reason}`,
-      by: 'raworc',
-      metadata: { reason: 'session_failed' },
-    } as const;
-    ledger = answer(view, ledger, message, answerId(message.id), content, now);
-  }
-  return {
-    mutations: [...ledger.mutations, put('sessions', ledger.session)],
-    events: [...ledger.events, ...stateEvents(view, before, ledger.session)],
   };
 }

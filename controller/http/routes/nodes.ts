@@ -31,6 +31,16 @@ export function nodeRoutes({ services: { nodes } }: RouteContext): Route[] {
         return node.ok ? accepted({ status: 200, body: node.value }) : node;
       },
     }),
+    route({
+      method: 'POST',
+      path: '/nodes/{id}/lost',
+      permission: 'nodes:update',
+      summary: 'Gives up a node that is unreachable: its sessions fail at once, instead of when it has been away too long',
+      async respond({ caller, params }) {
+        const node = await nodes.lose(caller, part(params, 'id'));
+        return node.ok ? accepted({ status: 200, body: node.value }) : node;
+      },
+    }),
     route<{ expires_in_s?: number }>({
       method: 'POST',
       path: '/nodes/tokens',

@@ -1,7 +1,7 @@
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { Link } from '../../../proto/link.ts';
 import type { Timer } from '../../../seams/clock.ts';
-import { nodeDisconnected } from '../../domain/commands/nodes.ts';
+import { nodeUnreachable } from '../../domain/commands/node-absence.ts';
 import type { NodeId, SessionId } from '../../domain/ids.ts';
 import type { NodeRow, SessionRow, TombstoneRow } from '../../domain/rows.ts';
 import type { Committed } from '../applier.ts';
@@ -41,12 +41,12 @@ export class Fleet {
   /** A stream whose certificate names this node. */
   connect(nodeId: NodeId, link: Link<ControllerFrame, NodeFrame>): void {
     const row = this.#needs.view.get('nodes', nodeId);
-    if (row === undefined || this.#closing) {
-      link.close(new Error(row === undefined ? 'no such node has joined' : 'the controller is shutting down'));
+    if (this.#closing) {
+      link.close(new Error('the controller is shutting down'));
       return;
     }
     const older = this.#streams.get(nodeId);
-    this.#streams.set(nodeId, new NodeStream(nodeId, row.name, link, this.#needs, this.#events));
+    this.#streams.set(nodeId, new NodeStream(nodeId, row?.name ?? nodeId, link, this.#needs, this.#events));
     older?.close(new Error('a newer stream of this node took its place'));
   }
 
@@ -58,6 +58,11 @@ export class Fleet {
   stream(nodeId: NodeId): NodeStream | undefined {
     const stream = this.#streams.get(nodeId);
     return stream?.isLive === true ? stream : undefined;
+  }
+
+  /** All streams, also those that are not live yet. */
+  streams(): readonly NodeStream[] {
+    return [...this.#streams.values()];
   }
 
   /** Every node that has joined, as placement sees it. */
@@ -109,7 +114,7 @@ export class Fleet {
       if (this.#streams.get(stream.nodeId) !== stream) return;
       this.#streams.delete(stream.nodeId);
       if (this.#closing) return;
-      this.#needs.applier.apply(nodeDisconnected(stream.nodeId)).catch(() => undefined);
+      this.#needs.applier.apply(nodeUnreachable(stream.nodeId, true)).catch(() => undefined);
       this.#listener?.closed(stream.nodeId);
     },
   };

@@ -40,12 +40,14 @@ export function assignment(view: View, row: SessionRow): Assignment__Output | un
       limits: { ...row.limits },
       volumeExpected: row.hasRun,
     },
+    graceMs: row.graceMs,
   };
 }
 
 export const tombstone = (row: TombstoneRow): Tombstone__Output => ({ sessionId: row.id, upToGeneration: row.upToGeneration });
 
-export function deliver(view: View, session: SessionRow, message: MessageRow, agent: string): ControllerFrame {
+/** `afterSeq`: of the newest message before it that an agent is to answer and has not; 0 when there is none. */
+export function deliver(view: View, session: SessionRow, message: MessageRow, agent: string, afterSeq: number): ControllerFrame {
   const value: Deliver__Output = {
     sessionId: session.id,
     generation: session.generation,
@@ -54,6 +56,7 @@ export function deliver(view: View, session: SessionRow, message: MessageRow, ag
     agent,
     content: message.content,
     contextJson: contextOf(view, session, message),
+    afterSeq,
   };
   return { kind: 'deliver', value };
 }

@@ -3,9 +3,13 @@ import type { Clock } from '../../../seams/clock.ts';
 export interface LeaseTimes {
   readonly leaseMs: number;
   readonly heartbeatMs: number;
+  /** How long a node may be unreachable before it is given up; {@link LOST_AFTER_MS} when not said. */
+  readonly lostAfterMs?: number;
 }
 
 export const LEASE: LeaseTimes = { leaseMs: 15_000, heartbeatMs: 3_000 };
+
+export const LOST_AFTER_MS = 10 * 60_000;
 
 /** A node's right to be given work, renewed by each heartbeat. Counted on the clock that never goes back. */
 export class Lease {

@@ -1,6 +1,7 @@
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import { NODE_PROTOCOL_VERSION } from '../../../proto/frame.ts';
 import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
+import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orphan.ts';
 import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
 import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
 import type { Link } from '../../../proto/link.ts';
@@ -65,6 +66,8 @@ export class NodeStream {
   readonly name: string;
   readonly lease: Lease;
   readonly images = new Set<string>();
+  /** What its node holds and nothing explains, as last said. */
+  orphans: readonly Orphan__Output[] = [];
   readonly #link: Link<ControllerFrame, NodeFrame>;
   readonly #needs: StreamNeeds;
   readonly #events: StreamEvents;
@@ -91,6 +94,11 @@ export class NodeStream {
 
   get isLive(): boolean {
     return this.#phase === 'live';
+  }
+
+  /** So much of it is undecided that it is not read from: what its node said since has not been heard. */
+  get isBehind(): boolean {
+    return this.#undecided >= MOST_UNDECIDED / 2;
   }
 
   get hello(): Hello__Output | undefined {
@@ -151,7 +159,10 @@ export class NodeStream {
       return this.#reject(`protocol version ${hello.protocolVersion}, this controller speaks ${NODE_PROTOCOL_VERSION}`);
     }
     if (hello.clusterId !== this.#needs.clusterId) return this.#reject('it belongs to another cluster');
-    if (row === undefined || hello.incarnation !== row.incarnation)
+    // It heard of an earlier life of this store, and may have joined after the backup that this one was restored from.
+    const knewMore = hello.epoch > 0 && hello.epoch < this.#needs.epoch;
+    if (row === undefined && !knewMore) return this.#reject('no such node has joined');
+    if (row !== undefined && (hello.incarnation < row.incarnation || (hello.incarnation > row.incarnation && !knewMore)))
       return this.#reject('it joined again since: its identity is an older one');
     if (hello.epoch > this.#needs.epoch)
       this.#log.warn('node.epoch_ahead', { node: this.name, theirs: hello.epoch, ours: this.#needs.epoch });
@@ -174,7 +185,7 @@ export class NodeStream {
 
   #list(inventory: Extract<NodeFrame, { kind: 'inventory' }>['value']): void {
     for (const image of inventory.images) this.images.add(image);
-    for (const id of inventory.orphans) this.#log.warn('node.orphan', { node: this.name, session: id });
+    this.#orphaned(inventory.orphans);
     for (const report of inventory.sessions) this.#report(report);
     const hello = this.#hello;
     const greeting = {
@@ -183,6 +194,8 @@ export class NodeStream {
       cpuMillis: hello?.capacity?.cpuMillis ?? 0,
       memoryBytes: hello?.capacity?.memoryBytes ?? 0,
       maxSessions: hello?.capacity?.sessions ?? 0,
+      incarnation: hello?.incarnation ?? 0,
+      hostname: hello?.hostname ?? '',
     };
     const held = new Set(inventory.sessions.map(({ sessionId }) => sessionId));
     this.#decide(this.#needs.applier.apply(nodeConnected(this.nodeId, greeting, held)), () => this.#goLive());
@@ -213,6 +226,8 @@ export class NodeStream {
           applier.apply(finishRemoval(this.nodeId, frame.value.sessionId as SessionId, frame.value.upToGeneration)),
           () => undefined,
         );
+      case 'orphans':
+        return this.#orphaned(frame.value.orphans);
       case 'images':
         this.images.clear();
         for (const image of frame.value.images) this.images.add(image);
@@ -222,9 +237,10 @@ export class NodeStream {
       case 'shutdownDone':
         return this.#events.shutDown(this);
       case 'accepted': {
-        const { sessionId, messageId, generation } = frame.value;
+        const { sessionId, messageId, generation, settled } = frame.value;
+        const about = { from: this.nodeId, generation, sessionId: sessionId as SessionId, messageId: messageId as MessageId };
         return this.#decide(
-          applier.applyLazily(acceptMessage(this.nodeId, generation, sessionId as SessionId, messageId as MessageId)),
+          applier.applyLazily(acceptMessage({ ...about, settled })),
           // The window has moved on.
           () => this.#delivery.due(sessionId as SessionId),
         );
@@ -250,6 +266,12 @@ export class NodeStream {
       default:
         frame satisfies never;
     }
+  }
+
+  #orphaned(orphans: readonly Orphan__Output[]): void {
+    const known = new Set(this.orphans.map(({ sessionId }) => sessionId));
+    this.orphans = orphans;
+    for (const { sessionId } of orphans) if (!known.has(sessionId)) this.#log.warn('node.orphan', { node: this.name, session: sessionId });
   }
 
   #beat(number: number): void {

@@ -39,7 +39,18 @@ export async function newStore(nodes: readonly { id: string; name: string }[]): 
     for (const { id, name } of nodes) {
       const capacity = { cpuMillis: 0, memoryBytes: 0, maxSessions: 0 };
       store.writer.apply(
-        put('nodes', { id: id as NodeId, name, incarnation: 1, joinedAt: 1, driver: '', version: '', ...capacity, lastSeenAt: null }),
+        put('nodes', {
+          id: id as NodeId,
+          name,
+          incarnation: 1,
+          joinedAt: 1,
+          driver: '',
+          version: '',
+          ...capacity,
+          lastSeenAt: null,
+          unreachableSince: null,
+          lostAt: null,
+        }),
       );
     }
   });

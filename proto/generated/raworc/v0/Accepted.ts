@@ -10,6 +10,10 @@ export interface Accepted {
   'generation'?: (number | string | Long);
   'messageId'?: (string);
   'seq'?: (number | string | Long);
+  /**
+   * it was answered, and that was settled: nothing more will be said to it
+   */
+  'settled'?: (boolean);
 }
 
 /**
@@ -20,4 +24,8 @@ export interface Accepted__Output {
   'generation': (number);
   'messageId': (string);
   'seq': (number);
+  /**
+   * it was answered, and that was settled: nothing more will be said to it
+   */
+  'settled': (boolean);
 }

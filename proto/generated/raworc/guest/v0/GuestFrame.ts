@@ -6,6 +6,7 @@ import type { RunStarted as _raworc_v0_RunStarted, RunStarted__Output as _raworc
 import type { Delta as _raworc_v0_Delta, Delta__Output as _raworc_v0_Delta__Output } from '../../../raworc/v0/Delta.ts';
 import type { Answer as _raworc_v0_Answer, Answer__Output as _raworc_v0_Answer__Output } from '../../../raworc/v0/Answer.ts';
 import type { LogLine as _raworc_v0_LogLine, LogLine__Output as _raworc_v0_LogLine__Output } from '../../../raworc/v0/LogLine.ts';
+import type { Drained as _raworc_guest_v0_Drained, Drained__Output as _raworc_guest_v0_Drained__Output } from '../../../raworc/guest/v0/Drained.ts';
 
 export interface GuestFrame {
   'hello'?: (_raworc_guest_v0_GuestHello | null);
@@ -14,7 +15,8 @@ export interface GuestFrame {
   'delta'?: (_raworc_v0_Delta | null);
   'answer'?: (_raworc_v0_Answer | null);
   'log'?: (_raworc_v0_LogLine | null);
-  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log";
+  'drained'?: (_raworc_guest_v0_Drained | null);
+  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained";
 }
 
 export interface GuestFrame__Output {
@@ -24,5 +26,6 @@ export interface GuestFrame__Output {
   'delta'?: (_raworc_v0_Delta__Output | null);
   'answer'?: (_raworc_v0_Answer__Output | null);
   'log'?: (_raworc_v0_LogLine__Output | null);
-  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log";
+  'drained'?: (_raworc_guest_v0_Drained__Output | null);
+  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained";
 }

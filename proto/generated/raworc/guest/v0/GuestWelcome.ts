@@ -1,6 +1,7 @@
 // Original file: guest.proto
 
 import type { AgentSpec as _raworc_v0_AgentSpec, AgentSpec__Output as _raworc_v0_AgentSpec__Output } from '../../../raworc/v0/AgentSpec.ts';
+import type { Drain as _raworc_guest_v0_Drain, Drain__Output as _raworc_guest_v0_Drain__Output } from '../../../raworc/guest/v0/Drain.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface GuestWelcome {
@@ -13,6 +14,10 @@ export interface GuestWelcome {
    * for agents: secrets of the space; held in memory only
    */
   'environment'?: ({[key: string]: string});
+  /**
+   * as if it followed at once, before anything else is begun; without one, a drain that was asked for is taken back
+   */
+  'drain'?: (_raworc_guest_v0_Drain | null);
 }
 
 export interface GuestWelcome__Output {
@@ -25,4 +30,8 @@ export interface GuestWelcome__Output {
    * for agents: secrets of the space; held in memory only
    */
   'environment': ({[key: string]: string});
+  /**
+   * as if it followed at once, before anything else is begun; without one, a drain that was asked for is taken back
+   */
+  'drain': (_raworc_guest_v0_Drain__Output | null);
 }

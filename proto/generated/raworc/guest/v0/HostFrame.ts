@@ -3,17 +3,20 @@
 import type { GuestWelcome as _raworc_guest_v0_GuestWelcome, GuestWelcome__Output as _raworc_guest_v0_GuestWelcome__Output } from '../../../raworc/guest/v0/GuestWelcome.ts';
 import type { Deliver as _raworc_v0_Deliver, Deliver__Output as _raworc_v0_Deliver__Output } from '../../../raworc/v0/Deliver.ts';
 import type { Settled as _raworc_v0_Settled, Settled__Output as _raworc_v0_Settled__Output } from '../../../raworc/v0/Settled.ts';
+import type { Drain as _raworc_guest_v0_Drain, Drain__Output as _raworc_guest_v0_Drain__Output } from '../../../raworc/guest/v0/Drain.ts';
 
 export interface HostFrame {
   'welcome'?: (_raworc_guest_v0_GuestWelcome | null);
   'deliver'?: (_raworc_v0_Deliver | null);
   'settled'?: (_raworc_v0_Settled | null);
-  'body'?: "welcome"|"deliver"|"settled";
+  'drain'?: (_raworc_guest_v0_Drain | null);
+  'body'?: "welcome"|"deliver"|"settled"|"drain";
 }
 
 export interface HostFrame__Output {
   'welcome'?: (_raworc_guest_v0_GuestWelcome__Output | null);
   'deliver'?: (_raworc_v0_Deliver__Output | null);
   'settled'?: (_raworc_v0_Settled__Output | null);
-  'body'?: "welcome"|"deliver"|"settled";
+  'drain'?: (_raworc_guest_v0_Drain__Output | null);
+  'body'?: "welcome"|"deliver"|"settled"|"drain";
 }

@@ -9,6 +9,10 @@ export interface Assignment {
   'generation'?: (number | string | Long);
   'desired'?: (_raworc_node_v0_Desired);
   'spec'?: (_raworc_node_v0_SessionSpec | null);
+  /**
+   * when it is to be suspended: how long a running message may go on
+   */
+  'graceMs'?: (number | string | Long);
 }
 
 export interface Assignment__Output {
@@ -16,4 +20,8 @@ export interface Assignment__Output {
   'generation': (number);
   'desired': (_raworc_node_v0_Desired__Output);
   'spec': (_raworc_node_v0_SessionSpec__Output | null);
+  /**
+   * when it is to be suspended: how long a running message may go on
+   */
+  'graceMs': (number);
 }

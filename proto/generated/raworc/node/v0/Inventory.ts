@@ -2,6 +2,7 @@
 
 import type { Report as _raworc_node_v0_Report, Report__Output as _raworc_node_v0_Report__Output } from '../../../raworc/node/v0/Report.ts';
 import type { Tombstone as _raworc_node_v0_Tombstone, Tombstone__Output as _raworc_node_v0_Tombstone__Output } from '../../../raworc/node/v0/Tombstone.ts';
+import type { Orphan as _raworc_node_v0_Orphan, Orphan__Output as _raworc_node_v0_Orphan__Output } from '../../../raworc/node/v0/Orphan.ts';
 
 export interface Inventory {
   'sessions'?: (_raworc_node_v0_Report)[];
@@ -14,9 +15,9 @@ export interface Inventory {
    */
   'tombstones'?: (_raworc_node_v0_Tombstone)[];
   /**
-   * session ids of containers and volumes with this node's label that nothing explains
+   * what carries this node's label and nothing explains
    */
-  'orphans'?: (string)[];
+  'orphans'?: (_raworc_node_v0_Orphan)[];
 }
 
 export interface Inventory__Output {
@@ -30,7 +31,7 @@ export interface Inventory__Output {
    */
   'tombstones': (_raworc_node_v0_Tombstone__Output)[];
   /**
-   * session ids of containers and volumes with this node's label that nothing explains
+   * what carries this node's label and nothing explains
    */
-  'orphans': (string)[];
+  'orphans': (_raworc_node_v0_Orphan__Output)[];
 }

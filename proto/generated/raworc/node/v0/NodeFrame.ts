@@ -8,6 +8,7 @@ import type { Removed as _raworc_node_v0_Removed, Removed__Output as _raworc_nod
 import type { Images as _raworc_node_v0_Images, Images__Output as _raworc_node_v0_Images__Output } from '../../../raworc/node/v0/Images.ts';
 import type { BuildReport as _raworc_node_v0_BuildReport, BuildReport__Output as _raworc_node_v0_BuildReport__Output } from '../../../raworc/node/v0/BuildReport.ts';
 import type { ShutdownDone as _raworc_node_v0_ShutdownDone, ShutdownDone__Output as _raworc_node_v0_ShutdownDone__Output } from '../../../raworc/node/v0/ShutdownDone.ts';
+import type { Orphans as _raworc_node_v0_Orphans, Orphans__Output as _raworc_node_v0_Orphans__Output } from '../../../raworc/node/v0/Orphans.ts';
 import type { Accepted as _raworc_v0_Accepted, Accepted__Output as _raworc_v0_Accepted__Output } from '../../../raworc/v0/Accepted.ts';
 import type { RunStarted as _raworc_v0_RunStarted, RunStarted__Output as _raworc_v0_RunStarted__Output } from '../../../raworc/v0/RunStarted.ts';
 import type { Delta as _raworc_v0_Delta, Delta__Output as _raworc_v0_Delta__Output } from '../../../raworc/v0/Delta.ts';
@@ -23,12 +24,13 @@ export interface NodeFrame {
   'images'?: (_raworc_node_v0_Images | null);
   'build'?: (_raworc_node_v0_BuildReport | null);
   'shutdownDone'?: (_raworc_node_v0_ShutdownDone | null);
+  'orphans'?: (_raworc_node_v0_Orphans | null);
   'accepted'?: (_raworc_v0_Accepted | null);
   'runStarted'?: (_raworc_v0_RunStarted | null);
   'delta'?: (_raworc_v0_Delta | null);
   'answer'?: (_raworc_v0_Answer | null);
   'log'?: (_raworc_v0_LogLine | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log";
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log";
 }
 
 export interface NodeFrame__Output {
@@ -40,10 +42,11 @@ export interface NodeFrame__Output {
   'images'?: (_raworc_node_v0_Images__Output | null);
   'build'?: (_raworc_node_v0_BuildReport__Output | null);
   'shutdownDone'?: (_raworc_node_v0_ShutdownDone__Output | null);
+  'orphans'?: (_raworc_node_v0_Orphans__Output | null);
   'accepted'?: (_raworc_v0_Accepted__Output | null);
   'runStarted'?: (_raworc_v0_RunStarted__Output | null);
   'delta'?: (_raworc_v0_Delta__Output | null);
   'answer'?: (_raworc_v0_Answer__Output | null);
   'log'?: (_raworc_v0_LogLine__Output | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log";
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log";
 }

@@ -22,7 +22,7 @@ export interface Report {
    */
   'reason'?: (string);
   /**
-   * the guest's inbox, when RUNNING
+   * the guest's inbox, when RUNNING or SUSPENDED
    */
   'acceptedSeq'?: (number | string | Long);
 }
@@ -46,7 +46,7 @@ export interface Report__Output {
    */
   'reason': (string);
   /**
-   * the guest's inbox, when RUNNING
+   * the guest's inbox, when RUNNING or SUSPENDED
    */
   'acceptedSeq': (number);
 }

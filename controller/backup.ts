@@ -1,0 +1,76 @@
+/** `raworc-controller backup FILE`: everything that a controller keeps, in one file, while it runs. */
+import { readFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { type ArchivedFile, sync, writeArchive } from './backup-archive.ts';
+import { copyDatabase } from './store/backup.ts';
+
+export interface BackedUp {
+  readonly file: string;
+  readonly bytes: number;
+  readonly sessions: number;
+  readonly epoch: number;
+}
+
+/** Takes a backup of the controller's directory. `file` is the old one or the new, whole one at any moment. */
+export async function backUp(directory: string, file: string, version: string): Promise<BackedUp> {
+  const text = async (name: string) => (await readFile(join(directory, name), 'utf8')).trim();
+  const epoch = Number(await text('epoch'));
+  const draft = `${file}.partial-${process.pid}`;
+  await rm(draft, { recursive: true, force: true });
+  await mkdir(draft, { recursive: true, mode: 0o700 });
+  try {
+    const database = join(draft, 'raworc.db');
+    const { sessions } = await copyDatabase(join(directory, 'raworc.db'), database);
+    const files = [{ name: 'raworc.db', path: database }, ...(await filesOf(directory))];
+    const archive = join(draft, 'archive.tar');
+    const about = { made_at: new Date().toISOString(), cluster_id: await text('cluster-id'), epoch, version, sessions };
+    await writeArchive(archive, about, files);
+    await rename(archive, file);
+    await sync(dirname(file));
+    return { file, bytes: (await stat(file)).size, sessions, epoch };
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+/** What is beside the database: who this cluster is, its keys, and the agents' sources. */
+async function filesOf(directory: string): Promise<ArchivedFile[]> {
+  const files: ArchivedFile[] = [];
+  for (const part of ['cluster-id', 'epoch', 'admin-password']) files.push({ name: part, path: join(directory, part) });
+  for (const part of ['keys', 'sources']) {
+    const entries = await readdir(join(directory, part), { recursive: true, withFileTypes: true }).catch(() => []);
+    for (const entry of entries) {
+      const path = join(entry.parentPath, entry.name);
+      // A leading dot, ".new": on its way, and nobody's yet.
+      if (entry.isFile() && !entry.name.startsWith('.') && !entry.name.endsWith('.new'))
+        files.push({ name: path.slice(directory.length + 1), path });
+    }
+  }
+  const there = await Promise.all(
+    files.map(({ path }) =>
+      stat(path)
+        .then(() => true)
+        .catch(() => false),
+    ),
+  );
+  return files.filter((_, at) => there[at]);
+}
+
+if (import.meta.main) {
+  process.umask(0o077);
+  const [file, ...more] = process.argv.slice(2);
+  if (file === undefined || file.startsWith('-') || more.length > 0) {
+    process.stderr.write('Usage: raworc-controller backup FILE   (of the controller in RAWORC_DATA_DIR, default ./data)\n');
+    process.exit(2);
+  }
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  const directory = join(resolve(process.env.RAWORC_DATA_DIR || './data'), 'controller');
+  try {
+    const { bytes, sessions, epoch } = await backUp(directory, resolve(file), version);
+    process.stdout.write(`${file}: ${sessions} sessions, ${bytes} bytes, epoch ${epoch}; checked\n`);
+  } catch (error) {
+    process.stderr.write(`raworc-controller: no backup was made: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,44 @@
+/** What a space's settings say of its new sessions. Settings are free-form: what has another shape than it should says nothing. */
+import { z } from 'zod';
+
+const whole = z.int().min(1);
+const cpu = z.number().positive();
+
+/** Undefined instead of an error, field by field. */
+const lenient = <T>(schema: z.ZodType<T>) => schema.optional().catch(undefined);
+
+const shape = z.object({
+  timeouts: z
+    .object({ idle_pause_s: lenient(whole), idle_suspend_s: lenient(whole), ttl_s: lenient(whole) })
+    .optional()
+    .catch(undefined),
+  resources: z
+    .object({
+      requests: z
+        .object({ cpu: lenient(cpu), memory_bytes: lenient(whole) })
+        .optional()
+        .catch(undefined),
+      limits: z
+        .object({ cpu: lenient(cpu), memory_bytes: lenient(whole), disk_bytes: lenient(whole), processes: lenient(whole) })
+        .optional()
+        .catch(undefined),
+    })
+    .optional()
+    .catch(undefined),
+});
+
+type Numbers = Readonly<Record<string, number>>;
+
+export interface SessionDefaults {
+  readonly timeouts: Numbers;
+  readonly requests: Numbers;
+  readonly limits: Numbers;
+}
+
+export function sessionDefaults(settings: Readonly<Record<string, unknown>>): SessionDefaults {
+  const { timeouts, resources } = shape.parse(settings);
+  return { timeouts: said(timeouts), requests: said(resources?.requests), limits: said(resources?.limits) };
+}
+
+const said = (values: Readonly<Record<string, number | undefined>> = {}): Numbers =>
+  Object.fromEntries(Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));

@@ -1,0 +1,127 @@
+import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { Log } from '../../../seams/log.ts';
+import { excuseNodes, failLostSessions, loseNode, nodeUnreachable } from '../../domain/commands/node-absence.ts';
+import type { NodeId } from '../../domain/ids.ts';
+import { absenceDue, gapMs } from '../../domain/lease.ts';
+import type { Outcome } from '../../domain/outcome.ts';
+import type { View } from '../../domain/view.ts';
+import type { Applier } from '../applier.ts';
+import type { Fleet } from './fleet.ts';
+import { type LeaseTimes, LOST_AFTER_MS } from './lease.ts';
+
+export interface LeaseWatchNeeds {
+  readonly applier: Applier;
+  readonly view: View;
+  readonly fleet: Fleet;
+  readonly lease: LeaseTimes;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Judges leases and absences, once a heartbeat.
+ *
+ * 1. A tick that comes much too late says that this process was not there to hear: every lease is renewed, the time is not
+ *    held against the nodes that were away, and nobody is judged until there was time to come back.
+ * 2. Leases are judged after what waits on the streams was read. A stream that is not read from, because too much of it is
+ *    undecided, is not late.
+ * 3. A missed lease ends the stream: the node is unreachable, and may come back on a new one.
+ * 4. Only time in which this controller was there counts towards `lost`, and it is kept, so that one that is restarted again and
+ *    again gets there, too.
+ */
+export class LeaseWatch {
+  readonly #needs: LeaseWatchNeeds;
+  readonly #lostAfterMs: number;
+  #watchingSince = 0;
+  #lastTick = { monotonic: 0, wall: 0 };
+  #timer: Timer | undefined;
+  #soon: Timer | undefined;
+  #closed = false;
+
+  constructor(needs: LeaseWatchNeeds) {
+    this.#needs = needs;
+    this.#lostAfterMs = needs.lease.lostAfterMs ?? LOST_AFTER_MS;
+  }
+
+  /** `lastAliveAt` is when a controller of this store last committed something, 0 for never. */
+  start(lastAliveAt: number): void {
+    const { clock, view, lease } = this.#needs;
+    const away = lastAliveAt === 0 ? 0 : gapMs(clock.now() - lastAliveAt, lease.heartbeatMs);
+    this.#begin(away);
+    for (const { id, lostAt } of view.nodes()) if (lostAt !== null) void this.#failSessions(id);
+    this.#tickLater();
+  }
+
+  /** Gives a node up. Resolves once all that was on it is failed. */
+  async lose(id: NodeId, by: string | null): Promise<Outcome<boolean>> {
+    const { applier, fleet, log } = this.#needs;
+    const lost = await applier.submit(loseNode(id, (node) => fleet.isConnected(node), by));
+    if (!lost.ok || !lost.value) return lost;
+    log.warn('node.lost', { node: id, by });
+    await this.#failSessions(id);
+    return lost;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#soon?.cancel();
+  }
+
+  #begin(awayMs: number): void {
+    const { clock, applier } = this.#needs;
+    this.#watchingSince = clock.monotonic();
+    this.#lastTick = { monotonic: clock.monotonic(), wall: clock.now() };
+    if (awayMs > 0) applier.apply(excuseNodes(awayMs)).catch(() => undefined);
+  }
+
+  #tickLater(): void {
+    const { clock, lease } = this.#needs;
+    this.#timer = clock.after(lease.heartbeatMs, () => this.#tick());
+  }
+
+  #tick(): void {
+    const { clock, fleet, lease, log } = this.#needs;
+    this.#tickLater();
+    const elapsed = Math.max(clock.monotonic() - this.#lastTick.monotonic, clock.now() - this.#lastTick.wall);
+    const gap = gapMs(elapsed, lease.heartbeatMs);
+    this.#lastTick = { monotonic: clock.monotonic(), wall: clock.now() };
+    if (gap > 0) {
+      log.warn('lease.gap', { gap_ms: Math.round(gap) });
+      for (const stream of fleet.streams()) stream.lease.renew();
+      this.#begin(gap);
+      return;
+    }
+    // Once around the loop: what has come on the sockets is read between a timer and the second turn.
+    this.#soon = clock.soon(() => {
+      this.#soon = clock.soon(() => this.#judge());
+    });
+  }
+
+  #judge(): void {
+    if (this.#closed) return;
+    const { clock, fleet, view, lease, log } = this.#needs;
+    for (const stream of fleet.streams()) {
+      if (stream.isBehind) stream.lease.renew();
+      if (!stream.lease.runs) stream.close(new Error('its lease ran out: no heartbeat came'));
+    }
+    const watchedMs = clock.monotonic() - this.#watchingSince;
+    const limits = { leaseMs: lease.leaseMs, lostAfterMs: this.#lostAfterMs };
+    // One that is still saying what it holds is there, too.
+    const connected = new Set(fleet.streams().map(({ nodeId }) => nodeId));
+    for (const row of view.nodes()) {
+      const due = absenceDue(row, connected.has(row.id), clock.now(), watchedMs, limits);
+      if (due === 'unreachable') this.#needs.applier.apply(nodeUnreachable(row.id, false)).catch(() => undefined);
+      if (due === 'lost') this.lose(row.id, null).catch((error) => log.error('node.lose_failed', { node: row.id, error: String(error) }));
+    }
+  }
+
+  /** What stays undone when this process ends is done at the next start. */
+  async #failSessions(id: NodeId): Promise<void> {
+    try {
+      while (!this.#closed && (await this.#needs.applier.apply(failLostSessions(id))));
+    } catch {
+      // Said by the applier.
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import type { Clock, Timer } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import { expireSession, isWaiting, nextExpiry } from '../domain/commands/expire-session.ts';
+import type { SessionId } from '../domain/ids.ts';
+import type { SessionRow } from '../domain/rows.ts';
+import type { View } from '../domain/view.ts';
+import type { Applier } from './applier.ts';
+
+/** The wall clock may jump, and timers do not see it: what is far away is looked at again from time to time. */
+const LOOK_AGAIN_MS = 10 * 60_000;
+/** Between two tries, where the applier could not decide. */
+const RETRY_MS = 1_000;
+
+export interface IdleWatchNeeds {
+  readonly applier: Applier;
+  readonly view: View;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How long a running message may go on when its session is suspended. */
+  readonly graceMs: number;
+}
+
+/**
+ * Asks for what the sessions' timeouts want, when they want it: one timer a session that has any, set anew by each commit
+ * that touches it. What is due is read from the rows alone, so a restart changes nothing of it; what became due while
+ * nobody watched is asked for at once. The command looks again, so a timer that is wrong does no harm.
+ */
+export class IdleWatch {
+  readonly #needs: IdleWatchNeeds;
+  readonly #timers = new Map<SessionId, Timer>();
+  #closed = false;
+
+  constructor(needs: IdleWatchNeeds) {
+    this.#needs = needs;
+    needs.applier.onCommitted(({ mutations }) => {
+      const touched = new Map<SessionId, SessionRow>();
+      for (const mutation of mutations)
+        if (mutation.kind === 'put' && mutation.table === 'sessions') touched.set(mutation.row.id, mutation.row);
+      for (const row of touched.values()) this.#look(row);
+    });
+  }
+
+  /** Begins with the sessions that are there already. */
+  start(): void {
+    for (const row of this.#needs.view.sessionsWithTimeouts()) this.#look(row);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+  }
+
+  #look(row: SessionRow): void {
+    this.#timers.get(row.id)?.cancel();
+    this.#timers.delete(row.id);
+    if (this.#closed || row.desired === 'deleted' || Object.keys(row.timeouts).length === 0) return;
+    const due = nextExpiry(row, isWaiting(this.#needs.view, row));
+    if (due === undefined) return;
+    // At least one: a timer may come a little early, and is then set again.
+    const delayMs = Math.min(Math.max(due.at - this.#needs.clock.now(), 1), LOOK_AGAIN_MS);
+    this.#after(row.id, delayMs);
+  }
+
+  #after(id: SessionId, delayMs: number): void {
+    const timer = this.#needs.clock.after(delayMs, () => {
+      this.#timers.delete(id);
+      void this.#expire(id);
+    });
+    this.#timers.set(id, timer);
+  }
+
+  async #expire(id: SessionId): Promise<void> {
+    const { applier, view, log, graceMs } = this.#needs;
+    try {
+      const expiry = await applier.apply(expireSession(id, graceMs));
+      if (expiry !== undefined) log.info('session.expired', { session: id, expiry });
+    } catch {
+      // Said by the applier. A closed one is the end of this, too.
+      if (!this.#closed && !this.#timers.has(id)) this.#after(id, RETRY_MS);
+      return;
+    }
+    const row = view.get('sessions', id);
+    if (row !== undefined && !this.#timers.has(id)) this.#look(row);
+  }
+}

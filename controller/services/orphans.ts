@@ -1,0 +1,79 @@
+import type { Orphan__Output } from '../../proto/generated/raworc/node/v0/Orphan.ts';
+import { adoptOrphan, isExplained, type Orphan, removeOrphan } from '../domain/commands/orphans.ts';
+import type { NodeId, SessionId } from '../domain/ids.ts';
+import type { OrphanObject } from '../domain/objects.ts';
+import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import type { View } from '../domain/view.ts';
+import { forbidden } from './access.ts';
+import type { Caller, Orphans, Page } from './api.ts';
+import type { Applier } from './applier.ts';
+import type { Fleet } from './fleet/fleet.ts';
+import { sizesIn } from './sessions.ts';
+
+export interface OrphanNeeds {
+  readonly applier: Applier;
+  readonly view: View;
+  readonly fleet: Fleet;
+  readonly baseImage: string;
+}
+
+/** The orphans of nodes, as these last told of them. Nothing of it is kept in the store: what is true is on the node. */
+export function orphanService({ applier, view, fleet, baseImage }: OrphanNeeds): Orphans {
+  function allOf(node: string): Outcome<{ nodeId: NodeId; orphans: readonly Orphan__Output[] }> {
+    const row = view.get('nodes', node) ?? view.nodeByName(node);
+    if (row === undefined) return refused('NOT_FOUND', 'There is no such node.');
+    const stream = fleet.stream(row.id);
+    if (stream === undefined) return refused('UNAVAILABLE', `The node ${row.name} is not connected: what it holds is not known now.`);
+    const orphans = stream.orphans.filter(({ sessionId }) => !isExplained(view, row.id, sessionId as SessionId));
+    return accepted({ nodeId: row.id, orphans });
+  }
+
+  function one(caller: Caller, node: string, session: SessionId): Outcome<{ orphan: Orphan; space: string }> {
+    if (!caller.permissions.allows('nodes', 'update', null)) return forbidden('nodes', 'update');
+    const all = allOf(node);
+    if (!all.ok) return all;
+    const found = all.value.orphans.find(({ sessionId }) => sessionId === session);
+    if (found === undefined) return refused('NOT_FOUND', 'This node holds no orphan of that id.');
+    const { generation, space } = found;
+    const left = { containerId: orNull(found.containerId), volume: orNull(found.volume), image: orNull(found.image) };
+    return accepted({ orphan: { sessionId: session, nodeId: all.value.nodeId, generation, ...left }, space });
+  }
+
+  return {
+    list(caller, node, { limit, offset, order }) {
+      if (!caller.permissions.allows('nodes', 'get', null)) return forbidden('nodes', 'get');
+      const all = allOf(node);
+      if (!all.ok) return all;
+      const sorted = all.value.orphans.map(orphanObject).sort((a, b) => (a.session_id < b.session_id ? -1 : 1));
+      if (order === 'desc') sorted.reverse();
+      return accepted<Page<OrphanObject>>({ items: sorted.slice(offset, offset + limit), total: sorted.length });
+    },
+    async adopt(caller, node, session) {
+      const found = one(caller, node, session);
+      if (!found.ok) return found;
+      const space = view.spaceByName(found.value.space);
+      if (space === undefined) {
+        return refused('CONFLICT', `It was of the space "${found.value.space}", which is not there: make that space first.`);
+      }
+      const sizes = sizesIn(space.settings);
+      if (!sizes.ok) return sizes;
+      const by = { accountId: caller.accountId, user: caller.user };
+      return applier.submit(adoptOrphan({ orphan: found.value.orphan, spaceId: space.id, ...sizes.value, timeouts: {}, baseImage, by }));
+    },
+    async remove(caller, node, session) {
+      const found = one(caller, node, session);
+      return found.ok ? applier.submit(removeOrphan(found.value.orphan)) : found;
+    },
+  };
+}
+
+const orNull = (text: string): string | null => (text === '' ? null : text);
+
+const orphanObject = (orphan: Orphan__Output): OrphanObject => ({
+  session_id: orphan.sessionId,
+  generation: orphan.generation,
+  container_id: orNull(orphan.containerId),
+  persistent_volume_id: orNull(orphan.volume),
+  space: orNull(orphan.space),
+  image: orNull(orphan.image),
+});

@@ -1,0 +1,23 @@
+/** How a container's main process ended. */
+export interface Exit {
+  readonly code: number;
+  /** The engine says that its memory was at its limit then. */
+  readonly outOfMemory: boolean;
+}
+
+const KILLED = 137;
+const TERMINATED = 143;
+
+/** "with exit code 3"; undefined stands for a container that is not there any more. */
+export function describeExit(exit: Exit | undefined): string {
+  if (exit === undefined) return 'by being removed from outside';
+  const { code, outOfMemory } = exit;
+  if (outOfMemory) return `with exit code ${code} (killed, out of memory)`;
+  if (code === KILLED) return `with exit code ${code} (killed, out of memory?)`;
+  return `with exit code ${code}${code === TERMINATED ? ' (told to end)' : ''}`;
+}
+
+/** Why a session is given up, for a person. `last`: how the last end was. */
+export function tooManyEnds(last: string): string {
+  return `Its container ended five times in ten minutes, last ${last}.`;
+}

@@ -1,0 +1,29 @@
+import type { Clock } from '../seams/clock.ts';
+import type { Log } from '../seams/log.ts';
+import type { Driver } from './drivers/driver.ts';
+import type { GuestDoors } from './guest-doors.ts';
+import type { Ledger } from './ledger.ts';
+import type { Status } from './status.ts';
+
+/** What is around the reconcilers of a node: the engine, what is remembered, and whom they tell. */
+export interface ReconcilerOutside {
+  readonly driver: Driver;
+  readonly doors: GuestDoors;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Whether its guest is connected and was welcomed. */
+  guestConnected(sessionId: string): boolean;
+  /** Asks its guest to finish and to take nothing more; `undefined` takes that back. */
+  drain(sessionId: string, graceMs: number | undefined): void;
+  /** Whether the controller has spoken since this start. */
+  judged(): boolean;
+  /** Called when what is to be reported has changed. */
+  changed(status: Status): void;
+  /** Called when nothing that the tombstone means is left, durably. */
+  removed(sessionId: string, upToGeneration: number): void;
+  /** Called when it has nothing more to do for now. */
+  rested(): void;
+  /** The ledger cannot be written: nothing may be done any more. */
+  fault(error: unknown): void;
+}

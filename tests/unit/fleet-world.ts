@@ -1,0 +1,157 @@
+/** Nodes at the other end of links, as a test has them speak, and a fleet that hears them. */
+import type { Test } from 'tap';
+import { createNodeToken, joinNode } from '../../controller/domain/commands/nodes.ts';
+import type { NodeId, SessionId } from '../../controller/domain/ids.ts';
+import { Fleet } from '../../controller/services/fleet/fleet.ts';
+import type { News } from '../../controller/services/news.ts';
+import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
+import { NODE_PROTOCOL_VERSION } from '../../proto/frame.ts';
+import type { Link } from '../../proto/link.ts';
+import { noBarriers } from '../../seams/barrier.ts';
+import type { Clock } from '../../seams/clock.ts';
+import { systemClock, systemRandom } from '../../seams/system.ts';
+import { type Core, NODE, OTHER_NODE, openCore, silent } from './controller-core.ts';
+
+export const S = 'session-1' as SessionId;
+const quiet: News = {
+  connected: true,
+  event: () => 'sent',
+  newest: () => true,
+  delta: () => true,
+  log: () => true,
+  flush: async () => true,
+  onState: () => ({ close: () => undefined }),
+  listen: () => ({ close: () => undefined }),
+};
+
+/** A node at the other end of a link: keeps what it is told, and says what the test has it say. */
+export class FakeNode {
+  readonly told: ControllerFrame[] = [];
+  fault: Error | undefined;
+  closed = false;
+  full = false;
+  #take: (frame: NodeFrame) => void = () => undefined;
+  #end: (fault: Error | undefined) => void = () => undefined;
+  #waiting: (() => void)[] = [];
+  readonly link: Link<ControllerFrame, NodeFrame> = {
+    send: (frame) => {
+      if (this.full) return false;
+      this.told.push(frame);
+      this.#tell();
+      return true;
+    },
+    onMessage: (listener) => {
+      this.#take = listener;
+    },
+    onDrain: () => undefined,
+    onClose: (listener) => {
+      this.#end = listener;
+    },
+    close: (fault) => {
+      if (this.closed) return;
+      this.closed = true;
+      this.fault = fault;
+      this.#end(fault);
+      this.#tell();
+    },
+    pause: () => undefined,
+    resume: () => undefined,
+  };
+
+  say(frame: NodeFrame): void {
+    this.#take(frame);
+  }
+
+  async until<T>(find: () => T | undefined): Promise<T> {
+    for (;;) {
+      const found = find();
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  of<Kind extends ControllerFrame['kind']>(kind: Kind): Extract<ControllerFrame, { kind: Kind }>['value'][] {
+    return this.told.flatMap((frame) => (frame.kind === kind ? [frame.value as never] : []));
+  }
+
+  #tell(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+export const hello = (more: object = {}): NodeFrame => ({
+  kind: 'hello',
+  value: {
+    protocolVersion: NODE_PROTOCOL_VERSION,
+    agentVersion: '0',
+    clusterId: 'cluster',
+    epoch: 0,
+    incarnation: 1,
+    boot: 1,
+    driver: 'hollow',
+    capacity: { cpuMillis: 4000, memoryBytes: 2 ** 32, sessions: 0 },
+    hostname: 'h',
+    ...more,
+  },
+});
+export const inventory: NodeFrame = { kind: 'inventory', value: { sessions: [], images: ['base'], tombstones: [], orphans: [] } };
+let number = 0;
+export const running = (more: object = {}): NodeFrame => ({
+  kind: 'report',
+  value: {
+    ...{
+      sessionId: S,
+      generation: 1,
+      phase: 'RUNNING',
+      boot: 1,
+      number: ++number,
+      containerId: 'c',
+      volume: 'v',
+      reason: '',
+      acceptedSeq: 0,
+    },
+    ...more,
+  },
+});
+
+/** A cluster of two nodes that have joined, and are away. */
+export async function cluster(t: Test, clock: Clock = systemClock) {
+  const core = await openCore({ clock });
+  for (const id of [NODE, OTHER_NODE]) await joins(core, id);
+  return { core, ...fleetOver(t, core, { clock }) };
+}
+
+export async function joins(core: Core, id: NodeId): Promise<void> {
+  const tokenId = systemRandom.uuid();
+  await core.applier.submit(createNodeToken({ id: tokenId, secretHash: 'h', ttlMs: 60_000, user: 'admin' }));
+  await core.applier.submit(joinNode({ id, name: id, tokenId, secretHash: 'h', keyHash: `key-${id}`, isConnected: () => false }));
+}
+
+/** Closes the core with the test, too. */
+export function fleetOver(t: Test, core: Core, { clock = systemClock, epoch = 1 }: { clock?: Clock; epoch?: number } = {}) {
+  const needs = {
+    applier: core.applier,
+    view: core.store.view,
+    news: quiet,
+    clock,
+    random: systemRandom,
+    log: silent,
+    barriers: noBarriers,
+  };
+  const lease = { leaseMs: 15_000, heartbeatMs: 3000 };
+  const fleet = new Fleet({ ...needs, lease, clusterId: 'cluster', epoch, version: '0' });
+  t.teardown(() => {
+    fleet.close();
+    core.close();
+  });
+  const connect = (id: NodeId, greeting = hello(), holds: NodeFrame = inventory) => {
+    const fake = new FakeNode();
+    fleet.connect(id, fake.link);
+    fake.say(greeting);
+    fake.say(holds);
+    return fake;
+  };
+  return { fleet, connect };
+}
+
+export const nodeOf = (core: Core) => core.session(S).nodeId ?? NODE;
