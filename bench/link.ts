@@ -64,7 +64,16 @@ function memoryMb(child: ChildProcess, key: string): number {
 }
 
 function deliver(peer: Peer, seq: number): void {
-  const value = { sessionId: 'bench', generation: 1, seq, messageId: `m${seq}`, agent: 'echo', content: 'hello', contextJson: '{}' };
+  const value = {
+    sessionId: 'bench',
+    generation: 1,
+    seq,
+    afterSeq: 0,
+    messageId: `m${seq}`,
+    agent: 'echo',
+    content: 'hello',
+    contextJson: '{}',
+  };
   peer.send({ kind: 'deliver', value });
 }
 

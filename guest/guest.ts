@@ -32,7 +32,7 @@ export interface GuestOutside extends Omit<RunnerOutside, 'runLimitMs'> {
  * The guest of one session.
  *
  * 1. `run` connects, again and again, says hello, and after the welcome says what is outstanding.
- * 2. A message is taken durably, then acknowledged. A copy of it is only acknowledged.
+ * 2. A message is taken durably, then acknowledged. A copy of it is only acknowledged. One that overtook another is passed over: it comes again.
  * 3. Messages run whether or not there is a link; their answers wait.
  * 4. It ends when the host speaks of another session, or when the disk fails: `run` then throws. Whatever ends it, its next start goes on.
  */
@@ -160,6 +160,7 @@ export class Guest {
       link.close(new Error(`a message of session ${message.sessionId}`));
       return;
     }
+    if (this.#mailbox.isEarly(message)) return;
     if (this.#mailbox.knows(message)) await this.#mailbox.get(message.messageId)?.taken;
     else {
       const taken = this.#mailbox.take(message);

@@ -46,6 +46,8 @@ export class Mailbox {
   readonly #settled = new Set<string>();
   #unwritten: string[] = [];
   #acceptedSeq = 0;
+  /** The highest seq that is durable or about to be. One that cannot be taken in the end is refused, or ends the process. */
+  #takenSeq = 0;
   #compactedBytes = 0;
   /** The journal was another session's, as after a copy of the volume, and was emptied. */
   readonly wiped: boolean;
@@ -65,6 +67,7 @@ export class Mailbox {
       else if (frame.kind === 'answer') this.#answered(frame.value);
       else if (frame.kind === 'settled') this.#forget(frame.value.messageId);
     }
+    this.#takenSeq = this.#acceptedSeq;
   }
 
   static async open(options: MailboxOptions): Promise<Mailbox> {
@@ -92,6 +95,11 @@ export class Mailbox {
 
   get(messageId: string): Entry | undefined {
     return this.#entries.get(messageId);
+  }
+
+  /** A message before it was lost with an earlier connection: taken now, it would overtake that one. */
+  isEarly(message: Deliver): boolean {
+    return message.afterSeq > this.#takenSeq;
   }
 
   /** Was taken before, whatever became of it. */
@@ -128,6 +136,7 @@ export class Mailbox {
   /** Of a message that is not known yet. Rejects with {@link JournalFull}, and has then not taken it. */
   async take(message: Deliver): Promise<void> {
     const entry = newEntry(message, false);
+    this.#takenSeq = Math.max(this.#takenSeq, message.seq);
     entry.taken = this.#append(
       [messageRecord(message)],
       SPARE_BYTES,
@@ -254,7 +263,7 @@ export class Mailbox {
   #answered(answer: Answer): void {
     const { sessionId, generation, messageId, agent } = answer;
     // Of an answered message only the answer is kept.
-    const message = { sessionId, generation, seq: 0, messageId, agent, content: '', contextJson: '' };
+    const message = { sessionId, generation, seq: 0, afterSeq: 0, messageId, agent, content: '', contextJson: '' };
     const entry = this.#entries.get(messageId) ?? newEntry(message, true);
     entry.answer = answer;
     entry.answered = true;

@@ -80,11 +80,8 @@ export class NodeAgent {
       clock,
       log,
       assignment: (sessionId) => ledger.assignment(sessionId),
-      guestChanged: (sessionId) => this.#reconcilers.get(sessionId)?.wake(),
-      messagesLost: (sessionId) => {
-        const status = this.#reconcilers.get(sessionId)?.status();
-        if (status !== undefined) this.#report(status);
-      },
+      guestChanged: (sessionId) => this.#reconcilers.get(sessionId)?.guestChanged(),
+      messagesLost: (sessionId) => this.#reconcilers.get(sessionId)?.guestChanged(),
     });
     this.#builder = new Builder({
       driver,

@@ -86,6 +86,12 @@ export class Reconciler {
     this.wake();
   }
 
+  /** Its guest came or went, or lost something: what is reported next is said even when it is the same as before, so that messages are sent again. */
+  guestChanged(): void {
+    this.#reported = undefined;
+    this.wake();
+  }
+
   /** What was reported last, or would be; undefined where nothing is to be said. */
   status(): Status | undefined {
     const phase = phaseOf(this.#remembered(), this.#observed());

@@ -49,7 +49,7 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
           agents: Array.from({ length: pick(0, 1, 3) }, agent),
         },
       },
-      { kind: 'deliver', value: { ...ids(), seq: uint(), agent: text(), content: text(), contextJson: text() } },
+      { kind: 'deliver', value: { ...ids(), seq: uint(), afterSeq: uint(), agent: text(), content: text(), contextJson: text() } },
       { kind: 'settled', value: { sessionId: text(), messageId: text() } },
     ],
   };

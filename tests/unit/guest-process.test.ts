@@ -93,7 +93,16 @@ class Bench {
   }
 
   deliver(seq: number): void {
-    const value = { sessionId: 'session', generation: 3, seq, messageId: `m${seq}`, agent: 'echo', content: 'hello', contextJson: '' };
+    const value = {
+      sessionId: 'session',
+      generation: 3,
+      seq,
+      afterSeq: 0,
+      messageId: `m${seq}`,
+      agent: 'echo',
+      content: 'hello',
+      contextJson: '',
+    };
     this.#link?.send({ kind: 'deliver', value });
   }
 

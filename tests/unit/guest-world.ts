@@ -145,9 +145,12 @@ export class World {
     this.deliver(message);
   }
 
-  deliver({ seq, id, agent, content }: World['posted'][number]): void {
+  deliver({ seq, id, agent, content }: World['posted'][number], afterSeq = 0): void {
     const { sessionId, contextJson } = this;
-    this.#link?.toGuest({ kind: 'deliver', value: { sessionId, generation: 1, seq, messageId: id, agent, content, contextJson } });
+    this.#link?.toGuest({
+      kind: 'deliver',
+      value: { sessionId, generation: 1, seq, afterSeq, messageId: id, agent, content, contextJson },
+    });
   }
 
   settle(id: string): void {

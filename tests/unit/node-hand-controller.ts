@@ -112,7 +112,10 @@ export function assigned(sessionId: string, generation = 1, desired: Desired = '
 
 export function deliver(sessionId: string, seq: number, content: string) {
   const messageId = `m${seq}`;
-  return { kind: 'deliver', value: { sessionId, generation: 1, seq, messageId, agent: 'a', content, contextJson: '{}' } } as const;
+  return {
+    kind: 'deliver',
+    value: { sessionId, generation: 1, seq, afterSeq: 0, messageId, agent: 'a', content, contextJson: '{}' },
+  } as const;
 }
 
 export interface Bench {

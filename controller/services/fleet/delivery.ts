@@ -50,12 +50,16 @@ export class Delivery {
     const session = this.#view.get('sessions', sessionId);
     if (session === undefined || session.desired !== 'running' || session.phase !== 'running') return;
     let underWay = 0;
+    let before = 0;
     for (const message of this.#view.unanswered(sessionId)) {
-      if (message.acceptedAt !== null || message.agent === null) continue;
+      if (message.agent === null) continue;
+      const afterSeq = before;
+      before = message.seq;
+      if (message.acceptedAt !== null) continue;
       underWay += 1;
       if (underWay > WINDOW) return;
       if (message.seq <= (this.#sent.get(sessionId) ?? 0)) continue;
-      if (!this.#send(deliver(this.#view, session, message, message.agent))) return;
+      if (!this.#send(deliver(this.#view, session, message, message.agent, afterSeq))) return;
       this.#sent.set(sessionId, message.seq);
     }
   }

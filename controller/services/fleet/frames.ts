@@ -45,11 +45,13 @@ export function assignment(view: View, row: SessionRow): Assignment__Output | un
 
 export const tombstone = (row: TombstoneRow): Tombstone__Output => ({ sessionId: row.id, upToGeneration: row.upToGeneration });
 
-export function deliver(view: View, session: SessionRow, message: MessageRow, agent: string): ControllerFrame {
+/** `afterSeq`: of the message before it that has no answer yet, 0 when there is none. */
+export function deliver(view: View, session: SessionRow, message: MessageRow, agent: string, afterSeq: number): ControllerFrame {
   const value: Deliver__Output = {
     sessionId: session.id,
     generation: session.generation,
     seq: message.seq,
+    afterSeq,
     messageId: message.id,
     agent,
     content: message.content,

@@ -3,7 +3,8 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * One user message for the guest. Comes in order of `seq`, and may come twice: the guest keeps the first.
+ * One user message for the guest. Comes in order of `seq`, and may come twice: the guest keeps the first. One whose
+ * predecessor the guest does not hold was sent to an earlier connection, and is passed over: both come again.
  */
 export interface Deliver {
   'sessionId'?: (string);
@@ -22,10 +23,15 @@ export interface Deliver {
    * what the handler gets as `context`: session_id, message_id, space, created_by, timestamp, metadata, history
    */
   'contextJson'?: (string);
+  /**
+   * of the message before it that has no answer yet, 0 when there is none
+   */
+  'afterSeq'?: (number | string | Long);
 }
 
 /**
- * One user message for the guest. Comes in order of `seq`, and may come twice: the guest keeps the first.
+ * One user message for the guest. Comes in order of `seq`, and may come twice: the guest keeps the first. One whose
+ * predecessor the guest does not hold was sent to an earlier connection, and is passed over: both come again.
  */
 export interface Deliver__Output {
   'sessionId': (string);
@@ -44,4 +50,8 @@ export interface Deliver__Output {
    * what the handler gets as `context`: session_id, message_id, space, created_by, timestamp, metadata, history
    */
   'contextJson': (string);
+  /**
+   * of the message before it that has no answer yet, 0 when there is none
+   */
+  'afterSeq': (number);
 }
