@@ -32,7 +32,7 @@ export interface GuestOutside extends Omit<RunnerOutside, 'runLimitMs'> {
  * The guest of one session.
  *
  * 1. `run` connects, again and again, says hello, and after the welcome says what is outstanding.
- * 2. A message is taken durably, then acknowledged. A copy of it is only acknowledged.
+ * 2. A message is taken durably, then acknowledged. A copy of it is only acknowledged. One that overtook another is passed over: it comes again.
  * 3. Messages run whether or not there is a link; their answers wait.
  * 4. Asked to drain, it takes and begins nothing more, and says so once nothing runs and all that it has to say was said. A welcome
  *    that asks for no drain takes that back.
@@ -187,7 +187,7 @@ export class Guest {
       return;
     }
     // Both are sent again, in order: taken now, the one before would later pass for known.
-    if (this.#drain !== undefined || message.afterSeq > this.#mailbox.takenSeq) return;
+    if (this.#drain !== undefined || this.#mailbox.isEarly(message)) return;
     const known = this.#mailbox.knows(message);
     if (known) await this.#mailbox.get(message.messageId)?.taken;
     else {

@@ -46,6 +46,7 @@ export class Mailbox {
   readonly #settled = new Set<string>();
   #unwritten: string[] = [];
   #acceptedSeq = 0;
+  /** The highest seq that is durable or about to be. One that cannot be taken in the end is refused, or ends the process. */
   #takenSeq = 0;
   #compactedBytes = 0;
   /** The journal was another session's, as after a copy of the volume, and was emptied. */
@@ -66,6 +67,7 @@ export class Mailbox {
       else if (frame.kind === 'answer') this.#answered(frame.value);
       else if (frame.kind === 'settled') this.#forget(frame.value.messageId);
     }
+    this.#takenSeq = this.#acceptedSeq;
   }
 
   static async open(options: MailboxOptions): Promise<Mailbox> {
@@ -87,17 +89,17 @@ export class Mailbox {
     return this.#acceptedSeq;
   }
 
-  /** The highest seq that is durable or is becoming so. */
-  get takenSeq(): number {
-    return Math.max(this.#takenSeq, this.#acceptedSeq);
-  }
-
   get syncs(): number {
     return this.#journal.syncs;
   }
 
   get(messageId: string): Entry | undefined {
     return this.#entries.get(messageId);
+  }
+
+  /** A message before it was lost with an earlier connection: taken now, it would overtake that one. */
+  isEarly(message: Deliver): boolean {
+    return message.afterSeq > this.#takenSeq;
   }
 
   /** Was taken before, whatever became of it. */

@@ -8,6 +8,7 @@ import { judge, unrest } from './world/invariants.ts';
 import { observe } from './world/observer.ts';
 import { Plan } from './world/plan.ts';
 import { PLANTS, type PlantName } from './world/plants.ts';
+import type { SeededRandom } from './world/random.ts';
 import { Watcher } from './world/watcher.ts';
 
 export interface RunOptions {
@@ -33,10 +34,11 @@ export interface RunResult {
 
 const COMMANDS = 200;
 const CLIENTS = 4;
-const FAULTS_A_RUN = [10, 16] as const;
 const CLIENTS_WITHIN_MS = 30 * 60_000;
 const REST_WITHIN_MS = 20 * 60_000;
 const REST_MS = 5_000;
+
+const faultsFor = (random: SeededRandom) => (random.chance(0.25) ? random.whole(25, 50) : random.whole(10, 16));
 
 /** The command that runs this seed again, and prints every step. */
 export const repeatWith = (seed: number, plant?: PlantName) =>
@@ -54,10 +56,13 @@ export async function simulate({ seed, faults, plant, print }: RunOptions): Prom
     const watchers = [new Watcher(cluster, 'watcher-1'), new Watcher(cluster, 'watcher-2')];
     for (const watcher of watchers) void watcher.run();
     const clients = Array.from({ length: CLIENTS }, (_, at) => new Client(cluster, book, `client-${at + 1}`));
-    const plan = new Plan(cluster, faults ?? cluster.random.fork('how many').whole(...FAULTS_A_RUN));
+    const temper = cluster.random.fork('temper');
+    const plan = new Plan(cluster, faults ?? faultsFor(temper));
+    const haste = temper.pick([1, 1, 0.3, 0.05]) ?? 1;
+    const usual = { ...USUAL, create: temper.pick([USUAL.create, 2, 20]) ?? USUAL.create };
     const seers = [...watchers, observe(cluster)];
 
-    await ends(cluster, Promise.all(clients.map((client) => client.run(COMMANDS / CLIENTS, USUAL))), () => plan.isDone);
+    await ends(cluster, Promise.all(clients.map((client) => client.run(COMMANDS / CLIENTS, usual, haste))), () => plan.isDone);
     plan.heal();
     await rest(cluster);
     judge(cluster, book);

@@ -166,6 +166,26 @@ t.test('a full disk still answers: what fits runs, what does not is disk_full', 
   t.strictSame(world.faults, []);
 });
 
+t.test('a message that overtook another is passed over, until both come again', async (t) => {
+  const world = await settledWorld(9);
+  const [first, second] = [1, 2].map((seq) => ({ seq, id: `m${seq}`, agent: 'once', content: `m${seq}` }));
+  if (first === undefined || second === undefined) return t.fail();
+  // The first was sent to a guest that is gone; the second to whoever came after it.
+  world.deliver(second, 1);
+  await world.clock.advance(50);
+  t.equal(world.highestAccepted, 0);
+  world.deliver(first);
+  world.deliver(second, 1);
+  await world.clock.advance(50);
+  t.strictSame(
+    world.ran.map(({ message }) => message),
+    ['m1', 'm2'],
+  );
+  world.deliver(second, 1);
+  await world.clock.advance(50);
+  t.equal(world.ran.length, 2, 'a copy is known');
+});
+
 t.test('what a full disk refuses is answered after what runs before it, also by the next life', async (t) => {
   const world = new World(8);
   world.settleAnswers = false;

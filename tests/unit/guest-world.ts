@@ -147,10 +147,10 @@ export class World {
     this.deliver(message);
   }
 
-  deliver({ seq, id, agent, content }: World['posted'][number]): void {
+  deliver({ seq, id, agent, content }: World['posted'][number], afterSeq?: number): void {
     const { sessionId, contextJson } = this;
     const before = this.posted.findLast((one) => one.seq < seq && !this.answers.has(one.id));
-    const value = { sessionId, generation: 1, seq, messageId: id, agent, content, contextJson, afterSeq: before?.seq ?? 0 };
+    const value = { sessionId, generation: 1, seq, messageId: id, agent, content, contextJson, afterSeq: afterSeq ?? before?.seq ?? 0 };
     this.#link?.toGuest({ kind: 'deliver', value });
   }
 

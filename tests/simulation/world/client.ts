@@ -29,9 +29,10 @@ export class Client {
     this.random = cluster.random.fork(name);
   }
 
-  async run(commands: number, weights: Readonly<Record<CommandName, number>>): Promise<void> {
+  /** `haste`: of the usual time between two commands. */
+  async run(commands: number, weights: Readonly<Record<CommandName, number>>, haste: number): Promise<void> {
     for (let done = 0; done < commands; done += 1) {
-      await this.cluster.time.sleep(this.random.mostlySmall(5, 3_000));
+      await this.cluster.time.sleep(this.random.mostlySmall(5, 3_000) * haste);
       const session = this.random.pick([...this.book.sessions.values()].filter(({ deletion }) => deletion !== 'done'));
       const name = session === undefined ? 'create' : this.random.weighted(weights);
       this.book.commands += 1;

@@ -46,6 +46,8 @@ export class Cluster implements Surroundings {
   readonly violations: string[] = [];
   readonly wall: WallClock = { skewMs: 0 };
   controller: ControllerProcess | undefined;
+  /** False from when the controller begins to end in order: HTTP closes first. */
+  takesRequests = true;
   /** What strikes at phases, once there are faults. */
   onPhase: (phase: Phase, place: Place) => Promise<void> | undefined = () => undefined;
   readonly #options: ClusterOptions;
@@ -157,9 +159,10 @@ export class Cluster implements Surroundings {
       const limit = this.time.schedule(limitMs, () => end('lost'));
       this.time.schedule(client.mostlySmall(0.1, 20), () => {
         const process = this.controller;
-        if (process === undefined) return end('lost');
+        if (process === undefined || !this.takesRequests) return end('lost');
         death = process.life.atDeath(() => end('lost'));
         process.life.run(() => {
+          if (!this.takesRequests) return end('lost');
           const { services } = process.core;
           const caller = services.accounts.caller(ACCOUNT, 1);
           if (caller === undefined) return this.violation('the account is gone');

@@ -123,9 +123,10 @@ async function chat(client: Client, session: SessionFact): Promise<void> {
 }
 
 async function get(client: Client, session: SessionFact): Promise<void> {
+  const wasGone = session.deletion === 'done';
   const found = await client.ask(`get ${session.id}`, (services, caller) => services.sessions.get(caller, idOf(session)));
   if (found === 'lost') return;
-  if (found.ok && session.deletion === 'done') client.violation(`the deleted session ${session.id} is shown`);
+  if (found.ok && wasGone) client.violation(`the deleted session ${session.id} is shown`);
   if (found.ok || session.deletion !== 'none' || session.hasTimeouts) return;
   client.violation(`the session ${session.id} is not found`);
 }

@@ -86,7 +86,11 @@ export function driverFor(view: EngineView): Driver {
     capacity: (signal) => call('capacity', '', signal, () => host.capacity()),
     list: (signal) => call('list', '', signal, () => host.list(own)),
     observe: (sessionId, signal) => call('observe', sessionId, signal, () => host.observe(sessionId, own)),
-    createVolume: (plan, signal) => call('createVolume', plan.sessionId, signal, () => host.createVolume(plan, own), failedMade),
+    createVolume(plan, signal) {
+      if (around.chronicle.volumesLost.has(plan.sessionId) && around.chronicle.sessions.get(plan.sessionId)?.hasRun)
+        around.violation(`${machine} makes the volume of ${plan.sessionId} anew, which was lost`);
+      return call('createVolume', plan.sessionId, signal, () => host.createVolume(plan, own), failedMade);
+    },
     createContainer: (plan, signal) => call('createContainer', plan.sessionId, signal, () => host.createContainer(plan, own), failedMade),
     start(sessionId, signal) {
       check('start', sessionId);

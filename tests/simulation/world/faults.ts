@@ -50,11 +50,13 @@ export const FAULTS = {
   'controller restarted': (strike) =>
     soon(strike, () => {
       const process = strike.cluster.controller;
+      strike.cluster.takesRequests = false;
       process?.life.run(() => {
         void process.core.close().then(() => process === strike.cluster.controller && strike.cluster.killController());
       });
       strike.until(3_000, () => {
         if (process === strike.cluster.controller) strike.cluster.killController();
+        strike.cluster.takesRequests = true;
         strike.cluster.startController();
       });
     }),

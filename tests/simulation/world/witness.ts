@@ -49,6 +49,8 @@ export class Witness {
     const news = before?.phase !== row.phase || before?.observedGeneration !== row.observedGeneration;
     if (row.phase !== 'none' && news && !this.#said.has(`${row.id} ${row.observedGeneration} ${row.phase}`))
       violation(`${row.id} is taken for ${row.phase} at generation ${row.observedGeneration}, which no node said`);
+    if (row.phase !== 'none' && news && before !== undefined && row.observedGeneration !== before.generation)
+      violation(`${row.id} is taken for ${row.phase} at generation ${row.observedGeneration}, when it was at ${before.generation}`);
     if (row.outstanding < 0) violation(`${row.id} has ${row.outstanding} messages outstanding`);
     this.#place(before, -1);
     this.#place(row, 1);
