@@ -14,6 +14,12 @@ export const session = z.looseObject({
   node: text.nullable(),
   created_at: time,
   termination_reason: text.nullish(),
+  settled: z.boolean().optional(),
+  container_id: text.nullish(),
+  persistent_volume_id: text.nullish(),
+  timeouts: z.record(z.string(), z.number()).optional(),
+  created_by: text.optional(),
+  last_activity_at: text.nullish(),
 });
 export type Session = z.infer<typeof session>;
 export const sessions = z.array(session);
@@ -44,6 +50,15 @@ export const node = z.looseObject({
   sessions: z.number(),
 });
 export const nodes = z.array(node);
+export const orphan = z.looseObject({
+  session_id: text,
+  generation: z.number(),
+  container_id: text.nullable(),
+  persistent_volume_id: text.nullable(),
+  space: text.nullable(),
+  image: text.nullable(),
+});
+export const orphans = z.array(orphan);
 export const nodeToken = z.object({ token: text, expires_at: time });
 
 /** The data of events. */

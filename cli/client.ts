@@ -35,6 +35,11 @@ export class Client {
     this.#signal = signal;
   }
 
+  /** Aborts when the command is to end. */
+  get signal(): AbortSignal {
+    return this.#signal;
+  }
+
   async call<T>(schema: z.ZodType<T>, path: string, request: Request = {}): Promise<T> {
     return (await this.callWithHeaders(schema, path, request)).body;
   }

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { delta, type Message, message, messageEvent, messages } from './api.ts';
 import type { Client } from './client.ts';
 import { type EventFeed, openEvents } from './event-stream.ts';
 import { Trouble } from './io.ts';
+import { patiently } from './patience.ts';
 
 /** What comes of a message: pieces of the answer as far as they come in order, then the answer. */
 export type Said = { readonly kind: 'piece'; readonly text: string } | { readonly kind: 'answer'; readonly message: Message };
@@ -23,9 +25,14 @@ export class Conversation {
     return new Conversation(client, path, await openEvents(client, `${path}/events`));
   }
 
-  /** Posts a message and gives what is said to it; the last thing is its answer. */
+  /**
+   * Posts a message and gives what is said to it; the last thing is its answer. A server that is away for a while, as over a restart,
+   * is waited for; the message is there once, however often it had to be sent.
+   */
   async *say(content: string): AsyncGenerator<Said, void> {
-    const posted = await this.#client.call(message, `${this.#path}/messages`, { method: 'POST', body: { content } });
+    const headers = { 'idempotency-key': randomUUID() };
+    const request = { method: 'POST', body: { content }, headers };
+    const posted = await patiently(this.#client.signal, () => this.#client.call(message, `${this.#path}/messages`, request));
     let run: string | undefined;
     let pieces = 0;
     for (;;) {
@@ -59,7 +66,8 @@ export class Conversation {
   }
 
   async #answerTo(posted: Message): Promise<Message | undefined> {
-    const later = await this.#client.call(messages, `${this.#path}/messages?role=agent&since=${posted.seq}&limit=1000`);
+    const path = `${this.#path}/messages?role=agent&since=${posted.seq}&limit=1000`;
+    const later = await patiently(this.#client.signal, () => this.#client.call(messages, path));
     return later.find((said) => answers(said, posted));
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, Unreachable } from './client.ts';
+import { patiently } from './patience.ts';
 
 export type Heard =
   | { readonly kind: 'event'; readonly type: string; readonly data: unknown }
@@ -7,7 +8,6 @@ export type Heard =
   | { readonly kind: 'again' };
 
 const RETRY_MS = 1_000;
-const MOST_RETRIES = 30;
 
 /** News as it comes. */
 export interface EventFeed {
@@ -57,14 +57,8 @@ async function* follow(client: Client, path: string, first: Response, signal: Ab
 }
 
 async function reconnect(client: Client, path: string, lastId: string, signal: AbortSignal): Promise<Response> {
-  for (let attempt = 1; ; attempt += 1) {
-    await sleep(RETRY_MS, undefined, { signal });
-    try {
-      return await connect(client, path, lastId, signal);
-    } catch (error) {
-      if (!(error instanceof Unreachable) || attempt >= MOST_RETRIES) throw error;
-    }
-  }
+  await sleep(RETRY_MS, undefined, { signal });
+  return patiently(signal, () => connect(client, path, lastId, signal));
 }
 
 interface Frame {

@@ -2,9 +2,10 @@ import { Command, CommanderError } from 'commander';
 import { Client } from './client.ts';
 import { deployAgent } from './commands/agent-deploy.ts';
 import { chat } from './commands/chat.ts';
+import { followEvents } from './commands/events.ts';
 import { login } from './commands/login.ts';
-import { listNodes, makeNodeToken } from './commands/nodes.ts';
-import { listSessions, newSession, removeSessions } from './commands/sessions.ts';
+import { adoptOrphan, discardOrphan, listNodes, listOrphans, loseNode, makeNodeToken } from './commands/nodes.ts';
+import { changeSession, listSessions, newSession, removeSessions, showSession } from './commands/sessions.ts';
 import { DEFAULT_URL, findAccess } from './config.ts';
 import { type Io, painted, Trouble } from './io.ts';
 import { version } from './version.ts';
@@ -56,6 +57,24 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
     .option('--json', 'as JSON')
     .action(async (options) => listSessions(io, await connected(), options));
   session
+    .command('get <session>')
+    .description('show one session')
+    .option('--json', 'as JSON')
+    .action(async (ref, options) => showSession(io, await connected(), ref, options));
+  session
+    .command('pause <session>')
+    .description('freeze a session where it is; memory is kept')
+    .action(async (ref) => changeSession(io, await connected(), 'pause', ref));
+  session
+    .command('suspend <session>')
+    .description('stop a session and keep its files; what runs may finish first')
+    .option('--force', 'interrupt what runs')
+    .action(async (ref, options) => changeSession(io, await connected(), 'suspend', ref, options));
+  session
+    .command('resume <session>')
+    .description('bring a paused or suspended session back, and wait until it is up')
+    .action(async (ref) => changeSession(io, await connected(), 'resume', ref));
+  session
     .command('rm <session...>')
     .description('end sessions for good, with their volumes and messages')
     .action(async (refs) => removeSessions(io, await connected(), refs));
@@ -66,6 +85,12 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
     .action(async (ref, message) => {
       if (!(await chat(io, await connected(), ref, message))) code = 1;
     });
+
+  program
+    .command('events [session]')
+    .description('follow what happens, in one session or everywhere, until Ctrl-C')
+    .option('--json', 'a line of JSON each')
+    .action(async (ref, options) => followEvents(io, await connected(), ref, options));
 
   const node = program.command('node').description('nodes: the machines that sessions run on');
   node
@@ -78,6 +103,23 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
     .description('list the nodes')
     .option('--json', 'as JSON')
     .action(async (options) => listNodes(io, await connected(), options));
+  node
+    .command('orphans <node>')
+    .description('list what a node holds and no session explains')
+    .option('--json', 'as JSON')
+    .action(async (ref, options) => listOrphans(io, await connected(), ref, options));
+  node
+    .command('adopt <node> <session>')
+    .description('make a session of an orphan')
+    .action(async (ref, id) => adoptOrphan(io, await connected(), ref, id));
+  node
+    .command('discard <node> <session>')
+    .description('remove an orphan for good, with its files')
+    .action(async (ref, id) => discardOrphan(io, await connected(), ref, id));
+  node
+    .command('lost <node>')
+    .description('give up a node that is unreachable: its sessions fail now, and can be recovered should it come back')
+    .action(async (ref) => loseNode(io, await connected(), ref));
 
   try {
     await program.parseAsync([...args], { from: 'user' });

@@ -1,6 +1,6 @@
 /** `raworc-controller backup FILE`: everything that a controller keeps, in one file, while it runs. */
 import { readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type ArchivedFile, sync, writeArchive } from './backup-archive.ts';
 import { copyDatabase } from './store/backup.ts';
@@ -22,7 +22,7 @@ export async function backUp(directory: string, file: string, version: string): 
   try {
     const database = join(draft, 'raworc.db');
     const { sessions } = await copyDatabase(join(directory, 'raworc.db'), database);
-    const files = [{ name: 'raworc.db', path: database }, ...(await filesOf(directory))];
+    const files = [{ name: 'raworc.db', path: database }, ...(await filesOf(directory, draft))];
     const archive = join(draft, 'archive.tar');
     const about = { made_at: new Date().toISOString(), cluster_id: await text('cluster-id'), epoch, version, sessions };
     await writeArchive(archive, about, files);
@@ -35,26 +35,34 @@ export async function backUp(directory: string, file: string, version: string): 
 }
 
 /** What is beside the database: who this cluster is, its keys, and the agents' sources. */
-async function filesOf(directory: string): Promise<ArchivedFile[]> {
-  const files: ArchivedFile[] = [];
-  for (const part of ['cluster-id', 'epoch', 'admin-password']) files.push({ name: part, path: join(directory, part) });
+async function filesOf(directory: string, draft: string): Promise<ArchivedFile[]> {
+  const files = ['cluster-id', 'epoch', 'admin-password'].map((name) => ({ name, path: join(directory, name) }));
   for (const part of ['keys', 'sources']) {
     const entries = await readdir(join(directory, part), { recursive: true, withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
       const path = join(entry.parentPath, entry.name);
-      // A leading dot, ".new": on its way, and nobody's yet.
-      if (entry.isFile() && !entry.name.startsWith('.') && !entry.name.endsWith('.new'))
-        files.push({ name: path.slice(directory.length + 1), path });
+      if (entry.isFile() && !isOnItsWay(entry.name)) files.push({ name: path.slice(directory.length + 1), path });
     }
   }
-  const there = await Promise.all(
-    files.map(({ path }) =>
-      stat(path)
-        .then(() => true)
-        .catch(() => false),
-    ),
-  );
-  return files.filter((_, at) => there[at]);
+  const held = await Promise.all(files.map((file, number) => hold(file, join(draft, `held-${number}`))));
+  return held.flatMap((file) => file ?? []);
+}
+
+/** Nobody's yet: a draft of a key, an upload that is still being read. */
+const isOnItsWay = (name: string) => name.startsWith('.') || name.startsWith('incoming-') || name.endsWith('.new');
+
+/** The file under a name of the backup's own, since a source may be replaced meanwhile; undefined when it is not there any more. */
+async function hold({ name, path }: ArchivedFile, held: string): Promise<ArchivedFile | undefined> {
+  try {
+    await link(path, held).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') throw error;
+      return copyFile(path, held);
+    });
+    return { name, path: held };
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 if (import.meta.main) {

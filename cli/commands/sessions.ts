@@ -34,6 +34,52 @@ export async function listSessions(io: Io, client: Client, options: { readonly s
 
 const row = ({ id, name, space, state, node, created_at }: Session): string[] => [id, name ?? '-', space, state, node ?? '-', created_at];
 
+const WORDS = { pause: 'paused', suspend: 'suspended', resume: 'resumed' } as const;
+export type SessionAction = keyof typeof WORDS;
+
+/** Pauses, suspends or resumes, and says what the session is then. A resume waits until the session is up. */
+export async function changeSession(
+  io: Io,
+  client: Client,
+  action: SessionAction,
+  ref: string,
+  options: { readonly force?: boolean } = {},
+) {
+  const id = await findSession(client, ref);
+  const query = action === 'resume' ? `?wait=${WAIT}` : options.force === true ? '?force=true' : '';
+  const changed = await step(io, `Session ${id} ${WORDS[action]}`, async (note) => {
+    const now = await client.call(session, `/sessions/${id}/${action}${query}`, { method: 'POST' });
+    note(now.settled !== false ? now.state : `${now.state}, under way`);
+    return now;
+  });
+  if (changed.state === 'error') throw new Trouble(`The session failed: ${changed.termination_reason ?? 'no reason was given'}`);
+  if (action === 'resume' && changed.state === 'init')
+    throw new Trouble(`The session is not up after ${WAIT}: look again with \`raworc session get\``);
+}
+
+export async function showSession(io: Io, client: Client, ref: string, options: { readonly json?: boolean }): Promise<void> {
+  const found = await client.call(session, `/sessions/${await findSession(client, ref)}`);
+  if (options.json === true) {
+    io.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
+    return;
+  }
+  const timeouts = Object.entries(found.timeouts ?? {}).map(([name, seconds]) => `${name.replace(/_s$/, '')} ${seconds} s`);
+  const rows: (readonly [string, string | null | undefined])[] = [
+    ['id', found.id],
+    ['name', found.name],
+    ['space', found.space],
+    ['state', found.settled !== false ? found.state : `${found.state}, under way`],
+    ['reason', found.termination_reason],
+    ['node', found.node],
+    ['container', found.container_id],
+    ['volume', found.persistent_volume_id],
+    ['timeouts', timeouts.join(', ')],
+    ['created', `${found.created_at}${found.created_by === undefined ? '' : ` by ${found.created_by}`}`],
+    ['last used', found.last_activity_at],
+  ];
+  io.stdout.write(table(rows.flatMap(([label, value]) => (value === null || value === undefined || value === '' ? [] : [[label, value]]))));
+}
+
 /** Ends sessions for good. One that cannot be ended does not keep the others. */
 export async function removeSessions(io: Io, client: Client, refs: readonly string[]): Promise<void> {
   const failed: string[] = [];

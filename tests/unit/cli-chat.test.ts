@@ -130,3 +130,20 @@ function printed(out: readonly string[], wanted: string): Promise<void> {
     look();
   });
 }
+
+t.test('a server that is started anew while a message is sent gets it once more, under the same key', async (t) => {
+  const server = await fakeServer(t, talking(reply('Hi!')));
+  const answer = server.routes[POST];
+  let tries = 0;
+  server.routes[POST] = (response: ServerResponse, asked: Asked) => {
+    tries += 1;
+    if (tries === 1) response.destroy();
+    else if (typeof answer === 'function') answer(response, asked);
+  };
+  const { run } = await world(t, server);
+  t.match(await run('chat', ID, 'hello'), { code: 0, out: 'Hi!\n' });
+  const keys = server.asked.filter(({ method }) => method === 'POST').map(({ headers }) => headers['idempotency-key']);
+  t.equal(keys.length, 2);
+  t.match(keys[0], /^[0-9a-f-]{36}$/);
+  t.equal(keys[0], keys[1]);
+});

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import t from 'tap';
-import { type Asked, fakeServer, send, world } from './cli-world.ts';
+import { type Asked, fakeServer, frame, send, stream, world } from './cli-world.ts';
 
 const session = (id: string, name: string | null = null, more: object = {}) => ({
   id,
@@ -117,4 +117,77 @@ t.test('an answer of something that is no Raworc is one line', async (t) => {
   const { run } = await world(t, await fakeServer(t, { 'GET /nodes': { body: { hello: 1 } } }));
   const ran = await run('node', 'list');
   t.match(ran, { code: 1, err: /something else than expected/ });
+});
+
+t.test('pause, suspend and resume say what became of it; a resume waits until the session is up', async (t) => {
+  const server = await fakeServer(t, {
+    [`POST /sessions/${A}/pause`]: { body: session(A, null, { state: 'paused', settled: false }) },
+    [`POST /sessions/${A}/suspend`]: { body: session(A, null, { state: 'suspended', settled: true }) },
+    [`POST /sessions/${A}/resume`]: { body: session(A, null, { state: 'idle', settled: true }) },
+    [`POST /sessions/${B}/resume`]: { body: session(B, null, { state: 'init' }) },
+    [`POST /sessions/${C}/pause`]: {
+      status: 409,
+      body: { error: { code: 'CONFLICT', message: 'A session in state error cannot pause.' } },
+    },
+  });
+  const { run } = await world(t, server);
+  t.match(await run('session', 'pause', A), { code: 0, out: '', err: /paused: paused, under way/ });
+  t.match(await run('session', 'suspend', '--force', A), { code: 0, err: /suspended: suspended/ });
+  t.match(await run('session', 'resume', A), { code: 0, err: /resumed: idle/ });
+  t.match(await run('session', 'resume', B), { code: 1, err: /not up after 120s/ });
+  t.match(await run('session', 'pause', C), { code: 1, err: /cannot pause/ });
+  t.same(server.requests().slice(1, 3), [`POST /sessions/${A}/suspend?force=true`, `POST /sessions/${A}/resume?wait=120s`]);
+});
+
+t.test('one session: what there is to know, and nothing that is not there', async (t) => {
+  const more = { state: 'error', settled: true, termination_reason: 'host lost', timeouts: { idle_pause_s: 60 }, container_id: null };
+  const { run } = await world(t, await fakeServer(t, { [`GET /sessions/${A}`]: { body: session(A, 'first', more) } }));
+  const { out } = await run('session', 'get', A);
+  t.match(out, /^id +aaaa1111/);
+  for (const line of [/state +error\n/, /reason +host lost\n/, /timeouts +idle_pause 60 s\n/]) t.match(out, line);
+  t.notMatch(out, /container/);
+  t.match(JSON.parse((await run('session', 'get', '--json', A)).out), { id: A, state: 'error' });
+});
+
+t.test('orphans of a node: listed, adopted, discarded; a node is given up', async (t) => {
+  const orphan = { session_id: A, generation: 1, container_id: 'c'.repeat(64), persistent_volume_id: 'v', space: 'default', image: null };
+  const node = { id: B, name: 'node-1', status: 'lost', version: '1', sessions: 0 };
+  const sizes = { capacity: { cpu: 1, memory_bytes: 1, sessions: null }, requested: { cpu: 0, memory_bytes: 0 } };
+  const server = await fakeServer(t, {
+    'GET /nodes/node-1/orphans': { body: [orphan] },
+    'GET /nodes/node-2/orphans': { body: [] },
+    [`POST /nodes/node-1/orphans/${A}/adopt`]: { status: 201, body: session(A) },
+    [`DELETE /nodes/node-1/orphans/${A}`]: { status: 204 },
+    'POST /nodes/node-1/lost': { body: { ...node, ...sizes } },
+  });
+  const { run } = await world(t, server);
+  t.match((await run('node', 'orphans', 'node-1')).out, new RegExp(`${A}  default  cccccccccccc  v\n$`));
+  t.match(await run('node', 'orphans', 'node-2'), { code: 0, out: '', err: /no orphans/ });
+  t.match(await run('node', 'adopt', 'node-1', A), { code: 0, out: `${A}\n` });
+  t.match(await run('node', 'discard', 'node-1', A), { code: 0, out: `${A}\n` });
+  t.match(await run('node', 'lost', 'node-1'), { code: 0, out: 'node-1 is lost\n' });
+});
+
+t.test('events are followed until Ctrl-C, over a stream that breaks off', async (t) => {
+  let opened = 0;
+  const leave = new AbortController();
+  const server = await fakeServer(t, {
+    [`GET /sessions/${A}/events`]: (response: ServerResponse, asked: Asked) => {
+      opened += 1;
+      const data = { at: 'now', session_id: A, session: { state: opened === 1 ? 'idle' : 'busy' } };
+      stream(frame('session.state', data, `e1-${opened}`))(response, asked);
+      if (opened === 1) response.end();
+    },
+  });
+  const { start } = await world(t, server);
+  const following = start(['events', A], undefined, leave);
+  await new Promise<void>((resolve) => {
+    const look = () => (following.out.join('').includes('busy') ? resolve() : void setImmediate(look));
+    look();
+  });
+  leave.abort();
+  const ran = await following.done;
+  t.match(ran, { code: 130, err: /connected again/ });
+  t.match(ran.out, new RegExp(`^now  session.state  ${A}  idle\n`));
+  t.equal(server.asked[1]?.headers['last-event-id'], 'e1-1');
 });

@@ -38,6 +38,7 @@ async function kept(parent: string): Promise<string> {
     'keys/ca/ca.key': 'pem',
     'keys/ca/ca.key.new': 'half',
     'sources/ab.tar.gz': 'agent',
+    'sources/incoming-1.tar.gz': 'half',
   }))
     await writeFile(join(directory, name), `${text}\n`);
   return directory;

@@ -1,0 +1,37 @@
+import type { Client } from '../client.ts';
+import { openEvents } from '../event-stream.ts';
+import { type Io, painted } from '../io.ts';
+import { findSession } from '../session-ref.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Follows the events of one session, or of all that the account may see, until it is interrupted. Over a restart of the server, too. */
+export async function followEvents(io: Io, client: Client, ref: string | undefined, options: { readonly json?: boolean }): Promise<void> {
+  const events = await openEvents(client, ref === undefined ? '/events' : `/sessions/${await findSession(client, ref)}/events`);
+  try {
+    for (;;) {
+      const heard = await events.next();
+      if (heard.kind === 'again') {
+        if (options.json !== true) io.stderr.write(`${painted(io, io.stderr, 'dim', 'connected again')}\n`);
+      } else if (options.json === true) io.stdout.write(`${JSON.stringify({ type: heard.type, data: heard.data })}\n`);
+      else io.stdout.write(lineOf(heard.type, isFields(heard.data) ? heard.data : {}));
+    }
+  } finally {
+    await events.close();
+  }
+}
+
+/** What it is, of what, and the one thing that one wants to know of it. */
+function lineOf(type: string, data: Fields): string {
+  const inner = ['session', 'message', 'build', 'node', 'agent'].flatMap((name) => (isFields(data[name]) ? [data[name]] : []))[0] ?? {};
+  const words = [data.at, type, data.session_id ?? inner.session_id ?? inner.id, detail(type, data, inner)];
+  return `${words.filter((word) => typeof word === 'string' && word !== '').join('  ')}\n`;
+}
+
+function detail(type: string, data: Fields, inner: Fields): unknown {
+  if (type === 'delta') return JSON.stringify(data.text);
+  if (type === 'log') return data.line;
+  if (type === 'message.created') return `${inner.role}: ${JSON.stringify(String(inner.content).slice(0, 120))}`;
+  return inner.state ?? inner.status ?? inner.name ?? data.reason;
+}

@@ -1,0 +1,67 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { buildGuest } from '../../scripts/build-guest.ts';
+import { Bench } from '../unit/guest-bench.ts';
+
+/** Fills the volume when told so; else answers with what it was sent. */
+const AGENT = `
+def process_message(message, context):
+    if message != "fill":
+        return message
+    written = 0
+    try:
+        with open("ballast", "wb", buffering=0) as ballast:
+            while True:
+                written += ballast.write(bytes(4096))
+    except OSError as error:
+        return f"{error.errno} after {written}"
+`;
+const VOLUME_BYTES = 10 * 1024 * 1024;
+const LARGE = 'x'.repeat(400_000);
+
+const bundled = buildGuest(mkdtempSync(join(tmpdir(), 'raworc-bundle-')));
+t.teardown(async () => rmSync((await bundled).directory, { recursive: true, force: true }));
+
+t.setTimeout(120_000);
+t.test('on a volume that an agent has filled every message still gets its one answer, if only disk_full', async (t) => {
+  const bench = new Bench(join((await bundled).directory, 'guest.mjs'), AGENT);
+  const session = join(bench.directory, 'session');
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${VOLUME_BYTES}`, 'tmpfs', session]);
+  t.teardown(async () => {
+    await bench.kill().catch(() => undefined);
+    // The agent's process may still be on its way out.
+    execFileSync('umount', ['-l', session]);
+    bench.close();
+  });
+  await bench.listen();
+  bench.start();
+  await bench.welcome();
+  bench.deliver(1, 'fill');
+  t.match((await bench.next('answer')).value, { outcome: 'REPLY', content: /^28 after \d{6,}$/ }, 'the agent meets the end of the volume');
+
+  // None of them is settled, so that all are kept.
+  const answers = new Map<string, string>();
+  for (let seq = 2; seq <= 20; seq += 1) {
+    bench.deliver(seq, seq % 2 === 0 ? LARGE : 'small');
+    const { messageId, reason, outcome } = (await bench.next('answer')).value;
+    t.equal(messageId, `m${seq}`);
+    answers.set(messageId, reason || outcome);
+  }
+  const kinds = [...answers.values()];
+  t.ok(kinds.includes('REPLY') && kinds.includes('disk_full'), kinds.join());
+  t.equal(answers.get('m2'), 'REPLY', 'what was set aside beforehand is still there');
+
+  await bench.kill();
+  bench.start();
+  t.match(await bench.welcome(), { value: { acceptedSeq: 20, unsettled: 20 } });
+  for (let count = 1; count <= 20; count += 1) {
+    const { messageId, reason, outcome } = (await bench.next('answer')).value;
+    if (messageId !== 'm1') t.equal(reason || outcome, answers.get(messageId), 'and says the same after a kill');
+    bench.settle(Number(messageId.slice(1)));
+  }
+  bench.deliver(21, LARGE);
+  t.match((await bench.next('answer')).value, { messageId: 'm21', outcome: 'REPLY' }, 'there is room again once they are settled');
+});
