@@ -14,15 +14,19 @@ export class Conversation {
   readonly #path: string;
   readonly #events: EventFeed;
 
-  private constructor(client: Client, path: string, events: EventFeed) {
+  readonly #agent: string | undefined;
+
+  private constructor(client: Client, path: string, events: EventFeed, agent: string | undefined) {
+    this.#agent = agent;
     this.#client = client;
     this.#path = path;
     this.#events = events;
   }
 
-  static async open(client: Client, sessionId: string): Promise<Conversation> {
+  /** `agent`: who is to answer, where there are several. */
+  static async open(client: Client, sessionId: string, agent?: string): Promise<Conversation> {
     const path = `/sessions/${sessionId}`;
-    return new Conversation(client, path, await openEvents(client, `${path}/events`));
+    return new Conversation(client, path, await openEvents(client, `${path}/events`), agent);
   }
 
   /**
@@ -31,7 +35,8 @@ export class Conversation {
    */
   async *say(content: string): AsyncGenerator<Said, void> {
     const headers = { 'idempotency-key': randomUUID() };
-    const request = { method: 'POST', body: { content }, headers };
+    const body = this.#agent === undefined ? { content } : { content, metadata: { agent: this.#agent } };
+    const request = { method: 'POST', body, headers };
     const posted = await patiently(this.#client.signal, () => this.#client.call(message, `${this.#path}/messages`, request));
     let run: string | undefined;
     let pieces = 0;

@@ -82,8 +82,9 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
   program
     .command('chat <session> [message]')
     .description('say something to a session (its id, the beginning of it, or its name) and print the answer')
-    .action(async (ref, message) => {
-      if (!(await chat(io, await connected(), ref, message))) code = 1;
+    .option('--agent <name>', 'who is to answer, where a session has several agents')
+    .action(async (ref, message, options) => {
+      if (!(await chat(io, await connected(), ref, message, options.agent))) code = 1;
     });
 
   program

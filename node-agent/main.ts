@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { hostname } from 'node:os';
@@ -27,10 +28,18 @@ import { NodeAgent } from './node.ts';
 import { Sockets } from './sockets.ts';
 
 const CLOSE_WITHIN_MS = 3_000;
+/** Of its certificate's life: with less left, a token that is given is used to join anew, as the same node. */
+const REJOIN_BELOW_MS = 12 * 3_600_000;
 
 async function identityOf(flags: Flags, log: Log): Promise<Identity> {
   const known = await loadIdentity(flags.dataDirectory);
-  if (known !== undefined) return known;
+  const leftMs = known === undefined ? 0 : known.expiresAtMs - systemClock.now();
+  const hasToken = flags.tokenFile !== undefined && (flags.tokenFile === '-' || existsSync(flags.tokenFile));
+  if (known !== undefined && (leftMs > REJOIN_BELOW_MS || (leftMs > 0 && !hasToken))) return known;
+  if (known !== undefined && !hasToken) {
+    const when = new Date(known.expiresAtMs).toISOString();
+    throw new Error(`this node's certificate expired at ${when}: print a token with \`raworc node token\` and give it with --token-file`);
+  }
   if (flags.tokenFile === undefined) throw new Error('this machine has not joined a cluster yet: give it a token with --token-file');
   const token = (flags.tokenFile === '-' ? await text(process.stdin) : await readFile(flags.tokenFile, 'utf8')).trim();
   const nodeName = flags.name ?? hostname();

@@ -6,11 +6,11 @@ import { type Io, painted, Trouble } from '../io.ts';
 import { findSession } from '../session-ref.ts';
 
 /** Says one message, or on a terminal as many as are typed, and prints the answers as they come. Whether the last answer was a reply. */
-export async function chat(io: Io, client: Client, ref: string, content: string | undefined): Promise<boolean> {
+export async function chat(io: Io, client: Client, ref: string, content: string | undefined, agent?: string): Promise<boolean> {
   const isTyped = content === undefined && io.stdin.isTTY === true;
   const only = content ?? (isTyped ? undefined : (await text(io.stdin)).trimEnd());
   if (only === '') throw new Trouble('There is nothing to say: give a message');
-  const talk = await Conversation.open(client, await findSession(client, ref));
+  const talk = await Conversation.open(client, await findSession(client, ref), agent);
   try {
     if (only !== undefined) return await exchange(io, talk, only);
     return await talkOn(io, talk);

@@ -20,17 +20,19 @@ export type Choice =
 const refusal = (reason: RefusalReason, content: string): Choice => ({ ok: false, reason, content });
 const names = (agents: readonly BuiltAgent[]) => agents.map(({ name }) => name).join(', ');
 
-/** `@name` at the start, when an agent of this session has that name: other text may begin with an @ too. */
-function addressed(content: string, agents: readonly BuiltAgent[]): string | undefined {
+/** `@name` at the start, when this session or its space has an agent of that name: other text may begin with an @ too. */
+function addressed(view: View, session: SessionRow, content: string): string | undefined {
   const name = /^@([A-Za-z0-9][A-Za-z0-9_.-]{0,62})(?=$|[\s:,])/.exec(content)?.[1];
-  return agents.find((agent) => agent.name === name)?.name;
+  if (name === undefined) return undefined;
+  const isKnown = session.agents.some((agent) => agent.name === name) || view.agentByName(session.spaceId, name) !== undefined;
+  return isKnown ? name : undefined;
 }
 
 /** The agent named by `metadata.agent` or a leading `@name`; else the only active one of the session's image. */
 export function chooseAgent(view: View, session: SessionRow, content: string, metadata: Readonly<Record<string, unknown>>): Choice {
   const { agents } = session;
   const isActive = (agent: BuiltAgent) => view.get('agents', agent.id)?.wanted === 'active';
-  const wanted = typeof metadata.agent === 'string' ? metadata.agent : addressed(content, agents);
+  const wanted = typeof metadata.agent === 'string' ? metadata.agent : addressed(view, session, content);
   if (wanted !== undefined) {
     const agent = agents.find(({ name }) => name === wanted);
     if (agent === undefined) {

@@ -19,7 +19,7 @@ export function waitMs(query: Query): Outcome<number> {
 
 /**
  * What `until` resolves with, given a signal that aborts after `ms` or when the client has gone. When the time is up it is
- * undefined, and the answer carries `X-Raworc-Wait: timeout`.
+ * undefined, and the answer carries `X-Raworc-Wait: timeout`. Undefined before that: what was waited for cannot come any more.
  */
 export async function waiting<T>(
   ctx: Context,
@@ -33,7 +33,7 @@ export async function waiting<T>(
   ctx.res.once('close', abort);
   try {
     const value = await until(over.signal);
-    if (value === undefined) ctx.set('X-Raworc-Wait', 'timeout');
+    if (value === undefined && over.signal.aborted) ctx.set('X-Raworc-Wait', 'timeout');
     return value;
   } finally {
     timer.cancel();

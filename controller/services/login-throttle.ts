@@ -19,38 +19,43 @@ const LONGEST_BAN_MS = 60_000;
 const FORGET_MS = 15 * 60_000;
 const MAX_KEYS = 10_000;
 /** No name is longer; longer ones are nobody's. */
-const MAX_KEY_LENGTH = 64;
+const MAX_KEY_LENGTH = 128;
 
 export type Admission = { readonly admitted: true; readonly delayMs: number } | { readonly admitted: false; readonly retryAfterS: number };
 
 /**
- * Slows the guessing of passwords, per account and per address: the first failures are free, the next ones delay the
- * answer, then a growing time must pass between attempts. An attempt counts as failed from its start, so that many at once
+ * Slows the guessing of passwords: the first failures are free, the next ones delay the answer, then a growing time must pass
+ * between attempts of one address, at one account and at all. An account as such is only slowed, whoever guesses: a stranger
+ * elsewhere must not be able to keep its owner out. An attempt counts as failed from its start, so that many at once
  * gain nothing. Memory is bounded; what was longest unused is forgotten first.
  */
 export class LoginThrottle {
   readonly #clock: Clock;
   readonly #accounts: Failures;
+  readonly #pairs: Failures;
   readonly #addresses: Failures;
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#accounts = new Failures(PER_ACCOUNT);
+    this.#pairs = new Failures(PER_ACCOUNT);
     this.#addresses = new Failures(PER_ADDRESS);
   }
 
   /** Whether an attempt may be made now (then it counts), and for how long its answer is to be delayed. */
   begin(user: string, address: string): Admission {
     const now = this.#clock.monotonic();
-    const banMs = Math.max(this.#accounts.banMs(user, now), this.#addresses.banMs(address, now));
+    const pair = `${address} ${user}`;
+    const banMs = Math.max(this.#pairs.banMs(pair, now), this.#addresses.banMs(address, now));
     if (banMs > 0) return { admitted: false, retryAfterS: Math.ceil(banMs / 1000) };
-    const delayMs = Math.max(this.#accounts.add(user, now), this.#addresses.add(address, now));
+    const delayMs = Math.max(this.#accounts.add(user, now), this.#pairs.add(pair, now), this.#addresses.add(address, now));
     return { admitted: true, delayMs };
   }
 
   /** The attempt was the owner's: the account starts anew, and the address gets this attempt back. */
   succeeded(user: string, address: string): void {
     this.#accounts.forget(user);
+    this.#pairs.forget(`${address} ${user}`);
     this.#addresses.takeBack(address);
   }
 }

@@ -65,6 +65,15 @@ async function load(directory, handler) {
 
 const messageOf = (error) => (error instanceof Error ? error.message || error.name : String(error));
 
+/** What was thrown, and the first place in the agent's own code on its stack: enough to find it without the log. */
+function located(error) {
+  if (!(error instanceof Error)) return String(error);
+  const text = error.message ? `${error.name}: ${error.message}` : error.name;
+  const line = (error.stack ?? '').split('\n').find((one) => one.trimStart().startsWith('at ') && one.includes(`${directory}/`));
+  const place = line?.match(/([^(\s]+:\d+):\d+\)?$/)?.[1];
+  return place === undefined ? text : `${text} (${place.slice(place.indexOf(`${directory}/`) + directory.length + 1)})`;
+}
+
 const [, , name = 'agent', directory = '.', handlerName = ''] = process.argv;
 process.argv = [process.execPath, name];
 const channel = new Socket({ fd: 3, readable: true, writable: true });
@@ -99,7 +108,7 @@ if (handler) {
         } catch (error) {
           if (error === tooLarge) return send({ type: 'error', reason: 'reply_too_large', message: '' });
           console.error(error);
-          return send({ type: 'error', reason: 'agent_failed', message: messageOf(error) });
+          return send({ type: 'error', reason: 'agent_failed', message: located(error) });
         }
       });
     }

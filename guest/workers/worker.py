@@ -124,6 +124,16 @@ def describe(error):
     return str(error) or type(error).__name__
 
 
+def located(error, directory):
+    """What was raised, and the last place in the agent's own code that it passed: enough to find it without the log."""
+    import traceback
+
+    kind = type(error).__name__
+    text = kind if str(error) == "" else "%s: %s" % (kind, error)
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(directory + os.sep)]
+    return "%s (%s, line %s)" % (text, os.path.relpath(own[-1].filename, directory), own[-1].lineno) if own else text
+
+
 def print_exception():
     import traceback
 
@@ -158,7 +168,7 @@ def main():
             end = {"type": "error", "reason": "reply_too_large", "message": ""}
         except Exception as error:
             print_exception()
-            end = {"type": "error", "reason": "agent_failed", "message": describe(error)}
+            end = {"type": "error", "reason": "agent_failed", "message": located(error, directory)}
         flush()
         channel.send(**end)
     return 0

@@ -7,6 +7,7 @@ import { Trouble } from '../trouble.ts';
 import type { CommandLine } from './command-line.ts';
 
 const example = 'examples/hello-python';
+const agent = 'hello-python';
 const sessionName = 'first-light';
 
 /** Deploys the first example as a person would, unless it is deployed just as it is now. */
@@ -20,23 +21,31 @@ export async function deployExample(raworc: CommandLine, dataDir: string): Promi
   writeFileSync(mark, wanted);
 }
 
-/** Says something in the session of an earlier run, when it lives, and in a new one. Throws unless every answer is a reply. */
+/**
+ * Says something in the session of an earlier run, when it lives, and in a new one, each time to the first example: a person may have
+ * deployed others since. Throws unless every answer is a reply, and then leaves no session behind that it made.
+ */
 export async function firstConversation(raworc: CommandLine): Promise<void> {
   const earlier = await livingSession(raworc);
   if (earlier !== undefined) await say(raworc, earlier, 'Hello again!');
   shown(`raworc session new --name ${sessionName}`);
   const made = await raworc.must(['session', 'new', '--name', sessionName], { show: true });
   const id = made.trim().split('\n').at(-1) ?? '';
-  await say(raworc, id, 'Hello, is anybody there?');
-  // One is enough to go on with: the earlier one, which remembers.
-  if (earlier !== undefined) await raworc.must(['session', 'rm', id]);
+  let answered = false;
+  try {
+    await say(raworc, id, 'Hello, is anybody there?');
+    answered = true;
+  } finally {
+    // One is enough to go on with: the earlier one, which remembers.
+    if (earlier !== undefined || !answered) await raworc.run(['session', 'rm', id]);
+  }
 }
 
 async function say(raworc: CommandLine, session: string, message: string): Promise<void> {
-  shown(`raworc chat ${session.slice(0, 8)} "${message}"`);
+  shown(`raworc chat --agent ${agent} ${session.slice(0, 8)} "${message}"`);
   const startedAt = performance.now();
-  const { code } = await raworc.run(['chat', session, message], { show: true });
-  if (code !== 0) throw new Trouble(`session ${session} gave no reply`, 'see above, and the logs in the data directory');
+  const { code } = await raworc.run(['chat', '--agent', agent, session, message], { show: true });
+  if (code !== 0) throw new Trouble(`session ${session} gave no reply`, 'see what it answered above');
   process.stdout.write(dim(`  (answered in ${duration(performance.now() - startedAt)})\n`));
 }
 

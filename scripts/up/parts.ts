@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -71,6 +71,11 @@ export interface NodePart {
   readonly tokenFile: string | undefined;
 }
 
+/** Whether a node's certificate is there and good for half a day; else it joins anew, with a token, as the same node. */
+function hasLongToLive(path: string): boolean {
+  return existsSync(path) && Date.parse(new X509Certificate(readFileSync(path)).validTo) - Date.now() > 12 * 3_600_000;
+}
+
 /** Two node agents share this machine: each offers half of it, less what the machine itself needs. */
 export function nodePart(options: PartsOptions, number: number, of: number, dockerSocket: string): NodePart {
   const data = placeIn(options.dataDir, 'nodes', String(number));
@@ -90,7 +95,7 @@ export function nodePart(options: PartsOptions, number: number, of: number, dock
     ...options,
     isReady: (_line, entry) => entry?.event === 'node.ready',
   });
-  return { child, tokenFile: existsSync(join(data, 'node.crt')) ? undefined : tokenFile };
+  return { child, tokenFile: hasLongToLive(join(data, 'node.crt')) ? undefined : tokenFile };
 }
 
 /** What a daemon needs of ours, and the settings meant for it. */

@@ -144,6 +144,9 @@ t.test('who answers: the one named, the one addressed, else the only one; else i
     t.equal(row?.agent, agent, `${content} ${JSON.stringify(metadata)}`);
     t.equal(row?.refusal?.reason, reason);
   }
+  await withAgents(core, ['latecomer']);
+  const late = await post(core, '@latecomer hi');
+  t.match(core.store.view.get('messages', late)?.refusal, { reason: 'agent_unknown', content: /deployed later are in new sessions only/ });
   const bare = await openCore({ nodes: [node(NODE)] });
   t.teardown(bare.close);
   await bare.applier.submit(newSession({ id: S }));

@@ -5,6 +5,9 @@ const MAX_TIMEOUT_S = 365 * 24 * 3600;
 const MAX_CPU = 1024;
 const MAX_BYTES = 2 ** 50;
 const MAX_PROCESSES = 65_536;
+/** Less, and no container starts, or the guest in it does not. */
+const MIN_CPU_LIMIT = 0.01;
+const MIN_MEMORY_LIMIT = 48 * 1024 * 1024;
 
 const whole = (most: number) => z.int({ error: wording }).min(1, 'must be 1 or more').max(most, `must be at most ${most}`);
 const cpu = z.number({ error: wording }).positive('must be more than 0').max(MAX_CPU, `must be at most ${MAX_CPU}`);
@@ -17,8 +20,8 @@ const timeouts = fields({
 
 const requests = fields({ cpu: cpu.exactOptional(), memory_bytes: whole(MAX_BYTES).exactOptional() });
 const limits = fields({
-  cpu: cpu.exactOptional(),
-  memory_bytes: whole(MAX_BYTES).exactOptional(),
+  cpu: cpu.min(MIN_CPU_LIMIT, `must be ${MIN_CPU_LIMIT} or more`).exactOptional(),
+  memory_bytes: whole(MAX_BYTES).min(MIN_MEMORY_LIMIT, `must be ${MIN_MEMORY_LIMIT} or more`).exactOptional(),
   disk_bytes: whole(MAX_BYTES).exactOptional(),
   processes: whole(MAX_PROCESSES).exactOptional(),
 });
