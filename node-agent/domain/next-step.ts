@@ -107,5 +107,6 @@ export function phaseOf({ assignment, failed }: Remembered, { container, guest }
   if (failed === assignment.generation || assignment.desired === 'failed') return 'FAILED';
   if (container?.state === 'running') return guest ? 'RUNNING' : 'STARTING';
   if (container?.state === 'paused') return 'PAUSED';
-  return assignment.desired === 'running' ? 'STARTING' : 'SUSPENDED';
+  // What is left of an ended container is still to go.
+  return assignment.desired === 'running' || container !== undefined ? 'STARTING' : 'SUSPENDED';
 }

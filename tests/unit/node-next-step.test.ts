@@ -74,6 +74,12 @@ t.test('each pair of desired and observed has its next step', async (t) => {
     ['frozen, then all of it gone', { ...wanted('paused'), volumeMade: true }, nothing, 'fail'],
     ['put away, its volume known to be lost', { ...wanted('suspended'), volumeMade: true, failed: 1 }, nothing, 'rest FAILED'],
     ['put away, and it never had one', wanted('suspended'), nothing, 'rest SUSPENDED'],
+    [
+      'ended, to be put away, before the controller has spoken',
+      { ...wanted('suspended'), judged: false },
+      { ...nothing, volume, container: box('exited') },
+      'rest STARTING',
+    ],
     ['put away', wanted('suspended'), { ...nothing, volume }, 'rest SUSPENDED'],
     ['given up', wanted('failed'), { door: true, volume, container: box('exited'), guest: false, drain: 'none' }, 'remove-container'],
     ['given up and gone', wanted('failed'), { ...nothing, volume }, 'rest FAILED'],
