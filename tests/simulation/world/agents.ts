@@ -33,7 +33,7 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
         },
         kill() {
           alive = false;
-          finish('died', { outcome: 'error', reason: 'agent_died', content: 'killed' });
+          finish('stopped', { outcome: 'error', reason: 'agent_died', content: 'killed' });
         },
         async run({ runId, message, contextJson }, output) {
           const messageId = messageIdIn(contextJson);

@@ -7,7 +7,8 @@ export interface Run {
   readonly agent: string;
   readonly idempotent: boolean;
   readonly life: string;
-  end: 'under way' | 'replied' | 'raised' | 'died' | 'cut off';
+  /** `stopped`: by its guest. */
+  end: 'under way' | 'replied' | 'raised' | 'died' | 'stopped' | 'cut off';
 }
 
 /** What truly happened, as only the simulation can know: what was committed, which runs began and how they ended, what was broken. */
@@ -47,6 +48,10 @@ export class Chronicle {
     this.guestKills.set(sessionId, (this.guestKills.get(sessionId) ?? 0) + 1);
     this.#killed.add(life);
     for (const run of this.runs) if (run.life === life && run.end === 'under way') run.end = 'cut off';
+  }
+
+  wasSuspended(sessionId: string): boolean {
+    return [...(this.#desired.get(sessionId)?.values() ?? [])].includes('suspended');
   }
 
   /** Whether the guest that began it was killed, during it or before its answer was kept. */

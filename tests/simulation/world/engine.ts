@@ -17,6 +17,7 @@ export interface EngineTrouble {
 }
 
 const USUAL_MS = 20;
+const LATE_MS = 15_000;
 export const noTrouble = (): EngineTrouble => ({ down: false, slowMs: USUAL_MS, failing: 0 });
 
 export interface EngineView {
@@ -52,8 +53,10 @@ export function driverFor(view: EngineView): Driver {
       if (signal.aborted) return aborted();
       signal.addEventListener('abort', aborted, { once: true });
 
-      const carryOut = async () => {
-        if (life.isDead && random.chance(0.5)) return;
+      const carryOut = async (late: boolean): Promise<unknown> => {
+        // Whoever asked is gone: the daemon never heard of it, or is at it for some time yet.
+        if (life.isDead && !late)
+          return random.chance(0.3) || time.schedule(random.between(0, LATE_MS), () => void carryOut(true).catch(reject));
         if (trouble.down) return fail('the engine is away');
         if (random.chance(trouble.failing / 2)) return fail('the engine failed');
         const result = await effect();
@@ -68,7 +71,7 @@ export function driverFor(view: EngineView): Driver {
         return isPhase(at) && !life.isDead ? reach(at, { life, machine, sessionId }) : undefined;
       };
       void phase('before');
-      time.schedule(random.mostlySmall(0.1, trouble.slowMs), () => void carryOut().catch(reject));
+      time.schedule(random.mostlySmall(0.1, trouble.slowMs), () => void carryOut(false).catch(reject));
     });
   }
 
@@ -139,7 +142,9 @@ function checkTouch({ around, host, machine, ledger, life }: EngineView, name: s
     around.violation(`${machine} calls ${name} of ${sessionId}, which is ${container?.state}, as it should be`);
   if (name === 'removeVolume' && volume !== undefined && !isBuried(volume))
     around.violation(`${machine} removes the volume of ${sessionId} without a tombstone`);
-  if ((name === 'start' || name === 'unpause') && (assignment?.desired !== 'running' || isBuried(container)))
+  // What is to be suspended is thawed, so that its guest can finish.
+  const wakes = name === 'start' || (name === 'unpause' && assignment?.desired !== 'suspended');
+  if (wakes && (assignment?.desired !== 'running' || isBuried(container)))
     around.violation(`${machine} calls ${name} of ${sessionId}, which should be ${assignment?.desired ?? 'gone'}`);
 }
 

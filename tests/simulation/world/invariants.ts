@@ -14,11 +14,17 @@ export function unrest({ view, machines, controller }: Cluster): string | undefi
     if (row === undefined || !controller.core.fleet.isConnected(row.id)) return `${machine.name} is not connected`;
     const [tombstone] = view.tombstonesOf(row.id);
     if (tombstone !== undefined) return `${machine.name} has not removed ${tombstone.id}`;
+    for (const id of [...machine.host.containers.keys(), ...machine.host.volumes.keys()]) {
+      const held = view.get('sessions', id);
+      if (held === undefined || held.desired === 'deleted') return `${machine.name} still holds something of ${id}, deleted`;
+    }
     for (const session of view.sessionsOn(row.id)) {
       if (!isSettled(session)) {
         const { desired, generation, phase, observedGeneration } = session;
         return `${session.id} should be ${desired} (${generation}), and is ${phase} (${observedGeneration})`;
       }
+      // The one state that is said before it is so: nothing is expected of a failed session any more.
+      if (session.desired === 'failed' && machine.host.containers.has(session.id)) return `${session.id} failed and has a container`;
       const [waiting] = session.desired === 'running' ? view.unanswered(session.id) : [];
       if (waiting !== undefined) return `${session.id} has not answered ${waiting.id} (${waiting.seq})`;
     }
@@ -135,6 +141,7 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
       ended('died') ||
       runs.some((run) => chronicle.wasCutOff(run)) ||
       (runs.length === 0 && (chronicle.guestKills.get(sessionId) ?? 0) > 0),
+    interrupted: ended('stopped') && chronicle.wasSuspended(sessionId),
     session_failed: chronicle.failed.has(sessionId),
     disk_full: chronicle.volumesFilled.has(sessionId),
   };

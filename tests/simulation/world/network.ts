@@ -87,6 +87,8 @@ class End<Out extends Framed, In extends Framed> implements Link<Out, In> {
   #flowing: Timer | undefined;
   #paused = false;
   #refused = false;
+  /** Nothing arrives any more, and it does not know yet. */
+  #isDeaf = false;
   #over = false;
   #message: (frame: In) => void = () => undefined;
   #drain: () => void = () => undefined;
@@ -124,7 +126,7 @@ class End<Out extends Framed, In extends Framed> implements Link<Out, In> {
   }
 
   arrive(arriving: Arriving): void {
-    if (this.#over) return;
+    if (this.#over || this.#isDeaf) return;
     this.#lastAt = Math.max(this.#lastAt, arriving.at);
     this.#arriving.push({ ...arriving, at: this.#lastAt });
     this.flow();
@@ -166,6 +168,7 @@ class End<Out extends Framed, In extends Framed> implements Link<Out, In> {
 
   lose(delayMs: number): void {
     this.#arriving = [];
+    this.#isDeaf = true;
     this.#options.time.schedule(delayMs, () => this.#party.life.run(() => this.#end(new Error('the connection was lost'))));
   }
 
