@@ -70,6 +70,8 @@ export async function simulate({ seed, faults, plant, print }: RunOptions): Prom
       await ends(cluster, wakeAll(new Client(cluster, book, 'epilogue')));
       await rest(cluster);
       judge(cluster, book);
+      // The observer has only the bus, and looks for itself once nothing was heard for a while.
+      await time.run(time.now + REST_MS, () => seers.every(({ seen }) => seen.length === cluster.events.newest()));
       const newest = cluster.events.newest();
       for (const { name, seen } of seers) if (seen.length !== newest) violation(`${name} saw ${seen.length} of ${newest} events`);
     }

@@ -6,6 +6,9 @@ import type { Book, MessageFact } from './book.ts';
 import type { Cluster } from './cluster.ts';
 import type { Machine } from './machine.ts';
 
+/** Of the container of a session that is as it should be; undefined: there is none. */
+const STATES: Readonly<Record<string, string | undefined>> = { running: 'running', paused: 'paused' };
+
 /** Why the cluster is not at rest yet; undefined when it is. */
 export function unrest({ view, machines, controller }: Cluster): string | undefined {
   if (controller === undefined) return 'the controller is down';
@@ -23,8 +26,9 @@ export function unrest({ view, machines, controller }: Cluster): string | undefi
         const { desired, generation, phase, observedGeneration } = session;
         return `${session.id} should be ${desired} (${generation}), and is ${phase} (${observedGeneration})`;
       }
-      // The one state that is said before it is so: nothing is expected of a failed session any more.
-      if (session.desired === 'failed' && machine.host.containers.has(session.id)) return `${session.id} failed and has a container`;
+      // What ended a moment ago is told by an engine that may be slow.
+      const state = machine.host.containers.get(session.id)?.state;
+      if (state !== STATES[session.desired]) return `${session.id} should be ${session.desired}, its container is ${state}`;
       const [waiting] = session.desired === 'running' ? view.unanswered(session.id) : [];
       if (waiting !== undefined) return `${session.id} has not answered ${waiting.id} (${waiting.seq})`;
     }
@@ -58,8 +62,6 @@ function judgeDeleted(cluster: Cluster, row: SessionRow): void {
   }
   if (cluster.view.messagesBefore(row.id, Number.MAX_SAFE_INTEGER, 1).length > 0) cluster.violation(`messages of ${row.id} outlive it`);
 }
-
-const STATES: Readonly<Record<string, string | undefined>> = { running: 'running', paused: 'paused' };
 
 function judgeLive(cluster: Cluster, row: SessionRow): void {
   const machine = machineOf(cluster, row);
