@@ -12,7 +12,7 @@ import { ensureSessionImage } from '../../scripts/session-image.ts';
 
 const docker = openDocker();
 const baseName = 'raworc-test-base';
-t.setTimeout(180_000);
+t.setTimeout(285_000);
 
 interface Registry {
   readonly address: string;
