@@ -140,6 +140,14 @@ export class Ledger {
     return this.#state.sessions.get(sessionId)?.creating;
   }
 
+  /** What is to be made at this generation: the same as was begun, when it was. */
+  toCreate(sessionId: string, generation: number): Create | undefined {
+    const begun = this.creating(sessionId);
+    if (begun?.generation === generation) return begun;
+    const spec = this.assignment(sessionId)?.spec;
+    return spec && { generation, space: spec.space, image: spec.image, limits: spec.limits };
+  }
+
   async createBegun(sessionId: string, create: Create): Promise<void> {
     if (this.creating(sessionId)?.generation !== create.generation) await this.#write([{ kind: 'create-begun', sessionId, create }]);
   }

@@ -6,15 +6,14 @@ import { restartDelayMs } from './domain/restart-delay.ts';
 import type { Observed, Phase, Remembered } from './domain/session.ts';
 import { Drain } from './drain.ts';
 import type { Made, Seen, SessionPlan } from './drivers/driver.ts';
-import type { Create } from './ledger-record.ts';
+import { EngineFailures } from './engine-failures.ts';
 import type { ReconcilerOutside } from './reconciler-outside.ts';
 import { RestartPacer } from './restart-pacer.ts';
 import { type Orphan, type Status, sameStatus } from './status.ts';
 
 const CALL_LIMIT_MS = 60_000;
-/** Failures of the engine in a row that may pass, before one is taken for final. */
-const FAILURES_BORNE = 5;
 const STEPS_IN_A_ROW = 32;
+const MAKING: ReadonlySet<Step['kind']> = new Set(['create-volume', 'create-container', 'start']);
 
 /**
  * Brings one session to what it should be, one step after another, and never two at once. It is woken by whatever may have changed; waking it
@@ -28,7 +27,7 @@ export class Reconciler {
   #running: Promise<void> | undefined;
   #retry: Timer | undefined;
   #faults = 0;
-  #failures = 0;
+  readonly #failures: EngineFailures;
   #failed: { readonly generation: number; readonly reason: string } | undefined;
   #removalAsked = false;
   #engineLost = false;
@@ -41,6 +40,7 @@ export class Reconciler {
     this.sessionId = sessionId;
     this.#outside = outside;
     this.#pacer = new RestartPacer(sessionId, outside);
+    this.#failures = new EngineFailures(outside.clock);
     this.#drain = new Drain({
       clock: outside.clock,
       guestConnected: () => outside.guestConnected(sessionId),
@@ -75,7 +75,7 @@ export class Reconciler {
   /** The engine went away. What is to be done of it is done once it is back. */
   engineLost(): void {
     this.#engineLost = true;
-    this.#failures = 0;
+    this.#failures.forget();
     this.wake();
   }
 
@@ -150,6 +150,8 @@ export class Reconciler {
         return;
       }
       this.#reportBeginning();
+      const waitMs = MAKING.has(step.kind) ? this.#failures.waitMs() : 0;
+      if (waitMs > 0) return this.#wakeAfter(waitMs);
       if (!(await this.#take(step))) return;
     }
     // What goes on for ever is a fault, and is paced like one.
@@ -169,7 +171,7 @@ export class Reconciler {
         return true;
       case 'create-volume':
       case 'create-container': {
-        const create = this.#create(step.generation);
+        const create = ledger.toCreate(id, step.generation);
         if (create === undefined) return false;
         await this.#durable(ledger.createBegun(id, create));
         const plan: SessionPlan = { ...create, sessionId: id, socketDirectory: await doors.open(id) };
@@ -193,7 +195,10 @@ export class Reconciler {
           return false;
         }
         const made = await this.#call((signal) => driver.start(id, signal));
-        if (made.ok) this.#pacer.started();
+        if (made.ok) {
+          this.#failures.forget();
+          this.#pacer.started();
+        } else if (made.why === 'failed') await this.#discard();
         return this.#judge(made, ledger.assignment(id)?.spec.image ?? '');
       }
       case 'pause':
@@ -231,10 +236,7 @@ export class Reconciler {
   }
 
   async #judge(made: Made, image: string): Promise<boolean> {
-    if (made.ok) {
-      this.#failures = 0;
-      return this.#look();
-    }
+    if (made.ok) return this.#look();
     switch (made.why) {
       case 'no-image':
         this.#fail(`The image ${image} is not on this node.`);
@@ -243,8 +245,7 @@ export class Reconciler {
         this.#fail(made.reason);
         return this.#look();
       case 'failed':
-        this.#failures += 1;
-        if (this.#failures < FAILURES_BORNE) throw new Error(made.reason);
+        if (!this.#failures.failed()) throw new Error(made.reason);
         this.#fail(made.reason);
         return this.#look();
       case 'exists':
@@ -267,12 +268,13 @@ export class Reconciler {
     return true;
   }
 
-  #create(generation: number): Create | undefined {
-    const { ledger } = this.#outside;
-    const begun = ledger.creating(this.sessionId);
-    if (begun?.generation === generation) return begun;
-    const spec = ledger.assignment(this.sessionId)?.spec;
-    return spec && { generation, space: spec.space, image: spec.image, limits: spec.limits };
+  /** What an engine fails to start may be damaged for good, as by its end in the middle of a start. It holds nothing that the volume does not. */
+  async #discard(): Promise<void> {
+    await this.#look();
+    const state = this.#seen.container?.state;
+    if (state !== 'created' && state !== 'exited') return;
+    this.#pacer.expectEnd();
+    await this.#call((signal) => this.#outside.driver.removeContainer(this.sessionId, signal));
   }
 
   #fail(reason: string): void {

@@ -12,8 +12,12 @@ export async function docker(...args: string[]): Promise<string> {
   return (await run('docker', args)).stdout.trim();
 }
 
-/** An image of 2 MB with nothing but a static busybox in it, made here: no registry is asked. */
-export async function makeBusyboxImage(tag: string, labels: Readonly<Record<string, string>>): Promise<void> {
+/** An image of 2 MB with nothing but a static busybox in it, made here: no registry is asked. `engine`: flags that say in which. */
+export async function makeBusyboxImage(
+  tag: string,
+  labels: Readonly<Record<string, string>>,
+  engine: readonly string[] = [],
+): Promise<void> {
   await access(BUSYBOX).catch(() => run('apt-get', ['install', '-y', 'busybox-static']));
   const pack = tar.pack();
   pack.entry({ name: 'bin/busybox', mode: 0o755 }, await readFile(BUSYBOX));
@@ -22,7 +26,7 @@ export async function makeBusyboxImage(tag: string, labels: Readonly<Record<stri
   pack.entry({ name: 'session', type: 'directory', mode: 0o755 });
   pack.finalize();
   const changes = Object.entries(labels).flatMap(([name, value]) => ['--change', `LABEL ${name}=${value}`]);
-  const importing = run('docker', ['import', ...changes, '-', tag]);
+  const importing = run('docker', [...engine, 'import', ...changes, '-', tag]);
   if (importing.child.stdin === null) throw new Error('docker import takes no input');
   pack.pipe(importing.child.stdin);
   await importing;

@@ -1,6 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { createGzip } from 'node:zlib';
@@ -13,12 +12,11 @@ import { removeNetwork, SESSION_NETWORK } from '../../node-agent/drivers/docker-
 import { Ledger } from '../../node-agent/ledger.ts';
 import { NodeAgent } from '../../node-agent/node.ts';
 import { Sockets } from '../../node-agent/sockets.ts';
-import { guestFrames, hostFrames } from '../../proto/codec.ts';
-import { framedLink } from '../../proto/framed-link.ts';
 import type { Log } from '../../seams/log.ts';
 import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
 import { assigned, HandController } from '../unit/node-hand-controller.ts';
 import { docker, makeBusyboxImage, makeSleepingGuest } from './busybox.ts';
+import { playGuest } from './played-guest.ts';
 
 const CLUSTER = `test-${randomUUID()}`;
 const TAG = randomUUID().slice(0, 8);
@@ -79,17 +77,6 @@ async function machine(nodeId: string, directory: string) {
       return node;
     },
   };
-}
-
-/** Connects as the guest of a session would, from outside. Resolves once it was welcomed. */
-function playGuest(path: string, sessionId: string): Promise<{ close(): void }> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path);
-    const link = framedLink(socket, { encode: guestFrames, decode: hostFrames, clock: systemClock });
-    link.onMessage((frame) => frame.kind === 'welcome' && resolve(link));
-    link.onClose((fault) => reject(fault ?? new Error('closed before the welcome')));
-    link.send({ kind: 'hello', value: { protocolVersion: 1, guestVersion: 'played', sessionId, acceptedSeq: 0, unsettled: 0 } });
-  });
 }
 
 const name = (sessionId: string) => `raworc_session_${sessionId}`;

@@ -190,3 +190,45 @@ t.test('an orphan is told of when it turns up, and goes by a tombstone', async (
   t.match(controller.heard('removed'), tombstones);
   t.equal(host.volumes.size, 0);
 });
+
+t.test('a container that the engine fails to start is made anew on its volume', async (t) => {
+  const { clock, host, start, close, assign, phase } = machine();
+  const node = await start();
+  t.teardown(() => close(node));
+  await assign(assigned(S));
+  const before = host.containers.get(S)?.id;
+  const volume = host.volumes.get(S);
+  const starts = host.start.bind(host);
+  host.start = async (sessionId, signal) => {
+    if (host.containers.get(sessionId)?.id === before) return { ok: false, why: 'failed', reason: 'file exists' };
+    return starts(sessionId, signal);
+  };
+  host.end(S);
+  await clock.advance(3000);
+  t.match(phase(), { phase: 'RUNNING' });
+  t.not(host.containers.get(S)?.id, before);
+  t.equal(host.volumes.get(S), volume);
+});
+
+t.test(
+  'an engine that fails five times in a row, each later than the last, fails the session; the next generation begins anew',
+  async (t) => {
+    const { clock, host, start, close, assign, phase } = machine();
+    const node = await start();
+    t.teardown(() => close(node));
+    let calls = 0;
+    const starts = host.start.bind(host);
+    host.start = async () => {
+      calls += 1;
+      return { ok: false, why: 'failed', reason: 'Docker refused: out of order' };
+    };
+    await assign(assigned(S));
+    await clock.advance(14_000);
+    t.same([calls, phase()?.phase], [4, 'STARTING']);
+    await clock.advance(2000);
+    t.match(phase(), { phase: 'FAILED', reason: 'Docker refused: out of order' });
+    host.start = starts;
+    await assign(assigned(S, 2));
+    t.match(phase(), { phase: 'RUNNING', generation: 2 });
+  },
+);
