@@ -70,6 +70,12 @@ export class Drain {
     this.#outside.takeBack();
   }
 
+  /** The container is to stay: its guest goes on, whoever asked it to finish. */
+  stay(): void {
+    if (this.#containerId === undefined) this.#outside.takeBack();
+    else this.end();
+  }
+
   /** Nothing is waited for any more; what the guest was asked stays asked. */
   close(): void {
     this.#timer?.cancel();

@@ -315,6 +315,7 @@ export class NodeAgent {
       clock,
       log,
       guestConnected: (id) => this.#relay.isConnected(id),
+      guestDraining: (id) => this.#relay.isDraining(id),
       drain: (id, graceMs) => this.#relay.drain(id, graceMs),
       judged: () => this.#judged,
       changed: (status) => this.#report(status),

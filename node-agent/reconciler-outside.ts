@@ -14,6 +14,8 @@ export interface ReconcilerOutside {
   readonly log: Log;
   /** Whether its guest is connected and was welcomed. */
   guestConnected(sessionId: string): boolean;
+  /** Whether its guest was asked to finish and not told to go on. */
+  guestDraining(sessionId: string): boolean;
   /** Asks its guest to finish and to take nothing more; `undefined` takes that back. */
   drain(sessionId: string, graceMs: number | undefined): void;
   /** Whether the controller has spoken since this start. */

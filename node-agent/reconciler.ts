@@ -211,7 +211,7 @@ export class Reconciler {
         this.#drain.begin(this.#seen.container?.id ?? '', ledger.assignment(id)?.graceMs ?? 0);
         return true;
       case 'stay':
-        this.#drain.end();
+        this.#drain.stay();
         return true;
       case 'remove-container':
         this.#pacer.expectEnd();
@@ -292,9 +292,10 @@ export class Reconciler {
   }
 
   #observed(): Observed {
-    const { doors, guestConnected } = this.#outside;
-    const drain = this.#drain.state(this.#seen.container?.id);
+    const { doors, guestConnected, guestDraining } = this.#outside;
     const { container, volume } = this.#seen;
+    const own = this.#drain.state(container?.id);
+    const drain = own === 'none' && guestDraining(this.sessionId) ? 'asked' : own;
     return { container, volume, door: doors.isOpen(this.sessionId), guest: guestConnected(this.sessionId), drain };
   }
 

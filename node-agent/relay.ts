@@ -147,6 +147,11 @@ export class Relay {
     if (!session.guest.link.send(welcome(assignment, undefined))) session.guest.link.close(new Error('it does not read its welcome'));
   }
 
+  /** Whether its guest was asked to finish and not told to go on, whoever asked: an old ledger too. */
+  isDraining(sessionId: string): boolean {
+    return this.#sessions.get(sessionId)?.drain !== undefined;
+  }
+
   /** To be called on each new stream, once the controller has said what is assigned. */
   sayAgain(): void {
     this.#holding = false;
@@ -233,7 +238,8 @@ export class Relay {
     session.acceptedSeq = frame.value.acceptedSeq;
     // Before the controller has spoken nobody asked for the drain again; it is no reason to take up new work.
     const asked = assignment.desired === 'suspended' ? assignment.graceMs : undefined;
-    guest.link.send(welcome(assignment, this.#graceLeftMs(session) ?? asked));
+    if (asked !== undefined) session.drain ??= { untilMs: this.#outside.clock.monotonic() + asked, said: true };
+    guest.link.send(welcome(assignment, this.#graceLeftMs(session)));
     if (session.drain !== undefined) session.drain.said = true;
     if (isFull(session)) guest.link.pause();
     log.info('guest.connected', { session: sessionId, version: frame.value.guestVersion });

@@ -82,7 +82,7 @@ function keeping(remembered: Remembered, observed: Observed): Step {
     case 'suspended':
       // What was frozen in the middle of a run finishes, or is told that it may not.
       if (container?.state === 'paused') return { kind: 'unpause' };
-      if (container?.state === 'running' && drain === 'none') return { kind: 'drain' };
+      if (container?.state === 'running' && (drain === 'none' || drain === 'asked')) return { kind: 'drain' };
       if (container?.state === 'running' && drain === 'under-way') return rest(phaseOf(remembered, observed));
       return withoutContainer(remembered, observed);
     case 'failed':

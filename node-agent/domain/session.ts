@@ -82,6 +82,6 @@ export interface Observed {
   readonly door: boolean;
   /** Its guest is connected and was welcomed. */
   readonly guest: boolean;
-  /** Whether its guest was asked to finish, and has, or its time for it is up. */
-  readonly drain: 'none' | 'under-way' | 'over';
+  /** Whether its guest was asked to finish, and has, or its time for it is up. `asked`: on what an old ledger said, and nothing waits for it. */
+  readonly drain: 'none' | 'asked' | 'under-way' | 'over';
 }

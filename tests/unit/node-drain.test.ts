@@ -77,6 +77,21 @@ t.test('a frozen one finishes what it was frozen in', async (t) => {
   t.equal(host.containers.size, 0);
 });
 
+t.test('a node agent that starts in the middle of it lets its guest go on when the session is wanted again', async (t) => {
+  const { controller, host, node, start } = await atWork(t, 100);
+  const before = host.containers.get(S)?.id;
+  controller.say(change(1, suspended(2, 60_000)));
+  await controller.until('running at 2', () => controller.heard('report').find(({ generation }) => generation === 2));
+  await node.close();
+  const second = await start();
+  t.teardown(() => second.close());
+  await controller.begin([assigned(S, 3, 'DESIRED_RUNNING', true)]);
+  await controller.until('running at 3', () => controller.heard('report').find((one) => one.phase === 'RUNNING' && one.generation === 3));
+  controller.say(deliver(S, 2, 'more', 1));
+  await controller.until('its answer', () => controller.heard('answer').find(({ messageId }) => messageId === 'm2'));
+  t.equal(host.containers.get(S)?.id, before);
+});
+
 t.test('a node agent that starts in the middle of it asks again', async (t) => {
   const { controller, host, node, start } = await atWork(t, 60_000);
   controller.say(change(1, suspended(2, 60_000)));
