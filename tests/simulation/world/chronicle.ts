@@ -22,6 +22,8 @@ export class Chronicle {
   readonly #killed = new Set<string>();
   readonly volumesLost = new Set<string>();
   readonly volumesFilled = new Set<string>();
+  /** Nodes that were given up at some time. */
+  readonly lostNodes = new Set<string>();
   readonly failed = new Set<string>();
   readonly #desired = new Map<string, Map<number, Desired>>();
 
@@ -29,6 +31,7 @@ export class Chronicle {
     for (const mutation of mutations) {
       if (mutation.kind !== 'put') continue;
       if (mutation.table === 'tombstones') this.tombstones.set(mutation.row.id, mutation.row.upToGeneration);
+      if (mutation.table === 'nodes' && mutation.row.lostAt !== null) this.lostNodes.add(mutation.row.id);
       if (mutation.table !== 'sessions') continue;
       const { row } = mutation;
       this.sessions.set(row.id, row);

@@ -79,14 +79,17 @@ export class Client {
     if (outcome === 'lost' || (!outcome.ok && PASSING.has(outcome.refusal.code))) return outcome;
     if (wasGone && (outcome.ok || outcome.refusal.code !== 'NOT_FOUND')) this.violation(`${what} of a deleted session was answered`);
     const to = chronicle.sessions.get(session.id)?.generation ?? 0;
+    const { code } = outcome.ok ? { code: 'OK' } : outcome.refusal;
+    const nodeId = chronicle.sessions.get(session.id)?.nodeId ?? '';
+    // What is left of it may be on a node that was given up.
+    if (request === 'recover' && code === 'CONFLICT' && chronicle.lostNodes.has(nodeId)) return outcome;
     const states = Array.from({ length: to - from + 1 }, (_, at) => chronicle.desiredAt(session.id, from + at));
     const allows = states.some((desired) => {
       if (desired === undefined || desired === 'deleted') return !outcome.ok && outcome.refusal.code === 'NOT_FOUND';
       const verdict = LEGAL[desired][request];
       return outcome.ok ? verdict !== 'conflict' : verdict === 'conflict' && outcome.refusal.code === 'CONFLICT';
     });
-    const answer = outcome.ok ? 'done' : outcome.refusal.code;
-    if (!allows) this.violation(`${what} of ${session.id} was ${answer}, it should have been ${states.join(', then ')}`);
+    if (!allows) this.violation(`${what} of ${session.id} was answered ${code}, it should have been ${states.join(', then ')}`);
     return outcome;
   }
 }

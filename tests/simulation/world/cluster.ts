@@ -54,6 +54,7 @@ export class Cluster implements Surroundings {
   readonly #directory: StoreDirectory;
   readonly #inspection: Store;
   readonly #witness: Witness;
+  readonly #lostAfterMs: number;
   #lives = 0;
   #starting = false;
 
@@ -64,6 +65,7 @@ export class Cluster implements Surroundings {
     this.random = random;
     this.trace = new Trace(this.time, options.print);
     this.#witness = new Witness({ chronicle: this.chronicle, view: () => this.view, violation: this.violation });
+    this.#lostAfterMs = random.fork('lost after').pick([20_000, 600_000]) ?? 600_000;
     this.broker = new Broker(this.time, random.fork('broker'));
     this.time.onFault = (fault) => this.violation(`a process crashed: ${stackOf(fault)}`);
     this.machines = nodesOf(options).map(
@@ -117,6 +119,7 @@ export class Cluster implements Surroundings {
       ...{ around: this, name, path: this.#directory.path, clusterId: CLUSTER, broker: this.broker, wall: this.wall },
       random: this.random.fork('controllers'),
       committed: this.committed,
+      lostAfterMs: this.#lostAfterMs,
       ended: () => {
         this.killController();
         this.time.schedule(this.random.between(200, 3_000), () => this.startController());

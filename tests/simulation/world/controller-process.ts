@@ -2,6 +2,7 @@ import { newsOver } from '../../../controller/bus/news.ts';
 import { type Core, openCore } from '../../../controller/core.ts';
 import type { NodeId } from '../../../controller/domain/ids.ts';
 import type { Mutation } from '../../../controller/domain/rows.ts';
+import { LEASE } from '../../../controller/services/fleet/lease.ts';
 import { openStore, type Store } from '../../../controller/store/store.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { Link } from '../../../proto/link.ts';
@@ -20,6 +21,8 @@ export interface ControllerOptions {
   readonly broker: Broker;
   readonly wall: WallClock;
   readonly random: SeededRandom;
+  /** How long a node may be unreachable before it is given up. */
+  readonly lostAfterMs: number;
   readonly committed: (mutations: readonly Mutation[]) => void;
   /** It ended by itself: a COMMIT failed. */
   readonly ended: () => void;
@@ -65,7 +68,7 @@ export class ControllerProcess {
       ...{ lists, news: newsOver(options.broker.busFor(life), log), clusterId, storeKey: new Uint8Array(32), baseImage: IMAGE },
       shelf: { receive: notHere, remove: async () => undefined },
       passwords: { hash: notHere, verify: notHere },
-      ...{ version: 'sim', lease: { leaseMs: 15_000, heartbeatMs: 3_000 } },
+      ...{ version: 'sim', lease: { ...LEASE, lostAfterMs: options.lostAfterMs } },
       ...{ clock: new ProcessClock(around.time, life, options.wall), random: random.fork(name), log },
       barriers: barriersAt(around, { life }),
       onFatal(fault) {

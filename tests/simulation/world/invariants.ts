@@ -144,6 +144,7 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
       runs.some((run) => chronicle.wasCutOff(run)) ||
       (runs.length === 0 && (chronicle.guestKills.get(sessionId) ?? 0) > 0),
     interrupted: ended('stopped') && chronicle.wasSuspended(sessionId),
+    host_lost: chronicle.failed.has(sessionId) && chronicle.lostNodes.has(session?.nodeId ?? ''),
     session_failed: chronicle.failed.has(sessionId),
     disk_full: chronicle.volumesFilled.has(sessionId),
   };
