@@ -143,7 +143,8 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
       ended('died') ||
       runs.some((run) => chronicle.wasCutOff(run)) ||
       (runs.length === 0 && (chronicle.guestKills.get(sessionId) ?? 0) > 0),
-    interrupted: ended('stopped') && chronicle.wasSuspended(sessionId),
+    // Also of a run that was begun durably, and whose agent had not seen the message yet.
+    interrupted: (ended('stopped') || runs.length === 0) && chronicle.wasSuspended(sessionId),
     host_lost: chronicle.failed.has(sessionId) && chronicle.lostNodes.has(session?.nodeId ?? ''),
     session_failed: chronicle.failed.has(sessionId),
     disk_full: chronicle.volumesFilled.has(sessionId),
