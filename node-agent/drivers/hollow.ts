@@ -82,10 +82,11 @@ export class HollowHost implements Driver, GuestDoors {
     if (container !== undefined) this.#become(sessionId, { ...container, state: 'exited', exit });
   }
 
-  /** The engine starts anew: all containers end with it, a moment before it is seen to go. */
-  restartEngine(): void {
+  /** The engine starts anew: all containers end with it, a moment before it is seen to go, or when it is `killed`, found ended once it is back. */
+  restartEngine(killed = false): void {
+    if (killed) this.#tell({ kind: 'lost' });
     for (const [sessionId, { state }] of this.#containers) if (state === 'running' || state === 'paused') this.end(sessionId);
-    this.#tell({ kind: 'lost' });
+    if (!killed) this.#tell({ kind: 'lost' });
     this.#tell({ kind: 'everything' });
   }
 
