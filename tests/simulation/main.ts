@@ -30,7 +30,14 @@ const first = Number(values.seed);
 const coverage = new Coverage();
 const totals = { runs: 0, failed: 0, commands: 0, messages: 0, faults: 0, simulatedMs: 0 };
 const began = performance.now();
-for (let seed = first; seed < first + Number(values.runs); seed += 1) {
+// Ended early, it still says what was reached.
+let stopped = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    stopped = true;
+  });
+}
+for (let seed = first; seed < first + Number(values.runs) && !stopped; seed += 1) {
   const result = await simulate({
     seed,
     ...(values.faults === undefined ? {} : { faults: Number(values.faults) }),
