@@ -1,3 +1,7 @@
+import type { RoleRow, Rule } from './rows.ts';
+
+export type { Rule } from './rows.ts';
+
 export type Resource =
   | 'service-accounts'
   | 'roles'
@@ -12,16 +16,8 @@ export type Resource =
   | 'audit';
 export type Verb = 'list' | 'get' | 'create' | 'update' | 'delete' | 'read-values' | 'deploy' | 'logs' | 'exec';
 
-export interface Rule {
-  readonly api_groups: readonly string[];
-  readonly resources: readonly string[];
-  readonly verbs: readonly string[];
-  readonly resource_names?: readonly string[];
-}
-
 export interface Role {
   readonly name: string;
-  readonly description: string;
   readonly rules: readonly Rule[];
 }
 
@@ -72,9 +68,11 @@ function matches(rule: Rule, resource: Resource, verb: Verb, name: string | unde
 
 const rule = (resources: readonly string[], verbs: readonly string[]): Rule => ({ api_groups: ['*'], resources, verbs });
 
-export const BUILT_IN_ROLES: readonly Role[] = [
-  { name: 'admin', description: 'Everything', rules: [rule(['*'], ['*'])] },
+/** Their ids are the same in every cluster. */
+export const BUILT_IN_ROLES: readonly Omit<RoleRow, 'builtIn' | 'createdAt'>[] = [
+  { id: '6f1c7a52-0000-4000-8000-000000000001', name: 'admin', description: 'Everything', rules: [rule(['*'], ['*'])] },
   {
+    id: '6f1c7a52-0000-4000-8000-000000000002',
     name: 'operator',
     description: 'Runs the cluster; sees no secret values',
     rules: [
@@ -85,9 +83,15 @@ export const BUILT_IN_ROLES: readonly Role[] = [
     ],
   },
   {
+    id: '6f1c7a52-0000-4000-8000-000000000003',
     name: 'developer',
     description: 'Builds agents and works in sessions',
     rules: [rule(['sessions', 'agents', 'builds'], ['*']), rule(['secrets'], ['list', 'get'])],
   },
-  { name: 'viewer', description: 'Sees everything but values', rules: [rule(['*'], ['list', 'get'])] },
+  {
+    id: '6f1c7a52-0000-4000-8000-000000000004',
+    name: 'viewer',
+    description: 'Sees everything but values',
+    rules: [rule(['*'], ['list', 'get'])],
+  },
 ];

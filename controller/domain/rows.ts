@@ -17,14 +17,69 @@ export interface AccountRow {
   readonly lastLoginAt: number | null;
 }
 
+/** A rule allows its verbs on its resources; `*` is a wildcard in each list, `resource_names` narrows it to things of these names. */
+export interface Rule {
+  readonly api_groups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+  readonly resource_names?: readonly string[];
+}
+
+export interface RoleRow {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly rules: readonly Rule[];
+  /** Kept as the program says at each start; it cannot be removed. */
+  readonly builtIn: boolean;
+  readonly createdAt: number;
+}
+
 export interface BindingRow {
   readonly id: string;
-  readonly accountId: AccountId;
-  /** A built-in role's name. */
-  readonly role: string;
+  readonly roleId: string;
+  /** The account's name when it was bound, or the name of an identity from outside. */
+  readonly principal: string;
+  readonly principalType: 'ServiceAccount' | 'User';
+  /** Null: an identity from outside. */
+  readonly accountId: AccountId | null;
   /** Null: every space. */
   readonly spaceId: SpaceId | null;
   readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export interface ApiKeyRow {
+  readonly id: string;
+  readonly accountId: AccountId;
+  readonly name: string;
+  /** SHA-256 of the key, hex: the key itself is random and shown once. */
+  readonly keyHash: string;
+  /** Narrows its owner's rights; null: all of them. */
+  readonly rules: readonly Rule[] | null;
+  readonly expiresAt: number | null;
+  readonly lastUsedAt: number | null;
+  readonly createdAt: number;
+}
+
+/** A token that was logged out before its time, kept until it would have expired. Its id is the token's `jti`. */
+export interface RevokedTokenRow {
+  readonly id: string;
+  readonly expiresAt: number;
+}
+
+export interface SecretRow {
+  readonly id: string;
+  readonly spaceId: SpaceId;
+  readonly keyName: string;
+  readonly description: string | null;
+  /** AES-256-GCM: nonce, ciphertext and tag, base64. */
+  readonly sealed: string;
+  /** Of the key that seals it. */
+  readonly keyId: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly createdBy: string;
 }
 
 export interface SpaceRow {
@@ -32,6 +87,8 @@ export interface SpaceRow {
   readonly name: string;
   readonly description: string | null;
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Raised by every change of one of its secrets. */
+  readonly secretsVersion: number;
   readonly active: boolean;
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -152,6 +209,8 @@ export interface SessionRow {
   /** User messages that the guest holds and that have no answer yet. */
   readonly outstanding: number;
   readonly parentId: SessionId | null;
+  /** The session whose volume this one's begins as a copy of, until it has begun. */
+  readonly copyFrom: SessionId | null;
   readonly timeouts: Readonly<Record<string, number>>;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly createdBy: string;
@@ -245,8 +304,12 @@ export interface IdempotencyRow {
 
 export interface Tables {
   readonly accounts: AccountRow;
+  readonly roles: RoleRow;
   readonly bindings: BindingRow;
+  readonly apiKeys: ApiKeyRow;
+  readonly revokedTokens: RevokedTokenRow;
   readonly spaces: SpaceRow;
+  readonly secrets: SecretRow;
   readonly agents: AgentRow;
   readonly builds: BuildRow;
   readonly sessions: SessionRow;
@@ -267,7 +330,7 @@ export type Mutation =
   /** Retention: at most `limit` rows older than `before` of a table of history. */
   | {
       readonly kind: 'prune';
-      readonly table: 'events' | 'runs' | 'idempotency' | 'nodeTokens' | 'sessions';
+      readonly table: 'events' | 'runs' | 'idempotency' | 'nodeTokens' | 'sessions' | 'revokedTokens';
       readonly before: number;
       readonly limit: number;
     };

@@ -2,11 +2,14 @@ import type { MessageId, NodeId, SessionId, SpaceId } from './ids.ts';
 import type {
   AccountRow,
   AgentRow,
+  ApiKeyRow,
   BindingRow,
   BuildRow,
   MessageRow,
   NodeRow,
+  RoleRow,
   RunRow,
+  SecretRow,
   SessionRow,
   SpaceRow,
   TableName,
@@ -18,8 +21,19 @@ import type {
 export interface View {
   get<Name extends TableName>(table: Name, id: string): Tables[Name] | undefined;
   accountByUser(user: string): AccountRow | undefined;
+  roleByName(name: string): RoleRow | undefined;
   bindingsOf(accountId: string): readonly BindingRow[];
+  bindingsTo(roleId: string): readonly BindingRow[];
+  bindingsIn(spaceId: SpaceId): readonly BindingRow[];
+  apiKeyByHash(keyHash: string): ApiKeyRow | undefined;
+  apiKeysOf(accountId: string): readonly ApiKeyRow[];
   spaceByName(name: string): SpaceRow | undefined;
+  secretByName(spaceId: SpaceId, keyName: string): SecretRow | undefined;
+  secretsIn(spaceId: SpaceId): readonly SecretRow[];
+  /** Secrets that another key than this one seals, at most `limit`. */
+  secretsNotUnder(keyId: string, limit: number): readonly SecretRow[];
+  /** Whether a session of that space is not deleted. */
+  hasSessionIn(spaceId: SpaceId): boolean;
   agentByName(spaceId: SpaceId, name: string): AgentRow | undefined;
   agentsIn(spaceId: SpaceId): readonly AgentRow[];
   /** The newest build of a space, of that status where one is given. */
@@ -39,6 +53,8 @@ export interface View {
   sessionsWithTimeouts(): readonly SessionRow[];
   /** User messages without an answer, by seq. */
   unanswered(sessionId: SessionId): readonly MessageRow[];
+  /** Of these the one of the lowest seq. */
+  firstUnanswered(sessionId: SessionId): MessageRow | undefined;
   hasUnanswered(sessionId: SessionId): boolean;
   answerTo(messageId: MessageId): MessageRow | undefined;
   /** The newest messages below `seq`, newest first. */

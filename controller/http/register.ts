@@ -50,7 +50,7 @@ async function answerOf(route: Route, ctx: Context) {
 }
 
 function bodyOf(route: Route, ctx: Context): Promise<Outcome<unknown>> | Outcome<unknown> {
-  if (route.raw === true || route.method === 'GET' || route.method === 'DELETE') return accepted({});
+  if (route.raw !== undefined || route.method === 'GET' || route.method === 'DELETE') return accepted({});
   return readJson(ctx.req);
 }
 

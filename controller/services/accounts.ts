@@ -2,7 +2,7 @@ import { type Clock, pause } from '../../seams/clock.ts';
 import { recordLogin } from '../domain/commands/accounts.ts';
 import type { AccountId } from '../domain/ids.ts';
 import { accepted, refused } from '../domain/outcome.ts';
-import { BUILT_IN_ROLES, Permissions } from '../domain/rbac.ts';
+import { Permissions } from '../domain/rbac.ts';
 import type { AccountRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import type { Accounts, Caller } from './api.ts';
@@ -29,9 +29,9 @@ export function accountService(needs: {
   function permissions(id: AccountId): Permissions {
     const known = compiled.get(id);
     if (known !== undefined) return known;
-    const bindings = view.bindingsOf(id).flatMap(({ role, spaceId }) => {
-      const found = BUILT_IN_ROLES.find(({ name }) => name === role);
-      return found === undefined ? [] : [{ role: found, spaceId }];
+    const bindings = view.bindingsOf(id).flatMap(({ roleId, spaceId }) => {
+      const role = view.get('roles', roleId);
+      return role === undefined ? [] : [{ role, spaceId }];
     });
     const made = new Permissions(bindings);
     compiled.set(id, made);

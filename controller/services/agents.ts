@@ -111,7 +111,7 @@ export function agentService(needs: AgentNeeds): Agents {
     async list(caller, spaceName, page) {
       const space = spaceFor(view, caller, spaceName, 'agents', 'list');
       if (!space.ok) return space;
-      const found = await lists.agents(space.value.id, page);
+      const found = await lists.rows('agents', { spaceId: space.value.id }, page);
       return accepted({ items: found.items.map((row) => agentObject(view, row)), total: found.total });
     },
     async upload(caller, spaceName, name, body) {

@@ -1,6 +1,6 @@
 import type { AccountId, SessionId, SpaceId } from '../domain/ids.ts';
 import type { RowsOfState } from '../domain/life-cycle.ts';
-import type { AgentRow, MessageRow, SessionRow } from '../domain/rows.ts';
+import type { MessageRow, SessionRow, Tables } from '../domain/rows.ts';
 import type { Page, PageRequest } from './api.ts';
 
 export interface SessionQuery {
@@ -18,10 +18,14 @@ export interface MessageQuery {
   readonly afterTime?: number;
 }
 
+/** Tables that are listed by what their fields are equal to; an index stands behind each that is used. */
+export type PlainList = 'accounts' | 'roles' | 'bindings' | 'apiKeys' | 'spaces' | 'secrets' | 'agents' | 'builds';
+
 /** What scans. Runs beside the applier, on a thread of its own, and sees what was last committed. */
 export interface Lists {
   sessions(query: SessionQuery, page: PageRequest): Promise<Page<SessionRow>>;
   messages(session: SessionId, query: MessageQuery, page: PageRequest): Promise<Page<MessageRow>>;
   countMessages(session: SessionId): Promise<number>;
-  agents(space: SpaceId, page: PageRequest): Promise<Page<AgentRow>>;
+  /** Rows of a table whose fields have these values. Newest first. */
+  rows<Name extends PlainList>(table: Name, equal: Partial<Tables[Name]>, page: PageRequest): Promise<Page<Tables[Name]>>;
 }

@@ -22,23 +22,73 @@ const first: Migration = {
       .addColumn('last_login_at', 'integer')
       .execute();
 
-    await id('bindings')
-      .addColumn('account_id', 'text', (c) => c.notNull())
-      .addColumn('role', 'text', (c) => c.notNull())
-      .addColumn('space_id', 'text')
+    await db.schema.createIndex('accounts_created').on('accounts').columns(['created_at', 'id']).execute();
+
+    await id('roles')
+      .addColumn('name', 'text', (c) => c.notNull().unique())
+      .addColumn('description', 'text')
+      .addColumn('rules', 'text', (c) => c.notNull())
+      .addColumn('built_in', 'integer', (c) => c.notNull())
       .addColumn('created_at', 'integer', (c) => c.notNull())
       .execute();
+    await db.schema.createIndex('roles_created').on('roles').columns(['created_at', 'id']).execute();
+
+    await id('bindings')
+      .addColumn('role_id', 'text', (c) => c.notNull())
+      .addColumn('principal', 'text', (c) => c.notNull())
+      .addColumn('principal_type', 'text', (c) => c.notNull())
+      .addColumn('account_id', 'text')
+      .addColumn('space_id', 'text')
+      .addColumn('created_at', 'integer', (c) => c.notNull())
+      .addColumn('updated_at', 'integer', (c) => c.notNull())
+      .execute();
     await db.schema.createIndex('bindings_account').on('bindings').column('account_id').execute();
+    await db.schema.createIndex('bindings_role').on('bindings').column('role_id').execute();
+    await db.schema.createIndex('bindings_space').on('bindings').column('space_id').execute();
+    await db.schema.createIndex('bindings_created').on('bindings').columns(['created_at', 'id']).execute();
+
+    await id('api_keys')
+      .addColumn('account_id', 'text', (c) => c.notNull())
+      .addColumn('name', 'text', (c) => c.notNull())
+      .addColumn('key_hash', 'text', (c) => c.notNull().unique())
+      .addColumn('rules', 'text')
+      .addColumn('expires_at', 'integer')
+      .addColumn('last_used_at', 'integer')
+      .addColumn('created_at', 'integer', (c) => c.notNull())
+      .execute();
+    await db.schema.createIndex('api_keys_account').on('api_keys').columns(['account_id', 'created_at', 'id']).execute();
+
+    await id('revoked_tokens')
+      .addColumn('expires_at', 'integer', (c) => c.notNull())
+      .execute();
+    await db.schema.createIndex('revoked_tokens_expiry').on('revoked_tokens').column('expires_at').execute();
 
     await id('spaces')
       .addColumn('name', 'text', (c) => c.notNull().unique())
       .addColumn('description', 'text')
       .addColumn('settings', 'text', (c) => c.notNull())
+      .addColumn('secrets_version', 'integer', (c) => c.notNull())
       .addColumn('active', 'integer', (c) => c.notNull())
       .addColumn('created_at', 'integer', (c) => c.notNull())
       .addColumn('updated_at', 'integer', (c) => c.notNull())
       .addColumn('created_by', 'text', (c) => c.notNull())
       .execute();
+
+    await db.schema.createIndex('spaces_created').on('spaces').columns(['created_at', 'id']).execute();
+
+    await id('secrets')
+      .addColumn('space_id', 'text', (c) => c.notNull())
+      .addColumn('key_name', 'text', (c) => c.notNull())
+      .addColumn('description', 'text')
+      .addColumn('sealed', 'text', (c) => c.notNull())
+      .addColumn('key_id', 'text', (c) => c.notNull())
+      .addColumn('created_at', 'integer', (c) => c.notNull())
+      .addColumn('updated_at', 'integer', (c) => c.notNull())
+      .addColumn('created_by', 'text', (c) => c.notNull())
+      .execute();
+    await db.schema.createIndex('secrets_name').unique().on('secrets').columns(['space_id', 'key_name']).execute();
+    await db.schema.createIndex('secrets_created').on('secrets').columns(['space_id', 'created_at', 'id']).execute();
+    await db.schema.createIndex('secrets_key').on('secrets').column('key_id').execute();
 
     await id('agents')
       .addColumn('space_id', 'text', (c) => c.notNull())
@@ -108,6 +158,7 @@ const first: Migration = {
       .addColumn('epoch_seq', 'integer', (c) => c.notNull())
       .addColumn('outstanding', 'integer', (c) => c.notNull())
       .addColumn('parent_id', 'text')
+      .addColumn('copy_from', 'text')
       .addColumn('timeouts', 'text', (c) => c.notNull())
       .addColumn('metadata', 'text', (c) => c.notNull())
       .addColumn('created_by', 'text', (c) => c.notNull())

@@ -12,7 +12,7 @@ import {
 import type { TableName, Tables } from '../domain/rows.ts';
 import type { Page } from '../services/api.ts';
 import type { Lists, SessionQuery } from '../services/lists.ts';
-import { columnsOf, fromSql, type SqlRow } from './columns.ts';
+import { columnsOf, fromSql, type SqlRow, snake, toSql } from './columns.ts';
 import type { Query, Reader } from './reader.ts';
 
 /** The columns that lists filter and order by. */
@@ -31,8 +31,16 @@ interface Schema {
     readonly metadata: string;
   };
   readonly messages: Listed & { readonly session_id: string; readonly seq: number; readonly role: string };
-  readonly agents: Listed & { readonly space_id: string };
+  readonly agents: Listed;
+  readonly accounts: Listed;
+  readonly roles: Listed;
+  readonly bindings: Listed;
+  readonly api_keys: Listed;
+  readonly spaces: Listed;
+  readonly secrets: Listed;
+  readonly builds: Listed;
 }
+type PlainTable = Exclude<keyof Schema, 'sessions' | 'messages'>;
 
 /** Only compiles; what it makes runs on the reading thread. */
 const compiler = new Kysely<Schema>({
@@ -47,7 +55,7 @@ const compiler = new Kysely<Schema>({
 type Where<Table extends keyof Schema> = (eb: ExpressionBuilder<Schema, Table>) => ExpressionWrapper<Schema, Table, SqlBool>;
 
 export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
-  async function page<Name extends TableName & keyof Schema>(
+  async function page<Name extends TableName>(
     table: Name,
     rows: { compile(): Query },
     total: { compile(): Query },
@@ -89,16 +97,14 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
       const [count] = await reader.read([query.compile()]);
       return countIn(count);
     },
-    agents(space, request) {
+    rows(table, equal, request) {
       const order = request.order ?? 'desc';
-      const rows = compiler
-        .selectFrom('agents')
-        .selectAll()
-        .where('space_id', '=', space)
-        .orderBy('created_at', order)
-        .orderBy('id', order);
-      const total = compiler.selectFrom('agents').select(sql<number>`count(*)`.as('count')).where('space_id', '=', space);
-      return page('agents', rows.limit(request.limit).offset(request.offset), total);
+      const columns = columnsOf(table).filter(({ field }) => field in equal);
+      const values = toSql(columns, equal);
+      const where = sql<SqlBool>`${sql.join([sql`true`, ...columns.map(({ name }, at) => sql`${sql.ref(name)} is ${values[at]}`)], sql` and `)}`;
+      const from = compiler.selectFrom(snake(table) as PlainTable);
+      const rows = from.selectAll().where(where).orderBy('created_at', order).orderBy('id', order);
+      return page(table, rows.limit(request.limit).offset(request.offset), from.select(sql<number>`count(*)`.as('count')).where(where));
     },
   };
 }

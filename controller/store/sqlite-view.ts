@@ -32,8 +32,17 @@ export function sqliteView(database: Database.Database): View {
   return {
     get: (table, id) => one(table, 'where id = ?', id),
     accountByUser: (user) => one('accounts', 'where user = ?', user),
+    roleByName: (name) => one('roles', 'where name = ?', name),
     bindingsOf: (accountId) => all('bindings', 'where account_id = ?', accountId),
+    bindingsTo: (roleId) => all('bindings', 'where role_id = ?', roleId),
+    bindingsIn: (spaceId) => all('bindings', 'where space_id = ?', spaceId),
+    apiKeyByHash: (keyHash) => one('apiKeys', 'where key_hash = ?', keyHash),
+    apiKeysOf: (accountId) => all('apiKeys', 'where account_id = ? order by created_at, id', accountId),
     spaceByName: (name) => one('spaces', 'where name = ?', name),
+    secretByName: (spaceId, keyName) => one('secrets', 'where space_id = ? and key_name = ?', spaceId, keyName),
+    secretsIn: (spaceId) => all('secrets', 'where space_id = ? order by key_name', spaceId),
+    secretsNotUnder: (keyId, limit) => all('secrets', 'where key_id <> ? limit ?', keyId, limit),
+    hasSessionIn: (spaceId) => one('sessions', `where space_id = ? and desired <> 'deleted' limit 1`, spaceId) !== undefined,
     agentByName: (spaceId, name) => one('agents', 'where space_id = ? and name = ?', spaceId, name),
     agentsIn: (spaceId) => all('agents', 'where space_id = ? order by created_at, id', spaceId),
     newestBuild: (spaceId, status) =>
@@ -51,6 +60,8 @@ export function sqliteView(database: Database.Database): View {
     sessionsWithTimeouts: () => all('sessions', `where timeouts <> '{}' and desired <> 'deleted'`),
     tombstonesOf: (nodeId) => all('tombstones', 'where node_id = ?', nodeId),
     unanswered: (sessionId) => all('messages', `where session_id = ? and role = 'user' and answered_at is null order by seq`, sessionId),
+    firstUnanswered: (sessionId) =>
+      one('messages', `where session_id = ? and role = 'user' and answered_at is null order by seq limit 1`, sessionId),
     hasUnanswered: (sessionId) =>
       one('messages', `where session_id = ? and role = 'user' and answered_at is null limit 1`, sessionId) !== undefined,
     answerTo: (messageId) => one('messages', 'where in_reply_to = ?', messageId),

@@ -173,6 +173,7 @@ function pruningOf(database: Database.Database): Readonly<Record<Prunable, (befo
     runs: prune('runs', 'id', 'started_at'),
     idempotency: prune('idempotency', 'id', 'created_at'),
     nodeTokens: prune('node_tokens', 'id', 'created_at'),
+    revokedTokens: prune('revoked_tokens', 'id', 'expires_at'),
     sessions: pruneSessions(database),
   };
 }

@@ -1,5 +1,6 @@
 import { type Command, unchanged } from '../command.ts';
 import type { AccountId, SpaceId } from '../ids.ts';
+import { BUILT_IN_ROLES } from '../rbac.ts';
 import { type Mutation, put } from '../rows.ts';
 
 export interface FirstStart {
@@ -14,15 +15,19 @@ export function firstStart(input: FirstStart): Command<undefined> {
   return {
     name: 'first-start',
     decide({ view, now }) {
-      const mutations: Mutation[] = [];
+      const mutations: Mutation[] = BUILT_IN_ROLES.map((role) => put('roles', { ...role, builtIn: true, createdAt: now }));
       if (view.accountByUser('admin') === undefined) {
         const { accountId, passwordHash } = input;
         const account = { id: accountId, user: 'admin', passwordHash, description: null, active: true, version: 1 };
         mutations.push(put('accounts', { ...account, createdAt: now, updatedAt: now, lastLoginAt: null }));
-        mutations.push(put('bindings', { id: input.bindingId, accountId, role: 'admin', spaceId: null, createdAt: now }));
+        const admin = BUILT_IN_ROLES.find(({ name }) => name === 'admin');
+        if (admin === undefined) throw new Error('there is no role admin');
+        const principal = { principal: account.user, principalType: 'ServiceAccount', accountId } as const;
+        const binding = { id: input.bindingId, roleId: admin.id, ...principal, spaceId: null };
+        mutations.push(put('bindings', { ...binding, createdAt: now, updatedAt: now }));
       }
       if (view.spaceByName('default') === undefined) {
-        const space = { id: input.spaceId, name: 'default', description: null, settings: {}, active: true };
+        const space = { id: input.spaceId, name: 'default', description: null, settings: {}, secretsVersion: 0, active: true };
         mutations.push(put('spaces', { ...space, createdAt: now, updatedAt: now, createdBy: 'raworc' }));
       }
       return { mutations, events: [], answer: undefined };

@@ -72,6 +72,7 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
         epochSeq: 0,
         outstanding: 0,
         parentId: null,
+        copyFrom: null,
         timeouts: input.timeouts,
         metadata: input.metadata,
         createdBy: input.by.user,

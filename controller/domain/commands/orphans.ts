@@ -67,7 +67,7 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
         generation: orphan.generation + 1,
         placedGeneration: orphan.generation + 1,
         restoredFrom: null,
-        ...{ requests: input.requests, limits: input.limits, timeouts: input.timeouts, metadata: {}, parentId: null },
+        ...{ requests: input.requests, limits: input.limits, timeouts: input.timeouts, metadata: {}, parentId: null, copyFrom: null },
         ...{ phase: 'none', observedGeneration: 0, observedOrder: null, containerId: orphan.containerId, volume: orphan.volume },
         ...{ graceMs: 0, hasRun: true, reason: null, lastSeq: seq, epochSeq: seq, outstanding: 0 },
         ...{ createdBy: input.by.user, createdById: input.by.accountId, createdAt: now, updatedAt: now },

@@ -5,7 +5,15 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
 /** How long history is kept, in milliseconds, by table. */
-export const RETENTION = { events: 30 * DAY, runs: 30 * DAY, sessions: 30 * DAY, nodeTokens: 7 * DAY, idempotency: DAY } as const;
+export const RETENTION = {
+  events: 30 * DAY,
+  runs: 30 * DAY,
+  sessions: 30 * DAY,
+  nodeTokens: 7 * DAY,
+  idempotency: DAY,
+  /** After their expiry. */
+  revokedTokens: 0,
+} as const;
 
 /** Few at a time: pruning shares the applier with everyone. */
 const ROWS_AT_ONCE = 500;

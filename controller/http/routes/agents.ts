@@ -50,7 +50,7 @@ export function agentRoutes({ services: { agents } }: RouteContext): Route[] {
       path: '/spaces/{name}/agents/{agent}/source',
       permission: 'agents:update',
       summary: 'The files of an agent as tar.gz, up to 64 MiB packed',
-      raw: true,
+      raw: 'application/gzip',
       async respond({ ctx, caller, params }) {
         const body = readUpload(ctx.req);
         if (!body.ok) return body;

@@ -128,12 +128,14 @@ export class Fleet {
   #committed({ mutations }: Committed): void {
     const byNode = new Map<NodeId, { sessions: Map<SessionId, SessionRow>; tombstones: TombstoneRow[] }>();
     const due = new Set<SessionId>();
+    const cleared = new Set<SessionId>();
     const of = (node: NodeId) => {
       const known = byNode.get(node) ?? { sessions: new Map<SessionId, SessionRow>(), tombstones: [] as TombstoneRow[] };
       byNode.set(node, known);
       return known;
     };
     for (const mutation of mutations) {
+      if (mutation.kind === 'forget') cleared.add(mutation.sessionId);
       if (mutation.kind !== 'put') continue;
       if (mutation.table === 'sessions' && mutation.row.nodeId !== null)
         of(mutation.row.nodeId).sessions.set(mutation.row.id, mutation.row);
@@ -142,6 +144,10 @@ export class Fleet {
         due.add(mutation.row.sessionId);
     }
     for (const [node, { sessions, tombstones }] of byNode) this.#streams.get(node)?.changed([...sessions.values()], tombstones);
+    for (const id of cleared) {
+      const row = this.#needs.view.get('sessions', id);
+      if (row?.nodeId && row.desired !== 'deleted') this.#streams.get(row.nodeId)?.cleared(row);
+    }
     for (const id of due) {
       const node = this.#needs.view.get('sessions', id)?.nodeId;
       if (node) this.#streams.get(node)?.messageDue(id);

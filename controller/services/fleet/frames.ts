@@ -41,7 +41,19 @@ export function assignment(view: View, row: SessionRow): Assignment__Output | un
       volumeExpected: row.hasRun,
     },
     graceMs: row.graceMs,
+    settledSeq: settledSeq(view, row),
   };
+}
+
+/** No message up to this number waits for an answer any more. Never falls, and so true however late it is heard. */
+function settledSeq(view: View, row: SessionRow): number {
+  const waiting = view.firstUnanswered(row.id);
+  return waiting === undefined ? row.lastSeq : waiting.seq - 1;
+}
+
+/** Messages were cleared: what its guest has not begun is not to be begun. */
+export function settledUpTo(view: View, row: SessionRow): ControllerFrame {
+  return { kind: 'settled', value: { sessionId: row.id, messageId: '', upToSeq: settledSeq(view, row) } };
 }
 
 export const tombstone = (row: TombstoneRow): Tombstone__Output => ({ sessionId: row.id, upToGeneration: row.upToGeneration });

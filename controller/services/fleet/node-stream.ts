@@ -22,6 +22,7 @@ import type { Applier } from '../applier.ts';
 import type { News } from '../news.ts';
 import { Assignments } from './assignments.ts';
 import { Delivery } from './delivery.ts';
+import { settledUpTo } from './frames.ts';
 import { Lease, type LeaseTimes } from './lease.ts';
 import { saidAnswer, saidLine, saidReport, saidRun } from './said.ts';
 
@@ -128,6 +129,11 @@ export class NodeStream {
   /** A message of one of this node's sessions waits to be delivered. */
   messageDue(session: SessionId): void {
     if (this.isLive) this.#delivery.due(session);
+  }
+
+  /** The messages of one of this node's sessions were cleared. */
+  cleared(session: SessionRow): void {
+    if (this.isLive) this.send(settledUpTo(this.#needs.view, session));
   }
 
   /** Everything once more, against what nobody foresaw. */
@@ -295,7 +301,7 @@ export class NodeStream {
     this.#decide(this.#needs.applier.apply(recordAnswer(answer)), (verdict) => {
       if (verdict === 'refused') return this.#trespass(sessionId, 'answer');
       if (verdict !== 'committed') this.#log.info('answer.dropped', { node: this.name, session: sessionId, message: messageId, verdict });
-      this.send({ kind: 'settled', value: { sessionId, messageId } });
+      this.send({ kind: 'settled', value: { sessionId, messageId, upToSeq: 0 } });
     });
   }
 

@@ -3,6 +3,7 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { AccountId, AgentId, BuildId, NodeId, SpaceId } from '../../../controller/domain/ids.ts';
+import { BUILT_IN_ROLES } from '../../../controller/domain/rbac.ts';
 import { type Mutation, put } from '../../../controller/domain/rows.ts';
 import type { TransactionalStore } from '../../../controller/services/applier.ts';
 import type { Lists } from '../../../controller/services/lists.ts';
@@ -71,8 +72,15 @@ async function makeTemplate(): Promise<string> {
       ...{ id: ACCOUNT, user: 'admin', passwordHash: 'x', description: null, active: true, version: 1, lastLoginAt: null },
       ...times,
     }),
-    put('bindings', { id: 'b', accountId: ACCOUNT, role: 'admin', spaceId: null, createdAt: 1 }),
-    put('spaces', { ...{ id: SPACE, name: 'default', description: null, settings: {}, active: true, createdBy: 'raworc' }, ...times }),
+    ...BUILT_IN_ROLES.map((role) => put('roles', { ...role, builtIn: true, createdAt: 1 })),
+    put('bindings', {
+      ...{ id: 'b', roleId: BUILT_IN_ROLES[0]?.id ?? '', principal: 'admin', principalType: 'ServiceAccount', accountId: ACCOUNT },
+      ...{ spaceId: null, ...times },
+    }),
+    put('spaces', {
+      ...{ id: SPACE, name: 'default', description: null, settings: {}, secretsVersion: 0, active: true, createdBy: 'raworc' },
+      ...times,
+    }),
     ...agents.map(({ id, name, runtime, handler, idempotent }) =>
       put('agents', {
         ...{ id, spaceId: SPACE, name, description: null, purpose: null, sourceRepo: null, sourceBranch: 'main', wanted: 'active' },

@@ -1,0 +1,42 @@
+/** Parameters in the URL, as schemas: for checking and for the document. What does not fit is a 400. */
+import { z } from 'zod';
+import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import type { Query } from './query.ts';
+
+/** Sent at most once. Absent ones have no key. */
+export const parameter = (description: string) => z.string({ error: 'was sent more than once' }).exactOptional().describe(description);
+
+/** `true` or `false`. */
+export const flagParameter = (description: string) =>
+  z
+    .stringbool({ truthy: ['true'], falsy: ['false'], error: 'must be true or false' })
+    .exactOptional()
+    .describe(description);
+
+/** One of `words`, in any case. */
+export const wordParameter = <const Words extends readonly string[]>(words: Words, description: string) =>
+  z
+    .string({ error: 'was sent more than once' })
+    .transform((sent) => sent.toLowerCase())
+    .pipe(z.enum(words, { error: `must be one of ${words.join(', ')}` }))
+    .exactOptional()
+    .describe(description);
+
+/** A whole number. */
+export const wholeParameter = (least: number, most: number, description: string) =>
+  z
+    .string({ error: 'was sent more than once' })
+    .regex(/^\d{1,16}$/, `must be a whole number from ${least} to ${most}`)
+    .transform(Number)
+    .pipe(z.int().min(least, `must be ${least} or more`).max(most, `must be at most ${most}`))
+    .exactOptional()
+    .describe(description);
+
+/** A 400 that names the first parameter at fault. */
+export function checkQuery<Q>(schema: z.ZodType<Q>, query: Query): Outcome<Q> {
+  // What node:querystring makes has no prototype, which zod does not take for an object.
+  const result = schema.safeParse({ ...query });
+  if (result.success) return accepted(result.data);
+  const [first] = result.error.issues;
+  return refused('BAD_REQUEST', `${first?.path.join('.') || 'A parameter'} ${first?.message ?? 'is not valid'}`);
+}
