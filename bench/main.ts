@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildGuest } from '../scripts/build-guest.ts';
 
 const names = readdirSync(import.meta.dirname)
   .filter((file) => file.endsWith('.ts') && file !== 'main.ts')
@@ -12,6 +13,8 @@ if (name === undefined || !names.includes(name)) {
   console.error(`Say which: npm run bench -- ${names.join(' | ')}`);
   process.exitCode = 2;
 } else {
+  // What is measured is what stands here now.
+  await buildGuest();
   const child = spawn(process.execPath, [join(import.meta.dirname, `${name}.ts`), ...rest], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
   child.once('exit', (code, signal) => {

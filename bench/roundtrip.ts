@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { deploy, writeAgent } from '../tests/cluster/agents.ts';
 import { execIn } from '../tests/cluster/docker.ts';
 import { startCluster } from '../tests/cluster/harness.ts';
+import { figures, median, row, timed } from './figures/figures.ts';
 
 const WARM_UP = 20;
 /** How many times faster than `docker exec` a message is to be, at the median; below it the exit code is 1. */
@@ -53,39 +54,14 @@ try {
 
   console.log(`${turns} turns, milliseconds`);
   console.log(row('', ['median', 'p95', 'p99']));
-  print('message → reply (REST, ?wait)', times.message);
-  print('docker exec true (Docker API)', times.api);
-  print('docker exec true (docker CLI)', times.command);
-  const ratio = (others: number[]) => percentile(others, 50) / percentile(times.message, 50);
+  console.log(row('message → reply (REST, ?wait)', figures(times.message)));
+  console.log(row('docker exec true (Docker API)', figures(times.api)));
+  console.log(row('docker exec true (docker CLI)', figures(times.command)));
+  const ratio = (others: number[]) => median(others) / median(times.message);
   console.log(
     `At the median a message is ${ratio(times.api).toFixed(1)} times faster than docker exec by the API, ${ratio(times.command).toFixed(1)} times than by the CLI.`,
   );
   if (ratio(times.command) < GOAL) process.exitCode = 1;
 } finally {
   for (const end of endings) await end();
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return performance.now() - start;
-}
-
-function print(name: string, samples: number[]): void {
-  console.log(
-    row(
-      name,
-      [50, 95, 99].map((rank) => percentile(samples, rank).toFixed(2)),
-    ),
-  );
-}
-
-function row(name: string, cells: readonly string[]): string {
-  return name.padEnd(32) + cells.map((cell) => cell.padStart(10)).join('');
-}
-
-/** The nearest rank. */
-function percentile(samples: readonly number[], rank: number): number {
-  const sorted = [...samples].sort((a, b) => a - b);
-  return sorted[Math.ceil((rank / 100) * sorted.length) - 1] ?? Number.NaN;
 }

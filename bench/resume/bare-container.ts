@@ -1,0 +1,57 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { ContainerCreateOptions } from 'dockerode';
+import { docker } from '../../tests/cluster/docker.ts';
+
+const run = promisify(execFile);
+
+/**
+ * A container like a session's in all that costs the engine time (image, limits, mounts, network, security), with a volume of its own, in which
+ * nothing of Raworc runs: the least that anybody has to wait for. It carries the cluster's label, by which it is swept.
+ */
+export class BareContainer {
+  readonly #options: ContainerCreateOptions;
+  #id = '';
+
+  private constructor(options: ContainerCreateOptions) {
+    this.#options = options;
+  }
+
+  static async like(session: string, clusterId: string): Promise<BareContainer> {
+    const { HostConfig, Config, NetworkSettings } = await docker.getContainer(`raworc_session_${session}`).inspect();
+    const labels = { 'raworc.cluster': clusterId };
+    const volume = `raworc_bench_${session}`;
+    await docker.createVolume({ Name: volume, Labels: labels });
+    const [network = ''] = Object.keys(NetworkSettings.Networks);
+    return new BareContainer({
+      ...{ Image: Config.Image, Entrypoint: ['sleep'], Cmd: ['infinity'], User: Config.User, Labels: labels },
+      HostConfig: {
+        ...HostConfig,
+        NetworkMode: network,
+        Binds: (HostConfig.Binds ?? []).map((bind) => (bind.startsWith('/') ? bind : bind.replace(/^[^:]+/, volume))),
+      },
+    });
+  }
+
+  async up(): Promise<void> {
+    const made = await docker.createContainer(this.#options);
+    this.#id = made.id;
+    await made.start();
+  }
+
+  async remove(): Promise<void> {
+    await docker.getContainer(this.#id).remove({ force: true });
+  }
+
+  async pause(): Promise<void> {
+    await docker.getContainer(this.#id).pause();
+  }
+
+  async unpauseByApi(): Promise<void> {
+    await docker.getContainer(this.#id).unpause();
+  }
+
+  async unpauseByCommand(): Promise<void> {
+    await run('docker', ['unpause', this.#id]);
+  }
+}
