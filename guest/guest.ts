@@ -2,6 +2,7 @@ import { JournalFull } from '../journal/journal.ts';
 import { GUEST_PROTOCOL_VERSION, type HostFrame } from '../proto/frame.ts';
 import type { GuestWelcome__Output as Welcome } from '../proto/generated/raworc/guest/v0/GuestWelcome.ts';
 import type { Deliver__Output as Deliver } from '../proto/generated/raworc/v0/Deliver.ts';
+import type { Settled__Output as Settled } from '../proto/generated/raworc/v0/Settled.ts';
 import { pause } from '../seams/clock.ts';
 import type { Disk } from '../seams/disk.ts';
 import type { Door, HostLink } from './door.ts';
@@ -36,7 +37,8 @@ export interface GuestOutside extends Omit<RunnerOutside, 'runLimitMs'> {
  * 3. Messages run whether or not there is a link; their answers wait.
  * 4. Asked to drain, it takes and begins nothing more, and says so once nothing runs and all that it has to say was said. A welcome
  *    that asks for no drain takes that back.
- * 5. It ends when the host speaks of another session, or when the disk fails: `run` then throws. Whatever ends it, its next start goes on.
+ * 5. A message that waits for no answer any more is let go of unrun, as soon as the host says so.
+ * 6. It ends when the host speaks of another session, or when the disk fails: `run` then throws. Whatever ends it, its next start goes on.
  */
 export class Guest {
   readonly #outside: GuestOutside;
@@ -137,6 +139,7 @@ export class Guest {
     }
     log.info('host.connected', { session: sessionId, generation, agents: agents.length });
     this.#host.welcomed(link, generation);
+    this.#mailbox.settleUpTo(welcome.settledSeq, this.#runner.running);
     if (welcome.drain === null) this.#stay();
     else this.#drainWithin(welcome.drain.graceMs);
     const run = this.#runner.current();
@@ -155,12 +158,22 @@ export class Guest {
         this.#drainWithin(frame.value.graceMs);
         break;
       case 'settled':
-        this.#host.settled(frame.value.messageId);
-        this.#mailbox.settle(frame.value.messageId);
+        this.#settled(frame.value);
         break;
       default:
         frame satisfies never;
     }
+  }
+
+  #settled({ messageId, upToSeq }: Settled): void {
+    if (messageId !== '') {
+      this.#host.settled(messageId);
+      this.#mailbox.settle(messageId);
+    }
+    if (upToSeq === 0) return;
+    this.#mailbox.settleUpTo(upToSeq, this.#runner.running);
+    // Answers may have waited behind what is gone now.
+    this.#host.sendAnswers();
   }
 
   #drainWithin(graceMs: number): void {

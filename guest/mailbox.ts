@@ -37,7 +37,7 @@ export interface MailboxOptions {
  *
  * 1. Each step is durable when its promise resolves: a message taken, a run begun, an answer given. One sync each.
  * 2. A message is there until its answer is settled; which ids were settled is remembered for a while, and the highest seq for ever.
- * 3. Settling is written with the next step: one that is lost is told again by whoever gets the answer again.
+ * 3. Settling is written with the next step: one that is lost is told again, by whoever gets the answer again or with the next welcome.
  */
 export class Mailbox {
   readonly #journal: Journal;
@@ -49,6 +49,8 @@ export class Mailbox {
   /** The highest seq that is durable or about to be. One that cannot be taken in the end is refused, or ends the process. */
   #takenSeq = 0;
   #compactedBytes = 0;
+  /** No message up to here waits for an answer any more. Told anew to each life of the guest before it runs anything. */
+  #settledSeq = 0;
   /** The journal was another session's, as after a copy of the volume, and was emptied. */
   readonly wiped: boolean;
 
@@ -97,14 +99,14 @@ export class Mailbox {
     return this.#entries.get(messageId);
   }
 
-  /** A message before it was lost with an earlier connection: taken now, it would overtake that one. */
+  /** A message before it, that still waits, was lost with an earlier connection: taken now, it would overtake that one. */
   isEarly(message: Deliver): boolean {
-    return message.afterSeq > this.#takenSeq;
+    return message.afterSeq > Math.max(this.#takenSeq, this.#settledSeq);
   }
 
-  /** Was taken before, whatever became of it. */
-  knows(message: Deliver): boolean {
-    return this.#entries.has(message.messageId) || this.#settled.has(message.messageId) || message.seq <= this.#acceptedSeq;
+  /** Was taken before, whatever became of it; or is not to be taken any more. */
+  knows({ messageId, seq }: Deliver): boolean {
+    return this.#entries.has(messageId) || this.#settled.has(messageId) || seq <= Math.max(this.#acceptedSeq, this.#settledSeq);
   }
 
   /** The durable message of the lowest seq that has no answer. */
@@ -193,6 +195,16 @@ export class Mailbox {
       },
     );
     entry.answered = true;
+  }
+
+  /**
+   * Lets go of all messages up to this number that have no answer: they were answered elsewhere, or cleared, and are never run.
+   * But for the one that runs, whose answer is settled by itself, as those that are there already.
+   */
+  settleUpTo(seq: number, running: string | undefined): void {
+    this.#settledSeq = Math.max(this.#settledSeq, seq);
+    for (const { message, answer } of [...this.#entries.values()])
+      if (!answer && message.seq <= seq && message.messageId !== running) this.settle(message.messageId);
   }
 
   settle(messageId: string): void {

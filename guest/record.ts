@@ -28,7 +28,7 @@ export const runRecord = (sessionId: string, messageId: string, runId: string, a
   recordOf(FROM_GUEST, guestFrames.encode({ kind: 'runStarted', value: { sessionId, generation: 0, messageId, runId, agent } }));
 export const answerRecord = (value: Answer) => recordOf(FROM_GUEST, guestFrames.encode({ kind: 'answer', value }));
 export const settledRecord = (sessionId: string, messageId: string) =>
-  recordOf(FROM_HOST, hostFrames.encode({ kind: 'settled', value: { sessionId, messageId } }));
+  recordOf(FROM_HOST, hostFrames.encode({ kind: 'settled', value: { sessionId, messageId, upToSeq: 0 } }));
 
 /** Throws {@link ProtocolError} for a record of another version. */
 export function readRecord(record: Uint8Array): GuestFrame | HostFrame {

@@ -28,6 +28,7 @@ export interface RunnerOutside {
 
 /** What is being worked on. Its worker is there once the agent's code has seen the message. */
 interface Working {
+  readonly messageId: string;
   worker: Worker | undefined;
   interrupted: boolean;
 }
@@ -111,6 +112,11 @@ export class Runner {
     this.#working.worker?.kill();
   }
 
+  /** The message that an agent's code has seen and works on. */
+  get running(): string | undefined {
+    return this.#working?.worker && this.#working.messageId;
+  }
+
   /** The run that is under way, for a host that has just come. */
   current(): { messageId: string; runId: string; agent: string } | undefined {
     const entry = this.#mailbox.next();
@@ -120,7 +126,7 @@ export class Runner {
 
   async #work(): Promise<void> {
     for (let entry = this.#mailbox.next(); entry && !this.#held; entry = this.#mailbox.next()) {
-      this.#working = { worker: undefined, interrupted: false };
+      this.#working = { messageId: entry.message.messageId, worker: undefined, interrupted: false };
       await this.#answer(entry, this.#working);
       this.#answered();
     }
@@ -134,6 +140,8 @@ export class Runner {
     const { message } = entry;
     const startedAt = clock.monotonic();
     const end = await this.#run(entry, working);
+    // Settled meanwhile, and perhaps never run: nobody waits for it.
+    if (this.#mailbox.get(message.messageId) !== entry) return;
     // Half a surrogate pair is no character and does not travel.
     const content = end.content.toWellFormed();
     const answer: Answer = {
@@ -181,7 +189,7 @@ export class Runner {
     const output = new FramedOutput(run, clock, (frame) => this.#host.offer(frame));
     const limit = this.#limit(worker);
     try {
-      if (working.interrupted) return error('interrupted');
+      if (working.interrupted || this.#mailbox.get(messageId) !== entry) return error('interrupted');
       working.worker = worker;
       const end = await worker.run({ runId, message: content, contextJson }, output);
       working.worker = undefined;

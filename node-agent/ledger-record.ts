@@ -23,6 +23,8 @@ const assignment = z.object({
     volumeExpected: z.boolean(),
   }),
   graceMs: whole,
+  /** Ledgers of before know none. */
+  settledSeq: whole.default(0),
 });
 
 /** When a container ended without being asked, by the wall clock, oldest first, and how the last end was. */

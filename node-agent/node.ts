@@ -208,6 +208,7 @@ export class NodeAgent {
       throw error;
     }
     this.#judged = true;
+    for (const { sessionId, settledSeq } of change.assignments) this.#relay.settledUpTo(sessionId, settledSeq);
     for (const { sessionId } of change.tombstones) this.#reconciler(sessionId).askRemoval();
     for (const { sessionId } of change.assignments) this.#reconciler(sessionId).wake();
     if (!whole) return;

@@ -39,6 +39,8 @@ interface Guest {
 interface Session {
   guest: Guest | undefined;
   acceptedSeq: number;
+  /** As far as its guest was told, or will be with its welcome. */
+  settledSeq: number;
   readonly answers: Map<string, Answer>;
   answerCharacters: number;
   held: Deliver[];
@@ -113,6 +115,8 @@ export class Relay {
   }
 
   settled(settled: Settled): void {
+    if (settled.upToSeq > 0) this.settledUpTo(settled.sessionId, settled.upToSeq);
+    if (settled.messageId === '') return;
     const session = this.#sessions.get(settled.sessionId);
     if (session === undefined) return;
     const answer = session.answers.get(settled.messageId);
@@ -123,6 +127,19 @@ export class Relay {
     }
     // One that is not taken is no loss: the guest says its answer again when it next connects, and is then told again.
     if (session.guest?.welcomed) session.guest.link.send({ kind: 'settled', value: settled });
+  }
+
+  /** No message up to this number waits for an answer any more: its guest, whichever is or will be connected, is to begin none of them. */
+  settledUpTo(sessionId: string, seq: number): void {
+    const assignment = this.#outside.assignment(sessionId);
+    if (assignment === undefined || seq <= (this.#sessions.get(sessionId)?.settledSeq ?? assignment.settledSeq)) return;
+    const session = this.#session(sessionId);
+    session.settledSeq = seq;
+    session.held = session.held.filter((message) => message.seq > seq);
+    session.heldCharacters = session.held.reduce((sum, message) => sum + sizeOf(message), 0);
+    this.#askForLost(sessionId, session);
+    // One that does not take it hears of it with its next welcome.
+    if (session.guest?.welcomed) session.guest.link.send({ kind: 'settled', value: { sessionId, messageId: '', upToSeq: seq } });
   }
 
   /** A new stream begins. Answers wait until all of them are said again, in their order: one that came now would overtake those from before. */
@@ -144,7 +161,8 @@ export class Relay {
     session.drain = undefined;
     const assignment = this.#outside.assignment(sessionId);
     if (!session.guest?.welcomed || assignment === undefined) return;
-    if (!session.guest.link.send(welcome(assignment, undefined))) session.guest.link.close(new Error('it does not read its welcome'));
+    if (!session.guest.link.send(welcome(assignment, session.settledSeq, undefined)))
+      session.guest.link.close(new Error('it does not read its welcome'));
   }
 
   /** Whether its guest was asked to finish and not told to go on, whoever asked: an old ledger too. */
@@ -239,7 +257,8 @@ export class Relay {
     // Before the controller has spoken nobody asked for the drain again; it is no reason to take up new work.
     const asked = assignment.desired === 'suspended' ? assignment.graceMs : undefined;
     if (asked !== undefined) session.drain ??= { untilMs: this.#outside.clock.monotonic() + asked, said: true };
-    guest.link.send(welcome(assignment, this.#graceLeftMs(session)));
+    session.settledSeq = Math.max(session.settledSeq, assignment.settledSeq);
+    guest.link.send(welcome(assignment, session.settledSeq, this.#graceLeftMs(session)));
     if (session.drain !== undefined) session.drain.said = true;
     if (isFull(session)) guest.link.pause();
     log.info('guest.connected', { session: sessionId, version: frame.value.guestVersion });
@@ -265,11 +284,15 @@ export class Relay {
       if (!session.guest.link.send({ kind: 'deliver', value: message })) return;
       session.held.shift();
       session.heldCharacters -= sizeOf(message);
-      if (session.lost && session.held.length === 0) {
-        session.lost = false;
-        this.#outside.messagesLost(message.sessionId);
-      }
+      this.#askForLost(message.sessionId, session);
     }
+  }
+
+  /** There is room again for what was let go. */
+  #askForLost(sessionId: string, session: Session): void {
+    if (!session.lost || session.held.length > 0) return;
+    session.lost = false;
+    this.#outside.messagesLost(sessionId);
   }
 
   #answer(answer: Answer): void {
@@ -281,7 +304,7 @@ export class Relay {
     let session = this.#sessions.get(sessionId);
     if (session === undefined) {
       session = {
-        ...{ guest: undefined, acceptedSeq: 0, answers: new Map(), answerCharacters: 0 },
+        ...{ guest: undefined, acceptedSeq: 0, settledSeq: 0, answers: new Map(), answerCharacters: 0 },
         ...{ held: [], heldCharacters: 0, lost: false, drain: undefined },
       };
       this.#sessions.set(sessionId, session);
@@ -297,12 +320,21 @@ function helloRefusal(sessionId: string, assignment: Assignment | undefined, fra
   return assignment === undefined ? 'its session is not assigned to this node' : undefined;
 }
 
-function welcome({ sessionId, generation, spec }: Assignment, graceMs: number | undefined): HostFrame {
+function welcome({ sessionId, generation, spec }: Assignment, settledSeq: number, graceMs: number | undefined): HostFrame {
   const agents = spec.agents.map((agent) => ({ ...agent }));
   const drain = graceMs === undefined ? null : { graceMs };
   return {
     kind: 'welcome',
-    value: { protocolVersion: GUEST_PROTOCOL_VERSION, sessionId, generation, space: spec.space, agents, environment: {}, drain },
+    value: {
+      protocolVersion: GUEST_PROTOCOL_VERSION,
+      sessionId,
+      generation,
+      space: spec.space,
+      agents,
+      environment: {},
+      drain,
+      settledSeq,
+    },
   };
 }
 

@@ -47,6 +47,7 @@ export function assignmentFrom(wire: WireAssignment): Assignment {
       volumeExpected,
     },
     graceMs: wire.graceMs,
+    settledSeq: wire.settledSeq,
   };
 }
 

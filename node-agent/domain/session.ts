@@ -36,6 +36,8 @@ export interface Assignment {
   readonly spec: SessionSpec;
   /** When it is to be suspended: how long a running message may go on. */
   readonly graceMs: number;
+  /** No message up to this number waits for an answer any more, as far as this generation's assignment could know. */
+  readonly settledSeq: number;
 }
 
 /** Container and volume made at this generation or an earlier one are to go. */

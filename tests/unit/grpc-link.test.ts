@@ -68,7 +68,7 @@ t.test('frames arrive whole and in order, both ways, also those of a megabyte', 
   t.ok(node.send(heartbeat(2)));
   t.ok(node.send(heartbeat(3)));
   t.ok(controller.send({ kind: 'heartbeatAck', value: { number: 7, leaseMs: 8 } }));
-  t.ok(controller.send({ kind: 'settled', value: { sessionId: 's', messageId: 'm' } }));
+  t.ok(controller.send({ kind: 'settled', value: { sessionId: 's', messageId: 'm', upToSeq: 0 } }));
   t.strictSame(await up, [delta(1, big), heartbeat(2), heartbeat(3)]);
   t.match(await down, [{ kind: 'heartbeatAck', value: { number: 7, leaseMs: 8 } }, { kind: 'settled' }]);
 });
@@ -129,7 +129,7 @@ t.test('the link ends once at each end, from either side', async (t) => {
     node.close();
     controller.close(new Error('too late'));
     t.notOk(node.send(heartbeat(2)));
-    t.notOk(controller.send({ kind: 'settled', value: { sessionId: 's', messageId: 'm' } }));
+    t.notOk(controller.send({ kind: 'settled', value: { sessionId: 's', messageId: 'm', upToSeq: 0 } }));
     await new Promise((resolve) => setImmediate(resolve));
     t.equal(atNode.faults.length + atController.faults.length, 2);
     t.equal(await closing(node).first, undefined, 'who asks later is told too');

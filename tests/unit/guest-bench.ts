@@ -94,6 +94,7 @@ export class Bench {
       agents: [...agents],
       environment: {},
       drain: null,
+      settledSeq: 0,
     };
     this.#link?.send({ kind: 'welcome', value });
     return hello;
@@ -114,7 +115,7 @@ export class Bench {
   }
 
   settle(seq: number): void {
-    this.#link?.send({ kind: 'settled', value: { sessionId: 'session', messageId: `m${seq}` } });
+    this.#link?.send({ kind: 'settled', value: { sessionId: 'session', messageId: `m${seq}`, upToSeq: 0 } });
   }
 
   hold(barrier: string): { reached: Promise<void>; release: () => void } {

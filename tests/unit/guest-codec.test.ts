@@ -49,10 +49,11 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
           ...{ protocolVersion: small(), sessionId: text(), generation: uint(), space: text(), environment: environment() },
           agents: Array.from({ length: pick(0, 1, 3) }, agent),
           drain: pick(null, { graceMs: uint() }),
+          settledSeq: uint(),
         },
       },
       { kind: 'deliver', value: { ...ids(), seq: uint(), agent: text(), content: text(), contextJson: text(), afterSeq: uint() } },
-      { kind: 'settled', value: { sessionId: text(), messageId: text() } },
+      { kind: 'settled', value: { sessionId: text(), messageId: text(), upToSeq: uint() } },
       { kind: 'drain', value: { graceMs: uint() } },
     ],
   };

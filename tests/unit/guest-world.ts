@@ -85,6 +85,7 @@ export class World {
   settleAnswers = true;
   /** What a welcome says of it. */
   drain: { readonly graceMs: number } | null = null;
+  settledSeq = 0;
   running = 0;
   mostRunning = 0;
   started = 0;
@@ -160,13 +161,28 @@ export class World {
     this.drain = graceMs === undefined ? null : { graceMs };
     if (graceMs !== undefined) this.#link?.toGuest({ kind: 'drain', value: { graceMs } });
     else {
-      const value = { protocolVersion: 1, sessionId, generation: 1, space: 'space', agents, environment, drain: null };
+      const value = {
+        protocolVersion: 1,
+        sessionId,
+        generation: 1,
+        space: 'space',
+        agents,
+        environment,
+        drain: null,
+        settledSeq: this.settledSeq,
+      };
       this.#link?.toGuest({ kind: 'welcome', value });
     }
   }
 
   settle(id: string): void {
-    this.#link?.toGuest({ kind: 'settled', value: { sessionId: this.sessionId, messageId: id } });
+    this.#link?.toGuest({ kind: 'settled', value: { sessionId: this.sessionId, messageId: id, upToSeq: 0 } });
+  }
+
+  /** No message up to there waits for an answer: said now, and with each welcome from now on. */
+  settleUpTo(seq: number): void {
+    this.settledSeq = seq;
+    this.#link?.toGuest({ kind: 'settled', value: { sessionId: this.sessionId, messageId: '', upToSeq: seq } });
   }
 
   outstanding(): string[] {
@@ -181,7 +197,10 @@ export class World {
         this.broken.push(`accepted ${this.highestAccepted}, then only ${frame.value.acceptedSeq}`);
       this.#link?.toGuest({
         kind: 'welcome',
-        value: { protocolVersion: 1, sessionId, generation: 1, space: 'space', agents, environment, drain: this.drain },
+        value: {
+          ...{ protocolVersion: 1, sessionId, generation: 1, space: 'space', agents, environment },
+          ...{ drain: this.drain, settledSeq: this.settledSeq },
+        },
       });
       for (const message of this.posted) {
         const again = message.seq > frame.value.acceptedSeq ? !this.answers.has(message.id) : this.fraction() < 0.1;

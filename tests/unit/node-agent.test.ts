@@ -23,7 +23,7 @@ t.test('a session is started, answers a message once, and is removed without a t
   t.match(answer, { sessionId: S, generation: 1, messageId: 'm1', outcome: 'REPLY', content: 'echo: hello' });
   t.match(controller.heard('accepted'), [{ messageId: 'm1', seq: 1 }]);
   t.match(controller.heard('runStarted'), [{ messageId: 'm1', runId: answer.runId }]);
-  controller.say({ kind: 'settled', value: { sessionId: S, messageId: 'm1' } });
+  controller.say({ kind: 'settled', value: { sessionId: S, messageId: 'm1', upToSeq: 0 } });
 
   controller.say({
     kind: 'assignmentChange',
@@ -48,7 +48,7 @@ t.test('an answer is said again on each new stream until it is settled, stamped 
   t.match(inventory.sessions, [{ sessionId: S, phase: 'RUNNING', acceptedSeq: 1 }]);
   const again = await controller.until('the answer again', () => controller.heard('answer')[0]);
   t.match(again, { messageId: 'm1', generation: 4 });
-  controller.say({ kind: 'settled', value: { sessionId: S, messageId: 'm1' } });
+  controller.say({ kind: 'settled', value: { sessionId: S, messageId: 'm1', upToSeq: 0 } });
   controller.hangUp();
   await controller.until('a third stream', () => (controller.dials === 3 ? true : undefined));
   await controller.begin([assigned(S, 4)]);

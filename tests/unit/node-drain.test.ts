@@ -39,7 +39,7 @@ t.test('without a grace it is interrupted, and what was taken besides waits for 
   controller.say(change(1, suspended(2, 0)));
   t.equal((await controller.phase(S, 'SUSPENDED')).acceptedSeq, 2);
   t.match(controller.heard('answer'), [{ messageId: 'm1', outcome: 'ERROR', reason: 'interrupted' }]);
-  controller.say({ kind: 'settled', value: { sessionId: S, messageId: 'm1' } });
+  controller.say({ kind: 'settled', value: { sessionId: S, messageId: 'm1', upToSeq: 0 } });
   controller.say(change(2, assigned(S, 3, 'DESIRED_RUNNING', true)));
   const answer = await controller.until('the other answer', () => controller.heard('answer').find(({ messageId }) => messageId === 'm2'));
   t.match(answer, { outcome: 'REPLY', generation: 3 });

@@ -121,6 +121,7 @@ export function assigned(
     desired,
     spec: { space: 'default', spaceId: 's', image, agents: [], limits: null, volumeExpected },
     graceMs,
+    settledSeq: 0,
   };
 }
 

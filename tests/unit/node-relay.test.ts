@@ -28,7 +28,8 @@ function relayed(generation = 7) {
     outbox,
     clock: systemClock,
     log,
-    assignment: (sessionId) => (sessionId === S ? { sessionId, generation, desired: 'running', spec, graceMs: 0 } : undefined),
+    assignment: (sessionId) =>
+      sessionId === S ? { sessionId, generation, desired: 'running', spec, graceMs: 0, settledSeq: 0 } : undefined,
     guestChanged: () => undefined,
     drained: () => undefined,
     messagesLost: (sessionId) => lost.push(sessionId),
@@ -146,9 +147,35 @@ t.test('a guest is not read from while too many of its answers are not settled',
   for (let number = 1; number <= 100; number += 1) guest.send(answer(`m${number}`));
   await turn();
   t.equal(sent.length, 64);
-  relay.settled({ sessionId: S, messageId: 'm1' });
+  relay.settled({ sessionId: S, messageId: 'm1', upToSeq: 0 });
   await turn();
   t.equal(sent.length, 65);
+});
+
+t.test('what waits for no answer any more is not delivered, and the guest that is or will be connected is told', async (t) => {
+  const { relay, connect } = relayed();
+  for (const seq of [1, 2, 3]) relay.deliver(deliver(S, seq, 'hello').value);
+  relay.settledUpTo(S, 2);
+  const first = connect();
+  await turn();
+  await turn();
+  relay.settledUpTo(S, 1);
+  relay.settled({ sessionId: S, messageId: '', upToSeq: 5 });
+  await turn();
+  const second = connect();
+  await turn();
+  await turn();
+  const seqs = ({ heard }: typeof first) =>
+    heard.map(({ kind, value }) => [
+      kind,
+      'settledSeq' in value ? value.settledSeq : 'seq' in value ? value.seq : 'upToSeq' in value && value.upToSeq,
+    ]);
+  t.same(seqs(first), [
+    ['welcome', 2],
+    ['deliver', 3],
+    ['settled', 5],
+  ]);
+  t.same(seqs(second), [['welcome', 5]]);
 });
 
 t.test('while the way to the controller is full, the newest of each kept frame waits in order and passing ones are counted', async (t) => {

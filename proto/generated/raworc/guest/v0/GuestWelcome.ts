@@ -18,6 +18,10 @@ export interface GuestWelcome {
    * as if it followed at once, before anything else is begun; without one, a drain that was asked for is taken back
    */
   'drain'?: (_raworc_guest_v0_Drain | null);
+  /**
+   * no message up to this number waits for an answer any more: those not begun are dropped
+   */
+  'settledSeq'?: (number | string | Long);
 }
 
 export interface GuestWelcome__Output {
@@ -34,4 +38,8 @@ export interface GuestWelcome__Output {
    * as if it followed at once, before anything else is begun; without one, a drain that was asked for is taken back
    */
   'drain': (_raworc_guest_v0_Drain__Output | null);
+  /**
+   * no message up to this number waits for an answer any more: those not begun are dropped
+   */
+  'settledSeq': (number);
 }

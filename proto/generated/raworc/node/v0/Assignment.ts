@@ -13,6 +13,10 @@ export interface Assignment {
    * when it is to be suspended: how long a running message may go on
    */
   'graceMs'?: (number | string | Long);
+  /**
+   * no message up to this number waits for an answer any more: they were answered, or cleared
+   */
+  'settledSeq'?: (number | string | Long);
 }
 
 export interface Assignment__Output {
@@ -24,4 +28,8 @@ export interface Assignment__Output {
    * when it is to be suspended: how long a running message may go on
    */
   'graceMs': (number);
+  /**
+   * no message up to this number waits for an answer any more: they were answered, or cleared
+   */
+  'settledSeq': (number);
 }
