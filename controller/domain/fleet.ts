@@ -1,4 +1,4 @@
-import type { NodeId } from './ids.ts';
+import type { NodeId, SpaceId } from './ids.ts';
 import type { Requests } from './rows.ts';
 
 /** A node as placement sees it. What cannot be known of an absent node is as it was last said. */
@@ -19,4 +19,11 @@ export interface FleetNode {
 /** All nodes at this point of the batch: what earlier commands of it have placed is counted. */
 export interface Fleet {
   nodes(): readonly FleetNode[];
+  spaceUse(spaceId: SpaceId): SpaceUse;
+}
+
+/** What a space has of what its quotas bound. */
+export interface SpaceUse extends Requests {
+  /** All that are not deleted. `cpuMillis` and `memoryBytes` are of those alone that take up room on a node. */
+  readonly sessions: number;
 }

@@ -1,4 +1,4 @@
-/** What a space's settings say of its new sessions. Settings are free-form: what has another shape than it should says nothing. */
+/** What a space's settings say of its new sessions, and of all of them together. Settings are free-form: what has another shape than it should says nothing. */
 import { z } from 'zod';
 
 const whole = z.int().min(1);
@@ -26,6 +26,15 @@ const shape = z.object({
     .optional()
     .catch(undefined),
 });
+
+const quotas = z.object({ sessions: lenient(z.number()), cpu: lenient(z.number()), memory_bytes: lenient(z.number()) });
+
+/** What a space may have in all; a quota that is not set bounds nothing. Undefined: none is. */
+export function quotasIn(settings: Readonly<Record<string, unknown>>): z.infer<typeof quotas> | undefined {
+  if (settings.quotas === undefined) return undefined;
+  const parsed = quotas.safeParse(settings.quotas);
+  return parsed.success ? parsed.data : undefined;
+}
 
 type Numbers = Readonly<Record<string, number>>;
 

@@ -1,5 +1,5 @@
-import type { Fleet, FleetNode } from '../domain/fleet.ts';
-import type { NodeId } from '../domain/ids.ts';
+import type { Fleet, FleetNode, SpaceUse } from '../domain/fleet.ts';
+import type { SpaceId } from '../domain/ids.ts';
 import { occupiesRoom } from '../domain/life-cycle.ts';
 import type { SessionRow } from '../domain/rows.ts';
 
@@ -14,23 +14,32 @@ interface Use {
 
 const NONE: Use = { cpuMillis: 0, memoryBytes: 0, sessions: 0 };
 
-const add = (use: Use, session: SessionRow, sign: 1 | -1): Use => ({
-  cpuMillis: use.cpuMillis + sign * session.requests.cpuMillis,
-  memoryBytes: use.memoryBytes + sign * session.requests.memoryBytes,
-  sessions: use.sessions + sign,
+const onNode = (session: SessionRow): Use | undefined => (occupiesRoom(session) ? { ...session.requests, sessions: 1 } : undefined);
+
+/** A session that takes up no room still is one of its space's sessions, until it is deleted. */
+function inSpace(session: SessionRow): Use | undefined {
+  if (session.desired === 'deleted') return undefined;
+  return onNode(session) ?? { ...NONE, sessions: 1 };
+}
+
+const add = (use: Use, more: Use, sign: 1 | -1): Use => ({
+  cpuMillis: use.cpuMillis + sign * more.cpuMillis,
+  memoryBytes: use.memoryBytes + sign * more.memoryBytes,
+  sessions: use.sessions + sign * more.sessions,
 });
 
 /**
- * What the sessions of each node take up: a fold over the session rows, held in memory. Changes of a batch are kept in
- * an overlay, which a failing command or a failing COMMIT drops.
+ * What the sessions of each node and of each space take up: a fold over the session rows, held in memory. Changes of a
+ * batch are kept in an overlay, which a failing command or a failing COMMIT drops.
  *
  * Invariant: with no overlay, the use of a node is the sum of the requests of its rows that occupy room.
  */
 export class Capacity implements Fleet {
   readonly #known: () => readonly KnownNode[];
-  readonly #committed = new Map<NodeId, Use>();
+  /** By the id of a node or of a space: both are UUIDs. */
+  readonly #committed = new Map<string, Use>();
   /** One layer for the batch, one for the command in work. */
-  #layers: Map<NodeId, Use>[] = [];
+  #layers: Map<string, Use>[] = [];
 
   constructor(known: () => readonly KnownNode[], sessions: Iterable<SessionRow>) {
     this.#known = known;
@@ -44,10 +53,23 @@ export class Capacity implements Fleet {
     });
   }
 
+  spaceUse(spaceId: SpaceId): SpaceUse {
+    return this.#use(spaceId);
+  }
+
   /** Accounts for a session row that became another (undefined: not there). */
   change(before: SessionRow | undefined, after: SessionRow | undefined): void {
-    if (before?.nodeId && occupiesRoom(before)) this.#set(before.nodeId, add(this.#use(before.nodeId), before, -1));
-    if (after?.nodeId && occupiesRoom(after)) this.#set(after.nodeId, add(this.#use(after.nodeId), after, 1));
+    if (before !== undefined) this.#account(before, -1);
+    if (after !== undefined) this.#account(after, 1);
+  }
+
+  #account(session: SessionRow, sign: 1 | -1): void {
+    if (session.nodeId !== null) this.#add(session.nodeId, onNode(session), sign);
+    this.#add(session.spaceId, inSpace(session), sign);
+  }
+
+  #add(key: string, more: Use | undefined, sign: 1 | -1): void {
+    if (more !== undefined) this.#set(key, add(this.#use(key), more, sign));
   }
 
   begin(): void {
@@ -57,22 +79,22 @@ export class Capacity implements Fleet {
   /** Folds the newest layer into the one below it, or into what is committed. */
   keep(): void {
     const layer = this.#layers.pop();
-    for (const [node, use] of layer ?? []) this.#set(node, use);
+    for (const [key, use] of layer ?? []) this.#set(key, use);
   }
 
   drop(): void {
     this.#layers.pop();
   }
 
-  #use(node: NodeId): Use {
+  #use(key: string): Use {
     for (let at = this.#layers.length - 1; at >= 0; at -= 1) {
-      const use = this.#layers[at]?.get(node);
+      const use = this.#layers[at]?.get(key);
       if (use !== undefined) return use;
     }
-    return this.#committed.get(node) ?? NONE;
+    return this.#committed.get(key) ?? NONE;
   }
 
-  #set(node: NodeId, use: Use): void {
-    (this.#layers.at(-1) ?? this.#committed).set(node, use);
+  #set(key: string, use: Use): void {
+    (this.#layers.at(-1) ?? this.#committed).set(key, use);
   }
 }

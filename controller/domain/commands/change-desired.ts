@@ -1,5 +1,5 @@
 import { type Command, unchanged } from '../command.ts';
-import type { FleetNode } from '../fleet.ts';
+import type { Fleet } from '../fleet.ts';
 import type { SessionId } from '../ids.ts';
 import { allowedIn, LEGAL, type SessionRequest } from '../legal.ts';
 import { occupiesRoom, restState } from '../life-cycle.ts';
@@ -9,6 +9,8 @@ import { shortOf } from '../placement.ts';
 import { sessionObject } from '../present.ts';
 import type { Desired, SessionRow } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
+import { refusedBySpace } from '../space-admission.ts';
+import type { View } from '../view.ts';
 
 export type DesiredChange = Extract<SessionRequest, 'pause' | 'suspend' | 'resume' | 'recover'>;
 
@@ -40,8 +42,8 @@ export function changeDesired(id: SessionId, request: DesiredChange, graceMs: nu
             const message = `The node ${lost.name} is lost, and holds the only copy of this session: it can be recovered once the node is back.`;
             return unchanged(refused('CONFLICT', message));
           }
-          const obstacle = wakingObstacle(fleet.nodes(), row, BECOMES[request]);
-          if (obstacle !== undefined) return unchanged(refused('UNAVAILABLE', obstacle));
+          const refusal = BECOMES[request] === 'running' ? refusedWaking(view, fleet, row) : undefined;
+          if (refusal !== undefined) return unchanged(refusal);
           const after = desiring(row, BECOMES[request], graceMs, now);
           return { ...sessionBecomes(view, row, after), answer: accepted(sessionObject(view, after)) };
         }
@@ -65,12 +67,19 @@ export function desiring(row: SessionRow, desired: Desired, graceMs: number, now
   };
 }
 
-/** A suspended session gave its room away, and its volume is on one node: why it cannot run again there now. */
-export function wakingObstacle(nodes: readonly FleetNode[], row: SessionRow, desired: Desired): string | undefined {
-  const woken = { ...row, desired };
-  if (!occupiesRoom(woken) || occupiesRoom(row)) return undefined;
-  const node = nodes.find(({ id }) => id === row.nodeId);
-  if (node === undefined) return 'The node that holds this session is not known any more.';
+/**
+ * Why a session cannot run now: its space takes no more (409), or its node has no room for it (503), since a suspended one gave
+ * its room away, and its volume is on one node. `hint` is said behind it.
+ */
+export function refusedWaking(view: View, fleet: Fleet, row: SessionRow, hint = ''): Extract<Outcome<never>, { ok: false }> | undefined {
+  const needsRoom = occupiesRoom({ ...row, desired: 'running' }) && !occupiesRoom(row);
+  const bySpace = refusedBySpace(view, fleet, row.spaceId, { sessions: 0, requests: needsRoom ? row.requests : undefined });
+  if (bySpace !== undefined) return refused(bySpace.refusal.code, `${bySpace.refusal.message}${hint}`, bySpace.refusal.details);
+  if (!needsRoom) return undefined;
+  const node = fleet.nodes().find(({ id }) => id === row.nodeId);
+  if (node === undefined) return refused('UNAVAILABLE', `The node that holds this session is not known any more.${hint}`);
   const reason = shortOf(node, row.requests);
-  return reason === undefined ? undefined : `The session cannot run again on its node: ${node.name} ${reason}.`;
+  return reason === undefined
+    ? undefined
+    : refused('UNAVAILABLE', `The session cannot run again on its node: ${node.name} ${reason}.${hint}`);
 }

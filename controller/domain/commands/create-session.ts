@@ -7,6 +7,7 @@ import { accepted, type Outcome, refused } from '../outcome.ts';
 import { explain, place } from '../placement.ts';
 import { sessionObject } from '../present.ts';
 import { type Limits, put, type Requests, type SessionRow } from '../rows.ts';
+import { refusedBySpace } from '../space-admission.ts';
 
 export interface NewSession {
   readonly id: SessionId;
@@ -22,13 +23,13 @@ export interface NewSession {
   readonly request: KnownRequest | undefined;
 }
 
-/** Places a new session on a node with room that holds the space's newest image. 503 with each node's reason when there is none. */
+/** Places a new session on a node with room that holds the space's newest image. 503 with each node's reason when there is none, 409 where the space takes no more. */
 export function createSession(input: NewSession): Command<Outcome<SessionObject>> {
   return {
     name: 'create-session',
     decide({ view, fleet, now }) {
       const space = view.get('spaces', input.spaceId);
-      if (space === undefined || !space.active) return unchanged(refused('NOT_FOUND', 'There is no such space.'));
+      if (space === undefined) return unchanged(refused('NOT_FOUND', 'There is no such space.'));
       const made = recall(view, input.request);
       if (made !== undefined) {
         if (!made.ok) return unchanged(made);
@@ -37,6 +38,8 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
           return unchanged(refused('NOT_FOUND', 'The session that this key made is gone.'));
         return unchanged(accepted(sessionObject(view, row)));
       }
+      const refusal = refusedBySpace(view, fleet, input.spaceId, { sessions: 1, requests: input.requests });
+      if (refusal !== undefined) return unchanged(refusal);
       const build = view.newestBuild(input.spaceId, 'completed');
       const need = { requests: input.requests, image: build?.image ?? input.baseImage };
       const placement = place(fleet.nodes(), need);

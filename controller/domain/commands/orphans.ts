@@ -7,6 +7,7 @@ import { accepted, type Outcome, refused } from '../outcome.ts';
 import { shortOf } from '../placement.ts';
 import { sessionObject } from '../present.ts';
 import { type Limits, put, type Requests, type SessionRow } from '../rows.ts';
+import { refusedBySpace } from '../space-admission.ts';
 import type { View } from '../view.ts';
 
 /** As its node tells of it, from labels. */
@@ -80,6 +81,9 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
           refused('UNAVAILABLE', `It runs, and its node has no room to account for it: ${node?.name ?? nodeId} ${obstacle}.`),
         );
       }
+      const requests = occupiesRoom(row) ? row.requests : undefined;
+      const refusal = refusedBySpace(view, fleet, input.spaceId, { sessions: 1, requests });
+      if (refusal !== undefined) return unchanged(refusal);
       const session = sessionObject(view, row);
       return {
         mutations: [put('sessions', row)],

@@ -8,8 +8,9 @@ import { accepted, type Outcome, refused } from '../outcome.ts';
 import { messageObject } from '../present.ts';
 import { type MessageRow, put } from '../rows.ts';
 import { stateEvents } from '../session-change.ts';
+import { inactiveSpace } from '../space-admission.ts';
 import { answerRefused, messageEvent } from './answers.ts';
-import { desiring, wakingObstacle } from './change-desired.ts';
+import { desiring, refusedWaking } from './change-desired.ts';
 
 export interface NewMessage {
   readonly id: MessageId;
@@ -41,10 +42,11 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
           row === undefined ? refused('NOT_FOUND', 'The message that this key made is gone.') : accepted(messageObject(row)),
         );
       }
+      const inactive = inactiveSpace(view, session.spaceId);
+      if (inactive !== undefined) return unchanged(inactive);
       const wakes = input.wake && input.role === 'user' && LEGAL[session.desired].message === 'wakes';
-      const obstacle = wakes ? wakingObstacle(fleet.nodes(), session, 'running') : undefined;
-      if (obstacle !== undefined)
-        return unchanged(refused('UNAVAILABLE', `${obstacle} Send it with wake=false to have it kept until then.`));
+      const refusal = wakes ? refusedWaking(view, fleet, session, ' Send it with wake=false to have it kept until then.') : undefined;
+      if (refusal !== undefined) return unchanged(refusal);
       if (LEGAL[session.desired].message === 'conflict') {
         return unchanged(
           refused('CONFLICT', `The session is in state error (${session.reason ?? 'no reason kept'}): recover it or make a new one.`),

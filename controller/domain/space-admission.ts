@@ -1,0 +1,63 @@
+/** Whether a space takes on more: it must be active, and stay within its quotas. */
+import type { Fleet, SpaceUse } from './fleet.ts';
+import type { SpaceId } from './ids.ts';
+import { type Refusal, refused } from './outcome.ts';
+import type { Requests } from './rows.ts';
+import { quotasIn } from './space-settings.ts';
+import type { View } from './view.ts';
+
+/** What would be added to what a space has. `requests`: of what begins to take up room; undefined where nothing does. */
+export interface SpaceAsk {
+  /** 1 for a session that is new, 0 for one that comes back. */
+  readonly sessions: 0 | 1;
+  readonly requests: Requests | undefined;
+}
+
+type Refused = { readonly ok: false; readonly refusal: Refusal };
+
+/** Why an inactive space takes no new sessions, messages and builds; undefined for one that is active, or not there. */
+export function inactiveSpace(view: View, spaceId: SpaceId): Refused | undefined {
+  const space = view.get('spaces', spaceId);
+  if (space === undefined || space.active) return undefined;
+  return refused(
+    'CONFLICT',
+    `The space "${space.name}" is not active: it takes no new sessions, messages and builds until it is made active again (PUT active: true).`,
+  );
+}
+
+/**
+ * Undefined when the space takes it; else a 409 that says what is used, allowed and asked for. In O(1): sums are kept for
+ * each space, and count what earlier commands of the batch have added.
+ */
+export function refusedBySpace(view: View, fleet: Fleet, spaceId: SpaceId, asked: SpaceAsk): Refused | undefined {
+  const inactive = inactiveSpace(view, spaceId);
+  if (inactive !== undefined) return inactive;
+  const space = view.get('spaces', spaceId);
+  const quotas = space === undefined ? undefined : quotasIn(space.settings);
+  if (space === undefined || quotas === undefined) return undefined;
+  const used = fleet.spaceUse(spaceId);
+  for (const { quota, has, asks, allowed, unit } of lines(quotas, used, asked)) {
+    if (asks === 0 || allowed === undefined || has + asks <= allowed) continue;
+    const message = `The space "${space.name}" may use ${allowed} ${unit}, uses ${has}, and ${asks} more are asked for: end or suspend sessions of it, or raise its setting quotas.${quota}.`;
+    return refused('CONFLICT', message, { quota, used: has, allowed, asked: asks });
+  }
+  return undefined;
+}
+
+interface Line {
+  readonly quota: 'sessions' | 'cpu' | 'memory_bytes';
+  readonly has: number;
+  readonly asks: number;
+  readonly allowed: number | undefined;
+  readonly unit: string;
+}
+
+function lines(quotas: NonNullable<ReturnType<typeof quotasIn>>, used: SpaceUse, { sessions, requests }: SpaceAsk): readonly Line[] {
+  const cpu = { has: used.cpuMillis / 1000, asks: (requests?.cpuMillis ?? 0) / 1000, allowed: quotas.cpu, unit: 'CPU' };
+  const memory = { has: used.memoryBytes, asks: requests?.memoryBytes ?? 0, allowed: quotas.memory_bytes, unit: 'bytes of memory' };
+  return [
+    { quota: 'sessions', has: used.sessions, asks: sessions, allowed: quotas.sessions, unit: 'sessions' },
+    { quota: 'cpu', ...cpu },
+    { quota: 'memory_bytes', ...memory },
+  ];
+}
