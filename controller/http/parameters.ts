@@ -3,8 +3,22 @@ import { z } from 'zod';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import type { Query } from './query.ts';
 
+const once = z.string({ error: 'was sent more than once' });
+
 /** Sent at most once. Absent ones have no key. */
-export const parameter = (description: string) => z.string({ error: 'was sent more than once' }).exactOptional().describe(description);
+export const parameter = (description: string) => once.exactOptional().describe(description);
+
+/** What `parse` makes of it; undefined where it does not fit, which `wanted` words. */
+export const parsedParameter = <T>(parse: (sent: string) => T | undefined, wanted: string, description: string) =>
+  once
+    .transform((sent, context) => {
+      const value = parse(sent);
+      if (value !== undefined) return value;
+      context.addIssue(wanted);
+      return z.NEVER;
+    })
+    .exactOptional()
+    .describe(description);
 
 /** `true` or `false`. */
 export const flagParameter = (description: string) =>
@@ -15,8 +29,7 @@ export const flagParameter = (description: string) =>
 
 /** One of `words`, in any case. */
 export const wordParameter = <const Words extends readonly string[]>(words: Words, description: string) =>
-  z
-    .string({ error: 'was sent more than once' })
+  once
     .transform((sent) => sent.toLowerCase())
     .pipe(z.enum(words, { error: `must be one of ${words.join(', ')}` }))
     .exactOptional()
@@ -24,8 +37,7 @@ export const wordParameter = <const Words extends readonly string[]>(words: Word
 
 /** A whole number. */
 export const wholeParameter = (least: number, most: number, description: string) =>
-  z
-    .string({ error: 'was sent more than once' })
+  once
     .regex(/^\d{1,16}$/, `must be a whole number from ${least} to ${most}`)
     .transform(Number)
     .pipe(z.int().min(least, `must be ${least} or more`).max(most, `must be at most ${most}`))

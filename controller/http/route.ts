@@ -44,7 +44,7 @@ interface Described {
   /** What more there is to know, for the document. */
   readonly description?: string;
   /** The answers that are no refusal, by status. */
-  readonly answers?: Readonly<Partial<Record<Status, AnswerBody>>>;
+  readonly answers: Readonly<Partial<Record<Status, AnswerBody>>>;
   /** Refusals beyond those that follow from the rest: 400, 401, 403, 413, 415, 422, 429 and 500. */
   readonly refusals?: readonly RefusalCode[];
   /** A request body that works, for the document. */

@@ -1,21 +1,20 @@
 import type { Context } from 'koa';
 import type { Clock } from '../../seams/clock.ts';
-import { accepted, type Outcome, refused } from '../domain/outcome.ts';
-import { type Query, single } from './query.ts';
+import { parsedParameter } from './parameters.ts';
 
 export const MAX_WAIT_MS = 300_000;
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
 
 /** `?wait=30s`, `1m`, `500ms`: milliseconds, 0 when it was not sent. At most 300 s. */
-export function waitMs(query: Query): Outcome<number> {
-  const sent = single(query, 'wait');
-  if (!sent.ok) return sent;
-  if (sent.value === undefined) return accepted(0);
-  const [, amount, unit = ''] = /^(\d{1,9})(ms|s|m)$/.exec(sent.value) ?? [];
-  const ms = Number(amount) * (UNIT_MS[unit] ?? Number.NaN);
-  if (!(ms <= MAX_WAIT_MS)) return refused('BAD_REQUEST', 'wait must be a duration of at most 300 s, such as 500ms, 30s or 1m');
-  return accepted(ms);
-}
+export const waitParameter = parsedParameter(
+  (sent) => {
+    const [, amount, unit = ''] = /^(\d{1,9})(ms|s|m)$/.exec(sent) ?? [];
+    const ms = Number(amount) * (UNIT_MS[unit] ?? Number.NaN);
+    return ms <= MAX_WAIT_MS ? ms : undefined;
+  },
+  'must be a duration of at most 300 s, such as 500ms, 30s or 1m',
+  'How long to wait for what is asked for: 500ms, 30s, 1m',
+);
 
 /**
  * What `until` resolves with, given a signal that aborts after `ms` or when the client has gone. When the time is up it is

@@ -10,6 +10,8 @@ export function eventRoutes(context: RouteContext): Route[] {
       path: '/sessions/{id}/events',
       permission: 'own or sessions:get',
       summary: 'What happens in a session, as server-sent events; Last-Event-ID resumes without a gap',
+      answers: { 200: 'event-stream' },
+      refusals: ['NOT_FOUND', 'RATE_LIMITED'],
       respond({ ctx, caller, params }) {
         const id = sessionIn(params);
         return id.ok ? streamEvents(ctx, caller, id.value, context) : id;
@@ -20,6 +22,8 @@ export function eventRoutes(context: RouteContext): Route[] {
       path: '/events',
       permission: 'self',
       summary: 'What happens in all that the caller may see, as server-sent events',
+      answers: { 200: 'event-stream' },
+      refusals: ['RATE_LIMITED'],
       respond: ({ ctx, caller }) => streamEvents(ctx, caller, undefined, context),
     }),
   ];

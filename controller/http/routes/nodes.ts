@@ -1,31 +1,26 @@
 import { accepted } from '../../domain/outcome.ts';
 import type { RouteContext } from '../app.ts';
-import { answerPage, pageRequest } from '../pagination.ts';
 import { part } from '../path.ts';
-import { type Route, route } from '../route.ts';
+import { listRoute, type Route, route } from '../route.ts';
 import { createNodeToken } from '../schemas/nodes.ts';
+import { nodeObject, nodeToken } from '../schemas/objects.ts';
 
 export function nodeRoutes({ services: { nodes } }: RouteContext): Route[] {
   return [
-    route({
-      method: 'GET',
+    listRoute({
       path: '/nodes',
       permission: 'nodes:list',
       summary: 'The nodes with capacity, what is requested of it, lease and conditions',
-      respond({ ctx, caller, query }) {
-        const page = pageRequest(query);
-        if (!page.ok) return page;
-        const found = nodes.list(caller, page.value);
-        if (!found.ok) return found;
-        answerPage(ctx, page.value, found.value);
-        return accepted(undefined);
-      },
+      item: nodeObject,
+      respond: ({ caller, page }) => nodes.list(caller, page),
     }),
     route({
       method: 'GET',
       path: '/nodes/{id}',
       permission: 'nodes:get',
       summary: 'One node',
+      answers: { 200: nodeObject },
+      refusals: ['NOT_FOUND'],
       respond({ caller, params }) {
         const node = nodes.get(caller, part(params, 'id'));
         return node.ok ? accepted({ status: 200, body: node.value }) : node;
@@ -36,6 +31,8 @@ export function nodeRoutes({ services: { nodes } }: RouteContext): Route[] {
       path: '/nodes/{id}/lost',
       permission: 'nodes:update',
       summary: 'Gives up a node that is unreachable: its sessions fail at once, instead of when it has been away too long',
+      answers: { 200: nodeObject },
+      refusals: ['NOT_FOUND', 'CONFLICT'],
       async respond({ caller, params }) {
         const node = await nodes.lose(caller, part(params, 'id'));
         return node.ok ? accepted({ status: 200, body: node.value }) : node;
@@ -47,6 +44,8 @@ export function nodeRoutes({ services: { nodes } }: RouteContext): Route[] {
       permission: 'nodes:create',
       summary: 'A token with which one node joins; shown once',
       request: createNodeToken,
+      answers: { 201: nodeToken },
+      example: { expires_in_s: 3600 },
       async respond({ caller, body }) {
         const token = await nodes.createToken(caller, body.expires_in_s);
         return token.ok ? accepted({ status: 201, body: token.value }) : token;

@@ -1,30 +1,26 @@
 import { accepted } from '../../domain/outcome.ts';
 import type { RouteContext } from '../app.ts';
-import { answerPage, pageRequest } from '../pagination.ts';
 import { part, sessionIn } from '../path.ts';
-import { type Route, route } from '../route.ts';
+import { listRoute, type Route, route } from '../route.ts';
+import { orphanObject, sessionObject } from '../schemas/objects.ts';
 
 export function orphanRoutes({ services: { orphans } }: RouteContext): Route[] {
   return [
-    route({
-      method: 'GET',
+    listRoute({
       path: '/nodes/{id}/orphans',
       permission: 'nodes:get',
       summary: 'Containers and volumes on a node that no session explains; they stay until somebody decides',
-      respond({ ctx, caller, params, query }) {
-        const page = pageRequest(query);
-        if (!page.ok) return page;
-        const found = orphans.list(caller, part(params, 'id'), page.value);
-        if (!found.ok) return found;
-        answerPage(ctx, page.value, found.value);
-        return accepted(undefined);
-      },
+      item: orphanObject,
+      refusals: ['NOT_FOUND', 'UNAVAILABLE'],
+      respond: ({ caller, params, page }) => orphans.list(caller, part(params, 'id'), page),
     }),
     route({
       method: 'POST',
       path: '/nodes/{id}/orphans/{session}/adopt',
       permission: 'nodes:update',
       summary: 'Makes a session of an orphan, owned by the caller: one with a container runs on, one without is suspended',
+      answers: { 201: sessionObject },
+      refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
       async respond({ caller, params }) {
         const id = sessionIn({ id: part(params, 'session') });
         if (!id.ok) return id;
@@ -37,6 +33,8 @@ export function orphanRoutes({ services: { orphans } }: RouteContext): Route[] {
       path: '/nodes/{id}/orphans/{session}',
       permission: 'nodes:update',
       summary: 'Removes an orphan for good, with its volume',
+      answers: { 204: 'nothing' },
+      refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
       async respond({ caller, params }) {
         const id = sessionIn({ id: part(params, 'session') });
         if (!id.ok) return id;

@@ -2,6 +2,7 @@ import { accepted } from '../../domain/outcome.ts';
 import type { RouteContext } from '../app.ts';
 import { errorBody } from '../errors.ts';
 import { publicRoute, type Route } from '../route.ts';
+import { failing, healthy, serverVersion } from '../schemas/objects.ts';
 
 export function serverRoutes({ services, version }: RouteContext): Route[] {
   return [
@@ -9,6 +10,7 @@ export function serverRoutes({ services, version }: RouteContext): Route[] {
       method: 'GET',
       path: '/health',
       summary: 'Whether the controller can serve, by check; 503 when it cannot',
+      answers: { 200: healthy, 503: failing },
       respond() {
         const { ok, checks } = services.health.check();
         if (ok) return accepted({ status: 200, body: { status: 'ok', checks } });
@@ -21,6 +23,7 @@ export function serverRoutes({ services, version }: RouteContext): Route[] {
       method: 'GET',
       path: '/version',
       summary: 'The version of the controller and of the API',
+      answers: { 200: serverVersion },
       respond: () => accepted({ status: 200, body: { version, api: 'v0' } }),
     }),
   ];

@@ -1,54 +1,54 @@
-import type { SessionObject } from '../../domain/objects.ts';
-import { accepted, type Outcome } from '../../domain/outcome.ts';
-import type { CreateSession, SessionFilter } from '../../services/api.ts';
+import { z } from 'zod';
+import { accepted } from '../../domain/outcome.ts';
 import type { RouteContext } from '../app.ts';
-import { answerPage, pageRequest } from '../pagination.ts';
+import { flagParameter } from '../parameters.ts';
 import { sessionIn } from '../path.ts';
-import { flag, prefixed, type Query, single, word } from '../query.ts';
-import { type Route, route } from '../route.ts';
-import { createSession, putState, SESSION_STATES } from '../schemas/sessions.ts';
-import { waiting, waitMs } from '../wait.ts';
+import { listRoute, type Route, route } from '../route.ts';
+import { sessionObject } from '../schemas/objects.ts';
+import { createSession, putState, sessionFilter } from '../schemas/sessions.ts';
+import { waiting, waitParameter } from '../wait.ts';
 
 const ACTIONS = {
   pause: 'Freezes a session at once; its memory is kept',
   suspend: 'Lets a running message finish within a grace (?force=true: interrupts it), then removes the container and keeps the volume',
   resume: 'Brings a paused or suspended session back; ?wait=30s answers once it is up',
 } as const;
+const ACTION_PARAMETERS: Readonly<Record<keyof typeof ACTIONS, z.ZodType<{ force?: boolean; wait?: number }>>> = {
+  pause: z.object({}),
+  suspend: z.object({ force: flagParameter('Interrupts what is running at once') }),
+  resume: z.object({ wait: waitParameter }),
+};
 
 export function sessionRoutes({ services, clock }: RouteContext): Route[] {
   return [
-    route({
-      method: 'GET',
+    listRoute({
       path: '/sessions',
       permission: 'own or sessions:list',
-      summary: 'The sessions that the caller may see; filters space, state, created_by, metadata.KEY',
-      async respond({ ctx, caller, query }) {
-        const page = pageRequest(query);
-        if (!page.ok) return page;
-        const filter = filterIn(query);
-        if (!filter.ok) return filter;
-        const found = await services.sessions.list(caller, filter.value, page.value);
-        if (!found.ok) return found;
-        answerPage(ctx, page.value, found.value);
-        return accepted(undefined);
-      },
+      summary: 'The sessions that the caller may see',
+      description: 'Beside the parameters below, `metadata.KEY=VALUE` keeps sessions whose metadata say so.',
+      query: sessionFilter,
+      item: sessionObject,
+      refusals: ['NOT_FOUND'],
+      respond: ({ caller, query, page }) => services.sessions.list(caller, query, page),
     }),
-    route<CreateSession>({
+    route({
       method: 'POST',
       path: '/sessions',
       permission: 'sessions:create',
       summary: 'A new session; ?wait=30s answers once it is up',
       creates: true,
       request: createSession,
-      async respond({ ctx, caller, query, body, idempotency }) {
-        const ms = waitMs(query);
-        if (!ms.ok) return ms;
+      query: z.object({ wait: waitParameter }),
+      answers: { 201: sessionObject },
+      refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
+      example: { space: 'default', name: 'a first session', metadata: { purpose: 'trying' } },
+      async respond({ ctx, caller, query: { wait: ms = 0 }, body, idempotency }) {
         const made = await services.sessions.create(caller, body, idempotency);
         if (!made.ok) return made;
         const { id } = made.value;
         const session = sessionIn({ id });
-        if (ms.value === 0 || !session.ok) return accepted({ status: 201, body: made.value });
-        const up = await waiting(ctx, clock, ms.value, (signal) => services.sessions.whenUp(session.value, signal));
+        if (ms === 0 || !session.ok) return accepted({ status: 201, body: made.value });
+        const up = await waiting(ctx, clock, ms, (signal) => services.sessions.whenUp(session.value, signal));
         // When the time is up, the state of now and not that of the creation.
         if (up !== undefined) return accepted({ status: 201, body: up });
         const now = services.sessions.get(caller, session.value);
@@ -60,6 +60,8 @@ export function sessionRoutes({ services, clock }: RouteContext): Route[] {
       path: '/sessions/{id}',
       permission: 'own or sessions:get',
       summary: 'One session',
+      answers: { 200: sessionObject },
+      refusals: ['NOT_FOUND'],
       respond({ caller, params }) {
         const id = sessionIn(params);
         if (!id.ok) return id;
@@ -73,26 +75,28 @@ export function sessionRoutes({ services, clock }: RouteContext): Route[] {
         path: `/sessions/{id}/${request}`,
         permission: 'own or sessions:update',
         summary: ACTIONS[request],
-        async respond({ ctx, caller, params, query }) {
+        query: ACTION_PARAMETERS[request],
+        answers: { 200: sessionObject },
+        refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
+        async respond({ ctx, caller, params, query: { force = false, wait: ms = 0 } }) {
           const id = sessionIn(params);
           if (!id.ok) return id;
-          const ms = request === 'resume' ? waitMs(query) : accepted(0);
-          if (!ms.ok) return ms;
-          const force = request === 'suspend' ? flag(query, 'force') : accepted(false);
-          if (!force.ok) return force;
-          const changed = await services.sessions.change(caller, id.value, request, { force: force.value });
-          if (!changed.ok || ms.value === 0) return changed.ok ? accepted({ status: 200, body: changed.value }) : changed;
-          const up = await waiting(ctx, clock, ms.value, (signal) => services.sessions.whenUp(id.value, signal));
+          const changed = await services.sessions.change(caller, id.value, request, { force });
+          if (!changed.ok || ms === 0) return changed.ok ? accepted({ status: 200, body: changed.value }) : changed;
+          const up = await waiting(ctx, clock, ms, (signal) => services.sessions.whenUp(id.value, signal));
           return accepted({ status: 200, body: up ?? changed.value });
         },
       }),
     ),
-    route<{ state: SessionObject['state'] }>({
+    route({
       method: 'PUT',
       path: '/sessions/{id}/state',
       permission: 'own or sessions:update',
       summary: 'The request that leads to a state: paused, suspended, idle (resume), init (recover)',
       request: putState,
+      answers: { 200: sessionObject },
+      refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
+      example: { state: 'paused' },
       async respond({ caller, params, body }) {
         const id = sessionIn(params);
         if (!id.ok) return id;
@@ -105,6 +109,8 @@ export function sessionRoutes({ services, clock }: RouteContext): Route[] {
       path: '/sessions/{id}',
       permission: 'own or sessions:delete',
       summary: 'Ends a session for good, with its volume and messages',
+      answers: { 204: 'nothing' },
+      refusals: ['NOT_FOUND'],
       async respond({ caller, params }) {
         const id = sessionIn(params);
         if (!id.ok) return id;
@@ -113,24 +119,4 @@ export function sessionRoutes({ services, clock }: RouteContext): Route[] {
       },
     }),
   ];
-}
-
-function filterIn(query: Query): Outcome<SessionFilter> {
-  const space = single(query, 'space');
-  if (!space.ok) return space;
-  const workspace = single(query, 'workspace_name');
-  if (!workspace.ok) return workspace;
-  const state = word(query, 'state', SESSION_STATES);
-  if (!state.ok) return state;
-  const creator = single(query, 'created_by');
-  if (!creator.ok) return creator;
-  const metadata = prefixed(query, 'metadata.');
-  if (!metadata.ok) return metadata;
-  const spaceName = space.value ?? workspace.value;
-  return accepted({
-    ...(spaceName === undefined ? {} : { space: spaceName }),
-    ...(state.value === undefined ? {} : { state: state.value }),
-    ...(creator.value === undefined ? {} : { created_by: creator.value }),
-    ...(Object.keys(metadata.value).length === 0 ? {} : { metadata: metadata.value }),
-  });
 }

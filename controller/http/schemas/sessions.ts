@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { SessionFilter } from '../../services/api.ts';
+import { parameter, wordParameter } from '../parameters.ts';
 import { fields, metadata, name, text, wording } from '../validation.ts';
 
 const MAX_TIMEOUT_S = 365 * 24 * 3600;
@@ -41,4 +43,32 @@ export const putState = fields({
     .string({ error: wording })
     .transform((state) => state.toLowerCase())
     .pipe(z.enum(SESSION_STATES, { error: `must be one of ${SESSION_STATES.join(', ')}` })),
+});
+
+const METADATA = 'metadata.';
+const filters = z.looseObject({
+  space: parameter('Only sessions of this space'),
+  workspace_name: parameter('An older name of `space`'),
+  state: wordParameter(SESSION_STATES, 'Only sessions in this state'),
+  created_by: parameter('Only sessions of this user'),
+});
+
+/** Parameters of the list of sessions. `metadata.KEY=VALUE` takes any key. */
+export const sessionFilter = filters.transform((sent, context): SessionFilter => {
+  const { space, workspace_name, state, created_by, ...more } = sent;
+  const metadata: Record<string, string> = Object.create(null);
+  for (const [name, value] of Object.entries(more)) {
+    if (!name.startsWith(METADATA)) continue;
+    const key = name.slice(METADATA.length);
+    if (key === '') context.addIssue({ code: 'custom', path: [name], message: 'names no key' });
+    else if (typeof value !== 'string') context.addIssue({ code: 'custom', path: [name], message: 'was sent more than once' });
+    else metadata[key] = value;
+  }
+  const name = space ?? workspace_name;
+  return {
+    ...(name === undefined ? {} : { space: name }),
+    ...(state === undefined ? {} : { state }),
+    ...(created_by === undefined ? {} : { created_by }),
+    ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
+  };
 });
