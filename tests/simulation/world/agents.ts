@@ -46,6 +46,8 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
             life: life.name,
             end: 'under way',
           };
+          const objection = chronicle.settlement.objection(life.name, messageId);
+          if (objection !== undefined) around.violation(`${life.name} runs ${messageId}: ${objection}`);
           chronicle.runs.push(run);
           trace.note(life.name, `run ${runId} of ${messageId} begins`);
           await reach('guest.running', { life, machine, sessionId });

@@ -1,4 +1,5 @@
 import type { Desired, Mutation, SessionRow } from '../../../controller/domain/rows.ts';
+import { Settlement } from './settlement.ts';
 
 export interface Run {
   readonly sessionId: string;
@@ -25,9 +26,11 @@ export class Chronicle {
   /** Nodes that were given up at some time. */
   readonly lostNodes = new Set<string>();
   readonly failed = new Set<string>();
+  readonly settlement = new Settlement();
   readonly #desired = new Map<string, Map<number, Desired>>();
 
   committed(mutations: readonly Mutation[]): void {
+    this.settlement.committed(mutations);
     for (const mutation of mutations) {
       if (mutation.kind !== 'put') continue;
       if (mutation.table === 'tombstones') this.tombstones.set(mutation.row.id, mutation.row.upToGeneration);

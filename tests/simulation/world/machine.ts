@@ -1,3 +1,4 @@
+import type { HostLink } from '../../../guest/door.ts';
 import { Journal } from '../../../journal/journal.ts';
 import { HollowHost } from '../../../node-agent/drivers/hollow.ts';
 import { Ledger } from '../../../node-agent/ledger.ts';
@@ -13,6 +14,7 @@ import { doorsFor, driverFor, type EngineTrouble, noTrouble } from './engine.ts'
 import { startGuest } from './guest-process.ts';
 import { Life } from './life.ts';
 import { Connection } from './network.ts';
+import { overheard } from './overhear.ts';
 import type { SeededRandom } from './random.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -179,7 +181,7 @@ export class Machine {
 
   #knock(sessionId: string, life: Life, random: SeededRandom) {
     const { around } = this.#options;
-    return new Promise<Connection<GuestFrame, HostFrame>['left']>((resolve, reject) => {
+    return new Promise<HostLink>((resolve, reject) => {
       around.time.schedule(random.mostlySmall(0.02, 2), () =>
         life.run(() => {
           const agent = this.agent;
@@ -195,7 +197,11 @@ export class Machine {
             },
           );
           agent.life.run(() => this.host.enter(sessionId, connection.right) || connection.right.close());
-          resolve(connection.left);
+          const hear = (frame: HostFrame) => {
+            around.chronicle.settlement.heard(life.name, frame);
+            return frame;
+          };
+          resolve(overheard(connection.left, hear));
         }),
       );
     });

@@ -4,6 +4,7 @@ import type { Link } from '../../../proto/link.ts';
 import type { Disk, DiskFile } from '../../../seams/disk.ts';
 import type { Cluster } from './cluster.ts';
 import { type DiskView, diskFor, type Platter } from './disk.ts';
+import { overheard } from './overhear.ts';
 
 interface Ends {
   readonly left: Link<NodeFrame, ControllerFrame>;
@@ -21,7 +22,7 @@ export const PLANTS = {
   'stale-generation': {
     stream: ({ left, right }, { view }) => ({
       left,
-      right: hearing(right, (frame) => {
+      right: overheard(right, (frame) => {
         if (frame.kind !== 'report') return frame;
         const generation = view.get('sessions', frame.value.sessionId)?.generation ?? frame.value.generation;
         return { kind: 'report', value: { ...frame.value, generation } };
@@ -39,25 +40,13 @@ export const PLANTS = {
   'ignore-tombstone': {
     stream: ({ left, right }) => ({
       right,
-      left: hearing(left, (frame) =>
+      left: overheard(left, (frame) =>
         frame.kind === 'assignmentSet' ? { kind: 'assignmentSet', value: { ...frame.value, tombstones: [] } } : frame,
       ),
     }),
   },
 } satisfies Readonly<Record<string, Plant>>;
 export type PlantName = keyof typeof PLANTS;
-
-function hearing<Out, In>(link: Link<Out, In>, change: (frame: In) => In): Link<Out, In> {
-  return {
-    send: (frame) => link.send(frame),
-    onMessage: (listener) => link.onMessage((frame) => listener(change(frame))),
-    onDrain: (listener) => link.onDrain(listener),
-    onClose: (listener) => link.onClose(listener),
-    close: (fault) => link.close(fault),
-    pause: () => link.pause(),
-    resume: () => link.resume(),
-  };
-}
 
 const LATE_MS = 200;
 

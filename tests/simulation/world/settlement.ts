@@ -1,0 +1,59 @@
+import type { Mutation } from '../../../controller/domain/rows.ts';
+import type { HostFrame } from '../../../proto/frame.ts';
+
+interface Settled {
+  /** A guest that was welcomed at this generation or a later one has been told. */
+  readonly generation: number;
+  readonly how: 'answered' | 'cleared';
+}
+
+/** Which messages wait for no answer any more, since when, and which guests can know: none of these is to be run by one that can. */
+export class Settlement {
+  readonly #seqs = new Map<string, number>();
+  readonly #bySession = new Map<string, Set<string>>();
+  readonly #settled = new Map<string, Settled>();
+  readonly #generations = new Map<string, number>();
+  readonly #heard = new Map<string, { generation: number; seq: number }>();
+
+  committed(mutations: readonly Mutation[]): void {
+    const rows = mutations.flatMap((mutation) => (mutation.kind === 'put' && mutation.table === 'sessions' ? [mutation.row] : []));
+    const generations = new Map(rows.map(({ id, generation }) => [id as string, generation]));
+    const settle = (id: string, sessionId: string, how: Settled['how']) => {
+      if (this.#settled.has(id)) return;
+      const before = this.#generations.get(sessionId) ?? 0;
+      // What was committed with a generation is told with it; what came within one, with the next.
+      this.#settled.set(id, { generation: Math.max(before + 1, generations.get(sessionId) ?? 0), how });
+    };
+    for (const mutation of mutations) {
+      if (mutation.kind === 'forget')
+        for (const id of this.#bySession.get(mutation.sessionId) ?? []) settle(id, mutation.sessionId, 'cleared');
+      if (mutation.kind !== 'put' || mutation.table !== 'messages' || mutation.row.role !== 'user') continue;
+      const { id, sessionId, seq, answeredAt } = mutation.row;
+      const ids = this.#bySession.get(sessionId) ?? new Set();
+      this.#bySession.set(sessionId, ids.add(id));
+      this.#seqs.set(id, seq);
+      if (answeredAt !== null) settle(id, sessionId, 'answered');
+    }
+    for (const [id, generation] of generations) this.#generations.set(id, generation);
+  }
+
+  /** This life of a guest takes a frame in. */
+  heard(life: string, frame: HostFrame): void {
+    const known = this.#heard.get(life) ?? { generation: 0, seq: 0 };
+    this.#heard.set(life, known);
+    if (frame.kind === 'welcome') {
+      known.generation = Math.max(known.generation, frame.value.generation);
+      known.seq = Math.max(known.seq, frame.value.settledSeq);
+    } else if (frame.kind === 'settled') known.seq = Math.max(known.seq, frame.value.upToSeq);
+  }
+
+  /** Why this life of a guest should not run that message; undefined: it may. */
+  objection(life: string, messageId: string): string | undefined {
+    const known = this.#heard.get(life) ?? { generation: 0, seq: 0 };
+    const seq = this.#seqs.get(messageId) ?? Number.POSITIVE_INFINITY;
+    if (seq <= known.seq) return `it was told that nothing up to ${known.seq} waits any more`;
+    const settled = this.#settled.get(messageId);
+    if (settled === undefined || settled.generation > known.generation) return undefined;
+    return `that was ${settled.how} before generation ${settled.generation}, and it was welcomed at ${known.generation}`;
+  }
+}
