@@ -8,6 +8,8 @@ export interface NodeOptions {
   readonly driver?: 'docker' | 'hollow';
   readonly memoryBytes?: number;
   readonly cpuMillis?: number;
+  /** Of an engine other than the machine's own. */
+  readonly dockerSocket?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -33,13 +35,14 @@ export class NodeProcess {
     await mkdir(this.dataDirectory, { recursive: true });
     const tokenFile = `${this.dataDirectory}.token`;
     await writeFile(tokenFile, token, { mode: 0o600 });
-    const { name, driver = 'docker', memoryBytes = 2 ** 30, cpuMillis = 2000, env = {} } = this.options;
+    const { name, driver = 'docker', memoryBytes = 2 ** 30, cpuMillis = 2000, dockerSocket, env = {} } = this.options;
     const args = ['node-agent/main.ts', '--data', this.dataDirectory, '--name', name, '--token-file', tokenFile, '--driver', driver];
     args.push('--memory-bytes', String(memoryBytes), '--cpu-millis', String(cpuMillis), '--run-dir', this.runDirectory);
+    if (dockerSocket !== undefined) args.push('--docker-socket', dockerSocket);
     const child = new Child(name, process.execPath, args, { PATH: process.env.PATH ?? '', ...env }, this.#projectDirectory);
     this.#child = child;
     this.logs.push(child);
-    await child.untilEvent('node.ready');
+    await child.untilEvent('node.ready', 60_000);
   }
 
   kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<string> {
