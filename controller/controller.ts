@@ -16,7 +16,7 @@ import { type Authority, openAuthority } from './grpc/authority.ts';
 import { type NodeServer, startNodeServer } from './grpc/node-server.ts';
 import { createApp } from './http/app.ts';
 import { type HttpServer, listen } from './http/server.ts';
-import { isSourceInUse } from './services/agents.ts';
+import { isSourceInUse } from './services/builds.ts';
 import { LEASE, type LeaseTimes } from './services/fleet/lease.ts';
 import { joinWith } from './services/nodes.ts';
 import { createPasswords, type Passwords } from './services/passwords.ts';

@@ -7,10 +7,11 @@ import { prune } from './domain/commands/prune.ts';
 import type { EventLog } from './domain/event-log.ts';
 import type { View } from './domain/view.ts';
 import { accountService } from './services/accounts.ts';
-import { agentService, buildService, type SourceShelf } from './services/agents.ts';
+import { agentService, type SourceShelf } from './services/agents.ts';
 import type { Services } from './services/api.ts';
 import { Applier, type TransactionalStore } from './services/applier.ts';
 import { BuildDispatch } from './services/build-dispatch.ts';
+import { buildService } from './services/builds.ts';
 import { Capacity, type KnownNode } from './services/capacity.ts';
 import { eventService } from './services/events.ts';
 import { Fleet } from './services/fleet/fleet.ts';
@@ -100,8 +101,8 @@ export function openCore(needs: CoreNeeds): Core {
     accounts: accountService({ applier, view, passwords, throttle: new LoginThrottle(clock), clock }),
     sessions: sessionService(shared),
     messages: messageService(shared),
-    agents: agentService({ ...shared, shelf }),
-    builds: buildService({ ...shared, shelf }),
+    agents: agentService({ ...shared, shelf, endWorkers: () => undefined }),
+    builds: buildService(shared),
     nodes: nodeService({ applier, view, fleet, leases, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
     orphans: orphanService({ applier, view, fleet, baseImage }),
     events: eventService(view, tail),

@@ -12,6 +12,7 @@ export type EventType =
   | 'build.created'
   | 'build.state'
   | 'agent.changed'
+  | 'agent.deleted'
   | 'node.joined'
   | 'node.ready'
   | 'node.unreachable'

@@ -61,6 +61,13 @@ export interface BuildObject {
   readonly created_by: string;
 }
 
+export interface BuildLogObject {
+  readonly build_id: string;
+  readonly space: string;
+  readonly status: BuildObject['status'];
+  readonly logs: readonly { readonly line: string; readonly timestamp: string }[];
+}
+
 export interface SourceObject {
   readonly agent: string;
   readonly space: string;

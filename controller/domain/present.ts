@@ -45,13 +45,12 @@ export function messageObject(row: MessageRow): MessageObject {
   };
 }
 
-/** What an agent's builds make of its status. */
+/** What a person wants of it, and what the newest build makes of that. That one of its workers lives is known outside of the rows. */
 function agentStatus(row: AgentRow, newest: BuildRow | undefined): AgentObject['status'] {
-  if (row.wanted !== 'active') return row.wanted;
-  const built = newest?.agents.some(({ id }) => id === row.id) ?? false;
-  if (built && (newest?.status === 'pending' || newest?.status === 'building')) return 'building';
-  if (built && newest?.status === 'failed') return 'error';
-  return built || row.sourceDigest === null ? 'active' : 'configured';
+  if (row.wanted !== 'active' || newest === undefined) return row.wanted;
+  if (![...newest.agents, ...newest.unfetched].some(({ id }) => id === row.id)) return row.wanted;
+  if (newest.status === 'pending' || newest.status === 'building') return 'building';
+  return newest.status === 'failed' ? 'error' : 'active';
 }
 
 export function agentObject(view: View, row: AgentRow): AgentObject {
@@ -62,7 +61,7 @@ export function agentObject(view: View, row: AgentRow): AgentObject {
     purpose: row.purpose,
     source_repo: row.sourceRepo,
     source_branch: row.sourceBranch,
-    status: row.sourceDigest === null && row.wanted === 'inactive' ? 'configured' : agentStatus(row, view.newestBuild(row.spaceId)),
+    status: agentStatus(row, view.newestBuild(row.spaceId)),
     created_at: rfc3339(row.createdAt),
     updated_at: rfc3339(row.updatedAt),
     created_by: row.createdBy,
@@ -91,7 +90,7 @@ export function buildObject(view: View, row: BuildRow): BuildObject {
     image_tag: row.status === 'completed' ? row.image : null,
     started_at: rfc3339(row.createdAt),
     completed_at: rfc3339OrNull(row.completedAt),
-    agents_deployed: row.agents.map(({ name }) => name),
+    agents_deployed: [...row.agents, ...row.unfetched].map(({ name }) => name),
     error: row.error,
     created_by: row.createdBy,
   };

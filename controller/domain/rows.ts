@@ -112,8 +112,8 @@ export interface AgentRow {
   readonly purpose: string | null;
   readonly sourceRepo: string | null;
   readonly sourceBranch: string;
-  /** What a person wants of it: only an active agent gets messages. */
-  readonly wanted: 'active' | 'inactive' | 'stopped';
+  /** What a person wants of it: only an active agent gets messages. `configured`: nobody has said yet. */
+  readonly wanted: 'configured' | 'active' | 'inactive' | 'stopped';
   readonly sourceDigest: string | null;
   readonly program: AgentProgram | null;
   readonly sourceAt: number | null;
@@ -132,6 +132,14 @@ export interface BuiltAgent extends AgentProgram {
   readonly digest: string;
 }
 
+/** An agent whose source is still in its repository. */
+export interface UnfetchedAgent {
+  readonly id: AgentId;
+  readonly name: string;
+  readonly repo: string;
+  readonly branch: string;
+}
+
 export interface BuildRow {
   readonly id: BuildId;
   readonly spaceId: SpaceId;
@@ -140,6 +148,8 @@ export interface BuildRow {
   readonly imageId: string | null;
   readonly baseImage: string;
   readonly agents: readonly BuiltAgent[];
+  /** Agents that it should hold, and whose sources nobody has fetched. */
+  readonly unfetched: readonly UnfetchedAgent[];
   /** The node that makes it, once one is told to. */
   readonly nodeId: NodeId | null;
   readonly error: string | null;

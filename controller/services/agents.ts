@@ -1,18 +1,20 @@
 import type { Readable } from 'node:stream';
 import type { Random } from '../../seams/random.ts';
+import { type AgentChange, changeAgent, removeAgent } from '../domain/commands/change-agent.ts';
 import { createAgent } from '../domain/commands/create-agent.ts';
-import { createBuild, deployAgent } from '../domain/commands/create-build.ts';
+import { deployAgent } from '../domain/commands/create-build.ts';
 import { type CheckedSource, putSource } from '../domain/commands/put-source.ts';
-import type { AgentId, BuildId } from '../domain/ids.ts';
+import type { AgentId } from '../domain/ids.ts';
 import type { SourceObject } from '../domain/objects.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
-import { agentObject, buildObject } from '../domain/present.ts';
-import type { Resource, Verb } from '../domain/rbac.ts';
+import { agentObject } from '../domain/present.ts';
+import type { Verb } from '../domain/rbac.ts';
 import type { AgentRow, SpaceRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
-import { spaceFor } from './access.ts';
-import type { Agents, Builds, Caller } from './api.ts';
+import { forbidden, spaceFor } from './access.ts';
+import type { Agents, Caller, ChangeAgent } from './api.ts';
 import type { Applier } from './applier.ts';
+import { isSourceInUse, newBuild } from './builds.ts';
 import { knownRequest } from './idempotency-keys.ts';
 import type { Lists } from './lists.ts';
 
@@ -42,15 +44,27 @@ export interface AgentNeeds {
   readonly storeKey: Uint8Array;
   readonly baseImage: string;
   readonly shelf: SourceShelf;
+  /** Ends an agent's workers wherever they are. Best effort, and may come twice. */
+  readonly endWorkers: (agent: AgentRow) => void;
 }
 
 const NO_AGENT = refused('NOT_FOUND', 'There is no such agent.');
 
-function agentFor(view: View, caller: Caller, spaceName: string, name: string, resource: Resource, verb: Verb) {
-  const space = spaceFor(view, caller, spaceName, resource, verb);
-  if (!space.ok) return space;
-  const row = view.agentByName(space.value.id, name);
-  return row === undefined ? NO_AGENT : accepted<{ space: SpaceRow; row: AgentRow }>({ space: space.value, row });
+const NO_SPACE = refused('NOT_FOUND', 'There is no such space.');
+
+/** An agent by name, for a caller who may do that with it: by a rule for all agents of the space, or for those of its name. */
+export function agentFor(
+  view: View,
+  caller: Caller,
+  spaceName: string,
+  name: string,
+  verb: Verb,
+): Outcome<{ space: SpaceRow; row: AgentRow }> {
+  const space = view.spaceByName(spaceName);
+  if (space === undefined || !caller.permissions.knows(space.id)) return NO_SPACE;
+  if (!caller.permissions.allows('agents', verb, space.id, name)) return forbidden('agents', verb);
+  const row = view.agentByName(space.id, name);
+  return row === undefined ? NO_AGENT : accepted({ space, row });
 }
 
 export function agentService(needs: AgentNeeds): Agents {
@@ -73,10 +87,12 @@ export function agentService(needs: AgentNeeds): Agents {
     }
     await keep();
     const kept = await applier.submit(putSource(id, source));
-    for (const digest of new Set([agent.sourceDigest, source.digest])) {
-      if (digest !== null && !isSourceInUse(view, digest)) await shelf.remove(digest);
-    }
+    for (const digest of new Set([agent.sourceDigest, source.digest])) await forget(digest);
     return kept;
+  }
+
+  async function forget(digest: string | null): Promise<void> {
+    if (digest !== null && !isSourceInUse(view, digest)) await shelf.remove(digest);
   }
 
   return {
@@ -86,26 +102,22 @@ export function agentService(needs: AgentNeeds): Agents {
       if (input.name === 'running') {
         return refused('UNPROCESSABLE_ENTITY', 'No agent can be named "running".', [{ path: 'name', problem: 'reserved' }]);
       }
-      if (input.source_repo !== undefined) {
-        const problem = 'not supported by this version: create the agent without it and upload its directory';
-        return refused('UNPROCESSABLE_ENTITY', `source_repo is ${problem}.`, [{ path: 'source_repo', problem }]);
-      }
       return applier.submit(
         createAgent({
           id: random.uuid() as AgentId,
-          spaceId: space.value.id,
           name: input.name,
           description: input.description ?? null,
           purpose: input.purpose ?? null,
-          sourceRepo: null,
+          sourceRepo: input.source_repo ?? null,
           sourceBranch: input.source_branch ?? 'main',
           by: { accountId: caller.accountId, user: caller.user },
+          build: newBuild(needs, caller, space.value),
           request: knownRequest(needs.storeKey, caller, idempotency),
         }),
       );
     },
     get(caller, spaceName, name) {
-      const found = agentFor(view, caller, spaceName, name, 'agents', 'get');
+      const found = agentFor(view, caller, spaceName, name, 'get');
       return found.ok ? accepted(agentObject(view, found.value.row)) : found;
     },
     async list(caller, spaceName, page) {
@@ -115,7 +127,7 @@ export function agentService(needs: AgentNeeds): Agents {
       return accepted({ items: found.items.map((row) => agentObject(view, row)), total: found.total });
     },
     async upload(caller, spaceName, name, body) {
-      const found = agentFor(view, caller, spaceName, name, 'agents', 'update');
+      const found = agentFor(view, caller, spaceName, name, 'update');
       if (!found.ok) return found;
       if (uploads >= MOST_UPLOADS) {
         body.destroy();
@@ -129,44 +141,49 @@ export function agentService(needs: AgentNeeds): Agents {
         uploads -= 1;
       }
     },
+    async update(caller, spaceName, name, input) {
+      const found = agentFor(view, caller, spaceName, name, 'update');
+      if (!found.ok) return found;
+      const change = changeOf(input);
+      if (Object.keys(change).length > 0) return applier.submit(changeAgent(found.value.row.id, change));
+      return refused('BAD_REQUEST', 'Nothing to change: name description, purpose, source_repo or source_branch.');
+    },
+    async setStatus(caller, spaceName, name, status) {
+      const found = agentFor(view, caller, spaceName, name, 'update');
+      if (!found.ok) return found;
+      const changed = await applier.submit(changeAgent(found.value.row.id, { wanted: status }));
+      if (changed.ok && status === 'stopped') needs.endWorkers(found.value.row);
+      return changed;
+    },
+    async stop(caller, spaceName, name) {
+      const found = agentFor(view, caller, spaceName, name, 'deploy');
+      if (!found.ok) return found;
+      const changed = await applier.submit(changeAgent(found.value.row.id, { wanted: 'inactive' }));
+      if (changed.ok) needs.endWorkers(found.value.row);
+      return changed;
+    },
+    async remove(caller, spaceName, name) {
+      const found = agentFor(view, caller, spaceName, name, 'delete');
+      if (!found.ok) return found;
+      const removed = await applier.submit(removeAgent(found.value.row.id));
+      if (!removed.ok) return removed;
+      needs.endWorkers(removed.value);
+      await inTurn(() => forget(removed.value.sourceDigest));
+      return accepted(undefined);
+    },
     async deploy(caller, spaceName, name) {
-      const found = agentFor(view, caller, spaceName, name, 'agents', 'deploy');
+      const found = agentFor(view, caller, spaceName, name, 'deploy');
       if (!found.ok) return found;
       return applier.submit(deployAgent(found.value.row.id, newBuild(needs, caller, found.value.space)));
     },
   };
 }
 
-/** Some agent's, or part of a build that is not finished. */
-export const isSourceInUse = (view: View, digest: string): boolean =>
-  view.sourceInUse(digest) || view.openBuilds().some(({ agents }) => agents.some((agent) => agent.digest === digest));
-
-const newBuild = (needs: AgentNeeds, caller: Caller, space: SpaceRow) => ({
-  id: needs.random.uuid() as BuildId,
-  spaceId: space.id,
-  baseImage: needs.baseImage,
-  user: caller.user,
-});
-
-export function buildService(needs: AgentNeeds): Builds {
-  const { applier, view } = needs;
-  const none = refused('NOT_FOUND', 'There is no such build.');
+function changeOf({ description, purpose, source_repo, source_branch }: ChangeAgent): AgentChange {
   return {
-    async create(caller, spaceName) {
-      const space = spaceFor(view, caller, spaceName, 'builds', 'create');
-      return space.ok ? applier.submit(createBuild(newBuild(needs, caller, space.value))) : space;
-    },
-    latest(caller, spaceName) {
-      const space = spaceFor(view, caller, spaceName, 'builds', 'get');
-      if (!space.ok) return space;
-      const build = view.newestBuild(space.value.id);
-      return build === undefined ? none : accepted(buildObject(view, build));
-    },
-    get(caller, spaceName, id) {
-      const space = spaceFor(view, caller, spaceName, 'builds', 'get');
-      if (!space.ok) return space;
-      const build = view.get('builds', id);
-      return build === undefined || build.spaceId !== space.value.id ? none : accepted(buildObject(view, build));
-    },
+    ...(description === undefined ? {} : { description }),
+    ...(purpose === undefined ? {} : { purpose }),
+    ...(source_repo === undefined ? {} : { sourceRepo: source_repo }),
+    ...(source_branch === undefined ? {} : { sourceBranch: source_branch }),
   };
 }

@@ -8,6 +8,7 @@ import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../domain/e
 import type { AccountId, SessionId, SpaceId } from '../domain/ids.ts';
 import type {
   AgentObject,
+  BuildLogObject,
   BuildObject,
   MessageObject,
   Metadata,
@@ -129,10 +130,26 @@ export interface CreateAgent {
   readonly source_branch?: string;
 }
 
+/** What is named is set; a null clears it. */
+export interface ChangeAgent {
+  readonly description?: string | null;
+  readonly purpose?: string | null;
+  readonly source_repo?: string;
+  readonly source_branch?: string;
+}
+
+/** What a client may set; all else is derived. */
+export type SettableStatus = 'active' | 'inactive' | 'stopped';
+
 export interface Agents {
   create(caller: Caller, space: string, input: CreateAgent, idempotency?: Idempotency): Promise<Outcome<AgentObject>>;
   get(caller: Caller, space: string, name: string): Outcome<AgentObject>;
   list(caller: Caller, space: string, page: PageRequest): Promise<Outcome<Page<AgentObject>>>;
+  update(caller: Caller, space: string, name: string, input: ChangeAgent): Promise<Outcome<AgentObject>>;
+  /** Whoever is stopped, or removed, has its workers ended in every session; what they had not answered gets an error_response. */
+  setStatus(caller: Caller, space: string, name: string, status: SettableStatus): Promise<Outcome<AgentObject>>;
+  stop(caller: Caller, space: string, name: string): Promise<Outcome<AgentObject>>;
+  remove(caller: Caller, space: string, name: string): Promise<Outcome<undefined>>;
   /** Reads a gzipped tar of at most 64 MiB from `body`; what is refused leaves nothing behind. */
   upload(caller: Caller, space: string, name: string, body: Readable): Promise<Outcome<SourceObject>>;
   /** Queues the build that puts every active agent of the space into one image, and makes this one active. */
@@ -140,9 +157,11 @@ export interface Agents {
 }
 
 export interface Builds {
-  create(caller: Caller, space: string): Promise<Outcome<BuildObject>>;
+  /** Without `force` a build that holds the same, finished or under way, is answered instead of a new one. */
+  create(caller: Caller, space: string, input: { readonly force: boolean }, idempotency?: Idempotency): Promise<Outcome<BuildObject>>;
   latest(caller: Caller, space: string): Outcome<BuildObject>;
   get(caller: Caller, space: string, id: string): Outcome<BuildObject>;
+  logs(caller: Caller, space: string, id: string): Outcome<BuildLogObject>;
 }
 
 export interface Nodes {

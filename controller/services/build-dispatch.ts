@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
-import { assignBuild, finishBuild, giveUpBuild } from '../domain/commands/advance-build.ts';
-import type { BuildId, NodeId } from '../domain/ids.ts';
+import { assignBuild, finishBuild, giveUpBuild, isOpen } from '../domain/commands/advance-build.ts';
+import type { BuildId, NodeId, SpaceId } from '../domain/ids.ts';
 import type { BuildRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import type { Applier } from './applier.ts';
@@ -11,10 +11,14 @@ import { buildAssignment } from './fleet/frames.ts';
 /** How long a build waits for a node that holds its base image, where other nodes are there. */
 const NODE_COMES_WITHIN_MS = 20_000;
 
+/** How long a build waits for others that are asked for at once, where it has sources to fetch. */
+const GATHERED_WITHIN_MS = 200;
+
 /**
- * Gives open builds to nodes. Level-triggered: whenever a build was queued or a node came, went or got an image, every open
- * build without a ready node is given to one that holds its base image, and a node that came back is told its builds again.
- * Building is idempotent, so telling twice is harmless.
+ * Gives open builds to nodes, one after another of each space, so that what is asked for meanwhile gathers in the next one.
+ * Level-triggered: whenever a build was queued or ended, or a node came, went or got an image, every open build without a ready
+ * node is given to one that holds its base image, and a node that came back is told its builds again. Building is idempotent,
+ * so telling twice is harmless.
  */
 export class BuildDispatch {
   readonly #applier: Applier;
@@ -22,7 +26,7 @@ export class BuildDispatch {
   readonly #fleet: Fleet;
   readonly #log: Log;
   readonly #clock: Clock;
-  #recheck: Timer | undefined;
+  #recheck: { readonly timer: Timer; readonly atMs: number } | undefined;
 
   constructor(options: { applier: Applier; view: View; fleet: Fleet; clock: Clock; log: Log }) {
     this.#applier = options.applier;
@@ -31,8 +35,8 @@ export class BuildDispatch {
     this.#log = options.log;
     this.#clock = options.clock;
     this.#applier.onCommitted(({ mutations }) => {
-      const queued = mutations.some((mutation) => mutation.kind === 'put' && mutation.table === 'builds' && mutation.row.nodeId === null);
-      if (queued) this.#dispatch();
+      const due = mutations.some((one) => one.kind === 'put' && one.table === 'builds' && (one.row.nodeId === null || !isOpen(one.row)));
+      if (due) this.#dispatch();
     });
     this.#fleet.listen({
       live: (node) => {
@@ -51,8 +55,15 @@ export class BuildDispatch {
   }
 
   #dispatch(): void {
+    const busy = new Set<SpaceId>();
     for (const build of this.#view.openBuilds()) {
+      if (busy.has(build.spaceId)) continue;
+      busy.add(build.spaceId);
       if (build.nodeId !== null && this.#fleet.isConnected(build.nodeId)) continue;
+      if (build.unfetched.length > 0) {
+        this.#unfetched(build);
+        continue;
+      }
       const ready = this.#fleet.known().filter((known) => known.ready);
       const node = ready.find(({ images }) => images.has(build.baseImage));
       if (node === undefined) {
@@ -66,22 +77,37 @@ export class BuildDispatch {
     }
   }
 
+  #unfetched(build: BuildRow): void {
+    const waitMs = build.createdAt + GATHERED_WITHIN_MS - this.#clock.now();
+    if (waitMs > 0) return this.#recheckWithin(waitMs);
+    const agents = build.unfetched.map(({ name, repo }) => `${name} (${repo})`).join(', ');
+    const error = `Repositories cannot be fetched by this version: ${agents}. Upload each agent's directory (PUT …/source) and deploy it, or make it inactive.`;
+    this.#log.warn('build.unfetched', { build: build.id });
+    this.#applier.apply(giveUpBuild(build.id, error)).catch(() => undefined);
+  }
+
+  #recheckWithin(delayMs: number): void {
+    const atMs = this.#clock.monotonic() + delayMs;
+    if (this.#recheck !== undefined && this.#recheck.atMs <= atMs) return;
+    this.#recheck?.timer.cancel();
+    const timer = this.#clock.after(delayMs, () => {
+      this.#recheck = undefined;
+      this.#dispatch();
+    });
+    this.#recheck = { timer, atMs };
+  }
+
   /** Nodes are there, and none can take this build. Another may be on its way; when it has not come in time, the build says why. */
   #fruitless(build: BuildRow): void {
-    if (this.#clock.now() - build.createdAt < NODE_COMES_WITHIN_MS) {
-      this.#recheck ??= this.#clock.after(NODE_COMES_WITHIN_MS, () => {
-        this.#recheck = undefined;
-        this.#dispatch();
-      });
-      return;
-    }
+    const waitMs = build.createdAt + NODE_COMES_WITHIN_MS - this.#clock.now();
+    if (waitMs > 0) return this.#recheckWithin(waitMs);
     const error = `No connected node holds the base image ${build.baseImage}: bring it to one, then deploy again.`;
     this.#log.warn('build.fruitless', { build: build.id, image: build.baseImage });
     this.#applier.apply(giveUpBuild(build.id, error)).catch(() => undefined);
   }
 
   close(): void {
-    this.#recheck?.cancel();
+    this.#recheck?.timer.cancel();
   }
 
   #tell(build: BuildRow, node: NodeId): void {

@@ -88,6 +88,7 @@ const COLUMNS: { readonly [Name in TableName]: Columns<Tables[Name]> } = {
     imageId: 'plain',
     baseImage: 'plain',
     agents: 'json',
+    unfetched: 'json',
     nodeId: 'plain',
     error: 'plain',
     createdAt: 'plain',

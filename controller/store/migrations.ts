@@ -119,6 +119,7 @@ const first: Migration = {
       .addColumn('image_id', 'text')
       .addColumn('base_image', 'text', (c) => c.notNull())
       .addColumn('agents', 'text', (c) => c.notNull())
+      .addColumn('unfetched', 'text', (c) => c.notNull())
       .addColumn('node_id', 'text')
       .addColumn('error', 'text')
       .addColumn('created_at', 'integer', (c) => c.notNull())

@@ -171,11 +171,16 @@ export class Fake {
         return accepted({ agent, space, digest: 'sha256:0', size_bytes, files: 1, runtime: 'python', handler: 'main.x', created_at: TIME });
       },
       deploy: async () => refused('CONFLICT', 'The agent has no source'),
+      update: async () => refused('NOT_FOUND', 'There is no such agent'),
+      setStatus: async () => refused('NOT_FOUND', 'There is no such agent'),
+      stop: async () => refused('NOT_FOUND', 'There is no such agent'),
+      remove: async () => refused('NOT_FOUND', 'There is no such agent'),
     },
     builds: {
       create: async () => refused('CONFLICT', 'Nothing to build'),
       latest: () => refused('NOT_FOUND', 'There is no build'),
       get: () => refused('NOT_FOUND', 'There is no such build'),
+      logs: () => refused('NOT_FOUND', 'There is no such build'),
     },
     nodes: {
       createToken: async (_caller, expiresInS) => {

@@ -13,7 +13,8 @@ function becomes<Answer>(view: View, build: BuildRow, answer: Answer): Decision<
   };
 }
 
-const isOpen = (build: BuildRow | undefined): build is BuildRow => build?.status === 'pending' || build?.status === 'building';
+/** It is not ended. */
+export const isOpen = (build: BuildRow | undefined): build is BuildRow => build?.status === 'pending' || build?.status === 'building';
 
 /** Gives an open build to a node. Answers the build when it is that node's now. */
 export function assignBuild(id: BuildId, nodeId: NodeId): Command<BuildRow | undefined> {

@@ -1,24 +1,27 @@
 import { type Command, unchanged } from '../command.ts';
 import { type KnownRequest, recall, remember } from '../idempotency.ts';
-import type { AccountId, AgentId, SpaceId } from '../ids.ts';
+import type { AccountId, AgentId } from '../ids.ts';
 import type { AgentObject } from '../objects.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
 import { agentObject } from '../present.ts';
 import { type AgentRow, put } from '../rows.ts';
+import { agentChanged } from './agent-event.ts';
+import { activated, type NewBuild } from './create-build.ts';
 
 export interface NewAgent {
   readonly id: AgentId;
-  readonly spaceId: SpaceId;
   readonly name: string;
   readonly description: string | null;
   readonly purpose: string | null;
   readonly sourceRepo: string | null;
   readonly sourceBranch: string;
   readonly by: { readonly accountId: AccountId; readonly user: string };
+  /** Of its space; queued where it comes with a repository. */
+  readonly build: NewBuild;
   readonly request: KnownRequest | undefined;
 }
 
-/** Makes an agent without a source: nothing runs until one is uploaded and deployed. */
+/** Makes an agent. With a repository it is active and built at once; without one nothing runs until a source is uploaded and deployed. */
 export function createAgent(input: NewAgent): Command<Outcome<AgentObject>> {
   return {
     name: 'create-agent',
@@ -31,18 +34,19 @@ export function createAgent(input: NewAgent): Command<Outcome<AgentObject>> {
           row === undefined ? refused('NOT_FOUND', 'The agent that this key made is gone.') : accepted(agentObject(view, row)),
         );
       }
-      if (view.agentByName(input.spaceId, input.name) !== undefined) {
+      const { spaceId } = input.build;
+      if (view.agentByName(spaceId, input.name) !== undefined) {
         return unchanged(refused('CONFLICT', `This space has an agent "${input.name}" already.`));
       }
       const row: AgentRow = {
         id: input.id,
-        spaceId: input.spaceId,
+        spaceId,
         name: input.name,
         description: input.description,
         purpose: input.purpose,
         sourceRepo: input.sourceRepo,
         sourceBranch: input.sourceBranch,
-        wanted: 'inactive',
+        wanted: 'configured',
         sourceDigest: null,
         program: null,
         sourceAt: null,
@@ -53,12 +57,12 @@ export function createAgent(input: NewAgent): Command<Outcome<AgentObject>> {
         createdBy: input.by.user,
         createdById: input.by.accountId,
       };
-      const agent = agentObject(view, row);
-      return {
-        mutations: [put('agents', row), ...remember(input.request, row.id, now)],
-        events: [{ type: 'agent.changed', spaceId: row.spaceId, sessionId: null, data: { space: agent.space, agent } }],
-        answer: accepted(agent),
-      };
+      const shown = agentObject(view, row);
+      const { mutations, events, answer } =
+        row.sourceRepo === null
+          ? { mutations: [put('agents', row)], events: [agentChanged(row, shown)], answer: shown }
+          : activated(view, row, input.build, now);
+      return { mutations: [...mutations, ...remember(input.request, row.id, now)], events, answer: accepted(answer) };
     },
   };
 }

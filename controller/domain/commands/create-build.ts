@@ -1,11 +1,14 @@
 import { type Command, type Decision, unchanged } from '../command.ts';
+import type { NewEvent } from '../events.ts';
+import { type KnownRequest, recall, remember } from '../idempotency.ts';
 import type { AgentId, BuildId, SpaceId } from '../ids.ts';
 import { imageName } from '../image-name.ts';
 import type { AgentObject, BuildObject } from '../objects.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
 import { agentObject, buildObject } from '../present.ts';
-import { type AgentRow, type BuildRow, type BuiltAgent, put } from '../rows.ts';
+import { type AgentRow, type BuildRow, type BuiltAgent, put, type UnfetchedAgent } from '../rows.ts';
 import type { View } from '../view.ts';
+import { agentChanged } from './agent-event.ts';
 
 export interface NewBuild {
   readonly id: BuildId;
@@ -14,16 +17,25 @@ export interface NewBuild {
   readonly user: string;
 }
 
-const built = (row: AgentRow): BuiltAgent[] =>
-  row.sourceDigest === null || row.program === null || row.wanted !== 'active'
-    ? []
-    : [{ id: row.id, name: row.name, digest: row.sourceDigest, ...row.program }];
+/** What is to stand in an image: every active agent that has a source, an upload before a repository. */
+type Content = Pick<BuildRow, 'agents' | 'unfetched'>;
 
-/** A build of these agents; one that no node was told of yet is changed instead, so that several requests at once make one image. */
-function queue(view: View, input: NewBuild, agents: readonly BuiltAgent[], now: number): BuildRow {
+function contentOf(rows: readonly AgentRow[]): Content {
+  const agents: BuiltAgent[] = [];
+  const unfetched: UnfetchedAgent[] = [];
+  for (const { id, name, wanted, sourceDigest, program, sourceRepo, sourceBranch } of rows) {
+    if (wanted !== 'active') continue;
+    if (sourceDigest !== null && program !== null) agents.push({ id, name, digest: sourceDigest, ...program });
+    else if (sourceRepo !== null) unfetched.push({ id, name, repo: sourceRepo, branch: sourceBranch });
+  }
+  return { agents, unfetched };
+}
+
+/** A build of this; one that no node was told of yet is changed instead, so that several requests at once make one image. */
+function queue(view: View, input: NewBuild, content: Content, now: number): BuildRow {
   const space = view.get('spaces', input.spaceId);
   const newest = view.newestBuild(input.spaceId);
-  if (newest?.status === 'pending' && newest.nodeId === null) return { ...newest, agents, baseImage: input.baseImage };
+  if (newest?.status === 'pending' && newest.nodeId === null) return { ...newest, ...content, baseImage: input.baseImage };
   return {
     id: input.id,
     spaceId: input.spaceId,
@@ -31,7 +43,7 @@ function queue(view: View, input: NewBuild, agents: readonly BuiltAgent[], now: 
     image: imageName(space?.name ?? 'space', input.spaceId, input.id),
     imageId: null,
     baseImage: input.baseImage,
-    agents,
+    ...content,
     nodeId: null,
     error: null,
     createdAt: now,
@@ -40,27 +52,60 @@ function queue(view: View, input: NewBuild, agents: readonly BuiltAgent[], now: 
   };
 }
 
-function queued<Answer>(view: View, build: BuildRow, answer: Answer): Decision<Answer> {
+function queued(view: View, build: BuildRow): NewEvent {
   const shown = buildObject(view, build);
-  return {
-    mutations: [put('builds', build)],
-    events: [{ type: 'build.created', spaceId: build.spaceId, sessionId: null, data: { space: shown.space, build: shown } }],
-    answer,
-  };
+  return { type: 'build.created', spaceId: build.spaceId, sessionId: null, data: { space: shown.space, build: shown } };
 }
 
-/** Puts every active agent of a space into one image. */
-export function createBuild(input: NewBuild): Command<Outcome<BuildObject>> {
+/** The newest build, where it is not failed and holds just this. */
+function current(view: View, input: NewBuild, { agents, unfetched }: Content): BuildRow | undefined {
+  const newest = view.newestBuild(input.spaceId);
+  if (newest === undefined || newest.status === 'failed' || newest.baseImage !== input.baseImage) return undefined;
+  const same = (a: readonly unknown[], b: readonly unknown[]) => JSON.stringify(a) === JSON.stringify(b);
+  return same(newest.agents, agents) && same(newest.unfetched, unfetched) ? newest : undefined;
+}
+
+export interface BuildRequest extends NewBuild {
+  /** Made anew also where the newest build holds the same. */
+  readonly force: boolean;
+  readonly request: KnownRequest | undefined;
+}
+
+/** Puts every active agent of a space into one image. Answers the build that does so, which may be one that is there or under way. */
+export function createBuild(input: BuildRequest): Command<Outcome<BuildObject>> {
   return {
     name: 'create-build',
     decide({ view, now }) {
-      const agents = view.agentsIn(input.spaceId).flatMap(built);
-      if (agents.length === 0) {
-        return unchanged(refused('CONFLICT', 'This space has no active agent with a source: upload one and deploy it.'));
+      const made = recall(view, input.request);
+      if (made !== undefined) {
+        if (!made.ok) return unchanged(made);
+        const row = view.get('builds', made.value);
+        return unchanged(
+          row === undefined ? refused('NOT_FOUND', 'The build that this key made is gone.') : accepted(buildObject(view, row)),
+        );
       }
-      const build = queue(view, input, agents, now);
-      return queued(view, build, accepted(buildObject(view, build)));
+      const content = contentOf(view.agentsIn(input.spaceId));
+      const there = input.force ? undefined : current(view, input, content);
+      const build = there ?? queue(view, input, content, now);
+      return {
+        mutations: [...(there === undefined ? [put('builds', build)] : []), ...remember(input.request, build.id, now)],
+        events: there === undefined ? [queued(view, build)] : [],
+        answer: accepted(buildObject(view, build)),
+      };
     },
+  };
+}
+
+/** Rows and events of an agent that is active from now on, and of the build that carries it into new sessions. */
+export function activated(view: View, agent: AgentRow, input: NewBuild, now: number): Decision<AgentObject> {
+  const active: AgentRow = { ...agent, wanted: 'active', updatedAt: now };
+  const others = view.agentsIn(input.spaceId).filter(({ id }) => id !== agent.id);
+  const build = queue(view, input, contentOf([...others, active]), now);
+  const shown: AgentObject = { ...agentObject(view, active), status: 'building' };
+  return {
+    mutations: [put('agents', active), put('builds', build)],
+    events: [agentChanged(active, shown), queued(view, build)],
+    answer: shown,
   };
 }
 
@@ -71,22 +116,11 @@ export function deployAgent(agentId: AgentId, input: NewBuild): Command<Outcome<
     decide({ view, now }) {
       const agent = view.get('agents', agentId);
       if (agent === undefined) return unchanged(refused('NOT_FOUND', 'There is no such agent.'));
-      if (agent.sourceDigest === null) {
+      if (agent.sourceDigest === null && agent.sourceRepo === null) {
         return unchanged(refused('CONFLICT', `The agent "${agent.name}" has no source yet: upload one (PUT …/source), then deploy it.`));
       }
-      const active: AgentRow = { ...agent, wanted: 'active', updatedAt: now };
-      const others = view.agentsIn(input.spaceId).filter(({ id }) => id !== agentId);
-      const build = queue(view, input, [...others, active].flatMap(built), now);
-      const decision = queued(view, build, undefined);
-      const shown: AgentObject = { ...agentObject(view, active), status: 'building' };
-      return {
-        mutations: [put('agents', active), ...decision.mutations],
-        events: [
-          { type: 'agent.changed', spaceId: active.spaceId, sessionId: null, data: { space: shown.space, agent: shown } },
-          ...decision.events,
-        ],
-        answer: accepted(shown),
-      };
+      const decision = activated(view, agent, input, now);
+      return { ...decision, answer: accepted(decision.answer) };
     },
   };
 }

@@ -1,12 +1,53 @@
-import { fields, name, text } from '../validation.ts';
+import { z } from 'zod';
+import { BRANCH_FORM, isBranch, isRepository, REPOSITORY_FORMS } from '../../domain/repository.ts';
+import { fields, name, text, wording } from '../validation.ts';
 
 /** A path of the API of its own (`/agents/running`). */
 const RESERVED = 'running';
 
+const note = () => text(4096);
+const repository = () => text(2048).refine(isRepository, REPOSITORY_FORMS);
+const branch = () => text(255).refine(isBranch, BRANCH_FORM);
+
 export const createAgent = fields({
   name: name().refine((one) => one !== RESERVED, `must not be "${RESERVED}"`),
-  description: text(4096).exactOptional(),
-  purpose: text(4096).exactOptional(),
-  source_repo: text(2048).exactOptional(),
-  source_branch: text(255).exactOptional(),
+  description: note().exactOptional(),
+  purpose: note().exactOptional(),
+  source_repo: repository().exactOptional(),
+  source_branch: branch().exactOptional(),
+});
+
+/** A null clears what may be without; elsewhere it is as if it were absent. */
+export const changeAgent = z.preprocess(
+  dropNullSource,
+  z.object(
+    {
+      description: note().nullable().exactOptional(),
+      purpose: note().nullable().exactOptional(),
+      source_repo: repository().exactOptional(),
+      source_branch: branch().exactOptional(),
+    },
+    { error: wording },
+  ),
+);
+
+function dropNullSource(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([key, inner]) => inner !== null || !key.startsWith('source_')));
+}
+
+const KNOWN = ['active', 'inactive', 'configured', 'building', 'running', 'stopped', 'error'];
+
+export const putStatus = fields({
+  status: z
+    .string({ error: wording })
+    .transform((status) => status.toLowerCase())
+    .pipe(
+      z.enum(['active', 'inactive', 'stopped'], {
+        error: ({ input }) =>
+          KNOWN.includes(`${input}`)
+            ? `${input} is derived from what is and cannot be set: set active, inactive or stopped`
+            : 'must be active, inactive or stopped',
+      }),
+    ),
 });

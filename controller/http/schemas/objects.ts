@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type {
   AgentObject,
+  BuildLogObject,
   BuildObject,
   MessageObject,
   NodeObject,
@@ -101,6 +102,15 @@ export const buildObject = z
     created_by: z.string(),
   })
   .meta({ id: 'Build' }) satisfies z.ZodType<BuildObject>;
+
+export const buildLogObject = z
+  .strictObject({
+    build_id: uuid(),
+    space: z.string(),
+    status: z.enum(['pending', 'building', 'completed', 'failed']),
+    logs: z.array(z.strictObject({ line: z.string(), timestamp: time() })),
+  })
+  .meta({ id: 'BuildLog' }) satisfies z.ZodType<BuildLogObject>;
 
 export const orphanObject = z
   .strictObject({

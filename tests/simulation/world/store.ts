@@ -89,7 +89,7 @@ async function makeTemplate(): Promise<string> {
       }),
     ),
     put('builds', {
-      ...{ id: 'build' as BuildId, spaceId: SPACE, status: 'completed', image: IMAGE, imageId: 'i', baseImage: IMAGE, agents },
+      ...{ id: 'build' as BuildId, spaceId: SPACE, status: 'completed', image: IMAGE, imageId: 'i', baseImage: IMAGE, agents, unfetched: [] },
       ...{ nodeId: null, error: null, createdAt: 1, completedAt: 1, createdBy: 'admin' },
     }),
   ];
