@@ -32,6 +32,7 @@ export const wordParameter = <const Words extends readonly string[]>(words: Word
   once
     .transform((sent) => sent.toLowerCase())
     .pipe(z.enum(words, { error: `must be one of ${words.join(', ')}` }))
+    .meta({ override: { type: 'string', enum: [...words] } })
     .exactOptional()
     .describe(description);
 
@@ -41,6 +42,7 @@ export const wholeParameter = (least: number, most: number, description: string)
     .regex(/^\d{1,16}$/, `must be a whole number from ${least} to ${most}`)
     .transform(Number)
     .pipe(z.int().min(least, `must be ${least} or more`).max(most, `must be at most ${most}`))
+    .meta({ override: { type: 'integer', minimum: least, maximum: most } })
     .exactOptional()
     .describe(description);
 

@@ -2,25 +2,28 @@ import Router from '@koa/router';
 import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import { answerFault } from './answer-check.ts';
 import { callerOf } from './authentication.ts';
 import { readJson } from './body.ts';
 import { refuse } from './errors.ts';
 import { idempotencyOf } from './idempotency.ts';
-import type { Route } from './route.ts';
-
-export const BASE = '/api/v0';
+import { BASE, type Route } from './route.ts';
 
 /**
  * Puts the routes below the base path: the public ones as they are, the others behind `authentication`. Unknown paths are 404
  * and wrong methods 405 before any token is looked at: both follow from the published list of routes alone and tell nothing.
  */
-export function register(koa: Koa, routes: readonly Route[], authentication: Middleware): void {
+export function register(koa: Koa, routes: readonly Route[], authentication: Middleware, checkAnswers: boolean): void {
   const open = new Router({ prefix: BASE, sensitive: true });
   const closed = new Router({ prefix: BASE, sensitive: true });
   closed.use(authentication);
   for (const one of routes) {
     const router = one.permission === 'public' ? open : closed;
-    router.register(one.path.replaceAll(/\{(\w+)\}/g, ':$1'), [one.method], (ctx: Context) => serve(one, ctx));
+    router.register(one.path.replaceAll(/\{(\w+)\}/g, ':$1'), [one.method], async (ctx: Context) => {
+      await serve(one, ctx);
+      const fault = checkAnswers ? answerFault(one, ctx) : undefined;
+      if (fault !== undefined) throw new Error(fault);
+    });
   }
   koa.use(open.routes());
   koa.use(closed.routes());

@@ -8,6 +8,9 @@ import { checkQuery } from './parameters.ts';
 import type { Query } from './query.ts';
 import { checkBody } from './validation.ts';
 
+/** All routes are below it. */
+export const BASE = '/api/v0';
+
 /**
  * What a caller needs: `public` no token, `self` any valid token, else a resource and verb. A leading "own" means that
  * being the thing's creator is enough. The services judge it; here it is told, for the document and the test of all routes.
@@ -49,6 +52,8 @@ interface Described {
   readonly refusals?: readonly RefusalCode[];
   /** A request body that works, for the document. */
   readonly example?: unknown;
+  /** What a client calls it, where the name that follows from method and path is not good. */
+  readonly operation?: string;
   /** Takes an Idempotency-Key. */
   readonly creates?: true;
   /** The body is no JSON, of this media type, and is read by the route itself. */

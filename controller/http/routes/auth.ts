@@ -1,6 +1,8 @@
 import { accepted } from '../../domain/outcome.ts';
 import type { RouteContext } from '../app.ts';
+import { proofOf } from '../authentication.ts';
 import { publicRoute, type Route, route } from '../route.ts';
+import { logout } from '../schemas/access.ts';
 import { login } from '../schemas/auth.ts';
 import { me, token } from '../schemas/objects.ts';
 
@@ -23,10 +25,35 @@ export function authRoutes({ services, tokens }: RouteContext): Route[] {
     route({
       method: 'GET',
       path: '/auth/me',
+      operation: 'me',
       permission: 'self',
       summary: 'Whose token this is, and the roles',
       answers: { 200: me },
       respond: ({ caller }) => accepted({ status: 200, body: services.accounts.me(caller) }),
+    }),
+    route({
+      method: 'POST',
+      path: '/auth/refresh',
+      permission: 'self',
+      summary: 'A new token of 24 h for one that is still good, which stays good as well',
+      answers: { 200: token },
+      respond({ ctx }) {
+        const holder = services.accounts.refresh(proofOf(ctx));
+        return holder.ok ? accepted({ status: 200, body: { token_type: 'Bearer', ...tokens.sign(holder.value) } }) : holder;
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/auth/logout',
+      permission: 'self',
+      summary: 'Ends this token at once, or every token of the account, and the streams opened with it',
+      request: logout,
+      answers: { 204: 'nothing' },
+      example: { everywhere: true },
+      async respond({ ctx, body }) {
+        const ended = await services.accounts.logout(proofOf(ctx), body.everywhere ?? false);
+        return ended.ok ? accepted({ status: 204 }) : ended;
+      },
     }),
   ];
 }

@@ -63,6 +63,7 @@ export function messageRoutes({ services, clock }: RouteContext): Route[] {
     route({
       method: 'GET',
       path: '/sessions/{id}/messages/count',
+      operation: 'countMessages',
       permission: 'own or sessions:get',
       summary: 'How many messages there are',
       answers: { 200: messageCount },

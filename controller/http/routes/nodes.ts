@@ -29,6 +29,7 @@ export function nodeRoutes({ services: { nodes } }: RouteContext): Route[] {
     route({
       method: 'POST',
       path: '/nodes/{id}/lost',
+      operation: 'loseNode',
       permission: 'nodes:update',
       summary: 'Gives up a node that is unreachable: its sessions fail at once, instead of when it has been away too long',
       answers: { 200: nodeObject },
@@ -41,6 +42,7 @@ export function nodeRoutes({ services: { nodes } }: RouteContext): Route[] {
     route<{ expires_in_s?: number }>({
       method: 'POST',
       path: '/nodes/tokens',
+      operation: 'createNodeToken',
       permission: 'nodes:create',
       summary: 'A token with which one node joins; shown once',
       request: createNodeToken,

@@ -1,0 +1,162 @@
+/** The OpenAPI 3.1 document, made from the definitions that the router and the checks are made from. */
+import { z } from 'zod';
+import {
+  createDocument,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathsObject,
+  type ZodOpenApiResponseObject,
+  type ZodOpenApiResponsesObject,
+} from 'zod-openapi';
+import type { RefusalCode } from '../domain/outcome.ts';
+import { STATUS_OF } from './errors.ts';
+import { operationOf } from './operation-name.ts';
+import { DEFAULT_LIMIT, MAX_LIMIT } from './pagination.ts';
+import { type AnswerBody, BASE, type Route } from './route.ts';
+import { errorObject } from './schemas/objects.ts';
+
+export type OpenApiDocument = ReturnType<typeof createDocument>;
+
+const DESCRIPTION = `Raworc runs AI agents in sessions on machines of your own.
+
+Send \`Authorization: Bearer TOKEN\` with a token of \`POST /auth/login\` or an API key. Errors are always
+\`{"error": {"code", "message", "details"?}}\`. Lists are bare arrays, paged by \`limit\` and \`offset\`; the headers X-Total-Count,
+X-Page-Offset and X-Page-Limit say where the page is. Times are RFC 3339 in UTC. Unknown fields are ignored, and a field that is null
+is absent. Every answer carries X-Request-Id.`;
+
+export function openApiDocument(routes: readonly Route[], version: string): OpenApiDocument {
+  const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
+  for (const route of routes) {
+    const methods = paths[route.path] ?? {};
+    methods[route.method.toLowerCase()] = operation(route, routes);
+    paths[route.path] = methods;
+  }
+  return createDocument(
+    {
+      openapi: '3.1.1',
+      info: { title: 'Raworc', version, description: DESCRIPTION },
+      servers: [{ url: BASE }],
+      security: [{ bearer: [] }],
+      paths: paths as ZodOpenApiPathsObject,
+      components: {
+        securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A token of POST /auth/login, or an API key' } },
+      },
+    },
+    { override: ({ jsonSchema, io }) => plainer(jsonSchema, io), allowEmptySchema: { unknown: true } },
+  );
+}
+
+/** Takes out what only repeats a format or the bounds of a number, and what would make clients refuse an answer with a new field. */
+function plainer(
+  schema: { additionalProperties?: unknown; format?: unknown; pattern?: unknown; minimum?: unknown; maximum?: unknown },
+  io: string,
+): void {
+  if (io === 'output' && schema.additionalProperties === false) delete schema.additionalProperties;
+  if (schema.format !== undefined) delete schema.pattern;
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
+}
+
+function operation(route: Route, routes: readonly Route[]): ZodOpenApiOperationObject {
+  const [tag = ''] = route.path.split('/').filter((segment) => segment !== '');
+  return {
+    operationId: operationOf(route, routes),
+    tags: [tag],
+    summary: route.summary,
+    description: [route.description, `Permission: ${route.permission}.`].filter((text) => text !== undefined).join('\n\n'),
+    ...(route.permission === 'public' ? { security: [] } : {}),
+    requestParams: {
+      ...(route.path.includes('{') ? { path: pathParameters(route.path) } : {}),
+      ...queryOf(route),
+      ...(route.creates === true ? { header: IDEMPOTENCY } : {}),
+    },
+    ...requestBody(route),
+    responses: responses(route),
+  };
+}
+
+const IDEMPOTENCY = z.object({
+  'Idempotency-Key': z
+    .string()
+    .max(255)
+    .optional()
+    .describe('The same key, caller and body within 24 h gives the thing that was made; another body is a 422'),
+});
+const PAGE = {
+  limit: z.int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT),
+  offset: z.int().min(0).default(0),
+  order: z.enum(['asc', 'desc']).optional().describe('By default newest first, and messages oldest first'),
+};
+const PAGE_HEADERS = z.object({ 'X-Total-Count': z.int(), 'X-Page-Offset': z.int(), 'X-Page-Limit': z.int() });
+
+function pathParameters(path: string) {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+  return z.object(Object.fromEntries(names.map((name) => [name, z.string()])));
+}
+
+function queryOf({ query, paged }: Route) {
+  // A transformation of all parameters together shows what it is made from.
+  const sent = query instanceof z.ZodPipe ? query.in : query;
+  const own = sent instanceof z.ZodObject ? sent.shape : {};
+  const shape = paged ? { ...own, ...PAGE } : own;
+  return Object.keys(shape).length === 0 ? {} : { query: z.object(shape) };
+}
+
+function requestBody({ request, raw, example }: Route): Pick<ZodOpenApiOperationObject, 'requestBody'> {
+  if (raw !== undefined) return { requestBody: { required: true, content: { [raw]: { schema: { type: 'string', format: 'binary' } } } } };
+  if (request === undefined) return {};
+  const required = !request.safeParse({}).success;
+  return { requestBody: { required, content: { 'application/json': { schema: request, ...(example === undefined ? {} : { example }) } } } };
+}
+
+const MEANING: Readonly<Partial<Record<number, string>>> = { 200: 'Done', 201: 'Made', 204: 'Done; no body', 503: 'It cannot serve' };
+
+function responses(route: Route): ZodOpenApiResponsesObject {
+  const all: Record<string, ZodOpenApiResponseObject> = {};
+  for (const code of refusalsOf(route)) all[STATUS_OF[code]] = REFUSALS[code];
+  for (const [status, body] of Object.entries(route.answers)) {
+    const description = MEANING[Number(status)] ?? '';
+    all[status] = { description, ...content(body), ...(route.paged ? { headers: PAGE_HEADERS } : {}) };
+  }
+  return all as ZodOpenApiResponsesObject;
+}
+
+function content(body: AnswerBody): Pick<ZodOpenApiResponseObject, 'content'> {
+  if (body === 'nothing') return {};
+  if (body === 'event-stream') return { content: { 'text/event-stream': { schema: { type: 'string' } } } };
+  return { content: { 'application/json': { schema: body } } };
+}
+
+const WORDS: Readonly<Record<RefusalCode, string>> = {
+  BAD_REQUEST: 'The request cannot be read, or a parameter does not fit',
+  UNAUTHORIZED: 'No token, or one that is not good (any more)',
+  FORBIDDEN: 'The permission is missing',
+  NOT_FOUND: 'There is no such thing, or none that the caller may see',
+  METHOD_NOT_ALLOWED: 'Not a method of this path',
+  CONFLICT: 'It is there already, or its state does not allow this: the message says what is allowed',
+  PAYLOAD_TOO_LARGE: 'The body is too large',
+  UNSUPPORTED_MEDIA_TYPE: 'The body is of another type than the one that is taken',
+  UNPROCESSABLE_ENTITY: 'A field is missing or does not fit: `details` lists path and problem of each',
+  RATE_LIMITED: 'Too much at once: Retry-After says when to come back',
+  INTERNAL_ERROR: 'A fault of the server; X-Request-Id finds it in its log',
+  UNAVAILABLE: 'There is no room, or what is needed is away: the message says what',
+};
+const REFUSALS = Object.fromEntries(
+  Object.entries(WORDS).map(([code, description]) => [
+    code,
+    { id: code, description, content: { 'application/json': { schema: errorObject } } },
+  ]),
+) as unknown as Readonly<Record<RefusalCode, ZodOpenApiResponseObject>>;
+
+/** Every refusal that the route can answer with: its own, and those that follow from what it takes and who may call it. */
+export function refusalsOf(route: Route): ReadonlySet<RefusalCode> {
+  const { permission, method, request, raw, query, paged, creates, path } = route;
+  const takesJson = raw === undefined && method !== 'GET' && method !== 'DELETE';
+  const codes: RefusalCode[] = ['INTERNAL_ERROR', ...(route.refusals ?? [])];
+  if (takesJson || query !== undefined || paged || path.endsWith('/events')) codes.push('BAD_REQUEST');
+  if (takesJson || raw !== undefined) codes.push('PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE');
+  if (permission !== 'public') codes.push('UNAUTHORIZED');
+  if (permission.includes(':')) codes.push('FORBIDDEN');
+  if (request !== undefined || raw !== undefined || creates === true) codes.push('UNPROCESSABLE_ENTITY');
+  if (method !== 'GET') codes.push('RATE_LIMITED');
+  return new Set(codes);
+}

@@ -1,0 +1,65 @@
+import t from 'tap';
+import { z } from 'zod';
+import { allRoutes } from '../../controller/http/app.ts';
+import { OpenStreams } from '../../controller/http/open-streams.ts';
+import { BASE } from '../../controller/http/route.ts';
+import { startRig } from './http-fakes.ts';
+
+const rig = await startRig();
+t.teardown(() => rig.server.close());
+const { url } = rig.server;
+const { fake, tokens, clock } = rig;
+const log = { debug() {}, info() {}, warn() {}, error() {} };
+const routes = allRoutes({ services: fake.services, tokens, log, clock, version: '1', streams: new OpenStreams(clock) });
+
+t.test('every route says who may call it, what it answers, and an example that its own check takes', async (t) => {
+  for (const { method, path, permission, summary, answers, request, example } of routes) {
+    const name = `${method} ${path}`;
+    t.match(permission, /^(public|self|((own|self) or )?[a-z-]+:[a-z-]+)$/, `${name} names a permission`);
+    t.ok(summary.length > 0 && Object.keys(answers).length > 0, `${name} says what it does and answers`);
+    if (request === undefined) continue;
+    t.equal(request.safeParse(example).error, undefined, `the example of ${name} fits`);
+  }
+});
+
+t.test('the document is complete: each operation once, each reference there, nothing that JSON Schema does not know', async (t) => {
+  const answer = await fetch(`${url}${BASE}/openapi.json`);
+  t.equal(answer.status, 200);
+  const text = await answer.text();
+  const document = z
+    .object({
+      openapi: z.literal('3.1.1'),
+      paths: z.record(
+        z.string(),
+        z.record(z.string(), z.object({ operationId: z.string(), responses: z.record(z.string(), z.unknown()) })),
+      ),
+      components: z.record(z.string(), z.record(z.string(), z.unknown())),
+    })
+    .parse(JSON.parse(text));
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ ...operation, name: `${method.toUpperCase()} ${path}` })),
+  );
+  t.same(
+    operations.map(({ name }) => name).sort(),
+    routes.map(({ method, path }) => `${method} ${path}`).sort(),
+    'as many as there are routes',
+  );
+  t.equal(new Set(operations.map(({ operationId }) => operationId)).size, operations.length, 'with a name of its own each');
+  for (const [, kind = '', name = ''] of text.matchAll(/"#\/components\/(\w+)\/(\w+)"/g))
+    t.ok(document.components[kind]?.[name], `${kind}/${name} is there`);
+});
+
+t.test('the reference page and all that it loads come from here', async (t) => {
+  const page = await fetch(`${url}/docs`);
+  t.equal(page.status, 200);
+  t.match(page.headers.get('content-security-policy') ?? '', /default-src 'none'; script-src 'self'/);
+  const html = await page.text();
+  const loaded = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, address = '']) => address);
+  t.ok(loaded.length >= 5);
+  for (const address of loaded) {
+    t.match(address, /^\//, `${address} is of this server`);
+    t.equal((await fetch(url + address)).status, 200, `${address} is there`);
+  }
+  t.equal((await fetch(`${url}/docs/../package.json`)).status, 404);
+  t.equal((await fetch(`${url}/docs/nothing.js`)).status, 404);
+});
