@@ -73,6 +73,7 @@ function deliver(peer: Peer, seq: number): void {
     content: 'hello',
     contextJson: '{}',
     afterSeq: 0,
+    secretsVersion: 0,
   };
   peer.send({ kind: 'deliver', value });
 }

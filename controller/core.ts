@@ -80,7 +80,21 @@ export function openCore(needs: CoreNeeds): Core {
   const publisher = new Publisher({ events, news, clock, log });
   const tail = new Tail({ events, news, clock, log });
   const waiters = new Waiters();
-  const fleetNeeds = { applier, view, news, clock, random, log, barriers, lease, clusterId: needs.clusterId, version: needs.version };
+  // Nobody seals any yet.
+  const secrets = { of: () => ({ version: 0, values: {} }) };
+  const fleetNeeds = {
+    applier,
+    view,
+    news,
+    secrets,
+    clock,
+    random,
+    log,
+    barriers,
+    lease,
+    clusterId: needs.clusterId,
+    version: needs.version,
+  };
   const fleet = new Fleet({ ...fleetNeeds, epoch: events.epoch });
   known = () => fleet.known();
   const dispatch = new BuildDispatch({ applier, view, fleet, clock, log });

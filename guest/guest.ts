@@ -38,7 +38,8 @@ export interface GuestOutside extends Omit<RunnerOutside, 'runLimitMs'> {
  * 4. Asked to drain, it takes and begins nothing more, and says so once nothing runs and all that it has to say was said. A welcome
  *    that asks for no drain takes that back.
  * 5. A message that waits for no answer any more is let go of unrun, as soon as the host says so.
- * 6. It ends when the host speaks of another session, or when the disk fails: `run` then throws. Whatever ends it, its next start goes on.
+ * 6. A message that names newer secrets than are in memory waits until they were asked for and have come.
+ * 7. It ends when the host speaks of another session, or when the disk fails: `run` then throws. Whatever ends it, its next start goes on.
  */
 export class Guest {
   readonly #outside: GuestOutside;
@@ -102,7 +103,7 @@ export class Guest {
       const end = () => link.close();
       const resume = () => this.#backlogFull() || link.resume();
       this.#ending.signal.addEventListener('abort', end);
-      this.#runner.onAnswered(resume);
+      this.#runner.onRoom(resume);
       link.onMessage((frame) => {
         if (frame.kind === 'welcome') {
           timer.cancel();
@@ -128,7 +129,7 @@ export class Guest {
 
   #welcomed(link: HostLink, welcome: Welcome): boolean {
     const { sessionId, log } = this.#outside;
-    const { protocolVersion, generation, agents, environment } = welcome;
+    const { protocolVersion, generation, agents } = welcome;
     if (welcome.sessionId !== sessionId) {
       this.#fail(new Error(`the host speaks of session ${welcome.sessionId}`));
       return false;
@@ -145,7 +146,7 @@ export class Guest {
     const run = this.#runner.current();
     if (run) this.#host.tell({ kind: 'runStarted', value: { sessionId, generation, ...run } });
     this.#host.sendAnswers();
-    this.#runner.configure({ space: welcome.space, agents, environment });
+    this.#runner.configure({ space: welcome.space, agents });
     return true;
   }
 
@@ -159,6 +160,10 @@ export class Guest {
         break;
       case 'settled':
         this.#settled(frame.value);
+        break;
+      case 'secrets':
+        if (frame.value.sessionId !== this.#outside.sessionId) link.close(new Error(`secrets of session ${frame.value.sessionId}`));
+        else this.#runner.secretsAre(frame.value);
         break;
       default:
         frame satisfies never;
@@ -231,6 +236,8 @@ export class Guest {
   }
 
   #backlogFull(): boolean {
+    // They come behind what was sent before them.
+    if (this.#runner.awaitsSecrets) return false;
     const { count, characters } = this.#mailbox.backlog();
     return count >= BACKLOG_COUNT || characters >= BACKLOG_CHARACTERS;
   }

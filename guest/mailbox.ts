@@ -275,7 +275,7 @@ export class Mailbox {
   #answered(answer: Answer): void {
     const { sessionId, generation, messageId, agent } = answer;
     // Of an answered message only the answer is kept.
-    const message = { sessionId, generation, seq: 0, messageId, agent, content: '', contextJson: '', afterSeq: 0 };
+    const message = { sessionId, generation, seq: 0, messageId, agent, content: '', contextJson: '', afterSeq: 0, secretsVersion: 0 };
     const entry = this.#entries.get(messageId) ?? newEntry(message, true);
     entry.answer = answer;
     entry.answered = true;

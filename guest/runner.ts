@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { JournalFull } from '../journal/journal.ts';
 import type { AgentSpec__Output as AgentSpec } from '../proto/generated/raworc/v0/AgentSpec.ts';
 import type { Answer__Output as Answer } from '../proto/generated/raworc/v0/Answer.ts';
+import type { Secrets__Output as Secrets } from '../proto/generated/raworc/v0/Secrets.ts';
 import type { Barriers } from '../seams/barrier.ts';
 import type { Clock, Timer } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
@@ -48,11 +49,15 @@ export class Runner {
   readonly #host: HostSide;
   readonly #workers = new Map<string, Started>();
   #setup: Setup | undefined;
+  /** Of the secrets in memory; 0 with none. They are never written anywhere, so each life of the guest begins with none. */
+  #secretsVersion = 0;
+  /** The newest that this host was asked for. */
+  #askedVersion = 0;
   #working: Working | undefined;
   #held = false;
   #grace: Timer | undefined;
   #quiet: (() => void)[] = [];
-  #answered: () => void = () => undefined;
+  #room: () => void = () => undefined;
   #fault: (fault: unknown) => void = () => undefined;
   /** Runs begun by this process; any other that has no answer was cut off. */
   readonly #begun = new Set<string>();
@@ -68,13 +73,30 @@ export class Runner {
     this.#fault = listener;
   }
 
-  /** A message has been answered durably. */
-  onAnswered(listener: () => void): void {
-    this.#answered = listener;
+  /** There may be room for more messages. */
+  onRoom(listener: () => void): void {
+    this.#room = listener;
   }
 
   /** Before the first one nothing runs. A worker whose agent or environment has changed is replaced before its next message. */
-  configure(setup: Setup): void {
+  configure(told: Omit<Setup, 'environment'>): void {
+    this.#askedVersion = 0;
+    this.#setUp({ ...told, environment: this.#setup?.environment ?? {} });
+  }
+
+  /** All secrets of the space, as of that version. Older ones than those in memory are passed over. */
+  secretsAre({ version, values }: Pick<Secrets, 'version' | 'values'>): void {
+    if (!this.#setup || version <= this.#secretsVersion) return;
+    this.#secretsVersion = version;
+    this.#setUp({ ...this.#setup, environment: values });
+  }
+
+  /** The next message waits for newer secrets. */
+  get awaitsSecrets(): boolean {
+    return this.#askedVersion > this.#secretsVersion;
+  }
+
+  #setUp(setup: Setup): void {
     // The same object for the same content, so that each message need not compare.
     if (!isDeepStrictEqual(setup, this.#setup)) this.#setup = setup;
     this.wake();
@@ -106,6 +128,19 @@ export class Runner {
     this.wake();
   }
 
+  /** Whether it names newer ones than are in memory. They are asked for, and the host asks on until it has them. */
+  #lacksSecrets({ message: { secretsVersion: version } }: Entry): boolean {
+    if (version <= this.#secretsVersion) return false;
+    if (version <= this.#askedVersion) return true;
+    this.#askedVersion = version;
+    this.#host.tell({
+      kind: 'secretsRequest',
+      value: { sessionId: this.#outside.sessionId, generation: this.#host.generation, version },
+    });
+    this.#room();
+    return true;
+  }
+
   #interrupt(): void {
     if (!this.#working) return;
     this.#working.interrupted = true;
@@ -126,9 +161,10 @@ export class Runner {
 
   async #work(): Promise<void> {
     for (let entry = this.#mailbox.next(); entry && !this.#held; entry = this.#mailbox.next()) {
+      if (this.#lacksSecrets(entry)) break;
       this.#working = { messageId: entry.message.messageId, worker: undefined, interrupted: false };
       await this.#answer(entry, this.#working);
-      this.#answered();
+      this.#room();
     }
     this.#working = undefined;
     this.#grace?.cancel();

@@ -26,7 +26,7 @@ export type RunEnd =
 export interface Setup {
   readonly space: string;
   readonly agents: readonly AgentSpec[];
-  /** The space's secrets. */
+  /** The space's secrets, in memory alone. */
   readonly environment: Readonly<Record<string, string>>;
 }
 

@@ -1,5 +1,4 @@
-import type { ControllerFrame, NodeFrame } from '../proto/frame.ts';
-import { NODE_PROTOCOL_VERSION } from '../proto/frame.ts';
+import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../proto/frame.ts';
 import type { Tombstone__Output as WireTombstone } from '../proto/generated/raworc/node/v0/Tombstone.ts';
 import { type Clock, pause, type Timer } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
@@ -180,11 +179,11 @@ export class NodeAgent {
         return this.#assigned(frame.value, false);
       }
       case 'deliver':
-        this.#relay.deliver(frame.value);
-        return undefined;
+        return void this.#relay.deliver(frame.value);
       case 'settled':
-        this.#relay.settled(frame.value);
-        return undefined;
+        return void this.#relay.settled(frame.value);
+      case 'secrets':
+        return void this.#relay.secrets(frame.value);
       case 'build':
         this.#builder.assign(frame.value);
         return undefined;

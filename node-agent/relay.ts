@@ -1,12 +1,15 @@
-import { GUEST_PROTOCOL_VERSION, type GuestFrame, type HostFrame } from '../proto/frame.ts';
+import type { GuestFrame } from '../proto/frame.ts';
 import type { Answer__Output as Answer } from '../proto/generated/raworc/v0/Answer.ts';
 import type { Deliver__Output as Deliver } from '../proto/generated/raworc/v0/Deliver.ts';
+import type { Secrets__Output as Secrets } from '../proto/generated/raworc/v0/Secrets.ts';
 import type { Settled__Output as Settled } from '../proto/generated/raworc/v0/Settled.ts';
 import type { Clock, Timer } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
 import type { Assignment } from './domain/session.ts';
 import type { GuestLink } from './guest-doors.ts';
+import { helloRefusal, welcome } from './guest-welcome.ts';
 import type { Outbox } from './outbox.ts';
+import { SecretRequests } from './secret-requests.ts';
 
 const HELLO_WITHIN_MS = 10_000;
 /** Of one session: past these its guest is not read from until something is settled. */
@@ -52,15 +55,17 @@ interface Session {
 
 /**
  * Between guests and the controller. What a guest says is stamped with its own session and the generation assigned now, so it can speak of no other.
- * Answers are kept until the controller has settled them; all else the two ends say again when they must.
+ * Answers are kept until the controller has settled them; all else the two ends say again when they must. Secrets pass through, and leave no trace.
  */
 export class Relay {
   readonly #outside: RelayOutside;
   readonly #sessions = new Map<string, Session>();
+  readonly #secretRequests: SecretRequests;
   #holding = false;
 
   constructor(outside: RelayOutside) {
     this.#outside = outside;
+    this.#secretRequests = new SecretRequests(outside.clock, (sessionId, version) => this.#askForSecrets(sessionId, version));
   }
 
   isConnected(sessionId: string): boolean {
@@ -95,6 +100,7 @@ export class Relay {
       if (fault !== undefined) log.info('guest.lost', { session: sessionId, error: fault.message });
       if (session.guest !== guest) return;
       session.guest = undefined;
+      this.#secretRequests.forget(sessionId);
       this.#outside.guestChanged(sessionId);
     });
   }
@@ -142,9 +148,18 @@ export class Relay {
     if (session.guest?.welcomed) session.guest.link.send({ kind: 'settled', value: { sessionId, messageId: '', upToSeq: seq } });
   }
 
+  /** To the guest that has asked for them, and to no other place. */
+  secrets(secrets: Secrets): void {
+    const { sessionId, version } = secrets;
+    if (!this.#secretRequests.answered(sessionId, version)) return;
+    const guest = this.#sessions.get(sessionId)?.guest;
+    if (guest?.welcomed && !guest.link.send({ kind: 'secrets', value: secrets })) this.#secretRequests.missed(sessionId, version);
+  }
+
   /** A new stream begins. Answers wait until all of them are said again, in their order: one that came now would overtake those from before. */
   hold(): void {
     this.#holding = true;
+    this.#secretRequests.hold();
   }
 
   /** Its guest, whichever is or will be connected, is to take nothing more and to finish within the grace. Undefined takes that back. */
@@ -178,6 +193,7 @@ export class Relay {
       if (generation === undefined) continue;
       for (const answer of session.answers.values()) this.#answer({ ...answer, generation });
     }
+    this.#secretRequests.sayAgain();
   }
 
   /** The session's container is gone for good, or the session is. */
@@ -185,6 +201,7 @@ export class Relay {
     const session = this.#sessions.get(sessionId);
     if (session === undefined) return;
     this.#sessions.delete(sessionId);
+    this.#secretRequests.forget(sessionId);
     session.guest?.link.close();
   }
 
@@ -228,6 +245,9 @@ export class Relay {
       case 'drained':
         session.acceptedSeq = Math.max(session.acceptedSeq, frame.value.acceptedSeq);
         if (session.drain !== undefined) this.#outside.drained(sessionId);
+        return;
+      case 'secretsRequest':
+        this.#secretRequests.want(sessionId, frame.value.version);
         return;
       case 'delta':
         outbox.pass({ kind: 'delta', value: { ...frame.value, sessionId } });
@@ -295,6 +315,11 @@ export class Relay {
     this.#outside.messagesLost(sessionId);
   }
 
+  #askForSecrets(sessionId: string, version: number): void {
+    const generation = this.#outside.assignment(sessionId)?.generation ?? 0;
+    this.#outside.outbox.keep(`secrets:${sessionId}`, { kind: 'secretsRequest', value: { sessionId, generation, version } });
+  }
+
   #answer(answer: Answer): void {
     if (this.#holding) return;
     this.#outside.outbox.keep(`answer:${answer.sessionId}:${answer.messageId}`, { kind: 'answer', value: answer });
@@ -311,31 +336,6 @@ export class Relay {
     }
     return session;
   }
-}
-
-function helloRefusal(sessionId: string, assignment: Assignment | undefined, frame: GuestFrame): string | undefined {
-  if (frame.kind !== 'hello') return 'spoke before its hello';
-  if (frame.value.protocolVersion !== GUEST_PROTOCOL_VERSION) return `speaks version ${frame.value.protocolVersion} of the protocol`;
-  if (frame.value.sessionId !== sessionId) return 'names another session';
-  return assignment === undefined ? 'its session is not assigned to this node' : undefined;
-}
-
-function welcome({ sessionId, generation, spec }: Assignment, settledSeq: number, graceMs: number | undefined): HostFrame {
-  const agents = spec.agents.map((agent) => ({ ...agent }));
-  const drain = graceMs === undefined ? null : { graceMs };
-  return {
-    kind: 'welcome',
-    value: {
-      protocolVersion: GUEST_PROTOCOL_VERSION,
-      sessionId,
-      generation,
-      space: spec.space,
-      agents,
-      environment: {},
-      drain,
-      settledSeq,
-    },
-  };
 }
 
 const isFull = (session: Session) => session.answers.size >= ANSWERS_KEPT || session.answerCharacters >= ANSWER_CHARACTERS_KEPT;

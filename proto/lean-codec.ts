@@ -137,7 +137,7 @@ function decodeMessage(type: MessageType, bytes: Buffer): Record<string, unknown
     const value = decodeField(field, reader);
     const held = message[field.name];
     if (Array.isArray(held)) held.push(value);
-    else if (field.kind.is === 'map' && isRecord(held) && isRecord(value)) message[field.name] = { ...held, ...value };
+    else if (field.kind.is === 'map' && isRecord(held) && isRecord(value)) Object.assign(held, value);
     else message[field.name] = value;
     if (field.choice) message.body = field.name;
   }

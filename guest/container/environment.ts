@@ -10,15 +10,27 @@ export interface Places {
   readonly path: string;
 }
 
-/** All that an agent's process finds in its environment. Nothing of the guest's own is handed on; no secret replaces a RAWORC_ variable. */
+/** A process can be given no longer string; the kernel counts its name and its end too. */
+const MAX_VARIABLE_BYTES = 128 * 1024 - 1;
+
+/** Names that say how a message comes to a program: no secret may pass for one. */
+const isOurs = (name: string) => name.startsWith('RAWORC_') || name === 'AGENT_MESSAGE' || name === 'AGENT_CONTEXT';
+const fits = (name: string, value: string) =>
+  !value.includes('\0') && Buffer.byteLength(name) + 1 + Buffer.byteLength(value) < MAX_VARIABLE_BYTES;
+
+/**
+ * All that an agent's process finds in its environment. Nothing of the guest's own is handed on. A secret may replace LANG and PYTHONUNBUFFERED, but
+ * neither where programs are found and files go, nor what Raworc says; one that no process can be given is left out.
+ */
 export function agentEnvironment(places: Places, setup: Setup): Record<string, string> {
   const { sessionId, sessionDirectory, agentsDirectory, path } = places;
+  const secrets = Object.entries(setup.environment).filter(([name, value]) => !isOurs(name) && fits(name, value));
   return {
-    PATH: path,
-    HOME: `${sessionDirectory}/state`,
     LANG: 'C.UTF-8',
     PYTHONUNBUFFERED: '1',
-    ...setup.environment,
+    ...Object.fromEntries(secrets),
+    PATH: path,
+    HOME: `${sessionDirectory}/state`,
     RAWORC_SESSION_ID: sessionId,
     RAWORC_SPACE: setup.space,
     RAWORC_SESSION_DIR: sessionDirectory,

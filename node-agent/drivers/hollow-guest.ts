@@ -1,5 +1,6 @@
 import { GUEST_PROTOCOL_VERSION, type GuestFrame, type HostFrame } from '../../proto/frame.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
+import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0/Secrets.ts';
 import type { Link } from '../../proto/link.ts';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';
@@ -23,7 +24,7 @@ export interface HollowGuestOptions {
   readonly answerAfterMs: () => number;
   /** While true, messages are taken and not answered. */
   readonly held: () => boolean;
-  readonly answer: (message: Deliver) => string;
+  readonly answer: (message: Deliver, environment: Readonly<Record<string, string>>) => string;
 }
 
 /** One message that is being answered. */
@@ -38,6 +39,9 @@ export class HollowGuest {
   readonly #link: Link<GuestFrame, HostFrame>;
   readonly #options: HollowGuestOptions;
   #run: Run | undefined;
+  /** In memory alone: a guest that comes up again asks for them again. */
+  #secrets: Pick<Secrets, 'version' | 'values'> = { version: 0, values: {} };
+  #askedVersion = 0;
   #draining = false;
   #grace: Timer | undefined;
   #closed = false;
@@ -73,7 +77,7 @@ export class HollowGuest {
   proceed(): void {
     if (this.#run !== undefined || this.#draining || this.#closed || this.#options.held()) return;
     const message = this.#options.journal.taken[0];
-    if (message === undefined) return;
+    if (message === undefined || this.#lacksSecrets(message)) return;
     this.#run = { message, runId: this.#options.random.uuid(), timer: undefined };
     this.#work(this.#run);
     const { runId } = this.#run;
@@ -98,8 +102,15 @@ export class HollowGuest {
     run.timer?.cancel();
     run.timer = clock.after(answerAfterMs(), () => {
       if (held()) this.#run = undefined;
-      else this.#answer(run, { outcome: 'REPLY', content: answer(run.message), reason: '' });
+      else this.#answer(run, { outcome: 'REPLY', content: answer(run.message, this.#secrets.values), reason: '' });
     });
+  }
+
+  #lacksSecrets({ sessionId, generation, secretsVersion: version }: Deliver): boolean {
+    if (version <= this.#secrets.version) return false;
+    if (version > this.#askedVersion) this.#link.send({ kind: 'secretsRequest', value: { sessionId, generation, version } });
+    this.#askedVersion = Math.max(this.#askedVersion, version);
+    return true;
   }
 
   #answer({ message, runId, timer }: Run, end: { outcome: 'REPLY' | 'ERROR'; content: string; reason: string }): void {
@@ -143,6 +154,7 @@ export class HollowGuest {
       case 'welcome':
         this.#draining = false;
         this.#grace?.cancel();
+        this.#askedVersion = 0;
         for (const answer of journal.answers.values()) this.#link.send({ kind: 'answer', value: answer });
         if (frame.value.drain !== null) this.#drain(frame.value.drain.graceMs);
         this.proceed();
@@ -162,6 +174,9 @@ export class HollowGuest {
       case 'settled':
         journal.answers.delete(frame.value.messageId);
         return;
+      case 'secrets':
+        if (frame.value.version > this.#secrets.version) this.#secrets = frame.value;
+        return this.proceed();
       default:
         frame satisfies never;
     }

@@ -33,8 +33,8 @@ export interface HollowOptions {
   readonly fault?: (call: HollowCall, sessionId: string) => void;
   /** Milliseconds from a message to its answer. Default 0. */
   readonly answerMs?: () => number;
-  /** Default: "echo: " and the message. */
-  readonly answer?: (message: Deliver) => string;
+  /** By the message, and the secrets of its space. Default: "echo: " and the message. */
+  readonly answer?: (message: Deliver, environment: Readonly<Record<string, string>>) => string;
   /** What lives in the containers, in place of guests that only pretend. */
   readonly inside?: HollowInside;
 }

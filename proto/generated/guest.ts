@@ -14,6 +14,8 @@ import type { Deliver as _raworc_v0_Deliver, Deliver__Output as _raworc_v0_Deliv
 import type { Delta as _raworc_v0_Delta, Delta__Output as _raworc_v0_Delta__Output } from './raworc/v0/Delta.ts';
 import type { LogLine as _raworc_v0_LogLine, LogLine__Output as _raworc_v0_LogLine__Output } from './raworc/v0/LogLine.ts';
 import type { RunStarted as _raworc_v0_RunStarted, RunStarted__Output as _raworc_v0_RunStarted__Output } from './raworc/v0/RunStarted.ts';
+import type { Secrets as _raworc_v0_Secrets, Secrets__Output as _raworc_v0_Secrets__Output } from './raworc/v0/Secrets.ts';
+import type { SecretsRequest as _raworc_v0_SecretsRequest, SecretsRequest__Output as _raworc_v0_SecretsRequest__Output } from './raworc/v0/SecretsRequest.ts';
 import type { Settled as _raworc_v0_Settled, Settled__Output as _raworc_v0_Settled__Output } from './raworc/v0/Settled.ts';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
@@ -42,6 +44,8 @@ export interface ProtoGrpcType {
       Outcome: EnumTypeDefinition
       RunStarted: MessageTypeDefinition<_raworc_v0_RunStarted, _raworc_v0_RunStarted__Output>
       Runtime: EnumTypeDefinition
+      Secrets: MessageTypeDefinition<_raworc_v0_Secrets, _raworc_v0_Secrets__Output>
+      SecretsRequest: MessageTypeDefinition<_raworc_v0_SecretsRequest, _raworc_v0_SecretsRequest__Output>
       Settled: MessageTypeDefinition<_raworc_v0_Settled, _raworc_v0_Settled__Output>
       Stream: EnumTypeDefinition
     }

@@ -3,6 +3,7 @@ import type { Test } from 'tap';
 import { createNodeToken, joinNode } from '../../controller/domain/commands/nodes.ts';
 import type { NodeId, SessionId } from '../../controller/domain/ids.ts';
 import { Fleet } from '../../controller/services/fleet/fleet.ts';
+import type { SecretSource } from '../../controller/services/fleet/secrets-for.ts';
 import type { News } from '../../controller/services/news.ts';
 import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
 import { NODE_PROTOCOL_VERSION } from '../../proto/frame.ts';
@@ -127,12 +128,19 @@ export async function joins(core: Core, id: NodeId): Promise<void> {
   await core.applier.submit(joinNode({ id, name: id, tokenId, secretHash: 'h', keyHash: `key-${id}`, isConnected: () => false }));
 }
 
+const noSecrets: SecretSource = { of: () => ({ version: 0, values: {} }) };
+
 /** Closes the core with the test, too. */
-export function fleetOver(t: Test, core: Core, { clock = systemClock, epoch = 1 }: { clock?: Clock; epoch?: number } = {}) {
+export function fleetOver(
+  t: Test,
+  core: Core,
+  { clock = systemClock, epoch = 1, secrets = noSecrets }: { clock?: Clock; epoch?: number; secrets?: SecretSource } = {},
+) {
   const needs = {
     applier: core.applier,
     view: core.store.view,
     news: quiet,
+    secrets,
     clock,
     random: systemRandom,
     log: silent,

@@ -92,7 +92,6 @@ export class Bench {
       generation: 3,
       space: 'default',
       agents: [...agents],
-      environment: {},
       drain: null,
       settledSeq: 0,
     };
@@ -110,6 +109,7 @@ export class Bench {
       content,
       contextJson: '',
       afterSeq: 0,
+      secretsVersion: 0,
     };
     this.#link?.send({ kind: 'deliver', value });
   }

@@ -46,15 +46,19 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
       {
         kind: 'welcome',
         value: {
-          ...{ protocolVersion: small(), sessionId: text(), generation: uint(), space: text(), environment: environment() },
+          ...{ protocolVersion: small(), sessionId: text(), generation: uint(), space: text() },
           agents: Array.from({ length: pick(0, 1, 3) }, agent),
           drain: pick(null, { graceMs: uint() }),
           settledSeq: uint(),
         },
       },
-      { kind: 'deliver', value: { ...ids(), seq: uint(), agent: text(), content: text(), contextJson: text(), afterSeq: uint() } },
+      {
+        kind: 'deliver',
+        value: { ...ids(), seq: uint(), agent: text(), content: text(), contextJson: text(), afterSeq: uint(), secretsVersion: uint() },
+      },
       { kind: 'settled', value: { sessionId: text(), messageId: text(), upToSeq: uint() } },
       { kind: 'drain', value: { graceMs: uint() } },
+      { kind: 'secrets', value: { sessionId: text(), version: uint(), values: environment() } },
     ],
   };
 }

@@ -253,7 +253,7 @@ t.test('a worker is replaced when its agent or the secrets change, and not when 
   t.equal(await after(() => undefined), 1);
   t.equal(
     await after(() => {
-      world.environment = { KEY: 'secret' };
+      world.secrets = { version: 1, values: { KEY: 'secret' } };
     }),
     2,
   );

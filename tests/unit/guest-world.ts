@@ -58,6 +58,7 @@ export interface Ran {
   readonly life: number;
   readonly message: string;
   readonly runId: string;
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 const silent: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -68,7 +69,7 @@ export class World {
   readonly disk = new SimulatedDisk();
   readonly fraction: () => number;
   /** What the host should have answered, by seq. */
-  readonly posted: { seq: number; id: string; agent: string; content: string }[] = [];
+  readonly posted: { seq: number; id: string; agent: string; content: string; secretsVersion?: number }[] = [];
   readonly heard: GuestFrame[] = [];
   readonly answers = new Map<string, Answer[]>();
   readonly ran: Ran[] = [];
@@ -77,7 +78,10 @@ export class World {
     { name: 'once', runtime: 'PYTHON', handler: '', idempotent: false },
     { name: 'again', runtime: 'PYTHON', handler: '', idempotent: true },
   ];
-  environment: Record<string, string> = {};
+  /** Of the space, now: what is posted from now on names this version. */
+  secrets: { readonly version: number; readonly values: Record<string, string> } = { version: 0, values: {} };
+  /** Whether a guest that asks for them gets them. */
+  givesSecrets = true;
   behaviour: Behaviour = ({ message }) => ({ outcome: 'reply', content: `re: ${message}` });
   /** Of a frame that it is not taken, and of a link that it is cut with the next frame. */
   refusal = 0;
@@ -143,21 +147,24 @@ export class World {
 
   post(agent: string, content?: string): void {
     const seq = (this.posted.at(-1)?.seq ?? 0) + 1 + Math.floor(this.fraction() * 2);
-    const message = { seq, id: `m${seq}`, agent, content: content ?? `m${seq}` };
+    const message = { seq, id: `m${seq}`, agent, content: content ?? `m${seq}`, secretsVersion: this.secrets.version };
     this.posted.push(message);
     this.deliver(message);
   }
 
-  deliver({ seq, id, agent, content }: World['posted'][number], afterSeq?: number): void {
+  deliver({ seq, id, agent, content, secretsVersion = 0 }: World['posted'][number], afterSeq?: number): void {
     const { sessionId, contextJson } = this;
     const before = this.posted.findLast((one) => one.seq < seq && !this.answers.has(one.id));
-    const value = { sessionId, generation: 1, seq, messageId: id, agent, content, contextJson, afterSeq: afterSeq ?? before?.seq ?? 0 };
+    const value = {
+      ...{ sessionId, generation: 1, seq, messageId: id, agent, content, contextJson, secretsVersion },
+      afterSeq: afterSeq ?? before?.seq ?? 0,
+    };
     this.#link?.toGuest({ kind: 'deliver', value });
   }
 
   /** Asks the guest to drain, or takes it back. */
   drainWithin(graceMs: number | undefined): void {
-    const { sessionId, agents, environment } = this;
+    const { sessionId, agents } = this;
     this.drain = graceMs === undefined ? null : { graceMs };
     if (graceMs !== undefined) this.#link?.toGuest({ kind: 'drain', value: { graceMs } });
     else {
@@ -167,7 +174,6 @@ export class World {
         generation: 1,
         space: 'space',
         agents,
-        environment,
         drain: null,
         settledSeq: this.settledSeq,
       };
@@ -185,6 +191,11 @@ export class World {
     this.#link?.toGuest({ kind: 'settled', value: { sessionId: this.sessionId, messageId: '', upToSeq: seq } });
   }
 
+  /** As an answer to a guest's question, or whenever else a test says so. */
+  tellSecrets(sessionId = this.sessionId): void {
+    this.#link?.toGuest({ kind: 'secrets', value: { sessionId, ...this.secrets } });
+  }
+
   outstanding(): string[] {
     return this.posted.filter(({ id }) => !this.answers.has(id)).map(({ id }) => id);
   }
@@ -192,13 +203,13 @@ export class World {
   #hear(frame: GuestFrame): void {
     this.heard.push(frame);
     if (frame.kind === 'hello') {
-      const { sessionId, agents, environment } = this;
+      const { sessionId, agents } = this;
       if (frame.value.acceptedSeq < this.highestAccepted)
         this.broken.push(`accepted ${this.highestAccepted}, then only ${frame.value.acceptedSeq}`);
       this.#link?.toGuest({
         kind: 'welcome',
         value: {
-          ...{ protocolVersion: 1, sessionId, generation: 1, space: 'space', agents, environment },
+          ...{ protocolVersion: 1, sessionId, generation: 1, space: 'space', agents },
           ...{ drain: this.drain, settledSeq: this.settledSeq },
         },
       });
@@ -206,6 +217,8 @@ export class World {
         const again = message.seq > frame.value.acceptedSeq ? !this.answers.has(message.id) : this.fraction() < 0.1;
         if (again) this.deliver(message);
       }
+    } else if (frame.kind === 'secretsRequest') {
+      if (this.givesSecrets) this.tellSecrets();
     } else if (frame.kind === 'accepted') this.highestAccepted = Math.max(this.highestAccepted, frame.value.seq);
     else if (frame.kind === 'answer') {
       const { messageId } = frame.value;
@@ -230,7 +243,7 @@ export class World {
     return { start: (agent, setup) => this.#worker(life, agent, setup), close: () => undefined };
   }
 
-  #worker(life: number, _agent: AgentSpec, _setup: Setup): Worker {
+  #worker(life: number, _agent: AgentSpec, setup: Setup): Worker {
     this.started += 1;
     let end: (end: RunEnd) => void = () => undefined;
     let alive = true;
@@ -239,7 +252,7 @@ export class World {
         return alive;
       },
       run: (request, output) => {
-        this.ran.push({ life, message: request.message, runId: request.runId });
+        this.ran.push({ life, message: request.message, runId: request.runId, environment: setup.environment });
         this.running += 1;
         this.mostRunning = Math.max(this.mostRunning, this.running);
         return new Promise((resolve) => {

@@ -125,11 +125,11 @@ export function assigned(
   };
 }
 
-export function deliver(sessionId: string, seq: number, content: string, afterSeq = 0) {
+export function deliver(sessionId: string, seq: number, content: string, afterSeq = 0, secretsVersion = 0) {
   const messageId = `m${seq}`;
   return {
     kind: 'deliver',
-    value: { sessionId, generation: 1, seq, messageId, agent: 'a', content, contextJson: '{}', afterSeq },
+    value: { sessionId, generation: 1, seq, messageId, agent: 'a', content, contextJson: '{}', afterSeq, secretsVersion },
   } as const;
 }
 

@@ -10,7 +10,7 @@ import type { NodeId, SessionId } from '../../controller/domain/ids.ts';
 import type { SessionRow } from '../../controller/domain/rows.ts';
 import { restore } from '../../controller/restore.ts';
 import type { NodeFrame } from '../../proto/frame.ts';
-import { type Core, NODE, newMessage, newSession, node, openCore, withAgents } from './controller-core.ts';
+import { type Core, NODE, newMessage, newSession, node, openCore, SPACE, withAgents } from './controller-core.ts';
 import { fleetOver, hello, joins, running } from './fleet-world.ts';
 
 const [LIVES, CHANGED, RESTS, GONE] = ['lives', 'changed', 'rests', 'gone'] as SessionId[] as [SessionId, SessionId, SessionId, SessionId];
@@ -124,6 +124,7 @@ t.test('messages: new ones are numbered above what guests hold; old ones are ask
   const late = newMessage(LIVES, 'after the restore');
   const posted = await core.applier.submit(postMessage(late));
   t.ok(posted.ok && posted.value.seq > EPOCH);
+  t.ok((core.store.view.get('spaces', SPACE)?.secretsVersion ?? 0) >= EPOCH, 'secrets that guests hold are old to them');
   const fake = connect(NODE, hello({ epoch: 1 }), holding([reportOf(LIVES, { generation: 1, acceptedSeq: 40 })]));
   const set = await fake.until(() => fake.of('assignmentSet')[0]);
   const generation = set.assignments.find(({ sessionId }) => sessionId === LIVES)?.generation ?? 0;

@@ -69,6 +69,7 @@ export function deliver(view: View, session: SessionRow, message: MessageRow, ag
     content: message.content,
     contextJson: contextOf(view, session, message),
     afterSeq,
+    secretsVersion: view.get('spaces', session.spaceId)?.secretsVersion ?? 0,
   };
   return { kind: 'deliver', value };
 }

@@ -1,5 +1,4 @@
-import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
-import { NODE_PROTOCOL_VERSION } from '../../../proto/frame.ts';
+import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../../../proto/frame.ts';
 import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
 import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orphan.ts';
 import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
@@ -24,7 +23,8 @@ import { Assignments } from './assignments.ts';
 import { Delivery } from './delivery.ts';
 import { settledUpTo } from './frames.ts';
 import { Lease, type LeaseTimes } from './lease.ts';
-import { saidAnswer, saidLine, saidReport, saidRun } from './said.ts';
+import { saidAnswer, saidBuild, saidLine, saidReport, saidRun } from './said.ts';
+import { type SecretSource, secretsFor } from './secrets-for.ts';
 
 export interface StreamNeeds {
   readonly applier: Applier;
@@ -34,6 +34,7 @@ export interface StreamNeeds {
   readonly random: Random;
   readonly log: Log;
   readonly barriers: Barriers;
+  readonly secrets: SecretSource;
   readonly lease: LeaseTimes;
   readonly clusterId: string;
   readonly epoch: number;
@@ -239,7 +240,9 @@ export class NodeStream {
         for (const image of frame.value.images) this.images.add(image);
         return this.#events.imagesChanged(this);
       case 'build':
-        return this.#build(frame.value);
+        return this.#built(saidBuild(frame.value));
+      case 'secretsRequest':
+        return void this.send({ kind: 'secrets', value: secretsFor(this.#needs, this.nodeId, frame.value) });
       case 'shutdownDone':
         return this.#events.shutDown(this);
       case 'accepted': {
@@ -310,20 +313,9 @@ export class NodeStream {
     this.#log.warn('node.trespass', { node: this.name, session, frame });
   }
 
-  #build(report: Extract<NodeFrame, { kind: 'build' }>['value']): void {
-    const { buildId } = report;
-    switch (report.phase) {
-      case 'BUILD_COMPLETED':
-        return this.#events.build(this, { buildId, imageId: report.imageId });
-      case 'BUILD_FAILED':
-        return this.#events.build(this, { buildId, error: report.error });
-      case 'BUILD_BUILDING':
-        return;
-      case 'BUILD_PHASE_UNSPECIFIED':
-        return this.#reject('a build report without a phase');
-      default:
-        report.phase satisfies never;
-    }
+  #built(report: ReturnType<typeof saidBuild>): void {
+    if (report === undefined) return this.#reject('a build report without a phase');
+    if (report !== 'under way') this.#events.build(this, report);
   }
 
   #spaceOf(sessionId: string) {

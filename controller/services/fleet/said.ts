@@ -1,4 +1,5 @@
 /** What a node says on the wire, as the domain takes it. Undefined: it is no such thing, and the stream ends. */
+import type { BuildReport__Output } from '../../../proto/generated/raworc/node/v0/BuildReport.ts';
 import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
 import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
 import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine.ts';
@@ -50,4 +51,19 @@ export function saidLine(spaceId: SpaceId, said: LogLine__Output): LogNews {
   const { runId, agent, line, dropped } = said;
   const stream = said.stream === 'STDERR' ? 'stderr' : 'stdout';
   return { spaceId, sessionId: said.sessionId as SessionId, runId, agent, stream, line, at: said.atMs, dropped };
+}
+
+export function saidBuild({ buildId, phase, imageId, error }: BuildReport__Output) {
+  switch (phase) {
+    case 'BUILD_COMPLETED':
+      return { buildId, imageId };
+    case 'BUILD_FAILED':
+      return { buildId, error };
+    case 'BUILD_BUILDING':
+      return 'under way';
+    case 'BUILD_PHASE_UNSPECIFIED':
+      return undefined;
+    default:
+      return phase satisfies never;
+  }
 }

@@ -27,6 +27,10 @@ export interface Deliver {
    * of the newest message before it that has no answer yet, 0 when there is none
    */
   'afterSeq'?: (number | string | Long);
+  /**
+   * of the space's secrets when this was sent: it runs with these or newer ones
+   */
+  'secretsVersion'?: (number | string | Long);
 }
 
 /**
@@ -54,4 +58,8 @@ export interface Deliver__Output {
    * of the newest message before it that has no answer yet, 0 when there is none
    */
   'afterSeq': (number);
+  /**
+   * of the space's secrets when this was sent: it runs with these or newer ones
+   */
+  'secretsVersion': (number);
 }

@@ -7,6 +7,7 @@ import type { Delta as _raworc_v0_Delta, Delta__Output as _raworc_v0_Delta__Outp
 import type { Answer as _raworc_v0_Answer, Answer__Output as _raworc_v0_Answer__Output } from '../../../raworc/v0/Answer.ts';
 import type { LogLine as _raworc_v0_LogLine, LogLine__Output as _raworc_v0_LogLine__Output } from '../../../raworc/v0/LogLine.ts';
 import type { Drained as _raworc_guest_v0_Drained, Drained__Output as _raworc_guest_v0_Drained__Output } from '../../../raworc/guest/v0/Drained.ts';
+import type { SecretsRequest as _raworc_v0_SecretsRequest, SecretsRequest__Output as _raworc_v0_SecretsRequest__Output } from '../../../raworc/v0/SecretsRequest.ts';
 
 export interface GuestFrame {
   'hello'?: (_raworc_guest_v0_GuestHello | null);
@@ -16,7 +17,8 @@ export interface GuestFrame {
   'answer'?: (_raworc_v0_Answer | null);
   'log'?: (_raworc_v0_LogLine | null);
   'drained'?: (_raworc_guest_v0_Drained | null);
-  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained";
+  'secretsRequest'?: (_raworc_v0_SecretsRequest | null);
+  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained"|"secretsRequest";
 }
 
 export interface GuestFrame__Output {
@@ -27,5 +29,6 @@ export interface GuestFrame__Output {
   'answer'?: (_raworc_v0_Answer__Output | null);
   'log'?: (_raworc_v0_LogLine__Output | null);
   'drained'?: (_raworc_guest_v0_Drained__Output | null);
-  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained";
+  'secretsRequest'?: (_raworc_v0_SecretsRequest__Output | null);
+  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained"|"secretsRequest";
 }

@@ -11,10 +11,6 @@ export interface GuestWelcome {
   'space'?: (string);
   'agents'?: (_raworc_v0_AgentSpec)[];
   /**
-   * for agents: secrets of the space; held in memory only
-   */
-  'environment'?: ({[key: string]: string});
-  /**
    * as if it followed at once, before anything else is begun; without one, a drain that was asked for is taken back
    */
   'drain'?: (_raworc_guest_v0_Drain | null);
@@ -30,10 +26,6 @@ export interface GuestWelcome__Output {
   'generation': (number);
   'space': (string);
   'agents': (_raworc_v0_AgentSpec__Output)[];
-  /**
-   * for agents: secrets of the space; held in memory only
-   */
-  'environment': ({[key: string]: string});
   /**
    * as if it followed at once, before anything else is begun; without one, a drain that was asked for is taken back
    */

@@ -4,13 +4,15 @@ import type { GuestWelcome as _raworc_guest_v0_GuestWelcome, GuestWelcome__Outpu
 import type { Deliver as _raworc_v0_Deliver, Deliver__Output as _raworc_v0_Deliver__Output } from '../../../raworc/v0/Deliver.ts';
 import type { Settled as _raworc_v0_Settled, Settled__Output as _raworc_v0_Settled__Output } from '../../../raworc/v0/Settled.ts';
 import type { Drain as _raworc_guest_v0_Drain, Drain__Output as _raworc_guest_v0_Drain__Output } from '../../../raworc/guest/v0/Drain.ts';
+import type { Secrets as _raworc_v0_Secrets, Secrets__Output as _raworc_v0_Secrets__Output } from '../../../raworc/v0/Secrets.ts';
 
 export interface HostFrame {
   'welcome'?: (_raworc_guest_v0_GuestWelcome | null);
   'deliver'?: (_raworc_v0_Deliver | null);
   'settled'?: (_raworc_v0_Settled | null);
   'drain'?: (_raworc_guest_v0_Drain | null);
-  'body'?: "welcome"|"deliver"|"settled"|"drain";
+  'secrets'?: (_raworc_v0_Secrets | null);
+  'body'?: "welcome"|"deliver"|"settled"|"drain"|"secrets";
 }
 
 export interface HostFrame__Output {
@@ -18,5 +20,6 @@ export interface HostFrame__Output {
   'deliver'?: (_raworc_v0_Deliver__Output | null);
   'settled'?: (_raworc_v0_Settled__Output | null);
   'drain'?: (_raworc_guest_v0_Drain__Output | null);
-  'body'?: "welcome"|"deliver"|"settled"|"drain";
+  'secrets'?: (_raworc_v0_Secrets__Output | null);
+  'body'?: "welcome"|"deliver"|"settled"|"drain"|"secrets";
 }

@@ -8,6 +8,7 @@ import type { BuildAssignment as _raworc_node_v0_BuildAssignment, BuildAssignmen
 import type { Shutdown as _raworc_node_v0_Shutdown, Shutdown__Output as _raworc_node_v0_Shutdown__Output } from '../../../raworc/node/v0/Shutdown.ts';
 import type { Deliver as _raworc_v0_Deliver, Deliver__Output as _raworc_v0_Deliver__Output } from '../../../raworc/v0/Deliver.ts';
 import type { Settled as _raworc_v0_Settled, Settled__Output as _raworc_v0_Settled__Output } from '../../../raworc/v0/Settled.ts';
+import type { Secrets as _raworc_v0_Secrets, Secrets__Output as _raworc_v0_Secrets__Output } from '../../../raworc/v0/Secrets.ts';
 
 export interface ControllerFrame {
   'welcome'?: (_raworc_node_v0_Welcome | null);
@@ -18,7 +19,8 @@ export interface ControllerFrame {
   'shutdown'?: (_raworc_node_v0_Shutdown | null);
   'deliver'?: (_raworc_v0_Deliver | null);
   'settled'?: (_raworc_v0_Settled | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled";
+  'secrets'?: (_raworc_v0_Secrets | null);
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets";
 }
 
 export interface ControllerFrame__Output {
@@ -30,5 +32,6 @@ export interface ControllerFrame__Output {
   'shutdown'?: (_raworc_node_v0_Shutdown__Output | null);
   'deliver'?: (_raworc_v0_Deliver__Output | null);
   'settled'?: (_raworc_v0_Settled__Output | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled";
+  'secrets'?: (_raworc_v0_Secrets__Output | null);
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets";
 }

@@ -14,6 +14,7 @@ import type { RunStarted as _raworc_v0_RunStarted, RunStarted__Output as _raworc
 import type { Delta as _raworc_v0_Delta, Delta__Output as _raworc_v0_Delta__Output } from '../../../raworc/v0/Delta.ts';
 import type { Answer as _raworc_v0_Answer, Answer__Output as _raworc_v0_Answer__Output } from '../../../raworc/v0/Answer.ts';
 import type { LogLine as _raworc_v0_LogLine, LogLine__Output as _raworc_v0_LogLine__Output } from '../../../raworc/v0/LogLine.ts';
+import type { SecretsRequest as _raworc_v0_SecretsRequest, SecretsRequest__Output as _raworc_v0_SecretsRequest__Output } from '../../../raworc/v0/SecretsRequest.ts';
 
 export interface NodeFrame {
   'hello'?: (_raworc_node_v0_Hello | null);
@@ -30,7 +31,8 @@ export interface NodeFrame {
   'delta'?: (_raworc_v0_Delta | null);
   'answer'?: (_raworc_v0_Answer | null);
   'log'?: (_raworc_v0_LogLine | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log";
+  'secretsRequest'?: (_raworc_v0_SecretsRequest | null);
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest";
 }
 
 export interface NodeFrame__Output {
@@ -48,5 +50,6 @@ export interface NodeFrame__Output {
   'delta'?: (_raworc_v0_Delta__Output | null);
   'answer'?: (_raworc_v0_Answer__Output | null);
   'log'?: (_raworc_v0_LogLine__Output | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log";
+  'secretsRequest'?: (_raworc_v0_SecretsRequest__Output | null);
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest";
 }

@@ -1,0 +1,60 @@
+import type { Secrets__Output } from '../../../proto/generated/raworc/v0/Secrets.ts';
+import type { SecretsRequest__Output } from '../../../proto/generated/raworc/v0/SecretsRequest.ts';
+import type { Log } from '../../../seams/log.ts';
+import type { NodeId, SpaceId } from '../../domain/ids.ts';
+import { speaksFor } from '../../domain/speaker.ts';
+import type { View } from '../../domain/view.ts';
+
+/** Of one space: a frame holds no more, and no process can be given much more. */
+const MAX_BYTES = 1024 * 1024;
+
+export interface SecretSource {
+  /** All secrets of a space, opened, as of its version. Throws when they cannot be opened. */
+  of(spaceId: SpaceId): { readonly version: number; readonly values: Readonly<Record<string, string>> };
+}
+
+export interface SecretsNeeds {
+  readonly view: View;
+  readonly secrets: SecretSource;
+  readonly log: Log;
+}
+
+/**
+ * What a node is told of a session's secrets: those of its space when it may speak of the session, else version 0 and none.
+ * The same when they cannot be opened; the node asks again after a while. What is more than a process can be given is left out, and logged by name.
+ */
+export function secretsFor(needs: SecretsNeeds, nodeId: NodeId, request: SecretsRequest__Output): Secrets__Output {
+  const { view, log } = needs;
+  const { sessionId, generation } = request;
+  const refusal: Secrets__Output = { sessionId, version: 0, values: {} };
+  const session = view.get('sessions', sessionId);
+  const speaker = speaksFor(session, nodeId, generation);
+  if (session === undefined || speaker !== 'yes') {
+    log.warn('secrets.refused', { node: nodeId, session: sessionId, speaker });
+    return refusal;
+  }
+  try {
+    const { version, values } = needs.secrets.of(session.spaceId);
+    const { kept, leftOut } = withinBound(values);
+    if (leftOut.length > 0) log.warn('secrets.too_large', { space: session.spaceId, key: leftOut[0], leftOut: leftOut.length });
+    return { sessionId, version, values: kept };
+  } catch (error) {
+    log.error('secrets.unreadable', { space: session.spaceId, error: error instanceof Error ? error.message : String(error) });
+    return refusal;
+  }
+}
+
+function withinBound(values: Readonly<Record<string, string>>): { kept: Record<string, string>; leftOut: string[] } {
+  const kept: [string, string][] = [];
+  const leftOut: string[] = [];
+  let bytes = 0;
+  for (const [key, value] of Object.entries(values)) {
+    const size = Buffer.byteLength(key) + Buffer.byteLength(value);
+    if (bytes + size > MAX_BYTES) leftOut.push(key);
+    else {
+      bytes += size;
+      kept.push([key, value]);
+    }
+  }
+  return { kept: Object.fromEntries(kept), leftOut };
+}

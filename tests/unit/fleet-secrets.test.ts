@@ -1,0 +1,94 @@
+import t, { type Test } from 'tap';
+import { postMessage } from '../../controller/domain/commands/post-message.ts';
+import type { NodeId } from '../../controller/domain/ids.ts';
+import { put } from '../../controller/domain/rows.ts';
+import type { SecretSource } from '../../controller/services/fleet/secrets-for.ts';
+import { type Core, NODE, newMessage, newSession, OTHER_NODE, openCore, SPACE, withAgents } from './controller-core.ts';
+import { fleetOver, joins, nodeOf, running, S } from './fleet-world.ts';
+
+/** Raises the version, as each change of a secret does in its command. */
+async function changed(core: Core): Promise<void> {
+  await core.applier.apply({
+    name: 'test-secret',
+    decide({ view }) {
+      const space = view.get('spaces', SPACE);
+      if (space === undefined) throw new Error('there is no space');
+      return { mutations: [put('spaces', { ...space, secretsVersion: space.secretsVersion + 1 })], events: [], answer: undefined };
+    },
+  });
+}
+
+async function withSecrets(t: Test, values: () => Record<string, string>) {
+  const core = await openCore();
+  for (const id of [NODE, OTHER_NODE]) await joins(core, id);
+  const secrets: SecretSource = {
+    of: (spaceId) => ({ version: core.store.view.get('spaces', spaceId)?.secretsVersion ?? 0, values: values() }),
+  };
+  const { connect } = fleetOver(t, core, { secrets });
+  await withAgents(core, ['echo']);
+  await core.applier.submit(newSession({ id: S }));
+  const fake = connect(nodeOf(core));
+  await fake.until(() => fake.of('assignmentSet')[0]);
+  const ask = (node: typeof fake, generation = 1) => {
+    const before = node.of('secrets').length;
+    node.say({ kind: 'secretsRequest', value: { sessionId: S, generation, version: 1 } });
+    return node.of('secrets')[before];
+  };
+  return { core, connect, fake, ask };
+}
+
+t.test('a message posted after a change names at least that version; the node of its session is told the secrets', async (t) => {
+  const { core, fake, ask } = await withSecrets(t, () => ({ KEY: 'value' }));
+  const post = () => core.applier.submit(postMessage(newMessage(S, 'hello')));
+  await post();
+  fake.say(running());
+  await fake.until(() => fake.of('deliver')[0]);
+  await changed(core);
+  await post();
+  await changed(core);
+  await changed(core);
+  await post();
+  await fake.until(() => fake.of('deliver')[2]);
+  t.same(
+    fake.of('deliver').map(({ secretsVersion }) => secretsVersion),
+    [0, 1, 3],
+  );
+  t.same(ask(fake), { sessionId: S, version: 3, values: { KEY: 'value' } });
+});
+
+t.test('another node, an older placement, and a session that is gone are told nothing', async (t) => {
+  const { core, connect, fake, ask } = await withSecrets(t, () => ({ KEY: 'value' }));
+  await changed(core);
+  const other: NodeId = nodeOf(core) === NODE ? OTHER_NODE : NODE;
+  const stranger = connect(other);
+  await stranger.until(() => stranger.of('assignmentSet')[0]);
+  const nothing = { sessionId: S, version: 0, values: {} };
+  t.same(ask(stranger), nothing);
+  t.same(ask(fake, 0), nothing, 'a generation from before it was placed there');
+  t.match(ask(fake, 1), { version: 1, values: { KEY: 'value' } });
+  t.notOk(stranger.closed);
+  const row = core.session(S);
+  await core.applier.apply({
+    name: 'test-moved',
+    decide: () => ({
+      mutations: [put('sessions', { ...row, nodeId: other, generation: 2, placedGeneration: 2 })],
+      events: [],
+      answer: undefined,
+    }),
+  });
+  t.same(ask(fake, 1), nothing, 'it was moved away');
+  t.same(ask(stranger, 1), nothing, 'nor before it was moved there');
+  t.match(ask(stranger, 2), { version: 1 });
+});
+
+t.test('secrets that cannot be opened or are more than a process can be given do not end the stream', async (t) => {
+  let values = (): Record<string, string> => {
+    throw new Error('the key is missing');
+  };
+  const { core, fake, ask } = await withSecrets(t, () => values());
+  await changed(core);
+  t.same(ask(fake), { sessionId: S, version: 0, values: {} });
+  values = () => ({ SMALL: 's', HUGE: 'x'.repeat(2 * 1024 * 1024), ALSO: 'a' });
+  t.same(ask(fake), { sessionId: S, version: 1, values: { SMALL: 's', ALSO: 'a' } });
+  t.notOk(fake.closed);
+});
