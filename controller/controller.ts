@@ -12,6 +12,7 @@ import { type Core, openCore } from './core.ts';
 import { firstStart, resetAdminPassword } from './domain/commands/accounts.ts';
 import type { AccountId, SpaceId } from './domain/ids.ts';
 import { accepted } from './domain/outcome.ts';
+import type { View } from './domain/view.ts';
 import { type Authority, openAuthority } from './grpc/authority.ts';
 import { type NodeServer, startNodeServer } from './grpc/node-server.ts';
 import { createApp } from './http/app.ts';
@@ -20,10 +21,12 @@ import { isSourceInUse } from './services/builds.ts';
 import { LEASE, type LeaseTimes } from './services/fleet/lease.ts';
 import { joinWith } from './services/nodes.ts';
 import { createPasswords, type Passwords } from './services/passwords.ts';
+import { SealingRing } from './services/sealing.ts';
 import { createTokens, openTokenKey } from './services/tokens.ts';
 import { openAdminPassword, openClusterFiles } from './store/cluster-files.ts';
 import { Reader } from './store/reader.ts';
 import { type SourceFiles, sourceFiles } from './store/source-files.ts';
+import { openSealingKeys, sealingKeysIn } from './store/sealing-keys.ts';
 import { sqlLists } from './store/sql-lists.ts';
 import { openStore } from './store/store.ts';
 
@@ -66,6 +69,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const authority = await openAuthority({ directory: join(keys, 'ca'), clusterId: cluster.clusterId, clock, random, log });
   const tokens = createTokens({ ...(await openTokenKey(keys, disk, random)), clock, random });
   const store = await openStore(join(directory, 'raworc.db'), cluster.epoch);
+  const sealing = await openSealing(store.view, join(keys, 'seal'), random);
   const reader = new Reader(store.path);
   const shelf = await sourceFiles(join(directory, 'sources'), { disk, random, isInUse: (digest) => isSourceInUse(store.view, digest) });
   const bus = openBus(options.natsUrl, { clock, log });
@@ -73,7 +77,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
 
   let addresses: { joinAddresses: string[]; nodeAddresses: string[] } = { joinAddresses: [], nodeAddresses: [] };
   const core = openCore({
-    ...{ store, lists: sqlLists(reader), news: newsOver(bus, log), shelf, passwords, clock, random, log, barriers },
+    ...{ store, lists: sqlLists(reader), news: newsOver(bus, log), shelf, passwords, sealing, clock, random, log, barriers },
     ...{ clusterId: cluster.clusterId, storeKey: cluster.storeKey, baseImage: options.baseImage, version: options.version },
     lease: options.lease ?? LEASE,
     onFatal: options.onFatal,
@@ -140,6 +144,15 @@ function nodeSide({ applier, fleet, dispatch }: Core, authority: Authority, shel
     mayFetch: dispatch.mayFetch.bind(dispatch),
     openSource: shelf.open,
   };
+}
+
+/** After the store was opened: whoever rotates keys takes a controller that has not opened it for one that will read the newest. */
+async function openSealing(view: View, directory: string, random: Random) {
+  const ring = new SealingRing(await openSealingKeys(directory, random));
+  const missing = view.sealingKeyIds().filter((id) => !ring.has(id));
+  if (missing.length > 0)
+    throw new Error(`secrets are sealed under keys that ${directory} lacks: put back ${missing.join(', ')} from a backup`);
+  return { ring, keys: sealingKeysIn(directory) };
 }
 
 /** The account and the space that a new store begins with; a password given by the operator holds from then on. */

@@ -26,7 +26,11 @@ import { nodeService } from './services/nodes.ts';
 import { orphanService } from './services/orphans.ts';
 import type { Passwords } from './services/passwords.ts';
 import { Publisher } from './services/publisher.ts';
+import { Resealing, type SealingKeys } from './services/resealing.ts';
+import type { SealingRing } from './services/sealing.ts';
+import { secretService } from './services/secrets.ts';
 import { SUSPEND_GRACE_MS, sessionService } from './services/sessions.ts';
+import { spaceService } from './services/spaces.ts';
 import { Tail } from './services/tail.ts';
 import { Waiters } from './services/waiters.ts';
 
@@ -36,6 +40,8 @@ export interface CoreNeeds {
   readonly news: News;
   readonly shelf: SourceShelf;
   readonly passwords: Passwords;
+  /** What seals secrets, and where its keys are kept. */
+  readonly sealing: { readonly ring: SealingRing; readonly keys: SealingKeys };
   readonly clusterId: string;
   readonly storeKey: Uint8Array;
   /** What sessions start from in a space without a build. */
@@ -110,11 +116,15 @@ export function openCore(needs: CoreNeeds): Core {
     }
   });
 
+  const resealing = new Resealing({ applier, view, ...needs.sealing, random, clock, log, barriers });
+
   const shared = { applier, view, lists, waiters, random, storeKey, baseImage };
   const services: Services = {
     accounts: accountService({ applier, view, passwords, throttle: new LoginThrottle(clock), clock }),
     sessions: sessionService(shared),
     messages: messageService(shared),
+    spaces: spaceService(shared),
+    secrets: secretService({ ...shared, ring: needs.sealing.ring }),
     agents: agentService({ ...shared, shelf, endWorkers: () => undefined }),
     builds: buildService(shared),
     nodes: nodeService({ applier, view, fleet, leases, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
@@ -142,6 +152,7 @@ export function openCore(needs: CoreNeeds): Core {
       tail.start();
       idle.start();
       leases.start(lastAliveAt);
+      resealing.start();
       pruneLater();
     },
     async close() {
@@ -149,6 +160,7 @@ export function openCore(needs: CoreNeeds): Core {
       dispatch.close();
       idle.close();
       leases.close();
+      await resealing.close();
       fleet.close();
       applier.close();
       tail.close();

@@ -32,10 +32,13 @@ export interface View {
   secretsIn(spaceId: SpaceId): readonly SecretRow[];
   /** Secrets that another key than this one seals, at most `limit`. */
   secretsNotUnder(keyId: string, limit: number): readonly SecretRow[];
+  /** Of the keys that seal some secret. Scans an index: for the start. */
+  sealingKeyIds(): readonly string[];
   /** Whether a session of that space is not deleted. */
   hasSessionIn(spaceId: SpaceId): boolean;
   agentByName(spaceId: SpaceId, name: string): AgentRow | undefined;
   agentsIn(spaceId: SpaceId): readonly AgentRow[];
+  buildsIn(spaceId: SpaceId): readonly BuildRow[];
   /** The newest build of a space, of that status where one is given. */
   newestBuild(spaceId: SpaceId, status?: BuildRow['status']): BuildRow | undefined;
   /** The build that made this image. */

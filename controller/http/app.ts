@@ -18,8 +18,10 @@ import { eventRoutes } from './routes/events.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { nodeRoutes } from './routes/nodes.ts';
 import { orphanRoutes } from './routes/orphans.ts';
+import { secretRoutes } from './routes/secrets.ts';
 import { serverRoutes } from './routes/server.ts';
 import { sessionRoutes } from './routes/sessions.ts';
+import { spaceRoutes } from './routes/spaces.ts';
 
 export interface HttpOptions {
   readonly services: Services;
@@ -45,7 +47,7 @@ export interface HttpApp {
 
 /** Every route of the API, in the order of the contract. */
 export function allRoutes(context: RouteContext): Route[] {
-  return [serverRoutes, authRoutes, agentRoutes, buildRoutes, sessionRoutes, messageRoutes, eventRoutes, nodeRoutes, orphanRoutes].flatMap(
+  return [serverRoutes, authRoutes, spaceRoutes, secretRoutes, agentRoutes, buildRoutes, sessionRoutes, messageRoutes, eventRoutes, nodeRoutes, orphanRoutes].flatMap(
     (routes) => routes(context),
   );
 }

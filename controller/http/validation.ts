@@ -56,4 +56,4 @@ export const text = (maxLength: number) => z.string({ error: wording }).max(maxL
 /** An object of the client's own, kept as it is. */
 export const metadata = () => z.record(z.string(), z.unknown(), { error: () => 'must be an object' });
 
-export { wording };
+export { dropNulls, wording };

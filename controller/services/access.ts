@@ -11,10 +11,10 @@ const NO_SESSION = refused('NOT_FOUND', 'There is no such session.');
 export const forbidden = (resource: Resource, verb: Verb) => refused('FORBIDDEN', `This needs the permission ${resource}:${verb}.`);
 
 /** A space by name, for a caller who may do that in it. Whoever holds nothing there is not told that it exists. */
-export function spaceFor(view: View, caller: Caller, name: string, resource: Resource, verb: Verb): Outcome<SpaceRow> {
+export function spaceFor(view: View, caller: Caller, name: string, resource: Resource, verb: Verb, called?: string): Outcome<SpaceRow> {
   const space = view.spaceByName(name);
   if (space === undefined || !caller.permissions.knows(space.id)) return NO_SPACE;
-  return caller.permissions.allows(resource, verb, space.id) ? accepted(space) : forbidden(resource, verb);
+  return caller.permissions.allows(resource, verb, space.id, called) ? accepted(space) : forbidden(resource, verb);
 }
 
 /** Whether a caller may do something with a session: its own, or by permission in its space. A session that may not be seen is not there. */

@@ -4,6 +4,7 @@
  */
 import type { Readable } from 'node:stream';
 import type { DesiredChange } from '../domain/commands/change-desired.ts';
+import type { SpaceChange } from '../domain/commands/spaces.ts';
 import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../domain/events.ts';
 import type { AccountId, SessionId, SpaceId } from '../domain/ids.ts';
 import type {
@@ -18,6 +19,7 @@ import type {
   SourceObject,
 } from '../domain/objects.ts';
 import type { Outcome } from '../domain/outcome.ts';
+import type { SecretObject, SpaceObject } from '../domain/space-objects.ts';
 import type { Permissions } from '../domain/rbac.ts';
 
 /** Whoever asks, proved by a token. */
@@ -122,6 +124,49 @@ export interface Messages {
   whenAnswered(session: SessionId, message: string, signal: AbortSignal): Promise<MessageObject | undefined>;
 }
 
+export interface CreateSpace {
+  readonly name: string;
+  readonly description?: string;
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
+export interface Spaces {
+  /** The spaces that the caller may see. */
+  list(caller: Caller, filter: { readonly active?: boolean }, page: PageRequest): Promise<Outcome<Page<SpaceObject>>>;
+  create(caller: Caller, input: CreateSpace, idempotency?: Idempotency): Promise<Outcome<SpaceObject>>;
+  get(caller: Caller, name: string): Outcome<SpaceObject>;
+  /** 400 where nothing is to change, or the name. */
+  update(caller: Caller, name: string, change: SpaceChange & { readonly name?: string }): Promise<Outcome<SpaceObject>>;
+  /** With its secrets, agents, builds and bindings. 409 while it has sessions. */
+  remove(caller: Caller, name: string): Promise<Outcome<undefined>>;
+}
+
+export interface CreateSecret {
+  readonly key_name: string;
+  readonly value: string;
+  readonly description?: string;
+}
+
+export interface ChangeSecret {
+  readonly value?: string;
+  /** Null clears it. */
+  readonly description?: string | null;
+}
+
+/** Whether values are to be shown; needs secrets:read-values. */
+export interface ShowValues {
+  readonly showValues: boolean;
+}
+
+export interface Secrets {
+  list(caller: Caller, space: string, show: ShowValues, page: PageRequest): Promise<Outcome<Page<SecretObject>>>;
+  /** Its answer has no value. */
+  create(caller: Caller, space: string, input: CreateSecret): Promise<Outcome<SecretObject>>;
+  get(caller: Caller, space: string, key: string, show: ShowValues): Outcome<SecretObject>;
+  update(caller: Caller, space: string, key: string, change: ChangeSecret, show: ShowValues): Promise<Outcome<SecretObject>>;
+  remove(caller: Caller, space: string, key: string): Promise<Outcome<undefined>>;
+}
+
 export interface CreateAgent {
   readonly name: string;
   readonly description?: string;
@@ -215,6 +260,8 @@ export interface Services {
   readonly accounts: Accounts;
   readonly sessions: Sessions;
   readonly messages: Messages;
+  readonly spaces: Spaces;
+  readonly secrets: Secrets;
   readonly agents: Agents;
   readonly builds: Builds;
   readonly nodes: Nodes;

@@ -26,6 +26,11 @@ export interface Lists {
   sessions(query: SessionQuery, page: PageRequest): Promise<Page<SessionRow>>;
   messages(session: SessionId, query: MessageQuery, page: PageRequest): Promise<Page<MessageRow>>;
   countMessages(session: SessionId): Promise<number>;
-  /** Rows of a table whose fields have these values. Newest first. */
-  rows<Name extends PlainList>(table: Name, equal: Partial<Tables[Name]>, page: PageRequest): Promise<Page<Tables[Name]>>;
+  /** Rows of a table whose fields have these values, and whose ids are `among` these where any are given. Newest first. */
+  rows<Name extends PlainList>(
+    table: Name,
+    equal: Partial<Tables[Name]>,
+    page: PageRequest,
+    among?: readonly string[],
+  ): Promise<Page<Tables[Name]>>;
 }

@@ -39,8 +39,12 @@ export class SealingRing {
     return this.#current.id;
   }
 
-  ids(): string[] {
-    return [...this.#keys.keys()];
+  keys(): SealingKey[] {
+    return [...this.#keys.values()];
+  }
+
+  has(keyId: string): boolean {
+    return this.#keys.has(keyId);
   }
 
   /** From now on these are the keys. */

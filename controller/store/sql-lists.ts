@@ -97,11 +97,14 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
       const [count] = await reader.read([query.compile()]);
       return countIn(count);
     },
-    rows(table, equal, request) {
+    rows(table, equal, request, among) {
       const order = request.order ?? 'desc';
       const columns = columnsOf(table).filter(({ field }) => field in equal);
       const values = toSql(columns, equal);
-      const where = sql<SqlBool>`${sql.join([sql`true`, ...columns.map(({ name }, at) => sql`${sql.ref(name)} is ${values[at]}`)], sql` and `)}`;
+      // One parameter however many there are: SQLite bounds their number.
+      const chosen = among === undefined ? [] : [sql`id in (select value from json_each(${JSON.stringify(among)}))`];
+      const equals = columns.map(({ name }, at) => sql`${sql.ref(name)} is ${values[at]}`);
+      const where = sql<SqlBool>`${sql.join([sql`true`, ...chosen, ...equals], sql` and `)}`;
       const from = compiler.selectFrom(snake(table) as PlainTable);
       const rows = from.selectAll().where(where).orderBy('created_at', order).orderBy('id', order);
       return page(table, rows.limit(request.limit).offset(request.offset), from.select(sql<number>`count(*)`.as('count')).where(where));

@@ -42,9 +42,15 @@ export function sqliteView(database: Database.Database): View {
     secretByName: (spaceId, keyName) => one('secrets', 'where space_id = ? and key_name = ?', spaceId, keyName),
     secretsIn: (spaceId) => all('secrets', 'where space_id = ? order by key_name', spaceId),
     secretsNotUnder: (keyId, limit) => all('secrets', 'where key_id <> ? limit ?', keyId, limit),
+    sealingKeyIds: () =>
+      database
+        .prepare<[], { key_id: string }>('select distinct key_id from secrets')
+        .all()
+        .map((row) => row.key_id),
     hasSessionIn: (spaceId) => one('sessions', `where space_id = ? and desired <> 'deleted' limit 1`, spaceId) !== undefined,
     agentByName: (spaceId, name) => one('agents', 'where space_id = ? and name = ?', spaceId, name),
     agentsIn: (spaceId) => all('agents', 'where space_id = ? order by created_at, id', spaceId),
+    buildsIn: (spaceId) => all('builds', 'where space_id = ?', spaceId),
     newestBuild: (spaceId, status) =>
       status === undefined
         ? one('builds', 'where space_id = ? order by created_at desc limit 1', spaceId)

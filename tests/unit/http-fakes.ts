@@ -158,6 +158,20 @@ export class Fake {
       clear: async () => accepted(undefined),
       whenAnswered: (_session, _message, signal) => this.answered ?? aborted(signal),
     },
+    spaces: {
+      list: async () => accepted({ items: [], total: 0 }),
+      create: async () => refused('CONFLICT', 'There is a space of that name'),
+      get: () => refused('NOT_FOUND', 'There is no such space'),
+      update: async () => refused('NOT_FOUND', 'There is no such space'),
+      remove: async () => refused('NOT_FOUND', 'There is no such space'),
+    },
+    secrets: {
+      list: async () => accepted({ items: [], total: 0 }),
+      create: async () => refused('NOT_FOUND', 'There is no such space'),
+      get: () => refused('NOT_FOUND', 'There is no such secret'),
+      update: async () => refused('NOT_FOUND', 'There is no such secret'),
+      remove: async () => refused('NOT_FOUND', 'There is no such secret'),
+    },
     agents: {
       create: async () => refused('CONFLICT', 'There is an agent of that name'),
       get: () => refused('NOT_FOUND', 'There is no such agent'),

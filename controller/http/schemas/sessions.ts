@@ -4,7 +4,7 @@ import { parameter, wordParameter } from '../parameters.ts';
 import { fields, metadata, name, text, wording } from '../validation.ts';
 
 const MAX_TIMEOUT_S = 365 * 24 * 3600;
-const MAX_CPU = 1024;
+export const MAX_CPU = 1024;
 const MAX_BYTES = 2 ** 50;
 const MAX_PROCESSES = 65_536;
 /** Less, and no container starts, or the guest in it does not. */
@@ -14,7 +14,7 @@ const MIN_MEMORY_LIMIT = 48 * 1024 * 1024;
 const whole = (most: number) => z.int({ error: wording }).min(1, 'must be 1 or more').max(most, `must be at most ${most}`);
 const cpu = z.number({ error: wording }).positive('must be more than 0').max(MAX_CPU, `must be at most ${MAX_CPU}`);
 
-const timeouts = fields({
+export const timeouts = fields({
   idle_pause_s: whole(MAX_TIMEOUT_S).exactOptional(),
   idle_suspend_s: whole(MAX_TIMEOUT_S).exactOptional(),
   ttl_s: whole(MAX_TIMEOUT_S).exactOptional(),
@@ -28,12 +28,14 @@ const limits = fields({
   processes: whole(MAX_PROCESSES).exactOptional(),
 });
 
+export const resources = fields({ requests: z.exactOptional(requests), limits: z.exactOptional(limits) });
+
 export const createSession = fields({
   space: name().exactOptional(),
   name: text(255).exactOptional(),
   metadata: metadata().exactOptional(),
   timeouts: z.exactOptional(timeouts),
-  resources: z.exactOptional(fields({ requests: z.exactOptional(requests), limits: z.exactOptional(limits) })),
+  resources: z.exactOptional(resources),
 });
 
 export const SESSION_STATES = ['init', 'idle', 'busy', 'paused', 'suspended', 'error'] as const;

@@ -3,6 +3,7 @@ import { type Core, openCore } from '../../../controller/core.ts';
 import type { NodeId } from '../../../controller/domain/ids.ts';
 import type { Mutation } from '../../../controller/domain/rows.ts';
 import { LEASE } from '../../../controller/services/fleet/lease.ts';
+import { SealingRing, sealingKey } from '../../../controller/services/sealing.ts';
 import { openStore, type Store } from '../../../controller/store/store.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { Link } from '../../../proto/link.ts';
@@ -27,6 +28,10 @@ export interface ControllerOptions {
   /** It ended by itself: a COMMIT failed. */
   readonly ended: () => void;
 }
+
+/** One that never changes. */
+const SEALING_KEY = sealingKey('00000001', new Uint8Array(32).fill(7));
+const SEALING_KEYS = { read: async () => [SEALING_KEY], remove: async () => undefined, watch: () => ({ close: () => undefined }) };
 
 const notHere = (): never => {
   throw new Error('not in the simulation');
@@ -68,6 +73,7 @@ export class ControllerProcess {
       ...{ lists, news: newsOver(options.broker.busFor(life), log), clusterId, storeKey: new Uint8Array(32), baseImage: IMAGE },
       shelf: { receive: notHere, remove: async () => undefined },
       passwords: { hash: notHere, verify: notHere },
+      sealing: { ring: new SealingRing([SEALING_KEY]), keys: SEALING_KEYS },
       ...{ version: 'sim', lease: { ...LEASE, lostAfterMs: options.lostAfterMs } },
       ...{ clock: new ProcessClock(around.time, life, options.wall), random: random.fork(name), log },
       barriers: barriersAt(around, { life }),

@@ -1,0 +1,97 @@
+import { type Command, unchanged } from '../command.ts';
+import type { NewEvent } from '../events.ts';
+import { type KnownRequest, recall, remember } from '../idempotency.ts';
+import type { SpaceId } from '../ids.ts';
+import { accepted, type Outcome, refused } from '../outcome.ts';
+import { type Mutation, put, type SpaceRow, type TableName } from '../rows.ts';
+import { type SpaceObject, spaceObject } from '../space-objects.ts';
+
+/** Every store begins with it, and what names no space goes there. */
+export const DEFAULT_SPACE = 'default';
+const NO_SPACE = refused('NOT_FOUND', 'There is no such space.');
+
+export interface NewSpace {
+  readonly id: SpaceId;
+  readonly name: string;
+  readonly description: string | null;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly user: string;
+  readonly request: KnownRequest | undefined;
+}
+
+export function createSpace({ request, user, ...input }: NewSpace): Command<Outcome<SpaceObject>> {
+  return {
+    name: 'create-space',
+    decide({ view, now }) {
+      const made = recall(view, request);
+      if (made !== undefined) {
+        if (!made.ok) return unchanged(made);
+        const row = view.get('spaces', made.value);
+        return unchanged(row === undefined ? refused('NOT_FOUND', 'The space that this key made is gone.') : accepted(spaceObject(row)));
+      }
+      if (view.spaceByName(input.name) !== undefined) return unchanged(refused('CONFLICT', `There is a space "${input.name}" already.`));
+      const row: SpaceRow = { ...input, secretsVersion: 0, active: true, createdAt: now, updatedAt: now, createdBy: user };
+      return {
+        mutations: [put('spaces', row), ...remember(request, row.id, now)],
+        events: [spaceEvent('space.created', row)],
+        answer: accepted(spaceObject(row)),
+      };
+    },
+  };
+}
+
+export interface SpaceChange {
+  /** Null clears it. */
+  readonly description?: string | null;
+  /** In place of all that were set. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  readonly active?: boolean;
+}
+
+/** Settings hold for what is made or resumed from now on; sessions that are there keep theirs. */
+export function changeSpace(id: SpaceId, change: SpaceChange): Command<Outcome<SpaceObject>> {
+  return {
+    name: 'change-space',
+    decide({ view, now }) {
+      const before = view.get('spaces', id);
+      if (before === undefined) return unchanged(NO_SPACE);
+      const row: SpaceRow = { ...before, ...change, updatedAt: now };
+      return { mutations: [put('spaces', row)], events: [spaceEvent('space.updated', row)], answer: accepted(spaceObject(row)) };
+    },
+  };
+}
+
+/**
+ * Removes a space that holds no session, and everything that refers to its id: what is made again under its name begins
+ * with nothing. 409 for the space that every store has, and while sessions exist.
+ */
+export function removeSpace(id: SpaceId): Command<Outcome<undefined>> {
+  return {
+    name: 'remove-space',
+    decide({ view }) {
+      const row = view.get('spaces', id);
+      if (row === undefined) return unchanged(NO_SPACE);
+      if (row.name === DEFAULT_SPACE) return unchanged(refused('CONFLICT', `The space "${DEFAULT_SPACE}" cannot be deleted.`));
+      if (view.hasSessionIn(id)) {
+        return unchanged(refused('CONFLICT', `The space "${row.name}" has sessions: delete them first (GET /sessions?space=${row.name}).`));
+      }
+      const those: readonly (readonly [TableName, readonly { readonly id: string }[]])[] = [
+        ['secrets', view.secretsIn(id)],
+        ['agents', view.agentsIn(id)],
+        ['builds', view.buildsIn(id)],
+        ['bindings', view.bindingsIn(id)],
+        ['spaces', [row]],
+      ];
+      const mutations = those.flatMap(([table, rows]) => rows.map((one): Mutation => ({ kind: 'remove', table, id: one.id })));
+      return { mutations, events: [spaceEvent('space.deleted', row)], answer: accepted(undefined) };
+    },
+  };
+}
+
+/** Without its settings: whoever sees the sessions of a space sees its events, and need not be allowed to see those. */
+const spaceEvent = (type: 'space.created' | 'space.updated' | 'space.deleted', row: SpaceRow): NewEvent => ({
+  type,
+  spaceId: row.id,
+  sessionId: null,
+  data: { space: row.name, active: row.active },
+});

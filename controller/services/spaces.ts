@@ -1,0 +1,65 @@
+import type { Random } from '../../seams/random.ts';
+import { changeSpace, createSpace, removeSpace } from '../domain/commands/spaces.ts';
+import type { SpaceId } from '../domain/ids.ts';
+import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import { spaceObject } from '../domain/space-objects.ts';
+import type { View } from '../domain/view.ts';
+import { forbidden, spaceFor } from './access.ts';
+import type { Spaces } from './api.ts';
+import type { Applier } from './applier.ts';
+import { knownRequest } from './idempotency-keys.ts';
+import type { Lists } from './lists.ts';
+import { sizesIn } from './sessions.ts';
+
+export interface SpaceNeeds {
+  readonly applier: Applier;
+  readonly view: View;
+  readonly lists: Lists;
+  readonly random: Random;
+  readonly storeKey: Uint8Array;
+}
+
+export function spaceService({ applier, view, lists, random, storeKey }: SpaceNeeds): Spaces {
+  return {
+    async list(caller, { active }, page) {
+      const visible = caller.permissions.spacesAllowing('spaces', 'list');
+      if (visible !== 'all' && visible.size === 0) return forbidden('spaces', 'list');
+      const found = await lists.rows('spaces', active === undefined ? {} : { active }, page, visible === 'all' ? undefined : [...visible]);
+      return accepted({ items: found.items.map(spaceObject), total: found.total });
+    },
+    async create(caller, { name, description = null, settings = {} }, idempotency) {
+      if (!caller.permissions.allows('spaces', 'create', null, name)) return forbidden('spaces', 'create');
+      const fit = fitting(settings);
+      if (!fit.ok) return fit;
+      const request = knownRequest(storeKey, caller, idempotency);
+      const id = random.uuid() as SpaceId;
+      return applier.submit(createSpace({ id, name, description, settings, user: caller.user, request }));
+    },
+    get(caller, name) {
+      const space = spaceFor(view, caller, name, 'spaces', 'get');
+      return space.ok ? accepted(spaceObject(space.value)) : space;
+    },
+    async update(caller, name, { name: named, ...change }) {
+      const space = spaceFor(view, caller, name, 'spaces', 'update');
+      if (!space.ok) return space;
+      if (named !== undefined && named !== name) {
+        return refused('BAD_REQUEST', 'The name of a space cannot be changed: make another one.');
+      }
+      if (Object.keys(change).length === 0) return refused('BAD_REQUEST', 'Nothing to change: send description, settings or active.');
+      const fit = fitting(change.settings ?? {});
+      return fit.ok ? applier.submit(changeSpace(space.value.id, change)) : fit;
+    },
+    async remove(caller, name) {
+      const space = spaceFor(view, caller, name, 'spaces', 'delete');
+      return space.ok ? applier.submit(removeSpace(space.value.id)) : space;
+    },
+  };
+}
+
+/** Sizes that no session could have are refused when they are set, and not at each session. */
+function fitting(settings: Readonly<Record<string, unknown>>): Outcome<undefined> {
+  const sizes = sizesIn(settings);
+  if (sizes.ok) return accepted(undefined);
+  const problem = 'greater than settings.resources.limits';
+  return refused('UNPROCESSABLE_ENTITY', `settings.resources.requests: ${problem}`, [{ path: 'settings.resources.requests', problem }]);
+}
