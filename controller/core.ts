@@ -28,6 +28,7 @@ import type { Passwords } from './services/passwords.ts';
 import { Publisher } from './services/publisher.ts';
 import { Resealing, type SealingKeys } from './services/resealing.ts';
 import type { SealingRing } from './services/sealing.ts';
+import { SecretKeeper } from './services/secret-keeper.ts';
 import { secretService } from './services/secrets.ts';
 import { SUSPEND_GRACE_MS, sessionService } from './services/sessions.ts';
 import { spaceService } from './services/spaces.ts';
@@ -86,8 +87,7 @@ export function openCore(needs: CoreNeeds): Core {
   const publisher = new Publisher({ events, news, clock, log });
   const tail = new Tail({ events, news, clock, log });
   const waiters = new Waiters();
-  // Nobody seals any yet.
-  const secrets = { of: () => ({ version: 0, values: {} }) };
+  const secrets = new SecretKeeper(view, needs.sealing.ring);
   const fleetNeeds = {
     applier,
     view,

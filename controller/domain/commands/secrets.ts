@@ -40,7 +40,7 @@ export function createSecret({ value, user, ...input }: NewSecret): Command<Outc
         return unchanged(refused('CONFLICT', `The space has a secret "${input.keyName}" already: change it with PUT.`));
       }
       if (there.length >= MOST_SECRETS) return unchanged(refused('CONFLICT', `A space may have ${MOST_SECRETS} secrets, and has them.`));
-      const full = tooMuch(there, value.bytes);
+      const full = tooMuch(there, input.keyName, value.bytes);
       if (full !== undefined) return unchanged(full);
       const row: SecretRow = { ...input, ...value.seal(input), createdAt: now, updatedAt: now, createdBy: user };
       return { ...changed(space, [put('secrets', row)]), answer: accepted(secretObject(space.name, row)) };
@@ -63,7 +63,7 @@ export function changeSecret(id: string, { value, ...change }: SecretChange): Co
       const space = before === undefined ? undefined : view.get('spaces', before.spaceId);
       if (before === undefined || space === undefined) return unchanged(NO_SECRET);
       const others = view.secretsIn(space.id).filter((one) => one.id !== id);
-      const full = value === undefined ? undefined : tooMuch(others, value.bytes);
+      const full = value === undefined ? undefined : tooMuch(others, before.keyName, value.bytes);
       if (full !== undefined) return unchanged(full);
       const row: SecretRow = { ...before, ...change, ...value?.seal(before), updatedAt: now };
       const shown = secretObject(space.name, row);
@@ -106,8 +106,9 @@ export function resealSecrets(
 /** Base64 of nonce, value and tag: a little more than the value is. */
 const sealedBytes = ({ sealed }: SecretRow) => (sealed.length / 4) * 3;
 
-function tooMuch(others: readonly SecretRow[], bytes: number) {
-  const all = others.reduce((sum, row) => sum + sealedBytes(row), bytes);
+/** Names count, as they do where secrets are delivered. */
+function tooMuch(others: readonly SecretRow[], keyName: string, bytes: number) {
+  const all = others.reduce((sum, row) => sum + row.keyName.length + sealedBytes(row), keyName.length + bytes);
   return all <= MOST_SECRET_BYTES ? undefined : refused('CONFLICT', 'The secrets of a space may have 1 MiB together.');
 }
 
