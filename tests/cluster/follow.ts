@@ -15,6 +15,11 @@ export class Follower {
     return new Follower(await rest.watch(`/sessions/${session}/events`));
   }
 
+  /** What becomes of everything. */
+  static async ofAll(rest: Rest): Promise<Follower> {
+    return new Follower(await rest.watch('/events'));
+  }
+
   /** The next event that matches. */
   async next(what: string, matches: (event: ServerEvent) => boolean, limitMs = 30_000): Promise<ServerEvent> {
     for (;;) {

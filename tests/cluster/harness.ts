@@ -96,7 +96,7 @@ export class Cluster {
     if (this.nats !== undefined) env.RAWORC_NATS_URL = this.nats.url;
     const child = new Child('controller', process.execPath, ['controller/main.ts'], env, PROJECT);
     this.#controllers.push(child);
-    await child.untilEvent('controller.ready');
+    await child.untilEvent('controller.ready', 60_000);
     this.#rest ??= await this.login();
   }
 
@@ -118,6 +118,13 @@ export class Cluster {
 
   async restartNode(name: string): Promise<void> {
     await this.startNode(this.node(name).options);
+  }
+
+  /** One of the controller's programs, run to its end on this cluster's data. */
+  async program(name: 'backup' | 'restore', file: string): Promise<{ readonly end: string; readonly lines: readonly string[] }> {
+    const env = { PATH: process.env.PATH ?? '', RAWORC_DATA_DIR: this.directory };
+    const child = new Child(name, process.execPath, ['controller/raworc-controller.mjs', name, file], env, PROJECT);
+    return { end: await child.ended(60_000), lines: child.lines };
   }
 
   /** The last lines that each process printed: what a failed test needs to be understood. */

@@ -26,4 +26,9 @@ export class NatsServer {
   async kill(): Promise<void> {
     await this.#child?.end('SIGKILL');
   }
+
+  get process(): Child {
+    if (this.#child === undefined) throw new Error('nats-server was never started');
+    return this.#child;
+  }
 }

@@ -68,6 +68,11 @@ export class Child {
     return within(`${this.name} to end after ${signal}`, limitMs, this.#ended);
   }
 
+  /** For SIGSTOP and SIGCONT: it lives on. */
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
   /** Resolves once the process is gone, with how it ended. */
   ended(limitMs = 30_000): Promise<string> {
     return within(`${this.name} to end`, limitMs, this.#ended);

@@ -20,6 +20,12 @@ export interface Answer {
   readonly body: unknown;
 }
 
+export interface SendOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The call rejects when there is no answer by then. */
+  readonly limitMs?: number;
+}
+
 /** A small client of the REST contract: what the tests do, no more. Methods named after an action throw unless it is done. */
 export class Rest {
   readonly #base: string;
@@ -39,10 +45,19 @@ export class Rest {
     return this.send(method, path, body === undefined ? undefined : JSON.stringify(body), 'application/json');
   }
 
-  async send(method: string, path: string, body: string | Uint8Array<ArrayBuffer> | undefined, mediaType: string): Promise<Answer> {
+  async send(
+    method: string,
+    path: string,
+    body: string | Uint8Array<ArrayBuffer> | undefined,
+    mediaType: string,
+    { headers: more = {}, limitMs }: SendOptions = {},
+  ): Promise<Answer> {
     const headers: Record<string, string> = this.#token === '' ? {} : { authorization: `Bearer ${this.#token}` };
     if (body !== undefined) headers['content-type'] = mediaType;
-    const response = await fetch(`${this.#base}/api/v0${path}`, { method, headers, ...(body === undefined ? {} : { body }) });
+    const options: RequestInit = { method, headers: { ...headers, ...more } };
+    if (body !== undefined) options.body = body;
+    if (limitMs !== undefined) options.signal = AbortSignal.timeout(limitMs);
+    const response = await fetch(`${this.#base}/api/v0${path}`, options);
     const text = await response.text();
     return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
   }

@@ -1,14 +1,12 @@
 import { rm, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import t from 'tap';
 import { deploy, writeAgent } from '../cluster/agents.ts';
 import { containersOf, execIn, recordContainerEvents, volumesOf } from '../cluster/docker.ts';
 import { type Cluster, startCluster } from '../cluster/harness.ts';
-import { Child } from '../cluster/processes.ts';
 import type { Message } from '../cluster/shapes.ts';
 import type { EventStream } from '../cluster/sse.ts';
 
-const PROJECT = resolve(import.meta.dirname, '../..');
 const AGENT = `
 import os, time
 
@@ -22,13 +20,6 @@ def process_message(message, context):
         time.sleep(0.1)
     yield f"{os.getpid()} {message}"
 `;
-
-/** One of the controller's programs beside the running one, on the same data. */
-async function program(cluster: Cluster, name: 'backup' | 'restore', file: string): Promise<{ end: string; lines: string[] }> {
-  const env = { PATH: process.env.PATH ?? '', RAWORC_DATA_DIR: cluster.directory };
-  const child = new Child(name, process.execPath, [join(PROJECT, 'controller', 'raworc-controller.mjs'), name, file], env, PROJECT);
-  return { end: await child.ended(60_000), lines: child.lines };
-}
 
 const isAnswerTo = (id: string, { role, metadata }: Message) => role === 'agent' && metadata.in_reply_to === id;
 
@@ -79,7 +70,7 @@ t.test('a backup under load, restored after everything was lost: what lives is u
     while (loading) await rest.say(busy, 'load').catch(() => undefined);
   })();
   const file = join(cluster.directory, 'backup.tar');
-  const backup = await program(cluster, 'backup', file);
+  const backup = await cluster.program('backup', file);
   t.equal(backup.end, 'code 0', backup.lines.join('\n'));
   t.match(backup.lines[0], /5 sessions, \d+ bytes, epoch 1; checked/);
   t.equal((await stat(file)).mode & 0o777, 0o600);
@@ -111,7 +102,7 @@ t.test('a backup under load, restored after everything was lost: what lives is u
   await rm(join(cluster.directory, 'controller'), { recursive: true });
   const happened = await recordContainerEvents(cluster.id);
   t.teardown(happened.stop);
-  const restored = await program(cluster, 'restore', file);
+  const restored = await cluster.program('restore', file);
   t.equal(restored.end, 'code 0', restored.lines.join('\n'));
   await cluster.startController();
   const again = await rest.watch('/events', lastId);

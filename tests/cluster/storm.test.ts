@@ -1,0 +1,95 @@
+import { join } from 'node:path';
+import process from 'node:process';
+import t from 'tap';
+import { SeededRandom } from '../simulation/world/random.ts';
+import { deploy, writeAgent } from './agents.ts';
+import { containersOf, volumesOf } from './docker.ts';
+import { startCluster } from './harness.ts';
+import { Storm } from './storm.ts';
+import { RunRecords, STORM_AGENT } from './storm-agent.ts';
+import { planStorm } from './storm-plan.ts';
+import { judgeRestore } from './storm-restore.ts';
+import { Traffic } from './storm-traffic.ts';
+import { judgeErrors, judgeInventories, judgeOrder, untilCalm } from './storm-verdict.ts';
+
+const SESSIONS = 10;
+const MESSAGES = 500;
+const seed = Number(process.env.RAWORC_STORM_SEED ?? Date.now() % 1_000_000);
+
+t.setTimeout(280_000);
+t.test(`a storm loses nothing and answers nothing twice (RAWORC_STORM_SEED=${seed})`, async (t) => {
+  const random = new SeededRandom(seed);
+  const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }, { name: 'node-2' }], nats: true });
+  const { rest } = cluster;
+  await deploy(rest, 'worker', await writeAgent(join(cluster.directory, 'worker'), { 'main.py': STORM_AGENT }));
+  const sessions = (await Promise.all(Array.from({ length: SESSIONS }, () => rest.createSession()))).map(({ id }) => id);
+  const warm = new Map<string, string>();
+  for (const session of sessions) warm.set(session, (await rest.say(session, 'warm up')).id);
+  const records = await RunRecords.of(sessions);
+
+  const storm = new Storm(cluster, sessions, records, random.fork('storm'), (line) => t.comment(line));
+  const traffic = new Traffic(rest, sessions, random.fork('traffic'), MESSAGES, () => storm.controllerUp());
+  const file = join(cluster.directory, 'backup.tar');
+  await storm.rage(planStorm(random.fork('plan'), sessions), traffic, async () => {
+    const backup = await cluster.program('backup', file);
+    t.equal(backup.end, 'code 0', backup.lines.join('\n'));
+    t.comment(backup.lines.join('\n'));
+  });
+  await traffic.end();
+  await untilCalm(rest, sessions);
+  const { kills } = storm;
+  const during = kills.filter(({ cut }) => cut.length > 0);
+  t.comment(`${kills.length} kills, ${during.length} of them during a run; ${storm.stops} stops; ${traffic.retries} calls were made again`);
+  t.equal([...traffic.taken.values()].flat().length, MESSAGES);
+  t.ok(kills.length >= 30, 'at least 30 kills');
+  t.ok(during.length >= 10, 'at least 10 of them during a run');
+
+  let errors = 0;
+  let cutOff = 0;
+  for (const session of sessions) {
+    await t.test(`session ${session}`, async (t) => {
+      const messages = (await rest.messages(session)).filter(
+        ({ id, metadata }) => id !== warm.get(session) && metadata.in_reply_to !== warm.get(session),
+      );
+      judgeOrder(t, messages, traffic.taken.get(session) ?? []);
+      const own = kills.filter((kill) => kill.session === session);
+      const begun = records.started(session);
+      t.equal(new Set(begun).size, begun.length, 'no message was run twice');
+      errors += judgeErrors(t, messages, own, new Set(begun)).length;
+      cutOff += records.unfinished([session]).length;
+    });
+  }
+  t.comment(`${errors} error_responses; ${cutOff} runs have a start and no end in the record of their agent`);
+  t.ok(errors <= MESSAGES / 10, 'at least 90 % are real replies');
+
+  await t.test('store, inventories and Docker agree, also after node agents started once more', async (t) => {
+    await judgeInventories(t, cluster, sessions);
+    const before = await containersOf(cluster.id);
+    for (const name of ['node-1', 'node-2']) {
+      await cluster.node(name).kill();
+      await cluster.restartNode(name);
+    }
+    await judgeInventories(t, cluster, sessions);
+    t.same(await containersOf(cluster.id), before);
+  });
+
+  const { id: after } = await rest.createSession();
+  await t.test('the backup that was taken in the storm is restored, and nothing that lives is touched', (t) =>
+    judgeRestore(t, cluster, file, sessions, traffic.taken, after),
+  );
+
+  await t.test('deleted, they leave nothing', async (t) => {
+    for (const session of [...sessions, after]) {
+      const { node } = await rest.session(session);
+      await rest.removeSession(session);
+      const holder = cluster.node(node ?? '').process;
+      await holder.untilLine('its removal', (line) => line.includes('session.removed') && line.includes(session));
+    }
+    t.same(await containersOf(cluster.id), []);
+    t.same(await volumesOf(cluster.id), []);
+    t.same(
+      [...cluster.nodes.values()].flatMap((node) => node.socketDirectories()),
+      [],
+    );
+  });
+});
