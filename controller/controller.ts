@@ -22,7 +22,8 @@ import { LEASE, type LeaseTimes } from './services/fleet/lease.ts';
 import { joinWith } from './services/nodes.ts';
 import { createPasswords, type Passwords } from './services/passwords.ts';
 import { SealingRing } from './services/sealing.ts';
-import { createTokens, openTokenKey } from './services/tokens.ts';
+import { openTokenKeys } from './services/token-keys.ts';
+import { createTokens } from './services/tokens.ts';
 import { openAdminPassword, openClusterFiles } from './store/cluster-files.ts';
 import { Reader } from './store/reader.ts';
 import { type SourceFiles, sourceFiles } from './store/source-files.ts';
@@ -67,7 +68,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const cluster = await openClusterFiles(directory, disk, random);
   const keys = join(directory, 'keys');
   const authority = await openAuthority({ directory: join(keys, 'ca'), clusterId: cluster.clusterId, clock, random, log });
-  const tokens = createTokens({ ...(await openTokenKey(keys, disk, random)), clock, random });
+  const tokens = createTokens({ keys: await openTokenKeys(keys, disk, random), clock, random });
   const store = await openStore(join(directory, 'raworc.db'), cluster.epoch);
   const sealing = await openSealing(store.view, join(keys, 'seal'), random);
   const reader = new Reader(store.path);

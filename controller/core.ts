@@ -9,6 +9,7 @@ import type { View } from './domain/view.ts';
 import { accountService } from './services/accounts.ts';
 import { agentService, type SourceShelf } from './services/agents.ts';
 import type { Services } from './services/api.ts';
+import { apiKeyService } from './services/api-keys.ts';
 import { Applier, type TransactionalStore } from './services/applier.ts';
 import { BuildDispatch } from './services/build-dispatch.ts';
 import { buildService } from './services/builds.ts';
@@ -18,6 +19,7 @@ import { Fleet } from './services/fleet/fleet.ts';
 import type { LeaseTimes } from './services/fleet/lease.ts';
 import { LeaseWatch } from './services/fleet/lease-watch.ts';
 import { IdleWatch } from './services/idle-watch.ts';
+import { KeyUse } from './services/key-use.ts';
 import type { Lists } from './services/lists.ts';
 import { LoginThrottle } from './services/login-throttle.ts';
 import { messageService } from './services/messages.ts';
@@ -30,6 +32,10 @@ import { Resealing, type SealingKeys } from './services/resealing.ts';
 import type { SealingRing } from './services/sealing.ts';
 import { SecretKeeper } from './services/secret-keeper.ts';
 import { secretService } from './services/secrets.ts';
+import { RightsInForce } from './services/rights.ts';
+import { roleBindingService } from './services/role-bindings.ts';
+import { roleService } from './services/roles.ts';
+import { serviceAccountService } from './services/service-accounts.ts';
 import { SUSPEND_GRACE_MS, sessionService } from './services/sessions.ts';
 import { spaceService } from './services/spaces.ts';
 import { Tail } from './services/tail.ts';
@@ -106,6 +112,9 @@ export function openCore(needs: CoreNeeds): Core {
   const dispatch = new BuildDispatch({ applier, view, fleet, clock, log });
   const leases = new LeaseWatch({ applier, view, fleet, lease, clock, log });
   const idle = new IdleWatch({ applier, view, clock, log, graceMs: SUSPEND_GRACE_MS });
+  const rights = new RightsInForce(view);
+  // First: what a commit took from somebody is gone before anybody is told what came with it.
+  applier.onCommitted((committed) => rights.committed(committed));
   applier.onCommitted(({ mutations, events: committed }) => {
     tail.committed(committed);
     publisher.wake();
@@ -119,8 +128,14 @@ export function openCore(needs: CoreNeeds): Core {
   const resealing = new Resealing({ applier, view, ...needs.sealing, random, clock, log, barriers });
 
   const shared = { applier, view, lists, waiters, random, storeKey, baseImage };
+  const throttle = new LoginThrottle(clock);
+  const keyUse = new KeyUse(applier, clock);
   const services: Services = {
-    accounts: accountService({ applier, view, passwords, throttle: new LoginThrottle(clock), clock }),
+    accounts: accountService({ applier, view, rights, keyUse, passwords, throttle, clock }),
+    serviceAccounts: serviceAccountService({ ...shared, rights, passwords, throttle }),
+    roles: roleService(shared),
+    roleBindings: roleBindingService(shared),
+    apiKeys: apiKeyService({ ...shared, keyUse, clock }),
     sessions: sessionService(shared),
     messages: messageService(shared),
     spaces: spaceService(shared),

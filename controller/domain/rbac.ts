@@ -1,20 +1,34 @@
-import type { RoleRow, Rule } from './rows.ts';
+import type { Rule } from './rows.ts';
 
 export type { Rule } from './rows.ts';
 
-export type Resource =
-  | 'service-accounts'
-  | 'roles'
-  | 'role-bindings'
-  | 'spaces'
-  | 'secrets'
-  | 'agents'
-  | 'builds'
-  | 'sessions'
-  | 'nodes'
-  | 'events'
-  | 'audit';
-export type Verb = 'list' | 'get' | 'create' | 'update' | 'delete' | 'read-values' | 'deploy' | 'logs' | 'exec';
+export const RESOURCES = [
+  'service-accounts',
+  'roles',
+  'role-bindings',
+  'spaces',
+  'secrets',
+  'agents',
+  'builds',
+  'sessions',
+  'nodes',
+  'events',
+  'audit',
+] as const;
+export type Resource = (typeof RESOURCES)[number];
+
+export const VERBS = ['list', 'get', 'create', 'update', 'delete', 'read-values', 'deploy', 'logs', 'exec'] as const;
+export type Verb = (typeof VERBS)[number];
+
+/** Other words that a rule may use. They are kept as they were sent. */
+const RESOURCE_ALIASES: Readonly<Record<string, Resource>> = { 'space-secrets': 'secrets', session_messages: 'sessions' };
+const VERB_ALIASES: Readonly<Record<string, Verb>> = { read: 'get' };
+
+export const RESOURCE_WORDS: readonly string[] = ['*', ...RESOURCES, ...Object.keys(RESOURCE_ALIASES)];
+export const VERB_WORDS: readonly string[] = ['*', ...VERBS, ...Object.keys(VERB_ALIASES)];
+
+/** What belongs to no space. Rights to these in a space are rights to nothing. */
+const GLOBAL_RESOURCES: ReadonlySet<string> = new Set<Resource>(['service-accounts', 'roles', 'nodes']);
 
 export interface Role {
   readonly name: string;
@@ -27,71 +41,145 @@ export interface Binding {
   readonly spaceId: string | null;
 }
 
-/** What one subject may do: default deny, the union of its bindings. */
+/**
+ * What one subject may do: default deny, the union of its bindings, compiled once. An API key's own rules narrow all of it, also
+ * what its owner may do with things of their own.
+ */
 export class Permissions {
-  readonly #bindings: readonly Binding[];
-  constructor(bindings: readonly Binding[]) {
-    this.#bindings = bindings;
+  readonly #everywhere = new Rights();
+  readonly #spaces = new Map<string, Rights>();
+  readonly #roleNames = new Set<string>();
+  readonly #narrowing: Rights | undefined;
+
+  constructor(bindings: readonly Binding[], narrowing: readonly Rule[] | null = null) {
+    for (const { role, spaceId } of bindings) {
+      this.#roleNames.add(role.name);
+      for (const rule of role.rules) this.#in(spaceId).add(rule);
+    }
+    if (narrowing !== null) {
+      this.#narrowing = new Rights();
+      for (const rule of narrowing) this.#narrowing.add(rule);
+    }
   }
 
-  /** In `spaceId`, or globally when that is null (then only bindings to every space count). */
-  allows(resource: Resource, verb: Verb, spaceId: string | null, name?: string): boolean {
-    return this.#bindings.some(
-      (binding) =>
-        (binding.spaceId === null || binding.spaceId === spaceId) && binding.role.rules.some((rule) => matches(rule, resource, verb, name)),
-    );
+  #in(spaceId: string | null): Rights {
+    if (spaceId === null) return this.#everywhere;
+    const known = this.#spaces.get(spaceId);
+    if (known !== undefined) return known;
+    const made = new Rights();
+    this.#spaces.set(spaceId, made);
+    return made;
+  }
+
+  /**
+   * In `spaceId`, or globally when that is null (then only bindings to every space count). `names` are what the thing is called: a
+   * rule that is narrowed to names allows what is called by one of them, and nothing that has no name.
+   */
+  allows(resource: Resource, verb: Verb, spaceId: string | null, ...names: readonly string[]): boolean {
+    return this.#holds(`${resource}:${verb}`, spaceId, names);
+  }
+
+  /** Whether being the thing's creator counts: always, but for a key whose rules leave that out. */
+  allowsOwn(resource: Resource, verb: Verb, ...names: readonly string[]): boolean {
+    return this.#narrowing === undefined || this.#narrowing.has(`${resource}:${verb}`, names);
   }
 
   /** The spaces in which it allows something: all of them, or those named. */
   spacesAllowing(resource: Resource, verb: Verb): 'all' | ReadonlySet<string> {
     if (this.allows(resource, verb, null)) return 'all';
-    const spaces = this.#bindings.flatMap(({ spaceId }) => (spaceId !== null && this.allows(resource, verb, spaceId) ? [spaceId] : []));
-    return new Set(spaces);
+    return new Set([...this.#spaces.keys()].filter((spaceId) => this.allows(resource, verb, spaceId)));
   }
 
   /** Whether anything at all is allowed there, so that its existence is no secret. */
   knows(spaceId: string): boolean {
-    return this.#bindings.some((binding) => binding.spaceId === null || binding.spaceId === spaceId);
+    return this.#everywhere.anyOfASpace(this.#narrowing) || this.#spaces.get(spaceId)?.anyOfASpace(this.#narrowing) === true;
+  }
+
+  /** Whether these rules, given in that space (or everywhere), allow nothing that this does not. */
+  covers(rules: readonly Rule[], spaceId: string | null): boolean {
+    const theirs = new Rights();
+    for (const rule of rules) theirs.add(rule);
+    return theirs.every((right, names) => this.#holds(right, spaceId, names));
+  }
+
+  /** Whether a key with these rules (null: all that its owner may) stays within what this one is narrowed to. */
+  coversKey(rules: readonly Rule[] | null): boolean {
+    const narrowing = this.#narrowing;
+    if (narrowing === undefined) return true;
+    if (rules === null) return false;
+    const theirs = new Rights();
+    for (const rule of rules) theirs.add(rule);
+    return theirs.every((right, names) => narrowing.has(right, names));
   }
 
   roleNames(): string[] {
-    return [...new Set(this.#bindings.map((binding) => binding.role.name))];
+    return [...this.#roleNames];
+  }
+
+  #holds(right: string, spaceId: string | null, names: readonly string[]): boolean {
+    if (this.#narrowing !== undefined && !this.#narrowing.has(right, names)) return false;
+    if (this.#everywhere.has(right, names)) return true;
+    return spaceId !== null && this.#spaces.get(spaceId)?.has(right, names) === true;
   }
 }
 
-const has = (list: readonly string[], word: string) => list.includes('*') || list.includes(word);
+/** Whether all that `theirs` allow is allowed by `mine`: then granting it, or acting as its holder, gains nothing. */
+export const covers = (mine: Permissions, theirs: readonly Binding[]): boolean =>
+  theirs.every(({ role, spaceId }) => mine.covers(role.rules, spaceId));
 
-function matches(rule: Rule, resource: Resource, verb: Verb, name: string | undefined): boolean {
-  if (!has(rule.resources, resource) || !has(rule.verbs, verb)) return false;
-  return rule.resource_names === undefined || (name !== undefined && has(rule.resource_names, name));
+/**
+ * Rules by what they allow, as "resource:verb", each for all names or for some. A wildcard stands for every word and for itself, so that
+ * it is covered by a wildcard only: by a list of all words that there are today it is not.
+ */
+class Rights {
+  readonly #all = new Set<string>();
+  readonly #named = new Map<string, Set<string>>();
+
+  add({ resources, verbs, resource_names: names }: Rule): void {
+    const isForAll = names === undefined || names.includes('*');
+    for (const resource of words(resources, RESOURCES, RESOURCE_ALIASES)) {
+      for (const verb of words(verbs, VERBS, VERB_ALIASES)) {
+        const right = `${resource}:${verb}`;
+        if (isForAll) this.#all.add(right);
+        else this.#name(right, names);
+      }
+    }
+  }
+
+  #name(right: string, names: readonly string[]): void {
+    const known = this.#named.get(right);
+    if (known === undefined) this.#named.set(right, new Set(names));
+    else for (const name of names) known.add(name);
+  }
+
+  has(right: string, names: readonly string[]): boolean {
+    if (this.#all.has(right)) return true;
+    if (this.#named.size === 0 || names.length === 0) return false;
+    const known = this.#named.get(right);
+    return known !== undefined && names.some((name) => known.has(name));
+  }
+
+  /** Each right for all names with none, each right for one name with that. */
+  every(test: (right: string, names: readonly string[]) => boolean): boolean {
+    for (const right of this.#all) if (!test(right, [])) return false;
+    for (const [right, names] of this.#named) for (const name of names) if (!test(right, [name])) return false;
+    return true;
+  }
+
+  anyOfASpace(narrowing: Rights | undefined): boolean {
+    for (const right of [...this.#all, ...this.#named.keys()]) {
+      const [resource = ''] = right.split(':');
+      if (!GLOBAL_RESOURCES.has(resource) && (narrowing === undefined || narrowing.mentions(right))) return true;
+    }
+    return false;
+  }
+
+  mentions(right: string): boolean {
+    return this.#all.has(right) || this.#named.has(right);
+  }
 }
 
-const rule = (resources: readonly string[], verbs: readonly string[]): Rule => ({ api_groups: ['*'], resources, verbs });
-
-/** Their ids are the same in every cluster. */
-export const BUILT_IN_ROLES: readonly Omit<RoleRow, 'builtIn' | 'createdAt'>[] = [
-  { id: '6f1c7a52-0000-4000-8000-000000000001', name: 'admin', description: 'Everything', rules: [rule(['*'], ['*'])] },
-  {
-    id: '6f1c7a52-0000-4000-8000-000000000002',
-    name: 'operator',
-    description: 'Runs the cluster; sees no secret values',
-    rules: [
-      rule(['sessions', 'agents', 'builds'], ['*']),
-      rule(['secrets'], ['list', 'get', 'create', 'update', 'delete']),
-      rule(['nodes'], ['list', 'get', 'update']),
-      rule(['spaces'], ['list', 'get']),
-    ],
-  },
-  {
-    id: '6f1c7a52-0000-4000-8000-000000000003',
-    name: 'developer',
-    description: 'Builds agents and works in sessions',
-    rules: [rule(['sessions', 'agents', 'builds'], ['*']), rule(['secrets'], ['list', 'get'])],
-  },
-  {
-    id: '6f1c7a52-0000-4000-8000-000000000004',
-    name: 'viewer',
-    description: 'Sees everything but values',
-    rules: [rule(['*'], ['list', 'get'])],
-  },
-];
+function words(sent: readonly string[], known: readonly string[], aliases: Readonly<Record<string, string>>): readonly string[] {
+  if (sent.includes('*')) return [...known, '*'];
+  return sent.map((word) => (Object.hasOwn(aliases, word) ? (aliases[word] ?? word) : word));
+}

@@ -7,6 +7,7 @@ import type {
   BuildRow,
   MessageRow,
   NodeRow,
+  RevokedTokenRow,
   RoleRow,
   RunRow,
   SecretRow,
@@ -27,6 +28,8 @@ export interface View {
   bindingsIn(spaceId: SpaceId): readonly BindingRow[];
   apiKeyByHash(keyHash: string): ApiKeyRow | undefined;
   apiKeysOf(accountId: string): readonly ApiKeyRow[];
+  /** Every one that is kept: those that would not have expired yet. */
+  revokedTokens(): readonly RevokedTokenRow[];
   spaceByName(name: string): SpaceRow | undefined;
   secretByName(spaceId: SpaceId, keyName: string): SecretRow | undefined;
   secretsIn(spaceId: SpaceId): readonly SecretRow[];

@@ -8,18 +8,24 @@ import { authentication } from './authentication.ts';
 import { cors } from './cors.ts';
 import { catchFaults, describe, isGone } from './errors.ts';
 import { OpenStreams } from './open-streams.ts';
+import { referencePage } from './reference-page.ts';
 import { register } from './register.ts';
 import { requestId } from './request-id.ts';
 import type { Route } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
+import { apiKeyRoutes } from './routes/api-keys.ts';
 import { authRoutes } from './routes/auth.ts';
 import { buildRoutes } from './routes/builds.ts';
+import { documentRoute } from './routes/document.ts';
 import { eventRoutes } from './routes/events.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { nodeRoutes } from './routes/nodes.ts';
 import { orphanRoutes } from './routes/orphans.ts';
+import { roleBindingRoutes } from './routes/role-bindings.ts';
+import { roleRoutes } from './routes/roles.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { serverRoutes } from './routes/server.ts';
+import { serviceAccountRoutes } from './routes/service-accounts.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { spaceRoutes } from './routes/spaces.ts';
 
@@ -32,10 +38,12 @@ export interface HttpOptions {
   readonly version: string;
   /** Origins whose pages may call the API beside its own; "*" for any. */
   readonly corsOrigins: readonly string[];
+  /** Takes an answer that its route does not allow for a fault: for tests and for development. */
+  readonly checkAnswers?: boolean;
 }
 
 /** What the routes are made from. */
-export interface RouteContext extends Omit<HttpOptions, 'random' | 'corsOrigins'> {
+export interface RouteContext extends Omit<HttpOptions, 'random' | 'corsOrigins' | 'checkAnswers'> {
   readonly streams: OpenStreams;
 }
 
@@ -47,9 +55,24 @@ export interface HttpApp {
 
 /** Every route of the API, in the order of the contract. */
 export function allRoutes(context: RouteContext): Route[] {
-  return [serverRoutes, authRoutes, spaceRoutes, secretRoutes, agentRoutes, buildRoutes, sessionRoutes, messageRoutes, eventRoutes, nodeRoutes, orphanRoutes].flatMap(
-    (routes) => routes(context),
-  );
+  const routes: Route[] = [
+    serverRoutes,
+    authRoutes,
+    serviceAccountRoutes,
+    roleRoutes,
+    roleBindingRoutes,
+    apiKeyRoutes,
+    spaceRoutes,
+    secretRoutes,
+    agentRoutes,
+    buildRoutes,
+    sessionRoutes,
+    messageRoutes,
+    eventRoutes,
+    nodeRoutes,
+    orphanRoutes,
+  ].flatMap((made) => made(context));
+  return [...routes, documentRoute(context.version, () => allRoutes(context))];
 }
 
 /** The REST API over the services. server.ts listens with it. */
@@ -64,7 +87,10 @@ export function createApp(options: HttpOptions): HttpApp {
   koa.use(cors(corsOrigins));
   koa.use(logRequests(log, clock));
   koa.use(catchFaults(log));
-  register(koa, allRoutes({ ...options, streams }), authentication(tokens, services.accounts, clock));
+  // What a commit took from somebody ends their streams before its answer is given.
+  services.accounts.onRightsChanged((change) => streams.judge(change));
+  koa.use(referencePage());
+  register(koa, allRoutes({ ...options, streams }), authentication(tokens, services.accounts, clock), options.checkAnswers ?? false);
   return { koa, streams, clock };
 }
 

@@ -3,18 +3,10 @@ import jwt from 'koa-jwt';
 import type { Clock } from '../../seams/clock.ts';
 import type { AccountId } from '../domain/ids.ts';
 import { refused } from '../domain/outcome.ts';
-import type { Accounts, Caller } from '../services/api.ts';
+import type { Accounts, Caller, Proof } from '../services/api.ts';
 import { TOKEN_ALGORITHM, TOKEN_ISSUER, type Tokens } from '../services/tokens.ts';
 import { refuse } from './errors.ts';
 import { isUuid } from './ids.ts';
-
-/** What a token proves, kept for streams, which outlive the check of a request. */
-export interface Proof {
-  readonly accountId: AccountId;
-  readonly version: number;
-  /** Unix milliseconds. */
-  readonly expiresAtMs: number;
-}
 
 const callers = new WeakMap<Context, { caller: Caller; proof: Proof }>();
 
@@ -29,13 +21,13 @@ export function proofOf(ctx: Context): Proof {
 }
 
 /**
- * Lets a request pass that carries a good token of an account that is still there, active, and of the token's version.
- * All else is one 401 that does not tell why: neither the token nor the reason is of use to a stranger.
+ * Lets a request pass that carries a good token of an account that is still there, active, and of the token's version, or a good
+ * API key. All else is one 401 that does not tell why: neither the token nor the reason is of use to a stranger.
  */
 export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock): Middleware {
   const options = {
     // The types of koa-jwt know no KeyObject; jsonwebtoken below it wants one (a string costs forty times as much).
-    secret: tokens.key as unknown as Buffer,
+    secret: async ({ kid }: { kid?: unknown }) => tokens.keyOf(kid) as unknown as Buffer,
     key: 'token',
     algorithms: [TOKEN_ALGORITHM],
     issuer: TOKEN_ISSUER,
@@ -45,14 +37,21 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock)
     },
   };
   const verify = jwt(options);
-  return async (ctx, next) => {
+
+  async function proofIn(ctx: Context): Promise<Proof | undefined> {
+    const key = /^Bearer (rwk_[A-Za-z0-9_-]{43})$/i.exec(ctx.get('Authorization'))?.[1];
+    if (key !== undefined) return accounts.keyProof(key);
     try {
       await verify(ctx, nothing);
     } catch {
-      return deny(ctx);
+      return undefined;
     }
-    const proof = proofIn(ctx.state.token);
-    const caller = proof && accounts.caller(proof.accountId, proof.version);
+    return tokenProof(ctx.state.token);
+  }
+
+  return async (ctx, next) => {
+    const proof = await proofIn(ctx);
+    const caller = proof !== undefined && clock.now() < proof.expiresAtMs ? accounts.callerOf(proof) : undefined;
     if (proof === undefined || caller === undefined) return deny(ctx);
     callers.set(ctx, { caller, proof });
     return next();
@@ -66,9 +65,10 @@ function deny(ctx: Context): void {
   refuse(ctx, refused('UNAUTHORIZED', 'A valid token is needed: POST /api/v0/auth/login gives one').refusal);
 }
 
-function proofIn(claims: unknown): Proof | undefined {
-  if (typeof claims !== 'object' || claims === null || !('aid' in claims) || !('ver' in claims) || !('exp' in claims)) return undefined;
-  const { aid, ver, exp } = claims;
+function tokenProof(claims: unknown): Proof | undefined {
+  if (typeof claims !== 'object' || claims === null) return undefined;
+  const { aid, ver, exp, jti } = claims as Readonly<Record<string, unknown>>;
   if (typeof aid !== 'string' || !isUuid<AccountId>(aid) || typeof ver !== 'number' || typeof exp !== 'number') return undefined;
-  return { accountId: aid, version: ver, expiresAtMs: exp * 1000 };
+  if (typeof jti !== 'string') return undefined;
+  return { kind: 'token', tokenId: jti, accountId: aid, version: ver, expiresAtMs: exp * 1000 };
 }

@@ -1,10 +1,14 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
+import type { Proof, RightsChange } from '../services/api.ts';
 
 const TICK_MS = 5000;
 const MAX_STREAMS = 5000;
 
 /** An answer that goes on. */
 export interface OpenStream {
+  readonly proof: Proof;
+  /** Ends, unless its caller may still see what it shows. */
+  judge(): void;
   /** Called every few seconds: looks whether it may go on, and gives a sign of life. */
   tick(): void;
   end(): void;
@@ -40,6 +44,14 @@ export class OpenStreams {
     if (this.#streams.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;
+  }
+
+  /** Judges those at once whose callers lost something. */
+  judge({ accounts, tokens, keys }: RightsChange): void {
+    for (const stream of [...this.#streams]) {
+      const { proof } = stream;
+      if (accounts.has(proof.accountId) || (proof.kind === 'token' ? tokens.has(proof.tokenId) : keys.has(proof.keyId))) stream.judge();
+    }
   }
 
   /** Ends them all; no more can be opened. */

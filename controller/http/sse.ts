@@ -1,17 +1,18 @@
 import type { ServerResponse } from 'node:http';
 import type { Context } from 'koa';
-import type { Clock } from '../../seams/clock.ts';
+import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { SessionId } from '../domain/ids.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
-import type { Caller, EventScope, EventWatcher, Services } from '../services/api.ts';
-import { type Proof, proofOf } from './authentication.ts';
+import type { Caller, EventScope, EventWatcher, Proof, Services } from '../services/api.ts';
+import { proofOf } from './authentication.ts';
 import { deltaFrame, eventFrame, HELLO_FRAME, logFrame, PING_FRAME, positionIn, resetFrame } from './event-frames.ts';
 import type { OpenStream, OpenStreams } from './open-streams.ts';
 
 /** What a slow reader may leave unread before its stream is cut; it comes back with its Last-Event-ID. */
 export const MAX_UNREAD_BYTES = 1024 * 1024;
 const PING_MS = 15_000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** How long a stream of a session that is no longer to be seen stays: its last event may still be on the way. */
 const FAREWELL_MS = 30_000;
 
@@ -42,7 +43,8 @@ export function streamEvents(ctx: Context, caller: Caller, session: SessionId | 
 
 class EventStream implements OpenStream {
   readonly #res: ServerResponse;
-  readonly #proof: Proof;
+  readonly proof: Proof;
+  readonly #expiry: Timer | undefined;
   readonly #scope: EventScope;
   readonly #streaming: Streaming;
   #watching: { close(): void } | undefined;
@@ -52,13 +54,16 @@ class EventStream implements OpenStream {
 
   constructor(res: ServerResponse, proof: Proof, scope: EventScope, streaming: Streaming) {
     this.#res = res;
-    this.#proof = proof;
+    this.proof = proof;
     this.#scope = scope;
     this.#streaming = streaming;
     this.#wroteAt = streaming.clock.monotonic();
     res.on('close', () => this.#finish());
     res.on('error', () => this.#finish());
     streaming.streams.add(this);
+    const leftMs = proof.expiresAtMs - streaming.clock.now();
+    // A timer of Node.js reaches no further; the tick sees to what lasts longer.
+    if (leftMs < LONGEST_TIMER_MS) this.#expiry = streaming.clock.after(leftMs, () => this.end());
     res.flushHeaders();
     this.#write(HELLO_FRAME);
   }
@@ -94,19 +99,30 @@ class EventStream implements OpenStream {
     this.#res.end();
   }
 
+  judge(): void {
+    if (this.#standing() !== 'good') this.end();
+  }
+
   #mayGoOn(): boolean {
-    const { services, clock } = this.#streaming;
-    if (clock.now() >= this.#proof.expiresAtMs) return false;
-    const caller = services.accounts.caller(this.#proof.accountId, this.#proof.version);
-    if (caller === undefined) return false;
-    const scope = services.events.scope(caller, this.#scope.session);
-    if (scope.ok) {
+    const { clock } = this.#streaming;
+    const standing = this.#standing();
+    if (standing !== 'hidden') {
       this.#hiddenSince = undefined;
-      return sameSpaces(scope.value.spaces, this.#scope.spaces);
+      return standing === 'good';
     }
-    if (this.#scope.session === undefined) return false;
     this.#hiddenSince ??= clock.monotonic();
     return clock.monotonic() - this.#hiddenSince < FAREWELL_MS;
+  }
+
+  /** Hidden: the session is not there for this caller, who is somebody yet. */
+  #standing(): 'good' | 'hidden' | 'over' {
+    const { services, clock } = this.#streaming;
+    if (clock.now() >= this.proof.expiresAtMs) return 'over';
+    const caller = services.accounts.callerOf(this.proof);
+    if (caller === undefined) return 'over';
+    const scope = services.events.scope(caller, this.#scope.session);
+    if (!scope.ok) return this.#scope.session === undefined ? 'over' : 'hidden';
+    return sameSpaces(scope.value.spaces, this.#scope.spaces) ? 'good' : 'over';
   }
 
   #write(frame: string): boolean {
@@ -114,7 +130,7 @@ class EventStream implements OpenStream {
     this.#wroteAt = this.#streaming.clock.monotonic();
     this.#res.write(frame);
     if (this.#res.writableLength <= MAX_UNREAD_BYTES) return true;
-    this.#streaming.log.info('events.slow_reader_cut', { account: this.#proof.accountId, session: this.#scope.session ?? null });
+    this.#streaming.log.info('events.slow_reader_cut', { account: this.proof.accountId, session: this.#scope.session ?? null });
     this.#finish();
     // Not `end`, which would wait for the reader to take all of it.
     this.#res.destroy();
@@ -124,6 +140,7 @@ class EventStream implements OpenStream {
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#expiry?.cancel();
     this.#streaming.streams.delete(this);
     this.#watching?.close();
   }

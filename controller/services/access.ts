@@ -1,4 +1,3 @@
-import type { SpaceId } from '../domain/ids.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import type { Resource, Verb } from '../domain/rbac.ts';
 import type { SessionRow, SpaceRow } from '../domain/rows.ts';
@@ -10,19 +9,37 @@ const NO_SESSION = refused('NOT_FOUND', 'There is no such session.');
 
 export const forbidden = (resource: Resource, verb: Verb) => refused('FORBIDDEN', `This needs the permission ${resource}:${verb}.`);
 
-/** A space by name, for a caller who may do that in it. Whoever holds nothing there is not told that it exists. */
-export function spaceFor(view: View, caller: Caller, name: string, resource: Resource, verb: Verb, called?: string): Outcome<SpaceRow> {
+/**
+ * A space by name, for a caller who may do that in it. Whoever holds nothing there is not told that it exists. `names` are what the
+ * thing in the space is called, for rules that are narrowed to names; a space itself is called by its own.
+ */
+export function spaceFor(
+  view: View,
+  caller: Caller,
+  name: string,
+  resource: Resource,
+  verb: Verb,
+  ...names: readonly string[]
+): Outcome<SpaceRow> {
   const space = view.spaceByName(name);
   if (space === undefined || !caller.permissions.knows(space.id)) return NO_SPACE;
-  return caller.permissions.allows(resource, verb, space.id, called) ? accepted(space) : forbidden(resource, verb);
+  const called = resource === 'spaces' ? [space.name, space.id] : names;
+  return caller.permissions.allows(resource, verb, space.id, ...called) ? accepted(space) : forbidden(resource, verb);
 }
 
 /** Whether a caller may do something with a session: its own, or by permission in its space. A session that may not be seen is not there. */
 export function sessionFor(view: View, caller: Caller, id: string, verb: Verb): Outcome<SessionRow> {
   const row = view.get('sessions', id);
   if (row === undefined || row.desired === 'deleted') return NO_SESSION;
-  if (row.createdById === caller.accountId || may(caller, verb, row.spaceId)) return accepted(row);
-  return may(caller, 'get', row.spaceId) ? forbidden('sessions', verb) : NO_SESSION;
+  const names = row.name === null ? [row.id] : [row.id, row.name];
+  const may = (what: Verb) =>
+    (row.createdById === caller.accountId && caller.permissions.allowsOwn('sessions', what, ...names)) ||
+    caller.permissions.allows('sessions', what, row.spaceId, ...names);
+  if (may(verb)) return accepted(row);
+  return may('get') ? forbidden('sessions', verb) : NO_SESSION;
 }
 
-const may = (caller: Caller, verb: Verb, space: SpaceId) => caller.permissions.allows('sessions', verb, space);
+/** For what belongs to no space, called by one of these names. */
+export function globally(caller: Caller, resource: Resource, verb: Verb, ...names: readonly string[]): Outcome<undefined> {
+  return caller.permissions.allows(resource, verb, null, ...names) ? accepted(undefined) : forbidden(resource, verb);
+}

@@ -1,43 +1,34 @@
 import { type Clock, pause } from '../../seams/clock.ts';
 import { recordLogin } from '../domain/commands/accounts.ts';
-import type { AccountId } from '../domain/ids.ts';
+import { endTokens, revokeToken } from '../domain/commands/tokens.ts';
 import { accepted, refused } from '../domain/outcome.ts';
-import { Permissions } from '../domain/rbac.ts';
 import type { AccountRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
-import type { Accounts, Caller } from './api.ts';
+import type { Accounts } from './api.ts';
 import type { Applier } from './applier.ts';
+import type { KeyUse } from './key-use.ts';
 import type { LoginThrottle } from './login-throttle.ts';
 import type { Passwords } from './passwords.ts';
+import type { RightsInForce } from './rights.ts';
 
 const WRONG = refused('UNAUTHORIZED', 'Wrong user or password.');
+const NO_TOKEN = refused(
+  'FORBIDDEN',
+  'This is for tokens of POST /auth/login: an API key makes none, and is ended by DELETE /api-keys/{id}.',
+);
 
-export function accountService(needs: {
+export interface AccountNeeds {
   readonly applier: Applier;
   readonly view: View;
+  readonly rights: RightsInForce;
+  readonly keyUse: KeyUse;
   readonly passwords: Passwords;
   readonly throttle: LoginThrottle;
   readonly clock: Clock;
-}): Accounts {
-  const { applier, view, passwords, throttle, clock } = needs;
-  const compiled = new Map<AccountId, Permissions>();
-  applier.onCommitted(({ mutations }) => {
-    const touched = mutations.some((mutation) => 'table' in mutation && (mutation.table === 'bindings' || mutation.table === 'accounts'));
-    if (touched) compiled.clear();
-  });
+}
 
-  function permissions(id: AccountId): Permissions {
-    const known = compiled.get(id);
-    if (known !== undefined) return known;
-    const bindings = view.bindingsOf(id).flatMap(({ roleId, spaceId }) => {
-      const role = view.get('roles', roleId);
-      return role === undefined ? [] : [{ role, spaceId }];
-    });
-    const made = new Permissions(bindings);
-    compiled.set(id, made);
-    return made;
-  }
-
+/** Who asks: log in, prove it, refresh, log out. */
+export function accountService({ applier, view, rights, keyUse, passwords, throttle, clock }: AccountNeeds): Accounts {
   return {
     async login(user, password, address) {
       const admission = throttle.begin(user, address);
@@ -54,11 +45,26 @@ export function accountService(needs: {
       await applier.apply(recordLogin(account.id));
       return accepted({ accountId: account.id, user: account.user, version: account.version });
     },
-    caller(accountId, version): Caller | undefined {
-      const account = view.get('accounts', accountId);
-      if (account === undefined || !account.active || account.version !== version) return undefined;
-      return { accountId, user: account.user, permissions: permissions(accountId) };
+    caller: (accountId, version) =>
+      rights.callerOf({ kind: 'token', tokenId: '', accountId, version, expiresAtMs: Number.POSITIVE_INFINITY }),
+    callerOf: (proof) => rights.callerOf(proof),
+    keyProof(key) {
+      const proof = rights.keyProof(key);
+      if (proof?.kind === 'api-key' && clock.now() < proof.expiresAtMs) keyUse.note(proof.keyId);
+      return proof;
     },
+    refresh(proof) {
+      if (proof.kind !== 'token') return NO_TOKEN;
+      const caller = rights.callerOf(proof);
+      if (caller === undefined) return refused('UNAUTHORIZED', 'This token was ended.');
+      return accepted({ accountId: caller.accountId, user: caller.user, version: proof.version });
+    },
+    async logout(proof, everywhere) {
+      if (proof.kind !== 'token') return NO_TOKEN;
+      await applier.apply(everywhere ? endTokens(proof.accountId) : revokeToken(proof.tokenId, proof.expiresAtMs));
+      return accepted(undefined);
+    },
+    onRightsChanged: (listener) => rights.onChanged(listener),
     me: (caller) => ({
       user: caller.user,
       id: caller.accountId,

@@ -38,6 +38,7 @@ export function sqliteView(database: Database.Database): View {
     bindingsIn: (spaceId) => all('bindings', 'where space_id = ?', spaceId),
     apiKeyByHash: (keyHash) => one('apiKeys', 'where key_hash = ?', keyHash),
     apiKeysOf: (accountId) => all('apiKeys', 'where account_id = ? order by created_at, id', accountId),
+    revokedTokens: () => all('revokedTokens', ''),
     spaceByName: (name) => one('spaces', 'where name = ?', name),
     secretByName: (spaceId, keyName) => one('secrets', 'where space_id = ? and key_name = ?', spaceId, keyName),
     secretsIn: (spaceId) => all('secrets', 'where space_id = ? order by key_name', spaceId),

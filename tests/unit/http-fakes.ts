@@ -1,12 +1,13 @@
 import { createSecretKey } from 'node:crypto';
+import { BUILT_IN_ROLES } from '../../controller/domain/built-in-roles.ts';
 import type { StoredEvent } from '../../controller/domain/events.ts';
 import type { AccountId, SessionId, SpaceId } from '../../controller/domain/ids.ts';
 import type { MessageObject, SessionObject } from '../../controller/domain/objects.ts';
 import { accepted, refused } from '../../controller/domain/outcome.ts';
-import { BUILT_IN_ROLES, Permissions } from '../../controller/domain/rbac.ts';
+import { Permissions } from '../../controller/domain/rbac.ts';
 import { createApp } from '../../controller/http/app.ts';
 import { type HttpServer, type ListenOptions, listen } from '../../controller/http/server.ts';
-import type { Caller, EventWatcher, Idempotency, Services } from '../../controller/services/api.ts';
+import type { Caller, EventWatcher, Idempotency, RightsChange, Services } from '../../controller/services/api.ts';
 import { createTokens, type Tokens } from '../../controller/services/tokens.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
@@ -98,6 +99,7 @@ export class Fake {
   up: Promise<SessionObject | undefined> | undefined;
   answered: Promise<MessageObject | undefined> | undefined;
   fault: Error | undefined;
+  readonly rightsListeners: ((change: RightsChange) => void)[] = [];
   readonly calls: { what: string; with: readonly unknown[] }[] = [];
   readonly watchers: { watcher: EventWatcher; after: unknown; closed: boolean }[] = [];
   onWatch: () => void = () => {};
@@ -119,7 +121,37 @@ export class Fake {
         return accepted({ accountId: ACCOUNT, user, version: this.version });
       },
       caller: (id, version) => (id === ACCOUNT && version === this.version ? this.caller : undefined),
+      callerOf: (proof) => (proof.kind === 'token' ? this.services.accounts.caller(proof.accountId, proof.version) : undefined),
+      keyProof: () => undefined,
+      refresh: () => accepted({ accountId: ACCOUNT, user: 'admin', version: this.version }),
+      logout: async () => accepted(undefined),
+      onRightsChanged: (listener) => void this.rightsListeners.push(listener),
       me: ({ user, accountId }) => ({ user, id: accountId, type: 'ServiceAccount', namespace: null, roles: ['admin'] }),
+    },
+    serviceAccounts: {
+      list: async () => accepted({ items: [], total: 0 }),
+      create: async () => refused('CONFLICT', 'There is a service account of that name'),
+      get: () => refused('NOT_FOUND', 'There is no such service account'),
+      update: async () => refused('NOT_FOUND', 'There is no such service account'),
+      remove: async () => refused('NOT_FOUND', 'There is no such service account'),
+      changePassword: async () => accepted(undefined),
+    },
+    roles: {
+      list: async () => accepted({ items: [], total: 0 }),
+      create: async () => refused('CONFLICT', 'There is a role of that name'),
+      get: () => refused('NOT_FOUND', 'There is no such role'),
+      remove: async () => refused('NOT_FOUND', 'There is no such role'),
+    },
+    roleBindings: {
+      list: async () => accepted({ items: [], total: 0 }),
+      create: async () => refused('NOT_FOUND', 'There is no such role'),
+      get: () => refused('NOT_FOUND', 'There is no such role binding'),
+      remove: async () => refused('NOT_FOUND', 'There is no such role binding'),
+    },
+    apiKeys: {
+      list: async () => accepted({ items: [], total: 0 }),
+      create: async () => refused('CONFLICT', 'There are too many'),
+      remove: async () => refused('NOT_FOUND', 'There is no such API key'),
     },
     sessions: {
       create: async (_caller, input, idempotency?: Idempotency) => {
@@ -253,7 +285,7 @@ export async function startRig(corsOrigins: readonly string[] = [], tls?: Listen
   const logged: string[] = [];
   const write = (name: string, fields?: object) => void logged.push(`${name} ${JSON.stringify(fields)}`);
   const log: Log = { debug: write, info: write, warn: write, error: write };
-  const tokens = createTokens({ key: createSecretKey(systemRandom.bytes(32)), kid: 'k', clock, random: systemRandom });
+  const tokens = createTokens({ keys: [{ key: createSecretKey(systemRandom.bytes(32)), kid: 'k' }], clock, random: systemRandom });
   const app = createApp({ services: fake.services, tokens, log, clock, random: systemRandom, version: '1.2.3', corsOrigins });
   const server = await listen(app, { host: '127.0.0.1', port: 0, ...(tls === undefined ? {} : { tls }) });
   const { token } = tokens.sign({ accountId: ACCOUNT, user: 'admin', version: 1 });

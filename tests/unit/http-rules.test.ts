@@ -121,10 +121,11 @@ t.test('no body, an empty one, {} and null are the same; null fields are absent,
 });
 
 t.test('a token is refused when wrong, expired, foreign, unsigned, or of an older version, with one and the same answer', async (t) => {
-  const key = rig.tokens.key;
-  const claims = { aid: ACCOUNT, ver: 1, sub: 'admin' };
+  const key = rig.tokens.keyOf('k');
+  if (key === undefined) throw new Error('no key');
+  const claims = { aid: ACCOUNT, ver: 1, sub: 'admin', jti: 'one' };
   const soon = Math.floor(rig.clock.now() / 1000) + 60;
-  const sign = (payload: object, options: jwt.SignOptions = {}) => jwt.sign(payload, key, { algorithm: 'HS256', ...options });
+  const sign = (payload: object, options: jwt.SignOptions = {}) => jwt.sign(payload, key, { algorithm: 'HS256', keyid: 'k', ...options });
   t.equal(
     (await rig.call('/auth/me', { headers: { authorization: `Bearer ${sign({ ...claims, iss: 'raworc', exp: soon })}` } })).status,
     200,
@@ -138,7 +139,8 @@ t.test('a token is refused when wrong, expired, foreign, unsigned, or of an olde
     'without an end': `Bearer ${sign({ ...claims, iss: 'raworc' })}`,
     'another issuer': `Bearer ${sign({ ...claims, iss: 'other', exp: soon })}`,
     'another algorithm': `Bearer ${sign({ ...claims, iss: 'raworc', exp: soon }, { algorithm: 'HS512' })}`,
-    'another key': `Bearer ${jwt.sign({ ...claims, iss: 'raworc', exp: soon }, 'other')}`,
+    'another key': `Bearer ${jwt.sign({ ...claims, iss: 'raworc', exp: soon }, 'other', { keyid: 'k' })}`,
+    'a key that is not known': `Bearer ${sign({ ...claims, iss: 'raworc', exp: soon }, { keyid: 'other' })}`,
     unsigned: `Bearer ${jwt.sign({ ...claims, iss: 'raworc', exp: soon }, null, { algorithm: 'none' })}`,
     'an older version': `Bearer ${sign({ ...claims, ver: 0, iss: 'raworc', exp: soon })}`,
     'no account': `Bearer ${sign({ iss: 'raworc', exp: soon })}`,

@@ -6,20 +6,21 @@ import t from 'tap';
 import type { AccountId } from '../../controller/domain/ids.ts';
 import { LoginThrottle } from '../../controller/services/login-throttle.ts';
 import { createPasswords } from '../../controller/services/passwords.ts';
-import { createTokens, openTokenKey } from '../../controller/services/tokens.ts';
+import { openTokenKeys } from '../../controller/services/token-keys.ts';
+import { createTokens } from '../../controller/services/tokens.ts';
 import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
 
 t.test('the key of the tokens is made once, for its owner only, and a broken one is told', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'raworc-key-'));
   t.teardown(() => rm(directory, { recursive: true }));
-  const made = await openTokenKey(directory, systemDisk, systemRandom);
+  const [made] = await openTokenKeys(directory, systemDisk, systemRandom);
   const path = join(directory, 'jwt.key');
   t.equal((await stat(path)).mode & 0o777, 0o600);
-  const again = await openTokenKey(directory, systemDisk, systemRandom);
+  const [again] = await openTokenKeys(directory, systemDisk, systemRandom);
   t.ok(made.key.equals(again.key));
   t.equal(made.kid, again.kid);
   t.notMatch(await readFile(path, 'utf8'), made.kid, 'the kid tells nothing of the key');
-  const { token, expires_at } = createTokens({ ...made, clock: systemClock, random: systemRandom }).sign({
+  const { token, expires_at } = createTokens({ keys: [made], clock: systemClock, random: systemRandom }).sign({
     accountId: 'a' as AccountId,
     user: 'admin',
     version: 3,
@@ -29,7 +30,7 @@ t.test('the key of the tokens is made once, for its owner only, and a broken one
     payload: { sub: 'admin', sub_type: 'ServiceAccount', aid: 'a', ver: 3, iss: 'raworc', exp: Date.parse(expires_at) / 1000, jti: String },
   });
   await writeFile(path, 'short');
-  await t.rejects(openTokenKey(directory, systemDisk, systemRandom), /jwt\.key is not a key/);
+  await t.rejects(openTokenKeys(directory, systemDisk, systemRandom), /jwt\.key is not a key/);
 });
 
 t.test('a password is known again, another is not, and nobody’s is nobody’s', async (t) => {

@@ -1,6 +1,6 @@
+import { ADMIN_ROLE_ID, BUILT_IN_ROLES } from '../built-in-roles.ts';
 import { type Command, unchanged } from '../command.ts';
 import type { AccountId, SpaceId } from '../ids.ts';
-import { BUILT_IN_ROLES } from '../rbac.ts';
 import { type Mutation, put } from '../rows.ts';
 
 export interface FirstStart {
@@ -20,10 +20,8 @@ export function firstStart(input: FirstStart): Command<undefined> {
         const { accountId, passwordHash } = input;
         const account = { id: accountId, user: 'admin', passwordHash, description: null, active: true, version: 1 };
         mutations.push(put('accounts', { ...account, createdAt: now, updatedAt: now, lastLoginAt: null }));
-        const admin = BUILT_IN_ROLES.find(({ name }) => name === 'admin');
-        if (admin === undefined) throw new Error('there is no role admin');
         const principal = { principal: account.user, principalType: 'ServiceAccount', accountId } as const;
-        const binding = { id: input.bindingId, roleId: admin.id, ...principal, spaceId: null };
+        const binding = { id: input.bindingId, roleId: ADMIN_ROLE_ID, ...principal, spaceId: null };
         mutations.push(put('bindings', { ...binding, createdAt: now, updatedAt: now }));
       }
       if (view.spaceByName('default') === undefined) {

@@ -3,7 +3,7 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { AccountId, AgentId, BuildId, NodeId, SpaceId } from '../../../controller/domain/ids.ts';
-import { BUILT_IN_ROLES } from '../../../controller/domain/rbac.ts';
+import { BUILT_IN_ROLES } from '../../../controller/domain/built-in-roles.ts';
 import { type Mutation, put } from '../../../controller/domain/rows.ts';
 import type { TransactionalStore } from '../../../controller/services/applier.ts';
 import type { Lists } from '../../../controller/services/lists.ts';

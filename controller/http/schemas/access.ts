@@ -1,0 +1,150 @@
+import { z } from 'zod';
+import type { AccountObject, ApiKeyObject, BindingObject, RoleObject } from '../../domain/access-objects.ts';
+import { RESOURCE_WORDS, VERB_WORDS } from '../../domain/rbac.ts';
+import { fields, name, text, wording } from '../validation.ts';
+import { time, uuid } from './objects.ts';
+
+const MAX_PASSWORD_LENGTH = 1024;
+const MAX_DESCRIPTION_LENGTH = 4096;
+const MOST_RULES = 100;
+const MOST_WORDS = 1000;
+
+const description = () => text(MAX_DESCRIPTION_LENGTH).exactOptional();
+const password = () => text(MAX_PASSWORD_LENGTH).min(1, 'must not be empty');
+const flag = () => z.boolean({ error: wording });
+/** An id, or a name. */
+const reference = () => text(255).min(1, 'must not be empty');
+
+export const createAccount = fields({ user: name(), pass: password(), description: description(), space: reference().exactOptional() });
+
+/** A description that is null clears it; any other null is absent. */
+export const changeAccount = z.preprocess(
+  (sent) => {
+    if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) return sent;
+    return Object.fromEntries(Object.entries(sent).filter(([field, value]) => value !== null || field === 'description'));
+  },
+  z.object(
+    {
+      description: text(MAX_DESCRIPTION_LENGTH).nullable().exactOptional(),
+      active: flag().exactOptional(),
+      space: reference().exactOptional(),
+    },
+    { error: wording },
+  ),
+);
+
+export const changePassword = fields({ current_password: text(MAX_PASSWORD_LENGTH).exactOptional(), new_password: password() });
+
+const listOf = (word: z.ZodType<string>) =>
+  z.array(word, { error: wording }).min(1, 'must name at least one, or "*"').max(MOST_WORDS, `must have at most ${MOST_WORDS}`);
+
+/** A word that is not known would allow nothing and look as if it did. */
+const oneOf = (known: readonly string[]) =>
+  z.string({ error: wording }).refine((word) => known.includes(word), { error: `must be one of ${known.join(', ')}` });
+
+const ruleFields = {
+  api_groups: z.array(text(255), { error: wording }).max(MOST_WORDS).default(['*']).describe('Kept, and decide nothing'),
+  resources: listOf(oneOf(RESOURCE_WORDS)),
+  verbs: listOf(oneOf(VERB_WORDS)),
+  resource_names: listOf(text(255)).exactOptional().describe('Narrows the rule to things of these names or ids'),
+};
+
+/** apiGroups and resourceNames are other spellings of api_groups and resource_names. */
+const rule = z.preprocess(
+  (sent) => {
+    if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) return sent;
+    const { apiGroups = null, resourceNames = null, ...rest } = sent as Record<string, unknown>;
+    return { ...withField('api_groups', apiGroups), ...withField('resource_names', resourceNames), ...withoutNulls(rest) };
+  },
+  z.object(ruleFields, { error: wording }),
+);
+
+const withField = (field: string, value: unknown) => (value === null ? {} : { [field]: value });
+const withoutNulls = (sent: object) => Object.fromEntries(Object.entries(sent).filter(([, value]) => value !== null));
+
+const rules = () => z.array(rule, { error: wording }).max(MOST_RULES, `must have at most ${MOST_RULES}`);
+
+export const createRole = fields({ name: name(), description: description(), rules: rules() });
+
+/** subject and role_ref are other spellings of principal and role_name. */
+export const createBinding = z.preprocess(
+  (sent) => {
+    if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) return sent;
+    const { role_ref = null, subject = null, ...rest } = sent as Record<string, unknown>;
+    return { ...withField('role_name', role_ref), ...withField('principal', subject), ...withoutNulls(rest) };
+  },
+  z.object(
+    {
+      role_name: reference().describe('Or role_ref'),
+      principal: reference().describe('Or subject: a user name'),
+      principal_type: z.enum(['ServiceAccount', 'User'], { error: 'must be ServiceAccount or User' }).exactOptional(),
+      space: reference().exactOptional().describe('Every space, when absent'),
+    },
+    { error: wording },
+  ),
+);
+
+export const createApiKey = fields({
+  name: text(255).min(1, 'must not be empty'),
+  expires_at: z.iso.datetime({ offset: true, error: 'must be a time like 2030-01-31T12:00:00Z' }).exactOptional(),
+  rules: rules().exactOptional().describe('What the key may do of what its owner may; all of it, when absent'),
+});
+
+export const logout = fields({ everywhere: flag().exactOptional().describe('Ends every token of the account') });
+
+const ruleObject = z.strictObject({
+  api_groups: z.array(z.string()),
+  resources: z.array(z.string()),
+  verbs: z.array(z.string()),
+  resource_names: z.array(z.string()).exactOptional(),
+});
+
+export const accountObject = z
+  .strictObject({
+    id: uuid(),
+    user: z.string(),
+    space: z.null(),
+    description: z.string().nullable(),
+    active: z.boolean(),
+    created_at: time(),
+    updated_at: time(),
+    last_login_at: time().nullable(),
+  })
+  .meta({ id: 'ServiceAccount' }) satisfies z.ZodType<AccountObject>;
+
+export const roleObject = z
+  .strictObject({
+    id: uuid(),
+    name: z.string(),
+    description: z.string().nullable(),
+    rules: z.array(ruleObject),
+    created_at: time(),
+  })
+  .meta({ id: 'Role' }) satisfies z.ZodType<RoleObject>;
+
+export const bindingObject = z
+  .strictObject({
+    id: uuid(),
+    role_name: z.string(),
+    role_ref: z.string().describe('The same as role_name'),
+    principal: z.string(),
+    subject: z.string().describe('The same as principal'),
+    principal_type: z.enum(['ServiceAccount', 'User']),
+    space: z.string().nullable().describe('Null: every space'),
+    created_at: time(),
+    updated_at: time(),
+  })
+  .meta({ id: 'RoleBinding' }) satisfies z.ZodType<BindingObject>;
+
+const apiKey = {
+  id: uuid(),
+  name: z.string(),
+  rules: z.array(ruleObject).nullable().describe('Null: all that its owner may'),
+  expires_at: time().nullable(),
+  last_used_at: time().nullable(),
+  created_at: time(),
+};
+export const apiKeyObject = z.strictObject(apiKey).meta({ id: 'ApiKey' }) satisfies z.ZodType<ApiKeyObject>;
+export const newApiKey = z.strictObject({ ...apiKey, key: z.string().describe('Shown this once') }).meta({ id: 'NewApiKey' });
+
+export const passwordChanged = z.strictObject({ success: z.literal(true) }).meta({ id: 'PasswordChanged' });

@@ -1,0 +1,72 @@
+import { bindingObject } from '../domain/access-objects.ts';
+import { createBinding, NO_BINDING, removeBinding } from '../domain/commands/role-bindings.ts';
+import { NO_ROLE } from '../domain/commands/roles.ts';
+import { NO_ACCOUNT } from '../domain/commands/service-accounts.ts';
+import type { SpaceId } from '../domain/ids.ts';
+import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import type { Verb } from '../domain/rbac.ts';
+import type { AccountRow, BindingRow } from '../domain/rows.ts';
+import { forbidden, globally, spaceFor } from './access.ts';
+import type { Caller, RoleBindings } from './api.ts';
+import { knownRequest } from './idempotency-keys.ts';
+import { type RoleNeeds, roleCalled } from './roles.ts';
+
+/** Permission is judged in the space where one is named, else globally. */
+export function roleBindingService({ applier, view, lists, random, storeKey }: RoleNeeds): RoleBindings {
+  function scopeFor(caller: Caller, space: string | undefined, verb: Verb): Outcome<SpaceId | null> {
+    if (space === undefined) {
+      const may = globally(caller, 'role-bindings', verb);
+      return may.ok ? accepted(null) : may;
+    }
+    const found = spaceFor(view, caller, space, 'role-bindings', verb);
+    return found.ok ? accepted(found.value.id) : found;
+  }
+
+  /** What is bound in a space in which the caller holds nothing is not there. */
+  function bindingFor(caller: Caller, id: string, verb: Verb): Outcome<BindingRow> {
+    const row = view.get('bindings', id.toLowerCase());
+    if (row === undefined || (row.spaceId !== null && !caller.permissions.knows(row.spaceId))) return NO_BINDING;
+    return caller.permissions.allows('role-bindings', verb, row.spaceId, row.id) ? accepted(row) : forbidden('role-bindings', verb);
+  }
+
+  return {
+    async list(caller, space, page) {
+      const scope = scopeFor(caller, space, 'list');
+      if (!scope.ok) return scope;
+      const found = await lists.rows('bindings', scope.value === null ? {} : { spaceId: scope.value }, page);
+      return accepted({ items: found.items.map((row) => bindingObject(view, row)), total: found.total });
+    },
+    async create(caller, input, idempotency) {
+      const scope = scopeFor(caller, input.space, 'create');
+      if (!scope.ok) return scope;
+      const role = roleCalled(view, input.role_name);
+      if (role === undefined) return NO_ROLE;
+      const principalType = input.principal_type ?? 'ServiceAccount';
+      const account: AccountRow | undefined =
+        principalType === 'User' ? undefined : (view.accountByUser(input.principal) ?? view.get('accounts', input.principal));
+      if (principalType === 'ServiceAccount' && account === undefined) return NO_ACCOUNT;
+      if (!caller.permissions.covers(role.rules, scope.value)) {
+        return refused('FORBIDDEN', `The role "${role.name}" allows more than you may do there: nobody gives what they do not hold.`);
+      }
+      const principal = account?.user ?? input.principal;
+      const request = knownRequest(storeKey, caller, idempotency);
+      const binding = {
+        id: random.uuid(),
+        roleId: role.id,
+        principal,
+        principalType,
+        accountId: account?.id ?? null,
+        spaceId: scope.value,
+      };
+      return applier.submit(createBinding({ ...binding, request }));
+    },
+    get(caller, id) {
+      const row = bindingFor(caller, id, 'get');
+      return row.ok ? accepted(bindingObject(view, row.value)) : row;
+    },
+    async remove(caller, id) {
+      const row = bindingFor(caller, id, 'delete');
+      return row.ok ? applier.submit(removeBinding(row.value.id)) : row;
+    },
+  };
+}
