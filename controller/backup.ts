@@ -12,6 +12,8 @@ export interface BackedUp {
   readonly epoch: number;
 }
 
+const SEALING_KEYS = 'keys/seal';
+
 /** Takes a backup of the controller's directory. `file` is the old one or the new, whole one at any moment. */
 export async function backUp(directory: string, file: string, version: string): Promise<BackedUp> {
   const text = async (name: string) => (await readFile(join(directory, name), 'utf8')).trim();
@@ -21,8 +23,13 @@ export async function backUp(directory: string, file: string, version: string): 
   await mkdir(draft, { recursive: true, mode: 0o700 });
   try {
     const database = join(draft, 'raworc.db');
-    const { sessions } = await copyDatabase(join(directory, 'raworc.db'), database);
-    const files = [{ name: 'raworc.db', path: database }, ...(await filesOf(directory, draft))];
+    // Before and after: a key that is being rotated away may be gone by then, and what is sealed under it is in the copy.
+    const before = await keysOf(directory, draft);
+    const { sessions, sealingKeyIds } = await copyDatabase(join(directory, 'raworc.db'), database);
+    const after = await filesOf(directory, draft);
+    const files = [{ name: 'raworc.db', path: database }, ...withMissing(after, before)];
+    const missing = sealingKeyIds.find((id) => !files.some(({ name }) => name === `${SEALING_KEYS}/${id}.key`));
+    if (missing !== undefined) throw new Error(`the key ${missing}, which seals secrets, is not there: try again once keys are rotated`);
     const archive = join(draft, 'archive.tar');
     const about = { made_at: new Date().toISOString(), cluster_id: await text('cluster-id'), epoch, version, sessions };
     await writeArchive(archive, about, files);
@@ -47,6 +54,21 @@ async function filesOf(directory: string, draft: string): Promise<ArchivedFile[]
   const held = await Promise.all(files.map((file, number) => hold(file, join(draft, `held-${number}`))));
   return held.flatMap((file) => file ?? []);
 }
+
+/** The sealing keys of now. */
+async function keysOf(directory: string, draft: string): Promise<ArchivedFile[]> {
+  const names = await readdir(join(directory, SEALING_KEYS)).catch(() => []);
+  const files = names
+    .filter((name) => !isOnItsWay(name))
+    .map((name) => ({ name: `${SEALING_KEYS}/${name}`, path: join(directory, SEALING_KEYS, name) }));
+  const held = await Promise.all(files.map((file, number) => hold(file, join(draft, `key-${number}`))));
+  return held.flatMap((file) => file ?? []);
+}
+
+const withMissing = (files: readonly ArchivedFile[], more: readonly ArchivedFile[]): ArchivedFile[] => [
+  ...files,
+  ...more.filter(({ name }) => !files.some((file) => file.name === name)),
+];
 
 /** Nobody's yet: a draft of a key, an upload that is still being read. */
 const isOnItsWay = (name: string) => name.startsWith('.') || name.startsWith('incoming-') || name.endsWith('.new');

@@ -9,10 +9,11 @@ import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAMS = { serve: 'main', backup: 'backup', restore: 'restore' };
+const PROGRAMS = { serve: 'main', backup: 'backup', restore: 'restore', rotate: 'rotate' };
 const USAGE = `Usage: raworc-controller serve                    run the controller; settings are environment variables
        raworc-controller backup FILE              everything it keeps, in one file, while it runs
        raworc-controller restore FILE [--force]   into an empty data directory
+       raworc-controller rotate                   new keys for its secrets, also while it runs
 The data directory is RAWORC_DATA_DIR, default ./data\n`;
 
 const here = dirname(fileURLToPath(import.meta.url));

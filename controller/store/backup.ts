@@ -9,7 +9,10 @@ const ALL_PAGES = 0x7fffffff;
  * A consistent copy of the database as of one commit, in a file of its own, while others read and write it. Nobody waits
  * for it: all pages are taken in one step, within one read transaction. Throws when the copy is not whole.
  */
-export async function copyDatabase(from: string, to: string): Promise<{ readonly sessions: number }> {
+export async function copyDatabase(
+  from: string,
+  to: string,
+): Promise<{ readonly sessions: number; readonly sealingKeyIds: readonly string[] }> {
   const source = new Database(from, { readonly: true, fileMustExist: true });
   try {
     await source.backup(to, { progress: () => ALL_PAGES });
@@ -22,7 +25,8 @@ export async function copyDatabase(from: string, to: string): Promise<{ readonly
     copy.pragma('journal_mode = DELETE');
     check(copy, to);
     const live = copy.prepare<[], { count: number }>(`select count(*) as count from sessions where desired <> 'deleted'`).get();
-    return { sessions: live?.count ?? 0 };
+    const keys = copy.prepare<[], { id: string }>('select distinct key_id as id from secrets').all();
+    return { sessions: live?.count ?? 0, sealingKeyIds: keys.map(({ id }) => id) };
   } finally {
     copy.close();
   }
