@@ -5,8 +5,9 @@ import { projectRoot } from '../places.ts';
 import type { FileResult } from './run-file.ts';
 
 const checks: readonly { readonly name: string; readonly script: string; readonly args: readonly string[] }[] = [
-  { name: 'types (tsc)', script: 'tsc', args: ['-p', '.'] },
-  { name: 'lint and format (biome)', script: 'biome', args: ['ci', '--colors=off', '--diagnostic-level=error'] },
+  // By its package: the generator of the client brings a compiler of its own, with a program of the same name.
+  { name: 'types (tsc)', script: 'typescript/bin/tsc', args: ['-p', '.'] },
+  { name: 'lint and format (biome)', script: '@biomejs/biome/bin/biome', args: ['ci', '--colors=off', '--diagnostic-level=error'] },
 ];
 
 export const staticNames: readonly string[] = checks.map(({ name }) => name);
@@ -15,7 +16,7 @@ export const staticNames: readonly string[] = checks.map(({ name }) => name);
 export function runStatics(): readonly FileResult[] {
   return checks.map(({ name, script, args }) => {
     const startedAt = performance.now();
-    const { status, stdout, stderr } = spawnSync(join(projectRoot, 'node_modules', '.bin', script), args, {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(projectRoot, 'node_modules', script), ...args], {
       cwd: projectRoot,
       encoding: 'utf8',
       env: { ...process.env, NO_COLOR: '1' },

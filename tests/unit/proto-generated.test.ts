@@ -1,19 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { contents } from './folder-contents.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-
-const contents = (directory: string): Record<string, string> =>
-  Object.fromEntries(
-    readdirSync(directory, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name))
-      .sort()
-      .map((path) => [path.slice(directory.length + 1), readFileSync(path, 'utf8')]),
-  );
 
 t.test('what is generated from the .proto files is what stands in proto/generated', async (t) => {
   const fresh = join(t.testdir(), 'generated');
