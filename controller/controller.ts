@@ -22,6 +22,7 @@ import { LEASE, type LeaseTimes } from './services/fleet/lease.ts';
 import { joinWith } from './services/nodes.ts';
 import { createPasswords, type Passwords } from './services/passwords.ts';
 import { SealingRing } from './services/sealing.ts';
+import { TokenKeyWatch } from './services/token-key-watch.ts';
 import { openTokenKeys } from './services/token-keys.ts';
 import { createTokens } from './services/tokens.ts';
 import { openAdminPassword, openClusterFiles } from './store/cluster-files.ts';
@@ -87,6 +88,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
   });
   await seed(core, passwords, options);
   core.start();
+  const tokenKeys = new TokenKeyWatch({ tokens, read: () => openTokenKeys(keys, disk, random), clock, log });
+  tokenKeys.start();
 
   const nodes = await startNodeServer({
     ...{ authority, clock, log, host: options.nodes.host, nodePort: options.nodes.port, joinPort: options.nodes.joinPort },
@@ -105,6 +108,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     adminPasswordPath: options.adminPassword === undefined ? join(directory, 'admin-password') : undefined,
     async close({ shutDownNodes, graceMs } = { shutDownNodes: false, graceMs: 0 }) {
       await http.close();
+      await tokenKeys.close();
       if (shutDownNodes) {
         const limit = new AbortController();
         const timer = clock.after(graceMs, () => limit.abort());

@@ -5,7 +5,7 @@ import { sessionFor } from './access.ts';
 import type { Events } from './api.ts';
 import type { Tail } from './tail.ts';
 
-/** Events of one session for whoever may see it; of all sessions in the spaces where the caller may list them. */
+/** Events of one session for whoever may see it; of all sessions in the spaces where the caller may see each. */
 export function eventService(view: View, tail: Tail): Events {
   return {
     scope(caller, session) {
@@ -13,7 +13,7 @@ export function eventService(view: View, tail: Tail): Events {
         const row = sessionFor(view, caller, session, 'get');
         return row.ok ? accepted({ session }) : row;
       }
-      const spaces = caller.permissions.spacesAllowing('sessions', 'list');
+      const spaces = caller.permissions.spacesAllowing('sessions', 'get');
       return accepted(spaces === 'all' ? {} : { spaces: spaces as ReadonlySet<SpaceId> });
     },
     watch: (scope, after, watcher) => tail.watch(scope, after, watcher),

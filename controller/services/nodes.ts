@@ -7,11 +7,12 @@ import type { NodeId } from '../domain/ids.ts';
 import { type NodeHealth, nodeHealth } from '../domain/lease.ts';
 import type { NodeObject } from '../domain/objects.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import type { Verb } from '../domain/rbac.ts';
 import type { NodeRow } from '../domain/rows.ts';
 import { rfc3339, rfc3339OrNull } from '../domain/time.ts';
 import type { View } from '../domain/view.ts';
 import { forbidden } from './access.ts';
-import type { Nodes } from './api.ts';
+import type { Caller, Nodes } from './api.ts';
 import type { Applier } from './applier.ts';
 import type { Capacity } from './capacity.ts';
 import type { Fleet } from './fleet/fleet.ts';
@@ -44,6 +45,11 @@ export function nodeService(needs: NodeNeeds): Nodes {
     return node === undefined ? refused('NOT_FOUND', 'There is no such node.') : accepted(node);
   }
 
+  function may(caller: Caller, verb: Verb, id: string): boolean {
+    const row = view.get('nodes', id) ?? view.nodeByName(id);
+    return caller.permissions.allows('nodes', verb, null, ...(row === undefined ? [id] : [row.id, row.name]));
+  }
+
   return {
     async createToken(caller, expiresInS) {
       if (!caller.permissions.allows('nodes', 'create', null)) return forbidden('nodes', 'create');
@@ -64,12 +70,12 @@ export function nodeService(needs: NodeNeeds): Nodes {
       return accepted({ items: all.slice(offset, offset + limit), total: all.length });
     },
     get(caller, id) {
-      if (!caller.permissions.allows('nodes', 'get', null)) return forbidden('nodes', 'get');
+      if (!may(caller, 'get', id)) return forbidden('nodes', 'get');
       const node = nodeCalled(id);
       return node.ok ? accepted(nodeObject(needs, node.value)) : node;
     },
     async lose(caller, id) {
-      if (!caller.permissions.allows('nodes', 'update', null)) return forbidden('nodes', 'update');
+      if (!may(caller, 'update', id)) return forbidden('nodes', 'update');
       const node = nodeCalled(id);
       if (!node.ok) return node;
       const lost = await leases.lose(node.value.id, caller.user);

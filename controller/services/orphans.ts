@@ -29,7 +29,7 @@ export function orphanService({ applier, view, fleet, baseImage }: OrphanNeeds):
   }
 
   function one(caller: Caller, node: string, session: SessionId): Outcome<{ orphan: Orphan; space: string }> {
-    if (!caller.permissions.allows('nodes', 'update', null)) return forbidden('nodes', 'update');
+    if (!caller.permissions.allows('nodes', 'update', null, node)) return forbidden('nodes', 'update');
     const all = allOf(node);
     if (!all.ok) return all;
     const found = all.value.orphans.find(({ sessionId }) => sessionId === session);
@@ -41,7 +41,7 @@ export function orphanService({ applier, view, fleet, baseImage }: OrphanNeeds):
 
   return {
     list(caller, node, { limit, offset, order }) {
-      if (!caller.permissions.allows('nodes', 'get', null)) return forbidden('nodes', 'get');
+      if (!caller.permissions.allows('nodes', 'get', null, node)) return forbidden('nodes', 'get');
       const all = allOf(node);
       if (!all.ok) return all;
       const sorted = all.value.orphans.map(orphanObject).sort((a, b) => (a.session_id < b.session_id ? -1 : 1));

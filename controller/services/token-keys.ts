@@ -28,8 +28,8 @@ export async function openTokenKeys(directory: string, disk: Disk, random: Rando
 }
 
 /**
- * Puts a new key before the others, and forgets those whose last tokens have expired. A controller that runs goes on with what it has
- * read until it is given the answer (`Tokens.use`); tokens of before stay good.
+ * Puts a new key before the others, and forgets those whose last tokens have expired. A controller that runs takes it up some seconds
+ * later (token-key-watch.ts); tokens of before stay good.
  */
 export async function rotateTokenKey(directory: string, disk: Disk, random: Random, clock: Clock): Promise<TokenKeys> {
   const path = join(directory, 'jwt.key');

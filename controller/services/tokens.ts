@@ -17,8 +17,8 @@ export interface TokenKey {
 export interface Tokens {
   /** The key that signed a token with this `kid`; undefined for one that is not known, or no more. */
   keyOf(kid: unknown): KeyObject | undefined;
-  /** From now on the first one signs; the others only prove what they signed. */
-  use(keys: readonly [TokenKey, ...TokenKey[]]): void;
+  /** From now on the first one signs; the others only prove what they signed. Whether the first is another than before. */
+  use(keys: readonly [TokenKey, ...TokenKey[]]): boolean;
   /** Good for 24 h. `expires_at` is RFC 3339. */
   sign(subject: TokenHolder): { token: string; expires_at: string };
 }
@@ -29,7 +29,9 @@ export function createTokens(options: { keys: readonly [TokenKey, ...TokenKey[]]
   return {
     keyOf: (kid) => keys.find((one) => one.kid === kid)?.key,
     use(newest) {
+      const isOther = newest[0].kid !== keys[0].kid;
       keys = newest;
+      return isOther;
     },
     sign({ accountId, user, version }) {
       const [{ key, kid }] = keys;
