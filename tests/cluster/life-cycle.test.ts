@@ -72,6 +72,8 @@ t.test('the life of a session in Docker', async (t) => {
 
     await rest.removeSession(id);
     await gone(cluster, id);
+    t.equal((await rest.call('GET', `/sessions/${id}`)).status, 404);
+    t.equal(await stateIn(cluster, id), undefined);
     t.notOk((await volumesOf(cluster.id)).includes(`raworc_session_data_${id}`));
     t.same(cluster.node('node-1').socketDirectories(), []);
   });

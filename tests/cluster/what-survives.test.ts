@@ -41,7 +41,7 @@ def process_message(message, context):
 
 const usage = z.object({ memory_stats: z.object({ usage: z.number() }) });
 
-t.setTimeout(180_000);
+t.setTimeout(300_000);
 t.test('what survives', async (t) => {
   const engine = new OwnEngine();
   t.teardown(() => engine.close());
