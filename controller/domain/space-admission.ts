@@ -35,29 +35,30 @@ export function refusedBySpace(view: View, fleet: Fleet, spaceId: SpaceId, asked
   const space = view.get('spaces', spaceId);
   const quotas = space === undefined ? undefined : quotasIn(space.settings);
   if (space === undefined || quotas === undefined) return undefined;
-  const used = fleet.spaceUse(spaceId);
-  for (const { quota, has, asks, allowed, unit } of lines(quotas, used, asked)) {
-    if (asks === 0 || allowed === undefined || has + asks <= allowed) continue;
-    const message = `The space "${space.name}" may use ${allowed} ${unit}, uses ${has}, and ${asks} more are asked for: end or suspend sessions of it, or raise its setting quotas.${quota}.`;
-    return refused('CONFLICT', message, { quota, used: has, allowed, asked: asks });
+  for (const { quota, has, asks, allowed, unit, per } of lines(quotas, fleet.spaceUse(spaceId), asked)) {
+    if (asks === 0 || allowed === undefined || has + asks <= Math.round(allowed * per)) continue;
+    const details = { quota, used: has / per, allowed, asked: asks / per };
+    const message = `The space "${space.name}" may use ${allowed} ${unit}, uses ${details.used}, and ${details.asked} more are asked for: end or suspend sessions of it, or raise its setting quotas.${quota}.`;
+    return refused('CONFLICT', message, details);
   }
   return undefined;
 }
 
 interface Line {
   readonly quota: 'sessions' | 'cpu' | 'memory_bytes';
+  /** In whole numbers, so that sums are exact: `per` of them are one of the quota's own unit. */
   readonly has: number;
   readonly asks: number;
+  readonly per: number;
   readonly allowed: number | undefined;
   readonly unit: string;
 }
 
 function lines(quotas: NonNullable<ReturnType<typeof quotasIn>>, used: SpaceUse, { sessions, requests }: SpaceAsk): readonly Line[] {
-  const cpu = { has: used.cpuMillis / 1000, asks: (requests?.cpuMillis ?? 0) / 1000, allowed: quotas.cpu, unit: 'CPU' };
-  const memory = { has: used.memoryBytes, asks: requests?.memoryBytes ?? 0, allowed: quotas.memory_bytes, unit: 'bytes of memory' };
+  const { cpuMillis = 0, memoryBytes = 0 } = requests ?? {};
   return [
-    { quota: 'sessions', has: used.sessions, asks: sessions, allowed: quotas.sessions, unit: 'sessions' },
-    { quota: 'cpu', ...cpu },
-    { quota: 'memory_bytes', ...memory },
+    { quota: 'sessions', has: used.sessions, asks: sessions, per: 1, allowed: quotas.sessions, unit: 'sessions' },
+    { quota: 'cpu', has: used.cpuMillis, asks: cpuMillis, per: 1000, allowed: quotas.cpu, unit: 'CPU' },
+    { quota: 'memory_bytes', has: used.memoryBytes, asks: memoryBytes, per: 1, allowed: quotas.memory_bytes, unit: 'bytes of memory' },
   ];
 }
