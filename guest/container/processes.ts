@@ -26,7 +26,7 @@ export class Processes implements WorkerHost {
   }
 
   start(agent: AgentSpec, setup: Setup): Worker {
-    const worker = this.#start(agent, setup);
+    const worker = this.#tryToStart(agent, setup);
     for (const old of this.#workers) if (!old.alive) this.#workers.delete(old);
     this.#workers.add(worker);
     return worker;
@@ -36,6 +36,14 @@ export class Processes implements WorkerHost {
   close(): void {
     for (const worker of this.#workers) worker.kill();
     this.#workers.clear();
+  }
+
+  #tryToStart(agent: AgentSpec, setup: Setup): Worker {
+    try {
+      return this.#start(agent, setup);
+    } catch (fault) {
+      return cannotStart(fault);
+    }
   }
 
   #start(agent: AgentSpec, setup: Setup): Worker {
@@ -64,8 +72,17 @@ export class Processes implements WorkerHost {
   }
 }
 
-const unsupported: Worker = {
+const unable = (reason: 'unsupported_runtime' | 'agent_not_started', content: string = REASONS[reason]): Worker => ({
   alive: false,
-  run: async () => ({ outcome: 'error', reason: 'unsupported_runtime', content: REASONS.unsupported_runtime }),
+  run: async () => ({ outcome: 'error', reason, content }),
   kill: () => undefined,
-};
+});
+const unsupported = unable('unsupported_runtime');
+
+/** Refused before there was a process. Only the kernel's word is told: others may quote what they were given, and that may be a secret. */
+function cannotStart(fault: unknown): Worker {
+  const code = fault instanceof Error && 'syscall' in fault && 'code' in fault ? String(fault.code) : '';
+  if (code === 'E2BIG')
+    return unable('agent_not_started', 'The secrets of the space are too many or too long for the environment of a process.');
+  return unable('agent_not_started', `The agent's process cannot be started${code === '' ? '' : `: ${code}`}.`);
+}

@@ -1,0 +1,83 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { deploy, writeAgent } from './agents.ts';
+import { containersOf, docker, execIn } from './docker.ts';
+import { startCluster } from './harness.ts';
+import { expect } from './rest.ts';
+
+const AGENT = `
+import hashlib, os
+
+def process_message(message, context):
+    value = os.environ.get("API_KEY", "")
+    return f"pid={os.getpid()} length={len(value)} sha={hashlib.sha256(value.encode()).hexdigest()[:12]} path={os.environ['RAWORC_SESSION_DIR']}"
+`;
+
+const FIRST = 'first-value-that-is-nowhere-else';
+const SECOND = 'second-value-that-is-nowhere-else-either';
+
+/** All that processes of the container say of their environments to whoever asks. */
+const ENVIRONMENTS = 'cat /proc/[0-9]*/environ 2>/dev/null | tr "\\000" "\\n"; true';
+
+t.setTimeout(180_000);
+t.test('secrets of a space are in the environment of its agents, and nowhere else', async (t) => {
+  const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }] });
+  const { rest } = cluster;
+  await deploy(rest, 'teller', await writeAgent(join(cluster.directory, 'teller'), { 'main.py': AGENT }));
+  const secrets = '/spaces/default/secrets';
+  const put = async (value: string) => expect(await rest.call('PUT', `${secrets}/API_KEY`, { value }), 200, 'change the secret');
+  const session = await rest.createSession();
+  const said = async () => (await rest.say(session.id, 'tell')).reply.content;
+  const pidOf = (text: string) => /pid=(\d+)/.exec(text)?.[1];
+  const container = async () => (await containersOf(cluster.id)).find(({ running }) => running)?.id ?? '';
+
+  t.match(await said(), 'length=0 ');
+  expect(await rest.call('POST', secrets, { key_name: 'API_KEY', value: FIRST }), 201, 'make a secret');
+  // Of no effect: Raworc's own word counts.
+  expect(await rest.call('POST', secrets, { key_name: 'RAWORC_SESSION_DIR', value: '/elsewhere' }), 201, 'make another');
+  const first = await said();
+  t.match(first, `length=${FIRST.length} `, 'the next message after a secret was made');
+  t.match(first, 'path=/session');
+  await put(SECOND);
+  const second = await said();
+  t.match(second, `length=${SECOND.length} `, 'the next message after it was changed');
+  t.not(pidOf(first), pidOf(second));
+  t.equal(pidOf(await said()), pidOf(second), 'without a change the worker stays');
+
+  await t.test('they are asked for again after the end of guest, node agent and controller', async (t) => {
+    await docker.getContainer(await container()).kill();
+    t.match(await said(), `length=${SECOND.length} `);
+    await cluster.node('node-1').kill();
+    await docker.getContainer(await container()).restart({ t: 0 });
+    await cluster.restartNode('node-1');
+    t.match(await said(), `length=${SECOND.length} `);
+    await cluster.controller.end('SIGKILL');
+    await docker.getContainer(await container()).kill();
+    await cluster.startController();
+    await put(FIRST);
+    t.match(await said(), `length=${FIRST.length} `);
+    await put(SECOND);
+    t.match(await said(), `length=${SECOND.length} `);
+  });
+
+  await t.test('neither Docker, the volume, the node, another user nor a log holds one', async (t) => {
+    const id = await container();
+    const places: Record<string, string> = {
+      inspect: JSON.stringify(await docker.getContainer(id).inspect()),
+      'the list of processes': JSON.stringify(await docker.getContainer(id).top({ ps_args: 'auxww' })),
+      'the volume': (await execIn(id, ['sh', '-c', 'cat $(find /session -type f); true'])).output,
+      "the guest's own environment": (await execIn(id, ['sh', '-c', 'tr "\\000" "\\n" < /proc/1/environ'])).output,
+      'what another user of the container sees': (await execIn(id, ['sh', '-c', ENVIRONMENTS], '4242')).output,
+      logs: cluster.logs(Number.POSITIVE_INFINITY),
+      events: JSON.stringify(await rest.messages(session.id)),
+    };
+    for (const file of await readdir(join(cluster.directory, 'nodes'), { recursive: true, withFileTypes: true }))
+      if (file.isFile()) places[`the node's ${file.name}`] = await readFile(join(file.parentPath, file.name), 'latin1');
+    for (const [place, text] of Object.entries(places)) {
+      if (text === '' && !place.endsWith('.token')) t.fail(`${place} is empty`);
+      for (const value of [FIRST, SECOND]) t.notOk(text.includes(value), `${value.split('-')[0]} is not in ${place}`);
+    }
+    t.match((await execIn(id, ['sh', '-c', ENVIRONMENTS], '10001')).output, SECOND, 'the agents themselves find it the same way');
+  });
+});

@@ -1,0 +1,38 @@
+import t from 'tap';
+import { agentEnvironment } from '../../guest/container/environment.ts';
+import { Processes } from '../../guest/container/processes.ts';
+import { systemClock } from '../../seams/system.ts';
+
+const places = { sessionId: 's', sessionDirectory: '/tmp', agentsDirectory: '/tmp', path: '/usr/bin' };
+const setup = (environment: Record<string, string>) => ({ space: 'default', agents: [], environment });
+
+t.test('no secret passes for what Raworc says, and one that no process can be given is left out', async (t) => {
+  const odd = { RAWORC_SPACE: 'another', RAWORC_NEW: 'x', PATH: '/nowhere', HOME: '/root', AGENT_MESSAGE: 'm', LANG: 'C' };
+  const unfit = { ZERO: 'a\0b', LONG: 'x'.repeat(200_000) };
+  const environment = agentEnvironment(places, setup({ ...odd, ...unfit, FINE: 'yes' }));
+  t.match(environment, { RAWORC_SPACE: 'default', FINE: 'yes', LANG: 'C', PATH: '/usr/bin', HOME: '/tmp/state' });
+  t.same(
+    Object.keys({ ...odd, ...unfit }).filter((name) => !(name in environment)),
+    ['RAWORC_NEW', 'AGENT_MESSAGE', 'ZERO', 'LONG'],
+  );
+});
+
+t.test('more secrets than a process can be given fail the run with the reason, and show none', async (t) => {
+  const sessionDirectory = t.testdir({ workspace: {} });
+  const processes = new Processes({
+    places: { ...places, sessionDirectory },
+    user: undefined,
+    workersDirectory: '/tmp',
+    clock: systemClock,
+  });
+  t.teardown(() => processes.close());
+  const many = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`KEY_${index}`, 'secret'.repeat(20_000)]));
+  const nothing = { delta: () => undefined, line: () => undefined };
+  const request = { runId: 'r', message: 'm', contextJson: '{}' };
+  for (const runtime of ['PYTHON', 'NODE'] as const) {
+    const worker = processes.start({ name: 'a', runtime, handler: '', idempotent: false }, setup(many));
+    const end = await worker.run(request, nothing);
+    t.match(end, { outcome: 'error', reason: 'agent_not_started', content: /too many or too long/ });
+    t.notOk(worker.alive, 'the next message tries anew');
+  }
+});
