@@ -15,10 +15,11 @@ export interface SpaceAsk {
 
 type Refused = { readonly ok: false; readonly refusal: Refusal };
 
-/** Why an inactive space takes no new sessions, messages and builds; undefined for one that is active, or not there. */
-export function inactiveSpace(view: View, spaceId: SpaceId): Refused | undefined {
+/** Why a space takes no new sessions, messages and builds: it is not active, or was removed meanwhile. */
+export function closedSpace(view: View, spaceId: SpaceId): Refused | undefined {
   const space = view.get('spaces', spaceId);
-  if (space === undefined || space.active) return undefined;
+  if (space === undefined) return refused('NOT_FOUND', 'There is no such space.');
+  if (space.active) return undefined;
   return refused(
     'CONFLICT',
     `The space "${space.name}" is not active: it takes no new sessions, messages and builds until it is made active again (PUT active: true).`,
@@ -30,8 +31,8 @@ export function inactiveSpace(view: View, spaceId: SpaceId): Refused | undefined
  * each space, and count what earlier commands of the batch have added.
  */
 export function refusedBySpace(view: View, fleet: Fleet, spaceId: SpaceId, asked: SpaceAsk): Refused | undefined {
-  const inactive = inactiveSpace(view, spaceId);
-  if (inactive !== undefined) return inactive;
+  const closed = closedSpace(view, spaceId);
+  if (closed !== undefined) return closed;
   const space = view.get('spaces', spaceId);
   const quotas = space === undefined ? undefined : quotasIn(space.settings);
   if (space === undefined || quotas === undefined) return undefined;

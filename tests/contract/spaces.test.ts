@@ -157,6 +157,8 @@ t.test('an inactive space takes nothing on, and what runs can be ended', async (
   const inactive = refusal(409, 'CONFLICT', /not active/);
   t.match(await rest.call('POST', '/sessions', { space: name }), inactive);
   t.match(await rest.call('POST', `/sessions/${id}/messages`, { content: 'hello' }), inactive);
+  t.match(await rest.call('POST', `/spaces/${name}/build`), inactive);
+  t.match(await rest.call('POST', `/spaces/${name}/agents`, { name: 'greeter' }), { status: 201 });
   t.match(await rest.call('POST', `/sessions/${id}/suspend`), { status: 200 });
   t.match(await rest.call('POST', `/sessions/${id}/resume`), inactive);
   t.match(await rest.call('PUT', `/spaces/${name}`, { active: true }), { status: 200 });

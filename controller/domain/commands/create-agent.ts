@@ -5,6 +5,7 @@ import type { AgentObject } from '../objects.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
 import { agentObject } from '../present.ts';
 import { type AgentRow, put } from '../rows.ts';
+import { closedSpace } from '../space-admission.ts';
 import { agentChanged } from './agent-event.ts';
 import { activated, type NewBuild } from './create-build.ts';
 
@@ -35,6 +36,9 @@ export function createAgent(input: NewAgent): Command<Outcome<AgentObject>> {
         );
       }
       const { spaceId } = input.build;
+      if (view.get('spaces', spaceId) === undefined) return unchanged(refused('NOT_FOUND', 'There is no such space.'));
+      const closed = input.sourceRepo === null ? undefined : closedSpace(view, spaceId);
+      if (closed !== undefined) return unchanged(closed);
       if (view.agentByName(spaceId, input.name) !== undefined) {
         return unchanged(refused('CONFLICT', `This space has an agent "${input.name}" already.`));
       }

@@ -7,6 +7,7 @@ import type { AgentObject, BuildObject } from '../objects.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
 import { agentObject, buildObject } from '../present.ts';
 import { type AgentRow, type BuildRow, type BuiltAgent, put, type UnfetchedAgent } from '../rows.ts';
+import { closedSpace } from '../space-admission.ts';
 import type { View } from '../view.ts';
 import { agentChanged } from './agent-event.ts';
 
@@ -84,6 +85,8 @@ export function createBuild(input: BuildRequest): Command<Outcome<BuildObject>> 
           row === undefined ? refused('NOT_FOUND', 'The build that this key made is gone.') : accepted(buildObject(view, row)),
         );
       }
+      const closed = closedSpace(view, input.spaceId);
+      if (closed !== undefined) return unchanged(closed);
       const content = contentOf(view.agentsIn(input.spaceId));
       const there = input.force ? undefined : current(view, input, content);
       const build = there ?? queue(view, input, content, now);
@@ -119,6 +122,8 @@ export function deployAgent(agentId: AgentId, input: NewBuild): Command<Outcome<
       if (agent.sourceDigest === null && agent.sourceRepo === null) {
         return unchanged(refused('CONFLICT', `The agent "${agent.name}" has no source yet: upload one (PUT …/source), then deploy it.`));
       }
+      const closed = closedSpace(view, input.spaceId);
+      if (closed !== undefined) return unchanged(closed);
       const decision = activated(view, agent, input, now);
       return { ...decision, answer: accepted(decision.answer) };
     },

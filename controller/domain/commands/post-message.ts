@@ -8,7 +8,7 @@ import { accepted, type Outcome, refused } from '../outcome.ts';
 import { messageObject } from '../present.ts';
 import { type MessageRow, put } from '../rows.ts';
 import { stateEvents } from '../session-change.ts';
-import { inactiveSpace } from '../space-admission.ts';
+import { closedSpace } from '../space-admission.ts';
 import { answerRefused, messageEvent } from './answers.ts';
 import { desiring, refusedWaking } from './change-desired.ts';
 
@@ -42,8 +42,8 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
           row === undefined ? refused('NOT_FOUND', 'The message that this key made is gone.') : accepted(messageObject(row)),
         );
       }
-      const inactive = inactiveSpace(view, session.spaceId);
-      if (inactive !== undefined) return unchanged(inactive);
+      const closed = closedSpace(view, session.spaceId);
+      if (closed !== undefined) return unchanged(closed);
       const wakes = input.wake && input.role === 'user' && LEGAL[session.desired].message === 'wakes';
       const refusal = wakes ? refusedWaking(view, fleet, session, ' Send it with wake=false to have it kept until then.') : undefined;
       if (refusal !== undefined) return unchanged(refusal);

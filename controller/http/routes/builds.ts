@@ -16,7 +16,7 @@ export function buildRoutes({ services: { builds } }: RouteContext): Route[] {
       creates: true,
       request: createBuild,
       answers: { 201: buildObject },
-      refusals: ['NOT_FOUND'],
+      refusals: ['NOT_FOUND', 'CONFLICT'],
       example: { force: true },
       async respond({ caller, params, body, idempotency }) {
         const force = body.force === true || body.force_rebuild === true;
