@@ -1,11 +1,10 @@
-import type { RefusalReason } from '../answering.ts';
 import { type Command, unchanged } from '../command.ts';
 import type { MessageId, NodeId, SessionId } from '../ids.ts';
 import { type MessageRow, put, type SessionRow } from '../rows.ts';
 import { type Changes, stateEvents } from '../session-change.ts';
 import { speaksFor } from '../speaker.ts';
 import type { View } from '../view.ts';
-import { answer, answerId, answerRefused } from './answers.ts';
+import { answerRefused } from './answers.ts';
 
 export interface AcceptedMessage {
   readonly from: NodeId;
@@ -18,7 +17,7 @@ export interface AcceptedMessage {
 
 /**
  * The guest holds a message durably. One that it says was settled, and that has no answer here, lost it when the store was
- * restored from a backup: nobody will answer it again, so it is answered now.
+ * restored from a backup: nobody will answer it again, so it is answered here.
  */
 export function acceptMessage({ from, generation, sessionId, messageId, settled }: AcceptedMessage): Command<undefined> {
   return {
@@ -37,10 +36,10 @@ export function acceptMessage({ from, generation, sessionId, messageId, settled 
 function answerLost(view: View, session: SessionRow, message: MessageRow, now: number): Changes {
   if (message.role !== 'user' || message.answeredAt !== null) return { mutations: [], events: [] };
   const content = 'The controller was restored from a backup: the answer to this message was lost.';
-  const lost = { type: 'error_response', content, by: 'raworc', metadata: { reason: 'answer_lost' satisfies RefusalReason } } as const;
-  const answered = answer(view, { session, mutations: [], events: [] }, message, answerId(message.id), lost, now);
-  const later = view.unanswered(session.id).filter(({ id }) => id !== message.id);
-  const all = answerRefused(view, answered, later, now);
+  // In its turn, as what no agent can answer: one before it may be at work still.
+  const lost: MessageRow = { ...message, agent: null, refusal: { reason: 'answer_lost', content } };
+  const waiting = view.unanswered(session.id).map((one) => (one.id === lost.id ? lost : one));
+  const all = answerRefused(view, { session, mutations: [put('messages', lost)], events: [] }, waiting, now);
   return {
     mutations: [...all.mutations, put('sessions', all.session)],
     events: [...all.events, ...stateEvents(view, session, all.session)],
