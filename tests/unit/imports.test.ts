@@ -1,7 +1,7 @@
 import t from 'tap';
 import { type SourceFile, sourceFile, sourceTree } from './source-tree.ts';
 
-const product = ['proto', 'seams', 'journal', 'controller', 'node-agent', 'guest', 'cli'];
+const product = ['proto', 'seams', 'journal', 'controller', 'node-agent', 'guest', 'sdk', 'cli'];
 
 /** Which way things flow: the first room that fits a file says what it may import. `*.ts` are a folder's own files. */
 const rooms: readonly (readonly [room: string, mayImport: readonly string[]])[] = [
@@ -17,7 +17,8 @@ const rooms: readonly (readonly [room: string, mayImport: readonly string[]])[] 
   ['node-agent/domain/', ['node-agent/domain/']],
   ['node-agent/', ['node-agent/', 'proto/', 'seams/', 'journal/']],
   ['guest/', ['guest/', 'proto/', 'seams/', 'journal/']],
-  ['cli/', ['cli/']],
+  ['sdk/', ['sdk/']],
+  ['cli/', ['cli/', 'sdk/']],
 ];
 
 /** Packages that only one place may know, so that changing one means changing that place. */

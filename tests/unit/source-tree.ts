@@ -27,7 +27,7 @@ export function sourceTree(folders: readonly string[]): readonly SourceFile[] {
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
       .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-      .filter((path) => !path.startsWith('proto/generated/'))
+      .filter((path) => !/^(proto|sdk)\/generated\//.test(path))
       .map((path) => sourceFile(path, readFileSync(join(root, path), 'utf8'))),
   );
 }
