@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { within } from './deadline.ts';
 
-export type BarrierName = 'message.committed' | 'answer.received';
+export type BarrierName = 'message.committed' | 'answer.received' | 'sealing.batch';
 
 /** The test's side of seams/barrier.ts: files in a directory that the held process watches. */
 export class BarrierFiles {
