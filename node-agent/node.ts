@@ -104,7 +104,7 @@ export class NodeAgent {
       clusterId: options.clusterId,
       greeting: () => this.#greeting(),
       connected: async (welcome, send) => {
-        await ledger.heard(welcome.epoch);
+        await this.#kept(() => ledger.heard(welcome.epoch));
         this.#set = undefined;
         this.#outbox.connect({ send });
       },
@@ -200,12 +200,7 @@ export class NodeAgent {
   ): Promise<void> {
     const { ledger, log } = this.#options;
     for (const { sessionId } of change.tombstones) if (!isSessionId(sessionId)) throw new Error('a tombstone of no session');
-    try {
-      await ledger.take(change.assignments.map(assignmentFrom), change.tombstones, whole);
-    } catch (error) {
-      this.#end({ why: 'fault', error });
-      throw error;
-    }
+    await this.#kept(() => ledger.take(change.assignments.map(assignmentFrom), change.tombstones, whole));
     this.#judged = true;
     for (const { sessionId, settledSeq } of change.assignments) this.#relay.settledUpTo(sessionId, settledSeq);
     for (const { sessionId } of change.tombstones) this.#reconciler(sessionId).askRemoval();
@@ -216,6 +211,16 @@ export class NodeAgent {
     this.#builder.sayAgain();
     log.info('controller.connected', { assignments: change.assignments.length, tombstones: change.tombstones.length });
     if (!this.#ready) void this.#sayReady();
+  }
+
+  /** A ledger that takes nothing more takes nothing more in this life: another stream would not help, the next start does. */
+  async #kept(write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      this.#end({ why: 'fault', error });
+      throw error;
+    }
   }
 
   async #sayReady(): Promise<void> {
