@@ -55,7 +55,7 @@ export function isInUse(path: string): boolean {
 /**
  * Begins a new life of a restored database. `epoch` is a Unix time in seconds, or more, and the greatest ever:
  *
- * 1. Generations and message numbers go on from it. Whatever nodes and guests were told after the backup is below that, so no
+ * 1. Generations and message numbers go on from its milliseconds. Whatever nodes and guests were told after the backup is below that, so no
  *    assignment is taken for an old one, no tombstone covers it, and no new message passes for one that was held before.
  * 2. Which messages the guests hold is not known any more: all that have no answer here are sent again, and their guests say
  *    what became of them.
@@ -70,6 +70,8 @@ export async function beginEpoch(path: string, epoch: number): Promise<void> {
     check(database, path);
     database.pragma('synchronous = FULL');
     await migrate(new Kysely<unknown>({ dialect: new SqliteDialect({ database }) }));
+    // In milliseconds: no session changes, or is sent messages, so often that what it counted in one life reaches the next.
+    const first = epoch * 1000;
     database.transaction(() => {
       const live = `desired <> 'deleted'`;
       database
@@ -77,7 +79,7 @@ export async function beginEpoch(path: string, epoch: number): Promise<void> {
           `update sessions set restored_from = generation, generation = max(generation + 1, ?), last_seq = max(last_seq, ?), epoch_seq = max(last_seq, ?),
              has_run = 1, outstanding = 0 where ${live}`,
         )
-        .run(epoch, epoch, epoch);
+        .run(first, first, first);
       database.prepare(`update messages set accepted_at = null where role = 'user' and answered_at is null`).run();
       database.prepare<[number]>('update spaces set secrets_version = max(secrets_version + 1, ?)').run(epoch);
       database.prepare('update nodes set unreachable_since = null').run();

@@ -60,8 +60,8 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
       const newest = view.newestBuild(input.spaceId, 'completed');
       const image = orphan.image ?? newest?.image ?? input.baseImage;
       const build = view.buildOfImage(input.spaceId, image);
-      // Its guest holds numbers that are not known here. All were given before now, and are less than the seconds of the Unix time.
-      const seq = Math.floor(now / 1000);
+      // Its guest holds numbers that are not known here. All were given before now, and are less than the milliseconds of the Unix time.
+      const seq = now;
       const row: SessionRow = {
         ...{ id: sessionId, name: null, spaceId: input.spaceId, nodeId, image, buildId: build?.id ?? null, agents: build?.agents ?? [] },
         desired: orphan.containerId === null ? 'suspended' : 'running',
