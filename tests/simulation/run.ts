@@ -4,7 +4,7 @@ import { Client } from './world/client.ts';
 import { Cluster, stackOf } from './world/cluster.ts';
 import { USUAL } from './world/commands.ts';
 import { wakeAll } from './world/epilogue.ts';
-import { judge, unrest } from './world/invariants.ts';
+import { judge, judgeLeft, unrest } from './world/invariants.ts';
 import { observe } from './world/observer.ts';
 import { Plan } from './world/plan.ts';
 import { PLANTS, type PlantName } from './world/plants.ts';
@@ -53,6 +53,7 @@ export async function simulate({ seed, faults, plant, print }: RunOptions): Prom
   process.on('unhandledRejection', onRejection);
   try {
     const book = new Book();
+    cluster.onRestored.add(() => book.restored(cluster.view));
     const watchers = [new Watcher(cluster, 'watcher-1'), new Watcher(cluster, 'watcher-2')];
     for (const watcher of watchers) void watcher.run();
     const clients = Array.from({ length: CLIENTS }, (_, at) => new Client(cluster, book, `client-${at + 1}`));
@@ -70,10 +71,12 @@ export async function simulate({ seed, faults, plant, print }: RunOptions): Prom
       await ends(cluster, wakeAll(new Client(cluster, book, 'epilogue')));
       await rest(cluster);
       judge(cluster, book);
+      judgeLeft(cluster);
       // The observer has only the bus, and looks for itself once nothing was heard for a while.
-      await time.run(time.now + REST_MS, () => seers.every(({ seen }) => seen.length === cluster.events.newest()));
-      const newest = cluster.events.newest();
-      for (const { name, seen } of seers) if (seen.length !== newest) violation(`${name} saw ${seen.length} of ${newest} events`);
+      const hasAll = ({ position }: Watcher) => position.epoch === cluster.events.epoch && position.number === cluster.events.newest();
+      await time.run(time.now + REST_MS, () => seers.every(hasAll));
+      for (const seer of seers)
+        if (!hasAll(seer)) violation(`${seer.name} is at event ${seer.position.number} of ${cluster.events.newest()}`);
     }
     return {
       ...{ seed, digest: trace.digest(), commands: book.commands, messages: book.messages.size, tookMs: performance.now() - began },

@@ -4,7 +4,7 @@ import { Coverage } from './world/coverage.ts';
 import { PLANTS, type PlantName } from './world/plants.ts';
 
 /** About a second of one core each. `npm run test:sim -- --seed 1 --runs 2000` tries as many as there is time for. */
-const SEEDS = 60;
+const SEEDS = 100;
 const PLANTED_WITHIN = 200;
 
 t.setTimeout(290_000);

@@ -1,4 +1,5 @@
 import type { Desired, Mutation, SessionRow } from '../../../controller/domain/rows.ts';
+import type { View } from '../../../controller/domain/view.ts';
 import { Settlement } from './settlement.ts';
 
 export interface Run {
@@ -26,6 +27,10 @@ export class Chronicle {
   /** Nodes that were given up at some time. */
   readonly lostNodes = new Set<string>();
   readonly failed = new Set<string>();
+  /** Sessions of another life of the store: made after the backup from which it was restored. */
+  readonly forgotten = new Set<string>();
+  /** Sessions that had no volume when the store was restored, or were being removed, and since which generation one is expected all the same: they may fail for that. */
+  readonly volumeless = new Map<string, number>();
   readonly settlement = new Settlement();
   readonly #desired = new Map<string, Map<number, Desired>>();
 
@@ -36,13 +41,33 @@ export class Chronicle {
       if (mutation.table === 'tombstones') this.tombstones.set(mutation.row.id, mutation.row.upToGeneration);
       if (mutation.table === 'nodes' && mutation.row.lostAt !== null) this.lostNodes.add(mutation.row.id);
       if (mutation.table !== 'sessions') continue;
-      const { row } = mutation;
-      this.sessions.set(row.id, row);
-      if (row.desired === 'failed') this.failed.add(row.id);
-      const known = this.#desired.get(row.id) ?? new Map<number, Desired>();
-      known.set(row.generation, row.desired);
-      this.#desired.set(row.id, known);
+      this.forgotten.delete(mutation.row.id);
+      this.#keep(mutation.row);
     }
+  }
+
+  /** The store is as it was when a backup was taken. What was made since is not known any more, and what was done since is not done. */
+  restored(view: View, hasVolume: (sessionId: string) => boolean): void {
+    for (const id of new Set([...this.sessions.keys(), ...this.forgotten])) {
+      const row = view.get('sessions', id);
+      if (row === undefined) {
+        this.sessions.delete(id);
+        this.forgotten.add(id);
+        continue;
+      }
+      this.forgotten.delete(id);
+      this.#keep(row);
+      if (row.desired !== 'deleted' && (!hasVolume(id) || this.tombstones.has(id))) this.volumeless.set(id, row.generation);
+    }
+    this.settlement.restored(view, this.sessions.values());
+  }
+
+  #keep(row: SessionRow): void {
+    this.sessions.set(row.id, row);
+    if (row.desired === 'failed') this.failed.add(row.id);
+    const known = this.#desired.get(row.id) ?? new Map<number, Desired>();
+    known.set(row.generation, row.desired);
+    this.#desired.set(row.id, known);
   }
 
   /** What a session should have been at that generation; undefined: there was none such. */

@@ -37,7 +37,7 @@ export class Client {
       const name = session === undefined ? 'create' : this.random.weighted(weights);
       this.book.commands += 1;
       const command: Command = COMMANDS[name];
-      await command(this, session ?? { id: '', deletion: 'none', clearedUntil: -1, hasTimeouts: false });
+      await command(this, session ?? { id: '', deletion: 'none', clearedUntil: -1, hasTimeouts: false, isForgotten: false });
     }
   }
 
@@ -52,7 +52,10 @@ export class Client {
   }
 
   async ask<T>(what: string, work: Work<T>): Promise<Answered<T>> {
-    const outcome = await this.cluster.request(this.random, REQUEST_LIMIT_MS, work);
+    const { restores } = this.cluster;
+    let outcome = await this.cluster.request(this.random, REQUEST_LIMIT_MS, work);
+    // Whatever was said is of another life of the store.
+    if (restores !== this.cluster.restores) outcome = 'lost';
     this.cluster.trace.note(this.name, `${what}: ${outcome === 'lost' ? 'lost' : outcome.ok ? 'ok' : outcome.refusal.code}`);
     return outcome;
   }

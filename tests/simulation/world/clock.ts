@@ -10,7 +10,7 @@ interface Entry {
 const isSooner = (a: Entry, b: Entry) => a.at < b.at || (a.at === b.at && a.order < b.order);
 
 /** Wall time at the start of every run: Unix milliseconds. */
-const BEGAN_AT = 1_800_000_000_000;
+export const BEGAN_AT = 1_800_000_000_000;
 
 /**
  * Time as a queue of events: it jumps from one to the next, and stands still while one is handled. Between two events every promise
@@ -21,6 +21,7 @@ export class SimulatedTime {
   #order = 0;
   #heap: Entry[] = [];
   #handled = 0;
+  readonly #held = new Set<Promise<unknown>>();
   /** Called with what an event's handler throws. */
   onFault: (fault: unknown) => void = (fault) => {
     throw fault;
@@ -50,9 +51,17 @@ export class SimulatedTime {
     return new Promise((resolve) => this.schedule(delayMs, resolve));
   }
 
+  /** Stands still until this has settled: for work that the real machine does at its own pace, and that takes no time here. */
+  hold<T>(work: Promise<T>): Promise<T> {
+    this.#held.add(work);
+    const release = () => void this.#held.delete(work);
+    work.then(release, release);
+    return work;
+  }
+
   /** Handles what is due up to `untilMs`, or until `done` says so, which is asked after each event. */
   async run(untilMs: number, done: () => boolean = () => false): Promise<void> {
-    await settle();
+    await this.#settle();
     while (!done()) {
       const next = this.#heap[0];
       if (next === undefined || next.at > untilMs) break;
@@ -65,9 +74,17 @@ export class SimulatedTime {
       } catch (fault) {
         this.onFault(fault);
       }
-      await settle();
+      await this.#settle();
     }
     if (!done()) this.#now = Math.max(this.#now, untilMs);
+  }
+
+  async #settle(): Promise<void> {
+    await settle();
+    while (this.#held.size > 0) {
+      await Promise.allSettled(this.#held);
+      await settle();
+    }
   }
 
   #push(entry: Entry): void {

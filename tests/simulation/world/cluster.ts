@@ -3,14 +3,14 @@ import type { Outcome } from '../../../controller/domain/outcome.ts';
 import type { Mutation } from '../../../controller/domain/rows.ts';
 import type { View } from '../../../controller/domain/view.ts';
 import type { Caller, Services } from '../../../controller/services/api.ts';
-import { openStore, type Store } from '../../../controller/store/store.ts';
 import type { Dialer } from '../../../node-agent/link/dialer.ts';
 import { controllerFrames, nodeFrames } from '../../../proto/codec.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import { Broker } from './bus.ts';
 import { Chronicle } from './chronicle.ts';
-import { SimulatedTime, type WallClock } from './clock.ts';
+import { BEGAN_AT, SimulatedTime, type WallClock } from './clock.ts';
 import { ControllerProcess } from './controller-process.ts';
+import { Depot } from './depot.ts';
 import { diskFor } from './disk.ts';
 import type { Life } from './life.ts';
 import { Machine } from './machine.ts';
@@ -18,7 +18,7 @@ import { Connection } from './network.ts';
 import type { Phase } from './phases.ts';
 import type { Plant } from './plants.ts';
 import { SeededRandom } from './random.ts';
-import { ACCOUNT, EPOCH, IMAGE, newStore, type StoreDirectory } from './store.ts';
+import { ACCOUNT, IMAGE } from './store.ts';
 import type { Place, Surroundings } from './surroundings.ts';
 import { Trace } from './trace.ts';
 import { Witness } from './witness.ts';
@@ -51,17 +51,20 @@ export class Cluster implements Surroundings {
   /** What strikes at phases, once there are faults. */
   onPhase: (phase: Phase, place: Place) => Promise<void> | undefined = () => undefined;
   readonly #options: ClusterOptions;
-  readonly #directory: StoreDirectory;
-  readonly #inspection: Store;
+  readonly #depot: Depot;
   readonly #witness: Witness;
   readonly #lostAfterMs: number;
   #lives = 0;
   #starting = false;
+  #restoring = false;
+  /** Restores from backups so far: what was heard before is of another life of the store. */
+  restores = 0;
+  /** Told after each of them, before a controller is up. */
+  readonly onRestored = new Set<() => void>();
 
-  private constructor(options: ClusterOptions, directory: StoreDirectory, inspection: Store, random: SeededRandom) {
+  private constructor(options: ClusterOptions, depot: Depot, random: SeededRandom) {
     this.#options = options;
-    this.#directory = directory;
-    this.#inspection = inspection;
+    this.#depot = depot;
     this.random = random;
     this.trace = new Trace(this.time, options.print);
     this.#witness = new Witness({ chronicle: this.chronicle, view: () => this.view, violation: this.violation });
@@ -73,6 +76,7 @@ export class Cluster implements Surroundings {
         new Machine({
           ...{ around: this, id, name, clusterId: CLUSTER, image: IMAGE, random: random.fork(name) },
           memoryBytes: random.whole(6, 12) * 128 * MIB,
+          sessions: random.fork(`${name} bound`).pick([0, 0, 4, 7]) ?? 0,
           dialer: (machine, life) => this.#dialer(machine, life),
           volumeDisk: (platter, view) =>
             options.plant?.volumeDisk?.(platter, { ...view, time: this.time }) ?? diskFor(platter, { ...view, time: this.time }),
@@ -81,8 +85,7 @@ export class Cluster implements Surroundings {
   }
 
   static async start(options: ClusterOptions): Promise<Cluster> {
-    const directory = await newStore(nodesOf(options));
-    const cluster = new Cluster(options, directory, await openStore(directory.path, EPOCH), new SeededRandom(options.seed));
+    const cluster = new Cluster(options, await Depot.open(nodesOf(options)), new SeededRandom(options.seed));
     cluster.startController();
     for (const machine of cluster.machines) machine.startAgent();
     return cluster;
@@ -90,11 +93,11 @@ export class Cluster implements Surroundings {
 
   /** What is committed, seen from beside every process. */
   get view(): View {
-    return this.#inspection.view;
+    return this.#depot.inspection.view;
   }
 
   get events(): EventLog {
-    return this.#inspection.events;
+    return this.#depot.inspection.events;
   }
 
   // Handed on apart from this object.
@@ -111,12 +114,12 @@ export class Cluster implements Surroundings {
   };
 
   startController(): void {
-    if (this.controller !== undefined || this.#starting) return;
+    if (this.controller !== undefined || this.#starting || this.#restoring) return;
     this.#starting = true;
     this.#lives += 1;
     const name = `controller#${this.#lives}`;
     ControllerProcess.start({
-      ...{ around: this, name, path: this.#directory.path, clusterId: CLUSTER, broker: this.broker, wall: this.wall },
+      ...{ around: this, name, path: this.#depot.path, epoch: this.#depot.epoch, clusterId: CLUSTER, broker: this.broker, wall: this.wall },
       random: this.random.fork('controllers'),
       committed: this.committed,
       lostAfterMs: this.#lostAfterMs,
@@ -141,6 +144,35 @@ export class Cluster implements Surroundings {
     process.kill();
     this.trace.note(process.life.name, 'is dead');
     this.time.schedule(0, () => process.close());
+  }
+
+  /** A backup of what is committed, taken beside whatever runs. */
+  backUp(): Promise<string> {
+    return this.time.hold(this.#depot.backup());
+  }
+
+  /** The controller is stopped, and started anew on what a backup holds. */
+  restore(backup: Promise<string>): void {
+    if (this.#restoring) return;
+    this.#restoring = true;
+    const attempt = () => {
+      this.killController();
+      // One that is about to be up cannot be stopped before.
+      if (this.#starting) return void this.time.schedule(10, attempt);
+      this.time.schedule(0, () => void this.time.hold(backup.then((file) => this.#begin(file))));
+    };
+    attempt();
+  }
+
+  async #begin(file: string): Promise<void> {
+    await this.#depot.restore(file, BEGAN_AT + this.time.now + this.wall.skewMs);
+    this.restores += 1;
+    this.trace.note('the store', `is of epoch ${this.#depot.epoch}, from a backup`);
+    this.chronicle.restored(this.view, (id) => this.machines.some(({ host }) => host.volumes.has(id)));
+    this.#witness.restored();
+    for (const notice of this.onRestored) notice();
+    this.#restoring = false;
+    this.startController();
   }
 
   /** A client's request: answered, or `lost` when the connection ends or too much time goes by. */
@@ -187,8 +219,7 @@ export class Cluster implements Surroundings {
     process?.kill();
     process?.close();
     for (const machine of this.machines) machine.killAgent();
-    this.#inspection.close();
-    this.#directory.remove();
+    this.#depot.close();
   }
 
   #hear(frame: NodeFrame | ControllerFrame): void {

@@ -7,6 +7,7 @@ import { accepted } from '../../../controller/domain/outcome.ts';
 import type { CreateSession, PostMessage } from '../../../controller/services/api.ts';
 import type { MessageFact, SessionFact } from './book.ts';
 import type { Answered, Client, Work } from './client.ts';
+import { judgeOrphans } from './orphans.ts';
 
 export type Command = (client: Client, session: SessionFact) => Promise<void>;
 
@@ -23,7 +24,8 @@ async function makeOnce<T extends { readonly id: string }>(
   body: object,
   work: (body: object, key: { key: string; body: string }) => Work<T>,
 ): Promise<Answered<T>> {
-  const { book, random } = client;
+  const { book, random, cluster } = client;
+  const { restores } = cluster;
   const key = client.fresh();
   const idempotency = { key, body: JSON.stringify(body) };
   const first = await client.insist(what, work(body, idempotency));
@@ -31,13 +33,14 @@ async function makeOnce<T extends { readonly id: string }>(
   book.made.set(key, first.value.id);
   if (random.chance(0.15)) {
     const again = await client.ask(`${what} again`, work(body, idempotency));
-    if (again !== 'lost' && again.ok && again.value.id !== first.value.id) client.violation(`the key ${key} made two things`);
+    const isSame = again === 'lost' || !again.ok || again.value.id === first.value.id;
+    if (!isSame && restores === cluster.restores) client.violation(`the key ${key} made two things`);
     if (again !== 'lost' && !again.ok && again.refusal.code !== 'NOT_FOUND') client.violation(`${what} again: ${again.refusal.code}`);
   }
   if (random.chance(0.05)) {
     const other = await client.ask(`${what} with another body`, work(body, { key, body: `${idempotency.body} ` }));
     const code = other === 'lost' ? 'lost' : other.ok ? 'ok' : other.refusal.code;
-    if (!['lost', 'UNPROCESSABLE_ENTITY', 'NOT_FOUND'].includes(code))
+    if (!['lost', 'UNPROCESSABLE_ENTITY', 'NOT_FOUND'].includes(code) && restores === cluster.restores)
       client.violation(`${what} with a used key and another body: ${code}`);
   }
   return first;
@@ -97,7 +100,10 @@ async function post(client: Client, session: SessionFact): Promise<MessageFact |
   if (made === 'lost') return undefined;
   if (!made.ok) {
     const state = cluster.chronicle.sessions.get(session.id)?.desired;
-    const mayBe = { CONFLICT: cluster.chronicle.failed.has(session.id), NOT_FOUND: state === 'deleted' || session.clearedUntil > postedAt };
+    const mayBe = {
+      CONFLICT: cluster.chronicle.failed.has(session.id),
+      NOT_FOUND: state === 'deleted' || session.clearedUntil > postedAt || session.isForgotten,
+    };
     if (mayBe[made.refusal.code as keyof typeof mayBe] === false) client.violation(`post to ${session.id}, ${state}: ${made.refusal.code}`);
     return undefined;
   }
@@ -127,7 +133,7 @@ async function get(client: Client, session: SessionFact): Promise<void> {
   const found = await client.ask(`get ${session.id}`, (services, caller) => services.sessions.get(caller, idOf(session)));
   if (found === 'lost') return;
   if (found.ok && wasGone) client.violation(`the deleted session ${session.id} is shown`);
-  if (found.ok || session.deletion !== 'none' || session.hasTimeouts) return;
+  if (found.ok || session.deletion !== 'none' || session.hasTimeouts || session.isForgotten) return;
   client.violation(`the session ${session.id} is not found`);
 }
 
@@ -202,8 +208,20 @@ async function remove(client: Client, session: SessionFact): Promise<void> {
   if (!removed.ok && removed.refusal.code !== 'NOT_FOUND') client.violation(`delete ${session.id}: ${removed.refusal.code}`);
 }
 
+/** Deleted as soon as it is there, while its node is at making it. */
+async function createAndRemove(client: Client): Promise<void> {
+  const known = new Set(client.book.sessions.keys());
+  await create(client);
+  const made = [...client.book.sessions.values()].find(({ id }) => !known.has(id));
+  if (made === undefined) return;
+  await client.cluster.time.sleep(client.random.mostlySmall(0, 300));
+  await remove(client, made);
+}
+
 export const COMMANDS = {
   create: (client) => create(client),
+  createAndRemove: (client) => createAndRemove(client),
+  orphans: (client) => judgeOrphans(client, client.random.pick(client.cluster.machines)),
   post: async (client, session) => void (await post(client, session)),
   chat,
   get,
@@ -223,6 +241,8 @@ export type CommandName = keyof typeof COMMANDS;
 /** What a client does how often. */
 export const USUAL: Readonly<Record<CommandName, number>> = {
   create: 9,
+  createAndRemove: 1,
+  orphans: 2,
   post: 40,
   chat: 6,
   get: 6,

@@ -11,13 +11,14 @@ import type { Broker } from './bus.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
 import { Life } from './life.ts';
 import type { SeededRandom } from './random.ts';
-import { EPOCH, IMAGE, listsOn, watchedWriter } from './store.ts';
+import { IMAGE, listsOn, watchedWriter } from './store.ts';
 import { barriersAt, type Surroundings } from './surroundings.ts';
 
 export interface ControllerOptions {
   readonly around: Surroundings;
   readonly name: string;
   readonly path: string;
+  readonly epoch: number;
   readonly clusterId: string;
   readonly broker: Broker;
   readonly wall: WallClock;
@@ -52,9 +53,9 @@ export class ControllerProcess {
   }
 
   static async start(options: ControllerOptions): Promise<ControllerProcess> {
-    const { around, name, path, clusterId, random } = options;
+    const { around, name, path, epoch, clusterId, random } = options;
     const life = new Life(name);
-    const store = await openStore(path, EPOCH);
+    const store = await openStore(path, epoch);
     const { lists, close } = listsOn(path);
     const log = around.trace.log(name);
     const strike = (phase: 'commit.before' | 'commit.after') => {

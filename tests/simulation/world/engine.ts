@@ -90,8 +90,13 @@ export function driverFor(view: EngineView): Driver {
     list: (signal) => call('list', '', signal, () => host.list(own)),
     observe: (sessionId, signal) => call('observe', sessionId, signal, () => host.observe(sessionId, own)),
     createVolume(plan, signal) {
-      if (around.chronicle.volumesLost.has(plan.sessionId) && around.chronicle.sessions.get(plan.sessionId)?.hasRun)
+      const row = around.chronicle.sessions.get(plan.sessionId);
+      // For one that is to go a create that may be under way is repeated, to know its end, and what it made is removed.
+      if (around.chronicle.volumesLost.has(plan.sessionId) && row?.hasRun && row.desired !== 'deleted')
         around.violation(`${machine} makes the volume of ${plan.sessionId} anew, which was lost`);
+      const expectedSince = around.chronicle.volumeless.get(plan.sessionId) ?? Number.POSITIVE_INFINITY;
+      if (plan.generation >= expectedSince && row?.desired !== 'deleted')
+        around.violation(`${machine} makes an empty volume for ${plan.sessionId}, which is from a backup`);
       return call('createVolume', plan.sessionId, signal, () => host.createVolume(plan, own), failedMade);
     },
     createContainer: (plan, signal) => call('createContainer', plan.sessionId, signal, () => host.createContainer(plan, own), failedMade),
@@ -140,6 +145,8 @@ function checkTouch({ around, host, machine, ledger, life }: EngineView, name: s
   const is = (desired: string, state: string) => assignment?.desired === desired && container?.state === state && !isBuried(container);
   if (is('running', 'running') || is('paused', 'paused'))
     around.violation(`${machine} calls ${name} of ${sessionId}, which is ${container?.state}, as it should be`);
+  if (assignment === undefined && around.chronicle.forgotten.has(sessionId) && container !== undefined && !isBuried(container))
+    around.violation(`${machine} calls ${name} of ${sessionId}, an orphan`);
   if (name === 'removeVolume' && volume !== undefined && !isBuried(volume))
     around.violation(`${machine} removes the volume of ${sessionId} without a tombstone`);
   // What is to be suspended is thawed, so that its guest can finish.

@@ -65,6 +65,11 @@ export const FAULTS = {
     life?.stop();
     until(random.mostlySmall(100, 60_000), () => life?.resume((work) => cluster.time.schedule(0, work)));
   },
+  /** From a backup that is taken now. */
+  'controller restored': ({ cluster, random, until }) => {
+    const backup = cluster.backUp();
+    until(random.mostlySmall(300, 40_000), () => cluster.restore(backup));
+  },
   'node killed': (strike) =>
     crashAgain(
       strike,

@@ -10,7 +10,7 @@ import type { Machine } from './machine.ts';
 const STATES: Readonly<Record<string, string | undefined>> = { running: 'running', paused: 'paused' };
 
 /** Why the cluster is not at rest yet; undefined when it is. */
-export function unrest({ view, machines, controller }: Cluster): string | undefined {
+export function unrest({ view, machines, controller, chronicle }: Cluster): string | undefined {
   if (controller === undefined) return 'the controller is down';
   for (const machine of machines) {
     const row = view.nodeByName(machine.name);
@@ -19,6 +19,8 @@ export function unrest({ view, machines, controller }: Cluster): string | undefi
     if (tombstone !== undefined) return `${machine.name} has not removed ${tombstone.id}`;
     for (const id of [...machine.host.containers.keys(), ...machine.host.volumes.keys()]) {
       const held = view.get('sessions', id);
+      // An orphan stays until an operator says what is to become of it.
+      if (held === undefined && chronicle.forgotten.has(id)) continue;
       if (held === undefined || held.desired === 'deleted') return `${machine.name} still holds something of ${id}, deleted`;
     }
     for (const session of view.sessionsOn(row.id)) {
@@ -73,7 +75,7 @@ function judgeLive(cluster: Cluster, row: SessionRow): void {
     cluster.violation(`the container of ${row.id} is ${container?.state}, it should be ${should} (${row.desired})`);
   if (should !== undefined && container?.id !== row.containerId)
     cluster.violation(`the container of ${row.id} is not the one in the store`);
-  if (volume === undefined && (row.hasRun || row.volume !== null) && !cluster.chronicle.volumesLost.has(row.id))
+  if (volume === undefined && (row.hasRun || row.volume !== null) && !mayHaveNoVolume(cluster, row))
     cluster.violation(`the volume of ${row.id} is lost`);
   for (const other of cluster.machines) {
     if (other !== machine && (other.host.containers.has(row.id) || other.host.volumes.has(row.id)))
@@ -81,6 +83,9 @@ function judgeLive(cluster: Cluster, row: SessionRow): void {
   }
   judgeMessages(cluster, row);
 }
+
+const mayHaveNoVolume = ({ chronicle }: Cluster, { id }: SessionRow): boolean =>
+  chronicle.volumesLost.has(id) || chronicle.volumeless.has(id);
 
 export function messagesOf(view: View, id: SessionRow['id']): readonly MessageRow[] {
   return view.messagesBefore(id, Number.MAX_SAFE_INTEGER, 100_000).toReversed();
@@ -147,6 +152,8 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
     interrupted: (ended('stopped') || runs.length === 0) && chronicle.wasSuspended(sessionId),
     host_lost: chronicle.failed.has(sessionId) && chronicle.lostNodes.has(session?.nodeId ?? ''),
     session_failed: chronicle.failed.has(sessionId),
+    // Its guest had settled it before the store was restored.
+    answer_lost: cluster.restores > 0,
     disk_full: chronicle.volumesFilled.has(sessionId),
   };
   if (excuses[String(reason)] !== true)
@@ -159,13 +166,22 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
 function judgeMachines(cluster: Cluster): void {
   for (const { host, name, id, agent } of cluster.machines) {
     for (const sessionId of new Set([...host.containers.keys(), ...host.volumes.keys()])) {
-      if (!cluster.chronicle.sessions.has(sessionId)) cluster.violation(`${name} has something of ${sessionId}, which never was`);
+      const { sessions, forgotten } = cluster.chronicle;
+      if (!sessions.has(sessionId) && !forgotten.has(sessionId))
+        cluster.violation(`${name} has something of ${sessionId}, which never was`);
     }
     const rows = cluster.view.nodes().find((node) => node.id === id);
     const open = agent?.ledger?.openTombstones() ?? [];
     if (open.length > 0) cluster.violation(`${name} still has removals open: ${open.map(({ sessionId }) => sessionId).join(', ')}`);
     if (rows === undefined) cluster.violation(`the row of ${name} is gone`);
   }
+}
+
+/** After the operator has been: no orphan is left. */
+export function judgeLeft({ machines, chronicle, view, violation }: Cluster): void {
+  for (const { host, name } of machines)
+    for (const id of new Set([...host.containers.keys(), ...host.volumes.keys()]))
+      if (chronicle.forgotten.has(id) && view.get('sessions', id) === undefined) violation(`${name} still has the orphan ${id}`);
 }
 
 /** No agent that is not idempotent is started twice for one message, and no more runs were lost than guests were killed. */

@@ -25,6 +25,8 @@ export interface MachineOptions {
   readonly clusterId: string;
   readonly image: string;
   readonly memoryBytes: number;
+  /** Most of them; 0: as many as there is room for. */
+  readonly sessions: number;
   readonly random: SeededRandom;
   readonly dialer: (machine: Machine, life: Life) => Dialer;
   /** Planted faults change these. */
@@ -60,11 +62,11 @@ export class Machine {
     this.#options = options;
     this.id = options.id;
     this.name = options.name;
-    const { around, random, image, memoryBytes } = options;
+    const { around, random, image, memoryBytes, sessions } = options;
     this.host = new HollowHost({
       clock: new ProcessClock(around.time, new Life(`${options.name}.engine`), this.wall),
       random: random.fork('engine'),
-      capacity: { cpuMillis: 4000, memoryBytes, sessions: 0 },
+      capacity: { cpuMillis: 4000, memoryBytes, sessions },
       images: [image],
       inside: {
         containerIs: (sessionId, state) => this.#containerIs(sessionId, state),

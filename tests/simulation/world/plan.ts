@@ -10,6 +10,7 @@ const WEIGHTS: Readonly<Record<FaultName, number>> = {
   'controller killed': 10,
   'controller restarted': 2,
   'controller stopped': 4,
+  'controller restored': 2,
   'node killed': 10,
   'node restarted': 3,
   'node stopped': 4,

@@ -1,4 +1,5 @@
-import type { Mutation } from '../../../controller/domain/rows.ts';
+import type { Mutation, SessionRow } from '../../../controller/domain/rows.ts';
+import type { View } from '../../../controller/domain/view.ts';
 import type { HostFrame } from '../../../proto/frame.ts';
 
 interface Settled {
@@ -37,12 +38,21 @@ export class Settlement {
     for (const [id, generation] of generations) this.#generations.set(id, generation);
   }
 
+  /** What the store does not know as settled now, no guest can know to be. */
+  restored(view: View, rows: Iterable<SessionRow>): void {
+    for (const id of [...this.#settled.keys()]) {
+      const row = view.get('messages', id);
+      if (row === undefined || row.answeredAt === null) this.#settled.delete(id);
+    }
+    for (const { id, generation } of rows) this.#generations.set(id, generation);
+  }
+
   /** This life of a guest takes a frame in. */
   heard(life: string, frame: HostFrame): void {
     const known = this.#heard.get(life) ?? { generation: 0, seq: 0 };
     this.#heard.set(life, known);
     if (frame.kind === 'welcome') {
-      known.generation = Math.max(known.generation, frame.value.generation);
+      known.generation = frame.value.generation;
       known.seq = Math.max(known.seq, frame.value.settledSeq);
     } else if (frame.kind === 'settled') known.seq = Math.max(known.seq, frame.value.upToSeq);
   }

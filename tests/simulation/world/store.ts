@@ -2,8 +2,8 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import type { AccountId, AgentId, BuildId, NodeId, SpaceId } from '../../../controller/domain/ids.ts';
 import { BUILT_IN_ROLES } from '../../../controller/domain/built-in-roles.ts';
+import type { AccountId, AgentId, BuildId, NodeId, SpaceId } from '../../../controller/domain/ids.ts';
 import { type Mutation, put } from '../../../controller/domain/rows.ts';
 import type { TransactionalStore } from '../../../controller/services/applier.ts';
 import type { Lists } from '../../../controller/services/lists.ts';
@@ -89,7 +89,16 @@ async function makeTemplate(): Promise<string> {
       }),
     ),
     put('builds', {
-      ...{ id: 'build' as BuildId, spaceId: SPACE, status: 'completed', image: IMAGE, imageId: 'i', baseImage: IMAGE, agents, unfetched: [] },
+      ...{
+        id: 'build' as BuildId,
+        spaceId: SPACE,
+        status: 'completed',
+        image: IMAGE,
+        imageId: 'i',
+        baseImage: IMAGE,
+        agents,
+        unfetched: [],
+      },
       ...{ nodeId: null, error: null, createdAt: 1, completedAt: 1, createdBy: 'admin' },
     }),
   ];

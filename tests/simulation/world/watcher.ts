@@ -5,7 +5,6 @@ import { EPOCH } from './store.ts';
 
 /** Someone who follows all events, and takes them up again where they ended. */
 export class Watcher {
-  readonly seen: number[] = [];
   readonly #cluster: Cluster;
   readonly name: string;
   #position: EventPosition = { epoch: EPOCH, number: 0 };
@@ -25,6 +24,10 @@ export class Watcher {
     }
   }
 
+  get position(): EventPosition {
+    return this.#position;
+  }
+
   /** Until the watch ends, or its process. */
   #follow(events: Services['events'], life: { atDeath(notice: () => void): unknown; run(work: () => void): void }): Promise<void> {
     return new Promise((resolve) => {
@@ -38,14 +41,15 @@ export class Watcher {
       event: ({ number }, position) => {
         const before = this.#position.number;
         if (number !== before + 1) this.#cluster.violation(`${this.name} saw event ${number} after ${before}`);
-        this.seen.push(number);
         this.#position = position;
         return true;
       },
       delta: () => true,
       log: () => true,
-      reset: ({ number }) => {
-        this.#cluster.violation(`${this.name} was reset to ${number}, at ${this.#position.number}`);
+      reset: (position) => {
+        const { epoch, number } = this.#position;
+        if (position.epoch === epoch) this.#cluster.violation(`${this.name} was reset to ${position.number}, at ${number}`);
+        this.#position = position;
         return true;
       },
       end: ended,

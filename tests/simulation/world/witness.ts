@@ -13,6 +13,7 @@ export interface WitnessOutside {
 interface Use {
   cpuMillis: number;
   memoryBytes: number;
+  sessions: number;
 }
 
 /** Looks at every commit: what may not be true even for a moment. */
@@ -23,6 +24,12 @@ export class Witness {
 
   constructor(outside: WitnessOutside) {
     this.#outside = outside;
+  }
+
+  /** To be called after the chronicle was told. */
+  restored(): void {
+    this.#use.clear();
+    for (const row of this.#outside.chronicle.sessions.values()) this.#count(row, 1);
   }
 
   /** A node says so. */
@@ -52,19 +59,30 @@ export class Witness {
     if (row.phase !== 'none' && news && before !== undefined && row.observedGeneration !== before.generation)
       violation(`${row.id} is taken for ${row.phase} at generation ${row.observedGeneration}, when it was at ${before.generation}`);
     if (row.outstanding < 0) violation(`${row.id} has ${row.outstanding} messages outstanding`);
-    this.#place(before, -1);
-    this.#place(row, 1);
+    this.#place(before, row);
   }
 
-  /** No node is given more than it has. */
-  #place(row: SessionRow | undefined, sign: 1 | -1): void {
+  /** No node is given more than it has. What it has already goes on, also where it was resumed after the backup that the store is from. */
+  #place(before: SessionRow | undefined, row: SessionRow): void {
+    this.#count(before, -1);
+    this.#count(row, 1);
+    const wasThere = before !== undefined && occupiesRoom(before) && before.nodeId === row.nodeId;
+    if (wasThere || row.nodeId === null || !occupiesRoom(row) || before?.restoredFrom != null) return;
+    const use = this.#use.get(row.nodeId);
+    const node = this.#outside.view().get('nodes', row.nodeId);
+    if (use === undefined || node === undefined) return;
+    if (use.cpuMillis > node.cpuMillis || use.memoryBytes > node.memoryBytes)
+      this.#outside.violation(`${node.name} was given ${use.memoryBytes / 1024 ** 2} MiB of ${node.memoryBytes / 1024 ** 2}`);
+    if (node.maxSessions > 0 && use.sessions > node.maxSessions)
+      this.#outside.violation(`${node.name} was given ${use.sessions} sessions, it takes ${node.maxSessions}`);
+  }
+
+  #count(row: SessionRow | undefined, sign: 1 | -1): void {
     if (row === undefined || row.nodeId === null || !occupiesRoom(row)) return;
-    const use = this.#use.get(row.nodeId) ?? { cpuMillis: 0, memoryBytes: 0 };
+    const use = this.#use.get(row.nodeId) ?? { cpuMillis: 0, memoryBytes: 0, sessions: 0 };
     use.cpuMillis += sign * row.requests.cpuMillis;
     use.memoryBytes += sign * row.requests.memoryBytes;
+    use.sessions += sign;
     this.#use.set(row.nodeId, use);
-    const node = sign === 1 ? this.#outside.view().get('nodes', row.nodeId) : undefined;
-    if (node !== undefined && (use.cpuMillis > node.cpuMillis || use.memoryBytes > node.memoryBytes))
-      this.#outside.violation(`${node.name} was given ${use.memoryBytes / 1024 ** 2} MiB of ${node.memoryBytes / 1024 ** 2}`);
   }
 }
