@@ -58,7 +58,7 @@ export async function simulate({ seed, faults, plant, print }: RunOptions): Prom
     for (const watcher of watchers) void watcher.run();
     const clients = Array.from({ length: CLIENTS }, (_, at) => new Client(cluster, book, `client-${at + 1}`));
     const temper = cluster.random.fork('temper');
-    const plan = new Plan(cluster, faults ?? faultsFor(temper));
+    const plan = new Plan(cluster, faults ?? faultsFor(temper), seed);
     const haste = temper.pick([1, 1, 0.3, 0.05]) ?? 1;
     const usual = { ...USUAL, create: temper.pick([USUAL.create, 2, 20]) ?? USUAL.create };
     const seers = [...watchers, observe(cluster)];

@@ -36,6 +36,7 @@ const WEIGHTS: Readonly<Record<FaultName, number>> = {
 /** One that waits for its phase longer than this strikes anyhow. */
 const PATIENCE_MS = 15_000;
 const SPREAD_MS = 60_000;
+const STEERED_PATIENCE_MS = 40_000;
 
 interface Armed {
   readonly fault: FaultName;
@@ -53,28 +54,32 @@ export class Plan {
   #count = 0;
   #over = false;
 
-  constructor(cluster: Cluster, count: number) {
+  /** `turn`: of each so many runs in a row every pair of phase and fault has its turn in one, however rare the two are. */
+  constructor(cluster: Cluster, count: number, turn: number) {
     this.#cluster = cluster;
     this.#random = cluster.random.fork('faults');
     cluster.onPhase = (phase, place) => this.#reached(phase, place);
-    for (let at = 0; at < count; at += 1) this.#schedule();
+    const faults = Object.keys(WEIGHTS) as FaultName[];
+    if (count > 0) this.#schedule(faults[turn % faults.length], PHASES[Math.floor(turn / faults.length) % PHASES.length]);
+    for (let at = 1; at < count; at += 1) this.#schedule();
   }
 
   get isDone(): boolean {
     return this.#over || this.struck.length >= this.#count;
   }
 
-  #schedule(): void {
+  #schedule(steeredFault?: FaultName, steeredPhase?: Phase): void {
     this.#count += 1;
     const { time } = this.#cluster;
-    const fault = this.#random.weighted(WEIGHTS);
-    const phase = this.#random.chance(0.7) ? this.#random.pick(PHASES) : undefined;
-    time.schedule(this.#random.between(500, SPREAD_MS), () => {
+    const fault = steeredFault ?? this.#random.weighted(WEIGHTS);
+    const phase = steeredPhase ?? (this.#random.chance(0.7) ? this.#random.pick(PHASES) : undefined);
+    const [spreadMs, patienceMs] = steeredPhase === undefined ? [SPREAD_MS, PATIENCE_MS] : [SPREAD_MS / 3, STEERED_PATIENCE_MS];
+    time.schedule(this.#random.between(500, spreadMs), () => {
       if (this.#over) return;
       if (phase === undefined) return this.#strike(fault, 'any time', undefined);
       const armed: Armed = { fault, phase };
       this.#armed.push(armed);
-      time.schedule(PATIENCE_MS, () => {
+      time.schedule(patienceMs, () => {
         if (this.#over || !this.#armed.includes(armed)) return;
         this.#armed = this.#armed.filter((one) => one !== armed);
         this.#strike(fault, 'any time', undefined);
