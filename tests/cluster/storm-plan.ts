@@ -23,14 +23,15 @@ export interface StormPlan {
 /** One more in ten minutes, and the session fails, as it should. */
 const MOST_ENDS = 4;
 const AIMED = 0.8;
+const PAIRED = 0.7;
 
-/** 18 kills of processes, some of two at once, and 16 of containers; every kind of process is also stopped for longer than a heartbeat. */
+/** 18 kills of processes, many of two at once, and 16 of containers; every kind of process is also stopped for longer than a heartbeat. */
 export function planStorm(random: SeededRandom, sessions: readonly string[]): StormPlan {
   const killed = shuffled(random, [...times('controller', 7), ...times('node-1', 4), ...times('node-2', 4), ...times('nats', 3)]);
   const kills: ProcessStrike[] = [];
   for (let name = killed.pop(); name !== undefined; name = killed.pop()) {
     const other = killed.at(-1);
-    const isPair = other !== undefined && other !== name && random.chance(0.3);
+    const isPair = other !== undefined && other !== name && random.chance(PAIRED);
     if (isPair) killed.pop();
     kills.push({ kind: 'kill', victims: isPair ? [name, other] : [name], isAimed: random.chance(AIMED) });
   }
@@ -38,7 +39,7 @@ export function planStorm(random: SeededRandom, sessions: readonly string[]): St
     ...{ kind: 'stop', victim, forMs: random.whole(least, most) },
   });
   const stops: ProcessStrike[] = [
-    ...[stop('controller', 500, 2_000), stop('controller', 3_500, 5_000), stop('nats', 2_000, 4_000)],
+    ...[stop('controller', 3_500, 5_000), stop('nats', 3_500, 4_500)],
     ...[stop('node-1', 3_500, 5_000), stop('node-2', 3_500, 5_000)],
     { kind: 'stop past the lease', victim: random.chance(0.5) ? 'node-1' : 'node-2' },
   ];

@@ -21,7 +21,7 @@ export async function judgeRestore(
   const { rest } = cluster;
   const news = await rest.watch('/events');
   const pids = new Map<string, string>();
-  for (const session of sessions) pids.set(session, pidOf((await rest.say(session, 'before the loss')).reply));
+  await Promise.all(sessions.map(async (session) => pids.set(session, pidOf((await rest.say(session, 'before the loss')).reply))));
   const forgotten = (await Promise.all(sessions.map((session) => rest.post(session, 'never heard of again')))).map(({ id }) => id);
   const { lastId } = news;
   news.close();

@@ -65,10 +65,11 @@ t.test(`a storm loses nothing and answers nothing twice (RAWORC_STORM_SEED=${see
   await t.test('store, inventories and Docker agree, also after node agents started once more', async (t) => {
     await judgeInventories(t, cluster, sessions);
     const before = await containersOf(cluster.id);
-    for (const name of ['node-1', 'node-2']) {
+    const again = ['node-1', 'node-2'].map(async (name) => {
       await cluster.node(name).kill();
       await cluster.restartNode(name);
-    }
+    });
+    await Promise.all(again);
     await judgeInventories(t, cluster, sessions);
     t.same(await containersOf(cluster.id), before);
   });
@@ -79,12 +80,13 @@ t.test(`a storm loses nothing and answers nothing twice (RAWORC_STORM_SEED=${see
   );
 
   await t.test('deleted, they leave nothing', async (t) => {
-    for (const session of [...sessions, after]) {
+    const removals = [...sessions, after].map(async (session) => {
       const { node } = await rest.session(session);
       await rest.removeSession(session);
       const holder = cluster.node(node ?? '').process;
       await holder.untilLine('its removal', (line) => line.includes('session.removed') && line.includes(session));
-    }
+    });
+    await Promise.all(removals);
     t.same(await containersOf(cluster.id), []);
     t.same(await volumesOf(cluster.id), []);
     t.same(

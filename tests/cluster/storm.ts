@@ -35,6 +35,8 @@ export class Storm {
   readonly #records: RunRecords;
   readonly #random: SeededRandom;
   readonly #print: (line: string) => void;
+  /** Runs that ended with their container: no later kill is during them. */
+  readonly #cutOff = new Set<string>();
   readonly #startedAt = performance.now();
   #controllerUp: Promise<unknown> = Promise.resolve();
 
@@ -67,7 +69,7 @@ export class Storm {
   }
 
   async #strikeProcess(strike: ProcessStrike, traffic: Traffic): Promise<void> {
-    traffic.anywhere(this.#random.whole(10, 14));
+    traffic.anywhere(this.#random.whole(12, 18));
     switch (strike.kind) {
       case 'kill': {
         if (strike.isAimed) await this.#records.untilRunning(this.#sessions, COMES_WITHIN_MS);
@@ -144,11 +146,11 @@ export class Storm {
 
   async #note(victim: Kill['victim'], session: string | undefined, at: readonly string[], kill: () => Promise<unknown>): Promise<void> {
     const before = this.#records.unfinished(at);
-    const gone = new Set(this.kills.flatMap(({ session: of, cut }) => (of === undefined ? [] : cut)));
     const atMs = Date.now();
     await kill();
     const after = new Set(this.#records.unfinished(at));
-    const cut = before.filter((message) => after.has(message) && !gone.has(message));
+    const cut = before.filter((message) => after.has(message) && !this.#cutOff.has(message));
+    if (session !== undefined) for (const message of after) this.#cutOff.add(message);
     this.kills.push({ victim, session, atMs, doneMs: Date.now(), cut });
     this.#say(`kills ${victim}${session === undefined ? '' : ` ${session}`}, ${cut.length} runs under way`);
   }
