@@ -140,7 +140,7 @@ export function openCore(needs: CoreNeeds): Core {
     messages: messageService(shared),
     spaces: spaceService(shared),
     secrets: secretService({ ...shared, ring: needs.sealing.ring }),
-    agents: agentService({ ...shared, shelf, endWorkers: () => undefined }),
+    agents: agentService({ ...shared, shelf, fleet }),
     builds: buildService(shared),
     nodes: nodeService({ applier, view, fleet, leases, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
     orphans: orphanService({ applier, view, fleet, baseImage }),

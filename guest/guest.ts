@@ -2,6 +2,7 @@ import { JournalFull } from '../journal/journal.ts';
 import { GUEST_PROTOCOL_VERSION, type HostFrame } from '../proto/frame.ts';
 import type { GuestWelcome__Output as Welcome } from '../proto/generated/raworc/guest/v0/GuestWelcome.ts';
 import type { Deliver__Output as Deliver } from '../proto/generated/raworc/v0/Deliver.ts';
+import type { ReadLines__Output as ReadLines } from '../proto/generated/raworc/v0/ReadLines.ts';
 import type { Settled__Output as Settled } from '../proto/generated/raworc/v0/Settled.ts';
 import { pause } from '../seams/clock.ts';
 import type { Disk } from '../seams/disk.ts';
@@ -146,6 +147,7 @@ export class Guest {
     const run = this.#runner.current();
     if (run) this.#host.tell({ kind: 'runStarted', value: { sessionId, generation, ...run } });
     this.#host.sendAnswers();
+    this.#runner.sayWorkers();
     this.#runner.configure({ space: welcome.space, agents });
     return true;
   }
@@ -165,9 +167,21 @@ export class Guest {
         if (frame.value.sessionId !== this.#outside.sessionId) link.close(new Error(`secrets of session ${frame.value.sessionId}`));
         else this.#runner.secretsAre(frame.value);
         break;
+      case 'stopAgent':
+        this.#runner.stop(frame.value.agent, frame.value.interrupt);
+        break;
+      case 'readLines':
+        this.#readLines(frame.value).catch((fault: unknown) => this.#fail(fault));
+        break;
       default:
         frame satisfies never;
     }
+  }
+
+  async #readLines({ requestId, agent, stream, limit }: ReadLines): Promise<void> {
+    const { sessionId, lines: shelf } = this.#outside;
+    const lines = (await shelf?.newest(agent, stream, limit)) ?? [];
+    this.#host.tell({ kind: 'lines', value: { sessionId, requestId, lines: [...lines], unread: shelf === undefined } });
   }
 
   #settled({ messageId, upToSeq }: Settled): void {

@@ -91,6 +91,11 @@ export class Mailbox {
     return this.#acceptedSeq;
   }
 
+  /** The highest seq that was taken, durable or not yet. */
+  get takenSeq(): number {
+    return this.#takenSeq;
+  }
+
   get syncs(): number {
     return this.#journal.syncs;
   }

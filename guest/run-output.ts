@@ -1,4 +1,5 @@
 import type { GuestFrame } from '../proto/frame.ts';
+import type { LogLine__Output as LogLine } from '../proto/generated/raworc/v0/LogLine.ts';
 import type { Clock, Timer } from '../seams/clock.ts';
 import type { RunOutput } from './worker-host.ts';
 
@@ -20,6 +21,7 @@ export class FramedOutput implements RunOutput {
   readonly #run: RunOfAgent;
   readonly #clock: Clock;
   readonly #offer: (frame: GuestFrame) => boolean;
+  readonly #keep: (line: LogLine) => void;
   #text: string[] = [];
   #number = 0;
   #flush: Timer | undefined;
@@ -27,10 +29,12 @@ export class FramedOutput implements RunOutput {
   #second = 0;
   #linesInSecond = 0;
 
-  constructor(run: RunOfAgent, clock: Clock, offer: (frame: GuestFrame) => boolean) {
+  /** Each line is kept, too, whether or not it was offered. */
+  constructor(run: RunOfAgent, clock: Clock, offer: (frame: GuestFrame) => boolean, keep: (line: LogLine) => void) {
     this.#run = run;
     this.#clock = clock;
     this.#offer = offer;
+    this.#keep = keep;
   }
 
   delta(text: string): void {
@@ -63,10 +67,11 @@ export class FramedOutput implements RunOutput {
     }
     this.#linesInSecond += 1;
     const { sessionId, runId, agent } = this.#run;
-    const value = {
+    const value: LogLine = {
       ...{ sessionId, runId, agent, stream, line: line.slice(0, LINE_CHARACTERS) },
       ...{ atMs: this.#clock.now(), dropped: this.#dropped },
     };
+    this.#keep(value);
     if (this.#linesInSecond <= LINES_PER_SECOND && this.#offer({ kind: 'log', value })) this.#dropped = 0;
     else this.#dropped += 1;
   }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { JournalFull } from '../journal/journal.ts';
+import type { GuestFrame } from '../proto/frame.ts';
 import type { AgentSpec__Output as AgentSpec } from '../proto/generated/raworc/v0/AgentSpec.ts';
 import type { Answer__Output as Answer } from '../proto/generated/raworc/v0/Answer.ts';
 import type { Secrets__Output as Secrets } from '../proto/generated/raworc/v0/Secrets.ts';
@@ -8,6 +9,8 @@ import type { Clock, Timer } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
 import type { Random } from '../seams/random.ts';
 import type { HostSide } from './host-side.ts';
+import type { LineShelf } from './line-shelf.ts';
+import { LiveWorkers } from './live-workers.ts';
 import type { Entry, Mailbox } from './mailbox.ts';
 import { REASONS, type Reason } from './reasons.ts';
 import { FramedOutput } from './run-output.ts';
@@ -25,11 +28,14 @@ export interface RunnerOutside {
   readonly barriers: Barriers;
   readonly workers: WorkerHost;
   readonly runLimitMs: number;
+  /** Undefined: what agents print is not kept. */
+  readonly lines?: LineShelf;
 }
 
 /** What is being worked on. Its worker is there once the agent's code has seen the message. */
 interface Working {
   readonly messageId: string;
+  readonly agent: string;
   worker: Worker | undefined;
   interrupted: boolean;
 }
@@ -61,11 +67,15 @@ export class Runner {
   #fault: (fault: unknown) => void = () => undefined;
   /** Runs begun by this process; any other that has no answer was cut off. */
   readonly #begun = new Set<string>();
+  /** Agents that were stopped: what was taken up to this seq and not begun is not begun any more. */
+  readonly #stopped = new Map<string, number>();
+  readonly #live: LiveWorkers;
 
   constructor(outside: RunnerOutside, mailbox: Mailbox, host: HostSide) {
     this.#outside = outside;
     this.#mailbox = mailbox;
     this.#host = host;
+    this.#live = new LiveWorkers(outside.clock, () => this.#tellWorkers());
   }
 
   /** A disk that fails: the process ends then, and its next start goes on from what is durable. */
@@ -128,6 +138,31 @@ export class Runner {
     this.wake();
   }
 
+  /** What this agent was asked and has not begun gets an error, and its worker is ended: after the run that is under way, or with it. */
+  stop(agent: string, interrupt: boolean): void {
+    this.#stopped.set(agent, this.#mailbox.takenSeq);
+    if (this.#working?.agent !== agent) this.#endWorker(agent);
+    else if (interrupt) this.#interrupt();
+  }
+
+  /** Which workers live, to a host that has just come and knows of none. */
+  sayWorkers(): void {
+    if (this.#live.all().length > 0) this.#tellWorkers();
+  }
+
+  #tellWorkers(): void {
+    this.#host.tell({ kind: 'workers', value: { sessionId: this.#outside.sessionId, workers: this.#live.all() } });
+  }
+
+  #endWorker(agent: string): void {
+    this.#workers.get(agent)?.worker.kill();
+    this.#workers.delete(agent);
+  }
+
+  #wasStopped({ agent, seq }: Entry['message']): boolean {
+    return seq <= (this.#stopped.get(agent) ?? 0);
+  }
+
   /** Whether it names newer ones than are in memory. They are asked for, and the host asks on until it has them. */
   #lacksSecrets({ message: { secretsVersion: version } }: Entry): boolean {
     if (version <= this.#secretsVersion) return false;
@@ -162,8 +197,10 @@ export class Runner {
   async #work(): Promise<void> {
     for (let entry = this.#mailbox.next(); entry && !this.#held; entry = this.#mailbox.next()) {
       if (this.#lacksSecrets(entry)) break;
-      this.#working = { messageId: entry.message.messageId, worker: undefined, interrupted: false };
+      const { messageId, agent } = entry.message;
+      this.#working = { messageId, agent, worker: undefined, interrupted: false };
       await this.#answer(entry, this.#working);
+      if (this.#wasStopped(entry.message)) this.#endWorker(agent);
       this.#room();
     }
     this.#working = undefined;
@@ -208,6 +245,7 @@ export class Runner {
     if (entry.runId !== undefined && !this.#begun.has(entry.runId) && !spec?.idempotent) {
       return error('agent_died', 'The session was restarted while the agent worked on this message.');
     }
+    if (this.#wasStopped(entry.message)) return error('agent_stopped');
     if (!setup || !spec) return error('agent_unknown');
     // Started while the disk syncs. It sees the message only afterwards.
     const worker = this.#worker(spec, setup);
@@ -222,20 +260,24 @@ export class Runner {
     this.#begun.add(runId);
     this.#host.tell({ kind: 'runStarted', value: { ...run, generation: this.#host.generation } });
     await barriers.reach('guest.run-started');
-    const output = new FramedOutput(run, clock, (frame) => this.#host.offer(frame));
+    const offer = (frame: GuestFrame) => this.#host.offer(frame);
+    const output = new FramedOutput(run, clock, offer, (line) => this.#outside.lines?.keep(line));
+    const cutOff = () => error(this.#wasStopped(entry.message) ? 'agent_stopped' : 'interrupted');
     const limit = this.#limit(worker);
     try {
-      if (working.interrupted || this.#mailbox.get(messageId) !== entry) return error('interrupted');
+      if (working.interrupted || this.#mailbox.get(messageId) !== entry) return cutOff();
       working.worker = worker;
+      this.#live.begun(agent, worker);
       const end = await worker.run({ runId, message: content, contextJson }, output);
       working.worker = undefined;
       output.flush();
-      if (working.interrupted && end.outcome === 'error' && end.reason === 'agent_died') return error('interrupted');
+      if (working.interrupted && end.outcome === 'error' && end.reason === 'agent_died') return cutOff();
       if (limit.reached) return error('agent_timeout', `No answer within ${Math.round(this.#outside.runLimitMs / 1000)} s.`);
       if (end.outcome === 'reply' && Buffer.byteLength(end.content) > MAX_REPLY_BYTES) return error('reply_too_large');
       return end;
     } finally {
       limit.cancel();
+      if (worker.ended === undefined) this.#live.over(agent, worker);
       this.#begun.delete(runId);
     }
   }
@@ -246,6 +288,8 @@ export class Runner {
     started?.worker.kill();
     const worker = this.#outside.workers.start(spec, setup);
     this.#workers.set(spec.name, { worker, spec, setup });
+    if (worker.ended !== undefined) this.#live.begun(spec.name, worker);
+    void worker.ended?.then(() => this.#live.over(spec.name, worker));
     return worker;
   }
 

@@ -38,6 +38,8 @@ export interface Worker {
   run(request: RunRequest, output: RunOutput): Promise<RunEnd>;
   /** Ends it and all that it started, at once. */
   kill(): void;
+  /** Resolves once it is gone. Not there where each run is a process of its own, which lives no longer than the run. */
+  readonly ended?: Promise<unknown>;
 }
 
 /** Starts the agents' programs, handed in: processes in production, a script in the simulation. */

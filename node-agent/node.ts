@@ -147,7 +147,6 @@ export class NodeAgent {
     this.#outbox.begin();
     this.#relay.hold();
     const statuses = [...this.#reconcilers.values()].map((reconciler) => reconciler.status()).filter((status) => status !== undefined);
-    const orphans = this.#orphans.all();
     const hello = {
       protocolVersion: NODE_PROTOCOL_VERSION,
       agentVersion: version,
@@ -162,7 +161,10 @@ export class NodeAgent {
     const sessions = statuses.map((status) => this.#reportFrame(status));
     return [
       { kind: 'hello', value: hello },
-      { kind: 'inventory', value: { sessions, images: [...this.#images], tombstones: ledger.openTombstones(), orphans } },
+      {
+        kind: 'inventory',
+        value: { sessions, images: [...this.#images], tombstones: ledger.openTombstones(), orphans: this.#orphans.all() },
+      },
     ];
   }
 
@@ -184,9 +186,12 @@ export class NodeAgent {
         return void this.#relay.settled(frame.value);
       case 'secrets':
         return void this.#relay.secrets(frame.value);
+      case 'stopAgent':
+        return void this.#relay.stopAgent(frame.value);
+      case 'readLines':
+        return void this.#relay.readLines(frame.value);
       case 'build':
-        this.#builder.assign(frame.value);
-        return undefined;
+        return void this.#builder.assign(frame.value);
       case 'shutdown':
         return this.#shutDown(frame.value.graceMs);
       default:

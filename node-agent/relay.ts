@@ -1,23 +1,21 @@
 import type { GuestFrame } from '../proto/frame.ts';
 import type { Answer__Output as Answer } from '../proto/generated/raworc/v0/Answer.ts';
 import type { Deliver__Output as Deliver } from '../proto/generated/raworc/v0/Deliver.ts';
+import type { ReadLines__Output as ReadLines } from '../proto/generated/raworc/v0/ReadLines.ts';
 import type { Secrets__Output as Secrets } from '../proto/generated/raworc/v0/Secrets.ts';
 import type { Settled__Output as Settled } from '../proto/generated/raworc/v0/Settled.ts';
-import type { Clock, Timer } from '../seams/clock.ts';
+import type { StopAgent__Output as StopAgent } from '../proto/generated/raworc/v0/StopAgent.ts';
+import type { Clock } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
 import type { Assignment } from './domain/session.ts';
 import type { GuestLink } from './guest-doors.ts';
 import { helloRefusal, welcome } from './guest-welcome.ts';
 import type { Outbox } from './outbox.ts';
+import { type Guest, isFull, letGo, newSession, type Session, sayStops, sizeOf, takesAnother } from './relayed-session.ts';
 import { SecretRequests } from './secret-requests.ts';
+import { WorkerNews } from './worker-news.ts';
 
 const HELLO_WITHIN_MS = 10_000;
-/** Of one session: past these its guest is not read from until something is settled. */
-const ANSWERS_KEPT = 64;
-const ANSWER_CHARACTERS_KEPT = 8 * 1024 * 1024;
-/** Of one session: past these, messages are let go, and asked for again once there is room. */
-const MESSAGES_HELD = 256;
-const MESSAGE_CHARACTERS_HELD = 16 * 1024 * 1024;
 
 export interface RelayOutside {
   readonly outbox: Outbox;
@@ -33,26 +31,6 @@ export interface RelayOutside {
   messagesLost(sessionId: string): void;
 }
 
-interface Guest {
-  readonly link: GuestLink;
-  timer: Timer | undefined;
-  welcomed: boolean;
-}
-
-interface Session {
-  guest: Guest | undefined;
-  acceptedSeq: number;
-  /** As far as its guest was told, or will be with its welcome. */
-  settledSeq: number;
-  readonly answers: Map<string, Answer>;
-  answerCharacters: number;
-  held: Deliver[];
-  heldCharacters: number;
-  lost: boolean;
-  /** Its guest is to finish and to take nothing more. `said`: to the guest that is connected. */
-  drain: { readonly untilMs: number; said: boolean } | undefined;
-}
-
 /**
  * Between guests and the controller. What a guest says is stamped with its own session and the generation assigned now, so it can speak of no other.
  * Answers are kept until the controller has settled them; all else the two ends say again when they must. Secrets pass through, and leave no trace.
@@ -61,10 +39,12 @@ export class Relay {
   readonly #outside: RelayOutside;
   readonly #sessions = new Map<string, Session>();
   readonly #secretRequests: SecretRequests;
+  readonly #workers: WorkerNews;
   #holding = false;
 
   constructor(outside: RelayOutside) {
     this.#outside = outside;
+    this.#workers = new WorkerNews(outside.outbox);
     this.#secretRequests = new SecretRequests(outside.clock, (sessionId, version) => this.#askForSecrets(sessionId, version));
   }
 
@@ -93,6 +73,7 @@ export class Relay {
     link.onMessage((frame) => this.#heard(sessionId, session, guest, frame));
     link.onDrain(() => {
       this.#sayDrain(session);
+      sayStops(session);
       this.#deliverHeld(session);
     });
     link.onClose((fault) => {
@@ -100,6 +81,9 @@ export class Relay {
       if (fault !== undefined) log.info('guest.lost', { session: sessionId, error: fault.message });
       if (session.guest !== guest) return;
       session.guest = undefined;
+      // Whatever it begins when it comes back, the controller looks at then.
+      session.stops.clear();
+      this.#workers.gone(sessionId);
       this.#secretRequests.forget(sessionId);
       this.#outside.guestChanged(sessionId);
     });
@@ -111,8 +95,9 @@ export class Relay {
     const session = this.#session(message.sessionId);
     // Whoever comes up again is sent it again.
     if (session.drain !== undefined) return;
-    if (session.held.length === 0 && session.guest?.welcomed && session.guest.link.send({ kind: 'deliver', value: message })) return;
-    if (session.held.length >= MESSAGES_HELD || session.heldCharacters + sizeOf(message) > MESSAGE_CHARACTERS_HELD) {
+    const isNext = session.held.length === 0 && session.stops.size === 0;
+    if (isNext && session.guest?.welcomed && session.guest.link.send({ kind: 'deliver', value: message })) return;
+    if (!takesAnother(session, message)) {
       session.lost = true;
       return;
     }
@@ -141,11 +126,30 @@ export class Relay {
     if (assignment === undefined || seq <= (this.#sessions.get(sessionId)?.settledSeq ?? assignment.settledSeq)) return;
     const session = this.#session(sessionId);
     session.settledSeq = seq;
-    session.held = session.held.filter((message) => message.seq > seq);
-    session.heldCharacters = session.held.reduce((sum, message) => sum + sizeOf(message), 0);
+    letGo(session, (message) => message.seq <= seq);
     this.#askForLost(sessionId, session);
     // One that does not take it hears of it with its next welcome.
     if (session.guest?.welcomed) session.guest.link.send({ kind: 'settled', value: { sessionId, messageId: '', upToSeq: seq } });
+  }
+
+  /** To the guests of all sessions of that space. Those that are not connected hear of nothing: the controller judges anew when they are. */
+  stopAgent(stop: StopAgent): void {
+    for (const [sessionId, session] of this.#sessions) {
+      if (this.#outside.assignment(sessionId)?.spec.spaceId !== stop.spaceId) continue;
+      if (letGo(session, (message) => message.agent === stop.agent)) session.lost = true;
+      if (session.guest?.welcomed) {
+        session.stops.set(stop.agent, stop);
+        sayStops(session);
+      }
+      this.#askForLost(sessionId, session);
+    }
+  }
+
+  readLines(wanted: ReadLines): void {
+    const { sessionId, requestId } = wanted;
+    const guest = this.#sessions.get(sessionId)?.guest;
+    if (guest?.welcomed && guest.link.send({ kind: 'readLines', value: wanted })) return;
+    this.#workers.lines({ sessionId, requestId, lines: [], unread: true });
   }
 
   /** To the guest that has asked for them, and to no other place. */
@@ -194,6 +198,7 @@ export class Relay {
       for (const answer of session.answers.values()) this.#answer({ ...answer, generation });
     }
     this.#secretRequests.sayAgain();
+    this.#workers.sayAgain();
   }
 
   /** The session's container is gone for good, or the session is. */
@@ -202,6 +207,7 @@ export class Relay {
     if (session === undefined) return;
     this.#sessions.delete(sessionId);
     this.#secretRequests.forget(sessionId);
+    this.#workers.gone(sessionId);
     session.guest?.link.close();
   }
 
@@ -248,6 +254,12 @@ export class Relay {
         return;
       case 'secretsRequest':
         this.#secretRequests.want(sessionId, frame.value.version);
+        return;
+      case 'workers':
+        this.#workers.told({ ...frame.value, sessionId });
+        return;
+      case 'lines':
+        this.#workers.lines({ ...frame.value, sessionId });
         return;
       case 'delta':
         outbox.pass({ kind: 'delta', value: { ...frame.value, sessionId } });
@@ -328,15 +340,9 @@ export class Relay {
   #session(sessionId: string): Session {
     let session = this.#sessions.get(sessionId);
     if (session === undefined) {
-      session = {
-        ...{ guest: undefined, acceptedSeq: 0, settledSeq: 0, answers: new Map(), answerCharacters: 0 },
-        ...{ held: [], heldCharacters: 0, lost: false, drain: undefined },
-      };
+      session = newSession();
       this.#sessions.set(sessionId, session);
     }
     return session;
   }
 }
-
-const isFull = (session: Session) => session.answers.size >= ANSWERS_KEPT || session.answerCharacters >= ANSWER_CHARACTERS_KEPT;
-const sizeOf = (message: Deliver) => message.content.length + message.contextJson.length;

@@ -28,10 +28,19 @@ function addressed(view: View, session: SessionRow, content: string): string | u
   return isKnown ? name : undefined;
 }
 
+/** Whether an agent of this session may be asked: it is there yet, the same that was built into the image, and wanted. */
+export function mayAnswer(view: View, session: SessionRow, name: string): boolean {
+  const built = session.agents.find((agent) => agent.name === name);
+  return built !== undefined && view.get('agents', built.id)?.wanted === 'active';
+}
+
+export const INACTIVE_REASON: RefusalReason = 'agent_inactive';
+export const inactiveText = (name: string) => `The agent "${name}" is not active. Deploy it, or set its status to active.`;
+
 /** The agent named by `metadata.agent` or a leading `@name`; else the only active one of the session's image. */
 export function chooseAgent(view: View, session: SessionRow, content: string, metadata: Readonly<Record<string, unknown>>): Choice {
   const { agents } = session;
-  const isActive = (agent: BuiltAgent) => view.get('agents', agent.id)?.wanted === 'active';
+  const isActive = (agent: BuiltAgent) => mayAnswer(view, session, agent.name);
   const wanted = typeof metadata.agent === 'string' ? metadata.agent : addressed(view, session, content);
   if (wanted !== undefined) {
     const agent = agents.find(({ name }) => name === wanted);
@@ -40,7 +49,7 @@ export function chooseAgent(view: View, session: SessionRow, content: string, me
       return refusal('agent_unknown', `This session has no agent "${wanted}": ${has}. Agents deployed later are in new sessions only.`);
     }
     if (isActive(agent)) return { ok: true, agent: agent.name };
-    return refusal('agent_inactive', `The agent "${wanted}" is not active. Deploy it, or set its status to active.`);
+    return refusal(INACTIVE_REASON, inactiveText(wanted));
   }
   const active = agents.filter(isActive);
   const [only] = active;

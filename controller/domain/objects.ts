@@ -48,6 +48,15 @@ export interface AgentObject {
   readonly created_by: string;
 }
 
+export interface RunningAgentObject {
+  readonly name: string;
+  readonly status: AgentObject['status'];
+  /** Of the worker that has lived longest. */
+  readonly started_at: string;
+  /** How many have a worker of it. */
+  readonly sessions: number;
+}
+
 export interface BuildObject {
   readonly id: string;
   readonly build_id: string;

@@ -5,16 +5,18 @@ import { createAgent } from '../domain/commands/create-agent.ts';
 import { deployAgent } from '../domain/commands/create-build.ts';
 import { type CheckedSource, putSource } from '../domain/commands/put-source.ts';
 import type { AgentId } from '../domain/ids.ts';
-import type { SourceObject } from '../domain/objects.ts';
+import type { AgentObject, SourceObject } from '../domain/objects.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import { agentObject } from '../domain/present.ts';
 import type { Verb } from '../domain/rbac.ts';
 import type { AgentRow, SpaceRow } from '../domain/rows.ts';
+import { rfc3339 } from '../domain/time.ts';
 import type { View } from '../domain/view.ts';
 import { forbidden, spaceFor } from './access.ts';
-import type { Agents, Caller, ChangeAgent } from './api.ts';
+import type { Agents, Caller, ChangeAgent, SettableStatus } from './api.ts';
 import type { Applier } from './applier.ts';
 import { isSourceInUse, newBuild } from './builds.ts';
+import type { Fleet } from './fleet/fleet.ts';
 import { knownRequest } from './idempotency-keys.ts';
 import type { Lists } from './lists.ts';
 
@@ -44,8 +46,7 @@ export interface AgentNeeds {
   readonly storeKey: Uint8Array;
   readonly baseImage: string;
   readonly shelf: SourceShelf;
-  /** Ends an agent's workers wherever they are. Best effort, and may come twice. */
-  readonly endWorkers: (agent: AgentRow) => void;
+  readonly fleet: Pick<Fleet, 'stopAgent' | 'workers'>;
 }
 
 const NO_AGENT = refused('NOT_FOUND', 'There is no such agent.');
@@ -68,7 +69,7 @@ export function agentFor(
 }
 
 export function agentService(needs: AgentNeeds): Agents {
-  const { applier, view, lists, random, shelf } = needs;
+  const { applier, view, lists, random, shelf, fleet } = needs;
   let uploads = 0;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -89,6 +90,15 @@ export function agentService(needs: AgentNeeds): Agents {
     const kept = await applier.submit(putSource(id, source));
     for (const digest of new Set([agent.sourceDigest, source.digest])) await forget(digest);
     return kept;
+  }
+
+  const shown = (row: AgentRow): AgentObject => withWorkers(agentObject(view, row), fleet.workers.of(view, row.id).length);
+
+  /** Sets what is wanted of an agent; whoever is not to answer any more is told so in every session. */
+  async function want(agent: AgentRow, wanted: SettableStatus, interrupt: boolean): Promise<Outcome<AgentObject>> {
+    const changed = await applier.submit(changeAgent(agent.id, { wanted }));
+    if (changed.ok && wanted !== 'active') fleet.stopAgent(agent, interrupt);
+    return changed;
   }
 
   async function forget(digest: string | null): Promise<void> {
@@ -118,13 +128,13 @@ export function agentService(needs: AgentNeeds): Agents {
     },
     get(caller, spaceName, name) {
       const found = agentFor(view, caller, spaceName, name, 'get');
-      return found.ok ? accepted(agentObject(view, found.value.row)) : found;
+      return found.ok ? accepted(shown(found.value.row)) : found;
     },
     async list(caller, spaceName, page) {
       const space = spaceFor(view, caller, spaceName, 'agents', 'list');
       if (!space.ok) return space;
       const found = await lists.rows('agents', { spaceId: space.value.id }, page);
-      return accepted({ items: found.items.map((row) => agentObject(view, row)), total: found.total });
+      return accepted({ items: found.items.map(shown), total: found.total });
     },
     async upload(caller, spaceName, name, body) {
       const found = agentFor(view, caller, spaceName, name, 'update');
@@ -151,23 +161,31 @@ export function agentService(needs: AgentNeeds): Agents {
     async setStatus(caller, spaceName, name, status) {
       const found = agentFor(view, caller, spaceName, name, 'update');
       if (!found.ok) return found;
-      const changed = await applier.submit(changeAgent(found.value.row.id, { wanted: status }));
-      if (changed.ok && status === 'stopped') needs.endWorkers(found.value.row);
-      return changed;
+      return want(found.value.row, status, status === 'stopped');
     },
     async stop(caller, spaceName, name) {
       const found = agentFor(view, caller, spaceName, name, 'deploy');
-      if (!found.ok) return found;
-      const changed = await applier.submit(changeAgent(found.value.row.id, { wanted: 'inactive' }));
-      if (changed.ok) needs.endWorkers(found.value.row);
-      return changed;
+      return found.ok ? want(found.value.row, 'inactive', true) : found;
+    },
+    running(caller, spaceName, page) {
+      const space = spaceFor(view, caller, spaceName, 'agents', 'list');
+      if (!space.ok) return space;
+      const all = view.agentsIn(space.value.id).flatMap((row) => {
+        const workers = fleet.workers.of(view, row.id);
+        if (workers.length === 0) return [];
+        const { name, status } = withWorkers(agentObject(view, row), workers.length);
+        const startedAt = Math.min(...workers.map(({ startedAtMs }) => startedAtMs));
+        return [{ name, status, started_at: rfc3339(startedAt), sessions: workers.length }];
+      });
+      const ordered = page.order === 'asc' ? all : all.reverse();
+      return accepted({ items: ordered.slice(page.offset, page.offset + page.limit), total: all.length });
     },
     async remove(caller, spaceName, name) {
       const found = agentFor(view, caller, spaceName, name, 'delete');
       if (!found.ok) return found;
       const removed = await applier.submit(removeAgent(found.value.row.id));
       if (!removed.ok) return removed;
-      needs.endWorkers(removed.value);
+      fleet.stopAgent(removed.value, true);
       await inTurn(() => forget(removed.value.sourceDigest));
       return accepted(undefined);
     },
@@ -187,3 +205,6 @@ function changeOf({ description, purpose, source_repo, source_branch }: ChangeAg
     ...(source_branch === undefined ? {} : { sourceBranch: source_branch }),
   };
 }
+
+const withWorkers = (agent: AgentObject, workers: number): AgentObject =>
+  agent.status === 'active' && workers > 0 ? { ...agent, status: 'running' } : agent;

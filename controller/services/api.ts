@@ -16,6 +16,7 @@ import type {
   Metadata,
   NodeObject,
   OrphanObject,
+  RunningAgentObject,
   SessionObject,
   SourceObject,
 } from '../domain/objects.ts';
@@ -301,8 +302,10 @@ export interface Agents {
   create(caller: Caller, space: string, input: CreateAgent, idempotency?: Idempotency): Promise<Outcome<AgentObject>>;
   get(caller: Caller, space: string, name: string): Outcome<AgentObject>;
   list(caller: Caller, space: string, page: PageRequest): Promise<Outcome<Page<AgentObject>>>;
+  /** Those with a live worker in a session that is up. */
+  running(caller: Caller, space: string, page: PageRequest): Outcome<Page<RunningAgentObject>>;
   update(caller: Caller, space: string, name: string, input: ChangeAgent): Promise<Outcome<AgentObject>>;
-  /** Whoever is stopped, or removed, has its workers ended in every session; what they had not answered gets an error_response. */
+  /** Whoever is not active gets no messages, also none of those that wait, and its workers end after their run; when stopped, at once. */
   setStatus(caller: Caller, space: string, name: string, status: SettableStatus): Promise<Outcome<AgentObject>>;
   stop(caller: Caller, space: string, name: string): Promise<Outcome<AgentObject>>;
   remove(caller: Caller, space: string, name: string): Promise<Outcome<undefined>>;

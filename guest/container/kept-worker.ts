@@ -20,6 +20,7 @@ export class KeptWorker implements Worker {
   readonly #clock: Clock;
   readonly #logPath: (runId: string, stream: 'stdout' | 'stderr') => string;
   readonly #channel: Duplex | undefined;
+  readonly ended: Promise<unknown>;
   #run: Run | undefined;
   #ran = false;
   #failure: string | undefined;
@@ -35,7 +36,7 @@ export class KeptWorker implements Worker {
     this.#channel?.on('data', (text: string) => this.#read(text));
     this.#channel?.on('error', () => undefined);
     this.#program.child.stdin?.end();
-    this.#program.ended.then((end) => this.#died(end));
+    this.ended = this.#program.ended.then((end) => this.#died(end));
   }
 
   get alive(): boolean {

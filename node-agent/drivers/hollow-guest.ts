@@ -1,6 +1,7 @@
 import { GUEST_PROTOCOL_VERSION, type GuestFrame, type HostFrame } from '../../proto/frame.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
 import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0/Secrets.ts';
+import type { StopAgent__Output as StopAgent } from '../../proto/generated/raworc/v0/StopAgent.ts';
 import type { Link } from '../../proto/link.ts';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';
@@ -38,6 +39,8 @@ interface Run {
 export class HollowGuest {
   readonly #link: Link<GuestFrame, HostFrame>;
   readonly #options: HollowGuestOptions;
+  /** Agents with a worker, and when it began. */
+  readonly #live = new Map<string, number>();
   #run: Run | undefined;
   /** In memory alone: a guest that comes up again asks for them again. */
   #secrets: Pick<Secrets, 'version' | 'values'> = { version: 0, values: {} };
@@ -82,6 +85,7 @@ export class HollowGuest {
     this.#work(this.#run);
     const { runId } = this.#run;
     const { sessionId, generation, messageId, agent } = message;
+    if (!this.#live.has(agent)) this.#workers(() => this.#live.set(agent, this.#options.clock.now()));
     this.#link.send({ kind: 'runStarted', value: { sessionId, generation, messageId, runId, agent } });
   }
 
@@ -127,6 +131,20 @@ export class HollowGuest {
     this.proceed();
   }
 
+  #workers(change: () => void): void {
+    change();
+    const workers = [...this.#live].map(([agent, startedAtMs]) => ({ agent, startedAtMs }));
+    this.#link.send({ kind: 'workers', value: { sessionId: this.#options.sessionId, workers } });
+  }
+
+  /** Its run is interrupted whether or not that was asked for: it would not last. */
+  #stop({ agent }: StopAgent): void {
+    const end = { outcome: 'ERROR', content: 'The agent was stopped.', reason: 'agent_stopped' } as const;
+    for (let message = this.#options.journal.taken[0]; message?.agent === agent; message = this.#options.journal.taken[0])
+      this.#answer(this.#run ?? { message, runId: '', timer: undefined }, end);
+    if (this.#live.has(agent)) this.#workers(() => this.#live.delete(agent));
+  }
+
   #drain(graceMs: number): void {
     this.#draining = true;
     this.#grace?.cancel();
@@ -156,6 +174,7 @@ export class HollowGuest {
         this.#grace?.cancel();
         this.#askedVersion = 0;
         for (const answer of journal.answers.values()) this.#link.send({ kind: 'answer', value: answer });
+        if (this.#live.size > 0) this.#workers(() => undefined);
         if (frame.value.drain !== null) this.#drain(frame.value.drain.graceMs);
         this.proceed();
         return;
@@ -177,6 +196,13 @@ export class HollowGuest {
       case 'secrets':
         if (frame.value.version > this.#secrets.version) this.#secrets = frame.value;
         return this.proceed();
+      case 'stopAgent':
+        return this.#stop(frame.value);
+      case 'readLines': {
+        const { sessionId, requestId } = frame.value;
+        this.#link.send({ kind: 'lines', value: { sessionId, requestId, lines: [], unread: false } });
+        return;
+      }
       default:
         frame satisfies never;
     }

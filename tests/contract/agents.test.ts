@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import type { Rest } from '../cluster/rest.ts';
 import { archiveOf } from '../unit/source-archives.ts';
@@ -43,6 +44,15 @@ async function deployed(t: Scope, rest: Rest): Promise<string> {
     events.close();
   }
   return name;
+}
+
+/** What no event tells of: looked for until it is there. */
+async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await pause(50);
+  }
 }
 
 async function ended(rest: Rest, events: Awaited<ReturnType<Rest['watch']>>, id: string): Promise<string> {
@@ -137,9 +147,38 @@ t.test('whom nobody may ask any more answers with an error_response', async (t) 
     t.match(await asked(), { type: 'error_response', reason: 'agent_inactive' }, status);
   }
   await rest.call('PATCH', `${space}/agents/${name}/status`, { status: 'active' });
+  await rest.call('POST', `/sessions/${session.id}/suspend`);
+  const waiting = { content: 'later', wake: false, metadata: { agent: name } };
+  const { id } = (await rest.call('POST', `/sessions/${session.id}/messages`, waiting)).body as { id: string };
+  await rest.call('PATCH', `${space}/agents/${name}/status`, { status: 'inactive' });
+  await rest.call('POST', `/sessions/${session.id}/resume?wait=30s`);
+  const reply = await until(async () => (await rest.messages(session.id)).find(({ metadata }) => metadata.in_reply_to === id));
+  t.match(reply.metadata, { type: 'error_response', reason: 'agent_inactive' }, 'also what had waited before');
+  await rest.call('PATCH', `${space}/agents/${name}/status`, { status: 'active' });
   t.match(await asked(), { type: 'agent_response' }, 'active again, it answers in the same session');
   await rest.call('DELETE', `${space}/agents/${name}`);
   t.match(await asked(), { type: 'error_response', reason: 'agent_inactive' }, 'removed');
+});
+
+t.test('an agent runs where a worker of it lives, and no more once it is stopped', async (t) => {
+  const { rest } = target;
+  const name = await deployed(t, rest);
+  const running = async () => {
+    const { status, headers, body } = await rest.call('GET', `${space}/agents/running?limit=1000`);
+    t.match([status, headers.get('x-page-limit')], [200, '1000']);
+    return (body as { name: string }[]).find((one) => one.name === name);
+  };
+  t.equal(await running(), undefined);
+  const session = await rest.createSession();
+  t.teardown(() => rest.removeSession(session.id));
+  t.match(await rest.say(session.id, 'hello', { agent: name }), { reply: { metadata: { type: 'agent_response' } } });
+  t.match(await until(running), { name, status: 'running', started_at: TIME, sessions: 1 });
+  t.match(await rest.call('GET', `${space}/agents/${name}`), { body: { status: 'running' } });
+  t.match(await rest.call('POST', `${space}/agents/${name}/stop`), { status: 200, body: { name, status: 'inactive' } });
+  await until(async () => (await running()) === undefined || undefined);
+  t.match(await rest.say(session.id, 'hello', { agent: name }), { reply: { metadata: { type: 'error_response' } } });
+  t.match(await rest.call('GET', `${space}/agents/running?limit=0`), { status: 400 });
+  t.match(await rest.call('GET', '/spaces/none/agents/running'), { status: 404 });
 });
 
 t.test('a build is answered again where nothing has changed, and made anew by force or for a key', async (t) => {

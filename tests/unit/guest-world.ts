@@ -71,6 +71,8 @@ export class World {
   /** What the host should have answered, by seq. */
   readonly posted: { seq: number; id: string; agent: string; content: string; secretsVersion?: number }[] = [];
   readonly heard: GuestFrame[] = [];
+  /** Agents with a live worker, as last heard. */
+  live: string[] = [];
   readonly answers = new Map<string, Answer[]>();
   readonly ran: Ran[] = [];
   readonly faults: unknown[] = [];
@@ -181,6 +183,10 @@ export class World {
     }
   }
 
+  stopAgent(agent: string, interrupt: boolean): void {
+    this.#link?.toGuest({ kind: 'stopAgent', value: { spaceId: 'space', agent, interrupt } });
+  }
+
   settle(id: string): void {
     this.#link?.toGuest({ kind: 'settled', value: { sessionId: this.sessionId, messageId: id, upToSeq: 0 } });
   }
@@ -201,6 +207,10 @@ export class World {
   }
 
   #hear(frame: GuestFrame): void {
+    if (frame.kind === 'workers') {
+      this.live = frame.value.workers.map(({ agent }) => agent);
+      return;
+    }
     this.heard.push(frame);
     if (frame.kind === 'hello') {
       const { sessionId, agents } = this;
@@ -247,7 +257,9 @@ export class World {
     this.started += 1;
     let end: (end: RunEnd) => void = () => undefined;
     let alive = true;
+    const { promise: ended, resolve: gone } = Promise.withResolvers<void>();
     return {
+      ended,
       get alive() {
         return alive;
       },
@@ -266,6 +278,7 @@ export class World {
       },
       kill: () => {
         alive = false;
+        gone();
         end({ outcome: 'error', reason: 'agent_died', content: 'killed' });
       },
     };

@@ -217,6 +217,7 @@ export class Fake {
         return accepted({ agent, space, digest: 'sha256:0', size_bytes, files: 1, runtime: 'python', handler: 'main.x', created_at: TIME });
       },
       deploy: async () => refused('CONFLICT', 'The agent has no source'),
+      running: () => accepted({ items: [], total: 0 }),
       update: async () => refused('NOT_FOUND', 'There is no such agent'),
       setStatus: async () => refused('NOT_FOUND', 'There is no such agent'),
       stop: async () => refused('NOT_FOUND', 'There is no such agent'),

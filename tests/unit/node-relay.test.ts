@@ -191,3 +191,44 @@ t.test('while the way to the controller is full, the newest of each kept frame w
   outbox.drained();
   t.same(sent, [images('new'), { kind: 'removed', value: { sessionId: S, upToGeneration: 1 } }]);
 });
+
+t.test('an order to stop an agent reaches the guests of its space, before what is delivered later', async (t) => {
+  const { relay, lost, connect } = relayed();
+  relay.deliver(deliver(S, 1, 'held').value);
+  relay.stopAgent({ spaceId: 's', agent: 'a', interrupt: true });
+  t.same(lost, [S], 'what was held for it is let go, and asked for anew');
+  const { heard } = connect();
+  await turn();
+  relay.stopAgent({ spaceId: 'another', agent: 'a', interrupt: true });
+  relay.stopAgent({ spaceId: 's', agent: 'a', interrupt: false });
+  relay.deliver(deliver(S, 2, 'later').value);
+  await turn();
+  t.match(heard, [
+    { kind: 'welcome' },
+    { kind: 'stopAgent', value: { agent: 'a', interrupt: false } },
+    { kind: 'deliver', value: { seq: 2 } },
+  ]);
+});
+
+t.test('live workers are said anew on each stream, until their guest is gone; lines are asked of a guest that is there', async (t) => {
+  const { relay, sent, connect } = relayed();
+  const wanted = { sessionId: S, requestId: 'r', agent: 'a', stream: 'STDERR', limit: 3 } as const;
+  relay.readLines(wanted);
+  t.match(sent.splice(0), [{ kind: 'lines', value: { sessionId: S, requestId: 'r', lines: [], unread: true } }]);
+  const { guest, heard } = connect();
+  guest.send({ kind: 'workers', value: { sessionId: 'another', workers: [{ agent: 'a', startedAtMs: 5 }] } });
+  await turn();
+  relay.readLines(wanted);
+  await turn();
+  t.match(heard.at(-1), { kind: 'readLines', value: wanted });
+  guest.send({ kind: 'lines', value: { sessionId: 'another', requestId: 'r', lines: [], unread: false } });
+  await turn();
+  relay.sayAgain();
+  const workers = { kind: 'workers', value: { sessionId: S, workers: [{ agent: 'a', startedAtMs: 5 }] } };
+  t.match(sent.splice(0), [workers, { kind: 'lines', value: { sessionId: S, unread: false } }, workers]);
+  guest.close();
+  await turn();
+  t.match(sent.splice(0), [{ kind: 'workers', value: { sessionId: S, workers: [] } }]);
+  relay.sayAgain();
+  t.same(sent, []);
+});

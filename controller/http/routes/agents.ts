@@ -4,7 +4,7 @@ import type { RouteContext } from '../app.ts';
 import { part } from '../path.ts';
 import { listRoute, type Route, route } from '../route.ts';
 import { changeAgent, createAgent, putStatus } from '../schemas/agents.ts';
-import { agentObject, sourceObject } from '../schemas/objects.ts';
+import { agentObject, runningAgentObject, sourceObject } from '../schemas/objects.ts';
 import { readUpload } from '../upload.ts';
 
 export function agentRoutes({ services: { agents } }: RouteContext): Route[] {
@@ -16,6 +16,14 @@ export function agentRoutes({ services: { agents } }: RouteContext): Route[] {
       item: agentObject,
       refusals: ['NOT_FOUND'],
       respond: ({ caller, params, page }) => agents.list(caller, part(params, 'name'), page),
+    }),
+    listRoute({
+      path: '/spaces/{name}/agents/running',
+      permission: 'agents:list',
+      summary: 'The agents of a space that have a live worker in any session',
+      item: runningAgentObject,
+      refusals: ['NOT_FOUND'],
+      respond: ({ caller, params, page }) => agents.running(caller, part(params, 'name'), page),
     }),
     route<CreateAgent>({
       method: 'POST',

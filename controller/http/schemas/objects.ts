@@ -10,6 +10,7 @@ import type {
   MessageObject,
   NodeObject,
   OrphanObject,
+  RunningAgentObject,
   SessionObject,
   SourceObject,
 } from '../../domain/objects.ts';
@@ -74,6 +75,15 @@ export const agentObject = z
     created_by: z.string(),
   })
   .meta({ id: 'Agent' }) satisfies z.ZodType<AgentObject>;
+
+export const runningAgentObject = z
+  .strictObject({
+    name: z.string(),
+    status: z.enum(['active', 'inactive', 'configured', 'building', 'running', 'stopped', 'error']),
+    started_at: time().describe('Of the worker that has lived longest'),
+    sessions: z.int().min(1).describe('How many sessions have a live worker of it'),
+  })
+  .meta({ id: 'RunningAgent' }) satisfies z.ZodType<RunningAgentObject>;
 
 export const sourceObject = z
   .strictObject({

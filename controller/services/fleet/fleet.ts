@@ -1,11 +1,16 @@
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
+import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine.ts';
 import type { Link } from '../../../proto/link.ts';
 import type { Timer } from '../../../seams/clock.ts';
+import { mayAnswer } from '../../domain/answering.ts';
 import { nodeUnreachable } from '../../domain/commands/node-absence.ts';
 import type { NodeId, SessionId } from '../../domain/ids.ts';
-import type { NodeRow, SessionRow, TombstoneRow } from '../../domain/rows.ts';
+import type { AgentRow, NodeRow, SessionRow, TombstoneRow } from '../../domain/rows.ts';
 import type { Committed } from '../applier.ts';
 import type { KnownNode } from '../capacity.ts';
+import { stopAgent } from './frames.ts';
+import { LineReads, type WantedLines } from './line-reads.ts';
+import { LiveWorkers } from './live-workers.ts';
 import { NodeStream, type StreamEvents, type StreamNeeds } from './node-stream.ts';
 
 /** A full resend from time to time heals what nobody foresaw. */
@@ -23,6 +28,9 @@ export interface FleetListener {
 export class Fleet {
   readonly #needs: StreamNeeds;
   readonly #streams = new Map<NodeId, NodeStream>();
+  /** Which agents have a live worker, where. */
+  readonly workers = new LiveWorkers();
+  readonly #reads: LineReads;
   readonly #ending = new Map<NodeStream, () => void>();
   readonly #resend: { timer: Timer | undefined } = { timer: undefined };
   #listener: FleetListener | undefined;
@@ -30,6 +38,7 @@ export class Fleet {
 
   constructor(needs: StreamNeeds) {
     this.#needs = needs;
+    this.#reads = new LineReads(needs.random);
     needs.applier.onCommitted((committed) => this.#committed(committed));
     this.#resendLater();
   }
@@ -46,6 +55,7 @@ export class Fleet {
       return;
     }
     const older = this.#streams.get(nodeId);
+    this.workers.gone(nodeId);
     this.#streams.set(nodeId, new NodeStream(nodeId, row?.name ?? nodeId, link, this.#needs, this.#events));
     older?.close(new Error('a newer stream of this node took its place'));
   }
@@ -83,6 +93,17 @@ export class Fleet {
     };
   }
 
+  /** Has every node end this agent's workers, in all sessions of its space. Nodes that are away are told as their guests come up. */
+  stopAgent(agent: AgentRow, interrupt: boolean): void {
+    for (const stream of this.#streams.values()) if (stream.isLive) stream.send(stopAgent(agent.spaceId, agent.name, interrupt));
+  }
+
+  /** The newest lines that an agent printed in a session; undefined where nobody could read them in time. */
+  readLines(session: SessionRow, wanted: WantedLines, signal: AbortSignal): Promise<readonly LogLine__Output[] | undefined> {
+    const stream = session.nodeId === null ? undefined : this.stream(session.nodeId);
+    return stream === undefined ? Promise.resolve(undefined) : this.#reads.ask(stream, session.id, wanted, signal);
+  }
+
   /** Asks every connected node to remove its containers and end; resolves when all have, or when `signal` aborts. */
   async shutDownNodes(graceMs: number, signal: AbortSignal): Promise<void> {
     this.#closing = true;
@@ -109,10 +130,16 @@ export class Fleet {
     imagesChanged: (stream) => this.#listener?.imagesChanged(stream.nodeId),
     build: (stream, report) => this.#listener?.built(stream.nodeId, report),
     shutDown: (stream) => this.#ended(stream),
+    workers: (stream, session, workers) => {
+      for (const name of this.workers.told(stream.nodeId, session, workers))
+        if (!mayAnswer(this.#needs.view, session, name)) stream.send(stopAgent(session.spaceId, name, false));
+    },
+    lines: (stream, lines) => this.#reads.answered(stream, lines),
     closed: (stream) => {
       this.#ended(stream);
       if (this.#streams.get(stream.nodeId) !== stream) return;
       this.#streams.delete(stream.nodeId);
+      this.workers.gone(stream.nodeId);
       if (this.#closing) return;
       this.#needs.applier.apply(nodeUnreachable(stream.nodeId, true)).catch(() => undefined);
       this.#listener?.closed(stream.nodeId);

@@ -6,6 +6,7 @@ import type { Tombstone__Output } from '../../../proto/generated/raworc/node/v0/
 import type { AgentSpec__Output } from '../../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { Deliver__Output } from '../../../proto/generated/raworc/v0/Deliver.ts';
 import { contextOf } from '../../domain/answering.ts';
+import type { SpaceId } from '../../domain/ids.ts';
 import type { AgentProgram, BuildRow, BuiltAgent, Desired, MessageRow, Runtime, SessionRow, TombstoneRow } from '../../domain/rows.ts';
 import type { View } from '../../domain/view.ts';
 
@@ -73,6 +74,12 @@ export function deliver(view: View, session: SessionRow, message: MessageRow, ag
   };
   return { kind: 'deliver', value };
 }
+
+/** `interrupt`: also the run that is under way. */
+export const stopAgent = (spaceId: SpaceId, agent: string, interrupt: boolean): ControllerFrame => ({
+  kind: 'stopAgent',
+  value: { spaceId, agent, interrupt },
+});
 
 export function buildAssignment(view: View, build: BuildRow): ControllerFrame {
   const value: BuildAssignment__Output = {

@@ -3,6 +3,8 @@ import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hell
 import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orphan.ts';
 import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
 import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
+import type { Lines__Output } from '../../../proto/generated/raworc/v0/Lines.ts';
+import type { LiveWorker__Output } from '../../../proto/generated/raworc/v0/LiveWorker.ts';
 import type { Link } from '../../../proto/link.ts';
 import type { Barriers } from '../../../seams/barrier.ts';
 import type { Clock } from '../../../seams/clock.ts';
@@ -13,6 +15,7 @@ import { finishRemoval } from '../../domain/commands/finish-removal.ts';
 import { nodeConnected } from '../../domain/commands/nodes.ts';
 import { recordAnswer } from '../../domain/commands/record-answer.ts';
 import { recordReport } from '../../domain/commands/record-report.ts';
+import { refuseInactive } from '../../domain/commands/refuse-inactive.ts';
 import { startRun } from '../../domain/commands/start-run.ts';
 import type { MessageId, NodeId, SessionId } from '../../domain/ids.ts';
 import type { SessionRow, TombstoneRow } from '../../domain/rows.ts';
@@ -23,7 +26,7 @@ import { Assignments } from './assignments.ts';
 import { Delivery } from './delivery.ts';
 import { settledUpTo } from './frames.ts';
 import { Lease, type LeaseTimes } from './lease.ts';
-import { saidAnswer, saidBuild, saidLine, saidReport, saidRun } from './said.ts';
+import { saidAnswer, saidBuild, saidHello, saidLine, saidReport, saidRun } from './said.ts';
 import { type SecretSource, secretsFor } from './secrets-for.ts';
 
 export interface StreamNeeds {
@@ -48,6 +51,9 @@ export interface StreamEvents {
   imagesChanged(stream: NodeStream): void;
   build(stream: NodeStream, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
   shutDown(stream: NodeStream): void;
+  /** All workers that live in a session of this node. */
+  workers(stream: NodeStream, session: SessionRow, workers: readonly LiveWorker__Output[]): void;
+  lines(stream: NodeStream, lines: Lines__Output): void;
   closed(stream: NodeStream): void;
 }
 
@@ -89,7 +95,11 @@ export class NodeStream {
     this.#events = events;
     this.#log = needs.log;
     this.#assignments = new Assignments(nodeId, needs.view, needs.random);
-    this.#delivery = new Delivery(needs.view, needs.barriers, (frame) => this.send(frame));
+    this.#delivery = new Delivery(
+      ...([needs.view, needs.barriers] as const),
+      (frame) => this.send(frame),
+      ({ id, sessionId }) => this.#decide(needs.applier.apply(refuseInactive(id)), (refused) => refused || this.#delivery.due(sessionId)),
+    );
     link.onMessage((frame) => this.#take(frame));
     link.onClose((fault) => this.#closed(fault));
   }
@@ -194,18 +204,8 @@ export class NodeStream {
     for (const image of inventory.images) this.images.add(image);
     this.#orphaned(inventory.orphans);
     for (const report of inventory.sessions) this.#report(report);
-    const hello = this.#hello;
-    const greeting = {
-      driver: hello?.driver ?? '',
-      version: hello?.agentVersion ?? '',
-      cpuMillis: hello?.capacity?.cpuMillis ?? 0,
-      memoryBytes: hello?.capacity?.memoryBytes ?? 0,
-      maxSessions: hello?.capacity?.sessions ?? 0,
-      incarnation: hello?.incarnation ?? 0,
-      hostname: hello?.hostname ?? '',
-    };
     const held = new Set(inventory.sessions.map(({ sessionId }) => sessionId));
-    this.#decide(this.#needs.applier.apply(nodeConnected(this.nodeId, greeting, held)), () => this.#goLive());
+    this.#decide(this.#needs.applier.apply(nodeConnected(this.nodeId, saidHello(this.#hello), held)), () => this.#goLive());
   }
 
   #goLive(): void {
@@ -243,6 +243,13 @@ export class NodeStream {
         return this.#built(saidBuild(frame.value));
       case 'secretsRequest':
         return void this.send({ kind: 'secrets', value: secretsFor(this.#needs, this.nodeId, frame.value) });
+      case 'workers': {
+        const session = this.#needs.view.get('sessions', frame.value.sessionId);
+        if (session?.nodeId === this.nodeId) this.#events.workers(this, session, frame.value.workers);
+        return;
+      }
+      case 'lines':
+        return this.#events.lines(this, frame.value);
       case 'shutdownDone':
         return this.#events.shutDown(this);
       case 'accepted': {

@@ -1,9 +1,11 @@
 /** What a node says on the wire, as the domain takes it. Undefined: it is no such thing, and the stream ends. */
 import type { BuildReport__Output } from '../../../proto/generated/raworc/node/v0/BuildReport.ts';
+import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
 import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
 import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
 import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine.ts';
 import type { RunStarted__Output } from '../../../proto/generated/raworc/v0/RunStarted.ts';
+import type { Greeting } from '../../domain/commands/nodes.ts';
 import type { GivenAnswer } from '../../domain/commands/record-answer.ts';
 import type { Report } from '../../domain/commands/record-report.ts';
 import type { StartedRun } from '../../domain/commands/start-run.ts';
@@ -19,6 +21,16 @@ const PHASES: Readonly<Record<Report__Output['phase'], Exclude<Phase, 'none'> | 
   SUSPENDED: 'suspended',
   FAILED: 'failed',
 };
+
+export const saidHello = (said: Hello__Output | undefined): Greeting => ({
+  driver: said?.driver ?? '',
+  version: said?.agentVersion ?? '',
+  cpuMillis: said?.capacity?.cpuMillis ?? 0,
+  memoryBytes: said?.capacity?.memoryBytes ?? 0,
+  maxSessions: said?.capacity?.sessions ?? 0,
+  incarnation: said?.incarnation ?? 0,
+  hostname: said?.hostname ?? '',
+});
 
 export function saidReport(from: NodeId, incarnation: number, said: Report__Output): Report | undefined {
   const phase = PHASES[said.phase];

@@ -8,6 +8,8 @@ import type { Answer as _raworc_v0_Answer, Answer__Output as _raworc_v0_Answer__
 import type { LogLine as _raworc_v0_LogLine, LogLine__Output as _raworc_v0_LogLine__Output } from '../../../raworc/v0/LogLine.ts';
 import type { Drained as _raworc_guest_v0_Drained, Drained__Output as _raworc_guest_v0_Drained__Output } from '../../../raworc/guest/v0/Drained.ts';
 import type { SecretsRequest as _raworc_v0_SecretsRequest, SecretsRequest__Output as _raworc_v0_SecretsRequest__Output } from '../../../raworc/v0/SecretsRequest.ts';
+import type { Workers as _raworc_v0_Workers, Workers__Output as _raworc_v0_Workers__Output } from '../../../raworc/v0/Workers.ts';
+import type { Lines as _raworc_v0_Lines, Lines__Output as _raworc_v0_Lines__Output } from '../../../raworc/v0/Lines.ts';
 
 export interface GuestFrame {
   'hello'?: (_raworc_guest_v0_GuestHello | null);
@@ -18,7 +20,9 @@ export interface GuestFrame {
   'log'?: (_raworc_v0_LogLine | null);
   'drained'?: (_raworc_guest_v0_Drained | null);
   'secretsRequest'?: (_raworc_v0_SecretsRequest | null);
-  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained"|"secretsRequest";
+  'workers'?: (_raworc_v0_Workers | null);
+  'lines'?: (_raworc_v0_Lines | null);
+  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained"|"secretsRequest"|"workers"|"lines";
 }
 
 export interface GuestFrame__Output {
@@ -30,5 +34,7 @@ export interface GuestFrame__Output {
   'log'?: (_raworc_v0_LogLine__Output | null);
   'drained'?: (_raworc_guest_v0_Drained__Output | null);
   'secretsRequest'?: (_raworc_v0_SecretsRequest__Output | null);
-  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained"|"secretsRequest";
+  'workers'?: (_raworc_v0_Workers__Output | null);
+  'lines'?: (_raworc_v0_Lines__Output | null);
+  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained"|"secretsRequest"|"workers"|"lines";
 }

@@ -5,6 +5,8 @@ import type { Deliver as _raworc_v0_Deliver, Deliver__Output as _raworc_v0_Deliv
 import type { Settled as _raworc_v0_Settled, Settled__Output as _raworc_v0_Settled__Output } from '../../../raworc/v0/Settled.ts';
 import type { Drain as _raworc_guest_v0_Drain, Drain__Output as _raworc_guest_v0_Drain__Output } from '../../../raworc/guest/v0/Drain.ts';
 import type { Secrets as _raworc_v0_Secrets, Secrets__Output as _raworc_v0_Secrets__Output } from '../../../raworc/v0/Secrets.ts';
+import type { StopAgent as _raworc_v0_StopAgent, StopAgent__Output as _raworc_v0_StopAgent__Output } from '../../../raworc/v0/StopAgent.ts';
+import type { ReadLines as _raworc_v0_ReadLines, ReadLines__Output as _raworc_v0_ReadLines__Output } from '../../../raworc/v0/ReadLines.ts';
 
 export interface HostFrame {
   'welcome'?: (_raworc_guest_v0_GuestWelcome | null);
@@ -12,7 +14,9 @@ export interface HostFrame {
   'settled'?: (_raworc_v0_Settled | null);
   'drain'?: (_raworc_guest_v0_Drain | null);
   'secrets'?: (_raworc_v0_Secrets | null);
-  'body'?: "welcome"|"deliver"|"settled"|"drain"|"secrets";
+  'stopAgent'?: (_raworc_v0_StopAgent | null);
+  'readLines'?: (_raworc_v0_ReadLines | null);
+  'body'?: "welcome"|"deliver"|"settled"|"drain"|"secrets"|"stopAgent"|"readLines";
 }
 
 export interface HostFrame__Output {
@@ -21,5 +25,7 @@ export interface HostFrame__Output {
   'settled'?: (_raworc_v0_Settled__Output | null);
   'drain'?: (_raworc_guest_v0_Drain__Output | null);
   'secrets'?: (_raworc_v0_Secrets__Output | null);
-  'body'?: "welcome"|"deliver"|"settled"|"drain"|"secrets";
+  'stopAgent'?: (_raworc_v0_StopAgent__Output | null);
+  'readLines'?: (_raworc_v0_ReadLines__Output | null);
+  'body'?: "welcome"|"deliver"|"settled"|"drain"|"secrets"|"stopAgent"|"readLines";
 }
