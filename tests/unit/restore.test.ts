@@ -6,7 +6,7 @@ import { backUp } from '../../controller/backup.ts';
 import { changeDesired } from '../../controller/domain/commands/change-desired.ts';
 import { postMessage } from '../../controller/domain/commands/post-message.ts';
 import { recordReport } from '../../controller/domain/commands/record-report.ts';
-import type { NodeId, SessionId } from '../../controller/domain/ids.ts';
+import type { MessageId, NodeId, SessionId } from '../../controller/domain/ids.ts';
 import type { SessionRow } from '../../controller/domain/rows.ts';
 import { restore } from '../../controller/restore.ts';
 import type { NodeFrame } from '../../proto/frame.ts';
@@ -151,6 +151,29 @@ t.test('messages: new ones are numbered above what guests hold; old ones are ask
   fake.say(accepted(one?.id, 1, true));
   await settled(core);
   t.equal(sessionOf(core, LIVES).outstanding, 1, 'said twice, answered once');
+});
+
+t.test('an answer to a later message tells that those to the ones before it were lost, in their order', async (t) => {
+  const { core, connect, waiting } = await restored(t);
+  const [one, two] = waiting;
+  const fake = connect(NODE, hello({ epoch: 1 }), holding([reportOf(LIVES, { generation: 1 })]));
+  const set = await fake.until(() => fake.of('assignmentSet')[0]);
+  const generation = set.assignments.find(({ sessionId }) => sessionId === LIVES)?.generation ?? 0;
+  const given = {
+    sessionId: LIVES,
+    generation,
+    messageId: two?.id ?? '',
+    runId: '',
+    agent: 'echo',
+    content: 'two',
+    reason: '',
+    durationMs: 1,
+  };
+  fake.say({ kind: 'answer', value: { ...given, outcome: 'REPLY' } });
+  await settled(core);
+  const answers = [one, two].map((message) => core.store.view.answerTo(message?.id ?? ('' as MessageId)));
+  t.match(answers, [{ metadata: { reason: 'answer_lost' } }, { content: 'two', metadata: { type: 'agent_response' } }]);
+  t.ok((answers[0]?.seq ?? 0) < (answers[1]?.seq ?? 0));
 });
 
 t.test('nodes that joined after the backup come back, with a name; strangers do not', async (t) => {

@@ -4,7 +4,7 @@ import { type MessageRow, put, type SessionRow } from '../rows.ts';
 import { type Changes, stateEvents } from '../session-change.ts';
 import { speaksFor } from '../speaker.ts';
 import type { View } from '../view.ts';
-import { answerRefused } from './answers.ts';
+import { answerRefused, withAnswerLost } from './answers.ts';
 
 export interface AcceptedMessage {
   readonly from: NodeId;
@@ -35,9 +35,8 @@ export function acceptMessage({ from, generation, sessionId, messageId, settled 
 
 function answerLost(view: View, session: SessionRow, message: MessageRow, now: number): Changes {
   if (message.role !== 'user' || message.answeredAt !== null) return { mutations: [], events: [] };
-  const content = 'The controller was restored from a backup: the answer to this message was lost.';
-  // In its turn, as what no agent can answer: one before it may be at work still.
-  const lost: MessageRow = { ...message, agent: null, refusal: { reason: 'answer_lost', content } };
+  // Not before its turn: one before it may be at work still.
+  const lost = withAnswerLost(message);
   const waiting = view.unanswered(session.id).map((one) => (one.id === lost.id ? lost : one));
   const all = answerRefused(view, { session, mutations: [put('messages', lost)], events: [] }, waiting, now);
   return {

@@ -82,6 +82,12 @@ export function answerRefused(view: View, ledger: Ledger, rest: readonly Message
   return result;
 }
 
+/** As a message that was answered in another life of the store, and whose answer is gone with that: it is told so in its turn. */
+export function withAnswerLost(message: MessageRow): MessageRow {
+  const content = 'The controller was restored from a backup: the answer to this message was lost.';
+  return { ...message, agent: null, refusal: { reason: 'answer_lost', content } };
+}
+
 /** The id of the one answer to a message: its own with the variant's last bits changed, a UUID as well and no other message's. */
 export function answerId(id: MessageId): MessageId {
   const last = Number.parseInt(id.slice(-1), 16);

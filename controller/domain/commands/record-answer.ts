@@ -1,9 +1,10 @@
 import { type Command, unchanged } from '../command.ts';
 import type { MessageId, NodeId, SessionId } from '../ids.ts';
-import { put } from '../rows.ts';
+import { type MessageRow, put, type SessionRow } from '../rows.ts';
 import { stateEvents } from '../session-change.ts';
 import { speaksFor } from '../speaker.ts';
-import { type AnswerContent, answer, answerId, answerRefused } from './answers.ts';
+import type { View } from '../view.ts';
+import { type AnswerContent, answer, answerId, answerRefused, type Ledger, withAnswerLost } from './answers.ts';
 
 export interface GivenAnswer {
   readonly from: NodeId;
@@ -40,9 +41,10 @@ export function recordAnswer(given: GivenAnswer): Command<Verdict> {
       if (message === undefined || message.sessionId !== session.id || message.role !== 'user') return unchanged('unwanted');
       if (message.answeredAt !== null) return unchanged('duplicate');
 
-      const begun = { session, mutations: [], events: [] };
+      const waiting = view.unanswered(session.id);
+      const begun = answerLost(view, session, waiting, message, now);
       const answered = answer(view, begun, message, answerId(message.id), contentOf(given), now);
-      const later = view.unanswered(session.id).filter(({ id }) => id !== message.id);
+      const later = waiting.filter(({ seq }) => seq > message.seq);
       const all = answerRefused(view, answered, later, now);
       return {
         mutations: [...all.mutations, put('sessions', all.session)],
@@ -51,6 +53,16 @@ export function recordAnswer(given: GivenAnswer): Command<Verdict> {
       };
     },
   };
+}
+
+/**
+ * A guest answers in order. What is older than a restore, and waits here though a later one is answered, had its answer in the
+ * life of the store before that: it is told so first.
+ */
+function answerLost(view: View, session: SessionRow, waiting: readonly MessageRow[], answered: MessageRow, now: number): Ledger {
+  const before = waiting.filter(({ seq }) => seq < answered.seq && seq <= session.epochSeq);
+  const lost = before.map((message) => (message.refusal === null ? withAnswerLost(message) : message));
+  return answerRefused(view, { session, mutations: [], events: [] }, lost, now);
 }
 
 function contentOf(given: GivenAnswer): AnswerContent {
