@@ -1,4 +1,5 @@
 import type { EventLog } from '../../../controller/domain/event-log.ts';
+import type { NodeId } from '../../../controller/domain/ids.ts';
 import type { Outcome } from '../../../controller/domain/outcome.ts';
 import type { Mutation } from '../../../controller/domain/rows.ts';
 import type { View } from '../../../controller/domain/view.ts';
@@ -18,6 +19,7 @@ import { Connection } from './network.ts';
 import type { Phase } from './phases.ts';
 import type { Plant } from './plants.ts';
 import { SeededRandom } from './random.ts';
+import { SOURCE } from './source.ts';
 import { ACCOUNT, IMAGE } from './store.ts';
 import type { Place, Surroundings } from './surroundings.ts';
 import { Trace } from './trace.ts';
@@ -228,6 +230,7 @@ export class Cluster implements Surroundings {
   }
 
   #dialer(machine: Machine, life: Life): Dialer {
+    const cluster = this;
     const random = this.random.fork(`${life.name} dials`);
     const latencyMs = () => random.mostlySmall(0.2, 40);
     return {
@@ -266,9 +269,10 @@ export class Cluster implements Surroundings {
             });
           });
         }),
-      // biome-ignore lint/correctness/useYield: there are no sources here
-      async *fetchSource() {
-        throw new Error('not in the simulation');
+      fetchSource: async function* (this: void, digest) {
+        if (machine.isCut || cluster.controller === undefined) throw new Error('connection refused');
+        if (!cluster.controller.core.dispatch.mayFetch(machine.id as NodeId, digest)) throw new Error('permission denied');
+        yield SOURCE;
       },
     };
   }

@@ -218,9 +218,17 @@ async function createAndRemove(client: Client): Promise<void> {
   await remove(client, made);
 }
 
+/** A new image for what is made from now on, with the same in it. */
+async function deploy(client: Client): Promise<void> {
+  const name = client.random.pick(['once', 'again']) ?? 'once';
+  const deployed = await client.ask(`deploy ${name}`, (services, caller) => services.agents.deploy(caller, 'default', name));
+  if (deployed !== 'lost' && !deployed.ok) client.violation(`deploy ${name}: ${deployed.refusal.code}`);
+}
+
 export const COMMANDS = {
   create: (client) => create(client),
   createAndRemove: (client) => createAndRemove(client),
+  deploy: (client) => deploy(client),
   orphans: (client) => judgeOrphans(client, client.random.pick(client.cluster.machines)),
   post: async (client, session) => void (await post(client, session)),
   chat,
@@ -242,6 +250,7 @@ export type CommandName = keyof typeof COMMANDS;
 export const USUAL: Readonly<Record<CommandName, number>> = {
   create: 9,
   createAndRemove: 1,
+  deploy: 0.3,
   orphans: 2,
   post: 40,
   chat: 6,

@@ -5,6 +5,7 @@ import type { Ledger } from '../../../node-agent/ledger.ts';
 import { type Life, never } from './life.ts';
 import { isPhase } from './phases.ts';
 import type { SeededRandom } from './random.ts';
+import { readThrough } from './source.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** What is wrong with a machine's engine now. */
@@ -81,7 +82,7 @@ export function driverFor(view: EngineView): Driver {
     check(name, sessionId);
     return call(name, sessionId, signal, () => host[name](sessionId, own));
   };
-  const failedMade = (reason: string): Made => ({ ok: false, why: 'failed', reason });
+  const failedMade = (reason: string) => ({ ok: false, why: 'failed', reason }) as const satisfies Made;
 
   return {
     kind: 'hollow',
@@ -123,7 +124,11 @@ export function driverFor(view: EngineView): Driver {
     },
     images: (signal) => call('images', '', signal, () => host.images()),
     inspectImage: (tag, signal) => call('inspectImage', '', signal, () => host.inspectImage(tag)),
-    buildImage: (plan, signal) => call('buildImage', '', signal, () => host.buildImage(plan, own)),
+    // Unpacking is the real machine's work, at its own pace.
+    buildImage: (plan, signal) =>
+      time
+        .hold(readThrough(plan.context))
+        .then((context) => call('buildImage', '', signal, () => host.buildImage({ ...plan, context }, own), failedMade)),
     dismantle: (signal) => call('dismantle', '', signal, () => host.dismantle()),
     close: () => undefined,
   };

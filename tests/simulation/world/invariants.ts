@@ -5,6 +5,7 @@ import type { View } from '../../../controller/domain/view.ts';
 import type { Book, MessageFact } from './book.ts';
 import type { Cluster } from './cluster.ts';
 import type { Machine } from './machine.ts';
+import { AGENTS, SPACE } from './store.ts';
 
 /** Of the container of a session that is as it should be; undefined: there is none. */
 const STATES: Readonly<Record<string, string | undefined>> = { running: 'running', paused: 'paused' };
@@ -12,6 +13,8 @@ const STATES: Readonly<Record<string, string | undefined>> = { running: 'running
 /** Why the cluster is not at rest yet; undefined when it is. */
 export function unrest({ view, machines, controller, chronicle }: Cluster): string | undefined {
   if (controller === undefined) return 'the controller is down';
+  const [build] = view.openBuilds();
+  if (build !== undefined) return `the build ${build.id} is ${build.status}`;
   for (const machine of machines) {
     const row = view.nodeByName(machine.name);
     if (row === undefined || !controller.core.fleet.isConnected(row.id)) return `${machine.name} is not connected`;
@@ -52,6 +55,7 @@ export function judge(cluster: Cluster, book: Book): void {
   }
   for (const message of book.messages.values()) judgeMessage(cluster, book, message);
   judgeMachines(cluster);
+  judgeBuild(cluster);
   judgeRuns(cluster);
 }
 
@@ -160,6 +164,15 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
     cluster.violation(
       `${id} of ${sessionId} got ${reason} ("${answer.content}") with runs ${runs.map(({ end }) => end).join(', ') || 'none'}`,
     );
+}
+
+/** What new sessions start from is where it was made, and holds every agent. */
+function judgeBuild({ view, controller, violation }: Cluster): void {
+  const build = view.newestBuild(SPACE, 'completed');
+  if (build === undefined) return violation('no build is left');
+  if (build.agents.length !== AGENTS.length) violation(`the build ${build.id} holds ${build.agents.length} agents`);
+  const node = controller?.core.fleet.known().find(({ id }) => id === build.nodeId);
+  if (node !== undefined && !node.images.has(build.image)) violation(`${node.name} lacks ${build.image}`);
 }
 
 /** Nothing but what rows explain; and no node is given more than it has. */

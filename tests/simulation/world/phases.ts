@@ -18,6 +18,8 @@ export const PHASES = [
   'engine.removeContainer.after',
   'engine.removeVolume.before',
   'engine.removeVolume.after',
+  'engine.buildImage.before',
+  'engine.buildImage.after',
   'node.inventory-sent',
   'guest.taken',
   'guest.run-started',

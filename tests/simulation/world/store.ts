@@ -9,10 +9,11 @@ import type { TransactionalStore } from '../../../controller/services/applier.ts
 import type { Lists } from '../../../controller/services/lists.ts';
 import { sqlLists } from '../../../controller/store/sql-lists.ts';
 import { openStore, type Writer } from '../../../controller/store/store.ts';
+import { SOURCE_DIGEST } from './source.ts';
 
 export const IMAGE = 'raworc/session:sim';
 export const ACCOUNT = '00000000-0000-4000-8000-000000000001' as AccountId;
-const SPACE = '00000000-0000-4000-8000-000000000002' as SpaceId;
+export const SPACE = '00000000-0000-4000-8000-000000000002' as SpaceId;
 export const EPOCH = 1;
 
 /** The agents of the one space: what they are called, and whether a run of theirs may be repeated. */
@@ -66,7 +67,7 @@ async function makeTemplate(): Promise<string> {
   const { writer, close } = await openStore(path, EPOCH);
   const times = { createdAt: 1, updatedAt: 1 };
   const by = { createdBy: 'admin', createdById: ACCOUNT };
-  const agents = AGENTS.map((agent) => ({ ...agent, id: `agent-${agent.name}` as AgentId, digest: 'sha256:0' }));
+  const agents = AGENTS.map((agent) => ({ ...agent, id: `agent-${agent.name}` as AgentId, digest: SOURCE_DIGEST }));
   const rows: Mutation[] = [
     put('accounts', {
       ...{ id: ACCOUNT, user: 'admin', passwordHash: 'x', description: null, active: true, version: 1, lastLoginAt: null },
@@ -84,7 +85,7 @@ async function makeTemplate(): Promise<string> {
     ...agents.map(({ id, name, runtime, handler, idempotent }) =>
       put('agents', {
         ...{ id, spaceId: SPACE, name, description: null, purpose: null, sourceRepo: null, sourceBranch: 'main', wanted: 'active' },
-        ...{ sourceDigest: 'sha256:0', program: { runtime, handler, idempotent }, sourceAt: 1, sourceBytes: 1, sourceFiles: 1 },
+        ...{ sourceDigest: SOURCE_DIGEST, program: { runtime, handler, idempotent }, sourceAt: 1, sourceBytes: 1, sourceFiles: 1 },
         ...{ ...times, ...by },
       }),
     ),
