@@ -1,6 +1,6 @@
 import { get, type IncomingMessage } from 'node:http';
 import t from 'tap';
-import { event, type Rig, SESSION, SPACE, startRig } from './http-fakes.ts';
+import { ACCOUNT, event, type Rig, SESSION, SPACE, startRig } from './http-fakes.ts';
 
 let rig: Rig;
 t.beforeEach(async () => {
@@ -80,6 +80,14 @@ t.test('a stream ends', async (t) => {
     'when the account’s tokens were ended': () => {
       rig.fake.version++;
       rig.clock.forward(5000);
+    },
+    'at once, when its caller lost something': () => {
+      rig.fake.version++;
+      for (const tell of rig.fake.rightsListeners) tell({ accounts: new Set([ACCOUNT]), tokens: new Set(), keys: new Set() });
+    },
+    'at once, when the session is no longer to be seen by its caller': () => {
+      rig.fake.visible = false;
+      for (const tell of rig.fake.rightsListeners) tell({ accounts: new Set([ACCOUNT]), tokens: new Set(), keys: new Set() });
     },
     'when its token expires': () => rig.clock.forward(24 * 3600 * 1000 + 1000),
     'when the session is not to be seen any more': () => {

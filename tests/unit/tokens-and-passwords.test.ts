@@ -6,9 +6,12 @@ import t from 'tap';
 import type { AccountId } from '../../controller/domain/ids.ts';
 import { LoginThrottle } from '../../controller/services/login-throttle.ts';
 import { createPasswords } from '../../controller/services/passwords.ts';
-import { openTokenKeys } from '../../controller/services/token-keys.ts';
+import { TokenKeyWatch } from '../../controller/services/token-key-watch.ts';
+import { openTokenKeys, rotateTokenKey } from '../../controller/services/token-keys.ts';
 import { createTokens } from '../../controller/services/tokens.ts';
+import type { Log } from '../../seams/log.ts';
 import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
+import { silent } from './controller-core.ts';
 
 t.test('the key of the tokens is made once, for its owner only, and a broken one is told', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'raworc-key-'));
@@ -31,6 +34,38 @@ t.test('the key of the tokens is made once, for its owner only, and a broken one
   });
   await writeFile(path, 'short');
   await t.rejects(openTokenKeys(directory, systemDisk, systemRandom), /jwt\.key is not a key/);
+});
+
+t.test('a key is rotated while tokens are out: they stay good until they have expired, and the key goes', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'raworc-key-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  let now = systemClock.now();
+  const clock = { ...systemClock, now: () => now };
+  const holder = { accountId: 'a' as AccountId, user: 'admin', version: 1 };
+  const tokens = createTokens({ keys: await openTokenKeys(directory, systemDisk, systemRandom), clock, random: systemRandom });
+  const logged: string[] = [];
+  const log: Log = { ...silent, info: (event) => void logged.push(event), error: (event) => void logged.push(event) };
+  const watch = new TokenKeyWatch({ tokens, read: () => openTokenKeys(directory, systemDisk, systemRandom), clock, log });
+  const kidOf = (token: string) => jwt.decode(token, { complete: true })?.header.kid;
+  const before = kidOf(tokens.sign(holder).token);
+  await watch.look();
+  t.same(logged, []);
+  await rotateTokenKey(directory, systemDisk, systemRandom, clock);
+  await watch.look();
+  t.same(logged, ['tokens.key_taken']);
+  t.not(kidOf(tokens.sign(holder).token), before);
+  t.ok(tokens.keyOf(before), 'what the older key signed is good');
+  t.equal(tokens.keyOf(undefined), undefined);
+  now += 49 * 3600 * 1000;
+  await rotateTokenKey(directory, systemDisk, systemRandom, clock);
+  await watch.look();
+  t.equal(tokens.keyOf(before), undefined);
+  t.equal((await readFile(join(directory, 'jwt.key'), 'utf8')).trim().split('\n').length, 2);
+  t.equal((await stat(join(directory, 'jwt.key'))).mode & 0o777, 0o600);
+  await writeFile(join(directory, 'jwt.key'), 'broken');
+  await watch.look();
+  t.equal(logged.at(-1), 'tokens.key_unreadable');
+  t.ok(tokens.keyOf(kidOf(tokens.sign(holder).token)), 'and it goes on with what it has');
 });
 
 t.test('a password is known again, another is not, and nobody’s is nobody’s', async (t) => {

@@ -12,6 +12,7 @@ export function apiKeyRoutes({ services: { apiKeys } }: RouteContext): Route[] {
       permission: 'self',
       summary: 'The caller’s own API keys',
       item: apiKeyObject,
+      refusals: ['FORBIDDEN'],
       respond: ({ caller, page }) => apiKeys.list(caller, page),
     }),
     route({
@@ -22,7 +23,7 @@ export function apiKeyRoutes({ services: { apiKeys } }: RouteContext): Route[] {
       description: 'It may do what its owner may, narrowed by its rules, and loses it with the owner.',
       request: createApiKey,
       answers: { 201: newApiKey },
-      refusals: ['CONFLICT'],
+      refusals: ['CONFLICT', 'FORBIDDEN'],
       example: { name: 'nightly', rules: [{ resources: ['sessions'], verbs: ['*'] }] },
       async respond({ ctx, caller, body }) {
         const made = await apiKeys.create(caller, proofOf(ctx), body);

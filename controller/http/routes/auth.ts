@@ -37,6 +37,7 @@ export function authRoutes({ services, tokens }: RouteContext): Route[] {
       permission: 'self',
       summary: 'A new token of 24 h for one that is still good, which stays good as well',
       answers: { 200: token },
+      refusals: ['FORBIDDEN'],
       respond({ ctx }) {
         const holder = services.accounts.refresh(proofOf(ctx));
         return holder.ok ? accepted({ status: 200, body: { token_type: 'Bearer', ...tokens.sign(holder.value) } }) : holder;
@@ -49,6 +50,7 @@ export function authRoutes({ services, tokens }: RouteContext): Route[] {
       summary: 'Ends this token at once, or every token of the account, and the streams opened with it',
       request: logout,
       answers: { 204: 'nothing' },
+      refusals: ['FORBIDDEN'],
       example: { everywhere: true },
       async respond({ ctx, body }) {
         const ended = await services.accounts.logout(proofOf(ctx), body.everywhere ?? false);

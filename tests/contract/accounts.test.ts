@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import t from 'tap';
+import { Rest } from '../cluster/rest.ts';
+import { bind, login, PASSWORD, person, refusal, role, unique } from './people.ts';
+import { openTarget, type Target } from './target.ts';
+
+t.setTimeout(120_000);
+let target: Target;
+t.before(async () => {
+  target = await openTarget(t);
+});
+
+t.test('a service account is made, found by id and by name, listed, changed and removed', async (t) => {
+  const { rest, url } = target;
+  const user = unique('Ann');
+  const made = await rest.call('POST', '/service-accounts', { user, pass: PASSWORD, description: 'x', space: 'default', unknown: 1 });
+  const account = { user, space: null, description: 'x', active: true, last_login_at: null };
+  t.match(made, { status: 201, body: account });
+  const { id } = made.body as { id: string };
+  const fields = ['active', 'created_at', 'description', 'id', 'last_login_at', 'space', 'updated_at', 'user'];
+  t.same(Object.keys(made.body as object).sort(), fields, 'and no hash of the password');
+  for (const called of [id, user]) t.same((await rest.call('GET', `/service-accounts/${called}`)).body, made.body);
+  const listed = await rest.call('GET', '/service-accounts?limit=1');
+  t.match(listed.body, [{ id }], 'newest first');
+  t.ok(Number(listed.headers.get('x-total-count')) >= 2);
+
+  t.match(await rest.call('PUT', `/service-accounts/${user}`, { description: null }), {
+    status: 200,
+    body: { description: null, active: true },
+  });
+  t.match(await rest.call('PUT', `/service-accounts/${id}`, { description: 'y', active: null }), {
+    status: 200,
+    body: { description: 'y' },
+  });
+  for (const nothing of [{}, null, { active: null }, { unknown: 1 }])
+    t.match(await rest.call('PUT', `/service-accounts/${id}`, nothing), refusal(400, 'BAD_REQUEST'));
+  t.match(await rest.call('PUT', `/service-accounts/${id}`, { active: 'no' }), refusal(422, 'UNPROCESSABLE_ENTITY'));
+
+  await login(url, user);
+  t.match(await rest.call('GET', `/service-accounts/${id}`), { body: { last_login_at: String } });
+  t.equal((await rest.call('DELETE', `/service-accounts/${user}`)).status, 204);
+  for (const [method, more, body] of [
+    ['GET', '', undefined],
+    ['PUT', '', { active: true }],
+    ['DELETE', '', undefined],
+    ['PUT', '/password', { new_password: 'x' }],
+  ] as const)
+    t.match(await rest.call(method, `/service-accounts/${id}${more}`, body), refusal(404, 'NOT_FOUND'), `${method} ${more}`);
+});
+
+t.test('what is no account is refused', async (t) => {
+  const { rest } = target;
+  const { user } = await person(t, target);
+  t.match(await rest.call('POST', '/service-accounts', { user, pass: 'x' }), refusal(409, 'CONFLICT'));
+  for (const [body, path] of [
+    [{ user: 'x' }, 'pass'],
+    [{ pass: 'x' }, 'user'],
+    [{ user: 'x', pass: 1 }, 'pass'],
+    [{ user: 'x', pass: '' }, 'pass'],
+    [{ user: 'no spaces', pass: 'x' }, 'user'],
+    [{ user: 'x'.repeat(64), pass: 'x' }, 'user'],
+    [{ user: 'x', pass: 'x', description: 1 }, 'description'],
+  ] as const)
+    t.match(
+      await rest.call('POST', '/service-accounts', body),
+      { status: 422, body: { error: { details: [{ path }] } } },
+      JSON.stringify(body),
+    );
+  t.match(await rest.call('POST', '/service-accounts', { user: unique('x'), pass: 'x', space: unique('no') }), refusal(404, 'NOT_FOUND'));
+});
+
+t.test('accounts are for those who may', async (t) => {
+  const nobody = (await person(t, target)).rest;
+  const other = await person(t, target);
+  const calls = [
+    ['list', 'GET', '', undefined, 200],
+    ['create', 'POST', '', { user: other.user, pass: 'x' }, 409],
+    ['get', 'GET', `/${other.id}`, undefined, 200],
+    ['update', 'PUT', `/${other.id}`, { description: 'seen' }, 200],
+    ['update', 'PUT', `/${other.id}/password`, { new_password: PASSWORD }, 200],
+    ['delete', 'DELETE', `/${randomUUID()}`, undefined, 404],
+  ] as const;
+  for (const [verb, method, path, body, status] of calls) {
+    t.match(await nobody.call(method, `/service-accounts${path}`, body), refusal(403, 'FORBIDDEN'), `${method} ${path} without`);
+    const holder = await person(t, target, [await role(t, target, `service-accounts ${verb}`), null]);
+    t.equal((await holder.rest.call(method, `/service-accounts${path}`, body)).status, status, `${method} ${path} with`);
+    const local = await person(t, target, [await role(t, target, `service-accounts ${verb}`), 'default']);
+    t.equal((await local.rest.call(method, `/service-accounts${path}`, body)).status, 403, 'accounts are of no space');
+  }
+  t.match(await nobody.call('GET', `/service-accounts/${randomUUID()}`), refusal(403, 'FORBIDDEN'), 'nor is it told who there is');
+});
+
+t.test('a password is changed by its owner, and by whoever may and holds no less; older tokens end', async (t) => {
+  const { rest, url } = target;
+  const ann = await person(t, target);
+  const path = `/service-accounts/${ann.user}/password`;
+  t.match(await ann.rest.call('PUT', path, { current_password: 'wrong', new_password: 'x' }), refusal(401, 'UNAUTHORIZED'));
+  t.match(await ann.rest.call('PUT', path, { new_password: 'x' }), {
+    status: 422,
+    body: { error: { details: [{ path: 'current_password' }] } },
+  });
+  t.match(await ann.rest.call('PUT', path, { current_password: PASSWORD }), {
+    status: 422,
+    body: { error: { details: [{ path: 'new_password' }] } },
+  });
+  t.match(await ann.rest.call('PUT', path, { current_password: PASSWORD, new_password: 'second' }), {
+    status: 200,
+    body: { success: true },
+  });
+  t.match(await ann.rest.call('GET', '/auth/me'), refusal(401, 'UNAUTHORIZED'), 'the token of before');
+  t.match(await new Rest(url, '').call('POST', '/auth/login', { user: ann.user, pass: PASSWORD }), refusal(401, 'UNAUTHORIZED'));
+  t.match(await new Rest(url, await login(url, ann.user, 'second')).call('GET', '/auth/me'), {
+    status: 200,
+    body: { user: ann.user, id: ann.id },
+  });
+  t.match(await rest.call('PUT', path, { new_password: PASSWORD }), { status: 200 }, 'an admin needs no current one');
+  await login(url, ann.user);
+
+  const helpdesk = await person(t, target, [await role(t, target, 'service-accounts update'), null]);
+  t.match(await helpdesk.rest.call('PUT', path, { new_password: 'third' }), { status: 200 }, 'of somebody who holds nothing');
+  const developer = await person(t, target, ['developer', 'default']);
+  for (const user of ['admin', developer.user])
+    t.match(
+      await helpdesk.rest.call('PUT', `/service-accounts/${user}/password`, { new_password: 'mine' }),
+      refusal(403, 'FORBIDDEN'),
+      user,
+    );
+  await bind(t, rest, 'developer', helpdesk.user, null);
+  t.match(await helpdesk.rest.call('PUT', `/service-accounts/${developer.user}/password`, { new_password: 'theirs' }), { status: 200 });
+});
+
+t.test('an account that is deactivated stops at once, and its tokens of before stay dead', async (t) => {
+  const { rest, url } = target;
+  const ann = await person(t, target);
+  const key = ((await ann.rest.call('POST', '/api-keys', { name: 'k' })).body as { key: string }).key;
+  const byKey = new Rest(url, key);
+  t.equal((await byKey.call('GET', '/auth/me')).status, 200);
+  t.match(await rest.call('PUT', `/service-accounts/${ann.id}`, { active: false }), { status: 200, body: { active: false } });
+  for (const one of [ann.rest, byKey]) t.match(await one.call('GET', '/auth/me'), refusal(401, 'UNAUTHORIZED'));
+  t.match(await new Rest(url, '').call('POST', '/auth/login', { user: ann.user, pass: PASSWORD }), refusal(401, 'UNAUTHORIZED'));
+  await rest.call('PUT', `/service-accounts/${ann.id}`, { active: true });
+  t.equal((await ann.rest.call('GET', '/auth/me')).status, 401);
+  t.equal((await byKey.call('GET', '/auth/me')).status, 200);
+});
+
+t.test('nobody ends themselves, and the last admin stays', async (t) => {
+  const { rest } = target;
+  const admins = (
+    (await rest.call('GET', '/role-bindings?limit=1000')).body as readonly { id: string; role_name: string; space: null | string }[]
+  ).filter((one) => one.role_name === 'admin' && one.space === null);
+  t.match(await rest.call('DELETE', '/service-accounts/admin'), refusal(409, 'CONFLICT'));
+  t.match(await rest.call('PUT', '/service-accounts/admin', { active: false }), refusal(409, 'CONFLICT'));
+  if (admins.length > 1) return t.comment('there is more than one admin here');
+  const holder = await person(t, target, [await role(t, target, 'service-accounts,role-bindings delete,update'), null]);
+  t.match(await holder.rest.call('DELETE', '/service-accounts/admin'), refusal(409, 'CONFLICT', /last/));
+  t.match(await holder.rest.call('PUT', '/service-accounts/admin', { active: false }), refusal(409, 'CONFLICT', /last/));
+  t.match(await rest.call('DELETE', `/role-bindings/${admins[0]?.id}`), refusal(409, 'CONFLICT', /last/));
+  const second = await person(t, target, ['admin', null]);
+  t.match(await second.rest.call('PUT', `/service-accounts/${second.id}`, { active: false }), refusal(409, 'CONFLICT'), 'nor oneself');
+  t.match(await rest.call('PUT', `/service-accounts/${second.id}`, { active: false }), { status: 200 });
+  t.match(await rest.call('DELETE', `/role-bindings/${admins[0]?.id}`), refusal(409, 'CONFLICT', /last/), 'an inactive one does not count');
+});
+
+t.test('a name that is used again inherits nothing', async (t) => {
+  const { rest, url } = target;
+  const ann = await person(t, target, ['viewer', null]);
+  const { key } = (await ann.rest.call('POST', '/api-keys', { name: 'k' })).body as { key: string };
+  t.equal((await ann.rest.call('GET', '/roles')).status, 200);
+  t.equal((await rest.call('DELETE', `/service-accounts/${ann.id}`)).status, 204);
+  const again = await rest.call('POST', '/service-accounts', { user: ann.user, pass: PASSWORD });
+  t.teardown(() => rest.call('DELETE', `/service-accounts/${ann.user}`));
+  t.not((again.body as { id: string }).id, ann.id);
+  for (const old of [ann.token, key]) t.equal((await new Rest(url, old).call('GET', '/auth/me')).status, 401);
+  const anew = new Rest(url, await login(url, ann.user));
+  t.match(await anew.call('GET', '/auth/me'), { status: 200, body: { roles: [] } });
+  t.equal((await anew.call('GET', '/roles')).status, 403);
+  t.same((await anew.call('GET', '/api-keys')).body, []);
+});
