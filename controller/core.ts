@@ -11,6 +11,7 @@ import { agentService, type SourceShelf } from './services/agents.ts';
 import type { Services } from './services/api.ts';
 import { apiKeyService } from './services/api-keys.ts';
 import { Applier, type TransactionalStore } from './services/applier.ts';
+import { rememberedOwners } from './services/audience.ts';
 import { BuildDispatch } from './services/build-dispatch.ts';
 import { buildService } from './services/builds.ts';
 import { Capacity, type KnownNode } from './services/capacity.ts';
@@ -91,7 +92,7 @@ export function openCore(needs: CoreNeeds): Core {
   const capacity = new Capacity(() => known(), placed);
   const applier = new Applier({ store: store.writer, capacity, clock, log, onFatal: needs.onFatal });
   const publisher = new Publisher({ events, news, clock, log });
-  const tail = new Tail({ events, news, clock, log });
+  const tail = new Tail({ events, news, clock, log, ownerOf: rememberedOwners((id) => view.get('sessions', id)?.createdById) });
   const waiters = new Waiters();
   const secrets = new SecretKeeper(view, needs.sealing.ring);
   const fleetNeeds = {

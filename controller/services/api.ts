@@ -356,6 +356,8 @@ export interface EventScope {
   readonly session?: SessionId;
   /** Spaces that the watcher may see; undefined: all of them. */
   readonly spaces?: ReadonlySet<SpaceId>;
+  /** Sees the sessions that it made, whatever their space. */
+  readonly owner?: AccountId;
 }
 
 export interface Events {

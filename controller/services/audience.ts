@@ -1,5 +1,5 @@
 import type { DeltaNews, LogNews, StoredEvent } from '../domain/events.ts';
-import type { SessionId, SpaceId } from '../domain/ids.ts';
+import type { AccountId, SessionId, SpaceId } from '../domain/ids.ts';
 import type { EventScope, EventWatcher } from './api.ts';
 
 /** One watcher in its place: it has seen, or was not to see, all up to `seen`. */
@@ -12,8 +12,13 @@ export interface Listener {
 
 /** Those who are up to date and take what comes, found by session so that an event of one session costs nothing to the watchers of others. */
 export class Audience {
+  readonly #ownerOf: OwnerOf;
   readonly #everywhere = new Set<Listener>();
   readonly #bySession = new Map<SessionId, Set<Listener>>();
+
+  constructor(ownerOf: OwnerOf) {
+    this.#ownerOf = ownerOf;
+  }
 
   add(listener: Listener): void {
     const { session } = listener.scope;
@@ -44,16 +49,39 @@ export class Audience {
   /** Who may see that thing. A copy: listeners come and go while they are called. */
   of(thing: StoredEvent | DeltaNews | LogNews): Listener[] {
     const found: Listener[] = [];
-    for (const listener of this.#everywhere) if (isInScope(listener.scope, thing)) found.push(listener);
+    for (const listener of this.#everywhere) if (isInScope(listener.scope, thing, this.#ownerOf)) found.push(listener);
     const those = thing.sessionId === null ? undefined : this.#bySession.get(thing.sessionId);
-    for (const listener of those ?? []) if (isInScope(listener.scope, thing)) found.push(listener);
+    for (const listener of those ?? []) if (isInScope(listener.scope, thing, this.#ownerOf)) found.push(listener);
     return found;
   }
 }
 
+/** Who made a session. It never changes, so what is asked often is remembered. */
+export type OwnerOf = (session: SessionId) => AccountId | undefined;
+
 /** What belongs to no space (nodes) is seen by those only who may see every space. */
-export function isInScope(scope: EventScope, thing: { readonly spaceId: SpaceId | null; readonly sessionId: SessionId | null }): boolean {
+export function isInScope(
+  scope: EventScope,
+  thing: { readonly spaceId: SpaceId | null; readonly sessionId: SessionId | null },
+  ownerOf: OwnerOf = () => undefined,
+): boolean {
   if (scope.session !== undefined && scope.session !== thing.sessionId) return false;
   if (scope.spaces === undefined) return true;
-  return thing.spaceId !== null && scope.spaces.has(thing.spaceId);
+  if (thing.spaceId !== null && scope.spaces.has(thing.spaceId)) return true;
+  return scope.owner !== undefined && thing.sessionId !== null && ownerOf(thing.sessionId) === scope.owner;
+}
+
+const MOST_REMEMBERED = 10_000;
+
+/** Remembers what `find` says, the newest of it. */
+export function rememberedOwners(find: OwnerOf): OwnerOf {
+  const known = new Map<SessionId, AccountId>();
+  return (session) => {
+    const owner = known.get(session) ?? find(session);
+    if (owner === undefined || known.has(session)) return owner;
+    known.set(session, owner);
+    const oldest = known.size > MOST_REMEMBERED ? known.keys().next() : undefined;
+    if (oldest?.done === false) known.delete(oldest.value);
+    return owner;
+  };
 }

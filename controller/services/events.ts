@@ -5,7 +5,7 @@ import { sessionFor } from './access.ts';
 import type { Events } from './api.ts';
 import type { Tail } from './tail.ts';
 
-/** Events of one session for whoever may see it; of all sessions in the spaces where the caller may see each. */
+/** Events of one session for whoever may see it; of all that the caller made, or may see in its space. */
 export function eventService(view: View, tail: Tail): Events {
   return {
     scope(caller, session) {
@@ -14,7 +14,8 @@ export function eventService(view: View, tail: Tail): Events {
         return row.ok ? accepted({ session }) : row;
       }
       const spaces = caller.permissions.spacesAllowing('sessions', 'get');
-      return accepted(spaces === 'all' ? {} : { spaces: spaces as ReadonlySet<SpaceId> });
+      const own = caller.permissions.allowsOwn('sessions', 'get') ? { owner: caller.accountId } : {};
+      return accepted(spaces === 'all' ? {} : { spaces: spaces as ReadonlySet<SpaceId>, ...own });
     },
     watch: (scope, after, watcher) => tail.watch(scope, after, watcher),
   };

@@ -3,7 +3,7 @@ import type { Log } from '../../seams/log.ts';
 import type { EventLog } from '../domain/event-log.ts';
 import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../domain/events.ts';
 import type { EventScope, EventWatcher } from './api.ts';
-import { Audience, isInScope, type Listener } from './audience.ts';
+import { Audience, isInScope, type Listener, type OwnerOf } from './audience.ts';
 import type { News } from './news.ts';
 
 const PAGE = 200;
@@ -24,7 +24,8 @@ export class Tail {
   readonly #news: News;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #audience = new Audience();
+  readonly #ownerOf: OwnerOf;
+  readonly #audience: Audience;
   readonly #listeners = new Set<Listener>();
   #hearing: { close(): void } | undefined;
   #silence: Timer | undefined;
@@ -35,7 +36,10 @@ export class Tail {
   #known: number;
   #closed = false;
 
-  constructor(options: { events: EventLog; news: News; clock: Clock; log: Log }) {
+  /** Without `ownerOf`, watchers see by space alone. */
+  constructor(options: { events: EventLog; news: News; clock: Clock; log: Log; ownerOf?: OwnerOf }) {
+    this.#ownerOf = options.ownerOf ?? (() => undefined);
+    this.#audience = new Audience(this.#ownerOf);
     this.#events = options.events;
     this.#news = options.news;
     this.#clock = options.clock;
@@ -182,7 +186,7 @@ export class Tail {
       for (const event of page) {
         if (event.number <= listener.seen) continue;
         listener.seen = event.number;
-        if (isInScope(listener.scope, event) && !this.#give(listener, event)) return;
+        if (isInScope(listener.scope, event, this.#ownerOf) && !this.#give(listener, event)) return;
       }
     }
     if (listener.seen >= this.#last) this.#audience.add(listener);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { Rest } from '../cluster/rest.ts';
-import { EventStream } from '../cluster/sse.ts';
+import { EventStream, type ServerEvent } from '../cluster/sse.ts';
 import { bind, type Person, person, refusal, role, space } from './people.ts';
 import { openTarget, type Target } from './target.ts';
 
@@ -152,4 +152,20 @@ t.test('whatever ends a right ends the streams that were opened by it', async (t
     await ends(t, stream, why);
   }
   t.notOk(other.ended, 'another’s goes on');
+});
+
+t.test('a watcher of all sees what happens in its own sessions, and nothing of others where it holds no right to see them', async (t) => {
+  const here = await space(t, target);
+  const makes = await role(t, target, 'sessions create');
+  const [ann, bob] = [await person(t, target, [makes, here]), await person(t, target, [makes, here])];
+  const stream = await EventStream.open(`${target.url}/api/v0/events`, ann.token);
+  t.teardown(async () => stream.close());
+  for (const one of [bob, ann]) {
+    const made = await one.rest.call('POST', '/sessions', { space: here });
+    t.match(made, { status: 201 });
+    t.teardown(() => target.rest.call('DELETE', `/sessions/${(made.body as { id: string }).id}`));
+  }
+  const isOf = ({ user }: Person, { data }: ServerEvent) => (data.session as { created_by?: string } | undefined)?.created_by === user;
+  await stream.until('its own session', (event) => event.type === 'session.created' && isOf(ann, event));
+  t.notOk(stream.events.some((event) => isOf(bob, event)));
 });
