@@ -25,6 +25,7 @@ const assignment = z.object({
   graceMs: whole,
   /** Ledgers of before know none. */
   settledSeq: whole.default(0),
+  copyFrom: z.string().exactOptional(),
 });
 
 /** When a container ended without being asked, by the wall clock, oldest first, and how the last end was. */
@@ -43,6 +44,11 @@ const record = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('create-begun'), sessionId: z.string(), create }),
   z.object({ kind: z.literal('create-ended'), sessionId: z.string() }),
   z.object({ kind: z.literal('volume-made'), sessionId: z.string(), generation: whole }),
+  /** Its volume is being made a copy of the other's, which nothing may run on until then. */
+  z.object({ kind: z.literal('copy-begun'), sessionId: z.string(), from: z.string() }),
+  z.object({ kind: z.literal('copy-ended'), sessionId: z.string() }),
+  /** Its container is, or is not any more, frozen for a copy of its volume. */
+  z.object({ kind: z.literal('frozen'), sessionId: z.string(), frozen: z.boolean() }),
   /** All that count, under the assignment that is there now. */
   z.object({ kind: z.literal('ends'), sessionId: z.string(), ends }),
 ]);
@@ -72,6 +78,9 @@ export interface SessionEntry {
   readonly removedUpTo?: number;
   readonly creating?: Create;
   readonly volumeMade?: number;
+  /** The session whose volume is being copied into its own. */
+  readonly copyingFrom?: string;
+  readonly frozen?: true;
   readonly ends?: Ends;
 }
 
@@ -109,7 +118,7 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
       }));
       return;
     case 'removed':
-      change(state, record.sessionId, ({ volumeMade, ...entry }) => ({
+      change(state, record.sessionId, ({ volumeMade, frozen: _, ...entry }) => ({
         ...entry,
         ...(volumeMade !== undefined && volumeMade > record.upToGeneration ? { volumeMade } : {}),
         removedUpTo: record.upToGeneration,
@@ -123,6 +132,15 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
       return;
     case 'volume-made':
       change(state, record.sessionId, (entry) => ({ ...entry, volumeMade: record.generation }));
+      return;
+    case 'copy-begun':
+      change(state, record.sessionId, (entry) => ({ ...entry, copyingFrom: record.from }));
+      return;
+    case 'copy-ended':
+      change(state, record.sessionId, ({ copyingFrom: _, ...entry }) => entry);
+      return;
+    case 'frozen':
+      change(state, record.sessionId, ({ frozen: _, ...entry }) => ({ ...entry, ...(record.frozen ? { frozen: true } : {}) }));
       return;
     case 'ends':
       change(state, record.sessionId, (entry) => ({ ...entry, ends: record.ends }));
@@ -153,12 +171,17 @@ export function* snapshotOf(state: LedgerState): Generator<LedgerRecord> {
     if (entry.assignment !== undefined) yield { kind: 'assign', assignment: mutable(entry.assignment) };
     if (entry.ends !== undefined) yield { kind: 'ends', sessionId, ends: { ...entry.ends, at: [...entry.ends.at] } };
     if (entry.volumeMade !== undefined) yield { kind: 'volume-made', sessionId, generation: entry.volumeMade };
+    if (entry.copyingFrom !== undefined) yield { kind: 'copy-begun', sessionId, from: entry.copyingFrom };
+    if (entry.frozen !== undefined) yield { kind: 'frozen', sessionId, frozen: true };
     if (entry.creating !== undefined) yield { kind: 'create-begun', sessionId, create: entry.creating };
   }
 }
 
 function isDone(entry: SessionEntry): boolean {
-  return entry.assignment === undefined && entry.creating === undefined && (entry.removedUpTo ?? -1) >= (entry.tombstone ?? 0);
+  const { assignment, creating, copyingFrom } = entry;
+  return (
+    assignment === undefined && creating === undefined && copyingFrom === undefined && (entry.removedUpTo ?? -1) >= (entry.tombstone ?? 0)
+  );
 }
 
 /** What zod infers is not readonly; the copy is. */

@@ -1,4 +1,5 @@
 import type { Journal } from '../journal/journal.ts';
+import { Copies } from './copies.ts';
 import type { Assignment, Remembered, Tombstone } from './domain/session.ts';
 import {
   applyRecord,
@@ -29,6 +30,8 @@ interface Write {
 export class Ledger {
   readonly #journal: Journal;
   readonly #state: LedgerState;
+  /** Which volumes are to be made copies of which: a fold over the state. */
+  readonly copies: Copies;
   #written = 0;
   readonly #waiting: Write[] = [];
   #flushing: Promise<void> | undefined;
@@ -36,6 +39,7 @@ export class Ledger {
   private constructor(journal: Journal, state: LedgerState) {
     this.#journal = journal;
     this.#state = state;
+    this.copies = new Copies(state.sessions);
   }
 
   /**
@@ -69,11 +73,16 @@ export class Ledger {
     return this.#state.sessions.get(sessionId)?.assignment;
   }
 
-  remembered(sessionId: string): Pick<Remembered, 'assignment' | 'tombstone' | 'removalDue' | 'creating' | 'volumeMade'> {
+  remembered(sessionId: string): Omit<Remembered, 'failed' | 'judged'> {
     const entry = this.#state.sessions.get(sessionId);
     const volumeMade = entry?.volumeMade !== undefined || (entry?.assignment?.spec.volumeExpected ?? false);
     const removalDue = entry?.tombstone !== undefined && (entry.removedUpTo ?? -1) < entry.tombstone;
-    return { assignment: entry?.assignment, tombstone: entry?.tombstone, removalDue, creating: entry?.creating?.generation, volumeMade };
+    const { assignment, tombstone, creating, copyingFrom, frozen = false } = entry ?? {};
+    const copied = this.copies.of(sessionId);
+    return {
+      ...{ assignment, tombstone, removalDue, creating: creating?.generation, volumeMade, frozen },
+      ...{ copyDue: this.copies.isDue(sessionId), copying: copyingFrom !== undefined, ...(copied === undefined ? {} : { copied }) },
+    };
   }
 
   /** Removals still under way. */
@@ -90,7 +99,8 @@ export class Ledger {
   isLive(sessionId: string): boolean {
     const entry = this.#state.sessions.get(sessionId);
     if (entry === undefined) return false;
-    return entry.assignment !== undefined || entry.creating !== undefined || (entry.tombstone ?? -1) > (entry.removedUpTo ?? -1);
+    const { assignment, creating, copyingFrom, tombstone = -1, removedUpTo = -1 } = entry;
+    return assignment !== undefined || creating !== undefined || copyingFrom !== undefined || tombstone > removedUpTo;
   }
 
   async heard(epoch: number): Promise<void> {
@@ -160,6 +170,27 @@ export class Ledger {
     if (this.#state.sessions.get(sessionId)?.volumeMade !== generation) await this.#write([{ kind: 'volume-made', sessionId, generation }]);
   }
 
+  async copyBegun(sessionId: string, from: string): Promise<void> {
+    if (this.#state.sessions.get(sessionId)?.copyingFrom !== from) await this.#write([{ kind: 'copy-begun', sessionId, from }]);
+  }
+
+  /** It counts for nothing. */
+  async copyEnded(sessionId: string): Promise<void> {
+    if (this.#state.sessions.get(sessionId)?.copyingFrom !== undefined) await this.#write([{ kind: 'copy-ended', sessionId }]);
+  }
+
+  /** It holds all that its source held. */
+  async copyMade(sessionId: string, generation: number): Promise<void> {
+    await this.#write([
+      { kind: 'volume-made', sessionId, generation },
+      { kind: 'copy-ended', sessionId },
+    ]);
+  }
+
+  async froze(sessionId: string, frozen: boolean): Promise<void> {
+    if ((this.#state.sessions.get(sessionId)?.frozen ?? false) !== frozen) await this.#write([{ kind: 'frozen', sessionId, frozen }]);
+  }
+
   async removed(sessionId: string, upToGeneration: number): Promise<void> {
     if (this.#state.sessions.get(sessionId)?.removedUpTo !== upToGeneration)
       await this.#write([{ kind: 'removed', sessionId, upToGeneration }]);
@@ -187,7 +218,12 @@ export class Ledger {
       const records = writes.flatMap((write) => write.records);
       try {
         await this.#journal.append(encodeRecords(records));
-        for (const record of records) applyRecord(this.#state, record);
+        for (const record of records) {
+          applyRecord(this.#state, record);
+          if ('sessionId' in record) this.copies.saw(record.sessionId, this.#state.sessions.get(record.sessionId));
+          else if (record.kind === 'assign')
+            this.copies.saw(record.assignment.sessionId, this.#state.sessions.get(record.assignment.sessionId));
+        }
         this.#written += records.length;
         if (this.#written >= COMPACT_AFTER) await this.#compact();
       } catch (error) {

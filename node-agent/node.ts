@@ -5,6 +5,7 @@ import type { Log } from '../seams/log.ts';
 import type { Random } from '../seams/random.ts';
 import { Builder } from './builder.ts';
 import { ControllerLink } from './controller-link.ts';
+import { endStrayCopies } from './copying.ts';
 import { within } from './deadline.ts';
 import type { Capacity, Driver, DriverChange } from './drivers/driver.ts';
 import type { GuestDoors } from './guest-doors.ts';
@@ -205,8 +206,10 @@ export class NodeAgent {
   ): Promise<void> {
     const { ledger, log } = this.#options;
     for (const { sessionId } of change.tombstones) if (!isSessionId(sessionId)) throw new Error('a tombstone of no session');
+    const sources = ledger.copies.sources();
     await this.#kept(() => ledger.take(change.assignments.map(assignmentFrom), change.tombstones, whole));
     this.#judged = true;
+    for (const sessionId of new Set([...sources, ...ledger.copies.sources()])) this.#reconciler(sessionId).wake();
     for (const { sessionId, settledSeq } of change.assignments) this.#relay.settledUpTo(sessionId, settledSeq);
     for (const { sessionId } of change.tombstones) this.#reconciler(sessionId).askRemoval();
     for (const { sessionId } of change.assignments) this.#reconciler(sessionId).wake();
@@ -285,6 +288,7 @@ export class NodeAgent {
     const seen = await this.#call((signal) => driver.list(signal));
     if (this.#stopping) return;
     const known = new Set([...seen.keys(), ...ledger.sessionIds().filter((id) => ledger.isLive(id))]);
+    await this.#call((signal) => endStrayCopies(driver, ledger, signal));
     for (const sessionId of await doors.left())
       if (!known.has(sessionId) && !this.#reconcilers.has(sessionId)) await doors.close(sessionId);
     for (const sessionId of new Set([...known, ...this.#reconcilers.keys()])) this.#reconciler(sessionId).wake();
@@ -328,6 +332,8 @@ export class NodeAgent {
       guestDraining: (id) => this.#relay.isDraining(id),
       drain: (id, graceMs) => this.#relay.drain(id, graceMs),
       judged: () => this.#judged,
+      sourceOf: (id) => this.#reconciler(id).source(),
+      wake: (id) => this.#reconciler(id).wake(),
       changed: (status) => this.#report(status),
       removed: (id, upToGeneration) => this.#outbox.keep(`removed:${id}`, { kind: 'removed', value: { sessionId: id, upToGeneration } }),
       rested: () => {

@@ -1,17 +1,10 @@
-import type { Clock } from '../seams/clock.ts';
-import type { Log } from '../seams/log.ts';
-import type { Driver } from './drivers/driver.ts';
+import type { CopyingOutside } from './copying.ts';
 import type { GuestDoors } from './guest-doors.ts';
-import type { Ledger } from './ledger.ts';
 import type { Status } from './status.ts';
 
 /** What is around the reconcilers of a node: the engine, what is remembered, and whom they tell. */
-export interface ReconcilerOutside {
-  readonly driver: Driver;
+export interface ReconcilerOutside extends CopyingOutside {
   readonly doors: GuestDoors;
-  readonly ledger: Ledger;
-  readonly clock: Clock;
-  readonly log: Log;
   /** Whether its guest is connected and was welcomed. */
   guestConnected(sessionId: string): boolean;
   /** Whether its guest was asked to finish and not told to go on. */

@@ -1,19 +1,21 @@
 import type { Timer } from '../seams/clock.ts';
+import { type Calls, Copying } from './copying.ts';
+import { create } from './creating.ts';
 import { within } from './deadline.ts';
 import { tooManyEnds } from './domain/container-end.ts';
 import { nextStep, phaseOf, type Step } from './domain/next-step.ts';
 import { restartDelayMs } from './domain/restart-delay.ts';
-import type { Observed, Phase, Remembered } from './domain/session.ts';
+import type { Observed, Phase, Remembered, SourceState } from './domain/session.ts';
 import { Drain } from './drain.ts';
-import type { Made, Seen, SessionPlan } from './drivers/driver.ts';
+import type { Made, Seen } from './drivers/driver.ts';
 import { EngineFailures } from './engine-failures.ts';
 import type { ReconcilerOutside } from './reconciler-outside.ts';
 import { RestartPacer } from './restart-pacer.ts';
-import { type Orphan, type Status, sameStatus } from './status.ts';
+import { type Orphan, orphanOf, type Status, sameStatus } from './status.ts';
 
 const CALL_LIMIT_MS = 60_000;
 const STEPS_IN_A_ROW = 32;
-const MAKING: ReadonlySet<Step['kind']> = new Set(['create-volume', 'create-container', 'start']);
+const MAKING: ReadonlySet<Step['kind']> = new Set(['create-volume', 'create-container', 'start', 'begin-copy']);
 
 /**
  * Brings one session to what it should be, one step after another, and never two at once. It is woken by whatever may have changed; waking it
@@ -33,6 +35,10 @@ export class Reconciler {
   #engineLost = false;
   readonly #pacer: RestartPacer;
   readonly #drain: Drain;
+  readonly #calls: Calls = { call: (work) => this.#call(work), durable: (write) => this.#durable(write) };
+  readonly #copying: Copying;
+  /** Nothing runs on its volume, and nothing will for as long as copies of it are under way. */
+  #still = false;
   #seen: Seen = { container: undefined, volume: undefined, space: '', image: '' };
   #reported: Status | undefined;
 
@@ -41,6 +47,7 @@ export class Reconciler {
     this.#outside = outside;
     this.#pacer = new RestartPacer(sessionId, outside);
     this.#failures = new EngineFailures(outside.clock);
+    this.#copying = new Copying(sessionId, outside, this.#calls);
     this.#drain = new Drain({
       clock: outside.clock,
       guestConnected: () => outside.guestConnected(sessionId),
@@ -91,6 +98,12 @@ export class Reconciler {
     return phase === undefined ? undefined : this.#statusOf(phase);
   }
 
+  /** How its volume stands, for those that are to begin as copies of it. */
+  source(): SourceState {
+    if (!this.#still) return 'moving';
+    return this.#seen.volume === undefined ? 'gone' : 'still';
+  }
+
   /** Its container runs, and its guest is still to come (back). */
   awaitsGuest(): boolean {
     return this.#seen.container?.state === 'running' && !this.#outside.guestConnected(this.sessionId);
@@ -98,18 +111,15 @@ export class Reconciler {
 
   /** Something with this node's label is there, and neither an assignment nor a tombstone explains it. */
   orphan(): Orphan | undefined {
-    const { assignment, tombstone } = this.#outside.ledger.remembered(this.sessionId);
-    if (assignment !== undefined) return undefined;
-    const { container, volume, space, image } = this.#seen;
-    const generation = Math.max(container?.generation ?? -1, volume?.generation ?? -1);
-    if (generation < 0 || generation <= (tombstone ?? -1)) return undefined;
-    return { sessionId: this.sessionId, generation, containerId: container?.id ?? '', volume: volume?.name ?? '', space, image };
+    return orphanOf(this.sessionId, this.#outside.ledger.remembered(this.sessionId), this.#seen);
   }
 
   /** Nothing is there of it, and nothing is to be done. */
   isSpent(): boolean {
     const { container, volume } = this.#seen;
-    return this.#running === undefined && container === undefined && volume === undefined && !this.#outside.ledger.isLive(this.sessionId);
+    const { ledger } = this.#outside;
+    const isGone = container === undefined && volume === undefined && !ledger.isLive(this.sessionId);
+    return isGone && this.#running === undefined && ledger.copies.of(this.sessionId) === undefined;
   }
 
   /** Resolves when it has nothing more to do for now. */
@@ -147,8 +157,9 @@ export class Reconciler {
       const step = nextStep(this.#remembered(), this.#observed());
       if (step.kind === 'rest') {
         if (step.phase !== undefined) this.#report(step.phase);
-        return;
+        return this.#rest();
       }
+      this.#still = false;
       this.#reportBeginning();
       const waitMs = MAKING.has(step.kind) ? this.#failures.waitMs() : 0;
       if (waitMs > 0) return this.#wakeAfter(waitMs);
@@ -156,6 +167,15 @@ export class Reconciler {
     }
     // What goes on for ever is a fault, and is paced like one.
     throw new Error('it does not settle');
+  }
+
+  #rest(): void {
+    const { copies } = this.#outside.ledger;
+    const leftMs = this.#copying.leftMs();
+    if (leftMs !== undefined) this.#wakeAfter(leftMs);
+    const was = this.#still;
+    this.#still = copies.of(this.sessionId) === 'under-way' && this.#seen.container?.state !== 'running';
+    if (this.#still && !was) for (const copy of copies.into(this.sessionId)) this.#outside.wake(copy);
   }
 
   /** False when the session is to be left alone until it is woken. */
@@ -171,15 +191,9 @@ export class Reconciler {
         return true;
       case 'create-volume':
       case 'create-container': {
-        const create = ledger.toCreate(id, step.generation);
-        if (create === undefined) return false;
-        await this.#durable(ledger.createBegun(id, create));
-        const plan: SessionPlan = { ...create, sessionId: id, socketDirectory: await doors.open(id) };
         const what = step.kind === 'create-volume' ? 'createVolume' : 'createContainer';
-        const made = await this.#call((signal) => driver[what](plan, signal));
-        if (made.ok && step.kind === 'create-volume') await this.#durable(ledger.volumeMade(id, step.generation));
-        if (!made.ok && made.why !== 'exists') await this.#durable(ledger.createEnded(id));
-        return this.#judge(made, plan.image);
+        const ended = await create(what, id, step.generation, this.#outside, this.#calls);
+        return ended !== undefined && this.#judge(ended.made, ended.image);
       }
       case 'settle-create':
         await this.#durable(ledger.createEnded(id));
@@ -204,9 +218,27 @@ export class Reconciler {
       case 'pause':
         await this.#call((signal) => driver.pause(id, signal));
         return this.#look();
+      case 'freeze':
+        await this.#durable(ledger.froze(id, true));
+        await this.#call((signal) => driver.freeze(id, signal));
+        return this.#look();
       case 'unpause':
         await this.#call((signal) => driver.unpause(id, signal));
+        await this.#durable(ledger.froze(id, false));
         return this.#look();
+      case 'begin-copy':
+      case 'start-copy': {
+        const made = await (step.kind === 'begin-copy' ? this.#copying.begin() : this.#copying.start());
+        return this.#judge(made, ledger.assignment(id)?.spec.image ?? '');
+      }
+      case 'keep-copy':
+        await this.#copying.keep(step.generation);
+        return this.#look();
+      case 'end-copy': {
+        const broken = await this.#copying.end();
+        if (broken !== undefined && (!broken.passing || this.#failures.failed())) this.#fail(broken.reason);
+        return this.#look();
+      }
       case 'drain':
         this.#drain.begin(this.#seen.container?.id ?? '', ledger.assignment(id)?.graceMs ?? 0);
         return true;
@@ -263,6 +295,7 @@ export class Reconciler {
       await this.#durable(this.#pacer.engineLost());
     }
     this.#seen = await this.#call((signal) => this.#outside.driver.observe(this.sessionId, signal));
+    await this.#copying.look();
     const ends = await this.#durable(this.#pacer.saw(this.#seen.container));
     if (ends !== undefined) this.#outside.log.warn('session.ended', { session: this.sessionId, ends });
     return true;
@@ -296,7 +329,8 @@ export class Reconciler {
     const { container, volume } = this.#seen;
     const own = this.#drain.state(container?.id);
     const drain = own === 'none' && guestDraining(this.sessionId) ? 'asked' : own;
-    return { container, volume, door: doors.isOpen(this.sessionId), guest: guestConnected(this.sessionId), drain };
+    const door = doors.isOpen(this.sessionId);
+    return { container, volume, door, guest: guestConnected(this.sessionId), drain, ...this.#copying.observed() };
   }
 
   #statusOf(phase: Phase): Status {

@@ -28,6 +28,7 @@ export async function removeContainers(
       const seen = await driver.list(signal);
       const containers = [...seen].filter(([, { container }]) => container !== undefined);
       const removals = await Promise.allSettled(containers.map(([sessionId]) => driver.removeContainer(sessionId, signal)));
+      for (const sessionId of await driver.copier.list(signal)) await driver.copier.end(sessionId, signal);
       await driver.dismantle(signal);
       for (const removal of removals) if (removal.status === 'rejected') throw removal.reason;
     });

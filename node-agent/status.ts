@@ -1,4 +1,5 @@
-import type { Phase } from './domain/session.ts';
+import type { Phase, Remembered } from './domain/session.ts';
+import type { Seen } from './drivers/driver.ts';
 
 /** What is reported of a session; the order of reports is given where they are sent. */
 export interface Status {
@@ -19,6 +20,18 @@ export interface Orphan {
   readonly volume: string;
   readonly space: string;
   readonly image: string;
+}
+
+/** Undefined: an assignment or a tombstone explains it, or there is nothing. */
+export function orphanOf(
+  sessionId: string,
+  { assignment, tombstone }: Pick<Remembered, 'assignment' | 'tombstone'>,
+  { container, volume, space, image }: Seen,
+): Orphan | undefined {
+  if (assignment !== undefined) return undefined;
+  const generation = Math.max(container?.generation ?? -1, volume?.generation ?? -1);
+  if (generation < 0 || generation <= (tombstone ?? -1)) return undefined;
+  return { sessionId, generation, containerId: container?.id ?? '', volume: volume?.name ?? '', space, image };
 }
 
 export function sameStatus(a: Status, b: Status): boolean {

@@ -22,6 +22,11 @@ export function isSessionId(text: string): boolean {
   return UUID.test(text);
 }
 
+function sessionIdIn(text: string): string {
+  if (!isSessionId(text)) throw new Error(`not a session id: ${JSON.stringify(text)}`);
+  return text;
+}
+
 /** Throws where the controller says what this version cannot mean. */
 export function assignmentFrom(wire: WireAssignment): Assignment {
   const desired = DESIRED[wire.desired];
@@ -48,6 +53,7 @@ export function assignmentFrom(wire: WireAssignment): Assignment {
     },
     graceMs: wire.graceMs,
     settledSeq: wire.settledSeq,
+    ...(wire.copyFrom === '' ? {} : { copyFrom: sessionIdIn(wire.copyFrom) }),
   };
 }
 

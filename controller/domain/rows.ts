@@ -337,6 +337,17 @@ export type Mutation =
   | { readonly kind: 'remove'; readonly table: TableName; readonly id: string }
   /** Forgets the messages and runs of a session that is gone. */
   | { readonly kind: 'forget'; readonly sessionId: SessionId }
+  /**
+   * Gives a new session copies of the messages of another, as far as nobody waits for an answer to them: the same numbers, ids of their
+   * own, the newest `limit` of them and of these no more than so many characters.
+   */
+  | {
+      readonly kind: 'copy-messages';
+      readonly from: SessionId;
+      readonly to: SessionId;
+      readonly limit: number;
+      readonly characters: number;
+    }
   /** Retention: at most `limit` rows older than `before` of a table of history. */
   | {
       readonly kind: 'prune';

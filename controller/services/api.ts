@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import type { AccountObject, ApiKeyObject, BindingObject, RoleObject } from '../domain/access-objects.ts';
 import type { DesiredChange } from '../domain/commands/change-desired.ts';
 import type { SpaceChange } from '../domain/commands/spaces.ts';
+import type { SessionUpdate } from '../domain/commands/update-session.ts';
 import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../domain/events.ts';
 import type { AccountId, SessionId, SpaceId } from '../domain/ids.ts';
 import type {
@@ -21,8 +22,8 @@ import type {
   SourceObject,
 } from '../domain/objects.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import type { SecretObject, SpaceObject } from '../domain/space-objects.ts';
 import type { Permissions, Rule } from '../domain/rbac.ts';
+import type { SecretObject, SpaceObject } from '../domain/space-objects.ts';
 
 /** Whoever asks, proved by a token. */
 export interface Caller {
@@ -180,6 +181,8 @@ export interface CreateSession {
   readonly space?: string;
   readonly name?: string;
   readonly metadata?: Metadata;
+  /** A session that the caller may see. It shares nothing with it. */
+  readonly parent_session_id?: string;
   readonly timeouts?: Readonly<Record<string, number>>;
   readonly resources?: {
     readonly requests?: { readonly cpu?: number; readonly memory_bytes?: number };
@@ -190,6 +193,18 @@ export interface CreateSession {
       readonly processes?: number;
     };
   };
+}
+
+export interface RemixSession {
+  readonly name?: string;
+  /** Default: the parent's. */
+  readonly space?: string;
+  /** Default: the parent's. */
+  readonly metadata?: Metadata;
+  /** Default true. */
+  readonly data?: boolean;
+  /** Default false. */
+  readonly messages?: boolean;
 }
 
 export interface SessionFilter {
@@ -204,6 +219,10 @@ export interface Sessions {
   create(caller: Caller, input: CreateSession, idempotency?: Idempotency): Promise<Outcome<SessionObject>>;
   get(caller: Caller, id: SessionId): Outcome<SessionObject>;
   list(caller: Caller, filter: SessionFilter, page: PageRequest): Promise<Outcome<Page<SessionObject>>>;
+  /** 400 when nothing is to change. */
+  update(caller: Caller, id: SessionId, update: SessionUpdate): Promise<Outcome<SessionObject>>;
+  /** A new running session that begins as a copy; see {@link remixSession}. Needs get in the parent's space and create in its own. */
+  remix(caller: Caller, parent: SessionId, input: RemixSession, idempotency?: Idempotency): Promise<Outcome<SessionObject>>;
   /** Answers once the tombstone is durable. */
   remove(caller: Caller, id: SessionId): Promise<Outcome<undefined>>;
   /** Pauses, suspends, resumes or recovers, where that is legal; a repeated request changes nothing. `force`: without a grace for what is running. */

@@ -4,8 +4,8 @@ import type { MessageRow, SessionRow, Tables } from '../domain/rows.ts';
 import type { Page, PageRequest } from './api.ts';
 
 export interface SessionQuery {
-  /** Sessions in these spaces (all, when undefined), or made by this account whatever their space. */
-  readonly visible: 'all' | { readonly spaces: readonly SpaceId[]; readonly owner: AccountId };
+  /** Sessions in these spaces, or made by this account whatever their space. */
+  readonly visible: 'all' | { readonly spaces: readonly SpaceId[]; readonly owner?: AccountId };
   readonly spaceId?: SpaceId;
   readonly states?: readonly RowsOfState[];
   readonly createdBy?: string;

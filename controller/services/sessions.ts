@@ -1,21 +1,23 @@
 import type { Random } from '../../seams/random.ts';
 import { changeDesired, type DesiredChange } from '../domain/commands/change-desired.ts';
 import { createSession } from '../domain/commands/create-session.ts';
+import { remixSession } from '../domain/commands/remix-session.ts';
 import { removeSession } from '../domain/commands/remove-session.ts';
+import { updateSession } from '../domain/commands/update-session.ts';
 import type { SessionId, SpaceId } from '../domain/ids.ts';
 import { REQUEST_FOR_STATE } from '../domain/legal.ts';
-import { restState, rowsOfState } from '../domain/life-cycle.ts';
-import type { SessionObject } from '../domain/objects.ts';
+import { restState } from '../domain/life-cycle.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import { sessionObject } from '../domain/present.ts';
-import type { Limits, Requests } from '../domain/rows.ts';
+import type { Limits, Requests, SessionRow } from '../domain/rows.ts';
 import { sessionDefaults } from '../domain/space-settings.ts';
 import type { View } from '../domain/view.ts';
-import { sessionFor, spaceFor } from './access.ts';
-import type { Caller, CreateSession, Idempotency, Page, SessionFilter, Sessions } from './api.ts';
+import { forbidden, sessionFor, spaceFor } from './access.ts';
+import type { Caller, CreateSession, Idempotency, Sessions } from './api.ts';
 import type { Applier } from './applier.ts';
 import { knownRequest } from './idempotency-keys.ts';
-import type { Lists, SessionQuery } from './lists.ts';
+import type { Lists } from './lists.ts';
+import { sessionQuery } from './session-query.ts';
 import type { Waiters } from './waiters.ts';
 
 /** How long a running message may go on when its session is suspended. */
@@ -50,16 +52,36 @@ export function sessionService(needs: SessionNeeds): Sessions {
       const asked = withDefaults(input, space.value.settings);
       const sizes = sizesOf(asked);
       if (!sizes.ok) return sizes;
-      return applier.submit(newSession(needs, caller, space.value.id, asked, sizes.value, idempotency));
+      const parent = parentOf(view, caller, input.parent_session_id);
+      if (!parent.ok) return parent;
+      return applier.submit(newSession(needs, caller, space.value.id, asked, { ...sizes.value, ...parent.value }, idempotency));
+    },
+    async update(caller, id, update) {
+      const row = sessionFor(view, caller, id, 'update');
+      if (!row.ok) return row;
+      if (update.name === undefined && update.metadata === undefined)
+        return refused('BAD_REQUEST', 'There is nothing to change: send a name or metadata.');
+      return applier.submit(updateSession(id, update));
+    },
+    async remix(caller, parentId, input, idempotency) {
+      const parent = sessionFor(view, caller, parentId, 'get');
+      if (!parent.ok) return parent;
+      const spaceId = remixSpace(view, caller, parent.value, input.space);
+      if (!spaceId.ok) return spaceId;
+      const remix = {
+        ...{ id: needs.random.uuid() as SessionId, parentId, spaceId: spaceId.value, baseImage: needs.baseImage },
+        ...{ name: input.name ?? null, metadata: input.metadata, data: input.data ?? true, messages: input.messages ?? false },
+        ...{ by: { accountId: caller.accountId, user: caller.user }, request: knownRequest(needs.storeKey, caller, idempotency) },
+      };
+      return applier.submit(remixSession(remix));
     },
     get(caller, id) {
       const row = sessionFor(view, caller, id, 'get');
       return row.ok ? accepted(sessionObject(view, row.value)) : row;
     },
     async list(caller, filter, page) {
-      const query = queryOf(view, caller, filter);
+      const query = sessionQuery(view, caller, filter);
       if (!query.ok) return query;
-      if (query.value === undefined) return accepted<Page<SessionObject>>({ items: [], total: 0 });
       const found = await lists.sessions(query.value, page);
       return accepted({ items: found.items.map((row) => sessionObject(view, row)), total: found.total });
     },
@@ -130,7 +152,27 @@ function sizesOf({ resources }: CreateSession): Outcome<Sizes> {
 
 const millis = (cpu: number | undefined): number | undefined => (cpu === undefined ? undefined : Math.max(1, Math.round(cpu * 1000)));
 
-function newSession(needs: SessionNeeds, caller: Caller, spaceId: SpaceId, input: CreateSession, sizes: Sizes, idempotency?: Idempotency) {
+/** A session that may not be seen is not there to follow from. */
+function parentOf(view: View, caller: Caller, id: string | undefined): Outcome<{ readonly parentId?: SessionId }> {
+  if (id === undefined) return accepted({});
+  const parent = sessionFor(view, caller, id, 'get');
+  return parent.ok ? accepted({ parentId: parent.value.id }) : refused('NOT_FOUND', 'There is no such session to be the parent.');
+}
+
+/** Where a copy goes: another space is one in which the caller may make sessions. */
+function remixSpace(view: View, caller: Caller, parent: SessionRow, name: string | undefined): Outcome<SpaceId> {
+  if (name !== undefined) {
+    const space = spaceFor(view, caller, name, 'sessions', 'create');
+    return space.ok ? accepted(space.value.id) : space;
+  }
+  return caller.permissions.allows('sessions', 'create', parent.spaceId) ? accepted(parent.spaceId) : forbidden('sessions', 'create');
+}
+
+interface Made extends Sizes {
+  readonly parentId?: SessionId;
+}
+
+function newSession(needs: SessionNeeds, caller: Caller, spaceId: SpaceId, input: CreateSession, sizes: Made, idempotency?: Idempotency) {
   return createSession({
     id: needs.random.uuid() as SessionId,
     spaceId,
@@ -141,26 +183,5 @@ function newSession(needs: SessionNeeds, caller: Caller, spaceId: SpaceId, input
     baseImage: needs.baseImage,
     by: { accountId: caller.accountId, user: caller.user },
     request: knownRequest(needs.storeKey, caller, idempotency),
-  });
-}
-
-const STATE_WORDS: ReadonlySet<string> = new Set(['init', 'idle', 'busy', 'paused', 'suspended', 'error']);
-
-/** Undefined: nothing can match. */
-function queryOf(view: View, caller: Caller, filter: SessionFilter): Outcome<SessionQuery | undefined> {
-  const allowed = caller.permissions.spacesAllowing('sessions', 'list');
-  const spaces = allowed === 'all' ? [] : ([...allowed] as SpaceId[]);
-  const state = filter.state?.toLowerCase();
-  if (state !== undefined && !STATE_WORDS.has(state)) {
-    return refused('BAD_REQUEST', `There is no state "${filter.state}": use one of ${[...STATE_WORDS].join(', ')}.`);
-  }
-  const space = filter.space === undefined ? undefined : view.spaceByName(filter.space);
-  if (filter.space !== undefined && space === undefined) return accepted(undefined);
-  return accepted({
-    visible: allowed === 'all' ? 'all' : { spaces, owner: caller.accountId },
-    ...(space === undefined ? {} : { spaceId: space.id }),
-    ...(state === undefined ? {} : { states: rowsOfState(state) }),
-    ...(filter.created_by === undefined ? {} : { createdBy: filter.created_by }),
-    ...(filter.metadata === undefined ? {} : { metadata: filter.metadata }),
   });
 }

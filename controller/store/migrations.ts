@@ -173,9 +173,9 @@ const first: Migration = {
       .execute();
     const live = sql<boolean>`desired <> 'deleted'`;
     await sql`create index sessions_node on sessions (node_id) where ${live}`.execute(db);
-    await sql`create index sessions_created on sessions (created_at, id) where ${live}`.execute(db);
-    await sql`create index sessions_space on sessions (space_id, created_at, id) where ${live}`.execute(db);
-    await sql`create index sessions_owner on sessions (created_by_id, created_at, id) where ${live}`.execute(db);
+    await sql`create index sessions_created on sessions (created_at, id, desired) where ${live}`.execute(db);
+    await sql`create index sessions_space on sessions (space_id, created_at, id, desired) where ${live}`.execute(db);
+    await sql`create index sessions_owner on sessions (created_by_id, created_at, id, desired, space_id) where ${live}`.execute(db);
     await sql`create index sessions_timeouts on sessions (id) where timeouts <> '{}' and ${live}`.execute(db);
     await sql`create index sessions_terminated on sessions (terminated_at) where desired = 'deleted'`.execute(db);
 

@@ -11,9 +11,10 @@ import {
 } from 'kysely';
 import type { TableName, Tables } from '../domain/rows.ts';
 import type { Page } from '../services/api.ts';
-import type { Lists, SessionQuery } from '../services/lists.ts';
+import type { Lists } from '../services/lists.ts';
 import { columnsOf, fromSql, type SqlRow, snake, toSql } from './columns.ts';
 import type { Query, Reader } from './reader.ts';
+import { type SessionColumns, sessionPage } from './session-lists.ts';
 
 /** The columns that lists filter and order by. */
 interface Listed {
@@ -21,15 +22,7 @@ interface Listed {
   readonly created_at: number;
 }
 interface Schema {
-  readonly sessions: Listed & {
-    readonly space_id: string;
-    readonly desired: string;
-    readonly phase: string;
-    readonly outstanding: number;
-    readonly created_by: string;
-    readonly created_by_id: string;
-    readonly metadata: string;
-  };
+  readonly sessions: SessionColumns;
   readonly messages: Listed & { readonly session_id: string; readonly seq: number; readonly role: string };
   readonly agents: Listed;
   readonly accounts: Listed;
@@ -55,26 +48,16 @@ const compiler = new Kysely<Schema>({
 type Where<Table extends keyof Schema> = (eb: ExpressionBuilder<Schema, Table>) => ExpressionWrapper<Schema, Table, SqlBool>;
 
 export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
-  async function page<Name extends TableName>(
-    table: Name,
-    rows: { compile(): Query },
-    total: { compile(): Query },
-  ): Promise<Page<Tables[Name]>> {
-    const [items, count] = await reader.read([rows.compile(), total.compile()]);
+  async function page<Name extends TableName>(table: Name, rows: Query, total: Query): Promise<Page<Tables[Name]>> {
+    const [items, count] = await reader.read([rows, total]);
     const columns = columnsOf(table);
     return { items: (items ?? []).map((row) => fromSql<Name>(columns, row)), total: countIn(count) };
   }
 
   return {
-    sessions(query, request) {
-      const where = whichSessions(query);
-      const rows = compiler.selectFrom('sessions').selectAll().where(where);
-      const order = request.order ?? 'desc';
-      return page(
-        'sessions',
-        rows.orderBy('created_at', order).orderBy('id', order).limit(request.limit).offset(request.offset),
-        compiler.selectFrom('sessions').select(sql<number>`count(*)`.as('count')).where(where),
-      );
+    async sessions(query, request) {
+      const { rows, total } = sessionPage(compiler, query, request);
+      return page('sessions', rows, total);
     },
     messages(session, query, request) {
       const where: Where<'messages'> = (eb) =>
@@ -90,7 +73,7 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
         .where(where)
         .orderBy('seq', request.order ?? 'asc');
       const total = compiler.selectFrom('messages').select(sql<number>`count(*)`.as('count')).where(where);
-      return page('messages', rows.limit(request.limit).offset(request.offset), total);
+      return page('messages', rows.limit(request.limit).offset(request.offset).compile(), total.compile());
     },
     async countMessages(session) {
       const query = compiler.selectFrom('messages').select(sql<number>`count(*)`.as('count')).where('session_id', '=', session);
@@ -107,42 +90,10 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
       const where = sql<SqlBool>`${sql.join([sql`true`, ...chosen, ...equals], sql` and `)}`;
       const from = compiler.selectFrom(snake(table) as PlainTable);
       const rows = from.selectAll().where(where).orderBy('created_at', order).orderBy('id', order);
-      return page(table, rows.limit(request.limit).offset(request.offset), from.select(sql<number>`count(*)`.as('count')).where(where));
+      const total = from.select(sql<number>`count(*)`.as('count')).where(where);
+      return page(table, rows.limit(request.limit).offset(request.offset).compile(), total.compile());
     },
   };
 }
 
 const countIn = (rows: readonly SqlRow[] | undefined): number => Number(rows?.[0]?.count ?? 0);
-
-function whichSessions(query: SessionQuery): Where<'sessions'> {
-  return (eb) => {
-    const { visible } = query;
-    const mine =
-      visible === 'all'
-        ? []
-        : [
-            visible.spaces.length === 0
-              ? eb('created_by_id', '=', visible.owner)
-              : eb.or([eb('space_id', 'in', [...visible.spaces]), eb('created_by_id', '=', visible.owner)]),
-          ];
-    const states = (query.states ?? []).map(({ desired, phase, busy }) =>
-      eb.and([
-        eb('desired', '=', desired),
-        eb('phase', '=', phase),
-        ...(busy === undefined ? [] : [eb('outstanding', busy ? '>' : '=', 0)]),
-      ]),
-    );
-    const metadata = Object.entries(query.metadata ?? {}).map(
-      ([key, value]) => sql<SqlBool>`cast(json_extract(metadata, ${`$.${JSON.stringify(key)}`}) as text) = ${value}`,
-    );
-    return eb.and([
-      // As in the partial indexes, so that they serve.
-      sql<SqlBool>`desired <> 'deleted'`,
-      ...mine,
-      ...(query.spaceId === undefined ? [] : [eb('space_id', '=', query.spaceId)]),
-      ...(query.createdBy === undefined ? [] : [eb('created_by', '=', query.createdBy)]),
-      ...(query.states === undefined ? [] : [eb.or(states)]),
-      ...metadata,
-    ]);
-  };
-}

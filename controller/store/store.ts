@@ -6,6 +6,7 @@ import type { SessionId, SpaceId } from '../domain/ids.ts';
 import type { Mutation, TableName } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import { columnsOf, type SqlValue, snake, TABLE_NAMES, toSql } from './columns.ts';
+import { messageCopies } from './message-copies.ts';
 import { migrate } from './migrations.ts';
 import { sqliteView } from './sqlite-view.ts';
 
@@ -86,6 +87,7 @@ function writerOf(database: Database.Database, meta: Meta): Writer {
   }
   const forgetMessages = database.prepare<[string]>('delete from messages where session_id = ?');
   const forgetRuns = database.prepare<[string]>('delete from runs where session_id = ?');
+  const copyMessages = messageCopies(database);
   const prunes = pruningOf(database);
   const count = database.prepare<[string], { count: number }>(
     'insert into session_event_counts (session_id, count) values (?, 1) on conflict (session_id) do update set count = count + 1 returning count',
@@ -136,6 +138,9 @@ function writerOf(database: Database.Database, meta: Meta): Writer {
         case 'forget':
           forgetMessages.run(mutation.sessionId);
           forgetRuns.run(mutation.sessionId);
+          return;
+        case 'copy-messages':
+          copyMessages(mutation);
           return;
         case 'prune':
           prunes[mutation.table](mutation.before, mutation.limit);

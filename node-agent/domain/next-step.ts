@@ -1,3 +1,4 @@
+import { awaitsCopy, copyStep } from './copying.ts';
 import type { Observed, Phase, Remembered } from './session.ts';
 
 /** The one thing to do next for a session. After each, the session is looked at again. */
@@ -13,11 +14,20 @@ export type Step =
   | { readonly kind: 'settle-create' }
   | { readonly kind: 'start' }
   | { readonly kind: 'pause' }
+  /** Paused for a moment, for a copy of its volume. */
+  | { readonly kind: 'freeze' }
   | { readonly kind: 'unpause' }
   /** Its guest takes nothing more, and finishes. */
   | { readonly kind: 'drain' }
   /** A drain is taken back. */
   | { readonly kind: 'stay' }
+  /** A copy into its volume is begun: its source is kept still from now on. */
+  | { readonly kind: 'begin-copy' }
+  | { readonly kind: 'start-copy' }
+  /** The copy ended well: the volume is its own. */
+  | { readonly kind: 'keep-copy'; readonly generation: number }
+  /** What was copied counts for nothing, and the source is let go. */
+  | { readonly kind: 'end-copy' }
   | { readonly kind: 'remove-container' }
   | { readonly kind: 'remove-volume' }
   /** Nothing that the tombstone means is left. */
@@ -30,16 +40,19 @@ const rest = (phase: Phase | undefined): Step => ({ kind: 'rest', phase });
 
 /**
  * desired × observed → the next step. Pure and total. Guarantees:
- * a volume goes only under a tombstone; a container only under a tombstone, or because a desired state has none;
+ * a volume goes only under a tombstone, and when nobody waits for a copy of it; a container only under a tombstone, or because a desired state
+ * has none; a container never runs on a volume that is being copied, nor on one that is to be a copy and is not yet;
  * nothing at or below a tombstone is started; `removed` is said only when nothing is left and no create is unresolved.
  */
 export function nextStep(remembered: Remembered, observed: Observed): Step {
   return removal(remembered, observed) ?? keeping(remembered, observed);
 }
 
-function removal({ tombstone, removalDue, creating, assignment }: Remembered, { container, volume, door }: Observed): Step | undefined {
+function removal(remembered: Remembered, { container, volume, door }: Observed): Step | undefined {
+  const { tombstone, removalDue, creating, assignment, copying, copied } = remembered;
   if (tombstone === undefined) return undefined;
   const live = assignment !== undefined && assignment.generation > tombstone;
+  if (!live && copying) return { kind: 'end-copy' };
   if (creating !== undefined && creating <= tombstone) {
     // A create that may still be under way would leave something behind after the removal. Made again under its own name
     // it either is there already or comes about now: in both cases it has ended, and is then removed.
@@ -49,18 +62,23 @@ function removal({ tombstone, removalDue, creating, assignment }: Remembered, { 
     return { kind: 'create-container', generation: creating };
   }
   if (container !== undefined && container.generation <= tombstone) return { kind: 'remove-container' };
-  if (volume !== undefined && volume.generation <= tombstone && container === undefined) return { kind: 'remove-volume' };
+  if (volume !== undefined && volume.generation <= tombstone && container === undefined)
+    return copied === undefined ? { kind: 'remove-volume' } : rest(undefined);
   if (!live && container === undefined && door) return { kind: 'close-door' };
   return removalDue ? { kind: 'removed', upToGeneration: tombstone } : undefined;
 }
 
 function keeping(remembered: Remembered, observed: Observed): Step {
-  const { assignment, creating, judged, failed } = remembered;
+  const { assignment, creating, judged, failed, frozen } = remembered;
   const { container, volume, door, drain } = observed;
-  if (assignment === undefined) return rest(undefined);
+  const held = remembered.copied === 'under-way';
+  if (assignment === undefined) return copyStep(remembered, observed) ?? rest(undefined);
   if (creating !== undefined && container !== undefined) return { kind: 'settle-create' };
   const alive = container !== undefined && (container.state === 'running' || container.state === 'paused');
   if (alive && !door) return { kind: 'open-door' };
+  const copy = copyStep(remembered, observed);
+  if (copy !== undefined) return copy;
+  if (frozen && !held && container?.state === 'paused' && assignment.desired === 'running') return { kind: 'unpause' };
   if (!judged) return rest(phaseOf(remembered, observed));
   switch (assignment.desired) {
     case 'running':
@@ -69,6 +87,7 @@ function keeping(remembered: Remembered, observed: Observed): Step {
       if (!door) return { kind: 'open-door' };
       if (volume === undefined) return { kind: 'create-volume', generation: assignment.generation };
       if (container === undefined) return { kind: 'create-container', generation: assignment.generation };
+      if (held) return container.state === 'running' ? { kind: 'freeze' } : rest(phaseOf(remembered, observed));
       if (container.state === 'paused') return { kind: 'unpause' };
       if (container.state !== 'running') return { kind: 'start' };
       if (drain !== 'none') return { kind: 'stay' };
@@ -80,6 +99,7 @@ function keeping(remembered: Remembered, observed: Observed): Step {
       if (container.state !== 'paused') return { kind: 'remove-container' };
       return rest('PAUSED');
     case 'suspended':
+      if (container?.state === 'paused' && held) return rest('PAUSED');
       // What was frozen in the middle of a run finishes, or is told that it may not.
       if (container?.state === 'paused') return { kind: 'unpause' };
       if (container?.state === 'running' && (drain === 'none' || drain === 'asked')) return { kind: 'drain' };
@@ -102,10 +122,15 @@ function withoutContainer(remembered: Remembered, observed: Observed): Step {
 }
 
 /** What to report of a session that is as it should be, or that nothing may be done for yet. */
-export function phaseOf({ assignment, failed }: Remembered, { container, guest }: Observed): Phase | undefined {
+export function phaseOf(remembered: Remembered, observed: Observed): Phase | undefined {
+  const { assignment, failed, frozen } = remembered;
+  const { container, guest } = observed;
   if (assignment === undefined) return undefined;
   if (failed === assignment.generation || assignment.desired === 'failed') return 'FAILED';
-  if (container?.state === 'running') return guest ? 'RUNNING' : 'STARTING';
+  if (awaitsCopy(remembered, observed)) return 'STARTING';
+  // What is frozen for a moment goes on as if nothing had been.
+  const running = container?.state === 'running' || (container?.state === 'paused' && frozen && assignment.desired === 'running');
+  if (running) return guest ? 'RUNNING' : 'STARTING';
   if (container?.state === 'paused') return 'PAUSED';
   // What is left of an ended container is still to go.
   return assignment.desired === 'running' || container !== undefined ? 'STARTING' : 'SUSPENDED';

@@ -38,6 +38,8 @@ export interface Assignment {
   readonly graceMs: number;
   /** No message up to this number waits for an answer any more, as far as this generation's assignment could know. */
   readonly settledSeq: number;
+  /** The session whose volume its own begins as a copy of, for as long as it has not begun. */
+  readonly copyFrom?: string;
 }
 
 /** Container and volume made at this generation or an earlier one are to go. */
@@ -61,6 +63,14 @@ export interface Remembered {
   readonly failed: number | undefined;
   /** The controller has spoken since this start. Before that, nothing is made, started or stopped on what an old ledger says. */
   readonly judged: boolean;
+  /** Its volume is to begin as a copy of another's, and does not hold it yet. */
+  readonly copyDue?: boolean;
+  /** A copy into its volume was begun, and how it ended is not known. */
+  readonly copying?: boolean;
+  /** Copies of its volume that others still wait for: `under-way`, and nothing may run on it; or only `due`, and it is to stay. */
+  readonly copied?: 'due' | 'under-way';
+  /** Its container was frozen for a copy, whatever it should be. */
+  readonly frozen?: boolean;
 }
 
 export interface ContainerSeen {
@@ -71,6 +81,12 @@ export interface ContainerSeen {
   /** Once it has ended. */
   readonly exit?: Exit;
 }
+
+/** What makes a copy: not there, to be started, at it, at its end, or failed. */
+export type CopyState = 'none' | 'ready' | 'running' | 'copied' | 'broken';
+
+/** The volume that is to be copied: something runs on it, nothing does nor will before the copy has ended, or it is not there. */
+export type SourceState = 'moving' | 'still' | 'gone';
 
 export interface VolumeSeen {
   readonly name: string;
@@ -86,4 +102,7 @@ export interface Observed {
   readonly guest: boolean;
   /** Whether its guest was asked to finish, and has, or its time for it is up. `asked`: on what an old ledger said, and nothing waits for it. */
   readonly drain: 'none' | 'asked' | 'under-way' | 'over';
+  /** Looked at only where a copy is due or was begun. */
+  readonly copy?: CopyState;
+  readonly source?: SourceState;
 }

@@ -17,6 +17,17 @@ export const volumeName = (sessionId: string) => `${VOLUME}${sessionId}`;
 /** Undefined for a name that is no session's. */
 export const sessionOfVolume = (name: string) => (name.startsWith(VOLUME) ? name.slice(VOLUME.length) : undefined);
 
+export const copyName = (sessionId: string) => `raworc_copy_${sessionId}`;
+
+/** The session into whose volume the owner's container of these labels copies; undefined for everything else. */
+export function sessionOfCopy(owner: Owner, found: Readonly<Record<string, string>> | null | undefined): string | undefined {
+  const isOwn = found?.['raworc.cluster'] === owner.clusterId && found['raworc.node'] === owner.nodeId;
+  return isOwn ? found['raworc.copy'] : undefined;
+}
+
+export const isCopyOf = (owner: Owner, found: Readonly<Record<string, string>> | null | undefined, sessionId: string) =>
+  sessionOfCopy(owner, found) === sessionId;
+
 export function labelsOf(owner: Owner, plan: SessionPlan): Record<string, string> {
   return {
     'raworc.managed': 'true',

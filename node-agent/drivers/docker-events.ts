@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Clock, pause } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { messageOf } from './docker-client.ts';
-import { type Owner, ownedBy, sessionOfVolume } from './docker-container.ts';
+import { type Owner, ownedBy, sessionOfCopy, sessionOfVolume } from './docker-container.ts';
 import type { DriverChange } from './driver.ts';
 import { jsonLines } from './json-lines.ts';
 
@@ -66,6 +66,7 @@ function changeOf(owner: Owner, line: unknown): DriverChange | undefined {
     const sessionId = parsed.data.Action === 'destroy' ? sessionOfVolume(parsed.data.Actor?.ID ?? '') : undefined;
     return sessionId === undefined ? undefined : { kind: 'session', sessionId };
   }
-  const owned = ownedBy(owner, parsed.data.Actor?.Attributes);
-  return owned && { kind: 'session', sessionId: owned.sessionId };
+  const { Attributes } = parsed.data.Actor ?? {};
+  const sessionId = ownedBy(owner, Attributes)?.sessionId ?? sessionOfCopy(owner, Attributes);
+  return sessionId === undefined ? undefined : { kind: 'session', sessionId };
 }

@@ -2,8 +2,10 @@ import type Docker from 'dockerode';
 import { z } from 'zod';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import type { VolumeCopier } from './copier.ts';
 import { abortable, answerOf, type DockerClients, unless } from './docker-client.ts';
 import { containerName, containerOptions, labelsOf, type Owner, ownedBy, ownerFilter, stateOf, volumeName } from './docker-container.ts';
+import { DockerCopier } from './docker-copier.ts';
 import { watchDocker } from './docker-events.ts';
 import { kernelFiles, MemoryReturn } from './docker-memory.ts';
 import { ensureNetwork, removeNetwork, SESSION_NETWORK } from './docker-network.ts';
@@ -35,6 +37,7 @@ const buildLine = z.object({ error: z.string().optional(), aux: z.object({ ID: z
 /** Docker by its API. See {@link Driver} for what each call promises. */
 export class DockerDriver implements Driver {
   readonly kind = 'docker';
+  readonly copier: VolumeCopier;
   readonly #options: DockerOptions;
   readonly #docker: Docker;
   readonly #owner: Owner;
@@ -45,6 +48,11 @@ export class DockerDriver implements Driver {
     this.#docker = options.clients.calls;
     this.#owner = options.owner;
     this.#memory = new MemoryReturn(kernelFiles, options.log);
+    this.copier = new DockerCopier({
+      docker: this.#docker,
+      owner: this.#owner,
+      made: (signal, work) => this.#made(signal, work),
+    });
   }
 
   async prepare(signal: AbortSignal): Promise<void> {
@@ -120,11 +128,14 @@ export class DockerDriver implements Driver {
   }
 
   async pause(sessionId: string, signal: AbortSignal): Promise<void> {
-    // 409: paused already, or not running any more: whoever asked looks again.
-    const container = this.#docker.getContainer(containerName(sessionId));
-    await unless([404, 409], abortable(signal, container.pause()));
-    const found = await unless([404], abortable(signal, container.inspect()));
+    await this.freeze(sessionId, signal);
+    const found = await unless([404], abortable(signal, this.#docker.getContainer(containerName(sessionId)).inspect()));
     if (found?.State.Paused === true) void this.#memory.begin(sessionId, found.State.Pid);
+  }
+
+  async freeze(sessionId: string, signal: AbortSignal): Promise<void> {
+    // 409: paused already, or not running any more: whoever asked looks again.
+    await unless([404, 409], abortable(signal, this.#docker.getContainer(containerName(sessionId)).pause()));
   }
 
   async unpause(sessionId: string, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 import type { ContainerSeen, Limits, VolumeSeen } from '../domain/session.ts';
+import type { VolumeCopier } from './copier.ts';
 
 /** Everything a driver must know to make one session's container and volume. */
 export interface SessionPlan {
@@ -66,6 +67,7 @@ export type DriverChange =
  */
 export interface Driver {
   readonly kind: 'docker' | 'hollow';
+  readonly copier: VolumeCopier;
   /** What sessions share (network, firewall) is there, and is put right where it is not. */
   prepare(signal: AbortSignal): Promise<void>;
   capacity(signal: AbortSignal): Promise<Capacity>;
@@ -75,6 +77,8 @@ export interface Driver {
   createContainer(plan: SessionPlan, signal: AbortSignal): Promise<Made>;
   start(sessionId: string, signal: AbortSignal): Promise<Made>;
   pause(sessionId: string, signal: AbortSignal): Promise<void>;
+  /** As pause, for a moment: its memory is not given back. */
+  freeze(sessionId: string, signal: AbortSignal): Promise<void>;
   unpause(sessionId: string, signal: AbortSignal): Promise<void>;
   removeContainer(sessionId: string, signal: AbortSignal): Promise<void>;
   removeVolume(sessionId: string, signal: AbortSignal): Promise<void>;

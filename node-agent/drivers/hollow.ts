@@ -6,6 +6,7 @@ import type { Exit } from '../domain/container-end.ts';
 import type { ContainerSeen, VolumeSeen } from '../domain/session.ts';
 import type { GuestDoors, GuestLink } from '../guest-doors.ts';
 import type { Capacity, Driver, DriverChange, ImageMade, ImagePlan, Made, Seen, SessionPlan } from './driver.ts';
+import { HollowCopier } from './hollow-copier.ts';
 import { emptyHollowJournal, HollowGuest, type HollowJournal } from './hollow-guest.ts';
 import { linkPair } from './link-pair.ts';
 
@@ -17,9 +18,13 @@ export type HollowCall =
   | 'createContainer'
   | 'start'
   | 'pause'
+  | 'freeze'
   | 'unpause'
   | 'removeContainer'
   | 'removeVolume'
+  | 'prepareCopy'
+  | 'startCopy'
+  | 'endCopy'
   | 'buildImage';
 
 export interface HollowOptions {
@@ -29,6 +34,8 @@ export interface HollowOptions {
   readonly images?: readonly string[];
   /** Milliseconds that each call takes. Default 0. */
   readonly callMs?: (call: HollowCall) => number;
+  /** Milliseconds that the copy of a volume takes. Default 0. */
+  readonly copyMs?: () => number;
   /** Called before a call takes effect; what it throws, the call throws. */
   readonly fault?: (call: HollowCall, sessionId: string) => void;
   /** Milliseconds from a message to its answer. Default 0. */
@@ -43,6 +50,8 @@ export interface HollowOptions {
 export interface HollowInside {
   containerIs(sessionId: string, state: 'running' | 'paused' | 'ended'): void;
   volumeGone(sessionId: string): void;
+  /** The one session's volume holds from now on what the other's does. */
+  volumeCopied?(from: string, to: string): void;
 }
 
 interface Volume extends VolumeSeen {
@@ -56,6 +65,7 @@ interface Volume extends VolumeSeen {
  */
 export class HollowHost implements Driver, GuestDoors {
   readonly kind = 'hollow';
+  readonly copier: HollowCopier;
   readonly #options: HollowOptions;
   readonly #containers = new Map<string, ContainerSeen>();
   /** What each container was made from. */
@@ -71,6 +81,14 @@ export class HollowHost implements Driver, GuestDoors {
 
   constructor(options: HollowOptions) {
     this.#options = options;
+    this.copier = new HollowCopier({
+      clock: options.clock,
+      copyMs: () => options.copyMs?.() ?? 0,
+      call: (call, sessionId, signal) => this.#call(call, sessionId, signal),
+      runs: (sessionId) => this.#containers.get(sessionId)?.state === 'running',
+      copy: (from, to) => this.#copy(from, to),
+      changed: (sessionId) => this.#tell({ kind: 'session', sessionId }),
+    });
     for (const tag of options.images ?? ['raworc/session:hollow']) this.#images.set(tag, { id: `sha256:${tag}`, labels: {} });
   }
 
@@ -85,6 +103,7 @@ export class HollowHost implements Driver, GuestDoors {
   /** The engine starts anew: all containers end with it, a moment before it is seen to go, or when it is `killed`, found ended once it is back. */
   restartEngine(killed = false): void {
     if (killed) this.#tell({ kind: 'lost' });
+    this.copier.kill();
     for (const [sessionId, { state }] of this.#containers) if (state === 'running' || state === 'paused') this.end(sessionId);
     if (!killed) this.#tell({ kind: 'lost' });
     this.#tell({ kind: 'everything' });
@@ -179,6 +198,12 @@ export class HollowHost implements Driver, GuestDoors {
     if (container?.state === 'running') this.#become(sessionId, { ...container, state: 'paused' });
   }
 
+  async freeze(sessionId: string, signal: AbortSignal): Promise<void> {
+    await this.#call('freeze', sessionId, signal);
+    const container = this.#containers.get(sessionId);
+    if (container?.state === 'running') this.#become(sessionId, { ...container, state: 'paused' });
+  }
+
   async unpause(sessionId: string, signal: AbortSignal): Promise<void> {
     await this.#call('unpause', sessionId, signal);
     const container = this.#containers.get(sessionId);
@@ -192,6 +217,7 @@ export class HollowHost implements Driver, GuestDoors {
 
   async removeVolume(sessionId: string, signal: AbortSignal): Promise<void> {
     await this.#call('removeVolume', sessionId, signal);
+    if (this.copier.reads(sessionId)) throw new Error('the volume is in use');
     this.loseVolume(sessionId);
   }
 
@@ -280,8 +306,18 @@ export class HollowHost implements Driver, GuestDoors {
     return { container, volume: volume && { name: volume.name, generation: volume.generation }, space, image };
   }
 
+  /** Of a pretended guest's journal nothing is left in a copy: it is stamped with another session's id. */
+  #copy(from: string, to: string): boolean {
+    const volume = this.#volumes.get(to);
+    if (volume === undefined || !this.#volumes.has(from)) return false;
+    this.#volumes.set(to, { ...volume, journal: emptyHollowJournal() });
+    this.#options.inside?.volumeCopied?.(from, to);
+    return true;
+  }
+
   #become(sessionId: string, container: ContainerSeen): void {
     this.#containers.set(sessionId, container);
+    this.copier.moved(sessionId);
     this.#changed(sessionId);
   }
 

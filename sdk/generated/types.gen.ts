@@ -180,6 +180,19 @@ export type Agent = {
     created_by: string;
 };
 
+export type RunningAgent = {
+    name: string;
+    status: 'active' | 'inactive' | 'configured' | 'building' | 'running' | 'stopped' | 'error';
+    /**
+     * Of the worker that has lived longest
+     */
+    started_at: string;
+    /**
+     * How many sessions have a live worker of it
+     */
+    sessions: number;
+};
+
 export type Source = {
     agent: string;
     space: string;
@@ -499,6 +512,10 @@ export type RefreshErrors = {
      */
     401: Error;
     /**
+     * The permission is missing
+     */
+    403: Error;
+    /**
      * The body is too large
      */
     413: Error;
@@ -548,6 +565,10 @@ export type LogoutErrors = {
      * No token, or one that is not good (any more)
      */
     401: Error;
+    /**
+     * The permission is missing
+     */
+    403: Error;
     /**
      * The body is too large
      */
@@ -1357,6 +1378,10 @@ export type ListApiKeysErrors = {
      */
     401: Error;
     /**
+     * The permission is missing
+     */
+    403: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
@@ -1407,6 +1432,10 @@ export type CreateApiKeyErrors = {
      * No token, or one that is not good (any more)
      */
     401: Error;
+    /**
+     * The permission is missing
+     */
+    403: Error;
     /**
      * It is there already, or its state does not allow this: the message says what is allowed
      */
@@ -2220,6 +2249,56 @@ export type CreateAgentResponses = {
 
 export type CreateAgentResponse = CreateAgentResponses[keyof CreateAgentResponses];
 
+export type ListRunningData = {
+    body?: never;
+    path: {
+        name: string;
+    };
+    query?: {
+        limit?: number;
+        offset?: number;
+        /**
+         * By default newest first, and messages oldest first
+         */
+        order?: 'asc' | 'desc';
+    };
+    url: '/spaces/{name}/agents/running';
+};
+
+export type ListRunningErrors = {
+    /**
+     * The request cannot be read, or a parameter does not fit
+     */
+    400: Error;
+    /**
+     * No token, or one that is not good (any more)
+     */
+    401: Error;
+    /**
+     * The permission is missing
+     */
+    403: Error;
+    /**
+     * There is no such thing, or none that the caller may see
+     */
+    404: Error;
+    /**
+     * A fault of the server; X-Request-Id finds it in its log
+     */
+    500: Error;
+};
+
+export type ListRunningError = ListRunningErrors[keyof ListRunningErrors];
+
+export type ListRunningResponses = {
+    /**
+     * Done
+     */
+    200: Array<RunningAgent>;
+};
+
+export type ListRunningResponse = ListRunningResponses[keyof ListRunningResponses];
+
 export type DeleteAgentData = {
     body?: never;
     path: {
@@ -2646,6 +2725,10 @@ export type BuildSpaceErrors = {
      * There is no such thing, or none that the caller may see
      */
     404: Error;
+    /**
+     * It is there already, or its state does not allow this: the message says what is allowed
+     */
+    409: Error;
     /**
      * The body is too large
      */

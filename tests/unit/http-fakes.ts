@@ -166,6 +166,14 @@ export class Fake {
         this.#note('sessions.list', filter, page);
         return accepted({ items: [session], total: 41 });
       },
+      update: async (_caller, _id, update) => {
+        this.#note('sessions.update', update);
+        return accepted(session);
+      },
+      remix: async (_caller, _parent, input, idempotency?: Idempotency) => {
+        this.#note('sessions.remix', input, idempotency);
+        return accepted(session);
+      },
       remove: async () => accepted(undefined),
       change: async (_caller, _id, request, options) => {
         this.#note('sessions.change', request, options);

@@ -122,6 +122,7 @@ export function assigned(
     spec: { space: 'default', spaceId: 's', image, agents: [], limits: null, volumeExpected },
     graceMs,
     settledSeq: 0,
+    copyFrom: '',
   };
 }
 

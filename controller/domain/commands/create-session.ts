@@ -1,25 +1,20 @@
 import type { Command } from '../command.ts';
 import { unchanged } from '../command.ts';
 import { type KnownRequest, recall, remember } from '../idempotency.ts';
-import type { AccountId, SessionId, SpaceId } from '../ids.ts';
+import type { SessionId } from '../ids.ts';
 import type { SessionObject } from '../objects.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
 import { explain, place } from '../placement.ts';
 import { sessionObject } from '../present.ts';
-import { type Limits, put, type Requests, type SessionRow } from '../rows.ts';
+import { put, type SessionRow } from '../rows.ts';
 import { refusedBySpace } from '../space-admission.ts';
+import { type AskedSession, firstRow } from './session-row.ts';
 
-export interface NewSession {
-  readonly id: SessionId;
-  readonly spaceId: SpaceId;
-  readonly name: string | null;
-  readonly metadata: Readonly<Record<string, unknown>>;
-  readonly timeouts: Readonly<Record<string, number>>;
-  readonly requests: Requests;
-  readonly limits: Limits;
+export interface NewSession extends AskedSession {
   /** What a session starts from in a space without a completed build. */
   readonly baseImage: string;
-  readonly by: { readonly accountId: AccountId; readonly user: string };
+  /** The session that it is told to follow from; it shares nothing with it. */
+  readonly parentId?: SessionId;
   readonly request: KnownRequest | undefined;
 }
 
@@ -50,42 +45,8 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
         return unchanged(refused('UNAVAILABLE', explain(need, placement.obstacles), details));
       }
       const row: SessionRow = {
-        id: input.id,
-        name: input.name,
-        spaceId: input.spaceId,
-        desired: 'running',
-        generation: 1,
-        nodeId: placement.nodeId,
-        placedGeneration: 1,
-        restoredFrom: null,
-        image: need.image,
-        buildId: build?.id ?? null,
-        agents: build?.agents ?? [],
-        requests: input.requests,
-        limits: input.limits,
-        phase: 'none',
-        observedGeneration: 0,
-        observedOrder: null,
-        containerId: null,
-        volume: null,
-        graceMs: 0,
-        hasRun: false,
-        reason: null,
-        lastSeq: 0,
-        epochSeq: 0,
-        outstanding: 0,
-        parentId: null,
-        copyFrom: null,
-        timeouts: input.timeouts,
-        metadata: input.metadata,
-        createdBy: input.by.user,
-        createdById: input.by.accountId,
-        createdAt: now,
-        updatedAt: now,
-        startedAt: null,
-        lastActivityAt: null,
-        terminatedAt: null,
-        terminationReason: null,
+        ...firstRow(input, { nodeId: placement.nodeId, image: need.image, build }, now),
+        parentId: input.parentId ?? null,
       };
       const session = sessionObject(view, row);
       return {

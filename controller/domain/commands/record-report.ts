@@ -70,6 +70,7 @@ export function recordReport(report: Report): Command<Speaker | 'old'> {
         containerId: report.containerId === '' ? null : report.containerId,
         volume: report.volume === '' ? null : report.volume,
         hasRun: session.hasRun || report.phase === 'running',
+        copyFrom: report.phase === 'running' ? null : session.copyFrom,
         startedAt: report.phase === 'running' ? (session.startedAt ?? now) : session.startedAt,
         updatedAt: now,
       };

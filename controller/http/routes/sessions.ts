@@ -1,11 +1,14 @@
+import type { Context } from 'koa';
 import { z } from 'zod';
-import { accepted } from '../../domain/outcome.ts';
+import type { SessionObject } from '../../domain/objects.ts';
+import { accepted, type Outcome } from '../../domain/outcome.ts';
+import type { Caller } from '../../services/api.ts';
 import type { RouteContext } from '../app.ts';
 import { flagParameter } from '../parameters.ts';
 import { sessionIn } from '../path.ts';
-import { listRoute, type Route, route } from '../route.ts';
+import { type Answer, listRoute, type Route, route } from '../route.ts';
 import { sessionObject } from '../schemas/objects.ts';
-import { createSession, putState, sessionFilter } from '../schemas/sessions.ts';
+import { createSession, putState, remixSession, sessionFilter, updateSession } from '../schemas/sessions.ts';
 import { waiting, waitParameter } from '../wait.ts';
 
 const ACTIONS = {
@@ -20,6 +23,18 @@ const ACTION_PARAMETERS: Readonly<Record<keyof typeof ACTIONS, z.ZodType<{ force
 };
 
 export function sessionRoutes({ services, clock }: RouteContext): Route[] {
+  /** Answers with a session that was made, after waiting so long for it to come up. */
+  async function made(ctx: Context, caller: Caller, ms: number, outcome: Outcome<SessionObject>): Promise<Outcome<Answer>> {
+    if (!outcome.ok) return outcome;
+    const session = sessionIn({ id: outcome.value.id });
+    if (ms === 0 || !session.ok) return accepted({ status: 201, body: outcome.value });
+    const up = await waiting(ctx, clock, ms, (signal) => services.sessions.whenUp(session.value, signal));
+    // When the time is up, the state of now and not that of the creation.
+    if (up !== undefined) return accepted({ status: 201, body: up });
+    const now = services.sessions.get(caller, session.value);
+    return accepted({ status: 201, body: now.ok ? now.value : outcome.value });
+  }
+
   return [
     listRoute({
       path: '/sessions',
@@ -43,16 +58,7 @@ export function sessionRoutes({ services, clock }: RouteContext): Route[] {
       refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
       example: { space: 'default', name: 'a first session', metadata: { purpose: 'trying' } },
       async respond({ ctx, caller, query: { wait: ms = 0 }, body, idempotency }) {
-        const made = await services.sessions.create(caller, body, idempotency);
-        if (!made.ok) return made;
-        const { id } = made.value;
-        const session = sessionIn({ id });
-        if (ms === 0 || !session.ok) return accepted({ status: 201, body: made.value });
-        const up = await waiting(ctx, clock, ms, (signal) => services.sessions.whenUp(session.value, signal));
-        // When the time is up, the state of now and not that of the creation.
-        if (up !== undefined) return accepted({ status: 201, body: up });
-        const now = services.sessions.get(caller, session.value);
-        return accepted({ status: 201, body: now.ok ? now.value : made.value });
+        return made(ctx, caller, ms, await services.sessions.create(caller, body, idempotency));
       },
     }),
     route({
@@ -67,6 +73,42 @@ export function sessionRoutes({ services, clock }: RouteContext): Route[] {
         if (!id.ok) return id;
         const session = services.sessions.get(caller, id.value);
         return session.ok ? accepted({ status: 200, body: session.value }) : session;
+      },
+    }),
+    route({
+      method: 'PUT',
+      path: '/sessions/{id}',
+      permission: 'own or sessions:update',
+      summary: 'Another name, other metadata',
+      description: 'Metadata are replaced as a whole. What is not sent stays; 400 when nothing is.',
+      request: updateSession,
+      answers: { 200: sessionObject },
+      refusals: ['NOT_FOUND'],
+      example: { name: 'a better name', metadata: { purpose: 'kept' } },
+      async respond({ caller, params, body }) {
+        const id = sessionIn(params);
+        if (!id.ok) return id;
+        const updated = await services.sessions.update(caller, id.value, body);
+        return updated.ok ? accepted({ status: 200, body: updated.value }) : updated;
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/sessions/{id}/remix',
+      permission: 'own or sessions:get',
+      summary: 'A new running session that begins as a copy of this one; ?wait=30s answers once it is up',
+      description:
+        'It also needs sessions:create in the space of the copy, by default the parent’s. The parent is frozen while its volume is copied. The copy is the caller’s, has the secrets of its own space, and is placed on the parent’s node: 503 when that has no room, 409 when it is lost.',
+      creates: true,
+      request: remixSession,
+      query: z.object({ wait: waitParameter }),
+      answers: { 201: sessionObject },
+      refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
+      example: { name: 'another way', messages: true },
+      async respond({ ctx, caller, params, query: { wait: ms = 0 }, body, idempotency }) {
+        const parent = sessionIn(params);
+        if (!parent.ok) return parent;
+        return made(ctx, caller, ms, await services.sessions.remix(caller, parent.value, body, idempotency));
       },
     }),
     ...(['pause', 'suspend', 'resume'] as const).map((request) =>

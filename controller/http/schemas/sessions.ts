@@ -34,8 +34,21 @@ export const createSession = fields({
   space: name().exactOptional(),
   name: text(255).exactOptional(),
   metadata: metadata().exactOptional(),
+  parent_session_id: text(255).exactOptional(),
   timeouts: z.exactOptional(timeouts),
   resources: z.exactOptional(resources),
+});
+
+export const updateSession = fields({ name: text(255).exactOptional(), metadata: metadata().exactOptional() });
+
+const yes = () => z.boolean({ error: wording }).exactOptional();
+
+export const remixSession = fields({
+  name: text(255).exactOptional(),
+  space: name().exactOptional(),
+  metadata: metadata().exactOptional(),
+  data: yes().describe('Whether its volume begins as a copy of the parent’s (the default), or empty'),
+  messages: yes().describe('Whether it begins with the parent’s answered messages; default false'),
 });
 
 export const SESSION_STATES = ['init', 'idle', 'busy', 'paused', 'suspended', 'error'] as const;

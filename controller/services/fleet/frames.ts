@@ -43,6 +43,7 @@ export function assignment(view: View, row: SessionRow): Assignment__Output | un
     },
     graceMs: row.graceMs,
     settledSeq: settledSeq(view, row),
+    copyFrom: row.copyFrom ?? '',
   };
 }
 

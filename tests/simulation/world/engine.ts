@@ -105,7 +105,16 @@ export function driverFor(view: EngineView): Driver {
       check('start', sessionId);
       return call('start', sessionId, signal, () => host.start(sessionId, own), failedMade);
     },
+    copier: {
+      prepare: (plan, signal) => call('prepareCopy', plan.sessionId, signal, () => host.copier.prepare(plan, own), failedMade),
+      start: (sessionId, signal) => call('startCopy', sessionId, signal, () => host.copier.start(sessionId, own), failedMade),
+      observe: (sessionId, signal) => call('observe', sessionId, signal, () => host.copier.observe(sessionId)),
+      end: (sessionId, signal) => call('endCopy', sessionId, signal, () => host.copier.end(sessionId, own)),
+      list: (signal) => call('list', '', signal, () => host.copier.list()),
+    },
     pause: change('pause'),
+    // For a copy of its volume, also while it is as it should be.
+    freeze: (sessionId, signal) => call('freeze', sessionId, signal, () => host.freeze(sessionId, own)),
     unpause: change('unpause'),
     removeContainer: change('removeContainer'),
     removeVolume: change('removeVolume'),

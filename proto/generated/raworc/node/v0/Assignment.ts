@@ -17,6 +17,10 @@ export interface Assignment {
    * no message up to this number waits for an answer any more: they were answered, or cleared
    */
   'settledSeq'?: (number | string | Long);
+  /**
+   * the session of this node whose volume its own begins as a copy of; empty: none, or it has begun
+   */
+  'copyFrom'?: (string);
 }
 
 export interface Assignment__Output {
@@ -32,4 +36,8 @@ export interface Assignment__Output {
    * no message up to this number waits for an answer any more: they were answered, or cleared
    */
   'settledSeq': (number);
+  /**
+   * the session of this node whose volume its own begins as a copy of; empty: none, or it has begun
+   */
+  'copyFrom': (string);
 }

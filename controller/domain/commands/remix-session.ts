@@ -1,0 +1,112 @@
+import { type Command, unchanged } from '../command.ts';
+import type { Fleet, FleetNode } from '../fleet.ts';
+import { type KnownRequest, recall, remember } from '../idempotency.ts';
+import type { SessionId } from '../ids.ts';
+import type { SessionObject } from '../objects.ts';
+import { accepted, type Outcome, refused } from '../outcome.ts';
+import { explain, place } from '../placement.ts';
+import { sessionObject } from '../present.ts';
+import { type Mutation, put, type SessionRow } from '../rows.ts';
+import { refusedBySpace } from '../space-admission.ts';
+import type { View } from '../view.ts';
+import { type AskedSession, firstRow } from './session-row.ts';
+
+/** How much of a conversation goes along: the newest messages, at most so many. */
+export const MOST_COPIED_MESSAGES = 5000;
+/** And at most so many characters of them. */
+export const MOST_COPIED_CHARACTERS = 16 * 1024 * 1024;
+
+export interface Remix extends Pick<AskedSession, 'id' | 'spaceId' | 'name' | 'by'> {
+  readonly parentId: SessionId;
+  /** Undefined: as the parent's. */
+  readonly metadata: Readonly<Record<string, unknown>> | undefined;
+  /** Whether its volume begins as a copy of the parent's. */
+  readonly data: boolean;
+  /** Whether it begins with the parent's messages, those that nobody waits for an answer to. */
+  readonly messages: boolean;
+  readonly baseImage: string;
+  readonly request: KnownRequest | undefined;
+}
+
+/**
+ * A new running session that begins where another one is: with its sizes and timeouts, a copy of its volume, and its conversation if that is
+ * asked for. What the parent still has to answer stays the parent's. A volume does not travel: the copy is placed on the parent's node, 503 with
+ * the reason when there is no room and 409 when the node or the volume is lost.
+ */
+export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
+  return {
+    name: 'remix-session',
+    decide({ view, fleet, now }) {
+      const parent = view.get('sessions', remix.parentId);
+      if (parent === undefined || parent.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
+      const space = view.get('spaces', remix.spaceId);
+      if (space === undefined) return unchanged(refused('NOT_FOUND', 'There is no such space.'));
+      const made = recall(view, remix.request);
+      if (made !== undefined) {
+        if (!made.ok) return unchanged(made);
+        const row = view.get('sessions', made.value);
+        if (row === undefined || row.desired === 'deleted')
+          return unchanged(refused('NOT_FOUND', 'The session that this key made is gone.'));
+        return unchanged(accepted(sessionObject(view, row)));
+      }
+      const refusal = refusedBySpace(view, fleet, remix.spaceId, { sessions: 1, requests: parent.requests });
+      if (refusal !== undefined) return unchanged(refusal);
+      const source = remix.data ? sourceOf(view, fleet, parent) : accepted(null);
+      if (!source.ok) return unchanged(source);
+
+      const nodes = fleet.nodes().filter(({ id }) => source.value === null || id === parent.nodeId);
+      const start = startOf(view, remix, parent, nodes);
+      const need = { requests: parent.requests, image: start.image };
+      const placement = place(nodes, need);
+      if (!placement.ok) {
+        const { cpuMillis, memoryBytes } = need.requests;
+        const details = { requests: { cpu: cpuMillis / 1000, memory_bytes: memoryBytes }, image: need.image, nodes: placement.obstacles };
+        const stays = source.value === null ? '' : ' A copy of a volume is made on the node that holds it; data=false makes one without.';
+        return unchanged(refused('UNAVAILABLE', `${explain(need, placement.obstacles)}${stays}`, details));
+      }
+      const { requests, limits, timeouts } = parent;
+      const asked = { ...remix, metadata: remix.metadata ?? parent.metadata, timeouts, requests, limits };
+      const row: SessionRow = {
+        ...firstRow(asked, { nodeId: placement.nodeId, ...start }, now),
+        ...{ parentId: parent.id, copyFrom: source.value, lastSeq: remix.messages ? parent.lastSeq : 0 },
+      };
+      const session = sessionObject(view, row);
+      const history: Mutation[] = remix.messages ? [historyOf(parent.id, row.id)] : [];
+      return {
+        mutations: [put('sessions', row), ...history, ...remember(remix.request, row.id, now)],
+        events: [{ type: 'session.created', spaceId: row.spaceId, sessionId: row.id, data: { space: space.name, session } }],
+        answer: accepted(session),
+      };
+    },
+  };
+}
+
+const historyOf = (from: SessionId, to: SessionId): Mutation => ({
+  ...{ kind: 'copy-messages', from, to, limit: MOST_COPIED_MESSAGES, characters: MOST_COPIED_CHARACTERS },
+});
+
+/** Whose volume is to be copied; null: nobody has written anything yet. */
+function sourceOf(view: View, fleet: Fleet, parent: SessionRow): Outcome<SessionId | null> {
+  // One that has not begun is itself an empty volume, or is still to become a copy.
+  const source = parent.hasRun ? parent.id : parent.copyFrom;
+  if (source === null) return accepted(null);
+  const node = fleet.nodes().find(({ id }) => id === parent.nodeId);
+  const instead = 'data=false makes a session with an empty volume.';
+  if (node === undefined) return refused('CONFLICT', `The node that holds the volume of this session is not known any more: ${instead}`);
+  if (typeof view.get('nodes', node.id)?.lostAt === 'number') {
+    const message = `The node ${node.name} is lost, and holds the only copy of this session's volume: remix it once the node is back; ${instead}`;
+    return refused('CONFLICT', message);
+  }
+  if (parent.desired === 'failed' && parent.hasRun && parent.phase === 'failed' && parent.volume === null)
+    return refused('CONFLICT', `The volume of this session is missing on its node: ${instead}`);
+  return accepted(source);
+}
+
+/** The newest build of its space, as any new session; in the parent's own, where no node has that, what the parent started from. */
+function startOf(view: View, remix: Remix, parent: SessionRow, nodes: readonly FleetNode[]) {
+  const build = view.newestBuild(remix.spaceId, 'completed');
+  const image = build?.image ?? remix.baseImage;
+  if (remix.spaceId !== parent.spaceId || nodes.some(({ images }) => images.has(image))) return { image, build };
+  if (!nodes.some(({ images }) => images.has(parent.image))) return { image, build };
+  return { image: parent.image, build: parent.buildId === null ? undefined : { id: parent.buildId, agents: parent.agents } };
+}

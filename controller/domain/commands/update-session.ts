@@ -1,0 +1,29 @@
+import { type Command, unchanged } from '../command.ts';
+import type { SessionId } from '../ids.ts';
+import type { SessionObject } from '../objects.ts';
+import { accepted, type Outcome, refused } from '../outcome.ts';
+import { sessionObject } from '../present.ts';
+import { put, type SessionRow } from '../rows.ts';
+
+/** What people call a session, and what they keep with it. Metadata are replaced as a whole. */
+export interface SessionUpdate {
+  readonly name?: string;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+}
+
+export function updateSession(id: SessionId, update: SessionUpdate): Command<Outcome<SessionObject>> {
+  return {
+    name: 'update-session',
+    decide({ view, now }) {
+      const row = view.get('sessions', id);
+      if (row === undefined || row.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
+      const after: SessionRow = { ...row, name: update.name ?? row.name, metadata: update.metadata ?? row.metadata, updatedAt: now };
+      const session = sessionObject(view, after);
+      return {
+        mutations: [put('sessions', after)],
+        events: [{ type: 'session.updated', spaceId: row.spaceId, sessionId: id, data: { space: session.space, session } }],
+        answer: accepted(session),
+      };
+    },
+  };
+}

@@ -1,0 +1,113 @@
+import type { Clock } from '../seams/clock.ts';
+import type { Log } from '../seams/log.ts';
+import { COPY_MAY_TAKE_MS } from './domain/copying.ts';
+import type { CopyState, SourceState } from './domain/session.ts';
+import type { CopySeen } from './drivers/copier.ts';
+import type { Driver, Made } from './drivers/driver.ts';
+import type { Ledger } from './ledger.ts';
+
+export interface CopyingOutside {
+  readonly driver: Driver;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How the volume of another session stands, of which a copy is to be made. */
+  sourceOf(sessionId: string): SourceState;
+  /** Something is different for that session, too. */
+  wake(sessionId: string): void;
+}
+
+/** How a step calls the engine and waits for the ledger. */
+export interface Calls {
+  call<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  durable<T>(write: Promise<T>): Promise<T>;
+}
+
+/** The making of one session's volume as a copy of another's: each step of it, and what is seen of it. */
+export class Copying {
+  readonly #sessionId: string;
+  readonly #outside: CopyingOutside;
+  readonly #calls: Calls;
+  #seen: CopySeen = { state: 'none' };
+  /** Since when it is seen to run, by the monotonic clock. */
+  #runsSinceMs: number | undefined;
+
+  constructor(sessionId: string, outside: CopyingOutside, calls: Calls) {
+    this.#sessionId = sessionId;
+    this.#outside = outside;
+    this.#calls = calls;
+  }
+
+  /** Costs a call only where a copy is due or was begun. */
+  async look(): Promise<void> {
+    const { driver, ledger, clock } = this.#outside;
+    if (ledger.copies.sourceOf(this.#sessionId) === undefined) this.#seen = { state: 'none' };
+    else this.#seen = await this.#calls.call((signal) => driver.copier.observe(this.#sessionId, signal));
+    if (this.#seen.state !== 'running') this.#runsSinceMs = undefined;
+    else this.#runsSinceMs ??= clock.monotonic();
+    if (this.leftMs() === 0) this.#seen = { state: 'broken', passing: false, reason: TOO_LONG };
+  }
+
+  observed(): { readonly copy: CopyState; readonly source: SourceState } {
+    const from = this.#outside.ledger.copies.sourceOf(this.#sessionId);
+    return { copy: this.#seen.state, source: from === undefined ? 'moving' : this.#outside.sourceOf(from) };
+  }
+
+  /** Milliseconds until a copy that runs has taken too long; undefined when none runs. */
+  leftMs(): number | undefined {
+    if (this.#runsSinceMs === undefined) return undefined;
+    return Math.max(0, Math.ceil(this.#runsSinceMs + COPY_MAY_TAKE_MS - this.#outside.clock.monotonic()));
+  }
+
+  /** Its source is frozen while what is to copy is made. */
+  async begin(): Promise<Made> {
+    const { driver, ledger } = this.#outside;
+    const from = ledger.copies.sourceOf(this.#sessionId);
+    const spec = ledger.assignment(this.#sessionId)?.spec;
+    if (from === undefined || spec === undefined) return { ok: true };
+    await this.#calls.durable(ledger.copyBegun(this.#sessionId, from));
+    this.#outside.wake(from);
+    const plan = { sessionId: this.#sessionId, from, space: spec.space, image: spec.image };
+    return this.#calls.call((signal) => driver.copier.prepare(plan, signal));
+  }
+
+  start(): Promise<Made> {
+    const { driver, log } = this.#outside;
+    log.info('session.copying', { session: this.#sessionId, from: this.#outside.ledger.copies.sourceOf(this.#sessionId) });
+    return this.#calls.call((signal) => driver.copier.start(this.#sessionId, signal));
+  }
+
+  /** It is whole: the source goes on, and what is copied is never copied again. */
+  async keep(generation: number): Promise<void> {
+    const { driver, ledger, log } = this.#outside;
+    await this.#over(() => ledger.copyMade(this.#sessionId, generation));
+    await this.#calls.call((signal) => driver.copier.end(this.#sessionId, signal));
+    log.info('session.copied', { session: this.#sessionId });
+  }
+
+  /** What was copied counts for nothing. Answers what was wrong with it, if anything. */
+  async end(): Promise<Extract<CopySeen, { state: 'broken' }> | undefined> {
+    const { driver, ledger, log } = this.#outside;
+    const seen = this.#seen;
+    await this.#calls.call((signal) => driver.copier.end(this.#sessionId, signal));
+    await this.#over(() => ledger.copyEnded(this.#sessionId));
+    if (seen.state !== 'broken') return undefined;
+    log.warn('session.copy-failed', { session: this.#sessionId, reason: seen.reason });
+    return seen;
+  }
+
+  /** Lets the source go when the ledger says that the copy is over. */
+  async #over(write: () => Promise<void>): Promise<void> {
+    const from = this.#outside.ledger.copies.sourceOf(this.#sessionId);
+    await this.#calls.durable(write());
+    if (from !== undefined) this.#outside.wake(from);
+  }
+}
+
+const TOO_LONG = `The copy of the volume took longer than ${COPY_MAY_TAKE_MS / 60_000} minutes and was given up.`;
+
+/** Ends what makes copies and was left by a call whose end nobody saw. */
+export async function endStrayCopies(driver: Driver, ledger: Ledger, signal: AbortSignal): Promise<void> {
+  for (const sessionId of await driver.copier.list(signal))
+    if (!ledger.copies.isBegun(sessionId)) await driver.copier.end(sessionId, signal);
+}

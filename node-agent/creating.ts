@@ -1,0 +1,22 @@
+import type { Calls } from './copying.ts';
+import type { Made, SessionPlan } from './drivers/driver.ts';
+import type { ReconcilerOutside } from './reconciler-outside.ts';
+
+/** Makes one session's volume or container, journalled before the call. Undefined: there is nothing left that says what to make. */
+export async function create(
+  what: 'createVolume' | 'createContainer',
+  id: string,
+  generation: number,
+  { driver, doors, ledger }: ReconcilerOutside,
+  { call, durable }: Calls,
+): Promise<{ readonly made: Made; readonly image: string } | undefined> {
+  const create = ledger.toCreate(id, generation);
+  if (create === undefined) return undefined;
+  await durable(ledger.createBegun(id, create));
+  const plan: SessionPlan = { ...create, sessionId: id, socketDirectory: await doors.open(id) };
+  const made = await call((signal) => driver[what](plan, signal));
+  // One that is to be a copy is its own only when it is whole.
+  if (made.ok && what === 'createVolume' && !ledger.copies.isDue(id)) await durable(ledger.volumeMade(id, generation));
+  if (!made.ok && made.why !== 'exists') await durable(ledger.createEnded(id));
+  return { made, image: plan.image };
+}

@@ -1,0 +1,128 @@
+import type Docker from 'dockerode';
+import type { ContainerCreateOptions } from 'dockerode';
+import type { CopyPlan, CopySeen, VolumeCopier } from './copier.ts';
+import { abortable, unless } from './docker-client.ts';
+import { copyName, isCopyOf, type Owner, ownerFilter, sessionOfCopy, volumeName } from './docker-container.ts';
+import type { Made } from './driver.ts';
+
+/**
+ * Empties the one volume and copies the other into it: owners, modes, times and links as they are, by reference where the file system can. What is
+ * copied is on the disk when this ends, so that a copy that is taken for whole is whole after a power cut.
+ */
+const SCRIPT = `set -e
+cd /to
+rm -rf -- * .[!.]* ..?*
+if cp --help 2>&1 | grep -q reflink; then how=--reflink=auto; else how=; fi
+cp -a $how /from/. /to/
+sync -f /to 2>/dev/null || sync`;
+
+const MEMORY_BYTES = 256 * 1024 * 1024;
+const REASON_CHARACTERS = 300;
+/** Exit codes above this are of a process that was ended by a signal. */
+const SIGNALLED = 128;
+
+export interface DockerCopierOutside {
+  readonly docker: Docker;
+  readonly owner: Owner;
+  /** What the engine refuses, as a value. */
+  made(signal: AbortSignal, work: () => Promise<Made>): Promise<Made>;
+}
+
+/** A container for each copy, without a network, that sees the two volumes and nothing else. Files of other people are in them: it may change owners and modes, and no more. */
+export class DockerCopier implements VolumeCopier {
+  readonly #outside: DockerCopierOutside;
+
+  constructor(outside: DockerCopierOutside) {
+    this.#outside = outside;
+  }
+
+  async prepare(plan: CopyPlan, signal: AbortSignal): Promise<Made> {
+    const { docker, owner, made } = this.#outside;
+    const created = await made(signal, async () => {
+      await docker.createContainer(copierOptions(owner, plan));
+      return { ok: true };
+    });
+    if (created.ok || created.why !== 'exists') return created;
+    return (await this.observe(plan.sessionId, signal)).state === 'none' ? created : { ok: true };
+  }
+
+  start(sessionId: string, signal: AbortSignal): Promise<Made> {
+    const { docker, made } = this.#outside;
+    return made(signal, async () => {
+      await unless([304], docker.getContainer(copyName(sessionId)).start());
+      return { ok: true };
+    });
+  }
+
+  async observe(sessionId: string, signal: AbortSignal): Promise<CopySeen> {
+    const { docker, owner } = this.#outside;
+    const container = docker.getContainer(copyName(sessionId));
+    const found = await unless([404], abortable(signal, container.inspect()));
+    if (found === undefined || !isCopyOf(owner, found.Config.Labels, sessionId)) return { state: 'none' };
+    const { Status, ExitCode } = found.State;
+    if (Status === 'created') return { state: 'ready' };
+    if (Status === 'running' || Status === 'paused' || Status === 'restarting') return { state: 'running' };
+    if (ExitCode === 0) return { state: 'copied' };
+    if (ExitCode > SIGNALLED)
+      return { state: 'broken', passing: true, reason: `The copy of the volume was ended (exit code ${ExitCode}).` };
+    const said = await unless([404], abortable(signal, container.logs({ stdout: false, stderr: true, tail: 3 })));
+    return { state: 'broken', passing: false, reason: `The volume could not be copied: ${lastLine(said) || `exit code ${ExitCode}`}` };
+  }
+
+  async end(sessionId: string, signal: AbortSignal): Promise<void> {
+    if ((await this.observe(sessionId, signal)).state === 'none') return;
+    await unless([404, 409], abortable(signal, this.#outside.docker.getContainer(copyName(sessionId)).remove({ force: true, v: true })));
+  }
+
+  async list(signal: AbortSignal): Promise<readonly string[]> {
+    const { docker, owner } = this.#outside;
+    const filters = { label: [...ownerFilter(owner), 'raworc.copy'] };
+    const found = await abortable(signal, docker.listContainers({ all: true, filters }));
+    return found.flatMap(({ Labels }) => sessionOfCopy(owner, Labels) ?? []);
+  }
+}
+
+function copierOptions(owner: Owner, { sessionId, from, space, image }: CopyPlan): ContainerCreateOptions {
+  return {
+    name: copyName(sessionId),
+    Image: image,
+    User: '0',
+    WorkingDir: '/',
+    Entrypoint: ['/bin/sh', '-c', SCRIPT],
+    Cmd: [],
+    Labels: {
+      'raworc.managed': 'true',
+      'raworc.cluster': owner.clusterId,
+      'raworc.node': owner.nodeId,
+      'raworc.copy': sessionId,
+      'raworc.space': space,
+    },
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: {
+      Binds: [`${volumeName(from)}:/from:ro,nocopy`, `${volumeName(sessionId)}:/to:nocopy`],
+      NetworkMode: 'none',
+      ReadonlyRootfs: true,
+      CapDrop: ['ALL'],
+      CapAdd: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID'],
+      SecurityOpt: ['no-new-privileges'],
+      Privileged: false,
+      Init: true,
+      PidsLimit: 64,
+      Memory: MEMORY_BYTES,
+      MemorySwap: MEMORY_BYTES,
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
+      RestartPolicy: { Name: 'no' },
+    },
+  };
+}
+
+/** Of the engine's frames: 8 bytes of header, of which the last four are the length. */
+function lastLine(frames: Buffer | undefined): string {
+  let text = '';
+  for (let at = 0; frames !== undefined && at + 8 <= frames.length; ) {
+    const end = at + 8 + frames.readUInt32BE(at + 4);
+    text += frames.toString('utf8', at + 8, end);
+    at = end;
+  }
+  return text.trim().split('\n').at(-1)?.slice(0, REASON_CHARACTERS) ?? '';
+}
