@@ -1,0 +1,122 @@
+/**
+ * The whole REST API over a real store, in which nothing changes: whatever reaches the applier fails there, so that a 500 says that the
+ * request was let through.
+ */
+import { createHash, createSecretKey } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { newsOver } from '../../controller/bus/news.ts';
+import { openBus } from '../../controller/bus/open-bus.ts';
+import { openCore } from '../../controller/core.ts';
+import { accepted, refused } from '../../controller/domain/outcome.ts';
+import type { Mutation } from '../../controller/domain/rows.ts';
+import { allRoutes, createApp } from '../../controller/http/app.ts';
+import { OpenStreams } from '../../controller/http/open-streams.ts';
+import type { Route } from '../../controller/http/route.ts';
+import { listen } from '../../controller/http/server.ts';
+import type { TokenHolder } from '../../controller/services/api.ts';
+import { LEASE } from '../../controller/services/fleet/lease.ts';
+import { SealingRing, sealingKey } from '../../controller/services/sealing.ts';
+import { createTokens } from '../../controller/services/tokens.ts';
+import { openStore } from '../../controller/store/store.ts';
+import { noBarriers } from '../../seams/barrier.ts';
+import { systemClock as clock, systemRandom as random } from '../../seams/system.ts';
+import { listsOn } from '../simulation/world/store.ts';
+import { silent } from './controller-core.ts';
+
+export interface Asked {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+export interface RbacWorld {
+  readonly routes: readonly Route[];
+  token(holder: TokenHolder): string;
+  /** As a Bearer token or key. HEAD where the answer would be a stream. */
+  ask(bearer: string, route: Route, path: string, body: unknown): Promise<Asked>;
+  close(): Promise<void>;
+}
+
+const refusing = (): never => {
+  throw new Error('this world is only looked at');
+};
+
+export const hashOfKey = (key: string): string => createHash('sha256').update(key).digest('hex');
+export const keyRing = () => new SealingRing([sealingKey('00000001', new Uint8Array(32).fill(7))]);
+
+export async function openRbacWorld(rows: readonly Mutation[]): Promise<RbacWorld> {
+  const directory = mkdtempSync(join(tmpdir(), 'raworc-rbac-'));
+  const store = await openStore(join(directory, 'raworc.db'), 1);
+  store.writer.transaction(() => {
+    for (const row of rows) store.writer.apply(row);
+  });
+  const { lists, close } = listsOn(store.path);
+  const bus = openBus(undefined, { clock, log: silent });
+  const core = openCore({
+    store: { ...store, writer: { ...store.writer, transaction: (work) => store.writer.transaction(work), savepoint: refusing } },
+    ...{ lists, news: newsOver(bus, silent), clusterId: 'c', storeKey: new Uint8Array(32), baseImage: 'base', version: '1' },
+    shelf: { receive: async () => refused('UNPROCESSABLE_ENTITY', 'No source'), remove: async () => undefined },
+    passwords: { hash: async () => accepted('hash'), verify: async () => accepted(true) },
+    sealing: { ring: keyRing(), keys: { read: async () => [], remove: async () => undefined, watch: () => ({ close: () => undefined }) } },
+    ...{ lease: LEASE, clock, random, log: silent, barriers: noBarriers, onFatal: refusing, joinLine: () => 'join' },
+    health: { check: () => ({ ok: true, checks: {} }) },
+  });
+  const tokens = createTokens({ keys: [{ key: createSecretKey(random.bytes(32)), kid: 'k' }], clock, random });
+  const edge = { services: core.services, tokens, log: silent, clock, version: '1' };
+  const agent = new Agent({ keepAlive: true });
+  const server = await listen(createApp({ ...edge, random, corsOrigins: [] }), { host: '127.0.0.1', port: 0 });
+  return {
+    routes: allRoutes({ ...edge, streams: new OpenStreams(clock) }),
+    token: (holder) => tokens.sign(holder).token,
+    async ask(bearer, route, path, body) {
+      const isStream = Object.values(route.answers ?? {}).includes('event-stream');
+      const hasBody = route.method !== 'GET' && route.method !== 'DELETE';
+      return send({
+        agent,
+        method: isStream ? 'HEAD' : route.method,
+        url: `${server.url}/api/v0${path}`,
+        headers: { authorization: `Bearer ${bearer}`, ...(hasBody ? { 'content-type': route.raw ?? 'application/json' } : {}) },
+        body: hasBody ? (route.raw === undefined ? JSON.stringify(body ?? {}) : 'nothing') : '',
+      });
+    },
+    async close() {
+      agent.destroy();
+      await server.close(0);
+      await core.close();
+      await bus.close();
+      close();
+      store.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Thousands are sent: twice as fast as fetch. */
+function send({
+  url,
+  body,
+  ...options
+}: {
+  readonly agent: Agent;
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}): Promise<Asked> {
+  return new Promise((resolve, reject) => {
+    const headers = body === '' ? options.headers : { ...options.headers, 'content-length': String(Buffer.byteLength(body)) };
+    const sent = request(url, { ...options, headers }, (answer) => {
+      let text = '';
+      answer.setEncoding('utf8');
+      answer.on('error', reject);
+      answer.on('data', (chunk: string) => {
+        text += chunk;
+      });
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: text === '' ? undefined : JSON.parse(text) }));
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
