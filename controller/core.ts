@@ -7,6 +7,7 @@ import { prune } from './domain/commands/prune.ts';
 import type { EventLog } from './domain/event-log.ts';
 import type { View } from './domain/view.ts';
 import { accountService } from './services/accounts.ts';
+import { agentLogService } from './services/agent-logs.ts';
 import { agentService, type SourceShelf } from './services/agents.ts';
 import type { Services } from './services/api.ts';
 import { apiKeyService } from './services/api-keys.ts';
@@ -142,6 +143,7 @@ export function openCore(needs: CoreNeeds): Core {
     spaces: spaceService(shared),
     secrets: secretService({ ...shared, ring: needs.sealing.ring }),
     agents: agentService({ ...shared, shelf, fleet }),
+    agentLogs: agentLogService({ view, lists, fleet, tail, clock, log }),
     builds: buildService(shared),
     nodes: nodeService({ applier, view, fleet, leases, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
     orphans: orphanService({ applier, view, fleet, baseImage }),

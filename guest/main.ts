@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { barriersIn, jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
+import { KeptLines } from './container/kept-lines.ts';
 import { Processes } from './container/processes.ts';
 import { readSettings } from './container/settings.ts';
 import { socketDoor } from './container/socket-door.ts';
@@ -29,6 +30,7 @@ try {
     mailboxBytes: MAILBOX_BYTES,
     runLimitMs,
     workers,
+    lines: new KeptLines(directory, sessionId, systemClock),
     door: socketDoor(socket, systemClock),
     disk: systemDisk,
     clock: systemClock,

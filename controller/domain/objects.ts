@@ -57,6 +57,21 @@ export interface RunningAgentObject {
   readonly sessions: number;
 }
 
+export interface AgentLogsObject {
+  readonly agent_name: string;
+  readonly space: string;
+  /** Oldest first. */
+  readonly logs: readonly {
+    readonly session_id: string;
+    readonly run_id: string;
+    readonly stream: 'stdout' | 'stderr';
+    readonly line: string;
+    readonly timestamp: string;
+  }[];
+  /** Sessions that are up and could not be read in time. */
+  readonly unread_sessions: number;
+}
+
 export interface BuildObject {
   readonly id: string;
   readonly build_id: string;

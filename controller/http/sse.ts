@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { SessionId } from '../domain/ids.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
-import type { Caller, EventScope, EventWatcher, Proof, Services } from '../services/api.ts';
+import type { Caller, EventWatcher, LogScope, Proof, Services } from '../services/api.ts';
 import { proofOf } from './authentication.ts';
 import { deltaFrame, eventFrame, HELLO_FRAME, logFrame, PING_FRAME, positionIn, resetFrame } from './event-frames.ts';
 import type { OpenStream, OpenStreams } from './open-streams.ts';
@@ -17,7 +17,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const FAREWELL_MS = 30_000;
 
 export interface Streaming {
-  readonly services: Pick<Services, 'accounts' | 'events'>;
+  readonly services: Pick<Services, 'accounts' | 'agentLogs' | 'events'>;
   readonly streams: OpenStreams;
   readonly clock: Clock;
   readonly log: Log;
@@ -25,19 +25,52 @@ export interface Streaming {
 
 /** Answers with the events of one session, or of all that the caller may see, until either side ends it. */
 export function streamEvents(ctx: Context, caller: Caller, session: SessionId | undefined, streaming: Streaming): Outcome<undefined> {
-  const { services, streams } = streaming;
+  const { services } = streaming;
   const scope = services.events.scope(caller, session);
   if (!scope.ok) return scope;
   const after = positionIn(ctx.get('Last-Event-ID'));
   if (!after.ok) return after;
-  if (streams.full) return refused('RATE_LIMITED', 'There are too many open streams', { retry_after_s: 5 });
+  return open(ctx, streaming, {
+    session,
+    standing(caller) {
+      const now = services.events.scope(caller, session);
+      if (!now.ok) return session === undefined ? 'over' : 'hidden';
+      return sameSpaces(now.value.spaces, scope.value.spaces) ? 'good' : 'over';
+    },
+    watch: (watcher) => services.events.watch(scope.value, after.value, watcher),
+  });
+}
+
+/** Answers with what an agent prints, until either side ends it. */
+export function streamLogs(ctx: Context, scope: LogScope, streaming: Streaming): Outcome<undefined> {
+  const { agentLogs } = streaming.services;
+  const { agent, spaceName, session } = scope;
+  return open(ctx, streaming, {
+    session,
+    standing(caller) {
+      const now = agentLogs.scope(caller, spaceName, agent.name, scope);
+      return now.ok && now.value.agent.id === agent.id ? 'good' : 'over';
+    },
+    watch: (watcher) => agentLogs.follow(scope, watcher),
+  });
+}
+
+/** What a stream shows, and whether a caller may go on seeing it. `hidden`: its session is not there any more for this caller. */
+interface Show {
+  readonly session: SessionId | undefined;
+  standing(caller: Caller): 'good' | 'hidden' | 'over';
+  watch(watcher: EventWatcher): { close(): void };
+}
+
+function open(ctx: Context, streaming: Streaming, show: Show): Outcome<undefined> {
+  if (streaming.streams.full) return refused('RATE_LIMITED', 'There are too many open streams', { retry_after_s: 5 });
   ctx.set({ 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-cache, no-transform', 'X-Accel-Buffering': 'no' });
   ctx.status = 200;
   if (ctx.method === 'HEAD') return accepted(undefined);
   // Written past Koa: each client that leaves a piped stream would be a fault of the app, and what is unread must be known.
   ctx.respond = false;
-  const stream = new EventStream(ctx.res, proofOf(ctx), scope.value, streaming);
-  stream.follow(services.events.watch(scope.value, after.value, stream.watcher));
+  const stream = new EventStream(ctx.res, proofOf(ctx), show, streaming);
+  stream.follow(show.watch(stream.watcher));
   return accepted(undefined);
 }
 
@@ -45,17 +78,17 @@ class EventStream implements OpenStream {
   readonly #res: ServerResponse;
   readonly proof: Proof;
   readonly #expiry: Timer | undefined;
-  readonly #scope: EventScope;
+  readonly #show: Show;
   readonly #streaming: Streaming;
   #watching: { close(): void } | undefined;
   #over = false;
   #wroteAt: number;
   #hiddenSince: number | undefined;
 
-  constructor(res: ServerResponse, proof: Proof, scope: EventScope, streaming: Streaming) {
+  constructor(res: ServerResponse, proof: Proof, show: Show, streaming: Streaming) {
     this.#res = res;
     this.proof = proof;
-    this.#scope = scope;
+    this.#show = show;
     this.#streaming = streaming;
     this.#wroteAt = streaming.clock.monotonic();
     res.on('close', () => this.#finish());
@@ -71,7 +104,7 @@ class EventStream implements OpenStream {
   readonly watcher: EventWatcher = {
     event: (event, position) => {
       const more = this.#write(eventFrame(event, position));
-      if (event.type !== 'session.deleted' || this.#scope.session === undefined) return more;
+      if (event.type !== 'session.deleted' || this.#show.session === undefined) return more;
       this.end();
       return false;
     },
@@ -114,15 +147,11 @@ class EventStream implements OpenStream {
     return clock.monotonic() - this.#hiddenSince < FAREWELL_MS;
   }
 
-  /** Hidden: the session is not there for this caller, who is somebody yet. */
   #standing(): 'good' | 'hidden' | 'over' {
     const { services, clock } = this.#streaming;
     if (clock.now() >= this.proof.expiresAtMs) return 'over';
     const caller = services.accounts.callerOf(this.proof);
-    if (caller === undefined) return 'over';
-    const scope = services.events.scope(caller, this.#scope.session);
-    if (!scope.ok) return this.#scope.session === undefined ? 'over' : 'hidden';
-    return sameSpaces(scope.value.spaces, this.#scope.spaces) ? 'good' : 'over';
+    return caller === undefined ? 'over' : this.#show.standing(caller);
   }
 
   #write(frame: string): boolean {
@@ -130,7 +159,7 @@ class EventStream implements OpenStream {
     this.#wroteAt = this.#streaming.clock.monotonic();
     this.#res.write(frame);
     if (this.#res.writableLength <= MAX_UNREAD_BYTES) return true;
-    this.#streaming.log.info('events.slow_reader_cut', { account: this.proof.accountId, session: this.#scope.session ?? null });
+    this.#streaming.log.info('events.slow_reader_cut', { account: this.proof.accountId, session: this.#show.session ?? null });
     this.#finish();
     // Not `end`, which would wait for the reader to take all of it.
     this.#res.destroy();

@@ -12,7 +12,7 @@ import type { Verb } from '../domain/rbac.ts';
 import type { AgentRow, SpaceRow } from '../domain/rows.ts';
 import { rfc3339 } from '../domain/time.ts';
 import type { View } from '../domain/view.ts';
-import { forbidden, spaceFor } from './access.ts';
+import { spaceFor } from './access.ts';
 import type { Agents, Caller, ChangeAgent, SettableStatus } from './api.ts';
 import type { Applier } from './applier.ts';
 import { isSourceInUse, newBuild } from './builds.ts';
@@ -51,8 +51,6 @@ export interface AgentNeeds {
 
 const NO_AGENT = refused('NOT_FOUND', 'There is no such agent.');
 
-const NO_SPACE = refused('NOT_FOUND', 'There is no such space.');
-
 /** An agent by name, for a caller who may do that with it: by a rule for all agents of the space, or for those of its name. */
 export function agentFor(
   view: View,
@@ -61,11 +59,10 @@ export function agentFor(
   name: string,
   verb: Verb,
 ): Outcome<{ space: SpaceRow; row: AgentRow }> {
-  const space = view.spaceByName(spaceName);
-  if (space === undefined || !caller.permissions.knows(space.id)) return NO_SPACE;
-  if (!caller.permissions.allows('agents', verb, space.id, name)) return forbidden('agents', verb);
-  const row = view.agentByName(space.id, name);
-  return row === undefined ? NO_AGENT : accepted({ space, row });
+  const space = spaceFor(view, caller, spaceName, 'agents', verb, name);
+  if (!space.ok) return space;
+  const row = view.agentByName(space.value.id, name);
+  return row === undefined ? NO_AGENT : accepted({ space: space.value, row });
 }
 
 export function agentService(needs: AgentNeeds): Agents {

@@ -10,6 +10,7 @@ import type { SessionUpdate } from '../domain/commands/update-session.ts';
 import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../domain/events.ts';
 import type { AccountId, SessionId, SpaceId } from '../domain/ids.ts';
 import type {
+  AgentLogsObject,
   AgentObject,
   BuildLogObject,
   BuildObject,
@@ -23,6 +24,7 @@ import type {
 } from '../domain/objects.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Permissions, Rule } from '../domain/rbac.ts';
+import type { AgentRow } from '../domain/rows.ts';
 import type { SecretObject, SpaceObject } from '../domain/space-objects.ts';
 
 /** Whoever asks, proved by a token. */
@@ -334,6 +336,28 @@ export interface Agents {
   deploy(caller: Caller, space: string, name: string): Promise<Outcome<AgentObject>>;
 }
 
+/** Which of an agent's lines: the newest `limit`, of all sessions of its space or of one. */
+export interface LogRequest {
+  readonly limit: number;
+  readonly stream: 'stdout' | 'stderr' | 'all';
+  readonly session?: SessionId;
+}
+
+/** Lines of an agent that the caller may see. Made by `scope`, and good as long as that says so. */
+export interface LogScope extends LogRequest {
+  readonly agent: AgentRow;
+  readonly spaceName: string;
+}
+
+export interface AgentLogs {
+  /** Whether the caller may see them; 404 for a session of another space or without this agent. */
+  scope(caller: Caller, space: string, agent: string, request: LogRequest): Outcome<LogScope>;
+  /** Lines are kept on the sessions' volumes, and read from those that are up: 409 for a session that rests, 503 for one that does not answer. */
+  read(scope: LogScope): Promise<Outcome<AgentLogsObject>>;
+  /** Calls the watcher with the newest lines, and then with each that is printed, until closed. Some may be lost on the way. */
+  follow(scope: LogScope, watcher: Pick<EventWatcher, 'log' | 'end'>): { close(): void };
+}
+
 export interface Builds {
   /** Without `force` a build that holds the same, finished or under way, is answered instead of a new one. */
   create(caller: Caller, space: string, input: { readonly force: boolean }, idempotency?: Idempotency): Promise<Outcome<BuildObject>>;
@@ -402,6 +426,7 @@ export interface Services {
   readonly spaces: Spaces;
   readonly secrets: Secrets;
   readonly agents: Agents;
+  readonly agentLogs: AgentLogs;
   readonly builds: Builds;
   readonly nodes: Nodes;
   readonly orphans: Orphans;

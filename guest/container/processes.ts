@@ -5,6 +5,7 @@ import { REASONS } from '../reasons.ts';
 import type { Setup, Worker, WorkerHost } from '../worker-host.ts';
 import { agentEnvironment, type Places } from './environment.ts';
 import { KeptWorker } from './kept-worker.ts';
+import { LogFiles } from './log-files.ts';
 import { NativeWorker } from './native-worker.ts';
 import type { ProgramOptions, User } from './program.ts';
 
@@ -20,9 +21,11 @@ export interface ProcessesOptions {
 export class Processes implements WorkerHost {
   readonly #options: ProcessesOptions;
   readonly #workers = new Set<Worker>();
+  readonly #logs: LogFiles;
 
   constructor(options: ProcessesOptions) {
     this.#options = options;
+    this.#logs = new LogFiles(`${options.places.sessionDirectory}/logs`);
   }
 
   start(agent: AgentSpec, setup: Setup): Worker {
@@ -49,7 +52,7 @@ export class Processes implements WorkerHost {
   #start(agent: AgentSpec, setup: Setup): Worker {
     const { places, user, workersDirectory, clock } = this.#options;
     const home = `${places.agentsDirectory}/${agent.name}`;
-    const logPath = (runId: string, stream: string) => `${places.sessionDirectory}/logs/${agent.name}_${runId}_${stream}.log`;
+    const logPath = (runId: string, stream: string) => this.#logs.path(agent.name, runId, stream);
     const common = { directory: `${places.sessionDirectory}/workspace`, environment: agentEnvironment(places, setup), user, clock };
     const kept = (command: string, program: string, handler: string) => {
       const options: ProgramOptions = { ...common, command, args: [`${workersDirectory}/${program}`, agent.name, home, handler] };

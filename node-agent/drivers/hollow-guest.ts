@@ -1,5 +1,7 @@
 import { GUEST_PROTOCOL_VERSION, type GuestFrame, type HostFrame } from '../../proto/frame.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
+import type { LogLine__Output as LogLine } from '../../proto/generated/raworc/v0/LogLine.ts';
+import type { ReadLines__Output as ReadLines } from '../../proto/generated/raworc/v0/ReadLines.ts';
 import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0/Secrets.ts';
 import type { StopAgent__Output as StopAgent } from '../../proto/generated/raworc/v0/StopAgent.ts';
 import type { Link } from '../../proto/link.ts';
@@ -41,6 +43,8 @@ export class HollowGuest {
   readonly #options: HollowGuestOptions;
   /** Agents with a worker, and when it began. */
   readonly #live = new Map<string, number>();
+  /** What messages that begin with "print " had printed. */
+  readonly #printed: LogLine[] = [];
   #run: Run | undefined;
   /** In memory alone: a guest that comes up again asks for them again. */
   #secrets: Pick<Secrets, 'version' | 'values'> = { version: 0, values: {} };
@@ -85,6 +89,7 @@ export class HollowGuest {
     this.#work(this.#run);
     const { runId } = this.#run;
     const { sessionId, generation, messageId, agent } = message;
+    this.#print(this.#run);
     if (!this.#live.has(agent)) this.#workers(() => this.#live.set(agent, this.#options.clock.now()));
     this.#link.send({ kind: 'runStarted', value: { sessionId, generation, messageId, runId, agent } });
   }
@@ -129,6 +134,26 @@ export class HollowGuest {
     this.#link.send({ kind: 'answer', value: answer });
     if (this.#draining) this.#sayDrained();
     this.proceed();
+  }
+
+  #print({ message: { sessionId, agent, content }, runId }: Run): void {
+    if (!content.startsWith('print ')) return;
+    const line: LogLine = {
+      sessionId,
+      runId,
+      agent,
+      stream: 'STDOUT',
+      line: content.slice(6),
+      atMs: this.#options.clock.now(),
+      dropped: 0,
+    };
+    this.#printed.push(line);
+    this.#link.send({ kind: 'log', value: line });
+  }
+
+  #read({ sessionId, requestId, agent, stream, limit }: ReadLines): void {
+    const lines = this.#printed.filter((line) => line.agent === agent && stream !== 'STDERR').slice(-limit);
+    this.#link.send({ kind: 'lines', value: { sessionId, requestId, lines, unread: false } });
   }
 
   #workers(change: () => void): void {
@@ -198,11 +223,8 @@ export class HollowGuest {
         return this.proceed();
       case 'stopAgent':
         return this.#stop(frame.value);
-      case 'readLines': {
-        const { sessionId, requestId } = frame.value;
-        this.#link.send({ kind: 'lines', value: { sessionId, requestId, lines: [], unread: false } });
-        return;
-      }
+      case 'readLines':
+        return this.#read(frame.value);
       default:
         frame satisfies never;
     }

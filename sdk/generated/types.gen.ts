@@ -204,6 +204,22 @@ export type Source = {
     created_at: string;
 };
 
+export type AgentLogs = {
+    agent_name: string;
+    space: string;
+    logs: Array<{
+        session_id: string;
+        run_id: string;
+        stream: 'stdout' | 'stderr';
+        line: string;
+        timestamp: string;
+    }>;
+    /**
+     * Sessions that are up and could not be read in time
+     */
+    unread_sessions: number;
+};
+
 export type Build = {
     id: string;
     /**
@@ -2689,6 +2705,83 @@ export type StopAgentResponses = {
 };
 
 export type StopAgentResponse = StopAgentResponses[keyof StopAgentResponses];
+
+export type GetAgentLogsData = {
+    body?: never;
+    path: {
+        name: string;
+        agent: string;
+    };
+    query?: {
+        /**
+         * The newest lines, 100 when not given
+         */
+        limit?: number;
+        /**
+         * The same as limit
+         */
+        lines?: number;
+        /**
+         * Of one stream alone
+         */
+        log_type?: 'stdout' | 'stderr' | 'all';
+        /**
+         * Of one session alone
+         */
+        session_id?: string;
+        /**
+         * Goes on with what is printed from now on, as server-sent events of type log
+         */
+        follow?: string;
+    };
+    url: '/spaces/{name}/agents/{agent}/logs';
+};
+
+export type GetAgentLogsErrors = {
+    /**
+     * The request cannot be read, or a parameter does not fit
+     */
+    400: Error;
+    /**
+     * No token, or one that is not good (any more)
+     */
+    401: Error;
+    /**
+     * The permission is missing
+     */
+    403: Error;
+    /**
+     * There is no such thing, or none that the caller may see
+     */
+    404: Error;
+    /**
+     * It is there already, or its state does not allow this: the message says what is allowed
+     */
+    409: Error;
+    /**
+     * Too much at once: Retry-After says when to come back
+     */
+    429: Error;
+    /**
+     * A fault of the server; X-Request-Id finds it in its log
+     */
+    500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
+};
+
+export type GetAgentLogsError = GetAgentLogsErrors[keyof GetAgentLogsErrors];
+
+export type GetAgentLogsResponses = {
+    /**
+     * Done
+     */
+    200: AgentLogs;
+};
+
+export type GetAgentLogsResponse = GetAgentLogsResponses[keyof GetAgentLogsResponses];
 
 export type BuildSpaceData = {
     body?: {

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import type { Rest } from '../cluster/rest.ts';
 import { archiveOf } from '../unit/source-archives.ts';
+import { space as newSpace, person, refusal, role } from './people.ts';
 import { openTarget, type Target } from './target.ts';
 
 t.setTimeout(120_000);
@@ -32,7 +33,10 @@ async function made(t: Scope, rest: Rest, more: object = {}): Promise<string> {
 
 async function deployed(t: Scope, rest: Rest): Promise<string> {
   const name = await made(t, rest);
-  const main = { name: 'main.py', content: 'def process_message(message, context):\n    return message\n' };
+  const main = {
+    name: 'main.py',
+    content: 'def process_message(message, context):\n    if message.startswith("print "): print(message[6:])\n    return message\n',
+  };
   await rest.send('PUT', `${space}/agents/${name}/source`, new Uint8Array(await archiveOf([main])), 'application/gzip');
   const events = await rest.watch('/events');
   try {
@@ -181,6 +185,40 @@ t.test('an agent runs where a worker of it lives, and no more once it is stopped
   t.match(await rest.call('GET', '/spaces/none/agents/running'), { status: 404 });
 });
 
+t.test('what an agent prints is read from the sessions that are up, and followed', async (t) => {
+  const { rest } = target;
+  const name = await deployed(t, rest);
+  const path = `${space}/agents/${name}/logs`;
+  t.same((await rest.call('GET', path)).body, { agent_name: name, space: 'default', logs: [], unread_sessions: 0 });
+  const session = await rest.createSession();
+  t.teardown(() => rest.removeSession(session.id));
+  for (const word of ['one', 'two', 'three']) await rest.say(session.id, `print ${word}`, { agent: name });
+  const line = { session_id: session.id, run_id: String, stream: 'stdout', timestamp: TIME };
+  const read = async (query = '') => (await rest.call('GET', `${path}?${query}`)).body as { logs: { line: string }[] };
+  const lines = async (query: string) => (await read(query)).logs.map((one) => one.line);
+  const all = await until(async () => ((await read()).logs.length === 3 ? read() : undefined));
+  t.match(all, { agent_name: name, space: 'default', logs: [{ ...line, line: 'one' }, { line: 'two' }, { line: 'three' }] });
+  t.same(await lines('limit=2'), ['two', 'three']);
+  t.same(await lines('lines=1'), ['three']);
+  t.same(await lines(`session_id=${session.id}&log_type=STDOUT`), ['one', 'two', 'three']);
+  t.same(await lines('log_type=stderr'), []);
+
+  const following = await rest.watch(`${path}?follow=true&limit=1`);
+  t.teardown(async () => following.close());
+  t.match((await following.until('the newest line', ({ type }) => type === 'log')).data, { line: 'three', agent: name, ...line });
+  await rest.say(session.id, 'print four', { agent: name });
+  t.match((await following.until('a line that is printed now', ({ data }) => data.line === 'four')).data, line);
+
+  for (const query of ['limit=0', 'limit=1001', 'lines=x', 'log_type=both', 'follow=maybe'])
+    t.match(await rest.call('GET', `${path}?${query}`), { status: 400, body: code('BAD_REQUEST') }, query);
+  for (const other of [randomUUID(), 'none']) t.match(await rest.call('GET', `${path}?session_id=${other}`), { status: 404 });
+  t.match(await rest.call('GET', `${space}/agents/none/logs`), { status: 404 });
+  t.match(await rest.call('GET', '/spaces/none/agents/none/logs'), { status: 404 });
+  await rest.call('POST', `/sessions/${session.id}/suspend`);
+  t.match(await rest.call('GET', `${path}?session_id=${session.id}`), { status: 409, body: { error: { message: /suspended/ } } });
+  t.same(await lines(''), [], 'what rests is passed over');
+});
+
 t.test('a build is answered again where nothing has changed, and made anew by force or for a key', async (t) => {
   const { rest } = target;
   await deployed(t, rest);
@@ -227,4 +265,46 @@ t.test('agents that come with a repository queue one build, however many at once
   }
   const status = await ended(rest, events, build.id);
   t.match(await rest.call('GET', `${space}/build/${build.id}`), { body: status === 'failed' ? { error: /\w/ } : { error: null } });
+});
+
+t.test('each call needs its permission in the space; whoever holds nothing there is told of no such space', async (t) => {
+  const here = await newSpace(t, target);
+  const there = await newSpace(t, target);
+  const viewer = await person(t, target, ['viewer', here]);
+  const developer = await person(t, target, ['developer', here]);
+  const stranger = await person(t, target, ['admin', there]);
+  const narrow = await person(t, target, [await role(t, target, 'agents get,update,logs mine'), here]);
+  const root = `/spaces/${here}`;
+  t.equal((await developer.rest.call('POST', `${root}/agents`, { name: 'mine' })).status, 201);
+  t.equal((await developer.rest.call('POST', `${root}/agents`, { name: 'other' })).status, 201);
+  const calls = [
+    ['GET', '/agents', undefined, 200, 200],
+    ['GET', '/agents/running', undefined, 200, 200],
+    ['GET', '/agents/mine', undefined, 200, 200],
+    ['POST', '/agents', { name: 'third' }, 201, 403],
+    ['PUT', '/agents/mine', { purpose: 'p' }, 200, 403],
+    ['PATCH', '/agents/mine/status', { status: 'inactive' }, 200, 403],
+    ['POST', '/agents/mine/stop', undefined, 200, 403],
+    ['POST', '/agents/mine/deploy', undefined, 409, 403],
+    ['GET', '/agents/mine/logs', undefined, 200, 403],
+    ['GET', '/agents/mine/logs?follow=true&limit=0', undefined, 400, 400],
+    ['POST', '/build', {}, 201, 403],
+    ['GET', '/build/latest', undefined, 200, 200],
+    ['DELETE', '/agents/third', undefined, 204, 403],
+  ] as const;
+  for (const [method, path, body, withIt, without] of calls) {
+    t.equal((await developer.rest.call(method, `${root}${path}`, body)).status, withIt, `${method} ${path}, a developer`);
+    t.equal((await viewer.rest.call(method, `${root}${path}`, body)).status, without, `${method} ${path}, a viewer`);
+    if (withIt === 400) continue;
+    t.match(await stranger.rest.call(method, `${root}${path}`, body), refusal(404, 'NOT_FOUND'), `${method} ${path}, from another space`);
+  }
+  t.equal((await narrow.rest.call('GET', `${root}/agents/mine`)).status, 200, 'a rule for one name');
+  t.equal((await narrow.rest.call('GET', `${root}/agents/mine/logs`)).status, 200);
+  t.match(await narrow.rest.call('GET', `${root}/agents/other`), refusal(403, 'FORBIDDEN'));
+  t.match(await narrow.rest.call('DELETE', `${root}/agents/mine`), refusal(403, 'FORBIDDEN'));
+  const id = ((await developer.rest.call('GET', `${root}/build/latest`)).body as { id: string }).id;
+  for (const more of ['', '/logs']) {
+    t.equal((await viewer.rest.call('GET', `${root}/build/${id}${more}`)).status, 200);
+    t.match(await stranger.rest.call('GET', `/spaces/${there}/build/${id}${more}`), refusal(404, 'NOT_FOUND'), 'by an id of another space');
+  }
 });

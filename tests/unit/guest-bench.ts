@@ -114,6 +114,10 @@ export class Bench {
     this.#link?.send({ kind: 'deliver', value });
   }
 
+  send(frame: HostFrame): void {
+    this.#link?.send(frame);
+  }
+
   settle(seq: number): void {
     this.#link?.send({ kind: 'settled', value: { sessionId: 'session', messageId: `m${seq}`, upToSeq: 0 } });
   }

@@ -9,8 +9,8 @@ import { Bench } from './guest-bench.ts';
 const bundled = buildGuest(mkdtempSync(join(tmpdir(), 'raworc-bundle-')));
 t.teardown(async () => rmSync((await bundled).directory, { recursive: true, force: true }));
 
-async function bench(t: Test): Promise<Bench> {
-  const made = new Bench(join((await bundled).directory, 'guest.mjs'));
+async function bench(t: Test, agent?: string): Promise<Bench> {
+  const made = new Bench(join((await bundled).directory, 'guest.mjs'), agent);
   t.teardown(() => made.close());
   return made;
 }
@@ -75,4 +75,30 @@ t.test('killed in a run, it says that the agent died; killed after it, it gives 
       break;
     }
   }
+});
+
+t.test('it says which worker lives, ends it when it is told to, and reads what it printed, also in its next life', async (t) => {
+  const agent =
+    'import sys\ndef process_message(message, context):\n    print("out", message)\n    print("err", file=sys.stderr)\n    return message\n';
+  const host = await bench(t, agent);
+  await host.listen();
+  host.start();
+  await host.welcome();
+  host.deliver(1, 'one');
+  t.match(await host.next('workers'), { value: { workers: [{ agent: 'echo', startedAtMs: Number }] } });
+  const { runId } = (await host.next('answer')).value;
+  const read = async (stream: 'STDOUT' | 'STREAM_UNSPECIFIED', limit: number) => {
+    host.send({ kind: 'readLines', value: { sessionId: 'session', requestId: 'r', agent: 'echo', stream, limit } });
+    return (await host.next('lines')).value;
+  };
+  t.match(await read('STDOUT', 9), { requestId: 'r', unread: false, lines: [{ runId, agent: 'echo', stream: 'STDOUT', line: 'out one' }] });
+  host.send({ kind: 'stopAgent', value: { spaceId: 's', agent: 'echo', interrupt: false } });
+  t.same((await host.next('workers')).value.workers, []);
+  host.deliver(2, 'two');
+  t.match(await host.next('answer'), { value: { messageId: 'm2', outcome: 'REPLY' } }, 'what comes later starts another');
+  await host.kill();
+  host.start();
+  await host.welcome();
+  t.equal((await read('STREAM_UNSPECIFIED', 9)).lines.length, 4);
+  t.match((await read('STDOUT', 1)).lines, [{ line: 'out two', dropped: 0 }]);
 });

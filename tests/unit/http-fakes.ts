@@ -231,6 +231,11 @@ export class Fake {
       stop: async () => refused('NOT_FOUND', 'There is no such agent'),
       remove: async () => refused('NOT_FOUND', 'There is no such agent'),
     },
+    agentLogs: {
+      scope: () => refused('NOT_FOUND', 'There is no such agent'),
+      read: async () => refused('NOT_FOUND', 'There is no such agent'),
+      follow: () => ({ close: () => undefined }),
+    },
     builds: {
       create: async () => refused('CONFLICT', 'Nothing to build'),
       latest: () => refused('NOT_FOUND', 'There is no build'),

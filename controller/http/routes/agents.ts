@@ -1,13 +1,30 @@
-import { accepted } from '../../domain/outcome.ts';
+import { z } from 'zod';
+import type { SessionId } from '../../domain/ids.ts';
+import { accepted, refused } from '../../domain/outcome.ts';
 import type { ChangeAgent, CreateAgent } from '../../services/api.ts';
 import type { RouteContext } from '../app.ts';
+import { isUuid } from '../ids.ts';
+import { flagParameter, parameter, wholeParameter, wordParameter } from '../parameters.ts';
 import { part } from '../path.ts';
 import { listRoute, type Route, route } from '../route.ts';
 import { changeAgent, createAgent, putStatus } from '../schemas/agents.ts';
-import { agentObject, runningAgentObject, sourceObject } from '../schemas/objects.ts';
+import { agentLogsObject, agentObject, runningAgentObject, sourceObject } from '../schemas/objects.ts';
+import { streamLogs } from '../sse.ts';
 import { readUpload } from '../upload.ts';
 
-export function agentRoutes({ services: { agents } }: RouteContext): Route[] {
+const MOST_LINES = 1000;
+const LINES = 100;
+
+const logQuery = z.object({
+  limit: wholeParameter(1, MOST_LINES, `The newest lines, ${LINES} when not given`),
+  lines: wholeParameter(1, MOST_LINES, 'The same as limit'),
+  log_type: wordParameter(['stdout', 'stderr', 'all'], 'Of one stream alone'),
+  session_id: parameter('Of one session alone'),
+  follow: flagParameter('Goes on with what is printed from now on, as server-sent events of type log'),
+});
+
+export function agentRoutes(context: RouteContext): Route[] {
+  const { agents, agentLogs } = context.services;
   return [
     listRoute({
       path: '/spaces/{name}/agents',
@@ -137,6 +154,27 @@ export function agentRoutes({ services: { agents } }: RouteContext): Route[] {
       async respond({ caller, params }) {
         const agent = await agents.stop(caller, part(params, 'name'), part(params, 'agent'));
         return agent.ok ? accepted({ status: 200, body: agent.value }) : agent;
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/spaces/{name}/agents/{agent}/logs',
+      permission: 'agents:logs',
+      summary: 'What an agent printed in the sessions that are up',
+      description:
+        'Logs stay on the sessions’ volumes. A session that rests can be read once it is resumed: 409 where it is named, and otherwise it is passed over. With follow=true the answer is a text/event-stream.',
+      query: logQuery,
+      answers: { 200: agentLogsObject },
+      refusals: ['NOT_FOUND', 'CONFLICT', 'RATE_LIMITED', 'UNAVAILABLE'],
+      async respond({ ctx, caller, params, query: { limit, lines, log_type, session_id, follow } }) {
+        const request = { limit: limit ?? lines ?? LINES, stream: log_type ?? 'all' } as const;
+        if (session_id !== undefined && !isUuid<SessionId>(session_id)) return refused('NOT_FOUND', 'There is no such session.');
+        const wanted = session_id === undefined ? request : { ...request, session: session_id };
+        const scope = agentLogs.scope(caller, part(params, 'name'), part(params, 'agent'), wanted);
+        if (!scope.ok) return scope;
+        if (follow === true) return streamLogs(ctx, scope.value, context);
+        const logs = await agentLogs.read(scope.value);
+        return logs.ok ? accepted({ status: 200, body: logs.value }) : logs;
       },
     }),
   ];

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type {
+  AgentLogsObject,
   AgentObject,
   BuildLogObject,
   BuildObject,
@@ -84,6 +85,17 @@ export const runningAgentObject = z
     sessions: z.int().min(1).describe('How many sessions have a live worker of it'),
   })
   .meta({ id: 'RunningAgent' }) satisfies z.ZodType<RunningAgentObject>;
+
+export const agentLogsObject = z
+  .strictObject({
+    agent_name: z.string(),
+    space: z.string(),
+    logs: z.array(
+      z.strictObject({ session_id: uuid(), run_id: z.string(), stream: z.enum(['stdout', 'stderr']), line: z.string(), timestamp: time() }),
+    ),
+    unread_sessions: z.int().min(0).describe('Sessions that are up and could not be read in time'),
+  })
+  .meta({ id: 'AgentLogs' }) satisfies z.ZodType<AgentLogsObject>;
 
 export const sourceObject = z
   .strictObject({

@@ -1,0 +1,49 @@
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Of all runs together; the oldest files go first. */
+const MOST_FILES = 1000;
+const MOST_BYTES = 64 * 1024 * 1024;
+/** Files are looked through whenever so many may have been begun: what is printed meanwhile comes on top of the bound. */
+const BEGUN_BETWEEN_LOOKS = 64;
+
+/** The plain files of what agents print, one a run and stream: `/session/logs/{agent}_{run_id}_{stdout|stderr}.log`. */
+export class LogFiles {
+  readonly #directory: string;
+  #begun = 0;
+  #looking: Promise<void> | undefined;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    this.#look();
+  }
+
+  path(agent: string, runId: string, stream: string): string {
+    this.#begun += 1;
+    if (this.#begun % BEGUN_BETWEEN_LOOKS === 0) this.#look();
+    return join(this.#directory, `${agent}_${runId}_${stream}.log`);
+  }
+
+  #look(): void {
+    this.#looking ??= trim(this.#directory)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#looking = undefined;
+      });
+  }
+}
+
+/** Removes the oldest files beyond the bounds. A file that is written to is among the newest. */
+export async function trim(directory: string, mostFiles = MOST_FILES, mostBytes = MOST_BYTES): Promise<void> {
+  const files: { path: string; bytes: number; atMs: number }[] = [];
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isFile() === true) files.push({ path, bytes: found.size, atMs: found.mtimeMs });
+  }
+  let bytes = 0;
+  for (const [index, file] of files.sort((a, b) => b.atMs - a.atMs).entries()) {
+    bytes += file.bytes;
+    if (index >= mostFiles || bytes > mostBytes) await rm(file.path, { force: true });
+  }
+}
