@@ -62,11 +62,12 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
       const build = view.buildOfImage(input.spaceId, image);
       // Its guest holds numbers that are not known here. All were given before now, and are less than the milliseconds of the Unix time.
       const seq = now;
+      // The same for generations: its node may have reported later ones than that at which it was made.
+      const generation = Math.max(orphan.generation + 1, now);
       const row: SessionRow = {
         ...{ id: sessionId, name: null, spaceId: input.spaceId, nodeId, image, buildId: build?.id ?? null, agents: build?.agents ?? [] },
         desired: orphan.containerId === null ? 'suspended' : 'running',
-        generation: orphan.generation + 1,
-        placedGeneration: orphan.generation + 1,
+        ...{ generation, placedGeneration: generation },
         restoredFrom: null,
         ...{ requests: input.requests, limits: input.limits, timeouts: input.timeouts, metadata: {}, parentId: null, copyFrom: null },
         ...{ phase: 'none', observedGeneration: 0, observedOrder: null, containerId: orphan.containerId, volume: orphan.volume },

@@ -20,10 +20,16 @@ export function unrest({ view, machines, controller, chronicle }: Cluster): stri
     if (row === undefined || !controller.core.fleet.isConnected(row.id)) return `${machine.name} is not connected`;
     const [tombstone] = view.tombstonesOf(row.id);
     if (tombstone !== undefined) return `${machine.name} has not removed ${tombstone.id}`;
+    const [removal] = machine.agent?.ledger?.openTombstones() ?? [];
+    if (removal !== undefined) return `${machine.name} is still to remove ${removal.sessionId}`;
     for (const id of [...machine.host.containers.keys(), ...machine.host.volumes.keys()]) {
       const held = view.get('sessions', id);
-      // An orphan stays until an operator says what is to become of it.
-      if (held === undefined && chronicle.forgotten.has(id)) continue;
+      // An orphan stays until an operator says what is to become of it; who is told of it once its node has seen it.
+      if (held === undefined && chronicle.forgotten.has(id)) {
+        const told = controller.core.fleet.stream(row.id)?.orphans ?? [];
+        if (!told.some(({ sessionId }) => sessionId === id)) return `${machine.name} has not told of the orphan ${id}`;
+        continue;
+      }
       if (held === undefined || held.desired === 'deleted') return `${machine.name} still holds something of ${id}, deleted`;
     }
     for (const session of view.sessionsOn(row.id)) {
