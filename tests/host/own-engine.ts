@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
@@ -22,6 +22,8 @@ const UP_WITHIN_MS = 60_000;
 /** A Docker engine of the test's own, in a network namespace of its own, that may be killed and started as the test likes. */
 export class OwnEngine {
   readonly directory = mkdtempSync('/tmp/re-');
+  /** Its images, containers and volumes: where the machine's engine keeps its own, since not every file system takes the layers of another engine. */
+  readonly data = mkdtempSync(join(execFileSync('docker', ['info', '-f', '{{.DockerRootDir}}'], { encoding: 'utf8' }).trim(), 're-'));
   readonly #namespace = this.directory.replace(/^.*\//, '');
   /** What it prints. */
   readonly #log = openSync(join(this.directory, 'log'), 'a');
@@ -38,7 +40,7 @@ export class OwnEngine {
     rmSync(join(this.directory, 'exec/containerd/containerd.pid'), { force: true });
     const path = (name: string) => join(this.directory, name);
     // Entered by its file: `ip netns exec` would hide the cgroups.
-    const command = ['--net=/run/netns/'.concat(this.#namespace), 'dockerd', '--data-root', path('data'), '--exec-root', path('exec')];
+    const command = ['--net=/run/netns/'.concat(this.#namespace), 'dockerd', '--data-root', this.data, '--exec-root', path('exec')];
     const places = ['--pidfile', path('pid'), '-H', `unix://${this.socket}`, '--bip', '172.31.250.1/24'];
     this.#process = spawn('nsenter', [...command, ...places, ...flags], { stdio: ['ignore', this.#log, this.#log] });
     const untilMs = systemClock.monotonic() + UP_WITHIN_MS;
@@ -100,7 +102,7 @@ export class OwnEngine {
     const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
     for (const line of mounts.reverse()) {
       const [, place = ''] = line.split(' ');
-      if (place.startsWith(`${this.directory}/`)) await run('umount', ['-l', place]).catch(() => undefined);
+      if ([this.directory, this.data].some((own) => place.startsWith(`${own}/`))) await run('umount', ['-l', place]).catch(() => undefined);
     }
   }
 
@@ -125,7 +127,7 @@ export class OwnEngine {
     closeSync(this.#log);
     await this.#unmount();
     await run('ip', ['netns', 'del', this.#namespace]).catch(() => undefined);
-    rmSync(this.directory, { recursive: true, force: true });
+    for (const own of [this.directory, this.data]) rmSync(own, { recursive: true, force: true });
   }
 }
 
