@@ -43,7 +43,8 @@ async function makeOnce<T extends { readonly id: string }>(
     if (!['lost', 'UNPROCESSABLE_ENTITY', 'NOT_FOUND'].includes(code) && restores === cluster.restores)
       client.violation(`${what} with a used key and another body: ${code}`);
   }
-  return first;
+  // What was made may be of another life of the store by now.
+  return restores === cluster.restores ? first : 'lost';
 }
 
 async function create(client: Client): Promise<void> {
