@@ -24,6 +24,7 @@ export const parsedParameter = <T>(parse: (sent: string) => T | undefined, wante
 export const flagParameter = (description: string) =>
   z
     .stringbool({ truthy: ['true'], falsy: ['false'], error: 'must be true or false' })
+    .meta({ override: { type: 'boolean' } })
     .exactOptional()
     .describe(description);
 

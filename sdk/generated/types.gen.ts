@@ -1029,6 +1029,10 @@ export type CreateRoleErrors = {
      */
     403: Error;
     /**
+     * There is no such thing, or none that the caller may see
+     */
+    404: Error;
+    /**
      * It is there already, or its state does not allow this: the message says what is allowed
      */
     409: Error;
@@ -1539,7 +1543,7 @@ export type ListSpacesData = {
         /**
          * Only spaces that are active, or only those that are not
          */
-        active?: string;
+        active?: boolean;
         limit?: number;
         offset?: number;
         /**
@@ -1863,7 +1867,7 @@ export type ListSecretsData = {
         /**
          * With the values; needs secrets:read-values
          */
-        show_values?: string;
+        show_values?: boolean;
         limit?: number;
         offset?: number;
         /**
@@ -2029,7 +2033,7 @@ export type GetSecretData = {
         /**
          * With the values; needs secrets:read-values
          */
-        show_values?: string;
+        show_values?: boolean;
     };
     url: '/spaces/{name}/secrets/{key}';
 };
@@ -2081,7 +2085,7 @@ export type UpdateSecretData = {
         /**
          * With the values; needs secrets:read-values
          */
-        show_values?: string;
+        show_values?: boolean;
     };
     url: '/spaces/{name}/secrets/{key}';
 };
@@ -2265,7 +2269,7 @@ export type CreateAgentResponses = {
 
 export type CreateAgentResponse = CreateAgentResponses[keyof CreateAgentResponses];
 
-export type ListRunningData = {
+export type ListRunningAgentsData = {
     body?: never;
     path: {
         name: string;
@@ -2281,7 +2285,7 @@ export type ListRunningData = {
     url: '/spaces/{name}/agents/running';
 };
 
-export type ListRunningErrors = {
+export type ListRunningAgentsErrors = {
     /**
      * The request cannot be read, or a parameter does not fit
      */
@@ -2304,16 +2308,16 @@ export type ListRunningErrors = {
     500: Error;
 };
 
-export type ListRunningError = ListRunningErrors[keyof ListRunningErrors];
+export type ListRunningAgentsError = ListRunningAgentsErrors[keyof ListRunningAgentsErrors];
 
-export type ListRunningResponses = {
+export type ListRunningAgentsResponses = {
     /**
      * Done
      */
     200: Array<RunningAgent>;
 };
 
-export type ListRunningResponse = ListRunningResponses[keyof ListRunningResponses];
+export type ListRunningAgentsResponse = ListRunningAgentsResponses[keyof ListRunningAgentsResponses];
 
 export type DeleteAgentData = {
     body?: never;
@@ -2550,10 +2554,6 @@ export type UpdateAgentSourceErrors = {
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
-     */
-    409: Error;
-    /**
      * The body is too large
      */
     413: Error;
@@ -2573,10 +2573,6 @@ export type UpdateAgentSourceErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type UpdateAgentSourceError = UpdateAgentSourceErrors[keyof UpdateAgentSourceErrors];
@@ -2732,7 +2728,7 @@ export type GetAgentLogsData = {
         /**
          * Goes on with what is printed from now on, as server-sent events of type log
          */
-        follow?: string;
+        follow?: boolean;
     };
     url: '/spaces/{name}/agents/{agent}/logs';
 };
@@ -3014,10 +3010,6 @@ export type ListSessionsErrors = {
      */
     401: Error;
     /**
-     * The permission is missing
-     */
-    403: Error;
-    /**
      * There is no such thing, or none that the caller may see
      */
     404: Error;
@@ -3195,10 +3187,6 @@ export type GetSessionErrors = {
      * No token, or one that is not good (any more)
      */
     401: Error;
-    /**
-     * The permission is missing
-     */
-    403: Error;
     /**
      * There is no such thing, or none that the caller may see
      */
@@ -3422,10 +3410,6 @@ export type PauseSessionErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type PauseSessionError = PauseSessionErrors[keyof PauseSessionErrors];
@@ -3448,7 +3432,7 @@ export type SuspendSessionData = {
         /**
          * Interrupts what is running at once
          */
-        force?: string;
+        force?: boolean;
     };
     url: '/sessions/{id}/suspend';
 };
@@ -3490,10 +3474,6 @@ export type SuspendSessionErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type SuspendSessionError = SuspendSessionErrors[keyof SuspendSessionErrors];
@@ -3721,10 +3701,6 @@ export type ListMessagesErrors = {
      */
     401: Error;
     /**
-     * The permission is missing
-     */
-    403: Error;
-    /**
      * There is no such thing, or none that the caller may see
      */
     404: Error;
@@ -3813,6 +3789,10 @@ export type CreateMessageErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type CreateMessageError = CreateMessageErrors[keyof CreateMessageErrors];
@@ -3840,10 +3820,6 @@ export type CountMessagesErrors = {
      * No token, or one that is not good (any more)
      */
     401: Error;
-    /**
-     * The permission is missing
-     */
-    403: Error;
     /**
      * There is no such thing, or none that the caller may see
      */
@@ -3883,10 +3859,6 @@ export type GetSessionEventsErrors = {
      * No token, or one that is not good (any more)
      */
     401: Error;
-    /**
-     * The permission is missing
-     */
-    403: Error;
     /**
      * There is no such thing, or none that the caller may see
      */

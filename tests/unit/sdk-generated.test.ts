@@ -11,7 +11,7 @@ t.test('what is generated from the routes is what stands in sdk/generated', asyn
   execFileSync(process.execPath, ['scripts/generate-sdk.ts', fresh], { cwd: root });
   const kept = contents(join(root, 'sdk', 'generated'));
   const made = contents(fresh);
-  t.ok(Object.keys(made).length > 10, 'something was generated');
+  t.same(Object.keys(made), ['operations.gen.ts', 'types.gen.ts']);
   t.same(Object.keys(made), Object.keys(kept));
   for (const [path, text] of Object.entries(made))
     if (kept[path] !== text) t.fail(`${path} is not up to date: node scripts/generate-sdk.ts`);

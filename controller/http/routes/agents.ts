@@ -36,6 +36,7 @@ export function agentRoutes(context: RouteContext): Route[] {
     }),
     listRoute({
       path: '/spaces/{name}/agents/running',
+      operation: 'listRunningAgents',
       permission: 'agents:list',
       summary: 'The agents of a space that have a live worker in any session',
       item: runningAgentObject,
@@ -120,7 +121,7 @@ export function agentRoutes(context: RouteContext): Route[] {
       summary: 'The files of an agent as tar.gz, up to 64 MiB packed',
       raw: 'application/gzip',
       answers: { 201: sourceObject },
-      refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
+      refusals: ['NOT_FOUND'],
       async respond({ ctx, caller, params }) {
         const body = readUpload(ctx.req);
         if (!body.ok) return body;

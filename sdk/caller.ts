@@ -1,0 +1,95 @@
+import type { Environment } from './environment.ts';
+import { RaworcError } from './errors.ts';
+import { walk } from './pages.ts';
+import type { TokenSource } from './token.ts';
+import type { Outgoing, Transport } from './transport.ts';
+
+/** What every call takes, beside its own parameters. */
+export interface CallOptions {
+  /** Ends it: the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** For what makes something. */
+export interface Keyed extends CallOptions {
+  /**
+   * The server makes one thing per key, however often it is asked within 24 h. Each call gets a key of its own and keeps it over its
+   * tries; give one to be safe over a restart of your program, too.
+   */
+  readonly idempotencyKey?: string;
+}
+
+/** The parameters of a call in the URL, and what every call takes. */
+export type With<Query, Options = CallOptions> = Options & NonNullable<Query>;
+/** The same for a walk over all pages. */
+export type WithoutPage<Query> = CallOptions & Omit<NonNullable<Query>, 'limit' | 'offset'>;
+/** Keeps what has these metadata. */
+export type ByMetadata = { readonly [filter: `metadata.${string}`]: string };
+
+/** One operation of the API. */
+export interface Operation {
+  readonly method: Outgoing['method'];
+  readonly path: string;
+  /** JSON, or bytes of `mediaType`. */
+  readonly body?: unknown;
+  readonly mediaType?: string;
+  /** Takes an idempotency key. */
+  readonly isKeyed?: true;
+}
+
+/** What generated/operations.gen.ts is made upon. */
+export class Caller {
+  readonly #transport: Transport;
+  readonly #tokens: TokenSource;
+  readonly #environment: Environment;
+
+  constructor(transport: Transport, tokens: TokenSource, environment: Environment) {
+    this.#transport = transport;
+    this.#tokens = tokens;
+    this.#environment = environment;
+  }
+
+  /** What the server answers, parsed and trusted to be what the API's document says; undefined where it has no body. */
+  call<T>(operation: Operation, options: Keyed = {}): Promise<T> {
+    const { signal, idempotencyKey, ...query } = options;
+    const { method, body, mediaType, isKeyed } = operation;
+    const request: Outgoing = {
+      method,
+      path: `${operation.path}${spelled(query)}`,
+      headers: body === undefined ? {} : { 'content-type': mediaType ?? 'application/json' },
+      body: body === undefined || body instanceof Blob ? body : JSON.stringify(body),
+      idempotencyKey: isKeyed === true ? (idempotencyKey ?? this.#environment.uuid()) : undefined,
+      signal,
+    };
+    return this.#transport.send(request, this.#tokens, (response) => this.#json<T>(response, operation));
+  }
+
+  /** Every item of a list, page by page as they are asked for. */
+  all<T>(operation: Operation, options: CallOptions = {}): AsyncGenerator<T, void> {
+    return walk(async (page) => {
+      const items = await this.call<readonly T[]>(operation, { ...options, ...page });
+      if (!Array.isArray(items)) throw this.#unexpected(200, operation);
+      return items;
+    });
+  }
+
+  async #json<T>(response: Response, operation: Operation): Promise<T> {
+    const text = await response.text();
+    try {
+      return (text === '' ? undefined : JSON.parse(text)) as T;
+    } catch {
+      throw this.#unexpected(response.status, operation);
+    }
+  }
+
+  #unexpected(status: number, { path }: Operation): RaworcError {
+    const message = `${this.#transport.url} answered ${path} with something else than expected: is it a Raworc of this version?`;
+    return new RaworcError({ status, code: 'UNEXPECTED', message });
+  }
+}
+
+function spelled(query: Readonly<Record<string, unknown>>): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  if (given.length === 0) return '';
+  return `?${new URLSearchParams(Object.fromEntries(given.map(([name, value]) => [name, String(value)])))}`;
+}

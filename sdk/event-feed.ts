@@ -1,0 +1,151 @@
+import { type Environment, sleep } from './environment.ts';
+import { Unreachable } from './errors.ts';
+import type { Build, Message, Session } from './generated/types.gen.ts';
+import { frames } from './server-sent-events.ts';
+import type { TokenSource } from './token.ts';
+import type { Transport } from './transport.ts';
+
+/**
+ * What comes out of a feed.
+ * - `event`: what happened. `type` is such as session.state, message.created, build.state; `delta` (a piece of an answer) and `log` (a line that
+ *   an agent printed) are never sent again, and have no id.
+ * - `resumed`: the stream was cut and is taken up where it was. No event is missing; deltas and log lines may be.
+ * - `reset`: events are missing, since the server no longer has them, or came back from a backup: look at the state itself.
+ */
+export type Heard =
+  | { readonly kind: 'event'; readonly type: string; readonly id: string | undefined; readonly data: EventData }
+  | { readonly kind: 'resumed' }
+  | { readonly kind: 'reset' };
+
+/** The data of an event: what it is about, under its name, and this. */
+export interface EventData {
+  readonly session_id?: string | null;
+  readonly space?: string | null;
+  /** RFC 3339 */
+  readonly at?: string;
+  /** Counts the events of the session, from 1. */
+  readonly number?: number | null;
+  readonly [field: string]: unknown;
+}
+
+/** A piece of an answer that is being made; numbered within its run from 1. The answer itself replaces them all. */
+export interface Delta {
+  readonly message_id: string;
+  readonly run_id: string;
+  readonly agent: string;
+  readonly number: number;
+  readonly text: string;
+}
+
+/** A line that an agent printed; `dropped` before it were lost. */
+export interface LogLine {
+  readonly session_id: string;
+  readonly run_id: string;
+  readonly agent: string;
+  readonly stream: 'stdout' | 'stderr';
+  readonly line: string;
+  readonly timestamp: string;
+  readonly dropped?: number;
+}
+
+/** News as they come; nothing is missed between the opening and the first `next`. */
+export interface EventFeed extends AsyncIterable<Heard> {
+  /** The next one; undefined at the end, which is the deletion of the session that is followed. Throws where the server refuses or is gone too long. */
+  next(): Promise<Heard | undefined>;
+  close(): Promise<void>;
+}
+
+export interface FeedOptions {
+  /** To go on after what was heard before: the id of the last event. */
+  readonly lastEventId?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a feed is made upon. */
+export interface Wire {
+  readonly transport: Transport;
+  readonly tokens: TokenSource;
+  readonly environment: Environment;
+}
+
+const RETRY_MS = 1_000;
+const MOST_RETRY_MS = 10_000;
+
+/** Follows a stream of server-sent events and reconnects to it by itself. Resolves once the server has taken the watcher. */
+export async function openFeed(wire: Wire, path: string, { lastEventId, signal }: FeedOptions = {}): Promise<EventFeed> {
+  const closing = new AbortController();
+  const ending = signal === undefined ? closing.signal : AbortSignal.any([closing.signal, signal]);
+  const heard = follow(wire, path, lastEventId, await connect(wire, path, lastEventId, ending), ending);
+  return {
+    next: async () => (await heard.next()).value ?? undefined,
+    async close() {
+      closing.abort();
+      await heard.return().catch(() => undefined);
+    },
+    [Symbol.asyncIterator]: () => heard,
+  };
+}
+
+function connect({ transport, tokens }: Wire, path: string, lastId: string | undefined, signal: AbortSignal): Promise<Response> {
+  const headers = { accept: 'text/event-stream', ...(lastId === undefined ? {} : { 'last-event-id': lastId }) };
+  return transport.send({ method: 'GET', path, headers, signal }, tokens, async (response) => response);
+}
+
+async function* follow(
+  wire: Wire,
+  path: string,
+  after: string | undefined,
+  first: Response,
+  signal: AbortSignal,
+): AsyncGenerator<Heard, void> {
+  const { environment } = wire;
+  let response = first;
+  let lastId = after;
+  let retryMs = RETRY_MS;
+  let cuts = 0;
+  for (;;) {
+    try {
+      for await (const { id, event, data } of frames(response, environment, signal, (ms) => (retryMs = ms))) {
+        lastId = id ?? lastId;
+        cuts = 0;
+        if (event === 'reset') yield { kind: 'reset' };
+        else yield { kind: 'event', type: event, id, data: fieldsIn(data) };
+        if (event === 'session.deleted' && path.startsWith('/sessions/')) return;
+      }
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error;
+    }
+    cuts += 1;
+    await sleep(environment, environment.random() * Math.min(MOST_RETRY_MS, retryMs * 2 ** (cuts - 1)), signal);
+    response = await connect(wire, path, lastId, signal);
+    // Without an id to go on from, what happened meanwhile is not sent.
+    yield { kind: lastId === undefined ? 'reset' : 'resumed' };
+  }
+}
+
+const isFields = (value: unknown): value is EventData => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function fieldsIn(data: string): EventData {
+  try {
+    const value: unknown = JSON.parse(data);
+    return isFields(value) ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+/** What the event shows of a session, a message or a build as it is then, or undefined where it is about something else. */
+export const sessionIn = (heard: Heard): Session | undefined => shownIn<Session>(heard, 'session');
+export const messageIn = (heard: Heard): Message | undefined => shownIn<Message>(heard, 'message');
+export const buildIn = (heard: Heard): Build | undefined => shownIn<Build>(heard, 'build');
+
+function shownIn<T>(heard: Heard, name: string): T | undefined {
+  const shown = heard.kind === 'event' ? heard.data[name] : undefined;
+  // What the server sends is trusted to be what it says, as in the answers of calls.
+  return isFields(shown) ? (shown as unknown as T) : undefined;
+}
+
+export const deltaIn = (heard: Heard): Delta | undefined =>
+  heard.kind === 'event' && heard.type === 'delta' ? (heard.data as unknown as Delta) : undefined;
+export const logLineIn = (heard: Heard): LogLine | undefined =>
+  heard.kind === 'event' && heard.type === 'log' ? (heard.data as unknown as LogLine) : undefined;

@@ -1,0 +1,97 @@
+import { type Environment, sleep } from './environment.ts';
+import { RaworcError, refusalIn, Unreachable } from './errors.ts';
+import { delayMs, isPassing, isRepeatable, type RetryPolicy } from './retry.ts';
+import type { TokenSource } from './token.ts';
+
+/** The API below the address of a server. */
+const BASE = '/api/v0';
+
+export interface Outgoing {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Below the API, with the query. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Blob | undefined;
+  readonly idempotencyKey?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface TransportOptions {
+  /** Without a slash at its end. */
+  readonly url: string;
+  readonly environment: Environment;
+  readonly policy: RetryPolicy;
+  /** Ends everything. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Requests to one server. What is safe to repeat is tried again while the server does not answer or says that it is busy. Throws
+ * RaworcError for a refusal, Unreachable for no answer, and the reason of a signal that aborts.
+ */
+export class Transport {
+  readonly #options: TransportOptions;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  get url(): string {
+    return this.#options.url;
+  }
+
+  /** What `read` makes of a success. It may fail like the request, and is then tried again with it. `tokens`: whose request it is. */
+  async send<T>(request: Outgoing, tokens: TokenSource | undefined, read: (response: Response) => Promise<T>): Promise<T> {
+    const { environment, policy, signal: ending } = this.#options;
+    const signal = request.signal === undefined ? ending : AbortSignal.any([ending, request.signal]);
+    const startedAtMs = environment.monotonic();
+    let wasUnanswered = false;
+    let isRenewed = false;
+    for (let failures = 1; ; failures += 1) {
+      const token = await tokens?.current();
+      try {
+        return await this.#once(request, token, signal, read);
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        if (error instanceof Unreachable) wasUnanswered = true;
+        else if (!(error instanceof RaworcError)) throw error;
+        else if (wasUnanswered && request.method === 'DELETE' && error.status === 404) {
+          // The try before did it, and only its answer was lost.
+          return await read(new Response(null, { status: 204 }));
+        } else if (error.status === 401 && !isRenewed && tokens !== undefined && (await tokens.renew(token))) {
+          isRenewed = true;
+          continue;
+        }
+        const mayTry = error instanceof Unreachable ? isRepeatable(request) : isPassing(error, request);
+        const waitMs = delayMs(policy, failures, environment.random, error instanceof RaworcError ? error.retryAfterS : undefined);
+        const isLate = environment.monotonic() - startedAtMs + waitMs > policy.totalMs;
+        if (!mayTry || failures >= policy.tries || isLate) throw error;
+        await sleep(environment, waitMs, signal);
+      }
+    }
+  }
+
+  async #once<T>(request: Outgoing, token: string | undefined, signal: AbortSignal, read: (response: Response) => Promise<T>): Promise<T> {
+    const { method, path, headers: more, body, idempotencyKey } = request;
+    const headers = new Headers(more);
+    if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
+    if (idempotencyKey !== undefined) headers.set('idempotency-key', idempotencyKey);
+    try {
+      const init: RequestInit = body === undefined ? { method, headers, signal } : { method, headers, signal, body };
+      const response = await this.#options.environment.fetch(new Request(`${this.url}${BASE}${path}`, init));
+      if (!response.ok) throw await refusalIn(response, this.url);
+      return await read(response);
+    } catch (error) {
+      if (signal.aborted || error instanceof RaworcError || error instanceof Unreachable) throw error;
+      // Whatever it is called (a TypeError, in fetch), nothing else can fail here.
+      throw new Unreachable(`${this.url} does not answer (${reasonOf(error)}): is Raworc running there?`, error);
+    }
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  if (!(cause instanceof Error)) return String(cause);
+  // An address that stands for several hosts fails with a list of failures and an empty message.
+  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message || cause.name;
+}
