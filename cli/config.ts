@@ -35,6 +35,11 @@ export async function saveLogin(io: Io, login: SavedLogin): Promise<string> {
   return file;
 }
 
+/** Forgets the login that was kept, where it is this one. */
+export async function forgetLogin(io: Io, token: string): Promise<void> {
+  if ((await readSaved(io))?.token === token) await rm(configFile(io), { force: true });
+}
+
 /** RAWORC_URL and RAWORC_TOKEN come before what was saved. A saved token is for the server that gave it, and goes to no other. */
 export async function findAccess(io: Io): Promise<Access> {
   const known = await readSaved(io);

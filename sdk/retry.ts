@@ -4,7 +4,7 @@ import type { RaworcError } from './errors.ts';
 export interface RetryPolicy {
   /** The first one counts. */
   readonly tries: number;
-  /** No further try begins later than this after the first. */
+  /** No further try begins later than this after the first one failed. */
   readonly totalMs: number;
   /** Before the second try it is at most this, then twice as much each time (full jitter) … */
   readonly baseMs: number;

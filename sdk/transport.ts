@@ -44,7 +44,7 @@ export class Transport {
   async send<T>(request: Outgoing, tokens: TokenSource | undefined, read: (response: Response) => Promise<T>): Promise<T> {
     const { environment, policy, signal: ending } = this.#options;
     const signal = request.signal === undefined ? ending : AbortSignal.any([ending, request.signal]);
-    const startedAtMs = environment.monotonic();
+    let failingSinceMs: number | undefined;
     let wasUnanswered = false;
     let isRenewed = false;
     for (let failures = 1; ; failures += 1) {
@@ -64,7 +64,8 @@ export class Transport {
         }
         const mayTry = error instanceof Unreachable ? isRepeatable(request) : isPassing(error, request);
         const waitMs = delayMs(policy, failures, environment.random, error instanceof RaworcError ? error.retryAfterS : undefined);
-        const isLate = environment.monotonic() - startedAtMs + waitMs > policy.totalMs;
+        failingSinceMs ??= environment.monotonic();
+        const isLate = environment.monotonic() - failingSinceMs + waitMs > policy.totalMs;
         if (!mayTry || failures >= policy.tries || isLate) throw error;
         await sleep(environment, waitMs, signal);
       }

@@ -1,9 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { agent, type Build, build, buildEvent, source } from '../api.ts';
+import { type Build, buildIn, type EventFeed, type Raworc, RaworcError } from '../../sdk/raworc.ts';
 import { type Packed, packDirectory } from '../archive.ts';
-import { type Client, Refused } from '../client.ts';
-import { type EventFeed, openEvents } from '../event-stream.ts';
 import { type Io, size, Trouble } from '../io.ts';
 import { step } from '../steps.ts';
 
@@ -13,24 +11,22 @@ export interface DeployOptions {
 }
 
 /** Uploads a directory as an agent, builds it, and returns once new sessions have it. */
-export async function deployAgent(io: Io, client: Client, directory: string, options: DeployOptions): Promise<void> {
+export async function deployAgent(io: Io, raworc: Raworc, directory: string, { space, ...options }: DeployOptions): Promise<void> {
   const name = options.name ?? basename(resolve(directory));
   await checkDirectory(directory);
-  const space = `/spaces/${encodeURIComponent(options.space)}`;
-  const path = `${space}/agents/${encodeURIComponent(name)}`;
   const packed = await step(io, `Packed ${directory}`, async (note) => {
     const made = await packDirectory(directory);
     note(`${made.files} ${made.files === 1 ? 'file' : 'files'}, ${size(made.bytes.byteLength)}`);
     return made;
   });
-  await step(io, `Agent ${name} in space ${options.space}`, (note) => makeAgent(client, space, name, note));
-  await step(io, 'Uploaded', (note) => upload(client, path, packed, note));
-  const events = await openEvents(client, '/events');
+  await step(io, `Agent ${name} in space ${space}`, (note) => makeAgent(raworc, space, name, note));
+  await step(io, 'Uploaded', (note) => upload(raworc, space, name, packed, note));
+  const events = await raworc.events();
   try {
-    await client.call(agent, `${path}/deploy`, { method: 'POST' });
-    const queued = await client.call(build, `${space}/build/latest`);
+    await raworc.agents.deploy(space, name);
+    const queued = await raworc.builds.getLatest(space);
     await step(io, `Built ${queued.id}`, async (note) => {
-      const built = await finished(client, `${space}/build/${queued.id}`, queued, events);
+      const built = await finished(raworc, space, queued, events);
       if (built.status === 'failed') throw new Trouble(`The build failed: ${built.error ?? 'no reason was given'}`);
       note(built.image_tag ?? '');
     });
@@ -61,35 +57,31 @@ async function checkDirectory(directory: string): Promise<void> {
   }
 }
 
-async function makeAgent(client: Client, space: string, name: string, note: (text: string) => void): Promise<void> {
+async function makeAgent(raworc: Raworc, space: string, name: string, note: (text: string) => void): Promise<void> {
   try {
-    await client.call(agent, `${space}/agents`, { method: 'POST', body: { name } });
+    await raworc.agents.create(space, { name });
     note('created');
   } catch (error) {
-    if (!(error instanceof Refused) || error.status !== 409) throw error;
+    if (!(error instanceof RaworcError) || error.status !== 409) throw error;
     note('is there already');
   }
 }
 
-async function upload(client: Client, path: string, { bytes }: Packed, note: (text: string) => void): Promise<void> {
-  const taken = await client.call(source, `${path}/source`, {
-    method: 'PUT',
-    body: bytes,
-    headers: { 'content-type': 'application/gzip' },
-  });
+async function upload(raworc: Raworc, space: string, name: string, { bytes }: Packed, note: (text: string) => void): Promise<void> {
+  const taken = await raworc.agents.updateSource(space, name, new Blob([new Uint8Array(bytes)]));
   note(`${taken.runtime}, ${taken.handler}`);
 }
 
-async function finished(client: Client, path: string, queued: Build, events: EventFeed): Promise<Build> {
+async function finished(raworc: Raworc, space: string, queued: Build, events: EventFeed): Promise<Build> {
   if (isFinished(queued)) return queued;
-  for (;;) {
-    const heard = await events.next();
-    const news = heard.kind === 'event' && heard.type.startsWith('build.') ? buildEvent.safeParse(heard.data) : undefined;
-    if (news?.data?.build.id === queued.id && isFinished(news.data.build)) return news.data.build;
-    if (heard.kind !== 'again') continue;
-    const now = await client.call(build, path);
+  for await (const heard of events) {
+    const news = buildIn(heard);
+    if (news?.id === queued.id && isFinished(news)) return news;
+    if (heard.kind === 'event') continue;
+    const now = await raworc.builds.get(space, queued.id);
     if (isFinished(now)) return now;
   }
+  throw new Trouble('The events ended before the build did: look again with `raworc agent list`');
 }
 
 const isFinished = ({ status }: Build): boolean => status === 'completed' || status === 'failed';

@@ -1,25 +1,24 @@
 import { createInterface } from 'node:readline/promises';
 import { text } from 'node:stream/consumers';
-import type { Client } from '../client.ts';
-import { Conversation } from '../conversation.ts';
+import type { Conversation, Raworc } from '../../sdk/raworc.ts';
 import { type Io, painted, Trouble } from '../io.ts';
-import { findSession } from '../session-ref.ts';
+import { findSession } from '../reference.ts';
 
 /** Says one message, or on a terminal as many as are typed, and prints the answers as they come. Whether the last answer was a reply. */
-export async function chat(io: Io, client: Client, ref: string, content: string | undefined, agent?: string): Promise<boolean> {
+export async function chat(io: Io, raworc: Raworc, ref: string, content: string | undefined, agent?: string): Promise<boolean> {
   const isTyped = content === undefined && io.stdin.isTTY === true;
   const only = content ?? (isTyped ? undefined : (await text(io.stdin)).trimEnd());
   if (only === '') throw new Trouble('There is nothing to say: give a message');
-  const talk = await Conversation.open(client, await findSession(client, ref), agent);
+  const talk = await raworc.converse(await findSession(raworc, ref));
   try {
-    if (only !== undefined) return await exchange(io, talk, only);
-    return await talkOn(io, talk);
+    if (only !== undefined) return await exchange(io, talk, only, agent);
+    return await talkOn(io, talk, agent);
   } finally {
     await talk.close();
   }
 }
 
-async function talkOn(io: Io, talk: Conversation): Promise<boolean> {
+async function talkOn(io: Io, talk: Conversation, agent: string | undefined): Promise<boolean> {
   const leaving = new AbortController();
   const lines = createInterface({ input: io.stdin, output: io.stdout, terminal: true, historySize: 200 });
   const signal = AbortSignal.any([leaving.signal, io.signal]);
@@ -28,7 +27,7 @@ async function talkOn(io: Io, talk: Conversation): Promise<boolean> {
   try {
     for (;;) {
       const line = (await lines.question(painted(io, io.stdout, 'bold', '> '), { signal })).trim();
-      if (line !== '') went = await orGone(exchange(io, talk, line), signal);
+      if (line !== '') went = await orGone(exchange(io, talk, line, agent), signal);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -49,9 +48,9 @@ function orGone<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return Promise.race([work, gone]);
 }
 
-async function exchange(io: Io, talk: Conversation, content: string): Promise<boolean> {
+async function exchange(io: Io, talk: Conversation, content: string, agent: string | undefined): Promise<boolean> {
   let printed = '';
-  for await (const said of talk.say(content)) {
+  for await (const said of talk.say(content, { agent })) {
     if (said.kind === 'piece') {
       io.stdout.write(said.text);
       printed += said.text;

@@ -1,21 +1,22 @@
-import type { Client } from '../client.ts';
-import { openEvents } from '../event-stream.ts';
+import type { Raworc } from '../../sdk/raworc.ts';
 import { type Io, painted } from '../io.ts';
-import { findSession } from '../session-ref.ts';
+import { findSession } from '../reference.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Follows the events of one session, or of all that the account may see, until it is interrupted. Over a restart of the server, too. */
-export async function followEvents(io: Io, client: Client, ref: string | undefined, options: { readonly json?: boolean }): Promise<void> {
-  const events = await openEvents(client, ref === undefined ? '/events' : `/sessions/${await findSession(client, ref)}/events`);
+/**
+ * Follows the events of one session until it is deleted, or of all that the account may see, until it is interrupted. Over a restart of the
+ * server, too.
+ */
+export async function followEvents(io: Io, raworc: Raworc, ref: string | undefined, options: { readonly json?: boolean }): Promise<void> {
+  const events = await raworc.events(ref === undefined ? {} : { session: await findSession(raworc, ref) });
   try {
-    for (;;) {
-      const heard = await events.next();
-      if (heard.kind === 'again') {
+    for await (const heard of events) {
+      if (heard.kind !== 'event') {
         if (options.json !== true) io.stderr.write(`${painted(io, io.stderr, 'dim', 'connected again')}\n`);
       } else if (options.json === true) io.stdout.write(`${JSON.stringify({ type: heard.type, data: heard.data })}\n`);
-      else io.stdout.write(lineOf(heard.type, isFields(heard.data) ? heard.data : {}));
+      else io.stdout.write(lineOf(heard.type, heard.data));
     }
   } finally {
     await events.close();

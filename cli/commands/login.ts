@@ -1,11 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline/promises';
-import { Writable } from 'node:stream';
-import { text } from 'node:stream/consumers';
-import { login as loginAnswer } from '../api.ts';
-import { Client } from '../client.ts';
-import { DEFAULT_URL, saveLogin, serverUrl } from '../config.ts';
-import { type Io, Trouble } from '../io.ts';
+import { Raworc, RaworcError } from '../../sdk/raworc.ts';
+import { DEFAULT_URL, findAccess, forgetLogin, saveLogin, serverUrl } from '../config.ts';
+import { askHidden, readInput, withoutNewline } from '../hidden-input.ts';
+import { type Io, Trouble, table } from '../io.ts';
 
 export interface LoginOptions {
   readonly url?: string;
@@ -18,8 +15,8 @@ export async function login(io: Io, options: LoginOptions): Promise<void> {
   const url = serverUrl(options.url || io.env.RAWORC_URL || DEFAULT_URL);
   const pass = await readPassword(io, url, options);
   if (pass === '') throw new Trouble('The password is empty');
-  const client = new Client({ url, token: undefined }, io.signal);
-  const { token } = await client.call(loginAnswer, '/auth/login', { method: 'POST', body: { user: options.user, pass } });
+  const raworc = new Raworc({ url, signal: io.signal, retry: { tries: 3, totalMs: 5_000 } });
+  const { token } = await raworc.auth.login({ user: options.user, pass });
   const file = await saveLogin(io, { url, token, user: options.user });
   io.stdout.write(`Logged in at ${url} as ${options.user}; kept in ${file}\n`);
   if (isOpenWire(url))
@@ -28,8 +25,39 @@ export async function login(io: Io, options: LoginOptions): Promise<void> {
     );
 }
 
+/** Ends the token, or every token of the account, and forgets it here. */
+export async function logout(io: Io, raworc: Raworc, options: { readonly everywhere?: boolean }): Promise<void> {
+  const { url, token } = await findAccess(io);
+  if (token === undefined) throw new Trouble(`There is no login at ${url}`);
+  try {
+    await raworc.auth.logout(options.everywhere === true ? { everywhere: true } : {});
+  } catch (error) {
+    // It has ended already.
+    if (!(error instanceof RaworcError) || error.status !== 401) throw error;
+  }
+  await forgetLogin(io, token);
+  io.stdout.write(`Logged out at ${url}${options.everywhere === true ? ', everywhere' : ''}\n`);
+}
+
+/** Says whose login it is. */
+export async function whoAmI(io: Io, raworc: Raworc, options: { readonly json?: boolean }): Promise<void> {
+  const me = await raworc.auth.me();
+  if (options.json === true) {
+    io.stdout.write(`${JSON.stringify(me, null, 2)}\n`);
+    return;
+  }
+  const { url } = await findAccess(io);
+  io.stdout.write(
+    table([
+      ['user', me.user],
+      ['roles', me.roles.join(', ') || '-'],
+      ['server', url],
+    ]),
+  );
+}
+
 async function readPassword(io: Io, url: string, { user, passwordFile }: LoginOptions): Promise<string> {
-  if (passwordFile === '-') return withoutNewline(await text(io.stdin));
+  if (passwordFile === '-') return readInput(io);
   if (passwordFile !== undefined) {
     const content = await readFile(passwordFile, 'utf8').catch((error: Error) => {
       throw new Trouble(`The password file cannot be read: ${error.message}`);
@@ -38,21 +66,8 @@ async function readPassword(io: Io, url: string, { user, passwordFile }: LoginOp
   }
   if (io.stdin.isTTY !== true)
     throw new Trouble('There is no terminal to ask for the password: give --password-file FILE, or - for standard input');
-  io.stderr.write(`Password of ${user} at ${url}: `);
-  // The line editor works as ever, but what it would echo goes nowhere.
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const reading = createInterface({ input: io.stdin, output: nowhere, terminal: true });
-  const stop = new AbortController();
-  reading.on('SIGINT', () => stop.abort());
-  try {
-    return await reading.question('', { signal: AbortSignal.any([stop.signal, io.signal]) });
-  } finally {
-    reading.close();
-    io.stderr.write('\n');
-  }
+  return askHidden(io, `Password of ${user} at ${url}: `);
 }
-
-const withoutNewline = (line: string): string => line.replace(/\r?\n$/, '');
 
 function isOpenWire(url: string): boolean {
   const { protocol, hostname } = new URL(url);

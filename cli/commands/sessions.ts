@@ -1,7 +1,8 @@
-import { type Session, session } from '../api.ts';
-import type { Client } from '../client.ts';
+import type { Raworc, Session } from '../../sdk/raworc.ts';
 import { type Io, Trouble, table } from '../io.ts';
-import { allSessions, findSession } from '../session-ref.ts';
+import { printList } from '../listing.ts';
+import { allSessions, findSession } from '../reference.ts';
+import { removeEach } from '../removal.ts';
 import { step } from '../steps.ts';
 
 export interface NewOptions {
@@ -9,46 +10,72 @@ export interface NewOptions {
   readonly name?: string;
 }
 
+export interface RemixOptions {
+  readonly space?: string;
+  readonly name?: string;
+  /** Without: only what the session is for is taken over, and not its files. */
+  readonly data: boolean;
+  readonly messages?: boolean;
+}
+
 const WAIT = '120s';
 
 /** Makes a session, waits until it is up, and prints its id. */
-export async function newSession(io: Io, client: Client, { space, name }: NewOptions): Promise<void> {
+export async function newSession(io: Io, raworc: Raworc, { space, name }: NewOptions): Promise<void> {
   const body = { space, ...(name === undefined ? {} : { name }) };
-  const made = await step(io, `Session in space ${space}`, async (note) => {
-    const up = await client.call(session, `/sessions?wait=${WAIT}`, { method: 'POST', body });
+  await made(io, `Session in space ${space}`, () => raworc.sessions.create(body, { wait: WAIT }));
+}
+
+/** Makes a session that begins as a copy of another, waits until it is up, and prints its id. */
+export async function remixSession(io: Io, raworc: Raworc, ref: string, { data, ...options }: RemixOptions): Promise<void> {
+  const parent = await findSession(raworc, ref);
+  await made(io, `Copy of ${parent}`, () => raworc.sessions.remix(parent, { data, ...options }, { wait: WAIT }));
+}
+
+async function made(io: Io, title: string, make: () => Promise<Session>): Promise<void> {
+  const session = await step(io, title, async (note) => {
+    const up = await make();
     note(up.node === null ? up.state : `${up.state} on ${up.node}`);
     return up;
   });
-  io.stdout.write(`${made.id}\n`);
-  if (made.state === 'error') throw new Trouble(`The session failed: ${made.termination_reason ?? 'no reason was given'}`);
-  if (made.state === 'init')
+  io.stdout.write(`${session.id}\n`);
+  if (session.state === 'error') throw new Trouble(`The session failed: ${session.termination_reason ?? 'no reason was given'}`);
+  if (session.state === 'init')
     throw new Trouble(`The session is not up after ${WAIT}; it is still being made: look again with \`raworc session list\``);
 }
 
-export async function listSessions(io: Io, client: Client, options: { readonly space?: string; readonly json?: boolean }): Promise<void> {
-  const found = await allSessions(client, options.space);
-  if (options.json === true) io.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
-  else if (found.length === 0) io.stderr.write('There are no sessions: make one with `raworc session new`\n');
-  else io.stdout.write(table([['ID', 'NAME', 'SPACE', 'STATE', 'NODE', 'CREATED'], ...found.map(row)]));
+export async function listSessions(
+  io: Io,
+  raworc: Raworc,
+  { space, json }: { readonly space?: string; readonly json?: boolean },
+): Promise<void> {
+  printList(io, await allSessions(raworc, space), {
+    json,
+    none: 'There are no sessions: make one with `raworc session new`',
+    columns: ['ID', 'NAME', 'SPACE', 'STATE', 'NODE', 'CREATED'],
+    row: ({ id, name, space, state, node, created_at }) => [id, name ?? '-', space, state, node ?? '-', created_at],
+  });
 }
-
-const row = ({ id, name, space, state, node, created_at }: Session): string[] => [id, name ?? '-', space, state, node ?? '-', created_at];
 
 const WORDS = { pause: 'paused', suspend: 'suspended', resume: 'resumed' } as const;
 export type SessionAction = keyof typeof WORDS;
+const CHANGES: Readonly<Record<SessionAction, (raworc: Raworc, id: string, force: boolean) => Promise<Session>>> = {
+  pause: (raworc, id) => raworc.sessions.pause(id),
+  suspend: (raworc, id, force) => raworc.sessions.suspend(id, force ? { force } : {}),
+  resume: (raworc, id) => raworc.sessions.resume(id, { wait: WAIT }),
+};
 
 /** Pauses, suspends or resumes, and says what the session is then. A resume waits until the session is up. */
 export async function changeSession(
   io: Io,
-  client: Client,
+  raworc: Raworc,
   action: SessionAction,
   ref: string,
   options: { readonly force?: boolean } = {},
 ) {
-  const id = await findSession(client, ref);
-  const query = action === 'resume' ? `?wait=${WAIT}` : options.force === true ? '?force=true' : '';
+  const id = await findSession(raworc, ref);
   const changed = await step(io, `Session ${id} ${WORDS[action]}`, async (note) => {
-    const now = await client.call(session, `/sessions/${id}/${action}${query}`, { method: 'POST' });
+    const now = await CHANGES[action](raworc, id, options.force === true);
     note(now.settled !== false ? now.state : `${now.state}, under way`);
     return now;
   });
@@ -57,8 +84,8 @@ export async function changeSession(
     throw new Trouble(`The session is not up after ${WAIT}: look again with \`raworc session get\``);
 }
 
-export async function showSession(io: Io, client: Client, ref: string, options: { readonly json?: boolean }): Promise<void> {
-  const found = await client.call(session, `/sessions/${await findSession(client, ref)}`);
+export async function showSession(io: Io, raworc: Raworc, ref: string, options: { readonly json?: boolean }): Promise<void> {
+  const found = await raworc.sessions.get(await findSession(raworc, ref));
   if (options.json === true) {
     io.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
     return;
@@ -80,19 +107,10 @@ export async function showSession(io: Io, client: Client, ref: string, options: 
   io.stdout.write(table(rows.flatMap(([label, value]) => (value === null || value === undefined || value === '' ? [] : [[label, value]]))));
 }
 
-/** Ends sessions for good. One that cannot be ended does not keep the others. */
-export async function removeSessions(io: Io, client: Client, refs: readonly string[]): Promise<void> {
-  const failed: string[] = [];
-  for (const ref of refs) {
-    try {
-      const id = await findSession(client, ref);
-      await client.send(`/sessions/${id}`, { method: 'DELETE' });
-      io.stdout.write(`${id}\n`);
-    } catch (error) {
-      if (!(error instanceof Trouble)) throw error;
-      if (refs.length === 1) throw error;
-      failed.push(`${ref}: ${error.message}`);
-    }
-  }
-  if (failed.length > 0) throw new Trouble(failed.join('; '));
-}
+/** Ends sessions for good. */
+export const removeSessions = (io: Io, raworc: Raworc, refs: readonly string[]): Promise<void> =>
+  removeEach(io, refs, async (ref) => {
+    const id = await findSession(raworc, ref);
+    await raworc.sessions.delete(id);
+    return id;
+  });

@@ -1,0 +1,25 @@
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import type { Io } from './io.ts';
+
+/** What is typed at a terminal, without showing it. */
+export async function askHidden(io: Io, prompt: string): Promise<string> {
+  io.stderr.write(prompt);
+  // The line editor works as ever, but what it would echo goes nowhere.
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const reading = createInterface({ input: io.stdin, output: nowhere, terminal: true });
+  const stop = new AbortController();
+  reading.on('SIGINT', () => stop.abort());
+  try {
+    return await reading.question('', { signal: AbortSignal.any([stop.signal, io.signal]) });
+  } finally {
+    reading.close();
+    io.stderr.write('\n');
+  }
+}
+
+/** All of standard input, without the newline at its end. */
+export const readInput = async (io: Io): Promise<string> => withoutNewline(await text(io.stdin));
+
+export const withoutNewline = (content: string): string => content.replace(/\r?\n$/, '');

@@ -1,0 +1,17 @@
+import { RaworcError } from '../sdk/raworc.ts';
+import { type Io, Trouble } from './io.ts';
+
+/** Removes what is named, and prints what `remove` gives for each. One that cannot be removed does not keep the others. */
+export async function removeEach(io: Io, refs: readonly string[], remove: (ref: string) => Promise<string>): Promise<void> {
+  const failed: string[] = [];
+  for (const ref of refs) {
+    try {
+      io.stdout.write(`${await remove(ref)}\n`);
+    } catch (error) {
+      const isOfThisOne = error instanceof Trouble || (error instanceof RaworcError && error.status !== 401);
+      if (!isOfThisOne || refs.length === 1) throw error;
+      failed.push(`${ref}: ${error.message}`);
+    }
+  }
+  if (failed.length > 0) throw new Trouble(failed.join('; '));
+}
