@@ -4,8 +4,8 @@ interface Copy {
   readonly from: string;
   /** Still to be made, as far as is wanted. */
   readonly due: boolean;
-  /** Begun, and not known to have ended. */
-  readonly begun: boolean;
+  /** Undefined: not begun, or known to have ended. */
+  readonly state: 'begun' | 'holding' | undefined;
 }
 
 /** Which sessions of this node are to begin as copies of which. Few at any time, whatever the number of sessions. */
@@ -18,11 +18,14 @@ export class Copies {
 
   /** To be called with what is remembered of a session whenever that has changed. */
   saw(sessionId: string, entry: SessionEntry | undefined): void {
-    const { assignment, volumeMade, copyingFrom } = entry ?? {};
+    const { assignment, volumeMade, copyingFrom, copyHolds } = entry ?? {};
     const due = assignment?.copyFrom !== undefined && volumeMade === undefined;
     const from = copyingFrom ?? assignment?.copyFrom;
     if (from === undefined || (!due && copyingFrom === undefined)) this.#copies.delete(sessionId);
-    else this.#copies.set(sessionId, { from, due: due && assignment?.desired !== 'failed', begun: copyingFrom !== undefined });
+    else {
+      const state = copyingFrom === undefined ? undefined : copyHolds === undefined ? 'begun' : 'holding';
+      this.#copies.set(sessionId, { from, due: due && assignment?.desired !== 'failed', state });
+    }
   }
 
   /** The session whose volume it begins as a copy of, until it has or was given up. */
@@ -34,17 +37,17 @@ export class Copies {
     return this.#copies.get(sessionId)?.due === true;
   }
 
-  isBegun(sessionId: string): boolean {
-    return this.#copies.get(sessionId)?.begun === true;
+  stateOf(sessionId: string): Copy['state'] {
+    return this.#copies.get(sessionId)?.state;
   }
 
   /** What others still want of its volume. */
   of(sessionId: string): 'due' | 'under-way' | undefined {
     let found: 'due' | undefined;
-    for (const { from, due, begun } of this.#copies.values()) {
+    for (const { from, due, state } of this.#copies.values()) {
       if (from !== sessionId) continue;
-      if (begun) return 'under-way';
-      if (due) found = 'due';
+      if (state === 'holding') return 'under-way';
+      if (due || state !== undefined) found = 'due';
     }
     return found;
   }

@@ -29,8 +29,10 @@ export class Copying {
   readonly #outside: CopyingOutside;
   readonly #calls: Calls;
   #seen: CopySeen = { state: 'none' };
-  /** Since when it is seen to run, by the monotonic clock. */
-  #runsSinceMs: number | undefined;
+  /** Since when it holds its source, as far as is known, by the monotonic clock. */
+  #holdsSinceMs: number | undefined;
+  #startedAtMs = Number.NEGATIVE_INFINITY;
+  #read = false;
 
   constructor(sessionId: string, outside: CopyingOutside, calls: Calls) {
     this.#sessionId = sessionId;
@@ -43,38 +45,64 @@ export class Copying {
     const { driver, ledger, clock } = this.#outside;
     if (ledger.copies.sourceOf(this.#sessionId) === undefined) this.#seen = { state: 'none' };
     else this.#seen = await this.#calls.call((signal) => driver.copier.observe(this.#sessionId, signal));
-    if (this.#seen.state !== 'running') this.#runsSinceMs = undefined;
-    else this.#runsSinceMs ??= clock.monotonic();
+    if (ledger.copies.stateOf(this.#sessionId) === undefined) this.#holdsSinceMs = undefined;
+    else this.#holdsSinceMs ??= clock.monotonic();
     if (this.leftMs() === 0) this.#seen = { state: 'broken', passing: false, reason: TOO_LONG };
   }
 
   observed(): { readonly copy: CopyState; readonly source: SourceState } {
     const from = this.#outside.ledger.copies.sourceOf(this.#sessionId);
-    return { copy: this.#seen.state, source: from === undefined ? 'moving' : this.#outside.sourceOf(from) };
+    const { state } = this.#seen;
+    const source = from === undefined ? 'moving' : this.#outside.sourceOf(from);
+    return { copy: state === 'alive' ? this.#alive() : state, source };
   }
 
-  /** Milliseconds until a copy that runs has taken too long; undefined when none runs. */
+  /** Milliseconds until a copy has taken too long; undefined when none is under way. */
   leftMs(): number | undefined {
-    if (this.#runsSinceMs === undefined) return undefined;
-    return Math.max(0, Math.ceil(this.#runsSinceMs + COPY_MAY_TAKE_MS - this.#outside.clock.monotonic()));
+    if (this.#holdsSinceMs === undefined) return undefined;
+    return Math.max(0, Math.ceil(this.#holdsSinceMs + COPY_MAY_TAKE_MS - this.#outside.clock.monotonic()));
   }
 
-  /** Its source is frozen while what is to copy is made. */
+  /** Milliseconds after which it is to be looked at again, whatever happens; undefined when no copy is under way. */
+  lookAgainMs(): number | undefined {
+    const leftMs = this.leftMs();
+    return leftMs === undefined ? undefined : Math.min(leftMs, START_AGAIN_MS);
+  }
+
+  /** What copies may not have heard that it is to start, or was told by a node agent before this one. Told twice does no harm. */
+  #alive(): CopyState {
+    if (this.#read) return 'flushing';
+    return this.#outside.clock.monotonic() - this.#startedAtMs < START_AGAIN_MS ? 'running' : 'ready';
+  }
+
   async begin(): Promise<Made> {
     const { driver, ledger } = this.#outside;
     const from = ledger.copies.sourceOf(this.#sessionId);
     const spec = ledger.assignment(this.#sessionId)?.spec;
     if (from === undefined || spec === undefined) return { ok: true };
     await this.#calls.durable(ledger.copyBegun(this.#sessionId, from));
-    this.#outside.wake(from);
+    this.#startedAtMs = Number.NEGATIVE_INFINITY;
+    this.#read = false;
     const plan = { sessionId: this.#sessionId, from, space: spec.space, image: spec.image };
     return this.#calls.call((signal) => driver.copier.prepare(plan, signal));
   }
 
-  start(): Promise<Made> {
-    const { driver, log } = this.#outside;
-    log.info('session.copying', { session: this.#sessionId, from: this.#outside.ledger.copies.sourceOf(this.#sessionId) });
-    return this.#calls.call((signal) => driver.copier.start(this.#sessionId, signal));
+  /** Whether its source is kept still. */
+  hold(holds: boolean): Promise<void> {
+    return this.#over(() => this.#outside.ledger.copyHolds(this.#sessionId, holds));
+  }
+
+  async start(): Promise<Made> {
+    const { driver, clock, log } = this.#outside;
+    const id = this.#sessionId;
+    const read = () => {
+      this.#read = true;
+      this.#outside.wake(id);
+    };
+    log.info('session.copying', { session: id, from: this.#outside.ledger.copies.sourceOf(id) });
+    const started = await this.#calls.call((signal) => driver.copier.start(id, read, signal));
+    if (started.ok) this.#startedAtMs = clock.monotonic();
+    return started;
   }
 
   /** It is whole: the source goes on, and what is copied is never copied again. */
@@ -96,7 +124,7 @@ export class Copying {
     return seen;
   }
 
-  /** Lets the source go when the ledger says that the copy is over. */
+  /** The source hears what the ledger says of it from now on. */
   async #over(write: () => Promise<void>): Promise<void> {
     const from = this.#outside.ledger.copies.sourceOf(this.#sessionId);
     await this.#calls.durable(write());
@@ -104,10 +132,12 @@ export class Copying {
   }
 }
 
+/** After this, what copies is told once more that it is to start. */
+const START_AGAIN_MS = 10_000;
 const TOO_LONG = `The copy of the volume took longer than ${COPY_MAY_TAKE_MS / 60_000} minutes and was given up.`;
 
 /** Ends what makes copies and was left by a call whose end nobody saw. */
 export async function endStrayCopies(driver: Driver, ledger: Ledger, signal: AbortSignal): Promise<void> {
   for (const sessionId of await driver.copier.list(signal))
-    if (!ledger.copies.isBegun(sessionId)) await driver.copier.end(sessionId, signal);
+    if (ledger.copies.stateOf(sessionId) === undefined) await driver.copier.end(sessionId, signal);
 }

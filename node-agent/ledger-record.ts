@@ -44,8 +44,10 @@ const record = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('create-begun'), sessionId: z.string(), create }),
   z.object({ kind: z.literal('create-ended'), sessionId: z.string() }),
   z.object({ kind: z.literal('volume-made'), sessionId: z.string(), generation: whole }),
-  /** Its volume is being made a copy of the other's, which nothing may run on until then. */
+  /** Its volume is being made a copy of the other's, */
   z.object({ kind: z.literal('copy-begun'), sessionId: z.string(), from: z.string() }),
+  /** on which nothing may run for as long as this holds. */
+  z.object({ kind: z.literal('copy-holds'), sessionId: z.string(), holds: z.boolean() }),
   z.object({ kind: z.literal('copy-ended'), sessionId: z.string() }),
   /** Its container is, or is not any more, frozen for a copy of its volume. */
   z.object({ kind: z.literal('frozen'), sessionId: z.string(), frozen: z.boolean() }),
@@ -80,6 +82,7 @@ export interface SessionEntry {
   readonly volumeMade?: number;
   /** The session whose volume is being copied into its own. */
   readonly copyingFrom?: string;
+  readonly copyHolds?: true;
   readonly frozen?: true;
   readonly ends?: Ends;
 }
@@ -137,7 +140,10 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
       change(state, record.sessionId, (entry) => ({ ...entry, copyingFrom: record.from }));
       return;
     case 'copy-ended':
-      change(state, record.sessionId, ({ copyingFrom: _, ...entry }) => entry);
+      change(state, record.sessionId, ({ copyingFrom: _, copyHolds: __, ...entry }) => entry);
+      return;
+    case 'copy-holds':
+      change(state, record.sessionId, ({ copyHolds: _, ...entry }) => ({ ...entry, ...(record.holds ? { copyHolds: true } : {}) }));
       return;
     case 'frozen':
       change(state, record.sessionId, ({ frozen: _, ...entry }) => ({ ...entry, ...(record.frozen ? { frozen: true } : {}) }));
@@ -172,6 +178,7 @@ export function* snapshotOf(state: LedgerState): Generator<LedgerRecord> {
     if (entry.ends !== undefined) yield { kind: 'ends', sessionId, ends: { ...entry.ends, at: [...entry.ends.at] } };
     if (entry.volumeMade !== undefined) yield { kind: 'volume-made', sessionId, generation: entry.volumeMade };
     if (entry.copyingFrom !== undefined) yield { kind: 'copy-begun', sessionId, from: entry.copyingFrom };
+    if (entry.copyHolds !== undefined) yield { kind: 'copy-holds', sessionId, holds: true };
     if (entry.frozen !== undefined) yield { kind: 'frozen', sessionId, frozen: true };
     if (entry.creating !== undefined) yield { kind: 'create-begun', sessionId, create: entry.creating };
   }

@@ -77,11 +77,12 @@ export class Ledger {
     const entry = this.#state.sessions.get(sessionId);
     const volumeMade = entry?.volumeMade !== undefined || (entry?.assignment?.spec.volumeExpected ?? false);
     const removalDue = entry?.tombstone !== undefined && (entry.removedUpTo ?? -1) < entry.tombstone;
-    const { assignment, tombstone, creating, copyingFrom, frozen = false } = entry ?? {};
+    const { assignment, tombstone, creating, frozen = false } = entry ?? {};
     const copied = this.copies.of(sessionId);
+    const copying = this.copies.stateOf(sessionId);
     return {
       ...{ assignment, tombstone, removalDue, creating: creating?.generation, volumeMade, frozen },
-      ...{ copyDue: this.copies.isDue(sessionId), copying: copyingFrom !== undefined, ...(copied === undefined ? {} : { copied }) },
+      ...{ copyDue: this.copies.isDue(sessionId), ...(copying && { copying }), ...(copied && { copied }) },
     };
   }
 
@@ -172,6 +173,10 @@ export class Ledger {
 
   async copyBegun(sessionId: string, from: string): Promise<void> {
     if (this.#state.sessions.get(sessionId)?.copyingFrom !== from) await this.#write([{ kind: 'copy-begun', sessionId, from }]);
+  }
+
+  async copyHolds(sessionId: string, holds: boolean): Promise<void> {
+    if ((this.copies.stateOf(sessionId) === 'holding') !== holds) await this.#write([{ kind: 'copy-holds', sessionId, holds }]);
   }
 
   /** It counts for nothing. */

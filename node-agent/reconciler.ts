@@ -171,8 +171,8 @@ export class Reconciler {
 
   #rest(): void {
     const { copies } = this.#outside.ledger;
-    const leftMs = this.#copying.leftMs();
-    if (leftMs !== undefined) this.#wakeAfter(leftMs);
+    const againMs = this.#copying.lookAgainMs();
+    if (againMs !== undefined) this.#wakeAfter(againMs);
     const was = this.#still;
     this.#still = copies.of(this.sessionId) === 'under-way' && this.#seen.container?.state !== 'running';
     if (this.#still && !was) for (const copy of copies.into(this.sessionId)) this.#outside.wake(copy);
@@ -226,6 +226,10 @@ export class Reconciler {
         await this.#call((signal) => driver.unpause(id, signal));
         await this.#durable(ledger.froze(id, false));
         return this.#look();
+      case 'hold-source':
+      case 'let-source':
+        await this.#copying.hold(step.kind === 'hold-source');
+        return true;
       case 'begin-copy':
       case 'start-copy': {
         const made = await (step.kind === 'begin-copy' ? this.#copying.begin() : this.#copying.start());

@@ -18,17 +18,24 @@ export function awaitsCopy({ assignment, copyDue, failed }: Remembered, { contai
   return assignment.desired !== 'failed' && failed !== assignment.generation;
 }
 
-/** The next step towards the copy; undefined when there is none to take. */
+/**
+ * The next step towards the copy; undefined when there is none to take. What copies is started before the source is frozen, and lets it go once all
+ * of it was read, before that is on the disk: the source is still for no longer than the reading takes.
+ */
 export function copyStep(remembered: Remembered, observed: Observed): Step | undefined {
-  const { assignment, copying = false, judged } = remembered;
+  const { assignment, copying, judged } = remembered;
   const { copy = 'none', source = 'moving', volume } = observed;
-  if (assignment === undefined || !awaitsCopy(remembered, observed)) return copying || copy !== 'none' ? END : undefined;
-  if (copying && copy === 'copied' && volume !== undefined) return { kind: 'keep-copy', generation: assignment.generation };
+  if (assignment === undefined || !awaitsCopy(remembered, observed)) return copying !== undefined || copy !== 'none' ? END : undefined;
+  if (copying !== undefined && copy === 'copied' && volume !== undefined) return { kind: 'keep-copy', generation: assignment.generation };
   if (copy === 'broken' || copy === 'copied') return END;
-  // Its source may go on until the controller has spoken; what is being copied is let end.
-  if (!judged) return copying && copy !== 'running' ? END : WAIT;
+  // Before the controller has spoken nothing is begun; what had begun to copy goes on, or its source is let go.
+  if (!judged && copying !== 'holding') return WAIT;
+  if (!judged && (copy === 'none' || volume === undefined)) return END;
   if (volume === undefined) return { kind: 'create-volume', generation: assignment.generation };
-  if (!copying || copy === 'none') return { kind: 'begin-copy' };
+  if (copying === undefined || copy === 'none') return { kind: 'begin-copy' };
+  if (copy === 'flushing') return copying === 'holding' ? { kind: 'let-source' } : WAIT;
+  if (copy === 'running') return WAIT;
+  if (copying === 'begun') return { kind: 'hold-source' };
   if (source === 'gone') return NO_SOURCE;
-  return copy === 'ready' && source === 'still' ? { kind: 'start-copy' } : WAIT;
+  return source === 'still' ? { kind: 'start-copy' } : WAIT;
 }

@@ -21,9 +21,13 @@ export type Step =
   | { readonly kind: 'drain' }
   /** A drain is taken back. */
   | { readonly kind: 'stay' }
-  /** A copy into its volume is begun: its source is kept still from now on. */
+  /** What is to copy is there, and waits. */
   | { readonly kind: 'begin-copy' }
+  /** Its source is kept still from now on. */
+  | { readonly kind: 'hold-source' }
   | { readonly kind: 'start-copy' }
+  /** All of the source was read. */
+  | { readonly kind: 'let-source' }
   /** The copy ended well: the volume is its own. */
   | { readonly kind: 'keep-copy'; readonly generation: number }
   /** What was copied counts for nothing, and the source is let go. */
@@ -52,7 +56,7 @@ function removal(remembered: Remembered, { container, volume, door }: Observed):
   const { tombstone, removalDue, creating, assignment, copying, copied } = remembered;
   if (tombstone === undefined) return undefined;
   const live = assignment !== undefined && assignment.generation > tombstone;
-  if (!live && copying) return { kind: 'end-copy' };
+  if (!live && copying !== undefined) return { kind: 'end-copy' };
   if (creating !== undefined && creating <= tombstone) {
     // A create that may still be under way would leave something behind after the removal. Made again under its own name
     // it either is there already or comes about now: in both cases it has ended, and is then removed.

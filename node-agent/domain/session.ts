@@ -65,8 +65,8 @@ export interface Remembered {
   readonly judged: boolean;
   /** Its volume is to begin as a copy of another's, and does not hold it yet. */
   readonly copyDue?: boolean;
-  /** A copy into its volume was begun, and how it ended is not known. */
-  readonly copying?: boolean;
+  /** A copy into its volume was begun, and how it ended is not known. `holding`: its source is kept still for it. */
+  readonly copying?: 'begun' | 'holding';
   /** Copies of its volume that others still wait for: `under-way`, and nothing may run on it; or only `due`, and it is to stay. */
   readonly copied?: 'due' | 'under-way';
   /** Its container was frozen for a copy, whatever it should be. */
@@ -82,8 +82,8 @@ export interface ContainerSeen {
   readonly exit?: Exit;
 }
 
-/** What makes a copy: not there, to be started, at it, at its end, or failed. */
-export type CopyState = 'none' | 'ready' | 'running' | 'copied' | 'broken';
+/** What makes a copy: not there, waiting for its word, reading, done with reading and writing the rest, at its end, or failed. */
+export type CopyState = 'none' | 'ready' | 'running' | 'flushing' | 'copied' | 'broken';
 
 /** The volume that is to be copied: something runs on it, nothing does nor will before the copy has ended, or it is not there. */
 export type SourceState = 'moving' | 'still' | 'gone';

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type Docker from 'dockerode';
 import type { ContainerCreateOptions } from 'dockerode';
 import type { CopyPlan, CopySeen, VolumeCopier } from './copier.ts';
@@ -6,14 +7,16 @@ import { copyName, isCopyOf, type Owner, ownerFilter, sessionOfCopy, volumeName 
 import type { Made } from './driver.ts';
 
 /**
- * Empties the one volume and copies the other into it: owners, modes, times and links as they are, by reference where the file system can. What is
- * copied is on the disk when this ends, so that a copy that is taken for whole is whole after a power cut.
+ * Waits for a line. Empties the one volume and copies the other into it: owners, modes, times and links as they are, by reference where the file system can. What is
+ * copied is on the disk when this ends, so that a copy that is taken for whole is whole after a power cut; what it says says that all was read.
  */
 const SCRIPT = `set -e
+read -r go
 cd /to
 rm -rf -- * .[!.]* ..?*
 if cp --help 2>&1 | grep -q reflink; then how=--reflink=auto; else how=; fi
 cp -a $how /from/. /to/
+echo copied
 sync -f /to 2>/dev/null || sync`;
 
 const MEMORY_BYTES = 256 * 1024 * 1024;
@@ -23,6 +26,8 @@ const SIGNALLED = 128;
 
 export interface DockerCopierOutside {
   readonly docker: Docker;
+  /** For what may be silent for as long as nothing happens. */
+  readonly streams: Docker;
   readonly owner: Owner;
   /** What the engine refuses, as a value. */
   made(signal: AbortSignal, work: () => Promise<Made>): Promise<Made>;
@@ -31,6 +36,7 @@ export interface DockerCopierOutside {
 /** A container for each copy, without a network, that sees the two volumes and nothing else. Files of other people are in them: it may change owners and modes, and no more. */
 export class DockerCopier implements VolumeCopier {
   readonly #outside: DockerCopierOutside;
+  readonly #told = new Map<string, Duplex>();
 
   constructor(outside: DockerCopierOutside) {
     this.#outside = outside;
@@ -42,36 +48,46 @@ export class DockerCopier implements VolumeCopier {
       await docker.createContainer(copierOptions(owner, plan));
       return { ok: true };
     });
-    if (created.ok || created.why !== 'exists') return created;
-    return (await this.observe(plan.sessionId, signal)).state === 'none' ? created : { ok: true };
+    if (!created.ok && created.why !== 'exists') return created;
+    if (!created.ok && (await this.#inspect(plan.sessionId, signal)) === undefined) return created;
+    return made(signal, async () => {
+      await unless([304], docker.getContainer(copyName(plan.sessionId)).start());
+      return { ok: true };
+    });
   }
 
-  start(sessionId: string, signal: AbortSignal): Promise<Made> {
-    const { docker, made } = this.#outside;
+  start(sessionId: string, read: () => void, signal: AbortSignal): Promise<Made> {
+    const { streams, made } = this.#outside;
     return made(signal, async () => {
-      await unless([304], docker.getContainer(copyName(sessionId)).start());
+      this.#hangUp(sessionId);
+      const container = streams.getContainer(copyName(sessionId));
+      const line = await container.attach({ stream: true, stdin: true, stdout: true, hijack: true });
+      this.#told.set(sessionId, line as Duplex);
+      line.on('error', () => undefined);
+      line.once('data', () => read());
+      line.write('go\n');
       return { ok: true };
     });
   }
 
   async observe(sessionId: string, signal: AbortSignal): Promise<CopySeen> {
-    const { docker, owner } = this.#outside;
-    const container = docker.getContainer(copyName(sessionId));
-    const found = await unless([404], abortable(signal, container.inspect()));
-    if (found === undefined || !isCopyOf(owner, found.Config.Labels, sessionId)) return { state: 'none' };
+    const found = await this.#inspect(sessionId, signal);
+    if (found === undefined || found.State.Status === 'created') return { state: 'none' };
     const { Status, ExitCode } = found.State;
-    if (Status === 'created') return { state: 'ready' };
-    if (Status === 'running' || Status === 'paused' || Status === 'restarting') return { state: 'running' };
+    if (Status === 'running' || Status === 'paused' || Status === 'restarting') return { state: 'alive' };
     if (ExitCode === 0) return { state: 'copied' };
     if (ExitCode > SIGNALLED)
       return { state: 'broken', passing: true, reason: `The copy of the volume was ended (exit code ${ExitCode}).` };
+    const container = this.#outside.docker.getContainer(copyName(sessionId));
     const said = await unless([404], abortable(signal, container.logs({ stdout: false, stderr: true, tail: 3 })));
     return { state: 'broken', passing: false, reason: `The volume could not be copied: ${lastLine(said) || `exit code ${ExitCode}`}` };
   }
 
   async end(sessionId: string, signal: AbortSignal): Promise<void> {
-    if ((await this.observe(sessionId, signal)).state === 'none') return;
-    await unless([404, 409], abortable(signal, this.#outside.docker.getContainer(copyName(sessionId)).remove({ force: true, v: true })));
+    this.#hangUp(sessionId);
+    const found = await this.#inspect(sessionId, signal);
+    if (found === undefined) return;
+    await unless([404, 409], abortable(signal, this.#outside.docker.getContainer(found.Id).remove({ force: true, v: true })));
   }
 
   async list(signal: AbortSignal): Promise<readonly string[]> {
@@ -79,6 +95,21 @@ export class DockerCopier implements VolumeCopier {
     const filters = { label: [...ownerFilter(owner), 'raworc.copy'] };
     const found = await abortable(signal, docker.listContainers({ all: true, filters }));
     return found.flatMap(({ Labels }) => sessionOfCopy(owner, Labels) ?? []);
+  }
+
+  close(): void {
+    for (const sessionId of [...this.#told.keys()]) this.#hangUp(sessionId);
+  }
+
+  #hangUp(sessionId: string): void {
+    this.#told.get(sessionId)?.destroy();
+    this.#told.delete(sessionId);
+  }
+
+  async #inspect(sessionId: string, signal: AbortSignal) {
+    const { docker, owner } = this.#outside;
+    const found = await unless([404], abortable(signal, docker.getContainer(copyName(sessionId)).inspect()));
+    return isCopyOf(owner, found?.Config.Labels, sessionId) ? found : undefined;
   }
 }
 
@@ -90,6 +121,8 @@ function copierOptions(owner: Owner, { sessionId, from, space, image }: CopyPlan
     WorkingDir: '/',
     Entrypoint: ['/bin/sh', '-c', SCRIPT],
     Cmd: [],
+    OpenStdin: true,
+    StdinOnce: false,
     Labels: {
       'raworc.managed': 'true',
       'raworc.cluster': owner.clusterId,

@@ -50,6 +50,7 @@ export class DockerDriver implements Driver {
     this.#memory = new MemoryReturn(kernelFiles, options.log);
     this.copier = new DockerCopier({
       docker: this.#docker,
+      streams: options.clients.streams,
       owner: this.#owner,
       made: (signal, work) => this.#made(signal, work),
     });
@@ -213,6 +214,7 @@ export class DockerDriver implements Driver {
 
   close(): void {
     this.#memory.close();
+    this.copier.close();
   }
 
   async #start(sessionId: string, signal: AbortSignal): Promise<Made> {

@@ -4,7 +4,7 @@ import type { Made } from './driver.ts';
 
 export interface HollowCopierOutside {
   readonly clock: Clock;
-  /** Milliseconds that a copy takes. */
+  /** Milliseconds that it takes to read the source, and again to write the rest. */
   readonly copyMs: () => number;
   call(call: 'prepareCopy' | 'startCopy' | 'endCopy', sessionId: string, signal: AbortSignal): Promise<void>;
   /** Whether something runs on that session's volume. */
@@ -17,6 +17,8 @@ export interface HollowCopierOutside {
 interface Copy {
   readonly plan: CopyPlan;
   timer: Timer | undefined;
+  /** The source is being read. */
+  reads: boolean;
   seen: CopySeen;
 }
 
@@ -36,20 +38,26 @@ export class HollowCopier implements VolumeCopier {
 
   async prepare(plan: CopyPlan, signal: AbortSignal): Promise<Made> {
     await this.#outside.call('prepareCopy', plan.sessionId, signal);
-    if (!this.#copies.has(plan.sessionId)) this.#copies.set(plan.sessionId, { plan, timer: undefined, seen: { state: 'ready' } });
+    if (!this.#copies.has(plan.sessionId))
+      this.#copies.set(plan.sessionId, { plan, timer: undefined, reads: false, seen: { state: 'alive' } });
     return { ok: true };
   }
 
-  async start(sessionId: string, signal: AbortSignal): Promise<Made> {
+  async start(sessionId: string, read: () => void, signal: AbortSignal): Promise<Made> {
     await this.#outside.call('startCopy', sessionId, signal);
     const copy = this.#copies.get(sessionId);
     if (copy === undefined) return { ok: false, why: 'failed', reason: 'There is nothing to start.' };
-    if (copy.seen.state !== 'ready') return { ok: true };
-    copy.seen = { state: 'running' };
+    if (copy.timer !== undefined || copy.seen.state !== 'alive') return { ok: true };
+    copy.reads = true;
     this.moved(copy.plan.from);
     copy.timer = this.#outside.clock.after(this.#outside.copyMs(), () => {
-      copy.seen = this.#outside.copy(copy.plan.from, sessionId) ? { state: 'copied' } : GONE;
-      this.#outside.changed(sessionId);
+      copy.reads = false;
+      const isThere = this.#outside.copy(copy.plan.from, sessionId);
+      if (isThere) read();
+      copy.timer = this.#outside.clock.after(this.#outside.copyMs(), () => {
+        copy.seen = isThere ? { state: 'copied' } : GONE;
+        this.#outside.changed(sessionId);
+      });
     });
     return { ok: true };
   }
@@ -68,24 +76,27 @@ export class HollowCopier implements VolumeCopier {
     return [...this.#copies.keys()];
   }
 
+  close(): void {}
+
   // What a test or the host does.
 
   /** What runs or does not run on that session's volume has changed. */
   moved(from: string): void {
     if (!this.#outside.runs(from)) return;
-    for (const { plan, seen } of this.#copies.values()) if (plan.from === from && seen.state === 'running') this.torn.add(from);
+    for (const { plan, reads } of this.#copies.values()) if (plan.from === from && reads) this.torn.add(from);
   }
 
   /** Of which copies are being made: it cannot go. */
   reads(from: string): boolean {
-    return [...this.#copies.values()].some(({ plan, seen }) => plan.from === from && seen.state === 'running');
+    return [...this.#copies.values()].some(({ plan, seen }) => plan.from === from && seen.state === 'alive');
   }
 
   /** All that runs ends, as with its engine. */
   kill(): void {
     for (const [sessionId, copy] of this.#copies) {
-      if (copy.seen.state !== 'running') continue;
+      if (copy.seen.state !== 'alive') continue;
       copy.timer?.cancel();
+      copy.reads = false;
       copy.seen = KILLED;
       this.#outside.changed(sessionId);
     }

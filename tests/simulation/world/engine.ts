@@ -107,10 +107,12 @@ export function driverFor(view: EngineView): Driver {
     },
     copier: {
       prepare: (plan, signal) => call('prepareCopy', plan.sessionId, signal, () => host.copier.prepare(plan, own), failedMade),
-      start: (sessionId, signal) => call('startCopy', sessionId, signal, () => host.copier.start(sessionId, own), failedMade),
+      start: (sessionId, read, signal) =>
+        call('startCopy', sessionId, signal, () => host.copier.start(sessionId, () => life.run(read), own), failedMade),
       observe: (sessionId, signal) => call('observe', sessionId, signal, () => host.copier.observe(sessionId)),
       end: (sessionId, signal) => call('endCopy', sessionId, signal, () => host.copier.end(sessionId, own)),
       list: (signal) => call('list', '', signal, () => host.copier.list()),
+      close: () => undefined,
     },
     pause: change('pause'),
     // For a copy of its volume, also while it is as it should be.
