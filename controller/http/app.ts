@@ -51,6 +51,7 @@ export interface HttpApp {
   readonly koa: Koa;
   readonly streams: OpenStreams;
   readonly clock: Clock;
+  readonly random: Random;
 }
 
 /** Every route of the API, in the order of the contract. */
@@ -91,7 +92,7 @@ export function createApp(options: HttpOptions): HttpApp {
   services.accounts.onRightsChanged((change) => streams.judge(change));
   koa.use(referencePage());
   register(koa, allRoutes({ ...options, streams }), authentication(tokens, services.accounts, clock), options.checkAnswers ?? false);
-  return { koa, streams, clock };
+  return { koa, streams, clock, random };
 }
 
 function logRequests(log: Log, clock: Clock): Middleware {

@@ -61,7 +61,6 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock)
 const nothing = async () => {};
 
 function deny(ctx: Context): void {
-  ctx.set('WWW-Authenticate', 'Bearer realm="raworc"');
   refuse(ctx, refused('UNAUTHORIZED', 'A valid token is needed: POST /api/v0/auth/login gives one').refusal);
 }
 

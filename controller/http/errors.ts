@@ -26,10 +26,11 @@ export function errorBody({ code, message, details }: Refusal): ErrorBody {
   return { error: details === undefined ? { code, message } : { code, message, details } };
 }
 
-/** Answers with the error's shape, and Retry-After where `details.retry_after_s` says when to come back. */
+/** Answers with the error's shape, with what HTTP wants beside a 401, and with Retry-After where `details.retry_after_s` says when to come back. */
 export function refuse(ctx: Context, refusal: Refusal): void {
   ctx.status = STATUS_OF[refusal.code];
   ctx.body = errorBody(refusal);
+  if (refusal.code === 'UNAUTHORIZED') ctx.set('WWW-Authenticate', 'Bearer realm="raworc"');
   const retryAfterS = retryAfterSOf(refusal.details);
   if (retryAfterS !== undefined) ctx.set('Retry-After', String(retryAfterS));
   else if (refusal.code === 'RATE_LIMITED') ctx.set('Retry-After', '1');

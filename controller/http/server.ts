@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type RequestListener, type Server, STATUS_CODES } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
-import type { RefusalCode } from '../domain/outcome.ts';
+import type { AddressInfo } from 'node:net';
 import type { HttpApp } from './app.ts';
 import { Connections } from './connections.ts';
-import { errorBody } from './errors.ts';
+import { answerUnreadable, withHost } from './unreadable.ts';
 
 export interface ListenOptions {
   readonly host: string;
@@ -29,14 +28,15 @@ const REQUEST_TIMEOUT_MS = 300_000;
 /** Longer than load balancers and clients keep theirs, so that it is they who close. */
 const KEEP_ALIVE_MS = 75_000;
 const DEFAULT_GRACE_MS = 5000;
+const ACCEPTING = { noDelay: true, requireHostHeader: false };
 
 /** Rejects when the address is taken or the certificate cannot be read. */
 export async function listen(app: HttpApp, options: ListenOptions): Promise<HttpServer> {
-  const server = serverFor(app.koa.callback(), options);
+  const server = serverFor(withHost(app.koa.callback(), app.random), options);
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
-  server.on('clientError', answerUnreadable);
+  answerUnreadable(server, app.random);
   const connections = new Connections(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -56,9 +56,9 @@ export async function listen(app: HttpApp, options: ListenOptions): Promise<Http
 }
 
 function serverFor(listener: RequestListener, { tls }: ListenOptions): Server {
-  if (tls === undefined) return createServer({ noDelay: true }, listener);
+  if (tls === undefined) return createServer(ACCEPTING, listener);
   const [cert, key] = [readFileSync(tls.certFile), readFileSync(tls.keyFile)];
-  return createTlsServer({ cert, key, minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_TIMEOUT_MS, noDelay: true }, listener);
+  return createTlsServer({ cert, key, minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_TIMEOUT_MS, ...ACCEPTING }, listener);
 }
 
 function addressOf(server: Server): AddressInfo {
@@ -77,25 +77,4 @@ function close(server: Server, connections: Connections, app: HttpApp, graceMs: 
     app.streams.close();
     connections.closeWhenIdle();
   });
-}
-
-const UNREADABLE: Readonly<Record<string, { status: number; code: RefusalCode; message: string }>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, code: 'BAD_REQUEST', message: 'The request took too long to arrive' },
-  HPE_HEADER_OVERFLOW: { status: 431, code: 'BAD_REQUEST', message: 'The headers are too large' },
-};
-
-/** What is no HTTP never reaches Koa; it gets the shape of every other error. */
-function answerUnreadable(fault: Error & { code?: string }, socket: Socket): void {
-  if (!socket.writable || fault.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const { status, code, message } = UNREADABLE[fault.code ?? ''] ?? {
-    status: 400,
-    code: 'BAD_REQUEST',
-    message: 'The request is not HTTP',
-  };
-  const body = JSON.stringify(errorBody({ code, message }));
-  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: application/json; charset=utf-8\r\n`;
-  socket.end(`${head}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
 }
