@@ -155,7 +155,8 @@ export function refusalsOf(route: Route): ReadonlySet<RefusalCode> {
   if (takesJson || query !== undefined || paged || path.endsWith('/events')) codes.push('BAD_REQUEST');
   if (takesJson || raw !== undefined) codes.push('PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE');
   if (permission !== 'public') codes.push('UNAUTHORIZED');
-  if (permission.includes(':')) codes.push('FORBIDDEN');
+  // What may not be read is not there, and a list leaves it out.
+  if (permission.includes(':') && !/^own or \S+:(get|list)$/.test(permission)) codes.push('FORBIDDEN');
   if (request !== undefined || raw !== undefined || creates === true) codes.push('UNPROCESSABLE_ENTITY');
   if (method !== 'GET') codes.push('RATE_LIMITED');
   return new Set(codes);

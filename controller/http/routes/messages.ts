@@ -32,7 +32,7 @@ export function messageRoutes({ services, clock }: RouteContext): Route[] {
       request: postMessage,
       query: z.object({ wait: waitParameter }),
       answers: { 201: postedMessage },
-      refusals: ['NOT_FOUND', 'CONFLICT', 'RATE_LIMITED'],
+      refusals: ['NOT_FOUND', 'CONFLICT', 'RATE_LIMITED', 'UNAVAILABLE'],
       example: { content: 'Hello' },
       async respond({ ctx, caller, params, query: { wait: ms = 0 }, body, idempotency }) {
         const id = sessionIn(params);

@@ -21,7 +21,7 @@ export function roleRoutes({ services: { roles } }: RouteContext): Route[] {
       creates: true,
       request: createRole,
       answers: { 201: roleObject },
-      refusals: ['CONFLICT'],
+      refusals: ['NOT_FOUND', 'CONFLICT'],
       example: { name: 'session-reader', rules: [{ resources: ['sessions'], verbs: ['list', 'get'] }] },
       async respond({ caller, body, idempotency }) {
         const made = await roles.create(caller, body, idempotency);

@@ -103,7 +103,7 @@ export function sessionRoutes({ services, clock }: RouteContext): Route[] {
       request: remixSession,
       query: z.object({ wait: waitParameter }),
       answers: { 201: sessionObject },
-      refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
+      refusals: ['FORBIDDEN', 'NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
       example: { name: 'another way', messages: true },
       async respond({ ctx, caller, params, query: { wait: ms = 0 }, body, idempotency }) {
         const parent = sessionIn(params);
@@ -119,7 +119,7 @@ export function sessionRoutes({ services, clock }: RouteContext): Route[] {
         summary: ACTIONS[request],
         query: ACTION_PARAMETERS[request],
         answers: { 200: sessionObject },
-        refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
+        refusals: request === 'resume' ? ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'] : ['NOT_FOUND', 'CONFLICT'],
         async respond({ ctx, caller, params, query: { force = false, wait: ms = 0 } }) {
           const id = sessionIn(params);
           if (!id.ok) return id;
