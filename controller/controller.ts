@@ -27,8 +27,8 @@ import { openTokenKeys } from './services/token-keys.ts';
 import { createTokens } from './services/tokens.ts';
 import { openAdminPassword, openClusterFiles } from './store/cluster-files.ts';
 import { Reader } from './store/reader.ts';
-import { type SourceFiles, sourceFiles } from './store/source-files.ts';
 import { openSealingKeys, sealingKeysIn } from './store/sealing-keys.ts';
+import { type SourceFiles, sourceFiles } from './store/source-files.ts';
 import { sqlLists } from './store/sql-lists.ts';
 import { openStore } from './store/store.ts';
 
@@ -45,6 +45,8 @@ export interface ControllerOptions {
   /** Of the account `admin`; generated into a file when undefined. */
   readonly adminPassword: string | undefined;
   readonly corsOrigins: readonly string[];
+  /** Takes an answer that its route does not allow for a fault: for tests and for development. */
+  readonly checkAnswers?: boolean;
   readonly version: string;
   readonly lease?: LeaseTimes;
   readonly clock: Clock;
@@ -99,8 +101,9 @@ export async function startController(options: ControllerOptions): Promise<Contr
     joinAddresses: options.nodes.advertise.map((host) => `${host}:${nodes.joinPort}`),
     nodeAddresses: options.nodes.advertise.map((host) => `${host}:${nodes.nodePort}`),
   };
-  const { version, corsOrigins } = options;
-  const http = await listen(createApp({ services: core.services, tokens, log, clock, random, version, corsOrigins }), options.http);
+  const { version, corsOrigins, checkAnswers = false } = options;
+  const edge = { services: core.services, tokens, log, clock, random, version, corsOrigins, checkAnswers };
+  const http = await listen(createApp(edge), options.http);
 
   return {
     http,

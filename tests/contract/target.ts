@@ -3,16 +3,11 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startController } from '../../controller/controller.ts';
-import { Journal } from '../../journal/journal.ts';
-import { HollowHost } from '../../node-agent/drivers/hollow.ts';
-import { joinWithToken } from '../../node-agent/join.ts';
-import { Ledger } from '../../node-agent/ledger.ts';
-import { grpcDialer } from '../../node-agent/link/grpc-dialer.ts';
-import { NodeAgent } from '../../node-agent/node.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import type { Log } from '../../seams/log.ts';
 import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
 import { Rest } from '../cluster/rest.ts';
+import { startHollowNode } from './hollow-node.ts';
 
 /** What the suite speaks to. */
 export interface Target {
@@ -66,6 +61,7 @@ async function ownTarget(t: Scope): Promise<Target> {
     baseImage: IMAGE,
     adminPassword: password,
     corsOrigins: [],
+    checkAnswers: true,
     version: '0.0.0-contract',
     clock: systemClock,
     random: systemRandom,
@@ -80,50 +76,14 @@ async function ownTarget(t: Scope): Promise<Target> {
   const { url } = controller.http;
   const rest = await Rest.login(url, 'admin', password);
   const orphans = { running: randomUUID(), volume: randomUUID(), unwanted: randomUUID() };
-  const node = await startHollowNode(join(directory, 'node'), await rest.nodeToken(), orphans);
+  const node = await startHollowNode({
+    ...{ name: 'hollow', directory: join(directory, 'node'), token: await rest.nodeToken(), image: IMAGE, log },
+    leftBehind: Object.entries(orphans).map(([kind, sessionId]) => ({ sessionId, isRunning: kind !== 'volume' })),
+  });
   t.teardown(() => node.close());
   await nodeIsReady(rest);
   const kept = join(directory, 'controller', 'sources');
   return { url, password, rest, hollow: true, orphans, sources: () => readdir(kept), endNode: () => node.close() };
-}
-
-async function startHollowNode(directory: string, token: string, orphans: NonNullable<Target['orphans']>) {
-  const signal = new AbortController().signal;
-  const identity = await joinWithToken({ token, nodeName: 'hollow', directory, clock: systemClock, log, signal });
-  const { journal, records } = await Journal.open({ disk: systemDisk, directory: join(directory, 'ledger'), name: 'ledger' });
-  const ledger = await Ledger.open(journal, records, identity.incarnation);
-  const host = new HollowHost({ clock: systemClock, random: systemRandom, images: [IMAGE] });
-  for (const sessionId of Object.values(orphans)) await leftBehind(host, sessionId, sessionId !== orphans.volume, signal);
-  const dialer = grpcDialer({ identity, clock: systemClock, log });
-  const { nodeId, clusterId, incarnation } = identity;
-  const shared = { clock: systemClock, random: systemRandom, log };
-  const node = new NodeAgent({
-    ...shared,
-    ...{ nodeId, clusterId, incarnation, ledger, dialer, driver: host, doors: host },
-    version: '0.0.0-contract',
-    hostname: 'hollow',
-    capacity: {},
-  });
-  await node.start();
-  let closed = false;
-  return {
-    async close() {
-      if (closed) return;
-      closed = true;
-      await node.close();
-      dialer.close();
-    },
-  };
-}
-
-/** What nobody remembers making: a volume, and a container that runs on it. */
-async function leftBehind(host: HollowHost, sessionId: string, isRunning: boolean, signal: AbortSignal): Promise<void> {
-  const limits = { cpuMillis: 500, memoryBytes: 2 ** 29, diskBytes: 2 ** 30, processes: 256 };
-  const plan = { sessionId, generation: 7, space: 'default', image: IMAGE, limits, socketDirectory: '/none' };
-  await host.createVolume(plan, signal);
-  if (!isRunning) return;
-  await host.createContainer(plan, signal);
-  await host.start(sessionId, signal);
 }
 
 /** Whether or not the node connected before the watcher: the list is read after the stream is open. */

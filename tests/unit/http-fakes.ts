@@ -300,7 +300,7 @@ export async function startRig(corsOrigins: readonly string[] = [], tls?: Listen
   const write = (name: string, fields?: object) => void logged.push(`${name} ${JSON.stringify(fields)}`);
   const log: Log = { debug: write, info: write, warn: write, error: write };
   const tokens = createTokens({ keys: [{ key: createSecretKey(systemRandom.bytes(32)), kid: 'k' }], clock, random: systemRandom });
-  const app = createApp({ services: fake.services, tokens, log, clock, random: systemRandom, version: '1.2.3', corsOrigins });
+  const app = createApp({ services: fake.services, tokens, log, clock, random: systemRandom, version: '1.2.3', corsOrigins, checkAnswers: true });
   const server = await listen(app, { host: '127.0.0.1', port: 0, ...(tls === undefined ? {} : { tls }) });
   const { token } = tokens.sign({ accountId: ACCOUNT, user: 'admin', version: 1 });
   return {

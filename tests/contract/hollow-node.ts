@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { Journal } from '../../journal/journal.ts';
+import type { Capacity } from '../../node-agent/drivers/driver.ts';
+import { HollowHost } from '../../node-agent/drivers/hollow.ts';
+import { joinWithToken } from '../../node-agent/join.ts';
+import { Ledger } from '../../node-agent/ledger.ts';
+import { grpcDialer } from '../../node-agent/link/grpc-dialer.ts';
+import { NodeAgent } from '../../node-agent/node.ts';
+import type { Log } from '../../seams/log.ts';
+import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
+
+export interface HollowNodePlan {
+  readonly name: string;
+  /** For its identity and ledger. */
+  readonly directory: string;
+  readonly token: string;
+  /** What it holds from the start. */
+  readonly image: string;
+  readonly log: Log;
+  readonly capacity?: Capacity;
+  /** What nobody remembers making: volumes, and containers that run on them. */
+  readonly leftBehind?: readonly { readonly sessionId: string; readonly isRunning: boolean; readonly space?: string }[];
+}
+
+export interface HollowNode {
+  /** Ends it, as if the host were switched off. */
+  close(): Promise<void>;
+}
+
+/** A node agent in this process whose engine only pretends. It has started; its controller may not know yet. */
+export async function startHollowNode(plan: HollowNodePlan): Promise<HollowNode> {
+  const { name, directory, token, image, log, capacity } = plan;
+  const signal = new AbortController().signal;
+  const identity = await joinWithToken({ token, nodeName: name, directory, clock: systemClock, log, signal });
+  const { journal, records } = await Journal.open({ disk: systemDisk, directory: join(directory, 'ledger'), name: 'ledger' });
+  const ledger = await Ledger.open(journal, records, identity.incarnation);
+  const seams = { clock: systemClock, random: systemRandom };
+  const host = new HollowHost({ ...seams, images: [image], ...(capacity === undefined ? {} : { capacity }) });
+  for (const { sessionId, isRunning, space = 'default' } of plan.leftBehind ?? []) {
+    await leftBehind(host, { sessionId, space, image }, isRunning, signal);
+  }
+  const dialer = grpcDialer({ identity, clock: systemClock, log });
+  const { nodeId, clusterId, incarnation } = identity;
+  const node = new NodeAgent({
+    ...{ ...seams, log, nodeId, clusterId, incarnation, ledger, dialer, driver: host, doors: host },
+    version: '0.0.0-contract',
+    hostname: name,
+    capacity: {},
+  });
+  await node.start();
+  let closed = false;
+  return {
+    async close() {
+      if (closed) return;
+      closed = true;
+      await node.close();
+      dialer.close();
+    },
+  };
+}
+
+interface Left {
+  readonly sessionId: string;
+  readonly space: string;
+  readonly image: string;
+}
+
+async function leftBehind(host: HollowHost, left: Left, isRunning: boolean, signal: AbortSignal): Promise<void> {
+  const limits = { cpuMillis: 500, memoryBytes: 2 ** 29, diskBytes: 2 ** 30, processes: 256 };
+  const plan = { ...left, generation: 7, limits, socketDirectory: '/none' };
+  await host.createVolume(plan, signal);
+  if (!isRunning) return;
+  await host.createContainer(plan, signal);
+  await host.start(left.sessionId, signal);
+}
