@@ -6,6 +6,7 @@ import { projectRoot } from '../places.ts';
 export const phases: readonly { readonly folder: string; readonly atOnce: number }[] = [
   { folder: 'tests/unit', atOnce: 2 },
   { folder: 'tests/contract', atOnce: 2 },
+  { folder: 'tests/fuzz', atOnce: 1 },
   { folder: 'tests/simulation', atOnce: 2 },
   { folder: 'tests/host', atOnce: 1 },
   { folder: 'tests/cluster', atOnce: 1 },

@@ -1,0 +1,21 @@
+import type { Operation } from './document.ts';
+
+export interface Reason {
+  readonly why: string;
+  /** False: it may come all the same, by load. */
+  readonly isCertain: boolean;
+}
+
+/** Why a client alone cannot cause this answer; undefined where it can. The one place where such answers are listed. */
+export function reasonOutOfReach({ name, method, path }: Operation, status: number): Reason | undefined {
+  if (status === 500) return { why: 'a fault of the server', isCertain: true };
+  if (status === 503 && path === '/health') return { why: 'the store cannot be read', isCertain: true };
+  if (path.endsWith('/logs') && status === 503) return { why: 'the node of a session that is up is away', isCertain: false };
+  if (path.endsWith('/logs') && status === 429) return { why: 'it takes many that read logs at once', isCertain: false };
+  if (status === 429 && method === 'GET') return { why: 'it takes 5,000 open streams', isCertain: true };
+  if (status === 429 && !LIMITED.has(name)) return { why: 'it takes 10,000 commands that wait at once', isCertain: false };
+  return undefined;
+}
+
+/** Where guessing, or too much of one thing, is refused. */
+const LIMITED: ReadonlySet<string> = new Set(['POST /auth/login', 'PUT /service-accounts/{id}/password', 'POST /sessions/{id}/messages']);
