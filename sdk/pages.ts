@@ -11,15 +11,16 @@ const OVERLAP = 1;
  */
 export async function* walk<T>(
   read: (page: { readonly limit: number; readonly offset: number }) => Promise<readonly T[]>,
+  limit = PAGE,
 ): AsyncGenerator<T, void> {
   const seen = new Set<unknown>();
   let next = 0;
   for (;;) {
     let offset = Math.max(0, next - OVERLAP);
-    let page = await read({ limit: PAGE, offset });
+    let page = await read({ limit, offset });
     while (offset > 0 && !seen.has(identity(page[0]))) {
-      offset = Math.max(0, offset - PAGE);
-      page = await read({ limit: PAGE, offset });
+      offset = Math.max(0, offset - limit);
+      page = await read({ limit, offset });
     }
     for (const item of page) {
       const id = identity(item);
@@ -27,7 +28,7 @@ export async function* walk<T>(
       seen.add(id);
       yield item;
     }
-    if (page.length < PAGE) return;
+    if (page.length < limit) return;
     next = offset + page.length;
   }
 }

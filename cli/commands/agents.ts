@@ -46,7 +46,7 @@ export async function printLogs(io: Io, raworc: Raworc, name: string, options: L
   const feed = follow ? await raworc.followLogs(space, name, wanted) : undefined;
   try {
     const { logs, unread_sessions } = await raworc.agents.getLogs(space, name, { ...wanted, limit: lines });
-    if (unread_sessions > 0) note(io, `${unread_sessions} sessions that are up could not be read in time`);
+    if (unread_sessions > 0) note(io, `Sessions that are up and could not be read in time: ${unread_sessions}`);
     if (logs.length === 0 && !follow) note(io, `${name} printed nothing in the sessions that are up`);
     const printed = new Set(logs.map(spelled));
     for (const line of logs) io.stdout.write(spelled(line));
