@@ -1,6 +1,7 @@
 import type { Clock } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
 import { COPY_MAY_TAKE_MS } from './domain/copying.ts';
+import type { Step } from './domain/next-step.ts';
 import type { CopyState, SourceState } from './domain/session.ts';
 import type { CopySeen } from './drivers/copier.ts';
 import type { Driver, Made } from './drivers/driver.ts';
@@ -16,6 +17,9 @@ export interface CopyingOutside {
   /** Something is different for that session, too. */
   wake(sessionId: string): void;
 }
+
+type CopyStep = Extract<Step, { kind: 'begin-copy' | 'hold-source' | 'start-copy' | 'let-source' | 'keep-copy' | 'end-copy' }>;
+type Broken = Extract<CopySeen, { state: 'broken' }>;
 
 /** How a step calls the engine and waits for the ledger. */
 export interface Calls {
@@ -75,7 +79,28 @@ export class Copying {
     return this.#outside.clock.monotonic() - this.#startedAtMs < START_AGAIN_MS ? 'running' : 'ready';
   }
 
-  async begin(): Promise<Made> {
+  /** What the engine made of it, or what was wrong with a copy that was ended; undefined where there is nothing to judge. */
+  async take(step: CopyStep): Promise<Made | Broken | undefined> {
+    switch (step.kind) {
+      case 'begin-copy':
+        return this.#begin();
+      case 'start-copy':
+        return this.#start();
+      case 'hold-source':
+      case 'let-source':
+        await this.#over(() => this.#outside.ledger.copyHolds(this.#sessionId, step.kind === 'hold-source'));
+        return undefined;
+      case 'keep-copy':
+        await this.#keep(step.generation);
+        return undefined;
+      case 'end-copy':
+        return this.#end();
+      default:
+        return step satisfies never;
+    }
+  }
+
+  async #begin(): Promise<Made> {
     const { driver, ledger } = this.#outside;
     const from = ledger.copies.sourceOf(this.#sessionId);
     const spec = ledger.assignment(this.#sessionId)?.spec;
@@ -87,12 +112,7 @@ export class Copying {
     return this.#calls.call((signal) => driver.copier.prepare(plan, signal));
   }
 
-  /** Whether its source is kept still. */
-  hold(holds: boolean): Promise<void> {
-    return this.#over(() => this.#outside.ledger.copyHolds(this.#sessionId, holds));
-  }
-
-  async start(): Promise<Made> {
+  async #start(): Promise<Made> {
     const { driver, clock, log } = this.#outside;
     const id = this.#sessionId;
     const read = () => {
@@ -106,7 +126,7 @@ export class Copying {
   }
 
   /** It is whole: the source goes on, and what is copied is never copied again. */
-  async keep(generation: number): Promise<void> {
+  async #keep(generation: number): Promise<void> {
     const { driver, ledger, log } = this.#outside;
     await this.#over(() => ledger.copyMade(this.#sessionId, generation));
     await this.#calls.call((signal) => driver.copier.end(this.#sessionId, signal));
@@ -114,7 +134,7 @@ export class Copying {
   }
 
   /** What was copied counts for nothing. Answers what was wrong with it, if anything. */
-  async end(): Promise<Extract<CopySeen, { state: 'broken' }> | undefined> {
+  async #end(): Promise<Broken | undefined> {
     const { driver, ledger, log } = this.#outside;
     const seen = this.#seen;
     await this.#calls.call((signal) => driver.copier.end(this.#sessionId, signal));

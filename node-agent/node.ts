@@ -1,6 +1,6 @@
 import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../proto/frame.ts';
 import type { Tombstone__Output as WireTombstone } from '../proto/generated/raworc/node/v0/Tombstone.ts';
-import { type Clock, pause, type Timer } from '../seams/clock.ts';
+import type { Clock, Timer } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
 import type { Random } from '../seams/random.ts';
 import { Builder } from './builder.ts';
@@ -9,6 +9,7 @@ import { endStrayCopies } from './copying.ts';
 import { within } from './deadline.ts';
 import type { Capacity, Driver, DriverChange } from './drivers/driver.ts';
 import type { GuestDoors } from './guest-doors.ts';
+import { guestsReturned } from './guests-return.ts';
 import type { Ledger } from './ledger.ts';
 import type { Dialer } from './link/dialer.ts';
 import { Orphans } from './orphans.ts';
@@ -22,9 +23,6 @@ import { assignmentFrom, isSessionId, reportOf } from './wire.ts';
 const CALL_LIMIT_MS = 60_000;
 /** From time to time everything is looked at again, for what no event told. */
 const RELIST_EVERY_MS = 60_000;
-/** After a restart, how long guests of running containers get to come back before the controller is told what is. */
-const GUESTS_RETURN_WITHIN_MS = 1_500;
-const GUESTS_LOOKED_FOR_EVERY_MS = 20;
 
 export interface NodeOptions {
   readonly nodeId: string;
@@ -303,12 +301,9 @@ export class NodeAgent {
   }
 
   async #guestsReturned(): Promise<void> {
-    const { clock } = this.#options;
     await Promise.all([...this.#reconcilers.values()].map((reconciler) => reconciler.idle()));
-    const untilMs = clock.monotonic() + GUESTS_RETURN_WITHIN_MS;
     const awaited = () => [...this.#reconcilers.values()].some((one) => one.orphan() === undefined && one.awaitsGuest());
-    while (awaited() && clock.monotonic() < untilMs && !this.#ending.signal.aborted)
-      await pause(clock, GUESTS_LOOKED_FOR_EVERY_MS, this.#ending.signal);
+    await guestsReturned(awaited, this.#options.clock, this.#ending.signal);
   }
 
   #relistLater(): void {

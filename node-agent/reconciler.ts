@@ -5,13 +5,14 @@ import { within } from './deadline.ts';
 import { tooManyEnds } from './domain/container-end.ts';
 import { nextStep, phaseOf, type Step } from './domain/next-step.ts';
 import { restartDelayMs } from './domain/restart-delay.ts';
-import type { Observed, Phase, Remembered, SourceState } from './domain/session.ts';
+import type { Observed, Remembered, SourceState } from './domain/session.ts';
 import { Drain } from './drain.ts';
 import type { Made, Seen } from './drivers/driver.ts';
 import { EngineFailures } from './engine-failures.ts';
 import type { ReconcilerOutside } from './reconciler-outside.ts';
+import { type Failed, Reporter } from './reporter.ts';
 import { RestartPacer } from './restart-pacer.ts';
-import { type Orphan, orphanOf, type Status, sameStatus } from './status.ts';
+import { type Orphan, orphanOf, type Status } from './status.ts';
 
 const CALL_LIMIT_MS = 60_000;
 const STEPS_IN_A_ROW = 32;
@@ -30,7 +31,7 @@ export class Reconciler {
   #retry: Timer | undefined;
   #faults = 0;
   readonly #failures: EngineFailures;
-  #failed: { readonly generation: number; readonly reason: string } | undefined;
+  #failed: Failed | undefined;
   #removalAsked = false;
   #engineLost = false;
   readonly #pacer: RestartPacer;
@@ -40,13 +41,14 @@ export class Reconciler {
   /** Nothing runs on its volume, and nothing will for as long as copies of it are under way. */
   #still = false;
   #seen: Seen = { container: undefined, volume: undefined, space: '', image: '' };
-  #reported: Status | undefined;
+  readonly #reporter: Reporter;
 
   constructor(sessionId: string, outside: ReconcilerOutside) {
     this.sessionId = sessionId;
     this.#outside = outside;
     this.#pacer = new RestartPacer(sessionId, outside);
     this.#failures = new EngineFailures(outside.clock);
+    this.#reporter = new Reporter(sessionId, outside);
     this.#copying = new Copying(sessionId, outside, this.#calls);
     this.#drain = new Drain({
       clock: outside.clock,
@@ -69,7 +71,7 @@ export class Reconciler {
 
   /** Its guest came or went. One that came may lack what was on its way to the one before: the controller is told of it, whatever it knows. */
   guestChanged(): void {
-    this.#reported = undefined;
+    this.#reporter.forget();
     this.#drain.guestChanged();
     this.wake();
   }
@@ -95,7 +97,7 @@ export class Reconciler {
   /** What was reported last, or would be; undefined where nothing is to be said. */
   status(): Status | undefined {
     const phase = phaseOf(this.#remembered(), this.#observed());
-    return phase === undefined ? undefined : this.#statusOf(phase);
+    return phase === undefined ? undefined : this.#reporter.status(phase, this.#seen, this.#failed);
   }
 
   /** How its volume stands, for those that are to begin as copies of it. */
@@ -116,10 +118,9 @@ export class Reconciler {
 
   /** Nothing is there of it, and nothing is to be done. */
   isSpent(): boolean {
-    const { container, volume } = this.#seen;
     const { ledger } = this.#outside;
-    const isGone = container === undefined && volume === undefined && !ledger.isLive(this.sessionId);
-    return isGone && this.#running === undefined && ledger.copies.of(this.sessionId) === undefined;
+    const isThere = this.#seen.container !== undefined || this.#seen.volume !== undefined || ledger.isLive(this.sessionId);
+    return !isThere && this.#running === undefined && ledger.copies.of(this.sessionId) === undefined;
   }
 
   /** Resolves when it has nothing more to do for now. */
@@ -156,11 +157,11 @@ export class Reconciler {
     for (let steps = 0; steps < STEPS_IN_A_ROW && !this.#ending.signal.aborted; steps += 1) {
       const step = nextStep(this.#remembered(), this.#observed());
       if (step.kind === 'rest') {
-        if (step.phase !== undefined) this.#report(step.phase);
+        if (step.phase !== undefined) this.#reporter.say(step.phase, this.#seen, this.#failed);
         return this.#rest();
       }
       this.#still = false;
-      this.#reportBeginning();
+      if (phaseOf(this.#remembered(), this.#observed()) === 'STARTING') this.#reporter.begin(this.#seen, this.#failed);
       const waitMs = MAKING.has(step.kind) ? this.#failures.waitMs() : 0;
       if (waitMs > 0) return this.#wakeAfter(waitMs);
       if (!(await this.#take(step))) return;
@@ -216,31 +217,21 @@ export class Reconciler {
         return this.#judge(made, ledger.assignment(id)?.spec.image ?? '');
       }
       case 'pause':
-        await this.#call((signal) => driver.pause(id, signal));
-        return this.#look();
       case 'freeze':
-        await this.#durable(ledger.froze(id, true));
-        await this.#call((signal) => driver.freeze(id, signal));
-        return this.#look();
       case 'unpause':
-        await this.#call((signal) => driver.unpause(id, signal));
-        await this.#durable(ledger.froze(id, false));
+        if (step.kind === 'freeze') await this.#durable(ledger.froze(id, true));
+        await this.#call((signal) => driver[step.kind](id, signal));
+        if (step.kind === 'unpause') await this.#durable(ledger.froze(id, false));
         return this.#look();
-      case 'hold-source':
-      case 'let-source':
-        await this.#copying.hold(step.kind === 'hold-source');
-        return true;
       case 'begin-copy':
-      case 'start-copy': {
-        const made = await (step.kind === 'begin-copy' ? this.#copying.begin() : this.#copying.start());
-        return this.#judge(made, ledger.assignment(id)?.spec.image ?? '');
-      }
+      case 'hold-source':
+      case 'start-copy':
+      case 'let-source':
       case 'keep-copy':
-        await this.#copying.keep(step.generation);
-        return this.#look();
       case 'end-copy': {
-        const broken = await this.#copying.end();
-        if (broken !== undefined && (!broken.passing || this.#failures.failed())) this.#fail(broken.reason);
+        const ended = await this.#copying.take(step);
+        if (ended !== undefined && 'ok' in ended) return this.#judge(ended, ledger.assignment(id)?.spec.image ?? '');
+        if (ended !== undefined && (!ended.passing || this.#failures.failed())) this.#fail(ended.reason);
         return this.#look();
       }
       case 'drain':
@@ -275,10 +266,8 @@ export class Reconciler {
     if (made.ok) return this.#look();
     switch (made.why) {
       case 'no-image':
-        this.#fail(`The image ${image} is not on this node.`);
-        return this.#look();
       case 'refused':
-        this.#fail(made.reason);
+        this.#fail(made.why === 'refused' ? made.reason : `The image ${image} is not on this node.`);
         return this.#look();
       case 'failed':
         if (!this.#failures.failed()) throw new Error(made.reason);
@@ -335,30 +324,6 @@ export class Reconciler {
     const drain = own === 'none' && guestDraining(this.sessionId) ? 'asked' : own;
     const door = doors.isOpen(this.sessionId);
     return { container, volume, door, guest: guestConnected(this.sessionId), drain, ...this.#copying.observed() };
-  }
-
-  #statusOf(phase: Phase): Status {
-    const { ledger } = this.#outside;
-    const generation = ledger.assignment(this.sessionId)?.generation ?? 0;
-    const { container, volume } = this.#seen;
-    const reason = this.#failed?.generation === generation ? this.#failed.reason : '';
-    return { sessionId: this.sessionId, generation, phase, containerId: container?.id ?? '', volume: volume?.name ?? '', reason };
-  }
-
-  #report(phase: Phase): void {
-    const status = this.#statusOf(phase);
-    if (this.#reported !== undefined && sameStatus(this.#reported, status)) return;
-    this.#reported = status;
-    this.#outside.log.debug('session.phase', { session: this.sessionId, generation: status.generation, phase });
-    this.#outside.changed(status);
-  }
-
-  /** Said once, before the first step that takes time; how far it got is said when it rests. */
-  #reportBeginning(): void {
-    const generation = this.#outside.ledger.assignment(this.sessionId)?.generation;
-    if (phaseOf(this.#remembered(), this.#observed()) !== 'STARTING') return;
-    if (this.#reported?.phase === 'STARTING' && this.#reported.generation === generation) return;
-    this.#report('STARTING');
   }
 
   #wakeAfter(delayMs: number): void {

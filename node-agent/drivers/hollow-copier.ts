@@ -31,6 +31,8 @@ export class HollowCopier implements VolumeCopier {
   readonly #copies = new Map<string, Copy>();
   /** Sessions of which a copy was being made while something ran on their volume: never, with a node agent that does its work. */
   readonly torn = new Set<string>();
+  /** Of which session each volume holds a whole copy, by its own session. */
+  readonly made = new Map<string, string>();
 
   constructor(outside: HollowCopierOutside) {
     this.#outside = outside;
@@ -49,11 +51,15 @@ export class HollowCopier implements VolumeCopier {
     if (copy === undefined) return { ok: false, why: 'failed', reason: 'There is nothing to start.' };
     if (copy.timer !== undefined || copy.seen.state !== 'alive') return { ok: true };
     copy.reads = true;
+    this.made.delete(sessionId);
     this.moved(copy.plan.from);
     copy.timer = this.#outside.clock.after(this.#outside.copyMs(), () => {
       copy.reads = false;
       const isThere = this.#outside.copy(copy.plan.from, sessionId);
-      if (isThere) read();
+      if (isThere) {
+        this.made.set(sessionId, copy.plan.from);
+        read();
+      }
       copy.timer = this.#outside.clock.after(this.#outside.copyMs(), () => {
         copy.seen = isThere ? { state: 'copied' } : GONE;
         this.#outside.changed(sessionId);

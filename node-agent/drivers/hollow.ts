@@ -1,58 +1,13 @@
 import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
-import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
-import { type Clock, pause } from '../../seams/clock.ts';
-import type { Random } from '../../seams/random.ts';
+import { pause } from '../../seams/clock.ts';
 import type { Exit } from '../domain/container-end.ts';
 import type { ContainerSeen, VolumeSeen } from '../domain/session.ts';
 import type { GuestDoors, GuestLink } from '../guest-doors.ts';
 import type { Capacity, Driver, DriverChange, ImageMade, ImagePlan, Made, Seen, SessionPlan } from './driver.ts';
 import { HollowCopier } from './hollow-copier.ts';
 import { emptyHollowJournal, HollowGuest, type HollowJournal } from './hollow-guest.ts';
+import type { HollowCall, HollowOptions } from './hollow-options.ts';
 import { linkPair } from './link-pair.ts';
-
-/** The calls that may be made slow or faulty. */
-export type HollowCall =
-  | 'list'
-  | 'observe'
-  | 'createVolume'
-  | 'createContainer'
-  | 'start'
-  | 'pause'
-  | 'freeze'
-  | 'unpause'
-  | 'removeContainer'
-  | 'removeVolume'
-  | 'prepareCopy'
-  | 'startCopy'
-  | 'endCopy'
-  | 'buildImage';
-
-export interface HollowOptions {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly capacity?: Capacity;
-  readonly images?: readonly string[];
-  /** Milliseconds that each call takes. Default 0. */
-  readonly callMs?: (call: HollowCall) => number;
-  /** Milliseconds that the copy of a volume takes. Default 0. */
-  readonly copyMs?: () => number;
-  /** Called before a call takes effect; what it throws, the call throws. */
-  readonly fault?: (call: HollowCall, sessionId: string) => void;
-  /** Milliseconds from a message to its answer. Default 0. */
-  readonly answerMs?: () => number;
-  /** By the message, and the secrets of its space. Default: "echo: " and the message. */
-  readonly answer?: (message: Deliver, environment: Readonly<Record<string, string>>) => string;
-  /** What lives in the containers, in place of guests that only pretend. */
-  readonly inside?: HollowInside;
-}
-
-/** Told what becomes of containers and volumes. Whatever lives in one comes to its door by `enter`. */
-export interface HollowInside {
-  containerIs(sessionId: string, state: 'running' | 'paused' | 'ended'): void;
-  volumeGone(sessionId: string): void;
-  /** The one session's volume holds from now on what the other's does. */
-  volumeCopied?(from: string, to: string): void;
-}
 
 interface Volume extends VolumeSeen {
   readonly space: string;
@@ -193,13 +148,11 @@ export class HollowHost implements Driver, GuestDoors {
   }
 
   async pause(sessionId: string, signal: AbortSignal): Promise<void> {
-    await this.#call('pause', sessionId, signal);
-    const container = this.#containers.get(sessionId);
-    if (container?.state === 'running') this.#become(sessionId, { ...container, state: 'paused' });
+    return this.freeze(sessionId, signal, 'pause');
   }
 
-  async freeze(sessionId: string, signal: AbortSignal): Promise<void> {
-    await this.#call('freeze', sessionId, signal);
+  async freeze(sessionId: string, signal: AbortSignal, call: 'freeze' | 'pause' = 'freeze'): Promise<void> {
+    await this.#call(call, sessionId, signal);
     const container = this.#containers.get(sessionId);
     if (container?.state === 'running') this.#become(sessionId, { ...container, state: 'paused' });
   }

@@ -1,5 +1,6 @@
 import { Journal } from '../../journal/journal.ts';
-import { HollowHost, type HollowOptions } from '../../node-agent/drivers/hollow.ts';
+import { HollowHost } from '../../node-agent/drivers/hollow.ts';
+import type { HollowOptions } from '../../node-agent/drivers/hollow-options.ts';
 import { linkPair } from '../../node-agent/drivers/link-pair.ts';
 import { Ledger } from '../../node-agent/ledger.ts';
 import type { Dialer } from '../../node-agent/link/dialer.ts';
