@@ -1,4 +1,5 @@
-import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import type { Got } from '../contract/judge.ts';
 import { LIMIT_MS } from './constants.ts';
 
 export interface Sent {
@@ -9,12 +10,6 @@ export interface Sent {
   readonly body: string | Uint8Array | undefined;
   /** The loopback address that it comes from. */
   readonly from?: string;
-}
-
-export interface Got {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly text: string;
 }
 
 /** Connections to a server that are kept and used again. */

@@ -1,11 +1,10 @@
 /** What chance would hardly come to: limits that are reached, names that are taken, a node that is lost. */
 import { z } from 'zod';
+import { type Got, parsed } from '../contract/judge.ts';
 import { OWN_SPACE } from './callers.ts';
-import type { Got } from './connection.ts';
 import { PASSWORD } from './constants.ts';
 import { everyFault } from './every-fault.ts';
 import type { Fuzz } from './fuzz.ts';
-import { parsed } from './judge.ts';
 
 const OWN = { name: OWN_SPACE };
 const GIB = 2 ** 30;

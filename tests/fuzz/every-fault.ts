@@ -1,6 +1,7 @@
 /** Each operation once as it should be, with each fault that every one of its kind must refuse, and by callers who may not. */
+
+import type { Operation, Schema } from '../contract/document.ts';
 import type { CallerName } from './callers.ts';
-import type { Operation, Schema } from './document.ts';
 import type { Asking, Fuzz } from './fuzz.ts';
 import { kindOf, type Place } from './pools.ts';
 

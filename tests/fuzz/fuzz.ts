@@ -1,9 +1,9 @@
+import { type Operation, readDocument } from '../contract/document.ts';
+import { faultsOf, faultsOfAny, type Got, parsed } from '../contract/judge.ts';
 import { archiveOf, type Item, main } from '../unit/source-archives.ts';
 import { type CallerName, Callers } from './callers.ts';
-import { Connections, type Got, type Sent } from './connection.ts';
+import { Connections, type Sent } from './connection.ts';
 import { BASE } from './constants.ts';
-import { type Operation, readDocument } from './document.ts';
-import { faultsOf, faultsOfAny, parsed } from './judge.ts';
 import { kindOf, type Place, Pools } from './pools.ts';
 import { Reached } from './reached.ts';
 import { resolved, type Sketch, type SketchedBody } from './sketch.ts';

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
+import { faultsOfAny } from '../contract/judge.ts';
 import { BASE, LIMIT_MS } from './constants.ts';
-import { faultsOfAny } from './judge.ts';
 
 const line = (text: string) => `${text}\r\n`;
 const host = line('Host: localhost');

@@ -1,4 +1,4 @@
-import type { Operation } from './document.ts';
+import type { Operation } from '../contract/document.ts';
 
 export interface Reason {
   readonly why: string;

@@ -1,4 +1,4 @@
-import type { Operation } from './document.ts';
+import type { Operation } from '../contract/document.ts';
 import { reasonOutOfReach } from './out-of-reach.ts';
 
 /** Which of the documented answers came. */

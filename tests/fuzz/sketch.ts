@@ -1,6 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
+import type { Operation, Schema } from '../contract/document.ts';
 import { CALLERS, type CallerName } from './callers.ts';
-import type { Operation, Schema } from './document.ts';
 import { Pick } from './pools.ts';
 import { fieldValue, ODD_VALUES, parameterValue } from './values.ts';
 

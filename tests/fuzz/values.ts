@@ -1,6 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
+import type { Schema } from '../contract/document.ts';
 import { PASSWORD } from './constants.ts';
-import type { Schema } from './document.ts';
 import { Pick, type Pick as Picked } from './pools.ts';
 
 const picked = (kind: Picked['kind']) => fc.nat({ max: 1000 }).map((at) => new Pick(kind, at));

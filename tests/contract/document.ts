@@ -1,7 +1,6 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { z } from 'zod';
-import { BASE } from './constants.ts';
 
 /** JSON Schema, as far as the document uses it. */
 export interface Schema {
@@ -66,7 +65,7 @@ const documentShape = z.looseObject({
 
 /** Every operation of the document that the server gives. Throws where it is not the document of an API like ours. */
 export async function readDocument(url: string): Promise<readonly Operation[]> {
-  const sent: unknown = await (await fetch(`${url}${BASE}/openapi.json`)).json();
+  const sent: unknown = await (await fetch(`${url}/api/v0/openapi.json`)).json();
   const { paths, components } = documentShape.parse(sent);
   const ajv = new Ajv2020({ strict: false, allErrors: false, validateFormats: true });
   addFormats.default(ajv);

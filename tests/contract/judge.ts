@@ -1,5 +1,13 @@
-import type { Got } from './connection.ts';
 import type { Operation } from './document.ts';
+
+/** An answer as it came. */
+export interface Got {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly text: string;
+}
+
+const header = (headers: Got['headers'], name: string): string => `${headers[name] ?? ''}`;
 
 /** The code of the error for each status that is one. */
 const CODES: Readonly<Record<number, string>> = {
@@ -27,17 +35,17 @@ export function faultsOfAny({ status, headers, text }: Got, wasHead: boolean): s
   if (headers['x-request-id'] === undefined) faults.push('no X-Request-Id');
   if (status === 401 && headers['www-authenticate'] === undefined) faults.push('no WWW-Authenticate');
   if (status === 405 && headers.allow === undefined) faults.push('no Allow');
-  if (status === 429 && !/^[1-9]\d*$/.test(headers['retry-after'] ?? '')) faults.push('no Retry-After');
+  if (status === 429 && !/^[1-9]\d*$/.test(header(headers, 'retry-after'))) faults.push('no Retry-After');
   if (wasHead || status === 204) {
     if (text !== '') faults.push('a body where none may be');
     return faults;
   }
-  if (status >= 400) faults.push(...faultsOfError(status, headers['content-type'], text));
+  if (status >= 400) faults.push(...faultsOfError(status, header(headers, 'content-type'), text));
   return faults;
 }
 
-function faultsOfError(status: number, type: string | undefined, text: string): string[] {
-  if (!type?.startsWith('application/json')) return [`an error as ${type}`];
+function faultsOfError(status: number, type: string, text: string): string[] {
+  if (!type.startsWith('application/json')) return [`an error as ${type}`];
   const body = parsed(text);
   if (typeof body !== 'object' || body === null || !('error' in body)) return ['an error of another shape'];
   const { error } = body;
@@ -55,9 +63,10 @@ export function faultsOf(operation: Operation, { status, headers, text }: Got): 
   if (documented === undefined) return [`${status} is not in the document`];
   const missing = documented.headers.filter((name) => headers[name.toLowerCase()] === undefined).map((name) => `no ${name}`);
   // The document has one media type for each answer; what is followed comes as a stream.
-  if (operation.query.some(({ name }) => name === 'follow') && headers['content-type']?.startsWith('text/event-stream')) return missing;
+  if (operation.query.some(({ name }) => name === 'follow') && header(headers, 'content-type').startsWith('text/event-stream'))
+    return missing;
   if (documented.mediaType === undefined) return text === '' ? missing : [...missing, 'a body where there is none in the document'];
-  if (!headers['content-type']?.startsWith(documented.mediaType)) return [...missing, `a body as ${headers['content-type']}`];
+  if (!header(headers, 'content-type').startsWith(documented.mediaType)) return [...missing, `a body as ${headers['content-type']}`];
   if (documented.mediaType !== 'application/json') return missing;
   const body = parsed(text);
   if (body === undefined) return [...missing, 'a body that is no JSON'];

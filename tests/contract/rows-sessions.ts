@@ -1,0 +1,59 @@
+import { anybody, everywhere, type Row, type Stage, within } from './rows.ts';
+
+const UNKNOWN = '00000000-0000-4000-8000-000000000000';
+const session = async ({ made, space }: Stage) => ({ id: String((await made('/sessions', { space })).id) });
+
+/** Sessions, messages, events, nodes, and what is public. A session that may not be read is not there. */
+export const sessionRows: readonly Row[] = [
+  // Of their own everybody may see a list, if an empty one.
+  within('GET /sessions', 'sessions:list', 200, () => ({}), { without: 200, outside: 200 }),
+  within('POST /sessions', 'sessions:create', 201, ({ space }) => ({ body: { space } })),
+  within('GET /sessions/{id}', 'sessions:get', 200, async (stage) => ({ place: await session(stage) }), { without: 404 }),
+  within('PUT /sessions/{id}', 'sessions:update', 200, async (stage) => ({ place: await session(stage), body: { name: 'changed' } }), {
+    without: 404,
+  }),
+  within('DELETE /sessions/{id}', 'sessions:delete', 204, async (stage) => ({ place: await session(stage) }), { without: 404 }),
+  within(
+    'PUT /sessions/{id}/state',
+    'sessions:update',
+    200,
+    async (stage) => ({ place: await session(stage), body: { state: 'paused' } }),
+    {
+      without: 404,
+    },
+  ),
+  ...['pause', 'suspend', 'resume'].map((request) =>
+    within(`POST /sessions/{id}/${request}`, 'sessions:update', 200, async (stage) => ({ place: await session(stage) }), { without: 404 }),
+  ),
+  within('POST /sessions/{id}/remix', 'sessions:get sessions:create', 201, async (stage) => ({ place: await session(stage) }), {
+    without: 404,
+  }),
+
+  within('GET /sessions/{id}/messages', 'sessions:get', 200, async (stage) => ({ place: await session(stage) }), { without: 404 }),
+  within(
+    'POST /sessions/{id}/messages',
+    'sessions:update',
+    201,
+    async (stage) => ({ place: await session(stage), body: { content: 'hi' } }),
+    {
+      without: 404,
+    },
+  ),
+  within('DELETE /sessions/{id}/messages', 'sessions:update', 204, async (stage) => ({ place: await session(stage) }), { without: 404 }),
+  within('GET /sessions/{id}/messages/count', 'sessions:get', 200, async (stage) => ({ place: await session(stage) }), { without: 404 }),
+  within('GET /sessions/{id}/events', 'sessions:get', 200, async (stage) => ({ place: await session(stage) }), { without: 404 }),
+  anybody('GET /events', 'self', 200),
+
+  everywhere('GET /nodes', 'nodes:list', 200, () => ({})),
+  everywhere('GET /nodes/{id}', 'nodes:get', 200, ({ node }) => ({ place: { id: node } })),
+  everywhere('POST /nodes/tokens', 'nodes:create', 201, () => ({ body: { expires_in_s: 1 } })),
+  // What happens to a node that is gone, and to orphans, is for a node of the test's own.
+  everywhere('POST /nodes/{id}/lost', 'nodes:update', 409, ({ node }) => ({ place: { id: node } })),
+  everywhere('GET /nodes/{id}/orphans', 'nodes:get', 200, ({ node }) => ({ place: { id: node } })),
+  everywhere('POST /nodes/{id}/orphans/{session}/adopt', 'nodes:update', 404, ({ node }) => ({ place: { id: node, session: UNKNOWN } })),
+  everywhere('DELETE /nodes/{id}/orphans/{session}', 'nodes:update', 404, ({ node }) => ({ place: { id: node, session: UNKNOWN } })),
+
+  anybody('GET /health', 'public', 200),
+  anybody('GET /version', 'public', 200),
+  anybody('GET /openapi.json', 'public', 200),
+];
