@@ -53,6 +53,18 @@ export class SimulatedDisk implements Disk {
   onOperation: (operation: 'write' | 'sync', path: string) => void | Promise<void> = () => undefined;
   #life = 0;
 
+  /** Holds from now on what the other one does, all of it durably. */
+  becomeCopyOf(other: SimulatedDisk): void {
+    this.files.clear();
+    for (const [path, { seen }] of other.files) {
+      const file = new SimulatedFile();
+      file.write(0, seen);
+      file.sync();
+      file.entered = true;
+      this.files.set(path, file);
+    }
+  }
+
   /** The process ends: handles opened before do nothing any more, what was written stays. */
   killProcess(): void {
     this.#life += 1;

@@ -12,15 +12,16 @@ export interface AgentsOptions {
   readonly random: SeededRandom;
   readonly machine: string;
   readonly sessionId: string;
+  readonly marks: Set<string>;
 }
 
-const messageIdIn = (contextJson: string): string => {
-  const context: unknown = JSON.parse(contextJson);
-  return typeof context === 'object' && context !== null && 'message_id' in context ? String(context.message_id) : '';
-};
+function contextIn(contextJson: string): { messageId: string; of: string } {
+  const context: Readonly<Record<string, unknown>> = JSON.parse(contextJson);
+  return { messageId: String(context.message_id), of: String(context.session_id) };
+}
 
 /** Agents by chance: they record each start, take their time, stream, reply, and sometimes raise or die. */
-export function simulatedAgents({ around, life, clock, random, machine, sessionId }: AgentsOptions): WorkerHost {
+export function simulatedAgents({ around, life, clock, random, machine, sessionId, marks }: AgentsOptions): WorkerHost {
   const { chronicle, trace, reach } = around;
   return {
     close: () => undefined,
@@ -36,7 +37,7 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
           finish('stopped', { outcome: 'error', reason: 'agent_died', content: 'killed' });
         },
         async run({ runId, message, contextJson }, output) {
-          const messageId = messageIdIn(contextJson);
+          const { messageId, of } = contextIn(contextJson);
           const run: Run = {
             sessionId,
             messageId,
@@ -48,7 +49,10 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
           };
           const objection = chronicle.settlement.objection(life.name, messageId);
           if (objection !== undefined) around.violation(`${life.name} runs ${messageId}: ${objection}`);
+          if (of !== sessionId) around.violation(`${life.name} runs ${messageId}, which is of ${of}`);
+          if (chronicle.copiedMessages.has(messageId)) around.violation(`${life.name} runs ${messageId}, which came with a copy`);
           chronicle.runs.push(run);
+          marks.add(messageId);
           trace.note(life.name, `run ${runId} of ${messageId} begins`);
           await reach('guest.running', { life, machine, sessionId });
           return new Promise<RunEnd>((resolve) => {

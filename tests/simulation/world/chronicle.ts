@@ -31,6 +31,8 @@ export class Chronicle {
   readonly forgotten = new Set<string>();
   /** Sessions that had no volume when the store was restored, or were being removed, and since which generation one is expected all the same: they may fail for that. */
   readonly volumeless = new Map<string, number>();
+  /** Messages that sessions began with: nobody waits for answers to them. */
+  readonly copiedMessages = new Set<string>();
   readonly settlement = new Settlement();
   readonly #desired = new Map<string, Map<number, Desired>>();
 

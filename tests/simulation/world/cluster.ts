@@ -19,6 +19,7 @@ import { Connection } from './network.ts';
 import type { Phase } from './phases.ts';
 import type { Plant } from './plants.ts';
 import { SeededRandom } from './random.ts';
+import { Remixes } from './remixes.ts';
 import { SOURCE } from './source.ts';
 import { ACCOUNT, IMAGE } from './store.ts';
 import type { Place, Surroundings } from './surroundings.ts';
@@ -55,6 +56,7 @@ export class Cluster implements Surroundings {
   readonly #options: ClusterOptions;
   readonly #depot: Depot;
   readonly #witness: Witness;
+  readonly remixes: Remixes;
   readonly #lostAfterMs: number;
   #lives = 0;
   #starting = false;
@@ -70,6 +72,12 @@ export class Cluster implements Surroundings {
     this.random = random;
     this.trace = new Trace(this.time, options.print);
     this.#witness = new Witness({ chronicle: this.chronicle, view: () => this.view, violation: this.violation });
+    this.remixes = new Remixes({
+      chronicle: this.chronicle,
+      machines: () => this.machines,
+      view: () => this.view,
+      violation: this.violation,
+    });
     this.#lostAfterMs = random.fork('lost after').pick([20_000, 600_000]) ?? 600_000;
     this.broker = new Broker(this.time, random.fork('broker'));
     this.time.onFault = (fault) => this.violation(`a process crashed: ${stackOf(fault)}`);
@@ -112,6 +120,7 @@ export class Cluster implements Surroundings {
 
   readonly committed = (mutations: readonly Mutation[]): void => {
     this.#witness.committed(mutations);
+    this.remixes.committed(mutations);
     this.chronicle.committed(mutations);
   };
 

@@ -6,46 +6,15 @@ import type { MessageObject, SessionObject } from '../../../controller/domain/ob
 import { accepted } from '../../../controller/domain/outcome.ts';
 import type { CreateSession, PostMessage } from '../../../controller/services/api.ts';
 import type { MessageFact, SessionFact } from './book.ts';
-import type { Answered, Client, Work } from './client.ts';
+import type { Client } from './client.ts';
+import { makeOnce } from './once.ts';
 import { judgeOrphans } from './orphans.ts';
+import { remix } from './remixing.ts';
 
-export type Command = (client: Client, session: SessionFact) => Promise<void>;
+export type Command = (client: Client, session: SessionFact) => Promise<unknown>;
 
 const PAGE = { limit: 1000, offset: 0 } as const;
 const idOf = (session: SessionFact) => session.id as SessionId;
-
-/**
- * Makes something under a key. The same key and body give the same thing, however often and through whatever crash;
- * another body is refused.
- */
-async function makeOnce<T extends { readonly id: string }>(
-  client: Client,
-  what: string,
-  body: object,
-  work: (body: object, key: { key: string; body: string }) => Work<T>,
-): Promise<Answered<T>> {
-  const { book, random, cluster } = client;
-  const { restores } = cluster;
-  const key = client.fresh();
-  const idempotency = { key, body: JSON.stringify(body) };
-  const first = await client.insist(what, work(body, idempotency));
-  if (first === 'lost' || !first.ok) return first;
-  book.made.set(key, first.value.id);
-  if (random.chance(0.15)) {
-    const again = await client.ask(`${what} again`, work(body, idempotency));
-    const isSame = again === 'lost' || !again.ok || again.value.id === first.value.id;
-    if (!isSame && restores === cluster.restores) client.violation(`the key ${key} made two things`);
-    if (again !== 'lost' && !again.ok && again.refusal.code !== 'NOT_FOUND') client.violation(`${what} again: ${again.refusal.code}`);
-  }
-  if (random.chance(0.05)) {
-    const other = await client.ask(`${what} with another body`, work(body, { key, body: `${idempotency.body} ` }));
-    const code = other === 'lost' ? 'lost' : other.ok ? 'ok' : other.refusal.code;
-    if (!['lost', 'UNPROCESSABLE_ENTITY', 'NOT_FOUND'].includes(code) && restores === cluster.restores)
-      client.violation(`${what} with a used key and another body: ${code}`);
-  }
-  // What was made may be of another life of the store by now.
-  return restores === cluster.restores ? first : 'lost';
-}
 
 async function create(client: Client): Promise<void> {
   const { random, book } = client;
@@ -219,6 +188,16 @@ async function createAndRemove(client: Client): Promise<void> {
   await remove(client, made);
 }
 
+/** A copy, and something happens to the one or the other while it is made. */
+async function remixAndMore(client: Client, session: SessionFact): Promise<void> {
+  const copy = await remix(client, session);
+  if (copy === undefined) return;
+  await client.cluster.time.sleep(client.random.mostlySmall(0, 3_000));
+  const one = client.random.chance(0.7) ? session : copy;
+  const next = client.random.pick([remove, remove, change('pause'), change('suspend'), change('resume'), remix]) ?? remove;
+  await next(client, one);
+}
+
 /** A new image for what is made from now on, with the same in it. */
 async function deploy(client: Client): Promise<void> {
   const name = client.random.pick(['once', 'again']) ?? 'once';
@@ -229,9 +208,11 @@ async function deploy(client: Client): Promise<void> {
 export const COMMANDS = {
   create: (client) => create(client),
   createAndRemove: (client) => createAndRemove(client),
+  remix,
+  remixAndMore,
   deploy: (client) => deploy(client),
   orphans: (client) => judgeOrphans(client, client.random.pick(client.cluster.machines)),
-  post: async (client, session) => void (await post(client, session)),
+  post,
   chat,
   get,
   list: (client) => list(client),
@@ -251,6 +232,8 @@ export type CommandName = keyof typeof COMMANDS;
 export const USUAL: Readonly<Record<CommandName, number>> = {
   create: 9,
   createAndRemove: 1,
+  remix: 2,
+  remixAndMore: 2,
   deploy: 0.3,
   orphans: 2,
   post: 40,

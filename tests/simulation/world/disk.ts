@@ -9,6 +9,8 @@ export class Platter {
   readonly inner = new SimulatedDisk();
   /** Each operation takes up to this long. */
   slowMs = 2;
+  /** Messages that agents on it were given: what somebody's work leaves in a volume. */
+  readonly marks = new Set<string>();
   #fails = 0;
 
   constructor() {
@@ -17,6 +19,12 @@ export class Platter {
       this.#fails -= 1;
       throw new Error(`EIO: ${operation} ${path}`);
     };
+  }
+
+  becomeCopyOf(other: Platter): void {
+    this.inner.becomeCopyOf(other.inner);
+    this.marks.clear();
+    for (const mark of other.marks) this.marks.add(mark);
   }
 
   /** The next writes or syncs fail. */

@@ -96,14 +96,15 @@ export function driverFor(view: EngineView): Driver {
       if (around.chronicle.volumesLost.has(plan.sessionId) && row?.hasRun && row.desired !== 'deleted')
         around.violation(`${machine} makes the volume of ${plan.sessionId} anew, which was lost`);
       const expectedSince = around.chronicle.volumeless.get(plan.sessionId) ?? Number.POSITIVE_INFINITY;
-      if (plan.generation >= expectedSince && row?.desired !== 'deleted')
+      // One that is to begin as a copy has none before that.
+      if (plan.generation >= expectedSince && row?.desired !== 'deleted' && row?.copyFrom === null)
         around.violation(`${machine} makes an empty volume for ${plan.sessionId}, which is from a backup`);
       return call('createVolume', plan.sessionId, signal, () => host.createVolume(plan, own), failedMade);
     },
     createContainer: (plan, signal) => call('createContainer', plan.sessionId, signal, () => host.createContainer(plan, own), failedMade),
     start(sessionId, signal) {
       check('start', sessionId);
-      return call('start', sessionId, signal, () => host.start(sessionId, own), failedMade);
+      return call('start', sessionId, signal, () => startWhole(view, sessionId, own), failedMade);
     },
     copier: {
       prepare: (plan, signal) => call('prepareCopy', plan.sessionId, signal, () => host.copier.prepare(plan, own), failedMade),
@@ -143,6 +144,13 @@ export function driverFor(view: EngineView): Driver {
     dismantle: (signal) => call('dismantle', '', signal, () => host.dismantle()),
     close: () => undefined,
   };
+}
+
+/** Nothing is started on a volume that is still to become a copy. */
+async function startWhole({ around, host, machine }: EngineView, sessionId: string, signal: AbortSignal): Promise<Made> {
+  const { state } = await host.copier.observe(sessionId);
+  if (state === 'alive' || state === 'broken') around.violation(`${machine} starts ${sessionId}, a copy that is ${state}`);
+  return host.start(sessionId, signal);
 }
 
 /** No call touches a container that is as it should be, nor removes anything without the controller's word for it. */

@@ -14,6 +14,8 @@ export interface GuestOptions {
   readonly sessionId: string;
   readonly wall: WallClock;
   readonly random: SeededRandom;
+  /** Of its volume. */
+  readonly marks: Set<string>;
   readonly disk: (life: Life) => Disk;
   readonly door: (life: Life) => Door;
   /** The container's main process has ended by itself. */
@@ -42,7 +44,7 @@ export function startGuest(options: GuestOptions): Life {
       disk: options.disk(life),
       door: options.door(life),
       barriers: barriersAt(around, { life, machine, sessionId }),
-      workers: simulatedAgents({ around, life, clock, random, machine, sessionId }),
+      workers: simulatedAgents({ around, life, clock, random, machine, sessionId, marks: options.marks }),
     })
       .then((guest) => guest.run())
       .catch((fault: unknown) => {

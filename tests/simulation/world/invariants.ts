@@ -62,6 +62,7 @@ export function judge(cluster: Cluster, book: Book): void {
   for (const message of book.messages.values()) judgeMessage(cluster, book, message);
   judgeMachines(cluster);
   judgeBuild(cluster);
+  cluster.remixes.judge();
   judgeRuns(cluster);
 }
 
@@ -214,7 +215,9 @@ function judgeRuns({ chronicle, view, violation }: Cluster): void {
   for (const id of chronicle.sessions.keys()) {
     const lost = messagesOf(view, id as SessionRow['id']).filter(
       ({ inReplyTo, metadata }) =>
-        metadata.reason === 'agent_died' && !chronicle.runsOf(String(inReplyTo)).some(({ end }) => end === 'died'),
+        metadata.reason === 'agent_died' &&
+        !chronicle.copiedMessages.has(String(inReplyTo)) &&
+        !chronicle.runsOf(String(inReplyTo)).some(({ end }) => end === 'died'),
     );
     const kills = chronicle.guestKills.get(id) ?? 0;
     if (lost.length > kills) violation(`${lost.length} runs of ${id} were cut off by ${kills} kills`);

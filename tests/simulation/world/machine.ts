@@ -63,14 +63,17 @@ export class Machine {
     this.id = options.id;
     this.name = options.name;
     const { around, random, image, memoryBytes, sessions } = options;
+    const copying = random.fork('copying');
     this.host = new HollowHost({
       clock: new ProcessClock(around.time, new Life(`${options.name}.engine`), this.wall),
       random: random.fork('engine'),
       capacity: { cpuMillis: 4000, memoryBytes, sessions },
       images: [image],
+      copyMs: () => copying.mostlySmall(1, 4_000),
       inside: {
         containerIs: (sessionId, state) => this.#containerIs(sessionId, state),
         volumeGone: (sessionId) => this.volumes.delete(sessionId),
+        volumeCopied: (from, to) => this.#volumeCopied(from, to),
       },
     });
   }
@@ -131,6 +134,7 @@ export class Machine {
   }
 
   endContainers(gone: boolean): void {
+    this.host.copier.kill();
     for (const [sessionId, { state }] of [...this.host.containers]) {
       if (gone) this.host.lose(sessionId);
       else if (state !== 'exited') this.host.end(sessionId);
@@ -160,15 +164,28 @@ export class Machine {
     else guest.resume((work) => around.time.schedule(0, work));
   }
 
+  /** All of the source is read; not all of the copy is on the disk yet. */
+  #volumeCopied(from: string, to: string): void {
+    const platter = this.#platter(to);
+    platter.becomeCopyOf(this.#platter(from));
+    const life = this.agent?.life;
+    if (life !== undefined) void this.#options.around.reach('copy.read', { life, machine: this.name, sessionId: from });
+  }
+
+  #platter(sessionId: string): Platter {
+    const platter = this.volumes.get(sessionId) ?? new Platter();
+    this.volumes.set(sessionId, platter);
+    return platter;
+  }
+
   #startGuest(sessionId: string): void {
     const { around, volumeDisk } = this.#options;
     this.#lives += 1;
     const name = `${sessionId.slice(0, 8)}#${this.#lives}`;
     const random = this.#options.random.fork(name);
-    const platter = this.volumes.get(sessionId) ?? new Platter();
-    this.volumes.set(sessionId, platter);
+    const platter = this.#platter(sessionId);
     const life = startGuest({
-      ...{ around, name, machine: this.name, sessionId, wall: this.wall, random },
+      ...{ around, name, machine: this.name, sessionId, wall: this.wall, random, marks: platter.marks },
       disk: (own) => volumeDisk(platter, { life: own, random: random.fork('disk') }),
       door: (own) => ({
         connect: () => this.#knock(sessionId, own, random),

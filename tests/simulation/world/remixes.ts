@@ -1,0 +1,95 @@
+import type { MessageRow, Mutation, SessionRow } from '../../../controller/domain/rows.ts';
+import type { View } from '../../../controller/domain/view.ts';
+import type { Chronicle } from './chronicle.ts';
+import type { Machine } from './machine.ts';
+
+export interface RemixesOutside {
+  readonly chronicle: Chronicle;
+  readonly machines: () => readonly Machine[];
+  readonly view: () => View;
+  readonly violation: (what: string) => void;
+}
+
+interface Remixed {
+  readonly id: string;
+  /** Whose volume it was to begin as a copy of. */
+  readonly source: string | undefined;
+  /** What that held when the remix was committed. */
+  readonly marks: readonly string[];
+}
+
+const MOST = 100_000;
+
+/** What sessions began with that were made as copies of others, and whether they still have it. */
+export class Remixes {
+  readonly #outside: RemixesOutside;
+  readonly #remixed = new Map<string, Remixed>();
+
+  constructor(outside: RemixesOutside) {
+    this.#outside = outside;
+  }
+
+  /** To be called before the chronicle is told. */
+  committed(mutations: readonly Mutation[]): void {
+    const { chronicle } = this.#outside;
+    for (const mutation of mutations) {
+      if (mutation.kind === 'copy-messages') this.#judgeHistory(mutation.from, mutation.to, mutations);
+      if (mutation.kind !== 'put' || mutation.table !== 'sessions') continue;
+      const { id, parentId, copyFrom } = mutation.row;
+      if (parentId === null || this.#remixed.has(id) || chronicle.sessions.has(id) || chronicle.forgotten.has(id)) continue;
+      const marks = copyFrom === null ? [] : [...(this.#platter(copyFrom)?.marks ?? [])];
+      this.#remixed.set(id, { id, source: copyFrom ?? undefined, marks });
+    }
+  }
+
+  /** Once all is at rest. */
+  judge(): void {
+    const { view, chronicle, machines, violation } = this.#outside;
+    for (const { host, name } of machines())
+      for (const id of host.copier.torn) violation(`something ran on the volume of ${id} while ${name} copied it`);
+    for (const remixed of this.#remixed.values()) {
+      const row = view().get('sessions', remixed.id);
+      const marks = this.#platter(remixed.id)?.marks;
+      if (row === undefined || row.desired === 'deleted' || marks === undefined) continue;
+      if (remixed.source === undefined) this.#judgeEmpty(row, marks);
+      else if (row.hasRun && !chronicle.volumesLost.has(row.id))
+        for (const mark of remixed.marks)
+          if (!marks.has(mark)) return violation(`the copy ${row.id} of ${remixed.source} lacks what ${mark} left in its volume`);
+    }
+  }
+
+  #platter(id: string) {
+    return this.#outside
+      .machines()
+      .map(({ volumes }) => volumes.get(id))
+      .find((platter) => platter !== undefined);
+  }
+
+  #judgeEmpty({ id }: SessionRow, marks: ReadonlySet<string>): void {
+    const { chronicle, violation } = this.#outside;
+    const others = new Set(chronicle.runs.filter(({ sessionId }) => sessionId !== id).map(({ messageId }) => messageId));
+    for (const mark of marks) if (others.has(mark)) violation(`${id} began with nothing, and holds what ${mark} left elsewhere`);
+  }
+
+  /** It begins with what was settled before, as it was; what the parent has still to answer stays with the parent. */
+  #judgeHistory(from: string, to: string, mutations: readonly Mutation[]): void {
+    const { chronicle, view, violation } = this.#outside;
+    const messagesOf = (id: string): readonly MessageRow[] => view().messagesBefore(id as SessionRow['id'], Number.MAX_SAFE_INTEGER, MOST);
+    const copied = messagesOf(to);
+    for (const { id } of copied) chronicle.copiedMessages.add(id);
+    if (mutations.some((mutation) => mutation.kind === 'forget' && mutation.sessionId === from)) return;
+    const madeAt = view().get('sessions', to)?.createdAt ?? 0;
+    const own = new Map(messagesOf(from).map((message) => [message.seq, message]));
+    const has = new Set(copied.map(({ seq }) => seq));
+    for (const { seq, role, content } of copied) {
+      const original = own.get(seq);
+      if (original?.role !== role || original.content !== content) violation(`message ${seq} of ${to} is not as in ${from}`);
+      if (original?.role === 'user' && original.answeredAt === null)
+        violation(`${to} got message ${seq} of ${from}, which waits for its answer`);
+    }
+    for (const { seq, role, answeredAt, createdAt } of own.values()) {
+      const settledAt = role === 'user' ? (answeredAt ?? Number.POSITIVE_INFINITY) : createdAt;
+      if (settledAt < madeAt && !has.has(seq)) violation(`${to} lacks message ${seq} of ${from}`);
+    }
+  }
+}

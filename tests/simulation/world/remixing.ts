@@ -1,0 +1,39 @@
+import type { SessionId } from '../../../controller/domain/ids.ts';
+import type { SessionObject } from '../../../controller/domain/objects.ts';
+import type { RemixSession } from '../../../controller/services/api.ts';
+import type { SessionFact } from './book.ts';
+import type { Client } from './client.ts';
+import { makeOnce } from './once.ts';
+
+/** A copy of a session: with its volume or an empty one, with what was said or not. Undefined: none was made, as far as is known. */
+export async function remix(client: Client, parent: SessionFact): Promise<SessionFact | undefined> {
+  const { random, book, cluster } = client;
+  const body: RemixSession = {
+    name: client.fresh(),
+    ...(random.chance(0.25) ? { data: false } : {}),
+    ...(random.chance(0.4) ? { messages: true } : {}),
+  };
+  const id = parent.id as SessionId;
+  const askedAt = cluster.time.now;
+  const made = await makeOnce<SessionObject>(
+    client,
+    `remix ${id}`,
+    body,
+    (_, key) => (services, caller) => services.sessions.remix(caller, id, body, key),
+  );
+  if (made === 'lost') return undefined;
+  if (made.ok) {
+    if (made.value.parent_session_id !== id) client.violation(`the copy ${made.value.id} is not one of ${id}`);
+    return book.session(made.value.id, parent.hasTimeouts);
+  }
+  const { chronicle } = cluster;
+  const row = chronicle.sessions.get(id);
+  const { code, message } = made.refusal;
+  const mayBe: Readonly<Record<string, boolean>> = {
+    UNAVAILABLE: true,
+    NOT_FOUND: row?.desired === 'deleted' || parent.isForgotten || row === undefined,
+    CONFLICT: body.data !== false && (chronicle.failed.has(id) || chronicle.lostNodes.has(row?.nodeId ?? '')),
+  };
+  if (mayBe[code] !== true) client.violation(`remix ${id}, asked for at ${askedAt}: ${code} ${message}`);
+  return undefined;
+}
