@@ -69,13 +69,14 @@ t.test('lists: by space, state, maker and metadata, a page of a total order, and
   });
   const second = await session(t, bob.rest, { space: here, metadata: { kind: 'b', flag: 'true' } });
   const third = await session(t, rest, { space: there, metadata: { kind: 'a' } });
-  await rest.call('PUT', `/sessions/${second}/state`, { state: 'paused' });
+  await rest.call('PUT', `/sessions/${second}/state`, { state: 'suspended' });
 
   for (const by of ['space', 'workspace_name']) t.same(await listed(rest, `${by}=${here}`), [[second, first], '2'], by);
   t.same(await listed(rest, `space=${here}&order=asc&limit=1`), [[first], '2']);
   t.same(await listed(rest, `space=${here}&order=asc&limit=1&offset=1`), [[second], '2']);
   t.same(await listed(rest, `space=${here}&offset=5`), [[], '2']);
-  for (const state of ['paused', 'PAUSED', 'Paused']) t.same(await listed(rest, `space=${here}&state=${state}`), [[second], '1'], state);
+  for (const state of ['suspended', 'SUSPENDED', 'Suspended'])
+    t.same(await listed(rest, `space=${here}&state=${state}`), [[second], '1'], state);
   t.same(await listed(rest, `space=${here}&created_by=${ann.user}`), [[first], '1']);
   for (const [query, found] of [
     ['metadata.kind=a', [first]],
@@ -158,5 +159,5 @@ t.test('messages: by role and since, counted, cleared, and only of those that we
   t.match(await rest.call('GET', `${path}/count`), { status: 200, body: { count: 6, session_id: id } });
   t.equal((await rest.call('DELETE', path)).status, 204);
   t.match(await rest.call('GET', `${path}/count`), { body: { count: 0 } });
-  t.match(await rest.say(id, 'three'), { message: { seq: 7 } }, 'numbers go on');
+  t.match(await rest.call('POST', path, { content: 'three' }), { status: 201, body: { seq: 7 } }, 'numbers go on');
 });
