@@ -26,26 +26,21 @@ type Build = ExpressionBuilder<Schema, 'sessions'>;
 export function sessionPage(compiler: Kysely<Schema>, query: SessionQuery, page: PageRequest): { rows: Query; total: Query } {
   const order = page.order ?? 'desc';
   const all = parts(query).map((part) => (eb: Build) => eb.and([...part(eb), ...filters(eb, query)]));
-  const [only] = all;
-  const select = () => compiler.selectFrom('sessions').selectAll();
-  if (only === undefined) {
-    const none = select().where(sql<SqlBool>`false`);
+  if (all.length === 0) {
+    const none = compiler.selectFrom('sessions').selectAll().where(sql<SqlBool>`false`);
     return { rows: none.compile(), total: sql<{ count: number }>`select 0 as count`.compile(compiler) };
   }
   const counts = all.map((where) => sql`(${compiler.selectFrom('sessions').select(sql`count(*)`.as('count')).where(where)})`);
   const total = sql<{ count: number }>`select ${sql.join(counts, sql` + `)} as count`.compile(compiler);
-  if (all.length === 1) {
-    const rows = select().where(only).orderBy('created_at', order).orderBy('id', order).limit(page.limit).offset(page.offset);
-    return { rows: rows.compile(), total };
-  }
-  // Of each part no more than the page may need of it; then the page out of these.
+  // Which rows, by the indexes alone: of each part no more than the page may need of it, then the page out of these. Then the rows themselves.
   const reach = page.limit + page.offset;
-  const heads = all.map(
-    (where) => sql`select * from (${select().where(where).orderBy('created_at', order).orderBy('id', order).limit(reach)})`,
-  );
-  const direction = sql.raw(order);
-  const rows = sql<Record<string, unknown>>`select * from (${sql.join(heads, sql` union all `)})
-    order by created_at ${direction}, id ${direction} limit ${page.limit} offset ${page.offset}`;
+  const heads = all.map((where) => {
+    const head = compiler.selectFrom('sessions').select(['id', 'created_at']).where(where);
+    return sql`select * from (${head.orderBy('created_at', order).orderBy('id', order).limit(reach)})`;
+  });
+  const direction = sql`order by created_at ${sql.raw(order)}, id ${sql.raw(order)}`;
+  const ids = sql`select id from (${sql.join(heads, sql` union all `)}) ${direction} limit ${page.limit} offset ${page.offset}`;
+  const rows = sql<Record<string, unknown>>`select * from sessions where id in (${ids}) ${direction}`;
   return { rows: rows.compile(compiler), total };
 }
 
