@@ -1,0 +1,89 @@
+/** The load: a process of its own. */
+import { Connection, type Target } from './connection.ts';
+import { serve } from './remote.ts';
+
+/** `connections` of which each asks again as soon as it has its answer. */
+export interface ClosedLoop {
+  readonly target: Target;
+  readonly requests: readonly string[];
+  readonly connections: number;
+  readonly durationMs: number;
+}
+
+/** Requests that come whether or not those before have their answers. */
+export interface OpenLoop {
+  readonly target: Target;
+  readonly durationMs: number;
+  readonly streams: readonly {
+    readonly name: string;
+    readonly requests: readonly string[];
+    readonly perSecond: number;
+    readonly even: boolean;
+  }[];
+}
+
+export interface Measured {
+  readonly perSecond: number;
+  readonly latenciesMs: readonly number[];
+}
+
+async function closed({ target, requests, connections, durationMs }: ClosedLoop): Promise<Measured> {
+  const open = Array.from({ length: connections }, () => new Connection(target));
+  const latenciesMs: number[] = [];
+  const begun = performance.now();
+  let next = 0;
+  await Promise.all(
+    open.map(async (connection) => {
+      while (performance.now() - begun < durationMs) {
+        const sent = performance.now();
+        await answered(connection, requests[next++ % requests.length] ?? '');
+        latenciesMs.push(performance.now() - sent);
+      }
+    }),
+  );
+  const seconds = (performance.now() - begun) / 1000;
+  for (const connection of open) connection.close();
+  return { perSecond: latenciesMs.length / seconds, latenciesMs };
+}
+
+/** Each request goes on a connection that waits for nothing, so none stands behind another here. */
+async function open({ target, streams, durationMs }: OpenLoop): Promise<Record<string, Measured>> {
+  const pool: Connection[] = [];
+  const free = () => {
+    const found = pool.find(({ isFree }) => isFree) ?? new Connection(target);
+    if (!pool.includes(found)) pool.push(found);
+    return found;
+  };
+  const begun = performance.now();
+  const runs = streams.map(async ({ name, requests, perSecond, even }) => {
+    const latenciesMs: number[] = [];
+    const sent: Promise<void>[] = [];
+    // By chance in time, so that two streams never keep in step.
+    const gapMs = () => (even ? 1000 / perSecond : (-Math.log(1 - Math.random()) * 1000) / perSecond);
+    for (let dueMs = gapMs(); dueMs < durationMs; dueMs += gapMs()) {
+      await until(begun + dueMs);
+      const at = performance.now();
+      const done = answered(free(), requests[sent.length % requests.length] ?? '');
+      sent.push(done.then(() => void latenciesMs.push(performance.now() - at)));
+    }
+    await Promise.all(sent);
+    return [name, { perSecond: sent.length / (durationMs / 1000), latenciesMs }] as const;
+  });
+  const found = Object.fromEntries(await Promise.all(runs));
+  for (const connection of pool) connection.close();
+  return found;
+}
+
+async function until(at: number): Promise<void> {
+  const waitMs = at - performance.now();
+  if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+}
+
+async function answered(connection: Connection, request: string): Promise<void> {
+  const status = await connection.send(request);
+  if (status !== 200 && status !== 201) throw new Error(`${request.split('\r\n')[0]} was answered ${status}`);
+}
+
+const duties = { closed, open };
+export type LoadDuties = typeof duties;
+serve(duties);

@@ -1,0 +1,33 @@
+/** What the store alone takes for a list: its page and its total, as the API runs them, on a connection of their own. */
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { sqlLists } from '../../controller/store/sql-lists.ts';
+
+export class Queries {
+  readonly #database: Database.Database;
+
+  constructor(directory: string) {
+    this.#database = new Database(join(directory, 'raworc.db'), { readonly: true });
+  }
+
+  /** Milliseconds of the statements that list all sessions, so many times. */
+  async timesMs(times: number): Promise<number[]> {
+    const found: number[] = [];
+    const statements = new Map<string, Database.Statement<unknown[], never>>();
+    const lists = sqlLists({
+      read: async (queries) => {
+        for (const { sql } of queries) if (!statements.has(sql)) statements.set(sql, this.#database.prepare<unknown[], never>(sql));
+        const start = performance.now();
+        const rows = queries.map(({ sql, parameters }) => statements.get(sql)?.all(...parameters) ?? []);
+        found.push(performance.now() - start);
+        return rows;
+      },
+    });
+    for (let time = 0; time < times; time += 1) await lists.sessions({ visible: 'all' }, { limit: 100, offset: 0 });
+    return found;
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}

@@ -1,0 +1,100 @@
+/** The controller that is measured, and the sessions that it holds. */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { type ControllerOptions, startController } from '../../controller/controller.ts';
+import type { AccountId, NodeId, SessionId, SpaceId } from '../../controller/domain/ids.ts';
+import type { NodeRow, SessionRow } from '../../controller/domain/rows.ts';
+import { LEASE } from '../../controller/services/fleet/lease.ts';
+import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/services/sessions.ts';
+import { openStore } from '../../controller/store/store.ts';
+import { noBarriers } from '../../seams/barrier.ts';
+import type { Log } from '../../seams/log.ts';
+import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
+
+export const IMAGE = 'raworc/session:bench';
+export const PASSWORD = 'a password of the bench';
+
+export interface Setting {
+  readonly directory: string;
+}
+
+export const log: Log = {
+  debug() {},
+  info() {},
+  warn() {},
+  error: (event, fields) => process.stderr.write(`${event} ${JSON.stringify(fields)}\n`),
+};
+
+export function benchController({ directory }: Setting): ControllerOptions {
+  return {
+    directory,
+    http: { host: '127.0.0.1', port: 0 },
+    nodes: { host: '127.0.0.1', port: 0, joinPort: 0, advertise: ['127.0.0.1'] },
+    ...{ natsUrl: undefined, baseImage: IMAGE, adminPassword: PASSWORD, corsOrigins: [], version: '0.0.0-bench' },
+    // The node that holds the sessions at rest is away, and is not to be given up meanwhile.
+    lease: { ...LEASE, lostAfterMs: 24 * 3600_000 },
+    ...{ clock: systemClock, random: systemRandom, disk: systemDisk, log, barriers: noBarriers },
+    onFatal: (error) => {
+      throw error;
+    },
+  };
+}
+
+const IN_ONE_COMMIT = 5000;
+
+/** Makes a controller's directory with so many suspended sessions in the space `default`; their ids. */
+export async function fillController(setting: Setting, count: number): Promise<string[]> {
+  const seeded = await startController(benchController(setting));
+  await seeded.close();
+  const store = await openStore(join(setting.directory, 'raworc.db'), 1);
+  const { writer } = store;
+  try {
+    const space = store.view.spaceByName('default');
+    const admin = store.view.accountByUser('admin');
+    if (space === undefined || admin === undefined) throw new Error('the store was not seeded');
+    const node = nodeAtRest();
+    const from = Date.now() - count * 1000;
+    const ids: string[] = [];
+    writer.transaction(() => writer.apply({ kind: 'put', table: 'nodes', row: node }));
+    while (ids.length < count) {
+      writer.transaction(() => {
+        for (let at = 0; at < IN_ONE_COMMIT && ids.length < count; at += 1) {
+          const row = atRest(ids.length, from + ids.length * 1000, { spaceId: space.id, accountId: admin.id, nodeId: node.id });
+          writer.apply({ kind: 'put', table: 'sessions', row });
+          ids.push(row.id);
+        }
+      });
+    }
+    writer.transaction(() => writer.keepLastTime(Date.now()));
+    return ids;
+  } finally {
+    store.close();
+  }
+}
+
+function nodeAtRest(): NodeRow {
+  const now = Date.now();
+  return {
+    ...{ id: randomUUID() as NodeId, name: 'at-rest', incarnation: 1, joinedAt: now, driver: 'hollow', version: '0.0.0-bench' },
+    ...{ cpuMillis: 64_000, memoryBytes: 2 ** 38, maxSessions: 0, lastSeenAt: now, unreachableSince: null, lostAt: null },
+  };
+}
+
+interface Owners {
+  readonly spaceId: SpaceId;
+  readonly accountId: AccountId;
+  readonly nodeId: NodeId;
+}
+
+function atRest(number: number, createdAt: number, { spaceId, accountId, nodeId }: Owners): SessionRow {
+  const id = randomUUID() as SessionId;
+  return {
+    ...{ id, name: `session-${number}`, spaceId, desired: 'suspended', generation: 2, nodeId, placedGeneration: 1, restoredFrom: null },
+    ...{ image: IMAGE, buildId: null, agents: [], requests: DEFAULT_REQUESTS, limits: DEFAULT_LIMITS, phase: 'suspended' },
+    ...{ observedGeneration: 2, observedOrder: { incarnation: 1, boot: 1, number }, containerId: null },
+    ...{ volume: `raworc_session_data_${id}`, graceMs: 30_000, hasRun: true, reason: null, lastSeq: 2, epochSeq: 0, outstanding: 0 },
+    ...{ parentId: null, copyFrom: null, timeouts: { idle_suspend_s: 3600 }, metadata: { purpose: 'bench', number } },
+    ...{ createdBy: 'admin', createdById: accountId, createdAt, updatedAt: createdAt + 500, startedAt: createdAt + 100 },
+    ...{ lastActivityAt: createdAt + 400, terminatedAt: null, terminationReason: null },
+  };
+}
