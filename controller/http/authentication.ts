@@ -2,7 +2,7 @@ import type { Context, Middleware } from 'koa';
 import jwt from 'koa-jwt';
 import type { Clock } from '../../seams/clock.ts';
 import type { AccountId } from '../domain/ids.ts';
-import { refused } from '../domain/outcome.ts';
+import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import type { Accounts, Caller, Proof } from '../services/api.ts';
 import { TOKEN_ALGORITHM, TOKEN_ISSUER, type Tokens } from '../services/tokens.ts';
 import { refuse } from './errors.ts';
@@ -10,8 +10,15 @@ import { isUuid } from './ids.ts';
 
 const callers = new WeakMap<Context, { caller: Caller; proof: Proof }>();
 
-/** Whoever asks: undefined on public routes. */
-export const callerOf = (ctx: Context): Caller | undefined => callers.get(ctx)?.caller;
+const NO_TOKEN = refused('UNAUTHORIZED', 'A valid token is needed: POST /api/v0/auth/login gives one');
+
+/** Whoever asks, with the rights of now: a body may have been long on its way. Undefined on public routes; refused when the proof has ended. */
+export function callerOf(ctx: Context): Outcome<Caller | undefined> {
+  const found = callers.get(ctx);
+  if (found === undefined) return accepted(undefined);
+  const caller = found.caller.now();
+  return caller === undefined ? NO_TOKEN : accepted(caller);
+}
 
 /** Throws on public routes, where nobody is proved. */
 export function proofOf(ctx: Context): Proof {
@@ -49,20 +56,21 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock)
     return tokenProof(ctx.state.token);
   }
 
+  function judged(proof: Proof): Caller | undefined {
+    const caller = clock.now() < proof.expiresAtMs ? accounts.callerOf(proof) : undefined;
+    return caller === undefined ? undefined : { ...caller, now: () => judged(proof) };
+  }
+
   return async (ctx, next) => {
     const proof = await proofIn(ctx);
-    const caller = proof !== undefined && clock.now() < proof.expiresAtMs ? accounts.callerOf(proof) : undefined;
-    if (proof === undefined || caller === undefined) return deny(ctx);
+    const caller = proof === undefined ? undefined : judged(proof);
+    if (proof === undefined || caller === undefined) return refuse(ctx, NO_TOKEN.refusal);
     callers.set(ctx, { caller, proof });
     return next();
   };
 }
 
 const nothing = async () => {};
-
-function deny(ctx: Context): void {
-  refuse(ctx, refused('UNAUTHORIZED', 'A valid token is needed: POST /api/v0/auth/login gives one').refusal);
-}
 
 function tokenProof(claims: unknown): Proof | undefined {
   if (typeof claims !== 'object' || claims === null) return undefined;

@@ -48,8 +48,10 @@ async function answerOf(route: Route, ctx: Context) {
   const header = route.creates === true ? ctx.get('Idempotency-Key') : '';
   const idempotency = idempotencyOf(header, ctx.method, ctx.path, sent.value);
   if (!idempotency.ok) return idempotency;
+  const caller = callerOf(ctx);
+  if (!caller.ok) return caller;
   const exchange = { ctx, params: ctx.params, query: ctx.query, body: sent.value, idempotency: idempotency.value };
-  return route.handle(exchange, callerOf(ctx));
+  return route.handle(exchange, caller.value);
 }
 
 function bodyOf(route: Route, ctx: Context): Promise<Outcome<unknown>> | Outcome<unknown> {

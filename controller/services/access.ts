@@ -39,6 +39,12 @@ export function sessionFor(view: View, caller: Caller, id: string, verb: Verb): 
   return may('get') ? forbidden('sessions', verb) : NO_SESSION;
 }
 
+/** Refuses whoever has lost what proved them while something was waited for; what they may do is to be judged again. */
+export function stillThere(caller: Caller): Outcome<Caller> {
+  const now = caller.now();
+  return now === undefined ? refused('UNAUTHORIZED', 'What you asked with was ended meanwhile.') : accepted(now);
+}
+
 /** For what belongs to no space, called by one of these names. */
 export function globally(caller: Caller, resource: Resource, verb: Verb, ...names: readonly string[]): Outcome<undefined> {
   return caller.permissions.allows(resource, verb, null, ...names) ? accepted(undefined) : forbidden(resource, verb);

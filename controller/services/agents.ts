@@ -12,7 +12,7 @@ import type { Verb } from '../domain/rbac.ts';
 import type { AgentRow, SpaceRow } from '../domain/rows.ts';
 import { rfc3339 } from '../domain/time.ts';
 import type { View } from '../domain/view.ts';
-import { spaceFor } from './access.ts';
+import { spaceFor, stillThere } from './access.ts';
 import type { Agents, Caller, ChangeAgent, SettableStatus } from './api.ts';
 import type { Applier } from './applier.ts';
 import { isSourceInUse, newBuild } from './builds.ts';
@@ -77,16 +77,26 @@ export function agentService(needs: AgentNeeds): Agents {
     return mine;
   }
 
-  async function shelve(id: AgentId, { source, keep, discard }: ReceivedSource): Promise<Outcome<SourceObject>> {
-    const agent = view.get('agents', id);
-    if (agent === undefined) {
+  /** An upload takes its time: whether it still may is judged at its end. */
+  async function shelve(mayStill: () => Outcome<AgentRow>, { source, keep, discard }: ReceivedSource): Promise<Outcome<SourceObject>> {
+    const found = mayStill();
+    if (!found.ok) {
       await discard();
-      return NO_AGENT;
+      return found;
     }
+    const agent = found.value;
     await keep();
-    const kept = await applier.submit(putSource(id, source));
+    const kept = await applier.submit(putSource(agent.id, source));
     for (const digest of new Set([agent.sourceDigest, source.digest])) await forget(digest);
     return kept;
+  }
+
+  function still(caller: Caller, spaceName: string, { id, name }: AgentRow): Outcome<AgentRow> {
+    const now = stillThere(caller);
+    if (!now.ok) return now;
+    const found = agentFor(view, now.value, spaceName, name, 'update');
+    if (!found.ok) return found;
+    return found.value.row.id === id ? accepted(found.value.row) : NO_AGENT;
   }
 
   const shown = (row: AgentRow): AgentObject => withWorkers(agentObject(view, row), fleet.workers.of(view, row.id).length);
@@ -143,7 +153,7 @@ export function agentService(needs: AgentNeeds): Agents {
       uploads += 1;
       try {
         const received = await shelf.receive(body);
-        return received.ok ? await inTurn(() => shelve(found.value.row.id, received.value)) : received;
+        return received.ok ? await inTurn(() => shelve(() => still(caller, spaceName, found.value.row), received.value)) : received;
       } finally {
         uploads -= 1;
       }

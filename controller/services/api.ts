@@ -32,6 +32,8 @@ export interface Caller {
   readonly accountId: AccountId;
   readonly user: string;
   readonly permissions: Permissions;
+  /** The same one with the rights of now: to be asked after whatever was waited for. Undefined once what proved them holds no longer. */
+  now(): Caller | undefined;
 }
 
 export interface PageRequest {

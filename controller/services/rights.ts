@@ -64,9 +64,9 @@ export class RightsInForce {
   callerOf(proof: Proof): Caller | undefined {
     const account = this.#account(proof.accountId);
     if (account?.active !== true) return undefined;
-    if (proof.kind === 'api-key') return this.#keyHolder(proof.keyId, proof.accountId, account);
+    if (proof.kind === 'api-key') return this.#keyHolder(proof, account);
     if (account.version !== proof.version || this.#revoked.has(proof.tokenId)) return undefined;
-    return { accountId: proof.accountId, user: account.user, permissions: account.permissions };
+    return { accountId: proof.accountId, user: account.user, permissions: account.permissions, now: () => this.callerOf(proof) };
   }
 
   /** The proof that a key is: found by its hash, since the key itself is kept nowhere. */
@@ -81,14 +81,14 @@ export class RightsInForce {
     return this.#account(id)?.bindings ?? [];
   }
 
-  #keyHolder(keyId: string, accountId: AccountId, account: KnownAccount): Caller | undefined {
-    const key = this.#key(keyId);
+  #keyHolder(proof: Extract<Proof, { kind: 'api-key' }>, account: KnownAccount): Caller | undefined {
+    const key = this.#key(proof.keyId);
     if (key === undefined) return undefined;
     if (key.from !== account.permissions) {
       key.from = account.permissions;
       key.permissions = key.rules === null ? account.permissions : new Permissions(account.bindings, key.rules);
     }
-    return { accountId, user: account.user, permissions: key.permissions };
+    return { accountId: proof.accountId, user: account.user, permissions: key.permissions, now: () => this.callerOf(proof) };
   }
 
   #account(id: AccountId): KnownAccount | undefined {

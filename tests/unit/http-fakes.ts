@@ -110,7 +110,8 @@ export class Fake {
   }
 
   get caller(): Caller {
-    return { accountId: ACCOUNT, user: 'admin', permissions: new Permissions([{ role: BUILT_IN_ROLES[0] ?? never(), spaceId: null }]) };
+    const permissions = new Permissions([{ role: BUILT_IN_ROLES[0] ?? never(), spaceId: null }]);
+    return { accountId: ACCOUNT, user: 'admin', permissions, now: () => this.caller };
   }
 
   readonly services: Services = {
