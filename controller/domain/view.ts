@@ -1,4 +1,4 @@
-import type { MessageId, NodeId, SessionId, SpaceId } from './ids.ts';
+import type { AccountId, MessageId, NodeId, SessionId, SpaceId } from './ids.ts';
 import type {
   AccountRow,
   AgentRow,
@@ -55,6 +55,8 @@ export interface View {
   /** Of these some that are not failed, at most `limit`. */
   unfailedOn(nodeId: NodeId, limit: number): readonly SessionRow[];
   tombstonesOf(nodeId: NodeId): readonly TombstoneRow[];
+  /** Where an account has made sessions that are not deleted. */
+  spacesOfSessionsBy(accountId: AccountId): readonly SpaceId[];
   /** Sessions that are not deleted and have timeouts. */
   sessionsWithTimeouts(): readonly SessionRow[];
   /** User messages without an answer, by seq. */

@@ -128,10 +128,11 @@ export interface ServiceAccounts {
   list(caller: Caller, page: PageRequest): Promise<Outcome<Page<AccountObject>>>;
   create(caller: Caller, input: CreateAccount): Promise<Outcome<AccountObject>>;
   get(caller: Caller, id: string): Outcome<AccountObject>;
-  /** 400 when nothing is to change; 409 for deactivating oneself or the last admin. */
+  /** 400 when nothing is to change; 403 for one that may do more than the caller; 409 for deactivating oneself or the last admin. */
   update(caller: Caller, id: string, change: ChangeAccount): Promise<Outcome<AccountObject>>;
+  /** The same refusals. */
   remove(caller: Caller, id: string): Promise<Outcome<undefined>>;
-  /** One's own with the current one; another's with service-accounts:update and no fewer rights than they. Ends older tokens. */
+  /** One's own with the current one; another's with service-accounts:update. 403 for an account that may do more than the caller. Ends older tokens. */
   changePassword(caller: Caller, id: string, change: ChangePassword): Promise<Outcome<undefined>>;
 }
 

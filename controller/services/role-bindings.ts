@@ -10,6 +10,7 @@ import { forbidden, globally, spaceFor } from './access.ts';
 import type { Caller, RoleBindings } from './api.ts';
 import { knownRequest } from './idempotency-keys.ts';
 import { type RoleNeeds, roleCalled } from './roles.ts';
+import { accountCalled } from './service-accounts.ts';
 
 /** Permission is judged in the space where one is named, else globally. */
 export function roleBindingService({ applier, view, lists, random, storeKey }: RoleNeeds): RoleBindings {
@@ -42,8 +43,7 @@ export function roleBindingService({ applier, view, lists, random, storeKey }: R
       const role = roleCalled(view, input.role_name);
       if (role === undefined) return NO_ROLE;
       const principalType = input.principal_type ?? 'ServiceAccount';
-      const account: AccountRow | undefined =
-        principalType === 'User' ? undefined : (view.accountByUser(input.principal) ?? view.get('accounts', input.principal));
+      const account: AccountRow | undefined = principalType === 'User' ? undefined : accountCalled(view, input.principal);
       if (principalType === 'ServiceAccount' && account === undefined) return NO_ACCOUNT;
       if (!caller.permissions.covers(role.rules, scope.value)) {
         return refused('FORBIDDEN', `The role "${role.name}" allows more than you may do there: nobody gives what they do not hold.`);

@@ -1,12 +1,12 @@
 import type { Random } from '../../seams/random.ts';
 import { accountObject } from '../domain/access-objects.ts';
 import { changeAccount, createAccount, NO_ACCOUNT, removeAccount, setPassword } from '../domain/commands/service-accounts.ts';
-import type { AccountId } from '../domain/ids.ts';
+import type { AccountId, SpaceId } from '../domain/ids.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import { covers, type Verb } from '../domain/rbac.ts';
 import type { AccountRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
-import { forbidden, globally } from './access.ts';
+import { forbidden, globally, stillThere } from './access.ts';
 import type { Caller, ChangePassword, ServiceAccounts } from './api.ts';
 import type { Applier } from './applier.ts';
 import type { Lists } from './lists.ts';
@@ -24,17 +24,44 @@ export interface ServiceAccountNeeds {
   readonly throttle: LoginThrottle;
 }
 
-export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccounts {
-  const { applier, view, lists, random, passwords } = needs;
+/** By id, else by user name: a name that is spelled like an id catches nothing that is meant for its bearer. */
+export const accountCalled = (view: View, id: string): AccountRow | undefined =>
+  view.get('accounts', id.toLowerCase()) ?? view.accountByUser(id);
 
-  const called = (id: string): AccountRow | undefined => view.get('accounts', id.toLowerCase()) ?? view.accountByUser(id);
+export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccounts {
+  const { applier, view, lists, random, rights, passwords } = needs;
 
   /** Accounts belong to no space, so whoever may not gets 403 whether or not there is such a one. */
   function accountFor(caller: Caller, id: string, verb: Verb): Outcome<AccountRow> {
-    const row = called(id);
+    const row = accountCalled(view, id);
     const may = globally(caller, 'service-accounts', verb, ...namesOf(row, id));
     if (!may.ok) return may;
     return row === undefined ? NO_ACCOUNT : accepted(row);
+  }
+
+  /** The same for one that may do no more than the caller: to end or revive somebody is not for those below them. */
+  function lesserFor(caller: Caller, id: string, verb: Verb): Outcome<AccountRow> {
+    const row = accountFor(caller, id, verb);
+    if (!row.ok || covers(caller.permissions, rights.bindingsOf(row.value.id))) return row;
+    return refused('FORBIDDEN', `"${row.value.user}" may do more than what you ask with: only somebody who may do as much changes it.`);
+  }
+
+  /**
+   * Their own for everybody who knows the current one; else with service-accounts:update. Never by what may do less than the account,
+   * since whoever sets a password can log in by it: also not by a key that is narrower than its owner.
+   */
+  function passwordFor(caller: Caller, id: string, change: ChangePassword): Outcome<AccountRow> {
+    const row = accountCalled(view, id);
+    const names = namesOf(row, id);
+    const isOwn = row?.id === caller.accountId && caller.permissions.allowsOwn('service-accounts', 'update', ...names);
+    const isAdmin = caller.permissions.allows('service-accounts', 'update', null, ...names);
+    if (!isOwn && !isAdmin) return forbidden('service-accounts', 'update');
+    if (row === undefined) return NO_ACCOUNT;
+    if (!mayActAs(needs, caller, row)) {
+      return refused('FORBIDDEN', `"${row.user}" may do more than what you ask with: only somebody who may do as much sets that password.`);
+    }
+    if (isAdmin || change.current_password !== undefined) return accepted(row);
+    return refused('UNPROCESSABLE_ENTITY', 'current_password: is missing', [{ path: 'current_password', problem: 'is missing' }]);
   }
 
   return {
@@ -51,6 +78,10 @@ export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccoun
       if (view.accountByUser(user) !== undefined) return refused('CONFLICT', `There is a service account "${user}" already.`);
       const hash = await passwords.hash(pass);
       if (!hash.ok) return hash;
+      const now = stillThere(caller);
+      if (!now.ok) return now;
+      const still = globally(now.value, 'service-accounts', 'create', user);
+      if (!still.ok) return still;
       const id = random.uuid() as AccountId;
       return applier.submit(createAccount({ id, user, passwordHash: hash.value, description: description ?? null }));
     },
@@ -59,7 +90,7 @@ export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccoun
       return row.ok ? accepted(accountObject(row.value)) : row;
     },
     async update(caller, id, { space, ...change }) {
-      const row = accountFor(caller, id, 'update');
+      const row = lesserFor(caller, id, 'update');
       if (!row.ok) return row;
       if (space === undefined && Object.keys(change).length === 0) {
         return refused('BAD_REQUEST', 'Nothing is to change: send description or active.');
@@ -68,18 +99,20 @@ export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccoun
       return applier.submit(changeAccount(row.value.id, change, caller.accountId));
     },
     async remove(caller, id) {
-      const row = accountFor(caller, id, 'delete');
+      const row = lesserFor(caller, id, 'delete');
       return row.ok ? applier.submit(removeAccount(row.value.id, caller.accountId)) : row;
     },
     async changePassword(caller, id, change) {
-      const row = called(id);
-      const may = mayChangePassword(needs, caller, row, id, change);
-      if (!may.ok) return may;
-      if (row === undefined) return NO_ACCOUNT;
-      const proved = await proveCurrent(needs, row, change);
+      const row = passwordFor(caller, id, change);
+      if (!row.ok) return row;
+      const proved = await proveCurrent(needs, row.value, change);
       if (!proved.ok) return proved;
       const hash = await passwords.hash(change.new_password);
-      return hash.ok ? applier.submit(setPassword(row.id, hash.value)) : hash;
+      if (!hash.ok) return hash;
+      const now = stillThere(caller);
+      if (!now.ok) return now;
+      const still = passwordFor(now.value, row.value.id, change);
+      return still.ok ? applier.submit(setPassword(still.value.id, hash.value)) : still;
     },
   };
 }
@@ -94,24 +127,12 @@ function isSpaceOf(view: View, caller: Caller, name: string | undefined): boolea
   return space !== undefined && caller.permissions.knows(space.id);
 }
 
-/** Their own for everybody who knows the current one; else with service-accounts:update, and of nobody who may do more. */
-function mayChangePassword(
-  { rights }: ServiceAccountNeeds,
-  caller: Caller,
-  row: AccountRow | undefined,
-  id: string,
-  change: ChangePassword,
-) {
-  const names = namesOf(row, id);
-  const isOwn = row?.id === caller.accountId && caller.permissions.allowsOwn('service-accounts', 'update', ...names);
-  const isAdmin = caller.permissions.allows('service-accounts', 'update', null, ...names);
-  if (isOwn && !isAdmin && change.current_password === undefined) {
-    return refused('UNPROCESSABLE_ENTITY', 'current_password: is missing', [{ path: 'current_password', problem: 'is missing' }]);
-  }
-  if (isOwn) return accepted(undefined);
-  if (!isAdmin) return forbidden('service-accounts', 'update');
-  if (row === undefined || covers(caller.permissions, rights.bindingsOf(row.id))) return accepted(undefined);
-  return refused('FORBIDDEN', `"${row.user}" may do more than you: only somebody who may do as much sets that password.`);
+/** Whether logging in as that account would gain the caller nothing: neither by its roles nor by the sessions that it made. */
+function mayActAs({ view, rights }: ServiceAccountNeeds, { accountId, permissions }: Caller, row: AccountRow): boolean {
+  if (!covers(permissions, rights.bindingsOf(row.id))) return false;
+  const may = (verb: Verb, spaceId: SpaceId) =>
+    (row.id === accountId && permissions.allowsOwn('sessions', verb)) || permissions.allows('sessions', verb, spaceId);
+  return view.spacesOfSessionsBy(row.id).every((spaceId) => (['get', 'update', 'delete'] as const).every((verb) => may(verb, spaceId)));
 }
 
 /** A current password that is sent must be right, whoever sends it. Guessing is slowed as it is at the login. */

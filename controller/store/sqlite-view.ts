@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import type { SpaceId } from '../domain/ids.ts';
 import type { TableName, Tables } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import { columnsOf, fromSql, type SqlRow, type SqlValue, snake } from './columns.ts';
@@ -64,6 +65,11 @@ export function sqliteView(database: Database.Database): View {
     sessionsOn: (nodeId) => all('sessions', `where node_id = ? and desired <> 'deleted'`, nodeId),
     unfailedOn: (nodeId, limit) =>
       all('sessions', `where node_id = ? and desired <> 'deleted' and desired <> 'failed' limit ?`, nodeId, limit),
+    spacesOfSessionsBy: (accountId) =>
+      database
+        .prepare<[string], { space_id: SpaceId }>(`select distinct space_id from sessions where created_by_id = ? and desired <> 'deleted'`)
+        .all(accountId)
+        .map((row) => row.space_id),
     sessionsWithTimeouts: () => all('sessions', `where timeouts <> '{}' and desired <> 'deleted'`),
     tombstonesOf: (nodeId) => all('tombstones', 'where node_id = ?', nodeId),
     unanswered: (sessionId) => all('messages', `where session_id = ? and role = 'user' and answered_at is null order by seq`, sessionId),

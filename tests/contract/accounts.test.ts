@@ -151,7 +151,14 @@ t.test('nobody ends themselves, and the last admin stays', async (t) => {
   t.match(await rest.call('DELETE', '/service-accounts/admin'), refusal(409, 'CONFLICT'));
   t.match(await rest.call('PUT', '/service-accounts/admin', { active: false }), refusal(409, 'CONFLICT'));
   if (admins.length > 1) return t.comment('there is more than one admin here');
-  const holder = await person(t, target, [await role(t, target, 'service-accounts,role-bindings delete,update'), null]);
+  const lesser = await person(t, target, [await role(t, target, 'service-accounts,role-bindings delete,update'), null]);
+  for (const [method, body] of [
+    ['DELETE', undefined],
+    ['PUT', { active: false }],
+    ['PUT', { description: 'x' }],
+  ] as const)
+    t.match(await lesser.rest.call(method, '/service-accounts/admin', body), refusal(403, 'FORBIDDEN', /more than/), 'by one who may less');
+  const holder = await person(t, target, [await role(t, target, '* *'), null]);
   t.match(await holder.rest.call('DELETE', '/service-accounts/admin'), refusal(409, 'CONFLICT', /last/));
   t.match(await holder.rest.call('PUT', '/service-accounts/admin', { active: false }), refusal(409, 'CONFLICT', /last/));
   t.match(await rest.call('DELETE', `/role-bindings/${admins[0]?.id}`), refusal(409, 'CONFLICT', /last/));

@@ -24,8 +24,8 @@ export function accessRows(url: string): readonly Row[] {
     everywhere('GET /service-accounts/{id}', 'service-accounts:get', 200, async (stage) => ({
       place: { id: (await account(stage)).user },
     })),
-    everywhere('PUT /service-accounts/{id}', 'service-accounts:update', 200, ({ somebody }) => ({
-      place: { id: somebody.id },
+    everywhere('PUT /service-accounts/{id}', 'service-accounts:update', 200, async (stage) => ({
+      place: { id: (await account(stage)).id },
       body: { description: 'changed' },
     })),
     everywhere('DELETE /service-accounts/{id}', 'service-accounts:delete', 204, async (stage) => ({

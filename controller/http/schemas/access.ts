@@ -15,7 +15,16 @@ const flag = () => z.boolean({ error: wording });
 /** An id, or a name. */
 const reference = () => text(255).min(1, 'must not be empty');
 
-export const createAccount = fields({ user: name(), pass: password(), description: description(), space: reference().exactOptional() });
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+/** A name where ids serve as well: one that is spelled like an id would be taken for it. */
+const unlikeIds = () => name().refine((sent) => !UUID.test(sent), { error: 'must not be spelled like an id' });
+
+export const createAccount = fields({
+  user: unlikeIds(),
+  pass: password(),
+  description: description(),
+  space: reference().exactOptional(),
+});
 
 /** A description that is null clears it; any other null is absent. */
 export const changeAccount = z.preprocess(
@@ -64,7 +73,7 @@ const withoutNulls = (sent: object) => Object.fromEntries(Object.entries(sent).f
 
 const rules = () => z.array(rule, { error: wording }).max(MOST_RULES, `must have at most ${MOST_RULES}`);
 
-export const createRole = fields({ name: name(), description: description(), rules: rules() });
+export const createRole = fields({ name: unlikeIds(), description: description(), rules: rules() });
 
 /** subject and role_ref are other spellings of principal and role_name. */
 export const createBinding = z.preprocess(

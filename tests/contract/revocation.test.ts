@@ -1,0 +1,102 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import t from 'tap';
+import { expect, Rest } from '../cluster/rest.ts';
+import { bind, login, PASSWORD, person, refusal, role, space, unique } from './people.ts';
+import { openTarget, type Target } from './target.ts';
+
+let target: Target;
+t.before(async () => {
+  target = await openTarget(t);
+});
+
+/** A request whose token the server has taken for good, and whose body it still waits for. */
+async function begin(token: string, method: string, path: string, body: object) {
+  const text = JSON.stringify(body);
+  const headers = {
+    ...{ authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    ...{ 'content-length': Buffer.byteLength(text), expect: '100-continue' },
+  };
+  const sent = request(`${target.url}/api/v0${path}`, { method, headers, agent: false });
+  const status = new Promise<number | undefined>((resolve, reject) => {
+    sent.on('error', reject).on('response', (response) => resolve(response.resume().statusCode));
+  });
+  sent.flushHeaders();
+  await once(sent, 'continue');
+  return () => {
+    sent.end(text);
+    return status;
+  };
+}
+
+const keyOf = async (rest: Rest, rules?: readonly object[]) =>
+  expect(await rest.call('POST', '/api-keys', { name: 'k', rules }), 201, 'make a key') as { id: string; key: string };
+
+t.test('rights that are taken away while a body is on its way do nothing any more', async (t) => {
+  const { rest } = target;
+  const boss = await person(t, target, ['admin', null]);
+  const mole = await person(t, target);
+  const { id, key } = await keyOf(boss.rest);
+  const acts: Record<string, readonly (() => Promise<number | undefined>)[]> = {
+    token: [
+      await begin(boss.token, 'POST', '/role-bindings', { role_name: 'admin', principal: mole.user }),
+      await begin(boss.token, 'POST', '/service-accounts', { user: unique('back'), pass: PASSWORD }),
+    ],
+    key: [await begin(key, 'POST', '/api-keys', { name: 'child' })],
+  };
+  t.equal((await boss.rest.call('DELETE', `/api-keys/${id}`)).status, 204);
+  t.equal((await rest.call('PUT', `/service-accounts/${boss.id}`, { active: false })).status, 200);
+  for (const [name, those] of Object.entries(acts)) for (const finish of those) t.equal(await finish(), 401, name);
+
+  const ann = await person(t, target);
+  const binding = await bind(t, rest, 'admin', ann.user, null);
+  const late = await begin(ann.token, 'POST', '/service-accounts', { user: unique('back'), pass: PASSWORD });
+  t.equal((await rest.call('DELETE', `/role-bindings/${binding}`)).status, 204);
+  t.equal(await late(), 403, 'who is still there, and may no more');
+});
+
+t.test('a narrowed key sets no password of an owner who may do more', async (t) => {
+  const boss = await person(t, target, ['admin', null]);
+  const path = `/service-accounts/${boss.user}/password`;
+  const narrow = new Rest(target.url, (await keyOf(boss.rest, [{ resources: ['service-accounts'], verbs: ['update'] }])).key);
+  for (const current_password of [undefined, PASSWORD])
+    t.match(await narrow.call('PUT', path, { current_password, new_password: 'stolen' }), refusal(403, 'FORBIDDEN', /more than/));
+  await login(target.url, boss.user);
+  const whole = new Rest(target.url, (await keyOf(boss.rest)).key);
+  t.match(await whole.call('PUT', path, { new_password: PASSWORD }), { status: 200 }, 'a key that may all that its owner may');
+});
+
+t.test('whoever resets a password must be able to do what its account does by its own sessions', async (t) => {
+  const { rest } = target;
+  const here = await space(t, target);
+  const bob = await person(t, target);
+  const binding = await bind(t, rest, 'developer', bob.user, here);
+  const session = await bob.rest.createSession({ space: here });
+  t.teardown(() => rest.call('DELETE', `/sessions/${session.id}`));
+  await rest.call('DELETE', `/role-bindings/${binding}`);
+  const helpdesk = await person(t, target, [await role(t, target, 'service-accounts update'), null]);
+  const reset = () => helpdesk.rest.call('PUT', `/service-accounts/${bob.id}/password`, { new_password: 'by helpdesk' });
+  t.match(await reset(), refusal(403, 'FORBIDDEN', /more than/));
+  await bind(t, rest, await role(t, target, 'sessions get,update,delete'), helpdesk.user, here);
+  t.match(await reset(), { status: 200 });
+});
+
+t.test('no name is spelled like an id', async (t) => {
+  const { rest } = target;
+  const victim = await person(t, target);
+  for (const spelled of [victim.id, victim.id.toUpperCase()]) {
+    t.match(await rest.call('POST', '/service-accounts', { user: spelled, pass: PASSWORD }), refusal(422, 'UNPROCESSABLE_ENTITY'));
+    t.match(await rest.call('POST', '/roles', { name: spelled, rules: [] }), refusal(422, 'UNPROCESSABLE_ENTITY'));
+    t.match(
+      await rest.call('POST', '/role-bindings', {
+        role_name: 'viewer',
+        principal: spelled,
+        space: spelled === victim.id ? 'default' : undefined,
+      }),
+      {
+        status: 201,
+        body: { principal: victim.user },
+      },
+    );
+  }
+});
