@@ -15,6 +15,7 @@ export async function directed(fuzz: Fuzz): Promise<void> {
   await furnish(fuzz);
   await everyFault(fuzz);
   await repeated(fuzz);
+  await plain(fuzz);
   await accounts(fuzz);
   await guessing(fuzz);
   await limits(fuzz);
@@ -73,6 +74,26 @@ async function repeated(fuzz: Fuzz): Promise<void> {
     await fuzz.ask(remove, { id: made.id ?? name, name, ...place, agent: name }, undefined);
     await fuzz.ask(operation, { ...place }, body, { headers });
   }
+}
+
+/** What works or is refused every day. */
+async function plain(fuzz: Fuzz): Promise<void> {
+  await fuzz.ask('POST /auth/login', {}, { user: 'fz-somebody', pass: PASSWORD });
+  await fuzz.ask('POST /auth/logout', {}, undefined, { as: 'nobody' });
+  const account = { user: 'fz-going', pass: PASSWORD };
+  for (const body of [{ ...account, space: 'nowhere' }, account, account]) await fuzz.ask('POST /service-accounts', {}, body);
+  await fuzz.ask('PUT /service-accounts/{id}/password', { id: account.user }, { new_password: PASSWORD });
+  await fuzz.ask('DELETE /service-accounts/{id}', { id: account.user }, undefined);
+  await fuzz.ask('DELETE /api-keys/{id}', { id: idOf(await fuzz.ask('POST /api-keys', {}, { name: 'going' })) }, undefined);
+  for (const list of ['GET /role-bindings', 'GET /sessions']) await fuzz.ask(list, {}, undefined, { query: 'space=nowhere' });
+  await fuzz.ask('POST /spaces/{name}/secrets', OWN, { key_name: 'GOING', value: 'x' });
+  await fuzz.ask('DELETE /spaces/{name}/secrets/{key}', { ...OWN, key: 'GOING' }, undefined);
+  await fuzz.ask('POST /nodes/tokens', {}, { expires_in_s: 1 });
+  const session = { id: idOf(await fuzz.ask('POST /sessions', {}, { space: OWN_SPACE })) };
+  await fuzz.ask('DELETE /spaces/{name}', OWN, undefined);
+  const copy = { id: idOf(await fuzz.ask('POST /sessions/{id}/remix', session, {})) };
+  await fuzz.ask('DELETE /sessions/{id}/messages', session, undefined);
+  for (const one of [copy, session]) await fuzz.ask('DELETE /sessions/{id}', one, undefined);
 }
 
 async function accounts(fuzz: Fuzz): Promise<void> {

@@ -42,44 +42,46 @@ const KEPT: Readonly<Partial<Record<Kind, number>>> = {
 const GROWTH = 1.1;
 
 /** The same seed generates the same requests, as far as the answers before were the same. */
-export async function fuzz({ seed, runs, print = () => undefined }: FuzzOptions): Promise<FuzzResult> {
+export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
   const beganAt = performance.now();
   const target = await openTarget();
-  const run = await Fuzz.open(target);
-  const heapBytes: number[] = [];
   try {
-    plant(run, target);
-    run.failures.push(...(await unreadable(target.url)));
-    await directed(run);
-    await settle(run);
-    for (let made = 0; made < runs; made += BATCH) {
-      // Half of it where something is still to be reached.
-      const unfinished = run.reached.unfinished();
-      const operations = fc.oneof(
-        fc.constantFrom(...run.operations),
-        fc.constantFrom(...(unfinished.length === 0 ? run.operations : unfinished)),
-      );
-      const sketches = fc.sample(operations.chain(sketchOf), { seed: seed + made, numRuns: Math.min(BATCH, runs - made) });
-      await eachOf(sketches, AT_ONCE, (sketch) => run.send(sketch));
-      await settle(run);
-      heapBytes.push(await target.heapBytes());
-      print(`${run.sent} requests, ${run.reached.tally} answers, ${run.failures.length} failures, heap ${mib(heapBytes.at(-1) ?? 0)}`);
-    }
-    const half = Math.ceil(heapBytes.length / 2);
-    const [first, second] = [Math.max(...heapBytes.slice(0, half)), Math.max(...heapBytes.slice(half))];
-    if (heapBytes.length > 3 && second > first * GROWTH) run.failures.push(`the heap grew from ${mib(first)} to ${mib(second)}`);
-    run.failures.push(...target.faults);
+    const run = await Fuzz.open(target);
+    const heapBytes = await sendAll(run, options).finally(() => run.close());
     const { failures, sent, slowestMs, reached } = run;
-    return {
-      ...{ sent, failures, slowestMs, heapBytes },
-      missing: reached.missing(),
-      tally: reached.tally,
-      tookMs: performance.now() - beganAt,
-    };
+    const result = { sent, slowestMs, heapBytes, missing: reached.missing(), tally: reached.tally };
+    return { ...result, failures: [...failures, ...grown(heapBytes), ...target.faults], tookMs: performance.now() - beganAt };
   } finally {
-    run.close();
     await target.close();
   }
+}
+
+/** What was thought of, then what chance brings. The heap after each batch. */
+async function sendAll(run: Fuzz, { seed, runs, print = () => undefined }: FuzzOptions): Promise<number[]> {
+  const { target, operations, reached, failures } = run;
+  const heapBytes: number[] = [];
+  plant(run, target);
+  failures.push(...(await unreadable(target.url)));
+  await directed(run);
+  await settle(run);
+  for (let made = 0; made < runs; made += BATCH) {
+    const unfinished = reached.unfinished();
+    // Half of it where something is still to be reached.
+    const some = fc.oneof(fc.constantFrom(...operations), fc.constantFrom(...(unfinished.length === 0 ? operations : unfinished)));
+    const sketches = fc.sample(some.chain(sketchOf), { seed: seed + made, numRuns: Math.min(BATCH, runs - made) });
+    await eachOf(sketches, AT_ONCE, (sketch) => run.send(sketch));
+    await settle(run);
+    heapBytes.push(await target.heapBytes());
+    print(`${run.sent} requests, ${reached.tally} answers, ${failures.length} failures, heap ${mib(heapBytes.at(-1) ?? 0)}`);
+  }
+  return heapBytes;
+}
+
+/** Of four batches and more: the second half may hold a tenth more than the first. */
+function grown(heapBytes: readonly number[]): readonly string[] {
+  const half = Math.ceil(heapBytes.length / 2);
+  const [first, second] = [Math.max(...heapBytes.slice(0, half)), Math.max(...heapBytes.slice(half))];
+  return heapBytes.length > 3 && second > first * GROWTH ? [`the heap grew from ${mib(first)} to ${mib(second)}`] : [];
 }
 
 export const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
