@@ -6,6 +6,7 @@ import { USUAL } from './world/commands.ts';
 import { wakeAll } from './world/epilogue.ts';
 import { judge, judgeLeft, unrest } from './world/invariants.ts';
 import { observe } from './world/observer.ts';
+import { Person } from './world/people.ts';
 import { Plan } from './world/plan.ts';
 import { PLANTS, type PlantName } from './world/plants.ts';
 import type { SeededRandom } from './world/random.ts';
@@ -32,8 +33,9 @@ export interface RunResult {
   readonly violations: readonly string[];
 }
 
-const COMMANDS = 200;
 const CLIENTS = 4;
+const COMMANDS_EACH = 42;
+const COMMANDS_OF_PERSON = 34;
 const CLIENTS_WITHIN_MS = 30 * 60_000;
 const REST_WITHIN_MS = 20 * 60_000;
 const REST_MS = 5_000;
@@ -63,7 +65,9 @@ export async function simulate({ seed, faults, plant, print }: RunOptions): Prom
     const usual = { ...USUAL, create: temper.pick([USUAL.create, 2, 20]) ?? USUAL.create };
     const seers = [...watchers, observe(cluster)];
 
-    await ends(cluster, Promise.all(clients.map((client) => client.run(COMMANDS / CLIENTS, usual, haste))), () => plan.isDone);
+    const person = new Person(cluster, book, 'person');
+    const work = [...clients.map((client) => client.run(COMMANDS_EACH, usual, haste)), person.run(COMMANDS_OF_PERSON, haste)];
+    await ends(cluster, Promise.all(work), () => plan.isDone);
     plan.heal();
     await rest(cluster);
     judge(cluster, book);

@@ -22,13 +22,15 @@ function contextIn(contextJson: string): { messageId: string; of: string } {
 
 /** Agents by chance: they record each start, take their time, stream, reply, and sometimes raise or die. */
 export function simulatedAgents({ around, life, clock, random, machine, sessionId, marks }: AgentsOptions): WorkerHost {
-  const { chronicle, trace, reach } = around;
+  const { chronicle, auditors, trace, reach } = around;
+  const workers = new Map<string, Worker>();
+  auditors.stops.workers.set(life.name, workers);
   return {
     close: () => undefined,
-    start(agent): Worker {
+    start(agent, { environment }): Worker {
       let alive = true;
       let finish: (end: Run['end'], said: RunEnd) => void = () => undefined;
-      return {
+      const worker: Worker = {
         get alive() {
           return alive;
         },
@@ -49,6 +51,8 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
           };
           const objection = chronicle.settlement.objection(life.name, messageId);
           if (objection !== undefined) around.violation(`${life.name} runs ${messageId}: ${objection}`);
+          const unfit = auditors.secrets.objection(messageId, environment);
+          if (unfit !== undefined) around.violation(`${life.name} runs ${messageId}: ${unfit}`);
           if (of !== sessionId) around.violation(`${life.name} runs ${messageId}, which is of ${of}`);
           if (chronicle.copiedMessages.has(messageId)) around.violation(`${life.name} runs ${messageId}, which came with a copy`);
           chronicle.runs.push(run);
@@ -80,6 +84,8 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
           });
         },
       };
+      workers.set(agent.name, worker);
+      return worker;
     },
   };
 }

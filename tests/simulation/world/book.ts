@@ -1,4 +1,5 @@
 import type { View } from '../../../controller/domain/view.ts';
+import type { Work } from './client.ts';
 
 /** What the clients know to be promised to them: the simulation holds the product to it. */
 export interface SessionFact {
@@ -19,15 +20,25 @@ export interface MessageFact {
   readonly postedAt: number;
   readonly content: string;
   readonly role: 'user' | 'system';
-  /** Of a user message: how it must be answered, leaving faults aside. */
-  readonly expects: 'reply' | 'agent_unknown' | 'agent_ambiguous' | 'nothing';
+  /** Of a user message: how it must be answered, leaving faults aside; `moody`: by an agent that may rest. */
+  readonly expects: 'reply' | 'moody' | 'agent_unknown' | 'agent_ambiguous' | 'nothing';
+}
+
+/** Made under an idempotency key, in that life of the store; `again` asks for the same. */
+export interface MadeOnce {
+  readonly id: string;
+  /** A key is its caller's. */
+  readonly by: string;
+  readonly restores: number;
+  readonly what: string;
+  readonly again: Work<{ readonly id: string }>;
 }
 
 export class Book {
   readonly sessions = new Map<string, SessionFact>();
   readonly messages = new Map<string, MessageFact>();
   /** What each idempotency key made. */
-  readonly made = new Map<string, string>();
+  readonly made = new Map<string, MadeOnce>();
   readonly #forgotten = new Map<string, SessionFact>();
   commands = 0;
 

@@ -5,6 +5,7 @@ import type { Book, SessionFact } from './book.ts';
 import type { Cluster } from './cluster.ts';
 import { COMMANDS, type Command, type CommandName } from './commands.ts';
 import type { SeededRandom } from './random.ts';
+import { isSpaceFull } from './spaces.ts';
 
 export type Answered<T> = Outcome<T> | 'lost';
 export type Work<T> = (services: Services, caller: Caller) => Promise<Outcome<T>> | Outcome<T>;
@@ -20,9 +21,12 @@ export class Client {
   readonly book: Book;
   readonly random: SeededRandom;
   readonly name: string;
+  readonly #as: Cluster['administrator'];
   #number = 0;
 
-  constructor(cluster: Cluster, book: Book, name: string) {
+  /** `as`: whoever it is at the moment of a call; nobody: the call is lost. */
+  constructor(cluster: Cluster, book: Book, name: string, as = cluster.administrator) {
+    this.#as = as;
     this.cluster = cluster;
     this.book = book;
     this.name = name;
@@ -53,7 +57,7 @@ export class Client {
 
   async ask<T>(what: string, work: Work<T>): Promise<Answered<T>> {
     const { restores } = this.cluster;
-    let outcome = await this.cluster.request(this.random, REQUEST_LIMIT_MS, work);
+    let outcome = await this.cluster.request(this.random, REQUEST_LIMIT_MS, work, this.#as);
     // Whatever was said is of another life of the store.
     if (restores !== this.cluster.restores) outcome = 'lost';
     this.cluster.trace.note(this.name, `${what}: ${outcome === 'lost' ? 'lost' : outcome.ok ? 'ok' : outcome.refusal.code}`);
@@ -79,7 +83,8 @@ export class Client {
       from = chronicle.sessions.get(session.id)?.generation ?? 0;
       return work(services, caller);
     });
-    if (outcome === 'lost' || (!outcome.ok && PASSING.has(outcome.refusal.code))) return outcome;
+    if (outcome === 'lost') return outcome;
+    if (!outcome.ok && (PASSING.has(outcome.refusal.code) || isSpaceFull(outcome.refusal))) return outcome;
     if (wasGone && (outcome.ok || outcome.refusal.code !== 'NOT_FOUND')) this.violation(`${what} of a deleted session was answered`);
     const to = chronicle.sessions.get(session.id)?.generation ?? 0;
     const { code } = outcome.ok ? { code: 'OK' } : outcome.refusal;

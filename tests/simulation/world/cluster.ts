@@ -7,6 +7,7 @@ import type { Caller, Services } from '../../../controller/services/api.ts';
 import type { Dialer } from '../../../node-agent/link/dialer.ts';
 import { controllerFrames, nodeFrames } from '../../../proto/codec.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
+import { Auditors } from './auditors.ts';
 import { Broker } from './bus.ts';
 import { Chronicle } from './chronicle.ts';
 import { BEGAN_AT, SimulatedTime, type WallClock } from './clock.ts';
@@ -19,7 +20,6 @@ import { Connection } from './network.ts';
 import type { Phase } from './phases.ts';
 import type { Plant } from './plants.ts';
 import { SeededRandom } from './random.ts';
-import { Remixes } from './remixes.ts';
 import { SOURCE } from './source.ts';
 import { ACCOUNT, IMAGE } from './store.ts';
 import type { Place, Surroundings } from './surroundings.ts';
@@ -56,7 +56,7 @@ export class Cluster implements Surroundings {
   readonly #options: ClusterOptions;
   readonly #depot: Depot;
   readonly #witness: Witness;
-  readonly remixes: Remixes;
+  readonly auditors: Auditors;
   readonly #lostAfterMs: number;
   #lives = 0;
   #starting = false;
@@ -72,11 +72,9 @@ export class Cluster implements Surroundings {
     this.random = random;
     this.trace = new Trace(this.time, options.print);
     this.#witness = new Witness({ chronicle: this.chronicle, view: () => this.view, violation: this.violation });
-    this.remixes = new Remixes({
-      chronicle: this.chronicle,
-      machines: () => this.machines,
-      view: () => this.view,
-      violation: this.violation,
+    this.auditors = new Auditors({
+      ...{ chronicle: this.chronicle, machines: () => this.machines, view: () => this.view, violation: this.violation },
+      nowMs: () => this.time.now,
     });
     this.#lostAfterMs = random.fork('lost after').pick([20_000, 600_000]) ?? 600_000;
     this.broker = new Broker(this.time, random.fork('broker'));
@@ -120,7 +118,7 @@ export class Cluster implements Surroundings {
 
   readonly committed = (mutations: readonly Mutation[]): void => {
     this.#witness.committed(mutations);
-    this.remixes.committed(mutations);
+    this.auditors.committed(mutations);
     this.chronicle.committed(mutations);
   };
 
@@ -181,16 +179,25 @@ export class Cluster implements Surroundings {
     this.trace.note('the store', `is of epoch ${this.#depot.epoch}, from a backup`);
     this.chronicle.restored(this.view, (id) => this.machines.some(({ host }) => host.volumes.has(id)));
     this.#witness.restored();
+    this.auditors.restored();
     for (const notice of this.onRestored) notice();
     this.#restoring = false;
     this.startController();
   }
+
+  readonly administrator = (services: Services): Caller | undefined => {
+    // A restore ends all tokens: who logs in again goes on.
+    const caller = services.accounts.caller(ACCOUNT, this.view.get('accounts', ACCOUNT)?.version ?? 0);
+    if (caller === undefined) this.violation('the account is gone');
+    return caller;
+  };
 
   /** A client's request: answered, or `lost` when the connection ends or too much time goes by. */
   request<T>(
     client: SeededRandom,
     limitMs: number,
     work: (services: Services, caller: Caller) => Promise<Outcome<T>> | Outcome<T>,
+    as = this.administrator,
   ): Promise<Outcome<T> | 'lost'> {
     return new Promise((resolve) => {
       let over = false;
@@ -210,8 +217,8 @@ export class Cluster implements Surroundings {
         process.life.run(() => {
           if (!this.takesRequests) return end('lost');
           const { services } = process.core;
-          const caller = services.accounts.caller(ACCOUNT, 1);
-          if (caller === undefined) return this.violation('the account is gone');
+          const caller = as(services);
+          if (caller === undefined) return end('lost');
           Promise.resolve(work(services, caller)).then(
             (outcome) => process.life.run(() => end(outcome)),
             (fault) => {

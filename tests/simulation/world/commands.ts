@@ -7,9 +7,11 @@ import { accepted } from '../../../controller/domain/outcome.ts';
 import type { CreateSession, PostMessage } from '../../../controller/services/api.ts';
 import type { MessageFact, SessionFact } from './book.ts';
 import type { Client } from './client.ts';
-import { makeOnce } from './once.ts';
+import { makeOnce, repeat } from './once.ts';
 import { judgeOrphans } from './orphans.ts';
 import { remix } from './remixing.ts';
+import { changeQuotas, changeSecret, isSpaceFull, stopOrStart } from './spaces.ts';
+import { NARROW } from './store.ts';
 
 export type Command = (client: Client, session: SessionFact) => Promise<unknown>;
 
@@ -21,6 +23,7 @@ async function create(client: Client): Promise<void> {
   const timeouts = random.weighted({ none: 16, pause: 2, suspend: 2, ttl: 1 });
   const body: CreateSession = {
     name: client.fresh(),
+    ...(random.chance(0.3) ? { space: NARROW } : {}),
     ...(timeouts === 'pause' ? { timeouts: { idle_pause_s: random.whole(3, 15) } } : {}),
     ...(timeouts === 'suspend' ? { timeouts: { idle_suspend_s: random.whole(5, 30) } } : {}),
     ...(timeouts === 'ttl' ? { timeouts: { ttl_s: random.whole(20, 90) } } : {}),
@@ -33,19 +36,22 @@ async function create(client: Client): Promise<void> {
   );
   if (made === 'lost') return;
   if (made.ok) book.session(made.value.id, timeouts !== 'none');
-  else if (made.refusal.code !== 'UNAVAILABLE') client.violation(`create: ${made.refusal.code} ${made.refusal.message}`);
+  else if (made.refusal.code !== 'UNAVAILABLE' && !isSpaceFull(made.refusal))
+    client.violation(`create: ${made.refusal.code} ${made.refusal.message}`);
 }
 
 function newMessage(client: Client): { body: PostMessage; expects: MessageFact['expects'] } {
   const { random } = client;
   const text = client.fresh();
-  const kind = random.weighted({ named: 70, addressed: 20, unknown: 3, ambiguous: 2, note: 5 });
+  const kind = random.weighted({ named: 60, addressed: 20, moody: 12, unknown: 3, ambiguous: 2, note: 5 });
   const wake = random.chance(0.15) ? { wake: false } : {};
   switch (kind) {
     case 'named':
       return { body: { content: text, metadata: { agent: random.pick(['once', 'once', 'again']) }, ...wake }, expects: 'reply' };
     case 'addressed':
       return { body: { content: `@once ${text}`, ...wake }, expects: 'reply' };
+    case 'moody':
+      return { body: { content: text, metadata: { agent: 'moody' }, ...wake }, expects: 'moody' };
     case 'unknown':
       return { body: { content: text, metadata: { agent: 'nobody' }, ...wake }, expects: 'agent_unknown' };
     case 'ambiguous':
@@ -71,7 +77,7 @@ async function post(client: Client, session: SessionFact): Promise<MessageFact |
   if (!made.ok) {
     const state = cluster.chronicle.sessions.get(session.id)?.desired;
     const mayBe = {
-      CONFLICT: cluster.chronicle.failed.has(session.id),
+      CONFLICT: cluster.chronicle.failed.has(session.id) || isSpaceFull(made.refusal),
       NOT_FOUND: state === 'deleted' || session.clearedUntil > postedAt || session.isForgotten,
     };
     if (mayBe[made.refusal.code as keyof typeof mayBe] === false) client.violation(`post to ${session.id}, ${state}: ${made.refusal.code}`);
@@ -210,6 +216,10 @@ export const COMMANDS = {
   createAndRemove: (client) => createAndRemove(client),
   remix,
   remixAndMore,
+  repeat: (client) => repeat(client),
+  secrets: (client) => changeSecret(client),
+  quotas: (client) => changeQuotas(client),
+  moods: (client) => stopOrStart(client),
   deploy: (client) => deploy(client),
   orphans: (client) => judgeOrphans(client, client.random.pick(client.cluster.machines)),
   post,
@@ -234,9 +244,13 @@ export const USUAL: Readonly<Record<CommandName, number>> = {
   createAndRemove: 1,
   remix: 2,
   remixAndMore: 2,
+  repeat: 4,
+  secrets: 4,
+  quotas: 2.5,
+  moods: 3,
   deploy: 0.3,
   orphans: 2,
-  post: 40,
+  post: 36,
   chat: 6,
   get: 6,
   list: 4,

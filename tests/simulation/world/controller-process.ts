@@ -1,9 +1,10 @@
 import { newsOver } from '../../../controller/bus/news.ts';
 import { type Core, openCore } from '../../../controller/core.ts';
 import type { NodeId } from '../../../controller/domain/ids.ts';
+import { accepted } from '../../../controller/domain/outcome.ts';
 import type { Mutation } from '../../../controller/domain/rows.ts';
+import { OpenStreams } from '../../../controller/http/open-streams.ts';
 import { LEASE } from '../../../controller/services/fleet/lease.ts';
-import { SealingRing, sealingKey } from '../../../controller/services/sealing.ts';
 import { openStore, type Store } from '../../../controller/store/store.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { Link } from '../../../proto/link.ts';
@@ -11,6 +12,7 @@ import type { Broker } from './bus.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
 import { Life } from './life.ts';
 import type { SeededRandom } from './random.ts';
+import { RING, SEALING_KEYS } from './sealing.ts';
 import { IMAGE, listsOn, watchedWriter } from './store.ts';
 import { barriersAt, type Surroundings } from './surroundings.ts';
 
@@ -30,10 +32,6 @@ export interface ControllerOptions {
   readonly ended: () => void;
 }
 
-/** One that never changes. */
-const SEALING_KEY = sealingKey('00000001', new Uint8Array(32).fill(7));
-const SEALING_KEYS = { read: async () => [SEALING_KEY], remove: async () => undefined, watch: () => ({ close: () => undefined }) };
-
 const notHere = (): never => {
   throw new Error('not in the simulation');
 };
@@ -42,12 +40,14 @@ const notHere = (): never => {
 export class ControllerProcess {
   readonly life: Life;
   readonly core: Core;
+  readonly streams: OpenStreams;
   readonly #store: Store;
   readonly #lists: { close(): void };
 
-  private constructor(life: Life, core: Core, store: Store, lists: { close(): void }) {
+  private constructor(life: Life, core: Core, streams: OpenStreams, store: Store, lists: { close(): void }) {
     this.life = life;
     this.core = core;
+    this.streams = streams;
     this.#store = store;
     this.#lists = lists;
   }
@@ -58,6 +58,7 @@ export class ControllerProcess {
     const store = await openStore(path, epoch);
     const { lists, close } = listsOn(path);
     const log = around.trace.log(name);
+    const clock = new ProcessClock(around.time, life, options.wall);
     const strike = (phase: 'commit.before' | 'commit.after') => {
       void around.reach(phase, { life });
       if (life.isDead) throw new Error('killed');
@@ -73,10 +74,10 @@ export class ControllerProcess {
       store: { writer, view: store.view, events: store.events },
       ...{ lists, news: newsOver(options.broker.busFor(life), log), clusterId, storeKey: new Uint8Array(32), baseImage: IMAGE },
       shelf: { receive: notHere, remove: async () => undefined },
-      passwords: { hash: notHere, verify: notHere },
-      sealing: { ring: new SealingRing([SEALING_KEY]), keys: SEALING_KEYS },
+      passwords: { hash: async (password) => accepted(password), verify: async (password, hash) => accepted(password === hash) },
+      sealing: { ring: RING, keys: SEALING_KEYS },
       ...{ version: 'sim', lease: { ...LEASE, lostAfterMs: options.lostAfterMs } },
-      ...{ clock: new ProcessClock(around.time, life, options.wall), random: random.fork(name), log },
+      ...{ clock, random: random.fork(name), log },
       barriers: barriersAt(around, { life }),
       onFatal(fault) {
         around.trace.note(name, `ends: ${fault instanceof Error ? fault.message : String(fault)}`);
@@ -85,7 +86,9 @@ export class ControllerProcess {
       joinLine: notHere,
       health: { check: () => ({ ok: true, checks: {} }) },
     });
-    const process = new ControllerProcess(life, core, store, { close });
+    const streams = new OpenStreams(clock);
+    core.services.accounts.onRightsChanged((change) => streams.judge(change));
+    const process = new ControllerProcess(life, core, streams, store, { close });
     core.start();
     return process;
   }

@@ -19,7 +19,7 @@ export class Depot {
 
   static async open(nodes: readonly { id: string; name: string }[]): Promise<Depot> {
     const directory = await newStore(nodes);
-    return new Depot(directory, await openStore(directory.path, EPOCH));
+    return new Depot(directory, await openStore(directory.path, EPOCH, { looksOn: true }));
   }
 
   get path(): string {
@@ -49,7 +49,7 @@ export class Depot {
     copyFileSync(file, path);
     await beginEpoch(path, epoch);
     this.#inspection.close();
-    this.#inspection = await openStore(path, epoch);
+    this.#inspection = await openStore(path, epoch, { looksOn: true });
     this.#path = path;
     this.#epoch = epoch;
   }

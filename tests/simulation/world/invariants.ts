@@ -5,7 +5,8 @@ import type { View } from '../../../controller/domain/view.ts';
 import type { Book, MessageFact } from './book.ts';
 import type { Cluster } from './cluster.ts';
 import type { Machine } from './machine.ts';
-import { AGENTS, SPACE } from './store.ts';
+import { judgeOnce } from './once.ts';
+import { SPACE } from './store.ts';
 
 /** Of the container of a session that is as it should be; undefined: there is none. */
 const STATES: Readonly<Record<string, string | undefined>> = { running: 'running', paused: 'paused' };
@@ -62,7 +63,8 @@ export function judge(cluster: Cluster, book: Book): void {
   for (const message of book.messages.values()) judgeMessage(cluster, book, message);
   judgeMachines(cluster);
   judgeBuild(cluster);
-  cluster.remixes.judge();
+  cluster.auditors.judge();
+  judgeOnce(cluster);
   judgeRuns(cluster);
 }
 
@@ -144,14 +146,18 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
   const { type, reason } = answer.metadata;
   const runs = chronicle.runsOf(id);
   if (type === 'agent_response') {
-    if (expects !== 'reply') cluster.violation(`${id} got a reply, not ${expects}`);
+    if (expects !== 'reply' && expects !== 'moody') cluster.violation(`${id} got a reply, not ${expects}`);
     if (answer.content !== `re: ${content}`) cluster.violation(`${id} (${content}) got the reply "${answer.content}"`);
     if (!runs.some(({ end }) => end === 'replied')) cluster.violation(`${id} got a reply, and no run gave one`);
     return;
   }
+  const hasMoody = session?.agents.some(({ name }) => name === 'moody') === true;
+  const hasRested = expects === 'moody' && cluster.auditors.stops.hasRested(session?.spaceId ?? '', 'moody', postedAt);
   const ended = (...ends: string[]) => runs.some(({ end }) => ends.includes(end));
   const excuses: Readonly<Record<string, boolean>> = {
-    agent_unknown: expects === 'agent_unknown',
+    agent_unknown: expects === 'agent_unknown' || (expects === 'moody' && !hasMoody),
+    agent_inactive: hasRested,
+    agent_stopped: hasRested,
     agent_ambiguous: expects === 'agent_ambiguous',
     agent_failed: ended('raised'),
     // A run that was begun durably, and whose agent had not seen the message yet, is counted by session in judgeRuns.
@@ -177,7 +183,8 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
 function judgeBuild({ view, controller, violation }: Cluster): void {
   const build = view.newestBuild(SPACE, 'completed');
   if (build === undefined) return violation('no build is left');
-  if (build.agents.length !== AGENTS.length) violation(`the build ${build.id} holds ${build.agents.length} agents`);
+  for (const wanted of ['once', 'again'])
+    if (!build.agents.some(({ name }) => name === wanted)) violation(`the build ${build.id} lacks ${wanted}`);
   const node = controller?.core.fleet.known().find(({ id }) => id === build.nodeId);
   if (node !== undefined && !node.images.has(build.image)) violation(`${node.name} lacks ${build.image}`);
 }

@@ -1,4 +1,5 @@
 import type { Answered, Client, Work } from './client.ts';
+import type { Cluster } from './cluster.ts';
 
 /**
  * Makes something under a key. The same key and body give the same thing, however often and through whatever crash;
@@ -16,7 +17,7 @@ export async function makeOnce<T extends { readonly id: string }>(
   const idempotency = { key, body: JSON.stringify(body) };
   const first = await client.insist(what, work(body, idempotency));
   if (first === 'lost' || !first.ok) return first;
-  book.made.set(key, first.value.id);
+  book.made.set(key, { id: first.value.id, by: client.name, restores, what, again: work(body, idempotency) });
   if (random.chance(0.15)) {
     const again = await client.ask(`${what} again`, work(body, idempotency));
     const isSame = again === 'lost' || !again.ok || again.value.id === first.value.id;
@@ -31,4 +32,32 @@ export async function makeOnce<T extends { readonly id: string }>(
   }
   // What was made may be of another life of the store by now.
   return restores === cluster.restores ? first : 'lost';
+}
+
+/** Something that was made a while ago, asked for once more: it is the same, or gone. */
+export async function repeat(client: Client): Promise<void> {
+  const { book, cluster, random } = client;
+  const { restores } = cluster;
+  const made = random.pick([...book.made.values()].filter(({ by }) => by === client.name));
+  if (made === undefined || made.restores !== restores) return;
+  const again = await client.ask(`${made.what}, repeated`, made.again);
+  if (again === 'lost' || restores !== cluster.restores) return;
+  if (again.ok && again.value.id !== made.id) client.violation(`${made.what} made ${made.id}, and repeated ${again.value.id}`);
+  if (!again.ok && again.refusal.code !== 'NOT_FOUND') client.violation(`${made.what}, repeated: ${again.refusal.code}`);
+}
+
+/** What clients say once is there once: their texts and names are no other's. */
+export function judgeOnce({ view, chronicle, violation }: Cluster): void {
+  const named = new Map<string, string>();
+  for (const { id, name, desired } of chronicle.sessions.values()) {
+    if (name !== null && named.has(name)) violation(`${id} and ${named.get(name)} are both ${name}`);
+    if (name !== null) named.set(name, id);
+    if (desired === 'deleted') continue;
+    const said = new Set<string>();
+    for (const { role, content, seq } of view.messagesBefore(id, Number.MAX_SAFE_INTEGER, 100_000)) {
+      if (role !== 'user') continue;
+      if (said.has(content)) violation(`${content} is twice in ${id}, once as ${seq}`);
+      said.add(content);
+    }
+  }
 }

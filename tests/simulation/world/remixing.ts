@@ -4,6 +4,8 @@ import type { RemixSession } from '../../../controller/services/api.ts';
 import type { SessionFact } from './book.ts';
 import type { Client } from './client.ts';
 import { makeOnce } from './once.ts';
+import { isSpaceFull } from './spaces.ts';
+import { NARROW, SPACES } from './store.ts';
 
 /** A copy of a session: with its volume or an empty one, with what was said or not. Undefined: none was made, as far as is known. */
 export async function remix(client: Client, parent: SessionFact): Promise<SessionFact | undefined> {
@@ -12,6 +14,7 @@ export async function remix(client: Client, parent: SessionFact): Promise<Sessio
     name: client.fresh(),
     ...(random.chance(0.25) ? { data: false } : {}),
     ...(random.chance(0.4) ? { messages: true } : {}),
+    ...(random.chance(0.3) ? { space: random.pick(SPACES)?.name ?? NARROW } : {}),
   };
   const id = parent.id as SessionId;
   const askedAt = cluster.time.now;
@@ -32,7 +35,8 @@ export async function remix(client: Client, parent: SessionFact): Promise<Sessio
   const mayBe: Readonly<Record<string, boolean>> = {
     UNAVAILABLE: true,
     NOT_FOUND: row?.desired === 'deleted' || parent.isForgotten || row === undefined,
-    CONFLICT: body.data !== false && (chronicle.failed.has(id) || chronicle.lostNodes.has(row?.nodeId ?? '')),
+    CONFLICT:
+      isSpaceFull(made.refusal) || (body.data !== false && (chronicle.failed.has(id) || chronicle.lostNodes.has(row?.nodeId ?? ''))),
   };
   if (mayBe[code] !== true) client.violation(`remix ${id}, asked for at ${askedAt}: ${code} ${message}`);
   return undefined;

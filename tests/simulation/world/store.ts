@@ -14,12 +14,20 @@ import { SOURCE_DIGEST } from './source.ts';
 export const IMAGE = 'raworc/session:sim';
 export const ACCOUNT = '00000000-0000-4000-8000-000000000001' as AccountId;
 export const SPACE = '00000000-0000-4000-8000-000000000002' as SpaceId;
+/** One with quotas that change. */
+export const NARROW = 'narrow';
+export const SPACES = [
+  { id: SPACE, name: 'default' },
+  { id: '00000000-0000-4000-8000-000000000003' as SpaceId, name: NARROW },
+] as const;
 export const EPOCH = 1;
 
-/** The agents of the one space: what they are called, and whether a run of theirs may be repeated. */
+/** The agents of each space: what they are called, and whether a run of theirs may be repeated. */
 export const AGENTS = [
   { name: 'once', runtime: 'python', handler: 'main.process_message', idempotent: false },
   { name: 'again', runtime: 'node', handler: 'index.processMessage', idempotent: true },
+  /** Is stopped and started now and then. */
+  { name: 'moody', runtime: 'python', handler: 'main.process_message', idempotent: false },
 ] as const;
 
 const inMemory = (name: string) => mkdtempSync(join('/dev/shm', name));
@@ -66,8 +74,6 @@ async function makeTemplate(): Promise<string> {
   const path = join(directory, 'raworc.db');
   const { writer, close } = await openStore(path, EPOCH);
   const times = { createdAt: 1, updatedAt: 1 };
-  const by = { createdBy: 'admin', createdById: ACCOUNT };
-  const agents = AGENTS.map((agent) => ({ ...agent, id: `agent-${agent.name}` as AgentId, digest: SOURCE_DIGEST }));
   const rows: Mutation[] = [
     put('accounts', {
       ...{ id: ACCOUNT, user: 'admin', passwordHash: 'x', description: null, active: true, version: 1, lastLoginAt: null },
@@ -78,36 +84,33 @@ async function makeTemplate(): Promise<string> {
       ...{ id: 'b', roleId: BUILT_IN_ROLES[0]?.id ?? '', principal: 'admin', principalType: 'ServiceAccount', accountId: ACCOUNT },
       ...{ spaceId: null, ...times },
     }),
-    put('spaces', {
-      ...{ id: SPACE, name: 'default', description: null, settings: {}, secretsVersion: 0, active: true, createdBy: 'raworc' },
-      ...times,
-    }),
-    ...agents.map(({ id, name, runtime, handler, idempotent }) =>
-      put('agents', {
-        ...{ id, spaceId: SPACE, name, description: null, purpose: null, sourceRepo: null, sourceBranch: 'main', wanted: 'active' },
-        ...{ sourceDigest: SOURCE_DIGEST, program: { runtime, handler, idempotent }, sourceAt: 1, sourceBytes: 1, sourceFiles: 1 },
-        ...{ ...times, ...by },
-      }),
-    ),
-    put('builds', {
-      ...{
-        id: 'build' as BuildId,
-        spaceId: SPACE,
-        status: 'completed',
-        image: IMAGE,
-        imageId: 'i',
-        baseImage: IMAGE,
-        agents,
-        unfetched: [],
-      },
-      ...{ nodeId: null, error: null, createdAt: 1, completedAt: 1, createdBy: 'admin' },
-    }),
+    ...SPACES.flatMap(rowsOfSpace),
   ];
   writer.transaction(() => {
     for (const row of rows) writer.apply(row);
   });
   close();
   return path;
+}
+
+function rowsOfSpace({ id: spaceId, name }: (typeof SPACES)[number]): Mutation[] {
+  const times = { createdAt: 1, updatedAt: 1 };
+  const by = { createdBy: 'admin', createdById: ACCOUNT };
+  const agents = AGENTS.map((agent) => ({ ...agent, id: `${name}-${agent.name}` as AgentId, digest: SOURCE_DIGEST }));
+  return [
+    put('spaces', { id: spaceId, name, description: null, settings: {}, secretsVersion: 0, active: true, createdBy: 'raworc', ...times }),
+    ...agents.map(({ id, name, runtime, handler, idempotent }) =>
+      put('agents', {
+        ...{ id, spaceId, name, description: null, purpose: null, sourceRepo: null, sourceBranch: 'main', wanted: 'active' },
+        ...{ sourceDigest: SOURCE_DIGEST, program: { runtime, handler, idempotent }, sourceAt: 1, sourceBytes: 1, sourceFiles: 1 },
+        ...{ ...times, ...by },
+      }),
+    ),
+    put('builds', {
+      ...{ id: `build-${name}` as BuildId, spaceId, status: 'completed', image: IMAGE, imageId: 'i', baseImage: IMAGE, agents },
+      ...{ unfetched: [], nodeId: null, error: null, createdAt: 1, completedAt: 1, createdBy: 'admin' },
+    }),
+  ];
 }
 
 export interface Watch {

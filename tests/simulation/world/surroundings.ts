@@ -1,4 +1,5 @@
 import type { Barriers } from '../../../seams/barrier.ts';
+import type { Auditors } from './auditors.ts';
 import type { Chronicle } from './chronicle.ts';
 import type { SimulatedTime } from './clock.ts';
 import type { Life } from './life.ts';
@@ -17,6 +18,7 @@ export interface Surroundings {
   readonly time: SimulatedTime;
   readonly trace: Trace;
   readonly chronicle: Chronicle;
+  readonly auditors: Auditors;
   /** A fault may strike now. Undefined: go on. Else the process is held or dead, and goes on when it resolves, if ever. */
   readonly reach: (phase: Phase, place: Place) => Promise<void> | undefined;
   /** Something that may never be. */

@@ -1,0 +1,73 @@
+import type { AgentRow, Mutation } from '../../../controller/domain/rows.ts';
+import type { View } from '../../../controller/domain/view.ts';
+import type { Worker } from '../../../guest/worker-host.ts';
+import type { Machine } from './machine.ts';
+
+interface Rest {
+  readonly fromMs: number;
+  untilMs: number;
+}
+
+/** When which agent was not to be asked, what was asked of it then, and which of its workers live. */
+export class AgentStops {
+  readonly #agents = new Map<string, AgentRow>();
+  readonly #rests = new Map<string, Rest[]>();
+  readonly #known = new Set<string>();
+  /** By life of a guest, then by agent. */
+  readonly workers = new Map<string, Map<string, Pick<Worker, 'alive'>>>();
+
+  committed(
+    mutations: readonly Mutation[],
+    nowMs: number,
+    spaceOf: (sessionId: string) => string | undefined,
+    violation: (what: string) => void,
+  ) {
+    for (const mutation of mutations) {
+      if (mutation.kind !== 'put') continue;
+      if (mutation.table === 'agents') this.#became(mutation.row, nowMs);
+      if (mutation.table !== 'messages' || mutation.row.role !== 'user' || this.#known.has(mutation.row.id)) continue;
+      const { id, agent, sessionId } = mutation.row;
+      this.#known.add(id);
+      const spaceId = spaceOf(sessionId);
+      if (agent !== null && spaceId !== undefined && this.isResting(spaceId, agent)) violation(`${id} is for ${agent}, which rests`);
+    }
+  }
+
+  restored(view: View, nowMs: number): void {
+    for (const { id } of [...this.#agents.values()]) {
+      const row = view.get('agents', id);
+      if (row !== undefined) this.#became(row, nowMs);
+    }
+  }
+
+  isResting(spaceId: string, name: string): boolean {
+    return this.#rests.get(`${spaceId} ${name}`)?.at(-1)?.untilMs === Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether it rested at that time or at some time since. */
+  hasRested(spaceId: string, name: string, sinceMs: number): boolean {
+    return this.#rests.get(`${spaceId} ${name}`)?.some(({ untilMs }) => untilMs >= sinceMs) ?? false;
+  }
+
+  /** Once all is at rest: no worker lives of an agent that rests. */
+  judge(machines: readonly Machine[], spaceOf: (sessionId: string) => string | undefined, violation: (what: string) => void): void {
+    for (const { guests, host } of machines)
+      for (const [sessionId, life] of guests) {
+        const spaceId = spaceOf(sessionId);
+        if (spaceId === undefined || host.containers.get(sessionId)?.state !== 'running') continue;
+        for (const [agent, { alive }] of this.workers.get(life.name) ?? [])
+          if (alive && this.isResting(spaceId, agent)) violation(`a worker of ${agent}, which rests, lives in ${life.name}`);
+      }
+  }
+
+  #became(row: AgentRow, nowMs: number): void {
+    this.#agents.set(row.id, row);
+    const key = `${row.spaceId} ${row.name}`;
+    const rests = this.#rests.get(key) ?? [];
+    this.#rests.set(key, rests);
+    const last = rests.at(-1);
+    const rested = last?.untilMs === Number.POSITIVE_INFINITY;
+    if (row.wanted !== 'active' && !rested) rests.push({ fromMs: nowMs, untilMs: Number.POSITIVE_INFINITY });
+    else if (row.wanted === 'active' && last !== undefined && rested) last.untilMs = nowMs;
+  }
+}

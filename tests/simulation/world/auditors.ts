@@ -1,0 +1,46 @@
+import type { Mutation } from '../../../controller/domain/rows.ts';
+import { AgentStops } from './agent-stops.ts';
+import type { Chronicle } from './chronicle.ts';
+import { Remixes, type RemixesOutside } from './remixes.ts';
+import { SecretVersions } from './secret-versions.ts';
+import { SpaceUse } from './space-use.ts';
+
+/** Those who look at every commit for what one kind of command has promised. */
+export class Auditors {
+  readonly remixes: Remixes;
+  readonly secrets = new SecretVersions();
+  readonly stops = new AgentStops();
+  readonly use: SpaceUse;
+  readonly #outside: RemixesOutside & { readonly chronicle: Chronicle; readonly nowMs: () => number };
+
+  constructor(outside: RemixesOutside & { readonly nowMs: () => number }) {
+    this.#outside = outside;
+    this.remixes = new Remixes(outside);
+    this.use = new SpaceUse(outside.violation);
+  }
+
+  /** To be called before the chronicle is told. */
+  committed(mutations: readonly Mutation[]): void {
+    const { nowMs, violation } = this.#outside;
+    this.remixes.committed(mutations);
+    this.use.committed(mutations);
+    this.secrets.committed(mutations, this.#spaceOf);
+    this.stops.committed(mutations, nowMs(), this.#spaceOf, violation);
+  }
+
+  /** To be called after the chronicle was told. */
+  restored(): void {
+    const { view, chronicle, nowMs } = this.#outside;
+    this.use.restored(view(), [...chronicle.sessions.values()]);
+    this.secrets.restored(view());
+    this.stops.restored(view(), nowMs());
+  }
+
+  /** Once all is at rest. */
+  judge(): void {
+    this.remixes.judge();
+    this.stops.judge(this.#outside.machines(), this.#spaceOf, this.#outside.violation);
+  }
+
+  readonly #spaceOf = (sessionId: string): string | undefined => this.#outside.chronicle.sessions.get(sessionId)?.spaceId;
+}

@@ -1,0 +1,7 @@
+import { SealingRing, sealingKey } from '../../../controller/services/sealing.ts';
+
+/** One that never changes. */
+const KEY = sealingKey('00000001', new Uint8Array(32).fill(7));
+
+export const RING = new SealingRing([KEY]);
+export const SEALING_KEYS = { read: async () => [KEY], remove: async () => undefined, watch: () => ({ close: () => undefined }) };

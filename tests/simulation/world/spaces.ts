@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import type { Refusal } from '../../../controller/domain/outcome.ts';
+import type { Client } from './client.ts';
+import { NARROW, SPACES } from './store.ts';
+
+const MIB = 1024 * 1024;
+const KEYS = ['TOKEN', 'REGION'] as const;
+const HIDDEN = { showValues: false } as const;
+
+/** Whether a space says that it takes no more: of a quota it must be true by its own account. */
+export function isSpaceFull({ code, message, details }: Refusal): boolean {
+  if (code !== 'CONFLICT') return false;
+  if (details === undefined || details === null) return / is not active: /.test(message);
+  const told = z.object({ quota: z.string(), used: z.number(), allowed: z.number(), asked: z.number() }).safeParse(details);
+  return told.success && told.data.used + told.data.asked > told.data.allowed;
+}
+
+/** Other quotas for the narrow space, or none, or no more of anything for a while. */
+export async function changeQuotas(client: Client): Promise<void> {
+  const { random } = client;
+  const quotas = {
+    ...(random.chance(0.7) ? { sessions: random.whole(1, 8) } : {}),
+    ...(random.chance(0.3) ? { cpu: random.whole(1, 8) * 0.05 } : {}),
+    ...(random.chance(0.3) ? { memory_bytes: random.whole(1, 8) * 128 * MIB } : {}),
+  };
+  await settle(client, { settings: random.chance(0.8) ? { quotas } : {}, active: random.chance(0.85) });
+}
+
+/** So that whatever waits can go on. */
+export const openSpaces = (client: Client) => settle(client, { settings: {}, active: true });
+
+async function settle(client: Client, change: { settings: Record<string, unknown>; active: boolean }): Promise<void> {
+  const changed = await client.insist(`space ${NARROW}`, (services, caller) => services.spaces.update(caller, NARROW, change));
+  if (changed !== 'lost' && !changed.ok) client.violation(`space ${NARROW}: ${changed.refusal.code}`);
+}
+
+/** Sets, changes or deletes a secret of a space. */
+export async function changeSecret(client: Client): Promise<void> {
+  const { random } = client;
+  const space = random.pick(SPACES)?.name ?? NARROW;
+  const key = random.pick(KEYS) ?? 'TOKEN';
+  const value = `${space} ${key} ${client.fresh()}`;
+  const how = random.weighted({ create: 3, update: 5, remove: 2 });
+  const answer = await client.ask<unknown>(`${how} ${key} of ${space}`, (services, caller) => {
+    const { secrets } = services;
+    if (how === 'create') return secrets.create(caller, space, { key_name: key, value });
+    if (how === 'update') return secrets.update(caller, space, key, { value }, HIDDEN);
+    return secrets.remove(caller, space, key);
+  });
+  if (answer === 'lost' || answer.ok) return;
+  const expected = how === 'create' ? 'CONFLICT' : 'NOT_FOUND';
+  if (answer.refusal.code !== expected) client.violation(`${how} ${key} of ${space}: ${answer.refusal.code}`);
+}
+
+/** The moody agent is stopped, sent to rest after its run, or asked to work again. */
+export async function stopOrStart(client: Client): Promise<void> {
+  const { random } = client;
+  const space = random.pick(SPACES)?.name ?? NARROW;
+  const how = random.weighted({ active: 5, inactive: 2, stop: 3 });
+  const answer = await client.ask(`${how} moody of ${space}`, (services, caller) =>
+    how === 'stop' ? services.agents.stop(caller, space, 'moody') : services.agents.setStatus(caller, space, 'moody', how),
+  );
+  if (answer !== 'lost' && !answer.ok) client.violation(`${how} moody of ${space}: ${answer.refusal.code}`);
+}
