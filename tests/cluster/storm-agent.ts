@@ -3,13 +3,13 @@ import { dirname, join } from 'node:path';
 import { within } from './deadline.ts';
 import { docker } from './docker.ts';
 
-/** Works 100 to 500 ms, by its message, and records durably in the volume when it starts and when it ends. */
+/** Works 100 to 500 ms, by its message, and records durably in the volume when it starts and when it ends, with the wall clock's time. */
 export const STORM_AGENT = `
 import os, time, zlib
 
 def record(word, context):
     with open("/session/workspace/record", "a") as file:
-        file.write(word + " " + context["message_id"] + "\\n")
+        file.write(word + " " + context["message_id"] + " " + str(time.time_ns() // 1000000) + "\\n")
         file.flush()
         os.fsync(file.fileno())
 
@@ -19,6 +19,13 @@ def process_message(message, context):
     record("end", context)
     return str(os.getpid()) + " heard " + message
 `;
+
+/** One run, by the record of its agent and the wall clock. */
+export interface Run {
+  readonly startedMs: number;
+  /** Undefined: it has none, or not yet. */
+  readonly endedMs: number | undefined;
+}
 
 /** What the agents of some sessions recorded, read from their volumes. Sessions that have answered once. */
 export class RunRecords {
@@ -38,15 +45,21 @@ export class RunRecords {
 
   /** The messages whose runs the agent started, in order. */
   started(session: string): readonly string[] {
-    return this.#words(session, 'start');
+    return this.#words(session, 'start').map(([message]) => message);
   }
 
   /** Those that it has not ended: the one that runs now, and those that were cut off. */
   unfinished(sessions: readonly string[]): readonly string[] {
     return sessions.flatMap((session) => {
-      const ended = new Set(this.#words(session, 'end'));
+      const ended = new Map(this.#words(session, 'end'));
       return this.started(session).filter((message) => !ended.has(message));
     });
+  }
+
+  /** By message. */
+  runs(session: string): ReadonlyMap<string, Run> {
+    const ends = new Map(this.#words(session, 'end'));
+    return new Map(this.#words(session, 'start').map(([message, startedMs]) => [message, { startedMs, endedMs: ends.get(message) }]));
   }
 
   /** Resolves once one more run of one of these sessions is under way. */
@@ -81,9 +94,12 @@ export class RunRecords {
     }
   }
 
-  #words(session: string, word: 'start' | 'end'): readonly string[] {
-    const lines = readFileSync(this.#file(session), 'utf8').split('\n');
-    return lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
+  #words(session: string, word: 'start' | 'end'): readonly (readonly [message: string, atMs: number])[] {
+    const lines = readFileSync(this.#file(session), 'utf8').split('\n').slice(0, -1);
+    return lines.flatMap((line) => {
+      const [what, message = '', atMs] = line.split(' ');
+      return what === word ? [[message, Number(atMs)] as const] : [];
+    });
   }
 
   #file(session: string): string {

@@ -7,6 +7,8 @@ import type { Cluster } from './harness.ts';
 import { expect, type Rest } from './rest.ts';
 import { type Message, messageShape, sessionShape } from './shapes.ts';
 import type { Kill } from './storm.ts';
+import type { Run } from './storm-agent.ts';
+import { type Excuse, judgeErrorsBy } from './storm-errors.ts';
 
 const SETTLES_WITHIN_MS = 90_000;
 
@@ -57,24 +59,18 @@ export function judgeOrder(t: Test, messages: readonly Message[], taken: readonl
   );
 }
 
-const timeOf = (message: Message) => Date.parse(z.string().parse(message.created_at));
-
-/**
- * Every error_response of a session is of a run that a kill of its container cut off, one a kill: the run had been begun, and its message
- * was asked before the kill and answered after it. Returns the errors.
- */
-export function judgeErrors(t: Test, messages: readonly Message[], kills: readonly Kill[], started: ReadonlySet<string>): Message[] {
-  const left = [...kills];
-  const errors = messages.filter(({ metadata }) => metadata.type === 'error_response');
-  for (const error of errors) {
-    const question = messages.find(({ id }) => id === error.metadata.in_reply_to);
-    if (question === undefined) throw new Error(`${error.id} answers nothing`);
-    const begun = started.has(question.id) || (typeof error.metadata.run_id === 'string' && error.metadata.run_id !== '');
-    const at = left.findIndex(({ atMs, doneMs }) => timeOf(question) <= doneMs && timeOf(error) >= atMs);
-    t.ok(at >= 0 && begun && error.metadata.reason === 'agent_died', `an error of a run that was cut off: ${JSON.stringify(error)}`);
-    if (at >= 0) left.splice(at, 1);
-  }
-  return errors;
+/** Every error_response of a session is of a run that a kill of its container cut off, one a kill; see {@link judgeErrorsBy}. Returns why each is right. */
+export function judgeErrors(
+  t: Test,
+  messages: readonly Message[],
+  kills: readonly Kill[],
+  runs: ReadonlyMap<string, Run>,
+): readonly Excuse[] {
+  return judgeErrorsBy(messages, kills, runs).flatMap(({ error, excuse }) => {
+    const run = runs.get(String(error.metadata.in_reply_to));
+    t.ok(excuse, `an error of a run that was cut off: ${JSON.stringify({ error, run, kills })}`);
+    return excuse ?? [];
+  });
 }
 
 const rowShape = z.object({

@@ -7,6 +7,7 @@ import { containersOf, volumesOf } from './docker.ts';
 import { startCluster } from './harness.ts';
 import { Storm } from './storm.ts';
 import { RunRecords, STORM_AGENT } from './storm-agent.ts';
+import type { Excuse } from './storm-errors.ts';
 import { planStorm } from './storm-plan.ts';
 import { judgeRestore } from './storm-restore.ts';
 import { Traffic } from './storm-traffic.ts';
@@ -44,7 +45,7 @@ t.test(`a storm loses nothing and answers nothing twice (RAWORC_STORM_SEED=${see
   t.ok(kills.length >= 30, 'at least 30 kills');
   t.ok(during.length >= 10, 'at least 10 of them during a run');
 
-  let errors = 0;
+  const errors: Excuse[] = [];
   let cutOff = 0;
   for (const session of sessions) {
     await t.test(`session ${session}`, async (t) => {
@@ -55,12 +56,15 @@ t.test(`a storm loses nothing and answers nothing twice (RAWORC_STORM_SEED=${see
       const own = kills.filter((kill) => kill.session === session);
       const begun = records.started(session);
       t.equal(new Set(begun).size, begun.length, 'no message was run twice');
-      errors += judgeErrors(t, messages, own, new Set(begun)).length;
+      errors.push(...judgeErrors(t, messages, own, records.runs(session)));
       cutOff += records.unfinished([session]).length;
     });
   }
-  t.comment(`${errors} error_responses; ${cutOff} runs have a start and no end in the record of their agent`);
-  t.ok(errors <= MESSAGES / 10, 'at least 90 % are real replies');
+  const between = errors.filter((excuse) => excuse === 'between syncs').length;
+  t.comment(`${errors.length} error_responses, ${between} of them between two syncs; ${cutOff} runs have a start and no end in the record`);
+  t.ok(errors.length - between <= cutOff, 'no more error_responses than runs that were started and unfinished at a kill');
+  t.ok(between <= kills.filter(({ session }) => session !== undefined).length / 4, 'but for the few that were between two syncs');
+  t.ok(errors.length <= MESSAGES / 10, 'at least 90 % are real replies');
 
   await t.test('store, inventories and Docker agree, also after node agents started once more', async (t) => {
     await judgeInventories(t, cluster, sessions);
