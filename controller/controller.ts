@@ -17,6 +17,7 @@ import { type Authority, openAuthority } from './grpc/authority.ts';
 import { type NodeServer, startNodeServer } from './grpc/node-server.ts';
 import { createApp } from './http/app.ts';
 import { type HttpServer, listen } from './http/server.ts';
+import { eventIds } from './services/event-ids.ts';
 import { isSourceInUse } from './services/builds.ts';
 import { LEASE, type LeaseTimes } from './services/fleet/lease.ts';
 import { joinWith } from './services/nodes.ts';
@@ -102,7 +103,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     nodeAddresses: options.nodes.advertise.map((host) => `${host}:${nodes.nodePort}`),
   };
   const { version, corsOrigins, checkAnswers = false } = options;
-  const edge = { services: core.services, tokens, log, clock, random, version, corsOrigins, checkAnswers };
+  const edge = { services: core.services, tokens, eventIds: eventIds(cluster.storeKey), log, clock, random, version, corsOrigins, checkAnswers };
   const http = await listen(createApp(edge), options.http);
 
   return {
@@ -167,14 +168,14 @@ async function openSealing(view: View, directory: string, random: Random) {
 async function seed({ applier, view }: Core, passwords: Passwords, options: ControllerOptions): Promise<void> {
   const { directory, disk, random, adminPassword: given } = options;
   const admin = view.accountByUser('admin');
-  if (admin === undefined || view.spaceByName('default') === undefined) {
+  if (!view.hasAccounts() || view.spaceByName('default') === undefined) {
     const hash = await passwords.hash(given ?? (await openAdminPassword(directory, disk, random)));
     if (!hash.ok) throw new Error(hash.refusal.message);
     const ids = { accountId: random.uuid() as AccountId, bindingId: random.uuid(), spaceId: random.uuid() as SpaceId };
     await applier.apply(firstStart({ ...ids, passwordHash: hash.value }));
     return;
   }
-  if (given === undefined) return;
+  if (given === undefined || admin === undefined) return;
   const same = await passwords.verify(given, admin.passwordHash);
   if (same.ok && same.value) return;
   const hash = await passwords.hash(given);

@@ -22,6 +22,7 @@ import type {
 export interface View {
   get<Name extends TableName>(table: Name, id: string): Tables[Name] | undefined;
   accountByUser(user: string): AccountRow | undefined;
+  hasAccounts(): boolean;
   roleByName(name: string): RoleRow | undefined;
   bindingsOf(accountId: string): readonly BindingRow[];
   bindingsTo(roleId: string): readonly BindingRow[];

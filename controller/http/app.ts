@@ -3,6 +3,7 @@ import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { Random } from '../../seams/random.ts';
 import type { Services } from '../services/api.ts';
+import type { EventIds } from '../services/event-ids.ts';
 import type { Tokens } from '../services/tokens.ts';
 import { authentication } from './authentication.ts';
 import { cors } from './cors.ts';
@@ -32,6 +33,7 @@ import { spaceRoutes } from './routes/spaces.ts';
 export interface HttpOptions {
   readonly services: Services;
   readonly tokens: Tokens;
+  readonly eventIds: EventIds;
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;

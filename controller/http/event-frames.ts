@@ -1,22 +1,19 @@
 import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../domain/events.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
-
-/** Opaque to clients: carries the epoch, so that a position of before a restore is known as such. */
-const idOf = ({ epoch, number }: EventPosition): string => `e${epoch}-${number}`;
+import type { EventIds } from '../services/event-ids.ts';
 
 /** Where a client that sends this Last-Event-ID stands; undefined for none. */
-export function positionIn(lastEventId: string): Outcome<EventPosition | undefined> {
+export function positionIn(ids: EventIds, lastEventId: string): Outcome<EventPosition | undefined> {
   if (lastEventId === '') return accepted(undefined);
-  const [, epoch, number] = /^e(\d{1,15})-(\d{1,15})$/.exec(lastEventId) ?? [];
-  if (epoch === undefined || number === undefined) return refused('BAD_REQUEST', 'Last-Event-ID is none of this server');
-  return accepted({ epoch: Number(epoch), number: Number(number) });
+  const position = ids.read(lastEventId);
+  return position === undefined ? refused('BAD_REQUEST', 'Last-Event-ID is none of this server') : accepted(position);
 }
 
 // One event goes to many watchers, and is spelled once.
 const spelled = new WeakMap<StoredEvent, string>();
 
 /** `number` is the session's own, null for what belongs to no session. */
-export function eventFrame(event: StoredEvent, position: EventPosition): string {
+export function eventFrame(ids: EventIds, event: StoredEvent, position: EventPosition): string {
   const known = spelled.get(event);
   if (known !== undefined) return known;
   const data = {
@@ -27,7 +24,7 @@ export function eventFrame(event: StoredEvent, position: EventPosition): string 
     space: event.data.space ?? event.spaceId,
     at: new Date(event.at).toISOString(),
   };
-  const frame = `id: ${idOf(position)}\nevent: ${event.type}\ndata: ${JSON.stringify(data)}\n\n`;
+  const frame = `id: ${ids.spell(position)}\nevent: ${event.type}\ndata: ${JSON.stringify(data)}\n\n`;
   spelled.set(event, frame);
   return frame;
 }
@@ -42,8 +39,8 @@ export function logFrame({ sessionId, runId, agent, stream, line, at, dropped }:
   return `event: log\ndata: ${JSON.stringify({ session_id: sessionId, run_id: runId, agent, stream, line, timestamp, dropped })}\n\n`;
 }
 
-export function resetFrame(position: EventPosition): string {
-  return `id: ${idOf(position)}\nevent: reset\ndata: {"type":"reset"}\n\n`;
+export function resetFrame(ids: EventIds, position: EventPosition): string {
+  return `id: ${ids.spell(position)}\nevent: reset\ndata: {"type":"reset"}\n\n`;
 }
 
 export const HELLO_FRAME = 'retry: 1000\n: raworc events\n\n';

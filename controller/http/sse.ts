@@ -4,7 +4,8 @@ import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { SessionId } from '../domain/ids.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
-import type { Caller, EventWatcher, LogScope, Proof, Services } from '../services/api.ts';
+import type { Caller, EventScope, EventWatcher, LogScope, Proof, Services } from '../services/api.ts';
+import type { EventIds } from '../services/event-ids.ts';
 import { proofOf } from './authentication.ts';
 import { deltaFrame, eventFrame, HELLO_FRAME, logFrame, PING_FRAME, positionIn, resetFrame } from './event-frames.ts';
 import type { OpenStream, OpenStreams } from './open-streams.ts';
@@ -19,6 +20,7 @@ const FAREWELL_MS = 30_000;
 export interface Streaming {
   readonly services: Pick<Services, 'accounts' | 'agentLogs' | 'events'>;
   readonly streams: OpenStreams;
+  readonly eventIds: EventIds;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -28,14 +30,14 @@ export function streamEvents(ctx: Context, caller: Caller, session: SessionId | 
   const { services } = streaming;
   const scope = services.events.scope(caller, session);
   if (!scope.ok) return scope;
-  const after = positionIn(ctx.get('Last-Event-ID'));
+  const after = positionIn(streaming.eventIds, ctx.get('Last-Event-ID'));
   if (!after.ok) return after;
   return open(ctx, streaming, {
     session,
     standing(caller) {
       const now = services.events.scope(caller, session);
       if (!now.ok) return session === undefined ? 'over' : 'hidden';
-      return sameSpaces(now.value.spaces, scope.value.spaces) ? 'good' : 'over';
+      return sameSight(now.value, scope.value) ? 'good' : 'over';
     },
     watch: (watcher) => services.events.watch(scope.value, after.value, watcher),
   });
@@ -103,14 +105,14 @@ class EventStream implements OpenStream {
 
   readonly watcher: EventWatcher = {
     event: (event, position) => {
-      const more = this.#write(eventFrame(event, position));
+      const more = this.#write(eventFrame(this.#streaming.eventIds, event, position));
       if (event.type !== 'session.deleted' || this.#show.session === undefined) return more;
       this.end();
       return false;
     },
     delta: (delta) => this.#write(deltaFrame(delta)),
     log: (line) => this.#write(logFrame(line)),
-    reset: (position) => this.#write(resetFrame(position)),
+    reset: (position) => this.#write(resetFrame(this.#streaming.eventIds, position)),
     end: () => this.end(),
   };
 
@@ -175,7 +177,11 @@ class EventStream implements OpenStream {
   }
 }
 
-function sameSpaces(a: ReadonlySet<string> | undefined, b: ReadonlySet<string> | undefined): boolean {
+function sameSight(a: EventScope, b: EventScope): boolean {
+  return sameSet(a.spaces, b.spaces) && sameSet(a.kinds, b.kinds) && a.owner === b.owner;
+}
+
+function sameSet(a: ReadonlySet<string> | undefined, b: ReadonlySet<string> | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  return a.size === b.size && [...a].every((space) => b.has(space));
+  return a.size === b.size && [...a].every((one) => b.has(one));
 }

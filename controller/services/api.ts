@@ -402,8 +402,10 @@ export interface EventScope {
   readonly session?: SessionId;
   /** Spaces that the watcher may see; undefined: all of them. */
   readonly spaces?: ReadonlySet<SpaceId>;
-  /** Sees the sessions that it made, whatever their space. */
+  /** Sees the sessions and keys that it made, whatever their space. */
   readonly owner?: AccountId;
+  /** Of what belongs to no space, the kinds that the watcher may see, the word before the dot of an event's type; undefined: all of them. */
+  readonly kinds?: ReadonlySet<string>;
 }
 
 export interface Events {

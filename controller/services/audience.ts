@@ -1,5 +1,5 @@
 import type { DeltaNews, LogNews, StoredEvent } from '../domain/events.ts';
-import type { AccountId, SessionId, SpaceId } from '../domain/ids.ts';
+import type { AccountId, SessionId } from '../domain/ids.ts';
 import type { EventScope, EventWatcher } from './api.ts';
 
 /** One watcher in its place: it has seen, or was not to see, all up to `seen`. */
@@ -59,16 +59,20 @@ export class Audience {
 /** Who made a session. It never changes, so what is asked often is remembered. */
 export type OwnerOf = (session: SessionId) => AccountId | undefined;
 
-/** What belongs to no space (nodes) is seen by those only who may see every space. */
-export function isInScope(
-  scope: EventScope,
-  thing: { readonly spaceId: SpaceId | null; readonly sessionId: SessionId | null },
-  ownerOf: OwnerOf = () => undefined,
-): boolean {
+/** What belongs to no space (nodes, accounts, keys) is seen by those who may see its kind, and a key by its owner. */
+export function isInScope(scope: EventScope, thing: StoredEvent | DeltaNews | LogNews, ownerOf: OwnerOf = () => undefined): boolean {
   if (scope.session !== undefined && scope.session !== thing.sessionId) return false;
+  if (thing.spaceId === null && thing.sessionId === null) return 'type' in thing && seesKind(scope, thing);
   if (scope.spaces === undefined) return true;
   if (thing.spaceId !== null && scope.spaces.has(thing.spaceId)) return true;
   return scope.owner !== undefined && thing.sessionId !== null && ownerOf(thing.sessionId) === scope.owner;
+}
+
+function seesKind({ kinds, spaces, owner }: EventScope, { type, data }: StoredEvent): boolean {
+  const kind = type.slice(0, type.indexOf('.'));
+  if (kinds === undefined ? spaces === undefined : kinds.has(kind)) return true;
+  const key = data.api_key;
+  return owner !== undefined && typeof key === 'object' && key !== null && 'account' in key && key.account === owner;
 }
 
 const MOST_REMEMBERED = 10_000;

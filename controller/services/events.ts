@@ -5,6 +5,15 @@ import { sessionFor } from './access.ts';
 import type { Events } from './api.ts';
 import type { Tail } from './tail.ts';
 
+/** Who is told of what belongs to no space. */
+const KINDS = [
+  ['node', 'nodes'],
+  ['account', 'service-accounts'],
+  ['api-key', 'service-accounts'],
+  ['role', 'roles'],
+  ['role-binding', 'role-bindings'],
+] as const;
+
 /** Events of one session for whoever may see it; of all that the caller made, or may see in its space. */
 export function eventService(view: View, tail: Tail): Events {
   return {
@@ -15,7 +24,8 @@ export function eventService(view: View, tail: Tail): Events {
       }
       const spaces = caller.permissions.spacesAllowing('sessions', 'get');
       const own = caller.permissions.allowsOwn('sessions', 'get') ? { owner: caller.accountId } : {};
-      return accepted(spaces === 'all' ? {} : { spaces: spaces as ReadonlySet<SpaceId>, ...own });
+      const kinds = new Set(KINDS.flatMap(([kind, resource]) => (caller.permissions.allows(resource, 'list', null) ? [kind] : [])));
+      return accepted({ kinds, ...(spaces === 'all' ? {} : { spaces: spaces as ReadonlySet<SpaceId> }), ...own });
     },
     watch: (scope, after, watcher) => tail.watch(scope, after, watcher),
   };

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { KnownRequest } from '../domain/idempotency.ts';
 import type { Caller, Idempotency } from './api.ts';
 
@@ -6,6 +6,6 @@ import type { Caller, Idempotency } from './api.ts';
 export function knownRequest(storeKey: Uint8Array, caller: Caller, idempotency: Idempotency | undefined): KnownRequest | undefined {
   if (idempotency === undefined) return undefined;
   const id = createHmac('sha256', storeKey).update(`${caller.accountId}\n${idempotency.key}`).digest('base64url');
-  const bodyHash = createHash('sha256').update(idempotency.body).digest('base64url');
+  const bodyHash = createHmac('sha256', storeKey).update(idempotency.body).digest('base64url');
   return { id, bodyHash };
 }

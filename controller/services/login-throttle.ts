@@ -12,6 +12,8 @@ const PER_ACCOUNT: ThrottleLimits = { freeFailures: 5, slowedFailures: 3 };
 const PER_ADDRESS: ThrottleLimits = { freeFailures: 20, slowedFailures: 10 };
 
 const FIRST_DELAY_MS = 500;
+/** A delayed attempt holds its connection: more than this is said by a refusal. */
+const LONGEST_DELAY_MS = 2000;
 const FIRST_BAN_MS = 4000;
 /** Short enough that a stranger's guessing does not keep the owner out for long. */
 const LONGEST_BAN_MS = 60_000;
@@ -93,7 +95,7 @@ class Failures {
       if (!oldest.done) this.#entries.delete(oldest.value);
     }
     const slowed = earlier - this.#limits.freeFailures;
-    return slowed < 0 ? 0 : FIRST_DELAY_MS * 2 ** Math.min(slowed, this.#limits.slowedFailures - 1);
+    return slowed < 0 ? 0 : Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** slowed);
   }
 
   forget(key: string): void {

@@ -55,6 +55,8 @@ export function orphanService({ applier, view, fleet, baseImage }: OrphanNeeds):
       if (space === undefined) {
         return refused('CONFLICT', `It was of the space "${found.value.space}", which is not there: make that space first.`);
       }
+      if (!caller.permissions.knows(space.id)) return refused('NOT_FOUND', 'There is no such space.');
+      if (!caller.permissions.allows('sessions', 'create', space.id)) return forbidden('sessions', 'create');
       const sizes = sizesIn(space.settings);
       if (!sizes.ok) return sizes;
       const by = { accountId: caller.accountId, user: caller.user };

@@ -62,7 +62,8 @@ export function isInUse(path: string): boolean {
  * 3. Every session is expected to have a volume: one that was deleted after the backup fails, and is not made anew.
  * 4. What a session was when the backup was taken is kept, so that what its node did with it since can be told from that.
  * 5. The same for the versions of secrets: what guests hold of another life of the store is old to them.
- * 6. The absence of nodes is counted from when they next fail to come.
+ * 6. Every token of before is ended: what was revoked after the backup must not be good again. API keys are those of the backup.
+ * 7. The absence of nodes is counted from when they next fail to come.
  */
 export async function beginEpoch(path: string, epoch: number): Promise<void> {
   const database = new Database(path, { fileMustExist: true });
@@ -82,6 +83,7 @@ export async function beginEpoch(path: string, epoch: number): Promise<void> {
         .run(first, first, first);
       database.prepare(`update messages set accepted_at = null where role = 'user' and answered_at is null`).run();
       database.prepare<[number]>('update spaces set secrets_version = max(secrets_version + 1, ?)').run(epoch);
+      database.prepare<[number]>('update accounts set version = max(version + 1, ?)').run(epoch);
       database.prepare('update nodes set unreachable_since = null').run();
     })();
     database.pragma('journal_mode = DELETE');

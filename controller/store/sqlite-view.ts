@@ -32,6 +32,7 @@ export function sqliteView(database: Database.Database): View {
 
   return {
     get: (table, id) => one(table, 'where id = ?', id),
+    hasAccounts: () => one('accounts', 'limit 1') !== undefined,
     accountByUser: (user) => one('accounts', 'where user = ?', user),
     roleByName: (name) => one('roles', 'where name = ?', name),
     bindingsOf: (accountId) => all('bindings', 'where account_id = ?', accountId),

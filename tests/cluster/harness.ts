@@ -98,11 +98,16 @@ export class Cluster {
     this.#controllers.push(child);
     await child.untilEvent('controller.ready', 60_000);
     this.#rest ??= await this.login();
+    // A restored controller ends the tokens of before.
+    if ((await this.#rest.call('GET', '/auth/me')).status === 401) await this.#rest.loginAgain('admin', await this.#password());
   }
 
   async login(): Promise<Rest> {
-    const password = (await readFile(join(this.directory, 'controller', 'admin-password'), 'utf8')).trim();
-    return Rest.login(`http://127.0.0.1:${this.ports.http}`, 'admin', password);
+    return Rest.login(`http://127.0.0.1:${this.ports.http}`, 'admin', await this.#password());
+  }
+
+  async #password(): Promise<string> {
+    return (await readFile(join(this.directory, 'controller', 'admin-password'), 'utf8')).trim();
   }
 
   /** Joins a node of that name at its first start, and is the same node ever after. */

@@ -29,7 +29,7 @@ export interface SendOptions {
 /** A small client of the REST contract: what the tests do, no more. Methods named after an action throw unless it is done. */
 export class Rest {
   readonly #base: string;
-  readonly #token: string;
+  #token: string;
 
   constructor(base: string, token: string) {
     this.#base = base;
@@ -39,6 +39,11 @@ export class Rest {
   static async login(base: string, user: string, pass: string): Promise<Rest> {
     const answer = await new Rest(base, '').call('POST', '/auth/login', { user, pass });
     return new Rest(base, z.object({ token: z.string() }).parse(expect(answer, 200, 'login')).token);
+  }
+
+  /** With a token of another life of the store. */
+  async loginAgain(user: string, pass: string): Promise<void> {
+    this.#token = (await Rest.login(this.#base, user, pass)).#token;
   }
 
   async call(method: string, path: string, body?: unknown): Promise<Answer> {

@@ -204,7 +204,7 @@ t.test('events come in order without a gap, and again from any id', async (t) =>
   await again.until('the second answer', isAnswer);
   const from = again.events.filter((event) => event.id !== undefined);
   t.same(from, stored().slice(1, from.length + 1), 'the same events from the first id on');
-  const foreign = await rest.watch('/events', 'e999-1');
+  const foreign = await rest.watch('/events', 'AAAAAAAAAAAAAAAAAAAAAA');
   await foreign.until('a reset', ({ type }) => type === 'reset');
   foreign.close();
   await rest.removeSession(id);

@@ -8,6 +8,7 @@ import { Permissions } from '../../controller/domain/rbac.ts';
 import { createApp } from '../../controller/http/app.ts';
 import { type HttpServer, type ListenOptions, listen } from '../../controller/http/server.ts';
 import type { Caller, EventWatcher, Idempotency, RightsChange, Services } from '../../controller/services/api.ts';
+import type { EventIds } from '../../controller/services/event-ids.ts';
 import { createTokens, type Tokens } from '../../controller/services/tokens.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
@@ -283,6 +284,15 @@ function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined)));
 }
 
+/** Ids that a test can read. */
+export const plainIds: EventIds = {
+  spell: ({ epoch, number }) => `e${epoch}-${number}`,
+  read(id) {
+    const [, epoch, number] = /^e(\d+)-(\d+)$/.exec(id) ?? [];
+    return epoch === undefined || number === undefined ? undefined : { epoch: Number(epoch), number: Number(number) };
+  },
+};
+
 export interface Rig {
   readonly fake: Fake;
   readonly clock: TestClock;
@@ -301,7 +311,17 @@ export async function startRig(corsOrigins: readonly string[] = [], tls?: Listen
   const write = (name: string, fields?: object) => void logged.push(`${name} ${JSON.stringify(fields)}`);
   const log: Log = { debug: write, info: write, warn: write, error: write };
   const tokens = createTokens({ keys: [{ key: createSecretKey(systemRandom.bytes(32)), kid: 'k' }], clock, random: systemRandom });
-  const app = createApp({ services: fake.services, tokens, log, clock, random: systemRandom, version: '1.2.3', corsOrigins, checkAnswers: true });
+  const app = createApp({
+    services: fake.services,
+    tokens,
+    eventIds: plainIds,
+    log,
+    clock,
+    random: systemRandom,
+    version: '1.2.3',
+    corsOrigins,
+    checkAnswers: true,
+  });
   const server = await listen(app, { host: '127.0.0.1', port: 0, ...(tls === undefined ? {} : { tls }) });
   const { token } = tokens.sign({ accountId: ACCOUNT, user: 'admin', version: 1 });
   return {

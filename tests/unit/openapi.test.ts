@@ -3,14 +3,22 @@ import { z } from 'zod';
 import { allRoutes } from '../../controller/http/app.ts';
 import { OpenStreams } from '../../controller/http/open-streams.ts';
 import { BASE } from '../../controller/http/route.ts';
-import { startRig } from './http-fakes.ts';
+import { plainIds, startRig } from './http-fakes.ts';
 
 const rig = await startRig();
 t.teardown(() => rig.server.close());
 const { url } = rig.server;
 const { fake, tokens, clock } = rig;
 const log = { debug() {}, info() {}, warn() {}, error() {} };
-const routes = allRoutes({ services: fake.services, tokens, log, clock, version: '1', streams: new OpenStreams(clock) });
+const routes = allRoutes({
+  services: fake.services,
+  tokens,
+  eventIds: plainIds,
+  log,
+  clock,
+  version: '1',
+  streams: new OpenStreams(clock),
+});
 
 t.test('every route says who may call it, what it answers, and an example that its own check takes', async (t) => {
   for (const { method, path, permission, summary, answers, request, example } of routes) {

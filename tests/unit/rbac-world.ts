@@ -17,6 +17,7 @@ import { OpenStreams } from '../../controller/http/open-streams.ts';
 import type { Route } from '../../controller/http/route.ts';
 import { listen } from '../../controller/http/server.ts';
 import type { TokenHolder } from '../../controller/services/api.ts';
+import { eventIds } from '../../controller/services/event-ids.ts';
 import { LEASE } from '../../controller/services/fleet/lease.ts';
 import { SealingRing, sealingKey } from '../../controller/services/sealing.ts';
 import { createTokens } from '../../controller/services/tokens.ts';
@@ -64,7 +65,7 @@ export async function openRbacWorld(rows: readonly Mutation[]): Promise<RbacWorl
     health: { check: () => ({ ok: true, checks: {} }) },
   });
   const tokens = createTokens({ keys: [{ key: createSecretKey(random.bytes(32)), kid: 'k' }], clock, random });
-  const edge = { services: core.services, tokens, log: silent, clock, version: '1' };
+  const edge = { services: core.services, tokens, eventIds: eventIds(random.bytes(32)), log: silent, clock, version: '1' };
   const agent = new Agent({ keepAlive: true });
   const server = await listen(createApp({ ...edge, random, corsOrigins: [] }), { host: '127.0.0.1', port: 0 });
   return {

@@ -16,7 +16,8 @@ export function firstStart(input: FirstStart): Command<undefined> {
     name: 'first-start',
     decide({ view, now }) {
       const mutations: Mutation[] = BUILT_IN_ROLES.map((role) => put('roles', { ...role, builtIn: true, createdAt: now }));
-      if (view.accountByUser('admin') === undefined) {
+      // An account that was removed later stays removed.
+      if (!view.hasAccounts()) {
         const { accountId, passwordHash } = input;
         const account = { id: accountId, user: 'admin', passwordHash, description: null, active: true, version: 1 };
         mutations.push(put('accounts', { ...account, createdAt: now, updatedAt: now, lastLoginAt: null }));
