@@ -4,7 +4,7 @@ import type { Proof, RightsChange } from '../services/api.ts';
 const TICK_MS = 5000;
 const MAX_STREAMS = 5000;
 
-/** An answer that goes on. */
+/** An answer that goes on, or that is waited for. */
 export interface OpenStream {
   readonly proof: Proof;
   /** Ends, unless its caller may still see what it shows. */
@@ -14,7 +14,7 @@ export interface OpenStream {
   end(): void;
 }
 
-/** The event streams that are open, with the one timer that they share. */
+/** The event streams and waits that are open, with the one timer that they share. */
 export class OpenStreams {
   readonly #clock: Clock;
   readonly #streams = new Set<OpenStream>();

@@ -1,5 +1,8 @@
 import type { Context } from 'koa';
 import type { Clock } from '../../seams/clock.ts';
+import type { Caller } from '../services/api.ts';
+import { proofOf } from './authentication.ts';
+import type { OpenStreams } from './open-streams.ts';
 import { parsedParameter } from './parameters.ts';
 
 export const MAX_WAIT_MS = 300_000;
@@ -16,26 +19,52 @@ export const waitParameter = parsedParameter(
   'How long to wait for what is asked for: 500ms, 30s, 1m',
 );
 
+export interface Waiting {
+  readonly clock: Clock;
+  readonly streams: OpenStreams;
+}
+
+/** How long, for whom, and whether that caller may still see what is waited for. */
+export interface Wait {
+  readonly ms: number;
+  readonly caller: Caller;
+  maySee(caller: Caller): boolean;
+}
+
 /**
- * What `until` resolves with, given a signal that aborts after `ms` or when the client has gone. When the time is up it is
- * undefined, and the answer carries `X-Raworc-Wait: timeout`. Undefined before that: what was waited for cannot come any more.
+ * What `until` resolves with, given a signal that aborts after `ms`, when the client has gone, and once it may not see it any more. When
+ * the time is up it is undefined, and the answer carries `X-Raworc-Wait: timeout`. Undefined before that: what was waited for cannot
+ * come any more, or is not for this caller any more.
  */
 export async function waiting<T>(
   ctx: Context,
-  clock: Clock,
-  ms: number,
+  { clock, streams }: Waiting,
+  { ms, caller, maySee }: Wait,
   until: (signal: AbortSignal) => Promise<T | undefined>,
 ): Promise<T | undefined> {
   const over = new AbortController();
-  const abort = () => over.abort();
-  const timer = clock.after(ms, abort);
-  ctx.res.once('close', abort);
+  const end = () => over.abort();
+  const isGood = () => {
+    const now = caller.now();
+    return now !== undefined && maySee(now);
+  };
+  const judge = () => {
+    if (!isGood()) end();
+  };
+  const wait = { proof: proofOf(ctx), judge, tick: judge, end };
+  const timer = clock.after(ms, () => {
+    ctx.set('X-Raworc-Wait', 'timeout');
+    end();
+  });
+  ctx.res.once('close', end);
+  streams.add(wait);
+  judge();
   try {
     const value = await until(over.signal);
-    if (value === undefined && over.signal.aborted) ctx.set('X-Raworc-Wait', 'timeout');
-    return value;
+    return value !== undefined && isGood() ? value : undefined;
   } finally {
+    streams.delete(wait);
     timer.cancel();
-    ctx.res.off('close', abort);
+    ctx.res.off('close', end);
   }
 }

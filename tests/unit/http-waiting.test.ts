@@ -1,5 +1,5 @@
 import t from 'tap';
-import { json, message, type Rig, SESSION, session, startRig } from './http-fakes.ts';
+import { ACCOUNT, json, message, type Rig, SESSION, session, startRig } from './http-fakes.ts';
 
 let rig: Rig;
 t.beforeEach(async () => {
@@ -36,6 +36,48 @@ t.test('a message waits for its reply; one that gets none does not wait', async 
   const note = await rig.call(path, json({ content: 'hello', role: 'system' }));
   t.equal(note.headers.get('x-raworc-wait'), null);
   t.notOk(Object.hasOwn((await note.json()) as object, 'reply'));
+});
+
+t.test('a wait ends with its caller’s rights, and brings nothing of later', async (t) => {
+  const tell = () => {
+    for (const listener of rig.fake.rightsListeners) listener({ accounts: new Set([ACCOUNT]), tokens: new Set(), keys: new Set() });
+  };
+  const losses: Record<string, () => void> = {
+    'the token was ended': () => {
+      rig.fake.version++;
+      tell();
+    },
+    'the session is not to be seen any more': () => {
+      rig.fake.visible = false;
+      tell();
+    },
+    'a name hides it, which is told to nobody': () => {
+      rig.fake.visible = false;
+      rig.clock.forward(5000);
+    },
+  };
+  for (const path of [`/sessions/${SESSION}/messages?wait=5m`, '/sessions?wait=5m', `/sessions/${SESSION}/resume?wait=5m`])
+    for (const [name, lose] of Object.entries(losses)) {
+      rig.fake.version = 1;
+      rig.fake.visible = true;
+      const call = rig.call(path, json(path.includes('messages') ? { content: 'x' } : {}));
+      await untilWaiting();
+      lose();
+      const answer = await call;
+      t.match(answer.status, /^20[01]$/, `${path}: ${name}`);
+      t.equal(answer.headers.get('x-raworc-wait'), null, 'which is no timeout');
+      t.equal(rig.clock.timers, 0);
+    }
+});
+
+t.test('what comes at the moment in which its caller loses sight of it is not shown', async (t) => {
+  rig.fake.answered = new Promise((resolve) =>
+    setImmediate(() => {
+      rig.fake.visible = false;
+      resolve({ ...message, role: 'agent', content: 'secret', seq: 2 });
+    }),
+  );
+  t.same(await (await rig.call(`/sessions/${SESSION}/messages?wait=1m`, json({ content: 'hello' }))).json(), message);
 });
 
 t.test('a client that goes away ends its wait', async (t) => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { SessionId } from '../../domain/ids.ts';
 import { accepted, refused } from '../../domain/outcome.ts';
+import { stillThere } from '../../services/access.ts';
 import type { ChangeAgent, CreateAgent } from '../../services/api.ts';
 import type { RouteContext } from '../app.ts';
 import { isUuid } from '../ids.ts';
@@ -175,6 +176,10 @@ export function agentRoutes(context: RouteContext): Route[] {
         if (!scope.ok) return scope;
         if (follow === true) return streamLogs(ctx, scope.value, context);
         const logs = await agentLogs.read(scope.value);
+        const now = stillThere(caller);
+        if (!now.ok) return now;
+        const still = agentLogs.scope(now.value, part(params, 'name'), part(params, 'agent'), wanted);
+        if (!still.ok) return still;
         return logs.ok ? accepted({ status: 200, body: logs.value }) : logs;
       },
     }),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { accepted } from '../../domain/outcome.ts';
-import type { MessageFilter } from '../../services/api.ts';
+import type { Caller, MessageFilter } from '../../services/api.ts';
 import type { RouteContext } from '../app.ts';
 import { parsedParameter, wordParameter } from '../parameters.ts';
 import { sessionIn } from '../path.ts';
@@ -9,7 +9,7 @@ import { MESSAGE_ROLES, postMessage } from '../schemas/messages.ts';
 import { messageCount, messageObject, postedMessage } from '../schemas/objects.ts';
 import { waiting, waitParameter } from '../wait.ts';
 
-export function messageRoutes({ services, clock }: RouteContext): Route[] {
+export function messageRoutes({ services, clock, streams }: RouteContext): Route[] {
   return [
     listRoute({
       path: '/sessions/{id}/messages',
@@ -42,7 +42,10 @@ export function messageRoutes({ services, clock }: RouteContext): Route[] {
         if (!posted.ok || ms === 0 || posted.value.role !== 'user')
           return posted.ok ? accepted({ status: 201, body: posted.value }) : posted;
         const message = posted.value;
-        const reply = await waiting(ctx, clock, ms, (signal) => services.messages.whenAnswered(id.value, message.id, signal));
+        const wait = { ms, caller, maySee: (now: Caller) => services.sessions.get(now, id.value).ok };
+        const reply = await waiting(ctx, { clock, streams }, wait, (signal) =>
+          services.messages.whenAnswered(id.value, message.id, signal),
+        );
         return accepted({ status: 201, body: reply === undefined ? message : { ...message, reply } });
       },
     }),

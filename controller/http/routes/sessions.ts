@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
+import type { SessionId } from '../../domain/ids.ts';
 import type { SessionObject } from '../../domain/objects.ts';
 import { accepted, type Outcome } from '../../domain/outcome.ts';
 import type { Caller } from '../../services/api.ts';
@@ -22,17 +23,24 @@ const ACTION_PARAMETERS: Readonly<Record<keyof typeof ACTIONS, z.ZodType<{ force
   resume: z.object({ wait: waitParameter }),
 };
 
-export function sessionRoutes({ services, clock }: RouteContext): Route[] {
+export function sessionRoutes({ services, clock, streams }: RouteContext): Route[] {
+  /** The session once it is up; undefined when the time is up first, and for whoever may not see it any more. */
+  function whenUp(ctx: Context, caller: Caller, ms: number, id: SessionId): Promise<SessionObject | undefined> {
+    const maySee = (now: Caller) => services.sessions.get(now, id).ok;
+    return waiting(ctx, { clock, streams }, { ms, caller, maySee }, (signal) => services.sessions.whenUp(id, signal));
+  }
+
   /** Answers with a session that was made, after waiting so long for it to come up. */
   async function made(ctx: Context, caller: Caller, ms: number, outcome: Outcome<SessionObject>): Promise<Outcome<Answer>> {
     if (!outcome.ok) return outcome;
     const session = sessionIn({ id: outcome.value.id });
     if (ms === 0 || !session.ok) return accepted({ status: 201, body: outcome.value });
-    const up = await waiting(ctx, clock, ms, (signal) => services.sessions.whenUp(session.value, signal));
+    const up = await whenUp(ctx, caller, ms, session.value);
     // When the time is up, the state of now and not that of the creation.
     if (up !== undefined) return accepted({ status: 201, body: up });
-    const now = services.sessions.get(caller, session.value);
-    return accepted({ status: 201, body: now.ok ? now.value : outcome.value });
+    const later = caller.now();
+    const now = later === undefined ? undefined : services.sessions.get(later, session.value);
+    return accepted({ status: 201, body: now?.ok === true ? now.value : outcome.value });
   }
 
   return [
@@ -125,7 +133,7 @@ export function sessionRoutes({ services, clock }: RouteContext): Route[] {
           if (!id.ok) return id;
           const changed = await services.sessions.change(caller, id.value, request, { force });
           if (!changed.ok || ms === 0) return changed.ok ? accepted({ status: 200, body: changed.value }) : changed;
-          const up = await waiting(ctx, clock, ms, (signal) => services.sessions.whenUp(id.value, signal));
+          const up = await whenUp(ctx, caller, ms, id.value);
           return accepted({ status: 200, body: up ?? changed.value });
         },
       }),
