@@ -23,10 +23,15 @@ export class Client {
   readonly name: string;
   readonly #as: Cluster['administrator'];
   #number = 0;
+  #isNobody = false;
 
   /** `as`: whoever it is at the moment of a call; nobody: the call is lost. */
   constructor(cluster: Cluster, book: Book, name: string, as = cluster.administrator) {
-    this.#as = as;
+    this.#as = (services) => {
+      const caller = as(services);
+      this.#isNobody = caller === undefined;
+      return caller;
+    };
     this.cluster = cluster;
     this.book = book;
     this.name = name;
@@ -68,7 +73,7 @@ export class Client {
   async insist<T>(what: string, work: Work<T>): Promise<Answered<T>> {
     for (let left = TRIES; left > 1; left -= 1) {
       const outcome = await this.ask(what, work);
-      if (outcome !== 'lost') return outcome;
+      if (outcome !== 'lost' || this.#isNobody) return outcome;
       await this.cluster.time.sleep(this.random.between(50, 5_000));
     }
     return this.ask(what, work);

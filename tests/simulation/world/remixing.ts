@@ -12,7 +12,7 @@ export async function remix(client: Client, parent: SessionFact): Promise<Sessio
   const { random, book, cluster } = client;
   const body: RemixSession = {
     name: client.fresh(),
-    ...(random.chance(0.25) ? { data: false } : {}),
+    ...(random.chance(0.15) ? { data: false } : {}),
     ...(random.chance(0.4) ? { messages: true } : {}),
     ...(random.chance(0.3) ? { space: random.pick(SPACES)?.name ?? NARROW } : {}),
   };
