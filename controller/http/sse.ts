@@ -14,7 +14,7 @@ import type { OpenStream, OpenStreams } from './open-streams.ts';
 export const MAX_UNREAD_BYTES = 1024 * 1024;
 const PING_MS = 15_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
-/** How long a stream of a session that is no longer to be seen stays: its last event may still be on the way. */
+/** How long a stream of a session that is deleted stays: its last event may still be on the way. */
 const FAREWELL_MS = 30_000;
 
 export interface Streaming {
@@ -36,7 +36,7 @@ export function streamEvents(ctx: Context, caller: Caller, session: SessionId | 
     session,
     standing(caller) {
       const now = services.events.scope(caller, session);
-      if (!now.ok) return session === undefined ? 'over' : 'hidden';
+      if (!now.ok) return session === undefined || services.events.isThere(session) ? 'over' : 'gone';
       return sameSight(now.value, scope.value) ? 'good' : 'over';
     },
     watch: (watcher) => services.events.watch(scope.value, after.value, watcher),
@@ -57,10 +57,11 @@ export function streamLogs(ctx: Context, scope: LogScope, streaming: Streaming):
   });
 }
 
-/** What a stream shows, and whether a caller may go on seeing it. `hidden`: its session is not there any more for this caller. */
+/** What a stream shows, and whether a caller may go on seeing it. `gone`: its session is deleted. */
+type Standing = 'good' | 'gone' | 'over';
 interface Show {
   readonly session: SessionId | undefined;
-  standing(caller: Caller): 'good' | 'hidden' | 'over';
+  standing(caller: Caller): Standing;
   watch(watcher: EventWatcher): { close(): void };
 }
 
@@ -85,7 +86,7 @@ class EventStream implements OpenStream {
   #watching: { close(): void } | undefined;
   #over = false;
   #wroteAt: number;
-  #hiddenSince: number | undefined;
+  #goneSince: number | undefined;
 
   constructor(res: ServerResponse, proof: Proof, show: Show, streaming: Streaming) {
     this.#res = res;
@@ -105,6 +106,11 @@ class EventStream implements OpenStream {
 
   readonly watcher: EventWatcher = {
     event: (event, position) => {
+      // Another name may be one that a rule does not allow.
+      if (event.type === 'session.updated' && this.#show.session !== undefined && this.#standing() === 'over') {
+        this.end();
+        return false;
+      }
       const more = this.#write(eventFrame(this.#streaming.eventIds, event, position));
       if (event.type !== 'session.deleted' || this.#show.session === undefined) return more;
       this.end();
@@ -141,15 +147,15 @@ class EventStream implements OpenStream {
   #mayGoOn(): boolean {
     const { clock } = this.#streaming;
     const standing = this.#standing();
-    if (standing !== 'hidden') {
-      this.#hiddenSince = undefined;
+    if (standing !== 'gone') {
+      this.#goneSince = undefined;
       return standing === 'good';
     }
-    this.#hiddenSince ??= clock.monotonic();
-    return clock.monotonic() - this.#hiddenSince < FAREWELL_MS;
+    this.#goneSince ??= clock.monotonic();
+    return clock.monotonic() - this.#goneSince < FAREWELL_MS;
   }
 
-  #standing(): 'good' | 'hidden' | 'over' {
+  #standing(): Standing {
     const { services, clock } = this.#streaming;
     if (clock.now() >= this.proof.expiresAtMs) return 'over';
     const caller = services.accounts.callerOf(this.proof);

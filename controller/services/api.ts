@@ -411,6 +411,8 @@ export interface EventScope {
 export interface Events {
   /** Whether the caller may watch, and what; 404 for a session that is not there for this caller. */
   scope(caller: Caller, session?: SessionId): Outcome<EventScope>;
+  /** Whether a session is there, for whomever: not deleted. */
+  isThere(session: SessionId): boolean;
   /** Calls the watcher with all events of the scope after `after` (now, when undefined), in order and without a gap, until closed. */
   watch(scope: EventScope, after: EventPosition | undefined, watcher: EventWatcher): { close(): void };
 }

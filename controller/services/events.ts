@@ -27,6 +27,10 @@ export function eventService(view: View, tail: Tail): Events {
       const kinds = new Set(KINDS.flatMap(([kind, resource]) => (caller.permissions.allows(resource, 'list', null) ? [kind] : [])));
       return accepted({ kinds, ...(spaces === 'all' ? {} : { spaces: spaces as ReadonlySet<SpaceId> }), ...own });
     },
+    isThere(session) {
+      const row = view.get('sessions', session);
+      return row !== undefined && row.desired !== 'deleted';
+    },
     watch: (scope, after, watcher) => tail.watch(scope, after, watcher),
   };
 }

@@ -90,8 +90,16 @@ t.test('a stream ends', async (t) => {
       for (const tell of rig.fake.rightsListeners) tell({ accounts: new Set([ACCOUNT]), tokens: new Set(), keys: new Set() });
     },
     'when its token expires': () => rig.clock.forward(24 * 3600 * 1000 + 1000),
-    'when the session is not to be seen any more': () => {
+    'at the next look, when the session is there and not to be seen any more': () => {
       rig.fake.visible = false;
+      rig.clock.forward(5000);
+    },
+    'with the news that gave the session a name that its caller may not see': () => {
+      rig.fake.visible = false;
+      t.notOk(watcherOf().watcher.event(event(2, 'session.updated'), { epoch: 1, number: 2 }));
+    },
+    'a while after the session was deleted': () => {
+      rig.fake.visible = rig.fake.there = false;
       for (let i = 0; i < 7; i++) rig.clock.forward(5000);
     },
     'after the session’s last event': () => t.notOk(watcherOf().watcher.event(event(2, 'session.deleted'), { epoch: 1, number: 2 })),
@@ -107,6 +115,15 @@ t.test('a stream ends', async (t) => {
     t.ok(stream.response.complete, name);
     t.ok(watcherOf().closed, `${name}, and its watch with it`);
   }
+});
+
+t.test('the last event of a session that is deleted still comes', async (t) => {
+  const stream = await open(`/sessions/${SESSION}/events`);
+  rig.fake.visible = rig.fake.there = false;
+  for (let i = 0; i < 3; i++) rig.clock.forward(5000);
+  t.notOk(watcherOf().watcher.event(event(2, 'session.deleted'), { epoch: 1, number: 2 }));
+  await stream.ended;
+  t.match(stream.text, /event: session.deleted/);
 });
 
 t.test('a client that goes away closes its watch', async (t) => {

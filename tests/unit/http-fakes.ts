@@ -97,6 +97,8 @@ export function event(number: number, type: StoredEvent['type'] = 'session.state
 export class Fake {
   version = 1;
   visible = true;
+  /** Whether the session is not deleted. */
+  there = true;
   up: Promise<SessionObject | undefined> | undefined;
   answered: Promise<MessageObject | undefined> | undefined;
   fault: Error | undefined;
@@ -261,6 +263,7 @@ export class Fake {
     events: {
       scope: (_caller, id) =>
         this.visible ? accepted(id === undefined ? {} : { session: id }) : refused('NOT_FOUND', 'There is no such session'),
+      isThere: () => this.there,
       watch: (_scope, after, watcher) => {
         const entry = { watcher, after, closed: false };
         this.watchers.push(entry);
