@@ -27,7 +27,7 @@ export async function removeContainers(
     await within(clock, Math.max(graceMs, LEAST_MS), parent, async (signal) => {
       const seen = await driver.list(signal);
       const containers = [...seen].filter(([, { container }]) => container !== undefined);
-      const removals = await Promise.allSettled(containers.map(([sessionId]) => driver.removeContainer(sessionId, signal)));
+      const removals = await Promise.allSettled(containers.map(([sessionId]) => removeAll(driver, sessionId, signal)));
       for (const sessionId of await driver.copier.list(signal)) await driver.copier.end(sessionId, signal);
       await driver.dismantle(signal);
       for (const removal of removals) if (removal.status === 'rejected') throw removal.reason;
@@ -36,4 +36,9 @@ export async function removeContainers(
     log.error('node.shutdown-incomplete', { error: error instanceof Error ? error.message : String(error) });
   }
   for (const sessionId of await doors.left()) await doors.close(sessionId);
+}
+
+async function removeAll(driver: Driver, sessionId: string, signal: AbortSignal): Promise<void> {
+  do await driver.removeContainer(sessionId, signal);
+  while ((await driver.observe(sessionId, signal)).container !== undefined);
 }

@@ -32,6 +32,7 @@ export type Step =
   | { readonly kind: 'keep-copy'; readonly generation: number }
   /** What was copied counts for nothing, and the source is let go. */
   | { readonly kind: 'end-copy' }
+  /** One, where there are more. */
   | { readonly kind: 'remove-container' }
   | { readonly kind: 'remove-volume' }
   /** Nothing that the tombstone means is left. */
@@ -45,7 +46,7 @@ const rest = (phase: Phase | undefined): Step => ({ kind: 'rest', phase });
 /**
  * desired × observed → the next step. Pure and total. Guarantees:
  * a volume goes only under a tombstone, and when nobody waits for a copy of it; a container only under a tombstone, or because a desired state
- * has none; a container never runs on a volume that is being copied, nor on one that is to be a copy and is not yet;
+ * has none, or because there are two; a container never runs on a volume that is being copied, nor on one that is to be a copy and is not yet;
  * nothing at or below a tombstone is started; `removed` is said only when nothing is left and no create is unresolved.
  */
 export function nextStep(remembered: Remembered, observed: Observed): Step {
@@ -78,6 +79,7 @@ function keeping(remembered: Remembered, observed: Observed): Step {
   const held = remembered.copied === 'under-way';
   if (assignment === undefined) return copyStep(remembered, observed) ?? rest(undefined);
   if (creating !== undefined && container !== undefined) return { kind: 'settle-create' };
+  if (container?.surplus && judged) return { kind: 'remove-container' };
   const alive = container !== undefined && (container.state === 'running' || container.state === 'paused');
   if (alive && !door) return { kind: 'open-door' };
   const copy = copyStep(remembered, observed);

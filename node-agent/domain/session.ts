@@ -78,6 +78,8 @@ export interface ContainerSeen {
   readonly state: 'created' | 'running' | 'paused' | 'exited';
   /** At which it was made. */
   readonly generation: number;
+  /** There is another one of this session beside it, which somebody else made: two may not run on one volume. */
+  readonly surplus?: true;
   /** Once it has ended. */
   readonly exit?: Exit;
 }

@@ -10,7 +10,7 @@ import { jsonLines } from './json-lines.ts';
 const RECONNECT_FIRST_MS = 100;
 const RECONNECT_LAST_MS = 5_000;
 
-const ACTIONS = ['create', 'start', 'die', 'pause', 'unpause', 'destroy', 'tag', 'untag', 'delete', 'import', 'load', 'pull'];
+const ACTIONS = ['create', 'start', 'die', 'pause', 'unpause', 'destroy', 'rename', 'tag', 'untag', 'delete', 'import', 'load', 'pull'];
 
 const event = z.object({
   Type: z.string(),
@@ -27,13 +27,13 @@ export function watchDocker(
   owner: Owner,
   clock: Clock,
   log: Log,
-  listener: (change: DriverChange) => void,
+  listener: (change: DriverChange, containerId?: string) => void,
 ): { close(): void } {
   const ending = new AbortController();
   void (async () => {
     let failures = 0;
     while (!ending.signal.aborted) {
-      let heard = false;
+      let opened = false;
       try {
         const stream = await streams.getEvents({
           filters: { type: ['container', 'image', 'volume'], event: ACTIONS },
@@ -41,15 +41,15 @@ export function watchDocker(
         });
         if (!ending.signal.aborted) listener({ kind: 'everything' });
         failures = 0;
-        heard = true;
+        opened = true;
         for await (const line of jsonLines(stream)) {
-          const change = changeOf(owner, line);
-          if (change !== undefined && !ending.signal.aborted) listener(change);
+          const heard = changeOf(owner, line);
+          if (heard !== undefined && !ending.signal.aborted) listener(heard.change, heard.containerId);
         }
       } catch (error) {
         if (!ending.signal.aborted && failures === 0) log.warn('docker.events-lost', { error: messageOf(error) });
       }
-      if (heard && !ending.signal.aborted) listener({ kind: 'lost' });
+      if (opened && !ending.signal.aborted) listener({ kind: 'lost' });
       failures += 1;
       await pause(clock, Math.min(RECONNECT_FIRST_MS * 2 ** Math.min(failures - 1, 16), RECONNECT_LAST_MS), ending.signal);
     }
@@ -57,16 +57,23 @@ export function watchDocker(
   return { close: () => ending.abort() };
 }
 
-function changeOf(owner: Owner, line: unknown): DriverChange | undefined {
+interface Heard {
+  readonly change: DriverChange;
+  /** Of the session's own container. */
+  readonly containerId?: string;
+}
+
+function changeOf(owner: Owner, line: unknown): Heard | undefined {
   const parsed = event.safeParse(line);
   if (!parsed.success) return undefined;
-  if (parsed.data.Type === 'image') return { kind: 'images' };
+  const { Type, Action, Actor } = parsed.data;
+  if (Type === 'image') return { change: { kind: 'images' } };
   // The event of a volume does not carry its labels: whose it is shows when it is looked for.
-  if (parsed.data.Type === 'volume') {
-    const sessionId = parsed.data.Action === 'destroy' ? sessionOfVolume(parsed.data.Actor?.ID ?? '') : undefined;
-    return sessionId === undefined ? undefined : { kind: 'session', sessionId };
-  }
-  const { Attributes } = parsed.data.Actor ?? {};
-  const sessionId = ownedBy(owner, Attributes)?.sessionId ?? sessionOfCopy(owner, Attributes);
-  return sessionId === undefined ? undefined : { kind: 'session', sessionId };
+  if (Type === 'volume') return Action === 'destroy' ? ofSession(sessionOfVolume(Actor?.ID ?? '')) : undefined;
+  const own = ownedBy(owner, Actor?.Attributes)?.sessionId;
+  const heard = ofSession(own ?? sessionOfCopy(owner, Actor?.Attributes));
+  return heard && own !== undefined && Actor ? { ...heard, containerId: Actor.ID } : heard;
 }
+
+const ofSession = (sessionId: string | undefined): Heard | undefined =>
+  sessionId === undefined ? undefined : { change: { kind: 'session', sessionId } };

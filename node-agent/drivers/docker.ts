@@ -4,11 +4,12 @@ import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { VolumeCopier } from './copier.ts';
 import { abortable, answerOf, type DockerClients, unless } from './docker-client.ts';
-import { containerName, containerOptions, labelsOf, type Owner, ownedBy, ownerFilter, stateOf, volumeName } from './docker-container.ts';
+import { containerOptions, labelsOf, type Owner, ownedBy, ownerFilter, volumeName } from './docker-container.ts';
 import { DockerCopier } from './docker-copier.ts';
 import { watchDocker } from './docker-events.ts';
 import { kernelFiles, MemoryReturn } from './docker-memory.ts';
 import { ensureNetwork, removeNetwork, SESSION_NETWORK } from './docker-network.ts';
+import { SessionContainers } from './docker-session-containers.ts';
 import type { Capacity, Driver, DriverChange, ImageMade, ImagePlan, Made, Seen, SessionPlan } from './driver.ts';
 import { jsonLines } from './json-lines.ts';
 
@@ -42,11 +43,13 @@ export class DockerDriver implements Driver {
   readonly #docker: Docker;
   readonly #owner: Owner;
   readonly #memory: MemoryReturn;
+  readonly #containers: SessionContainers;
 
   constructor(options: DockerOptions) {
     this.#options = options;
     this.#docker = options.clients.calls;
     this.#owner = options.owner;
+    this.#containers = new SessionContainers(this.#docker, this.#owner);
     this.#memory = new MemoryReturn(kernelFiles, options.log);
     this.copier = new DockerCopier({
       docker: this.#docker,
@@ -70,15 +73,9 @@ export class DockerDriver implements Driver {
     const filters = { label: ownerFilter(this.#owner) };
     const [containers, { Volumes }] = await abortable(
       signal,
-      Promise.all([this.#docker.listContainers({ all: true, filters }), this.#docker.listVolumes({ filters })]),
+      Promise.all([this.#containers.list(), this.#docker.listVolumes({ filters })]),
     );
-    const seen = new Map<string, Seen>();
-    for (const { Id, State, Labels, Image } of containers) {
-      const owned = ownedBy(this.#owner, Labels);
-      if (owned === undefined) continue;
-      const container = { id: Id, state: stateOf(State), generation: owned.generation };
-      seen.set(owned.sessionId, { container, volume: undefined, space: owned.space, image: Image });
-    }
+    const seen = new Map<string, Seen>([...containers].map(([sessionId, found]) => [sessionId, { ...found, volume: undefined }]));
     for (const { Name, Labels } of Volumes ?? []) {
       const owned = ownedBy(this.#owner, Labels);
       if (owned === undefined) continue;
@@ -92,7 +89,7 @@ export class DockerDriver implements Driver {
   async observe(sessionId: string, signal: AbortSignal): Promise<Seen> {
     const [found, volume] = await abortable(
       signal,
-      Promise.all([this.#container(sessionId), unless([404], this.#docker.getVolume(volumeName(sessionId)).inspect())]),
+      Promise.all([this.#containers.find(sessionId), unless([404], this.#docker.getVolume(volumeName(sessionId)).inspect())]),
     );
     const owned = ownedBy(this.#owner, volume?.Labels);
     return {
@@ -115,7 +112,8 @@ export class DockerDriver implements Driver {
 
   async createContainer(plan: SessionPlan, signal: AbortSignal): Promise<Made> {
     return this.#made(signal, async () => {
-      await this.#docker.createContainer(containerOptions(this.#owner, plan, this.#options.guestDirectory));
+      const { id } = await this.#docker.createContainer(containerOptions(this.#owner, plan, this.#options.guestDirectory));
+      this.#containers.made(plan.sessionId, id);
       return { ok: true };
     });
   }
@@ -130,32 +128,50 @@ export class DockerDriver implements Driver {
 
   async pause(sessionId: string, signal: AbortSignal): Promise<void> {
     await this.freeze(sessionId, signal);
-    const found = await unless([404], abortable(signal, this.#docker.getContainer(containerName(sessionId)).inspect()));
+    const found = await unless(
+      [404],
+      abortable(
+        signal,
+        this.#containers.on(sessionId, (container) => container.inspect()),
+      ),
+    );
     if (found?.State.Paused === true) void this.#memory.begin(sessionId, found.State.Pid);
   }
 
   async freeze(sessionId: string, signal: AbortSignal): Promise<void> {
     // 409: paused already, or not running any more: whoever asked looks again.
-    await unless([404, 409], abortable(signal, this.#docker.getContainer(containerName(sessionId)).pause()));
+    await unless(
+      [404, 409],
+      abortable(
+        signal,
+        this.#containers.on(sessionId, (container) => container.pause()),
+      ),
+    );
   }
 
   async unpause(sessionId: string, signal: AbortSignal): Promise<void> {
     this.#memory.end(sessionId);
-    await unless([404, 409], abortable(signal, this.#docker.getContainer(containerName(sessionId)).unpause()));
+    await unless(
+      [404, 409],
+      abortable(
+        signal,
+        this.#containers.on(sessionId, (container) => container.unpause()),
+      ),
+    );
   }
 
   async removeContainer(sessionId: string, signal: AbortSignal): Promise<void> {
-    const found = await abortable(signal, this.#container(sessionId));
-    if (found === undefined) return;
+    const id = await abortable(signal, this.#containers.least(sessionId));
+    if (id === undefined) return;
     // By its id: the name may be another's by now. Volumes without a name, which an image may ask for, go with it.
     const removed = await unless(
       [404, 409],
-      abortable(signal, this.#docker.getContainer(found.container.id).remove({ force: true, v: true })).then(() => true),
+      abortable(signal, this.#docker.getContainer(id).remove({ force: true, v: true })).then(() => true),
     );
     if (removed) return;
     // 409: somebody (an earlier call of ours that was cut off) is removing it already. It is gone when that has ended.
     const { streams } = this.#options.clients;
-    await unless([404], abortable(signal, streams.getContainer(found.container.id).wait({ condition: 'removed' })));
+    await unless([404], abortable(signal, streams.getContainer(id).wait({ condition: 'removed' })));
   }
 
   async removeVolume(sessionId: string, signal: AbortSignal): Promise<void> {
@@ -166,7 +182,10 @@ export class DockerDriver implements Driver {
 
   watch(listener: (change: DriverChange) => void): { close(): void } {
     const { clients, clock, log } = this.#options;
-    return watchDocker(clients.streams, this.#owner, clock, log, listener);
+    return watchDocker(clients.streams, this.#owner, clock, log, (change, containerId) => {
+      if (change.kind === 'session' && containerId !== undefined) this.#containers.heard(change.sessionId, containerId);
+      listener(change);
+    });
   }
 
   async images(signal: AbortSignal): Promise<readonly string[]> {
@@ -219,21 +238,11 @@ export class DockerDriver implements Driver {
 
   async #start(sessionId: string, signal: AbortSignal): Promise<Made> {
     const made = await this.#made(signal, async () => {
-      await unless([304], this.#docker.getContainer(containerName(sessionId)).start());
-      return { ok: true };
+      const started = await this.#containers.on(sessionId, (container) => unless([304], container.start()).then(() => true));
+      return started ? { ok: true } : { ok: false, why: 'failed', reason: 'Docker has no container of this session any more.' };
     });
     if (made.ok || made.why !== 'exists') return made;
     return { ok: false, why: 'failed', reason: 'Docker is removing the container.' };
-  }
-
-  async #container(sessionId: string) {
-    const found = await unless([404], this.#docker.getContainer(containerName(sessionId)).inspect());
-    const owned = ownedBy(this.#owner, found?.Config.Labels);
-    if (owned === undefined || found === undefined) return undefined;
-    const state = stateOf(found.State.Status);
-    const exit = state === 'exited' ? { exit: { code: found.State.ExitCode, outOfMemory: found.State.OOMKilled } } : {};
-    const container = { id: found.Id, state, generation: owned.generation, ...exit };
-    return { container, space: owned.space, image: found.Config.Image };
   }
 
   async #made(signal: AbortSignal, work: () => Promise<Made>): Promise<Made> {

@@ -80,6 +80,7 @@ export interface Driver {
   /** As pause, for a moment: its memory is not given back. */
   freeze(sessionId: string, signal: AbortSignal): Promise<void>;
   unpause(sessionId: string, signal: AbortSignal): Promise<void>;
+  /** Where there is more than one of the session, the least wanted one, and the others stay. */
   removeContainer(sessionId: string, signal: AbortSignal): Promise<void>;
   removeVolume(sessionId: string, signal: AbortSignal): Promise<void>;
   /** Calls `listener` with changes until closed, `everything` first and after each break. */

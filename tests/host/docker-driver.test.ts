@@ -331,3 +331,47 @@ t.test('a container that somebody is removing already is gone when its removal r
   await driver.removeVolume(sessionId, signal);
   t.equal((await driver.observe(sessionId, signal)).volume, undefined);
 });
+
+t.test('a container is known by its labels, whatever its name; one too many beside it goes', async (t) => {
+  const { controller, socket, start } = await machine('node-names', t.testdir());
+  const session = randomUUID();
+  const node = await start();
+  t.teardown(() => node.close());
+  await controller.begin([assigned(session, 1, 'DESIRED_RUNNING', false, IMAGE)]);
+  const report = (generation: number, wanted: string) =>
+    controller.until(
+      `${wanted} at ${generation}`,
+      () => controller.heard('report').findLast(({ phase, generation: at }) => phase === wanted && at === generation),
+      LONG_MS,
+    );
+  await controller.until('its socket', () => (existsSync(socket(session)) ? true : undefined), LONG_MS);
+  await controller.until('its container', () => controller.heard('report').find(({ containerId }) => containerId !== ''), LONG_MS);
+  await playGuest(socket(session), session);
+  const { containerId } = await report(1, 'RUNNING');
+  const own = () => docker('ps', '-aq', '--no-trunc', '--filter', `label=raworc.session=${session}`);
+  await docker('rename', name(session), `raworc-test-elsewhere-${TAG}`);
+
+  // Twins that never ran, one of them under the name: which of the two is found first is left open.
+  const { streams } = await dockerClients('/var/run/docker.sock');
+  const { Labels } = JSON.parse(await docker('inspect', containerId))[0].Config;
+  const labels = Object.entries(Labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]);
+  for (const named of [['--name', name(session)], []]) {
+    const twin = await docker('create', ...labels, ...named, '--network', 'none', IMAGE, 'sh');
+    await streams
+      .getContainer(twin)
+      .wait({ condition: 'removed' })
+      .catch(({ statusCode }: { statusCode: number }) => t.equal(statusCode, 404, 'it is gone already'));
+    t.equal(await own(), containerId, 'the one that runs stays');
+  }
+
+  controller.say(change(1, [assigned(session, 2, 'DESIRED_PAUSED', true, IMAGE)]));
+  t.equal((await report(2, 'PAUSED')).containerId, containerId);
+  t.match(await docker('inspect', '-f', '{{.State.Status}}', containerId), 'paused');
+  controller.say(change(2, [assigned(session, 3, 'DESIRED_RUNNING', true, IMAGE)]));
+  t.equal((await report(3, 'RUNNING')).containerId, containerId, 'and none was made beside it');
+  controller.say(change(3, [assigned(session, 4, 'DESIRED_SUSPENDED', true, IMAGE)]));
+  await report(4, 'SUSPENDED');
+  t.equal(await own(), '');
+  controller.say(change(4, [], [{ sessionId: session, upToGeneration: 4 }]));
+  await controller.until('removed', () => controller.heard('removed')[0], LONG_MS);
+});
