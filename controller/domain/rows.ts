@@ -52,6 +52,8 @@ export interface BindingRow {
 export interface ApiKeyRow {
   readonly id: string;
   readonly accountId: AccountId;
+  /** The key that it was made with, and ends with; null: made with a login. */
+  readonly parentId: string | null;
   readonly name: string;
   /** SHA-256 of the key, hex: the key itself is random and shown once. */
   readonly keyHash: string;

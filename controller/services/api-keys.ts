@@ -45,7 +45,10 @@ export function apiKeyService({ applier, view, lists, keyUse, clock, random }: A
       }
       const key = `rwk_${Buffer.from(random.bytes(KEY_BYTES)).toString('base64url')}`;
       const keyHash = createHash('sha256').update(key).digest('hex');
-      const made = await applier.submit(createApiKey({ id: random.uuid(), accountId, name, keyHash, rules: rules ?? null, expiresAt }));
+      const parentId = proof.kind === 'api-key' ? proof.keyId : null;
+      const made = await applier.submit(
+        createApiKey({ id: random.uuid(), accountId, parentId, name, keyHash, rules: rules ?? null, expiresAt }),
+      );
       return made.ok ? accepted({ ...made.value, key }) : made;
     },
     async remove(caller, id) {
@@ -59,8 +62,9 @@ export function apiKeyService({ applier, view, lists, keyUse, clock, random }: A
         return owner.id === caller.accountId ? forbidden('service-accounts', 'update') : NO_KEY;
       }
       const removed = await applier.submit(removeApiKey(row.id));
-      if (removed.ok) keyUse.forget(row.id);
-      return removed;
+      if (!removed.ok) return removed;
+      for (const gone of removed.value) keyUse.forget(gone);
+      return accepted(undefined);
     },
   };
 }

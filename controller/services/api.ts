@@ -176,9 +176,9 @@ export interface CreateApiKey {
 /** Keys of the caller's own account. */
 export interface ApiKeys {
   list(caller: Caller, page: PageRequest): Promise<Outcome<Page<ApiKeyObject>>>;
-  /** `key` is shown this once. With a key as `proof`, the new one may do no more and lasts no longer. */
+  /** `key` is shown this once. With a key as `proof`, the new one may do no more, lasts no longer, and ends when that is removed. */
   create(caller: Caller, proof: Proof, input: CreateApiKey): Promise<Outcome<ApiKeyObject & { readonly key: string }>>;
-  /** One's own, or anybody's with service-accounts:update. */
+  /** One's own, or anybody's with service-accounts:update; and all that were made with it. */
   remove(caller: Caller, id: string): Promise<Outcome<undefined>>;
 }
 

@@ -31,6 +31,7 @@ const COLUMNS: { readonly [Name in TableName]: Columns<Tables[Name]> } = {
   apiKeys: {
     id: 'plain',
     accountId: 'plain',
+    parentId: 'plain',
     name: 'plain',
     keyHash: 'plain',
     rules: 'json',

@@ -49,6 +49,7 @@ const first: Migration = {
 
     await id('api_keys')
       .addColumn('account_id', 'text', (c) => c.notNull())
+      .addColumn('parent_id', 'text')
       .addColumn('name', 'text', (c) => c.notNull())
       .addColumn('key_hash', 'text', (c) => c.notNull().unique())
       .addColumn('rules', 'text')

@@ -55,6 +55,22 @@ t.test('rights that are taken away while a body is on its way do nothing any mor
   t.equal(await late(), 403, 'who is still there, and may no more');
 });
 
+t.test('a key ends with the one that it was made with, however far down', async (t) => {
+  const ann = await person(t, target);
+  const as = (key: string) => new Rest(target.url, key);
+  const root = await keyOf(ann.rest);
+  const child = await keyOf(as(root.key));
+  const grandchild = await keyOf(as(child.key));
+  const other = await keyOf(ann.rest);
+  const left = async () => (expect(await ann.rest.call('GET', '/api-keys'), 200, 'list') as readonly { id: string }[]).map(({ id }) => id);
+  const late = await begin(grandchild.key, 'POST', '/api-keys', { name: 'late' });
+  t.equal((await ann.rest.call('DELETE', `/api-keys/${root.id}`)).status, 204);
+  for (const { key } of [root, child, grandchild]) t.match(await as(key).call('GET', '/auth/me'), refusal(401, 'UNAUTHORIZED'));
+  t.equal(await late(), 401);
+  t.equal((await as(other.key).call('GET', '/auth/me')).status, 200);
+  t.same(await left(), [other.id]);
+});
+
 t.test('a narrowed key sets no password of an owner who may do more', async (t) => {
   const boss = await person(t, target, ['admin', null]);
   const path = `/service-accounts/${boss.user}/password`;

@@ -127,6 +127,7 @@ function rowsOfSubject({ id, user, bindings, keys }: Subject): Mutation[] {
       put('apiKeys', {
         id: keyId,
         accountId: id,
+        parentId: null,
         name: 'key',
         keyHash: hashOfKey(key),
         rules,

@@ -2,7 +2,7 @@ import { type ApiKeyObject, apiKeyObject } from '../access-objects.ts';
 import { type Command, unchanged } from '../command.ts';
 import type { EventType, NewEvent } from '../events.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
-import { type ApiKeyRow, put } from '../rows.ts';
+import { type ApiKeyRow, type Mutation, put } from '../rows.ts';
 
 export const NO_KEY = refused('NOT_FOUND', 'There is no such API key.');
 const MOST_KEYS = 1000;
@@ -12,6 +12,9 @@ export function createApiKey(input: Omit<ApiKeyRow, 'createdAt' | 'lastUsedAt'>)
     name: 'create-api-key',
     decide({ view, now }) {
       if (view.get('accounts', input.accountId) === undefined) return unchanged(refused('CONFLICT', 'The account of this key is gone.'));
+      if (input.parentId !== null && view.get('apiKeys', input.parentId) === undefined) {
+        return unchanged(refused('UNAUTHORIZED', 'The key that this one was to be made with was ended meanwhile.'));
+      }
       if (view.apiKeysOf(input.accountId).length >= MOST_KEYS) {
         return unchanged(refused('CONFLICT', `An account has at most ${MOST_KEYS} API keys: delete some that are not used.`));
       }
@@ -21,16 +24,18 @@ export function createApiKey(input: Omit<ApiKeyRow, 'createdAt' | 'lastUsedAt'>)
   };
 }
 
-export function removeApiKey(id: string): Command<Outcome<undefined>> {
+/** With all that were made with it, or with those. Answers with the ids of all that are gone. */
+export function removeApiKey(id: string): Command<Outcome<readonly string[]>> {
   return {
     name: 'remove-api-key',
     decide({ view }) {
       const row = view.get('apiKeys', id);
       if (row === undefined) return unchanged(NO_KEY);
+      const gone = withDescendants(row, view.apiKeysOf(row.accountId));
       return {
-        mutations: [{ kind: 'remove', table: 'apiKeys', id }],
-        events: [eventOf('api-key.deleted', row)],
-        answer: accepted(undefined),
+        mutations: gone.map((key): Mutation => ({ kind: 'remove', table: 'apiKeys', id: key.id })),
+        events: gone.map((key) => eventOf('api-key.deleted', key)),
+        answer: accepted(gone.map((key) => key.id)),
       };
     },
   };
@@ -46,6 +51,13 @@ export function recordKeyUse(id: string, at: number): Command<undefined> {
       return { mutations: [put('apiKeys', { ...row, lastUsedAt: at })], events: [], answer: undefined };
     },
   };
+}
+
+function withDescendants(root: ApiKeyRow, all: readonly ApiKeyRow[]): readonly ApiKeyRow[] {
+  const found = [root];
+  // It grows while it is walked: each that is found is asked for its own.
+  for (const { id } of found) found.push(...all.filter(({ parentId }) => parentId === id));
+  return found;
 }
 
 const eventOf = (type: EventType, row: ApiKeyRow): NewEvent => ({
