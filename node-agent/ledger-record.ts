@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ENDS_BORNE } from './domain/restart-delay.ts';
 import type { Assignment } from './domain/session.ts';
 
 const whole = z.number().int().nonnegative();
@@ -51,7 +52,7 @@ const record = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('copy-ended'), sessionId: z.string() }),
   /** Its container is, or is not any more, frozen for a copy of its volume. */
   z.object({ kind: z.literal('frozen'), sessionId: z.string(), frozen: z.boolean() }),
-  /** All that count, under the assignment that is there now. */
+  /** All that count, until the session is given up. */
   z.object({ kind: z.literal('ends'), sessionId: z.string(), ends }),
 ]);
 
@@ -108,7 +109,11 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
       state.epoch = record.epoch;
       return;
     case 'assign':
-      change(state, record.assignment.sessionId, ({ ends: _, ...entry }) => ({ ...entry, assignment: record.assignment }));
+      change(state, record.assignment.sessionId, ({ ends, ...entry }) => ({
+        ...entry,
+        ...(ends === undefined || forgetsEnds(entry.assignment, record.assignment, ends) ? {} : { ends }),
+        assignment: record.assignment,
+      }));
       return;
     case 'unassign':
       change(state, record.sessionId, ({ assignment: _, ends: __, ...entry }) => entry);
@@ -154,6 +159,14 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
     default:
       record satisfies never;
   }
+}
+
+/**
+ * Only a session that was given up, and is recovered, counts its ends anew: a pause or a suspend between them is no cure. That it was given up
+ * may go unheard, where a node was away until it was recovered.
+ */
+function forgetsEnds(before: Assignment | undefined, after: Assignment, { at }: Ends): boolean {
+  return after.desired === 'failed' || (before?.desired === 'running' && after.desired === 'running' && at.length >= ENDS_BORNE);
 }
 
 function change(state: LedgerState, sessionId: string, next: (entry: SessionEntry) => SessionEntry): void {

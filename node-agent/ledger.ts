@@ -137,7 +137,7 @@ export class Ledger {
     for (let at = 0; at < records.length; at += RECORDS_PER_BLOCK) await this.#write(records.slice(at, at + RECORDS_PER_BLOCK));
   }
 
-  /** Of its container, without being asked, under the assignment that is there now. */
+  /** Of its container, without being asked, since the session was last given up. */
   ends(sessionId: string): Ends | undefined {
     return this.#state.sessions.get(sessionId)?.ends;
   }

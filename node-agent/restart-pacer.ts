@@ -11,7 +11,7 @@ export interface PacerOutside {
 
 /**
  * Counts how often one session's container ended without being asked, and says how long to wait before it is started again, or that it is
- * not. The ends are kept in the ledger, by the wall clock; a new generation begins without any. What ended while nobody looked, or with the
+ * not. The ends are kept in the ledger, by the wall clock, until the session is given up; a recovered one begins without any. What ended while nobody looked, or with the
  * engine, counts as none.
  */
 export class RestartPacer {

@@ -114,6 +114,37 @@ t.test(
   },
 );
 
+t.test(
+  'neither a pause nor a suspend between them makes five ends fewer; a recovery does, also one that the node hears of late',
+  async (t) => {
+    const { clock, start, close, assign, end, phase } = machine();
+    const node = await start();
+    t.teardown(() => close(node));
+    await assign(assigned(S));
+    await end(2);
+    await assign(assigned(S, 2, 'DESIRED_PAUSED', true));
+    await assign(assigned(S, 3, 'DESIRED_RUNNING', true));
+    await end(2);
+    await assign(assigned(S, 4, 'DESIRED_SUSPENDED', true));
+    await clock.advance(10_000);
+    await assign(assigned(S, 5, 'DESIRED_RUNNING', true));
+    t.match(phase(), { phase: 'RUNNING', generation: 5 });
+    await end(1);
+    const reason = /^Its container ended five times in ten minutes/;
+    t.match(phase(), { phase: 'FAILED', generation: 5, reason });
+
+    await assign(assigned(S, 7, 'DESIRED_RUNNING', true));
+    t.match(phase(), { phase: 'RUNNING', generation: 7 }, 'that it was given up was never said');
+    await end(4);
+    t.match(phase(), { phase: 'RUNNING', generation: 7 }, 'counted anew');
+    await end(1);
+    await assign(assigned(S, 8, 'DESIRED_FAILED', true));
+    await assign(assigned(S, 9, 'DESIRED_RUNNING', true));
+    await end(4);
+    t.match(phase(), { phase: 'RUNNING', generation: 9 }, 'counted anew');
+  },
+);
+
 t.test('removals from outside count, ends that are ten minutes apart or asked for do not, nor those of the engine', async (t) => {
   const { clock, host, controller, start, close, assign, end, phase } = machine();
   const node = await start();
