@@ -45,6 +45,15 @@ export const PLANTS = {
       ),
     }),
   },
+  /** Messages come to nodes without the version of the secrets that they need. */
+  'old-secrets': {
+    stream: ({ left, right }) => ({
+      right,
+      left: overheard(left, (frame) =>
+        frame.kind === 'deliver' ? { kind: 'deliver', value: { ...frame.value, secretsVersion: 0 } } : frame,
+      ),
+    }),
+  },
 } satisfies Readonly<Record<string, Plant>>;
 export type PlantName = keyof typeof PLANTS;
 
