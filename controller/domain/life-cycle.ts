@@ -28,7 +28,7 @@ const STATES: Readonly<Record<Exclude<Desired, 'deleted'>, Readonly<Record<Phase
   failed: { none: 'error', starting: 'error', running: 'error', paused: 'error', suspended: 'error', failed: 'error' },
 };
 
-export function restState(session: SessionRow): RestState {
+export function restState(session: Pick<SessionRow, 'desired' | 'phase' | 'outstanding'>): RestState {
   if (session.desired === 'deleted') return 'error';
   const state = STATES[session.desired][session.phase];
   if (state !== 'idle or busy') return state;
@@ -63,7 +63,7 @@ const SETTLED: Readonly<Record<Exclude<Desired, 'deleted'>, Phase>> = {
 };
 
 /** What is = what should be, and the node has said so of this very generation. */
-export function isSettled(session: SessionRow): boolean {
+export function isSettled(session: Pick<SessionRow, 'desired' | 'phase' | 'observedGeneration' | 'generation'>): boolean {
   if (session.desired === 'deleted') return session.phase === 'none';
   return session.phase === SETTLED[session.desired] && session.observedGeneration === session.generation;
 }

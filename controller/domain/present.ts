@@ -6,19 +6,44 @@ import { rfc3339, rfc3339OrNull } from './time.ts';
 import type { View } from './view.ts';
 
 const spaceName = (view: View, id: string): string => view.get('spaces', id)?.name ?? id;
+const nodeName = (view: View, id: string): string => view.get('nodes', id)?.name ?? id;
 
-export function sessionObject(view: View, row: SessionRow): SessionObject {
+/** The fields of a session's row that {@link sessionObject} needs. */
+export const SHOWN_OF_SESSIONS = [
+  ...(['id', 'name', 'spaceId', 'createdBy', 'desired', 'phase', 'outstanding', 'generation', 'observedGeneration'] as const),
+  ...(['containerId', 'volume', 'parentId', 'nodeId', 'timeouts', 'createdAt', 'updatedAt', 'startedAt', 'lastActivityAt'] as const),
+  ...(['terminatedAt', 'terminationReason', 'reason', 'metadata'] as const),
+];
+export type ShownSession = Pick<SessionRow, (typeof SHOWN_OF_SESSIONS)[number]>;
+
+export function sessionObject(view: View, row: ShownSession): SessionObject {
+  const { spaceId, nodeId } = row;
+  return shown(row, spaceName(view, spaceId), nodeId === null ? null : nodeName(view, nodeId));
+}
+
+/** The same for many: each space and node is looked up once. */
+export function sessionObjects(view: View, rows: readonly ShownSession[]): SessionObject[] {
+  const names = new Map<string, string>();
+  const nameOf = (id: string, look: (view: View, id: string) => string) => {
+    const name = names.get(id) ?? look(view, id);
+    names.set(id, name);
+    return name;
+  };
+  return rows.map((row) => shown(row, nameOf(row.spaceId, spaceName), row.nodeId === null ? null : nameOf(row.nodeId, nodeName)));
+}
+
+function shown(row: ShownSession, space: string, node: string | null): SessionObject {
   const state = restState(row);
   return {
     id: row.id,
     name: row.name,
-    space: spaceName(view, row.spaceId),
+    space,
     created_by: row.createdBy,
     state,
     container_id: row.containerId,
     persistent_volume_id: row.volume,
     parent_session_id: row.parentId,
-    node: row.nodeId === null ? null : (view.get('nodes', row.nodeId)?.name ?? row.nodeId),
+    node,
     running: state === 'idle' || state === 'busy',
     settled: isSettled(row),
     timeouts: row.timeouts,

@@ -55,7 +55,8 @@ export function agentLogService({ view, lists, fleet, tail, clock, log }: AgentL
     }
     const query = { visible: 'all', spaceId: scope.agent.spaceId, states: [UP] } as const;
     const found = await lists.sessions(query, { limit: SESSIONS_LOOKED_THROUGH, offset: 0 });
-    return found.items.filter((row) => holds(row, scope)).sort((a, b) => (b.lastActivityAt ?? 0) - (a.lastActivityAt ?? 0));
+    const rows = found.items.map(({ id }) => view.get('sessions', id));
+    return rows.filter((row) => holds(row, scope)).sort((a, b) => (b.lastActivityAt ?? 0) - (a.lastActivityAt ?? 0));
   }
 
   async function readOne(row: SessionRow, scope: LogScope, signal: AbortSignal): Promise<LogNews[] | undefined> {

@@ -1,6 +1,7 @@
 import type { AccountId, SessionId, SpaceId } from '../domain/ids.ts';
 import type { RowsOfState } from '../domain/life-cycle.ts';
-import type { MessageRow, SessionRow, Tables } from '../domain/rows.ts';
+import type { ShownSession } from '../domain/present.ts';
+import type { MessageRow, Tables } from '../domain/rows.ts';
 import type { Page, PageRequest } from './api.ts';
 
 export interface SessionQuery {
@@ -23,7 +24,7 @@ export type PlainList = 'accounts' | 'roles' | 'bindings' | 'apiKeys' | 'spaces'
 
 /** What scans. Runs beside the applier, on a thread of its own, and sees what was last committed. */
 export interface Lists {
-  sessions(query: SessionQuery, page: PageRequest): Promise<Page<SessionRow>>;
+  sessions(query: SessionQuery, page: PageRequest): Promise<Page<ShownSession>>;
   messages(session: SessionId, query: MessageQuery, page: PageRequest): Promise<Page<MessageRow>>;
   countMessages(session: SessionId): Promise<number>;
   /** Rows of a table whose fields have these values, and whose ids are `among` these where any are given. Newest first. */

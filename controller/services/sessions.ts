@@ -8,7 +8,7 @@ import type { SessionId, SpaceId } from '../domain/ids.ts';
 import { REQUEST_FOR_STATE } from '../domain/legal.ts';
 import { restState } from '../domain/life-cycle.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
-import { sessionObject } from '../domain/present.ts';
+import { sessionObject, sessionObjects } from '../domain/present.ts';
 import type { Limits, Requests, SessionRow } from '../domain/rows.ts';
 import { sessionDefaults } from '../domain/space-settings.ts';
 import type { View } from '../domain/view.ts';
@@ -83,7 +83,7 @@ export function sessionService(needs: SessionNeeds): Sessions {
       const query = sessionQuery(view, caller, filter);
       if (!query.ok) return query;
       const found = await lists.sessions(query.value, page);
-      return accepted({ items: found.items.map((row) => sessionObject(view, row)), total: found.total });
+      return accepted({ items: sessionObjects(view, found.items), total: found.total });
     },
     async remove(caller, id) {
       const row = sessionFor(view, caller, id, 'delete');

@@ -207,15 +207,27 @@ export function toSql(columns: readonly Column[], row: object): SqlValue[] {
   });
 }
 
-/** The row was written by {@link toSql}: it has the shape that the table says. */
-export function fromSql<Name extends TableName>(columns: readonly Column[], row: SqlRow): Tables[Name] {
-  const result: Record<string, unknown> = {};
-  for (const { field, name, kind } of columns) {
-    const value = row[name];
-    if (value === null || value === undefined) result[field] = null;
-    else if (kind === 'json') result[field] = JSON.parse(String(value));
-    else if (kind === 'flag') result[field] = value === 1;
-    else result[field] = value;
+/** What of a table (all of it, or these fields) a statement selects for {@link selected}: columns by the names of their fields. */
+export function selection(table: TableName, fields?: readonly string[]): string {
+  const columns = columnsOf(table).filter(({ field }) => fields?.includes(field) ?? true);
+  return columns.map(({ field, name }) => (field === name ? name : `${name} as "${field}"`)).join(', ');
+}
+
+type Patch = readonly (readonly [field: string, kind: Kind])[];
+const PATCHES = new Map<TableName, Patch>();
+
+/** The row of a {@link selection}; made in place. It was written by {@link toSql}: it has the shape that the table says. */
+export function selected<Name extends TableName>(table: Name, row: SqlRow): Tables[Name] {
+  let patch = PATCHES.get(table);
+  if (patch === undefined) {
+    patch = Object.entries(COLUMNS[table]).filter(([, kind]) => kind !== 'plain');
+    PATCHES.set(table, patch);
+  }
+  const result = row as Record<string, unknown>;
+  for (const [field, kind] of patch) {
+    const value = result[field];
+    if (value === null || value === undefined) continue;
+    result[field] = kind === 'json' ? JSON.parse(String(value)) : value === 1;
   }
   return result as unknown as Tables[Name];
 }

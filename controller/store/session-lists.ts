@@ -1,11 +1,13 @@
 /** Pages of sessions out of those that a caller may see, each part by an index of its own, however many sessions there are. */
 import type { ExpressionBuilder, ExpressionWrapper, Kysely, SqlBool } from 'kysely';
 import { sql } from 'kysely';
+import { SHOWN_OF_SESSIONS } from '../domain/present.ts';
 import type { PageRequest } from '../services/api.ts';
 import type { SessionQuery } from '../services/lists.ts';
+import { selection } from './columns.ts';
 import type { Query } from './reader.ts';
 
-export interface SessionColumns {
+interface SessionColumns {
   readonly id: string;
   readonly created_at: number;
   readonly space_id: string;
@@ -16,22 +18,24 @@ export interface SessionColumns {
   readonly created_by_id: string;
   readonly metadata: string;
 }
-interface Schema {
+export interface Schema {
   readonly sessions: SessionColumns;
 }
 type Condition = ExpressionWrapper<Schema, 'sessions', SqlBool> | ReturnType<typeof sql<SqlBool>>;
 type Build = ExpressionBuilder<Schema, 'sessions'>;
+
+/** Most of a session is not for a list: what is left out needs neither be read nor brought over from the reading thread. */
+const SHOWN = sql.raw(selection('sessions', SHOWN_OF_SESSIONS));
 
 /** The statements that read one page, and how many there are in all. */
 export function sessionPage(compiler: Kysely<Schema>, query: SessionQuery, page: PageRequest): { rows: Query; total: Query } {
   const order = page.order ?? 'desc';
   const all = parts(query).map((part) => (eb: Build) => eb.and([...part(eb), ...filters(eb, query)]));
   if (all.length === 0) {
-    const none = compiler.selectFrom('sessions').selectAll().where(sql<SqlBool>`false`);
-    return { rows: none.compile(), total: sql<{ count: number }>`select 0 as count`.compile(compiler) };
+    return { rows: sql`select id from sessions where false`.compile(compiler), total: sql`select 0 as count`.compile(compiler) };
   }
   const counts = all.map((where) => sql`(${compiler.selectFrom('sessions').select(sql`count(*)`.as('count')).where(where)})`);
-  const total = sql<{ count: number }>`select ${sql.join(counts, sql` + `)} as count`.compile(compiler);
+  const total = sql`select ${sql.join(counts, sql` + `)} as count`.compile(compiler);
   // Which rows, by the indexes alone: of each part no more than the page may need of it, then the page out of these. Then the rows themselves.
   const reach = page.limit + page.offset;
   const heads = all.map((where) => {
@@ -40,7 +44,7 @@ export function sessionPage(compiler: Kysely<Schema>, query: SessionQuery, page:
   });
   const direction = sql`order by created_at ${sql.raw(order)}, id ${sql.raw(order)}`;
   const ids = sql`select id from (${sql.join(heads, sql` union all `)}) ${direction} limit ${page.limit} offset ${page.offset}`;
-  const rows = sql<Record<string, unknown>>`select * from sessions where id in (${ids}) ${direction}`;
+  const rows = sql`select ${SHOWN} from sessions where id in (${ids}) ${direction}`;
   return { rows: rows.compile(compiler), total };
 }
 

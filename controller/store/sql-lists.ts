@@ -1,39 +1,10 @@
-import {
-  DummyDriver,
-  type ExpressionBuilder,
-  type ExpressionWrapper,
-  Kysely,
-  type SqlBool,
-  SqliteAdapter,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-  sql,
-} from 'kysely';
+import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely';
 import type { TableName, Tables } from '../domain/rows.ts';
 import type { Page } from '../services/api.ts';
 import type { Lists } from '../services/lists.ts';
-import { columnsOf, fromSql, type SqlRow, snake, toSql } from './columns.ts';
+import { columnsOf, type SqlRow, selected, selection, snake, toSql } from './columns.ts';
 import type { Query, Reader } from './reader.ts';
-import { type SessionColumns, sessionPage } from './session-lists.ts';
-
-/** The columns that lists filter and order by. */
-interface Listed {
-  readonly id: string;
-  readonly created_at: number;
-}
-interface Schema {
-  readonly sessions: SessionColumns;
-  readonly messages: Listed & { readonly session_id: string; readonly seq: number; readonly role: string };
-  readonly agents: Listed;
-  readonly accounts: Listed;
-  readonly roles: Listed;
-  readonly bindings: Listed;
-  readonly api_keys: Listed;
-  readonly spaces: Listed;
-  readonly secrets: Listed;
-  readonly builds: Listed;
-}
-type PlainTable = Exclude<keyof Schema, 'sessions' | 'messages'>;
+import { type Schema, sessionPage } from './session-lists.ts';
 
 /** Only compiles; what it makes runs on the reading thread. */
 const compiler = new Kysely<Schema>({
@@ -45,13 +16,10 @@ const compiler = new Kysely<Schema>({
   },
 });
 
-type Where<Table extends keyof Schema> = (eb: ExpressionBuilder<Schema, Table>) => ExpressionWrapper<Schema, Table, SqlBool>;
-
 export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
   async function page<Name extends TableName>(table: Name, rows: Query, total: Query): Promise<Page<Tables[Name]>> {
     const [items, count] = await reader.read([rows, total]);
-    const columns = columnsOf(table);
-    return { items: (items ?? []).map((row) => fromSql<Name>(columns, row)), total: countIn(count) };
+    return { items: (items ?? []).map((row) => selected(table, row)), total: countIn(count) };
   }
 
   return {
@@ -60,38 +28,37 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
       return page('sessions', rows, total);
     },
     messages(session, query, request) {
-      const where: Where<'messages'> = (eb) =>
-        eb.and([
-          eb('session_id', '=', session),
-          ...(query.role === undefined ? [] : [eb('role', '=', query.role)]),
-          ...(query.afterSeq === undefined ? [] : [eb('seq', '>', query.afterSeq)]),
-          ...(query.afterTime === undefined ? [] : [eb('created_at', '>', query.afterTime)]),
-        ]);
-      const rows = compiler
-        .selectFrom('messages')
-        .selectAll()
-        .where(where)
-        .orderBy('seq', request.order ?? 'asc');
-      const total = compiler.selectFrom('messages').select(sql<number>`count(*)`.as('count')).where(where);
-      return page('messages', rows.limit(request.limit).offset(request.offset).compile(), total.compile());
+      const where = sql.join(
+        [
+          sql`session_id = ${session}`,
+          ...(query.role === undefined ? [] : [sql`role = ${query.role}`]),
+          ...(query.afterSeq === undefined ? [] : [sql`seq > ${query.afterSeq}`]),
+          ...(query.afterTime === undefined ? [] : [sql`created_at > ${query.afterTime}`]),
+        ],
+        sql` and `,
+      );
+      const rows = sql`select ${sql.raw(selection('messages'))} from messages where ${where}
+        order by seq ${sql.raw(request.order ?? 'asc')} limit ${request.limit} offset ${request.offset}`;
+      const total = sql`select count(*) as count from messages where ${where}`;
+      return page('messages', rows.compile(compiler), total.compile(compiler));
     },
     async countMessages(session) {
-      const query = compiler.selectFrom('messages').select(sql<number>`count(*)`.as('count')).where('session_id', '=', session);
-      const [count] = await reader.read([query.compile()]);
+      const query = sql`select count(*) as count from messages where session_id = ${session}`;
+      const [count] = await reader.read([query.compile(compiler)]);
       return countIn(count);
     },
     rows(table, equal, request, among) {
-      const order = request.order ?? 'desc';
       const columns = columnsOf(table).filter(({ field }) => field in equal);
       const values = toSql(columns, equal);
       // One parameter however many there are: SQLite bounds their number.
       const chosen = among === undefined ? [] : [sql`id in (select value from json_each(${JSON.stringify(among)}))`];
       const equals = columns.map(({ name }, at) => sql`${sql.ref(name)} is ${values[at]}`);
-      const where = sql<SqlBool>`${sql.join([sql`true`, ...chosen, ...equals], sql` and `)}`;
-      const from = compiler.selectFrom(snake(table) as PlainTable);
-      const rows = from.selectAll().where(where).orderBy('created_at', order).orderBy('id', order);
-      const total = from.select(sql<number>`count(*)`.as('count')).where(where);
-      return page(table, rows.limit(request.limit).offset(request.offset).compile(), total.compile());
+      const from = sql`from ${sql.table(snake(table))} where ${sql.join([sql`true`, ...chosen, ...equals], sql` and `)}`;
+      const order = sql.raw(request.order ?? 'desc');
+      const rows = sql`select ${sql.raw(selection(table))} ${from}
+        order by created_at ${order}, id ${order} limit ${request.limit} offset ${request.offset}`;
+      const total = sql`select count(*) as count ${from}`;
+      return page(table, rows.compile(compiler), total.compile(compiler));
     },
   };
 }

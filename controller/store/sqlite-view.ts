@@ -2,33 +2,32 @@ import type Database from 'better-sqlite3';
 import type { SpaceId } from '../domain/ids.ts';
 import type { TableName, Tables } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
-import { columnsOf, fromSql, type SqlRow, type SqlValue, snake } from './columns.ts';
+import { type SqlRow, type SqlValue, selected, selection, snake } from './columns.ts';
 
-const COLUMNS = new Map<TableName, ReturnType<typeof columnsOf>>();
-const columns = (table: TableName) => {
-  let found = COLUMNS.get(table);
-  if (found === undefined) {
-    found = columnsOf(table);
-    COLUMNS.set(table, found);
+/**
+ * A {@link View} of what one connection sees: the applier's own transaction, or the last commit on a reading connection. `enter` is called
+ * before each read.
+ */
+export function sqliteView(database: Database.Database, enter: () => void = () => {}): View {
+  const prepared = new Map<TableName, Map<string, Database.Statement<SqlValue[], SqlRow>>>();
+
+  function statement(table: TableName, rest: string): Database.Statement<SqlValue[], SqlRow> {
+    enter();
+    const known = prepared.get(table)?.get(rest);
+    if (known !== undefined) return known;
+    const made = database.prepare<SqlValue[], SqlRow>(`select ${selection(table)} from ${snake(table)} ${rest}`);
+    const ofTable = prepared.get(table) ?? new Map<string, typeof made>();
+    prepared.set(table, ofTable.set(rest, made));
+    return made;
   }
-  return found;
-};
-
-/** A {@link View} of what one connection sees: the applier's own transaction, or the last commit on a reading connection. */
-export function sqliteView(database: Database.Database): View {
-  const statements = new Map<string, Database.Statement<SqlValue[], SqlRow>>();
-
-  function all<Name extends TableName>(table: Name, rest: string, ...parameters: SqlValue[]): Tables[Name][] {
-    const text = `select * from ${snake(table)} ${rest}`;
-    let statement = statements.get(text);
-    if (statement === undefined) {
-      statement = database.prepare<SqlValue[], SqlRow>(text);
-      statements.set(text, statement);
-    }
-    return statement.all(...parameters).map((row) => fromSql<Name>(columns(table), row));
+  const all = <Name extends TableName>(table: Name, rest: string, ...parameters: SqlValue[]): Tables[Name][] =>
+    statement(table, rest)
+      .all(...parameters)
+      .map((row) => selected(table, row));
+  function one<Name extends TableName>(table: Name, rest: string, ...parameters: SqlValue[]): Tables[Name] | undefined {
+    const row = statement(table, rest).get(...parameters);
+    return row === undefined ? undefined : selected(table, row);
   }
-  const one = <Name extends TableName>(table: Name, rest: string, ...parameters: SqlValue[]): Tables[Name] | undefined =>
-    all(table, rest, ...parameters)[0];
 
   return {
     get: (table, id) => one(table, 'where id = ?', id),

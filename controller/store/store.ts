@@ -8,6 +8,7 @@ import type { View } from '../domain/view.ts';
 import { columnsOf, type SqlValue, snake, TABLE_NAMES, toSql } from './columns.ts';
 import { messageCopies } from './message-copies.ts';
 import { migrate } from './migrations.ts';
+import { Snapshot } from './snapshot.ts';
 import { sqliteView } from './sqlite-view.ts';
 
 /** What the applier writes with: one transaction at a time, on the only connection that writes. */
@@ -37,17 +38,23 @@ export interface Store {
   close(): void;
 }
 
+export interface StoreOptions {
+  /** Another store of the same database writes meanwhile: its commits are seen too, which makes each read slower. */
+  readonly looksOn?: boolean;
+}
+
 /** Opens or makes the database at `path`. Every acknowledged commit survives a power cut (WAL, synchronous FULL). */
-export async function openStore(path: string, epoch: number): Promise<Store> {
+export async function openStore(path: string, epoch: number, { looksOn = false }: StoreOptions = {}): Promise<Store> {
   const writing = new Database(path);
   writing.pragma('journal_mode = WAL');
   writing.pragma('synchronous = FULL');
   await migrate(new Kysely<unknown>({ dialect: new SqliteDialect({ database: writing }) }));
   const reading = new Database(path, { readonly: true });
   const meta = metaOf(writing);
+  const snapshot = looksOn ? undefined : new Snapshot(reading);
   return {
-    writer: writerOf(writing, meta),
-    view: sqliteView(reading),
+    writer: writerOf(writing, meta, snapshot),
+    view: sqliteView(reading, () => snapshot?.hold()),
     events: eventLogOf(reading, meta, epoch),
     path,
     check: () => void reading.prepare('select 1').get(),
@@ -71,7 +78,7 @@ function metaOf(database: Database.Database): Meta {
   return { get: (key) => Number(read.get(key)?.value ?? 0), set: (key, value) => void write.run(key, String(value)) };
 }
 
-function writerOf(database: Database.Database, meta: Meta): Writer {
+function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | undefined): Writer {
   const puts = new Map<TableName, (row: object) => void>();
   const removes = new Map<TableName, (id: string) => void>();
   for (const table of TABLE_NAMES) {
@@ -105,6 +112,8 @@ function writerOf(database: Database.Database, meta: Meta): Writer {
   return {
     view: sqliteView(database),
     transaction(work) {
+      snapshot?.letGo();
+
       begin.run();
       try {
         const result = work();
@@ -113,6 +122,8 @@ function writerOf(database: Database.Database, meta: Meta): Writer {
       } catch (error) {
         if (database.inTransaction) rollback.run();
         throw error;
+      } finally {
+        snapshot?.letGo();
       }
     },
     savepoint(work) {
