@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { barriersIn, jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
+import { DISK_FULL_EXIT, isDiskFull } from './container/disk-full.ts';
 import { KeptLines } from './container/kept-lines.ts';
 import { Processes } from './container/processes.ts';
 import { readSettings } from './container/settings.ts';
@@ -43,5 +44,5 @@ try {
   await guest.run();
 } catch (fault) {
   log.error('guest.failed', { error: fault instanceof Error ? fault.message : String(fault) });
-  process.exit(1);
+  process.exit(isDiskFull(fault) ? DISK_FULL_EXIT : 1);
 }

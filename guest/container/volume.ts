@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, lstatSync, mkdirSync, symlinkSync } from 'node:fs';
+import { DISK_FULL_EXIT } from './disk-full.ts';
 import type { User } from './program.ts';
 
 /** Owned by the agents; all else in the volume is the guest's. */
@@ -50,7 +51,8 @@ function makeAs(user: User, paths: readonly string[]): void {
     execFileSync('/bin/mkdir', ['-p', ...paths], options);
   } catch {
     // An image need not have one; Node.js is always here.
-    const program = 'for (const path of process.argv.slice(1)) require("node:fs").mkdirSync(path, { recursive: true })';
+    const made = 'for (const path of process.argv.slice(1)) require("node:fs").mkdirSync(path, { recursive: true })';
+    const program = `try { ${made} } catch ({ code }) { process.exit(code === "ENOSPC" || code === "EDQUOT" ? ${DISK_FULL_EXIT} : 1) }`;
     execFileSync(process.execPath, ['-e', program, ...paths], options);
   }
 }

@@ -5,6 +5,8 @@ export interface Exit {
   readonly outOfMemory: boolean;
 }
 
+/** As in guest/container/disk-full.ts. */
+const DISK_FULL = 28;
 const KILLED = 137;
 const TERMINATED = 143;
 
@@ -14,6 +16,7 @@ export function describeExit(exit: Exit | undefined): string {
   const { code, outOfMemory } = exit;
   if (outOfMemory) return `with exit code ${code} (killed, out of memory)`;
   if (code === KILLED) return `with exit code ${code} (killed, out of memory?)`;
+  if (code === DISK_FULL) return `with exit code ${code} (the disk is full)`;
   return `with exit code ${code}${code === TERMINATED ? ' (told to end)' : ''}`;
 }
 

@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { DISK_FULL_EXIT } from '../../guest/container/disk-full.ts';
 import { buildGuest } from '../../scripts/build-guest.ts';
 import { Bench } from '../unit/guest-bench.ts';
 
@@ -64,4 +66,19 @@ t.test('on a volume that an agent has filled every message still gets its one an
   }
   bench.deliver(21, LARGE);
   t.match((await bench.next('answer')).value, { messageId: 'm21', outcome: 'REPLY' }, 'there is room again once they are settled');
+});
+
+t.test('on a volume that has no room for its mailbox the guest ends with an exit code that says so', async (t) => {
+  const bench = new Bench(join((await bundled).directory, 'guest.mjs'), AGENT);
+  const session = join(bench.directory, 'session');
+  for (const size of ['1m', '4k']) {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', session]);
+    try {
+      bench.start();
+      t.same(bench.child && (await once(bench.child, 'exit')), [DISK_FULL_EXIT, null], size);
+    } finally {
+      execFileSync('umount', ['-l', session]);
+    }
+  }
+  bench.close();
 });

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { DISK_FULL_EXIT } from '../../guest/container/disk-full.ts';
 import { Journal } from '../../journal/journal.ts';
 import { describeExit, type Exit } from '../../node-agent/domain/container-end.ts';
 import { afterEnds, ENDS_COUNT_FOR_MS } from '../../node-agent/domain/restart-delay.ts';
@@ -34,6 +35,7 @@ t.test('an end is described for a person', async (t) => {
   t.equal(describeExit({ code: 137, outOfMemory: false }), 'with exit code 137 (killed, out of memory?)');
   t.equal(describeExit({ code: 137, outOfMemory: true }), 'with exit code 137 (killed, out of memory)');
   t.equal(describeExit({ code: 3, outOfMemory: false }), 'with exit code 3');
+  t.equal(describeExit({ code: DISK_FULL_EXIT, outOfMemory: false }), 'with exit code 28 (the disk is full)', 'as a guest ends then');
   t.equal(describeExit(undefined), 'by being removed from outside');
 });
 
