@@ -28,7 +28,7 @@ export class Conversation {
   /**
    * Posts a message and gives what is said to it; the last thing is its answer (a failure too: metadata.type is then error_response), as it
    * is in the store. A server that is away for a while, as over a restart, is waited for; the message is there once, however often it
-   * had to be sent. Throws NothingToCome where the session is deleted or the message cleared before there is an answer.
+   * had to be sent. Throws NothingToCome where the session is deleted, or the message is cleared or lost by a restore, before there is an answer.
    */
   async *say(content: string, { agent, metadata, signal }: SayOptions = {}): AsyncGenerator<Said, void> {
     const about = agent === undefined ? metadata : { ...metadata, agent };
@@ -80,9 +80,12 @@ export class Conversation {
 
   async #stillThere(posted: Message): Promise<void> {
     const [first] = await this.#messages.list(this.#sessionId, { since: String(posted.seq - 1), limit: 1 });
-    if (first?.id !== posted.id) throw cleared();
+    if (first?.id !== posted.id) throw gone();
   }
 }
 
 const answers = (said: Message, posted: Message): boolean => said.role === 'agent' && said.metadata.in_reply_to === posted.id;
 const cleared = (): NothingToCome => new NothingToCome('The message was cleared before there was an answer');
+/** The stream began anew, so nobody was told why. */
+const gone = (): NothingToCome =>
+  new NothingToCome('The message is not there any more: it was cleared, or the server was restored from a backup of before it');

@@ -44,7 +44,7 @@ export class Unreachable extends Error {
   }
 }
 
-/** What is waited for cannot come any more: the session failed or was deleted, or the message was cleared. */
+/** What is waited for cannot come any more: the session failed or was deleted, or the message was cleared or lost by a restore. */
 export class NothingToCome extends Error {
   constructor(message: string) {
     super(message);
