@@ -29,13 +29,19 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
     close: () => undefined,
     start(agent, { environment }): Worker {
       let alive = true;
+      const gone = Promise.withResolvers<void>();
+      const end = () => {
+        alive = false;
+        clock.soon(() => gone.resolve());
+      };
       let finish: (end: Run['end'], said: RunEnd) => void = () => undefined;
       const worker: Worker = {
+        ended: gone.promise,
         get alive() {
           return alive;
         },
         kill() {
-          alive = false;
+          end();
           finish('stopped', { outcome: 'error', reason: 'agent_died', content: 'killed' });
         },
         async run({ runId, message, contextJson }, output) {
@@ -77,7 +83,7 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
               if (fate === 'replies') finish('replied', { outcome: 'reply', content: `re: ${message}` });
               else if (fate === 'raises') finish('raised', { outcome: 'error', reason: 'agent_failed', content: 'an error of its own' });
               else {
-                alive = false;
+                end();
                 finish('died', { outcome: 'error', reason: 'agent_died', content: 'it ended' });
               }
             });
