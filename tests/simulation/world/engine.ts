@@ -19,6 +19,7 @@ export interface EngineTrouble {
 
 const USUAL_MS = 20;
 const LATE_MS = 15_000;
+const WAKES: ReadonlySet<string> = new Set(['start', 'unpause']);
 export const noTrouble = (): EngineTrouble => ({ down: false, slowMs: USUAL_MS, failing: 0 });
 
 export interface EngineView {
@@ -58,6 +59,8 @@ export function driverFor(view: EngineView): Driver {
         // Whoever asked is gone: the daemon never heard of it, or is at it for some time yet.
         if (life.isDead && !late)
           return random.chance(0.3) || time.schedule(random.between(0, LATE_MS), () => void carryOut(true).catch(reject));
+        // What a dead node agent asked for long ago wakes nothing that is being copied: no engine keeps what it got back so long, or a record of it.
+        if (late && WAKES.has(name) && host.copier.reads(sessionId)) return;
         if (trouble.down) return fail('the engine is away');
         if (random.chance(trouble.failing / 2)) return fail('the engine failed');
         const result = await effect();
