@@ -17,8 +17,8 @@ import { type Authority, openAuthority } from './grpc/authority.ts';
 import { type NodeServer, startNodeServer } from './grpc/node-server.ts';
 import { createApp } from './http/app.ts';
 import { type HttpServer, listen } from './http/server.ts';
-import { eventIds } from './services/event-ids.ts';
 import { isSourceInUse } from './services/builds.ts';
+import { eventIds } from './services/event-ids.ts';
 import { LEASE, type LeaseTimes } from './services/fleet/lease.ts';
 import { joinWith } from './services/nodes.ts';
 import { createPasswords, type Passwords } from './services/passwords.ts';
@@ -103,7 +103,17 @@ export async function startController(options: ControllerOptions): Promise<Contr
     nodeAddresses: options.nodes.advertise.map((host) => `${host}:${nodes.nodePort}`),
   };
   const { version, corsOrigins, checkAnswers = false } = options;
-  const edge = { services: core.services, tokens, eventIds: eventIds(cluster.storeKey), log, clock, random, version, corsOrigins, checkAnswers };
+  const edge = {
+    services: core.services,
+    tokens,
+    eventIds: eventIds(cluster.storeKey),
+    log,
+    clock,
+    random,
+    version,
+    corsOrigins,
+    checkAnswers,
+  };
   const http = await listen(createApp(edge), options.http);
 
   return {
