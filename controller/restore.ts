@@ -64,7 +64,9 @@ if (import.meta.main) {
     process.stdout.write(`${directory}: ${manifest.sessions} sessions as of ${manifest.made_at}, epoch ${epoch}\n`);
     if (aside !== undefined) process.stdout.write(`What was there before is in ${aside}\n`);
     process.stdout.write('Start the controller: nodes come back by themselves, and nothing that lives is touched.\n');
-    process.stdout.write('Everybody logs in again. API keys, accounts and roles are those of the backup: look whether one was taken back since.\n');
+    process.stdout.write(
+      'Everybody logs in again. API keys, accounts and roles are those of the backup: look whether one was taken back since.\n',
+    );
     process.stdout.write('What was made after the backup is an orphan on its node (`raworc node orphans NODE`).\n');
   } catch (error) {
     process.stderr.write(`raworc-controller: nothing was restored: ${error instanceof Error ? error.message : String(error)}\n`);
