@@ -25,9 +25,10 @@ export function whereTimeGoes(profile: Profiler.Profile): TimeSpent {
   let [all, idle] = [0, 0];
   samples.forEach((id, at) => {
     const time = deltas[at] ?? 0;
-    all += time;
     const frame = nodes.get(id)?.callFrame;
-    if (frame === undefined) return;
+    // The profiler's own start is nobody's.
+    if (frame === undefined || frame.url === 'node:inspector') return;
+    all += time;
     if (frame.functionName === '(idle)') {
       idle += time;
       return;

@@ -1,3 +1,4 @@
+import jsonwebtoken from 'jsonwebtoken';
 import type { Context, Middleware } from 'koa';
 import jwt from 'koa-jwt';
 import type { Clock } from '../../seams/clock.ts';
@@ -7,6 +8,7 @@ import type { Accounts, Caller, Proof } from '../services/api.ts';
 import { TOKEN_ALGORITHM, TOKEN_ISSUER, type Tokens } from '../services/tokens.ts';
 import { refuse } from './errors.ts';
 import { isUuid } from './ids.ts';
+import { KnownProofs } from './known-proofs.ts';
 
 const callers = new WeakMap<Context, { caller: Caller; proof: Proof }>();
 
@@ -32,10 +34,12 @@ export function proofOf(ctx: Context): Proof {
  * API key. All else is one 401 that does not tell why: neither the token nor the reason is of use to a stranger.
  */
 export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock): Middleware {
+  const known = new KnownProofs();
   const options = {
     // The types of koa-jwt know no KeyObject; jsonwebtoken below it wants one (a string costs forty times as much).
     secret: async ({ kid }: { kid?: unknown }) => tokens.keyOf(kid) as unknown as Buffer,
     key: 'token',
+    tokenKey: 'sentToken',
     algorithms: [TOKEN_ALGORITHM],
     issuer: TOKEN_ISSUER,
     // Read at each verification: the time is the clock's.
@@ -46,14 +50,20 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock)
   const verify = jwt(options);
 
   async function proofIn(ctx: Context): Promise<Proof | undefined> {
-    const key = /^Bearer (rwk_[A-Za-z0-9_-]{43})$/i.exec(ctx.get('Authorization'))?.[1];
-    if (key !== undefined) return accounts.keyProof(key);
+    const header = ctx.get('Authorization');
+    const apiKey = /^Bearer (rwk_[A-Za-z0-9_-]{43})$/i.exec(header)?.[1];
+    if (apiKey !== undefined) return accounts.keyProof(apiKey);
+    const found = known.find(header, tokens.isInForce);
+    if (found !== undefined) return found;
     try {
       await verify(ctx, nothing);
     } catch {
       return undefined;
     }
-    return tokenProof(ctx.state.token);
+    const proof = tokenProof(ctx.state.token);
+    const key = tokens.keyOf(kidOf(ctx.state.sentToken));
+    if (proof !== undefined && key !== undefined) known.keep(header, { proof, key });
+    return proof;
   }
 
   function judged(proof: Proof): Caller | undefined {
@@ -71,6 +81,11 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock)
 }
 
 const nothing = async () => {};
+
+/** Of a token that was verified. */
+function kidOf(token: unknown): unknown {
+  return typeof token === 'string' ? jsonwebtoken.decode(token, { complete: true })?.header.kid : undefined;
+}
 
 function tokenProof(claims: unknown): Proof | undefined {
   if (typeof claims !== 'object' || claims === null) return undefined;

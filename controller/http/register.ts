@@ -14,6 +14,21 @@ import { BASE, type Route } from './route.ts';
  * and wrong methods 405 before any token is looked at: both follow from the published list of routes alone and tell nothing.
  */
 export function register(koa: Koa, routes: readonly Route[], authentication: Middleware, checkAnswers: boolean): void {
+  const wings = new Map<string, Middleware>();
+  for (const [word, some] of Map.groupBy(routes, ({ path }) => firstWord(BASE + path))) {
+    wings.set(word, wingOf(some, authentication, checkAnswers));
+  }
+  koa.use((ctx, next) => (wings.get(firstWord(ctx.path)) ?? unmatched([]))(ctx, next));
+}
+
+/** What follows the base path. A request is compared with those routes alone that begin with the same. */
+function firstWord(path: string): string {
+  if (!path.startsWith(`${BASE}/`)) return '';
+  const end = path.indexOf('/', BASE.length + 1);
+  return path.slice(BASE.length + 1, end < 0 ? undefined : end);
+}
+
+function wingOf(routes: readonly Route[], authentication: Middleware, checkAnswers: boolean): Middleware {
   const open = new Router({ prefix: BASE, sensitive: true });
   const closed = new Router({ prefix: BASE, sensitive: true });
   closed.use(authentication);
@@ -25,9 +40,11 @@ export function register(koa: Koa, routes: readonly Route[], authentication: Mid
       if (fault !== undefined) throw new Error(fault);
     });
   }
-  koa.use(open.routes());
-  koa.use(closed.routes());
-  koa.use(unmatched([open, closed]));
+  // By its types a router wants a context with what it adds itself.
+  const [first, second] = [open.routes() as Middleware, closed.routes() as Middleware];
+  const last = unmatched([open, closed]);
+  const behind: Middleware = (ctx, next) => second(ctx, () => last(ctx, next));
+  return open.stack.length === 0 ? behind : (ctx, next) => first(ctx, () => behind(ctx, next));
 }
 
 async function serve(route: Route, ctx: Context): Promise<void> {

@@ -17,6 +17,8 @@ export interface TokenKey {
 export interface Tokens {
   /** The key that signed a token with this `kid`; undefined for one that is not known, or no more. */
   keyOf(kid: unknown): KeyObject | undefined;
+  /** Whether a key still proves what it signed. */
+  isInForce(key: KeyObject): boolean;
   /** From now on the first one signs; the others only prove what they signed. Whether the first is another than before. */
   use(keys: readonly [TokenKey, ...TokenKey[]]): boolean;
   /** Good for 24 h. `expires_at` is RFC 3339. */
@@ -28,6 +30,7 @@ export function createTokens(options: { keys: readonly [TokenKey, ...TokenKey[]]
   let { keys } = options;
   return {
     keyOf: (kid) => keys.find((one) => one.kid === kid)?.key,
+    isInForce: (key) => keys.some((one) => one.key === key),
     use(newest) {
       const isOther = newest[0].kid !== keys[0].kid;
       keys = newest;
