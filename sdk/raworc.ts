@@ -60,7 +60,7 @@ export class Raworc extends Operations {
   }
 
   /**
-   * What an agent prints from now on in the sessions that are up, in one session or in all. Lines are not kept on the way: those that are printed
+   * The newest `limit` lines (100) that an agent printed in the sessions that are up, in one session or in all, and what it prints from then on. Lines are not kept on the way: those that are printed
    * while a stream is cut come only with `agents.getLogs`.
    */
   followLogs(
@@ -68,11 +68,17 @@ export class Raworc extends Operations {
     agent: string,
     {
       signal,
+      limit = 100,
       ...query
-    }: { readonly session_id?: string; readonly log_type?: 'stdout' | 'stderr' | 'all'; readonly signal?: AbortSignal } = {},
+    }: {
+      readonly session_id?: string;
+      readonly log_type?: 'stdout' | 'stderr' | 'all';
+      readonly limit?: number;
+      readonly signal?: AbortSignal;
+    } = {},
   ): Promise<EventFeed> {
     const path = `/spaces/${encodeURIComponent(space)}/agents/${encodeURIComponent(agent)}/logs`;
-    return openFeed(this.#wire, `${path}?${new URLSearchParams({ follow: 'true', ...query })}`, { signal });
+    return openFeed(this.#wire, `${path}?${new URLSearchParams({ follow: 'true', limit: String(limit), ...query })}`, { signal });
   }
 
   /**

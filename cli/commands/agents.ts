@@ -43,7 +43,7 @@ export async function printLogs(io: Io, raworc: Raworc, name: string, options: L
   const session_id = options.session === undefined ? undefined : await findSession(raworc, options.session);
   const wanted = { ...(session_id === undefined ? {} : { session_id }), ...(stream === undefined ? {} : { log_type: stream }) };
   // Opened before the lines so far are read, so that none is between the two; what comes in both is printed once.
-  const feed = follow ? await raworc.followLogs(space, name, wanted) : undefined;
+  const feed = follow ? await raworc.followLogs(space, name, { ...wanted, limit: lines }) : undefined;
   try {
     const { logs, unread_sessions } = await raworc.agents.getLogs(space, name, { ...wanted, limit: lines });
     if (unread_sessions > 0) note(io, `Sessions that are up and could not be read in time: ${unread_sessions}`);

@@ -35,7 +35,7 @@ t.test('logs of an agent: what it printed, and on from there without printing a 
     'GET /spaces/default/agents/bob/logs': {
       body: { agent_name: 'bob', space: 'default', logs: [line('one'), line('two')], unread_sessions: 1 },
     },
-    'GET /spaces/default/agents/bob/logs?follow=true': stream(
+    'GET /spaces/default/agents/bob/logs?follow=true&limit=100': stream(
       frame('log', line('two')),
       frame('log', line('three', { dropped: 2, stream: 'stderr' })),
     ),
