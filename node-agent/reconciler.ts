@@ -3,6 +3,7 @@ import { type Calls, Copying } from './copying.ts';
 import { create } from './creating.ts';
 import { within } from './deadline.ts';
 import { tooManyEnds } from './domain/container-end.ts';
+import { stillSource } from './domain/copying.ts';
 import { nextStep, phaseOf, type Step } from './domain/next-step.ts';
 import { restartDelayMs } from './domain/restart-delay.ts';
 import type { Observed, Remembered, SourceState } from './domain/session.ts';
@@ -102,8 +103,8 @@ export class Reconciler {
 
   /** How its volume stands, for those that are to begin as copies of it. */
   source(): SourceState {
-    if (!this.#still) return 'moving';
-    return this.#seen.volume === undefined ? 'gone' : 'still';
+    const isWhole = this.#outside.ledger.copies.sourceOf(this.sessionId) === undefined;
+    return this.#still ? stillSource(isWhole, this.#remembered(), this.#observed()) : 'moving';
   }
 
   /** Its container runs, and its guest is still to come (back). */

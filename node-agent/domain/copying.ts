@@ -3,7 +3,7 @@
  * started on its volume; whatever was copied before the copy is known to have ended well counts for nothing and is done anew.
  */
 import type { Step } from './next-step.ts';
-import type { Observed, Remembered } from './session.ts';
+import type { Observed, Remembered, SourceState } from './session.ts';
 
 /** How long a copy may take, in milliseconds: its source is frozen meanwhile. */
 export const COPY_MAY_TAKE_MS = 600_000;
@@ -16,6 +16,15 @@ const NO_SOURCE: Step = { kind: 'fail', reason: 'The volume that this session wa
 export function awaitsCopy({ assignment, copyDue, failed }: Remembered, { container }: Observed): boolean {
   if (copyDue !== true || assignment === undefined || container !== undefined) return false;
   return assignment.desired !== 'failed' && failed !== assignment.generation;
+}
+
+/**
+ * What can be copied of a volume on which nothing runs. One that is itself still to become a copy (`isWhole` false) holds nothing yet: it is waited
+ * for, and counts as gone once that was given up.
+ */
+export function stillSource(isWhole: boolean, remembered: Remembered, observed: Observed): SourceState {
+  if (isWhole) return observed.volume === undefined ? 'gone' : 'still';
+  return awaitsCopy(remembered, observed) ? 'moving' : 'gone';
 }
 
 /**

@@ -196,6 +196,23 @@ t.test('a source whose volume is gone fails the copy, and lets a later generatio
   t.equal(world.host.copier.made.get(COPY), PARENT);
 });
 
+t.test('a copy of what is to become a copy itself waits for that, and fails with it', async (t) => {
+  const SECOND = '00000000-0000-4000-8000-00000000000d';
+  const second = { ...assigned(SECOND), copyFrom: COPY };
+  for (const parents of [[assigned(PARENT)], []]) {
+    const world = new World();
+    await world.start();
+    // As after a restore, which does not know whether it ever ran.
+    const restored = copyOf({ spec: { ...assigned(COPY).spec, volumeExpected: true } });
+    await world.say([second, restored, ...parents], [], 20_000);
+    const [end, made] = parents.length > 0 ? ['RUNNING', [PARENT, COPY]] : ['FAILED', [undefined, undefined]];
+    t.same([world.phases(COPY).at(-1), world.phases(SECOND).at(-1)], [end, end]);
+    t.same([world.host.copier.made.get(COPY), world.host.copier.made.get(SECOND)], made);
+    t.same([...world.host.copier.torn], []);
+    await world.end();
+  }
+});
+
 t.test('a copy that takes too long is given up, and its parent goes on', async (t) => {
   const world = new World(10 ** 9);
   await world.start();

@@ -52,7 +52,8 @@ export class Remixes {
       const marks = this.#platter(remixed.id)?.marks;
       if (row === undefined || row.desired === 'deleted' || marks === undefined) continue;
       if (remixed.source === undefined) this.#judgeEmpty(row, marks);
-      else if (row.hasRun && !chronicle.volumesLost.has(row.id))
+      // One that failed before it was made may lack it.
+      else if (!(row.desired === 'failed' && row.copyFrom !== null) && !chronicle.volumesLost.has(row.id))
         for (const mark of remixed.marks)
           if (!marks.has(mark)) return violation(`the copy ${row.id} of ${remixed.source} lacks what ${mark} left in its volume`);
     }
