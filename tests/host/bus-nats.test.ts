@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import t, { type Test } from 'tap';
 import type { Bus } from '../../controller/bus/bus.ts';
@@ -98,6 +99,13 @@ t.test('the server comes, goes and comes again: subscriptions outlive it, and wh
   t.equal(bus.refused, 2);
 });
 
+/** Each of a process's threads stops when it is next looked at: until then one may still answer. */
+async function hasStopped(pid: number | undefined): Promise<void> {
+  const running = () =>
+    readdirSync(`/proc/${pid}/task`).some((task) => !/^State:\s+T/m.test(readFileSync(`/proc/${pid}/task/${task}/status`, 'utf8')));
+  while (running()) await new Promise<void>((resolve) => systemClock.after(1, resolve));
+}
+
 t.test('a flush that the server does not answer ends with the server', async (t) => {
   const port = await freePort();
   const server = await startServer(port);
@@ -105,6 +113,7 @@ t.test('a flush that the server does not answer ends with the server', async (t)
   const bus = open(t, `nats://127.0.0.1:${port}`);
   await whenState(bus, true);
   server.kill('SIGSTOP');
+  await hasStopped(server.pid);
   t.ok(bus.publish('a', new Uint8Array(1)));
   const flushing = bus.flush();
   await kill(server);
