@@ -43,7 +43,7 @@ const LOCAL: readonly (readonly [string, string])[] = [
   ["open the guest's socket", 'import socket; socket.socket(socket.AF_UNIX).connect("/run/raworc/guest.sock")'],
   [
     "read the guest's journal",
-    'import os\nfiles = os.listdir("/session/.raworc")\nassert files\nfor f in files: open("/session/.raworc/" + f, "rb").read(16)',
+    'import os\nfiles = [e.path for e in os.scandir("/session/.raworc") if e.is_file()]\nassert files\nfor f in files: open(f, "rb").read(16)',
   ],
   ["read the guest's environment", `${GUEST}assert open(f"/proc/{guest()}/environ", "rb").read(16)`],
   [
