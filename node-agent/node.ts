@@ -336,6 +336,8 @@ export class NodeAgent {
           this.#outbox.keep('orphans', { kind: 'orphans', value: { orphans: this.#orphans.all() } });
         if (!reconciler.isSpent()) return;
         this.#reconcilers.delete(sessionId);
+        // What it still meant to look at later is another's to do, should the session come back.
+        void reconciler.close();
         this.#relay.forget(sessionId);
       },
       fault: (error) => this.#end({ why: 'fault', error }),

@@ -213,6 +213,21 @@ t.test('a copy of what is to become a copy itself waits for that, and fails with
   }
 });
 
+t.test('of a session that was removed nothing is at work when it comes back', async (t) => {
+  const world = new World(4000);
+  await world.start();
+  t.teardown(() => world.end());
+  await world.say([assigned(PARENT)]);
+  await world.say([assigned(PARENT), copyOf()], [], 8500);
+  t.equal(world.phases(COPY).at(-1), 'RUNNING');
+  await world.say([assigned(PARENT)], [{ sessionId: COPY, upToGeneration: 1 }], 2000);
+  t.notOk(world.host.volumes.has(COPY));
+  await world.say([assigned(PARENT), copyOf({ generation: 3 })], [], 3700);
+  t.match(world.host.containers.get(PARENT), { state: 'paused' }, 'it is still being read');
+  await world.clock.advance(10_000);
+  t.same([...world.host.copier.torn], []);
+});
+
 t.test('a copy that takes too long is given up, and its parent goes on', async (t) => {
   const world = new World(10 ** 9);
   await world.start();
