@@ -31,6 +31,7 @@ export class Auditors {
   /** To be called after the chronicle was told. */
   restored(): void {
     const { view, chronicle, nowMs } = this.#outside;
+    this.remixes.restored();
     this.use.restored(view(), [...chronicle.sessions.values()]);
     this.secrets.restored(view());
     this.stops.restored(view(), nowMs());

@@ -96,11 +96,12 @@ export function driverFor(view: EngineView): Driver {
     createVolume(plan, signal) {
       const row = around.chronicle.sessions.get(plan.sessionId);
       // For one that is to go a create that may be under way is repeated, to know its end, and what it made is removed.
-      if (around.chronicle.volumesLost.has(plan.sessionId) && row?.hasRun && row.desired !== 'deleted')
+      // One that is to begin as a copy has none before that.
+      const isCopyDue = row !== undefined && row.copyFrom !== null;
+      if (around.chronicle.volumesLost.has(plan.sessionId) && row?.hasRun && row.desired !== 'deleted' && !isCopyDue)
         around.violation(`${machine} makes the volume of ${plan.sessionId} anew, which was lost`);
       const expectedSince = around.chronicle.volumeless.get(plan.sessionId) ?? Number.POSITIVE_INFINITY;
-      // One that is to begin as a copy has none before that.
-      if (plan.generation >= expectedSince && row?.desired !== 'deleted' && row?.copyFrom === null)
+      if (plan.generation >= expectedSince && row?.desired !== 'deleted' && !isCopyDue)
         around.violation(`${machine} makes an empty volume for ${plan.sessionId}, which is from a backup`);
       return call('createVolume', plan.sessionId, signal, () => host.createVolume(plan, own), failedMade);
     },
@@ -170,7 +171,8 @@ function checkTouch({ around, host, machine, ledger, life }: EngineView, name: s
   const volume = host.volumes.get(sessionId);
   const isBuried = (made: { generation: number } | undefined) => made !== undefined && made.generation <= (tombstone ?? -1);
   const is = (desired: string, state: string) => assignment?.desired === desired && container?.state === state && !isBuried(container);
-  if (is('running', 'running') || is('paused', 'paused'))
+  // Started a moment ago by what a node agent before it asked for: told once more, an engine touches nothing.
+  if ((is('running', 'running') && name !== 'start') || is('paused', 'paused'))
     around.violation(`${machine} calls ${name} of ${sessionId}, which is ${container?.state}, as it should be`);
   if (assignment === undefined && around.chronicle.forgotten.has(sessionId) && container !== undefined && !isBuried(container))
     around.violation(`${machine} calls ${name} of ${sessionId}, an orphan`);

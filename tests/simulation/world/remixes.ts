@@ -42,6 +42,12 @@ export class Remixes {
     }
   }
 
+  /** What became of a copy that the store forgot in the middle of it is what its orphan holds. */
+  restored(): void {
+    const { view } = this.#outside;
+    for (const id of [...this.#remixed.keys()]) if (view().get('sessions', id) === undefined) this.#remixed.delete(id);
+  }
+
   /** Once all is at rest. */
   judge(): void {
     const { view, chronicle, machines, violation } = this.#outside;
