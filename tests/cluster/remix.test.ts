@@ -131,9 +131,14 @@ t.test('remix in Docker', async (t) => {
     await rest.removeSession(parent.id);
     expect(await rest.call('POST', `/sessions/${asked.id}/resume?wait=60s`), 200, 'wait for the copy');
     await isCopyOf(t, asked.id, before.content);
-    const events = await docker.getEvents({ filters: { type: ['volume'], event: ['destroy'] } });
-    if ((await volumesOf(cluster.id)).includes(volume(parent.id))) {
-      for await (const line of events) if (String(line).includes(volume(parent.id))) break;
+    const stop = new AbortController();
+    const events = await docker.getEvents({ filters: { type: ['volume'], event: ['destroy'] }, abortSignal: stop.signal });
+    try {
+      if ((await volumesOf(cluster.id)).includes(volume(parent.id))) {
+        for await (const line of events) if (String(line).includes(volume(parent.id))) break;
+      }
+    } finally {
+      stop.abort();
     }
     t.same(await volumesOf(cluster.id), [volume(asked.id)], 'the parent’s is gone in the end');
     await noCopiers(t);
