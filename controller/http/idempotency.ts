@@ -1,5 +1,5 @@
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
-import type { Idempotency } from '../services/api.ts';
+import type { Idempotency } from '../services/caller.ts';
 
 const VISIBLE = /^[\x21-\x7e]{1,255}$/;
 

@@ -1,5 +1,5 @@
 import { hash, type KeyObject } from 'node:crypto';
-import type { Proof } from '../services/api.ts';
+import type { Proof } from '../services/access-api.ts';
 
 interface Known {
   readonly proof: Proof;

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
-import type { Proof, RightsChange } from '../services/api.ts';
+import type { Proof, RightsChange } from '../services/access-api.ts';
 
 const TICK_MS = 5000;
 const MAX_STREAMS = 5000;

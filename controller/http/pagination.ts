@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
-import type { Page, PageRequest } from '../services/api.ts';
+import type { Page, PageRequest } from '../services/caller.ts';
 import { type Query, single, word } from './query.ts';
 
 export const DEFAULT_LIMIT = 100;

@@ -2,7 +2,7 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import { accepted, type Outcome, type RefusalCode } from '../domain/outcome.ts';
 import type { Resource, Verb } from '../domain/rbac.ts';
-import type { Caller, Idempotency, Page, PageRequest } from '../services/api.ts';
+import type { Caller, Idempotency, Page, PageRequest } from '../services/caller.ts';
 import { answerPage, pageRequest } from './pagination.ts';
 import { checkQuery } from './parameters.ts';
 import type { Query } from './query.ts';

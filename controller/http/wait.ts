@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import type { Clock } from '../../seams/clock.ts';
-import type { Caller } from '../services/api.ts';
+import type { Caller } from '../services/caller.ts';
 import { proofOf } from './authentication.ts';
 import type { OpenStreams } from './open-streams.ts';
 import { parsedParameter } from './parameters.ts';

@@ -2,7 +2,7 @@ import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import type { Resource, Verb } from '../domain/rbac.ts';
 import type { SessionRow, SpaceRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
-import type { Caller } from './api.ts';
+import type { Caller } from './caller.ts';
 
 const NO_SPACE = refused('NOT_FOUND', 'There is no such space.');
 const NO_SESSION = refused('NOT_FOUND', 'There is no such session.');

@@ -4,7 +4,7 @@ import { endTokens, revokeToken } from '../domain/commands/tokens.ts';
 import { accepted, refused } from '../domain/outcome.ts';
 import type { AccountRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
-import type { Accounts } from './api.ts';
+import type { Accounts } from './access-api.ts';
 import type { Applier } from './applier.ts';
 import type { KeyUse } from './key-use.ts';
 import type { LoginThrottle } from './login-throttle.ts';

@@ -6,7 +6,7 @@ import { createApiKey, NO_KEY, removeApiKey } from '../domain/commands/api-keys.
 import { accepted, refused } from '../domain/outcome.ts';
 import type { View } from '../domain/view.ts';
 import { forbidden } from './access.ts';
-import type { ApiKeys } from './api.ts';
+import type { ApiKeys } from './access-api.ts';
 import type { Applier } from './applier.ts';
 import type { KeyUse } from './key-use.ts';
 import type { Lists } from './lists.ts';

@@ -8,8 +8,9 @@ import type { BuildRow, SpaceRow } from '../domain/rows.ts';
 import { rfc3339 } from '../domain/time.ts';
 import type { View } from '../domain/view.ts';
 import { spaceFor } from './access.ts';
-import type { Builds, Caller } from './api.ts';
+import type { Builds } from './api.ts';
 import type { Applier } from './applier.ts';
+import type { Caller } from './caller.ts';
 import { knownRequest } from './idempotency-keys.ts';
 
 export interface BuildNeeds {

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { KnownRequest } from '../domain/idempotency.ts';
-import type { Caller, Idempotency } from './api.ts';
+import type { Caller, Idempotency } from './caller.ts';
 
 /** Keys of clients as they are kept: hashed under the store's own key, with the caller, so that no key is another caller's. */
 export function knownRequest(storeKey: Uint8Array, caller: Caller, idempotency: Idempotency | undefined): KnownRequest | undefined {

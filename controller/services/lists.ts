@@ -2,7 +2,7 @@ import type { AccountId, SessionId, SpaceId } from '../domain/ids.ts';
 import type { RowsOfState } from '../domain/life-cycle.ts';
 import type { ShownSession } from '../domain/present.ts';
 import type { MessageRow, Tables } from '../domain/rows.ts';
-import type { Page, PageRequest } from './api.ts';
+import type { Page, PageRequest } from './caller.ts';
 
 export interface SessionQuery {
   /** Sessions in these spaces, or made by this account whatever their space. */

@@ -5,8 +5,9 @@ import type { OrphanObject } from '../domain/objects.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import type { View } from '../domain/view.ts';
 import { forbidden } from './access.ts';
-import type { Caller, Orphans, Page } from './api.ts';
+import type { Orphans } from './api.ts';
 import type { Applier } from './applier.ts';
+import type { Caller, Page } from './caller.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { sizesIn } from './sessions.ts';
 

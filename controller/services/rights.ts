@@ -3,8 +3,9 @@ import type { AccountId } from '../domain/ids.ts';
 import { type Binding, Permissions } from '../domain/rbac.ts';
 import type { Mutation, Rule } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
-import type { Caller, Proof, RightsChange } from './api.ts';
+import type { Proof, RightsChange } from './access-api.ts';
 import type { Committed } from './applier.ts';
+import type { Caller } from './caller.ts';
 
 /** An account that can log in, with what it may do. */
 interface KnownAccount {

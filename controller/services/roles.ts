@@ -6,8 +6,9 @@ import type { Verb } from '../domain/rbac.ts';
 import type { RoleRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import { globally } from './access.ts';
-import type { Caller, Roles } from './api.ts';
+import type { Roles } from './access-api.ts';
 import type { Applier } from './applier.ts';
+import type { Caller } from './caller.ts';
 import { knownRequest } from './idempotency-keys.ts';
 import type { Lists } from './lists.ts';
 

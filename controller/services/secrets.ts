@@ -6,8 +6,9 @@ import type { SecretRow, SpaceRow } from '../domain/rows.ts';
 import { type SecretObject, secretObject } from '../domain/space-objects.ts';
 import type { View } from '../domain/view.ts';
 import { forbidden, spaceFor } from './access.ts';
-import type { Caller, Secrets } from './api.ts';
+import type { Secrets } from './api.ts';
 import type { Applier } from './applier.ts';
+import type { Caller } from './caller.ts';
 import type { Lists } from './lists.ts';
 import { NONCE_BYTES, type SealingRing } from './sealing.ts';
 

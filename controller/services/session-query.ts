@@ -2,7 +2,8 @@ import type { SpaceId } from '../domain/ids.ts';
 import { rowsOfState } from '../domain/life-cycle.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import type { View } from '../domain/view.ts';
-import type { Caller, SessionFilter } from './api.ts';
+import type { SessionFilter } from './api.ts';
+import type { Caller } from './caller.ts';
 import type { SessionQuery } from './lists.ts';
 
 const STATE_WORDS: ReadonlySet<string> = new Set(['init', 'idle', 'busy', 'paused', 'suspended', 'error']);

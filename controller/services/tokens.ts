@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import jwt from 'jsonwebtoken';
 import type { Clock } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';
-import type { TokenHolder } from './api.ts';
+import type { TokenHolder } from './access-api.ts';
 
 export const TOKEN_ISSUER = 'raworc';
 export const TOKEN_ALGORITHM = 'HS256';

@@ -2,7 +2,7 @@
 import type { ExpressionBuilder, ExpressionWrapper, Kysely, SqlBool } from 'kysely';
 import { sql } from 'kysely';
 import { SHOWN_OF_SESSIONS } from '../domain/present.ts';
-import type { PageRequest } from '../services/api.ts';
+import type { PageRequest } from '../services/caller.ts';
 import type { SessionQuery } from '../services/lists.ts';
 import { selection } from './columns.ts';
 import type { Query } from './reader.ts';

@@ -1,6 +1,6 @@
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely';
 import type { TableName, Tables } from '../domain/rows.ts';
-import type { Page } from '../services/api.ts';
+import type { Page } from '../services/caller.ts';
 import type { Lists } from '../services/lists.ts';
 import { columnsOf, type SqlRow, selected, selection, snake, toSql } from './columns.ts';
 import type { Query, Reader } from './reader.ts';

@@ -16,7 +16,7 @@ import { allRoutes, createApp } from '../../controller/http/app.ts';
 import { OpenStreams } from '../../controller/http/open-streams.ts';
 import type { Route } from '../../controller/http/route.ts';
 import { listen } from '../../controller/http/server.ts';
-import type { TokenHolder } from '../../controller/services/api.ts';
+import type { TokenHolder } from '../../controller/services/access-api.ts';
 import { eventIds } from '../../controller/services/event-ids.ts';
 import { LEASE } from '../../controller/services/fleet/lease.ts';
 import { SealingRing, sealingKey } from '../../controller/services/sealing.ts';

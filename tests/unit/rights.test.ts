@@ -7,7 +7,7 @@ import { changeAccount, createAccount, removeAccount, setPassword } from '../../
 import { revokeToken } from '../../controller/domain/commands/tokens.ts';
 import type { AccountId } from '../../controller/domain/ids.ts';
 import type { View } from '../../controller/domain/view.ts';
-import type { Proof, RightsChange } from '../../controller/services/api.ts';
+import type { Proof, RightsChange } from '../../controller/services/access-api.ts';
 import { RightsInForce } from '../../controller/services/rights.ts';
 import { ACCOUNT, openCore, SPACE } from './controller-core.ts';
 

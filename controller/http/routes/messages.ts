@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { accepted } from '../../domain/outcome.ts';
-import type { Caller, MessageFilter } from '../../services/api.ts';
+import type { MessageFilter } from '../../services/api.ts';
+import type { Caller } from '../../services/caller.ts';
 import type { RouteContext } from '../app.ts';
 import { parsedParameter, wordParameter } from '../parameters.ts';
 import { sessionIn } from '../path.ts';

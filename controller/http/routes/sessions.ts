@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { SessionId } from '../../domain/ids.ts';
 import type { SessionObject } from '../../domain/objects.ts';
 import { accepted, type Outcome } from '../../domain/outcome.ts';
-import type { Caller } from '../../services/api.ts';
+import type { Caller } from '../../services/caller.ts';
 import type { RouteContext } from '../app.ts';
 import { flagParameter } from '../parameters.ts';
 import { sessionIn } from '../path.ts';

@@ -1,7 +1,9 @@
 import type { AccountId } from '../../../controller/domain/ids.ts';
 import { accepted } from '../../../controller/domain/outcome.ts';
 import type { OpenStream } from '../../../controller/http/open-streams.ts';
-import type { Caller, EventWatcher, Proof, Services } from '../../../controller/services/api.ts';
+import type { Proof } from '../../../controller/services/access-api.ts';
+import type { EventWatcher, Services } from '../../../controller/services/api.ts';
+import type { Caller } from '../../../controller/services/caller.ts';
 import type { Book } from './book.ts';
 import { Client } from './client.ts';
 import { BEGAN_AT } from './clock.ts';

@@ -1,0 +1,27 @@
+import type { AccountId } from '../domain/ids.ts';
+import type { Permissions } from '../domain/rbac.ts';
+
+/** Whoever asks, proved by a token. */
+export interface Caller {
+  readonly accountId: AccountId;
+  readonly user: string;
+  readonly permissions: Permissions;
+  /** The same one with the rights of now: to be asked after whatever was waited for. Undefined once what proved them holds no longer. */
+  now(): Caller | undefined;
+}
+
+export interface PageRequest {
+  readonly limit: number;
+  readonly offset: number;
+  readonly order?: 'asc' | 'desc';
+}
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly total: number;
+}
+
+/** The same key, caller and body within 24 h gives the thing that was made. `body` is the canonical request body. */
+export interface Idempotency {
+  readonly key: string;
+  readonly body: string;
+}
