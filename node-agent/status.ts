@@ -25,13 +25,15 @@ export interface Orphan {
 /** Undefined: an assignment or a tombstone explains it, or there is nothing. */
 export function orphanOf(
   sessionId: string,
-  { assignment, tombstone }: Pick<Remembered, 'assignment' | 'tombstone'>,
+  { assignment, tombstone, copying }: Pick<Remembered, 'assignment' | 'tombstone' | 'copying'>,
   { container, volume, space, image }: Seen,
 ): Orphan | undefined {
   if (assignment !== undefined) return undefined;
   const generation = Math.max(container?.generation ?? -1, volume?.generation ?? -1);
   if (generation < 0 || generation <= (tombstone ?? -1)) return undefined;
-  return { sessionId, generation, containerId: container?.id ?? '', volume: volume?.name ?? '', space, image };
+  // Half a copy is nobody's work: it can be removed, and is not told as a volume that could be adopted.
+  const whole = copying === undefined ? volume?.name : undefined;
+  return { sessionId, generation, containerId: container?.id ?? '', volume: whole ?? '', space, image };
 }
 
 export function sameStatus(a: Status, b: Status): boolean {

@@ -1,6 +1,7 @@
 import type { Random } from '../../seams/random.ts';
 import { changeDesired, type DesiredChange } from '../domain/commands/change-desired.ts';
 import { createSession } from '../domain/commands/create-session.ts';
+import { recalledSession } from '../domain/commands/recalled-session.ts';
 import { remixSession } from '../domain/commands/remix-session.ts';
 import { removeSession } from '../domain/commands/remove-session.ts';
 import { updateSession } from '../domain/commands/update-session.ts';
@@ -65,14 +66,16 @@ export function sessionService(needs: SessionNeeds): Sessions {
       return applier.submit(updateSession(id, update));
     },
     async remix(caller, parentId, input, idempotency) {
+      const request = knownRequest(needs.storeKey, caller, idempotency);
       const parent = sessionFor(view, caller, parentId, 'get');
-      if (!parent.ok) return parent;
+      // What its key made is the caller's own, also when the parent is gone.
+      if (!parent.ok) return recalledSession(view, request) ?? parent;
       const spaceId = remixSpace(view, caller, parent.value, input.space);
       if (!spaceId.ok) return spaceId;
       const remix = {
         ...{ id: needs.random.uuid() as SessionId, parentId, spaceId: spaceId.value, baseImage: needs.baseImage },
         ...{ name: input.name ?? null, metadata: input.metadata, data: input.data ?? true, messages: input.messages ?? false },
-        ...{ by: { accountId: caller.accountId, user: caller.user }, request: knownRequest(needs.storeKey, caller, idempotency) },
+        ...{ by: { accountId: caller.accountId, user: caller.user }, request },
       };
       return applier.submit(remixSession(remix));
     },

@@ -114,6 +114,8 @@ t.test('the same Idempotency-Key gives the same copy', async (t) => {
   made.push(idOf(first));
   t.match(await ask({ name: 'once' }), { status: 201, body: { id: idOf(first) } });
   t.match(await ask({ name: 'twice' }), { status: 422, body: { error: { code: 'UNPROCESSABLE_ENTITY' } } });
+  await target.rest.call('DELETE', `/sessions/${parent.id}`);
+  t.match(await ask({ name: 'once' }), { status: 201, body: { id: idOf(first) } }, 'also when the parent is gone');
 });
 
 t.test('what cannot be remixed, and what makes no sense, is refused', async (t) => {

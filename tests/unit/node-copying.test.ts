@@ -5,6 +5,7 @@ import type { ContainerSeen, Desired, Observed, Remembered, VolumeSeen } from '.
 import { HollowHost } from '../../node-agent/drivers/hollow.ts';
 import { Ledger } from '../../node-agent/ledger.ts';
 import { NodeAgent } from '../../node-agent/node.ts';
+import { orphanOf } from '../../node-agent/status.ts';
 import { systemRandom } from '../../seams/system.ts';
 import { WorldClock } from './guest-world.ts';
 import { assigned, HandController, IMAGE } from './node-hand-controller.ts';
@@ -306,3 +307,10 @@ sweep(
   (world) => world.say([copyOf()], [{ sessionId: PARENT, upToGeneration: 3 }]),
   (t, world) => t.equal(world.host.volumes.has(PARENT), false),
 );
+
+t.test('half a copy that nothing explains is told of, and not as a volume that could be adopted', async (t) => {
+  const seen = { container: undefined, volume: { name: 'v', generation: 3 }, space: 'default', image: 'i' };
+  const nothing = { assignment: undefined, tombstone: undefined };
+  t.match(orphanOf('s', { ...nothing, copying: 'begun' }, seen), { sessionId: 's', generation: 3, volume: '' });
+  t.match(orphanOf('s', nothing, seen), { volume: 'v' }, 'a whole one is');
+});

@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
 import { unchanged } from '../command.ts';
-import { type KnownRequest, recall, remember } from '../idempotency.ts';
+import { type KnownRequest, remember } from '../idempotency.ts';
 import type { SessionId } from '../ids.ts';
 import type { SessionObject } from '../objects.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
@@ -8,6 +8,7 @@ import { explain, place } from '../placement.ts';
 import { sessionObject } from '../present.ts';
 import { put, type SessionRow } from '../rows.ts';
 import { refusedBySpace } from '../space-admission.ts';
+import { recalledSession } from './recalled-session.ts';
 import { type AskedSession, firstRow } from './session-row.ts';
 
 export interface NewSession extends AskedSession {
@@ -25,14 +26,8 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
     decide({ view, fleet, now }) {
       const space = view.get('spaces', input.spaceId);
       if (space === undefined) return unchanged(refused('NOT_FOUND', 'There is no such space.'));
-      const made = recall(view, input.request);
-      if (made !== undefined) {
-        if (!made.ok) return unchanged(made);
-        const row = view.get('sessions', made.value);
-        if (row === undefined || row.desired === 'deleted')
-          return unchanged(refused('NOT_FOUND', 'The session that this key made is gone.'));
-        return unchanged(accepted(sessionObject(view, row)));
-      }
+      const made = recalledSession(view, input.request);
+      if (made !== undefined) return unchanged(made);
       const refusal = refusedBySpace(view, fleet, input.spaceId, { sessions: 1, requests: input.requests });
       if (refusal !== undefined) return unchanged(refusal);
       const build = view.newestBuild(input.spaceId, 'completed');

@@ -56,7 +56,8 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
         const what = known.desired === 'deleted' ? 'was deleted' : 'is on another node';
         return unchanged(refused('CONFLICT', `The session of that id ${what}: what is left here can only be removed.`));
       }
-      if (orphan.volume === null) return unchanged(refused('CONFLICT', 'Its volume is gone: there is nothing to adopt.'));
+      if (orphan.volume === null)
+        return unchanged(refused('CONFLICT', 'Its volume is gone, or was never whole: there is nothing to adopt.'));
       const newest = view.newestBuild(input.spaceId, 'completed');
       const image = orphan.image ?? newest?.image ?? input.baseImage;
       const build = view.buildOfImage(input.spaceId, image);

@@ -1,6 +1,6 @@
 import { type Command, unchanged } from '../command.ts';
 import type { Fleet, FleetNode } from '../fleet.ts';
-import { type KnownRequest, recall, remember } from '../idempotency.ts';
+import { type KnownRequest, remember } from '../idempotency.ts';
 import type { SessionId } from '../ids.ts';
 import type { SessionObject } from '../objects.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
@@ -9,6 +9,7 @@ import { sessionObject } from '../present.ts';
 import { type Mutation, put, type SessionRow } from '../rows.ts';
 import { refusedBySpace } from '../space-admission.ts';
 import type { View } from '../view.ts';
+import { recalledSession } from './recalled-session.ts';
 import { type AskedSession, firstRow } from './session-row.ts';
 
 /** How much of a conversation goes along: the newest messages, at most so many. */
@@ -37,18 +38,13 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
   return {
     name: 'remix-session',
     decide({ view, fleet, now }) {
+      // First: what was made stays made, whatever became of the parent.
+      const made = recalledSession(view, remix.request);
+      if (made !== undefined) return unchanged(made);
       const parent = view.get('sessions', remix.parentId);
       if (parent === undefined || parent.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
       const space = view.get('spaces', remix.spaceId);
       if (space === undefined) return unchanged(refused('NOT_FOUND', 'There is no such space.'));
-      const made = recall(view, remix.request);
-      if (made !== undefined) {
-        if (!made.ok) return unchanged(made);
-        const row = view.get('sessions', made.value);
-        if (row === undefined || row.desired === 'deleted')
-          return unchanged(refused('NOT_FOUND', 'The session that this key made is gone.'));
-        return unchanged(accepted(sessionObject(view, row)));
-      }
       const refusal = refusedBySpace(view, fleet, remix.spaceId, { sessions: 1, requests: parent.requests });
       if (refusal !== undefined) return unchanged(refusal);
       const source = remix.data ? sourceOf(view, fleet, parent) : accepted(null);
