@@ -1,7 +1,7 @@
 /** What the API is compared with: a bare Koa route that answers the same body. */
 import Router from '@koa/router';
 import Koa from 'koa';
-import { processorMs } from './processor.ts';
+import { processorMs, profile, profiled } from './profiler.ts';
 import { serve } from './remote.ts';
 
 /** Answers each of the bodies under its name; resolves to the port. */
@@ -23,6 +23,6 @@ function listen(bodies: Readonly<Record<string, unknown>>): Promise<number> {
   });
 }
 
-const duties = { listen, processorMs };
+const duties = { listen, processorMs, profile, profiled };
 export type BareDuties = typeof duties;
 serve(duties);
