@@ -43,6 +43,9 @@ export interface StoreOptions {
   readonly looksOn?: boolean;
 }
 
+/** Of pages, read as they are needed: to fetch one from the system takes as long as the rest of reading a row. */
+const CACHE_KIB = 64 * 1024;
+
 /** Opens or makes the database at `path`. Every acknowledged commit survives a power cut (WAL, synchronous FULL). */
 export async function openStore(path: string, epoch: number, { looksOn = false }: StoreOptions = {}): Promise<Store> {
   const writing = new Database(path);
@@ -50,6 +53,7 @@ export async function openStore(path: string, epoch: number, { looksOn = false }
   writing.pragma('synchronous = FULL');
   await migrate(new Kysely<unknown>({ dialect: new SqliteDialect({ database: writing }) }));
   const reading = new Database(path, { readonly: true });
+  reading.pragma(`cache_size = -${CACHE_KIB}`);
   const meta = metaOf(writing);
   const snapshot = looksOn ? undefined : new Snapshot(reading);
   return {
