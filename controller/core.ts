@@ -39,6 +39,7 @@ import { SecretKeeper } from './services/secret-keeper.ts';
 import { secretService } from './services/secrets.ts';
 import { serviceAccountService } from './services/service-accounts.ts';
 import { SUSPEND_GRACE_MS, sessionService } from './services/sessions.ts';
+import { ShownSessions } from './services/shown-sessions.ts';
 import { spaceService } from './services/spaces.ts';
 import { Tail } from './services/tail.ts';
 import { Waiters } from './services/waiters.ts';
@@ -115,8 +116,12 @@ export function openCore(needs: CoreNeeds): Core {
   const leases = new LeaseWatch({ applier, view, fleet, lease, clock, log });
   const idle = new IdleWatch({ applier, view, clock, log, graceMs: SUSPEND_GRACE_MS });
   const rights = new RightsInForce(view);
-  // First: what a commit took from somebody is gone before anybody is told what came with it.
-  applier.onCommitted((committed) => rights.committed(committed));
+  const shownSessions = new ShownSessions(view);
+  // First: what a commit took or changed is gone before anybody is told what came with it.
+  applier.onCommitted((committed) => {
+    rights.committed(committed);
+    shownSessions.committed(committed);
+  });
   applier.onCommitted(({ mutations, events: committed }) => {
     tail.committed(committed);
     publisher.wake();
@@ -129,7 +134,7 @@ export function openCore(needs: CoreNeeds): Core {
 
   const resealing = new Resealing({ applier, view, ...needs.sealing, random, clock, log, barriers });
 
-  const shared = { applier, view, lists, waiters, random, storeKey, baseImage };
+  const shared = { applier, view, lists, waiters, shownSessions, random, storeKey, baseImage };
   const throttle = new LoginThrottle(clock);
   const keyUse = new KeyUse(applier, clock);
   const services: Services = {

@@ -10,9 +10,14 @@ export function answerFault(route: Route, ctx: Context): string | undefined {
   if (ctx.respond === false) return undefined;
   const where = `${route.method} ${route.path} answered ${ctx.status}`;
   const body = route.answers[ctx.status as Status];
-  if (body !== undefined) return fitFault(where, body, ctx.body);
+  if (body !== undefined) return fitFault(where, body, answered(ctx));
   const isRefusal = [...refusalsOf(route)].some((code) => STATUS_OF[code] === ctx.status);
   return isRefusal ? fitFault(where, errorObject, ctx.body) : `${where}, which it does not say: ${JSON.stringify(ctx.body)}`;
+}
+
+/** JSON that was written before is looked at as what it says. */
+function answered({ body, response }: Context): unknown {
+  return typeof body === 'string' && response.is('json') ? JSON.parse(body) : body;
 }
 
 function fitFault(where: string, expected: AnswerBody, body: unknown): string | undefined {

@@ -2,11 +2,13 @@ import Router from '@koa/router';
 import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import { JsonText } from '../services/json-text.ts';
 import { answerFault } from './answer-check.ts';
 import { callerOf } from './authentication.ts';
 import { readJson } from './body.ts';
 import { refuse } from './errors.ts';
 import { idempotencyOf } from './idempotency.ts';
+import type { Query } from './query.ts';
 import { BASE, type Route } from './route.ts';
 
 /**
@@ -15,17 +17,18 @@ import { BASE, type Route } from './route.ts';
  */
 export function register(koa: Koa, routes: readonly Route[], authentication: Middleware, checkAnswers: boolean): void {
   const wings = new Map<string, Middleware>();
-  for (const [word, some] of Map.groupBy(routes, ({ path }) => firstWord(BASE + path))) {
-    wings.set(word, wingOf(some, authentication, checkAnswers));
+  for (const [shape, some] of Map.groupBy(routes, ({ path }) => shapeOf(BASE + path))) {
+    wings.set(shape, wingOf(some, authentication, checkAnswers));
   }
-  koa.use((ctx, next) => (wings.get(firstWord(ctx.path)) ?? unmatched([]))(ctx, next));
+  koa.use((ctx, next) => (wings.get(shapeOf(ctx.path)) ?? unmatched([]))(ctx, next));
 }
 
-/** What follows the base path. A request is compared with those routes alone that begin with the same. */
-function firstWord(path: string): string {
+/** The first word below the base path, and how many there are. A request is compared with those routes alone that have the same. */
+function shapeOf(path: string): string {
   if (!path.startsWith(`${BASE}/`)) return '';
-  const end = path.indexOf('/', BASE.length + 1);
-  return path.slice(BASE.length + 1, end < 0 ? undefined : end);
+  const words = path.slice(BASE.length + 1).split('/');
+  // A slash at the end makes no difference.
+  return `${words[0]} ${words.at(-1) === '' ? words.length - 1 : words.length}`;
 }
 
 function wingOf(routes: readonly Route[], authentication: Middleware, checkAnswers: boolean): Middleware {
@@ -55,9 +58,15 @@ async function serve(route: Route, ctx: Context): Promise<void> {
     return;
   }
   if (answer.value === undefined) return;
-  ctx.status = answer.value.status;
-  if (answer.value.body !== undefined) ctx.body = answer.value.body;
+  const { status, body } = answer.value;
+  ctx.status = status;
+  if (body instanceof JsonText) {
+    ctx.type = 'json';
+    ctx.body = body.text;
+  } else if (body !== undefined) ctx.body = body;
 }
+
+const NO_QUERY: Query = Object.freeze({});
 
 async function answerOf(route: Route, ctx: Context) {
   const sent = await bodyOf(route, ctx);
@@ -67,7 +76,13 @@ async function answerOf(route: Route, ctx: Context) {
   if (!idempotency.ok) return idempotency;
   const caller = callerOf(ctx);
   if (!caller.ok) return caller;
-  const exchange = { ctx, params: ctx.params, query: ctx.query, body: sent.value, idempotency: idempotency.value };
+  const exchange = {
+    ctx,
+    params: ctx.params,
+    query: ctx.querystring === '' ? NO_QUERY : ctx.query,
+    body: sent.value,
+    idempotency: idempotency.value,
+  };
   return route.handle(exchange, caller.value);
 }
 

@@ -3,6 +3,7 @@ import type { Resource, Verb } from '../domain/rbac.ts';
 import type { SessionRow, SpaceRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import type { Caller } from './caller.ts';
+import type { ShownSession, ShownSessions } from './shown-sessions.ts';
 
 const NO_SPACE = refused('NOT_FOUND', 'There is no such space.');
 const NO_SESSION = refused('NOT_FOUND', 'There is no such session.');
@@ -28,8 +29,16 @@ export function spaceFor(
 }
 
 /** Whether a caller may do something with a session: its own, or by permission in its space. A session that may not be seen is not there. */
-export function sessionFor(view: View, caller: Caller, id: string, verb: Verb): Outcome<SessionRow> {
-  const row = view.get('sessions', id);
+export const sessionFor = (view: View, caller: Caller, id: string, verb: Verb): Outcome<SessionRow> =>
+  judged(view.get('sessions', id), caller, verb);
+
+/** The same for one that is only looked at. */
+export const shownSessionFor = (shown: ShownSessions, caller: Caller, id: string): Outcome<ShownSession> =>
+  judged(shown.get(id), caller, 'get');
+
+type Judged = Pick<SessionRow, 'id' | 'name' | 'spaceId' | 'createdById' | 'desired'>;
+
+function judged<Row extends Judged>(row: Row | undefined, caller: Caller, verb: Verb): Outcome<Row> {
   if (row === undefined || row.desired === 'deleted') return NO_SESSION;
   const names = row.name === null ? [row.id] : [row.id, row.name];
   const may = (what: Verb) =>

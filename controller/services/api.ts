@@ -26,6 +26,7 @@ import type { AgentRow } from '../domain/rows.ts';
 import type { SecretObject, SpaceObject } from '../domain/space-objects.ts';
 import type { Accounts, ApiKeys, RoleBindings, Roles, ServiceAccounts } from './access-api.ts';
 import type { Caller, Idempotency, Page, PageRequest } from './caller.ts';
+import type { JsonText } from './json-text.ts';
 
 export interface CreateSession {
   readonly space?: string;
@@ -67,7 +68,7 @@ export interface SessionFilter {
 
 export interface Sessions {
   create(caller: Caller, input: CreateSession, idempotency?: Idempotency): Promise<Outcome<SessionObject>>;
-  get(caller: Caller, id: SessionId): Outcome<SessionObject>;
+  get(caller: Caller, id: SessionId): Outcome<JsonText>;
   list(caller: Caller, filter: SessionFilter, page: PageRequest): Promise<Outcome<Page<SessionObject>>>;
   /** 400 when nothing is to change. */
   update(caller: Caller, id: SessionId, update: SessionUpdate): Promise<Outcome<SessionObject>>;

@@ -13,13 +13,14 @@ import { sessionObject, sessionObjects } from '../domain/present.ts';
 import type { Limits, Requests, SessionRow } from '../domain/rows.ts';
 import { sessionDefaults } from '../domain/space-settings.ts';
 import type { View } from '../domain/view.ts';
-import { forbidden, sessionFor, spaceFor } from './access.ts';
+import { forbidden, sessionFor, shownSessionFor, spaceFor } from './access.ts';
 import type { CreateSession, Sessions } from './api.ts';
 import type { Applier } from './applier.ts';
 import type { Caller, Idempotency } from './caller.ts';
 import { knownRequest } from './idempotency-keys.ts';
 import type { Lists } from './lists.ts';
 import { sessionQuery } from './session-query.ts';
+import type { ShownSessions } from './shown-sessions.ts';
 import type { Waiters } from './waiters.ts';
 
 /** How long a running message may go on when its session is suspended. */
@@ -34,13 +35,14 @@ export interface SessionNeeds {
   readonly view: View;
   readonly lists: Lists;
   readonly waiters: Waiters;
+  readonly shownSessions: ShownSessions;
   readonly random: Random;
   readonly storeKey: Uint8Array;
   readonly baseImage: string;
 }
 
 export function sessionService(needs: SessionNeeds): Sessions {
-  const { applier, view, lists, waiters } = needs;
+  const { applier, view, lists, waiters, shownSessions } = needs;
 
   async function change(caller: Caller, id: SessionId, request: DesiredChange, { force }: { force: boolean }) {
     const row = sessionFor(view, caller, id, 'update');
@@ -80,8 +82,8 @@ export function sessionService(needs: SessionNeeds): Sessions {
       return applier.submit(remixSession(remix));
     },
     get(caller, id) {
-      const row = sessionFor(view, caller, id, 'get');
-      return row.ok ? accepted(sessionObject(view, row.value)) : row;
+      const session = shownSessionFor(shownSessions, caller, id);
+      return session.ok ? accepted(session.value.json) : session;
     },
     async list(caller, filter, page) {
       const query = sessionQuery(view, caller, filter);

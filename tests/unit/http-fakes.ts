@@ -11,6 +11,7 @@ import type { RightsChange } from '../../controller/services/access-api.ts';
 import type { EventWatcher, Services } from '../../controller/services/api.ts';
 import type { Caller, Idempotency } from '../../controller/services/caller.ts';
 import type { EventIds } from '../../controller/services/event-ids.ts';
+import { JsonText } from '../../controller/services/json-text.ts';
 import { createTokens, type Tokens } from '../../controller/services/tokens.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
@@ -166,7 +167,7 @@ export class Fake {
       },
       get: () => {
         this.#note('sessions.get');
-        return this.visible ? accepted(session) : refused('NOT_FOUND', 'There is no such session');
+        return this.visible ? accepted(new JsonText(JSON.stringify(session))) : refused('NOT_FOUND', 'There is no such session');
       },
       list: async (_caller, filter, page) => {
         this.#note('sessions.list', filter, page);
