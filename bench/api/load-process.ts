@@ -3,13 +3,21 @@ import { Connection, type Target } from './connection.ts';
 import { processorMs } from './profiler.ts';
 import { serve } from './remote.ts';
 
+/** One request for each of the kept words from the first to before the last: so many are not to be sent over for each measurement. */
+export interface Worded {
+  readonly before: string;
+  readonly after: string;
+  readonly first: number;
+  readonly last: number;
+}
+
 /**
  * `connections` of which each asks again as soon as it has its answer. This process never sleeps meanwhile: to wake one costs whoever writes to it
  * some 20 µs on a virtual machine, which only the slower of two servers would pay.
  */
 export interface ClosedLoop {
   readonly target: Target;
-  readonly requests: readonly string[];
+  readonly requests: readonly string[] | Worded;
   readonly connections: number;
   readonly durationMs: number;
 }
@@ -33,6 +41,19 @@ export interface Measured {
   readonly asking: number;
 }
 
+let kept: readonly string[] = [];
+
+function keep(words: readonly string[]): void {
+  kept = words;
+}
+
+/** The n-th request, beginning again after the last. */
+function requestAt(requests: ClosedLoop['requests'], n: number): string {
+  if (!('before' in requests)) return requests[n % requests.length] ?? '';
+  const { before, after, first, last } = requests;
+  return `${before}${kept[first + (n % (last - first))]}${after}`;
+}
+
 async function closed({ target, requests, connections, durationMs }: ClosedLoop): Promise<Measured> {
   const open = Array.from({ length: connections }, () => new Connection(target));
   const latenciesMs: number[] = [];
@@ -45,7 +66,7 @@ async function closed({ target, requests, connections, durationMs }: ClosedLoop)
     open.map(async (connection) => {
       while (performance.now() - begun < durationMs) {
         const sent = performance.now();
-        await answered(connection, requests[next++ % requests.length] ?? '');
+        await answered(connection, requestAt(requests, next++));
         latenciesMs.push(performance.now() - sent);
       }
     }),
@@ -94,6 +115,6 @@ async function answered(connection: Connection, request: string): Promise<void> 
   if (status !== 200 && status !== 201) throw new Error(`${request.split('\r\n')[0]} was answered ${status}`);
 }
 
-const duties = { closed, open };
+const duties = { keep, closed, open };
 export type LoadDuties = typeof duties;
 serve(duties);

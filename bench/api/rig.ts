@@ -8,7 +8,7 @@ import { startHollowNode } from '../../tests/contract/hollow-node.ts';
 import type { BareDuties } from './bare-process.ts';
 import { request, type Target } from './connection.ts';
 import type { ControllerDuties } from './controller-process.ts';
-import type { LoadDuties } from './load-process.ts';
+import type { LoadDuties, Worded } from './load-process.ts';
 import { Queries } from './queries.ts';
 import { Remote } from './remote.ts';
 import { fillController, IMAGE, log, PASSWORD } from './setting.ts';
@@ -20,7 +20,10 @@ export interface Rig {
   readonly queries: Queries;
   readonly api: Target;
   readonly bareRoutes: Target;
-  readonly requests: Readonly<Record<'reads' | 'list' | 'posts' | 'bareRead' | 'bareList', readonly string[]>>;
+  readonly requests: Readonly<Record<'list' | 'posts' | 'bareRead' | 'bareList', readonly string[]>> & {
+    /** Of each session, in no order. */
+    readonly reads: Worded;
+  };
 }
 
 /** What is opened is closed by `atEnd`, latest first. */
@@ -55,14 +58,16 @@ export async function openRig(sessions: number, running: number, atEnd: (end: ()
   const bareRoutes = { host: '127.0.0.1', port: await bare.ask('listen', bodies) };
   const load = new Remote<LoadDuties>('load-process.ts');
   atEnd(() => load.end());
+  await load.ask('keep', shuffled(ids));
   const queries = new Queries(setting.directory);
   atEnd(async () => queries.close());
 
+  const [before = '', after = ''] = request('GET', '/api/v0/sessions/{id}', token).split('{id}');
   const below = (method: string, path: string, body?: unknown) => request(method, `/api/v0${path}`, token, body);
   return {
     ...{ controller, bare, load, queries, bareRoutes, api: { host: '127.0.0.1', port: Number(new URL(url).port) } },
     requests: {
-      reads: shuffled(ids).map((id) => below('GET', `/sessions/${id}`)),
+      reads: { before, after, first: 0, last: ids.length },
       list: [below('GET', '/sessions?limit=100')],
       posts: live.map((id) => below('POST', `/sessions/${id}/messages`, { content: 'hello' })),
       bareRead: [request('GET', '/one', token)],
@@ -78,12 +83,11 @@ async function tokenOf(url: string): Promise<string> {
 
 const got = async (rest: Rest, path: string) => expect(await rest.call('GET', path), 200, path);
 
-/** So many of them, in no order, that nothing is asked for twice in a row. */
 function shuffled(ids: readonly string[]): string[] {
   const some = [...ids];
   for (let at = some.length - 1; at > 0; at -= 1) {
     const other = Math.floor(Math.random() * (at + 1));
     [some[at], some[other]] = [some[other] ?? '', some[at] ?? ''];
   }
-  return some.slice(0, 20_000);
+  return some;
 }
