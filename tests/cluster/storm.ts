@@ -1,6 +1,6 @@
+import { readdir, readlink } from 'node:fs/promises';
 import process from 'node:process';
 import { setTimeout as elapsed } from 'node:timers/promises';
-import { z } from 'zod';
 import type { SeededRandom } from '../simulation/world/random.ts';
 import { docker } from './docker.ts';
 import { Follower } from './follow.ts';
@@ -181,12 +181,15 @@ async function inTurn<T>(items: readonly T[], work: (item: T) => Promise<void>):
   for (const item of items) await work(item);
 }
 
-const topShape = z.object({ Titles: z.array(z.string()), Processes: z.array(z.array(z.string())) });
-
-/** Their numbers on this machine. */
+/** Their numbers on this machine, by the namespace that they share: Docker's own list needs a `ps` on the host. */
 async function processesIn(session: string): Promise<number[]> {
-  const { Titles, Processes } = topShape.parse(await docker.getContainer(`raworc_session_${session}`).top());
-  return Processes.map((columns) => Number(columns[Titles.indexOf('PID')]));
+  const { State } = await docker.getContainer(`raworc_session_${session}`).inspect();
+  const namespaceOf = (pid: number | string) => readlink(`/proc/${pid}/ns/pid`).catch(() => undefined);
+  const theirs = await namespaceOf(State.Pid);
+  if (theirs === undefined) return [];
+  const all = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const namespaces = await Promise.all(all.map(namespaceOf));
+  return all.filter((_, at) => namespaces[at] === theirs).map(Number);
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {
