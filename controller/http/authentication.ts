@@ -1,5 +1,5 @@
 import jsonwebtoken from 'jsonwebtoken';
-import type { Context, Middleware } from 'koa';
+import type { Context, Middleware, Next } from 'koa';
 import jwt from 'koa-jwt';
 import type { Clock } from '../../seams/clock.ts';
 import type { AccountId } from '../domain/ids.ts';
@@ -58,12 +58,10 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock)
   };
   const verify = jwt(options);
 
-  async function proofIn(ctx: Context): Promise<Proof | undefined> {
-    const header = ctx.get('Authorization');
+  /** Undefined for what proves nothing. */
+  async function proofIn(ctx: Context, header: string): Promise<Proof | undefined> {
     const apiKey = /^Bearer (rwk_[A-Za-z0-9_-]{43})$/i.exec(header)?.[1];
     if (apiKey !== undefined) return accounts.keyProof(apiKey);
-    const found = known.find(header, tokens.isInForce);
-    if (found !== undefined) return found;
     try {
       await verify(ctx, nothing);
     } catch {
@@ -80,12 +78,17 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock)
     return caller === undefined ? undefined : { ...caller, now: () => judged(proof) };
   }
 
-  return async (ctx, next) => {
-    const proof = await proofIn(ctx);
+  function admit(ctx: Context, next: Next, proof: Proof | undefined): Promise<void> | void {
     const caller = proof === undefined ? undefined : judged(proof);
     if (proof === undefined || caller === undefined) return refuse(ctx, NO_TOKEN.refusal);
     ctx.state[PROVED] = { caller, proof } satisfies Proved;
     return next();
+  }
+
+  return (ctx, next) => {
+    const header = ctx.get('Authorization');
+    const found = known.find(header, tokens.isInForce);
+    return found === undefined ? proofIn(ctx, header).then((proof) => admit(ctx, next, proof)) : admit(ctx, next, found);
   };
 }
 

@@ -43,8 +43,7 @@ const POLICY =
 export function referencePage(): Middleware {
   const directory = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
   const kept = new Map<string, Buffer>();
-  return async (ctx, next) => {
-    if (!ctx.path.startsWith('/docs') || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next();
+  const page: Middleware = async (ctx, next) => {
     const file = /^\/docs\/([\w.-]*)$/.exec(ctx.path)?.[1];
     if (ctx.path === '/docs' || file === '') return answer(ctx, 'text/html; charset=utf-8', PAGE);
     if (file === 'page.js') return answer(ctx, 'text/javascript; charset=utf-8', SCRIPT);
@@ -54,6 +53,7 @@ export function referencePage(): Middleware {
     kept.set(file, content);
     answer(ctx, type, content);
   };
+  return (ctx, next) => (ctx.path.startsWith('/docs') && (ctx.method === 'GET' || ctx.method === 'HEAD') ? page(ctx, next) : next());
 }
 
 function answer(ctx: Context, type: string, content: string | Buffer): void {

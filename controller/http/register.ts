@@ -17,10 +17,11 @@ import { BASE, type Route } from './route.ts';
  */
 export function register(koa: Koa, routes: readonly Route[], authentication: Middleware, checkAnswers: boolean): void {
   const wings = new Map<string, Middleware>();
+  const nothing = unmatched(undefined);
   for (const [shape, some] of Map.groupBy(routes, ({ path }) => shapeOf(BASE + path))) {
     wings.set(shape, wingOf(some, authentication, checkAnswers));
   }
-  koa.use((ctx, next) => (wings.get(shapeOf(ctx.path)) ?? unmatched([]))(ctx, next));
+  koa.use((ctx, next) => (wings.get(shapeOf(ctx.path)) ?? nothing)(ctx, next));
 }
 
 /** The first word below the base path, and how many there are. A request is compared with those routes alone that have the same. */
@@ -32,22 +33,20 @@ function shapeOf(path: string): string {
 }
 
 function wingOf(routes: readonly Route[], authentication: Middleware, checkAnswers: boolean): Middleware {
-  const open = new Router({ prefix: BASE, sensitive: true });
-  const closed = new Router({ prefix: BASE, sensitive: true });
-  closed.use(authentication);
+  const router = new Router({ prefix: BASE, sensitive: true });
   for (const one of routes) {
-    const router = one.permission === 'public' ? open : closed;
-    router.register(one.path.replaceAll(/\{(\w+)\}/g, ':$1'), [one.method], async (ctx: Context) => {
+    const answer = async (ctx: Context) => {
       await serve(one, ctx);
       const fault = checkAnswers ? answerFault(one, ctx) : undefined;
       if (fault !== undefined) throw new Error(fault);
-    });
+    };
+    const path = one.path.replaceAll(/\{(\w+)\}/g, ':$1');
+    router.register(path, [one.method], one.permission === 'public' ? [answer] : [authentication, answer]);
   }
   // By its types a router wants a context with what it adds itself.
-  const [first, second] = [open.routes() as Middleware, closed.routes() as Middleware];
-  const last = unmatched([open, closed]);
-  const behind: Middleware = (ctx, next) => second(ctx, () => last(ctx, next));
-  return open.stack.length === 0 ? behind : (ctx, next) => first(ctx, () => behind(ctx, next));
+  const matched = router.routes() as Middleware;
+  const last = unmatched(router);
+  return (ctx, next) => matched(ctx, () => last(ctx, next));
 }
 
 async function serve(route: Route, ctx: Context): Promise<void> {
@@ -92,9 +91,9 @@ function bodyOf(route: Route, ctx: Context): Promise<Outcome<unknown>> | Outcome
 }
 
 /** No route answered: 405 with Allow where the path has other methods, 204 with Allow for OPTIONS, else 404. */
-function unmatched(routers: readonly Router[]): Middleware {
+function unmatched(router: Router | undefined): Middleware {
   return (ctx) => {
-    const methods = routers.flatMap((router) => router.match(ctx.path, ctx.method).path.flatMap((layer) => layer.methods));
+    const methods = router?.match(ctx.path, ctx.method).path.flatMap((layer) => layer.methods) ?? [];
     if (methods.length === 0) return refuse(ctx, refused('NOT_FOUND', `There is no ${ctx.path.slice(0, 200)} here`).refusal);
     ctx.set('Allow', [...new Set([...methods, 'OPTIONS'])].join(', '));
     if (ctx.method === 'OPTIONS') ctx.status = 204;
