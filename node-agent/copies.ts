@@ -18,8 +18,10 @@ export class Copies {
 
   /** To be called with what is remembered of a session whenever that has changed. */
   saw(sessionId: string, entry: SessionEntry | undefined): void {
-    const { assignment, volumeMade, copyingFrom, copyHolds } = entry ?? {};
-    const due = assignment?.copyFrom !== undefined && volumeMade === undefined;
+    const { assignment, volumeMade, hadVolume, copyingFrom, copyHolds } = entry ?? {};
+    // One that was removed, and that a restored backup brought back, had its life: with the copy made again it would begin another.
+    const isOver = hadVolume === true && assignment?.spec.volumeExpected === true;
+    const due = assignment?.copyFrom !== undefined && volumeMade === undefined && !isOver;
     const from = copyingFrom ?? assignment?.copyFrom;
     if (from === undefined || (!due && copyingFrom === undefined)) this.#copies.delete(sessionId);
     else {

@@ -40,8 +40,8 @@ const record = z.discriminatedUnion('kind', [
   /** No longer assigned; what is there of it stays. */
   z.object({ kind: z.literal('unassign'), sessionId: z.string() }),
   z.object({ kind: z.literal('tombstone'), sessionId: z.string(), upToGeneration: whole }),
-  /** The tombstone up to that generation was carried out. */
-  z.object({ kind: z.literal('removed'), sessionId: z.string(), upToGeneration: whole }),
+  /** The tombstone up to that generation was carried out, and with it went a volume that was whole. */
+  z.object({ kind: z.literal('removed'), sessionId: z.string(), upToGeneration: whole, hadVolume: z.boolean().default(false) }),
   z.object({ kind: z.literal('create-begun'), sessionId: z.string(), create }),
   z.object({ kind: z.literal('create-ended'), sessionId: z.string() }),
   z.object({ kind: z.literal('volume-made'), sessionId: z.string(), generation: whole }),
@@ -79,6 +79,8 @@ export interface SessionEntry {
   /** The newest, carried out or not. */
   readonly tombstone?: number;
   readonly removedUpTo?: number;
+  /** A volume of it was made here once, and removed. */
+  readonly hadVolume?: true;
   readonly creating?: Create;
   readonly volumeMade?: number;
   /** The session whose volume is being copied into its own. */
@@ -130,6 +132,7 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
         ...entry,
         ...(volumeMade !== undefined && volumeMade > record.upToGeneration ? { volumeMade } : {}),
         removedUpTo: record.upToGeneration,
+        ...(record.hadVolume ? { hadVolume: true } : {}),
       }));
       return;
     case 'create-begun':
@@ -186,7 +189,8 @@ export function* snapshotOf(state: LedgerState): Generator<LedgerRecord> {
   for (const [sessionId, entry] of state.sessions) {
     if (isDone(entry) && done-- > REMOVALS_REMEMBERED) continue;
     if (entry.tombstone !== undefined) yield { kind: 'tombstone', sessionId, upToGeneration: entry.tombstone };
-    if (entry.removedUpTo !== undefined) yield { kind: 'removed', sessionId, upToGeneration: entry.removedUpTo };
+    if (entry.removedUpTo !== undefined)
+      yield { kind: 'removed', sessionId, upToGeneration: entry.removedUpTo, hadVolume: entry.hadVolume === true };
     if (entry.assignment !== undefined) yield { kind: 'assign', assignment: mutable(entry.assignment) };
     if (entry.ends !== undefined) yield { kind: 'ends', sessionId, ends: { ...entry.ends, at: [...entry.ends.at] } };
     if (entry.volumeMade !== undefined) yield { kind: 'volume-made', sessionId, generation: entry.volumeMade };

@@ -197,8 +197,9 @@ export class Ledger {
   }
 
   async removed(sessionId: string, upToGeneration: number): Promise<void> {
-    if (this.#state.sessions.get(sessionId)?.removedUpTo !== upToGeneration)
-      await this.#write([{ kind: 'removed', sessionId, upToGeneration }]);
+    const entry = this.#state.sessions.get(sessionId);
+    if (entry?.removedUpTo === upToGeneration) return;
+    await this.#write([{ kind: 'removed', sessionId, upToGeneration, hadVolume: entry?.volumeMade !== undefined }]);
   }
 
   async close(): Promise<void> {

@@ -229,6 +229,24 @@ t.test('of a session that was removed nothing is at work when it comes back', as
   t.same([...world.host.copier.torn], []);
 });
 
+t.test('a copy that was made, and removed, is not made again when a backup brings it back', async (t) => {
+  for (const isMadeFirst of [true, false]) {
+    const world = new World();
+    await world.start();
+    await world.say(isMadeFirst ? [assigned(PARENT), copyOf()] : [assigned(PARENT)], [], 20_000);
+    await world.say([assigned(PARENT)], [{ sessionId: COPY, upToGeneration: 1 }], 2000);
+    t.notOk(world.host.volumes.has(COPY));
+    await world.end();
+    await world.start();
+    world.host.copier.made.clear();
+    // A restored store knows of no session whether it ever ran.
+    await world.say([assigned(PARENT), copyOf({ generation: 1000, spec: { ...assigned(COPY).spec, volumeExpected: true } })], [], 20_000);
+    t.equal(world.phases(COPY).at(-1), isMadeFirst ? 'FAILED' : 'RUNNING');
+    t.equal(world.host.copier.made.get(COPY), isMadeFirst ? undefined : PARENT);
+    await world.end();
+  }
+});
+
 t.test('a copy that takes too long is given up, and its parent goes on', async (t) => {
   const world = new World(10 ** 9);
   await world.start();
