@@ -1,13 +1,12 @@
-import t, { type Test } from 'tap';
-import { expect, type Rest } from '../cluster/rest.ts';
-import { archiveOf, main } from '../unit/source-archives.ts';
+import t from 'tap';
+import type { Rest } from '../cluster/rest.ts';
 import { type Operation, readDocument } from './document.ts';
-import { faultsOf, faultsOfAny, type Got } from './judge.ts';
-import { space as newSpace, type Person, person, unique } from './people.ts';
-import type { Call, Stage } from './rows.ts';
+import { faultsOf, faultsOfAny } from './judge.ts';
+import { space as newSpace, person } from './people.ts';
 import { accessRows } from './rows-access.ts';
 import { sessionRows } from './rows-sessions.ts';
 import { spaceRows } from './rows-spaces.ts';
+import { type Asked, ask, setUp } from './stage.ts';
 import { openTarget } from './target.ts';
 
 t.setTimeout(200_000);
@@ -89,57 +88,4 @@ t.test('each row: what works, who may, who may not, and to whom it is not there'
 function unreadable({ body, answers }: Operation): typeof UNREADABLE {
   const takesJson = answers.has(413) && (body === undefined || body.mediaType === 'application/json');
   return takesJson ? UNREADABLE : [];
-}
-
-interface OwnStage extends Stage {
-  /** Has what an answer says was made taken away at the end. */
-  cleanUp(path: string, text: string): void;
-}
-
-/** By the path of what makes it: the field that names it. */
-const CLEANED: Readonly<Record<string, string>> = { '/service-accounts': 'id', '/roles': 'id', '/spaces': 'name', '/sessions': 'id' };
-
-async function setUp(t: Test, admin: Rest, space: string, somebody: Person): Promise<OwnStage> {
-  const cleanUp = (path: string, text: string) => {
-    const from = path === '/sessions/{id}/remix' ? '/sessions' : path;
-    const field = CLEANED[from];
-    if (field !== undefined) {
-      const name = String((JSON.parse(text) as Readonly<Record<string, unknown>>)[field]);
-      t.teardown(() => admin.call('DELETE', `${from}/${name}`));
-    }
-  };
-  const made: Stage['made'] = async (path, body) => {
-    const answer = await admin.call('POST', path, body);
-    if (answer.status !== 201) throw new Error(`POST ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
-    cleanUp(path, JSON.stringify(answer.body));
-    return answer.body as Readonly<Record<string, unknown>>;
-  };
-  const archive = new Uint8Array(await archiveOf([main]));
-  const agent = String((await made(`/spaces/${space}/agents`, { name: unique('agent') })).name);
-  expect(await admin.send('PUT', `/spaces/${space}/agents/${agent}/source`, archive, 'application/gzip'), 201, 'upload');
-  expect(await admin.call('POST', `/spaces/${space}/agents/${agent}/deploy`), 200, 'deploy');
-  const { id } = await admin.latestBuild(space);
-  const [first] = await admin.nodes();
-  if (first === undefined) throw new Error('the suite needs a server with a node');
-  return { admin, somebody, space, agent, build: id, node: first.name, archive, unique, made, cleanUp };
-}
-
-interface Asked extends Call {
-  readonly text?: { readonly body: string; readonly mediaType: string };
-}
-
-async function ask(url: string, { method, path, body: taken }: Operation, token: string | undefined, call: Asked): Promise<Got> {
-  const { place = {}, query, body, raw, text } = call;
-  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(place[name] ?? ''));
-  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const sent = text?.body ?? raw ?? (body === undefined ? undefined : JSON.stringify(body));
-  if (sent !== undefined) headers['content-type'] = text?.mediaType ?? taken?.mediaType ?? 'application/json';
-  const response = await fetch(`${url}/api/v0${filled}${query === undefined ? '' : `?${query}`}`, {
-    ...{ method, headers },
-    ...(sent === undefined ? {} : { body: sent }),
-  });
-  const got = { status: response.status, headers: Object.fromEntries(response.headers) };
-  if (!(response.headers.get('content-type') ?? '').startsWith('text/event-stream')) return { ...got, text: await response.text() };
-  await response.body?.cancel();
-  return { ...got, text: '' };
 }

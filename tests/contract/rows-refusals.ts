@@ -1,0 +1,115 @@
+/** For each answer of 409 and 503 that the document knows: a call that brings it, or why the suite cannot cause it on any server. */
+import { expect } from '../cluster/rest.ts';
+import { PASSWORD, type Person } from './people.ts';
+import type { Call, Stage } from './rows.ts';
+
+export interface RefusalStage extends Stage {
+  /** The admin of everything who makes the calls. */
+  readonly everywhere: Person;
+  /** A space that is switched off, with a session that is up and one that is suspended. */
+  readonly closed: { readonly space: string; readonly up: string; readonly resting: string };
+}
+
+export interface Refusal {
+  readonly operation: string;
+  readonly status: 409 | 503;
+  readonly why: string;
+  readonly call: (stage: RefusalStage) => Promise<Call> | Call;
+}
+
+const conflict = (operation: string, why: string, call: Refusal['call']): Refusal => ({ operation, status: 409, why, call });
+
+const secretIn = async ({ made, unique }: Stage, space: string, value: string) => {
+  const key = unique('KEY').replaceAll('-', '_');
+  await made(`/spaces/${space}/secrets`, { key_name: key, value });
+  return { name: space, key };
+};
+/** Another 64 KiB, and the secrets of the space have more than they may. */
+async function fullOfSecrets(stage: Stage) {
+  const name = String((await stage.made('/spaces', { name: stage.unique('space') })).name);
+  const place = await secretIn(stage, name, 'small');
+  for (let n = 0; n < 15; n += 1) await secretIn(stage, name, 'v'.repeat(64 * 1024));
+  await secretIn(stage, name, 'v'.repeat(63 * 1024));
+  return place;
+}
+
+export const conflicts: readonly Refusal[] = [
+  conflict('POST /service-accounts', 'the name is taken', ({ somebody }) => ({ body: { user: somebody.user, pass: PASSWORD } })),
+  conflict('PUT /service-accounts/{id}', 'nobody deactivates themselves', ({ everywhere }) => ({
+    ...{ place: { id: everywhere.id }, body: { active: false } },
+  })),
+  conflict('DELETE /service-accounts/{id}', 'nobody removes themselves', ({ everywhere }) => ({
+    place: { id: everywhere.id },
+  })),
+  conflict('POST /roles', 'the name is taken', () => ({ body: { name: 'viewer', rules: [] } })),
+  conflict('DELETE /roles/{id}', 'it is built in', () => ({ place: { id: 'viewer' } })),
+  conflict('POST /role-bindings', 'it is there already', ({ somebody, space }) => ({
+    body: { role_name: 'admin', principal: somebody.user, space },
+  })),
+  conflict('POST /spaces', 'the name is taken', ({ space }) => ({ body: { name: space } })),
+  conflict('DELETE /spaces/{name}', 'it has sessions', ({ closed }) => ({ place: { name: closed.space } })),
+  conflict('POST /spaces/{name}/secrets', 'the name is taken', async (stage) => {
+    const { name, key } = await secretIn(stage, stage.space, 'hidden');
+    return { place: { name }, body: { key_name: key, value: 'hidden' } };
+  }),
+  conflict('PUT /spaces/{name}/secrets/{key}', 'they have too much together', async (stage) => ({
+    place: await fullOfSecrets(stage),
+    body: { value: 'v'.repeat(64 * 1024) },
+  })),
+  conflict('POST /spaces/{name}/agents', 'the name is taken', ({ space, agent }) => ({ place: { name: space }, body: { name: agent } })),
+  conflict('POST /spaces/{name}/agents/{agent}/deploy', 'it has no source', async ({ made, unique, space }) => {
+    const { name } = await made(`/spaces/${space}/agents`, { name: unique('agent') });
+    return { place: { name: space, agent: String(name) } };
+  }),
+  conflict('GET /spaces/{name}/agents/{agent}/logs', 'its session rests', async ({ admin, made, space, agent }) => {
+    const { id } = await made('/sessions', { space });
+    expect(await admin.call('POST', `/sessions/${id}/suspend?force=true`), 200, 'suspend');
+    return { place: { name: space, agent }, query: `session_id=${id}` };
+  }),
+  conflict('POST /spaces/{name}/build', 'the space is inactive', ({ closed }) => ({
+    place: { name: closed.space },
+    body: { force: true },
+  })),
+  conflict('POST /sessions', 'the space is inactive', ({ closed }) => ({ body: { space: closed.space } })),
+  conflict('POST /sessions/{id}/remix', 'the space is inactive', ({ closed }) => ({ place: { id: closed.up } })),
+  conflict('POST /sessions/{id}/pause', 'it is suspended', ({ closed }) => ({ place: { id: closed.resting } })),
+  conflict('POST /sessions/{id}/resume', 'the space is inactive', ({ closed }) => ({ place: { id: closed.resting } })),
+  conflict('PUT /sessions/{id}/state', 'busy cannot be asked for', ({ closed }) => ({
+    place: { id: closed.up },
+    body: { state: 'busy' },
+  })),
+  conflict('POST /sessions/{id}/messages', 'the space is inactive', ({ closed }) => ({
+    place: { id: closed.up },
+    body: { content: 'hi' },
+  })),
+  conflict('POST /nodes/{id}/lost', 'it is connected', ({ node }) => ({ place: { id: node } })),
+];
+
+/** While a session of this size is all that its node has room for, and another rests. */
+export interface FullStage {
+  readonly size: { readonly resources: { readonly requests: { readonly memory_bytes: number } } };
+  readonly up: string;
+  readonly resting: string;
+}
+
+export const withoutRoom: readonly (readonly [operation: string, call: (stage: FullStage) => Call])[] = [
+  ['POST /sessions', ({ size }) => ({ body: size })],
+  ['POST /sessions/{id}/remix', ({ up }) => ({ place: { id: up } })],
+  ['POST /sessions/{id}/resume', ({ resting }) => ({ place: { id: resting } })],
+  ['PUT /sessions/{id}/state', ({ resting }) => ({ place: { id: resting }, body: { state: 'idle' } })],
+  ['POST /sessions/{id}/messages', ({ resting }) => ({ place: { id: resting }, body: { content: 'up!' } })],
+];
+
+/** What takes more than a client of any server has. The tests beside hold these, with a server of their own. */
+export const NOT_BY_A_CLIENT: Readonly<Record<string, string>> = {
+  'DELETE /role-bindings/{id}: 409': 'it takes that there is one admin alone',
+  'POST /api-keys: 409': 'it takes 1,000 keys',
+  'POST /sessions/{id}/suspend: 409': 'it takes a session that failed',
+  'GET /spaces/{name}/agents/{agent}/logs: 503': 'it takes a node that is away',
+  'GET /nodes/{id}/orphans: 503': 'it takes a node that is away',
+  'POST /nodes/{id}/orphans/{session}/adopt: 409': 'it takes an orphan',
+  'POST /nodes/{id}/orphans/{session}/adopt: 503': 'it takes an orphan on a node that is away',
+  'DELETE /nodes/{id}/orphans/{session}: 409': 'it takes an orphan',
+  'DELETE /nodes/{id}/orphans/{session}: 503': 'it takes an orphan on a node that is away',
+  'GET /health: 503': 'it takes a store that cannot be read',
+};
