@@ -67,13 +67,24 @@ function operation(route: Route, routes: readonly Route[]): ZodOpenApiOperationO
     requestParams: {
       ...(route.path.includes('{') ? { path: pathParameters(route.path) } : {}),
       ...queryOf(route),
-      ...(route.creates === true ? { header: IDEMPOTENCY } : {}),
+      ...headersOf(route),
     },
     ...requestBody(route),
     responses: responses(route),
   };
 }
 
+function headersOf({ creates, answers }: Route): { readonly header?: z.ZodObject } {
+  if (creates === true) return { header: IDEMPOTENCY };
+  return answers[200] === 'event-stream' ? { header: RESUMING } : {};
+}
+
+const RESUMING = z.object({
+  'Last-Event-ID': z
+    .string()
+    .optional()
+    .describe('The id of the last event that was seen: the stream goes on after it. Without it, it begins with what happens from now on'),
+});
 const IDEMPOTENCY = z.object({
   'Idempotency-Key': z
     .string()
@@ -115,15 +126,16 @@ function responses(route: Route): ZodOpenApiResponsesObject {
   for (const code of refusalsOf(route)) all[STATUS_OF[code]] = REFUSALS[code];
   for (const [status, body] of Object.entries(route.answers)) {
     const description = MEANING[Number(status)] ?? '';
-    all[status] = { description, ...content(body), ...(route.paged ? { headers: PAGE_HEADERS } : {}) };
+    const headers = route.paged ? { headers: PAGE_HEADERS } : {};
+    const types = { ...content(body), ...(route.mayStream === true ? content('event-stream') : {}) };
+    all[status] = { description, ...(Object.keys(types).length === 0 ? {} : { content: types }), ...headers };
   }
   return all as ZodOpenApiResponsesObject;
 }
 
-function content(body: AnswerBody): Pick<ZodOpenApiResponseObject, 'content'> {
+function content(body: AnswerBody): NonNullable<ZodOpenApiResponseObject['content']> {
   if (body === 'nothing') return {};
-  if (body === 'event-stream') return { content: { 'text/event-stream': { schema: { type: 'string' } } } };
-  return { content: { 'application/json': { schema: body } } };
+  return body === 'event-stream' ? { 'text/event-stream': { schema: { type: 'string' } } } : { 'application/json': { schema: body } };
 }
 
 const WORDS: Readonly<Record<RefusalCode, string>> = {

@@ -56,6 +56,8 @@ interface Described {
   readonly operation?: string;
   /** Takes an Idempotency-Key. */
   readonly creates?: true;
+  /** Answers with a stream of events instead, where a parameter asks for it. */
+  readonly mayStream?: true;
   /** The body is no JSON, of this media type, and is read by the route itself. */
   readonly raw?: string;
 }

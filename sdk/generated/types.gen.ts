@@ -3843,6 +3843,12 @@ export type CountMessagesResponse = CountMessagesResponses[keyof CountMessagesRe
 
 export type GetSessionEventsData = {
     body?: never;
+    headers?: {
+        /**
+         * The id of the last event that was seen: the stream goes on after it. Without it, it begins with what happens from now on
+         */
+        'Last-Event-ID'?: string;
+    };
     path: {
         id: string;
     };
@@ -3886,6 +3892,12 @@ export type GetSessionEventsResponse = GetSessionEventsResponses[keyof GetSessio
 
 export type GetEventsData = {
     body?: never;
+    headers?: {
+        /**
+         * The id of the last event that was seen: the stream goes on after it. Without it, it begins with what happens from now on
+         */
+        'Last-Event-ID'?: string;
+    };
     path?: never;
     query?: never;
     url: '/events';

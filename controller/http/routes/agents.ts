@@ -167,6 +167,7 @@ export function agentRoutes(context: RouteContext): Route[] {
         'Logs stay on the sessions’ volumes. A session that rests can be read once it is resumed: 409 where it is named, and otherwise it is passed over. With follow=true the answer is a text/event-stream.',
       query: logQuery,
       answers: { 200: agentLogsObject },
+      mayStream: true,
       refusals: ['NOT_FOUND', 'CONFLICT', 'RATE_LIMITED', 'UNAVAILABLE'],
       async respond({ ctx, caller, params, query: { limit, lines, log_type, session_id, follow } }) {
         const request = { limit: limit ?? lines ?? LINES, stream: log_type ?? 'all' } as const;
