@@ -20,7 +20,7 @@ export interface MessageQuery {
 }
 
 /** Tables that are listed by what their fields are equal to; an index stands behind each that is used. */
-export type PlainList = 'accounts' | 'roles' | 'bindings' | 'apiKeys' | 'spaces' | 'secrets' | 'agents' | 'builds';
+export type PlainList = 'accounts' | 'roles' | 'bindings' | 'apiKeys' | 'spaces' | 'secrets' | 'agents';
 
 /** What scans. Runs beside the applier, on a thread of its own, and sees what was last committed. */
 export interface Lists {

@@ -44,7 +44,7 @@ const first: Migration = {
       .execute();
     await db.schema.createIndex('bindings_account').on('bindings').column('account_id').execute();
     await db.schema.createIndex('bindings_role').on('bindings').column('role_id').execute();
-    await db.schema.createIndex('bindings_space').on('bindings').column('space_id').execute();
+    await db.schema.createIndex('bindings_space').on('bindings').columns(['space_id', 'created_at', 'id']).execute();
     await db.schema.createIndex('bindings_created').on('bindings').columns(['created_at', 'id']).execute();
 
     await id('api_keys')
@@ -76,6 +76,7 @@ const first: Migration = {
       .execute();
 
     await db.schema.createIndex('spaces_created').on('spaces').columns(['created_at', 'id']).execute();
+    await db.schema.createIndex('spaces_active').on('spaces').columns(['active', 'created_at', 'id']).execute();
 
     await id('secrets')
       .addColumn('space_id', 'text', (c) => c.notNull())

@@ -52,7 +52,9 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
       const values = toSql(columns, equal);
       // One parameter however many there are: SQLite bounds their number.
       const chosen = among === undefined ? [] : [sql`id in (select value from json_each(${JSON.stringify(among)}))`];
-      const equals = columns.map(({ name }, at) => sql`${sql.ref(name)} is ${values[at]}`);
+      // Those chosen are found by their key, however many others have the same values: with a plus no index on a column serves.
+      const sign = sql.raw(among === undefined ? '' : '+');
+      const equals = columns.map(({ name }, at) => sql`${sign}${sql.ref(name)} is ${values[at]}`);
       const from = sql`from ${sql.table(snake(table))} where ${sql.join([sql`true`, ...chosen, ...equals], sql` and `)}`;
       const order = sql.raw(request.order ?? 'desc');
       const rows = sql`select ${sql.raw(selection(table))} ${from}

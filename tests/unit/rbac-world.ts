@@ -47,13 +47,14 @@ const refusing = (): never => {
 export const hashOfKey = (key: string): string => createHash('sha256').update(key).digest('hex');
 export const keyRing = () => new SealingRing([sealingKey('00000001', new Uint8Array(32).fill(7))]);
 
-export async function openRbacWorld(rows: readonly Mutation[]): Promise<RbacWorld> {
+/** `listsAt` opens the lists of the store at that path. */
+export async function openRbacWorld(rows: readonly Mutation[], listsAt = listsOn): Promise<RbacWorld> {
   const directory = mkdtempSync(join(tmpdir(), 'raworc-rbac-'));
   const store = await openStore(join(directory, 'raworc.db'), 1);
   store.writer.transaction(() => {
     for (const row of rows) store.writer.apply(row);
   });
-  const { lists, close } = listsOn(store.path);
+  const { lists, close } = listsAt(store.path);
   const bus = openBus(undefined, { clock, log: silent });
   const core = openCore({
     store: { ...store, writer: { ...store.writer, transaction: (work) => store.writer.transaction(work), savepoint: refusing } },
