@@ -12,8 +12,8 @@ export async function listAgents(io: Io, raworc: Raworc, { space, json }: InSpac
   printList(io, await collected(raworc.agents.all(space)), {
     json,
     none: `There are no agents in space ${space}: deploy one with \`raworc agent deploy\``,
-    columns: ['NAME', 'STATUS', 'SOURCE', 'UPDATED', 'PURPOSE'],
-    row: ({ name, status, source_repo, updated_at, purpose }) => [name, status, source_repo ?? 'uploaded', updated_at, purpose ?? '-'],
+    columns: ['NAME', 'STATUS', 'REPOSITORY', 'UPDATED', 'PURPOSE'],
+    row: ({ name, status, source_repo, updated_at, purpose }) => [name, status, source_repo ?? '-', updated_at, purpose ?? '-'],
   });
 }
 

@@ -80,7 +80,7 @@ export async function changeSession(
     return now;
   });
   if (changed.state === 'error') throw new Trouble(`The session failed: ${changed.termination_reason ?? 'no reason was given'}`);
-  if (action === 'resume' && changed.state === 'init')
+  if (action === 'resume' && changed.settled === false)
     throw new Trouble(`The session is not up after ${WAIT}: look again with \`raworc session get\``);
 }
 

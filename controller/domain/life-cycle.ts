@@ -12,7 +12,8 @@ const STATES: Readonly<Record<Exclude<Desired, 'deleted'>, Readonly<Record<Phase
     none: 'init',
     starting: 'init',
     running: 'idle or busy',
-    paused: 'init',
+    // It is all there, and only frozen yet.
+    paused: 'idle or busy',
     suspended: 'init',
     failed: 'init',
   },

@@ -39,7 +39,9 @@ export function refusedBySpace(view: View, fleet: Fleet, spaceId: SpaceId, asked
   for (const { quota, has, asks, allowed, unit, per } of lines(quotas, fleet.spaceUse(spaceId), asked)) {
     if (asks === 0 || allowed === undefined || has + asks <= Math.round(allowed * per)) continue;
     const details = { quota, used: has / per, allowed, asked: asks / per };
-    const message = `The space "${space.name}" may use ${allowed} ${unit}, uses ${details.used}, and ${details.asked} more are asked for: end or suspend sessions of it, or raise its setting quotas.${quota}.`;
+    // A suspended session has no room of a node, and is still one.
+    const remedy = quota === 'sessions' ? 'delete' : 'suspend or delete';
+    const message = `The space "${space.name}" may use ${allowed} ${unit}, uses ${details.used}, and ${details.asked} more are asked for: ${remedy} sessions of it, or raise its setting quotas.${quota}.`;
     return refused('CONFLICT', message, details);
   }
   return undefined;

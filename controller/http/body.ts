@@ -4,6 +4,10 @@ import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 export const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_DEPTH = 64;
 
+/** Perhaps half of a surrogate pair alone, which no store and no other client could be told. */
+const HALF_A_PAIR = /\\u[dD][89a-fA-F]/;
+const wellFormed = (_: string, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value);
+
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
@@ -74,7 +78,7 @@ function parse(bytes: Buffer): Outcome<unknown> {
   if (text.trim() === '') return accepted({});
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = HALF_A_PAIR.test(text) ? JSON.parse(text, wellFormed) : JSON.parse(text);
   } catch {
     return refused('BAD_REQUEST', 'The body is not JSON');
   }

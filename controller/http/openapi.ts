@@ -97,6 +97,11 @@ const PAGE = {
   offset: z.int().min(0).default(0),
   order: z.enum(['asc', 'desc']).optional().describe('By default newest first, and messages oldest first'),
 };
+const WAIT_HEADER = z.object({
+  'X-Raworc-Wait': z.literal('timeout').optional().describe('The time was up first: this is how things are now'),
+});
+const waits = ({ query }: Route): boolean => query instanceof z.ZodObject && 'wait' in query.shape;
+
 const PAGE_HEADERS = z.object({ 'X-Total-Count': z.int(), 'X-Page-Offset': z.int(), 'X-Page-Limit': z.int() });
 
 function pathParameters(path: string) {
@@ -126,7 +131,8 @@ function responses(route: Route): ZodOpenApiResponsesObject {
   for (const code of refusalsOf(route)) all[STATUS_OF[code]] = REFUSALS[code];
   for (const [status, body] of Object.entries(route.answers)) {
     const description = MEANING[Number(status)] ?? '';
-    const headers = route.paged ? { headers: PAGE_HEADERS } : {};
+    const shown = [...(route.paged ? [PAGE_HEADERS] : []), ...(waits(route) ? [WAIT_HEADER] : [])];
+    const headers = shown.length === 0 ? {} : { headers: z.object(Object.assign({}, ...shown.map(({ shape }) => shape))) };
     const types = { ...content(body), ...(route.mayStream === true ? content('event-stream') : {}) };
     all[status] = { description, ...(Object.keys(types).length === 0 ? {} : { content: types }), ...headers };
   }
@@ -152,10 +158,15 @@ const WORDS: Readonly<Record<RefusalCode, string>> = {
   INTERNAL_ERROR: 'A fault of the server; X-Request-Id finds it in its log',
   UNAVAILABLE: 'There is no room, or what is needed is away: the message says what',
 };
+const HEADERS: Readonly<Partial<Record<RefusalCode, Pick<ZodOpenApiResponseObject, 'headers'>>>> = {
+  UNAUTHORIZED: { headers: z.object({ 'WWW-Authenticate': z.string() }) },
+  RATE_LIMITED: { headers: z.object({ 'Retry-After': z.int().describe('Seconds') }) },
+  UNAVAILABLE: { headers: z.object({ 'Retry-After': z.int().optional().describe('Seconds') }) },
+};
 const REFUSALS = Object.fromEntries(
   Object.entries(WORDS).map(([code, description]) => [
     code,
-    { id: code, description, content: { 'application/json': { schema: errorObject } } },
+    { id: code, description, ...(HEADERS[code as RefusalCode] ?? {}), content: { 'application/json': { schema: errorObject } } },
   ]),
 ) as unknown as Readonly<Record<RefusalCode, ZodOpenApiResponseObject>>;
 

@@ -71,7 +71,7 @@ async function answerOf(route: Route, ctx: Context) {
   const sent = await bodyOf(route, ctx);
   if (!sent.ok) return sent;
   const header = route.creates === true ? ctx.get('Idempotency-Key') : '';
-  const idempotency = idempotencyOf(header, ctx.method, ctx.path, sent.value);
+  const idempotency = idempotencyOf(header, ctx.method, ctx.path.replace(/\/$/, ''), sent.value);
   if (!idempotency.ok) return idempotency;
   const caller = callerOf(ctx);
   if (!caller.ok) return caller;

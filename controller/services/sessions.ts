@@ -7,7 +7,6 @@ import { removeSession } from '../domain/commands/remove-session.ts';
 import { updateSession } from '../domain/commands/update-session.ts';
 import type { SessionId, SpaceId } from '../domain/ids.ts';
 import { REQUEST_FOR_STATE } from '../domain/legal.ts';
-import { restState } from '../domain/life-cycle.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import { sessionObject, sessionObjects } from '../domain/present.ts';
 import type { Limits, Requests, SessionRow } from '../domain/rows.ts';
@@ -70,8 +69,12 @@ export function sessionService(needs: SessionNeeds): Sessions {
     async remix(caller, parentId, input, idempotency) {
       const request = knownRequest(needs.storeKey, caller, idempotency);
       const parent = sessionFor(view, caller, parentId, 'get');
-      // What its key made is the caller's own, also when the parent is gone.
-      if (!parent.ok) return recalledSession(view, request) ?? parent;
+      // What its key made is there also when the parent is gone, for who may see it.
+      if (!parent.ok) {
+        const made = recalledSession(view, request);
+        if (made === undefined || !made.ok) return made ?? parent;
+        return sessionFor(view, caller, made.value.id, 'get').ok ? made : parent;
+      }
       const spaceId = remixSpace(view, caller, parent.value, input.space);
       if (!spaceId.ok) return spaceId;
       const remix = {
@@ -111,7 +114,7 @@ export function sessionService(needs: SessionNeeds): Sessions {
       const look = () => {
         const row = view.get('sessions', id);
         if (row === undefined || row.desired === 'deleted') return 'gone';
-        return restState(row) === 'init' ? undefined : sessionObject(view, row);
+        return row.desired === 'running' && row.phase !== 'running' ? undefined : sessionObject(view, row);
       };
       return waiters.until(id, look, signal).then((found) => (found === 'gone' ? undefined : found));
     },

@@ -33,7 +33,9 @@ export function createTokens(options: { keys: readonly [TokenKey, ...TokenKey[]]
     isInForce: (key) => keys.some((one) => one.key === key),
     use(newest) {
       const isOther = newest[0].kid !== keys[0].kid;
-      keys = newest;
+      // The same keys stay the same objects, and what they are known to have signed stays known.
+      const [first, ...others] = newest.map((one) => keys.find(({ kid, key }) => kid === one.kid && key.equals(one.key)) ?? one);
+      if (first !== undefined) keys = [first, ...others];
       return isOther;
     },
     sign({ accountId, user, version }) {

@@ -989,6 +989,9 @@ export type ListRolesResponse = ListRolesResponses[keyof ListRolesResponses];
 
 export type CreateRoleData = {
     body: {
+        /**
+         * Or id
+         */
         name: string;
         description?: string;
         rules: Array<{

@@ -10,6 +10,20 @@ t.before(async () => {
   target = await openTarget(t);
 });
 
+t.test('other spellings of a role and of a binding mean the same', async (t) => {
+  const { rest } = target;
+  const { user } = await person(t, target);
+  const role = unique('role');
+  const rules = [{ apiGroups: ['x'], resources: ['sessions'], verbs: ['get'], resourceNames: ['one'] }];
+  const made = await rest.call('POST', '/roles', { id: role, rules });
+  t.teardown(() => rest.call('DELETE', `/roles/${role}`));
+  t.match(made, { status: 201, body: { name: role, rules: [{ api_groups: ['x'], resource_names: ['one'] }] } });
+  const bound = await rest.call('POST', '/role-bindings', { role_ref: role, subject: user });
+  t.match(bound, { status: 201, body: { role_name: role, role_ref: role, principal: user, subject: user } });
+  const ours = await rest.call('POST', '/roles', { name: role, id: unique('another'), rules });
+  t.match(ours, { status: 409 }, 'where both are sent, the name counts');
+});
+
 t.test('a service account is made, found by id and by name, listed, changed and removed', async (t) => {
   const { rest, url } = target;
   const user = unique('Ann');

@@ -73,6 +73,21 @@ t.test('a message wakes what rests, unless it is asked not to or is only a note'
   }
 });
 
+t.test('what is frozen is up again at once by its state, and settled once its node has it', async (t) => {
+  const { rest } = target;
+  const { id } = await rest.createSession();
+  const watching = await rest.watch(`/sessions/${id}/events`);
+  t.teardown(() => watching.close());
+  const settles = (state: string) =>
+    watching.until(state, ({ data }) => data.state === state && (data.session as { settled?: boolean } | undefined)?.settled === true);
+  t.match((await rest.call('POST', `/sessions/${id}/pause`)).body, { state: 'paused' });
+  await settles('paused');
+  t.match((await rest.call('POST', `/sessions/${id}/resume`)).body, { state: 'idle', settled: false });
+  await settles('idle');
+  t.match(await rest.session(id), { state: 'idle', settled: true });
+  t.equal((await rest.call('DELETE', `/sessions/${id}`)).status, 204);
+});
+
 t.test('timeouts: taken at creation, shown, and done in their time', async (t) => {
   const { rest } = target;
   const watching = await rest.watch('/events');

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import t from 'tap';
-import type { Answer } from '../cluster/rest.ts';
+import { type Answer, Rest } from '../cluster/rest.ts';
 import { sessionShape } from '../cluster/shapes.ts';
 import { openTarget, type Target } from './target.ts';
 
@@ -114,8 +114,15 @@ t.test('the same Idempotency-Key gives the same copy', async (t) => {
   made.push(idOf(first));
   t.match(await ask({ name: 'once' }), { status: 201, body: { id: idOf(first) } });
   t.match(await ask({ name: 'twice' }), { status: 422, body: { error: { code: 'UNPROCESSABLE_ENTITY' } } });
+  const rules = [{ resources: ['nodes'], verbs: ['list'] }];
+  const narrow = (await target.rest.call('POST', '/api-keys', { name: 'narrow', rules })).body as { id: string; key: string };
+  t.teardown(() => target.rest.call('DELETE', `/api-keys/${narrow.id}`));
+  const repeat = () =>
+    new Rest(target.url, narrow.key).send('POST', `/sessions/${parent.id}/remix`, '{"name":"once"}', 'application/json', { headers });
+  t.match(await repeat(), { status: 404 }, 'but not to a key that may not see it');
   await target.rest.call('DELETE', `/sessions/${parent.id}`);
   t.match(await ask({ name: 'once' }), { status: 201, body: { id: idOf(first) } }, 'also when the parent is gone');
+  t.match(await repeat(), { status: 404 });
 });
 
 t.test('what cannot be remixed, and what makes no sense, is refused', async (t) => {

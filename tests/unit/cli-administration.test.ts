@@ -22,7 +22,7 @@ t.test('agents of a space: listed, stopped, removed', async (t) => {
   const { run } = await world(t, server);
   t.equal(
     (await run('agent', 'list', '--space', 'lab')).out,
-    `NAME  STATUS  SOURCE    UPDATED                   PURPOSE\nbob   active  uploaded  ${AT}  Greets\n`,
+    `NAME  STATUS  REPOSITORY  UPDATED                   PURPOSE\nbob   active  -           ${AT}  Greets\n`,
   );
   t.match(await run('agent', 'ls'), { code: 0, out: '', err: /no agents in space default/ });
   t.match(await run('agent', 'stop', 'bob', '--space', 'lab'), { code: 0, out: 'bob is inactive\n' });

@@ -124,7 +124,7 @@ t.test('pause, suspend and resume say what became of it; a resume waits until th
     [`POST /sessions/${A}/pause`]: { body: session(A, null, { state: 'paused', settled: false }) },
     [`POST /sessions/${A}/suspend`]: { body: session(A, null, { state: 'suspended', settled: true }) },
     [`POST /sessions/${A}/resume`]: { body: session(A, null, { state: 'idle', settled: true }) },
-    [`POST /sessions/${B}/resume`]: { body: session(B, null, { state: 'init' }) },
+    [`POST /sessions/${B}/resume`]: { body: session(B, null, { state: 'init', settled: false }) },
     [`POST /sessions/${C}/pause`]: {
       status: 409,
       body: { error: { code: 'CONFLICT', message: 'A session in state error cannot pause.' } },

@@ -37,6 +37,9 @@ t.test('a token that was good before ends with the key that signed it, and retur
   t.equal(await statusOf(), 401, 'another key of that name');
   rig.tokens.use([older]);
   t.equal(await statusOf(), 200);
+  const again = { key: createSecretKey(key.export()), kid: 'k' };
+  rig.tokens.use([again]);
+  t.equal(rig.tokens.keyOf('k'), key, 'the same key, read again, is no other: what it signed need not be verified again');
 });
 
 t.test('of a good token a part is good for nothing, and neither is it with another end', async (t) => {

@@ -58,39 +58,33 @@ const ruleFields = {
   resource_names: listOf(text(255)).exactOptional().describe('Narrows the rule to things of these names or ids'),
 };
 
-/** apiGroups and resourceNames are other spellings of api_groups and resource_names. */
-const rule = z.preprocess(
-  (sent) => {
-    if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) return sent;
-    const { apiGroups = null, resourceNames = null, ...rest } = sent as Record<string, unknown>;
-    return { ...withField('api_groups', apiGroups), ...withField('resource_names', resourceNames), ...withoutNulls(rest) };
-  },
-  z.object(ruleFields, { error: wording }),
-);
+type Sent = Readonly<Record<string, unknown>>;
 
-const withField = (field: string, value: unknown) => (value === null ? {} : { [field]: value });
-const withoutNulls = (sent: object) => Object.fromEntries(Object.entries(sent).filter(([, value]) => value !== null));
+/** An object of which fields may be spelled otherwise, too: `others` says how, and for which. What the schema calls it counts where both are sent. */
+function spelled<Shape extends z.ZodRawShape>(others: Readonly<Record<string, string>>, shape: Shape) {
+  const respell = (sent: unknown) => {
+    if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) return sent;
+    const there = Object.entries(sent as Sent).filter(([, value]) => value !== null);
+    const [theirs, ours] = [there.filter(([field]) => field in others), there.filter(([field]) => !(field in others))];
+    return Object.fromEntries([...theirs.map(([field, value]) => [others[field], value]), ...ours]);
+  };
+  return z.preprocess(respell, z.object(shape, { error: wording }));
+}
+
+const rule = spelled({ apiGroups: 'api_groups', resourceNames: 'resource_names' }, ruleFields);
 
 const rules = () => z.array(rule, { error: wording }).max(MOST_RULES, `must have at most ${MOST_RULES}`);
 
-export const createRole = fields({ name: unlikeIds(), description: description(), rules: rules() });
+export const createRole = spelled({ id: 'name' }, { name: unlikeIds().describe('Or id'), description: description(), rules: rules() });
 
-/** subject and role_ref are other spellings of principal and role_name. */
-export const createBinding = z.preprocess(
-  (sent) => {
-    if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) return sent;
-    const { role_ref = null, subject = null, ...rest } = sent as Record<string, unknown>;
-    return { ...withField('role_name', role_ref), ...withField('principal', subject), ...withoutNulls(rest) };
+export const createBinding = spelled(
+  { role_ref: 'role_name', subject: 'principal' },
+  {
+    role_name: reference().describe('Or role_ref'),
+    principal: reference().describe('Or subject: a user name'),
+    principal_type: z.enum(['ServiceAccount', 'User'], { error: 'must be ServiceAccount or User' }).exactOptional(),
+    space: reference().exactOptional().describe('Every space, when absent'),
   },
-  z.object(
-    {
-      role_name: reference().describe('Or role_ref'),
-      principal: reference().describe('Or subject: a user name'),
-      principal_type: z.enum(['ServiceAccount', 'User'], { error: 'must be ServiceAccount or User' }).exactOptional(),
-      space: reference().exactOptional().describe('Every space, when absent'),
-    },
-    { error: wording },
-  ),
 );
 
 export const createApiKey = fields({
