@@ -64,7 +64,7 @@ function parts({ visible, spaceId }: SessionQuery): readonly ((eb: Build) => Con
 
 function filters(eb: Build, query: SessionQuery): Condition[] {
   const states = (query.states ?? []).map(({ desired, phase, busy }) =>
-    eb.and([eb('desired', '=', desired), eb('phase', '=', phase), ...(busy === undefined ? [] : [eb('outstanding', busy ? '>' : '=', 0)])]),
+    eb.and([eb('desired', '=', desired), eb('phase', '=', phase), ...(busy === undefined ? [] : [isBusy(busy)])]),
   );
   return [
     // As in the partial indexes, so that they serve.
@@ -74,6 +74,10 @@ function filters(eb: Build, query: SessionQuery): Condition[] {
     ...Object.entries(query.metadata ?? {}).map(([key, value]) => saysInMetadata(key, value)),
   ];
 }
+
+/** As a question of its own, asked of those that run alone: with the column itself, which no index has, every row would be read. */
+const isBusy = (busy: boolean): Condition =>
+  sql<SqlBool>`(select outstanding from sessions as row where row.id = sessions.id) ${sql.raw(busy ? '>' : '=')} 0`;
 
 /** Text as it is; what is no text by its JSON, as `true` or `3`. */
 function saysInMetadata(key: string, value: string): Condition {
