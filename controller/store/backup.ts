@@ -71,7 +71,7 @@ export async function beginEpoch(path: string, epoch: number): Promise<void> {
     check(database, path);
     database.pragma('synchronous = FULL');
     await migrate(new Kysely<unknown>({ dialect: new SqliteDialect({ database }) }));
-    // In milliseconds: no session changes, or is sent messages, so often that what it counted in one life reaches the next.
+    // In milliseconds: nothing changes, or is sent messages, so often that what it counted in one life reaches the next.
     const first = epoch * 1000;
     database.transaction(() => {
       const live = `desired <> 'deleted'`;
@@ -82,8 +82,8 @@ export async function beginEpoch(path: string, epoch: number): Promise<void> {
         )
         .run(first, first, first);
       database.prepare(`update messages set accepted_at = null where role = 'user' and answered_at is null`).run();
-      database.prepare<[number]>('update spaces set secrets_version = max(secrets_version + 1, ?)').run(epoch);
-      database.prepare<[number]>('update accounts set version = max(version + 1, ?)').run(epoch);
+      database.prepare<[number]>('update spaces set secrets_version = max(secrets_version + 1, ?)').run(first);
+      database.prepare<[number]>('update accounts set version = max(version + 1, ?)').run(first);
       database.prepare('update nodes set unreachable_since = null').run();
     })();
     database.pragma('journal_mode = DELETE');

@@ -10,7 +10,7 @@ import type { MessageId, NodeId, SessionId } from '../../controller/domain/ids.t
 import type { SessionRow } from '../../controller/domain/rows.ts';
 import { restore } from '../../controller/restore.ts';
 import type { NodeFrame } from '../../proto/frame.ts';
-import { type Core, NODE, newMessage, newSession, node, openCore, SPACE, withAgents } from './controller-core.ts';
+import { ACCOUNT, type Core, NODE, newMessage, newSession, node, openCore, SPACE, withAgents } from './controller-core.ts';
 import { fleetOver, hello, joins, running } from './fleet-world.ts';
 
 const [LIVES, CHANGED, RESTS, GONE] = ['lives', 'changed', 'rests', 'gone'] as SessionId[] as [SessionId, SessionId, SessionId, SessionId];
@@ -253,4 +253,21 @@ t.test('a file that is damaged, or no backup, restores nothing', async (t) => {
       what,
     );
   }
+});
+
+t.test('whatever one life counts in a second is below what the next begins with', async (t) => {
+  const { file, directory } = await backedUp(t);
+  const begun = async (nowMs: number) => {
+    await rm(directory, { recursive: true, force: true });
+    await restore(file, directory, { force: false, nowMs });
+    const core = await openCore({ nodes: [node(NODE)], directory });
+    const { generation, lastSeq } = sessionOf(core, LIVES);
+    const secrets = core.store.view.get('spaces', SPACE)?.secretsVersion ?? 0;
+    const account = core.store.view.get('accounts', ACCOUNT)?.version ?? 0;
+    core.close();
+    return { generation, lastSeq, secrets, account };
+  };
+  const [one, next] = [await begun(NOW), await begun(NOW + 1000)];
+  for (const counted of ['generation', 'lastSeq', 'secrets', 'account'] as const)
+    t.equal(next[counted] - one[counted], 1000, `${counted}: a thousand times`);
 });
