@@ -171,8 +171,8 @@ function checkTouch({ around, host, machine, ledger, life }: EngineView, name: s
   const volume = host.volumes.get(sessionId);
   const isBuried = (made: { generation: number } | undefined) => made !== undefined && made.generation <= (tombstone ?? -1);
   const is = (desired: string, state: string) => assignment?.desired === desired && container?.state === state && !isBuried(container);
-  // Started a moment ago by what a node agent before it asked for: told once more, an engine touches nothing.
-  if ((is('running', 'running') && name !== 'start') || is('paused', 'paused'))
+  // Started or frozen a moment ago by what a node agent before it asked for: told once more, an engine touches nothing.
+  if ((is('running', 'running') && name !== 'start') || (is('paused', 'paused') && name !== 'pause'))
     around.violation(`${machine} calls ${name} of ${sessionId}, which is ${container?.state}, as it should be`);
   if (assignment === undefined && around.chronicle.forgotten.has(sessionId) && container !== undefined && !isBuried(container))
     around.violation(`${machine} calls ${name} of ${sessionId}, an orphan`);
