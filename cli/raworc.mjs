@@ -28,7 +28,13 @@ function give(what) {
 }
 
 function run(node) {
-  const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
+  let child;
+  try {
+    child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
+  } catch (error) {
+    // As while it is being installed.
+    return give(`raworc: ${node} does not start: ${error.message}; once its installation has ended, try again`);
+  }
   const passOn = (signal) => child.kill(signal);
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) process.on(signal, passOn);
@@ -42,5 +48,6 @@ function run(node) {
 const node = ownNode();
 if (main === undefined) give('raworc: its files are not complete; install it anew');
 else if (Number(process.versions.node.split('.')[0]) >= 24) await import(pathToFileURL(main).href);
-else if (node === undefined) give('raworc: the Node.js that it brings is missing; run `npm install` in its folder, or use Node.js 24');
+else if (node === undefined)
+  give('raworc: the Node.js that it brings is missing; run `npm run up` (in a clone) or `npm install` in its folder, or use Node.js 24');
 else run(node);

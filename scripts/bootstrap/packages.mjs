@@ -72,8 +72,22 @@ function install() {
     };
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
+    // npm may live on after a ctrl-C, and would meet the next install: it is waited for.
+    let isStopped = false;
+    const stop = () => {
+      isStopped = true;
+      child.kill('SIGTERM');
+    };
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+    for (const signal of signals) process.on(signal, stop);
     child.on('error', (error) => reject({ what: `npm could not be started (${error.message})`, remedy: 'apt-get install npm' }));
-    child.on('close', (code) => (code === 0 ? resolve() : reject(explain(output))));
+    child.on('close', (code) => {
+      for (const signal of signals) process.off(signal, stop);
+      if (isStopped)
+        reject({ what: 'stopped while the packages were being installed', remedy: 'run it again when you like: it begins with them' });
+      else if (code === 0) resolve();
+      else reject(explain(output));
+    });
   });
 }
 
