@@ -43,13 +43,14 @@ export async function ensurePackages() {
 }
 
 /**
- * `node`, whose link npm 10 drops when it leaves out the package of the other architecture, and `raworc`, so that
- * `npx raworc` finds the project's own.
+ * `node`, whose link npm 10 drops when it leaves out the package of the other architecture, and the project's own, so that
+ * `npx raworc` and `npx raworc-controller` find them.
  */
 function linkPrograms(binary) {
   for (const [name, target] of [
     ['node', binary],
     ['raworc', join(root, 'cli', 'raworc.mjs')],
+    ['raworc-controller', join(root, 'controller', 'raworc-controller.mjs')],
   ]) {
     const link = join(modules, '.bin', name);
     if (existsSync(link)) continue;
