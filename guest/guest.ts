@@ -221,8 +221,11 @@ export class Guest {
     // Both are sent again, in order: taken now, the one before would later pass for known.
     if (this.#drain !== undefined || this.#mailbox.isEarly(message)) return;
     const known = this.#mailbox.knows(message);
-    if (known) await this.#mailbox.get(message.messageId)?.taken;
-    else {
+    if (known) {
+      await this.#mailbox.get(message.messageId)?.taken;
+      // As after a restore, before which its node had dropped what nobody was assigned.
+      this.#host.lacksAnswer(message.messageId);
+    } else {
       const taken = this.#mailbox.take(message);
       if (this.#backlogFull()) link.pause();
       await taken.catch((fault: unknown) => {

@@ -6,7 +6,8 @@ import type { HostLink } from './door.ts';
  * What goes to the node agent, over whichever link there is. Without one, or with one that is slow:
  *
  * - `tell` (accepted, run started) waits for room, and is forgotten with the link: the next hello says it anew.
- * - Answers wait in the mailbox; `sendAnswers` sends those that this link did not take yet, again after each new welcome.
+ * - Answers wait in the mailbox; `sendAnswers` sends those that this link did not take yet, again after each new welcome, and when their
+ *   messages come again.
  * - `sayLast` (drained) waits for all of these, and is forgotten with the link.
  * - `offer` (deltas, log lines) drops.
  */
@@ -60,6 +61,11 @@ export class HostSide {
   }
 
   settled(messageId: string): void {
+    this.#sent.delete(messageId);
+  }
+
+  /** Its message was sent here again, so whoever sent it has no answer: the next `sendAnswers` says it again, though this link took it. */
+  lacksAnswer(messageId: string): void {
     this.#sent.delete(messageId);
   }
 

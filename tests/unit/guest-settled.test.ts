@@ -99,3 +99,23 @@ t.test('settled while its run is being written down, a message is not run', asyn
   await world.clock.advance(50);
   t.same(ran(world), ['new']);
 });
+
+t.test('whose message comes again hears its answer again, over the same link, until it is settled', async (t) => {
+  const world = await welcomed();
+  world.settleAnswers = false;
+  world.post('once', 'asked');
+  await world.clock.advance(50);
+  const [asked] = world.posted;
+  if (asked === undefined) return t.fail('nothing was posted');
+  const heard = () => world.answers.get(asked.id)?.length;
+  t.equal(heard(), 1);
+  world.deliver(asked, 0);
+  await world.clock.advance(50);
+  t.equal(heard(), 2);
+  world.settle(asked.id);
+  world.deliver(asked, 0);
+  await world.clock.advance(50);
+  t.equal(heard(), 2);
+  t.match(world.heard.at(-1), { kind: 'accepted', value: { messageId: asked.id, settled: true } });
+  t.same(ran(world), ['asked']);
+});
