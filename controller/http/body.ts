@@ -4,10 +4,6 @@ import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 export const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_DEPTH = 64;
 
-/** Perhaps half of a surrogate pair alone, which no store and no other client could be told. */
-const HALF_A_PAIR = /\\u[dD][89a-fA-F]/;
-const wellFormed = (_: string, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value);
-
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
@@ -78,7 +74,7 @@ function parse(bytes: Buffer): Outcome<unknown> {
   if (text.trim() === '') return accepted({});
   let value: unknown;
   try {
-    value = HALF_A_PAIR.test(text) ? JSON.parse(text, wellFormed) : JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     return refused('BAD_REQUEST', 'The body is not JSON');
   }

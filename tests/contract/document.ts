@@ -38,6 +38,7 @@ export interface Operation {
 export interface DocumentedAnswer {
   /** Undefined: no body. */
   readonly mediaType: string | undefined;
+  /** That it always has. */
   readonly headers: readonly string[];
   /** Undefined where it fits; else what is wrong. */
   fault(body: unknown): string | undefined;
@@ -45,7 +46,8 @@ export interface DocumentedAnswer {
 
 const schema = z.custom<Schema>((value) => typeof value === 'object' && value !== null);
 const content = z.record(z.string(), z.object({ schema, example: z.unknown().optional() }));
-const response = z.object({ content: content.optional(), headers: z.record(z.string(), z.unknown()).optional() });
+const header = z.object({ required: z.boolean().default(false) });
+const response = z.object({ content: content.optional(), headers: z.record(z.string(), header).default({}) });
 const documentShape = z.looseObject({
   openapi: z.literal('3.1.1'),
   paths: z.record(
@@ -71,13 +73,14 @@ export async function readDocument(url: string): Promise<readonly Operation[]> {
   addFormats.default(ajv);
   ajv.addSchema(Object.assign({}, sent, { $id: 'document' }));
 
-  const answerAt = (pointer: string, { content, headers = {} }: z.infer<typeof response>): DocumentedAnswer => {
+  const answerAt = (pointer: string, { content, headers }: z.infer<typeof response>): DocumentedAnswer => {
     const [mediaType] = Object.keys(content ?? {});
     const validate =
       mediaType === 'application/json'
         ? ajv.compile({ $ref: `document#${pointer}/content/${mediaType.replaceAll('/', '~1')}/schema` })
         : undefined;
-    return { mediaType, headers: Object.keys(headers), fault: (body) => faultOf(ajv, validate, body) };
+    const always = Object.entries(headers).flatMap(([name, { required }]) => (required ? [name] : []));
+    return { mediaType, headers: always, fault: (body) => faultOf(ajv, validate, body) };
   };
 
   return Object.entries(paths).flatMap(([path, methods]) =>
