@@ -6,10 +6,10 @@ import { createRole, removeRole } from '../../controller/domain/commands/roles.t
 import { changeAccount, createAccount, removeAccount, setPassword } from '../../controller/domain/commands/service-accounts.ts';
 import { revokeToken } from '../../controller/domain/commands/tokens.ts';
 import type { AccountId } from '../../controller/domain/ids.ts';
-import type { View } from '../../controller/domain/view.ts';
 import type { Proof, RightsChange } from '../../controller/services/access-api.ts';
 import { RightsInForce } from '../../controller/services/rights.ts';
 import { ACCOUNT, openCore, SPACE } from './controller-core.ts';
+import { countedView } from './counted-view.ts';
 
 const ANN = '00000000-0000-4000-8000-00000000000a' as AccountId;
 const BOB = '00000000-0000-4000-8000-00000000000b' as AccountId;
@@ -25,13 +25,7 @@ const tokenOf = (accountId: AccountId, version = 1, tokenId = 'one'): Proof => (
 async function open(t: Test) {
   const core = await openCore();
   t.teardown(() => core.close());
-  let reads = 0;
-  const view = new Proxy(core.store.view, {
-    get(target: View, name: keyof View) {
-      reads++;
-      return target[name];
-    },
-  });
+  const { view, countReads } = countedView(core.store.view);
   const rights = new RightsInForce(view);
   core.applier.onCommitted((committed) => rights.committed(committed));
   const told: RightsChange[] = [];
@@ -59,10 +53,6 @@ async function open(t: Test) {
   const mayList = (proof: Proof) => rights.callerOf(proof)?.permissions.allows('sessions', 'list', SPACE);
   for (const id of [ANN, BOB]) t.ok(mayList(tokenOf(id)));
   told.length = 0;
-  function countReads<T>(work: () => T): [T, number] {
-    reads = 0;
-    return [work(), reads];
-  }
   return { rights, apply, told, mayList, countReads };
 }
 

@@ -4,30 +4,20 @@ import { removeSession } from '../../controller/domain/commands/remove-session.t
 import { updateSession } from '../../controller/domain/commands/update-session.ts';
 import type { SessionId } from '../../controller/domain/ids.ts';
 import { sessionObject } from '../../controller/domain/present.ts';
-import type { View } from '../../controller/domain/view.ts';
 import { ShownSessions } from '../../controller/services/shown-sessions.ts';
 import { newSession, openCore, seeded } from './controller-core.ts';
+import { countedView } from './counted-view.ts';
 
 const idOf = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}` as SessionId;
 
 async function open(t: Test, mostKept?: number) {
   const core = await openCore();
   t.teardown(() => core.close());
-  let reads = 0;
-  const view = new Proxy(core.store.view, {
-    get(target: View, name: keyof View) {
-      reads++;
-      return target[name];
-    },
-  });
+  const { view, countReads } = countedView(core.store.view);
   const shown = new ShownSessions(view, mostKept);
   core.applier.onCommitted((committed) => shown.committed(committed));
   /** How many reads of the store it took to show it. */
-  const readsFor = (id: SessionId) => {
-    reads = 0;
-    shown.get(id);
-    return reads;
-  };
+  const readsFor = (id: SessionId) => countReads(() => shown.get(id))[1];
   return { core, shown, readsFor, apply: core.applier.apply.bind(core.applier) };
 }
 
