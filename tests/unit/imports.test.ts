@@ -24,6 +24,7 @@ const rooms: readonly (readonly [room: string, mayImport: readonly string[]])[] 
 /** Packages that only one place may know, so that changing one means changing that place. */
 const packages: Readonly<Record<string, readonly string[]>> = {
   nats: ['controller/bus/nats.ts'],
+  'prom-client': ['seams/prometheus.ts'],
   'better-sqlite3': ['controller/store/'],
   kysely: ['controller/store/'],
   koa: ['controller/http/'],

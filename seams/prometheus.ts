@@ -1,0 +1,66 @@
+/** The real metrics, in Prometheus' text format. Created by each process's wiring, and by nothing else. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Labels, Metrics } from './metrics.ts';
+
+const PREFIX = 'raworc_';
+
+export interface PrometheusMetrics extends Metrics {
+  readonly contentType: string;
+  /** Returns every metric as text. */
+  text(): Promise<string>;
+}
+
+/** Creates a registry of its own. `processMetrics` adds those of Node.js: memory, event loop, garbage collection. */
+export function prometheusMetrics({ processMetrics }: { readonly processMetrics: boolean }): PrometheusMetrics {
+  const registry = new Registry();
+  if (processMetrics) collectDefaultMetrics({ register: registry, prefix: PREFIX });
+  /** Created once per name; a gauge with the same name takes the place of the older one. */
+  const known = new Map<string, unknown>();
+  function once<Metric>(name: string, create: () => Metric): Metric {
+    const there = known.get(name) as Metric | undefined;
+    if (there !== undefined) return there;
+    const created = create();
+    known.set(name, created);
+    return created;
+  }
+
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    counter({ name, help, labels = [] }) {
+      return once(name, () => {
+        const counter = new Counter<string>({ name: PREFIX + name, help, labelNames: [...labels], registers: [registry] });
+        return { add: (value = 1, of?: Labels<string>) => (of === undefined ? counter.inc(value) : counter.inc(of, value)) };
+      });
+    },
+    histogram({ name, help, labels = [], buckets }) {
+      return once(name, () => {
+        const histogram = new Histogram<string>({
+          name: PREFIX + name,
+          help,
+          labelNames: [...labels],
+          buckets: [...buckets],
+          registers: [registry],
+        });
+        return {
+          observe: (value: number, of?: Labels<string>) => (of === undefined ? histogram.observe(value) : histogram.observe(of, value)),
+        };
+      });
+    },
+    gauge({ name, help, labels = [], read }) {
+      registry.removeSingleMetric(PREFIX + name);
+      new Gauge<string>({
+        name: PREFIX + name,
+        help,
+        labelNames: [...labels],
+        registers: [registry],
+        collect() {
+          const now = read();
+          this.reset();
+          if (typeof now === 'number') return this.set(now);
+          for (const { labels: of, value } of now) of === undefined ? this.set(value) : this.set(of, value);
+        },
+      });
+    },
+  };
+}
