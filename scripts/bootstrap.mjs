@@ -3,20 +3,21 @@
  * What runs before anything is installed: plain JavaScript for Node.js 18 or newer, without dependencies.
  * It checks the machine, installs the packages once, and hands over to the TypeScript program on the project's own Node.js 24.
  *
- *     node scripts/bootstrap.mjs up|test|test:sim|test:contract|test:fuzz|clean|check|bench [arguments]
+ *     node scripts/bootstrap.mjs up|test|test:sim|test:contract|test:fuzz|test:size|clean|check|bench [arguments]
  */
 import { handOver } from './bootstrap/hand-over.mjs';
 import { machineProblem } from './bootstrap/machine.mjs';
 import { ensurePackages } from './bootstrap/packages.mjs';
 import { complain } from './terminal.mjs';
 
-/** Each command's program, and whether it works on the machine itself (Docker, apt) and so needs root. */
+/** Each command's program, its first arguments, and whether it works on the machine itself (Docker, apt) and so needs root. */
 const commands = {
   up: { program: 'scripts/up.ts', needsRoot: true },
   test: { program: 'scripts/test.ts', needsRoot: true },
   'test:sim': { program: 'tests/simulation/main.ts', needsRoot: false },
   'test:contract': { program: 'scripts/contract.ts', needsRoot: false },
   'test:fuzz': { program: 'tests/fuzz/main.ts', needsRoot: false },
+  'test:size': { program: 'scripts/test.ts', args: ['--size'], needsRoot: true },
   clean: { program: 'scripts/clean.ts', needsRoot: true },
   check: { program: 'scripts/check.ts', needsRoot: false },
   bench: { program: 'bench/main.ts', needsRoot: false },
@@ -35,4 +36,4 @@ if (problem !== undefined) {
 }
 const node = await ensurePackages();
 if (node === undefined) process.exit(1);
-process.exit(await handOver(node, command.program, rest));
+process.exit(await handOver(node, command.program, [...(command.args ?? []), ...rest]));

@@ -1,6 +1,6 @@
 /**
  * `npm test`: everything the tests need, then types, lint and every test; `npm test -- WORD…` only the files whose path holds
- * a word. The last line is `N passed, N failed`.
+ * a word. The last line is `N passed, N failed`. `npm run test:size`: the size tests alone, in their long form.
  */
 import process from 'node:process';
 import { Apt } from './machine/apt.ts';
@@ -11,16 +11,18 @@ import { dataDirectory, placeIn, projectRoot } from './places.ts';
 import { runProgram } from './program.ts';
 import { ensureSessionImage } from './session-image.ts';
 import { duration, step, yellow } from './terminal.mjs';
-import { eachOf, phases, testFiles } from './test/files.ts';
+import { eachOf, phases, sizeFolder, testFiles } from './test/files.ts';
 import { runVariable, watchLeftovers } from './test/leftovers.ts';
-import { runFile } from './test/run-file.ts';
+import { fileLimitMs, longFileLimitMs, runFile } from './test/run-file.ts';
 import { runStatics, staticNames } from './test/statics.ts';
 import { Table } from './test/table.ts';
 import { Trouble } from './trouble.ts';
 
 const programs = { busybox: 'busybox-static', python3: 'python3', iptables: 'iptables', ip: 'iproute2', debootstrap: 'debootstrap' };
 
-runProgram(async (words) => {
+runProgram(async ([first, ...others]) => {
+  const isSize = first === '--size';
+  const words = isSize || first === undefined ? others : [first, ...others];
   const startedAt = performance.now();
   const dataDir = dataDirectory();
   const stop = new AbortController();
@@ -38,7 +40,7 @@ runProgram(async (words) => {
       ensureSessionImage({ docker, dataDir, apt, progress, note, signal: stop.signal }),
     );
     await step('Guest', () => buildGuest(dataDir));
-    return await runAll(words, startedAt, { dataDir, engine, image, stop: stop.signal });
+    return await runAll({ words, isSize }, startedAt, { dataDir, engine, image, stop: stop.signal });
   } finally {
     await engine?.release();
   }
@@ -57,19 +59,34 @@ interface Machine {
   readonly stop: AbortSignal;
 }
 
-async function runAll(words: readonly string[], startedAt: number, machine: Machine): Promise<number> {
+interface Selection {
+  readonly words: readonly string[];
+  /** The size tests in their long form, and no others. */
+  readonly isSize: boolean;
+}
+
+async function runAll({ words, isSize }: Selection, startedAt: number, machine: Machine): Promise<number> {
   const id = `${process.pid}-${Math.round(startedAt)}`;
-  const env = { [runVariable]: id, RAWORC_BASE_IMAGE_TAG: machine.image, DOCKER_API_VERSION: '1.41' };
-  const plan = phases.map(({ folder, atOnce }) => ({ files: testFiles(folder, words), atOnce }));
+  const env = {
+    [runVariable]: id,
+    RAWORC_BASE_IMAGE_TAG: machine.image,
+    DOCKER_API_VERSION: '1.41',
+    ...(isSize ? { RAWORC_SIZE: 'long' } : {}),
+  };
+  const limitMs = isSize ? longFileLimitMs : fileLimitMs;
+  const plan = phases
+    .filter(({ folder }) => !isSize || folder === sizeFolder)
+    .map(({ folder, atOnce }) => ({ files: testFiles(folder, words), atOnce }));
   const files = plan.flatMap((phase) => phase.files);
   if (files.length === 0) throw new Trouble(`no test file’s path holds ${words.join(' or ')}`, 'ls tests/*/*.test.ts');
-  const table = new Table([...(words.length === 0 ? staticNames : []), ...files]);
+  const withStatics = words.length === 0 && !isSize;
+  const table = new Table([...(withStatics ? staticNames : []), ...files]);
   const leftovers = await watchLeftovers(machine.engine.docker, id);
   try {
-    if (words.length === 0) for (const result of runStatics()) table.add(result);
+    if (withStatics) for (const result of runStatics()) table.add(result);
     for (const { files: some, atOnce } of plan) {
       await eachOf(some, atOnce, async (file) => {
-        if (!machine.stop.aborted) table.add(await runFile(file, { dataDir: machine.dataDir, env, stop: machine.stop }));
+        if (!machine.stop.aborted) table.add(await runFile(file, { dataDir: machine.dataDir, env, limitMs, stop: machine.stop }));
       });
     }
   } finally {

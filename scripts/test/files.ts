@@ -2,12 +2,16 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { projectRoot } from '../places.ts';
 
+/** Tests of what is large: several of them fill the machine's memory, so they run one at a time. */
+export const sizeFolder = 'tests/size';
+
 /** The folders of tests, the fast ones first. Where tests share this machine's Docker they run one at a time. */
 export const phases: readonly { readonly folder: string; readonly atOnce: number }[] = [
   { folder: 'tests/unit', atOnce: 2 },
   { folder: 'tests/contract', atOnce: 2 },
   { folder: 'tests/fuzz', atOnce: 1 },
   { folder: 'tests/simulation', atOnce: 2 },
+  { folder: sizeFolder, atOnce: 1 },
   { folder: 'tests/host', atOnce: 1 },
   { folder: 'tests/cluster', atOnce: 1 },
 ];

@@ -7,6 +7,8 @@ import { placeIn, projectRoot } from '../places.ts';
 import { judge, type TapResult } from './tap-result.ts';
 
 export const fileLimitMs = 300_000;
+/** In the long form of the size tests. */
+export const longFileLimitMs = 1_800_000;
 const keptBytes = 4 * 1024 ** 2;
 
 export interface FileResult extends TapResult {
@@ -20,11 +22,14 @@ export interface RunFileOptions {
   readonly dataDir: string;
   readonly env: Readonly<Record<string, string>>;
   readonly stop?: AbortSignal;
+  /** Without it, 5 minutes. */
+  readonly limitMs?: number;
 }
 
 /** Runs one test file in a process group of its own, which ends whole with it, or when its time is up. */
 export function runFile(file: string, options: RunFileOptions): Promise<FileResult> {
   const startedAt = performance.now();
+  const limitMs = options.limitMs ?? fileLimitMs;
   const child = spawn(process.execPath, [join(projectRoot, file)], {
     cwd: projectRoot,
     detached: true,
@@ -41,7 +46,7 @@ export function runFile(file: string, options: RunFileOptions): Promise<FileResu
   const limit = setTimeout(() => {
     timedOut = true;
     killGroup(child, 'SIGKILL');
-  }, fileLimitMs);
+  }, limitMs);
   const stop = () => killGroup(child, 'SIGKILL');
   options.stop?.addEventListener('abort', stop);
   process.once('exit', stop);
@@ -54,7 +59,7 @@ export function runFile(file: string, options: RunFileOptions): Promise<FileResu
       process.off('exit', stop);
       options.stop?.removeEventListener('abort', stop);
       setImmediate(() => {
-        const result = judge(output, { code, timedOut, limitMs: fileLimitMs });
+        const result = judge(output, { code, timedOut, limitMs });
         const logFile = join(placeIn(options.dataDir, 'logs', 'tests'), `${file.replaceAll('/', '_')}.tap`);
         writeFileSync(logFile, output);
         resolve({ file, tookMs: performance.now() - startedAt, output, ...result });
