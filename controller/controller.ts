@@ -87,7 +87,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     lease: options.lease ?? LEASE,
     onFatal: options.onFatal,
     joinLine: (id, secret) => encodeJoinToken({ ...addresses, caHash: authority.caHash, id, secret }),
-    health: { check: () => health(store.check, bus.connected, log) },
+    health: { checkStore: store.check, degradations: { bus: () => (bus.connected ? 0 : 1) } },
   });
   await seed(core, passwords, options);
   core.start();
@@ -190,16 +190,4 @@ async function seed({ applier, view }: Core, passwords: Passwords, options: Cont
   if (same.ok && same.value) return;
   const hash = await passwords.hash(given);
   if (hash.ok) await applier.apply(resetAdminPassword(hash.value));
-}
-
-/** The bus being away costs latency and nothing else: it is told, and does not make the controller unhealthy. */
-function health(checkStore: () => void, busConnected: boolean, log: Log) {
-  const checks = { store: 'ok', bus: busConnected ? 'ok' : 'reconnecting' };
-  try {
-    checkStore();
-    return { ok: true, checks };
-  } catch (error) {
-    log.error('store.unreadable', { error: error instanceof Error ? error.message : String(error) });
-    return { ok: false, checks: { ...checks, store: "cannot be read: see the controller's log" } };
-  }
 }

@@ -20,6 +20,7 @@ import { eventService } from './services/events.ts';
 import { Fleet } from './services/fleet/fleet.ts';
 import type { LeaseTimes } from './services/fleet/lease.ts';
 import { LeaseWatch } from './services/fleet/lease-watch.ts';
+import { type HealthDeps, healthService } from './services/health.ts';
 import { IdleWatch } from './services/idle-watch.ts';
 import { KeyUse } from './services/key-use.ts';
 import type { Lists } from './services/lists.ts';
@@ -65,7 +66,7 @@ export interface CoreNeeds {
   readonly onFatal: (error: unknown) => void;
   /** The line that a node joins with. */
   readonly joinLine: (tokenId: string, secret: string) => string;
-  readonly health: Services['health'];
+  readonly health: Pick<HealthDeps, 'checkStore' | 'degradations'>;
 }
 
 export interface Core {
@@ -153,7 +154,13 @@ export function openCore(needs: CoreNeeds): Core {
     nodes: nodeService({ applier, view, fleet, leases, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
     orphans: orphanService({ applier, view, fleet, baseImage }),
     events: eventService(view, tail),
-    health: needs.health,
+    health: healthService({
+      ...{ checkStore: needs.health.checkStore, log },
+      degradations: {
+        ...needs.health.degradations,
+        nodes_unschedulable: () => capacity.nodes().filter(({ ready }) => !ready).length,
+      },
+    }),
   };
 
   let pruning: Timer | undefined;

@@ -264,8 +264,15 @@ export interface Events {
 }
 
 export interface Health {
-  /** Each check's name and "ok" or what is wrong. `ok` is whether the controller can serve. */
-  check(): { ok: boolean; checks: Record<string, string> };
+  /**
+   * `failing`: the controller cannot serve, and a check says why. `degraded`: it serves, and `degraded` counts what is not as it
+   * should be, by kind.
+   */
+  check(): {
+    status: 'ok' | 'degraded' | 'failing';
+    checks: Readonly<Record<string, string>>;
+    degraded: Readonly<Record<string, number>>;
+  };
 }
 
 export interface Services {

@@ -7,7 +7,9 @@ const part = encodeURIComponent;
 
 const server = (caller: Caller) => ({
   /**
-   * Whether the controller can serve, by check; 503 when it cannot
+   * Whether the controller can serve; 503 when it cannot
+   *
+   * `degraded` means that the controller serves, but something costs latency or capacity: `degraded` counts it by kind (`bus`, `reader`, `disk_low`, `nodes_unschedulable`).
    *
    * Permission: public.
    */

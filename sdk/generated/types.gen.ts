@@ -5,12 +5,18 @@ export type ClientOptions = {
 };
 
 export type Health = {
-    status: 'ok';
+    status: 'ok' | 'degraded';
     /**
      * "ok", or what is wrong, by check
      */
     checks: {
         [key: string]: string;
+    };
+    /**
+     * How many of each kind are not as they should be; only kinds above 0
+     */
+    degraded: {
+        [key: string]: number;
     };
 };
 
@@ -29,6 +35,12 @@ export type FailingHealth = {
      */
     checks: {
         [key: string]: string;
+    };
+    /**
+     * How many of each kind are not as they should be; only kinds above 0
+     */
+    degraded: {
+        [key: string]: number;
     };
     error: {
         code: string;

@@ -278,7 +278,13 @@ export class Fake {
         };
       },
     },
-    health: { check: () => ({ ok: this.visible, checks: { store: this.visible ? 'ok' : 'the disk is full' } }) },
+    health: {
+      check: () => ({
+        status: this.visible ? 'ok' : 'failing',
+        checks: { store: this.visible ? 'ok' : 'the disk is full' },
+        degraded: {},
+      }),
+    },
   };
 }
 

@@ -229,7 +229,7 @@ t.test('pages of an allowed origin may call, others may not', async (t) => {
 
 t.test('health is 503 with the failing check', async (t) => {
   const open = { headers: { authorization: '' } };
-  t.same(await (await rig.call('/health', open)).json(), { status: 'ok', checks: { store: 'ok' } });
+  t.same(await (await rig.call('/health', open)).json(), { status: 'ok', checks: { store: 'ok' }, degraded: {} });
   t.same(await (await rig.call('/version', open)).json(), { version: '1.2.3', api: 'v0' });
   rig.fake.visible = false;
   const response = await rig.call('/health', open);

@@ -63,7 +63,7 @@ export async function openRbacWorld(rows: readonly Mutation[], listsAt = listsOn
     passwords: { hash: async () => accepted('hash'), verify: async () => accepted(true) },
     sealing: { ring: keyRing(), keys: { read: async () => [], remove: async () => undefined, watch: () => ({ close: () => undefined }) } },
     ...{ lease: LEASE, clock, random, log: silent, barriers: noBarriers, onFatal: refusing, joinLine: () => 'join' },
-    health: { check: () => ({ ok: true, checks: {} }) },
+    health: { checkStore: () => undefined, degradations: {} },
   });
   const tokens = createTokens({ keys: [{ key: createSecretKey(random.bytes(32)), kid: 'k' }], clock, random });
   const edge = { services: core.services, tokens, eventIds: eventIds(random.bytes(32)), log: silent, clock, version: '1' };

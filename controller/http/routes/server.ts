@@ -9,14 +9,16 @@ export function serverRoutes({ services, version }: RouteContext): Route[] {
     publicRoute({
       method: 'GET',
       path: '/health',
-      summary: 'Whether the controller can serve, by check; 503 when it cannot',
+      summary: 'Whether the controller can serve; 503 when it cannot',
+      description:
+        '`degraded` means that the controller serves, but something costs latency or capacity: `degraded` counts it by kind (`bus`, `reader`, `disk_low`, `nodes_unschedulable`).',
       answers: { 200: healthy, 503: failing },
       respond() {
-        const { ok, checks } = services.health.check();
-        if (ok) return accepted({ status: 200, body: { status: 'ok', checks } });
+        const { status, checks, degraded } = services.health.check();
+        if (status !== 'failing') return accepted({ status: 200, body: { status, checks, degraded } });
         const failing = Object.keys(checks).filter((check) => checks[check] !== 'ok');
         const { error } = errorBody({ code: 'UNAVAILABLE', message: `Failing: ${failing.join(', ')}` });
-        return accepted({ status: 503, body: { status: 'failing', checks, error } });
+        return accepted({ status: 503, body: { status, checks, degraded, error } });
       },
     }),
     publicRoute({

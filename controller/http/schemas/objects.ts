@@ -180,9 +180,10 @@ export const me = z
   .meta({ id: 'Me' });
 
 const checks = z.record(z.string(), z.string()).describe('"ok", or what is wrong, by check');
-export const healthy = z.strictObject({ status: z.literal('ok'), checks }).meta({ id: 'Health' });
+const degraded = z.record(z.string(), z.number().int()).describe('How many of each kind are not as they should be; only kinds above 0');
+export const healthy = z.strictObject({ status: z.enum(['ok', 'degraded']), checks, degraded }).meta({ id: 'Health' });
 export const failing = z
-  .strictObject({ status: z.literal('failing'), checks, error: z.strictObject({ code: z.string(), message: z.string() }) })
+  .strictObject({ status: z.literal('failing'), checks, degraded, error: z.strictObject({ code: z.string(), message: z.string() }) })
   .meta({ id: 'FailingHealth' });
 export const serverVersion = z.strictObject({ version: z.string(), api: z.literal('v0') }).meta({ id: 'Version' });
 
