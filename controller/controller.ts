@@ -5,6 +5,7 @@ import type { Barriers } from '../seams/barrier.ts';
 import type { Clock } from '../seams/clock.ts';
 import type { Disk } from '../seams/disk.ts';
 import type { Log } from '../seams/log.ts';
+import type { PrometheusMetrics } from '../seams/prometheus.ts';
 import type { Random } from '../seams/random.ts';
 import { newsOver } from './bus/news.ts';
 import { openBus } from './bus/open-bus.ts';
@@ -55,6 +56,9 @@ export interface ControllerOptions {
   readonly disk: Disk;
   readonly log: Log;
   readonly barriers: Barriers;
+  readonly metrics: PrometheusMetrics;
+  /** Opens /metrics and nothing else. */
+  readonly metricsToken?: string | undefined;
   /** Memory and disk are in doubt of each other: the process must end. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -68,7 +72,7 @@ export interface Controller {
 }
 
 export async function startController(options: ControllerOptions): Promise<Controller> {
-  const { directory, clock, random, disk, log, barriers } = options;
+  const { directory, clock, random, disk, log, barriers, metrics } = options;
   const cluster = await openClusterFiles(directory, disk, random);
   const keys = join(directory, 'keys');
   const authority = await openAuthority({ directory: join(keys, 'ca'), clusterId: cluster.clusterId, clock, random, log });
@@ -82,7 +86,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
 
   let addresses: { joinAddresses: string[]; nodeAddresses: string[] } = { joinAddresses: [], nodeAddresses: [] };
   const core = openCore({
-    ...{ store, lists: sqlLists(reader), news: newsOver(bus, log), shelf, passwords, sealing, clock, random, log, barriers },
+    ...{ store, lists: sqlLists(reader), news: newsOver(bus, log), shelf, passwords, sealing, clock, random, log, barriers, metrics },
     ...{ clusterId: cluster.clusterId, storeKey: cluster.storeKey, baseImage: options.baseImage, version: options.version },
     lease: options.lease ?? LEASE,
     onFatal: options.onFatal,
@@ -113,6 +117,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
     version,
     corsOrigins,
     checkAnswers,
+    metrics,
+    ...(options.metricsToken === undefined ? {} : { metricsToken: options.metricsToken }),
   };
   const http = await listen(createApp(edge), options.http);
 

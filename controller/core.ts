@@ -2,6 +2,7 @@
 import type { Barriers } from '../seams/barrier.ts';
 import type { Clock, Timer } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
+import type { Metrics } from '../seams/metrics.ts';
 import type { Random } from '../seams/random.ts';
 import { prune } from './domain/commands/prune.ts';
 import type { EventLog } from './domain/event-log.ts';
@@ -63,6 +64,7 @@ export interface CoreNeeds {
   readonly random: Random;
   readonly log: Log;
   readonly barriers: Barriers;
+  readonly metrics: Metrics;
   readonly onFatal: (error: unknown) => void;
   /** The line that a node joins with. */
   readonly joinLine: (tokenId: string, secret: string) => string;

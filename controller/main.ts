@@ -1,6 +1,7 @@
 /** The controller's process: reads its settings, starts, and ends on SIGTERM or SIGINT. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { prometheusMetrics } from '../seams/prometheus.ts';
 import { barriersIn, jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
 import { startController } from './controller.ts';
 import { readSettings } from './settings.ts';
@@ -28,6 +29,7 @@ const controller = await startController({
   random: systemRandom,
   disk: systemDisk,
   log,
+  metrics: prometheusMetrics({ processMetrics: true }),
   barriers: barriersIn(process.env.RAWORC_BARRIERS),
   onFatal: (error) => end('controller.commit_failed', error),
 }).catch((error) => end('controller.start_failed', error));

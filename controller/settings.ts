@@ -14,6 +14,8 @@ export interface Settings {
   readonly corsOrigins: readonly string[];
   readonly shutDownNodes: boolean;
   readonly lease: LeaseTimes;
+  /** Opens /metrics and nothing else. */
+  readonly metricsToken: string | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -44,6 +46,7 @@ export function readSettings(env: Environment): Outcome<Settings> {
       adminPassword: secret(env, 'RAWORC_ADMIN_PASSWORD'),
       corsOrigins: list(env, 'RAWORC_CORS_ORIGINS') ?? [],
       shutDownNodes: env.RAWORC_SHUTDOWN_NODES === '1',
+      metricsToken: metricsToken(env),
       lease: { ...LEASE, lostAfterMs: seconds(env, 'RAWORC_NODE_LOST_AFTER_S', LOST_AFTER_MS / 1000) * 1000 },
     });
   } catch (error) {
@@ -80,6 +83,15 @@ function seconds(env: Environment, name: string, otherwise: number): number {
 function secret(env: Environment, name: string): string | undefined {
   const file = text(env, `${name}_FILE`);
   return file === undefined ? text(env, name) : readFileSync(file, 'utf8').trim();
+}
+
+/** From a file alone: an environment is listed to everyone who may see the process. */
+function metricsToken(env: Environment): string | undefined {
+  const file = text(env, 'RAWORC_METRICS_TOKEN_FILE');
+  if (file === undefined) return undefined;
+  const token = readFileSync(file, 'utf8').trim();
+  if (token.length < 16) throw new Error(`${file} (RAWORC_METRICS_TOKEN_FILE) must hold a token of at least 16 characters`);
+  return token;
 }
 
 function natsUrl(env: Environment): string | undefined {

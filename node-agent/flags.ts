@@ -10,10 +10,13 @@ export interface Flags {
   readonly capacity: { readonly cpuMillis?: number; readonly memoryBytes?: number; readonly sessions?: number };
   readonly runDirectory: string | undefined;
   readonly dockerSocket: string;
+  /** On 127.0.0.1; undefined: nobody can scrape this node agent. */
+  readonly metricsPort: number | undefined;
 }
 
 export const USAGE = `usage: node node-agent/main.ts --data DIR [--token-file PATH|-] [--name NAME] [--driver docker|hollow]
-         [--cpu-millis N] [--memory-bytes N] [--sessions N] [--run-dir DIR] [--docker-socket PATH]`;
+         [--cpu-millis N] [--memory-bytes N] [--sessions N] [--run-dir DIR] [--docker-socket PATH]
+         [--metrics-port PORT]`;
 
 /** One sentence where the flags make no sense. */
 export function parseFlags(
@@ -34,6 +37,7 @@ export function parseFlags(
         sessions: option,
         'run-dir': option,
         'docker-socket': option,
+        'metrics-port': option,
       },
     });
     const { data, driver = 'docker' } = values;
@@ -51,6 +55,7 @@ export function parseFlags(
       },
       runDirectory: values['run-dir'],
       dockerSocket: values['docker-socket'] ?? '/var/run/docker.sock',
+      metricsPort: port(values['metrics-port'], '--metrics-port'),
     };
     return { ok: true, flags };
   } catch (error) {
@@ -62,4 +67,10 @@ function whole<Key extends string>(key: Key, text: string | undefined, flag: str
   if (text === undefined) return {};
   if (!/^\d{1,15}$/.test(text)) throw new Error(`${flag} takes a whole number, not ${text}`);
   return { [key]: Number(text) } as { [K in Key]?: number };
+}
+
+function port(text: string | undefined, flag: string): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new Error(`${flag} takes a port, 0 to 65535, not ${text}`);
+  return Number(text);
 }

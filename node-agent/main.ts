@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Journal } from '../journal/journal.ts';
 import project from '../package.json' with { type: 'json' };
 import type { Log } from '../seams/log.ts';
+import { prometheusMetrics } from '../seams/prometheus.ts';
 import { jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
 import { CHAINS, isCidr } from './domain/firewall-rules.ts';
 import { DockerDriver } from './drivers/docker.ts';
@@ -24,6 +25,7 @@ import { type Identity, loadIdentity } from './identity.ts';
 import { joinWithToken } from './join.ts';
 import { Ledger } from './ledger.ts';
 import { grpcDialer } from './link/grpc-dialer.ts';
+import { serveMetrics } from './metrics-server.ts';
 import { NodeAgent } from './node.ts';
 import { Sockets } from './sockets.ts';
 
@@ -101,6 +103,9 @@ async function run(flags: Flags, log: Log): Promise<number> {
   const claim = await claimIdentity(identity.nodeId);
   const { journal, records } = await Journal.open({ disk: systemDisk, directory: join(flags.dataDirectory, 'ledger'), name: 'ledger' });
   const ledger = await Ledger.open(journal, records, identity.incarnation, systemClock.now());
+  const metrics = prometheusMetrics({ processMetrics: true });
+  const scraped = flags.metricsPort === undefined ? undefined : await serveMetrics(metrics, flags.metricsPort);
+  if (scraped !== undefined) log.info('metrics.served', { port: scraped.port });
   const { driver, doors } = await engine(flags, identity, log);
   const dialer = grpcDialer({ identity, clock: systemClock, log });
   const { nodeId, clusterId, incarnation } = identity;
@@ -118,12 +123,14 @@ async function run(flags: Flags, log: Log): Promise<number> {
     clock: systemClock,
     random: systemRandom,
     log,
+    metrics,
   });
   const end = await Promise.race([node.ended, stopped, node.start().then(() => Promise.race([node.ended, stopped]))]);
   if (end !== 'stopped' && end.why === 'fault')
     log.error('node.fault', { error: end.error instanceof Error ? end.error.message : String(end.error) });
   await Promise.race([node.close(), new Promise<void>((done) => systemClock.after(CLOSE_WITHIN_MS, done))]);
   dialer.close();
+  await scraped?.close();
   claim.close();
   log.info('node.ended', { node: nodeId, why: end === 'stopped' ? 'signal' : end.why });
   return end !== 'stopped' && end.why === 'fault' ? 1 : 0;

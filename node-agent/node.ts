@@ -2,6 +2,7 @@ import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../
 import type { Tombstone__Output as WireTombstone } from '../proto/generated/raworc/node/v0/Tombstone.ts';
 import type { Clock, Timer } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
+import type { Metrics } from '../seams/metrics.ts';
 import type { Random } from '../seams/random.ts';
 import { Builder } from './builder.ts';
 import { ControllerLink } from './controller-link.ts';
@@ -39,6 +40,7 @@ export interface NodeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly metrics?: Metrics;
 }
 
 /** Why the node agent's work is over: the controller shut it down, or it cannot go on. */

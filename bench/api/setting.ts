@@ -1,4 +1,5 @@
 /** The controller that is measured, and the sessions that it holds. */
+
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { type ControllerOptions, startController } from '../../controller/controller.ts';
@@ -9,6 +10,7 @@ import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/services/sess
 import { openStore } from '../../controller/store/store.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import type { Log } from '../../seams/log.ts';
+import { prometheusMetrics } from '../../seams/prometheus.ts';
 import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
 
 export const IMAGE = 'raworc/session:bench';
@@ -34,6 +36,7 @@ export function benchController({ directory }: Setting): ControllerOptions {
     // The node that holds the sessions at rest is away, and is not to be given up meanwhile.
     lease: { ...LEASE, lostAfterMs: 24 * 3600_000 },
     ...{ clock: systemClock, random: systemRandom, disk: systemDisk, log, barriers: noBarriers },
+    metrics: prometheusMetrics({ processMetrics: false }),
     onFatal: (error) => {
       throw error;
     },

@@ -14,6 +14,7 @@ export const RESOURCES = [
   'nodes',
   'events',
   'audit',
+  'metrics',
 ] as const;
 export type Resource = (typeof RESOURCES)[number];
 
@@ -28,7 +29,7 @@ export const RESOURCE_WORDS: readonly string[] = ['*', ...RESOURCES, ...Object.k
 export const VERB_WORDS: readonly string[] = ['*', ...VERBS, ...Object.keys(VERB_ALIASES)];
 
 /** What belongs to no space. Rights to these in a space are rights to nothing. */
-const GLOBAL_RESOURCES: ReadonlySet<string> = new Set<Resource>(['service-accounts', 'roles', 'nodes']);
+const GLOBAL_RESOURCES: ReadonlySet<string> = new Set<Resource>(['service-accounts', 'roles', 'nodes', 'metrics']);
 
 export interface Role {
   readonly name: string;

@@ -1,6 +1,8 @@
 import Koa, { type Middleware } from 'koa';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import { type Metrics, SECONDS } from '../../seams/metrics.ts';
+import type { PrometheusMetrics } from '../../seams/prometheus.ts';
 import type { Random } from '../../seams/random.ts';
 import type { Services } from '../services/api.ts';
 import type { EventIds } from '../services/event-ids.ts';
@@ -8,6 +10,7 @@ import type { Tokens } from '../services/tokens.ts';
 import { authentication } from './authentication.ts';
 import { cors } from './cors.ts';
 import { catchFaults, describe, isGone } from './errors.ts';
+import { metricsPage } from './metrics.ts';
 import { OpenStreams } from './open-streams.ts';
 import { referencePage } from './reference-page.ts';
 import { register } from './register.ts';
@@ -42,10 +45,13 @@ export interface HttpOptions {
   readonly corsOrigins: readonly string[];
   /** Takes an answer that its route does not allow for a fault: for tests and for development. */
   readonly checkAnswers?: boolean;
+  /** What /metrics shows, and the token that a scraper may use there instead of logging in. */
+  readonly metrics: PrometheusMetrics;
+  readonly metricsToken?: string;
 }
 
 /** What the routes are made from. */
-export interface RouteContext extends Omit<HttpOptions, 'random' | 'corsOrigins' | 'checkAnswers'> {
+export interface RouteContext extends Omit<HttpOptions, 'random' | 'corsOrigins' | 'checkAnswers' | 'metrics' | 'metricsToken'> {
   readonly streams: OpenStreams;
 }
 
@@ -80,7 +86,7 @@ export function allRoutes(context: RouteContext): Route[] {
 
 /** The REST API over the services. server.ts listens with it. */
 export function createApp(options: HttpOptions): HttpApp {
-  const { services, tokens, log, clock, random, corsOrigins } = options;
+  const { services, tokens, log, clock, random, corsOrigins, metrics, metricsToken } = options;
   const streams = new OpenStreams(clock);
   const koa = new Koa();
   koa.on('error', (fault: unknown) => {
@@ -88,22 +94,40 @@ export function createApp(options: HttpOptions): HttpApp {
   });
   koa.use(requestId(random));
   koa.use(cors(corsOrigins));
-  koa.use(logRequests(log, clock));
+  koa.use(logRequests(log, clock, metrics));
   koa.use(catchFaults(log));
   // What a commit took from somebody ends their streams before its answer is given.
   services.accounts.onRightsChanged((change) => streams.judge(change));
   koa.use(referencePage());
-  register(koa, allRoutes({ ...options, streams }), authentication(tokens, services.accounts, clock), options.checkAnswers ?? false);
+  const authenticate = authentication(tokens, services.accounts, clock);
+  koa.use(metricsPage({ metrics, token: metricsToken, authentication: authenticate }));
+  register(koa, allRoutes({ ...options, streams }), authenticate, options.checkAnswers ?? false);
   return { koa, streams, clock, random };
 }
 
-function logRequests(log: Log, clock: Clock): Middleware {
+const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** By method, path as the route spells it, and class of status, so that the number of series is that of the routes. */
+function logRequests(log: Log, clock: Clock, metrics: Metrics): Middleware {
+  const requests = metrics.histogram({
+    name: 'http_request_seconds',
+    help: 'Time from a request to its answer, by route; streams count until their headers are sent',
+    labels: ['method', 'route', 'status'],
+    buckets: SECONDS,
+  });
   return async (ctx, next) => {
     const start = clock.monotonic();
     ctx.set('Cache-Control', 'no-store');
     ctx.set('X-Content-Type-Options', 'nosniff');
     await next();
-    const ms = Math.round((clock.monotonic() - start) * 10) / 10;
+    const tookMs = clock.monotonic() - start;
+    const { method, status } = ctx;
+    requests.observe(tookMs / 1000, {
+      method: KNOWN_METHODS.has(method) ? method : 'other',
+      route: ctx.state.route ?? 'none',
+      status: `${status}`[0] + 'xx',
+    });
+    const ms = Math.round(tookMs * 10) / 10;
     log.debug('http.request', { method: ctx.method, route: ctx.state.route, status: ctx.status, ms, request_id: ctx.state.requestId });
   };
 }

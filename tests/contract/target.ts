@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { startController } from '../../controller/controller.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import type { Log } from '../../seams/log.ts';
+import { prometheusMetrics } from '../../seams/prometheus.ts';
 import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
 import { Rest } from '../cluster/rest.ts';
 import { startHollowNode } from './hollow-node.ts';
@@ -68,6 +69,7 @@ async function ownTarget(t: Scope): Promise<Target> {
     disk: systemDisk,
     log,
     barriers: noBarriers,
+    metrics: prometheusMetrics({ processMetrics: false }),
     onFatal: (error) => {
       throw error;
     },

@@ -1,10 +1,12 @@
 /** A controller in a process of its own, whose heap can be asked for. Forked by target.ts with `--expose-gc`; ends with its channel. */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { startController } from '../../controller/controller.ts';
 import { noBarriers } from '../../seams/barrier.ts';
+import { prometheusMetrics } from '../../seams/prometheus.ts';
 import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
 import { IMAGE, PASSWORD } from './constants.ts';
 
@@ -25,6 +27,7 @@ const controller = await startController({
   disk: systemDisk,
   log: { debug() {}, info() {}, warn() {}, error: (event, fields) => tell({ fault: `${event} ${JSON.stringify(fields)}` }) },
   barriers: noBarriers,
+  metrics: prometheusMetrics({ processMetrics: false }),
   onFatal: (error) => tell({ fault: `fatal: ${String(error)}` }),
 });
 

@@ -15,6 +15,7 @@ import { JsonText } from '../../controller/services/json-text.ts';
 import { createTokens, type Tokens } from '../../controller/services/tokens.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import { prometheusMetrics } from '../../seams/prometheus.ts';
 import { systemClock, systemRandom } from '../../seams/system.ts';
 
 /** The system's clock, whose wall time a test sets forward and whose timers of the event streams it fires. */
@@ -316,7 +317,7 @@ export interface Rig {
   call(path: string, init?: RequestInit): Promise<Response>;
 }
 
-export async function startRig(corsOrigins: readonly string[] = [], tls?: ListenOptions['tls']): Promise<Rig> {
+export async function startRig(corsOrigins: readonly string[] = [], tls?: ListenOptions['tls'], metricsToken?: string): Promise<Rig> {
   const fake = new Fake();
   const clock = new TestClock();
   const logged: string[] = [];
@@ -333,6 +334,8 @@ export async function startRig(corsOrigins: readonly string[] = [], tls?: Listen
     version: '1.2.3',
     corsOrigins,
     checkAnswers: true,
+    metrics: prometheusMetrics({ processMetrics: false }),
+    ...(metricsToken === undefined ? {} : { metricsToken }),
   });
   const server = await listen(app, { host: '127.0.0.1', port: 0, ...(tls === undefined ? {} : { tls }) });
   const { token } = tokens.sign({ accountId: ACCOUNT, user: 'admin', version: 1 });

@@ -16,7 +16,7 @@ export interface NaiveSubject {
   readonly key: readonly NaiveRule[] | null;
 }
 
-export const RESOURCES = 'service-accounts roles role-bindings spaces secrets agents builds sessions nodes events audit'.split(' ');
+export const RESOURCES = 'service-accounts roles role-bindings spaces secrets agents builds sessions nodes events audit metrics'.split(' ');
 export const VERBS = 'list get create update delete read-values deploy logs exec'.split(' ');
 const OF_A_SPACE = 'role-bindings spaces secrets agents builds sessions events audit'.split(' ');
 /** What a later version may add: only a wildcard allows it. */

@@ -2,6 +2,7 @@
  * The whole REST API over a real store, in which nothing changes: whatever reaches the applier fails there, so that a 500 says that the
  * request was let through.
  */
+
 import { createHash, createSecretKey } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
@@ -23,6 +24,8 @@ import { SealingRing, sealingKey } from '../../controller/services/sealing.ts';
 import { createTokens } from '../../controller/services/tokens.ts';
 import { openStore } from '../../controller/store/store.ts';
 import { noBarriers } from '../../seams/barrier.ts';
+import { silentMetrics } from '../../seams/metrics.ts';
+import { prometheusMetrics } from '../../seams/prometheus.ts';
 import { systemClock as clock, systemRandom as random } from '../../seams/system.ts';
 import { listsOn } from '../simulation/world/store.ts';
 import { silent } from './controller-core.ts';
@@ -62,13 +65,25 @@ export async function openRbacWorld(rows: readonly Mutation[], listsAt = listsOn
     shelf: { receive: async () => refused('UNPROCESSABLE_ENTITY', 'No source'), remove: async () => undefined },
     passwords: { hash: async () => accepted('hash'), verify: async () => accepted(true) },
     sealing: { ring: keyRing(), keys: { read: async () => [], remove: async () => undefined, watch: () => ({ close: () => undefined }) } },
-    ...{ lease: LEASE, clock, random, log: silent, barriers: noBarriers, onFatal: refusing, joinLine: () => 'join' },
+    ...{
+      lease: LEASE,
+      clock,
+      random,
+      log: silent,
+      metrics: silentMetrics,
+      barriers: noBarriers,
+      onFatal: refusing,
+      joinLine: () => 'join',
+    },
     health: { checkStore: () => undefined, degradations: {} },
   });
   const tokens = createTokens({ keys: [{ key: createSecretKey(random.bytes(32)), kid: 'k' }], clock, random });
   const edge = { services: core.services, tokens, eventIds: eventIds(random.bytes(32)), log: silent, clock, version: '1' };
   const agent = new Agent({ keepAlive: true });
-  const server = await listen(createApp({ ...edge, random, corsOrigins: [] }), { host: '127.0.0.1', port: 0 });
+  const server = await listen(createApp({ ...edge, random, corsOrigins: [], metrics: prometheusMetrics({ processMetrics: false }) }), {
+    host: '127.0.0.1',
+    port: 0,
+  });
   return {
     routes: allRoutes({ ...edge, streams: new OpenStreams(clock) }),
     token: (holder) => tokens.sign(holder).token,

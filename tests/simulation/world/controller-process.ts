@@ -8,6 +8,7 @@ import { LEASE } from '../../../controller/services/fleet/lease.ts';
 import { openStore, type Store } from '../../../controller/store/store.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { Link } from '../../../proto/link.ts';
+import { silentMetrics } from '../../../seams/metrics.ts';
 import type { Broker } from './bus.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
 import { Life } from './life.ts';
@@ -77,7 +78,7 @@ export class ControllerProcess {
       passwords: { hash: async (password) => accepted(password), verify: async (password, hash) => accepted(password === hash) },
       sealing: { ring: RING, keys: SEALING_KEYS },
       ...{ version: 'sim', lease: { ...LEASE, lostAfterMs: options.lostAfterMs } },
-      ...{ clock, random: random.fork(name), log },
+      ...{ clock, random: random.fork(name), log, metrics: silentMetrics },
       barriers: barriersAt(around, { life }),
       onFatal(fault) {
         around.trace.note(name, `ends: ${fault instanceof Error ? fault.message : String(fault)}`);
