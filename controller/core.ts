@@ -17,6 +17,7 @@ import { rememberedOwners } from './services/audience.ts';
 import { BuildDispatch } from './services/build-dispatch.ts';
 import { buildService } from './services/builds.ts';
 import { Capacity, type KnownNode } from './services/capacity.ts';
+import { commitMetrics, placementMetrics } from './services/commit-metrics.ts';
 import { eventService } from './services/events.ts';
 import { Fleet } from './services/fleet/fleet.ts';
 import type { LeaseTimes } from './services/fleet/lease.ts';
@@ -28,6 +29,7 @@ import type { Lists } from './services/lists.ts';
 import { LoginThrottle } from './services/login-throttle.ts';
 import { messageService } from './services/messages.ts';
 import type { News } from './services/news.ts';
+import { nodeMetrics } from './services/node-metrics.ts';
 import { nodeService } from './services/nodes.ts';
 import { orphanService } from './services/orphans.ts';
 import type { Passwords } from './services/passwords.ts';
@@ -86,7 +88,7 @@ export interface Core {
 const PRUNE_MS = 60_000;
 
 export function openCore(needs: CoreNeeds): Core {
-  const { store, lists, news, shelf, passwords, clock, random, log, barriers, lease, baseImage, storeKey } = needs;
+  const { store, lists, news, shelf, passwords, clock, random, log, barriers, lease, baseImage, storeKey, metrics } = needs;
   const { view, events } = store;
 
   // Of the process before this one.
@@ -125,6 +127,8 @@ export function openCore(needs: CoreNeeds): Core {
     rights.committed(committed);
     shownSessions.committed(committed);
   });
+  applier.onCommitted(commitMetrics(metrics));
+  nodeMetrics(metrics, view, capacity);
   applier.onCommitted(({ mutations, events: committed }) => {
     tail.committed(committed);
     publisher.wake();
@@ -146,7 +150,7 @@ export function openCore(needs: CoreNeeds): Core {
     roles: roleService(shared),
     roleBindings: roleBindingService(shared),
     apiKeys: apiKeyService({ ...shared, keyUse, clock }),
-    sessions: sessionService(shared),
+    sessions: sessionService({ ...shared, placed: placementMetrics(metrics) }),
     messages: messageService(shared),
     spaces: spaceService(shared),
     secrets: secretService({ ...shared, ring: needs.sealing.ring }),

@@ -17,6 +17,7 @@ import { dockerClients } from './drivers/docker-client.ts';
 import { BRIDGE } from './drivers/docker-network.ts';
 import type { Driver } from './drivers/driver.ts';
 import { HollowHost } from './drivers/hollow.ts';
+import { measuredDriver } from './drivers/measured.ts';
 import { Firewall } from './firewall.ts';
 import { type Flags, parseFlags, USAGE } from './flags.ts';
 import type { GuestDoors } from './guest-doors.ts';
@@ -116,7 +117,7 @@ async function run(flags: Flags, log: Log): Promise<number> {
     version: project.version,
     hostname: hostname(),
     capacity: flags.capacity,
-    driver,
+    driver: measuredDriver(driver, metrics, systemClock),
     doors,
     ledger,
     dialer,

@@ -2,7 +2,7 @@ import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../
 import type { Tombstone__Output as WireTombstone } from '../proto/generated/raworc/node/v0/Tombstone.ts';
 import type { Clock, Timer } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
-import type { Metrics } from '../seams/metrics.ts';
+import { type Counter, type Metrics, silentMetrics } from '../seams/metrics.ts';
 import type { Random } from '../seams/random.ts';
 import { Builder } from './builder.ts';
 import { ControllerLink } from './controller-link.ts';
@@ -59,6 +59,7 @@ export class NodeAgent {
   readonly #link: ControllerLink;
   readonly #reconcilers = new Map<string, Reconciler>();
   readonly #orphans = new Orphans();
+  readonly #steps: Counter<'step'>;
   readonly #ending = new AbortController();
   #end: (end: NodeEnd) => void = () => undefined;
   #watch: { close(): void } | undefined;
@@ -74,7 +75,9 @@ export class NodeAgent {
 
   constructor(options: NodeOptions) {
     this.#options = options;
-    const { clock, log, ledger, driver, dialer, random, doors } = options;
+    const { clock, log, ledger, driver, dialer, random, doors, metrics = silentMetrics } = options;
+    this.#steps = metrics.counter({ name: 'reconciler_steps_total', help: 'Steps that reconcilers took, by kind', labels: ['step'] });
+    this.#gauges(metrics);
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -141,6 +144,15 @@ export class NodeAgent {
     await this.#options.doors.closeAll();
     this.#options.driver.close();
     await this.#options.ledger.close();
+  }
+
+  #gauges(metrics: Metrics): void {
+    metrics.gauge({ name: 'node_sessions', help: 'Sessions that this node agent reconciles', read: () => this.#reconcilers.size });
+    metrics.gauge({
+      name: 'node_orphans',
+      help: 'Sessions on this node that belong to no assignment',
+      read: () => this.#orphans.all().length,
+    });
   }
 
   #greeting(): NodeFrame[] {
@@ -329,6 +341,7 @@ export class NodeAgent {
       guestDraining: (id) => this.#relay.isDraining(id),
       drain: (id, graceMs) => this.#relay.drain(id, graceMs),
       judged: () => this.#judged,
+      stepping: (step) => this.#steps.add(1, { step }),
       sourceOf: (id) => this.#reconciler(id).source(),
       wake: (id) => this.#reconciler(id).wake(),
       changed: (status) => this.#report(status),

@@ -1,4 +1,5 @@
 import type { CopyingOutside } from './copying.ts';
+import type { Step } from './domain/next-step.ts';
 import type { GuestDoors } from './guest-doors.ts';
 import type { Status } from './status.ts';
 
@@ -13,6 +14,8 @@ export interface ReconcilerOutside extends CopyingOutside {
   drain(sessionId: string, graceMs: number | undefined): void;
   /** Whether the controller has spoken since this start. */
   judged(): boolean;
+  /** Called before each step, with its kind. */
+  stepping?(kind: Step['kind']): void;
   /** Called when what is to be reported has changed. */
   changed(status: Status): void;
   /** Called when nothing that the tombstone means is left, durably. */

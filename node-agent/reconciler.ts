@@ -165,6 +165,7 @@ export class Reconciler {
       if (phaseOf(this.#remembered(), this.#observed()) === 'STARTING') this.#reporter.begin(this.#seen, this.#failed);
       const waitMs = MAKING.has(step.kind) ? this.#failures.waitMs() : 0;
       if (waitMs > 0) return this.#wakeAfter(waitMs);
+      this.#outside.stepping?.(step.kind);
       if (!(await this.#take(step))) return;
     }
     // What goes on for ever is a fault, and is paced like one.

@@ -6,9 +6,11 @@ export interface Metrics {
   histogram<Label extends string = never>(options: MetricOptions<Label> & { readonly buckets: readonly number[] }): Histogram<Label>;
   /**
    * A gauge that is read when somebody scrapes, never before. A second call with the same name replaces the first. `read` returns one
-   * number, or one sample for each set of labels.
+   * number, or one sample for each set of labels; while it fails, the gauge has no samples.
    */
-  gauge<Label extends string = never>(options: MetricOptions<Label> & { readonly read: () => number | readonly Sample<Label>[] }): void;
+  gauge<Label extends string = never>(
+    options: MetricOptions<Label> & { readonly read: () => Reading<Label> | Promise<Reading<Label>> },
+  ): void;
 }
 
 export interface MetricOptions<Label extends string> {
@@ -19,6 +21,8 @@ export interface MetricOptions<Label extends string> {
 }
 
 export type Labels<Label extends string> = Readonly<Record<Label, string>>;
+
+export type Reading<Label extends string> = number | readonly Sample<Label>[];
 
 export interface Sample<Label extends string> {
   readonly labels?: Labels<Label>;

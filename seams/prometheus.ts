@@ -54,9 +54,11 @@ export function prometheusMetrics({ processMetrics }: { readonly processMetrics:
         help,
         labelNames: [...labels],
         registers: [registry],
-        collect() {
-          const now = read();
+        async collect() {
           this.reset();
+          const now = await Promise.resolve()
+            .then(read)
+            .catch(() => []);
           if (typeof now === 'number') return this.set(now);
           for (const { labels: of, value } of now) of === undefined ? this.set(value) : this.set(of, value);
         },

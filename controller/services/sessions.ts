@@ -38,6 +38,8 @@ export interface SessionNeeds {
   readonly random: Random;
   readonly storeKey: Uint8Array;
   readonly baseImage: string;
+  /** Told how each creation ended. */
+  readonly placed: (created: Outcome<unknown>) => void;
 }
 
 export function sessionService(needs: SessionNeeds): Sessions {
@@ -57,7 +59,11 @@ export function sessionService(needs: SessionNeeds): Sessions {
       if (!sizes.ok) return sizes;
       const parent = parentOf(view, caller, input.parent_session_id);
       if (!parent.ok) return parent;
-      return applier.submit(newSession(needs, caller, space.value.id, asked, { ...sizes.value, ...parent.value }, idempotency));
+      const created = await applier.submit(
+        newSession(needs, caller, space.value.id, asked, { ...sizes.value, ...parent.value }, idempotency),
+      );
+      needs.placed(created);
+      return created;
     },
     async update(caller, id, update) {
       const row = sessionFor(view, caller, id, 'update');
@@ -82,7 +88,9 @@ export function sessionService(needs: SessionNeeds): Sessions {
         ...{ name: input.name ?? null, metadata: input.metadata, data: input.data ?? true, messages: input.messages ?? false },
         ...{ by: { accountId: caller.accountId, user: caller.user }, request },
       };
-      return applier.submit(remixSession(remix));
+      const created = await applier.submit(remixSession(remix));
+      needs.placed(created);
+      return created;
     },
     get(caller, id) {
       const session = shownSessionFor(shownSessions, caller, id);

@@ -1,0 +1,41 @@
+import type { Metrics } from '../../seams/metrics.ts';
+import { nodeHealth } from '../domain/lease.ts';
+import type { View } from '../domain/view.ts';
+import type { Capacity } from './capacity.ts';
+
+/** Gauges of the cluster's nodes: how many are in which state, what they have, and what sessions request of it. */
+export function nodeMetrics(metrics: Metrics, view: View, capacity: Capacity): void {
+  metrics.gauge({
+    name: 'nodes',
+    help: 'Nodes that have joined, by state',
+    labels: ['state'],
+    read() {
+      const counts = { ready: 0, unreachable: 0, lost: 0 };
+      for (const { id, ready } of capacity.nodes()) {
+        counts[nodeHealth(view.get('nodes', id) ?? { unreachableSince: null, lostAt: null }, ready)] += 1;
+      }
+      return Object.entries(counts).map(([state, value]) => ({ labels: { state }, value }));
+    },
+  });
+  const sums = (of: 'memory_bytes' | 'cpu') => () => {
+    const sum = { capacity: 0, requested: 0 };
+    for (const node of capacity.nodes()) {
+      if (!node.ready) continue;
+      sum.capacity += of === 'cpu' ? node.cpuMillis / 1000 : node.memoryBytes;
+      sum.requested += of === 'cpu' ? node.requested.cpuMillis / 1000 : node.requested.memoryBytes;
+    }
+    return Object.entries(sum).map(([kind, value]) => ({ labels: { kind }, value }));
+  };
+  metrics.gauge({
+    name: 'ready_nodes_cpu',
+    help: 'CPUs of ready nodes: capacity, and what sessions request',
+    labels: ['kind'],
+    read: sums('cpu'),
+  });
+  metrics.gauge({
+    name: 'ready_nodes_memory_bytes',
+    help: 'Memory of ready nodes: capacity, and what sessions request',
+    labels: ['kind'],
+    read: sums('memory_bytes'),
+  });
+}

@@ -1,0 +1,52 @@
+import type { Clock } from '../../seams/clock.ts';
+import { type Metrics, SECONDS } from '../../seams/metrics.ts';
+import type { Driver } from './driver.ts';
+
+const CALL_SECONDS = [...SECONDS, 30, 60];
+
+/** Returns the driver with every asynchronous call timed, by name and outcome, and with those that are under way counted. */
+export function measuredDriver(driver: Driver, metrics: Metrics, clock: Clock): Driver {
+  const seconds = metrics.histogram({
+    name: 'engine_call_seconds',
+    help: 'Time that calls to the container engine took, with their wait for a turn',
+    labels: ['call', 'outcome'],
+    buckets: CALL_SECONDS,
+  });
+  let underWay = 0;
+  metrics.gauge({
+    name: 'engine_calls',
+    help: 'Calls to the container engine that are under way or wait for a turn',
+    read: () => underWay,
+  });
+
+  async function timed(call: string, made: Promise<unknown>): Promise<unknown> {
+    const startedAt = clock.monotonic();
+    underWay += 1;
+    let outcome = 'failed';
+    try {
+      const result = await made;
+      outcome = 'ok';
+      return result;
+    } finally {
+      underWay -= 1;
+      seconds.observe((clock.monotonic() - startedAt) / 1000, { call, outcome });
+    }
+  }
+
+  /** Methods run on the object itself, since they use its private fields. */
+  function measured<Of extends object>(of: Of, prefix: string, more: Readonly<Record<string, unknown>> = {}): Of {
+    return new Proxy(of, {
+      get(target, name) {
+        if (typeof name === 'string' && Object.hasOwn(more, name)) return more[name];
+        const member: unknown = Reflect.get(target, name, target);
+        if (typeof member !== 'function') return member;
+        return (...given: unknown[]) => {
+          const result: unknown = Reflect.apply(member, target, given);
+          return result instanceof Promise ? timed(prefix + String(name), result) : result;
+        };
+      },
+    });
+  }
+
+  return measured(driver, '', { copier: measured(driver.copier, 'copier.') });
+}
