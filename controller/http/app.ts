@@ -125,7 +125,7 @@ function logRequests(log: Log, clock: Clock, metrics: Metrics): Middleware {
     requests.observe(tookMs / 1000, {
       method: KNOWN_METHODS.has(method) ? method : 'other',
       route: ctx.state.route ?? 'none',
-      status: `${status}`[0] + 'xx',
+      status: `${Math.floor(status / 100)}xx`,
     });
     const ms = Math.round(tookMs * 10) / 10;
     log.debug('http.request', { method: ctx.method, route: ctx.state.route, status: ctx.status, ms, request_id: ctx.state.requestId });
