@@ -79,7 +79,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const tokens = createTokens({ keys: await openTokenKeys(keys, disk, random), clock, random });
   const store = await openStore(join(directory, 'raworc.db'), cluster.epoch);
   const sealing = await openSealing(store.view, join(keys, 'seal'), random);
-  const reader = new Reader(store.path);
+  const reader = new Reader({ path: store.path, clock, log, metrics });
   const shelf = await sourceFiles(join(directory, 'sources'), { disk, random, isInUse: (digest) => isSourceInUse(store.view, digest) });
   const bus = openBus(options.natsUrl, { clock, log });
   const passwords = createPasswords({ random });
@@ -91,7 +91,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     lease: options.lease ?? LEASE,
     onFatal: options.onFatal,
     joinLine: (id, secret) => encodeJoinToken({ ...addresses, caHash: authority.caHash, id, secret }),
-    health: { checkStore: store.check, degradations: { bus: () => (bus.connected ? 0 : 1) } },
+    health: { checkStore: store.check, degradations: { bus: () => (bus.connected ? 0 : 1), reader: () => (reader.isUp ? 0 : 1) } },
   });
   await seed(core, passwords, options);
   core.start();

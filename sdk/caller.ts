@@ -51,6 +51,23 @@ export class Caller {
 
   /** What the server answers, parsed and trusted to be what the API's document says; undefined where it has no body. */
   call<T>(operation: Operation, options: Keyed = {}): Promise<T> {
+    return this.#send(operation, options, (response) => this.#json<T>(response, operation));
+  }
+
+  /** Every item of a list, page by page as they are asked for. */
+  all<T>(operation: Operation, options: CallOptions = {}): AsyncGenerator<T, void> {
+    return walk((page) =>
+      this.#send(operation, { ...options, ...page }, async (response) => {
+        const items = await this.#json<readonly T[]>(response, operation);
+        if (!Array.isArray(items)) throw this.#unexpected(200, operation);
+        // Smaller than asked for where the page ended early for its size.
+        const limit = Number(response.headers.get('x-page-limit') ?? page.limit);
+        return { items, limit: limit > 0 ? limit : page.limit };
+      }),
+    );
+  }
+
+  #send<T>(operation: Operation, options: Keyed, read: (response: Response) => Promise<T>): Promise<T> {
     const { signal, idempotencyKey, ...query } = options;
     const { method, body, mediaType, isKeyed } = operation;
     const request: Outgoing = {
@@ -61,16 +78,7 @@ export class Caller {
       idempotencyKey: isKeyed === true ? (idempotencyKey ?? this.#environment.uuid()) : undefined,
       signal,
     };
-    return this.#transport.send(request, this.#tokens, (response) => this.#json<T>(response, operation));
-  }
-
-  /** Every item of a list, page by page as they are asked for. */
-  all<T>(operation: Operation, options: CallOptions = {}): AsyncGenerator<T, void> {
-    return walk(async (page) => {
-      const items = await this.call<readonly T[]>(operation, { ...options, ...page });
-      if (!Array.isArray(items)) throw this.#unexpected(200, operation);
-      return items;
-    });
+    return this.#transport.send(request, this.#tokens, read);
   }
 
   async #json<T>(response: Response, operation: Operation): Promise<T> {

@@ -72,10 +72,11 @@ export class Conversation {
   }
 
   async #answerTo(posted: Message, wasReset: boolean): Promise<Message | undefined> {
-    const later = await this.#messages.list(this.#sessionId, { role: 'agent', since: String(posted.seq), limit: 1000 });
-    const answer = later.find((said) => answers(said, posted));
-    if (answer === undefined && wasReset) await this.#stillThere(posted);
-    return answer;
+    for await (const later of this.#messages.all(this.#sessionId, { role: 'agent', since: String(posted.seq) })) {
+      if (answers(later, posted)) return later;
+    }
+    if (wasReset) await this.#stillThere(posted);
+    return undefined;
   }
 
   async #stillThere(posted: Message): Promise<void> {

@@ -2,6 +2,12 @@ const PAGE = 1000;
 /** How many of the items before it each page shows again. */
 const OVERLAP = 1;
 
+interface Page<T> {
+  readonly items: readonly T[];
+  /** How many the server had room for: fewer than asked for where the page ended early for its size in bytes. */
+  readonly limit: number;
+}
+
 /**
  * Every item of a list that changes while it is read. What is there from the beginning to the end of the walk comes exactly once. What is
  * made meanwhile may be missing (lists are newest first), what is removed meanwhile may be among them.
@@ -10,26 +16,32 @@ const OVERLAP = 1;
  * before; where it does not, the walk goes back until it finds an item that it knows, and leaves out those.
  */
 export async function* walk<T>(
-  read: (page: { readonly limit: number; readonly offset: number }) => Promise<readonly T[]>,
+  read: (page: { readonly limit: number; readonly offset: number }) => Promise<Page<T>>,
   limit = PAGE,
 ): AsyncGenerator<T, void> {
   const seen = new Set<unknown>();
+  const isKnown = (page: Page<T>) => seen.has(identity(page.items[0]));
   let next = 0;
+  let overlap = 0;
   for (;;) {
-    let offset = Math.max(0, next - OVERLAP);
+    let offset = next - overlap;
     let page = await read({ limit, offset });
-    while (offset > 0 && !seen.has(identity(page[0]))) {
+    let follows = offset === 0 || isKnown(overlap > 0 ? page : await read({ limit: OVERLAP, offset: offset - OVERLAP }));
+    while (!follows) {
       offset = Math.max(0, offset - limit);
       page = await read({ limit, offset });
+      follows = offset === 0 || isKnown(page);
     }
-    for (const item of page) {
+    for (const item of page.items) {
       const id = identity(item);
       if (seen.has(id)) continue;
       seen.add(id);
       yield item;
     }
-    if (page.length < limit) return;
-    next = offset + page.length;
+    if (page.items.length < page.limit) return;
+    next = offset + page.items.length;
+    // Where one item filled a page, its neighbour may not come beside it: that one is asked for alone, and the item before it looked at after.
+    overlap = page.items.length > OVERLAP ? OVERLAP : 0;
   }
 }
 

@@ -29,3 +29,13 @@ export const refused = (code: RefusalCode, message: string, details?: unknown): 
   ok: false,
   refusal: details === undefined ? { code, message } : { code, message, details },
 });
+
+/** A refusal of something that returns no outcome: http/errors.ts answers with it as with any other. */
+export class RefusedError extends Error {
+  readonly refusal: Refusal;
+
+  constructor(code: RefusalCode, message: string, details?: unknown) {
+    super(message);
+    this.refusal = refused(code, message, details).refusal;
+  }
+}

@@ -1,6 +1,6 @@
 import type { Context, Middleware } from 'koa';
 import type { Log } from '../../seams/log.ts';
-import { type Refusal, type RefusalCode, refused } from '../domain/outcome.ts';
+import { type Refusal, type RefusalCode, RefusedError, refused } from '../domain/outcome.ts';
 
 /** The one table from refusals to status codes. */
 export const STATUS_OF: Readonly<Record<RefusalCode, number>> = {
@@ -43,7 +43,7 @@ function retryAfterSOf(details: unknown): number | undefined {
 }
 
 /**
- * The outermost but one: whatever is thrown below becomes a 500 that shows the request's id and nothing internal.
+ * The outermost but one: what is thrown below as a refusal is answered as one; whatever else is thrown becomes a 500 that shows the request's id and nothing internal.
  * Headers set so far (request id, CORS) stay, unlike with Koa's own handler.
  */
 export function catchFaults(log: Log): Middleware {
@@ -57,6 +57,7 @@ export function catchFaults(log: Log): Middleware {
         ctx.res.destroy();
         return;
       }
+      if (fault instanceof RefusedError) return refuse(ctx, fault.refusal);
       log.error('http.fault', { request_id: requestId, method: ctx.method, fault: describe(fault) });
       refuse(
         ctx,

@@ -20,7 +20,8 @@ const DESCRIPTION = `Raworc runs AI agents in sessions on machines of your own.
 
 Send \`Authorization: Bearer TOKEN\` with a token of \`POST /auth/login\` or an API key. Errors are always
 \`{"error": {"code", "message", "details"?}}\`. Lists are bare arrays, paged by \`limit\` and \`offset\`; the headers X-Total-Count,
-X-Page-Offset and X-Page-Limit say where the page is. Times are RFC 3339 in UTC. Unknown fields are ignored, and a field that is null
+X-Page-Offset and X-Page-Limit say where the page is. A page ends early at 8 MiB: X-Page-Limit is then the number of its items, and the next
+page begins at X-Page-Offset + X-Page-Limit. Times are RFC 3339 in UTC. Unknown fields are ignored, and a field that is null
 is absent. Every answer carries X-Request-Id.`;
 
 export function openApiDocument(routes: readonly Route[], version: string): OpenApiDocument {
@@ -102,7 +103,11 @@ const WAIT_HEADER = z.object({
 });
 const waits = ({ query }: Route): boolean => query instanceof z.ZodObject && 'wait' in query.shape;
 
-const PAGE_HEADERS = z.object({ 'X-Total-Count': z.int(), 'X-Page-Offset': z.int(), 'X-Page-Limit': z.int() });
+const PAGE_HEADERS = z.object({
+  'X-Total-Count': z.int(),
+  'X-Page-Offset': z.int(),
+  'X-Page-Limit': z.int().describe('`limit`, or the number of items where the page ended early at 8 MiB'),
+});
 
 function pathParameters(path: string) {
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
@@ -181,6 +186,7 @@ export function refusalsOf(route: Route): ReadonlySet<RefusalCode> {
   // What may not be read is not there, and a list leaves it out.
   if (permission.includes(':') && !/^own or \S+:(get|list)$/.test(permission)) codes.push('FORBIDDEN');
   if (request !== undefined || raw !== undefined || creates === true) codes.push('UNPROCESSABLE_ENTITY');
-  if (method !== 'GET') codes.push('RATE_LIMITED');
+  if (method !== 'GET' || paged) codes.push('RATE_LIMITED');
+  if (paged) codes.push('UNAVAILABLE');
   return new Set(codes);
 }

@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
-import type { Page, PageRequest } from '../services/caller.ts';
+import { MAX_PAGE_BYTES, type Page, type PageRequest } from '../services/caller.ts';
 import { type Query, single, word } from './query.ts';
 
 export const DEFAULT_LIMIT = 100;
@@ -29,11 +29,32 @@ function whole(query: Query, name: string, least: number, most: number, otherwis
   return refused('BAD_REQUEST', `${name} must be ${range}`);
 }
 
-/** Answers with the bare array and the three headers. */
-export function answerPage<T>(ctx: Context, request: PageRequest, page: Page<T>): void {
-  ctx.set('X-Total-Count', String(page.total));
+/**
+ * Answers with the bare array and the three headers. A page of more than {@link MAX_PAGE_BYTES} ends early: X-Page-Limit is then the number
+ * of its items, so that the next page begins at X-Page-Offset + X-Page-Limit.
+ */
+export function answerPage<T>(ctx: Context, request: PageRequest, { items, total }: Page<T>): void {
+  const { text, count } = jsonWithin(items, MAX_PAGE_BYTES);
+  const isCut = count < request.limit && request.offset + count < total;
+  ctx.set('X-Total-Count', String(total));
   ctx.set('X-Page-Offset', String(request.offset));
-  ctx.set('X-Page-Limit', String(request.limit));
+  ctx.set('X-Page-Limit', String(isCut ? count : request.limit));
   ctx.status = 200;
-  ctx.body = page.items;
+  ctx.type = 'json';
+  ctx.body = text;
+}
+
+/** A JSON array of the first items that fit into so many bytes, and of the first item in any case. */
+export function jsonWithin(items: readonly unknown[], maxBytes: number): { readonly text: string; readonly count: number } {
+  const all = JSON.stringify(items);
+  if (Buffer.byteLength(all) <= maxBytes) return { text: all, count: items.length };
+  const parts: string[] = [];
+  let bytes = 2;
+  for (const item of items) {
+    const part = JSON.stringify(item);
+    bytes += Buffer.byteLength(part) + 1;
+    if (bytes > maxBytes && parts.length > 0) break;
+    parts.push(part);
+  }
+  return { text: `[${parts.join(',')}]`, count: parts.length };
 }

@@ -10,12 +10,16 @@ export interface Caller {
   now(): Caller | undefined;
 }
 
+/** A page ends early where its JSON would exceed this. Its first item always comes. */
+export const MAX_PAGE_BYTES = 8 * 1024 * 1024;
+
 export interface PageRequest {
   readonly limit: number;
   readonly offset: number;
   readonly order?: 'asc' | 'desc';
 }
 export interface Page<T> {
+  /** Fewer than asked for at the end of the list, or where the page ended early. */
   readonly items: readonly T[];
   readonly total: number;
 }

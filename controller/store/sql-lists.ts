@@ -1,6 +1,6 @@
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely';
 import type { TableName, Tables } from '../domain/rows.ts';
-import type { Page } from '../services/caller.ts';
+import { MAX_PAGE_BYTES, type Page } from '../services/caller.ts';
 import type { Lists } from '../services/lists.ts';
 import { columnsOf, type SqlRow, selected, selection, snake, toSql } from './columns.ts';
 import type { Query, Reader } from './reader.ts';
@@ -18,7 +18,7 @@ const compiler = new Kysely<Schema>({
 
 export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
   async function page<Name extends TableName>(table: Name, rows: Query, total: Query): Promise<Page<Tables[Name]>> {
-    const [items, count] = await reader.read([rows, total]);
+    const [items, count] = await reader.read([{ ...rows, maxBytes: MAX_PAGE_BYTES }, total]);
     return { items: (items ?? []).map((row) => selected(table, row)), total: countIn(count) };
   }
 

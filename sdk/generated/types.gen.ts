@@ -658,9 +658,17 @@ export type ListServiceAccountsErrors = {
      */
     403: Error;
     /**
+     * Too much at once: Retry-After says when to come back
+     */
+    429: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type ListServiceAccountsError = ListServiceAccountsErrors[keyof ListServiceAccountsErrors];
@@ -983,9 +991,17 @@ export type ListRolesErrors = {
      */
     403: Error;
     /**
+     * Too much at once: Retry-After says when to come back
+     */
+    429: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type ListRolesError = ListRolesErrors[keyof ListRolesErrors];
@@ -1206,9 +1222,17 @@ export type ListRoleBindingsErrors = {
      */
     404: Error;
     /**
+     * Too much at once: Retry-After says when to come back
+     */
+    429: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type ListRoleBindingsError = ListRoleBindingsErrors[keyof ListRoleBindingsErrors];
@@ -1417,9 +1441,17 @@ export type ListApiKeysErrors = {
      */
     403: Error;
     /**
+     * Too much at once: Retry-After says when to come back
+     */
+    429: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type ListApiKeysError = ListApiKeysErrors[keyof ListApiKeysErrors];
@@ -1583,9 +1615,17 @@ export type ListSpacesErrors = {
      */
     403: Error;
     /**
+     * Too much at once: Retry-After says when to come back
+     */
+    429: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type ListSpacesError = ListSpacesErrors[keyof ListSpacesErrors];
@@ -1911,9 +1951,17 @@ export type ListSecretsErrors = {
      */
     404: Error;
     /**
+     * Too much at once: Retry-After says when to come back
+     */
+    429: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type ListSecretsError = ListSecretsErrors[keyof ListSecretsErrors];
@@ -2193,9 +2241,17 @@ export type ListAgentsErrors = {
      */
     404: Error;
     /**
+     * Too much at once: Retry-After says when to come back
+     */
+    429: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type ListAgentsError = ListAgentsErrors[keyof ListAgentsErrors];
@@ -2318,9 +2374,17 @@ export type ListRunningAgentsErrors = {
      */
     404: Error;
     /**
+     * Too much at once: Retry-After says when to come back
+     */
+    429: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type ListRunningAgentsError = ListRunningAgentsErrors[keyof ListRunningAgentsErrors];
@@ -3029,9 +3093,17 @@ export type ListSessionsErrors = {
      */
     404: Error;
     /**
+     * Too much at once: Retry-After says when to come back
+     */
+    429: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type ListSessionsError = ListSessionsErrors[keyof ListSessionsErrors];
@@ -3720,9 +3792,17 @@ export type ListMessagesErrors = {
      */
     404: Error;
     /**
+     * Too much at once: Retry-After says when to come back
+     */
+    429: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type ListMessagesError = ListMessagesErrors[keyof ListMessagesErrors];
@@ -3976,9 +4056,17 @@ export type ListNodesErrors = {
      */
     403: Error;
     /**
+     * Too much at once: Retry-After says when to come back
+     */
+    429: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type ListNodesError = ListNodesErrors[keyof ListNodesErrors];
@@ -4178,6 +4266,10 @@ export type ListOrphansErrors = {
      * There is no such thing, or none that the caller may see
      */
     404: Error;
+    /**
+     * Too much at once: Retry-After says when to come back
+     */
+    429: Error;
     /**
      * A fault of the server; X-Request-Id finds it in its log
      */

@@ -4,11 +4,12 @@ import type { SessionId, SpaceId } from '../../controller/domain/ids.ts';
 import { rowsOfState } from '../../controller/domain/life-cycle.ts';
 import { Reader } from '../../controller/store/reader.ts';
 import { sqlLists } from '../../controller/store/sql-lists.ts';
-import { ACCOUNT, newSession, openCore, SPACE } from './controller-core.ts';
+import { systemClock } from '../../seams/system.ts';
+import { ACCOUNT, newSession, openCore, SPACE, silent } from './controller-core.ts';
 
 t.test('lists filter by what is visible, space, state and metadata, in a total order with the whole count', async (t) => {
   const core = await openCore();
-  const reader = new Reader(core.store.path);
+  const reader = new Reader({ path: core.store.path, clock: systemClock, log: silent });
   t.teardown(async () => {
     await reader.close();
     core.close();

@@ -125,15 +125,20 @@ t.test('names and parameters arrive as they are', async (t) => {
 
 t.test('a walk over pages gives once what is there all along, whatever is made and removed meanwhile', async (t) => {
   const change = fc.oneof(fc.constant('add' as const), fc.nat(30));
+  // How many items the server has room for in each page, as where items are large.
+  const rooms = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 8 });
   await fc.assert(
-    fc.asyncProperty(fc.nat(30), fc.array(fc.array(change, { maxLength: 6 }), { maxLength: 20 }), async (size, rounds) => {
+    fc.asyncProperty(fc.nat(30), fc.array(fc.array(change, { maxLength: 6 }), { maxLength: 20 }), rooms, async (size, rounds, rooms) => {
       let made = size;
       const list = Array.from({ length: size }, (_, index) => ({ id: size - index }));
       const removed = new Set<number>();
       const turns = rounds.values();
       const found: number[] = [];
+      let asked = 0;
       const read = async ({ limit, offset }: { limit: number; offset: number }) => {
-        const page = list.slice(offset, offset + limit);
+        const room = Math.min(limit, rooms[asked++ % rooms.length] ?? limit);
+        const isCut = list.length - offset > room && room < limit;
+        const page = { items: list.slice(offset, offset + room), limit: isCut ? room : limit };
         for (const one of turns.next().value ?? []) {
           if (one === 'add') list.unshift({ id: ++made });
           else for (const gone of list.splice(one, 1)) removed.add(gone.id);

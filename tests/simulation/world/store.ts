@@ -7,6 +7,8 @@ import type { AccountId, AgentId, BuildId, NodeId, SpaceId } from '../../../cont
 import { type Mutation, put } from '../../../controller/domain/rows.ts';
 import type { TransactionalStore } from '../../../controller/services/applier.ts';
 import type { Lists } from '../../../controller/services/lists.ts';
+import { rowsWithin } from '../../../controller/store/bounded-rows.ts';
+import type { SqlRow } from '../../../controller/store/columns.ts';
 import { sqlLists } from '../../../controller/store/sql-lists.ts';
 import { openStore, type Writer } from '../../../controller/store/store.ts';
 import { SOURCE_DIGEST } from './source.ts';
@@ -157,13 +159,13 @@ export function watchedWriter(writer: Writer, watch: Watch): TransactionalStore 
 /** What scans, on this thread: the order in which a thread of its own answers is not ours to repeat. */
 export function listsOn(path: string): { lists: Lists; close(): void } {
   const database = new Database(path, { readonly: true });
-  const statements = new Map<string, Database.Statement<unknown[], unknown>>();
+  const statements = new Map<string, Database.Statement<unknown[], SqlRow>>();
   const prepared = (text: string) => {
-    const known = statements.get(text) ?? database.prepare<unknown[], unknown>(text);
+    const known = statements.get(text) ?? database.prepare<unknown[], SqlRow>(text);
     statements.set(text, known);
     return known;
   };
   const read: Parameters<typeof sqlLists>[0]['read'] = async (queries) =>
-    queries.map(({ sql, parameters }) => prepared(sql).all(...parameters)) as Awaited<ReturnType<Parameters<typeof sqlLists>[0]['read']>>;
+    queries.map(({ sql, parameters, maxBytes = Number.POSITIVE_INFINITY }) => rowsWithin(prepared(sql).iterate(...parameters), maxBytes));
   return { lists: sqlLists({ read }), close: () => database.close() };
 }
