@@ -97,7 +97,7 @@ export function openCore(needs: CoreNeeds): Core {
   let known: () => readonly KnownNode[] = () => [];
   const placed = view.nodes().flatMap(({ id }) => view.sessionsOn(id));
   const capacity = new Capacity(() => known(), placed);
-  const applier = new Applier({ store: store.writer, capacity, clock, log, onFatal: needs.onFatal });
+  const applier = new Applier({ store: store.writer, capacity, clock, log, metrics: needs.metrics, onFatal: needs.onFatal });
   const publisher = new Publisher({ events, news, clock, log });
   const tail = new Tail({ events, news, clock, log, ownerOf: rememberedOwners((id) => view.get('sessions', id)?.createdById) });
   const waiters = new Waiters();
@@ -172,7 +172,7 @@ export function openCore(needs: CoreNeeds): Core {
   let pruning: Timer | undefined;
   function pruneLater(): void {
     pruning = clock.after(PRUNE_MS, () => {
-      applier.apply(prune()).catch(() => undefined);
+      applier.tell(prune());
       pruneLater();
     });
   }

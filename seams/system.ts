@@ -1,11 +1,12 @@
 /** The real clock, randomness, disk, barriers and log. Imported by each process's main.ts and by tests, and by nothing else. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, watch, writeFileSync } from 'node:fs';
-import { access, constants, mkdir, open, rename, rm } from 'node:fs/promises';
+import { access, constants, mkdir, open, rename, rm, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Barriers, noBarriers } from './barrier.ts';
 import type { Clock } from './clock.ts';
 import type { Disk, DiskFile } from './disk.ts';
+import type { FreeSpace } from './free-space.ts';
 import type { Log, LogFields, LogLevel } from './log.ts';
 import type { Random } from './random.ts';
 
@@ -87,6 +88,11 @@ export const systemDisk: Disk = {
     await mkdir(path, { recursive: true, mode });
   },
   syncDirectory,
+};
+
+export const systemFreeSpace: FreeSpace = async (path) => {
+  const { bavail, blocks, bsize } = await statfs(path);
+  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
 };
 
 /** Barriers kept as files in `directory`, for tests that kill this process at a known step; see seams/barrier.ts. */

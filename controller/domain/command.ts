@@ -22,6 +22,10 @@ export interface Decision<Answer> {
  */
 export interface Command<Answer> {
   readonly name: string;
+  /** About what it writes beyond a usual row, such as the content of a message. */
+  readonly bytes?: number;
+  /** A client's command that makes the store larger: refused while the disk is low. */
+  readonly grows?: true;
   decide(state: State): Decision<Answer>;
 }
 

@@ -1,16 +1,21 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import type { Command, Decision } from '../domain/command.ts';
 import type { NewEvent, StoredEvent } from '../domain/events.ts';
 import { type Outcome, refused } from '../domain/outcome.ts';
 import type { Mutation, SessionRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
+import { BatchWatch } from './batch-watch.ts';
 import type { Capacity } from './capacity.ts';
+import { CommandQueue, QUEUE_BOUND, type Waiting } from './command-queue.ts';
+import { TransactionLost } from './transaction-lost.ts';
 
 /** What the applier needs of the store: one durable transaction at a time. */
 export interface TransactionalStore {
   readonly view: View;
   transaction<T>(work: () => T): T;
+  /** Throws TransactionLost when there is no transaction left to roll back in. */
   savepoint<T>(work: () => T): T;
   apply(mutation: Mutation): void;
   record(event: NewEvent, number: number, at: number): StoredEvent;
@@ -25,23 +30,25 @@ export interface Committed {
   readonly events: readonly StoredEvent[];
 }
 
-interface Waiting {
-  run(): () => void;
-  fail(error: unknown): void;
-}
-
-const MOST_WAITING = 10_000;
-const MOST_IN_A_BATCH = 500;
+/** What a command counts for that does not say what it writes. */
+const USUAL_BYTES = 1024;
+/** A batch takes no more commands after this: whatever else waits in this process comes between two batches. */
+const LONGEST_DECIDING_MS = 20;
 /** A commit costs a sync of the disk. What may wait waits this long for another's. */
 const LAZY_MS = 20;
+
+/** Why client commands that make the store larger are refused for now; undefined while they are not. */
+export type GrowthRefusal = () => string | undefined;
 
 /**
  * The one place where the controller's state changes.
  *
  * 1. Commands are decided one after another, each on what the ones before it left.
- * 2. A batch is one durable transaction without an await, each command a savepoint: one that throws leaves nothing.
+ * 2. A batch is one durable transaction without an await, each command a savepoint: one that throws leaves nothing. It is bounded in
+ *    commands, in bytes and in time.
  * 3. Answers resolve after COMMIT, and after `onCommitted` has been told.
- * 4. A COMMIT that fails leaves memory and disk in doubt of each other: `onFatal` is called, and must end the process.
+ * 4. A transaction that is lost (COMMIT fails, or SQLite rolls it back by itself) leaves nothing of its batch. No command of it is
+ *    answered; `onFatal` is called, and must end the process.
  * 5. Rows get times that never go back: max(now, last + 1 ms).
  */
 export class Applier {
@@ -51,7 +58,10 @@ export class Applier {
   readonly #log: Log;
   readonly #onFatal: (error: unknown) => void;
   readonly #listeners: ((committed: Committed) => void)[] = [];
-  #queue: Waiting[] = [];
+  readonly #queue = new CommandQueue();
+  readonly #watch: BatchWatch;
+  readonly #refused: Counter<'bound'>;
+  readonly #growthRefusal: GrowthRefusal;
   #scheduled: Timer | undefined;
   #isSoon = false;
   #lastTime: number;
@@ -65,6 +75,8 @@ export class Applier {
     capacity: Capacity;
     clock: Clock;
     log: Log;
+    metrics?: Metrics;
+    growthRefusal?: GrowthRefusal;
     onFatal: (error: unknown) => void;
   }) {
     this.#store = options.store;
@@ -74,6 +86,16 @@ export class Applier {
     this.#onFatal = options.onFatal;
     this.#lastTime = options.store.lastTime();
     this.#lastNumber = options.store.lastEventNumber();
+    this.#growthRefusal = options.growthRefusal ?? (() => undefined);
+    const { clock, log, metrics = silentMetrics } = options;
+    this.#watch = new BatchWatch({ clock, log, metrics });
+    this.#refused = metrics.counter({
+      name: 'commands_refused_total',
+      help: 'Client commands refused before they were decided, by what was full.',
+      labels: ['bound'],
+    });
+    metrics.gauge({ name: 'command_queue_commands', help: 'Commands that wait to be decided.', read: () => this.#queue.length });
+    metrics.gauge({ name: 'command_queue_bytes', help: 'About what they write.', read: () => this.#queue.bytes });
   }
 
   onCommitted(listener: (committed: Committed) => void): void {
@@ -106,11 +128,14 @@ export class Applier {
     if (this.#closed) return Promise.reject(new Error('the applier is closed'));
     return new Promise((resolve, reject) => {
       this.#queue.push({
+        name: command.name,
+        bytes: sizeOf(command),
         run: () => {
           const answer = this.#decide(command);
           return () => resolve(answer);
         },
         fail: (error) => {
+          this.#watch.failed();
           this.#log.error('command.failed', { command: command.name, error: error instanceof Error ? error.message : String(error) });
           reject(error);
         },
@@ -119,14 +144,23 @@ export class Applier {
     });
   }
 
-  /** The same for a client's command, which is refused while too many wait. */
+  /** The same where nobody waits for the answer: a command that fails is logged here, and one that comes after `close` is dropped. */
+  tell(command: Command<unknown>): void {
+    this.apply(command).catch(() => undefined);
+  }
+
+  /** The same for a client's command: refused while too much waits, or while the disk is low and the command makes the store larger. */
   submit<Value>(command: Command<Outcome<Value>>): Promise<Outcome<Value>> {
-    if (this.#queue.length >= MOST_WAITING) {
-      return Promise.resolve(
-        refused('RATE_LIMITED', 'The controller is behind with its work: try again in a moment.', { retry_after_s: 1 }),
-      );
+    const low = command.grows === true ? this.#growthRefusal() : undefined;
+    if (low !== undefined) {
+      this.#refused.add(1, { bound: 'disk' });
+      return Promise.resolve(refused('UNAVAILABLE', low, { retry_after_s: 30 }));
     }
-    return this.apply(command);
+    const bound = this.#queue.fullOf(sizeOf(command));
+    if (bound === undefined) return this.apply(command);
+    this.#refused.add(1, { bound });
+    const waits = bound === 'commands' ? `${QUEUE_BOUND.commands} requests wait` : `requests of ${QUEUE_BOUND.bytes / 2 ** 20} MiB wait`;
+    return Promise.resolve(refused('RATE_LIMITED', `The controller is overloaded: ${waits}. Retry in a second.`, { retry_after_s: 1 }));
   }
 
   /** Decides what waits, and takes no more. */
@@ -140,16 +174,19 @@ export class Applier {
     this.#scheduled?.cancel();
     this.#scheduled = undefined;
     this.#isSoon = false;
-    const batch = this.#queue.splice(0, MOST_IN_A_BATCH);
-    if (this.#queue.length > 0) this.#flushSoon();
+    const batch = this.#queue.takeBatch();
     if (batch.length === 0) return;
     const settle: (() => void)[] = [];
     this.#mutations = [];
     this.#events = [];
     this.#capacity.begin();
+    this.#watch.begin();
     try {
       this.#store.transaction(() => {
-        for (const waiting of batch) settle.push(this.#runOne(waiting));
+        for (const waiting of batch) {
+          settle.push(this.#runOne(waiting));
+          if (this.#watch.decided(waiting.name) >= LONGEST_DECIDING_MS) break;
+        }
         this.#store.keepLastTime(this.#lastTime);
       });
     } catch (error) {
@@ -158,6 +195,9 @@ export class Applier {
       this.#onFatal(error);
       return;
     }
+    this.#watch.committed(settle.length);
+    this.#queue.putBack(batch.slice(settle.length));
+    if (this.#queue.length > 0) this.#flushSoon();
     this.#capacity.keep();
     const committed = { mutations: this.#mutations, events: this.#events };
     for (const listener of this.#listeners) listener(committed);
@@ -173,6 +213,7 @@ export class Applier {
       return resolve;
     } catch (error) {
       this.#capacity.drop();
+      if (error instanceof TransactionLost) throw error;
       this.#lastNumber = before.number;
       this.#mutations.length = before.mutations;
       this.#events.length = before.events;
@@ -203,3 +244,5 @@ export class Applier {
     }
   }
 }
+
+const sizeOf = ({ bytes = 0 }: Command<unknown>): number => USUAL_BYTES + bytes;

@@ -83,7 +83,7 @@ export class BuildDispatch {
     const agents = build.unfetched.map(({ name, repo }) => `${name} (${repo})`).join(', ');
     const error = `Repositories cannot be fetched by this version: ${agents}. Upload each agent's directory (PUT …/source) and deploy it, or make it inactive.`;
     this.#log.warn('build.unfetched', { build: build.id });
-    this.#applier.apply(giveUpBuild(build.id, error)).catch(() => undefined);
+    this.#applier.tell(giveUpBuild(build.id, error));
   }
 
   #recheckWithin(delayMs: number): void {
@@ -103,7 +103,7 @@ export class BuildDispatch {
     if (waitMs > 0) return this.#recheckWithin(waitMs);
     const error = `No connected node holds the base image ${build.baseImage}: bring it to one, then deploy again.`;
     this.#log.warn('build.fruitless', { build: build.id, image: build.baseImage });
-    this.#applier.apply(giveUpBuild(build.id, error)).catch(() => undefined);
+    this.#applier.tell(giveUpBuild(build.id, error));
   }
 
   close(): void {

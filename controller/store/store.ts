@@ -5,6 +5,7 @@ import type { EventType, NewEvent, StoredEvent } from '../domain/events.ts';
 import type { SessionId, SpaceId } from '../domain/ids.ts';
 import type { Mutation, TableName } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
+import { isStoreFault, remedyFor, TransactionLost } from '../services/transaction-lost.ts';
 import { columnsOf, type SqlValue, snake, TABLE_NAMES, toSql } from './columns.ts';
 import { messageCopies } from './message-copies.ts';
 import { migrate } from './migrations.ts';
@@ -16,7 +17,10 @@ export interface Writer {
   readonly view: View;
   /** Runs `work` in one durable transaction; rolls back and rethrows when it throws. Returns once committed. */
   transaction<T>(work: () => T): T;
-  /** Runs `work` in a savepoint of the transaction; rolls back to it and rethrows when it throws. */
+  /**
+   * Runs `work` in a savepoint of the transaction; rolls back to it and rethrows when it throws. Throws TransactionLost when there
+   * is no transaction left to go back to: then nothing may be written any more, and `transaction` throws too.
+   */
   savepoint<T>(work: () => T): T;
   apply(mutation: Mutation): void;
   /** Numbers and keeps an event; the number within its session is counted here. */
@@ -39,34 +43,61 @@ export interface Store {
 }
 
 export interface StoreOptions {
+  /** The database grows no larger than this many bytes. For tests of a full disk. */
+  readonly maxBytes?: number;
   /** Another store of the same database writes meanwhile: its commits are seen too, which makes each read slower. */
   readonly looksOn?: boolean;
 }
 
 /** Of pages, read as they are needed: to fetch one from the system takes as long as the rest of reading a row. */
 const CACHE_KIB = 64 * 1024;
+/** SQLite's own default, which every database of ours has. */
+const PAGE_BYTES = 4096;
 
-/** Opens or makes the database at `path`. Every acknowledged commit survives a power cut (WAL, synchronous FULL). */
-export async function openStore(path: string, epoch: number, { looksOn = false }: StoreOptions = {}): Promise<Store> {
-  const writing = new Database(path);
-  writing.pragma('journal_mode = WAL');
-  writing.pragma('synchronous = FULL');
-  await migrate(new Kysely<unknown>({ dialect: new SqliteDialect({ database: writing }) }));
-  const reading = new Database(path, { readonly: true });
-  reading.pragma(`cache_size = -${CACHE_KIB}`);
-  const meta = metaOf(writing);
-  const snapshot = looksOn ? undefined : new Snapshot(reading);
-  return {
-    writer: writerOf(writing, meta, snapshot),
-    view: sqliteView(reading, () => snapshot?.hold()),
-    events: eventLogOf(reading, meta, epoch),
-    path,
-    check: () => void reading.prepare('select 1').get(),
-    close() {
-      reading.close();
-      writing.close();
-    },
+/**
+ * Opens or makes the database at `path`. Every acknowledged commit survives a power cut (WAL, synchronous FULL). Throws, and says what to
+ * do, when the database cannot be written: a controller that could not keep its first command is not started.
+ */
+export async function openStore(path: string, epoch: number, { looksOn = false, maxBytes }: StoreOptions = {}): Promise<Store> {
+  const opened: Database.Database[] = [];
+  const open = (options: Database.Options = {}) => {
+    const database = new Database(path, options);
+    opened.push(database);
+    return database;
   };
+  const close = () => {
+    for (const database of opened.reverse()) database.close();
+  };
+  try {
+    const writing = open();
+    writing.pragma('journal_mode = WAL');
+    writing.pragma('synchronous = FULL');
+    if (maxBytes !== undefined) writing.pragma(`max_page_count = ${Math.floor(maxBytes / PAGE_BYTES)}`);
+    await migrate(new Kysely<unknown>({ dialect: new SqliteDialect({ database: writing }) }));
+    const meta = metaOf(writing);
+    if (!looksOn) tryToWrite(meta);
+    const reading = open({ readonly: true });
+    reading.pragma(`cache_size = -${CACHE_KIB}`);
+    const snapshot = looksOn ? undefined : new Snapshot(reading);
+    return {
+      writer: writerOf(writing, meta, snapshot),
+      view: sqliteView(reading, () => snapshot?.hold()),
+      events: eventLogOf(reading, meta, epoch),
+      path,
+      check: () => void reading.prepare('select 1').get(),
+      close,
+    };
+  } catch (error) {
+    close();
+    if (!isStoreFault(error)) throw error;
+    const text = error instanceof Error ? error.message : String(error);
+    throw new Error(`Cannot open ${path} for writing: ${text}. ${remedyFor(error)}`, { cause: error });
+  }
+}
+
+/** A page more is written, and synced. */
+function tryToWrite(meta: Meta): void {
+  meta.set('last_time', meta.get('last_time'));
 }
 
 interface Meta {
@@ -106,39 +137,27 @@ function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | 
   const insertEvent = database.prepare<SqlValue[]>(
     'insert into events (number, type, space_id, session_id, session_number, data, at) values (?, ?, ?, ?, ?, ?, ?)',
   );
-  const begin = database.prepare('begin immediate');
-  const commit = database.prepare('commit');
-  const rollback = database.prepare('rollback');
-  const save = database.prepare('savepoint command');
-  const release = database.prepare('release command');
-  const back = database.prepare('rollback to command');
+  // The library rolls back only what is still there: SQLITE_FULL, IOERR and NOMEM roll back everything by themselves.
+  const nested = database.transaction((work: () => unknown) => work());
 
   return {
     view: sqliteView(database),
-    transaction(work) {
+    transaction<T>(work: () => T): T {
       snapshot?.letGo();
-
-      begin.run();
       try {
-        const result = work();
-        commit.run();
-        return result;
+        return nested.immediate(work) as T;
       } catch (error) {
-        if (database.inTransaction) rollback.run();
-        throw error;
+        throw isStoreFault(error) ? new TransactionLost(error, database.name) : error;
       } finally {
         snapshot?.letGo();
       }
     },
-    savepoint(work) {
-      save.run();
+    savepoint<T>(work: () => T): T {
+      if (!database.inTransaction) throw new TransactionLost(new Error('there is no transaction'), database.name);
       try {
-        const result = work();
-        release.run();
-        return result;
+        return nested(work) as T;
       } catch (error) {
-        back.run();
-        release.run();
+        if (!database.inTransaction || isStoreFault(error)) throw new TransactionLost(error, database.name);
         throw error;
       }
     },

@@ -6,12 +6,13 @@ import { firstStart } from '../../controller/domain/commands/accounts.ts';
 import { createSession } from '../../controller/domain/commands/create-session.ts';
 import type { AccountId, AgentId, BuildId, MessageId, NodeId, SessionId, SpaceId } from '../../controller/domain/ids.ts';
 import { type BuildRow, put, type SessionRow } from '../../controller/domain/rows.ts';
-import { Applier } from '../../controller/services/applier.ts';
+import { Applier, type GrowthRefusal } from '../../controller/services/applier.ts';
 import { Capacity, type KnownNode } from '../../controller/services/capacity.ts';
 import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/services/sessions.ts';
 import { openStore, type Store } from '../../controller/store/store.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import { type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import { systemClock, systemRandom } from '../../seams/system.ts';
 
 export const silent: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -50,9 +51,20 @@ const batching = (clock: Clock): Clock => ({
   soon: systemClock.soon,
 });
 
-export async function openCore(options: { nodes?: readonly KnownNode[]; directory?: string; clock?: Clock } = {}): Promise<Core> {
+export interface CoreOptions {
+  readonly nodes?: readonly KnownNode[];
+  readonly directory?: string;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  readonly metrics?: Metrics;
+  readonly growthRefusal?: GrowthRefusal;
+  /** The database grows no larger. */
+  readonly maxBytes?: number;
+}
+
+export async function openCore(options: CoreOptions = {}): Promise<Core> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'raworc-core-'));
-  const store = await openStore(join(directory, 'raworc.db'), 1);
+  const store = await openStore(join(directory, 'raworc.db'), 1, options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes });
   const nodes = options.nodes ?? [node(NODE), node(OTHER_NODE)];
   const placed = nodes.flatMap(({ id }) => store.view.sessionsOn(id));
   const capacity = new Capacity(() => nodes, placed);
@@ -62,10 +74,12 @@ export async function openCore(options: { nodes?: readonly KnownNode[]; director
     store: store.writer,
     capacity,
     clock: batching(clock),
-    log: silent,
+    log: options.log ?? silent,
+    metrics: options.metrics ?? silentMetrics,
+    growthRefusal: options.growthRefusal ?? (() => undefined),
     onFatal: (error) => fatal.push(error),
   });
-  await applier.apply(firstStart({ accountId: ACCOUNT, bindingId: 'b', spaceId: SPACE, passwordHash: 'x' }));
+  if (!store.view.hasAccounts()) await applier.apply(firstStart({ accountId: ACCOUNT, bindingId: 'b', spaceId: SPACE, passwordHash: 'x' }));
   return {
     store,
     applier,

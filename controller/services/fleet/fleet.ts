@@ -141,7 +141,7 @@ export class Fleet {
       this.#streams.delete(stream.nodeId);
       this.workers.gone(stream.nodeId);
       if (this.#closing) return;
-      this.#needs.applier.apply(nodeUnreachable(stream.nodeId, true)).catch(() => undefined);
+      this.#needs.applier.tell(nodeUnreachable(stream.nodeId, true));
       this.#listener?.closed(stream.nodeId);
     },
   };

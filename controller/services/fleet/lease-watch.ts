@@ -72,7 +72,7 @@ export class LeaseWatch {
     const { clock, applier } = this.#needs;
     this.#watchingSince = clock.monotonic();
     this.#lastTick = { monotonic: clock.monotonic(), wall: clock.now() };
-    if (awayMs > 0) applier.apply(excuseNodes(awayMs)).catch(() => undefined);
+    if (awayMs > 0) applier.tell(excuseNodes(awayMs));
   }
 
   #tickLater(): void {
@@ -111,7 +111,7 @@ export class LeaseWatch {
     const connected = new Set(fleet.streams().map(({ nodeId }) => nodeId));
     for (const row of view.nodes()) {
       const due = absenceDue(row, connected.has(row.id), clock.now(), watchedMs, limits);
-      if (due === 'unreachable') this.#needs.applier.apply(nodeUnreachable(row.id, false)).catch(() => undefined);
+      if (due === 'unreachable') this.#needs.applier.tell(nodeUnreachable(row.id, false));
       if (due === 'lost') this.lose(row.id, null).catch((error) => log.error('node.lose_failed', { node: row.id, error: String(error) }));
     }
   }

@@ -1,0 +1,36 @@
+/**
+ * SQLite gave up the whole transaction, or can no longer write it: nothing of the batch is in the database, and the process
+ * must end. Thrown by the store, and never caught for a single command.
+ */
+export class TransactionLost extends Error {
+  override readonly name = 'TransactionLost';
+
+  constructor(cause: unknown, path: string) {
+    super(explain(cause, path), { cause });
+  }
+}
+
+/** Faults of the disk or of memory: the statement that met one is not the only one that will. */
+export function isStoreFault(error: unknown): boolean {
+  return /^SQLITE_(FULL|IOERR|NOMEM|CORRUPT|READONLY|CANTOPEN)/.test(codeOf(error));
+}
+
+function explain(cause: unknown, path: string): string {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const kept = 'Nothing of the last batch of commands was kept, and none of them was answered.';
+  return `Cannot write to ${path}: ${text}. ${kept} ${remedyFor(cause)}`;
+}
+
+/** Says what the operator does about a fault of the store. */
+export function remedyFor(error: unknown): string {
+  const code = codeOf(error);
+  if (code.startsWith('SQLITE_FULL')) return 'Free space on its disk, then start the controller again.';
+  if (/^SQLITE_(IOERR|CANTOPEN)/.test(code))
+    return 'Check its disk (free space, permissions, kernel log), then start the controller again.';
+  if (code.startsWith('SQLITE_NOMEM')) return 'Give the controller more memory, then start it again.';
+  if (code.startsWith('SQLITE_READONLY')) return 'Make its directory writable for the controller, then start it again.';
+  if (code.startsWith('SQLITE_CORRUPT')) return 'Restore the newest backup: raworc-controller restore FILE.';
+  return 'Start the controller again.';
+}
+
+const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');
