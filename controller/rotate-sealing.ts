@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Barriers } from '../seams/barrier.ts';
 import { type Clock, pause } from '../seams/clock.ts';
 import type { Random } from '../seams/random.ts';
+import { agesAt } from './domain/agreed-time.ts';
 import { resealSecrets } from './domain/commands/secrets.ts';
 import { RESEALED_AT_ONCE, resealing } from './services/resealing.ts';
 import { SealingRing } from './services/sealing.ts';
@@ -70,7 +71,8 @@ async function resealHere(directory: string, database: string, keys: string, ran
       const command = resealSecrets(ring.currentId, RESEALED_AT_ONCE, resealing(ring, random));
       writer.transaction(() => {
         // No row gets a new time: nothing that anybody sees has changed.
-        for (const mutation of command.decide({ view: writer.view, fleet: nobody, now: 0 }).mutations) writer.apply(mutation);
+        for (const mutation of command.decide({ view: writer.view, fleet: nobody, now: 0, ages: agesAt(0, []) }).mutations)
+          writer.apply(mutation);
       });
       await barriers.reach('sealing.batch');
     }

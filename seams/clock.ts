@@ -8,6 +8,8 @@ export interface Clock {
   now(): number;
   /** Milliseconds from an unknown start. Never goes back. */
   monotonic(): number;
+  /** Which boot of the machine this is and how long ago it was, with the time that the machine slept. Undefined where nobody knows. */
+  sinceBoot?(): { readonly id: string; readonly ms: number } | undefined;
   /** Calls `run` once after `delayMs`, unless cancelled. */
   after(delayMs: number, run: () => void): Timer;
   /** Calls `run` once what is ready now has been handled (`setImmediate`). */

@@ -1,7 +1,8 @@
 /** The real clock, randomness, disk, barriers and log. Imported by each process's main.ts and by tests, and by nothing else. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, watch, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { access, constants, mkdir, open, rename, rm, statfs } from 'node:fs/promises';
+import { uptime } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Barriers, noBarriers } from './barrier.ts';
 import type { Clock } from './clock.ts';
@@ -10,9 +11,21 @@ import type { FreeSpace } from './free-space.ts';
 import type { Log, LogFields, LogLevel } from './log.ts';
 import type { Random } from './random.ts';
 
+let bootId: string | undefined;
+
+function sinceBoot() {
+  try {
+    bootId ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return { id: bootId, ms: uptime() * 1000 };
+  } catch {
+    return undefined;
+  }
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
+  sinceBoot,
   after(delayMs, run) {
     const timer = setTimeout(run, delayMs);
     return { cancel: () => clearTimeout(timer) };

@@ -1,13 +1,18 @@
+import type { Ages } from './agreed-time.ts';
 import type { NewEvent } from './events.ts';
 import type { Fleet } from './fleet.ts';
 import type { Mutation } from './rows.ts';
 import type { View } from './view.ts';
 
-/** What a command is decided upon. `now` is the time that its rows and events get: greater than that of every row before. */
+/**
+ * What a command is decided upon. `now` is the time that its rows and events get. Whatever deletes, fails or ends something by its age
+ * asks `ages`, which leave out what the clock was set.
+ */
 export interface State {
   readonly view: View;
   readonly fleet: Fleet;
   readonly now: number;
+  readonly ages: Ages;
 }
 
 export interface Decision<Answer> {

@@ -1,4 +1,5 @@
 /** How long a node may be away, and what then becomes of it. Durations in milliseconds. */
+import type { Ages } from './agreed-time.ts';
 
 export type NodeHealth = 'ready' | 'unreachable' | 'lost';
 
@@ -26,13 +27,13 @@ export interface AbsenceLimits {
 export function absenceDue(
   absence: Absence,
   isConnected: boolean,
-  now: number,
+  ages: Pick<Ages, 'ageMs'>,
   watchedMs: number,
   { leaseMs, lostAfterMs }: AbsenceLimits,
 ): 'nothing' | 'unreachable' | 'lost' {
   if (isConnected || absence.lostAt !== null) return 'nothing';
   if (absence.unreachableSince === null) return watchedMs >= leaseMs ? 'unreachable' : 'nothing';
-  const awayMs = now - absence.unreachableSince;
+  const awayMs = ages.ageMs(absence.unreachableSince);
   return awayMs >= lostAfterMs && watchedMs >= Math.min(2 * leaseMs, lostAfterMs) ? 'lost' : 'nothing';
 }
 

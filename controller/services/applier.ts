@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
+import type { KeptTime } from '../domain/agreed-time.ts';
 import type { Command, Decision } from '../domain/command.ts';
 import type { NewEvent, StoredEvent } from '../domain/events.ts';
 import { type Outcome, refused } from '../domain/outcome.ts';
@@ -8,6 +9,7 @@ import type { Mutation, SessionRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import { BatchWatch } from './batch-watch.ts';
 import type { Capacity } from './capacity.ts';
+import { ClusterTime } from './cluster-time.ts';
 import { CommandQueue, QUEUE_BOUND, type Waiting } from './command-queue.ts';
 import { TransactionLost } from './transaction-lost.ts';
 
@@ -22,6 +24,8 @@ export interface TransactionalStore {
   lastEventNumber(): number;
   lastTime(): number;
   keepLastTime(at: number): void;
+  keptTime(): KeptTime | undefined;
+  keepTime(kept: KeptTime): void;
 }
 
 /** What a batch has changed, told after its COMMIT and before its answers. */
@@ -49,11 +53,13 @@ export type GrowthRefusal = () => string | undefined;
  * 3. Answers resolve after COMMIT, and after `onCommitted` has been told.
  * 4. A transaction that is lost (COMMIT fails, or SQLite rolls it back by itself) leaves nothing of its batch. No command of it is
  *    answered; `onFatal` is called, and must end the process.
- * 5. Rows get times that never go back: max(now, last + 1 ms).
+ * 5. Rows get times that grow, as {@link ClusterTime} says.
  */
 export class Applier {
   readonly #store: TransactionalStore;
   readonly #capacity: Capacity;
+  /** The time of rows, and how old they are. */
+  readonly time: ClusterTime;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #onFatal: (error: unknown) => void;
@@ -64,7 +70,6 @@ export class Applier {
   readonly #growthRefusal: GrowthRefusal;
   #scheduled: Timer | undefined;
   #isSoon = false;
-  #lastTime: number;
   #lastNumber: number;
   #mutations: Mutation[] = [];
   #events: StoredEvent[] = [];
@@ -84,7 +89,7 @@ export class Applier {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#onFatal = options.onFatal;
-    this.#lastTime = options.store.lastTime();
+    this.time = new ClusterTime(options.clock, options.store.keptTime(), options.store.lastTime(), options.log, options.metrics);
     this.#lastNumber = options.store.lastEventNumber();
     this.#growthRefusal = options.growthRefusal ?? (() => undefined);
     const { clock, log, metrics = silentMetrics } = options;
@@ -187,7 +192,8 @@ export class Applier {
           settle.push(this.#runOne(waiting));
           if (this.#watch.decided(waiting.name) >= LONGEST_DECIDING_MS) break;
         }
-        this.#store.keepLastTime(this.#lastTime);
+        this.#store.keepLastTime(this.time.last);
+        this.#store.keepTime(this.time.keep());
       });
     } catch (error) {
       this.#capacity.drop();
@@ -222,9 +228,8 @@ export class Applier {
   }
 
   #decide<Answer>(command: Command<Answer>): Answer {
-    this.#lastTime = Math.max(this.#clock.now(), this.#lastTime + 1);
-    const now = this.#lastTime;
-    const decision: Decision<Answer> = command.decide({ view: this.#store.view, fleet: this.#capacity, now });
+    const now = this.time.stamp();
+    const decision: Decision<Answer> = command.decide({ view: this.#store.view, fleet: this.#capacity, now, ages: this.time });
     for (const mutation of decision.mutations) {
       this.#count(mutation);
       this.#store.apply(mutation);

@@ -78,7 +78,7 @@ export class BuildDispatch {
   }
 
   #unfetched(build: BuildRow): void {
-    const waitMs = build.createdAt + GATHERED_WITHIN_MS - this.#clock.now();
+    const waitMs = GATHERED_WITHIN_MS - this.#applier.time.ageMs(build.createdAt);
     if (waitMs > 0) return this.#recheckWithin(waitMs);
     const agents = build.unfetched.map(({ name, repo }) => `${name} (${repo})`).join(', ');
     const error = `Repositories cannot be fetched by this version: ${agents}. Upload each agent's directory (PUT …/source) and deploy it, or make it inactive.`;
@@ -99,7 +99,7 @@ export class BuildDispatch {
 
   /** Nodes are there, and none can take this build. Another may be on its way; when it has not come in time, the build says why. */
   #fruitless(build: BuildRow): void {
-    const waitMs = build.createdAt + NODE_COMES_WITHIN_MS - this.#clock.now();
+    const waitMs = NODE_COMES_WITHIN_MS - this.#applier.time.ageMs(build.createdAt);
     if (waitMs > 0) return this.#recheckWithin(waitMs);
     const error = `No connected node holds the base image ${build.baseImage}: bring it to one, then deploy again.`;
     this.#log.warn('build.fruitless', { build: build.id, image: build.baseImage });

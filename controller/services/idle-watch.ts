@@ -6,7 +6,7 @@ import type { SessionRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import type { Applier } from './applier.ts';
 
-/** The wall clock may jump, and timers do not see it: what is far away is looked at again from time to time. */
+/** A machine may sleep, and timers do not see it: what is far away is looked at again from time to time. */
 const LOOK_AGAIN_MS = 10 * 60_000;
 /** Between two tries, where the applier could not decide. */
 const RETRY_MS = 1_000;
@@ -55,10 +55,10 @@ export class IdleWatch {
     this.#timers.get(row.id)?.cancel();
     this.#timers.delete(row.id);
     if (this.#closed || row.desired === 'deleted' || Object.keys(row.timeouts).length === 0) return;
-    const due = nextExpiry(row, isWaiting(this.#needs.view, row));
+    const due = nextExpiry(row, isWaiting(this.#needs.view, row), this.#needs.applier.time);
     if (due === undefined) return;
     // At least one: a timer may come a little early, and is then set again.
-    const delayMs = Math.min(Math.max(due.at - this.#needs.clock.now(), 1), LOOK_AGAIN_MS);
+    const delayMs = Math.min(Math.max(due.leftMs, 1), LOOK_AGAIN_MS);
     this.#after(row.id, delayMs);
   }
 

@@ -20,8 +20,9 @@ export class KeyUse {
   note(id: string): void {
     const now = this.#clock.now();
     this.#usedAt.set(id, now);
-    if (now - (this.#writtenAt.get(id) ?? 0) < EVERY_MS) return;
-    this.#writtenAt.set(id, now);
+    const written = this.#writtenAt.get(id);
+    if (written !== undefined && this.#clock.monotonic() - written < EVERY_MS) return;
+    this.#writtenAt.set(id, this.#clock.monotonic());
     // What fails is written down with the next use.
     this.#applier.applyLazily(recordKeyUse(id, now)).catch(() => this.#writtenAt.delete(id));
   }

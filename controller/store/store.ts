@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
+import type { KeptTime } from '../domain/agreed-time.ts';
 import type { EventLog } from '../domain/event-log.ts';
 import type { EventType, NewEvent, StoredEvent } from '../domain/events.ts';
 import type { SessionId, SpaceId } from '../domain/ids.ts';
@@ -7,6 +8,7 @@ import type { Mutation, TableName } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import { isStoreFault, remedyFor, TransactionLost } from '../services/transaction-lost.ts';
 import { columnsOf, type SqlValue, snake, TABLE_NAMES, toSql } from './columns.ts';
+import { keptTimeIn } from './kept-time.ts';
 import { messageCopies } from './message-copies.ts';
 import { migrate } from './migrations.ts';
 import { Snapshot } from './snapshot.ts';
@@ -29,6 +31,9 @@ export interface Writer {
   /** The time of the newest row, 0 in a new store. */
   lastTime(): number;
   keepLastTime(at: number): void;
+  /** Undefined in a store that never kept any. */
+  keptTime(): KeptTime | undefined;
+  keepTime(kept: KeptTime): void;
 }
 
 export interface Store {
@@ -103,6 +108,8 @@ function tryToWrite(meta: Meta): void {
 interface Meta {
   get(key: string): number;
   set(key: string, value: number): void;
+  text(key: string): string | undefined;
+  setText(key: string, value: string): void;
 }
 
 function metaOf(database: Database.Database): Meta {
@@ -110,7 +117,12 @@ function metaOf(database: Database.Database): Meta {
   const write = database.prepare<[string, string]>(
     'insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value',
   );
-  return { get: (key) => Number(read.get(key)?.value ?? 0), set: (key, value) => void write.run(key, String(value)) };
+  return {
+    get: (key) => Number(read.get(key)?.value ?? 0),
+    set: (key, value) => void write.run(key, String(value)),
+    text: (key) => read.get(key)?.value,
+    setText: (key, value) => void write.run(key, value),
+  };
 }
 
 function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | undefined): Writer {
@@ -191,6 +203,8 @@ function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | 
     lastEventNumber: () => newestEvent(database),
     lastTime: () => meta.get('last_time'),
     keepLastTime: (at) => meta.set('last_time', at),
+    keptTime: () => keptTimeIn(meta.text('time')),
+    keepTime: (kept) => meta.setText('time', JSON.stringify(kept)),
   };
 }
 

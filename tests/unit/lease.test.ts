@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { agesAt } from '../../controller/domain/agreed-time.ts';
 import { changeDesired } from '../../controller/domain/commands/change-desired.ts';
 import { postMessage } from '../../controller/domain/commands/post-message.ts';
 import type { SessionId } from '../../controller/domain/ids.ts';
@@ -26,7 +27,7 @@ t.test('what is due of a node that is away', async (t) => {
   ];
   for (const [unreachableSince, lostAt, connected, now, watchedMs, due] of table) {
     t.equal(
-      absenceDue({ unreachableSince, lostAt }, connected, now, watchedMs, LEASE),
+      absenceDue({ unreachableSince, lostAt }, connected, agesAt(now, []), watchedMs, LEASE),
       due,
       `${unreachableSince} ${lostAt} ${now} ${watchedMs}`,
     );

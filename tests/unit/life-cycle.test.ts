@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { agesAt } from '../../controller/domain/agreed-time.ts';
 import { changeDesired } from '../../controller/domain/commands/change-desired.ts';
 import { clearMessages } from '../../controller/domain/commands/clear-messages.ts';
 import { expireSession, nextExpiry } from '../../controller/domain/commands/expire-session.ts';
@@ -170,12 +171,18 @@ t.test('timeouts: the earliest that applies, never while something waits but for
   const core = await sessionThatIs(t, 'running');
   const row: SessionRow = { ...core.session(S), createdAt: 0, startedAt: 0, lastActivityAt: 1000 };
   const timeouts = { idle_pause_s: 10, idle_suspend_s: 60, ttl_s: 1000 };
-  t.equal(nextExpiry(row, false), undefined);
-  t.same(nextExpiry({ ...row, timeouts }, false), { at: 11_000, expiry: 'pause' });
-  t.same(nextExpiry({ ...row, timeouts, desired: 'paused', phase: 'paused' }, false), { at: 61_000, expiry: 'suspend' });
-  t.same(nextExpiry({ ...row, timeouts, desired: 'suspended', phase: 'suspended' }, false), { at: 1_000_000, expiry: 'delete' });
-  t.same(nextExpiry({ ...row, timeouts }, true), { at: 1_000_000, expiry: 'delete' });
-  t.same(nextExpiry({ ...row, timeouts, phase: 'starting' }, false), { at: 1_000_000, expiry: 'delete' });
+  t.equal(nextExpiry(row, false, agesAt(1000, [])), undefined);
+  t.same(nextExpiry({ ...row, timeouts }, false, agesAt(1000, [])), { leftMs: 10_000, expiry: 'pause' });
+  t.same(nextExpiry({ ...row, timeouts, desired: 'paused', phase: 'paused' }, false, agesAt(1000, [])), {
+    leftMs: 60_000,
+    expiry: 'suspend',
+  });
+  t.same(nextExpiry({ ...row, timeouts, desired: 'suspended', phase: 'suspended' }, false, agesAt(1000, [])), {
+    leftMs: 999_000,
+    expiry: 'delete',
+  });
+  t.same(nextExpiry({ ...row, timeouts }, true, agesAt(1000, [])), { leftMs: 999_000, expiry: 'delete' });
+  t.same(nextExpiry({ ...row, timeouts, phase: 'starting' }, false, agesAt(1000, [])), { leftMs: 999_000, expiry: 'delete' });
 
   await core.applier.submit(newSession({ id: 'short' as SessionId, timeouts: { ttl_s: 0.001 } }));
   await new Promise(setImmediate);

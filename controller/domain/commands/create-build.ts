@@ -47,7 +47,8 @@ function queue(view: View, input: NewBuild, content: Content, now: number): Buil
     ...content,
     nodeId: null,
     error: null,
-    createdAt: now,
+    // After the one before it, also where a clock was set back meanwhile: the newest is what sessions start from.
+    createdAt: Math.max(now, (newest?.createdAt ?? 0) + 1),
     completedAt: null,
     createdBy: input.user,
   };

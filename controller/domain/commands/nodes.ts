@@ -1,7 +1,8 @@
+import type { Ages } from '../agreed-time.ts';
 import { type Command, unchanged } from '../command.ts';
 import type { NodeId } from '../ids.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
-import { type NodeRow, put } from '../rows.ts';
+import { type NodeRow, type NodeTokenRow, put } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
 import type { View } from '../view.ts';
 import { nodeEvent } from './node-absence.ts';
@@ -17,10 +18,13 @@ export interface JoiningNode {
 }
 
 /** Uses a token up for a node; asked again with the same key, it gives the same answer. A node of the same name that is away is the same node come back with a new identity. */
+/** By the time that passed since it was made: a clock that is set ends no token. */
+const isExpired = ({ createdAt, expiresAt }: NodeTokenRow, ages: Ages) => ages.ageMs(createdAt) >= expiresAt - createdAt;
+
 export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
   return {
     name: 'join-node',
-    decide({ view, now }) {
+    decide({ view, now, ages }) {
       const token = view.get('nodeTokens', input.tokenId);
       if (token === undefined || token.secretHash !== input.secretHash) {
         return unchanged(
@@ -28,11 +32,11 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
         );
       }
       const made = token.usedBy === null ? undefined : view.get('nodes', token.usedBy);
-      if (made !== undefined && token.usedKey === input.keyHash && token.expiresAt > now) return unchanged(accepted(made));
+      if (made !== undefined && token.usedKey === input.keyHash && !isExpired(token, ages)) return unchanged(accepted(made));
       if (token.usedAt !== null) {
         return unchanged(refused('UNAUTHORIZED', 'This token was used already: print a new one with `raworc node token`.'));
       }
-      if (token.expiresAt <= now) {
+      if (isExpired(token, ages)) {
         return unchanged(refused('UNAUTHORIZED', 'This token has expired: print a new one with `raworc node token`.'));
       }
       const known = view.nodeByName(input.name);

@@ -11,8 +11,8 @@ export const RETENTION = {
   sessions: 30 * DAY,
   nodeTokens: 7 * DAY,
   idempotency: DAY,
-  /** After their expiry. */
-  revokedTokens: 0,
+  /** After their expiry: a clock that is put back must not make one valid again. */
+  revokedTokens: 7 * DAY,
 } as const;
 
 /** Few at a time: pruning shares the applier with everyone. */
@@ -22,9 +22,9 @@ const ROWS_AT_ONCE = 500;
 export function prune(): Command<undefined> {
   return {
     name: 'prune',
-    decide({ now }) {
+    decide({ ages }) {
       const mutations = Object.entries(RETENTION).map(
-        ([table, keptMs]) => ({ kind: 'prune', table, before: now - keptMs, limit: ROWS_AT_ONCE }) as Mutation,
+        ([table, keptMs]) => ({ kind: 'prune', table, before: ages.before(keptMs), limit: ROWS_AT_ONCE }) as Mutation,
       );
       return { mutations, events: [], answer: undefined };
     },

@@ -33,7 +33,7 @@ export class LeaseWatch {
   readonly #needs: LeaseWatchNeeds;
   readonly #lostAfterMs: number;
   #watchingSince = 0;
-  #lastTick = { monotonic: 0, wall: 0 };
+  #lastTick = { monotonic: 0, wall: 0, at: 0 };
   #timer: Timer | undefined;
   #soon: Timer | undefined;
   #closed = false;
@@ -45,8 +45,8 @@ export class LeaseWatch {
 
   /** `lastAliveAt` is when a controller of this store last committed something, 0 for never. */
   start(lastAliveAt: number): void {
-    const { clock, view, lease } = this.#needs;
-    const away = lastAliveAt === 0 ? 0 : gapMs(clock.now() - lastAliveAt, lease.heartbeatMs);
+    const { applier, view, lease } = this.#needs;
+    const away = lastAliveAt === 0 ? 0 : gapMs(applier.time.ageMs(lastAliveAt), lease.heartbeatMs);
     this.#begin(away);
     for (const { id, lostAt } of view.nodes()) if (lostAt !== null) void this.#failSessions(id);
     this.#tickLater();
@@ -71,8 +71,13 @@ export class LeaseWatch {
   #begin(awayMs: number): void {
     const { clock, applier } = this.#needs;
     this.#watchingSince = clock.monotonic();
-    this.#lastTick = { monotonic: clock.monotonic(), wall: clock.now() };
+    this.#lastTick = this.#tickNow();
     if (awayMs > 0) applier.tell(excuseNodes(awayMs));
+  }
+
+  #tickNow() {
+    const { applier, clock } = this.#needs;
+    return { monotonic: clock.monotonic(), wall: clock.now(), at: applier.time.now() };
   }
 
   #tickLater(): void {
@@ -81,15 +86,17 @@ export class LeaseWatch {
   }
 
   #tick(): void {
-    const { clock, fleet, lease, log } = this.#needs;
+    const { applier, clock, fleet, lease, log } = this.#needs;
     this.#tickLater();
-    const elapsed = Math.max(clock.monotonic() - this.#lastTick.monotonic, clock.now() - this.#lastTick.wall);
+    const passed = Math.max(clock.monotonic() - this.#lastTick.monotonic, applier.time.ageMs(this.#lastTick.at));
+    // A suspended virtual machine shows by its wall clock alone; a clock that was set looks the same, and costs a lease's delay.
+    const elapsed = Math.max(passed, clock.now() - this.#lastTick.wall);
     const gap = gapMs(elapsed, lease.heartbeatMs);
-    this.#lastTick = { monotonic: clock.monotonic(), wall: clock.now() };
+    this.#lastTick = this.#tickNow();
     if (gap > 0) {
       log.warn('lease.gap', { gap_ms: Math.round(gap) });
       for (const stream of fleet.streams()) stream.lease.renew();
-      this.#begin(gap);
+      this.#begin(gapMs(passed, lease.heartbeatMs));
       return;
     }
     // Once around the loop: what has come on the sockets is read between a timer and the second turn.
@@ -110,7 +117,7 @@ export class LeaseWatch {
     // One that is still saying what it holds is there, too.
     const connected = new Set(fleet.streams().map(({ nodeId }) => nodeId));
     for (const row of view.nodes()) {
-      const due = absenceDue(row, connected.has(row.id), clock.now(), watchedMs, limits);
+      const due = absenceDue(row, connected.has(row.id), this.#needs.applier.time, watchedMs, limits);
       if (due === 'unreachable') this.#needs.applier.tell(nodeUnreachable(row.id, false));
       if (due === 'lost') this.lose(row.id, null).catch((error) => log.error('node.lose_failed', { node: row.id, error: String(error) }));
     }

@@ -153,6 +153,8 @@ export function watchedWriter(writer: Writer, watch: Watch): TransactionalStore 
     lastEventNumber: () => writer.lastEventNumber(),
     lastTime: () => writer.lastTime(),
     keepLastTime: (at) => writer.keepLastTime(at),
+    keptTime: () => writer.keptTime(),
+    keepTime: (kept) => writer.keepTime(kept),
   };
 }
 
