@@ -179,7 +179,7 @@ export class Runner {
   #interrupt(): void {
     if (!this.#working) return;
     this.#working.interrupted = true;
-    this.#working.worker?.kill();
+    this.#working.worker?.interrupt();
   }
 
   /** The message that an agent's code has seen and works on. */
@@ -300,7 +300,7 @@ export class Runner {
     let timer: Timer;
     const tick = () => {
       ticks -= 1;
-      if (ticks <= 0) worker.kill();
+      if (ticks <= 0) worker.interrupt();
       else timer = clock.after(TICK_MS, tick);
     };
     timer = clock.after(TICK_MS, tick);

@@ -38,6 +38,8 @@ export interface Worker {
   run(request: RunRequest, output: RunOutput): Promise<RunEnd>;
   /** Ends it and all that it started, at once. */
   kill(): void;
+  /** Asks the run that is under way to end, so that what the agent opened is closed, and kills the process a moment later whatever it did. */
+  interrupt(): void;
   /** Resolves once it is gone. Not there where each run is a process of its own, which lives no longer than the run. */
   readonly ended?: Promise<unknown>;
 }

@@ -1,8 +1,8 @@
 import { Duplex } from 'node:stream';
-import type { Clock } from '../../seams/clock.ts';
+import type { Clock, Timer } from '../../seams/clock.ts';
 import { REASONS } from '../reasons.ts';
 import { MAX_REPLY_BYTES, type RunEnd, type RunOutput, type RunRequest, type Worker } from '../worker-host.ts';
-import { describeEnd, Program, type ProgramEnd, type ProgramOptions, twoTurns } from './program.ts';
+import { describeEnd, INTERRUPTION_MS, Program, type ProgramEnd, type ProgramOptions, twoTurns } from './program.ts';
 
 /** Of one line from a worker: a reply at its largest, every character escaped. */
 const MAX_LINE_CHARACTERS = 8 * MAX_REPLY_BYTES;
@@ -10,11 +10,15 @@ const MAX_LINE_CHARACTERS = 8 * MAX_REPLY_BYTES;
 const TOO_LARGE: RunEnd = { outcome: 'error', reason: 'reply_too_large', content: REASONS.reply_too_large };
 
 interface Run {
+  readonly id: string;
   readonly output: RunOutput;
   readonly end: (end: RunEnd) => void;
 }
 
-/** A Python or Node.js agent: one process that answers one message after another. What it says is an agent's word: read with care. */
+/**
+ * A Python or Node.js agent: one process that answers one message after another. What it says is an agent's word, and may come from a
+ * process that it started: a frame counts for the run that it names, and for no other.
+ */
 export class KeptWorker implements Worker {
   readonly #program: Program;
   readonly #clock: Clock;
@@ -23,8 +27,13 @@ export class KeptWorker implements Worker {
   readonly ended: Promise<unknown>;
   #run: Run | undefined;
   #ran = false;
+  #ready = false;
   #failure: string | undefined;
-  #rest = '';
+  /** Of the line that is not complete yet. */
+  #pieces: string[] = [];
+  #lineCharacters = 0;
+  #deltaBytes = 0;
+  #interruption: Timer | undefined;
 
   constructor(options: ProgramOptions, logPath: (runId: string, stream: 'stdout' | 'stderr') => string) {
     this.#clock = options.clock;
@@ -48,7 +57,8 @@ export class KeptWorker implements Worker {
     if (this.#ran) await new Promise<void>((resolve) => twoTurns(this.#clock, resolve));
     this.#ran = true;
     return new Promise((resolve) => {
-      this.#run = { output, end: resolve };
+      this.#run = { id: request.runId, output, end: resolve };
+      this.#deltaBytes = 0;
       this.#program.stdout?.begin(this.#logPath(request.runId, 'stdout'), output);
       this.#program.stderr?.begin(this.#logPath(request.runId, 'stderr'), output);
       if (!this.#program.alive) {
@@ -58,13 +68,19 @@ export class KeptWorker implements Worker {
       const { runId, message, contextJson } = request;
       // Line ends in JSON are white space; in a protocol of lines they would end the frame.
       const context = contextJson.trim() === '' ? 'null' : contextJson.replace(/[\r\n]/g, ' ');
-      const head = JSON.stringify({ type: 'run', run_id: runId, message });
+      const head = JSON.stringify({ type: 'run', run: runId, message });
       this.#channel?.write(`${head.slice(0, -1)},"context":${context}}\n`);
     });
   }
 
   kill(): void {
     this.#program.kill();
+  }
+
+  interrupt(): void {
+    if (this.#interruption !== undefined) return;
+    if (this.#run === undefined || !this.#program.interrupt('SIGINT')) this.kill();
+    else this.#interruption = this.#clock.after(INTERRUPTION_MS, () => this.kill());
   }
 
   #died(end: ProgramEnd): void {
@@ -74,38 +90,63 @@ export class KeptWorker implements Worker {
   }
 
   #end(end: RunEnd): void {
+    // What it says of an interruption is not its answer: it is ended, and that is.
+    if (this.#interruption !== undefined && this.#program.alive) {
+      this.kill();
+      if (end.outcome === 'error') return;
+    }
+    this.#interruption?.cancel();
     const run = this.#run;
     this.#run = undefined;
     run?.end(end);
   }
 
   #read(text: string): void {
-    const lines = (this.#rest + text).split('\n');
-    this.#rest = lines.pop() ?? '';
-    for (const line of lines) this.#heard(line);
-    if (this.#rest.length <= MAX_LINE_CHARACTERS) return;
-    this.#rest = '';
+    const [first = '', ...more] = text.split('\n');
+    this.#add(first);
+    for (const piece of more) {
+      const line = this.#pieces.join('');
+      this.#pieces = [];
+      this.#lineCharacters = 0;
+      this.#heard(line);
+      this.#add(piece);
+    }
+    if (this.#lineCharacters > MAX_LINE_CHARACTERS) this.#tooLarge();
+  }
+
+  #add(piece: string): void {
+    this.#pieces.push(piece);
+    this.#lineCharacters += piece.length;
+  }
+
+  #tooLarge(): void {
+    this.#pieces = [];
+    this.#lineCharacters = 0;
     this.#end(TOO_LARGE);
     this.kill();
   }
 
   #heard(line: string): void {
     const frame = parse(line);
-    const { type, text, content, message } = frame;
-    if (type === 'ready') return;
-    if (type === 'delta' && typeof text === 'string') this.#run?.output.delta(text);
-    else if (type === 'reply' && typeof content === 'string') this.#end({ outcome: 'reply', content });
-    else if (type === 'error' && typeof message === 'string') {
-      const reason = frame.reason === 'reply_too_large' ? 'reply_too_large' : 'agent_failed';
-      this.#end({
-        outcome: 'error',
-        reason,
-        content: message === '' && reason !== 'agent_failed' ? 'The reply is longer than 1 MiB.' : message,
-      });
-    } else {
-      if (type === 'failed' && typeof message === 'string') this.#failure = message;
+    const { type, run } = frame;
+    if (type === 'delta' || type === 'reply' || type === 'error') {
+      if (this.#run !== undefined && run === this.#run.id) this.#heardOf(this.#run, frame);
+    } else if (type === 'ready') this.#ready = true;
+    else {
+      if (type === 'failed' && !this.#ready && typeof frame.message === 'string') this.#failure = frame.message;
       this.kill();
     }
+  }
+
+  #heardOf({ output }: Run, { type, text, content, message, reason }: Record<string, unknown>): void {
+    if (type === 'delta' && typeof text === 'string') {
+      this.#deltaBytes += Buffer.byteLength(text);
+      if (this.#deltaBytes > MAX_REPLY_BYTES) this.#tooLarge();
+      else output.delta(text);
+    } else if (type === 'reply' && typeof content === 'string') this.#end({ outcome: 'reply', content });
+    else if (type === 'error' && reason === 'reply_too_large') this.#end(TOO_LARGE);
+    else if (type === 'error' && typeof message === 'string') this.#end({ outcome: 'error', reason: 'agent_failed', content: message });
+    else this.kill();
   }
 }
 

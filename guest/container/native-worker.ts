@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
 import { REASONS } from '../reasons.ts';
 import { MAX_REPLY_BYTES, type RunEnd, type RunOutput, type RunRequest, type Worker } from '../worker-host.ts';
-import { describeEnd, Program, type ProgramOptions } from './program.ts';
+import { describeEnd, INTERRUPTION_MS, Program, type ProgramOptions } from './program.ts';
 
 /** Longer ones cannot be handed to a process as an argument or a variable; they are on standard input and in the file all the same. */
 const MAX_STRING_BYTES = 64 * 1024;
@@ -49,6 +49,13 @@ export class NativeWorker implements Worker {
 
   kill(): void {
     this.#program?.kill();
+  }
+
+  interrupt(): void {
+    const program = this.#program;
+    if (!program?.interrupt('SIGTERM')) return;
+    const timer = this.#common.clock.after(INTERRUPTION_MS, () => program.kill());
+    void program.ended.then(() => timer.cancel());
   }
 
   async #answer(command: string, contextFile: string, request: RunRequest, output: RunOutput): Promise<RunEnd> {

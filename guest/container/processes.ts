@@ -79,6 +79,7 @@ const unable = (reason: 'unsupported_runtime' | 'agent_not_started', content: st
   alive: false,
   run: async () => ({ outcome: 'error', reason, content }),
   kill: () => undefined,
+  interrupt: () => undefined,
 });
 const unsupported = unable('unsupported_runtime');
 

@@ -18,6 +18,9 @@ export interface ProgramOptions {
   readonly clock: Clock;
 }
 
+/** How long a run that is interrupted gets to close what it opened. */
+export const INTERRUPTION_MS = 1000;
+
 export type ProgramEnd =
   | { readonly kind: 'not-started'; readonly message: string }
   | { readonly kind: 'ended'; readonly code: number | null; readonly signal: string | null };
@@ -67,6 +70,11 @@ export class Program {
   /** The raw stream, where it was not taken to be logged. */
   get output(): Readable | null {
     return this.child.stdout;
+  }
+
+  /** Asks it to end what it does: the process itself, not what it started. False where there is none to ask. */
+  interrupt(signal: 'SIGINT' | 'SIGTERM'): boolean {
+    return this.alive && this.child.kill(signal);
   }
 
   /** Its whole group, at once. */

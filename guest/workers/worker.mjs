@@ -1,16 +1,18 @@
 /**
  * Runs one Node.js agent: loads its handler once, then answers runs that come as JSON lines on file descriptor 3.
- * The protocol is that of worker.py.
+ * The protocol is that of worker.py. SIGINT interrupts the run that is under way: its generator is told to return.
  *
  *     worker.mjs NAME DIRECTORY HANDLER
  */
 import { statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
 import { pathToFileURL } from 'node:url';
 
-const MAX_REPLY = 1024 * 1024;
+const MAX_REPLY_BYTES = 1024 * 1024;
 const tooLarge = new Error('the reply is too large');
+const interrupted = new Error('the run was interrupted');
 
 function textOf(value) {
   if (value === undefined || value === null) return '';
@@ -19,25 +21,48 @@ function textOf(value) {
   return JSON.stringify(value, (_key, part) => (typeof part === 'bigint' ? String(part) : part)) ?? '';
 }
 
-/** A generator's own last value, where there is one, is the reply; else all its pieces together. */
-async function stream(generator, send) {
+function replyOf(content) {
+  if (Buffer.byteLength(content) > MAX_REPLY_BYTES) throw tooLarge;
+  return content;
+}
+
+/**
+ * A generator's own last value, where there is one, is the reply; else all its pieces together. As with `for await`, a generator that is
+ * left before its end is told to return, so that its own `finally` runs.
+ */
+async function stream(generator, send, interruption) {
   const pieces = [];
-  let length = 0;
-  for (;;) {
-    const { done, value } = await generator.next();
-    if (done) return value === undefined || value === null ? pieces.join('') : textOf(value);
-    const piece = textOf(value);
-    length += piece.length;
-    if (length > MAX_REPLY) throw tooLarge;
-    pieces.push(piece);
-    if (piece !== '') await send({ type: 'delta', text: piece });
+  let bytes = 0;
+  let isOver = false;
+  const next = async () => {
+    try {
+      const step = await generator.next();
+      isOver = step.done;
+      return step;
+    } catch (error) {
+      isOver = true;
+      throw error;
+    }
+  };
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([next(), interruption]);
+      if (done) return value === undefined || value === null ? pieces.join('') : textOf(value);
+      const piece = textOf(value);
+      bytes += Buffer.byteLength(piece);
+      if (bytes > MAX_REPLY_BYTES) throw tooLarge;
+      pieces.push(piece);
+      if (piece !== '') await send({ type: 'delta', text: piece });
+    }
+  } finally {
+    if (!isOver) await generator.return?.();
   }
 }
 
-async function answer(handler, { message, context }, send) {
-  const result = await handler(message, context);
+async function answer(handler, { message, context }, send, interruption) {
+  const result = await Promise.race([handler(message, context), interruption]);
   const generator = result?.[Symbol.asyncIterator] ?? (typeof result?.next === 'function' ? result[Symbol.iterator] : undefined);
-  return generator ? stream(generator.call(result), send) : textOf(result);
+  return replyOf(generator ? await stream(generator.call(result), send, interruption) : textOf(result));
 }
 
 function fileOf(directory, module) {
@@ -85,6 +110,31 @@ const send = (frame) =>
     else channel.once('drain', resolve);
   });
 
+let interrupt = () => undefined;
+process.on('SIGINT', () => interrupt());
+
+/** One run, and its end. */
+async function work(line) {
+  const request = JSON.parse(line);
+  const { run } = request;
+  const sendOfRun = (frame) => send({ ...frame, run });
+  const interruption = new Promise((_resolve, reject) => {
+    interrupt = () => reject(interrupted);
+  });
+  interruption.catch(() => undefined);
+  try {
+    await sendOfRun({ type: 'reply', content: await answer(handler, request, sendOfRun, interruption) });
+  } catch (error) {
+    if (error === tooLarge) await sendOfRun({ type: 'error', reason: 'reply_too_large', message: '' });
+    else {
+      console.error(error);
+      await sendOfRun({ type: 'error', reason: 'agent_failed', message: located(error) });
+    }
+  } finally {
+    interrupt = () => undefined;
+  }
+}
+
 let handler;
 try {
   handler = await load(directory, handlerName);
@@ -95,22 +145,16 @@ try {
 }
 if (handler) {
   await send({ type: 'ready' });
-  let rest = '';
+  const decoder = new StringDecoder('utf8');
+  let pieces = [];
   let last = Promise.resolve();
-  channel.setEncoding('utf8');
   channel.on('data', (chunk) => {
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) {
-      last = last.then(async () => {
-        try {
-          await send({ type: 'reply', content: await answer(handler, JSON.parse(line), send) });
-        } catch (error) {
-          if (error === tooLarge) return send({ type: 'error', reason: 'reply_too_large', message: '' });
-          console.error(error);
-          return send({ type: 'error', reason: 'agent_failed', message: located(error) });
-        }
-      });
+    const [first = '', ...lines] = decoder.write(chunk).split('\n');
+    pieces.push(first);
+    for (const piece of lines) {
+      const line = pieces.join('');
+      pieces = [piece];
+      last = last.then(() => work(line));
     }
   });
 }

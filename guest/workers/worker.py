@@ -2,16 +2,20 @@
 
     worker.py NAME DIRECTORY HANDLER
 
-<- {"type": "run", "run_id", "message", "context"}
--> {"type": "ready"} | {"type": "failed", "message"}, once, and for each run
+<- {"type": "run", "run", "message", "context"}
+-> {"type": "ready"} | {"type": "failed", "message"}, once, and for each run, which every frame names as "run",
 -> {"type": "delta", "text"}*, {"type": "reply", "content"} | {"type": "error", "reason", "message"}
+
+SIGINT interrupts the run that is under way: its coroutine is cancelled, or its handler sees a KeyboardInterrupt.
 """
 
 import json
 import os
+import signal
 import sys
 
-MAX_REPLY = 1024 * 1024
+MAX_REPLY_BYTES = 1024 * 1024
+READ_BYTES = 64 * 1024
 
 
 class ReplyTooLarge(Exception):
@@ -28,21 +32,56 @@ def text_of(value):
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
+def bytes_of(text):
+    """The length that the guest counts: there a lone surrogate becomes U+FFFD, which has three bytes, as a surrogate has here."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
 class Channel:
+    """File descriptor 3, for the process that the guest started and for no fork of it."""
+
     def __init__(self, descriptor):
         os.set_inheritable(descriptor, False)
-        self._in = os.fdopen(descriptor, "rb", closefd=False)
-        self._out = os.fdopen(descriptor, "wb", buffering=0, closefd=False)
+        self._descriptor = descriptor
+        self._owner = os.getpid()
+        self._read = bytearray()
+        self._searched = 0
+        self.run = None
+        os.register_at_fork(after_in_child=self._leave)
 
-    def __iter__(self):
-        for line in self._in:
-            yield json.loads(line)
+    @property
+    def is_own(self):
+        return os.getpid() == self._owner
+
+    def receive(self, loop):
+        """The next run, or None at the end. An event loop, where there is one, goes on while it waits."""
+        while True:
+            end = self._read.find(b"\n", self._searched)
+            if end >= 0:
+                line = bytes(self._read[:end])
+                del self._read[: end + 1]
+                self._searched = 0
+                return json.loads(line)
+            self._searched = len(self._read)
+            loop.run_until_readable(self._descriptor)
+            data = os.read(self._descriptor, READ_BYTES)
+            if not data:
+                return None
+            self._read += data
 
     def send(self, **frame):
+        # A fork that streams on, made behind Python's back.
+        if not self.is_own:
+            end_fork(0)
+        if self.run is not None:
+            frame["run"] = self.run
         # A lone surrogate is no character and cannot travel.
         data = memoryview((json.dumps(frame, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
         while data:
-            data = data[self._out.write(data):]
+            data = data[os.write(self._descriptor, data):]
+
+    def _leave(self):
+        os.close(self._descriptor)
 
 
 class Pieces:
@@ -51,12 +90,12 @@ class Pieces:
     def __init__(self, channel):
         self._channel = channel
         self._pieces = []
-        self._length = 0
+        self._bytes = 0
 
     def add(self, value):
         piece = text_of(value)
-        self._length += len(piece)
-        if self._length > MAX_REPLY:
+        self._bytes += bytes_of(piece)
+        if self._bytes > MAX_REPLY_BYTES:
             raise ReplyTooLarge()
         self._pieces.append(piece)
         if piece:
@@ -67,34 +106,79 @@ class Pieces:
 
 
 class Loop:
-    """One event loop for the life of the worker, so that what an agent opened in it stays usable. Made when first needed."""
+    """One event loop for the life of the worker, opened when first needed: what an agent starts in it goes on between messages."""
 
     def __init__(self):
         self._loop = None
+        self._task = None
+        os.register_at_fork(after_in_child=self._leave)
 
     def run(self, awaitable):
+        loop = self._open()
+        self._task = loop.create_task(as_coroutine(awaitable))
+        try:
+            return loop.run_until_complete(self._task)
+        finally:
+            self._task = None
+
+    def run_until_readable(self, descriptor):
+        """Returns at once, and leaves the waiting to the read, where nobody has used asyncio."""
+        if self._loop is None and "asyncio" not in sys.modules:
+            return
+        loop = self._open()
+        readable = loop.create_future()
+        loop.add_reader(descriptor, lambda: readable.done() or readable.set_result(None))
+        try:
+            loop.run_until_complete(readable)
+        finally:
+            loop.remove_reader(descriptor)
+
+    def cancel(self):
+        """Whether a coroutine was running in it."""
+        if self._task is None:
+            return False
+        self._loop.call_soon_threadsafe(self._task.cancel)
+        return True
+
+    def _open(self):
         import asyncio
 
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            asyncio.set_event_loop(self._loop)
-        return self._loop.run_until_complete(awaitable)
+        if self._loop is None or self._loop.is_closed():
+            self._loop = opened(asyncio)
+        # A handler that uses asyncio.run leaves none behind.
+        asyncio.set_event_loop(self._loop)
+        return self._loop
+
+    def _leave(self):
+        # A fork shares what the loop waits with: it ends when it comes back to it.
+        if self._loop is not None and self._loop.is_running():
+            self._loop.call_soon(end_fork, 0)
+
+
+def opened(asyncio):
+    """The loop that the agent's module has opened for itself, or a new one."""
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            loop = asyncio.get_event_loop()
+        if not loop.is_closed():
+            return loop
+    except RuntimeError:
+        pass
+    return asyncio.new_event_loop()
 
 
 def answer(handler, run, channel, loop):
     result = handler(run["message"], run["context"])
     if hasattr(result, "__await__"):
-        result = loop.run(as_coroutine(result))
+        result = loop.run(result)
     pieces = Pieces(channel)
     if hasattr(result, "__aiter__"):
-        loop.run(collect(result, pieces))
-        return pieces.reply()
+        return loop.run(collected(result, pieces))
     if hasattr(result, "__next__"):
-        while True:
-            try:
-                pieces.add(next(result))
-            except StopIteration as end:
-                return pieces.reply(end.value)
+        return joined(result, pieces)
     return text_of(result)
 
 
@@ -102,9 +186,28 @@ async def as_coroutine(awaitable):
     return await awaitable
 
 
-async def collect(generator, pieces):
-    async for piece in generator:
-        pieces.add(piece)
+async def collected(generator, pieces):
+    try:
+        async for piece in generator:
+            pieces.add(piece)
+    finally:
+        # However it ends, the agent's own `finally` is run.
+        if hasattr(generator, "aclose"):
+            await generator.aclose()
+    return pieces.reply()
+
+
+def joined(generator, pieces):
+    try:
+        while True:
+            try:
+                piece = next(generator)
+            except StopIteration as end:
+                return pieces.reply(end.value)
+            pieces.add(piece)
+    finally:
+        if hasattr(generator, "close"):
+            generator.close()
 
 
 def load(directory, handler):
@@ -148,10 +251,43 @@ def flush():
             pass
 
 
+def end_fork(code):
+    """Ends a child that the agent forked and that came back to the worker: nothing here is its work."""
+    flush()
+    os._exit(code)
+
+
+class Interruption:
+    """What SIGINT means: the end of the run that is under way. Without one it means nothing."""
+
+    def __init__(self, channel, loop):
+        self._channel = channel
+        self._loop = loop
+        self.asked = False
+        signal.signal(signal.SIGINT, self._interrupt)
+
+    def _interrupt(self, _signal, _frame):
+        if self._channel.is_own:
+            if self._channel.run is None:
+                return
+            self.asked = True
+            if self._loop.cancel():
+                return
+        raise KeyboardInterrupt()
+
+
+def reply_of(content):
+    if bytes_of(content) > MAX_REPLY_BYTES:
+        raise ReplyTooLarge()
+    return {"type": "reply", "content": content}
+
+
 def main():
     name, directory, handler_name = sys.argv[1:4]
     sys.argv = [name]
     channel = Channel(3)
+    loop = Loop()
+    interruption = Interruption(channel, loop)
     try:
         handler = load(directory, handler_name)
     except BaseException as error:
@@ -160,18 +296,27 @@ def main():
         channel.send(type="failed", message="%s: %s" % (type(error).__name__, describe(error)))
         return 1
     channel.send(type="ready")
-    loop = Loop()
-    for run in channel:
+    while True:
+        run = channel.receive(loop)
+        if run is None:
+            return 0
+        channel.run = run["run"]
         try:
-            end = {"type": "reply", "content": answer(handler, run, channel, loop)}
+            end = reply_of(answer(handler, run, channel, loop))
+        except SystemExit:
+            raise
         except ReplyTooLarge:
             end = {"type": "error", "reason": "reply_too_large", "message": ""}
-        except Exception as error:
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and not interruption.asked:
+                raise
             print_exception()
             end = {"type": "error", "reason": "agent_failed", "message": located(error, directory)}
+        if not channel.is_own:
+            end_fork(0 if end["type"] == "reply" else 1)
         flush()
         channel.send(**end)
-    return 0
+        channel.run = None
 
 
 if __name__ == "__main__":

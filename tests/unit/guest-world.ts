@@ -258,6 +258,11 @@ export class World {
     let end: (end: RunEnd) => void = () => undefined;
     let alive = true;
     const { promise: ended, resolve: gone } = Promise.withResolvers<void>();
+    const kill = () => {
+      alive = false;
+      gone();
+      end({ outcome: 'error', reason: 'agent_died', content: 'killed' });
+    };
     return {
       ended,
       get alive() {
@@ -276,11 +281,8 @@ export class World {
           Promise.resolve(this.behaviour(request, output)).then((value) => value && end(value));
         });
       },
-      kill: () => {
-        alive = false;
-        gone();
-        end({ outcome: 'error', reason: 'agent_died', content: 'killed' });
-      },
+      kill,
+      interrupt: kill,
     };
   }
 }

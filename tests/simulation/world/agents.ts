@@ -44,6 +44,9 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
           end();
           finish('stopped', { outcome: 'error', reason: 'agent_died', content: 'killed' });
         },
+        interrupt() {
+          worker.kill();
+        },
         async run({ runId, message, contextJson }, output) {
           const { messageId, of } = contextIn(contextJson);
           const run: Run = {
