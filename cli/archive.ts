@@ -1,8 +1,8 @@
 import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createGzip } from 'node:zlib';
 import tar from 'tar-stream';
-import { ignoreRules } from './ignore.ts';
+import { ignoreRules, type Verdict } from './ignore.ts';
 import { Trouble } from './io.ts';
 
 /** What the server takes. */
@@ -14,6 +14,8 @@ const NOBODY = { uid: 0, gid: 0, uname: '', gname: '', mtime: new Date(0) };
 export interface Packed {
   readonly bytes: Uint8Array;
   readonly files: number;
+  /** Names of files and directories that are left out as usual, though no .raworcignore names them; each once, sorted. */
+  readonly leftOut: readonly string[];
 }
 
 /** The directory as a gzipped tar, without what is to be ignored (ignore.ts), paths relative to it and sorted. */
@@ -22,7 +24,8 @@ export async function packDirectory(directory: string): Promise<Packed> {
     if (error.code === 'ENOENT') return '';
     throw new Trouble(`.raworcignore cannot be read: ${error.message}`);
   });
-  const entries = await listed(directory, ignoreRules(rules));
+  const leftOut = new Set<string>();
+  const entries = await listed(directory, { verdictOn: ignoreRules(rules), leftOut });
   const pack = tar.pack();
   const zipped = collected(pack);
   zipped.catch(() => undefined);
@@ -45,7 +48,7 @@ export async function packDirectory(directory: string): Promise<Packed> {
   pack.finalize();
   const bytes = await zipped;
   if (bytes.byteLength > MAX_PACKED_BYTES) throw tooLarge(`${MAX_PACKED_BYTES / 1024 / 1024} MiB when packed`);
-  return { bytes, files };
+  return { bytes, files, leftOut: [...leftOut].sort() };
 }
 
 const tooLarge = (bound: string) =>
@@ -65,16 +68,33 @@ interface Entry {
   readonly executable: boolean;
 }
 
-async function listed(root: string, isIgnored: (path: string, isDirectory: boolean) => boolean, below = ''): Promise<Entry[]> {
+interface Sorting {
+  readonly verdictOn: (path: string, isDirectory: boolean) => Verdict;
+  readonly leftOut: Set<string>;
+}
+
+async function listed(root: string, sorting: Sorting, below = ''): Promise<Entry[]> {
   const entries: Entry[] = [];
   for (const name of (await readdir(join(root, below))).sort()) {
     const path = below === '' ? name : `${below}/${name}`;
     const stat = await lstat(join(root, path));
-    if (isIgnored(path, stat.isDirectory())) continue;
-    if (stat.isDirectory()) entries.push({ path, kind: 'directory', executable: false }, ...(await listed(root, isIgnored, path)));
+    const verdict = sorting.verdictOn(path, stat.isDirectory());
+    if (verdict === 'usual' || (verdict === undefined && stat.isDirectory() && (await isVirtualEnvironment(join(root, path))))) {
+      sorting.leftOut.add(basename(path));
+      continue;
+    }
+    if (verdict === 'named') continue;
+    if (stat.isDirectory()) entries.push({ path, kind: 'directory', executable: false }, ...(await listed(root, sorting, path)));
     else if (stat.isSymbolicLink()) entries.push({ path, kind: 'symlink', executable: false });
     else if (stat.isFile()) entries.push({ path, kind: 'file', executable: (stat.mode & 0o100) !== 0 });
     else throw new Trouble(`${path} is neither a file nor a directory nor a link: remove it, or name it in a .raworcignore`);
   }
   return entries;
 }
+
+/** Python's own mark of one, whatever its name: its links lead to the Python of this machine. */
+const isVirtualEnvironment = (path: string): Promise<boolean> =>
+  lstat(join(path, 'pyvenv.cfg')).then(
+    (found) => found.isFile(),
+    () => false,
+  );

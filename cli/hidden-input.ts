@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { text } from 'node:stream/consumers';
+import { arrayBuffer, text } from 'node:stream/consumers';
 import type { Io } from './io.ts';
 
 /** What is typed at a terminal, without showing it. */
@@ -19,7 +19,17 @@ export async function askHidden(io: Io, prompt: string): Promise<string> {
   }
 }
 
-/** All of standard input, without the newline at its end. */
+/** All of standard input, every byte of it. Undefined where it is not UTF-8. */
+export async function readExactly(io: Io): Promise<string | undefined> {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await arrayBuffer(io.stdin));
+  } catch (error) {
+    if (error instanceof TypeError && 'code' in error && error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return undefined;
+    throw error;
+  }
+}
+
+/** A line on standard input, without the newline at its end. */
 export const readInput = async (io: Io): Promise<string> => withoutNewline(await text(io.stdin));
 
 export const withoutNewline = (content: string): string => content.replace(/\r?\n$/, '');

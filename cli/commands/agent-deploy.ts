@@ -16,11 +16,16 @@ export async function deployAgent(io: Io, raworc: Raworc, directory: string, { s
   await checkDirectory(directory);
   const packed = await step(io, `Packed ${directory}`, async (note) => {
     const made = await packDirectory(directory);
-    note(`${made.files} ${made.files === 1 ? 'file' : 'files'}, ${size(made.bytes.byteLength)}`);
+    note(`${made.files} ${made.files === 1 ? 'file' : 'files'}, ${size(made.bytes.byteLength)}${leftOut(made)}`);
     return made;
   });
-  await step(io, `Agent ${name} in space ${space}`, (note) => makeAgent(raworc, space, name, note));
-  await step(io, 'Uploaded', (note) => upload(raworc, space, name, packed, note));
+  const isNew = await step(io, `Agent ${name} in space ${space}`, (note) => makeAgent(raworc, space, name, note));
+  try {
+    await step(io, 'Uploaded', (note) => upload(raworc, space, name, packed, note));
+  } catch (error) {
+    if (isNew) await takeBack(io, raworc, space, name);
+    throw error;
+  }
   const events = await raworc.events();
   try {
     await raworc.agents.deploy(space, name);
@@ -57,13 +62,28 @@ async function checkDirectory(directory: string): Promise<void> {
   }
 }
 
-async function makeAgent(raworc: Raworc, space: string, name: string, note: (text: string) => void): Promise<void> {
+const leftOut = (packed: Packed): string => (packed.leftOut.length === 0 ? '' : `, without ${packed.leftOut.join(', ')}`);
+
+/** Whether it was created just now. */
+async function makeAgent(raworc: Raworc, space: string, name: string, note: (text: string) => void): Promise<boolean> {
   try {
     await raworc.agents.create(space, { name });
     note('created');
+    return true;
   } catch (error) {
     if (!(error instanceof RaworcError) || error.status !== 409) throw error;
     note('is there already');
+    return false;
+  }
+}
+
+/** Removes the agent of a first deploy that came to nothing; says so where it cannot. */
+async function takeBack(io: Io, raworc: Raworc, space: string, name: string): Promise<void> {
+  try {
+    await raworc.agents.delete(space, name);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    io.stderr.write(`Agent ${name} was created and is still there, without source: ${why}\n`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Raworc, RaworcError } from '../../sdk/raworc.ts';
-import { askHidden, readInput } from '../hidden-input.ts';
+import { askHidden, readExactly } from '../hidden-input.ts';
 import { type Io, Trouble } from '../io.ts';
 import { printList } from '../listing.ts';
 import { collected } from '../reference.ts';
@@ -19,14 +19,18 @@ export async function listSecrets(io: Io, raworc: Raworc, { space, json }: InSpa
   });
 }
 
-/** Makes a secret or changes it. The value comes from standard input or from the keyboard: never from an argument, which others could see. */
+/**
+ * Makes a secret or changes it. The value comes from standard input, every byte of it, or from the keyboard: never from an argument, which others
+ * could see.
+ */
 export async function setSecret(
   io: Io,
   raworc: Raworc,
   key: string,
   { space, ...more }: InSpace & { readonly description?: string },
 ): Promise<void> {
-  const value = io.stdin.isTTY === true ? await askHidden(io, `Value of ${key} in space ${space}: `) : await readInput(io);
+  const value = io.stdin.isTTY === true ? await askHidden(io, `Value of ${key} in space ${space}: `) : await readExactly(io);
+  if (value === undefined) throw new Trouble('The value is not UTF-8 text: encode it first, for instance with `base64`');
   if (value === '') throw new Trouble('The value is empty: give it on standard input or type it');
   try {
     await raworc.secrets.update(space, key, { value, ...more });
@@ -35,6 +39,8 @@ export async function setSecret(
     await raworc.secrets.create(space, { key_name: key, value, ...more });
   }
   io.stdout.write(`${key}\n`);
+  // A file of several lines ends so; of a single one it may surprise.
+  if (/^[^\n]*\n$/.test(value)) io.stderr.write('The value ends with a newline, as it was given: `printf %s` writes none\n');
 }
 
 export const removeSecrets = (io: Io, raworc: Raworc, keys: readonly string[], { space }: InSpace): Promise<void> =>

@@ -95,10 +95,18 @@ t.test('the value of a secret is typed or read, and shown nowhere', async (t) =>
     server.asked.map(({ method, json }) => [method, json]),
     [
       ['PUT', { value: 'hush hush' }],
-      ['PUT', { value: 'two\nlines', description: 'x' }],
-      ['POST', { key_name: 'KEY', value: 'two\nlines', description: 'x' }],
+      ['PUT', { value: 'two\nlines\n', description: 'x' }],
+      ['POST', { key_name: 'KEY', value: 'two\nlines\n', description: 'x' }],
     ],
   );
+  const given = (...bytes: (string | Buffer)[]) =>
+    start(['secret', 'set', 'KEY'], Readable.from(bytes.map((one) => Buffer.from(one)))).done;
+  const key = '-----BEGIN KEY-----\r\nü\u2028\n-----END KEY-----\n\n';
+  t.match(await given('\ufeff', key), { code: 0, err: '' });
+  t.same(server.asked.at(-1)?.json, { value: `\ufeff${key}` }, 'every byte is kept');
+  t.match(await given('one line\n'), { code: 0, err: /ends with a newline/ });
+  t.same(server.asked.at(-1)?.json, { value: 'one line\n' });
+  t.match(await given(Buffer.from([0x66, 0xff])), { code: 1, err: /not UTF-8/ });
   t.match(await run('secret', 'set', 'KEY'), { code: 1, err: /value is empty/ });
   t.match(await run('secret', 'set', 'KEY', 'hush'), { code: 1, err: /too many arguments/ });
   t.match((await run('secret', 'list')).out, /^KEY {2}2026\S+ {2}admin {2}-$/m);

@@ -81,6 +81,30 @@ t.test('a directory is packed the same way whenever, without what is to be ignor
   });
 });
 
+t.test('what holds only on this machine is left out and said, whatever its name, and can be taken back', async (t) => {
+  const files = {
+    'main.py': 'x',
+    '.venv/pyvenv.cfg': 'home = /usr/bin',
+    'lib/my-env/pyvenv.cfg': 'home = /usr/bin',
+    'lib/__pycache__/a.pyc': 'no',
+    '__pycache__/b.pyc': 'no',
+    '.tox/x': 'no',
+    '.mypy_cache/x': 'no',
+    '.DS_Store': 'no',
+    venv: 'a file of that name',
+  };
+  const root = await directory(t, files);
+  await mkdir(join(root, '.venv/bin'));
+  await symlink('/usr/bin/python3', join(root, '.venv/bin/python'));
+  const packed = await packDirectory(root);
+  t.same(Object.keys(await contents(packed.bytes)), ['lib', 'main.py', 'venv']);
+  t.same(packed.leftOut, ['.DS_Store', '.mypy_cache', '.tox', '.venv', '__pycache__', 'my-env']);
+  await writeFile(join(root, '.raworcignore'), '!.venv\n!my-env/\n*.pyc\n');
+  const back = await packDirectory(root);
+  t.match(await contents(back.bytes), { '.venv/bin/python': '-> /usr/bin/python3', 'lib/my-env/pyvenv.cfg': /home/ });
+  t.same(back.leftOut, ['.DS_Store', '.mypy_cache', '.tox', '__pycache__']);
+});
+
 t.test('the patterns of a .raworcignore', async (t) => {
   const table: [patterns: string, path: string, leftOut: boolean, isDirectory?: boolean][] = [
     ['*.log', 'a.log', true],
@@ -112,9 +136,20 @@ t.test('the patterns of a .raworcignore', async (t) => {
     ['', 'sub/.raworcignore', false],
     ['', '.raworcignore', true],
     ['', 'sub/.git', true, true],
+    ['', '.venv', true, true],
+    ['', 'venv', true, true],
+    ['', 'venv', false],
+    ['', 'node_modules', false, true],
+    ['!.venv', '.venv', false, true],
+    ['!__pycache__/', 'a/__pycache__', false, true],
+    ['!.venv\n.venv', '.venv', true, true],
   ];
   for (const [patterns, path, leftOut, isDirectory = false] of table) {
-    t.equal(ignoreRules(patterns)(path, isDirectory), leftOut, `${JSON.stringify(patterns)} and ${path}`);
+    t.equal(
+      ['usual', 'named'].includes(ignoreRules(patterns)(path, isDirectory) ?? ''),
+      leftOut,
+      `${JSON.stringify(patterns)} and ${path}`,
+    );
   }
 });
 
@@ -199,6 +234,27 @@ t.test('what is no agent is refused before the server hears of it; what the serv
   t.same(server.requests(), []);
   const refused = await directory(t, { 'raworc.json': '{}' });
   t.match(await run('agent', 'deploy', refused), { code: 1, err: /runtime must be python/ });
+});
+
+t.test('a first deploy that is refused leaves no agent; a later one leaves the agent as it is', async (t) => {
+  const server = await fakeServer(t, {
+    ...routes(build('pending')),
+    [`PUT ${AGENTS}/my-agent/source`]: { status: 422, body: { error: { code: 'UNPROCESSABLE_ENTITY', message: 'no good' } } },
+    [`DELETE ${AGENTS}/my-agent`]: { status: 204 },
+  });
+  const { run } = await world(t, server);
+  const root = await directory(t, { 'main.py': '', '.venv/x': '' });
+  t.match(await run('agent', 'deploy', root), { code: 1, err: /without \.venv {2}[\s\S]*no good/ });
+  const upload = [`POST ${AGENTS}`, `PUT ${AGENTS}/my-agent/source`];
+  t.same(server.requests(), [...upload, `DELETE ${AGENTS}/my-agent`]);
+
+  server.routes[`DELETE ${AGENTS}/my-agent`] = { status: 403, body: { error: { code: 'FORBIDDEN', message: 'You lack agents:delete.' } } };
+  t.match(await run('agent', 'deploy', root), { code: 1, err: /still there, without source: You lack agents:delete\.[\s\S]*no good/ });
+
+  server.routes[`POST ${AGENTS}`] = { status: 409, body: { error: { code: 'CONFLICT', message: 'There is one' } } };
+  const before = server.requests().length;
+  t.match(await run('agent', 'deploy', root), { code: 1, err: /no good/ });
+  t.same(server.requests().slice(before), upload);
 });
 
 t.test('the launcher passes arguments, input, output and the exit code, on the Node.js of the project', async (t) => {
