@@ -13,8 +13,11 @@ export async function create(
   const create = ledger.toCreate(id, generation);
   if (create === undefined) return undefined;
   await durable(ledger.createBegun(id, create));
-  const plan: SessionPlan = { ...create, sessionId: id, socketDirectory: await doors.open(id) };
+  const disk = ledger.disk(id);
+  const plan: SessionPlan = { ...create, sessionId: id, socketDirectory: await doors.open(id), ...(disk && { disk }) };
   const made = await call((signal) => driver[what](plan, signal));
+  if (made.ok && made.disk !== undefined && (disk === undefined || what === 'createVolume'))
+    await durable(ledger.diskIs(id, made.disk, generation));
   // One that is to be a copy is its own only when it is whole.
   if (made.ok && what === 'createVolume' && !ledger.copies.isDue(id)) await durable(ledger.volumeMade(id, generation));
   if (!made.ok && made.why !== 'exists') await durable(ledger.createEnded(id));

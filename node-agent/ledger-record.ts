@@ -45,6 +45,8 @@ const record = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('create-begun'), sessionId: z.string(), create }),
   z.object({ kind: z.literal('create-ended'), sessionId: z.string() }),
   z.object({ kind: z.literal('volume-made'), sessionId: z.string(), generation: whole }),
+  /** The id of its disk, of that generation: no other is taken for it. */
+  z.object({ kind: z.literal('disk'), sessionId: z.string(), disk: z.string(), generation: whole }),
   /** Its volume is being made a copy of the other's, */
   z.object({ kind: z.literal('copy-begun'), sessionId: z.string(), from: z.string() }),
   /** on which nothing may run for as long as this holds. */
@@ -83,6 +85,7 @@ export interface SessionEntry {
   readonly hadVolume?: true;
   readonly creating?: Create;
   readonly volumeMade?: number;
+  readonly disk?: { readonly id: string; readonly generation: number };
   /** The session whose volume is being copied into its own. */
   readonly copyingFrom?: string;
   readonly copyHolds?: true;
@@ -128,8 +131,9 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
       }));
       return;
     case 'removed':
-      change(state, record.sessionId, ({ volumeMade, frozen: _, ...entry }) => ({
+      change(state, record.sessionId, ({ volumeMade, disk, frozen: _, ...entry }) => ({
         ...entry,
+        ...(disk !== undefined && disk.generation > record.upToGeneration ? { disk } : {}),
         ...(volumeMade !== undefined && volumeMade > record.upToGeneration ? { volumeMade } : {}),
         removedUpTo: record.upToGeneration,
         ...(record.hadVolume ? { hadVolume: true } : {}),
@@ -143,6 +147,9 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
       return;
     case 'volume-made':
       change(state, record.sessionId, (entry) => ({ ...entry, volumeMade: record.generation }));
+      return;
+    case 'disk':
+      change(state, record.sessionId, (entry) => ({ ...entry, disk: { id: record.disk, generation: record.generation } }));
       return;
     case 'copy-begun':
       change(state, record.sessionId, (entry) => ({ ...entry, copyingFrom: record.from }));
@@ -194,6 +201,7 @@ export function* snapshotOf(state: LedgerState): Generator<LedgerRecord> {
     if (entry.assignment !== undefined) yield { kind: 'assign', assignment: mutable(entry.assignment) };
     if (entry.ends !== undefined) yield { kind: 'ends', sessionId, ends: { ...entry.ends, at: [...entry.ends.at] } };
     if (entry.volumeMade !== undefined) yield { kind: 'volume-made', sessionId, generation: entry.volumeMade };
+    if (entry.disk !== undefined) yield { kind: 'disk', sessionId, disk: entry.disk.id, generation: entry.disk.generation };
     if (entry.copyingFrom !== undefined) yield { kind: 'copy-begun', sessionId, from: entry.copyingFrom };
     if (entry.copyHolds !== undefined) yield { kind: 'copy-holds', sessionId, holds: true };
     if (entry.frozen !== undefined) yield { kind: 'frozen', sessionId, frozen: true };

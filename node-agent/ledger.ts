@@ -167,6 +167,15 @@ export class Ledger {
     if (this.#state.sessions.get(sessionId)?.creating !== undefined) await this.#write([{ kind: 'create-ended', sessionId }]);
   }
 
+  /** The id of the session's disk; undefined where none was made, or before this version. */
+  disk(sessionId: string): string | undefined {
+    return this.#state.sessions.get(sessionId)?.disk?.id;
+  }
+
+  async diskIs(sessionId: string, disk: string, generation: number): Promise<void> {
+    if (this.disk(sessionId) !== disk) await this.#write([{ kind: 'disk', sessionId, disk, generation }]);
+  }
+
   async volumeMade(sessionId: string, generation: number): Promise<void> {
     if (this.#state.sessions.get(sessionId)?.volumeMade !== generation) await this.#write([{ kind: 'volume-made', sessionId, generation }]);
   }

@@ -11,10 +11,12 @@ import project from '../package.json' with { type: 'json' };
 import type { Log } from '../seams/log.ts';
 import { prometheusMetrics } from '../seams/prometheus.ts';
 import { jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
+import { DISK_KINDS, isDiskSetting } from './domain/disk-choice.ts';
 import { CHAINS, isCidr } from './domain/firewall-rules.ts';
 import { DockerDriver } from './drivers/docker.ts';
 import { dockerClients } from './drivers/docker-client.ts';
 import { BRIDGE } from './drivers/docker-network.ts';
+import { dockerSees } from './drivers/docker-sight.ts';
 import type { Driver } from './drivers/driver.ts';
 import { HollowHost } from './drivers/hollow.ts';
 import { measuredDriver } from './drivers/measured.ts';
@@ -29,6 +31,8 @@ import { grpcDialer } from './link/grpc-dialer.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { NodeAgent } from './node.ts';
 import { Sockets } from './sockets.ts';
+import { runCommand } from './volumes/command.ts';
+import { openDisks } from './volumes/open-disks.ts';
 
 const CLOSE_WITHIN_MS = 3_000;
 /** Of its certificate's life: with less left, a token that is given is used to join anew, as the same node. */
@@ -84,9 +88,22 @@ async function engine(flags: Flags, identity: Identity, log: Log): Promise<{ dri
     nodeVersion: process.version,
     directory: join(flags.dataDirectory, 'guest'),
   });
+  const setting = process.env.RAWORC_DISK_KIND ?? 'auto';
+  if (!isDiskSetting(setting)) throw new Error(`RAWORC_DISK_KIND is ${setting}: give it one of auto, ${DISK_KINDS.join(', ')}`);
+  const clients = await dockerClients(flags.dockerSocket);
+  const owner = { clusterId: identity.clusterId, nodeId: identity.nodeId };
+  const disks = await openDisks(setting, {
+    directory: join(flags.dataDirectory, 'disks'),
+    sees: (path) => dockerSees(clients.calls, path, new AbortController().signal),
+    run: runCommand,
+    random: systemRandom,
+    owner,
+    log,
+  });
   const driver = new DockerDriver({
-    clients: await dockerClients(flags.dockerSocket),
-    owner: { clusterId: identity.clusterId, nodeId: identity.nodeId },
+    clients,
+    owner,
+    disks,
     guestDirectory,
     guard: new Firewall({ bridge: BRIDGE, chains: CHAINS, closed: await addressesOf(identity.controllers), allowed }),
     clock: systemClock,

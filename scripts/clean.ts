@@ -1,5 +1,5 @@
 /**
- * `npm run clean`: removes what this installation made on this machine: its containers, volumes, images, network and data. It asks
+ * `npm run clean`: removes what this installation made on this machine: its containers, volumes, disks, images, network and data. It asks
  * first, or not with --yes. What belongs to another cluster, or to nobody of Raworc's, is not touched.
  */
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline/promises';
 import type Docker from 'dockerode';
-import { type Found, found } from './clean/belongings.ts';
+import { disks, type Found, found } from './clean/belongings.ts';
 import { openDocker } from './machine/docker.ts';
 import { dataDirectory } from './places.ts';
 import { runProgram } from './program.ts';
@@ -25,12 +25,12 @@ runProgram(async (args) => {
   const unlock = lockDirectory(dataDir);
   try {
     const docker = openDocker();
-    const belongings = (await reachable(docker)) ? await found(docker, dataDir) : undefined;
-    if (belongings === undefined)
-      process.stdout.write(`${yellow('!')} Docker does not run: only the data is removed; volumes and images stay\n`);
-    list(belongings ?? [], dataDir);
+    const isUp = await reachable(docker);
+    const belongings = isUp ? await found(docker, dataDir) : disks(dataDir);
+    if (!isUp) process.stdout.write(`${yellow('!')} Docker does not run: only the data is removed; volumes and images stay\n`);
+    list(belongings, dataDir);
     if (!args.includes('--yes') && !(await confirmed())) return 1;
-    for (const one of belongings ?? []) await step(`Remove ${one.kind} ${one.name}`, () => one.remove());
+    for (const one of belongings) await step(`Remove ${one.kind} ${one.name}`, () => one.remove());
   } finally {
     unlock();
   }

@@ -28,7 +28,7 @@ export class BareContainer {
       HostConfig: {
         ...HostConfig,
         NetworkMode: network,
-        Binds: (HostConfig.Binds ?? []).map((bind) => (bind.startsWith('/') ? bind : bind.replace(/^[^:]+/, volume))),
+        Mounts: [{ Type: 'volume', Source: volume, Target: '/session' }],
       },
     });
   }

@@ -93,6 +93,8 @@ export type SourceState = 'moving' | 'still' | 'gone';
 export interface VolumeSeen {
   readonly name: string;
   readonly generation: number;
+  /** Its id, which no other has. */
+  readonly disk?: string;
 }
 
 export interface Observed {

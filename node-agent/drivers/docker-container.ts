@@ -1,4 +1,4 @@
-import type { ContainerCreateOptions } from 'dockerode';
+import type { ContainerCreateOptions, MountSettings } from 'dockerode';
 import { z } from 'zod';
 import type { ContainerSeen } from '../domain/session.ts';
 import type { SessionPlan } from './driver.ts';
@@ -65,11 +65,16 @@ const tmpBytes = (memoryBytes: number) => Math.floor(memoryBytes / 4);
 
 const RUN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** A directory of a disk, in a container. Where it is not there, as in a file system that is not mounted, the engine refuses, and makes none. */
+export function diskMount(path: string, target: string, readOnly = false): MountSettings {
+  return { Type: 'bind', Source: path, Target: target, ReadOnly: readOnly, BindOptions: { Propagation: 'rprivate' } };
+}
+
 /**
  * The container of one session. uid 0 in it has every capability dropped but those to start agents as another user and to end them; no process can gain
- * what it does not have; the root is read-only. The volume is made beforehand and the image's own /session is not copied into it.
+ * what it does not have; the root is read-only. The disk is made beforehand and the image's own /session is not copied into it.
  */
-export function containerOptions(owner: Owner, plan: SessionPlan, guestDirectory: string): ContainerCreateOptions {
+export function containerOptions(owner: Owner, plan: SessionPlan, guestDirectory: string, diskPath: string): ContainerCreateOptions {
   const { sessionId, limits } = plan;
   return {
     name: containerName(sessionId),
@@ -83,11 +88,8 @@ export function containerOptions(owner: Owner, plan: SessionPlan, guestDirectory
     Labels: labelsOf(owner, plan),
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
-      Binds: [
-        `${volumeName(sessionId)}:/session:nocopy`,
-        `${guestDirectory}:/opt/raworc/guest:ro`,
-        `${plan.socketDirectory}:/run/raworc:ro`,
-      ],
+      Mounts: [diskMount(diskPath, '/session')],
+      Binds: [`${guestDirectory}:/opt/raworc/guest:ro`, `${plan.socketDirectory}:/run/raworc:ro`],
       NetworkMode: NETWORK,
       ReadonlyRootfs: true,
       Tmpfs: { '/tmp': `rw,nosuid,nodev,exec,size=${tmpBytes(limits.memoryBytes)},mode=1777` },

@@ -3,7 +3,7 @@ import type Docker from 'dockerode';
 import type { ContainerCreateOptions } from 'dockerode';
 import type { CopyPlan, CopySeen, VolumeCopier } from './copier.ts';
 import { abortable, unless } from './docker-client.ts';
-import { copyName, isCopyOf, type Owner, ownerFilter, sessionOfCopy, volumeName } from './docker-container.ts';
+import { copyName, diskMount, isCopyOf, type Owner, ownerFilter, sessionOfCopy } from './docker-container.ts';
 import type { Made } from './driver.ts';
 
 /**
@@ -29,6 +29,10 @@ export interface DockerCopierOutside {
   /** For what may be silent for as long as nothing happens. */
   readonly streams: Docker;
   readonly owner: Owner;
+  /** Where the session's disk is, ready to be bound. */
+  disk(sessionId: string): Promise<string>;
+  /** No copy of that session's disk needs it any more. */
+  over(sessionId: string): void;
   /** What the engine refuses, as a value. */
   made(signal: AbortSignal, work: () => Promise<Made>): Promise<Made>;
 }
@@ -43,9 +47,10 @@ export class DockerCopier implements VolumeCopier {
   }
 
   async prepare(plan: CopyPlan, signal: AbortSignal): Promise<Made> {
-    const { docker, owner, made } = this.#outside;
+    const { docker, owner, disk, made } = this.#outside;
     const created = await made(signal, async () => {
-      await docker.createContainer(copierOptions(owner, plan));
+      const [from, to] = await Promise.all([disk(plan.from), disk(plan.sessionId)]);
+      await docker.createContainer(copierOptions(owner, plan, from, to));
       return { ok: true };
     });
     if (!created.ok && created.why !== 'exists') return created;
@@ -88,6 +93,8 @@ export class DockerCopier implements VolumeCopier {
     const found = await this.#inspect(sessionId, signal);
     if (found === undefined) return;
     await unless([404, 409], abortable(signal, this.#outside.docker.getContainer(found.Id).remove({ force: true, v: true })));
+    const from = found.Config.Labels['raworc.copy-from'];
+    if (from !== undefined) this.#outside.over(from);
   }
 
   async list(signal: AbortSignal): Promise<readonly string[]> {
@@ -113,7 +120,12 @@ export class DockerCopier implements VolumeCopier {
   }
 }
 
-function copierOptions(owner: Owner, { sessionId, from, space, image }: CopyPlan): ContainerCreateOptions {
+function copierOptions(
+  owner: Owner,
+  { sessionId, from, space, image }: CopyPlan,
+  fromPath: string,
+  toPath: string,
+): ContainerCreateOptions {
   return {
     name: copyName(sessionId),
     Image: image,
@@ -128,11 +140,12 @@ function copierOptions(owner: Owner, { sessionId, from, space, image }: CopyPlan
       'raworc.cluster': owner.clusterId,
       'raworc.node': owner.nodeId,
       'raworc.copy': sessionId,
+      'raworc.copy-from': from,
       'raworc.space': space,
     },
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
-      Binds: [`${volumeName(from)}:/from:ro,nocopy`, `${volumeName(sessionId)}:/to:nocopy`],
+      Mounts: [diskMount(fromPath, '/from', true), diskMount(toPath, '/to')],
       NetworkMode: 'none',
       ReadonlyRootfs: true,
       CapDrop: ['ALL'],

@@ -2,9 +2,12 @@ import type Docker from 'dockerode';
 import { z } from 'zod';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import type { VolumeSeen } from '../domain/session.ts';
+import type { DiskRecord } from '../volumes/disk-record.ts';
+import type { Disks } from '../volumes/disks.ts';
 import type { VolumeCopier } from './copier.ts';
-import { abortable, answerOf, type DockerClients, unless } from './docker-client.ts';
-import { containerOptions, labelsOf, type Owner, ownedBy, ownerFilter, volumeName } from './docker-container.ts';
+import { abortable, answerOf, type DockerClients, messageOf, unless } from './docker-client.ts';
+import { containerOptions, type Owner, volumeName } from './docker-container.ts';
 import { DockerCopier } from './docker-copier.ts';
 import { watchDocker } from './docker-events.ts';
 import { kernelFiles, MemoryReturn } from './docker-memory.ts';
@@ -25,6 +28,7 @@ export interface DockerOptions {
   /** On the host: the guest's files and the Node.js binary that runs them. */
   readonly guestDirectory: string;
   readonly guard: NetworkGuard;
+  readonly disks: Disks;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -35,6 +39,20 @@ const MEMORY_KEPT = 0.1;
 const info = z.object({ NCPU: z.number(), MemTotal: z.number() });
 const buildLine = z.object({ error: z.string().optional(), aux: z.object({ ID: z.string() }).optional().catch(undefined) });
 
+const ANOTHER_DISK = 'The disk of this session on its node is not the one that it was made with.';
+const NOT_SEEN = /bind source path does not exist/i;
+const DISK_NOT_SEEN =
+  'Docker does not see the disk of this session. Run the node agent and Docker in one mount namespace (systemd: no PrivateMounts), then recover the session.';
+
+/** A disk that cannot be made or mounted: the reason is a sentence for a person. */
+class DiskFailure extends Error {}
+
+function asDiskFailure(error: unknown): never {
+  throw new DiskFailure(`The disk of this session is not usable: ${messageOf(error)}`, { cause: error });
+}
+
+const volumeOf = ({ session, generation, id }: DiskRecord): VolumeSeen => ({ name: volumeName(session), generation, disk: id });
+
 /** Docker by its API. See {@link Driver} for what each call promises. */
 export class DockerDriver implements Driver {
   readonly kind = 'docker';
@@ -44,11 +62,13 @@ export class DockerDriver implements Driver {
   readonly #owner: Owner;
   readonly #memory: MemoryReturn;
   readonly #containers: SessionContainers;
+  readonly #disks: Disks;
 
   constructor(options: DockerOptions) {
     this.#options = options;
     this.#docker = options.clients.calls;
     this.#owner = options.owner;
+    this.#disks = options.disks;
     this.#containers = new SessionContainers(this.#docker, this.#owner);
     this.#memory = new MemoryReturn(kernelFiles, options.log);
     this.copier = new DockerCopier({
@@ -56,12 +76,15 @@ export class DockerDriver implements Driver {
       streams: options.clients.streams,
       owner: this.#owner,
       made: (signal, work) => this.#made(signal, work),
+      disk: async (sessionId) => (await this.#disks.ready(sessionId)).path,
+      over: (sessionId) => this.#release(sessionId),
     });
   }
 
   async prepare(signal: AbortSignal): Promise<void> {
     await ensureNetwork(this.#docker, SESSION_NETWORK, signal);
     await this.#options.guard.apply();
+    await abortable(signal, this.#disks.sweep());
   }
 
   async capacity(signal: AbortSignal): Promise<Capacity> {
@@ -70,51 +93,39 @@ export class DockerDriver implements Driver {
   }
 
   async list(signal: AbortSignal): Promise<ReadonlyMap<string, Seen>> {
-    const filters = { label: ownerFilter(this.#owner) };
-    const [containers, { Volumes }] = await abortable(
-      signal,
-      Promise.all([this.#containers.list(), this.#docker.listVolumes({ filters })]),
-    );
+    const [containers, disks] = await abortable(signal, Promise.all([this.#containers.list(), this.#disks.list()]));
     const seen = new Map<string, Seen>([...containers].map(([sessionId, found]) => [sessionId, { ...found, volume: undefined }]));
-    for (const { Name, Labels } of Volumes ?? []) {
-      const owned = ownedBy(this.#owner, Labels);
-      if (owned === undefined) continue;
-      const volume = { name: Name, generation: owned.generation };
-      const { container, image = '' } = seen.get(owned.sessionId) ?? {};
-      seen.set(owned.sessionId, { container, volume, space: owned.space, image });
+    for (const [sessionId, disk] of disks) {
+      const { container, image = '' } = seen.get(sessionId) ?? {};
+      seen.set(sessionId, { container, volume: volumeOf(disk), space: disk.space, image });
     }
     return seen;
   }
 
   async observe(sessionId: string, signal: AbortSignal): Promise<Seen> {
-    const [found, volume] = await abortable(
-      signal,
-      Promise.all([this.#containers.find(sessionId), unless([404], this.#docker.getVolume(volumeName(sessionId)).inspect())]),
-    );
-    const owned = ownedBy(this.#owner, volume?.Labels);
+    const [found, disk] = await abortable(signal, Promise.all([this.#containers.find(sessionId), this.#disks.find(sessionId)]));
     return {
       container: found?.container,
-      volume: owned && volume && { name: volume.Name, generation: owned.generation },
-      space: found?.space ?? owned?.space ?? '',
+      volume: disk && volumeOf(disk),
+      space: found?.space ?? disk?.space ?? '',
       image: found?.image ?? '',
     };
   }
 
-  async createVolume(plan: SessionPlan, signal: AbortSignal): Promise<Made> {
+  async createVolume({ sessionId, generation, space, limits }: SessionPlan, signal: AbortSignal): Promise<Made> {
     return this.#made(signal, async () => {
-      const name = volumeName(plan.sessionId);
-      await this.#docker.createVolume({ Name: name, Labels: labelsOf(this.#owner, plan) });
-      // Docker says the same for a volume of that name that was there, whoever made it.
-      const found = await this.#docker.getVolume(name).inspect();
-      return ownedBy(this.#owner, found.Labels) === undefined ? { ok: false, why: 'exists' } : { ok: true };
+      const { id } = await this.#disks.create({ sessionId, generation, space, bytes: limits.diskBytes }).catch(asDiskFailure);
+      return { ok: true, disk: id };
     });
   }
 
   async createContainer(plan: SessionPlan, signal: AbortSignal): Promise<Made> {
     return this.#made(signal, async () => {
-      const { id } = await this.#docker.createContainer(containerOptions(this.#owner, plan, this.#options.guestDirectory));
+      const { path, disk } = await this.#disks.ready(plan.sessionId).catch(asDiskFailure);
+      if (plan.disk !== undefined && plan.disk !== disk.id) return { ok: false, why: 'refused', reason: ANOTHER_DISK };
+      const { id } = await this.#docker.createContainer(containerOptions(this.#owner, plan, this.#options.guestDirectory, path));
       this.#containers.made(plan.sessionId, id);
-      return { ok: true };
+      return { ok: true, disk: disk.id };
     });
   }
 
@@ -168,16 +179,15 @@ export class DockerDriver implements Driver {
       [404, 409],
       abortable(signal, this.#docker.getContainer(id).remove({ force: true, v: true })).then(() => true),
     );
-    if (removed) return;
+    if (removed) return this.#release(sessionId);
     // 409: somebody (an earlier call of ours that was cut off) is removing it already. It is gone when that has ended.
     const { streams } = this.#options.clients;
     await unless([404], abortable(signal, streams.getContainer(id).wait({ condition: 'removed' })));
+    this.#release(sessionId);
   }
 
   async removeVolume(sessionId: string, signal: AbortSignal): Promise<void> {
-    const { volume } = await this.observe(sessionId, signal);
-    if (volume === undefined) return;
-    await unless([404], abortable(signal, this.#docker.getVolume(volume.name).remove()));
+    await abortable(signal, this.#disks.remove(sessionId));
   }
 
   watch(listener: (change: DriverChange) => void): { close(): void } {
@@ -236,8 +246,16 @@ export class DockerDriver implements Driver {
     this.copier.close();
   }
 
+  /** Unmounts its disk unless a container has it, beside whatever comes next: who needs the disk again waits for that. */
+  #release(sessionId: string): void {
+    const failed = (error: unknown) => this.#options.log.warn('disk.still-mounted', { session: sessionId, error: messageOf(error) });
+    const hasContainer = async () => (await this.#containers.find(sessionId)) !== undefined;
+    void this.#disks.release(sessionId, hasContainer).catch(failed);
+  }
+
   async #start(sessionId: string, signal: AbortSignal): Promise<Made> {
     const made = await this.#made(signal, async () => {
+      await this.#disks.ready(sessionId).catch(asDiskFailure);
       const started = await this.#containers.on(sessionId, (container) => unless([304], container.start()).then(() => true));
       return started ? { ok: true } : { ok: false, why: 'failed', reason: 'Docker has no container of this session any more.' };
     });
@@ -249,8 +267,10 @@ export class DockerDriver implements Driver {
     try {
       return await abortable(signal, work());
     } catch (error) {
+      if (error instanceof DiskFailure) return { ok: false, why: 'failed', reason: error.message };
       const answer = answerOf(error);
       if (answer === undefined) throw error;
+      if (answer.status === 400 && NOT_SEEN.test(answer.message)) return { ok: false, why: 'failed', reason: DISK_NOT_SEEN };
       if (answer.status === 404 && /no such image/i.test(answer.message)) return { ok: false, why: 'no-image' };
       if (answer.status === 409) return { ok: false, why: 'exists' };
       const reason = `Docker refused: ${answer.message}`;

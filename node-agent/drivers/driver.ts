@@ -11,11 +11,14 @@ export interface SessionPlan {
   readonly limits: Limits;
   /** On the host; the guest sees it read-only at /run/raworc. */
   readonly socketDirectory: string;
+  /** The id of the disk that the session had before: no other is taken for it. */
+  readonly disk?: string;
 }
 
 /** What an engine refused, as data. What is thrown instead is a fault that may pass: an engine that is away, slow or out of order. */
 export type Made =
-  | { readonly ok: true }
+  /** `disk`: the id of the disk that was made, or on which the container was. */
+  | { readonly ok: true; readonly disk?: string }
   /** There already. Made by this node agent, unless it is not seen when looked for: then it is another's. */
   | { readonly ok: false; readonly why: 'exists' }
   | { readonly ok: false; readonly why: 'no-image' }

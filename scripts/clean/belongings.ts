@@ -1,10 +1,11 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type Docker from 'dockerode';
 import { madeImages } from '../image/made.ts';
 
 export interface Found {
-  readonly kind: 'container' | 'volume' | 'image' | 'network' | 'sockets';
+  readonly kind: 'container' | 'volume' | 'disk' | 'image' | 'network' | 'sockets';
   readonly name: string;
   readonly what: string;
   remove(): Promise<unknown>;
@@ -15,7 +16,7 @@ export async function found(docker: Docker, dataDir: string): Promise<readonly F
   const idFile = join(dataDir, 'controller', 'cluster-id');
   const cluster = existsSync(idFile) ? readFileSync(idFile, 'utf8').trim() : undefined;
   const own = cluster === undefined ? [] : await ofCluster(docker, cluster);
-  return [...own, ...(await ofNobodyElse(docker, dataDir, cluster)), ...socketDirectories(dataDir)];
+  return [...own, ...disks(dataDir), ...(await ofNobodyElse(docker, dataDir, cluster)), ...socketDirectories(dataDir)];
 }
 
 async function ofCluster(docker: Docker, cluster: string): Promise<Found[]> {
@@ -75,6 +76,26 @@ async function ofNobodyElse(docker: Docker, dataDir: string, cluster: string | u
       ({ Id, Name }): Found => ({ kind: 'network', name: Name, what: 'of the sessions', remove: () => docker.getNetwork(Id).remove() }),
     ),
   ];
+}
+
+/** Of the sessions of each node. Most are mounted, and cannot be removed before they are not. */
+export function disks(dataDir: string): readonly Found[] {
+  const nodes = join(dataDir, 'nodes');
+  if (!existsSync(nodes)) return [];
+  return readdirSync(nodes).flatMap((node): Found[] => {
+    const directory = join(nodes, node, 'disks');
+    if (!existsSync(directory)) return [];
+    return readdirSync(directory).map((name) => ({
+      kind: 'disk',
+      name: join(directory, name),
+      what: 'a session’s files',
+      remove: async () => {
+        const place = join(directory, name, 'fs');
+        if (existsSync(place) && statSync(place).dev !== statSync(directory).dev) execFileSync('umount', [place]);
+        execFileSync('rm', ['-rf', '--one-file-system', '--', join(directory, name)]);
+      },
+    }));
+  });
 }
 
 /** Where each node's guests connect. */

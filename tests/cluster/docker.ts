@@ -23,12 +23,6 @@ export async function containersOf(cluster: string): Promise<ContainerSeen[]> {
   }));
 }
 
-/** Names of a cluster's volumes, sorted. */
-export async function volumesOf(cluster: string): Promise<string[]> {
-  const { Volumes } = await docker.listVolumes({ filters: { label: [`raworc.cluster=${cluster}`] } });
-  return Volumes.map(({ Name }) => Name).sort();
-}
-
 /** The session image that the test runner made, which names it; without a runner, the newest that is there. */
 export async function sessionImage(): Promise<string> {
   const named = process.env.RAWORC_BASE_IMAGE_TAG;
@@ -91,7 +85,8 @@ export async function recordContainerEvents(cluster: string): Promise<{ seen: { 
 /** Removes what a cluster left in Docker: containers, volumes, the images of its spaces, and Raworc's network when nobody is on it. */
 export async function sweep(cluster: string): Promise<void> {
   for (const { id } of await containersOf(cluster)) await settle(docker.getContainer(id).remove({ force: true, v: true }));
-  for (const name of await volumesOf(cluster)) await settle(docker.getVolume(name).remove({ force: true }));
+  const { Volumes } = await docker.listVolumes({ filters: { label: [`raworc.cluster=${cluster}`] } });
+  for (const { Name } of Volumes) await settle(docker.getVolume(Name).remove({ force: true }));
   const images = await docker.listImages({ filters: { label: [`raworc.cluster=${cluster}`] } });
   for (const { Id } of images) await settle(docker.getImage(Id).remove({ force: true }));
   const others = await docker.listContainers({ all: true, filters: { network: [NETWORK] } });

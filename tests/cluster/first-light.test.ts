@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { deploy, writeAgent } from './agents.ts';
-import { containersOf, execIn, volumesOf } from './docker.ts';
+import { containersOf, execIn } from './docker.ts';
 import { startCluster } from './harness.ts';
 import { tablesThatMention, untilRows } from './rows.ts';
 
@@ -115,7 +115,7 @@ t.test('an agent deployed from a directory answers in a session, and deleting th
     const mentions = () => tablesThatMention(cluster.databaseFile, session.id);
     await untilRows('the tombstone to be done with', cluster.databaseFile, () => mentions().length === 0);
     t.same(await containersOf(cluster.id), []);
-    t.same(await volumesOf(cluster.id), []);
+    t.same(cluster.disks(), []);
     t.same(node.socketDirectories(), []);
     t.same(mentions(), []);
   });

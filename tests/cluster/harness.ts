@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { unmountDisks } from '../host/test-disks.ts';
 import { BarrierFiles } from './barriers.ts';
 import { sessionImage, sweep } from './docker.ts';
 import { NatsServer } from './nats.ts';
@@ -78,6 +79,11 @@ export class Cluster {
     throw new Error('no node has joined yet');
   }
 
+  /** Names of the disks of all nodes, sorted. */
+  disks(): string[] {
+    return [...this.nodes.values()].flatMap((node) => node.disks().map((session) => `raworc_session_data_${session}`)).sort();
+  }
+
   /** Resolves once it serves. */
   async startController(): Promise<void> {
     const env: Record<string, string> = {
@@ -144,6 +150,7 @@ export class Cluster {
     await this.nats?.kill();
     const ids = new Set([...this.nodes.values()].flatMap((node) => node.clusterId() ?? []));
     for (const id of ids) await sweep(id);
+    for (const { dataDirectory } of this.nodes.values()) unmountDisks(dataDirectory);
     await rm(this.directory, { recursive: true, force: true });
   }
 }

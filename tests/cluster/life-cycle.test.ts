@@ -1,7 +1,9 @@
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { unmountDisks } from '../host/test-disks.ts';
 import { deploy, writeAgent } from './agents.ts';
-import { containersOf, docker, execIn, volumesOf } from './docker.ts';
+import { containersOf, docker, execIn } from './docker.ts';
 import { Follower } from './follow.ts';
 import { type Cluster, startCluster } from './harness.ts';
 import { expect, type Rest } from './rest.ts';
@@ -64,7 +66,7 @@ t.test('the life of a session in Docker', async (t) => {
     await act(rest, id, 'suspend');
     await life.settled('suspended');
     t.equal(await stateIn(cluster, id), undefined, 'the container is gone');
-    const volumes = await volumesOf(cluster.id);
+    const volumes = cluster.disks();
     t.ok(volumes.includes(`raworc_session_data_${id}`));
     await act(rest, id, 'resume?wait=30s');
     const resumed = await rest.say(id, 'and now?');
@@ -74,7 +76,7 @@ t.test('the life of a session in Docker', async (t) => {
     await gone(cluster, id);
     t.equal((await rest.call('GET', `/sessions/${id}`)).status, 404);
     t.equal(await stateIn(cluster, id), undefined);
-    t.notOk((await volumesOf(cluster.id)).includes(`raworc_session_data_${id}`));
+    t.notOk(cluster.disks().includes(`raworc_session_data_${id}`));
     t.same(cluster.node('node-1').socketDirectories(), []);
   });
 
@@ -162,10 +164,12 @@ t.test('the life of a session in Docker', async (t) => {
     await rest.say(id, 'write sugar');
     await act(rest, id, 'suspend');
     await life.settled('suspended');
-    await docker.getVolume(`raworc_session_data_${id}`).remove();
+    unmountDisks(cluster.node('node-1').dataDirectory);
+    await rename(cluster.node('node-1').diskDirectory(id), join(cluster.directory, `taken-${id}`));
+    await act(rest, id, 'resume');
     await life.settled('error');
     t.match(await rest.session(id), { termination_reason: /volume/ });
-    t.notOk((await volumesOf(cluster.id)).includes(`raworc_session_data_${id}`));
+    t.notOk(cluster.disks().includes(`raworc_session_data_${id}`));
   });
 });
 

@@ -59,6 +59,23 @@ export class NodeProcess {
     return existsSync(this.runDirectory) ? readdirSync(this.runDirectory) : [];
   }
 
+  /** Where this session's disk is. */
+  diskDirectory(session: string): string {
+    return join(this.dataDirectory, 'disks', session);
+  }
+
+  /** On this machine, what its container sees as /session while it runs. */
+  diskFiles(session: string): string {
+    const files = join(this.diskDirectory(session), 'fs');
+    return join(files, readdirSync(files).find((name) => name !== 'lost+found') ?? '');
+  }
+
+  /** Sessions that have a disk here. */
+  disks(): string[] {
+    const disks = join(this.dataDirectory, 'disks');
+    return existsSync(disks) ? readdirSync(disks).filter((name) => !name.startsWith('.')) : [];
+  }
+
   /** Of what it joined; undefined before that. */
   clusterId(): string | undefined {
     const identity = join(this.dataDirectory, 'identity.json');

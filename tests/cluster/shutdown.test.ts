@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { deploy, writeAgent } from './agents.ts';
-import { containersOf, volumesOf } from './docker.ts';
+import { containersOf } from './docker.ts';
 import { startCluster } from './harness.ts';
 
 const AGENT = `
@@ -19,14 +19,14 @@ t.test('a shutdown of the cluster removes its containers and keeps its volumes, 
   await deploy(rest, 'diary', await writeAgent(join(cluster.directory, 'diary'), { 'main.py': AGENT }));
   const sessions = await Promise.all([rest.createSession(), rest.createSession()]);
   for (const { id } of sessions) await rest.say(id, 'before');
-  const volumes = await volumesOf(cluster.id);
+  const volumes = cluster.disks();
   t.equal(volumes.length, 2);
 
   t.equal(await cluster.controller.end('SIGTERM'), 'code 0');
   const ends = await Promise.all(['node-1', 'node-2'].map((name) => cluster.node(name).process.ended()));
   t.same(ends, ['code 0', 'code 0'], 'the node agents have ended by themselves');
   t.same(await containersOf(cluster.id), [], 'no container is left');
-  t.same(await volumesOf(cluster.id), volumes, 'every volume is');
+  t.same(cluster.disks(), volumes, 'every volume is');
   t.same(cluster.node('node-1').socketDirectories(), []);
 
   await cluster.startController();
@@ -36,5 +36,5 @@ t.test('a shutdown of the cluster removes its containers and keeps its volumes, 
     t.equal(reply.content.trim(), 'before\nafter', 'the file that the agent wrote is still there');
     t.equal(reply.metadata.type, 'agent_response');
   }
-  t.same(await volumesOf(cluster.id), volumes);
+  t.same(cluster.disks(), volumes);
 });

@@ -1,7 +1,7 @@
 import { readFileSync, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { within } from './deadline.ts';
-import { docker } from './docker.ts';
+import type { Cluster } from './harness.ts';
 
 /** Works 100 to 500 ms, by its message, and records durably in the volume when it starts and when it ends, with the wall clock's time. */
 export const STORM_AGENT = `
@@ -27,7 +27,7 @@ export interface Run {
   readonly endedMs: number | undefined;
 }
 
-/** What the agents of some sessions recorded, read from their volumes. Sessions that have answered once. */
+/** What the agents of some sessions recorded, read from their disks. Sessions that have answered once. */
 export class RunRecords {
   readonly #files: ReadonlyMap<string, string>;
 
@@ -35,12 +35,13 @@ export class RunRecords {
     this.#files = files;
   }
 
-  static async of(sessions: readonly string[]): Promise<RunRecords> {
-    const files = sessions.map(async (session) => {
-      const { Mountpoint } = await docker.getVolume(`raworc_session_data_${session}`).inspect();
-      return [session, join(Mountpoint, 'workspace', 'record')] as const;
+  static of(cluster: Cluster, sessions: readonly string[]): RunRecords {
+    const nodes = [...cluster.nodes.values()];
+    const files = sessions.flatMap((session) => {
+      const holder = nodes.find((node) => node.disks().includes(session));
+      return holder === undefined ? [] : [[session, join(holder.diskFiles(session), 'workspace', 'record')] as const];
     });
-    return new RunRecords(new Map(await Promise.all(files)));
+    return new RunRecords(new Map(files));
   }
 
   /** The messages whose runs the agent started, in order. */

@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3';
 import type { Test } from 'tap';
 import { z } from 'zod';
-import { containersOf, volumesOf } from './docker.ts';
+import { containersOf } from './docker.ts';
 import { Follower } from './follow.ts';
 import type { Cluster } from './harness.ts';
 import { expect, type Rest } from './rest.ts';
@@ -98,7 +98,7 @@ export async function judgeInventories(t: Test, cluster: Cluster, sessions: read
   const containers = await containersOf(cluster.id);
   const seen = containers.map(({ id, session, node, running }) => [session, id, node, running]).sort();
   t.same(seen, rows.map((row) => [row.id, row.container_id, row.node_id, true]).sort(), 'Docker has the container of each, and no more');
-  t.same(await volumesOf(cluster.id), rows.map(({ volume }) => volume).sort(), 'and the volume of each, and no more');
+  t.same(cluster.disks(), rows.map(({ volume }) => volume).sort(), 'and the volume of each, and no more');
   const sockets = [...cluster.nodes.values()].flatMap((node) => node.socketDirectories());
   t.equal(sockets.length, sessions.length, 'the nodes have a socket for each, and no more');
 }

@@ -3,7 +3,7 @@ import process from 'node:process';
 import t from 'tap';
 import { SeededRandom } from '../simulation/world/random.ts';
 import { deploy, writeAgent } from './agents.ts';
-import { containersOf, volumesOf } from './docker.ts';
+import { containersOf } from './docker.ts';
 import { startCluster } from './harness.ts';
 import { Storm } from './storm.ts';
 import { RunRecords, STORM_AGENT } from './storm-agent.ts';
@@ -26,7 +26,7 @@ t.test(`a storm loses nothing and answers nothing twice (RAWORC_STORM_SEED=${see
   const sessions = (await Promise.all(Array.from({ length: SESSIONS }, () => rest.createSession()))).map(({ id }) => id);
   const warm = new Map<string, string>();
   for (const session of sessions) warm.set(session, (await rest.say(session, 'warm up')).id);
-  const records = await RunRecords.of(sessions);
+  const records = RunRecords.of(cluster, sessions);
 
   const storm = new Storm(cluster, sessions, records, random.fork('storm'), (line) => t.comment(line));
   const traffic = new Traffic(rest, sessions, random.fork('traffic'), MESSAGES, () => storm.controllerUp());
@@ -92,7 +92,7 @@ t.test(`a storm loses nothing and answers nothing twice (RAWORC_STORM_SEED=${see
     });
     await Promise.all(removals);
     t.same(await containersOf(cluster.id), []);
-    t.same(await volumesOf(cluster.id), []);
+    t.same(cluster.disks(), []);
     t.same(
       [...cluster.nodes.values()].flatMap((node) => node.socketDirectories()),
       [],

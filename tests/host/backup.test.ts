@@ -2,7 +2,7 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { deploy, writeAgent } from '../cluster/agents.ts';
-import { containersOf, execIn, recordContainerEvents, volumesOf } from '../cluster/docker.ts';
+import { containersOf, execIn, recordContainerEvents } from '../cluster/docker.ts';
 import { type Cluster, startCluster } from '../cluster/harness.ts';
 import type { Message } from '../cluster/shapes.ts';
 import type { EventStream } from '../cluster/sse.ts';
@@ -94,7 +94,7 @@ t.test('a backup under load, restored after everything was lost: what lives is u
   const before = new Map<string, string>();
   for (const id of [busy, rested, answeredLater, stillWorking, after]) before.set(id, await container(id));
   t.notOk(
-    (await volumesOf(cluster.id)).some((name) => name.includes(deleted)),
+    cluster.disks().some((name) => name.includes(deleted)),
     'deleted with its volume',
   );
 
@@ -137,7 +137,7 @@ t.test('a backup under load, restored after everything was lost: what lives is u
   }
   t.match(await rest.session(deleted), { state: 'error', termination_reason: /volume .* missing/ });
   t.notOk(
-    (await volumesOf(cluster.id)).some((name) => name.includes(deleted)),
+    cluster.disks().some((name) => name.includes(deleted)),
     'no empty volume was made for it',
   );
 

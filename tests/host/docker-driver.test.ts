@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { createGzip } from 'node:zlib';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import tar from 'tar-stream';
 import { Journal } from '../../journal/journal.ts';
 import { DockerDriver } from '../../node-agent/drivers/docker.ts';
@@ -17,10 +17,12 @@ import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
 import { assigned, HandController } from '../unit/node-hand-controller.ts';
 import { docker, makeBusyboxImage, makeSleepingGuest } from './busybox.ts';
 import { playGuest } from './played-guest.ts';
+import { testDisks, unmountDisks } from './test-disks.ts';
 
 const CLUSTER = `test-${randomUUID()}`;
 const TAG = randomUUID().slice(0, 8);
 const IMAGE = `raworc-test-driver:${TAG}`;
+const diskDirectories: string[] = [];
 const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} };
 const RUN = mkdtempSync('/tmp/rn-');
 
@@ -29,8 +31,7 @@ t.before(() => makeBusyboxImage(IMAGE, { 'raworc.managed': 'true', 'raworc.image
 t.teardown(async () => {
   const containers = (await docker('ps', '-aq', '--filter', `label=raworc.cluster=${CLUSTER}`)).split('\n').filter(Boolean);
   if (containers.length > 0) await docker('rm', '-f', ...containers);
-  const volumes = (await docker('volume', 'ls', '-q', '--filter', `label=raworc.cluster=${CLUSTER}`)).split('\n').filter(Boolean);
-  if (volumes.length > 0) await docker('volume', 'rm', ...volumes);
+  for (const directory of diskDirectories) unmountDisks(directory);
   const images = (await docker('image', 'ls', '-q', '--filter', `label=raworc.cluster=${CLUSTER}`)).split('\n').filter(Boolean);
   if (images.length > 0) await docker('rmi', '-f', ...images);
   await docker('rmi', '-f', IMAGE);
@@ -40,19 +41,24 @@ t.teardown(async () => {
 });
 
 /** A machine on which node agents are started one after the other, with guests played from outside their containers. */
-async function machine(nodeId: string, directory: string) {
+async function machine(t: Test, nodeId: string) {
+  const directory = t.testdir();
+  diskDirectories.push(directory);
   const controller = new HandController();
   const guestDirectory = await makeSleepingGuest(join(directory, 'guest'));
   const runDirectory = join(RUN, nodeId);
   const guard = { apply: async () => undefined, remove: async () => undefined };
   return {
     controller,
+    directory,
+    disk: (sessionId: string) => join(directory, 'disks', sessionId),
     socket: (sessionId: string) => join(runDirectory, sessionId.replaceAll('-', ''), 'guest.sock'),
     async start(): Promise<NodeAgent> {
       const { journal, records } = await Journal.open({ disk: systemDisk, directory: join(directory, 'ledger'), name: 'ledger' });
       const driver = new DockerDriver({
         clients: await dockerClients('/var/run/docker.sock'),
         owner: { clusterId: CLUSTER, nodeId },
+        disks: testDisks(directory, { clusterId: CLUSTER, nodeId }),
         guestDirectory,
         guard,
         clock: systemClock,
@@ -90,7 +96,7 @@ type Entry = Parameters<tar.Pack['entry']>[0];
 const LONG_MS = 20_000;
 
 t.test('a session in Docker, from its start over ends and restarts to its removal', async (t) => {
-  const { controller, socket, start } = await machine('node-a', t.testdir());
+  const { controller, socket, disk, start } = await machine(t, 'node-a');
   const session = randomUUID();
   const want = assigned(session, 1, 'DESIRED_RUNNING', false, IMAGE);
   let node = await start();
@@ -180,26 +186,15 @@ t.test('a session in Docker, from its start over ends and restarts to its remova
   controller.say(change(4, [], [{ sessionId: session, upToGeneration: 4 }]));
   await controller.until('removed', () => controller.heard('removed')[0], LONG_MS);
   await t.rejects(inspect(session));
-  await t.rejects(docker('volume', 'inspect', `raworc_session_data_${session}`));
+  t.notOk(existsSync(disk(session)), 'its disk is gone');
   t.notOk(existsSync(join(socket(session), '..')));
 });
 
 t.test('what cannot be made fails with a sentence, and what is of another node is not touched', async (t) => {
-  const { controller, start } = await machine('node-b', t.testdir());
+  const { controller, directory, disk, start } = await machine(t, 'node-b');
   const [noImage, foreign, lost] = [randomUUID(), randomUUID(), randomUUID()];
-  await docker(
-    'volume',
-    'create',
-    '--label',
-    `raworc.cluster=${CLUSTER}`,
-    '--label',
-    'raworc.node=node-c',
-    '--label',
-    `raworc.session=${foreign}`,
-    '--label',
-    'raworc.generation=1',
-    `raworc_session_data_${foreign}`,
-  );
+  const other = testDisks(directory, { clusterId: CLUSTER, nodeId: 'node-c' });
+  await other.create({ sessionId: foreign, generation: 1, space: 'default', bytes: 2 ** 20 });
   const node = await start();
   t.teardown(() => node.close());
   const inventory = await controller.begin([
@@ -228,11 +223,11 @@ t.test('what cannot be made fails with a sentence, and what is of another node i
     ),
   );
   await controller.until('removed', () => (controller.heard('removed').length === 2 ? true : undefined), LONG_MS);
-  t.match(await docker('volume', 'inspect', `raworc_session_data_${foreign}`), foreign);
+  t.ok(existsSync(disk(foreign)));
 });
 
 t.test('an image is built from sources that are what they should be, and from no others', async (t) => {
-  const { controller, start } = await machine('node-d', t.testdir());
+  const { controller, start } = await machine(t, 'node-d');
   const node = await start();
   t.teardown(() => node.close());
   await controller.begin([]);
@@ -307,10 +302,14 @@ t.test('an image is built from sources that are what they should be, and from no
 });
 
 t.test('a container that somebody is removing already is gone when its removal returns', async (t) => {
+  const directory = t.testdir();
+  diskDirectories.push(directory);
+  const owner = { clusterId: CLUSTER, nodeId: 'node-removes' };
   const driver = new DockerDriver({
     clients: await dockerClients('/var/run/docker.sock'),
-    owner: { clusterId: CLUSTER, nodeId: 'node-removes' },
-    guestDirectory: await makeSleepingGuest(join(t.testdir(), 'guest')),
+    owner,
+    disks: testDisks(directory, owner),
+    guestDirectory: await makeSleepingGuest(join(directory, 'guest')),
     guard: { apply: async () => undefined, remove: async () => undefined },
     clock: systemClock,
     log: quiet,
@@ -333,7 +332,7 @@ t.test('a container that somebody is removing already is gone when its removal r
 });
 
 t.test('a container is known by its labels, whatever its name; one too many beside it goes', async (t) => {
-  const { controller, socket, start } = await machine('node-names', t.testdir());
+  const { controller, socket, start } = await machine(t, 'node-names');
   const session = randomUUID();
   const node = await start();
   t.teardown(() => node.close());

@@ -15,6 +15,7 @@ import { assigned, HandController } from '../unit/node-hand-controller.ts';
 import { makeBusyboxImage, makeSleepingGuest } from './busybox.ts';
 import { OwnEngine } from './own-engine.ts';
 import { playGuest } from './played-guest.ts';
+import { testDisks, unmountDisks } from './test-disks.ts';
 
 const IMAGE = `raworc-test-engine:${randomUUID().slice(0, 8)}`;
 const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} };
@@ -24,20 +25,23 @@ const LONG_MS = 60_000;
 t.setTimeout(300_000);
 t.test('sessions outlive their engine, whose end is none of their own', async (t) => {
   const engine = new OwnEngine();
+  const directory = t.testdir();
   t.teardown(async () => {
     await engine.close();
+    unmountDisks(directory);
     rmSync(RUN, { recursive: true, force: true });
   });
   await engine.start();
   await makeBusyboxImage(IMAGE, { 'raworc.managed': 'true', 'raworc.image': 'base' }, ['-H', `unix://${engine.socket}`]);
 
   const controller = new HandController();
-  const directory = t.testdir();
+  const owner = { clusterId: 'test', nodeId: 'node' };
   const { journal, records } = await Journal.open({ disk: systemDisk, directory: join(directory, 'ledger'), name: 'ledger' });
   const ledger = await Ledger.open(journal, records, 1);
   const driver = new DockerDriver({
     clients: await dockerClients(engine.socket),
-    owner: { clusterId: 'test', nodeId: 'node' },
+    owner,
+    disks: testDisks(directory, owner),
     guestDirectory: await makeSleepingGuest(join(directory, 'guest')),
     guard: { apply: async () => undefined, remove: async () => undefined },
     clock: systemClock,

@@ -11,6 +11,7 @@ const outside = [
   'node-agent/link/',
   'node-agent/main.ts',
   'node-agent/sockets.ts',
+  'node-agent/volumes/',
   'node-agent/firewall',
   'node-agent/guest-files.ts',
   'node-agent/join.ts',

@@ -1,0 +1,27 @@
+/** How the disks of new sessions are kept within their limit. In the order in which they are tried. */
+export const DISK_KINDS = ['quota', 'image', 'measured'] as const;
+export type DiskKind = (typeof DISK_KINDS)[number];
+export type DiskSetting = 'auto' | DiskKind;
+
+export type DiskChoice =
+  /** `because`: why not one that was tried before it, one sentence each. */
+  | { readonly ok: true; readonly kind: DiskKind; readonly because: readonly string[] }
+  /** The one that the operator demands does not work. */
+  | { readonly ok: false; readonly reason: string };
+
+/** Tries one kind after another and answers with the first that works. `attempt` resolves with why a kind does not work here; undefined: it does. */
+export async function chooseDisks(setting: DiskSetting, attempt: (kind: DiskKind) => Promise<string | undefined>): Promise<DiskChoice> {
+  if (setting !== 'auto') {
+    const reason = await attempt(setting);
+    return reason === undefined ? { ok: true, kind: setting, because: [] } : { ok: false, reason };
+  }
+  const because: string[] = [];
+  for (const kind of DISK_KINDS) {
+    const reason = await attempt(kind);
+    if (reason === undefined) return { ok: true, kind, because };
+    because.push(reason);
+  }
+  return { ok: false, reason: because.join(' ') };
+}
+
+export const isDiskSetting = (text: string): text is DiskSetting => text === 'auto' || DISK_KINDS.some((kind) => kind === text);

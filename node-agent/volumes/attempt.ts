@@ -1,0 +1,57 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Random } from '../../seams/random.ts';
+import type { DiskKind } from '../domain/disk-choice.ts';
+import type { Command } from './command.ts';
+import { exists, goneName, imageOf, isMounted, makeDirectory, placeOf } from './disk-files.ts';
+import { makeImage, mountImage, unmountImage } from './image.ts';
+
+export interface AttemptOutside {
+  /** Of the disks. */
+  readonly directory: string;
+  readonly run: Command;
+  readonly random: Random;
+  /** Whether the engine finds this directory. */
+  readonly sees: (path: string) => Promise<boolean>;
+}
+
+const TRIED_BYTES = 4 * 2 ** 20;
+
+/** Makes a disk of this kind and removes it again. Resolves with why that does not work on this host; undefined: it does. */
+export async function attemptDisk(kind: DiskKind, outside: AttemptOutside): Promise<string | undefined> {
+  const { directory, run, random } = outside;
+  await makeDirectory(directory);
+  // Under a name that the next start clears, should this one be cut off.
+  const id = random.uuid();
+  const tried = join(directory, goneName(`trial-${id}`));
+  await mkdir(placeOf(tried), { recursive: true, mode: 0o700 });
+  try {
+    if (kind === 'quota') return 'Project quotas are not supported yet.';
+    if (kind === 'image') {
+      await makeImage(run, imageOf(tried), id, TRIED_BYTES);
+      await mountImage(run, imageOf(tried), placeOf(tried));
+    } else await mkdir(join(placeOf(tried), id));
+    const path = join(placeOf(tried), id);
+    if (!(await exists(path))) return 'A file system that was just mounted does not hold what it was made with.';
+    return (await outside.sees(path)) ? undefined : NOT_SEEN[kind];
+  } catch (error) {
+    return `${WHAT[kind]} cannot be used: ${error instanceof Error ? error.message : String(error)}.`;
+  } finally {
+    if (await isMounted(tried)) await unmountImage(run, placeOf(tried));
+    await run('rm', ['-rf', '--one-file-system', '--', tried]);
+  }
+}
+
+const WHAT: Readonly<Record<DiskKind, string>> = {
+  quota: 'Project quotas',
+  image: 'Loop-mounted images',
+  measured: 'The data directory',
+};
+
+const APART =
+  'Docker does not see what the node agent mounts: run both in one mount namespace (systemd: PrivateMounts=no, PrivateTmp=no, no ProtectSystem).';
+const NOT_SEEN: Readonly<Record<DiskKind, string>> = {
+  quota: 'Docker does not see the data directory of this node.',
+  image: APART,
+  measured: 'Docker does not see the data directory of this node: choose one that is on the host that Docker runs on.',
+};

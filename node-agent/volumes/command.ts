@@ -1,0 +1,27 @@
+import { execFile } from 'node:child_process';
+
+const MAY_TAKE_MS = 60_000;
+const REASON_CHARACTERS = 300;
+
+/** Mounting, formatting and counting are programs of the host. They get a path to find one another by, and nothing else of this process. */
+export type Command = (program: string, args: readonly string[], options?: CommandOptions) => Promise<string>;
+
+export interface CommandOptions {
+  readonly mayTakeMs?: number;
+  /** Run as this user, without capabilities. */
+  readonly uid?: number;
+  readonly directory?: string;
+}
+
+/** Resolves with what it printed; rejects with the last line of what it complained of. */
+export const runCommand: Command = (program, args, { mayTakeMs = MAY_TAKE_MS, uid, directory = '/' } = {}) =>
+  new Promise((resolve, reject) => {
+    const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
+    const user = uid === undefined ? {} : { uid, gid: uid };
+    execFile(program, [...args], { env, cwd: directory, timeout: mayTakeMs, killSignal: 'SIGKILL', ...user }, (error, stdout, stderr) => {
+      if (error === null) return resolve(stdout);
+      const last = stderr.trim().split('\n').at(-1)?.slice(0, REASON_CHARACTERS);
+      const how = error.killed === true ? `no end within ${mayTakeMs / 1000} s` : error.message.split('\n')[0];
+      reject(new Error(`${program}: ${last === undefined || last === '' ? how : last}`, { cause: error }));
+    });
+  });

@@ -1,0 +1,92 @@
+import { lstat, mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { type DiskRecord, decodeDiskRecord, encodeDiskRecord } from './disk-record.ts';
+
+/**
+ * Where disks are, below the node's data directory:
+ *
+ *     disks/{session}/record.json    what it is
+ *     disks/{session}/image          the file system, when it is one in a file
+ *     disks/{session}/fs             where that is mounted, or just a directory
+ *     disks/{session}/fs/{id}        what the session sees as /session
+ *     disks/.making-{session}        not a disk yet
+ *     disks/.gone-{id}               a disk no more
+ *
+ * A session sees nothing but fs/{id}, and `id` is fresh for each disk: an image that is not mounted, or another one in its place, has no such directory,
+ * and an engine that is told to bind it refuses.
+ */
+export const recordOf = (directory: string) => join(directory, 'record.json');
+export const imageOf = (directory: string) => join(directory, 'image');
+export const placeOf = (directory: string) => join(directory, 'fs');
+export const filesOf = (directory: string, { id }: Pick<DiskRecord, 'id'>) => join(placeOf(directory), id);
+
+const MAKING = '.making-';
+const GONE = '.gone-';
+export const makingName = (sessionId: string) => `${MAKING}${sessionId}`;
+export const goneName = (id: string) => `${GONE}${id}`;
+export const sessionInMaking = (name: string) => (name.startsWith(MAKING) ? name.slice(MAKING.length) : undefined);
+export const isGone = (name: string) => name.startsWith(GONE);
+export const isDiskName = (name: string) => !name.startsWith('.');
+
+/** Undefined where no disk is: its directory, its record, or what it is made of is missing. */
+export async function readDisk(directory: string): Promise<DiskRecord | undefined> {
+  const text = await unlessMissing(readFile(recordOf(directory), 'utf8'));
+  if (text === undefined) return undefined;
+  const disk = decodeDiskRecord(text);
+  const made = disk.kind === 'image' ? imageOf(directory) : filesOf(directory, disk);
+  return (await unlessMissing(lstat(made))) === undefined || disk.session !== basename(directory) ? undefined : disk;
+}
+
+/** Durable once it resolves. */
+export async function writeRecord(directory: string, disk: DiskRecord): Promise<void> {
+  const file = await open(`${recordOf(directory)}.new`, 'w', 0o600);
+  try {
+    await file.writeFile(encodeDiskRecord(disk));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${recordOf(directory)}.new`, recordOf(directory));
+  await syncDirectory(directory);
+}
+
+/** Durable once it resolves. What is mounted below goes along. */
+export async function move(from: string, to: string, parent: string): Promise<void> {
+  await rename(from, to);
+  await syncDirectory(parent);
+}
+
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Whether something is mounted at `directory`/fs. */
+export async function isMounted(directory: string): Promise<boolean> {
+  const [outer, inner] = await Promise.all([unlessMissing(lstat(directory)), unlessMissing(lstat(placeOf(directory)))]);
+  return outer !== undefined && inner !== undefined && outer.dev !== inner.dev;
+}
+
+export async function entriesOf(directory: string): Promise<string[]> {
+  return (await unlessMissing(readdir(directory))) ?? [];
+}
+
+export const makeDirectory = (directory: string) => mkdir(directory, { recursive: true, mode: 0o700 });
+
+export async function exists(path: string): Promise<boolean> {
+  return (await unlessMissing(lstat(path))) !== undefined;
+}
+
+/** A look at what may not be there. */
+export async function unlessMissing<T>(look: Promise<T>): Promise<T | undefined> {
+  try {
+    return await look;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { DISK_KINDS } from '../domain/disk-choice.ts';
+
+const record = z.object({
+  version: z.literal(1),
+  /** Fresh for each disk. The session's files are in a directory of this name in the disk's file system: no other file system has it. */
+  id: z.uuid(),
+  /** `image`: a file system in a file, which ends at the limit. `quota`: a directory with a project quota. `measured`: a directory that is measured. */
+  kind: z.enum(DISK_KINDS),
+  cluster: z.string(),
+  node: z.string(),
+  session: z.string().min(1),
+  generation: z.number().int().nonnegative(),
+  space: z.string(),
+  /** What a session can write. */
+  bytes: z.number().int().nonnegative(),
+  /** Of a quota. */
+  project: z.number().int().positive().exactOptional(),
+});
+
+/** What the node agent wrote beside a disk when it made it. It is complete, or the disk is not there. */
+export type DiskRecord = Readonly<z.infer<typeof record>>;
+
+export const encodeDiskRecord = (disk: DiskRecord): string => `${JSON.stringify(disk)}\n`;
+
+/** Throws for what this version did not write: a disk is never guessed at. */
+export const decodeDiskRecord = (text: string): DiskRecord => record.parse(JSON.parse(text));

@@ -1,0 +1,201 @@
+import { mkdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Log } from '../../seams/log.ts';
+import type { Random } from '../../seams/random.ts';
+import type { DiskKind } from '../domain/disk-choice.ts';
+import type { Command } from './command.ts';
+import {
+  entriesOf,
+  exists,
+  filesOf,
+  goneName,
+  imageOf,
+  isDiskName,
+  isGone,
+  isMounted,
+  makeDirectory,
+  makingName,
+  move,
+  placeOf,
+  readDisk,
+  sessionInMaking,
+  syncDirectory,
+  writeRecord,
+} from './disk-files.ts';
+import type { DiskRecord } from './disk-record.ts';
+import { makeImage, mountImage, trimImage, unmountImage } from './image.ts';
+import { Turns } from './turns.ts';
+
+export interface DisksOptions {
+  /** Below the node's data directory. */
+  readonly directory: string;
+  readonly owner: { readonly clusterId: string; readonly nodeId: string };
+  /** What new disks are. */
+  readonly kind: DiskKind;
+  readonly run: Command;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface DiskPlan {
+  readonly sessionId: string;
+  readonly generation: number;
+  readonly space: string;
+  readonly bytes: number;
+}
+
+/**
+ * The disks of this node's sessions: directories and file systems that the node agent owns, whatever an operator does to the engine's volumes.
+ *
+ * 1. A disk is there in whole or not at all: it is made beside its place, synced, and moved there by one rename. It goes by one rename, too.
+ * 2. Whatever a crash leaves half made or half removed holds nothing that anybody was told of, and is cleared by `sweep`.
+ * 3. `ready` answers with a path that exists in this disk and nowhere else, or throws: a disk that is not mounted is never an empty one.
+ * 4. Nothing here looks below the directory that a session sees.
+ */
+export class Disks {
+  readonly #options: DisksOptions;
+  readonly #turns = new Turns();
+  /** How often each disk was asked for. */
+  readonly #asked = new Map<string, number>();
+
+  constructor(options: DisksOptions) {
+    this.#options = options;
+  }
+
+  /** All disks of this node. One whose record cannot be read is left out, and said. */
+  async list(): Promise<ReadonlyMap<string, DiskRecord>> {
+    const { directory, log } = this.#options;
+    const names = (await entriesOf(directory)).filter(isDiskName);
+    const unreadable = (session: string) => (error: unknown) => {
+      log.warn('disk.unreadable', { session, error: messageOf(error) });
+      return undefined;
+    };
+    const found = await Promise.all(names.map((name) => this.find(name).catch(unreadable(name))));
+    return new Map(found.flatMap((disk) => (disk === undefined ? [] : [[disk.session, disk] as const])));
+  }
+
+  async find(sessionId: string): Promise<DiskRecord | undefined> {
+    const disk = await readDisk(this.#at(sessionId));
+    return disk !== undefined && this.#isOwn(disk) ? disk : undefined;
+  }
+
+  /** The session's disk, made unless it is there. */
+  create({ sessionId, generation, space, bytes }: DiskPlan): Promise<DiskRecord> {
+    return this.#turns.take(sessionId, async () => {
+      const there = await this.find(sessionId);
+      if (there !== undefined) return there;
+      const { owner, kind, random } = this.#options;
+      const whose = { cluster: owner.clusterId, node: owner.nodeId, session: sessionId, generation, space };
+      const disk: DiskRecord = { version: 1, id: random.uuid(), kind, ...whose, bytes };
+      await this.#make(disk);
+      return disk;
+    });
+  }
+
+  /** The directory that a container of the session binds. What is made of a file is mounted first. */
+  ready(sessionId: string): Promise<{ readonly path: string; readonly disk: DiskRecord }> {
+    this.#asked.set(sessionId, this.#askedFor(sessionId) + 1);
+    return this.#turns.take(sessionId, async () => {
+      const disk = await this.find(sessionId);
+      if (disk === undefined) throw new Error('the disk of this session is not there');
+      const directory = this.#at(sessionId);
+      const path = filesOf(directory, disk);
+      if (!(await exists(path)) && disk.kind === 'image' && !(await isMounted(directory)))
+        await mountImage(this.#options.run, imageOf(directory), placeOf(directory));
+      if (!(await exists(path)))
+        throw new Error(`the file system at ${placeOf(directory)} is not the disk of this session: it has no ${disk.id}`);
+      return { path, disk };
+    });
+  }
+
+  /** Unless a container has it or it was asked for meanwhile: the host gets back what was deleted in it, and it is unmounted. */
+  release(sessionId: string, hasContainer: () => Promise<boolean>): Promise<void> {
+    const asked = this.#askedFor(sessionId);
+    return this.#turns.take(sessionId, async () => {
+      const directory = this.#at(sessionId);
+      if (!(await isMounted(directory)) || (await hasContainer()) || this.#askedFor(sessionId) !== asked) return;
+      const { run, log } = this.#options;
+      const failed = (error: unknown) => log.debug('disk.untrimmed', { session: sessionId, error: messageOf(error) });
+      await trimImage(run, placeOf(directory)).catch(failed);
+      await unmountImage(run, placeOf(directory));
+    });
+  }
+
+  remove(sessionId: string): Promise<void> {
+    return this.#turns.take(sessionId, async () => {
+      const disk = await this.find(sessionId);
+      if (disk === undefined) return;
+      const gone = join(this.#options.directory, goneName(disk.id));
+      await move(this.#at(sessionId), gone, this.#options.directory);
+      this.#asked.delete(sessionId);
+      await this.#clear(gone);
+    });
+  }
+
+  /** Clears what a crash left half made or half removed. */
+  async sweep(): Promise<void> {
+    const { directory } = this.#options;
+    for (const name of await entriesOf(directory)) {
+      const sessionId = sessionInMaking(name);
+      if (sessionId !== undefined) await this.#turns.take(sessionId, () => this.#clear(join(directory, name)));
+      else if (isGone(name)) await this.#clear(join(directory, name));
+    }
+  }
+
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void> {
+    return this.#turns.idle();
+  }
+
+  async #make(disk: DiskRecord): Promise<void> {
+    const { directory, run } = this.#options;
+    const making = join(directory, makingName(disk.session));
+    await makeDirectory(directory);
+    if (await exists(making)) await this.#clear(making);
+    await mkdir(placeOf(making), { recursive: true, mode: 0o700 });
+    if (disk.kind === 'image') await makeImage(run, imageOf(making), disk.id, disk.bytes);
+    else {
+      await mkdir(filesOf(making, disk), { mode: 0o755 });
+      await syncDirectory(placeOf(making));
+    }
+    await writeRecord(making, disk);
+    await this.#displace(disk.session);
+    await move(making, this.#at(disk.session), directory);
+  }
+
+  /** What is in a disk's place and is no disk of this node's is kept, out of the way. */
+  async #displace(sessionId: string): Promise<void> {
+    const { directory, random, log } = this.#options;
+    if (!(await exists(this.#at(sessionId)))) return;
+    const kept = `.kept-${sessionId}-${random.uuid()}`;
+    await rename(this.#at(sessionId), join(directory, kept));
+    log.warn('disk.displaced', { session: sessionId, kept });
+  }
+
+  /** By programs that follow no link and stay in one file system, however deep a session has nested its directories. */
+  #clear(directory: string): Promise<void> {
+    const { run } = this.#options;
+    return this.#turns.take(directory, async () => {
+      if (await isMounted(directory)) await unmountImage(run, placeOf(directory));
+      await run('rm', ['-rf', '--one-file-system', '--', directory], { mayTakeMs: CLEARING_MS });
+    });
+  }
+
+  #askedFor(sessionId: string): number {
+    return this.#asked.get(sessionId) ?? 0;
+  }
+
+  #at(sessionId: string): string {
+    return join(this.#options.directory, sessionId);
+  }
+
+  #isOwn({ cluster, node }: DiskRecord): boolean {
+    const { clusterId, nodeId } = this.#options.owner;
+    return cluster === clusterId && node === nodeId;
+  }
+}
+
+/** What a disk of many small files can take. */
+const CLEARING_MS = 600_000;
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

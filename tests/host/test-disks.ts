@@ -1,0 +1,33 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DiskKind } from '../../node-agent/domain/disk-choice.ts';
+import { runCommand } from '../../node-agent/volumes/command.ts';
+import { Disks } from '../../node-agent/volumes/disks.ts';
+import type { Log } from '../../seams/log.ts';
+import { systemRandom } from '../../seams/system.ts';
+
+const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Disks below a directory of the test, which `unmountDisks` is to clear before the directory can go. */
+export function testDisks(
+  directory: string,
+  owner: { clusterId: string; nodeId: string },
+  kind: DiskKind = 'image',
+  log: Log = quiet,
+): Disks {
+  return new Disks({ directory: join(directory, 'disks'), owner, kind, run: runCommand, random: systemRandom, log });
+}
+
+/** Unmounts whatever disks are mounted below `directory`/disks. */
+export function unmountDisks(directory: string): void {
+  const disks = join(directory, 'disks');
+  if (!existsSync(disks)) return;
+  for (const name of readdirSync(disks)) {
+    try {
+      execFileSync('umount', [join(disks, name, 'fs')], { stdio: 'ignore' });
+    } catch {
+      // Not mounted.
+    }
+  }
+}
