@@ -117,7 +117,7 @@ export function openCore(needs: CoreNeeds): Core {
   };
   const fleet = new Fleet({ ...fleetNeeds, epoch: events.epoch });
   known = () => fleet.known();
-  const dispatch = new BuildDispatch({ applier, view, fleet, clock, log });
+  const dispatch = new BuildDispatch({ applier, view, fleet, clock, log, metrics });
   const leases = new LeaseWatch({ applier, view, fleet, lease, clock, log });
   const idle = new IdleWatch({ applier, view, clock, log, graceMs: SUSPEND_GRACE_MS });
   const rights = new RightsInForce(view);
@@ -150,7 +150,11 @@ export function openCore(needs: CoreNeeds): Core {
     roles: roleService(shared),
     roleBindings: roleBindingService(shared),
     apiKeys: apiKeyService({ ...shared, keyUse, clock }),
-    sessions: sessionService({ ...shared, placed: placementMetrics(metrics) }),
+    sessions: sessionService({
+      ...shared,
+      placed: placementMetrics(metrics),
+      rebuild: (space, image) => dispatch.rebuilds.forSpace(space, image),
+    }),
     messages: messageService(shared),
     spaces: spaceService(shared),
     secrets: secretService({ ...shared, ring: needs.sealing.ring }),

@@ -32,7 +32,8 @@ export class Builder {
 
   assign(build: BuildAssignment): void {
     const known = this.#builds.get(build.buildId);
-    if (known !== undefined && known.phase !== 'BUILD_FAILED') {
+    // A completed one is looked at again: its image may have been removed since.
+    if (known?.phase === 'BUILD_BUILDING') {
       this.#outside.report(known);
       return;
     }

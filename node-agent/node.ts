@@ -11,6 +11,7 @@ import { within } from './deadline.ts';
 import type { Capacity, Driver, DriverChange } from './drivers/driver.ts';
 import type { GuestDoors } from './guest-doors.ts';
 import { guestsReturned } from './guests-return.ts';
+import { ImageRequests } from './image-requests.ts';
 import type { Ledger } from './ledger.ts';
 import type { Dialer } from './link/dialer.ts';
 import { Orphans } from './orphans.ts';
@@ -59,6 +60,9 @@ export class NodeAgent {
   readonly #link: ControllerLink;
   readonly #reconcilers = new Map<string, Reconciler>();
   readonly #orphans = new Orphans();
+  readonly #imageRequests = new ImageRequests((sessionId, image) =>
+    this.#outbox.keep(`image:${image}`, { kind: 'imageMissing', value: { sessionId, image } }),
+  );
   readonly #steps: Counter<'step'>;
   readonly #ending = new AbortController();
   #end: (end: NodeEnd) => void = () => undefined;
@@ -205,11 +209,17 @@ export class NodeAgent {
         return void this.#relay.readLines(frame.value);
       case 'build':
         return void this.#builder.assign(frame.value);
+      case 'imageGone':
+        return this.#imageGone(frame.value);
       case 'shutdown':
         return this.#shutDown(frame.value.graceMs);
       default:
         return frame satisfies never;
     }
+  }
+
+  #imageGone({ image, reason }: { readonly image: string; readonly reason: string }): undefined {
+    for (const sessionId of this.#imageRequests.settle(image)) this.#reconcilers.get(sessionId)?.imageGone(image, reason);
   }
 
   async #assigned(
@@ -229,6 +239,7 @@ export class NodeAgent {
     for (const reconciler of this.#reconcilers.values()) reconciler.wake();
     this.#relay.sayAgain();
     this.#builder.sayAgain();
+    this.#imageRequests.sayAgain();
     log.info('controller.connected', { assignments: change.assignments.length, tombstones: change.tombstones.length });
     if (!this.#ready) void this.#sayReady();
   }
@@ -311,6 +322,7 @@ export class NodeAgent {
     const images = [...(await this.#call((signal) => this.#options.driver.images(signal)))].sort();
     if (images.join('\n') === this.#images.join('\n')) return;
     this.#images = images;
+    for (const image of images) for (const sessionId of this.#imageRequests.settle(image)) this.#reconcilers.get(sessionId)?.wake();
     this.#outbox.keep('images', { kind: 'images', value: { images } });
   }
 
@@ -341,6 +353,10 @@ export class NodeAgent {
       guestDraining: (id) => this.#relay.isDraining(id),
       drain: (id, graceMs) => this.#relay.drain(id, graceMs),
       judged: () => this.#judged,
+      imageMissing: (id, image) => {
+        log.warn('session.image_missing', { session: id, image });
+        this.#imageRequests.want(id, image);
+      },
       stepping: (step) => this.#steps.add(1, { step }),
       sourceOf: (id) => this.#reconciler(id).source(),
       wake: (id) => this.#reconciler(id).wake(),
@@ -351,6 +367,7 @@ export class NodeAgent {
           this.#outbox.keep('orphans', { kind: 'orphans', value: { orphans: this.#orphans.all() } });
         if (!reconciler.isSpent()) return;
         this.#reconcilers.delete(sessionId);
+        this.#imageRequests.forget(sessionId);
         // What it still meant to look at later is another's to do, should the session come back.
         void reconciler.close();
         this.#relay.forget(sessionId);

@@ -14,6 +14,8 @@ export interface ReconcilerOutside extends CopyingOutside {
   drain(sessionId: string, graceMs: number | undefined): void;
   /** Whether the controller has spoken since this start. */
   judged(): boolean;
+  /** Called when the engine lacks the image that the session needs: the controller is asked for it. */
+  imageMissing(sessionId: string, image: string): void;
   /** Called before each step, with its kind. */
   stepping?(kind: Step['kind']): void;
   /** Called when what is to be reported has changed. */

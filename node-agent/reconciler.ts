@@ -34,6 +34,9 @@ export class Reconciler {
   readonly #failures: EngineFailures;
   #failed: Failed | undefined;
   #removalAsked = false;
+  /** In a row. An image that arrives wakes those that wait for it; the growing delay is for an arrival that nobody noticed. */
+  #imageMisses = 0;
+  #goneImage: { readonly image: string; readonly reason: string } | undefined;
   #engineLost = false;
   readonly #pacer: RestartPacer;
   readonly #drain: Drain;
@@ -74,6 +77,12 @@ export class Reconciler {
   guestChanged(): void {
     this.#reporter.forget();
     this.#drain.guestChanged();
+    this.wake();
+  }
+
+  /** Nothing can bring the image back that it waits for. */
+  imageGone(image: string, reason: string): void {
+    this.#goneImage = { image, reason };
     this.wake();
   }
 
@@ -265,11 +274,15 @@ export class Reconciler {
   }
 
   async #judge(made: Made, image: string): Promise<boolean> {
-    if (made.ok) return this.#look();
+    if (made.ok) {
+      this.#imageMisses = 0;
+      return this.#look();
+    }
     switch (made.why) {
       case 'no-image':
+        return this.#awaitImage(image);
       case 'refused':
-        this.#fail(made.why === 'refused' ? made.reason : `The image ${image} is not on this node.`);
+        this.#fail(made.reason);
         return this.#look();
       case 'failed':
         if (!this.#failures.failed()) throw new Error(made.reason);
@@ -282,6 +295,20 @@ export class Reconciler {
       default:
         return made satisfies never;
     }
+  }
+
+  /** An image can be built again, so a session does not fail for the lack of it before the controller says that nothing can. */
+  #awaitImage(image: string): Promise<boolean> | boolean {
+    const gone = this.#goneImage;
+    this.#goneImage = undefined;
+    if (gone?.image === image) {
+      this.#fail(gone.reason);
+      return this.#look();
+    }
+    this.#outside.imageMissing(this.sessionId, image);
+    this.#imageMisses += 1;
+    this.#wakeAfter(restartDelayMs(this.#imageMisses + 1));
+    return false;
   }
 
   async #look(): Promise<true> {

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import { type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import { assignBuild, finishBuild, giveUpBuild, isOpen } from '../domain/commands/advance-build.ts';
 import type { BuildId, NodeId, SpaceId } from '../domain/ids.ts';
 import type { BuildRow } from '../domain/rows.ts';
@@ -7,6 +8,7 @@ import type { View } from '../domain/view.ts';
 import type { Applier } from './applier.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { buildAssignment } from './fleet/frames.ts';
+import { Rebuilds } from './rebuilds.ts';
 
 /** How long a build waits for a node that holds its base image, where other nodes are there. */
 const NODE_COMES_WITHIN_MS = 20_000;
@@ -21,6 +23,8 @@ const GATHERED_WITHIN_MS = 200;
  * so telling twice is harmless.
  */
 export class BuildDispatch {
+  /** Images that nodes have lost. */
+  readonly rebuilds: Rebuilds;
   readonly #applier: Applier;
   readonly #view: View;
   readonly #fleet: Fleet;
@@ -28,7 +32,8 @@ export class BuildDispatch {
   readonly #clock: Clock;
   #recheck: { readonly timer: Timer; readonly atMs: number } | undefined;
 
-  constructor(options: { applier: Applier; view: View; fleet: Fleet; clock: Clock; log: Log }) {
+  constructor(options: { applier: Applier; view: View; fleet: Fleet; clock: Clock; log: Log; metrics?: Metrics }) {
+    this.rebuilds = new Rebuilds({ ...options, metrics: options.metrics ?? silentMetrics });
     this.#applier = options.applier;
     this.#view = options.view;
     this.#fleet = options.fleet;
@@ -43,15 +48,27 @@ export class BuildDispatch {
         for (const build of this.#view.openBuilds()) if (build.nodeId === node) this.#tell(build, node);
         this.#dispatch();
       },
-      imagesChanged: () => this.#dispatch(),
-      closed: () => this.#dispatch(),
-      built: (node, report) => this.#finish(node, report),
+      imagesChanged: (_node, lost) => {
+        this.#dispatch();
+        for (const image of lost) this.#rebuildForSpace(image);
+      },
+      imageMissing: (node, { spaceId, image }) => this.rebuilds.forSession(node, spaceId, image),
+      closed: (node) => {
+        this.rebuilds.forget(node);
+        this.#dispatch();
+      },
+      built: (node, report) => {
+        if (!this.rebuilds.ended(node, report.buildId, report)) this.#finish(node, report);
+      },
     });
   }
 
   /** Whether a node has been told to build from this source. */
   mayFetch(node: NodeId, digest: string): boolean {
-    return this.#view.openBuilds().some((build) => build.nodeId === node && build.agents.some((agent) => agent.digest === digest));
+    return (
+      this.rebuilds.mayFetch(node, digest) ||
+      this.#view.openBuilds().some((build) => build.nodeId === node && build.agents.some((agent) => agent.digest === digest))
+    );
   }
 
   #dispatch(): void {
@@ -75,6 +92,12 @@ export class BuildDispatch {
         () => undefined,
       );
     }
+  }
+
+  /** The tag of an image is the id of its build. */
+  #rebuildForSpace(image: string): void {
+    const build = this.#view.get('builds', image.slice(image.lastIndexOf(':') + 1));
+    if (build?.image === image) this.rebuilds.forSpace(build.spaceId, image);
   }
 
   #unfetched(build: BuildRow): void {

@@ -40,10 +40,28 @@ export interface SessionNeeds {
   readonly baseImage: string;
   /** Told how each creation ended. */
   readonly placed: (created: Outcome<unknown>) => void;
+  /** Has the image of a space built again where no node holds it any more; false when that cannot be. */
+  readonly rebuild: (spaceId: SpaceId, image: string) => boolean;
 }
+
+/** Of a refusal for lack of a node: the image that was asked for. */
+const imageIn = (details: unknown): string | undefined =>
+  typeof details === 'object' && details !== null && 'image' in details && typeof details.image === 'string' ? details.image : undefined;
+
+const REBUILT_WITHIN_S = 5;
 
 export function sessionService(needs: SessionNeeds): Sessions {
   const { applier, view, lists, waiters, shownSessions } = needs;
+
+  /** A session that found no node for the lack of an image is worth another try: the image is built again. */
+  function judged<Created>(created: Outcome<Created>, spaceId: SpaceId): Outcome<Created> {
+    needs.placed(created);
+    if (created.ok || created.refusal.code !== 'UNAVAILABLE') return created;
+    const image = imageIn(created.refusal.details);
+    if (image === undefined || !needs.rebuild(spaceId, image)) return created;
+    const message = `The image of this space was removed from its nodes, and is being built again: retry in a few seconds.`;
+    return refused('UNAVAILABLE', message, { retry_after_s: REBUILT_WITHIN_S });
+  }
 
   async function change(caller: Caller, id: SessionId, request: DesiredChange, { force }: { force: boolean }) {
     const row = sessionFor(view, caller, id, 'update');
@@ -62,8 +80,7 @@ export function sessionService(needs: SessionNeeds): Sessions {
       const created = await applier.submit(
         newSession(needs, caller, space.value.id, asked, { ...sizes.value, ...parent.value }, idempotency),
       );
-      needs.placed(created);
-      return created;
+      return judged(created, space.value.id);
     },
     async update(caller, id, update) {
       const row = sessionFor(view, caller, id, 'update');
@@ -89,8 +106,7 @@ export function sessionService(needs: SessionNeeds): Sessions {
         ...{ by: { accountId: caller.accountId, user: caller.user }, request },
       };
       const created = await applier.submit(remixSession(remix));
-      needs.placed(created);
-      return created;
+      return judged(created, spaceId.value);
     },
     get(caller, id) {
       const session = shownSessionFor(shownSessions, caller, id);

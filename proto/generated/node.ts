@@ -13,6 +13,8 @@ import type { FetchSourceRequest as _raworc_node_v0_FetchSourceRequest, FetchSou
 import type { Heartbeat as _raworc_node_v0_Heartbeat, Heartbeat__Output as _raworc_node_v0_Heartbeat__Output } from './raworc/node/v0/Heartbeat.ts';
 import type { HeartbeatAck as _raworc_node_v0_HeartbeatAck, HeartbeatAck__Output as _raworc_node_v0_HeartbeatAck__Output } from './raworc/node/v0/HeartbeatAck.ts';
 import type { Hello as _raworc_node_v0_Hello, Hello__Output as _raworc_node_v0_Hello__Output } from './raworc/node/v0/Hello.ts';
+import type { ImageGone as _raworc_node_v0_ImageGone, ImageGone__Output as _raworc_node_v0_ImageGone__Output } from './raworc/node/v0/ImageGone.ts';
+import type { ImageMissing as _raworc_node_v0_ImageMissing, ImageMissing__Output as _raworc_node_v0_ImageMissing__Output } from './raworc/node/v0/ImageMissing.ts';
 import type { Images as _raworc_node_v0_Images, Images__Output as _raworc_node_v0_Images__Output } from './raworc/node/v0/Images.ts';
 import type { Inventory as _raworc_node_v0_Inventory, Inventory__Output as _raworc_node_v0_Inventory__Output } from './raworc/node/v0/Inventory.ts';
 import type { JoinRequest as _raworc_node_v0_JoinRequest, JoinRequest__Output as _raworc_node_v0_JoinRequest__Output } from './raworc/node/v0/JoinRequest.ts';
@@ -68,6 +70,8 @@ export interface ProtoGrpcType {
         Heartbeat: MessageTypeDefinition<_raworc_node_v0_Heartbeat, _raworc_node_v0_Heartbeat__Output>
         HeartbeatAck: MessageTypeDefinition<_raworc_node_v0_HeartbeatAck, _raworc_node_v0_HeartbeatAck__Output>
         Hello: MessageTypeDefinition<_raworc_node_v0_Hello, _raworc_node_v0_Hello__Output>
+        ImageGone: MessageTypeDefinition<_raworc_node_v0_ImageGone, _raworc_node_v0_ImageGone__Output>
+        ImageMissing: MessageTypeDefinition<_raworc_node_v0_ImageMissing, _raworc_node_v0_ImageMissing__Output>
         Images: MessageTypeDefinition<_raworc_node_v0_Images, _raworc_node_v0_Images__Output>
         Inventory: MessageTypeDefinition<_raworc_node_v0_Inventory, _raworc_node_v0_Inventory__Output>
         JoinRequest: MessageTypeDefinition<_raworc_node_v0_JoinRequest, _raworc_node_v0_JoinRequest__Output>

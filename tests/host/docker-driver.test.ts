@@ -202,6 +202,8 @@ t.test('what cannot be made fails with a sentence, and what is of another node i
     assigned(lost, 1, 'DESIRED_RUNNING', true, IMAGE),
   ]);
   t.same(inventory.orphans, [], 'what is of another node is no orphan of this one');
+  await controller.until('a question', () => controller.heard('imageMissing')[0], LONG_MS);
+  controller.say({ kind: 'imageGone', value: { image: `raworc-test-driver:none-${TAG}`, reason: 'No build makes it.' } });
   const reason = async (session: string) =>
     (
       await controller.until(
@@ -210,7 +212,7 @@ t.test('what cannot be made fails with a sentence, and what is of another node i
         LONG_MS,
       )
     ).reason;
-  t.match(await reason(noImage), /^The image .* is not on this node\.$/);
+  t.match(await reason(noImage), /^No build makes it\.$/);
   t.match(await reason(lost), /^The volume .* is missing/);
   controller.say(
     change(

@@ -6,6 +6,7 @@ import tar from 'tar-stream';
 import { assigned, bench, deliver, IMAGE } from './node-hand-controller.ts';
 
 const S = '00000000-0000-4000-8000-00000000000a';
+const OTHER = '00000000-0000-4000-8000-0000000000bb';
 const T = '00000000-0000-4000-8000-00000000000b';
 
 t.test('a session is started, answers a message once, and is removed without a trace', async (t) => {
@@ -126,16 +127,46 @@ t.test('a container that ends or is lost is made anew on its volume; a lost volu
   t.equal(host.volumes.size, 0, 'no new empty one was made');
 });
 
-t.test('a session whose image is not here fails with that reason, and starts at the next generation', async (t) => {
+t.test('sessions whose image is not here wait, and their controller is asked for it', async (t) => {
+  const { controller, host, start } = bench(t.testdir(), { images: [] });
+  const node = await start();
+  t.teardown(() => node.close());
+  await controller.begin([assigned(S), assigned(OTHER)]);
+  t.match(await controller.until('a question', () => controller.heard('imageMissing')[0]), { image: IMAGE });
+  host.addImage(IMAGE);
+  await controller.phase(S, 'RUNNING');
+  await controller.phase(OTHER, 'RUNNING');
+  t.same(
+    controller.heard('report').filter(({ phase }) => phase === 'FAILED'),
+    [],
+    'neither has failed meanwhile',
+  );
+});
+
+t.test('a session whose image nothing can bring back fails with the reason, and starts at the next generation', async (t) => {
   const { controller, host, start } = bench(t.testdir(), { images: [] });
   const node = await start();
   t.teardown(() => node.close());
   await controller.begin([assigned(S)]);
-  t.match((await controller.phase(S, 'FAILED')).reason, /image .* is not on this node/);
+  await controller.until('a question', () => controller.heard('imageMissing')[0]);
+  controller.say({ kind: 'imageGone', value: { image: IMAGE, reason: 'No build makes it.' } });
+  t.equal((await controller.phase(S, 'FAILED')).reason, 'No build makes it.');
   host.addImage(IMAGE);
   t.same((await controller.until('its images', () => controller.heard('images')[0])).images, [IMAGE]);
   controller.say({ kind: 'assignmentChange', value: { setId: 'set', number: 1, assignments: [assigned(S, 2)], tombstones: [] } });
   t.equal((await controller.phase(S, 'RUNNING')).generation, 2);
+});
+
+t.test('a node asks again on its next stream for the image that it still lacks', async (t) => {
+  const { controller, start } = bench(t.testdir(), { images: [] });
+  const node = await start();
+  t.teardown(() => node.close());
+  await controller.begin([assigned(S)]);
+  await controller.until('a question', () => controller.heard('imageMissing')[0]);
+  controller.hangUp();
+  await controller.until('a second stream', () => (controller.dials === 2 ? true : undefined));
+  await controller.begin([assigned(S)]);
+  t.match(await controller.until('the question again', () => controller.heard('imageMissing')[0]), { sessionId: S, image: IMAGE });
 });
 
 t.test('a session that was removed while a create was under way leaves nothing', async (t) => {

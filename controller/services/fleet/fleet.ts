@@ -19,7 +19,9 @@ const RESEND_MS = 5 * 60_000;
 /** What may be wanted of nodes as they come, go and finish builds. */
 export interface FleetListener {
   live(nodeId: NodeId): void;
-  imagesChanged(nodeId: NodeId): void;
+  imagesChanged(nodeId: NodeId, lost: readonly string[]): void;
+  /** A node lacks the image that a session of its own needs. */
+  imageMissing(nodeId: NodeId, session: SessionRow): void;
   closed(nodeId: NodeId): void;
   built(nodeId: NodeId, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
 }
@@ -127,7 +129,8 @@ export class Fleet {
 
   readonly #events: StreamEvents = {
     live: (stream) => this.#listener?.live(stream.nodeId),
-    imagesChanged: (stream) => this.#listener?.imagesChanged(stream.nodeId),
+    imagesChanged: (stream, lost) => this.#listener?.imagesChanged(stream.nodeId, lost),
+    imageMissing: (stream, session) => this.#listener?.imageMissing(stream.nodeId, session),
     build: (stream, report) => this.#listener?.built(stream.nodeId, report),
     shutDown: (stream) => this.#ended(stream),
     workers: (stream, session, workers) => {

@@ -48,7 +48,10 @@ export interface StreamNeeds {
 export interface StreamEvents {
   /** Hello and inventory were taken, and the node has been told what it should hold. */
   live(stream: NodeStream): void;
-  imagesChanged(stream: NodeStream): void;
+  /** `lost`: images that the node had and has no longer. */
+  imagesChanged(stream: NodeStream, lost: readonly string[]): void;
+  /** The node lacks the image that a session of its own needs. */
+  imageMissing(stream: NodeStream, session: SessionRow): void;
   build(stream: NodeStream, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
   shutDown(stream: NodeStream): void;
   /** All workers that live in a session of this node. */
@@ -236,9 +239,13 @@ export class NodeStream {
       case 'orphans':
         return this.#orphaned(frame.value.orphans);
       case 'images':
-        this.images.clear();
-        for (const image of frame.value.images) this.images.add(image);
-        return this.#events.imagesChanged(this);
+        return this.#imagesAre(new Set(frame.value.images));
+      case 'imageMissing': {
+        const session = this.#needs.view.get('sessions', frame.value.sessionId);
+        if (session?.nodeId !== this.nodeId || session.image !== frame.value.image) return;
+        this.images.delete(session.image);
+        return this.#events.imageMissing(this, session);
+      }
       case 'build':
         return this.#built(saidBuild(frame.value));
       case 'secretsRequest':
@@ -282,6 +289,13 @@ export class NodeStream {
       default:
         frame satisfies never;
     }
+  }
+
+  #imagesAre(images: ReadonlySet<string>): void {
+    const lost = [...this.images].filter((image) => !images.has(image));
+    this.images.clear();
+    for (const image of images) this.images.add(image);
+    this.#events.imagesChanged(this, lost);
   }
 
   #orphaned(orphans: readonly Orphan__Output[]): void {

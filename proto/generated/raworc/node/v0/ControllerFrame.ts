@@ -9,6 +9,7 @@ import type { Shutdown as _raworc_node_v0_Shutdown, Shutdown__Output as _raworc_
 import type { Deliver as _raworc_v0_Deliver, Deliver__Output as _raworc_v0_Deliver__Output } from '../../../raworc/v0/Deliver.ts';
 import type { Settled as _raworc_v0_Settled, Settled__Output as _raworc_v0_Settled__Output } from '../../../raworc/v0/Settled.ts';
 import type { Secrets as _raworc_v0_Secrets, Secrets__Output as _raworc_v0_Secrets__Output } from '../../../raworc/v0/Secrets.ts';
+import type { ImageGone as _raworc_node_v0_ImageGone, ImageGone__Output as _raworc_node_v0_ImageGone__Output } from '../../../raworc/node/v0/ImageGone.ts';
 import type { StopAgent as _raworc_v0_StopAgent, StopAgent__Output as _raworc_v0_StopAgent__Output } from '../../../raworc/v0/StopAgent.ts';
 import type { ReadLines as _raworc_v0_ReadLines, ReadLines__Output as _raworc_v0_ReadLines__Output } from '../../../raworc/v0/ReadLines.ts';
 
@@ -22,9 +23,10 @@ export interface ControllerFrame {
   'deliver'?: (_raworc_v0_Deliver | null);
   'settled'?: (_raworc_v0_Settled | null);
   'secrets'?: (_raworc_v0_Secrets | null);
+  'imageGone'?: (_raworc_node_v0_ImageGone | null);
   'stopAgent'?: (_raworc_v0_StopAgent | null);
   'readLines'?: (_raworc_v0_ReadLines | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"stopAgent"|"readLines";
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"stopAgent"|"readLines";
 }
 
 export interface ControllerFrame__Output {
@@ -37,7 +39,8 @@ export interface ControllerFrame__Output {
   'deliver'?: (_raworc_v0_Deliver__Output | null);
   'settled'?: (_raworc_v0_Settled__Output | null);
   'secrets'?: (_raworc_v0_Secrets__Output | null);
+  'imageGone'?: (_raworc_node_v0_ImageGone__Output | null);
   'stopAgent'?: (_raworc_v0_StopAgent__Output | null);
   'readLines'?: (_raworc_v0_ReadLines__Output | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"stopAgent"|"readLines";
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"stopAgent"|"readLines";
 }

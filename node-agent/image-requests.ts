@@ -1,0 +1,38 @@
+/**
+ * Images that sessions of this node need and the engine does not have. The controller is asked for each once, and again on every new
+ * stream; the sessions wait until the image is there or the controller says that nothing can bring it back.
+ */
+export class ImageRequests {
+  readonly #ask: (sessionId: string, image: string) => void;
+  readonly #waiting = new Map<string, Set<string>>();
+
+  constructor(ask: (sessionId: string, image: string) => void) {
+    this.#ask = ask;
+  }
+
+  want(sessionId: string, image: string): void {
+    const there = this.#waiting.get(image);
+    if (there !== undefined) return void there.add(sessionId);
+    this.#waiting.set(image, new Set([sessionId]));
+    this.#ask(sessionId, image);
+  }
+
+  sayAgain(): void {
+    for (const [image, sessions] of this.#waiting) for (const session of [...sessions].slice(0, 1)) this.#ask(session, image);
+  }
+
+  /** Returns the sessions that waited for this image, and forgets it: the engine has it, or nothing will bring it back. */
+  settle(image: string): readonly string[] {
+    const sessions = [...(this.#waiting.get(image) ?? [])];
+    this.#waiting.delete(image);
+    return sessions;
+  }
+
+  /** The session is gone, or needs no image any more. */
+  forget(sessionId: string): void {
+    for (const [image, sessions] of this.#waiting) {
+      sessions.delete(sessionId);
+      if (sessions.size === 0) this.#waiting.delete(image);
+    }
+  }
+}
