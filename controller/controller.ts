@@ -18,7 +18,6 @@ import { type Authority, openAuthority } from './grpc/authority.ts';
 import { type NodeServer, startNodeServer } from './grpc/node-server.ts';
 import { createApp } from './http/app.ts';
 import { type HttpServer, listen } from './http/server.ts';
-import { isSourceInUse } from './services/builds.ts';
 import { eventIds } from './services/event-ids.ts';
 import { LEASE, type LeaseTimes } from './services/fleet/lease.ts';
 import { joinWith } from './services/nodes.ts';
@@ -80,7 +79,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const store = await openStore(join(directory, 'raworc.db'), cluster.epoch);
   const sealing = await openSealing(store.view, join(keys, 'seal'), random);
   const reader = new Reader({ path: store.path, clock, log, metrics });
-  const shelf = await sourceFiles(join(directory, 'sources'), { disk, random, isInUse: (digest) => isSourceInUse(store.view, digest) });
+  const shelf = await sourceFiles(join(directory, 'sources'), { disk, random });
   const bus = openBus(options.natsUrl, { clock, log });
   const passwords = createPasswords({ random });
 

@@ -194,6 +194,8 @@ export function openCore(needs: CoreNeeds): Core {
       leases.start(lastAliveAt);
       resealing.start();
       pruneLater();
+      // One that is cut off goes on at the next start.
+      services.agents.removeUnusedSources().catch(() => undefined);
     },
     async close() {
       pruning?.cancel();

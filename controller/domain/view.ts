@@ -69,6 +69,4 @@ export interface View {
   /** The newest messages below `seq`, newest first. */
   messagesBefore(sessionId: SessionId, seq: number, limit: number): readonly MessageRow[];
   runOf(messageId: MessageId): RunRow | undefined;
-  /** Whether any agent still has a source of that digest. */
-  sourceInUse(digest: string): boolean;
 }

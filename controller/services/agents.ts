@@ -15,7 +15,7 @@ import type { View } from '../domain/view.ts';
 import { spaceFor, stillThere } from './access.ts';
 import type { Agents, ChangeAgent, SettableStatus } from './api.ts';
 import type { Applier } from './applier.ts';
-import { isSourceInUse, newBuild } from './builds.ts';
+import { newBuild } from './builds.ts';
 import type { Caller } from './caller.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { knownRequest } from './idempotency-keys.ts';
@@ -27,6 +27,8 @@ export interface SourceShelf {
   receive(body: Readable): Promise<Outcome<ReceivedSource>>;
   /** Removes a source that nothing refers to. */
   remove(digest: string): Promise<void>;
+  /** The digests of all sources that are kept. */
+  kept(): Promise<readonly string[]>;
 }
 
 /** A checked archive that is not kept yet. Either is to be called, once. */
@@ -110,10 +112,13 @@ export function agentService(needs: AgentNeeds): Agents {
   }
 
   async function forget(digest: string | null): Promise<void> {
-    if (digest !== null && !isSourceInUse(view, digest)) await shelf.remove(digest);
+    if (digest !== null && !(await lists.sourceInUse(digest))) await shelf.remove(digest);
   }
 
   return {
+    async removeUnusedSources() {
+      for (const digest of await shelf.kept()) await inTurn(() => forget(digest));
+    },
     async create(caller, spaceName, input, idempotency) {
       const space = spaceFor(view, caller, spaceName, 'agents', 'create');
       if (!space.ok) return space;

@@ -169,6 +169,8 @@ export interface ChangeAgent {
 export type SettableStatus = 'active' | 'inactive' | 'stopped';
 
 export interface Agents {
+  /** Removes the sources that nothing needs any more. Uploads wait their turn meanwhile, never long. */
+  removeUnusedSources(): Promise<void>;
   create(caller: Caller, space: string, input: CreateAgent, idempotency?: Idempotency): Promise<Outcome<AgentObject>>;
   get(caller: Caller, space: string, name: string): Outcome<AgentObject>;
   list(caller: Caller, space: string, page: PageRequest): Promise<Outcome<Page<AgentObject>>>;

@@ -28,10 +28,6 @@ export const newBuild = ({ random, baseImage }: Pick<BuildNeeds, 'random' | 'bas
   user: caller.user,
 });
 
-/** Part of a build that is not finished, or some agent's. */
-export const isSourceInUse = (view: View, digest: string): boolean =>
-  view.sourceInUse(digest) || view.openBuilds().some(({ agents }) => agents.some((agent) => agent.digest === digest));
-
 export function buildService(needs: BuildNeeds): Builds {
   const { applier, view, storeKey } = needs;
   const none = refused('NOT_FOUND', 'There is no such build.');

@@ -27,6 +27,11 @@ export interface Lists {
   sessions(query: SessionQuery, page: PageRequest): Promise<Page<ShownSession>>;
   messages(session: SessionId, query: MessageQuery, page: PageRequest): Promise<Page<MessageRow>>;
   countMessages(session: SessionId): Promise<number>;
+  /**
+   * Whether a source is still needed: some agent's, or part of a build that is not finished, that new sessions of its space start from,
+   * or that a session is pinned to, so that its image can be built again.
+   */
+  sourceInUse(digest: string): Promise<boolean>;
   /** Rows of a table whose fields have these values, and whose ids are `among` these where any are given. Newest first. */
   rows<Name extends PlainList>(
     table: Name,

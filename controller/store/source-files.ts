@@ -18,14 +18,13 @@ const INCOMING = 'incoming-';
 export interface SourceNeeds {
   readonly disk: Disk;
   readonly random: Random;
-  readonly isInUse: (digest: string) => boolean;
 }
 
-/** Sources as files named by their digest. What an upload that was cut off left behind, or nothing uses any more, goes at the start. */
-export async function sourceFiles(directory: string, { disk, random, isInUse }: SourceNeeds): Promise<SourceFiles> {
+/** Sources as files named by their digest. What an upload that was cut off left behind is removed at the start. */
+export async function sourceFiles(directory: string, { disk, random }: SourceNeeds): Promise<SourceFiles> {
   await disk.makeDirectory(directory, 0o700);
   for (const name of await readdir(directory)) {
-    if (name.startsWith(INCOMING) || !isInUse(`sha256:${name.replace(/\.tar\.gz$/, '')}`)) await disk.remove(join(directory, name));
+    if (name.startsWith(INCOMING)) await disk.remove(join(directory, name));
   }
   const pathOf = (digest: string) => join(directory, `${digest.replace(/^sha256:/, '')}.tar.gz`);
 
@@ -45,6 +44,10 @@ export async function sourceFiles(directory: string, { disk, random, isInUse }: 
       });
     },
     remove: (digest) => disk.remove(pathOf(digest)),
+    async kept() {
+      const names = await readdir(directory);
+      return names.filter((name) => !name.startsWith(INCOMING)).map((name) => `sha256:${name.replace(/\.tar\.gz$/, '')}`);
+    },
     open: (digest) => (/^sha256:[0-9a-f]{64}$/.test(digest) && existsSync(pathOf(digest)) ? createReadStream(pathOf(digest)) : undefined),
   };
 }

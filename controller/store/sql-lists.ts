@@ -47,6 +47,16 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
       const [count] = await reader.read([query.compile(compiler)]);
       return countIn(count);
     },
+    async sourceInUse(digest) {
+      const holds = sql`exists (select 1 from json_each(b.agents) where json_extract(value, '$.digest') = ${digest})`;
+      const needed = sql`(b.status in ('pending', 'building')
+        or exists (select 1 from sessions s where s.space_id = b.space_id and s.build_id = b.id and s.desired <> 'deleted')
+        or b.id = (select id from builds n where n.space_id = b.space_id and n.status = 'completed' order by n.created_at desc limit 1))`;
+      const query = sql`select (exists (select 1 from agents where source_digest = ${digest})
+        or exists (select 1 from builds b where ${holds} and ${needed})) as count`;
+      const [found] = await reader.read([query.compile(compiler)]);
+      return countIn(found) === 1;
+    },
     rows(table, equal, request, among) {
       const columns = columnsOf(table).filter(({ field }) => field in equal);
       const values = toSql(columns, equal);

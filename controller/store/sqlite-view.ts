@@ -81,6 +81,5 @@ export function sqliteView(database: Database.Database, enter: () => void = () =
     messagesBefore: (sessionId, seq, limit) =>
       all('messages', 'where session_id = ? and seq < ? order by seq desc limit ?', sessionId, seq, limit),
     runOf: (messageId) => one('runs', 'where message_id = ?', messageId),
-    sourceInUse: (digest) => one('agents', 'where source_digest = ? limit 1', digest) !== undefined,
   };
 }

@@ -221,6 +221,7 @@ export class Fake {
       remove: async () => refused('NOT_FOUND', 'There is no such secret'),
     },
     agents: {
+      removeUnusedSources: async () => undefined,
       create: async () => refused('CONFLICT', 'There is an agent of that name'),
       get: () => refused('NOT_FOUND', 'There is no such agent'),
       list: async () => accepted({ items: [], total: 0 }),
