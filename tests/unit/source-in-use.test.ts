@@ -4,7 +4,9 @@ import type { AgentId, BuildId, SessionId } from '../../controller/domain/ids.ts
 import { type BuildRow, put } from '../../controller/domain/rows.ts';
 import { Reader } from '../../controller/store/reader.ts';
 import { sqlLists } from '../../controller/store/sql-lists.ts';
-import { newSession, openCore, SPACE } from './controller-core.ts';
+import { silentMetrics } from '../../seams/metrics.ts';
+import { systemClock } from '../../seams/system.ts';
+import { NODE, newSession, node, openCore, SPACE, silent } from './controller-core.ts';
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
 const build = (id: string, createdAt: number, letter: string, status: BuildRow['status'] = 'completed'): BuildRow => ({
@@ -16,8 +18,8 @@ const build = (id: string, createdAt: number, letter: string, status: BuildRow['
 t.test(
   'a source is needed by its agent, by open builds, by the newest build of a space, and by builds that sessions are pinned to',
   async (t) => {
-    const core = await openCore();
-    const reader = new Reader(core.store.path);
+    const core = await openCore({ nodes: [node(NODE)] });
+    const reader = new Reader({ path: core.store.path, clock: systemClock, log: silent, metrics: silentMetrics });
     t.teardown(async () => {
       await reader.close();
       core.close();
@@ -31,7 +33,7 @@ t.test(
 
     await keep(build('pinned', 1, 'a'));
     const pinned = 'pinned-session' as SessionId;
-    await core.applier.submit(newSession({ id: pinned }));
+    t.match(await core.applier.submit(newSession({ id: pinned })), { ok: true });
     await core.applier.apply({
       name: 'pin',
       decide({ view }) {
