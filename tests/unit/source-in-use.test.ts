@@ -31,9 +31,9 @@ t.test(
         decide: () => ({ mutations: rows.map((row) => put('builds', row)), events: [], answer: undefined }),
       });
 
-    await keep(build('pinned', 1, 'a'));
     const pinned = 'pinned-session' as SessionId;
     t.match(await core.applier.submit(newSession({ id: pinned })), { ok: true });
+    await keep(build('pinned', 1, 'a'));
     await core.applier.apply({
       name: 'pin',
       decide({ view }) {
