@@ -11,11 +11,13 @@ import { newsOver } from './bus/news.ts';
 import { openBus } from './bus/open-bus.ts';
 import { type Core, openCore } from './core.ts';
 import { firstStart, resetAdminPassword } from './domain/commands/accounts.ts';
-import type { AccountId, SpaceId } from './domain/ids.ts';
-import { accepted } from './domain/outcome.ts';
+import { type CertificateFault, certificateAlarm, certificateFault, renewCertificate } from './domain/commands/node-certificates.ts';
+import type { AccountId, NodeId, SpaceId } from './domain/ids.ts';
+import { accepted, refused } from './domain/outcome.ts';
 import type { View } from './domain/view.ts';
 import { type Authority, openAuthority } from './grpc/authority.ts';
 import { type NodeServer, startNodeServer } from './grpc/node-server.ts';
+import type { Peer } from './grpc/peer.ts';
 import { createApp } from './http/app.ts';
 import { type HttpServer, listen } from './http/server.ts';
 import { eventIds } from './services/event-ids.ts';
@@ -38,7 +40,14 @@ export interface ControllerOptions {
   readonly directory: string;
   readonly http: { readonly host: string; readonly port: number; readonly tls?: { readonly certFile: string; readonly keyFile: string } };
   /** `advertise`: the hosts (or host:port of the join port) that join tokens name. */
-  readonly nodes: { readonly host: string; readonly port: number; readonly joinPort: number; readonly advertise: readonly string[] };
+  readonly nodes: {
+    readonly host: string;
+    readonly port: number;
+    readonly joinPort: number;
+    readonly advertise: readonly string[];
+    /** Of nodes' certificates; a month when undefined. */
+    readonly certificateLifeMs?: number;
+  };
   /** Undefined: a bus within this process. */
   readonly natsUrl: string | undefined;
   /** What sessions start from in a space without a build. */
@@ -74,7 +83,14 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const { directory, clock, random, disk, log, barriers, metrics } = options;
   const cluster = await openClusterFiles(directory, disk, random);
   const keys = join(directory, 'keys');
-  const authority = await openAuthority({ directory: join(keys, 'ca'), clusterId: cluster.clusterId, clock, random, log });
+  const authority = await openAuthority({
+    directory: join(keys, 'ca'),
+    clusterId: cluster.clusterId,
+    clock,
+    random,
+    log,
+    ...lifeOf(options),
+  });
   const tokens = createTokens({ keys: await openTokenKeys(keys, disk, random), clock, random });
   const store = await openStore(join(directory, 'raworc.db'), cluster.epoch);
   const sealing = await openSealing(store.view, join(keys, 'seal'), random);
@@ -98,8 +114,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
   tokenKeys.start();
 
   const nodes = await startNodeServer({
-    ...{ authority, clock, log, host: options.nodes.host, nodePort: options.nodes.port, joinPort: options.nodes.joinPort },
-    ...nodeSide(core, authority, shelf, options),
+    ...{ authority, clock, random, log, host: options.nodes.host, nodePort: options.nodes.port, joinPort: options.nodes.joinPort },
+    ...nodeSide(core, authority, shelf, options, () => addresses),
   });
   addresses = {
     joinAddresses: options.nodes.advertise.map((host) => `${host}:${nodes.joinPort}`),
@@ -144,14 +160,47 @@ export async function startController(options: ControllerOptions): Promise<Contr
   };
 }
 
-/** What the node protocol asks of the controller: to let a node in, to take its stream, to give it sources. */
-function nodeSide({ applier, fleet, dispatch }: Core, authority: Authority, shelf: SourceFiles, { random }: ControllerOptions) {
+const lifeOf = ({ nodes }: ControllerOptions) =>
+  nodes.certificateLifeMs === undefined ? {} : { nodeCertificateLifeMs: nodes.certificateLifeMs };
+
+/** What the node protocol asks of the controller: to let a node in, to renew its certificate, to take its stream, to give it sources. */
+function nodeSide(
+  { applier, view, fleet, dispatch, alarms }: Core,
+  authority: Authority,
+  shelf: SourceFiles,
+  { random, log }: ControllerOptions,
+  addresses: () => { readonly nodeAddresses: readonly string[]; readonly joinAddresses: readonly string[] },
+) {
+  const refuseCertificate = (nodeId: NodeId, fault: CertificateFault) => {
+    const alarm = certificateAlarm(fault, view.get('nodes', nodeId)?.name ?? nodeId);
+    alarms.raise(nodeId, alarm);
+    return refused('FORBIDDEN', alarm.message);
+  };
   return {
+    async renew({ nodeId, keyHash, expiresAtMs }: Peer, csrDer: Uint8Array) {
+      const judged = await applier.apply(renewCertificate(nodeId, keyHash));
+      if (!judged.ok) return refuseCertificate(nodeId, judged.fault);
+      const certificate = await authority.issueNode(csrDer, nodeId);
+      if (!certificate.ok) return certificate;
+      const { der, serialNumber, lifeMs } = certificate.value;
+      log.info('node.certificate_renewed', {
+        node: judged.node.name,
+        serial: serialNumber,
+        old_expiry: new Date(expiresAtMs).toISOString(),
+        new_expiry: new Date(certificate.value.expiresAtMs).toISOString(),
+      });
+      return accepted({ certificateDer: der, lifeMs, ...addresses() });
+    },
+    admit({ nodeId, keyHash }: Peer) {
+      // A node that this store does not know, or under another key, may have joined after the backup that it was restored from: its hello tells.
+      const fault = certificateFault(view.get('nodes', nodeId), keyHash);
+      return fault === 'revoked' ? refuseCertificate(nodeId, fault) : accepted(undefined);
+    },
     async join(request: { tokenId: string; tokenSecret: string; csrDer: Uint8Array; nodeName: string }) {
       // First, so that what is no request uses up no token.
-      const keyHash = await authority.keyHash(request.csrDer);
-      if (!keyHash.ok) return keyHash;
-      const row = await joinWith({ applier, fleet, random }, { ...request, keyHash: keyHash.value });
+      const proof = await authority.keyProof(request.csrDer);
+      if (!proof.ok) return proof;
+      const row = await joinWith({ applier, fleet, random }, { ...request, keyHash: proof.value.keyHash });
       if (!row.ok) return row;
       const certificate = await authority.issueNode(request.csrDer, row.value.id);
       if (!certificate.ok) return certificate;

@@ -22,6 +22,7 @@ import { eventService } from './services/events.ts';
 import { Fleet } from './services/fleet/fleet.ts';
 import type { LeaseTimes } from './services/fleet/lease.ts';
 import { LeaseWatch } from './services/fleet/lease-watch.ts';
+import { NodeAlarms } from './services/fleet/node-alarms.ts';
 import { type HealthDeps, healthService } from './services/health.ts';
 import { IdleWatch } from './services/idle-watch.ts';
 import { KeyUse } from './services/key-use.ts';
@@ -78,6 +79,7 @@ export interface Core {
   readonly view: View;
   readonly fleet: Fleet;
   readonly dispatch: BuildDispatch;
+  readonly alarms: NodeAlarms;
   readonly services: Services;
   /** Begins to publish, to follow events, to watch timeouts and leases, and to prune. */
   start(): void;
@@ -102,7 +104,9 @@ export function openCore(needs: CoreNeeds): Core {
   const tail = new Tail({ events, news, clock, log, ownerOf: rememberedOwners((id) => view.get('sessions', id)?.createdById) });
   const waiters = new Waiters();
   const secrets = new SecretKeeper(view, needs.sealing.ring);
+  const alarms = new NodeAlarms({ applier, view, clock, log, metrics: needs.metrics });
   const fleetNeeds = {
+    alarms,
     applier,
     view,
     news,
@@ -161,7 +165,7 @@ export function openCore(needs: CoreNeeds): Core {
     agents: agentService({ ...shared, shelf, fleet }),
     agentLogs: agentLogService({ view, lists, fleet, tail, clock, log }),
     builds: buildService(shared),
-    nodes: nodeService({ applier, view, fleet, leases, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
+    nodes: nodeService({ applier, view, fleet, alarms, leases, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
     orphans: orphanService({ applier, view, fleet, baseImage }),
     events: eventService(view, tail),
     health: healthService({
@@ -186,6 +190,7 @@ export function openCore(needs: CoreNeeds): Core {
     view,
     fleet,
     dispatch,
+    alarms,
     services,
     start() {
       publisher.start();

@@ -2,12 +2,19 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { accepted, type Outcome, refused } from './domain/outcome.ts';
+import { NODE_CERTIFICATE_LIFE_MS } from './grpc/certificates.ts';
 import { LEASE, type LeaseTimes, LOST_AFTER_MS } from './services/fleet/lease.ts';
 
 export interface Settings {
   readonly dataDirectory: string;
   readonly http: { readonly host: string; readonly port: number; readonly tls?: { readonly certFile: string; readonly keyFile: string } };
-  readonly nodes: { readonly host: string; readonly port: number; readonly joinPort: number; readonly advertise: readonly string[] };
+  readonly nodes: {
+    readonly host: string;
+    readonly port: number;
+    readonly joinPort: number;
+    readonly advertise: readonly string[];
+    readonly certificateLifeMs: number;
+  };
   readonly natsUrl: string | undefined;
   readonly baseImage: string;
   readonly adminPassword: string | undefined;
@@ -40,6 +47,7 @@ export function readSettings(env: Environment): Outcome<Settings> {
         port: port(env, 'RAWORC_NODE_PORT', 9400),
         joinPort: port(env, 'RAWORC_JOIN_PORT', 9401),
         advertise: list(env, 'RAWORC_ADVERTISE') ?? [nodeHost === '0.0.0.0' || nodeHost === '::' ? hostname() : nodeHost],
+        certificateLifeMs: seconds(env, 'RAWORC_NODE_CERT_LIFE_S', NODE_CERTIFICATE_LIFE_MS / 1000) * 1000,
       },
       natsUrl: natsUrl(env),
       baseImage: text(env, 'RAWORC_BASE_IMAGE_TAG') ?? 'raworc/session:base',

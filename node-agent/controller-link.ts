@@ -39,6 +39,9 @@ export class ControllerLink {
   readonly #ending = new AbortController();
   #leaseUntilMs = 0;
   #link: Link<NodeFrame, ControllerFrame> | undefined;
+  /** Dialled while another stream was up, to take its place. */
+  #next: Link<NodeFrame, ControllerFrame> | undefined;
+  #refreshing: Promise<void> | undefined;
   #running: Promise<void> | undefined;
 
   constructor(outside: ControllerLinkOutside) {
@@ -47,6 +50,18 @@ export class ControllerLink {
 
   start(): void {
     this.#running ??= this.#run();
+  }
+
+  /**
+   * Moves to a new stream, with what the dialer now proves itself with. The old one ends when the new one is up, so that the node is
+   * away for as long as a greeting takes.
+   */
+  refresh(): void {
+    const old = this.#link;
+    if (old === undefined) return; // the next one is dialled with it anyway
+    this.#refreshing ??= this.#dialNext(old).finally(() => {
+      this.#refreshing = undefined;
+    });
   }
 
   /** Milliseconds of lease left, counted from when the heartbeat that renewed it was sent. Negative once it ran out. */
@@ -58,6 +73,7 @@ export class ControllerLink {
   async close(): Promise<void> {
     this.#ending.abort(new Error('the node agent ends'));
     this.#link?.close();
+    this.#next?.close();
     await this.#running;
   }
 
@@ -67,7 +83,8 @@ export class ControllerLink {
     let said = '';
     while (!this.#ending.signal.aborted) {
       try {
-        const link = await within(clock, DIAL_WITHIN_MS, this.#ending.signal, (signal) => dialer.dial(signal));
+        const link = this.#next ?? (await within(clock, DIAL_WITHIN_MS, this.#ending.signal, (signal) => dialer.dial(signal)));
+        this.#next = undefined;
         const welcomed = await this.#stream(link);
         if (welcomed) {
           failures = 0;
@@ -79,9 +96,28 @@ export class ControllerLink {
         said = message;
       }
       if (this.#ending.signal.aborted) return;
+      await this.#refreshing;
+      if (this.#next !== undefined) continue;
       const ceilingMs = Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures, 16), BACKOFF_LAST_MS);
       failures += 1;
       await pause(clock, ceilingMs * (0.5 + random.fraction() / 2), this.#ending.signal);
+    }
+  }
+
+  /** Tries for as long as the old stream is up. */
+  async #dialNext(old: Link<NodeFrame, ControllerFrame>): Promise<void> {
+    const { clock, random, dialer } = this.#outside;
+    for (let failures = 0; this.#link === old && !this.#ending.signal.aborted; failures += 1) {
+      try {
+        const next = await within(clock, DIAL_WITHIN_MS, this.#ending.signal, (signal) => dialer.dial(signal));
+        if (this.#ending.signal.aborted) return next.close();
+        this.#next = next;
+        return old.close();
+      } catch {
+        // What is wrong is told by the dialling that follows when the old stream ends; until then nothing is.
+        const ceilingMs = Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures, 16), BACKOFF_LAST_MS);
+        await pause(clock, ceilingMs * (0.5 + random.fraction() / 2), this.#ending.signal);
+      }
     }
   }
 

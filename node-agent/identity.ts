@@ -13,6 +13,10 @@ export interface Identity {
   readonly name: string;
   /** `host:port` of each controller's node port. */
   readonly controllers: readonly string[];
+  /** `host:port` of each controller's join port; empty for a node that joined before they were kept. */
+  readonly joinAddresses: readonly string[];
+  /** Of the token that it joined with; empty when unknown. */
+  readonly tokenId: string;
   readonly keyPem: string;
   readonly certificatePem: string;
   readonly caPem: string;
@@ -36,8 +40,25 @@ const description = z.object({
   incarnation: z.number().int().nonnegative(),
   name: z.string().min(1),
   controllers: z.array(z.string()).min(1),
+  joinAddresses: z.array(z.string()).default([]),
+  tokenId: z.string().default(''),
 });
 export type IdentityDescription = z.infer<typeof description>;
+
+/** What identity.json holds of it. */
+export const describe = ({
+  keyPem: _,
+  certificatePem: _c,
+  caPem: _a,
+  expiresAtMs: _e,
+  controllers,
+  joinAddresses,
+  ...rest
+}: Identity): IdentityDescription => ({
+  ...rest,
+  controllers: [...controllers],
+  joinAddresses: [...joinAddresses],
+});
 
 /** Throws where the parts do not belong together. The dates are not judged: an expired certificate still says who this is. */
 export function assembleIdentity(parts: IdentityDescription, keyPem: string, certificatePem: string, caPem: string): Identity {

@@ -8,7 +8,7 @@ import { defaultKeepalive, joinMethod } from '../proto/node-service.ts';
 import type { Clock } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
 import { makePrivateDirectory, readPrivateFile, syncDirectory, writePrivateFile } from '../seams/private-file.ts';
-import { assembleIdentity, type Identity, identityFiles, loadIdentity } from './identity.ts';
+import { assembleIdentity, describe, type Identity, identityFiles, loadIdentity } from './identity.ts';
 import { connectionProblem, openChannel } from './link/channel.ts';
 import { presentedCa } from './link/presented-ca.ts';
 import { certificateRequest, makeNodeKey } from './node-key.ts';
@@ -60,6 +60,8 @@ export async function joinWithToken(options: JoinOptions): Promise<Identity> {
     incarnation: answer.incarnation,
     name: nodeName,
     controllers: [...token.nodeAddresses],
+    joinAddresses: [...token.joinAddresses],
+    tokenId: token.id,
   };
   const identity = assembleIdentity(parts, keyPem, new X509Certificate(answer.certificateDer).toString(), ca.toString());
   await keepIdentity(directory, identity);
@@ -125,13 +127,13 @@ function joinError(address: string, error: ServiceError): JoinError {
 
 /** In an order that leaves either the old identity, none (and the pending key, for another try), or the new one. */
 async function keepIdentity(directory: string, identity: Identity): Promise<void> {
-  const { keyPem, certificatePem, caPem, expiresAtMs: _, ...parts } = identity;
+  const { keyPem, certificatePem, caPem } = identity;
   const files = identityFiles(directory);
   await rm(files.certificate, { force: true });
   await syncDirectory(directory);
   await writePrivateFile(files.key, keyPem);
   await writePrivateFile(files.ca, caPem);
-  await writePrivateFile(files.description, `${JSON.stringify(parts, null, 2)}\n`);
+  await writePrivateFile(files.description, `${JSON.stringify(describe(identity), null, 2)}\n`);
   await writePrivateFile(files.certificate, certificatePem);
   await rm(files.pendingKey, { force: true });
 }

@@ -11,6 +11,7 @@ import project from '../package.json' with { type: 'json' };
 import type { Log } from '../seams/log.ts';
 import { prometheusMetrics } from '../seams/prometheus.ts';
 import { jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
+import { Certificate } from './certificate.ts';
 import { DISK_KINDS, isDiskSetting } from './domain/disk-choice.ts';
 import { CHAINS, isCidr } from './domain/firewall-rules.ts';
 import { DockerDriver } from './drivers/docker.ts';
@@ -28,30 +29,31 @@ import { type Identity, loadIdentity } from './identity.ts';
 import { joinWithToken } from './join.ts';
 import { Ledger } from './ledger.ts';
 import { grpcDialer } from './link/grpc-dialer.ts';
+import { requestRenewal } from './link/renew-call.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { NodeAgent } from './node.ts';
+import { ownIdentity } from './own-identity.ts';
 import { Sockets } from './sockets.ts';
 import { runCommand } from './volumes/command.ts';
 import { openDisks } from './volumes/open-disks.ts';
 
 const CLOSE_WITHIN_MS = 3_000;
-/** Of its certificate's life: with less left, a token that is given is used to join anew, as the same node. */
-const REJOIN_BELOW_MS = 12 * 3_600_000;
-
 async function identityOf(flags: Flags, log: Log): Promise<Identity> {
   const known = await loadIdentity(flags.dataDirectory);
-  const leftMs = known === undefined ? 0 : known.expiresAtMs - systemClock.now();
-  const hasToken = flags.tokenFile !== undefined && (flags.tokenFile === '-' || existsSync(flags.tokenFile));
-  if (known !== undefined && (leftMs > REJOIN_BELOW_MS || (leftMs > 0 && !hasToken))) return known;
-  if (known !== undefined && !hasToken) {
-    const when = new Date(known.expiresAtMs).toISOString();
-    throw new Error(`this node's certificate expired at ${when}: print a token with \`raworc node token\` and give it with --token-file`);
-  }
-  if (flags.tokenFile === undefined) throw new Error('this machine has not joined a cluster yet: give it a token with --token-file');
-  const token = (flags.tokenFile === '-' ? await text(process.stdin) : await readFile(flags.tokenFile, 'utf8')).trim();
-  const nodeName = flags.name ?? hostname();
-  return joinWithToken({ token, nodeName, directory: flags.dataDirectory, clock: systemClock, log, signal: new AbortController().signal });
+  const hasToken = flags.tokenFile === '-' || (flags.tokenFile !== undefined && existsSync(flags.tokenFile));
+  return ownIdentity({
+    known,
+    token: flags.tokenFile !== undefined && hasToken ? await tokenIn(flags.tokenFile) : undefined,
+    log,
+    join(token) {
+      const nodeName = flags.name ?? known?.name ?? hostname();
+      const signal = new AbortController().signal;
+      return joinWithToken({ token, nodeName, directory: flags.dataDirectory, clock: systemClock, log, signal });
+    },
+  });
 }
+
+const tokenIn = async (file: string) => (file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')).trim();
 
 /** A second process with the same identity would write into the same ledger. The name goes with the process, however it ends. */
 function claimIdentity(nodeId: string): Promise<Server> {
@@ -125,7 +127,23 @@ async function run(flags: Flags, log: Log): Promise<number> {
   const scraped = flags.metricsPort === undefined ? undefined : await serveMetrics(metrics, flags.metricsPort);
   if (scraped !== undefined) log.info('metrics.served', { port: scraped.port });
   const { driver, doors } = await engine(flags, identity, log);
-  const dialer = grpcDialer({ identity, clock: systemClock, log });
+  const certificate = new Certificate({
+    identity,
+    directory: flags.dataDirectory,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    metrics,
+    request: (current, road, attempt, signal) => requestRenewal(current, road, attempt, { clock: systemClock, signal }),
+    renewed: () => node.reconnect(),
+  });
+  const dialer = grpcDialer({
+    identity: () => certificate.identity,
+    problem: () => certificate.problem(),
+    refused: () => certificate.refused(),
+    clock: systemClock,
+    log,
+  });
   const { nodeId, clusterId, incarnation } = identity;
   const node = new NodeAgent({
     nodeId,
@@ -143,12 +161,14 @@ async function run(flags: Flags, log: Log): Promise<number> {
     log,
     metrics,
   });
+  certificate.start();
   const end = await Promise.race([node.ended, stopped, node.start().then(() => Promise.race([node.ended, stopped]))]);
   if (end !== 'stopped' && end.why === 'fault')
     log.error('node.fault', { error: end.error instanceof Error ? end.error.message : String(end.error) });
   await Promise.race([node.close(), new Promise<void>((done) => systemClock.after(CLOSE_WITHIN_MS, done))]);
   dialer.close();
   await scraped?.close();
+  await certificate.close();
   claim.close();
   log.info('node.ended', { node: nodeId, why: end === 'stopped' ? 'signal' : end.why });
   return end !== 'stopped' && end.why === 'fault' ? 1 : 0;

@@ -9,8 +9,11 @@ export async function makeNodeKey(): Promise<string> {
   return `${x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', made.privateKey), 'PRIVATE KEY')}\n`;
 }
 
-/** A request (PKCS #10, DER) that proves who holds the key. It names nobody: the controller decides who this is. */
-export async function certificateRequest(keyPem: string): Promise<Buffer> {
+/**
+ * A request (PKCS #10, DER) that proves who holds the key, and with a challenge, that it was made just now. It names nobody: the controller
+ * decides who this is.
+ */
+export async function certificateRequest(keyPem: string, challenge?: string): Promise<Buffer> {
   const privateKey = await crypto.subtle.importKey('pkcs8', x509.PemConverter.decodeFirst(keyPem), KEY_ALGORITHM, true, ['sign']);
   const { kty, crv, x, y } = await crypto.subtle.exportKey('jwk', privateKey);
   if (kty === undefined || crv === undefined || x === undefined || y === undefined) throw new Error('the key of this node is no P-256 key');
@@ -18,6 +21,7 @@ export async function certificateRequest(keyPem: string): Promise<Buffer> {
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     keys: { privateKey, publicKey },
     signingAlgorithm: KEY_ALGORITHM,
+    ...(challenge === undefined ? {} : { attributes: [new x509.ChallengePasswordAttribute(challenge)] }),
   });
   return Buffer.from(request.rawData);
 }

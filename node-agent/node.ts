@@ -136,6 +136,11 @@ export class NodeAgent {
     this.#link.start();
   }
 
+  /** Moves to another stream: the dialer has a newer proof of who this is. */
+  reconnect(): void {
+    this.#link.refresh();
+  }
+
   /** Ends without touching anything that runs. */
   async close(): Promise<void> {
     this.#ending.abort(new Error('the node agent ends'));

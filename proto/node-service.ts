@@ -15,6 +15,12 @@ export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 /** The longest certificate request that is read. */
 export const MAX_CSR_BYTES = 8 * 1024;
 
+/**
+ * Certificates are valid from this long before they were made: a host whose clock is behind by less takes a new one, and a node counts
+ * half of a certificate's life without it.
+ */
+export const CERTIFICATE_BACKDATE_MS = 60 * 60_000;
+
 /** How soon a peer that is silent without closing (stopped, unplugged) is given up: at most the sum of both. */
 export interface Keepalive {
   readonly everyMs: number;
@@ -37,7 +43,9 @@ const bytes = { serialize: (value: Buffer): Buffer => value, deserialize: (value
 
 function isNodeProtocol(definition: unknown): definition is NodeProtocolDefinition {
   return (
-    typeof definition === 'object' && definition !== null && 'Join' in definition && 'Connect' in definition && 'FetchSource' in definition
+    typeof definition === 'object' &&
+    definition !== null &&
+    ['Join', 'Connect', 'FetchSource', 'Renew', 'Challenge'].every((method) => method in definition)
   );
 }
 
@@ -45,6 +53,8 @@ const service = packageDefinition['raworc.node.v0.NodeProtocol'];
 if (!isNodeProtocol(service)) throw new Error('the descriptor lacks the node protocol');
 
 export const joinMethod = service.Join;
+export const renewMethod = service.Renew;
+export const challengeMethod = service.Challenge;
 export const fetchSourceMethod = service.FetchSource;
 /** Carries bytes: the link at each end encodes frames itself, since it counts them. */
 export const connectMethod = { path: service.Connect.path, ...bytes };

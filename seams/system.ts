@@ -21,13 +21,24 @@ function sinceBoot() {
     return undefined;
   }
 }
+/** The longest that a timer of Node.js can wait; a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   sinceBoot,
   after(delayMs, run) {
-    const timer = setTimeout(run, delayMs);
+    let leftMs = delayMs;
+    const wait = (): NodeJS.Timeout => {
+      const stepMs = Math.min(leftMs, LONGEST_TIMER_MS);
+      leftMs -= stepMs;
+      return setTimeout(() => {
+        if (leftMs > 0) timer = wait();
+        else run();
+      }, stepMs);
+    };
+    let timer = wait();
     return { cancel: () => clearTimeout(timer) };
   },
   soon(run) {

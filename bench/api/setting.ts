@@ -79,7 +79,16 @@ function nodeAtRest(): NodeRow {
   const now = Date.now();
   return {
     ...{ id: randomUUID() as NodeId, name: 'at-rest', incarnation: 1, joinedAt: now, driver: 'hollow', version: '0.0.0-bench' },
-    ...{ cpuMillis: 64_000, memoryBytes: 2 ** 38, maxSessions: 0, lastSeenAt: now, unreachableSince: null, lostAt: null },
+    ...{
+      cpuMillis: 64_000,
+      memoryBytes: 2 ** 38,
+      maxSessions: 0,
+      lastSeenAt: now,
+      unreachableSince: null,
+      lostAt: null,
+      keyHash: null,
+      revokedAt: null,
+    },
   };
 }
 

@@ -30,7 +30,8 @@ export type EventType =
   | 'node.joined'
   | 'node.ready'
   | 'node.unreachable'
-  | 'node.lost';
+  | 'node.lost'
+  | 'node.alarm';
 
 /** An event as a command's decision states it; the applier numbers and dates it. `data` is what REST shows of the thing: plain JSON. */
 export interface NewEvent {

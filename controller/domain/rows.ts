@@ -277,6 +277,10 @@ export interface NodeRow {
   readonly name: string;
   readonly incarnation: number;
   readonly joinedAt: number;
+  /** SHA-256 of its public key, lower-case hex. Null: not known yet, from before keys were recorded or from before a restore. */
+  readonly keyHash: string | null;
+  /** Since when its certificates are refused, valid or not. */
+  readonly revokedAt: number | null;
   /** As it last said hello. */
   readonly driver: string;
   readonly version: string;

@@ -16,6 +16,7 @@ import {
   makeKeys,
   makeNodeCertificate,
   makeServerCertificate,
+  NODE_CERTIFICATE_LIFE_MS,
 } from './certificates.ts';
 
 export interface ServerCredential {
@@ -30,6 +31,15 @@ export interface NodeCertificate {
   /** Lower-case hex. */
   readonly serialNumber: string;
   readonly expiresAtMs: number;
+  /** How long it is valid from now on. */
+  readonly lifeMs: number;
+}
+
+/** What a certificate request proves: that its sender holds the key, and heard the challenge in it, if there is one. */
+export interface KeyProof {
+  /** SHA-256 of the public key, lower-case hex. */
+  readonly keyHash: string;
+  readonly challenge: string | undefined;
 }
 
 /** The cluster's certificate authority. Everything between hosts is trusted through it. */
@@ -41,10 +51,10 @@ export interface Authority {
   readonly caHash: string;
   /** For a controller, with a key of its own that never touches the disk; lives 24 h. */
   issueServer(): Promise<ServerCredential>;
-  /** SHA-256 of the key that a request is for, lower-case hex. Refused: BAD_REQUEST for what is no request signed by a P-256 key. */
-  keyHash(csrDer: Uint8Array): Promise<Outcome<string>>;
+  /** Refused: BAD_REQUEST for what is no request signed by a P-256 key. */
+  keyProof(csrDer: Uint8Array): Promise<Outcome<KeyProof>>;
   /**
-   * For a node, 24 h, over the key of its request, whose signature is checked and whose subject means nothing.
+   * For a node, over the key of its request, whose signature is checked and whose subject means nothing.
    * Refused: BAD_REQUEST for what is no request of a P-256 key.
    */
   issueNode(csrDer: Uint8Array, nodeId: string): Promise<Outcome<NodeCertificate>>;
@@ -57,6 +67,8 @@ export interface AuthorityOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Of nodes' certificates; {@link NODE_CERTIFICATE_LIFE_MS} when undefined. */
+  readonly nodeCertificateLifeMs?: number;
 }
 
 /**
@@ -64,7 +76,7 @@ export interface AuthorityOptions {
  * missing or does not belong to it, or when others can read the key: a CA is never replaced by itself, since every node would be cut off.
  */
 export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
-  const { clusterId, clock, random } = options;
+  const { clusterId, clock, random, nodeCertificateLifeMs = NODE_CERTIFICATE_LIFE_MS } = options;
   const { certificate, privateKey } = (await load(options)) ?? (await create(options));
   const issuer: Issuer = { clusterId, certificate, signingKey: privateKey, random };
   const caPem = certificate.toString('pem');
@@ -82,19 +94,24 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
         expiresAtMs: leaf.notAfter.getTime(),
       };
     },
-    async keyHash(csrDer) {
-      const publicKey = await keyOfRequest(csrDer);
-      if (publicKey === undefined) return refused('BAD_REQUEST', NO_REQUEST);
-      return accepted(Buffer.from(await publicKey.getThumbprint('SHA-256')).toString('hex'));
+    async keyProof(csrDer) {
+      const request = await parsedRequest(csrDer);
+      if (request === undefined) return refused('BAD_REQUEST', NO_REQUEST);
+      const challenge = request.attributes.find((attribute) => attribute instanceof x509.ChallengePasswordAttribute);
+      const keyHash = Buffer.from(await request.publicKey.getThumbprint('SHA-256')).toString('hex');
+      return accepted({ keyHash, challenge: challenge?.password });
     },
     async issueNode(csrDer, nodeId) {
-      const publicKey = await keyOfRequest(csrDer);
-      if (publicKey === undefined) return refused('BAD_REQUEST', NO_REQUEST);
-      const leaf = await makeNodeCertificate(issuer, publicKey, nodeId, clock.now());
+      const request = await parsedRequest(csrDer);
+      if (request === undefined) return refused('BAD_REQUEST', NO_REQUEST);
+      const nowMs = clock.now();
+      const leaf = await makeNodeCertificate(issuer, request.publicKey, nodeId, nowMs, nodeCertificateLifeMs);
+      const expiresAtMs = leaf.notAfter.getTime();
       return accepted({
         der: new Uint8Array(leaf.rawData),
         serialNumber: leaf.serialNumber.toLowerCase(),
-        expiresAtMs: leaf.notAfter.getTime(),
+        expiresAtMs,
+        lifeMs: Math.max(0, expiresAtMs - nowMs),
       });
     },
   };
@@ -102,13 +119,13 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
 
 const NO_REQUEST = 'The certificate request is not one of a P-256 key, signed by that key.';
 
-async function keyOfRequest(csrDer: Uint8Array): Promise<x509.PublicKey | undefined> {
+async function parsedRequest(csrDer: Uint8Array): Promise<x509.Pkcs10CertificateRequest | undefined> {
   if (csrDer.byteLength === 0 || csrDer.byteLength > MAX_CSR_BYTES) return undefined;
   try {
     const csr = new x509.Pkcs10CertificateRequest(Uint8Array.from(csrDer));
     const { name, namedCurve } = { namedCurve: undefined, ...csr.publicKey.algorithm };
     if (name !== KEY_ALGORITHM.name || namedCurve !== KEY_ALGORITHM.namedCurve) return undefined;
-    return (await csr.verify()) ? csr.publicKey : undefined;
+    return (await csr.verify()) ? csr : undefined;
   } catch {
     // The parser throws at whatever is no request. It comes from outside, and the answer is the same.
     return undefined;

@@ -1,16 +1,18 @@
 /** How the certificates of a cluster are made: what each may be used for, and how long. Keys are ECDSA P-256. */
 import 'reflect-metadata'; // the library's container asks for it
 import * as x509 from '@peculiar/x509';
-import { CONTROLLER_NAME, nodeUri } from '../../proto/node-service.ts';
+import { CERTIFICATE_BACKDATE_MS, CONTROLLER_NAME, nodeUri } from '../../proto/node-service.ts';
 import type { Random } from '../../seams/random.ts';
 
 export const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
 const MINUTE_MS = 60_000;
-export const CERTIFICATE_LIFE_MS = 24 * 60 * MINUTE_MS;
-const CA_LIFE_MS = 20 * 365.25 * 24 * 60 * MINUTE_MS;
-/** A host whose clock is this much behind still takes a new certificate. */
-const BACKDATE_MS = 5 * MINUTE_MS;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** Of a controller: made anew as it runs, before the first connection after half of it. */
+export const SERVER_CERTIFICATE_LIFE_MS = DAY_MS;
+/** Of a node, unless set otherwise: it renews its certificate from half of this on. */
+export const NODE_CERTIFICATE_LIFE_MS = 30 * DAY_MS;
+const CA_LIFE_MS = 20 * 365.25 * DAY_MS;
 
 export type KeyPair = Awaited<ReturnType<typeof makeKeys>>;
 
@@ -27,7 +29,10 @@ function serialNumber(random: Random): string {
   return bytes.toString('hex');
 }
 
-const validFrom = (nowMs: number, lifeMs: number) => ({ notBefore: new Date(nowMs - BACKDATE_MS), notAfter: new Date(nowMs + lifeMs) });
+const validFrom = (nowMs: number, lifeMs: number) => ({
+  notBefore: new Date(nowMs - CERTIFICATE_BACKDATE_MS),
+  notAfter: new Date(nowMs + lifeMs),
+});
 
 /** The root of a cluster, named after it. It signs leaves and nothing else. */
 export async function makeCaCertificate(clusterId: string, keys: KeyPair, nowMs: number, random: Random): Promise<x509.X509Certificate> {
@@ -59,6 +64,7 @@ interface Leaf {
   readonly usage: x509.ExtendedKeyUsage;
   readonly name: x509.JsonGeneralNames[number];
   readonly nowMs: number;
+  readonly lifeMs: number;
 }
 
 async function makeLeaf(issuer: Issuer, leaf: Leaf): Promise<x509.X509Certificate> {
@@ -68,7 +74,8 @@ async function makeLeaf(issuer: Issuer, leaf: Leaf): Promise<x509.X509Certificat
     publicKey: leaf.publicKey,
     signingKey: issuer.signingKey,
     serialNumber: serialNumber(issuer.random),
-    ...validFrom(leaf.nowMs, CERTIFICATE_LIFE_MS),
+    // No leaf outlives the CA that signed it.
+    ...validFrom(leaf.nowMs, Math.min(leaf.lifeMs, issuer.certificate.notAfter.getTime() - leaf.nowMs)),
     signingAlgorithm: KEY_ALGORITHM,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
@@ -88,13 +95,15 @@ export const makeServerCertificate = (issuer: Issuer, publicKey: KeyPair['public
     usage: x509.ExtendedKeyUsage.serverAuth,
     name: { type: 'dns', value: CONTROLLER_NAME },
     nowMs,
+    lifeMs: SERVER_CERTIFICATE_LIFE_MS,
   });
 
-export const makeNodeCertificate = (issuer: Issuer, publicKey: x509.PublicKey, nodeId: string, nowMs: number) =>
+export const makeNodeCertificate = (issuer: Issuer, publicKey: x509.PublicKey, nodeId: string, nowMs: number, lifeMs: number) =>
   makeLeaf(issuer, {
     commonName: nodeId,
     publicKey,
     usage: x509.ExtendedKeyUsage.clientAuth,
     name: { type: 'url', value: nodeUri(issuer.clusterId, nodeId) },
     nowMs,
+    lifeMs,
   });

@@ -26,13 +26,15 @@ import {
 } from '../../proto/node-service.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import type { Random } from '../../seams/random.ts';
 import type { NodeId } from '../domain/ids.ts';
 import { type Outcome, type Refusal, refused } from '../domain/outcome.ts';
 import { Admission, type AdmissionRate } from './admission.ts';
 import type { Authority } from './authority.ts';
 import { grpcStatus, internalStatus } from './errors.ts';
 import { type Listener, listen } from './listener.ts';
-import { peerOf } from './peer.ts';
+import { type Peer, peerOf } from './peer.ts';
+import { type RenewedCertificate, registerRenewal } from './renewal.ts';
 import { openServerCredentials } from './server-credentials.ts';
 import { sendSource } from './source-stream.ts';
 
@@ -56,6 +58,8 @@ export interface LinkInfo {
   /** `address:port` of the node. */
   readonly address: string;
   readonly certificateSerial: string;
+  /** SHA-256 of the key that the node proved to hold, lower-case hex. */
+  readonly keyHash: string;
 }
 
 export interface NodeServerOptions {
@@ -65,6 +69,7 @@ export interface NodeServerOptions {
   readonly nodePort: number;
   readonly joinPort: number;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly keepalive?: Keepalive;
   readonly queueBound?: QueueBound;
@@ -72,8 +77,14 @@ export interface NodeServerOptions {
   readonly connectRate?: AdmissionRate;
   /** Calls of Join, which anyone can make. */
   readonly joinRate?: AdmissionRate;
+  /** Renewals of all nodes, on each of the two ports; what anyone can call is counted apart. */
+  readonly renewRate?: AdmissionRate;
   readonly maxConnections?: number;
   join(attempt: JoinAttempt): Promise<Outcome<JoinedNode>>;
+  /** A new certificate for a node that proved to hold the key of an old one. `expiresAtMs` is that one's. */
+  renew(node: Peer, csrDer: Uint8Array): Promise<Outcome<RenewedCertificate>>;
+  /** Whether a node that proved who it is may be served. */
+  admit(node: Peer): Outcome<unknown>;
   /** A node has connected. The node id is the certificate's; the link has read nothing yet. */
   onLink(nodeId: NodeId, link: Link<ControllerFrame, NodeFrame>, info: LinkInfo): void;
   /** Whether a source is part of something that this node was told to build. */
@@ -115,18 +126,30 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
       log.warn('link.refused', { method: 'Connect', peer: address, reason: peer.refusal.message });
       return refuse(call, peer.refusal);
     }
+    const admitted = options.admit(peer.value);
+    if (!admitted.ok) {
+      log.warn('link.refused', { method: 'Connect', peer: address, node: peer.value.nodeId, reason: admitted.refusal.message });
+      return refuse(call, admitted.refusal);
+    }
     const waitMs = connects.enter();
     if (waitMs !== undefined) {
       return refuse(call, refused('RATE_LIMITED', 'Too many nodes connect at once; try again a little later.').refusal, waitMs);
     }
-    const { nodeId, certificateSerial } = peer.value;
+    const { nodeId, certificateSerial, keyHash, expiresAtMs } = peer.value;
     const bound = options.queueBound === undefined ? {} : { bound: options.queueBound };
     const link = serverLink(call, () => cutOff(address), { outgoing: controllerFrames, incoming: nodeFrames, clock, ...bound });
     links.add(link);
-    link.onClose(() => links.delete(link));
+    // By the clock that does not jump: a certificate that was valid a moment ago does not expire because somebody set the time.
+    const expiry = clock.after(expiresAtMs - clock.now(), () =>
+      link.close(new Error(`the certificate of this node expired at ${new Date(expiresAtMs).toISOString()}`)),
+    );
+    link.onClose(() => {
+      expiry.cancel();
+      links.delete(link);
+    });
     call.sendMetadata(new Metadata()); // tells the node that it is in
     try {
-      options.onLink(nodeId, link, { address, certificateSerial });
+      options.onLink(nodeId, link, { address, certificateSerial, keyHash });
     } catch (error) {
       fault('Connect', error);
       link.close(new Error(internalStatus.details));
@@ -147,6 +170,8 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     spoke(call.getPeer());
     const peer = peerOf(call, authority.clusterId, clock.now());
     if (!peer.ok) return refuse(call, peer.refusal);
+    const admitted = options.admit(peer.value);
+    if (!admitted.ok) return refuse(call, admitted.refusal);
     const { digest } = call.request;
     const source = options.mayFetch(peer.value.nodeId, digest) ? options.openSource(digest) : undefined;
     if (source === undefined) return refuse(call, refused('NOT_FOUND', 'There is no such source for this node.').refusal);
@@ -170,6 +195,15 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     joinMethod.requestDeserialize,
     'unary',
   );
+  registerRenewal(server, {
+    authority,
+    clock,
+    random: options.random,
+    log,
+    rate: options.renewRate,
+    renew: options.renew,
+    spoke,
+  });
   server.register(
     fetchSourceMethod.path,
     (call: ServerWritableStream<FetchSourceRequest__Output, SourceChunk>) => {

@@ -1,21 +1,22 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { nodeUri } from '../../proto/node-service.ts';
 import type { NodeId } from '../domain/ids.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 
-/** Who is at the other end, as the certificate says; nothing that the peer sends can change it. */
+/** Who holds a certificate of the cluster, as it says; nothing that the peer sends beside it can change it. */
 export interface Peer {
   readonly nodeId: NodeId;
-  /** `address:port` of the connection, for people. */
-  readonly address: string;
+  /** SHA-256 of the public key, lower-case hex. */
+  readonly keyHash: string;
   /** Lower-case hex. */
   readonly certificateSerial: string;
+  readonly expiresAtMs: number;
 }
 
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 
-type AuthenticatedCall = Pick<ServerDuplexStream<Buffer, Buffer>, 'getAuthContext' | 'getPeer'>;
+type AuthenticatedCall = Pick<ServerDuplexStream<Buffer, Buffer>, 'getAuthContext'>;
 
 function isNodeId(name: unknown): name is NodeId {
   return typeof name === 'string' && /^[0-9a-f-]{1,64}$/.test(name);
@@ -28,12 +29,38 @@ function isNodeId(name: unknown): name is NodeId {
 export function peerOf(call: AuthenticatedCall, clusterId: string, nowMs: number): Outcome<Peer> {
   const presented = call.getAuthContext().sslPeerCertificate;
   if (presented === undefined) return refused('UNAUTHORIZED', 'This call needs the certificate of a node.');
-  const certificate = new X509Certificate(presented.raw);
-  if (nowMs > certificate.validToDate.getTime()) return refused('UNAUTHORIZED', 'The certificate of this node has expired.');
-  const name: unknown = presented.subject.CN;
+  const peer = nodeIn(new X509Certificate(presented.raw), clusterId);
+  if (!peer.ok || nowMs <= peer.value.expiresAtMs) return peer;
+  return refused('UNAUTHORIZED', `The certificate of this node expired at ${new Date(peer.value.expiresAtMs).toISOString()}.`);
+}
+
+/** The node that a certificate names, if the cluster's CA signed it. Its dates are not judged, and neither is who sent it. */
+export function nodeOfCertificate(der: Uint8Array, ca: X509Certificate, clusterId: string): Outcome<Peer> {
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(der);
+    if (!certificate.verify(ca.publicKey) || certificate.issuer !== ca.subject) return NOT_OURS;
+  } catch {
+    // The parser throws at what is no certificate, and at a key of another kind than the CA's.
+    return NOT_OURS;
+  }
+  return nodeIn(certificate, clusterId);
+}
+
+const NOT_OURS = refused('UNAUTHORIZED', 'This is not the certificate of a node of this cluster.');
+
+function nodeIn(certificate: X509Certificate, clusterId: string): Outcome<Peer> {
+  const name = /^CN=(.+)$/.exec(certificate.subject)?.[1];
   const usages = certificate.keyUsage ?? [];
   const isForNode =
     usages.length === 1 && usages[0] === CLIENT_AUTH && isNodeId(name) && certificate.subjectAltName === `URI:${nodeUri(clusterId, name)}`;
-  if (!isForNode) return refused('UNAUTHORIZED', 'This is not the certificate of a node of this cluster.');
-  return accepted({ nodeId: name, address: call.getPeer(), certificateSerial: certificate.serialNumber.toLowerCase() });
+  if (!isForNode) return NOT_OURS;
+  return accepted({
+    nodeId: name,
+    keyHash: createHash('sha256')
+      .update(certificate.publicKey.export({ type: 'spki', format: 'der' }))
+      .digest('hex'),
+    certificateSerial: certificate.serialNumber.toLowerCase(),
+    expiresAtMs: certificate.validToDate.getTime(),
+  });
 }

@@ -2,7 +2,7 @@ import { experimental, type ServerCredentials } from '@grpc/grpc-js';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { Authority, ServerCredential } from './authority.ts';
-import { CERTIFICATE_LIFE_MS } from './certificates.ts';
+import { SERVER_CERTIFICATE_LIFE_MS } from './certificates.ts';
 
 /** A server certificate that is made anew, without a restart and without a timer: before the first connection after half its life. */
 export interface RenewingCredentials {
@@ -43,7 +43,7 @@ export async function openServerCredentials(authority: Authority, clock: Clock, 
     forNodes: experimental.createCertificateProviderServerCredentials(provider, provider, true),
     forJoining: experimental.createCertificateProviderServerCredentials(provider, null, false),
     renew() {
-      if (clock.now() < current.expiresAtMs - CERTIFICATE_LIFE_MS / 2) return undefined;
+      if (clock.now() < current.expiresAtMs - SERVER_CERTIFICATE_LIFE_MS / 2) return undefined;
       renewal ??= replace().finally(() => {
         renewal = undefined;
       });

@@ -18,6 +18,7 @@ import type { Caller } from './caller.ts';
 import type { Capacity } from './capacity.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import type { LeaseWatch } from './fleet/lease-watch.ts';
+import type { NodeAlarms } from './fleet/node-alarms.ts';
 
 const HOUR = 3_600_000;
 const MOST_TTL_MS = 7 * 24 * HOUR;
@@ -27,6 +28,7 @@ export interface NodeNeeds {
   readonly view: View;
   readonly fleet: Fleet;
   readonly leases: LeaseWatch;
+  readonly alarms: Pick<NodeAlarms, 'conditions'>;
   readonly capacity: Capacity;
   readonly clock: Clock;
   readonly random: Random;
@@ -98,7 +100,7 @@ const CONDITIONS: Readonly<Record<NodeHealth, NodeObject['conditions']>> = {
   ],
 };
 
-function nodeObject({ view, fleet, leaseMs, clock }: NodeNeeds, node: FleetNode): NodeObject {
+function nodeObject({ view, fleet, alarms, leaseMs, clock }: NodeNeeds, node: FleetNode): NodeObject {
   const row = view.get('nodes', node.id);
   const status = nodeHealth(row ?? { unreachableSince: null, lostAt: null }, node.ready);
   const leftMs = fleet.stream(node.id)?.lease.leftMs();
@@ -113,7 +115,7 @@ function nodeObject({ view, fleet, leaseMs, clock }: NodeNeeds, node: FleetNode)
     sessions: node.sessions,
     images: [...node.images].sort(),
     lease: { seconds: leaseMs / 1000, expires_at: leftMs === undefined ? null : rfc3339(Math.round(clock.now() + leftMs)) },
-    conditions: CONDITIONS[status],
+    conditions: [...CONDITIONS[status], ...alarms.conditions(node.id)],
     joined_at: rfc3339(row?.joinedAt ?? 0),
     last_seen_at: node.ready ? rfc3339(clock.now()) : rfc3339OrNull(row?.lastSeenAt ?? null),
     unreachable_since: rfc3339OrNull(row?.unreachableSince ?? null),

@@ -156,6 +156,8 @@ const COLUMNS: { readonly [Name in TableName]: Columns<Tables[Name]> } = {
     name: 'plain',
     incarnation: 'plain',
     joinedAt: 'plain',
+    keyHash: 'plain',
+    revokedAt: 'plain',
     driver: 'plain',
     version: 'plain',
     cpuMillis: 'plain',

@@ -270,7 +270,19 @@ const first: Migration = {
   },
 };
 
-const provider: MigrationProvider = { getMigrations: async () => ({ '0001-first': first }) };
+const nodeKeys: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema.alterTable('nodes').addColumn('key_hash', 'text').execute();
+    await db.schema.alterTable('nodes').addColumn('revoked_at', 'integer').execute();
+  },
+};
+
+const provider: MigrationProvider = {
+  getMigrations: async () => ({
+    '0001-first': first,
+    '0002-node-keys': nodeKeys,
+  }),
+};
 
 /** Brings the schema up to date. Throws, and leaves the schema as it was, when a step fails. */
 export async function migrate(db: Kysely<unknown>): Promise<void> {

@@ -1,4 +1,4 @@
-import { type Client, type ServiceError, status } from '@grpc/grpc-js';
+import type { Client, ServiceError } from '@grpc/grpc-js';
 import { controllerFrames, nodeFrames } from '../../proto/codec.ts';
 import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
 import { clientLink, type QueueBound } from '../../proto/grpc-link.ts';
@@ -7,27 +7,19 @@ import { connectMethod, defaultKeepalive, fetchSourceMethod, type Keepalive } fr
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { Identity } from '../identity.ts';
-import { connectionProblem, openChannel } from './channel.ts';
+import { openChannel } from './channel.ts';
+import { DialError, dialError } from './dial-error.ts';
 import type { Dialer } from './dialer.ts';
 
 const DIAL_TIMEOUT_MS = 10_000;
 
-/** Why no stream came up. The message is one sentence for a person. */
-export class DialError extends Error {
-  override readonly name = 'DialError';
-  readonly code: 'unreachable' | 'refused' | 'busy';
-  /** The controller's wish, when it is busy. */
-  readonly retryAfterMs: number | undefined;
-
-  constructor(code: DialError['code'], message: string, retryAfterMs?: number) {
-    super(message);
-    this.code = code;
-    this.retryAfterMs = retryAfterMs;
-  }
-}
-
 export interface GrpcDialerOptions {
-  readonly identity: Identity;
+  /** As it is now: a certificate that was renewed is used from the next attempt on. */
+  readonly identity: () => Identity;
+  /** Why nothing can be dialled now. */
+  readonly problem?: () => string | undefined;
+  /** TLS ended a connection that had come up. */
+  readonly refused?: () => void;
   readonly clock: Clock;
   readonly log: Log;
   readonly keepalive?: Keepalive;
@@ -36,7 +28,7 @@ export interface GrpcDialerOptions {
 
 /** Each attempt takes the next controller of the identity and a connection of its own, so that no back-off of the library is in the way. */
 export function grpcDialer(options: GrpcDialerOptions): Dialer & { close(): void } {
-  const { identity, clock, log } = options;
+  const { clock, log } = options;
   const keepalive = options.keepalive ?? defaultKeepalive;
   const bound = options.queueBound === undefined ? {} : { bound: options.queueBound };
   const open = new Set<() => void>();
@@ -45,6 +37,9 @@ export function grpcDialer(options: GrpcDialerOptions): Dialer & { close(): void
 
   const channel = (): { address: string; client: Client } => {
     if (closed) throw new DialError('unreachable', 'The dialer is closed.');
+    const problem = options.problem?.();
+    if (problem !== undefined) throw new DialError('expired', problem);
+    const identity = options.identity();
     const address = identity.controllers[attempts % identity.controllers.length];
     if (address === undefined) throw new DialError('unreachable', 'This node knows no controller.');
     return { address, client: openChannel(address, { caPem: identity.caPem, own: identity }, keepalive) };
@@ -73,7 +68,11 @@ export function grpcDialer(options: GrpcDialerOptions): Dialer & { close(): void
       };
       signal.addEventListener('abort', onAbort);
       open.add(onClose);
-      stream.on('error', (error: ServiceError) => give(dialError(address, error)));
+      stream.on('error', (error: ServiceError) => {
+        const problem = dialError(address, error);
+        if (problem.code === 'handshake') options.refused?.();
+        give(problem);
+      });
       stream.once('status', () => client.close());
       stream.once('metadata', () => {
         settle();
@@ -120,15 +119,4 @@ export function grpcDialer(options: GrpcDialerOptions): Dialer & { close(): void
 
 function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && 'code' in error && 'details' in error && 'metadata' in error;
-}
-
-function dialError(address: string, error: ServiceError): DialError {
-  if (error.code === status.RESOURCE_EXHAUSTED) {
-    const retryAfterMs = Number(error.metadata.get('grpc-retry-pushback-ms')[0] ?? Number.NaN);
-    return new DialError('busy', error.details, Number.isFinite(retryAfterMs) ? retryAfterMs : undefined);
-  }
-  if (error.code === status.UNAVAILABLE) {
-    return new DialError('unreachable', `The controller at ${address} cannot be reached: ${connectionProblem(error.details)}`);
-  }
-  return new DialError('refused', `The controller at ${address} refused: ${error.details}`);
 }

@@ -8,6 +8,8 @@ import type { AssignmentSet as _raworc_node_v0_AssignmentSet, AssignmentSet__Out
 import type { BuildAssignment as _raworc_node_v0_BuildAssignment, BuildAssignment__Output as _raworc_node_v0_BuildAssignment__Output } from './raworc/node/v0/BuildAssignment.ts';
 import type { BuildReport as _raworc_node_v0_BuildReport, BuildReport__Output as _raworc_node_v0_BuildReport__Output } from './raworc/node/v0/BuildReport.ts';
 import type { Capacity as _raworc_node_v0_Capacity, Capacity__Output as _raworc_node_v0_Capacity__Output } from './raworc/node/v0/Capacity.ts';
+import type { ChallengeRequest as _raworc_node_v0_ChallengeRequest, ChallengeRequest__Output as _raworc_node_v0_ChallengeRequest__Output } from './raworc/node/v0/ChallengeRequest.ts';
+import type { ChallengeResponse as _raworc_node_v0_ChallengeResponse, ChallengeResponse__Output as _raworc_node_v0_ChallengeResponse__Output } from './raworc/node/v0/ChallengeResponse.ts';
 import type { ControllerFrame as _raworc_node_v0_ControllerFrame, ControllerFrame__Output as _raworc_node_v0_ControllerFrame__Output } from './raworc/node/v0/ControllerFrame.ts';
 import type { FetchSourceRequest as _raworc_node_v0_FetchSourceRequest, FetchSourceRequest__Output as _raworc_node_v0_FetchSourceRequest__Output } from './raworc/node/v0/FetchSourceRequest.ts';
 import type { Heartbeat as _raworc_node_v0_Heartbeat, Heartbeat__Output as _raworc_node_v0_Heartbeat__Output } from './raworc/node/v0/Heartbeat.ts';
@@ -25,6 +27,8 @@ import type { NodeProtocolClient as _raworc_node_v0_NodeProtocolClient, NodeProt
 import type { Orphan as _raworc_node_v0_Orphan, Orphan__Output as _raworc_node_v0_Orphan__Output } from './raworc/node/v0/Orphan.ts';
 import type { Orphans as _raworc_node_v0_Orphans, Orphans__Output as _raworc_node_v0_Orphans__Output } from './raworc/node/v0/Orphans.ts';
 import type { Removed as _raworc_node_v0_Removed, Removed__Output as _raworc_node_v0_Removed__Output } from './raworc/node/v0/Removed.ts';
+import type { RenewRequest as _raworc_node_v0_RenewRequest, RenewRequest__Output as _raworc_node_v0_RenewRequest__Output } from './raworc/node/v0/RenewRequest.ts';
+import type { RenewResponse as _raworc_node_v0_RenewResponse, RenewResponse__Output as _raworc_node_v0_RenewResponse__Output } from './raworc/node/v0/RenewResponse.ts';
 import type { Report as _raworc_node_v0_Report, Report__Output as _raworc_node_v0_Report__Output } from './raworc/node/v0/Report.ts';
 import type { SessionSpec as _raworc_node_v0_SessionSpec, SessionSpec__Output as _raworc_node_v0_SessionSpec__Output } from './raworc/node/v0/SessionSpec.ts';
 import type { Shutdown as _raworc_node_v0_Shutdown, Shutdown__Output as _raworc_node_v0_Shutdown__Output } from './raworc/node/v0/Shutdown.ts';
@@ -64,6 +68,8 @@ export interface ProtoGrpcType {
         BuildPhase: EnumTypeDefinition
         BuildReport: MessageTypeDefinition<_raworc_node_v0_BuildReport, _raworc_node_v0_BuildReport__Output>
         Capacity: MessageTypeDefinition<_raworc_node_v0_Capacity, _raworc_node_v0_Capacity__Output>
+        ChallengeRequest: MessageTypeDefinition<_raworc_node_v0_ChallengeRequest, _raworc_node_v0_ChallengeRequest__Output>
+        ChallengeResponse: MessageTypeDefinition<_raworc_node_v0_ChallengeResponse, _raworc_node_v0_ChallengeResponse__Output>
         ControllerFrame: MessageTypeDefinition<_raworc_node_v0_ControllerFrame, _raworc_node_v0_ControllerFrame__Output>
         Desired: EnumTypeDefinition
         FetchSourceRequest: MessageTypeDefinition<_raworc_node_v0_FetchSourceRequest, _raworc_node_v0_FetchSourceRequest__Output>
@@ -83,6 +89,8 @@ export interface ProtoGrpcType {
         Orphans: MessageTypeDefinition<_raworc_node_v0_Orphans, _raworc_node_v0_Orphans__Output>
         Phase: EnumTypeDefinition
         Removed: MessageTypeDefinition<_raworc_node_v0_Removed, _raworc_node_v0_Removed__Output>
+        RenewRequest: MessageTypeDefinition<_raworc_node_v0_RenewRequest, _raworc_node_v0_RenewRequest__Output>
+        RenewResponse: MessageTypeDefinition<_raworc_node_v0_RenewResponse, _raworc_node_v0_RenewResponse__Output>
         Report: MessageTypeDefinition<_raworc_node_v0_Report, _raworc_node_v0_Report__Output>
         SessionSpec: MessageTypeDefinition<_raworc_node_v0_SessionSpec, _raworc_node_v0_SessionSpec__Output>
         Shutdown: MessageTypeDefinition<_raworc_node_v0_Shutdown, _raworc_node_v0_Shutdown__Output>

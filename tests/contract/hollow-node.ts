@@ -39,7 +39,7 @@ export async function startHollowNode(plan: HollowNodePlan): Promise<HollowNode>
   for (const { sessionId, isRunning, space = 'default' } of plan.leftBehind ?? []) {
     await leftBehind(host, { sessionId, space, image }, isRunning, signal);
   }
-  const dialer = grpcDialer({ identity, clock: systemClock, log });
+  const dialer = grpcDialer({ identity: () => identity, clock: systemClock, log });
   const { nodeId, clusterId, incarnation } = identity;
   const node = new NodeAgent({
     ...{ ...seams, log, nodeId, clusterId, incarnation, ledger, dialer, driver: host, doors: host },

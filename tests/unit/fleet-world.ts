@@ -3,6 +3,7 @@ import type { Test } from 'tap';
 import { createNodeToken, joinNode } from '../../controller/domain/commands/nodes.ts';
 import type { NodeId, SessionId } from '../../controller/domain/ids.ts';
 import { Fleet } from '../../controller/services/fleet/fleet.ts';
+import { NodeAlarms } from '../../controller/services/fleet/node-alarms.ts';
 import type { SecretSource } from '../../controller/services/fleet/secrets-for.ts';
 import type { News } from '../../controller/services/news.ts';
 import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
@@ -10,6 +11,7 @@ import { NODE_PROTOCOL_VERSION } from '../../proto/frame.ts';
 import type { Link } from '../../proto/link.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import type { Clock } from '../../seams/clock.ts';
+import { silentMetrics } from '../../seams/metrics.ts';
 import { systemClock, systemRandom } from '../../seams/system.ts';
 import { type Core, NODE, OTHER_NODE, openCore, silent } from './controller-core.ts';
 
@@ -147,19 +149,20 @@ export function fleetOver(
     barriers: noBarriers,
   };
   const lease = { leaseMs: 15_000, heartbeatMs: 3000 };
-  const fleet = new Fleet({ ...needs, lease, clusterId: 'cluster', epoch, version: '0' });
+  const alarms = new NodeAlarms({ applier: core.applier, view: core.store.view, clock, log: silent, metrics: silentMetrics });
+  const fleet = new Fleet({ ...needs, alarms, lease, clusterId: 'cluster', epoch, version: '0' });
   t.teardown(() => {
     fleet.close();
     core.close();
   });
-  const connect = (id: NodeId, greeting = hello(), holds: NodeFrame = inventory) => {
+  const connect = (id: NodeId, greeting = hello(), holds: NodeFrame = inventory, keyHash?: string) => {
     const fake = new FakeNode();
-    fleet.connect(id, fake.link);
+    fleet.connect(id, fake.link, keyHash === undefined ? undefined : { keyHash });
     fake.say(greeting);
     fake.say(holds);
     return fake;
   };
-  return { fleet, connect };
+  return { fleet, alarms, connect };
 }
 
 export const nodeOf = (core: Core) => core.session(S).nodeId ?? NODE;

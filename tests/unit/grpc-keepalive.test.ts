@@ -64,7 +64,7 @@ t.test('a controller that is stopped without closing is seen by the node', async
   const [line] = await once(createInterface(peer.stdout), 'line');
   const { identity, directory } = z.object({ identity: z.custom<Identity>(), directory: z.string() }).parse(JSON.parse(String(line)));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
-  const dialer = grpcDialer({ identity, clock: systemClock, log: silentLog, keepalive: KEEPALIVE });
+  const dialer = grpcDialer({ identity: () => identity, clock: systemClock, log: silentLog, keepalive: KEEPALIVE });
   t.teardown(() => dialer.close());
   const link = await dialer.dial(AbortSignal.timeout(15_000));
   const { fault, afterMs } = await stopAfterTenFrames(peer, link);

@@ -24,7 +24,8 @@ interface Pair {
 async function connect(t: { teardown(run: () => unknown): unknown }, changes: Parameters<typeof startRig>[0] = {}): Promise<Pair> {
   const rig = await startRig({ queueBound: BOUND, ...changes });
   t.teardown(() => rig.close());
-  const dialer = grpcDialer({ identity: await rig.node(NODE), clock: rig.clock, log: silentLog, queueBound: BOUND });
+  const identity1 = await rig.node(NODE);
+  const dialer = grpcDialer({ identity: () => identity1, clock: rig.clock, log: silentLog, queueBound: BOUND });
   t.teardown(() => dialer.close());
   const node = await dialer.dial(AbortSignal.timeout(15_000));
   const { link: controller } = await rig.nextArrival();
@@ -231,7 +232,8 @@ t.test('a source of 5 MiB comes in chunks, to the node that may have it', async 
   t.ok(Buffer.concat(pieces).equals(source));
   t.ok(pieces.every((piece) => piece.byteLength <= 256 * 1024));
 
-  const other = grpcDialer({ identity: await rig.node('22222222-2222-4222-8222-222222222222'), clock: rig.clock, log: silentLog });
+  const identity2 = await rig.node('22222222-2222-4222-8222-222222222222');
+  const other = grpcDialer({ identity: () => identity2, clock: rig.clock, log: silentLog });
   t.teardown(() => other.close());
   const first = (from: Dialer, digest: string) => from.fetchSource(digest, signal)[Symbol.asyncIterator]().next();
   await t.rejects(first(other, 'sha256:five'), { code: 'refused', message: /no such source for this node/ });

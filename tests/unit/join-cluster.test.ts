@@ -8,7 +8,7 @@ import { type JoinAttempt, startNodeServer } from '../../controller/grpc/node-se
 import { loadIdentity } from '../../node-agent/identity.ts';
 import { joinWithToken } from '../../node-agent/join.ts';
 import { grpcDialer } from '../../node-agent/link/grpc-dialer.ts';
-import { systemClock } from '../../seams/system.ts';
+import { systemClock, systemRandom } from '../../seams/system.ts';
 import { makeAuthority, silentLog, startRig } from './wire-rig.ts';
 
 const NODE = '11111111-1111-4111-8111-111111111111';
@@ -28,12 +28,12 @@ t.test('a machine joins, keeps who it is, and connects as it', async (t) => {
     incarnation: 1,
     controllers: [`127.0.0.1:${rig.server.nodePort}`],
   });
-  t.ok(Math.abs(identity.expiresAtMs - systemClock.now() - 24 * 3_600_000) < 60_000);
+  t.ok(Math.abs(identity.expiresAtMs - systemClock.now() - 30 * 24 * 3_600_000) < 60_000);
   t.strictSame(await loadIdentity(directory), identity);
   t.equal((await stat(directory)).mode & 0o777, 0o700);
   t.strictSame((await readdir(directory)).sort(), ['ca.crt', 'identity.json', 'node.crt', 'node.key']);
   for (const name of await readdir(directory)) t.equal((await stat(join(directory, name))).mode & 0o777, 0o600, name);
-  const dialer = grpcDialer({ identity, clock: systemClock, log: silentLog });
+  const dialer = grpcDialer({ identity: () => identity, clock: systemClock, log: silentLog });
   t.teardown(() => dialer.close());
   await dialer.dial(AbortSignal.timeout(15_000));
   t.equal((await rig.nextArrival()).nodeId, NODE);
@@ -53,7 +53,10 @@ t.test('the secret of a token is sent to the controller that made it, and to nob
     nodePort: 0,
     joinPort: 0,
     clock: systemClock,
+    random: systemRandom,
     log: silentLog,
+    renew: async () => refused('UNAUTHORIZED', 'no'),
+    admit: () => refused('UNAUTHORIZED', 'no'),
     async join(request) {
       heard.push(request);
       return refused('UNAUTHORIZED', 'caught');

@@ -3,6 +3,7 @@
  * `controller` serves, and prints the identity of a node for it. Both send a frame every 50 ms, and live until they are killed.
  */
 import { text } from 'node:stream/consumers';
+import type { Identity } from '../../node-agent/identity.ts';
 import { grpcDialer } from '../../node-agent/link/grpc-dialer.ts';
 import { systemClock } from '../../seams/system.ts';
 import { silentLog, startRig } from './wire-rig.ts';
@@ -15,7 +16,8 @@ function every50Ms(run: () => void): void {
 }
 
 if (process.argv[2] === 'node') {
-  const dialer = grpcDialer({ identity: JSON.parse(await text(process.stdin)), clock: systemClock, log: silentLog });
+  const identity: Identity = JSON.parse(await text(process.stdin));
+  const dialer = grpcDialer({ identity: () => identity, clock: systemClock, log: silentLog });
   const link = await dialer.dial(AbortSignal.timeout(15_000));
   link.onMessage(() => {});
   every50Ms(() => link.send({ kind: 'heartbeat', value: { number: 1 } }));

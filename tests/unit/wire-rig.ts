@@ -50,17 +50,23 @@ export interface Rig {
   close(): Promise<void>;
 }
 
-type Changes = Partial<Omit<NodeServerOptions, 'authority' | 'clock' | 'onLink'>>;
+type Changes = Partial<Omit<NodeServerOptions, 'authority' | 'clock' | 'random' | 'onLink'>> & { readonly certificateLifeMs?: number };
 
-export async function makeAuthority(directory: string, clusterId: string, clock: Clock = systemClock): Promise<Authority> {
-  return openAuthority({ directory, clusterId, clock, random: systemRandom, log: silentLog });
+export async function makeAuthority(
+  directory: string,
+  clusterId: string,
+  clock: Clock = systemClock,
+  nodeCertificateLifeMs?: number,
+): Promise<Authority> {
+  const life = nodeCertificateLifeMs === undefined ? {} : { nodeCertificateLifeMs };
+  return openAuthority({ directory, clusterId, clock, random: systemRandom, log: silentLog, ...life });
 }
 
-export async function startRig(changes: Changes = {}): Promise<Rig> {
+export async function startRig({ certificateLifeMs, ...changes }: Changes = {}): Promise<Rig> {
   const directory = await mkdtemp(join(tmpdir(), 'raworc-wire-'));
   const clock = shiftedClock();
   const authorityClock = shiftedClock();
-  const authority = await makeAuthority(join(directory, 'ca'), 'c0ffee00-0000-4000-8000-000000000001', authorityClock);
+  const authority = await makeAuthority(join(directory, 'ca'), 'c0ffee00-0000-4000-8000-000000000001', authorityClock, certificateLifeMs);
   const arrivals: Arrival[] = [];
   const waiting: ((arrival: Arrival) => void)[] = [];
   let joins = 0;
@@ -70,7 +76,14 @@ export async function startRig(changes: Changes = {}): Promise<Rig> {
     nodePort: 0,
     joinPort: 0,
     clock,
+    random: systemRandom,
     log: silentLog,
+    admit: () => accepted(undefined),
+    async renew({ nodeId }, csrDer) {
+      const certificate = await authority.issueNode(csrDer, nodeId);
+      if (!certificate.ok) return certificate;
+      return accepted({ certificateDer: certificate.value.der, lifeMs: certificate.value.lifeMs, nodeAddresses: [], joinAddresses: [] });
+    },
     onLink(nodeId, link) {
       const arrival = { nodeId, link };
       const waiter = waiting.shift();
@@ -106,7 +119,7 @@ export async function startRig(changes: Changes = {}): Promise<Rig> {
     server,
     arrivals,
     token,
-    node: (nodeId, issuer = authority) => makeNode(nodeId, issuer, `127.0.0.1:${server.nodePort}`),
+    node: (nodeId, issuer = authority) => makeNode(nodeId, issuer, `127.0.0.1:${server.nodePort}`, `127.0.0.1:${server.joinPort}`),
     nextArrival() {
       const arrival = arrivals.shift();
       return arrival === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(arrival);
@@ -119,11 +132,19 @@ export async function startRig(changes: Changes = {}): Promise<Rig> {
 }
 
 /** An identity as joining makes it, without the joining. */
-export async function makeNode(nodeId: string, issuer: Authority, controller: string): Promise<Identity> {
+export async function makeNode(nodeId: string, issuer: Authority, controller: string, joinAddress = ''): Promise<Identity> {
   const keyPem = await makeNodeKey();
   const certificate = await issuer.issueNode(await certificateRequest(keyPem), nodeId);
   if (!certificate.ok) throw new Error(certificate.refusal.message);
   const certificatePem = new X509Certificate(certificate.value.der).toString();
-  const parts = { nodeId, clusterId: issuer.clusterId, incarnation: 1, name: nodeId, controllers: [controller] };
+  const parts = {
+    nodeId,
+    clusterId: issuer.clusterId,
+    incarnation: 1,
+    name: nodeId,
+    controllers: [controller],
+    joinAddresses: joinAddress === '' ? [] : [joinAddress],
+    tokenId: '',
+  };
   return assembleIdentity(parts, keyPem, certificatePem, issuer.caPem);
 }

@@ -7,7 +7,11 @@ import { type Mutation, type NodeRow, put } from '../rows.ts';
 import type { View } from '../view.ts';
 import { failing } from './fail-session.ts';
 
-export const nodeEvent = (type: Extract<NewEvent['type'], `node.${string}`>, { id, name }: NodeRow, more: object = {}): NewEvent => ({
+export const nodeEvent = (
+  type: Extract<NewEvent['type'], `node.${string}`>,
+  { id, name }: Pick<NodeRow, 'id' | 'name'>,
+  more: object = {},
+): NewEvent => ({
   type,
   spaceId: null,
   sessionId: null,

@@ -43,11 +43,16 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
       if (known !== undefined && input.isConnected(known.id)) {
         return unchanged(refused('CONFLICT', `A node named "${input.name}" is connected: give this one another --name.`));
       }
+      if (known !== undefined && known.revokedAt !== null) {
+        return unchanged(refused('CONFLICT', `The node "${input.name}" was revoked: give this one another --name.`));
+      }
       const row: NodeRow = {
         id: known?.id ?? input.id,
         name: input.name,
         incarnation: (known?.incarnation ?? 0) + 1,
         joinedAt: now,
+        keyHash: input.keyHash,
+        revokedAt: null,
         driver: known?.driver ?? '',
         version: known?.version ?? '',
         cpuMillis: known?.cpuMillis ?? 0,
@@ -68,6 +73,8 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
 
 export interface Greeting extends Pick<NodeRow, 'driver' | 'version' | 'cpuMillis' | 'memoryBytes' | 'maxSessions' | 'incarnation'> {
   readonly hostname: string;
+  /** Of the certificate that it connected with; undefined where links carry none. */
+  readonly keyHash?: string | undefined;
 }
 
 /**
@@ -75,7 +82,7 @@ export interface Greeting extends Pick<NodeRow, 'driver' | 'version' | 'cpuMilli
  * they were last said to be; the assignments that follow make them so again. One that was lost is welcome: what failed with it
  * stays failed until somebody recovers it.
  */
-export function nodeConnected(id: NodeId, { hostname, ...greeting }: Greeting, held: ReadonlySet<string>): Command<undefined> {
+export function nodeConnected(id: NodeId, { hostname, keyHash, ...greeting }: Greeting, held: ReadonlySet<string>): Command<undefined> {
   return {
     name: 'node-connected',
     decide({ view, now }) {
@@ -87,7 +94,14 @@ export function nodeConnected(id: NodeId, { hostname, ...greeting }: Greeting, h
       );
       return {
         mutations: [
-          put('nodes', { ...row, ...greeting, lastSeenAt: now, unreachableSince: null, lostAt: null }),
+          put('nodes', {
+            ...row,
+            ...greeting,
+            keyHash: keyHash ?? row.keyHash,
+            lastSeenAt: now,
+            unreachableSince: null,
+            lostAt: null,
+          }),
           ...changes.flatMap(({ mutations }) => mutations),
         ],
         events: [
@@ -107,7 +121,7 @@ function readmitted(view: View, id: NodeId, hostname: string, now: number): Node
   const capacity = { driver: '', version: '', cpuMillis: 0, memoryBytes: 0, maxSessions: 0 };
   return {
     ...{ id, name: view.nodeByName(name) === undefined ? name : `${name}-${id.slice(0, 8)}`, incarnation: 0, joinedAt: now, ...capacity },
-    ...{ lastSeenAt: null, unreachableSince: null, lostAt: null },
+    ...{ keyHash: null, revokedAt: null, lastSeenAt: null, unreachableSince: null, lostAt: null },
   };
 }
 

@@ -50,7 +50,7 @@ export class Fleet {
   }
 
   /** A stream whose certificate names this node. */
-  connect(nodeId: NodeId, link: Link<ControllerFrame, NodeFrame>): void {
+  connect(nodeId: NodeId, link: Link<ControllerFrame, NodeFrame>, proof?: { readonly keyHash: string }): void {
     const row = this.#needs.view.get('nodes', nodeId);
     if (this.#closing) {
       link.close(new Error('the controller is shutting down'));
@@ -58,7 +58,7 @@ export class Fleet {
     }
     const older = this.#streams.get(nodeId);
     this.workers.gone(nodeId);
-    this.#streams.set(nodeId, new NodeStream(nodeId, row?.name ?? nodeId, link, this.#needs, this.#events));
+    this.#streams.set(nodeId, new NodeStream(nodeId, row?.name ?? nodeId, link, this.#needs, this.#events, proof?.keyHash));
     older?.close(new Error('a newer stream of this node took its place'));
   }
 
@@ -167,6 +167,8 @@ export class Fleet {
     for (const mutation of mutations) {
       if (mutation.kind === 'forget') cleared.add(mutation.sessionId);
       if (mutation.kind !== 'put') continue;
+      if (mutation.table === 'nodes' && mutation.row.revokedAt !== null)
+        this.#streams.get(mutation.row.id)?.close(new Error('this node was revoked'));
       if (mutation.table === 'sessions' && mutation.row.nodeId !== null)
         of(mutation.row.nodeId).sessions.set(mutation.row.id, mutation.row);
       if (mutation.table === 'tombstones') of(mutation.row.nodeId).tombstones.push(mutation.row);

@@ -12,6 +12,7 @@ import type { Log } from '../../../seams/log.ts';
 import type { Random } from '../../../seams/random.ts';
 import { acceptMessage } from '../../domain/commands/accept-message.ts';
 import { finishRemoval } from '../../domain/commands/finish-removal.ts';
+import { certificateAlarm, certificateFault } from '../../domain/commands/node-certificates.ts';
 import { nodeConnected } from '../../domain/commands/nodes.ts';
 import { recordAnswer } from '../../domain/commands/record-answer.ts';
 import { recordReport } from '../../domain/commands/record-report.ts';
@@ -26,6 +27,7 @@ import { Assignments } from './assignments.ts';
 import { Delivery } from './delivery.ts';
 import { settledUpTo } from './frames.ts';
 import { Lease, type LeaseTimes } from './lease.ts';
+import type { NodeAlarms } from './node-alarms.ts';
 import { saidAnswer, saidBuild, saidHello, saidLine, saidReport, saidRun } from './said.ts';
 import { type SecretSource, secretsFor } from './secrets-for.ts';
 
@@ -39,6 +41,7 @@ export interface StreamNeeds {
   readonly barriers: Barriers;
   readonly secrets: SecretSource;
   readonly lease: LeaseTimes;
+  readonly alarms?: Pick<NodeAlarms, 'raise' | 'clear'>;
   readonly clusterId: string;
   readonly epoch: number;
   readonly version: string;
@@ -85,11 +88,21 @@ export class NodeStream {
   readonly #assignments: Assignments;
   readonly #delivery: Delivery;
   readonly #log: Log;
+  /** Of the certificate that the link was made with. */
+  readonly #keyHash: string | undefined;
   #hello: Hello__Output | undefined;
   #phase: 'greeting' | 'listing' | 'live' | 'closed' = 'greeting';
   #undecided = 0;
 
-  constructor(nodeId: NodeId, name: string, link: Link<ControllerFrame, NodeFrame>, needs: StreamNeeds, events: StreamEvents) {
+  constructor(
+    nodeId: NodeId,
+    name: string,
+    link: Link<ControllerFrame, NodeFrame>,
+    needs: StreamNeeds,
+    events: StreamEvents,
+    keyHash?: string,
+  ) {
+    this.#keyHash = keyHash;
     this.nodeId = nodeId;
     this.name = name;
     this.lease = new Lease(needs.clock, needs.lease.leaseMs);
@@ -181,6 +194,13 @@ export class NodeStream {
     if (hello.clusterId !== this.#needs.clusterId) return this.#reject('it belongs to another cluster');
     // It heard of an earlier life of this store, and may have joined after the backup that this one was restored from.
     const knewMore = hello.epoch > 0 && hello.epoch < this.#needs.epoch;
+    const mayBeNewer = knewMore && hello.incarnation > (row?.incarnation ?? -1);
+    const fault = this.#keyHash === undefined ? undefined : certificateFault(row, this.#keyHash);
+    if (fault !== undefined && (fault === 'revoked' || !mayBeNewer)) {
+      const alarm = certificateAlarm(fault, this.name);
+      this.#needs.alarms?.raise(this.nodeId, alarm);
+      return this.#reject(alarm.message);
+    }
     if (row === undefined && !knewMore) return this.#reject('no such node has joined');
     if (row !== undefined && (hello.incarnation < row.incarnation || (hello.incarnation > row.incarnation && !knewMore)))
       return this.#reject('it joined again since: its identity is an older one');
@@ -208,12 +228,15 @@ export class NodeStream {
     this.#orphaned(inventory.orphans);
     for (const report of inventory.sessions) this.#report(report);
     const held = new Set(inventory.sessions.map(({ sessionId }) => sessionId));
-    this.#decide(this.#needs.applier.apply(nodeConnected(this.nodeId, saidHello(this.#hello), held)), () => this.#goLive());
+    this.#decide(this.#needs.applier.apply(nodeConnected(this.nodeId, { ...saidHello(this.#hello), keyHash: this.#keyHash }, held)), () =>
+      this.#goLive(),
+    );
   }
 
   #goLive(): void {
     if (this.#phase !== 'listing') return;
     this.#phase = 'live';
+    this.#needs.alarms?.clear(this.nodeId);
     this.lease.renew();
     this.resend();
     for (const { id } of this.#needs.view.sessionsOn(this.nodeId)) this.#delivery.due(id);

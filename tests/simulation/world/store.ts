@@ -62,6 +62,8 @@ export async function newStore(nodes: readonly { id: string; name: string }[]): 
           lastSeenAt: null,
           unreachableSince: null,
           lostAt: null,
+          keyHash: null,
+          revokedAt: null,
         }),
       );
     }

@@ -2,14 +2,27 @@
 
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
+import type { ChallengeRequest as _raworc_node_v0_ChallengeRequest, ChallengeRequest__Output as _raworc_node_v0_ChallengeRequest__Output } from '../../../raworc/node/v0/ChallengeRequest.ts';
+import type { ChallengeResponse as _raworc_node_v0_ChallengeResponse, ChallengeResponse__Output as _raworc_node_v0_ChallengeResponse__Output } from '../../../raworc/node/v0/ChallengeResponse.ts';
 import type { ControllerFrame as _raworc_node_v0_ControllerFrame, ControllerFrame__Output as _raworc_node_v0_ControllerFrame__Output } from '../../../raworc/node/v0/ControllerFrame.ts';
 import type { FetchSourceRequest as _raworc_node_v0_FetchSourceRequest, FetchSourceRequest__Output as _raworc_node_v0_FetchSourceRequest__Output } from '../../../raworc/node/v0/FetchSourceRequest.ts';
 import type { JoinRequest as _raworc_node_v0_JoinRequest, JoinRequest__Output as _raworc_node_v0_JoinRequest__Output } from '../../../raworc/node/v0/JoinRequest.ts';
 import type { JoinResponse as _raworc_node_v0_JoinResponse, JoinResponse__Output as _raworc_node_v0_JoinResponse__Output } from '../../../raworc/node/v0/JoinResponse.ts';
 import type { NodeFrame as _raworc_node_v0_NodeFrame, NodeFrame__Output as _raworc_node_v0_NodeFrame__Output } from '../../../raworc/node/v0/NodeFrame.ts';
+import type { RenewRequest as _raworc_node_v0_RenewRequest, RenewRequest__Output as _raworc_node_v0_RenewRequest__Output } from '../../../raworc/node/v0/RenewRequest.ts';
+import type { RenewResponse as _raworc_node_v0_RenewResponse, RenewResponse__Output as _raworc_node_v0_RenewResponse__Output } from '../../../raworc/node/v0/RenewResponse.ts';
 import type { SourceChunk as _raworc_node_v0_SourceChunk, SourceChunk__Output as _raworc_node_v0_SourceChunk__Output } from '../../../raworc/node/v0/SourceChunk.ts';
 
 export interface NodeProtocolClient extends grpc.Client {
+  Challenge(argument: _raworc_node_v0_ChallengeRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_ChallengeResponse__Output>): grpc.ClientUnaryCall;
+  Challenge(argument: _raworc_node_v0_ChallengeRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_raworc_node_v0_ChallengeResponse__Output>): grpc.ClientUnaryCall;
+  Challenge(argument: _raworc_node_v0_ChallengeRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_ChallengeResponse__Output>): grpc.ClientUnaryCall;
+  Challenge(argument: _raworc_node_v0_ChallengeRequest, callback: grpc.requestCallback<_raworc_node_v0_ChallengeResponse__Output>): grpc.ClientUnaryCall;
+  challenge(argument: _raworc_node_v0_ChallengeRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_ChallengeResponse__Output>): grpc.ClientUnaryCall;
+  challenge(argument: _raworc_node_v0_ChallengeRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_raworc_node_v0_ChallengeResponse__Output>): grpc.ClientUnaryCall;
+  challenge(argument: _raworc_node_v0_ChallengeRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_ChallengeResponse__Output>): grpc.ClientUnaryCall;
+  challenge(argument: _raworc_node_v0_ChallengeRequest, callback: grpc.requestCallback<_raworc_node_v0_ChallengeResponse__Output>): grpc.ClientUnaryCall;
+  
   Connect(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_node_v0_NodeFrame, _raworc_node_v0_ControllerFrame__Output>;
   Connect(options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_node_v0_NodeFrame, _raworc_node_v0_ControllerFrame__Output>;
   connect(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_node_v0_NodeFrame, _raworc_node_v0_ControllerFrame__Output>;
@@ -41,9 +54,28 @@ export interface NodeProtocolClient extends grpc.Client {
   join(argument: _raworc_node_v0_JoinRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
   join(argument: _raworc_node_v0_JoinRequest, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
   
+  /**
+   * A new certificate over the same key. With a client certificate that is valid: its own proof. On the join port, for one that has
+   * expired: the request carries the certificate and a challenge, signed by its key.
+   */
+  Renew(argument: _raworc_node_v0_RenewRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_RenewResponse__Output>): grpc.ClientUnaryCall;
+  Renew(argument: _raworc_node_v0_RenewRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_raworc_node_v0_RenewResponse__Output>): grpc.ClientUnaryCall;
+  Renew(argument: _raworc_node_v0_RenewRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_RenewResponse__Output>): grpc.ClientUnaryCall;
+  Renew(argument: _raworc_node_v0_RenewRequest, callback: grpc.requestCallback<_raworc_node_v0_RenewResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * A new certificate over the same key. With a client certificate that is valid: its own proof. On the join port, for one that has
+   * expired: the request carries the certificate and a challenge, signed by its key.
+   */
+  renew(argument: _raworc_node_v0_RenewRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_RenewResponse__Output>): grpc.ClientUnaryCall;
+  renew(argument: _raworc_node_v0_RenewRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_raworc_node_v0_RenewResponse__Output>): grpc.ClientUnaryCall;
+  renew(argument: _raworc_node_v0_RenewRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_RenewResponse__Output>): grpc.ClientUnaryCall;
+  renew(argument: _raworc_node_v0_RenewRequest, callback: grpc.requestCallback<_raworc_node_v0_RenewResponse__Output>): grpc.ClientUnaryCall;
+  
 }
 
 export interface NodeProtocolHandlers extends grpc.UntypedServiceImplementation {
+  Challenge: grpc.handleUnaryCall<_raworc_node_v0_ChallengeRequest__Output, _raworc_node_v0_ChallengeResponse>;
+  
   Connect: grpc.handleBidiStreamingCall<_raworc_node_v0_NodeFrame__Output, _raworc_node_v0_ControllerFrame>;
   
   /**
@@ -56,10 +88,18 @@ export interface NodeProtocolHandlers extends grpc.UntypedServiceImplementation 
    */
   Join: grpc.handleUnaryCall<_raworc_node_v0_JoinRequest__Output, _raworc_node_v0_JoinResponse>;
   
+  /**
+   * A new certificate over the same key. With a client certificate that is valid: its own proof. On the join port, for one that has
+   * expired: the request carries the certificate and a challenge, signed by its key.
+   */
+  Renew: grpc.handleUnaryCall<_raworc_node_v0_RenewRequest__Output, _raworc_node_v0_RenewResponse>;
+  
 }
 
 export interface NodeProtocolDefinition extends grpc.ServiceDefinition {
+  Challenge: MethodDefinition<_raworc_node_v0_ChallengeRequest, _raworc_node_v0_ChallengeResponse, _raworc_node_v0_ChallengeRequest__Output, _raworc_node_v0_ChallengeResponse__Output>
   Connect: MethodDefinition<_raworc_node_v0_NodeFrame, _raworc_node_v0_ControllerFrame, _raworc_node_v0_NodeFrame__Output, _raworc_node_v0_ControllerFrame__Output>
   FetchSource: MethodDefinition<_raworc_node_v0_FetchSourceRequest, _raworc_node_v0_SourceChunk, _raworc_node_v0_FetchSourceRequest__Output, _raworc_node_v0_SourceChunk__Output>
   Join: MethodDefinition<_raworc_node_v0_JoinRequest, _raworc_node_v0_JoinResponse, _raworc_node_v0_JoinRequest__Output, _raworc_node_v0_JoinResponse__Output>
+  Renew: MethodDefinition<_raworc_node_v0_RenewRequest, _raworc_node_v0_RenewResponse, _raworc_node_v0_RenewRequest__Output, _raworc_node_v0_RenewResponse__Output>
 }

@@ -1,0 +1,35 @@
+import { type ServiceError, status } from '@grpc/grpc-js';
+import { connectionProblem } from './channel.ts';
+
+/** Why a call to the controller did not come about. The message is one sentence for a person. */
+export class DialError extends Error {
+  override readonly name = 'DialError';
+  /** `handshake`: the connection came up and TLS ended it, as it does for a certificate that the controller does not accept. */
+  readonly code: 'unreachable' | 'handshake' | 'refused' | 'busy' | 'expired';
+  /** The controller's wish, when it is busy. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: DialError['code'], message: string, retryAfterMs?: number) {
+    super(message);
+    this.code = code;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** The library's words for a connection that ended before HTTP/2 began, with a time in it that differs each time. */
+const ENDED_EARLY = /^Failed to connect(?: \(.*\))?$/;
+
+export function dialError(address: string, error: ServiceError): DialError {
+  if (error.code === status.RESOURCE_EXHAUSTED) {
+    const retryAfterMs = Number(error.metadata.get('grpc-retry-pushback-ms')[0] ?? Number.NaN);
+    return new DialError('busy', error.details, Number.isFinite(retryAfterMs) ? retryAfterMs : undefined);
+  }
+  if (error.code === status.UNAVAILABLE) {
+    const problem = connectionProblem(error.details);
+    if (ENDED_EARLY.test(problem)) {
+      return new DialError('handshake', `The controller at ${address} ended the connection in the TLS handshake.`);
+    }
+    return new DialError('unreachable', `The controller at ${address} cannot be reached: ${problem}`);
+  }
+  return new DialError('refused', `The controller at ${address} refused: ${error.details}`);
+}

@@ -1,0 +1,8 @@
+// Original file: node.proto
+
+
+export interface ChallengeRequest {
+}
+
+export interface ChallengeRequest__Output {
+}
