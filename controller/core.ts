@@ -172,7 +172,7 @@ export function openCore(needs: CoreNeeds): Core {
       ...{ checkStore: needs.health.checkStore, log },
       degradations: {
         ...needs.health.degradations,
-        nodes_unschedulable: () => capacity.nodes().filter(({ ready }) => !ready).length,
+        nodes_unschedulable: () => capacity.nodes().filter(({ ready, unschedulable }) => !ready || unschedulable !== undefined).length,
       },
     }),
   };

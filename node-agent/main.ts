@@ -12,6 +12,7 @@ import type { Log } from '../seams/log.ts';
 import { prometheusMetrics } from '../seams/prometheus.ts';
 import { jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
 import { Certificate } from './certificate.ts';
+import { Conditions } from './conditions.ts';
 import { DISK_KINDS, isDiskSetting } from './domain/disk-choice.ts';
 import { CHAINS, isCidr } from './domain/firewall-rules.ts';
 import { DockerDriver } from './drivers/docker.ts';
@@ -145,7 +146,9 @@ async function run(flags: Flags, log: Log): Promise<number> {
     log,
   });
   const { nodeId, clusterId, incarnation } = identity;
+  const conditions = new Conditions(systemClock, log);
   const node = new NodeAgent({
+    conditions,
     nodeId,
     clusterId,
     incarnation,

@@ -5,6 +5,7 @@ import type { Log } from '../seams/log.ts';
 import { type Counter, type Metrics, silentMetrics } from '../seams/metrics.ts';
 import type { Random } from '../seams/random.ts';
 import { Builder } from './builder.ts';
+import type { Conditions } from './conditions.ts';
 import { ControllerLink } from './controller-link.ts';
 import { endStrayCopies } from './copying.ts';
 import { within } from './deadline.ts';
@@ -42,6 +43,7 @@ export interface NodeOptions {
   readonly random: Random;
   readonly log: Log;
   readonly metrics?: Metrics;
+  readonly conditions?: Conditions;
 }
 
 /** Why the node agent's work is over: the controller shut it down, or it cannot go on. */
@@ -120,6 +122,7 @@ export class NodeAgent {
       disconnected: () => this.#outbox.disconnect(),
       take: (frame) => this.#take(frame),
     });
+    options.conditions?.onChange(() => this.#sayConditions());
     doors.onGuest((sessionId, link) => this.#relay.guest(sessionId, link));
   }
 
@@ -167,6 +170,7 @@ export class NodeAgent {
   #greeting(): NodeFrame[] {
     const { ledger, driver, clusterId, incarnation, version, hostname } = this.#options;
     this.#outbox.begin();
+    if ((this.#options.conditions?.all() ?? []).length > 0) this.#sayConditions();
     this.#relay.hold();
     const statuses = [...this.#reconcilers.values()].map((reconciler) => reconciler.status()).filter((status) => status !== undefined);
     const hello = {
@@ -381,6 +385,11 @@ export class NodeAgent {
     });
     this.#reconcilers.set(sessionId, reconciler);
     return reconciler;
+  }
+
+  #sayConditions(): void {
+    const conditions = this.#options.conditions?.all() ?? [];
+    this.#outbox.keep('conditions', { kind: 'conditions', value: { conditions } });
   }
 
   #report(status: Status): void {

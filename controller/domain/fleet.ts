@@ -7,6 +7,8 @@ export interface FleetNode {
   readonly name: string;
   /** Its stream is up and its lease runs. */
   readonly ready: boolean;
+  /** Why its node agent wants nothing new placed there; undefined when nothing speaks against it. */
+  readonly unschedulable?: string | undefined;
   readonly cpuMillis: number;
   readonly memoryBytes: number;
   /** 0: no bound of its own. */

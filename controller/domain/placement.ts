@@ -24,6 +24,10 @@ const cpu = (millis: number) => `${millis / 1000} CPU`;
 const FILTERS: readonly Filter[] = [
   { name: 'ready', refuse: (node) => (node.ready ? undefined : 'is not connected') },
   {
+    name: 'conditions',
+    refuse: ({ unschedulable }) => (unschedulable === undefined ? undefined : `takes no new sessions: ${unschedulable}`),
+  },
+  {
     name: 'image',
     refuse: (node, need) => (node.images.has(need.image) ? undefined : `does not hold the image ${need.image}`),
   },

@@ -6,6 +6,7 @@ import type { BuildId, NodeId, SpaceId } from '../domain/ids.ts';
 import type { BuildRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import type { Applier } from './applier.ts';
+import type { KnownNode } from './capacity.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { buildAssignment } from './fleet/frames.ts';
 import { Rebuilds } from './rebuilds.ts';
@@ -60,6 +61,7 @@ export class BuildDispatch {
       built: (node, report) => {
         if (!this.rebuilds.ended(node, report.buildId, report)) this.#finish(node, report);
       },
+      conditionsChanged: () => this.#dispatch(),
     });
   }
 
@@ -82,9 +84,9 @@ export class BuildDispatch {
         continue;
       }
       const ready = this.#fleet.known().filter((known) => known.ready);
-      const node = ready.find(({ images }) => images.has(build.baseImage));
+      const node = ready.find(({ images, unschedulable }) => unschedulable === undefined && images.has(build.baseImage));
       if (node === undefined) {
-        if (ready.length > 0) this.#fruitless(build);
+        if (ready.length > 0) this.#fruitless(build, ready);
         continue;
       }
       this.#applier.apply(assignBuild(build.id, node.id)).then(
@@ -121,10 +123,14 @@ export class BuildDispatch {
   }
 
   /** Nodes are there, and none can take this build. Another may be on its way; when it has not come in time, the build says why. */
-  #fruitless(build: BuildRow): void {
+  #fruitless(build: BuildRow, ready: readonly KnownNode[]): void {
     const waitMs = NODE_COMES_WITHIN_MS - this.#applier.time.ageMs(build.createdAt);
     if (waitMs > 0) return this.#recheckWithin(waitMs);
-    const error = `No connected node holds the base image ${build.baseImage}: bring it to one, then deploy again.`;
+    const closed = ready.filter(({ images }) => images.has(build.baseImage)).map(({ name, unschedulable }) => `${name}: ${unschedulable}`);
+    const error =
+      closed.length === 0
+        ? `No connected node holds the base image ${build.baseImage}: bring it to one, then deploy again.`
+        : `No node that holds the base image takes builds now. ${closed.join(' ')}`;
     this.#log.warn('build.fruitless', { build: build.id, image: build.baseImage });
     this.#applier.tell(giveUpBuild(build.id, error));
   }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Condition__Output } from '../../proto/generated/raworc/node/v0/Condition.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';
 import { createNodeToken, joinNode } from '../domain/commands/nodes.ts';
@@ -100,6 +101,8 @@ const CONDITIONS: Readonly<Record<NodeHealth, NodeObject['conditions']>> = {
   ],
 };
 
+const saidByNode = (conditions: readonly Condition__Output[]) => conditions.map(({ type, message }) => ({ type, message }));
+
 function nodeObject({ view, fleet, alarms, leaseMs, clock }: NodeNeeds, node: FleetNode): NodeObject {
   const row = view.get('nodes', node.id);
   const status = nodeHealth(row ?? { unreachableSince: null, lostAt: null }, node.ready);
@@ -115,7 +118,7 @@ function nodeObject({ view, fleet, alarms, leaseMs, clock }: NodeNeeds, node: Fl
     sessions: node.sessions,
     images: [...node.images].sort(),
     lease: { seconds: leaseMs / 1000, expires_at: leftMs === undefined ? null : rfc3339(Math.round(clock.now() + leftMs)) },
-    conditions: [...CONDITIONS[status], ...alarms.conditions(node.id)],
+    conditions: [...CONDITIONS[status], ...alarms.conditions(node.id), ...saidByNode(fleet.stream(node.id)?.conditions ?? [])],
     joined_at: rfc3339(row?.joinedAt ?? 0),
     last_seen_at: node.ready ? rfc3339(clock.now()) : rfc3339OrNull(row?.lastSeenAt ?? null),
     unreachable_since: rfc3339OrNull(row?.unreachableSince ?? null),

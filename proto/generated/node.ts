@@ -10,6 +10,8 @@ import type { BuildReport as _raworc_node_v0_BuildReport, BuildReport__Output as
 import type { Capacity as _raworc_node_v0_Capacity, Capacity__Output as _raworc_node_v0_Capacity__Output } from './raworc/node/v0/Capacity.ts';
 import type { ChallengeRequest as _raworc_node_v0_ChallengeRequest, ChallengeRequest__Output as _raworc_node_v0_ChallengeRequest__Output } from './raworc/node/v0/ChallengeRequest.ts';
 import type { ChallengeResponse as _raworc_node_v0_ChallengeResponse, ChallengeResponse__Output as _raworc_node_v0_ChallengeResponse__Output } from './raworc/node/v0/ChallengeResponse.ts';
+import type { Condition as _raworc_node_v0_Condition, Condition__Output as _raworc_node_v0_Condition__Output } from './raworc/node/v0/Condition.ts';
+import type { Conditions as _raworc_node_v0_Conditions, Conditions__Output as _raworc_node_v0_Conditions__Output } from './raworc/node/v0/Conditions.ts';
 import type { ControllerFrame as _raworc_node_v0_ControllerFrame, ControllerFrame__Output as _raworc_node_v0_ControllerFrame__Output } from './raworc/node/v0/ControllerFrame.ts';
 import type { FetchSourceRequest as _raworc_node_v0_FetchSourceRequest, FetchSourceRequest__Output as _raworc_node_v0_FetchSourceRequest__Output } from './raworc/node/v0/FetchSourceRequest.ts';
 import type { Heartbeat as _raworc_node_v0_Heartbeat, Heartbeat__Output as _raworc_node_v0_Heartbeat__Output } from './raworc/node/v0/Heartbeat.ts';
@@ -70,6 +72,8 @@ export interface ProtoGrpcType {
         Capacity: MessageTypeDefinition<_raworc_node_v0_Capacity, _raworc_node_v0_Capacity__Output>
         ChallengeRequest: MessageTypeDefinition<_raworc_node_v0_ChallengeRequest, _raworc_node_v0_ChallengeRequest__Output>
         ChallengeResponse: MessageTypeDefinition<_raworc_node_v0_ChallengeResponse, _raworc_node_v0_ChallengeResponse__Output>
+        Condition: MessageTypeDefinition<_raworc_node_v0_Condition, _raworc_node_v0_Condition__Output>
+        Conditions: MessageTypeDefinition<_raworc_node_v0_Conditions, _raworc_node_v0_Conditions__Output>
         ControllerFrame: MessageTypeDefinition<_raworc_node_v0_ControllerFrame, _raworc_node_v0_ControllerFrame__Output>
         Desired: EnumTypeDefinition
         FetchSourceRequest: MessageTypeDefinition<_raworc_node_v0_FetchSourceRequest, _raworc_node_v0_FetchSourceRequest__Output>

@@ -138,6 +138,27 @@ t.test('what is not this protocol, this cluster or this identity ends the stream
   t.notOk(good.closed);
 });
 
+t.test('what a node says of itself is kept with its stream, and keeps placements away for as long as it lasts', async (t) => {
+  const { fleet, connect } = await cluster(t);
+  const fake = connect(NODE);
+  await fake.until(() => fake.of('assignmentSet')[0]);
+  const known = () => fleet.known().find(({ id }) => id === NODE);
+  const says = (...conditions: { type: string; message: string; sinceMs: number; unschedulable: boolean }[]) =>
+    fake.say({ kind: 'conditions', value: { conditions } });
+  const kind = { type: 'DiskKind', message: 'measured.', sinceMs: 1, unschedulable: false };
+  says(kind);
+  t.equal(known()?.unschedulable, undefined, 'what is only to be known keeps nothing away');
+  t.match(fleet.stream(NODE)?.conditions, [{ type: 'DiskKind' }]);
+  says(kind, { type: 'DiskLow', message: 'The disk is low.', sinceMs: 1, unschedulable: true });
+  t.equal(known()?.unschedulable, 'The disk is low.');
+  says(kind);
+  t.equal(known()?.unschedulable, undefined);
+  says({ ...kind, unschedulable: true });
+  const next = connect(NODE);
+  await next.until(() => next.of('assignmentSet')[0]);
+  t.equal(known()?.unschedulable, undefined, 'a new stream says it anew, or it is over');
+});
+
 t.test('a newer stream of a node takes the place of the older, and one that does not read is ended', async (t) => {
   const { core, fleet, connect } = await cluster(t);
   const first = connect(NODE);

@@ -1,4 +1,5 @@
 import { Journal } from '../../journal/journal.ts';
+import type { Conditions } from '../../node-agent/conditions.ts';
 import { HollowHost } from '../../node-agent/drivers/hollow.ts';
 import type { HollowOptions } from '../../node-agent/drivers/hollow-options.ts';
 import { linkPair } from '../../node-agent/drivers/link-pair.ts';
@@ -139,7 +140,7 @@ export interface Bench {
   readonly controller: HandController;
   readonly host: HollowHost;
   /** A process of the node agent, on the same host and the same disk as the ones before. */
-  start(): Promise<NodeAgent>;
+  start(conditions?: Conditions): Promise<NodeAgent>;
 }
 
 /** A host, a disk and a controller, on which node agents can be started one after the other. */
@@ -149,7 +150,7 @@ export function bench(directory: string, options: Partial<HollowOptions> = {}): 
   return {
     controller,
     host,
-    async start() {
+    async start(conditions) {
       const { journal, records } = await Journal.open({ disk: systemDisk, directory, name: 'ledger' });
       const node = new NodeAgent({
         nodeId: 'node',
@@ -165,6 +166,7 @@ export function bench(directory: string, options: Partial<HollowOptions> = {}): 
         clock: systemClock,
         random: systemRandom,
         log: quiet,
+        ...(conditions && { conditions }),
       });
       await node.start();
       return node;

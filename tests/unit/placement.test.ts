@@ -23,6 +23,7 @@ const node = (name: string, more: Partial<FleetNode> = {}): FleetNode => ({
 t.test('each filter refuses what it is for, and says why', async (t) => {
   const table: [string, Partial<FleetNode>, RegExp][] = [
     ['ready', { ready: false }, /not connected/],
+    ['conditions', { unschedulable: 'its disk is low.' }, /takes no new sessions: its disk is low/],
     ['image', { images: new Set() }, /does not hold the image base/],
     ['cpu', { requested: { cpuMillis: 951, memoryBytes: 0 } }, /0\.049 CPU of 1 CPU left, 0\.05 CPU asked for/],
     ['memory', { requested: { cpuMillis: 0, memoryBytes: 897 * MIB } }, /127 MiB of 1024 MiB left, 128 MiB asked for/],

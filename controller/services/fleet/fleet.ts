@@ -22,6 +22,7 @@ export interface FleetListener {
   imagesChanged(nodeId: NodeId, lost: readonly string[]): void;
   /** A node lacks the image that a session of its own needs. */
   imageMissing(nodeId: NodeId, session: SessionRow): void;
+  conditionsChanged(nodeId: NodeId): void;
   closed(nodeId: NodeId): void;
   built(nodeId: NodeId, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
 }
@@ -92,6 +93,7 @@ export class Fleet {
       memoryBytes: row.memoryBytes,
       maxSessions: row.maxSessions,
       images: stream?.images ?? new Set(),
+      unschedulable: stream?.conditions.find(({ unschedulable }) => unschedulable)?.message,
     };
   }
 
@@ -131,6 +133,7 @@ export class Fleet {
     live: (stream) => this.#listener?.live(stream.nodeId),
     imagesChanged: (stream, lost) => this.#listener?.imagesChanged(stream.nodeId, lost),
     imageMissing: (stream, session) => this.#listener?.imageMissing(stream.nodeId, session),
+    conditionsChanged: (stream) => this.#listener?.conditionsChanged(stream.nodeId),
     build: (stream, report) => this.#listener?.built(stream.nodeId, report),
     shutDown: (stream) => this.#ended(stream),
     workers: (stream, session, workers) => {

@@ -1,4 +1,5 @@
 import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../../../proto/frame.ts';
+import type { Condition__Output } from '../../../proto/generated/raworc/node/v0/Condition.ts';
 import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
 import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orphan.ts';
 import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
@@ -55,6 +56,7 @@ export interface StreamEvents {
   imagesChanged(stream: NodeStream, lost: readonly string[]): void;
   /** The node lacks the image that a session of its own needs. */
   imageMissing(stream: NodeStream, session: SessionRow): void;
+  conditionsChanged(stream: NodeStream): void;
   build(stream: NodeStream, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
   shutDown(stream: NodeStream): void;
   /** All workers that live in a session of this node. */
@@ -65,6 +67,9 @@ export interface StreamEvents {
 
 /** Frames taken from the link whose commands have not been decided yet: past the bound the link is not read. */
 const MOST_UNDECIDED = 1000;
+
+/** Of one node. What is said beyond them is passed over. */
+const MOST_CONDITIONS = 32;
 
 /**
  * One node's stream, from hello to its end.
@@ -80,6 +85,8 @@ export class NodeStream {
   readonly name: string;
   readonly lease: Lease;
   readonly images = new Set<string>();
+  /** What its node says of itself, as last said. */
+  conditions: readonly Condition__Output[] = [];
   /** What its node holds and nothing explains, as last said. */
   orphans: readonly Orphan__Output[] = [];
   readonly #link: Link<ControllerFrame, NodeFrame>;
@@ -181,6 +188,7 @@ export class NodeStream {
     if (this.#phase === 'greeting') return frame.kind === 'hello' ? this.#greet(frame.value) : this.#reject(`${frame.kind} before hello`);
     if (this.#phase === 'listing') {
       if (frame.kind === 'heartbeat') return this.#beat(frame.value.number);
+      if (frame.kind === 'conditions') return this.#conditioned(frame.value.conditions);
       return frame.kind === 'inventory' ? this.#list(frame.value) : this.#reject(`${frame.kind} before the inventory`);
     }
     this.#live(frame);
@@ -271,6 +279,8 @@ export class NodeStream {
       }
       case 'build':
         return this.#built(saidBuild(frame.value));
+      case 'conditions':
+        return this.#conditioned(frame.value.conditions);
       case 'secretsRequest':
         return void this.send({ kind: 'secrets', value: secretsFor(this.#needs, this.nodeId, frame.value) });
       case 'workers': {
@@ -325,6 +335,14 @@ export class NodeStream {
     const known = new Set(this.orphans.map(({ sessionId }) => sessionId));
     this.orphans = orphans;
     for (const { sessionId } of orphans) if (!known.has(sessionId)) this.#log.warn('node.orphan', { node: this.name, session: sessionId });
+  }
+
+  #conditioned(conditions: readonly Condition__Output[]): void {
+    const was = new Set(this.conditions.map(({ type }) => type));
+    this.conditions = conditions.slice(0, MOST_CONDITIONS);
+    for (const { type, message } of this.conditions)
+      if (!was.has(type)) this.#log.warn('node.condition', { node: this.name, type, message });
+    this.#events.conditionsChanged(this);
   }
 
   #beat(number: number): void {

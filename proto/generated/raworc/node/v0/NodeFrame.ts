@@ -16,6 +16,7 @@ import type { Answer as _raworc_v0_Answer, Answer__Output as _raworc_v0_Answer__
 import type { LogLine as _raworc_v0_LogLine, LogLine__Output as _raworc_v0_LogLine__Output } from '../../../raworc/v0/LogLine.ts';
 import type { SecretsRequest as _raworc_v0_SecretsRequest, SecretsRequest__Output as _raworc_v0_SecretsRequest__Output } from '../../../raworc/v0/SecretsRequest.ts';
 import type { ImageMissing as _raworc_node_v0_ImageMissing, ImageMissing__Output as _raworc_node_v0_ImageMissing__Output } from '../../../raworc/node/v0/ImageMissing.ts';
+import type { Conditions as _raworc_node_v0_Conditions, Conditions__Output as _raworc_node_v0_Conditions__Output } from '../../../raworc/node/v0/Conditions.ts';
 import type { Workers as _raworc_v0_Workers, Workers__Output as _raworc_v0_Workers__Output } from '../../../raworc/v0/Workers.ts';
 import type { Lines as _raworc_v0_Lines, Lines__Output as _raworc_v0_Lines__Output } from '../../../raworc/v0/Lines.ts';
 
@@ -36,9 +37,10 @@ export interface NodeFrame {
   'log'?: (_raworc_v0_LogLine | null);
   'secretsRequest'?: (_raworc_v0_SecretsRequest | null);
   'imageMissing'?: (_raworc_node_v0_ImageMissing | null);
+  'conditions'?: (_raworc_node_v0_Conditions | null);
   'workers'?: (_raworc_v0_Workers | null);
   'lines'?: (_raworc_v0_Lines | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"workers"|"lines";
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"workers"|"lines"|"conditions";
 }
 
 export interface NodeFrame__Output {
@@ -58,7 +60,8 @@ export interface NodeFrame__Output {
   'log'?: (_raworc_v0_LogLine__Output | null);
   'secretsRequest'?: (_raworc_v0_SecretsRequest__Output | null);
   'imageMissing'?: (_raworc_node_v0_ImageMissing__Output | null);
+  'conditions'?: (_raworc_node_v0_Conditions__Output | null);
   'workers'?: (_raworc_v0_Workers__Output | null);
   'lines'?: (_raworc_v0_Lines__Output | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"workers"|"lines";
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"workers"|"lines"|"conditions";
 }

@@ -1,0 +1,61 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../seams/clock.ts';
+import type { Log } from '../seams/log.ts';
+
+/** Something about this node that an operator should know, for as long as it lasts. */
+export interface Condition {
+  /** Of a small fixed set: 'DiskLow', 'EngineHung', … */
+  readonly type: string;
+  /** What is wrong, why, and what to do: a sentence or two for the operator. */
+  readonly message: string;
+  /** No session and no build is placed on the node meanwhile. */
+  readonly unschedulable: boolean;
+}
+
+export interface Since extends Condition {
+  readonly sinceMs: number;
+}
+
+/** What this node says of itself beyond its sessions. Raised and cleared where it is found out, logged once each, and told to the controller at once and on each new stream. */
+export class Conditions {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #raised = new Map<string, { readonly condition: Condition; readonly atMs: number }>();
+  #changed: () => void = () => undefined;
+
+  constructor(clock: Clock, log: Log) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  onChange(changed: () => void): void {
+    this.#changed = changed;
+  }
+
+  /** Raised again with another message it is the same condition, since when it was raised first. */
+  raise(condition: Condition): void {
+    const before = this.#raised.get(condition.type);
+    if (isDeepStrictEqual(before?.condition, condition)) return;
+    this.#raised.set(condition.type, { condition, atMs: before?.atMs ?? this.#clock.monotonic() });
+    if (before === undefined || before.condition.unschedulable !== condition.unschedulable)
+      this.#log.warn('node.condition', { type: condition.type, message: condition.message, unschedulable: condition.unschedulable });
+    this.#changed();
+  }
+
+  clear(type: string): void {
+    if (!this.#raised.delete(type)) return;
+    this.#log.info('node.condition-over', { type });
+    this.#changed();
+  }
+
+  /** With how long each has lasted. */
+  all(): Since[] {
+    const nowMs = this.#clock.monotonic();
+    return [...this.#raised.values()].map(({ condition, atMs }) => ({ ...condition, sinceMs: Math.max(0, Math.floor(nowMs - atMs)) }));
+  }
+
+  /** Why nothing new should be placed here; undefined where nothing speaks against it. */
+  unschedulable(): string | undefined {
+    return [...this.#raised.values()].find(({ condition }) => condition.unschedulable)?.condition.message;
+  }
+}
