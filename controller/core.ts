@@ -14,6 +14,7 @@ import type { Services } from './services/api.ts';
 import { apiKeyService } from './services/api-keys.ts';
 import { Applier, type TransactionalStore } from './services/applier.ts';
 import { rememberedOwners } from './services/audience.ts';
+import { Backlog } from './services/backlog.ts';
 import { BuildDispatch } from './services/build-dispatch.ts';
 import { buildService } from './services/builds.ts';
 import { Capacity, type KnownNode } from './services/capacity.ts';
@@ -124,6 +125,7 @@ export function openCore(needs: CoreNeeds): Core {
   const dispatch = new BuildDispatch({ applier, view, fleet, clock, log, metrics });
   const leases = new LeaseWatch({ applier, view, fleet, lease, clock, log });
   const idle = new IdleWatch({ applier, view, clock, log, graceMs: SUSPEND_GRACE_MS });
+  const backlog = new Backlog({ applier, view, clock, metrics: needs.metrics });
   const rights = new RightsInForce(view);
   const shownSessions = new ShownSessions(view);
   // First: what a commit took or changed is gone before anybody is told what came with it.
@@ -198,6 +200,7 @@ export function openCore(needs: CoreNeeds): Core {
       idle.start();
       leases.start(lastAliveAt);
       resealing.start();
+      backlog.wake();
       pruneLater();
       // One that is cut off goes on at the next start.
       services.agents.removeUnusedSources().catch(() => undefined);
@@ -206,6 +209,7 @@ export function openCore(needs: CoreNeeds): Core {
       pruning?.cancel();
       dispatch.close();
       idle.close();
+      backlog.close();
       leases.close();
       await resealing.close();
       fleet.close();

@@ -64,6 +64,8 @@ class GrpcLink<Out, In> implements Link<Out, In> {
   #queuedBytes = 0;
   #queuedFrames = 0;
   #refused = false;
+  /** Somebody waits for room. */
+  #awaited = false;
   #paused = false;
   #flowing = false;
   #closed = false;
@@ -109,6 +111,12 @@ class GrpcLink<Out, In> implements Link<Out, In> {
     // The return value of write() counts messages and is only advice; the callback comes when flow control let the bytes go.
     this.#side.stream.write(bytes, () => this.#sent(bytes.byteLength));
     return true;
+  }
+
+  hasRoom(): boolean {
+    if (this.#queuedBytes < this.#bound.bytes / 4) return true;
+    this.#awaited = true;
+    return false;
   }
 
   onMessage(listener: (frame: In) => void): void {
@@ -163,9 +171,12 @@ class GrpcLink<Out, In> implements Link<Out, In> {
   #sent(byteLength: number): void {
     this.#queuedFrames -= 1;
     this.#queuedBytes -= byteLength;
-    if (!this.#refused || this.#closed) return;
-    if (this.#queuedBytes > this.#bound.bytes / 2 || this.#queuedFrames > this.#bound.frames / 2) return;
+    if (this.#closed) return;
+    const isDrained = this.#refused && this.#queuedBytes <= this.#bound.bytes / 2 && this.#queuedFrames <= this.#bound.frames / 2;
+    const hasRoom = this.#awaited && !this.#refused && this.#queuedBytes < this.#bound.bytes / 4;
+    if (!isDrained && !hasRoom) return;
     this.#refused = false;
+    this.#awaited = false;
     for (const listener of this.#drainListeners) listener();
   }
 

@@ -10,6 +10,11 @@
  */
 export interface Link<Out, In> {
   send(frame: Out): boolean;
+  /**
+   * Whether there is room for a large frame that can wait, with enough left for small ones that cannot. `onDrain` is called once after it said
+   * no. A link without it always has room.
+   */
+  hasRoom?(): boolean;
   onMessage(listener: (frame: In) => void): void;
   onDrain(listener: () => void): void;
   onClose(listener: (fault: Error | undefined) => void): void;

@@ -69,17 +69,22 @@ export function chooseAgent(view: View, session: SessionRow, content: string, me
 
 /** What an agent sees of the messages before: newest last, at most so many and so much. */
 const HISTORY_MESSAGES = 20;
-const HISTORY_CHARACTERS = 64 * 1024;
+const HISTORY_BYTES = 64 * 1024;
+
+/** How many messages before this one are shown; the contents of others are not read. */
+function historyLength(view: View, session: SessionRow, { seq }: MessageRow): number {
+  let left = HISTORY_BYTES;
+  const sizes = view.messageSizes(session.id, seq, HISTORY_MESSAGES);
+  const tooMuch = sizes.findIndex(({ bytes }) => {
+    left -= bytes;
+    return left < 0;
+  });
+  return tooMuch === -1 ? sizes.length : tooMuch;
+}
 
 /** The `context` that the handler is called with, as JSON. */
 export function contextOf(view: View, session: SessionRow, message: MessageRow): string {
-  let left = HISTORY_CHARACTERS;
-  const history: { role: string; content: string; created_at: string }[] = [];
-  for (const earlier of view.messagesBefore(session.id, message.seq, HISTORY_MESSAGES)) {
-    left -= earlier.content.length;
-    if (left < 0) break;
-    history.unshift({ role: earlier.role, content: earlier.content, created_at: new Date(earlier.createdAt).toISOString() });
-  }
+  const history = view.messagesBefore(session.id, message.seq, historyLength(view, session, message)).toReversed();
   return JSON.stringify({
     session_id: session.id,
     message_id: message.id,
@@ -87,6 +92,6 @@ export function contextOf(view: View, session: SessionRow, message: MessageRow):
     created_by: message.createdBy,
     timestamp: new Date(message.createdAt).toISOString(),
     metadata: message.metadata,
-    history,
+    history: history.map(({ role, content, createdAt }) => ({ role, content, created_at: new Date(createdAt).toISOString() })),
   });
 }

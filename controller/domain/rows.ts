@@ -235,6 +235,7 @@ export interface SessionRow {
   readonly terminationReason: string | null;
 }
 
+/** Written once. Whether a user message still waits for its answer is in {@link QueueRow}. */
 export interface MessageRow {
   readonly id: MessageId;
   readonly sessionId: SessionId;
@@ -242,16 +243,34 @@ export interface MessageRow {
   readonly role: 'user' | 'agent' | 'system';
   readonly content: string;
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** Of a user message: who is to answer. Null: nobody can, for `refusal`. */
-  readonly agent: string | null;
-  /** Of a user message that no agent can answer: the answer it gets when its turn comes. */
-  readonly refusal: { readonly reason: string; readonly content: string } | null;
   /** Of an answer: the user message. Unique: the first commit wins. */
   readonly inReplyTo: MessageId | null;
-  /** Of a user message: when the guest held it durably. */
-  readonly acceptedAt: number | null;
-  readonly answeredAt: number | null;
   readonly createdBy: string;
+  readonly createdAt: number;
+}
+
+/** A user message without an answer: what delivery and bounds need of it, without its content. Gone once it is answered or cleared. */
+export interface QueueRow {
+  /** The message's own. */
+  readonly id: MessageId;
+  readonly sessionId: SessionId;
+  readonly seq: number;
+  /** Who is to answer. Null: nobody can, for `refusal`. */
+  readonly agent: string | null;
+  /** Where no agent can answer: the answer that the message gets when its turn comes. */
+  readonly refusal: { readonly reason: string; readonly content: string } | null;
+  /** Content and metadata, in UTF-8. */
+  readonly bytes: number;
+  /** When the guest held it durably. */
+  readonly acceptedAt: number | null;
+  readonly createdAt: number;
+}
+
+/** Work on a session's messages that was too much for one commit, to be done in further ones. */
+export interface BacklogRow {
+  readonly id: SessionId;
+  /** Of a session that failed: the reason that its messages are answered with. */
+  readonly answer: 'session_failed' | 'host_lost' | null;
   readonly createdAt: number;
 }
 
@@ -330,6 +349,8 @@ export interface Tables {
   readonly builds: BuildRow;
   readonly sessions: SessionRow;
   readonly messages: MessageRow;
+  readonly queue: QueueRow;
+  readonly backlog: BacklogRow;
   readonly runs: RunRow;
   readonly tombstones: TombstoneRow;
   readonly nodes: NodeRow;
@@ -341,19 +362,12 @@ export type TableName = keyof Tables;
 export type Mutation =
   | { [Name in TableName]: { readonly kind: 'put'; readonly table: Name; readonly row: Tables[Name] } }[TableName]
   | { readonly kind: 'remove'; readonly table: TableName; readonly id: string }
-  /** Forgets the messages and runs of a session that is gone. */
-  | { readonly kind: 'forget'; readonly sessionId: SessionId }
-  /**
-   * Gives a new session copies of the messages of another, as far as nobody waits for an answer to them: the same numbers, ids of their
-   * own, the newest `limit` of them and of these no more than so many characters.
-   */
-  | {
-      readonly kind: 'copy-messages';
-      readonly from: SessionId;
-      readonly to: SessionId;
-      readonly limit: number;
-      readonly characters: number;
-    }
+  /** Takes an answered message off its queue. */
+  | { readonly kind: 'dequeue'; readonly row: QueueRow }
+  /** Takes everything off a session's queue: its messages are forgotten, or will be. */
+  | { readonly kind: 'empty-queue'; readonly sessionId: SessionId }
+  /** Gives a new session copies of another's messages from that seq on, except those in its queue: the same numbers, ids of their own. */
+  | { readonly kind: 'copy-messages'; readonly from: SessionId; readonly to: SessionId; readonly fromSeq: number }
   /** Retention: at most `limit` rows older than `before` of a table of history. */
   | {
       readonly kind: 'prune';

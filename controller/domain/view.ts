@@ -3,10 +3,12 @@ import type {
   AccountRow,
   AgentRow,
   ApiKeyRow,
+  BacklogRow,
   BindingRow,
   BuildRow,
   MessageRow,
   NodeRow,
+  QueueRow,
   RevokedTokenRow,
   RoleRow,
   RunRow,
@@ -17,6 +19,18 @@ import type {
   Tables,
   TombstoneRow,
 } from './rows.ts';
+
+export interface QueueUse {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+export interface MessageSize {
+  readonly id: MessageId;
+  readonly seq: number;
+  /** Content and metadata, in UTF-8. */
+  readonly bytes: number;
+}
 
 /** The current rows, read synchronously: inside the applier's transaction, or on a reading connection. Every query is by an index. */
 export interface View {
@@ -60,13 +74,25 @@ export interface View {
   spacesOfSessionsBy(accountId: AccountId): readonly SpaceId[];
   /** Sessions that are not deleted and have timeouts. */
   sessionsWithTimeouts(): readonly SessionRow[];
-  /** User messages without an answer, by seq. */
-  unanswered(sessionId: SessionId): readonly MessageRow[];
-  /** Of these the one of the lowest seq. */
-  firstUnanswered(sessionId: SessionId): MessageRow | undefined;
-  hasUnanswered(sessionId: SessionId): boolean;
+  /** What waits for an answer, by seq: the first `limit` of it. */
+  queued(sessionId: SessionId, limit: number): readonly QueueRow[];
+  /** Of that what an agent is to answer and its guest does not hold. */
+  undelivered(sessionId: SessionId, limit: number): readonly QueueRow[];
+  /** How much waits for an answer. Reads no content. */
+  queueUse(sessionId: SessionId): QueueUse;
+  isQueued(sessionId: SessionId): boolean;
+  /** The seq of the newest message before `seq` that an agent is to answer and has not; 0 when there is none. */
+  askedBefore(sessionId: SessionId, seq: number): number;
+  /** The agents of what the guest holds and has not answered. */
+  heldAgents(sessionId: SessionId): readonly string[];
+  /** Sessions with work left over, at most `limit`, oldest first. */
+  backlogged(limit: number): readonly BacklogRow[];
   answerTo(messageId: MessageId): MessageRow | undefined;
   /** The newest messages below `seq`, newest first. */
   messagesBefore(sessionId: SessionId, seq: number, limit: number): readonly MessageRow[];
+  /** The same without content and metadata, whose sizes are read from the rows' headers. */
+  messageSizes(sessionId: SessionId, belowSeq: number, limit: number): readonly MessageSize[];
   runOf(messageId: MessageId): RunRow | undefined;
+  /** Ids of a session's runs, at most `limit`. */
+  runIds(sessionId: SessionId, limit: number): readonly string[];
 }

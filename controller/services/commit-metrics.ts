@@ -42,14 +42,19 @@ export function commitMetrics(metrics: Metrics): (committed: Committed) => void 
   });
   return ({ mutations, events: committed }) => {
     for (const { type } of committed) events.add(1, { type });
+    const postedAt = new Map<string, number>();
+    const answeredAt = new Map<string, number>();
     for (const mutation of mutations) {
+      if (mutation.kind === 'dequeue') postedAt.set(mutation.row.id, mutation.row.createdAt);
       if (mutation.kind !== 'put' || mutation.table !== 'messages') continue;
-      const { row } = mutation;
-      if (row.role === 'user' && row.answeredAt !== null) waited.observe((row.answeredAt - row.createdAt) / 1000);
-      // A user message is put again when it is accepted and when it is answered.
-      const isNew = row.role !== 'user' || (row.acceptedAt === null && row.answeredAt === null);
-      if (isNew) messages.add(1, { role: row.role });
-      if (row.role === 'agent') answers.add(1, { outcome: outcomeOf(row.metadata) });
+      const { role, metadata, inReplyTo, createdAt } = mutation.row;
+      messages.add(1, { role });
+      if (role === 'agent') answers.add(1, { outcome: outcomeOf(metadata) });
+      if (inReplyTo !== null) answeredAt.set(inReplyTo, createdAt);
+    }
+    for (const [id, at] of answeredAt) {
+      const since = postedAt.get(id);
+      if (since !== undefined) waited.observe((at - since) / 1000);
     }
   };
 }

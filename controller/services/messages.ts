@@ -52,7 +52,10 @@ export function messageService({ applier, view, lists, waiters, random, storeKey
     },
     async clear(caller, session) {
       const row = sessionFor(view, caller, session, 'update');
-      return row.ok ? applier.submit(clearMessages(session)) : row;
+      if (!row.ok) return row;
+      let cleared = await applier.submit(clearMessages(session));
+      while (cleared.ok && cleared.value !== undefined) cleared = await applier.apply(clearMessages(session, cleared.value));
+      return cleared.ok ? accepted(undefined) : cleared;
     },
     async whenAnswered(session, message, signal) {
       const look = (): MessageObject | 'gone' | undefined => {

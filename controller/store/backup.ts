@@ -81,7 +81,7 @@ export async function beginEpoch(path: string, epoch: number): Promise<void> {
              has_run = 1, outstanding = 0 where ${live}`,
         )
         .run(first, first, first);
-      database.prepare(`update messages set accepted_at = null where role = 'user' and answered_at is null`).run();
+      database.prepare('update queue set accepted_at = null').run();
       database.prepare<[number]>('update spaces set secrets_version = max(secrets_version + 1, ?)').run(first);
       database.prepare<[number]>('update accounts set version = max(version + 1, ?)').run(first);
       database.prepare('update nodes set unreachable_since = null').run();

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration';
+import { queueStep } from './migration-queue.ts';
 
 const first: Migration = {
   async up(db: Kysely<unknown>) {
@@ -281,6 +282,7 @@ const provider: MigrationProvider = {
   getMigrations: async () => ({
     '0001-first': first,
     '0002-node-keys': nodeKeys,
+    '0003-queue': queueStep,
   }),
 };
 

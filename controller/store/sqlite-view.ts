@@ -4,6 +4,10 @@ import type { TableName, Tables } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import { type SqlRow, type SqlValue, selected, selection, snake } from './columns.ts';
 
+/** As the partial index on the queue says it. */
+const UNDELIVERED = 'accepted_at is null and agent is not null';
+const EMPTY = { messages: 0, bytes: 0 };
+
 /**
  * A {@link View} of what one connection sees: the applier's own transaction, or the last commit on a reading connection. `enter` is called
  * before each read.
@@ -28,6 +32,16 @@ export function sqliteView(database: Database.Database, enter: () => void = () =
     const row = statement(table, rest).get(...parameters);
     return row === undefined ? undefined : selected(table, row);
   }
+  const narrow = new Map<string, Database.Statement<SqlValue[], unknown>>();
+  /** Of a statement of its own, where not whole rows are read. */
+  function own<Row>(text: string): Database.Statement<SqlValue[], Row> {
+    enter();
+    const known = narrow.get(text) ?? database.prepare<SqlValue[], unknown>(text);
+    narrow.set(text, known);
+    return known as Database.Statement<SqlValue[], Row>;
+  }
+  const rows = <Row>(text: string, ...parameters: SqlValue[]): Row[] => own<Row>(text).all(...parameters);
+  const row = <Row>(text: string, ...parameters: SqlValue[]): Row | undefined => own<Row>(text).get(...parameters);
 
   return {
     get: (table, id) => one(table, 'where id = ?', id),
@@ -72,14 +86,33 @@ export function sqliteView(database: Database.Database, enter: () => void = () =
         .map((row) => row.space_id),
     sessionsWithTimeouts: () => all('sessions', `where timeouts <> '{}' and desired <> 'deleted'`),
     tombstonesOf: (nodeId) => all('tombstones', 'where node_id = ?', nodeId),
-    unanswered: (sessionId) => all('messages', `where session_id = ? and role = 'user' and answered_at is null order by seq`, sessionId),
-    firstUnanswered: (sessionId) =>
-      one('messages', `where session_id = ? and role = 'user' and answered_at is null order by seq limit 1`, sessionId),
-    hasUnanswered: (sessionId) =>
-      one('messages', `where session_id = ? and role = 'user' and answered_at is null limit 1`, sessionId) !== undefined,
+    queued: (sessionId, limit) => all('queue', 'where session_id = ? order by seq limit ?', sessionId, limit),
+    undelivered: (sessionId, limit) => all('queue', `where session_id = ? and ${UNDELIVERED} order by seq limit ?`, sessionId, limit),
+    queueUse: (sessionId) =>
+      row('select count(*) as messages, coalesce(sum(bytes), 0) as bytes from queue where session_id = ?', sessionId) ?? EMPTY,
+    isQueued: (sessionId) => row('select 1 from queue where session_id = ? limit 1', sessionId) !== undefined,
+    askedBefore: (sessionId, seq) =>
+      row<{ seq: number }>(
+        'select seq from queue where session_id = ? and seq < ? and agent is not null order by seq desc limit 1',
+        ...[sessionId, seq],
+      )?.seq ?? 0,
+    heldAgents: (sessionId) =>
+      rows<{ agent: string }>(
+        'select distinct agent from queue where session_id = ? and accepted_at is not null and agent is not null',
+        sessionId,
+      ).map(({ agent }) => agent),
+    backlogged: (limit) => all('backlog', 'order by created_at limit ?', limit),
     answerTo: (messageId) => one('messages', 'where in_reply_to = ?', messageId),
     messagesBefore: (sessionId, seq, limit) =>
       all('messages', 'where session_id = ? and seq < ? order by seq desc limit ?', sessionId, seq, limit),
+    messageSizes: (sessionId, belowSeq, limit) =>
+      rows(
+        `select id, seq, octet_length(content) + octet_length(metadata) as bytes from messages
+         where session_id = ? and seq < ? order by seq desc limit ?`,
+        ...[sessionId, belowSeq, limit],
+      ),
+    runIds: (sessionId, limit) =>
+      rows<{ id: string }>('select id from runs where session_id = ? limit ?', sessionId, limit).map(({ id }) => id),
     runOf: (messageId) => one('runs', 'where message_id = ?', messageId),
   };
 }

@@ -139,8 +139,7 @@ function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | 
     puts.set(table, (row) => void insert.run(...toSql(columns, row)));
     removes.set(table, (id) => void remove.run(id));
   }
-  const forgetMessages = database.prepare<[string]>('delete from messages where session_id = ?');
-  const forgetRuns = database.prepare<[string]>('delete from runs where session_id = ?');
+  const emptyQueue = database.prepare<[string]>('delete from queue where session_id = ?');
   const copyMessages = messageCopies(database);
   const prunes = pruningOf(database);
   const count = database.prepare<[string], { count: number }>(
@@ -181,9 +180,11 @@ function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | 
         case 'remove':
           removes.get(mutation.table)?.(mutation.id);
           return;
-        case 'forget':
-          forgetMessages.run(mutation.sessionId);
-          forgetRuns.run(mutation.sessionId);
+        case 'dequeue':
+          removes.get('queue')?.(mutation.row.id);
+          return;
+        case 'empty-queue':
+          emptyQueue.run(mutation.sessionId);
           return;
         case 'copy-messages':
           copyMessages(mutation);

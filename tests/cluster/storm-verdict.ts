@@ -107,7 +107,7 @@ function read(databaseFile: string) {
   const database = new Database(databaseFile, { readonly: true, fileMustExist: true });
   try {
     const rows = database.prepare(`select * from sessions where desired <> 'deleted'`).all();
-    const unanswered = database.prepare(`select count(*) from messages where role = 'user' and answered_at is null`).pluck().get();
+    const unanswered = database.prepare(`select count(*) from queue`).pluck().get();
     return { rows: z.array(rowShape).parse(rows), unanswered };
   } finally {
     database.close();

@@ -1,21 +1,27 @@
 import t from 'tap';
 import type { MessageId, SessionId } from '../../controller/domain/ids.ts';
 import { refused } from '../../controller/domain/outcome.ts';
-import { type MessageRow, put } from '../../controller/domain/rows.ts';
+import { type MessageRow, put, type QueueRow } from '../../controller/domain/rows.ts';
 import { commitMetrics, placementMetrics } from '../../controller/services/commit-metrics.ts';
 import { prometheusMetrics } from '../../seams/prometheus.ts';
 
 const message = (fields: Partial<MessageRow>): MessageRow => ({
-  ...{ id: 'm' as MessageId, sessionId: 's' as SessionId, seq: 1, role: 'user', content: '', metadata: {}, agent: 'a', refusal: null },
-  ...{ inReplyTo: null, acceptedAt: null, answeredAt: null, createdBy: 'bob', createdAt: 1000 },
+  ...{ id: 'm' as MessageId, sessionId: 's' as SessionId, seq: 1, role: 'user', content: '', metadata: {} },
+  ...{ inReplyTo: null, createdBy: 'bob', createdAt: 1000 },
   ...fields,
 });
 
-t.test('a message is counted once, however often its row changes', async (t) => {
+const queued: QueueRow = {
+  ...{ id: 'm' as MessageId, sessionId: 's' as SessionId, seq: 1, agent: 'a', refusal: null, bytes: 2, acceptedAt: null, createdAt: 1000 },
+};
+
+t.test('a message is counted once, and how long its answer took', async (t) => {
   const metrics = prometheusMetrics({ processMetrics: false });
   const committed = commitMetrics(metrics);
-  const rows = [message({}), message({ acceptedAt: 1100 }), message({ acceptedAt: 1100, answeredAt: 3000 })];
-  for (const row of rows) committed({ mutations: [put('messages', row)], events: [] });
+  const answer = message({ id: 'n' as MessageId, role: 'agent', inReplyTo: queued.id, createdAt: 3000 });
+  committed({ mutations: [put('messages', message({})), put('queue', queued)], events: [] });
+  committed({ mutations: [put('queue', { ...queued, acceptedAt: 1100 })], events: [] });
+  committed({ mutations: [put('messages', answer), { kind: 'dequeue', row: { ...queued, acceptedAt: 1100 } }], events: [] });
   const text = await metrics.text();
   t.match(text, /raworc_messages_total\{role="user"\} 1\n/);
   t.match(text, /raworc_answer_seconds_sum 2\n/, 'from post to answer');

@@ -30,7 +30,7 @@ const rows: readonly Mutation[] = [
   ...Array.from({ length: 100 }, (_, at) =>
     put('messages', {
       ...{ id: `message-${at}` as MessageId, sessionId: session.id, seq: at + 1, role: at % 2 === 0 ? 'user' : 'agent', content: 'x' },
-      ...{ metadata: {}, agent: null, refusal: null, inReplyTo: null, acceptedAt: 1, answeredAt: 1, createdBy: 'admin', createdAt: at },
+      ...{ metadata: {}, inReplyTo: null, createdBy: 'admin', createdAt: at },
     }),
   ),
 ];
@@ -90,7 +90,7 @@ const QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
   '/nodes': [{ path: '/nodes', by: [] }],
   '/nodes/{id}/orphans': [{ path: `/nodes/${NODE.id}/orphans`, by: [] }],
 };
-const NOT_LISTED = ['builds', 'runs', 'revokedTokens', 'tombstones', 'nodes', 'nodeTokens', 'idempotency'];
+const NOT_LISTED = ['builds', 'runs', 'revokedTokens', 'tombstones', 'nodes', 'nodeTokens', 'idempotency', 'queue', 'backlog'];
 
 let world: RbacWorld;
 let watched: WatchedLists;

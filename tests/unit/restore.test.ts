@@ -201,7 +201,7 @@ t.test('a guest that holds more than was ever numbered lifts the numbers, and is
     recordReport({ from: NODE, sessionId: LIVES, generation: 1, phase: 'running', order: { incarnation: 1, boot: 1, number: 1 }, ...seen }),
   );
   t.match(sessionOf(core, LIVES), { lastSeq: 70, outstanding: 0 });
-  t.equal(core.store.view.get('messages', message.id)?.acceptedAt, null);
+  t.equal(core.store.view.get('queue', message.id)?.acceptedAt, null);
 });
 
 t.test('the file: all that is kept, for its owner alone, and nothing that was half written', async (t) => {

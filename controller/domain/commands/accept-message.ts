@@ -1,6 +1,7 @@
 import { type Command, unchanged } from '../command.ts';
 import type { MessageId, NodeId, SessionId } from '../ids.ts';
-import { type MessageRow, put, type SessionRow } from '../rows.ts';
+import { frontWith } from '../queue.ts';
+import { put, type QueueRow, type SessionRow } from '../rows.ts';
 import { type Changes, stateEvents } from '../session-change.ts';
 import { speaksFor } from '../speaker.ts';
 import type { View } from '../view.ts';
@@ -24,35 +25,33 @@ export function acceptMessage({ from, generation, sessionId, messageId, settled 
     name: 'accept-message',
     decide({ view, now }) {
       const session = view.get('sessions', sessionId);
-      const message = view.get('messages', messageId);
+      const queued = view.get('queue', messageId);
       if (speaksFor(session, from, generation) !== 'yes' || session === undefined) return unchanged(undefined);
-      if (message === undefined || message.sessionId !== sessionId) return unchanged(undefined);
-      if (settled) return { ...answerLost(view, session, message, now), answer: undefined };
-      return { ...markAccepted(view, session, session, [message], now), answer: undefined };
+      if (queued === undefined || queued.sessionId !== sessionId) return unchanged(undefined);
+      if (settled) return { ...answerLost(view, session, queued, now), answer: undefined };
+      return { ...markAccepted(view, session, session, [queued], now), answer: undefined };
     },
   };
 }
 
-function answerLost(view: View, session: SessionRow, message: MessageRow, now: number): Changes {
-  if (message.role !== 'user' || message.answeredAt !== null) return { mutations: [], events: [] };
+function answerLost(view: View, session: SessionRow, queued: QueueRow, now: number): Changes {
   // Not before its turn: one before it may be at work still.
-  const lost = withAnswerLost(message);
-  const waiting = view.unanswered(session.id).map((one) => (one.id === lost.id ? lost : one));
-  const all = answerRefused(view, { session, mutations: [put('messages', lost)], events: [] }, waiting, now);
+  const lost = withAnswerLost(queued);
+  const all = answerRefused(view, { session, mutations: [put('queue', lost)], events: [] }, frontWith(view, session, lost), now);
   return {
     mutations: [...all.mutations, put('sessions', all.session)],
     events: [...all.events, ...stateEvents(view, session, all.session)],
   };
 }
 
-/** Marks those of `messages` that are user messages still unanswered and not accepted; `before` is the row that the session's event compares with. */
-export function markAccepted(view: View, before: SessionRow, session: SessionRow, messages: readonly MessageRow[], now: number): Changes {
-  const fresh = messages.filter(({ role, acceptedAt, answeredAt }) => role === 'user' && acceptedAt === null && answeredAt === null);
+/** Marks those of `queued` that are not accepted yet; `before` is the row that the session's event compares with. */
+export function markAccepted(view: View, before: SessionRow, session: SessionRow, queued: readonly QueueRow[], now: number): Changes {
+  const fresh = queued.filter(({ acceptedAt }) => acceptedAt === null);
   const after = { ...session, outstanding: session.outstanding + fresh.length };
   const space = view.get('spaces', session.spaceId)?.name ?? session.spaceId;
   return {
     mutations: [
-      ...fresh.map((message) => put('messages', { ...message, acceptedAt: now })),
+      ...fresh.map((row) => put('queue', { ...row, acceptedAt: now })),
       ...(fresh.length > 0 || session !== before ? [put('sessions', after)] : []),
     ],
     events: [

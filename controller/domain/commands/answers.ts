@@ -2,7 +2,8 @@
 import type { NewEvent } from '../events.ts';
 import type { MessageId } from '../ids.ts';
 import { messageObject } from '../present.ts';
-import { type MessageRow, type Mutation, put, type SessionRow } from '../rows.ts';
+import { ANSWERED_AT_ONCE } from '../queue.ts';
+import { type BacklogRow, type MessageRow, type Mutation, put, type QueueRow, type SessionRow } from '../rows.ts';
 import type { View } from '../view.ts';
 
 export interface AnswerContent {
@@ -20,36 +21,32 @@ export interface Ledger {
   readonly events: readonly NewEvent[];
 }
 
-/** Answers one user message that has none yet. `newId` is the answer's; unique over all messages. */
-export function answer(view: View, ledger: Ledger, message: MessageRow, newId: MessageId, content: AnswerContent, now: number): Ledger {
+/** Answers one message of the queue. `newId` is the answer's; unique over all messages. */
+export function answer(view: View, ledger: Ledger, queued: QueueRow, newId: MessageId, content: AnswerContent, now: number): Ledger {
   const seq = ledger.session.lastSeq + 1;
   const row: MessageRow = {
     id: newId,
-    sessionId: message.sessionId,
+    sessionId: queued.sessionId,
     seq,
     role: 'agent',
     content: content.content,
-    metadata: { ...content.metadata, type: content.type, in_reply_to: message.id },
-    agent: null,
-    refusal: null,
-    inReplyTo: message.id,
-    acceptedAt: null,
-    answeredAt: null,
+    metadata: { ...content.metadata, type: content.type, in_reply_to: queued.id },
+    inReplyTo: queued.id,
     createdBy: content.by,
     createdAt: now,
   };
-  const run = view.runOf(message.id);
+  const run = view.runOf(queued.id);
   return {
     session: {
       ...ledger.session,
       lastSeq: seq,
-      outstanding: ledger.session.outstanding - (message.acceptedAt === null ? 0 : 1),
+      outstanding: ledger.session.outstanding - (queued.acceptedAt === null ? 0 : 1),
       lastActivityAt: now,
     },
     mutations: [
       ...ledger.mutations,
       put('messages', row),
-      put('messages', { ...message, answeredAt: now }),
+      { kind: 'dequeue', row: queued },
       ...(run === undefined ? [] : [put('runs', { ...run, finishedAt: now })]),
     ],
     events: [...ledger.events, messageEvent(view, ledger.session, row)],
@@ -62,19 +59,23 @@ export function messageEvent(view: View, session: SessionRow, row: MessageRow): 
 }
 
 /**
- * Messages that no agent can answer get their answer when their turn comes, which is when all before them have one.
- * `rest` are the unanswered messages of the session, by seq. Ids are derived from the messages' own, so that no new ones are needed.
+ * Messages that no agent can answer get their answer when their turn comes, which is when all before them have one. `front` is the front of
+ * the queue, by seq. At most {@link ANSWERED_AT_ONCE} are answered; the rest becomes backlog. Ids are derived from the messages' own, so that no
+ * new ones are needed.
  */
-export function answerRefused(view: View, ledger: Ledger, rest: readonly MessageRow[], now: number): Ledger {
+export function answerRefused(view: View, ledger: Ledger, front: readonly QueueRow[], now: number): Ledger {
   let result = ledger;
-  for (const message of rest) {
-    if (message.refusal === null) break;
-    const { reason, content } = message.refusal;
+  let answered = 0;
+  for (const queued of front) {
+    if (queued.refusal === null) break;
+    if (answered === ANSWERED_AT_ONCE) return withBacklog(result, null, now);
+    answered += 1;
+    const { reason, content } = queued.refusal;
     result = answer(
       view,
       result,
-      message,
-      answerId(message.id),
+      queued,
+      answerId(queued.id),
       { type: 'error_response', content, by: 'raworc', metadata: { reason } },
       now,
     );
@@ -82,10 +83,15 @@ export function answerRefused(view: View, ledger: Ledger, rest: readonly Message
   return result;
 }
 
+/** Notes that more is to be done for the session than this commit does. */
+export function withBacklog(ledger: Ledger, answer: BacklogRow['answer'], now: number): Ledger {
+  return { ...ledger, mutations: [...ledger.mutations, put('backlog', { id: ledger.session.id, answer, createdAt: now })] };
+}
+
 /** As a message that was answered in another life of the store, and whose answer is gone with that: it is told so in its turn. */
-export function withAnswerLost(message: MessageRow): MessageRow {
+export function withAnswerLost(queued: QueueRow): QueueRow {
   const content = 'The controller was restored from a backup: the answer to this message was lost.';
-  return { ...message, agent: null, refusal: { reason: 'answer_lost', content } };
+  return { ...queued, agent: null, refusal: { reason: 'answer_lost', content } };
 }
 
 /** The id of the one answer to a message: its own with the variant's last bits changed, a UUID as well and no other message's. */

@@ -31,7 +31,7 @@ export function nextExpiry(
   return candidates.sort((a, b) => a.leftMs - b.leftMs)[0];
 }
 
-export const isWaiting = (view: View, session: SessionRow): boolean => view.hasUnanswered(session.id);
+export const isWaiting = (view: View, session: SessionRow): boolean => view.isQueued(session.id);
 
 /** Does what a session's timeouts ask for by now, and answers with what that was. */
 export function expireSession(id: SessionId, graceMs: number): Command<Expiry | undefined> {

@@ -1,8 +1,9 @@
 import type { RefusalReason } from '../answering.ts';
+import { ANSWERED_AT_ONCE } from '../queue.ts';
 import { put, type SessionRow } from '../rows.ts';
 import { type Changes, stateEvents } from '../session-change.ts';
 import type { View } from '../view.ts';
-import { answer, answerId, type Ledger } from './answers.ts';
+import { answer, answerId, type Ledger, withBacklog } from './answers.ts';
 
 export interface Failure {
   /** For the session: one sentence for a person. */
@@ -11,7 +12,10 @@ export interface Failure {
   readonly answer: Extract<RefusalReason, 'session_failed' | 'host_lost'>;
 }
 
-/** A session that cannot go on: nothing it was asked stays without an answer. `observed` is the row as it is but for that. */
+/**
+ * A session that cannot go on: nothing it was asked stays without an answer. What is beyond a commit's bound is answered from the backlog.
+ * `observed` is the row as it is but for that.
+ */
 export function failing(view: View, before: SessionRow, observed: SessionRow, failure: Failure, now: number): Changes {
   const failed: SessionRow = {
     ...observed,
@@ -21,18 +25,25 @@ export function failing(view: View, before: SessionRow, observed: SessionRow, fa
     reason: failure.reason,
     updatedAt: now,
   };
-  let ledger: Ledger = { session: failed, mutations: [], events: [] };
-  for (const message of view.unanswered(before.id)) {
-    const content = {
-      type: 'error_response',
-      content: `The session failed: ${failure.reason}`,
-      by: 'raworc',
-      metadata: { reason: failure.answer },
-    } as const;
-    ledger = answer(view, ledger, message, answerId(message.id), content, now);
-  }
+  const ledger = answerFailed(view, failed, failure.answer, now);
   return {
     mutations: [...ledger.mutations, put('sessions', ledger.session)],
     events: [...ledger.events, ...stateEvents(view, before, ledger.session)],
   };
+}
+
+/** Answers the oldest messages of a failed session, and notes when there are more. */
+export function answerFailed(view: View, failed: SessionRow, reason: Failure['answer'], now: number): Ledger {
+  const queued = view.queued(failed.id, ANSWERED_AT_ONCE + 1);
+  let ledger: Ledger = { session: failed, mutations: [], events: [] };
+  for (const row of queued.slice(0, ANSWERED_AT_ONCE)) {
+    const content = {
+      type: 'error_response',
+      content: `The session failed: ${failed.reason}`,
+      by: 'raworc',
+      metadata: { reason },
+    } as const;
+    ledger = answer(view, ledger, row, answerId(row.id), content, now);
+  }
+  return queued.length > ANSWERED_AT_ONCE ? withBacklog(ledger, reason, now) : ledger;
 }

@@ -16,8 +16,10 @@ export function memoryLost(view: View, before: SessionRow, observed: SessionRow,
   const note: MessageRow = {
     ...{ id: noteId(after.id, after.generation), sessionId: after.id, seq: after.lastSeq, role: 'system' },
     ...{ content: before.hasRun ? NOTE : NEVER_UP },
-    ...{ metadata: { type: 'note', reason: 'memory_lost' }, agent: null, refusal: null, inReplyTo: null },
-    ...{ acceptedAt: null, answeredAt: null, createdBy: 'raworc', createdAt: now },
+    metadata: { type: 'note', reason: 'memory_lost' },
+    inReplyTo: null,
+    createdBy: 'raworc',
+    createdAt: now,
   };
   return {
     mutations: [put('messages', note), put('sessions', after)],

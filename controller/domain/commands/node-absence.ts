@@ -67,8 +67,8 @@ export function loseNode(id: NodeId, isConnected: (id: NodeId) => boolean, by: s
 }
 
 const SESSIONS_AT_ONCE = 50;
-/** A session may have a thousand messages that wait: a commit is over before long all the same. */
-const MUTATIONS_AT_ONCE = 1000;
+/** A session may have many messages that wait: a commit is over before long all the same. */
+const MUTATIONS_AT_ONCE = 300;
 
 /** Fails some of the sessions of a lost node. Answers whether there are more: it is to be given again until there are none. */
 export function failLostSessions(id: NodeId): Command<boolean> {

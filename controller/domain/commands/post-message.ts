@@ -1,4 +1,4 @@
-import { chooseAgent } from '../answering.ts';
+import { type Choice, chooseAgent } from '../answering.ts';
 import { type Command, unchanged } from '../command.ts';
 import { type KnownRequest, recall, remember } from '../idempotency.ts';
 import type { MessageId, SessionId } from '../ids.ts';
@@ -6,7 +6,8 @@ import { LEGAL } from '../legal.ts';
 import type { MessageObject } from '../objects.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
 import { messageObject } from '../present.ts';
-import { type MessageRow, put } from '../rows.ts';
+import { messageBytes, refusedByQueue } from '../queue.ts';
+import { type MessageRow, put, type QueueRow } from '../rows.ts';
 import { stateEvents } from '../session-change.ts';
 import { closedSpace } from '../space-admission.ts';
 import { answerRefused, messageEvent } from './answers.ts';
@@ -24,13 +25,14 @@ export interface NewMessage {
   readonly request: KnownRequest | undefined;
 }
 
-/** Most user messages of one session that may wait for an answer. */
-export const MOST_UNANSWERED = 1000;
-
 /** Takes a message. Who answers it is decided now; when nobody can, its error_response comes in its turn. */
 export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> {
+  const bytes = messageBytes(input);
   return {
     name: 'post-message',
+    // In the message and in its event.
+    bytes: 2 * bytes,
+    grows: true,
     decide({ view, fleet, now }) {
       const session = view.get('sessions', input.sessionId);
       if (session === undefined || session.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
@@ -52,12 +54,9 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
           refused('CONFLICT', `The session is in state error (${session.reason ?? 'no reason kept'}): recover it or make a new one.`),
         );
       }
-      const waiting = input.role === 'user' ? view.unanswered(session.id) : [];
-      if (waiting.length >= MOST_UNANSWERED) {
-        return unchanged(
-          refused('RATE_LIMITED', `${waiting.length} messages of this session wait for an answer already.`, { retry_after_s: 5 }),
-        );
-      }
+      const use = input.role === 'user' ? view.queueUse(session.id) : undefined;
+      const full = use === undefined ? undefined : refusedByQueue(use, bytes);
+      if (full !== undefined) return unchanged(full);
       const choice = input.role === 'user' ? chooseAgent(view, session, input.content, input.metadata) : undefined;
       const row: MessageRow = {
         id: input.id,
@@ -66,21 +65,19 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
         role: input.role,
         content: input.content,
         metadata: input.metadata,
-        agent: choice?.ok === true ? choice.agent : null,
-        refusal: choice?.ok === false ? { reason: choice.reason, content: choice.content } : null,
         inReplyTo: null,
-        acceptedAt: null,
-        answeredAt: null,
         createdBy: input.user,
         createdAt: now,
       };
       const woken = wakes ? desiring(session, 'running', 0, now) : session;
+      const queued = choice === undefined ? undefined : queuedAs(row, choice, bytes);
       const posted = {
         session: { ...woken, lastSeq: row.seq, lastActivityAt: input.role === 'user' ? now : woken.lastActivityAt },
-        mutations: [put('messages', row), ...remember(input.request, row.id, now)],
+        mutations: [put('messages', row), ...(queued === undefined ? [] : [put('queue', queued)]), ...remember(input.request, row.id, now)],
         events: [messageEvent(view, session, row)],
       };
-      const result = answerRefused(view, posted, input.role === 'user' ? [...waiting, row] : [], now);
+      const isNext = queued !== undefined && use?.messages === 0;
+      const result = answerRefused(view, posted, isNext ? [queued] : [], now);
       return {
         mutations: [...result.mutations, put('sessions', result.session)],
         events: [...result.events, ...stateEvents(view, session, result.session)],
@@ -88,4 +85,9 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
       };
     },
   };
+}
+
+function queuedAs({ id, sessionId, seq, createdAt }: MessageRow, choice: Choice, bytes: number): QueueRow {
+  const refusal = choice.ok ? null : { reason: choice.reason, content: choice.content };
+  return { id, sessionId, seq, agent: choice.ok ? choice.agent : null, refusal, bytes, acceptedAt: null, createdAt };
 }

@@ -1,6 +1,7 @@
 import { type Command, unchanged } from '../command.ts';
 import type { MessageId, NodeId, SessionId } from '../ids.ts';
-import { type MessageRow, put, type SessionRow } from '../rows.ts';
+import { ANSWERED_AT_ONCE, QUEUE_BOUND } from '../queue.ts';
+import { put, type QueueRow, type SessionRow } from '../rows.ts';
 import { stateEvents } from '../session-change.ts';
 import { speaksFor } from '../speaker.ts';
 import type { View } from '../view.ts';
@@ -32,20 +33,25 @@ export const MOST_REPLY_BYTES = 1024 * 1024;
 export function recordAnswer(given: GivenAnswer): Command<Verdict> {
   return {
     name: 'record-answer',
+    bytes: 2 * Math.min(Buffer.byteLength(given.content), MOST_REPLY_BYTES),
     decide({ view, now }) {
       const session = view.get('sessions', given.sessionId);
       const speaker = speaksFor(session, given.from, given.generation);
       if (speaker === 'foreign' || speaker === 'stale') return unchanged('refused');
       if (speaker === 'gone' || session === undefined) return unchanged('unwanted');
-      const message = view.get('messages', given.messageId);
-      if (message === undefined || message.sessionId !== session.id || message.role !== 'user') return unchanged('unwanted');
-      if (message.answeredAt !== null) return unchanged('duplicate');
-
-      const waiting = view.unanswered(session.id);
-      const begun = answerLost(view, session, waiting, message, now);
-      const answered = answer(view, begun, message, answerId(message.id), contentOf(given), now);
-      const later = waiting.filter(({ seq }) => seq > message.seq);
-      const all = answerRefused(view, answered, later, now);
+      const queued = view.get('queue', given.messageId);
+      if (queued === undefined || queued.sessionId !== session.id) {
+        const message = view.get('messages', given.messageId);
+        return unchanged(message?.sessionId === session.id && message.role === 'user' ? 'duplicate' : 'unwanted');
+      }
+      const begun = answerLost(view, session, queued, now);
+      const answered = answer(view, begun.ledger, queued, answerId(queued.id), contentOf(given), now);
+      const all = answerRefused(
+        view,
+        answered,
+        begun.front.filter(({ id }) => id !== queued.id),
+        now,
+      );
       return {
         mutations: [...all.mutations, put('sessions', all.session)],
         events: [...all.events, ...stateEvents(view, session, all.session)],
@@ -57,12 +63,20 @@ export function recordAnswer(given: GivenAnswer): Command<Verdict> {
 
 /**
  * A guest answers in order. What is older than a restore, and waits here though a later one is answered, had its answer in the
- * life of the store before that: it is told so first.
+ * life of the store before that: it is told so first, all of it, since the answer at hand comes after it.
  */
-function answerLost(view: View, session: SessionRow, waiting: readonly MessageRow[], answered: MessageRow, now: number): Ledger {
-  const before = waiting.filter(({ seq }) => seq < answered.seq && seq <= session.epochSeq);
-  const lost = before.map((message) => (message.refusal === null ? withAnswerLost(message) : message));
-  return answerRefused(view, { session, mutations: [], events: [] }, lost, now);
+function answerLost(view: View, session: SessionRow, answered: QueueRow, now: number): { ledger: Ledger; front: readonly QueueRow[] } {
+  let ledger: Ledger = { session, mutations: [], events: [] };
+  const front = view.queued(session.id, ANSWERED_AT_ONCE + 2);
+  const [oldest] = front;
+  if (oldest === undefined || oldest.seq >= answered.seq || oldest.seq > session.epochSeq) return { ledger, front };
+  const queue = view.queued(session.id, QUEUE_BOUND.messages);
+  const isLost = ({ seq }: QueueRow) => seq < answered.seq && seq <= session.epochSeq;
+  for (const lost of queue.filter(isLost)) {
+    const told = lost.refusal === null ? withAnswerLost(lost) : lost;
+    ledger = answerRefused(view, ledger, [told], now);
+  }
+  return { ledger, front: queue.filter((row) => !isLost(row)) };
 }
 
 function contentOf(given: GivenAnswer): AnswerContent {

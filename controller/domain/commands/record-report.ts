@@ -21,6 +21,9 @@ export interface Report {
   readonly acceptedSeq: number;
 }
 
+/** Messages that a report marks as accepted. */
+const MARKED_AT_ONCE = 64;
+
 export function isLater(a: ReportOrder, b: ReportOrder | null): boolean {
   if (b === null) return true;
   if (a.incarnation !== b.incarnation) return a.incarnation > b.incarnation;
@@ -87,7 +90,10 @@ export function recordReport(report: Report): Command<Speaker | 'old'> {
         const numbered = { ...observed, lastSeq: acceptedSeq, epochSeq: acceptedSeq };
         return { ...markAccepted(view, session, numbered, [], now), answer: speaker };
       }
-      const held = isHeld ? view.unanswered(session.id).filter(({ seq }) => seq <= acceptedSeq && seq > session.epochSeq) : [];
+      // More than is ever on its way: what is beyond is sent again, and its guest says so of each.
+      const held = isHeld
+        ? view.undelivered(session.id, MARKED_AT_ONCE).filter(({ seq }) => seq <= acceptedSeq && seq > session.epochSeq)
+        : [];
       return { ...markAccepted(view, session, observed, held, now), answer: speaker };
     },
   };

@@ -1,7 +1,8 @@
 import { INACTIVE_REASON, inactiveText, mayAnswer } from '../answering.ts';
 import { type Command, unchanged } from '../command.ts';
 import type { MessageId } from '../ids.ts';
-import { type MessageRow, put } from '../rows.ts';
+import { frontWith } from '../queue.ts';
+import { put, type QueueRow } from '../rows.ts';
 import { stateEvents } from '../session-change.ts';
 import { answerRefused } from './answers.ts';
 
@@ -10,15 +11,14 @@ export function refuseInactive(id: MessageId): Command<boolean> {
   return {
     name: 'refuse-inactive',
     decide({ view, now }) {
-      const message = view.get('messages', id);
-      if (message === undefined || message.agent === null || message.acceptedAt !== null || message.answeredAt !== null)
-        return unchanged(true);
-      const session = view.get('sessions', message.sessionId);
+      const queued = view.get('queue', id);
+      if (queued === undefined || queued.agent === null || queued.acceptedAt !== null) return unchanged(true);
+      const session = view.get('sessions', queued.sessionId);
       if (session === undefined || session.desired === 'deleted') return unchanged(true);
-      if (mayAnswer(view, session, message.agent)) return unchanged(false);
-      const refused: MessageRow = { ...message, agent: null, refusal: { reason: INACTIVE_REASON, content: inactiveText(message.agent) } };
-      const waiting = view.unanswered(session.id).map((one) => (one.id === id ? refused : one));
-      const result = answerRefused(view, { session, mutations: [put('messages', refused)], events: [] }, waiting, now);
+      if (mayAnswer(view, session, queued.agent)) return unchanged(false);
+      const refused: QueueRow = { ...queued, agent: null, refusal: { reason: INACTIVE_REASON, content: inactiveText(queued.agent) } };
+      const front = frontWith(view, session, refused);
+      const result = answerRefused(view, { session, mutations: [put('queue', refused)], events: [] }, front, now);
       return {
         mutations: [...result.mutations, ...(result.session === session ? [] : [put('sessions', result.session)])],
         events: [...result.events, ...stateEvents(view, session, result.session)],

@@ -6,6 +6,7 @@ import type { SessionObject } from '../objects.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
 import { explain, place } from '../placement.ts';
 import { sessionObject } from '../present.ts';
+import { QUEUE_BOUND } from '../queue.ts';
 import { type Mutation, put, type SessionRow } from '../rows.ts';
 import { refusedBySpace } from '../space-admission.ts';
 import type { View } from '../view.ts';
@@ -14,8 +15,8 @@ import { type AskedSession, firstRow } from './session-row.ts';
 
 /** How much of a conversation goes along: the newest messages, at most so many. */
 export const MOST_COPIED_MESSAGES = 5000;
-/** And at most so many characters of them. */
-export const MOST_COPIED_CHARACTERS = 16 * 1024 * 1024;
+/** And at most so many bytes of them. */
+export const MOST_COPIED_BYTES = 16 * 1024 * 1024;
 
 export interface Remix extends Pick<AskedSession, 'id' | 'spaceId' | 'name' | 'by'> {
   readonly parentId: SessionId;
@@ -67,7 +68,7 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
         ...{ parentId: parent.id, copyFrom: source.value, lastSeq: remix.messages ? parent.lastSeq : 0 },
       };
       const session = sessionObject(view, row);
-      const history: Mutation[] = remix.messages ? [historyOf(parent.id, row.id)] : [];
+      const history: Mutation[] = remix.messages ? historyOf(view, parent.id, row.id) : [];
       return {
         mutations: [put('sessions', row), ...history, ...remember(remix.request, row.id, now)],
         events: [{ type: 'session.created', spaceId: row.spaceId, sessionId: row.id, data: { space: space.name, session } }],
@@ -77,9 +78,18 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
   };
 }
 
-const historyOf = (from: SessionId, to: SessionId): Mutation => ({
-  ...{ kind: 'copy-messages', from, to, limit: MOST_COPIED_MESSAGES, characters: MOST_COPIED_CHARACTERS },
-});
+/** The newest of the parent's messages, as far as the bounds go, except those that wait for an answer. */
+function historyOf(view: View, from: SessionId, to: SessionId): Mutation[] {
+  const waiting = new Set(view.queued(from, QUEUE_BOUND.messages).map(({ id }) => id));
+  let left = MOST_COPIED_BYTES;
+  let fromSeq: number | undefined;
+  for (const { id, seq, bytes } of view.messageSizes(from, Number.MAX_SAFE_INTEGER, MOST_COPIED_MESSAGES)) {
+    if (!waiting.has(id)) left -= bytes;
+    if (left < 0) break;
+    fromSeq = seq;
+  }
+  return fromSeq === undefined ? [] : [{ kind: 'copy-messages', from, to, fromSeq }];
+}
 
 /** Whose volume is to be copied; null: nobody has written anything yet. */
 function sourceOf(view: View, fleet: Fleet, parent: SessionRow): Outcome<SessionId | null> {

@@ -1,12 +1,13 @@
 import { type Command, unchanged } from '../command.ts';
 import type { SessionId } from '../ids.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
+import { forgetSome } from '../queue.ts';
 import { type Mutation, put, type SessionRow } from '../rows.ts';
 import type { Changes } from '../session-change.ts';
 import type { View } from '../view.ts';
 
 /**
- * Ends a session for good. The row stays as history, its messages go. The tombstone that lets its node remove container
+ * Ends a session for good. The row stays as history, its messages go: a long conversation from the backlog, while nobody sees it any more. The tombstone that lets its node remove container
  * and volume is in the same commit, so the node may be away.
  */
 export function removeSession(id: SessionId, reason: string): Command<Outcome<undefined>> {
@@ -31,7 +32,9 @@ export function removalOf(view: View, row: SessionRow, reason: string, now: numb
     terminatedAt: now,
     terminationReason: reason,
   };
-  const mutations: Mutation[] = [put('sessions', after), { kind: 'forget', sessionId: row.id }];
+  const forgotten = forgetSome(view, row.id, row.lastSeq);
+  const mutations: Mutation[] = [put('sessions', after), { kind: 'empty-queue', sessionId: row.id }, ...forgotten.mutations];
+  if (!forgotten.done) mutations.push(put('backlog', { id: row.id, answer: null, createdAt: now }));
   if (row.nodeId !== null) {
     mutations.push(put('tombstones', { id: row.id, nodeId: row.nodeId, upToGeneration: after.generation, createdAt: now }));
   }

@@ -19,11 +19,11 @@ export function startRun(started: StartedRun): Command<undefined> {
     name: 'start-run',
     decide({ view, now }) {
       const session = view.get('sessions', started.sessionId);
-      const message = view.get('messages', started.messageId);
+      const queued = view.get('queue', started.messageId);
       if (speaksFor(session, started.from, started.generation) !== 'yes' || session === undefined) return unchanged(undefined);
-      if (message === undefined || message.sessionId !== session.id || message.answeredAt !== null) return unchanged(undefined);
+      if (queued === undefined || queued.sessionId !== session.id) return unchanged(undefined);
       if (view.get('runs', started.runId) !== undefined) return unchanged(undefined);
-      const taken = markAccepted(view, session, session, [message], now);
+      const taken = markAccepted(view, session, session, [queued], now);
       const space = view.get('spaces', session.spaceId)?.name ?? session.spaceId;
       const { runId, agent, messageId } = started;
       return {

@@ -2,32 +2,49 @@ import type { ControllerFrame } from '../../../proto/frame.ts';
 import type { Barriers } from '../../../seams/barrier.ts';
 import { mayAnswer } from '../../domain/answering.ts';
 import type { SessionId } from '../../domain/ids.ts';
-import type { MessageRow } from '../../domain/rows.ts';
+import type { QueueRow } from '../../domain/rows.ts';
 import type { View } from '../../domain/view.ts';
 import { deliver, stopAgent } from './frames.ts';
 
-/** Most messages of one session that are on their way to its guest and not held there yet. */
-const WINDOW = 32;
+/** What of one session is on its way to its guest and not held there yet: at most so many messages, and bytes where it is more than one. */
+const WINDOW = { messages: 32, bytes: 1024 * 1024 } as const;
+
+/** The stream to the node. */
+export interface Outbound {
+  /** False once the stream is over. */
+  send(frame: ControllerFrame): boolean;
+  /** Whether a message can go without crowding out what must not wait; `drained` is called once it can. */
+  hasRoom(): boolean;
+}
 
 /**
  * Brings the user messages of the sessions on one stream to their guests, in order. Driven by the rows: whatever is
- * neither accepted nor answered, and was not sent on this stream since the guest last came up, is sent. What names an agent that
+ * neither accepted nor answered, within a window, and was not sent on this stream since the guest last came up, is sent. What names an agent that
  * is not to be asked any more is refused in its place.
  */
 export class Delivery {
   readonly #view: View;
   readonly #barriers: Barriers;
-  readonly #send: (frame: ControllerFrame) => boolean;
-  readonly #refuse: (message: MessageRow) => void;
+  readonly #outbound: Outbound;
+  readonly #refuse: (queued: QueueRow) => void;
   readonly #sent = new Map<SessionId, number>();
   readonly #held = new Set<SessionId>();
+  /** Sessions with something to send, once the stream has room. */
+  readonly #waiting = new Set<SessionId>();
 
   /** `refuse` answers a message whose agent is not to be asked, or has it told that it is due again. It may be called twice. */
-  constructor(view: View, barriers: Barriers, send: (frame: ControllerFrame) => boolean, refuse: (message: MessageRow) => void) {
+  constructor(view: View, barriers: Barriers, outbound: Outbound, refuse: (queued: QueueRow) => void) {
     this.#view = view;
     this.#barriers = barriers;
-    this.#send = send;
+    this.#outbound = outbound;
     this.#refuse = refuse;
+  }
+
+  /** The stream has room again. */
+  drained(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const session of waiting) this.#deliver(session);
   }
 
   /** The guest came up, perhaps anew: what it does not hold is sent again, and it begins nothing that is not to be asked any more. */
@@ -56,26 +73,30 @@ export class Delivery {
   #stopInactive(sessionId: SessionId): void {
     const session = this.#view.get('sessions', sessionId);
     if (session === undefined || session.outstanding === 0) return;
-    const held = this.#view.unanswered(sessionId).flatMap(({ agent, acceptedAt }) => (acceptedAt === null ? [] : (agent ?? [])));
-    for (const agent of new Set(held)) if (!mayAnswer(this.#view, session, agent)) this.#send(stopAgent(session.spaceId, agent, false));
+    for (const agent of this.#view.heldAgents(sessionId))
+      if (!mayAnswer(this.#view, session, agent)) this.#outbound.send(stopAgent(session.spaceId, agent, false));
   }
 
   #deliver(sessionId: SessionId): void {
     const session = this.#view.get('sessions', sessionId);
     if (session === undefined || session.desired !== 'running' || session.phase !== 'running') return;
-    let underWay = 0;
-    let seq = 0;
-    for (const message of this.#view.unanswered(sessionId)) {
-      if (message.agent === null) continue;
-      const afterSeq = seq;
-      seq = message.seq;
-      if (message.acceptedAt !== null) continue;
-      underWay += 1;
-      if (underWay > WINDOW) return;
-      if (message.seq <= (this.#sent.get(sessionId) ?? 0)) continue;
-      if (!mayAnswer(this.#view, session, message.agent)) return this.#refuse(message);
-      if (!this.#send(deliver(this.#view, session, message, message.agent, afterSeq))) return;
-      this.#sent.set(sessionId, message.seq);
+    const sent = this.#sent.get(sessionId) ?? 0;
+    let bytes = 0;
+    for (const queued of this.#view.undelivered(sessionId, WINDOW.messages)) {
+      const isFirst = bytes === 0;
+      bytes += queued.bytes;
+      if (bytes > WINDOW.bytes && !isFirst) return;
+      if (queued.seq <= sent || queued.agent === null) continue;
+      if (!mayAnswer(this.#view, session, queued.agent)) return this.#refuse(queued);
+      if (!this.#outbound.hasRoom()) {
+        this.#waiting.add(sessionId);
+        return;
+      }
+      const message = this.#view.get('messages', queued.id);
+      if (message === undefined) return;
+      const afterSeq = this.#view.askedBefore(sessionId, queued.seq);
+      if (!this.#outbound.send(deliver(this.#view, session, message, queued.agent, afterSeq))) return;
+      this.#sent.set(sessionId, queued.seq);
     }
   }
 }

@@ -168,15 +168,14 @@ export class Fleet {
       return known;
     };
     for (const mutation of mutations) {
-      if (mutation.kind === 'forget') cleared.add(mutation.sessionId);
+      if (mutation.kind === 'empty-queue') cleared.add(mutation.sessionId);
       if (mutation.kind !== 'put') continue;
       if (mutation.table === 'nodes' && mutation.row.revokedAt !== null)
         this.#streams.get(mutation.row.id)?.close(new Error('this node was revoked'));
       if (mutation.table === 'sessions' && mutation.row.nodeId !== null)
         of(mutation.row.nodeId).sessions.set(mutation.row.id, mutation.row);
       if (mutation.table === 'tombstones') of(mutation.row.nodeId).tombstones.push(mutation.row);
-      if (mutation.table === 'messages' && mutation.row.role === 'user' && mutation.row.acceptedAt === null)
-        due.add(mutation.row.sessionId);
+      if (mutation.table === 'queue' && mutation.row.acceptedAt === null && mutation.row.agent !== null) due.add(mutation.row.sessionId);
     }
     for (const [node, { sessions, tombstones }] of byNode) this.#streams.get(node)?.changed([...sessions.values()], tombstones);
     for (const id of cleared) {

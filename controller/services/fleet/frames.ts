@@ -49,7 +49,7 @@ export function assignment(view: View, row: SessionRow): Assignment__Output | un
 
 /** No message up to this number waits for an answer any more. Never falls, and so true however late it is heard. */
 function settledSeq(view: View, row: SessionRow): number {
-  const waiting = view.firstUnanswered(row.id);
+  const [waiting] = view.queued(row.id, 1);
   return waiting === undefined ? row.lastSeq : waiting.seq - 1;
 }
 

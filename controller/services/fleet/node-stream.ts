@@ -120,10 +120,11 @@ export class NodeStream {
     this.#assignments = new Assignments(nodeId, needs.view, needs.random);
     this.#delivery = new Delivery(
       ...([needs.view, needs.barriers] as const),
-      (frame) => this.send(frame),
+      { send: (frame) => this.send(frame), hasRoom: () => link.hasRoom?.() ?? true },
       ({ id, sessionId }) => this.#decide(needs.applier.apply(refuseInactive(id)), (refused) => refused || this.#delivery.due(sessionId)),
     );
     link.onMessage((frame) => this.#take(frame));
+    link.onDrain(() => this.#delivery.drained());
     link.onClose((fault) => this.#closed(fault));
   }
 
@@ -167,7 +168,9 @@ export class NodeStream {
 
   /** The messages of one of this node's sessions were cleared. */
   cleared(session: SessionRow): void {
-    if (this.isLive) this.send(settledUpTo(this.#needs.view, session));
+    if (!this.isLive) return;
+    this.send(settledUpTo(this.#needs.view, session));
+    this.#delivery.due(session.id);
   }
 
   /** Everything once more, against what nobody foresaw. */

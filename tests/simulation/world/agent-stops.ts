@@ -25,7 +25,7 @@ export class AgentStops {
     for (const mutation of mutations) {
       if (mutation.kind !== 'put') continue;
       if (mutation.table === 'agents') this.#became(mutation.row, nowMs);
-      if (mutation.table !== 'messages' || mutation.row.role !== 'user' || this.#known.has(mutation.row.id)) continue;
+      if (mutation.table !== 'queue' || this.#known.has(mutation.row.id)) continue;
       const { id, agent, sessionId } = mutation.row;
       this.#known.add(id);
       const spaceId = spaceOf(sessionId);

@@ -42,7 +42,7 @@ export function unrest({ view, machines, controller, chronicle }: Cluster): stri
       // What ended a moment ago is told by an engine that may be slow.
       const state = machine.host.containers.get(session.id)?.state;
       if (state !== STATES[session.desired]) return `${session.id} should be ${session.desired}, its container is ${state}`;
-      const [waiting] = session.desired === 'running' ? view.unanswered(session.id) : [];
+      const [waiting] = session.desired === 'running' ? view.queued(session.id, 1) : [];
       if (waiting !== undefined) return `${session.id} has not answered ${waiting.id} (${waiting.seq})`;
     }
   }
@@ -126,7 +126,7 @@ function judgeMessages(cluster: Cluster, row: SessionRow): void {
   }
   if (row.desired !== 'running' && row.desired !== 'failed') return;
   for (const { id, seq } of asked.values()) if (!answered.has(id)) cluster.violation(`${id} (${seq}) of ${row.id} has no answer`);
-  const held = messages.filter(({ role, acceptedAt, answeredAt }) => role === 'user' && acceptedAt !== null && answeredAt === null).length;
+  const held = cluster.view.queued(row.id, 10_000).filter(({ acceptedAt }) => acceptedAt !== null).length;
   if (row.outstanding !== held) cluster.violation(`${row.id} counts ${row.outstanding} outstanding, there are ${held}`);
 }
 

@@ -84,18 +84,18 @@ export class Remixes {
     const messagesOf = (id: string): readonly MessageRow[] => view().messagesBefore(id as SessionRow['id'], Number.MAX_SAFE_INTEGER, MOST);
     const copied = messagesOf(to);
     for (const { id } of copied) chronicle.copiedMessages.add(id);
-    if (mutations.some((mutation) => mutation.kind === 'forget' && mutation.sessionId === from)) return;
+    if (mutations.some((mutation) => mutation.kind === 'empty-queue' && mutation.sessionId === from)) return;
     const madeAt = view().get('sessions', to)?.createdAt ?? 0;
     const own = new Map(messagesOf(from).map((message) => [message.seq, message]));
     const has = new Set(copied.map(({ seq }) => seq));
     for (const { seq, role, content } of copied) {
       const original = own.get(seq);
       if (original?.role !== role || original.content !== content) violation(`message ${seq} of ${to} is not as in ${from}`);
-      if (original?.role === 'user' && original.answeredAt === null)
+      if (original?.role === 'user' && view().get('queue', original.id) !== undefined)
         violation(`${to} got message ${seq} of ${from}, which waits for its answer`);
     }
-    for (const { seq, role, answeredAt, createdAt } of own.values()) {
-      const settledAt = role === 'user' ? (answeredAt ?? Number.POSITIVE_INFINITY) : createdAt;
+    for (const { id, seq, role, createdAt } of own.values()) {
+      const settledAt = role === 'user' ? (view().answerTo(id)?.createdAt ?? Number.POSITIVE_INFINITY) : createdAt;
       if (settledAt < madeAt && !has.has(seq)) violation(`${to} lacks message ${seq} of ${from}`);
     }
   }

@@ -26,14 +26,14 @@ export class Settlement {
       this.#settled.set(id, { generation: Math.max(before + 1, generations.get(sessionId) ?? 0), how });
     };
     for (const mutation of mutations) {
-      if (mutation.kind === 'forget')
+      if (mutation.kind === 'empty-queue')
         for (const id of this.#bySession.get(mutation.sessionId) ?? []) settle(id, mutation.sessionId, 'cleared');
+      if (mutation.kind === 'dequeue') settle(mutation.row.id, mutation.row.sessionId, 'answered');
       if (mutation.kind !== 'put' || mutation.table !== 'messages' || mutation.row.role !== 'user') continue;
-      const { id, sessionId, seq, answeredAt } = mutation.row;
+      const { id, sessionId, seq } = mutation.row;
       const ids = this.#bySession.get(sessionId) ?? new Set();
       this.#bySession.set(sessionId, ids.add(id));
       this.#seqs.set(id, seq);
-      if (answeredAt !== null) settle(id, sessionId, 'answered');
     }
     for (const [id, generation] of generations) this.#generations.set(id, generation);
   }
@@ -41,8 +41,7 @@ export class Settlement {
   /** What the store does not know as settled now, no guest can know to be. */
   restored(view: View, rows: Iterable<SessionRow>): void {
     for (const id of [...this.#settled.keys()]) {
-      const row = view.get('messages', id);
-      if (row === undefined || row.answeredAt === null) this.#settled.delete(id);
+      if (view.get('messages', id) === undefined || view.get('queue', id) !== undefined) this.#settled.delete(id);
     }
     for (const { id, generation } of rows) this.#generations.set(id, generation);
   }

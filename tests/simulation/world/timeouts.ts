@@ -16,7 +16,7 @@ export function judgeTimeouts({ view, time, wall, violation }: Cluster, row: Ses
     seconds !== undefined && BEGAN_AT + time.now > Math.max(since + seconds * 1000, row.updatedAt) + SLACK_MS;
   if (isOverdue(row.createdAt, ttlS)) violation(`${row.id} outlives the ${ttlS} s that it was to live`);
   const isUp = row.phase === 'running' || row.phase === 'paused';
-  if (!isUp || view.unanswered(row.id).length > 0) return;
+  if (!isUp || view.isQueued(row.id)) return;
   const idleSince = row.lastActivityAt ?? row.startedAt ?? row.createdAt;
   if (row.desired === 'running' && isOverdue(idleSince, pauseS)) violation(`${row.id} was to be paused after ${pauseS} s of rest`);
   if ((row.desired === 'running' || row.desired === 'paused') && isOverdue(idleSince, suspendS))
