@@ -10,12 +10,13 @@ import { Journal } from '../journal/journal.ts';
 import project from '../package.json' with { type: 'json' };
 import type { Log } from '../seams/log.ts';
 import { prometheusMetrics } from '../seams/prometheus.ts';
-import { jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
+import { jsonLog, systemClock, systemDisk, systemFreeSpace, systemRandom } from '../seams/system.ts';
 import { Certificate } from './certificate.ts';
 import { Conditions } from './conditions.ts';
 import { DISK_KINDS, isDiskSetting } from './domain/disk-choice.ts';
 import { CHAINS, isCidr } from './domain/firewall-rules.ts';
 import { DockerDriver } from './drivers/docker.ts';
+import { DockerBaseImages } from './drivers/docker-base-images.ts';
 import { dockerClients } from './drivers/docker-client.ts';
 import { BRIDGE } from './drivers/docker-network.ts';
 import { dockerSees } from './drivers/docker-sight.ts';
@@ -107,6 +108,9 @@ async function engine(flags: Flags, identity: Identity, log: Log): Promise<{ dri
     clients,
     owner,
     disks,
+    baseImages: new DockerBaseImages({
+      ...{ docker: clients.streams, directory: join(flags.dataDirectory, 'images'), freeSpace: systemFreeSpace, clock: systemClock, log },
+    }),
     guestDirectory,
     guard: new Firewall({ bridge: BRIDGE, chains: CHAINS, closed: await addressesOf(identity.controllers), allowed }),
     clock: systemClock,

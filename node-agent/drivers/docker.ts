@@ -6,6 +6,7 @@ import type { VolumeSeen } from '../domain/session.ts';
 import type { DiskRecord } from '../volumes/disk-record.ts';
 import type { Disks } from '../volumes/disks.ts';
 import type { VolumeCopier } from './copier.ts';
+import type { BaseImage, DockerBaseImages } from './docker-base-images.ts';
 import { abortable, answerOf, type DockerClients, messageOf, unless } from './docker-client.ts';
 import { containerOptions, type Owner, volumeName } from './docker-container.ts';
 import { DockerCopier } from './docker-copier.ts';
@@ -29,6 +30,8 @@ export interface DockerOptions {
   readonly guestDirectory: string;
   readonly guard: NetworkGuard;
   readonly disks: Disks;
+  /** Keeps what builds and sessions start from out of the reach of the engine's clean-up. */
+  readonly baseImages?: DockerBaseImages;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -49,6 +52,11 @@ class DiskFailure extends Error {}
 
 function asDiskFailure(error: unknown): never {
   throw new DiskFailure(`The disk of this session is not usable: ${messageOf(error)}`, { cause: error });
+}
+
+function baseImagesIn({ Id, Labels, RepoTags, Created }: Docker.ImageInfo): BaseImage[] {
+  if (Labels?.['raworc.image'] !== 'base') return [];
+  return (RepoTags ?? []).filter((tag) => tag !== '<none>:<none>').map((tag) => ({ tag, id: Id, createdAtS: Created }));
 }
 
 const volumeOf = ({ session, generation, id }: DiskRecord): VolumeSeen => ({ name: volumeName(session), generation, disk: id });
@@ -200,6 +208,7 @@ export class DockerDriver implements Driver {
 
   async images(signal: AbortSignal): Promise<readonly string[]> {
     const images = await abortable(signal, this.#docker.listImages({ filters: { label: ['raworc.managed=true'] } }));
+    this.#options.baseImages?.look(images.flatMap(baseImagesIn));
     return images.flatMap(({ RepoTags }) => RepoTags ?? []).filter((tag) => tag !== '<none>:<none>');
   }
 
@@ -243,6 +252,7 @@ export class DockerDriver implements Driver {
 
   close(): void {
     this.#memory.close();
+    this.#options.baseImages?.close();
     this.copier.close();
   }
 
