@@ -168,9 +168,14 @@ function nodeSide(
   { applier, view, fleet, dispatch, alarms }: Core,
   authority: Authority,
   shelf: SourceFiles,
-  { random, log }: ControllerOptions,
+  { random, log, metrics }: ControllerOptions,
   addresses: () => { readonly nodeAddresses: readonly string[]; readonly joinAddresses: readonly string[] },
 ) {
+  const certificates = metrics.counter({
+    name: 'node_certificates_total',
+    help: 'Certificates that nodes asked for.',
+    labels: ['how', 'outcome'],
+  });
   const refuseCertificate = (nodeId: NodeId, fault: CertificateFault) => {
     const alarm = certificateAlarm(fault, view.get('nodes', nodeId)?.name ?? nodeId);
     alarms.raise(nodeId, alarm);
@@ -179,9 +184,13 @@ function nodeSide(
   return {
     async renew({ nodeId, keyHash, expiresAtMs }: Peer, csrDer: Uint8Array) {
       const judged = await applier.apply(renewCertificate(nodeId, keyHash));
-      if (!judged.ok) return refuseCertificate(nodeId, judged.fault);
+      if (!judged.ok) {
+        certificates.add(1, { how: 'renew', outcome: 'refused' });
+        return refuseCertificate(nodeId, judged.fault);
+      }
       const certificate = await authority.issueNode(csrDer, nodeId);
       if (!certificate.ok) return certificate;
+      certificates.add(1, { how: 'renew', outcome: 'issued' });
       const { der, serialNumber, lifeMs } = certificate.value;
       log.info('node.certificate_renewed', {
         node: judged.node.name,
@@ -201,6 +210,7 @@ function nodeSide(
       const proof = await authority.keyProof(request.csrDer);
       if (!proof.ok) return proof;
       const row = await joinWith({ applier, fleet, random }, { ...request, keyHash: proof.value.keyHash });
+      certificates.add(1, { how: 'join', outcome: row.ok ? 'issued' : 'refused' });
       if (!row.ok) return row;
       const certificate = await authority.issueNode(request.csrDer, row.value.id);
       if (!certificate.ok) return certificate;

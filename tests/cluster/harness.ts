@@ -18,6 +18,8 @@ export interface ClusterOptions {
   readonly nats?: boolean;
   /** Where the controller listens. All addresses when containers have to be able to try. */
   readonly host?: string;
+  /** Settings of the controller besides. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 interface Ports {
@@ -37,10 +39,12 @@ export class Cluster {
   readonly ports: Ports;
   readonly nodes = new Map<string, NodeProcess>();
   readonly #host: string;
+  readonly #env: Readonly<Record<string, string>>;
   readonly #controllers: Child[] = [];
   #rest: Rest | undefined;
 
-  constructor(directory: string, host: string, ports: Ports, nats: NatsServer | undefined) {
+  constructor(directory: string, host: string, ports: Ports, nats: NatsServer | undefined, env: Readonly<Record<string, string>> = {}) {
+    this.#env = env;
     this.directory = directory;
     this.barriers = new BarrierFiles(join(directory, 'barriers'));
     this.#host = host;
@@ -98,6 +102,7 @@ export class Cluster {
       RAWORC_BASE_IMAGE_TAG: await sessionImage(),
       RAWORC_BARRIERS: this.barriers.directory,
       RAWORC_SHUTDOWN_NODES: '1',
+      ...this.#env,
     };
     if (this.nats !== undefined) env.RAWORC_NATS_URL = this.nats.url;
     const child = new Child('controller', process.execPath, ['controller/main.ts'], env, PROJECT);
@@ -167,7 +172,7 @@ export async function startCluster(t: Scope, options: ClusterOptions): Promise<C
   const [http = 0, node = 0, join_ = 0, natsPort = 0] = await freePorts(4);
   const directory = await mkdtemp(join(tmpdir(), 'raworc-'));
   const nats = options.nats === true ? new NatsServer(natsPort) : undefined;
-  const cluster = new Cluster(directory, options.host ?? '127.0.0.1', { http, node, join: join_ }, nats);
+  const cluster = new Cluster(directory, options.host ?? '127.0.0.1', { http, node, join: join_ }, nats, options.env);
   t.teardown(async () => {
     if (!t.passing()) t.comment(cluster.logs());
     await cluster.close();
