@@ -74,6 +74,19 @@ t.test('frames arrive whole and in order, both ways, also those of a megabyte', 
   t.match(await down, [{ kind: 'heartbeatAck', value: { number: 7, leaseMs: 8 } }, { kind: 'settled' }]);
 });
 
+t.test('a sender that asks for room is told when there is some, though nothing was refused', async (t) => {
+  const { node, controller } = await connect(t);
+  t.ok(node.hasRoom?.());
+  const arrived = collect(controller, 2);
+  t.ok(node.send(delta(1, 'x'.repeat(BOUND.bytes / 2))));
+  t.notOk(node.hasRoom?.(), 'large frames wait');
+  const drained = new Promise<void>((resolve) => node.onDrain(resolve));
+  t.ok(node.send(heartbeat(2)), 'small ones do not');
+  await drained;
+  t.ok(node.hasRoom?.());
+  t.equal((await arrived).length, 2);
+});
+
 t.test('a receiver that pauses stops the sender, whose queue stays within its bound; resumed, everything arrives once', async (t) => {
   const { rig, node, controller } = await connect(t);
   const numbers: number[] = [];
