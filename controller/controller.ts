@@ -7,8 +7,7 @@ import type { Disk } from '../seams/disk.ts';
 import type { Log } from '../seams/log.ts';
 import type { PrometheusMetrics } from '../seams/prometheus.ts';
 import type { Random } from '../seams/random.ts';
-import { newsOver } from './bus/news.ts';
-import { openBus } from './bus/open-bus.ts';
+import { openBus, openNews } from './bus/open-bus.ts';
 import { type Core, openCore } from './core.ts';
 import { firstStart, resetAdminPassword } from './domain/commands/accounts.ts';
 import { type CertificateFault, certificateAlarm, certificateFault, renewCertificate } from './domain/commands/node-certificates.ts';
@@ -29,6 +28,7 @@ import { TokenKeyWatch } from './services/token-key-watch.ts';
 import { openTokenKeys } from './services/token-keys.ts';
 import { createTokens } from './services/tokens.ts';
 import { openAdminPassword, openClusterFiles } from './store/cluster-files.ts';
+import { eventsOnThread } from './store/event-pages.ts';
 import { Reader } from './store/reader.ts';
 import { openSealingKeys, sealingKeysIn } from './store/sealing-keys.ts';
 import { type SourceFiles, sourceFiles } from './store/source-files.ts';
@@ -95,18 +95,35 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const store = await openStore(join(directory, 'raworc.db'), cluster.epoch);
   const sealing = await openSealing(store.view, join(keys, 'seal'), random);
   const reader = new Reader({ path: store.path, clock, log, metrics });
+  // A thread of its own: watchers that return do not wait behind lists, nor lists behind them.
+  const eventReader = new Reader({ path: store.path, clock, log });
   const shelf = await sourceFiles(join(directory, 'sources'), { disk, random });
   const bus = openBus(options.natsUrl, { clock, log });
   const passwords = createPasswords({ random });
 
   let addresses: { joinAddresses: string[]; nodeAddresses: string[] } = { joinAddresses: [], nodeAddresses: [] };
   const core = openCore({
-    ...{ store, lists: sqlLists(reader), news: newsOver(bus, log), shelf, passwords, sealing, clock, random, log, barriers, metrics },
+    ...{
+      store: { ...store, events: eventsOnThread(store.events, eventReader) },
+      lists: sqlLists(reader),
+      news: openNews(options.natsUrl, bus, log),
+      shelf,
+      passwords,
+      sealing,
+      clock,
+      random,
+      log,
+      barriers,
+      metrics,
+    },
     ...{ clusterId: cluster.clusterId, storeKey: cluster.storeKey, baseImage: options.baseImage, version: options.version },
     lease: options.lease ?? LEASE,
     onFatal: options.onFatal,
     joinLine: (id, secret) => encodeJoinToken({ ...addresses, caHash: authority.caHash, id, secret }),
-    health: { checkStore: store.check, degradations: { bus: () => (bus.connected ? 0 : 1), reader: () => (reader.isUp ? 0 : 1) } },
+    health: {
+      checkStore: store.check,
+      degradations: { bus: () => (bus.connected ? 0 : 1), reader: () => [reader, eventReader].filter(({ isUp }) => !isUp).length },
+    },
   });
   await seed(core, passwords, options);
   core.start();
@@ -154,6 +171,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
       await nodes.close();
       await core.close();
       await bus.close();
+      await eventReader.close();
       await reader.close();
       store.close();
     },

@@ -30,7 +30,7 @@ import { KeyUse } from './services/key-use.ts';
 import type { Lists } from './services/lists.ts';
 import { LoginThrottle } from './services/login-throttle.ts';
 import { messageService } from './services/messages.ts';
-import type { News } from './services/news.ts';
+import { heardHereToo, type News } from './services/news.ts';
 import { nodeMetrics } from './services/node-metrics.ts';
 import { nodeService } from './services/nodes.ts';
 import { orphanService } from './services/orphans.ts';
@@ -101,8 +101,9 @@ export function openCore(needs: CoreNeeds): Core {
   const placed = view.nodes().flatMap(({ id }) => view.sessionsOn(id));
   const capacity = new Capacity(() => known(), placed);
   const applier = new Applier({ store: store.writer, capacity, clock, log, metrics: needs.metrics, onFatal: needs.onFatal });
-  const publisher = new Publisher({ events, news, clock, log });
-  const tail = new Tail({ events, news, clock, log, ownerOf: rememberedOwners((id) => view.get('sessions', id)?.createdById) });
+  const publisher = new Publisher({ events, news, clock, log, metrics: needs.metrics });
+  const ownerOf = rememberedOwners((id) => view.get('sessions', id)?.createdById);
+  const tail = new Tail({ events, news, clock, log, metrics: needs.metrics, ownerOf });
   const waiters = new Waiters();
   const secrets = new SecretKeeper(view, needs.sealing.ring);
   const alarms = new NodeAlarms({ applier, view, clock, log, metrics: needs.metrics });
@@ -110,7 +111,7 @@ export function openCore(needs: CoreNeeds): Core {
     alarms,
     applier,
     view,
-    news,
+    news: heardHereToo(news, tail),
     secrets,
     clock,
     random,
@@ -137,7 +138,7 @@ export function openCore(needs: CoreNeeds): Core {
   nodeMetrics(metrics, view, capacity);
   applier.onCommitted(({ mutations, events: committed }) => {
     tail.committed(committed);
-    publisher.wake();
+    publisher.committed(committed);
     for (const mutation of mutations) {
       if (mutation.kind !== 'put') continue;
       if (mutation.table === 'sessions') waiters.tell(mutation.row.id);

@@ -13,7 +13,8 @@ export interface Subscription {
  * 2. `publish` never waits. It hands over, or refuses: while not connected, past the bound of what may be on its way, or a payload
  *    that is too large. What was refused is counted and goes nowhere.
  * 3. Subscriptions outlive outages. A listener that throws is logged, and harms no other.
- * 4. After `close` nothing is delivered any more.
+ * 4. Nothing comes back to the process that published it.
+ * 5. After `close` nothing is delivered any more.
  */
 export interface Bus {
   readonly connected: boolean;

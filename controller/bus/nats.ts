@@ -198,6 +198,7 @@ function connectionOptions(url: string): ConnectionOptions {
     pingInterval: PING_INTERVAL_MS,
     ignoreAuthErrorAbort: true,
     noAsyncTraces: true,
+    noEcho: true,
     ...(protocol === 'tls:' ? { tls: {} } : {}),
     ...(user === '' ? {} : password === '' ? { token: user } : { user, pass: decodeURIComponent(password) }),
   };

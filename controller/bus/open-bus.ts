@@ -1,8 +1,16 @@
+import type { Log } from '../../seams/log.ts';
+import type { News } from '../services/news.ts';
+import { busAlone, newsAlone } from './alone.ts';
 import type { Bus, BusOptions } from './bus.ts';
-import { InProcessBus } from './in-process.ts';
 import { NatsBus } from './nats.ts';
+import { newsOver } from './news.ts';
 
-/** The bus at that URL (`nats://` or `tls://`, with `user:password@` or `token@` where the server asks for it), or one within this process. */
+/** The bus at that URL (`nats://` or `tls://`, with `user:password@` or `token@` where the server asks for it), or one on which nobody else is. */
 export function openBus(url: string | undefined, options: BusOptions): Bus {
-  return url === undefined || url === '' ? new InProcessBus(options) : new NatsBus(url, options);
+  return isNone(url) ? busAlone() : new NatsBus(url, options);
 }
+
+/** News over the bus at that URL. */
+export const openNews = (url: string | undefined, bus: Bus, log: Log): News => (isNone(url) ? newsAlone : newsOver(bus, log));
+
+const isNone = (url: string | undefined): url is undefined | '' => url === undefined || url === '';

@@ -87,7 +87,7 @@ export function allRoutes(context: RouteContext): Route[] {
 /** The REST API over the services. server.ts listens with it. */
 export function createApp(options: HttpOptions): HttpApp {
   const { services, tokens, log, clock, random, corsOrigins, metrics, metricsToken } = options;
-  const streams = new OpenStreams(clock);
+  const streams = new OpenStreams(clock, metrics);
   const koa = new Koa();
   koa.on('error', (fault: unknown) => {
     if (!isGone(fault)) log.error('http.fault', { fault: describe(fault) });

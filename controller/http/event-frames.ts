@@ -9,13 +9,40 @@ export function positionIn(ids: EventIds, lastEventId: string): Outcome<EventPos
   return position === undefined ? refused('BAD_REQUEST', 'Last-Event-ID is none of this server') : accepted(position);
 }
 
-// One event goes to many watchers, and is spelled once.
-const spelled = new WeakMap<StoredEvent, string>();
+/** What goes to many watchers is encoded once, and their sockets share the bytes. */
+function once<Thing extends object>(encode: (thing: Thing) => string): (thing: Thing) => Buffer {
+  const known = new WeakMap<Thing, Buffer>();
+  return (thing) => {
+    const frame = known.get(thing) ?? Buffer.from(encode(thing));
+    known.set(thing, frame);
+    return frame;
+  };
+}
 
-/** `number` is the session's own, null for what belongs to no session. */
-export function eventFrame(ids: EventIds, event: StoredEvent, position: EventPosition): string {
-  const known = spelled.get(event);
-  if (known !== undefined) return known;
+export interface EventFrames {
+  /** `number` is the session's own, null for what belongs to no session. */
+  event(event: StoredEvent, position: EventPosition): Buffer;
+  /** Without an id: partial output is never sent again, the answer replaces it. */
+  delta(delta: DeltaNews): Buffer;
+  log(line: LogNews): Buffer;
+  reset(position: EventPosition): Buffer;
+}
+
+export function eventFrames(ids: EventIds): EventFrames {
+  const events = new WeakMap<StoredEvent, Buffer>();
+  return {
+    event(event, position) {
+      const frame = events.get(event) ?? Buffer.from(eventText(ids, event, position));
+      events.set(event, frame);
+      return frame;
+    },
+    delta: once(deltaText),
+    log: once(logText),
+    reset: (position) => Buffer.from(`id: ${ids.spell(position)}\nevent: reset\ndata: {"type":"reset"}\n\n`),
+  };
+}
+
+function eventText(ids: EventIds, event: StoredEvent, position: EventPosition): string {
   const data = {
     ...event.data,
     number: event.sessionNumber,
@@ -24,24 +51,17 @@ export function eventFrame(ids: EventIds, event: StoredEvent, position: EventPos
     space: event.data.space ?? event.spaceId,
     at: new Date(event.at).toISOString(),
   };
-  const frame = `id: ${ids.spell(position)}\nevent: ${event.type}\ndata: ${JSON.stringify(data)}\n\n`;
-  spelled.set(event, frame);
-  return frame;
+  return `id: ${ids.spell(position)}\nevent: ${event.type}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-/** Without an id: partial output is never sent again, the answer replaces it. */
-export function deltaFrame({ sessionId, messageId, runId, agent, number, text }: DeltaNews): string {
+function deltaText({ sessionId, messageId, runId, agent, number, text }: DeltaNews): string {
   return `event: delta\ndata: ${JSON.stringify({ session_id: sessionId, message_id: messageId, run_id: runId, agent, number, text })}\n\n`;
 }
 
-export function logFrame({ sessionId, runId, agent, stream, line, at, dropped }: LogNews): string {
+function logText({ sessionId, runId, agent, stream, line, at, dropped }: LogNews): string {
   const timestamp = new Date(at).toISOString();
   return `event: log\ndata: ${JSON.stringify({ session_id: sessionId, run_id: runId, agent, stream, line, timestamp, dropped })}\n\n`;
 }
 
-export function resetFrame(ids: EventIds, position: EventPosition): string {
-  return `id: ${ids.spell(position)}\nevent: reset\ndata: {"type":"reset"}\n\n`;
-}
-
-export const HELLO_FRAME = 'retry: 1000\n: raworc events\n\n';
-export const PING_FRAME = ': ping\n\n';
+export const HELLO_FRAME = Buffer.from('retry: 1000\n: raworc events\n\n');
+export const PING_FRAME = Buffer.from(': ping\n\n');

@@ -1,8 +1,14 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
+import { type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import type { Proof, RightsChange } from '../services/access-api.ts';
+import { Places } from './places.ts';
+import { UnsentBytes } from './unsent-bytes.ts';
 
 const TICK_MS = 5000;
-const MAX_STREAMS = 5000;
+const MIB = 1024 * 1024;
+const STREAMS = { most: 5000, mostOfAccount: 2000, reserved: 500, small: 10 };
+const WAITS = { most: 5000, mostOfAccount: 2000, reserved: 500, small: 10 };
+const UNSENT = { mostBytes: 256 * MIB, mostOfAccountBytes: 64 * MIB };
 
 /** An answer that goes on, or that is waited for. */
 export interface OpenStream {
@@ -18,23 +24,54 @@ export interface OpenStream {
 export class OpenStreams {
   readonly #clock: Clock;
   readonly #streams = new Set<OpenStream>();
+  /** For event streams, and apart from them for waits: many of the one leave room for the others. */
+  readonly streams: Places;
+  readonly waits: Places;
+  /** Of all event streams. */
+  readonly unsent: UnsentBytes;
+  /** An event stream whose client stood still for too long. */
+  readonly countCut: () => void;
   #timer: Timer | undefined;
   #closed = false;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, metrics: Metrics = silentMetrics) {
     this.#clock = clock;
-  }
-
-  /** Whether one more is too many, or the server is closing. */
-  get full(): boolean {
-    return this.#closed || this.#streams.size >= MAX_STREAMS;
+    const refused = metrics.counter({
+      name: 'streams_refused_total',
+      help: 'Event streams and waits that were refused, by whose limit was reached.',
+      labels: ['kind', 'limit'],
+    });
+    this.streams = new Places('open event streams', STREAMS, (limit) => refused.add(1, { kind: 'stream', limit }));
+    this.waits = new Places('requests that wait', WAITS, (limit) => refused.add(1, { kind: 'wait', limit }));
+    this.unsent = new UnsentBytes(clock, UNSENT);
+    const cut = metrics.counter({
+      name: 'streams_cut_total',
+      help: 'Event streams that were cut because their client took nothing for 30 s.',
+    });
+    this.countCut = () => cut.add();
+    metrics.gauge({
+      name: 'streams_open',
+      help: 'Event streams and waits that are open.',
+      labels: ['kind'],
+      read: () => [
+        { labels: { kind: 'stream' }, value: this.streams.size },
+        { labels: { kind: 'wait' }, value: this.waits.size },
+      ],
+    });
+    metrics.gauge({
+      name: 'streams_unsent_bytes',
+      help: 'Bytes that event streams hold for their clients.',
+      read: () => this.unsent.bytes,
+    });
   }
 
   get size(): number {
     return this.#streams.size;
   }
 
+  /** When the server is closing, it is ended at once. */
   add(stream: OpenStream): void {
+    if (this.#closed) return stream.end();
     this.#streams.add(stream);
     this.#timer ??= this.#clock.after(TICK_MS, () => this.#tick());
   }

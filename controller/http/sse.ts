@@ -3,17 +3,19 @@ import type { Context } from 'koa';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { SessionId } from '../domain/ids.ts';
-import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import { accepted, type Outcome } from '../domain/outcome.ts';
 import type { Proof } from '../services/access-api.ts';
-import type { EventScope, EventWatcher, LogScope, Services } from '../services/api.ts';
+import type { EventScope, EventWatcher, LogScope, Services, Taken, Watching } from '../services/api.ts';
 import type { Caller } from '../services/caller.ts';
 import type { EventIds } from '../services/event-ids.ts';
 import { proofOf } from './authentication.ts';
-import { deltaFrame, eventFrame, HELLO_FRAME, logFrame, PING_FRAME, positionIn, resetFrame } from './event-frames.ts';
+import { type EventFrames, eventFrames, HELLO_FRAME, PING_FRAME, positionIn } from './event-frames.ts';
+import { FrameQueue } from './frame-queue.ts';
 import type { OpenStream, OpenStreams } from './open-streams.ts';
+import type { Release } from './places.ts';
 
-/** What a slow reader may leave unread before its stream is cut; it comes back with its Last-Event-ID. */
-export const MAX_UNREAD_BYTES = 1024 * 1024;
+/** A client that takes nothing of what there is for it is cut after this; it comes back with its Last-Event-ID. */
+const STUCK_MS = 30_000;
 const PING_MS = 15_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** How long a stream of a session that is deleted stays: its last event may still be on the way. */
@@ -64,17 +66,31 @@ type Standing = 'good' | 'gone' | 'over';
 interface Show {
   readonly session: SessionId | undefined;
   standing(caller: Caller): Standing;
-  watch(watcher: EventWatcher): { close(): void };
+  watch(watcher: EventWatcher): Watching;
+}
+
+/** One encoder for each way of spelling ids, so that all streams share what it encodes. */
+const encoders = new WeakMap<EventIds, EventFrames>();
+
+function framesOf(ids: EventIds): EventFrames {
+  const known = encoders.get(ids) ?? eventFrames(ids);
+  encoders.set(ids, known);
+  return known;
 }
 
 function open(ctx: Context, streaming: Streaming, show: Show): Outcome<undefined> {
-  if (streaming.streams.full) return refused('RATE_LIMITED', 'There are too many open streams', { retry_after_s: 5 });
+  const proof = proofOf(ctx);
+  const place = streaming.streams.streams.take(proof.accountId);
+  if (!place.ok) return place;
   ctx.set({ 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-cache, no-transform', 'X-Accel-Buffering': 'no' });
   ctx.status = 200;
-  if (ctx.method === 'HEAD') return accepted(undefined);
+  if (ctx.method === 'HEAD') {
+    place.value();
+    return accepted(undefined);
+  }
   // Written past Koa: each client that leaves a piped stream would be a fault of the app, and what is unread must be known.
   ctx.respond = false;
-  const stream = new EventStream(ctx.res, proofOf(ctx), show, streaming);
+  const stream = new EventStream(ctx.res, { proof, release: place.value }, show, streaming);
   stream.follow(show.watch(stream.watcher));
   return accepted(undefined);
 }
@@ -85,25 +101,32 @@ class EventStream implements OpenStream {
   readonly #expiry: Timer | undefined;
   readonly #show: Show;
   readonly #streaming: Streaming;
-  #watching: { close(): void } | undefined;
+  readonly #frames: EventFrames;
+  readonly #queue: FrameQueue;
+  readonly #release: Release;
+  #watching: Watching | undefined;
   #over = false;
   #wroteAt: number;
   #goneSince: number | undefined;
 
-  constructor(res: ServerResponse, proof: Proof, show: Show, streaming: Streaming) {
+  constructor(res: ServerResponse, { proof, release }: { proof: Proof; release: Release }, show: Show, streaming: Streaming) {
+    const { clock, streams } = streaming;
     this.#res = res;
     this.proof = proof;
+    this.#release = release;
     this.#show = show;
     this.#streaming = streaming;
-    this.#wroteAt = streaming.clock.monotonic();
-    res.on('close', () => this.#finish());
-    res.on('error', () => this.#finish());
-    streaming.streams.add(this);
-    const leftMs = proof.expiresAtMs - streaming.clock.now();
+    this.#frames = framesOf(streaming.eventIds);
+    this.#queue = new FrameQueue({ res, account: proof.accountId, unsent: streams.unsent, clock, onRoom: () => this.#watching?.resume() });
+    this.#wroteAt = clock.monotonic();
+    res.on('close', () => this.#closed());
+    res.on('error', () => this.#closed());
+    const leftMs = proof.expiresAtMs - clock.now();
     // A timer of Node.js reaches no further; the tick sees to what lasts longer.
-    if (leftMs < LONGEST_TIMER_MS) this.#expiry = streaming.clock.after(leftMs, () => this.end());
+    if (leftMs < LONGEST_TIMER_MS) this.#expiry = clock.after(leftMs, () => this.end());
     res.flushHeaders();
-    this.#write(HELLO_FRAME);
+    this.#queue.add(HELLO_FRAME);
+    streams.add(this);
   }
 
   readonly watcher: EventWatcher = {
@@ -111,39 +134,45 @@ class EventStream implements OpenStream {
       // Another name may be one that a rule does not allow.
       if (event.type === 'session.updated' && this.#show.session !== undefined && this.#standing() === 'over') {
         this.end();
-        return false;
+        return 'over';
       }
-      const more = this.#write(eventFrame(this.#streaming.eventIds, event, position));
-      if (event.type !== 'session.deleted' || this.#show.session === undefined) return more;
+      const taken = this.#offer(() => this.#frames.event(event, position));
+      if (taken !== 'more' || event.type !== 'session.deleted' || this.#show.session === undefined) return taken;
       this.end();
-      return false;
+      return 'over';
     },
-    delta: (delta) => this.#write(deltaFrame(delta)),
-    log: (line) => this.#write(logFrame(line)),
-    reset: (position) => this.#write(resetFrame(this.#streaming.eventIds, position)),
+    delta: (delta) => this.#offer(() => this.#frames.delta(delta)),
+    log: (line) => this.#offer(() => this.#frames.log(line)),
+    reset: (position) => this.#offer(() => this.#frames.reset(position)),
     end: () => this.end(),
   };
 
   /** What to close at the end. It may have ended while the watch was being opened. */
-  follow(watching: { close(): void }): void {
+  follow(watching: Watching): void {
     if (this.#over) watching.close();
     else this.#watching = watching;
   }
 
   tick(): void {
     const { clock } = this.#streaming;
+    if (this.#queue.stuckMs >= STUCK_MS) return this.#cut();
+    if (this.#over) return;
     if (!this.#mayGoOn()) this.end();
-    else if (clock.monotonic() - this.#wroteAt >= PING_MS) this.#write(PING_FRAME);
+    else if (this.#queue.unsentBytes === 0 && clock.monotonic() - this.#wroteAt >= PING_MS) {
+      this.#wroteAt = clock.monotonic();
+      this.#queue.add(PING_FRAME);
+    }
   }
 
+  /** Shows nothing more. What the client has not taken yet still goes to it, for as long as it moves. */
   end(): void {
     if (this.#over) return;
     this.#finish();
-    this.#res.end();
+    this.#queue.end();
   }
 
   judge(): void {
-    if (this.#standing() !== 'good') this.end();
+    if (!this.#over && this.#standing() !== 'good') this.end();
   }
 
   #mayGoOn(): boolean {
@@ -164,24 +193,38 @@ class EventStream implements OpenStream {
     return caller === undefined ? 'over' : this.#show.standing(caller);
   }
 
-  #write(frame: string): boolean {
-    if (this.#over) return false;
+  #offer(frame: () => Buffer): Taken {
+    if (this.#over) return 'over';
+    if (!this.#queue.offer(frame)) return 'full';
     this.#wroteAt = this.#streaming.clock.monotonic();
-    this.#res.write(frame);
-    if (this.#res.writableLength <= MAX_UNREAD_BYTES) return true;
-    this.#streaming.log.info('events.slow_reader_cut', { account: this.proof.accountId, session: this.#show.session ?? null });
+    return 'more';
+  }
+
+  #cut(): void {
+    const { log, streams } = this.#streaming;
+    log.info('events.slow_reader_cut', {
+      account: this.proof.accountId,
+      session: this.#show.session ?? null,
+      unsent_bytes: this.#queue.unsentBytes,
+    });
+    streams.countCut();
     this.#finish();
-    // Not `end`, which would wait for the reader to take all of it.
+    // Not `end`, which would wait for the client to take all of it.
     this.#res.destroy();
-    return false;
   }
 
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
     this.#expiry?.cancel();
-    this.#streaming.streams.delete(this);
     this.#watching?.close();
+  }
+
+  #closed(): void {
+    this.#finish();
+    this.#queue.close();
+    this.#streaming.streams.delete(this);
+    this.#release();
   }
 }
 

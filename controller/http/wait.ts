@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { Clock } from '../../seams/clock.ts';
+import type { Outcome } from '../domain/outcome.ts';
 import type { Caller } from '../services/caller.ts';
 import { proofOf } from './authentication.ts';
 import type { OpenStreams } from './open-streams.ts';
@@ -24,6 +25,26 @@ export interface Waiting {
   readonly streams: OpenStreams;
 }
 
+/**
+ * Does what may end in a wait of `ms`. Where too many wait already it is refused before it has changed anything, so that a client can
+ * send the same again, or without `?wait`.
+ */
+export async function withWaitPlace<T>(
+  { streams }: Pick<Waiting, 'streams'>,
+  caller: Caller,
+  ms: number,
+  work: () => Promise<Outcome<T>>,
+): Promise<Outcome<T>> {
+  if (ms === 0) return work();
+  const place = streams.waits.take(caller.accountId);
+  if (!place.ok) return place;
+  try {
+    return await work();
+  } finally {
+    place.value();
+  }
+}
+
 /** How long, for whom, and whether that caller may still see what is waited for. */
 export interface Wait {
   readonly ms: number;
@@ -32,7 +53,7 @@ export interface Wait {
 }
 
 /**
- * What `until` resolves with, given a signal that aborts after `ms`, when the client has gone, and once it may not see it any more. When
+ * What `until` resolves with (within `withWaitPlace`), given a signal that aborts after `ms`, when the client has gone, and once it may not see it any more. When
  * the time is up it is undefined, and the answer carries `X-Raworc-Wait: timeout`. Undefined before that: what was waited for cannot
  * come any more, or is not for this caller any more.
  */

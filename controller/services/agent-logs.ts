@@ -2,6 +2,7 @@ import type { LogLine__Output } from '../../proto/generated/raworc/v0/LogLine.ts
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { LogNews } from '../domain/events.ts';
+import type { AccountId, SessionId } from '../domain/ids.ts';
 import { restState } from '../domain/life-cycle.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import type { SessionRow } from '../domain/rows.ts';
@@ -13,17 +14,21 @@ import type { Fleet } from './fleet/fleet.ts';
 import { saidLine } from './fleet/said.ts';
 import type { Lists } from './lists.ts';
 import type { Tail } from './tail.ts';
+import { Turns } from './turns.ts';
 
 /** For all guests together. */
 const READ_WITHIN_MS = 5_000;
-/** Of a space's sessions that are up, those that were made last are looked through, and of them the most lately active ones read. */
-const SESSIONS_LOOKED_THROUGH = 1000;
+/** Of a space's sessions that are up, the most lately active ones are read. */
 const SESSIONS_READ = 64;
 /** Each may answer with a mebibyte. */
 const READ_AT_ONCE = 8;
-const MOST_READS = 8;
+/** Reads of one process, and of one account. Who follows waits for a turn; who only reads is refused. */
+const READS = { most: 8, mostOfKey: 3 };
 /** Lines that are printed while the older ones are read. */
 const MOST_EARLY = 1000;
+const MOST_EARLY_CHARACTERS = 1024 * 1024;
+/** Of which sessions a follower remembers whether they have the agent. */
+const MOST_REMEMBERED = 1000;
 
 export interface AgentLogNeeds {
   readonly view: View;
@@ -46,17 +51,18 @@ const holds = (row: SessionRow | undefined, { agent }: LogScope): row is Session
   row !== undefined && row.desired !== 'deleted' && row.spaceId === agent.spaceId && row.agents.some(({ id }) => id === agent.id);
 
 export function agentLogService({ view, lists, fleet, tail, clock, log }: AgentLogNeeds): AgentLogs {
-  let reads = 0;
+  const turns = new Turns<AccountId>(READS);
 
-  async function sessionsOf(scope: LogScope): Promise<readonly SessionRow[]> {
-    if (scope.session !== undefined) {
-      const row = view.get('sessions', scope.session);
-      return holds(row, scope) && isUp(row) ? [row] : [];
-    }
-    const query = { visible: 'all', spaceId: scope.agent.spaceId, states: [UP] } as const;
-    const found = await lists.sessions(query, { limit: SESSIONS_LOOKED_THROUGH, offset: 0 });
-    const rows = found.items.map(({ id }) => view.get('sessions', id));
-    return rows.filter((row) => holds(row, scope)).sort((a, b) => (b.lastActivityAt ?? 0) - (a.lastActivityAt ?? 0));
+  /** Those to read, and how many more there are. */
+  async function sessionsOf(scope: LogScope): Promise<{ readonly rows: readonly SessionRow[]; readonly more: number }> {
+    const { agent, session } = scope;
+    const { ids, total } =
+      session === undefined ? await lists.sessionsWithAgent(agent.spaceId, agent.id, SESSIONS_READ) : { ids: [session], total: 1 };
+    const rows = ids
+      .map((id) => view.get('sessions', id))
+      .filter((row) => holds(row, scope))
+      .filter(isUp);
+    return { rows, more: total - ids.length };
   }
 
   async function readOne(row: SessionRow, scope: LogScope, signal: AbortSignal): Promise<LogNews[] | undefined> {
@@ -66,14 +72,14 @@ export function agentLogService({ view, lists, fleet, tail, clock, log }: AgentL
   }
 
   async function readAll(scope: LogScope): Promise<Read> {
-    const rows = await sessionsOf(scope);
+    const { rows, more } = await sessionsOf(scope);
     const ending = new AbortController();
     const timer = clock.after(READ_WITHIN_MS, () => ending.abort());
     let lines: readonly LogNews[] = [];
-    let unread = Math.max(0, rows.length - SESSIONS_READ);
+    let unread = more;
     try {
-      for (let at = 0; at < Math.min(rows.length, SESSIONS_READ); at += READ_AT_ONCE) {
-        const some = rows.slice(at, Math.min(at + READ_AT_ONCE, SESSIONS_READ));
+      for (let at = 0; at < rows.length; at += READ_AT_ONCE) {
+        const some = rows.slice(at, at + READ_AT_ONCE);
         const read = await Promise.all(some.map((row) => readOne(row, scope, ending.signal)));
         unread += read.filter((one) => one === undefined).length;
         lines = [...lines, ...read.flatMap((one) => one ?? [])].sort((a, b) => a.at - b.at).slice(-scope.limit);
@@ -88,16 +94,15 @@ export function agentLogService({ view, lists, fleet, tail, clock, log }: AgentL
     scope(caller, spaceName, name, request) {
       const found = agentFor(view, caller, spaceName, name, 'logs');
       if (!found.ok) return found;
-      const scope = { ...request, agent: found.value.row, spaceName: found.value.space.name };
+      const scope = { ...request, accountId: caller.accountId, agent: found.value.row, spaceName: found.value.space.name };
       if (request.session === undefined || holds(view.get('sessions', request.session), scope)) return accepted(scope);
       return refused('NOT_FOUND', `There is no such session in this space that was made with the agent "${name}".`);
     },
     async read(scope) {
       const resting = rests(view, scope);
       if (resting !== undefined) return resting;
-      if (reads >= MOST_READS)
-        return refused('RATE_LIMITED', `${MOST_READS} logs are being read: try again in a moment.`, { retry_after_s: 1 });
-      reads += 1;
+      const endTurn = turns.take(scope.accountId);
+      if (endTurn === undefined) return refused('RATE_LIMITED', 'Too many logs are being read. Retry in a moment.', { retry_after_s: 1 });
       try {
         const { lines, unread } = await readAll(scope);
         if (scope.session !== undefined && unread > 0) {
@@ -109,45 +114,108 @@ export function agentLogService({ view, lists, fleet, tail, clock, log }: AgentL
         }));
         return accepted({ agent_name: scope.agent.name, space: scope.spaceName, logs, unread_sessions: unread });
       } finally {
-        reads -= 1;
+        endTurn();
       }
     },
     follow(scope, watcher) {
       const { agent, stream, session } = scope;
-      const known = new Map<string, boolean>();
-      const isMine = (line: LogNews) => {
-        if (line.agent !== agent.name || (stream !== 'all' && line.stream !== stream)) return false;
-        const mine = known.get(line.sessionId) ?? holds(view.get('sessions', line.sessionId), scope);
-        known.set(line.sessionId, mine);
-        return mine;
-      };
-      let early: LogNews[] | undefined = [];
+      const isMine = linesOf(view, scope);
+      const over = new AbortController();
+      const early = new EarlyLines();
+      /** What is to be shown before the lines of now; undefined once it was. */
+      let backlog: LogNews[] | undefined;
+      let isRead = false;
       const watching = tail.watch(session === undefined ? { spaces: new Set([agent.spaceId]) } : { session }, undefined, {
         log(line) {
-          if (!isMine(line)) return true;
-          if (early === undefined) return watcher.log(line);
-          if (early.length < MOST_EARLY) early.push(line);
-          return true;
+          if (line.agent !== agent.name || (stream !== 'all' && line.stream !== stream) || !isMine(line)) return 'more';
+          if (isRead && backlog === undefined) return watcher.log(line);
+          early.add(line);
+          return 'more';
         },
-        event: () => true,
-        delta: () => true,
-        reset: () => true,
+        event: () => 'more',
+        delta: () => 'more',
+        reset: () => 'more',
         end: () => watcher.end(),
       });
-      readAll(scope)
-        .catch((error: unknown): Read => {
-          log.warn('logs.unread', { agent: agent.id, error: error instanceof Error ? error.message : String(error) });
-          return { lines: [], unread: 0 };
-        })
-        .then(({ lines }) => {
+
+      function showBacklog(): void {
+        while (backlog !== undefined) {
+          const line = backlog[0] ?? early.take();
+          if (line === undefined) {
+            backlog = undefined;
+            return;
+          }
+          const taken = watcher.log(line);
+          if (taken === 'over') watching.close();
+          if (taken !== 'more') {
+            if (backlog.length === 0) backlog.push(line);
+            return;
+          }
+          backlog.shift();
+        }
+      }
+
+      async function readInTurn(): Promise<void> {
+        const endTurn = await turns.wait(scope.accountId, over.signal);
+        if (endTurn === undefined) return;
+        try {
+          const { lines } = await readAll(scope);
           const seen = new Set(lines.map(key));
-          const all = [...lines, ...(early ?? []).filter((line) => !seen.has(key(line)))];
-          early = undefined;
-          if (!all.every((line) => watcher.log(line))) watching.close();
-        })
-        .catch(() => watching.close());
-      return watching;
+          early.forget((line) => seen.has(key(line)));
+          backlog = [...lines];
+        } catch (error) {
+          log.warn('logs.unread', { agent: agent.id, error: error instanceof Error ? error.message : String(error) });
+          backlog = [];
+        } finally {
+          endTurn();
+        }
+        isRead = true;
+        if (!over.signal.aborted) showBacklog();
+      }
+
+      void readInTurn();
+      return {
+        resume: showBacklog,
+        close() {
+          over.abort();
+          watching.close();
+        },
+      };
     },
+  };
+}
+
+/** What is printed while the older lines are read and shown, the first of it. */
+class EarlyLines {
+  #lines: LogNews[] = [];
+  #characters = 0;
+
+  add(line: LogNews): void {
+    if (this.#lines.length >= MOST_EARLY || this.#characters >= MOST_EARLY_CHARACTERS) return;
+    this.#lines.push(line);
+    this.#characters += line.line.length;
+  }
+
+  take(): LogNews | undefined {
+    const line = this.#lines.shift();
+    this.#characters -= line?.line.length ?? 0;
+    return line;
+  }
+
+  forget(isKnown: (line: LogNews) => boolean): void {
+    this.#lines = this.#lines.filter((line) => !isKnown(line));
+    this.#characters = this.#lines.reduce((sum, { line }) => sum + line.length, 0);
+  }
+}
+
+/** Whether a line is of a session that was made with the agent. */
+function linesOf(view: View, scope: LogScope): (line: LogNews) => boolean {
+  const known = new Map<SessionId, boolean>();
+  return ({ sessionId }) => {
+    const mine = known.get(sessionId) ?? holds(view.get('sessions', sessionId), scope);
+    if (known.size >= MOST_REMEMBERED) known.clear();
+    known.set(sessionId, mine);
+    return mine;
   };
 }
 

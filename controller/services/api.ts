@@ -196,6 +196,8 @@ export interface LogRequest {
 
 /** Lines of an agent that the caller may see. Made by `scope`, and good as long as that says so. */
 export interface LogScope extends LogRequest {
+  /** Who reads them. */
+  readonly accountId: AccountId;
   readonly agent: AgentRow;
   readonly spaceName: string;
 }
@@ -205,8 +207,8 @@ export interface AgentLogs {
   scope(caller: Caller, space: string, agent: string, request: LogRequest): Outcome<LogScope>;
   /** Lines are kept on the sessions' volumes, and read from those that are up: 409 for a session that rests, 503 for one that does not answer. */
   read(scope: LogScope): Promise<Outcome<AgentLogsObject>>;
-  /** Calls the watcher with the newest lines, and then with each that is printed, until closed. Some may be lost on the way. */
-  follow(scope: LogScope, watcher: Pick<EventWatcher, 'log' | 'end'>): { close(): void };
+  /** Calls the watcher with the newest lines, and then with each that is printed, until closed. Some may be lost on the way, or while it is full. */
+  follow(scope: LogScope, watcher: Pick<EventWatcher, 'log' | 'end'>): Watching;
 }
 
 export interface Builds {
@@ -234,15 +236,29 @@ export interface Orphans {
   remove(caller: Caller, node: string, session: SessionId): Promise<Outcome<undefined>>;
 }
 
-/** What a watcher of events is called with. Each returns false when the watcher cannot take more: it is then closed. */
+/**
+ * What a watcher answers to each thing that it is given.
+ * - `more`: it took it.
+ * - `full`: it has no room and did not take it. An event or a reset comes again once its `resume` is called; a delta or a line does not.
+ * - `over`: it ends.
+ */
+export type Taken = 'more' | 'full' | 'over';
+
+/** What a watcher of events is called with. */
 export interface EventWatcher {
-  event(event: StoredEvent, position: EventPosition): boolean;
-  delta(delta: DeltaNews): boolean;
-  log(line: LogNews): boolean;
+  event(event: StoredEvent, position: EventPosition): Taken;
+  delta(delta: DeltaNews): Taken;
+  log(line: LogNews): Taken;
   /** The position asked for is from another epoch or pruned: read the state anew; events follow from `position` on. */
-  reset(position: EventPosition): boolean;
+  reset(position: EventPosition): Taken;
   /** No more will come. */
   end(): void;
+}
+
+export interface Watching {
+  /** There is room again. To be called after `full`, and not from within the watcher. */
+  resume(): void;
+  close(): void;
 }
 
 export interface EventScope {
@@ -262,7 +278,7 @@ export interface Events {
   /** Whether a session is there, for whomever: not deleted. */
   isThere(session: SessionId): boolean;
   /** Calls the watcher with all events of the scope after `after` (now, when undefined), in order and without a gap, until closed. */
-  watch(scope: EventScope, after: EventPosition | undefined, watcher: EventWatcher): { close(): void };
+  watch(scope: EventScope, after: EventPosition | undefined, watcher: EventWatcher): Watching;
 }
 
 export interface Health {

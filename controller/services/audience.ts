@@ -2,12 +2,18 @@ import type { DeltaNews, LogNews, StoredEvent } from '../domain/events.ts';
 import type { AccountId, SessionId } from '../domain/ids.ts';
 import type { EventScope, EventWatcher } from './api.ts';
 
-/** One watcher in its place: it has seen, or was not to see, all up to `seen`. */
+/**
+ * One watcher in its place: it has seen, or was not to see, all up to `seen`.
+ * `live`: it is in the audience. `behind`: what it lacks is being read. `full`: it takes nothing until it is resumed.
+ */
 export interface Listener {
   readonly scope: EventScope;
   readonly watcher: EventWatcher;
+  state: 'live' | 'behind' | 'full' | 'closed';
+  /** While it is live, this may be older than what it was given. */
   seen: number;
-  closed: boolean;
+  /** It must hear first that all up to here is gone. */
+  resetTo: number | undefined;
 }
 
 /** Those who are up to date and take what comes, found by session so that an event of one session costs nothing to the watchers of others. */

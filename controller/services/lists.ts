@@ -1,4 +1,4 @@
-import type { AccountId, SessionId, SpaceId } from '../domain/ids.ts';
+import type { AccountId, AgentId, SessionId, SpaceId } from '../domain/ids.ts';
 import type { RowsOfState } from '../domain/life-cycle.ts';
 import type { ShownSession } from '../domain/present.ts';
 import type { MessageRow, Tables } from '../domain/rows.ts';
@@ -32,6 +32,8 @@ export interface Lists {
    * or that a session is pinned to, so that its image can be built again.
    */
   sourceInUse(digest: string): Promise<boolean>;
+  /** The most lately active of a space's sessions that are up and were made with an agent; `total` counts all of them. */
+  sessionsWithAgent(space: SpaceId, agent: AgentId, limit: number): Promise<{ readonly ids: readonly SessionId[]; readonly total: number }>;
   /** Rows of a table whose fields have these values, and whose ids are `among` these where any are given. Newest first. */
   rows<Name extends PlainList>(
     table: Name,

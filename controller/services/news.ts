@@ -9,16 +9,34 @@ export interface NewsListener {
   log(line: LogNews): void;
 }
 
-/** What travels over the bus, as services see it. Nothing that was said is sure to arrive. */
-export interface News {
+/** News that are never stored: whoever is not there misses them. */
+export interface LiveNews {
+  delta(delta: DeltaNews): boolean;
+  log(line: LogNews): boolean;
+}
+
+/** What travels over the bus, as services see it. Nothing that was said is sure to arrive, and nothing comes back to who said it. */
+export interface News extends LiveNews {
   readonly connected: boolean;
   /** `refused`: not now (no connection, or too much on its way). `too large`: never; listeners find it in the event log. */
   event(epoch: number, event: StoredEvent): 'sent' | 'refused' | 'too large';
   newest(position: EventPosition): boolean;
-  delta(delta: DeltaNews): boolean;
-  log(line: LogNews): boolean;
   /** True once all that was said before is out; false when the connection or the signal ends first. */
   flush(signal?: AbortSignal): Promise<boolean>;
   onState(listener: (connected: boolean) => void): { close(): void };
   listen(listener: NewsListener): { close(): void };
+}
+
+/** Partial output and lines as a node said them: this process's own watchers get them as they are, those of others over the bus. */
+export function heardHereToo(bus: LiveNews, here: { delta(delta: DeltaNews): void; log(line: LogNews): void }): LiveNews {
+  return {
+    delta(delta) {
+      here.delta(delta);
+      return bus.delta(delta);
+    },
+    log(line) {
+      here.log(line);
+      return bus.log(line);
+    },
+  };
 }

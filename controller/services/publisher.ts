@@ -1,11 +1,25 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import type { EventLog } from '../domain/event-log.ts';
+import type { StoredEvent } from '../domain/events.ts';
+import { weightOf } from './event-weight.ts';
 import type { News } from './news.ts';
+import { RecentEvents } from './recent-events.ts';
 
-const BATCH = 200;
+const BATCH = { limit: 200, maxBytes: 1024 * 1024 };
+/** Of events that were just committed and are not published yet. Past it they are read from the event log. */
+const WAITING = { mostBytes: 8 * 1024 * 1024, mostEvents: 10_000 };
 const TICK_MS = 1_000;
 const LAST_WORDS_MS = 1_000;
+
+export interface PublisherDeps {
+  readonly events: EventLog;
+  readonly news: News;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics?: Metrics;
+}
 
 /**
  * Moves events from the event log to the bus.
@@ -14,6 +28,7 @@ const LAST_WORDS_MS = 1_000;
  *    lazily, so a process that dies publishes some of them again.
  * 2. Nothing waits for it: while the bus is away the events stay in the log.
  * 3. Each second, and after each batch, it says which event is the newest, so that a listener that missed the last one finds out.
+ * 4. It publishes what the commit gave it; the event log is read only for what went by while the bus was away, or before the start.
  */
 export class Publisher {
   readonly #events: EventLog;
@@ -21,21 +36,34 @@ export class Publisher {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #closing = new AbortController();
+  readonly #waiting = new RecentEvents(WAITING);
+  readonly #outcomes: Counter<'outcome'>;
   #watchingState: { close(): void } | undefined;
   #position: number;
   #marked: number;
   #woken: Timer | undefined;
   #tick: Timer | undefined;
   #running: Promise<void> | undefined;
+  #isWanted = false;
   #closed = false;
 
-  constructor(options: { events: EventLog; news: News; clock: Clock; log: Log }) {
-    this.#events = options.events;
-    this.#news = options.news;
-    this.#clock = options.clock;
-    this.#log = options.log;
-    this.#marked = options.events.published();
+  constructor({ events, news, clock, log, metrics = silentMetrics }: PublisherDeps) {
+    this.#events = events;
+    this.#news = news;
+    this.#clock = clock;
+    this.#log = log;
+    this.#marked = events.published();
     this.#position = this.#marked;
+    this.#outcomes = metrics.counter({
+      name: 'published_events_total',
+      help: 'Events offered to the bus, by outcome.',
+      labels: ['outcome'],
+    });
+    metrics.gauge({
+      name: 'publisher_lag_events',
+      help: 'Committed events that the bus has not let go yet.',
+      read: () => events.newest() - this.#position,
+    });
   }
 
   /** Publishes what the last process left, and goes on each second. */
@@ -47,7 +75,15 @@ export class Publisher {
   }
 
   /** There are new events. To be called after the COMMIT that made them. */
+  committed(events: readonly StoredEvent[]): void {
+    if (this.#closed) return;
+    for (const event of events) this.#waiting.push(event);
+    this.wake();
+  }
+
+  /** There may be new events in the event log. */
   wake(): void {
+    this.#isWanted = true;
     if (this.#closed || this.#running !== undefined) return;
     this.#woken ??= this.#clock.soon(() => {
       this.#woken = undefined;
@@ -78,7 +114,9 @@ export class Publisher {
 
   async #publishAll(): Promise<void> {
     try {
-      while (await this.#publishBatch());
+      // What was committed while a batch was on its way is wanted too.
+      do this.#isWanted = false;
+      while ((await this.#publishBatch()) || this.#isWanted);
     } catch (error) {
       this.#log.error('publisher.failed', { after: this.#position, error: error instanceof Error ? error.message : String(error) });
     }
@@ -87,13 +125,15 @@ export class Publisher {
   /** Whether there may be more to do now. */
   async #publishBatch(): Promise<boolean> {
     if (!this.#news.connected) return false;
-    const batch = this.#events.after(this.#position, BATCH);
+    this.#waiting.dropTo(this.#position);
+    const batch = this.#justCommitted() ?? (await this.#missed());
     if (batch.length === 0) return false;
     let reached = this.#position;
     for (const event of batch) {
-      const said = this.#news.event(this.#events.epoch, event);
-      if (said === 'refused') break;
-      if (said === 'too large') this.#log.info('publisher.too_large', { number: event.number, type: event.type });
+      const outcome = this.#news.event(this.#events.epoch, event);
+      this.#outcomes.add(1, { outcome: outcome === 'too large' ? 'too_large' : outcome });
+      if (outcome === 'refused') break;
+      if (outcome === 'too large') this.#log.info('publisher.too_large', { number: event.number, type: event.type });
       reached = event.number;
     }
     this.#news.newest({ epoch: this.#events.epoch, number: batch.at(-1)?.number ?? reached });
@@ -102,6 +142,23 @@ export class Publisher {
     const moved = reached > this.#position;
     this.#position = reached;
     return moved;
+  }
+
+  /** What no commit of this process told of, or too long ago. */
+  async #missed(): Promise<readonly StoredEvent[]> {
+    return this.#position < this.#events.newest() ? (await this.#events.after(this.#position, BATCH)).events : [];
+  }
+
+  /** What follows the last one that was published, as far as the commits of this process told of it. */
+  #justCommitted(): readonly StoredEvent[] | undefined {
+    const events = this.#waiting.after(this.#position, BATCH.limit);
+    if (events === undefined) return undefined;
+    let bytes = 0;
+    const tooMany = events.findIndex((event, index) => {
+      bytes += weightOf(event);
+      return index > 0 && bytes > BATCH.maxBytes;
+    });
+    return tooMany < 0 ? events : events.slice(0, tooMany);
   }
 
   #onTick(): void {

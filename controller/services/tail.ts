@@ -1,14 +1,30 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
-import type { EventLog } from '../domain/event-log.ts';
+import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
+import type { EventLog, EventPage } from '../domain/event-log.ts';
 import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../domain/events.ts';
-import type { EventScope, EventWatcher } from './api.ts';
+import type { EventScope, EventWatcher, Taken, Watching } from './api.ts';
 import { Audience, isInScope, type Listener, type OwnerOf } from './audience.ts';
 import type { News } from './news.ts';
+import { RecentEvents } from './recent-events.ts';
+import { PAGE_EVENTS, SharedPages } from './shared-pages.ts';
 
-const PAGE = 200;
 /** The newest number is announced each second. When nobody has for this long, the event log is asked. */
 const SILENCE_MS = 1_500;
+/** After a read of the event log that failed, or that found nothing where there must be something. */
+const RETRY_MS = 1_000;
+/** The newest events, for watchers that are a little behind. */
+const RECENT = { mostBytes: 16 * 1024 * 1024, mostEvents: 10_000 };
+
+export interface TailDeps {
+  readonly events: EventLog;
+  readonly news: News;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics?: Metrics;
+  /** Without it, watchers see by space alone. */
+  readonly ownerOf?: OwnerOf;
+}
 
 /**
  * The one place of a controller process where news of events becomes an ordered list without a gap or a double.
@@ -17,7 +33,8 @@ const SILENCE_MS = 1_500;
  * 2. Whatever else is heard only says how far there is to go; what is missing is read from the event log.
  * 3. When nothing is heard, the event log is asked. So a bus that is down, or loses, doubles and mixes up, costs time and never an event.
  * 4. A watcher that starts in the past is read its events page by page, and joins the others once it has seen what they have.
- * 5. Partial output and log lines are passed on as they come, to watchers that are up to date.
+ * 5. A watcher that is full is left alone, at the cost of its position, until it resumes; then it is one that starts in the past.
+ * 6. Partial output and log lines are passed on as they come, to watchers that are up to date and have room.
  */
 export class Tail {
   readonly #events: EventLog;
@@ -26,26 +43,51 @@ export class Tail {
   readonly #log: Log;
   readonly #ownerOf: OwnerOf;
   readonly #audience: Audience;
+  readonly #pages: SharedPages;
+  readonly #recent = new RecentEvents(RECENT);
   readonly #listeners = new Set<Listener>();
+  readonly #dropped: Counter<'kind'>;
+  readonly #resets: Counter;
   #hearing: { close(): void } | undefined;
   #silence: Timer | undefined;
-  #filling: Timer | undefined;
+  #isFilling = false;
   /** All up to here were given to the audience. */
   #last: number;
   /** There is an event of this number, somebody says. */
   #known: number;
   #closed = false;
 
-  /** Without `ownerOf`, watchers see by space alone. */
-  constructor(options: { events: EventLog; news: News; clock: Clock; log: Log; ownerOf?: OwnerOf }) {
-    this.#ownerOf = options.ownerOf ?? (() => undefined);
-    this.#audience = new Audience(this.#ownerOf);
-    this.#events = options.events;
-    this.#news = options.news;
-    this.#clock = options.clock;
-    this.#log = options.log;
-    this.#last = options.events.newest();
+  constructor({ events, news, clock, log, metrics = silentMetrics, ownerOf = () => undefined }: TailDeps) {
+    this.#events = events;
+    this.#news = news;
+    this.#clock = clock;
+    this.#log = log;
+    this.#ownerOf = ownerOf;
+    this.#audience = new Audience(ownerOf);
+    this.#pages = new SharedPages(events, metrics);
+    this.#last = events.newest();
     this.#known = this.#last;
+    this.#dropped = metrics.counter({
+      name: 'watcher_drops_total',
+      help: 'Deltas and log lines that a watcher had no room for.',
+      labels: ['kind'],
+    });
+    this.#resets = metrics.counter({ name: 'watcher_resets_total', help: 'Watchers told that events before their position are gone.' });
+    metrics.gauge({
+      name: 'tail_lag_events',
+      help: 'Events known to exist that no watcher was given yet.',
+      read: () => this.#known - this.#last,
+    });
+    metrics.gauge({
+      name: 'watchers',
+      help: 'Watchers of events: live, behind, or full and waiting for their client.',
+      labels: ['state'],
+      read: () =>
+        (['live', 'behind', 'full'] as const).map((state) => ({
+          labels: { state },
+          value: [...this.#listeners].filter((listener) => listener.state === state).length,
+        })),
+    });
   }
 
   start(): void {
@@ -58,8 +100,8 @@ export class Tail {
         this.#awaitNews();
         this.#reach(position.number);
       },
-      delta: (delta) => this.#passOn(delta, (watcher) => watcher.delta(delta)),
-      log: (line) => this.#passOn(line, (watcher) => watcher.log(line)),
+      delta: (delta) => this.delta(delta),
+      log: (line) => this.log(line),
     });
     this.#awaitNews();
   }
@@ -69,42 +111,36 @@ export class Tail {
     for (const event of events) this.#hear(event);
   }
 
+  /** Partial output of a run. */
+  delta(delta: DeltaNews): void {
+    for (const listener of this.#audience.of(delta)) {
+      if (this.#call(listener, (watcher) => watcher.delta(delta)) === 'full') this.#dropped.add(1, { kind: 'delta' });
+    }
+  }
+
+  /** A line that an agent printed. */
+  log(line: LogNews): void {
+    for (const listener of this.#audience.of(line)) {
+      if (this.#call(listener, (watcher) => watcher.log(line)) === 'full') this.#dropped.add(1, { kind: 'log' });
+    }
+  }
+
   /** @see Events.watch in api.ts. The watcher is never called before this has returned. */
-  watch(scope: EventScope, after: EventPosition | undefined, watcher: EventWatcher): { close(): void } {
-    const newest = this.#events.newest();
-    const listener: Listener = { scope, watcher, seen: after?.number ?? newest, closed: false };
+  watch(scope: EventScope, after: EventPosition | undefined, watcher: EventWatcher): Watching {
+    const seen = after?.number ?? this.#events.newest();
+    const listener: Listener = { scope, watcher, state: after === undefined ? 'live' : 'behind', seen, resetTo: undefined };
     this.#listeners.add(listener);
     if (this.#closed) this.#clock.soon(() => this.#end(listener));
     else if (after === undefined) this.#audience.add(listener);
     else this.#clock.soon(() => this.#begin(listener, after));
-    return { close: () => this.#drop(listener) };
-  }
-
-  /**
-   * Resolves with the first event from now on that passes the test, or with undefined when the signal aborts or the tail is closed.
-   * Call it before looking at the state, so that nothing happens unseen in between.
-   */
-  whenEvent(scope: EventScope, test: (event: StoredEvent) => boolean, signal: AbortSignal): Promise<StoredEvent | undefined> {
-    if (signal.aborted) return Promise.resolve(undefined);
-    return new Promise((resolve) => {
-      const settle = (event: StoredEvent | undefined) => {
-        signal.removeEventListener('abort', abort);
-        watching.close();
-        resolve(event);
-      };
-      const abort = () => settle(undefined);
-      const watching = this.watch(scope, undefined, {
-        event: (event) => {
-          if (test(event)) settle(event);
-          return true;
-        },
-        delta: () => true,
-        log: () => true,
-        reset: () => true,
-        end: abort,
-      });
-      signal.addEventListener('abort', abort);
-    });
+    return {
+      resume: () => {
+        if (listener.state !== 'full') return;
+        listener.state = 'behind';
+        this.#catchUp(listener);
+      },
+      close: () => this.#drop(listener),
+    };
   }
 
   /** Ends every watcher. */
@@ -113,7 +149,6 @@ export class Tail {
     this.#closed = true;
     this.#hearing?.close();
     this.#silence?.cancel();
-    this.#filling?.cancel();
     for (const listener of [...this.#listeners]) this.#end(listener);
   }
 
@@ -134,29 +169,49 @@ export class Tail {
   #take(event: StoredEvent): void {
     this.#last = event.number;
     this.#known = Math.max(this.#known, event.number);
+    this.#recent.push(event);
     for (const listener of this.#audience.of(event)) {
-      if (event.number > listener.seen) this.#give(listener, event);
+      if (event.number <= listener.seen || this.#give(listener, event) !== 'full') continue;
+      this.#audience.remove(listener);
+      listener.seen = Math.max(listener.seen, event.number - 1);
     }
   }
 
   #reach(number: number): void {
     this.#known = Math.max(this.#known, number);
-    if (this.#known > this.#last && this.#filling === undefined && !this.#closed) this.#fill();
+    if (this.#known <= this.#last || this.#isFilling || this.#closed) return;
+    this.#isFilling = true;
+    void this.#fill();
   }
 
   /** One page at a time, so that a long way does not hold up the process. */
-  #fill(): void {
-    this.#filling = undefined;
-    const page = this.#events.after(this.#last, PAGE);
-    const first = page[0];
-    if (first === undefined) {
-      // Said to be there, and is not: not of this store. The next announcement is judged anew.
-      this.#known = this.#last;
-      return;
+  async #fill(): Promise<void> {
+    const page = await this.#read(this.#last);
+    if (this.#closed) return;
+    const before = this.#last;
+    for (const event of page?.events ?? []) {
+      if (event.number <= this.#last) continue;
+      if (event.number > this.#last + 1) this.#skipPruned(event.number - 1);
+      this.#take(event);
     }
-    if (first.number !== this.#last + 1) this.#skipPruned(first.number - 1);
-    for (const event of page) if (event.number === this.#last + 1) this.#take(event);
-    if (this.#known > this.#last) this.#filling = this.#clock.soon(() => this.#fill());
+    // Said to be there, and is not: not of this store. The next announcement is judged anew.
+    if (page !== undefined && this.#last === before) this.#known = before;
+    const again = () => {
+      this.#isFilling = false;
+      this.#reach(this.#last);
+    };
+    if (page === undefined) this.#clock.after(RETRY_MS, again);
+    else this.#clock.soon(again);
+  }
+
+  /** Undefined when the event log cannot be read now. */
+  async #read(after: number, listener?: Listener): Promise<EventPage | undefined> {
+    try {
+      return await this.#pages.after(after, listener?.scope.session);
+    } catch (error) {
+      if (!this.#closed) this.#log.error('tail.read_failed', { after, error: error instanceof Error ? error.message : String(error) });
+      return undefined;
+    }
   }
 
   /** Retention was faster than this process: nobody can be given what is gone. */
@@ -164,62 +219,95 @@ export class Tail {
     this.#log.warn('tail.pruned', { after: this.#last, upTo });
     this.#last = upTo;
     for (const listener of this.#audience.all()) {
-      if (listener.seen < upTo) this.#reset(listener, upTo);
+      if (listener.seen >= upTo) continue;
+      this.#audience.remove(listener);
+      listener.state = 'behind';
+      listener.resetTo = upTo;
+      this.#catchUp(listener);
     }
   }
 
   #begin(listener: Listener, after: EventPosition): void {
-    if (listener.closed) return;
+    if (listener.state === 'closed') return;
     const newest = this.#events.newest();
-    const isGone = after.epoch !== this.#events.epoch || after.number > newest || after.number < this.#events.oldest() - 1;
-    if (isGone && !this.#reset(listener, newest)) return;
+    if (after.epoch !== this.#events.epoch || after.number > newest || after.number < this.#events.oldest() - 1) listener.resetTo = newest;
     this.#catchUp(listener);
   }
 
   #catchUp(listener: Listener): void {
-    if (listener.closed || this.#closed) return;
-    if (listener.seen < this.#last) {
-      const page = this.#events.after(listener.seen, PAGE);
-      const first = page[0];
-      const isWhole = first?.number === listener.seen + 1;
-      if (!isWhole && !this.#reset(listener, Math.max(this.#last, this.#events.newest()))) return;
-      for (const event of page) {
-        if (event.number <= listener.seen) continue;
-        listener.seen = event.number;
-        if (isInScope(listener.scope, event, this.#ownerOf) && !this.#give(listener, event)) return;
-      }
+    if (listener.state !== 'behind' || this.#closed) return;
+    if (listener.resetTo !== undefined && this.#reset(listener, listener.resetTo) !== 'more') return;
+    if (listener.seen >= this.#last) {
+      listener.state = 'live';
+      this.#audience.add(listener);
+      return;
     }
-    if (listener.seen >= this.#last) this.#audience.add(listener);
+    const recent = this.#recent.after(listener.seen, PAGE_EVENTS);
+    if (recent === undefined) void this.#catchUpFromStore(listener);
+    else if (this.#giveAll(listener, recent)) this.#goOn(listener);
+  }
+
+  async #catchUpFromStore(listener: Listener): Promise<void> {
+    const page = await this.#read(listener.seen, listener);
+    if (listener.state !== 'behind' || this.#closed) return;
+    const before = listener.seen;
+    if (page !== undefined) {
+      const isPruned = page.oldest > before + 1 || (listener.scope.session === undefined && !isWhole(page, before));
+      if (isPruned) listener.resetTo = Math.max(this.#last, this.#events.newest());
+      else if (this.#giveAll(listener, page.events)) listener.seen = Math.max(listener.seen, page.reached);
+      else return;
+      if (isPruned || listener.seen > before) return this.#goOn(listener);
+    }
+    this.#clock.after(RETRY_MS, () => this.#catchUp(listener));
+  }
+
+  /** In a turn of its own, unless it is done: a long way does not hold up the process. */
+  #goOn(listener: Listener): void {
+    if (listener.seen >= this.#last) this.#catchUp(listener);
     else this.#clock.soon(() => this.#catchUp(listener));
   }
 
-  #reset(listener: Listener, number: number): boolean {
+  /** Whether the watcher took all of it that is for it. */
+  #giveAll(listener: Listener, events: readonly StoredEvent[]): boolean {
+    for (const event of events) {
+      if (event.number <= listener.seen) continue;
+      if (isInScope(listener.scope, event, this.#ownerOf) && this.#give(listener, event) !== 'more') return false;
+      listener.seen = event.number;
+    }
+    return true;
+  }
+
+  #reset(listener: Listener, number: number): Taken {
+    const taken = this.#call(listener, (watcher) => watcher.reset({ epoch: this.#events.epoch, number }));
+    if (taken === 'full') listener.state = 'full';
+    if (taken !== 'more') return taken;
+    this.#resets.add();
+    listener.resetTo = undefined;
     listener.seen = number;
-    return this.#call(listener, (watcher) => watcher.reset({ epoch: this.#events.epoch, number }));
+    return taken;
   }
 
-  #give(listener: Listener, event: StoredEvent): boolean {
-    return this.#call(listener, (watcher) => watcher.event(event, { epoch: this.#events.epoch, number: event.number }));
+  #give(listener: Listener, event: StoredEvent): Taken {
+    const taken = this.#call(listener, (watcher) => watcher.event(event, { epoch: this.#events.epoch, number: event.number }));
+    if (taken === 'full') listener.state = 'full';
+    return taken;
   }
 
-  #passOn(thing: DeltaNews | LogNews, give: (watcher: EventWatcher) => boolean): void {
-    for (const listener of this.#audience.of(thing)) this.#call(listener, give);
-  }
-
-  /** False when the watcher is closed, now or before: because it took no more, or failed. */
-  #call(listener: Listener, give: (watcher: EventWatcher) => boolean): boolean {
-    if (listener.closed) return false;
+  /** `over` when the watcher is closed, now or before, or fails. */
+  #call(listener: Listener, give: (watcher: EventWatcher) => Taken): Taken {
+    if (listener.state === 'closed') return 'over';
     try {
-      if (give(listener.watcher)) return !listener.closed;
+      const taken = give(listener.watcher);
+      if (taken !== 'over') return isClosed(listener) ? 'over' : taken;
     } catch (error) {
       this.#log.error('tail.watcher_failed', { error: error instanceof Error ? error.message : String(error) });
     }
     this.#end(listener);
-    return false;
+    return 'over';
   }
 
   #end(listener: Listener): void {
-    if (listener.closed) return;
+    if (listener.state === 'closed') return;
     this.#drop(listener);
     try {
       listener.watcher.end();
@@ -229,8 +317,14 @@ export class Tail {
   }
 
   #drop(listener: Listener): void {
-    listener.closed = true;
+    listener.state = 'closed';
     this.#listeners.delete(listener);
     this.#audience.remove(listener);
   }
 }
+
+/** Whether the page of all events goes on from there without a gap. */
+const isWhole = ({ events }: EventPage, after: number): boolean => events.every(({ number }, index) => number === after + 1 + index);
+
+/** A call of its own: the watcher may have closed it, which the compiler cannot see. */
+const isClosed = ({ state }: Listener): boolean => state === 'closed';

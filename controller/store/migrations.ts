@@ -278,11 +278,20 @@ const nodeKeys: Migration = {
   },
 };
 
+/** Events of one session are read by number, as of all: the number within the session is not looked for. */
+const eventsOfSession: Migration = {
+  async up(db) {
+    await db.schema.dropIndex('events_session').execute();
+    await db.schema.createIndex('events_session_number').on('events').columns(['session_id', 'number']).execute();
+  },
+};
+
 const provider: MigrationProvider = {
   getMigrations: async () => ({
     '0001-first': first,
     '0002-node-keys': nodeKeys,
     '0003-queue': queueStep,
+    '0004-events-of-session': eventsOfSession,
   }),
 };
 

@@ -1,10 +1,12 @@
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely';
+import type { SessionId } from '../domain/ids.ts';
 import type { TableName, Tables } from '../domain/rows.ts';
 import { MAX_PAGE_BYTES, type Page } from '../services/caller.ts';
 import type { Lists } from '../services/lists.ts';
 import { columnsOf, type SqlRow, selected, selection, snake, toSql } from './columns.ts';
 import type { Query, Reader } from './reader.ts';
 import { type Schema, sessionPage } from './session-lists.ts';
+import { sessionsWithAgent } from './sessions-with-agent.ts';
 
 /** Only compiles; what it makes runs on the reading thread. */
 const compiler = new Kysely<Schema>({
@@ -56,6 +58,10 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
         or exists (select 1 from builds b where ${holds} and ${needed})) as count`;
       const [found] = await reader.read([query.compile(compiler)]);
       return countIn(found) === 1;
+    },
+    async sessionsWithAgent(space, agent, limit) {
+      const [rows = []] = await reader.read([sessionsWithAgent(space, agent, limit)]);
+      return { ids: rows.map(({ id }) => id as SessionId), total: countIn(rows) };
     },
     rows(table, equal, request, among) {
       const columns = columnsOf(table).filter(({ field }) => field in equal);

@@ -2,12 +2,12 @@ import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import type { KeptTime } from '../domain/agreed-time.ts';
 import type { EventLog } from '../domain/event-log.ts';
-import type { EventType, NewEvent, StoredEvent } from '../domain/events.ts';
-import type { SessionId, SpaceId } from '../domain/ids.ts';
+import type { NewEvent, StoredEvent } from '../domain/events.ts';
 import type { Mutation, TableName } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import { isStoreFault, remedyFor, TransactionLost } from '../services/transaction-lost.ts';
-import { columnsOf, type SqlValue, snake, TABLE_NAMES, toSql } from './columns.ts';
+import { columnsOf, type SqlRow, type SqlValue, snake, TABLE_NAMES, toSql } from './columns.ts';
+import { type ReadQueries, readEventPage } from './event-pages.ts';
 import { keptTimeIn } from './kept-time.ts';
 import { messageCopies } from './message-copies.ts';
 import { migrate } from './migrations.ts';
@@ -40,6 +40,7 @@ export interface Store {
   readonly writer: Writer;
   /** What was last committed, on a connection of its own. */
   readonly view: View;
+  /** Reads pages on this thread; `eventsOnThread` reads them beside it. */
   readonly events: EventLog;
   readonly path: string;
   /** Throws when the store cannot be read. */
@@ -247,34 +248,26 @@ function pruneSessions(database: Database.Database) {
   };
 }
 
-interface EventSql {
-  readonly number: number;
-  readonly type: string;
-  readonly space_id: string | null;
-  readonly session_id: string | null;
-  readonly session_number: number | null;
-  readonly data: string;
-  readonly at: number;
+/** Reads on a connection of this thread. */
+function readHere(database: Database.Database): ReadQueries {
+  const statements = new Map<string, Database.Statement<unknown[], SqlRow>>();
+  return async (queries) =>
+    queries.map(({ sql, parameters }) => {
+      const statement = statements.get(sql) ?? database.prepare<unknown[], SqlRow>(sql);
+      statements.set(sql, statement);
+      return statement.all(...parameters);
+    });
 }
 
 function eventLogOf(database: Database.Database, meta: Meta, epoch: number): EventLog {
   const newest = database.prepare<[], { number: number | null }>('select max(number) as number from events');
   const oldest = database.prepare<[], { number: number | null }>('select min(number) as number from events');
-  const after = database.prepare<[number, number], EventSql>('select * from events where number > ? order by number limit ?');
+  const read = readHere(database);
   return {
     epoch,
     newest: () => newest.get()?.number ?? 0,
     oldest: () => oldest.get()?.number ?? 1,
-    after: (number, limit) =>
-      after.all(number, limit).map((row) => ({
-        number: row.number,
-        type: row.type as EventType,
-        spaceId: row.space_id as SpaceId | null,
-        sessionId: row.session_id as SessionId | null,
-        sessionNumber: row.session_number,
-        data: JSON.parse(row.data),
-        at: row.at,
-      })),
+    after: (number, bounds, session) => readEventPage(read, number, bounds, session),
     published: () => meta.get('published'),
     async markPublished(number) {
       meta.set('published', number);

@@ -1,4 +1,4 @@
-import type { EventLog } from '../../controller/domain/event-log.ts';
+import type { EventLog, EventPage, PageBounds } from '../../controller/domain/event-log.ts';
 import type { EventType, StoredEvent } from '../../controller/domain/events.ts';
 import type { SessionId, SpaceId } from '../../controller/domain/ids.ts';
 
@@ -42,9 +42,13 @@ export class MemoryLog implements EventLog {
     return this.#events[0]?.number ?? this.#newest + 1;
   }
 
-  after(after: number, limit: number): readonly StoredEvent[] {
+  async after(after: number, { limit }: Pick<PageBounds, 'limit'>, session?: SessionId): Promise<EventPage> {
     this.reads += 1;
-    return this.#events.filter((event) => event.number > after).slice(0, limit);
+    const found = this.#events.filter((event) => event.number > after && (session === undefined || event.sessionId === session));
+    const events = found.slice(0, limit);
+    const last = events.at(-1);
+    const reached = last !== undefined && events.length === limit ? last.number : Math.max(after, this.#newest);
+    return { events, reached, oldest: this.oldest() };
   }
 
   published(): number {

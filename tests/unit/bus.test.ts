@@ -1,20 +1,21 @@
 import t from 'tap';
 import { newsOver } from '../../controller/bus/news.ts';
-import { openBus } from '../../controller/bus/open-bus.ts';
+import { openBus, openNews } from '../../controller/bus/open-bus.ts';
 import type { StoredEvent } from '../../controller/domain/events.ts';
 import type { SessionId, SpaceId } from '../../controller/domain/ids.ts';
 import { systemClock } from '../../seams/system.ts';
+import { busPair } from './bus-in-process.ts';
 import { keptLog } from './bus-kept-log.ts';
 import { busSuite } from './bus-suite.ts';
 
 const SPACE = '7d9f1f6e-3f0c-4c39-a1c7-0f6d3c8f0001' as SpaceId;
 const SESSION = '7d9f1f6e-3f0c-4c39-a1c7-0f6d3c8f0002' as SessionId;
 
-t.test('in this process', (t) =>
+t.test('between two in this process', (t) =>
   busSuite(t, async (t, maxPendingBytes) => {
-    const bus = openBus(undefined, { clock: systemClock, log: keptLog(), ...(maxPendingBytes === undefined ? {} : { maxPendingBytes }) });
-    t.teardown(() => bus.close());
-    return bus;
+    const pair = busPair({ clock: systemClock, log: keptLog(), ...(maxPendingBytes === undefined ? {} : { maxPendingBytes }) });
+    t.teardown(() => Promise.all(pair.map((bus) => bus.close())));
+    return pair;
   }),
 );
 
@@ -26,13 +27,13 @@ t.test('a URL that is none is refused without repeating it', async (t) => {
 
 t.test('news arrives as it was said, and what does not fit is dropped', async (t) => {
   const log = keptLog();
-  const bus = openBus(undefined, { clock: systemClock, log });
-  t.teardown(() => bus.close());
+  const [bus, other] = busPair({ clock: systemClock, log });
+  t.teardown(() => Promise.all([bus.close(), other.close()]));
   const news = newsOver(bus, log);
   const heard: unknown[] = [];
   const subjects: string[] = [];
-  bus.subscribe('raworc.>', (subject) => subjects.push(subject));
-  const listening = news.listen({
+  other.subscribe('raworc.>', (subject) => subjects.push(subject));
+  const listening = newsOver(other, log).listen({
     event: (epoch, event) => heard.push({ epoch, event }),
     newest: (position) => heard.push(position),
     delta: (delta) => heard.push(delta),
@@ -84,4 +85,15 @@ t.test('news arrives as it was said, and what does not fit is dropped', async (t
   news.newest({ epoch: 3, number: 9 });
   t.ok(await news.flush());
   t.equal(heard.length, 5);
+});
+
+t.test('a controller alone says its news to nobody, and encodes none', async (t) => {
+  const bus = openBus(undefined, { clock: systemClock, log: keptLog() });
+  const news = openNews(undefined, bus, keptLog());
+  t.ok(bus.connected);
+  const data = { toJSON: () => t.fail('encoded') };
+  t.equal(news.event(1, { number: 1, sessionNumber: null, type: 'node.joined', spaceId: null, sessionId: null, at: 1, data }), 'sent');
+  t.ok(await news.flush());
+  await bus.close();
+  t.notOk(bus.connected);
 });

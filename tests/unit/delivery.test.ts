@@ -6,6 +6,7 @@ import { recordReport } from '../../controller/domain/commands/record-report.ts'
 import { removeSession } from '../../controller/domain/commands/remove-session.ts';
 import { startRun } from '../../controller/domain/commands/start-run.ts';
 import type { MessageId, SessionId } from '../../controller/domain/ids.ts';
+import { committedEvents } from './committed-events.ts';
 import { type Core, NODE, newMessage, newSession, node, OTHER_NODE, openCore, seeded, withAgents } from './controller-core.ts';
 
 const S = 'session-1' as SessionId;
@@ -60,17 +61,14 @@ const all = (core: Core) => [...core.store.view.messagesBefore(S, 1e9, 1e6)].rev
 
 t.test('init, idle, busy, idle: the state follows what the guest holds and answers', async (t) => {
   const core = await running(t);
-  const state = () =>
-    core.store.events
-      .after(0, 100)
-      .filter(({ type }) => type === 'session.state')
-      .map(({ data }) => data.state);
-  t.same(state(), ['idle']);
+  const state = async () =>
+    (await committedEvents(core.store.events)).filter(({ type }) => type === 'session.state').map(({ data }) => data.state);
+  t.same(await state(), ['idle']);
   const id = await post(core, 'hi');
   await core.applier.apply(acceptMessage({ from: NODE, generation: 1, sessionId: S, messageId: id, settled: false }));
-  t.same(state(), ['idle', 'busy']);
+  t.same(await state(), ['idle', 'busy']);
   t.equal(await core.applier.apply(reply(id)), 'committed');
-  t.same(state(), ['idle', 'busy', 'idle']);
+  t.same(await state(), ['idle', 'busy', 'idle']);
   t.match(all(core), [
     { role: 'user', seq: 1, content: 'hi' },
     { role: 'agent', seq: 2, content: 'hello', metadata: { type: 'agent_response', agent: 'echo', in_reply_to: id, duration_ms: 3 } },
@@ -228,7 +226,7 @@ t.test('whatever comes twice, late or from strangers: one answer a message, in o
       `seed ${seed}: numbered without a gap`,
     );
     t.equal(answers.length + core.store.view.queueUse(S).messages, rows.filter(({ role }) => role === 'user').length);
-    const events = core.store.events.after(0, 1e6).filter(({ sessionId }) => sessionId === S);
+    const events = (await committedEvents(core.store.events)).filter(({ sessionId }) => sessionId === S);
     t.same(
       events.map(({ sessionNumber }) => sessionNumber),
       events.map((_, i) => i + 1),

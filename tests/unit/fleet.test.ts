@@ -4,6 +4,7 @@ import { postMessage } from '../../controller/domain/commands/post-message.ts';
 import { removeSession } from '../../controller/domain/commands/remove-session.ts';
 import type { NodeId } from '../../controller/domain/ids.ts';
 import type { NodeFrame } from '../../proto/frame.ts';
+import { committedEvents } from './committed-events.ts';
 import { NODE, newMessage, newSession, OTHER_NODE, withAgents } from './controller-core.ts';
 import { cluster, hello, nodeOf, running, S } from './fleet-world.ts';
 
@@ -172,5 +173,5 @@ t.test('a newer stream of a node takes the place of the older, and one that does
   t.match(second.fault?.message, /does not read/);
   t.notOk(fleet.isConnected(NODE));
   await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
-  t.ok(core.store.events.after(0, 100).some(({ type }) => type === 'node.unreachable'));
+  t.ok((await committedEvents(core.store.events)).some(({ type }) => type === 'node.unreachable'));
 });

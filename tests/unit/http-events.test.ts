@@ -1,6 +1,9 @@
 import { get, type IncomingMessage } from 'node:http';
 import t from 'tap';
-import { ACCOUNT, event, type Rig, SESSION, SPACE, startRig } from './http-fakes.ts';
+import type { StoredEvent } from '../../controller/domain/events.ts';
+import { eventFrames } from '../../controller/http/event-frames.ts';
+import { MOST_UNSENT_BYTES } from '../../controller/http/frame-queue.ts';
+import { ACCOUNT, event, plainIds, type Rig, SESSION, SPACE, startRig } from './http-fakes.ts';
 
 let rig: Rig;
 t.beforeEach(async () => {
@@ -10,14 +13,18 @@ t.afterEach(() => rig.server.close(0));
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** An open stream: what has come so far, and a promise that it has ended. */
-async function open(path: string, headers: Record<string, string> = {}) {
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+function ask(path: string, headers: Record<string, string> = {}): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
     get(`${rig.server.url}/api/v0${path}`, { headers: { authorization: `Bearer ${rig.token}`, ...headers }, agent: false }, resolve).on(
       'error',
       reject,
     );
   });
+}
+
+/** An open stream: what has come so far, and a promise that it has ended. */
+async function open(path: string, headers: Record<string, string> = {}) {
+  const response = await ask(path, headers);
   const stream = {
     response,
     text: '',
@@ -49,10 +56,16 @@ t.test('events carry an id that resumes, the session’s own number, and what RE
   t.match(stream.response.headers['cache-control'], 'no-cache');
   const { watcher, after } = watcherOf();
   t.same(after, { epoch: 2, number: 40 });
-  t.ok(watcher.event(event(41), { epoch: 2, number: 41 }));
-  t.ok(watcher.delta({ spaceId: SPACE, sessionId: SESSION, messageId: 'm', runId: 'r', agent: 'a', number: 1, text: 'two\nlines' }));
-  t.ok(watcher.log({ spaceId: SPACE, sessionId: SESSION, runId: 'r', agent: 'a', stream: 'stdout', line: 'x', at: 0, dropped: 2 }));
-  t.ok(watcher.reset({ epoch: 3, number: 9 }));
+  t.equal(watcher.event(event(41), { epoch: 2, number: 41 }), 'more');
+  t.equal(
+    watcher.delta({ spaceId: SPACE, sessionId: SESSION, messageId: 'm', runId: 'r', agent: 'a', number: 1, text: 'two\nlines' }),
+    'more',
+  );
+  t.equal(
+    watcher.log({ spaceId: SPACE, sessionId: SESSION, runId: 'r', agent: 'a', stream: 'stdout', line: 'x', at: 0, dropped: 2 }),
+    'more',
+  );
+  t.equal(watcher.reset({ epoch: 3, number: 9 }), 'more');
   await stream.until('event: reset');
   const frames = stream.text.split('\n\n').slice(1, -1);
   t.match(frames[0], /^id: e2-41\nevent: session.state\ndata: /);
@@ -96,13 +109,14 @@ t.test('a stream ends', async (t) => {
     },
     'with the news that gave the session a name that its caller may not see': () => {
       rig.fake.visible = false;
-      t.notOk(watcherOf().watcher.event(event(2, 'session.updated'), { epoch: 1, number: 2 }));
+      t.equal(watcherOf().watcher.event(event(2, 'session.updated'), { epoch: 1, number: 2 }), 'over');
     },
     'a while after the session was deleted': () => {
       rig.fake.visible = rig.fake.there = false;
       for (let i = 0; i < 7; i++) rig.clock.forward(5000);
     },
-    'after the session’s last event': () => t.notOk(watcherOf().watcher.event(event(2, 'session.deleted'), { epoch: 1, number: 2 })),
+    'after the session’s last event': () =>
+      t.equal(watcherOf().watcher.event(event(2, 'session.deleted'), { epoch: 1, number: 2 }), 'over'),
     'when no more will come': () => watcherOf().watcher.end(),
     'when the server closes': () => void rig.server.close(5000),
   };
@@ -121,7 +135,7 @@ t.test('the last event of a session that is deleted still comes', async (t) => {
   const stream = await open(`/sessions/${SESSION}/events`);
   rig.fake.visible = rig.fake.there = false;
   for (let i = 0; i < 3; i++) rig.clock.forward(5000);
-  t.notOk(watcherOf().watcher.event(event(2, 'session.deleted'), { epoch: 1, number: 2 }));
+  t.equal(watcherOf().watcher.event(event(2, 'session.deleted'), { epoch: 1, number: 2 }), 'over');
   await stream.ended;
   t.match(stream.text, /event: session.deleted/);
 });
@@ -134,24 +148,105 @@ t.test('a client that goes away closes its watch', async (t) => {
   t.equal(rig.clock.timers, 0);
 });
 
-t.test('a reader that does not read is cut off past the bound, and others are not', async (t) => {
-  const slow = await open('/events');
-  slow.response.pause();
-  const quick = await open('/events');
-  const text = 'x'.repeat(64 * 1024);
-  const delta = (number: number) => ({ spaceId: SPACE, sessionId: SESSION, messageId: 'm', runId: 'r', agent: 'a', number, text });
-  let number = 0;
-  while (watcherOf(0).watcher.delta(delta(number))) {
-    number++;
-    t.ok(watcherOf(1).watcher.delta(delta(number)) || number < 0);
-    await quick.until(`"number":${number},`);
-    if (number > 1000) throw new Error('it is never cut off');
+/** An open stream of which nothing is read but by `read`. */
+async function unread(path: string) {
+  const response = await ask(path);
+  response.on('error', () => {});
+  const taken: Buffer[] = [];
+  let bytes = 0;
+  response.on('data', (part: Buffer) => {
+    taken.push(part);
+    bytes += part.byteLength;
+    response.pause();
+  });
+  response.pause();
+  return {
+    /** All that was taken, once so many bytes were. */
+    async read(upTo: number) {
+      while (bytes < upTo) {
+        response.resume();
+        await turn();
+      }
+      response.pause();
+      return Buffer.concat(taken).toString();
+    },
+    close: () => response.destroy(),
+  };
+}
+
+const large = (number: number): StoredEvent => ({ ...event(number), data: { text: 'x'.repeat(10_000) } });
+
+const eventBytes = () => eventFrames(plainIds).event(large(1), { epoch: 1, number: 1 }).byteLength;
+
+/** Gives a watcher events, on and on whenever it has room; how many it took. */
+function feed(index: number) {
+  const entry = watcherOf(index);
+  const fed = { taken: 0, fulls: 0, isOver: false };
+  const give = () => {
+    for (;;) {
+      const number = fed.taken + 1;
+      const taken = entry.watcher.event(large(number), { epoch: 1, number });
+      if (taken === 'more') fed.taken += 1;
+      if (taken === 'full') fed.fulls += 1;
+      if (taken === 'over') fed.isOver = true;
+      if (taken !== 'more') return;
+    }
+  };
+  entry.onResume = give;
+  give();
+  return fed;
+}
+
+t.test('a client that reads nothing costs a bounded amount, and is cut when it has not moved for 30 s', async (t) => {
+  const stream = await unread('/events');
+  t.teardown(stream.close);
+  const fed = feed(0);
+  t.equal(fed.taken, Math.ceil(MOST_UNSENT_BYTES / eventBytes()), 'in one turn, its bound and no more');
+  // What the two kernels hold for it is taken too, and is no memory of this process.
+  for (let took = -1; took < fed.taken; await turn()) {
+    took = fed.taken;
+    for (let turns = 0; turns < 20; turns += 1) await turn();
   }
+  const before = fed.taken;
+  for (let waitedMs = 0; waitedMs < 25_000; waitedMs += 5_000) rig.clock.forward(5_000);
+  for (let turns = 0; turns < 20; turns += 1) await turn();
+  t.notOk(watcherOf(0).closed, 'not before');
+  t.equal(fed.taken, before);
+  rig.clock.forward(10_000);
   t.ok(watcherOf(0).closed);
-  slow.response.resume();
-  await slow.ended;
-  t.notOk(slow.response.complete, 'cut, and not ended: the client comes back with its Last-Event-ID');
-  t.ok(rig.logged.some((line) => line.startsWith('events.slow_reader_cut')));
+  t.equal(rig.logged.filter((line) => line.startsWith('events.slow_reader_cut')).length, 1);
+});
+
+t.test('a client that reads slowly gets everything in order and is not cut, while others are not held up', async (t) => {
+  const slow = await unread('/events');
+  t.teardown(slow.close);
+  const quick = await open('/events');
+  const fed = feed(0);
+  let text = '';
+  for (let round = 0; round < 20; round += 1) {
+    text = await slow.read((round + 1) * 512 * 1024);
+    // More than the 30 s in all, and less in each round.
+    rig.clock.forward(5_000);
+    const delta = { spaceId: SPACE, sessionId: SESSION, messageId: 'm', runId: 'r', agent: 'a', number: round, text: '' };
+    t.equal(watcherOf(1).watcher.delta(delta), 'more');
+    await quick.until(`"number":${round},`);
+  }
+  t.ok(fed.fulls > 0, 'it was full in between');
+  t.notOk(fed.isOver);
+  const ids = [...text.matchAll(/^id: e1-(\d+)$/gm)].map(([, number]) => Number(number));
+  t.ok(ids.length > 500);
+  t.same(
+    ids,
+    ids.map((_, index) => index + 1),
+  );
+});
+
+t.test('one event above every bound arrives whole', async (t) => {
+  const stream = await open('/events');
+  const text = 'y'.repeat(6 * 1024 * 1024);
+  t.equal(watcherOf().watcher.event({ ...event(1), data: { text } }, { epoch: 1, number: 1 }), 'more');
+  await stream.until('"at":"1970-01-01T00:00:00.000Z"}\n\n');
+  t.equal(stream.text.match(/"text":"(y+)"/)?.[1]?.length, text.length);
 });
 
 t.test('who may not see a session gets the same 404 for its events; HEAD opens no stream', async (t) => {

@@ -108,7 +108,7 @@ export class Fake {
   fault: Error | undefined;
   readonly rightsListeners: ((change: RightsChange) => void)[] = [];
   readonly calls: { what: string; with: readonly unknown[] }[] = [];
-  readonly watchers: { watcher: EventWatcher; after: unknown; closed: boolean }[] = [];
+  readonly watchers: { watcher: EventWatcher; after: unknown; closed: boolean; resumed: number; onResume?: () => void }[] = [];
   onWatch: () => void = () => {};
 
   #note(what: string, ...args: unknown[]): void {
@@ -243,7 +243,7 @@ export class Fake {
     agentLogs: {
       scope: () => refused('NOT_FOUND', 'There is no such agent'),
       read: async () => refused('NOT_FOUND', 'There is no such agent'),
-      follow: () => ({ close: () => undefined }),
+      follow: () => ({ resume: () => undefined, close: () => undefined }),
     },
     builds: {
       create: async () => refused('CONFLICT', 'Nothing to build'),
@@ -270,10 +270,14 @@ export class Fake {
         this.visible ? accepted(id === undefined ? {} : { session: id }) : refused('NOT_FOUND', 'There is no such session'),
       isThere: () => this.there,
       watch: (_scope, after, watcher) => {
-        const entry = { watcher, after, closed: false };
+        const entry: Fake['watchers'][number] = { watcher, after, closed: false, resumed: 0 };
         this.watchers.push(entry);
         this.onWatch();
         return {
+          resume() {
+            entry.resumed += 1;
+            entry.onResume?.();
+          },
           close() {
             entry.closed = true;
           },

@@ -7,6 +7,7 @@ import { absenceDue, gapMs, nodeHealth } from '../../controller/domain/lease.ts'
 import type { NodeRow } from '../../controller/domain/rows.ts';
 import { LeaseWatch } from '../../controller/services/fleet/lease-watch.ts';
 import { HandClock } from './bus-hand-clock.ts';
+import { committedEvents } from './committed-events.ts';
 import { newMessage, newSession, silent, withAgents } from './controller-core.ts';
 import { cluster, type FakeNode, nodeOf, running, S } from './fleet-world.ts';
 
@@ -57,9 +58,8 @@ async function watched(t: Test, lastAliveAt = 0) {
   await core.applier.submit(newSession({ id: S }));
   const id = nodeOf(core);
   const row = (): NodeRow => core.store.view.get('nodes', id) ?? never();
-  const events = () =>
-    core.store.events
-      .after(0, 1000)
+  const events = async () =>
+    (await committedEvents(core.store.events))
       .filter(({ type, data }) => type.startsWith('node.') && (data as { node: { id: string } }).node.id === id)
       .map(({ type }) => type);
   const settle = () => core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
@@ -94,7 +94,7 @@ t.test('a node that sends heartbeats keeps its lease; one that stops is unreacha
   await settle();
   t.match(fake.fault?.message, /lease ran out/);
   t.ok(row().unreachableSince);
-  t.same(events(), ['node.joined', 'node.ready', 'node.unreachable']);
+  t.same(await events(), ['node.joined', 'node.ready', 'node.unreachable']);
   t.match(core.session(S), { desired: 'running', phase: 'running' });
   t.ok((await core.applier.submit(postMessage(newMessage(S, 'waits')))).ok);
   await up();
@@ -122,7 +122,7 @@ t.test('unreachable for too long is lost: sessions fail, messages are answered, 
 
   const back = await up();
   t.equal(row().lostAt, null);
-  t.same(events(), ['node.joined', 'node.ready', 'node.unreachable', 'node.lost', 'node.ready']);
+  t.same(await events(), ['node.joined', 'node.ready', 'node.unreachable', 'node.lost', 'node.ready']);
   const told = back.of('assignmentSet')[0]?.assignments.find(({ sessionId }) => sessionId === S);
   t.match(told, { desired: 'DESIRED_FAILED', spec: { volumeExpected: true } });
   const stale = {

@@ -11,6 +11,7 @@ import type { SessionId } from '../../controller/domain/ids.ts';
 import { LEGAL, type SessionRequest } from '../../controller/domain/legal.ts';
 import { restState, rowsOfState } from '../../controller/domain/life-cycle.ts';
 import type { Desired, Phase, SessionRow } from '../../controller/domain/rows.ts';
+import { committedEvents } from './committed-events.ts';
 import { type Core, NODE, newMessage, newSession, node, openCore, withAgents } from './controller-core.ts';
 
 const MIB = 1024 * 1024;
@@ -113,7 +114,7 @@ t.test('a paused session whose container is gone is suspended with a note, and w
   const before = core.session(S);
   await report(core, 'suspended');
   t.match(core.session(S), { desired: 'suspended', phase: 'suspended', generation: before.generation + 1, lastSeq: before.lastSeq + 1 });
-  const added = core.store.events.after(0, 1000).slice(-2);
+  const added = (await committedEvents(core.store.events)).slice(-2);
   t.match(added, [
     { type: 'message.created', data: { message: { role: 'system', content: /memory is gone/, created_by: 'raworc' } } },
     { type: 'session.state', data: { state: 'suspended' } },

@@ -6,6 +6,7 @@ import { NodeAlarms } from '../../controller/services/fleet/node-alarms.ts';
 import type { Counter, Metrics } from '../../seams/metrics.ts';
 import { silentMetrics } from '../../seams/metrics.ts';
 import { HandClock } from './bus-hand-clock.ts';
+import { committedEvents } from './committed-events.ts';
 import { type Core, NODE, silent } from './controller-core.ts';
 import { cluster, fleetOver, hello, inventory } from './fleet-world.ts';
 
@@ -28,7 +29,8 @@ function revoke(core: Core): Promise<undefined> {
   });
 }
 
-const alarmsOf = (core: Core) => core.store.events.after(0, 1000).flatMap((event) => (event.type === 'node.alarm' ? [event.data] : []));
+const alarmsOf = async (core: Core) =>
+  (await committedEvents(core.store.events)).flatMap((event) => (event.type === 'node.alarm' ? [event.data] : []));
 
 t.test('a certificate is renewed for the key on record, for nobody who was revoked, and for no node that is not there', async (t) => {
   const { core } = await cluster(t);
@@ -67,7 +69,7 @@ t.test('a stream is for the key on record, and ends when its node is revoked', a
   t.match(older.fault?.message, /older identity/);
   t.match(alarms.conditions(NODE), [{ type: 'CertificateRefused', message: /older identity of the node/ }]);
   await core.applier.apply(raiseNodeAlarm(NODE, { type: 'x', message: 'flush' }));
-  t.match(alarmsOf(core)[0], { node: { id: NODE, name: NODE, alarm: { type: 'CertificateRefused', message: /older identity/ } } });
+  t.match((await alarmsOf(core))[0], { node: { id: NODE, name: NODE, alarm: { type: 'CertificateRefused', message: /older identity/ } } });
 
   const back = connect(NODE, hello(), inventory, KEY);
   await back.until(() => back.of('assignmentSet')[0]);
@@ -122,15 +124,15 @@ t.test(
     t.equal(counted(), 50);
     t.equal(errors.length, 1);
     t.match(errors[0], { event: 'node.alarm', node: NODE, type: 'CertificateRefused' });
-    t.equal(alarmsOf(core).length, 1);
+    t.equal((await alarmsOf(core)).length, 1);
     t.strictSame(alarms.conditions(NODE), [alarm]);
     await clock.advance(600_000);
     alarms.raise(NODE, alarm);
     await clock.advance(1);
-    t.equal(alarmsOf(core).length, 2, 'after an hour');
+    t.equal((await alarmsOf(core)).length, 2, 'after an hour');
     alarms.raise(NODE, { ...alarm, message: 'another cause' });
     await clock.advance(1);
-    t.equal(alarmsOf(core).length, 3);
+    t.equal((await alarmsOf(core)).length, 3);
     alarms.clear(NODE);
     t.strictSame(alarms.conditions(NODE), []);
   },

@@ -8,8 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { newsOver } from '../../controller/bus/news.ts';
-import { openBus } from '../../controller/bus/open-bus.ts';
+import { newsAlone } from '../../controller/bus/alone.ts';
 import { openCore } from '../../controller/core.ts';
 import { accepted, refused } from '../../controller/domain/outcome.ts';
 import type { Mutation } from '../../controller/domain/rows.ts';
@@ -58,10 +57,9 @@ export async function openRbacWorld(rows: readonly Mutation[], listsAt = listsOn
     for (const row of rows) store.writer.apply(row);
   });
   const { lists, close } = listsAt(store.path);
-  const bus = openBus(undefined, { clock, log: silent });
   const core = openCore({
     store: { ...store, writer: { ...store.writer, transaction: (work) => store.writer.transaction(work), savepoint: refusing } },
-    ...{ lists, news: newsOver(bus, silent), clusterId: 'c', storeKey: new Uint8Array(32), baseImage: 'base', version: '1' },
+    ...{ lists, news: newsAlone, clusterId: 'c', storeKey: new Uint8Array(32), baseImage: 'base', version: '1' },
     shelf: { receive: async () => refused('UNPROCESSABLE_ENTITY', 'No source'), remove: async () => undefined, kept: async () => [] },
     passwords: { hash: async () => accepted('hash'), verify: async () => accepted(true) },
     sealing: { ring: keyRing(), keys: { read: async () => [], remove: async () => undefined, watch: () => ({ close: () => undefined }) } },
@@ -102,7 +100,6 @@ export async function openRbacWorld(rows: readonly Mutation[], listsAt = listsOn
       agent.destroy();
       await server.close(0);
       await core.close();
-      await bus.close();
       close();
       store.close();
       rmSync(directory, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { EventPosition, StoredEvent } from '../../controller/domain/events.ts';
 import type { SessionId, SpaceId } from '../../controller/domain/ids.ts';
-import type { EventScope } from '../../controller/services/api.ts';
+import type { EventScope, Taken } from '../../controller/services/api.ts';
 import { isInScope } from '../../controller/services/audience.ts';
 import { Publisher } from '../../controller/services/publisher.ts';
 import { Tail } from '../../controller/services/tail.ts';
@@ -39,38 +39,51 @@ class Witness {
   readonly faults: string[] = [];
   readonly #all: readonly StoredEvent[];
   readonly #mayReset: () => boolean;
+  readonly #isFull: () => boolean;
   cursor: number;
   ended = false;
   resets = 0;
 
-  constructor(all: readonly StoredEvent[], scope: EventScope, start: number, mayReset: () => boolean) {
+  constructor(all: readonly StoredEvent[], scope: EventScope, start: number, mayReset: () => boolean, isFull: () => boolean) {
     this.#all = all;
     this.scope = scope;
     this.cursor = start;
     this.#mayReset = mayReset;
+    this.#isFull = isFull;
   }
 
   get missing(): StoredEvent[] {
     return this.#all.filter((event) => event.number > this.cursor && isInScope(this.scope, event));
   }
 
-  event(event: StoredEvent, position: EventPosition): boolean {
+  event(event: StoredEvent, position: EventPosition): Taken {
+    if (this.#isFull()) return this.#refuse();
     const expected = this.missing[0];
     if (expected?.number !== event.number) this.faults.push(`got ${event.number} instead of ${expected?.number}`);
     if (position.number !== event.number) this.faults.push(`position ${position.number} of event ${event.number}`);
     this.cursor = event.number;
-    return true;
+    return 'more';
   }
 
-  reset(position: EventPosition): boolean {
+  reset(position: EventPosition): Taken {
+    if (this.#isFull()) return this.#refuse();
     if (!this.#mayReset()) this.faults.push(`reset to ${position.number} without a reason`);
     this.resets += 1;
     this.cursor = position.number;
-    return true;
+    return 'more';
   }
 
-  delta = () => true;
-  log = () => true;
+  /** What is given to one that said it is full, before it resumes, is a fault. */
+  isParked = false;
+
+  #refuse(): Taken {
+    if (this.isParked) this.faults.push('was called while it was full');
+    this.isParked = true;
+    return 'full';
+  }
+
+  delta = (): Taken => 'more';
+  log = (): Taken => 'more';
   end = () => {
     this.ended = true;
   };
@@ -84,6 +97,8 @@ async function run(seed: number): Promise<string[]> {
   const log = keptLog();
   const all: StoredEvent[] = [];
   const witnesses: Witness[] = [];
+  const parked: (() => void)[] = [];
+  let isOver = false;
   const commit = () => {
     const place = random.chance(0.1) ? {} : { space: random.of(SPACES), session: random.of(SESSIONS) };
     const stored = events.commit(place);
@@ -114,8 +129,15 @@ async function run(seed: number): Promise<string[]> {
     ]);
     const after = asked === 'now' ? undefined : asked;
     const isOdd = after !== undefined && (after.epoch !== 7 || after.number > newest);
-    const witness = new Witness(all, scope, after?.number ?? newest, () => isOdd || prunes);
+    const isSlow = random.chance(0.4);
+    const isFull = () => isSlow && !isOver && random.chance(0.05);
+    const witness = new Witness(all, scope, after?.number ?? newest, () => isOdd || prunes, isFull);
     const handle = tail.watch(scope, after, witness);
+    parked.push(() => {
+      if (!witness.isParked) return;
+      witness.isParked = false;
+      handle.resume();
+    });
     if (random.chance(0.1)) handle.close();
     else witnesses.push(witness);
   };
@@ -124,7 +146,8 @@ async function run(seed: number): Promise<string[]> {
     () => {
       const batch = Array.from({ length: 1 + random.below(random.chance(0.1) ? 300 : 5) }, commit);
       if (hints && random.chance(0.9)) tail.committed(batch);
-      if (random.chance(0.9)) publisher.wake();
+      if (random.chance(0.5)) publisher.wake();
+      else if (random.chance(0.8)) publisher.committed(batch);
     },
     () => {
       news.waiting = news.waiting.filter(() => random.chance(0.7)).flatMap((say) => (random.chance(0.2) ? [say, say] : [say]));
@@ -137,6 +160,9 @@ async function run(seed: number): Promise<string[]> {
     },
     () => clock.advance(random.of([0, 0, 10, 300, 2000])),
     watch,
+    () => {
+      for (const resume of parked) if (random.chance(0.5)) resume();
+    },
     () => news.connect(random.chance(0.6)),
     () => {
       news.refusing = random.chance(0.3);
@@ -157,6 +183,8 @@ async function run(seed: number): Promise<string[]> {
   ];
   for (let step = 0; step < 120; step += 1) await random.of(steps)();
 
+  isOver = true;
+  for (const resume of parked) resume();
   // The bus may stay away for good: the tail finds out by itself.
   const heals = random.chance(0.5);
   news.connect(heals);

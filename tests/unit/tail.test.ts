@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { EventPosition, StoredEvent } from '../../controller/domain/events.ts';
 import type { SessionId, SpaceId } from '../../controller/domain/ids.ts';
-import type { EventWatcher } from '../../controller/services/api.ts';
+import type { EventWatcher, Taken } from '../../controller/services/api.ts';
 import { Tail } from '../../controller/services/tail.ts';
 import { FrailNews } from './bus-frail-news.ts';
 import { HandClock } from './bus-hand-clock.ts';
@@ -25,15 +25,20 @@ function room(committed = 0) {
 }
 
 /** Writes down everything that it is called with. */
-function scribe(take: (event: StoredEvent) => boolean = () => true): EventWatcher & { readonly said: unknown[] } {
+function scribe(take: (event: StoredEvent) => Taken = () => 'more'): EventWatcher & { readonly said: unknown[] } {
   const said: unknown[] = [];
-  const write = (word: unknown) => {
+  const write = (word: unknown): Taken => {
     said.push(word);
-    return true;
+    return 'more';
   };
   return {
     said,
-    event: (event) => write(event.number) && take(event),
+    event(event) {
+      write(event.number);
+      const taken = take(event);
+      if (taken === 'full') said.pop();
+      return taken;
+    },
     delta: (delta) => write(delta.text),
     log: (line) => write(line.line),
     reset: (position) => write({ reset: position }),
@@ -126,7 +131,7 @@ t.test('a watcher that reads on while events are pruned gets a reset', async (t)
   const { clock, events, tail } = room(1000);
   const watcher = scribe((event) => {
     if (event.number === 100) events.prune(700);
-    return true;
+    return 'more';
   });
   tail.watch({}, { epoch: 7, number: 0 }, watcher);
   await clock.advance(0);
@@ -135,8 +140,8 @@ t.test('a watcher that reads on while events are pruned gets a reset', async (t)
 
 t.test('a watcher that takes no more, or throws, is ended; the others go on', async (t) => {
   const { clock, events, log, tail } = room(3);
-  const full = scribe((event) => event.number < 4);
-  const fullEarly = scribe((event) => event.number < 2);
+  const full = scribe((event) => (event.number < 4 ? 'more' : 'over'));
+  const fullEarly = scribe((event) => (event.number < 2 ? 'more' : 'over'));
   const broken = scribe(() => {
     throw new Error('on purpose');
   });
@@ -165,7 +170,7 @@ t.test('a watcher may close itself or another while it is called', async (t) => 
   const first = scribe(() => {
     own.close();
     others.close();
-    return true;
+    return 'more';
   });
   const own = tail.watch({}, undefined, first);
   const others = tail.watch({}, undefined, second);
@@ -204,21 +209,84 @@ t.test('with a bus that is silent, the event log is asked', async (t) => {
   t.same(watcher.said, [1]);
 });
 
-t.test('waiting for an event: found, given up, or the end', async (t) => {
-  const { events, tail } = room();
-  const running = new AbortController();
-  const wait = (signal: AbortSignal) => tail.whenEvent({ session: SESSION }, (event) => event.type === 'message.created', signal);
-  const found = wait(running.signal);
-  const givenUp = wait(AbortSignal.abort());
-  const leaving = new AbortController();
-  const left = wait(leaving.signal);
-  leaving.abort();
-  tail.committed([events.commit({ session: SESSION }), events.commit({ session: OTHER, type: 'message.created' })]);
-  const wanted = events.commit({ session: SESSION, type: 'message.created' });
-  tail.committed([wanted]);
-  const ended = wait(running.signal);
-  tail.close();
-  t.same(await Promise.all([found, givenUp, left, ended]), [wanted, undefined, undefined, undefined]);
+t.test('a watcher that is full is left alone, and goes on with the event that it did not take', async (t) => {
+  const { clock, events, tail } = room(2);
+  let left = 0;
+  const slow = scribe(() => (left-- > 0 ? 'more' : 'full'));
+  const quick = scribe();
+  const watching = tail.watch({}, { epoch: 7, number: 0 }, slow);
+  tail.watch({}, undefined, quick);
+  left = 1;
+  await clock.advance(0);
+  t.same(slow.said, [1], 'full while it catches up');
+  for (let count = 0; count < 3; count += 1) tail.committed([events.commit({ space: SPACE, session: SESSION })]);
+  await clock.advance(10_000);
+  t.same(slow.said, [1], 'and nothing is tried before it resumes');
+  left = 3;
+  watching.resume();
+  await clock.advance(0);
+  t.same(slow.said, [1, 2, 3, 4]);
+  left = 1;
+  watching.resume();
+  await clock.advance(0);
+  t.same(slow.said, numbers(1, 5), 'up to date');
+  tail.committed([events.commit({})]);
+  left = 9;
+  watching.resume();
+  tail.committed([events.commit({})]);
+  t.same([slow.said, quick.said], [numbers(1, 7), [3, 4, 5, 6, 7]], 'full as one of the audience, and back in it');
+  watching.close();
+  watching.resume();
+  tail.committed([events.commit({})]);
+  t.same(slow.said, numbers(1, 7));
+});
+
+t.test('a watcher that has no room for a reset gets it later', async (t) => {
+  const { clock, tail } = room(9);
+  let isFull = true;
+  const watcher = scribe();
+  const reset = watcher.reset.bind(watcher);
+  watcher.reset = (position) => (isFull ? 'full' : reset(position));
+  const watching = tail.watch({}, { epoch: 6, number: 3 }, watcher);
+  await clock.advance(0);
+  t.same(watcher.said, []);
+  isFull = false;
+  watching.resume();
+  t.same(watcher.said, [{ reset: { epoch: 7, number: 9 } }]);
+});
+
+t.test('a thousand watchers that return read each page once, and those of one session read that session alone', async (t) => {
+  const { clock, events, tail } = room(3_000);
+  for (let count = 0; count < 10; count += 1) tail.committed([events.commit({ session: OTHER })]);
+  const watchers = Array.from({ length: 1_000 }, () => scribe());
+  for (const watcher of watchers) tail.watch({}, { epoch: 7, number: 100 }, watcher);
+  await clock.advance(0);
+  t.ok(watchers.every(({ said }) => said.length === 2_910));
+  t.equal(events.reads, 15, 'a page of 100, then of 200 up to 3,000; the rest is in memory');
+  events.reads = 0;
+  const one = scribe();
+  tail.watch({ session: OTHER }, { epoch: 7, number: 0 }, one);
+  await clock.advance(0);
+  t.same(one.said, numbers(3_001, 3_010));
+  t.equal(events.reads, 1);
+});
+
+t.test('an event log that cannot be read is read again', async (t) => {
+  const { clock, events, log, tail } = room(3);
+  const after = events.after.bind(events);
+  events.after = async () => {
+    throw new Error('disk');
+  };
+  const late = scribe();
+  const live = scribe();
+  tail.watch({}, { epoch: 7, number: 0 }, late);
+  tail.watch({}, undefined, live);
+  events.commit({});
+  await clock.advance(1_500);
+  t.ok(log.events.every((event) => event === 'tail.read_failed'));
+  events.after = after;
+  await clock.advance(1_000);
+  t.same([late.said, live.said], [[1, 2, 3, 4], [4]]);
 });
 
 t.test('after close there is nothing but the end', async (t) => {

@@ -8,7 +8,7 @@ import { sessionIn } from '../path.ts';
 import { listRoute, type Route, route } from '../route.ts';
 import { MESSAGE_ROLES, postMessage } from '../schemas/messages.ts';
 import { messageCount, messageObject, postedMessage } from '../schemas/objects.ts';
-import { waiting, waitParameter } from '../wait.ts';
+import { waiting, waitParameter, withWaitPlace } from '../wait.ts';
 
 export function messageRoutes({ services, clock, streams }: RouteContext): Route[] {
   return [
@@ -38,16 +38,18 @@ export function messageRoutes({ services, clock, streams }: RouteContext): Route
       async respond({ ctx, caller, params, query: { wait: ms = 0 }, body, idempotency }) {
         const id = sessionIn(params);
         if (!id.ok) return id;
-        const posted = await services.messages.post(caller, id.value, body, idempotency);
-        // Nothing but a user's message is answered.
-        if (!posted.ok || ms === 0 || posted.value.role !== 'user')
-          return posted.ok ? accepted({ status: 201, body: posted.value }) : posted;
-        const message = posted.value;
-        const wait = { ms, caller, maySee: (now: Caller) => services.sessions.get(now, id.value).ok };
-        const reply = await waiting(ctx, { clock, streams }, wait, (signal) =>
-          services.messages.whenAnswered(id.value, message.id, signal),
-        );
-        return accepted({ status: 201, body: reply === undefined ? message : { ...message, reply } });
+        return withWaitPlace({ streams }, caller, ms, async () => {
+          const posted = await services.messages.post(caller, id.value, body, idempotency);
+          // Nothing but a user's message is answered.
+          if (!posted.ok || ms === 0 || posted.value.role !== 'user')
+            return posted.ok ? accepted({ status: 201, body: posted.value }) : posted;
+          const message = posted.value;
+          const wait = { ms, caller, maySee: (now: Caller) => services.sessions.get(now, id.value).ok };
+          const reply = await waiting(ctx, { clock, streams }, wait, (signal) =>
+            services.messages.whenAnswered(id.value, message.id, signal),
+          );
+          return accepted({ status: 201, body: reply === undefined ? message : { ...message, reply } });
+        });
       },
     }),
     route({

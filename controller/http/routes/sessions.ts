@@ -10,7 +10,7 @@ import { sessionIn } from '../path.ts';
 import { type Answer, listRoute, type Route, route } from '../route.ts';
 import { sessionObject } from '../schemas/objects.ts';
 import { createSession, putState, remixSession, sessionFilter, updateSession } from '../schemas/sessions.ts';
-import { waiting, waitParameter } from '../wait.ts';
+import { waiting, waitParameter, withWaitPlace } from '../wait.ts';
 
 const ACTIONS = {
   pause: 'Freezes a session at once; its memory is kept',
@@ -31,16 +31,19 @@ export function sessionRoutes({ services, clock, streams }: RouteContext): Route
   }
 
   /** Answers with a session that was made, after waiting so long for it to come up. */
-  async function made(ctx: Context, caller: Caller, ms: number, outcome: Outcome<SessionObject>): Promise<Outcome<Answer>> {
-    if (!outcome.ok) return outcome;
-    const session = sessionIn({ id: outcome.value.id });
-    if (ms === 0 || !session.ok) return accepted({ status: 201, body: outcome.value });
-    const up = await whenUp(ctx, caller, ms, session.value);
-    // When the time is up, the state of now and not that of the creation.
-    if (up !== undefined) return accepted({ status: 201, body: up });
-    const later = caller.now();
-    const now = later === undefined ? undefined : services.sessions.get(later, session.value);
-    return accepted({ status: 201, body: now?.ok === true ? now.value : outcome.value });
+  function made(ctx: Context, caller: Caller, ms: number, make: () => Promise<Outcome<SessionObject>>): Promise<Outcome<Answer>> {
+    return withWaitPlace({ streams }, caller, ms, async () => {
+      const outcome = await make();
+      if (!outcome.ok) return outcome;
+      const session = sessionIn({ id: outcome.value.id });
+      if (ms === 0 || !session.ok) return accepted({ status: 201, body: outcome.value });
+      const up = await whenUp(ctx, caller, ms, session.value);
+      // When the time is up, the state of now and not that of the creation.
+      if (up !== undefined) return accepted({ status: 201, body: up });
+      const later = caller.now();
+      const now = later === undefined ? undefined : services.sessions.get(later, session.value);
+      return accepted({ status: 201, body: now?.ok === true ? now.value : outcome.value });
+    });
   }
 
   return [
@@ -66,7 +69,7 @@ export function sessionRoutes({ services, clock, streams }: RouteContext): Route
       refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
       example: { space: 'default', name: 'a first session', metadata: { purpose: 'trying' } },
       async respond({ ctx, caller, query: { wait: ms = 0 }, body, idempotency }) {
-        return made(ctx, caller, ms, await services.sessions.create(caller, body, idempotency));
+        return made(ctx, caller, ms, () => services.sessions.create(caller, body, idempotency));
       },
     }),
     route({
@@ -116,7 +119,7 @@ export function sessionRoutes({ services, clock, streams }: RouteContext): Route
       async respond({ ctx, caller, params, query: { wait: ms = 0 }, body, idempotency }) {
         const parent = sessionIn(params);
         if (!parent.ok) return parent;
-        return made(ctx, caller, ms, await services.sessions.remix(caller, parent.value, body, idempotency));
+        return made(ctx, caller, ms, () => services.sessions.remix(caller, parent.value, body, idempotency));
       },
     }),
     ...(['pause', 'suspend', 'resume'] as const).map((request) =>
@@ -131,10 +134,12 @@ export function sessionRoutes({ services, clock, streams }: RouteContext): Route
         async respond({ ctx, caller, params, query: { force = false, wait: ms = 0 } }) {
           const id = sessionIn(params);
           if (!id.ok) return id;
-          const changed = await services.sessions.change(caller, id.value, request, { force });
-          if (!changed.ok || ms === 0) return changed.ok ? accepted({ status: 200, body: changed.value }) : changed;
-          const up = await whenUp(ctx, caller, ms, id.value);
-          return accepted({ status: 200, body: up ?? changed.value });
+          return withWaitPlace({ streams }, caller, ms, async () => {
+            const changed = await services.sessions.change(caller, id.value, request, { force });
+            if (!changed.ok || ms === 0) return changed.ok ? accepted({ status: 200, body: changed.value }) : changed;
+            const up = await whenUp(ctx, caller, ms, id.value);
+            return accepted({ status: 200, body: up ?? changed.value });
+          });
         },
       }),
     ),

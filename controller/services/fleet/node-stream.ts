@@ -23,7 +23,7 @@ import type { MessageId, NodeId, SessionId } from '../../domain/ids.ts';
 import type { SessionRow, TombstoneRow } from '../../domain/rows.ts';
 import type { View } from '../../domain/view.ts';
 import type { Applier } from '../applier.ts';
-import type { News } from '../news.ts';
+import type { LiveNews } from '../news.ts';
 import { Assignments } from './assignments.ts';
 import { Delivery } from './delivery.ts';
 import { settledUpTo } from './frames.ts';
@@ -35,7 +35,7 @@ import { type SecretSource, secretsFor } from './secrets-for.ts';
 export interface StreamNeeds {
   readonly applier: Applier;
   readonly view: View;
-  readonly news: News;
+  readonly news: LiveNews;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -1,5 +1,5 @@
 import type { Bus, Subscription } from '../../../controller/bus/bus.ts';
-import { matches } from '../../../controller/bus/wildcard.ts';
+import { matches } from '../../unit/bus-wildcard.ts';
 import type { SimulatedTime } from './clock.ts';
 import { type Life, never } from './life.ts';
 import type { SeededRandom } from './random.ts';
@@ -57,7 +57,7 @@ export class Broker {
         return refused;
       },
       publish: (subject, payload) => {
-        if (this.#up && !life.isDead) return this.#publish(subject, payload);
+        if (this.#up && !life.isDead) return this.#publish(life, subject, payload);
         refused += 1;
         return false;
       },
@@ -82,9 +82,10 @@ export class Broker {
     };
   }
 
-  #publish(subject: string, payload: Uint8Array): true {
+  /** Nothing comes back to who published it. */
+  #publish(from: Life, subject: string, payload: Uint8Array): true {
     for (const { life, pattern, listener } of this.#listening) {
-      if (!matches(pattern, subject)) continue;
+      if (life === from || !matches(pattern, subject)) continue;
       const copies = this.#random.chance(this.loss) ? 0 : this.#random.chance(0.02) ? 2 : 1;
       for (let copy = 0; copy < copies; copy += 1) {
         this.#time.schedule(this.#random.mostlySmall(0.1, 20), () => life.run(() => listener(subject, payload)));

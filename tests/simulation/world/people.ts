@@ -172,11 +172,11 @@ class PersonStream implements OpenStream {
       event: ({ number }) => {
         const standing = standingOf(cluster, identity);
         if (standing !== 'bound') cluster.violation(`${identity.user} is ${standing}, and is shown event ${number}`);
-        return true;
+        return 'more';
       },
-      delta: () => true,
-      log: () => true,
-      reset: () => true,
+      delta: () => 'more',
+      log: () => 'more',
+      reset: () => 'more',
       end: () => this.end(),
     };
   }

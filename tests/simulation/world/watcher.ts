@@ -42,15 +42,15 @@ export class Watcher {
         const before = this.#position.number;
         if (number !== before + 1) this.#cluster.violation(`${this.name} saw event ${number} after ${before}`);
         this.#position = position;
-        return true;
+        return 'more';
       },
-      delta: () => true,
-      log: () => true,
+      delta: () => 'more',
+      log: () => 'more',
       reset: (position) => {
         const { epoch, number } = this.#position;
         if (position.epoch === epoch) this.#cluster.violation(`${this.name} was reset to ${position.number}, at ${number}`);
         this.#position = position;
-        return true;
+        return 'more';
       },
       end: ended,
     };

@@ -1,15 +1,30 @@
+import {
+  type Bus,
+  type BusOptions,
+  DEFAULT_MAX_PAYLOAD_BYTES,
+  DEFAULT_MAX_PENDING_BYTES,
+  type Subscription,
+} from '../../controller/bus/bus.ts';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
-import { type Bus, type BusOptions, DEFAULT_MAX_PAYLOAD_BYTES, DEFAULT_MAX_PENDING_BYTES, type Subscription } from './bus.ts';
-import { matches } from './wildcard.ts';
+import { matches } from './bus-wildcard.ts';
 
 interface Listening {
   readonly pattern: string;
   readonly listener: (subject: string, payload: Uint8Array) => void;
 }
 
-/** The bus of a controller that has no NATS: reaches this process only, and is always connected. */
-export class InProcessBus implements Bus {
+/** Two processes on one bus that is always connected: what either publishes reaches the other. */
+export function busPair(options: BusOptions): readonly [Bus, Bus] {
+  const mine = new InProcessBus(options);
+  const theirs = new InProcessBus(options);
+  mine.peer = theirs;
+  theirs.peer = mine;
+  return [mine, theirs];
+}
+
+class InProcessBus implements Bus {
+  peer: InProcessBus | undefined;
   readonly maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -82,6 +97,10 @@ export class InProcessBus implements Bus {
     this.#endFlushes(false);
   }
 
+  listeners(): Iterable<Listening> {
+    return this.#listening;
+  }
+
   #deliver(): void {
     // What is published by a listener goes with the next delivery, so that two that answer each other never block the process.
     const batch = this.#queue;
@@ -91,7 +110,7 @@ export class InProcessBus implements Bus {
     const flushing = this.#flushing;
     this.#flushing = [];
     for (const { subject, payload } of batch) {
-      for (const listening of this.#listening) {
+      for (const listening of this.peer?.listeners() ?? []) {
         if (matches(listening.pattern, subject)) this.#call(listening, subject, payload);
       }
     }

@@ -1,0 +1,34 @@
+import type { News } from '../services/news.ts';
+import type { Bus } from './bus.ts';
+import { DEFAULT_MAX_PAYLOAD_BYTES } from './bus.ts';
+
+/** The bus of a controller without NATS: nobody else is on it, and nothing comes back to who published it. */
+export function busAlone(): Bus {
+  let isClosed = false;
+  return {
+    get connected() {
+      return !isClosed;
+    },
+    maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES,
+    refused: 0,
+    publish: () => !isClosed,
+    subscribe: () => ({ close: () => undefined }),
+    onState: () => ({ close: () => undefined }),
+    flush: async (signal) => !isClosed && signal?.aborted !== true,
+    close: async () => {
+      isClosed = true;
+    },
+  };
+}
+
+/** News that nobody else hears: nothing is encoded for them. */
+export const newsAlone: News = {
+  connected: true,
+  event: () => 'sent',
+  newest: () => true,
+  delta: () => true,
+  log: () => true,
+  flush: async (signal) => signal?.aborted !== true,
+  onState: () => ({ close: () => undefined }),
+  listen: () => ({ close: () => undefined }),
+};

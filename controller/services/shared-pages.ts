@@ -1,0 +1,92 @@
+import type { Counter, Metrics } from '../../seams/metrics.ts';
+import type { EventLog, EventPage } from '../domain/event-log.ts';
+import type { SessionId } from '../domain/ids.ts';
+import { weightOf } from './event-weight.ts';
+
+export const PAGE_EVENTS = 200;
+export const PAGE_BYTES = 1024 * 1024;
+/** Most reads that are on their way at once: each may come back with a page. */
+const MOST_READS = 4;
+/** Of pages that were read, kept for the next who ask for the same. */
+const KEPT_BYTES = 16 * 1024 * 1024;
+
+interface Kept {
+  readonly page: EventPage;
+  readonly bytes: number;
+}
+
+/**
+ * Pages of the event log, read once for all who need the same at about the same time: after a restart of the controller every watcher
+ * comes back with almost the same position. Pages of all events end at multiples of their length, so that those who began apart meet.
+ */
+export class SharedPages {
+  readonly #events: Pick<EventLog, 'after'>;
+  readonly #reading = new Map<string, Promise<EventPage>>();
+  readonly #kept = new Map<string, Kept>();
+  readonly #waiting: (() => void)[] = [];
+  readonly #pages: Counter<'from'>;
+  #keptBytes = 0;
+  #reads = 0;
+
+  constructor(events: Pick<EventLog, 'after'>, metrics: Metrics) {
+    this.#events = events;
+    this.#pages = metrics.counter({
+      name: 'event_pages_total',
+      help: 'Pages of events that watchers needed, by where they came from.',
+      labels: ['from'],
+    });
+  }
+
+  /** The events after that number, of one session where one is given; the page is shared and must not be changed. */
+  after(number: number, session?: SessionId): Promise<EventPage> {
+    const key = session === undefined ? String(number) : `${session} ${number}`;
+    const kept = this.#kept.get(key);
+    if (kept !== undefined) {
+      this.#pages.add(1, { from: 'memory' });
+      this.#kept.delete(key);
+      this.#kept.set(key, kept);
+      return Promise.resolve(kept.page);
+    }
+    const known = this.#reading.get(key);
+    if (known !== undefined) {
+      this.#pages.add(1, { from: 'shared_read' });
+      return known;
+    }
+    this.#pages.add(1, { from: 'store' });
+    const reading = this.#read(number, session)
+      .then((page) => {
+        this.#keep(key, number, page);
+        return page;
+      })
+      .finally(() => this.#reading.delete(key));
+    this.#reading.set(key, reading);
+    return reading;
+  }
+
+  async #read(number: number, session: SessionId | undefined): Promise<EventPage> {
+    // Who had to wait takes the place of the one that ended.
+    if (this.#reads < MOST_READS) this.#reads += 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      const limit = session === undefined ? PAGE_EVENTS - (number % PAGE_EVENTS) : PAGE_EVENTS;
+      return await this.#events.after(number, { limit, maxBytes: PAGE_BYTES }, session);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#reads -= 1;
+      else next();
+    }
+  }
+
+  /** What it holds is never wrong later: events do not change, and a page says up to where it goes. */
+  #keep(key: string, number: number, page: EventPage): void {
+    if (page.reached === number) return;
+    const bytes = page.events.reduce((sum, event) => sum + weightOf(event), key.length + 64);
+    this.#kept.set(key, { page, bytes });
+    this.#keptBytes += bytes;
+    for (const [oldest, { bytes: freed }] of this.#kept) {
+      if (this.#keptBytes <= KEPT_BYTES || this.#kept.size === 1) return;
+      this.#kept.delete(oldest);
+      this.#keptBytes -= freed;
+    }
+  }
+}
