@@ -14,6 +14,7 @@ import { watchDocker } from './docker-events.ts';
 import { kernelFiles, MemoryReturn } from './docker-memory.ts';
 import { ensureNetwork, removeNetwork, SESSION_NETWORK } from './docker-network.ts';
 import { SessionContainers } from './docker-session-containers.ts';
+import { EngineVolumes } from './docker-volumes.ts';
 import type { Capacity, Driver, DriverChange, ImageMade, ImagePlan, Made, Seen, SessionPlan } from './driver.ts';
 import { jsonLines } from './json-lines.ts';
 
@@ -59,7 +60,13 @@ function baseImagesIn({ Id, Labels, RepoTags, Created }: Docker.ImageInfo): Base
   return (RepoTags ?? []).filter((tag) => tag !== '<none>:<none>').map((tag) => ({ tag, id: Id, createdAtS: Created }));
 }
 
-const volumeOf = ({ session, generation, id }: DiskRecord): VolumeSeen => ({ name: volumeName(session), generation, disk: id });
+type VolumeOf = Pick<DiskRecord, 'generation' | 'space'> & { readonly id?: string };
+
+const volumeOf = (sessionId: string, { generation, id }: VolumeOf): VolumeSeen => ({
+  name: volumeName(sessionId),
+  generation,
+  ...(id !== undefined && { disk: id }),
+});
 
 /** Docker by its API. See {@link Driver} for what each call promises. */
 export class DockerDriver implements Driver {
@@ -71,6 +78,7 @@ export class DockerDriver implements Driver {
   readonly #memory: MemoryReturn;
   readonly #containers: SessionContainers;
   readonly #disks: Disks;
+  readonly #volumes: EngineVolumes;
 
   constructor(options: DockerOptions) {
     this.#options = options;
@@ -78,13 +86,14 @@ export class DockerDriver implements Driver {
     this.#owner = options.owner;
     this.#disks = options.disks;
     this.#containers = new SessionContainers(this.#docker, this.#owner);
+    this.#volumes = new EngineVolumes({ docker: this.#docker, owner: this.#owner, disks: options.disks, log: options.log });
     this.#memory = new MemoryReturn(kernelFiles, options.log);
     this.copier = new DockerCopier({
       docker: this.#docker,
       streams: options.clients.streams,
       owner: this.#owner,
       made: (signal, work) => this.#made(signal, work),
-      disk: async (sessionId) => (await this.#disks.ready(sessionId)).path,
+      disk: async (sessionId) => this.#volumes.find(sessionId)?.path ?? (await this.#disks.ready(sessionId)).path,
       over: (sessionId) => this.#release(sessionId),
     });
   }
@@ -93,6 +102,7 @@ export class DockerDriver implements Driver {
     await ensureNetwork(this.#docker, SESSION_NETWORK, signal);
     await this.#options.guard.apply();
     await abortable(signal, this.#disks.sweep());
+    await this.#volumes.refresh(signal);
   }
 
   async capacity(signal: AbortSignal): Promise<Capacity> {
@@ -103,18 +113,22 @@ export class DockerDriver implements Driver {
   async list(signal: AbortSignal): Promise<ReadonlyMap<string, Seen>> {
     const [containers, disks] = await abortable(signal, Promise.all([this.#containers.list(), this.#disks.list()]));
     const seen = new Map<string, Seen>([...containers].map(([sessionId, found]) => [sessionId, { ...found, volume: undefined }]));
-    for (const [sessionId, disk] of disks) {
+    const volumes = new Map<string, VolumeOf>([...this.#volumes.list(), ...disks]);
+    for (const [sessionId, volume] of volumes) {
       const { container, image = '' } = seen.get(sessionId) ?? {};
-      seen.set(sessionId, { container, volume: volumeOf(disk), space: disk.space, image });
+      seen.set(sessionId, { container, volume: volumeOf(sessionId, volume), space: volume.space, image });
     }
     return seen;
   }
 
   async observe(sessionId: string, signal: AbortSignal): Promise<Seen> {
-    const [found, disk] = await abortable(signal, Promise.all([this.#containers.find(sessionId), this.#disks.find(sessionId)]));
+    // Asked before the disk: one that is adopted meanwhile is found in one of the two.
+    const volume = this.#volumes.find(sessionId);
+    const [found, own] = await abortable(signal, Promise.all([this.#containers.find(sessionId), this.#disks.find(sessionId)]));
+    const disk = own ?? volume;
     return {
       container: found?.container,
-      volume: disk && volumeOf(disk),
+      volume: disk && volumeOf(sessionId, disk),
       space: found?.space ?? disk?.space ?? '',
       image: found?.image ?? '',
     };
@@ -129,7 +143,8 @@ export class DockerDriver implements Driver {
 
   async createContainer(plan: SessionPlan, signal: AbortSignal): Promise<Made> {
     return this.#made(signal, async () => {
-      const { path, disk } = await this.#disks.ready(plan.sessionId).catch(asDiskFailure);
+      await this.#volumes.adopt(plan.sessionId, plan.limits.diskBytes).catch(asDiskFailure);
+      const { path, disk } = await this.#disks.ready(plan.sessionId, plan.limits.diskBytes).catch(asDiskFailure);
       if (plan.disk !== undefined && plan.disk !== disk.id) return { ok: false, why: 'refused', reason: ANOTHER_DISK };
       const { id } = await this.#docker.createContainer(containerOptions(this.#owner, plan, this.#options.guestDirectory, path));
       this.#containers.made(plan.sessionId, id);
@@ -182,6 +197,7 @@ export class DockerDriver implements Driver {
   async removeContainer(sessionId: string, signal: AbortSignal): Promise<void> {
     const id = await abortable(signal, this.#containers.least(sessionId));
     if (id === undefined) return;
+    if (this.#volumes.find(sessionId) !== undefined) await this.#endBeforeAdoption(sessionId, id, signal);
     // By its id: the name may be another's by now. Volumes without a name, which an image may ask for, go with it.
     const removed = await unless(
       [404, 409],
@@ -196,6 +212,7 @@ export class DockerDriver implements Driver {
 
   async removeVolume(sessionId: string, signal: AbortSignal): Promise<void> {
     await abortable(signal, this.#disks.remove(sessionId));
+    await abortable(signal, this.#volumes.remove(sessionId));
   }
 
   watch(listener: (change: DriverChange) => void): { close(): void } {
@@ -256,6 +273,14 @@ export class DockerDriver implements Driver {
     this.copier.close();
   }
 
+  /** Its files are still in a volume of the engine, which only this container keeps from being pruned. */
+  async #endBeforeAdoption(sessionId: string, id: string, signal: AbortSignal): Promise<void> {
+    const container = this.#docker.getContainer(id);
+    await unless([304, 404, 409], abortable(signal, container.stop({ t: 0 })));
+    const found = await unless([404], abortable(signal, container.inspect()));
+    if (found !== undefined && !found.State.Running) await this.#volumes.beforeRemoval(sessionId, found.Image);
+  }
+
   /** Unmounts its disk unless a container has it, beside whatever comes next: who needs the disk again waits for that. */
   #release(sessionId: string): void {
     const failed = (error: unknown) => this.#options.log.warn('disk.still-mounted', { session: sessionId, error: messageOf(error) });
@@ -265,7 +290,7 @@ export class DockerDriver implements Driver {
 
   async #start(sessionId: string, signal: AbortSignal): Promise<Made> {
     const made = await this.#made(signal, async () => {
-      await this.#disks.ready(sessionId).catch(asDiskFailure);
+      if (this.#volumes.find(sessionId) === undefined) await this.#disks.ready(sessionId).catch(asDiskFailure);
       const started = await this.#containers.on(sessionId, (container) => unless([304], container.start()).then(() => true));
       return started ? { ok: true } : { ok: false, why: 'failed', reason: 'Docker has no container of this session any more.' };
     });

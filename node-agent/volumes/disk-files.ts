@@ -10,6 +10,7 @@ import { type DiskRecord, decodeDiskRecord, encodeDiskRecord } from './disk-reco
  *     disks/{session}/fs             where that is mounted, or just a directory
  *     disks/{session}/fs/{id}        what the session sees as /session
  *     disks/.making-{session}        not a disk yet
+ *     disks/.adopting-{session}      not a disk yet, but it can hold the files of one that was a volume of the engine: never cleared before they are elsewhere
  *     disks/.gone-{id}               a disk no more
  *
  * A session sees nothing but fs/{id}, and `id` is fresh for each disk: an image that is not mounted, or another one in its place, has no such directory,
@@ -21,18 +22,25 @@ export const placeOf = (directory: string) => join(directory, 'fs');
 export const filesOf = (directory: string, { id }: Pick<DiskRecord, 'id'>) => join(placeOf(directory), id);
 
 const MAKING = '.making-';
+const ADOPTING = '.adopting-';
 const GONE = '.gone-';
 export const makingName = (sessionId: string) => `${MAKING}${sessionId}`;
+export const adoptingName = (sessionId: string) => `${ADOPTING}${sessionId}`;
+export const sessionInAdoption = (name: string) => (name.startsWith(ADOPTING) ? name.slice(ADOPTING.length) : undefined);
 export const goneName = (id: string) => `${GONE}${id}`;
 export const sessionInMaking = (name: string) => (name.startsWith(MAKING) ? name.slice(MAKING.length) : undefined);
 export const isGone = (name: string) => name.startsWith(GONE);
 export const isDiskName = (name: string) => !name.startsWith('.');
 
+export async function readRecord(directory: string): Promise<DiskRecord | undefined> {
+  const text = await unlessMissing(readFile(recordOf(directory), 'utf8'));
+  return text === undefined ? undefined : decodeDiskRecord(text);
+}
+
 /** Undefined where no disk is: its directory, its record, or what it is made of is missing. */
 export async function readDisk(directory: string): Promise<DiskRecord | undefined> {
-  const text = await unlessMissing(readFile(recordOf(directory), 'utf8'));
-  if (text === undefined) return undefined;
-  const disk = decodeDiskRecord(text);
+  const disk = await readRecord(directory);
+  if (disk === undefined) return undefined;
   const made = disk.kind === 'image' ? imageOf(directory) : filesOf(directory, disk);
   return (await unlessMissing(lstat(made))) === undefined || disk.session !== basename(directory) ? undefined : disk;
 }

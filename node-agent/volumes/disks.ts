@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import type { Log } from '../../seams/log.ts';
 import type { Random } from '../../seams/random.ts';
 import type { DiskKind } from '../domain/disk-choice.ts';
+import { fillByAdoption, isFilled } from './adoption.ts';
 import type { Command } from './command.ts';
 import {
+  adoptingName,
   entriesOf,
   exists,
   filesOf,
@@ -18,6 +20,7 @@ import {
   move,
   placeOf,
   readDisk,
+  sessionInAdoption,
   sessionInMaking,
   syncDirectory,
   writeRecord,
@@ -25,6 +28,7 @@ import {
 import type { DiskRecord } from './disk-record.ts';
 import { makeImage, mountImage, trimImage, unmountImage } from './image.ts';
 import { Turns } from './turns.ts';
+import { usedBytes } from './usage.ts';
 
 export interface DisksOptions {
   /** Below the node's data directory. */
@@ -35,7 +39,11 @@ export interface DisksOptions {
   readonly run: Command;
   readonly random: Random;
   readonly log: Log;
+  /** Told of each step whose effect is on the disk: where a test ends the process. */
+  readonly reached?: (step: DiskStep) => void;
 }
+
+export type DiskStep = 'made' | 'recorded' | 'placed' | 'displaced' | 'taken-away' | 'filled' | 'adopted';
 
 export interface DiskPlan {
   readonly sessionId: string;
@@ -92,8 +100,29 @@ export class Disks {
     });
   }
 
-  /** The directory that a container of the session binds. What is made of a file is mounted first. */
-  ready(sessionId: string): Promise<{ readonly path: string; readonly disk: DiskRecord }> {
+  /**
+   * Makes the files in `from`, which is on this host and on which nothing runs, the session's disk. They are not copied unless they are in another file
+   * system, and not squeezed into a limit that they exceed: the disk is a directory that is measured, whatever new disks are.
+   */
+  adopt({ sessionId, generation, space, bytes }: DiskPlan, from: string): Promise<DiskRecord> {
+    return this.#turns.take(sessionId, async () => {
+      const { owner, random, run, directory, log } = this.#options;
+      const there = (await this.#finishAdoption(sessionId)) ?? (await this.find(sessionId));
+      if (there !== undefined) return there;
+      const whose = { cluster: owner.clusterId, node: owner.nodeId, session: sessionId, generation, space };
+      const used = await usedBytes(run, from);
+      const disk: DiskRecord = { version: 1, id: random.uuid(), kind: 'measured', ...whose, bytes: Math.max(bytes, used + SPARE_BYTES) };
+      await this.#displace(sessionId);
+      await fillByAdoption(run, join(directory, adoptingName(sessionId)), disk, from);
+      this.#reached('filled');
+      await this.#finishAdoption(sessionId);
+      log.info('disk.adopted', { session: sessionId, disk: disk.id, bytes: used });
+      return disk;
+    });
+  }
+
+  /** The directory that a container of the session binds. What is made of a file is mounted first. `bytes` raises the limit of what is measured. */
+  ready(sessionId: string, bytes = 0): Promise<{ readonly path: string; readonly disk: DiskRecord }> {
     this.#asked.set(sessionId, this.#askedFor(sessionId) + 1);
     return this.#turns.take(sessionId, async () => {
       const disk = await this.find(sessionId);
@@ -104,7 +133,10 @@ export class Disks {
         await mountImage(this.#options.run, imageOf(directory), placeOf(directory));
       if (!(await exists(path)))
         throw new Error(`the file system at ${placeOf(directory)} is not the disk of this session: it has no ${disk.id}`);
-      return { path, disk };
+      if (disk.kind !== 'measured' || disk.bytes >= bytes) return { path, disk };
+      const raised = { ...disk, bytes };
+      await writeRecord(directory, raised);
+      return { path, disk: raised };
     });
   }
 
@@ -123,21 +155,25 @@ export class Disks {
 
   remove(sessionId: string): Promise<void> {
     return this.#turns.take(sessionId, async () => {
+      await this.#finishAdoption(sessionId);
       const disk = await this.find(sessionId);
       if (disk === undefined) return;
       const gone = join(this.#options.directory, goneName(disk.id));
       await move(this.#at(sessionId), gone, this.#options.directory);
+      this.#reached('taken-away');
       this.#asked.delete(sessionId);
       await this.#clear(gone);
     });
   }
 
-  /** Clears what a crash left half made or half removed. */
+  /** Clears what a crash left half made or half removed, and ends what it left half adopted. */
   async sweep(): Promise<void> {
     const { directory } = this.#options;
     for (const name of await entriesOf(directory)) {
       const sessionId = sessionInMaking(name);
+      const adopted = sessionInAdoption(name);
       if (sessionId !== undefined) await this.#turns.take(sessionId, () => this.#clear(join(directory, name)));
+      else if (adopted !== undefined) await this.#turns.take(adopted, () => this.#finishAdoption(adopted));
       else if (isGone(name)) await this.#clear(join(directory, name));
     }
   }
@@ -145,6 +181,22 @@ export class Disks {
   /** Resolves when nothing is under way. */
   idle(): Promise<void> {
     return this.#turns.idle();
+  }
+
+  /** Its disk, where files were moved for it; what holds none is cleared. */
+  async #finishAdoption(sessionId: string): Promise<DiskRecord | undefined> {
+    const { directory } = this.#options;
+    const adopting = join(directory, adoptingName(sessionId));
+    if (!(await exists(adopting))) return undefined;
+    const disk = await isFilled(adopting);
+    if (disk === undefined) {
+      await this.#clear(adopting);
+      return undefined;
+    }
+    await this.#displace(sessionId);
+    await move(adopting, this.#at(sessionId), directory);
+    this.#reached('adopted');
+    return disk;
   }
 
   async #make(disk: DiskRecord): Promise<void> {
@@ -158,9 +210,12 @@ export class Disks {
       await mkdir(filesOf(making, disk), { mode: 0o755 });
       await syncDirectory(placeOf(making));
     }
+    this.#reached('made');
     await writeRecord(making, disk);
+    this.#reached('recorded');
     await this.#displace(disk.session);
     await move(making, this.#at(disk.session), directory);
+    this.#reached('placed');
   }
 
   /** What is in a disk's place and is no disk of this node's is kept, out of the way. */
@@ -169,6 +224,7 @@ export class Disks {
     if (!(await exists(this.#at(sessionId)))) return;
     const kept = `.kept-${sessionId}-${random.uuid()}`;
     await rename(this.#at(sessionId), join(directory, kept));
+    this.#reached('displaced');
     log.warn('disk.displaced', { session: sessionId, kept });
   }
 
@@ -179,6 +235,10 @@ export class Disks {
       if (await isMounted(directory)) await unmountImage(run, placeOf(directory));
       await run('rm', ['-rf', '--one-file-system', '--', directory], { mayTakeMs: CLEARING_MS });
     });
+  }
+
+  #reached(step: DiskStep): void {
+    this.#options.reached?.(step);
   }
 
   #askedFor(sessionId: string): number {
@@ -195,6 +255,8 @@ export class Disks {
   }
 }
 
+/** Room that a disk has when it is adopted with more in it than its limit. */
+const SPARE_BYTES = 64 * 2 ** 20;
 /** What a disk of many small files can take. */
 const CLEARING_MS = 600_000;
 

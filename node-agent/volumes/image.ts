@@ -89,7 +89,8 @@ export async function unmountImage(run: Command, place: string): Promise<void> {
   await run('umount', [place]);
 }
 
-/** Gives the host back what was deleted in it. */
+/** Gives the host back what was deleted in it: of what its journal has not committed, the kernel gives nothing back. */
 export async function trimImage(run: Command, place: string): Promise<void> {
+  await run('sync', ['-f', place]);
   await run('fstrim', [place]);
 }

@@ -17,12 +17,11 @@ import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
 import { assigned, HandController } from '../unit/node-hand-controller.ts';
 import { docker, makeBusyboxImage, makeSleepingGuest } from './busybox.ts';
 import { playGuest } from './played-guest.ts';
-import { testDisks, unmountDisks } from './test-disks.ts';
+import { diskDirectory, testDisks } from './test-disks.ts';
 
 const CLUSTER = `test-${randomUUID()}`;
 const TAG = randomUUID().slice(0, 8);
 const IMAGE = `raworc-test-driver:${TAG}`;
-const diskDirectories: string[] = [];
 const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} };
 const RUN = mkdtempSync('/tmp/rn-');
 
@@ -31,7 +30,6 @@ t.before(() => makeBusyboxImage(IMAGE, { 'raworc.managed': 'true', 'raworc.image
 t.teardown(async () => {
   const containers = (await docker('ps', '-aq', '--filter', `label=raworc.cluster=${CLUSTER}`)).split('\n').filter(Boolean);
   if (containers.length > 0) await docker('rm', '-f', ...containers);
-  for (const directory of diskDirectories) unmountDisks(directory);
   const images = (await docker('image', 'ls', '-q', '--filter', `label=raworc.cluster=${CLUSTER}`)).split('\n').filter(Boolean);
   if (images.length > 0) await docker('rmi', '-f', ...images);
   await docker('rmi', '-f', IMAGE);
@@ -42,8 +40,7 @@ t.teardown(async () => {
 
 /** A machine on which node agents are started one after the other, with guests played from outside their containers. */
 async function machine(t: Test, nodeId: string) {
-  const directory = t.testdir();
-  diskDirectories.push(directory);
+  const directory = diskDirectory(t);
   const controller = new HandController();
   const guestDirectory = await makeSleepingGuest(join(directory, 'guest'));
   const runDirectory = join(RUN, nodeId);
@@ -304,8 +301,7 @@ t.test('an image is built from sources that are what they should be, and from no
 });
 
 t.test('a container that somebody is removing already is gone when its removal returns', async (t) => {
-  const directory = t.testdir();
-  diskDirectories.push(directory);
+  const directory = diskDirectory(t);
   const owner = { clusterId: CLUSTER, nodeId: 'node-removes' };
   const driver = new DockerDriver({
     clients: await dockerClients('/var/run/docker.sock'),

@@ -15,7 +15,7 @@ import { assigned, HandController } from '../unit/node-hand-controller.ts';
 import { makeBusyboxImage, makeSleepingGuest } from './busybox.ts';
 import { OwnEngine } from './own-engine.ts';
 import { playGuest } from './played-guest.ts';
-import { testDisks, unmountDisks } from './test-disks.ts';
+import { diskDirectory, testDisks } from './test-disks.ts';
 
 const IMAGE = `raworc-test-engine:${randomUUID().slice(0, 8)}`;
 const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} };
@@ -25,10 +25,9 @@ const LONG_MS = 60_000;
 t.setTimeout(300_000);
 t.test('sessions outlive their engine, whose end is none of their own', async (t) => {
   const engine = new OwnEngine();
-  const directory = t.testdir();
+  const directory = diskDirectory(t);
   t.teardown(async () => {
     await engine.close();
-    unmountDisks(directory);
     rmSync(RUN, { recursive: true, force: true });
   });
   await engine.start();

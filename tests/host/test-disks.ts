@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DiskKind } from '../../node-agent/domain/disk-choice.ts';
 import { runCommand } from '../../node-agent/volumes/command.ts';
@@ -17,6 +17,16 @@ export function testDisks(
   log: Log = quiet,
 ): Disks {
   return new Disks({ directory: join(directory, 'disks'), owner, kind, run: runCommand, random: systemRandom, log });
+}
+
+/** A directory for disks that is unmounted, then removed at the end of the test. tap's own would be removed while disks in it are mounted. */
+export function diskDirectory(t: { teardown(run: () => void): unknown }): string {
+  const directory = mkdtempSync('/tmp/rd-');
+  t.teardown(() => {
+    unmountDisks(directory);
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return directory;
 }
 
 /** Unmounts whatever disks are mounted below `directory`/disks. */

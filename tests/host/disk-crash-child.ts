@@ -1,0 +1,44 @@
+/** One operation on a disk, in a process that ends itself by SIGKILL at the `at`-th moment at which it can. Prints how many moments there were when it got through. */
+import { runCommand } from '../../node-agent/volumes/command.ts';
+import { Disks } from '../../node-agent/volumes/disks.ts';
+import { systemRandom } from '../../seams/system.ts';
+
+const [operation = '', directory = '', sessionId = '', from = '', at = '0'] = process.argv.slice(2);
+let moments = 0;
+const moment = () => {
+  moments += 1;
+  if (moments === Number(at)) process.kill(process.pid, 'SIGKILL');
+};
+const disks = new Disks({
+  directory,
+  owner: { clusterId: 'c', nodeId: 'n' },
+  kind: 'image',
+  random: systemRandom,
+  log: { debug() {}, info() {}, warn() {}, error() {} },
+  reached: moment,
+  async run(...command) {
+    moment();
+    const printed = await runCommand(...command);
+    moment();
+    return printed;
+  },
+});
+const plan = { sessionId, generation: 1, space: 'default', bytes: 8 * 2 ** 20 };
+switch (operation) {
+  case 'create':
+    await disks.create(plan);
+    await disks.ready(sessionId);
+    break;
+  case 'adopt':
+    await disks.adopt(plan, from);
+    break;
+  case 'release':
+    await disks.release(sessionId, async () => false);
+    break;
+  case 'remove':
+    await disks.remove(sessionId);
+    break;
+  default:
+    throw new Error(`there is no ${operation}`);
+}
+process.stdout.write(String(moments));
