@@ -31,7 +31,7 @@ import type { Lists } from './services/lists.ts';
 import { LoginThrottle } from './services/login-throttle.ts';
 import { messageService } from './services/messages.ts';
 import { heardHereToo, type News } from './services/news.ts';
-import { nodeMetrics } from './services/node-metrics.ts';
+import { nodeMetrics, sessionMetrics } from './services/node-metrics.ts';
 import { nodeService } from './services/nodes.ts';
 import { orphanService } from './services/orphans.ts';
 import type { Passwords } from './services/passwords.ts';
@@ -136,6 +136,7 @@ export function openCore(needs: CoreNeeds): Core {
   });
   applier.onCommitted(commitMetrics(metrics));
   nodeMetrics(metrics, view, capacity);
+  sessionMetrics(metrics, lists);
   applier.onCommitted(({ mutations, events: committed }) => {
     tail.committed(committed);
     publisher.committed(committed);

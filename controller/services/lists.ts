@@ -1,5 +1,5 @@
 import type { AccountId, AgentId, SessionId, SpaceId } from '../domain/ids.ts';
-import type { RowsOfState } from '../domain/life-cycle.ts';
+import type { RestState, RowsOfState } from '../domain/life-cycle.ts';
 import type { ShownSession } from '../domain/present.ts';
 import type { MessageRow, Tables } from '../domain/rows.ts';
 import type { Page, PageRequest } from './caller.ts';
@@ -27,6 +27,8 @@ export interface Lists {
   sessions(query: SessionQuery, page: PageRequest): Promise<Page<ShownSession>>;
   messages(session: SessionId, query: MessageQuery, page: PageRequest): Promise<Page<MessageRow>>;
   countMessages(session: SessionId): Promise<number>;
+  /** How many sessions are in which state, without the deleted. */
+  countSessions(): Promise<Readonly<Record<RestState, number>>>;
   /**
    * Whether a source is still needed: some agent's, or part of a build that is not finished, that new sessions of its space start from,
    * or that a session is pinned to, so that its image can be built again.

@@ -2,6 +2,19 @@ import type { Metrics } from '../../seams/metrics.ts';
 import { nodeHealth } from '../domain/lease.ts';
 import type { View } from '../domain/view.ts';
 import type { Capacity } from './capacity.ts';
+import type { Lists } from './lists.ts';
+
+/** A gauge of the cluster's sessions by state, counted on the reading thread when somebody scrapes. */
+export function sessionMetrics(metrics: Metrics, lists: Pick<Lists, 'countSessions'>): void {
+  metrics.gauge({
+    name: 'sessions',
+    help: 'Sessions by state, without the deleted',
+    labels: ['state'],
+    async read() {
+      return Object.entries(await lists.countSessions()).map(([state, value]) => ({ labels: { state }, value }));
+    },
+  });
+}
 
 /** Gauges of the cluster's nodes: how many are in which state, what they have, and what sessions request of it. */
 export function nodeMetrics(metrics: Metrics, view: View, capacity: Capacity): void {

@@ -1,6 +1,7 @@
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely';
 import type { SessionId } from '../domain/ids.ts';
-import type { TableName, Tables } from '../domain/rows.ts';
+import { type RestState, restState } from '../domain/life-cycle.ts';
+import type { SessionRow, TableName, Tables } from '../domain/rows.ts';
 import { MAX_PAGE_BYTES, type Page } from '../services/caller.ts';
 import type { Lists } from '../services/lists.ts';
 import { columnsOf, type SqlRow, selected, selection, snake, toSql } from './columns.ts';
@@ -49,6 +50,16 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
       const [count] = await reader.read([query.compile(compiler)]);
       return countIn(count);
     },
+    async countSessions() {
+      const byPhase = sql`select desired, phase, count(*) as count from sessions where desired <> 'deleted' group by desired, phase`;
+      const busy = sql`select count(*) as count from (select distinct session_id from queue where accepted_at is not null)`;
+      const [phases, held] = await reader.read([byPhase.compile(compiler), busy.compile(compiler)]);
+      const counts: Record<RestState, number> = { init: 0, idle: 0, busy: 0, paused: 0, suspended: 0, error: 0 };
+      for (const row of phases ?? []) counts[restState({ ...phaseIn(row), outstanding: 0 })] += Number(row.count);
+      counts.busy = Math.min(counts.idle, countIn(held));
+      counts.idle -= counts.busy;
+      return counts;
+    },
     async sourceInUse(digest) {
       const holds = sql`exists (select 1 from json_each(b.agents) where json_extract(value, '$.digest') = ${digest})`;
       const needed = sql`(b.status in ('pending', 'building')
@@ -80,5 +91,8 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
     },
   };
 }
+
+/** The writer writes no other words. */
+const phaseIn = ({ desired, phase }: SqlRow) => ({ desired, phase }) as Pick<SessionRow, 'desired' | 'phase'>;
 
 const countIn = (rows: readonly SqlRow[] | undefined): number => Number(rows?.[0]?.count ?? 0);

@@ -1,7 +1,8 @@
 import t from 'tap';
 import { removeSession } from '../../controller/domain/commands/remove-session.ts';
-import type { SessionId, SpaceId } from '../../controller/domain/ids.ts';
+import type { MessageId, SessionId, SpaceId } from '../../controller/domain/ids.ts';
 import { rowsOfState } from '../../controller/domain/life-cycle.ts';
+import { put, type SessionRow } from '../../controller/domain/rows.ts';
 import { Reader } from '../../controller/store/reader.ts';
 import { sqlLists } from '../../controller/store/sql-lists.ts';
 import { systemClock } from '../../seams/system.ts';
@@ -35,4 +36,14 @@ t.test('lists filter by what is visible, space, state and metadata, in a total o
   t.same(await found({ visible: { spaces: [SPACE], owner: 'x' as typeof ACCOUNT } }), ['cb', 3]);
   t.same(await found({ visible: { spaces: [], owner: 'x' as typeof ACCOUNT } }), ['', 0]);
   t.same(await found({ visible: { spaces: [], owner: ACCOUNT } }), ['cb', 3]);
+  t.same(await lists.countSessions(), { init: 3, idle: 0, busy: 0, paused: 0, suspended: 0, error: 0 });
+  const set = (id: string, more: Partial<SessionRow>) => put('sessions', { ...core.session(id), ...more });
+  const held = { sessionId: 'a' as SessionId, seq: 1, agent: 'x', refusal: null, bytes: 1, acceptedAt: 2, createdAt: 1 };
+  const mutations = [
+    set('a', { phase: 'running', outstanding: 1 }),
+    put('queue', { id: 'm' as MessageId, ...held }),
+    set('b', { phase: 'running' }),
+  ];
+  await core.applier.apply({ name: 'set', decide: () => ({ mutations, events: [], answer: undefined }) });
+  t.same(await lists.countSessions(), { init: 1, idle: 1, busy: 1, paused: 0, suspended: 0, error: 0 });
 });

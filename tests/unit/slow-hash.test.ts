@@ -47,7 +47,10 @@ t.test('a right that is taken away while a password is being hashed sets none, a
   };
   const service = serviceAccountService({
     ...{ applier, view: store.view, random: systemRandom, rights },
-    lists: { rows: never, sessions: never, messages: never, countMessages: never, sourceInUse: never, sessionsWithAgent: never },
+    lists: {
+      ...{ rows: never, sessions: never, messages: never, countMessages: never, sourceInUse: never, sessionsWithAgent: never },
+      countSessions: never,
+    },
     passwords: { hash, verify: never },
     throttle: new LoginThrottle(systemClock),
   });
