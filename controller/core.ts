@@ -17,7 +17,7 @@ import { rememberedOwners } from './services/audience.ts';
 import { Backlog } from './services/backlog.ts';
 import { BuildDispatch } from './services/build-dispatch.ts';
 import { buildService } from './services/builds.ts';
-import { Capacity, type KnownNode } from './services/capacity.ts';
+import { Capacity, type KnownNode, placedSessions } from './services/capacity.ts';
 import { commitMetrics, placementMetrics } from './services/commit-metrics.ts';
 import { eventService } from './services/events.ts';
 import { Fleet } from './services/fleet/fleet.ts';
@@ -98,8 +98,7 @@ export function openCore(needs: CoreNeeds): Core {
   const lastAliveAt = store.writer.lastTime();
   // Capacity asks the fleet, which asks the applier, which asks capacity.
   let known: () => readonly KnownNode[] = () => [];
-  const placed = view.nodes().flatMap(({ id }) => view.sessionsOn(id));
-  const capacity = new Capacity(() => known(), placed);
+  const capacity = new Capacity(() => known(), placedSessions(view));
   const applier = new Applier({ store: store.writer, capacity, clock, log, metrics: needs.metrics, onFatal: needs.onFatal });
   const publisher = new Publisher({ events, news, clock, log, metrics: needs.metrics });
   const ownerOf = rememberedOwners((id) => view.get('sessions', id)?.createdById);
@@ -121,7 +120,7 @@ export function openCore(needs: CoreNeeds): Core {
     clusterId: needs.clusterId,
     version: needs.version,
   };
-  const fleet = new Fleet({ ...fleetNeeds, epoch: events.epoch });
+  const fleet = new Fleet({ ...fleetNeeds, epoch: events.epoch, metrics });
   known = () => fleet.known();
   const dispatch = new BuildDispatch({ applier, view, fleet, clock, log, metrics });
   const leases = new LeaseWatch({ applier, view, fleet, lease, clock, log });

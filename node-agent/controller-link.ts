@@ -6,13 +6,18 @@ import type { Log } from '../seams/log.ts';
 import type { Random } from '../seams/random.ts';
 import { within } from './deadline.ts';
 import type { Dialer } from './link/dialer.ts';
+import type { Wire } from './outbox.ts';
 
 const DIAL_WITHIN_MS = 10_000;
 const WELCOME_WITHIN_MS = 15_000;
 const BACKOFF_FIRST_MS = 50;
 const BACKOFF_LAST_MS = 5_000;
-/** Frames that may wait for the one that is being taken in, before the stream is not read from. */
-const FRAMES_WAITING = 500;
+/** What may wait for the frame that is being taken in, before the stream is not read from. */
+export const MOST_FRAMES_WAITING = { frames: 500, bytes: 8 * 1024 * 1024 } as const;
+const A_FRAME_BYTES = 512;
+
+/** Kinds of frames that are the link's own. */
+type Greeting = 'welcome' | 'heartbeatAck' | 'inventoryTaken';
 
 export interface ControllerLinkOutside {
   readonly dialer: Dialer;
@@ -20,14 +25,14 @@ export interface ControllerLinkOutside {
   readonly random: Random;
   readonly log: Log;
   readonly clusterId: string;
-  /** Hello and inventory, as of now. */
-  greeting(): readonly NodeFrame[];
-  /** A stream is up, and has been welcomed. `send` is of this stream only. */
-  connected(welcome: Welcome, send: (frame: NodeFrame) => boolean): Promise<void>;
+  /** Hello, and the parts of the inventory, of which each is made when the one before it was taken. */
+  greeting(): { readonly hello: NodeFrame; readonly inventory: Iterator<NodeFrame> };
+  /** A stream is up, has been welcomed and has been told the whole inventory. `wire` is of this stream only. */
+  connected(welcome: Welcome, wire: Wire): Promise<void>;
   drained(): void;
   disconnected(): void;
   /** Takes one frame in; the next comes when it resolves. Rejecting ends the stream. */
-  take(frame: Exclude<ControllerFrame, { kind: 'welcome' | 'heartbeatAck' }>): Promise<void> | undefined;
+  take(frame: Exclude<ControllerFrame, { kind: Greeting }>): Promise<void> | undefined;
 }
 
 /**
@@ -129,7 +134,12 @@ export class ControllerLink {
       let welcomed = false;
       let ended = false;
       let taking = false;
-      const waiting: ControllerFrame[] = [];
+      let welcome: Welcome | undefined;
+      const waiting: { readonly frame: ControllerFrame; readonly bytes: number }[] = [];
+      let waitingBytes = 0;
+      const isBehind = () => waiting.length >= MOST_FRAMES_WAITING.frames || waitingBytes >= MOST_FRAMES_WAITING.bytes;
+      const { hello, inventory } = this.#outside.greeting();
+      let next: IteratorResult<NodeFrame> | undefined;
       let watchdog = clock.after(WELCOME_WITHIN_MS, () => link.close(new Error('no welcome')));
       let heartbeat: Timer | undefined;
       let heartbeatNumber = 0;
@@ -159,17 +169,34 @@ export class ControllerLink {
           welcomed = true;
           renew(dialledMs, frame.value.leaseMs);
           beat(frame.value.heartbeatMs);
-          return this.#outside.connected(frame.value, (out) => !ended && link.send(out));
+          welcome = frame.value;
+          return connect();
+        }
+        if (frame.kind === 'inventoryTaken') {
+          list();
+          return connect();
         }
         if (!welcomed) throw new Error(`${frame.kind} before the welcome`);
         return this.#outside.take(frame);
       };
+      /** The next part of the inventory. */
+      const list = () => {
+        next ??= inventory.next();
+        if (next.done === true) throw new Error('a part of the inventory was taken that was not told');
+        if (!link.send(next.value)) throw new Error('the controller does not take the inventory');
+        next = inventory.next();
+      };
+      const connect = (): Promise<void> | undefined => {
+        if (welcome === undefined || next?.done !== true) return undefined;
+        return this.#outside.connected(welcome, { send: (out) => !ended && link.send(out), end: (fault) => link.close(fault) });
+      };
       const pump = async () => {
         taking = true;
         try {
-          for (let frame = waiting.shift(); frame !== undefined && !ended; frame = waiting.shift()) {
-            await take(frame);
-            if (waiting.length < FRAMES_WAITING) link.resume();
+          for (let one = waiting.shift(); one !== undefined && !ended; one = waiting.shift()) {
+            await take(one.frame);
+            waitingBytes -= one.bytes;
+            if (!isBehind()) link.resume();
           }
         } catch (error) {
           link.close(error instanceof Error ? error : new Error(String(error)));
@@ -177,11 +204,12 @@ export class ControllerLink {
           taking = false;
         }
       };
-      link.onMessage((frame) => {
+      link.onMessage((frame, bytes = A_FRAME_BYTES) => {
         // A lease is judged by when its answer came, not by what waits before it.
         if (frame.kind === 'heartbeatAck') return void take(frame);
-        waiting.push(frame);
-        if (waiting.length >= FRAMES_WAITING) link.pause();
+        waiting.push({ frame, bytes });
+        waitingBytes += bytes;
+        if (isBehind()) link.pause();
         if (!taking) void pump();
       });
       link.onDrain(() => this.#outside.drained());
@@ -195,7 +223,8 @@ export class ControllerLink {
         resolve(welcomed);
       });
       const dialledMs = clock.monotonic();
-      for (const frame of this.#outside.greeting()) link.send(frame);
+      link.send(hello);
+      list();
       if (this.#ending.signal.aborted) link.close();
     });
   }

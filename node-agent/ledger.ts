@@ -1,4 +1,5 @@
 import type { Journal } from '../journal/journal.ts';
+import { SetSum } from '../proto/set-sum.ts';
 import { Copies } from './copies.ts';
 import type { Assignment, Remembered, Tombstone } from './domain/session.ts';
 import {
@@ -16,7 +17,7 @@ import {
 
 export type { Ends };
 
-/** Records written since the last compaction before the next one is due. */
+/** The fewest records written since the last compaction before the next one is due. */
 const COMPACT_AFTER = 2000;
 const RECORDS_PER_BLOCK = 100;
 
@@ -109,10 +110,10 @@ export class Ledger {
   }
 
   /**
-   * Takes assignments and tombstones in. An assignment that is older than one that is held, or covered by a tombstone, is passed over.
-   * With `whole` these are all there are: what was assigned beyond them no longer is.
+   * Takes assignments and tombstones in, and returns the sessions of which an assignment is new. One that is older than one that is held,
+   * or covered by a tombstone, is passed over.
    */
-  async take(assignments: readonly Assignment[], tombstones: readonly Tombstone[], whole: boolean): Promise<void> {
+  async take(assignments: readonly Assignment[], tombstones: readonly Tombstone[]): Promise<ReadonlySet<string>> {
     const records: LedgerRecord[] = [];
     const buried = new Map<string, number>();
     for (const { sessionId, upToGeneration } of tombstones) {
@@ -120,21 +121,33 @@ export class Ledger {
       if ((this.#state.sessions.get(sessionId)?.tombstone ?? -1) < upToGeneration)
         records.push({ kind: 'tombstone', sessionId, upToGeneration });
     }
-    const named = new Set<string>();
+    const taken = new Set<string>();
     for (const assignment of assignments) {
       const entry = this.#state.sessions.get(assignment.sessionId);
-      named.add(assignment.sessionId);
       const tombstone = Math.max(entry?.tombstone ?? -1, buried.get(assignment.sessionId) ?? -1);
       if (assignment.generation <= tombstone) continue;
       if (entry?.assignment !== undefined && entry.assignment.generation >= assignment.generation) continue;
       records.push({ kind: 'assign', assignment: mutable(assignment) });
+      taken.add(assignment.sessionId);
     }
-    if (whole) {
-      for (const [sessionId, entry] of this.#state.sessions) {
-        if (entry.assignment !== undefined && !named.has(sessionId)) records.push({ kind: 'unassign', sessionId });
-      }
-    }
-    for (let at = 0; at < records.length; at += RECORDS_PER_BLOCK) await this.#write(records.slice(at, at + RECORDS_PER_BLOCK));
+    await this.#writeAll(records);
+    return taken;
+  }
+
+  /** All that is assigned was named: what was assigned beyond that no longer is. Returns which sessions those were. */
+  async unassignBeyond(named: ReadonlySet<string>): Promise<readonly string[]> {
+    const gone: string[] = [];
+    for (const [sessionId, entry] of this.#state.sessions)
+      if (entry.assignment !== undefined && !named.has(sessionId)) gone.push(sessionId);
+    await this.#writeAll(gone.map((sessionId) => ({ kind: 'unassign', sessionId })));
+    return gone;
+  }
+
+  /** What is assigned, summed up as the controller does. */
+  sum(): SetSum {
+    const sum = new SetSum();
+    for (const [sessionId, { assignment }] of this.#state.sessions) if (assignment !== undefined) sum.add(sessionId, assignment.generation);
+    return sum;
   }
 
   /** Of its container, without being asked, since the session was last given up. */
@@ -216,6 +229,10 @@ export class Ledger {
     await this.#journal.close();
   }
 
+  async #writeAll(records: readonly LedgerRecord[]): Promise<void> {
+    for (let at = 0; at < records.length; at += RECORDS_PER_BLOCK) await this.#write(records.slice(at, at + RECORDS_PER_BLOCK));
+  }
+
   /** What is asked for while a block is on its way to the disk goes into the next one together: one sync for all. */
   #write(records: readonly LedgerRecord[]): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -240,7 +257,8 @@ export class Ledger {
             this.copies.saw(record.assignment.sessionId, this.#state.sessions.get(record.assignment.sessionId));
         }
         this.#written += records.length;
-        if (this.#written >= COMPACT_AFTER) await this.#compact();
+        // A snapshot costs as much as there are sessions: it is due after as many records.
+        if (this.#written >= Math.max(COMPACT_AFTER, this.#state.sessions.size)) await this.#compact();
       } catch (error) {
         for (const write of writes) write.reject(error);
         continue;

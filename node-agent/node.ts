@@ -1,9 +1,10 @@
 import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../proto/frame.ts';
-import type { Tombstone__Output as WireTombstone } from '../proto/generated/raworc/node/v0/Tombstone.ts';
+import type { AssignmentSet__Output as AssignmentSet } from '../proto/generated/raworc/node/v0/AssignmentSet.ts';
 import type { Clock, Timer } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
 import { type Counter, type Metrics, silentMetrics } from '../seams/metrics.ts';
 import type { Random } from '../seams/random.ts';
+import { AssignedSet } from './assigned-set.ts';
 import { Builder } from './builder.ts';
 import type { Conditions } from './conditions.ts';
 import { ControllerLink } from './controller-link.ts';
@@ -13,6 +14,7 @@ import type { Capacity, Driver, DriverChange } from './drivers/driver.ts';
 import type { GuestDoors } from './guest-doors.ts';
 import { guestsReturned } from './guests-return.ts';
 import { ImageRequests } from './image-requests.ts';
+import { inventoryParts } from './inventory.ts';
 import type { Ledger } from './ledger.ts';
 import type { Dialer } from './link/dialer.ts';
 import { Orphans } from './orphans.ts';
@@ -56,7 +58,7 @@ export type NodeEnd = { readonly why: 'shutdown' } | { readonly why: 'fault'; re
 export class NodeAgent {
   readonly ended: Promise<NodeEnd>;
   readonly #options: NodeOptions;
-  readonly #outbox = new Outbox();
+  readonly #outbox: Outbox;
   readonly #relay: Relay;
   readonly #builder: Builder;
   readonly #link: ControllerLink;
@@ -77,12 +79,13 @@ export class NodeAgent {
   #judged = false;
   #stopping = false;
   #ready = false;
-  #set: { readonly id: string; number: number } | undefined;
+  #set = new AssignedSet();
 
   constructor(options: NodeOptions) {
     this.#options = options;
     const { clock, log, ledger, driver, dialer, random, doors, metrics = silentMetrics } = options;
     this.#steps = metrics.counter({ name: 'reconciler_steps_total', help: 'Steps that reconcilers took, by kind', labels: ['step'] });
+    this.#outbox = new Outbox(metrics);
     this.#gauges(metrics);
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -113,10 +116,9 @@ export class NodeAgent {
       log,
       clusterId: options.clusterId,
       greeting: () => this.#greeting(),
-      connected: async (welcome, send) => {
+      connected: async (welcome, wire) => {
         await this.#kept(() => ledger.heard(welcome.epoch));
-        this.#set = undefined;
-        this.#outbox.connect({ send });
+        this.#outbox.connect(wire);
       },
       drained: () => this.#outbox.drained(),
       disconnected: () => this.#outbox.disconnect(),
@@ -167,12 +169,12 @@ export class NodeAgent {
     });
   }
 
-  #greeting(): NodeFrame[] {
+  #greeting(): { hello: NodeFrame; inventory: Iterator<NodeFrame> } {
     const { ledger, driver, clusterId, incarnation, version, hostname } = this.#options;
     this.#outbox.begin();
     if ((this.#options.conditions?.all() ?? []).length > 0) this.#sayConditions();
     this.#relay.hold();
-    const statuses = [...this.#reconcilers.values()].map((reconciler) => reconciler.status()).filter((status) => status !== undefined);
+    this.#set = new AssignedSet();
     const hello = {
       protocolVersion: NODE_PROTOCOL_VERSION,
       agentVersion: version,
@@ -184,27 +186,32 @@ export class NodeAgent {
       capacity: this.#capacity,
       hostname,
     };
-    const sessions = statuses.map((status) => this.#reportFrame(status));
-    return [
-      { kind: 'hello', value: hello },
-      {
-        kind: 'inventory',
-        value: { sessions, images: [...this.#images], tombstones: ledger.openTombstones(), orphans: this.#orphans.all() },
-      },
-    ];
+    const held = { images: [...this.#images], tombstones: ledger.openTombstones(), orphans: this.#orphans.all() };
+    return { hello: { kind: 'hello', value: hello }, inventory: inventoryParts({ reports: this.#reportsOf(), ...held }) };
   }
 
-  #take(frame: Exclude<ControllerFrame, { kind: 'welcome' | 'heartbeatAck' }>): Promise<void> | undefined {
+  /** Of all sessions, each as it is when its turn comes. */
+  *#reportsOf() {
+    for (const reconciler of [...this.#reconcilers.values()]) {
+      const status = reconciler.status();
+      if (status !== undefined) yield this.#reportFrame(status);
+    }
+  }
+
+  #take(frame: Exclude<ControllerFrame, { kind: 'welcome' | 'heartbeatAck' | 'inventoryTaken' }>): Promise<void> | undefined {
     switch (frame.kind) {
       case 'assignmentSet':
-        this.#set = { id: frame.value.setId, number: 0 };
-        return this.#assigned(frame.value, true);
-      case 'assignmentChange': {
-        const { setId, number } = frame.value;
-        if (this.#set?.id !== setId || this.#set.number + 1 !== number)
-          throw new Error(`change ${number} of set ${setId} does not follow ${this.#set?.number} of ${this.#set?.id}`);
-        this.#set.number = number;
-        return this.#assigned(frame.value, false);
+        this.#set.part(frame.value);
+        return this.#partTaken(frame.value);
+      case 'assignmentChange':
+        this.#set.change(frame.value);
+        return this.#assigned(frame.value);
+      case 'setDigest': {
+        const { setId, number, sessions, sum } = frame.value;
+        this.#set.expect(frame.value);
+        const own = this.#options.ledger.sum();
+        const agrees = own.sessions === sessions && own.text === sum;
+        return void this.#outbox.keep('set-judged', { kind: 'setJudged', value: { setId, number, agrees } });
       }
       case 'deliver':
         return void this.#relay.deliver(frame.value);
@@ -231,32 +238,48 @@ export class NodeAgent {
     for (const sessionId of this.#imageRequests.settle(image)) this.#reconcilers.get(sessionId)?.imageGone(image, reason);
   }
 
-  async #assigned(
-    change: { readonly assignments: readonly Parameters<typeof assignmentFrom>[0][]; readonly tombstones: readonly WireTombstone[] },
-    whole: boolean,
-  ): Promise<void> {
-    const { ledger, log } = this.#options;
+  async #partTaken(part: AssignmentSet): Promise<void> {
+    const { setId, part: number, more } = part;
+    await this.#assigned(part);
+    if (!more) await this.#setTaken();
+    this.#outbox.keep(`set-part:${setId}:${number}`, { kind: 'setPartTaken', value: { setId, part: Math.max(1, number) } });
+  }
+
+  /** Of one part of the set, or of a change. What is named was judged by the controller of now. */
+  async #assigned(change: Pick<AssignmentSet, 'assignments' | 'tombstones'>): Promise<void> {
+    const { ledger } = this.#options;
     for (const { sessionId } of change.tombstones) if (!isSessionId(sessionId)) throw new Error('a tombstone of no session');
     const sources = ledger.copies.sources();
-    await this.#kept(() => ledger.take(change.assignments.map(assignmentFrom), change.tombstones, whole));
-    this.#judged = true;
+    const taken = await this.#kept(() => ledger.take(change.assignments.map(assignmentFrom), change.tombstones));
+    this.#set.name(change.assignments.map(({ sessionId }) => sessionId));
     for (const sessionId of new Set([...sources, ...ledger.copies.sources()])) this.#reconciler(sessionId).wake();
     for (const { sessionId, settledSeq } of change.assignments) this.#relay.settledUpTo(sessionId, settledSeq);
     for (const { sessionId } of change.tombstones) this.#reconciler(sessionId).askRemoval();
-    for (const { sessionId } of change.assignments) this.#reconciler(sessionId).wake();
-    if (!whole) return;
-    for (const reconciler of this.#reconcilers.values()) reconciler.wake();
+    for (const { sessionId } of change.assignments) if (!this.#judged || taken.has(sessionId)) this.#reconciler(sessionId).wake();
+  }
+
+  /** All parts were taken: what was assigned beyond them no longer is. */
+  async #setTaken(): Promise<void> {
+    const { ledger, log } = this.#options;
+    const gone = await this.#kept(() => ledger.unassignBeyond(this.#set.named));
+    const sessions = this.#set.named.size;
+    this.#set.complete();
+    for (const sessionId of gone) this.#reconciler(sessionId).wake();
+    if (!this.#judged) {
+      this.#judged = true;
+      for (const reconciler of this.#reconcilers.values()) reconciler.wake();
+    }
     this.#relay.sayAgain();
     this.#builder.sayAgain();
     this.#imageRequests.sayAgain();
-    log.info('controller.connected', { assignments: change.assignments.length, tombstones: change.tombstones.length });
+    log.info('controller.connected', { assignments: sessions, unassigned: gone.length });
     if (!this.#ready) void this.#sayReady();
   }
 
   /** A ledger that takes nothing more takes nothing more in this life: another stream would not help, the next start does. */
-  async #kept(write: () => Promise<void>): Promise<void> {
+  async #kept<T>(write: () => Promise<T>): Promise<T> {
     try {
-      await write();
+      return await write();
     } catch (error) {
       this.#end({ why: 'fault', error });
       throw error;
@@ -361,7 +384,7 @@ export class NodeAgent {
       guestConnected: (id) => this.#relay.isConnected(id),
       guestDraining: (id) => this.#relay.isDraining(id),
       drain: (id, graceMs) => this.#relay.drain(id, graceMs),
-      judged: () => this.#judged,
+      judged: () => this.#judged || this.#set.named.has(sessionId),
       imageMissing: (id, image) => {
         log.warn('session.image_missing', { session: id, image });
         this.#imageRequests.want(id, image);

@@ -1,33 +1,73 @@
 import type { NodeFrame } from '../proto/frame.ts';
+import { type Counter, type Metrics, silentMetrics } from '../seams/metrics.ts';
 
-/** What waits at most, beyond what has one place for each session (reports). Past it the oldest goes. */
-const BOUND = 20_000;
+/** What may wait beyond what has one place for each session or image: past either bound the stream ends. */
+export const MOST_WAITING = { frames: 20_000, bytes: 32 * 1024 * 1024 } as const;
+const A_FRAME_BYTES = 256;
 
 /** The way to the controller while there is one. */
 export interface Wire {
   /** False: not taken, the wire is full; `drained` is called later. */
   send(frame: NodeFrame): boolean;
+  /** Ends it: what waits is more than may. */
+  end(fault: Error): void;
+}
+
+/** Kinds of which the newest of each key counts, so that there are no more than sessions, builds and the like. */
+const IS_STATE: ReadonlySet<NodeFrame['kind']> = new Set([
+  ...(['report', 'removed', 'orphans', 'images', 'build', 'workers', 'secretsRequest', 'setPartTaken', 'setJudged', 'conditions'] as const),
+  ...(['imageMissing', 'shutdownDone'] as const),
+]);
+
+function bytesOf(frame: NodeFrame): number {
+  if (frame.kind === 'answer') return A_FRAME_BYTES + frame.value.content.length;
+  if (frame.kind === 'lines') return A_FRAME_BYTES + frame.value.lines.reduce((sum, { line }) => sum + line.length + A_FRAME_BYTES, 0);
+  return A_FRAME_BYTES;
 }
 
 /**
  * What is said to the controller. Kept frames wait, in order, while the wire is full: a later one under the same key replaces the earlier.
- * Passing frames (partial output, log lines) go at once or not at all, and are counted. With no wire nothing waits: on each
- * new one the inventory and the relay say everything again that still matters.
+ * None of them is ever dropped while the stream goes on: past a bound the stream ends, and with no wire nothing waits, since on each
+ * new one the inventory and the relay say everything again that still matters. Passing frames (partial output, log lines) go at once or
+ * not at all, and are counted.
  */
 export class Outbox {
   #wire: Wire | undefined;
   readonly #waiting = new Map<string, NodeFrame>();
+  /** Of what waits, all but state. */
+  #frames = 0;
+  #bytes = 0;
   #keeping = false;
   #lost = 0;
+  readonly #dropped: Counter<'kind'>;
+  readonly #overflows: Counter;
+
+  constructor(metrics: Metrics = silentMetrics) {
+    this.#dropped = metrics.counter({
+      name: 'outbox_dropped_total',
+      help: 'Partial output and log lines that a full stream did not take.',
+      labels: ['kind'],
+    });
+    this.#overflows = metrics.counter({
+      name: 'outbox_overflows_total',
+      help: 'Streams ended because more waited for them than may. The next one says everything again.',
+    });
+    metrics.gauge({ name: 'outbox_frames', help: 'Frames that wait for the stream to the controller.', read: () => this.#waiting.size });
+  }
 
   /** Passing frames lost so far. */
   get lost(): number {
     return this.#lost;
   }
 
+  /** Frames that wait. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** A greeting was made: what changes from now on is kept for the stream that it opens. */
   begin(): void {
-    this.#waiting.clear();
+    this.#clear();
     this.#wire = undefined;
     this.#keeping = true;
   }
@@ -35,10 +75,11 @@ export class Outbox {
   connect(wire: Wire): void {
     this.#wire = wire;
     this.drained();
+    this.#judge();
   }
 
   disconnect(): void {
-    this.#waiting.clear();
+    this.#clear();
     this.#wire = undefined;
     this.#keeping = false;
   }
@@ -46,16 +87,17 @@ export class Outbox {
   keep(key: string, frame: NodeFrame): void {
     if (!this.#keeping) return;
     if (this.#waiting.size === 0 && this.#wire?.send(frame)) return;
+    this.#count(this.#waiting.get(key), -1);
     this.#waiting.set(key, frame);
-    if (this.#waiting.size <= BOUND) return;
-    const oldest = this.#waiting.keys().next();
-    if (!oldest.done) this.#waiting.delete(oldest.value);
+    this.#count(frame, 1);
+    this.#judge();
   }
 
   /** False when it was dropped. */
   pass(frame: NodeFrame): boolean {
     if (this.#waiting.size === 0 && this.#wire?.send(frame)) return true;
     this.#lost += 1;
+    this.#dropped.add(1, { kind: frame.kind });
     return false;
   }
 
@@ -63,6 +105,28 @@ export class Outbox {
     for (const [key, frame] of this.#waiting) {
       if (!this.#wire?.send(frame)) return;
       this.#waiting.delete(key);
+      this.#count(frame, -1);
     }
+  }
+
+  /** Before the stream is there, nothing can be ended: it is judged when it is. */
+  #judge(): void {
+    const wire = this.#wire;
+    if (wire === undefined || (this.#frames <= MOST_WAITING.frames && this.#bytes <= MOST_WAITING.bytes)) return;
+    this.#overflows.add();
+    this.disconnect();
+    wire.end(new Error('more waits for the controller than may: the stream begins anew'));
+  }
+
+  #count(frame: NodeFrame | undefined, sign: 1 | -1): void {
+    if (frame === undefined || IS_STATE.has(frame.kind)) return;
+    this.#frames += sign;
+    this.#bytes += sign * bytesOf(frame);
+  }
+
+  #clear(): void {
+    this.#waiting.clear();
+    this.#frames = 0;
+    this.#bytes = 0;
   }
 }

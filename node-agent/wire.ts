@@ -62,10 +62,17 @@ function agentFrom({ name, runtime, handler, idempotent }: WireAgentSpec): Agent
   return { name, runtime, handler, idempotent };
 }
 
+/** Of a failure, which may quote an engine. The controller takes 8 KiB. */
+const REASON_CHARACTERS = 2_000;
+
 /** Phases in which what the guest holds is known. */
 const said: ReadonlySet<string> = new Set(['RUNNING', 'SUSPENDED']);
 
 export function reportOf(status: Status, order: { readonly boot: number; readonly number: number }, acceptedSeq: number): WireReport {
   const { sessionId, generation, phase, containerId, volume, reason } = status;
-  return { sessionId, generation, phase, ...order, containerId, volume, reason, acceptedSeq: said.has(phase) ? acceptedSeq : 0 };
+  const sentence = reason.length > REASON_CHARACTERS ? `${reason.slice(0, REASON_CHARACTERS)}…` : reason;
+  return {
+    ...{ sessionId, generation, phase, ...order, containerId, volume },
+    ...{ reason: sentence, acceptedSeq: said.has(phase) ? acceptedSeq : 0 },
+  };
 }

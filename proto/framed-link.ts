@@ -39,7 +39,7 @@ class FramedLink<Out, In> implements Link<Out, In> {
   #corked = false;
   #ended = false;
   #flush: Timer | undefined;
-  #message: (frame: In) => void = () => undefined;
+  #message: (frame: In, bytes?: number) => void = () => undefined;
   #drain: () => void = () => undefined;
   #close: (fault: Error | undefined) => void = () => undefined;
 
@@ -95,7 +95,7 @@ class FramedLink<Out, In> implements Link<Out, In> {
     return true;
   }
 
-  onMessage(listener: (frame: In) => void): void {
+  onMessage(listener: (frame: In, bytes?: number) => void): void {
     this.#message = listener;
   }
   onDrain(listener: () => void): void {
@@ -159,7 +159,13 @@ class FramedLink<Out, In> implements Link<Out, In> {
         this.close(fault instanceof Error ? fault : new ProtocolError(String(fault)));
         return;
       }
-      this.#message(frame);
+      try {
+        this.#message(frame, length);
+      } catch (fault) {
+        // A listener that failed on one frame ends this link, not the process.
+        this.close(fault instanceof Error ? fault : new Error(String(fault)));
+        return;
+      }
     }
   }
 

@@ -60,7 +60,7 @@ class GrpcLink<Out, In> implements Link<Out, In> {
   readonly #bound: QueueBound;
   readonly #drainListeners: (() => void)[] = [];
   readonly #closeListeners: ((fault: Error | undefined) => void)[] = [];
-  #messageListener: ((frame: In) => void) | undefined;
+  #messageListener: ((frame: In, bytes?: number) => void) | undefined;
   #queuedBytes = 0;
   #queuedFrames = 0;
   #refused = false;
@@ -119,7 +119,7 @@ class GrpcLink<Out, In> implements Link<Out, In> {
     return false;
   }
 
-  onMessage(listener: (frame: In) => void): void {
+  onMessage(listener: (frame: In, bytes?: number) => void): void {
     const first = this.#messageListener === undefined;
     this.#messageListener = listener;
     if (first) this.#clock.soon(() => this.#read());
@@ -161,7 +161,7 @@ class GrpcLink<Out, In> implements Link<Out, In> {
   #receive(bytes: Buffer): void {
     if (this.#closed) return;
     try {
-      this.#messageListener?.(this.#incoming.decode(bytes));
+      this.#messageListener?.(this.#incoming.decode(bytes), bytes.byteLength);
     } catch (error) {
       // Bytes that are no frame, or a listener that failed on one: what follows in this stream can no longer be trusted to be understood.
       this.close(error instanceof Error ? error : new Error(String(error)));

@@ -15,7 +15,8 @@ export interface Link<Out, In> {
    * no. A link without it always has room.
    */
   hasRoom?(): boolean;
-  onMessage(listener: (frame: In) => void): void;
+  /** `bytes`: of the frame as it came, where the transport knows. */
+  onMessage(listener: (frame: In, bytes?: number) => void): void;
   onDrain(listener: () => void): void;
   onClose(listener: (fault: Error | undefined) => void): void;
   close(fault?: Error): void;

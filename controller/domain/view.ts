@@ -65,15 +65,20 @@ export interface View {
   openBuilds(): readonly BuildRow[];
   nodeByName(name: string): NodeRow | undefined;
   nodes(): readonly NodeRow[];
-  /** Sessions placed on a node, but for the deleted. */
+  /** Sessions placed on a node, but for the deleted. For tests and tools: a node can have very many. */
   sessionsOn(nodeId: NodeId): readonly SessionRow[];
+  /** Of these at most `limit` by id, from the one after `after` on. */
+  sessionsOnAfter(nodeId: NodeId, after: string, limit: number): readonly SessionRow[];
+  /** The same, and of each only what it takes to compare it. */
+  statesOn(nodeId: NodeId, after: string, limit: number): readonly Pick<SessionRow, 'id' | 'generation' | 'phase'>[];
   /** Of these some that are not failed, at most `limit`. */
   unfailedOn(nodeId: NodeId, limit: number): readonly SessionRow[];
-  tombstonesOf(nodeId: NodeId): readonly TombstoneRow[];
+  /** By id, from the one after `after` on; all where no limit is given. */
+  tombstonesOf(nodeId: NodeId, after?: string, limit?: number): readonly TombstoneRow[];
   /** Where an account has made sessions that are not deleted. */
   spacesOfSessionsBy(accountId: AccountId): readonly SpaceId[];
-  /** Sessions that are not deleted and have timeouts. */
-  sessionsWithTimeouts(): readonly SessionRow[];
+  /** Sessions that are not deleted and have timeouts, by id. */
+  sessionsWithTimeouts(after: string, limit: number): readonly SessionRow[];
   /** What waits for an answer, by seq: the first `limit` of it. */
   queued(sessionId: SessionId, limit: number): readonly QueueRow[];
   /** Of that what an agent is to answer and its guest does not hold. */

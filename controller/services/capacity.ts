@@ -2,6 +2,7 @@ import type { Fleet, FleetNode, SpaceUse } from '../domain/fleet.ts';
 import type { SpaceId } from '../domain/ids.ts';
 import { occupiesRoom } from '../domain/life-cycle.ts';
 import type { SessionRow } from '../domain/rows.ts';
+import type { View } from '../domain/view.ts';
 
 /** A node as it is known from its stream, without what is placed on it. */
 export type KnownNode = Omit<FleetNode, 'requested' | 'sessions'>;
@@ -27,6 +28,21 @@ const add = (use: Use, more: Use, sign: 1 | -1): Use => ({
   memoryBytes: use.memoryBytes + sign * more.memoryBytes,
   sessions: use.sessions + sign * more.sessions,
 });
+
+const ROWS_AT_ONCE = 500;
+
+/** All sessions that are placed, a page at a time: there can be more than fit into memory at once. */
+export function* placedSessions(view: Pick<View, 'nodes' | 'sessionsOnAfter'>): Generator<SessionRow> {
+  for (const { id } of view.nodes()) {
+    let after = '';
+    for (;;) {
+      const rows = view.sessionsOnAfter(id, after, ROWS_AT_ONCE);
+      yield* rows;
+      after = rows.at(-1)?.id ?? after;
+      if (rows.length < ROWS_AT_ONCE) break;
+    }
+  }
+}
 
 /**
  * What the sessions of each node and of each space take up: a fold over the session rows, held in memory. Changes of a

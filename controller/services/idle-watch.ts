@@ -8,6 +8,7 @@ import type { Applier } from './applier.ts';
 
 /** A machine may sleep, and timers do not see it: what is far away is looked at again from time to time. */
 const LOOK_AGAIN_MS = 10 * 60_000;
+const ROWS_AT_ONCE = 500;
 /** Between two tries, where the applier could not decide. */
 const RETRY_MS = 1_000;
 
@@ -28,6 +29,7 @@ export interface IdleWatchNeeds {
 export class IdleWatch {
   readonly #needs: IdleWatchNeeds;
   readonly #timers = new Map<SessionId, Timer>();
+  #starting: Timer | undefined;
   #closed = false;
 
   constructor(needs: IdleWatchNeeds) {
@@ -42,11 +44,21 @@ export class IdleWatch {
 
   /** Begins with the sessions that are there already. */
   start(): void {
-    for (const row of this.#needs.view.sessionsWithTimeouts()) this.#look(row);
+    this.#lookAtSome('');
+  }
+
+  /** A page at a time, so that the others are served in between. */
+  #lookAtSome(after: string): void {
+    if (this.#closed) return;
+    const rows = this.#needs.view.sessionsWithTimeouts(after, ROWS_AT_ONCE);
+    for (const row of rows) if (!this.#timers.has(row.id)) this.#look(row);
+    const last = rows.at(-1);
+    if (last !== undefined && rows.length === ROWS_AT_ONCE) this.#starting = this.#needs.clock.soon(() => this.#lookAtSome(last.id));
   }
 
   close(): void {
     this.#closed = true;
+    this.#starting?.cancel();
     for (const timer of this.#timers.values()) timer.cancel();
     this.#timers.clear();
   }
@@ -65,9 +77,19 @@ export class IdleWatch {
   #after(id: SessionId, delayMs: number): void {
     const timer = this.#needs.clock.after(delayMs, () => {
       this.#timers.delete(id);
-      void this.#expire(id);
+      this.#due(id);
     });
     this.#timers.set(id, timer);
+  }
+
+  /** Most timers only look again: a command, and the commit that it costs, is for what is due. */
+  #due(id: SessionId): void {
+    const { view, applier } = this.#needs;
+    const row = view.get('sessions', id);
+    if (row === undefined || this.#closed) return;
+    const due = nextExpiry(row, isWaiting(view, row), applier.time);
+    if (due !== undefined && due.leftMs > 0) this.#look(row);
+    else void this.#expire(id);
   }
 
   async #expire(id: SessionId): Promise<void> {

@@ -77,6 +77,13 @@ export function sqliteView(database: Database.Database, enter: () => void = () =
     nodeByName: (name) => one('nodes', 'where name = ?', name),
     nodes: () => all('nodes', 'order by joined_at, id'),
     sessionsOn: (nodeId) => all('sessions', `where node_id = ? and desired <> 'deleted'`, nodeId),
+    sessionsOnAfter: (nodeId, after, limit) =>
+      all('sessions', `where node_id = ? and desired <> 'deleted' and id > ? order by id limit ?`, nodeId, after, limit),
+    statesOn: (nodeId, after, limit) =>
+      rows(
+        `select id, generation, phase from sessions where node_id = ? and desired <> 'deleted' and id > ? order by id limit ?`,
+        ...[nodeId, after, limit],
+      ),
     unfailedOn: (nodeId, limit) =>
       all('sessions', `where node_id = ? and desired <> 'deleted' and desired <> 'failed' limit ?`, nodeId, limit),
     spacesOfSessionsBy: (accountId) =>
@@ -84,8 +91,10 @@ export function sqliteView(database: Database.Database, enter: () => void = () =
         .prepare<[string], { space_id: SpaceId }>(`select distinct space_id from sessions where created_by_id = ? and desired <> 'deleted'`)
         .all(accountId)
         .map((row) => row.space_id),
-    sessionsWithTimeouts: () => all('sessions', `where timeouts <> '{}' and desired <> 'deleted'`),
-    tombstonesOf: (nodeId) => all('tombstones', 'where node_id = ?', nodeId),
+    sessionsWithTimeouts: (after, limit) =>
+      all('sessions', `where timeouts <> '{}' and desired <> 'deleted' and id > ? order by id limit ?`, after, limit),
+    tombstonesOf: (nodeId, after = '', limit = -1) =>
+      all('tombstones', 'where node_id = ? and id > ? order by id limit ?', nodeId, after, limit),
     queued: (sessionId, limit) => all('queue', 'where session_id = ? order by seq limit ?', sessionId, limit),
     undelivered: (sessionId, limit) => all('queue', `where session_id = ? and ${UNDELIVERED} order by seq limit ?`, sessionId, limit),
     queueUse: (sessionId) =>

@@ -21,6 +21,7 @@ import type { ImageGone as _raworc_node_v0_ImageGone, ImageGone__Output as _rawo
 import type { ImageMissing as _raworc_node_v0_ImageMissing, ImageMissing__Output as _raworc_node_v0_ImageMissing__Output } from './raworc/node/v0/ImageMissing.ts';
 import type { Images as _raworc_node_v0_Images, Images__Output as _raworc_node_v0_Images__Output } from './raworc/node/v0/Images.ts';
 import type { Inventory as _raworc_node_v0_Inventory, Inventory__Output as _raworc_node_v0_Inventory__Output } from './raworc/node/v0/Inventory.ts';
+import type { InventoryTaken as _raworc_node_v0_InventoryTaken, InventoryTaken__Output as _raworc_node_v0_InventoryTaken__Output } from './raworc/node/v0/InventoryTaken.ts';
 import type { JoinRequest as _raworc_node_v0_JoinRequest, JoinRequest__Output as _raworc_node_v0_JoinRequest__Output } from './raworc/node/v0/JoinRequest.ts';
 import type { JoinResponse as _raworc_node_v0_JoinResponse, JoinResponse__Output as _raworc_node_v0_JoinResponse__Output } from './raworc/node/v0/JoinResponse.ts';
 import type { Limits as _raworc_node_v0_Limits, Limits__Output as _raworc_node_v0_Limits__Output } from './raworc/node/v0/Limits.ts';
@@ -33,6 +34,9 @@ import type { RenewRequest as _raworc_node_v0_RenewRequest, RenewRequest__Output
 import type { RenewResponse as _raworc_node_v0_RenewResponse, RenewResponse__Output as _raworc_node_v0_RenewResponse__Output } from './raworc/node/v0/RenewResponse.ts';
 import type { Report as _raworc_node_v0_Report, Report__Output as _raworc_node_v0_Report__Output } from './raworc/node/v0/Report.ts';
 import type { SessionSpec as _raworc_node_v0_SessionSpec, SessionSpec__Output as _raworc_node_v0_SessionSpec__Output } from './raworc/node/v0/SessionSpec.ts';
+import type { SetDigest as _raworc_node_v0_SetDigest, SetDigest__Output as _raworc_node_v0_SetDigest__Output } from './raworc/node/v0/SetDigest.ts';
+import type { SetJudged as _raworc_node_v0_SetJudged, SetJudged__Output as _raworc_node_v0_SetJudged__Output } from './raworc/node/v0/SetJudged.ts';
+import type { SetPartTaken as _raworc_node_v0_SetPartTaken, SetPartTaken__Output as _raworc_node_v0_SetPartTaken__Output } from './raworc/node/v0/SetPartTaken.ts';
 import type { Shutdown as _raworc_node_v0_Shutdown, Shutdown__Output as _raworc_node_v0_Shutdown__Output } from './raworc/node/v0/Shutdown.ts';
 import type { ShutdownDone as _raworc_node_v0_ShutdownDone, ShutdownDone__Output as _raworc_node_v0_ShutdownDone__Output } from './raworc/node/v0/ShutdownDone.ts';
 import type { SourceChunk as _raworc_node_v0_SourceChunk, SourceChunk__Output as _raworc_node_v0_SourceChunk__Output } from './raworc/node/v0/SourceChunk.ts';
@@ -84,6 +88,7 @@ export interface ProtoGrpcType {
         ImageMissing: MessageTypeDefinition<_raworc_node_v0_ImageMissing, _raworc_node_v0_ImageMissing__Output>
         Images: MessageTypeDefinition<_raworc_node_v0_Images, _raworc_node_v0_Images__Output>
         Inventory: MessageTypeDefinition<_raworc_node_v0_Inventory, _raworc_node_v0_Inventory__Output>
+        InventoryTaken: MessageTypeDefinition<_raworc_node_v0_InventoryTaken, _raworc_node_v0_InventoryTaken__Output>
         JoinRequest: MessageTypeDefinition<_raworc_node_v0_JoinRequest, _raworc_node_v0_JoinRequest__Output>
         JoinResponse: MessageTypeDefinition<_raworc_node_v0_JoinResponse, _raworc_node_v0_JoinResponse__Output>
         Limits: MessageTypeDefinition<_raworc_node_v0_Limits, _raworc_node_v0_Limits__Output>
@@ -97,6 +102,9 @@ export interface ProtoGrpcType {
         RenewResponse: MessageTypeDefinition<_raworc_node_v0_RenewResponse, _raworc_node_v0_RenewResponse__Output>
         Report: MessageTypeDefinition<_raworc_node_v0_Report, _raworc_node_v0_Report__Output>
         SessionSpec: MessageTypeDefinition<_raworc_node_v0_SessionSpec, _raworc_node_v0_SessionSpec__Output>
+        SetDigest: MessageTypeDefinition<_raworc_node_v0_SetDigest, _raworc_node_v0_SetDigest__Output>
+        SetJudged: MessageTypeDefinition<_raworc_node_v0_SetJudged, _raworc_node_v0_SetJudged__Output>
+        SetPartTaken: MessageTypeDefinition<_raworc_node_v0_SetPartTaken, _raworc_node_v0_SetPartTaken__Output>
         Shutdown: MessageTypeDefinition<_raworc_node_v0_Shutdown, _raworc_node_v0_Shutdown__Output>
         ShutdownDone: MessageTypeDefinition<_raworc_node_v0_ShutdownDone, _raworc_node_v0_ShutdownDone__Output>
         SourceChunk: MessageTypeDefinition<_raworc_node_v0_SourceChunk, _raworc_node_v0_SourceChunk__Output>

@@ -148,7 +148,7 @@ export class HandMadeNode {
     const capacity = { cpuMillis: 2000, memoryBytes, sessions: 0 };
     const version = { protocolVersion: NODE_PROTOCOL_VERSION, agentVersion: 'by hand', driver: 'hollow', hostname: 'nowhere' };
     this.send({ kind: 'hello', value: { ...version, clusterId, epoch: 0, incarnation, boot: 1, capacity } });
-    this.send({ kind: 'inventory', value: { sessions: [], images: [...images], tombstones: [], orphans: [] } });
+    this.send({ kind: 'inventory', value: { sessions: [], images: [...images], tombstones: [], orphans: [], part: 0, more: false } });
   }
 
   #finish(how: string): void {

@@ -44,7 +44,7 @@ export const node = (id: NodeId, more: Partial<KnownNode> = {}): KnownNode => ({
 });
 
 /** Commands are decided by themselves also where the test moves the time. */
-const batching = (clock: Clock): Clock => ({
+export const batching = (clock: Clock): Clock => ({
   now: () => clock.now(),
   monotonic: () => clock.monotonic(),
   after: (delayMs, run) => clock.after(delayMs, run),

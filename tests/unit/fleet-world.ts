@@ -13,7 +13,7 @@ import { noBarriers } from '../../seams/barrier.ts';
 import type { Clock } from '../../seams/clock.ts';
 import { silentMetrics } from '../../seams/metrics.ts';
 import { systemClock, systemRandom } from '../../seams/system.ts';
-import { type Core, NODE, OTHER_NODE, openCore, silent } from './controller-core.ts';
+import { batching, type Core, NODE, OTHER_NODE, openCore, silent } from './controller-core.ts';
 
 export const S = 'session-1' as SessionId;
 const quiet: News = {
@@ -33,7 +33,7 @@ export class FakeNode {
   fault: Error | undefined;
   closed = false;
   full = false;
-  #take: (frame: NodeFrame) => void = () => undefined;
+  #take: (frame: NodeFrame, bytes?: number) => void = () => undefined;
   #end: (fault: Error | undefined) => void = () => undefined;
   #waiting: (() => void)[] = [];
   readonly link: Link<ControllerFrame, NodeFrame> = {
@@ -61,8 +61,8 @@ export class FakeNode {
     resume: () => undefined,
   };
 
-  say(frame: NodeFrame): void {
-    this.#take(frame);
+  say(frame: NodeFrame, bytes?: number): void {
+    this.#take(frame, bytes);
   }
 
   async until<T>(find: () => T | undefined): Promise<T> {
@@ -97,7 +97,10 @@ export const hello = (more: object = {}): NodeFrame => ({
     ...more,
   },
 });
-export const inventory: NodeFrame = { kind: 'inventory', value: { sessions: [], images: ['base'], tombstones: [], orphans: [] } };
+export const inventory: NodeFrame = {
+  kind: 'inventory',
+  value: { sessions: [], images: ['base'], tombstones: [], orphans: [], part: 0, more: false },
+};
 let number = 0;
 export const running = (more: object = {}): NodeFrame => ({
   kind: 'report',
@@ -143,7 +146,7 @@ export function fleetOver(
     view: core.store.view,
     news: quiet,
     secrets,
-    clock,
+    clock: batching(clock),
     random: systemRandom,
     log: silent,
     barriers: noBarriers,

@@ -154,7 +154,7 @@ class World {
     this.#sets += 1;
     if (this.#welcomed !== this.controller.dials) this.controller.welcome(10 ** 9, 10 ** 9);
     this.#welcomed = this.controller.dials;
-    this.controller.say({ kind: 'assignmentSet', value: { setId: `set ${this.#sets}`, assignments, tombstones } });
+    this.controller.say({ kind: 'assignmentSet', value: { setId: `set ${this.#sets}`, assignments, tombstones, part: 0, more: false } });
     await this.clock.advance(ms);
   }
 

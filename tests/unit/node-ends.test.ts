@@ -70,7 +70,7 @@ function machine() {
       if (welcomed !== controller.dials) controller.welcome(10 ** 9, 10 ** 9);
       welcomed = controller.dials;
       set += 1;
-      controller.say({ kind: 'assignmentSet', value: { setId: `set ${set}`, assignments, tombstones: [] } });
+      controller.say({ kind: 'assignmentSet', value: { setId: `set ${set}`, assignments, tombstones: [], part: 0, more: false } });
       await clock.advance(100);
     },
     /** Its container ends, so often, each time that it runs again. */
@@ -217,7 +217,7 @@ t.test('an orphan is told of when it turns up, and goes by a tombstone', async (
   await clock.advance(100);
   t.match(controller.heard('orphans').at(-1), { orphans: [{ sessionId: S, containerId: '' }] });
   const tombstones = [{ sessionId: S, upToGeneration: 9 }];
-  controller.say({ kind: 'assignmentSet', value: { setId: 'last', assignments: [], tombstones } });
+  controller.say({ kind: 'assignmentSet', value: { setId: 'last', assignments: [], tombstones, part: 0, more: false } });
   await clock.advance(100);
   t.match(controller.heard('orphans').at(-1), { orphans: [] });
   t.match(controller.heard('removed'), tombstones);

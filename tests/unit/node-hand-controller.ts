@@ -98,7 +98,7 @@ export class HandController implements Dialer {
   async begin(assignments: ReturnType<typeof assigned>[] = [], tombstones: { sessionId: string; upToGeneration: number }[] = []) {
     const inventory = await this.until('an inventory', () => this.heard('inventory')[0]);
     this.welcome();
-    this.say({ kind: 'assignmentSet', value: { setId: 'set', assignments, tombstones } });
+    this.say({ kind: 'assignmentSet', value: { setId: 'set', assignments, tombstones, part: 0, more: false } });
     return inventory;
   }
 }

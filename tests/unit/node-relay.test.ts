@@ -21,6 +21,7 @@ function relayed(generation = 7) {
       if (!wire.full) sent.push(frame);
       return !wire.full;
     },
+    end: () => undefined,
   });
   const limits = { cpuMillis: 1, memoryBytes: 1, diskBytes: 1, processes: 1 };
   const spec = { space: 'default', spaceId: 's', image: 'i', agents: [], limits, volumeExpected: false };
@@ -115,7 +116,7 @@ t.test('on a new stream no answer overtakes one from before', async (t) => {
   relay.hold();
   guest.send(answer('m2'));
   await turn();
-  outbox.connect({ send: (frame) => sent.push(frame) > 0 });
+  outbox.connect({ send: (frame) => sent.push(frame) > 0, end: () => undefined });
   relay.sayAgain();
   guest.send(answer('m3'));
   await turn();

@@ -83,7 +83,7 @@ const reportOf = (sessionId: SessionId, more: object) => {
 };
 const holding = (sessions: ReturnType<typeof reportOf>[]): NodeFrame => ({
   kind: 'inventory',
-  value: { sessions, images: ['base'], tombstones: [], orphans: [] },
+  value: { sessions, images: ['base'], tombstones: [], orphans: [], part: 0, more: false },
 });
 
 t.test('the first inventory after a restore: above all that was told before, and nothing that lives is to end', async (t) => {

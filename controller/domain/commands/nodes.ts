@@ -1,6 +1,6 @@
 import type { Ages } from '../agreed-time.ts';
 import { type Command, unchanged } from '../command.ts';
-import type { NodeId } from '../ids.ts';
+import type { NodeId, SessionId } from '../ids.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
 import { type NodeRow, type NodeTokenRow, put } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
@@ -78,37 +78,42 @@ export interface Greeting extends Pick<NodeRow, 'driver' | 'version' | 'cpuMilli
 }
 
 /**
- * A node's stream came up, and its inventory was heard. Sessions placed there that it does not hold (`held`) are not what
- * they were last said to be; the assignments that follow make them so again. One that was lost is welcome: what failed with it
- * stays failed until somebody recovers it.
+ * A node's stream came up, and its inventory was heard. One that was lost is welcome: what failed with it stays failed until
+ * somebody recovers it.
  */
-export function nodeConnected(id: NodeId, { hostname, keyHash, ...greeting }: Greeting, held: ReadonlySet<string>): Command<undefined> {
+export function nodeConnected(id: NodeId, { hostname, keyHash, ...greeting }: Greeting): Command<undefined> {
   return {
     name: 'node-connected',
     decide({ view, now }) {
       const known = view.get('nodes', id);
       const row = known ?? readmitted(view, id, hostname, now);
-      const missing = view.sessionsOn(id).filter((session) => session.phase !== 'none' && !held.has(session.id));
-      const changes = missing.map((session) =>
-        sessionBecomes(view, session, { ...session, phase: 'none', containerId: null, updatedAt: now }),
-      );
       return {
         mutations: [
-          put('nodes', {
-            ...row,
-            ...greeting,
-            keyHash: keyHash ?? row.keyHash,
-            lastSeenAt: now,
-            unreachableSince: null,
-            lostAt: null,
-          }),
-          ...changes.flatMap(({ mutations }) => mutations),
+          put('nodes', { ...row, ...greeting, keyHash: keyHash ?? row.keyHash, lastSeenAt: now, unreachableSince: null, lostAt: null }),
         ],
-        events: [
-          ...(known === undefined ? [nodeEvent('node.joined', row)] : []),
-          nodeEvent('node.ready', row),
-          ...changes.flatMap(({ events }) => events),
-        ],
+        events: [...(known === undefined ? [nodeEvent('node.joined', row)] : []), nodeEvent('node.ready', row)],
+        answer: undefined,
+      };
+    },
+  };
+}
+
+/**
+ * These sessions are placed on a node that does not hold them, by its inventory. They are not what they were last said to be; the
+ * assignments that follow make them so again.
+ */
+export function notHeld(id: NodeId, sessions: readonly SessionId[]): Command<undefined> {
+  return {
+    name: 'not-held',
+    decide({ view, now }) {
+      const changes = sessions.flatMap((sessionId) => {
+        const session = view.get('sessions', sessionId);
+        if (session === undefined || session.nodeId !== id || session.phase === 'none' || session.desired === 'deleted') return [];
+        return sessionBecomes(view, session, { ...session, phase: 'none', containerId: null, updatedAt: now });
+      });
+      return {
+        mutations: changes.flatMap(({ mutations }) => mutations),
+        events: changes.flatMap(({ events }) => events),
         answer: undefined,
       };
     },

@@ -1,21 +1,43 @@
 import type { ControllerFrame } from '../../../proto/frame.ts';
+import type { Assignment__Output } from '../../../proto/generated/raworc/node/v0/Assignment.ts';
+import { SetSum } from '../../../proto/set-sum.ts';
 import type { Random } from '../../../seams/random.ts';
-import type { NodeId } from '../../domain/ids.ts';
+import type { NodeId, SessionId } from '../../domain/ids.ts';
 import type { SessionRow, TombstoneRow } from '../../domain/rows.ts';
 import type { View } from '../../domain/view.ts';
 import { assignment, tombstone } from './frames.ts';
 
+/** Of one part of a full set. */
+export const PART = { sessions: 64, tombstones: 1_000, bytes: 256 * 1024 } as const;
+/** Rows that are compared with what was told in one go. */
+const COMPARED_AT_ONCE = 1_000;
+
+interface Sending {
+  part: number;
+  /** The id of the last that went; undefined once all have gone. */
+  afterTombstone: string | undefined;
+  afterSession: string;
+}
+
+/** A part of the full set, and the sessions in it. */
+export interface Part {
+  readonly frame: ControllerFrame;
+  readonly sessions: readonly SessionRow[];
+}
+
 /**
- * What one stream has been told that its node should hold: a full set, then numbered changes to it.
- * Each session is told once per generation. A later full set starts the numbers again.
+ * What one stream has been told that its node should hold: a full set in parts, and numbered changes to it, which also come between
+ * the parts. Each session is told once per generation. A later full set starts the numbers again.
  */
 export class Assignments {
   readonly #nodeId: NodeId;
   readonly #view: View;
   readonly #random: Random;
   readonly #told = new Map<string, number>();
+  #sum = new SetSum();
   #setId = '';
   #number = 0;
+  #sending: Sending | undefined;
 
   constructor(nodeId: NodeId, view: View, random: Random) {
     this.#nodeId = nodeId;
@@ -23,27 +45,61 @@ export class Assignments {
     this.#random = random;
   }
 
-  fullSet(): ControllerFrame {
+  get setId(): string {
+    return this.#setId;
+  }
+
+  /** Sessions told. */
+  get size(): number {
+    return this.#told.size;
+  }
+
+  /** A full set begins: its parts come from `nextPart`. The first is to be sent in the same turn. */
+  begin(): void {
     this.#setId = this.#random.uuid();
     this.#number = 0;
     this.#told.clear();
-    const rows = this.#view.sessionsOn(this.#nodeId);
-    for (const row of rows) this.#told.set(row.id, row.generation);
-    return {
-      kind: 'assignmentSet',
-      value: {
-        setId: this.#setId,
-        assignments: rows.flatMap((row) => assignment(this.#view, row) ?? []),
-        tombstones: this.#view.tombstonesOf(this.#nodeId).map(tombstone),
-      },
-    };
+    this.#sum = new SetSum();
+    this.#sending = { part: 0, afterTombstone: '', afterSession: '' };
+  }
+
+  /** The next part of the full set; undefined when there is none. Built from the rows as they are now. */
+  nextPart(): Part | undefined {
+    const sending = this.#sending;
+    if (sending === undefined) return undefined;
+    sending.part += 1;
+    const tombstones = this.#tombstones(sending);
+    const sessions: SessionRow[] = [];
+    const assignments: Assignment__Output[] = [];
+    let isLast = false;
+    if (sending.afterTombstone === undefined) {
+      let bytes = 0;
+      const rows = this.#view.sessionsOnAfter(this.#nodeId, sending.afterSession, PART.sessions);
+      isLast = rows.length < PART.sessions;
+      for (const row of rows) {
+        const made = assignment(this.#view, row);
+        const size = made === undefined ? 0 : sizeOf(made);
+        if (bytes > 0 && bytes + size > PART.bytes) {
+          isLast = false;
+          break;
+        }
+        bytes += size;
+        sending.afterSession = row.id;
+        sessions.push(row);
+        this.#tell(row.id, row.generation);
+        if (made !== undefined) assignments.push(made);
+      }
+    }
+    if (isLast) this.#sending = undefined;
+    const value = { setId: this.#setId, assignments, tombstones: tombstones.map(tombstone), part: sending.part, more: !isLast };
+    return { frame: { kind: 'assignmentSet', value }, sessions };
   }
 
   /** The change that brings the node up to date with these rows; undefined when it has been told all of it. */
   change(sessions: readonly SessionRow[], tombstones: readonly TombstoneRow[]): ControllerFrame | undefined {
     const fresh = sessions.filter((row) => row.desired !== 'deleted' && (this.#told.get(row.id) ?? 0) < row.generation);
-    for (const row of fresh) this.#told.set(row.id, row.generation);
-    for (const row of tombstones) this.#told.delete(row.id);
+    for (const row of fresh) this.#tell(row.id, row.generation);
+    for (const row of tombstones) this.#forget(row.id);
     if (fresh.length === 0 && tombstones.length === 0) return undefined;
     this.#number += 1;
     return {
@@ -56,4 +112,64 @@ export class Assignments {
       },
     };
   }
+
+  /** What was told by now, for the node to compare with what it holds. */
+  digest(): ControllerFrame {
+    return {
+      kind: 'setDigest',
+      value: { setId: this.#setId, number: this.#number, sessions: this.#sum.sessions, sum: this.#sum.text },
+    };
+  }
+
+  /**
+   * Compares what was told with the rows, some at a time. `next` answers 'more' until it is through, then whether they agree.
+   * It starts over when something was told meanwhile.
+   */
+  comparison(): { next(): 'more' | 'agrees' | 'differs' } {
+    let after: SessionId | '' = '';
+    let seen = 0;
+    let [setId, number] = [this.#setId, this.#number];
+    return {
+      next: () => {
+        if (setId !== this.#setId || number !== this.#number) {
+          [setId, number, seen, after] = [this.#setId, this.#number, 0, ''];
+          return 'more';
+        }
+        const rows = this.#view.statesOn(this.#nodeId, after, COMPARED_AT_ONCE);
+        for (const { id, generation } of rows) {
+          if (this.#told.get(id) !== generation) return 'differs';
+          after = id;
+        }
+        seen += rows.length;
+        if (rows.length === COMPARED_AT_ONCE) return 'more';
+        return seen === this.#told.size ? 'agrees' : 'differs';
+      },
+    };
+  }
+
+  #tombstones(sending: Sending): readonly TombstoneRow[] {
+    if (sending.afterTombstone === undefined) return [];
+    const rows = this.#view.tombstonesOf(this.#nodeId, sending.afterTombstone, PART.tombstones);
+    sending.afterTombstone = rows.length < PART.tombstones ? undefined : rows.at(-1)?.id;
+    return rows;
+  }
+
+  #tell(id: string, generation: number): void {
+    this.#forget(id);
+    this.#told.set(id, generation);
+    this.#sum.add(id, generation);
+  }
+
+  #forget(id: string): void {
+    const told = this.#told.get(id);
+    if (told === undefined) return;
+    this.#told.delete(id);
+    this.#sum.remove(id, told);
+  }
+}
+
+/** About what it takes on the wire. */
+function sizeOf({ spec }: Assignment__Output): number {
+  const agents = spec?.agents ?? [];
+  return 300 + (spec?.image.length ?? 0) + agents.reduce((sum, { name, handler }) => sum + name.length + handler.length + 12, 0);
 }

@@ -2,6 +2,7 @@ import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine.ts';
 import type { Link } from '../../../proto/link.ts';
 import type { Timer } from '../../../seams/clock.ts';
+import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import { mayAnswer } from '../../domain/answering.ts';
 import { nodeUnreachable } from '../../domain/commands/node-absence.ts';
 import type { NodeId, SessionId } from '../../domain/ids.ts';
@@ -11,10 +12,11 @@ import type { KnownNode } from '../capacity.ts';
 import { stopAgent } from './frames.ts';
 import { LineReads, type WantedLines } from './line-reads.ts';
 import { LiveWorkers } from './live-workers.ts';
-import { NodeStream, type StreamEvents, type StreamNeeds } from './node-stream.ts';
+import { NodeStream, type StreamEvents, type StreamMetrics, type StreamNeeds } from './node-stream.ts';
+import { Turns } from './turns.ts';
 
-/** A full resend from time to time heals what nobody foresaw. */
-const RESEND_MS = 5 * 60_000;
+/** So often each node is compared with the rows and with what it was told, which heals what nobody foresaw. */
+export const COMPARE_MS = 5 * 60_000;
 
 /** What may be wanted of nodes as they come, go and finish builds. */
 export interface FleetListener {
@@ -27,23 +29,37 @@ export interface FleetListener {
   built(nodeId: NodeId, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
 }
 
+export interface FleetDeps extends Omit<StreamNeeds, 'turns' | 'metrics'> {
+  readonly metrics?: Metrics;
+  /** {@link COMPARE_MS} where it is not given. */
+  readonly compareMs?: number;
+}
+
 /** The streams of all nodes, one each: a newer one takes the older one's place. */
 export class Fleet {
-  readonly #needs: StreamNeeds;
+  readonly #needs: FleetDeps;
   readonly #streams = new Map<NodeId, NodeStream>();
   /** Which agents have a live worker, where. */
   readonly workers = new LiveWorkers();
   readonly #reads: LineReads;
   readonly #ending = new Map<NodeStream, () => void>();
-  readonly #resend: { timer: Timer | undefined } = { timer: undefined };
+  readonly #turns: Turns;
+  readonly #streamNeeds: StreamNeeds;
+  readonly #compareMs: number;
+  #compareTimer: Timer | undefined;
+  /** Streams in the order in which they are compared: those at the front were not for the longest. */
+  readonly #toCompare = new Set<NodeStream>();
   #listener: FleetListener | undefined;
   #closing = false;
 
-  constructor(needs: StreamNeeds) {
+  constructor(needs: FleetDeps) {
     this.#needs = needs;
+    this.#turns = new Turns(needs.clock);
+    this.#compareMs = needs.compareMs ?? COMPARE_MS;
+    this.#streamNeeds = { ...needs, turns: this.#turns, metrics: streamMetrics(needs.metrics ?? silentMetrics) };
     this.#reads = new LineReads(needs.random);
     needs.applier.onCommitted((committed) => this.#committed(committed));
-    this.#resendLater();
+    this.#compareLater();
   }
 
   listen(listener: FleetListener): void {
@@ -59,7 +75,9 @@ export class Fleet {
     }
     const older = this.#streams.get(nodeId);
     this.workers.gone(nodeId);
-    this.#streams.set(nodeId, new NodeStream(nodeId, row?.name ?? nodeId, link, this.#needs, this.#events, proof?.keyHash));
+    const stream = new NodeStream(nodeId, row?.name ?? nodeId, link, this.#streamNeeds, this.#events, proof?.keyHash);
+    this.#streams.set(nodeId, stream);
+    this.#toCompare.add(stream);
     older?.close(new Error('a newer stream of this node took its place'));
   }
 
@@ -125,7 +143,8 @@ export class Fleet {
 
   close(): void {
     this.#closing = true;
-    this.#resend.timer?.cancel();
+    this.#compareTimer?.cancel();
+    this.#turns.close();
     for (const stream of [...this.#streams.values()]) stream.close();
   }
 
@@ -143,6 +162,7 @@ export class Fleet {
     lines: (stream, lines) => this.#reads.answered(stream, lines),
     closed: (stream) => {
       this.#ended(stream);
+      this.#toCompare.delete(stream);
       if (this.#streams.get(stream.nodeId) !== stream) return;
       this.#streams.delete(stream.nodeId);
       this.workers.gone(stream.nodeId);
@@ -177,21 +197,52 @@ export class Fleet {
       if (mutation.table === 'tombstones') of(mutation.row.nodeId).tombstones.push(mutation.row);
       if (mutation.table === 'queue' && mutation.row.acceptedAt === null && mutation.row.agent !== null) due.add(mutation.row.sessionId);
     }
-    for (const [node, { sessions, tombstones }] of byNode) this.#streams.get(node)?.changed([...sessions.values()], tombstones);
+    for (const [node, { sessions, tombstones }] of byNode) {
+      const stream = this.#streams.get(node);
+      stream?.guarded(() => stream.changed([...sessions.values()], tombstones));
+    }
     for (const id of cleared) {
       const row = this.#needs.view.get('sessions', id);
-      if (row?.nodeId && row.desired !== 'deleted') this.#streams.get(row.nodeId)?.cleared(row);
+      const stream = row?.nodeId && row.desired !== 'deleted' ? this.#streams.get(row.nodeId) : undefined;
+      if (row !== undefined) stream?.guarded(() => stream.cleared(row));
     }
     for (const id of due) {
       const node = this.#needs.view.get('sessions', id)?.nodeId;
-      if (node) this.#streams.get(node)?.messageDue(id);
+      const stream = node ? this.#streams.get(node) : undefined;
+      stream?.guarded(() => stream.messageDue(id));
     }
   }
 
-  #resendLater(): void {
-    this.#resend.timer = this.#needs.clock.after(RESEND_MS, () => {
-      for (const stream of this.#streams.values()) stream.resend();
-      this.#resendLater();
+  /** One node after another, spread over the period with some jitter. */
+  #compareLater(): void {
+    const { clock, random } = this.#needs;
+    const everyMs = this.#compareMs / Math.max(1, this.#toCompare.size);
+    this.#compareTimer = clock.after(everyMs * (0.75 + random.fraction() / 2), () => {
+      const [next] = this.#toCompare;
+      if (next === undefined) return this.#compareLater();
+      this.#toCompare.delete(next);
+      next.compare(() => {
+        if (this.#streams.get(next.nodeId) === next) this.#toCompare.add(next);
+        if (!this.#closing) this.#compareLater();
+      });
     });
   }
+}
+
+function streamMetrics(metrics: Metrics): StreamMetrics {
+  return {
+    compared: metrics.counter({
+      name: 'node_sets_compared_total',
+      help: 'Comparisons of rows with what a node was told, by outcome. Each that differs is told anew.',
+      labels: ['outcome'],
+    }),
+    failed: metrics.counter({
+      name: 'node_stream_faults_total',
+      help: 'Node streams ended by a fault of the controller in handling them.',
+    }),
+    paused: metrics.counter({
+      name: 'node_stream_pauses_total',
+      help: 'Times that a node stream was not read because too much was undecided.',
+    }),
+  };
 }

@@ -13,6 +13,7 @@ interface Live {
 export class LiveWorkers {
   readonly #sessions = new Map<SessionId, Live>();
   readonly #byAgent = new Map<AgentId, Set<SessionId>>();
+  readonly #byNode = new Map<NodeId, Set<SessionId>>();
 
   /** Answers the names of those that live. */
   told(nodeId: NodeId, session: SessionRow, workers: readonly LiveWorker__Output[]): string[] {
@@ -25,13 +26,15 @@ export class LiveWorkers {
     }
     if (startedAtMs.size === 0) return [];
     this.#sessions.set(session.id, { nodeId, startedAtMs });
+    this.#byNode.set(nodeId, (this.#byNode.get(nodeId) ?? new Set()).add(session.id));
     for (const id of startedAtMs.keys()) this.#byAgent.set(id, (this.#byAgent.get(id) ?? new Set()).add(session.id));
     return session.agents.flatMap(({ id, name }) => (startedAtMs.has(id) ? [name] : []));
   }
 
   /** Nothing is known of that node any more. */
   gone(nodeId: NodeId): void {
-    for (const [id, live] of [...this.#sessions]) if (live.nodeId === nodeId) this.#forget(id);
+    for (const id of this.#byNode.get(nodeId) ?? []) this.#forget(id);
+    this.#byNode.delete(nodeId);
   }
 
   /** Its workers in sessions that are up: one that is frozen does nothing. */
@@ -49,6 +52,8 @@ export class LiveWorkers {
       sessions?.delete(id);
       if (sessions?.size === 0) this.#byAgent.delete(agent);
     }
+    const nodeId = this.#sessions.get(id)?.nodeId;
+    if (nodeId !== undefined) this.#byNode.get(nodeId)?.delete(id);
     this.#sessions.delete(id);
   }
 }

@@ -10,11 +10,13 @@ import type { Link } from '../../../proto/link.ts';
 import type { Barriers } from '../../../seams/barrier.ts';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
+import type { Counter } from '../../../seams/metrics.ts';
 import type { Random } from '../../../seams/random.ts';
+import { type Command, unchanged } from '../../domain/command.ts';
 import { acceptMessage } from '../../domain/commands/accept-message.ts';
 import { finishRemoval } from '../../domain/commands/finish-removal.ts';
 import { certificateAlarm, certificateFault } from '../../domain/commands/node-certificates.ts';
-import { nodeConnected } from '../../domain/commands/nodes.ts';
+import { nodeConnected, notHeld } from '../../domain/commands/nodes.ts';
 import { recordAnswer } from '../../domain/commands/record-answer.ts';
 import { recordReport } from '../../domain/commands/record-report.ts';
 import { refuseInactive } from '../../domain/commands/refuse-inactive.ts';
@@ -26,11 +28,15 @@ import type { Applier } from '../applier.ts';
 import type { LiveNews } from '../news.ts';
 import { Assignments } from './assignments.ts';
 import { Delivery } from './delivery.ts';
+import { MOST_ORPHANS, tooLong } from './frame-bounds.ts';
 import { settledUpTo } from './frames.ts';
+import { InventoryParts } from './inventory.ts';
 import { Lease, type LeaseTimes } from './lease.ts';
 import type { NodeAlarms } from './node-alarms.ts';
 import { saidAnswer, saidBuild, saidHello, saidLine, saidReport, saidRun } from './said.ts';
 import { type SecretSource, secretsFor } from './secrets-for.ts';
+import { SetSender } from './set-sender.ts';
+import type { Turns } from './turns.ts';
 
 export interface StreamNeeds {
   readonly applier: Applier;
@@ -46,6 +52,15 @@ export interface StreamNeeds {
   readonly clusterId: string;
   readonly epoch: number;
   readonly version: string;
+  readonly turns: Turns;
+  readonly metrics: StreamMetrics;
+}
+
+/** What streams count, together. */
+export interface StreamMetrics {
+  readonly compared: Counter<'outcome'>;
+  readonly failed: Counter;
+  readonly paused: Counter;
 }
 
 /** What a stream tells the fleet that it belongs to. */
@@ -65,8 +80,10 @@ export interface StreamEvents {
   closed(stream: NodeStream): void;
 }
 
-/** Frames taken from the link whose commands have not been decided yet: past the bound the link is not read. */
-const MOST_UNDECIDED = 1000;
+/** Frames taken from the link whose commands have not been decided yet: past either bound the link is not read. */
+export const MOST_UNDECIDED = { frames: 1000, bytes: 4 * 1024 * 1024 } as const;
+/** For a frame of which the link does not say how long it is, and for each report of an inventory. */
+const A_FRAME_BYTES = 512;
 
 /** Of one node. What is said beyond them is passed over. */
 const MOST_CONDITIONS = 32;
@@ -100,6 +117,11 @@ export class NodeStream {
   #hello: Hello__Output | undefined;
   #phase: 'greeting' | 'listing' | 'live' | 'closed' = 'greeting';
   #undecided = 0;
+  #undecidedBytes = 0;
+  #frameBytes = A_FRAME_BYTES;
+  #isPaused = false;
+  #inventory = new InventoryParts();
+  readonly #set: SetSender;
 
   constructor(
     nodeId: NodeId,
@@ -123,7 +145,16 @@ export class NodeStream {
       { send: (frame) => this.send(frame), hasRoom: () => link.hasRoom?.() ?? true },
       ({ id, sessionId }) => this.#decide(needs.applier.apply(refuseInactive(id)), (refused) => refused || this.#delivery.due(sessionId)),
     );
-    link.onMessage((frame) => this.#take(frame));
+    this.#set = new SetSender({
+      assignments: this.#assignments,
+      turns: needs.turns,
+      send: (frame) => this.send(frame),
+      sent: (rows) => {
+        for (const { id, desired, phase } of rows) if (desired === 'running' && phase === 'running') this.#delivery.due(id);
+      },
+      failed: (error) => this.#failed(error),
+    });
+    link.onMessage((frame, bytes = A_FRAME_BYTES) => this.#take(frame, bytes));
     link.onDrain(() => this.#delivery.drained());
     link.onClose((fault) => this.#closed(fault));
   }
@@ -134,7 +165,12 @@ export class NodeStream {
 
   /** So much of it is undecided that it is not read from: what its node said since has not been heard. */
   get isBehind(): boolean {
-    return this.#undecided >= MOST_UNDECIDED / 2;
+    return this.#undecided >= MOST_UNDECIDED.frames / 2 || this.#undecidedBytes >= MOST_UNDECIDED.bytes / 2;
+  }
+
+  /** Its node has taken in all that it should hold. */
+  get agreed(): boolean {
+    return this.#set.agreed;
   }
 
   get hello(): Hello__Output | undefined {
@@ -173,21 +209,71 @@ export class NodeStream {
     this.#delivery.due(session.id);
   }
 
-  /** Everything once more, against what nobody foresaw. */
-  resend(): void {
-    if (this.isLive) this.send(this.#assignments.fullSet());
+  /**
+   * Compares rows, what was told and what the node holds, against what nobody foresaw; where they differ, it is told everything anew.
+   * `done` is called once, when the rows were compared, or there is nothing to compare.
+   */
+  compare(done: () => void): void {
+    if (!this.isLive || this.#set.isSending) return done();
+    const { turns, metrics } = this.#needs;
+    const comparison = this.#assignments.comparison();
+    turns.add(
+      () => {
+        const found = this.isLive && !this.#set.isSending ? comparison.next() : 'over';
+        if (found === 'more') return true;
+        if (found === 'agrees') this.send(this.#assignments.digest());
+        if (found === 'differs') this.#differs('told');
+        if (found !== 'over') metrics.compared.add(1, { outcome: found });
+        done();
+        return false;
+      },
+      (error) => {
+        this.#failed(error);
+        done();
+      },
+    );
+  }
+
+  #differs(what: 'told' | 'held'): void {
+    this.#log.warn('node.set_differs', { node: this.name, what });
+    this.#set.begin();
   }
 
   #closed(fault: Error | undefined): void {
     if (this.#phase === 'closed') return;
     const wasLive = this.isLive;
     this.#phase = 'closed';
+    this.#set.close();
     this.#log.info('node.stream_closed', { node: this.name, live: wasLive, fault: fault?.message });
-    this.#events.closed(this);
+    try {
+      this.#events.closed(this);
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
-  #take(frame: NodeFrame): void {
+  /** A fault in what one node's frames led to ends that node's stream, and nothing else. */
+  #failed(error: unknown): void {
+    const fault = error instanceof Error ? error : new Error(String(error));
+    this.#log.error('node.stream_failed', { node: this.name, error: fault.message });
+    this.#needs.metrics.failed.add();
+    this.close(fault);
+  }
+
+  /** Does what is owed to this node; a fault in it ends its stream. */
+  guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #take(frame: NodeFrame, bytes: number): void {
     if (this.#phase === 'closed') return;
+    this.#frameBytes = bytes;
+    const long = tooLong(frame);
+    if (long !== undefined) return this.#reject(`${long} is longer than any node agent says it`);
     if (this.#phase === 'greeting') return frame.kind === 'hello' ? this.#greet(frame.value) : this.#reject(`${frame.kind} before hello`);
     if (this.#phase === 'listing') {
       if (frame.kind === 'heartbeat') return this.#beat(frame.value.number);
@@ -235,12 +321,36 @@ export class NodeStream {
   }
 
   #list(inventory: Extract<NodeFrame, { kind: 'inventory' }>['value']): void {
-    for (const image of inventory.images) this.images.add(image);
-    this.#orphaned(inventory.orphans);
-    for (const report of inventory.sessions) this.#report(report);
-    const held = new Set(inventory.sessions.map(({ sessionId }) => sessionId));
-    this.#decide(this.#needs.applier.apply(nodeConnected(this.nodeId, { ...saidHello(this.#hello), keyHash: this.#keyHash }, held)), () =>
-      this.#goLive(),
+    const { part, more, sessions } = inventory;
+    if (!this.#inventory.take(inventory)) return this.#reject(`part ${part} of its inventory does not follow`);
+    if (this.#inventory.orphans.length > MOST_ORPHANS) return this.#reject('it holds too many containers and volumes of no session');
+    this.#frameBytes = A_FRAME_BYTES;
+    for (const report of sessions) this.#report(report);
+    if (more) return this.#decide(this.#needs.applier.apply(afterwards), () => this.send({ kind: 'inventoryTaken', value: { part } }));
+    for (const image of this.#inventory.images) this.images.add(image);
+    this.#orphaned(this.#inventory.orphans);
+    this.#decide(this.#needs.applier.apply(afterwards), () => this.#forgetMissing());
+  }
+
+  /** All that it says was decided: what it does not say is not so, and then it is connected. */
+  #forgetMissing(): void {
+    const { applier, turns, view } = this.#needs;
+    const missing = this.#inventory.missing(view, this.nodeId);
+    turns.add(
+      () => {
+        if (this.#phase !== 'listing') return false;
+        const next = missing.next();
+        if (next.done === true) {
+          this.#inventory = new InventoryParts();
+          this.#decide(applier.apply(nodeConnected(this.nodeId, { ...saidHello(this.#hello), keyHash: this.#keyHash })), () =>
+            this.#goLive(),
+          );
+          return false;
+        }
+        if (next.value.length > 0) this.#decide(applier.apply(notHeld(this.nodeId, next.value)), () => undefined);
+        return true;
+      },
+      (error) => this.#failed(error),
     );
   }
 
@@ -249,8 +359,7 @@ export class NodeStream {
     this.#phase = 'live';
     this.#needs.alarms?.clear(this.nodeId);
     this.lease.renew();
-    this.resend();
-    for (const { id } of this.#needs.view.sessionsOn(this.nodeId)) this.#delivery.due(id);
+    this.#set.begin();
     this.#log.info('node.live', { node: this.name, images: this.images.size });
     this.#events.live(this);
   }
@@ -293,6 +402,12 @@ export class NodeStream {
       }
       case 'lines':
         return this.#events.lines(this, frame.value);
+      case 'setPartTaken':
+        if (!this.#set.taken(frame.value.setId, frame.value.part)) this.#reject('it took in a part that was not sent');
+        return;
+      case 'setJudged':
+        if (!frame.value.agrees && frame.value.setId === this.#assignments.setId && !this.#set.isSending) this.#differs('held');
+        return;
       case 'shutdownDone':
         return this.#events.shutDown(this);
       case 'accepted': {
@@ -309,7 +424,7 @@ export class NodeStream {
       case 'answer': {
         const held = barriers.reach('answer.received');
         if (held === undefined) return this.#answer(frame.value);
-        void held.then(() => this.#answer(frame.value));
+        held.then(() => this.#answer(frame.value)).catch((error) => this.#failed(error));
         return;
       }
       case 'delta': {
@@ -390,13 +505,23 @@ export class NodeStream {
 
   /** Frames are decided in the order in which they came, since the applier keeps it; too many at once stop the reading. */
   #decide<Answer>(decided: Promise<Answer>, then: (answer: Answer) => void): void {
+    const bytes = this.#frameBytes;
     this.#undecided += 1;
-    if (this.#undecided === MOST_UNDECIDED) this.#link.pause();
+    this.#undecidedBytes += bytes;
+    if (!this.#isPaused && (this.#undecided >= MOST_UNDECIDED.frames || this.#undecidedBytes >= MOST_UNDECIDED.bytes)) {
+      this.#isPaused = true;
+      this.#needs.metrics.paused.add();
+      this.#link.pause();
+    }
     decided
-      .then(then, (error) => this.close(error instanceof Error ? error : new Error(String(error))))
+      .then(then)
+      .catch((error) => this.#failed(error))
       .finally(() => {
         this.#undecided -= 1;
-        if (this.#undecided === MOST_UNDECIDED / 2) this.#link.resume();
+        this.#undecidedBytes -= bytes;
+        if (!this.#isPaused || this.isBehind) return;
+        this.#isPaused = false;
+        this.#link.resume();
       });
   }
 
@@ -405,3 +530,6 @@ export class NodeStream {
     this.close(new Error(reason));
   }
 }
+
+/** Is decided when all before it is. */
+const afterwards: Command<undefined> = { name: 'afterwards', decide: () => unchanged(undefined) };

@@ -10,6 +10,8 @@ import type { Deliver as _raworc_v0_Deliver, Deliver__Output as _raworc_v0_Deliv
 import type { Settled as _raworc_v0_Settled, Settled__Output as _raworc_v0_Settled__Output } from '../../../raworc/v0/Settled.ts';
 import type { Secrets as _raworc_v0_Secrets, Secrets__Output as _raworc_v0_Secrets__Output } from '../../../raworc/v0/Secrets.ts';
 import type { ImageGone as _raworc_node_v0_ImageGone, ImageGone__Output as _raworc_node_v0_ImageGone__Output } from '../../../raworc/node/v0/ImageGone.ts';
+import type { SetDigest as _raworc_node_v0_SetDigest, SetDigest__Output as _raworc_node_v0_SetDigest__Output } from '../../../raworc/node/v0/SetDigest.ts';
+import type { InventoryTaken as _raworc_node_v0_InventoryTaken, InventoryTaken__Output as _raworc_node_v0_InventoryTaken__Output } from '../../../raworc/node/v0/InventoryTaken.ts';
 import type { StopAgent as _raworc_v0_StopAgent, StopAgent__Output as _raworc_v0_StopAgent__Output } from '../../../raworc/v0/StopAgent.ts';
 import type { ReadLines as _raworc_v0_ReadLines, ReadLines__Output as _raworc_v0_ReadLines__Output } from '../../../raworc/v0/ReadLines.ts';
 
@@ -24,9 +26,11 @@ export interface ControllerFrame {
   'settled'?: (_raworc_v0_Settled | null);
   'secrets'?: (_raworc_v0_Secrets | null);
   'imageGone'?: (_raworc_node_v0_ImageGone | null);
+  'setDigest'?: (_raworc_node_v0_SetDigest | null);
+  'inventoryTaken'?: (_raworc_node_v0_InventoryTaken | null);
   'stopAgent'?: (_raworc_v0_StopAgent | null);
   'readLines'?: (_raworc_v0_ReadLines | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"stopAgent"|"readLines";
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"stopAgent"|"readLines";
 }
 
 export interface ControllerFrame__Output {
@@ -40,7 +44,9 @@ export interface ControllerFrame__Output {
   'settled'?: (_raworc_v0_Settled__Output | null);
   'secrets'?: (_raworc_v0_Secrets__Output | null);
   'imageGone'?: (_raworc_node_v0_ImageGone__Output | null);
+  'setDigest'?: (_raworc_node_v0_SetDigest__Output | null);
+  'inventoryTaken'?: (_raworc_node_v0_InventoryTaken__Output | null);
   'stopAgent'?: (_raworc_v0_StopAgent__Output | null);
   'readLines'?: (_raworc_v0_ReadLines__Output | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"stopAgent"|"readLines";
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"stopAgent"|"readLines";
 }

@@ -4,6 +4,9 @@ import type { Report as _raworc_node_v0_Report, Report__Output as _raworc_node_v
 import type { Tombstone as _raworc_node_v0_Tombstone, Tombstone__Output as _raworc_node_v0_Tombstone__Output } from '../../../raworc/node/v0/Tombstone.ts';
 import type { Orphan as _raworc_node_v0_Orphan, Orphan__Output as _raworc_node_v0_Orphan__Output } from '../../../raworc/node/v0/Orphan.ts';
 
+/**
+ * Comes in parts, 1, 2, … in order, each after the one before it was taken. `part` 0: the only one.
+ */
 export interface Inventory {
   'sessions'?: (_raworc_node_v0_Report)[];
   /**
@@ -18,8 +21,16 @@ export interface Inventory {
    * what carries this node's label and nothing explains
    */
   'orphans'?: (_raworc_node_v0_Orphan)[];
+  'part'?: (number);
+  /**
+   * another part follows
+   */
+  'more'?: (boolean);
 }
 
+/**
+ * Comes in parts, 1, 2, … in order, each after the one before it was taken. `part` 0: the only one.
+ */
 export interface Inventory__Output {
   'sessions': (_raworc_node_v0_Report__Output)[];
   /**
@@ -34,4 +45,9 @@ export interface Inventory__Output {
    * what carries this node's label and nothing explains
    */
   'orphans': (_raworc_node_v0_Orphan__Output)[];
+  'part': (number);
+  /**
+   * another part follows
+   */
+  'more': (boolean);
 }

@@ -17,6 +17,8 @@ import type { LogLine as _raworc_v0_LogLine, LogLine__Output as _raworc_v0_LogLi
 import type { SecretsRequest as _raworc_v0_SecretsRequest, SecretsRequest__Output as _raworc_v0_SecretsRequest__Output } from '../../../raworc/v0/SecretsRequest.ts';
 import type { ImageMissing as _raworc_node_v0_ImageMissing, ImageMissing__Output as _raworc_node_v0_ImageMissing__Output } from '../../../raworc/node/v0/ImageMissing.ts';
 import type { Conditions as _raworc_node_v0_Conditions, Conditions__Output as _raworc_node_v0_Conditions__Output } from '../../../raworc/node/v0/Conditions.ts';
+import type { SetPartTaken as _raworc_node_v0_SetPartTaken, SetPartTaken__Output as _raworc_node_v0_SetPartTaken__Output } from '../../../raworc/node/v0/SetPartTaken.ts';
+import type { SetJudged as _raworc_node_v0_SetJudged, SetJudged__Output as _raworc_node_v0_SetJudged__Output } from '../../../raworc/node/v0/SetJudged.ts';
 import type { Workers as _raworc_v0_Workers, Workers__Output as _raworc_v0_Workers__Output } from '../../../raworc/v0/Workers.ts';
 import type { Lines as _raworc_v0_Lines, Lines__Output as _raworc_v0_Lines__Output } from '../../../raworc/v0/Lines.ts';
 
@@ -38,9 +40,11 @@ export interface NodeFrame {
   'secretsRequest'?: (_raworc_v0_SecretsRequest | null);
   'imageMissing'?: (_raworc_node_v0_ImageMissing | null);
   'conditions'?: (_raworc_node_v0_Conditions | null);
+  'setPartTaken'?: (_raworc_node_v0_SetPartTaken | null);
+  'setJudged'?: (_raworc_node_v0_SetJudged | null);
   'workers'?: (_raworc_v0_Workers | null);
   'lines'?: (_raworc_v0_Lines | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"workers"|"lines"|"conditions";
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"lines"|"conditions";
 }
 
 export interface NodeFrame__Output {
@@ -61,7 +65,9 @@ export interface NodeFrame__Output {
   'secretsRequest'?: (_raworc_v0_SecretsRequest__Output | null);
   'imageMissing'?: (_raworc_node_v0_ImageMissing__Output | null);
   'conditions'?: (_raworc_node_v0_Conditions__Output | null);
+  'setPartTaken'?: (_raworc_node_v0_SetPartTaken__Output | null);
+  'setJudged'?: (_raworc_node_v0_SetJudged__Output | null);
   'workers'?: (_raworc_v0_Workers__Output | null);
   'lines'?: (_raworc_v0_Lines__Output | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"workers"|"lines"|"conditions";
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"lines"|"conditions";
 }

@@ -1,0 +1,93 @@
+import type { ControllerFrame } from '../../../proto/frame.ts';
+import type { SessionRow } from '../../domain/rows.ts';
+import type { Assignments } from './assignments.ts';
+import type { Turns } from './turns.ts';
+
+/** Parts that are on their way and that the node has not taken in yet. With their bound they fit into the stream's queue four times. */
+export const PARTS_AHEAD = 4;
+
+export interface SetSenderDeps {
+  readonly assignments: Assignments;
+  readonly turns: Turns;
+  /** False once the stream is over. */
+  send(frame: ControllerFrame): boolean;
+  /** These sessions were in a part that was just sent. */
+  sent(sessions: readonly SessionRow[]): void;
+  failed(error: unknown): void;
+}
+
+/** Sends the full set of one stream in parts, in turn with all other streams, and never far ahead of what its node has taken in. */
+export class SetSender {
+  readonly #deps: SetSenderDeps;
+  #sent = 0;
+  #taken = 0;
+  #isWhole = false;
+  #isQueued = false;
+  #agreed = false;
+  #closed = false;
+
+  constructor(deps: SetSenderDeps) {
+    this.#deps = deps;
+  }
+
+  /** The node has taken in all that it should hold. */
+  get agreed(): boolean {
+    return this.#agreed;
+  }
+
+  /** A full set is under way. */
+  get isSending(): boolean {
+    return !this.#isWhole || this.#taken < this.#sent;
+  }
+
+  /** Begins a full set. Its first part goes at once, so that no change overtakes it. */
+  begin(): void {
+    this.#deps.assignments.begin();
+    [this.#sent, this.#taken, this.#isWhole, this.#agreed] = [0, 0, false, false];
+    this.#next();
+    this.#queue();
+  }
+
+  /** The node took a part in. False when it is none that was sent. */
+  taken(setId: string, part: number): boolean {
+    if (setId !== this.#deps.assignments.setId) return true;
+    if (part !== this.#taken + 1 || part > this.#sent) return false;
+    this.#taken = part;
+    if (this.#isWhole && this.#taken === this.#sent) this.#agreed = true;
+    else this.#queue();
+    return true;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  get #mayGo(): boolean {
+    return !this.#closed && !this.#isWhole && this.#sent - this.#taken < PARTS_AHEAD;
+  }
+
+  #queue(): void {
+    if (this.#isQueued || !this.#mayGo) return;
+    this.#isQueued = true;
+    this.#deps.turns.add(
+      () => {
+        this.#isQueued = this.#mayGo && this.#next() && this.#mayGo;
+        return this.#isQueued;
+      },
+      (error) => {
+        this.#isQueued = false;
+        this.#deps.failed(error);
+      },
+    );
+  }
+
+  #next(): boolean {
+    const part = this.#deps.assignments.nextPart();
+    if (part === undefined) return false;
+    this.#sent += 1;
+    this.#isWhole = part.frame.kind === 'assignmentSet' && !part.frame.value.more;
+    if (!this.#deps.send(part.frame)) return false;
+    this.#deps.sent(part.sessions);
+    return true;
+  }
+}

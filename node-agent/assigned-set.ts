@@ -1,0 +1,47 @@
+/** How far the set of assignments of one stream has come: its parts, and the changes to it, each in its order. */
+export class AssignedSet {
+  #id = '';
+  #number = 0;
+  #part = 0;
+  #whole = false;
+  readonly #named = new Set<string>();
+
+  /** Sessions named since the set began. */
+  get named(): ReadonlySet<string> {
+    return this.#named;
+  }
+
+  /** Throws for a part that does not follow the one before it. `part` 0 is a set in one part. */
+  part({ setId, part }: { readonly setId: string; readonly part: number }): void {
+    if (part <= 1) {
+      this.#named.clear();
+      [this.#id, this.#number, this.#part, this.#whole] = [setId, 0, 1, false];
+      return;
+    }
+    if (setId !== this.#id || part !== this.#part + 1 || this.#whole)
+      throw new Error(`part ${part} of set ${setId} does not follow part ${this.#part} of ${this.#id}`);
+    this.#part = part;
+  }
+
+  /** Throws for a change that does not follow the one before it. */
+  change({ setId, number }: { readonly setId: string; readonly number: number }): void {
+    if (setId !== this.#id || number !== this.#number + 1)
+      throw new Error(`change ${number} of set ${setId} does not follow ${this.#number} of ${this.#id}`);
+    this.#number = number;
+  }
+
+  name(sessionIds: Iterable<string>): void {
+    if (!this.#whole) for (const id of sessionIds) this.#named.add(id);
+  }
+
+  /** Its last part was taken in. */
+  complete(): void {
+    this.#whole = true;
+  }
+
+  /** Throws where the controller speaks of another state of the set than this one. */
+  expect({ setId, number }: { readonly setId: string; readonly number: number }): void {
+    if (setId !== this.#id || number !== this.#number || !this.#whole)
+      throw new Error(`a digest of change ${number} of set ${setId}, where change ${this.#number} of ${this.#id} was taken last`);
+  }
+}
