@@ -1,10 +1,9 @@
 /** A controller without its edges: what decides and carries out, over a store, a bus and links that are handed in. */
 import type { Barriers } from '../seams/barrier.ts';
-import type { Clock, Timer } from '../seams/clock.ts';
+import type { Clock } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
 import type { Metrics } from '../seams/metrics.ts';
 import type { Random } from '../seams/random.ts';
-import { prune } from './domain/commands/prune.ts';
 import type { EventLog } from './domain/event-log.ts';
 import type { View } from './domain/view.ts';
 import { accountService } from './services/accounts.ts';
@@ -37,6 +36,7 @@ import { orphanService } from './services/orphans.ts';
 import type { Passwords } from './services/passwords.ts';
 import { Publisher } from './services/publisher.ts';
 import { Resealing, type SealingKeys } from './services/resealing.ts';
+import { Retention } from './services/retention.ts';
 import { RightsInForce } from './services/rights.ts';
 import { roleBindingService } from './services/role-bindings.ts';
 import { roleService } from './services/roles.ts';
@@ -79,6 +79,8 @@ export interface Core {
   readonly applier: Applier;
   readonly view: View;
   readonly fleet: Fleet;
+  /** What is placed where, as of the newest command. */
+  readonly capacity: Pick<Capacity, 'nodes' | 'spaceUse'>;
   readonly dispatch: BuildDispatch;
   readonly alarms: NodeAlarms;
   readonly services: Services;
@@ -87,8 +89,6 @@ export interface Core {
   /** Decides what waits, and takes no more. The store and the bus are still open. */
   close(): Promise<void>;
 }
-
-const PRUNE_MS = 60_000;
 
 export function openCore(needs: CoreNeeds): Core {
   const { store, lists, news, shelf, passwords, clock, random, log, barriers, lease, baseImage, storeKey, metrics } = needs;
@@ -125,6 +125,7 @@ export function openCore(needs: CoreNeeds): Core {
   const dispatch = new BuildDispatch({ applier, view, fleet, clock, log, metrics });
   const leases = new LeaseWatch({ applier, view, fleet, lease, clock, log });
   const idle = new IdleWatch({ applier, view, clock, log, graceMs: SUSPEND_GRACE_MS });
+  const retention = new Retention({ applier, clock, metrics: needs.metrics });
   const backlog = new Backlog({ applier, view, clock, metrics: needs.metrics });
   const rights = new RightsInForce(view);
   const shownSessions = new ShownSessions(view);
@@ -180,18 +181,11 @@ export function openCore(needs: CoreNeeds): Core {
     }),
   };
 
-  let pruning: Timer | undefined;
-  function pruneLater(): void {
-    pruning = clock.after(PRUNE_MS, () => {
-      applier.tell(prune());
-      pruneLater();
-    });
-  }
-
   return {
     applier,
     view,
     fleet,
+    capacity,
     dispatch,
     alarms,
     services,
@@ -202,12 +196,12 @@ export function openCore(needs: CoreNeeds): Core {
       leases.start(lastAliveAt);
       resealing.start();
       backlog.wake();
-      pruneLater();
+      retention.start();
       // One that is cut off goes on at the next start.
       services.agents.removeUnusedSources().catch(() => undefined);
     },
     async close() {
-      pruning?.cancel();
+      retention.close();
       dispatch.close();
       idle.close();
       backlog.close();

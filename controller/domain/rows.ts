@@ -374,6 +374,8 @@ export type Mutation =
       readonly table: 'events' | 'runs' | 'idempotency' | 'nodeTokens' | 'sessions' | 'revokedTokens';
       readonly before: number;
       readonly limit: number;
+      /** Only events of this space. */
+      readonly spaceId?: SpaceId;
     };
 
 export const put = <Name extends TableName>(table: Name, row: Tables[Name]): Mutation => ({ kind: 'put', table, row }) as Mutation;

@@ -51,3 +51,14 @@ export function sessionDefaults(settings: Readonly<Record<string, unknown>>): Se
 
 const said = (values: Readonly<Record<string, number | undefined>> = {}): Numbers =>
   Object.fromEntries(Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
+
+/** Bounds of `retention.events_s`, in seconds: an hour, and what every space has without it. */
+export const EVENTS_KEPT_S = { least: 3600, most: 30 * 24 * 3600 } as const;
+
+const retention = z.object({ events_s: lenient(z.int().min(EVENTS_KEPT_S.least).max(EVENTS_KEPT_S.most)) });
+
+/** How long a space keeps its events; undefined where it does not say. */
+export function eventsKeptMs(settings: Readonly<Record<string, unknown>>): number | undefined {
+  const parsed = retention.safeParse(settings.retention);
+  return parsed.success && parsed.data.events_s !== undefined ? parsed.data.events_s * 1000 : undefined;
+}

@@ -7,6 +7,7 @@ import type {
   BindingRow,
   BuildRow,
   MessageRow,
+  Mutation,
   NodeRow,
   QueueRow,
   RevokedTokenRow,
@@ -32,6 +33,9 @@ export interface MessageSize {
   readonly bytes: number;
 }
 
+/** Tables of history. */
+export type Prunable = Extract<Mutation, { kind: 'prune' }>['table'];
+
 /** The current rows, read synchronously: inside the applier's transaction, or on a reading connection. Every query is by an index. */
 export interface View {
   get<Name extends TableName>(table: Name, id: string): Tables[Name] | undefined;
@@ -45,6 +49,8 @@ export interface View {
   apiKeysOf(accountId: string): readonly ApiKeyRow[];
   /** Every one that is kept: those that would not have expired yet. */
   revokedTokens(): readonly RevokedTokenRow[];
+  /** Spaces whose settings say how long something is kept. */
+  spacesWithRetention(): readonly SpaceRow[];
   spaceByName(name: string): SpaceRow | undefined;
   secretByName(spaceId: SpaceId, keyName: string): SecretRow | undefined;
   secretsIn(spaceId: SpaceId): readonly SecretRow[];
@@ -98,6 +104,8 @@ export interface View {
   /** The same without content and metadata, whose sizes are read from the rows' headers. */
   messageSizes(sessionId: SessionId, belowSeq: number, limit: number): readonly MessageSize[];
   runOf(messageId: MessageId): RunRow | undefined;
+  /** Whether retention would remove anything of that table, of one space where it is given. */
+  isOverdue(table: Prunable, before: number, spaceId?: SpaceId): boolean;
   /** Ids of a session's runs, at most `limit`. */
   runIds(sessionId: SessionId, limit: number): readonly string[];
 }

@@ -286,12 +286,22 @@ const eventsOfSession: Migration = {
   },
 };
 
+const retention: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema.createIndex('events_space').ifNotExists().on('events').columns(['space_id', 'at']).execute();
+    await sql`create index if not exists spaces_retention on spaces (id) where json_extract(settings, '$.retention') is not null`.execute(
+      db,
+    );
+  },
+};
+
 const provider: MigrationProvider = {
   getMigrations: async () => ({
     '0001-first': first,
     '0002-node-keys': nodeKeys,
     '0003-queue': queueStep,
     '0004-events-of-session': eventsOfSession,
+    '0005-retention': retention,
   }),
 };
 

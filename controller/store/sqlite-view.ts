@@ -3,9 +3,12 @@ import type { SpaceId } from '../domain/ids.ts';
 import type { TableName, Tables } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import { type SqlRow, type SqlValue, selected, selection, snake } from './columns.ts';
+import { overdueSql } from './pruning.ts';
 
 /** As the partial index on the queue says it. */
 const UNDELIVERED = 'accepted_at is null and agent is not null';
+/** As the partial index on spaces says it. */
+export const HAS_RETENTION = `json_extract(settings, '$.retention') is not null`;
 const EMPTY = { messages: 0, bytes: 0 };
 
 /**
@@ -54,6 +57,7 @@ export function sqliteView(database: Database.Database, enter: () => void = () =
     apiKeyByHash: (keyHash) => one('apiKeys', 'where key_hash = ?', keyHash),
     apiKeysOf: (accountId) => all('apiKeys', 'where account_id = ? order by created_at, id', accountId),
     revokedTokens: () => all('revokedTokens', ''),
+    spacesWithRetention: () => all('spaces', `where ${HAS_RETENTION}`),
     spaceByName: (name) => one('spaces', 'where name = ?', name),
     secretByName: (spaceId, keyName) => one('secrets', 'where space_id = ? and key_name = ?', spaceId, keyName),
     secretsIn: (spaceId) => all('secrets', 'where space_id = ? order by key_name', spaceId),
@@ -120,6 +124,8 @@ export function sqliteView(database: Database.Database, enter: () => void = () =
          where session_id = ? and seq < ? order by seq desc limit ?`,
         ...[sessionId, belowSeq, limit],
       ),
+    isOverdue: (table, before, spaceId) =>
+      row(overdueSql(table, spaceId !== undefined), ...(spaceId === undefined ? [] : [spaceId]), before, 1) !== undefined,
     runIds: (sessionId, limit) =>
       rows<{ id: string }>('select id from runs where session_id = ? limit ?', sessionId, limit).map(({ id }) => id),
     runOf: (messageId) => one('runs', 'where message_id = ?', messageId),

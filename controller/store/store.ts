@@ -11,6 +11,7 @@ import { type ReadQueries, readEventPage } from './event-pages.ts';
 import { keptTimeIn } from './kept-time.ts';
 import { messageCopies } from './message-copies.ts';
 import { migrate } from './migrations.ts';
+import { pruning } from './pruning.ts';
 import { Snapshot } from './snapshot.ts';
 import { sqliteView } from './sqlite-view.ts';
 
@@ -142,7 +143,7 @@ function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | 
   }
   const emptyQueue = database.prepare<[string]>('delete from queue where session_id = ?');
   const copyMessages = messageCopies(database);
-  const prunes = pruningOf(database);
+  const prune = pruning(database);
   const count = database.prepare<[string], { count: number }>(
     'insert into session_event_counts (session_id, count) values (?, 1) on conflict (session_id) do update set count = count + 1 returning count',
   );
@@ -191,7 +192,7 @@ function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | 
           copyMessages(mutation);
           return;
         case 'prune':
-          prunes[mutation.table](mutation.before, mutation.limit);
+          prune(mutation);
           return;
         default:
           return mutation satisfies never;
@@ -212,41 +213,6 @@ function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | 
 
 const newestEvent = (database: Database.Database): number =>
   database.prepare<[], { number: number | null }>('select max(number) as number from events').get()?.number ?? 0;
-
-type Prunable = Extract<Mutation, { kind: 'prune' }>['table'];
-
-/** Retention. The newest event always stays, so that numbers go on from it. */
-function pruningOf(database: Database.Database): Readonly<Record<Prunable, (before: number, limit: number) => void>> {
-  const prune = (table: string, key: string, time: string, more = '') => {
-    const statement = database.prepare<[number, number]>(
-      `delete from ${table} where ${key} in (select ${key} from ${table} where ${time} < ? ${more} order by ${time} limit ?)`,
-    );
-    return (before: number, limit: number) => void statement.run(before, limit);
-  };
-  return {
-    events: prune('events', 'number', 'at', 'and number < (select max(number) from events)'),
-    runs: prune('runs', 'id', 'started_at'),
-    idempotency: prune('idempotency', 'id', 'created_at'),
-    nodeTokens: prune('node_tokens', 'id', 'created_at'),
-    revokedTokens: prune('revoked_tokens', 'id', 'expires_at'),
-    sessions: pruneSessions(database),
-  };
-}
-
-/** A session that was deleted long ago, and the count of its events, which is of no use without it. */
-function pruneSessions(database: Database.Database) {
-  const past = database.prepare<[number, number], { id: string }>(
-    `select id from sessions where desired = 'deleted' and terminated_at < ? and id not in (select id from tombstones) order by terminated_at limit ?`,
-  );
-  const removeSession = database.prepare<[string]>('delete from sessions where id = ?');
-  const removeCount = database.prepare<[string]>('delete from session_event_counts where session_id = ?');
-  return (before: number, limit: number) => {
-    for (const { id } of past.all(before, limit)) {
-      removeSession.run(id);
-      removeCount.run(id);
-    }
-  };
-}
 
 /** Reads on a connection of this thread. */
 function readHere(database: Database.Database): ReadQueries {

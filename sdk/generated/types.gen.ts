@@ -1667,6 +1667,10 @@ export type CreateSpaceData = {
                 memory_bytes?: number;
                 [key: string]: unknown;
             };
+            retention?: {
+                events_s?: number;
+                [key: string]: unknown;
+            };
             [key: string]: unknown;
         };
     };
@@ -1850,6 +1854,10 @@ export type UpdateSpaceData = {
                 sessions?: number;
                 cpu?: number;
                 memory_bytes?: number;
+                [key: string]: unknown;
+            };
+            retention?: {
+                events_s?: number;
                 [key: string]: unknown;
             };
             [key: string]: unknown;

@@ -79,6 +79,7 @@ t.test('what is no space is refused, with the path of each fault', async (t) => 
     [{ name: 'x', settings: [] }, 'settings'],
     [{ name: 'x', settings: { quotas: { sessions: -1 } } }, 'settings.quotas.sessions'],
     [{ name: 'x', settings: { quotas: 5 } }, 'settings.quotas'],
+    [{ name: 'x', settings: { retention: { events_s: 60 } } }, 'settings.retention.events_s'],
     [{ name: 'x', settings: { timeouts: { ttl_s: 'long' } } }, 'settings.timeouts.ttl_s'],
     [{ name: 'x', settings: { resources: { limits: { memory_bytes: 1 } } } }, 'settings.resources.limits.memory_bytes'],
     [{ name: 'x', settings: { resources: { requests: { cpu: 2 }, limits: { cpu: 1 } } } }, 'settings.resources.requests'],

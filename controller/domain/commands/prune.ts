@@ -1,5 +1,8 @@
+import type { Ages } from '../agreed-time.ts';
 import type { Command } from '../command.ts';
 import type { Mutation } from '../rows.ts';
+import { eventsKeptMs } from '../space-settings.ts';
+import type { View } from '../view.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -15,18 +18,35 @@ export const RETENTION = {
   revokedTokens: 7 * DAY,
 } as const;
 
-/** Few at a time: pruning shares the applier with everyone. */
-const ROWS_AT_ONCE = 500;
+type Prune = Extract<Mutation, { kind: 'prune' }>;
 
-/** Removes a little of what is past its time; called every now and then. */
-export function prune(): Command<undefined> {
+/** Few at a time: pruning shares the applier with everyone. */
+export const PRUNED_AT_ONCE = 200;
+/** Spaces with a retention of their own that one command looks after. */
+const SPACES_AT_ONCE = 10;
+
+/** Removes a little of what is past its time. Answers whether there may be more: it is to be given again until there is not. */
+export function prune(): Command<boolean> {
   return {
     name: 'prune',
-    decide({ ages }) {
-      const mutations = Object.entries(RETENTION).map(
-        ([table, keptMs]) => ({ kind: 'prune', table, before: ages.before(keptMs), limit: ROWS_AT_ONCE }) as Mutation,
-      );
-      return { mutations, events: [], answer: undefined };
+    decide({ view, ages }) {
+      const isOverdue = ({ table, before, spaceId }: Prune) => view.isOverdue(table, before, spaceId);
+      const tables = historyTables(ages).filter(isOverdue);
+      const spaces = spaceEvents(view, ages).filter(isOverdue).slice(0, SPACES_AT_ONCE);
+      const mutations = [...tables, ...spaces];
+      return { mutations, events: [], answer: mutations.length > 0 };
     },
   };
 }
+
+const historyTables = (ages: Ages): Prune[] =>
+  (Object.keys(RETENTION) as Prune['table'][]).map((table) => ({
+    ...{ kind: 'prune', table, before: ages.before(RETENTION[table]), limit: PRUNED_AT_ONCE },
+  }));
+
+/** Events of spaces whose settings keep them for a shorter time. */
+const spaceEvents = (view: View, ages: Ages): Prune[] =>
+  view.spacesWithRetention().flatMap(({ id: spaceId, settings }) => {
+    const keptMs = eventsKeptMs(settings);
+    return keptMs === undefined ? [] : [{ kind: 'prune', table: 'events', before: ages.before(keptMs), limit: PRUNED_AT_ONCE, spaceId }];
+  });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { SecretObject, SpaceObject } from '../../domain/space-objects.ts';
+import { EVENTS_KEPT_S } from '../../domain/space-settings.ts';
 import { flagParameter } from '../parameters.ts';
 import { dropNulls, fields, name, text, wording } from '../validation.ts';
 import { free, time } from './objects.ts';
@@ -26,10 +27,19 @@ const quotas = knowing({
   memory_bytes: count(MAX_QUOTA).exactOptional(),
 });
 
+const retention = knowing({
+  events_s: z
+    .int({ error: wording })
+    .min(EVENTS_KEPT_S.least, `must be ${EVENTS_KEPT_S.least} or more`)
+    .max(EVENTS_KEPT_S.most, `must be at most ${EVENTS_KEPT_S.most}`)
+    .exactOptional(),
+});
+
 const settings = knowing({
   timeouts: timeouts.exactOptional(),
   resources: resources.exactOptional(),
   quotas: quotas.exactOptional(),
+  retention: retention.exactOptional(),
 }).refine((sent) => JSON.stringify(sent).length <= MAX_SETTINGS_LENGTH, `must have at most ${MAX_SETTINGS_LENGTH} characters as JSON`);
 
 const description = () => text(4096);
