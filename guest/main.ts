@@ -14,7 +14,7 @@ const MAILBOX_BYTES = 3 * 1024 * 1024;
 
 const log = jsonLog('guest');
 try {
-  const { sessionId, socket, sessionDirectory, agentsDirectory, path, user, barriers, runLimitMs } = readSettings(process.env);
+  const { sessionId, socket, sessionDirectory, agentsDirectory, path, user, barriers, runLimitMs, processes } = readSettings(process.env);
   const directory = prepareVolume({ directory: sessionDirectory, agentsDirectory, user });
   // The programs lie beside the bundle, or below their sources.
   const beside = existsSync(join(import.meta.dirname, 'worker.py'));
@@ -23,6 +23,7 @@ try {
     user,
     workersDirectory: beside ? import.meta.dirname : join(import.meta.dirname, 'workers'),
     clock: systemClock,
+    processes,
   });
   const guest = await Guest.open({
     sessionId,

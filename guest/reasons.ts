@@ -4,6 +4,8 @@ export const REASONS = {
   agent_not_started: "The agent's program could not be started or its handler could not be loaded.",
   agent_failed: "The agent's handler raised an error.",
   agent_died: "The agent's process ended before it answered.",
+  out_of_memory: "The agent's process was killed: the session reached its memory limit.",
+  process_limit: "The agent's processes were ended: the session's agents had more processes and threads than its limit.",
   agent_timeout: 'The agent did not answer within the limit of a run.',
   reply_too_large: 'The reply is longer than 1 MiB.',
   unsupported_runtime: 'This version cannot run agents of that runtime.',

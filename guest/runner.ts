@@ -14,11 +14,13 @@ import { LiveWorkers } from './live-workers.ts';
 import type { Entry, Mailbox } from './mailbox.ts';
 import { REASONS, type Reason } from './reasons.ts';
 import { FramedOutput } from './run-output.ts';
-import { MAX_REPLY_BYTES, type RunEnd, type Setup, type Worker, type WorkerHost } from './worker-host.ts';
+import { type LimitReached, MAX_REPLY_BYTES, type RunEnd, type Setup, type Worker, type WorkerHost } from './worker-host.ts';
 
 /** A run's limit is counted in these, by a clock that stands still while the session is frozen. */
 const TICK_MS = 1000;
 const MAX_ERROR_CHARACTERS = 16 * 1024;
+/** A limit that is met again and again is said this often. */
+const LIMIT_TOLD_EVERY_MS = 60_000;
 
 export interface RunnerOutside {
   readonly sessionId: string;
@@ -70,12 +72,15 @@ export class Runner {
   /** Agents that were stopped: what was taken up to this seq and not begun is not begun any more. */
   readonly #stopped = new Map<string, number>();
   readonly #live: LiveWorkers;
+  /** When the host was last told that this limit was met. */
+  readonly #limitToldMs = new Map<string, number>();
 
   constructor(outside: RunnerOutside, mailbox: Mailbox, host: HostSide) {
     this.#outside = outside;
     this.#mailbox = mailbox;
     this.#host = host;
     this.#live = new LiveWorkers(outside.clock, () => this.#tellWorkers());
+    outside.workers.onLimit?.((what) => this.#limitReached(what));
   }
 
   /** A disk that fails: the process ends then, and its next start goes on from what is durable. */
@@ -154,6 +159,15 @@ export class Runner {
     this.#host.tell({ kind: 'workers', value: { sessionId: this.#outside.sessionId, workers: this.#live.all() } });
   }
 
+  #limitReached({ limit, value, agent }: LimitReached): void {
+    const { clock, log, sessionId } = this.#outside;
+    const now = clock.monotonic();
+    if (now - (this.#limitToldMs.get(limit) ?? Number.NEGATIVE_INFINITY) < LIMIT_TOLD_EVERY_MS) return;
+    this.#limitToldMs.set(limit, now);
+    log.warn('session.limit-reached', { session: sessionId, limit, value, agent });
+    this.#host.tell({ kind: 'limitReached', value: { sessionId, limit, value, agent } });
+  }
+
   #endWorker(agent: string): void {
     this.#workers.get(agent)?.worker.kill();
     this.#workers.delete(agent);
@@ -199,11 +213,13 @@ export class Runner {
       if (this.#lacksSecrets(entry)) break;
       const { messageId, agent } = entry.message;
       this.#working = { messageId, agent, worker: undefined, interrupted: false };
+      this.#outside.workers.working?.(true);
       await this.#answer(entry, this.#working);
       if (this.#wasStopped(entry.message)) this.#endWorker(agent);
       this.#room();
     }
     this.#working = undefined;
+    this.#outside.workers.working?.(false);
     this.#grace?.cancel();
     for (const resolve of this.#quiet.splice(0)) resolve();
   }
@@ -247,6 +263,8 @@ export class Runner {
     }
     if (this.#wasStopped(entry.message)) return error('agent_stopped');
     if (!setup || !spec) return error('agent_unknown');
+    const room = this.#outside.workers.makeRoom?.();
+    if (room !== undefined) await room;
     // Started while the disk syncs. It sees the message only afterwards.
     const worker = this.#worker(spec, setup);
     const runId = random.uuid();

@@ -18,6 +18,14 @@ export interface RunOutput {
   line(stream: 'STDOUT' | 'STDERR', line: string): void;
 }
 
+/** A limit of the session's container that its agents met. `value` is the limit, in bytes for memory. */
+export interface LimitReached {
+  readonly limit: 'processes' | 'memory';
+  readonly value: number;
+  /** Empty where nobody knows whose it was. */
+  readonly agent: string;
+}
+
 export type RunEnd =
   | { readonly outcome: 'reply'; readonly content: string }
   | { readonly outcome: 'error'; readonly reason: Reason; readonly content: string };
@@ -48,5 +56,11 @@ export interface Worker {
 export interface WorkerHost {
   /** At once; what goes wrong is told by the first run. */
   start(agent: AgentSpec, setup: Setup): Worker;
+  /** Called before each run. A promise where processes have to go first. */
+  makeRoom?(): Promise<void> | undefined;
+  /** A run begins, or the last one has ended. */
+  working?(isWorking: boolean): void;
+  /** Who listens when a session meets a limit of its container. */
+  onLimit?(listener: (what: LimitReached) => void): void;
   close(): void;
 }

@@ -94,6 +94,7 @@ export class NodeAgent {
       outbox: this.#outbox,
       clock,
       log,
+      metrics,
       assignment: (sessionId) => ledger.assignment(sessionId),
       guestChanged: (sessionId) => this.#reconcilers.get(sessionId)?.guestChanged(),
       drained: (sessionId) => this.#reconcilers.get(sessionId)?.drained(),

@@ -1,12 +1,14 @@
 import type { GuestFrame } from '../proto/frame.ts';
 import type { Answer__Output as Answer } from '../proto/generated/raworc/v0/Answer.ts';
 import type { Deliver__Output as Deliver } from '../proto/generated/raworc/v0/Deliver.ts';
+import type { LimitReached__Output as LimitReached } from '../proto/generated/raworc/v0/LimitReached.ts';
 import type { ReadLines__Output as ReadLines } from '../proto/generated/raworc/v0/ReadLines.ts';
 import type { Secrets__Output as Secrets } from '../proto/generated/raworc/v0/Secrets.ts';
 import type { Settled__Output as Settled } from '../proto/generated/raworc/v0/Settled.ts';
 import type { StopAgent__Output as StopAgent } from '../proto/generated/raworc/v0/StopAgent.ts';
 import type { Clock } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
+import { type Counter, type Metrics, silentMetrics } from '../seams/metrics.ts';
 import type { Assignment } from './domain/session.ts';
 import type { GuestLink } from './guest-doors.ts';
 import { helloRefusal, welcome } from './guest-welcome.ts';
@@ -21,6 +23,7 @@ export interface RelayOutside {
   readonly outbox: Outbox;
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics?: Metrics | undefined;
   /** Undefined when this session is not assigned (any more). */
   assignment(sessionId: string): Assignment | undefined;
   /** Its guest came or went. */
@@ -40,11 +43,14 @@ export class Relay {
   readonly #sessions = new Map<string, Session>();
   readonly #secretRequests: SecretRequests;
   readonly #workers: WorkerNews;
+  readonly #limits: Counter<'limit'>;
   #holding = false;
 
   constructor(outside: RelayOutside) {
     this.#outside = outside;
     this.#workers = new WorkerNews(outside.outbox);
+    const help = 'Sessions whose agents met a limit of their container, at most once a minute each';
+    this.#limits = (outside.metrics ?? silentMetrics).counter({ name: 'session_limits_reached_total', help, labels: ['limit'] });
     this.#secretRequests = new SecretRequests(outside.clock, (sessionId, version) => this.#askForSecrets(sessionId, version));
   }
 
@@ -261,6 +267,9 @@ export class Relay {
       case 'lines':
         this.#workers.lines({ ...frame.value, sessionId });
         return;
+      case 'limitReached':
+        this.#limitReached({ ...frame.value, sessionId });
+        return;
       case 'delta':
         outbox.pass({ kind: 'delta', value: { ...frame.value, sessionId } });
         return;
@@ -270,6 +279,16 @@ export class Relay {
       default:
         frame satisfies never;
     }
+  }
+
+  /** Guests say so once a minute at most. */
+  #limitReached(value: LimitReached): void {
+    const { sessionId: session, limit, agent } = value;
+    if (limit !== 'processes' && limit !== 'memory') return;
+    const reason = limit === 'processes' ? 'process limit reached' : 'memory limit reached';
+    this.#outside.log.warn('session.limit-reached', { session, reason, limit: value.value, agent: agent || undefined });
+    this.#limits.add(1, { limit });
+    this.#outside.outbox.pass({ kind: 'limitReached', value });
   }
 
   #greeted(sessionId: string, session: Session, guest: Guest, frame: GuestFrame): void {

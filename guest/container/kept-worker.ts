@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import { REASONS } from '../reasons.ts';
 import { MAX_REPLY_BYTES, type RunEnd, type RunOutput, type RunRequest, type Worker } from '../worker-host.ts';
+import type { Bounded } from './bounds.ts';
 import { describeEnd, INTERRUPTION_MS, Program, type ProgramEnd, type ProgramOptions, twoTurns } from './program.ts';
 
 /** Of one line from a worker: a reply at its largest, every character escaped. */
@@ -19,7 +20,8 @@ interface Run {
  * A Python or Node.js agent: one process that answers one message after another. What it says is an agent's word, and may come from a
  * process that it started: a frame counts for the run that it names, and for no other.
  */
-export class KeptWorker implements Worker {
+export class KeptWorker implements Worker, Bounded {
+  readonly agent: string;
   readonly #program: Program;
   readonly #clock: Clock;
   readonly #logPath: (runId: string, stream: 'stdout' | 'stderr') => string;
@@ -29,13 +31,16 @@ export class KeptWorker implements Worker {
   #ran = false;
   #ready = false;
   #failure: string | undefined;
+  /** Why it was ended, where that is not what it looks like. */
+  #verdict: RunEnd | undefined;
   /** Of the line that is not complete yet. */
   #pieces: string[] = [];
   #lineCharacters = 0;
   #deltaBytes = 0;
   #interruption: Timer | undefined;
 
-  constructor(options: ProgramOptions, logPath: (runId: string, stream: 'stdout' | 'stderr') => string) {
+  constructor(agent: string, options: ProgramOptions, logPath: (runId: string, stream: 'stdout' | 'stderr') => string) {
+    this.agent = agent;
     this.#clock = options.clock;
     this.#logPath = logPath;
     this.#program = new Program(options);
@@ -44,8 +49,21 @@ export class KeptWorker implements Worker {
     this.#channel?.setEncoding('utf8');
     this.#channel?.on('data', (text: string) => this.#read(text));
     this.#channel?.on('error', () => undefined);
+    // It has said its last, and is on its way out: it may not take for ever.
+    this.#channel?.on('end', () => {
+      if (this.#program.alive) this.#interruption ??= this.#clock.after(INTERRUPTION_MS, () => this.kill());
+    });
     this.#program.child.stdin?.end();
     this.ended = this.#program.ended.then((end) => this.#died(end));
+  }
+
+  /** 0 when it could not be started. */
+  get pid(): number {
+    return this.#program.child.pid ?? 0;
+  }
+
+  exceeded(why: string): void {
+    this.#verdict = { outcome: 'error', reason: 'process_limit', content: why };
   }
 
   get alive(): boolean {
@@ -61,6 +79,7 @@ export class KeptWorker implements Worker {
       this.#deltaBytes = 0;
       this.#program.stdout?.begin(this.#logPath(request.runId, 'stdout'), output);
       this.#program.stderr?.begin(this.#logPath(request.runId, 'stderr'), output);
+      this.#program.noteMemoryKills(this.agent);
       if (!this.#program.alive) {
         this.#program.ended.then((end) => this.#died(end));
         return;
@@ -84,8 +103,11 @@ export class KeptWorker implements Worker {
   }
 
   #died(end: ProgramEnd): void {
+    const forMemory = this.#program.killedForMemory(end, this.agent);
+    if (forMemory !== undefined) this.#verdict ??= { outcome: 'error', reason: 'out_of_memory', content: forMemory };
     const failure = end.kind === 'not-started' ? end.message : this.#failure;
-    if (failure !== undefined) this.#end({ outcome: 'error', reason: 'agent_not_started', content: failure });
+    if (this.#verdict !== undefined) this.#end(this.#verdict);
+    else if (failure !== undefined) this.#end({ outcome: 'error', reason: 'agent_not_started', content: failure });
     else this.#end({ outcome: 'error', reason: 'agent_died', content: describeEnd(end, this.#program.stderr?.lastLine ?? '') });
   }
 
@@ -96,6 +118,7 @@ export class KeptWorker implements Worker {
       if (end.outcome === 'error') return;
     }
     this.#interruption?.cancel();
+    if (this.#run !== undefined) this.#program.noteMemoryKills(this.agent);
     const run = this.#run;
     this.#run = undefined;
     run?.end(end);

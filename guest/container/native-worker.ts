@@ -3,19 +3,21 @@ import { join } from 'node:path';
 import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
 import { REASONS } from '../reasons.ts';
 import { MAX_REPLY_BYTES, type RunEnd, type RunOutput, type RunRequest, type Worker } from '../worker-host.ts';
+import type { Bounded } from './bounds.ts';
 import { describeEnd, INTERRUPTION_MS, Program, type ProgramOptions } from './program.ts';
 
 /** Longer ones cannot be handed to a process as an argument or a variable; they are on standard input and in the file all the same. */
 const MAX_STRING_BYTES = 64 * 1024;
 
 /** Any program: one process a message, which comes on standard input; what it prints on standard output is the reply. */
-export class NativeWorker implements Worker {
+export class NativeWorker implements Worker, Bounded {
   readonly alive = true;
   readonly #common: Omit<ProgramOptions, 'command' | 'args'>;
   readonly #home: string;
-  readonly #agent: AgentSpec;
+  readonly #spec: AgentSpec;
   readonly #logPath: (runId: string, stream: 'stdout' | 'stderr') => string;
   #program: Program | undefined;
+  #exceeded: string | undefined;
 
   constructor(
     common: Omit<ProgramOptions, 'command' | 'args'>,
@@ -25,12 +27,25 @@ export class NativeWorker implements Worker {
   ) {
     this.#common = common;
     this.#home = home;
-    this.#agent = agent;
+    this.#spec = agent;
     this.#logPath = logPath;
   }
 
+  get agent(): string {
+    return this.#spec.name;
+  }
+
+  /** 0 while none runs. */
+  get pid(): number {
+    return this.#program?.alive ? (this.#program.child.pid ?? 0) : 0;
+  }
+
+  exceeded(why: string): void {
+    this.#exceeded = why;
+  }
+
   async run(request: RunRequest, output: RunOutput): Promise<RunEnd> {
-    const { name, handler } = this.#agent;
+    const { name, handler } = this.#spec;
     const candidates = [handler, `target/release/${handler}`, `target/release/${name}`, `bin/${name}`, name, 'run'].filter(Boolean);
     const command = candidates.map((one) => join(this.#home, one)).find(isProgram);
     if (command === undefined) {
@@ -63,14 +78,16 @@ export class NativeWorker implements Worker {
     const short = (text: string) => Buffer.byteLength(text) <= MAX_STRING_BYTES && !text.includes('\0');
     const environment = {
       ...this.#common.environment,
-      RAWORC_HANDLER: this.#agent.handler,
+      RAWORC_HANDLER: this.#spec.handler,
       RAWORC_CONTEXT_FILE: contextFile,
       ...(short(contextJson) ? { AGENT_CONTEXT: contextJson } : {}),
       ...(short(message) ? { AGENT_MESSAGE: message } : {}),
     };
     const program = new Program({ ...this.#common, environment, command, args: short(message) ? [message] : [] }, false);
     this.#program = program;
+    this.#exceeded = undefined;
     program.stderr?.begin(this.#logPath(runId, 'stderr'), output);
+    program.noteMemoryKills(this.agent);
     const pieces: Buffer[] = [];
     let bytes = 0;
     program.output?.on('data', (chunk: Buffer) => {
@@ -80,6 +97,10 @@ export class NativeWorker implements Worker {
     });
     program.child.stdin?.end(message);
     const end = await program.ended;
+    if (this.#exceeded !== undefined) return { outcome: 'error', reason: 'process_limit', content: this.#exceeded };
+    const forMemory = program.killedForMemory(end, this.agent);
+    if (forMemory !== undefined) return { outcome: 'error', reason: 'out_of_memory', content: forMemory };
+    program.noteMemoryKills(this.agent);
     if (bytes > MAX_REPLY_BYTES) return { outcome: 'error', reason: 'reply_too_large', content: REASONS.reply_too_large };
     if (end.kind === 'not-started') return { outcome: 'error', reason: 'agent_not_started', content: end.message };
     if (end.code === 0) return { outcome: 'reply', content: Buffer.concat(pieces).toString() };

@@ -41,6 +41,11 @@ export class Printed {
     this.lastLine = '';
   }
 
+  /** A line of the guest's own among what was printed. */
+  note(line: string): void {
+    this.#take(Buffer.from(`${line}\n`));
+  }
+
   /** The last line may lack its end. */
   end(): void {
     this.#lines(`${this.#decoder.end()}${this.#partial === '' ? '' : '\n'}`);

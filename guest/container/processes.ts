@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs';
 import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { Clock } from '../../seams/clock.ts';
 import { REASONS } from '../reasons.ts';
-import type { Setup, Worker, WorkerHost } from '../worker-host.ts';
+import type { LimitReached, Setup, Worker, WorkerHost } from '../worker-host.ts';
+import { type Bounded, Bounds } from './bounds.ts';
+import { Cgroup } from './cgroup.ts';
 import { agentEnvironment, type Places } from './environment.ts';
 import { KeptWorker } from './kept-worker.ts';
 import { LogFiles } from './log-files.ts';
@@ -15,6 +17,8 @@ export interface ProcessesOptions {
   /** Where worker.py and worker.mjs are. */
   readonly workersDirectory: string;
   readonly clock: Clock;
+  /** Of agents together, in a container that has a limit of its own above it. Undefined: nobody counts. */
+  readonly processes?: number | undefined;
 }
 
 /** Agents as processes of this machine. */
@@ -22,10 +26,28 @@ export class Processes implements WorkerHost {
   readonly #options: ProcessesOptions;
   readonly #workers = new Set<Worker>();
   readonly #logs: LogFiles;
+  readonly #bounds: Bounds | undefined;
+  #limit: (what: LimitReached) => void = () => undefined;
 
   constructor(options: ProcessesOptions) {
     this.#options = options;
     this.#logs = new LogFiles(`${options.places.sessionDirectory}/logs`);
+    const { clock, processes } = options;
+    if (processes === undefined) return;
+    const workers = () => this.#bounded();
+    this.#bounds = new Bounds({ cgroup: new Cgroup(), clock, processes, workers, reached: (what) => this.#limit(what) });
+  }
+
+  onLimit(listener: (what: LimitReached) => void): void {
+    this.#limit = listener;
+  }
+
+  makeRoom(): Promise<void> | undefined {
+    return this.#bounds?.makeRoom();
+  }
+
+  working(isWorking: boolean): void {
+    this.#bounds?.working(isWorking);
   }
 
   start(agent: AgentSpec, setup: Setup): Worker {
@@ -37,8 +59,13 @@ export class Processes implements WorkerHost {
 
   /** Kills every one. */
   close(): void {
+    this.#bounds?.close();
     for (const worker of this.#workers) worker.kill();
     this.#workers.clear();
+  }
+
+  *#bounded(): Iterable<Bounded> {
+    for (const worker of this.#workers) if (hasProcess(worker)) yield worker;
   }
 
   #tryToStart(agent: AgentSpec, setup: Setup): Worker {
@@ -53,10 +80,16 @@ export class Processes implements WorkerHost {
     const { places, user, workersDirectory, clock } = this.#options;
     const home = `${places.agentsDirectory}/${agent.name}`;
     const logPath = (runId: string, stream: string) => this.#logs.path(agent.name, runId, stream);
-    const common = { directory: `${places.sessionDirectory}/workspace`, environment: agentEnvironment(places, setup), user, clock };
+    const common = {
+      directory: `${places.sessionDirectory}/workspace`,
+      environment: agentEnvironment(places, setup),
+      user,
+      clock,
+      bounds: this.#bounds,
+    };
     const kept = (command: string, program: string, handler: string) => {
       const options: ProgramOptions = { ...common, command, args: [`${workersDirectory}/${program}`, agent.name, home, handler] };
-      return new KeptWorker(options, logPath);
+      return new KeptWorker(agent.name, options, logPath);
     };
     switch (agent.runtime) {
       case 'PYTHON': {
@@ -74,6 +107,9 @@ export class Processes implements WorkerHost {
     }
   }
 }
+
+const hasProcess = (worker: Worker): worker is KeptWorker | NativeWorker =>
+  (worker instanceof KeptWorker || worker instanceof NativeWorker) && worker.pid !== 0;
 
 const unable = (reason: 'unsupported_runtime' | 'agent_not_started', content: string = REASONS[reason]): Worker => ({
   alive: false,

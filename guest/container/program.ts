@@ -1,6 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../seams/clock.ts';
+import type { Bounds } from './bounds.ts';
 import { Printed } from './printed.ts';
 
 export interface User {
@@ -16,10 +18,15 @@ export interface ProgramOptions {
   /** Undefined: whoever this process is, outside a container. */
   readonly user: User | undefined;
   readonly clock: Clock;
+  /** In a container: what its limits do to its processes is told apart. */
+  readonly bounds?: Bounds | undefined;
 }
 
 /** How long a run that is interrupted gets to close what it opened. */
 export const INTERRUPTION_MS = 1000;
+/** The kernel kills agents for memory before it kills this process. */
+const SCORE = '/proc/self/oom_score_adj';
+const SCORE_OF_AGENTS = '500';
 
 export type ProgramEnd =
   | { readonly kind: 'not-started'; readonly message: string }
@@ -36,10 +43,13 @@ export class Program {
   /** Once it is gone, its group killed, and what it printed read. */
   readonly ended: Promise<ProgramEnd>;
   alive = true;
+  readonly #bounds: Bounds | undefined;
+  #wasKilled = false;
 
   constructor(options: ProgramOptions, keepStdout = true) {
     const { command, args, directory, environment, user, clock } = options;
-    this.child = spawn(command, args, {
+    this.#bounds = options.bounds;
+    this.child = spawnFirst(this.#bounds !== undefined, command, args, {
       ...{ cwd: directory, env: environment, detached: true, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] },
       ...(user ?? {}),
     });
@@ -49,7 +59,7 @@ export class Program {
     this.stderr = stderr ? new Printed(stderr, 'STDERR') : undefined;
     this.ended = new Promise((resolve) => {
       const finish = (end: ProgramEnd) => {
-        this.kill();
+        this.#killGroup();
         // Its number may be another's from now on.
         this.alive = false;
         // What it wrote before it went is in the pipes already; who else holds them may hold them for ever.
@@ -61,10 +71,28 @@ export class Program {
         });
       };
       this.child.once('error', (fault) => {
-        if (this.child.pid === undefined) finish({ kind: 'not-started', message: fault.message });
+        if (this.child.pid === undefined) finish(this.#notStarted(fault));
       });
       this.child.once('exit', (code, signal) => finish({ kind: 'ended', code, signal }));
     });
+  }
+
+  #notStarted(fault: Error): ProgramEnd {
+    const isAtLimit = this.#bounds !== undefined && 'code' in fault && fault.code === 'EAGAIN';
+    const message = isAtLimit ? `The agent's process cannot be started: ${this.#bounds?.processesReached}.` : fault.message;
+    return { kind: 'not-started', message };
+  }
+
+  /** What to say of an end by the kernel's hand, where that was for memory. Asked once, for each end. */
+  killedForMemory(end: ProgramEnd, agent: string): string | undefined {
+    if (end.kind !== 'ended' || end.signal !== 'SIGKILL' || this.#wasKilled || !this.#bounds) return undefined;
+    return this.#bounds.memoryKills() > 0 ? `The agent's process was killed: ${this.#bounds.memoryReached(agent)}.` : undefined;
+  }
+
+  /** Says in the log that a process of the session was killed for memory, though this one goes on or ended otherwise. */
+  noteMemoryKills(agent: string): void {
+    if (this.#bounds && this.#bounds.memoryKills() > 0)
+      this.stderr?.note(`raworc: a process of this session was killed: ${this.#bounds.memoryReached(agent)}`);
   }
 
   /** The raw stream, where it was not taken to be logged. */
@@ -79,12 +107,28 @@ export class Program {
 
   /** Its whole group, at once. */
   kill(): void {
+    if (this.alive) this.#wasKilled = true;
+    this.#killGroup();
+  }
+
+  #killGroup(): void {
     if (this.child.pid === undefined || !this.alive) return;
     try {
       process.kill(-this.child.pid, 'SIGKILL');
     } catch {
       // Gone already.
     }
+  }
+}
+
+/** A child inherits the score of the moment. Where it cannot be set all are as before. */
+function spawnFirst(isContained: boolean, command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+  const before = isContained ? readFileSync(SCORE, 'utf8') : undefined;
+  if (before !== undefined) writeFileSync(SCORE, SCORE_OF_AGENTS);
+  try {
+    return spawn(command, args, options);
+  } finally {
+    if (before !== undefined) writeFileSync(SCORE, before);
   }
 }
 

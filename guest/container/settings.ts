@@ -14,11 +14,12 @@ export interface Settings {
   readonly user: User | undefined;
   readonly barriers: string | undefined;
   readonly runLimitMs: number;
+  readonly processes: number | undefined;
 }
 
 /**
  * RAWORC_SESSION_ID, and, with what they are in a container as defaults: RAWORC_SOCKET, RAWORC_SESSION_DIR, RAWORC_AGENTS_DIR,
- * RAWORC_RUN_LIMIT_S, RAWORC_AGENT_UID (`self`: agents run as this process does, outside a container).
+ * RAWORC_RUN_LIMIT_S, RAWORC_PROCESSES (of agents together, in a container whose own limit is higher; unset: not counted), RAWORC_AGENT_UID (`self`: agents run as this process does, outside a container).
  */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const sessionId = environment.RAWORC_SESSION_ID;
@@ -34,6 +35,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     user: uid === undefined ? undefined : { uid, gid: uid },
     barriers: environment.RAWORC_BARRIERS,
     runLimitMs: numberOf(environment.RAWORC_RUN_LIMIT_S, 300) * 1000,
+    processes: numberOf(environment.RAWORC_PROCESSES, 0) || undefined,
   };
 }
 

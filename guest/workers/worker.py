@@ -80,6 +80,10 @@ class Channel:
         while data:
             data = data[os.write(self._descriptor, data):]
 
+    def close(self):
+        if self.is_own:
+            os.close(self._descriptor)
+
     def _leave(self):
         os.close(self._descriptor)
 
@@ -237,6 +241,17 @@ def located(error, directory):
     return "%s (%s, line %s)" % (text, os.path.relpath(own[-1].filename, directory), own[-1].lineno) if own else text
 
 
+def release(error):
+    """Lets go of what the handler held when it failed: after a MemoryError there is no room to say so otherwise."""
+    trace = error.__traceback__
+    while trace is not None:
+        try:
+            trace.tb_frame.clear()
+        except RuntimeError:
+            pass
+        trace = trace.tb_next
+
+
 def print_exception():
     import traceback
 
@@ -282,10 +297,9 @@ def reply_of(content):
     return {"type": "reply", "content": content}
 
 
-def main():
+def main(channel):
     name, directory, handler_name = sys.argv[1:4]
     sys.argv = [name]
-    channel = Channel(3)
     loop = Loop()
     interruption = Interruption(channel, loop)
     try:
@@ -310,6 +324,7 @@ def main():
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) and not interruption.asked:
                 raise
+            release(error)
             print_exception()
             end = {"type": "error", "reason": "agent_failed", "message": located(error, directory)}
         if not channel.is_own:
@@ -319,5 +334,33 @@ def main():
         channel.run = None
 
 
+def exit_code_of(leaving):
+    if leaving.code is None or isinstance(leaving.code, int):
+        return leaving.code or 0
+    print(leaving.code, file=sys.stderr)
+    return 1
+
+
+def run_and_exit(channel):
+    """Ends with what the agent registered at exit, and without waiting for its threads: they may sleep for ever."""
+    import atexit
+
+    try:
+        code = main(channel)
+    except SystemExit as leaving:
+        code = exit_code_of(leaving)
+    except KeyboardInterrupt:
+        code = 130
+    except BaseException as error:
+        release(error)
+        print_exception()
+        code = 1
+    # The guest waits a moment from here on.
+    channel.close()
+    atexit._run_exitfuncs()
+    flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run_and_exit(Channel(3))

@@ -63,6 +63,9 @@ export function stateOf(status: string): ContainerSeen['state'] {
 /** Files of one session's /tmp count as its memory; it may fill a quarter of it. */
 const tmpBytes = (memoryBytes: number) => Math.floor(memoryBytes / 4);
 
+/** Of the guest, with its threads, and of what it starts while agents have all that is theirs. */
+export const RESERVED_PROCESSES = 64;
+
 const RUN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** A directory of a disk, in a container. Where it is not there, as in a file system that is not mounted, the engine refuses, and makes none. */
@@ -84,7 +87,10 @@ export function containerOptions(owner: Owner, plan: SessionPlan, guestDirectory
     WorkingDir: '/',
     Entrypoint: ['/opt/raworc/guest/node', '/opt/raworc/guest/guest.mjs'],
     Cmd: [],
-    Env: [`RAWORC_SESSION_ID=${sessionId}`, 'RAWORC_SOCKET=/run/raworc/guest.sock', `PATH=${RUN_PATH}`],
+    Env: [
+      ...[`RAWORC_SESSION_ID=${sessionId}`, 'RAWORC_SOCKET=/run/raworc/guest.sock', `PATH=${RUN_PATH}`],
+      `RAWORC_PROCESSES=${limits.processes}`,
+    ],
     Labels: labelsOf(owner, plan),
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
@@ -98,7 +104,8 @@ export function containerOptions(owner: Owner, plan: SessionPlan, guestDirectory
       SecurityOpt: ['no-new-privileges'],
       Privileged: false,
       Init: true,
-      PidsLimit: limits.processes,
+      // The guest holds agents to their limit, and starts another worker even where they have reached it.
+      PidsLimit: limits.processes + RESERVED_PROCESSES,
       Memory: limits.memoryBytes,
       MemorySwap: limits.memoryBytes,
       NanoCpus: limits.cpuMillis * 1_000_000,

@@ -12,6 +12,7 @@ import type { AgentSpec as _raworc_v0_AgentSpec, AgentSpec__Output as _raworc_v0
 import type { Answer as _raworc_v0_Answer, Answer__Output as _raworc_v0_Answer__Output } from './raworc/v0/Answer.ts';
 import type { Deliver as _raworc_v0_Deliver, Deliver__Output as _raworc_v0_Deliver__Output } from './raworc/v0/Deliver.ts';
 import type { Delta as _raworc_v0_Delta, Delta__Output as _raworc_v0_Delta__Output } from './raworc/v0/Delta.ts';
+import type { LimitReached as _raworc_v0_LimitReached, LimitReached__Output as _raworc_v0_LimitReached__Output } from './raworc/v0/LimitReached.ts';
 import type { Lines as _raworc_v0_Lines, Lines__Output as _raworc_v0_Lines__Output } from './raworc/v0/Lines.ts';
 import type { LiveWorker as _raworc_v0_LiveWorker, LiveWorker__Output as _raworc_v0_LiveWorker__Output } from './raworc/v0/LiveWorker.ts';
 import type { LogLine as _raworc_v0_LogLine, LogLine__Output as _raworc_v0_LogLine__Output } from './raworc/v0/LogLine.ts';
@@ -45,6 +46,7 @@ export interface ProtoGrpcType {
       Answer: MessageTypeDefinition<_raworc_v0_Answer, _raworc_v0_Answer__Output>
       Deliver: MessageTypeDefinition<_raworc_v0_Deliver, _raworc_v0_Deliver__Output>
       Delta: MessageTypeDefinition<_raworc_v0_Delta, _raworc_v0_Delta__Output>
+      LimitReached: MessageTypeDefinition<_raworc_v0_LimitReached, _raworc_v0_LimitReached__Output>
       Lines: MessageTypeDefinition<_raworc_v0_Lines, _raworc_v0_Lines__Output>
       LiveWorker: MessageTypeDefinition<_raworc_v0_LiveWorker, _raworc_v0_LiveWorker__Output>
       LogLine: MessageTypeDefinition<_raworc_v0_LogLine, _raworc_v0_LogLine__Output>

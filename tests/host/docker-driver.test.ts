@@ -8,6 +8,7 @@ import tar from 'tar-stream';
 import { Journal } from '../../journal/journal.ts';
 import { DockerDriver } from '../../node-agent/drivers/docker.ts';
 import { dockerClients } from '../../node-agent/drivers/docker-client.ts';
+import { RESERVED_PROCESSES } from '../../node-agent/drivers/docker-container.ts';
 import { removeNetwork, SESSION_NETWORK } from '../../node-agent/drivers/docker-network.ts';
 import { Ledger } from '../../node-agent/ledger.ts';
 import { NodeAgent } from '../../node-agent/node.ts';
@@ -125,7 +126,7 @@ t.test('a session in Docker, from its start over ends and restarts to its remova
     Memory: 512 * 1024 * 1024,
     MemorySwap: 512 * 1024 * 1024,
     NanoCpus: 500_000_000,
-    PidsLimit: 256,
+    PidsLimit: 256 + RESERVED_PROCESSES,
   });
   t.same(made.Config.Env.map((line: string) => line.split('=')[0]).sort(), ['PATH', 'RAWORC_SESSION_ID', 'RAWORC_SOCKET']);
   t.equal(made.Config.Labels['raworc.session'], session);

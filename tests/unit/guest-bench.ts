@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { guestFrames, hostFrames } from '../../proto/codec.ts';
 import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
 import { framedLink } from '../../proto/framed-link.ts';
+import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { Link } from '../../proto/link.ts';
 import { systemClock } from '../../seams/system.ts';
 
@@ -24,6 +25,8 @@ export class Bench {
   #heard: Heard[] = [];
   #waiting: (() => void) | undefined;
   child: ChildProcess | undefined;
+  /** Of the session, as the welcome says. Their files are below agents/. */
+  agents: AgentSpec[] = [{ name: 'echo', runtime: 'PYTHON', handler: '', idempotent: false }];
 
   constructor(bundle: string, agent = ECHO) {
     this.#bundle = bundle;
@@ -85,13 +88,12 @@ export class Bench {
 
   async welcome(): Promise<Extract<Heard, { kind: 'hello' }>> {
     const hello = await this.next('hello');
-    const agents = [{ name: 'echo', runtime: 'PYTHON', handler: '', idempotent: false } as const];
     const value = {
       protocolVersion: 1,
       sessionId: 'session',
       generation: 3,
       space: 'default',
-      agents: [...agents],
+      agents: this.agents,
       drain: null,
       settledSeq: 0,
     };
@@ -99,13 +101,13 @@ export class Bench {
     return hello;
   }
 
-  deliver(seq: number, content = 'hello'): void {
+  deliver(seq: number, content = 'hello', agent = 'echo'): void {
     const value = {
       sessionId: 'session',
       generation: 3,
       seq,
       messageId: `m${seq}`,
-      agent: 'echo',
+      agent,
       content,
       contextJson: '',
       afterSeq: 0,

@@ -400,6 +400,12 @@ export class NodeStream {
         if (session?.nodeId === this.nodeId) this.#events.workers(this, session, frame.value.workers);
         return;
       }
+      case 'limitReached': {
+        const { sessionId: session, limit, value, agent } = frame.value;
+        if (this.#spaceOf(session) === undefined) return;
+        const reason = limit === 'processes' ? 'process limit reached' : 'memory limit reached';
+        return this.#log.warn('session.limit-reached', { node: this.name, session, reason, limit: value, agent: agent || undefined });
+      }
       case 'lines':
         return this.#events.lines(this, frame.value);
       case 'setPartTaken':

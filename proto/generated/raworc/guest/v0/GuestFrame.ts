@@ -10,6 +10,7 @@ import type { Drained as _raworc_guest_v0_Drained, Drained__Output as _raworc_gu
 import type { SecretsRequest as _raworc_v0_SecretsRequest, SecretsRequest__Output as _raworc_v0_SecretsRequest__Output } from '../../../raworc/v0/SecretsRequest.ts';
 import type { Workers as _raworc_v0_Workers, Workers__Output as _raworc_v0_Workers__Output } from '../../../raworc/v0/Workers.ts';
 import type { Lines as _raworc_v0_Lines, Lines__Output as _raworc_v0_Lines__Output } from '../../../raworc/v0/Lines.ts';
+import type { LimitReached as _raworc_v0_LimitReached, LimitReached__Output as _raworc_v0_LimitReached__Output } from '../../../raworc/v0/LimitReached.ts';
 
 export interface GuestFrame {
   'hello'?: (_raworc_guest_v0_GuestHello | null);
@@ -22,7 +23,8 @@ export interface GuestFrame {
   'secretsRequest'?: (_raworc_v0_SecretsRequest | null);
   'workers'?: (_raworc_v0_Workers | null);
   'lines'?: (_raworc_v0_Lines | null);
-  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained"|"secretsRequest"|"workers"|"lines";
+  'limitReached'?: (_raworc_v0_LimitReached | null);
+  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained"|"secretsRequest"|"workers"|"lines"|"limitReached";
 }
 
 export interface GuestFrame__Output {
@@ -36,5 +38,6 @@ export interface GuestFrame__Output {
   'secretsRequest'?: (_raworc_v0_SecretsRequest__Output | null);
   'workers'?: (_raworc_v0_Workers__Output | null);
   'lines'?: (_raworc_v0_Lines__Output | null);
-  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained"|"secretsRequest"|"workers"|"lines";
+  'limitReached'?: (_raworc_v0_LimitReached__Output | null);
+  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained"|"secretsRequest"|"workers"|"lines"|"limitReached";
 }

@@ -21,6 +21,7 @@ import type { SetPartTaken as _raworc_node_v0_SetPartTaken, SetPartTaken__Output
 import type { SetJudged as _raworc_node_v0_SetJudged, SetJudged__Output as _raworc_node_v0_SetJudged__Output } from '../../../raworc/node/v0/SetJudged.ts';
 import type { Workers as _raworc_v0_Workers, Workers__Output as _raworc_v0_Workers__Output } from '../../../raworc/v0/Workers.ts';
 import type { Lines as _raworc_v0_Lines, Lines__Output as _raworc_v0_Lines__Output } from '../../../raworc/v0/Lines.ts';
+import type { LimitReached as _raworc_v0_LimitReached, LimitReached__Output as _raworc_v0_LimitReached__Output } from '../../../raworc/v0/LimitReached.ts';
 
 export interface NodeFrame {
   'hello'?: (_raworc_node_v0_Hello | null);
@@ -44,7 +45,8 @@ export interface NodeFrame {
   'setJudged'?: (_raworc_node_v0_SetJudged | null);
   'workers'?: (_raworc_v0_Workers | null);
   'lines'?: (_raworc_v0_Lines | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"lines"|"conditions";
+  'limitReached'?: (_raworc_v0_LimitReached | null);
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"lines"|"conditions"|"limitReached";
 }
 
 export interface NodeFrame__Output {
@@ -69,5 +71,6 @@ export interface NodeFrame__Output {
   'setJudged'?: (_raworc_node_v0_SetJudged__Output | null);
   'workers'?: (_raworc_v0_Workers__Output | null);
   'lines'?: (_raworc_v0_Lines__Output | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"lines"|"conditions";
+  'limitReached'?: (_raworc_v0_LimitReached__Output | null);
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"lines"|"conditions"|"limitReached";
 }

@@ -1,0 +1,44 @@
+import { existsSync, readFileSync } from 'node:fs';
+
+/** What the kernel says of this container, by cgroup v1 or v2. Undefined is what it does not say. */
+export class Cgroup {
+  readonly #memory: { readonly limit: string; readonly kills: string };
+  readonly #pids: { readonly limit: string; readonly current: string };
+
+  constructor(root = '/sys/fs/cgroup') {
+    const isV2 = existsSync(`${root}/cgroup.controllers`);
+    this.#memory = isV2
+      ? { limit: `${root}/memory.max`, kills: `${root}/memory.events` }
+      : { limit: `${root}/memory/memory.limit_in_bytes`, kills: `${root}/memory/memory.oom_control` };
+    const pids = isV2 ? root : `${root}/pids`;
+    this.#pids = { limit: `${pids}/pids.max`, current: `${pids}/pids.current` };
+  }
+
+  get memoryLimit(): number | undefined {
+    return numberIn(this.#memory.limit, /^(\d+)$/);
+  }
+
+  /** Processes that were killed since the container started because it was at its memory limit. */
+  get memoryKills(): number | undefined {
+    return numberIn(this.#memory.kills, /^oom_kill (\d+)$/m);
+  }
+
+  /** Of processes and threads. */
+  get processLimit(): number | undefined {
+    return numberIn(this.#pids.limit, /^(\d+)$/);
+  }
+
+  /** Processes and threads, those that ended and were not waited for among them. */
+  get processes(): number | undefined {
+    return numberIn(this.#pids.current, /^(\d+)$/);
+  }
+}
+
+function numberIn(path: string, pattern: RegExp): number | undefined {
+  try {
+    const found = pattern.exec(readFileSync(path, 'utf8').trim())?.[1];
+    return found === undefined ? undefined : Number(found);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,100 @@
+/** What the guest reads of the kernel, from files as cgroup v1, v2 and /proc have them; and workers that end. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import t, { type Test } from 'tap';
+import { census } from '../../guest/container/census.ts';
+import { Cgroup } from '../../guest/container/cgroup.ts';
+import { failed, run, stage } from './guest-stage.ts';
+
+function files(t: Test, contents: Record<string, string>): string {
+  const root = mkdtempSync(join(tmpdir(), 'raworc-kernel-'));
+  t.teardown(() => rmSync(root, { recursive: true, force: true }));
+  for (const [path, content] of Object.entries(contents)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), content);
+  }
+  return root;
+}
+
+t.test('limits and counts are read from either version of cgroups', async (t) => {
+  const v1 = new Cgroup(
+    files(t, {
+      'memory/memory.limit_in_bytes': '536870912\n',
+      'memory/memory.oom_control': 'oom_kill_disable 0\nunder_oom 0\noom_kill 3\n',
+      'pids/pids.max': '320\n',
+      'pids/pids.current': '17\n',
+    }),
+  );
+  const v2 = new Cgroup(
+    files(t, {
+      'cgroup.controllers': 'cpu memory pids\n',
+      'memory.max': '536870912\n',
+      'memory.events': 'low 0\nhigh 0\nmax 9\noom 4\noom_kill 3\noom_group_kill 0\n',
+      'pids.max': '320\n',
+      'pids.current': '17\n',
+    }),
+  );
+  for (const { memoryLimit, memoryKills, processLimit, processes } of [v1, v2])
+    t.same(
+      { memoryLimit, memoryKills, processLimit, processes },
+      { memoryLimit: 536870912, memoryKills: 3, processLimit: 320, processes: 17 },
+    );
+  const open = new Cgroup(files(t, { 'cgroup.controllers': '', 'memory.max': 'max\n', 'pids.max': 'max\n' }));
+  t.same([open.memoryLimit, open.memoryKills, open.processLimit, open.processes], [undefined, undefined, undefined, undefined]);
+});
+
+t.test('processes belong to the worker that they descend from, or whose session they are in; others are strays', async (t) => {
+  const stat = (pid: number, name: string, state: string, parent: number, session: number, threads: number) => ({
+    [`${pid}/stat`]: `${pid} (${name}) ${state} ${parent} ${session} ${session} 0 -1 4194560 0 0 0 0 1 1 0 0 20 0 ${threads} 0 1 0\n`,
+  });
+  const proc = files(t, {
+    ...stat(1, 'docker-init', 'S', 0, 1, 1),
+    ...stat(7, 'node', 'S', 1, 7, 11),
+    ...stat(20, 'python3', 'S', 7, 20, 243),
+    ...stat(21, 'a) R 7 (b', 'S', 20, 20, 1),
+    ...stat(22, 'left its session', 'R', 21, 22, 1),
+    ...stat(23, 'left its parent', 'R', 1, 20, 1),
+    ...stat(24, 'not waited for', 'Z', 20, 20, 0),
+    ...stat(30, 'other', 'S', 7, 30, 2),
+    ...stat(40, 'stray', 'R', 1, 40, 1),
+    'self/stat': '7 (node) S 1 7 7 0',
+    version: 'Linux',
+  });
+  t.same(
+    census(new Set([20, 30]), proc, 7).sort((a, b) => b.count - a.count),
+    [
+      { worker: 20, pids: [20, 21, 22, 23], count: 247 },
+      { worker: 30, pids: [30], count: 2 },
+      { worker: undefined, pids: [40], count: 1 },
+    ],
+  );
+});
+
+const LEAVING = `
+import atexit, resource, sys, threading, time
+def process_message(message, context):
+    threading.Thread(target=time.sleep, args=(1000,)).start()
+    if message == "exit": sys.exit(3)
+    if message == "words": sys.exit("no more")
+    if message == "stuck": atexit.register(time.sleep, 1000); sys.exit(0)
+    resource.setrlimit(resource.RLIMIT_AS, (600 * 1024 * 1024, resource.RLIM_INFINITY))
+    held = []
+    size = 8 * 1024 * 1024
+    while True:
+        try: held.append(bytearray(size))
+        except MemoryError:
+            if size < 64: raise
+            size //= 2
+`;
+
+t.test('a Python agent that leaves is not held by its threads, and one without memory says so', async (t) => {
+  const { start } = stage(t);
+  const begin = () => start({ name: 'leaves' }, { 'main.py': LEAVING });
+  t.match((await run(begin(), 'exit')).end, failed('agent_died', /exit code 3/));
+  t.match((await run(begin(), 'words')).end, failed('agent_died', /exit code 1: no more/));
+  t.match((await run(begin(), 'stuck')).end, failed('agent_died', /SIGKILL/));
+  const worker = begin();
+  t.match((await run(worker, 'memory')).end, failed('agent_failed', /^MemoryError \(main\.py, line \d+\)$/));
+  t.equal(worker.alive, true);
+});
