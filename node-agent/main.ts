@@ -9,12 +9,13 @@ import { fileURLToPath } from 'node:url';
 import { Journal } from '../journal/journal.ts';
 import project from '../package.json' with { type: 'json' };
 import type { Log } from '../seams/log.ts';
+import type { Metrics } from '../seams/metrics.ts';
 import { prometheusMetrics } from '../seams/prometheus.ts';
 import { jsonLog, systemClock, systemDisk, systemFreeSpace, systemRandom } from '../seams/system.ts';
 import { Certificate } from './certificate.ts';
 import { Conditions } from './conditions.ts';
 import { DISK_KINDS, isDiskSetting } from './domain/disk-choice.ts';
-import { CHAINS, isCidr } from './domain/firewall-rules.ts';
+import { CHAINS, isCidr, TABLE } from './domain/firewall-rules.ts';
 import { DockerDriver } from './drivers/docker.ts';
 import { DockerBaseImages } from './drivers/docker-base-images.ts';
 import { dockerClients } from './drivers/docker-client.ts';
@@ -23,7 +24,7 @@ import { dockerSees } from './drivers/docker-sight.ts';
 import type { Driver } from './drivers/driver.ts';
 import { HollowHost } from './drivers/hollow.ts';
 import { measuredDriver } from './drivers/measured.ts';
-import { Firewall } from './firewall.ts';
+import { Firewall } from './firewall/firewall.ts';
 import { type Flags, parseFlags, USAGE } from './flags.ts';
 import type { GuestDoors } from './guest-doors.ts';
 import { installGuestFiles } from './guest-files.ts';
@@ -72,7 +73,11 @@ async function addressesOf(controllers: readonly string[]): Promise<string[]> {
   return [...new Set(found.flat().map(({ address }) => address))].filter((address) => !address.startsWith('127.'));
 }
 
-async function engine(flags: Flags, identity: Identity, log: Log): Promise<{ driver: Driver; doors: GuestDoors }> {
+async function engine(
+  flags: Flags,
+  identity: Identity,
+  { log, conditions, metrics }: { readonly log: Log; readonly conditions: Conditions; readonly metrics: Metrics },
+): Promise<{ driver: Driver; doors: GuestDoors }> {
   if (flags.driver === 'hollow') {
     const images = [process.env.RAWORC_BASE_IMAGE_TAG ?? 'raworc/session:base'];
     const host = new HollowHost({ clock: systemClock, random: systemRandom, images });
@@ -112,7 +117,10 @@ async function engine(flags: Flags, identity: Identity, log: Log): Promise<{ dri
       ...{ docker: clients.streams, directory: join(flags.dataDirectory, 'images'), freeSpace: systemFreeSpace, clock: systemClock, log },
     }),
     guestDirectory,
-    guard: new Firewall({ bridge: BRIDGE, chains: CHAINS, closed: await addressesOf(identity.controllers), allowed }),
+    guard: new Firewall({
+      plan: { bridge: BRIDGE, table: TABLE, chains: CHAINS, closed: await addressesOf(identity.controllers), allowed },
+      ...{ clock: systemClock, log, conditions, metrics },
+    }),
     clock: systemClock,
     log,
   });
@@ -131,7 +139,8 @@ async function run(flags: Flags, log: Log): Promise<number> {
   const metrics = prometheusMetrics({ processMetrics: true });
   const scraped = flags.metricsPort === undefined ? undefined : await serveMetrics(metrics, flags.metricsPort);
   if (scraped !== undefined) log.info('metrics.served', { port: scraped.port });
-  const { driver, doors } = await engine(flags, identity, log);
+  const conditions = new Conditions(systemClock, log);
+  const { driver, doors } = await engine(flags, identity, { log, conditions, metrics });
   const certificate = new Certificate({
     identity,
     directory: flags.dataDirectory,
@@ -150,7 +159,6 @@ async function run(flags: Flags, log: Log): Promise<number> {
     log,
   });
   const { nodeId, clusterId, incarnation } = identity;
-  const conditions = new Conditions(systemClock, log);
   const node = new NodeAgent({
     conditions,
     nodeId,

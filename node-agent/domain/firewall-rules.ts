@@ -1,6 +1,9 @@
 /** What sessions may reach, as packet filter rules for everything that comes from their bridge. */
 export interface FirewallPlan {
   readonly bridge: string;
+  /** Where nftables filters. Of this name in the family `inet`, and Raworc's alone. */
+  readonly table: string;
+  /** Where only iptables can. */
   readonly chains: Chains;
   /** Resolvers that this machine uses: reachable on port 53 wherever they are. */
   readonly resolvers: readonly string[];
@@ -17,6 +20,8 @@ export interface Chains {
   /** Of packets that go on through it. */
   readonly forward: string;
 }
+
+export const TABLE = 'raworc';
 
 export const CHAINS: Chains = { input: 'RAWORC-INPUT', forward: 'RAWORC-FORWARD' };
 
@@ -67,6 +72,42 @@ export function firewallRules({ bridge, chains: { input, forward }, resolvers, c
     ...to(NOT_PUBLIC, 'DROP'),
     `-A ${forward} -j RETURN`,
     'COMMIT',
+    '',
+  ].join('\n');
+}
+
+/** Before the chains of iptables, Docker, ufw and firewalld, which are at 0. What is dropped here is dropped, whatever they accept. */
+const PRIORITY = -150;
+
+/**
+ * The same as an nftables table, which replaces the one of before in one transaction. Both protocols go through it: a session has no IPv6, so all of
+ * it is dropped. What is accepted here is still judged by whatever rules the machine has besides.
+ */
+export function nftRules({ bridge, table, resolvers, closed, allowed }: FirewallPlan): string {
+  const dns = resolvers.flatMap((address) => ['udp', 'tcp'].map((protocol) => `ip daddr ${address} ${protocol} dport 53 accept`));
+  const to = (ranges: readonly string[], verdict: 'drop' | 'accept') => ranges.map((range) => `ip daddr ${range} ${verdict}`);
+  const chain = (name: string, rules: readonly string[]) => [`  chain ${name} {`, ...rules.map((rule) => `    ${rule}`), '  }'];
+  const hook = (name: string) => `type filter hook ${name} priority ${PRIORITY}; policy accept;`;
+  const established = 'ct state established,related accept';
+  return [
+    // Added first, so that there is one to delete.
+    `add table inet ${table}`,
+    `delete table inet ${table}`,
+    `table inet ${table} {`,
+    ...chain('to_host', [established, ...dns, 'drop']),
+    ...chain('through', [
+      established,
+      ...dns,
+      `oifname "${bridge}" drop`,
+      ...to([LINK_LOCAL, ...closed], 'drop'),
+      ...to(allowed, 'accept'),
+      ...to(NOT_PUBLIC, 'drop'),
+      'meta nfproto ipv4 accept',
+      'drop',
+    ]),
+    ...chain('input', [hook('input'), `iifname "${bridge}" jump to_host`]),
+    ...chain('forward', [hook('forward'), `iifname "${bridge}" jump through`]),
+    '}',
     '',
   ].join('\n');
 }

@@ -22,6 +22,8 @@ import { jsonLines } from './json-lines.ts';
 export interface NetworkGuard {
   apply(): Promise<void>;
   remove(): Promise<void>;
+  /** What is in force stays, and is watched over no more. */
+  close(): void;
 }
 
 export interface DockerOptions {
@@ -268,6 +270,7 @@ export class DockerDriver implements Driver {
   }
 
   close(): void {
+    this.#options.guard.close();
     this.#memory.close();
     this.#options.baseImages?.close();
     this.copier.close();

@@ -45,7 +45,7 @@ async function machine(t: Test, nodeId: string) {
   const controller = new HandController();
   const guestDirectory = await makeSleepingGuest(join(directory, 'guest'));
   const runDirectory = join(RUN, nodeId);
-  const guard = { apply: async () => undefined, remove: async () => undefined };
+  const guard = { apply: async () => undefined, remove: async () => undefined, close: () => undefined };
   return {
     controller,
     directory,
@@ -309,7 +309,7 @@ t.test('a container that somebody is removing already is gone when its removal r
     owner,
     disks: testDisks(directory, owner),
     guestDirectory: await makeSleepingGuest(join(directory, 'guest')),
-    guard: { apply: async () => undefined, remove: async () => undefined },
+    guard: { apply: async () => undefined, remove: async () => undefined, close: () => undefined },
     clock: systemClock,
     log: quiet,
   });

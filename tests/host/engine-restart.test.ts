@@ -42,7 +42,7 @@ t.test('sessions outlive their engine, whose end is none of their own', async (t
     owner,
     disks: testDisks(directory, owner),
     guestDirectory: await makeSleepingGuest(join(directory, 'guest')),
-    guard: { apply: async () => undefined, remove: async () => undefined },
+    guard: { apply: async () => undefined, remove: async () => undefined, close: () => undefined },
     clock: systemClock,
     log: quiet,
   });

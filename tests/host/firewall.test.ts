@@ -6,7 +6,8 @@ import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { dockerClients } from '../../node-agent/drivers/docker-client.ts';
 import { ensureNetwork } from '../../node-agent/drivers/docker-network.ts';
-import { Firewall } from '../../node-agent/firewall.ts';
+import { Firewall } from '../../node-agent/firewall/firewall.ts';
+import { systemClock } from '../../seams/system.ts';
 import { docker, makeBusyboxImage } from './busybox.ts';
 
 const run = promisify(execFile);
@@ -14,6 +15,7 @@ const run = promisify(execFile);
 const TAG = randomUUID().slice(0, 6);
 const NETWORK = { name: `raworc_test_${TAG}`, bridge: `rwt${TAG}` };
 const CHAINS = { input: `RAWORC-T-IN-${TAG}`, forward: `RAWORC-T-FWD-${TAG}` };
+const TABLE = `raworc_t_${TAG}`;
 const IMAGE = `raworc-test-firewall:${TAG}`;
 const METADATA = '169.254.169.254';
 const signal = new AbortController().signal;
@@ -39,6 +41,19 @@ async function network(undo: Undo): Promise<void> {
   await ensureNetwork(calls, NETWORK, signal);
 }
 
+function firewallOf(undo: Undo, plan: { closed?: string[]; allowed?: string[] } = {}): Firewall {
+  const firewall = new Firewall({
+    plan: { bridge: NETWORK.bridge, table: TABLE, chains: CHAINS, closed: [], allowed: [], ...plan },
+    clock: systemClock,
+    log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
+  });
+  undo(async () => {
+    firewall.close();
+    await firewall.remove();
+  });
+  return firewall;
+}
+
 /** A container that waits. */
 async function container(undo: Undo, ...flags: string[]): Promise<string> {
   const id = await docker('run', '-d', '--init', ...flags, IMAGE, 'sleep', '600');
@@ -54,20 +69,22 @@ async function reaches(from: string, address: string, port: number): Promise<boo
   );
 }
 
+/** Every rule of the machine, by iptables and by nftables. */
 async function rulesNow(): Promise<string[]> {
-  return (await run('iptables', ['-S'])).stdout.split('\n');
+  const listed = await Promise.all([run('iptables', ['-S']), run('nft', ['list', 'ruleset'])]);
+  return listed.flatMap(({ stdout }) => stdout.split('\n'));
 }
 
 t.test('a session reaches neither this machine nor what is near it, and still resolves names', async (t) => {
   const undo = undoing(t);
   const before = await rulesNow();
   await network(undo);
-  const firewall = new Firewall({ bridge: NETWORK.bridge, chains: CHAINS, closed: [], allowed: [] });
-  await firewall.apply();
-  undo(() => firewall.remove());
-  await firewall.apply();
-  const jumps = (await rulesNow()).filter((rule) => rule.includes(`-j ${CHAINS.input}`) || rule.includes(`-j ${CHAINS.forward}`));
-  t.equal(jumps.length, 2, 'applied twice is there once');
+  // Two node agents of one machine, which start at once.
+  const [firewall, other] = [firewallOf(undo), firewallOf(undo)];
+  await Promise.all([firewall.apply(), other.apply(), firewall.apply()]);
+  other.close();
+  const jumps = (await rulesNow()).filter((rule) => rule.includes(`iifname "${NETWORK.bridge}" jump`));
+  t.equal(jumps.length, 2, 'applied three times is there once');
 
   const [inside, neighbour, outside] = await Promise.all([
     container(undo, '--network', NETWORK.name),
@@ -140,11 +157,9 @@ t.test('what the operator allows is open, and closed addresses and the metadata 
     undo(() => run('iptables', ['-w', '-D', ...opening]));
   }
 
-  const firewall = (allowed: string[], closed: string[]) => new Firewall({ bridge: NETWORK.bridge, chains: CHAINS, closed, allowed });
-  undo(() => firewall([], []).remove());
-  await firewall([], []).apply();
+  await firewallOf(undo).apply();
   t.equal(await reaches(inside, first, 7070), false, 'private addresses are closed');
-  await firewall(['172.16.0.0/12', '192.168.0.0/16', '10.0.0.0/8'], [second]).apply();
+  await firewallOf(undo, { allowed: ['172.16.0.0/12', '192.168.0.0/16', '10.0.0.0/8'], closed: [second] }).apply();
   t.equal(await reaches(inside, first, 7070), true, 'an allowed range is open');
   t.equal(await reaches(inside, second, 7070), false, 'but for a controller in it');
 });

@@ -30,7 +30,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   koa: ['controller/http/'],
   'koa-jwt': ['controller/http/'],
   '@koa/router': ['controller/http/'],
-  dockerode: ['node-agent/drivers/', 'node-agent/firewall.ts'],
+  dockerode: ['node-agent/drivers/'],
   commander: ['cli/'],
   '@grpc/grpc-js': ['proto/', 'controller/grpc/', 'node-agent/link/', 'node-agent/join.ts'],
 };

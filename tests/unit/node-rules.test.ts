@@ -56,6 +56,7 @@ t.test(
 t.test('the filter closes before it opens, and metadata is closed before what the operator allows', async (t) => {
   const text = firewallRules({
     bridge: 'raworc0',
+    table: 'raworc',
     chains: CHAINS,
     resolvers: ['10.0.0.53'],
     closed: ['203.0.113.9'],

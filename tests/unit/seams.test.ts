@@ -12,7 +12,7 @@ const outside = [
   'node-agent/main.ts',
   'node-agent/sockets.ts',
   'node-agent/volumes/',
-  'node-agent/firewall',
+  'node-agent/firewall/',
   'node-agent/guest-files.ts',
   'node-agent/join.ts',
   'node-agent/identity.ts',
