@@ -18,7 +18,14 @@ import { runStatics, staticNames } from './test/statics.ts';
 import { Table } from './test/table.ts';
 import { Trouble } from './trouble.ts';
 
-const programs = { busybox: 'busybox-static', python3: 'python3', iptables: 'iptables', ip: 'iproute2', debootstrap: 'debootstrap' };
+const programs = {
+  busybox: 'busybox-static',
+  python3: 'python3',
+  iptables: 'iptables',
+  nft: 'nftables',
+  ip: 'iproute2',
+  debootstrap: 'debootstrap',
+};
 
 runProgram(async ([first, ...others]) => {
   const isSize = first === '--size';

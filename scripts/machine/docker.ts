@@ -40,6 +40,7 @@ export async function ensureDocker(
   const missing = [
     ...((await answers(docker)) || findProgram('dockerd') !== undefined ? [] : ['docker.io']),
     ...(findProgram('iptables') === undefined ? ['iptables'] : []),
+    ...(findProgram('nft') === undefined ? ['nftables'] : []),
   ];
   if (missing.length > 0) await apt.install(missing, progress);
   if (!(await answers(docker))) {
