@@ -1,9 +1,16 @@
-/** `npm run test:sim -- --seed N --runs M`: runs the simulation with these seeds, and says which phases met which faults. */
+/**
+ * `npm run test:sim -- --seed N --runs M`: runs the simulation with these seeds, and says which phases met which faults.
+ * `--plant NAME` does so with a fault planted in the product; `--plants` hunts for every planted fault, and says how each was found.
+ */
+import { spawnSync } from 'node:child_process';
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { PLANTS } from './plants/catalogue.ts';
+import { PLANT_VARIABLE, PLANTING, plantIn } from './plants/environment.ts';
+import { huntAll } from './plants/hunt-all.ts';
 import { repeatWith, simulate } from './run.ts';
 import { Coverage } from './world/coverage.ts';
-import { PLANTS, type PlantName } from './world/plants.ts';
 
 const { values } = parseArgs({
   options: {
@@ -12,6 +19,8 @@ const { values } = parseArgs({
     /** How many faults; by chance when not given. */
     faults: { type: 'string' },
     plant: { type: 'string' },
+    /** Hunts for every planted fault, each with up to 200 seeds. */
+    plants: { type: 'boolean', default: false },
     /** Prints every step. */
     trace: { type: 'boolean', default: false },
     /** Ends with the first seed that fails. */
@@ -19,11 +28,17 @@ const { values } = parseArgs({
   },
 });
 
-const isPlant = (name: string): name is PlantName => Object.hasOwn(PLANTS, name);
+if (values.plants) process.exit((await huntAll((line) => process.stdout.write(`${line}\n`))) ? 0 : 1);
+
 const { plant } = values;
-if (plant !== undefined && !isPlant(plant)) {
+if (plant !== undefined && !Object.hasOwn(PLANTS, plant)) {
   process.stderr.write(`there is no plant "${plant}": one of ${Object.keys(PLANTS).join(', ')}\n`);
   process.exit(2);
+}
+if (plant !== undefined && process.env[PLANT_VARIABLE] === undefined) {
+  // In a process of its own: what is loaded here was loaded as it is.
+  const words = [...PLANTING, fileURLToPath(import.meta.url), ...process.argv.slice(2)];
+  process.exit(spawnSync(process.execPath, words, { stdio: 'inherit', env: plantIn(plant) }).status ?? 1);
 }
 
 const first = Number(values.seed);
@@ -41,11 +56,10 @@ for (let seed = first; seed < first + Number(values.runs) && !stopped; seed += 1
   const result = await simulate({
     seed,
     ...(values.faults === undefined ? {} : { faults: Number(values.faults) }),
-    ...(plant === undefined ? {} : { plant }),
     ...(values.trace ? { print: (line: string) => process.stdout.write(`${line}\n`) } : {}),
   });
-  const { digest, commands, messages, simulatedMs, struck, violations, tookMs } = result;
-  coverage.add(struck);
+  const { digest, commands, messages, simulatedMs, struck, asked, violations, tookMs } = result;
+  coverage.add(struck, asked);
   totals.runs += 1;
   totals.commands += commands;
   totals.messages += messages;

@@ -3,9 +3,10 @@ import { createNodeToken, joinNode } from '../../controller/domain/commands/node
 import { postMessage } from '../../controller/domain/commands/post-message.ts';
 import { removeSession } from '../../controller/domain/commands/remove-session.ts';
 import type { NodeId } from '../../controller/domain/ids.ts';
+import { put } from '../../controller/domain/rows.ts';
 import type { NodeFrame } from '../../proto/frame.ts';
 import { committedEvents } from './committed-events.ts';
-import { NODE, newMessage, newSession, OTHER_NODE, withAgents } from './controller-core.ts';
+import { NODE, newMessage, newSession, OTHER_NODE, SPACE, withAgents } from './controller-core.ts';
 import { cluster, hello, nodeOf, running, S } from './fleet-world.ts';
 
 t.test('hello and inventory are answered by a welcome and the full set; then changes are numbered', async (t) => {
@@ -60,6 +61,27 @@ t.test('messages go out in order once the guest runs, and again to a guest that 
     ['two', 'three'],
     'what the guest does not hold comes again',
   );
+});
+
+t.test('a message behind one whose agent rests goes out once that one is refused', async (t) => {
+  const { core, connect } = await cluster(t);
+  await withAgents(core, ['echo', 'resting']);
+  await core.applier.submit(newSession({ id: S }));
+  const fake = connect(nodeOf(core));
+  await fake.until(() => fake.of('assignmentSet')[0]);
+  for (const agent of ['resting', 'echo']) await core.applier.submit(postMessage(newMessage(S, `for ${agent}`, { metadata: { agent } })));
+  await core.applier.apply({
+    name: 'test-rest',
+    decide({ view }) {
+      const agent = view.agentByName(SPACE, 'resting');
+      if (agent === undefined) throw new Error('there is no agent');
+      return { mutations: [put('agents', { ...agent, wanted: 'inactive' })], events: [], answer: undefined };
+    },
+  });
+  fake.say(running());
+  for (let turn = 0; turn < 10; turn += 1)
+    await core.applier.apply({ name: 'turn', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+  t.match(fake.of('deliver'), [{ content: 'for echo', agent: 'echo' }]);
 });
 
 t.test('an answer is settled once committed; a stranger is not, and the session is untouched', async (t) => {

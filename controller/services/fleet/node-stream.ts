@@ -143,7 +143,7 @@ export class NodeStream {
     this.#delivery = new Delivery(
       ...([needs.view, needs.barriers] as const),
       { send: (frame) => this.send(frame), hasRoom: () => link.hasRoom?.() ?? true },
-      ({ id, sessionId }) => this.#decide(needs.applier.apply(refuseInactive(id)), (refused) => refused || this.#delivery.due(sessionId)),
+      ({ id, sessionId }) => this.#decide(needs.applier.apply(refuseInactive(id)), () => this.#delivery.due(sessionId)),
     );
     this.#set = new SetSender({
       assignments: this.#assignments,

@@ -34,6 +34,7 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
         alive = false;
         clock.soon(() => gone.resolve());
       };
+      let underWay: Run | undefined;
       let finish: (end: Run['end'], said: RunEnd) => void = () => undefined;
       const worker: Worker = {
         ended: gone.promise,
@@ -41,6 +42,7 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
           return alive;
         },
         kill() {
+          if (underWay?.end === 'under way') judgeInterruption(around, underWay, agent.name);
           end();
           finish('stopped', { outcome: 'error', reason: 'agent_died', content: 'killed' });
         },
@@ -56,6 +58,7 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
             agent: agent.name,
             idempotent: agent.idempotent,
             life: life.name,
+            startedMs: around.time.now,
             end: 'under way',
           };
           const objection = chronicle.settlement.objection(life.name, messageId);
@@ -64,6 +67,7 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
           if (unfit !== undefined) around.violation(`${life.name} runs ${messageId}: ${unfit}`);
           if (of !== sessionId) around.violation(`${life.name} runs ${messageId}, which is of ${of}`);
           if (chronicle.copiedMessages.has(messageId)) around.violation(`${life.name} runs ${messageId}, which came with a copy`);
+          underWay = run;
           chronicle.runs.push(run);
           marks.add(messageId);
           trace.note(life.name, `run ${runId} of ${messageId} begins`);
@@ -97,4 +101,15 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
       return worker;
     },
   };
+}
+
+/** A guest cuts off what runs for an agent that was stopped, or when the grace of a suspend is over. */
+function judgeInterruption(
+  { auditors, chronicle, time, violation }: Surroundings,
+  { sessionId, messageId, life, startedMs }: Run,
+  agent: string,
+) {
+  const spaceId = chronicle.sessions.get(sessionId)?.spaceId ?? '';
+  if (auditors.stops.hasRested(spaceId, agent, startedMs) || auditors.suspends.mayInterrupt(sessionId, time.now)) return;
+  violation(`${life} interrupts ${messageId}, and nobody asked for it, or its grace is not over`);
 }

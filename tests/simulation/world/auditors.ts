@@ -1,22 +1,27 @@
 import type { Mutation } from '../../../controller/domain/rows.ts';
 import { AgentStops } from './agent-stops.ts';
 import type { Chronicle } from './chronicle.ts';
+import { Deadlines } from './deadlines.ts';
 import { Remixes, type RemixesOutside } from './remixes.ts';
 import { SecretVersions } from './secret-versions.ts';
 import { SpaceUse } from './space-use.ts';
+import { Suspends } from './suspends.ts';
 
 /** Those who look at every commit for what one kind of command has promised. */
 export class Auditors {
   readonly remixes: Remixes;
   readonly secrets = new SecretVersions();
   readonly stops = new AgentStops();
+  readonly suspends = new Suspends();
   readonly use: SpaceUse;
-  readonly #outside: RemixesOutside & { readonly chronicle: Chronicle; readonly nowMs: () => number };
+  readonly deadlines: Deadlines;
+  readonly #outside: RemixesOutside & { readonly chronicle: Chronicle; readonly nowMs: () => number; readonly lostAfterMs: number };
 
-  constructor(outside: RemixesOutside & { readonly nowMs: () => number }) {
+  constructor(outside: RemixesOutside & { readonly nowMs: () => number; readonly lostAfterMs: number }) {
     this.#outside = outside;
     this.remixes = new Remixes(outside);
     this.use = new SpaceUse(outside.violation);
+    this.deadlines = new Deadlines(outside);
   }
 
   /** To be called before the chronicle is told. */
@@ -24,6 +29,8 @@ export class Auditors {
     const { nowMs, violation } = this.#outside;
     this.remixes.committed(mutations);
     this.use.committed(mutations);
+    this.suspends.committed(mutations, nowMs());
+    this.deadlines.committed(mutations);
     this.secrets.committed(mutations, this.#spaceOf);
     this.stops.committed(mutations, nowMs(), this.#spaceOf, violation);
   }
@@ -34,12 +41,15 @@ export class Auditors {
     this.remixes.restored();
     this.use.restored(view(), [...chronicle.sessions.values()]);
     this.secrets.restored(view());
+    this.deadlines.restored(view());
+    this.suspends.restored(chronicle.sessions.values(), nowMs());
     this.stops.restored(view(), nowMs());
   }
 
   /** Once all is at rest. */
   judge(): void {
     this.remixes.judge();
+    this.deadlines.judge(this.#outside.view());
     this.stops.judge(this.#outside.machines(), this.#spaceOf, this.#outside.violation);
   }
 

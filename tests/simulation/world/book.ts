@@ -1,5 +1,6 @@
 import type { View } from '../../../controller/domain/view.ts';
 import type { Work } from './client.ts';
+import type { CommandName } from './commands.ts';
 
 /** What the clients know to be promised to them: the simulation holds the product to it. */
 export interface SessionFact {
@@ -40,7 +41,12 @@ export class Book {
   /** What each idempotency key made. */
   readonly made = new Map<string, MadeOnce>();
   readonly #forgotten = new Map<string, SessionFact>();
-  commands = 0;
+  /** How often each command was given. */
+  readonly asked = new Map<CommandName, number>();
+
+  get commands(): number {
+    return [...this.asked.values()].reduce((sum, times) => sum + times, 0);
+  }
 
   /** The store is as it was when a backup was taken. What was made since is not known any more, what was done since may not be. */
   restored(view: View): void {

@@ -9,6 +9,8 @@ export interface Run {
   readonly agent: string;
   readonly idempotent: boolean;
   readonly life: string;
+  /** In the run's own time. */
+  readonly startedMs: number;
   /** `stopped`: by its guest. */
   end: 'under way' | 'replied' | 'raised' | 'died' | 'stopped' | 'cut off';
 }
@@ -24,6 +26,8 @@ export class Chronicle {
   readonly #killed = new Set<string>();
   readonly volumesLost = new Set<string>();
   readonly volumesFilled = new Set<string>();
+  /** Machines whose engine has refused or lost a call. */
+  readonly enginesFailed = new Set<string>();
   /** Nodes that were given up at some time. */
   readonly lostNodes = new Set<string>();
   readonly failed = new Set<string>();

@@ -45,7 +45,7 @@ export class Client {
       await this.cluster.time.sleep(this.random.mostlySmall(5, 3_000) * haste);
       const session = this.random.pick([...this.book.sessions.values()].filter(({ deletion }) => deletion !== 'done'));
       const name = session === undefined ? 'create' : this.random.weighted(weights);
-      this.book.commands += 1;
+      this.book.asked.set(name, (this.book.asked.get(name) ?? 0) + 1);
       const command: Command = COMMANDS[name];
       await command(this, session ?? { id: '', deletion: 'none', clearedUntil: -1, hasTimeouts: false, isForgotten: false });
     }

@@ -27,6 +27,9 @@ export class SimulatedTime {
     throw fault;
   };
 
+  /** Asked after each event: the world ends where it says so, and nothing is handled any more. */
+  isOver: () => boolean = () => false;
+
   /** Milliseconds since the run began. */
   get now(): number {
     return this.#now;
@@ -62,7 +65,7 @@ export class SimulatedTime {
   /** Handles what is due up to `untilMs`, or until `done` says so, which is asked after each event. */
   async run(untilMs: number, done: () => boolean = () => false): Promise<void> {
     await this.#settle();
-    while (!done()) {
+    while (!done() && !this.isOver()) {
       const next = this.#heap[0];
       if (next === undefined || next.at > untilMs) break;
       this.#pop();
@@ -148,6 +151,10 @@ export class ProcessClock implements Clock {
 
   monotonic(): number {
     return this.#time.now;
+  }
+
+  sinceBoot(): { readonly id: string; readonly ms: number } {
+    return { id: 'boot', ms: this.#time.now };
   }
 
   after(delayMs: number, run: () => void): Timer {

@@ -14,12 +14,10 @@ import { Chronicle } from './chronicle.ts';
 import { BEGAN_AT, SimulatedTime, type WallClock } from './clock.ts';
 import { ControllerProcess } from './controller-process.ts';
 import { Depot } from './depot.ts';
-import { diskFor } from './disk.ts';
 import type { Life } from './life.ts';
 import { Machine } from './machine.ts';
 import { Connection } from './network.ts';
 import type { Phase } from './phases.ts';
-import type { Plant } from './plants.ts';
 import { SeededRandom } from './random.ts';
 import { SOURCE } from './source.ts';
 import { ACCOUNT, IMAGE } from './store.ts';
@@ -30,7 +28,6 @@ import { Witness } from './witness.ts';
 export interface ClusterOptions {
   readonly seed: number;
   readonly nodes: number;
-  readonly plant: Plant | undefined;
   readonly print: ((line: string) => void) | undefined;
 }
 
@@ -54,7 +51,6 @@ export class Cluster implements Surroundings {
   takesRequests = true;
   /** What strikes at phases, once there are faults. */
   onPhase: (phase: Phase, place: Place) => Promise<void> | undefined = () => undefined;
-  readonly #options: ClusterOptions;
   readonly #depot: Depot;
   readonly #witness: Witness;
   readonly auditors: Auditors;
@@ -68,16 +64,16 @@ export class Cluster implements Surroundings {
   readonly onRestored = new Set<() => void>();
 
   private constructor(options: ClusterOptions, depot: Depot, random: SeededRandom) {
-    this.#options = options;
     this.#depot = depot;
     this.random = random;
     this.trace = new Trace(this.time, options.print);
     this.#witness = new Witness({ chronicle: this.chronicle, view: () => this.view, violation: this.violation });
+    this.#lostAfterMs = random.fork('lost after').pick([20_000, 600_000]) ?? 600_000;
     this.auditors = new Auditors({
       ...{ chronicle: this.chronicle, machines: () => this.machines, view: () => this.view, violation: this.violation },
       nowMs: () => this.time.now,
+      lostAfterMs: this.#lostAfterMs,
     });
-    this.#lostAfterMs = random.fork('lost after').pick([20_000, 600_000]) ?? 600_000;
     this.broker = new Broker(this.time, random.fork('broker'));
     this.time.onFault = (fault) => this.violation(`a process crashed: ${stackOf(fault)}`);
     this.machines = nodesOf(options).map(
@@ -87,8 +83,6 @@ export class Cluster implements Surroundings {
           memoryBytes: random.whole(6, 12) * 128 * MIB,
           sessions: random.fork(`${name} bound`).pick([0, 0, 4, 7]) ?? 0,
           dialer: (machine, life) => this.#dialer(machine, life),
-          volumeDisk: (platter, view) =>
-            options.plant?.volumeDisk?.(platter, { ...view, time: this.time }) ?? diskFor(platter, { ...view, time: this.time }),
         }),
     );
   }
@@ -269,11 +263,13 @@ export class Cluster implements Surroundings {
                   sent: (from, kind, bytes, frame) => {
                     this.trace.note(from, `${kind} ${bytes} (${machine.name})`);
                     this.#hear(frame);
+                    if (from === life.name) machine.said(frame as NodeFrame);
+                    if (kind === 'assignmentSet') machine.opened((again) => void left.send(again));
                     if (kind === 'inventory') void this.reach('node.inventory-sent', { life, machine: machine.name });
                   },
                 },
               );
-              const { left, right } = this.#options.plant?.stream?.(connection, this) ?? connection;
+              const { left, right } = connection;
               machine.streams = machine.streams.filter((stream) => !stream.isOver);
               machine.streams.push(connection);
               process.accept(machine.id, right);

@@ -40,6 +40,22 @@ async function create(client: Client): Promise<void> {
     client.violation(`create: ${made.refusal.code} ${made.refusal.message}`);
 }
 
+/** Several at once: they are decided in one batch, each on what those before it have taken. */
+async function createMany(client: Client): Promise<void> {
+  const { random, book, cluster } = client;
+  const names = Array.from({ length: random.whole(2, 6) }, () => client.fresh());
+  const { restores } = cluster;
+  const made = await client.ask(`create ${names.length}`, async (services, caller) => {
+    const space = random.chance(0.5) ? { space: NARROW } : {};
+    return accepted(await Promise.all(names.map((name) => services.sessions.create(caller, { name, ...space }))));
+  });
+  if (made === 'lost' || !made.ok || restores !== cluster.restores) return;
+  for (const one of made.value) {
+    if (one.ok) book.session(one.value.id, false);
+    else if (one.refusal.code !== 'UNAVAILABLE' && !isSpaceFull(one.refusal)) client.violation(`create: ${one.refusal.code}`);
+  }
+}
+
 function newMessage(client: Client): { body: PostMessage; expects: MessageFact['expects'] } {
   const { random } = client;
   const text = client.fresh();
@@ -213,6 +229,7 @@ async function deploy(client: Client): Promise<void> {
 
 export const COMMANDS = {
   create: (client) => create(client),
+  createMany: (client) => createMany(client),
   createAndRemove: (client) => createAndRemove(client),
   remix,
   remixAndMore,
@@ -241,6 +258,7 @@ export type CommandName = keyof typeof COMMANDS;
 /** What a client does how often. */
 export const USUAL: Readonly<Record<CommandName, number>> = {
   create: 9,
+  createMany: 0.7,
   createAndRemove: 1,
   remix: 2,
   remixAndMore: 2,

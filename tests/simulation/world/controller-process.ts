@@ -13,6 +13,7 @@ import type { Broker } from './bus.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
 import { Life } from './life.ts';
 import type { SeededRandom } from './random.ts';
+import { RoomAudit } from './room-audit.ts';
 import { RING, SEALING_KEYS } from './sealing.ts';
 import { IMAGE, listsOn, watchedWriter } from './store.ts';
 import { barriersAt, type Surroundings } from './surroundings.ts';
@@ -58,16 +59,21 @@ export class ControllerProcess {
     const life = new Life(name);
     const store = await openStore(path, epoch);
     const { lists, close } = listsOn(path);
-    const log = around.trace.log(name);
+    const log = around.trace.log(name, (event, { session, expiry }) => {
+      if (event === 'session.expired') around.auditors.deadlines.expired(String(session), String(expiry));
+    });
     const clock = new ProcessClock(around.time, life, options.wall);
     const strike = (phase: 'commit.before' | 'commit.after') => {
       void around.reach(phase, { life });
       if (life.isDead) throw new Error('killed');
     };
+    const rooms = new RoomAudit(around.chronicle.sessions.values(), around.violation);
     const writer = watchedWriter(store.writer, {
       before: () => strike('commit.before'),
+      decided: (pending) => rooms.decided(pending),
       after(mutations) {
         options.committed(mutations);
+        rooms.committed(mutations);
         strike('commit.after');
       },
     });
@@ -87,6 +93,7 @@ export class ControllerProcess {
       joinLine: notHere,
       health: { checkStore: () => undefined, degradations: {} },
     });
+    rooms.of(core.capacity);
     const streams = new OpenStreams(clock);
     core.services.accounts.onRightsChanged((change) => streams.judge(change));
     const process = new ControllerProcess(life, core, streams, store, { close });

@@ -31,6 +31,8 @@ export interface EngineView {
   readonly random: SeededRandom;
   /** Of the node agent that calls. */
   readonly ledger: () => Ledger | undefined;
+  /** Whether the guest of a session has been connected for a while. */
+  readonly hasGuest: (sessionId: string) => boolean;
   /** Of the machine: calls everyone in it when the daemon is back. */
   readonly watching: Set<() => void>;
 }
@@ -50,7 +52,10 @@ export function driverFor(view: EngineView): Driver {
     if (life.isDead) return never();
     return new Promise<T>((resolve, reject) => {
       const answer = (work: () => void) => time.schedule(random.mostlySmall(0.1, trouble.slowMs), () => life.run(work));
-      const fail = (reason: string) => answer(() => (failed && random.chance(0.5) ? resolve(failed(reason)) : reject(new Error(reason))));
+      const fail = (reason: string) => {
+        around.chronicle.enginesFailed.add(machine);
+        answer(() => (failed && random.chance(0.5) ? resolve(failed(reason)) : reject(new Error(reason))));
+      };
       const aborted = () => life.run(() => reject(signal.reason instanceof Error ? signal.reason : new Error('aborted')));
       if (signal.aborted) return aborted();
       signal.addEventListener('abort', aborted, { once: true });
@@ -158,7 +163,7 @@ async function startWhole({ around, host, machine }: EngineView, sessionId: stri
 }
 
 /** No call touches a container that is as it should be, nor removes anything without the controller's word for it. */
-function checkTouch({ around, host, machine, ledger, life }: EngineView, name: string, sessionId: string): void {
+function checkTouch({ around, host, machine, ledger, life, hasGuest }: EngineView, name: string, sessionId: string): void {
   const remembered = life.isDead ? undefined : ledger()?.remembered(sessionId);
   if (remembered === undefined) return;
   const { assignment, tombstone } = remembered;
@@ -178,6 +183,11 @@ function checkTouch({ around, host, machine, ledger, life }: EngineView, name: s
     around.violation(`${machine} calls ${name} of ${sessionId}, an orphan`);
   if (name === 'removeVolume' && volume !== undefined && !isBuried(volume))
     around.violation(`${machine} removes the volume of ${sessionId} without a tombstone`);
+  const isCutOff =
+    name === 'removeContainer' && around.chronicle.runs.some((run) => run.sessionId === sessionId && run.end === 'under way');
+  if (isCutOff && assignment?.desired === 'suspended' && !isBuried(container) && hasGuest(sessionId))
+    if (!around.auditors.suspends.isGraceOver(sessionId, assignment.generation, around.time.now))
+      around.violation(`${machine} removes the container of ${sessionId} in the middle of a run, within its grace`);
   // What is to be suspended is thawed, so that its guest can finish.
   const wakes = name === 'start' || (name === 'unpause' && assignment?.desired !== 'suspended');
   if (wakes && (assignment?.desired !== 'running' || isBuried(container)))

@@ -17,6 +17,8 @@ export interface Strike {
 
 export type Fault = (strike: Strike) => void;
 
+const HOUR_MS = 3_600_000;
+
 /** Within the call that reached a phase nothing can be closed in order: it begins on the next turn. */
 const soon = ({ cluster }: Strike, work: () => void) => void cluster.time.schedule(0, work);
 
@@ -118,6 +120,8 @@ export const FAULTS = {
   'connection cut': ({ machine, random }) => {
     for (const stream of machine.streams) stream.cut(() => random.mostlySmall(0, 3_000));
   },
+  /** What a node said before, on whichever stream, comes once more. */
+  'frames repeated': ({ machine }) => machine.repeatFrames(),
   'engine slow': ({ machine, random, until }) => {
     machine.trouble.slowMs = random.pick([500, 5_000, 80_000]) ?? 500;
     until(random.between(1_000, 30_000), () => {
@@ -164,7 +168,7 @@ export const FAULTS = {
   },
   'clock jump': ({ cluster, machine, random }) => {
     const wall = random.pick([cluster.wall, machine.wall]) ?? cluster.wall;
-    wall.skewMs += random.between(-1, 1) * (random.pick([1_000, 60_000, 3_600_000]) ?? 1_000);
+    wall.skewMs += random.between(-1, 1) * (random.pick([1_000, 60_000, HOUR_MS, 100 * HOUR_MS, 1_000 * HOUR_MS]) ?? 1_000);
   },
 } satisfies Readonly<Record<string, Fault>>;
 export type FaultName = keyof typeof FAULTS;

@@ -7,7 +7,6 @@ import type { Cluster } from './cluster.ts';
 import type { Machine } from './machine.ts';
 import { judgeOnce } from './once.ts';
 import { SPACE } from './store.ts';
-import { judgeTimeouts } from './timeouts.ts';
 
 /** Of the container of a session that is as it should be; undefined: there is none. */
 const STATES: Readonly<Record<string, string | undefined>> = { running: 'running', paused: 'paused' };
@@ -96,7 +95,6 @@ function judgeLive(cluster: Cluster, row: SessionRow): void {
       cluster.violation(`${other.name} holds something of ${row.id}, which is on ${machine.name}`);
   }
   judgeMessages(cluster, row);
-  judgeTimeouts(cluster, row);
 }
 
 const mayHaveNoVolume = ({ chronicle }: Cluster, { id }: SessionRow): boolean =>

@@ -5,9 +5,8 @@ import { Ledger } from '../../../node-agent/ledger.ts';
 import type { Dialer } from '../../../node-agent/link/dialer.ts';
 import { NodeAgent } from '../../../node-agent/node.ts';
 import { guestFrames, hostFrames } from '../../../proto/codec.ts';
-import type { GuestFrame, HostFrame } from '../../../proto/frame.ts';
+import type { GuestFrame, HostFrame, NodeFrame } from '../../../proto/frame.ts';
 import * as lean from '../../../proto/lean-codec.ts';
-import type { Disk } from '../../../seams/disk.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
 import { diskFor, Platter } from './disk.ts';
 import { doorsFor, driverFor, type EngineTrouble, noTrouble } from './engine.ts';
@@ -29,9 +28,13 @@ export interface MachineOptions {
   readonly sessions: number;
   readonly random: SeededRandom;
   readonly dialer: (machine: Machine, life: Life) => Dialer;
-  /** Planted faults change these. */
-  readonly volumeDisk: (platter: Platter, view: { life: Life; random: SeededRandom }) => Disk;
 }
+
+/** What may come twice, and changes rows. */
+const REPEATED: ReadonlySet<string> = new Set(['report', 'accepted', 'runStarted', 'answer', 'removed']);
+const FRAMES_KEPT = 60;
+/** Before that its node agent may not know of it yet. */
+const WELCOME_FOR_MS = 2_000;
 
 interface Agent {
   readonly life: Life;
@@ -53,9 +56,13 @@ export class Machine {
   isCut = false;
   streams: Pick<Connection<never, never>, 'isOver' | 'cut' | 'silent' | 'heard'>[] = [];
   agent: Agent | undefined;
+  readonly #said: NodeFrame[] = [];
+  #say: (frame: NodeFrame) => void = () => undefined;
   /** Who follows the engine's changes, to be told to look at everything. */
   readonly watching = new Set<() => void>();
   readonly #options: MachineOptions;
+  /** By life of a guest: its newest connection, and since when it is welcome on it. */
+  readonly #welcomes = new Map<string, { readonly sinceMs: number; readonly isOpen: () => boolean }>();
   #lives = 0;
 
   constructor(options: MachineOptions) {
@@ -91,6 +98,7 @@ export class Machine {
     const driver = driverFor({
       ...{ around, host: this.host, trouble: this.trouble, life, machine: name, random: random.fork('driver') },
       ledger: () => agent.ledger,
+      hasGuest: (sessionId) => this.#hasGuest(sessionId),
       watching: this.watching,
     });
     const run = async () => {
@@ -111,6 +119,28 @@ export class Machine {
       this.killAgent();
       around.time.schedule(random.between(500, 5_000), () => this.startAgent());
     });
+  }
+
+  /** A stream to the controller is up: what is said on it from now on goes through `say`. */
+  opened(say: (frame: NodeFrame) => void): void {
+    this.#say = say;
+  }
+
+  /** Its node agent has said so. */
+  said(frame: NodeFrame): void {
+    if (!REPEATED.has(frame.kind)) return;
+    this.#said.push(frame);
+    if (this.#said.length > FRAMES_KEPT) this.#said.shift();
+  }
+
+  /** Says some of it again, as a network or a node agent may that is not sure of having said it. */
+  repeatFrames(): void {
+    const { random, around } = this.#options;
+    const agent = this.agent;
+    for (const frame of [...this.#said]) {
+      if (!random.chance(0.2)) continue;
+      around.time.schedule(random.between(0, 2_000), () => this.agent === agent && agent?.life.run(() => this.#say(frame)));
+    }
   }
 
   /** The process is gone: its sockets are closed by its kernel, containers go on. */
@@ -152,6 +182,11 @@ export class Machine {
     for (const sessionId of running) this.volumes.get(sessionId)?.inner.cutPower(fraction);
   }
 
+  #hasGuest(sessionId: string): boolean {
+    const welcome = this.#welcomes.get(this.guests.get(sessionId)?.name ?? '');
+    return welcome?.isOpen() === true && this.#options.around.time.now - welcome.sinceMs >= WELCOME_FOR_MS;
+  }
+
   #containerIs(sessionId: string, state: 'running' | 'paused' | 'ended'): void {
     const { around } = this.#options;
     const guest = this.guests.get(sessionId);
@@ -179,14 +214,14 @@ export class Machine {
   }
 
   #startGuest(sessionId: string): void {
-    const { around, volumeDisk } = this.#options;
+    const { around } = this.#options;
     this.#lives += 1;
     const name = `${sessionId.slice(0, 8)}#${this.#lives}`;
     const random = this.#options.random.fork(name);
     const platter = this.#platter(sessionId);
     const life = startGuest({
       ...{ around, name, machine: this.name, sessionId, wall: this.wall, random, marks: platter.marks },
-      disk: (own) => volumeDisk(platter, { life: own, random: random.fork('disk') }),
+      disk: (own) => diskFor(platter, { time: around.time, life: own, random: random.fork('disk') }),
       door: (own) => ({
         connect: () => this.#knock(sessionId, own, random),
         opened: (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())),
@@ -216,8 +251,12 @@ export class Machine {
             },
           );
           agent.life.run(() => this.host.enter(sessionId, connection.right) || connection.right.close());
+          let welcomed = false;
           const hear = (frame: HostFrame) => {
             around.chronicle.settlement.heard(life.name, frame);
+            const isOpen = () => !connection.left.isOver && !connection.right.isOver;
+            if (frame.kind === 'welcome' && !welcomed) this.#welcomes.set(life.name, { sinceMs: around.time.now, isOpen });
+            welcomed ||= frame.kind === 'welcome';
             return frame;
           };
           resolve(overheard(connection.left, hear));

@@ -20,6 +20,7 @@ const WEIGHTS: Readonly<Record<FaultName, number>> = {
   'power cut': 5,
   partition: 6,
   'connection cut': 6,
+  'frames repeated': 6,
   'engine slow': 4,
   'engine failing': 5,
   'ledger failing': 3,
@@ -30,7 +31,7 @@ const WEIGHTS: Readonly<Record<FaultName, number>> = {
   'volume slow': 3,
   'volume gone': 1,
   'bus down': 3,
-  'clock jump': 3,
+  'clock jump': 8,
 };
 
 /** One that waits for its phase longer than this strikes anyhow. */

@@ -120,6 +120,8 @@ function rowsOfSpace({ id: spaceId, name }: (typeof SPACES)[number]): Mutation[]
 export interface Watch {
   /** Within the transaction, nothing committed yet. What it throws rolls back. */
   before(): void;
+  /** A command is decided: these are the changes of its batch so far, its own the last. */
+  decided(pending: readonly Mutation[]): void;
   /** Committed, and nobody told. What it throws leaves it so. */
   after(mutations: readonly Mutation[]): void;
 }
@@ -141,7 +143,9 @@ export function watchedWriter(writer: Writer, watch: Watch): TransactionalStore 
     savepoint(work) {
       const length = pending.length;
       try {
-        return writer.savepoint(work);
+        const done = writer.savepoint(work);
+        watch.decided(pending);
+        return done;
       } catch (fault) {
         pending.length = length;
         throw fault;

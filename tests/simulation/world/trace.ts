@@ -34,9 +34,11 @@ export class Trace {
     return this.#hash.copy().digest('hex').slice(0, 16);
   }
 
-  log(actor: string): Log {
-    const write = (event: string, fields: LogFields | undefined) =>
+  log(actor: string, hear: (event: string, fields: LogFields) => void = () => undefined): Log {
+    const write = (event: string, fields: LogFields | undefined) => {
+      hear(event, fields ?? {});
       this.note(actor, fields === undefined ? event : `${event} ${JSON.stringify(fields)}`);
+    };
     return { debug: () => undefined, info: write, warn: write, error: write };
   }
 }

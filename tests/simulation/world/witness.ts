@@ -1,8 +1,9 @@
-import { occupiesRoom } from '../../../controller/domain/life-cycle.ts';
-import type { Mutation, SessionRow } from '../../../controller/domain/rows.ts';
+import { type Mutation, put, type SessionRow } from '../../../controller/domain/rows.ts';
 import type { View } from '../../../controller/domain/view.ts';
 import type { Report__Output as Report } from '../../../proto/generated/raworc/node/v0/Report.ts';
 import type { Chronicle } from './chronicle.ts';
+import { unexplainedFailure } from './failures.ts';
+import { Rooms, takesRoom } from './room.ts';
 
 export interface WitnessOutside {
   readonly chronicle: Chronicle;
@@ -10,17 +11,11 @@ export interface WitnessOutside {
   readonly violation: (what: string) => void;
 }
 
-interface Use {
-  cpuMillis: number;
-  memoryBytes: number;
-  sessions: number;
-}
-
 /** Looks at every commit: what may not be true even for a moment. */
 export class Witness {
   readonly #outside: WitnessOutside;
   readonly #said = new Set<string>();
-  readonly #use = new Map<string, Use>();
+  #rooms = new Rooms();
 
   constructor(outside: WitnessOutside) {
     this.#outside = outside;
@@ -28,8 +23,7 @@ export class Witness {
 
   /** To be called after the chronicle was told. */
   restored(): void {
-    this.#use.clear();
-    for (const row of this.#outside.chronicle.sessions.values()) this.#count(row, 1);
+    this.#rooms = new Rooms(this.#outside.chronicle.sessions.values());
   }
 
   /** A node says so. */
@@ -58,31 +52,32 @@ export class Witness {
       violation(`${row.id} is taken for ${row.phase} at generation ${row.observedGeneration}, which no node said`);
     if (row.phase !== 'none' && news && before !== undefined && row.observedGeneration !== before.generation)
       violation(`${row.id} is taken for ${row.phase} at generation ${row.observedGeneration}, when it was at ${before.generation}`);
+    if (before !== undefined && news && isEarlier(row.observedOrder, before.observedOrder))
+      violation(`${row.id} is taken for ${row.phase} by an older report than one already heard`);
+    const unexplained =
+      row.desired === 'failed' && before?.desired !== 'failed' ? unexplainedFailure(this.#outside.chronicle, before, row) : undefined;
+    if (unexplained !== undefined) violation(`${row.id} failed ("${row.reason}"), but ${unexplained}`);
     if (row.outstanding < 0) violation(`${row.id} has ${row.outstanding} messages outstanding`);
     this.#place(before, row);
   }
 
   /** No node is given more than it has. What it has already goes on, also where it was resumed after the backup that the store is from. */
   #place(before: SessionRow | undefined, row: SessionRow): void {
-    this.#count(before, -1);
-    this.#count(row, 1);
-    const wasThere = before !== undefined && occupiesRoom(before) && before.nodeId === row.nodeId;
-    if (wasThere || row.nodeId === null || !occupiesRoom(row) || before?.restoredFrom != null) return;
-    const use = this.#use.get(row.nodeId);
+    this.#rooms.apply([put('sessions', row)]);
+    const wasThere = before !== undefined && takesRoom(before) && before.nodeId === row.nodeId;
+    if (wasThere || row.nodeId === null || !takesRoom(row) || before?.restoredFrom != null) return;
+    const use = this.#rooms.onNode(row.nodeId);
     const node = this.#outside.view().get('nodes', row.nodeId);
-    if (use === undefined || node === undefined) return;
+    if (node === undefined) return;
     if (use.cpuMillis > node.cpuMillis || use.memoryBytes > node.memoryBytes)
       this.#outside.violation(`${node.name} was given ${use.memoryBytes / 1024 ** 2} MiB of ${node.memoryBytes / 1024 ** 2}`);
     if (node.maxSessions > 0 && use.sessions > node.maxSessions)
       this.#outside.violation(`${node.name} was given ${use.sessions} sessions, it takes ${node.maxSessions}`);
   }
+}
 
-  #count(row: SessionRow | undefined, sign: 1 | -1): void {
-    if (row === undefined || row.nodeId === null || !occupiesRoom(row)) return;
-    const use = this.#use.get(row.nodeId) ?? { cpuMillis: 0, memoryBytes: 0, sessions: 0 };
-    use.cpuMillis += sign * row.requests.cpuMillis;
-    use.memoryBytes += sign * row.requests.memoryBytes;
-    use.sessions += sign;
-    this.#use.set(row.nodeId, use);
-  }
+/** By life of the node, then of its agent, then by number. */
+function isEarlier(a: SessionRow['observedOrder'], b: SessionRow['observedOrder']): boolean {
+  if (a === null || b === null) return false;
+  return a.incarnation !== b.incarnation ? a.incarnation < b.incarnation : a.boot !== b.boot ? a.boot < b.boot : a.number < b.number;
 }

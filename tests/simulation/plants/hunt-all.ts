@@ -1,0 +1,51 @@
+import { simulate } from '../run.ts';
+import { PLANTS } from './catalogue.ts';
+import { foundBySeed, foundByTest } from './found.ts';
+import type { Plant } from './plant.ts';
+
+/** How many seeds a fault may take to be found. */
+export const FOUND_WITHIN = 200;
+const AT_ONCE = 2;
+
+/** The one that is known to find it, then all others: which one does changes with every change of the product. */
+export function seedsFrom(known: number): readonly number[] {
+  const all = Array.from({ length: FOUND_WITHIN }, (_, at) => at + 1);
+  return [known, ...all.filter((seed) => seed !== known)];
+}
+
+/** Hunts for each planted fault, and prints how it was found. Whether all were, by seeds that are silent without it. */
+export async function huntAll(print: (line: string) => void): Promise<boolean> {
+  const waiting = Object.entries(PLANTS);
+  const seeds = new Set<number>();
+  let missed = 0;
+  const hunter = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [name, plant] = next;
+      const { how, seed } = await hunt(name, plant);
+      if (seed !== undefined) seeds.add(seed);
+      if (how === undefined) missed += 1;
+      print(`${name.padEnd(40)} ${how ?? 'MISSED'}`);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, hunter));
+  const loud = await loudWithout(seeds);
+  print(`${Object.keys(PLANTS).length} planted faults, ${missed} missed`);
+  for (const seed of loud) print(`seed ${seed} finds something without any`);
+  return missed === 0 && loud.length === 0;
+}
+
+/** Those of the seeds that break a promise of the product as it is. */
+export async function loudWithout(seeds: Iterable<number>): Promise<readonly number[]> {
+  const loud: number[] = [];
+  for (const seed of seeds) if ((await simulate({ seed })).violations.length > 0) loud.push(seed);
+  return loud;
+}
+
+async function hunt(name: string, { foundBy }: Plant): Promise<{ how: string | undefined; seed?: number }> {
+  if ('test' in foundBy) {
+    const test = await foundByTest(name, foundBy.test);
+    return { how: test === null ? undefined : `${foundBy.test}: ${test}` };
+  }
+  const found = await foundBySeed(name, seedsFrom(foundBy.seed));
+  return found === null ? { how: undefined } : { how: `seed ${found.seed}: ${found.violation}`, seed: found.seed };
+}

@@ -1,0 +1,110 @@
+import type { Mutation, SessionRow } from '../../../controller/domain/rows.ts';
+import type { View } from '../../../controller/domain/view.ts';
+
+/** For the command to come and to be decided, also where the applier could not at first. */
+const SLACK_MS = 5_000;
+/** By so much rows may be off: a small step of a wall clock is followed, and several may come. */
+const EARLY_MS = 5_000;
+
+/** Of a session, in the run's own time, which no clock of the product can set. */
+interface Since {
+  readonly createdAt: number;
+  readonly activeAt: number;
+  readonly createdMs: number;
+  activeMs: number;
+  updatedMs: number;
+}
+
+export interface DeadlinesOutside {
+  readonly nowMs: () => number;
+  readonly violation: (what: string) => void;
+  /** How long a node may be away before it is given up. */
+  readonly lostAfterMs: number;
+}
+
+/** What is to happen after a time happens then: not before, whatever the clocks of the machines show, and not much later. */
+export class Deadlines {
+  readonly #outside: DeadlinesOutside;
+  readonly #sessions = new Map<string, { row: SessionRow; since: Since }>();
+  readonly #awaySinceMs = new Map<string, number>();
+
+  constructor(outside: DeadlinesOutside) {
+    this.#outside = outside;
+  }
+
+  committed(mutations: readonly Mutation[]): void {
+    for (const mutation of mutations) {
+      if (mutation.kind !== 'put') continue;
+      if (mutation.table === 'sessions') this.#became(mutation.row);
+      if (mutation.table === 'nodes') {
+        const { id, name, unreachableSince, lostAt } = mutation.row;
+        const nowMs = this.#outside.nowMs();
+        if (unreachableSince === null) this.#awaySinceMs.delete(id);
+        else if (!this.#awaySinceMs.has(id)) this.#awaySinceMs.set(id, nowMs);
+        const awayMs = nowMs - (this.#awaySinceMs.get(id) ?? nowMs);
+        if (lostAt !== null && awayMs + EARLY_MS < this.#outside.lostAfterMs)
+          this.#outside.violation(`${name} was given up after ${Math.round(awayMs)} ms of ${this.#outside.lostAfterMs}`);
+      }
+    }
+  }
+
+  /** Nothing is known of when what came back from a backup was last used. */
+  restored(view: View): void {
+    this.#awaySinceMs.clear();
+    for (const [id, { since }] of [...this.#sessions]) {
+      const row = view.get('sessions', id as SessionRow['id']);
+      if (row === undefined) this.#sessions.delete(id);
+      else this.#sessions.set(id, { row, since: { ...since, createdAt: row.createdAt, activeAt: activeAt(row) } });
+    }
+  }
+
+  #became(row: SessionRow): void {
+    const nowMs = this.#outside.nowMs();
+    const known = this.#sessions.get(row.id)?.since;
+    const before = known?.createdAt === row.createdAt ? known : undefined;
+    const since: Since = {
+      createdAt: row.createdAt,
+      activeAt: activeAt(row),
+      createdMs: before?.createdMs ?? nowMs,
+      activeMs: before?.activeAt === activeAt(row) ? before.activeMs : nowMs,
+      updatedMs: nowMs,
+    };
+    this.#sessions.set(row.id, { row, since });
+    if (row.desired === 'deleted' && row.terminationReason === 'its time to live is over')
+      this.#judgeEarly(row, 'deleted', nowMs - since.createdMs, row.timeouts.ttl_s);
+  }
+
+  /** A controller says that a timeout of a session asked for something, and that it was done. */
+  expired(id: string, expiry: string): void {
+    const known = this.#sessions.get(id);
+    if (known === undefined || expiry === 'delete') return;
+    const { row, since } = known;
+    const limitS = expiry === 'pause' ? row.timeouts.idle_pause_s : row.timeouts.idle_suspend_s;
+    this.#judgeEarly(row, expiry, this.#outside.nowMs() - since.activeMs, limitS);
+  }
+
+  #judgeEarly({ id }: SessionRow, what: string, afterMs: number, limitS = Number.POSITIVE_INFINITY): void {
+    if (afterMs + EARLY_MS < limitS * 1000)
+      this.#outside.violation(`${id} expired (${what}) after ${Math.round(afterMs)} ms of its ${limitS} s`);
+  }
+
+  /** Once all is at rest: nothing is overdue. */
+  judge(view: View): void {
+    for (const { row: known, since } of this.#sessions.values()) {
+      const row = view.get('sessions', known.id);
+      if (row === undefined || row.desired === 'deleted') continue;
+      const { ttl_s: ttlS, idle_pause_s: pauseS, idle_suspend_s: suspendS } = row.timeouts;
+      const isOverdue = (sinceMs: number, seconds: number | undefined) =>
+        seconds !== undefined && this.#outside.nowMs() > Math.max(sinceMs + seconds * 1000, since.updatedMs) + SLACK_MS;
+      const { violation } = this.#outside;
+      if (isOverdue(since.createdMs, ttlS)) violation(`${row.id} outlives the ${ttlS} s that it was to live`);
+      const isUp = row.phase === 'running' || row.phase === 'paused';
+      if (!isUp || view.isQueued(row.id)) continue;
+      if (row.desired === 'running' && isOverdue(since.activeMs, pauseS)) violation(`${row.id} was to be paused after ${pauseS} s of rest`);
+      if ((row.desired === 'running' || row.desired === 'paused') && isOverdue(since.activeMs, suspendS))
+        violation(`${row.id} was to be suspended after ${suspendS} s of rest`);
+    }
+  }
+}
+
+const activeAt = ({ lastActivityAt, startedAt, createdAt }: SessionRow): number => lastActivityAt ?? startedAt ?? createdAt;

@@ -1,0 +1,26 @@
+import type { SessionRow } from '../../../controller/domain/rows.ts';
+import type { Chronicle } from './chronicle.ts';
+
+const ENDS_BORNE = 5;
+
+/** Why a session should not have failed for the reason that is given; undefined: something happened that explains it. */
+export function unexplainedFailure(chronicle: Chronicle, before: SessionRow | undefined, row: SessionRow): string | undefined {
+  const reason = row.reason ?? '';
+  const isGone = (id: string) => chronicle.volumesLost.has(id) || chronicle.volumeless.has(id);
+  if (reason.startsWith('host lost')) return chronicle.lostNodes.has(row.nodeId ?? '') ? undefined : 'its node was never given up';
+  if (reason.startsWith('The volume of this session is missing')) return isGone(row.id) ? undefined : 'its volume was never lost';
+  if (reason.includes('was to begin as a copy of')) return sourceIsThere(chronicle, before, isGone);
+  if (reason.startsWith('Its container ended')) {
+    const ends = chronicle.guestKills.get(row.id) ?? 0;
+    return ends >= ENDS_BORNE ? undefined : `it ended ${ends} times`;
+  }
+  return chronicle.enginesFailed.size > 0 ? undefined : 'no engine failed';
+}
+
+/** A copy has nothing to begin with when its source was deleted, failed or lost what it had before it was read. */
+function sourceIsThere(chronicle: Chronicle, before: SessionRow | undefined, isGone: (id: string) => boolean): string | undefined {
+  const id = before?.copyFrom ?? '';
+  const source = chronicle.sessions.get(id);
+  const isIntact = source !== undefined && source.desired !== 'deleted' && !chronicle.failed.has(id) && !isGone(id);
+  return isIntact && source.hasRun ? `its source ${id} is there` : undefined;
+}

@@ -1,0 +1,48 @@
+import type { Fleet } from '../../../controller/domain/fleet.ts';
+import type { SpaceId } from '../../../controller/domain/ids.ts';
+import type { Mutation, SessionRow } from '../../../controller/domain/rows.ts';
+import { type Room, Rooms } from './room.ts';
+import { SPACES } from './store.ts';
+
+const WHAT = ['sessions', 'cpuMillis', 'memoryBytes'] as const;
+
+/** Holds what one life of the controller counts of its nodes and spaces against the rows, after every command and every commit. */
+export class RoomAudit {
+  readonly #rooms: Rooms;
+  readonly #violation: (what: string) => void;
+  #fleet: Fleet | undefined;
+
+  constructor(rows: Iterable<SessionRow>, violation: (what: string) => void) {
+    this.#rooms = new Rooms(rows);
+    this.#violation = violation;
+  }
+
+  /** What is to be judged. */
+  of(fleet: Fleet): void {
+    this.#fleet = fleet;
+    this.#judge(this.#rooms, 'at its start');
+  }
+
+  /** A command is decided, on top of these earlier changes of its batch and its own. */
+  decided(pending: readonly Mutation[]): void {
+    this.#judge(this.#rooms.with(pending), 'after a command');
+  }
+
+  committed(mutations: readonly Mutation[]): void {
+    this.#rooms.apply(mutations);
+    this.#judge(this.#rooms, 'after a commit');
+  }
+
+  #judge(rooms: Rooms, when: string): void {
+    if (this.#fleet === undefined) return;
+    for (const { id, name, sessions, requested } of this.#fleet.nodes())
+      this.#compare(name, { sessions, ...requested }, rooms.onNode(id), when);
+    for (const { id, name } of SPACES) this.#compare(name, this.#fleet.spaceUse(id as SpaceId), rooms.inSpace(id), when);
+  }
+
+  #compare(name: string, counted: Room, is: Room, when: string): void {
+    for (const what of WHAT)
+      if (counted[what] !== is[what])
+        this.#violation(`${name} is counted with ${what} ${counted[what]} ${when}, its rows have ${is[what]}`);
+  }
+}
