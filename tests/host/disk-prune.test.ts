@@ -39,7 +39,7 @@ t.test('nothing that an operator prunes is a session’s', async (t) => {
     const { journal, records } = await Journal.open({ disk: systemDisk, directory: join(directory, 'ledger'), name: 'ledger' });
     const driver = new DockerDriver({
       ...{ clients: await dockerClients(engine.socket), owner: OWNER, disks: testDisks(directory, OWNER), guestDirectory },
-      ...{ guard: { apply: async () => undefined, remove: async () => undefined }, clock: systemClock, log: quiet },
+      ...{ guard: { apply: async () => undefined, remove: async () => undefined, close: () => undefined }, clock: systemClock, log: quiet },
     });
     const node = new NodeAgent({
       ...{ nodeId: 'node', clusterId: 'cluster', incarnation: 1, version: '0', hostname: 'host', capacity: {} },
