@@ -4,6 +4,7 @@ import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/rawor
 import { REASONS } from '../reasons.ts';
 import { MAX_REPLY_BYTES, type RunEnd, type RunOutput, type RunRequest, type Worker } from '../worker-host.ts';
 import type { Bounded } from './bounds.ts';
+import { isDiskFull } from './disk-full.ts';
 import { describeEnd, INTERRUPTION_MS, Program, type ProgramOptions } from './program.ts';
 
 /** Longer ones cannot be handed to a process as an argument or a variable; they are on standard input and in the file all the same. */
@@ -15,7 +16,7 @@ export class NativeWorker implements Worker, Bounded {
   readonly #common: Omit<ProgramOptions, 'command' | 'args'>;
   readonly #home: string;
   readonly #spec: AgentSpec;
-  readonly #logPath: (runId: string, stream: 'stdout' | 'stderr') => string;
+  readonly #logPath: (runId: string, stream: 'stdout' | 'stderr' | 'context') => string;
   #program: Program | undefined;
   #exceeded: string | undefined;
 
@@ -23,7 +24,7 @@ export class NativeWorker implements Worker, Bounded {
     common: Omit<ProgramOptions, 'command' | 'args'>,
     home: string,
     agent: AgentSpec,
-    logPath: (runId: string, stream: 'stdout' | 'stderr') => string,
+    logPath: (runId: string, stream: 'stdout' | 'stderr' | 'context') => string,
   ) {
     this.#common = common;
     this.#home = home;
@@ -51,9 +52,17 @@ export class NativeWorker implements Worker, Bounded {
     if (command === undefined) {
       return { outcome: 'error', reason: 'agent_not_started', content: `None of these is a program: ${candidates.join(', ')}.` };
     }
-    const contextFile = `/tmp/raworc-context-${request.runId}.json`;
+    let contextFile = `/tmp/raworc-context-${request.runId}.json`;
     try {
-      writeFileSync(contextFile, request.contextJson, { flag: 'wx', mode: 0o644 });
+      try {
+        writeFileSync(contextFile, request.contextJson, { flag: 'wx', mode: 0o644 });
+      } catch (fault) {
+        // An agent may have filled /tmp.
+        if (!isDiskFull(fault)) throw fault;
+        rmSync(contextFile, { force: true });
+        contextFile = this.#logPath(request.runId, 'context');
+        writeFileSync(contextFile, request.contextJson, { flag: 'wx', mode: 0o644 });
+      }
       return await this.#answer(command, contextFile, request, output);
     } catch (fault) {
       return { outcome: 'error', reason: 'agent_not_started', content: fault instanceof Error ? fault.message : String(fault) };

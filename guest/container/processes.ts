@@ -10,6 +10,7 @@ import { KeptWorker } from './kept-worker.ts';
 import { LogFiles } from './log-files.ts';
 import { NativeWorker } from './native-worker.ts';
 import type { ProgramOptions, User } from './program.ts';
+import { DirectoryFault, mendDirectories } from './volume.ts';
 
 export interface ProcessesOptions {
   readonly places: Places;
@@ -80,12 +81,14 @@ export class Processes implements WorkerHost {
     const { places, user, workersDirectory, clock } = this.#options;
     const home = `${places.agentsDirectory}/${agent.name}`;
     const logPath = (runId: string, stream: string) => this.#logs.path(agent.name, runId, stream);
+    const prepare = () => mendDirectories({ directory: places.sessionDirectory, user });
     const common = {
       directory: `${places.sessionDirectory}/workspace`,
       environment: agentEnvironment(places, setup),
       user,
       clock,
       bounds: this.#bounds,
+      prepare,
     };
     const kept = (command: string, program: string, handler: string) => {
       const options: ProgramOptions = { ...common, command, args: [`${workersDirectory}/${program}`, agent.name, home, handler] };
@@ -121,6 +124,7 @@ const unsupported = unable('unsupported_runtime');
 
 /** Refused before there was a process. Only the kernel's word is told: others may quote what they were given, and that may be a secret. */
 function cannotStart(fault: unknown): Worker {
+  if (fault instanceof DirectoryFault) return unable('agent_not_started', fault.message);
   const code = fault instanceof Error && 'syscall' in fault && 'code' in fault ? String(fault.code) : '';
   if (code === 'E2BIG')
     return unable('agent_not_started', 'The secrets of the space are too many or too long for the environment of a process.');

@@ -18,6 +18,8 @@ export interface ProgramOptions {
   /** Undefined: whoever this process is, outside a container. */
   readonly user: User | undefined;
   readonly clock: Clock;
+  /** Called before the process is started; what it throws is why it is not. */
+  readonly prepare?: () => void;
   /** In a container: what its limits do to its processes is told apart. */
   readonly bounds?: Bounds | undefined;
 }
@@ -49,6 +51,7 @@ export class Program {
   constructor(options: ProgramOptions, keepStdout = true) {
     const { command, args, directory, environment, user, clock } = options;
     this.#bounds = options.bounds;
+    options.prepare?.();
     this.child = spawnFirst(this.#bounds !== undefined, command, args, {
       ...{ cwd: directory, env: environment, detached: true, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] },
       ...(user ?? {}),

@@ -118,3 +118,27 @@ t.test('what the kernel kills at the memory limit is said so, and what ends othe
   t.match((await guest.next('lines')).value.lines, [{ runId, stream: 'STDERR', line: limit }]);
   t.match(await ask('greedy', 'kill'), { reason: 'agent_died' }, 'nor is this blamed on memory');
 });
+
+t.test("agents start whatever one of them did to the agents' own directories", async (t) => {
+  const { guest, ask } = await session(t, {});
+  const closing = `
+import os, subprocess
+def process_message(message, context):
+    for name in ["WORKSPACE", "STATE", "CACHE"]: os.chmod(os.environ["RAWORC_%s_DIR" % name], int(message, 8))
+    subprocess.run("head -c 100M /dev/zero > /tmp/ballast", shell=True, stderr=subprocess.DEVNULL)
+    os._exit(1)
+`;
+  guest.addAgent('closes', 'main.py', closing);
+  guest.welcomeAgain();
+  for (const mode of ['700', '0']) {
+    for (const agent of ['echo', 'node', 'native']) {
+      t.match(await ask('closes', mode), { reason: 'agent_died' });
+      t.match(await ask(agent, 'hello'), { outcome: 'REPLY', content: /^hello/ }, `${agent}, ${mode}`);
+    }
+  }
+  guest.exec('sh', '-c', 'cd /session && chmod 700 logs && mv workspace w && ln -s logs workspace');
+  await ask('closes', '700');
+  t.match(await ask('native', 'hello'), { outcome: 'REPLY', content: /^hello/ }, 'a link in its place');
+  const kept = guest.exec('stat', '-c', '%F %a', '/session/logs', '/session/workspace', '/session');
+  t.match(kept, /^directory 700\ndirectory 7.[1357]\ndirectory 755\n$/);
+});

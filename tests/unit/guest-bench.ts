@@ -88,6 +88,12 @@ export class Bench {
 
   async welcome(): Promise<Extract<Heard, { kind: 'hello' }>> {
     const hello = await this.next('hello');
+    this.welcomeAgain();
+    return hello;
+  }
+
+  /** As when the session's agents have changed. */
+  welcomeAgain(): void {
     const value = {
       protocolVersion: 1,
       sessionId: 'session',
@@ -98,7 +104,6 @@ export class Bench {
       settledSeq: 0,
     };
     this.#link?.send({ kind: 'welcome', value });
-    return hello;
   }
 
   deliver(seq: number, content = 'hello', agent = 'echo'): void {

@@ -1,5 +1,5 @@
 /** The agents' programs for real: python3 and Node.js processes, started as a guest starts them. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -225,10 +225,37 @@ printf '%s|%s|%s|%s|%s' "$(wc -c)" "$(printf %s "$1" | wc -c)" "$(printf %s "$AG
   t.match((await run(start({ name: 'odd', runtime: 'RUNTIME_UNSPECIFIED' }, {}), 'x')).end, failed('unsupported_runtime', /runtime/));
 });
 
-t.test('what is not there is said', async (t) => {
+t.test("a worker starts whatever was done to the agents' own directories, and no link is followed", async (t) => {
   const { directory, start } = stage(t);
-  rmSync(join(directory, 'session', 'workspace'), { recursive: true });
-  t.match((await run(start({ name: 'py' }, { 'main.py': PYTHON }), 'x')).end, failed('agent_not_started', /ENOENT/));
+  const session = join(directory, 'session');
+  const own = ['workspace', 'state', 'cache'].map((name) => join(session, name));
+  const elsewhere = join(directory, 'elsewhere');
+  mkdirSync(elsewhere, { mode: 0o700 });
+  const instead = (make: (path: string) => void) => (path: string) => {
+    rmSync(path, { recursive: true });
+    make(path);
+  };
+  const damages: [string, (path: string) => void][] = [
+    ['removed', instead(() => undefined)],
+    ['closed', (path) => chmodSync(path, 0)],
+    ['closed to others', (path) => chmodSync(path, 0o700)],
+    ['a file', instead((path) => writeFileSync(path, ''))],
+    ['a link', instead((path) => symlinkSync(elsewhere, path))],
+    ['a link to nothing', instead((path) => symlinkSync('/nowhere', path))],
+  ];
+  const native = start({ name: 'sh', runtime: 'NATIVE', handler: 'run' }, { run: '#!/bin/sh\npwd\n' });
+  for (const [what, damage] of damages) {
+    for (const path of own) damage(path);
+    t.strictSame((await run(start({ name: 'py' }, { 'main.py': PYTHON }), 'cwd')).end, reply(own[0] ?? ''), what);
+    for (const path of own) t.equal(lstatSync(path).isDirectory() && lstatSync(path).mode & 0o701, 0o701, `${what}: ${path}`);
+    for (const path of own) damage(path);
+    t.strictSame((await run(native, 'x')).end, reply(`${own[0]}\n`), what);
+  }
+  t.equal(lstatSync(elsewhere).mode & 0o777, 0o700);
+  rmSync(session, { recursive: true });
+  writeFileSync(session, '');
+  const broken = await run(start({ name: 'py' }, {}), 'x');
+  t.match(broken.end, failed('agent_not_started', /session\/workspace.* cannot be/), 'what cannot be mended is named');
 });
 
 t.test(
