@@ -2,7 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import type { FreeSpace } from '../seams/free-space.ts';
+import { systemFreeSpace } from '../seams/system.ts';
 import { type ArchivedFile, sync, writeArchive } from './backup-archive.ts';
+import { lowMark } from './services/disk-watch.ts';
 import { copyDatabase } from './store/backup.ts';
 
 export interface BackedUp {
@@ -15,10 +18,11 @@ export interface BackedUp {
 const SEALING_KEYS = 'keys/seal';
 
 /** Takes a backup of the controller's directory. `file` is the old one or the new, whole one at any moment. */
-export async function backUp(directory: string, file: string, version: string): Promise<BackedUp> {
+export async function backUp(directory: string, file: string, version: string, freeSpace?: FreeSpace): Promise<BackedUp> {
   const text = async (name: string) => (await readFile(join(directory, name), 'utf8')).trim();
   const epoch = Number(await text('epoch'));
   const draft = `${file}.partial-${process.pid}`;
+  if (freeSpace !== undefined) await expectRoom(directory, file, freeSpace);
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { recursive: true, mode: 0o700 });
   try {
@@ -39,6 +43,34 @@ export async function backUp(directory: string, file: string, version: string): 
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
+}
+
+/** The copy of the database and the archive that holds it lie side by side for a while. Throws when that would fill the disk. */
+async function expectRoom(directory: string, file: string, freeSpace: FreeSpace): Promise<void> {
+  const parent = dirname(resolve(file));
+  await mkdir(parent, { recursive: true, mode: 0o700 });
+  const space = await freeSpace(parent);
+  const database = (await stat(join(directory, 'raworc.db'))).size;
+  const sources = await filesIn(join(directory, 'sources'));
+  const needed = 2 * (database + sources) + lowMark(space, undefined);
+  if (space.freeBytes >= needed) return;
+  const mib = (bytes: number) => Math.ceil(bytes / 2 ** 20);
+  throw new Error(
+    `not enough room for ${file}: the backup needs ${mib(needed)} MiB beside it, and ${mib(space.freeBytes)} MiB are free. Name a file on another disk.`,
+  );
+}
+
+async function filesIn(directory: string): Promise<number> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  const sizes = entries
+    .filter((entry) => entry.isFile())
+    .map(({ name }) =>
+      stat(join(directory, name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 /** What is beside the database: who this cluster is, its keys, and the agents' sources. */
@@ -97,7 +129,7 @@ if (import.meta.main) {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
   const directory = join(resolve(process.env.RAWORC_DATA_DIR || './data'), 'controller');
   try {
-    const { bytes, sessions, epoch } = await backUp(directory, resolve(file), version);
+    const { bytes, sessions, epoch } = await backUp(directory, resolve(file), version, systemFreeSpace);
     process.stdout.write(`${file}: ${sessions} sessions, ${bytes} bytes, epoch ${epoch}; checked\n`);
   } catch (error) {
     process.stderr.write(`raworc-controller: no backup was made: ${error instanceof Error ? error.message : String(error)}\n`);

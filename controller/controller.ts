@@ -4,6 +4,7 @@ import { encodeJoinToken } from '../proto/join-token.ts';
 import type { Barriers } from '../seams/barrier.ts';
 import type { Clock } from '../seams/clock.ts';
 import type { Disk } from '../seams/disk.ts';
+import type { FreeSpace } from '../seams/free-space.ts';
 import type { Log } from '../seams/log.ts';
 import type { PrometheusMetrics } from '../seams/prometheus.ts';
 import type { Random } from '../seams/random.ts';
@@ -19,6 +20,7 @@ import { type NodeServer, startNodeServer } from './grpc/node-server.ts';
 import type { Peer } from './grpc/peer.ts';
 import { createApp } from './http/app.ts';
 import { type HttpServer, listen } from './http/server.ts';
+import { DiskWatch } from './services/disk-watch.ts';
 import { eventIds } from './services/event-ids.ts';
 import { LEASE, type LeaseTimes } from './services/fleet/lease.ts';
 import { joinWith } from './services/nodes.ts';
@@ -62,6 +64,9 @@ export interface ControllerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly disk: Disk;
+  readonly freeSpace: FreeSpace;
+  /** Below so much room on its disk, the controller takes nothing new. Undefined: 256 MiB, or 2 % of a disk where that is less. */
+  readonly diskLowBytes?: number | undefined;
   readonly log: Log;
   readonly barriers: Barriers;
   readonly metrics: PrometheusMetrics;
@@ -101,6 +106,9 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const bus = openBus(options.natsUrl, { clock, log });
   const passwords = createPasswords({ random });
 
+  const diskWatch = new DiskWatch({ directory, freeSpace: options.freeSpace, lowBytes: options.diskLowBytes, clock, log, metrics });
+  await diskWatch.start();
+
   let addresses: { joinAddresses: string[]; nodeAddresses: string[] } = { joinAddresses: [], nodeAddresses: [] };
   const core = openCore({
     ...{
@@ -118,11 +126,16 @@ export async function startController(options: ControllerOptions): Promise<Contr
     },
     ...{ clusterId: cluster.clusterId, storeKey: cluster.storeKey, baseImage: options.baseImage, version: options.version },
     lease: options.lease ?? LEASE,
+    growthRefusal: () => diskWatch.refusal(),
     onFatal: options.onFatal,
     joinLine: (id, secret) => encodeJoinToken({ ...addresses, caHash: authority.caHash, id, secret }),
     health: {
       checkStore: store.check,
-      degradations: { bus: () => (bus.connected ? 0 : 1), reader: () => [reader, eventReader].filter(({ isUp }) => !isUp).length },
+      degradations: {
+        bus: () => (bus.connected ? 0 : 1),
+        reader: () => [reader, eventReader].filter(({ isUp }) => !isUp).length,
+        disk_low: () => (diskWatch.isLow ? 1 : 0),
+      },
     },
   });
   await seed(core, passwords, options);
@@ -171,6 +184,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
       await nodes.close();
       await core.close();
       await bus.close();
+      diskWatch.close();
       await eventReader.close();
       await reader.close();
       store.close();

@@ -11,7 +11,7 @@ import { agentLogService } from './services/agent-logs.ts';
 import { agentService, type SourceShelf } from './services/agents.ts';
 import type { Services } from './services/api.ts';
 import { apiKeyService } from './services/api-keys.ts';
-import { Applier, type TransactionalStore } from './services/applier.ts';
+import { Applier, type GrowthRefusal, type TransactionalStore } from './services/applier.ts';
 import { rememberedOwners } from './services/audience.ts';
 import { Backlog } from './services/backlog.ts';
 import { BuildDispatch } from './services/build-dispatch.ts';
@@ -69,6 +69,8 @@ export interface CoreNeeds {
   readonly log: Log;
   readonly barriers: Barriers;
   readonly metrics: Metrics;
+  /** Why clients' commands that make the store larger are refused. Undefined: they never are. */
+  readonly growthRefusal?: GrowthRefusal;
   readonly onFatal: (error: unknown) => void;
   /** The line that a node joins with. */
   readonly joinLine: (tokenId: string, secret: string) => string;
@@ -99,7 +101,8 @@ export function openCore(needs: CoreNeeds): Core {
   // Capacity asks the fleet, which asks the applier, which asks capacity.
   let known: () => readonly KnownNode[] = () => [];
   const capacity = new Capacity(() => known(), placedSessions(view));
-  const applier = new Applier({ store: store.writer, capacity, clock, log, metrics: needs.metrics, onFatal: needs.onFatal });
+  const growth = needs.growthRefusal === undefined ? {} : { growthRefusal: needs.growthRefusal };
+  const applier = new Applier({ store: store.writer, capacity, clock, log, metrics: needs.metrics, onFatal: needs.onFatal, ...growth });
   const publisher = new Publisher({ events, news, clock, log, metrics: needs.metrics });
   const ownerOf = rememberedOwners((id) => view.get('sessions', id)?.createdById);
   const tail = new Tail({ events, news, clock, log, metrics: needs.metrics, ownerOf });

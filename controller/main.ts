@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { prometheusMetrics } from '../seams/prometheus.ts';
-import { barriersIn, jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
+import { barriersIn, jsonLog, systemClock, systemDisk, systemFreeSpace, systemRandom } from '../seams/system.ts';
 import { startController } from './controller.ts';
 import { readSettings } from './settings.ts';
 
@@ -28,6 +28,7 @@ const controller = await startController({
   clock: systemClock,
   random: systemRandom,
   disk: systemDisk,
+  freeSpace: systemFreeSpace,
   log,
   metrics: prometheusMetrics({ processMetrics: true }),
   barriers: barriersIn(process.env.RAWORC_BARRIERS),

@@ -21,6 +21,8 @@ export interface Settings {
   readonly corsOrigins: readonly string[];
   readonly shutDownNodes: boolean;
   readonly lease: LeaseTimes;
+  /** Undefined: as the disk's size says. */
+  readonly diskLowBytes: number | undefined;
   /** Opens /metrics and nothing else. */
   readonly metricsToken: string | undefined;
 }
@@ -55,6 +57,7 @@ export function readSettings(env: Environment): Outcome<Settings> {
       corsOrigins: list(env, 'RAWORC_CORS_ORIGINS') ?? [],
       shutDownNodes: env.RAWORC_SHUTDOWN_NODES === '1',
       metricsToken: metricsToken(env),
+      diskLowBytes: bytes(env, 'RAWORC_DISK_LOW_BYTES'),
       lease: { ...LEASE, lostAfterMs: seconds(env, 'RAWORC_NODE_LOST_AFTER_S', LOST_AFTER_MS / 1000) * 1000 },
     });
   } catch (error) {
@@ -85,6 +88,13 @@ function seconds(env: Environment, name: string, otherwise: number): number {
   const value = text(env, name);
   if (value === undefined) return otherwise;
   if (!/^\d{1,9}$/.test(value) || Number(value) < 1) throw new Error(`${name} must be a number of seconds, 1 or more, and is "${value}"`);
+  return Number(value);
+}
+
+function bytes(env: Environment, name: string): number | undefined {
+  const value = text(env, name);
+  if (value === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(value)) throw new Error(`${name} must be a number of bytes, 0 or more, and is "${value}"`);
   return Number(value);
 }
 

@@ -11,7 +11,7 @@ import { openStore } from '../../controller/store/store.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import type { Log } from '../../seams/log.ts';
 import { prometheusMetrics } from '../../seams/prometheus.ts';
-import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
+import { systemClock, systemDisk, systemFreeSpace, systemRandom } from '../../seams/system.ts';
 
 export const IMAGE = 'raworc/session:bench';
 export const PASSWORD = 'a password of the bench';
@@ -35,7 +35,7 @@ export function benchController({ directory }: Setting): ControllerOptions {
     ...{ natsUrl: undefined, baseImage: IMAGE, adminPassword: PASSWORD, corsOrigins: [], version: '0.0.0-bench' },
     // The node that holds the sessions at rest is away, and is not to be given up meanwhile.
     lease: { ...LEASE, lostAfterMs: 24 * 3600_000 },
-    ...{ clock: systemClock, random: systemRandom, disk: systemDisk, log, barriers: noBarriers },
+    ...{ clock: systemClock, random: systemRandom, disk: systemDisk, freeSpace: systemFreeSpace, log, barriers: noBarriers },
     metrics: prometheusMetrics({ processMetrics: false }),
     onFatal: (error) => {
       throw error;

@@ -187,6 +187,7 @@ export function refusalsOf(route: Route): ReadonlySet<RefusalCode> {
   if (permission.includes(':') && !/^own or \S+:(get|list)$/.test(permission)) codes.push('FORBIDDEN');
   if (request !== undefined || raw !== undefined || creates === true) codes.push('UNPROCESSABLE_ENTITY');
   if (method !== 'GET' || paged) codes.push('RATE_LIMITED');
-  if (paged) codes.push('UNAVAILABLE');
+  // A list when its reader is away; what writes while the disk is low.
+  if (paged || method === 'POST' || method === 'PUT') codes.push('UNAVAILABLE');
   return new Set(codes);
 }

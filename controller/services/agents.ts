@@ -152,6 +152,11 @@ export function agentService(needs: AgentNeeds): Agents {
     async upload(caller, spaceName, name, body) {
       const found = agentFor(view, caller, spaceName, name, 'update');
       if (!found.ok) return found;
+      const low = applier.refusesGrowth();
+      if (low !== undefined) {
+        body.destroy();
+        return low;
+      }
       if (uploads >= MOST_UPLOADS) {
         body.destroy();
         return refused('RATE_LIMITED', `${MOST_UPLOADS} uploads are being checked: try again in a moment.`, { retry_after_s: 5 });

@@ -34,6 +34,8 @@ export interface Committed {
   readonly events: readonly StoredEvent[];
 }
 
+type Refused = ReturnType<typeof refused>;
+
 /** What a command counts for that does not say what it writes. */
 const USUAL_BYTES = 1024;
 /** A batch takes no more commands after this: whatever else waits in this process comes between two batches. */
@@ -156,16 +158,21 @@ export class Applier {
 
   /** The same for a client's command: refused while too much waits, or while the disk is low and the command makes the store larger. */
   submit<Value>(command: Command<Outcome<Value>>): Promise<Outcome<Value>> {
-    const low = command.grows === true ? this.#growthRefusal() : undefined;
-    if (low !== undefined) {
-      this.#refused.add(1, { bound: 'disk' });
-      return Promise.resolve(refused('UNAVAILABLE', low, { retry_after_s: 30 }));
-    }
+    const low = command.grows === true ? this.refusesGrowth() : undefined;
+    if (low !== undefined) return Promise.resolve(low);
     const bound = this.#queue.fullOf(sizeOf(command));
     if (bound === undefined) return this.apply(command);
     this.#refused.add(1, { bound });
     const waits = bound === 'commands' ? `${QUEUE_BOUND.commands} requests wait` : `requests of ${QUEUE_BOUND.bytes / 2 ** 20} MiB wait`;
     return Promise.resolve(refused('RATE_LIMITED', `The controller is overloaded: ${waits}. Retry in a second.`, { retry_after_s: 1 }));
+  }
+
+  /** Why a client's command that makes the store larger is refused now; undefined while it is not. */
+  refusesGrowth(): Refused | undefined {
+    const reason = this.#growthRefusal();
+    if (reason === undefined) return undefined;
+    this.#refused.add(1, { bound: 'disk' });
+    return refused('UNAVAILABLE', reason, { retry_after_s: 30 });
   }
 
   /** Decides what waits, and takes no more. */

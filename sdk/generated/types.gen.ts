@@ -481,6 +481,10 @@ export type LoginErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type LoginError = LoginErrors[keyof LoginErrors];
@@ -559,6 +563,10 @@ export type RefreshErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type RefreshError = RefreshErrors[keyof RefreshErrors];
@@ -617,6 +625,10 @@ export type LogoutErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type LogoutError = LogoutErrors[keyof LogoutErrors];
@@ -735,6 +747,10 @@ export type CreateServiceAccountErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type CreateServiceAccountError = CreateServiceAccountErrors[keyof CreateServiceAccountErrors];
@@ -888,6 +904,10 @@ export type UpdateServiceAccountErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type UpdateServiceAccountError = UpdateServiceAccountErrors[keyof UpdateServiceAccountErrors];
@@ -950,6 +970,10 @@ export type UpdateServiceAccountPasswordErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type UpdateServiceAccountPasswordError = UpdateServiceAccountPasswordErrors[keyof UpdateServiceAccountPasswordErrors];
@@ -1087,6 +1111,10 @@ export type CreateRoleErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type CreateRoleError = CreateRoleErrors[keyof CreateRoleErrors];
@@ -1314,6 +1342,10 @@ export type CreateRoleBindingErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type CreateRoleBindingError = CreateRoleBindingErrors[keyof CreateRoleBindingErrors];
@@ -1527,6 +1559,10 @@ export type CreateApiKeyErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type CreateApiKeyError = CreateApiKeyErrors[keyof CreateApiKeyErrors];
@@ -1726,6 +1762,10 @@ export type CreateSpaceErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type CreateSpaceError = CreateSpaceErrors[keyof CreateSpaceErrors];
@@ -1908,6 +1948,10 @@ export type UpdateSpaceErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type UpdateSpaceError = UpdateSpaceErrors[keyof UpdateSpaceErrors];
@@ -2037,6 +2081,10 @@ export type CreateSecretErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type CreateSecretError = CreateSecretErrors[keyof CreateSecretErrors];
@@ -2202,6 +2250,10 @@ export type UpdateSecretErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type UpdateSecretError = UpdateSecretErrors[keyof UpdateSecretErrors];
@@ -2335,6 +2387,10 @@ export type CreateAgentErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type CreateAgentError = CreateAgentErrors[keyof CreateAgentErrors];
@@ -2542,6 +2598,10 @@ export type UpdateAgentErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type UpdateAgentError = UpdateAgentErrors[keyof UpdateAgentErrors];
@@ -2660,6 +2720,10 @@ export type UpdateAgentSourceErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type UpdateAgentSourceError = UpdateAgentSourceErrors[keyof UpdateAgentSourceErrors];
@@ -2720,6 +2784,10 @@ export type DeployAgentErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type DeployAgentError = DeployAgentErrors[keyof DeployAgentErrors];
@@ -2776,6 +2844,10 @@ export type StopAgentErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type StopAgentError = StopAgentErrors[keyof StopAgentErrors];
@@ -2925,6 +2997,10 @@ export type BuildSpaceErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type BuildSpaceError = BuildSpaceErrors[keyof BuildSpaceErrors];
@@ -3354,6 +3430,10 @@ export type UpdateSessionErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type UpdateSessionError = UpdateSessionErrors[keyof UpdateSessionErrors];
@@ -3505,6 +3585,10 @@ export type PauseSessionErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type PauseSessionError = PauseSessionErrors[keyof PauseSessionErrors];
@@ -3569,6 +3653,10 @@ export type SuspendSessionErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type SuspendSessionError = SuspendSessionErrors[keyof SuspendSessionErrors];
@@ -4173,6 +4261,10 @@ export type LoseNodeErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type LoseNodeError = LoseNodeErrors[keyof LoseNodeErrors];
@@ -4228,6 +4320,10 @@ export type CreateNodeTokenErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type CreateNodeTokenError = CreateNodeTokenErrors[keyof CreateNodeTokenErrors];

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startController } from '../../controller/controller.ts';
 import { noBarriers } from '../../seams/barrier.ts';
+import type { FreeSpace } from '../../seams/free-space.ts';
 import type { Log } from '../../seams/log.ts';
 import { prometheusMetrics } from '../../seams/prometheus.ts';
-import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
+import { systemClock, systemDisk, systemFreeSpace, systemRandom } from '../../seams/system.ts';
 import { Rest } from '../cluster/rest.ts';
 import { startHollowNode } from './hollow-node.ts';
 
@@ -42,15 +43,15 @@ const log: Log = {
  * The controller at RAWORC_CONTRACT_URL, with the admin's password in RAWORC_CONTRACT_PASSWORD; without these one of its own
  * with a hollow node in this process.
  */
-export async function openTarget(t: Scope): Promise<Target> {
+export async function openTarget(t: Scope, own: { readonly freeSpace?: FreeSpace } = {}): Promise<Target> {
   const { RAWORC_CONTRACT_URL: url, RAWORC_CONTRACT_PASSWORD: password } = process.env;
-  if (url === undefined || password === undefined) return ownTarget(t);
+  if (url === undefined || password === undefined) return ownTarget(t, own);
   return { url, password, rest: await Rest.login(url, 'admin', password), hollow: false, ...elsewhere };
 }
 
 const elsewhere = { orphans: undefined, sources: async () => undefined, endNode: async () => undefined };
 
-async function ownTarget(t: Scope): Promise<Target> {
+async function ownTarget(t: Scope, { freeSpace = systemFreeSpace }: { readonly freeSpace?: FreeSpace }): Promise<Target> {
   const directory = await mkdtemp(join(tmpdir(), 'raworc-contract-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
   const password = 'a password of the contract';
@@ -67,6 +68,7 @@ async function ownTarget(t: Scope): Promise<Target> {
     clock: systemClock,
     random: systemRandom,
     disk: systemDisk,
+    freeSpace,
     log,
     barriers: noBarriers,
     metrics: prometheusMetrics({ processMetrics: false }),

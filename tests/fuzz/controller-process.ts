@@ -7,7 +7,7 @@ import process from 'node:process';
 import { startController } from '../../controller/controller.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import { prometheusMetrics } from '../../seams/prometheus.ts';
-import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
+import { systemClock, systemDisk, systemFreeSpace, systemRandom } from '../../seams/system.ts';
 import { IMAGE, PASSWORD } from './constants.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'raworc-fuzz-'));
@@ -25,6 +25,7 @@ const controller = await startController({
   clock: systemClock,
   random: systemRandom,
   disk: systemDisk,
+  freeSpace: systemFreeSpace,
   log: { debug() {}, info() {}, warn() {}, error: (event, fields) => tell({ fault: `${event} ${JSON.stringify(fields)}` }) },
   barriers: noBarriers,
   metrics: prometheusMetrics({ processMetrics: false }),

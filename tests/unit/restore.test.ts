@@ -204,6 +204,21 @@ t.test('a guest that holds more than was ever numbered lifts the numbers, and is
   t.equal(core.store.view.get('queue', message.id)?.acceptedAt, null);
 });
 
+t.test('no backup is begun that would fill its disk', async (t) => {
+  const { parent, directory } = await backedUp(t);
+  const free = (freeBytes: number) => async () => ({ freeBytes, totalBytes: 2 ** 40 });
+  const file = join(parent, 'second');
+  const mark = 256 * 2 ** 20;
+  await t.rejects(backUp(directory, file, '0', free(mark)), {
+    message: /not enough room for .*second: the backup needs 2\d\d MiB beside it, and 256 MiB are free\. Name a file on another disk/,
+  });
+  t.same(
+    (await readdir(parent)).filter((name) => name.includes('second')),
+    [],
+  );
+  t.ok(await backUp(directory, file, '0', free(2 * mark)));
+});
+
 t.test('the file: all that is kept, for its owner alone, and nothing that was half written', async (t) => {
   const { file, made, parent } = await backedUp(t);
   t.match(made, { sessions: 4, epoch: 1 });

@@ -10,6 +10,7 @@ const MOST_KEYS = 1000;
 export function createApiKey(input: Omit<ApiKeyRow, 'createdAt' | 'lastUsedAt'>): Command<Outcome<ApiKeyObject>> {
   return {
     name: 'create-api-key',
+    grows: true,
     decide({ view, now }) {
       if (view.get('accounts', input.accountId) === undefined) return unchanged(refused('CONFLICT', 'The account of this key is gone.'));
       if (input.parentId !== null && view.get('apiKeys', input.parentId) === undefined) {

@@ -26,6 +26,7 @@ export interface NewAgent {
 export function createAgent(input: NewAgent): Command<Outcome<AgentObject>> {
   return {
     name: 'create-agent',
+    grows: true,
     decide({ view, now }) {
       const made = recall(view, input.request);
       if (made !== undefined) {

@@ -77,6 +77,7 @@ export interface BuildRequest extends NewBuild {
 export function createBuild(input: BuildRequest): Command<Outcome<BuildObject>> {
   return {
     name: 'create-build',
+    grows: true,
     decide({ view, now }) {
       const made = recall(view, input.request);
       if (made !== undefined) {
@@ -117,6 +118,7 @@ export function activated(view: View, agent: AgentRow, input: NewBuild, now: num
 export function deployAgent(agentId: AgentId, input: NewBuild): Command<Outcome<AgentObject>> {
   return {
     name: 'deploy-agent',
+    grows: true,
     decide({ view, now }) {
       const agent = view.get('agents', agentId);
       if (agent === undefined) return unchanged(refused('NOT_FOUND', 'There is no such agent.'));

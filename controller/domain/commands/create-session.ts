@@ -23,6 +23,7 @@ export interface NewSession extends AskedSession {
 export function createSession(input: NewSession): Command<Outcome<SessionObject>> {
   return {
     name: 'create-session',
+    grows: true,
     decide({ view, fleet, now }) {
       const space = view.get('spaces', input.spaceId);
       if (space === undefined) return unchanged(refused('NOT_FOUND', 'There is no such space.'));

@@ -140,6 +140,7 @@ export interface NewToken {
 export function createNodeToken(input: NewToken): Command<Outcome<{ expiresAt: number }>> {
   return {
     name: 'create-node-token',
+    grows: true,
     decide({ now }) {
       const expiresAt = now + input.ttlMs;
       const row = {

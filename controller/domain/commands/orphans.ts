@@ -47,6 +47,7 @@ export function isExplained(view: View, nodeId: NodeId, sessionId: SessionId): b
 export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<SessionObject>> {
   return {
     name: 'adopt-orphan',
+    grows: true,
     decide({ view, fleet, now }) {
       const { sessionId, nodeId } = orphan;
       const known = view.get('sessions', sessionId);

@@ -18,6 +18,7 @@ export interface CheckedSource {
 export function putSource(agentId: AgentId, source: CheckedSource): Command<Outcome<SourceObject>> {
   return {
     name: 'put-source',
+    grows: true,
     decide({ view, now }) {
       const agent = view.get('agents', agentId);
       if (agent === undefined) return unchanged(refused('NOT_FOUND', 'There is no such agent.'));

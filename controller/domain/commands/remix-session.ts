@@ -38,6 +38,7 @@ export interface Remix extends Pick<AskedSession, 'id' | 'spaceId' | 'name' | 'b
 export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
   return {
     name: 'remix-session',
+    grows: true,
     decide({ view, fleet, now }) {
       // First: what was made stays made, whatever became of the parent.
       const made = recalledSession(view, remix.request);

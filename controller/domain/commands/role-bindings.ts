@@ -25,6 +25,7 @@ export interface NewBinding {
 export function createBinding({ request, ...input }: NewBinding): Command<Outcome<BindingObject>> {
   return {
     name: 'create-binding',
+    grows: true,
     decide({ view, now }) {
       const made = recall(view, request);
       if (made !== undefined) {

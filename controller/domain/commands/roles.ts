@@ -20,6 +20,7 @@ export interface NewRole {
 export function createRole({ id, name, description, rules, request }: NewRole): Command<Outcome<RoleObject>> {
   return {
     name: 'create-role',
+    grows: true,
     decide({ view, now }) {
       const made = recall(view, request);
       if (made !== undefined) {

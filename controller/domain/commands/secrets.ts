@@ -32,6 +32,7 @@ export interface NewSecret {
 export function createSecret({ value, user, ...input }: NewSecret): Command<Outcome<SecretObject>> {
   return {
     name: 'create-secret',
+    grows: true,
     decide({ view, now }) {
       const space = view.get('spaces', input.spaceId);
       if (space === undefined) return unchanged(NO_SPACE);

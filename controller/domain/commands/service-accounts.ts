@@ -20,6 +20,7 @@ export interface NewAccount {
 export function createAccount({ id, user, passwordHash, description }: NewAccount): Command<Outcome<AccountObject>> {
   return {
     name: 'create-account',
+    grows: true,
     decide({ view, now }) {
       if (view.accountByUser(user) !== undefined) return unchanged(refused('CONFLICT', `There is a service account "${user}" already.`));
       const row: AccountRow = {

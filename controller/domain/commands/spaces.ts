@@ -22,6 +22,7 @@ export interface NewSpace {
 export function createSpace({ request, user, ...input }: NewSpace): Command<Outcome<SpaceObject>> {
   return {
     name: 'create-space',
+    grows: true,
     decide({ view, now }) {
       const made = recall(view, request);
       if (made !== undefined) {
