@@ -123,6 +123,7 @@ export class Guest {
       const value = {
         ...{ protocolVersion: GUEST_PROTOCOL_VERSION, guestVersion: version, sessionId },
         ...{ acceptedSeq: this.#mailbox.acceptedSeq, unsettled: this.#mailbox.answers().length },
+        life: this.#mailbox.life,
       };
       link.send({ kind: 'hello', value });
     });

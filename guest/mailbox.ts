@@ -46,6 +46,7 @@ export class Mailbox {
   readonly #settled = new Set<string>();
   #unwritten: string[] = [];
   #acceptedSeq = 0;
+  #life = 0;
   /** The highest seq that is durable or about to be. One that cannot be taken in the end is refused, or ends the process. */
   #takenSeq = 0;
   #compactedBytes = 0;
@@ -63,8 +64,11 @@ export class Mailbox {
     this.wiped = frames.length > 0 && !mine;
     if (!mine) return;
     for (const frame of frames) {
-      if (frame.kind === 'hello') this.#acceptedSeq = Math.max(this.#acceptedSeq, frame.value.acceptedSeq);
-      else if (frame.kind === 'deliver') this.#remember(frame.value);
+      if (frame.kind === 'hello') {
+        this.#acceptedSeq = Math.max(this.#acceptedSeq, frame.value.acceptedSeq);
+        this.#life = Math.max(this.#life, frame.value.life);
+      }
+      if (frame.kind === 'deliver') this.#remember(frame.value);
       else if (frame.kind === 'runStarted') this.#begun(frame.value.messageId, frame.value.runId);
       else if (frame.kind === 'answer') this.#answered(frame.value);
       else if (frame.kind === 'settled') this.#forget(frame.value.messageId);
@@ -77,13 +81,20 @@ export class Mailbox {
     const { journal, records } = await Journal.open({ ...journalOptions, name: 'mailbox' });
     try {
       const mailbox = new Mailbox(journal, sessionId, records);
+      mailbox.#life += 1;
       if (records.length === 0 || mailbox.wiped) await mailbox.#compact();
+      else await mailbox.#stamp();
       mailbox.#compactedBytes = journal.usedBytes;
       return mailbox;
     } catch (fault) {
       await journal.close();
       throw fault;
     }
+  }
+
+  /** Of the session's memory: one more each time that this was opened, from 1. */
+  get life(): number {
+    return this.#life;
   }
 
   /** The highest seq that is durable. */
@@ -249,9 +260,17 @@ export class Mailbox {
     }
   }
 
+  async #stamp(): Promise<void> {
+    const record = stampRecord(this.#sessionId, this.#acceptedSeq, this.#life);
+    await this.#journal.append(record).catch((fault: unknown) => {
+      if (!(fault instanceof JournalFull)) throw fault;
+      return this.#compact();
+    });
+  }
+
   #compact(): Promise<void> {
     this.#unwritten = [];
-    const records = [stampRecord(this.#sessionId, this.#acceptedSeq)];
+    const records = [stampRecord(this.#sessionId, this.#acceptedSeq, this.#life)];
     for (const messageId of this.#settled) records.push(settledRecord(this.#sessionId, messageId));
     for (const { message, runId, answer } of this.#entries.values()) {
       if (answer) records.push(answerRecord(answer), messageRecord({ ...message, content: '', contextJson: '' }));

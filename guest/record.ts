@@ -1,6 +1,6 @@
 /**
  * Records of the guest's journal: frames of the guest protocol, behind a byte that says which way each one travels.
- * The hello is the journal's stamp (whose session this is) and its watermark.
+ * The hello is the journal's stamp (whose session this is, and in which life) and its watermark.
  */
 import { GUEST_PROTOCOL_VERSION, type GuestFrame, type HostFrame } from '../proto/frame.ts';
 import type { Answer__Output as Answer } from '../proto/generated/raworc/v0/Answer.ts';
@@ -15,12 +15,12 @@ function recordOf(direction: number, frame: Buffer): Uint8Array {
   return Buffer.concat([Buffer.from([direction]), frame]);
 }
 
-export const stampRecord = (sessionId: string, acceptedSeq: number) =>
+export const stampRecord = (sessionId: string, acceptedSeq: number, life: number) =>
   recordOf(
     FROM_GUEST,
     guestFrames.encode({
       kind: 'hello',
-      value: { protocolVersion: GUEST_PROTOCOL_VERSION, guestVersion: '', sessionId, acceptedSeq, unsettled: 0 },
+      value: { protocolVersion: GUEST_PROTOCOL_VERSION, guestVersion: '', sessionId, acceptedSeq, unsettled: 0, life },
     }),
   );
 export const messageRecord = (value: Deliver) => recordOf(FROM_HOST, hostFrames.encode({ kind: 'deliver', value }));

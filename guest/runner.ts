@@ -72,6 +72,7 @@ export class Runner {
   /** Agents that were stopped: what was taken up to this seq and not begun is not begun any more. */
   readonly #stopped = new Map<string, number>();
   readonly #live: LiveWorkers;
+  readonly #lives = new Map<string, { readonly worker: Worker; readonly number: number }>();
   /** When the host was last told that this limit was met. */
   readonly #limitToldMs = new Map<string, number>();
 
@@ -286,7 +287,8 @@ export class Runner {
       if (working.interrupted || this.#mailbox.get(messageId) !== entry) return cutOff();
       working.worker = worker;
       this.#live.begun(agent, worker);
-      const end = await worker.run({ runId, message: content, contextJson }, output);
+      const lives = { session_life: this.#mailbox.life, worker_life: this.#lifeOf(agent, worker) };
+      const end = await worker.run({ runId, message: content, contextJson: withFields(contextJson, lives) }, output);
       working.worker = undefined;
       output.flush();
       if (working.interrupted && end.outcome === 'error' && end.reason === 'agent_died') return cutOff();
@@ -311,6 +313,15 @@ export class Runner {
     return worker;
   }
 
+  /** Which process of this agent it is in this life of the session, from 1. One that is made anew for each run is another each time. */
+  #lifeOf(agent: string, worker: Worker): number {
+    const last = this.#lives.get(agent);
+    if (last?.worker === worker && worker.ended !== undefined) return last.number;
+    const number = (last?.number ?? 0) + 1;
+    this.#lives.set(agent, { worker, number });
+    return number;
+  }
+
   /** Kills the worker when its time is up. Ticks that come late count as one, so a frozen session loses nothing. */
   #limit(worker: Worker): { readonly reached: boolean; cancel(): void } {
     const { clock, runLimitMs } = this.#outside;
@@ -329,6 +340,14 @@ export class Runner {
       cancel: () => timer.cancel(),
     };
   }
+}
+
+/** The JSON object with these fields before its own. What is no object is left as it is. */
+function withFields(json: string, fields: Readonly<Record<string, number>>): string {
+  const rest = /^\s*\{\s*/.exec(json)?.[0];
+  if (rest === undefined) return json;
+  const own = json.slice(rest.length);
+  return `${JSON.stringify(fields).slice(0, -1)}${own.startsWith('}') ? '' : ','}${own}`;
 }
 
 /** Whether a worker that was started with an earlier setup would be started just so now. */

@@ -67,6 +67,8 @@ export class HollowGuest {
         sessionId,
         acceptedSeq: journal.acceptedSeq,
         unsettled: journal.answers.size,
+        // It keeps nothing in memory that could be lost.
+        life: 0,
       },
     });
   }

@@ -106,7 +106,7 @@ export class Bench {
     this.#link?.send({ kind: 'welcome', value });
   }
 
-  deliver(seq: number, content = 'hello', agent = 'echo'): void {
+  deliver(seq: number, content = 'hello', agent = 'echo', contextJson = ''): void {
     const value = {
       sessionId: 'session',
       generation: 3,
@@ -114,7 +114,7 @@ export class Bench {
       messageId: `m${seq}`,
       agent,
       content,
-      contextJson: '',
+      contextJson,
       afterSeq: 0,
       secretsVersion: 0,
     };

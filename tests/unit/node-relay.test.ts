@@ -44,7 +44,7 @@ function relayed(generation = 7) {
       state.closed = true;
     });
     relay.guest(sessionId, host);
-    guest.send({ kind: 'hello', value: { protocolVersion: 1, guestVersion: '', sessionId: named, acceptedSeq: 0, unsettled: 0 } });
+    guest.send({ kind: 'hello', value: { protocolVersion: 1, guestVersion: '', sessionId: named, acceptedSeq: 0, unsettled: 0, life: 1 } });
     return state;
   };
   t.teardown(() => relay.close());

@@ -17,6 +17,10 @@ export interface GuestHello {
    * answers that follow the welcome
    */
   'unsettled'?: (number);
+  /**
+   * which life of the session's memory this is: from 1, one more with each start of its guest
+   */
+  'life'?: (number | string | Long);
 }
 
 export interface GuestHello__Output {
@@ -34,4 +38,8 @@ export interface GuestHello__Output {
    * answers that follow the welcome
    */
   'unsettled': (number);
+  /**
+   * which life of the session's memory this is: from 1, one more with each start of its guest
+   */
+  'life': (number);
 }
