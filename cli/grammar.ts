@@ -107,6 +107,10 @@ export function sessionCommands(program: Command, io: Io, connect: Connect): voi
     .description('bring a paused or suspended session back, and wait until it is up')
     .action(async (ref) => changeSession(io, await connect(), 'resume', ref));
   session
+    .command('recover <session>')
+    .description('start a session in state error again on its volume, and wait until it is up')
+    .action(async (ref) => changeSession(io, await connect(), 'recover', ref));
+  session
     .command('remix <session>')
     .description('make a session that begins as a copy of another, wait until it is up, and print its id')
     .option('--space <space>', "the space (default: the other's)")

@@ -1,5 +1,5 @@
 import type { Raworc, Session } from '../sdk/raworc.ts';
-import { Trouble } from './io.ts';
+import { Trouble, table } from './io.ts';
 
 interface Named {
   readonly id: string;
@@ -7,14 +7,50 @@ interface Named {
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const ID_PREFIX = /^[0-9a-f-]{1,36}$/;
+/** How many sessions are shown where a name or a prefix means several. */
+const MOST_SHOWN = 10;
 
-/** The id of the session that a person means by its id, the beginning of it, or its name. */
-export const findSession = (raworc: Raworc, ref: string): Promise<string> =>
-  find('session', ref, () => allSessions(raworc), 'raworc session list');
+/** Returns the id of the session that a person means by its id, its name, or the beginning of its id. The server finds it by an index. */
+export async function findSession(raworc: Raworc, ref: string): Promise<string> {
+  if (UUID.test(ref)) return ref.toLowerCase();
+  const name = ref.normalize('NFC');
+  const limit = MOST_SHOWN + 1;
+  const named = (await raworc.sessions.list({ name, limit })).filter((session) => session.name?.normalize('NFC') === name);
+  if (named.length > 0) return theOnly(ref, named);
+  const prefix = ref.toLowerCase();
+  if (!ID_PREFIX.test(prefix)) throw noSuch('session', ref, 'raworc session list');
+  return theOnly(
+    ref,
+    (await raworc.sessions.list({ id_prefix: prefix, limit })).filter(({ id }) => id.startsWith(prefix)),
+  );
+}
+
+function theOnly(ref: string, found: readonly Session[]): string {
+  const [only] = found;
+  if (only === undefined) throw noSuch('session', ref, 'raworc session list');
+  if (found.length === 1) return only.id;
+  const rows = found.slice(0, MOST_SHOWN).map(({ id, name, space, state, created_at }) => [id, name ?? '-', space, state, created_at]);
+  const more = found.length > MOST_SHOWN ? '…\n' : '';
+  const count = found.length > MOST_SHOWN ? `more than ${MOST_SHOWN}` : String(found.length);
+  throw new Trouble(`"${ref}" is the name, or the beginning of the id, of ${count} sessions. Use an id:\n${table(rows)}${more}`.trimEnd());
+}
 
 /** The same for an API key of one's own. */
-export const findKey = (raworc: Raworc, ref: string): Promise<string> =>
-  find('key', ref, () => collected(raworc.apiKeys.all()), 'raworc key list');
+export async function findKey(raworc: Raworc, ref: string): Promise<string> {
+  if (UUID.test(ref)) return ref.toLowerCase();
+  const all: readonly Named[] = await collected(raworc.apiKeys.all());
+  const named = all.filter(({ name }) => name?.normalize('NFC') === ref.normalize('NFC'));
+  const meant = named.length > 0 ? named : all.filter(({ id }) => ref !== '' && id.startsWith(ref.toLowerCase()));
+  const [only] = meant;
+  if (only === undefined) throw noSuch('key', ref, 'raworc key list');
+  if (meant.length === 1) return only.id;
+  const some = meant.slice(0, MOST_SHOWN).map(({ id }) => id);
+  throw new Trouble(`"${ref}" is the name, or the beginning of the id, of ${meant.length} keys. Use an id: ${some.join(', ')}`);
+}
+
+const noSuch = (what: string, ref: string, where: string): Trouble =>
+  new Trouble(`There is no ${what} "${ref}": \`${where}\` shows those there are`);
 
 /** All sessions that the account may see, newest first. */
 export const allSessions = (raworc: Raworc, space?: string): Promise<Session[]> =>
@@ -24,20 +60,4 @@ export async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const item of items) all.push(item);
   return all;
-}
-
-async function find(what: string, ref: string, list: () => Promise<readonly Named[]>, where: string): Promise<string> {
-  if (UUID.test(ref)) return ref.toLowerCase();
-  const all = await list();
-  const named = all.filter(({ name }) => name === ref);
-  const meant = named.length > 0 ? named : all.filter(({ id }) => ref !== '' && id.startsWith(ref.toLowerCase()));
-  const [only] = meant;
-  if (only === undefined) throw new Trouble(`There is no ${what} "${ref}": \`${where}\` shows those there are`);
-  if (meant.length > 1) {
-    const some = meant.slice(0, 3).map(({ id }) => id);
-    throw new Trouble(
-      `"${ref}" may be one of ${meant.length} ${what}s (${some.join(', ')}${meant.length > 3 ? ', …' : ''}): give more of the id`,
-    );
-  }
-  return only.id;
 }

@@ -6,6 +6,7 @@ import { allRoutes } from '../controller/http/app.ts';
 import { openApiDocument } from '../controller/http/openapi.ts';
 import './sdk-generator-compiler.mjs';
 import { operationsSource } from './sdk-operations.ts';
+import { withOneSpelling } from './sdk-spellings.ts';
 
 const { createClient } = await import('@hey-api/openapi-ts');
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -14,7 +15,7 @@ const out = resolve(process.argv[2] ?? join(root, 'sdk', 'generated'));
 /** Routes are described before anything serves them: whatever of the controller is reached for while they are made is not used. */
 const nothing: never = new Proxy(() => nothing, { get: () => nothing }) as never;
 const routes = allRoutes(nothing);
-const document: unknown = JSON.parse(JSON.stringify(openApiDocument(routes, 'v0')));
+const document = withOneSpelling(JSON.parse(JSON.stringify(openApiDocument(routes, 'v0'))));
 
 rmSync(out, { recursive: true, force: true });
 // Only the types: the methods are thinner than the ones that the generator would write, and need none of its code at run time.

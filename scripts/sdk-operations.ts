@@ -104,8 +104,9 @@ function optionsOf(route: Route, type: string, wrapper: 'With' | 'WithoutPage'):
   const base = route.creates === true ? 'Keyed' : 'CallOptions';
   const takesQuery = route.paged || route.query !== undefined;
   if (!takesQuery) return base;
-  const query = `${wrapper}<api.${type}Data['query']${base === 'Keyed' ? ', Keyed' : ''}>`;
-  return route.description?.includes('metadata.KEY=VALUE') === true ? `${query} & ByMetadata` : query;
+  const sent = `api.${type}Data['query']`;
+  const query = route.patternQuery === undefined ? sent : `ByMetadata<${sent}>`;
+  return `${wrapper}<${query}${base === 'Keyed' ? ', Keyed' : ''}>`;
 }
 
 function doc({ summary, description, permission }: Route): string {

@@ -22,9 +22,11 @@ export interface Keyed extends CallOptions {
 /** The parameters of a call in the URL, and what every call takes. */
 export type With<Query, Options = CallOptions> = Options & NonNullable<Query>;
 /** The same for a walk over all pages. */
-export type WithoutPage<Query> = CallOptions & Omit<NonNullable<Query>, 'limit' | 'offset'>;
-/** Keeps what has these metadata. */
-export type ByMetadata = { readonly [filter: `metadata.${string}`]: string };
+export type WithoutPage<Query> = CallOptions & {
+  readonly [Name in keyof NonNullable<Query> as Exclude<Name, 'limit' | 'offset'>]: NonNullable<Query>[Name];
+};
+/** With filters by metadata, each of which is a parameter of its own. */
+export type ByMetadata<Query> = Omit<NonNullable<Query>, 'metadata'> & { readonly [filter: `metadata.${string}`]: string };
 
 /** One operation of the API. */
 export interface Operation {

@@ -57,15 +57,20 @@ export async function listSessions(
   });
 }
 
-const WORDS = { pause: 'paused', suspend: 'suspended', resume: 'resumed' } as const;
+const WORDS = { pause: 'paused', suspend: 'suspended', resume: 'resumed', recover: 'recovered' } as const;
 export type SessionAction = keyof typeof WORDS;
 const CHANGES: Readonly<Record<SessionAction, (raworc: Raworc, id: string, force: boolean) => Promise<Session>>> = {
   pause: (raworc, id) => raworc.sessions.pause(id),
   suspend: (raworc, id, force) => raworc.sessions.suspend(id, force ? { force } : {}),
   resume: (raworc, id) => raworc.sessions.resume(id, { wait: WAIT }),
+  async recover(raworc, id) {
+    await raworc.sessions.updateState(id, { state: 'init' });
+    // A session that is up or under way is resumed by nothing but the wait.
+    return raworc.sessions.resume(id, { wait: WAIT });
+  },
 };
 
-/** Pauses, suspends or resumes, and says what the session is then. A resume waits until the session is up. */
+/** Pauses, suspends, resumes or recovers, and says what the session is then. Resume and recover wait until the session is up. */
 export async function changeSession(
   io: Io,
   raworc: Raworc,
@@ -80,7 +85,7 @@ export async function changeSession(
     return now;
   });
   if (changed.state === 'error') throw new Trouble(`The session failed: ${changed.termination_reason ?? 'no reason was given'}`);
-  if (action === 'resume' && changed.settled === false)
+  if ((action === 'resume' || action === 'recover') && changed.settled === false)
     throw new Trouble(`The session is not up after ${WAIT}: look again with \`raworc session get\``);
 }
 

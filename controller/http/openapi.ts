@@ -114,11 +114,15 @@ function pathParameters(path: string) {
   return z.object(Object.fromEntries(names.map((name) => [name, z.string()])));
 }
 
-function queryOf({ query, paged }: Route) {
+function queryOf({ query, paged, patternQuery }: Route) {
   // A transformation of all parameters together shows what it is made from.
   const sent = query instanceof z.ZodPipe ? query.in : query;
   const own = sent instanceof z.ZodObject ? sent.shape : {};
-  const shape = paged ? { ...own, ...PAGE } : own;
+  const pattern =
+    patternQuery === undefined
+      ? {}
+      : { [patternQuery.name]: patternQuery.schema.optional().meta({ param: { style: 'form', explode: true } }) };
+  const shape = { ...own, ...pattern, ...(paged ? PAGE : {}) };
   return Object.keys(shape).length === 0 ? {} : { query: z.object(shape) };
 }
 

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import type { Query } from './query.ts';
 
-const once = z.string({ error: 'was sent more than once' });
+/** Names in parameters are composed as names in bodies are. */
+const once = z.string({ error: 'was sent more than once' }).normalize('NFC');
 
 /** Sent at most once. Absent ones have no key. */
 export const parameter = (description: string) => once.exactOptional().describe(description);

@@ -54,6 +54,8 @@ interface Described {
   readonly example?: unknown;
   /** What a client calls it, where the name that follows from method and path is not good. */
   readonly operation?: string;
+  /** Parameters whose names follow a pattern, as an object of which each property is a parameter: for the document. */
+  readonly patternQuery?: { readonly name: string; readonly schema: z.ZodType };
   /** Takes an Idempotency-Key. */
   readonly creates?: true;
   /** Answers with a stream of events instead, where a parameter asks for it. */

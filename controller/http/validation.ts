@@ -53,6 +53,10 @@ export const name = () =>
 
 export const text = (maxLength: number) => z.string({ error: wording }).max(maxLength, `must have at most ${maxLength} characters`);
 
+/** A name that people give: one that looks the same is the same, however it was composed (NFC). */
+export const givenName = (maxLength: number) =>
+  z.string({ error: wording }).normalize('NFC').max(maxLength, `must have at most ${maxLength} characters`);
+
 /** An object of the client's own, kept as it is. */
 export const metadata = () => z.record(z.string(), z.unknown(), { error: () => 'must be an object' });
 

@@ -62,6 +62,9 @@ export interface SessionFilter {
   readonly space?: string;
   readonly state?: string;
   readonly created_by?: string;
+  readonly name?: string;
+  /** How the id begins. */
+  readonly id_prefix?: string;
   /** Keys and values of `metadata.KEY=VALUE`. */
   readonly metadata?: Readonly<Record<string, string>>;
 }

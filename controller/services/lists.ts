@@ -10,6 +10,9 @@ export interface SessionQuery {
   readonly spaceId?: SpaceId;
   readonly states?: readonly RowsOfState[];
   readonly createdBy?: string;
+  readonly name?: string;
+  /** Lower-case hexadecimal digits and dashes. */
+  readonly idPrefix?: string;
   readonly metadata?: Readonly<Record<string, string>>;
 }
 

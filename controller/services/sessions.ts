@@ -18,7 +18,7 @@ import type { Applier } from './applier.ts';
 import type { Caller, Idempotency } from './caller.ts';
 import { knownRequest } from './idempotency-keys.ts';
 import type { Lists } from './lists.ts';
-import { sessionQuery } from './session-query.ts';
+import { listSessions } from './session-query.ts';
 import type { ShownSessions } from './shown-sessions.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -51,7 +51,7 @@ const imageIn = (details: unknown): string | undefined =>
 const REBUILT_WITHIN_S = 5;
 
 export function sessionService(needs: SessionNeeds): Sessions {
-  const { applier, view, lists, waiters, shownSessions } = needs;
+  const { applier, view, waiters, shownSessions } = needs;
 
   /** A session that found no node for the lack of an image is worth another try: the image is built again. */
   function judged<Created>(created: Outcome<Created>, spaceId: SpaceId): Outcome<Created> {
@@ -113,10 +113,8 @@ export function sessionService(needs: SessionNeeds): Sessions {
       return session.ok ? accepted(session.value.json) : session;
     },
     async list(caller, filter, page) {
-      const query = sessionQuery(view, caller, filter);
-      if (!query.ok) return query;
-      const found = await lists.sessions(query.value, page);
-      return accepted({ items: sessionObjects(view, found.items), total: found.total });
+      const found = await listSessions(needs, caller, filter, page);
+      return found.ok ? accepted({ items: sessionObjects(view, found.value.items), total: found.value.total }) : found;
     },
     async remove(caller, id) {
       const row = sessionFor(view, caller, id, 'delete');

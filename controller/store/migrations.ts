@@ -1,6 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration';
 import { queueStep } from './migration-queue.ts';
+import { normalizedNames } from './normalized-names.ts';
+import { sessionIndexes } from './session-metadata.ts';
 
 const first: Migration = {
   async up(db: Kysely<unknown>) {
@@ -302,6 +304,8 @@ const provider: MigrationProvider = {
     '0003-queue': queueStep,
     '0004-events-of-session': eventsOfSession,
     '0005-retention': retention,
+    '0006-session-indexes': sessionIndexes,
+    '0007-normalized-names': normalizedNames,
   }),
 };
 

@@ -1,86 +1,134 @@
-/** Pages of sessions out of those that a caller may see, each part by an index of its own, however many sessions there are. */
-import type { ExpressionBuilder, ExpressionWrapper, Kysely, SqlBool } from 'kysely';
+/** Pages of sessions out of those that a caller may see, found by an index however many sessions there are. */
+import type { Kysely, RawBuilder } from 'kysely';
 import { sql } from 'kysely';
 import { SHOWN_OF_SESSIONS } from '../domain/present.ts';
 import type { PageRequest } from '../services/caller.ts';
 import type { SessionQuery } from '../services/lists.ts';
 import { selection } from './columns.ts';
+import { allSaid, isOverflow, saysAsWell, saysIndexed, saysInMetadata } from './metadata-conditions.ts';
 import type { Query } from './reader.ts';
 
-interface SessionColumns {
-  readonly id: string;
-  readonly created_at: number;
-  readonly space_id: string;
-  readonly desired: string;
-  readonly phase: string;
-  readonly outstanding: number;
-  readonly created_by: string;
-  readonly created_by_id: string;
-  readonly metadata: string;
+export type Condition = RawBuilder<unknown>;
+/** What rows are found in. Both have the columns that visibility and order are judged by. */
+type Source = 'sessions' | 'session_metadata';
+
+/** A part of the rows that a query asks for. No two arms of a query have a row in common. */
+interface Arm {
+  readonly source: Source;
+  readonly where: readonly Condition[];
+  /** The index that finds the rows does not have them in order: they are few, and are sorted. */
+  readonly isUnordered?: true;
 }
-export interface Schema {
-  readonly sessions: SessionColumns;
-}
-type Condition = ExpressionWrapper<Schema, 'sessions', SqlBool> | ReturnType<typeof sql<SqlBool>>;
-type Build = ExpressionBuilder<Schema, 'sessions'>;
 
 /** Most of a session is not for a list: what is left out needs neither be read nor brought over from the reading thread. */
 const SHOWN = sql.raw(selection('sessions', SHOWN_OF_SESSIONS));
 
+/** Up to so many spaces, a caller's sessions are found space by space. SQLite takes at most 500 terms in a compound SELECT. */
+export const MOST_SPACES_APART = 64;
+/** Sessions whose ids have so many characters in common are few. */
+const SELECTIVE_PREFIX = 4;
+
+/** As in the partial indexes, so that they serve. */
+const LIVE = sql`desired <> 'deleted'`;
+
+/** Of a row of the metadata, by an index that has all that lists filter by. */
+const ROW_OF_PAIR = sql`select 1 from sessions as row indexed by sessions_created
+  where row.created_at = session_metadata.created_at and row.id = session_metadata.id`;
+
 /** The statements that read one page, and how many there are in all. */
-export function sessionPage(compiler: Kysely<Schema>, query: SessionQuery, page: PageRequest): { rows: Query; total: Query } {
-  const order = page.order ?? 'desc';
-  const all = parts(query).map((part) => (eb: Build) => eb.and([...part(eb), ...filters(eb, query)]));
-  if (all.length === 0) {
+export function sessionPage(compiler: Kysely<unknown>, query: SessionQuery, page: PageRequest): { rows: Query; total: Query } {
+  const arms = armsOf(query);
+  if (arms.length === 0) {
     return { rows: sql`select id from sessions where false`.compile(compiler), total: sql`select 0 as count`.compile(compiler) };
   }
-  const counts = all.map((where) => sql`(${compiler.selectFrom('sessions').select(sql`count(*)`.as('count')).where(where)})`);
-  const total = sql`select ${sql.join(counts, sql` + `)} as count`.compile(compiler);
-  // Which rows, by the indexes alone: of each part no more than the page may need of it, then the page out of these. Then the rows themselves.
+  const order = sql.raw(page.order ?? 'desc');
+  const counts = arms.map(({ source, where }) => sql`(select count(*) from ${sql.table(source)} where ${all(where)})`);
+  // Which rows, by the indexes alone: of each arm no more than the page may need of it, then the page out of these. Then the rows themselves.
   const reach = page.limit + page.offset;
-  const heads = all.map((where) => {
-    const head = compiler.selectFrom('sessions').select(['id', 'created_at']).where(where);
-    return sql`select * from (${head.orderBy('created_at', order).orderBy('id', order).limit(reach)})`;
+  const heads = arms.map(({ source, where, isUnordered }) => {
+    const sign = sql.raw(isUnordered === true ? '+' : '');
+    return sql`select * from (select id, created_at from ${sql.table(source)} where ${all(where)}
+      order by ${sign}created_at ${order}, ${sign}id ${order} limit ${reach})`;
   });
-  const direction = sql`order by created_at ${sql.raw(order)}, id ${sql.raw(order)}`;
+  const direction = sql`order by created_at ${order}, id ${order}`;
   const ids = sql`select id from (${sql.join(heads, sql` union all `)}) ${direction} limit ${page.limit} offset ${page.offset}`;
-  const rows = sql`select ${SHOWN} from sessions where id in (${ids}) ${direction}`;
-  return { rows: rows.compile(compiler), total };
+  return {
+    rows: sql`select ${SHOWN} from sessions where id in (${ids}) ${direction}`.compile(compiler),
+    total: sql`select ${sql.join(counts, sql` + `)} as count`.compile(compiler),
+  };
 }
 
-/** What may be seen, in parts that have nothing in common and an index each. */
-function parts({ visible, spaceId }: SessionQuery): readonly ((eb: Build) => Condition[])[] {
-  if (visible === 'all') return [(eb) => (spaceId === undefined ? [] : [eb('space_id', '=', spaceId)])];
-  const { owner } = visible;
-  const spaces = [...new Set(visible.spaces)];
-  if (spaceId !== undefined && spaces.includes(spaceId)) return [(eb) => [eb('space_id', '=', spaceId)]];
-  if (spaceId !== undefined)
-    return owner === undefined ? [] : [(eb) => [eb('created_by_id', '=', owner), sql<SqlBool>`+space_id = ${spaceId}`]];
-  const bySpace = spaces.map((space) => (eb: Build) => [eb('space_id', '=', space)]);
-  if (owner === undefined) return bySpace;
-  const others = spaces.length === 0 ? [] : [sql<SqlBool>`+space_id not in (${sql.join(spaces)})`];
-  return [...bySpace, (eb) => [eb('created_by_id', '=', owner), ...others]];
-}
-
-function filters(eb: Build, query: SessionQuery): Condition[] {
-  const states = (query.states ?? []).map(({ desired, phase, busy }) =>
-    eb.and([eb('desired', '=', desired), eb('phase', '=', phase), ...(busy === undefined ? [] : [isBusy(busy)])]),
-  );
+function armsOf(query: SessionQuery): readonly Arm[] {
+  const { name, idPrefix } = query;
+  const pairs = Object.entries(query.metadata ?? {});
+  if (isNothingVisible(query)) return [];
+  const filters = [LIVE, ...filtersOf(query), ...pairs.map(([key, value]) => saysInMetadata('sessions', key, value))];
+  if (name !== undefined) {
+    const id = idPrefix === undefined ? [] : [hasPrefix('+', idPrefix)];
+    return [{ source: 'sessions', where: [sql`name = ${name}`, ...mayBeSeen(query), ...id, ...filters] }];
+  }
+  if (idPrefix !== undefined) {
+    const isSelective = idPrefix.length >= SELECTIVE_PREFIX;
+    const where = [hasPrefix(isSelective ? '' : '+', idPrefix), ...mayBeSeen(query), ...filters];
+    return [{ source: 'sessions', where, ...(isSelective ? { isUnordered: true } : {}) }];
+  }
+  const [first, ...others] = pairs;
+  if (first === undefined) return parts(query).map((part) => ({ source: 'sessions', where: [...part, ...filters] }));
+  const ofRow = filtersOf(query);
+  const rowToo = ofRow.length === 0 ? [] : [sql`exists (${ROW_OF_PAIR} and ${all([LIVE, ...ofRow])})`];
+  const said = [...saysIndexed(first), ...others.flatMap(saysAsWell), ...rowToo];
   return [
-    // As in the partial indexes, so that they serve.
-    sql<SqlBool>`desired <> 'deleted'`,
-    ...(query.createdBy === undefined ? [] : [eb('created_by', '=', query.createdBy)]),
-    ...(query.states === undefined ? [] : [eb.or(states)]),
-    ...Object.entries(query.metadata ?? {}).map(([key, value]) => saysInMetadata(key, value)),
+    ...parts(query).map((part): Arm => ({ source: 'session_metadata', where: [...part, ...said] })),
+    { source: 'session_metadata', where: [isOverflow, ...mayBeSeen(query), ...allSaid(pairs), ...rowToo] },
   ];
 }
 
-/** As a question of its own, asked of those that run alone: with the column itself, which no index has, every row would be read. */
-const isBusy = (busy: boolean): Condition =>
-  sql<SqlBool>`(select outstanding from sessions as row where row.id = sessions.id) ${sql.raw(busy ? '>' : '=')} 0`;
-
-/** Text as it is; what is no text by its JSON, as `true` or `3`. */
-function saysInMetadata(key: string, value: string): Condition {
-  const path = `$.${JSON.stringify(key)}`;
-  return sql<SqlBool>`case json_type(metadata, ${path}) when 'text' then metadata ->> ${path} else metadata -> ${path} end = ${value}`;
+function isNothingVisible({ visible, spaceId }: SessionQuery): boolean {
+  if (visible === 'all' || visible.owner !== undefined) return false;
+  return spaceId === undefined ? visible.spaces.length === 0 : !visible.spaces.includes(spaceId);
 }
+
+/** What may be seen, in parts that have nothing in common and an index each; one part without such an index for a caller of many spaces. */
+function parts(query: SessionQuery): readonly (readonly Condition[])[] {
+  const { visible, spaceId } = query;
+  const inSpace = (id: string) => [sql`space_id = ${id}`];
+  if (spaceId !== undefined && (visible === 'all' || visible.spaces.includes(spaceId))) return [inSpace(spaceId)];
+  if (visible === 'all') return [[]];
+  const { owner } = visible;
+  const spaces = [...new Set(visible.spaces)];
+  if (spaceId !== undefined) return [[sql`created_by_id = ${owner}`, sql`+space_id = ${spaceId}`]];
+  if (spaces.length > MOST_SPACES_APART) return [mayBeSeen(query)];
+  const bySpace = spaces.map(inSpace);
+  if (owner === undefined) return bySpace;
+  const others = spaces.length === 0 ? [] : [sql`+space_id not in (${sql.join(spaces)})`];
+  return [...bySpace, [sql`created_by_id = ${owner}`, ...others]];
+}
+
+/** The same as a question to rows that are found by something else: with the plus, no index on these columns serves. */
+function mayBeSeen({ visible, spaceId }: SessionQuery): readonly Condition[] {
+  const asked = spaceId === undefined ? [] : [sql`+space_id = ${spaceId}`];
+  if (visible === 'all') return asked;
+  // One parameter however many there are: SQLite bounds their number.
+  const inSpaces = sql`+space_id in (select value from json_each(${JSON.stringify(visible.spaces)}))`;
+  return [visible.owner === undefined ? inSpaces : sql`(+created_by_id = ${visible.owner} or ${inSpaces})`, ...asked];
+}
+
+function filtersOf(query: SessionQuery): readonly Condition[] {
+  const states = (query.states ?? []).map(({ desired, phase, busy }) =>
+    all([
+      sql`desired = ${desired}`,
+      sql`phase = ${phase}`,
+      ...(busy === undefined ? [] : [busy ? sql`outstanding > 0` : sql`outstanding = 0`]),
+    ]),
+  );
+  return [
+    ...(query.createdBy === undefined ? [] : [sql`created_by = ${query.createdBy}`]),
+    ...(query.states === undefined ? [] : [sql`(${sql.join(states, sql` or `)})`]),
+  ];
+}
+
+/** Ids are lower-case hexadecimal digits and dashes, all of which come before "g". */
+const hasPrefix = (sign: '' | '+', prefix: string): Condition =>
+  sql`${sql.raw(sign)}id >= ${prefix} and ${sql.raw(sign)}id < ${`${prefix}g`}`;
+
+const all = (conditions: readonly Condition[]): Condition => sql`(${sql.join([sql`true`, ...conditions], sql` and `)})`;

@@ -371,13 +371,13 @@ const sessions = (caller: Caller) => ({
   /**
    * The sessions that the caller may see
    *
-   * Beside the parameters below, `metadata.KEY=VALUE` keeps sessions whose metadata say so.
+   * A space in which the caller holds no role and has made no session is 404.
    *
    * Permission: own or sessions:list.
    */
-  list: (options?: With<api.ListSessionsData['query']> & ByMetadata): Promise<api.ListSessionsResponse> => caller.call({ method: 'GET', path: `/sessions` }, options),
+  list: (options?: With<ByMetadata<api.ListSessionsData['query']>>): Promise<api.ListSessionsResponse> => caller.call({ method: 'GET', path: `/sessions` }, options),
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
-  all: (options?: WithoutPage<api.ListSessionsData['query']> & ByMetadata): AsyncGenerator<api.ListSessionsResponse[number], void> => caller.all({ method: 'GET', path: `/sessions` }, options),
+  all: (options?: WithoutPage<ByMetadata<api.ListSessionsData['query']>>): AsyncGenerator<api.ListSessionsResponse[number], void> => caller.all({ method: 'GET', path: `/sessions` }, options),
   /**
    * A new session; ?wait=30s answers once it is up
    *

@@ -1041,9 +1041,6 @@ export type ListRolesResponse = ListRolesResponses[keyof ListRolesResponses];
 
 export type CreateRoleData = {
     body: {
-        /**
-         * Or id
-         */
         name: string;
         description?: string;
         rules: Array<{
@@ -1057,6 +1054,14 @@ export type CreateRoleData = {
              * Narrows the rule to things of these names or ids
              */
             resource_names?: Array<string>;
+            /**
+             * The same as `api_groups`
+             */
+            apiGroups?: Array<string>;
+            /**
+             * The same as `resource_names`
+             */
+            resourceNames?: Array<string>;
         }>;
     };
     headers?: {
@@ -1277,11 +1282,11 @@ export type ListRoleBindingsResponse = ListRoleBindingsResponses[keyof ListRoleB
 export type CreateRoleBindingData = {
     body: {
         /**
-         * Or role_ref
+         * The name or id of a role
          */
         role_name: string;
         /**
-         * Or subject: a user name
+         * A user name
          */
         principal: string;
         principal_type?: 'ServiceAccount' | 'User';
@@ -1515,6 +1520,14 @@ export type CreateApiKeyData = {
              * Narrows the rule to things of these names or ids
              */
             resource_names?: Array<string>;
+            /**
+             * The same as `api_groups`
+             */
+            apiGroups?: Array<string>;
+            /**
+             * The same as `resource_names`
+             */
+            resourceNames?: Array<string>;
         }>;
     };
     path?: never;
@@ -3153,6 +3166,20 @@ export type ListSessionsData = {
          * Only sessions of this user
          */
         created_by?: string;
+        /**
+         * Only sessions of exactly this name
+         */
+        name?: string;
+        /**
+         * Only sessions whose id begins so: 1 to 36 hexadecimal digits and dashes
+         */
+        id_prefix?: string;
+        /**
+         * `metadata.KEY=VALUE` for any KEY: only sessions whose metadata has this value. A value that is not a string is compared as JSON
+         */
+        metadata?: {
+            [key: string]: string;
+        };
         limit?: number;
         offset?: number;
         /**

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
-import type { Rest } from '../cluster/rest.ts';
-import { space as newSpace, person, refusal, role, unique } from './people.ts';
+import { expect, type Rest } from '../cluster/rest.ts';
+import { bind, space as newSpace, person, refusal, role, unique } from './people.ts';
 import { openTarget, type Target } from './target.ts';
 
 t.setTimeout(120_000);
@@ -100,6 +100,44 @@ t.test('lists: by space, state, maker and metadata, a page of a total order, and
     t.match(await ann.rest.call('GET', `/sessions?space=${unknown}`), refusal(404, 'NOT_FOUND'), 'a space in which she has nothing');
   for (const query of ['state=asleep', 'limit=0', 'limit=1001', 'offset=-1', 'order=up', 'metadata.=x', 'state=idle&state=busy'])
     t.match(await rest.call('GET', `/sessions?${query}`), refusal(400, 'BAD_REQUEST'), query);
+});
+
+t.test('a list by name and by the beginning of an id, of what the caller may see', async (t) => {
+  const { rest } = target;
+  const [here, there] = [await newSpace(t, target), await newSpace(t, target)];
+  const ann = await person(t, target, ['developer', here]);
+  const name = unique('caf\u00e9');
+  const first = await session(t, ann.rest, { space: here, name });
+  const second = await session(t, rest, { space: there, name: name.normalize('NFD') });
+  for (const spelled of [name, name.normalize('NFD')]) {
+    t.same(await listed(rest, `name=${encodeURIComponent(spelled)}`), [[second, first], '2'], 'however it is composed');
+    t.same(await listed(ann.rest, `name=${encodeURIComponent(spelled)}`), [[first], '1']);
+  }
+  t.same(await listed(rest, `name=${encodeURIComponent(name)}&space=${here}`), [[first], '1']);
+  t.same(await listed(rest, `name=${encodeURIComponent(name.slice(0, -1))}`), [[], '0'], 'the whole name');
+  for (const length of [8, 13, 36]) t.same(await listed(rest, `id_prefix=${first.slice(0, length)}`), [[first], '1']);
+  t.same(await listed(rest, `id_prefix=${first.slice(0, 8).toUpperCase()}&name=${encodeURIComponent(name)}`), [[first], '1']);
+  t.same(await listed(ann.rest, `id_prefix=${second}`), [[], '0'], 'none that she may not see');
+  const few = await listed(rest, `id_prefix=${first.slice(0, 1)}&limit=1000`);
+  t.ok(few[0].includes(first));
+  for (const bad of ['', 'x', 'a%25', '0'.repeat(37)])
+    t.match(await rest.call('GET', `/sessions?id_prefix=${bad}`), refusal(400, 'BAD_REQUEST'), `"${bad}"`);
+});
+
+t.test('what one has made in a space is listed by that space, also when one holds nothing there', async (t) => {
+  const { rest } = target;
+  const here = await newSpace(t, target);
+  const ann = await person(t, target);
+  const path = `/sessions?space=${here}`;
+  t.match(await ann.rest.call('GET', path), refusal(404, 'NOT_FOUND'));
+  const binding = await bind(t, rest, 'developer', ann.user, here);
+  const own = await session(t, ann.rest, { space: here });
+  await session(t, rest, { space: here });
+  expect(await rest.call('DELETE', `/role-bindings/${binding}`), 204, 'take the role away');
+  t.same(await listed(ann.rest, `space=${here}`), [[own], '1']);
+  t.same(await listed(ann.rest, `space=${here}&metadata.kind=none`), [[], '0'], 'and is there for every filter');
+  expect(await ann.rest.call('DELETE', `/sessions/${own}`), 204, 'delete');
+  t.match(await ann.rest.call('GET', path), refusal(404, 'NOT_FOUND'));
 });
 
 t.test('a remix into another space needs permission in both, and is what its new space allows', async (t) => {

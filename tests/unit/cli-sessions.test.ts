@@ -68,7 +68,16 @@ t.test('all pages are read', async (t) => {
 
 t.test('a session is meant by id, name, or the beginning of its id', async (t) => {
   const removal = { status: 204 };
-  const server = await fakeServer(t, { 'GET /sessions': some, [`DELETE /sessions/${A}`]: removal, [`DELETE /sessions/${C}`]: removal });
+  const found = (response: ServerResponse, { path }: Asked) => {
+    const query = new URLSearchParams(path.split('?')[1]);
+    const { name, id_prefix: prefix } = Object.fromEntries(query);
+    send(
+      response,
+      200,
+      some.body.filter((one) => (name === undefined ? prefix !== undefined && one.id.startsWith(prefix) : one.name === name)),
+    );
+  };
+  const server = await fakeServer(t, { 'GET /sessions': found, [`DELETE /sessions/${A}`]: removal, [`DELETE /sessions/${C}`]: removal });
   const { run } = await world(t, server);
   for (const [ref, out] of [
     [A, A],
@@ -80,13 +89,35 @@ t.test('a session is meant by id, name, or the beginning of its id', async (t) =
     t.match(await run('session', 'rm', ref), { code: 0, out: `${out}\n` }, `${ref}: a name comes before the beginning of an id`);
   }
   for (const [ref, err] of [
-    ['aaa', /may be one of 2 sessions/],
+    ['aaa', /of 2 sessions. Use an id:\naaaa1111.*first.*idle.*\naaaa2222/],
     ['cccc', /no session "cccc"/],
     [B, /nothing at/],
   ] as const) {
     t.match(await run('session', 'rm', ref), { code: 1, out: '', err }, ref);
   }
+  const looks = server.requests().filter((request) => request.startsWith('GET'));
+  t.ok(looks.length > 5 && looks.every((request) => /\?(name|id_prefix)=\w+&limit=11$/.test(request)), 'no list of all is asked for');
   t.match(await run('session', 'rm', 'cccc', 'first'), { code: 1, out: `${A}\n`, err: /cccc/ }, 'the others are removed all the same');
+});
+
+t.test('sessions of one name are told apart by their ids, however a name is composed', async (t) => {
+  const twice = { body: [session(A, 'caf\u00e9'), session(B, 'caf\u00e9', { space: 'lab', state: 'paused' })] };
+  const server = await fakeServer(t, { 'GET /sessions': twice });
+  const { run } = await world(t, server);
+  const { code, err } = await run('session', 'pause', 'cafe\u0301');
+  t.equal(code, 1);
+  t.match(err, /of 2 sessions. Use an id:\naaaa1111.*default +idle.*\naaaa2222.*lab +paused/);
+  t.match(server.requests(), ['GET /sessions?name=caf%C3%A9&limit=11']);
+});
+
+t.test('a session in state error is recovered, and waited for', async (t) => {
+  const server = await fakeServer(t, {
+    [`PUT /sessions/${A}/state`]: { body: session(A, null, { state: 'init', settled: false }) },
+    [`POST /sessions/${A}/resume`]: { body: session(A) },
+  });
+  const { run } = await world(t, server);
+  t.match(await run('session', 'recover', A), { code: 0, err: /recovered/ });
+  t.match(server.asked, [{ json: { state: 'init' } }, { path: `/sessions/${A}/resume?wait=120s` }]);
 });
 
 t.test('nodes: a token alone on standard output, and a list', async (t) => {

@@ -172,7 +172,7 @@ export class Fake {
       },
       list: async (_caller, filter, page) => {
         this.#note('sessions.list', filter, page);
-        return accepted({ items: [session], total: 41 });
+        return accepted({ items: [session], total: 4 });
       },
       update: async (_caller, _id, update) => {
         this.#note('sessions.update', update);

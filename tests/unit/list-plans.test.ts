@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { AccountId, MessageId } from '../../controller/domain/ids.ts';
+import type { AccountId, MessageId, SpaceId } from '../../controller/domain/ids.ts';
 import { type Mutation, put } from '../../controller/domain/rows.ts';
 import { snake, TABLE_NAMES } from '../../controller/store/columns.ts';
 import { seeded } from './controller-core.ts';
@@ -14,6 +14,9 @@ if (STRANGER === undefined || ADMIN === undefined || session === undefined) thro
 
 /** Somebody who may do everything in two spaces, and in the third one no more than know of it. */
 const MEMBER = { id: '00000000-0000-4000-9000-000000000001' as AccountId, user: 'member' };
+/** Somebody who may do everything in more spaces than are looked through one by one, none of them among the others. */
+const MANY = { id: '00000000-0000-4000-9000-000000000002' as AccountId, user: 'many' };
+const OF_MANY = Array.from({ length: 2000 }, (_, at) => `space-of-many-${at}`);
 const times = { createdAt: 1, updatedAt: 1 };
 const rows: readonly Mutation[] = [
   ...population.rows,
@@ -27,6 +30,23 @@ const rows: readonly Mutation[] = [
     const roleId = name === 'gamma' ? 'knows' : (ADMIN.bindings[0]?.role.id ?? '');
     return put('bindings', { id: `member of ${name}`, roleId, ...principal, spaceId: id, ...times });
   }),
+  put('accounts', { ...MANY, ...times, passwordHash: 'x', description: null, active: true, version: 1, lastLoginAt: null }),
+  ...OF_MANY.flatMap((name) => [
+    put('spaces', {
+      id: name as SpaceId,
+      name,
+      description: null,
+      settings: {},
+      secretsVersion: 0,
+      active: true,
+      ...times,
+      createdBy: 'admin',
+    }),
+    put('bindings', {
+      ...{ id: `many in ${name}`, roleId: ADMIN.bindings[0]?.role.id ?? '', principal: MANY.user, principalType: 'ServiceAccount' },
+      ...{ accountId: MANY.id, spaceId: name as SpaceId, ...times },
+    }),
+  ]),
   ...Array.from({ length: 100 }, (_, at) =>
     put('messages', {
       ...{ id: `message-${at}` as MessageId, sessionId: session.id, seq: at + 1, role: at % 2 === 0 ? 'user' : 'agent', content: 'x' },
@@ -35,7 +55,7 @@ const rows: readonly Mutation[] = [
   ),
 ];
 
-const ASKERS = { member: MEMBER, stranger: STRANGER, admin: ADMIN };
+const ASKERS = { member: MEMBER, many: MANY, stranger: STRANGER, admin: ADMIN };
 
 interface Question {
   readonly path: string;
@@ -65,6 +85,7 @@ const QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
     { path: '/spaces', by: ['spaces_created'], extent: 'whole' },
     { path: '/spaces?active=true', by: ['spaces_active'] },
     { path: '/spaces', by: [KEY], asker: 'member' },
+    { path: '/spaces', by: [KEY], asker: 'many' },
     { path: '/spaces?active=true', by: [KEY], asker: 'member' },
   ],
   '/spaces/{name}/secrets': [{ path: '/spaces/alpha/secrets', by: ['secrets_created'] }],
@@ -74,8 +95,21 @@ const QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
     { path: '/sessions', by: ['sessions_created'], extent: 'whole' },
     { path: '/sessions?space=alpha', by: ['sessions_space'] },
     { path: '/sessions?space=alpha&state=idle', by: ['sessions_space'] },
-    { path: '/sessions?space=alpha&metadata.a=b', by: ['sessions_space'] },
-    { path: '/sessions?state=idle', by: ['sessions_created'], extent: 'sifted' },
+    // By the key of the pairs of metadata.
+    { path: '/sessions?space=alpha&metadata.a=b', by: [KEY] },
+    { path: '/sessions?metadata.a=b', by: [KEY] },
+    { path: '/sessions?metadata.a=b&metadata.c=d', by: [KEY], asker: 'member' },
+    { path: '/sessions?metadata.a=b', by: [KEY], asker: 'many' },
+    { path: '/sessions?state=idle', by: ['sessions_created'], extent: 'whole' },
+    { path: '/sessions?name=work', by: ['sessions_name'] },
+    { path: '/sessions?name=work', by: ['sessions_name'], asker: 'member' },
+    { path: '/sessions?name=work&space=space-of-many-7', by: ['sessions_name'], asker: 'many' },
+    { path: '/sessions?id_prefix=0123', by: [KEY] },
+    { path: '/sessions?id_prefix=0123', by: [KEY], asker: 'many' },
+    { path: '/sessions?id_prefix=0', by: ['sessions_created'], extent: 'whole' },
+    { path: '/sessions', by: ['sessions_created'], asker: 'many', extent: 'whole' },
+    { path: '/sessions?state=idle', by: ['sessions_created'], asker: 'many', extent: 'whole' },
+    { path: '/sessions?space=space-of-many-7', by: ['sessions_space'], asker: 'many' },
     { path: '/sessions?space=alpha', by: ['sessions_space'], asker: 'member' },
     { path: '/sessions', by: ['sessions_space', 'sessions_space', 'sessions_owner'], asker: 'member' },
     { path: '/sessions?space=gamma', by: ['sessions_owner'], asker: 'member' },

@@ -1,3 +1,5 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
 import t from 'tap';
 import { z } from 'zod';
 import { allRoutes } from '../../controller/http/app.ts';
@@ -55,6 +57,51 @@ t.test('the document is complete: each operation once, each reference there, not
   t.equal(new Set(operations.map(({ operationId }) => operationId)).size, operations.length, 'with a name of its own each');
   for (const [, kind = '', name = ''] of text.matchAll(/"#\/components\/(\w+)\/(\w+)"/g))
     t.ok(document.components[kind]?.[name], `${kind}/${name} is there`);
+});
+
+t.test('other spellings of a field, and parameters that follow a pattern, are in the schemas', async (t) => {
+  const body = z.object({ requestBody: z.object({ content: z.object({ 'application/json': z.object({ schema: z.looseObject({}) }) }) }) });
+  const list = z.object({ get: z.object({ parameters: z.array(z.looseObject({ name: z.string(), schema: z.looseObject({}) })) }) });
+  const document = z
+    .object({
+      paths: z.object({ '/roles': z.object({ post: body }), '/role-bindings': z.object({ post: body }), '/sessions': list }),
+      components: z.unknown(),
+    })
+    .parse(await (await fetch(`${url}${BASE}/openapi.json`)).json());
+  const schemaOf = (path: '/roles' | '/role-bindings') => document.paths[path].post.requestBody.content['application/json'].schema;
+  const ajv = new Ajv2020({ strict: false });
+  addFormats.default(ajv);
+  const rule = { resources: ['sessions'], verbs: ['get'] };
+  for (const [path, fits, lacks] of [
+    [
+      '/roles',
+      [
+        { name: 'a', rules: [rule] },
+        { id: 'a', rules: [{ ...rule, apiGroups: ['*'], resourceNames: ['x'] }] },
+      ],
+      { rules: [rule] },
+    ],
+    [
+      '/role-bindings',
+      [
+        { role_name: 'a', principal: 'b' },
+        { role_ref: 'a', subject: 'b' },
+        { role_ref: 'a', principal: 'b' },
+      ],
+      { role_ref: 'a' },
+    ],
+  ] as const) {
+    const schema = schemaOf(path);
+    const validate = ajv.compile({ ...schema, components: document.components });
+    for (const body of fits) t.ok(validate(body), `${path} ${JSON.stringify(body)} ${ajv.errorsText(validate.errors)}`);
+    t.notOk(validate(lacks), `${path} ${JSON.stringify(lacks)}`);
+    t.notOk(validate({ ...fits[0], ...(path === '/roles' ? { id: 3 } : { subject: 3 }) }), `${path}: of the same type`);
+  }
+  const metadata = document.paths['/sessions'].get.parameters.find(({ name }) => name === 'metadata');
+  t.match(metadata, { style: 'form', explode: true }, 'each property is a parameter');
+  const validate = ajv.compile(metadata?.schema ?? false);
+  t.ok(validate({ 'metadata.a': 'b' }));
+  t.notOk(validate({ other: 'b' }));
 });
 
 t.test('the reference page and all that it loads come from here', async (t) => {

@@ -36,7 +36,7 @@ export function watchedLists(path: string): WatchedLists {
   return { lists, taken: () => reads.splice(0), close: () => database.close() };
 }
 
-const TABLES: ReadonlySet<string> = new Set(TABLE_NAMES.map(snake));
+const TABLES: ReadonlySet<string> = new Set([...TABLE_NAMES.map(snake), 'session_metadata']);
 
 /** The table that a step reads; undefined where it reads what other steps made, or nothing. */
 export function tableOf({ detail }: Step): string | undefined {
@@ -53,14 +53,15 @@ const indexOf = ({ detail }: Step): string | undefined => / USING (?:COVERING )?
 export function foundBy({ steps }: Read): readonly string[] {
   const all = steps.filter((step) => tableOf(step) !== undefined).map((step) => indexOf(step) ?? KEY);
   const indexes = all.filter((index) => index !== KEY);
-  return indexes.length > 0 ? indexes : all;
+  return indexes.length > 0 ? indexes : [...new Set(all)];
 }
 
 export const isCount = ({ sql }: Read): boolean => /count\(\*\)/.test(sql);
 
 /**
  * What a plan does that grows with the table and not with what is asked for: a table is found by an index or its key, is counted without
- * a look at its rows, and nothing is sorted but what was found by its key, or was cut to the page's reach before.
+ * a look at its rows, and nothing is sorted but what was found by its key, or was cut to the page's reach before. (By their key are also found:
+ * sessions whose ids begin alike, and those that say the same in their metadata.)
  */
 export function faultsOf(read: Read, extent: Extent): readonly string[] {
   const { steps } = read;
@@ -74,6 +75,8 @@ export function faultsOf(read: Read, extent: Extent): readonly string[] {
     }
     if (!/^USE TEMP B-TREE FOR .*ORDER BY/.test(detail)) return [];
     const sorted = steps.filter((other) => other.parent === step.parent && tableOf(other) !== undefined);
-    return sorted.filter((other) => !/ USING PRIMARY KEY \(id=\?\)$/.test(other.detail)).map((other) => `${detail}: of ${other.detail}`);
+    return sorted
+      .filter((other) => !/ USING PRIMARY KEY \((id=\?|id>\? AND id<\?|key=\?.*)\)$/.test(other.detail))
+      .map((other) => `${detail}: of ${other.detail}`);
   });
 }

@@ -9,7 +9,7 @@ import { flagParameter } from '../parameters.ts';
 import { sessionIn } from '../path.ts';
 import { type Answer, listRoute, type Route, route } from '../route.ts';
 import { sessionObject } from '../schemas/objects.ts';
-import { createSession, putState, remixSession, sessionFilter, updateSession } from '../schemas/sessions.ts';
+import { createSession, metadataFilter, putState, remixSession, sessionFilter, updateSession } from '../schemas/sessions.ts';
 import { waiting, waitParameter, withWaitPlace } from '../wait.ts';
 
 const ACTIONS = {
@@ -51,8 +51,9 @@ export function sessionRoutes({ services, clock, streams }: RouteContext): Route
       path: '/sessions',
       permission: 'own or sessions:list',
       summary: 'The sessions that the caller may see',
-      description: 'Beside the parameters below, `metadata.KEY=VALUE` keeps sessions whose metadata say so.',
+      description: 'A space in which the caller holds no role and has made no session is 404.',
       query: sessionFilter,
+      patternQuery: { name: 'metadata', schema: metadataFilter },
       item: sessionObject,
       refusals: ['NOT_FOUND'],
       respond: ({ caller, query, page }) => services.sessions.list(caller, query, page),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { AccountObject, ApiKeyObject, BindingObject, RoleObject } from '../../domain/access-objects.ts';
 import { RESOURCE_WORDS, VERB_WORDS } from '../../domain/rbac.ts';
-import { fields, name, text, wording } from '../validation.ts';
+import { fields, givenName, name, text, wording } from '../validation.ts';
 import { time, uuid } from './objects.ts';
 
 const MAX_PASSWORD_LENGTH = 1024;
@@ -13,7 +13,7 @@ const description = () => text(MAX_DESCRIPTION_LENGTH).exactOptional();
 const password = () => text(MAX_PASSWORD_LENGTH).min(1, 'must not be empty');
 const flag = () => z.boolean({ error: wording });
 /** An id, or a name. */
-const reference = () => text(255).min(1, 'must not be empty');
+const reference = () => givenName(255).min(1, 'must not be empty');
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 /** A name where ids serve as well: one that is spelled like an id would be taken for it. */
@@ -55,7 +55,7 @@ const ruleFields = {
   api_groups: z.array(text(255), { error: wording }).max(MOST_WORDS).default(['*']).describe('Kept, and decide nothing'),
   resources: listOf(oneOf(RESOURCE_WORDS)),
   verbs: listOf(oneOf(VERB_WORDS)),
-  resource_names: listOf(text(255)).exactOptional().describe('Narrows the rule to things of these names or ids'),
+  resource_names: listOf(givenName(255)).exactOptional().describe('Narrows the rule to things of these names or ids'),
 };
 
 type Sent = Readonly<Record<string, unknown>>;
@@ -68,27 +68,49 @@ function spelled<Shape extends z.ZodRawShape>(others: Readonly<Record<string, st
     const [theirs, ours] = [there.filter(([field]) => field in others), there.filter(([field]) => !(field in others))];
     return Object.fromEntries([...theirs.map(([field, value]) => [others[field], value]), ...ours]);
   };
-  return z.preprocess(respell, z.object(shape, { error: wording }));
+  return z.preprocess(
+    respell,
+    z.object(shape, { error: wording }).meta({ override: ({ jsonSchema }) => addSpellings(jsonSchema, others) }),
+  );
+}
+
+interface ObjectSchema {
+  properties?: Record<string, unknown>;
+  required?: string[];
+  allOf?: unknown[];
+}
+
+/** Of what is required, one spelling is. */
+function addSpellings(schema: ObjectSchema, others: Readonly<Record<string, string>>): void {
+  for (const [theirs, ours] of Object.entries(others)) {
+    const known = schema.properties?.[ours];
+    if (typeof known !== 'object') continue;
+    schema.properties = { ...schema.properties, [theirs]: { ...known, description: `The same as \`${ours}\`` } };
+    if (schema.required?.includes(ours) !== true) continue;
+    schema.required = schema.required.filter((field) => field !== ours);
+    schema.allOf = [...(schema.allOf ?? []), { anyOf: [{ required: [ours] }, { required: [theirs] }] }];
+  }
+  if (schema.required?.length === 0) delete schema.required;
 }
 
 const rule = spelled({ apiGroups: 'api_groups', resourceNames: 'resource_names' }, ruleFields);
 
 const rules = () => z.array(rule, { error: wording }).max(MOST_RULES, `must have at most ${MOST_RULES}`);
 
-export const createRole = spelled({ id: 'name' }, { name: unlikeIds().describe('Or id'), description: description(), rules: rules() });
+export const createRole = spelled({ id: 'name' }, { name: unlikeIds(), description: description(), rules: rules() });
 
 export const createBinding = spelled(
   { role_ref: 'role_name', subject: 'principal' },
   {
-    role_name: reference().describe('Or role_ref'),
-    principal: reference().describe('Or subject: a user name'),
+    role_name: reference().describe('The name or id of a role'),
+    principal: reference().describe('A user name'),
     principal_type: z.enum(['ServiceAccount', 'User'], { error: 'must be ServiceAccount or User' }).exactOptional(),
     space: reference().exactOptional().describe('Every space, when absent'),
   },
 );
 
 export const createApiKey = fields({
-  name: text(255).min(1, 'must not be empty'),
+  name: givenName(255).min(1, 'must not be empty'),
   expires_at: z.iso.datetime({ offset: true, error: 'must be a time like 2030-01-31T12:00:00Z' }).exactOptional(),
   rules: rules().exactOptional().describe('What the key may do of what its owner may; all of it, when absent'),
 });

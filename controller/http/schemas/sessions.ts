@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { SessionFilter } from '../../services/api.ts';
 import { parameter, wordParameter } from '../parameters.ts';
-import { fields, metadata, name, text, wording } from '../validation.ts';
+import { fields, givenName, metadata, name, text, wording } from '../validation.ts';
 
 const MAX_TIMEOUT_S = 365 * 24 * 3600;
 export const MAX_CPU = 1024;
@@ -32,19 +32,19 @@ export const resources = fields({ requests: z.exactOptional(requests), limits: z
 
 export const createSession = fields({
   space: name().exactOptional(),
-  name: text(255).exactOptional(),
+  name: givenName(255).exactOptional(),
   metadata: metadata().exactOptional(),
   parent_session_id: text(255).exactOptional(),
   timeouts: z.exactOptional(timeouts),
   resources: z.exactOptional(resources),
 });
 
-export const updateSession = fields({ name: text(255).exactOptional(), metadata: metadata().exactOptional() });
+export const updateSession = fields({ name: givenName(255).exactOptional(), metadata: metadata().exactOptional() });
 
 const yes = () => z.boolean({ error: wording }).exactOptional();
 
 export const remixSession = fields({
-  name: text(255).exactOptional(),
+  name: givenName(255).exactOptional(),
   space: name().exactOptional(),
   metadata: metadata().exactOptional(),
   data: yes().describe('Whether its volume begins as a copy of the parent’s (the default), or empty'),
@@ -66,11 +66,21 @@ const filters = z.looseObject({
   workspace_name: parameter('An older name of `space`'),
   state: wordParameter(SESSION_STATES, 'Only sessions in this state'),
   created_by: parameter('Only sessions of this user'),
+  name: parameter('Only sessions of exactly this name'),
+  id_prefix: parameter('Only sessions whose id begins so: 1 to 36 hexadecimal digits and dashes'),
 });
+
+/** For the document: each property is a parameter of its own. */
+export const metadataFilter = z
+  .record(z.string().regex(/^metadata\../), z.string())
+  .describe(
+    '`metadata.KEY=VALUE` for any KEY: only sessions whose metadata has this value. A value that is not a string is compared as JSON',
+  )
+  .meta({ example: { 'metadata.purpose': 'trying' } });
 
 /** Parameters of the list of sessions. `metadata.KEY=VALUE` takes any key. */
 export const sessionFilter = filters.transform((sent, context): SessionFilter => {
-  const { space, workspace_name, state, created_by, ...more } = sent;
+  const { space, workspace_name, state, created_by, name: called, id_prefix, ...more } = sent;
   const metadata: Record<string, string> = Object.create(null);
   for (const [name, value] of Object.entries(more)) {
     if (!name.startsWith(METADATA)) continue;
@@ -84,6 +94,8 @@ export const sessionFilter = filters.transform((sent, context): SessionFilter =>
     ...(name === undefined ? {} : { space: name }),
     ...(state === undefined ? {} : { state }),
     ...(created_by === undefined ? {} : { created_by }),
+    ...(called === undefined ? {} : { name: called }),
+    ...(id_prefix === undefined ? {} : { id_prefix }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
   };
 });
