@@ -1,4 +1,6 @@
 /** Rows as REST shows them. Names are looked up here, at the edge of what the store keeps. */
+
+import type { SpaceId } from './ids.ts';
 import { isSettled, restState } from './life-cycle.ts';
 import type { AgentObject, BuildObject, MessageObject, SessionObject, SourceObject } from './objects.ts';
 import type { AgentRow, BuildRow, MessageRow, SessionRow } from './rows.ts';
@@ -71,27 +73,42 @@ export function messageObject(row: MessageRow): MessageObject {
 }
 
 /** What a person wants of it, and what the newest build makes of that. That one of its workers lives is known outside of the rows. */
-function agentStatus(row: AgentRow, newest: BuildRow | undefined): AgentObject['status'] {
-  if (row.wanted !== 'active' || newest === undefined) return row.wanted;
-  if (![...newest.agents, ...newest.unfetched].some(({ id }) => id === row.id)) return row.wanted;
+function agentStatus(row: AgentRow, newest: NewestBuild | undefined): AgentObject['status'] {
+  if (row.wanted !== 'active' || newest === undefined || !newest.agents.has(row.id)) return row.wanted;
   if (newest.status === 'pending' || newest.status === 'building') return 'building';
   return newest.status === 'failed' ? 'error' : 'active';
 }
 
-export function agentObject(view: View, row: AgentRow): AgentObject {
-  return {
-    name: row.name,
-    space: spaceName(view, row.spaceId),
-    description: row.description,
-    purpose: row.purpose,
-    source_repo: row.sourceRepo,
-    source_branch: row.sourceBranch,
-    status: agentStatus(row, view.newestBuild(row.spaceId)),
-    created_at: rfc3339(row.createdAt),
-    updated_at: rfc3339(row.updatedAt),
-    created_by: row.createdBy,
-  };
+interface NewestBuild {
+  readonly status: BuildRow['status'];
+  readonly agents: ReadonlySet<string>;
 }
+
+export const agentObject = (view: View, row: AgentRow): AgentObject => agentObjectsIn(view, row.spaceId)(row);
+
+/** The same for many agents of one space: the space and its newest build are looked up once. */
+export function agentObjectsIn(view: View, spaceId: SpaceId): (row: AgentRow) => AgentObject {
+  const [name, newest] = [spaceName(view, spaceId), newestBuild(view, spaceId)];
+  return (row) => shownAgent(row, name, newest);
+}
+
+function newestBuild(view: View, spaceId: SpaceId): NewestBuild | undefined {
+  const build = view.newestBuild(spaceId);
+  return build && { status: build.status, agents: new Set([...build.agents, ...build.unfetched].map(({ id }) => id)) };
+}
+
+const shownAgent = (row: AgentRow, space: string, newest: NewestBuild | undefined): AgentObject => ({
+  name: row.name,
+  space,
+  description: row.description,
+  purpose: row.purpose,
+  source_repo: row.sourceRepo,
+  source_branch: row.sourceBranch,
+  status: agentStatus(row, newest),
+  created_at: rfc3339(row.createdAt),
+  updated_at: rfc3339(row.updatedAt),
+  created_by: row.createdBy,
+});
 
 export function sourceObject(view: View, row: AgentRow): SourceObject {
   return {

@@ -1,6 +1,6 @@
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import type { Resource, Verb } from '../domain/rbac.ts';
-import type { SessionRow, SpaceRow } from '../domain/rows.ts';
+import type { NodeRow, SessionRow, SpaceRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import type { Caller } from './caller.ts';
 import type { ShownSession, ShownSessions } from './shown-sessions.ts';
@@ -52,6 +52,17 @@ function judged<Row extends Judged>(row: Row | undefined, caller: Caller, verb: 
 export function stillThere(caller: Caller): Outcome<Caller> {
   const now = caller.now();
   return now === undefined ? refused('UNAUTHORIZED', 'What you asked with was ended meanwhile.') : accepted(now);
+}
+
+/**
+ * A node by id or name, for a caller who may do that with it: rules that are narrowed to names are judged by both. Nodes belong to no space, so
+ * whoever may not is told so, whether or not there is such a node.
+ */
+export function nodeFor(view: View, caller: Caller, ref: string, verb: Verb): Outcome<NodeRow> {
+  const row = view.get('nodes', ref) ?? view.nodeByName(ref);
+  const may = globally(caller, 'nodes', verb, ...(row === undefined ? [ref] : [row.id, row.name]));
+  if (!may.ok) return may;
+  return row === undefined ? refused('NOT_FOUND', 'There is no such node.') : accepted(row);
 }
 
 /** For what belongs to no space, called by one of these names. */

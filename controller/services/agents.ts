@@ -7,7 +7,7 @@ import { type CheckedSource, putSource } from '../domain/commands/put-source.ts'
 import type { AgentId } from '../domain/ids.ts';
 import type { AgentObject, SourceObject } from '../domain/objects.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
-import { agentObject } from '../domain/present.ts';
+import { agentObject, agentObjectsIn } from '../domain/present.ts';
 import type { Verb } from '../domain/rbac.ts';
 import type { AgentRow, SpaceRow } from '../domain/rows.ts';
 import { rfc3339 } from '../domain/time.ts';
@@ -102,8 +102,6 @@ export function agentService(needs: AgentNeeds): Agents {
     return found.value.row.id === id ? accepted(found.value.row) : NO_AGENT;
   }
 
-  const shown = (row: AgentRow): AgentObject => withWorkers(agentObject(view, row), fleet.workers.of(view, row.id).length);
-
   /** Sets what is wanted of an agent; whoever is not to answer any more is told so in every session. */
   async function want(agent: AgentRow, wanted: SettableStatus, interrupt: boolean): Promise<Outcome<AgentObject>> {
     const changed = await applier.submit(changeAgent(agent.id, { wanted }));
@@ -141,13 +139,16 @@ export function agentService(needs: AgentNeeds): Agents {
     },
     get(caller, spaceName, name) {
       const found = agentFor(view, caller, spaceName, name, 'get');
-      return found.ok ? accepted(shown(found.value.row)) : found;
+      if (!found.ok) return found;
+      const { row } = found.value;
+      return accepted(withWorkers(agentObject(view, row), fleet.workers.count(row.id)));
     },
     async list(caller, spaceName, page) {
       const space = spaceFor(view, caller, spaceName, 'agents', 'list');
       if (!space.ok) return space;
       const found = await lists.rows('agents', { spaceId: space.value.id }, page);
-      return accepted({ items: found.items.map(shown), total: found.total });
+      const shown = agentObjectsIn(view, space.value.id);
+      return accepted({ items: found.items.map((row) => withWorkers(shown(row), fleet.workers.count(row.id))), total: found.total });
     },
     async upload(caller, spaceName, name, body) {
       const found = agentFor(view, caller, spaceName, name, 'update');
@@ -188,15 +189,18 @@ export function agentService(needs: AgentNeeds): Agents {
     running(caller, spaceName, page) {
       const space = spaceFor(view, caller, spaceName, 'agents', 'list');
       if (!space.ok) return space;
-      const all = view.agentsIn(space.value.id).flatMap((row) => {
-        const workers = fleet.workers.of(view, row.id);
-        if (workers.length === 0) return [];
-        const { name, status } = withWorkers(agentObject(view, row), workers.length);
-        const startedAt = Math.min(...workers.map(({ startedAtMs }) => startedAtMs));
-        return [{ name, status, started_at: rfc3339(startedAt), sessions: workers.length }];
+      const rows = fleet.workers.agentsIn(space.value.id).flatMap((id) => view.get('agents', id) ?? []);
+      rows.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+      if (page.order !== 'asc') rows.reverse();
+      const shown = agentObjectsIn(view, space.value.id);
+      const items = rows.slice(page.offset, page.offset + page.limit).flatMap((row) => {
+        const startedAtMs = fleet.workers.startedAtMs(row.id);
+        if (startedAtMs === undefined) return [];
+        const sessions = fleet.workers.count(row.id);
+        const { name, status } = withWorkers(shown(row), sessions);
+        return [{ name, status, started_at: rfc3339(startedAtMs), sessions }];
       });
-      const ordered = page.order === 'asc' ? all : all.reverse();
-      return accepted({ items: ordered.slice(page.offset, page.offset + page.limit), total: all.length });
+      return accepted({ items, total: rows.length });
     },
     async remove(caller, spaceName, name) {
       const found = agentFor(view, caller, spaceName, name, 'delete');

@@ -8,14 +8,12 @@ import type { NodeId } from '../domain/ids.ts';
 import { type NodeHealth, nodeHealth } from '../domain/lease.ts';
 import type { NodeObject } from '../domain/objects.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
-import type { Verb } from '../domain/rbac.ts';
 import type { NodeRow } from '../domain/rows.ts';
 import { rfc3339, rfc3339OrNull } from '../domain/time.ts';
 import type { View } from '../domain/view.ts';
-import { forbidden } from './access.ts';
+import { forbidden, nodeFor } from './access.ts';
 import type { Nodes } from './api.ts';
 import type { Applier } from './applier.ts';
-import type { Caller } from './caller.ts';
 import type { Capacity } from './capacity.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import type { LeaseWatch } from './fleet/lease-watch.ts';
@@ -43,15 +41,9 @@ const hashOf = (secret: string) => createHash('sha256').update(secret).digest('b
 export function nodeService(needs: NodeNeeds): Nodes {
   const { view, capacity, applier, random, leases } = needs;
 
-  function nodeCalled(id: string): Outcome<FleetNode> {
-    const row = view.get('nodes', id) ?? view.nodeByName(id);
-    const node = capacity.nodes().find((known) => known.id === row?.id);
-    return node === undefined ? refused('NOT_FOUND', 'There is no such node.') : accepted(node);
-  }
-
-  function may(caller: Caller, verb: Verb, id: string): boolean {
-    const row = view.get('nodes', id) ?? view.nodeByName(id);
-    return caller.permissions.allows('nodes', verb, null, ...(row === undefined ? [id] : [row.id, row.name]));
+  function shown({ id }: NodeRow): Outcome<NodeObject> {
+    const node = capacity.nodes().find((known) => known.id === id);
+    return node === undefined ? refused('NOT_FOUND', 'There is no such node.') : accepted(nodeObject(needs, node));
   }
 
   return {
@@ -74,18 +66,14 @@ export function nodeService(needs: NodeNeeds): Nodes {
       return accepted({ items: all.slice(offset, offset + limit), total: all.length });
     },
     get(caller, id) {
-      if (!may(caller, 'get', id)) return forbidden('nodes', 'get');
-      const node = nodeCalled(id);
-      return node.ok ? accepted(nodeObject(needs, node.value)) : node;
+      const node = nodeFor(view, caller, id, 'get');
+      return node.ok ? shown(node.value) : node;
     },
     async lose(caller, id) {
-      if (!may(caller, 'update', id)) return forbidden('nodes', 'update');
-      const node = nodeCalled(id);
+      const node = nodeFor(view, caller, id, 'update');
       if (!node.ok) return node;
       const lost = await leases.lose(node.value.id, caller.user);
-      if (!lost.ok) return lost;
-      const after = nodeCalled(id);
-      return after.ok ? accepted(nodeObject(needs, after.value)) : after;
+      return lost.ok ? shown(node.value) : lost;
     },
   };
 }

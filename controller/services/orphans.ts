@@ -3,8 +3,9 @@ import { adoptOrphan, isExplained, type Orphan, removeOrphan } from '../domain/c
 import type { NodeId, SessionId } from '../domain/ids.ts';
 import type { OrphanObject } from '../domain/objects.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import type { Verb } from '../domain/rbac.ts';
 import type { View } from '../domain/view.ts';
-import { forbidden } from './access.ts';
+import { forbidden, nodeFor } from './access.ts';
 import type { Orphans } from './api.ts';
 import type { Applier } from './applier.ts';
 import type { Caller, Page } from './caller.ts';
@@ -20,18 +21,18 @@ export interface OrphanNeeds {
 
 /** The orphans of nodes, as these last told of them. Nothing of it is kept in the store: what is true is on the node. */
 export function orphanService({ applier, view, fleet, baseImage }: OrphanNeeds): Orphans {
-  function allOf(node: string): Outcome<{ nodeId: NodeId; orphans: readonly Orphan__Output[] }> {
-    const row = view.get('nodes', node) ?? view.nodeByName(node);
-    if (row === undefined) return refused('NOT_FOUND', 'There is no such node.');
-    const stream = fleet.stream(row.id);
-    if (stream === undefined) return refused('UNAVAILABLE', `The node ${row.name} is not connected: what it holds is not known now.`);
-    const orphans = stream.orphans.filter(({ sessionId }) => !isExplained(view, row.id, sessionId as SessionId));
-    return accepted({ nodeId: row.id, orphans });
+  function allOf(caller: Caller, ref: string, verb: Verb): Outcome<{ nodeId: NodeId; orphans: readonly Orphan__Output[] }> {
+    const node = nodeFor(view, caller, ref, verb);
+    if (!node.ok) return node;
+    const { id, name } = node.value;
+    const stream = fleet.stream(id);
+    if (stream === undefined) return refused('UNAVAILABLE', `The node ${name} is not connected: what it holds is not known now.`);
+    const orphans = stream.orphans.filter(({ sessionId }) => !isExplained(view, id, sessionId as SessionId));
+    return accepted({ nodeId: id, orphans });
   }
 
   function one(caller: Caller, node: string, session: SessionId): Outcome<{ orphan: Orphan; space: string }> {
-    if (!caller.permissions.allows('nodes', 'update', null, node)) return forbidden('nodes', 'update');
-    const all = allOf(node);
+    const all = allOf(caller, node, 'update');
     if (!all.ok) return all;
     const found = all.value.orphans.find(({ sessionId }) => sessionId === session);
     if (found === undefined) return refused('NOT_FOUND', 'This node holds no orphan of that id.');
@@ -42,8 +43,7 @@ export function orphanService({ applier, view, fleet, baseImage }: OrphanNeeds):
 
   return {
     list(caller, node, { limit, offset, order }) {
-      if (!caller.permissions.allows('nodes', 'get', null, node)) return forbidden('nodes', 'get');
-      const all = allOf(node);
+      const all = allOf(caller, node, 'get');
       if (!all.ok) return all;
       const sorted = all.value.orphans.map(orphanObject).sort((a, b) => (a.session_id < b.session_id ? -1 : 1));
       if (order === 'desc') sorted.reverse();

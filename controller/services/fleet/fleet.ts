@@ -179,6 +179,7 @@ export class Fleet {
 
   /** Tells each node what of its sessions has changed, as they now are. */
   #committed({ mutations }: Committed): void {
+    this.workers.committed(mutations);
     const byNode = new Map<NodeId, { sessions: Map<SessionId, SessionRow>; tombstones: TombstoneRow[] }>();
     const due = new Set<SessionId>();
     const cleared = new Set<SessionId>();

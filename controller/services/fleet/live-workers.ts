@@ -1,19 +1,26 @@
 import type { LiveWorker__Output } from '../../../proto/generated/raworc/v0/LiveWorker.ts';
-import type { AgentId, NodeId, SessionId } from '../../domain/ids.ts';
-import type { SessionRow } from '../../domain/rows.ts';
-import type { View } from '../../domain/view.ts';
+import type { AgentId, NodeId, SessionId, SpaceId } from '../../domain/ids.ts';
+import type { Mutation, SessionRow } from '../../domain/rows.ts';
 
 interface Live {
   readonly nodeId: NodeId;
+  readonly spaceId: SpaceId;
   /** By agent: Unix milliseconds of the worker's start. */
   readonly startedAtMs: ReadonlyMap<AgentId, number>;
+  /** A session that is frozen, or not there yet, has workers that do nothing. */
+  isUp: boolean;
 }
 
-/** Which agents' processes live in which sessions, as the nodes last said. Kept in memory alone: each stream says it anew. */
+/**
+ * Which agents' processes live in which sessions, as the nodes last said, counted by agent as sessions change. Kept in memory alone: each
+ * stream says it anew.
+ */
 export class LiveWorkers {
   readonly #sessions = new Map<SessionId, Live>();
-  readonly #byAgent = new Map<AgentId, Set<SessionId>>();
   readonly #byNode = new Map<NodeId, Set<SessionId>>();
+  /** Of sessions that are up. An agent without a worker has no entry. */
+  readonly #up = new Map<AgentId, Map<SessionId, number>>();
+  readonly #bySpace = new Map<SpaceId, Set<AgentId>>();
 
   /** Answers the names of those that live. */
   told(nodeId: NodeId, session: SessionRow, workers: readonly LiveWorker__Output[]): string[] {
@@ -25,35 +32,83 @@ export class LiveWorkers {
       if (id !== undefined) startedAtMs.set(id, worker.startedAtMs);
     }
     if (startedAtMs.size === 0) return [];
-    this.#sessions.set(session.id, { nodeId, startedAtMs });
-    this.#byNode.set(nodeId, (this.#byNode.get(nodeId) ?? new Set()).add(session.id));
-    for (const id of startedAtMs.keys()) this.#byAgent.set(id, (this.#byAgent.get(id) ?? new Set()).add(session.id));
+    const live: Live = { nodeId, spaceId: session.spaceId, startedAtMs, isUp: false };
+    this.#sessions.set(session.id, live);
+    inSet(this.#byNode, nodeId).add(session.id);
+    this.#setUp(session.id, live, isUp(session));
     return session.agents.flatMap(({ id, name }) => (startedAtMs.has(id) ? [name] : []));
+  }
+
+  /** To be told of each commit. */
+  committed(mutations: readonly Mutation[]): void {
+    for (const mutation of mutations) {
+      if (mutation.kind !== 'put' || mutation.table !== 'sessions') continue;
+      const { row } = mutation;
+      const live = this.#sessions.get(row.id);
+      if (live === undefined) continue;
+      if (row.desired === 'deleted') this.#forget(row.id);
+      else this.#setUp(row.id, live, isUp(row));
+    }
   }
 
   /** Nothing is known of that node any more. */
   gone(nodeId: NodeId): void {
-    for (const id of this.#byNode.get(nodeId) ?? []) this.#forget(id);
-    this.#byNode.delete(nodeId);
+    for (const id of [...(this.#byNode.get(nodeId) ?? [])]) this.#forget(id);
   }
 
-  /** Its workers in sessions that are up: one that is frozen does nothing. */
-  of(view: View, agent: AgentId): { readonly sessionId: SessionId; readonly startedAtMs: number }[] {
-    return [...(this.#byAgent.get(agent) ?? [])].flatMap((sessionId) => {
-      const startedAtMs = this.#sessions.get(sessionId)?.startedAtMs.get(agent);
-      const row = view.get('sessions', sessionId);
-      return startedAtMs === undefined || row?.desired !== 'running' || row.phase !== 'running' ? [] : [{ sessionId, startedAtMs }];
-    });
+  /** In how many sessions that are up an agent has a worker. */
+  count(agent: AgentId): number {
+    return this.#up.get(agent)?.size ?? 0;
+  }
+
+  /** When the oldest of these workers was started, in Unix milliseconds. */
+  startedAtMs(agent: AgentId): number | undefined {
+    let earliest: number | undefined;
+    for (const at of this.#up.get(agent)?.values() ?? []) if (earliest === undefined || at < earliest) earliest = at;
+    return earliest;
+  }
+
+  /** The agents of a space that have a worker in a session that is up. */
+  agentsIn(space: SpaceId): readonly AgentId[] {
+    return [...(this.#bySpace.get(space) ?? [])];
+  }
+
+  #setUp(id: SessionId, live: Live, isUp: boolean): void {
+    if (live.isUp === isUp) return;
+    live.isUp = isUp;
+    for (const [agent, startedAtMs] of live.startedAtMs) {
+      const sessions = this.#up.get(agent) ?? new Map<SessionId, number>();
+      if (isUp) {
+        this.#up.set(agent, sessions.set(id, startedAtMs));
+        inSet(this.#bySpace, live.spaceId).add(agent);
+      } else {
+        sessions.delete(id);
+        if (sessions.size > 0) continue;
+        this.#up.delete(agent);
+        outOfSet(this.#bySpace, live.spaceId, agent);
+      }
+    }
   }
 
   #forget(id: SessionId): void {
-    for (const agent of this.#sessions.get(id)?.startedAtMs.keys() ?? []) {
-      const sessions = this.#byAgent.get(agent);
-      sessions?.delete(id);
-      if (sessions?.size === 0) this.#byAgent.delete(agent);
-    }
-    const nodeId = this.#sessions.get(id)?.nodeId;
-    if (nodeId !== undefined) this.#byNode.get(nodeId)?.delete(id);
+    const live = this.#sessions.get(id);
+    if (live === undefined) return;
+    this.#setUp(id, live, false);
     this.#sessions.delete(id);
+    outOfSet(this.#byNode, live.nodeId, id);
   }
+}
+
+const isUp = ({ desired, phase }: SessionRow): boolean => desired === 'running' && phase === 'running';
+
+function inSet<Key, Member>(sets: Map<Key, Set<Member>>, key: Key): Set<Member> {
+  const known = sets.get(key) ?? new Set<Member>();
+  sets.set(key, known);
+  return known;
+}
+
+function outOfSet<Key, Member>(sets: Map<Key, Set<Member>>, key: Key, member: Member): void {
+  const known = sets.get(key);
+  known?.delete(member);
+  if (known?.size === 0) sets.delete(key);
 }
