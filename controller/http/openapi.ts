@@ -190,8 +190,9 @@ export function refusalsOf(route: Route): ReadonlySet<RefusalCode> {
   // What may not be read is not there, and a list leaves it out.
   if (permission.includes(':') && !/^own or \S+:(get|list)$/.test(permission)) codes.push('FORBIDDEN');
   if (request !== undefined || raw !== undefined || creates === true) codes.push('UNPROCESSABLE_ENTITY');
-  if (method !== 'GET' || paged) codes.push('RATE_LIMITED');
+  const isRead = paged && route.fromMemory !== true;
+  if (method !== 'GET' || isRead) codes.push('RATE_LIMITED');
   // A list when its reader is away; what writes while the disk is low.
-  if (paged || method === 'POST' || method === 'PUT') codes.push('UNAVAILABLE');
+  if (isRead || method === 'POST' || method === 'PUT') codes.push('UNAVAILABLE');
   return new Set(codes);
 }

@@ -58,6 +58,8 @@ interface Described {
   readonly patternQuery?: { readonly name: string; readonly schema: z.ZodType };
   /** Takes an Idempotency-Key. */
   readonly creates?: true;
+  /** A list of what the controller holds in memory, for which the reading thread is not asked. */
+  readonly fromMemory?: true;
   /** Answers with a stream of events instead, where a parameter asks for it. */
   readonly mayStream?: true;
   /** The body is no JSON, of this media type, and is read by the route itself. */

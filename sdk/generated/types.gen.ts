@@ -2451,17 +2451,9 @@ export type ListRunningAgentsErrors = {
      */
     404: Error;
     /**
-     * Too much at once: Retry-After says when to come back
-     */
-    429: Error;
-    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type ListRunningAgentsError = ListRunningAgentsErrors[keyof ListRunningAgentsErrors];
@@ -4043,9 +4035,17 @@ export type CountMessagesErrors = {
      */
     404: Error;
     /**
+     * Too much at once: Retry-After says when to come back
+     */
+    429: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
 };
 
 export type CountMessagesError = CountMessagesErrors[keyof CountMessagesErrors];
@@ -4179,17 +4179,9 @@ export type ListNodesErrors = {
      */
     403: Error;
     /**
-     * Too much at once: Retry-After says when to come back
-     */
-    429: Error;
-    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type ListNodesError = ListNodesErrors[keyof ListNodesErrors];
@@ -4397,10 +4389,6 @@ export type ListOrphansErrors = {
      * There is no such thing, or none that the caller may see
      */
     404: Error;
-    /**
-     * Too much at once: Retry-After says when to come back
-     */
-    429: Error;
     /**
      * A fault of the server; X-Request-Id finds it in its log
      */

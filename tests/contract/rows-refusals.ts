@@ -112,4 +112,10 @@ export const NOT_BY_A_CLIENT: Readonly<Record<string, string>> = {
   'DELETE /nodes/{id}/orphans/{session}: 409': 'it takes an orphan',
   'DELETE /nodes/{id}/orphans/{session}: 503': 'it takes an orphan on a node that is away',
   'GET /health: 503': 'it takes a store that cannot be read',
+  ...Object.fromEntries(
+    [
+      ...['service-accounts', 'roles', 'role-bindings', 'api-keys', 'spaces', 'spaces/{name}/secrets', 'spaces/{name}/agents', 'sessions'],
+      ...['sessions/{id}/messages', 'sessions/{id}/messages/count'],
+    ].map((path) => [`GET /${path}: 503`, 'it takes a reading thread that has just ended']),
+  ),
 };

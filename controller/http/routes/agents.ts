@@ -37,6 +37,7 @@ export function agentRoutes(context: RouteContext): Route[] {
     }),
     listRoute({
       path: '/spaces/{name}/agents/running',
+      fromMemory: true,
       operation: 'listRunningAgents',
       permission: 'agents:list',
       summary: 'The agents of a space that have a live worker in any session',

@@ -73,7 +73,7 @@ export function messageRoutes({ services, clock, streams }: RouteContext): Route
       permission: 'own or sessions:get',
       summary: 'How many messages there are',
       answers: { 200: messageCount },
-      refusals: ['NOT_FOUND'],
+      refusals: ['NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
       async respond({ caller, params }) {
         const id = sessionIn(params);
         if (!id.ok) return id;

@@ -9,6 +9,7 @@ export function nodeRoutes({ services: { nodes } }: RouteContext): Route[] {
   return [
     listRoute({
       path: '/nodes',
+      fromMemory: true,
       permission: 'nodes:list',
       summary: 'The nodes with capacity, what is requested of it, lease and conditions',
       item: nodeObject,

@@ -8,6 +8,7 @@ export function orphanRoutes({ services: { orphans } }: RouteContext): Route[] {
   return [
     listRoute({
       path: '/nodes/{id}/orphans',
+      fromMemory: true,
       permission: 'nodes:get',
       summary: 'Containers and volumes on a node that no session explains; they stay until somebody decides',
       item: orphanObject,
