@@ -16,6 +16,8 @@ export interface BuilderOutside {
   readonly dialer: Dialer;
   readonly clock: Clock;
   readonly log: Log;
+  /** Why nothing can be built here now; undefined where nothing speaks against it. */
+  refusal(): string | undefined;
   report(report: BuildReport): void;
 }
 
@@ -69,7 +71,9 @@ export class Builder {
   }
 
   async #make(build: BuildAssignment, signal: AbortSignal) {
-    const { driver, dialer } = this.#outside;
+    const { driver, dialer, refusal } = this.#outside;
+    const refused = refusal();
+    if (refused !== undefined) return { ok: false, reason: `This node takes no builds: ${refused}` } as const;
     const there = await driver.inspectImage(build.image, signal);
     if (there?.labels['raworc.build'] === build.buildId) return { ok: true, imageId: there.id } as const;
     if ((await driver.inspectImage(build.baseImage, signal)) === undefined)

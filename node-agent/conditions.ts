@@ -38,7 +38,7 @@ export class Conditions {
     if (isDeepStrictEqual(before?.condition, condition)) return;
     this.#raised.set(condition.type, { condition, atMs: before?.atMs ?? this.#clock.monotonic() });
     if (before === undefined || before.condition.unschedulable !== condition.unschedulable)
-      this.#log.warn('node.condition', { type: condition.type, message: condition.message, unschedulable: condition.unschedulable });
+      this.#log[condition.unschedulable ? 'warn' : 'info']('node.condition', { ...condition });
     this.#changed();
   }
 

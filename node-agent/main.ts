@@ -35,9 +35,11 @@ import { grpcDialer } from './link/grpc-dialer.ts';
 import { requestRenewal } from './link/renew-call.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { NodeAgent } from './node.ts';
+import { watchDisks } from './node-disks.ts';
 import { ownIdentity } from './own-identity.ts';
 import { Sockets } from './sockets.ts';
 import { runCommand } from './volumes/command.ts';
+import type { Disks } from './volumes/disks.ts';
 import { openDisks } from './volumes/open-disks.ts';
 
 const CLOSE_WITHIN_MS = 3_000;
@@ -77,7 +79,7 @@ async function engine(
   flags: Flags,
   identity: Identity,
   { log, conditions, metrics }: { readonly log: Log; readonly conditions: Conditions; readonly metrics: Metrics },
-): Promise<{ driver: Driver; doors: GuestDoors }> {
+): Promise<{ driver: Driver; doors: GuestDoors; disks?: Disks }> {
   if (flags.driver === 'hollow') {
     const images = [process.env.RAWORC_BASE_IMAGE_TAG ?? 'raworc/session:base'];
     const host = new HollowHost({ clock: systemClock, random: systemRandom, images });
@@ -107,6 +109,7 @@ async function engine(
     run: runCommand,
     random: systemRandom,
     owner,
+    conditions,
     log,
   });
   const driver = new DockerDriver({
@@ -124,7 +127,16 @@ async function engine(
     clock: systemClock,
     log,
   });
-  return { driver, doors };
+  return { driver, doors, disks };
+}
+
+const DISK_LOW_BYTES = 2 * 2 ** 30;
+
+function diskLowBytes(): number {
+  const text = process.env.RAWORC_DISK_LOW_BYTES;
+  if (text === undefined || text === '') return DISK_LOW_BYTES;
+  if (!/^\d{1,15}$/.test(text)) throw new Error(`RAWORC_DISK_LOW_BYTES is ${text}: give it a number of bytes`);
+  return Number(text);
 }
 
 /** Resolves with the exit code. */
@@ -140,7 +152,8 @@ async function run(flags: Flags, log: Log): Promise<number> {
   const scraped = flags.metricsPort === undefined ? undefined : await serveMetrics(metrics, flags.metricsPort);
   if (scraped !== undefined) log.info('metrics.served', { port: scraped.port });
   const conditions = new Conditions(systemClock, log);
-  const { driver, doors } = await engine(flags, identity, { log, conditions, metrics });
+  const lowBytes = diskLowBytes();
+  const { driver, doors, disks } = await engine(flags, identity, { log, conditions, metrics });
   const certificate = new Certificate({
     identity,
     directory: flags.dataDirectory,
@@ -177,9 +190,17 @@ async function run(flags: Flags, log: Log): Promise<number> {
     metrics,
   });
   certificate.start();
+  const watched =
+    disks === undefined
+      ? undefined
+      : await watchDisks({
+          ...{ disks, node, dataDirectory: flags.dataDirectory, lowBytes, conditions, metrics },
+          ...{ run: runCommand, freeSpace: systemFreeSpace, clock: systemClock, log },
+        });
   const end = await Promise.race([node.ended, stopped, node.start().then(() => Promise.race([node.ended, stopped]))]);
   if (end !== 'stopped' && end.why === 'fault')
     log.error('node.fault', { error: end.error instanceof Error ? end.error.message : String(end.error) });
+  void watched?.close();
   await Promise.race([node.close(), new Promise<void>((done) => systemClock.after(CLOSE_WITHIN_MS, done))]);
   dialer.close();
   await scraped?.close();

@@ -108,6 +108,7 @@ export class NodeAgent {
       dialer,
       clock,
       log,
+      refusal: () => options.conditions?.unschedulable(),
       report: (report) => this.#outbox.keep(`build:${report.buildId}`, { kind: 'build', value: report }),
     });
     this.#link = new ControllerLink({
@@ -145,6 +146,23 @@ export class NodeAgent {
   /** Moves to another stream: the dialer has a newer proof of who this is. */
   reconnect(): void {
     this.#link.refresh();
+  }
+
+  /** Sessions whose containers are there and have not ended. */
+  up(): readonly string[] {
+    return [...this.#reconcilers.values()].filter((reconciler) => reconciler.isUp()).map(({ sessionId }) => sessionId);
+  }
+
+  /** It cannot go on: the controller hears why, and has its container removed. */
+  giveUp(sessionId: string, reason: string): void {
+    this.#reconcilers.get(sessionId)?.giveUp(reason);
+  }
+
+  /** The session's disk is full, or has room again. */
+  diskIs(sessionId: string, full: boolean, limitBytes: number): void {
+    const generation = this.#options.ledger.assignment(sessionId)?.generation;
+    if (generation === undefined) return;
+    this.#outbox.keep(`disk:${sessionId}`, { kind: 'disk', value: { sessionId, generation, full, limitBytes } });
   }
 
   /** Ends without touching anything that runs. */

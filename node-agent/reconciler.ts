@@ -116,6 +116,20 @@ export class Reconciler {
     return this.#still ? stillSource(isWhole, this.#remembered(), this.#observed()) : 'moving';
   }
 
+  /** Its container runs, or is frozen. */
+  isUp(): boolean {
+    const state = this.#seen.container?.state;
+    return state === 'running' || state === 'paused';
+  }
+
+  /** It cannot go on at this generation, as was found out elsewhere. */
+  giveUp(reason: string): void {
+    const generation = this.#outside.ledger.assignment(this.sessionId)?.generation;
+    if (generation === undefined || this.#failed?.generation === generation) return;
+    this.#fail(reason);
+    this.wake();
+  }
+
   /** Its container runs, and its guest is still to come (back). */
   awaitsGuest(): boolean {
     return this.#seen.container?.state === 'running' && !this.#outside.guestConnected(this.sessionId);

@@ -6,6 +6,8 @@ export type EventType =
   | 'session.updated'
   | 'session.state'
   | 'session.deleted'
+  | 'session.disk_full'
+  | 'session.disk_room'
   | 'message.created'
   | 'message.accepted'
   | 'messages.cleared'

@@ -25,7 +25,7 @@ const FILTERS: readonly Filter[] = [
   { name: 'ready', refuse: (node) => (node.ready ? undefined : 'is not connected') },
   {
     name: 'conditions',
-    refuse: ({ unschedulable }) => (unschedulable === undefined ? undefined : `takes no new sessions: ${unschedulable}`),
+    refuse: ({ unschedulable }) => (unschedulable === undefined ? undefined : `takes no new sessions: ${unschedulable.replace(/\.$/, '')}`),
   },
   {
     name: 'image',

@@ -14,6 +14,8 @@ const record = z.object({
   space: z.string(),
   /** What a session can write. */
   bytes: z.number().int().nonnegative(),
+  /** The session was stopped because it exceeded its limit, and has not been within it since. */
+  stopped: z.literal(true).exactOptional(),
   /** Of a quota. */
   project: z.number().int().positive().exactOptional(),
 });

@@ -1,8 +1,9 @@
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir, rename, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../seams/log.ts';
 import type { Random } from '../../seams/random.ts';
 import type { DiskKind } from '../domain/disk-choice.ts';
+import { BYTES_PER_FILE, type DiskLeft } from '../domain/disk-use.ts';
 import { fillByAdoption, isFilled } from './adoption.ts';
 import type { Command } from './command.ts';
 import {
@@ -28,7 +29,7 @@ import {
 import type { DiskRecord } from './disk-record.ts';
 import { makeImage, mountImage, trimImage, unmountImage } from './image.ts';
 import { Turns } from './turns.ts';
-import { usedBytes } from './usage.ts';
+import { usedBytes, usedFiles } from './usage.ts';
 
 export interface DisksOptions {
   /** Below the node's data directory. */
@@ -151,6 +152,30 @@ export class Disks {
       await trimImage(run, placeOf(directory)).catch(failed);
       await unmountImage(run, placeOf(directory));
     });
+  }
+
+  /** Remembers that the session was stopped because it exceeded its limit, or that it is within it again. */
+  mark(sessionId: string, stopped: boolean): Promise<void> {
+    return this.#turns.take(sessionId, async () => {
+      const disk = await this.find(sessionId);
+      if (disk === undefined || (disk.stopped === true) === stopped) return;
+      const { stopped: _, ...rest } = disk;
+      await writeRecord(this.#at(sessionId), stopped ? { ...rest, stopped } : rest);
+    });
+  }
+
+  /** What the session can still write. Counts every file where nothing else bounds it. */
+  async left({ session }: Pick<DiskRecord, 'session'>): Promise<DiskLeft> {
+    const disk = await this.find(session);
+    if (disk === undefined) throw new Error('the disk of this session is not there');
+    const directory = this.#at(session);
+    if (disk.kind === 'measured') {
+      const { run } = this.#options;
+      const files = filesOf(directory, disk);
+      return { bytes: disk.bytes - (await usedBytes(run, files)), files: disk.bytes / BYTES_PER_FILE - (await usedFiles(run, files)) };
+    }
+    const { bavail, bsize, ffree } = await statfs(placeOf(directory));
+    return { bytes: bavail * bsize, files: ffree };
   }
 
   remove(sessionId: string): Promise<void> {

@@ -1,12 +1,23 @@
-import { chooseDisks, type DiskSetting } from '../domain/disk-choice.ts';
+import type { Conditions } from '../conditions.ts';
+import { chooseDisks, type DiskKind, type DiskSetting } from '../domain/disk-choice.ts';
 import { type AttemptOutside, attemptDisk } from './attempt.ts';
 import { Disks, type DisksOptions } from './disks.ts';
 
 /** Chooses, by trying, what the disks of new sessions are. Throws a sentence for the operator where nothing works, or not what the operator demands. */
-export async function openDisks(setting: DiskSetting, outside: AttemptOutside & Omit<DisksOptions, 'kind'>): Promise<Disks> {
+export async function openDisks(
+  setting: DiskSetting,
+  outside: AttemptOutside & Omit<DisksOptions, 'kind'> & { readonly conditions: Conditions },
+): Promise<Disks> {
   const choice = await chooseDisks(setting, (kind) => attemptDisk(kind, outside));
   if (!choice.ok) throw new Error(`the disks of sessions cannot be kept: ${choice.reason}`);
   const { kind, because } = choice;
-  outside.log.info('disks.kind', { kind, because: because.join(' ') });
+  outside.conditions.raise({ type: 'DiskKind', message: [KINDS[kind], ...because].join(' '), unschedulable: false });
   return new Disks({ ...outside, kind });
 }
+
+const KINDS: Readonly<Record<DiskKind, string>> = {
+  quota: 'The disks of new sessions are directories with a project quota.',
+  image: 'The disks of new sessions are file systems in files, which end at their limit.',
+  measured:
+    'The disks of new sessions are directories that are measured: a session can exceed its limit for some seconds before it is stopped.',
+};

@@ -13,6 +13,7 @@ import type { ChallengeResponse as _raworc_node_v0_ChallengeResponse, ChallengeR
 import type { Condition as _raworc_node_v0_Condition, Condition__Output as _raworc_node_v0_Condition__Output } from './raworc/node/v0/Condition.ts';
 import type { Conditions as _raworc_node_v0_Conditions, Conditions__Output as _raworc_node_v0_Conditions__Output } from './raworc/node/v0/Conditions.ts';
 import type { ControllerFrame as _raworc_node_v0_ControllerFrame, ControllerFrame__Output as _raworc_node_v0_ControllerFrame__Output } from './raworc/node/v0/ControllerFrame.ts';
+import type { DiskState as _raworc_node_v0_DiskState, DiskState__Output as _raworc_node_v0_DiskState__Output } from './raworc/node/v0/DiskState.ts';
 import type { FetchSourceRequest as _raworc_node_v0_FetchSourceRequest, FetchSourceRequest__Output as _raworc_node_v0_FetchSourceRequest__Output } from './raworc/node/v0/FetchSourceRequest.ts';
 import type { Heartbeat as _raworc_node_v0_Heartbeat, Heartbeat__Output as _raworc_node_v0_Heartbeat__Output } from './raworc/node/v0/Heartbeat.ts';
 import type { HeartbeatAck as _raworc_node_v0_HeartbeatAck, HeartbeatAck__Output as _raworc_node_v0_HeartbeatAck__Output } from './raworc/node/v0/HeartbeatAck.ts';
@@ -81,6 +82,7 @@ export interface ProtoGrpcType {
         Conditions: MessageTypeDefinition<_raworc_node_v0_Conditions, _raworc_node_v0_Conditions__Output>
         ControllerFrame: MessageTypeDefinition<_raworc_node_v0_ControllerFrame, _raworc_node_v0_ControllerFrame__Output>
         Desired: EnumTypeDefinition
+        DiskState: MessageTypeDefinition<_raworc_node_v0_DiskState, _raworc_node_v0_DiskState__Output>
         FetchSourceRequest: MessageTypeDefinition<_raworc_node_v0_FetchSourceRequest, _raworc_node_v0_FetchSourceRequest__Output>
         Heartbeat: MessageTypeDefinition<_raworc_node_v0_Heartbeat, _raworc_node_v0_Heartbeat__Output>
         HeartbeatAck: MessageTypeDefinition<_raworc_node_v0_HeartbeatAck, _raworc_node_v0_HeartbeatAck__Output>

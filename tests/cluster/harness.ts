@@ -121,13 +121,14 @@ export class Cluster {
     return (await readFile(join(this.directory, 'controller', 'admin-password'), 'utf8')).trim();
   }
 
-  /** Joins a node of that name at its first start, and is the same node ever after. */
-  async startNode(options: NodeOptions): Promise<NodeProcess> {
+  /** Joins a node of that name at its first start, and is the same node ever after, started as it was, or anew with these options. */
+  async startNode(options: NodeOptions, anew = false): Promise<NodeProcess> {
     let node = this.nodes.get(options.name);
     if (node === undefined) {
       node = new NodeProcess(PROJECT, this.directory, this.nodes.size + 1, options);
       this.nodes.set(options.name, node);
     }
+    if (anew) node.options = options;
     await node.start(node.logs.length === 0 ? await this.rest.nodeToken() : '');
     return node;
   }

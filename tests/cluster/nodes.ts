@@ -15,7 +15,8 @@ export interface NodeOptions {
 
 /** One node agent's process with a data directory of its own, killed and started as the test likes. */
 export class NodeProcess {
-  readonly options: NodeOptions;
+  /** Of its next start. */
+  options: NodeOptions;
   readonly dataDirectory: string;
   readonly runDirectory: string;
   readonly #projectDirectory: string;

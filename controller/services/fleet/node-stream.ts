@@ -18,6 +18,7 @@ import { finishRemoval } from '../../domain/commands/finish-removal.ts';
 import { certificateAlarm, certificateFault } from '../../domain/commands/node-certificates.ts';
 import { nodeConnected, notHeld } from '../../domain/commands/nodes.ts';
 import { recordAnswer } from '../../domain/commands/record-answer.ts';
+import { recordDiskState } from '../../domain/commands/record-disk-state.ts';
 import { recordReport } from '../../domain/commands/record-report.ts';
 import { refuseInactive } from '../../domain/commands/refuse-inactive.ts';
 import { startRun } from '../../domain/commands/start-run.ts';
@@ -393,6 +394,11 @@ export class NodeStream {
         return this.#built(saidBuild(frame.value));
       case 'conditions':
         return this.#conditioned(frame.value.conditions);
+      case 'disk': {
+        const { sessionId, generation, full, limitBytes } = frame.value;
+        const state = { from: this.nodeId, sessionId: sessionId as SessionId, generation, full, limitBytes };
+        return this.#decide(applier.apply(recordDiskState(state)), () => undefined);
+      }
       case 'secretsRequest':
         return void this.send({ kind: 'secrets', value: secretsFor(this.#needs, this.nodeId, frame.value) });
       case 'workers': {
@@ -464,8 +470,8 @@ export class NodeStream {
   #conditioned(conditions: readonly Condition__Output[]): void {
     const was = new Set(this.conditions.map(({ type }) => type));
     this.conditions = conditions.slice(0, MOST_CONDITIONS);
-    for (const { type, message } of this.conditions)
-      if (!was.has(type)) this.#log.warn('node.condition', { node: this.name, type, message });
+    for (const { type, message, unschedulable } of this.conditions)
+      if (!was.has(type)) this.#log[unschedulable ? 'warn' : 'info']('node.condition', { node: this.name, type, message });
     this.#events.conditionsChanged(this);
   }
 

@@ -19,6 +19,7 @@ import type { ImageMissing as _raworc_node_v0_ImageMissing, ImageMissing__Output
 import type { Conditions as _raworc_node_v0_Conditions, Conditions__Output as _raworc_node_v0_Conditions__Output } from '../../../raworc/node/v0/Conditions.ts';
 import type { SetPartTaken as _raworc_node_v0_SetPartTaken, SetPartTaken__Output as _raworc_node_v0_SetPartTaken__Output } from '../../../raworc/node/v0/SetPartTaken.ts';
 import type { SetJudged as _raworc_node_v0_SetJudged, SetJudged__Output as _raworc_node_v0_SetJudged__Output } from '../../../raworc/node/v0/SetJudged.ts';
+import type { DiskState as _raworc_node_v0_DiskState, DiskState__Output as _raworc_node_v0_DiskState__Output } from '../../../raworc/node/v0/DiskState.ts';
 import type { Workers as _raworc_v0_Workers, Workers__Output as _raworc_v0_Workers__Output } from '../../../raworc/v0/Workers.ts';
 import type { Lines as _raworc_v0_Lines, Lines__Output as _raworc_v0_Lines__Output } from '../../../raworc/v0/Lines.ts';
 import type { LimitReached as _raworc_v0_LimitReached, LimitReached__Output as _raworc_v0_LimitReached__Output } from '../../../raworc/v0/LimitReached.ts';
@@ -43,10 +44,11 @@ export interface NodeFrame {
   'conditions'?: (_raworc_node_v0_Conditions | null);
   'setPartTaken'?: (_raworc_node_v0_SetPartTaken | null);
   'setJudged'?: (_raworc_node_v0_SetJudged | null);
+  'disk'?: (_raworc_node_v0_DiskState | null);
   'workers'?: (_raworc_v0_Workers | null);
   'lines'?: (_raworc_v0_Lines | null);
   'limitReached'?: (_raworc_v0_LimitReached | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"lines"|"conditions"|"limitReached";
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"lines"|"conditions"|"limitReached"|"disk";
 }
 
 export interface NodeFrame__Output {
@@ -69,8 +71,9 @@ export interface NodeFrame__Output {
   'conditions'?: (_raworc_node_v0_Conditions__Output | null);
   'setPartTaken'?: (_raworc_node_v0_SetPartTaken__Output | null);
   'setJudged'?: (_raworc_node_v0_SetJudged__Output | null);
+  'disk'?: (_raworc_node_v0_DiskState__Output | null);
   'workers'?: (_raworc_v0_Workers__Output | null);
   'lines'?: (_raworc_v0_Lines__Output | null);
   'limitReached'?: (_raworc_v0_LimitReached__Output | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"lines"|"conditions"|"limitReached";
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"lines"|"conditions"|"limitReached"|"disk";
 }

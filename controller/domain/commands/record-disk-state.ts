@@ -1,0 +1,29 @@
+import { type Command, unchanged } from '../command.ts';
+import type { NodeId, SessionId } from '../ids.ts';
+import { speaksFor } from '../speaker.ts';
+
+export interface DiskState {
+  readonly from: NodeId;
+  readonly sessionId: SessionId;
+  readonly generation: number;
+  readonly full: boolean;
+  readonly limitBytes: number;
+}
+
+/** The disk of a session became full, or has room again: whoever watches the session is told. */
+export function recordDiskState({ from, sessionId, generation, full, limitBytes }: DiskState): Command<undefined> {
+  return {
+    name: 'record-disk-state',
+    decide({ view }) {
+      const session = view.get('sessions', sessionId);
+      if (session === undefined || speaksFor(session, from, generation) !== 'yes') return unchanged(undefined);
+      const space = view.get('spaces', session.spaceId)?.name ?? session.spaceId;
+      const data = { space, limit_bytes: limitBytes };
+      return {
+        mutations: [],
+        events: [{ type: full ? 'session.disk_full' : 'session.disk_room', spaceId: session.spaceId, sessionId, data }],
+        answer: undefined,
+      };
+    },
+  };
+}

@@ -1,0 +1,29 @@
+import { open, rm } from 'node:fs/promises';
+import type { Command } from './command.ts';
+
+/** Room on the disk that nobody else can take, in a file that is removed where the ledger needs it. */
+export class Reserve {
+  readonly #file: string;
+  readonly #bytes: number;
+  readonly #run: Command;
+
+  constructor(run: Command, file: string, bytes: number) {
+    this.#run = run;
+    this.#file = file;
+    this.#bytes = bytes;
+  }
+
+  async release(): Promise<void> {
+    await rm(this.#file, { force: true });
+  }
+
+  async take(): Promise<void> {
+    await this.#run('fallocate', ['-l', String(this.#bytes), this.#file]);
+    const file = await open(this.#file, 'r');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+}
