@@ -16,6 +16,7 @@ import { Certificate } from './certificate.ts';
 import { Conditions } from './conditions.ts';
 import { DISK_KINDS, isDiskSetting } from './domain/disk-choice.ts';
 import { CHAINS, isCidr, TABLE } from './domain/firewall-rules.ts';
+import { roomOf } from './domain/network-room.ts';
 import { DockerDriver } from './drivers/docker.ts';
 import { DockerBaseImages } from './drivers/docker-base-images.ts';
 import { dockerClients } from './drivers/docker-client.ts';
@@ -99,6 +100,9 @@ async function engine(
     nodeVersion: process.version,
     directory: join(flags.dataDirectory, 'guest'),
   });
+  const subnet = process.env.RAWORC_SESSION_SUBNET || undefined;
+  if (subnet !== undefined && (!isCidr(subnet) || roomOf([subnet]) === 0))
+    throw new Error(`RAWORC_SESSION_SUBNET is ${subnet}: give it an IPv4 range with room for sessions, such as 10.77.0.0/20`);
   const setting = process.env.RAWORC_DISK_KIND ?? 'auto';
   if (!isDiskSetting(setting)) throw new Error(`RAWORC_DISK_KIND is ${setting}: give it one of auto, ${DISK_KINDS.join(', ')}`);
   const clients = await dockerClients(flags.dockerSocket);
@@ -120,6 +124,8 @@ async function engine(
       ...{ docker: clients.streams, directory: join(flags.dataDirectory, 'images'), freeSpace: systemFreeSpace, clock: systemClock, log },
     }),
     guestDirectory,
+    conditions,
+    subnet,
     guard: new Firewall({
       plan: { bridge: BRIDGE, table: TABLE, chains: CHAINS, closed: await addressesOf(identity.controllers), allowed },
       ...{ clock: systemClock, log, conditions, metrics },

@@ -10,6 +10,7 @@ import type { Conditions } from './conditions.ts';
 import { ControllerLink } from './controller-link.ts';
 import { endStrayCopies } from './copying.ts';
 import { within } from './deadline.ts';
+import { lesserBound } from './domain/network-room.ts';
 import type { Capacity, Driver, DriverChange } from './drivers/driver.ts';
 import type { GuestDoors } from './guest-doors.ts';
 import { guestsReturned } from './guests-return.ts';
@@ -134,7 +135,9 @@ export class NodeAgent {
   async start(): Promise<void> {
     const { driver, log, ledger } = this.#options;
     await this.#call((signal) => driver.prepare(signal));
-    this.#capacity = { ...(await this.#call((signal) => driver.capacity(signal))), ...this.#options.capacity };
+    const found = await this.#call((signal) => driver.capacity(signal));
+    const { capacity } = this.#options;
+    this.#capacity = { ...found, ...capacity, sessions: lesserBound(found.sessions, capacity.sessions ?? 0) };
     await this.#lookAtEverything();
     this.#watch = driver.watch((change) => this.#driverChanged(change));
     await this.#guestsReturned();

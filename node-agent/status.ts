@@ -20,6 +20,8 @@ export interface Orphan {
   readonly volume: string;
   readonly space: string;
   readonly image: string;
+  /** Its container is frozen. */
+  readonly paused: boolean;
 }
 
 /** Undefined: an assignment or a tombstone explains it, or there is nothing. */
@@ -33,7 +35,15 @@ export function orphanOf(
   if (generation < 0 || generation <= (tombstone ?? -1)) return undefined;
   // Half a copy is nobody's work: it can be removed, and is not told as a volume that could be adopted.
   const whole = copying === undefined ? volume?.name : undefined;
-  return { sessionId, generation, containerId: container?.id ?? '', volume: whole ?? '', space, image };
+  return {
+    sessionId,
+    generation,
+    containerId: container?.id ?? '',
+    volume: whole ?? '',
+    space,
+    image,
+    paused: container?.state === 'paused',
+  };
 }
 
 export function sameStatus(a: Status, b: Status): boolean {

@@ -37,7 +37,7 @@ export function orphanService({ applier, view, fleet, baseImage }: OrphanNeeds):
     const found = all.value.orphans.find(({ sessionId }) => sessionId === session);
     if (found === undefined) return refused('NOT_FOUND', 'This node holds no orphan of that id.');
     const { generation, space } = found;
-    const left = { containerId: orNull(found.containerId), volume: orNull(found.volume), image: orNull(found.image) };
+    const left = { containerId: orNull(found.containerId), volume: orNull(found.volume), image: orNull(found.image), paused: found.paused };
     return accepted({ orphan: { sessionId: session, nodeId: all.value.nodeId, generation, ...left }, space });
   }
 

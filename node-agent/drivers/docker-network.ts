@@ -1,4 +1,5 @@
 import type Docker from 'dockerode';
+import { roomOf } from '../domain/network-room.ts';
 import { abortable, answerOf, unless } from './docker-client.ts';
 import { NETWORK } from './docker-container.ts';
 
@@ -7,6 +8,8 @@ export const BRIDGE = 'raworc0';
 export interface SessionNetwork {
   readonly name: string;
   readonly bridge: string;
+  /** An IPv4 range for it; undefined: Docker chooses one that is free. A network that is there keeps its own. */
+  readonly subnet?: string | undefined;
 }
 
 /** Of all sessions of all node agents on an engine. */
@@ -30,6 +33,7 @@ export async function ensureNetwork(docker: Docker, network: SessionNetwork, sig
         Driver: 'bridge',
         EnableIPv6: false,
         Options: optionsOf(network),
+        ...(network.subnet === undefined ? {} : { IPAM: { Driver: 'default', Config: [{ Subnet: network.subnet }] } }),
         Labels: { 'raworc.managed': 'true' },
       }),
     );
@@ -49,6 +53,13 @@ async function isThere(docker: Docker, network: SessionNetwork, signal: AbortSig
       `there is a Docker network ${network.name} that is not as Raworc made it: remove it (docker network rm ${network.name})`,
     );
   return true;
+}
+
+/** How many containers the network can connect at once, those of all node agents of the machine together: its bridge has so many ports, and it so many addresses. */
+export async function networkRoom(docker: Docker, network: SessionNetwork, signal: AbortSignal): Promise<number> {
+  const { IPAM } = await abortable(signal, docker.getNetwork(network.name).inspect());
+  const subnets = (IPAM?.Config ?? []).flatMap(({ Subnet, IPRange }) => IPRange ?? Subnet ?? []);
+  return roomOf(subnets);
 }
 
 /** Whether it is gone: not when it is still in use, by a container of any node agent. */

@@ -2,17 +2,19 @@ import type Docker from 'dockerode';
 import { z } from 'zod';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import type { Conditions } from '../conditions.ts';
 import type { VolumeSeen } from '../domain/session.ts';
 import type { DiskRecord } from '../volumes/disk-record.ts';
 import type { Disks } from '../volumes/disks.ts';
 import type { VolumeCopier } from './copier.ts';
 import type { BaseImage, DockerBaseImages } from './docker-base-images.ts';
+import { BridgeUse } from './docker-bridge-use.ts';
 import { abortable, answerOf, type DockerClients, messageOf, unless } from './docker-client.ts';
-import { containerOptions, type Owner, volumeName } from './docker-container.ts';
+import { containerName, containerOptions, type Owner, ownedBy, volumeName } from './docker-container.ts';
 import { DockerCopier } from './docker-copier.ts';
 import { watchDocker } from './docker-events.ts';
 import { kernelFiles, MemoryReturn } from './docker-memory.ts';
-import { ensureNetwork, removeNetwork, SESSION_NETWORK } from './docker-network.ts';
+import { ensureNetwork, networkRoom, removeNetwork, SESSION_NETWORK } from './docker-network.ts';
 import { SessionContainers } from './docker-session-containers.ts';
 import { EngineVolumes } from './docker-volumes.ts';
 import type { Capacity, Driver, DriverChange, ImageMade, ImagePlan, Made, Seen, SessionPlan } from './driver.ts';
@@ -37,6 +39,9 @@ export interface DockerOptions {
   readonly baseImages?: DockerBaseImages;
   readonly clock: Clock;
   readonly log: Log;
+  /** An IPv4 range for the network of sessions, where that is made now. */
+  readonly subnet?: string | undefined;
+  readonly conditions?: Pick<Conditions, 'raise' | 'clear'>;
 }
 
 /** Of the machine's memory, what is left to the system and the engine. */
@@ -81,9 +86,12 @@ export class DockerDriver implements Driver {
   readonly #containers: SessionContainers;
   readonly #disks: Disks;
   readonly #volumes: EngineVolumes;
+  readonly #bridge: BridgeUse | undefined;
 
   constructor(options: DockerOptions) {
     this.#options = options;
+    const { conditions } = options;
+    this.#bridge = conditions && new BridgeUse({ bridge: SESSION_NETWORK.bridge, conditions });
     this.#docker = options.clients.calls;
     this.#owner = options.owner;
     this.#disks = options.disks;
@@ -101,15 +109,19 @@ export class DockerDriver implements Driver {
   }
 
   async prepare(signal: AbortSignal): Promise<void> {
-    await ensureNetwork(this.#docker, SESSION_NETWORK, signal);
+    const network = { ...SESSION_NETWORK, subnet: this.#options.subnet };
+    await ensureNetwork(this.#docker, network, signal);
+    if (this.#bridge !== undefined) this.#bridge.room = await networkRoom(this.#docker, network, signal);
+    await this.#bridge?.look();
     await this.#options.guard.apply();
     await abortable(signal, this.#disks.sweep());
     await this.#volumes.refresh(signal);
   }
 
   async capacity(signal: AbortSignal): Promise<Capacity> {
+    const sessions = await networkRoom(this.#docker, SESSION_NETWORK, signal);
     const { NCPU, MemTotal } = info.parse(await abortable(signal, this.#docker.info()));
-    return { cpuMillis: NCPU * 1000, memoryBytes: Math.floor(MemTotal * (1 - MEMORY_KEPT)), sessions: 0 };
+    return { cpuMillis: NCPU * 1000, memoryBytes: Math.floor(MemTotal * (1 - MEMORY_KEPT)), sessions };
   }
 
   async list(signal: AbortSignal): Promise<ReadonlyMap<string, Seen>> {
@@ -144,6 +156,22 @@ export class DockerDriver implements Driver {
   }
 
   async createContainer(plan: SessionPlan, signal: AbortSignal): Promise<Made> {
+    const made = await this.#createContainer(plan, signal);
+    if (made.ok || made.why !== 'exists') return made;
+    const stranger = await this.#stranger(containerName(plan.sessionId), signal);
+    return stranger === undefined ? made : { ok: false, why: 'refused', reason: stranger };
+  }
+
+  /** Why the name of a session's container cannot be had; undefined when nobody else has it: a create of our own may be under way. */
+  async #stranger(name: string, signal: AbortSignal): Promise<string | undefined> {
+    const found = await unless([404], abortable(signal, this.#docker.getContainer(name).inspect()));
+    // By an id that begins like the name, another would be found.
+    if (found === undefined || found.Name !== `/${name}` || ownedBy(this.#owner, found.Config.Labels) !== undefined) return undefined;
+    const id = found.Id.slice(0, 12);
+    return `Another container on the node of this session has the name ${name} (${id}, of the image ${found.Config.Image}). Rename or remove it there, then recover the session.`;
+  }
+
+  async #createContainer(plan: SessionPlan, signal: AbortSignal): Promise<Made> {
     return this.#made(signal, async () => {
       await this.#volumes.adopt(plan.sessionId, plan.limits.diskBytes).catch(asDiskFailure);
       const { path, disk } = await this.#disks.ready(plan.sessionId, plan.limits.diskBytes).catch(asDiskFailure);
@@ -197,6 +225,11 @@ export class DockerDriver implements Driver {
   }
 
   async removeContainer(sessionId: string, signal: AbortSignal): Promise<void> {
+    await this.#removeContainer(sessionId, signal);
+    await this.#bridge?.look();
+  }
+
+  async #removeContainer(sessionId: string, signal: AbortSignal): Promise<void> {
     const id = await abortable(signal, this.#containers.least(sessionId));
     if (id === undefined) return;
     if (this.#volumes.find(sessionId) !== undefined) await this.#endBeforeAdoption(sessionId, id, signal);
@@ -292,6 +325,13 @@ export class DockerDriver implements Driver {
   }
 
   async #start(sessionId: string, signal: AbortSignal): Promise<Made> {
+    const started = await this.#begin(sessionId, signal);
+    // What took the last port is known at once, and not at the next relist.
+    await this.#bridge?.look();
+    return started;
+  }
+
+  async #begin(sessionId: string, signal: AbortSignal): Promise<Made> {
     const made = await this.#made(signal, async () => {
       if (this.#volumes.find(sessionId) === undefined) await this.#disks.ready(sessionId).catch(asDiskFailure);
       const started = await this.#containers.on(sessionId, (container) => unless([304], container.start()).then(() => true));

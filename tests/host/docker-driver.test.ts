@@ -226,6 +226,56 @@ t.test('what cannot be made fails with a sentence, and what is of another node i
   t.ok(existsSync(disk(foreign)));
 });
 
+t.test(
+  'a session whose container name somebody else has fails and says so, is recovered once it is free, and can be deleted',
+  async (t) => {
+    const { controller, socket, disk, start } = await machine(t, 'node-taken');
+    const session = randomUUID();
+    const stranger = await docker('create', '--name', name(session), '--network', 'none', IMAGE, 'sh');
+    t.teardown(() => docker('rm', '-f', stranger).catch(() => undefined));
+    const node = await start();
+    t.teardown(() => node.close());
+    await controller.begin([assigned(session, 1, 'DESIRED_RUNNING', false, IMAGE)]);
+    const failed = (generation: number) =>
+      controller.until(
+        `failed at ${generation}`,
+        () => controller.heard('report').find((report) => report.phase === 'FAILED' && report.generation === generation),
+        LONG_MS,
+      );
+    const { reason } = await failed(1);
+    t.match(reason, `has the name ${name(session)} (${stranger.slice(0, 12)}, of the image ${IMAGE})`);
+    t.match(reason, /Rename or remove it there, then recover the session/);
+    t.match((await inspect(session)).State.Status, 'created', 'it is left alone');
+
+    // Deleted while its name is taken: what it has goes, and what is not its own stays.
+    controller.say(change(1, [], [{ sessionId: session, upToGeneration: 1 }]));
+    await controller.until('removed', () => controller.heard('removed').find(({ sessionId }) => sessionId === session), LONG_MS);
+    t.notOk(existsSync(disk(session)));
+    t.equal((await inspect(session)).Id, stranger);
+
+    const next = randomUUID();
+    const holder = await docker('create', '--name', name(next), '--network', 'none', IMAGE, 'sh');
+    t.teardown(() => docker('rm', '-f', holder).catch(() => undefined));
+    controller.say(change(2, [assigned(next, 1, 'DESIRED_RUNNING', false, IMAGE)]));
+    await controller.until(
+      'failed',
+      () => controller.heard('report').find(({ phase, sessionId }) => phase === 'FAILED' && sessionId === next),
+      LONG_MS,
+    );
+    await docker('rm', '-f', holder);
+    controller.say(change(3, [assigned(next, 2, 'DESIRED_RUNNING', false, IMAGE)]));
+    await controller.until('its socket', () => (existsSync(socket(next)) ? true : undefined), LONG_MS);
+    await controller.until(
+      'its container',
+      () => controller.heard('report').find(({ sessionId, containerId }) => sessionId === next && containerId !== ''),
+      LONG_MS,
+    );
+    t.equal((await inspect(next)).Config.Labels['raworc.session'], next);
+    controller.say(change(4, [], [{ sessionId: next, upToGeneration: 2 }]));
+    await controller.until('gone', () => controller.heard('removed').find(({ sessionId }) => sessionId === next), LONG_MS);
+  },
+);
+
 t.test('an image is built from sources that are what they should be, and from no others', async (t) => {
   const { controller, start } = await machine(t, 'node-d');
   const node = await start();

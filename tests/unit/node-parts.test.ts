@@ -80,7 +80,15 @@ t.test('an inventory of any size comes in parts of a bounded size, each made whe
       };
     }
   }
-  const orphan = (at: number) => ({ sessionId: idOf(at), generation: 1, containerId: '', volume: 'v', space: '', image: '' });
+  const orphan = (at: number) => ({
+    sessionId: idOf(at),
+    generation: 1,
+    containerId: '',
+    volume: 'v',
+    space: '',
+    image: '',
+    paused: false,
+  });
   const held = { images: ['a', 'b'], tombstones: [], orphans: Array.from({ length: 1_500 }, (_, at) => orphan(at)) };
   const parts = inventoryParts({ reports: reports(), ...held });
   const seen: NodeFrame[] = [];

@@ -21,6 +21,8 @@ export interface Orphan {
   readonly volume: string | null;
   /** Of its container; null when that is gone. */
   readonly image: string | null;
+  /** Its container is frozen. */
+  readonly paused: boolean;
 }
 
 export interface Adoption {
@@ -41,7 +43,7 @@ export function isExplained(view: View, nodeId: NodeId, sessionId: SessionId): b
 }
 
 /**
- * Makes a session's row again from what is left of it. One that has a container runs on, untouched; one of which only the
+ * Makes a session's row again from what is left of it. One that has a container runs on, or stays paused, untouched; one of which only the
  * volume is left is suspended, and takes no room until it is resumed. Its messages are not known any more.
  */
 export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<SessionObject>> {
@@ -68,7 +70,7 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
       const generation = Math.max(orphan.generation + 1, now);
       const row: SessionRow = {
         ...{ id: sessionId, name: null, spaceId: input.spaceId, nodeId, image, buildId: build?.id ?? null, agents: build?.agents ?? [] },
-        desired: orphan.containerId === null ? 'suspended' : 'running',
+        desired: orphan.containerId === null ? 'suspended' : orphan.paused ? 'paused' : 'running',
         ...{ generation, placedGeneration: generation },
         restoredFrom: null,
         ...{ requests: input.requests, limits: input.limits, timeouts: input.timeouts, metadata: {}, parentId: null, copyFrom: null },

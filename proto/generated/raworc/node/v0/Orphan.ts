@@ -27,6 +27,10 @@ export interface Orphan {
    * of its container, empty when unknown
    */
   'image'?: (string);
+  /**
+   * its container is frozen, and stays so when it is adopted
+   */
+  'paused'?: (boolean);
 }
 
 /**
@@ -54,4 +58,8 @@ export interface Orphan__Output {
    * of its container, empty when unknown
    */
   'image': (string);
+  /**
+   * its container is frozen, and stays so when it is adopted
+   */
+  'paused': (boolean);
 }
