@@ -128,7 +128,12 @@ t.test('a session in Docker, from its start over ends and restarts to its remova
     NanoCpus: 500_000_000,
     PidsLimit: 256 + RESERVED_PROCESSES,
   });
-  t.same(made.Config.Env.map((line: string) => line.split('=')[0]).sort(), ['PATH', 'RAWORC_SESSION_ID', 'RAWORC_SOCKET']);
+  t.same(made.Config.Env.map((line: string) => line.split('=')[0]).sort(), [
+    'PATH',
+    'RAWORC_PROCESSES',
+    'RAWORC_SESSION_ID',
+    'RAWORC_SOCKET',
+  ]);
   t.equal(made.Config.Labels['raworc.session'], session);
   t.match(await docker('exec', name(session), 'sh', '-c', 'echo kept > /session/file; touch /here; echo $?'), '1', 'the root is read-only');
   t.equal(statSync(join(socket(session), '..')).mode & 0o777, 0o700);
