@@ -67,9 +67,12 @@ export function recordAnswer(given: GivenAnswer): Command<Verdict> {
  */
 function answerLost(view: View, session: SessionRow, answered: QueueRow, now: number): { ledger: Ledger; front: readonly QueueRow[] } {
   let ledger: Ledger = { session, mutations: [], events: [] };
-  const front = view.queued(session.id, ANSWERED_AT_ONCE + 2);
-  const [oldest] = front;
-  if (oldest === undefined || oldest.seq >= answered.seq || oldest.seq > session.epochSeq) return { ledger, front };
+  const first = view.queued(session.id, 2);
+  const [oldest] = first;
+  if (oldest === undefined || oldest.seq >= answered.seq || oldest.seq > session.epochSeq) {
+    const next = first.find(({ id }) => id !== answered.id);
+    return { ledger, front: next?.refusal == null ? [] : view.queued(session.id, ANSWERED_AT_ONCE + 2) };
+  }
   const queue = view.queued(session.id, QUEUE_BOUND.messages);
   const isLost = ({ seq }: QueueRow) => seq < answered.seq && seq <= session.epochSeq;
   for (const lost of queue.filter(isLost)) {
