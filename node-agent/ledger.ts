@@ -237,16 +237,18 @@ export class Ledger {
   #write(records: readonly LedgerRecord[]): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ records, resolve, reject });
-      this.#flushing ??= this.#flush().finally(() => {
-        this.#flushing = undefined;
-      });
+      this.#flushing ??= this.#flush();
     });
   }
 
   async #flush(): Promise<void> {
     for (;;) {
       const writes = this.#waiting.splice(0);
-      if (writes.length === 0) return;
+      if (writes.length === 0) {
+        // In the turn in which nothing waits: what is written in the next one begins a flush of its own.
+        this.#flushing = undefined;
+        return;
+      }
       const records = writes.flatMap((write) => write.records);
       try {
         await this.#journal.append(encodeRecords(records));

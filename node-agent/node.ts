@@ -11,7 +11,9 @@ import { ControllerLink } from './controller-link.ts';
 import { endStrayCopies } from './copying.ts';
 import { within } from './deadline.ts';
 import { lesserBound } from './domain/network-room.ts';
-import type { Capacity, Driver, DriverChange } from './drivers/driver.ts';
+import type { Capacity, Driver, DriverChange, Seen } from './drivers/driver.ts';
+import { EngineTurns } from './engine-turns.ts';
+import { EngineWatch } from './engine-watch.ts';
 import type { GuestDoors } from './guest-doors.ts';
 import { guestsReturned } from './guests-return.ts';
 import { ImageRequests } from './image-requests.ts';
@@ -27,6 +29,11 @@ import type { Status } from './status.ts';
 import { assignmentFrom, isSessionId, reportOf } from './wire.ts';
 
 const CALL_LIMIT_MS = 60_000;
+/** How long news of orphans waits for more. */
+const ORPHANS_GATHER_MS = 50;
+/** Told of. There is more to see once some of them are gone. */
+const MOST_ORPHANS = 10_000;
+const NOTHING_SEEN: Seen = { container: undefined, volume: undefined, space: '', image: '' };
 /** From time to time everything is looked at again, for what no event told. */
 const RELIST_EVERY_MS = 60_000;
 
@@ -73,7 +80,11 @@ export class NodeAgent {
   #end: (end: NodeEnd) => void = () => undefined;
   #watch: { close(): void } | undefined;
   #relist: Timer | undefined;
-  #looking: Promise<void> = Promise.resolve();
+  readonly #engine: EngineTurns;
+  readonly #engineWatch: EngineWatch;
+  #looking: Promise<void> | undefined;
+  readonly #toLook = new Set<'images' | 'everything'>();
+  #orphansLater: Timer | undefined;
   #capacity: Capacity = { cpuMillis: 0, memoryBytes: 0, sessions: 0 };
   #images: readonly string[] = [];
   #reports = 0;
@@ -87,6 +98,13 @@ export class NodeAgent {
     const { clock, log, ledger, driver, dialer, random, doors, metrics = silentMetrics } = options;
     this.#steps = metrics.counter({ name: 'reconciler_steps_total', help: 'Steps that reconcilers took, by kind', labels: ['step'] });
     this.#outbox = new Outbox(metrics);
+    this.#engine = new EngineTurns(clock);
+    this.#engineWatch = new EngineWatch({
+      ping: (signal) => driver.ping(signal),
+      clock,
+      conditions: options.conditions ?? { raise: () => undefined, clear: () => undefined },
+      changed: (answers) => this.#engineAnswers(answers),
+    });
     this.#gauges(metrics);
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -143,6 +161,7 @@ export class NodeAgent {
     await this.#guestsReturned();
     log.info('node.adopted', { node: this.#options.nodeId, boot: ledger.boot, sessions: this.#reconcilers.size });
     this.#relistLater();
+    this.#engineWatch.start();
     this.#link.start();
   }
 
@@ -173,6 +192,8 @@ export class NodeAgent {
     this.#ending.abort(new Error('the node agent ends'));
     this.#watch?.close();
     this.#relist?.cancel();
+    this.#orphansLater?.cancel();
+    await this.#engineWatch.close();
     await this.#link.close();
     await this.#builder.close();
     await Promise.all([...this.#reconcilers.values()].map((reconciler) => reconciler.close()));
@@ -208,7 +229,7 @@ export class NodeAgent {
       capacity: this.#capacity,
       hostname,
     };
-    const held = { images: [...this.#images], tombstones: ledger.openTombstones(), orphans: this.#orphans.all() };
+    const held = { images: [...this.#images], tombstones: ledger.openTombstones(), orphans: this.#orphans.all().slice(0, MOST_ORPHANS) };
     return { hello: { kind: 'hello', value: hello }, inventory: inventoryParts({ reports: this.#reportsOf(), ...held }) };
   }
 
@@ -334,25 +355,40 @@ export class NodeAgent {
         this.#reconciler(change.sessionId).wake();
         return;
       case 'images':
-        this.#look(() => this.#lookAtImages());
+        this.#look('images');
         return;
       case 'lost':
         for (const reconciler of this.#reconcilers.values()) reconciler.engineLost();
         return;
       case 'everything':
-        this.#look(() => this.#putRight());
+        this.#look('everything');
         return;
       default:
         change satisfies never;
     }
   }
 
-  /** One look after the other. One that fails is made good by the next. */
-  #look(look: () => Promise<void>): void {
-    this.#looking = this.#looking.then(look).catch((error: unknown) => {
-      if (this.#ending.signal.aborted) return;
-      this.#options.log.warn('driver.away', { error: error instanceof Error ? error.message : String(error) });
+  /** One look after the other, and each kind waits once at most. One that fails is made good by the next. */
+  #look(what: 'images' | 'everything'): void {
+    this.#toLook.add(what);
+    this.#looking ??= this.#looks().finally(() => {
+      this.#looking = undefined;
     });
+  }
+
+  async #looks(): Promise<void> {
+    while (this.#toLook.size > 0 && !this.#ending.signal.aborted && !this.#stopping) {
+      const isAll = this.#toLook.has('everything');
+      this.#toLook.clear();
+      // Once it answers again, everything is looked at.
+      if (!this.#engineWatch.answers) return;
+      try {
+        await (isAll ? this.#putRight() : this.#lookAtImages());
+      } catch (error) {
+        if (this.#ending.signal.aborted) return;
+        this.#options.log.warn('driver.away', { error: error instanceof Error ? error.message : String(error) });
+      }
+    }
   }
 
   async #putRight(): Promise<void> {
@@ -368,7 +404,8 @@ export class NodeAgent {
     await this.#call((signal) => endStrayCopies(driver, ledger, signal));
     for (const sessionId of await doors.left())
       if (!known.has(sessionId) && !this.#reconcilers.has(sessionId)) await doors.close(sessionId);
-    for (const sessionId of new Set([...known, ...this.#reconcilers.keys()])) this.#reconciler(sessionId).wake();
+    for (const sessionId of new Set([...known, ...this.#reconcilers.keys()]))
+      this.#reconciler(sessionId).listed(seen.get(sessionId) ?? NOTHING_SEEN);
     await this.#lookAtImages();
   }
 
@@ -388,7 +425,7 @@ export class NodeAgent {
 
   #relistLater(): void {
     this.#relist = this.#options.clock.after(RELIST_EVERY_MS, () => {
-      this.#look(() => this.#putRight());
+      this.#look('everything');
       this.#relistLater();
     });
   }
@@ -400,6 +437,7 @@ export class NodeAgent {
     const reconciler: Reconciler = new Reconciler(sessionId, {
       driver,
       doors,
+      engine: this.#engine,
       ledger,
       clock,
       log,
@@ -417,8 +455,7 @@ export class NodeAgent {
       changed: (status) => this.#report(status),
       removed: (id, upToGeneration) => this.#outbox.keep(`removed:${id}`, { kind: 'removed', value: { sessionId: id, upToGeneration } }),
       rested: () => {
-        if (this.#orphans.saw(sessionId, reconciler.orphan()))
-          this.#outbox.keep('orphans', { kind: 'orphans', value: { orphans: this.#orphans.all() } });
+        if (this.#orphans.saw(sessionId, reconciler.orphan())) this.#sayOrphans();
         if (!reconciler.isSpent()) return;
         this.#reconcilers.delete(sessionId);
         this.#imageRequests.forget(sessionId);
@@ -430,6 +467,22 @@ export class NodeAgent {
     });
     this.#reconcilers.set(sessionId, reconciler);
     return reconciler;
+  }
+
+  /** All of them, and so not for each of many that are found at once. */
+  #sayOrphans(): void {
+    this.#orphansLater ??= this.#options.clock.after(ORPHANS_GATHER_MS, () => {
+      this.#orphansLater = undefined;
+      this.#outbox.keep('orphans', { kind: 'orphans', value: { orphans: this.#orphans.all().slice(0, MOST_ORPHANS) } });
+    });
+  }
+
+  /** While it hangs nothing is asked of it; once it answers, everything is looked at. */
+  #engineAnswers(answers: boolean): void {
+    if (this.#stopping) return;
+    if (!answers) return this.#engine.pause();
+    this.#engine.resume();
+    this.#look('everything');
   }
 
   #sayConditions(): void {

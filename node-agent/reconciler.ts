@@ -1,21 +1,19 @@
 import type { Timer } from '../seams/clock.ts';
 import { type Calls, Copying } from './copying.ts';
 import { create } from './creating.ts';
-import { within } from './deadline.ts';
 import { tooManyEnds } from './domain/container-end.ts';
 import { stillSource } from './domain/copying.ts';
 import { nextStep, phaseOf, type Step } from './domain/next-step.ts';
 import { restartDelayMs } from './domain/restart-delay.ts';
 import type { Observed, Remembered, SourceState } from './domain/session.ts';
 import { Drain } from './drain.ts';
-import type { Made, Seen } from './drivers/driver.ts';
+import { type Made, type Seen, sameSight, tellsAll } from './drivers/driver.ts';
 import { EngineFailures } from './engine-failures.ts';
 import type { ReconcilerOutside } from './reconciler-outside.ts';
 import { type Failed, Reporter } from './reporter.ts';
 import { RestartPacer } from './restart-pacer.ts';
 import { type Orphan, orphanOf, type Status } from './status.ts';
 
-const CALL_LIMIT_MS = 60_000;
 const STEPS_IN_A_ROW = 32;
 const MAKING: ReadonlySet<Step['kind']> = new Set(['create-volume', 'create-container', 'start', 'begin-copy']);
 
@@ -44,6 +42,9 @@ export class Reconciler {
   readonly #copying: Copying;
   /** Nothing runs on its volume, and nothing will for as long as copies of it are under way. */
   #still = false;
+  /** What the engine was looked at for the first time. */
+  #listed: Seen | undefined;
+  #looked = false;
   #seen: Seen = { container: undefined, volume: undefined, space: '', image: '' };
   readonly #reporter: Reporter;
 
@@ -71,6 +72,12 @@ export class Reconciler {
       if (this.#woken) this.wake();
       else this.#outside.rested();
     });
+  }
+
+  /** All of the engine was listed, and this is what it has of the session. Wakes it where that is news: an engine is not asked for what it just said. */
+  listed(seen: Seen): void {
+    if (!this.#looked && this.#running === undefined && tellsAll(seen)) this.#listed = seen;
+    if (!this.#looked || !sameSight(this.#seen, seen)) this.wake();
   }
 
   /** Its guest came or went. One that came may lack what was on its way to the one before: the controller is told of it, whatever it knows. */
@@ -330,7 +337,10 @@ export class Reconciler {
       this.#engineLost = false;
       await this.#durable(this.#pacer.engineLost());
     }
-    this.#seen = await this.#call((signal) => this.#outside.driver.observe(this.sessionId, signal));
+    const listed = this.#listed;
+    this.#listed = undefined;
+    this.#seen = listed ?? (await this.#call((signal) => this.#outside.driver.observe(this.sessionId, signal)));
+    this.#looked = true;
     await this.#copying.look();
     const ends = await this.#durable(this.#pacer.saw(this.#seen.container));
     if (ends !== undefined) this.#outside.log.warn('session.ended', { session: this.sessionId, ends });
@@ -375,7 +385,7 @@ export class Reconciler {
   }
 
   #call<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return within(this.#outside.clock, CALL_LIMIT_MS, this.#ending.signal, work);
+    return this.#outside.engine.call(this.#ending.signal, work);
   }
 
   async #durable<T>(write: Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@ import type { Clock } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
 import { within } from './deadline.ts';
 import type { Driver } from './drivers/driver.ts';
+import { EngineTurns } from './engine-turns.ts';
 import type { GuestDoors } from './guest-doors.ts';
 
 /** However short the controller's grace is, an engine gets this long. */
@@ -27,7 +28,9 @@ export async function removeContainers(
     await within(clock, Math.max(graceMs, LEAST_MS), parent, async (signal) => {
       const seen = await driver.list(signal);
       const containers = [...seen].filter(([, { container }]) => container !== undefined);
-      const removals = await Promise.allSettled(containers.map(([sessionId]) => removeAll(driver, sessionId, signal)));
+      const turns = new EngineTurns(clock);
+      const remove = (sessionId: string) => turns.call(signal, (limited) => removeAll(driver, sessionId, limited));
+      const removals = await Promise.allSettled(containers.map(([sessionId]) => remove(sessionId)));
       for (const sessionId of await driver.copier.list(signal)) await driver.copier.end(sessionId, signal);
       await driver.dismantle(signal);
       for (const removal of removals) if (removal.status === 'rejected') throw removal.reason;

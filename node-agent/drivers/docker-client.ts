@@ -4,12 +4,15 @@ import { z } from 'zod';
 /** The oldest engine this was tried with is 20.10. A newer engine may have left this behind: then its own oldest is spoken. */
 const API_VERSION = '1.41';
 const SHORT_CALL_MS = 90_000;
+const PROBE_MS = 2_500;
 
 export interface DockerClients {
   /** For calls that answer soon: one that is silent for 90 s is cut off. */
   readonly calls: Docker;
   /** For streams, which may be silent for as long as nothing happens. */
   readonly streams: Docker;
+  /** For asking whether the engine is there: what is not answered within 2.5 s is cut off. */
+  readonly probe: Docker;
 }
 
 const versionAnswer = z.object({ Version: z.string(), ApiVersion: z.string(), MinAPIVersion: z.string().optional() });
@@ -24,7 +27,8 @@ export async function dockerClients(socketPath: string): Promise<DockerClients> 
   const { Version, ApiVersion, MinAPIVersion } = versionAnswer.parse(asked);
   if (isOlder(ApiVersion, API_VERSION)) throw new Error(`Docker ${Version} is too old: Raworc needs 20.10 or newer`);
   const version = `v${MinAPIVersion !== undefined && isOlder(API_VERSION, MinAPIVersion) ? MinAPIVersion : API_VERSION}`;
-  return { calls: new Docker({ ...options, version, timeout: SHORT_CALL_MS }), streams: new Docker({ ...options, version }) };
+  const client = (timeout?: number) => new Docker({ ...options, version, ...(timeout === undefined ? {} : { timeout }) });
+  return { calls: client(SHORT_CALL_MS), streams: client(), probe: client(PROBE_MS) };
 }
 
 function isOlder(a: string, b: string): boolean {

@@ -46,8 +46,14 @@ export class SessionContainers {
       if (owned === undefined) continue;
       const { sessionId, generation, space } = owned;
       const container = { id: info.Id, state: stateOf(info.State), generation };
-      if (found.has(sessionId)) this.#doubtful.add(sessionId);
-      else found.set(sessionId, { container, space, image: info.Image });
+      const first = found.get(sessionId);
+      if (first === undefined) {
+        found.set(sessionId, { container, space, image: info.Image });
+        if (!this.#ids.has(sessionId)) this.#ids.set(sessionId, info.Id);
+        continue;
+      }
+      this.#doubtful.add(sessionId);
+      found.set(sessionId, { ...first, container: { ...first.container, surplus: true } });
     }
     return found;
   }

@@ -113,9 +113,13 @@ export class DockerDriver implements Driver {
     await ensureNetwork(this.#docker, network, signal);
     if (this.#bridge !== undefined) this.#bridge.room = await networkRoom(this.#docker, network, signal);
     await this.#bridge?.look();
-    await this.#options.guard.apply();
+    await abortable(signal, this.#options.guard.apply());
     await abortable(signal, this.#disks.sweep());
     await this.#volumes.refresh(signal);
+  }
+
+  async ping(signal: AbortSignal): Promise<void> {
+    await abortable(signal, this.#options.clients.probe.ping());
   }
 
   async capacity(signal: AbortSignal): Promise<Capacity> {

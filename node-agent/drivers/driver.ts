@@ -37,6 +37,26 @@ export interface Seen {
   readonly image: string;
 }
 
+/** Whether both show the same container and volume in the same state. */
+export function sameSight(a: Seen, b: Seen): boolean {
+  const [one, other] = [a.container, b.container];
+  return (
+    one?.id === other?.id &&
+    one?.state === other?.state &&
+    one?.generation === other?.generation &&
+    one?.surplus === other?.surplus &&
+    a.volume?.name === b.volume?.name &&
+    a.volume?.generation === b.volume?.generation &&
+    a.volume?.disk === b.volume?.disk
+  );
+}
+
+/** Whether a list says all that looking at the one session would: not how a container ended, nor why one of two is missing. */
+export function tellsAll({ container, volume }: Seen): boolean {
+  if (container === undefined) return volume === undefined;
+  return volume !== undefined && container.surplus === undefined && (container.state === 'running' || container.state === 'paused');
+}
+
 export interface Capacity {
   readonly cpuMillis: number;
   readonly memoryBytes: number;
@@ -73,6 +93,8 @@ export interface Driver {
   readonly copier: VolumeCopier;
   /** What sessions share (network, firewall) is there, and is put right where it is not. */
   prepare(signal: AbortSignal): Promise<void>;
+  /** Resolves when the engine answers at all. Cheap. */
+  ping(signal: AbortSignal): Promise<void>;
   capacity(signal: AbortSignal): Promise<Capacity>;
   list(signal: AbortSignal): Promise<ReadonlyMap<string, Seen>>;
   observe(sessionId: string, signal: AbortSignal): Promise<Seen>;

@@ -6,6 +6,7 @@ import type { Capacity } from './driver.ts';
 /** The calls that may be made slow or faulty. */
 export type HollowCall =
   | 'list'
+  | 'ping'
   | 'observe'
   | 'createVolume'
   | 'createContainer'

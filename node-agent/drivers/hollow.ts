@@ -107,6 +107,10 @@ export class HollowHost implements Driver, GuestDoors {
 
   async prepare(): Promise<void> {}
 
+  async ping(signal: AbortSignal): Promise<void> {
+    await this.#call('ping', '', signal);
+  }
+
   async capacity(): Promise<Capacity> {
     return this.#options.capacity ?? { cpuMillis: 4000, memoryBytes: 8 * 1024 ** 3, sessions: 0 };
   }

@@ -69,7 +69,8 @@ export function driverFor(view: EngineView): Driver {
         if (trouble.down) return fail('the engine is away');
         if (random.chance(trouble.failing / 2)) return fail('the engine failed');
         const result = await effect();
-        if (name !== 'observe') trace.note(machine, `${name} ${sessionId} ${JSON.stringify(result)?.slice(0, 80) ?? ''}`);
+        if (name !== 'observe' && name !== 'ping')
+          trace.note(machine, `${name} ${sessionId} ${JSON.stringify(result)?.slice(0, 80) ?? ''}`);
         const after = phase('after');
         if (after) await after;
         if (random.chance(trouble.failing / 2)) return fail('the answer of the engine was lost');
@@ -95,6 +96,7 @@ export function driverFor(view: EngineView): Driver {
   return {
     kind: 'hollow',
     prepare: (signal) => call('prepare', '', signal, () => host.prepare()),
+    ping: (signal) => call('ping', '', signal, () => host.ping(own)),
     capacity: (signal) => call('capacity', '', signal, () => host.capacity()),
     list: (signal) => call('list', '', signal, () => host.list(own)),
     observe: (sessionId, signal) => call('observe', sessionId, signal, () => host.observe(sessionId, own)),
