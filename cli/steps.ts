@@ -2,9 +2,14 @@ import { duration, type Io, painted } from './io.ts';
 
 /**
  * Does one step and prints it with the time that it took, on standard error: what a command is for is alone on standard output.
- * `run` may add what came of it through `note`. What it throws is thrown on, after a line that says where it happened.
+ * `run` may add what came of it through `note`, and only what `isDone` gets a check mark. What it throws is thrown on, after a line that says where it happened.
  */
-export async function step<T>(io: Io, title: string, run: (note: (text: string) => void) => Promise<T>): Promise<T> {
+export async function step<T>(
+  io: Io,
+  title: string,
+  run: (note: (text: string) => void) => Promise<T>,
+  isDone: (result: T) => boolean = () => true,
+): Promise<T> {
   const startedAt = performance.now();
   const isLive = io.stderr.isTTY === true && io.env.TERM !== 'dumb';
   let noted = '';
@@ -17,7 +22,7 @@ export async function step<T>(io: Io, title: string, run: (note: (text: string) 
     const result = await run((text) => {
       noted = text;
     });
-    end(painted(io, io.stderr, 'green', '✓'));
+    end(isDone(result) ? painted(io, io.stderr, 'green', '✓') : painted(io, io.stderr, 'red', '✗'));
     return result;
   } catch (error) {
     end(painted(io, io.stderr, 'red', '✗'));

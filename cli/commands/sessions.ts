@@ -33,11 +33,12 @@ export async function remixSession(io: Io, raworc: Raworc, ref: string, { data, 
 }
 
 async function made(io: Io, title: string, make: () => Promise<Session>): Promise<void> {
-  const session = await step(io, title, async (note) => {
+  const create = async (note: (text: string) => void) => {
     const up = await make();
     note(up.node === null ? up.state : `${up.state} on ${up.node}`);
     return up;
-  });
+  };
+  const session = await step(io, title, create, ({ state }) => state !== 'init' && state !== 'error');
   io.stdout.write(`${session.id}\n`);
   if (session.state === 'error') throw new Trouble(`The session failed: ${session.termination_reason ?? 'no reason was given'}`);
   if (session.state === 'init')
@@ -79,11 +80,13 @@ export async function changeSession(
   options: { readonly force?: boolean } = {},
 ) {
   const id = await findSession(raworc, ref);
-  const changed = await step(io, `Session ${id} ${WORDS[action]}`, async (note) => {
+  const change = async (note: (text: string) => void) => {
     const now = await CHANGES[action](raworc, id, options.force === true);
     note(now.settled !== false ? now.state : `${now.state}, under way`);
     return now;
-  });
+  };
+  const isDone = ({ state, settled }: Session) => state !== 'error' && (action !== 'resume' || settled !== false);
+  const changed = await step(io, `Session ${id} ${WORDS[action]}`, change, isDone);
   if (changed.state === 'error') throw new Trouble(`The session failed: ${changed.termination_reason ?? 'no reason was given'}`);
   if ((action === 'resume' || action === 'recover') && changed.settled === false)
     throw new Trouble(`The session is not up after ${WAIT}: look again with \`raworc session get\``);

@@ -123,7 +123,7 @@ export interface NodeObject {
   readonly sessions: number;
   readonly images: readonly string[];
   readonly lease: { readonly seconds: number; readonly expires_at: string | null };
-  readonly conditions: readonly { readonly type: string; readonly message: string }[];
+  readonly conditions: readonly { readonly type: string; readonly message: string; readonly since?: string | undefined }[];
   readonly joined_at: string;
   readonly last_seen_at: string | null;
   readonly unreachable_since: string | null;

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { Condition__Output } from '../../proto/generated/raworc/node/v0/Condition.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';
 import { createNodeToken, joinNode } from '../domain/commands/nodes.ts';
 import type { FleetNode } from '../domain/fleet.ts';
 import type { NodeId } from '../domain/ids.ts';
-import { type NodeHealth, nodeHealth } from '../domain/lease.ts';
+import { type Absence, type NodeHealth, nodeHealth } from '../domain/lease.ts';
 import type { NodeObject } from '../domain/objects.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import type { NodeRow } from '../domain/rows.ts';
@@ -18,6 +17,7 @@ import type { Capacity } from './capacity.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import type { LeaseWatch } from './fleet/lease-watch.ts';
 import type { NodeAlarms } from './fleet/node-alarms.ts';
+import type { StreamCondition } from './fleet/node-stream.ts';
 
 const HOUR = 3_600_000;
 const MOST_TTL_MS = 7 * 24 * HOUR;
@@ -78,18 +78,20 @@ export function nodeService(needs: NodeNeeds): Nodes {
   };
 }
 
-const CONDITIONS: Readonly<Record<NodeHealth, NodeObject['conditions']>> = {
-  ready: [],
-  unreachable: [{ type: 'Unreachable', message: 'No stream from this node, or its lease has run out.' }],
-  lost: [
-    {
-      type: 'Lost',
-      message: 'It was away for too long, or was given up: what was on it has failed, and can be recovered once it is back.',
-    },
-  ],
+const UNREACHABLE = { type: 'Unreachable', message: 'No stream from this node, or its lease has run out.' };
+const LOST = {
+  type: 'Lost',
+  message: 'It was away for too long, or was given up: what was on it has failed, and can be recovered once it is back.',
 };
 
-const saidByNode = (conditions: readonly Condition__Output[]) => conditions.map(({ type, message }) => ({ type, message }));
+function absence(status: NodeHealth, row: Absence | undefined): NodeObject['conditions'] {
+  if (status === 'ready') return [];
+  const [condition, since] = status === 'lost' ? [LOST, row?.lostAt] : [UNREACHABLE, row?.unreachableSince];
+  return [since == null ? condition : { ...condition, since: rfc3339(since) }];
+}
+
+const saidByNode = (conditions: readonly StreamCondition[]) =>
+  conditions.map(({ type, message, since }) => ({ type, message, since: rfc3339(since) }));
 
 function nodeObject({ view, fleet, alarms, leaseMs, clock }: NodeNeeds, node: FleetNode): NodeObject {
   const row = view.get('nodes', node.id);
@@ -106,7 +108,7 @@ function nodeObject({ view, fleet, alarms, leaseMs, clock }: NodeNeeds, node: Fl
     sessions: node.sessions,
     images: [...node.images].sort(),
     lease: { seconds: leaseMs / 1000, expires_at: leftMs === undefined ? null : rfc3339(Math.round(clock.now() + leftMs)) },
-    conditions: [...CONDITIONS[status], ...alarms.conditions(node.id), ...saidByNode(fleet.stream(node.id)?.conditions ?? [])],
+    conditions: [...absence(status, row), ...alarms.conditions(node.id), ...saidByNode(fleet.stream(node.id)?.conditions ?? [])],
     joined_at: rfc3339(row?.joinedAt ?? 0),
     last_seen_at: node.ready ? rfc3339(clock.now()) : rfc3339OrNull(row?.lastSeenAt ?? null),
     unreachable_since: rfc3339OrNull(row?.unreachableSince ?? null),

@@ -364,6 +364,7 @@ export type Node = {
     conditions: Array<{
         type: string;
         message: string;
+        since?: string;
     }>;
     joined_at: string;
     last_seen_at: string | null;

@@ -36,7 +36,9 @@ t.test('a new session that fails, is late, or finds no room', async (t) => {
     [full, /No node has room/],
   ] as const) {
     const { run } = await world(t, await fakeServer(t, { 'POST /sessions': answer }));
-    t.match(await run('session', 'new'), { code: 1, err });
+    const ran = await run('session', 'new');
+    t.match(ran, { code: 1, err });
+    t.notMatch(ran.err, '✓', 'only what is up gets a check mark');
   }
 });
 
@@ -164,8 +166,8 @@ t.test('pause, suspend and resume say what became of it; a resume waits until th
   const { run } = await world(t, server);
   t.match(await run('session', 'pause', A), { code: 0, out: '', err: /paused: paused, under way/ });
   t.match(await run('session', 'suspend', '--force', A), { code: 0, err: /suspended: suspended/ });
-  t.match(await run('session', 'resume', A), { code: 0, err: /resumed: idle/ });
-  t.match(await run('session', 'resume', B), { code: 1, err: /not up after 120s/ });
+  t.match(await run('session', 'resume', A), { code: 0, err: /✓ .*resumed: idle/ });
+  t.match(await run('session', 'resume', B), { code: 1, err: /✗ [^]*not up after 120s/ });
   t.match(await run('session', 'pause', C), { code: 1, err: /cannot pause/ });
   t.same(server.requests().slice(1, 3), [`POST /sessions/${A}/suspend?force=true`, `POST /sessions/${A}/resume?wait=120s`]);
 });

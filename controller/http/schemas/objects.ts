@@ -157,7 +157,7 @@ export const nodeObject = z
     sessions: z.int().min(0),
     images: z.array(z.string()),
     lease: z.strictObject({ seconds: z.number(), expires_at: time().nullable() }),
-    conditions: z.array(z.strictObject({ type: z.string(), message: z.string() })),
+    conditions: z.array(z.strictObject({ type: z.string(), message: z.string(), since: time().optional() })),
     joined_at: time(),
     last_seen_at: time().nullable(),
     unreachable_since: time().nullable(),

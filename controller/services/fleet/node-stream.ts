@@ -64,6 +64,11 @@ export interface StreamMetrics {
   readonly paused: Counter;
 }
 
+/** What a node says of itself, and since when, by this controller's time. */
+export interface StreamCondition extends Condition__Output {
+  readonly since: number;
+}
+
 /** What a stream tells the fleet that it belongs to. */
 export interface StreamEvents {
   /** Hello and inventory were taken, and the node has been told what it should hold. */
@@ -104,7 +109,7 @@ export class NodeStream {
   readonly lease: Lease;
   readonly images = new Set<string>();
   /** What its node says of itself, as last said. */
-  conditions: readonly Condition__Output[] = [];
+  conditions: readonly StreamCondition[] = [];
   /** What its node holds and nothing explains, as last said. */
   orphans: readonly Orphan__Output[] = [];
   readonly #link: Link<ControllerFrame, NodeFrame>;
@@ -469,7 +474,8 @@ export class NodeStream {
 
   #conditioned(conditions: readonly Condition__Output[]): void {
     const was = new Set(this.conditions.map(({ type }) => type));
-    this.conditions = conditions.slice(0, MOST_CONDITIONS);
+    const now = this.#needs.applier.time.now();
+    this.conditions = conditions.slice(0, MOST_CONDITIONS).map((one) => ({ ...one, since: Math.floor(now - one.sinceMs) }));
     for (const { type, message, unschedulable } of this.conditions)
       if (!was.has(type)) this.#log[unschedulable ? 'warn' : 'info']('node.condition', { node: this.name, type, message });
     this.#events.conditionsChanged(this);
