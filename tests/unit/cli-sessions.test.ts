@@ -167,7 +167,7 @@ t.test('pause, suspend and resume say what became of it; a resume waits until th
   t.match(await run('session', 'pause', A), { code: 0, out: '', err: /paused: paused, under way/ });
   t.match(await run('session', 'suspend', '--force', A), { code: 0, err: /suspended: suspended/ });
   t.match(await run('session', 'resume', A), { code: 0, err: /✓ .*resumed: idle/ });
-  t.match(await run('session', 'resume', B), { code: 1, err: /✗ [^]*not up after 120s/ });
+  t.match(await run('session', 'resume', B), { code: 1, err: /✗ [\s\S]*not up after 120s/ });
   t.match(await run('session', 'pause', C), { code: 1, err: /cannot pause/ });
   t.same(server.requests().slice(1, 3), [`POST /sessions/${A}/suspend?force=true`, `POST /sessions/${A}/resume?wait=120s`]);
 });
