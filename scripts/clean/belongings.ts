@@ -2,10 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type Docker from 'dockerode';
+import { TABLE } from '../../node-agent/domain/firewall-rules.ts';
 import { madeImages } from '../image/made.ts';
 
 export interface Found {
-  readonly kind: 'container' | 'volume' | 'disk' | 'image' | 'network' | 'sockets';
+  readonly kind: 'container' | 'volume' | 'disk' | 'image' | 'network' | 'firewall' | 'sockets';
   readonly name: string;
   readonly what: string;
   remove(): Promise<unknown>;
@@ -75,7 +76,21 @@ async function ofNobodyElse(docker: Docker, dataDir: string, cluster: string | u
     ...networks.map(
       ({ Id, Name }): Found => ({ kind: 'network', name: Name, what: 'of the sessions', remove: () => docker.getNetwork(Id).remove() }),
     ),
+    ...firewall(),
   ];
+}
+
+/** What keeps sessions from this machine, left behind by a node agent that was killed. */
+function firewall(): Found[] {
+  const table = ['table', 'inet', TABLE];
+  try {
+    execFileSync('nft', ['list', ...table], { stdio: 'ignore' });
+  } catch {
+    // No such table, or no nftables.
+    return [];
+  }
+  const remove = async () => execFileSync('nft', ['delete', ...table], { stdio: 'ignore' });
+  return [{ kind: 'firewall', name: table.join(' '), what: 'what sessions may reach', remove }];
 }
 
 /** Of the sessions of each node. Most are mounted, and cannot be removed before they are not. */
