@@ -192,7 +192,7 @@ export function refusalsOf(route: Route): ReadonlySet<RefusalCode> {
   if (request !== undefined || raw !== undefined || creates === true) codes.push('UNPROCESSABLE_ENTITY');
   const isRead = paged && route.fromMemory !== true;
   if (method !== 'GET' || isRead) codes.push('RATE_LIMITED');
-  // A list when its reader is away; what writes while the disk is low.
-  if (isRead || method === 'POST' || method === 'PUT') codes.push('UNAVAILABLE');
+  // A list when its reader is away; what creates something while the disk is low.
+  if (isRead || route.answers[201] !== undefined) codes.push('UNAVAILABLE');
   return new Set(codes);
 }

@@ -482,10 +482,6 @@ export type LoginErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type LoginError = LoginErrors[keyof LoginErrors];
@@ -564,10 +560,6 @@ export type RefreshErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type RefreshError = RefreshErrors[keyof RefreshErrors];
@@ -626,10 +618,6 @@ export type LogoutErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type LogoutError = LogoutErrors[keyof LogoutErrors];
@@ -905,10 +893,6 @@ export type UpdateServiceAccountErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type UpdateServiceAccountError = UpdateServiceAccountErrors[keyof UpdateServiceAccountErrors];
@@ -971,10 +955,6 @@ export type UpdateServiceAccountPasswordErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type UpdateServiceAccountPasswordError = UpdateServiceAccountPasswordErrors[keyof UpdateServiceAccountPasswordErrors];
@@ -1962,10 +1942,6 @@ export type UpdateSpaceErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type UpdateSpaceError = UpdateSpaceErrors[keyof UpdateSpaceErrors];
@@ -2264,10 +2240,6 @@ export type UpdateSecretErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type UpdateSecretError = UpdateSecretErrors[keyof UpdateSecretErrors];
@@ -2604,10 +2576,6 @@ export type UpdateAgentErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type UpdateAgentError = UpdateAgentErrors[keyof UpdateAgentErrors];
@@ -2850,10 +2818,6 @@ export type StopAgentErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type StopAgentError = StopAgentErrors[keyof StopAgentErrors];
@@ -3450,10 +3414,6 @@ export type UpdateSessionErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type UpdateSessionError = UpdateSessionErrors[keyof UpdateSessionErrors];
@@ -3605,10 +3565,6 @@ export type PauseSessionErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type PauseSessionError = PauseSessionErrors[keyof PauseSessionErrors];
@@ -3673,10 +3629,6 @@ export type SuspendSessionErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type SuspendSessionError = SuspendSessionErrors[keyof SuspendSessionErrors];
@@ -4281,10 +4233,6 @@ export type LoseNodeErrors = {
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
-    /**
-     * There is no room, or what is needed is away: the message says what
-     */
-    503: Error;
 };
 
 export type LoseNodeError = LoseNodeErrors[keyof LoseNodeErrors];

@@ -118,4 +118,11 @@ export const NOT_BY_A_CLIENT: Readonly<Record<string, string>> = {
       ...['sessions/{id}/messages', 'sessions/{id}/messages/count'],
     ].map((path) => [`GET /${path}: 503`, 'it takes a reading thread that has just ended']),
   ),
+  ...Object.fromEntries(
+    [
+      ...['POST /service-accounts', 'POST /roles', 'POST /role-bindings', 'POST /api-keys', 'POST /nodes/tokens', 'POST /spaces'],
+      ...['POST /spaces/{name}/secrets', 'POST /spaces/{name}/agents', 'POST /spaces/{name}/agents/{agent}/deploy'],
+      ...['PUT /spaces/{name}/agents/{agent}/source', 'POST /spaces/{name}/build'],
+    ].map((operation) => [`${operation}: 503`, 'it takes a disk that is almost full']),
+  ),
 };

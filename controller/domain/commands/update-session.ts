@@ -14,7 +14,6 @@ export interface SessionUpdate {
 export function updateSession(id: SessionId, update: SessionUpdate): Command<Outcome<SessionObject>> {
   return {
     name: 'update-session',
-    grows: true,
     decide({ view, now }) {
       const row = view.get('sessions', id);
       if (row === undefined || row.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));

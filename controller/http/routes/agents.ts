@@ -141,7 +141,7 @@ export function agentRoutes(context: RouteContext): Route[] {
       permission: 'agents:deploy',
       summary: 'Builds the newest source and makes the agent active',
       answers: { 200: agentObject },
-      refusals: ['NOT_FOUND', 'CONFLICT'],
+      refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
       async respond({ caller, params }) {
         const agent = await agents.deploy(caller, part(params, 'name'), part(params, 'agent'));
         return agent.ok ? accepted({ status: 200, body: agent.value }) : agent;
