@@ -125,7 +125,7 @@ export function openCore(needs: CoreNeeds): Core {
   };
   const fleet = new Fleet({ ...fleetNeeds, epoch: events.epoch, metrics });
   known = () => fleet.known();
-  const dispatch = new BuildDispatch({ applier, view, fleet, clock, log, metrics });
+  const dispatch = new BuildDispatch({ applier, view, fleet, capacity, clock, log, metrics });
   const leases = new LeaseWatch({ applier, view, fleet, lease, clock, log });
   const idle = new IdleWatch({ applier, view, clock, log, graceMs: SUSPEND_GRACE_MS });
   const retention = new Retention({ applier, clock, metrics: needs.metrics });

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { Raworc, RaworcError } from '../../sdk/raworc.ts';
+import { type Me, Raworc, RaworcError } from '../../sdk/raworc.ts';
 import { DEFAULT_URL, findAccess, forgetLogin, saveLogin, serverUrl } from '../config.ts';
 import { askHidden, readInput, withoutNewline } from '../hidden-input.ts';
 import { type Io, Trouble, table } from '../io.ts';
@@ -50,10 +50,20 @@ export async function whoAmI(io: Io, raworc: Raworc, options: { readonly json?: 
   io.stdout.write(
     table([
       ['user', me.user],
-      ['roles', me.roles.join(', ') || '-'],
+      ['roles', rolesOf(me)],
       ['server', url],
     ]),
   );
+}
+
+/** "admin everywhere, developer in lab, team-a" */
+function rolesOf({ roles, role_bindings: bindings }: Me): string {
+  const places = roles.map((role) => {
+    const spaces = (bindings ?? []).filter(({ role_name }) => role_name === role).map(({ space }) => space);
+    if (spaces.length === 0) return role;
+    return spaces.includes(null) ? `${role} everywhere` : `${role} in ${spaces.join(', ')}`;
+  });
+  return places.join('; ') || '-';
 }
 
 async function readPassword(io: Io, url: string, { user, passwordFile }: LoginOptions): Promise<string> {

@@ -49,12 +49,14 @@ export interface Binding {
 export class Permissions {
   readonly #everywhere = new Rights();
   readonly #spaces = new Map<string, Rights>();
-  readonly #roleNames = new Set<string>();
+  readonly #bindings: readonly Binding[];
+  /** What was asked before: a caller of thousands of spaces asks the same of each list. */
+  readonly #allowing = new Map<string, 'all' | ReadonlySet<string>>();
   readonly #narrowing: Rights | undefined;
 
   constructor(bindings: readonly Binding[], narrowing: readonly Rule[] | null = null) {
+    this.#bindings = bindings;
     for (const { role, spaceId } of bindings) {
-      this.#roleNames.add(role.name);
       for (const rule of role.rules) this.#in(spaceId).add(rule);
     }
     if (narrowing !== null) {
@@ -87,8 +89,14 @@ export class Permissions {
 
   /** The spaces in which it allows something: all of them, or those named. */
   spacesAllowing(resource: Resource, verb: Verb): 'all' | ReadonlySet<string> {
-    if (this.allows(resource, verb, null)) return 'all';
-    return new Set([...this.#spaces.keys()].filter((spaceId) => this.allows(resource, verb, spaceId)));
+    const right = `${resource}:${verb}`;
+    const known = this.#allowing.get(right);
+    if (known !== undefined) return known;
+    const found = this.allows(resource, verb, null)
+      ? 'all'
+      : new Set([...this.#spaces.keys()].filter((spaceId) => this.allows(resource, verb, spaceId)));
+    this.#allowing.set(right, found);
+    return found;
   }
 
   /** Whether anything at all is allowed there, so that its existence is no secret. */
@@ -114,7 +122,12 @@ export class Permissions {
   }
 
   roleNames(): string[] {
-    return [...this.#roleNames];
+    return [...new Set(this.#bindings.map(({ role }) => role.name))];
+  }
+
+  /** Each role with where it is held; null: everywhere. */
+  bindings(): readonly { readonly role: string; readonly spaceId: string | null }[] {
+    return this.#bindings.map(({ role, spaceId }) => ({ role: role.name, spaceId }));
   }
 
   #holds(right: string, spaceId: string | null, names: readonly string[]): boolean {

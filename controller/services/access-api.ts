@@ -16,6 +16,19 @@ export type Proof =
     }
   | { readonly kind: 'api-key'; readonly keyId: string; readonly accountId: AccountId; readonly expiresAtMs: number };
 
+export interface Me {
+  readonly user: string;
+  readonly id: string;
+  readonly type: 'ServiceAccount';
+  readonly namespace: null;
+  readonly roles: readonly string[];
+  /** Where each role holds; space null: everywhere. At most {@link MOST_BINDINGS_SHOWN}, those that hold everywhere first. */
+  readonly role_bindings: readonly { readonly role_name: string; readonly space: string | null }[];
+}
+
+/** Of the places in which the roles of a caller hold. GET /role-bindings has all of them, by pages. */
+export const MOST_BINDINGS_SHOWN = 1000;
+
 /** Accounts whose rights a commit changed, and tokens and keys that it ended. */
 export interface RightsChange {
   readonly accounts: ReadonlySet<AccountId>;
@@ -45,7 +58,7 @@ export interface Accounts {
   logout(proof: Proof, everywhere: boolean): Promise<Outcome<undefined>>;
   /** Told after each commit that may have taken something from somebody, before anybody hears of its events. */
   onRightsChanged(listener: (change: RightsChange) => void): void;
-  me(caller: Caller): { user: string; id: string; type: 'ServiceAccount'; namespace: null; roles: string[] };
+  me(caller: Caller): Me;
 }
 
 export interface CreateAccount {

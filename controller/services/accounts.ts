@@ -4,8 +4,9 @@ import { endTokens, revokeToken } from '../domain/commands/tokens.ts';
 import { accepted, refused } from '../domain/outcome.ts';
 import type { AccountRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
-import type { Accounts } from './access-api.ts';
+import { type Accounts, type Me, MOST_BINDINGS_SHOWN } from './access-api.ts';
 import type { Applier } from './applier.ts';
+import type { Caller } from './caller.ts';
 import type { KeyUse } from './key-use.ts';
 import type { LoginThrottle } from './login-throttle.ts';
 import type { Passwords } from './passwords.ts';
@@ -71,6 +72,16 @@ export function accountService({ applier, view, rights, keyUse, passwords, throt
       type: 'ServiceAccount',
       namespace: null,
       roles: caller.permissions.roleNames(),
+      role_bindings: bindingsOf(view, caller),
     }),
   };
+}
+
+function bindingsOf(view: View, { permissions }: Caller): Me['role_bindings'] {
+  const held = permissions.bindings();
+  const [everywhere, inSpaces] = [held.filter(({ spaceId }) => spaceId === null), held.filter(({ spaceId }) => spaceId !== null)];
+  return [...everywhere, ...inSpaces].slice(0, MOST_BINDINGS_SHOWN).map(({ role, spaceId }) => ({
+    role_name: role,
+    space: spaceId === null ? null : (view.get('spaces', spaceId)?.name ?? spaceId),
+  }));
 }

@@ -1,12 +1,14 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { type Metrics, silentMetrics } from '../../seams/metrics.ts';
+import { nodeToBuildOn } from '../domain/build-node.ts';
 import { assignBuild, finishBuild, giveUpBuild, isOpen } from '../domain/commands/advance-build.ts';
+import type { FleetNode } from '../domain/fleet.ts';
 import type { BuildId, NodeId, SpaceId } from '../domain/ids.ts';
 import type { BuildRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import type { Applier } from './applier.ts';
-import type { KnownNode } from './capacity.ts';
+import type { Capacity, KnownNode } from './capacity.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { buildAssignment } from './fleet/frames.ts';
 import { Rebuilds } from './rebuilds.ts';
@@ -20,7 +22,7 @@ const GATHERED_WITHIN_MS = 200;
 /**
  * Gives open builds to nodes, one after another of each space, so that what is asked for meanwhile gathers in the next one.
  * Level-triggered: whenever a build was queued or ended, or a node came, went or got an image, every open build without a ready
- * node is given to one that holds its base image, and a node that came back is told its builds again. Building is idempotent,
+ * node is given to the one with the least to do that holds its base image, and a node that came back is told its builds again. Building is idempotent,
  * so telling twice is harmless.
  */
 export class BuildDispatch {
@@ -31,15 +33,28 @@ export class BuildDispatch {
   readonly #fleet: Fleet;
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #nodes: () => readonly FleetNode[];
+  /** Builds whose node is being committed. */
+  readonly #assigning = new Map<BuildId, NodeId>();
   #recheck: { readonly timer: Timer; readonly atMs: number } | undefined;
 
-  constructor(options: { applier: Applier; view: View; fleet: Fleet; clock: Clock; log: Log; metrics?: Metrics }) {
+  constructor(options: {
+    applier: Applier;
+    view: View;
+    fleet: Fleet;
+    /** With what is placed on them. */
+    capacity: Pick<Capacity, 'nodes'>;
+    clock: Clock;
+    log: Log;
+    metrics?: Metrics;
+  }) {
     this.rebuilds = new Rebuilds({ ...options, metrics: options.metrics ?? silentMetrics });
     this.#applier = options.applier;
     this.#view = options.view;
     this.#fleet = options.fleet;
     this.#log = options.log;
     this.#clock = options.clock;
+    this.#nodes = () => options.capacity.nodes();
     this.#applier.onCommitted(({ mutations }) => {
       const due = mutations.some((one) => one.kind === 'put' && one.table === 'builds' && (one.row.nodeId === null || !isOpen(one.row)));
       if (due) this.#dispatch();
@@ -83,17 +98,33 @@ export class BuildDispatch {
         this.#unfetched(build);
         continue;
       }
-      const ready = this.#fleet.known().filter((known) => known.ready);
-      const node = ready.find(({ images, unschedulable }) => unschedulable === undefined && images.has(build.baseImage));
-      if (node === undefined) {
-        if (ready.length > 0) this.#fruitless(build, ready);
+      if (this.#assigning.has(build.id)) continue;
+      const node = nodeToBuildOn(this.#nodes(), build.baseImage, this.#underWay());
+      if (node !== undefined) {
+        this.#assign(build.id, node.id);
         continue;
       }
-      this.#applier.apply(assignBuild(build.id, node.id)).then(
-        (given) => given !== undefined && this.#tell(given, node.id),
-        () => undefined,
-      );
+      const ready = this.#fleet.known().filter((known) => known.ready);
+      if (ready.length > 0) this.#fruitless(build, ready);
     }
+  }
+
+  #assign(id: BuildId, node: NodeId): void {
+    this.#assigning.set(id, node);
+    const settled = (given?: BuildRow) => {
+      this.#assigning.delete(id);
+      if (!this.#fleet.isConnected(node)) this.#dispatch();
+      else if (given !== undefined) this.#tell(given, node);
+    };
+    this.#applier.apply(assignBuild(id, node)).then(settled, () => settled());
+  }
+
+  /** How many builds each node has, with those that are being given to it. */
+  #underWay(): ReadonlyMap<NodeId, number> {
+    const counts = new Map<NodeId, number>();
+    const nodes = [...this.#view.openBuilds().flatMap(({ nodeId }) => nodeId ?? []), ...this.#assigning.values()];
+    for (const node of nodes) counts.set(node, (counts.get(node) ?? 0) + 1);
+    return counts;
   }
 
   /** The tag of an image is the id of its build. */

@@ -3,7 +3,7 @@ import { type RawBuilder, sql } from 'kysely';
 import { MOST_KEY_LENGTH, MOST_VALUE_LENGTH } from './session-metadata.ts';
 
 type Condition = RawBuilder<unknown>;
-type Pair = readonly [key: string, value: string];
+export type Pair = readonly [key: string, value: string];
 
 /** Sessions whose metadata are not in the index as a whole: of these the rows are read. */
 export const isOverflow: Condition = sql`key = ''`;
@@ -13,14 +13,20 @@ export function saysIndexed(pair: Pair): readonly Condition[] {
   return [isPair(pair), ...rest(pair)];
 }
 
-/** Of a row of the index that was found by another pair. */
+/** Of a row of the index that was found by another pair: by the whole key of the index. */
 export function saysAsWell(pair: Pair): readonly Condition[] {
-  return [sql`+id in (select id from session_metadata where ${isPair(pair)})`, ...rest(pair)];
+  const same = sql`other.space_id = session_metadata.space_id and other.created_at = session_metadata.created_at and other.id = session_metadata.id`;
+  return [sql`exists (select 1 from session_metadata as other where ${isPair(pair, 'other.')} and ${same})`, ...rest(pair)];
 }
 
-function isPair([key, value]: Pair): Condition {
+/** How many sessions say this, as far as that is looked at. */
+export const countOf = (pair: Pair): RawBuilder<unknown> =>
+  sql`select count(*) as count from (select 1 from session_metadata where ${isPair(pair)} limit ${sql.lit(MOST_COUNTED)})`;
+const MOST_COUNTED = 1000;
+
+function isPair([key, value]: Pair, of: '' | 'other.' = ''): Condition {
   if (lengthOf(key) > MOST_KEY_LENGTH) return sql`false`;
-  return sql`key = ${key} and value = substr(${value}, 1, ${sql.lit(MOST_VALUE_LENGTH)})`;
+  return sql`${sql.raw(of)}key = ${key} and ${sql.raw(of)}value = substr(${value}, 1, ${sql.lit(MOST_VALUE_LENGTH)})`;
 }
 
 const rest = ([key, value]: Pair): readonly Condition[] =>

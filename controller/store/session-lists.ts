@@ -5,7 +5,7 @@ import { SHOWN_OF_SESSIONS } from '../domain/present.ts';
 import type { PageRequest } from '../services/caller.ts';
 import type { SessionQuery } from '../services/lists.ts';
 import { selection } from './columns.ts';
-import { allSaid, isOverflow, saysAsWell, saysIndexed, saysInMetadata } from './metadata-conditions.ts';
+import { allSaid, isOverflow, type Pair, saysAsWell, saysIndexed, saysInMetadata } from './metadata-conditions.ts';
 import type { Query } from './reader.ts';
 
 export type Condition = RawBuilder<unknown>;
@@ -35,9 +35,17 @@ const LIVE = sql`desired <> 'deleted'`;
 const ROW_OF_PAIR = sql`select 1 from sessions as row indexed by sessions_created
   where row.created_at = session_metadata.created_at and row.id = session_metadata.id`;
 
-/** The statements that read one page, and how many there are in all. */
-export function sessionPage(compiler: Kysely<unknown>, query: SessionQuery, page: PageRequest): { rows: Query; total: Query } {
-  const arms = armsOf(query);
+/**
+ * The statements that read one page, and how many there are in all. `pairs` are those of the query's metadata: the first one finds the sessions,
+ * and should be the rarest.
+ */
+export function sessionPage(
+  compiler: Kysely<unknown>,
+  query: SessionQuery,
+  page: PageRequest,
+  pairs: readonly Pair[] = Object.entries(query.metadata ?? {}),
+): { rows: Query; total: Query } {
+  const arms = armsOf(query, pairs);
   if (arms.length === 0) {
     return { rows: sql`select id from sessions where false`.compile(compiler), total: sql`select 0 as count`.compile(compiler) };
   }
@@ -58,9 +66,8 @@ export function sessionPage(compiler: Kysely<unknown>, query: SessionQuery, page
   };
 }
 
-function armsOf(query: SessionQuery): readonly Arm[] {
+function armsOf(query: SessionQuery, pairs: readonly Pair[]): readonly Arm[] {
   const { name, idPrefix } = query;
-  const pairs = Object.entries(query.metadata ?? {});
   if (isNothingVisible(query)) return [];
   const filters = [LIVE, ...filtersOf(query), ...pairs.map(([key, value]) => saysInMetadata('sessions', key, value))];
   if (name !== undefined) {

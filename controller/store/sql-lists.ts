@@ -5,6 +5,7 @@ import type { SessionRow, TableName, Tables } from '../domain/rows.ts';
 import { MAX_PAGE_BYTES, type Page } from '../services/caller.ts';
 import type { Lists } from '../services/lists.ts';
 import { columnsOf, type SqlRow, selected, selection, snake, toSql } from './columns.ts';
+import { countOf, type Pair } from './metadata-conditions.ts';
 import type { Query, Reader } from './reader.ts';
 import { sessionPage } from './session-lists.ts';
 import { sessionsWithAgent } from './sessions-with-agent.ts';
@@ -25,9 +26,18 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
     return { items: (items ?? []).map((row) => selected(table, row)), total: countIn(count) };
   }
 
+  async function rarestFirst(pairs: readonly Pair[]): Promise<readonly Pair[]> {
+    if (pairs.length < 2) return pairs;
+    const counts = await reader.read(pairs.map((pair) => countOf(pair).compile(compiler)));
+    return pairs
+      .map((pair, at) => ({ pair, count: countIn(counts[at]) }))
+      .sort((a, b) => a.count - b.count)
+      .map(({ pair }) => pair);
+  }
+
   return {
     async sessions(query, request) {
-      const { rows, total } = sessionPage(compiler, query, request);
+      const { rows, total } = sessionPage(compiler, query, request, await rarestFirst(Object.entries(query.metadata ?? {})));
       return page('sessions', rows, total);
     },
     messages(session, query, request) {

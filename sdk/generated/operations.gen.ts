@@ -36,7 +36,7 @@ const auth = (caller: Caller) => ({
    */
   login: (body: api.LoginData['body'], options?: CallOptions): Promise<api.LoginResponse> => caller.call({ method: 'POST', path: `/auth/login`, body }, options),
   /**
-   * Whose token this is, and the roles
+   * Whose token this is, the roles, and where they hold
    *
    * Permission: self.
    */

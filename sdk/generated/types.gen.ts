@@ -65,6 +65,13 @@ export type Me = {
     type: 'ServiceAccount' | 'User';
     namespace: null;
     roles: Array<string>;
+    /**
+     * Where each role holds; space null: everywhere. At most 1,000: GET /role-bindings has all
+     */
+    role_bindings: Array<{
+        role_name: string;
+        space: string | null;
+    }>;
 };
 
 export type ServiceAccount = {

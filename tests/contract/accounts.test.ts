@@ -1,13 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import t from 'tap';
 import { Rest } from '../cluster/rest.ts';
-import { bind, login, PASSWORD, person, refusal, role, unique } from './people.ts';
+import { bind, login, space as newSpace, PASSWORD, person, refusal, role, unique } from './people.ts';
 import { openTarget, type Target } from './target.ts';
 
 t.setTimeout(120_000);
 let target: Target;
 t.before(async () => {
   target = await openTarget(t);
+});
+
+t.test('whoever asks learns where each role holds', async (t) => {
+  const space = await newSpace(t, target);
+  const ann = await person(t, target, ['viewer', space], ['viewer', null], ['developer', space]);
+  const { body } = await ann.rest.call('GET', '/auth/me');
+  const { roles, role_bindings: bindings } = body as { roles: string[]; role_bindings: { role_name: string; space: string | null }[] };
+  t.same(roles.toSorted(), ['developer', 'viewer']);
+  t.same(bindings[0], { role_name: 'viewer', space: null }, 'what holds everywhere first');
+  t.same(
+    bindings
+      .slice(1)
+      .map(({ role_name, space: at }) => `${role_name} ${at}`)
+      .toSorted(),
+    [`developer ${space}`, `viewer ${space}`],
+  );
 });
 
 t.test('other spellings of a role and of a binding mean the same', async (t) => {

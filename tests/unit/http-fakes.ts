@@ -134,7 +134,7 @@ export class Fake {
       refresh: () => accepted({ accountId: ACCOUNT, user: 'admin', version: this.version }),
       logout: async () => accepted(undefined),
       onRightsChanged: (listener) => void this.rightsListeners.push(listener),
-      me: ({ user, accountId }) => ({ user, id: accountId, type: 'ServiceAccount', namespace: null, roles: ['admin'] }),
+      me: ({ user, accountId }) => ({ user, id: accountId, type: 'ServiceAccount', namespace: null, roles: ['admin'], role_bindings: [] }),
     },
     serviceAccounts: {
       list: async () => accepted({ items: [], total: 0 }),

@@ -167,6 +167,7 @@ t.test('login gives a token that works, and guessing says when to come back', as
     type: 'ServiceAccount',
     namespace: null,
     roles: ['admin'],
+    role_bindings: [],
   });
   t.equal((await rig.call('/auth/login', json({ user: 'busy', pass: 'x' }))).headers.get('retry-after'), '7');
 });

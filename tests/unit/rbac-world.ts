@@ -35,6 +35,7 @@ export interface Asked {
 }
 
 export interface RbacWorld {
+  readonly url: string;
   readonly routes: readonly Route[];
   token(holder: TokenHolder): string;
   /** As a Bearer token or key. HEAD where the answer would be a stream. */
@@ -83,6 +84,7 @@ export async function openRbacWorld(rows: readonly Mutation[], listsAt = listsOn
     port: 0,
   });
   return {
+    url: server.url,
     routes: allRoutes({ ...edge, streams: new OpenStreams(clock) }),
     token: (holder) => tokens.sign(holder).token,
     async ask(bearer, route, path, body) {

@@ -27,7 +27,7 @@ export function authRoutes({ services, tokens }: RouteContext): Route[] {
       path: '/auth/me',
       operation: 'me',
       permission: 'self',
-      summary: 'Whose token this is, and the roles',
+      summary: 'Whose token this is, the roles, and where they hold',
       answers: { 200: me },
       respond: ({ caller }) => accepted({ status: 200, body: services.accounts.me(caller) }),
     }),

@@ -176,6 +176,9 @@ export const me = z
     type: z.enum(['ServiceAccount', 'User']),
     namespace: z.null(),
     roles: z.array(z.string()),
+    role_bindings: z
+      .array(z.strictObject({ role_name: z.string(), space: z.string().nullable() }))
+      .describe('Where each role holds; space null: everywhere. At most 1,000: GET /role-bindings has all'),
   })
   .meta({ id: 'Me' });
 

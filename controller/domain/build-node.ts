@@ -1,0 +1,24 @@
+import type { FleetNode } from './fleet.ts';
+import type { NodeId } from './ids.ts';
+
+/**
+ * Returns the node to build on: of those that are ready and hold the base image, the one with the fewest builds under way, then with the least
+ * of its CPU requested by sessions. Undefined where there is none. Sessions can start only where their image is, so builds follow room.
+ */
+export function nodeToBuildOn(
+  nodes: readonly FleetNode[],
+  baseImage: string,
+  underWay: ReadonlyMap<NodeId, number>,
+): FleetNode | undefined {
+  let best: FleetNode | undefined;
+  for (const node of nodes) {
+    if (!node.ready || node.unschedulable !== undefined || !node.images.has(baseImage)) continue;
+    if (best === undefined || compare(node, best, underWay) < 0) best = node;
+  }
+  return best;
+}
+
+const compare = (a: FleetNode, b: FleetNode, underWay: ReadonlyMap<NodeId, number>): number =>
+  (underWay.get(a.id) ?? 0) - (underWay.get(b.id) ?? 0) || share(a) - share(b) || a.sessions - b.sessions;
+
+const share = ({ requested, cpuMillis }: FleetNode): number => (cpuMillis === 0 ? 1 : requested.cpuMillis / cpuMillis);
