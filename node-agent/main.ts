@@ -114,6 +114,7 @@ async function engine(
     random: systemRandom,
     owner,
     conditions,
+    clock: systemClock,
     log,
   });
   const driver = new DockerDriver({

@@ -11,6 +11,8 @@ import { linkPair } from './link-pair.ts';
 
 interface Volume extends VolumeSeen {
   readonly space: string;
+  /** Its id. */
+  readonly disk: string;
   readonly journal: HollowJournal;
 }
 
@@ -128,13 +130,18 @@ export class HollowHost implements Driver, GuestDoors {
 
   async createVolume({ sessionId, generation, space }: SessionPlan, signal: AbortSignal): Promise<Made> {
     await this.#call('createVolume', sessionId, signal);
-    if (!this.#volumes.has(sessionId))
-      this.#volumes.set(sessionId, { name: `raworc_session_data_${sessionId}`, generation, space, journal: emptyHollowJournal() });
-    return { ok: true };
+    const there = this.#volumes.get(sessionId);
+    if (there !== undefined) return { ok: true, disk: there.disk };
+    const disk = this.#options.random.uuid();
+    this.#volumes.set(sessionId, { name: `raworc_session_data_${sessionId}`, generation, space, disk, journal: emptyHollowJournal() });
+    return { ok: true, disk };
   }
 
-  async createContainer({ sessionId, generation, image, space }: SessionPlan, signal: AbortSignal): Promise<Made> {
+  async createContainer({ sessionId, generation, image, space, disk }: SessionPlan, signal: AbortSignal): Promise<Made> {
     await this.#call('createContainer', sessionId, signal);
+    const own = this.#volumes.get(sessionId)?.disk;
+    if (disk !== undefined && own !== undefined && disk !== own)
+      return { ok: false, why: 'refused', reason: 'The disk of this session on its node is not the one that it was made with.' };
     if (!this.#images.has(image)) return { ok: false, why: 'no-image' };
     if (this.#containers.has(sessionId)) return { ok: false, why: 'exists' };
     this.#plans.set(sessionId, { space, image });
@@ -260,7 +267,7 @@ export class HollowHost implements Driver, GuestDoors {
     const volume = this.#volumes.get(sessionId);
     const { space = volume?.space ?? '', image = '' } = this.#plans.get(sessionId) ?? {};
     const container = this.#containers.get(sessionId);
-    return { container, volume: volume && { name: volume.name, generation: volume.generation }, space, image };
+    return { container, volume: volume && { name: volume.name, generation: volume.generation, disk: volume.disk }, space, image };
   }
 
   /** Of a pretended guest's journal nothing is left in a copy: it is stamped with another session's id. */

@@ -10,6 +10,7 @@ import { type DiskRecord, decodeDiskRecord, encodeDiskRecord } from './disk-reco
  *     disks/{session}/fs             where that is mounted, or just a directory
  *     disks/{session}/fs/{id}        what the session sees as /session
  *     disks/.making-{session}        not a disk yet
+ *     disks/.ready-{id}              an empty file system that is mounted already, and nobody's yet
  *     disks/.adopting-{session}      not a disk yet, but it can hold the files of one that was a volume of the engine: never cleared before they are elsewhere
  *     disks/.gone-{id}               a disk no more
  *
@@ -23,10 +24,13 @@ export const filesOf = (directory: string, { id }: Pick<DiskRecord, 'id'>) => jo
 
 const MAKING = '.making-';
 const ADOPTING = '.adopting-';
+const READY = '.ready-';
 const GONE = '.gone-';
 export const makingName = (sessionId: string) => `${MAKING}${sessionId}`;
 export const adoptingName = (sessionId: string) => `${ADOPTING}${sessionId}`;
 export const sessionInAdoption = (name: string) => (name.startsWith(ADOPTING) ? name.slice(ADOPTING.length) : undefined);
+export const readyName = (id: string) => `${READY}${id}`;
+export const idInReady = (name: string) => (name.startsWith(READY) ? name.slice(READY.length) : undefined);
 export const goneName = (id: string) => `${GONE}${id}`;
 export const sessionInMaking = (name: string) => (name.startsWith(MAKING) ? name.slice(MAKING.length) : undefined);
 export const isGone = (name: string) => name.startsWith(GONE);

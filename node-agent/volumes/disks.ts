@@ -12,6 +12,7 @@ import {
   exists,
   filesOf,
   goneName,
+  idInReady,
   imageOf,
   isDiskName,
   isGone,
@@ -28,6 +29,7 @@ import {
 } from './disk-files.ts';
 import type { DiskRecord } from './disk-record.ts';
 import { makeImage, mountImage, trimImage, unmountImage } from './image.ts';
+import type { PreparedImages } from './prepared.ts';
 import { Turns } from './turns.ts';
 import { usedBytes, usedFiles } from './usage.ts';
 
@@ -40,6 +42,8 @@ export interface DisksOptions {
   readonly run: Command;
   readonly random: Random;
   readonly log: Log;
+  /** Images made ahead, of which new disks are. */
+  readonly prepared?: PreparedImages;
   /** Told of each step whose effect is on the disk: where a test ends the process. */
   readonly reached?: (step: DiskStep) => void;
 }
@@ -64,6 +68,8 @@ export interface DiskPlan {
 export class Disks {
   readonly #options: DisksOptions;
   readonly #turns = new Turns();
+  /** Prepared images that are becoming disks. */
+  readonly #placing = new Set<string>();
   /** How often each disk was asked for. */
   readonly #asked = new Map<string, number>();
 
@@ -95,8 +101,13 @@ export class Disks {
       if (there !== undefined) return there;
       const { owner, kind, random } = this.#options;
       const whose = { cluster: owner.clusterId, node: owner.nodeId, session: sessionId, generation, space };
-      const disk: DiskRecord = { version: 1, id: random.uuid(), kind, ...whose, bytes };
-      await this.#make(disk);
+      const prepared = kind === 'image' ? this.#options.prepared?.take(bytes) : undefined;
+      const disk: DiskRecord = { version: 1, id: prepared?.id ?? random.uuid(), kind, ...whose, bytes };
+      if (prepared === undefined) await this.#make(disk);
+      else {
+        this.#placing.add(prepared.id);
+        await this.#place(disk, prepared.directory).finally(() => this.#placing.delete(prepared.id));
+      }
       return disk;
     });
   }
@@ -197,9 +208,11 @@ export class Disks {
     for (const name of await entriesOf(directory)) {
       const sessionId = sessionInMaking(name);
       const adopted = sessionInAdoption(name);
+      const ready = idInReady(name);
       if (sessionId !== undefined) await this.#turns.take(sessionId, () => this.#clear(join(directory, name)));
       else if (adopted !== undefined) await this.#turns.take(adopted, () => this.#finishAdoption(adopted));
-      else if (isGone(name)) await this.#clear(join(directory, name));
+      else if (isGone(name) || (ready !== undefined && this.#options.prepared?.has(ready) !== true && !this.#placing.has(ready)))
+        await this.#clear(join(directory, name));
     }
   }
 
@@ -236,10 +249,14 @@ export class Disks {
       await syncDirectory(placeOf(making));
     }
     this.#reached('made');
-    await writeRecord(making, disk);
+    await this.#place(disk, making);
+  }
+
+  async #place(disk: DiskRecord, from: string): Promise<void> {
+    await writeRecord(from, disk);
     this.#reached('recorded');
     await this.#displace(disk.session);
-    await move(making, this.#at(disk.session), directory);
+    await move(from, this.#at(disk.session), this.#options.directory);
     this.#reached('placed');
   }
 

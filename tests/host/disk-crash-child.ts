@@ -1,7 +1,8 @@
 /** One operation on a disk, in a process that ends itself by SIGKILL at the `at`-th moment at which it can. Prints how many moments there were when it got through. */
 import { runCommand } from '../../node-agent/volumes/command.ts';
 import { Disks } from '../../node-agent/volumes/disks.ts';
-import { systemRandom } from '../../seams/system.ts';
+import { PreparedImages } from '../../node-agent/volumes/prepared.ts';
+import { systemClock, systemRandom } from '../../seams/system.ts';
 
 const [operation = '', directory = '', sessionId = '', from = '', at = '0'] = process.argv.slice(2);
 let moments = 0;
@@ -9,12 +10,17 @@ const moment = () => {
   moments += 1;
   if (moments === Number(at)) process.kill(process.pid, 'SIGKILL');
 };
+const log = { debug() {}, info() {}, warn() {}, error() {} };
+const plan = { sessionId, generation: 1, space: 'default', bytes: 8 * 2 ** 20 };
+const prepared = new PreparedImages({ directory, run: runCommand, random: systemRandom, clock: systemClock, log }, plan.bytes);
+if (operation === 'create-prepared') await prepared.fill();
 const disks = new Disks({
   directory,
+  prepared,
   owner: { clusterId: 'c', nodeId: 'n' },
   kind: 'image',
   random: systemRandom,
-  log: { debug() {}, info() {}, warn() {}, error() {} },
+  log,
   reached: moment,
   async run(...command) {
     moment();
@@ -23,9 +29,9 @@ const disks = new Disks({
     return printed;
   },
 });
-const plan = { sessionId, generation: 1, space: 'default', bytes: 8 * 2 ** 20 };
 switch (operation) {
   case 'create':
+  case 'create-prepared':
     await disks.create(plan);
     await disks.ready(sessionId);
     break;
@@ -41,4 +47,5 @@ switch (operation) {
   default:
     throw new Error(`there is no ${operation}`);
 }
+prepared.close();
 process.stdout.write(String(moments));

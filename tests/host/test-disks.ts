@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { DiskKind } from '../../node-agent/domain/disk-choice.ts';
 import { runCommand } from '../../node-agent/volumes/command.ts';
 import { Disks } from '../../node-agent/volumes/disks.ts';
+import type { PreparedImages } from '../../node-agent/volumes/prepared.ts';
 import type { Log } from '../../seams/log.ts';
 import { systemRandom } from '../../seams/system.ts';
 
@@ -15,8 +16,10 @@ export function testDisks(
   owner: { clusterId: string; nodeId: string },
   kind: DiskKind = 'image',
   log: Log = quiet,
+  prepared?: PreparedImages,
 ): Disks {
-  return new Disks({ directory: join(directory, 'disks'), owner, kind, run: runCommand, random: systemRandom, log });
+  const at = { directory: join(directory, 'disks'), owner, kind, run: runCommand, random: systemRandom, log };
+  return new Disks({ ...at, ...(prepared && { prepared }) });
 }
 
 /** A directory for disks that is unmounted, then removed at the end of the test. tap's own would be removed while disks in it are mounted. */

@@ -21,6 +21,7 @@ function anyRecord(random: () => number): LedgerRecord {
     { kind: 'create-begun', sessionId, create: { generation, space: 'a', image: 'i', limits } },
     { kind: 'create-ended', sessionId },
     { kind: 'volume-made', sessionId, generation },
+    { kind: 'disk', sessionId, disk: `disk-${among(3)}`, generation },
     { kind: 'copy-begun', sessionId, from: 'session-0' },
     { kind: 'copy-holds', sessionId, holds: random() < 0.5 },
     { kind: 'copy-ended', sessionId },
