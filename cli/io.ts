@@ -8,6 +8,8 @@ export interface Io {
   readonly stderr: Writable & { readonly isTTY?: boolean };
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Runs it after so many milliseconds, unless what is returned is called before. Without it, the process's own timers. */
+  readonly after?: (ms: number, run: () => void) => () => void;
 }
 
 /** What a person can do something about: one line that says so. Ends the command with code 1. */

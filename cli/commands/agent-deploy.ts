@@ -1,14 +1,19 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { type Build, buildIn, type EventFeed, type Raworc, RaworcError } from '../../sdk/raworc.ts';
+import { type Raworc, RaworcError } from '../../sdk/raworc.ts';
 import { type Packed, packDirectory } from '../archive.ts';
+import { eventsFor, finishedBuild } from '../build-wait.ts';
 import { type Io, size, Trouble } from '../io.ts';
 import { step } from '../steps.ts';
 
 export interface DeployOptions {
   readonly space: string;
   readonly name?: string;
+  /** How many minutes to wait for the build. */
+  readonly timeout?: number;
 }
+
+const TIMEOUT_MINUTES = 30;
 
 /** Uploads a directory as an agent, builds it, and returns once new sessions have it. */
 export async function deployAgent(io: Io, raworc: Raworc, directory: string, { space, ...options }: DeployOptions): Promise<void> {
@@ -26,17 +31,17 @@ export async function deployAgent(io: Io, raworc: Raworc, directory: string, { s
     if (isNew) await takeBack(io, raworc, space, name);
     throw error;
   }
-  const events = await raworc.events();
+  const events = await eventsFor(raworc);
   try {
     await raworc.agents.deploy(space, name);
     const queued = await raworc.builds.getLatest(space);
     await step(io, `Built ${queued.id}`, async (note) => {
-      const built = await finished(raworc, space, queued, events);
+      const built = await finishedBuild(io, raworc, queued, events, (options.timeout ?? TIMEOUT_MINUTES) * 60_000);
       if (built.status === 'failed') throw new Trouble(`The build failed: ${built.error ?? 'no reason was given'}`);
       note(built.image_tag ?? '');
     });
   } finally {
-    await events.close();
+    await events?.close();
   }
   io.stdout.write(`${name} is deployed: new sessions have it (\`raworc session new\`)\n`);
 }
@@ -91,17 +96,3 @@ async function upload(raworc: Raworc, space: string, name: string, { bytes }: Pa
   const taken = await raworc.agents.updateSource(space, name, new Blob([new Uint8Array(bytes)]));
   note(`${taken.runtime}, ${taken.handler}`);
 }
-
-async function finished(raworc: Raworc, space: string, queued: Build, events: EventFeed): Promise<Build> {
-  if (isFinished(queued)) return queued;
-  for await (const heard of events) {
-    const news = buildIn(heard);
-    if (news?.id === queued.id && isFinished(news)) return news;
-    if (heard.kind === 'event') continue;
-    const now = await raworc.builds.get(space, queued.id);
-    if (isFinished(now)) return now;
-  }
-  throw new Trouble('The events ended before the build did: look again with `raworc agent list`');
-}
-
-const isFinished = ({ status }: Build): boolean => status === 'completed' || status === 'failed';

@@ -53,7 +53,7 @@ export class FrameQueue {
     }
     const frame = encode();
     if (!unsent.hasRoom(account, frame.byteLength)) {
-      unsent.whenRoom(account, this.#onRoom);
+      unsent.whenRoom(account, frame.byteLength, this.#onRoom);
       return false;
     }
     this.add(frame);

@@ -8,7 +8,8 @@ const TICK_MS = 5000;
 const MIB = 1024 * 1024;
 const STREAMS = { most: 5000, mostOfAccount: 2000, reserved: 500, small: 10 };
 const WAITS = { most: 5000, mostOfAccount: 2000, reserved: 500, small: 10 };
-const UNSENT = { mostBytes: 256 * MIB, mostOfAccountBytes: 64 * MIB };
+/** A turn hands no more than that to the kernel, which takes its time too. */
+const UNSENT = { mostBytes: 64 * MIB, mostOfAccountBytes: 16 * MIB };
 
 /** An answer that goes on, or that is waited for. */
 export interface OpenStream {

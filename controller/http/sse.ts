@@ -206,6 +206,7 @@ class EventStream implements OpenStream {
       account: this.proof.accountId,
       session: this.#show.session ?? null,
       unsent_bytes: this.#queue.unsentBytes,
+      stuck_ms: Math.round(this.#queue.stuckMs),
     });
     streams.countCut();
     this.#finish();
@@ -229,7 +230,17 @@ class EventStream implements OpenStream {
 }
 
 function sameSight(a: EventScope, b: EventScope): boolean {
-  return sameSet(a.spaces, b.spaces) && sameSet(a.kinds, b.kinds) && a.owner === b.owner;
+  if (a === b) return true;
+  return sameSet(a.spaces, b.spaces) && sameSet(a.kinds, b.kinds) && sameSpaces(a.ofSpaces, b.ofSpaces) && a.owner === b.owner;
+}
+
+function sameSpaces(a: EventScope['ofSpaces'], b: EventScope['ofSpaces']): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  const isSame = ([kind, spaces]: [string, 'all' | ReadonlySet<string>]) => {
+    const others = b.get(kind);
+    return spaces === 'all' || others === 'all' ? spaces === others : sameSet(spaces, others);
+  };
+  return a.size === b.size && [...a].every(isSame);
 }
 
 function sameSet(a: ReadonlySet<string> | undefined, b: ReadonlySet<string> | undefined): boolean {

@@ -6,14 +6,13 @@ export interface UnsentBounds {
   readonly mostOfAccountBytes: number;
 }
 
-/** Those who wait are woken while this much is free: more than any one frame takes. */
-const FREE_SHARE = 0.25;
 /** So many a turn. */
 const WOKEN_AT_ONCE = 64;
 
 interface Account {
   bytes: number;
-  readonly waiting: Set<() => void>;
+  /** Those who wait for room, with the bytes that they need. */
+  readonly waiting: Map<() => void, number>;
 }
 
 /**
@@ -25,6 +24,7 @@ export class UnsentBytes {
   readonly #bounds: UnsentBounds;
   readonly #accounts = new Map<AccountId, Account>();
   #bytes = 0;
+  #waiting = 0;
   #waking: Timer | undefined;
 
   constructor(clock: Clock, bounds: UnsentBounds) {
@@ -36,9 +36,9 @@ export class UnsentBytes {
     return this.#bytes;
   }
 
+  /** An account that has nothing unsent may always take one, whatever its size: the others cannot keep it from moving. */
   hasRoom(account: AccountId, bytes: number): boolean {
-    const mine = this.#accounts.get(account)?.bytes ?? 0;
-    return this.#bytes + bytes <= this.#bounds.mostBytes && (mine === 0 || mine + bytes <= this.#bounds.mostOfAccountBytes);
+    return this.#fits(this.#accounts.get(account)?.bytes ?? 0, bytes);
   }
 
   /** Some were taken, or (below 0) have left. */
@@ -50,33 +50,38 @@ export class UnsentBytes {
     if (by < 0) this.#wakeSoon();
   }
 
-  /** Calls `wake` once, when it is worth trying again. */
-  whenRoom(account: AccountId, wake: () => void): void {
-    this.#of(account).waiting.add(wake);
+  /** Calls `wake` once, when there is room for so many. */
+  whenRoom(account: AccountId, bytes: number, wake: () => void): void {
+    const { waiting } = this.#of(account);
+    if (!waiting.has(wake)) this.#waiting += 1;
+    waiting.set(wake, bytes);
     this.#wakeSoon();
   }
 
   forget(account: AccountId, wake: () => void): void {
     const known = this.#accounts.get(account);
-    if (known?.waiting.delete(wake) === true) this.#tidy(account, known);
+    if (known?.waiting.delete(wake) !== true) return;
+    this.#waiting -= 1;
+    this.#tidy(account, known);
   }
 
   #wakeSoon(): void {
-    if (this.#waking !== undefined || !this.#isWorthWaking()) return;
+    if (this.#waking !== undefined || this.#waiting === 0) return;
     this.#waking = this.#clock.soon(() => {
       this.#waking = undefined;
       this.#wake();
     });
   }
 
-  #isWorthWaking(): boolean {
-    if (this.#bytes > this.#bounds.mostBytes * (1 - FREE_SHARE)) return false;
-    for (const account of this.#accounts.values()) if (this.#isDue(account)) return true;
-    return false;
+  #fits(mine: number, bytes: number): boolean {
+    const { mostBytes, mostOfAccountBytes } = this.#bounds;
+    return mine === 0 || (this.#bytes + bytes <= mostBytes && mine + bytes <= mostOfAccountBytes);
   }
 
-  #isDue({ bytes, waiting }: Account): boolean {
-    return waiting.size > 0 && bytes <= this.#bounds.mostOfAccountBytes * (1 - FREE_SHARE);
+  /** Of those of an account who wait, the first, when there is room for it. */
+  #due({ bytes, waiting }: Account): (() => void) | undefined {
+    for (const [wake, needed] of waiting) return this.#fits(bytes, needed) ? wake : undefined;
+    return undefined;
   }
 
   /** One of each account in turn. */
@@ -85,23 +90,24 @@ export class UnsentBytes {
     for (let isAny = true; isAny && left > 0; ) {
       isAny = false;
       for (const [id, account] of [...this.#accounts]) {
-        const wake = this.#isDue(account) && left > 0 ? account.waiting.values().next() : undefined;
-        if (wake?.done !== false) continue;
-        account.waiting.delete(wake.value);
+        const wake = this.#due(account);
+        if (wake === undefined || left === 0) continue;
+        account.waiting.delete(wake);
+        this.#waiting -= 1;
         this.#tidy(id, account);
         left -= 1;
         isAny = true;
-        wake.value();
+        wake();
       }
-      if (this.#bytes > this.#bounds.mostBytes * (1 - FREE_SHARE)) return;
     }
-    this.#wakeSoon();
+    // Else somebody's bytes leave first.
+    if (left === 0) this.#wakeSoon();
   }
 
   #of(account: AccountId): Account {
     const known = this.#accounts.get(account);
     if (known !== undefined) return known;
-    const made: Account = { bytes: 0, waiting: new Set() };
+    const made: Account = { bytes: 0, waiting: new Map() };
     this.#accounts.set(account, made);
     return made;
   }

@@ -267,8 +267,13 @@ export interface Watching {
 export interface EventScope {
   /** One session, or all. */
   readonly session?: SessionId;
-  /** Spaces that the watcher may see; undefined: all of them. */
+  /** Spaces whose sessions the watcher may see; undefined: all of them. */
   readonly spaces?: ReadonlySet<SpaceId>;
+  /**
+   * Of what belongs to a space and to no session (builds, agents), the spaces in which the watcher may see it, by its kind; what is of no
+   * kind named here is not shown. Undefined: as `spaces`.
+   */
+  readonly ofSpaces?: ReadonlyMap<string, 'all' | ReadonlySet<SpaceId>>;
   /** Sees the sessions and keys that it made, whatever their space. */
   readonly owner?: AccountId;
   /** Of what belongs to no space, the kinds that the watcher may see, the word before the dot of an event's type; undefined: all of them. */

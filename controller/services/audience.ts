@@ -69,13 +69,19 @@ export type OwnerOf = (session: SessionId) => AccountId | undefined;
 export function isInScope(scope: EventScope, thing: StoredEvent | DeltaNews | LogNews, ownerOf: OwnerOf = () => undefined): boolean {
   if (scope.session !== undefined && scope.session !== thing.sessionId) return false;
   if (thing.spaceId === null && thing.sessionId === null) return 'type' in thing && seesKind(scope, thing);
+  if (thing.sessionId === null && thing.spaceId !== null && 'type' in thing && scope.ofSpaces !== undefined) {
+    const spaces = scope.ofSpaces.get(kindOf(thing));
+    return spaces === 'all' || spaces?.has(thing.spaceId) === true;
+  }
   if (scope.spaces === undefined) return true;
   if (thing.spaceId !== null && scope.spaces.has(thing.spaceId)) return true;
   return scope.owner !== undefined && thing.sessionId !== null && ownerOf(thing.sessionId) === scope.owner;
 }
 
+const kindOf = ({ type }: Pick<StoredEvent, 'type'>): string => type.slice(0, type.indexOf('.'));
+
 function seesKind({ kinds, spaces, owner }: EventScope, { type, data }: StoredEvent): boolean {
-  const kind = type.slice(0, type.indexOf('.'));
+  const kind = kindOf({ type });
   if (kinds === undefined ? spaces === undefined : kinds.has(kind)) return true;
   const key = data.api_key;
   return owner !== undefined && typeof key === 'object' && key !== null && 'account' in key && key.account === owner;

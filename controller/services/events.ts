@@ -1,8 +1,10 @@
 import type { SpaceId } from '../domain/ids.ts';
 import { accepted } from '../domain/outcome.ts';
+import type { Permissions, Resource } from '../domain/rbac.ts';
 import type { View } from '../domain/view.ts';
 import { sessionFor } from './access.ts';
-import type { Events } from './api.ts';
+import type { EventScope, Events } from './api.ts';
+import type { Caller } from './caller.ts';
 import type { Tail } from './tail.ts';
 
 /** Who is told of what belongs to no space. */
@@ -14,18 +16,44 @@ const KINDS = [
   ['role-binding', 'role-bindings'],
 ] as const;
 
+/**
+ * Of what belongs to a space and to no session, the rights that show it, each by itself, by the kind in an event's type. Events of a space and
+ * of its secrets tell so little that whoever sees its sessions may know.
+ */
+const KINDS_OF_A_SPACE = [
+  ['build', ['builds']],
+  ['agent', ['agents']],
+  ['space', ['spaces', 'sessions']],
+  ['secrets', ['secrets', 'sessions']],
+] as const;
+
+function scopeOf({ permissions, accountId }: Caller): EventScope {
+  const spacesOf = (...resources: readonly Resource[]): 'all' | ReadonlySet<SpaceId> => {
+    const each = resources.map((resource) => permissions.spacesAllowing(resource, 'get') as 'all' | ReadonlySet<SpaceId>);
+    return each.includes('all') ? 'all' : new Set(each.flatMap((spaces) => (spaces === 'all' ? [] : [...spaces])));
+  };
+  const sessions = spacesOf('sessions');
+  return {
+    kinds: new Set(KINDS.flatMap(([kind, resource]) => (permissions.allows(resource, 'list', null) ? [kind] : []))),
+    ofSpaces: new Map(KINDS_OF_A_SPACE.map(([kind, resources]) => [kind, spacesOf(...resources)])),
+    ...(sessions === 'all' ? {} : { spaces: sessions }),
+    ...(permissions.allowsOwn('sessions', 'get') ? { owner: accountId } : {}),
+  };
+}
+
 /** Events of one session for whoever may see it; of all that the caller made, or may see in its space. */
 export function eventService(view: View, tail: Tail): Events {
+  // Every open stream asks again every few seconds, and permissions are one object until they change.
+  const scopes = new WeakMap<Permissions, EventScope>();
   return {
     scope(caller, session) {
       if (session !== undefined) {
         const row = sessionFor(view, caller, session, 'get');
         return row.ok ? accepted({ session }) : row;
       }
-      const spaces = caller.permissions.spacesAllowing('sessions', 'get');
-      const own = caller.permissions.allowsOwn('sessions', 'get') ? { owner: caller.accountId } : {};
-      const kinds = new Set(KINDS.flatMap(([kind, resource]) => (caller.permissions.allows(resource, 'list', null) ? [kind] : [])));
-      return accepted({ kinds, ...(spaces === 'all' ? {} : { spaces: spaces as ReadonlySet<SpaceId> }), ...own });
+      const scope = scopes.get(caller.permissions) ?? scopeOf(caller);
+      scopes.set(caller.permissions, scope);
+      return accepted(scope);
     },
     isThere(session) {
       const row = view.get('sessions', session);

@@ -11,7 +11,7 @@ import t, { type Test } from 'tap';
 import tar from 'tar-stream';
 import { packDirectory } from '../../cli/archive.ts';
 import { ignoreRules } from '../../cli/ignore.ts';
-import { type Asked, fakeServer, frame, stream, world } from './cli-world.ts';
+import { type Asked, fakeServer, frame, send, stream, world } from './cli-world.ts';
 
 async function directory(t: Test, files: Record<string, string>): Promise<string> {
   const parent = await mkdtemp(join(tmpdir(), 'raworc-agent-'));
@@ -215,6 +215,67 @@ t.test('a stream that breaks off during the build: the build itself is asked', a
   };
   const { run } = await world(t, server);
   t.match(await run('agent', 'deploy', root), { code: 1, err: /✗ Built b1.*\n.*The build failed: disk full/ });
+});
+
+/** Timers of the command line that a test runs by hand: the soonest first. */
+function handTimers() {
+  const timers = new Set<{ ms: number; run: () => void }>();
+  let asked = () => {};
+  return {
+    after(ms: number, run: () => void) {
+      const timer = { ms, run };
+      timers.add(timer);
+      asked();
+      return () => void timers.delete(timer);
+    },
+    /** Runs the one of so many milliseconds, once there is one. */
+    async run(ms: number) {
+      for (;;) {
+        const timer = [...timers].find((one) => one.ms === ms);
+        if (timer !== undefined) {
+          timers.delete(timer);
+          return timer.run();
+        }
+        await new Promise<void>((resolve) => {
+          asked = resolve;
+        });
+      }
+    },
+    get left() {
+      return timers.size;
+    },
+  };
+}
+
+t.test('a build of which no event tells is looked at every ten seconds', async (t) => {
+  const root = await directory(t, { 'main.py': '' });
+  for (const events of ['silent', 'refused']) {
+    const server = await fakeServer(t, { ...routes(build('pending')) });
+    const refusal = { status: 403, body: { error: { code: 'FORBIDDEN', message: 'no' } } };
+    if (events === 'refused') server.routes['GET /events'] = refusal;
+    let looks = 0;
+    server.routes['GET /spaces/default/build/b1'] = (response) => {
+      looks += 1;
+      send(response, 200, looks < 3 ? build('building') : build('completed', { image_tag: 'done' }));
+    };
+    const timers = handTimers();
+    const { start } = await world(t, server, timers);
+    const { done } = start(['agent', 'deploy', root]);
+    for (let look = 0; look < 3; look += 1) await timers.run(10_000);
+    t.match(await done, { code: 0, err: /✓ Built b1: done/ }, events);
+    t.equal(looks, 3);
+    t.equal(timers.left, 0);
+  }
+});
+
+t.test('a build that does not end is waited for so long, and says what to do', async (t) => {
+  const root = await directory(t, { 'main.py': '' });
+  const server = await fakeServer(t, routes(build('building')));
+  const timers = handTimers();
+  const { start } = await world(t, server, timers);
+  const { done } = start(['agent', 'deploy', root, '--timeout', '2']);
+  await timers.run(120_000);
+  t.match(await done, { code: 1, err: /Build b1 is still building after 2 min 0 s\. It goes on: .*--timeout/ });
 });
 
 t.test('what is no agent is refused before the server hears of it; what the server refuses is said in its words', async (t) => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Test } from 'tap';
+import type { Io } from '../../cli/io.ts';
 import { runCli } from '../../cli/program.ts';
 
 export interface Asked {
@@ -79,7 +80,7 @@ export interface Ran {
 }
 
 /** The command line in a home of its own. */
-export async function world(t: Test, server: { readonly url: string }) {
+export async function world(t: Test, server: { readonly url: string }, more: Pick<Io, 'after'> = {}) {
   const home = await mkdtemp(join(tmpdir(), 'raworc-cli-'));
   t.teardown(() => rm(home, { recursive: true, force: true }));
   const env: Record<string, string | undefined> = { XDG_CONFIG_HOME: home, RAWORC_URL: server.url, RAWORC_TOKEN: 'token-1' };
@@ -88,6 +89,7 @@ export async function world(t: Test, server: { readonly url: string }) {
     const err: string[] = [];
     const terminal = stdin.isTTY === true;
     const done: Promise<Ran> = runCli(args, {
+      ...more,
       env,
       stdin,
       stdout: sink(out, terminal),

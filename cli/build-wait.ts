@@ -1,0 +1,73 @@
+import { type Build, buildIn, type EventFeed, type Heard, type Raworc, RaworcError } from '../sdk/raworc.ts';
+import { duration, type Io, Trouble } from './io.ts';
+
+/** Nothing is owed to events: the stream may be refused, cut, or show this account no builds. */
+const LOOK_MS = 10_000;
+
+export const isFinished = ({ status }: Build): boolean => status === 'completed' || status === 'failed';
+
+/** The events to wait by, opened before the build so that none is missed; undefined where the server has no room for another stream. */
+export async function eventsFor(raworc: Raworc): Promise<EventFeed | undefined> {
+  try {
+    return await raworc.events();
+  } catch (error) {
+    if (error instanceof RaworcError && (error.status === 429 || error.status === 403)) return undefined;
+    throw error;
+  }
+}
+
+/** The build once it has ended, by its events and by looking every ten seconds. Throws when it has not by `timeoutMs`. */
+export async function finishedBuild(
+  io: Pick<Io, 'after'>,
+  raworc: Raworc,
+  queued: Build,
+  events: EventFeed | undefined,
+  timeoutMs: number,
+): Promise<Build> {
+  const after = io.after ?? afterTimeout;
+  const wait = <T>(ms: number, value: T) => {
+    const { promise, resolve } = Promise.withResolvers<T>();
+    return { promise, cancel: after(ms, () => resolve(value)) };
+  };
+  const deadline = wait(timeoutMs, 'late' as const);
+  let look = wait(LOOK_MS, 'look' as const);
+  let build = queued;
+  let heard: Promise<Heard | 'ended'> | undefined = events === undefined ? undefined : nextOf(events);
+  try {
+    while (!isFinished(build)) {
+      const first: Heard | 'ended' | 'look' | 'late' = await Promise.race([
+        deadline.promise,
+        look.promise,
+        ...(heard === undefined ? [] : [heard]),
+      ]);
+      if (first === 'late') throw late(build, timeoutMs);
+      if (first === 'look') look = wait(LOOK_MS, 'look');
+      else heard = first === 'ended' || events === undefined ? undefined : nextOf(events);
+      const news = typeof first === 'string' ? undefined : buildIn(first);
+      if (news?.id === build.id) build = news;
+      // What happened while a stream was cut is not lost, but why wait for it.
+      else if (typeof first === 'string' || first.kind !== 'event') build = await raworc.builds.get(build.space, build.id);
+    }
+    return build;
+  } finally {
+    deadline.cancel();
+    look.cancel();
+  }
+}
+
+function nextOf(events: EventFeed): Promise<Heard | 'ended'> {
+  return events.next().then(
+    (heard) => heard ?? 'ended',
+    () => 'ended',
+  );
+}
+
+const late = ({ id, status }: Build, timeoutMs: number): Trouble =>
+  new Trouble(
+    `Build ${id} is still ${status} after ${duration(timeoutMs)}. It goes on: \`raworc agent list\` shows when it has ended, and --timeout waits longer.`,
+  );
+
+function afterTimeout(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms);
+  return () => clearTimeout(timer);
+}

@@ -1,0 +1,110 @@
+import t from 'tap';
+import type { AccountId } from '../../controller/domain/ids.ts';
+import { Places } from '../../controller/http/places.ts';
+import { UnsentBytes } from '../../controller/http/unsent-bytes.ts';
+import { Turns } from '../../controller/services/turns.ts';
+import { HandClock } from './bus-hand-clock.ts';
+
+const A = 'account-a' as AccountId;
+const B = 'account-b' as AccountId;
+const C = 'account-c' as AccountId;
+
+t.test('unsent bytes are bounded for each account and in all, and those who wait are woken in turn', async (t) => {
+  const clock = new HandClock();
+  const unsent = new UnsentBytes(clock, { mostBytes: 100, mostOfAccountBytes: 60 });
+  const woken: string[] = [];
+  const take = (account: AccountId, name: string, bytes: number) => {
+    if (unsent.hasRoom(account, bytes)) unsent.change(account, bytes);
+    else
+      unsent.whenRoom(account, bytes, () => {
+        woken.push(name);
+        take(account, name, bytes);
+      });
+  };
+  for (const name of ['a1', 'a2', 'a3', 'a4', 'a5']) take(A, name, 20);
+  t.equal(unsent.bytes, 60, 'an account has no more than its share');
+  for (const name of ['b1', 'b2', 'b3']) take(B, name, 20);
+  t.equal(unsent.bytes, 100, 'and all no more than the whole');
+  take(C, 'c1', 50);
+  t.equal(unsent.bytes, 150, 'but one that has nothing moves');
+  take(C, 'c2', 10);
+  await clock.advance(0);
+  t.same(woken, []);
+  unsent.change(C, -50);
+  await clock.advance(0);
+  t.same(woken, ['c2']);
+  unsent.change(A, -60);
+  await clock.advance(0);
+  t.same(woken, ['c2', 'a4', 'b3']);
+  unsent.change(B, -60);
+  await clock.advance(0);
+  t.same(woken, ['c2', 'a4', 'b3', 'a5']);
+  t.equal(unsent.bytes, 50);
+  const never = () => woken.push('never');
+  unsent.change(A, 20);
+  unsent.whenRoom(A, 60, never);
+  unsent.forget(A, never);
+  unsent.change(A, -60);
+  unsent.change(C, -10);
+  await clock.advance(0);
+  t.equal(woken.length, 4);
+  t.equal(unsent.bytes, 0);
+});
+
+t.test('places are bounded in all and for each account, with some for those who hold few', (t) => {
+  const refusals: string[] = [];
+  const places = new Places('open doors', { most: 10, mostOfAccount: 8, reserved: 4, small: 2 }, (by) => refusals.push(by));
+  const taken = Array.from({ length: 9 }, () => places.take(A));
+  t.equal(taken.filter(({ ok }) => ok).length, 6, 'one account leaves the reserve to others');
+  t.ok(places.take(B).ok);
+  t.ok(places.take(B).ok);
+  const third = places.take(B);
+  t.notOk(third.ok, 'who holds two is not one who holds few');
+  if (!third.ok) t.match(third.refusal, { code: 'RATE_LIMITED', message: /open doors/, details: { retry_after_s: 5 } });
+  t.ok(places.take(C).ok);
+  t.equal(places.size, 9);
+  const [first] = taken;
+  if (first?.ok) {
+    first.value();
+    first.value();
+  }
+  t.equal(places.size, 8, 'given back once, however often it is said');
+  t.same(refusals, ['process', 'process', 'process', 'process']);
+  const few = new Places('open doors', { most: 10, mostOfAccount: 1, reserved: 0, small: 0 }, (by) => refusals.push(by));
+  t.ok(few.take(A).ok);
+  t.notOk(few.take(A).ok);
+  t.equal(refusals.at(-1), 'account');
+  t.end();
+});
+
+t.test('turns are bounded in all and for each key, and given in the order of asking', async (t) => {
+  const turns = new Turns<string>({ most: 3, mostOfKey: 2 });
+  const { signal } = new AbortController();
+  const a1 = turns.take('a');
+  const a2 = turns.take('a');
+  t.ok(a1 && a2);
+  t.equal(turns.take('a'), undefined, 'two of a key');
+  const b1 = turns.take('b');
+  t.ok(b1);
+  t.equal(turns.take('c'), undefined, 'three in all');
+  const order: string[] = [];
+  const wait = (key: string, name: string, given = signal) =>
+    turns.wait(key, given).then((end) => {
+      order.push(end === undefined ? `${name} left` : name);
+      return end;
+    });
+  const leaving = new AbortController();
+  const a3 = wait('a', 'a3');
+  const gone = wait('b', 'b2', leaving.signal);
+  const c1 = wait('c', 'c1');
+  leaving.abort();
+  await gone;
+  b1?.();
+  b1?.();
+  await c1;
+  t.same(order, ['b2 left', 'c1'], 'who cannot have a turn keeps nobody else from it');
+  a1?.();
+  await a3;
+  t.same(order, ['b2 left', 'c1', 'a3']);
+  t.equal(await turns.wait('a', AbortSignal.abort()), undefined);
+});
