@@ -143,11 +143,7 @@ export function openCore(needs: CoreNeeds): Core {
   applier.onCommitted(({ mutations, events: committed }) => {
     tail.committed(committed);
     publisher.committed(committed);
-    for (const mutation of mutations) {
-      if (mutation.kind !== 'put') continue;
-      if (mutation.table === 'sessions') waiters.tell(mutation.row.id);
-      if (mutation.table === 'messages') waiters.tell(mutation.row.sessionId);
-    }
+    waiters.committed(mutations);
   });
 
   const resealing = new Resealing({ applier, view, ...needs.sealing, random, clock, log, barriers });

@@ -57,13 +57,13 @@ export function messageService({ applier, view, lists, waiters, random, storeKey
       while (cleared.ok && cleared.value !== undefined) cleared = await applier.apply(clearMessages(session, cleared.value));
       return cleared.ok ? accepted(undefined) : cleared;
     },
-    async whenAnswered(session, message, signal) {
+    async whenAnswered(_session, message, signal) {
       const look = (): MessageObject | 'gone' | undefined => {
         const answer = view.answerTo(message as MessageId);
         if (answer !== undefined) return messageObject(answer);
         return view.get('messages', message) === undefined ? 'gone' : undefined;
       };
-      const found = await waiters.until(session, look, signal);
+      const found = await waiters.until(message, look, signal);
       return found === 'gone' ? undefined : found;
     },
   };

@@ -1,8 +1,22 @@
-/** Who waits for something to change, by the id of the thing. Told after each COMMIT; whoever is told looks for itself. */
+import type { Mutation } from '../domain/rows.ts';
+
+/**
+ * Who waits for something to change, by the id of the thing: a session for its row, a message for its answer or its removal. Told after each
+ * COMMIT; whoever is told looks for itself. So a message costs nothing to those who wait for the answers to others of its session.
+ */
 export class Waiters {
   readonly #byId = new Map<string, Set<() => void>>();
 
-  tell(id: string): void {
+  committed(mutations: readonly Mutation[]): void {
+    for (const mutation of mutations) {
+      if (mutation.kind === 'remove' && mutation.table === 'messages') this.#tell(mutation.id);
+      if (mutation.kind !== 'put') continue;
+      if (mutation.table === 'sessions') this.#tell(mutation.row.id);
+      if (mutation.table === 'messages' && mutation.row.inReplyTo !== null) this.#tell(mutation.row.inReplyTo);
+    }
+  }
+
+  #tell(id: string): void {
     for (const look of [...(this.#byId.get(id) ?? [])]) look();
   }
 

@@ -3,7 +3,7 @@ import process from 'node:process';
 import { startController } from '../../controller/controller.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import { prometheusMetrics } from '../../seams/prometheus.ts';
-import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
+import { systemClock, systemDisk, systemFreeSpace, systemRandom } from '../../seams/system.ts';
 
 const tell = (message: object) => process.send?.(message);
 const logged = (level: string) => (event: string, fields?: object) => tell({ level, event, fields: fields ?? {} });
@@ -19,6 +19,7 @@ const controller = await startController({
   clock: systemClock,
   random: systemRandom,
   disk: systemDisk,
+  freeSpace: systemFreeSpace,
   log: { debug: () => undefined, info: logged('info'), warn: logged('warn'), error: logged('error') },
   barriers: noBarriers,
   metrics: prometheusMetrics({ processMetrics: true }),
