@@ -12,8 +12,8 @@ export interface EventPage {
   readonly events: readonly StoredEvent[];
   /** Of the events that were asked for, the page holds every one up to this number. Never below the number asked for. */
   readonly reached: number;
-  /** The oldest number that was kept when the page was read. */
-  readonly oldest: number;
+  /** Retention has removed some of the events that were asked for, or may have: the page does not go on from the number asked for. */
+  readonly gap: boolean;
 }
 
 /** The store's events as the publisher and the tail read them. */

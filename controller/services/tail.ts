@@ -252,11 +252,10 @@ export class Tail {
     if (listener.state !== 'behind' || this.#closed) return;
     const before = listener.seen;
     if (page !== undefined) {
-      const isPruned = page.oldest > before + 1 || (listener.scope.session === undefined && !isWhole(page, before));
-      if (isPruned) listener.resetTo = Math.max(this.#last, this.#events.newest());
+      if (page.gap) listener.resetTo = Math.max(this.#last, this.#events.newest());
       else if (this.#giveAll(listener, page.events)) listener.seen = Math.max(listener.seen, page.reached);
       else return;
-      if (isPruned || listener.seen > before) return this.#goOn(listener);
+      if (page.gap || listener.seen > before) return this.#goOn(listener);
     }
     this.#clock.after(RETRY_MS, () => this.#catchUp(listener));
   }
@@ -322,9 +321,6 @@ export class Tail {
     this.#audience.remove(listener);
   }
 }
-
-/** Whether the page of all events goes on from there without a gap. */
-const isWhole = ({ events }: EventPage, after: number): boolean => events.every(({ number }, index) => number === after + 1 + index);
 
 /** A call of its own: the watcher may have closed it, which the compiler cannot see. */
 const isClosed = ({ state }: Listener): boolean => state === 'closed';

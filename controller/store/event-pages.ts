@@ -7,7 +7,10 @@ import type { Query, Reader } from './reader.ts';
 /** Runs queries on one commit: the reading thread, or a connection at hand. */
 export type ReadQueries = (queries: readonly Query[]) => Promise<readonly (readonly SqlRow[])[]>;
 
-const BOUNDS = 'select coalesce(max(number), 0) as newest, coalesce(min(number), max(number) + 1, 1) as oldest from events';
+const NEWEST = 'select coalesce(max(number), 0) as newest from events';
+/** A space may keep its events for less time than others, so what is gone need not be the oldest of all. */
+const BEFORE_IN_SESSION = 'select number from events where session_id = ? and number <= ? order by number desc limit 1';
+const COUNT_OF_SESSION = 'select count from session_event_counts where session_id = ?';
 
 /**
  * The page's numbers and sizes come first, so that the data of an event behind the page's end are never read: the length of a text is in
@@ -32,18 +35,37 @@ export async function readEventPage(
   { limit, maxBytes }: PageBounds,
   session?: SessionId,
 ): Promise<EventPage> {
-  const page: Query =
+  const queries: Query[] =
     session === undefined
-      ? { sql: ALL, parameters: [after, limit, maxBytes] }
-      : { sql: OF_SESSION, parameters: [session, after, limit, maxBytes] };
-  const [rows = [], bounds = []] = await read([page, { sql: BOUNDS, parameters: [] }]);
+      ? [{ sql: ALL, parameters: [after, limit, maxBytes] }]
+      : [
+          { sql: OF_SESSION, parameters: [session, after, limit, maxBytes] },
+          { sql: BEFORE_IN_SESSION, parameters: [session, after] },
+          { sql: COUNT_OF_SESSION, parameters: [session] },
+        ];
+  const [ends = [], rows = [], before = [], counts = []] = await read([{ sql: NEWEST, parameters: [] }, ...queries]);
   const events = rows.map(storedEvent);
-  const newest = Number(bounds[0]?.newest ?? 0);
+  const newest = Number(ends[0]?.newest ?? 0);
   const found = Number(rows[0]?.found ?? 0);
   const last = events.at(-1);
   const isCut = found === limit || events.length < found;
   const reached = last !== undefined && isCut ? last.number : Math.max(after, newest);
-  return { events, reached, oldest: Number(bounds[0]?.oldest ?? 1) };
+  const gap =
+    session === undefined ? hasGap(events, after, reached) : before.length === 0 && isCutOff(events, Number(counts[0]?.count ?? 0));
+  return { events, reached, gap };
+}
+
+/** Whether a number between the two is missing. */
+function hasGap(events: readonly StoredEvent[], after: number, reached: number): boolean {
+  return events.length !== reached - after;
+}
+
+/**
+ * Whether events of a session may be missing before these, of which none that was seen before is kept. Retention removes them in their order,
+ * so where an earlier one is kept, nothing behind it is gone.
+ */
+function isCutOff([first]: readonly StoredEvent[], count: number): boolean {
+  return first === undefined ? count > 0 : first.sessionNumber !== 1;
 }
 
 function storedEvent(row: SqlRow): StoredEvent {

@@ -7,6 +7,7 @@ export class MemoryLog implements EventLog {
   readonly epoch: number;
   reads = 0;
   #events: StoredEvent[] = [];
+  readonly #removed: StoredEvent[] = [];
   #newest = 0;
   #published = 0;
 
@@ -31,7 +32,9 @@ export class MemoryLog implements EventLog {
 
   /** Keeps the newest, as the store does. */
   prune(upTo: number): void {
-    this.#events = this.#events.filter((event) => event.number > upTo || event.number === this.#newest);
+    const isKept = (event: StoredEvent) => event.number > upTo || event.number === this.#newest;
+    this.#removed.push(...this.#events.filter((event) => !isKept(event)));
+    this.#events = this.#events.filter(isKept);
   }
 
   newest(): number {
@@ -48,7 +51,9 @@ export class MemoryLog implements EventLog {
     const events = found.slice(0, limit);
     const last = events.at(-1);
     const reached = last !== undefined && events.length === limit ? last.number : Math.max(after, this.#newest);
-    return { events, reached, oldest: this.oldest() };
+    const isAsked = ({ number, sessionId }: StoredEvent) =>
+      number > after && number <= reached && (session === undefined || sessionId === session);
+    return { events, reached, gap: this.#removed.some(isAsked) };
   }
 
   published(): number {

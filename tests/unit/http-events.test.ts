@@ -202,6 +202,8 @@ t.test('a client that reads nothing costs a bounded amount, and is cut when it h
   t.teardown(stream.close);
   const fed = feed(0);
   t.equal(fed.taken, Math.ceil(MOST_UNSENT_BYTES / eventBytes()), 'in one turn, its bound and no more');
+  const delta = { spaceId: SPACE, sessionId: SESSION, messageId: 'm', runId: 'r', agent: 'a', number: 1, text: '' };
+  t.equal(watcherOf(0).watcher.delta(delta), 'full', 'partial output is not kept for it');
   // What the two kernels hold for it is taken too, and is no memory of this process.
   for (let took = -1; took < fed.taken; await turn()) {
     took = fed.taken;

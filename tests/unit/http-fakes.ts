@@ -6,6 +6,7 @@ import type { MessageObject, SessionObject } from '../../controller/domain/objec
 import { accepted, refused } from '../../controller/domain/outcome.ts';
 import { Permissions } from '../../controller/domain/rbac.ts';
 import { createApp } from '../../controller/http/app.ts';
+import type { OpenStreams } from '../../controller/http/open-streams.ts';
 import { type HttpServer, type ListenOptions, listen } from '../../controller/http/server.ts';
 import type { RightsChange } from '../../controller/services/access-api.ts';
 import type { EventWatcher, Services } from '../../controller/services/api.ts';
@@ -316,6 +317,7 @@ export interface Rig {
   readonly clock: TestClock;
   readonly tokens: Tokens;
   readonly server: HttpServer;
+  readonly streams: OpenStreams;
   readonly logged: string[];
   readonly token: string;
   /** Calls below /api/v0 with the admin's token, unless the headers say otherwise. */
@@ -349,6 +351,7 @@ export async function startRig(corsOrigins: readonly string[] = [], tls?: Listen
     clock,
     tokens,
     server,
+    streams: app.streams,
     logged,
     token,
     call: (path, init = {}) =>

@@ -90,3 +90,29 @@ t.test('a client that goes away ends its wait', async (t) => {
   await t.rejects(call);
   t.notOk(rig.logged.some((line) => line.startsWith('http.fault')));
 });
+
+t.test('waits have places of their own, and one too many is refused before it has changed anything', async (t) => {
+  const { waits } = rig.streams;
+  const taken = [];
+  for (let place = waits.take(ACCOUNT); place.ok; place = waits.take(ACCOUNT)) taken.push(place.value);
+  const path = `/sessions/${SESSION}/messages`;
+  for (const waiting of [
+    `${path}?wait=1m`,
+    '/sessions?wait=1m',
+    `/sessions/${SESSION}/remix?wait=1m`,
+    `/sessions/${SESSION}/resume?wait=1m`,
+  ]) {
+    const answer = await rig.call(waiting, json(waiting.includes('messages') ? { content: 'x' } : {}));
+    t.equal(answer.status, 429, waiting);
+    t.ok(answer.headers.get('retry-after'));
+  }
+  t.same(rig.fake.calls, []);
+  t.equal((await rig.call(path, json({ content: 'x' }))).status, 201, 'without a wait');
+  const stream = await rig.call('/events');
+  t.equal(stream.status, 200, 'event streams have their own');
+  await stream.body?.cancel();
+  for (const release of taken) release();
+  rig.fake.answered = Promise.resolve({ ...message, role: 'agent', content: 'yes', seq: 2 });
+  t.equal((await rig.call(`${path}?wait=1m`, json({ content: 'x' }))).status, 201);
+  t.equal(waits.size, 0, 'and it gave its place back');
+});

@@ -1,26 +1,28 @@
 import type { EventPosition } from '../../../controller/domain/events.ts';
 import type { EventWatcher, Services } from '../../../controller/services/api.ts';
 import type { Cluster } from './cluster.ts';
+import type { SeededRandom } from './random.ts';
 import { EPOCH } from './store.ts';
 
 /** Someone who follows all events, and takes them up again where they ended. */
 export class Watcher {
   readonly #cluster: Cluster;
   readonly name: string;
+  readonly #random: SeededRandom;
   #position: EventPosition = { epoch: EPOCH, number: 0 };
 
   constructor(cluster: Cluster, name: string) {
     this.#cluster = cluster;
     this.name = name;
+    this.#random = cluster.random.fork(name);
   }
 
   async run(): Promise<void> {
     const { time } = this.#cluster;
-    const random = this.#cluster.random.fork(this.name);
     for (;;) {
       const process = this.#cluster.controller;
       if (process !== undefined) await this.#follow(process.core.services.events, process.life);
-      await time.sleep(random.between(100, 2_000));
+      await time.sleep(this.#random.between(100, 2_000));
     }
   }
 
@@ -32,13 +34,36 @@ export class Watcher {
   #follow(events: Services['events'], life: { atDeath(notice: () => void): unknown; run(work: () => void): void }): Promise<void> {
     return new Promise((resolve) => {
       life.atDeath(resolve);
-      life.run(() => void events.watch({}, this.#position, this.watcher(resolve)));
+      life.run(() => {
+        const watching = events.watch(
+          {},
+          this.#position,
+          this.watcher(resolve, (hasRoom) =>
+            this.#cluster.time.schedule(this.#random.between(1, 3_000), () =>
+              life.run(() => {
+                hasRoom();
+                watching.resume();
+              }),
+            ),
+          ),
+        );
+      });
     });
   }
 
-  watcher(ended: () => void): EventWatcher {
+  /** With `resumeLater`, it has no room now and then. */
+  watcher(ended: () => void, resumeLater?: (hasRoom: () => void) => void): EventWatcher {
+    let isFull = false;
     return {
       event: ({ number }, position) => {
+        if (isFull) this.#cluster.violation(`${this.name} was shown event ${number} while it was full`);
+        if (resumeLater !== undefined && this.#random.chance(0.02)) {
+          isFull = true;
+          resumeLater(() => {
+            isFull = false;
+          });
+          return 'full';
+        }
         const before = this.#position.number;
         if (number !== before + 1) this.#cluster.violation(`${this.name} saw event ${number} after ${before}`);
         this.#position = position;
