@@ -17,7 +17,7 @@ import { expect } from './rest.ts';
 
 const LIFE_S = scaled({ short: 8, long: 60 });
 const AWAY_MS = scaled({ short: 12_000, long: 300_000 });
-const RENEWALS = scaled({ short: 2, long: 5 });
+const RENEWALS = scaled({ short: 2, long: 7 });
 const NODES = ['node-1', 'node-2', 'node-3'];
 /** One session on each: no node has room for two. */
 const MEMORY_BYTES = 700 * 2 ** 20;

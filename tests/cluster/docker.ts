@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import Docker from 'dockerode';
 import { z } from 'zod';
+import { TABLE } from '../../node-agent/domain/firewall-rules.ts';
 
 export const docker = new Docker({ socketPath: '/var/run/docker.sock', version: 'v1.41' });
 
@@ -90,7 +93,10 @@ export async function sweep(cluster: string): Promise<void> {
   const images = await docker.listImages({ filters: { label: [`raworc.cluster=${cluster}`] } });
   for (const { Id } of images) await settle(docker.getImage(Id).remove({ force: true }));
   const others = await docker.listContainers({ all: true, filters: { network: [NETWORK] } });
-  if (others.length === 0) await settle(docker.getNetwork(NETWORK).remove());
+  if (others.length > 0) return;
+  await settle(docker.getNetwork(NETWORK).remove());
+  // A node agent that runs all the same has it back in a second.
+  await promisify(execFile)('nft', ['delete', 'table', 'inet', TABLE]).catch(() => undefined);
 }
 
 /** A removal of what may be gone already, or in use by another. */
