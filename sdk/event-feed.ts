@@ -74,7 +74,7 @@ const MOST_RETRY_MS = 10_000;
 /** Follows a stream of server-sent events and reconnects to it by itself. Resolves once the server has taken the watcher. */
 export async function openFeed(wire: Wire, path: string, { lastEventId, signal }: FeedOptions = {}): Promise<EventFeed> {
   const closing = new AbortController();
-  const ending = signal === undefined ? closing.signal : AbortSignal.any([closing.signal, signal]);
+  const ending = AbortSignal.any([closing.signal, wire.transport.signal, ...(signal === undefined ? [] : [signal])]);
   const heard = follow(wire, path, lastEventId, await connect(wire, path, lastEventId, ending), ending);
   return {
     next: async () => (await heard.next()).value ?? undefined,

@@ -50,8 +50,13 @@ async function heard(reader: ReadableStreamDefaultReader<Uint8Array>, after: Env
     isSilent = true;
     reader.cancel().catch(() => undefined);
   });
+  // By the signal itself, since the request's own is composed of it and may be collected while the stream goes on.
+  const stop = () => void reader.cancel().catch(() => undefined);
+  signal.addEventListener('abort', stop, { once: true });
   try {
+    if (signal.aborted) throw signal.reason;
     const piece = await reader.read();
+    if (signal.aborted) throw signal.reason;
     if (isSilent) throw new Unreachable('The stream of events fell silent');
     return piece;
   } catch (error) {
@@ -59,6 +64,7 @@ async function heard(reader: ReadableStreamDefaultReader<Uint8Array>, after: Env
     throw error instanceof Unreachable ? error : new Unreachable('The stream of events broke off', error);
   } finally {
     cancel();
+    signal.removeEventListener('abort', stop);
   }
 }
 

@@ -40,6 +40,11 @@ export class Transport {
     return this.#options.url;
   }
 
+  /** Ends everything that goes through it, streams as well. */
+  get signal(): AbortSignal {
+    return this.#options.signal;
+  }
+
   /** What `read` makes of a success. It may fail like the request, and is then tried again with it. `tokens`: whose request it is. */
   async send<T>(request: Outgoing, tokens: TokenSource | undefined, read: (response: Response) => Promise<T>): Promise<T> {
     const { environment, policy, signal: ending } = this.#options;

@@ -1,11 +1,12 @@
 /** Small files that hold keys: seen by their owner only, and never half written. For edges, which may touch the disk themselves. */
-import { constants, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { constants, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeDirectory } from './make-directory.ts';
 
 /** Makes the directory, 0700, and closes one that was wider. */
 export async function makePrivateDirectory(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await makeDirectory(dirname(path));
+  await makeDirectory(path, 0o700);
   const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await directory.chmod(0o700);

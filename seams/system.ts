@@ -1,7 +1,7 @@
 /** The real clock, randomness, disk, barriers and log. Imported by each process's main.ts and by tests, and by nothing else. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
-import { access, constants, mkdir, open, rename, rm, statfs } from 'node:fs/promises';
+import { access, constants, open, rename, rm, statfs } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Barriers, noBarriers } from './barrier.ts';
@@ -9,6 +9,7 @@ import type { Clock } from './clock.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import type { FreeSpace } from './free-space.ts';
 import type { Log, LogFields, LogLevel } from './log.ts';
+import { makeDirectory } from './make-directory.ts';
 import type { Random } from './random.ts';
 
 let bootId: string | undefined;
@@ -108,8 +109,8 @@ export const systemDisk: Disk = {
   },
   remove: (path) => rm(path, { force: true, recursive: true }),
   async makeDirectory(path, mode) {
-    await mkdir(dirname(path), { recursive: true });
-    await mkdir(path, { recursive: true, mode });
+    await makeDirectory(dirname(path));
+    await makeDirectory(path, mode);
   },
   syncDirectory,
 };

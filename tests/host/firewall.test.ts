@@ -116,14 +116,8 @@ t.test('a session reaches neither this machine nor what is near it, and still re
   t.equal(await reaches(inside, neighbours, 7070), false, 'another session is closed');
   t.equal(await reaches(neighbour, '127.0.0.1', 7070), true, 'and it does listen');
 
-  const resolves = (from: string) =>
-    docker('exec', from, 'nslookup', 'deb.debian.org').then(
-      () => true,
-      () => false,
-    );
-  const [resolvesInside, resolvesOutside] = await Promise.all([resolves(inside), resolves(outside)]);
-  t.comment(`names resolve outside: ${resolvesOutside}`);
-  t.equal(resolvesInside, resolvesOutside, 'names resolve as they do outside');
+  // By the name server that Docker gives to every container of the network, and a name of this test's own: the neighbour's short id.
+  t.match(await docker('exec', inside, 'nslookup', neighbour.slice(0, 12)), neighbours, 'names resolve');
 
   await firewall.remove();
   t.equal(await reaches(inside, own[0] ?? '', address.port), true, 'it was the rules');
