@@ -23,18 +23,19 @@ export async function* frames(
   const reader = response.body?.getReader();
   if (reader === undefined) return;
   const decoder = new TextDecoder();
-  let rest = '';
+  const lines = new Lines();
+  let block: string[] = [];
   try {
     for (;;) {
       const { done, value } = await heard(reader, after, signal);
       if (done) return;
-      rest += decoder.decode(value, { stream: true });
-      // The second half of a line's end that is split between two pieces waits for its first.
-      const whole = rest.endsWith('\r') ? rest.slice(0, -1) : rest;
-      const blocks = whole.replace(/\r\n?/g, '\n').split('\n\n');
-      rest = (blocks.pop() ?? '') + rest.slice(whole.length);
-      for (const block of blocks) {
+      for (const line of lines.in(decoder.decode(value, { stream: true }))) {
+        if (line !== '') {
+          block.push(line);
+          continue;
+        }
         const { frame, retryMs } = parsed(block);
+        block = [];
         if (retryMs !== undefined) onRetry(retryMs);
         if (frame !== undefined) yield frame;
       }
@@ -68,12 +69,32 @@ async function heard(reader: ReadableStreamDefaultReader<Uint8Array>, after: Env
   }
 }
 
-function parsed(block: string): { readonly frame: Frame | undefined; readonly retryMs: number | undefined } {
+/** Cuts pieces of text into lines. Each character is looked at once, however many pieces an event comes in. */
+class Lines {
+  /** Of the line that has not ended. */
+  #begun: string[] = [];
+  #endedInCr = false;
+
+  in(piece: string): readonly string[] {
+    if (piece === '') return [];
+    // A line's end may be split between two pieces.
+    const text = this.#endedInCr && piece.startsWith('\n') ? piece.slice(1) : piece;
+    this.#endedInCr = piece.endsWith('\r');
+    const [first = '', ...others] = text.split(/\r\n|\r|\n/);
+    this.#begun.push(first);
+    if (others.length === 0) return [];
+    const lines = [this.#begun.join(''), ...others];
+    this.#begun = [lines.pop() ?? ''];
+    return lines;
+  }
+}
+
+function parsed(block: readonly string[]): { readonly frame: Frame | undefined; readonly retryMs: number | undefined } {
   let id: string | undefined;
   let event = 'message';
   let retryMs: number | undefined;
   const data: string[] = [];
-  for (const line of block.split('\n')) {
+  for (const line of block) {
     const [, field = '', value = ''] = /^([^:]+):? ?(.*)$/.exec(line) ?? [];
     if (field === 'id') id = value;
     else if (field === 'event') event = value;

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import t from 'tap';
 import type { EventFeed, Heard } from '../../sdk/raworc.ts';
+import { frames } from '../../sdk/server-sent-events.ts';
 import { type Asked, fakeServer, frame, stream } from './cli-world.ts';
 import { answered, cut, inTurn, refusal, SdkWorld } from './sdk-world.ts';
 
@@ -40,6 +41,28 @@ t.test('events are read however their bytes are cut, and comments are none', asy
     t.same(await heard(feed, 2), [event('a', 'e1-1', { x: 'ü\u{1f600}' }), event('b', undefined, { y: 1 })]);
     await feed.close();
   }
+});
+
+t.test('an event is read in a time that grows with its size and not with its square', async (t) => {
+  const bytesMs = async (size: number) => {
+    const text = Buffer.from(frame('a', { text: 'x'.repeat(size) }, 'e1-1'));
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (let at = 0; at < text.byteLength; at += 4096) controller.enqueue(text.subarray(at, at + 4096));
+        controller.close();
+      },
+    });
+    const startedAt = performance.now();
+    let read = 0;
+    const found = frames(new Response(body), { after: () => () => undefined }, new AbortController().signal, () => undefined);
+    for await (const { data } of found) read += data.length;
+    t.ok(read > size);
+    return performance.now() - startedAt;
+  };
+  await bytesMs(2 ** 20);
+  // Sixteen times as much: quadratic would be 256 times.
+  const small = Math.min(await bytesMs(2 ** 20), await bytesMs(2 ** 20), await bytesMs(2 ** 20));
+  t.ok((await bytesMs(2 ** 24)) < 100 * Math.max(1, small));
 });
 
 t.test('a stream that is cut is taken up behind the last event, and says so', async (t) => {
