@@ -264,8 +264,8 @@ export const CONTROLLER_PLANTS = {
   'inventory unread': {
     breaks: 'A session that its node does not hold is not what it was last said to be.',
     file: 'controller/domain/commands/nodes.ts',
-    find: "session.phase !== 'none' && !held.has(session.id)",
-    replace: "session.phase === 'none' && !held.has(session.id)",
+    find: "session.nodeId !== id || session.phase === 'none'",
+    replace: "session.nodeId !== id || session.phase !== 'none'",
     foundBy: { seed: 1 },
   },
   'failed without answers': {
@@ -292,8 +292,8 @@ export const CONTROLLER_PLANTS = {
   'bus believed': {
     breaks: 'What the bus loses is read from the event log.',
     file: 'controller/services/tail.ts',
-    find: 'if (this.#known > this.#last && this.#filling === undefined',
-    replace: 'if (this.#known < this.#last && this.#filling === undefined',
+    find: 'if (this.#known <= this.#last || this.#isFilling',
+    replace: 'if (this.#known >= this.#last || this.#isFilling',
     foundBy: { seed: 1 },
   },
   'waiters untold': {

@@ -100,11 +100,11 @@ export const NODE_PLANTS = {
     replace: '',
     foundBy: { seed: 1 },
   },
-  'tombstones of a full set ignored': {
-    breaks: 'A node carries out the tombstones that it is told of when it connects.',
+  'tombstones ignored': {
+    breaks: 'A node carries out the tombstones that it is told of.',
     file: 'node-agent/node.ts',
-    find: 'change.assignments.map(assignmentFrom), change.tombstones, whole)',
-    replace: 'change.assignments.map(assignmentFrom), whole ? [] : change.tombstones, whole)',
+    find: 'change.assignments.map(assignmentFrom), change.tombstones)',
+    replace: 'change.assignments.map(assignmentFrom), [])',
     foundBy: { seed: 1 },
   },
   'ledger seen before its sync': {
@@ -116,9 +116,9 @@ export const NODE_PLANTS = {
   },
   'set of another stream': {
     breaks: 'A change names the set that it follows.',
-    file: 'node-agent/node.ts',
-    find: 'this.#set.number = number;',
-    replace: '',
+    file: 'node-agent/assigned-set.ts',
+    find: 'if (setId !== this.#id || number !== this.#number + 1)',
+    replace: 'if (number < 0)',
     foundBy: { seed: 1 },
   },
   'answers not kept': {
@@ -159,8 +159,8 @@ export const NODE_PLANTS = {
   'news of an ended stream sent': {
     breaks: 'What waits in the outbox is of the stream for which it was kept.',
     file: 'node-agent/outbox.ts',
-    find: 'this.#waiting.clear();\n    this.#wire = undefined;\n    this.#keeping = true;',
-    replace: 'this.#keeping = true;',
+    find: 'this.#clear();\n    this.#wire = undefined;\n    this.#keeping = true;',
+    replace: 'this.#wire = undefined;\n    this.#keeping = true;',
     foundBy: { seed: 1 },
   },
   'endless restarts': {

@@ -28,6 +28,8 @@ export class Chronicle {
   readonly volumesFilled = new Set<string>();
   /** Machines whose engine has refused or lost a call. */
   readonly enginesFailed = new Set<string>();
+  /** Machines that lost images which no container used. */
+  readonly imagesPruned = new Set<string>();
   /** Nodes that were given up at some time. */
   readonly lostNodes = new Set<string>();
   readonly failed = new Set<string>();

@@ -49,6 +49,8 @@ export class Cluster implements Surroundings {
   controller: ControllerProcess | undefined;
   /** False from when the controller begins to end in order: HTTP closes first. */
   takesRequests = true;
+  /** How many more changes its disk takes. */
+  roomInStore = Number.POSITIVE_INFINITY;
   /** What strikes at phases, once there are faults. */
   onPhase: (phase: Phase, place: Place) => Promise<void> | undefined = () => undefined;
   readonly #depot: Depot;
@@ -126,6 +128,10 @@ export class Cluster implements Surroundings {
       ...{ around: this, name, path: this.#depot.path, epoch: this.#depot.epoch, clusterId: CLUSTER, broker: this.broker, wall: this.wall },
       random: this.random.fork('controllers'),
       committed: this.committed,
+      takeRoom: () => {
+        if (this.roomInStore <= 0) throw new StoreFull();
+        this.roomInStore -= 1;
+      },
       lostAfterMs: this.#lostAfterMs,
       ended: () => {
         this.killController();
@@ -288,6 +294,13 @@ export class Cluster implements Surroundings {
         yield SOURCE;
       },
     };
+  }
+}
+
+class StoreFull extends Error {
+  readonly code = 'SQLITE_FULL';
+  constructor() {
+    super('database or disk is full');
   }
 }
 

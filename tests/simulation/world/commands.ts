@@ -266,7 +266,7 @@ export const USUAL: Readonly<Record<CommandName, number>> = {
   secrets: 4,
   quotas: 2.5,
   moods: 3,
-  deploy: 0.3,
+  deploy: 0.8,
   orphans: 2,
   post: 36,
   chat: 6,

@@ -30,6 +30,8 @@ export interface ControllerOptions {
   /** How long a node may be unreachable before it is given up. */
   readonly lostAfterMs: number;
   readonly committed: (mutations: readonly Mutation[]) => void;
+  /** Throws as SQLite does where the disk of the store takes no more. */
+  readonly takeRoom: () => void;
   /** It ended by itself: a COMMIT failed. */
   readonly ended: () => void;
 }
@@ -70,6 +72,7 @@ export class ControllerProcess {
     const rooms = new RoomAudit(around.chronicle.sessions.values(), around.violation);
     const writer = watchedWriter(store.writer, {
       before: () => strike('commit.before'),
+      apply: () => options.takeRoom(),
       decided: (pending) => rooms.decided(pending),
       after(mutations) {
         options.committed(mutations);

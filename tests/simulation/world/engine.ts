@@ -13,6 +13,8 @@ export interface EngineTrouble {
   /** The daemon is not there. */
   down: boolean;
   slowMs: number;
+  /** Calls neither return nor fail. Each of these may still take effect, or never, once it is over. */
+  hung: (() => void)[] | undefined;
   /** Of a call, to fail before or after it took effect. */
   failing: number;
 }
@@ -20,7 +22,7 @@ export interface EngineTrouble {
 const USUAL_MS = 20;
 const LATE_MS = 15_000;
 const WAKES: ReadonlySet<string> = new Set(['start', 'unpause']);
-export const noTrouble = (): EngineTrouble => ({ down: false, slowMs: USUAL_MS, failing: 0 });
+export const noTrouble = (): EngineTrouble => ({ down: false, slowMs: USUAL_MS, hung: undefined, failing: 0 });
 
 export interface EngineView {
   readonly around: Surroundings;
@@ -66,6 +68,12 @@ export function driverFor(view: EngineView): Driver {
           return random.chance(0.3) || time.schedule(random.between(0, LATE_MS), () => void carryOut(true).catch(reject));
         // What a dead node agent asked for long ago wakes nothing that is being copied: no engine keeps what it got back so long, or a record of it.
         if (late && WAKES.has(name) && host.copier.reads(sessionId)) return;
+        if (trouble.hung !== undefined) {
+          const about = host.containers.get(sessionId)?.id;
+          // What it was about is another container by then: no engine takes the one for the other.
+          const goOn = () => (about === host.containers.get(sessionId)?.id ? void carryOut(late).catch(reject) : fail('it is gone'));
+          return trouble.hung.push(goOn);
+        }
         if (trouble.down) return fail('the engine is away');
         if (random.chance(trouble.failing / 2)) return fail('the engine failed');
         const result = await effect();

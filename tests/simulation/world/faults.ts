@@ -128,6 +128,21 @@ export const FAULTS = {
       machine.trouble.slowMs = 20;
     });
   },
+  'engine hung': ({ machine, random, until }) => {
+    machine.hangEngine();
+    until(random.pick([2_000, 20_000, 100_000]) ?? 2_000, () => machine.wakeEngine());
+  },
+  'images pruned': ({ cluster, machine }) => {
+    cluster.chronicle.imagesPruned.add(machine.name);
+    machine.pruneImages();
+  },
+  /** In the middle of a batch, and then for a while. */
+  'store full': ({ cluster, random, until }) => {
+    cluster.roomInStore = random.whole(0, 12);
+    until(random.between(1_000, 15_000), () => {
+      cluster.roomInStore = Number.POSITIVE_INFINITY;
+    });
+  },
   'engine failing': ({ machine, random, until }) => {
     machine.trouble.failing = random.between(0.2, 0.9);
     until(random.between(1_000, 20_000), () => {

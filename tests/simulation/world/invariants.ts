@@ -180,13 +180,14 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
 }
 
 /** What new sessions start from is where it was made, and holds every agent. */
-function judgeBuild({ view, controller, violation }: Cluster): void {
+function judgeBuild({ view, controller, chronicle, violation }: Cluster): void {
   const build = view.newestBuild(SPACE, 'completed');
   if (build === undefined) return violation('no build is left');
   for (const wanted of ['once', 'again'])
     if (!build.agents.some(({ name }) => name === wanted)) violation(`the build ${build.id} lacks ${wanted}`);
   const node = controller?.core.fleet.known().find(({ id }) => id === build.nodeId);
-  if (node !== undefined && !node.images.has(build.image)) violation(`${node.name} lacks ${build.image}`);
+  if (node !== undefined && !node.images.has(build.image) && !chronicle.imagesPruned.has(node.name))
+    violation(`${node.name} lacks ${build.image}`);
 }
 
 /** Nothing but what rows explain; and no node is given more than it has. */

@@ -152,6 +152,28 @@ export class Machine {
     void this.host.closeAll();
   }
 
+  /** The daemon is there, and answers nothing. */
+  hangEngine(): void {
+    this.trouble.hung ??= [];
+  }
+
+  /** It goes on: what it was asked for meanwhile is done now, or was lost. */
+  wakeEngine(): void {
+    const { random, around } = this.#options;
+    const hung = this.trouble.hung ?? [];
+    this.trouble.hung = undefined;
+    for (const goOn of hung) if (random.chance(0.6)) around.time.schedule(random.between(0, 500), goOn);
+  }
+
+  /** As by `docker image prune -a`: what no container uses is gone, but for the base image, which the node agent keeps. */
+  pruneImages(): void {
+    const { host } = this;
+    const used = new Set([...host.containers.keys()].map((sessionId) => this.#options.around.chronicle.sessions.get(sessionId)?.image));
+    void host.images().then((images) => {
+      for (const image of images) if (image !== this.#options.image && !used.has(image)) host.removeImage(image);
+    });
+  }
+
   stopEngine(gone: boolean): void {
     this.trouble.down = true;
     this.endContainers(gone);

@@ -120,6 +120,8 @@ function rowsOfSpace({ id: spaceId, name }: (typeof SPACES)[number]): Mutation[]
 export interface Watch {
   /** Within the transaction, nothing committed yet. What it throws rolls back. */
   before(): void;
+  /** Something is written. What it throws is thrown by the store. */
+  apply(): void;
   /** A command is decided: these are the changes of its batch so far, its own the last. */
   decided(pending: readonly Mutation[]): void;
   /** Committed, and nobody told. What it throws leaves it so. */
@@ -152,6 +154,7 @@ export function watchedWriter(writer: Writer, watch: Watch): TransactionalStore 
       }
     },
     apply(mutation) {
+      watch.apply();
       writer.apply(mutation);
       pending.push(mutation);
     },
