@@ -67,6 +67,8 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
           if (unfit !== undefined) around.violation(`${life.name} runs ${messageId}: ${unfit}`);
           if (of !== sessionId) around.violation(`${life.name} runs ${messageId}, which is of ${of}`);
           if (chronicle.copiedMessages.has(messageId)) around.violation(`${life.name} runs ${messageId}, which came with a copy`);
+          const overtaken = chronicle.overtakenBy(sessionId, messageId);
+          if (overtaken !== undefined) around.violation(`${life.name} begins ${messageId} after ${overtaken}, which came later`);
           underWay = run;
           chronicle.runs.push(run);
           marks.add(messageId);

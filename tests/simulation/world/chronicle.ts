@@ -98,6 +98,13 @@ export class Chronicle {
     return run.end === 'cut off' || this.#killed.has(run.life);
   }
 
+  /** A later message of the session that was begun before this one; undefined: none was, or this one was begun before. */
+  overtakenBy(sessionId: string, messageId: string): string | undefined {
+    const seq = this.settlement.seqOf(messageId);
+    if (seq === undefined || this.runsOf(messageId).length > 0) return undefined;
+    return this.runs.find((run) => run.sessionId === sessionId && (this.settlement.seqOf(run.messageId) ?? 0) > seq)?.messageId;
+  }
+
   runsOf(messageId: string): readonly Run[] {
     return this.runs.filter((run) => run.messageId === messageId);
   }

@@ -38,6 +38,11 @@ export class Settlement {
     for (const [id, generation] of generations) this.#generations.set(id, generation);
   }
 
+  /** Undefined of a message that is not known here. */
+  seqOf(messageId: string): number | undefined {
+    return this.#seqs.get(messageId);
+  }
+
   /** What the store does not know as settled now, no guest can know to be. */
   restored(view: View, rows: Iterable<SessionRow>): void {
     for (const id of [...this.#settled.keys()]) {
