@@ -74,6 +74,31 @@ t.test('a command that throws leaves nothing, and its neighbours stand', async (
   t.same(core.fatal, []);
 });
 
+t.test('a command that throws after some of its events leaves no gap in their numbers', async (t) => {
+  const core = await openCore();
+  t.teardown(core.close);
+  const before = core.store.events.newest();
+  const bad = newSession();
+  const results = await Promise.allSettled([
+    core.applier.apply({
+      name: 'throws',
+      decide(state) {
+        const decision = bad.decide(state);
+        const [event] = decision.events;
+        // What JSON cannot say cannot be kept.
+        const unkept = { ...event, data: { big: 1n } };
+        return { ...decision, events: [...decision.events, unkept as never] };
+      },
+    }),
+    core.applier.submit(newSession()),
+  ]);
+  t.same(
+    results.map(({ status }) => status),
+    ['rejected', 'fulfilled'],
+  );
+  t.equal(core.store.events.newest(), before + 1);
+});
+
 t.test('an answer comes after the commit, and after the listeners were told', async (t) => {
   const core = await openCore();
   t.teardown(core.close);
