@@ -13,6 +13,8 @@ interface Since {
   readonly createdMs: number;
   activeMs: number;
   updatedMs: number;
+  /** When each of its activities was, by what its row said of it. */
+  readonly activities: Map<number, number>;
 }
 
 export interface DeadlinesOutside {
@@ -48,13 +50,16 @@ export class Deadlines {
     }
   }
 
-  /** Nothing is known of when what came back from a backup was last used. */
+  /** A session that came back from a backup was last used when the backup says. */
   restored(view: View): void {
     this.#awaySinceMs.clear();
     for (const [id, { since }] of [...this.#sessions]) {
       const row = view.get('sessions', id as SessionRow['id']);
       if (row === undefined) this.#sessions.delete(id);
-      else this.#sessions.set(id, { row, since: { ...since, createdAt: row.createdAt, activeAt: activeAt(row) } });
+      else {
+        const activeMs = since.activities.get(activeAt(row)) ?? since.createdMs;
+        this.#sessions.set(id, { row, since: { ...since, createdAt: row.createdAt, activeAt: activeAt(row), activeMs } });
+      }
     }
   }
 
@@ -62,12 +67,15 @@ export class Deadlines {
     const nowMs = this.#outside.nowMs();
     const known = this.#sessions.get(row.id)?.since;
     const before = known?.createdAt === row.createdAt ? known : undefined;
+    const activities = before?.activities ?? new Map<number, number>();
+    if (!activities.has(activeAt(row))) activities.set(activeAt(row), nowMs);
     const since: Since = {
       createdAt: row.createdAt,
       activeAt: activeAt(row),
       createdMs: before?.createdMs ?? nowMs,
       activeMs: before?.activeAt === activeAt(row) ? before.activeMs : nowMs,
       updatedMs: nowMs,
+      activities,
     };
     this.#sessions.set(row.id, { row, since });
     if (row.desired === 'deleted' && row.terminationReason === 'its time to live is over')
