@@ -37,7 +37,10 @@ t.test('without root it stops at once and prints the exact line to type', async 
 t.test('an unknown command is named, with those that there are', async (t) => {
   const { status, stderr } = bootstrap(['constructor']);
   t.equal(status, 2);
-  t.match(stderr, /no command "constructor"[\s\S]*one of: up, test, test:sim, test:contract, test:fuzz, test:size, test:mutation, clean, check, bench/);
+  t.match(
+    stderr,
+    /no command "constructor"[\s\S]*one of: up, test, test:sim, test:contract, test:fuzz, test:size, test:mutation, clean, check, bench/,
+  );
 });
 
 t.test('what runs before anything is installed imports only what Node.js has', async (t) => {

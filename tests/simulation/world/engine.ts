@@ -14,13 +14,14 @@ export interface EngineTrouble {
   down: boolean;
   slowMs: number;
   /** Calls neither return nor fail. Each of these may still take effect, or never, once it is over. */
-  hung: (() => void)[] | undefined;
+  hung: { readonly goOn: () => void; readonly lose: () => void }[] | undefined;
   /** Of a call, to fail before or after it took effect. */
   failing: number;
 }
 
 const USUAL_MS = 20;
 const LATE_MS = 15_000;
+const LONG: ReadonlySet<string> = new Set(['inspectImage', 'buildImage']);
 const WAKES: ReadonlySet<string> = new Set(['start', 'unpause']);
 export const noTrouble = (): EngineTrouble => ({ down: false, slowMs: USUAL_MS, hung: undefined, failing: 0 });
 
@@ -72,7 +73,9 @@ export function driverFor(view: EngineView): Driver {
           const about = host.containers.get(sessionId)?.id;
           // What it was about is another container by then: no engine takes the one for the other.
           const goOn = () => (about === host.containers.get(sessionId)?.id ? void carryOut(late).catch(reject) : fail('it is gone'));
-          return trouble.hung.push(goOn);
+          // A build may take long, and is waited for as long: its connection is seen to end.
+          const lose = () => (LONG.has(name) ? fail('the connection was lost') : undefined);
+          return trouble.hung.push({ goOn, lose });
         }
         if (trouble.down) return fail('the engine is away');
         if (random.chance(trouble.failing / 2)) return fail('the engine failed');

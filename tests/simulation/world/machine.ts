@@ -162,7 +162,7 @@ export class Machine {
     const { random, around } = this.#options;
     const hung = this.trouble.hung ?? [];
     this.trouble.hung = undefined;
-    for (const goOn of hung) if (random.chance(0.6)) around.time.schedule(random.between(0, 500), goOn);
+    for (const { goOn, lose } of hung) around.time.schedule(random.between(0, 500), random.chance(0.6) ? goOn : lose);
   }
 
   /** As by `docker image prune -a`: what no container uses is gone, but for the base image, which the node agent keeps. */
