@@ -13,6 +13,7 @@ import type { Assignment } from './domain/session.ts';
 import type { GuestLink } from './guest-doors.ts';
 import { helloRefusal, welcome } from './guest-welcome.ts';
 import type { Outbox } from './outbox.ts';
+import { RelayBudget } from './relay-budget.ts';
 import { type Guest, isFull, letGo, newSession, type Session, sayStops, sizeOf, takesAnother } from './relayed-session.ts';
 import { SecretRequests } from './secret-requests.ts';
 import { WorkerNews } from './worker-news.ts';
@@ -44,11 +45,20 @@ export class Relay {
   readonly #secretRequests: SecretRequests;
   readonly #workers: WorkerNews;
   readonly #limits: Counter<'limit'>;
+  readonly #budget = new RelayBudget();
+  readonly #refused: Counter;
   #holding = false;
 
   constructor(outside: RelayOutside) {
     this.#outside = outside;
     this.#workers = new WorkerNews(outside.outbox);
+    const { metrics = silentMetrics } = outside;
+    this.#refused = metrics.counter({
+      name: 'relay_messages_let_go_total',
+      help: 'Messages that a guest did not read in time and that the controller sends again.',
+    });
+    metrics.gauge({ name: 'relay_held_characters', help: 'Messages held for guests.', read: () => this.#budget.held });
+    metrics.gauge({ name: 'relay_answer_characters', help: 'Answers that are not settled.', read: () => this.#budget.answers });
     const help = 'Sessions whose agents met a limit of their container, at most once a minute each';
     this.#limits = (outside.metrics ?? silentMetrics).counter({ name: 'session_limits_reached_total', help, labels: ['limit'] });
     this.#secretRequests = new SecretRequests(outside.clock, (sessionId, version) => this.#askForSecrets(sessionId, version));
@@ -81,6 +91,7 @@ export class Relay {
       this.#sayDrain(session);
       sayStops(session);
       this.#deliverHeld(session);
+      this.#askForLost(sessionId, session);
     });
     link.onClose((fault) => {
       guest.timer?.cancel();
@@ -103,12 +114,14 @@ export class Relay {
     if (session.drain !== undefined) return;
     const isNext = session.held.length === 0 && session.stops.size === 0;
     if (isNext && session.guest?.welcomed && session.guest.link.send({ kind: 'deliver', value: message })) return;
-    if (!takesAnother(session, message)) {
+    if (!takesAnother(session, message) || !this.#budget.takes(sizeOf(message))) {
+      this.#refused.add();
       session.lost = true;
       return;
     }
     session.held.push(message);
     session.heldCharacters += sizeOf(message);
+    this.#budget.count(session);
   }
 
   settled(settled: Settled): void {
@@ -120,7 +133,9 @@ export class Relay {
     if (answer !== undefined) {
       session.answers.delete(settled.messageId);
       session.answerCharacters -= answer.content.length;
-      if (!isFull(session)) session.guest?.link.resume();
+      this.#budget.count(session);
+      this.#readOn();
+      if (!isFull(session) && !this.#budget.isPaused(session)) session.guest?.link.resume();
     }
     // One that is not taken is no loss: the guest says its answer again when it next connects, and is then told again.
     if (session.guest?.welcomed) session.guest.link.send({ kind: 'settled', value: settled });
@@ -133,6 +148,7 @@ export class Relay {
     const session = this.#session(sessionId);
     session.settledSeq = seq;
     letGo(session, (message) => message.seq <= seq);
+    this.#budget.count(session);
     this.#askForLost(sessionId, session);
     // One that does not take it hears of it with its next welcome.
     if (session.guest?.welcomed) session.guest.link.send({ kind: 'settled', value: { sessionId, messageId: '', upToSeq: seq } });
@@ -143,6 +159,7 @@ export class Relay {
     for (const [sessionId, session] of this.#sessions) {
       if (this.#outside.assignment(sessionId)?.spec.spaceId !== stop.spaceId) continue;
       if (letGo(session, (message) => message.agent === stop.agent)) session.lost = true;
+      this.#budget.count(session);
       if (session.guest?.welcomed) {
         session.stops.set(stop.agent, stop);
         sayStops(session);
@@ -178,6 +195,7 @@ export class Relay {
     if (session === undefined) return;
     session.held = [];
     session.heldCharacters = 0;
+    this.#budget.count(session);
     if (graceMs !== undefined) {
       session.drain = { untilMs: this.#outside.clock.monotonic() + graceMs, said: false };
       this.#sayDrain(session);
@@ -212,6 +230,8 @@ export class Relay {
     const session = this.#sessions.get(sessionId);
     if (session === undefined) return;
     this.#sessions.delete(sessionId);
+    this.#budget.forget(session);
+    this.#readOn();
     this.#secretRequests.forget(sessionId);
     this.#workers.gone(sessionId);
     session.guest?.link.close();
@@ -250,7 +270,9 @@ export class Relay {
         const answer = { ...frame.value, sessionId, generation };
         session.answerCharacters += answer.content.length - (session.answers.get(answer.messageId)?.content.length ?? 0);
         session.answers.set(answer.messageId, answer);
-        if (isFull(session)) guest.link.pause();
+        this.#budget.count(session);
+        if (this.#budget.isFull) this.#budget.pause(session);
+        if (isFull(session) || this.#budget.isFull) guest.link.pause();
         this.#answer(answer);
         return;
       }
@@ -311,7 +333,7 @@ export class Relay {
     session.settledSeq = Math.max(session.settledSeq, assignment.settledSeq);
     guest.link.send(welcome(assignment, session.settledSeq, this.#graceLeftMs(session)));
     if (session.drain !== undefined) session.drain.said = true;
-    if (isFull(session)) guest.link.pause();
+    if (isFull(session) || this.#budget.isPaused(session)) guest.link.pause();
     log.info('guest.connected', { session: sessionId, version: frame.value.guestVersion });
     this.#deliverHeld(session);
     this.#outside.guestChanged(sessionId);
@@ -335,8 +357,14 @@ export class Relay {
       if (!session.guest.link.send({ kind: 'deliver', value: message })) return;
       session.held.shift();
       session.heldCharacters -= sizeOf(message);
+      this.#budget.count(session);
       this.#askForLost(message.sessionId, session);
     }
+  }
+
+  /** There is room again for answers: guests that were not read from are. */
+  #readOn(): void {
+    for (const session of this.#budget.resumed()) if (!isFull(session)) session.guest?.link.resume();
   }
 
   /** There is room again for what was let go. */

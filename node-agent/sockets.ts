@@ -10,6 +10,8 @@ import type { GuestDoors, GuestLink } from './guest-doors.ts';
 /** A longer name of a Unix socket is silently cut, and two sessions could then share one. */
 const PATH_BYTES = 107;
 const NAME = 'guest.sock';
+/** Written to one guest and not read yet: the relay holds the rest, within one bound for all. */
+const GUEST_QUEUE_BYTES = 1024 * 1024;
 const CONNECTIONS_AT_ONCE = 8;
 
 export interface SocketOptions {
@@ -79,7 +81,12 @@ export class Sockets implements GuestDoors {
     // Of a node agent that was killed. Nobody else listens here: the directory is this node's alone.
     await rm(path, { force: true });
     const server = createServer((socket) => {
-      const link = framedLink(socket, { encode: hostFrames, decode: guestFrames, clock: this.#options.clock });
+      const link = framedLink(socket, {
+        encode: hostFrames,
+        decode: guestFrames,
+        clock: this.#options.clock,
+        queueBytes: GUEST_QUEUE_BYTES,
+      });
       this.#guest(sessionId, link);
     });
     server.maxConnections = CONNECTIONS_AT_ONCE;

@@ -100,6 +100,8 @@ async function until(what: () => boolean): Promise<void> {
   while (!what()) await pause(clock, 20);
 }
 
+t.setTimeout(TIME_LIMIT_MS);
+
 t.test(`${SESSIONS} sessions on ${NODES} nodes: a restart, and rounds of comparisons`, { timeout: TIME_LIMIT_MS }, async (t) => {
   const ids = Array.from({ length: NODES }, (_, at) => `node-${at}` as NodeId);
   const known = [...ids, NODE, OTHER_NODE].map((id) => node(id, { cpuMillis: 10 ** 9, memoryBytes: 2 ** 50, ready: ids.includes(id) }));

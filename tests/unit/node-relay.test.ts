@@ -2,6 +2,7 @@ import t from 'tap';
 import { linkPair } from '../../node-agent/drivers/link-pair.ts';
 import { Outbox } from '../../node-agent/outbox.ts';
 import { Relay } from '../../node-agent/relay.ts';
+import { MOST_RELAYED } from '../../node-agent/relay-budget.ts';
 import type { GuestFrame, HostFrame, NodeFrame } from '../../proto/frame.ts';
 import { systemClock } from '../../seams/system.ts';
 import { deliver } from './node-hand-controller.ts';
@@ -233,3 +234,92 @@ t.test('live workers are said anew on each stream, until their guest is gone; li
   relay.sayAgain();
   t.same(sent, []);
 });
+
+/** Many sessions of one node, whose guests the test connects. */
+function crowd(count: number) {
+  const idOf = (at: number) => `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`;
+  const outbox = new Outbox();
+  outbox.begin();
+  outbox.connect({ send: () => true, end: () => undefined });
+  const limits = { cpuMillis: 1, memoryBytes: 1, diskBytes: 1, processes: 1 };
+  const spec = { space: 'default', spaceId: 's', image: 'i', agents: [], limits, volumeExpected: false };
+  const lost: string[] = [];
+  const relay = new Relay({
+    ...{ outbox, clock: systemClock, log, guestChanged: () => undefined, drained: () => undefined },
+    assignment: (sessionId) => ({ sessionId, generation: 1, desired: 'running', spec, graceMs: 0, settledSeq: 0 }),
+    messagesLost: (sessionId) => lost.push(sessionId),
+  });
+  const guests = Array.from({ length: count }, (_, at) => {
+    const sessionId = idOf(at);
+    const state = { sessionId, isFull: true, isPaused: false, taken: 0 };
+    let drain: () => void = () => undefined;
+    let hear: (frame: GuestFrame) => void = () => undefined;
+    relay.guest(sessionId, {
+      send: (frame) => {
+        if (frame.kind === 'deliver' && state.isFull) return false;
+        if (frame.kind === 'deliver') state.taken += 1;
+        return true;
+      },
+      onMessage: (listener) => {
+        hear = listener;
+      },
+      onDrain: (listener) => {
+        drain = listener;
+      },
+      onClose: () => undefined,
+      close: () => undefined,
+      pause: () => {
+        state.isPaused = true;
+      },
+      resume: () => {
+        state.isPaused = false;
+      },
+    });
+    hear({ kind: 'hello', value: { protocolVersion: 1, guestVersion: '', sessionId, acceptedSeq: 0, unsettled: 0, life: 1 } });
+    return Object.assign(state, {
+      say: (frame: GuestFrame) => hear(frame),
+      read: () => {
+        state.isFull = false;
+        drain();
+      },
+    });
+  });
+  return { relay, guests, lost };
+}
+
+const MIB = 1024 * 1024;
+
+t.test('messages for guests that do not read are bounded for all of them together, and none is lost for good', async (t) => {
+  const { relay, guests, lost } = crowd(100);
+  t.teardown(() => relay.close());
+  const content = 'x'.repeat(MIB);
+  for (let round = 0; round < 8; round += 1)
+    for (const { sessionId } of guests) relay.deliver({ ...deliver(sessionId, round + 1, content).value, sessionId });
+  for (const guest of guests) guest.read();
+  const taken = guests.reduce((sum, guest) => sum + guest.taken, 0);
+  t.ok(taken * MIB <= MOST_RELAYED.held, `${taken} MiB were held for a hundred guests`);
+  t.ok(taken * MIB > MOST_RELAYED.held / 2);
+  t.same(lost.toSorted(), guests.map(({ sessionId }) => sessionId).toSorted(), 'each is asked for again, once its guest reads');
+});
+
+t.test(
+  'answers that are not settled are bounded for all guests together: past it they are not read, and then they are again',
+  async (t) => {
+    const { relay, guests } = crowd(100);
+    t.teardown(() => relay.close());
+    const content = 'x'.repeat(MIB);
+    let said = 0;
+    for (const guest of guests) {
+      if (guest.isPaused) continue;
+      guest.say(answer(`m-${guest.sessionId}`, content));
+      said += 1;
+      if (said * MIB >= MOST_RELAYED.answers) break;
+    }
+    t.equal(guests.filter(({ isPaused }) => isPaused).length, 1, 'the one that filled it');
+    for (const guest of guests.slice(said)) guest.say(answer(`m-${guest.sessionId}`, content));
+    const paused = guests.filter(({ isPaused }) => isPaused).length;
+    t.equal(paused, 1 + guests.length - said, 'and whoever answers after it');
+    for (const { sessionId } of guests) relay.settled({ sessionId, messageId: `m-${sessionId}`, upToSeq: 0 });
+    t.equal(guests.filter(({ isPaused }) => isPaused).length, 0);
+  },
+);
