@@ -141,12 +141,17 @@ for (const operation of ['create', 'create-prepared', 'release', 'remove', 'adop
       const child = spawnSync(process.execPath, [join(import.meta.dirname, 'disk-crash-child.ts'), ...args], { encoding: 'utf8' });
       if (child.signal === null) {
         t.equal(child.stderr, '');
+        if (operation.startsWith('adopt')) t.ok(statSync(from).isFile(), 'a plain file is left where they were');
         t.ok(Number(child.stdout) < at && kills >= 2, `it got through, after ${kills} kills`);
         break;
       }
       kills += 1;
       const next = again();
       await next.sweep();
+      t.notOk(
+        readdirSync(directory).some((name) => name.startsWith('.')),
+        `moment ${at}: nothing half made is left`,
+      );
       const found = await next.find(session);
       if (operation.startsWith('create')) {
         const made = await next.create(plan(session));
