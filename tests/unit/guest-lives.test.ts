@@ -25,9 +25,11 @@ t.test('a message names the life of its session and of its worker', async (t) =>
   const ask = async (content: string, contextJson = '{}') => {
     seq += 1;
     host.deliver(seq, content, 'echo', contextJson);
-    const { value } = await host.next('answer');
-    host.settle(seq);
-    return value.content;
+    for (;;) {
+      const { value } = await host.next('answer');
+      host.settle(Number(value.messageId.slice(1)));
+      if (value.messageId === `m${seq}`) return value.content;
+    }
   };
   t.equal(await ask('x'), '1.1 None');
   t.equal(await ask('x', ' {\n"space": "lab"}'), '1.1 lab');
