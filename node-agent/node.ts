@@ -496,7 +496,9 @@ export class NodeAgent {
 
   #reportFrame(status: Status) {
     this.#reports += 1;
-    return reportOf(status, { boot: this.#options.ledger.boot, number: this.#reports }, this.#relay.acceptedSeq(status.sessionId));
+    const { sessionId } = status;
+    const guest = { acceptedSeq: this.#relay.acceptedSeq(sessionId), life: this.#relay.life(sessionId) };
+    return reportOf(status, { boot: this.#options.ledger.boot, number: this.#reports }, guest);
   }
 
   #call<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {

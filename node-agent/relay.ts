@@ -73,6 +73,11 @@ export class Relay {
     return this.#sessions.get(sessionId)?.acceptedSeq ?? 0;
   }
 
+  /** Of the session's memory, as its guest counts; 0 when none has said. */
+  life(sessionId: string): number {
+    return this.#sessions.get(sessionId)?.life ?? 0;
+  }
+
   /** Takes over a connection on this session's door. The newest one counts. */
   guest(sessionId: string, link: GuestLink): void {
     const session = this.#session(sessionId);
@@ -327,6 +332,7 @@ export class Relay {
     session.guest?.link.close(new Error('a newer connection of this session'));
     session.guest = guest;
     session.acceptedSeq = frame.value.acceptedSeq;
+    session.life = frame.value.life;
     // Before the controller has spoken nobody asked for the drain again; it is no reason to take up new work.
     const asked = assignment.desired === 'suspended' ? assignment.graceMs : undefined;
     if (asked !== undefined) session.drain ??= { untilMs: this.#outside.clock.monotonic() + asked, said: true };

@@ -21,6 +21,8 @@ export interface Guest {
 export interface Session {
   guest: Guest | undefined;
   acceptedSeq: number;
+  /** Of its memory, as its guest counts. */
+  life: number;
   /** As far as its guest was told, or will be with its welcome. */
   settledSeq: number;
   readonly answers: Map<string, Answer>;
@@ -35,7 +37,7 @@ export interface Session {
 }
 
 export const newSession = (): Session => ({
-  ...{ guest: undefined, acceptedSeq: 0, settledSeq: 0, answers: new Map(), answerCharacters: 0 },
+  ...{ guest: undefined, acceptedSeq: 0, life: 0, settledSeq: 0, answers: new Map(), answerCharacters: 0 },
   ...{ held: [], heldCharacters: 0, lost: false, drain: undefined, stops: new Map() },
 });
 

@@ -68,11 +68,15 @@ const REASON_CHARACTERS = 2_000;
 /** Phases in which what the guest holds is known. */
 const said: ReadonlySet<string> = new Set(['RUNNING', 'SUSPENDED']);
 
-export function reportOf(status: Status, order: { readonly boot: number; readonly number: number }, acceptedSeq: number): WireReport {
+export function reportOf(
+  status: Status,
+  order: { readonly boot: number; readonly number: number },
+  { acceptedSeq, life }: { readonly acceptedSeq: number; readonly life: number },
+): WireReport {
   const { sessionId, generation, phase, containerId, volume, reason } = status;
   const sentence = reason.length > REASON_CHARACTERS ? `${reason.slice(0, REASON_CHARACTERS)}…` : reason;
   return {
     ...{ sessionId, generation, phase, ...order, containerId, volume },
-    ...{ reason: sentence, acceptedSeq: said.has(phase) ? acceptedSeq : 0 },
+    ...{ reason: sentence, acceptedSeq: said.has(phase) ? acceptedSeq : 0, life: phase === 'RUNNING' ? life : 0 },
   };
 }

@@ -209,6 +209,8 @@ export interface SessionRow {
   readonly graceMs: number;
   /** Its guest has spoken at least once: the volume holds something, and a missing one is a failure. */
   readonly hasRun: boolean;
+  /** Of its memory, as its guest counted when it last ran, and at which generation that was. Null: nobody has said. */
+  readonly life: { readonly generation: number; readonly number: number } | null;
   /** Why it is failed. */
   readonly reason: string | null;
   /** The number of the newest message. */

@@ -117,6 +117,7 @@ const COLUMNS: { readonly [Name in TableName]: Columns<Tables[Name]> } = {
     volume: 'plain',
     graceMs: 'plain',
     hasRun: 'flag',
+    life: 'json',
     reason: 'plain',
     lastSeq: 'plain',
     epochSeq: 'plain',

@@ -297,6 +297,12 @@ const retention: Migration = {
   },
 };
 
+const lives: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema.alterTable('sessions').addColumn('life', 'text').execute();
+  },
+};
+
 const provider: MigrationProvider = {
   getMigrations: async () => ({
     '0001-first': first,
@@ -306,6 +312,7 @@ const provider: MigrationProvider = {
     '0005-retention': retention,
     '0006-session-indexes': sessionIndexes,
     '0007-normalized-names': normalizedNames,
+    '0008-lives': lives,
   }),
 };
 

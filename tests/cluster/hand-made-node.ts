@@ -121,7 +121,7 @@ export class HandMadeNode {
       number: this.#numbers,
       containerId: `made up by hand for ${sessionId}`,
     } as const;
-    this.send({ kind: 'report', value: { ...value, volume: `raworc_session_data_${sessionId}`, reason: '', acceptedSeq: 0 } });
+    this.send({ kind: 'report', value: { ...value, volume: `raworc_session_data_${sessionId}`, reason: '', acceptedSeq: 0, life: 0 } });
   }
 
   answer(sessionId: string, generation: number, messageId: string, content: string): void {

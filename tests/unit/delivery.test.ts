@@ -1,11 +1,13 @@
 import t, { type Test } from 'tap';
 import { acceptMessage } from '../../controller/domain/commands/accept-message.ts';
+import { desiring } from '../../controller/domain/commands/change-desired.ts';
 import { postMessage } from '../../controller/domain/commands/post-message.ts';
 import { recordAnswer } from '../../controller/domain/commands/record-answer.ts';
 import { recordReport } from '../../controller/domain/commands/record-report.ts';
 import { removeSession } from '../../controller/domain/commands/remove-session.ts';
 import { startRun } from '../../controller/domain/commands/start-run.ts';
 import type { MessageId, SessionId } from '../../controller/domain/ids.ts';
+import { put } from '../../controller/domain/rows.ts';
 import { committedEvents } from './committed-events.ts';
 import { type Core, NODE, newMessage, newSession, node, OTHER_NODE, openCore, seeded, withAgents } from './controller-core.ts';
 
@@ -235,3 +237,35 @@ t.test('whatever comes twice, late or from strangers: one answer a message, in o
     core.close();
   }
 });
+
+t.test('a container that ended unasked leaves a note among the messages, once; one that was asked for leaves none', async (t) => {
+  const core = await running(t);
+  const notes = () => all(core).filter(({ role }) => role === 'system');
+  await core.applier.apply(report('running', { life: 3 }));
+  const question = await post(core, 'hello');
+  await core.applier.apply(report('running', { life: 3, acceptedSeq: 1 }));
+  await core.applier.apply(report('starting'));
+  t.same(notes(), [], 'its guest was merely heard of for the first time, and went away for a moment');
+  await core.applier.apply(report('running', { life: 4, acceptedSeq: 1 }));
+  await core.applier.apply(report('running', { life: 4, acceptedSeq: 1 }));
+  t.match(notes(), [{ seq: 2, metadata: { type: 'note', reason: 'restarted' }, content: /held in memory is gone/ }]);
+  const created = (await committedEvents(core.store.events)).filter(({ type }) => type === 'message.created');
+  t.match(created.at(-1), { data: { message: { role: 'system', seq: 2 } } }, 'and in the events');
+  await core.applier.apply(reply(question));
+  t.match(all(core).at(-1), { seq: 3, content: 'hello' }, 'the answer comes behind it');
+  await core.applier.apply(report('running', { life: 5 }));
+  t.equal(notes().length, 2, 'the next end has one of its own');
+
+  const generation = await askedFor(core);
+  await core.applier.apply(report('running', { life: 6, generation }));
+  t.equal(notes().length, 2, 'a resume is no such end');
+});
+
+async function askedFor(core: Core): Promise<number> {
+  const before = core.session(S);
+  await core.applier.apply({
+    name: 'change',
+    decide: ({ now }) => ({ mutations: [put('sessions', desiring(before, 'running', 0, now))], events: [], answer: undefined }),
+  });
+  return core.session(S).generation;
+}

@@ -115,6 +115,7 @@ export const running = (more: object = {}): NodeFrame => ({
       volume: 'v',
       reason: '',
       acceptedSeq: 0,
+      life: 0,
     },
     ...more,
   },

@@ -143,7 +143,7 @@ const sessionRow = ({ id, name, space, owner }: Session): SessionRow => ({
   ...{ id, name, spaceId: space.id, desired: 'running', generation: 1, nodeId: null, placedGeneration: 1, restoredFrom: null },
   ...{ image: 'base', buildId: null, agents: [], requests: { cpuMillis: 50, memoryBytes: 1 } },
   limits: { cpuMillis: 50, memoryBytes: 1, diskBytes: 1, processes: 1 },
-  ...{ phase: 'running', observedGeneration: 1, observedOrder: null, containerId: 'c', volume: 'v', graceMs: 0, hasRun: true },
+  ...{ phase: 'running', observedGeneration: 1, observedOrder: null, containerId: 'c', volume: 'v', graceMs: 0, hasRun: true, life: null },
   ...{ reason: null, lastSeq: 0, epochSeq: 0, outstanding: 0, parentId: null, copyFrom: null, timeouts: {}, metadata: {} },
   ...{ createdBy: owner.user, createdById: owner.id, createdAt: 1, updatedAt: 1, startedAt: 1, lastActivityAt: null },
   ...{ terminatedAt: null, terminationReason: null },

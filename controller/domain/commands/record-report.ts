@@ -7,6 +7,7 @@ import { markAccepted } from './accept-message.ts';
 import { desiring } from './change-desired.ts';
 import { failing } from './fail-session.ts';
 import { memoryLost } from './memory-lost.ts';
+import { hasRestarted, withRestartNote } from './restarted.ts';
 
 export interface Report {
   readonly from: NodeId;
@@ -19,7 +20,12 @@ export interface Report {
   readonly reason: string;
   /** The guest's inbox watermark, when running or suspended; 0 when unknown. */
   readonly acceptedSeq: number;
+  /** Of the session's memory, when running; 0 when unknown. */
+  readonly life?: number;
 }
+
+const lifeIn = ({ phase, life, generation }: Report): SessionRow['life'] =>
+  phase === 'running' && life ? { generation, number: life } : null;
 
 /** Messages that a report marks as accepted. */
 const MARKED_AT_ONCE = 64;
@@ -72,6 +78,7 @@ export function recordReport(report: Report): Command<Speaker | 'old'> {
         observedOrder: report.order,
         containerId: report.containerId === '' ? null : report.containerId,
         volume: report.volume === '' ? null : report.volume,
+        life: lifeIn(report) ?? session.life,
         hasRun: session.hasRun || report.phase === 'running',
         copyFrom: report.phase === 'running' ? null : session.copyFrom,
         startedAt: report.phase === 'running' ? (session.startedAt ?? now) : session.startedAt,
@@ -94,7 +101,9 @@ export function recordReport(report: Report): Command<Speaker | 'old'> {
       const held = isHeld
         ? view.undelivered(session.id, MARKED_AT_ONCE).filter(({ seq }) => seq <= acceptedSeq && seq > session.epochSeq)
         : [];
-      return { ...markAccepted(view, session, observed, held, now), answer: speaker };
+      const accepting = (row: SessionRow) => markAccepted(view, session, row, held, now);
+      const changes = hasRestarted(session, lifeIn(report)) ? withRestartNote(view, observed, now, accepting) : accepting(observed);
+      return { ...changes, answer: speaker };
     },
   };
 }

@@ -35,9 +35,9 @@ export const saidHello = (said: Hello__Output | undefined): Greeting => ({
 export function saidReport(from: NodeId, incarnation: number, said: Report__Output): Report | undefined {
   const phase = PHASES[said.phase];
   if (phase === undefined) return undefined;
-  const { generation, boot, number, containerId, volume, reason, acceptedSeq } = said;
+  const { generation, boot, number, containerId, volume, reason, acceptedSeq, life } = said;
   const order = { incarnation, boot, number };
-  return { from, sessionId: said.sessionId as SessionId, generation, phase, order, containerId, volume, reason, acceptedSeq };
+  return { from, sessionId: said.sessionId as SessionId, generation, phase, order, containerId, volume, reason, acceptedSeq, life };
 }
 
 const OUTCOMES: Readonly<Record<Answer__Output['outcome'], GivenAnswer['outcome'] | undefined>> = {

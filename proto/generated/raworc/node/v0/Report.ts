@@ -25,6 +25,10 @@ export interface Report {
    * the guest's inbox, when RUNNING or SUSPENDED
    */
   'acceptedSeq'?: (number | string | Long);
+  /**
+   * of the session's memory, as its guest counts, when RUNNING; 0 when unknown
+   */
+  'life'?: (number | string | Long);
 }
 
 export interface Report__Output {
@@ -49,4 +53,8 @@ export interface Report__Output {
    * the guest's inbox, when RUNNING or SUSPENDED
    */
   'acceptedSeq': (number);
+  /**
+   * of the session's memory, as its guest counts, when RUNNING; 0 when unknown
+   */
+  'life': (number);
 }
