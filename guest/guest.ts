@@ -17,7 +17,7 @@ const RETRY_MAX_MS = 500;
 const WELCOME_WITHIN_MS = 10_000;
 /** Of messages that wait to be run: past these the host is not read from. */
 const BACKLOG_COUNT = 256;
-const BACKLOG_CHARACTERS = 16 * 1024 * 1024;
+const BACKLOG_BYTES = 16 * 1024 * 1024;
 
 export interface GuestOutside extends Omit<RunnerOutside, 'runLimitMs'> {
   readonly disk: Disk;
@@ -182,7 +182,7 @@ export class Guest {
   async #readLines({ requestId, agent, stream, limit }: ReadLines): Promise<void> {
     const { sessionId, lines: shelf } = this.#outside;
     const lines = (await shelf?.newest(agent, stream, limit)) ?? [];
-    this.#host.tell({ kind: 'lines', value: { sessionId, requestId, lines: [...lines], unread: shelf === undefined } });
+    this.#host.tellLines({ sessionId, requestId, lines: [...lines], unread: shelf === undefined });
   }
 
   #settled({ messageId, upToSeq }: Settled): void {
@@ -256,8 +256,8 @@ export class Guest {
   #backlogFull(): boolean {
     // They come behind what was sent before them.
     if (this.#runner.awaitsSecrets) return false;
-    const { count, characters } = this.#mailbox.backlog();
-    return count >= BACKLOG_COUNT || characters >= BACKLOG_CHARACTERS;
+    const { count, bytes } = this.#mailbox.backlog();
+    return count >= BACKLOG_COUNT || bytes >= BACKLOG_BYTES;
   }
 
   #refuse(message: Deliver): Promise<void> {

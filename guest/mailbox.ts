@@ -11,6 +11,8 @@ const SPARE_BYTES = 64 * 1024;
 
 export interface Entry {
   readonly message: Deliver;
+  /** Of its content and context. */
+  readonly bytes: number;
   /** Resolves once the message is durable. */
   taken: Promise<void>;
   durable: boolean;
@@ -22,7 +24,8 @@ export interface Entry {
 }
 
 function newEntry(message: Deliver, durable: boolean): Entry {
-  return { message, taken: Promise.resolve(), durable, runId: undefined, answer: undefined, answered: false };
+  const bytes = Buffer.byteLength(message.content) + Buffer.byteLength(message.contextJson);
+  return { message, bytes, taken: Promise.resolve(), durable, runId: undefined, answer: undefined, answered: false };
 }
 
 export interface MailboxOptions {
@@ -144,11 +147,16 @@ export class Mailbox {
     return answers;
   }
 
-  /** Messages that are not answered: how many, and their characters. */
-  backlog(): { count: number; characters: number } {
-    const waiting = [...this.#entries.values()].filter((entry) => !entry.answer);
-    const characters = waiting.reduce((sum, { message }) => sum + message.content.length + message.contextJson.length, 0);
-    return { count: waiting.length, characters };
+  /** Messages that are not answered: how many, and their bytes. */
+  backlog(): { count: number; bytes: number } {
+    let count = 0;
+    let bytes = 0;
+    for (const entry of this.#entries.values()) {
+      if (entry.answer) continue;
+      count += 1;
+      bytes += entry.bytes;
+    }
+    return { count, bytes };
   }
 
   /** Of a message that is not known yet. Rejects with {@link JournalFull}, and has then not taken it. */
