@@ -53,6 +53,7 @@ export class Mailbox {
   /** The highest seq that is durable or about to be. One that cannot be taken in the end is refused, or ends the process. */
   #takenSeq = 0;
   #compactedBytes = 0;
+  #compacting = false;
   /** No message up to here waits for an answer any more. Told anew to each life of the guest before it runs anything. */
   #settledSeq = 0;
   /** The journal was another session's, as after a copy of the volume, and was emptied. */
@@ -236,7 +237,14 @@ export class Mailbox {
     this.#forget(messageId);
     this.#unwritten.push(messageId);
     const appended = this.#journal.usedBytes - this.#compactedBytes;
-    if (appended > this.#journal.allocatedBytes / 4) this.#compact().catch(() => undefined);
+    // One at a time: many are settled before the first is done, and each would write all that is left.
+    if (this.#compacting || appended <= this.#journal.allocatedBytes / 4) return;
+    this.#compacting = true;
+    this.#compact()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#compacting = false;
+      });
   }
 
   close(): Promise<void> {
