@@ -21,7 +21,7 @@ export const NODE_PLANTS = {
     file: 'node-agent/domain/next-step.ts',
     find: 'if (volume === undefined && (remembered.volumeMade || container !== undefined)) return NO_VOLUME;',
     replace: '',
-    foundBy: { seed: 2 },
+    foundBy: { seed: 12 },
   },
   'volume removed without a tombstone': {
     breaks: 'A volume goes only under a tombstone.',
@@ -49,7 +49,7 @@ export const NODE_PLANTS = {
     file: 'node-agent/drain.ts',
     find: 'this.#wait(this.#graceMs + MARGIN_MS);',
     replace: 'this.#wait(MARGIN_MS / 50);',
-    foundBy: { seed: 4 },
+    foundBy: { seed: 5 },
   },
   'drain not taken back': {
     breaks: 'A resume in the middle of a drain lets the container stay.',
