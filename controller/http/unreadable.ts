@@ -13,7 +13,7 @@ interface Answer {
 }
 
 const NOT_HTTP: Answer = { status: 400, code: 'BAD_REQUEST', message: 'The request is not HTTP' };
-const NO_HOST: Answer = { status: 400, code: 'BAD_REQUEST', message: 'A request of HTTP/1.1 names its Host' };
+const HOST: Answer = { status: 400, code: 'BAD_REQUEST', message: 'A request of HTTP/1.1 names its Host, once' };
 const EXPECTATION: Answer = { status: 417, code: 'BAD_REQUEST', message: 'Nothing but 100-continue can be expected' };
 const METHOD: Answer = {
   status: 405,
@@ -46,13 +46,20 @@ export function answerUnreadable(server: Server, random: Random): void {
   });
 }
 
-/** Node.js would refuse a request without Host by a bare 400, so it is told not to, and this looks instead. */
+/** Node.js would refuse a request without Host, or with two, by a bare 400, so it is told not to, and this looks instead (RFC 9112, 3.2). */
 export function withHost(listener: RequestListener, random: Random): RequestListener {
   return (request, response) => {
-    const isMissing = request.headers.host === undefined && request.httpVersion === '1.1';
-    if (isMissing) respond(response, NO_HOST, random);
-    else listener(request, response);
+    if (hasOneHost(request)) listener(request, response);
+    else respond(response, HOST, random);
   };
+}
+
+function hasOneHost({ headers, rawHeaders, httpVersion }: IncomingMessage): boolean {
+  if (headers.host === undefined) return httpVersion !== '1.1';
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (rawHeaders[at]?.length === 4 && rawHeaders[at]?.toLowerCase() === 'host') hosts += 1;
+  return hosts === 1;
 }
 
 function answerTo({ code = '', rawPacket }: Unreadable): Answer {
