@@ -111,10 +111,10 @@ export class Reconciler {
     this.wake();
   }
 
-  /** What was reported last, or would be; undefined where nothing is to be said. */
+  /** What is to be told of it now, and counts as told; undefined where nothing is to be said. */
   status(): Status | undefined {
     const phase = phaseOf(this.#remembered(), this.#observed());
-    return phase === undefined ? undefined : this.#reporter.status(phase, this.#seen, this.#failed);
+    return phase === undefined ? undefined : this.#reporter.tell(phase, this.#seen, this.#failed);
   }
 
   /** How its volume stands, for those that are to begin as copies of it. */

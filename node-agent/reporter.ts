@@ -5,7 +5,7 @@ import type { Ledger } from './ledger.ts';
 import { type Status, sameStatus } from './status.ts';
 
 export interface ReporterOutside {
-  readonly ledger: Ledger;
+  readonly ledger: Pick<Ledger, 'assignment'>;
   readonly log: Log;
   changed(status: Status): void;
 }
@@ -32,14 +32,20 @@ export class Reporter {
     this.#said = undefined;
   }
 
-  status(phase: Phase, { container, volume }: Seen, failed: Failed | undefined): Status {
+  /** Returns what is said of it now to whoever asks, as with an inventory. What changes from this is said. */
+  tell(phase: Phase, seen: Seen, failed: Failed | undefined): Status {
+    this.#said = this.#status(phase, seen, failed);
+    return this.#said;
+  }
+
+  #status(phase: Phase, { container, volume }: Seen, failed: Failed | undefined): Status {
     const generation = this.#outside.ledger.assignment(this.#sessionId)?.generation ?? 0;
     const reason = failed?.generation === generation ? failed.reason : '';
     return { sessionId: this.#sessionId, generation, phase, containerId: container?.id ?? '', volume: volume?.name ?? '', reason };
   }
 
   say(phase: Phase, seen: Seen, failed: Failed | undefined): void {
-    const status = this.status(phase, seen, failed);
+    const status = this.#status(phase, seen, failed);
     if (this.#said !== undefined && sameStatus(this.#said, status)) return;
     this.#said = status;
     this.#outside.log.debug('session.phase', { session: this.#sessionId, generation: status.generation, phase });
