@@ -61,7 +61,9 @@ export class Fuzz {
     const self = this.callers.user(caller);
     const name = (pick: Parameters<Pools['name']>[0]) => this.pools.name(pick, self);
     const { place, isRaw } = this.#placeOf(sketch, self);
-    const pairs = query.map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(text(resolved(value, name)))}`);
+    const pairs = query
+      .flatMap(([key, value]) => exploded(key, resolved(value, name)))
+      .map(([key, value]) => `${encodeURIComponent(key.toWellFormed())}=${encodeURIComponent(text(value))}`);
     const { body, mediaType } = this.#bodyOf(sketch.body, name);
     const request = {
       method,
@@ -180,6 +182,10 @@ export class Fuzz {
     }
   }
 }
+
+/** Each property of an object is a parameter of its own. */
+const exploded = (key: string, value: unknown): readonly (readonly [string, unknown])[] =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [[key, value]];
 
 function text(value: unknown): string {
   return typeof value === 'string' ? value.toWellFormed() : String(value);

@@ -12,6 +12,10 @@ export function reasonOutOfReach({ name, method, path }: Operation, status: numb
   if (status === 503 && path === '/health') return { why: 'the store cannot be read', isCertain: true };
   if (path.endsWith('/logs') && status === 503) return { why: 'the node of a session that is up is away', isCertain: false };
   if (path.endsWith('/logs') && status === 429) return { why: 'it takes many that read logs at once', isCertain: false };
+  if (status === 503 && method === 'GET' && !path.endsWith('/orphans'))
+    return { why: 'the reading thread has just ended', isCertain: false };
+  if (status === 503 && !path.startsWith('/sessions') && !path.startsWith('/nodes/{id}'))
+    return { why: 'the disk of the controller is low', isCertain: false };
   if (status === 429 && method === 'GET') return { why: 'it takes 5,000 open streams', isCertain: true };
   if (status === 429 && !LIMITED.has(name)) return { why: 'it takes 10,000 commands that wait at once', isCertain: false };
   return undefined;
