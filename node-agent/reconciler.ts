@@ -147,11 +147,11 @@ export class Reconciler {
     return orphanOf(this.sessionId, this.#outside.ledger.remembered(this.sessionId), this.#seen);
   }
 
-  /** Nothing is there of it, and nothing is to be done. */
+  /** Nothing is there of it, and nothing is to be done or said. */
   isSpent(): boolean {
     const { ledger } = this.#outside;
     const isThere = this.#seen.container !== undefined || this.#seen.volume !== undefined || ledger.isLive(this.sessionId);
-    return !isThere && this.#running === undefined && ledger.copies.of(this.sessionId) === undefined;
+    return !isThere && !this.#removalAsked && this.#running === undefined && ledger.copies.of(this.sessionId) === undefined;
   }
 
   /** Resolves when it has nothing more to do for now. */

@@ -211,6 +211,22 @@ t.test('a tombstone that the controller still carries is answered again after it
   t.same(await controller.until('removed again', () => controller.heard('removed')[0]), tombstones[0]);
 });
 
+t.test('a removal that is asked for again is answered though the engine fails meanwhile', async (t) => {
+  const { controller, host, start } = bench(t.testdir());
+  const node = await start();
+  t.teardown(() => node.close());
+  const tombstones = [{ sessionId: S, upToGeneration: 3 }];
+  await controller.begin([], tombstones);
+  await controller.until('removed', () => controller.heard('removed')[0]);
+  controller.hangUp();
+  await controller.until('another stream', () => (controller.dials === 2 ? true : undefined));
+  const observe = host.observe.bind(host);
+  let failures = 1;
+  host.observe = (...call) => (failures-- > 0 ? Promise.reject(new Error('the engine failed')) : observe(...call));
+  await controller.begin([], tombstones);
+  t.same(await controller.until('removed again', () => controller.heard('removed')[0]), tombstones[0]);
+});
+
 t.test('a change that does not follow ends the stream', async (t) => {
   const { controller, start } = bench(t.testdir());
   const node = await start();
