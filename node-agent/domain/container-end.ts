@@ -1,7 +1,7 @@
 /** How a container's main process ended. */
 export interface Exit {
   readonly code: number;
-  /** The engine says that its memory was at its limit then. */
+  /** The engine says that one of its processes was killed for memory, then or earlier in its life. */
   readonly outOfMemory: boolean;
 }
 
@@ -14,8 +14,8 @@ const TERMINATED = 143;
 export function describeExit(exit: Exit | undefined): string {
   if (exit === undefined) return 'by being removed from outside';
   const { code, outOfMemory } = exit;
-  if (outOfMemory) return `with exit code ${code} (killed, out of memory)`;
-  if (code === KILLED) return `with exit code ${code} (killed, out of memory?)`;
+  // The engine remembers any process that was killed for memory: an end of another kind is not blamed on it.
+  if (code === KILLED) return `with exit code ${code} (killed${outOfMemory ? ', perhaps out of memory' : ''})`;
   if (code === DISK_FULL) return `with exit code ${code} (the disk is full)`;
   return `with exit code ${code}${code === TERMINATED ? ' (told to end)' : ''}`;
 }

@@ -141,7 +141,7 @@ t.test('the life of a session in Docker', async (t) => {
       }
     }
     const failed = await life.settled('error');
-    t.equal(failed.termination_reason, 'Its container ended five times in ten minutes, last with exit code 137 (killed, out of memory?).');
+    t.equal(failed.termination_reason, 'Its container ended five times in ten minutes, last with exit code 137 (killed).');
     expect(await rest.call('PUT', `/sessions/${id}/state`, { state: 'init' }), 200, 'recover');
     await life.settled('idle');
     t.match((await rest.say(id, 'and now?')).reply.content, 'file=bread');

@@ -32,8 +32,9 @@ t.test('the longer the row of ends, the later the start; the fifth in ten minute
 });
 
 t.test('an end is described for a person', async (t) => {
-  t.equal(describeExit({ code: 137, outOfMemory: false }), 'with exit code 137 (killed, out of memory?)');
-  t.equal(describeExit({ code: 137, outOfMemory: true }), 'with exit code 137 (killed, out of memory)');
+  t.equal(describeExit({ code: 137, outOfMemory: false }), 'with exit code 137 (killed)');
+  t.equal(describeExit({ code: 137, outOfMemory: true }), 'with exit code 137 (killed, perhaps out of memory)');
+  t.equal(describeExit({ code: 3, outOfMemory: true }), 'with exit code 3', 'a child was killed for memory, earlier');
   t.equal(describeExit({ code: 3, outOfMemory: false }), 'with exit code 3');
   t.equal(describeExit({ code: DISK_FULL_EXIT, outOfMemory: false }), 'with exit code 28 (the disk is full)', 'as a guest ends then');
   t.equal(describeExit(undefined), 'by being removed from outside');
@@ -103,7 +104,7 @@ t.test(
     await clock.advance(2000);
     t.match(phase(), { phase: 'STARTING' });
     await clock.advance(2000);
-    const reason = 'Its container ended five times in ten minutes, last with exit code 137 (killed, out of memory?).';
+    const reason = 'Its container ended five times in ten minutes, last with exit code 137 (killed).';
     t.match(phase(), { phase: 'FAILED', generation: 1, reason });
 
     await assign(assigned(S, 2, 'DESIRED_FAILED', true));
