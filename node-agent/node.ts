@@ -53,6 +53,8 @@ export interface NodeOptions {
   readonly random: Random;
   readonly log: Log;
   readonly metrics?: Metrics;
+  /** {@link RELIST_EVERY_MS} where it is not given. */
+  readonly relistEveryMs?: number;
   readonly conditions?: Conditions;
 }
 
@@ -424,7 +426,7 @@ export class NodeAgent {
   }
 
   #relistLater(): void {
-    this.#relist = this.#options.clock.after(RELIST_EVERY_MS, () => {
+    this.#relist = this.#options.clock.after(this.#options.relistEveryMs ?? RELIST_EVERY_MS, () => {
       this.#look('everything');
       this.#relistLater();
     });

@@ -56,6 +56,11 @@ export class OwnEngine {
     }
   }
 
+  /** Stops or continues the engine's process, as if it hung. */
+  hang(isHung: boolean): void {
+    this.#process?.kill(isHung ? 'SIGSTOP' : 'SIGCONT');
+  }
+
   /** Resolves once its process is gone. */
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const engine = this.#process;
