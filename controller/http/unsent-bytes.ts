@@ -78,30 +78,37 @@ export class UnsentBytes {
     return mine === 0 || (this.#bytes + bytes <= mostBytes && mine + bytes <= mostOfAccountBytes);
   }
 
-  /** Of those of an account who wait, the first, when there is room for it. */
-  #due({ bytes, waiting }: Account): (() => void) | undefined {
-    for (const [wake, needed] of waiting) return this.#fits(bytes, needed) ? wake : undefined;
-    return undefined;
-  }
-
-  /** One of each account in turn. */
+  /** One of each account in turn, as many as there is room for: they take it a little later. */
   #wake(): void {
+    const { mostBytes, mostOfAccountBytes } = this.#bounds;
+    let free = mostBytes - this.#bytes;
+    const accounts = [...this.#accounts].map(([id, account]) => ({
+      id,
+      account,
+      free: mostOfAccountBytes - account.bytes,
+      isIdle: account.bytes === 0,
+    }));
     let left = WOKEN_AT_ONCE;
     for (let isAny = true; isAny && left > 0; ) {
       isAny = false;
-      for (const [id, account] of [...this.#accounts]) {
-        const wake = this.#due(account);
-        if (wake === undefined || left === 0) continue;
-        account.waiting.delete(wake);
+      for (const one of accounts) {
+        const [first] = one.account.waiting;
+        if (first === undefined || left === 0) continue;
+        const [wake, bytes] = first;
+        if (!one.isIdle && (bytes > free || bytes > one.free)) continue;
+        one.isIdle = false;
+        one.free -= bytes;
+        free -= bytes;
+        one.account.waiting.delete(wake);
         this.#waiting -= 1;
-        this.#tidy(id, account);
+        this.#tidy(one.id, one.account);
         left -= 1;
         isAny = true;
         wake();
       }
     }
-    // Else somebody's bytes leave first.
-    if (left === 0) this.#wakeSoon();
+    // Those who were woken may not need their room any more. Where nobody was, somebody's bytes leave first.
+    if (left < WOKEN_AT_ONCE) this.#wakeSoon();
   }
 
   #of(account: AccountId): Account {

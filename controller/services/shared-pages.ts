@@ -1,3 +1,4 @@
+import type { Clock } from '../../seams/clock.ts';
 import type { Counter, Metrics } from '../../seams/metrics.ts';
 import type { EventLog, EventPage } from '../domain/event-log.ts';
 import type { SessionId } from '../domain/ids.ts';
@@ -21,6 +22,7 @@ interface Kept {
  */
 export class SharedPages {
   readonly #events: Pick<EventLog, 'after'>;
+  readonly #clock: Pick<Clock, 'soon'>;
   readonly #reading = new Map<string, Promise<EventPage>>();
   readonly #kept = new Map<string, Kept>();
   readonly #waiting: (() => void)[] = [];
@@ -28,8 +30,9 @@ export class SharedPages {
   #keptBytes = 0;
   #reads = 0;
 
-  constructor(events: Pick<EventLog, 'after'>, metrics: Metrics) {
+  constructor(events: Pick<EventLog, 'after'>, clock: Pick<Clock, 'soon'>, metrics: Metrics) {
     this.#events = events;
+    this.#clock = clock;
     this.#pages = metrics.counter({
       name: 'event_pages_total',
       help: 'Pages of events that watchers needed, by where they came from.',
@@ -71,9 +74,12 @@ export class SharedPages {
       const limit = session === undefined ? PAGE_EVENTS - (number % PAGE_EVENTS) : PAGE_EVENTS;
       return await this.#events.after(number, { limit, maxBytes: PAGE_BYTES }, session);
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#reads -= 1;
-      else next();
+      // A turn later, so that pages come no faster than they are given on.
+      this.#clock.soon(() => {
+        const next = this.#waiting.shift();
+        if (next === undefined) this.#reads -= 1;
+        else next();
+      });
     }
   }
 

@@ -8,6 +8,7 @@ import { Audience, isInScope, type Listener, type OwnerOf } from './audience.ts'
 import type { News } from './news.ts';
 import { RecentEvents } from './recent-events.ts';
 import { PAGE_EVENTS, SharedPages } from './shared-pages.ts';
+import { TimeSlices } from './time-slices.ts';
 
 /** The newest number is announced each second. When nobody has for this long, the event log is asked. */
 const SILENCE_MS = 1_500;
@@ -44,6 +45,8 @@ export class Tail {
   readonly #ownerOf: OwnerOf;
   readonly #audience: Audience;
   readonly #pages: SharedPages;
+  /** What is given to watchers that are behind. */
+  readonly #slices: TimeSlices;
   readonly #recent = new RecentEvents(RECENT);
   readonly #listeners = new Set<Listener>();
   readonly #dropped: Counter<'kind'>;
@@ -64,7 +67,8 @@ export class Tail {
     this.#log = log;
     this.#ownerOf = ownerOf;
     this.#audience = new Audience(ownerOf);
-    this.#pages = new SharedPages(events, metrics);
+    this.#pages = new SharedPages(events, clock, metrics);
+    this.#slices = new TimeSlices(clock);
     this.#last = events.newest();
     this.#known = this.#last;
     this.#dropped = metrics.counter({
@@ -132,12 +136,12 @@ export class Tail {
     this.#listeners.add(listener);
     if (this.#closed) this.#clock.soon(() => this.#end(listener));
     else if (after === undefined) this.#audience.add(listener);
-    else this.#clock.soon(() => this.#begin(listener, after));
+    else this.#slices.add(() => this.#begin(listener, after));
     return {
       resume: () => {
         if (listener.state !== 'full') return;
         listener.state = 'behind';
-        this.#catchUp(listener);
+        this.#slices.add(() => this.#catchUp(listener));
       },
       close: () => this.#drop(listener),
     };
@@ -149,6 +153,7 @@ export class Tail {
     this.#closed = true;
     this.#hearing?.close();
     this.#silence?.cancel();
+    this.#slices.close();
     for (const listener of [...this.#listeners]) this.#end(listener);
   }
 
@@ -249,6 +254,11 @@ export class Tail {
 
   async #catchUpFromStore(listener: Listener): Promise<void> {
     const page = await this.#read(listener.seen, listener);
+    // Before those who need no page, so that pages do not pile up.
+    this.#slices.add(() => this.#givePage(listener, page), { urgent: true });
+  }
+
+  #givePage(listener: Listener, page: EventPage | undefined): void {
     if (listener.state !== 'behind' || this.#closed) return;
     const before = listener.seen;
     if (page !== undefined) {
@@ -260,10 +270,10 @@ export class Tail {
     this.#clock.after(RETRY_MS, () => this.#catchUp(listener));
   }
 
-  /** In a turn of its own, unless it is done: a long way does not hold up the process. */
+  /** In its next turn, unless it is done. */
   #goOn(listener: Listener): void {
     if (listener.seen >= this.#last) this.#catchUp(listener);
-    else this.#clock.soon(() => this.#catchUp(listener));
+    else this.#slices.add(() => this.#catchUp(listener));
   }
 
   /** Whether the watcher took all of it that is for it. */

@@ -233,6 +233,7 @@ t.test('a watcher that is full is left alone, and goes on with the event that it
   tail.committed([events.commit({})]);
   left = 9;
   watching.resume();
+  await clock.advance(0);
   tail.committed([events.commit({})]);
   t.same([slow.said, quick.said], [numbers(1, 7), [3, 4, 5, 6, 7]], 'full as one of the audience, and back in it');
   watching.close();
@@ -252,6 +253,7 @@ t.test('a watcher that has no room for a reset gets it later', async (t) => {
   t.same(watcher.said, []);
   isFull = false;
   watching.resume();
+  await clock.advance(0);
   t.same(watcher.said, [{ reset: { epoch: 7, number: 9 } }]);
 });
 

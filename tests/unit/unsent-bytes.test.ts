@@ -51,6 +51,22 @@ t.test('unsent bytes are bounded for each account and in all, and those who wait
   t.equal(unsent.bytes, 0);
 });
 
+t.test('who is woken and has nothing more to say keeps nobody else waiting', async (t) => {
+  const clock = new HandClock();
+  const unsent = new UnsentBytes(clock, { mostBytes: 100, mostOfAccountBytes: 60 });
+  const woken: number[] = [];
+  unsent.change(A, 60);
+  for (let number = 0; number < 200; number += 1) unsent.whenRoom(A, 50, () => woken.push(number));
+  await clock.advance(0);
+  t.same(woken, []);
+  unsent.change(A, -60);
+  await clock.advance(0);
+  t.same(
+    woken,
+    Array.from({ length: 200 }, (_, index) => index),
+  );
+});
+
 t.test('places are bounded in all and for each account, with some for those who hold few', (t) => {
   const refusals: string[] = [];
   const places = new Places('open doors', { most: 10, mostOfAccount: 8, reserved: 4, small: 2 }, (by) => refusals.push(by));
