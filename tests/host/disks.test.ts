@@ -149,7 +149,7 @@ for (const operation of ['create', 'create-prepared', 'release', 'remove', 'adop
       const next = again();
       await next.sweep();
       t.notOk(
-        readdirSync(directory).some((name) => name.startsWith('.')),
+        namesIn(directory).some((name) => name.startsWith('.')),
         `moment ${at}: nothing half made is left`,
       );
       const found = await next.find(session);
@@ -183,6 +183,8 @@ function isWhole(directory: string): boolean {
   const file = join(directory, 'deep', 'er', 'file');
   return existsSync(file) && readFileSync(file, 'utf8').length === 40_000 && existsSync(join(directory, 'link'));
 }
+
+const namesIn = (directory: string) => (existsSync(directory) ? readdirSync(directory) : []);
 
 const blocksOf = (file: string) => statSync(file).blocks * 512;
 
