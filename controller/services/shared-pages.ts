@@ -12,6 +12,8 @@ const MOST_READS = 4;
 const KEPT_BYTES = 16 * 1024 * 1024;
 
 interface Kept {
+  readonly session: SessionId | undefined;
+  readonly after: number;
   readonly page: EventPage;
   readonly bytes: number;
 }
@@ -24,7 +26,9 @@ export class SharedPages {
   readonly #events: Pick<EventLog, 'after'>;
   readonly #clock: Pick<Clock, 'soon'>;
   readonly #reading = new Map<string, Promise<EventPage>>();
-  readonly #kept = new Map<string, Kept>();
+  /** The least lately used first. */
+  readonly #kept = new Set<Kept>();
+  readonly #keptOf = new Map<SessionId | undefined, Set<Kept>>();
   readonly #waiting: (() => void)[] = [];
   readonly #pages: Counter<'from'>;
   #keptBytes = 0;
@@ -40,14 +44,14 @@ export class SharedPages {
     });
   }
 
-  /** The events after that number, of one session where one is given; the page is shared and must not be changed. */
+  /** A page with the events after that number, and perhaps with some before it, of one session where one is given. It is shared. */
   after(number: number, session?: SessionId): Promise<EventPage> {
     const key = session === undefined ? String(number) : `${session} ${number}`;
-    const kept = this.#kept.get(key);
+    const kept = this.#find(number, session);
     if (kept !== undefined) {
       this.#pages.add(1, { from: 'memory' });
-      this.#kept.delete(key);
-      this.#kept.set(key, kept);
+      this.#kept.delete(kept);
+      this.#kept.add(kept);
       return Promise.resolve(kept.page);
     }
     const known = this.#reading.get(key);
@@ -58,7 +62,7 @@ export class SharedPages {
     this.#pages.add(1, { from: 'store' });
     const reading = this.#read(number, session)
       .then((page) => {
-        this.#keep(key, number, page);
+        this.#keep(number, session, page);
         return page;
       })
       .finally(() => this.#reading.delete(key));
@@ -83,16 +87,32 @@ export class SharedPages {
     }
   }
 
-  /** What it holds is never wrong later: events do not change, and a page says up to where it goes. */
-  #keep(key: string, number: number, page: EventPage): void {
-    if (page.reached === number) return;
-    const bytes = page.events.reduce((sum, event) => sum + weightOf(event), key.length + 64);
-    this.#kept.set(key, { page, bytes });
-    this.#keptBytes += bytes;
-    for (const [oldest, { bytes: freed }] of this.#kept) {
-      if (this.#keptBytes <= KEPT_BYTES || this.#kept.size === 1) return;
-      this.#kept.delete(oldest);
-      this.#keptBytes -= freed;
+  /** A page that goes on from there, or in which it is: a watcher that was full stopped in the middle of one. */
+  #find(number: number, session: SessionId | undefined): Kept | undefined {
+    for (const kept of this.#keptOf.get(session) ?? []) {
+      if (kept.after === number || (kept.after < number && number < kept.page.reached && !kept.page.gap)) return kept;
     }
+    return undefined;
+  }
+
+  /** What it holds is never wrong later: events do not change, and a page says up to where it goes. */
+  #keep(after: number, session: SessionId | undefined, page: EventPage): void {
+    if (page.reached === after) return;
+    const kept = { session, after, page, bytes: page.events.reduce((sum, event) => sum + weightOf(event), 256) };
+    this.#kept.add(kept);
+    this.#keptOf.set(session, (this.#keptOf.get(session) ?? new Set()).add(kept));
+    this.#keptBytes += kept.bytes;
+    for (const oldest of this.#kept) {
+      if (this.#keptBytes <= KEPT_BYTES || this.#kept.size === 1) return;
+      this.#forget(oldest);
+    }
+  }
+
+  #forget(kept: Kept): void {
+    this.#kept.delete(kept);
+    this.#keptBytes -= kept.bytes;
+    const others = this.#keptOf.get(kept.session);
+    others?.delete(kept);
+    if (others?.size === 0) this.#keptOf.delete(kept.session);
   }
 }

@@ -273,6 +273,29 @@ t.test('a thousand watchers that return read each page once, and those of one se
   t.equal(events.reads, 1);
 });
 
+t.test('watchers that are full in the middle of a page go on in the same page', async (t) => {
+  const { clock, events, tail } = room(1_000);
+  const slow = Array.from({ length: 50 }, (_, index) => {
+    let left = 10 + index;
+    const watcher = scribe(() => (left-- > 0 ? 'more' : 'full'));
+    const watching = tail.watch({ session: SESSION }, { epoch: 7, number: 0 }, watcher);
+    return {
+      watcher,
+      goOn() {
+        left = 10 + index;
+        watching.resume();
+      },
+    };
+  });
+  await clock.advance(0);
+  for (let round = 0; round < 100; round += 1) {
+    for (const { goOn } of slow) goOn();
+    await clock.advance(0);
+  }
+  t.ok(slow.every(({ watcher }) => watcher.said.length === 1_000));
+  t.equal(events.reads, 5);
+});
+
 t.test('an event log that cannot be read is read again', async (t) => {
   const { clock, events, log, tail } = room(3);
   const after = events.after.bind(events);
