@@ -53,6 +53,8 @@ export class DiskWatch {
   readonly #counted = new Map<string, Counted>();
   /** What those that began beyond their limit are allowed, and until when. */
   readonly #allowed = new Map<string, Allowed>();
+  /** Disks whose last look failed: said once. */
+  readonly #unseen = new Set<string>();
   #timer: Timer | undefined;
   #looking: Promise<void> | undefined;
   #closed = false;
@@ -83,8 +85,8 @@ export class DiskWatch {
     try {
       const disks = await running();
       const there = new Set(disks.map(({ session }) => session));
-      for (const session of [...this.#full, ...this.#counted.keys()]) if (!there.has(session)) this.#forget(session);
-      for (const disk of disks) await this.#lookAt(disk);
+      for (const session of [...this.#full, ...this.#counted.keys(), ...this.#unseen]) if (!there.has(session)) this.#forget(session);
+      for (const disk of disks) await this.#tryToLookAt(disk);
       this.#failed = false;
     } catch (error) {
       if (!this.#failed) log.warn('disks.unwatched', { error: error instanceof Error ? error.message : String(error) });
@@ -96,6 +98,19 @@ export class DiskWatch {
     this.#closed = true;
     this.#timer?.cancel();
     await this.#looking;
+  }
+
+  /** What one session does to its disk keeps no other disk from being watched. */
+  async #tryToLookAt(disk: WatchedDisk): Promise<void> {
+    const { session } = disk;
+    try {
+      await this.#lookAt(disk);
+      this.#unseen.delete(session);
+    } catch (error) {
+      if (!this.#unseen.has(session))
+        this.#deps.log.warn('disk.unwatched', { session, error: error instanceof Error ? error.message : String(error) });
+      this.#unseen.add(session);
+    }
   }
 
   async #lookAt(disk: WatchedDisk): Promise<void> {
@@ -146,5 +161,6 @@ export class DiskWatch {
     this.#full.delete(session);
     this.#counted.delete(session);
     this.#allowed.delete(session);
+    this.#unseen.delete(session);
   }
 }

@@ -11,15 +11,17 @@ export interface CommandOptions {
   /** Run as this user, without capabilities. */
   readonly uid?: number;
   readonly directory?: string;
+  /** An exit status that is no failure. */
+  readonly mayExitWith?: number;
 }
 
 /** Resolves with what it printed; rejects with the last line of what it complained of. */
-export const runCommand: Command = (program, args, { mayTakeMs = MAY_TAKE_MS, uid, directory = '/' } = {}) =>
+export const runCommand: Command = (program, args, { mayTakeMs = MAY_TAKE_MS, uid, directory = '/', mayExitWith } = {}) =>
   new Promise((resolve, reject) => {
     const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
     const user = uid === undefined ? {} : { uid, gid: uid };
     execFile(program, [...args], { env, cwd: directory, timeout: mayTakeMs, killSignal: 'SIGKILL', ...user }, (error, stdout, stderr) => {
-      if (error === null) return resolve(stdout);
+      if (error === null || (mayExitWith !== undefined && error.code === mayExitWith)) return resolve(stdout);
       const last = stderr.trim().split('\n').at(-1)?.slice(0, REASON_CHARACTERS);
       const how = error.killed === true ? `no end within ${mayTakeMs / 1000} s` : error.message.split('\n')[0];
       reject(new Error(`${program}: ${last === undefined || last === '' ? how : last}`, { cause: error }));

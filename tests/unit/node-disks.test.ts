@@ -4,7 +4,9 @@ import { DiskSpace } from '../../node-agent/disk-space.ts';
 import { DiskWatch, type WatchedDisk } from '../../node-agent/disk-watch.ts';
 import { chooseDisks, type DiskKind } from '../../node-agent/domain/disk-choice.ts';
 import { type Counted, isCountDue, isFull } from '../../node-agent/domain/disk-use.ts';
+import { type Command, runCommand } from '../../node-agent/volumes/command.ts';
 import { Turns } from '../../node-agent/volumes/turns.ts';
+import { usedBytes } from '../../node-agent/volumes/usage.ts';
 import type { Clock } from '../../seams/clock.ts';
 import { systemClock } from '../../seams/system.ts';
 
@@ -127,6 +129,50 @@ t.test('what is only measured is stopped when it exceeds its limit; one that beg
   await look(-20 * MIB);
   await look(-20 * MIB, 700_000);
   t.same(told, ['full', 'exceeded 120'], 'nor for ever');
+});
+
+t.test('a disk that cannot be looked at is said once, and keeps no other from being watched', async (t) => {
+  const lines: string[] = [];
+  const note = (event: string, fields = {}) => void lines.push(`${event} ${JSON.stringify(fields)}`);
+  const told: string[] = [];
+  const disk = { isBounded: false, bytes: 100, wasStopped: false };
+  const watch = new DiskWatch({
+    running: async () => [
+      { ...disk, session: 'odd' },
+      { ...disk, session: 'greedy' },
+    ],
+    async left({ session }) {
+      if (session === 'odd') throw new Error('it cannot be counted');
+      return { bytes: -1, files: 1 };
+    },
+    directory: '/',
+    freeSpace: async () => ({ freeBytes: 100 * GIB, totalBytes: 200 * GIB }),
+    changed: () => undefined,
+    exceeded: ({ session }) => void told.push(session),
+    inOrder: () => undefined,
+    clock: handClock(),
+    log: { debug: note, info: note, warn: note, error: note },
+  });
+  await watch.look();
+  await watch.look();
+  t.same(told, ['greedy', 'greedy']);
+  t.same(
+    lines.filter((line) => line.startsWith('disk.unwatched')),
+    ['disk.unwatched {"session":"odd","error":"it cannot be counted"}'],
+  );
+});
+
+t.test('what a session takes up is counted though files vanish while they are counted', async (t) => {
+  const asked: unknown[] = [];
+  const run: Command = async (_program, _args, options) => {
+    asked.push(options?.mayExitWith);
+    return '4096\tdirectory\n';
+  };
+  t.equal(await usedBytes(run, 'directory'), 4096);
+  t.same(asked, [1]);
+  t.equal(await runCommand('sh', ['-c', 'echo 4096; exit 1'], { mayExitWith: 1 }), '4096\n');
+  await t.rejects(runCommand('sh', ['-c', 'echo 4096; exit 2'], { mayExitWith: 1 }));
+  await t.rejects(runCommand('sh', ['-c', 'echo 4096; exit 1']));
 });
 
 t.test('a disk of the host that runs low keeps placements away, gives the ledger its reserve, and is over by itself', async (t) => {
