@@ -32,3 +32,27 @@ export class Admission {
     return undefined;
   }
 }
+
+/** Whose rate is remembered. */
+const MOST_REMEMBERED = 10_000;
+
+/** A token bucket for each: one that comes too often is turned away before it takes the place of others in a bucket that all share. */
+export class AdmissionOfEach<Key> {
+  readonly #rate: AdmissionRate;
+  readonly #clock: Clock;
+  readonly #each = new Map<Key, Admission>();
+
+  constructor(rate: AdmissionRate, clock: Clock) {
+    this.#rate = rate;
+    this.#clock = clock;
+  }
+
+  /** As {@link Admission.enter}. */
+  enter(key: Key): number | undefined {
+    const known = this.#each.get(key);
+    const own = known ?? new Admission(this.#rate, this.#clock);
+    if (known === undefined && this.#each.size >= MOST_REMEMBERED) this.#each.clear();
+    this.#each.set(key, own);
+    return own.enter();
+  }
+}

@@ -25,11 +25,11 @@ import {
   transportOptions,
 } from '../../proto/node-service.ts';
 import type { Clock } from '../../seams/clock.ts';
-import type { Log } from '../../seams/log.ts';
+import type { Log, LogFields } from '../../seams/log.ts';
 import type { Random } from '../../seams/random.ts';
 import type { NodeId } from '../domain/ids.ts';
 import { type Outcome, type Refusal, refused } from '../domain/outcome.ts';
-import { Admission, type AdmissionRate } from './admission.ts';
+import { Admission, AdmissionOfEach, type AdmissionRate } from './admission.ts';
 import type { Authority } from './authority.ts';
 import { grpcStatus, internalStatus } from './errors.ts';
 import { type Listener, listen } from './listener.ts';
@@ -75,6 +75,8 @@ export interface NodeServerOptions {
   readonly queueBound?: QueueBound;
   /** New streams of nodes. */
   readonly connectRate?: AdmissionRate;
+  /** New streams of one node: one that dials without end leaves the others their share. */
+  readonly connectRateOfNode?: AdmissionRate;
   /** Calls of Join, which anyone can make. */
   readonly joinRate?: AdmissionRate;
   /** Renewals of all nodes, on each of the two ports; what anyone can call is counted apart. */
@@ -99,10 +101,14 @@ export interface NodeServer {
   close(): Promise<void>;
 }
 
+/** Lines in the log about those who were refused. */
+const REFUSALS_TOLD: AdmissionRate = { perSecond: 1, burst: 100 };
+
 /** The node protocol on two ports: one for nodes, which demands a certificate of the cluster's CA, and one for joining, which cannot. */
 export async function startNodeServer(options: NodeServerOptions): Promise<NodeServer> {
   const { authority, host, clock, log } = options;
   const connects = new Admission(options.connectRate ?? { perSecond: 32, burst: 64 }, clock);
+  const connectsOfNode = new AdmissionOfEach<NodeId>(options.connectRateOfNode ?? { perSecond: 2, burst: 16 }, clock);
   const joins = new Admission(options.joinRate ?? { perSecond: 8, burst: 32 }, clock);
   const maxConnections = options.maxConnections ?? 8192;
   const links = new Set<Link<ControllerFrame, NodeFrame>>();
@@ -116,6 +122,11 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   const refuse = (call: { emit(event: 'error', status: object): boolean }, refusal: Refusal, retryAfterMs?: number) => {
     call.emit('error', grpcStatus(refusal, retryAfterMs));
   };
+  const refusals = new Admission(REFUSALS_TOLD, clock);
+  // Anyone who reaches a port can be refused without end.
+  const tellRefusal = (fields: LogFields) => {
+    if (refusals.enter() === undefined) log.warn('link.refused', fields);
+  };
   const fault = (method: string, error: unknown) => log.error('link.handler_failed', { method, error: String(error) });
 
   const connect = (call: ServerDuplexStream<Buffer, Buffer>) => {
@@ -123,15 +134,15 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     spoke(address);
     const peer = peerOf(call, authority.clusterId, clock.now());
     if (!peer.ok) {
-      log.warn('link.refused', { method: 'Connect', peer: address, reason: peer.refusal.message });
+      tellRefusal({ method: 'Connect', peer: address, reason: peer.refusal.message });
       return refuse(call, peer.refusal);
     }
     const admitted = options.admit(peer.value);
     if (!admitted.ok) {
-      log.warn('link.refused', { method: 'Connect', peer: address, node: peer.value.nodeId, reason: admitted.refusal.message });
+      tellRefusal({ method: 'Connect', peer: address, node: peer.value.nodeId, reason: admitted.refusal.message });
       return refuse(call, admitted.refusal);
     }
-    const waitMs = connects.enter();
+    const waitMs = connectsOfNode.enter(peer.value.nodeId) ?? connects.enter();
     if (waitMs !== undefined) {
       return refuse(call, refused('RATE_LIMITED', 'Too many nodes connect at once; try again a little later.').refusal, waitMs);
     }
@@ -203,6 +214,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     rate: options.renewRate,
     renew: options.renew,
     spoke,
+    tellRefusal,
   });
   server.register(
     fetchSourceMethod.path,

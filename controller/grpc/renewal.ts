@@ -7,11 +7,11 @@ import type { RenewRequest__Output } from '../../proto/generated/raworc/node/v0/
 import type { RenewResponse } from '../../proto/generated/raworc/node/v0/RenewResponse.ts';
 import { challengeMethod, MAX_CSR_BYTES, renewMethod } from '../../proto/node-service.ts';
 import type { Clock } from '../../seams/clock.ts';
-import type { Log } from '../../seams/log.ts';
+import type { Log, LogFields } from '../../seams/log.ts';
 import type { Random } from '../../seams/random.ts';
 import type { NodeId } from '../domain/ids.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
-import { Admission, type AdmissionRate } from './admission.ts';
+import { Admission, AdmissionOfEach, type AdmissionRate } from './admission.ts';
 import type { Authority } from './authority.ts';
 import { Challenges } from './challenges.ts';
 import { grpcStatus, internalStatus } from './errors.ts';
@@ -20,8 +20,6 @@ import { nodeOfCertificate, type Peer, peerOf } from './peer.ts';
 /** Of all nodes, on each of the two ports apart. A day without a controller may leave every certificate of a large cluster expired. */
 const RATE: AdmissionRate = { perSecond: 32, burst: 128 };
 const RATE_OF_ONE: AdmissionRate = { perSecond: 1, burst: 10 };
-/** Nodes whose rate is remembered. */
-const MOST_REMEMBERED = 10_000;
 
 export interface RenewedCertificate {
   readonly certificateDer: Uint8Array;
@@ -42,6 +40,8 @@ export interface RenewalDeps {
   renew(node: Peer, csrDer: Uint8Array): Promise<Outcome<RenewedCertificate>>;
   /** A call came over this connection. */
   spoke(peer: string): void;
+  /** Logs a refusal, unless there were too many lately. */
+  tellRefusal(fields: LogFields): void;
 }
 
 /**
@@ -59,34 +59,30 @@ export function registerRenewal(server: Server, deps: RenewalDeps): void {
   const rate = deps.rate ?? RATE;
   const overTls = new Admission(rate, clock);
   const overJoin = new Admission(rate, clock);
-  const ofNode = new Map<NodeId, Admission>();
+  const ofNode = new AdmissionOfEach<NodeId>(RATE_OF_ONE, clock);
   const busy = refused('RATE_LIMITED', 'Too many nodes renew their certificates at once; try again a little later.');
 
-  const isTooOften = (nodeId: NodeId): boolean => {
-    const own = ofNode.get(nodeId) ?? new Admission(RATE_OF_ONE, clock);
-    if (!ofNode.has(nodeId) && ofNode.size >= MOST_REMEMBERED) ofNode.clear();
-    ofNode.set(nodeId, own);
-    return own.enter() !== undefined;
-  };
+  const isTooOften = (nodeId: NodeId): boolean => ofNode.enter(nodeId) !== undefined;
 
   const prove = async (call: ServerUnaryCall<RenewRequest__Output, RenewResponse>): Promise<Outcome<Peer>> => {
     const { csrDer, certificateDer } = call.request;
     const isOverTls = call.getAuthContext().sslPeerCertificate !== undefined;
-    const connected = isOverTls ? peerOf(call, authority.clusterId, clock.now()) : undefined;
-    if (connected?.ok === true && isTooOften(connected.value.nodeId)) return busy;
-    if ((isOverTls ? overTls : overJoin).enter() !== undefined) return busy;
     if (csrDer.byteLength > MAX_CSR_BYTES || certificateDer.byteLength > MAX_CSR_BYTES) {
       return refused('BAD_REQUEST', 'A part of the renewal request is longer than it can be.');
     }
+    // Before it is counted, which strangers could do often enough to keep every node out. It costs about what the call itself does.
+    const node = isOverTls ? peerOf(call, authority.clusterId, clock.now()) : nodeOfCertificate(certificateDer, ca, authority.clusterId);
+    if (!node.ok) return node;
+    if (isOverTls && isTooOften(node.value.nodeId)) return busy;
+    if ((isOverTls ? overTls : overJoin).enter() !== undefined) return busy;
     const proof = await authority.keyProof(csrDer);
     if (!proof.ok) return proof;
     const { keyHash, challenge } = proof.value;
     if (!isOverTls && (challenge === undefined || !challenges.isFresh(challenge))) {
       return refused('UNAUTHORIZED', 'The renewal request does not answer a challenge of the last minute.');
     }
-    const node = connected ?? nodeOfCertificate(certificateDer, ca, authority.clusterId);
-    if (node.ok && node.value.keyHash !== keyHash) return refused('UNAUTHORIZED', 'A certificate is renewed for its own key only.');
-    if (!isOverTls && node.ok && isTooOften(node.value.nodeId)) return busy;
+    if (node.value.keyHash !== keyHash) return refused('UNAUTHORIZED', 'A certificate is renewed for its own key only.');
+    if (!isOverTls && isTooOften(node.value.nodeId)) return busy;
     return node;
   };
 
@@ -97,7 +93,7 @@ export function registerRenewal(server: Server, deps: RenewalDeps): void {
     const renewed = node.ok ? await deps.renew(node.value, call.request.csrDer) : node;
     if (!renewed.ok) {
       const about = node.ok ? { node: node.value.nodeId, expires_at_ms: node.value.expiresAtMs } : {};
-      log.warn('link.refused', { method: 'Renew', peer: address, ...about, reason: renewed.refusal.message });
+      deps.tellRefusal({ method: 'Renew', peer: address, ...about, reason: renewed.refusal.message });
       return renewed;
     }
     const { nodeAddresses, joinAddresses, ...certificate } = renewed.value;

@@ -153,6 +153,46 @@ t.test('renewals are bounded, for one node and for all', async (t) => {
   t.equal(await why(requestRenewal(modest, 'tls', 0, limits())), 'renewed', 'and another is not');
 });
 
+t.test('strangers at the join port keep no node from renewing an expired certificate', async (t) => {
+  const lines: string[] = [];
+  const rig = await startRig({ renewRate: { perSecond: 0.001, burst: 3 }, log: { ...silentLog, warn: (event) => void lines.push(event) } });
+  t.teardown(() => rig.close());
+  const expired = await expiredNode(rig);
+  const stranger = await makeAuthority(join(rig.directory, 'stranger'), rig.authority.clusterId);
+  const foreign = await makeNode(NODE, stranger, expired.controllers[0] ?? '', expired.joinAddresses[0]);
+  const client = openChannel(expired.joinAddresses[0] ?? '', { caPem: expired.caPem }, defaultKeepalive);
+  t.teardown(() => client.close());
+  const { path, requestSerialize, responseDeserialize } = renewMethod;
+  const asks = (certificateDer: Uint8Array) =>
+    new Promise<string>((resolve) =>
+      client.makeUnaryRequest(path, requestSerialize, responseDeserialize, { csrDer: Buffer.alloc(8), certificateDer }, (error) =>
+        resolve(error?.details ?? 'renewed'),
+      ),
+    );
+  const answers: string[] = [];
+  for (let i = 0; i < 150; i += 1)
+    answers.push(await asks(i % 2 === 0 ? Buffer.alloc(0) : new X509Certificate(foreign.certificatePem).raw));
+  t.ok(answers.every((answer) => /not the certificate of a node of this cluster/.test(answer)));
+  t.equal(await why(requestRenewal(expired, 'join', 0, limits())), 'renewed');
+  const told = lines.filter((event) => event === 'link.refused').length;
+  t.ok(told > 0 && told < 150, 'and the log is not theirs to fill');
+});
+
+t.test('a node that dials without end leaves the others their share of new streams', async (t) => {
+  const rig = await startRig({ connectRate: { perSecond: 0.001, burst: 4 }, connectRateOfNode: { perSecond: 0.001, burst: 2 } });
+  t.teardown(() => rig.close());
+  const dial = async (id: string) => {
+    const identity = await rig.node(id);
+    const dialer = grpcDialer({ identity: () => identity, clock: systemClock, log: silentLog });
+    t.teardown(() => dialer.close());
+    return why(dialer.dial(AbortSignal.timeout(15_000)));
+  };
+  const outcomes: string[] = [];
+  for (let i = 0; i < 4; i += 1) outcomes.push(await dial(NODE));
+  t.match(outcomes, ['renewed', 'renewed', /^busy/, /^busy/]);
+  t.equal(await dial('22222222-2222-4222-8222-222222222222'), 'renewed');
+});
+
 t.test('a stream ends when the certificate that it was made with expires, and says so at both ends', async (t) => {
   const rig = await startRig({ certificateLifeMs: 2_000 });
   t.teardown(() => rig.close());
