@@ -2,13 +2,14 @@ import t, { type Test } from 'tap';
 import { raiseNodeAlarm, renewCertificate } from '../../controller/domain/commands/node-certificates.ts';
 import { createNodeToken, joinNode } from '../../controller/domain/commands/nodes.ts';
 import type { NodeId } from '../../controller/domain/ids.ts';
+import { LeaseWatch } from '../../controller/services/fleet/lease-watch.ts';
 import { NodeAlarms } from '../../controller/services/fleet/node-alarms.ts';
 import type { Counter, Metrics } from '../../seams/metrics.ts';
 import { silentMetrics } from '../../seams/metrics.ts';
 import { HandClock } from './bus-hand-clock.ts';
 import { committedEvents } from './committed-events.ts';
 import { type Core, NODE, silent } from './controller-core.ts';
-import { cluster, fleetOver, hello, inventory } from './fleet-world.ts';
+import { cluster, FakeNode, fleetOver, hello, inventory } from './fleet-world.ts';
 
 const KEY = `key-${NODE}`;
 
@@ -67,6 +68,8 @@ t.test('a stream is for the key on record, and ends when its node is revoked', a
 
   const older = connect(NODE, hello(), inventory, 'an older key');
   t.match(older.fault?.message, /older identity/);
+  t.notOk(good.closed, 'it takes nothing away from the node that holds the key');
+  t.ok(fleet.isConnected(NODE));
   t.match(alarms.conditions(NODE), [{ type: 'CertificateRefused', message: /older identity of the node/ }]);
   await core.applier.apply(raiseNodeAlarm(NODE, { type: 'x', message: 'flush' }));
   t.match((await alarmsOf(core))[0], { node: { id: NODE, name: NODE, alarm: { type: 'CertificateRefused', message: /older identity/ } } });
@@ -83,12 +86,51 @@ t.test('a stream is for the key on record, and ends when its node is revoked', a
 
 t.test('a node that joined after the backup is let in with its key, which is then on record', async (t) => {
   const { core } = await cluster(t);
-  // Another key, a later incarnation, and it heard of the life of the store before this one.
-  const later = fleetOver(t, core, { epoch: 9 });
-  const fake = later.connect(NODE, hello({ epoch: 5, incarnation: 2 }), inventory, 'newer key');
+  // Another key, a later incarnation, and it heard of the life of the store before this one, which began after it joined.
+  const epoch = Math.floor(rowOf(core).joinedAt / 1000) + 1;
+  const later = fleetOver(t, core, { epoch });
+  const first = later.connect(NODE, hello({ epoch: epoch - 1 }), inventory, KEY);
+  await first.until(() => first.of('assignmentSet')[0]);
+  const fake = later.connect(NODE, hello({ epoch: epoch - 1, incarnation: 2 }), inventory, 'newer key');
   await fake.until(() => fake.of('assignmentSet')[0]);
+  t.match(first.fault?.message, /took its place/);
   t.equal(rowOf(core).keyHash, 'newer key');
-  t.match(later.connect(NODE, hello({ epoch: 9, incarnation: 1 }), inventory, KEY).fault?.message, /older identity/);
+  t.match(later.connect(NODE, hello({ epoch, incarnation: 1 }), inventory, KEY).fault?.message, /older identity/);
+});
+
+t.test('a node that joined in this life of the store is not replaced by who claims to have joined later', async (t) => {
+  const { core } = await cluster(t);
+  const epoch = Math.floor(rowOf(core).joinedAt / 1000) - 1;
+  const { connect, fleet } = fleetOver(t, core, { epoch });
+  const good = connect(NODE, hello(), inventory, KEY);
+  await good.until(() => good.of('assignmentSet')[0]);
+  const older = connect(NODE, hello({ epoch: 1, incarnation: 99 }), inventory, 'an older key');
+  t.match(older.fault?.message, /older identity/);
+  t.notOk(good.closed);
+  t.ok(fleet.isConnected(NODE));
+  t.match(rowOf(core), { keyHash: KEY, incarnation: 1 });
+});
+
+t.test('a stream under another key that never says hello is closed when its lease has run out, and was never in place', async (t) => {
+  const clock = new HandClock();
+  const { core, connect, fleet } = await cluster(t, clock);
+  const good = connect(NODE, hello(), inventory, KEY);
+  await good.until(() => good.of('assignmentSet')[0]);
+  const mute = new FakeNode();
+  fleet.connect(NODE, mute.link, { keyHash: 'an older key' });
+  t.same(fleet.contenders().length, 1);
+  t.notOk(good.closed);
+  const lease = { leaseMs: 15_000, heartbeatMs: 3000 };
+  const watch = new LeaseWatch({ applier: core.applier, view: core.store.view, fleet, lease, clock, log: silent });
+  t.teardown(() => watch.close());
+  watch.start(clock.now());
+  for (let number = 1; number <= 10; number += 1) {
+    good.say({ kind: 'heartbeat', value: { number } });
+    await clock.advance(3000);
+  }
+  t.match(mute.fault?.message, /no hello/);
+  t.same(fleet.contenders(), []);
+  t.notOk(good.closed);
 });
 
 async function alarmed(t: Test) {

@@ -5,6 +5,7 @@ import type { Timer } from '../../../seams/clock.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import { mayAnswer } from '../../domain/answering.ts';
 import { nodeUnreachable } from '../../domain/commands/node-absence.ts';
+import { certificateFault } from '../../domain/commands/node-certificates.ts';
 import type { NodeId, SessionId } from '../../domain/ids.ts';
 import type { AgentRow, NodeRow, SessionRow, TombstoneRow } from '../../domain/rows.ts';
 import type { Committed } from '../applier.ts';
@@ -39,6 +40,8 @@ export interface FleetDeps extends Omit<StreamNeeds, 'turns' | 'metrics'> {
 export class Fleet {
   readonly #needs: FleetDeps;
   readonly #streams = new Map<NodeId, NodeStream>();
+  /** Streams under another key than the one on record: they take no other stream's place before their hello says why they may. */
+  readonly #contenders = new Set<NodeStream>();
   /** Which agents have a live worker, where. */
   readonly workers = new LiveWorkers();
   readonly #reads: LineReads;
@@ -73,10 +76,16 @@ export class Fleet {
       link.close(new Error('the controller is shutting down'));
       return;
     }
-    const older = this.#streams.get(nodeId);
-    this.workers.gone(nodeId);
     const stream = new NodeStream(nodeId, row?.name ?? nodeId, link, this.#streamNeeds, this.#events, proof?.keyHash);
-    this.#streams.set(nodeId, stream);
+    const isDoubtful = proof !== undefined && certificateFault(row, proof.keyHash) !== undefined;
+    if (isDoubtful && this.#streams.has(nodeId)) this.#contenders.add(stream);
+    else this.#takesPlace(stream);
+  }
+
+  #takesPlace(stream: NodeStream): void {
+    const older = this.#streams.get(stream.nodeId);
+    this.workers.gone(stream.nodeId);
+    this.#streams.set(stream.nodeId, stream);
     this.#toCompare.add(stream);
     older?.close(new Error('a newer stream of this node took its place'));
   }
@@ -91,7 +100,12 @@ export class Fleet {
     return stream?.isLive === true ? stream : undefined;
   }
 
-  /** All streams, also those that are not live yet. */
+  /** Streams beside the one in place, until their hello is judged. */
+  contenders(): readonly NodeStream[] {
+    return [...this.#contenders];
+  }
+
+  /** All streams in place, also those that are not live yet. */
   streams(): readonly NodeStream[] {
     return [...this.#streams.values()];
   }
@@ -145,10 +159,13 @@ export class Fleet {
     this.#closing = true;
     this.#compareTimer?.cancel();
     this.#turns.close();
-    for (const stream of [...this.#streams.values()]) stream.close();
+    for (const stream of [...this.#streams.values(), ...this.#contenders]) stream.close();
   }
 
   readonly #events: StreamEvents = {
+    greeted: (stream) => {
+      if (this.#contenders.delete(stream)) this.#takesPlace(stream);
+    },
     live: (stream) => this.#listener?.live(stream.nodeId),
     imagesChanged: (stream, lost) => this.#listener?.imagesChanged(stream.nodeId, lost),
     imageMissing: (stream, session) => this.#listener?.imageMissing(stream.nodeId, session),
@@ -163,6 +180,7 @@ export class Fleet {
     closed: (stream) => {
       this.#ended(stream);
       this.#toCompare.delete(stream);
+      this.#contenders.delete(stream);
       if (this.#streams.get(stream.nodeId) !== stream) return;
       this.#streams.delete(stream.nodeId);
       this.workers.gone(stream.nodeId);

@@ -112,6 +112,7 @@ export class LeaseWatch {
       if (stream.isBehind) stream.lease.renew();
       if (!stream.lease.runs) stream.close(new Error('its lease ran out: no heartbeat came'));
     }
+    for (const stream of fleet.contenders()) if (!stream.lease.runs) stream.close(new Error('no hello came'));
     const watchedMs = clock.monotonic() - this.#watchingSince;
     const limits = { leaseMs: lease.leaseMs, lostAfterMs: this.#lostAfterMs };
     // One that is still saying what it holds is there, too.

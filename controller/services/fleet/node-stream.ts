@@ -71,6 +71,8 @@ export interface StreamCondition extends Condition__Output {
 
 /** What a stream tells the fleet that it belongs to. */
 export interface StreamEvents {
+  /** Its hello was taken. */
+  greeted(stream: NodeStream): void;
   /** Hello and inventory were taken, and the node has been told what it should hold. */
   live(stream: NodeStream): void;
   /** `lost`: images that the node had and has no longer. */
@@ -297,7 +299,9 @@ export class NodeStream {
     if (hello.clusterId !== this.#needs.clusterId) return this.#reject('it belongs to another cluster');
     // It heard of an earlier life of this store, and may have joined after the backup that this one was restored from.
     const knewMore = hello.epoch > 0 && hello.epoch < this.#needs.epoch;
-    const mayBeNewer = knewMore && hello.incarnation > (row?.incarnation ?? -1);
+    // One that has joined in this life of the store is known as it is: whoever holds an older key of it could say the same.
+    const isOfThisLife = row !== undefined && row.joinedAt >= this.#needs.epoch * 1000;
+    const mayBeNewer = knewMore && !isOfThisLife && hello.incarnation > (row?.incarnation ?? -1);
     const fault = this.#keyHash === undefined ? undefined : certificateFault(row, this.#keyHash);
     if (fault !== undefined && (fault === 'revoked' || !mayBeNewer)) {
       const alarm = certificateAlarm(fault, this.name);
@@ -311,6 +315,7 @@ export class NodeStream {
       this.#log.warn('node.epoch_ahead', { node: this.name, theirs: hello.epoch, ours: this.#needs.epoch });
     this.#hello = hello;
     this.#phase = 'listing';
+    this.#events.greeted(this);
     const { lease, version, clusterId, epoch } = this.#needs;
     this.send({
       kind: 'welcome',
