@@ -1,4 +1,5 @@
 import type { GuestFrame } from '../proto/frame.ts';
+import { guestBeyondBounds } from '../proto/frame-bounds.ts';
 import type { Answer__Output as Answer } from '../proto/generated/raworc/v0/Answer.ts';
 import type { Deliver__Output as Deliver } from '../proto/generated/raworc/v0/Deliver.ts';
 import type { LimitReached__Output as LimitReached } from '../proto/generated/raworc/v0/LimitReached.ts';
@@ -247,6 +248,11 @@ export class Relay {
   }
 
   #heard(sessionId: string, session: Session, guest: Guest, frame: GuestFrame): void {
+    const fault = guestBeyondBounds(frame);
+    if (fault !== undefined) {
+      guest.link.close(new Error(`${fault} to come of a guest`));
+      return;
+    }
     if (!guest.welcomed) {
       this.#greeted(sessionId, session, guest, frame);
       return;

@@ -1,5 +1,8 @@
-/** How long what a node says may be. What is longer comes of no node agent of ours: the stream ends. */
-import type { NodeFrame } from '../../../proto/frame.ts';
+/**
+ * How long and how large what a node or a guest says may be. What is more comes of no program of ours: its stream ends. A node agent judges
+ * what guests say, since it passes it on in its own name: one guest would else end the stream of its whole node.
+ */
+import type { GuestFrame, NodeFrame } from './frame.ts';
 
 const ID = 128;
 const NAME = 512;
@@ -8,13 +11,31 @@ const CONTENT = 4 * 1024 * 1024;
 /** Of one frame, and of all that a node has. */
 export const MOST_IMAGES = 10_000;
 export const MOST_ORPHANS = 10_000;
+const MOST_CONDITIONS = 1000;
+const MOST_WORKERS = 10_000;
+/** Sessions of one inventory, in all of its parts. */
+export const MOST_REPORTS = 100_000;
+/** The last millisecond of the year 9999. A larger number is no time that can be written, and no count or size either; it can be one that the store cannot keep. */
+const LARGEST = 253_402_300_799_999;
 
 type Bound = readonly [field: string, value: { readonly length: number }, most: number];
 
-/** Which field is too long; undefined when none is. */
-export function tooLong(frame: NodeFrame): string | undefined {
-  for (const [field, value, most] of boundsOf(frame)) if (value.length > most) return `${frame.kind}.${field}`;
-  return undefined;
+/** Which field is too long or too large; undefined when none is. */
+export const beyondBounds = (frame: NodeFrame): string | undefined => fault(frame, boundsOf(frame));
+
+/** As {@link beyondBounds}, of a guest's frame. */
+export const guestBeyondBounds = (frame: GuestFrame): string | undefined => fault(frame, guestBounds(frame));
+
+function fault(frame: NodeFrame | GuestFrame, bounds: readonly Bound[]): string | undefined {
+  for (const [field, value, most] of bounds) if (value.length > most) return `${frame.kind}.${field} is too long`;
+  return holdsTooLarge(frame.value) ? `a number in ${frame.kind} is too large` : undefined;
+}
+
+function holdsTooLarge(value: unknown): boolean {
+  if (typeof value === 'number') return !(value <= LARGEST);
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
+  for (const one of Object.values(value)) if (holdsTooLarge(one)) return true;
+  return false;
 }
 
 function boundsOf(frame: NodeFrame): Bound[] {
@@ -49,6 +70,49 @@ function boundsOf(frame: NodeFrame): Bound[] {
         ['image_id', frame.value.imageId, NAME],
         ['error', frame.value.error, TEXT * 8],
       ];
+    case 'imageMissing':
+      return [
+        ['session_id', frame.value.sessionId, ID],
+        ['image', frame.value.image, NAME],
+      ];
+    case 'conditions':
+      return [
+        ['conditions', frame.value.conditions, MOST_CONDITIONS],
+        ...frame.value.conditions.flatMap(({ type, message }): Bound[] => [
+          ['type', type, ID],
+          ['message', message, TEXT],
+        ]),
+      ];
+    case 'disk':
+      return [['session_id', frame.value.sessionId, ID]];
+    case 'setPartTaken':
+    case 'setJudged':
+      return [['set_id', frame.value.setId, ID]];
+    case 'heartbeat':
+    case 'shutdownDone':
+      return [];
+    default:
+      return relayedBounds(frame);
+  }
+}
+
+function guestBounds(frame: GuestFrame): Bound[] {
+  switch (frame.kind) {
+    case 'hello':
+      return [
+        ['session_id', frame.value.sessionId, ID],
+        ['guest_version', frame.value.guestVersion, ID],
+      ];
+    case 'drained':
+      return [];
+    default:
+      return relayedBounds(frame);
+  }
+}
+
+/** What guests say and their node agents pass on. */
+function relayedBounds(frame: Exclude<GuestFrame, { kind: 'hello' | 'drained' }>): Bound[] {
+  switch (frame.kind) {
     case 'accepted':
       return [
         ['session_id', frame.value.sessionId, ID],
@@ -68,24 +132,26 @@ function boundsOf(frame: NodeFrame): Bound[] {
         ['line', frame.value.line, CONTENT],
       ];
     case 'workers':
-      return [['session_id', frame.value.sessionId, ID], ...frame.value.workers.map(({ agent }): Bound => ['agent', agent, NAME])];
+      return [
+        ['session_id', frame.value.sessionId, ID],
+        ['workers', frame.value.workers, MOST_WORKERS],
+        ...frame.value.workers.map(({ agent }): Bound => ['agent', agent, NAME]),
+      ];
     case 'lines':
       return [
         ['session_id', frame.value.sessionId, ID],
         ['request_id', frame.value.requestId, ID],
       ];
-    case 'imageMissing':
+    case 'limitReached':
       return [
         ['session_id', frame.value.sessionId, ID],
-        ['image', frame.value.image, NAME],
+        ['limit', frame.value.limit, ID],
+        ['agent', frame.value.agent, NAME],
       ];
-    case 'conditions':
-      return frame.value.conditions.flatMap(({ type, message }): Bound[] => [
-        ['type', type, ID],
-        ['message', message, TEXT],
-      ]);
+    case 'secretsRequest':
+      return [['session_id', frame.value.sessionId, ID]];
     default:
-      return [];
+      return frame satisfies never;
   }
 }
 

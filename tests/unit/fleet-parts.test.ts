@@ -218,6 +218,8 @@ t.test('what is undecided is bounded in bytes, too', async (t) => {
 t.test('a node that says what no node agent says is cut off: strings and lists have bounds', async (t) => {
   const long = 'x'.repeat(100_000);
   const { connect } = await crowd(t, 1);
+  const limit = { sessionId: idOf(0), limit: 'memory', value: 1, agent: 'echo' };
+  const low = { type: 'DiskLow', message: 'low', sinceMs: 1, unschedulable: false };
   const holds = inventory.kind === 'inventory' ? inventory.value : undefined;
   const greetings: [string, NodeFrame | undefined, NodeFrame | undefined, NodeFrame | undefined][] = [
     ['hello.hostname', hello({ hostname: long }), undefined, undefined],
@@ -226,6 +228,9 @@ t.test('a node that says what no node agent says is cut off: strings and lists h
     ['report.container_id', undefined, undefined, running({ sessionId: idOf(0), containerId: long })],
     ['report.reason', undefined, undefined, running({ sessionId: idOf(0), reason: long })],
     ['removed.session_id', undefined, undefined, { kind: 'removed', value: { sessionId: long, upToGeneration: 1 } }],
+    ['limitReached.agent', undefined, undefined, { kind: 'limitReached', value: { ...limit, agent: long } }],
+    ['disk.session_id', undefined, undefined, { kind: 'disk', value: { sessionId: long, generation: 1, full: true, limitBytes: 1 } }],
+    ['conditions.conditions', undefined, undefined, { kind: 'conditions', value: { conditions: Array.from({ length: 1001 }, () => low) } }],
   ];
   for (const [field, greeting, holding, said] of greetings) {
     const fake = connect(NODE, greeting, holding);
@@ -233,8 +238,46 @@ t.test('a node that says what no node agent says is cut off: strings and lists h
       await fake.until(() => fake.of('assignmentSet')[0]);
       fake.say(said);
     }
-    t.match(fake.fault?.message, `${field} is longer`, field);
+    t.match(fake.fault?.message, `${field} is too long`, field);
   }
+});
+
+t.test('no number of a node is one that cannot be stored, or a time that cannot be written', async (t) => {
+  const { connect } = await crowd(t, 1);
+  const huge = 2 ** 64;
+  const said: NodeFrame[] = [
+    running({ sessionId: idOf(0), acceptedSeq: huge }),
+    { kind: 'conditions', value: { conditions: [{ type: 'DiskLow', message: 'low', sinceMs: huge, unschedulable: false }] } },
+    { kind: 'workers', value: { sessionId: idOf(0), workers: [{ agent: 'echo', startedAtMs: huge }] } },
+  ];
+  for (const frame of said) {
+    const fake = connect(NODE);
+    await fake.until(() => fake.of('assignmentSet')[0]);
+    fake.say(frame);
+    t.match(fake.fault?.message, `a number in ${frame.kind} is too large`);
+  }
+});
+
+t.test('a condition that is said to be older than time itself is shown as old as time', async (t) => {
+  const { connect, fleet } = await crowd(t, 1);
+  const fake = connect(NODE);
+  await fake.until(() => fake.of('assignmentSet')[0]);
+  const sinceMs = 200_000_000_000_000;
+  fake.say({ kind: 'conditions', value: { conditions: [{ type: 'DiskLow', message: 'low', sinceMs, unschedulable: false }] } });
+  t.same(
+    fleet.stream(NODE)?.conditions.map(({ since }) => since),
+    [0],
+  );
+});
+
+t.test('an inventory ends: one that names ever more images or sessions is refused', async (t) => {
+  const { connect } = await crowd(t, 1);
+  const images = (part: number) => Array.from({ length: 6000 }, (_, at) => `image-${part}-${at}`);
+  const empty = { sessions: [], tombstones: [], orphans: [], more: true };
+  const fake = connect(NODE, hello(), { kind: 'inventory', value: { ...empty, images: images(1), part: 1 } });
+  t.notOk(fake.closed);
+  fake.say({ kind: 'inventory', value: { ...empty, images: images(2), part: 2 } });
+  t.match(fake.fault?.message, /too many images/);
 });
 
 function never(): never {

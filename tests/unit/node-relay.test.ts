@@ -107,6 +107,33 @@ t.test(
   },
 );
 
+t.test(
+  'a guest that says what no guest says is cut off, and nothing of it reaches the controller, which would cut off its node',
+  async (t) => {
+    const long = 'x'.repeat(100_000);
+    const said: GuestFrame[] = [
+      { kind: 'workers', value: { sessionId: S, workers: [{ agent: long, startedAtMs: 1 }] } },
+      { kind: 'workers', value: { sessionId: S, workers: [{ agent: 'a', startedAtMs: 2 ** 64 }] } },
+      { kind: 'accepted', value: { sessionId: S, generation: 7, messageId: 'm', seq: 2 ** 64, settled: false } },
+      { kind: 'limitReached', value: { sessionId: S, limit: 'memory', value: 1, agent: long } },
+      { ...answer('m'), value: { ...answer('m').value, reason: long } },
+    ];
+    for (const frame of said) {
+      const { relay, sent, connect } = relayed(7);
+      const guest = connect();
+      await turn();
+      t.ok(relay.isConnected(S));
+      guest.guest.send(frame);
+      while (!guest.closed) await turn();
+      t.same(sent, []);
+    }
+    const { relay, connect } = relayed(7);
+    const guest = connect(S, long);
+    while (!guest.closed) await turn();
+    t.notOk(relay.isConnected(S));
+  },
+);
+
 t.test('on a new stream no answer overtakes one from before', async (t) => {
   const { relay, outbox, sent, connect } = relayed();
   const { guest } = connect();

@@ -13,6 +13,11 @@ export class InventoryParts {
   readonly #held = new Set<string>();
   #part = 0;
 
+  /** Sessions that it named so far. */
+  get held(): number {
+    return this.#held.size;
+  }
+
   /** False for a part out of order. */
   take({ part, sessions, images, orphans }: Inventory__Output): boolean {
     if (part !== this.#part + 1 && !(part === 0 && this.#part === 0)) return false;

@@ -1,4 +1,5 @@
 import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../../../proto/frame.ts';
+import { beyondBounds, MOST_IMAGES, MOST_ORPHANS, MOST_REPORTS } from '../../../proto/frame-bounds.ts';
 import type { Condition__Output } from '../../../proto/generated/raworc/node/v0/Condition.ts';
 import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
 import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orphan.ts';
@@ -29,7 +30,6 @@ import type { Applier } from '../applier.ts';
 import type { LiveNews } from '../news.ts';
 import { Assignments } from './assignments.ts';
 import { Delivery } from './delivery.ts';
-import { MOST_ORPHANS, tooLong } from './frame-bounds.ts';
 import { settledUpTo } from './frames.ts';
 import { InventoryParts } from './inventory.ts';
 import { Lease, type LeaseTimes } from './lease.ts';
@@ -280,8 +280,8 @@ export class NodeStream {
   #take(frame: NodeFrame, bytes: number): void {
     if (this.#phase === 'closed') return;
     this.#frameBytes = bytes;
-    const long = tooLong(frame);
-    if (long !== undefined) return this.#reject(`${long} is longer than any node agent says it`);
+    const fault = beyondBounds(frame);
+    if (fault !== undefined) return this.#reject(`${fault} to come of a node agent`);
     if (this.#phase === 'greeting') return frame.kind === 'hello' ? this.#greet(frame.value) : this.#reject(`${frame.kind} before hello`);
     if (this.#phase === 'listing') {
       if (frame.kind === 'heartbeat') return this.#beat(frame.value.number);
@@ -335,6 +335,8 @@ export class NodeStream {
     const { part, more, sessions } = inventory;
     if (!this.#inventory.take(inventory)) return this.#reject(`part ${part} of its inventory does not follow`);
     if (this.#inventory.orphans.length > MOST_ORPHANS) return this.#reject('it holds too many containers and volumes of no session');
+    if (this.#inventory.images.size > MOST_IMAGES) return this.#reject('it holds too many images');
+    if (this.#inventory.held > MOST_REPORTS) return this.#reject('it holds too many sessions');
     this.#frameBytes = A_FRAME_BYTES;
     for (const report of sessions) this.#report(report);
     if (more) return this.#decide(this.#needs.applier.apply(afterwards), () => this.send({ kind: 'inventoryTaken', value: { part } }));
@@ -480,7 +482,7 @@ export class NodeStream {
   #conditioned(conditions: readonly Condition__Output[]): void {
     const was = new Set(this.conditions.map(({ type }) => type));
     const now = this.#needs.applier.time.now();
-    this.conditions = conditions.slice(0, MOST_CONDITIONS).map((one) => ({ ...one, since: Math.floor(now - one.sinceMs) }));
+    this.conditions = conditions.slice(0, MOST_CONDITIONS).map((one) => ({ ...one, since: Math.max(0, Math.floor(now - one.sinceMs)) }));
     for (const { type, message, unschedulable } of this.conditions)
       if (!was.has(type)) this.#log[unschedulable ? 'warn' : 'info']('node.condition', { node: this.name, type, message });
     this.#events.conditionsChanged(this);
