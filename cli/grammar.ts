@@ -5,7 +5,7 @@ import { listAgents, printLogs, removeAgents, stopAgent } from './commands/agent
 import { followEvents } from './commands/events.ts';
 import { listKeys, newKey, removeKeys } from './commands/keys.ts';
 import { login, logout, whoAmI } from './commands/login.ts';
-import { adoptOrphan, discardOrphan, listNodes, listOrphans, loseNode, makeNodeToken } from './commands/nodes.ts';
+import { adoptOrphan, discardOrphan, listNodes, listOrphans, loseNode, makeNodeToken, showNode } from './commands/nodes.ts';
 import { listSecrets, removeSecrets, setSecret } from './commands/secrets.ts';
 import { changeSession, listSessions, newSession, remixSession, removeSessions, showSession } from './commands/sessions.ts';
 import { listSpaces, newSpace, removeSpaces } from './commands/spaces.ts';
@@ -200,9 +200,14 @@ export function nodeCommands(program: Command, io: Io, connect: Connect): void {
   node
     .command('list')
     .alias('ls')
-    .description('list the nodes')
+    .description('list the nodes and their conditions')
     .option(...JSON_LIST)
     .action(async (options) => listNodes(io, await connect(), options));
+  node
+    .command('get <node>')
+    .description('show one node, and what each of its conditions means')
+    .option(...JSON_LIST)
+    .action(async (ref, options) => showNode(io, await connect(), ref, options));
   node
     .command('orphans <node>')
     .description('list what a node holds and no session explains')

@@ -30,7 +30,7 @@ import type { Lists } from './services/lists.ts';
 import { LoginThrottle } from './services/login-throttle.ts';
 import { messageService } from './services/messages.ts';
 import { heardHereToo, type News } from './services/news.ts';
-import { nodeMetrics, sessionMetrics } from './services/node-metrics.ts';
+import { nodeMetrics, sessionMetrics, unschedulableNodes } from './services/node-metrics.ts';
 import { nodeService } from './services/nodes.ts';
 import { orphanService } from './services/orphans.ts';
 import type { Passwords } from './services/passwords.ts';
@@ -175,7 +175,7 @@ export function openCore(needs: CoreNeeds): Core {
       ...{ checkStore: needs.health.checkStore, log },
       degradations: {
         ...needs.health.degradations,
-        nodes_unschedulable: () => capacity.nodes().filter(({ ready, unschedulable }) => !ready || unschedulable !== undefined).length,
+        nodes_unschedulable: () => unschedulableNodes(capacity),
       },
     }),
   };

@@ -1,5 +1,5 @@
-import type { Raworc } from '../../sdk/raworc.ts';
-import { type Io, size } from '../io.ts';
+import type { Node, Raworc } from '../../sdk/raworc.ts';
+import { type Io, size, table } from '../io.ts';
 import { printList } from '../listing.ts';
 import { collected } from '../reference.ts';
 
@@ -14,16 +14,46 @@ export async function listNodes(io: Io, raworc: Raworc, { json }: { readonly jso
   printList(io, await collected(raworc.nodes.all()), {
     json,
     none: 'There are no nodes: make a token for one with `raworc node token`',
-    columns: ['NAME', 'STATUS', 'SESSIONS', 'CPU', 'MEMORY', 'VERSION'],
+    columns: ['NAME', 'STATUS', 'SESSIONS', 'CPU', 'MEMORY', 'VERSION', 'CONDITIONS'],
     row: (node) => [
       node.name,
       node.status,
       String(node.sessions),
-      `${node.requested.cpu} of ${node.capacity.cpu}`,
-      `${size(node.requested.memory_bytes)} of ${size(node.capacity.memory_bytes)}`,
+      cpuOf(node),
+      memoryOf(node),
       node.version,
+      troubles(node).join(', ') || '-',
     ],
   });
+}
+
+/** Every node has the condition DiskKind, which is a fact and no fault. */
+const troubles = ({ conditions }: Node): string[] => conditions.map(({ type }) => type).filter((type) => type !== 'DiskKind');
+const cpuOf = ({ requested, capacity }: Node): string => `${requested.cpu} of ${capacity.cpu}`;
+const memoryOf = ({ requested, capacity }: Node): string => `${size(requested.memory_bytes)} of ${size(capacity.memory_bytes)}`;
+
+/** Shows one node, and what each of its conditions means. */
+export async function showNode(io: Io, raworc: Raworc, ref: string, { json }: { readonly json?: boolean }): Promise<void> {
+  const node = await raworc.nodes.get(ref);
+  if (json === true) {
+    io.stdout.write(`${JSON.stringify(node, null, 2)}\n`);
+    return;
+  }
+  const { sessions } = node.capacity;
+  io.stdout.write(
+    table([
+      ['id', node.id],
+      ['name', node.name],
+      ['status', node.status],
+      ['sessions', sessions === null ? String(node.sessions) : `${node.sessions} of ${sessions}`],
+      ['cpu', cpuOf(node)],
+      ['memory', memoryOf(node)],
+      ['version', node.version],
+      ['joined', node.joined_at],
+      ['last seen', node.last_seen_at ?? '-'],
+      ...node.conditions.map(({ type, message, since }) => [type, since === undefined ? message : `${message} (since ${since})`]),
+    ]),
+  );
 }
 
 /** Lists what a node holds and no session explains. */

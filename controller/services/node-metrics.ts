@@ -30,6 +30,11 @@ export function nodeMetrics(metrics: Metrics, view: View, capacity: Capacity): v
       return Object.entries(counts).map(([state, value]) => ({ labels: { state }, value }));
     },
   });
+  metrics.gauge({
+    name: 'nodes_unschedulable',
+    help: 'Nodes that get no new sessions: not ready, or with a condition that keeps sessions away',
+    read: () => unschedulableNodes(capacity),
+  });
   const sums = (of: 'memory_bytes' | 'cpu') => () => {
     const sum = { capacity: 0, requested: 0 };
     for (const node of capacity.nodes()) {
@@ -51,4 +56,9 @@ export function nodeMetrics(metrics: Metrics, view: View, capacity: Capacity): v
     labels: ['kind'],
     read: sums('memory_bytes'),
   });
+}
+
+/** Returns how many nodes get no new sessions: those not ready, and those with a condition that keeps sessions away. */
+export function unschedulableNodes(capacity: Pick<Capacity, 'nodes'>): number {
+  return capacity.nodes().filter(({ ready, unschedulable }) => !ready || unschedulable !== undefined).length;
 }

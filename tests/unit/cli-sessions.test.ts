@@ -122,7 +122,7 @@ t.test('a session in state error is recovered, and waited for', async (t) => {
   t.match(server.asked, [{ json: { state: 'init' } }, { path: `/sessions/${A}/resume?wait=120s` }]);
 });
 
-t.test('nodes: a token alone on standard output, and a list', async (t) => {
+t.test('nodes: a token alone on standard output, a list with their conditions, and one with what these mean', async (t) => {
   const node = {
     id: 'x',
     name: 'node-1',
@@ -131,19 +131,33 @@ t.test('nodes: a token alone on standard output, and a list', async (t) => {
     capacity: { cpu: 2, memory_bytes: 4 * 1024 ** 3, sessions: null },
     requested: { cpu: 0.05, memory_bytes: 128 * 1024 ** 2 },
     sessions: 1,
+    conditions: [{ type: 'DiskKind', message: 'Images.' }],
+    joined_at: '2026-01-01T00:00:00.000Z',
+    last_seen_at: null,
   };
+  const since = '2026-01-02T03:04:05.678Z';
+  const conditions = [
+    { type: 'EngineHung', message: 'The engine does not answer.', since },
+    { type: 'Unreachable', message: 'No stream.' },
+  ];
   const server = await fakeServer(t, {
     'POST /nodes/tokens': { status: 201, body: { token: 'rwn_x', expires_at: '2026-01-01T00:00:00.000Z' } },
-    'GET /nodes': { body: [node] },
+    'GET /nodes': { body: [node, { ...node, id: 'y', name: 'node-2', conditions }] },
+    'GET /nodes/node-2': { body: { ...node, name: 'node-2', conditions } },
   });
   const { run } = await world(t, server);
   t.match(await run('node', 'token'), { code: 0, out: 'rwn_x\n' });
   t.equal(
     (await run('node', 'list')).out,
-    `NAME    STATUS  SESSIONS  CPU        MEMORY            VERSION
-node-1  ready   1         0.05 of 2  128 MiB of 4 GiB  0.1.0
+    `NAME    STATUS  SESSIONS  CPU        MEMORY            VERSION  CONDITIONS
+node-1  ready   1         0.05 of 2  128 MiB of 4 GiB  0.1.0    -
+node-2  ready   1         0.05 of 2  128 MiB of 4 GiB  0.1.0    EngineHung, Unreachable
 `,
   );
+  const { out } = await run('node', 'get', 'node-2');
+  t.match(out, /^name +node-2\n/m);
+  t.match(out, new RegExp(`^EngineHung +The engine does not answer\\. \\(since ${since}\\)\nUnreachable +No stream\\.$`, 'm'));
+  t.same(JSON.parse((await run('node', 'get', 'node-2', '--json')).out).conditions, conditions);
 });
 
 t.test('an answer of something that is no Raworc is one line', async (t) => {
