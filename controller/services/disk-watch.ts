@@ -66,8 +66,9 @@ export class DiskWatch {
   refusal(): string | undefined {
     if (!this.#isLow || this.#space === undefined) return undefined;
     const mib = (bytes: number) => Math.floor(bytes / MIB);
-    const mark = lowMark(this.#space, this.#deps.lowBytes);
-    return `The controller's disk is almost full: ${mib(this.#space.freeBytes)} MiB are free, and below ${mib(mark)} MiB it takes nothing new. Answers and deletions go on. Delete sessions or free space on the controller, then retry.`;
+    const enough = lowMark(this.#space, this.#deps.lowBytes) * RECOVERED_AT;
+    // Deleting sessions does not help: the database reuses their pages, but its file does not shrink.
+    return `The controller's disk is almost full: ${mib(this.#space.freeBytes)} MiB are free, and it accepts nothing new until ${mib(enough)} MiB are. Free space on the controller's disk, then retry.`;
   }
 
   async look(): Promise<void> {
