@@ -78,10 +78,14 @@ export function nodeService(needs: NodeNeeds): Nodes {
   };
 }
 
-const UNREACHABLE = { type: 'Unreachable', message: 'No stream from this node, or its lease has run out.' };
+const UNREACHABLE = {
+  type: 'Unreachable',
+  message:
+    'The controller has no connection to this node, or its lease expired. Check that the node agent runs and reaches the controller.',
+};
 const LOST = {
   type: 'Lost',
-  message: 'It was away for too long, or was given up: what was on it has failed, and can be recovered once it is back.',
+  message: 'This node was unreachable for too long, or was given up, and its sessions failed. Recover them once it is back.',
 };
 
 function absence(status: NodeHealth, row: Absence | undefined): NodeObject['conditions'] {

@@ -29,7 +29,7 @@ export class BridgeUse {
     if (carried < this.#room) return conditions.clear('NetworkFull');
     conditions.raise({
       type: 'NetworkFull',
-      message: `The bridge ${bridge} connects ${this.#room} containers, which is all that it can, those of other node agents on this machine included. Suspend or delete sessions, or add a node.`,
+      message: `The bridge ${bridge} has no room for another session: it connects ${this.#room} containers, including those of other node agents on this host. Suspend or delete sessions, or add a node.`,
       unschedulable: true,
     });
   }

@@ -88,7 +88,7 @@ export class Firewall implements NetworkGuard {
         log.warn('firewall.no_nftables', { error: problem });
         conditions?.raise({
           type: 'FirewallByIptables',
-          message: `nftables cannot be used (${problem}), so sessions are kept in by iptables: a flush of its rules opens their network for up to two seconds. Install nftables.`,
+          message: `nftables does not work on this host (${problem}), so sessions are isolated by iptables: flushing its rules opens their network for up to two seconds. Install nftables.`,
           unschedulable: false,
         });
         this.#filter = this.#iptables;
@@ -122,7 +122,7 @@ export class Firewall implements NetworkGuard {
       const failure = error instanceof Error ? error.message : String(error);
       if (failure !== this.#failure) {
         log.error('firewall.open', { error: failure });
-        const message = `The rules that keep sessions from this machine and its network were taken away and cannot be put back: ${failure}`;
+        const message = `The firewall rules that isolate sessions are missing and cannot be restored, so running sessions can reach this host and its network: ${failure}. Fix the cause, or suspend the sessions; the rules are tried again every second.`;
         conditions?.raise({ type: 'FirewallOpen', message, unschedulable: true });
       }
       this.#failure = failure;

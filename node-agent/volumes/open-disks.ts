@@ -26,8 +26,8 @@ export async function openDisks(
 }
 
 const KINDS: Readonly<Record<DiskKind, string>> = {
-  quota: 'The disks of new sessions are directories with a project quota.',
-  image: 'The disks of new sessions are file systems in files, which end at their limit.',
+  quota: 'New sessions get directories with a project quota as disks.',
+  image: 'New sessions get image files as disks, with a hard limit.',
   measured:
-    'The disks of new sessions are directories that are measured: a session can exceed its limit for some seconds before it is stopped.',
+    'New sessions get directories as disks, whose size is measured: a session can exceed its limit for some seconds before it is stopped.',
 };
