@@ -152,7 +152,7 @@ t.test('whose login it is; a logout ends it there and forgets it here', async (t
   const { home, env, run, start } = await world(t, server);
   env.RAWORC_TOKEN = undefined;
   await start(['login', '--password-file', '-'], Readable.from(['x'])).done;
-  t.equal((await run('whoami')).out, `user    ada\nroles   viewer, operator\nserver  ${server.url}\n`);
+  t.equal((await run('whoami')).out, `user    ada\nroles   viewer; operator\nserver  ${server.url}\n`);
   const file = join(home, 'raworc', 'config.json');
   env.RAWORC_TOKEN = 'another';
   t.match(await run('logout'), { code: 0, out: /Logged out/ });
