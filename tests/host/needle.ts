@@ -26,6 +26,8 @@ export function shapesOf(secret: string): ReadonlyMap<string, Buffer> {
   return shapes;
 }
 
+const IMAGE = /\/disks\/[^/]+\/image$/;
+
 export class Needles {
   readonly #shapes: readonly (readonly [what: string, bytes: Buffer])[];
   readonly #longest: number;
@@ -53,13 +55,16 @@ export class Needles {
     return [...found];
   }
 
-  /** Every file below a directory that holds one, and how many files there were. Links are not followed. */
+  /**
+   * Every file below a directory that holds one, and how many files there were. Links are not followed. Images of disks are left out: what is in them
+   * is searched where they are mounted.
+   */
   async below(directory: string): Promise<{ readonly found: string[]; readonly files: number }> {
     const found: string[] = [];
     let files = 0;
     for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
       const path = join(entry.parentPath, entry.name);
-      if (!entry.isFile() || !(await isThere(path))) continue;
+      if (!entry.isFile() || IMAGE.test(path) || !(await isThere(path))) continue;
       files += 1;
       for (const what of await this.inFile(path)) found.push(`${path}: ${what}`);
     }
