@@ -4,6 +4,8 @@ import { type Counter, type Metrics, silentMetrics } from '../seams/metrics.ts';
 /** What may wait beyond what has one place for each session or image: past either bound the stream ends. */
 export const MOST_WAITING = { frames: 20_000, bytes: 32 * 1024 * 1024 } as const;
 const A_FRAME_BYTES = 256;
+/** From this share of it on, nothing is to be added that can wait where it is. */
+const CROWDED_SHARE = 1 / 4;
 
 /** The way to the controller while there is one. */
 export interface Wire {
@@ -38,6 +40,8 @@ export class Outbox {
   #frames = 0;
   #bytes = 0;
   #keeping = false;
+  #wasCrowded = false;
+  #room: () => void = () => undefined;
   #lost = 0;
   readonly #dropped: Counter<'kind'>;
   readonly #overflows: Counter;
@@ -65,10 +69,21 @@ export class Outbox {
     return this.#waiting.size;
   }
 
+  /** So much waits that more of it is to stay where it is until there is room. */
+  get isCrowded(): boolean {
+    const crowded = this.#frames >= MOST_WAITING.frames * CROWDED_SHARE || this.#bytes >= MOST_WAITING.bytes * CROWDED_SHARE;
+    this.#wasCrowded ||= crowded;
+    return crowded;
+  }
+
+  /** Called when there is room, after somebody was told that it is crowded. */
+  onRoom(room: () => void): void {
+    this.#room = room;
+  }
+
   /** A greeting was made: what changes from now on is kept for the stream that it opens. */
   begin(): void {
-    this.#clear();
-    this.#wire = undefined;
+    this.disconnect();
     this.#keeping = true;
   }
 
@@ -79,9 +94,9 @@ export class Outbox {
   }
 
   disconnect(): void {
-    this.#clear();
     this.#wire = undefined;
     this.#keeping = false;
+    this.#clear();
   }
 
   keep(key: string, frame: NodeFrame): void {
@@ -103,10 +118,17 @@ export class Outbox {
 
   drained(): void {
     for (const [key, frame] of this.#waiting) {
-      if (!this.#wire?.send(frame)) return;
+      if (!this.#wire?.send(frame)) break;
       this.#waiting.delete(key);
       this.#count(frame, -1);
     }
+    this.#tellRoom();
+  }
+
+  #tellRoom(): void {
+    if (!this.#wasCrowded || this.isCrowded) return;
+    this.#wasCrowded = false;
+    this.#room();
   }
 
   /** Before the stream is there, nothing can be ended: it is judged when it is. */
@@ -128,5 +150,6 @@ export class Outbox {
     this.#waiting.clear();
     this.#frames = 0;
     this.#bytes = 0;
+    this.#tellRoom();
   }
 }

@@ -48,6 +48,10 @@ export class Relay {
   readonly #limits: Counter<'limit'>;
   readonly #budget = new RelayBudget();
   readonly #refused: Counter;
+  /** Guests that are not read from while too much waits for the controller. */
+  readonly #crowdedOut = new Set<Session>();
+  /** Sessions whose answers are still to be said on this stream. */
+  readonly #unsaid = new Map<string, Session>();
   #holding = false;
 
   constructor(outside: RelayOutside) {
@@ -62,6 +66,10 @@ export class Relay {
     metrics.gauge({ name: 'relay_answer_characters', help: 'Answers that are not settled.', read: () => this.#budget.answers });
     const help = 'Sessions whose agents met a limit of their container, at most once a minute each';
     this.#limits = (outside.metrics ?? silentMetrics).counter({ name: 'session_limits_reached_total', help, labels: ['limit'] });
+    outside.outbox.onRoom(() => {
+      this.#sayAnswers();
+      this.#readOn();
+    });
     this.#secretRequests = new SecretRequests(outside.clock, (sessionId, version) => this.#askForSecrets(sessionId, version));
   }
 
@@ -141,7 +149,7 @@ export class Relay {
       session.answerCharacters -= answer.content.length;
       this.#budget.count(session);
       this.#readOn();
-      if (!isFull(session) && !this.#budget.isPaused(session)) session.guest?.link.resume();
+      if (this.#mayRead(session)) session.guest?.link.resume();
     }
     // One that is not taken is no loss: the guest says its answer again when it next connects, and is then told again.
     if (session.guest?.welcomed) session.guest.link.send({ kind: 'settled', value: settled });
@@ -192,6 +200,7 @@ export class Relay {
   /** A new stream begins. Answers wait until all of them are said again, in their order: one that came now would overtake those from before. */
   hold(): void {
     this.#holding = true;
+    this.#unsaid.clear();
     this.#secretRequests.hold();
   }
 
@@ -222,11 +231,8 @@ export class Relay {
   /** To be called on each new stream, once the controller has said what is assigned. */
   sayAgain(): void {
     this.#holding = false;
-    for (const [sessionId, session] of this.#sessions) {
-      const generation = this.#outside.assignment(sessionId)?.generation;
-      if (generation === undefined) continue;
-      for (const answer of session.answers.values()) this.#answer({ ...answer, generation });
-    }
+    for (const [sessionId, session] of this.#sessions) if (session.answers.size > 0) this.#unsaid.set(sessionId, session);
+    this.#sayAnswers();
     this.#secretRequests.sayAgain();
     this.#workers.sayAgain();
   }
@@ -236,6 +242,8 @@ export class Relay {
     const session = this.#sessions.get(sessionId);
     if (session === undefined) return;
     this.#sessions.delete(sessionId);
+    this.#unsaid.delete(sessionId);
+    this.#crowdedOut.delete(session);
     this.#budget.forget(session);
     this.#readOn();
     this.#secretRequests.forget(sessionId);
@@ -260,6 +268,11 @@ export class Relay {
     const generation = this.#outside.assignment(sessionId)?.generation;
     if (generation === undefined || session.guest !== guest) return;
     const { outbox } = this.#outside;
+    // What it says is kept for the controller: more of it waits with the guest, so that no guest ends the stream of all.
+    if (outbox.isCrowded) {
+      this.#crowdedOut.add(session);
+      guest.link.pause();
+    }
     switch (frame.kind) {
       case 'hello':
         guest.link.close(new Error('a second hello'));
@@ -345,7 +358,7 @@ export class Relay {
     session.settledSeq = Math.max(session.settledSeq, assignment.settledSeq);
     guest.link.send(welcome(assignment, session.settledSeq, this.#graceLeftMs(session)));
     if (session.drain !== undefined) session.drain.said = true;
-    if (isFull(session) || this.#budget.isPaused(session)) guest.link.pause();
+    if (!this.#mayRead(session)) guest.link.pause();
     log.info('guest.connected', { session: sessionId, version: frame.value.guestVersion });
     this.#deliverHeld(session);
     this.#outside.guestChanged(sessionId);
@@ -376,7 +389,28 @@ export class Relay {
 
   /** There is room again for answers: guests that were not read from are. */
   #readOn(): void {
-    for (const session of this.#budget.resumed()) if (!isFull(session)) session.guest?.link.resume();
+    const sessions = [...this.#budget.resumed()];
+    if (!this.#outside.outbox.isCrowded) {
+      sessions.push(...this.#crowdedOut);
+      this.#crowdedOut.clear();
+    }
+    for (const session of sessions) if (this.#mayRead(session)) session.guest?.link.resume();
+  }
+
+  #mayRead(session: Session): boolean {
+    return !isFull(session) && !this.#budget.isPaused(session) && !this.#crowdedOut.has(session);
+  }
+
+  /** As many as there is room for: all at once can be more than may wait, and would end each new stream. */
+  #sayAnswers(): void {
+    if (this.#holding) return;
+    for (const [sessionId, session] of this.#unsaid) {
+      if (this.#outside.outbox.isCrowded) return;
+      this.#unsaid.delete(sessionId);
+      const generation = this.#outside.assignment(sessionId)?.generation;
+      if (generation === undefined) continue;
+      for (const answer of session.answers.values()) this.#answer({ ...answer, generation });
+    }
   }
 
   /** There is room again for what was let go. */
@@ -392,7 +426,8 @@ export class Relay {
   }
 
   #answer(answer: Answer): void {
-    if (this.#holding) return;
+    // One that came now would overtake those of its session that are still to be said; it is said after them.
+    if (this.#holding || this.#unsaid.has(answer.sessionId)) return;
     this.#outside.outbox.keep(`answer:${answer.sessionId}:${answer.messageId}`, { kind: 'answer', value: answer });
   }
 

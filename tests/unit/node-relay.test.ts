@@ -266,8 +266,20 @@ t.test('live workers are said anew on each stream, until their guest is gone; li
 function crowd(count: number) {
   const idOf = (at: number) => `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`;
   const outbox = new Outbox();
-  outbox.begin();
-  outbox.connect({ send: () => true, end: () => undefined });
+  const wire = { left: Number.POSITIVE_INFINITY, sent: [] as NodeFrame[], faults: [] as string[] };
+  const begin = () => {
+    outbox.begin();
+    outbox.connect({
+      send(frame) {
+        if (wire.left === 0) return false;
+        wire.left -= 1;
+        wire.sent.push(frame);
+        return true;
+      },
+      end: (fault) => void wire.faults.push(fault.message),
+    });
+  };
+  begin();
   const limits = { cpuMillis: 1, memoryBytes: 1, diskBytes: 1, processes: 1 };
   const spec = { space: 'default', spaceId: 's', image: 'i', agents: [], limits, volumeExpected: false };
   const lost: string[] = [];
@@ -311,7 +323,7 @@ function crowd(count: number) {
       },
     });
   });
-  return { relay, guests, lost };
+  return { relay, guests, lost, outbox, wire, begin };
 }
 
 const MIB = 1024 * 1024;
@@ -350,3 +362,46 @@ t.test(
     t.equal(guests.filter(({ isPaused }) => isPaused).length, 0);
   },
 );
+
+t.test('answers of before are said on a new stream as it takes them, in their order, and never end it by being many', async (t) => {
+  const { relay, guests, outbox, wire, begin } = crowd(48);
+  t.teardown(() => relay.close());
+  outbox.disconnect();
+  const content = 'x'.repeat(MIB / 2);
+  for (const guest of guests) for (const name of ['first', 'second']) guest.say(answer(`${name}-${guest.sessionId}`, content));
+  wire.left = 4;
+  relay.hold();
+  begin();
+  relay.sayAgain();
+  guests[47]?.say(answer(`third-${guests[47].sessionId}`));
+  t.same(wire.faults, [], 'what waits is less than ends a stream');
+  while (outbox.waiting > 0) {
+    wire.left = 1;
+    outbox.drained();
+  }
+  t.same(wire.faults, []);
+  const said = wire.sent.flatMap((frame) => (frame.kind === 'answer' ? [frame.value.messageId] : []));
+  const all = guests.flatMap(({ sessionId }) => [`first-${sessionId}`, `second-${sessionId}`]);
+  t.same(said, [...all, `third-${guests[47]?.sessionId}`]);
+});
+
+t.test('a guest that says more than the stream takes is not read from, and ends the stream of no other', async (t) => {
+  const { relay, guests, outbox, wire } = crowd(2);
+  t.teardown(() => relay.close());
+  const [noisy, other] = guests;
+  if (noisy === undefined || other === undefined) throw new Error('no guests');
+  wire.left = 0;
+  let said = 0;
+  for (; said < 100_000 && !noisy.isPaused; said += 1)
+    noisy.say({ kind: 'accepted', value: { sessionId: '', generation: 0, messageId: `m${said}`, seq: 1, settled: false } });
+  t.ok(noisy.isPaused);
+  t.notOk(other.isPaused);
+  t.same(wire.faults, []);
+  wire.left = 100;
+  outbox.drained();
+  t.ok(noisy.isPaused === outbox.isCrowded);
+  wire.left = Number.POSITIVE_INFINITY;
+  outbox.drained();
+  t.notOk(noisy.isPaused, 'it is read from again once the stream has taken it');
+  t.equal(wire.sent.length, said, 'and nothing of it is lost');
+});
