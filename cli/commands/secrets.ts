@@ -40,7 +40,7 @@ export async function setSecret(
   }
   io.stdout.write(`${key}\n`);
   // A file of several lines ends so; of a single one it may surprise.
-  if (/^[^\n]*\n$/.test(value)) io.stderr.write('The value ends with a newline, as it was given: `printf %s` writes none\n');
+  if (/^[^\n]*\n$/.test(value)) io.stderr.write('The value ends with a newline, which is kept. Pipe it from `printf %s` to leave it out\n');
 }
 
 export const removeSecrets = (io: Io, raworc: Raworc, keys: readonly string[], { space }: InSpace): Promise<void> =>

@@ -172,7 +172,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     if (joins.enter() !== undefined) return refused('RATE_LIMITED', 'Too many nodes join at once; try again a little later.');
     const { tokenId, tokenSecret, csrDer, nodeName } = request;
     if (csrDer.byteLength > MAX_CSR_BYTES || tokenId.length > 128 || tokenSecret.length > 128 || nodeName.length > 253) {
-      return refused('BAD_REQUEST', 'A part of the join request is longer than it can be.');
+      return refused('BAD_REQUEST', 'A field of the join request is too long.');
     }
     return options.join({ tokenId, tokenSecret, csrDer, nodeName });
   };

@@ -68,7 +68,7 @@ export function registerRenewal(server: Server, deps: RenewalDeps): void {
     const { csrDer, certificateDer } = call.request;
     const isOverTls = call.getAuthContext().sslPeerCertificate !== undefined;
     if (csrDer.byteLength > MAX_CSR_BYTES || certificateDer.byteLength > MAX_CSR_BYTES) {
-      return refused('BAD_REQUEST', 'A part of the renewal request is longer than it can be.');
+      return refused('BAD_REQUEST', 'A field of the renewal request is too long.');
     }
     // Before it is counted, which strangers could do often enough to keep every node out. It costs about what the call itself does.
     const node = isOverTls ? peerOf(call, authority.clusterId, clock.now()) : nodeOfCertificate(certificateDer, ca, authority.clusterId);

@@ -13,7 +13,7 @@ interface Answer {
 }
 
 const NOT_HTTP: Answer = { status: 400, code: 'BAD_REQUEST', message: 'The request is not HTTP' };
-const HOST: Answer = { status: 400, code: 'BAD_REQUEST', message: 'A request of HTTP/1.1 names its Host, once' };
+const HOST: Answer = { status: 400, code: 'BAD_REQUEST', message: 'An HTTP/1.1 request needs exactly one Host header.' };
 const EXPECTATION: Answer = { status: 417, code: 'BAD_REQUEST', message: 'Nothing but 100-continue can be expected' };
 const METHOD: Answer = {
   status: 405,
