@@ -5,6 +5,8 @@ import { type Metrics, silentMetrics } from '../seams/metrics.ts';
 import { type Counted, type DiskLeft, isCountDue, isFull } from './domain/disk-use.ts';
 
 const LOOK_EVERY_MS = 5_000;
+/** A disk that is filled and cleared again and again is said to be full this often at most. */
+const FULL_TOLD_EVERY_MS = 60_000;
 
 const MAKES_ROOM_MS = 600_000;
 const SLACK_BYTES = 16 * 2 ** 20;
@@ -50,6 +52,8 @@ export interface DiskWatchDeps {
 export class DiskWatch {
   readonly #deps: DiskWatchDeps;
   readonly #full = new Set<string>();
+  /** When it was last said that a disk is full. */
+  readonly #fullToldMs = new Map<string, number>();
   readonly #counted = new Map<string, Counted>();
   /** What those that began beyond their limit are allowed, and until when. */
   readonly #allowed = new Map<string, Allowed>();
@@ -85,7 +89,8 @@ export class DiskWatch {
     try {
       const disks = await running();
       const there = new Set(disks.map(({ session }) => session));
-      for (const session of [...this.#full, ...this.#counted.keys(), ...this.#unseen]) if (!there.has(session)) this.#forget(session);
+      for (const session of [...this.#fullToldMs.keys(), ...this.#counted.keys(), ...this.#unseen])
+        if (!there.has(session)) this.#forget(session);
       for (const disk of disks) await this.#tryToLookAt(disk);
       this.#failed = false;
     } catch (error) {
@@ -119,7 +124,10 @@ export class DiskWatch {
     const { session, bytes } = disk;
     const { log, changed, exceeded } = this.#deps;
     const was = this.#full.has(session);
-    const is = isFull(left, was);
+    const nowMs = this.#deps.clock.monotonic();
+    const mayBeTold = was || nowMs - (this.#fullToldMs.get(session) ?? Number.NEGATIVE_INFINITY) >= FULL_TOLD_EVERY_MS;
+    const is = isFull(left, was) && mayBeTold;
+    if (is && !was) this.#fullToldMs.set(session, nowMs);
     if (is) this.#full.add(session);
     else this.#full.delete(session);
     if (is !== was) {
@@ -159,6 +167,7 @@ export class DiskWatch {
 
   #forget(session: string): void {
     this.#full.delete(session);
+    this.#fullToldMs.delete(session);
     this.#counted.delete(session);
     this.#allowed.delete(session);
     this.#unseen.delete(session);

@@ -20,6 +20,7 @@ import { SecretRequests } from './secret-requests.ts';
 import { WorkerNews } from './worker-news.ts';
 
 const HELLO_WITHIN_MS = 10_000;
+const LIMIT_TOLD_EVERY_MS = 60_000;
 
 export interface RelayOutside {
   readonly outbox: Outbox;
@@ -314,7 +315,7 @@ export class Relay {
         this.#workers.lines({ ...frame.value, sessionId });
         return;
       case 'limitReached':
-        this.#limitReached({ ...frame.value, sessionId });
+        this.#limitReached(session, { ...frame.value, sessionId });
         return;
       case 'delta':
         outbox.pass({ kind: 'delta', value: { ...frame.value, sessionId } });
@@ -327,14 +328,18 @@ export class Relay {
     }
   }
 
-  /** Guests say so once a minute at most. */
-  #limitReached(value: LimitReached): void {
+  /** Said once a minute at most for each session, however often its guest does or is started anew. */
+  #limitReached({ limitsToldMs }: Session, value: LimitReached): void {
     const { sessionId: session, limit, agent } = value;
     if (limit !== 'processes' && limit !== 'memory') return;
+    const { clock, log, outbox } = this.#outside;
+    const now = clock.monotonic();
+    if (now - (limitsToldMs.get(limit) ?? Number.NEGATIVE_INFINITY) < LIMIT_TOLD_EVERY_MS) return;
+    limitsToldMs.set(limit, now);
     const reason = limit === 'processes' ? 'process limit reached' : 'memory limit reached';
-    this.#outside.log.warn('session.limit-reached', { session, reason, limit: value.value, agent: agent || undefined });
+    log.warn('session.limit-reached', { session, reason, limit: value.value, agent: agent || undefined });
     this.#limits.add(1, { limit });
-    this.#outside.outbox.pass({ kind: 'limitReached', value });
+    outbox.pass({ kind: 'limitReached', value });
   }
 
   #greeted(sessionId: string, session: Session, guest: Guest, frame: GuestFrame): void {

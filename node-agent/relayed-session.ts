@@ -34,11 +34,13 @@ export interface Session {
   drain: { readonly untilMs: number; said: boolean } | undefined;
   /** By agent: what its guest is to hear before anything that is held. */
   readonly stops: Map<string, StopAgent>;
+  /** When it was last said that the session met a limit, by limit. */
+  readonly limitsToldMs: Map<string, number>;
 }
 
 export const newSession = (): Session => ({
   ...{ guest: undefined, acceptedSeq: 0, life: 0, settledSeq: 0, answers: new Map(), answerCharacters: 0 },
-  ...{ held: [], heldCharacters: 0, lost: false, drain: undefined, stops: new Map() },
+  ...{ held: [], heldCharacters: 0, lost: false, drain: undefined, stops: new Map(), limitsToldMs: new Map() },
 });
 
 export const isFull = (session: Session) => session.answers.size >= ANSWERS_KEPT || session.answerCharacters >= ANSWER_CHARACTERS_KEPT;

@@ -11,6 +11,7 @@ import { NODE_PROTOCOL_VERSION } from '../../proto/frame.ts';
 import type { Link } from '../../proto/link.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import type { Clock } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
 import { silentMetrics } from '../../seams/metrics.ts';
 import { systemClock, systemRandom } from '../../seams/system.ts';
 import { batching, type Core, NODE, OTHER_NODE, openCore, silent } from './controller-core.ts';
@@ -122,10 +123,10 @@ export const running = (more: object = {}): NodeFrame => ({
 });
 
 /** A cluster of two nodes that have joined, and are away. */
-export async function cluster(t: Test, clock: Clock = systemClock) {
+export async function cluster(t: Test, clock: Clock = systemClock, log: Log = silent) {
   const core = await openCore({ clock });
   for (const id of [NODE, OTHER_NODE]) await joins(core, id);
-  return { core, ...fleetOver(t, core, { clock }) };
+  return { core, ...fleetOver(t, core, { clock, log }) };
 }
 
 export async function joins(core: Core, id: NodeId): Promise<void> {
@@ -140,8 +141,9 @@ const noSecrets: SecretSource = { of: () => ({ version: 0, values: {} }) };
 export function fleetOver(
   t: Test,
   core: Core,
-  { clock = systemClock, epoch = 1, secrets = noSecrets }: { clock?: Clock; epoch?: number; secrets?: SecretSource } = {},
+  options: { readonly clock?: Clock; readonly epoch?: number; readonly secrets?: SecretSource; readonly log?: Log } = {},
 ) {
+  const { clock = systemClock, epoch = 1, secrets = noSecrets, log = silent } = options;
   const needs = {
     applier: core.applier,
     view: core.store.view,
@@ -149,7 +151,7 @@ export function fleetOver(
     secrets,
     clock: batching(clock),
     random: systemRandom,
-    log: silent,
+    log,
     barriers: noBarriers,
   };
   const lease = { leaseMs: 15_000, heartbeatMs: 3000 };

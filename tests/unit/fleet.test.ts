@@ -5,8 +5,9 @@ import { removeSession } from '../../controller/domain/commands/remove-session.t
 import type { NodeId } from '../../controller/domain/ids.ts';
 import { put } from '../../controller/domain/rows.ts';
 import type { NodeFrame } from '../../proto/frame.ts';
+import { systemClock } from '../../seams/system.ts';
 import { committedEvents } from './committed-events.ts';
-import { NODE, newMessage, newSession, OTHER_NODE, SPACE, withAgents } from './controller-core.ts';
+import { NODE, newMessage, newSession, OTHER_NODE, SPACE, silent, withAgents } from './controller-core.ts';
 import { cluster, hello, nodeOf, running, S } from './fleet-world.ts';
 
 t.test('hello and inventory are answered by a welcome and the full set; then changes are numbered', async (t) => {
@@ -130,6 +131,39 @@ t.test('a session that a node does not hold any more is not what it was, until t
   second.say(running());
   await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
   t.equal(core.session(S).phase, 'running');
+});
+
+t.test('a session that meets its limits or fills its disk is one line in the log, where its own node says so', async (t) => {
+  const lines: object[] = [];
+  const { core, connect } = await cluster(t, systemClock, {
+    ...silent,
+    warn: (event, fields) => void (event.startsWith('session.') && lines.push({ event, ...fields })),
+  });
+  await withAgents(core, ['echo']);
+  await core.applier.submit(newSession({ id: S }));
+  const away = nodeOf(core) === NODE ? OTHER_NODE : NODE;
+  const decided = () => core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+  const says = async (id: NodeId, generation: number) => {
+    const fake = connect(id);
+    await fake.until(() => fake.of('assignmentSet')[0]);
+    for (const full of [true, false]) fake.say({ kind: 'disk', value: { sessionId: S, generation, full, limitBytes: 64 } });
+    fake.say({ kind: 'limitReached', value: { sessionId: id === away ? 'none' : S, limit: 'processes', value: 40, agent: 'echo' } });
+    await decided();
+  };
+  await says(away, 1);
+  await says(nodeOf(core), 0);
+  lines.splice(0);
+  await says(nodeOf(core), 1);
+  t.match(lines, [
+    { event: 'session.limit-reached', node: nodeOf(core), session: S, reason: 'process limit reached', limit: 40, agent: 'echo' },
+    { event: 'session.disk-full', node: nodeOf(core), session: S, limitBytes: 64 },
+  ]);
+  t.equal(lines.length, 2);
+  const told = (await committedEvents(core.store.events)).filter(({ type }) => type.startsWith('session.disk_'));
+  t.same(
+    told.map(({ type }) => type),
+    ['session.disk_full', 'session.disk_room'],
+  );
 });
 
 t.test('a token is good once; the same key may ask again, since the answer may have been lost', async (t) => {

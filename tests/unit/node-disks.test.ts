@@ -78,7 +78,7 @@ function watched(disk: Omit<WatchedDisk, 'wasStopped'>) {
     clock,
     log: { debug: note, info: note, warn: note, error: note },
   });
-  const look = async (bytes: number, afterMs = 20_000) => {
+  const look = async (bytes: number, afterMs = 70_000) => {
     clock.ms += afterMs;
     state.left = { bytes, files: 1000 };
     await watch.look();
@@ -96,6 +96,13 @@ t.test('a full disk is said once, and once when it has room again; what is bound
   state.up = true;
   await look(0);
   t.same(told.slice(3), ['full'], 'a new container is another time');
+});
+
+t.test('a disk that is filled and cleared again and again is said to be full once a minute', async (t) => {
+  const { look, told, lines } = watched({ session: 's', isBounded: true, bytes: 100 * MIB });
+  for (let looks = 0; looks < 24; looks += 1) await look(looks % 2 === 0 ? 0 : 50 * MIB, 5_000);
+  t.same(told, ['full', 'room', 'full', 'room'], 'in two minutes');
+  t.equal(lines.length, 4);
 });
 
 t.test('what is only measured is stopped when it exceeds its limit; one that begins beyond it gets time to make room', async (t) => {

@@ -1,9 +1,10 @@
 import t from 'tap';
 import { linkPair } from '../../node-agent/drivers/link-pair.ts';
 import { Outbox } from '../../node-agent/outbox.ts';
-import { Relay } from '../../node-agent/relay.ts';
+import { Relay, type RelayOutside } from '../../node-agent/relay.ts';
 import { MOST_RELAYED } from '../../node-agent/relay-budget.ts';
 import type { GuestFrame, HostFrame, NodeFrame } from '../../proto/frame.ts';
+import { prometheusMetrics } from '../../seams/prometheus.ts';
 import { systemClock } from '../../seams/system.ts';
 import { deliver } from './node-hand-controller.ts';
 
@@ -11,7 +12,7 @@ const S = '00000000-0000-4000-8000-00000000000a';
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 const turn = () => new Promise<void>((resolve) => systemClock.soon(() => systemClock.soon(() => systemClock.soon(resolve))));
 
-function relayed(generation = 7) {
+function relayed(generation = 7, more: Partial<RelayOutside> = {}) {
   const sent: NodeFrame[] = [];
   const wire = { full: false };
   const lost: string[] = [];
@@ -35,6 +36,7 @@ function relayed(generation = 7) {
     guestChanged: () => undefined,
     drained: () => undefined,
     messagesLost: (sessionId) => lost.push(sessionId),
+    ...more,
   });
   const connect = (sessionId = S, named = sessionId) => {
     const [host, guest] = linkPair<HostFrame, GuestFrame>(systemClock);
@@ -260,6 +262,38 @@ t.test('live workers are said anew on each stream, until their guest is gone; li
   t.match(sent.splice(0), [{ kind: 'workers', value: { sessionId: S, workers: [] } }]);
   relay.sayAgain();
   t.same(sent, []);
+});
+
+t.test('a session that meets its limits is said once a minute, in the log, by a counter and to the controller', async (t) => {
+  const clock = { ...systemClock, ms: 1000, monotonic: () => clock.ms };
+  const lines: unknown[] = [];
+  const metrics = prometheusMetrics({ processMetrics: false });
+  const note = (event: string, fields?: object) => void lines.push({ event, ...fields });
+  const { sent, connect } = relayed(7, { clock, metrics, log: { ...log, warn: note } });
+  const meets = async (limit: string, afterMs: number) => {
+    clock.ms += afterMs;
+    connect().guest.send({ kind: 'limitReached', value: { sessionId: 'another', limit, value: 64, agent: 'a' } });
+    await turn();
+    await turn();
+  };
+  for (let at = 0; at < 5; at += 1) await meets('processes', 10_000);
+  await meets('memory', 0);
+  await meets('what no guest says', 0);
+  const line = { event: 'session.limit-reached', session: S, limit: 64, agent: 'a' };
+  t.match(lines, [
+    { ...line, reason: 'process limit reached' },
+    { ...line, reason: 'memory limit reached' },
+  ]);
+  t.equal(lines.length, 2);
+  await meets('processes', 60_000);
+  t.equal(lines.length, 3);
+  t.same(
+    sent.flatMap(({ kind, value }) => (kind === 'limitReached' ? [`${value.sessionId} ${value.limit}`] : [])),
+    [`${S} processes`, `${S} memory`, `${S} processes`],
+  );
+  const text = await metrics.text();
+  t.match(text, /session_limits_reached_total\{limit="processes"\} 2\n/);
+  t.match(text, /session_limits_reached_total\{limit="memory"\} 1\n/);
 });
 
 /** Many sessions of one node, whose guests the test connects. */

@@ -10,19 +10,19 @@ export interface DiskState {
   readonly limitBytes: number;
 }
 
-/** The disk of a session became full, or has room again: whoever watches the session is told. */
-export function recordDiskState({ from, sessionId, generation, full, limitBytes }: DiskState): Command<undefined> {
+/** The disk of a session became full, or has room again: whoever watches the session is told. Answers whether they were. */
+export function recordDiskState({ from, sessionId, generation, full, limitBytes }: DiskState): Command<boolean> {
   return {
     name: 'record-disk-state',
     decide({ view }) {
       const session = view.get('sessions', sessionId);
-      if (session === undefined || speaksFor(session, from, generation) !== 'yes') return unchanged(undefined);
+      if (session === undefined || speaksFor(session, from, generation) !== 'yes') return unchanged(false);
       const space = view.get('spaces', session.spaceId)?.name ?? session.spaceId;
       const data = { space, limit_bytes: limitBytes };
       return {
         mutations: [],
         events: [{ type: full ? 'session.disk_full' : 'session.disk_room', spaceId: session.spaceId, sessionId, data }],
-        answer: undefined,
+        answer: true,
       };
     },
   };

@@ -409,7 +409,9 @@ export class NodeStream {
       case 'disk': {
         const { sessionId, generation, full, limitBytes } = frame.value;
         const state = { from: this.nodeId, sessionId: sessionId as SessionId, generation, full, limitBytes };
-        return this.#decide(applier.apply(recordDiskState(state)), () => undefined);
+        return this.#decide(applier.apply(recordDiskState(state)), (isTold) => {
+          if (isTold && full) this.#log.warn('session.disk-full', { node: this.name, session: sessionId, limitBytes });
+        });
       }
       case 'secretsRequest':
         return void this.send({ kind: 'secrets', value: secretsFor(this.#needs, this.nodeId, frame.value) });
