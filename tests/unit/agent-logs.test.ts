@@ -1,0 +1,61 @@
+import t from 'tap';
+import type { AccountId, AgentId, SessionId } from '../../controller/domain/ids.ts';
+import type { AgentRow, SessionRow } from '../../controller/domain/rows.ts';
+import type { View } from '../../controller/domain/view.ts';
+import { type AgentLogNeeds, agentLogService } from '../../controller/services/agent-logs.ts';
+import type { EventWatcher, LogScope } from '../../controller/services/api.ts';
+import type { Tail } from '../../controller/services/tail.ts';
+import { systemClock } from '../../seams/system.ts';
+import { SPACE, silent } from './controller-core.ts';
+
+const agent = { id: 'agent' as AgentId, spaceId: SPACE, name: 'echo', state: 'active' } as unknown as AgentRow;
+const session = (id: string) => ({ id, spaceId: SPACE, agents: [agent], desired: 'running', phase: 'running' }) as unknown as SessionRow;
+
+t.test('however many follow a log, few read it at once, few of each account, and each has its turn', async (t) => {
+  const atWork = new Map<string, number>();
+  const most = { all: 0, ofOne: 0 };
+  const ends: (() => void)[] = [];
+  const logs = agentLogService({
+    view: { get: (_table: string, id: string) => session(id) } as unknown as View,
+    lists: {} as AgentLogNeeds['lists'],
+    fleet: {
+      readLines: ({ id }: SessionRow) => {
+        const account = id.slice(0, 1);
+        atWork.set(account, (atWork.get(account) ?? 0) + 1);
+        most.all = Math.max(
+          most.all,
+          [...atWork.values()].reduce((sum, count) => sum + count),
+        );
+        most.ofOne = Math.max(most.ofOne, atWork.get(account) ?? 0);
+        return new Promise((resolve) => {
+          ends.push(() => {
+            atWork.set(account, (atWork.get(account) ?? 0) - 1);
+            resolve([{ runId: 'r', stream: 'STDOUT', line: `of ${id}`, atMs: 1 } as never]);
+          });
+        });
+      },
+    },
+    tail: { watch: () => ({ close: () => undefined, resume: () => undefined }) } as unknown as Tail,
+    clock: systemClock,
+    log: silent,
+  });
+  const shown = new Set<string>();
+  const watcher = { log: ({ line }: { line: string }) => shown.add(line) && 'more', end: () => undefined } as unknown as EventWatcher;
+  const scope = (account: string, at: number): LogScope =>
+    ({
+      ...{ accountId: account as AccountId, agent, spaceName: 'default', stream: 'all', limit: 10 },
+      session: `${account}${at}` as SessionId,
+    }) as unknown as LogScope;
+  const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+  for (const account of ['a', 'b', 'c', 'd']) for (let at = 0; at < 10; at += 1) logs.follow(scope(account, at), watcher);
+  await turn();
+  t.same(most, { all: 8, ofOne: 3 });
+  const refused = await logs.read(scope('a', 99));
+  t.match(refused, { ok: false, refusal: { code: 'RATE_LIMITED' } }, 'who only reads is refused');
+  while (ends.length > 0) {
+    for (const end of ends.splice(0)) end();
+    await turn();
+  }
+  t.equal(shown.size, 40);
+  t.same(most, { all: 8, ofOne: 3 });
+});
