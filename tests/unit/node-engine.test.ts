@@ -15,12 +15,19 @@ import { SimulatedDisk } from './simulated-disk.ts';
 
 const idOf = (at: number) => `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`;
 
-/** A node on time that the test moves, over an engine of which it sees every call. */
-async function world(t: Test, options: Partial<HollowOptions> = {}) {
-  const clock = new HandClock();
+interface Before {
+  readonly clock: HandClock;
+  readonly host: HollowHost;
+  readonly disk: SimulatedDisk;
+}
+
+/** A node on time that the test moves, over an engine of which it sees every call. `before`: it is started again on what another life left. */
+async function world(t: Test, options: Partial<HollowOptions> = {}, before?: Before) {
+  const clock = before?.clock ?? new HandClock();
   const controller = new HandController(clock);
   const engine = { hangs: false, now: 0, most: 0, calls: new Map<HollowCall, number>() };
-  const host = new HollowHost({ clock, random: systemRandom, images: [IMAGE], ...options });
+  const host = before?.host ?? new HollowHost({ clock, random: systemRandom, images: [IMAGE], ...options });
+  const disk = before?.disk ?? new SimulatedDisk();
   const own = new Map<PropertyKey, unknown>();
   /** A call that hangs takes effect when the engine goes on, whoever still waits for it. */
   const driver = new Proxy(host, {
@@ -53,7 +60,7 @@ async function world(t: Test, options: Partial<HollowOptions> = {}) {
       return call;
     },
   });
-  const { journal, records } = await Journal.open({ disk: new SimulatedDisk(), directory: '/node', name: 'ledger' });
+  const { journal, records } = await Journal.open({ disk, directory: '/node', name: 'ledger' });
   const conditions = new Conditions(clock, silent);
   const node = new NodeAgent({
     ...{ nodeId: 'node', clusterId: 'cluster', incarnation: 1, version: '0', hostname: 'host', capacity: {}, conditions },
@@ -70,13 +77,15 @@ async function world(t: Test, options: Partial<HollowOptions> = {}) {
   const started = node.start();
   await clock.advance(2_000);
   await started;
-  t.teardown(async () => {
+  let closed: Promise<void> | undefined;
+  const close = async () => {
     engine.hangs = false;
-    const closed = node.close();
+    closed ??= node.close();
     await clock.advance(70_000);
     await closed;
-  });
-  return { clock, controller, engine, host, conditions };
+  };
+  t.teardown(close);
+  return { clock, controller, engine, host, disk, conditions, close };
 }
 
 const COUNTED: ReadonlySet<string> = new Set<HollowCall>([
@@ -172,6 +181,22 @@ t.test('looking at everything again costs one list, and a look at what changed',
     t.equal(it.host.containers.get(idOf(7))?.state, 'running');
     t.ok(looks() - looked < 10, `${looks() - looked} looks`);
   });
+});
+
+t.test('a node agent that is started again learns of its sessions from one list', async (t) => {
+  const sessions = Array.from({ length: 100 }, (_, at) => assigned(idOf(at)));
+  const first = await world(t);
+  await begin(first, sessions);
+  await first.clock.advance(20_000);
+  await first.close();
+  const again = await world(t, {}, first);
+  const looks = again.engine.calls.get('observe') ?? 0;
+  t.ok((again.engine.calls.get('list') ?? 0) >= 1);
+  t.ok(looks <= sessions.length, `${looks} looks: one as its guest returns, and none before`);
+  await begin(again, sessions);
+  await again.clock.advance(20_000);
+  t.equal([...again.host.containers.values()].filter(({ state }) => state === 'running').length, 100);
+  t.equal(again.engine.calls.get('createContainer') ?? 0, 0);
 });
 
 t.test('turns: first come, first served, a time limit that begins with the turn, and an end for what waits', async (t) => {
