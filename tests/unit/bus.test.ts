@@ -93,6 +93,9 @@ t.test('a controller alone says its news to nobody, and encodes none', async (t)
   t.ok(bus.connected);
   const data = { toJSON: () => t.fail('encoded') };
   t.equal(news.event(1, { number: 1, sessionNumber: null, type: 'node.joined', spaceId: null, sessionId: null, at: 1, data }), 'sent');
+  const of = { spaceId: SPACE, sessionId: 'session' as SessionId, runId: 'r', agent: 'a', ...data };
+  t.ok(news.delta({ ...of, messageId: 'm', number: 1, text: 'x' }));
+  t.ok(news.log({ ...of, stream: 'stdout', line: 'x', at: 1, dropped: 0 }));
   t.ok(await news.flush());
   await bus.close();
   t.notOk(bus.connected);

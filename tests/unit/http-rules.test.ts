@@ -239,11 +239,23 @@ t.test('health is 503 with the failing check', async (t) => {
 });
 
 t.test('what is no HTTP gets JSON too', async (t) => {
-  const socket = connect(rig.server.port, '127.0.0.1');
-  socket.write('NONSENSE\r\n\r\n');
-  const chunks: Buffer[] = [];
-  for await (const chunk of socket) chunks.push(chunk);
-  t.match(Buffer.concat(chunks).toString(), /^HTTP\/1\.1 400 .*"code":"BAD_REQUEST"/s);
+  const sent = {
+    'NONSENSE\r\n\r\n': 400,
+    'GET /api/v0/version HTTP/1.1\r\nConnection: close\r\n\r\n': 400,
+    'GET /api/v0/version HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n': 400,
+    'GET /api/v0/version HTTP/1.1\r\nHost: a\r\nExpect: a miracle\r\nConnection: close\r\n\r\n': 417,
+    'CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n': 405,
+    'BREW /api/v0/version HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n': 405,
+  };
+  for (const [request, status] of Object.entries(sent)) {
+    const socket = connect(rig.server.port, '127.0.0.1');
+    socket.write(request);
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) chunks.push(chunk);
+    const answer = Buffer.concat(chunks).toString();
+    t.match(answer, new RegExp(`^HTTP/1\\.1 ${status} .*"code":"[A-Z_]+"`, 's'), request);
+    t.match(answer, /\r\ncontent-type: application\/json/i, request);
+  }
 });
 
 t.test('an upload that is refused in the middle still gets its answer, and the connection its next request', async (t) => {
