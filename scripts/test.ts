@@ -25,6 +25,7 @@ const programs = {
   nft: 'nftables',
   ip: 'iproute2',
   debootstrap: 'debootstrap',
+  mke2fs: 'e2fsprogs',
 };
 
 runProgram(async ([first, ...others]) => {

@@ -5,6 +5,7 @@ import type { DiskKind } from '../domain/disk-choice.ts';
 import type { Command } from './command.ts';
 import { exists, goneName, imageOf, isMounted, makeDirectory, placeOf } from './disk-files.ts';
 import { makeImage, mountImage, unmountImage } from './image.ts';
+import { attemptQuota } from './quota.ts';
 
 export interface AttemptOutside {
   /** Of the disks. */
@@ -26,11 +27,14 @@ export async function attemptDisk(kind: DiskKind, outside: AttemptOutside): Prom
   const tried = join(directory, goneName(`trial-${id}`));
   await mkdir(placeOf(tried), { recursive: true, mode: 0o700 });
   try {
-    if (kind === 'quota') return 'Project quotas are not supported yet.';
+    if (kind === 'quota') {
+      const reason = await attemptQuota(run, join(placeOf(tried), id), random);
+      if (reason !== undefined) return reason;
+    }
     if (kind === 'image') {
       await makeImage(run, imageOf(tried), id, TRIED_BYTES);
       await mountImage(run, imageOf(tried), placeOf(tried));
-    } else await mkdir(join(placeOf(tried), id));
+    } else if (kind === 'measured') await mkdir(join(placeOf(tried), id));
     const path = join(placeOf(tried), id);
     if (!(await exists(path))) return 'A file system that was just mounted does not hold what it was made with.';
     return (await outside.sees(path)) ? undefined : NOT_SEEN[kind];

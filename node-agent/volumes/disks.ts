@@ -30,6 +30,7 @@ import {
 import type { DiskRecord } from './disk-record.ts';
 import { makeImage, mountImage, trimImage, unmountImage } from './image.ts';
 import type { PreparedImages } from './prepared.ts';
+import { boundByProject, freeProject, setProjectLimit } from './quota.ts';
 import { Turns } from './turns.ts';
 import { usedBytes, usedFiles } from './usage.ts';
 
@@ -72,6 +73,8 @@ export class Disks {
   readonly #placing = new Set<string>();
   /** How often each disk was asked for. */
   readonly #asked = new Map<string, number>();
+  /** Numbers of the projects that disks have, once one was asked for. */
+  #projects: Set<number> | undefined;
 
   constructor(options: DisksOptions) {
     this.#options = options;
@@ -102,7 +105,8 @@ export class Disks {
       const { owner, kind, random } = this.#options;
       const whose = { cluster: owner.clusterId, node: owner.nodeId, session: sessionId, generation, space };
       const prepared = kind === 'image' ? this.#options.prepared?.take(bytes) : undefined;
-      const disk: DiskRecord = { version: 1, id: prepared?.id ?? random.uuid(), kind, ...whose, bytes };
+      const project = kind === 'quota' ? { project: await this.#newProject() } : {};
+      const disk: DiskRecord = { version: 1, id: prepared?.id ?? random.uuid(), kind, ...whose, bytes, ...project };
       if (prepared === undefined) await this.#make(disk);
       else {
         this.#placing.add(prepared.id);
@@ -145,8 +149,9 @@ export class Disks {
         await mountImage(this.#options.run, imageOf(directory), placeOf(directory));
       if (!(await exists(path)))
         throw new Error(`the file system at ${placeOf(directory)} is not the disk of this session: it has no ${disk.id}`);
-      if (disk.kind !== 'measured' || disk.bytes >= bytes) return { path, disk };
+      if (disk.kind === 'image' || disk.bytes >= bytes) return { path, disk };
       const raised = { ...disk, bytes };
+      if (disk.project !== undefined) await setProjectLimit(this.#options.run, path, disk.project, bytes);
       await writeRecord(directory, raised);
       return { path, disk: raised };
     });
@@ -185,7 +190,8 @@ export class Disks {
       const files = filesOf(directory, disk);
       return { bytes: disk.bytes - (await usedBytes(run, files)), files: disk.bytes / BYTES_PER_FILE - (await usedFiles(run, files)) };
     }
-    const { bavail, bsize, ffree } = await statfs(placeOf(directory));
+    // In a directory with a project quota, this is what the project has left.
+    const { bavail, bsize, ffree } = await statfs(filesOf(directory, disk));
     return { bytes: bavail * bsize, files: ffree };
   }
 
@@ -199,6 +205,10 @@ export class Disks {
       this.#reached('taken-away');
       this.#asked.delete(sessionId);
       await this.#clear(gone);
+      if (disk.project === undefined) return;
+      // A limit that a kill leaves behind bounds a project without files.
+      await setProjectLimit(this.#options.run, this.#options.directory, disk.project, 0);
+      this.#projects?.delete(disk.project);
     });
   }
 
@@ -237,6 +247,13 @@ export class Disks {
     return disk;
   }
 
+  async #newProject(): Promise<number> {
+    this.#projects ??= new Set([...(await this.list()).values()].flatMap(({ project }) => project ?? []));
+    const project = freeProject(this.#options.random, this.#projects);
+    this.#projects.add(project);
+    return project;
+  }
+
   async #make(disk: DiskRecord): Promise<void> {
     const { directory, run } = this.#options;
     const making = join(directory, makingName(disk.session));
@@ -246,6 +263,7 @@ export class Disks {
     if (disk.kind === 'image') await makeImage(run, imageOf(making), disk.id, disk.bytes);
     else {
       await mkdir(filesOf(making, disk), { mode: 0o755 });
+      if (disk.project !== undefined) await boundByProject(run, filesOf(making, disk), disk.project, disk.bytes);
       await syncDirectory(placeOf(making));
     }
     this.#reached('made');

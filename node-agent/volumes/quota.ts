@@ -1,0 +1,58 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Random } from '../../seams/random.ts';
+import { BYTES_PER_FILE } from '../domain/disk-use.ts';
+import type { Command } from './command.ts';
+
+/** Projects of administrators are small numbers; those of sessions are from here on, at random. */
+const FIRST = 2 ** 30;
+/** Nobody, as whom the attempt writes: root is not held to a quota. */
+const NOBODY = 65_534;
+const KIB = 1024;
+const MIB = 2 ** 20;
+
+/** A project number that none of `taken` is. */
+export function freeProject(random: Random, taken: ReadonlySet<number>): number {
+  for (;;) {
+    const project = FIRST + (Buffer.from(random.bytes(4)).readUInt32BE() % FIRST);
+    if (!taken.has(project)) return project;
+  }
+}
+
+/** Makes a directory the root of a project: whatever is made in it counts for the project. Before anything is in it. */
+export async function boundByProject(run: Command, directory: string, project: number, bytes: number): Promise<void> {
+  await run('chattr', ['-p', String(project), directory]);
+  await run('chattr', ['+P', directory]);
+  await setProjectLimit(run, directory, project, bytes);
+}
+
+/** 0 lifts the limit. */
+export async function setProjectLimit(run: Command, directory: string, project: number, bytes: number): Promise<void> {
+  const mountPoint = (await run('findmnt', ['-n', '-o', 'TARGET', '--target', directory])).trim();
+  const [blocks, files] = [Math.ceil(bytes / KIB), Math.ceil(bytes / BYTES_PER_FILE)];
+  await run('setquota', ['-P', String(project), '0', String(blocks), '0', String(files), mountPoint]);
+}
+
+/**
+ * Whether a project quota in this directory bounds what is written. A file system can take every call and enforce nothing, so it is tried: a
+ * part of the limit must fit, and more than the limit must not. Resolves with why it does not hold; undefined: it does.
+ */
+export async function attemptQuota(run: Command, directory: string, random: Random): Promise<string | undefined> {
+  const limit = 4 * MIB;
+  const project = freeProject(random, new Set());
+  await mkdir(directory, { mode: 0o700 });
+  await chmod(directory, 0o777);
+  await boundByProject(run, directory, project, limit);
+  try {
+    const write = (name: string, mib: number) =>
+      run('dd', ['if=/dev/zero', `of=${join(directory, name)}`, 'bs=1M', `count=${mib}`, 'conv=fsync'], { uid: NOBODY, directory });
+    await write('within', 1);
+    const exceeded = await write('beyond', 8).then(
+      () => true,
+      () => false,
+    );
+    return exceeded ? 'Project quotas cannot be used: the file system takes the limit and does not enforce it.' : undefined;
+  } finally {
+    await setProjectLimit(run, directory, project, 0);
+  }
+}
