@@ -97,6 +97,8 @@ t.test('what is not assigned any more stays, and is listed as an orphan', async 
   controller.hangUp();
   await controller.until('another stream', () => (controller.dials === 2 ? true : undefined));
   await controller.begin([]);
+  // A stream that ends first never told it.
+  await controller.until('the empty set taken in', () => controller.heard('setPartTaken')[0]);
   controller.hangUp();
   await controller.until('a third stream', () => (controller.dials === 3 ? true : undefined));
   const inventory = await controller.begin([]);
