@@ -1,6 +1,6 @@
 import t from 'tap';
 import { CHAINS, firewallRules, isCidr, resolversIn } from '../../node-agent/domain/firewall-rules.ts';
-import { recentEnds, restartDelayMs } from '../../node-agent/domain/restart-delay.ts';
+import { afterEnds, recentEnds, restartDelayMs } from '../../node-agent/domain/restart-delay.ts';
 import { judgeEntry } from '../../node-agent/domain/source-entry.ts';
 import { parseFlags } from '../../node-agent/flags.ts';
 import { Sockets } from '../../node-agent/sockets.ts';
@@ -97,6 +97,16 @@ t.test('ranges and resolvers are read as what they are, or not at all', async (t
 t.test('restarts are delayed by the ends of the last ten minutes', async (t) => {
   t.same([0, 1, 2, 3, 4, 5, 6, 7, 8, 100].map(restartDelayMs), [0, 0, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
   t.same(recentEnds([0, 1, 500_000], 600_000), [1, 500_000]);
+  t.same(recentEnds([600_000, 600_001], 600_000), [600_000], 'one that is still to come is of a clock that was set back');
+  t.equal(afterEnds([], 1_000), 0);
+  t.equal(afterEnds([1_000], 1_000), 0, 'the first time it is started at once');
+  t.equal(afterEnds([0, 1_000], 1_500), 500, 'a second after its second end');
+  t.equal(afterEnds([0, 1_000], 2_000), 0);
+  t.equal(afterEnds([0, 1_000, 2_000, 3_000], 3_000), 4_000);
+  const five = [0, 1_000, 2_000, 3_000, 4_000];
+  t.equal(afterEnds(five, 6_999), 1, 'its engine may be about to go');
+  t.equal(afterEnds(five, 7_000), 'give-up');
+  t.equal(afterEnds(five, 600_001), 0, 'the first of them is forgotten by then');
 });
 
 t.test('flags that make no sense are named', async (t) => {

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { FleetNode } from '../../controller/domain/fleet.ts';
 import type { NodeId } from '../../controller/domain/ids.ts';
-import { explain, place } from '../../controller/domain/placement.ts';
+import { explain, place, shortOf } from '../../controller/domain/placement.ts';
 import { seeded } from './controller-core.ts';
 
 const MIB = 1024 * 1024;
@@ -49,6 +49,29 @@ t.test('the least loaded node is taken, whatever the order of the fleet', async 
   t.same(place([loaded, free], need), { ok: true, nodeId: 'b' });
   t.same(place([free, loaded], need), { ok: true, nodeId: 'b' });
   t.same(place([node('d'), node('c')], need), { ok: true, nodeId: 'c' });
+});
+
+t.test('the scarcer of the two goods counts; of equals the node with fewer sessions, then the lesser id', async (t) => {
+  const ids = (...fleet: FleetNode[]) => [place(fleet, need), place(fleet.toReversed(), need)];
+  const both = (nodeId: string) => [
+    { ok: true, nodeId },
+    { ok: true, nodeId },
+  ];
+  const busy = node('a', { requested: { cpuMillis: 800, memoryBytes: 0 } });
+  const full = node('b', { requested: { cpuMillis: 0, memoryBytes: 512 * MIB } });
+  t.same(ids(busy, full), both('b'), 'half of the memory is less than four fifths of the CPU');
+  const small = node('a', { cpuMillis: 100, requested: { cpuMillis: 50, memoryBytes: 0 } });
+  t.same(ids(small, full), both('b'), 'a share is of what the node has');
+  t.same(ids(node('a', { sessions: 2 }), node('b', { sessions: 1 })), both('b'));
+  t.same(ids(node('b', { sessions: 1 }), node('a', { sessions: 1 })), both('a'));
+});
+
+t.test('what a session that is already placed lacks on its node is room alone', async (t) => {
+  const { requests } = need;
+  t.equal(shortOf(node('a', { ready: false, unschedulable: 'its disk is low.', images: new Set() }), requests), undefined);
+  t.match(shortOf(node('a', { requested: { cpuMillis: 951, memoryBytes: 0 } }), requests), /CPU left/);
+  t.match(shortOf(node('a', { requested: { cpuMillis: 0, memoryBytes: 897 * MIB } }), requests), /MiB left/);
+  t.match(shortOf(node('a', { maxSessions: 2, sessions: 2 }), requests), /its 2 sessions/);
 });
 
 t.test('with no node at all it says how to add one', async (t) => {
