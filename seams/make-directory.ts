@@ -7,15 +7,25 @@ import { dirname } from 'node:path';
  */
 export async function makeDirectory(path: string, mode?: number): Promise<void> {
   try {
-    await mkdir(path, mode);
+    await mkdirUnlessThere(path, mode);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EEXIST' && (await isDirectory(path))) return;
-    if (code !== 'ENOENT' || (await isDirectory(dirname(path)))) throw error;
-    await makeDirectory(dirname(path));
-    await makeDirectory(path, mode);
+    if (codeOf(error) !== 'ENOENT') throw error;
+    const parent = dirname(path);
+    if (!(await isDirectory(parent))) await makeDirectory(parent);
+    // Somebody else may have made the parent since. Where it is there and this fails again, there can be no directory.
+    await mkdirUnlessThere(path, mode);
   }
 }
+
+async function mkdirUnlessThere(path: string, mode: number | undefined): Promise<void> {
+  try {
+    await mkdir(path, mode);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST' || !(await isDirectory(path))) throw error;
+  }
+}
+
+const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
 
 const isDirectory = (path: string): Promise<boolean> =>
   stat(path).then(

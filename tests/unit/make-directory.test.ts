@@ -13,7 +13,7 @@ t.test('directories are made as far as they are missing, and where none can be i
   const root = mkdtempSync(join(tmpdir(), 'raworc-directories-'));
   t.teardown(() => rmSync(root, { recursive: true, force: true }));
   const path = join(root, 'a', 'b', 'c');
-  await Promise.all(Array.from({ length: 5 }, () => makeDirectory(path, 0o700)));
+  await Promise.all(Array.from({ length: 50 }, () => makeDirectory(path, 0o700)));
   t.equal(statSync(path).mode & 0o777, 0o700);
   writeFileSync(join(root, 'file'), '');
   for (const bad of [join(root, 'file'), join(root, 'file', 'x')]) await t.rejects(makeDirectory(bad));
