@@ -155,7 +155,7 @@ async function run(flags: Flags, log: Log): Promise<number> {
   const claim = await claimIdentity(identity.nodeId);
   const { journal, records } = await Journal.open({ disk: systemDisk, directory: join(flags.dataDirectory, 'ledger'), name: 'ledger' });
   const ledger = await Ledger.open(journal, records, identity.incarnation, systemClock.now());
-  const metrics = prometheusMetrics({ processMetrics: true });
+  const metrics = prometheusMetrics({ processMetrics: flags.metricsPort !== undefined });
   const scraped = flags.metricsPort === undefined ? undefined : await serveMetrics(metrics, flags.metricsPort);
   if (scraped !== undefined) log.info('metrics.served', { port: scraped.port });
   const conditions = new Conditions(systemClock, log);

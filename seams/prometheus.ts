@@ -3,6 +3,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Labels, Metrics } from './metrics.ts';
 
 const PREFIX = 'raworc_';
+/** The event loop is woken this often to be timed: an idle process is woken for nothing else. */
+const LAG_EVERY_MS = 20;
 
 export interface PrometheusMetrics extends Metrics {
   readonly contentType: string;
@@ -13,7 +15,7 @@ export interface PrometheusMetrics extends Metrics {
 /** Creates a registry of its own. `processMetrics` adds those of Node.js: memory, event loop, garbage collection. */
 export function prometheusMetrics({ processMetrics }: { readonly processMetrics: boolean }): PrometheusMetrics {
   const registry = new Registry();
-  if (processMetrics) collectDefaultMetrics({ register: registry, prefix: PREFIX });
+  if (processMetrics) collectDefaultMetrics({ register: registry, prefix: PREFIX, eventLoopMonitoringPrecision: LAG_EVERY_MS });
   /** Created once per name; a gauge with the same name takes the place of the older one. */
   const known = new Map<string, unknown>();
   function once<Metric>(name: string, create: () => Metric): Metric {
