@@ -46,7 +46,7 @@ export function answerUnreadable(server: Server, random: Random): void {
   });
 }
 
-/** Node.js would refuse a request without Host, or with two, by a bare 400, so it is told not to, and this looks instead (RFC 9112, 3.2). */
+/** Refuses a request without a Host header, or with two (RFC 9112, 3.2). Node.js would do so without the contract's JSON, so its own check is off. */
 export function withHost(listener: RequestListener, random: Random): RequestListener {
   return (request, response) => {
     if (hasOneHost(request)) listener(request, response);

@@ -56,7 +56,7 @@ export function stillThere(caller: Caller): Outcome<Caller> {
 
 /**
  * A node by id or name, for a caller who may do that with it: rules that are narrowed to names are judged by both. Nodes belong to no space, so
- * whoever may not is told so, whether or not there is such a node.
+ * a caller without the right gets 403, whether or not the node exists.
  */
 export function nodeFor(view: View, caller: Caller, ref: string, verb: Verb): Outcome<NodeRow> {
   const row = view.get('nodes', ref) ?? view.nodeByName(ref);

@@ -122,7 +122,7 @@ export function agentLogService({ view, lists, fleet, tail, clock, log }: AgentL
       const isMine = linesOf(view, scope);
       const over = new AbortController();
       const early = new EarlyLines();
-      /** What is to be shown before the lines of now; undefined once it was. */
+      /** Earlier lines, shown before new ones; undefined once they are shown. */
       let backlog: LogNews[] | undefined;
       let isRead = false;
       const watching = tail.watch(session === undefined ? { spaces: new Set([agent.spaceId]) } : { session }, undefined, {

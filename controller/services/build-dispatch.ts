@@ -22,7 +22,7 @@ const GATHERED_WITHIN_MS = 200;
 /**
  * Gives open builds to nodes, one after another of each space, so that what is asked for meanwhile gathers in the next one.
  * Level-triggered: whenever a build was queued or ended, or a node came, went or got an image, every open build without a ready
- * node is given to the one with the least to do that holds its base image, and a node that came back is told its builds again. Building is idempotent,
+ * node is given to the one with the least to do that holds its base image, and a node that reconnects gets its builds again. Building is idempotent,
  * so telling twice is harmless.
  */
 export class BuildDispatch {

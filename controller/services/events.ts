@@ -17,8 +17,8 @@ const KINDS = [
 ] as const;
 
 /**
- * Of what belongs to a space and to no session, the rights that show it, each by itself, by the kind in an event's type. Events of a space and
- * of its secrets tell so little that whoever sees its sessions may know.
+ * Rights that show an event of a space without a session, by the kind in its type; any one of them is enough. Events of a space and of its
+ * secrets reveal so little that a caller who sees its sessions can see them.
  */
 const KINDS_OF_A_SPACE = [
   ['build', ['builds']],

@@ -11,7 +11,7 @@ export type CertificateFault = 'revoked' | 'unknown-node' | 'other-key';
 export function certificateFault(row: NodeRow | undefined, keyHash: string): CertificateFault | undefined {
   if (row === undefined) return 'unknown-node';
   if (row.revokedAt !== null) return 'revoked';
-  // Null: it joined before keys were recorded, and whoever holds a certificate of that time is it.
+  // Null: the node joined before keys were recorded, so its certificate alone proves who it is.
   return row.keyHash === null || row.keyHash === keyHash ? undefined : 'other-key';
 }
 

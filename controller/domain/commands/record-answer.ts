@@ -63,7 +63,7 @@ export function recordAnswer(given: GivenAnswer): Command<Verdict> {
 
 /**
  * A guest answers in order. What is older than a restore, and waits here though a later one is answered, had its answer in the
- * life of the store before that: it is told so first, all of it, since the answer at hand comes after it.
+ * life of the store before that: all of those get an error_response first, since this answer comes after them.
  */
 function answerLost(view: View, session: SessionRow, answered: QueueRow, now: number): { ledger: Ledger; front: readonly QueueRow[] } {
   let ledger: Ledger = { session, mutations: [], events: [] };

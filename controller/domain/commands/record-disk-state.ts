@@ -10,7 +10,7 @@ export interface DiskState {
   readonly limitBytes: number;
 }
 
-/** The disk of a session became full, or has room again: whoever watches the session is told. Answers whether they were. */
+/** Records an event when the disk of a session becomes full or has room again. Answers whether it did. */
 export function recordDiskState({ from, sessionId, generation, full, limitBytes }: DiskState): Command<boolean> {
   return {
     name: 'record-disk-state',
