@@ -18,7 +18,7 @@ export const RESOURCES = [
 ] as const;
 export type Resource = (typeof RESOURCES)[number];
 
-export const VERBS = ['list', 'get', 'create', 'update', 'delete', 'read-values', 'deploy', 'logs', 'exec'] as const;
+export const VERBS = ['list', 'get', 'create', 'update', 'delete', 'read-values', 'deploy', 'logs', 'exec', 'files', 'ports'] as const;
 export type Verb = (typeof VERBS)[number];
 
 /** Other words that a rule may use. They are kept as they were sent. */
@@ -30,6 +30,9 @@ export const VERB_WORDS: readonly string[] = ['*', ...VERBS, ...Object.keys(VERB
 
 /** What belongs to no space. Rights to these in a space are rights to nothing. */
 const GLOBAL_RESOURCES: ReadonlySet<string> = new Set<Resource>(['service-accounts', 'roles', 'nodes', 'metrics']);
+
+/** Answers about spaces that one caller asked for. */
+const MOST_REMEMBERED = 10_000;
 
 export interface Role {
   readonly name: string;
@@ -53,6 +56,7 @@ export class Permissions {
   /** What was asked before: a caller of thousands of spaces asks the same of each list. */
   readonly #allowing = new Map<string, 'all' | ReadonlySet<string>>();
   readonly #narrowing: Rights | undefined;
+  readonly #holding = new Map<string, boolean>();
 
   constructor(bindings: readonly Binding[], narrowing: readonly Rule[] | null = null) {
     this.#bindings = bindings;
@@ -85,6 +89,30 @@ export class Permissions {
   /** Whether being the thing's creator counts: always, but for a key whose rules leave that out. */
   allowsOwn(resource: Resource, verb: Verb, ...names: readonly string[]): boolean {
     return this.#narrowing === undefined || this.#narrowing.has(`${resource}:${verb}`, names);
+  }
+
+  /**
+   * Whether being the creator of a thing in `spaceId` counts: while the account itself holds any right there. The rules of a key do not
+   * decide that; they have to include the verb.
+   */
+  allowsOwnIn(spaceId: string, resource: Resource, verb: Verb, ...names: readonly string[]): boolean {
+    return this.holdsIn(spaceId) && this.allowsOwn(resource, verb, ...names);
+  }
+
+  /** Whether the account, whatever a key narrows it to, holds any right to things of that space. */
+  holdsIn(spaceId: string): boolean {
+    const known = this.#holding.get(spaceId);
+    if (known !== undefined) return known;
+    const holds = this.#everywhere.anyOfASpace(undefined) || this.#spaces.get(spaceId)?.anyOfASpace(undefined) === true;
+    if (this.#holding.size >= MOST_REMEMBERED) this.#holding.clear();
+    this.#holding.set(spaceId, holds);
+    return holds;
+  }
+
+  /** The spaces of which {@link holdsIn} is true: all of them, or those named. */
+  spacesHeld(): 'all' | ReadonlySet<string> {
+    if (this.#everywhere.anyOfASpace(undefined)) return 'all';
+    return new Set([...this.#spaces.keys()].filter((spaceId) => this.holdsIn(spaceId)));
   }
 
   /** The spaces in which it allows something: all of them, or those named. */

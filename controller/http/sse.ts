@@ -231,7 +231,8 @@ class EventStream implements OpenStream {
 
 function sameSight(a: EventScope, b: EventScope): boolean {
   if (a === b) return true;
-  return sameSet(a.spaces, b.spaces) && sameSet(a.kinds, b.kinds) && sameSpaces(a.ofSpaces, b.ofSpaces) && a.owner === b.owner;
+  if (a.owner !== b.owner || a.keysOf !== b.keysOf || !sameSet(a.ownedIn, b.ownedIn)) return false;
+  return sameSet(a.spaces, b.spaces) && sameSet(a.kinds, b.kinds) && sameSpaces(a.ofSpaces, b.ofSpaces);
 }
 
 function sameSpaces(a: EventScope['ofSpaces'], b: EventScope['ofSpaces']): boolean {

@@ -28,7 +28,10 @@ export function spaceFor(
   return caller.permissions.allows(resource, verb, space.id, ...called) ? accepted(space) : forbidden(resource, verb);
 }
 
-/** Whether a caller may do something with a session: its own, or by permission in its space. A session that may not be seen is not there. */
+/**
+ * Whether a caller may do something with a session: its own, while it holds something in the session's space, or by permission there.
+ * A session that may not be seen is not there.
+ */
 export const sessionFor = (view: View, caller: Caller, id: string, verb: Verb): Outcome<SessionRow> =>
   judged(view.get('sessions', id), caller, verb);
 
@@ -42,7 +45,7 @@ function judged<Row extends Judged>(row: Row | undefined, caller: Caller, verb: 
   if (row === undefined || row.desired === 'deleted') return NO_SESSION;
   const names = row.name === null ? [row.id] : [row.id, row.name];
   const may = (what: Verb) =>
-    (row.createdById === caller.accountId && caller.permissions.allowsOwn('sessions', what, ...names)) ||
+    (row.createdById === caller.accountId && caller.permissions.allowsOwnIn(row.spaceId, 'sessions', what, ...names)) ||
     caller.permissions.allows('sessions', what, row.spaceId, ...names);
   if (may(verb)) return accepted(row);
   return may('get') ? forbidden('sessions', verb) : NO_SESSION;

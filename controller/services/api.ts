@@ -274,8 +274,11 @@ export interface EventScope {
    * kind named here is not shown. Undefined: as `spaces`.
    */
   readonly ofSpaces?: ReadonlyMap<string, 'all' | ReadonlySet<SpaceId>>;
-  /** Sees the sessions and keys that it made, whatever their space. */
+  /** Sees the sessions that it made in the spaces `ownedIn`; in any, where that is undefined. */
   readonly owner?: AccountId;
+  readonly ownedIn?: ReadonlySet<SpaceId>;
+  /** Sees the API keys of this account. */
+  readonly keysOf?: AccountId;
   /** Of what belongs to no space, the kinds that the watcher may see, the word before the dot of an event's type; undefined: all of them. */
   readonly kinds?: ReadonlySet<string>;
 }

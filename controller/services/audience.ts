@@ -75,16 +75,18 @@ export function isInScope(scope: EventScope, thing: StoredEvent | DeltaNews | Lo
   }
   if (scope.spaces === undefined) return true;
   if (thing.spaceId !== null && scope.spaces.has(thing.spaceId)) return true;
-  return scope.owner !== undefined && thing.sessionId !== null && ownerOf(thing.sessionId) === scope.owner;
+  if (scope.owner === undefined || thing.sessionId === null) return false;
+  if (scope.ownedIn !== undefined && (thing.spaceId === null || !scope.ownedIn.has(thing.spaceId))) return false;
+  return ownerOf(thing.sessionId) === scope.owner;
 }
 
 const kindOf = ({ type }: Pick<StoredEvent, 'type'>): string => type.slice(0, type.indexOf('.'));
 
-function seesKind({ kinds, spaces, owner }: EventScope, { type, data }: StoredEvent): boolean {
+function seesKind({ kinds, spaces, keysOf }: EventScope, { type, data }: StoredEvent): boolean {
   const kind = kindOf({ type });
   if (kinds === undefined ? spaces === undefined : kinds.has(kind)) return true;
   const key = data.api_key;
-  return owner !== undefined && typeof key === 'object' && key !== null && 'account' in key && key.account === owner;
+  return keysOf !== undefined && typeof key === 'object' && key !== null && 'account' in key && key.account === keysOf;
 }
 
 const MOST_REMEMBERED = 10_000;

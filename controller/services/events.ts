@@ -27,23 +27,25 @@ const KINDS_OF_A_SPACE = [
   ['secrets', ['secrets', 'sessions']],
 ] as const;
 
-function scopeOf({ permissions, accountId }: Caller): EventScope {
+function scopeOf({ permissions, accountId, user }: Caller): EventScope {
   const spacesOf = (...resources: readonly Resource[]): 'all' | ReadonlySet<SpaceId> => {
     const each = resources.map((resource) => permissions.spacesAllowing(resource, 'get') as 'all' | ReadonlySet<SpaceId>);
     return each.includes('all') ? 'all' : new Set(each.flatMap((spaces) => (spaces === 'all' ? [] : [...spaces])));
   };
   const sessions = spacesOf('sessions');
+  const held = permissions.spacesHeld() as 'all' | ReadonlySet<SpaceId>;
   return {
     kinds: new Set(KINDS.flatMap(([kind, resource]) => (permissions.allows(resource, 'list', null) ? [kind] : []))),
     ofSpaces: new Map(KINDS_OF_A_SPACE.map(([kind, resources]) => [kind, spacesOf(...resources)])),
     ...(sessions === 'all' ? {} : { spaces: sessions }),
-    ...(permissions.allowsOwn('sessions', 'get') ? { owner: accountId } : {}),
+    ...(permissions.allowsOwn('sessions', 'get') ? { owner: accountId, ...(held === 'all' ? {} : { ownedIn: held }) } : {}),
+    ...(permissions.allowsOwn('service-accounts', 'get', user, accountId) ? { keysOf: accountId } : {}),
   };
 }
 
 /** Events of one session for whoever may see it; of all that the caller made, or may see in its space. */
 export function eventService(view: View, tail: Tail): Events {
-  // Every open stream asks again every few seconds, and permissions are one object until they change.
+  // Every open stream asks again every few seconds, and permissions are one object until they change: of one account, or of one key.
   const scopes = new WeakMap<Permissions, EventScope>();
   return {
     scope(caller, session) {

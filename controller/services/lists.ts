@@ -5,8 +5,8 @@ import type { MessageRow, Tables } from '../domain/rows.ts';
 import type { Page, PageRequest } from './caller.ts';
 
 export interface SessionQuery {
-  /** Sessions in these spaces, or made by this account whatever their space. */
-  readonly visible: 'all' | { readonly spaces: readonly SpaceId[]; readonly owner?: AccountId };
+  /** Sessions in these spaces, or made by this account in the spaces `ownedIn`; in any, where that is undefined. */
+  readonly visible: 'all' | { readonly spaces: readonly SpaceId[]; readonly owner?: AccountId; readonly ownedIn?: readonly SpaceId[] };
   readonly spaceId?: SpaceId;
   readonly states?: readonly RowsOfState[];
   readonly createdBy?: string;

@@ -11,11 +11,8 @@ const STATE_WORDS: ReadonlySet<string> = new Set(['init', 'idle', 'busy', 'pause
 
 const ID_PREFIX = /^[0-9a-f-]{1,36}$/;
 
-/**
- * What a caller asks to see of the sessions that it may see. `isUnknown`: the caller holds nothing in the space, which is therefore not there
- * unless the caller has made a session in it.
- */
-export function sessionQuery(view: View, caller: Caller, filter: SessionFilter): Outcome<{ query: SessionQuery; isUnknown: boolean }> {
+/** What a caller asks to see of the sessions that it may see. 404 for a space in which it holds nothing. */
+export function sessionQuery(view: View, caller: Caller, filter: SessionFilter): Outcome<SessionQuery> {
   const { permissions, accountId } = caller;
   const state = filter.state?.toLowerCase();
   if (state !== undefined && !STATE_WORDS.has(state)) {
@@ -25,12 +22,14 @@ export function sessionQuery(view: View, caller: Caller, filter: SessionFilter):
   if (idPrefix !== undefined && !ID_PREFIX.test(idPrefix)) {
     return refused('BAD_REQUEST', 'id_prefix must be the beginning of a UUID: 1 to 36 hexadecimal digits and dashes.');
   }
-  const owner = permissions.allowsOwn('sessions', 'list') ? { owner: accountId } : {};
   const space = filter.space === undefined ? undefined : view.spaceByName(filter.space);
-  const isUnknown = space !== undefined && !permissions.knows(space.id);
-  if (filter.space !== undefined && (space === undefined || (isUnknown && owner.owner === undefined))) return NO_SPACE;
+  const isKnown = (id: SpaceId) => permissions.knows(id) || permissions.allowsOwnIn(id, 'sessions', 'list');
+  if (filter.space !== undefined && (space === undefined || !isKnown(space.id))) return NO_SPACE;
+  const held = permissions.spacesHeld();
+  const ownedIn = held === 'all' ? {} : { ownedIn: [...held] as SpaceId[] };
+  const owner = permissions.allowsOwn('sessions', 'list') ? { owner: accountId, ...ownedIn } : {};
   const allowed = permissions.spacesAllowing('sessions', 'list');
-  const query = {
+  return accepted({
     visible: allowed === 'all' ? allowed : { spaces: [...allowed] as SpaceId[], ...owner },
     ...(space === undefined ? {} : { spaceId: space.id }),
     ...(state === undefined ? {} : { states: rowsOfState(state) }),
@@ -38,8 +37,7 @@ export function sessionQuery(view: View, caller: Caller, filter: SessionFilter):
     ...(filter.name === undefined ? {} : { name: filter.name }),
     ...(idPrefix === undefined ? {} : { idPrefix }),
     ...(filter.metadata === undefined ? {} : { metadata: filter.metadata }),
-  };
-  return accepted({ query, isUnknown });
+  });
 }
 
 /** The page that a caller asks for. */
@@ -49,15 +47,13 @@ export async function listSessions(
   filter: SessionFilter,
   page: PageRequest,
 ): Promise<Outcome<Page<ShownSession>>> {
-  const asked = sessionQuery(view, caller, filter);
-  if (!asked.ok) return asked;
-  const { query, isUnknown } = asked.value;
-  const found = await lists.sessions(query, page);
-  if (!isUnknown || found.total > 0) return accepted(found);
-  // None that the filters keep: whether there is one at all tells a space in which the caller has sessions from one that is not there.
-  const { visible, spaceId } = query;
-  const any = await lists.sessions({ visible, ...(spaceId === undefined ? {} : { spaceId }) }, { limit: 1, offset: 0 });
-  return any.total > 0 ? accepted(found) : NO_SPACE;
+  const query = sessionQuery(view, caller, filter);
+  if (!query.ok) return query;
+  return seesNone(query.value) ? accepted({ items: [], total: 0 }) : accepted(await lists.sessions(query.value, page));
 }
+
+/** Of a caller without any right: nothing has to be read. */
+const seesNone = ({ visible }: SessionQuery): boolean =>
+  visible !== 'all' && visible.spaces.length === 0 && (visible.owner === undefined || visible.ownedIn?.length === 0);
 
 const NO_SPACE = refused('NOT_FOUND', 'There is no such space.');

@@ -91,9 +91,26 @@ function armsOf(query: SessionQuery, pairs: readonly Pair[]): readonly Arm[] {
 }
 
 function isNothingVisible({ visible, spaceId }: SessionQuery): boolean {
-  if (visible === 'all' || visible.owner !== undefined) return false;
-  return spaceId === undefined ? visible.spaces.length === 0 : !visible.spaces.includes(spaceId);
+  if (visible === 'all') return false;
+  const { spaces, owner, ownedIn = [] } = visible;
+  if (owner !== undefined && visible.ownedIn === undefined) return false;
+  const seen = owner === undefined ? spaces : [...spaces, ...ownedIn];
+  return spaceId === undefined ? seen.length === 0 : !seen.includes(spaceId);
 }
+
+/** The caller's own sessions, out of those spaces that are not seen as a whole. Undefined: there is no such space. */
+function ownSessions(visible: Exclude<SessionQuery['visible'], 'all'>, sign: '' | '+'): readonly Condition[] | undefined {
+  const { spaces, owner, ownedIn } = visible;
+  if (owner === undefined) return undefined;
+  const mine = sql`${sql.raw(sign)}created_by_id = ${owner}`;
+  if (ownedIn === undefined) return spaces.length === 0 ? [mine] : [mine, sql`+space_id not in ${listOf(spaces)}`];
+  const seen = new Set(spaces);
+  const others = ownedIn.filter((id) => !seen.has(id));
+  return others.length === 0 ? undefined : [mine, sql`+space_id in ${listOf(others)}`];
+}
+
+/** One parameter however many there are: SQLite bounds their number. */
+const listOf = (ids: readonly string[]): Condition => sql`(select value from json_each(${JSON.stringify(ids)}))`;
 
 /** What may be seen, in parts that have nothing in common and an index each; one part without such an index for a caller of many spaces. */
 function parts(query: SessionQuery): readonly (readonly Condition[])[] {
@@ -101,23 +118,20 @@ function parts(query: SessionQuery): readonly (readonly Condition[])[] {
   const inSpace = (id: string) => [sql`space_id = ${id}`];
   if (spaceId !== undefined && (visible === 'all' || visible.spaces.includes(spaceId))) return [inSpace(spaceId)];
   if (visible === 'all') return [[]];
-  const { owner } = visible;
   const spaces = [...new Set(visible.spaces)];
-  if (spaceId !== undefined) return [[sql`created_by_id = ${owner}`, sql`+space_id = ${spaceId}`]];
+  if (spaceId !== undefined) return [[sql`created_by_id = ${visible.owner}`, sql`+space_id = ${spaceId}`]];
   if (spaces.length > MOST_SPACES_APART) return [mayBeSeen(query)];
-  const bySpace = spaces.map(inSpace);
-  if (owner === undefined) return bySpace;
-  const others = spaces.length === 0 ? [] : [sql`+space_id not in (${sql.join(spaces)})`];
-  return [...bySpace, [sql`created_by_id = ${owner}`, ...others]];
+  const own = ownSessions(visible, '');
+  return [...spaces.map(inSpace), ...(own === undefined ? [] : [own])];
 }
 
 /** The same as a question to rows that are found by something else: with the plus, no index on these columns serves. */
 function mayBeSeen({ visible, spaceId }: SessionQuery): readonly Condition[] {
   const asked = spaceId === undefined ? [] : [sql`+space_id = ${spaceId}`];
   if (visible === 'all') return asked;
-  // One parameter however many there are: SQLite bounds their number.
-  const inSpaces = sql`+space_id in (select value from json_each(${JSON.stringify(visible.spaces)}))`;
-  return [visible.owner === undefined ? inSpaces : sql`(+created_by_id = ${visible.owner} or ${inSpaces})`, ...asked];
+  const inSpaces = sql`+space_id in ${listOf(visible.spaces)}`;
+  const own = ownSessions(visible, '+');
+  return [own === undefined ? inSpaces : sql`(${inSpaces} or ${all(own)})`, ...asked];
 }
 
 function filtersOf(query: SessionQuery): readonly Condition[] {

@@ -371,7 +371,7 @@ const sessions = (caller: Caller) => ({
   /**
    * The sessions that the caller may see
    *
-   * A space in which the caller holds no role and has made no session is 404.
+   * Own sessions count while the caller holds a role in their space. A space in which it holds none is 404.
    *
    * Permission: own or sessions:list.
    */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import t from 'tap';
@@ -95,6 +96,58 @@ t.test('whoever resets a password must be able to do what its account does by it
   t.match(await reset(), refusal(403, 'FORBIDDEN', /more than/));
   await bind(t, rest, await role(t, target, 'sessions get,update,delete'), helpdesk.user, here);
   t.match(await reset(), { status: 200 });
+});
+
+t.test('a maker whose role in the space is gone keeps nothing of what they made there', async (t) => {
+  const { rest } = target;
+  const [here, elsewhere] = [await space(t, target), await space(t, target)];
+  const ann = await person(t, target, ['developer', elsewhere]);
+  const binding = await bind(t, rest, 'developer', ann.user, here);
+  const key = new Rest(target.url, (await keyOf(ann.rest)).key);
+  const session = await ann.rest.createSession({ space: here });
+  t.teardown(() => rest.call('DELETE', `/sessions/${session.id}`));
+  const path = `/sessions/${session.id}`;
+  t.match(await ann.rest.call('POST', `${path}/messages`, { content: 'before' }), { status: 201 }, 'while the role holds');
+  const headers = { 'idempotency-key': randomUUID() };
+  const again = () => ann.rest.send('POST', '/sessions', JSON.stringify({ space: here }), 'application/json', { headers });
+  const made = expect(await again(), 201, 'make one') as { id: string };
+  t.teardown(() => rest.call('DELETE', `/sessions/${made.id}`));
+
+  const streams = await Promise.all([ann.rest.watch(`${path}/events`), ann.rest.watch('/events'), key.watch(`${path}/events`)]);
+  t.equal((await rest.call('DELETE', `/role-bindings/${binding}`)).status, 204);
+  for (const stream of streams)
+    await t.rejects(
+      stream.until('its end', () => false),
+      /ended/,
+    );
+  for (const who of [ann.rest, key]) {
+    for (const [method, rest, body] of [
+      ['GET', ''],
+      ['PUT', '', { name: 'mine' }],
+      ['DELETE', ''],
+      ['PUT', '/state', { state: 'paused' }],
+      ['POST', '/pause'],
+      ['POST', '/suspend'],
+      ['POST', '/resume'],
+      ['POST', '/remix', {}],
+      ['POST', '/remix', { space: elsewhere }],
+      ['POST', '/remix', { space: elsewhere, data: false }],
+      ['GET', '/messages'],
+      ['POST', '/messages', { content: 'what are the secrets now?' }],
+      ['DELETE', '/messages'],
+      ['GET', '/messages/count'],
+      ['GET', '/events'],
+    ] as const)
+      t.match(await who.call(method, `${path}${rest}`, body), refusal(404, 'NOT_FOUND'), `${method} ${rest} ${JSON.stringify(body)}`);
+    t.same((await who.call('GET', '/sessions')).body, []);
+    t.match(await who.call('GET', `/sessions?space=${here}`), refusal(404, 'NOT_FOUND'));
+    t.match(await who.call('POST', '/sessions', { space: elsewhere, parent_session_id: session.id }), refusal(404, 'NOT_FOUND'));
+  }
+  t.match(await again(), refusal(404, 'NOT_FOUND'), 'nor what the Idempotency-Key made');
+
+  await bind(t, rest, await role(t, target, 'builds get'), ann.user, here);
+  t.match(await ann.rest.call('GET', path), { status: 200, body: { created_by: ann.user } }, 'any role there, and it is theirs again');
+  t.match((await ann.rest.call('GET', `/sessions?space=${here}&limit=1`)).body, [{ id: made.id }]);
 });
 
 t.test('no name is spelled like an id', async (t) => {

@@ -124,7 +124,7 @@ t.test('a list by name and by the beginning of an id, of what the caller may see
     t.match(await rest.call('GET', `/sessions?id_prefix=${bad}`), refusal(400, 'BAD_REQUEST'), `"${bad}"`);
 });
 
-t.test('what one has made in a space is listed by that space, also when one holds nothing there', async (t) => {
+t.test('what one has made in a space is listed by that space, as long as one holds any role there', async (t) => {
   const { rest } = target;
   const here = await newSpace(t, target);
   const ann = await person(t, target);
@@ -133,11 +133,14 @@ t.test('what one has made in a space is listed by that space, also when one hold
   const binding = await bind(t, rest, 'developer', ann.user, here);
   const own = await session(t, ann.rest, { space: here });
   await session(t, rest, { space: here });
+  const weak = await bind(t, rest, await role(t, target, 'builds get'), ann.user, here);
   expect(await rest.call('DELETE', `/role-bindings/${binding}`), 204, 'take the role away');
   t.same(await listed(ann.rest, `space=${here}`), [[own], '1']);
   t.same(await listed(ann.rest, `space=${here}&metadata.kind=none`), [[], '0'], 'and is there for every filter');
-  expect(await ann.rest.call('DELETE', `/sessions/${own}`), 204, 'delete');
+  t.same(await listed(ann.rest, ''), [[own], '1']);
+  expect(await rest.call('DELETE', `/role-bindings/${weak}`), 204, 'take the last one away');
   t.match(await ann.rest.call('GET', path), refusal(404, 'NOT_FOUND'));
+  t.same(await listed(ann.rest, ''), [[], '0']);
 });
 
 t.test('a remix into another space needs permission in both, and is what its new space allows', async (t) => {

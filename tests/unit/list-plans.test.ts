@@ -115,7 +115,7 @@ const QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
     { path: '/sessions?space=alpha', by: ['sessions_space'], asker: 'member' },
     { path: '/sessions', by: ['sessions_space', 'sessions_space', 'sessions_owner'], asker: 'member' },
     { path: '/sessions?space=gamma', by: ['sessions_owner'], asker: 'member' },
-    { path: '/sessions', by: ['sessions_owner'], asker: 'stranger' },
+    { path: '/sessions', by: [], asker: 'stranger' },
   ],
   '/sessions/{id}/messages': [
     { path: messages, by: ['messages_seq'] },

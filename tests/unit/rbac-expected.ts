@@ -1,5 +1,5 @@
 /** What the contract says of each route: which thing it is of, in which space, by which name. Judged by rbac-naive.ts alone. */
-import { holdsAllOf, holdsSomething, may, mayOwn, type NaiveBinding, type NaiveSubject } from './rbac-naive.ts';
+import { holdsAllOf, holdsSomething, may, mayOwn, type NaiveBinding, type NaiveSubject, ownCounts } from './rbac-naive.ts';
 import { AGENT, buildOf, NODE, type Population, SECRET, type Session, type Space, type Subject } from './rbac-rows.ts';
 
 /** `pass` is anything that is not a refusal for lack of a right. */
@@ -43,7 +43,7 @@ export function casesOf(
     );
 
   const sees = ({ naive, subject }: Asking, session: Session, verb: string) =>
-    (session.owner === subject && mayOwn(naive, 'sessions', verb, [session.id, session.name])) ||
+    (session.owner === subject && ownCounts(naive, session.space.id) && mayOwn(naive, 'sessions', verb, [session.id, session.name])) ||
     may(naive, 'sessions', verb, session.space.id, [session.id, session.name]);
   const ofSession = (
     rest: string,

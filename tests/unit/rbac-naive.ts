@@ -17,7 +17,7 @@ export interface NaiveSubject {
 }
 
 export const RESOURCES = 'service-accounts roles role-bindings spaces secrets agents builds sessions nodes events audit metrics'.split(' ');
-export const VERBS = 'list get create update delete read-values deploy logs exec'.split(' ');
+export const VERBS = 'list get create update delete read-values deploy logs exec files ports'.split(' ');
 const OF_A_SPACE = 'role-bindings spaces secrets agents builds sessions events audit'.split(' ');
 /** What a later version may add: only a wildcard allows it. */
 const UNHEARD_OF = 'unheard-of';
@@ -40,8 +40,11 @@ export function may(subject: NaiveSubject, resource: string, verb: string, space
   return there.some(({ rules }) => rules.some((rule) => allows(rule, resource, verb, names)));
 }
 
-/** Being the creator is enough, but for a key that leaves it out. */
+/** With what belongs to the caller's own account. A key has to include it. */
 export const mayOwn = withinKey;
+
+/** Whether it is enough to have created a thing in that space: while the account, by whatever credential, holds something there. */
+export const ownCounts = ({ bindings }: NaiveSubject, space: string): boolean => holdsSomething({ bindings, key: null }, space);
 
 /** Whether a subject holds anything in a space. */
 export function holdsSomething(subject: NaiveSubject, space: string): boolean {

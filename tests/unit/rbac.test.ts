@@ -2,7 +2,7 @@ import t from 'tap';
 import { BUILT_IN_ROLES } from '../../controller/domain/built-in-roles.ts';
 import { type Binding, covers, Permissions, type Resource, type Rule, type Verb } from '../../controller/domain/rbac.ts';
 import { seeded } from './controller-core.ts';
-import { holdsAllOf, holdsSomething, may, mayOwn, RESOURCES, VERBS } from './rbac-naive.ts';
+import { holdsAllOf, holdsSomething, may, mayOwn, ownCounts, RESOURCES, VERBS } from './rbac-naive.ts';
 
 const rule = (resources: string, verbs: string, names?: string): Rule => ({
   api_groups: ['*'],
@@ -107,7 +107,14 @@ t.test(`any rules decide as the contract's words do (seed ${seed})`, (t) => {
       const expected = [may(subject, resource, verb, space, called), mayOwn(subject, resource, verb, called)];
       if (said.join() !== expected.join()) t.fail(`round ${round}: ${resource}:${verb} in ${space} is ${said}, and not ${expected}`);
     }
-    for (const space of ['a', 'b', 'c']) if (mine.knows(space) !== holdsSomething(subject, space)) t.fail(`round ${round}: knows ${space}`);
+    for (const space of ['a', 'b', 'c']) {
+      if (mine.knows(space) !== holdsSomething(subject, space)) t.fail(`round ${round}: knows ${space}`);
+      const held = mine.spacesHeld();
+      const said = [mine.holdsIn(space), held === 'all' || held.has(space), mine.allowsOwnIn(space, 'sessions', 'get')];
+      const own = ownCounts(subject, space);
+      const expected = [own, own, own && mayOwn(subject, 'sessions', 'get', [])];
+      if (said.join() !== expected.join()) t.fail(`round ${round}: own in ${space} is ${said}, and not ${expected}`);
+    }
     // Often a part of what the subject holds, so that both answers come up.
     const theirs =
       random() < 0.6

@@ -39,7 +39,9 @@ function matches(row: SessionRow, query: SessionQuery): boolean {
   const { visible, spaceId, states, createdBy, name, idPrefix, metadata = {} } = query;
   return (
     row.desired !== 'deleted' &&
-    (visible === 'all' || visible.spaces.includes(row.spaceId) || visible.owner === row.createdById) &&
+    (visible === 'all' ||
+      visible.spaces.includes(row.spaceId) ||
+      (visible.owner === row.createdById && (visible.ownedIn?.includes(row.spaceId) ?? true))) &&
     (spaceId === undefined || row.spaceId === spaceId) &&
     (states === undefined ||
       states.some((s) => s.desired === row.desired && s.phase === row.phase && (s.busy === undefined || s.busy === row.outstanding > 0))) &&
@@ -83,13 +85,14 @@ t.test('a page has what the query asks for, whatever finds it, also after change
   });
   putSessions(store, rows);
 
+  const anyOwnedIn = () => (random() < 0.6 ? { ownedIn: some(SPACES, one([3, 80])) } : {});
   let found = 0;
   for (let round = 0; round < 6; round += 1) {
     for (let turn = 0; turn < 400; turn += 1) {
       const spaces = random() < 0.3 ? SPACES.slice(0, 64 + Math.floor(random() * 20)) : some(SPACES, 5);
       const pairs = some(KEYS, 2).map((key) => [key, asText(one(VALUES))]);
       const query: SessionQuery = {
-        visible: random() < 0.3 ? 'all' : { spaces, ...(random() < 0.6 ? { owner: one(OWNERS) } : {}) },
+        visible: random() < 0.3 ? 'all' : { spaces, ...(random() < 0.6 ? { owner: one(OWNERS), ...anyOwnedIn() } : {}) },
         ...(random() < 0.2 ? { spaceId: one(SPACES) } : {}),
         ...(random() < 0.3 ? { states: rowsOfState(one(STATES)) } : {}),
         ...(random() < 0.2 ? { createdBy: one(OWNERS) } : {}),

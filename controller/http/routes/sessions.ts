@@ -51,7 +51,7 @@ export function sessionRoutes({ services, clock, streams }: RouteContext): Route
       path: '/sessions',
       permission: 'own or sessions:list',
       summary: 'The sessions that the caller may see',
-      description: 'A space in which the caller holds no role and has made no session is 404.',
+      description: 'Own sessions count while the caller holds a role in their space. A space in which it holds none is 404.',
       query: sessionFilter,
       patternQuery: { name: 'metadata', schema: metadataFilter },
       item: sessionObject,
