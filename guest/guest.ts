@@ -35,6 +35,7 @@ export interface GuestOutside extends Omit<RunnerOutside, 'runLimitMs'> {
  *
  * 1. `run` connects, again and again, says hello, and after the welcome says what is outstanding.
  * 2. A message is taken durably, then acknowledged. A copy of it is only acknowledged. One that overtook another is passed over: it comes again.
+ *    One that can run at once is begun in the write that takes it.
  * 3. Messages run whether or not there is a link; their answers wait.
  * 4. Asked to drain, it takes and begins nothing more, and says so once nothing runs and all that it has to say was said. A welcome
  *    that asks for no drain takes that back.
@@ -222,12 +223,13 @@ export class Guest {
     // Both are sent again, in order: taken now, the one before would later pass for known.
     if (this.#drain !== undefined || this.#mailbox.isEarly(message)) return;
     const known = this.#mailbox.knows(message);
+    const runId = known ? undefined : this.#runner.beginTaking(message);
     if (known) {
       await this.#mailbox.get(message.messageId)?.taken;
       // As after a restore, before which its node had dropped what nobody was assigned.
       this.#host.lacksAnswer(message.messageId);
     } else {
-      const taken = this.#mailbox.take(message);
+      const taken = this.#mailbox.take(message, runId);
       if (this.#backlogFull()) link.pause();
       await taken.catch((fault: unknown) => {
         if (!(fault instanceof JournalFull)) throw fault;
@@ -240,7 +242,8 @@ export class Guest {
     const settled = known && this.#mailbox.get(messageId) === undefined;
     this.#host.tell({ kind: 'accepted', value: { sessionId, generation, messageId, seq, settled } });
     this.#host.sendAnswers();
-    this.#runner.wake();
+    if (runId === undefined) this.#runner.wake();
+    else this.#runner.taken(messageId, runId);
   }
 
   /** A drain waits for what is being taken. */

@@ -38,7 +38,8 @@ export interface MailboxOptions {
 /**
  * Inbox and outbox of a session, in one journal in its volume.
  *
- * 1. Each step is durable when its promise resolves: a message taken, a run begun, an answer given. One sync each.
+ * 1. Each step is durable when its promise resolves: a message taken, a run begun, an answer given. One sync each, or one for a message
+ *    that is begun as it is taken.
  * 2. A message is there until its answer is settled; which ids were settled is remembered for a while, and the highest seq for ever.
  * 3. Settling is written with the next step: one that is lost is told again, by whoever gets the answer again or with the next welcome.
  */
@@ -160,12 +161,17 @@ export class Mailbox {
     return { count, bytes };
   }
 
-  /** Of a message that is not known yet. Rejects with {@link JournalFull}, and has then not taken it. */
-  async take(message: Deliver): Promise<void> {
+  /**
+   * Of a message that is not known yet. With the id of a run it is begun, too, in the same write: a crash leaves both, the message alone, or
+   * nothing. Rejects with {@link JournalFull}, and has then done neither.
+   */
+  async take(message: Deliver, runId?: string): Promise<void> {
     this.#takenSeq = Math.max(this.#takenSeq, message.seq);
     const entry = newEntry(message, false);
+    entry.runId = runId;
+    const begun = runId === undefined ? [] : [runRecord(this.#sessionId, message.messageId, runId, message.agent)];
     entry.taken = this.#append(
-      [messageRecord(message)],
+      [messageRecord(message), ...begun],
       SPARE_BYTES,
       () => this.#entries.set(message.messageId, entry),
       () => this.#entries.delete(message.messageId),
@@ -261,7 +267,7 @@ export class Mailbox {
     for (const messageId of settled) this.#journal.append(settledRecord(this.#sessionId, messageId)).catch(() => undefined);
     const write = () => {
       apply();
-      return Promise.all(records.map((record) => this.#journal.append(record, spareBytes)));
+      return this.#journal.appendAll(records, spareBytes);
     };
     try {
       await write().catch((fault: unknown) => {

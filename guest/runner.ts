@@ -125,6 +125,30 @@ export class Runner {
   }
 
   /**
+   * The id of the run to be written together with this message, which is about to be taken; undefined where the run has to be begun later, since something
+   * else runs or waits, or the agent's process has to be started first. With an id the message counts as worked on, until `taken` says what became of it.
+   */
+  beginTaking(message: Entry['message']): string | undefined {
+    const { agent, messageId, secretsVersion } = message;
+    if (!this.#setup || this.#working || this.#held || this.#mailbox.backlog().count > 0) return undefined;
+    const spec = this.#setup.agents.find((one) => one.name === agent);
+    if (!spec || this.#wasStopped(message) || secretsVersion > this.#secretsVersion) return undefined;
+    if (this.#kept(spec, this.#setup) === undefined) return undefined;
+    const runId = this.#outside.random.uuid();
+    this.#begun.add(runId);
+    this.#workOn(messageId, agent);
+    return runId;
+  }
+
+  /** The message is durable, together with the run that `beginTaking` has named; or it was refused, and runs not at all. */
+  taken(messageId: string, runId: string): void {
+    const entry = this.#mailbox.get(messageId);
+    const isBegun = entry?.runId === runId;
+    if (!isBegun) this.#begun.delete(runId);
+    this.#work(isBegun ? entry : undefined).catch((fault: unknown) => this.#fault(fault));
+  }
+
+  /**
    * Begins nothing more. What runs may go on for `graceMs`, is interrupted then, and is answered either way. Resolves when
    * nothing runs; not before the answer is durable. Asked again, the newest grace counts.
    */
@@ -209,15 +233,12 @@ export class Runner {
     return { messageId: entry.message.messageId, runId: entry.runId, agent: entry.message.agent };
   }
 
-  async #work(): Promise<void> {
+  /** First what was begun as it was taken, then whatever waits. */
+  async #work(begun?: Entry): Promise<void> {
+    if (begun && this.#working) await this.#finish(begun, this.#working);
     for (let entry = this.#mailbox.next(); entry && !this.#held; entry = this.#mailbox.next()) {
       if (this.#lacksSecrets(entry)) break;
-      const { messageId, agent } = entry.message;
-      this.#working = { messageId, agent, worker: undefined, interrupted: false };
-      this.#outside.workers.working?.(true);
-      await this.#answer(entry, this.#working);
-      if (this.#wasStopped(entry.message)) this.#endWorker(agent);
-      this.#room();
+      await this.#finish(entry, this.#workOn(entry.message.messageId, entry.message.agent));
     }
     this.#working = undefined;
     this.#outside.workers.working?.(false);
@@ -225,11 +246,24 @@ export class Runner {
     for (const resolve of this.#quiet.splice(0)) resolve();
   }
 
+  #workOn(messageId: string, agent: string): Working {
+    this.#working = { messageId, agent, worker: undefined, interrupted: false };
+    this.#outside.workers.working?.(true);
+    return this.#working;
+  }
+
+  async #finish(entry: Entry, working: Working): Promise<void> {
+    await this.#answer(entry, working);
+    if (this.#wasStopped(entry.message)) this.#endWorker(working.agent);
+    this.#room();
+  }
+
   async #answer(entry: Entry, working: Working): Promise<void> {
     const { clock, log, barriers, sessionId } = this.#outside;
     const { message } = entry;
     const startedAt = clock.monotonic();
     const end = await this.#run(entry, working);
+    if (entry.runId !== undefined) this.#begun.delete(entry.runId);
     // Settled meanwhile, and perhaps never run: nobody waits for it.
     if (this.#mailbox.get(message.messageId) !== entry) return;
     // Half a surrogate pair is no character and does not travel.
@@ -264,19 +298,22 @@ export class Runner {
     }
     if (this.#wasStopped(entry.message)) return error('agent_stopped');
     if (!setup || !spec) return error('agent_unknown');
-    const room = this.#outside.workers.makeRoom?.();
+    const room = this.#kept(spec, setup) ? undefined : this.#outside.workers.makeRoom?.();
     if (room !== undefined) await room;
     // Started while the disk syncs. It sees the message only afterwards.
     const worker = this.#worker(spec, setup);
-    const runId = random.uuid();
+    const begun = entry.runId !== undefined && this.#begun.has(entry.runId) ? entry.runId : undefined;
+    const runId = begun ?? random.uuid();
     const run = { sessionId, messageId, runId, agent };
-    try {
-      await this.#mailbox.begin(entry, runId);
-    } catch (fault) {
-      if (fault instanceof JournalFull) return error('disk_full');
-      throw fault;
+    if (begun === undefined) {
+      try {
+        await this.#mailbox.begin(entry, runId);
+      } catch (fault) {
+        if (fault instanceof JournalFull) return error('disk_full');
+        throw fault;
+      }
+      this.#begun.add(runId);
     }
-    this.#begun.add(runId);
     this.#host.tell({ kind: 'runStarted', value: { ...run, generation: this.#host.generation } });
     await barriers.reach('guest.run-started');
     const offer = (frame: GuestFrame) => this.#host.offer(frame);
@@ -298,14 +335,24 @@ export class Runner {
     } finally {
       limit.cancel();
       if (worker.ended === undefined) this.#live.over(agent, worker);
-      this.#begun.delete(runId);
     }
   }
 
-  #worker(spec: AgentSpec, setup: Setup): Worker {
+  /** The agent's process, where it lives on between runs and is as it would be started now. */
+  #kept(spec: AgentSpec, setup: Setup): Worker | undefined {
+    const worker = this.#usable(spec, setup);
+    return worker?.ended === undefined ? undefined : worker;
+  }
+
+  #usable(spec: AgentSpec, setup: Setup): Worker | undefined {
     const started = this.#workers.get(spec.name);
-    if (started?.worker.alive && (started.setup === setup || sameFor(spec, started, setup))) return started.worker;
-    started?.worker.kill();
+    return started?.worker.alive && (started.setup === setup || sameFor(spec, started, setup)) ? started.worker : undefined;
+  }
+
+  #worker(spec: AgentSpec, setup: Setup): Worker {
+    const usable = this.#usable(spec, setup);
+    if (usable) return usable;
+    this.#workers.get(spec.name)?.worker.kill();
     const worker = this.#outside.workers.start(spec, setup);
     this.#workers.set(spec.name, { worker, spec, setup });
     if (worker.ended !== undefined) this.#live.begun(spec.name, worker);

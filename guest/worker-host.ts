@@ -56,7 +56,7 @@ export interface Worker {
 export interface WorkerHost {
   /** At once; what goes wrong is told by the first run. */
   start(agent: AgentSpec, setup: Setup): Worker;
-  /** Called before each run. A promise where processes have to go first. */
+  /** Called before each run that starts a process. A promise where others have to go first. */
   makeRoom?(): Promise<void> | undefined;
   /** A run begins, or the last one has ended. */
   working?(isWorking: boolean): void;

@@ -30,7 +30,9 @@ export interface JournalOptions {
 }
 
 interface Append {
-  readonly record: Uint8Array;
+  readonly records: readonly Uint8Array[];
+  /** Of the records with what each takes on top. */
+  readonly bytes: number;
   readonly spareBytes: number;
   readonly resolve: () => void;
   readonly reject: (fault: Error) => void;
@@ -129,8 +131,17 @@ export class Journal {
    * `spareBytes` more would fit after it: so that promises do not take the space that keeping them needs.
    */
   append(record: Uint8Array, spareBytes = 0): Promise<void> {
-    if (record.byteLength > MAX_RECORD_BYTES) return Promise.reject(new JournalFull(`a record of ${record.byteLength} bytes`));
-    return this.#enqueue((resolve, reject) => this.#appends.push({ record, spareBytes, resolve, reject }));
+    return this.appendAll([record], spareBytes);
+  }
+
+  /** The same for records that belong together: all are refused, or none. A crash can leave the first of them. */
+  appendAll(records: readonly Uint8Array[], spareBytes = 0): Promise<void> {
+    let bytes = 0;
+    for (const { byteLength } of records) {
+      if (byteLength > MAX_RECORD_BYTES) return Promise.reject(new JournalFull(`a record of ${byteLength} bytes`));
+      bytes += RECORD_OVERHEAD_BYTES + byteLength;
+    }
+    return this.#enqueue((resolve, reject) => this.#appends.push({ records, bytes, spareBytes, resolve, reject }));
   }
 
   /** Resolves when the journal durably holds `records` and nothing else. Rejects like {@link append}, and is then as it was. */
@@ -180,7 +191,7 @@ export class Journal {
     const fitting: Append[] = [];
     let needed = this.#position;
     for (const append of appends) {
-      const end = needed + RECORD_OVERHEAD_BYTES + append.record.byteLength;
+      const end = needed + append.bytes;
       try {
         await this.#allocate(end + append.spareBytes);
         fitting.push(append);
@@ -192,7 +203,7 @@ export class Journal {
     if (fitting.length === 0) return;
     await this.#settle(fitting, async () => {
       const sealed = sealRecords(
-        fitting.map((append) => append.record),
+        fitting.flatMap((append) => append.records),
         this.#seal,
       );
       await this.#commit(this.#files[this.#current], this.#position, sealed);

@@ -118,6 +118,22 @@ t.test('a full disk takes what was allocated, refuses more, and takes it again a
   await again.journal.close();
 });
 
+t.test('records that belong together are written with one sync, and refused together', async (t) => {
+  const disk = new SimulatedDisk();
+  const { journal } = await open(disk, 512);
+  disk.capacityBytes = 1024;
+  await journal.appendAll([record('a'), record('b')]);
+  t.equal(journal.syncs, 1);
+  await t.rejects(journal.appendAll([record('small'), record('b'.repeat(500))]), JournalFull);
+  await t.rejects(journal.appendAll([record('b'.repeat(500)), record('small')]), JournalFull);
+  await t.rejects(journal.appendAll([record('s'), record('t')], 480), JournalFull, 'what is kept free comes after all of them');
+  await journal.append(record('c'));
+  await journal.close();
+  const again = await open(disk, 512);
+  t.same(again.records.map(text), ['a', 'b', 'c']);
+  await again.journal.close();
+});
+
 t.test('a journal grows past what was allocated while there is room', async (t) => {
   const disk = new SimulatedDisk();
   const { journal } = await open(disk, 128);
