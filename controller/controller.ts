@@ -20,10 +20,11 @@ import { type NodeServer, startNodeServer } from './grpc/node-server.ts';
 import type { Peer } from './grpc/peer.ts';
 import { createApp } from './http/app.ts';
 import { type HttpServer, listen } from './http/server.ts';
+import type { NodeBoundSettings } from './node-settings.ts';
 import { DiskWatch } from './services/disk-watch.ts';
 import { eventIds } from './services/event-ids.ts';
 import { LEASE, type LeaseTimes } from './services/fleet/lease.ts';
-import { joinWith } from './services/nodes.ts';
+import { joinWith, knownToken } from './services/nodes.ts';
 import { createPasswords, type Passwords } from './services/passwords.ts';
 import { SealingRing } from './services/sealing.ts';
 import { TokenKeyWatch } from './services/token-key-watch.ts';
@@ -49,6 +50,7 @@ export interface ControllerOptions {
     readonly advertise: readonly string[];
     /** Of nodes' certificates; a month when undefined. */
     readonly certificateLifeMs?: number;
+    readonly bounds?: NodeBoundSettings;
   };
   /** Undefined: a bus within this process. */
   readonly natsUrl: string | undefined;
@@ -144,7 +146,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
   tokenKeys.start();
 
   const nodes = await startNodeServer({
-    ...{ authority, clock, random, log, host: options.nodes.host, nodePort: options.nodes.port, joinPort: options.nodes.joinPort },
+    ...{ authority, clock, random, log, metrics, ...options.nodes.bounds },
+    ...{ host: options.nodes.host, nodePort: options.nodes.port, joinPort: options.nodes.joinPort },
     ...nodeSide(core, authority, shelf, options, () => addresses),
   });
   addresses = {
@@ -238,7 +241,10 @@ function nodeSide(
       return fault === 'revoked' ? refuseCertificate(nodeId, fault) : accepted(undefined);
     },
     async join(request: { tokenId: string; tokenSecret: string; csrDer: Uint8Array; nodeName: string }) {
-      // First, so that what is no request uses up no token.
+      // Before all that costs something: strangers have no token.
+      const known = knownToken(view, request);
+      if (!known.ok) return known;
+      // Before the token is used up.
       const proof = await authority.keyProof(request.csrDer);
       if (!proof.ok) return proof;
       const row = await joinWith({ applier, fleet, random }, { ...request, keyHash: proof.value.keyHash });

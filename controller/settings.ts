@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { accepted, type Outcome, refused } from './domain/outcome.ts';
 import { NODE_CERTIFICATE_LIFE_MS } from './grpc/certificates.ts';
+import { type NodeBoundSettings, readNodeBounds } from './node-settings.ts';
 import { LEASE, type LeaseTimes, LOST_AFTER_MS } from './services/fleet/lease.ts';
 
 export interface Settings {
@@ -14,6 +15,7 @@ export interface Settings {
     readonly joinPort: number;
     readonly advertise: readonly string[];
     readonly certificateLifeMs: number;
+    readonly bounds: NodeBoundSettings;
   };
   readonly natsUrl: string | undefined;
   readonly baseImage: string;
@@ -50,6 +52,7 @@ export function readSettings(env: Environment): Outcome<Settings> {
         joinPort: port(env, 'RAWORC_JOIN_PORT', 9401),
         advertise: list(env, 'RAWORC_ADVERTISE') ?? [nodeHost === '0.0.0.0' || nodeHost === '::' ? hostname() : nodeHost],
         certificateLifeMs: seconds(env, 'RAWORC_NODE_CERT_LIFE_S', NODE_CERTIFICATE_LIFE_MS / 1000) * 1000,
+        bounds: readNodeBounds(env),
       },
       natsUrl: natsUrl(env),
       baseImage: text(env, 'RAWORC_BASE_IMAGE_TAG') ?? 'raworc/session:base',

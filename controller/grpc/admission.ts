@@ -24,12 +24,22 @@ export class Admission {
 
   /** Undefined: come in. Else the milliseconds after which there is room for one, if no one else comes. */
   enter(): number | undefined {
+    const waitMs = this.waitMs();
+    if (waitMs === undefined) this.#tokens -= 1;
+    return waitMs;
+  }
+
+  /** As {@link enter}, and takes nothing. */
+  waitMs(): number | undefined {
+    return this.tokens() < 1 ? ((1 - this.#tokens) / this.#rate.perSecond) * 1000 : undefined;
+  }
+
+  /** What is left, of `burst` at most. */
+  tokens(): number {
     const now = this.#clock.monotonic();
     this.#tokens = Math.min(this.#rate.burst, this.#tokens + ((now - this.#filledAt) / 1000) * this.#rate.perSecond);
     this.#filledAt = now;
-    if (this.#tokens < 1) return ((1 - this.#tokens) / this.#rate.perSecond) * 1000;
-    this.#tokens -= 1;
-    return undefined;
+    return this.#tokens;
   }
 }
 
@@ -40,6 +50,7 @@ const MOST_REMEMBERED = 10_000;
 export class AdmissionOfEach<Key> {
   readonly #rate: AdmissionRate;
   readonly #clock: Clock;
+  /** The one that came last is at the end. */
   readonly #each = new Map<Key, Admission>();
 
   constructor(rate: AdmissionRate, clock: Clock) {
@@ -49,10 +60,18 @@ export class AdmissionOfEach<Key> {
 
   /** As {@link Admission.enter}. */
   enter(key: Key): number | undefined {
-    const known = this.#each.get(key);
-    const own = known ?? new Admission(this.#rate, this.#clock);
-    if (known === undefined && this.#each.size >= MOST_REMEMBERED) this.#each.clear();
+    return this.of(key).enter();
+  }
+
+  of(key: Key): Admission {
+    const own = this.#each.get(key) ?? new Admission(this.#rate, this.#clock);
+    // Only the one that came least recently is forgotten: a stranger with many addresses frees nobody else from their pace.
+    this.#each.delete(key);
     this.#each.set(key, own);
-    return own.enter();
+    if (this.#each.size > MOST_REMEMBERED) {
+      const [oldest] = this.#each.keys();
+      if (oldest !== undefined) this.#each.delete(oldest);
+    }
+    return own;
   }
 }

@@ -1,32 +1,60 @@
 import { createServer, type Socket } from 'node:net';
-import type { ConnectionInjector } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../../seams/clock.ts';
-import type { Log } from '../../seams/log.ts';
+import type { Log, LogFields } from '../../seams/log.ts';
+import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
+import { networkOf } from '../domain/network.ts';
+import { Admission } from './admission.ts';
+import { FairAdmission, type FairRates } from './fair-admission.ts';
+import { PendingConnections } from './pending-connections.ts';
 
-/** A connection that has not made one call by then is closed: TLS is not done, or nothing is wanted. */
-const FIRST_CALL_MS = 20_000;
 /** How long `close` waits for peers to hang up by themselves. */
 const CLOSE_GRACE_MS = 1_000;
+/** So often a port with a bound on bytes looks at what its connections have sent. */
+const BYTES_CHECK_MS = 250;
+/** Connections of one node: its stream, one that is just ending, and its sources and renewals. */
+const MOST_OF_A_NODE = 8;
+/** Addresses that a node has come from. */
+const MOST_TRUSTED = 10_000;
+
+/** What peers that have not proved who they are may take up of a port. Addresses of one IPv6 /64 count as one. */
+export interface ConnectionBounds {
+  readonly rates: FairRates;
+  /** At once. */
+  readonly perAddress: number;
+  readonly inAll: number;
+  /** Until TLS is done. */
+  readonly handshakeMs: number;
+  /** Until the peer has proved who it is; on a port where nobody does, until the end. */
+  readonly lifeMs: number;
+  /** On the wire, from the peer. Undefined: no bound. */
+  readonly bytes?: number;
+}
 
 export interface ListenerOptions {
-  /** "node" or "join", for the log. */
-  readonly name: string;
+  readonly name: 'node' | 'join';
   readonly host: string;
   readonly port: number;
+  /** Of all kinds. */
   readonly maxConnections: number;
+  readonly bounds: ConnectionBounds;
   /** Where connections go. TLS begins there. */
-  readonly injector: ConnectionInjector;
+  readonly inject: (socket: Socket) => void;
   /** What must be done before the next connection is taken, such as a new server certificate. */
   readonly beforeConnection: () => Promise<void> | undefined;
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics?: Metrics;
 }
 
-/** The TCP side of a port, held here and not by the gRPC library so that connections can be counted, bounded and cut off. */
+/** The TCP side of a port, held here and not by the library above it so that connections can be counted, bounded and cut off. */
 export interface Listener {
   readonly port: number;
-  /** A call came over this connection (`address:port` of the peer). */
-  spoke(peer: string): void;
+  /** TLS is done on the connection of this peer (`address:port`). */
+  secured(peer: string): void;
+  /** A call of this node was let in over the connection. Nothing less ends the bounds of strangers. */
+  admitted(peer: string, nodeId: string): void;
+  /** Ends the connection if it has sent more than it may. */
+  checkBytes(peer: string): void;
   /** Ends the connection at once. */
   cutOff(peer: string): void;
   /** Stops listening, gives peers a second to hang up, and cuts off the rest. */
@@ -35,47 +63,97 @@ export interface Listener {
 
 interface Connection {
   readonly socket: Socket;
-  readonly silence: Timer;
-  spoke: boolean;
+  readonly peer: string;
+  readonly network: string;
+  readonly handshake: Timer;
+  readonly life: Timer;
+  /** Undefined until the peer has proved that it is this node. */
+  nodeId: string | undefined;
 }
+
+type Cause = 'address_pace' | 'pace' | 'too_many' | 'handshake' | 'silent' | 'bytes';
 
 /** Resolves when the port is open; rejects with the system's error (EADDRINUSE …). */
 export async function listen(options: ListenerOptions): Promise<Listener> {
-  const { name, injector, clock, log } = options;
+  const { name, bounds, inject, clock, log } = options;
   const connections = new Map<string, Connection>();
+  const pending = new PendingConnections<Connection>(bounds);
+  const admission = new FairAdmission(bounds.rates, clock);
+  const trusted = new Set<string>();
+  const ofNode = new Map<string, Set<Connection>>();
+  const refusals = refusalsOf(name, { clock, log, metrics: options.metrics ?? silentMetrics });
   let onQuiet: (() => void) | undefined;
+  let bytesTimer: Timer | undefined;
+  let isClosing = false;
+
+  const cut = ({ socket, peer }: Connection, cause: Cause) => {
+    refusals(cause, { peer });
+    socket.destroy();
+  };
+
+  const isOverBytes = ({ socket, nodeId }: Connection) =>
+    bounds.bytes !== undefined && nodeId === undefined && socket.bytesRead > bounds.bytes;
+
+  /** The system gives no notice of bytes that TLS takes from a socket: they are counted by looking, while anybody is there. */
+  const checkBytesLater = () => {
+    if (bounds.bytes === undefined || bytesTimer !== undefined || isClosing) return;
+    bytesTimer = clock.after(BYTES_CHECK_MS, () => {
+      bytesTimer = undefined;
+      for (const connection of connections.values()) if (isOverBytes(connection)) cut(connection, 'bytes');
+      if (connections.size > 0) checkBytesLater();
+    });
+  };
 
   const take = (socket: Socket) => {
-    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    const silence = clock.after(FIRST_CALL_MS, () => {
-      log.info('link.silent_connection_closed', { port: name, peer });
-      socket.destroy();
-    });
-    const connection: Connection = { socket, silence, spoke: false };
-    connections.set(peer, connection);
+    const address = socket.remoteAddress;
     socket.on('error', () => {}); // 'close' follows, and a lost connection is nothing to report here
+    if (address === undefined) return void socket.destroy(); // it is gone already
+    const peer = `${address}:${socket.remotePort}`;
+    const network = networkOf(address);
+    const refused = admission.enter(network, trusted.has(network));
+    if (refused !== undefined) {
+      refusals(refused === 'address' ? 'address_pace' : 'pace', { peer });
+      return void socket.destroy();
+    }
+    const connection: Connection = {
+      socket,
+      peer,
+      network,
+      handshake: clock.after(bounds.handshakeMs, () => cut(connection, 'handshake')),
+      life: clock.after(bounds.lifeMs, () => cut(connection, 'silent')),
+      nodeId: undefined,
+    };
+    connections.set(peer, connection);
+    const oldest = pending.add(connection);
+    if (oldest !== undefined) cut(oldest, 'too_many');
     socket.once('close', () => {
-      silence.cancel();
+      connection.handshake.cancel();
+      connection.life.cancel();
       connections.delete(peer);
+      pending.delete(connection);
+      const { nodeId } = connection;
+      const own = nodeId === undefined ? undefined : ofNode.get(nodeId);
+      own?.delete(connection);
+      if (nodeId !== undefined && own?.size === 0) ofNode.delete(nodeId);
       // A certificate that TLS refused, among other things: the library tells nobody.
-      if (!connection.spoke) log.debug('link.connection_without_call', { port: name, peer });
+      if (nodeId === undefined) log.debug('link.connection_without_call', { port: name, peer });
       if (connections.size === 0) onQuiet?.();
     });
+    checkBytesLater();
     const preparation = options.beforeConnection();
-    if (preparation === undefined) injector.injectConnection(socket);
-    else
-      preparation.then(
-        () => injector.injectConnection(socket),
-        (error: unknown) => {
-          log.error('link.connection_not_taken', { port: name, peer, error: String(error) });
-          socket.destroy();
-        },
-      );
+    if (preparation === undefined) return inject(socket);
+    preparation.then(
+      () => inject(socket),
+      (error: unknown) => {
+        log.error('link.connection_not_taken', { port: name, peer, error: String(error) });
+        socket.destroy();
+      },
+    );
   };
 
   const server = createServer(take);
   server.maxConnections = options.maxConnections;
-  server.on('drop', () => log.warn('link.connection_refused', { port: name, reason: 'too many connections', max: options.maxConnections }));
+  server.on('drop', () => refusals('too_many', { max: options.maxConnections }));
   const port = await new Promise<number>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host: options.host, port: options.port }, () => {
@@ -88,14 +166,31 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
 
   return {
     port,
-    spoke(peer) {
+    secured: (peer) => connections.get(peer)?.handshake.cancel(),
+    admitted(peer, nodeId) {
       const connection = connections.get(peer);
-      if (connection === undefined) return;
-      connection.spoke = true;
-      connection.silence.cancel();
+      if (connection === undefined || connection.nodeId !== undefined) return;
+      connection.nodeId = nodeId;
+      connection.handshake.cancel();
+      connection.life.cancel();
+      pending.delete(connection);
+      if (trusted.size < MOST_TRUSTED) trusted.add(connection.network);
+      const own = ofNode.get(nodeId) ?? new Set<Connection>();
+      ofNode.set(nodeId, own);
+      own.add(connection);
+      const [oldest] = own;
+      if (own.size > MOST_OF_A_NODE && oldest !== undefined) {
+        own.delete(oldest);
+        cut(oldest, 'too_many');
+      }
+    },
+    checkBytes(peer) {
+      const connection = connections.get(peer);
+      if (connection !== undefined && isOverBytes(connection)) cut(connection, 'bytes');
     },
     cutOff: (peer) => connections.get(peer)?.socket.destroy(),
     async close() {
+      isClosing = true;
       server.close();
       if (connections.size > 0) {
         const quiet = new Promise<void>((resolve) => {
@@ -107,7 +202,21 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
         await quiet;
         grace.cancel();
       }
-      injector.destroy();
+      bytesTimer?.cancel();
     },
+  };
+}
+
+/** Counts every connection that is refused or cut, and logs some. */
+function refusalsOf(port: string, { clock, log, metrics }: { readonly clock: Clock; readonly log: Log; readonly metrics: Metrics }) {
+  const lines = new Admission({ perSecond: 1, burst: 20 }, clock);
+  const refused: Counter<'port' | 'cause'> = metrics.counter({
+    name: 'node_connections_refused_total',
+    help: 'Connections to the ports for nodes and for joining that were refused or cut, by cause.',
+    labels: ['port', 'cause'],
+  });
+  return (cause: Cause, about: LogFields) => {
+    refused.add(1, { port, cause });
+    if (lines.enter() === undefined) log.info('link.connection_refused', { port, cause, ...about });
   };
 }

@@ -10,8 +10,8 @@ import {
 import { controllerFrames, nodeFrames } from '../../proto/codec.ts';
 import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
 import type { FetchSourceRequest__Output } from '../../proto/generated/raworc/node/v0/FetchSourceRequest.ts';
-import type { JoinRequest__Output } from '../../proto/generated/raworc/node/v0/JoinRequest.ts';
-import type { JoinResponse } from '../../proto/generated/raworc/node/v0/JoinResponse.ts';
+import type { RenewRequest__Output } from '../../proto/generated/raworc/node/v0/RenewRequest.ts';
+import type { RenewResponse } from '../../proto/generated/raworc/node/v0/RenewResponse.ts';
 import type { SourceChunk } from '../../proto/generated/raworc/node/v0/SourceChunk.ts';
 import { type QueueBound, serverLink } from '../../proto/grpc-link.ts';
 import type { Link } from '../../proto/link.ts';
@@ -19,40 +19,27 @@ import {
   connectMethod,
   defaultKeepalive,
   fetchSourceMethod,
-  joinMethod,
   type Keepalive,
-  MAX_CSR_BYTES,
+  renewMethod,
   transportOptions,
 } from '../../proto/node-service.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log, LogFields } from '../../seams/log.ts';
+import type { Metrics } from '../../seams/metrics.ts';
 import type { Random } from '../../seams/random.ts';
 import type { NodeId } from '../domain/ids.ts';
 import { type Outcome, type Refusal, refused } from '../domain/outcome.ts';
 import { Admission, AdmissionOfEach, type AdmissionRate } from './admission.ts';
 import type { Authority } from './authority.ts';
 import { grpcStatus, internalStatus } from './errors.ts';
-import { type Listener, listen } from './listener.ts';
+import { type ConnectionBounds, type Listener, listen } from './listener.ts';
+import { nodeCalls } from './node-calls.ts';
 import { type Peer, peerOf } from './peer.ts';
-import { type RenewedCertificate, registerRenewal } from './renewal.ts';
+import { createRenewal, type RenewedCertificate } from './renewal.ts';
 import { openServerCredentials } from './server-credentials.ts';
 import { sendSource } from './source-stream.ts';
-
-export interface JoinAttempt {
-  readonly tokenId: string;
-  readonly tokenSecret: string;
-  readonly csrDer: Uint8Array;
-  readonly nodeName: string;
-}
-
-export interface JoinedNode {
-  readonly nodeId: NodeId;
-  readonly clusterId: string;
-  readonly incarnation: number;
-  readonly certificateDer: Uint8Array;
-  readonly caDer: Uint8Array;
-  readonly expiresAtMs: number;
-}
+import { type JoinAttempt, type JoinedNode, strangerMethods } from './stranger-methods.ts';
+import { createStrangerServer } from './stranger-server.ts';
 
 export interface LinkInfo {
   /** `address:port` of the node. */
@@ -77,10 +64,14 @@ export interface NodeServerOptions {
   readonly connectRate?: AdmissionRate;
   /** New streams of one node: one that dials without end leaves the others their share. */
   readonly connectRateOfNode?: AdmissionRate;
-  /** Calls of Join, which anyone can make. */
-  readonly joinRate?: AdmissionRate;
   /** Renewals of all nodes, on each of the two ports; what anyone can call is counted apart. */
   readonly renewRate?: AdmissionRate;
+  /** What peers can take up that have not proved who they are: on the port for nodes, and on the one for joining. */
+  readonly nodeBounds?: Partial<ConnectionBounds>;
+  readonly joinBounds?: Partial<ConnectionBounds>;
+  /** How long a call of a node can take to send its one message. */
+  readonly callMs?: number;
+  readonly metrics?: Metrics;
   readonly maxConnections?: number;
   join(attempt: JoinAttempt): Promise<Outcome<JoinedNode>>;
   /** A new certificate for a node that proved to hold the key of an old one. `expiresAtMs` is that one's. */
@@ -104,21 +95,38 @@ export interface NodeServer {
 /** Lines in the log about those who were refused. */
 const REFUSALS_TOLD: AdmissionRate = { perSecond: 1, burst: 100 };
 
+/** A node dials anew for each of its calls, and reads sources one by one. */
+const CALLS_OF_A_CONNECTION = 4;
+const CALL_MS = 10_000;
+
+/** Nodes behind one address can be many, and come all at once when their controller starts. An address that a node came from before is held to its own pace alone. */
+export const NODE_PORT: ConnectionBounds = {
+  rates: { perAddress: { perSecond: 32, burst: 256 }, inAll: { perSecond: 64, burst: 512 } },
+  perAddress: 128,
+  inAll: 512,
+  handshakeMs: 10_000,
+  lifeMs: 10_000,
+};
+
+/** A node needs two connections to join and one to renew, each for a moment. */
+export const JOIN_PORT: ConnectionBounds = {
+  rates: { perAddress: { perSecond: 8, burst: 128 }, inAll: { perSecond: 64, burst: 512 } },
+  perAddress: 32,
+  inAll: 128,
+  handshakeMs: 10_000,
+  lifeMs: 30_000,
+  bytes: 128 * 1024,
+};
+
 /** The node protocol on two ports: one for nodes, which demands a certificate of the cluster's CA, and one for joining, which cannot. */
 export async function startNodeServer(options: NodeServerOptions): Promise<NodeServer> {
   const { authority, host, clock, log } = options;
   const connects = new Admission(options.connectRate ?? { perSecond: 32, burst: 64 }, clock);
   const connectsOfNode = new AdmissionOfEach<NodeId>(options.connectRateOfNode ?? { perSecond: 2, burst: 16 }, clock);
-  const joins = new Admission(options.joinRate ?? { perSecond: 8, burst: 32 }, clock);
   const maxConnections = options.maxConnections ?? 8192;
   const links = new Set<Link<ControllerFrame, NodeFrame>>();
-  const listeners: Listener[] = [];
-  const spoke = (peer: string) => {
-    for (const listener of listeners) listener.spoke(peer);
-  };
-  const cutOff = (peer: string) => {
-    for (const listener of listeners) listener.cutOff(peer);
-  };
+  const listeners: { node?: Listener; join?: Listener } = {};
+  const cutOff = (peer: string) => listeners.node?.cutOff(peer);
   const refuse = (call: { emit(event: 'error', status: object): boolean }, refusal: Refusal, retryAfterMs?: number) => {
     call.emit('error', grpcStatus(refusal, retryAfterMs));
   };
@@ -131,7 +139,6 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
 
   const connect = (call: ServerDuplexStream<Buffer, Buffer>) => {
     const address = call.getPeer();
-    spoke(address);
     const peer = peerOf(call, authority.clusterId, clock.now());
     if (!peer.ok) {
       tellRefusal({ method: 'Connect', peer: address, reason: peer.refusal.message });
@@ -147,6 +154,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
       return refuse(call, refused('RATE_LIMITED', 'Too many nodes connect at once; try again a little later.').refusal, waitMs);
     }
     const { nodeId, certificateSerial, keyHash, expiresAtMs } = peer.value;
+    listeners.node?.admitted(address, nodeId);
     const bound = options.queueBound === undefined ? {} : { bound: options.queueBound };
     const link = serverLink(call, () => cutOff(address), { outgoing: controllerFrames, incoming: nodeFrames, clock, ...bound });
     links.add(link);
@@ -167,55 +175,45 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     }
   };
 
-  const join = async (request: JoinRequest__Output, peer: string): Promise<Outcome<JoinResponse>> => {
-    spoke(peer);
-    if (joins.enter() !== undefined) return refused('RATE_LIMITED', 'Too many nodes join at once; try again a little later.');
-    const { tokenId, tokenSecret, csrDer, nodeName } = request;
-    if (csrDer.byteLength > MAX_CSR_BYTES || tokenId.length > 128 || tokenSecret.length > 128 || nodeName.length > 253) {
-      return refused('BAD_REQUEST', 'A field of the join request is too long.');
-    }
-    return options.join({ tokenId, tokenSecret, csrDer, nodeName });
-  };
-
   const fetchSource = async (call: ServerWritableStream<FetchSourceRequest__Output, SourceChunk>): Promise<void> => {
-    spoke(call.getPeer());
     const peer = peerOf(call, authority.clusterId, clock.now());
     if (!peer.ok) return refuse(call, peer.refusal);
     const admitted = options.admit(peer.value);
     if (!admitted.ok) return refuse(call, admitted.refusal);
+    listeners.node?.admitted(call.getPeer(), peer.value.nodeId);
     const { digest } = call.request;
     const source = options.mayFetch(peer.value.nodeId, digest) ? options.openSource(digest) : undefined;
     if (source === undefined) return refuse(call, refused('NOT_FOUND', 'There is no such source for this node.').refusal);
     await sendSource(call, source);
   };
 
-  const server = new Server({ ...transportOptions(options.keepalive ?? defaultKeepalive), 'grpc.max_concurrent_streams': 32 });
+  const server = new Server({
+    ...transportOptions(options.keepalive ?? defaultKeepalive),
+    'grpc.max_concurrent_streams': CALLS_OF_A_CONNECTION,
+    interceptors: [nodeCalls({ clusterId: authority.clusterId, clock, callMs: options.callMs ?? CALL_MS, cutOff })],
+  });
   server.register(connectMethod.path, connect, connectMethod.serialize, connectMethod.deserialize, 'bidi');
+  const renewal = createRenewal({ authority, clock, random: options.random, rate: options.renewRate, renew: options.renew, tellRefusal });
+  const renewOverTls = async (call: ServerUnaryCall<RenewRequest__Output, RenewResponse>): Promise<Outcome<RenewResponse>> => {
+    const address = call.getPeer();
+    const peer = peerOf(call, authority.clusterId, clock.now());
+    return peer.ok ? renewal.renew(call.request, address, peer.value) : peer;
+  };
   server.register(
-    joinMethod.path,
-    (call: ServerUnaryCall<JoinRequest__Output, JoinResponse>, answer: sendUnaryData<JoinResponse>) => {
-      join(call.request, call.getPeer()).then(
+    renewMethod.path,
+    (call: ServerUnaryCall<RenewRequest__Output, RenewResponse>, answer: sendUnaryData<RenewResponse>) => {
+      renewOverTls(call).then(
         (outcome) => (outcome.ok ? answer(null, outcome.value) : answer(grpcStatus(outcome.refusal))),
         (error: unknown) => {
-          fault('Join', error);
+          fault('Renew', error);
           answer(internalStatus);
         },
       );
     },
-    joinMethod.responseSerialize,
-    joinMethod.requestDeserialize,
+    renewMethod.responseSerialize,
+    renewMethod.requestDeserialize,
     'unary',
   );
-  registerRenewal(server, {
-    authority,
-    clock,
-    random: options.random,
-    log,
-    rate: options.renewRate,
-    renew: options.renew,
-    spoke,
-    tellRefusal,
-  });
   server.register(
     fetchSourceMethod.path,
     (call: ServerWritableStream<FetchSourceRequest__Output, SourceChunk>) => {
@@ -230,21 +228,44 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   );
 
   const credentials = await openServerCredentials(authority, clock, log);
-  const open = async (name: string, port: number, injector: ReturnType<Server['createConnectionInjector']>) => {
-    const beforeConnection = () => credentials.renew();
-    const listener = await listen({ name, host, port, maxConnections, injector, beforeConnection, clock, log });
-    listeners.push(listener);
-    return listener.port;
+  const beforeConnection = () => credentials.renew();
+  const strangers = createStrangerServer({
+    credential: credentials.current(),
+    methods: strangerMethods({ join: options.join, renewal }),
+    clock,
+    log,
+    secured: (peer) => listeners.join?.secured(peer),
+    active: (peer) => listeners.join?.checkBytes(peer),
+    cutOff: (peer) => listeners.join?.cutOff(peer),
+  });
+  credentials.onRenewed(({ chainPem, keyPem }) => strangers.setSecureContext({ cert: chainPem, key: keyPem, minVersion: 'TLSv1.2' }));
+  const injector = server.createConnectionInjector(credentials.forNodes);
+  const common = {
+    host,
+    maxConnections,
+    beforeConnection,
+    clock,
+    log,
+    ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
   };
   const close = async () => {
     for (const link of links) link.close();
-    await Promise.all(listeners.map((listener) => listener.close()));
+    await Promise.all([listeners.node?.close(), listeners.join?.close()]);
+    injector.destroy();
     server.forceShutdown();
   };
   try {
-    const nodePort = await open('node', options.nodePort, server.createConnectionInjector(credentials.forNodes));
-    const joinPort = await open('join', options.joinPort, server.createConnectionInjector(credentials.forJoining));
-    return { nodePort, joinPort, close };
+    listeners.node = await listen({
+      ...{ name: 'node', port: options.nodePort, bounds: { ...NODE_PORT, ...options.nodeBounds } },
+      ...common,
+      inject: (socket) => injector.injectConnection(socket),
+    });
+    listeners.join = await listen({
+      ...{ name: 'join', port: options.joinPort, bounds: { ...JOIN_PORT, ...options.joinBounds } },
+      ...common,
+      inject: (socket) => strangers.emit('connection', socket),
+    });
+    return { nodePort: listeners.node.port, joinPort: listeners.join.port, close };
   } catch (error) {
     await close();
     throw error;

@@ -8,14 +8,16 @@ import { SERVER_CERTIFICATE_LIFE_MS } from './certificates.ts';
 export interface RenewingCredentials {
   /** Client certificates of the cluster's CA are demanded. */
   readonly forNodes: ServerCredentials;
-  /** For who has no certificate yet. */
-  readonly forJoining: ServerCredentials;
+  /** For a server of another library. */
+  current(): ServerCredential;
+  onRenewed(listener: (renewed: ServerCredential) => void): void;
   /** Undefined while the certificate is fresh; else resolves once there is a new one. */
   renew(): Promise<void> | undefined;
 }
 
 export async function openServerCredentials(authority: Authority, clock: Clock, log: Log): Promise<RenewingCredentials> {
   const identityListeners = new Set<experimental.IdentityCertificateUpdateListener>();
+  const renewedListeners = new Set<(renewed: ServerCredential) => void>();
   const caCertificate = Buffer.from(authority.caPem);
   let current: ServerCredential = await authority.issueServer();
   let renewal: Promise<void> | undefined;
@@ -35,13 +37,15 @@ export async function openServerCredentials(authority: Authority, clock: Clock, 
   const replace = async () => {
     current = await authority.issueServer();
     for (const listener of identityListeners) listener(identity());
+    for (const listener of renewedListeners) listener(current);
     log.info('link.server_certificate_renewed', { expires_at_ms: current.expiresAtMs });
   };
 
   return {
     // In this version the first parameter is the server's own identity, whatever its types call it; the provider answers for both.
     forNodes: experimental.createCertificateProviderServerCredentials(provider, provider, true),
-    forJoining: experimental.createCertificateProviderServerCredentials(provider, null, false),
+    current: () => current,
+    onRenewed: (listener) => renewedListeners.add(listener),
     renew() {
       if (clock.now() < current.expiresAtMs - SERVER_CERTIFICATE_LIFE_MS / 2) return undefined;
       renewal ??= replace().finally(() => {

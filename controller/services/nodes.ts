@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';
-import { createNodeToken, joinNode } from '../domain/commands/nodes.ts';
+import { createNodeToken, joinNode, UNKNOWN_TOKEN } from '../domain/commands/nodes.ts';
 import type { FleetNode } from '../domain/fleet.ts';
 import type { NodeId } from '../domain/ids.ts';
 import { type Absence, type NodeHealth, nodeHealth } from '../domain/lease.ts';
@@ -118,6 +118,15 @@ function nodeObject({ view, fleet, alarms, leaseMs, clock }: NodeNeeds, node: Fl
     unreachable_since: rfc3339OrNull(row?.unreachableSince ?? null),
     lost_at: rfc3339OrNull(row?.lostAt ?? null),
   };
+}
+
+/** Refused: the token is none of this controller's. What else may be wrong with it is decided in {@link joinNode}. */
+export function knownToken(
+  view: Pick<View, 'get'>,
+  { tokenId, tokenSecret }: { tokenId: string; tokenSecret: string },
+): Outcome<undefined> {
+  const token = view.get('nodeTokens', tokenId);
+  return token?.secretHash === hashOf(tokenSecret) ? accepted(undefined) : UNKNOWN_TOKEN;
 }
 
 /** A node that wants in: its token is used up, and it becomes a row. The certificate is the edge's to make. */

@@ -155,20 +155,26 @@ t.test('renewals are bounded, for one node and for all', async (t) => {
 
 t.test('strangers at the join port keep no node from renewing an expired certificate', async (t) => {
   const lines: string[] = [];
-  const rig = await startRig({ renewRate: { perSecond: 0.001, burst: 3 }, log: { ...silentLog, warn: (event) => void lines.push(event) } });
+  const generous = { perSecond: 1000, burst: 1000 };
+  const joinBounds = { rates: { perAddress: generous, inAll: generous } };
+  const rig = await startRig({
+    joinBounds,
+    renewRate: { perSecond: 0.001, burst: 3 },
+    log: { ...silentLog, warn: (event) => void lines.push(event) },
+  });
   t.teardown(() => rig.close());
   const expired = await expiredNode(rig);
   const stranger = await makeAuthority(join(rig.directory, 'stranger'), rig.authority.clusterId);
   const foreign = await makeNode(NODE, stranger, expired.controllers[0] ?? '', expired.joinAddresses[0]);
-  const client = openChannel(expired.joinAddresses[0] ?? '', { caPem: expired.caPem }, defaultKeepalive);
-  t.teardown(() => client.close());
   const { path, requestSerialize, responseDeserialize } = renewMethod;
-  const asks = (certificateDer: Uint8Array) =>
-    new Promise<string>((resolve) =>
+  const asks = (certificateDer: Uint8Array) => {
+    const client = openChannel(expired.joinAddresses[0] ?? '', { caPem: expired.caPem }, defaultKeepalive);
+    return new Promise<string>((resolve) =>
       client.makeUnaryRequest(path, requestSerialize, responseDeserialize, { csrDer: Buffer.alloc(8), certificateDer }, (error) =>
         resolve(error?.details ?? 'renewed'),
       ),
-    );
+    ).finally(() => client.close());
+  };
   const answers: string[] = [];
   for (let i = 0; i < 150; i += 1)
     answers.push(await asks(i % 2 === 0 ? Buffer.alloc(0) : new X509Certificate(foreign.certificatePem).raw));

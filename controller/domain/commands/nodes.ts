@@ -17,6 +17,11 @@ export interface JoiningNode {
   readonly isConnected: (id: NodeId) => boolean;
 }
 
+export const UNKNOWN_TOKEN = refused(
+  'UNAUTHORIZED',
+  'This token is not of this controller, or was pruned: print a new one with `raworc node token`.',
+);
+
 /** Uses a token up for a node; asked again with the same key, it gives the same answer. A node of the same name that is away is the same node come back with a new identity. */
 /** By the time that passed since it was made: a clock that is set ends no token. */
 const isExpired = ({ createdAt, expiresAt }: NodeTokenRow, ages: Ages) => ages.ageMs(createdAt) >= expiresAt - createdAt;
@@ -27,9 +32,7 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
     decide({ view, now, ages }) {
       const token = view.get('nodeTokens', input.tokenId);
       if (token === undefined || token.secretHash !== input.secretHash) {
-        return unchanged(
-          refused('UNAUTHORIZED', 'This token is not of this controller, or was pruned: print a new one with `raworc node token`.'),
-        );
+        return unchanged(UNKNOWN_TOKEN);
       }
       const made = token.usedBy === null ? undefined : view.get('nodes', token.usedBy);
       if (made !== undefined && token.usedKey === input.keyHash && !isExpired(token, ages)) return unchanged(accepted(made));

@@ -1,0 +1,60 @@
+import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import { connectMethod } from '../../proto/node-service.ts';
+import type { Clock, Timer } from '../../seams/clock.ts';
+import type { NodeId } from '../domain/ids.ts';
+import { peerOf } from './peer.ts';
+
+/** Of one node at once, over all of its connections: its stream, one that is just ending, renewals and sources. */
+const MOST_CALLS = 8;
+
+export interface NodeCallsDeps {
+  readonly clusterId: string;
+  readonly clock: Clock;
+  /** How long a call can take to send its one message. */
+  readonly callMs: number;
+  cutOff(peer: string): void;
+}
+
+/**
+ * Bounds what a node can have in memory here by calls that it does not finish: the library hands over a call once its message is whole, and
+ * a message can be large. A node beyond the bounds loses the connection.
+ */
+export function nodeCalls({ clusterId, clock, callMs, cutOff }: NodeCallsDeps): ServerInterceptor {
+  const calls = new Map<NodeId, number>();
+  const count = (nodeId: NodeId, change: 1 | -1) => {
+    const now = (calls.get(nodeId) ?? 0) + change;
+    if (now > 0) calls.set(nodeId, now);
+    else calls.delete(nodeId);
+    return now;
+  };
+  return (method, call) => {
+    const address = call.getPeer();
+    const peer = peerOf(call, clusterId, clock.now());
+    const nodeId = peer.ok ? peer.value.nodeId : undefined;
+    const isBeyond = nodeId !== undefined && count(nodeId, 1) > MOST_CALLS;
+    let deadline: Timer | undefined;
+    if (isBeyond) clock.soon(() => cutOff(address));
+    else if (method.path !== connectMethod.path) deadline = clock.after(callMs, () => cutOff(address));
+    let isOver = false;
+    const over = () => {
+      deadline?.cancel();
+      if (isOver) return;
+      isOver = true;
+      if (nodeId !== undefined) count(nodeId, -1);
+    };
+    return new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMessage(message, pass) {
+            deadline?.cancel();
+            pass(message);
+          },
+          onCancel: over,
+        }),
+      sendStatus(status, next) {
+        over();
+        next(status);
+      },
+    });
+  };
+}

@@ -1,0 +1,68 @@
+/** What the join port serves: Join, and the renewal of certificates that TLS would not accept any more. */
+import type { JoinRequest__Output } from '../../proto/generated/raworc/node/v0/JoinRequest.ts';
+import { challengeMethod, joinMethod, MAX_CSR_BYTES, renewMethod } from '../../proto/node-service.ts';
+import type { NodeId } from '../domain/ids.ts';
+import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import type { Renewal } from './renewal.ts';
+import type { StrangerMethod } from './stranger-server.ts';
+
+export interface JoinAttempt {
+  readonly tokenId: string;
+  readonly tokenSecret: string;
+  readonly csrDer: Uint8Array;
+  readonly nodeName: string;
+}
+
+export interface JoinedNode {
+  readonly nodeId: NodeId;
+  readonly clusterId: string;
+  readonly incarnation: number;
+  readonly certificateDer: Uint8Array;
+  readonly caDer: Uint8Array;
+  readonly expiresAtMs: number;
+}
+
+export interface StrangerMethodDeps {
+  join(attempt: JoinAttempt): Promise<Outcome<JoinedNode>>;
+  readonly renewal: Renewal;
+}
+
+interface Method<Request, Response> {
+  readonly path: string;
+  requestDeserialize(bytes: Buffer): Request;
+  responseSerialize(value: Response): Buffer;
+}
+
+/** By path. */
+export function strangerMethods({ join, renewal }: StrangerMethodDeps): ReadonlyMap<string, StrangerMethod> {
+  return new Map([
+    method(joinMethod, (request) => joinBy(join, request)),
+    method(renewMethod, (request, peer) => renewal.renew(request, peer, undefined)),
+    method(challengeMethod, async () => accepted(renewal.challenge())),
+  ]);
+}
+
+function method<Request, Response>(
+  { path, requestDeserialize, responseSerialize }: Method<Request, Response>,
+  run: (request: Request, peer: string) => Promise<Outcome<Response>>,
+): [string, StrangerMethod] {
+  const call = async (bytes: Buffer, peer: string): Promise<Outcome<Buffer>> => {
+    let request: Request;
+    try {
+      request = requestDeserialize(bytes);
+    } catch {
+      return refused('BAD_REQUEST', 'The request cannot be decoded.');
+    }
+    const outcome = await run(request, peer);
+    return outcome.ok ? accepted(responseSerialize(outcome.value)) : outcome;
+  };
+  return [path, { call }];
+}
+
+async function joinBy(join: StrangerMethodDeps['join'], request: JoinRequest__Output): Promise<Outcome<JoinedNode>> {
+  const { tokenId, tokenSecret, csrDer, nodeName } = request;
+  if (csrDer.byteLength > MAX_CSR_BYTES || tokenId.length > 128 || tokenSecret.length > 128 || nodeName.length > 253) {
+    return refused('BAD_REQUEST', 'A field of the join request is too long.');
+  }
+  return join({ tokenId, tokenSecret, csrDer, nodeName });
+}
