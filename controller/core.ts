@@ -13,6 +13,7 @@ import type { Services } from './services/api.ts';
 import { apiKeyService } from './services/api-keys.ts';
 import { Applier, type GrowthRefusal, type TransactionalStore } from './services/applier.ts';
 import { rememberedOwners } from './services/audience.ts';
+import { auditService } from './services/audit.ts';
 import { Backlog } from './services/backlog.ts';
 import { BuildDispatch } from './services/build-dispatch.ts';
 import { buildService } from './services/builds.ts';
@@ -171,6 +172,7 @@ export function openCore(needs: CoreNeeds): Core {
     nodes: nodeService({ applier, view, fleet, alarms, leases, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
     orphans: orphanService({ applier, view, fleet, baseImage }),
     events: eventService(view, tail),
+    audit: auditService({ applier, view, lists, clock, metrics }),
     health: healthService({
       ...{ checkStore: needs.health.checkStore, log },
       degradations: {
@@ -201,6 +203,7 @@ export function openCore(needs: CoreNeeds): Core {
     },
     async close() {
       retention.close();
+      services.audit.close();
       dispatch.close();
       idle.close();
       backlog.close();

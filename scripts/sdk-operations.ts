@@ -58,8 +58,9 @@ function thingsIn(routes: readonly Route[]): readonly Thing[] {
       found.set(singular, { singular, group: `${uncapitalized(singular)}s` });
     }
   }
-  // Messages have no page of their own each, and are things all the same.
+  // Messages and audit records have no page of their own each, and are things all the same.
   found.set('Message', { singular: 'Message', group: 'messages' });
+  found.set('Audit', { singular: 'Audit', group: 'audit' });
   return [...found.values()].sort((a, b) => b.singular.length - a.singular.length);
 }
 

@@ -18,6 +18,8 @@ export interface Refusal {
   /** One sentence for a person, saying what to do where something can be done. */
   readonly message: string;
   readonly details?: unknown;
+  /** The thing is there, and the caller may not know it. For the audit record: no answer shows it. */
+  readonly hidden?: true;
 }
 
 /** An expected refusal is a value; what throws is a fault. */
@@ -28,6 +30,12 @@ export const accepted = <T>(value: T): Outcome<T> => ({ ok: true, value });
 export const refused = (code: RefusalCode, message: string, details?: unknown): { ok: false; refusal: Refusal } => ({
   ok: false,
   refusal: details === undefined ? { code, message } : { code, message, details },
+});
+
+/** The same refusal, of a thing that is there. */
+export const hidden = ({ refusal }: { readonly refusal: Refusal }): { ok: false; refusal: Refusal } => ({
+  ok: false,
+  refusal: { ...refusal, hidden: true },
 });
 
 /** A refusal of something that returns no outcome: http/errors.ts answers with it as with any other. */

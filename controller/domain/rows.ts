@@ -2,6 +2,7 @@
  * What the store keeps, a table each, all keyed by `id`. Times are Unix milliseconds, given by the applier.
  * Names are for people: what refers to another thing refers to its id.
  */
+import type { AuditRecord } from './audit.ts';
 import type { AccountId, AgentId, BuildId, MessageId, NodeId, SessionId, SpaceId } from './ids.ts';
 
 export interface AccountRow {
@@ -370,6 +371,8 @@ export type Mutation =
   | { readonly kind: 'empty-queue'; readonly sessionId: SessionId }
   /** Gives a new session copies of another's messages from that seq on, except those in its queue: the same numbers, ids of their own. */
   | { readonly kind: 'copy-messages'; readonly from: SessionId; readonly to: SessionId; readonly fromSeq: number }
+  /** Appends to the audit record. */
+  | { readonly kind: 'audit'; readonly record: AuditRecord }
   /** Retention: at most `limit` rows older than `before` of a table of history. */
   | {
       readonly kind: 'prune';

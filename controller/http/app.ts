@@ -18,6 +18,7 @@ import { requestId } from './request-id.ts';
 import type { Route } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { authRoutes } from './routes/auth.ts';
 import { buildRoutes } from './routes/builds.ts';
 import { documentRoute } from './routes/document.ts';
@@ -80,6 +81,7 @@ export function allRoutes(context: RouteContext): Route[] {
     eventRoutes,
     nodeRoutes,
     orphanRoutes,
+    auditRoutes,
   ].flatMap((made) => made(context));
   return [...routes, documentRoute(context.version, () => allRoutes(context))];
 }
@@ -101,7 +103,9 @@ export function createApp(options: HttpOptions): HttpApp {
   koa.use(referencePage());
   const authenticate = authentication(tokens, services.accounts, clock);
   koa.use(metricsPage({ metrics, token: metricsToken, authentication: authenticate }));
-  register(koa, allRoutes({ ...options, streams }), authenticate, options.checkAnswers ?? false);
+  register(koa, allRoutes({ ...options, streams }), {
+    ...{ authentication: authenticate, checkAnswers: options.checkAnswers ?? false, audit: services.audit },
+  });
   return { koa, streams, clock, random };
 }
 

@@ -19,7 +19,7 @@ interface Proved {
   readonly proof: Proof;
 }
 
-const provedOf = (ctx: Context): Proved | undefined => ctx.state[PROVED];
+export const provedOf = (ctx: Context): Proved | undefined => ctx.state[PROVED];
 
 const NO_TOKEN = refused('UNAUTHORIZED', 'A valid token is needed: POST /api/v0/auth/login gives one');
 

@@ -28,6 +28,7 @@ export function errorBody({ code, message, details }: Refusal): ErrorBody {
 
 /** Answers with the error's shape, with what HTTP wants beside a 401, and with Retry-After where `details.retry_after_s` says when to come back. */
 export function refuse(ctx: Context, refusal: Refusal): void {
+  ctx.state.refusal = refusal;
   ctx.status = STATUS_OF[refusal.code];
   ctx.body = errorBody(refusal);
   if (refusal.code === 'UNAUTHORIZED') ctx.set('WWW-Authenticate', 'Bearer realm="raworc"');
@@ -35,6 +36,9 @@ export function refuse(ctx: Context, refusal: Refusal): void {
   if (retryAfterS !== undefined) ctx.set('Retry-After', String(retryAfterS));
   else if (refusal.code === 'RATE_LIMITED') ctx.set('Retry-After', '1');
 }
+
+/** What a request was refused with. */
+export const refusalOf = (ctx: Context): Refusal | undefined => ctx.state.refusal;
 
 function retryAfterSOf(details: unknown): number | undefined {
   if (typeof details !== 'object' || details === null || !('retry_after_s' in details)) return undefined;

@@ -48,6 +48,18 @@ export const wholeParameter = (least: number, most: number, description: string)
     .exactOptional()
     .describe(description);
 
+const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+
+/** A time of RFC 3339 in Unix milliseconds; undefined for what is none. */
+export function timeIn(sent: string): number | undefined {
+  // A "+" that was not encoded arrives as a space.
+  const text = sent.replace(' ', '+');
+  const at = RFC_3339.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(at) ? undefined : at;
+}
+
+export const timeParameter = (description: string) => parsedParameter(timeIn, 'must be a time of RFC 3339', description);
+
 /** A 400 that names the first parameter at fault. */
 export function checkQuery<Q>(schema: z.ZodType<Q>, query: Query): Outcome<Q> {
   // What node:querystring makes has no prototype, which zod does not take for an object.

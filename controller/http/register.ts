@@ -2,8 +2,11 @@ import Router from '@koa/router';
 import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import type { Audit } from '../services/audit.ts';
 import { JsonText } from '../services/json-text.ts';
 import { answerFault } from './answer-check.ts';
+import { isNoted } from './audit-routes.ts';
+import { type RouteAudit, routeAudit } from './auditing.ts';
 import { callerOf } from './authentication.ts';
 import { readJson } from './body.ts';
 import { refuse } from './errors.ts';
@@ -11,15 +14,21 @@ import { idempotencyOf } from './idempotency.ts';
 import type { Query } from './query.ts';
 import { BASE, type Route } from './route.ts';
 
+export interface Registering {
+  readonly authentication: Middleware;
+  readonly checkAnswers: boolean;
+  readonly audit: Pick<Audit, 'note' | 'refused'>;
+}
+
 /**
  * Puts the routes below the base path: the public ones as they are, the others behind `authentication`. Unknown paths are 404
  * and wrong methods 405 before any token is looked at: both follow from the published list of routes alone and tell nothing.
  */
-export function register(koa: Koa, routes: readonly Route[], authentication: Middleware, checkAnswers: boolean): void {
+export function register(koa: Koa, routes: readonly Route[], { authentication, checkAnswers, audit }: Registering): void {
   const wings = new Map<string, Middleware>();
   const nothing = unmatched(undefined);
   for (const [shape, some] of Map.groupBy(routes, ({ path }) => shapeOf(BASE + path))) {
-    wings.set(shape, wingOf(some, authentication, checkAnswers));
+    wings.set(shape, wingOf(some, routes, { authentication, checkAnswers, audit }));
   }
   koa.use((ctx, next) => (wings.get(shapeOf(ctx.path)) ?? nothing)(ctx, next));
 }
@@ -32,16 +41,21 @@ function shapeOf(path: string): string {
   return `${words[0]} ${words.at(-1) === '' ? words.length - 1 : words.length}`;
 }
 
-function wingOf(routes: readonly Route[], authentication: Middleware, checkAnswers: boolean): Middleware {
+function wingOf(routes: readonly Route[], all: readonly Route[], { authentication, checkAnswers, audit }: Registering): Middleware {
   const router = new Router({ prefix: BASE, sensitive: true });
   for (const one of routes) {
+    const recorded = routeAudit(one, all, audit);
     const answer = async (ctx: Context) => {
-      await serve(one, ctx);
+      await serve(one, ctx, recorded, audit);
       const fault = checkAnswers ? answerFault(one, ctx) : undefined;
       if (fault !== undefined) throw new Error(fault);
     };
     const path = one.path.replaceAll(/\{(\w+)\}/g, ':$1');
-    router.register(path, [one.method], one.permission === 'public' ? [answer] : [authentication, answer]);
+    router.register(
+      path,
+      [one.method],
+      one.permission === 'public' ? [recorded.refusals, answer] : [recorded.refusals, authentication, answer],
+    );
   }
   // By its types a router wants a context with what it adds itself.
   const matched = router.routes() as Middleware;
@@ -49,13 +63,15 @@ function wingOf(routes: readonly Route[], authentication: Middleware, checkAnswe
   return (ctx, next) => matched(ctx, () => last(ctx, next));
 }
 
-async function serve(route: Route, ctx: Context): Promise<void> {
+async function serve(route: Route, ctx: Context, recorded: RouteAudit, audit: Pick<Audit, 'note'>): Promise<void> {
   ctx.state.route = route.path;
-  const answer = await answerOf(route, ctx);
+  const answer = await answerOf(route, ctx, recorded);
   if (!answer.ok) {
     refuse(ctx, answer.refusal);
     return;
   }
+  // Nobody sees what is not recorded: the answer leaves after this.
+  if (isNoted(route, ctx.query)) await audit.note(recorded.attribution(ctx));
   if (answer.value === undefined) return;
   const { status, body } = answer.value;
   ctx.status = status;
@@ -67,7 +83,7 @@ async function serve(route: Route, ctx: Context): Promise<void> {
 
 const NO_QUERY: Query = Object.freeze({});
 
-async function answerOf(route: Route, ctx: Context) {
+async function answerOf(route: Route, ctx: Context, recorded: RouteAudit) {
   const sent = await bodyOf(route, ctx);
   if (!sent.ok) return sent;
   const header = route.creates === true ? ctx.get('Idempotency-Key') : '';
@@ -82,7 +98,7 @@ async function answerOf(route: Route, ctx: Context) {
     body: sent.value,
     idempotency: idempotency.value,
   };
-  return route.handle(exchange, caller.value);
+  return route.handle(exchange, caller.value === undefined ? undefined : recorded.attribute(ctx, caller.value));
 }
 
 function bodyOf(route: Route, ctx: Context): Promise<Outcome<unknown>> | Outcome<unknown> {

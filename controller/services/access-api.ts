@@ -1,4 +1,5 @@
 import type { AccountObject, ApiKeyObject, BindingObject, RoleObject } from '../domain/access-objects.ts';
+import type { Attribution } from '../domain/audit.ts';
 import type { AccountId } from '../domain/ids.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Rule } from '../domain/rbac.ts';
@@ -45,7 +46,7 @@ export interface TokenHolder {
 
 export interface Accounts {
   /** 401 for wrong, unknown and inactive alike, and 429 with `details.retry_after_s` on guessing. */
-  login(user: string, password: string, address: string): Promise<Outcome<TokenHolder>>;
+  login(user: string, password: string, address: string, by: Attribution): Promise<Outcome<TokenHolder>>;
   /** The caller behind a token's `aid` and `ver`; undefined when the account is gone, inactive, or its version has moved on. */
   caller(accountId: AccountId, version: number): Caller | undefined;
   /** The caller behind a proof, as long as it holds; whether it has expired is the edge's to judge. */
@@ -55,7 +56,7 @@ export interface Accounts {
   /** Whom the new token is for. 403 for an API key, which makes no tokens. */
   refresh(proof: Proof): Outcome<TokenHolder>;
   /** Ends this token, or (`everywhere`) all of the account's. 403 for an API key. */
-  logout(proof: Proof, everywhere: boolean): Promise<Outcome<undefined>>;
+  logout(caller: Caller, proof: Proof, everywhere: boolean): Promise<Outcome<undefined>>;
   /** Told after each commit that may have taken something from somebody, before anybody hears of its events. */
   onRightsChanged(listener: (change: RightsChange) => void): void;
   me(caller: Caller): Me;

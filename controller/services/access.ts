@@ -1,4 +1,4 @@
-import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import { accepted, hidden, type Outcome, refused } from '../domain/outcome.ts';
 import type { Resource, Verb } from '../domain/rbac.ts';
 import type { NodeRow, SessionRow, SpaceRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
@@ -7,6 +7,8 @@ import type { ShownSession, ShownSessions } from './shown-sessions.ts';
 
 const NO_SPACE = refused('NOT_FOUND', 'There is no such space.');
 const NO_SESSION = refused('NOT_FOUND', 'There is no such session.');
+const HIDDEN_SPACE = hidden(NO_SPACE);
+const HIDDEN_SESSION = hidden(NO_SESSION);
 
 export const forbidden = (resource: Resource, verb: Verb) => refused('FORBIDDEN', `This needs the permission ${resource}:${verb}.`);
 
@@ -23,7 +25,8 @@ export function spaceFor(
   ...names: readonly string[]
 ): Outcome<SpaceRow> {
   const space = view.spaceByName(name);
-  if (space === undefined || !caller.permissions.knows(space.id)) return NO_SPACE;
+  if (space === undefined) return NO_SPACE;
+  if (!caller.permissions.knows(space.id)) return HIDDEN_SPACE;
   const called = resource === 'spaces' ? [space.name, space.id] : names;
   return caller.permissions.allows(resource, verb, space.id, ...called) ? accepted(space) : forbidden(resource, verb);
 }
@@ -48,7 +51,7 @@ function judged<Row extends Judged>(row: Row | undefined, caller: Caller, verb: 
     (row.createdById === caller.accountId && caller.permissions.allowsOwnIn(row.spaceId, 'sessions', what, ...names)) ||
     caller.permissions.allows('sessions', what, row.spaceId, ...names);
   if (may(verb)) return accepted(row);
-  return may('get') ? forbidden('sessions', verb) : NO_SESSION;
+  return may('get') ? forbidden('sessions', verb) : HIDDEN_SESSION;
 }
 
 /** Refuses whoever has lost what proved them while something was waited for; what they may do is to be judged again. */

@@ -31,7 +31,7 @@ export interface AccountNeeds {
 /** Who asks: log in, prove it, refresh, log out. */
 export function accountService({ applier, view, rights, keyUse, passwords, throttle, clock }: AccountNeeds): Accounts {
   return {
-    async login(user, password, address) {
+    async login(user, password, address, by) {
       const admission = throttle.begin(user, address);
       if (!admission.admitted) {
         const seconds = admission.retryAfterS;
@@ -43,7 +43,8 @@ export function accountService({ applier, view, rights, keyUse, passwords, throt
       if (!right.ok) return right;
       if (!right.value || account === undefined || !account.active) return WRONG;
       throttle.succeeded(user, address);
-      await applier.apply(recordLogin(account.id));
+      const actor = { type: 'ServiceAccount', id: account.id, name: account.user } as const;
+      await applier.apply(recordLogin(account.id), { attribution: { ...by, actor, credential: 'password' } });
       return accepted({ accountId: account.id, user: account.user, version: account.version });
     },
     caller: (accountId, version) =>
@@ -60,9 +61,9 @@ export function accountService({ applier, view, rights, keyUse, passwords, throt
       if (caller === undefined) return refused('UNAUTHORIZED', 'This token was ended.');
       return accepted({ accountId: caller.accountId, user: caller.user, version: proof.version });
     },
-    async logout(proof, everywhere) {
+    async logout(caller, proof, everywhere) {
       if (proof.kind !== 'token') return NO_TOKEN;
-      await applier.apply(everywhere ? endTokens(proof.accountId) : revokeToken(proof.tokenId, proof.expiresAtMs));
+      await applier.apply(everywhere ? endTokens(proof.accountId) : revokeToken(proof.tokenId, proof.expiresAtMs), caller);
       return accepted(undefined);
     },
     onRightsChanged: (listener) => rights.onChanged(listener),

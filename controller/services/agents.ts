@@ -81,7 +81,11 @@ export function agentService(needs: AgentNeeds): Agents {
   }
 
   /** An upload takes its time: whether it still may is judged at its end. */
-  async function shelve(mayStill: () => Outcome<AgentRow>, { source, keep, discard }: ReceivedSource): Promise<Outcome<SourceObject>> {
+  async function shelve(
+    caller: Caller,
+    mayStill: () => Outcome<AgentRow>,
+    { source, keep, discard }: ReceivedSource,
+  ): Promise<Outcome<SourceObject>> {
     const found = mayStill();
     if (!found.ok) {
       await discard();
@@ -89,7 +93,7 @@ export function agentService(needs: AgentNeeds): Agents {
     }
     const agent = found.value;
     await keep();
-    const kept = await applier.submit(putSource(agent.id, source));
+    const kept = await applier.submit(putSource(agent.id, source), caller);
     for (const digest of new Set([agent.sourceDigest, source.digest])) await forget(digest);
     return kept;
   }
@@ -103,8 +107,8 @@ export function agentService(needs: AgentNeeds): Agents {
   }
 
   /** Sets what is wanted of an agent; whoever is not to answer any more is told so in every session. */
-  async function want(agent: AgentRow, wanted: SettableStatus, interrupt: boolean): Promise<Outcome<AgentObject>> {
-    const changed = await applier.submit(changeAgent(agent.id, { wanted }));
+  async function want(caller: Caller, agent: AgentRow, wanted: SettableStatus, interrupt: boolean): Promise<Outcome<AgentObject>> {
+    const changed = await applier.submit(changeAgent(agent.id, { wanted }), caller);
     if (changed.ok && wanted !== 'active') fleet.stopAgent(agent, interrupt);
     return changed;
   }
@@ -135,6 +139,7 @@ export function agentService(needs: AgentNeeds): Agents {
           build: newBuild(needs, caller, space.value),
           request: knownRequest(needs.storeKey, caller, idempotency),
         }),
+        caller,
       );
     },
     get(caller, spaceName, name) {
@@ -165,7 +170,7 @@ export function agentService(needs: AgentNeeds): Agents {
       uploads += 1;
       try {
         const received = await shelf.receive(body);
-        return received.ok ? await inTurn(() => shelve(() => still(caller, spaceName, found.value.row), received.value)) : received;
+        return received.ok ? await inTurn(() => shelve(caller, () => still(caller, spaceName, found.value.row), received.value)) : received;
       } finally {
         uploads -= 1;
       }
@@ -174,17 +179,17 @@ export function agentService(needs: AgentNeeds): Agents {
       const found = agentFor(view, caller, spaceName, name, 'update');
       if (!found.ok) return found;
       const change = changeOf(input);
-      if (Object.keys(change).length > 0) return applier.submit(changeAgent(found.value.row.id, change));
+      if (Object.keys(change).length > 0) return applier.submit(changeAgent(found.value.row.id, change), caller);
       return refused('BAD_REQUEST', 'Nothing to change: name description, purpose, source_repo or source_branch.');
     },
     async setStatus(caller, spaceName, name, status) {
       const found = agentFor(view, caller, spaceName, name, 'update');
       if (!found.ok) return found;
-      return want(found.value.row, status, status === 'stopped');
+      return want(caller, found.value.row, status, status === 'stopped');
     },
     async stop(caller, spaceName, name) {
       const found = agentFor(view, caller, spaceName, name, 'deploy');
-      return found.ok ? want(found.value.row, 'inactive', true) : found;
+      return found.ok ? want(caller, found.value.row, 'inactive', true) : found;
     },
     running(caller, spaceName, page) {
       const space = spaceFor(view, caller, spaceName, 'agents', 'list');
@@ -205,7 +210,7 @@ export function agentService(needs: AgentNeeds): Agents {
     async remove(caller, spaceName, name) {
       const found = agentFor(view, caller, spaceName, name, 'delete');
       if (!found.ok) return found;
-      const removed = await applier.submit(removeAgent(found.value.row.id));
+      const removed = await applier.submit(removeAgent(found.value.row.id), caller);
       if (!removed.ok) return removed;
       fleet.stopAgent(removed.value, true);
       await inTurn(() => forget(removed.value.sourceDigest));
@@ -214,7 +219,7 @@ export function agentService(needs: AgentNeeds): Agents {
     async deploy(caller, spaceName, name) {
       const found = agentFor(view, caller, spaceName, name, 'deploy');
       if (!found.ok) return found;
-      return applier.submit(deployAgent(found.value.row.id, newBuild(needs, caller, found.value.space)));
+      return applier.submit(deployAgent(found.value.row.id, newBuild(needs, caller, found.value.space)), caller);
     },
   };
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';
 import { apiKeyObject } from '../domain/access-objects.ts';
 import { createApiKey, NO_KEY, removeApiKey } from '../domain/commands/api-keys.ts';
-import { accepted, refused } from '../domain/outcome.ts';
+import { accepted, hidden, refused } from '../domain/outcome.ts';
 import type { View } from '../domain/view.ts';
 import { forbidden } from './access.ts';
 import type { ApiKeys } from './access-api.ts';
@@ -48,6 +48,7 @@ export function apiKeyService({ applier, view, lists, keyUse, clock, random }: A
       const parentId = proof.kind === 'api-key' ? proof.keyId : null;
       const made = await applier.submit(
         createApiKey({ id: random.uuid(), accountId, parentId, name, keyHash, rules: rules ?? null, expiresAt }),
+        caller,
       );
       return made.ok ? accepted({ ...made.value, key }) : made;
     },
@@ -59,9 +60,9 @@ export function apiKeyService({ applier, view, lists, keyUse, clock, random }: A
       const names = [owner.user, owner.id];
       const isOwn = owner.id === caller.accountId && caller.permissions.allowsOwn('service-accounts', 'update', ...names);
       if (!isOwn && !caller.permissions.allows('service-accounts', 'update', null, ...names)) {
-        return owner.id === caller.accountId ? forbidden('service-accounts', 'update') : NO_KEY;
+        return owner.id === caller.accountId ? forbidden('service-accounts', 'update') : hidden(NO_KEY);
       }
-      const removed = await applier.submit(removeApiKey(row.id));
+      const removed = await applier.submit(removeApiKey(row.id), caller);
       if (!removed.ok) return removed;
       for (const gone of removed.value) keyUse.forget(gone);
       return accepted(undefined);

@@ -25,6 +25,7 @@ import type { Outcome } from '../domain/outcome.ts';
 import type { AgentRow } from '../domain/rows.ts';
 import type { SecretObject, SpaceObject } from '../domain/space-objects.ts';
 import type { Accounts, ApiKeys, RoleBindings, Roles, ServiceAccounts } from './access-api.ts';
+import type { Audit } from './audit.ts';
 import type { Caller, Idempotency, Page, PageRequest } from './caller.ts';
 import type { JsonText } from './json-text.ts';
 
@@ -320,5 +321,6 @@ export interface Services {
   readonly nodes: Nodes;
   readonly orphans: Orphans;
   readonly events: Events;
+  readonly audit: Audit;
   readonly health: Health;
 }

@@ -7,6 +7,7 @@ import type { NewEvent, StoredEvent } from '../domain/events.ts';
 import { type Outcome, refused } from '../domain/outcome.ts';
 import type { Mutation, SessionRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
+import { type Attributed, AuditRecords } from './audit-record.ts';
 import { BatchWatch } from './batch-watch.ts';
 import type { Capacity } from './capacity.ts';
 import { ClusterTime } from './cluster-time.ts';
@@ -70,6 +71,7 @@ export class Applier {
   readonly #watch: BatchWatch;
   readonly #refused: Counter<'bound'>;
   readonly #growthRefusal: GrowthRefusal;
+  readonly #audit: AuditRecords;
   #scheduled: Timer | undefined;
   #isSoon = false;
   #lastNumber: number;
@@ -93,6 +95,7 @@ export class Applier {
     this.#onFatal = options.onFatal;
     this.time = new ClusterTime(options.clock, options.store.keptTime(), options.store.lastTime(), options.log, options.metrics);
     this.#lastNumber = options.store.lastEventNumber();
+    this.#audit = new AuditRecords(options.store.view);
     this.#growthRefusal = options.growthRefusal ?? (() => undefined);
     const { clock, log, metrics = silentMetrics } = options;
     this.#watch = new BatchWatch({ clock, log, metrics });
@@ -110,8 +113,8 @@ export class Applier {
   }
 
   /** Resolves once the decision is durable. Rejects when deciding or keeping it threw; nothing of it is then kept. */
-  apply<Answer>(command: Command<Answer>): Promise<Answer> {
-    return this.#enqueue(command, () => this.#flushSoon());
+  apply<Answer>(command: Command<Answer>, by?: Attributed): Promise<Answer> {
+    return this.#enqueue(command, by, () => this.#flushSoon());
   }
 
   /**
@@ -119,7 +122,7 @@ export class Applier {
    * little for the next commit, and share it.
    */
   applyLazily<Answer>(command: Command<Answer>): Promise<Answer> {
-    return this.#enqueue(command, () => {
+    return this.#enqueue(command, undefined, () => {
       this.#scheduled ??= this.#clock.after(LAZY_MS, () => this.#flush());
     });
   }
@@ -131,14 +134,14 @@ export class Applier {
     this.#scheduled = this.#clock.soon(() => this.#flush());
   }
 
-  #enqueue<Answer>(command: Command<Answer>, schedule: () => void): Promise<Answer> {
+  #enqueue<Answer>(command: Command<Answer>, by: Attributed | undefined, schedule: () => void): Promise<Answer> {
     if (this.#closed) return Promise.reject(new Error('the applier is closed'));
     return new Promise((resolve, reject) => {
       this.#queue.push({
         name: command.name,
         bytes: sizeOf(command),
         run: () => {
-          const answer = this.#decide(command);
+          const answer = this.#decide(command, by);
           return () => resolve(answer);
         },
         fail: (error) => {
@@ -156,12 +159,15 @@ export class Applier {
     this.apply(command).catch(() => undefined);
   }
 
-  /** The same for a client's command: refused while too much waits, or while the disk is low and the command makes the store larger. */
-  submit<Value>(command: Command<Outcome<Value>>): Promise<Outcome<Value>> {
+  /**
+   * The same for a client's command: refused while too much waits, or while the disk is low and the command makes the store larger. What it
+   * changes is recorded as `by` says, in the same transaction.
+   */
+  submit<Value>(command: Command<Outcome<Value>>, by?: Attributed): Promise<Outcome<Value>> {
     const low = command.grows === true ? this.refusesGrowth() : undefined;
     if (low !== undefined) return Promise.resolve(low);
     const bound = this.#queue.fullOf(sizeOf(command));
-    if (bound === undefined) return this.apply(command);
+    if (bound === undefined) return this.apply(command, by);
     this.#refused.add(1, { bound });
     const waits = bound === 'commands' ? `${QUEUE_BOUND.commands} requests wait` : `requests of ${QUEUE_BOUND.bytes / 2 ** 20} MiB wait`;
     return Promise.resolve(refused('RATE_LIMITED', `The controller is overloaded: ${waits}. Retry in a second.`, { retry_after_s: 1 }));
@@ -234,19 +240,23 @@ export class Applier {
     }
   }
 
-  #decide<Answer>(command: Command<Answer>): Answer {
+  #decide<Answer>(command: Command<Answer>, by: Attributed | undefined): Answer {
     const now = this.time.stamp();
     const decision: Decision<Answer> = command.decide({ view: this.#store.view, fleet: this.#capacity, now, ages: this.time });
-    for (const mutation of decision.mutations) {
-      this.#count(mutation);
-      this.#store.apply(mutation);
-      this.#mutations.push(mutation);
-    }
+    const record = by === undefined ? undefined : this.#audit.ofChange(command.name, decision, by, now);
+    for (const mutation of decision.mutations) this.#change(mutation);
+    if (record !== undefined) this.#change({ kind: 'audit', record });
     for (const event of decision.events) {
       this.#lastNumber += 1;
       this.#events.push(this.#store.record(event, this.#lastNumber, now));
     }
     return decision.answer;
+  }
+
+  #change(mutation: Mutation): void {
+    this.#count(mutation);
+    this.#store.apply(mutation);
+    this.#mutations.push(mutation);
   }
 
   #count(mutation: Mutation): void {

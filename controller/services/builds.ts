@@ -44,7 +44,7 @@ export function buildService(needs: BuildNeeds): Builds {
       const space = spaceFor(view, caller, spaceName, 'builds', 'create');
       if (!space.ok) return space;
       const request = knownRequest(storeKey, caller, idempotency);
-      return applier.submit(createBuild({ ...newBuild(needs, caller, space.value), force, request }));
+      return applier.submit(createBuild({ ...newBuild(needs, caller, space.value), force, request }), caller);
     },
     latest(caller, spaceName) {
       const space = spaceFor(view, caller, spaceName, 'builds', 'get');

@@ -1,3 +1,4 @@
+import type { Attribution } from '../domain/audit.ts';
 import type { AccountId } from '../domain/ids.ts';
 import type { Permissions } from '../domain/rbac.ts';
 
@@ -6,6 +7,8 @@ export interface Caller {
   readonly accountId: AccountId;
   readonly user: string;
   readonly permissions: Permissions;
+  /** What the audit record says of this request. */
+  readonly attribution?: Attribution;
   /** The same one with the rights of now: to be asked after whatever was waited for. Undefined once what proved them holds no longer. */
   now(): Caller | undefined;
 }

@@ -1,3 +1,4 @@
+import type { StoredAudit } from '../domain/audit.ts';
 import type { AccountId, AgentId, SessionId, SpaceId } from '../domain/ids.ts';
 import type { RestState, RowsOfState } from '../domain/life-cycle.ts';
 import type { ShownSession } from '../domain/present.ts';
@@ -22,6 +23,21 @@ export interface MessageQuery {
   readonly afterTime?: number;
 }
 
+export interface AuditQuery {
+  readonly actor?: string;
+  readonly actorId?: string;
+  readonly action?: string;
+  /** Of which kind the thing is. */
+  readonly kind?: string;
+  readonly ref?: { readonly id: string } | { readonly name: string };
+  /** A name, which other spaces may have had before. */
+  readonly space?: string;
+  readonly spaceId?: SpaceId;
+  /** Unix milliseconds, both inclusive. */
+  readonly since?: number;
+  readonly until?: number;
+}
+
 /** Tables that are listed by what their fields are equal to; an index stands behind each that is used. */
 export type PlainList = 'accounts' | 'roles' | 'bindings' | 'apiKeys' | 'spaces' | 'secrets' | 'agents';
 
@@ -29,6 +45,7 @@ export type PlainList = 'accounts' | 'roles' | 'bindings' | 'apiKeys' | 'spaces'
 export interface Lists {
   sessions(query: SessionQuery, page: PageRequest): Promise<Page<ShownSession>>;
   messages(session: SessionId, query: MessageQuery, page: PageRequest): Promise<Page<MessageRow>>;
+  audit(query: AuditQuery, page: PageRequest): Promise<Page<StoredAudit>>;
   countMessages(session: SessionId): Promise<number>;
   /** How many sessions are in which state, without the deleted. */
   countSessions(): Promise<Readonly<Record<RestState, number>>>;

@@ -38,6 +38,7 @@ export function messageService({ applier, view, lists, waiters, random, storeKey
           user: caller.user,
           request: knownRequest(storeKey, caller, idempotency),
         }),
+        caller,
       );
     },
     async list(caller, session, filter, page) {
@@ -53,7 +54,7 @@ export function messageService({ applier, view, lists, waiters, random, storeKey
     async clear(caller, session) {
       const row = sessionFor(view, caller, session, 'update');
       if (!row.ok) return row;
-      let cleared = await applier.submit(clearMessages(session));
+      let cleared = await applier.submit(clearMessages(session), caller);
       while (cleared.ok && cleared.value !== undefined) cleared = await applier.apply(clearMessages(session, cleared.value));
       return cleared.ok ? accepted(undefined) : cleared;
     },

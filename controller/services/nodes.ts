@@ -13,6 +13,7 @@ import type { View } from '../domain/view.ts';
 import { forbidden, nodeFor } from './access.ts';
 import type { Nodes } from './api.ts';
 import type { Applier } from './applier.ts';
+import type { Attributed } from './audit-record.ts';
 import type { Capacity } from './capacity.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import type { LeaseWatch } from './fleet/lease-watch.ts';
@@ -56,7 +57,7 @@ export function nodeService(needs: NodeNeeds): Nodes {
       }
       const id = random.uuid();
       const secret = Buffer.from(random.bytes(32)).toString('base64url');
-      const made = await applier.submit(createNodeToken({ id, secretHash: hashOf(secret), ttlMs, user: caller.user }));
+      const made = await applier.submit(createNodeToken({ id, secretHash: hashOf(secret), ttlMs, user: caller.user }), caller);
       return made.ok ? accepted({ token: needs.token(id, secret), expires_at: rfc3339(made.value.expiresAt) }) : made;
     },
     list(caller, { limit, offset, order }) {
@@ -72,7 +73,7 @@ export function nodeService(needs: NodeNeeds): Nodes {
     async lose(caller, id) {
       const node = nodeFor(view, caller, id, 'update');
       if (!node.ok) return node;
-      const lost = await leases.lose(node.value.id, caller.user);
+      const lost = await leases.lose(node.value.id, caller.user, caller);
       return lost.ok ? shown(node.value) : lost;
     },
   };
@@ -133,6 +134,7 @@ export function knownToken(
 export function joinWith(
   needs: Pick<NodeNeeds, 'applier' | 'fleet' | 'random'>,
   request: { readonly tokenId: string; readonly tokenSecret: string; readonly nodeName: string; readonly keyHash: string },
+  caller?: Attributed,
 ): Promise<Outcome<NodeRow>> {
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/.test(request.nodeName)) {
     return Promise.resolve(
@@ -148,5 +150,6 @@ export function joinWith(
       keyHash: request.keyHash,
       isConnected: (id) => needs.fleet.isConnected(id),
     }),
+    caller,
   );
 }

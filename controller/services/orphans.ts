@@ -2,7 +2,7 @@ import type { Orphan__Output } from '../../proto/generated/raworc/node/v0/Orphan
 import { adoptOrphan, isExplained, type Orphan, removeOrphan } from '../domain/commands/orphans.ts';
 import type { NodeId, SessionId } from '../domain/ids.ts';
 import type { OrphanObject } from '../domain/objects.ts';
-import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import { accepted, hidden, type Outcome, refused } from '../domain/outcome.ts';
 import type { Verb } from '../domain/rbac.ts';
 import type { View } from '../domain/view.ts';
 import { forbidden, nodeFor } from './access.ts';
@@ -56,16 +56,19 @@ export function orphanService({ applier, view, fleet, baseImage }: OrphanNeeds):
       if (space === undefined) {
         return refused('CONFLICT', `It was of the space "${found.value.space}", which is not there: make that space first.`);
       }
-      if (!caller.permissions.knows(space.id)) return refused('NOT_FOUND', 'There is no such space.');
+      if (!caller.permissions.knows(space.id)) return hidden(refused('NOT_FOUND', 'There is no such space.'));
       if (!caller.permissions.allows('sessions', 'create', space.id)) return forbidden('sessions', 'create');
       const sizes = sizesIn(space.settings);
       if (!sizes.ok) return sizes;
       const by = { accountId: caller.accountId, user: caller.user };
-      return applier.submit(adoptOrphan({ orphan: found.value.orphan, spaceId: space.id, ...sizes.value, timeouts: {}, baseImage, by }));
+      return applier.submit(
+        adoptOrphan({ orphan: found.value.orphan, spaceId: space.id, ...sizes.value, timeouts: {}, baseImage, by }),
+        caller,
+      );
     },
     async remove(caller, node, session) {
       const found = one(caller, node, session);
-      return found.ok ? applier.submit(removeOrphan(found.value.orphan)) : found;
+      return found.ok ? applier.submit(removeOrphan(found.value.orphan), caller) : found;
     },
   };
 }

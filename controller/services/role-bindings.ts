@@ -3,7 +3,7 @@ import { createBinding, NO_BINDING, removeBinding } from '../domain/commands/rol
 import { NO_ROLE } from '../domain/commands/roles.ts';
 import { NO_ACCOUNT } from '../domain/commands/service-accounts.ts';
 import type { SpaceId } from '../domain/ids.ts';
-import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import { accepted, hidden, type Outcome, refused } from '../domain/outcome.ts';
 import type { Verb } from '../domain/rbac.ts';
 import type { AccountRow, BindingRow } from '../domain/rows.ts';
 import { forbidden, globally, spaceFor } from './access.ts';
@@ -27,7 +27,8 @@ export function roleBindingService({ applier, view, lists, random, storeKey }: R
   /** What is bound in a space in which the caller holds nothing is not there. */
   function bindingFor(caller: Caller, id: string, verb: Verb): Outcome<BindingRow> {
     const row = view.get('bindings', id.toLowerCase());
-    if (row === undefined || (row.spaceId !== null && !caller.permissions.knows(row.spaceId))) return NO_BINDING;
+    if (row === undefined) return NO_BINDING;
+    if (row.spaceId !== null && !caller.permissions.knows(row.spaceId)) return hidden(NO_BINDING);
     return caller.permissions.allows('role-bindings', verb, row.spaceId, row.id) ? accepted(row) : forbidden('role-bindings', verb);
   }
 
@@ -59,7 +60,7 @@ export function roleBindingService({ applier, view, lists, random, storeKey }: R
         accountId: account?.id ?? null,
         spaceId: scope.value,
       };
-      return applier.submit(createBinding({ ...binding, request }));
+      return applier.submit(createBinding({ ...binding, request }), caller);
     },
     get(caller, id) {
       const row = bindingFor(caller, id, 'get');
@@ -67,7 +68,7 @@ export function roleBindingService({ applier, view, lists, random, storeKey }: R
     },
     async remove(caller, id) {
       const row = bindingFor(caller, id, 'delete');
-      return row.ok ? applier.submit(removeBinding(row.value.id)) : row;
+      return row.ok ? applier.submit(removeBinding(row.value.id), caller) : row;
     },
   };
 }

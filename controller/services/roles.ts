@@ -42,7 +42,7 @@ export function roleService({ applier, view, lists, random, storeKey }: RoleNeed
       const may = globally(caller, 'roles', 'create', name);
       if (!may.ok) return may;
       const request = knownRequest(storeKey, caller, idempotency);
-      return applier.submit(createRole({ id: random.uuid(), name, description: description ?? null, rules, request }));
+      return applier.submit(createRole({ id: random.uuid(), name, description: description ?? null, rules, request }), caller);
     },
     get(caller, id) {
       const row = roleFor(caller, id, 'get');
@@ -50,7 +50,7 @@ export function roleService({ applier, view, lists, random, storeKey }: RoleNeed
     },
     async remove(caller, id) {
       const row = roleFor(caller, id, 'delete');
-      return row.ok ? applier.submit(removeRole(row.value.id)) : row;
+      return row.ok ? applier.submit(removeRole(row.value.id), caller) : row;
     },
   };
 }

@@ -56,7 +56,7 @@ export function secretService({ applier, view, lists, random, ring }: SecretNeed
       const space = spaceFor(view, caller, spaceName, 'secrets', 'create', keyName);
       if (!space.ok) return space;
       const made = { id: random.uuid(), spaceId: space.value.id, keyName, description, value: sealable(value), user: caller.user };
-      return applier.submit(createSecret(made));
+      return applier.submit(createSecret(made), caller);
     },
     get(caller, spaceName, key, { showValues }) {
       const found = secretFor(caller, spaceName, key, 'get', showValues);
@@ -69,14 +69,17 @@ export function secretService({ applier, view, lists, random, ring }: SecretNeed
         return refused('BAD_REQUEST', 'Nothing to change: send value or description.');
       }
       const { id, spaceId } = found.value.row;
-      const changed = await applier.submit(changeSecret(id, { ...change, ...(value === undefined ? {} : { value: sealable(value) }) }));
+      const changed = await applier.submit(
+        changeSecret(id, { ...change, ...(value === undefined ? {} : { value: sealable(value) }) }),
+        caller,
+      );
       if (!changed.ok || !showValues) return changed;
       const now = view.secretByName(spaceId, key);
       return now === undefined ? NO_SECRET : accepted(shown(found.value.space.name, now, true));
     },
     async remove(caller, spaceName, key) {
       const found = secretFor(caller, spaceName, key, 'delete', false);
-      return found.ok ? applier.submit(removeSecret(found.value.row.id)) : found;
+      return found.ok ? applier.submit(removeSecret(found.value.row.id), caller) : found;
     },
   };
 }

@@ -84,7 +84,7 @@ export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccoun
       const still = globally(now.value, 'service-accounts', 'create', user);
       if (!still.ok) return still;
       const id = random.uuid() as AccountId;
-      return applier.submit(createAccount({ id, user, passwordHash: hash.value, description: description ?? null }));
+      return applier.submit(createAccount({ id, user, passwordHash: hash.value, description: description ?? null }), caller);
     },
     get(caller, id) {
       const row = accountFor(caller, id, 'get');
@@ -97,11 +97,11 @@ export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccoun
         return refused('BAD_REQUEST', 'Nothing is to change: send description or active.');
       }
       if (!isSpaceOf(view, caller, space)) return NO_SPACE;
-      return applier.submit(changeAccount(row.value.id, change, caller.accountId));
+      return applier.submit(changeAccount(row.value.id, change, caller.accountId), caller);
     },
     async remove(caller, id) {
       const row = lesserFor(caller, id, 'delete');
-      return row.ok ? applier.submit(removeAccount(row.value.id, caller.accountId)) : row;
+      return row.ok ? applier.submit(removeAccount(row.value.id, caller.accountId), caller) : row;
     },
     async changePassword(caller, id, change) {
       const row = passwordFor(caller, id, change);
@@ -113,7 +113,7 @@ export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccoun
       const now = stillThere(caller);
       if (!now.ok) return now;
       const still = passwordFor(now.value, row.value.id, change);
-      return still.ok ? applier.submit(setPassword(still.value.id, hash.value)) : still;
+      return still.ok ? applier.submit(setPassword(still.value.id, hash.value), caller) : still;
     },
   };
 }

@@ -65,7 +65,7 @@ export function sessionService(needs: SessionNeeds): Sessions {
 
   async function change(caller: Caller, id: SessionId, request: DesiredChange, { force }: { force: boolean }) {
     const row = sessionFor(view, caller, id, 'update');
-    return row.ok ? applier.submit(changeDesired(id, request, force ? 0 : SUSPEND_GRACE_MS)) : row;
+    return row.ok ? applier.submit(changeDesired(id, request, force ? 0 : SUSPEND_GRACE_MS), caller) : row;
   }
 
   return {
@@ -79,6 +79,7 @@ export function sessionService(needs: SessionNeeds): Sessions {
       if (!parent.ok) return parent;
       const created = await applier.submit(
         newSession(needs, caller, space.value.id, asked, { ...sizes.value, ...parent.value }, idempotency),
+        caller,
       );
       return judged(created, space.value.id);
     },
@@ -87,7 +88,7 @@ export function sessionService(needs: SessionNeeds): Sessions {
       if (!row.ok) return row;
       if (update.name === undefined && update.metadata === undefined)
         return refused('BAD_REQUEST', 'There is nothing to change: send a name or metadata.');
-      return applier.submit(updateSession(id, update));
+      return applier.submit(updateSession(id, update), caller);
     },
     async remix(caller, parentId, input, idempotency) {
       const request = knownRequest(needs.storeKey, caller, idempotency);
@@ -105,7 +106,7 @@ export function sessionService(needs: SessionNeeds): Sessions {
         ...{ name: input.name ?? null, metadata: input.metadata, data: input.data ?? true, messages: input.messages ?? false },
         ...{ by: { accountId: caller.accountId, user: caller.user }, request },
       };
-      const created = await applier.submit(remixSession(remix));
+      const created = await applier.submit(remixSession(remix), caller);
       return judged(created, spaceId.value);
     },
     get(caller, id) {
@@ -119,7 +120,7 @@ export function sessionService(needs: SessionNeeds): Sessions {
     async remove(caller, id) {
       const row = sessionFor(view, caller, id, 'delete');
       if (!row.ok) return row;
-      return applier.submit(removeSession(id, 'deleted'));
+      return applier.submit(removeSession(id, 'deleted'), caller);
     },
     change,
     async putState(caller, id, state) {

@@ -33,7 +33,7 @@ export function spaceService({ applier, view, lists, random, storeKey }: SpaceNe
       if (!fit.ok) return fit;
       const request = knownRequest(storeKey, caller, idempotency);
       const id = random.uuid() as SpaceId;
-      return applier.submit(createSpace({ id, name, description, settings, user: caller.user, request }));
+      return applier.submit(createSpace({ id, name, description, settings, user: caller.user, request }), caller);
     },
     get(caller, name) {
       const space = spaceFor(view, caller, name, 'spaces', 'get');
@@ -47,11 +47,11 @@ export function spaceService({ applier, view, lists, random, storeKey }: SpaceNe
       }
       if (Object.keys(change).length === 0) return refused('BAD_REQUEST', 'Nothing to change: send description, settings or active.');
       const fit = fitting(change.settings ?? {});
-      return fit.ok ? applier.submit(changeSpace(space.value.id, change)) : fit;
+      return fit.ok ? applier.submit(changeSpace(space.value.id, change), caller) : fit;
     },
     async remove(caller, name) {
       const space = spaceFor(view, caller, name, 'spaces', 'delete');
-      return space.ok ? applier.submit(removeSpace(space.value.id)) : space;
+      return space.ok ? applier.submit(removeSpace(space.value.id), caller) : space;
     },
   };
 }

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration';
+import { auditTable } from './audit.ts';
 import { queueStep } from './migration-queue.ts';
 import { normalizedNames } from './normalized-names.ts';
 import { sessionIndexes } from './session-metadata.ts';
@@ -303,6 +304,8 @@ const lives: Migration = {
   },
 };
 
+const audit: Migration = { up: auditTable };
+
 const provider: MigrationProvider = {
   getMigrations: async () => ({
     '0001-first': first,
@@ -313,6 +316,7 @@ const provider: MigrationProvider = {
     '0006-session-indexes': sessionIndexes,
     '0007-normalized-names': normalizedNames,
     '0008-lives': lives,
+    '0010-audit': audit,
   }),
 };
 

@@ -4,6 +4,8 @@ import { type RestState, restState } from '../domain/life-cycle.ts';
 import type { SessionRow, TableName, Tables } from '../domain/rows.ts';
 import { MAX_PAGE_BYTES, type Page } from '../services/caller.ts';
 import type { Lists } from '../services/lists.ts';
+import { storedAudit } from './audit.ts';
+import { auditPage } from './audit-lists.ts';
 import { columnsOf, type SqlRow, selected, selection, snake, toSql } from './columns.ts';
 import { countOf, type Pair } from './metadata-conditions.ts';
 import type { Query, Reader } from './reader.ts';
@@ -54,6 +56,11 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
         order by seq ${sql.raw(request.order ?? 'asc')} limit ${request.limit} offset ${request.offset}`;
       const total = sql`select count(*) as count from messages where ${where}`;
       return page('messages', rows.compile(compiler), total.compile(compiler));
+    },
+    async audit(query, request) {
+      const { rows, total } = auditPage(query, request);
+      const [items, count] = await reader.read([{ ...rows.compile(compiler), maxBytes: MAX_PAGE_BYTES }, total.compile(compiler)]);
+      return { items: (items ?? []).map(storedAudit), total: countIn(count) };
     },
     async countMessages(session) {
       const query = sql`select count(*) as count from messages where session_id = ${session}`;

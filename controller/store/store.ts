@@ -6,6 +6,7 @@ import type { NewEvent, StoredEvent } from '../domain/events.ts';
 import type { Mutation, TableName } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import { isStoreFault, remedyFor, TransactionLost } from '../services/transaction-lost.ts';
+import { auditInsert } from './audit.ts';
 import { columnsOf, type SqlRow, type SqlValue, snake, TABLE_NAMES, toSql } from './columns.ts';
 import { type ReadQueries, readEventPage } from './event-pages.ts';
 import { keptTimeIn } from './kept-time.ts';
@@ -143,6 +144,7 @@ function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | 
   }
   const emptyQueue = database.prepare<[string]>('delete from queue where session_id = ?');
   const copyMessages = messageCopies(database);
+  const audit = auditInsert(database);
   const prune = pruning(database);
   const count = database.prepare<[string], { count: number }>(
     'insert into session_event_counts (session_id, count) values (?, 1) on conflict (session_id) do update set count = count + 1 returning count',
@@ -190,6 +192,9 @@ function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | 
           return;
         case 'copy-messages':
           copyMessages(mutation);
+          return;
+        case 'audit':
+          audit(mutation.record);
           return;
         case 'prune':
           prune(mutation);

@@ -519,6 +519,19 @@ const orphans = (caller: Caller) => ({
   delete: (node: string, orphan: string, options?: CallOptions): Promise<api.DeleteOrphanResponse> => caller.call({ method: 'DELETE', path: `/nodes/${part(node)}/orphans/${part(orphan)}` }, options),
 });
 
+const audit = (caller: Caller) => ({
+  /**
+   * Who did what, to which thing, from where, and what came of it; newest first
+   *
+   * Every change, every request that was refused for lack of rights, and the reading of secret values and agents’ logs. With audit:list in one space, `space` must name it.
+   *
+   * Permission: audit:list.
+   */
+  list: (options?: With<api.ListAuditData['query']>): Promise<api.ListAuditResponse> => caller.call({ method: 'GET', path: `/audit` }, options),
+  /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
+  all: (options?: WithoutPage<api.ListAuditData['query']>): AsyncGenerator<api.ListAuditResponse[number], void> => caller.all({ method: 'GET', path: `/audit` }, options),
+});
+
 /** Every operation of the API, grouped by what it is about. */
 export class Operations {
   readonly server: ReturnType<typeof server>;
@@ -535,6 +548,7 @@ export class Operations {
   readonly messages: ReturnType<typeof messages>;
   readonly nodes: ReturnType<typeof nodes>;
   readonly orphans: ReturnType<typeof orphans>;
+  readonly audit: ReturnType<typeof audit>;
 
   constructor(caller: Caller) {
     this.server = server(caller);
@@ -551,5 +565,6 @@ export class Operations {
     this.messages = messages(caller);
     this.nodes = nodes(caller);
     this.orphans = orphans(caller);
+    this.audit = audit(caller);
   }
 }

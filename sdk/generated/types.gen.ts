@@ -396,6 +396,40 @@ export type Orphan = {
     image: string | null;
 };
 
+export type AuditRecord = {
+    id: string;
+    created_at: string;
+    /**
+     * The name of who acted
+     */
+    actor: string | null;
+    actor_id: string | null;
+    actor_type: 'ServiceAccount' | 'Node' | 'Operator' | 'Anonymous';
+    /**
+     * token:ID, key:ID, certificate:SERIAL, join-token:ID, password, or machine
+     */
+    credential: string | null;
+    action: string;
+    /**
+     * The kind of thing
+     */
+    resource: string;
+    resource_id: string | null;
+    resource_name: string | null;
+    space: string | null;
+    address: string | null;
+    request_id: string | null;
+    outcome: 'ok' | 'refused';
+    /**
+     * Of a refusal
+     */
+    code: string | null;
+    /**
+     * More than 1 where refusals were counted together
+     */
+    count: number;
+};
+
 export type GetHealthData = {
     body?: never;
     path?: never;
@@ -4481,6 +4515,86 @@ export type DeleteOrphanResponses = {
 };
 
 export type DeleteOrphanResponse = DeleteOrphanResponses[keyof DeleteOrphanResponses];
+
+export type ListAuditData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only what this account or node did: a name or an id
+         */
+        actor?: string;
+        /**
+         * Only this operation, as the document names it: createSession, deleteRole, …
+         */
+        action?: string;
+        /**
+         * Only things of this kind (sessions), or one of them (sessions/ID, secrets/NAME)
+         */
+        resource?: string;
+        /**
+         * Only what happened in the space of this name
+         */
+        space?: string;
+        /**
+         * Not before this time
+         */
+        since?: string;
+        /**
+         * Not after this time
+         */
+        until?: string;
+        limit?: number;
+        offset?: number;
+        /**
+         * By default newest first, and messages oldest first
+         */
+        order?: 'asc' | 'desc';
+    };
+    url: '/audit';
+};
+
+export type ListAuditErrors = {
+    /**
+     * The request cannot be read, or a parameter does not fit
+     */
+    400: Error;
+    /**
+     * No token, or one that is not good (any more)
+     */
+    401: Error;
+    /**
+     * The permission is missing
+     */
+    403: Error;
+    /**
+     * There is no such thing, or none that the caller may see
+     */
+    404: Error;
+    /**
+     * Too much at once: Retry-After says when to come back
+     */
+    429: Error;
+    /**
+     * A fault of the server; X-Request-Id finds it in its log
+     */
+    500: Error;
+    /**
+     * There is no room, or what is needed is away: the message says what
+     */
+    503: Error;
+};
+
+export type ListAuditError = ListAuditErrors[keyof ListAuditErrors];
+
+export type ListAuditResponses = {
+    /**
+     * Done
+     */
+    200: Array<AuditRecord>;
+};
+
+export type ListAuditResponse = ListAuditResponses[keyof ListAuditResponses];
 
 export type GetDocumentData = {
     body?: never;

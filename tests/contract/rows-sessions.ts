@@ -53,6 +53,8 @@ export const sessionRows: readonly Row[] = [
   everywhere('POST /nodes/{id}/orphans/{session}/adopt', 'nodes:update', 404, ({ node }) => ({ place: { id: node, session: UNKNOWN } })),
   everywhere('DELETE /nodes/{id}/orphans/{session}', 'nodes:update', 404, ({ node }) => ({ place: { id: node, session: UNKNOWN } })),
 
+  everywhere('GET /audit', 'audit:list', 200, () => ({})),
+
   anybody('GET /health', 'public', 200),
   anybody('GET /version', 'public', 200),
   anybody('GET /openapi.json', 'public', 200),

@@ -41,13 +41,15 @@ export async function setUp(t: Test, admin: Rest, space: string, somebody: Perso
 }
 
 export interface Asked extends Call {
+  readonly requestId?: string;
   readonly text?: { readonly body: string; readonly mediaType: string };
 }
 
 export async function ask(url: string, { method, path, body: taken }: Operation, token: string | undefined, call: Asked): Promise<Got> {
-  const { place = {}, query, body, raw, text } = call;
+  const { place = {}, query, body, raw, text, requestId } = call;
   const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(place[name] ?? ''));
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  if (requestId !== undefined) headers['x-request-id'] = requestId;
   const sent = text?.body ?? raw ?? (body === undefined ? undefined : JSON.stringify(body));
   if (sent !== undefined) headers['content-type'] = text?.mediaType ?? taken?.mediaType ?? 'application/json';
   const response = await fetch(`${url}/api/v0${filled}${query === undefined ? '' : `?${query}`}`, {

@@ -285,6 +285,12 @@ export class Fake {
         };
       },
     },
+    audit: {
+      list: async () => accepted({ items: [], total: 0 }),
+      note: async () => undefined,
+      refused: () => undefined,
+      close: () => undefined,
+    },
     health: {
       check: () => ({
         status: this.visible ? 'ok' : 'failing',

@@ -123,6 +123,17 @@ const QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
     { path: `${messages}?since=2026-01-01T00:00:00Z`, by: ['messages_seq'] },
   ],
   '/sessions/{id}/messages/count': [{ path: `${messages}/count`, by: ['messages_seq'] }],
+  '/audit': [
+    { path: '/audit', by: [KEY], extent: 'whole' },
+    { path: '/audit?actor=admin', by: ['audit_actor'] },
+    { path: '/audit?action=createSession', by: ['audit_action'] },
+    { path: `/audit?resource=sessions/${session.id}`, by: ['audit_resource_id'] },
+    { path: '/audit?resource=secrets/KEY', by: ['audit_resource_name'] },
+    { path: '/audit?space=alpha', by: ['audit_space'] },
+    { path: '/audit?space=alpha', by: ['audit_space'], asker: 'member' },
+    { path: '/audit?since=2026-01-01T00:00:00Z', by: ['audit_at'] },
+    { path: '/audit?until=2026-01-01T00:00:00Z', by: ['audit_at'] },
+  ],
   '/nodes': [{ path: '/nodes', by: [] }],
   '/nodes/{id}/orphans': [{ path: `/nodes/${NODE.id}/orphans`, by: [] }],
 };

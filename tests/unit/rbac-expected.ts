@@ -108,6 +108,13 @@ export function casesOf(
         return judged((isOwn || isAdmin) && isLesser(asking, one) && hasItsSessions(asking, one));
       },
     })),
+    'GET /audit': [
+      globally('/audit', 'audit', 'list'),
+      ...spaces.map((space): Case => {
+        const there = inSpace(space, `/audit?space=${space.name}`, 'audit', 'list');
+        return { ...there, expected: (asking) => (may(asking.naive, 'audit', 'list', null) ? 'pass' : there.expected(asking)) };
+      }),
+    ],
     'GET /roles': [globally('/roles', 'roles', 'list')],
     'POST /roles': [globally('/roles', 'roles', 'create', ['made'], { name: 'made', rules: [{ resources: ['*'], verbs: ['*'] }] })],
     'GET /roles/{id}': roles.slice(0, 6).map(({ id, name }) => globally(`/roles/${name}`, 'roles', 'get', [id, name])),

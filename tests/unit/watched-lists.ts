@@ -36,7 +36,7 @@ export function watchedLists(path: string): WatchedLists {
   return { lists, taken: () => reads.splice(0), close: () => database.close() };
 }
 
-const TABLES: ReadonlySet<string> = new Set([...TABLE_NAMES.map(snake), 'session_metadata']);
+const TABLES: ReadonlySet<string> = new Set([...TABLE_NAMES.map(snake), 'session_metadata', 'audit']);
 
 /** The table that a step reads; undefined where it reads what other steps made, or nothing. */
 export function tableOf({ detail }: Step): string | undefined {

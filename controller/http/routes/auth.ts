@@ -1,5 +1,6 @@
 import { accepted } from '../../domain/outcome.ts';
 import type { RouteContext } from '../app.ts';
+import { attributionOf } from '../auditing.ts';
 import { proofOf } from '../authentication.ts';
 import { publicRoute, type Route, route } from '../route.ts';
 import { logout } from '../schemas/access.ts';
@@ -17,7 +18,9 @@ export function authRoutes({ services, tokens }: RouteContext): Route[] {
       refusals: ['UNAUTHORIZED', 'RATE_LIMITED'],
       example: { user: 'admin', pass: 'correct horse battery staple' },
       async respond({ ctx, body }) {
-        const outcome = await services.accounts.login(body.user, body.pass, ctx.req.socket.remoteAddress ?? '');
+        ctx.state.triedUser = body.user;
+        const by = attributionOf(ctx, 'login', { kind: 'service-accounts', ref: null, space: null });
+        const outcome = await services.accounts.login(body.user, body.pass, ctx.req.socket.remoteAddress ?? '', by);
         if (!outcome.ok) return outcome;
         return accepted({ status: 200, body: { token_type: 'Bearer', ...tokens.sign(outcome.value) } });
       },
@@ -52,8 +55,8 @@ export function authRoutes({ services, tokens }: RouteContext): Route[] {
       answers: { 204: 'nothing' },
       refusals: ['FORBIDDEN'],
       example: { everywhere: true },
-      async respond({ ctx, body }) {
-        const ended = await services.accounts.logout(proofOf(ctx), body.everywhere ?? false);
+      async respond({ ctx, caller, body }) {
+        const ended = await services.accounts.logout(caller, proofOf(ctx), body.everywhere ?? false);
         return ended.ok ? accepted({ status: 204 }) : ended;
       },
     }),

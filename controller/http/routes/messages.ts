@@ -3,7 +3,7 @@ import { accepted } from '../../domain/outcome.ts';
 import type { MessageFilter } from '../../services/api.ts';
 import type { Caller } from '../../services/caller.ts';
 import type { RouteContext } from '../app.ts';
-import { parsedParameter, wordParameter } from '../parameters.ts';
+import { parsedParameter, timeIn, wordParameter } from '../parameters.ts';
 import { sessionIn } from '../path.ts';
 import { listRoute, type Route, route } from '../route.ts';
 import { MESSAGE_ROLES, postMessage } from '../schemas/messages.ts';
@@ -84,15 +84,11 @@ export function messageRoutes({ services, clock, streams }: RouteContext): Route
   ];
 }
 
-const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
-
 const since = parsedParameter(
   (sent): MessageFilter['since'] => {
     if (/^\d{1,15}$/.test(sent)) return { seq: Number(sent) };
-    // A "+" that was not encoded arrives as a space.
-    const text = sent.replace(' ', '+');
-    const at = RFC_3339.test(text) ? Date.parse(text) : Number.NaN;
-    return Number.isNaN(at) ? undefined : { at };
+    const at = timeIn(sent);
+    return at === undefined ? undefined : { at };
   },
   'must be the seq of a message or a time of RFC 3339',
   'Only messages with a greater seq, or made after this time',

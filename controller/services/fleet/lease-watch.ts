@@ -6,6 +6,7 @@ import { absenceDue, gapMs } from '../../domain/lease.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { View } from '../../domain/view.ts';
 import type { Applier } from '../applier.ts';
+import type { Attributed } from '../audit-record.ts';
 import type { Fleet } from './fleet.ts';
 import { type LeaseTimes, LOST_AFTER_MS } from './lease.ts';
 
@@ -53,9 +54,12 @@ export class LeaseWatch {
   }
 
   /** Gives a node up. Resolves once all that was on it is failed. */
-  async lose(id: NodeId, by: string | null): Promise<Outcome<boolean>> {
+  async lose(id: NodeId, by: string | null, caller?: Attributed): Promise<Outcome<boolean>> {
     const { applier, fleet, log } = this.#needs;
-    const lost = await applier.submit(loseNode(id, (node) => fleet.isConnected(node), by));
+    const lost = await applier.submit(
+      loseNode(id, (node) => fleet.isConnected(node), by),
+      caller,
+    );
     if (!lost.ok || !lost.value) return lost;
     log.warn('node.lost', { node: id, by });
     await this.#failSessions(id);

@@ -1,3 +1,4 @@
+import type { Attribution } from '../../../controller/domain/audit.ts';
 import type { AccountId } from '../../../controller/domain/ids.ts';
 import { accepted } from '../../../controller/domain/outcome.ts';
 import type { OpenStream } from '../../../controller/http/open-streams.ts';
@@ -84,7 +85,7 @@ export class Person {
       services.roleBindings.create(caller, { role_name: 'developer', principal: user }),
     );
     if (bound === 'lost' || !bound.ok) return undefined;
-    const login = await admin.ask(`login ${user}`, ({ accounts }) => accounts.login(user, user, 'here'));
+    const login = await admin.ask(`login ${user}`, ({ accounts }) => accounts.login(user, user, 'here', LOGIN));
     if (login === 'lost' || !login.ok) return undefined;
     const { accountId, version } = login.value;
     const expiresAtMs = BEGAN_AT + YEAR_MS;
@@ -113,7 +114,7 @@ export class Person {
       if (how === 'end' && proof.kind === 'api-key') return apiKeys.remove(caller, proof.keyId);
       if (proof.kind === 'api-key') return roleBindings.remove(caller, bindingId);
       if (how === 'password') return serviceAccounts.changePassword(caller, accountId, { new_password: 'another' });
-      return accounts.logout(proof, how === 'everywhere');
+      return accounts.logout(caller, proof, how === 'everywhere');
     });
     if (done === 'lost' || restores !== this.#cluster.restores) return;
     if (!done.ok && done.refusal.code !== 'NOT_FOUND') admin.violation(`${how} ${user}: ${done.refusal.code} ${done.refusal.message}`);
@@ -153,6 +154,12 @@ function standingOf({ view }: Cluster, { accountId, proof }: Identity): 'out' | 
   if (proof.kind === 'token' && (account.version !== proof.version || view.get('revokedTokens', proof.tokenId) !== undefined)) return 'out';
   return view.bindingsOf(accountId).length > 0 ? 'bound' : 'unbound';
 }
+
+const LOGIN: Attribution = {
+  actor: { type: 'Anonymous', id: null, name: null },
+  ...{ credential: null, address: 'here', requestId: null, action: 'login' },
+  thing: { kind: 'service-accounts', ref: null, space: null },
+};
 
 /** A stream of events as HTTP keeps one. */
 class PersonStream implements OpenStream {

@@ -1,0 +1,117 @@
+/** Every operation that changes something is made, and refused, and found in the audit record: once each. */
+import { randomUUID } from 'node:crypto';
+import t, { type Test } from 'tap';
+import { RECORDED } from '../../controller/http/audit-routes.ts';
+import type { AuditObject } from '../../controller/services/audit.ts';
+import type { Rest } from '../cluster/rest.ts';
+import { type Operation, readDocument } from './document.ts';
+import { space as newSpace, person, unique } from './people.ts';
+import type { Call, Row } from './rows.ts';
+import { accessRows } from './rows-access.ts';
+import { sessionRows } from './rows-sessions.ts';
+import { spaceRows } from './rows-spaces.ts';
+import { type Asked, ask, setUp } from './stage.ts';
+import { openTarget, type Target } from './target.ts';
+
+t.setTimeout(200_000);
+
+/** What an operation answers where nothing can change: a node that is not lost, an orphan that is not there. */
+const UNCHANGED = new Set([404, 409]);
+
+async function recordsOf(rest: Rest, query: string): Promise<AuditObject[]> {
+  const all: AuditObject[] = [];
+  for (;;) {
+    const { body, headers } = await rest.call('GET', `/audit?limit=1000&offset=${all.length}&order=asc${query}`);
+    all.push(...(body as AuditObject[]));
+    if (all.length >= Number(headers.get('x-total-count'))) return all;
+  }
+}
+
+const records = async (t: Test, { rest }: Target, ids: ReadonlySet<string>) => {
+  // What is recorded lazily is committed with or before any later change.
+  const { status } = await rest.call('PUT', '/spaces/default', { description: unique('settled') });
+  t.equal(status, 200);
+  const found = Map.groupBy(await recordsOf(rest, ''), ({ request_id: id }) => id ?? '');
+  return new Map([...ids].map((id) => [id, found.get(id) ?? []]));
+};
+
+/** The call such that it changes something: what is as it was asked to be has no record. */
+async function changing(t: Test, target: Target, operation: string, call: Call): Promise<Call> {
+  // In a space of its own: until the build is done, no session starts there.
+  if (operation === 'POST /spaces/{name}/build') return { place: { name: await newSpace(t, target) }, body: { force: true } };
+  if (operation === 'POST /sessions/{id}/resume') await target.rest.call('POST', `/sessions/${call.place?.id}/pause`);
+  return call;
+}
+
+const isRecorded = ({ operation }: Row) => {
+  const recorded = RECORDED[operation] ?? 'nothing';
+  return recorded !== 'nothing';
+};
+
+t.test('every operation that is no plain read says how it is recorded', async (t) => {
+  const operations = await readDocument((await openTarget(t)).url);
+  const changing = operations.filter(({ method }) => method !== 'GET').map(({ name }) => name);
+  t.same(
+    changing.filter((name) => RECORDED[name] === undefined),
+    [],
+    'add these to controller/http/audit-routes.ts',
+  );
+  t.same(
+    Object.keys(RECORDED).filter((name) => !operations.some((one) => one.name === name)),
+    [],
+    'and remove these',
+  );
+});
+
+t.test('each operation, done and refused, has exactly one record each', async (t) => {
+  const target = await openTarget(t);
+  const { url, rest } = target;
+  const operations = new Map((await readDocument(url)).map((operation) => [operation.name, operation]));
+  const space = await newSpace(t, target);
+  const everywhere = await person(t, target, ['admin', null]);
+  const inside = await person(t, target, ['admin', space]);
+  const nobody = await person(t, target);
+  const stage = await setUp(t, rest, space, inside);
+
+  const expected = new Map<string, { readonly what: string; readonly record: Partial<AuditObject> | undefined }>();
+  async function play(
+    what: string,
+    operation: Operation,
+    token: string | undefined,
+    call: Asked,
+    record: (status: number) => Partial<AuditObject> | undefined,
+  ) {
+    const requestId = randomUUID();
+    const got = await ask(url, operation, token, { ...call, requestId });
+    if (got.status === 201) stage.cleanUp(operation.path, got.text);
+    expected.set(requestId, { what: `${operation.name} ${what}: ${got.status}`, record: record(got.status) });
+    return got.status;
+  }
+
+  for (const row of [...accessRows(url), ...spaceRows, ...sessionRows].filter(isRecorded)) {
+    const operation = operations.get(row.operation);
+    if (operation === undefined) continue;
+    const call = await changing(t, target, row.operation, await row.call(stage));
+    const query = RECORDED[row.operation] === 'values' ? 'show_values=true' : call.query;
+    const asked = { ...call, ...(query === undefined ? {} : { query }) };
+    if (row.permission !== 'public') {
+      await play('by nobody', operation, undefined, asked, () => ({ outcome: 'refused', code: 'UNAUTHORIZED', actor_type: 'Anonymous' }));
+      if (row.permission !== 'self') {
+        await play('without rights', operation, nobody.token, asked, (status) => ({
+          ...{ outcome: 'refused', code: status === 403 ? 'FORBIDDEN' : 'NOT_FOUND', actor: nobody.user, actor_type: 'ServiceAccount' },
+        }));
+      }
+    }
+    const status = await play('done', operation, call.token ?? everywhere.token, asked, (status) =>
+      UNCHANGED.has(status) ? undefined : { outcome: 'ok', code: null, actor_type: 'ServiceAccount', count: 1 },
+    );
+    t.equal(status, row.status, `${row.operation} is made`);
+  }
+  const found = await records(t, target, new Set(expected.keys()));
+  for (const [id, { what, record }] of expected) {
+    t.equal(found.get(id)?.length, record === undefined ? 0 : 1, what);
+    const [one] = found.get(id) ?? [];
+    if (record !== undefined) t.match(one, { ...record, address: '127.0.0.1' }, what);
+    if (one?.outcome === 'ok' && one.action !== 'login') t.match(one.credential, /^(token|key):/, what);
+  }
+});
