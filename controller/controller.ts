@@ -19,8 +19,10 @@ import { type Authority, openAuthority } from './grpc/authority.ts';
 import { type NodeServer, startNodeServer } from './grpc/node-server.ts';
 import type { Peer } from './grpc/peer.ts';
 import { createApp } from './http/app.ts';
+import type { ProxyTrust } from './http/client-address.ts';
 import { type HttpServer, listen } from './http/server.ts';
 import type { NodeBoundSettings } from './node-settings.ts';
+import type { BudgetLimits } from './services/budget/limits.ts';
 import { DiskWatch } from './services/disk-watch.ts';
 import { eventIds } from './services/event-ids.ts';
 import { LEASE, type LeaseTimes } from './services/fleet/lease.ts';
@@ -62,6 +64,10 @@ export interface ControllerOptions {
   /** Takes an answer that its route does not allow for a fault: for tests and for development. */
   readonly checkAnswers?: boolean;
   readonly version: string;
+  /** Of callers and addresses; undefined: the defaults. */
+  readonly budgets?: BudgetLimits;
+  /** The proxies in front of the controller. */
+  readonly proxies?: ProxyTrust;
   readonly lease?: LeaseTimes;
   readonly clock: Clock;
   readonly random: Random;
@@ -127,6 +133,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
       metrics,
     },
     ...{ clusterId: cluster.clusterId, storeKey: cluster.storeKey, baseImage: options.baseImage, version: options.version },
+    budgets: options.budgets,
     lease: options.lease ?? LEASE,
     growthRefusal: () => diskWatch.refusal(),
     onFatal: options.onFatal,
@@ -165,6 +172,9 @@ export async function startController(options: ControllerOptions): Promise<Contr
     version,
     corsOrigins,
     checkAnswers,
+    budgets: core.budgets,
+    spaces: core.spaces,
+    ...(options.proxies === undefined ? {} : { proxies: options.proxies }),
     metrics,
     ...(options.metricsToken === undefined ? {} : { metricsToken: options.metricsToken }),
   };

@@ -15,6 +15,9 @@ import { Applier, type GrowthRefusal, type TransactionalStore } from './services
 import { rememberedOwners } from './services/audience.ts';
 import { auditService } from './services/audit.ts';
 import { Backlog } from './services/backlog.ts';
+import { Budgets } from './services/budget/budgets.ts';
+import type { BudgetLimits } from './services/budget/limits.ts';
+import { type SpaceLookup, spaceLookup } from './services/budget/space-lookup.ts';
 import { BuildDispatch } from './services/build-dispatch.ts';
 import { buildService } from './services/builds.ts';
 import { Capacity, type KnownNode, placedSessions } from './services/capacity.ts';
@@ -64,6 +67,8 @@ export interface CoreNeeds {
   /** What sessions start from in a space without a build. */
   readonly baseImage: string;
   readonly version: string;
+  /** Undefined: the defaults. */
+  readonly budgets?: BudgetLimits | undefined;
   readonly lease: LeaseTimes;
   readonly clock: Clock;
   readonly random: Random;
@@ -87,6 +92,8 @@ export interface Core {
   readonly dispatch: BuildDispatch;
   readonly alarms: NodeAlarms;
   readonly services: Services;
+  readonly budgets: Budgets;
+  readonly spaces: SpaceLookup;
   /** Begins to publish, to follow events, to watch timeouts and leases, and to prune. */
   start(): void;
   /** Decides what waits, and takes no more. The store and the bus are still open. */
@@ -151,6 +158,7 @@ export function openCore(needs: CoreNeeds): Core {
 
   const shared = { applier, view, lists, waiters, shownSessions, random, storeKey, baseImage };
   const throttle = new LoginThrottle(clock);
+  const budgets = new Budgets({ clock, metrics, ...(needs.budgets === undefined ? {} : { limits: needs.budgets }) });
   const keyUse = new KeyUse(applier, clock);
   const services: Services = {
     accounts: accountService({ applier, view, rights, keyUse, passwords, throttle, clock }),
@@ -166,8 +174,8 @@ export function openCore(needs: CoreNeeds): Core {
     messages: messageService(shared),
     spaces: spaceService(shared),
     secrets: secretService({ ...shared, ring: needs.sealing.ring }),
-    agents: agentService({ ...shared, shelf, fleet }),
-    agentLogs: agentLogService({ view, lists, fleet, tail, clock, log }),
+    agents: agentService({ ...shared, shelf, fleet, budgets }),
+    agentLogs: agentLogService({ view, lists, fleet, tail, clock, log, budgets }),
     builds: buildService(shared),
     nodes: nodeService({ applier, view, fleet, alarms, leases, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
     orphans: orphanService({ applier, view, fleet, baseImage }),
@@ -190,6 +198,8 @@ export function openCore(needs: CoreNeeds): Core {
     dispatch,
     alarms,
     services,
+    budgets,
+    spaces: spaceLookup(view, shownSessions),
     start() {
       publisher.start();
       tail.start();

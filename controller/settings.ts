@@ -3,7 +3,9 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { accepted, type Outcome, refused } from './domain/outcome.ts';
 import { NODE_CERTIFICATE_LIFE_MS } from './grpc/certificates.ts';
+import { FORWARDED_HEADERS, NO_PROXIES, type ProxyTrust, proxyList } from './http/client-address.ts';
 import { type NodeBoundSettings, readNodeBounds } from './node-settings.ts';
+import { type BudgetLimits, parseLimits } from './services/budget/limits.ts';
 import { LEASE, type LeaseTimes, LOST_AFTER_MS } from './services/fleet/lease.ts';
 
 export interface Settings {
@@ -21,6 +23,8 @@ export interface Settings {
   readonly baseImage: string;
   readonly adminPassword: string | undefined;
   readonly corsOrigins: readonly string[];
+  readonly budgets: BudgetLimits;
+  readonly proxies: ProxyTrust;
   readonly shutDownNodes: boolean;
   readonly lease: LeaseTimes;
   /** Undefined: as the disk's size says. */
@@ -58,6 +62,8 @@ export function readSettings(env: Environment): Outcome<Settings> {
       baseImage: text(env, 'RAWORC_BASE_IMAGE_TAG') ?? 'raworc/session:base',
       adminPassword: secret(env, 'RAWORC_ADMIN_PASSWORD'),
       corsOrigins: list(env, 'RAWORC_CORS_ORIGINS') ?? [],
+      budgets: budgets(env),
+      proxies: proxies(env),
       shutDownNodes: env.RAWORC_SHUTDOWN_NODES === '1',
       metricsToken: metricsToken(env),
       diskLowBytes: bytes(env, 'RAWORC_DISK_LOW_BYTES'),
@@ -99,6 +105,27 @@ function bytes(env: Environment, name: string): number | undefined {
   if (value === undefined) return undefined;
   if (!/^\d{1,15}$/.test(value)) throw new Error(`${name} must be a number of bytes, 0 or more, and is "${value}"`);
   return Number(value);
+}
+
+function budgets(env: Environment): BudgetLimits {
+  try {
+    return parseLimits(text(env, 'RAWORC_BUDGETS') ?? '');
+  } catch (error) {
+    throw new Error(`RAWORC_BUDGETS: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function proxies(env: Environment): ProxyTrust {
+  const trusted = list(env, 'RAWORC_TRUSTED_PROXIES') ?? [];
+  try {
+    proxyList(trusted);
+  } catch (error) {
+    throw new Error(`RAWORC_TRUSTED_PROXIES: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const named = text(env, 'RAWORC_FORWARDED_HEADER')?.toLowerCase() ?? NO_PROXIES.header;
+  const header = FORWARDED_HEADERS.find((known) => known === named);
+  if (header === undefined) throw new Error(`RAWORC_FORWARDED_HEADER must be one of ${FORWARDED_HEADERS.join(', ')}, and is "${named}"`);
+  return { proxies: trusted, header };
 }
 
 function secret(env: Environment, name: string): string | undefined {

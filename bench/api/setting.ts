@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type ControllerOptions, startController } from '../../controller/controller.ts';
 import type { AccountId, NodeId, SessionId, SpaceId } from '../../controller/domain/ids.ts';
 import type { NodeRow, SessionRow } from '../../controller/domain/rows.ts';
+import { parseLimits } from '../../controller/services/budget/limits.ts';
 import { LEASE } from '../../controller/services/fleet/lease.ts';
 import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/services/sessions.ts';
 import { openStore } from '../../controller/store/store.ts';
@@ -12,6 +13,10 @@ import { noBarriers } from '../../seams/barrier.ts';
 import type { Log } from '../../seams/log.ts';
 import { prometheusMetrics } from '../../seams/prometheus.ts';
 import { systemClock, systemDisk, systemFreeSpace, systemRandom } from '../../seams/system.ts';
+
+const UNBOUNDED = parseLimits(
+  ['requests.account', 'requests.address', 'changes.account', 'changes.space'].map((name) => `${name}=1000000`).join(', '),
+);
 
 export const IMAGE = 'raworc/session:bench';
 export const PASSWORD = 'a password of the bench';
@@ -32,6 +37,8 @@ export function benchController({ directory }: Setting): ControllerOptions {
     directory,
     http: { host: '127.0.0.1', port: 0 },
     nodes: { host: '127.0.0.1', port: 0, joinPort: 0, advertise: ['127.0.0.1'] },
+    // The mechanism is part of what is measured; its default limits are not.
+    budgets: UNBOUNDED,
     ...{ natsUrl: undefined, baseImage: IMAGE, adminPassword: PASSWORD, corsOrigins: [], version: '0.0.0-bench' },
     // The node that holds the sessions at rest is away, and is not to be given up meanwhile.
     lease: { ...LEASE, lostAfterMs: 24 * 3600_000 },

@@ -149,6 +149,11 @@ export class Permissions {
     return theirs.every((right, names) => narrowing.has(right, names));
   }
 
+  /** Whether it may do all that can be done, everywhere, also what later versions add. */
+  get allowsEverything(): boolean {
+    return this.#holds('*:*', null, []);
+  }
+
   roleNames(): string[] {
     return [...new Set(this.#bindings.map(({ role }) => role.name))];
   }

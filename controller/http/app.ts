@@ -5,9 +5,13 @@ import { type Metrics, SECONDS } from '../../seams/metrics.ts';
 import type { PrometheusMetrics } from '../../seams/prometheus.ts';
 import type { Random } from '../../seams/random.ts';
 import type { Services } from '../services/api.ts';
+import { Budgets } from '../services/budget/budgets.ts';
+import type { SpaceLookup } from '../services/budget/space-lookup.ts';
 import type { EventIds } from '../services/event-ids.ts';
 import type { Tokens } from '../services/tokens.ts';
 import { authentication } from './authentication.ts';
+import { BudgetGate } from './budget-gate.ts';
+import { clientNetworks, NO_PROXIES, type ProxyTrust } from './client-address.ts';
 import { cors } from './cors.ts';
 import { catchFaults, describe, isGone } from './errors.ts';
 import { metricsPage } from './metrics.ts';
@@ -49,10 +53,17 @@ export interface HttpOptions {
   /** What /metrics shows, and the token that a scraper may use there instead of logging in. */
   readonly metrics: PrometheusMetrics;
   readonly metricsToken?: string;
+  /** Undefined: as {@link DEFAULT_LIMITS} says. */
+  readonly budgets?: Budgets;
+  /** Finds the space that pays for a request; undefined: none does. */
+  readonly spaces?: SpaceLookup;
+  readonly proxies?: ProxyTrust;
 }
 
+type NotOfRoutes = 'random' | 'corsOrigins' | 'checkAnswers' | 'metrics' | 'metricsToken' | 'budgets' | 'spaces' | 'proxies';
+
 /** What the routes are made from. */
-export interface RouteContext extends Omit<HttpOptions, 'random' | 'corsOrigins' | 'checkAnswers' | 'metrics' | 'metricsToken'> {
+export interface RouteContext extends Omit<HttpOptions, NotOfRoutes> {
   readonly streams: OpenStreams;
 }
 
@@ -89,7 +100,9 @@ export function allRoutes(context: RouteContext): Route[] {
 /** The REST API over the services. server.ts listens with it. */
 export function createApp(options: HttpOptions): HttpApp {
   const { services, tokens, log, clock, random, corsOrigins, metrics, metricsToken } = options;
-  const streams = new OpenStreams(clock, metrics);
+  const budgets = options.budgets ?? new Budgets({ clock, metrics });
+  const streams = new OpenStreams(clock, metrics, budgets);
+  const gate = new BudgetGate(budgets, clientNetworks(options.proxies ?? NO_PROXIES));
   const koa = new Koa();
   koa.on('error', (fault: unknown) => {
     if (!isGone(fault)) log.error('http.fault', { fault: describe(fault) });
@@ -100,12 +113,11 @@ export function createApp(options: HttpOptions): HttpApp {
   koa.use(catchFaults(log));
   // What a commit took from somebody ends their streams before its answer is given.
   services.accounts.onRightsChanged((change) => streams.judge(change));
-  koa.use(referencePage());
-  const authenticate = authentication(tokens, services.accounts, clock);
+  koa.use(referencePage(gate));
+  const authenticate = authentication(tokens, services.accounts, clock, gate);
   koa.use(metricsPage({ metrics, token: metricsToken, authentication: authenticate }));
-  register(koa, allRoutes({ ...options, streams }), {
-    ...{ authentication: authenticate, checkAnswers: options.checkAnswers ?? false, audit: services.audit },
-  });
+  const { spaces, checkAnswers = false } = options;
+  register(koa, allRoutes({ ...options, streams }), { authentication: authenticate, gate, spaces, checkAnswers, audit: services.audit });
   return { koa, streams, clock, random };
 }
 

@@ -7,6 +7,7 @@ import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import type { Accounts, Proof } from '../services/access-api.ts';
 import type { Caller } from '../services/caller.ts';
 import { TOKEN_ALGORITHM, TOKEN_ISSUER, type Tokens } from '../services/tokens.ts';
+import type { BudgetGate } from './budget-gate.ts';
 import { refuse } from './errors.ts';
 import { isUuid } from './ids.ts';
 import { KnownProofs } from './known-proofs.ts';
@@ -42,7 +43,7 @@ export function proofOf(ctx: Context): Proof {
  * Lets a request pass that carries a good token of an account that is still there, active, and of the token's version, or a good
  * API key. All else is one 401 that does not tell why: neither the token nor the reason is of use to a stranger.
  */
-export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock): Middleware {
+export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock, gate: BudgetGate): Middleware {
   const known = new KnownProofs();
   const options = {
     // The types of koa-jwt know no KeyObject; jsonwebtoken below it wants one (a string costs forty times as much).
@@ -78,17 +79,26 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock)
     return caller === undefined ? undefined : { ...caller, now: () => judged(proof) };
   }
 
-  function admit(ctx: Context, next: Next, proof: Proof | undefined): Promise<void> | void {
+  function admit(ctx: Context, next: Next, proof: Proof, caller: Caller): Promise<void> | void {
+    ctx.state[PROVED] = { caller, proof } satisfies Proved;
+    return gate.admit(ctx, caller, proof, next);
+  }
+
+  /** Verifying costs more than all else, so a stranger pays first. */
+  async function admitUnknown(ctx: Context, next: Next, header: string): Promise<void> {
+    if (!gate.stranger(ctx)) return;
+    const proof = await proofIn(ctx, header);
     const caller = proof === undefined ? undefined : judged(proof);
     if (proof === undefined || caller === undefined) return refuse(ctx, NO_TOKEN.refusal);
-    ctx.state[PROVED] = { caller, proof } satisfies Proved;
-    return next();
+    gate.knowsStranger(ctx);
+    return admit(ctx, next, proof, caller);
   }
 
   return (ctx, next) => {
     const header = ctx.get('Authorization');
     const found = known.find(header, tokens.isInForce);
-    return found === undefined ? proofIn(ctx, header).then((proof) => admit(ctx, next, proof)) : admit(ctx, next, found);
+    const caller = found === undefined ? undefined : judged(found);
+    return found === undefined || caller === undefined ? admitUnknown(ctx, next, header) : admit(ctx, next, found, caller);
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa';
 
-const EXPOSED = 'X-Request-Id, X-Total-Count, X-Page-Offset, X-Page-Limit, X-Raworc-Wait, Retry-After';
+const EXPOSED = 'X-Request-Id, X-Total-Count, X-Page-Offset, X-Page-Limit, X-Raworc-Wait, Retry-After, RateLimit, RateLimit-Policy';
 const ALLOWED_HEADERS = 'Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-Id';
 const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const PREFLIGHT_KEPT_S = '600';

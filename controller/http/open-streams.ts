@@ -1,15 +1,10 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
 import { type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import type { Proof, RightsChange } from '../services/access-api.ts';
-import { Places } from './places.ts';
+import { Budgets } from '../services/budget/budgets.ts';
 import { UnsentBytes } from './unsent-bytes.ts';
 
 const TICK_MS = 5000;
-const MIB = 1024 * 1024;
-const STREAMS = { most: 5000, mostOfAccount: 2000, reserved: 500, small: 10 };
-const WAITS = { most: 5000, mostOfAccount: 2000, reserved: 500, small: 10 };
-/** A turn hands no more than that to the kernel, which takes its time too. */
-const UNSENT = { mostBytes: 64 * MIB, mostOfAccountBytes: 16 * MIB };
 
 /** An answer that goes on, or that is waited for. */
 export interface OpenStream {
@@ -25,9 +20,7 @@ export interface OpenStream {
 export class OpenStreams {
   readonly #clock: Clock;
   readonly #streams = new Set<OpenStream>();
-  /** For event streams, and apart from them for waits: many of the one leave room for the others. */
-  readonly streams: Places;
-  readonly waits: Places;
+  readonly budgets: Budgets;
   /** Of all event streams. */
   readonly unsent: UnsentBytes;
   /** An event stream whose client stood still for too long. */
@@ -35,16 +28,11 @@ export class OpenStreams {
   #timer: Timer | undefined;
   #closed = false;
 
-  constructor(clock: Clock, metrics: Metrics = silentMetrics) {
+  constructor(clock: Clock, metrics: Metrics = silentMetrics, budgets = new Budgets({ clock, metrics })) {
     this.#clock = clock;
-    const refused = metrics.counter({
-      name: 'streams_refused_total',
-      help: 'Event streams and waits that were refused, by whose limit was reached.',
-      labels: ['kind', 'limit'],
-    });
-    this.streams = new Places('open event streams', STREAMS, (limit) => refused.add(1, { kind: 'stream', limit }));
-    this.waits = new Places('requests that wait', WAITS, (limit) => refused.add(1, { kind: 'wait', limit }));
-    this.unsent = new UnsentBytes(clock, UNSENT);
+    this.budgets = budgets;
+    const { process, account } = budgets.limits.atOnce.stream_bytes;
+    this.unsent = new UnsentBytes(clock, { mostBytes: process, mostOfAccountBytes: account ?? process });
     const cut = metrics.counter({
       name: 'streams_cut_total',
       help: 'Event streams that were cut because their client took nothing for 30 s.',
@@ -55,8 +43,8 @@ export class OpenStreams {
       help: 'Event streams and waits that are open.',
       labels: ['kind'],
       read: () => [
-        { labels: { kind: 'stream' }, value: this.streams.size },
-        { labels: { kind: 'wait' }, value: this.waits.size },
+        { labels: { kind: 'stream' }, value: budgets.held('streams') },
+        { labels: { kind: 'wait' }, value: budgets.held('waits') },
       ],
     });
     metrics.gauge({

@@ -163,13 +163,19 @@ const WORDS: Readonly<Record<RefusalCode, string>> = {
   PAYLOAD_TOO_LARGE: 'The body is too large',
   UNSUPPORTED_MEDIA_TYPE: 'The body is of another type than the one that is taken',
   UNPROCESSABLE_ENTITY: 'A field is missing or does not fit: `details` lists path and problem of each',
-  RATE_LIMITED: 'Too much at once: Retry-After says when to come back',
+  RATE_LIMITED: 'A budget is used up: `details.budget` names it, and Retry-After says when to come back',
   INTERNAL_ERROR: 'A fault of the server; X-Request-Id finds it in its log',
   UNAVAILABLE: 'There is no room, or what is needed is away: the message says what',
 };
 const HEADERS: Readonly<Partial<Record<RefusalCode, Pick<ZodOpenApiResponseObject, 'headers'>>>> = {
   UNAUTHORIZED: { headers: z.object({ 'WWW-Authenticate': z.string() }) },
-  RATE_LIMITED: { headers: z.object({ 'Retry-After': z.int().describe('Seconds') }) },
+  RATE_LIMITED: {
+    headers: z.object({
+      'Retry-After': z.int().describe('Seconds'),
+      'RateLimit-Policy': z.string().optional().describe('Budgets that this request was charged to: `q` at once, back in `w` seconds'),
+      RateLimit: z.string().optional().describe('What is left of them: `r` now, all of it in `t` seconds'),
+    }),
+  },
   UNAVAILABLE: { headers: z.object({ 'Retry-After': z.int().optional().describe('Seconds') }) },
 };
 const REFUSALS = Object.fromEntries(
@@ -191,7 +197,8 @@ export function refusalsOf(route: Route): ReadonlySet<RefusalCode> {
   if (permission.includes(':') && !/^own or \S+:(get|list)$/.test(permission)) codes.push('FORBIDDEN');
   if (request !== undefined || raw !== undefined || creates === true) codes.push('UNPROCESSABLE_ENTITY');
   const isRead = paged && route.fromMemory !== true;
-  if (method !== 'GET' || isRead) codes.push('RATE_LIMITED');
+  // Each caller and each address has a budget.
+  codes.push('RATE_LIMITED');
   // A list when its reader is away; what creates something while the disk is low.
   if (isRead || route.answers[201] !== undefined) codes.push('UNAVAILABLE');
   return new Set(codes);

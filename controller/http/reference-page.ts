@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Context, Middleware } from 'koa';
+import type { BudgetGate } from './budget-gate.ts';
 import { BASE } from './route.ts';
 
 const PAGE = `<!doctype html>
@@ -40,10 +41,11 @@ const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** GET /docs: the reference, drawn from the document by Swagger UI, whose files are served from here. */
-export function referencePage(): Middleware {
+export function referencePage(gate: Pick<BudgetGate, 'stranger'>): Middleware {
   const directory = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
   const kept = new Map<string, Buffer>();
   const page: Middleware = async (ctx, next) => {
+    if (!gate.stranger(ctx)) return;
     const file = /^\/docs\/([\w.-]*)$/.exec(ctx.path)?.[1];
     if (ctx.path === '/docs' || file === '') return answer(ctx, 'text/html; charset=utf-8', PAGE);
     if (file === 'page.js') return answer(ctx, 'text/javascript; charset=utf-8', SCRIPT);

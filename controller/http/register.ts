@@ -3,12 +3,14 @@ import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import type { Audit } from '../services/audit.ts';
+import type { SpaceLookup } from '../services/budget/space-lookup.ts';
 import { JsonText } from '../services/json-text.ts';
 import { answerFault } from './answer-check.ts';
 import { isNoted } from './audit-routes.ts';
 import { type RouteAudit, routeAudit } from './auditing.ts';
 import { callerOf } from './authentication.ts';
 import { readJson } from './body.ts';
+import { type BudgetGate, workIn } from './budget-gate.ts';
 import { refuse } from './errors.ts';
 import { idempotencyOf } from './idempotency.ts';
 import type { Query } from './query.ts';
@@ -16,6 +18,8 @@ import { BASE, type Route } from './route.ts';
 
 export interface Registering {
   readonly authentication: Middleware;
+  readonly gate: BudgetGate;
+  readonly spaces: SpaceLookup | undefined;
   readonly checkAnswers: boolean;
   readonly audit: Pick<Audit, 'note' | 'refused'>;
 }
@@ -24,11 +28,11 @@ export interface Registering {
  * Puts the routes below the base path: the public ones as they are, the others behind `authentication`. Unknown paths are 404
  * and wrong methods 405 before any token is looked at: both follow from the published list of routes alone and tell nothing.
  */
-export function register(koa: Koa, routes: readonly Route[], { authentication, checkAnswers, audit }: Registering): void {
+export function register(koa: Koa, routes: readonly Route[], deps: Registering): void {
   const wings = new Map<string, Middleware>();
-  const nothing = unmatched(undefined);
+  const nothing = unmatched(undefined, deps.gate);
   for (const [shape, some] of Map.groupBy(routes, ({ path }) => shapeOf(BASE + path))) {
-    wings.set(shape, wingOf(some, routes, { authentication, checkAnswers, audit }));
+    wings.set(shape, wingOf(some, routes, deps));
   }
   koa.use((ctx, next) => (wings.get(shapeOf(ctx.path)) ?? nothing)(ctx, next));
 }
@@ -41,12 +45,14 @@ function shapeOf(path: string): string {
   return `${words[0]} ${words.at(-1) === '' ? words.length - 1 : words.length}`;
 }
 
-function wingOf(routes: readonly Route[], all: readonly Route[], { authentication, checkAnswers, audit }: Registering): Middleware {
+function wingOf(routes: readonly Route[], all: readonly Route[], deps: Registering): Middleware {
+  const { authentication, gate, checkAnswers, audit } = deps;
+  const asStranger: Middleware = (ctx, next) => (gate.stranger(ctx) ? next() : undefined);
   const router = new Router({ prefix: BASE, sensitive: true });
   for (const one of routes) {
     const recorded = routeAudit(one, all, audit);
     const answer = async (ctx: Context) => {
-      await serve(one, ctx, recorded, audit);
+      await serve(one, ctx, recorded, deps);
       const fault = checkAnswers ? answerFault(one, ctx) : undefined;
       if (fault !== undefined) throw new Error(fault);
     };
@@ -54,24 +60,26 @@ function wingOf(routes: readonly Route[], all: readonly Route[], { authenticatio
     router.register(
       path,
       [one.method],
-      one.permission === 'public' ? [recorded.refusals, answer] : [recorded.refusals, authentication, answer],
+      one.permission === 'public' ? [recorded.refusals, asStranger, answer] : [recorded.refusals, authentication, answer],
     );
   }
   // By its types a router wants a context with what it adds itself.
   const matched = router.routes() as Middleware;
-  const last = unmatched(router);
+  const last = unmatched(router, gate);
   return (ctx, next) => matched(ctx, () => last(ctx, next));
 }
 
-async function serve(route: Route, ctx: Context, recorded: RouteAudit, audit: Pick<Audit, 'note'>): Promise<void> {
+async function serve(route: Route, ctx: Context, recorded: RouteAudit, deps: Registering): Promise<void> {
   ctx.state.route = route.path;
-  const answer = await answerOf(route, ctx, recorded);
+  const answer = await answerOf(route, ctx, recorded, deps);
+  // Refused by a budget, which has answered.
+  if (answer === undefined) return;
   if (!answer.ok) {
     refuse(ctx, answer.refusal);
     return;
   }
   // Nobody sees what is not recorded: the answer leaves after this.
-  if (isNoted(route, ctx.query)) await audit.note(recorded.attribution(ctx));
+  if (isNoted(route, ctx.query)) await deps.audit.note(recorded.attribution(ctx));
   if (answer.value === undefined) return;
   const { status, body } = answer.value;
   ctx.status = status;
@@ -83,7 +91,7 @@ async function serve(route: Route, ctx: Context, recorded: RouteAudit, audit: Pi
 
 const NO_QUERY: Query = Object.freeze({});
 
-async function answerOf(route: Route, ctx: Context, recorded: RouteAudit) {
+async function answerOf(route: Route, ctx: Context, recorded: RouteAudit, { gate, spaces }: Registering) {
   const sent = await bodyOf(route, ctx);
   if (!sent.ok) return sent;
   const header = route.creates === true ? ctx.get('Idempotency-Key') : '';
@@ -91,6 +99,12 @@ async function answerOf(route: Route, ctx: Context, recorded: RouteAudit) {
   if (!idempotency.ok) return idempotency;
   const caller = callerOf(ctx);
   if (!caller.ok) return caller;
+  if (caller.value !== undefined) {
+    const isRead = route.method === 'GET';
+    if (!isRead || route.mayStream === true || route.answers[200] === 'event-stream')
+      workIn(ctx, spaces?.(caller.value, ctx.params, sent.value));
+    if (!isRead && !gate.change(ctx)) return undefined;
+  }
   const exchange = {
     ctx,
     params: ctx.params,
@@ -107,8 +121,9 @@ function bodyOf(route: Route, ctx: Context): Promise<Outcome<unknown>> | Outcome
 }
 
 /** No route answered: 405 with Allow where the path has other methods, 204 with Allow for OPTIONS, else 404. */
-function unmatched(router: Router | undefined): Middleware {
+function unmatched(router: Router | undefined, gate: BudgetGate): Middleware {
   return (ctx) => {
+    if (!gate.stranger(ctx)) return;
     const methods = router?.match(ctx.path, ctx.method).path.flatMap((layer) => layer.methods) ?? [];
     if (methods.length === 0) return refuse(ctx, refused('NOT_FOUND', `There is no ${ctx.path.slice(0, 200)} here`).refusal);
     ctx.set('Allow', [...new Set([...methods, 'OPTIONS'])].join(', '));

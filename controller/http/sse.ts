@@ -6,13 +6,14 @@ import type { SessionId } from '../domain/ids.ts';
 import { accepted, type Outcome } from '../domain/outcome.ts';
 import type { Proof } from '../services/access-api.ts';
 import type { EventScope, EventWatcher, LogScope, Services, Taken, Watching } from '../services/api.ts';
+import type { Release } from '../services/budget/at-once.ts';
 import type { Caller } from '../services/caller.ts';
 import type { EventIds } from '../services/event-ids.ts';
 import { proofOf } from './authentication.ts';
+import { payerIn } from './budget-gate.ts';
 import { type EventFrames, eventFrames, HELLO_FRAME, PING_FRAME, positionIn } from './event-frames.ts';
 import { FrameQueue } from './frame-queue.ts';
 import type { OpenStream, OpenStreams } from './open-streams.ts';
-import type { Release } from './places.ts';
 
 /** A client that takes nothing of what there is for it is cut after this; it comes back with its Last-Event-ID. */
 const STUCK_MS = 30_000;
@@ -80,7 +81,7 @@ function framesOf(ids: EventIds): EventFrames {
 
 function open(ctx: Context, streaming: Streaming, show: Show): Outcome<undefined> {
   const proof = proofOf(ctx);
-  const place = streaming.streams.streams.take(proof.accountId);
+  const place = streaming.streams.budgets.take('streams', payerIn(ctx));
   if (!place.ok) return place;
   ctx.set({ 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-cache, no-transform', 'X-Accel-Buffering': 'no' });
   ctx.status = 200;

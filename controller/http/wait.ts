@@ -3,6 +3,7 @@ import type { Clock } from '../../seams/clock.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Caller } from '../services/caller.ts';
 import { proofOf } from './authentication.ts';
+import { leavePlace, payerIn } from './budget-gate.ts';
 import type { OpenStreams } from './open-streams.ts';
 import { parsedParameter } from './parameters.ts';
 
@@ -30,14 +31,15 @@ export interface Waiting {
  * send the same again, or without `?wait`.
  */
 export async function withWaitPlace<T>(
-  { streams }: Pick<Waiting, 'streams'>,
-  caller: Caller,
+  ctx: Context,
+  { budgets }: OpenStreams,
   ms: number,
   work: () => Promise<Outcome<T>>,
 ): Promise<Outcome<T>> {
   if (ms === 0) return work();
-  const place = streams.waits.take(caller.accountId);
+  const place = budgets.take('waits', payerIn(ctx));
   if (!place.ok) return place;
+  leavePlace(ctx);
   try {
     return await work();
   } finally {

@@ -10,6 +10,7 @@ import { rfc3339 } from '../domain/time.ts';
 import type { View } from '../domain/view.ts';
 import { agentFor } from './agents.ts';
 import type { AgentLogs, LogScope } from './api.ts';
+import type { Budgets } from './budget/budgets.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { saidLine } from './fleet/said.ts';
 import type { Lists } from './lists.ts';
@@ -22,8 +23,6 @@ const READ_WITHIN_MS = 5_000;
 const SESSIONS_READ = 64;
 /** Each may answer with a mebibyte. */
 const READ_AT_ONCE = 8;
-/** Reads of one process, and of one account. Who follows waits for a turn; who only reads is refused. */
-const READS = { most: 8, mostOfKey: 3 };
 /** Lines that are printed while the older ones are read. */
 const MOST_EARLY = 1000;
 const MOST_EARLY_CHARACTERS = 1024 * 1024;
@@ -37,6 +36,7 @@ export interface AgentLogNeeds {
   readonly tail: Tail;
   readonly clock: Clock;
   readonly log: Log;
+  readonly budgets: Pick<Budgets, 'limits'>;
 }
 
 interface Read {
@@ -50,8 +50,10 @@ const isUp = ({ desired, phase }: SessionRow): boolean => desired === UP.desired
 const holds = (row: SessionRow | undefined, { agent }: LogScope): row is SessionRow =>
   row !== undefined && row.desired !== 'deleted' && row.spaceId === agent.spaceId && row.agents.some(({ id }) => id === agent.id);
 
-export function agentLogService({ view, lists, fleet, tail, clock, log }: AgentLogNeeds): AgentLogs {
-  const turns = new Turns<AccountId>(READS);
+export function agentLogService({ view, lists, fleet, tail, clock, log, budgets }: AgentLogNeeds): AgentLogs {
+  const { process, account } = budgets.limits.atOnce.log_reads;
+  // Those who follow wait for a turn; those who only read are refused.
+  const turns = new Turns<AccountId>({ most: process, mostOfKey: account ?? process });
 
   /** Those to read, and how many more there are. */
   async function sessionsOf(scope: LogScope): Promise<{ readonly rows: readonly SessionRow[]; readonly more: number }> {
@@ -102,7 +104,10 @@ export function agentLogService({ view, lists, fleet, tail, clock, log }: AgentL
       const resting = rests(view, scope);
       if (resting !== undefined) return resting;
       const endTurn = turns.take(scope.accountId);
-      if (endTurn === undefined) return refused('RATE_LIMITED', 'Too many logs are being read. Retry in a moment.', { retry_after_s: 1 });
+      if (endTurn === undefined) {
+        const details = { budget: 'log_reads', retry_after_s: 1 };
+        return refused('RATE_LIMITED', 'Too many logs are being read. Retry in a moment.', details);
+      }
       try {
         const { lines, unread } = await readAll(scope);
         if (scope.session !== undefined && unread > 0) {

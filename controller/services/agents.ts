@@ -15,6 +15,8 @@ import type { View } from '../domain/view.ts';
 import { spaceFor, stillThere } from './access.ts';
 import type { Agents, ChangeAgent, SettableStatus } from './api.ts';
 import type { Applier } from './applier.ts';
+import type { Budgets } from './budget/budgets.ts';
+import { payerOf } from './budget/payer.ts';
 import { newBuild } from './builds.ts';
 import type { Caller } from './caller.ts';
 import type { Fleet } from './fleet/fleet.ts';
@@ -24,11 +26,19 @@ import type { Lists } from './lists.ts';
 /** Sources that were uploaded and checked, kept by their digest. */
 export interface SourceShelf {
   /** Checks an archive. What is refused leaves nothing behind. */
-  receive(body: Readable): Promise<Outcome<ReceivedSource>>;
+  receive(body: Readable, claim?: SourceClaim): Promise<Outcome<ReceivedSource>>;
   /** Removes a source that nothing refers to. */
   remove(digest: string): Promise<void>;
   /** The digests of all sources that are kept. */
   kept(): Promise<readonly string[]>;
+}
+
+/** Asked before bytes are taken: a refusal ends the upload. */
+export interface SourceClaim {
+  /** Bytes as they arrive. */
+  packed(bytes: number): Outcome<unknown>;
+  /** Bytes to be written to disk. */
+  spooled(bytes: number): Outcome<unknown>;
 }
 
 /** A checked archive that is not kept yet. Either is to be called, once. */
@@ -38,9 +48,6 @@ export interface ReceivedSource {
   discard(): Promise<void>;
 }
 
-/** Each may take a gigabyte of disk while it is checked. */
-const MOST_UPLOADS = 4;
-
 export interface AgentNeeds {
   readonly applier: Applier;
   readonly view: View;
@@ -49,6 +56,7 @@ export interface AgentNeeds {
   readonly storeKey: Uint8Array;
   readonly baseImage: string;
   readonly shelf: SourceShelf;
+  readonly budgets: Budgets;
   readonly fleet: Pick<Fleet, 'stopAgent' | 'workers'>;
 }
 
@@ -69,8 +77,7 @@ export function agentFor(
 }
 
 export function agentService(needs: AgentNeeds): Agents {
-  const { applier, view, lists, random, shelf, fleet } = needs;
-  let uploads = 0;
+  const { applier, view, lists, random, shelf, budgets, fleet } = needs;
   let last: Promise<unknown> = Promise.resolve();
 
   /** One after another, so that what one upload takes for unused is not what another is about to use. */
@@ -155,7 +162,7 @@ export function agentService(needs: AgentNeeds): Agents {
       const shown = agentObjectsIn(view, space.value.id);
       return accepted({ items: found.items.map((row) => withWorkers(shown(row), fleet.workers.count(row.id))), total: found.total });
     },
-    async upload(caller, spaceName, name, body) {
+    async upload(caller, spaceName, name, body, from = {}) {
       const found = agentFor(view, caller, spaceName, name, 'update');
       if (!found.ok) return found;
       const low = applier.refusesGrowth();
@@ -163,16 +170,22 @@ export function agentService(needs: AgentNeeds): Agents {
         body.destroy();
         return low;
       }
-      if (uploads >= MOST_UPLOADS) {
+      const payer = { ...payerOf(caller), ...from, space: found.value.space.id };
+      const place = budgets.take('uploads', payer);
+      if (!place.ok) {
         body.destroy();
-        return refused('RATE_LIMITED', `${MOST_UPLOADS} uploads are being checked: try again in a moment.`, { retry_after_s: 5 });
+        return place;
       }
-      uploads += 1;
+      const spool = budgets.open('upload_spool_bytes', payer);
       try {
-        const received = await shelf.receive(body);
+        const received = await shelf.receive(body, {
+          packed: (bytes) => budgets.charge('upload_bytes', payer, bytes),
+          spooled: (bytes) => spool.grow(bytes),
+        });
         return received.ok ? await inTurn(() => shelve(caller, () => still(caller, spaceName, found.value.row), received.value)) : received;
       } finally {
-        uploads -= 1;
+        spool.release();
+        place.value();
       }
     },
     async update(caller, spaceName, name, input) {

@@ -26,6 +26,7 @@ import type { AgentRow } from '../domain/rows.ts';
 import type { SecretObject, SpaceObject } from '../domain/space-objects.ts';
 import type { Accounts, ApiKeys, RoleBindings, Roles, ServiceAccounts } from './access-api.ts';
 import type { Audit } from './audit.ts';
+import type { Payer } from './budget/payer.ts';
 import type { Caller, Idempotency, Page, PageRequest } from './caller.ts';
 import type { JsonText } from './json-text.ts';
 
@@ -186,7 +187,13 @@ export interface Agents {
   stop(caller: Caller, space: string, name: string): Promise<Outcome<AgentObject>>;
   remove(caller: Caller, space: string, name: string): Promise<Outcome<undefined>>;
   /** Reads a gzipped tar of at most 64 MiB from `body`; what is refused leaves nothing behind. */
-  upload(caller: Caller, space: string, name: string, body: Readable): Promise<Outcome<SourceObject>>;
+  upload(
+    caller: Caller,
+    space: string,
+    name: string,
+    body: Readable,
+    from?: Pick<Payer, 'key' | 'address'>,
+  ): Promise<Outcome<SourceObject>>;
   /** Queues the build that puts every active agent of the space into one image, and makes this one active. */
   deploy(caller: Caller, space: string, name: string): Promise<Outcome<AgentObject>>;
 }

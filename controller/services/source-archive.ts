@@ -7,6 +7,7 @@ import type { DiskFile } from '../../seams/disk.ts';
 import { MAX_READ_BYTES, READ_FILES } from '../domain/manifest.ts';
 import { type Refusal, refused } from '../domain/outcome.ts';
 import { type SourceEntry, SourceTree } from '../domain/source-tree.ts';
+import type { SourceClaim } from './agents.ts';
 
 export interface SourceLimits {
   readonly maxPackedBytes: number;
@@ -44,12 +45,19 @@ const RATIO_COUNTS_FROM_BYTES = 32 * 1024 * 1024;
  * Reads a gzipped tar and lays the content of its files one after the other into `spool`. Stops at the first thing that is
  * refused (throws Refused), cut off (throws CutOff) or broken (throws what gunzip or tar threw), with `body` destroyed.
  */
-export async function readArchive(body: Readable, spool: DiskFile, limits: SourceLimits): Promise<ReadArchive> {
+export async function readArchive(
+  body: Readable,
+  spool: DiskFile,
+  limits: SourceLimits,
+  claim: Pick<SourceClaim, 'packed'>,
+): Promise<ReadArchive> {
   let packedBytes = 0;
   let unpackedBytes = 0;
   const packed = metered((bytes) => {
     packedBytes += bytes;
-    return packedBytes > limits.maxPackedBytes ? tooLarge('packed', limits.maxPackedBytes) : undefined;
+    if (packedBytes > limits.maxPackedBytes) return tooLarge('packed', limits.maxPackedBytes);
+    const claimed = claim.packed(bytes);
+    return claimed.ok ? undefined : claimed.refusal;
   });
   const unpacked = metered((bytes) => {
     unpackedBytes += bytes;

@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
-import type { Disk } from '../../seams/disk.ts';
+import type { Disk, DiskFile } from '../../seams/disk.ts';
 import { type Manifest, readManifest } from '../domain/manifest.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import type { SourceClaim } from './agents.ts';
 import { CutOff, Refused, readArchive, type SourceLimits, writeArchive } from './source-archive.ts';
 
 export const SOURCE_LIMITS: SourceLimits = {
@@ -28,12 +29,13 @@ export async function checkSource(
   disk: Disk,
   { spoolPath, packedPath }: { readonly spoolPath: string; readonly packedPath: string },
   limits: SourceLimits = SOURCE_LIMITS,
+  claim: SourceClaim = NO_CLAIM,
 ): Promise<Outcome<CheckedArchive>> {
   let kept = false;
   // It may fail before anybody reads it; the reader meets the fault then.
   body.on('error', () => undefined);
   try {
-    const checked = await check(body, disk, spoolPath, packedPath, limits);
+    const checked = await check(body, disk, spoolPath, packedPath, limits, claim);
     kept = checked.ok;
     return checked;
   } catch (fault) {
@@ -54,14 +56,15 @@ async function check(
   spoolPath: string,
   packedPath: string,
   limits: SourceLimits,
+  claim: SourceClaim,
 ): Promise<Outcome<CheckedArchive>> {
-  const spool = await disk.open(spoolPath);
+  const spool = claimed(await disk.open(spoolPath), claim);
   try {
-    const { entries, texts } = await readArchive(body, spool, limits);
+    const { entries, texts } = await readArchive(body, spool, limits, claim);
     const files = entries.filter(({ kind }) => kind !== 'directory');
     const manifest = readManifest({ paths: new Set(files.map(({ path }) => path)), text: (path) => texts.get(path) });
     if (!manifest.ok) return manifest;
-    const packed = await disk.open(packedPath);
+    const packed = claimed(await disk.open(packedPath), claim);
     try {
       const written = await writeArchive(entries, spool, packed, limits.maxUnpackedBytes);
       return accepted({ ...written, files: files.length, manifest: manifest.value });
@@ -71,6 +74,23 @@ async function check(
   } finally {
     await spool.close();
   }
+}
+
+const NO_CLAIM: SourceClaim = { packed: () => accepted(undefined), spooled: () => accepted(undefined) };
+
+/** The same file, of which each write is claimed first. */
+function claimed(file: DiskFile, claim: SourceClaim): DiskFile {
+  return {
+    size: () => file.size(),
+    allocate: (length) => file.allocate(length),
+    read: (position, length) => file.read(position, length),
+    write(position, bytes) {
+      const outcome = claim.spooled(bytes.byteLength);
+      return outcome.ok ? file.write(position, bytes) : Promise.reject(new Refused(outcome.refusal));
+    },
+    sync: () => file.sync(),
+    close: () => file.close(),
+  };
 }
 
 /** Whether gunzip (codes Z_…) or the reader of the tar (plain errors without a code) could not make sense of the bytes. */

@@ -6,7 +6,7 @@ import type { Disk } from '../../seams/disk.ts';
 import type { Random } from '../../seams/random.ts';
 import { accepted } from '../domain/outcome.ts';
 import type { SourceShelf } from '../services/agents.ts';
-import { checkSource } from '../services/sources.ts';
+import { checkSource, SOURCE_LIMITS } from '../services/sources.ts';
 
 export interface SourceFiles extends SourceShelf {
   /** The packed source of that digest; undefined when it is not kept. */
@@ -29,11 +29,11 @@ export async function sourceFiles(directory: string, { disk, random }: SourceNee
   const pathOf = (digest: string) => join(directory, `${digest.replace(/^sha256:/, '')}.tar.gz`);
 
   return {
-    async receive(body) {
+    async receive(body, claim) {
       const id = random.uuid();
       const spoolPath = join(directory, `${INCOMING}${id}.spool`);
       const packedPath = join(directory, `${INCOMING}${id}.tar.gz`);
-      const checked = await checkSource(body, disk, { spoolPath, packedPath });
+      const checked = await checkSource(body, disk, { spoolPath, packedPath }, SOURCE_LIMITS, claim);
       if (!checked.ok) return checked;
       const { digest, sizeBytes, files, manifest } = checked.value;
       const { runtime, handler, idempotent, description, purpose } = manifest;

@@ -439,6 +439,10 @@ export type GetHealthData = {
 
 export type GetHealthErrors = {
     /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
@@ -467,6 +471,10 @@ export type GetVersionData = {
 };
 
 export type GetVersionErrors = {
+    /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
     /**
      * A fault of the server; X-Request-Id finds it in its log
      */
@@ -516,7 +524,7 @@ export type LoginErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -548,6 +556,10 @@ export type MeErrors = {
      * No token, or one that is not good (any more)
      */
     401: Error;
+    /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
     /**
      * A fault of the server; X-Request-Id finds it in its log
      */
@@ -594,7 +606,7 @@ export type RefreshErrors = {
      */
     415: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -652,7 +664,7 @@ export type LogoutErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -700,7 +712,7 @@ export type ListServiceAccountsErrors = {
      */
     403: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -770,7 +782,7 @@ export type CreateServiceAccountErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -821,7 +833,7 @@ export type DeleteServiceAccountErrors = {
      */
     409: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -863,6 +875,10 @@ export type GetServiceAccountErrors = {
      * There is no such thing, or none that the caller may see
      */
     404: Error;
+    /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
     /**
      * A fault of the server; X-Request-Id finds it in its log
      */
@@ -927,7 +943,7 @@ export type UpdateServiceAccountErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -989,7 +1005,7 @@ export type UpdateServiceAccountPasswordErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -1037,7 +1053,7 @@ export type ListRolesErrors = {
      */
     403: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -1131,7 +1147,7 @@ export type CreateRoleErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -1182,7 +1198,7 @@ export type DeleteRoleErrors = {
      */
     409: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -1224,6 +1240,10 @@ export type GetRoleErrors = {
      * There is no such thing, or none that the caller may see
      */
     404: Error;
+    /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
     /**
      * A fault of the server; X-Request-Id finds it in its log
      */
@@ -1277,7 +1297,7 @@ export type ListRoleBindingsErrors = {
      */
     404: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -1362,7 +1382,7 @@ export type CreateRoleBindingErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -1413,7 +1433,7 @@ export type DeleteRoleBindingErrors = {
      */
     409: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -1455,6 +1475,10 @@ export type GetRoleBindingErrors = {
      * There is no such thing, or none that the caller may see
      */
     404: Error;
+    /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
     /**
      * A fault of the server; X-Request-Id finds it in its log
      */
@@ -1500,7 +1524,7 @@ export type ListApiKeysErrors = {
      */
     403: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -1587,7 +1611,7 @@ export type CreateApiKeyErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -1634,7 +1658,7 @@ export type DeleteApiKeyErrors = {
      */
     404: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -1686,7 +1710,7 @@ export type ListSpacesErrors = {
      */
     403: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -1790,7 +1814,7 @@ export type CreateSpaceErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -1841,7 +1865,7 @@ export type DeleteSpaceErrors = {
      */
     409: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -1883,6 +1907,10 @@ export type GetSpaceErrors = {
      * There is no such thing, or none that the caller may see
      */
     404: Error;
+    /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
     /**
      * A fault of the server; X-Request-Id finds it in its log
      */
@@ -1976,7 +2004,7 @@ export type UpdateSpaceErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -2034,7 +2062,7 @@ export type ListSecretsErrors = {
      */
     404: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -2105,7 +2133,7 @@ export type CreateSecretErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -2153,7 +2181,7 @@ export type DeleteSecretErrors = {
      */
     404: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -2205,6 +2233,10 @@ export type GetSecretErrors = {
      * There is no such thing, or none that the caller may see
      */
     404: Error;
+    /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
     /**
      * A fault of the server; X-Request-Id finds it in its log
      */
@@ -2274,7 +2306,7 @@ export type UpdateSecretErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -2328,7 +2360,7 @@ export type ListAgentsErrors = {
      */
     404: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -2407,7 +2439,7 @@ export type CreateAgentErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -2465,6 +2497,10 @@ export type ListRunningAgentsErrors = {
      */
     404: Error;
     /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
@@ -2505,7 +2541,7 @@ export type DeleteAgentErrors = {
      */
     404: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -2548,6 +2584,10 @@ export type GetAgentErrors = {
      * There is no such thing, or none that the caller may see
      */
     404: Error;
+    /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
     /**
      * A fault of the server; X-Request-Id finds it in its log
      */
@@ -2610,7 +2650,7 @@ export type UpdateAgentErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -2672,7 +2712,7 @@ export type UpdateAgentStatusErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -2728,7 +2768,7 @@ export type UpdateAgentSourceErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -2792,7 +2832,7 @@ export type DeployAgentErrors = {
      */
     415: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -2852,7 +2892,7 @@ export type StopAgentErrors = {
      */
     415: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -2925,7 +2965,7 @@ export type GetAgentLogsErrors = {
      */
     409: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -3001,7 +3041,7 @@ export type BuildSpaceErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -3048,6 +3088,10 @@ export type GetBuildLatestErrors = {
      */
     404: Error;
     /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
@@ -3088,6 +3132,10 @@ export type GetBuildErrors = {
      */
     404: Error;
     /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
@@ -3127,6 +3175,10 @@ export type GetBuildLogsErrors = {
      * There is no such thing, or none that the caller may see
      */
     404: Error;
+    /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
     /**
      * A fault of the server; X-Request-Id finds it in its log
      */
@@ -3202,7 +3254,7 @@ export type ListSessionsErrors = {
      */
     404: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -3302,7 +3354,7 @@ export type CreateSessionErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -3349,7 +3401,7 @@ export type DeleteSessionErrors = {
      */
     404: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -3387,6 +3439,10 @@ export type GetSessionErrors = {
      * There is no such thing, or none that the caller may see
      */
     404: Error;
+    /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
     /**
      * A fault of the server; X-Request-Id finds it in its log
      */
@@ -3448,7 +3504,7 @@ export type UpdateSessionErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -3536,7 +3592,7 @@ export type RemixSessionErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -3599,7 +3655,7 @@ export type PauseSessionErrors = {
      */
     415: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -3663,7 +3719,7 @@ export type SuspendSessionErrors = {
      */
     415: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -3727,7 +3783,7 @@ export type ResumeSessionErrors = {
      */
     415: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -3796,7 +3852,7 @@ export type UpdateSessionStateErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -3843,7 +3899,7 @@ export type DeleteMessagesErrors = {
      */
     404: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -3901,7 +3957,7 @@ export type ListMessagesErrors = {
      */
     404: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -3986,7 +4042,7 @@ export type CreateMessageErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -4029,7 +4085,7 @@ export type CountMessagesErrors = {
      */
     404: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -4082,7 +4138,7 @@ export type GetSessionEventsErrors = {
      */
     404: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -4125,7 +4181,7 @@ export type GetEventsErrors = {
      */
     401: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -4173,6 +4229,10 @@ export type ListNodesErrors = {
      */
     403: Error;
     /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
+    /**
      * A fault of the server; X-Request-Id finds it in its log
      */
     500: Error;
@@ -4211,6 +4271,10 @@ export type GetNodeErrors = {
      * There is no such thing, or none that the caller may see
      */
     404: Error;
+    /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
     /**
      * A fault of the server; X-Request-Id finds it in its log
      */
@@ -4267,7 +4331,7 @@ export type LoseNodeErrors = {
      */
     415: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -4322,7 +4386,7 @@ export type CreateNodeTokenErrors = {
      */
     422: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -4379,6 +4443,10 @@ export type ListOrphansErrors = {
      * There is no such thing, or none that the caller may see
      */
     404: Error;
+    /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
     /**
      * A fault of the server; X-Request-Id finds it in its log
      */
@@ -4440,7 +4508,7 @@ export type AdoptOrphanErrors = {
      */
     415: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -4492,7 +4560,7 @@ export type DeleteOrphanErrors = {
      */
     409: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**
@@ -4604,6 +4672,10 @@ export type GetDocumentData = {
 };
 
 export type GetDocumentErrors = {
+    /**
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     */
+    429: Error;
     /**
      * A fault of the server; X-Request-Id finds it in its log
      */

@@ -8,6 +8,7 @@ import { startController } from '../../controller/controller.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import { prometheusMetrics } from '../../seams/prometheus.ts';
 import { systemClock, systemDisk, systemFreeSpace, systemRandom } from '../../seams/system.ts';
+import { UNBOUNDED } from '../unbounded-budgets.ts';
 import { IMAGE, PASSWORD } from './constants.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'raworc-fuzz-'));
@@ -16,6 +17,7 @@ const controller = await startController({
   directory,
   http: { host: '127.0.0.1', port: 0 },
   nodes: { host: '127.0.0.1', port: 0, joinPort: 0, advertise: ['127.0.0.1'] },
+  budgets: UNBOUNDED,
   natsUrl: undefined,
   baseImage: IMAGE,
   adminPassword: PASSWORD,

@@ -16,7 +16,7 @@ export function reasonOutOfReach({ name, method, path }: Operation, status: numb
     return { why: 'the reading thread has just ended', isCertain: false };
   if (status === 503 && !path.startsWith('/sessions') && !path.startsWith('/nodes/{id}'))
     return { why: 'the disk of the controller is low', isCertain: false };
-  if (status === 429 && method === 'GET') return { why: 'it takes 5,000 open streams', isCertain: true };
+  if (status === 429 && method === 'GET') return { why: 'it takes more requests than a budget allows', isCertain: false };
   if (status === 429 && !LIMITED.has(name)) return { why: 'it takes 10,000 commands that wait at once', isCertain: false };
   return undefined;
 }

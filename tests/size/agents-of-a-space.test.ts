@@ -3,9 +3,10 @@ import type { AgentId, BuildId, NodeId, SpaceId } from '../../controller/domain/
 import { Permissions } from '../../controller/domain/rbac.ts';
 import { type AgentRow, put, type SpaceRow } from '../../controller/domain/rows.ts';
 import { type AgentNeeds, agentService } from '../../controller/services/agents.ts';
+import { Budgets } from '../../controller/services/budget/budgets.ts';
 import type { Caller } from '../../controller/services/caller.ts';
 import { LiveWorkers } from '../../controller/services/fleet/live-workers.ts';
-import { systemRandom } from '../../seams/system.ts';
+import { systemClock, systemRandom } from '../../seams/system.ts';
 import { listsOn } from '../simulation/world/store.ts';
 import { ACCOUNT, openCore } from '../unit/controller-core.ts';
 import { countedView } from '../unit/counted-view.ts';
@@ -72,6 +73,7 @@ t.test('agents of a space are shown without a look at the sessions in which they
   };
   const service = agentService({
     ...{ applier: core.applier, view, lists, random: systemRandom, storeKey: new Uint8Array(32), baseImage: 'base', shelf, fleet },
+    budgets: new Budgets({ clock: systemClock }),
   });
   const everything = { name: 'all', rules: [{ api_groups: ['*'], resources: ['*'], verbs: ['*'] }] };
   const permissions = new Permissions([{ role: everything, spaceId: null }]);

@@ -4,6 +4,7 @@ import { startController } from '../../controller/controller.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import { prometheusMetrics } from '../../seams/prometheus.ts';
 import { systemClock, systemDisk, systemFreeSpace, systemRandom } from '../../seams/system.ts';
+import { UNBOUNDED } from '../unbounded-budgets.ts';
 
 const tell = (message: object) => process.send?.(message);
 const logged = (level: string) => (event: string, fields?: object) => tell({ level, event, fields: fields ?? {} });
@@ -11,6 +12,7 @@ const controller = await startController({
   directory: process.env.RAWORC_TEST_DIRECTORY ?? '',
   http: { host: '127.0.0.1', port: 0 },
   nodes: { host: '127.0.0.1', port: 0, joinPort: 0, advertise: ['127.0.0.1'] },
+  budgets: UNBOUNDED,
   natsUrl: undefined,
   baseImage: 'raworc/session:size',
   adminPassword: 'a password of the size tests',

@@ -4,6 +4,7 @@ import type { AgentRow, SessionRow } from '../../controller/domain/rows.ts';
 import type { View } from '../../controller/domain/view.ts';
 import { type AgentLogNeeds, agentLogService } from '../../controller/services/agent-logs.ts';
 import type { EventWatcher, LogScope } from '../../controller/services/api.ts';
+import { Budgets } from '../../controller/services/budget/budgets.ts';
 import type { Tail } from '../../controller/services/tail.ts';
 import { systemClock } from '../../seams/system.ts';
 import { SPACE, silent } from './controller-core.ts';
@@ -38,6 +39,7 @@ t.test('however many follow a log, few read it at once, few of each account, and
     tail: { watch: () => ({ close: () => undefined, resume: () => undefined }) } as unknown as Tail,
     clock: systemClock,
     log: silent,
+    budgets: new Budgets({ clock: systemClock }),
   });
   const shown = new Set<string>();
   const watcher = { log: ({ line }: { line: string }) => shown.add(line) && 'more', end: () => undefined } as unknown as EventWatcher;

@@ -92,9 +92,10 @@ t.test('a client that goes away ends its wait', async (t) => {
 });
 
 t.test('waits have places of their own, and one too many is refused before it has changed anything', async (t) => {
-  const { waits } = rig.streams;
+  const { budgets } = rig.streams;
+  const mine = { account: ACCOUNT, standing: 'member' } as const;
   const taken = [];
-  for (let place = waits.take(ACCOUNT); place.ok; place = waits.take(ACCOUNT)) taken.push(place.value);
+  for (let place = budgets.take('waits', mine); place.ok; place = budgets.take('waits', mine)) taken.push(place.value);
   const path = `/sessions/${SESSION}/messages`;
   for (const waiting of [
     `${path}?wait=1m`,
@@ -114,5 +115,5 @@ t.test('waits have places of their own, and one too many is refused before it ha
   for (const release of taken) release();
   rig.fake.answered = Promise.resolve({ ...message, role: 'agent', content: 'yes', seq: 2 });
   t.equal((await rig.call(`${path}?wait=1m`, json({ content: 'x' }))).status, 201);
-  t.equal(waits.size, 0, 'and it gave its place back');
+  t.equal(budgets.held('waits'), 0, 'and it gave its place back');
 });

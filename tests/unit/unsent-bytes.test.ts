@@ -1,6 +1,5 @@
 import t from 'tap';
 import type { AccountId } from '../../controller/domain/ids.ts';
-import { Places } from '../../controller/http/places.ts';
 import { UnsentBytes } from '../../controller/http/unsent-bytes.ts';
 import { Turns } from '../../controller/services/turns.ts';
 import { HandClock } from './bus-hand-clock.ts';
@@ -65,32 +64,6 @@ t.test('who is woken and has nothing more to say keeps nobody else waiting', asy
     woken,
     Array.from({ length: 200 }, (_, index) => index),
   );
-});
-
-t.test('places are bounded in all and for each account, with some for those who hold few', (t) => {
-  const refusals: string[] = [];
-  const places = new Places('open doors', { most: 10, mostOfAccount: 8, reserved: 4, small: 2 }, (by) => refusals.push(by));
-  const taken = Array.from({ length: 9 }, () => places.take(A));
-  t.equal(taken.filter(({ ok }) => ok).length, 6, 'one account leaves the reserve to others');
-  t.ok(places.take(B).ok);
-  t.ok(places.take(B).ok);
-  const third = places.take(B);
-  t.notOk(third.ok, 'who holds two is not one who holds few');
-  if (!third.ok) t.match(third.refusal, { code: 'RATE_LIMITED', message: /open doors/, details: { retry_after_s: 5 } });
-  t.ok(places.take(C).ok);
-  t.equal(places.size, 9);
-  const [first] = taken;
-  if (first?.ok) {
-    first.value();
-    first.value();
-  }
-  t.equal(places.size, 8, 'given back once, however often it is said');
-  t.same(refusals, ['process', 'process', 'process', 'process']);
-  const few = new Places('open doors', { most: 10, mostOfAccount: 1, reserved: 0, small: 0 }, (by) => refusals.push(by));
-  t.ok(few.take(A).ok);
-  t.notOk(few.take(A).ok);
-  t.equal(refusals.at(-1), 'account');
-  t.end();
 });
 
 t.test('turns are bounded in all and for each key, and given in the order of asking', async (t) => {

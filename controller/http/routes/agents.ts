@@ -4,6 +4,7 @@ import { accepted, refused } from '../../domain/outcome.ts';
 import { stillThere } from '../../services/access.ts';
 import type { ChangeAgent, CreateAgent } from '../../services/api.ts';
 import type { RouteContext } from '../app.ts';
+import { payerIn } from '../budget-gate.ts';
 import { isUuid } from '../ids.ts';
 import { flagParameter, parameter, wholeParameter, wordParameter } from '../parameters.ts';
 import { part } from '../path.ts';
@@ -128,7 +129,7 @@ export function agentRoutes(context: RouteContext): Route[] {
         const body = readUpload(ctx.req);
         if (!body.ok) return body;
         try {
-          const source = await agents.upload(caller, part(params, 'name'), part(params, 'agent'), body.value);
+          const source = await agents.upload(caller, part(params, 'name'), part(params, 'agent'), body.value, payerIn(ctx));
           return source.ok ? accepted({ status: 201, body: source.value }) : source;
         } finally {
           body.value.destroy();

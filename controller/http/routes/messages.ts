@@ -38,7 +38,7 @@ export function messageRoutes({ services, clock, streams }: RouteContext): Route
       async respond({ ctx, caller, params, query: { wait: ms = 0 }, body, idempotency }) {
         const id = sessionIn(params);
         if (!id.ok) return id;
-        return withWaitPlace({ streams }, caller, ms, async () => {
+        return withWaitPlace(ctx, streams, ms, async () => {
           const posted = await services.messages.post(caller, id.value, body, idempotency);
           // Nothing but a user's message is answered.
           if (!posted.ok || ms === 0 || posted.value.role !== 'user')

@@ -32,7 +32,7 @@ export function sessionRoutes({ services, clock, streams }: RouteContext): Route
 
   /** Answers with a session that was made, after waiting so long for it to come up. */
   function made(ctx: Context, caller: Caller, ms: number, make: () => Promise<Outcome<SessionObject>>): Promise<Outcome<Answer>> {
-    return withWaitPlace({ streams }, caller, ms, async () => {
+    return withWaitPlace(ctx, streams, ms, async () => {
       const outcome = await make();
       if (!outcome.ok) return outcome;
       const session = sessionIn({ id: outcome.value.id });
@@ -135,7 +135,7 @@ export function sessionRoutes({ services, clock, streams }: RouteContext): Route
         async respond({ ctx, caller, params, query: { force = false, wait: ms = 0 } }) {
           const id = sessionIn(params);
           if (!id.ok) return id;
-          return withWaitPlace({ streams }, caller, ms, async () => {
+          return withWaitPlace(ctx, streams, ms, async () => {
             const changed = await services.sessions.change(caller, id.value, request, { force });
             if (!changed.ok || ms === 0) return changed.ok ? accepted({ status: 200, body: changed.value }) : changed;
             const up = await whenUp(ctx, caller, ms, id.value);

@@ -1,0 +1,199 @@
+import type { Clock } from '../../../seams/clock.ts';
+import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
+import { accepted, type Outcome, refused } from '../../domain/outcome.ts';
+import { AtOnce, type Release } from './at-once.ts';
+import { type AtOnceName, type BudgetLimits, DEFAULT_LIMITS, type Rate, type RateName } from './limits.ts';
+import { keyIn, type Payer, SCOPES, type Scope } from './payer.ts';
+import { RateTable } from './rate-table.ts';
+
+export interface BudgetDeps {
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly limits?: BudgetLimits;
+  readonly metrics?: Metrics;
+}
+
+/** What is left of a rate, in the scope that has the least. */
+export interface RateLeft {
+  readonly budget: RateName;
+  readonly scope: Scope;
+  readonly rate: Rate;
+  readonly remaining: number;
+  /** Seconds until nothing of it is used. */
+  readonly fullInS: number;
+}
+
+/** Part of a budget that is held by something of a size that is not known before. */
+export interface Holding {
+  grow(amount: number): Outcome<undefined>;
+  release(): void;
+}
+
+interface ScopedRate {
+  readonly scope: Scope;
+  readonly rate: Rate;
+  readonly table: RateTable;
+}
+
+const AT_ONCE_RETRY_S = 5;
+
+/**
+ * The one place where callers are counted: how often they ask, and how much they hold at once, by account, API key, space and address.
+ * A refusal is RATE_LIMITED; its details name the budget and the scope. Nothing is charged by what is refused.
+ */
+export class Budgets {
+  readonly limits: BudgetLimits;
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #rates: ReadonlyMap<RateName, readonly ScopedRate[]>;
+  readonly #atOnce: ReadonlyMap<AtOnceName, AtOnce>;
+  readonly #refused: Counter<'budget' | 'scope'>;
+
+  constructor({ clock, limits = DEFAULT_LIMITS, metrics = silentMetrics }: BudgetDeps) {
+    this.limits = limits;
+    this.#clock = clock;
+    this.#rates = new Map(
+      namesIn(limits.rates).map((name) => [
+        name,
+        SCOPES.flatMap((scope) => {
+          const rate = limits.rates[name][scope];
+          return rate === undefined ? [] : [{ scope, rate, table: new RateTable(rate) }];
+        }),
+      ]),
+    );
+    this.#atOnce = new Map(namesIn(limits.atOnce).map((name) => [name, new AtOnce(limits.atOnce[name])]));
+    this.#refused = metrics.counter({
+      name: 'budget_refused_total',
+      help: 'Requests and bytes that were refused because a budget was used up, by budget and by what it is counted by.',
+      labels: ['budget', 'scope'],
+    });
+    metrics.gauge({
+      name: 'budget_held',
+      help: 'What callers hold at once, by budget.',
+      labels: ['budget'],
+      read: () => [...this.#atOnce].map(([budget, { total }]) => ({ labels: { budget }, value: total })),
+    });
+    metrics.gauge({
+      name: 'budget_keys',
+      help: 'Accounts, API keys, spaces and addresses that budgets remember.',
+      labels: ['kind'],
+      read: () => [
+        { labels: { kind: 'rate' }, value: [...this.#rates.values()].flat().reduce((sum, { table }) => sum + table.size, 0) },
+        { labels: { kind: 'at_once' }, value: [...this.#atOnce.values()].reduce((sum, { keys }) => sum + keys, 0) },
+      ],
+    });
+  }
+
+  /** Charges so much of a rate in each scope of the payer, or nothing when one of them has too little left. */
+  charge(name: RateName, payer: Payer, amount = 1): Outcome<undefined> {
+    const now = this.#clock.monotonic();
+    const rates = this.#rates.get(name) ?? [];
+    for (const { scope, rate, table } of rates) {
+      const key = keyIn(scope, payer);
+      const waitMs = key === undefined ? 0 : table.waitMs(key, amount, now);
+      if (waitMs > 0) return this.#refuseRate(name, scope, rate, waitMs);
+    }
+    for (const { scope, table } of rates) {
+      const key = keyIn(scope, payer);
+      if (key !== undefined) table.charge(key, amount, now);
+    }
+    return accepted(undefined);
+  }
+
+  /** Gives back what was charged. */
+  giveBack(name: RateName, payer: Payer, amount = 1): void {
+    const now = this.#clock.monotonic();
+    for (const { scope, table } of this.#rates.get(name) ?? []) {
+      const key = keyIn(scope, payer);
+      if (key !== undefined) table.charge(key, -amount, now);
+    }
+  }
+
+  /** Undefined where the rate counts this payer in no scope. */
+  left(name: RateName, payer: Payer): RateLeft | undefined {
+    const now = this.#clock.monotonic();
+    let least: RateLeft | undefined;
+    for (const { scope, rate, table } of this.#rates.get(name) ?? []) {
+      const key = keyIn(scope, payer);
+      if (key === undefined) continue;
+      const { remaining, fullInMs } = table.look(key, now);
+      if (least !== undefined && least.remaining <= remaining) continue;
+      least = { budget: name, scope, rate, remaining, fullInS: Math.ceil(fullInMs / 1000) };
+    }
+    return least;
+  }
+
+  /** Holds so much until it is released. */
+  take(name: AtOnceName, payer: Payer, amount = 1): Outcome<Release> {
+    const counted = this.#of(name);
+    const limit = counted.limitFor(payer, amount);
+    if (limit === undefined) return accepted(counted.hold(payer, amount));
+    this.#refused.add(1, { budget: name, scope: limit.scope });
+    const details = { budget: name, scope: limit.scope, most: limit.most, retry_after_s: AT_ONCE_RETRY_S };
+    return refused('RATE_LIMITED', `${WHO[limit.scope]} ${WORDS[name]}: at most ${amountOf(name, limit.most)} at once. ${HINT}`, details);
+  }
+
+  /** Holds nothing yet, and more as it grows. */
+  open(name: AtOnceName, payer: Payer): Holding {
+    const releases: Release[] = [];
+    return {
+      grow: (amount) => {
+        const more = this.take(name, payer, amount);
+        if (more.ok) releases.push(more.value);
+        return more.ok ? accepted(undefined) : more;
+      },
+      release: () => {
+        for (const release of releases.splice(0)) release();
+      },
+    };
+  }
+
+  /** What is held of it now. */
+  held(name: AtOnceName): number {
+    return this.#of(name).total;
+  }
+
+  #of(name: AtOnceName): AtOnce {
+    const counted = this.#atOnce.get(name);
+    if (counted === undefined) throw new Error(`there is no budget ${name}`);
+    return counted;
+  }
+
+  #refuseRate(name: RateName, scope: Scope, { perSecond, burst }: Rate, waitMs: number): Outcome<never> {
+    this.#refused.add(1, { budget: name, scope });
+    const retryAfterS = Math.max(1, Math.ceil(waitMs / 1000));
+    const most = name === 'upload_bytes' ? bytes(perSecond) : perSecond.toLocaleString('en-US');
+    const details = { budget: name, scope, per_second: perSecond, burst, retry_after_s: retryAfterS };
+    return refused('RATE_LIMITED', `${WHO[scope]} ${RATE_WORDS[name]}: at most ${most} per second. Retry in ${retryAfterS} s.`, details);
+  }
+}
+
+const namesIn = <Name extends string>(limits: Readonly<Record<Name, unknown>>): Name[] => Object.keys(limits) as Name[];
+
+const HINT = 'Wait for some to end, then retry.';
+const WHO: Readonly<Record<Scope, string>> = {
+  process: 'The controller has',
+  account: 'Your account has',
+  key: 'Your API key has',
+  space: 'This space has',
+  address: 'Your network address has',
+};
+const RATE_WORDS: Readonly<Record<RateName, string>> = {
+  requests: 'too many requests',
+  changes: 'too many requests that change something',
+  strangers: 'too many requests without valid credentials',
+  upload_bytes: 'too many uploaded bytes',
+};
+const WORDS: Readonly<Record<AtOnceName, string>> = {
+  requests: 'too many requests in progress',
+  streams: 'too many open event streams',
+  waits: 'too many requests that wait',
+  uploads: 'too many uploads in progress',
+  upload_spool_bytes: 'uploads in progress that take too much disk',
+  body_bytes: 'request bodies in progress that take too much memory',
+  stranger_body_bytes: 'request bodies without credentials that take too much memory',
+  answer_bytes: 'answers that were not read yet',
+  stream_bytes: 'event streams that are not read',
+  log_reads: 'too many reads of logs in progress',
+};
+
+const bytes = (amount: number) => `${Math.round((amount / 1024 / 1024) * 100) / 100} MiB`;
+const amountOf = (name: AtOnceName, amount: number) => (name.endsWith('_bytes') ? bytes(amount) : amount.toLocaleString('en-US'));

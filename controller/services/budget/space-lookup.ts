@@ -1,0 +1,20 @@
+import type { SpaceId } from '../../domain/ids.ts';
+import type { View } from '../../domain/view.ts';
+import type { Caller } from '../caller.ts';
+import type { ShownSessions } from '../shown-sessions.ts';
+
+/** The space that a request works in, by what its path and body name. Undefined where the caller has no right: strangers use up nothing of it. */
+export type SpaceLookup = (caller: Caller, params: Readonly<Record<string, string>>, body: unknown) => SpaceId | undefined;
+
+export function spaceLookup(view: Pick<View, 'spaceByName'>, sessions: Pick<ShownSessions, 'get'>): SpaceLookup {
+  return ({ permissions }, { id, name }, body) => {
+    const named = name ?? (id === undefined ? spaceIn(body) : undefined);
+    const space = named === undefined ? sessions.get(id ?? '')?.spaceId : view.spaceByName(named)?.id;
+    return space !== undefined && permissions.knows(space) ? space : undefined;
+  };
+}
+
+function spaceIn(body: unknown): string | undefined {
+  if (typeof body !== 'object' || body === null || !('space' in body)) return undefined;
+  return typeof body.space === 'string' ? body.space : undefined;
+}
