@@ -6,6 +6,7 @@ export type EventType =
   | 'session.updated'
   | 'session.state'
   | 'session.deleted'
+  | 'session.remixed'
   | 'session.disk_full'
   | 'session.disk_room'
   | 'message.created'

@@ -20,6 +20,8 @@ export interface Refusal {
   readonly details?: unknown;
   /** The thing is there, and the caller may not know it. For the audit record: no answer shows it. */
   readonly hidden?: true;
+  /** Replaces both for a caller without nodes:list, who is not told which nodes there are and how full they are. */
+  readonly withoutNodes?: { readonly message: string; readonly details?: unknown };
 }
 
 /** An expected refusal is a value; what throws is a fault. */
@@ -37,6 +39,11 @@ export const hidden = ({ refusal }: { readonly refusal: Refusal }): { ok: false;
   ok: false,
   refusal: { ...refusal, hidden: true },
 });
+
+/** The refusal for a caller who may see the nodes, or may not. */
+export function refusalFor({ withoutNodes, ...refusal }: Refusal, seesNodes: boolean): Refusal {
+  return seesNodes || withoutNodes === undefined ? refusal : { code: refusal.code, ...withoutNodes };
+}
 
 /** A refusal of something that returns no outcome: http/errors.ts answers with it as with any other. */
 export class RefusedError extends Error {

@@ -4,6 +4,7 @@
  */
 import type { FleetNode } from './fleet.ts';
 import type { NodeId } from './ids.ts';
+import { type Refusal, refused } from './outcome.ts';
 import type { Requests } from './rows.ts';
 
 export interface Need {
@@ -112,9 +113,21 @@ function isBetter(a: { node: FleetNode; load: number }, b: { node: FleetNode; lo
   return a.node.id < b.node.id;
 }
 
-/** One line for a person: what was asked for, and why each node will not do. */
+/** A 503 that says what was asked for, and to whom may see nodes, why each of them will not do. `hint` follows. */
+export function noRoom(need: Need, obstacles: readonly Obstacle[], hint = ''): { readonly ok: false; readonly refusal: Refusal } {
+  const { cpuMillis, memoryBytes } = need.requests;
+  const details = { requests: { cpu: cpuMillis / 1000, memory_bytes: memoryBytes }, image: need.image };
+  const withoutNodes = { message: `${askedFor(need)}. Retry later, or ask an operator for more room.${hint}`, details };
+  const { refusal } = refused('UNAVAILABLE', `${explain(need, obstacles)}${hint}`, { ...details, nodes: obstacles });
+  return { ok: false, refusal: { ...refusal, withoutNodes } };
+}
+
+const askedFor = ({ requests }: Need): string =>
+  `No node has room for a session that requests ${cpu(requests.cpuMillis)} and ${mib(requests.memoryBytes)}`;
+
+/** One line for an operator: what was asked for, and why each node will not do. */
 export function explain(need: Need, obstacles: readonly Obstacle[]): string {
-  const asked = `No node has room for a session that requests ${cpu(need.requests.cpuMillis)} and ${mib(need.requests.memoryBytes)}`;
+  const asked = askedFor(need);
   if (obstacles.length === 0) return `${asked}: no node has joined yet. Print a token with \`raworc node token\` and start a node with it.`;
   return `${asked}: ${obstacles.map(({ node, reason }) => `${node} ${reason}`).join('; ')}.`;
 }

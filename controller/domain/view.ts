@@ -81,6 +81,8 @@ export interface View {
   unfailedOn(nodeId: NodeId, limit: number): readonly SessionRow[];
   /** By id, from the one after `after` on; all where no limit is given. */
   tombstonesOf(nodeId: NodeId, after?: string, limit?: number): readonly TombstoneRow[];
+  /** Sessions that are to begin as a copy of that one's volume, and have not begun; counted up to `limit`. */
+  copiesUnderWay(source: SessionId, limit: number): number;
   /** Where an account has made sessions that are not deleted. */
   spacesOfSessionsBy(accountId: AccountId): readonly SpaceId[];
   /** Sessions that are not deleted and have timeouts, by id. */

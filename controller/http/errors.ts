@@ -1,6 +1,6 @@
 import type { Context, Middleware } from 'koa';
 import type { Log } from '../../seams/log.ts';
-import { type Refusal, type RefusalCode, RefusedError, refused } from '../domain/outcome.ts';
+import { type Refusal, type RefusalCode, RefusedError, refusalFor, refused } from '../domain/outcome.ts';
 
 /** The one table from refusals to status codes. */
 export const STATUS_OF: Readonly<Record<RefusalCode, number>> = {
@@ -27,8 +27,10 @@ export function errorBody({ code, message, details }: Refusal): ErrorBody {
 }
 
 /** Answers with the error's shape, with what HTTP wants beside a 401, and with Retry-After where `details.retry_after_s` says when to come back. */
-export function refuse(ctx: Context, refusal: Refusal): void {
-  ctx.state.refusal = refusal;
+export function refuse(ctx: Context, whole: Refusal): void {
+  ctx.state.refusal = whole;
+  // Nothing about nodes, unless it was found before that the caller may see them.
+  const refusal = refusalFor(whole, false);
   ctx.status = STATUS_OF[refusal.code];
   ctx.body = errorBody(refusal);
   if (refusal.code === 'UNAUTHORIZED') ctx.set('WWW-Authenticate', 'Bearer realm="raworc"');

@@ -1,7 +1,7 @@
 import Router from '@koa/router';
 import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
-import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import { accepted, type Outcome, refusalFor, refused } from '../domain/outcome.ts';
 import type { Audit } from '../services/audit.ts';
 import type { SpaceLookup } from '../services/budget/space-lookup.ts';
 import { JsonText } from '../services/json-text.ts';
@@ -75,7 +75,7 @@ async function serve(route: Route, ctx: Context, recorded: RouteAudit, deps: Reg
   // Refused by a budget, which has answered.
   if (answer === undefined) return;
   if (!answer.ok) {
-    refuse(ctx, answer.refusal);
+    refuse(ctx, refusalFor(answer.refusal, seesNodes(ctx)));
     return;
   }
   // Nobody sees what is not recorded: the answer leaves after this.
@@ -87,6 +87,11 @@ async function serve(route: Route, ctx: Context, recorded: RouteAudit, deps: Reg
     ctx.type = 'json';
     ctx.body = body.text;
   } else if (body !== undefined) ctx.body = body;
+}
+
+function seesNodes(ctx: Context): boolean {
+  const caller = callerOf(ctx);
+  return caller.ok && caller.value?.permissions.allows('nodes', 'list', null) === true;
 }
 
 const NO_QUERY: Query = Object.freeze({});

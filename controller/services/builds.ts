@@ -58,17 +58,18 @@ export function buildService(needs: BuildNeeds): Builds {
     },
     logs(caller, spaceName, id) {
       const build = found(caller, spaceName, id);
-      return build.ok ? accepted(told(view, build.value)) : build;
+      return build.ok ? accepted(told(view, build.value, caller.permissions.allows('nodes', 'list', null))) : build;
     },
   };
 }
 
 /** What became of a build, as its row tells it: nothing of the agents' own runs while one is made, and so nothing more is printed. */
-function told(view: View, row: BuildRow): BuildLogObject {
+function told(view: View, row: BuildRow, seesNodes: boolean): BuildLogObject {
   const { id, space, status, image_tag, agents_deployed, error } = buildObject(view, row);
   const begun = rfc3339(row.createdAt);
   const logs = [{ line: `Queued, to hold ${agents_deployed.length === 0 ? 'no agent' : agents_deployed.join(', ')}.`, timestamp: begun }];
-  if (row.nodeId !== null) logs.push({ line: `Made on the node ${view.get('nodes', row.nodeId)?.name ?? row.nodeId}.`, timestamp: begun });
+  if (row.nodeId !== null && seesNodes)
+    logs.push({ line: `Made on the node ${view.get('nodes', row.nodeId)?.name ?? row.nodeId}.`, timestamp: begun });
   const ended = row.completedAt === null ? begun : rfc3339(row.completedAt);
   if (status === 'completed') logs.push({ line: `Completed as ${image_tag ?? row.image}.`, timestamp: ended });
   if (status === 'failed') logs.push({ line: `Failed: ${error ?? 'no reason was given.'}`, timestamp: ended });

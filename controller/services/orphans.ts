@@ -4,6 +4,7 @@ import type { NodeId, SessionId } from '../domain/ids.ts';
 import type { OrphanObject } from '../domain/objects.ts';
 import { accepted, hidden, type Outcome, refused } from '../domain/outcome.ts';
 import type { Verb } from '../domain/rbac.ts';
+import type { SpaceRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import { forbidden, nodeFor } from './access.ts';
 import type { Orphans } from './api.ts';
@@ -45,7 +46,8 @@ export function orphanService({ applier, view, fleet, baseImage }: OrphanNeeds):
     list(caller, node, { limit, offset, order }) {
       const all = allOf(caller, node, 'get');
       if (!all.ok) return all;
-      const sorted = all.value.orphans.map(orphanObject).sort((a, b) => (a.session_id < b.session_id ? -1 : 1));
+      const shown = all.value.orphans.map((orphan) => orphanObject(orphan, seesSpace(caller, view.spaceByName(orphan.space))));
+      const sorted = shown.sort((a, b) => (a.session_id < b.session_id ? -1 : 1));
       if (order === 'desc') sorted.reverse();
       return accepted<Page<OrphanObject>>({ items: sorted.slice(offset, offset + limit), total: sorted.length });
     },
@@ -53,11 +55,14 @@ export function orphanService({ applier, view, fleet, baseImage }: OrphanNeeds):
       const found = one(caller, node, session);
       if (!found.ok) return found;
       const space = view.spaceByName(found.value.space);
+      if (!seesSpace(caller, space)) return space === undefined ? NO_SPACE : hidden(NO_SPACE);
       if (space === undefined) {
         return refused('CONFLICT', `It was of the space "${found.value.space}", which is not there: make that space first.`);
       }
-      if (!caller.permissions.knows(space.id)) return hidden(refused('NOT_FOUND', 'There is no such space.'));
-      if (!caller.permissions.allows('sessions', 'create', space.id)) return forbidden('sessions', 'create');
+      // Who adopts it owns it, with what somebody else has left on its volume.
+      for (const verb of ['create', 'update'] as const) {
+        if (!caller.permissions.allows('sessions', verb, space.id)) return forbidden('sessions', verb);
+      }
       const sizes = sizesIn(space.settings);
       if (!sizes.ok) return sizes;
       const by = { accountId: caller.accountId, user: caller.user };
@@ -75,11 +80,18 @@ export function orphanService({ applier, view, fleet, baseImage }: OrphanNeeds):
 
 const orNull = (text: string): string | null => (text === '' ? null : text);
 
-const orphanObject = (orphan: Orphan__Output): OrphanObject => ({
+const NO_SPACE = refused('NOT_FOUND', 'There is no such space.');
+
+/** A space that is gone is named to callers who may see all that there are. */
+const seesSpace = ({ permissions }: Caller, space: SpaceRow | undefined): boolean =>
+  space === undefined ? permissions.allows('spaces', 'list', null) : permissions.knows(space.id);
+
+const orphanObject = (orphan: Orphan__Output, seesSpace: boolean): OrphanObject => ({
   session_id: orphan.sessionId,
   generation: orphan.generation,
   container_id: orNull(orphan.containerId),
   persistent_volume_id: orNull(orphan.volume),
-  space: orNull(orphan.space),
-  image: orNull(orphan.image),
+  space: seesSpace ? orNull(orphan.space) : null,
+  // Its tag has the name of its space.
+  image: seesSpace ? orNull(orphan.image) : null,
 });

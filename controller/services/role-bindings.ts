@@ -5,7 +5,7 @@ import { NO_ACCOUNT } from '../domain/commands/service-accounts.ts';
 import type { SpaceId } from '../domain/ids.ts';
 import { accepted, hidden, type Outcome, refused } from '../domain/outcome.ts';
 import type { Verb } from '../domain/rbac.ts';
-import type { AccountRow, BindingRow } from '../domain/rows.ts';
+import type { AccountRow, BindingRow, RoleRow } from '../domain/rows.ts';
 import { forbidden, globally, spaceFor } from './access.ts';
 import type { RoleBindings } from './access-api.ts';
 import type { Caller } from './caller.ts';
@@ -32,6 +32,16 @@ export function roleBindingService({ applier, view, lists, random, storeKey }: R
     return caller.permissions.allows('role-bindings', verb, row.spaceId, row.id) ? accepted(row) : forbidden('role-bindings', verb);
   }
 
+  /** A role that allows no more there than its caller holds. Who may not read roles is not told whether it is there. */
+  function grantable(caller: Caller, name: string, spaceId: SpaceId | null): Outcome<RoleRow> {
+    const role = roleCalled(view, name);
+    if (role !== undefined && caller.permissions.covers(role.rules, spaceId)) return accepted(role);
+    const seesRole = globally(caller, 'roles', 'get', ...(role === undefined ? [name] : [role.name, role.id])).ok;
+    if (!seesRole) return refused('FORBIDDEN', `There is no role "${name}", or it allows more than you hold there.`);
+    if (role === undefined) return NO_ROLE;
+    return refused('FORBIDDEN', `The role "${role.name}" allows more than you hold there. You can grant only what you hold.`);
+  }
+
   return {
     async list(caller, space, page) {
       const scope = scopeFor(caller, space, 'list');
@@ -42,19 +52,17 @@ export function roleBindingService({ applier, view, lists, random, storeKey }: R
     async create(caller, input, idempotency) {
       const scope = scopeFor(caller, input.space, 'create');
       if (!scope.ok) return scope;
-      const role = roleCalled(view, input.role_name);
-      if (role === undefined) return NO_ROLE;
+      const role = grantable(caller, input.role_name, scope.value);
+      if (!role.ok) return role;
+      // Only now: who may not grant this is not told which accounts there are.
       const principalType = input.principal_type ?? 'ServiceAccount';
       const account: AccountRow | undefined = principalType === 'User' ? undefined : accountCalled(view, input.principal);
       if (principalType === 'ServiceAccount' && account === undefined) return NO_ACCOUNT;
-      if (!caller.permissions.covers(role.rules, scope.value)) {
-        return refused('FORBIDDEN', `The role "${role.name}" allows more than you may do there: nobody gives what they do not hold.`);
-      }
       const principal = account?.user ?? input.principal;
       const request = knownRequest(storeKey, caller, idempotency);
       const binding = {
         id: random.uuid(),
-        roleId: role.id,
+        roleId: role.value.id,
         principal,
         principalType,
         accountId: account?.id ?? null,

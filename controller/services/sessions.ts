@@ -92,7 +92,8 @@ export function sessionService(needs: SessionNeeds): Sessions {
     },
     async remix(caller, parentId, input, idempotency) {
       const request = knownRequest(needs.storeKey, caller, idempotency);
-      const parent = sessionFor(view, caller, parentId, 'get');
+      const copy = { data: input.data ?? true, messages: input.messages ?? false };
+      const parent = sessionFor(view, caller, parentId, copy.data || copy.messages ? 'update' : 'get');
       // What its key made is there also when the parent is gone, for who may see it.
       if (!parent.ok) {
         const made = recalledSession(view, request);
@@ -101,9 +102,13 @@ export function sessionService(needs: SessionNeeds): Sessions {
       }
       const spaceId = remixSpace(view, caller, parent.value, input.space);
       if (!spaceId.ok) return spaceId;
+      // Files that leave their space are as good as downloaded.
+      const leaves =
+        copy.data && spaceId.value !== parent.value.spaceId ? sessionFor(view, caller, parentId, 'files') : accepted(undefined);
+      if (!leaves.ok) return leaves;
       const remix = {
         ...{ id: needs.random.uuid() as SessionId, parentId, spaceId: spaceId.value, baseImage: needs.baseImage },
-        ...{ name: input.name ?? null, metadata: input.metadata, data: input.data ?? true, messages: input.messages ?? false },
+        ...{ name: input.name ?? null, metadata: input.metadata, ...copy },
         ...{ by: { accountId: caller.accountId, user: caller.user }, request },
       };
       const created = await applier.submit(remixSession(remix), caller);

@@ -306,6 +306,13 @@ const lives: Migration = {
 
 const audit: Migration = { up: auditTable };
 
+/** Few sessions are copies that have not begun. */
+const copies: Migration = {
+  async up(db: Kysely<unknown>) {
+    await sql`create index if not exists sessions_copies on sessions (copy_from) where copy_from is not null`.execute(db);
+  },
+};
+
 const provider: MigrationProvider = {
   getMigrations: async () => ({
     '0001-first': first,
@@ -317,6 +324,7 @@ const provider: MigrationProvider = {
     '0007-normalized-names': normalizedNames,
     '0008-lives': lives,
     '0010-audit': audit,
+    '0011-copies': copies,
   }),
 };
 

@@ -90,6 +90,8 @@ export function sqliteView(database: Database.Database, enter: () => void = () =
       ),
     unfailedOn: (nodeId, limit) =>
       all('sessions', `where node_id = ? and desired <> 'deleted' and desired <> 'failed' limit ?`, nodeId, limit),
+    copiesUnderWay: (source, limit) =>
+      rows(`select 1 from sessions where copy_from = ? and desired not in ('deleted', 'failed') limit ?`, source, limit).length,
     spacesOfSessionsBy: (accountId) =>
       database
         .prepare<[string], { space_id: SpaceId }>(`select distinct space_id from sessions where created_by_id = ? and desired <> 'deleted'`)

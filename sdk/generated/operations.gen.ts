@@ -401,9 +401,9 @@ const sessions = (caller: Caller) => ({
   /**
    * A new running session that begins as a copy of this one; ?wait=30s answers once it is up
    *
-   * It also needs sessions:create in the space of the copy, by default the parent’s. The parent is frozen while its volume is copied. The copy is the caller’s, has the secrets of its own space, and is placed on the parent’s node: 503 when that has no room, 409 when it is lost.
+   * With data=false and messages=false sessions:get is enough. It also needs sessions:create in the space of the copy, by default the parent’s, and sessions:files where the volume leaves its space. The parent is frozen while its volume is copied. The copy is the caller’s, has the secrets of its own space, and is placed on the parent’s node: 503 when that has no room, 409 when it is lost.
    *
-   * Permission: own or sessions:get.
+   * Permission: own or sessions:update.
    */
   remix: (session: string, body?: api.RemixSessionData['body'], options?: With<api.RemixSessionData['query'], Keyed>): Promise<api.RemixSessionResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/remix`, body, isKeyed: true }, options),
   /**
@@ -507,6 +507,8 @@ const orphans = (caller: Caller) => ({
   all: (node: string, options?: WithoutPage<api.ListOrphansData['query']>): AsyncGenerator<api.ListOrphansResponse[number], void> => caller.all({ method: 'GET', path: `/nodes/${part(node)}/orphans` }, options),
   /**
    * Makes a session of an orphan, owned by the caller: one with a container runs on, one without is suspended
+   *
+   * It also needs sessions:create and sessions:update in the space of the orphan.
    *
    * Permission: nodes:update.
    */

@@ -46,6 +46,22 @@ t.test('each conflict, and each want of room, that the document knows', async (t
   const full = await fullNodes(t, rest);
   for (const [operation, call] of withoutRoom)
     await t.test(`${operation}: 503, no node has room`, (t) => refused(t, operation, 503, call(full)));
+
+  const developer = await person(t, target, ['developer', 'default']);
+  const names = (await rest.nodes()).map(({ name }) => name);
+  for (const [operation, call] of withoutRoom)
+    await t.test(`${operation}: 503 names no node to a caller without nodes:list`, async (t) => {
+      const asked = operations.find(({ name }) => name === operation);
+      if (asked === undefined) return t.fail('there is no such operation');
+      const [told, untold] = [await ask(url, asked, everywhere.token, call(full)), await ask(url, asked, developer.token, call(full))];
+      t.same([told.status, untold.status], [503, 503]);
+      t.ok(
+        names.some((name) => told.text.includes(name)),
+        'the operator reads which',
+      );
+      for (const name of names) t.notMatch(untold.text, name);
+      t.notMatch(untold.text, /nodes"| MiB of | CPU of /);
+    });
 });
 
 async function closedSpace(t: Test, rest: Rest, space: string): Promise<RefusalStage['closed']> {

@@ -25,7 +25,7 @@ export const sessionRows: readonly Row[] = [
   ...['pause', 'suspend', 'resume'].map((request) =>
     within(`POST /sessions/{id}/${request}`, 'sessions:update', 200, async (stage) => ({ place: await session(stage) }), { without: 404 }),
   ),
-  within('POST /sessions/{id}/remix', 'sessions:get sessions:create', 201, async (stage) => ({ place: await session(stage) }), {
+  within('POST /sessions/{id}/remix', 'sessions:update sessions:create', 201, async (stage) => ({ place: await session(stage) }), {
     without: 404,
   }),
 

@@ -152,17 +152,33 @@ t.test('a remix into another space needs permission in both, and is what its new
     if (answer.status === 201) t.teardown(() => rest.call('DELETE', `/sessions/${(answer.body as { id: string }).id}`));
     return answer;
   };
-  const both = await person(t, target, ['viewer', here], ['developer', there]);
-  t.match(await remix(both.rest, { space: there }), {
+  const inside = await person(t, target, ['developer', here]);
+  // A viewer reads what REST shows, and no files.
+  const viewer = await person(t, target, ['viewer', here], ['developer', there]);
+  for (const taken of [{}, { data: false, messages: true }])
+    t.match(await remix(viewer.rest, { space: there, ...taken }), refusal(403, 'FORBIDDEN', /sessions:update/), JSON.stringify(taken));
+  t.match(await remix(viewer.rest, { space: there, data: false }), {
     status: 201,
-    body: { space: there, created_by: both.user, parent_session_id: parent },
+    body: { space: there, created_by: viewer.user, parent_session_id: parent },
   });
-  t.match(await remix(both.rest, {}), refusal(403, 'FORBIDDEN', /sessions:create/), 'not into the parent’s own');
+  t.match(await remix(viewer.rest, { data: false }), refusal(403, 'FORBIDDEN', /sessions:create/), 'not into the parent’s own');
+  const editor = await person(t, target, [await role(t, target, 'sessions get,list,create,update'), here], ['developer', there]);
+  t.match(await remix(editor.rest, {}), { status: 201, body: { space: here } });
+  t.match(await remix(editor.rest, { space: there }), refusal(403, 'FORBIDDEN', /sessions:files/), 'files do not leave the space');
+  t.match(await remix(editor.rest, { space: there, data: false, messages: true }), { status: 201, body: { space: there } });
+  const both = await person(t, target, ['developer', here], ['developer', there]);
+  const watching = await inside.rest.watch(`/sessions/${parent}/events`);
+  t.teardown(() => watching.close());
+  const copy = await remix(both.rest, { space: there });
+  t.match(copy, { status: 201, body: { space: there, created_by: both.user, parent_session_id: parent } });
+  const { data } = await watching.until('the parent tells of its copy', ({ type }) => type === 'session.remixed');
+  const taken = { session_id: (copy.body as { id: string }).id, created_by: both.user, data: true, messages: false, left_space: true };
+  t.match(data, { remix: taken });
+  t.notMatch(JSON.stringify(data), there, 'but not where it went');
   const reader = await person(t, target, ['viewer', here], ['viewer', there]);
-  t.match(await remix(reader.rest, { space: there }), refusal(403, 'FORBIDDEN', /sessions:create/));
+  t.match(await remix(reader.rest, { space: there, data: false }), refusal(403, 'FORBIDDEN', /sessions:create/));
   const stranger = await person(t, target, ['developer', there]);
   t.match(await remix(stranger.rest, { space: there }), refusal(404, 'NOT_FOUND'), 'what may not be seen is not there');
-  const inside = await person(t, target, ['developer', here]);
   for (const space of [there, unique('none')]) t.match(await remix(inside.rest, { space }), refusal(404, 'NOT_FOUND'), 'nor is its space');
   t.match(await remix(inside.rest, { name: 'here' }), { status: 201, body: { space: here, name: 'here', created_by: inside.user } });
   await rest.call('PUT', `/spaces/${there}`, { active: false });

@@ -60,6 +60,27 @@ export function casesOf(
       },
     }));
 
+  /** What a copy takes along, and where it goes: each needs a right of its own. */
+  const remixes = (session: Session): Case[] =>
+    [undefined, ...spaces].flatMap((target) =>
+      [{}, { data: false }, { data: false, messages: true }, { data: true, messages: true }].map(
+        ({ data, messages }: { readonly data?: boolean; readonly messages?: boolean }): Case => ({
+          path: `/sessions/${session.id}/remix`,
+          body: { data, messages, space: target?.name },
+          expected(asking) {
+            const without = (verb: string): Verdict | undefined =>
+              sees(asking, session, verb) ? undefined : sees(asking, session, 'get') ? 403 : 404;
+            const refusal = without(data === false && messages !== true ? 'get' : 'update');
+            if (refusal !== undefined) return refusal;
+            if (target !== undefined && !holdsSomething(asking.naive, target.id)) return 404;
+            if (!may(asking.naive, 'sessions', 'create', (target ?? session.space).id)) return 403;
+            const leaves = data !== false && target !== undefined && target.id !== session.space.id;
+            return (leaves ? without('files') : undefined) ?? 'pass';
+          },
+        }),
+      ),
+    );
+
   const everybody = (path: string, body?: unknown): Case[] => [{ path, body, expected: () => 'pass' }];
   const targets = subjects.slice(0, 4);
   const account = ({ user }: Subject) => `/service-accounts/${user}`;
@@ -123,19 +144,22 @@ export function casesOf(
       globally('/role-bindings', 'role-bindings', 'list'),
       ...spaces.map((space) => inSpace(space, `/role-bindings?space=${space.name}`, 'role-bindings', 'list')),
     ],
-    'POST /role-bindings': [...roles.slice(0, 1), ...roles.slice(3, 7)].flatMap((role) =>
-      [null, ...spaces.slice(0, 2)].map(
-        (space): Case => ({
-          path: '/role-bindings',
-          body: { role_name: role.name, principal: 'user-0', ...(space === null ? {} : { space: space.name }) },
-          expected({ naive }) {
-            if (space !== null && !holdsSomething(naive, space.id)) return 404;
-            const place = space?.id ?? null;
-            return judged(
-              may(naive, 'role-bindings', 'create', place) && holdsAllOf(naive, [{ rules: role.rules, space: place }], namesInRules),
-            );
-          },
-        }),
+    // A role that is not there is told from one that exceeds the caller's by those alone who may read roles; an account, by those who may grant.
+    'POST /role-bindings': [undefined, ...roles.slice(0, 1), ...roles.slice(3, 7)].flatMap((role) =>
+      [null, ...spaces.slice(0, 2)].flatMap((space) =>
+        ['user-0', 'not-there'].map(
+          (principal): Case => ({
+            path: '/role-bindings',
+            body: { role_name: role?.name ?? 'no-role', principal, ...(space === null ? {} : { space: space.name }) },
+            expected({ naive }) {
+              if (space !== null && !holdsSomething(naive, space.id)) return 404;
+              const place = space?.id ?? null;
+              if (!may(naive, 'role-bindings', 'create', place)) return 403;
+              if (role === undefined) return judged(may(naive, 'roles', 'get', null, ['no-role']));
+              return judged(holdsAllOf(naive, [{ rules: role.rules, space: place }], namesInRules));
+            },
+          }),
+        ),
       ),
     ),
     'GET /role-bindings/{id}': ofBinding('get'),
@@ -213,7 +237,7 @@ export function casesOf(
     'POST /sessions/{id}/pause': ofSession('/pause', 'update'),
     'POST /sessions/{id}/suspend': ofSession('/suspend', 'update'),
     'POST /sessions/{id}/resume': ofSession('/resume', 'update'),
-    'POST /sessions/{id}/remix': ofSession('/remix', 'get', {}, ({ naive }, { space }) => may(naive, 'sessions', 'create', space.id)),
+    'POST /sessions/{id}/remix': sessions.flatMap((session) => remixes(session)),
     'GET /sessions/{id}/messages': ofSession('/messages', 'get'),
     'POST /sessions/{id}/messages': ofSession('/messages', 'update', { content: 'x' }),
     'DELETE /sessions/{id}/messages': ofSession('/messages', 'update'),

@@ -3,7 +3,7 @@ import { changeDesired } from '../../controller/domain/commands/change-desired.t
 import { postMessage } from '../../controller/domain/commands/post-message.ts';
 import { recordAnswer } from '../../controller/domain/commands/record-answer.ts';
 import { recordReport } from '../../controller/domain/commands/record-report.ts';
-import { MOST_COPIED_MESSAGES, remixSession } from '../../controller/domain/commands/remix-session.ts';
+import { MOST_COPIED_MESSAGES, MOST_COPIES_AT_ONCE, remixSession } from '../../controller/domain/commands/remix-session.ts';
 import type { MessageId, SessionId } from '../../controller/domain/ids.ts';
 import { put } from '../../controller/domain/rows.ts';
 import { assignment } from '../../controller/services/fleet/frames.ts';
@@ -93,6 +93,28 @@ t.test('no room on the node that holds the volume is 503 with its reason, though
   );
   const full = await core.applier.submit(asked({ id: '00000000-0000-4000-8000-000000000009' as SessionId }));
   t.match(full, { ok: false, refusal: { code: 'UNAVAILABLE', message: /node-a has 0 CPU of 0.2 CPU left.*on the node that holds it/ } });
+});
+
+t.test('each copy freezes the parent: of one volume so many can wait at once, and another as soon as one has begun', async (t) => {
+  const core = await openCore({ nodes: [node(NODE, { cpuMillis: 1e6, memoryBytes: 1e6 * MIB })] });
+  t.teardown(() => core.close());
+  await core.applier.apply(newSession({ id: PARENT }));
+  await reported(core, PARENT, 'running');
+  const ids = Array.from({ length: MOST_COPIES_AT_ONCE }, () => systemRandom.uuid() as SessionId);
+  const made = await Promise.all(ids.map((id) => core.applier.submit(asked({ id }))));
+  t.ok(made.every(({ ok }) => ok));
+  const [first] = ids;
+  if (first === undefined) return t.fail('none');
+  const more = () => core.applier.submit(asked({ id: systemRandom.uuid() as SessionId }));
+  t.match(await more(), { ok: false, refusal: { code: 'RATE_LIMITED', details: { retry_after_s: 5 } } });
+  t.match(
+    await core.applier.submit(asked({ id: systemRandom.uuid() as SessionId, parentId: first })),
+    { ok: false },
+    'nor by way of a copy',
+  );
+  t.match(await core.applier.submit(asked({ id: systemRandom.uuid() as SessionId, data: false })), { ok: true }, 'without data');
+  await reported(core, first, 'running');
+  t.match(await more(), { ok: true });
 });
 
 t.test('a failed one is remixed where its volume is; not when that is gone, nor from a node that is lost', async (t) => {

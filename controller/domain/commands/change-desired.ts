@@ -79,7 +79,10 @@ export function refusedWaking(view: View, fleet: Fleet, row: SessionRow, hint = 
   const node = fleet.nodes().find(({ id }) => id === row.nodeId);
   if (node === undefined) return refused('UNAVAILABLE', `The node that holds this session is not known any more.${hint}`);
   const reason = shortOf(node, row.requests);
-  return reason === undefined
-    ? undefined
-    : refused('UNAVAILABLE', `The session cannot run again on its node: ${node.name} ${reason}.${hint}`);
+  if (reason === undefined) return undefined;
+  const { refusal } = refused('UNAVAILABLE', `The session cannot run again on its node: ${node.name} ${reason}.${hint}`);
+  const withoutNodes = {
+    message: `The node of this session has no room for it now. Retry later, or ask an operator for more room.${hint}`,
+  };
+  return { ok: false, refusal: { ...refusal, withoutNodes } };
 }

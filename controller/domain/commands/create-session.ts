@@ -4,7 +4,7 @@ import { type KnownRequest, remember } from '../idempotency.ts';
 import type { SessionId } from '../ids.ts';
 import type { SessionObject } from '../objects.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
-import { explain, place } from '../placement.ts';
+import { noRoom, place } from '../placement.ts';
 import { sessionObject } from '../present.ts';
 import { put, type SessionRow } from '../rows.ts';
 import { refusedBySpace } from '../space-admission.ts';
@@ -34,12 +34,7 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
       const build = view.newestBuild(input.spaceId, 'completed');
       const need = { requests: input.requests, image: build?.image ?? input.baseImage };
       const placement = place(fleet.nodes(), need);
-      if (!placement.ok) {
-        const { cpuMillis, memoryBytes } = need.requests;
-        const asked = { cpu: cpuMillis / 1000, memory_bytes: memoryBytes };
-        const details = { requests: asked, image: need.image, nodes: placement.obstacles };
-        return unchanged(refused('UNAVAILABLE', explain(need, placement.obstacles), details));
-      }
+      if (!placement.ok) return unchanged(noRoom(need, placement.obstacles));
       const row: SessionRow = {
         ...firstRow(input, { nodeId: placement.nodeId, image: need.image, build }, now),
         parentId: input.parentId ?? null,

@@ -1,10 +1,11 @@
 import { type Command, unchanged } from '../command.ts';
+import type { NewEvent } from '../events.ts';
 import type { Fleet, FleetNode } from '../fleet.ts';
 import { type KnownRequest, remember } from '../idempotency.ts';
 import type { SessionId } from '../ids.ts';
 import type { SessionObject } from '../objects.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
-import { explain, place } from '../placement.ts';
+import { noRoom, place } from '../placement.ts';
 import { sessionObject } from '../present.ts';
 import { QUEUE_BOUND } from '../queue.ts';
 import { type Mutation, put, type SessionRow } from '../rows.ts';
@@ -17,6 +18,8 @@ import { type AskedSession, firstRow } from './session-row.ts';
 export const MOST_COPIED_MESSAGES = 5000;
 /** And at most so many bytes of them. */
 export const MOST_COPIED_BYTES = 16 * 1024 * 1024;
+/** Copies of one volume that have not begun: it is frozen while each is made. */
+export const MOST_COPIES_AT_ONCE = 100;
 
 export interface Remix extends Pick<AskedSession, 'id' | 'spaceId' | 'name' | 'by'> {
   readonly parentId: SessionId;
@@ -57,10 +60,8 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
       const need = { requests: parent.requests, image: start.image };
       const placement = place(nodes, need);
       if (!placement.ok) {
-        const { cpuMillis, memoryBytes } = need.requests;
-        const details = { requests: { cpu: cpuMillis / 1000, memory_bytes: memoryBytes }, image: need.image, nodes: placement.obstacles };
         const stays = source.value === null ? '' : ' A copy of a volume is made on the node that holds it; data=false makes one without.';
-        return unchanged(refused('UNAVAILABLE', `${explain(need, placement.obstacles)}${stays}`, details));
+        return unchanged(noRoom(need, placement.obstacles, stays));
       }
       const { requests, limits, timeouts } = parent;
       const asked = { ...remix, metadata: remix.metadata ?? parent.metadata, timeouts, requests, limits };
@@ -72,12 +73,29 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
       const history: Mutation[] = remix.messages ? historyOf(view, parent.id, row.id) : [];
       return {
         mutations: [put('sessions', row), ...history, ...remember(remix.request, row.id, now)],
-        events: [{ type: 'session.created', spaceId: row.spaceId, sessionId: row.id, data: { space: space.name, session } }],
+        events: [
+          remixed(view, remix, parent),
+          { type: 'session.created', spaceId: row.spaceId, sessionId: row.id, data: { space: space.name, session } },
+        ],
         answer: accepted(session),
       };
     },
   };
 }
+
+/**
+ * Tells those who watch the parent that somebody has taken a copy, of what, and whether it left the space. To which one is not theirs
+ * to know.
+ */
+const remixed = (view: View, { id, by, data, messages, spaceId }: Remix, parent: SessionRow): NewEvent => ({
+  type: 'session.remixed',
+  spaceId: parent.spaceId,
+  sessionId: parent.id,
+  data: {
+    space: view.get('spaces', parent.spaceId)?.name ?? parent.spaceId,
+    remix: { session_id: id, created_by: by.user, data, messages, left_space: spaceId !== parent.spaceId },
+  },
+});
 
 /** The newest of the parent's messages, as far as the bounds go, except those that wait for an answer. */
 function historyOf(view: View, from: SessionId, to: SessionId): Mutation[] {
@@ -97,6 +115,10 @@ function sourceOf(view: View, fleet: Fleet, parent: SessionRow): Outcome<Session
   // One that has not begun is itself an empty volume, or is still to become a copy.
   const source = parent.hasRun ? parent.id : parent.copyFrom;
   if (source === null) return accepted(null);
+  if (view.copiesUnderWay(source, MOST_COPIES_AT_ONCE) >= MOST_COPIES_AT_ONCE) {
+    const message = `${MOST_COPIES_AT_ONCE} copies of this volume have not begun yet, which is the limit. Retry in a few seconds.`;
+    return refused('RATE_LIMITED', message, { retry_after_s: 5 });
+  }
   const node = fleet.nodes().find(({ id }) => id === parent.nodeId);
   const instead = 'data=false makes a session with an empty volume.';
   if (node === undefined) return refused('CONFLICT', `The node that holds the volume of this session is not known any more: ${instead}`);

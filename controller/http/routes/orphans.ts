@@ -20,6 +20,7 @@ export function orphanRoutes({ services: { orphans } }: RouteContext): Route[] {
       path: '/nodes/{id}/orphans/{session}/adopt',
       permission: 'nodes:update',
       summary: 'Makes a session of an orphan, owned by the caller: one with a container runs on, one without is suspended',
+      description: 'It also needs sessions:create and sessions:update in the space of the orphan.',
       answers: { 201: sessionObject },
       refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
       async respond({ caller, params }) {

@@ -107,15 +107,15 @@ export function sessionRoutes({ services, clock, streams }: RouteContext): Route
     route({
       method: 'POST',
       path: '/sessions/{id}/remix',
-      permission: 'own or sessions:get',
+      permission: 'own or sessions:update',
       summary: 'A new running session that begins as a copy of this one; ?wait=30s answers once it is up',
       description:
-        'It also needs sessions:create in the space of the copy, by default the parent’s. The parent is frozen while its volume is copied. The copy is the caller’s, has the secrets of its own space, and is placed on the parent’s node: 503 when that has no room, 409 when it is lost.',
+        'With data=false and messages=false sessions:get is enough. It also needs sessions:create in the space of the copy, by default the parent’s, and sessions:files where the volume leaves its space. The parent is frozen while its volume is copied. The copy is the caller’s, has the secrets of its own space, and is placed on the parent’s node: 503 when that has no room, 409 when it is lost.',
       creates: true,
       request: remixSession,
       query: z.object({ wait: waitParameter }),
       answers: { 201: sessionObject },
-      refusals: ['FORBIDDEN', 'NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
+      refusals: ['FORBIDDEN', 'NOT_FOUND', 'CONFLICT', 'RATE_LIMITED', 'UNAVAILABLE'],
       example: { name: 'another way', messages: true },
       async respond({ ctx, caller, params, query: { wait: ms = 0 }, body, idempotency }) {
         const parent = sessionIn(params);
