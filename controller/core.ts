@@ -115,7 +115,8 @@ export function openCore(needs: CoreNeeds): Core {
   const ownerOf = rememberedOwners((id) => view.get('sessions', id)?.createdById);
   const tail = new Tail({ events, news, clock, log, metrics: needs.metrics, ownerOf });
   const waiters = new Waiters();
-  const secrets = new SecretKeeper(view, needs.sealing.ring);
+  const rights = new RightsInForce(view);
+  const secrets = new SecretKeeper(view, needs.sealing.ring, (account, space) => rights.holdsIn(account, space));
   const alarms = new NodeAlarms({ applier, view, clock, log, metrics: needs.metrics });
   const fleetNeeds = {
     alarms,
@@ -138,7 +139,6 @@ export function openCore(needs: CoreNeeds): Core {
   const idle = new IdleWatch({ applier, view, clock, log, graceMs: SUSPEND_GRACE_MS });
   const retention = new Retention({ applier, clock, metrics: needs.metrics });
   const backlog = new Backlog({ applier, view, clock, metrics: needs.metrics });
-  const rights = new RightsInForce(view);
   const shownSessions = new ShownSessions(view);
   // First: what a commit took or changed is gone before anybody is told what came with it.
   applier.onCommitted((committed) => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { AccountId } from '../domain/ids.ts';
+import type { AccountId, SpaceId } from '../domain/ids.ts';
 import { type Binding, Permissions } from '../domain/rbac.ts';
 import type { Mutation, Rule } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
@@ -76,6 +76,12 @@ export class RightsInForce {
     return known === undefined
       ? undefined
       : { kind: 'api-key', keyId: known.id, accountId: known.accountId, expiresAtMs: known.expiresAtMs };
+  }
+
+  /** Whether an account is active and holds any right to things of that space. */
+  holdsIn(id: AccountId, spaceId: SpaceId): boolean {
+    const account = this.#account(id);
+    return account?.active === true && account.permissions.holdsIn(spaceId);
   }
 
   bindingsOf(id: AccountId): readonly Binding[] {

@@ -1,4 +1,5 @@
-import type { SpaceId } from '../domain/ids.ts';
+import type { AccountId, SpaceId } from '../domain/ids.ts';
+import type { SessionRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import type { SealingRing } from './sealing.ts';
 
@@ -14,10 +15,13 @@ export interface SpaceSecrets {
 export class SecretKeeper {
   readonly #view: View;
   readonly #ring: SealingRing;
+  readonly #holdsIn: (account: AccountId, spaceId: SpaceId) => boolean;
 
-  constructor(view: View, ring: SealingRing) {
+  /** `holdsIn` says whether an account holds any right in a space. */
+  constructor(view: View, ring: SealingRing, holdsIn: (account: AccountId, spaceId: SpaceId) => boolean = () => true) {
     this.#view = view;
     this.#ring = ring;
+    this.#holdsIn = holdsIn;
   }
 
   /** Version 0 and no values for a space that is not there. Throws when one cannot be opened: its key is missing, or it was tampered with. */
@@ -26,6 +30,11 @@ export class SecretKeeper {
     const version = this.version(spaceId);
     const values = this.#view.secretsIn(spaceId).map((row) => [row.keyName, this.#ring.open(row)] as const);
     return { version, values: Object.fromEntries(values) };
+  }
+
+  /** From sessions of those who have lost every right in the space. */
+  withheldFrom({ createdById, spaceId }: Pick<SessionRow, 'createdById' | 'spaceId'>): boolean {
+    return !this.#holdsIn(createdById, spaceId);
   }
 
   /** The version alone, which opens nothing. */

@@ -1,10 +1,16 @@
 import t, { type Test } from 'tap';
+import { BUILT_IN_ROLES } from '../../controller/domain/built-in-roles.ts';
 import { postMessage } from '../../controller/domain/commands/post-message.ts';
-import type { NodeId } from '../../controller/domain/ids.ts';
+import { createBinding, removeBinding } from '../../controller/domain/commands/role-bindings.ts';
+import { changeAccount, createAccount, removeAccount } from '../../controller/domain/commands/service-accounts.ts';
+import type { AccountId, NodeId } from '../../controller/domain/ids.ts';
 import { put } from '../../controller/domain/rows.ts';
 import type { SecretSource } from '../../controller/services/fleet/secrets-for.ts';
-import { type Core, NODE, newMessage, newSession, OTHER_NODE, openCore, SPACE, withAgents } from './controller-core.ts';
+import { RightsInForce } from '../../controller/services/rights.ts';
+import { ACCOUNT, type Core, NODE, newMessage, newSession, OTHER_NODE, openCore, SPACE, withAgents } from './controller-core.ts';
 import { fleetOver, joins, nodeOf, running, S } from './fleet-world.ts';
+
+const developer = BUILT_IN_ROLES.find(({ name }) => name === 'developer') ?? { id: '' };
 
 /** Raises the version, as each change of a secret does in its command. */
 async function changed(core: Core): Promise<void> {
@@ -18,15 +24,18 @@ async function changed(core: Core): Promise<void> {
   });
 }
 
-async function withSecrets(t: Test, values: () => Record<string, string>) {
+async function withSecrets(t: Test, values: () => Record<string, string>, by = { accountId: ACCOUNT, user: 'admin' }) {
   const core = await openCore();
+  const rights = new RightsInForce(core.store.view);
+  core.applier.onCommitted((committed) => rights.committed(committed));
   for (const id of [NODE, OTHER_NODE]) await joins(core, id);
   const secrets: SecretSource = {
     of: (spaceId) => ({ version: core.store.view.get('spaces', spaceId)?.secretsVersion ?? 0, values: values() }),
+    withheldFrom: ({ createdById, spaceId }) => !rights.holdsIn(createdById, spaceId),
   };
   const { connect } = fleetOver(t, core, { secrets });
   await withAgents(core, ['echo']);
-  await core.applier.submit(newSession({ id: S }));
+  await core.applier.submit(newSession({ id: S, by }));
   const fake = connect(nodeOf(core));
   await fake.until(() => fake.of('assignmentSet')[0]);
   const ask = (node: typeof fake, generation = 1) => {
@@ -79,6 +88,40 @@ t.test('another node, an older placement, and a session that is gone are told no
   t.same(ask(fake, 1), nothing, 'it was moved away');
   t.same(ask(stranger, 1), nothing, 'nor before it was moved there');
   t.match(ask(stranger, 2), { version: 1 });
+});
+
+t.test('a session whose creator has lost every right in the space gets no secrets any more, until they hold one again', async (t) => {
+  const ann = { accountId: '00000000-0000-4000-8000-0000000000a1' as AccountId, user: 'ann' };
+  const { core, fake, ask } = await withSecrets(t, () => ({ KEY: 'of tomorrow' }), ann);
+  const binding = { roleId: developer.id, principal: 'ann', principalType: 'ServiceAccount', accountId: ann.accountId } as const;
+  const bind = (id: string) => core.applier.apply(createBinding({ ...binding, id, spaceId: SPACE, request: undefined }));
+  await core.applier.apply(createAccount({ id: ann.accountId, user: ann.user, passwordHash: 'x', description: null }));
+  await bind('first');
+  fake.say(running());
+  await changed(core);
+  const held = { sessionId: S, version: 1, values: { KEY: 'of tomorrow' } };
+  const none = { ...held, values: {} };
+  t.same(ask(fake), held, 'while it holds');
+
+  let delivered = 0;
+  const version = async () => {
+    delivered += 1;
+    await core.applier.submit(postMessage(newMessage(S, 'hello')));
+    return (await fake.until(() => fake.of('deliver')[delivered - 1])).secretsVersion;
+  };
+  t.equal(await version(), 1);
+  await core.applier.apply(removeBinding('first'));
+  t.same(ask(fake), none, 'the role is gone');
+  t.equal(await version(), 0, 'and no message waits for secrets');
+  await bind('second');
+  t.same(ask(fake), held, 'the role is back');
+  t.equal(await version(), 1);
+  await core.applier.apply(changeAccount(ann.accountId, { active: false }, ACCOUNT));
+  t.same(ask(fake), none, 'the account is inactive');
+  await core.applier.apply(changeAccount(ann.accountId, { active: true }, ACCOUNT));
+  t.same(ask(fake), held);
+  await core.applier.apply(removeAccount(ann.accountId, ACCOUNT));
+  t.same(ask(fake), none, 'the account is deleted');
 });
 
 t.test('secrets that cannot be opened or are more than a process can be given do not end the stream', async (t) => {

@@ -2,7 +2,7 @@ import type { ControllerFrame } from '../../../proto/frame.ts';
 import type { Barriers } from '../../../seams/barrier.ts';
 import { mayAnswer } from '../../domain/answering.ts';
 import type { SessionId } from '../../domain/ids.ts';
-import type { QueueRow } from '../../domain/rows.ts';
+import type { QueueRow, SessionRow } from '../../domain/rows.ts';
 import type { View } from '../../domain/view.ts';
 import { deliver, stopAgent } from './frames.ts';
 
@@ -27,13 +27,24 @@ export class Delivery {
   readonly #barriers: Barriers;
   readonly #outbound: Outbound;
   readonly #refuse: (queued: QueueRow) => void;
+  readonly #getsSecrets: (session: SessionRow) => boolean;
   readonly #sent = new Map<SessionId, number>();
   readonly #held = new Set<SessionId>();
   /** Sessions with something to send, once the stream has room. */
   readonly #waiting = new Set<SessionId>();
 
-  /** `refuse` answers a message whose agent is not to be asked, or has it told that it is due again. It may be called twice. */
-  constructor(view: View, barriers: Barriers, outbound: Outbound, refuse: (queued: QueueRow) => void) {
+  /**
+   * `refuse` answers a message whose agent is not to be asked, or has it told that it is due again. It may be called twice. `getsSecrets`
+   * says whether messages of a session wait for the newest secrets of its space.
+   */
+  constructor(
+    view: View,
+    barriers: Barriers,
+    outbound: Outbound,
+    refuse: (queued: QueueRow) => void,
+    getsSecrets: (session: SessionRow) => boolean = () => true,
+  ) {
+    this.#getsSecrets = getsSecrets;
     this.#view = view;
     this.#barriers = barriers;
     this.#outbound = outbound;
@@ -95,7 +106,8 @@ export class Delivery {
       const message = this.#view.get('messages', queued.id);
       if (message === undefined) return;
       const afterSeq = this.#view.askedBefore(sessionId, queued.seq);
-      if (!this.#outbound.send(deliver(this.#view, session, message, queued.agent, afterSeq))) return;
+      const getsSecrets = this.#getsSecrets(session);
+      if (!this.#outbound.send(deliver(this.#view, session, message, { agent: queued.agent, afterSeq, getsSecrets }))) return;
       this.#sent.set(sessionId, queued.seq);
     }
   }

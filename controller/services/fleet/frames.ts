@@ -60,8 +60,20 @@ export function settledUpTo(view: View, row: SessionRow): ControllerFrame {
 
 export const tombstone = (row: TombstoneRow): Tombstone__Output => ({ sessionId: row.id, upToGeneration: row.upToGeneration });
 
-/** `afterSeq`: of the newest message before it that an agent is to answer and has not; 0 when there is none. */
-export function deliver(view: View, session: SessionRow, message: MessageRow, agent: string, afterSeq: number): ControllerFrame {
+export interface Delivering {
+  readonly agent: string;
+  /** Of the newest message before it that an agent is to answer and has not; 0 when there is none. */
+  readonly afterSeq: number;
+  /** Whether it waits for the newest secrets of its space; else it runs with those that its guest has. */
+  readonly getsSecrets: boolean;
+}
+
+export function deliver(
+  view: View,
+  session: SessionRow,
+  message: MessageRow,
+  { agent, afterSeq, getsSecrets }: Delivering,
+): ControllerFrame {
   const value: Deliver__Output = {
     sessionId: session.id,
     generation: session.generation,
@@ -71,7 +83,7 @@ export function deliver(view: View, session: SessionRow, message: MessageRow, ag
     content: message.content,
     contextJson: contextOf(view, session, message),
     afterSeq,
-    secretsVersion: view.get('spaces', session.spaceId)?.secretsVersion ?? 0,
+    secretsVersion: getsSecrets ? (view.get('spaces', session.spaceId)?.secretsVersion ?? 0) : 0,
   };
   return { kind: 'deliver', value };
 }

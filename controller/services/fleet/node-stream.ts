@@ -152,6 +152,7 @@ export class NodeStream {
       ...([needs.view, needs.barriers] as const),
       { send: (frame) => this.send(frame), hasRoom: () => link.hasRoom?.() ?? true },
       ({ id, sessionId }) => this.#decide(needs.applier.apply(refuseInactive(id)), () => this.#delivery.due(sessionId)),
+      (session) => needs.secrets.withheldFrom?.(session) !== true,
     );
     this.#set = new SetSender({
       assignments: this.#assignments,

@@ -2,6 +2,7 @@ import type { Secrets__Output } from '../../../proto/generated/raworc/v0/Secrets
 import type { SecretsRequest__Output } from '../../../proto/generated/raworc/v0/SecretsRequest.ts';
 import type { Log } from '../../../seams/log.ts';
 import type { NodeId, SpaceId } from '../../domain/ids.ts';
+import type { SessionRow } from '../../domain/rows.ts';
 import { speaksFor } from '../../domain/speaker.ts';
 import type { View } from '../../domain/view.ts';
 
@@ -11,6 +12,8 @@ const MAX_BYTES = 1024 * 1024;
 export interface SecretSource {
   /** All secrets of a space, opened, as of its version. Throws when they cannot be opened. */
   of(spaceId: SpaceId): { readonly version: number; readonly values: Readonly<Record<string, string>> };
+  /** Whether a session gets none: its creator holds no right in its space any more. Undefined: every session gets them. */
+  withheldFrom?(session: Pick<SessionRow, 'createdById' | 'spaceId'>): boolean;
 }
 
 export interface SecretsNeeds {
@@ -21,6 +24,7 @@ export interface SecretsNeeds {
 
 /**
  * What a node is told of a session's secrets: those of its space when it may speak of the session, else version 0 and none.
+ * None either for a session whose creator has lost every right in the space: what still runs there could send them anywhere.
  * The same when they cannot be opened; the node asks again after a while. What is more than a process can be given is left out, and logged by name.
  */
 export function secretsFor(needs: SecretsNeeds, nodeId: NodeId, request: SecretsRequest__Output): Secrets__Output {
@@ -32,6 +36,11 @@ export function secretsFor(needs: SecretsNeeds, nodeId: NodeId, request: Secrets
   if (session === undefined || speaker !== 'yes') {
     log.warn('secrets.refused', { node: nodeId, session: sessionId, speaker });
     return refusal;
+  }
+  if (needs.secrets.withheldFrom?.(session) === true) {
+    log.info('secrets.withheld', { space: session.spaceId, session: sessionId });
+    // Of the version that was asked for, so that the guest does not wait for it.
+    return { sessionId, version: request.version, values: {} };
   }
   try {
     const { version, values } = needs.secrets.of(session.spaceId);
