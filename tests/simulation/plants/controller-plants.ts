@@ -37,6 +37,20 @@ export const CONTROLLER_PLANTS = {
     replace: "report.phase === 'suspended' && session.desired === 'failed'",
     foundBy: { seed: 3 },
   },
+  'secrets for those who left': {
+    breaks: 'A session whose creator has lost every right in its space gets none of its later secrets.',
+    file: 'controller/services/secret-keeper.ts',
+    find: 'return !this.#holdsIn(createdById, spaceId);',
+    replace: 'return false;',
+    foundBy: { seed: 23 },
+  },
+  'own without a right': {
+    breaks: 'Being the creator of a session counts while the account holds a right in its space.',
+    file: 'controller/domain/rbac.ts',
+    find: 'return this.holdsIn(spaceId) && this.allowsOwn(resource, verb, ...names);',
+    replace: 'return this.allowsOwn(resource, verb, ...names);',
+    foundBy: { test: 'tests/unit/rbac.test.ts' },
+  },
   'no tombstone': {
     breaks: 'A deletion leaves a tombstone for the node.',
     file: 'controller/domain/commands/remove-session.ts',

@@ -31,7 +31,7 @@ export class Auditors {
     this.use.committed(mutations);
     this.suspends.committed(mutations, nowMs());
     this.deadlines.committed(mutations);
-    this.secrets.committed(mutations, this.#spaceOf);
+    this.secrets.committed(mutations, this.#outside.view(), (id) => this.#outside.chronicle.sessions.get(id));
     this.stops.committed(mutations, nowMs(), this.#spaceOf, violation);
   }
 

@@ -1,4 +1,4 @@
-import type { Mutation } from '../../../controller/domain/rows.ts';
+import type { Mutation, SessionRow } from '../../../controller/domain/rows.ts';
 import type { View } from '../../../controller/domain/view.ts';
 import { RING } from './sealing.ts';
 
@@ -11,23 +11,37 @@ interface Kept {
   readonly versions: Map<number, string>;
 }
 
+type Made = Pick<SessionRow, 'spaceId' | 'createdById'>;
+
 const spelled = (values: Values): string => JSON.stringify(Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /** What was in force in each space, version by version, and what each message may be run with. */
 export class SecretVersions {
   readonly #spaces = new Map<string, Kept>();
   /** Of each message the version that was in force when it was posted. */
-  readonly #posted = new Map<string, { spaceId: string; version: number }>();
+  readonly #posted = new Map<string, { spaceId: string; maker: string; version: number }>();
+  /** Accounts without any right, with the version of each space when they lost the last one. */
+  readonly #out = new Map<string, ReadonlyMap<string, number>>();
+  readonly #everOut = new Set<string>();
+  readonly #accountOf = new Map<string, string>();
 
-  committed(mutations: readonly Mutation[], spaceOf: (sessionId: string) => string | undefined): void {
+  committed(mutations: readonly Mutation[], view: View, sessionOf: (sessionId: string) => Made | undefined): void {
     const changed = new Set<Kept>();
-    const made = new Map<string, string>();
+    const made = new Map<string, Made>();
+    const judged = new Set<string>();
     for (const mutation of mutations) {
       if (mutation.kind === 'remove' && mutation.table === 'secrets') {
         for (const kept of this.#spaces.values()) kept.now.delete(mutation.id);
         continue;
       }
+      if (mutation.kind === 'remove' && mutation.table === 'bindings') judged.add(this.#accountOf.get(mutation.id) ?? '');
+      if (mutation.kind === 'remove' && mutation.table === 'accounts') judged.add(mutation.id);
       if (mutation.kind !== 'put') continue;
+      if (mutation.table === 'accounts') judged.add(mutation.row.id);
+      if (mutation.table === 'bindings' && mutation.row.accountId !== null) {
+        this.#accountOf.set(mutation.row.id, mutation.row.accountId);
+        judged.add(mutation.row.accountId);
+      }
       if (mutation.table === 'secrets') {
         const { id, spaceId, keyName } = mutation.row;
         this.#of(spaceId).now.set(id, { key: keyName, value: RING.open(mutation.row) });
@@ -35,13 +49,16 @@ export class SecretVersions {
         const kept = this.#of(mutation.row.id);
         kept.version = mutation.row.secretsVersion;
         changed.add(kept);
-      } else if (mutation.table === 'sessions') made.set(mutation.row.id, mutation.row.spaceId);
+      } else if (mutation.table === 'sessions') made.set(mutation.row.id, mutation.row);
       else if (mutation.table === 'messages' && mutation.row.role === 'user' && !this.#posted.has(mutation.row.id)) {
-        const spaceId = made.get(mutation.row.sessionId) ?? spaceOf(mutation.row.sessionId);
-        if (spaceId !== undefined) this.#posted.set(mutation.row.id, { spaceId, version: this.#of(spaceId).version });
+        const session = made.get(mutation.row.sessionId) ?? sessionOf(mutation.row.sessionId);
+        if (session === undefined) continue;
+        const { spaceId, createdById: maker } = session;
+        this.#posted.set(mutation.row.id, { spaceId, maker, version: this.#of(spaceId).version });
       }
     }
     for (const kept of changed) this.#keep(kept);
+    for (const account of judged) this.#judge(account, view);
   }
 
   restored(view: View): void {
@@ -53,6 +70,7 @@ export class SecretVersions {
       for (const secret of view.secretsIn(row.id)) kept.now.set(secret.id, { key: secret.keyName, value: RING.open(secret) });
       this.#keep(kept);
     }
+    for (const account of this.#everOut) this.#judge(account, view);
   }
 
   /** Why a message should not be run with this; undefined: it may. */
@@ -61,8 +79,23 @@ export class SecretVersions {
     if (posted === undefined) return undefined;
     const has = spelled(environment);
     const { versions, version: newest } = this.#of(posted.spaceId);
-    for (const [version, values] of versions) if (version >= posted.version && values === has) return undefined;
+    // A session whose maker has no right any more goes on with what it had, or with none.
+    const isWithheld = this.#everOut.has(posted.maker);
+    if (isWithheld && has === spelled({})) return undefined;
+    const last = this.#out.get(posted.maker)?.get(posted.spaceId) ?? newest;
+    const first = isWithheld ? 0 : posted.version;
+    for (const [version, values] of versions) if (version >= first && version <= last && values === has) return undefined;
+    if (last < newest) return `its maker lost the last right at version ${last} of the secrets (now ${newest}), and it is given ${has}`;
     return `it was posted at version ${posted.version} of its secrets (now ${newest}), and is given ${has}`;
+  }
+
+  #judge(account: string, view: View): void {
+    if (view.get('accounts', account)?.active === true && view.bindingsOf(account).length > 0) {
+      this.#out.delete(account);
+      return;
+    }
+    this.#everOut.add(account);
+    if (!this.#out.has(account)) this.#out.set(account, new Map([...this.#spaces].map(([id, { version }]) => [id, version])));
   }
 
   #of(spaceId: string): Kept {
