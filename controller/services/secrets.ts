@@ -1,3 +1,4 @@
+import { isReservedSecretName } from '../../proto/secret-names.ts';
 import type { Random } from '../../seams/random.ts';
 import { changeSecret, createSecret, NO_SECRET, removeSecret, type SealableValue } from '../domain/commands/secrets.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
@@ -69,6 +70,9 @@ export function secretService({ applier, view, lists, random, ring }: SecretNeed
         return refused('BAD_REQUEST', 'Nothing to change: send value or description.');
       }
       const { id, spaceId } = found.value.row;
+      // One that is older than the list of reserved names: agents do not get it.
+      if (value !== undefined && isReservedSecretName(key))
+        return refused('CONFLICT', `The name "${key}" is reserved, so agents do not get this secret. Delete it and use another name.`);
       const changed = await applier.submit(
         changeSecret(id, { ...change, ...(value === undefined ? {} : { value: sealable(value) }) }),
         caller,

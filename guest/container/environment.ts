@@ -1,3 +1,4 @@
+import { isReservedSecretName } from '../../proto/secret-names.ts';
 import type { Setup } from '../worker-host.ts';
 
 export interface Places {
@@ -13,21 +14,21 @@ export interface Places {
 /** A process can be given no longer string; the kernel counts its name and its end too. */
 const MAX_VARIABLE_BYTES = 128 * 1024 - 1;
 
-/** Names that say how a message comes to a program: no secret may pass for one. */
-const isOurs = (name: string) => name.startsWith('RAWORC_') || name === 'AGENT_MESSAGE' || name === 'AGENT_CONTEXT';
 const fits = (name: string, value: string) =>
   !value.includes('\0') && Buffer.byteLength(name) + 1 + Buffer.byteLength(value) < MAX_VARIABLE_BYTES;
 
 /**
- * All that an agent's process finds in its environment. Nothing of the guest's own is handed on. A secret may replace LANG and PYTHONUNBUFFERED, but
- * neither where programs are found and files go, nor what Raworc says; one that no process can be given is left out.
+ * All that an agent's process finds in its environment. Nothing of the guest's own is handed on. A secret can replace the first three, but
+ * neither where programs are found and files go, nor what Raworc says. Secrets with reserved names, or that no process can be given, are left out.
+ * Python does not load what an agent has put below HOME for all of them.
  */
 export function agentEnvironment(places: Places, setup: Setup): Record<string, string> {
   const { sessionId, sessionDirectory, agentsDirectory, path } = places;
-  const secrets = Object.entries(setup.environment).filter(([name, value]) => !isOurs(name) && fits(name, value));
+  const secrets = Object.entries(setup.environment).filter(([name, value]) => !isReservedSecretName(name) && fits(name, value));
   return {
     LANG: 'C.UTF-8',
     PYTHONUNBUFFERED: '1',
+    PYTHONNOUSERSITE: '1',
     ...Object.fromEntries(secrets),
     PATH: path,
     HOME: `${sessionDirectory}/state`,

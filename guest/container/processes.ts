@@ -90,14 +90,16 @@ export class Processes implements WorkerHost {
       bounds: this.#bounds,
       prepare,
     };
-    const kept = (command: string, program: string, handler: string) => {
-      const options: ProgramOptions = { ...common, command, args: [`${workersDirectory}/${program}`, agent.name, home, handler] };
+    const kept = (command: string, program: string, handler: string, ...flags: string[]) => {
+      const args = [...flags, `${workersDirectory}/${program}`, agent.name, home, handler];
+      const options: ProgramOptions = { ...common, command, args };
       return new KeptWorker(agent.name, options, logPath);
     };
     switch (agent.runtime) {
       case 'PYTHON': {
         const own = `${home}/.venv/bin/python`;
-        return kept(existsSync(own) ? own : 'python3', 'worker.py', agent.handler || 'main.process_message');
+        // -s: below HOME lie files of all agents of the session, and one's usercustomize.py would run in every other.
+        return kept(existsSync(own) ? own : 'python3', 'worker.py', agent.handler || 'main.process_message', '-s');
       }
       case 'NODE':
         return kept(process.execPath, 'worker.mjs', agent.handler || 'index.processMessage');

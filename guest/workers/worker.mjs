@@ -5,6 +5,7 @@
  *     worker.mjs NAME DIRECTORY HANDLER
  */
 import { statSync } from 'node:fs';
+import Module from 'node:module';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
@@ -74,7 +75,16 @@ function fileOf(directory, module) {
   throw new Error(`there is no module ${module} in the agent's directory`);
 }
 
+/** Below HOME lie files of all agents of the session: `require` would look there, too, for a module that it finds nowhere else. */
+function forgetHomeModules() {
+  const home = process.env.HOME;
+  delete process.env.HOME;
+  Module._initPaths();
+  if (home !== undefined) process.env.HOME = home;
+}
+
 async function load(directory, handler) {
+  forgetHomeModules();
   const dot = handler.lastIndexOf('.');
   const module = dot > 0 ? handler.slice(0, dot) : handler || 'index';
   const name = dot > 0 ? handler.slice(dot + 1) : 'processMessage';

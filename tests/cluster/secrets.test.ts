@@ -51,8 +51,8 @@ t.test('secrets of a space are in the environment of its agents, and nowhere els
 
   t.match(await said(), 'length=0 ');
   expect(await rest.call('POST', secrets, { key_name: 'API_KEY', value: FIRST }), 201, 'make a secret');
-  // Of no effect: Raworc's own word counts.
-  expect(await rest.call('POST', secrets, { key_name: 'RAWORC_SESSION_DIR', value: '/elsewhere' }), 201, 'make another');
+  for (const reserved of ['RAWORC_SESSION_DIR', 'PYTHONPATH', 'LD_PRELOAD'])
+    expect(await rest.call('POST', secrets, { key_name: reserved, value: '/elsewhere' }), 422, `no secret is named ${reserved}`);
   const first = await said();
   t.match(first, `length=${FIRST.length} `, 'the next message after a secret was made');
   t.match(first, 'path=/session');

@@ -17,6 +17,48 @@ t.test('no secret passes for what Raworc says, and one that no process can be gi
   );
 });
 
+t.test('no secret makes a program run code of its own', async (t) => {
+  const dangerous = [
+    'NODE_OPTIONS',
+    'LD_PRELOAD',
+    'LD_LIBRARY_PATH',
+    'LD_AUDIT',
+    'PYTHONPATH',
+    'PYTHONHOME',
+    'PYTHONSTARTUP',
+    'PYTHONINSPECT',
+  ];
+  dangerous.push(
+    'BASH_ENV',
+    'ENV',
+    'BASH_FUNC_ls',
+    'PERL5LIB',
+    'RUBYOPT',
+    'GIT_SSH_COMMAND',
+    'GIT_CONFIG_COUNT',
+    'npm_config_node_options',
+  );
+  const ordinary = [
+    'GIT_TOKEN',
+    'GIT_AUTHOR_NAME',
+    'NPM_TOKEN',
+    'NODE_ENV',
+    'PATHS',
+    'HOME_URL',
+    'ENVIRONMENT',
+    'LDAP_PASSWORD',
+    'PIP_INDEX_URL',
+  ];
+  const named = Object.fromEntries([...dangerous, ...ordinary].map((name) => [name, 'planted']));
+  const environment = agentEnvironment(places, setup(named));
+  t.same(
+    Object.keys(environment)
+      .filter((name) => environment[name] === 'planted')
+      .sort(),
+    ordinary.sort(),
+  );
+});
+
 t.test('more secrets than a process can be given fail the run with the reason, and show none', async (t) => {
   const sessionDirectory = t.testdir({ workspace: {} });
   const processes = new Processes({

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isReservedSecretName } from '../../../proto/secret-names.ts';
 import type { SecretObject, SpaceObject } from '../../domain/space-objects.ts';
 import { EVENTS_KEPT_S } from '../../domain/space-settings.ts';
 import { flagParameter } from '../parameters.ts';
@@ -78,7 +79,8 @@ const value = z
 export const createSecret = fields({
   key_name: z
     .string({ error: wording })
-    .regex(/^[A-Za-z_][A-Za-z0-9_]{0,254}$/, 'must start with a letter or _ and have at most 255 of A-Z a-z 0-9 _'),
+    .regex(/^[A-Za-z_][A-Za-z0-9_]{0,254}$/, 'must start with a letter or _ and have at most 255 of A-Z a-z 0-9 _')
+    .refine((sent) => !isReservedSecretName(sent), 'is reserved: programs run code or load files that a variable of this name points to'),
   value,
   description: description().exactOptional(),
 });

@@ -1,0 +1,49 @@
+/**
+ * Names that no secret can have, since a program that finds such a variable in its environment runs code, loads libraries or reads its configuration
+ * from where the value says. Writing a secret is a smaller right than deploying an agent, so it must not amount to one. The controller refuses these
+ * names; the guest leaves them out of agents' environments, for secrets that are older than a name on this list.
+ */
+export function isReservedSecretName(name: string): boolean {
+  const upper = name.toUpperCase();
+  if (OURS.some((prefix) => name.startsWith(prefix)) || NAMES.has(name) || PREFIXES.some((prefix) => name.startsWith(prefix))) return true;
+  // npm reads its settings in any case.
+  return NPM.has(upper);
+}
+
+/** How a message comes to a program, and what Raworc says to it. */
+const OURS = ['RAWORC_', 'AGENT_MESSAGE', 'AGENT_CONTEXT'];
+
+/** Of the dynamic linker, of functions that bash imports, and of configuration that git and .NET take from their environment. */
+const PREFIXES = ['LD_', '_RLD', 'BASH_FUNC_', 'GIT_CONFIG', 'CORECLR_', 'COR_', 'LUA_INIT', 'LUA_PATH', 'LUA_CPATH', 'DOTNET_STARTUP_'];
+
+const words = (text: string) => text.split(/\s+/).filter((word) => word !== '');
+
+const NAMES: ReadonlySet<string> = new Set(
+  words(`
+    PATH HOME SHELL IFS CDPATH
+    ENV BASH_ENV BASHOPTS SHELLOPTS PS1 PS2 PS4 PROMPT_COMMAND GLOBIGNORE ZDOTDIR FPATH NULLCMD READNULLCMD
+    EDITOR VISUAL PAGER MANPAGER BROWSER LESSOPEN LESSCLOSE
+    GCONV_PATH GETCONF_DIR GLIBC_TUNABLES HOSTALIASES LOCALDOMAIN LOCPATH MALLOC_TRACE NIS_PATH NLSPATH RESOLV_HOST_CONF RES_OPTIONS
+    TERMINFO TERMINFO_DIRS TERMPATH TERMCAP
+    OPENSSL_CONF OPENSSL_ENGINES OPENSSL_MODULES
+    NODE_OPTIONS NODE_PATH NODE_REPL_EXTERNAL_MODULE NODE_COMPILE_CACHE
+    PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONINSPECT PYTHONUSERBASE PYTHONEXECUTABLE PYTHONPLATLIBDIR PYTHONPYCACHEPREFIX PYTHONBREAKPOINT
+    PYTHONWARNINGS PYTHON_PRESITE
+    PERLLIB PERL5LIB PERL5OPT PERL5DB PERL5SHELL PERLIO_DEBUG
+    RUBYLIB RUBYOPT RUBYSHELL GEM_HOME GEM_PATH BUNDLE_GEMFILE
+    JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS CLASSPATH MAVEN_OPTS GRADLE_OPTS
+    PHPRC PHP_INI_SCAN_DIR R_PROFILE R_PROFILE_USER R_ENVIRON R_ENVIRON_USER R_LIBS R_LIBS_USER DOTNET_ADDITIONAL_DEPS
+    GOFLAGS GOENV GOROOT RUSTC RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER RUSTFLAGS CARGO_HOME RUSTUP_HOME
+    CC CXX LD MAKEFLAGS MAKEFILES
+    GIT_ASKPASS SSH_ASKPASS GIT_SSH GIT_SSH_COMMAND GIT_EXEC_PATH GIT_TEMPLATE_DIR GIT_EDITOR GIT_SEQUENCE_EDITOR GIT_PAGER GIT_EXTERNAL_DIFF
+    GIT_PROXY_COMMAND GIT_DIR GIT_COMMON_DIR GIT_WORK_TREE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_TRACE GIT_TRACE2
+    PIP_CONFIG_FILE XDG_CONFIG_HOME XDG_CONFIG_DIRS
+  `),
+);
+
+const NPM: ReadonlySet<string> = new Set(
+  words(`
+    NPM_CONFIG_NODE_OPTIONS NPM_CONFIG_SCRIPT_SHELL NPM_CONFIG_SHELL NPM_CONFIG_PREFIX NPM_CONFIG_USERCONFIG NPM_CONFIG_GLOBALCONFIG
+    NPM_CONFIG_GIT NPM_CONFIG_EDITOR NPM_CONFIG_VIEWER NPM_CONFIG_BROWSER
+  `),
+);
