@@ -30,7 +30,7 @@ const whole = { volume: [] as number[], prepared: [] as number[], unprepared: []
 
 async function once(how: keyof typeof whole, count: boolean): Promise<void> {
   const sessionId = randomUUID();
-  const plan = { sessionId, generation: 1, space: 'bench', image, limits, socketDirectory: directory };
+  const plan = { sessionId, generation: 1, space: 'bench', image, limits, uid: 2_010_000_000, socketDirectory: directory };
   const disks = testDisks(directory, owner, how === 'measured' ? 'measured' : 'image', quiet, how === 'prepared' ? prepared : undefined);
   await prepared.fill();
   const volume = `raworc_bench_${sessionId}`;
@@ -46,7 +46,7 @@ async function once(how: keyof typeof whole, count: boolean): Promise<void> {
         path = (await disks.ready(sessionId)).path;
       }
     });
-    const options = containerOptions(owner, plan, directory, path);
+    const options = containerOptions(owner, plan, { guest: directory, disk: path, passwd: '/etc/passwd' });
     const Mounts =
       how === 'volume' ? [{ Type: 'volume', Source: volume, Target: '/session' } as const] : (options.HostConfig?.Mounts ?? []);
     // The network is not what is compared, and costs more than all else.

@@ -2,19 +2,24 @@ import type { Calls } from './copying.ts';
 import type { Made, SessionPlan } from './drivers/driver.ts';
 import type { ReconcilerOutside } from './reconciler-outside.ts';
 
+const NO_UID =
+  'Every user id that this node can give to sessions is in use. Set a larger range (RAWORC_SESSION_UIDS), restart the node agent, then recover the session.';
+
 /** Makes one session's volume or container, journalled before the call. Undefined: there is nothing left that says what to make. */
 export async function create(
   what: 'createVolume' | 'createContainer',
   id: string,
   generation: number,
-  { driver, doors, ledger }: ReconcilerOutside,
+  { driver, doors, ledger, uids }: ReconcilerOutside,
   { call, durable }: Calls,
 ): Promise<{ readonly made: Made; readonly image: string } | undefined> {
   const create = ledger.toCreate(id, generation);
   if (create === undefined) return undefined;
   await durable(ledger.createBegun(id, create));
   const disk = ledger.disk(id);
-  const plan: SessionPlan = { ...create, sessionId: id, socketDirectory: await doors.open(id), ...(disk && { disk }) };
+  const uid = await durable(uids.of(id));
+  if (uid === undefined) return { made: { ok: false, why: 'refused', reason: NO_UID }, image: create.image };
+  const plan: SessionPlan = { ...create, sessionId: id, uid, socketDirectory: await doors.open(id), ...(disk && { disk }) };
   const made = await call((signal) => driver[what](plan, signal));
   if (made.ok && made.disk !== undefined && (disk === undefined || what === 'createVolume'))
     await durable(ledger.diskIs(id, made.disk, generation));

@@ -47,6 +47,10 @@ const record = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('volume-made'), sessionId: z.string(), generation: whole }),
   /** The id of its disk, of that generation: no other is taken for it. */
   z.object({ kind: z.literal('disk'), sessionId: z.string(), disk: z.string(), generation: whole }),
+  /** The user id of its agents, for as long as anything of it is here. */
+  z.object({ kind: z.literal('uid'), sessionId: z.string(), uid: whole }),
+  /** The user id that was given last, to a session that is still here or not. */
+  z.object({ kind: z.literal('newest-uid'), uid: whole }),
   /** Its volume is being made a copy of the other's, */
   z.object({ kind: z.literal('copy-begun'), sessionId: z.string(), from: z.string() }),
   /** on which nothing may run for as long as this holds. */
@@ -86,6 +90,7 @@ export interface SessionEntry {
   readonly creating?: Create;
   readonly volumeMade?: number;
   readonly disk?: { readonly id: string; readonly generation: number };
+  readonly uid?: number;
   /** The session whose volume is being copied into its own. */
   readonly copyingFrom?: string;
   readonly copyHolds?: true;
@@ -97,6 +102,7 @@ export interface LedgerState {
   boot: number;
   incarnation: number;
   epoch: number;
+  newestUid?: number;
   /** Oldest touched first. */
   readonly sessions: Map<string, SessionEntry>;
 }
@@ -131,8 +137,10 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
       }));
       return;
     case 'removed':
-      change(state, record.sessionId, ({ volumeMade, disk, frozen: _, ...entry }) => ({
+      change(state, record.sessionId, ({ volumeMade, disk, uid, frozen: _, ...entry }) => ({
         ...entry,
+        // Of a session that is assigned anew, a container can be there already.
+        ...(uid !== undefined && entry.assignment !== undefined ? { uid } : {}),
         ...(disk !== undefined && disk.generation > record.upToGeneration ? { disk } : {}),
         ...(volumeMade !== undefined && volumeMade > record.upToGeneration ? { volumeMade } : {}),
         removedUpTo: record.upToGeneration,
@@ -150,6 +158,13 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
       return;
     case 'disk':
       change(state, record.sessionId, (entry) => ({ ...entry, disk: { id: record.disk, generation: record.generation } }));
+      return;
+    case 'uid':
+      state.newestUid = record.uid;
+      change(state, record.sessionId, (entry) => ({ ...entry, uid: record.uid }));
+      return;
+    case 'newest-uid':
+      state.newestUid = record.uid;
       return;
     case 'copy-begun':
       change(state, record.sessionId, (entry) => ({ ...entry, copyingFrom: record.from }));
@@ -202,11 +217,13 @@ export function* snapshotOf(state: LedgerState): Generator<LedgerRecord> {
     if (entry.ends !== undefined) yield { kind: 'ends', sessionId, ends: { ...entry.ends, at: [...entry.ends.at] } };
     if (entry.volumeMade !== undefined) yield { kind: 'volume-made', sessionId, generation: entry.volumeMade };
     if (entry.disk !== undefined) yield { kind: 'disk', sessionId, disk: entry.disk.id, generation: entry.disk.generation };
+    if (entry.uid !== undefined) yield { kind: 'uid', sessionId, uid: entry.uid };
     if (entry.copyingFrom !== undefined) yield { kind: 'copy-begun', sessionId, from: entry.copyingFrom };
     if (entry.copyHolds !== undefined) yield { kind: 'copy-holds', sessionId, holds: true };
     if (entry.frozen !== undefined) yield { kind: 'frozen', sessionId, frozen: true };
     if (entry.creating !== undefined) yield { kind: 'create-begun', sessionId, create: entry.creating };
   }
+  if (state.newestUid !== undefined) yield { kind: 'newest-uid', uid: state.newestUid };
 }
 
 function isDone(entry: SessionEntry): boolean {

@@ -189,6 +189,25 @@ export class Ledger {
     if (this.disk(sessionId) !== disk) await this.#write([{ kind: 'disk', sessionId, disk, generation }]);
   }
 
+  /** Of the session's agents; undefined where none was given yet. */
+  uid(sessionId: string): number | undefined {
+    return this.#state.sessions.get(sessionId)?.uid;
+  }
+
+  /** In use. */
+  *uids(): Iterable<number> {
+    for (const { uid } of this.#state.sessions.values()) if (uid !== undefined) yield uid;
+  }
+
+  /** The one that was given last; undefined before the first. */
+  get newestUid(): number | undefined {
+    return this.#state.newestUid;
+  }
+
+  async uidGiven(sessionId: string, uid: number): Promise<void> {
+    await this.#write([{ kind: 'uid', sessionId, uid }]);
+  }
+
   async volumeMade(sessionId: string, generation: number): Promise<void> {
     if (this.#state.sessions.get(sessionId)?.volumeMade !== generation) await this.#write([{ kind: 'volume-made', sessionId, generation }]);
   }

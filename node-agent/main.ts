@@ -17,6 +17,7 @@ import { Conditions } from './conditions.ts';
 import { DISK_KINDS, isDiskSetting } from './domain/disk-choice.ts';
 import { CHAINS, isCidr, TABLE } from './domain/firewall-rules.ts';
 import { roomOf } from './domain/network-room.ts';
+import { DEFAULT_UIDS, parseUidRange, type UidRange } from './domain/uid-range.ts';
 import { DockerDriver } from './drivers/docker.ts';
 import { DockerBaseImages } from './drivers/docker-base-images.ts';
 import { dockerClients } from './drivers/docker-client.ts';
@@ -146,6 +147,15 @@ function diskLowBytes(): number {
   return Number(text);
 }
 
+function uidRange(): UidRange {
+  const text = process.env.RAWORC_SESSION_UIDS;
+  if (text === undefined || text === '') return DEFAULT_UIDS;
+  const range = parseUidRange(text);
+  if (range === undefined)
+    throw new Error(`RAWORC_SESSION_UIDS is ${text}: give it a range of user ids that nobody else has, such as 2010000000-2139999999`);
+  return range;
+}
+
 /** Resolves with the exit code. */
 async function run(flags: Flags, log: Log): Promise<number> {
   const stopped = new Promise<'stopped'>((done) => {
@@ -187,6 +197,7 @@ async function run(flags: Flags, log: Log): Promise<number> {
     version: project.version,
     hostname: hostname(),
     capacity: flags.capacity,
+    uids: uidRange(),
     driver: measuredDriver(driver, metrics, systemClock),
     doors,
     ledger,

@@ -11,6 +11,7 @@ import { ControllerLink } from './controller-link.ts';
 import { endStrayCopies } from './copying.ts';
 import { within } from './deadline.ts';
 import { lesserBound } from './domain/network-room.ts';
+import { DEFAULT_UIDS, type UidRange } from './domain/uid-range.ts';
 import type { Capacity, Driver, DriverChange, Seen } from './drivers/driver.ts';
 import { EngineTurns } from './engine-turns.ts';
 import { EngineWatch } from './engine-watch.ts';
@@ -26,6 +27,7 @@ import { Reconciler } from './reconciler.ts';
 import { Relay } from './relay.ts';
 import { removeContainers } from './shutdown.ts';
 import type { Status } from './status.ts';
+import { Uids } from './uids.ts';
 import { assignmentFrom, isSessionId, reportOf } from './wire.ts';
 
 const CALL_LIMIT_MS = 60_000;
@@ -56,6 +58,8 @@ export interface NodeOptions {
   /** {@link RELIST_EVERY_MS} where it is not given. */
   readonly relistEveryMs?: number;
   readonly conditions?: Conditions;
+  /** {@link DEFAULT_UIDS} where it is not given. */
+  readonly uids?: UidRange;
 }
 
 /** Why the node agent's work is over: the controller shut it down, or it cannot go on. */
@@ -83,6 +87,7 @@ export class NodeAgent {
   #watch: { close(): void } | undefined;
   #relist: Timer | undefined;
   readonly #engine: EngineTurns;
+  readonly #uids: Uids;
   readonly #engineWatch: EngineWatch;
   #looking: Promise<void> | undefined;
   readonly #toLook = new Set<'images' | 'everything'>();
@@ -101,6 +106,7 @@ export class NodeAgent {
     this.#steps = metrics.counter({ name: 'reconciler_steps_total', help: 'Steps that reconcilers took, by kind', labels: ['step'] });
     this.#outbox = new Outbox(metrics);
     this.#engine = new EngineTurns(clock);
+    this.#uids = new Uids(ledger, options.uids ?? DEFAULT_UIDS, random);
     this.#engineWatch = new EngineWatch({
       ping: (signal) => driver.ping(signal),
       clock,
@@ -441,6 +447,7 @@ export class NodeAgent {
       doors,
       engine: this.#engine,
       ledger,
+      uids: this.#uids,
       clock,
       log,
       guestConnected: (id) => this.#relay.isConnected(id),

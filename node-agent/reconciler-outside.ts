@@ -3,11 +3,13 @@ import type { Step } from './domain/next-step.ts';
 import type { EngineTurns } from './engine-turns.ts';
 import type { GuestDoors } from './guest-doors.ts';
 import type { Status } from './status.ts';
+import type { Uids } from './uids.ts';
 
 /** What is around the reconcilers of a node: the engine, what is remembered, and whom they tell. */
 export interface ReconcilerOutside extends CopyingOutside {
   readonly doors: GuestDoors;
   readonly engine: EngineTurns;
+  readonly uids: Uids;
   /** Whether its guest is connected and was welcomed. */
   guestConnected(sessionId: string): boolean;
   /** Whether its guest was asked to finish and not told to go on. */

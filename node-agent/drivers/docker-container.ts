@@ -36,6 +36,7 @@ export function labelsOf(owner: Owner, plan: SessionPlan): Record<string, string
     'raworc.session': plan.sessionId,
     'raworc.space': plan.space,
     'raworc.generation': String(plan.generation),
+    'raworc.uid': String(plan.uid),
   };
 }
 
@@ -73,11 +74,21 @@ export function diskMount(path: string, target: string, readOnly = false): Mount
   return { Type: 'bind', Source: path, Target: target, ReadOnly: readOnly, BindOptions: { Propagation: 'rprivate' } };
 }
 
+/** On the host. */
+export interface ContainerPlaces {
+  /** The guest's files and the Node.js binary that runs them. */
+  readonly guest: string;
+  /** What the session sees as /session. */
+  readonly disk: string;
+  /** A file: the accounts that the session sees. */
+  readonly passwd: string;
+}
+
 /**
  * The container of one session. uid 0 in it has every capability dropped but those to start agents as another user and to end them; no process can gain
  * what it does not have; the root is read-only. The disk is made beforehand and the image's own /session is not copied into it.
  */
-export function containerOptions(owner: Owner, plan: SessionPlan, guestDirectory: string, diskPath: string): ContainerCreateOptions {
+export function containerOptions(owner: Owner, plan: SessionPlan, places: ContainerPlaces): ContainerCreateOptions {
   const { sessionId, limits } = plan;
   return {
     name: containerName(sessionId),
@@ -90,12 +101,13 @@ export function containerOptions(owner: Owner, plan: SessionPlan, guestDirectory
     Env: [
       ...[`RAWORC_SESSION_ID=${sessionId}`, 'RAWORC_SOCKET=/run/raworc/guest.sock', `PATH=${RUN_PATH}`],
       `RAWORC_PROCESSES=${limits.processes}`,
+      `RAWORC_AGENT_UID=${plan.uid}`,
     ],
     Labels: labelsOf(owner, plan),
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
-      Mounts: [diskMount(diskPath, '/session')],
-      Binds: [`${guestDirectory}:/opt/raworc/guest:ro`, `${plan.socketDirectory}:/run/raworc:ro`],
+      Mounts: [diskMount(places.disk, '/session'), diskMount(places.passwd, '/etc/passwd', true)],
+      Binds: [`${places.guest}:/opt/raworc/guest:ro`, `${plan.socketDirectory}:/run/raworc:ro`],
       NetworkMode: NETWORK,
       ReadonlyRootfs: true,
       Tmpfs: { '/tmp': `rw,nosuid,nodev,exec,size=${tmpBytes(limits.memoryBytes)},mode=1777` },

@@ -31,6 +31,8 @@ export interface DockerCopierOutside {
   readonly owner: Owner;
   /** Where the session's disk is, ready to be bound. */
   disk(sessionId: string): Promise<string>;
+  /** Files of `from` keep their owner in the copy: to be known before there are any. */
+  ownedAs(sessionId: string, from: string): Promise<void>;
   /** No copy of that session's disk needs it any more. */
   over(sessionId: string): void;
   /** What the engine refuses, as a value. */
@@ -47,9 +49,10 @@ export class DockerCopier implements VolumeCopier {
   }
 
   async prepare(plan: CopyPlan, signal: AbortSignal): Promise<Made> {
-    const { docker, owner, disk, made } = this.#outside;
+    const { docker, owner, disk, ownedAs, made } = this.#outside;
     const created = await made(signal, async () => {
       const [from, to] = await Promise.all([disk(plan.from), disk(plan.sessionId)]);
+      await ownedAs(plan.sessionId, plan.from);
       await docker.createContainer(copierOptions(owner, plan, from, to));
       return { ok: true };
     });

@@ -3,10 +3,12 @@ import { z } from 'zod';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { Conditions } from '../conditions.ts';
+import { passwdFor } from '../domain/accounts.ts';
 import type { VolumeSeen } from '../domain/session.ts';
 import type { DiskRecord } from '../volumes/disk-record.ts';
 import type { Disks } from '../volumes/disks.ts';
 import type { VolumeCopier } from './copier.ts';
+import { ImageAccounts } from './docker-accounts.ts';
 import type { BaseImage, DockerBaseImages } from './docker-base-images.ts';
 import { BridgeUse } from './docker-bridge-use.ts';
 import { abortable, answerOf, type DockerClients, messageOf, unless } from './docker-client.ts';
@@ -84,6 +86,7 @@ export class DockerDriver implements Driver {
   readonly #owner: Owner;
   readonly #memory: MemoryReturn;
   readonly #containers: SessionContainers;
+  readonly #accounts: ImageAccounts;
   readonly #disks: Disks;
   readonly #volumes: EngineVolumes;
   readonly #bridge: BridgeUse | undefined;
@@ -95,6 +98,7 @@ export class DockerDriver implements Driver {
     this.#docker = options.clients.calls;
     this.#owner = options.owner;
     this.#disks = options.disks;
+    this.#accounts = new ImageAccounts(this.#docker, this.#owner);
     this.#containers = new SessionContainers(this.#docker, this.#owner);
     this.#volumes = new EngineVolumes({ docker: this.#docker, owner: this.#owner, disks: options.disks, log: options.log });
     this.#memory = new MemoryReturn(kernelFiles, options.log);
@@ -104,6 +108,7 @@ export class DockerDriver implements Driver {
       owner: this.#owner,
       made: (signal, work) => this.#made(signal, work),
       disk: async (sessionId) => this.#volumes.find(sessionId)?.path ?? (await this.#disks.ready(sessionId)).path,
+      ownedAs: (sessionId, from) => this.#disks.copiedFrom(sessionId, from),
       over: (sessionId) => this.#release(sessionId),
     });
   }
@@ -115,6 +120,7 @@ export class DockerDriver implements Driver {
     await this.#bridge?.look();
     await abortable(signal, this.#options.guard.apply());
     await abortable(signal, this.#disks.sweep());
+    await abortable(signal, this.#accounts.sweep());
     await this.#volumes.refresh(signal);
   }
 
@@ -152,9 +158,9 @@ export class DockerDriver implements Driver {
     };
   }
 
-  async createVolume({ sessionId, generation, space, limits }: SessionPlan, signal: AbortSignal): Promise<Made> {
+  async createVolume({ sessionId, generation, space, limits, uid }: SessionPlan, signal: AbortSignal): Promise<Made> {
     return this.#made(signal, async () => {
-      const { id } = await this.#disks.create({ sessionId, generation, space, bytes: limits.diskBytes }).catch(asDiskFailure);
+      const { id } = await this.#disks.create({ sessionId, generation, space, bytes: limits.diskBytes, uid }).catch(asDiskFailure);
       return { ok: true, disk: id };
     });
   }
@@ -178,9 +184,11 @@ export class DockerDriver implements Driver {
   async #createContainer(plan: SessionPlan, signal: AbortSignal): Promise<Made> {
     return this.#made(signal, async () => {
       await this.#volumes.adopt(plan.sessionId, plan.limits.diskBytes).catch(asDiskFailure);
-      const { path, disk } = await this.#disks.ready(plan.sessionId, plan.limits.diskBytes).catch(asDiskFailure);
+      const { path, disk } = await this.#disks.ready(plan.sessionId, plan.limits.diskBytes, plan.uid).catch(asDiskFailure);
       if (plan.disk !== undefined && plan.disk !== disk.id) return { ok: false, why: 'refused', reason: ANOTHER_DISK };
-      const { id } = await this.#docker.createContainer(containerOptions(this.#owner, plan, this.#options.guestDirectory, path));
+      const passwd = await this.#disks.accounts(plan.sessionId, passwdFor(await this.#accounts.passwdOf(plan.image), plan.uid));
+      const places = { guest: this.#options.guestDirectory, disk: path, passwd };
+      const { id } = await this.#docker.createContainer(containerOptions(this.#owner, plan, places));
       this.#containers.made(plan.sessionId, id);
       return { ok: true, disk: disk.id };
     });

@@ -9,6 +9,8 @@ export interface SessionPlan {
   readonly space: string;
   readonly image: string;
   readonly limits: Limits;
+  /** Of its agents, and the owner of their files. No other session of this host has it. */
+  readonly uid: number;
   /** On the host; the guest sees it read-only at /run/raworc. */
   readonly socketDirectory: string;
   /** The id of the disk that the session had before: no other is taken for it. */

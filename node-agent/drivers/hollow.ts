@@ -14,6 +14,8 @@ interface Volume extends VolumeSeen {
   /** Its id. */
   readonly disk: string;
   readonly journal: HollowJournal;
+  /** The owner of the files in it. */
+  readonly uid: number;
 }
 
 /**
@@ -101,6 +103,9 @@ export class HollowHost implements Driver, GuestDoors {
     return this.#containers;
   }
 
+  /** Where two sessions had one user id at a time, or a session another one than its files: in words, and never forgotten. */
+  readonly uidFaults: string[] = [];
+
   get volumes(): ReadonlyMap<string, VolumeSeen> {
     return this.#volumes;
   }
@@ -128,22 +133,25 @@ export class HollowHost implements Driver, GuestDoors {
     return this.#seen(sessionId);
   }
 
-  async createVolume({ sessionId, generation, space }: SessionPlan, signal: AbortSignal): Promise<Made> {
+  async createVolume({ sessionId, generation, space, uid }: SessionPlan, signal: AbortSignal): Promise<Made> {
     await this.#call('createVolume', sessionId, signal);
     const there = this.#volumes.get(sessionId);
     if (there !== undefined) return { ok: true, disk: there.disk };
     const disk = this.#options.random.uuid();
-    this.#volumes.set(sessionId, { name: `raworc_session_data_${sessionId}`, generation, space, disk, journal: emptyHollowJournal() });
+    this.#volumes.set(sessionId, { name: `raworc_session_data_${sessionId}`, generation, space, disk, uid, journal: emptyHollowJournal() });
     return { ok: true, disk };
   }
 
-  async createContainer({ sessionId, generation, image, space, disk }: SessionPlan, signal: AbortSignal): Promise<Made> {
+  async createContainer({ sessionId, generation, image, space, disk, uid }: SessionPlan, signal: AbortSignal): Promise<Made> {
     await this.#call('createContainer', sessionId, signal);
     const own = this.#volumes.get(sessionId)?.disk;
     if (disk !== undefined && own !== undefined && disk !== own)
       return { ok: false, why: 'refused', reason: 'The disk of this session on its node is not the one that it was made with.' };
     if (!this.#images.has(image)) return { ok: false, why: 'no-image' };
     if (this.#containers.has(sessionId)) return { ok: false, why: 'exists' };
+    for (const [other, volume] of this.#volumes)
+      if ((other === sessionId) !== (volume.uid === uid))
+        this.uidFaults.push(`the agents of ${sessionId} have the user id ${uid}, the files of ${other} ${volume.uid}`);
     this.#plans.set(sessionId, { space, image });
     this.#become(sessionId, { id: this.#options.random.uuid().replaceAll('-', ''), state: 'created', generation });
     return { ok: true };

@@ -1,4 +1,4 @@
-import { lstat, mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type DiskRecord, decodeDiskRecord, encodeDiskRecord } from './disk-record.ts';
 
@@ -6,6 +6,7 @@ import { type DiskRecord, decodeDiskRecord, encodeDiskRecord } from './disk-reco
  * Where disks are, below the node's data directory:
  *
  *     disks/{session}/record.json    what it is
+ *     disks/{session}/passwd         the accounts that it sees
  *     disks/{session}/image          the file system, when it is one in a file
  *     disks/{session}/fs             where that is mounted, or just a directory
  *     disks/{session}/fs/{id}        what the session sees as /session
@@ -18,6 +19,7 @@ import { type DiskRecord, decodeDiskRecord, encodeDiskRecord } from './disk-reco
  * and an engine that is told to bind it refuses.
  */
 export const recordOf = (directory: string) => join(directory, 'record.json');
+export const passwdOf = (directory: string) => join(directory, 'passwd');
 export const imageOf = (directory: string) => join(directory, 'image');
 export const placeOf = (directory: string) => join(directory, 'fs');
 export const filesOf = (directory: string, { id }: Pick<DiskRecord, 'id'>) => join(placeOf(directory), id);
@@ -60,6 +62,14 @@ export async function writeRecord(directory: string, disk: DiskRecord): Promise<
   }
   await rename(`${recordOf(directory)}.new`, recordOf(directory));
   await syncDirectory(directory);
+}
+
+/** One that is there with other content is replaced as a whole: a container keeps the one that it was started with. */
+export async function writePasswd(directory: string, content: string): Promise<void> {
+  const path = passwdOf(directory);
+  if ((await unlessMissing(readFile(path, 'utf8'))) === content) return;
+  await writeFile(`${path}.new`, content, { mode: 0o644 });
+  await rename(`${path}.new`, path);
 }
 
 /** Durable once it resolves. What is mounted below goes along. */

@@ -16,6 +16,8 @@ const record = z.object({
   bytes: z.number().int().nonnegative(),
   /** The session was stopped because it exceeded its limit, and has not been within it since. */
   stopped: z.literal(true).exactOptional(),
+  /** Who owns what agents wrote on it: not there on disks of a version that had one user for all. */
+  uid: z.number().int().positive().exactOptional(),
   /** Of a quota. */
   project: z.number().int().positive().exactOptional(),
 });

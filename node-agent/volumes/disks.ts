@@ -4,6 +4,7 @@ import type { Log } from '../../seams/log.ts';
 import type { Random } from '../../seams/random.ts';
 import type { DiskKind } from '../domain/disk-choice.ts';
 import { BYTES_PER_FILE, type DiskLeft } from '../domain/disk-use.ts';
+import { COMMON_UID } from '../domain/uid-range.ts';
 import { fillByAdoption, isFilled } from './adoption.ts';
 import type { Command } from './command.ts';
 import {
@@ -20,15 +21,18 @@ import {
   makeDirectory,
   makingName,
   move,
+  passwdOf,
   placeOf,
   readDisk,
   sessionInAdoption,
   sessionInMaking,
   syncDirectory,
+  writePasswd,
   writeRecord,
 } from './disk-files.ts';
 import type { DiskRecord } from './disk-record.ts';
 import { makeImage, mountImage, trimImage, unmountImage } from './image.ts';
+import { changeOwner, ownerOf } from './owner.ts';
 import type { PreparedImages } from './prepared.ts';
 import { boundByProject, freeProject, setProjectLimit } from './quota.ts';
 import { Turns } from './turns.ts';
@@ -56,6 +60,8 @@ export interface DiskPlan {
   readonly generation: number;
   readonly space: string;
   readonly bytes: number;
+  /** Of the agents that write on it. */
+  readonly uid?: number;
 }
 
 /**
@@ -98,12 +104,19 @@ export class Disks {
   }
 
   /** The session's disk, made unless it is there. */
-  create({ sessionId, generation, space, bytes }: DiskPlan): Promise<DiskRecord> {
+  create({ sessionId, generation, space, bytes, uid }: DiskPlan): Promise<DiskRecord> {
     return this.#turns.take(sessionId, async () => {
       const there = await this.find(sessionId);
       if (there !== undefined) return there;
       const { owner, kind, random } = this.#options;
-      const whose = { cluster: owner.clusterId, node: owner.nodeId, session: sessionId, generation, space };
+      const whose = {
+        cluster: owner.clusterId,
+        node: owner.nodeId,
+        session: sessionId,
+        generation,
+        space,
+        ...(uid !== undefined && { uid }),
+      };
       const prepared = kind === 'image' ? this.#options.prepared?.take(bytes) : undefined;
       const project = kind === 'quota' ? { project: await this.#newProject() } : {};
       const disk: DiskRecord = { version: 1, id: prepared?.id ?? random.uuid(), kind, ...whose, bytes, ...project };
@@ -137,11 +150,14 @@ export class Disks {
     });
   }
 
-  /** The directory that a container of the session binds. What is made of a file is mounted first. `bytes` raises the limit of what is measured. */
-  ready(sessionId: string, bytes = 0): Promise<{ readonly path: string; readonly disk: DiskRecord }> {
+  /**
+   * The directory that a container of the session binds. What is made of a file is mounted first. `bytes` raises the limit of what is measured; `uid`
+   * becomes the owner of what agents wrote, which nothing can be running on then.
+   */
+  ready(sessionId: string, bytes = 0, uid?: number): Promise<{ readonly path: string; readonly disk: DiskRecord }> {
     this.#asked.set(sessionId, this.#askedFor(sessionId) + 1);
     return this.#turns.take(sessionId, async () => {
-      const disk = await this.find(sessionId);
+      let disk = await this.find(sessionId);
       if (disk === undefined) throw new Error('the disk of this session is not there');
       const directory = this.#at(sessionId);
       const path = filesOf(directory, disk);
@@ -149,6 +165,11 @@ export class Disks {
         await mountImage(this.#options.run, imageOf(directory), placeOf(directory));
       if (!(await exists(path)))
         throw new Error(`the file system at ${placeOf(directory)} is not the disk of this session: it has no ${disk.id}`);
+      if (uid !== undefined && ownerOf(disk) !== uid) {
+        await changeOwner(this.#options.run, path, ownerOf(disk), uid);
+        disk = { ...disk, uid };
+        await writeRecord(directory, disk);
+      }
       if (disk.kind === 'image' || disk.bytes >= bytes) return { path, disk };
       const raised = { ...disk, bytes };
       if (disk.project !== undefined) await setProjectLimit(this.#options.run, path, disk.project, bytes);
@@ -167,6 +188,24 @@ export class Disks {
       const failed = (error: unknown) => log.debug('disk.untrimmed', { session: sessionId, error: messageOf(error) });
       await trimImage(run, placeOf(directory)).catch(failed);
       await unmountImage(run, placeOf(directory));
+    });
+  }
+
+  /** Writes the accounts that the session sees. Returns the file, which goes with the disk. */
+  accounts(sessionId: string, passwd: string): Promise<string> {
+    return this.#turns.take(sessionId, async () => {
+      await writePasswd(this.#at(sessionId), passwd);
+      return passwdOf(this.#at(sessionId));
+    });
+  }
+
+  /** Remembers whose files another disk, of which this one becomes a copy, holds. */
+  copiedFrom(sessionId: string, from: string): Promise<void> {
+    return this.#turns.take(sessionId, async () => {
+      const [disk, source] = await Promise.all([this.find(sessionId), this.find(from)]);
+      if (disk === undefined) return;
+      const uid = source === undefined ? COMMON_UID : ownerOf(source);
+      if (ownerOf(disk) !== uid) await writeRecord(this.#at(sessionId), { ...disk, uid });
     });
   }
 

@@ -40,6 +40,11 @@ export async function sessionImage(): Promise<string> {
   return newest;
 }
 
+/** The user of a session's agents, which no other session has. */
+export async function agentUser(container: string): Promise<string> {
+  return (await docker.getContainer(container).inspect()).Config.Labels['raworc.uid'] ?? '';
+}
+
 export interface Ran {
   readonly code: number;
   readonly output: string;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { deploy, writeAgent } from './agents.ts';
 import type { BarrierName } from './barriers.ts';
-import { containersOf, docker, execIn } from './docker.ts';
+import { agentUser, containersOf, docker, execIn } from './docker.ts';
 import { type Cluster, startCluster } from './harness.ts';
 import { messageShape } from './shapes.ts';
 import type { EventStream } from './sse.ts';
@@ -60,7 +60,7 @@ t.test('a kill -9 at the worst moment loses no message and answers none twice', 
       const [before] = await containersOf(cluster.id);
       await cluster.node('node-1').kill();
       if (finishes === 'after its node agent is back') await cluster.restartNode('node-1');
-      t.equal((await execIn(before?.id ?? '', ['touch', '/session/workspace/go'], '10001')).code, 0);
+      t.equal((await execIn(before?.id ?? '', ['touch', '/session/workspace/go'], await agentUser(before?.id ?? ''))).code, 0);
       if (finishes === 'while there is no node agent') await cluster.restartNode('node-1');
       const reply = await expectOneReply(t, cluster, session.id, message.content);
       t.match(reply, /^\d+ began\. Ended\.$/);

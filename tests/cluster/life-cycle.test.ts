@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { unmountDisks } from '../host/test-disks.ts';
 import { deploy, writeAgent } from './agents.ts';
-import { containersOf, docker, execIn } from './docker.ts';
+import { agentUser, containersOf, docker, execIn } from './docker.ts';
 import { Follower } from './follow.ts';
 import { type Cluster, startCluster } from './harness.ts';
 import { expect, type Rest } from './rest.ts';
@@ -184,7 +184,8 @@ async function kill(session: string): Promise<void> {
 }
 
 async function letGo(session: string): Promise<void> {
-  await execIn(`raworc_session_${session}`, ['touch', '/session/workspace/go'], '10001');
+  const container = `raworc_session_${session}`;
+  await execIn(container, ['touch', '/session/workspace/go'], await agentUser(container));
 }
 
 /** The node has removed what was this session's. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { deploy, writeAgent } from './agents.ts';
-import { containersOf, docker, execIn } from './docker.ts';
+import { agentUser, containersOf, docker, execIn } from './docker.ts';
 import { startCluster } from './harness.ts';
 import { expect } from './rest.ts';
 
@@ -99,6 +99,10 @@ t.test('secrets of a space are in the environment of its agents, and nowhere els
       if (text === '' && !place.endsWith('.token')) t.fail(`${place} is empty`);
       for (const value of [FIRST, SECOND]) t.notOk(text.includes(value), `${value.split('-')[0]} is not in ${place}`);
     }
-    t.match((await execIn(id, ['sh', '-c', ENVIRONMENTS], '10001')).output, SECOND, 'the agents themselves find it the same way');
+    t.match(
+      (await execIn(id, ['sh', '-c', ENVIRONMENTS], await agentUser(id))).output,
+      SECOND,
+      'the agents themselves find it the same way',
+    );
   });
 });

@@ -67,7 +67,7 @@ interface Left {
 
 async function leftBehind(host: HollowHost, left: Left, isRunning: boolean, signal: AbortSignal): Promise<void> {
   const limits = { cpuMillis: 500, memoryBytes: 2 ** 29, diskBytes: 2 ** 30, processes: 256 };
-  const plan = { ...left, generation: 7, limits, socketDirectory: '/none' };
+  const plan = { ...left, generation: 7, limits, uid: 10_001, socketDirectory: '/none' };
   await host.createVolume(plan, signal);
   if (!isRunning) return;
   await host.createContainer(plan, signal);

@@ -2,7 +2,7 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { deploy, writeAgent } from '../cluster/agents.ts';
-import { containersOf, execIn, recordContainerEvents } from '../cluster/docker.ts';
+import { agentUser, containersOf, execIn, recordContainerEvents } from '../cluster/docker.ts';
 import { type Cluster, startCluster } from '../cluster/harness.ts';
 import type { Message } from '../cluster/shapes.ts';
 import type { EventStream } from '../cluster/sse.ts';
@@ -45,7 +45,7 @@ async function nodesAreReady(cluster: Cluster, count: number): Promise<void> {
   news.close();
 }
 
-const go = async (container: string) => execIn(container, ['touch', '/session/workspace/go'], '10001');
+const go = async (container: string) => execIn(container, ['touch', '/session/workspace/go'], await agentUser(container));
 
 t.setTimeout(240_000);
 t.test('a backup under load, restored after everything was lost: what lives is untouched, what came after is told', async (t) => {

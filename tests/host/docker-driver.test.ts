@@ -372,7 +372,7 @@ t.test('a container that somebody is removing already is gone when its removal r
   await driver.prepare(signal);
   const sessionId = randomUUID();
   const limits = { cpuMillis: 100, memoryBytes: 64 * 2 ** 20, diskBytes: 2 ** 20, processes: 16 };
-  const plan = { sessionId, generation: 1, space: 'default', image: IMAGE, limits, socketDirectory: RUN };
+  const plan = { sessionId, generation: 1, space: 'default', image: IMAGE, limits, uid: 10_001, socketDirectory: RUN };
   for (const make of [driver.createVolume, driver.createContainer]) t.ok((await make.call(driver, plan, signal)).ok);
   t.ok((await driver.start(sessionId, signal)).ok);
   await Promise.all(

@@ -82,7 +82,7 @@ t.test('an engine with many containers that hangs, and goes on', async (t) => {
   const limits = { cpuMillis: 1, memoryBytes: 1, diskBytes: 1, processes: 1 };
   for (let at = 0; at < CONTAINERS; at += 1) {
     const sessionId = randomUUID();
-    const plan = { sessionId, generation: 1, space: 'default', image: IMAGE, limits, socketDirectory: '' };
+    const plan = { sessionId, generation: 1, space: 'default', image: IMAGE, limits, uid: 10_001, socketDirectory: '' };
     await direct.createContainer({ name: `raworc_session_${sessionId}`, Image: IMAGE, Labels: labelsOf(owner, plan), Cmd: ['true'] });
   }
 

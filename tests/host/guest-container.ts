@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PLAIN_PASSWD, passwdFor } from '../../node-agent/domain/accounts.ts';
 import type { Limits } from '../../node-agent/domain/session.ts';
 import { containerOptions } from '../../node-agent/drivers/docker-container.ts';
 import { installGuestFiles } from '../../node-agent/guest-files.ts';
@@ -42,15 +43,16 @@ export class GuestContainer extends Bench {
       directory: join(this.directory, 'guest'),
     });
     const plan = {
-      ...{ sessionId: 'session', generation: 3, space: 'default', image: base.Id, limits: this.#limits },
+      ...{ sessionId: 'session', generation: 3, space: 'default', image: base.Id, limits: this.#limits, uid: 10_001 },
       socketDirectory: join(this.directory, 'run'),
     };
-    const options = containerOptions(
-      { clusterId: 'test', nodeId: 'guest-container' },
-      plan,
-      guestDirectory,
-      join(this.directory, 'session'),
-    );
+    const passwd = join(this.directory, 'passwd');
+    writeFileSync(passwd, passwdFor(PLAIN_PASSWD, plan.uid));
+    const options = containerOptions({ clusterId: 'test', nodeId: 'guest-container' }, plan, {
+      guest: guestDirectory,
+      disk: join(this.directory, 'session'),
+      passwd,
+    });
     const { HostConfig = {} } = options;
     const binds = [...(HostConfig.Binds ?? []), `${join(this.directory, 'agents')}:/opt/raworc/agents:ro`];
     const made = await docker.createContainer({

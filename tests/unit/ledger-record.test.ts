@@ -21,6 +21,8 @@ function anyRecord(random: () => number): LedgerRecord {
     { kind: 'create-begun', sessionId, create: { generation, space: 'a', image: 'i', limits } },
     { kind: 'create-ended', sessionId },
     { kind: 'volume-made', sessionId, generation },
+    { kind: 'uid', sessionId, uid: 100_000 + among(3) },
+    { kind: 'newest-uid', uid: 100_000 + among(3) },
     { kind: 'disk', sessionId, disk: `disk-${among(3)}`, generation },
     { kind: 'copy-begun', sessionId, from: 'session-0' },
     { kind: 'copy-holds', sessionId, holds: random() < 0.5 },

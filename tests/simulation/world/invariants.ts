@@ -198,6 +198,7 @@ function judgeMachines(cluster: Cluster): void {
       if (!sessions.has(sessionId) && !forgotten.has(sessionId))
         cluster.violation(`${name} has something of ${sessionId}, which never was`);
     }
+    for (const fault of host.uidFaults) cluster.violation(`${name}: ${fault}`);
     const rows = cluster.view.nodes().find((node) => node.id === id);
     const open = agent?.ledger?.openTombstones() ?? [];
     if (open.length > 0) cluster.violation(`${name} still has removals open: ${open.map(({ sessionId }) => sessionId).join(', ')}`);

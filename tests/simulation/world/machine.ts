@@ -108,6 +108,8 @@ export class Machine {
       agent.node = new NodeAgent({
         ...{ nodeId: id, clusterId, incarnation: 1, version: 'sim', hostname: name, capacity: {} },
         ...{ driver, doors: doorsFor(this.host, life), ledger: agent.ledger, dialer: dialer(this, life), clock, random, log },
+        // So few that ids of deleted sessions are used again.
+        uids: { first: 100_000, last: 100_127 },
       });
       await agent.node.start();
       const end = await agent.node.ended;

@@ -1,0 +1,23 @@
+import { COMMON_UID } from './uid-range.ts';
+
+const HOME = '/session/state';
+const SHELL = '/bin/sh';
+
+/**
+ * The `passwd` of an image with an account for the agents of one session: programs such as ssh refuse to run as a user without a name. It replaces the
+ * image's own account for agents, if there is one.
+ */
+export function passwdFor(ofImage: string, uid: number): string {
+  const lines = ofImage.split('\n').filter((line) => line.trim() !== '');
+  const isAgent = (line: string) => line.split(':')[2] === String(COMMON_UID);
+  const own = lines.find(isAgent);
+  const others = lines.filter((line) => !isAgent(line) && line.split(':')[2] !== String(uid));
+  const [, , , , comment = '', home = HOME, shell = SHELL] = own?.split(':') ?? [];
+  const names = new Set(others.map((line) => line.split(':')[0]));
+  const wanted = own?.split(':')[0] ?? 'agent';
+  const name = names.has(wanted) ? 'raworc-agent' : wanted;
+  return `${[...others, [name, 'x', uid, uid, comment, home || HOME, shell || SHELL].join(':')].join('\n')}\n`;
+}
+
+/** Of an image without the file. */
+export const PLAIN_PASSWD = `root:x:0:0:root:/root:${SHELL}\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n`;

@@ -1,0 +1,40 @@
+/** User ids of the host that sessions get, one each: what the kernel counts by user, it then counts by session. */
+export interface UidRange {
+  readonly first: number;
+  /** Included. */
+  readonly last: number;
+}
+
+/**
+ * Beyond what useradd and /etc/subuid hand out, systemd's containers, and the ranges that FreeIPA and SSSD map directories to; below 2^31, which some
+ * programs take for negative.
+ */
+export const DEFAULT_UIDS: UidRange = { first: 2_010_000_000, last: 2_139_999_999 };
+
+/** Of agents in containers and on disks that were made before sessions had a user id each. */
+export const COMMON_UID = 10_001;
+
+/** Ids below are accounts of the host's own. */
+const LEAST = 1_000;
+/** Docker takes none above. */
+const MOST = 2 ** 31 - 1;
+
+/** "FIRST-LAST"; undefined where that is no range for sessions. */
+export function parseUidRange(text: string): UidRange | undefined {
+  const [, first, last] = /^(\d{1,10})-(\d{1,10})$/.exec(text) ?? [];
+  const range = { first: Number(first), last: Number(last) };
+  return range.first >= LEAST && range.last <= MOST && range.first <= range.last ? range : undefined;
+}
+
+/**
+ * The next id after `last`, around the end of the range, that is not in use; undefined when all are. So an id that was freed is the last to be used again.
+ */
+export function nextUid({ first, last: end }: UidRange, last: number, isTaken: (uid: number) => boolean): number | undefined {
+  const size = end - first + 1;
+  const begin = last >= first && last < end ? last + 1 : first;
+  for (let tried = 0; tried < size; tried += 1) {
+    const uid = first + ((begin - first + tried) % size);
+    if (!isTaken(uid) && uid !== COMMON_UID) return uid;
+  }
+  return undefined;
+}
