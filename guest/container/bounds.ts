@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../../seams/clock.ts';
 import type { LimitReached } from '../worker-host.ts';
 import { census, type Family } from './census.ts';
 import type { Cgroup } from './cgroup.ts';
+import type { Groups } from './groups.ts';
 
 /** While an agent works, and for as long as nothing is asked of it. */
 const LOOK_MS = 1000;
@@ -13,13 +14,13 @@ const SETTLED_MS = 500;
 const ROOM_LOOK_MS = 20;
 /** What a worker needs to start, with threads of its runtime. */
 const ROOM = 16;
-/** Processes that fork while they are stopped one after the other: each round finds fewer. */
-const MOST_ROUNDS = 10;
 const MIB = 1024 * 1024;
 
 /** A worker with a process, and how it is told what is ended for the limit. */
 export interface Bounded {
   readonly pid: number;
+  /** Of its processes, and of no others. */
+  readonly group: number | undefined;
   readonly agent: string;
   /** Its processes are about to be killed, and why. */
   exceeded(why: string): void;
@@ -27,6 +28,7 @@ export interface Bounded {
 
 export interface BoundsOptions {
   readonly cgroup: Cgroup;
+  readonly groups: Groups;
   readonly clock: Clock;
   /** Processes and threads that agents may have together. The container's own limit is higher, so that the guest can always start what it needs. */
   readonly processes: number;
@@ -37,7 +39,7 @@ export interface BoundsOptions {
 /**
  * Holds the agents of a session to its process limit, and says whom the kernel killed at its memory limit.
  *
- * Past the limit, the agent with the most processes is ended with all that it started; so are processes that have left their agent's tree.
+ * Past the limit, the agent with the most processes is ended with all that it started; so are processes of no agent.
  */
 export class Bounds {
   readonly #options: BoundsOptions;
@@ -102,21 +104,20 @@ export class Bounds {
 
   /** Ends who has most while there are more processes than may be; whether it did. */
   enforce(): boolean {
-    const { cgroup, clock, processes, workers, reached } = this.#options;
+    const { cgroup, groups, clock, processes, workers, reached } = this.#options;
     if (clock.monotonic() - this.#endedAtMs < SETTLED_MS) return false;
     const all = cgroup.processes;
     // Less this process's threads and the container's first process.
     const own = readdirSync('/proc/self/task').length + 1;
     if (all === undefined || all - own <= processes) return false;
-    const known = new Map([...workers()].map((worker) => [worker.pid, worker]));
-    const pids = new Set(known.keys());
-    const most = census(pids).reduce<Family | undefined>((a, b) => (a === undefined || b.count > a.count ? b : a), undefined);
+    const known = new Map([...workers()].map((worker) => [worker.group, worker]));
+    const most = census().reduce<Family | undefined>((a, b) => (a === undefined || b.count > a.count ? b : a), undefined);
     if (most === undefined) return false;
-    const worker = most.worker === undefined ? undefined : known.get(most.worker);
+    const worker = known.get(most.group);
     worker?.exceeded(
       `The agent's processes were ended: the session's agents had ${all - own} processes and threads; the limit is ${processes} (limits.processes).`,
     );
-    endFamily(most.worker, pids);
+    groups.end(most.group);
     this.#endedAtMs = clock.monotonic();
     reached({ limit: 'processes', value: processes, agent: worker?.agent ?? '' });
     return true;
@@ -132,30 +133,5 @@ export class Bounds {
     this.enforce();
     this.#timer = undefined;
     this.working(this.#working);
-  }
-}
-
-/** Stops all of them before any is killed: what is stopped forks no more. One that was in the middle of it is found in the next round. */
-function endFamily(worker: number | undefined, workers: ReadonlySet<number>): void {
-  const stopped = new Set<number>();
-  for (let round = 0; round < MOST_ROUNDS; round += 1) {
-    const family = census(workers).find((one) => one.worker === worker);
-    const more = family?.pids.filter((pid) => !stopped.has(pid)) ?? [];
-    for (const pid of more) {
-      signal(pid, 'SIGSTOP');
-      stopped.add(pid);
-    }
-    if (more.length > 0) continue;
-    for (const pid of stopped) signal(pid, 'SIGKILL');
-    if (stopped.size === 0) return;
-    stopped.clear();
-  }
-}
-
-function signal(pid: number, name: 'SIGSTOP' | 'SIGKILL'): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // Gone already.
   }
 }

@@ -62,6 +62,10 @@ export class KeptWorker implements Worker, Bounded {
     return this.#program.child.pid ?? 0;
   }
 
+  get group(): number | undefined {
+    return this.#program.group;
+  }
+
   exceeded(why: string): void {
     this.#verdict = { outcome: 'error', reason: 'process_limit', content: why };
   }

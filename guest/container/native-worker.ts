@@ -41,6 +41,10 @@ export class NativeWorker implements Worker, Bounded {
     return this.#program?.alive ? (this.#program.child.pid ?? 0) : 0;
   }
 
+  get group(): number | undefined {
+    return this.#program?.group;
+  }
+
   exceeded(why: string): void {
     this.#exceeded = why;
   }

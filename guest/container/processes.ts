@@ -6,6 +6,7 @@ import type { LimitReached, Setup, Worker, WorkerHost } from '../worker-host.ts'
 import { type Bounded, Bounds } from './bounds.ts';
 import { Cgroup } from './cgroup.ts';
 import { agentEnvironment, type Places } from './environment.ts';
+import { Groups } from './groups.ts';
 import { KeptWorker } from './kept-worker.ts';
 import { LogFiles } from './log-files.ts';
 import { NativeWorker } from './native-worker.ts';
@@ -18,7 +19,7 @@ export interface ProcessesOptions {
   /** Where worker.py and worker.mjs are. */
   readonly workersDirectory: string;
   readonly clock: Clock;
-  /** Of agents together, in a container that has a limit of its own above it. Undefined: nobody counts. */
+  /** Of agents together, in a container that has a limit of its own above it and in which nobody else runs anything. Undefined: nobody counts. */
   readonly processes?: number | undefined;
 }
 
@@ -28,15 +29,18 @@ export class Processes implements WorkerHost {
   readonly #workers = new Set<Worker>();
   readonly #logs: LogFiles;
   readonly #bounds: Bounds | undefined;
+  readonly #groups: Groups | undefined;
   #limit: (what: LimitReached) => void = () => undefined;
 
   constructor(options: ProcessesOptions) {
     this.#options = options;
     this.#logs = new LogFiles(`${options.places.sessionDirectory}/logs`);
-    const { clock, processes } = options;
-    if (processes === undefined) return;
+    const { clock, processes, user } = options;
+    if (processes === undefined || user === undefined) return;
+    this.#groups = new Groups(user);
+    const groups = this.#groups;
     const workers = () => this.#bounded();
-    this.#bounds = new Bounds({ cgroup: new Cgroup(), clock, processes, workers, reached: (what) => this.#limit(what) });
+    this.#bounds = new Bounds({ cgroup: new Cgroup(), groups, clock, processes, workers, reached: (what) => this.#limit(what) });
   }
 
   onLimit(listener: (what: LimitReached) => void): void {
@@ -88,6 +92,7 @@ export class Processes implements WorkerHost {
       user,
       clock,
       bounds: this.#bounds,
+      groups: this.#groups,
       prepare,
     };
     const kept = (command: string, program: string, handler: string, ...flags: string[]) => {

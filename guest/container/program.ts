@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../seams/clock.ts';
 import type { Bounds } from './bounds.ts';
+import type { Groups } from './groups.ts';
 import { Printed } from './printed.ts';
 
 export interface User {
@@ -22,6 +23,8 @@ export interface ProgramOptions {
   readonly prepare?: () => void;
   /** In a container: what its limits do to its processes is told apart. */
   readonly bounds?: Bounds | undefined;
+  /** In a container: what it starts is known by its group, and ends with it. */
+  readonly groups?: Groups | undefined;
 }
 
 /** How long a run that is interrupted gets to close what it opened. */
@@ -35,26 +38,31 @@ export type ProgramEnd =
   | { readonly kind: 'ended'; readonly code: number | null; readonly signal: string | null };
 
 /**
- * An agent's process: another user without any capability, in a process group of its own, so that all of the group can be killed.
+ * An agent's process: another user without any capability, in a process group and, in a container, a group of its own, so that all that it starts can
+ * be found and killed.
  * Its standard input is empty unless written to; file descriptor 3 is a socket to this process.
  */
 export class Program {
   readonly child: ChildProcess;
+  /** Of its processes. Undefined outside a container. */
+  readonly group: number | undefined;
   readonly stdout: Printed | undefined;
   readonly stderr: Printed | undefined;
-  /** Once it is gone, its group killed, and what it printed read. */
+  /** Once it is gone, all that it started killed, and what it printed read. */
   readonly ended: Promise<ProgramEnd>;
   alive = true;
   readonly #bounds: Bounds | undefined;
   #wasKilled = false;
 
   constructor(options: ProgramOptions, keepStdout = true) {
-    const { command, args, directory, environment, user, clock } = options;
+    const { command, args, directory, environment, user, clock, groups } = options;
     this.#bounds = options.bounds;
     options.prepare?.();
+    this.group = groups?.take();
+    if (groups !== undefined && this.group === undefined) throw new Error('all groups are in use');
     this.child = spawnFirst(this.#bounds !== undefined, command, args, {
       ...{ cwd: directory, env: environment, detached: true, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] },
-      ...(user ?? {}),
+      ...(user === undefined ? {} : { uid: user.uid, gid: this.group ?? user.gid }),
     });
     const { stdin, stdout, stderr } = this.child;
     stdin?.on('error', () => undefined);
@@ -63,6 +71,7 @@ export class Program {
     this.ended = new Promise((resolve) => {
       const finish = (end: ProgramEnd) => {
         this.#killGroup();
+        if (this.group !== undefined) groups?.release(this.group);
         // Its number may be another's from now on.
         this.alive = false;
         // What it wrote before it went is in the pipes already; who else holds them may hold them for ever.

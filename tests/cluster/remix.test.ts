@@ -36,8 +36,9 @@ def process_message(message, context):
     mode = oct(os.stat(FILE).st_mode) if text is not None else None
     big = hashlib.sha256(open(BIG, "rb").read()).hexdigest() if os.path.exists(BIG) else None
     link = os.readlink("/session/workspace/link") if os.path.lexists("/session/workspace/link") else None
+    owned = all(os.lstat(path).st_uid == os.getuid() for path in (FILE, BIG, os.path.dirname(FILE)) if os.path.lexists(path))
     me = os.environ["RAWORC_SESSION_ID"]
-    return f"me={me} pid={os.getpid()} memory={memory} text={text} mode={mode} uid={os.getuid()} link={link} big={big}"
+    return f"me={me} pid={os.getpid()} memory={memory} text={text} mode={mode} uid={os.getuid()} owned={owned} link={link} big={big}"
 `;
 
 const said = (content: string, what: string) => new RegExp(`${what}=(\\S+)`).exec(content)?.[1];
@@ -54,7 +55,9 @@ t.test('remix in Docker', async (t) => {
     const { reply } = await rest.say(id, 'who are you?');
     t.equal(said(reply.content, 'me'), id, 'an identity of its own');
     t.equal(said(reply.content, 'memory'), 'None', 'and not what the parent has in memory');
-    for (const what of ['text', 'mode', 'uid', 'link', 'big']) t.equal(said(reply.content, what), said(of, what), what);
+    t.not(said(reply.content, 'uid'), said(of, 'uid'), 'a user of its own');
+    t.equal(said(reply.content, 'owned'), 'True', 'whose files they are');
+    for (const what of ['text', 'mode', 'link', 'big']) t.equal(said(reply.content, what), said(of, what), what);
   };
   const noCopiers = async (t: Test) => t.same(await copiers(cluster), [], 'what copied is gone');
 

@@ -130,6 +130,7 @@ t.test('a session in Docker, from its start over ends and restarts to its remova
   });
   t.same(made.Config.Env.map((line: string) => line.split('=')[0]).sort(), [
     'PATH',
+    'RAWORC_AGENT_UID',
     'RAWORC_PROCESSES',
     'RAWORC_SESSION_ID',
     'RAWORC_SOCKET',

@@ -106,7 +106,7 @@ export class Bench {
     this.#link?.send({ kind: 'welcome', value });
   }
 
-  deliver(seq: number, content = 'hello', agent = 'echo', contextJson = ''): void {
+  deliver(seq: number, content = 'hello', agent = 'echo', contextJson = '', secretsVersion = 0): void {
     const value = {
       sessionId: 'session',
       generation: 3,
@@ -116,7 +116,7 @@ export class Bench {
       content,
       contextJson,
       afterSeq: 0,
-      secretsVersion: 0,
+      secretsVersion,
     };
     this.#link?.send({ kind: 'deliver', value });
   }

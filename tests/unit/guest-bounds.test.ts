@@ -44,29 +44,26 @@ t.test('limits and counts are read from either version of cgroups', async (t) =>
   t.same([open.memoryLimit, open.memoryKills, open.processLimit, open.processes], [undefined, undefined, undefined, undefined]);
 });
 
-t.test('processes belong to the worker that they descend from, or whose session they are in; others are strays', async (t) => {
-  const stat = (pid: number, name: string, state: string, parent: number, session: number, threads: number) => ({
-    [`${pid}/stat`]: `${pid} (${name}) ${state} ${parent} ${session} ${session} 0 -1 4194560 0 0 0 0 1 1 0 0 20 0 ${threads} 0 1 0\n`,
+t.test('processes belong together by their group, whatever else they change; a thread that outlives the first one lives', async (t) => {
+  const status = (pid: number, name: string, state: string, group: number, threads: number) => ({
+    [`${pid}/status`]: `Name:\t${name}\nState:\t${state} (so)\nTgid:\t${pid}\nUid:\t7\t7\t7\t7\nGid:\t${group}\t${group}\t${group}\t${group}\nThreads:\t${threads}\n`,
   });
   const proc = files(t, {
-    ...stat(1, 'docker-init', 'S', 0, 1, 1),
-    ...stat(7, 'node', 'S', 1, 7, 11),
-    ...stat(20, 'python3', 'S', 7, 20, 243),
-    ...stat(21, 'a) R 7 (b', 'S', 20, 20, 1),
-    ...stat(22, 'left its session', 'R', 21, 22, 1),
-    ...stat(23, 'left its parent', 'R', 1, 20, 1),
-    ...stat(24, 'not waited for', 'Z', 20, 20, 0),
-    ...stat(30, 'other', 'S', 7, 30, 2),
-    ...stat(40, 'stray', 'R', 1, 40, 1),
-    'self/stat': '7 (node) S 1 7 7 0',
+    ...status(1, 'docker-init', 'S', 0, 1),
+    ...status(7, 'node', 'S', 0, 11),
+    ...status(20, 'python3', 'S', 901, 243),
+    ...status(21, 'a\\nGid:\t902', 'R', 901, 1),
+    ...status(22, 'threads go on', 'Z', 901, 3),
+    ...status(23, 'not waited for', 'Z', 901, 1),
+    ...status(30, 'other', 'S', 902, 2),
+    '40/environ': 'gone meanwhile',
     version: 'Linux',
   });
   t.same(
-    census(new Set([20, 30]), proc, 7).sort((a, b) => b.count - a.count),
+    census(proc, 7).sort((a, b) => b.count - a.count),
     [
-      { worker: 20, pids: [20, 21, 22, 23], count: 247 },
-      { worker: 30, pids: [30], count: 2 },
-      { worker: undefined, pids: [40], count: 1 },
+      { group: 901, pids: [20, 21, 22], count: 248 },
+      { group: 902, pids: [30], count: 2 },
     ],
   );
 });
