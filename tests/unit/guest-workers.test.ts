@@ -86,7 +86,7 @@ t.test('a Python agent answers one message after another in one process', async 
     RAWORC_SESSION_DIR: join(directory, 'session'),
   });
   const allowed = [
-    ...['API_KEY', 'HOME', 'LANG', 'LC_CTYPE', 'PATH', 'PYTHONUNBUFFERED', 'RAWORC_SESSION_ID', 'RAWORC_SPACE'],
+    ...['API_KEY', 'HOME', 'LANG', 'LC_CTYPE', 'PATH', 'PYTHONUNBUFFERED', 'PYTHONNOUSERSITE', 'RAWORC_SESSION_ID', 'RAWORC_SPACE'],
     ...['SESSION', 'AGENTS', 'WORKSPACE', 'STATE', 'CACHE'].map((name) => `RAWORC_${name}_DIR`),
   ];
   // The test runner adds its own to every process that is started below it.
