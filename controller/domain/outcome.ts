@@ -20,6 +20,8 @@ export interface Refusal {
   readonly details?: unknown;
   /** The thing is there, and the caller may not know it. For the audit record: no answer shows it. */
   readonly hidden?: true;
+  /** Nothing was decided, because rights changed after the request was judged by them: it has to be judged again. */
+  readonly stale?: true;
   /** Replaces both for a caller without nodes:list, who is not told which nodes there are and how full they are. */
   readonly withoutNodes?: { readonly message: string; readonly details?: unknown };
 }

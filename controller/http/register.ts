@@ -94,6 +94,9 @@ function seesNodes(ctx: Context): boolean {
   return caller.ok && caller.value?.permissions.allows('nodes', 'list', null) === true;
 }
 
+/** Requests whose caller's rights change all the time are refused in the end. */
+const MOST_JUDGED_AGAIN = 10;
+
 const NO_QUERY: Query = Object.freeze({});
 
 async function answerOf(route: Route, ctx: Context, recorded: RouteAudit, { gate, spaces }: Registering) {
@@ -117,7 +120,12 @@ async function answerOf(route: Route, ctx: Context, recorded: RouteAudit, { gate
     body: sent.value,
     idempotency: idempotency.value,
   };
-  return route.handle(exchange, caller.value === undefined ? undefined : recorded.attribute(ctx, caller.value));
+  for (let again = 0; ; again += 1) {
+    const caller = callerOf(ctx);
+    if (!caller.ok) return caller;
+    const answer = await route.handle(exchange, caller.value === undefined ? undefined : recorded.attribute(ctx, caller.value));
+    if (answer.ok || answer.refusal.stale !== true || again === MOST_JUDGED_AGAIN) return answer;
+  }
 }
 
 function bodyOf(route: Route, ctx: Context): Promise<Outcome<unknown>> | Outcome<unknown> {

@@ -57,7 +57,9 @@ function judged<Row extends Judged>(row: Row | undefined, caller: Caller, verb: 
 /** Refuses whoever has lost what proved them while something was waited for; what they may do is to be judged again. */
 export function stillThere(caller: Caller): Outcome<Caller> {
   const now = caller.now();
-  return now === undefined ? refused('UNAUTHORIZED', 'What you asked with was ended meanwhile.') : accepted(now);
+  return now === undefined
+    ? refused('UNAUTHORIZED', 'Your credentials were revoked while this request was running. Log in again and retry.')
+    : accepted(now);
 }
 
 /**

@@ -62,6 +62,14 @@ export interface AgentNeeds {
 
 const NO_AGENT = refused('NOT_FOUND', 'There is no such agent.');
 
+/** An agent that a source is uploaded for, and by whom. */
+interface Uploading {
+  readonly agent: AgentRow;
+  readonly caller: Caller;
+}
+
+const MOST_JUDGED_AGAIN = 10;
+
 /** An agent by name, for a caller who may do that with it: by a rule for all agents of the space, or for those of its name. */
 export function agentFor(
   view: View,
@@ -88,29 +96,30 @@ export function agentService(needs: AgentNeeds): Agents {
   }
 
   /** An upload takes its time: whether it still may is judged at its end. */
-  async function shelve(
-    caller: Caller,
-    mayStill: () => Outcome<AgentRow>,
-    { source, keep, discard }: ReceivedSource,
-  ): Promise<Outcome<SourceObject>> {
+  async function shelve(mayStill: () => Outcome<Uploading>, { source, keep, discard }: ReceivedSource): Promise<Outcome<SourceObject>> {
     const found = mayStill();
     if (!found.ok) {
       await discard();
       return found;
     }
-    const agent = found.value;
+    const { agent, caller } = found.value;
     await keep();
-    const kept = await applier.submit(putSource(agent.id, source), caller);
+    let kept = await applier.submit(putSource(agent.id, source), caller);
+    // What was uploaded cannot be sent again: it is judged again here, by the rights of then.
+    for (let again = 0; !kept.ok && kept.refusal.stale === true && again < MOST_JUDGED_AGAIN; again += 1) {
+      const now = mayStill();
+      kept = now.ok ? await applier.submit(putSource(agent.id, source), now.value.caller) : now;
+    }
     for (const digest of new Set([agent.sourceDigest, source.digest])) await forget(digest);
     return kept;
   }
 
-  function still(caller: Caller, spaceName: string, { id, name }: AgentRow): Outcome<AgentRow> {
+  function still(caller: Caller, spaceName: string, { id, name }: AgentRow): Outcome<Uploading> {
     const now = stillThere(caller);
     if (!now.ok) return now;
     const found = agentFor(view, now.value, spaceName, name, 'update');
     if (!found.ok) return found;
-    return found.value.row.id === id ? accepted(found.value.row) : NO_AGENT;
+    return found.value.row.id === id ? accepted({ agent: found.value.row, caller: now.value }) : NO_AGENT;
   }
 
   /** Sets what is wanted of an agent; whoever is not to answer any more is told so in every session. */
@@ -182,7 +191,7 @@ export function agentService(needs: AgentNeeds): Agents {
           packed: (bytes) => budgets.charge('upload_bytes', payer, bytes),
           spooled: (bytes) => spool.grow(bytes),
         });
-        return received.ok ? await inTurn(() => shelve(caller, () => still(caller, spaceName, found.value.row), received.value)) : received;
+        return received.ok ? await inTurn(() => shelve(() => still(caller, spaceName, found.value.row), received.value)) : received;
       } finally {
         spool.release();
         place.value();

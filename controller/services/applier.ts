@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import type { KeptTime } from '../domain/agreed-time.ts';
-import type { Command, Decision } from '../domain/command.ts';
+import { type Command, type Decision, unchanged } from '../domain/command.ts';
 import type { NewEvent, StoredEvent } from '../domain/events.ts';
 import { type Outcome, refused } from '../domain/outcome.ts';
 import type { Mutation, SessionRow } from '../domain/rows.ts';
@@ -161,13 +161,13 @@ export class Applier {
 
   /**
    * The same for a client's command: refused while too much waits, or while the disk is low and the command makes the store larger. What it
-   * changes is recorded as `by` says, in the same transaction.
+   * changes is recorded as `by` says, in the same transaction. A stale refusal where the rights of `by` have changed before its turn.
    */
   submit<Value>(command: Command<Outcome<Value>>, by?: Attributed): Promise<Outcome<Value>> {
     const low = command.grows === true ? this.refusesGrowth() : undefined;
     if (low !== undefined) return Promise.resolve(low);
     const bound = this.#queue.fullOf(sizeOf(command));
-    if (bound === undefined) return this.apply(command, by);
+    if (bound === undefined) return this.apply(ifCurrent(command, by), by);
     this.#refused.add(1, { bound });
     const waits = bound === 'commands' ? `${QUEUE_BOUND.commands} requests wait` : `requests of ${QUEUE_BOUND.bytes / 2 ** 20} MiB wait`;
     return Promise.resolve(refused('RATE_LIMITED', `The controller is overloaded: ${waits}. Retry in a second.`, { retry_after_s: 1 }));
@@ -202,8 +202,11 @@ export class Applier {
     try {
       this.#store.transaction(() => {
         for (const waiting of batch) {
+          const before = this.#mutations.length;
           settle.push(this.#runOne(waiting));
           if (this.#watch.decided(waiting.name) >= LONGEST_DECIDING_MS) break;
+          // Whoever lost a right by this is judged without it: the rights in memory follow the commit.
+          if (this.#mutations.slice(before).some(changesRights)) break;
         }
         this.#store.keepLastTime(this.time.last);
         this.#store.keepTime(this.time.keep());
@@ -266,5 +269,22 @@ export class Applier {
     }
   }
 }
+
+/** The command, decided only while the rights of its caller are those by which it was judged. */
+function ifCurrent<Value>(command: Command<Outcome<Value>>, by: Attributed | undefined): Command<Outcome<Value>> {
+  const isCurrent = by?.isCurrent;
+  if (isCurrent === undefined) return command;
+  return { ...command, decide: (state) => (isCurrent() ? command.decide(state) : unchanged(STALE)) };
+}
+
+const STALE: Refused = {
+  ok: false,
+  refusal: { ...refused('CONFLICT', 'Rights changed while this request waited. Retry.').refusal, stale: true },
+};
+
+const OF_RIGHTS: ReadonlySet<string> = new Set(['accounts', 'roles', 'bindings', 'apiKeys', 'revokedTokens']);
+
+const changesRights = (mutation: Mutation): boolean =>
+  (mutation.kind === 'put' || mutation.kind === 'remove') && OF_RIGHTS.has(mutation.table);
 
 const sizeOf = ({ bytes = 0 }: Command<unknown>): number => USUAL_BYTES + bytes;

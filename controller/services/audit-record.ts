@@ -10,6 +10,8 @@ export interface Attributed {
   readonly accountId?: string;
   readonly user?: string;
   readonly attribution?: Attribution | undefined;
+  /** Whether the rights by which it was judged still hold. Undefined: nothing was judged. */
+  readonly isCurrent?: () => boolean;
 }
 
 /** The table of each kind of thing. */

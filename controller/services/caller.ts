@@ -9,6 +9,8 @@ export interface Caller {
   readonly permissions: Permissions;
   /** What the audit record says of this request. */
   readonly attribution?: Attribution;
+  /** Whether these are the rights of now, so that what was judged by them still holds. */
+  readonly isCurrent?: () => boolean;
   /** The same one with the rights of now: to be asked after whatever was waited for. Undefined once what proved them holds no longer. */
   now(): Caller | undefined;
 }

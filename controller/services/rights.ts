@@ -67,7 +67,12 @@ export class RightsInForce {
     if (account?.active !== true) return undefined;
     if (proof.kind === 'api-key') return this.#keyHolder(proof, account);
     if (account.version !== proof.version || this.#revoked.has(proof.tokenId)) return undefined;
-    return { accountId: proof.accountId, user: account.user, permissions: account.permissions, now: () => this.callerOf(proof) };
+    return this.#caller(proof, account.user, account.permissions);
+  }
+
+  #caller(proof: Proof, user: string, permissions: Permissions): Caller {
+    const now = () => this.callerOf(proof);
+    return { accountId: proof.accountId, user, permissions, isCurrent: () => now()?.permissions === permissions, now };
   }
 
   /** The proof that a key is: found by its hash, since the key itself is kept nowhere. */
@@ -95,7 +100,7 @@ export class RightsInForce {
       key.from = account.permissions;
       key.permissions = key.rules === null ? account.permissions : new Permissions(account.bindings, key.rules);
     }
-    return { accountId: proof.accountId, user: account.user, permissions: key.permissions, now: () => this.callerOf(proof) };
+    return this.#caller(proof, account.user, key.permissions);
   }
 
   #account(id: AccountId): KnownAccount | undefined {

@@ -65,6 +65,13 @@ export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccoun
     return refused('UNPROCESSABLE_ENTITY', 'current_password: is missing', [{ path: 'current_password', problem: 'is missing' }]);
   }
 
+  /** The caller, judged by the rights of that account too: what it may do must not have grown before the command is decided. */
+  function judgedOn(caller: Caller, { id }: AccountRow): Caller {
+    const bindings = rights.bindingsOf(id);
+    const { isCurrent = () => true } = caller;
+    return { ...caller, isCurrent: () => isCurrent() && rights.bindingsOf(id) === bindings };
+  }
+
   return {
     async list(caller, page) {
       const may = globally(caller, 'service-accounts', 'list');
@@ -84,7 +91,7 @@ export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccoun
       const still = globally(now.value, 'service-accounts', 'create', user);
       if (!still.ok) return still;
       const id = random.uuid() as AccountId;
-      return applier.submit(createAccount({ id, user, passwordHash: hash.value, description: description ?? null }), caller);
+      return applier.submit(createAccount({ id, user, passwordHash: hash.value, description: description ?? null }), now.value);
     },
     get(caller, id) {
       const row = accountFor(caller, id, 'get');
@@ -97,11 +104,11 @@ export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccoun
         return refused('BAD_REQUEST', 'Nothing is to change: send description or active.');
       }
       if (!isSpaceOf(view, caller, space)) return NO_SPACE;
-      return applier.submit(changeAccount(row.value.id, change, caller.accountId), caller);
+      return applier.submit(changeAccount(row.value.id, change, caller.accountId), judgedOn(caller, row.value));
     },
     async remove(caller, id) {
       const row = lesserFor(caller, id, 'delete');
-      return row.ok ? applier.submit(removeAccount(row.value.id, caller.accountId), caller) : row;
+      return row.ok ? applier.submit(removeAccount(row.value.id, caller.accountId), judgedOn(caller, row.value)) : row;
     },
     async changePassword(caller, id, change) {
       const row = passwordFor(caller, id, change);
@@ -113,7 +120,7 @@ export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccoun
       const now = stillThere(caller);
       if (!now.ok) return now;
       const still = passwordFor(now.value, row.value.id, change);
-      return still.ok ? applier.submit(setPassword(still.value.id, hash.value), caller) : still;
+      return still.ok ? applier.submit(setPassword(still.value.id, hash.value), judgedOn(now.value, still.value)) : still;
     },
   };
 }
