@@ -1,16 +1,26 @@
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
+import { visibleName, visibleText } from '../seams/terminal-text.ts';
+import { Own, onOneLine, type Screen, Terminal, type Written } from './terminal.ts';
 
 /** What the command line has to do with the world beside REST, handed in so that a test can be the world. */
-export interface Io {
+export interface World {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: Readable & { readonly isTTY?: boolean };
-  readonly stdout: Writable & { readonly isTTY?: boolean };
-  readonly stderr: Writable & { readonly isTTY?: boolean };
+  readonly stdout: Screen;
+  readonly stderr: Screen;
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal;
   /** Runs it after so many milliseconds, unless what is returned is called before. Without it, the process's own timers. */
   readonly after?: (ms: number, run: () => void) => () => void;
 }
+
+/** The same, as commands have it: they write to terminals through {@link Terminal} alone. */
+export interface Io extends Omit<World, 'stdout' | 'stderr'> {
+  readonly stdout: Terminal;
+  readonly stderr: Terminal;
+}
+
+export const ioOf = (world: World): Io => ({ ...world, stdout: new Terminal(world.stdout), stderr: new Terminal(world.stderr) });
 
 /** What a person can do something about: one line that says so. Ends the command with code 1. */
 export class Trouble extends Error {}
@@ -18,9 +28,9 @@ export class Trouble extends Error {}
 const CODES = { red: 31, green: 32, dim: 2, bold: 1 } as const;
 
 /** The text in that colour, on a terminal that wants colours. */
-export function painted(io: Io, stream: Io['stdout'], colour: keyof typeof CODES, text: string): string {
-  if (stream.isTTY !== true || (io.env.NO_COLOR ?? '') !== '' || io.env.TERM === 'dumb') return text;
-  return `\u001b[${CODES[colour]}m${text}\u001b[0m`;
+export function painted(io: Pick<Io, 'env'>, stream: Terminal, colour: keyof typeof CODES, text: string): Written {
+  if (!stream.isTTY || (io.env.NO_COLOR ?? '') !== '' || io.env.TERM === 'dumb') return text;
+  return new Own(`\u001b[${CODES[colour]}m${onOneLine(visibleText(text))}\u001b[0m`);
 }
 
 /** "7 ms", "3.2 s", "1 min 5 s" */
@@ -41,8 +51,9 @@ export function size(bytes: number): string {
   return `${bytes} B`;
 }
 
-/** Columns wide enough for what is in them, two spaces between. */
-export function table(rows: readonly (readonly string[])[]): string {
+/** Columns wide enough for what is in them, two spaces between. A cell is one line, whatever others wrote into it. */
+export function table(given: readonly (readonly string[])[]): string {
+  const rows = given.map((row) => row.map(visibleName));
   const widths: number[] = [];
   for (const row of rows) for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
   return rows

@@ -12,6 +12,6 @@ export function printList<T>(
   }: Readonly<{ json?: boolean | undefined; none: string; columns: readonly string[]; row: (item: T) => readonly string[] }>,
 ): void {
   if (json) io.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
-  else if (found.length === 0) io.stderr.write(`${none}\n`);
+  else if (found.length === 0) io.stderr.line(none);
   else io.stdout.write(table([columns, ...found.map(row)]));
 }

@@ -3,13 +3,15 @@ import { NothingToCome } from '../sdk/raworc.ts';
 import { chat } from './commands/chat.ts';
 import { connection } from './connection.ts';
 import { agentCommands, eventCommands, keyCommands, loginCommands, nodeCommands, sessionCommands, spaceCommands } from './grammar.ts';
-import { type Io, painted, Trouble } from './io.ts';
+import { ioOf, painted, Trouble, type World } from './io.ts';
+import { indented } from './terminal.ts';
 import { version } from './version.ts';
 
 const INTERRUPTED = 130;
 
 /** Runs one command and returns its exit code: 0, 1 when something is wrong (said on standard error in one line), 130 after Ctrl-C. */
-export async function runCli(args: readonly string[], io: Io): Promise<number> {
+export async function runCli(args: readonly string[], world: World): Promise<number> {
+  const io = ioOf(world);
   let code = 0;
   const { connect, explain } = connection(io);
   const program = new Command('raworc')
@@ -45,7 +47,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
     if (io.signal.aborted || (error instanceof Error && error.name === 'AbortError')) return INTERRUPTED;
     const message = error instanceof Trouble || error instanceof NothingToCome ? error.message : explain(error);
     if (message === undefined) throw error;
-    io.stderr.write(`${painted(io, io.stderr, 'red', 'raworc:')} ${message}\n`);
+    io.stderr.write(painted(io, io.stderr, 'red', 'raworc:'), ` ${indented(message)}\n`);
     return 1;
   }
 }

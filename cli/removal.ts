@@ -6,7 +6,7 @@ export async function removeEach(io: Io, refs: readonly string[], remove: (ref: 
   const failed: string[] = [];
   for (const ref of refs) {
     try {
-      io.stdout.write(`${await remove(ref)}\n`);
+      io.stdout.line(await remove(ref));
     } catch (error) {
       const isOfThisOne = error instanceof Trouble || (error instanceof RaworcError && error.status !== 401);
       if (!isOfThisOne || refs.length === 1) throw error;

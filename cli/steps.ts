@@ -1,4 +1,5 @@
 import { duration, type Io, painted } from './io.ts';
+import { Own, onOneLine, type Written } from './terminal.ts';
 
 /**
  * Does one step and prints it with the time that it took, on standard error: what a command is for is alone on standard output.
@@ -11,11 +12,11 @@ export async function step<T>(
   isDone: (result: T) => boolean = () => true,
 ): Promise<T> {
   const startedAt = performance.now();
-  const isLive = io.stderr.isTTY === true && io.env.TERM !== 'dumb';
+  const isLive = io.stderr.isTTY && io.env.TERM !== 'dumb';
   let noted = '';
-  const end = (mark: string) => {
+  const end = (mark: Written) => {
     const took = painted(io, io.stderr, 'dim', duration(performance.now() - startedAt));
-    io.stderr.write(`${isLive ? '\r\u001b[2K' : ''}${mark} ${title}${noted === '' ? '' : `: ${noted}`}  ${took}\n`);
+    io.stderr.write(new Own(isLive ? '\r\u001b[2K' : ''), mark, onOneLine(` ${title}${noted === '' ? '' : `: ${noted}`}  `), took, '\n');
   };
   if (isLive) io.stderr.write(`… ${title}`);
   try {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { FreeSpace } from '../seams/free-space.ts';
+import { print } from '../seams/print.ts';
 import { systemFreeSpace } from '../seams/system.ts';
 import { type ArchivedFile, sync, writeArchive } from './backup-archive.ts';
 import { lowMark } from './services/disk-watch.ts';
@@ -123,16 +124,16 @@ if (import.meta.main) {
   process.umask(0o077);
   const [file, ...more] = process.argv.slice(2);
   if (file === undefined || file.startsWith('-') || more.length > 0) {
-    process.stderr.write('Usage: raworc-controller backup FILE   (of the controller in RAWORC_DATA_DIR, default ./data)\n');
+    print('Usage: raworc-controller backup FILE   (of the controller in RAWORC_DATA_DIR, default ./data)', 'stderr');
     process.exit(2);
   }
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
   const directory = join(resolve(process.env.RAWORC_DATA_DIR || './data'), 'controller');
   try {
     const { bytes, sessions, epoch } = await backUp(directory, resolve(file), version, systemFreeSpace);
-    process.stdout.write(`${file}: ${sessions} sessions, ${bytes} bytes, epoch ${epoch}; checked\n`);
+    print(`${file}: ${sessions} sessions, ${bytes} bytes, epoch ${epoch}; checked`);
   } catch (error) {
-    process.stderr.write(`raworc-controller: no backup was made: ${error instanceof Error ? error.message : String(error)}\n`);
+    print(`raworc-controller: no backup was made: ${error instanceof Error ? error.message : String(error)}`, 'stderr');
     process.exit(1);
   }
 }

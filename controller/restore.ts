@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { print } from '../seams/print.ts';
 import { type Manifest, readArchive, sync } from './backup-archive.ts';
 import { beginEpoch, isInUse } from './store/backup.ts';
 
@@ -55,21 +56,19 @@ if (import.meta.main) {
   const force = args.includes('--force');
   const [file, ...more] = args.filter((arg) => arg !== '--force');
   if (file === undefined || file.startsWith('-') || more.length > 0) {
-    process.stderr.write('Usage: raworc-controller restore FILE [--force]   (into RAWORC_DATA_DIR, default ./data)\n');
+    print('Usage: raworc-controller restore FILE [--force]   (into RAWORC_DATA_DIR, default ./data)', 'stderr');
     process.exit(2);
   }
   const directory = join(resolve(process.env.RAWORC_DATA_DIR || './data'), 'controller');
   try {
     const { manifest, epoch, aside } = await restore(resolve(file), directory, { force, nowMs: Date.now() });
-    process.stdout.write(`${directory}: ${manifest.sessions} sessions as of ${manifest.made_at}, epoch ${epoch}\n`);
-    if (aside !== undefined) process.stdout.write(`What was there before is in ${aside}\n`);
-    process.stdout.write('Start the controller: nodes come back by themselves, and nothing that lives is touched.\n');
-    process.stdout.write(
-      'Everybody logs in again. API keys, accounts and roles are those of the backup: look whether one was taken back since.\n',
-    );
-    process.stdout.write('What was made after the backup is an orphan on its node (`raworc node orphans NODE`).\n');
+    print(`${directory}: ${manifest.sessions} sessions as of ${manifest.made_at}, epoch ${epoch}`);
+    if (aside !== undefined) print(`What was there before is in ${aside}`);
+    print('Start the controller: nodes come back by themselves, and nothing that lives is touched.');
+    print('Everybody logs in again. API keys, accounts and roles are those of the backup: look whether one was taken back since.');
+    print('What was made after the backup is an orphan on its node (`raworc node orphans NODE`).');
   } catch (error) {
-    process.stderr.write(`raworc-controller: nothing was restored: ${error instanceof Error ? error.message : String(error)}\n`);
+    print(`raworc-controller: nothing was restored: ${error instanceof Error ? error.message : String(error)}`, 'stderr');
     process.exit(1);
   }
 }

@@ -10,6 +10,7 @@ import { Journal } from '../journal/journal.ts';
 import project from '../package.json' with { type: 'json' };
 import type { Log } from '../seams/log.ts';
 import type { Metrics } from '../seams/metrics.ts';
+import { print } from '../seams/print.ts';
 import { prometheusMetrics } from '../seams/prometheus.ts';
 import { jsonLog, systemClock, systemDisk, systemFreeSpace, systemRandom } from '../seams/system.ts';
 import { Certificate } from './certificate.ts';
@@ -230,7 +231,7 @@ async function run(flags: Flags, log: Log): Promise<number> {
 
 const parsed = parseFlags(process.argv.slice(2));
 if (!parsed.ok) {
-  process.stderr.write(`${parsed.problem}\n${USAGE}\n`);
+  print(`${parsed.problem}\n${USAGE}`, 'stderr');
   process.exit(2);
 }
 const level = process.env.RAWORC_LOG_LEVEL === 'debug' ? 'debug' : 'info';

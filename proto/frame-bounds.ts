@@ -2,6 +2,7 @@
  * How long and how large what a node or a guest says may be. What is more comes of no program of ours: its stream ends. A node agent judges
  * what guests say, since it passes it on in its own name: one guest would else end the stream of its whole node.
  */
+import { isPlainName } from '../seams/terminal-text.ts';
 import type { GuestFrame, NodeFrame } from './frame.ts';
 
 const ID = 128;
@@ -18,6 +19,9 @@ export const MOST_REPORTS = 100_000;
 /** The last millisecond of the year 9999. A larger number is no time that can be written, and no count or size either; it can be one that the store cannot keep. */
 const LARGEST = 253_402_300_799_999;
 
+/** Names, ids and versions are shown and logged: a terminal must not act on them. */
+const isDeceptive = (value: unknown, most: number): boolean => most <= NAME && typeof value === 'string' && !isPlainName(value);
+
 type Bound = readonly [field: string, value: { readonly length: number }, most: number];
 
 /** Which field is too long or too large; undefined when none is. */
@@ -27,7 +31,10 @@ export const beyondBounds = (frame: NodeFrame): string | undefined => fault(fram
 export const guestBeyondBounds = (frame: GuestFrame): string | undefined => fault(frame, guestBounds(frame));
 
 function fault(frame: NodeFrame | GuestFrame, bounds: readonly Bound[]): string | undefined {
-  for (const [field, value, most] of bounds) if (value.length > most) return `${frame.kind}.${field} is too long`;
+  for (const [field, value, most] of bounds) {
+    if (value.length > most) return `${frame.kind}.${field} is too long`;
+    if (isDeceptive(value, most)) return `${frame.kind}.${field} holds control characters`;
+  }
   return holdsTooLarge(frame.value) ? `a number in ${frame.kind} is too large` : undefined;
 }
 

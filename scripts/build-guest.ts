@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { print } from './terminal.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const WORKERS = ['worker.py', 'worker.mjs'];
@@ -40,5 +41,5 @@ export async function buildGuest(outDirectory: string = join(root, 'build', 'gue
 
 if (import.meta.main) {
   const { directory } = await buildGuest(process.argv[2]);
-  process.stdout.write(`${directory}\n`);
+  print(`${directory}\n`);
 }

@@ -2,6 +2,7 @@
 
 import { dataDirectory } from './places.ts';
 import { runProgram } from './program.ts';
+import { print } from './terminal.mjs';
 import { runFile } from './test/run-file.ts';
 import { runStatics, staticNames } from './test/statics.ts';
 import { Table } from './test/table.ts';
@@ -12,6 +13,6 @@ runProgram(async () => {
   const table = new Table([...staticNames, ...files]);
   for (const result of runStatics()) table.add(result);
   for (const file of files) table.add(await runFile(file, { dataDir: dataDirectory(), env: {} }));
-  process.stdout.write(`\n${table.passed} passed, ${table.failed} failed\n`);
+  print(`\n${table.passed} passed, ${table.failed} failed\n`);
   return table.failed === 0 ? 0 : 1;
 });

@@ -11,7 +11,7 @@ import { disks, type Found, found } from './clean/belongings.ts';
 import { openDocker } from './machine/docker.ts';
 import { dataDirectory } from './places.ts';
 import { runProgram } from './program.ts';
-import { dim, step, yellow } from './terminal.mjs';
+import { dim, print, step, yellow } from './terminal.mjs';
 import { reasonOf, Trouble } from './trouble.ts';
 import { lockDirectory } from './up/lock.ts';
 
@@ -27,7 +27,7 @@ runProgram(async (args) => {
     const docker = openDocker();
     const isUp = await reachable(docker);
     const belongings = isUp ? await found(docker, dataDir) : disks(dataDir);
-    if (!isUp) process.stdout.write(`${yellow('!')} Docker does not run: only the data is removed; volumes and images stay\n`);
+    if (!isUp) print(`${yellow('!')} Docker does not run: only the data is removed; volumes and images stay\n`);
     list(belongings, dataDir);
     if (!args.includes('--yes') && !(await confirmed())) return 1;
     for (const one of belongings) await step(`Remove ${one.kind} ${one.name}`, () => one.remove());
@@ -46,9 +46,9 @@ async function reachable(docker: Docker): Promise<boolean> {
 }
 
 function list(belongings: readonly Found[], dataDir: string): void {
-  process.stdout.write('This removes for good:\n');
-  for (const { kind, name, what } of belongings) process.stdout.write(`  ${kind.padEnd(9)}  ${name}  ${dim(what)}\n`);
-  process.stdout.write(`  data       ${dataDir}  ${dim('accounts, keys, messages, agents, logs')}\n`);
+  print('This removes for good:\n');
+  for (const { kind, name, what } of belongings) print(`  ${kind.padEnd(9)}  ${name}  ${dim(what)}\n`);
+  print(`  data       ${dataDir}  ${dim('accounts, keys, messages, agents, logs')}\n`);
 }
 
 async function confirmed(): Promise<boolean> {
@@ -67,6 +67,6 @@ function removeData(dataDir: string): void {
     if (existsSync(dataDir) && readdirSync(dataDir).length === 0) rmdirSync(dataDir);
   } catch (error) {
     // A mount point, as in a container: empty is as good.
-    process.stdout.write(dim(`${dataDir} stays: ${reasonOf(error)}\n`));
+    print(dim(`${dataDir} stays: ${reasonOf(error)}\n`));
   }
 }

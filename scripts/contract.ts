@@ -5,7 +5,7 @@
 import process from 'node:process';
 import { dataDirectory } from './places.ts';
 import { runProgram } from './program.ts';
-import { duration } from './terminal.mjs';
+import { duration, print } from './terminal.mjs';
 import { testFiles } from './test/files.ts';
 import { runFile } from './test/run-file.ts';
 import { Table } from './test/table.ts';
@@ -20,10 +20,10 @@ runProgram(async (words) => {
   const files = testFiles('tests/contract', words);
   if (files.length === 0) throw new Trouble(`no file’s path holds ${words.join(' or ')}`, 'ls tests/contract');
   const table = new Table(files);
-  process.stdout.write(`  ${url ?? 'a controller of its own'}\n`);
+  print(`  ${url ?? 'a controller of its own'}\n`);
   // One after another: they share a server, and some of them count what it has.
   for (const file of files) table.add(await runFile(file, { dataDir: dataDirectory(), env: {} }));
-  process.stdout.write(`\n${files.length} files in ${duration(performance.now() - startedAt)}\n`);
-  process.stdout.write(`${table.passed} passed, ${table.failed} failed\n`);
+  print(`\n${files.length} files in ${duration(performance.now() - startedAt)}\n`);
+  print(`${table.passed} passed, ${table.failed} failed\n`);
   return table.failed === 0 ? 0 : 1;
 });

@@ -10,3 +10,5 @@ export declare function step<T>(
   run: (progress: (text: string) => void, note: (text: string) => void) => T | Promise<T>,
 ): Promise<T>;
 export declare function complain(what: string, remedy: string): void;
+/** Writes to standard output: on a terminal, what others wrote is spelled out where a terminal would act on it. */
+export declare const print: (text: string) => boolean;

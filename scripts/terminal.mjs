@@ -2,6 +2,8 @@
  * How the scripts speak: one line a step with what it does and how long it took. On a terminal the running step is
  * shown while it runs; elsewhere a line is written when it ends, and one before when it takes long.
  */
+import { visibleButColours } from './terminal-text.mjs';
+
 const terminal = process.stdout.isTTY === true && process.env.TERM !== 'dumb';
 const colour = terminal && process.env.NO_COLOR === undefined;
 const paint = (code) => (text) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
@@ -12,6 +14,12 @@ export const red = paint(31);
 export const green = paint(32);
 export const yellow = paint(33);
 export const cyan = paint(36);
+
+const shown = (stream, text) => (stream.isTTY === true ? visibleButColours(text) : text);
+/** Writes to standard output: on a terminal, what others wrote is spelled out where a terminal would act on it. */
+export const print = (text) => process.stdout.write(shown(process.stdout, text));
+/** Control characters that we mean. */
+const own = (text) => process.stdout.write(text);
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const longMs = 3000;
@@ -37,14 +45,16 @@ export async function step(title, run) {
     frame += 1;
     const room = (process.stdout.columns ?? 80) - title.length - 5;
     const shown = room > 8 ? progress.slice(0, room) : '';
-    process.stdout.write(`\r\u001b[2K${cyan(frames[frame % frames.length])} ${title} ${dim(shown)}`);
+    own('\r\u001b[2K');
+    print(`${cyan(frames[frame % frames.length])} ${title} ${dim(shown)}`);
   };
-  const timer = terminal ? setInterval(draw, 100) : setTimeout(() => process.stdout.write(`… ${title}\n`), longMs);
+  const timer = terminal ? setInterval(draw, 100) : setTimeout(() => print(`… ${title}\n`), longMs);
   if (terminal) draw();
   const end = (mark) => {
     clearInterval(timer);
     const took = dim(`${note && `${note}, `}${duration(performance.now() - startedAt)}`);
-    process.stdout.write(`${terminal ? '\r\u001b[2K' : ''}${mark} ${title}  ${took}\n`);
+    if (terminal) own('\r\u001b[2K');
+    print(`${mark} ${title}  ${took}\n`);
   };
   try {
     const answer = await run(
@@ -65,5 +75,5 @@ export async function step(title, run) {
 
 /** What is wrong and what to do about it, on standard error. */
 export function complain(what, remedy) {
-  process.stderr.write(`${red('✗')} ${what}\n  ${bold('→')} ${remedy}\n`);
+  process.stderr.write(shown(process.stderr, `${red('✗')} ${what}\n  ${bold('→')} ${remedy}\n`));
 }

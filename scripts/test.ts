@@ -10,7 +10,7 @@ import { run, tail } from './machine/run.ts';
 import { dataDirectory, placeIn, projectRoot } from './places.ts';
 import { runProgram } from './program.ts';
 import { ensureSessionImage } from './session-image.ts';
-import { duration, step, yellow } from './terminal.mjs';
+import { duration, print, step, yellow } from './terminal.mjs';
 import { eachOf, phases, sizeFolder, testFiles } from './test/files.ts';
 import { runVariable, watchLeftovers } from './test/leftovers.ts';
 import { fileLimitMs, longFileLimitMs, runFile } from './test/run-file.ts';
@@ -98,12 +98,10 @@ async function runAll({ words, isSize }: Selection, startedAt: number, machine: 
       });
     }
   } finally {
-    for (const left of await leftovers.sweep()) process.stdout.write(`${yellow('!')} the tests left behind: ${left}\n`);
+    for (const left of await leftovers.sweep()) print(`${yellow('!')} the tests left behind: ${left}\n`);
   }
-  process.stdout.write(
-    `\n${files.length} files in ${duration(performance.now() - startedAt)}${table.skipped > 0 ? `, ${table.skipped} skipped` : ''}\n`,
-  );
-  if (machine.stop.aborted) process.stdout.write('stopped before the end\n');
-  process.stdout.write(`${table.passed} passed, ${table.failed} failed\n`);
+  print(`\n${files.length} files in ${duration(performance.now() - startedAt)}${table.skipped > 0 ? `, ${table.skipped} skipped` : ''}\n`);
+  if (machine.stop.aborted) print('stopped before the end\n');
+  print(`${table.passed} passed, ${table.failed} failed\n`);
   return table.failed === 0 && !machine.stop.aborted ? 0 : 1;
 }

@@ -12,7 +12,7 @@ import { ensureNatsServer } from './machine/programs.ts';
 import { dataDirectory } from './places.ts';
 import { runProgram } from './program.ts';
 import { ensureSessionImage } from './session-image.ts';
-import { bold, duration, step } from './terminal.mjs';
+import { bold, duration, print, step } from './terminal.mjs';
 import { Trouble } from './trouble.ts';
 import { CommandLine } from './up/command-line.ts';
 import { deployExample, firstConversation } from './up/conversation.ts';
@@ -41,9 +41,7 @@ runProgram(async (args) => {
   try {
     const site = await Promise.race([bringing, whenAborted(stop.first)]);
     if (site === undefined) return once ? 1 : 0;
-    process.stdout.write(
-      `\n${bold('Raworc runs.')} From start to reply: ${duration(Date.now() - startedAtMs)}\n${nextSteps(site, once)}\n`,
-    );
+    print(`\n${bold('Raworc runs.')} From start to reply: ${duration(Date.now() - startedAtMs)}\n${nextSteps(site, once)}\n`);
     if (once) return 0;
     for (const child of [running.nats, running.controller, ...running.nodes]) child?.keep();
     view.show();
@@ -51,7 +49,7 @@ runProgram(async (args) => {
     view.hide();
     return 0;
   } finally {
-    process.stdout.write('\n');
+    print('\n');
     await shutDown(running, stop.second);
     // A step that was cut off removes what it began.
     await Promise.race([bringing.catch(() => undefined), new Promise((resolve) => setTimeout(resolve, tidyMs))]);

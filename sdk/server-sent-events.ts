@@ -95,7 +95,7 @@ function parsed(block: readonly string[]): { readonly frame: Frame | undefined; 
   let retryMs: number | undefined;
   const data: string[] = [];
   for (const line of block) {
-    const [, field = '', value = ''] = /^([^:]+):? ?(.*)$/.exec(line) ?? [];
+    const [, field = '', value = ''] = /^([^:]+):? ?(.*)$/s.exec(line) ?? [];
     if (field === 'id') id = value;
     else if (field === 'event') event = value;
     else if (field === 'data') data.push(value);

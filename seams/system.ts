@@ -11,6 +11,7 @@ import type { FreeSpace } from './free-space.ts';
 import type { Log, LogFields, LogLevel } from './log.ts';
 import { makeDirectory } from './make-directory.ts';
 import type { Random } from './random.ts';
+import { visibleText } from './terminal-text.ts';
 
 let bootId: string | undefined;
 
@@ -144,7 +145,9 @@ export function jsonLog(process_: string, minimum: LogLevel = 'info'): Log {
   const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
   const write = (level: LogLevel, event: string, fields: LogFields | undefined) => {
     if (levels.indexOf(level) < levels.indexOf(minimum)) return;
-    process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), level, process: process_, event, ...fields })}\n`);
+    const line = JSON.stringify({ at: new Date().toISOString(), level, process: process_, event, ...fields });
+    // JSON leaves C1 controls and overrides of the writing direction as they are.
+    process.stdout.write(`${visibleText(line)}\n`);
   };
   return {
     debug: (event, fields) => write('debug', event, fields),

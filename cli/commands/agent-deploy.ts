@@ -88,7 +88,7 @@ async function takeBack(io: Io, raworc: Raworc, space: string, name: string): Pr
     await raworc.agents.delete(space, name);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    io.stderr.write(`Agent ${name} was created and is still there, without source: ${why}\n`);
+    io.stderr.line(`Agent ${name} was created and is still there, without source: ${why}`);
   }
 }
 

@@ -3,6 +3,7 @@ import { type Io, painted } from '../io.ts';
 import { printList } from '../listing.ts';
 import { collected, findSession } from '../reference.ts';
 import { removeEach } from '../removal.ts';
+import { onOneLine } from '../terminal.ts';
 
 interface InSpace {
   readonly space: string;
@@ -27,7 +28,7 @@ export const removeAgents = (io: Io, raworc: Raworc, names: readonly string[], {
 /** Ends an agent's workers and makes it inactive, until it is deployed again. */
 export async function stopAgent(io: Io, raworc: Raworc, name: string, { space }: InSpace): Promise<void> {
   const { status } = await raworc.agents.stop(space, name);
-  io.stdout.write(`${name} is ${status}\n`);
+  io.stdout.line(`${name} is ${status}`);
 }
 
 export interface LogOptions extends InSpace {
@@ -65,6 +66,6 @@ export async function printLogs(io: Io, raworc: Raworc, name: string, options: L
 }
 
 const spelled = ({ timestamp, session_id, stream, line }: Pick<LogLine, 'timestamp' | 'session_id' | 'stream' | 'line'>): string =>
-  `${timestamp}  ${session_id.slice(0, 8)}  ${stream}  ${line}\n`;
+  `${onOneLine(`${timestamp}  ${session_id.slice(0, 8)}  ${stream}  ${line}`)}\n`;
 
-const note = (io: Io, text: string): boolean => io.stderr.write(`${painted(io, io.stderr, 'dim', text)}\n`);
+const note = (io: Io, text: string): boolean => io.stderr.line(painted(io, io.stderr, 'dim', text));

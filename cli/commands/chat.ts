@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import type { Conversation, Raworc } from '../../sdk/raworc.ts';
 import { type Io, painted, Trouble } from '../io.ts';
 import { findSession } from '../reference.ts';
+import { indented, onOneLine, textOf } from '../terminal.ts';
 
 /** Says one message, or on a terminal as many as are typed, and prints the answers as they come. Whether the last answer was a reply. */
 export async function chat(io: Io, raworc: Raworc, ref: string, content: string | undefined, agent?: string): Promise<boolean> {
@@ -20,13 +21,13 @@ export async function chat(io: Io, raworc: Raworc, ref: string, content: string 
 
 async function talkOn(io: Io, talk: Conversation, agent: string | undefined): Promise<boolean> {
   const leaving = new AbortController();
-  const lines = createInterface({ input: io.stdin, output: io.stdout, terminal: true, historySize: 200 });
+  const lines = createInterface({ input: io.stdin, output: io.stdout.stream, terminal: true, historySize: 200 });
   const signal = AbortSignal.any([leaving.signal, io.signal]);
   lines.on('SIGINT', () => leaving.abort()).on('close', () => leaving.abort());
   let went = true;
   try {
     for (;;) {
-      const line = (await lines.question(painted(io, io.stdout, 'bold', '> '), { signal })).trim();
+      const line = (await lines.question(textOf(painted(io, io.stdout, 'bold', '> ')), { signal })).trim();
       if (line !== '') went = await orGone(exchange(io, talk, line, agent), signal);
     }
   } catch (error) {
@@ -59,8 +60,8 @@ async function exchange(io: Io, talk: Conversation, content: string, agent: stri
     const { message } = said;
     if (message.metadata.type === 'error_response') {
       if (printed !== '') io.stdout.write('\n');
-      const reason = typeof message.metadata.reason === 'string' ? ` (${message.metadata.reason})` : '';
-      io.stderr.write(`${painted(io, io.stderr, 'red', `✗ ${message.content}${reason}`)}\n`);
+      const reason = typeof message.metadata.reason === 'string' ? ` (${onOneLine(message.metadata.reason)})` : '';
+      io.stderr.write(painted(io, io.stderr, 'red', '✗'), ` ${indented(message.content)}${reason}\n`);
       return false;
     }
     // The answer is what counts: where the pieces were another text, it is printed whole.

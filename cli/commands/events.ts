@@ -1,6 +1,7 @@
 import type { Raworc } from '../../sdk/raworc.ts';
 import { type Io, painted } from '../io.ts';
 import { findSession } from '../reference.ts';
+import { onOneLine } from '../terminal.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -14,8 +15,8 @@ export async function followEvents(io: Io, raworc: Raworc, ref: string | undefin
   try {
     for await (const heard of events) {
       if (heard.kind !== 'event') {
-        if (options.json !== true) io.stderr.write(`${painted(io, io.stderr, 'dim', 'connected again')}\n`);
-      } else if (options.json === true) io.stdout.write(`${JSON.stringify({ type: heard.type, data: heard.data })}\n`);
+        if (options.json !== true) io.stderr.line(painted(io, io.stderr, 'dim', 'connected again'));
+      } else if (options.json === true) io.stdout.line(JSON.stringify({ type: heard.type, data: heard.data }));
       else io.stdout.write(lineOf(heard.type, heard.data));
     }
   } finally {
@@ -27,7 +28,7 @@ export async function followEvents(io: Io, raworc: Raworc, ref: string | undefin
 function lineOf(type: string, data: Fields): string {
   const inner = ['session', 'message', 'build', 'node', 'agent'].flatMap((name) => (isFields(data[name]) ? [data[name]] : []))[0] ?? {};
   const words = [data.at, type, data.session_id ?? inner.session_id ?? inner.id, detail(type, data, inner)];
-  return `${words.filter((word) => typeof word === 'string' && word !== '').join('  ')}\n`;
+  return `${words.flatMap((word) => (typeof word === 'string' && word !== '' ? [onOneLine(word)] : [])).join('  ')}\n`;
 }
 
 function detail(type: string, data: Fields, inner: Fields): unknown {

@@ -16,8 +16,9 @@ export async function listKeys(io: Io, raworc: Raworc, { json }: { readonly json
 /** Makes an API key, and prints it alone, so that it can be piped to where it is needed. */
 export async function newKey(io: Io, raworc: Raworc, name: string, { expires }: { readonly expires?: string }): Promise<void> {
   const made = await raworc.apiKeys.create({ name, ...(expires === undefined ? {} : { expires_at: timeOf(expires) }) });
-  io.stdout.write(`${made.key}\n`);
-  io.stderr.write(`${made.expires_at === null ? 'Good until it is removed' : `Good until ${made.expires_at}`}; it is not shown again\n`);
+  io.stdout.line(made.key);
+  const until = made.expires_at ?? 'it is removed';
+  io.stderr.line(`Good until ${until}; it is not shown again`);
 }
 
 /** Removes API keys of one's own, by id or name. They end at once. */

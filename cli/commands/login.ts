@@ -18,7 +18,7 @@ export async function login(io: Io, options: LoginOptions): Promise<void> {
   const raworc = new Raworc({ url, signal: io.signal, retry: { tries: 3, totalMs: 5_000 } });
   const { token } = await raworc.auth.login({ user: options.user, pass });
   const file = await saveLogin(io, { url, token, user: options.user });
-  io.stdout.write(`Logged in at ${url} as ${options.user}; kept in ${file}\n`);
+  io.stdout.line(`Logged in at ${url} as ${options.user}; kept in ${file}`);
   if (isOpenWire(url))
     io.stderr.write(
       'Note: this went over plain HTTP, which anybody on the way can read. Give the server a certificate and use https://.\n',
@@ -36,7 +36,7 @@ export async function logout(io: Io, raworc: Raworc, options: { readonly everywh
     if (!(error instanceof RaworcError) || error.status !== 401) throw error;
   }
   await forgetLogin(io, token);
-  io.stdout.write(`Logged out at ${url}${options.everywhere === true ? ', everywhere' : ''}\n`);
+  io.stdout.line(`Logged out at ${url}${options.everywhere === true ? ', everywhere' : ''}`);
 }
 
 /** Says whose login it is. */

@@ -6,8 +6,8 @@ import { collected } from '../reference.ts';
 /** Prints a token with which one machine joins, and nothing else, so that it can be piped to where it is needed. */
 export async function makeNodeToken(io: Io, raworc: Raworc): Promise<void> {
   const { token, expires_at } = await raworc.nodes.createToken({});
-  io.stdout.write(`${token}\n`);
-  io.stderr.write(`For one node, until ${expires_at}; it is not shown again\n`);
+  io.stdout.line(token);
+  io.stderr.line(`For one node, until ${expires_at}; it is not shown again`);
 }
 
 export async function listNodes(io: Io, raworc: Raworc, { json }: { readonly json?: boolean }): Promise<void> {
@@ -74,17 +74,17 @@ export async function listOrphans(io: Io, raworc: Raworc, node: string, { json }
 /** Makes a session of an orphan, and prints its id. */
 export async function adoptOrphan(io: Io, raworc: Raworc, node: string, id: string): Promise<void> {
   const adopted = await raworc.orphans.adopt(node, id);
-  io.stdout.write(`${adopted.id}\n`);
+  io.stdout.line(adopted.id);
 }
 
 /** Removes an orphan with its volume, for good. */
 export async function discardOrphan(io: Io, raworc: Raworc, node: string, id: string): Promise<void> {
   await raworc.orphans.delete(node, id);
-  io.stdout.write(`${id}\n`);
+  io.stdout.line(id);
 }
 
 /** Gives up a node that is unreachable: its sessions fail now. */
 export async function loseNode(io: Io, raworc: Raworc, node: string): Promise<void> {
   const lost = await raworc.nodes.lose(node);
-  io.stdout.write(`${lost.name} is ${lost.status}\n`);
+  io.stdout.line(`${lost.name} is ${lost.status}`);
 }

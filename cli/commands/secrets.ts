@@ -38,9 +38,9 @@ export async function setSecret(
     if (!(error instanceof RaworcError) || error.status !== 404) throw error;
     await raworc.secrets.create(space, { key_name: key, value, ...more });
   }
-  io.stdout.write(`${key}\n`);
+  io.stdout.line(key);
   // A file of several lines ends so; of a single one it may surprise.
-  if (/^[^\n]*\n$/.test(value)) io.stderr.write('The value ends with a newline, which is kept. Pipe it from `printf %s` to leave it out\n');
+  if (/^[^\n]*\n$/.test(value)) io.stderr.line('The value ends with a newline, which is kept. Pipe it from `printf %s` to leave it out');
 }
 
 export const removeSecrets = (io: Io, raworc: Raworc, keys: readonly string[], { space }: InSpace): Promise<void> =>

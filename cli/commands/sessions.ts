@@ -39,7 +39,7 @@ async function made(io: Io, title: string, make: () => Promise<Session>): Promis
     return up;
   };
   const session = await step(io, title, create, ({ state }) => state !== 'init' && state !== 'error');
-  io.stdout.write(`${session.id}\n`);
+  io.stdout.line(session.id);
   if (session.state === 'error') throw new Trouble(`The session failed: ${session.termination_reason ?? 'no reason was given'}`);
   if (session.state === 'init')
     throw new Trouble(`The session is not up after ${WAIT}; it is still being made: look again with \`raworc session list\``);

@@ -16,7 +16,7 @@ export async function listSpaces(io: Io, raworc: Raworc, { json }: { readonly js
 /** Makes a space, and prints its name. */
 export async function newSpace(io: Io, raworc: Raworc, name: string, options: { readonly description?: string }): Promise<void> {
   const made = await raworc.spaces.create({ name, ...options });
-  io.stdout.write(`${made.name}\n`);
+  io.stdout.line(made.name);
 }
 
 /** Removes spaces in which there are no sessions, with their agents and secrets. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isPlainName, isPlainText } from '../../seams/terminal-text.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 
 export interface Problem {
@@ -53,9 +54,17 @@ export const name = () =>
 
 export const text = (maxLength: number) => z.string({ error: wording }).max(maxLength, `must have at most ${maxLength} characters`);
 
-/** A name that people give: one that looks the same is the same, however it was composed (NFC). */
+/** Prose for people: nothing in it that a terminal would act on. */
+export const prose = (maxLength: number) =>
+  text(maxLength).refine(isPlainText, 'must hold no control characters but tabs and newlines, and none that change the direction of text');
+
+/** A name that people give: one that looks the same is the same, however it was composed (NFC), and nothing in it is invisible. */
 export const givenName = (maxLength: number) =>
-  z.string({ error: wording }).normalize('NFC').max(maxLength, `must have at most ${maxLength} characters`);
+  z
+    .string({ error: wording })
+    .normalize('NFC')
+    .max(maxLength, `must have at most ${maxLength} characters`)
+    .refine(isPlainName, 'must hold no control characters, and none that are invisible or change the direction of text');
 
 /** An object of the client's own, kept as it is. */
 export const metadata = () => z.record(z.string(), z.unknown(), { error: () => 'must be an object' });

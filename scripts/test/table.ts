@@ -1,4 +1,4 @@
-import { dim, duration, green, red } from '../terminal.mjs';
+import { dim, duration, green, print, red } from '../terminal.mjs';
 import type { FileResult } from './run-file.ts';
 
 const shownLines = 120;
@@ -12,7 +12,7 @@ export class Table {
 
   constructor(names: readonly string[]) {
     this.#width = Math.max(20, ...names.map((name) => name.length));
-    process.stdout.write(`\n  ${dim(`${'file'.padEnd(this.#width)}  passed  failed  skipped      time`)}\n`);
+    print(`\n  ${dim(`${'file'.padEnd(this.#width)}  passed  failed  skipped      time`)}\n`);
   }
 
   add(result: FileResult): void {
@@ -21,14 +21,14 @@ export class Table {
     this.skipped += result.skipped;
     const mark = result.failed === 0 ? green('✓') : red('✗');
     const counts = `${cell(result.passed, 6)}  ${cell(result.failed, 6)}  ${cell(result.skipped, 7)}`;
-    process.stdout.write(`${mark} ${result.file.padEnd(this.#width)}  ${counts}  ${duration(result.tookMs).padStart(9)}\n`);
+    print(`${mark} ${result.file.padEnd(this.#width)}  ${counts}  ${duration(result.tookMs).padStart(9)}\n`);
     if (result.failed > 0) this.#explain(result);
   }
 
   #explain(result: FileResult): void {
-    for (const failure of result.failures) process.stdout.write(`    ${red('✗')} ${failure}\n`);
+    for (const failure of result.failures) print(`    ${red('✗')} ${failure}\n`);
     const lines = interesting(result.output.trimEnd().split('\n'));
-    for (const line of lines.slice(-shownLines)) process.stdout.write(`    ${dim('│')} ${line}\n`);
+    for (const line of lines.slice(-shownLines)) print(`    ${dim('│')} ${line}\n`);
   }
 }
 

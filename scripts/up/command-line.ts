@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { placeIn, projectRoot } from '../places.ts';
+import { print } from '../terminal.mjs';
 import { Trouble } from '../trouble.ts';
 
 export interface Answer {
@@ -38,7 +39,7 @@ export class CommandLine {
     let stderr = '';
     child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
       stdout += chunk;
-      if (options.show) process.stdout.write(chunk);
+      if (options.show) print(chunk);
     });
     child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
       stderr += chunk;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { placeIn, projectRoot } from '../places.ts';
-import { dim, duration } from '../terminal.mjs';
+import { dim, duration, print } from '../terminal.mjs';
 import { Trouble } from '../trouble.ts';
 import type { CommandLine } from './command-line.ts';
 
@@ -46,7 +46,7 @@ async function say(raworc: CommandLine, session: string, message: string): Promi
   const startedAt = performance.now();
   const { code } = await raworc.run(['chat', '--agent', agent, session, message], { show: true });
   if (code !== 0) throw new Trouble(`session ${session} gave no reply`, 'see what it answered above');
-  process.stdout.write(dim(`  (answered in ${duration(performance.now() - startedAt)})\n`));
+  print(dim(`  (answered in ${duration(performance.now() - startedAt)})\n`));
 }
 
 async function livingSession(raworc: CommandLine): Promise<string | undefined> {
@@ -58,7 +58,7 @@ async function livingSession(raworc: CommandLine): Promise<string | undefined> {
 }
 
 function shown(command: string): void {
-  process.stdout.write(`\n${dim('$')} ${command}\n`);
+  print(`\n${dim('$')} ${command}\n`);
 }
 
 function hashOf(directory: string): string {

@@ -1,3 +1,4 @@
+import { visibleName } from '../../seams/terminal-text.ts';
 import { bold, cyan, dim, red, yellow } from '../terminal.mjs';
 
 export interface LogEntry {
@@ -24,11 +25,12 @@ export function parseLogLine(line: string): LogEntry | undefined {
 export function renderLogLine(name: string, line: string): string {
   const entry = parseLogLine(line);
   const who = cyan(name.padEnd(10));
-  if (entry === undefined) return `${dim('        ')}  ${who}  ${line}`;
-  const event = entry.level === 'error' ? red(entry.event) : entry.level === 'warn' ? yellow(entry.event) : bold(entry.event);
+  if (entry === undefined) return `${dim('        ')}  ${who}  ${visibleName(line)}`;
+  const named = visibleName(entry.event);
+  const event = entry.level === 'error' ? red(named) : entry.level === 'warn' ? yellow(named) : bold(named);
   const fields = Object.entries(entry.fields)
     .filter(([, value]) => value !== undefined && value !== null)
-    .map(([key, value]) => `${dim(`${key}=`)}${shown(value)}`);
+    .map(([key, value]) => `${dim(`${visibleName(key)}=`)}${visibleName(shown(value))}`);
   return [dim(clockTime(entry.at)), '', who, '', event, '', fields.join(' ')].join(' ').trimEnd();
 }
 

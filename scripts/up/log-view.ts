@@ -1,4 +1,4 @@
-import process from 'node:process';
+import { print } from '../terminal.mjs';
 import { parseLogLine, renderLogLine } from './log-line.ts';
 
 /** Shows the lines of all processes once it is asked to; until then they are only in their files. */
@@ -8,7 +8,7 @@ export class LogView {
   readonly onLine = (name: string, line: string): void => {
     // nats-server's lines are for its file: what matters of it, the controller says.
     if (!this.#shown || (name === 'nats' && parseLogLine(line) === undefined)) return;
-    process.stdout.write(`${renderLogLine(name, line)}\n`);
+    print(`${renderLogLine(name, line)}\n`);
   };
 
   show(): void {

@@ -91,7 +91,7 @@ t.test('a session is meant by id, name, or the beginning of its id', async (t) =
     t.match(await run('session', 'rm', ref), { code: 0, out: `${out}\n` }, `${ref}: a name comes before the beginning of an id`);
   }
   for (const [ref, err] of [
-    ['aaa', /of 2 sessions. Use an id:\naaaa1111.*first.*idle.*\naaaa2222/],
+    ['aaa', /of 2 sessions. Use an id:\n {2}aaaa1111.*first.*idle.*\n {2}aaaa2222/],
     ['cccc', /no session "cccc"/],
     [B, /nothing at/],
   ] as const) {
@@ -108,7 +108,7 @@ t.test('sessions of one name are told apart by their ids, however a name is comp
   const { run } = await world(t, server);
   const { code, err } = await run('session', 'pause', 'cafe\u0301');
   t.equal(code, 1);
-  t.match(err, /of 2 sessions. Use an id:\naaaa1111.*default +idle.*\naaaa2222.*lab +paused/);
+  t.match(err, /of 2 sessions. Use an id:\n {2}aaaa1111.*default +idle.*\n {2}aaaa2222.*lab +paused/);
   t.match(server.requests(), ['GET /sessions?name=caf%C3%A9&limit=11']);
 });
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Test } from 'tap';
-import type { Io } from '../../cli/io.ts';
+import type { World } from '../../cli/io.ts';
 import { runCli } from '../../cli/program.ts';
 
 export interface Asked {
@@ -80,7 +80,11 @@ export interface Ran {
 }
 
 /** The command line in a home of its own. */
-export async function world(t: Test, server: { readonly url: string }, more: Pick<Io, 'after'> = {}) {
+export async function world(
+  t: Test,
+  server: { readonly url: string },
+  { isTerminal = false, ...more }: Pick<World, 'after'> & { readonly isTerminal?: boolean } = {},
+) {
   const home = await mkdtemp(join(tmpdir(), 'raworc-cli-'));
   t.teardown(() => rm(home, { recursive: true, force: true }));
   const env: Record<string, string | undefined> = { XDG_CONFIG_HOME: home, RAWORC_URL: server.url, RAWORC_TOKEN: 'token-1' };
@@ -88,19 +92,24 @@ export async function world(t: Test, server: { readonly url: string }, more: Pic
     const out: string[] = [];
     const err: string[] = [];
     const terminal = stdin.isTTY === true;
+    let next = Promise.withResolvers<void>();
+    const printed = () => {
+      next.resolve();
+      next = Promise.withResolvers<void>();
+    };
     const done: Promise<Ran> = runCli(args, {
       ...more,
       env,
       stdin,
-      stdout: sink(out, terminal),
-      stderr: sink(err, false),
+      stdout: sink(out, terminal, printed),
+      stderr: sink(err, isTerminal, printed),
       signal: leave.signal,
     }).then((code) => ({
       code,
       out: out.join(''),
       err: err.join(''),
     }));
-    return { done, leave, out };
+    return { done, leave, out, printed: () => next.promise };
   };
   return { home, env, start, run: (...args: string[]) => start(args).done };
 }
@@ -110,11 +119,12 @@ export function keyboard(): PassThrough & { isTTY: boolean } {
   return Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => undefined });
 }
 
-function sink(chunks: string[], isTTY: boolean): Writable & { readonly isTTY: boolean } {
+function sink(chunks: string[], isTTY: boolean, printed: () => void): Writable & { readonly isTTY: boolean } {
   const writable = new Writable({
     decodeStrings: false,
     write(chunk, _encoding, done) {
       chunks.push(String(chunk));
+      printed();
       done();
     },
   });

@@ -43,6 +43,14 @@ t.test('events are read however their bytes are cut, and comments are none', asy
   }
 });
 
+t.test('an event with a line separator of Unicode in it is read whole', async (t) => {
+  const text = 'one\u2028two\u2029three\u0085four';
+  const server = await fakeServer(t, { 'GET /events': stream(frame('log', { line: text }, 'e1-1')) });
+  const feed = await new SdkWorld().client(server.url).events();
+  t.match(await feed.next(), event('log', 'e1-1', { line: text }));
+  await feed.close();
+});
+
 t.test('an event is read in a time that grows with its size and not with its square', async (t) => {
   const bytesMs = async (size: number) => {
     const text = Buffer.from(frame('a', { text: 'x'.repeat(size) }, 'e1-1'));

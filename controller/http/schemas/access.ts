@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { AccountObject, ApiKeyObject, BindingObject, RoleObject } from '../../domain/access-objects.ts';
 import { RESOURCE_WORDS, VERB_WORDS } from '../../domain/rbac.ts';
-import { fields, givenName, name, text, wording } from '../validation.ts';
+import { fields, givenName, name, prose, text, wording } from '../validation.ts';
 import { time, uuid } from './objects.ts';
 
 const MAX_PASSWORD_LENGTH = 1024;
@@ -9,7 +9,7 @@ const MAX_DESCRIPTION_LENGTH = 4096;
 const MOST_RULES = 100;
 const MOST_WORDS = 1000;
 
-const description = () => text(MAX_DESCRIPTION_LENGTH).exactOptional();
+const description = () => prose(MAX_DESCRIPTION_LENGTH).exactOptional();
 const password = () => text(MAX_PASSWORD_LENGTH).min(1, 'must not be empty');
 const flag = () => z.boolean({ error: wording });
 /** An id, or a name. */
@@ -34,7 +34,7 @@ export const changeAccount = z.preprocess(
   },
   z.object(
     {
-      description: text(MAX_DESCRIPTION_LENGTH).nullable().exactOptional(),
+      description: prose(MAX_DESCRIPTION_LENGTH).nullable().exactOptional(),
       active: flag().exactOptional(),
       space: reference().exactOptional(),
     },
@@ -52,7 +52,7 @@ const oneOf = (known: readonly string[]) =>
   z.string({ error: wording }).refine((word) => known.includes(word), { error: `must be one of ${known.join(', ')}` });
 
 const ruleFields = {
-  api_groups: z.array(text(255), { error: wording }).max(MOST_WORDS).default(['*']).describe('Kept, and decide nothing'),
+  api_groups: z.array(givenName(255), { error: wording }).max(MOST_WORDS).default(['*']).describe('Kept, and decide nothing'),
   resources: listOf(oneOf(RESOURCE_WORDS)),
   verbs: listOf(oneOf(VERB_WORDS)),
   resource_names: listOf(givenName(255)).exactOptional().describe('Narrows the rule to things of these names or ids'),

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { BRANCH_FORM, isBranch, isRepository, REPOSITORY_FORMS } from '../../domain/repository.ts';
-import { fields, name, text, wording } from '../validation.ts';
+import { fields, name, prose, wording } from '../validation.ts';
 
 /** A path of the API of its own (`/agents/running`). */
 const RESERVED = 'running';
 
-const note = () => text(4096);
-const repository = () => text(2048).refine(isRepository, REPOSITORY_FORMS);
-const branch = () => text(255).refine(isBranch, BRANCH_FORM);
+const note = () => prose(4096);
+const repository = () => prose(2048).refine(isRepository, REPOSITORY_FORMS);
+const branch = () => prose(255).refine(isBranch, BRANCH_FORM);
 
 export const createAgent = fields({
   name: name().refine((one) => one !== RESERVED, `must not be "${RESERVED}"`),

@@ -3,7 +3,7 @@ import { isReservedSecretName } from '../../../proto/secret-names.ts';
 import type { SecretObject, SpaceObject } from '../../domain/space-objects.ts';
 import { EVENTS_KEPT_S } from '../../domain/space-settings.ts';
 import { flagParameter } from '../parameters.ts';
-import { dropNulls, fields, name, text, wording } from '../validation.ts';
+import { dropNulls, fields, name, prose, wording } from '../validation.ts';
 import { free, time } from './objects.ts';
 import { MAX_CPU, resources, timeouts } from './sessions.ts';
 
@@ -43,7 +43,7 @@ const settings = knowing({
   retention: retention.exactOptional(),
 }).refine((sent) => JSON.stringify(sent).length <= MAX_SETTINGS_LENGTH, `must have at most ${MAX_SETTINGS_LENGTH} characters as JSON`);
 
-const description = () => text(4096);
+const description = () => prose(4096);
 
 export const createSpace = fields({
   name: name(),

@@ -13,6 +13,7 @@ import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import type { Counter } from '../../../seams/metrics.ts';
 import type { Random } from '../../../seams/random.ts';
+import { visibleText } from '../../../seams/terminal-text.ts';
 import { type Command, unchanged } from '../../domain/command.ts';
 import { acceptMessage } from '../../domain/commands/accept-message.ts';
 import { finishRemoval } from '../../domain/commands/finish-removal.ts';
@@ -485,7 +486,9 @@ export class NodeStream {
   #conditioned(conditions: readonly Condition__Output[]): void {
     const was = new Set(this.conditions.map(({ type }) => type));
     const now = this.#needs.applier.time.now();
-    this.conditions = conditions.slice(0, MOST_CONDITIONS).map((one) => ({ ...one, since: Math.max(0, Math.floor(now - one.sinceMs)) }));
+    this.conditions = conditions
+      .slice(0, MOST_CONDITIONS)
+      .map((one) => ({ ...one, message: visibleText(one.message), since: Math.max(0, Math.floor(now - one.sinceMs)) }));
     for (const { type, message, unschedulable } of this.conditions)
       if (!was.has(type)) this.#log[unschedulable ? 'warn' : 'info']('node.condition', { node: this.name, type, message });
     this.#events.conditionsChanged(this);

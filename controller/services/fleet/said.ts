@@ -5,6 +5,7 @@ import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Rep
 import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
 import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine.ts';
 import type { RunStarted__Output } from '../../../proto/generated/raworc/v0/RunStarted.ts';
+import { visibleText } from '../../../seams/terminal-text.ts';
 import type { Greeting } from '../../domain/commands/nodes.ts';
 import type { GivenAnswer } from '../../domain/commands/record-answer.ts';
 import type { Report } from '../../domain/commands/record-report.ts';
@@ -35,7 +36,8 @@ export const saidHello = (said: Hello__Output | undefined): Greeting => ({
 export function saidReport(from: NodeId, incarnation: number, said: Report__Output): Report | undefined {
   const phase = PHASES[said.phase];
   if (phase === undefined) return undefined;
-  const { generation, boot, number, containerId, volume, reason, acceptedSeq, life } = said;
+  const { generation, boot, number, containerId, volume, acceptedSeq, life } = said;
+  const reason = visibleText(said.reason);
   const order = { incarnation, boot, number };
   return { from, sessionId: said.sessionId as SessionId, generation, phase, order, containerId, volume, reason, acceptedSeq, life };
 }
@@ -49,7 +51,8 @@ const OUTCOMES: Readonly<Record<Answer__Output['outcome'], GivenAnswer['outcome'
 export function saidAnswer(from: NodeId, said: Answer__Output): GivenAnswer | undefined {
   const outcome = OUTCOMES[said.outcome];
   if (outcome === undefined) return undefined;
-  const { generation, runId, agent, content, reason, durationMs } = said;
+  const { generation, runId, agent, content, durationMs } = said;
+  const reason = visibleText(said.reason);
   const about = { sessionId: said.sessionId as SessionId, messageId: said.messageId as MessageId };
   return { from, generation, ...about, runId, agent, outcome, content, reason, durationMs };
 }
@@ -70,7 +73,7 @@ export function saidBuild({ buildId, phase, imageId, error }: BuildReport__Outpu
     case 'BUILD_COMPLETED':
       return { buildId, imageId };
     case 'BUILD_FAILED':
-      return { buildId, error };
+      return { buildId, error: visibleText(error) };
     case 'BUILD_BUILDING':
       return 'under way';
     case 'BUILD_PHASE_UNSPECIFIED':

@@ -1,0 +1,2 @@
+export declare const visible: (text: string) => string;
+export declare const visibleButColours: (text: string) => string;
