@@ -3,9 +3,9 @@ import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log, LogFields } from '../../seams/log.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import { networkOf } from '../domain/network.ts';
+import { PendingConnections } from '../services/budget/pending-connections.ts';
 import { Admission } from './admission.ts';
 import { FairAdmission, type FairRates } from './fair-admission.ts';
-import { PendingConnections } from './pending-connections.ts';
 
 /** How long `close` waits for peers to hang up by themselves. */
 const CLOSE_GRACE_MS = 1_000;

@@ -11,9 +11,11 @@ import type { EventIds } from '../services/event-ids.ts';
 import type { Tokens } from '../services/tokens.ts';
 import { authentication } from './authentication.ts';
 import { BudgetGate } from './budget-gate.ts';
-import { clientNetworks, NO_PROXIES, type ProxyTrust } from './client-address.ts';
+import { ClientAddresses, NO_PROXIES, type ProxyTrust } from './client-address.ts';
+import { Connections } from './connections.ts';
 import { cors } from './cors.ts';
 import { catchFaults, describe, isGone } from './errors.ts';
+import { largeAnswers } from './large-answers.ts';
 import { metricsPage } from './metrics.ts';
 import { OpenStreams } from './open-streams.ts';
 import { referencePage } from './reference-page.ts';
@@ -70,6 +72,7 @@ export interface RouteContext extends Omit<HttpOptions, NotOfRoutes> {
 export interface HttpApp {
   readonly koa: Koa;
   readonly streams: OpenStreams;
+  readonly connections: Connections;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -102,23 +105,34 @@ export function createApp(options: HttpOptions): HttpApp {
   const { services, tokens, log, clock, random, corsOrigins, metrics, metricsToken } = options;
   const budgets = options.budgets ?? new Budgets({ clock, metrics });
   const streams = new OpenStreams(clock, metrics, budgets);
-  const gate = new BudgetGate(budgets, clientNetworks(options.proxies ?? NO_PROXIES));
+  const addresses = new ClientAddresses(options.proxies ?? NO_PROXIES);
+  const connections = new Connections({ budgets, addresses, clock, metrics });
+  const gate = new BudgetGate(budgets, addresses, connections);
   const koa = new Koa();
   koa.on('error', (fault: unknown) => {
     if (!isGone(fault)) log.error('http.fault', { fault: describe(fault) });
   });
   koa.use(requestId(random));
+  koa.use(addresses.middleware());
   koa.use(cors(corsOrigins));
   koa.use(logRequests(log, clock, metrics));
   koa.use(catchFaults(log));
+  koa.use(largeAnswers({ budgets, addresses, clock, metrics }));
   // What a commit took from somebody ends their streams before its answer is given.
   services.accounts.onRightsChanged((change) => streams.judge(change));
   koa.use(referencePage(gate));
   const authenticate = authentication(tokens, services.accounts, clock, gate);
   koa.use(metricsPage({ metrics, token: metricsToken, authentication: authenticate }));
   const { spaces, checkAnswers = false } = options;
-  register(koa, allRoutes({ ...options, streams }), { authentication: authenticate, gate, spaces, checkAnswers, audit: services.audit });
-  return { koa, streams, clock, random };
+  register(koa, allRoutes({ ...options, streams }), {
+    authentication: authenticate,
+    gate,
+    spaces,
+    clock,
+    checkAnswers,
+    audit: services.audit,
+  });
+  return { koa, streams, connections, clock, random };
 }
 
 const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);

@@ -20,7 +20,7 @@ export function attributionOf(ctx: Context, action: string, thing: Thing): Attri
   return {
     actor: proved === undefined ? NOBODY : { type: 'ServiceAccount', id: proved.caller.accountId, name: proved.caller.user },
     credential: proved === undefined ? null : credentialOf(proved.proof),
-    address: ctx.req.socket.remoteAddress ?? null,
+    address: ctx.ip || null,
     requestId: String(ctx.state.requestId),
     ...{ action, thing },
   };

@@ -2,11 +2,12 @@ import type { Context, Next } from 'koa';
 import type { SpaceId } from '../domain/ids.ts';
 import type { Proof } from '../services/access-api.ts';
 import type { Release } from '../services/budget/at-once.ts';
-import type { Budgets } from '../services/budget/budgets.ts';
+import type { Budgets, Holding } from '../services/budget/budgets.ts';
 import type { RateName } from '../services/budget/limits.ts';
 import { type Payer, standingOf } from '../services/budget/payer.ts';
 import type { Caller } from '../services/caller.ts';
-import type { NetworkOf } from './client-address.ts';
+import type { ClientAddresses } from './client-address.ts';
+import type { Connections } from './connections.ts';
 import { refuse } from './errors.ts';
 import { setRateHeaders } from './rate-headers.ts';
 
@@ -20,6 +21,9 @@ export function payerIn(ctx: Context): Payer {
   if (payer === undefined) throw new Error('The request was not admitted');
   return payer;
 }
+
+/** Undefined where the request was refused before anybody was charged. */
+export const payerOfAnswer = (ctx: Context): Payer | undefined => ctx.state[PAYER];
 
 /** The space pays too. */
 export function workIn(ctx: Context, space: SpaceId | undefined): void {
@@ -35,11 +39,13 @@ export function leavePlace(ctx: Context): void {
 /** Charges requests before any work is done for them. */
 export class BudgetGate {
   readonly budgets: Budgets;
-  readonly networkOf: NetworkOf;
+  readonly #addresses: ClientAddresses;
+  readonly #connections: Pick<Connections, 'admitted'>;
 
-  constructor(budgets: Budgets, networkOf: NetworkOf) {
+  constructor(budgets: Budgets, addresses: ClientAddresses, connections: Pick<Connections, 'admitted'>) {
     this.budgets = budgets;
-    this.networkOf = networkOf;
+    this.#addresses = addresses;
+    this.#connections = connections;
   }
 
   /** Charges a request whose caller is not known. False: it was answered with a refusal. */
@@ -61,15 +67,26 @@ export class BudgetGate {
     const payer: Payer = {
       account: caller.accountId,
       ...(proof.kind === 'api-key' ? { key: proof.keyId } : {}),
-      address: this.networkOf(ctx.req),
+      address: this.#addresses.networkOf(ctx.req),
       standing: standingOf(caller),
     };
     ctx.state[PAYER] = payer;
+    const connected = this.#connections.admitted(ctx.req.socket, payer);
+    if (connected?.ok === false) {
+      ctx.set('Connection', 'close');
+      return refuse(ctx, connected.refusal);
+    }
     if (!this.#charge(ctx, 'requests', payer)) return;
     const place = this.budgets.take('requests', payer);
     if (!place.ok) return refuse(ctx, place.refusal);
     ctx.state[PLACE] = place.value;
     return next().finally(place.value);
+  }
+
+  /** For the body of a request that was charged: it is held for as long as it is worked on. */
+  openBody(ctx: Context): Holding {
+    const payer = payerIn(ctx);
+    return this.budgets.open(payer.account === undefined ? 'stranger_body_bytes' : 'body_bytes', payer);
   }
 
   /** Charges what changes something. False: it was answered with a refusal. */
@@ -78,7 +95,7 @@ export class BudgetGate {
   }
 
   #stranger(ctx: Context): Payer {
-    return { address: this.networkOf(ctx.req), standing: 'outsider' };
+    return { address: this.#addresses.networkOf(ctx.req), standing: 'outsider' };
   }
 
   #charge(ctx: Context, budget: RateName, payer: Payer): boolean {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv6 } from 'node:net';
-import { networkOf } from './network.ts';
+import type { Middleware } from 'koa';
+import { networkOf } from '../domain/network.ts';
 
 /** Which header trusted proxies set. The other one is the client's own and is never read. */
 export const FORWARDED_HEADERS = ['x-forwarded-for', 'forwarded'] as const;
@@ -27,41 +28,71 @@ export function proxyList(ranges: readonly string[]): BlockList {
   return list;
 }
 
-/** The network from which a request comes, for budgets: see {@link networkOf}. */
-export type NetworkOf = (req: Pick<IncomingMessage, 'headers' | 'socket'>) => string;
+type Request = Pick<IncomingMessage, 'headers' | 'socket'>;
+interface Peer {
+  readonly address: string;
+  /** As {@link networkOf} says. */
+  readonly network: string;
+  readonly isProxy: boolean;
+}
 
-/** Behind trusted proxies it is the right-most address that is not a proxy's: all to the left of it can be forged. */
-export function clientNetworks({ proxies, header }: ProxyTrust): NetworkOf {
-  const trusted = proxyList(proxies);
-  const isTrusted = (address: string) => trusted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
-  const known = new WeakMap<object, { readonly network: string; readonly address: string; readonly isProxy: boolean }>();
+/** From where requests come: from the peer of the connection, or, where that is a trusted proxy, from whom the proxy names. */
+export class ClientAddresses {
+  readonly #trusted: BlockList;
+  readonly #header: ForwardedHeader;
+  readonly #peers = new WeakMap<object, Peer>();
 
-  function peerOf(socket: IncomingMessage['socket']) {
-    const found = known.get(socket);
-    if (found !== undefined) return found;
-    const address = plainAddress(socket.remoteAddress ?? '');
-    const made = { address, network: networkOf(address), isProxy: isIP(address) !== 0 && isTrusted(address) };
-    known.set(socket, made);
+  constructor({ proxies, header }: ProxyTrust) {
+    this.#trusted = proxyList(proxies);
+    this.#header = header;
+  }
+
+  /** Who is at the other end of a connection. */
+  peerOf(socket: Pick<Request['socket'], 'remoteAddress'>): Peer {
+    const known = this.#peers.get(socket);
+    if (known !== undefined) return known;
+    const address = plain(socket.remoteAddress ?? '');
+    const made = { address, network: networkOf(address), isProxy: this.#isTrusted(address) };
+    this.#peers.set(socket, made);
     return made;
   }
 
-  return ({ socket, headers }) => {
-    const peer = peerOf(socket);
-    if (!peer.isProxy) return peer.network;
-    const sent = headers[header];
-    const hops = addressesIn(header, Array.isArray(sent) ? sent.join(',') : (sent ?? ''));
-    let client = peer.address;
-    while (isTrusted(client)) {
+  /** The right-most address that is not a proxy's: all to the left of it can be forged. */
+  addressOf({ socket, headers }: Request): string {
+    let { address, isProxy } = this.peerOf(socket);
+    if (!isProxy) return address;
+    const sent = headers[this.#header];
+    const hops = addressesIn(this.#header, Array.isArray(sent) ? sent.join(',') : (sent ?? ''));
+    while (isProxy) {
       const next = hops.pop();
       // What a proxy calls "unknown", or cannot be read, hides all before it.
       if (next === undefined || isIP(next) === 0) break;
-      client = next;
+      address = next;
+      isProxy = this.#isTrusted(address);
     }
-    return networkOf(client);
-  };
+    return address;
+  }
+
+  networkOf(request: Request): string {
+    const { isProxy, network } = this.peerOf(request.socket);
+    return isProxy ? networkOf(this.addressOf(request)) : network;
+  }
+
+  /** `ctx.ip` is the client's address from here on. */
+  middleware(): Middleware {
+    return (ctx, next) => {
+      ctx.request.ip = this.addressOf(ctx.req);
+      return next();
+    };
+  }
+
+  #isTrusted(address: string): boolean {
+    return isIP(address) !== 0 && this.#trusted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+  }
 }
 
-const plainAddress = (address: string) => /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
+/** An IPv4 address also where it comes as IPv6. */
+const plain = (address: string) => /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 
 function addressesIn(header: ForwardedHeader, value: string): string[] {
   const parts = value.split(',').map((part) => part.trim());
@@ -72,5 +103,5 @@ function addressesIn(header: ForwardedHeader, value: string): string[] {
 /** `1.2.3.4:80`, `[2001:db8::1]:80` and `[2001:db8::1]` name a port or brackets too. */
 function withoutPort(text: string): string {
   const bracketed = /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1];
-  return plainAddress(bracketed ?? /^(\d+\.\d+\.\d+\.\d+)(?::\d+)?$/.exec(text)?.[1] ?? text);
+  return plain(bracketed ?? /^(\d+\.\d+\.\d+\.\d+)(?::\d+)?$/.exec(text)?.[1] ?? text);
 }

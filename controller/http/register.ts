@@ -1,15 +1,17 @@
 import Router from '@koa/router';
 import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
+import type { Clock } from '../../seams/clock.ts';
 import { accepted, type Outcome, refusalFor, refused } from '../domain/outcome.ts';
 import type { Audit } from '../services/audit.ts';
+import type { Holding } from '../services/budget/budgets.ts';
 import type { SpaceLookup } from '../services/budget/space-lookup.ts';
 import { JsonText } from '../services/json-text.ts';
 import { answerFault } from './answer-check.ts';
 import { isNoted } from './audit-routes.ts';
 import { type RouteAudit, routeAudit } from './auditing.ts';
 import { callerOf } from './authentication.ts';
-import { readJson } from './body.ts';
+import { bodyBounds, readJson } from './body.ts';
 import { type BudgetGate, workIn } from './budget-gate.ts';
 import { refuse } from './errors.ts';
 import { idempotencyOf } from './idempotency.ts';
@@ -20,6 +22,7 @@ export interface Registering {
   readonly authentication: Middleware;
   readonly gate: BudgetGate;
   readonly spaces: SpaceLookup | undefined;
+  readonly clock: Clock;
   readonly checkAnswers: boolean;
   readonly audit: Pick<Audit, 'note' | 'refused'>;
 }
@@ -71,7 +74,16 @@ function wingOf(routes: readonly Route[], all: readonly Route[], deps: Registeri
 
 async function serve(route: Route, ctx: Context, recorded: RouteAudit, deps: Registering): Promise<void> {
   ctx.state.route = route.path;
-  const answer = await answerOf(route, ctx, recorded, deps);
+  const held = deps.gate.openBody(ctx);
+  try {
+    await answerWith(route, ctx, recorded, deps, held);
+  } finally {
+    held.release();
+  }
+}
+
+async function answerWith(route: Route, ctx: Context, recorded: RouteAudit, deps: Registering, held: Holding): Promise<void> {
+  const answer = await answerOf(route, ctx, recorded, deps, held);
   // Refused by a budget, which has answered.
   if (answer === undefined) return;
   if (!answer.ok) {
@@ -86,7 +98,11 @@ async function serve(route: Route, ctx: Context, recorded: RouteAudit, deps: Reg
   if (body instanceof JsonText) {
     ctx.type = 'json';
     ctx.body = body.text;
-  } else if (body !== undefined) ctx.body = body;
+  } else if (body !== undefined) {
+    // As text, whose size is known.
+    ctx.type = 'json';
+    ctx.body = JSON.stringify(body);
+  }
 }
 
 function seesNodes(ctx: Context): boolean {
@@ -99,8 +115,8 @@ const MOST_JUDGED_AGAIN = 10;
 
 const NO_QUERY: Query = Object.freeze({});
 
-async function answerOf(route: Route, ctx: Context, recorded: RouteAudit, { gate, spaces }: Registering) {
-  const sent = await bodyOf(route, ctx);
+async function answerOf(route: Route, ctx: Context, recorded: RouteAudit, { gate, spaces, clock }: Registering, held: Holding) {
+  const sent = await bodyOf(route, ctx, clock, held);
   if (!sent.ok) return sent;
   const header = route.creates === true ? ctx.get('Idempotency-Key') : '';
   const idempotency = idempotencyOf(header, ctx.method, ctx.path.replace(/\/$/, ''), sent.value);
@@ -128,9 +144,9 @@ async function answerOf(route: Route, ctx: Context, recorded: RouteAudit, { gate
   }
 }
 
-function bodyOf(route: Route, ctx: Context): Promise<Outcome<unknown>> | Outcome<unknown> {
+function bodyOf(route: Route, ctx: Context, clock: Clock, { grow }: Holding): Promise<Outcome<unknown>> | Outcome<unknown> {
   if (route.raw !== undefined || route.method === 'GET' || route.method === 'DELETE') return accepted({});
-  return readJson(ctx.req);
+  return readJson(ctx.req, { ...bodyBounds({ isPublic: route.permission === 'public' }), clock, grow });
 }
 
 /** No route answered: 405 with Allow where the path has other methods, 204 with Allow for OPTIONS, else 404. */

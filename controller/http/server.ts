@@ -3,7 +3,6 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { HttpApp } from './app.ts';
-import { Connections } from './connections.ts';
 import { answerUnreadable, withHost } from './unreadable.ts';
 
 export interface ListenOptions {
@@ -22,13 +21,17 @@ export interface HttpServer {
 }
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-const HEADERS_TIMEOUT_MS = 15_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+/** How often Node.js looks for requests that are late: 30 s by default, which would be the bound then. */
+const CHECK_MS = 1000;
 /** For a whole request with its body: an upload of 64 MiB on a slow line. */
 const REQUEST_TIMEOUT_MS = 300_000;
 /** Longer than load balancers and clients keep theirs, so that it is they who close. */
 const KEEP_ALIVE_MS = 75_000;
 const DEFAULT_GRACE_MS = 5000;
-const ACCEPTING = { noDelay: true, requireHostHeader: false };
+/** Of a request, so that headers take little before anybody is known; Node.js's own default. */
+const MAX_HEADER_BYTES = 16 * 1024;
+const ACCEPTING = { noDelay: true, requireHostHeader: false, connectionsCheckingInterval: CHECK_MS, maxHeaderSize: MAX_HEADER_BYTES };
 
 /** Rejects when the address is taken or the certificate cannot be read. */
 export async function listen(app: HttpApp, options: ListenOptions): Promise<HttpServer> {
@@ -36,8 +39,11 @@ export async function listen(app: HttpApp, options: ListenOptions): Promise<Http
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
+  const { connections, stranger_connections: strangers } = app.streams.budgets.limits.atOnce;
+  // Strangers make room for one another; this is what the system must be able to hold.
+  server.maxConnections = connections.process + strangers.process + 1;
   answerUnreadable(server, app.random);
-  const connections = new Connections(server);
+  app.connections.attach(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, () => {
@@ -51,7 +57,7 @@ export async function listen(app: HttpApp, options: ListenOptions): Promise<Http
     host: address,
     port,
     url: `${options.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
-    close: (graceMs = DEFAULT_GRACE_MS) => close(server, connections, app, graceMs),
+    close: (graceMs = DEFAULT_GRACE_MS) => close(server, app, graceMs),
   };
 }
 
@@ -67,7 +73,7 @@ function addressOf(server: Server): AddressInfo {
   return address;
 }
 
-function close(server: Server, connections: Connections, app: HttpApp, graceMs: number): Promise<void> {
+function close(server: Server, app: HttpApp, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cut = app.clock.after(graceMs, () => server.closeAllConnections());
     server.close(() => {
@@ -75,6 +81,6 @@ function close(server: Server, connections: Connections, app: HttpApp, graceMs: 
       resolve();
     });
     app.streams.close();
-    connections.closeWhenIdle();
+    app.connections.closeWhenIdle();
   });
 }

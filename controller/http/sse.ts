@@ -11,6 +11,7 @@ import type { Caller } from '../services/caller.ts';
 import type { EventIds } from '../services/event-ids.ts';
 import { proofOf } from './authentication.ts';
 import { payerIn } from './budget-gate.ts';
+import { hasLeft } from './connections.ts';
 import { type EventFrames, eventFrames, HELLO_FRAME, PING_FRAME, positionIn } from './event-frames.ts';
 import { FrameQueue } from './frame-queue.ts';
 import type { OpenStream, OpenStreams } from './open-streams.ts';
@@ -80,6 +81,7 @@ function framesOf(ids: EventIds): EventFrames {
 }
 
 function open(ctx: Context, streaming: Streaming, show: Show): Outcome<undefined> {
+  if (hasLeft(ctx)) return accepted(undefined);
   const proof = proofOf(ctx);
   const place = streaming.streams.budgets.take('streams', payerIn(ctx));
   if (!place.ok) return place;

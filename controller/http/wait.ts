@@ -4,6 +4,7 @@ import type { Outcome } from '../domain/outcome.ts';
 import type { Caller } from '../services/caller.ts';
 import { proofOf } from './authentication.ts';
 import { leavePlace, payerIn } from './budget-gate.ts';
+import { hasLeft } from './connections.ts';
 import type { OpenStreams } from './open-streams.ts';
 import { parsedParameter } from './parameters.ts';
 
@@ -81,6 +82,7 @@ export async function waiting<T>(
   });
   ctx.res.once('close', end);
   streams.add(wait);
+  if (hasLeft(ctx)) end();
   judge();
   try {
     const value = await until(over.signal);

@@ -4640,7 +4640,7 @@ export type ListAuditErrors = {
      */
     404: Error;
     /**
-     * Too much at once: Retry-After says when to come back
+     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
      */
     429: Error;
     /**

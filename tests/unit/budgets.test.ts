@@ -1,6 +1,5 @@
 import t from 'tap';
 import type { AccountId, SpaceId } from '../../controller/domain/ids.ts';
-import { networkOf } from '../../controller/http/network.ts';
 import { Budgets } from '../../controller/services/budget/budgets.ts';
 import { budgetNames, parseLimits } from '../../controller/services/budget/limits.ts';
 import type { Payer } from '../../controller/services/budget/payer.ts';
@@ -119,17 +118,5 @@ t.test('every number is a setting, and one that is misspelt is named', (t) => {
   t.throws(() => parseLimits('streams.at_once.account=7/9'), /names no budget/);
   t.throws(() => parseLimits('requests.account=0'), /numbers from 1/);
   t.throws(() => parseLimits('requests.account=lots'), /numbers from 1/);
-  t.end();
-});
-
-t.test('an IPv6 client is its /64, and an IPv4 client is itself, in whichever form it comes', (t) => {
-  t.equal(networkOf('192.0.2.1'), '192.0.2.1');
-  t.equal(networkOf('::ffff:192.0.2.1'), '192.0.2.1');
-  t.equal(networkOf('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64');
-  t.equal(networkOf('2001:0DB8:0001:0002::9'), '2001:db8:1:2::/64');
-  t.equal(networkOf('::1'), '0:0:0:0::/64');
-  t.equal(networkOf('fe80::1%eth0'), 'fe80:0:0:0::/64');
-  t.equal(networkOf('64:ff9b::192.0.2.1'), '64:ff9b:0:0::/64');
-  t.equal(networkOf(''), '');
   t.end();
 });

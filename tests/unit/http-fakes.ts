@@ -5,11 +5,13 @@ import type { AccountId, SessionId, SpaceId } from '../../controller/domain/ids.
 import type { MessageObject, SessionObject } from '../../controller/domain/objects.ts';
 import { accepted, refused } from '../../controller/domain/outcome.ts';
 import { Permissions } from '../../controller/domain/rbac.ts';
-import { createApp } from '../../controller/http/app.ts';
+import { createApp, type HttpOptions } from '../../controller/http/app.ts';
 import type { OpenStreams } from '../../controller/http/open-streams.ts';
 import { type HttpServer, type ListenOptions, listen } from '../../controller/http/server.ts';
 import type { RightsChange } from '../../controller/services/access-api.ts';
 import type { EventWatcher, Services } from '../../controller/services/api.ts';
+import { Budgets } from '../../controller/services/budget/budgets.ts';
+import { type BudgetLimits, DEFAULT_LIMITS } from '../../controller/services/budget/limits.ts';
 import type { Caller, Idempotency } from '../../controller/services/caller.ts';
 import type { EventIds } from '../../controller/services/event-ids.ts';
 import { JsonText } from '../../controller/services/json-text.ts';
@@ -330,7 +332,14 @@ export interface Rig {
   call(path: string, init?: RequestInit): Promise<Response>;
 }
 
-export async function startRig(corsOrigins: readonly string[] = [], tls?: ListenOptions['tls'], metricsToken?: string): Promise<Rig> {
+/** Of the HTTP server alone. */
+export type RigOptions = Pick<HttpOptions, 'metricsToken' | 'proxies'> & { readonly limits?: BudgetLimits };
+
+export async function startRig(
+  corsOrigins: readonly string[] = [],
+  tls?: ListenOptions['tls'],
+  { limits = DEFAULT_LIMITS, ...more }: RigOptions = {},
+): Promise<Rig> {
   const fake = new Fake();
   const clock = new TestClock();
   const logged: string[] = [];
@@ -348,7 +357,8 @@ export async function startRig(corsOrigins: readonly string[] = [], tls?: Listen
     corsOrigins,
     checkAnswers: true,
     metrics: prometheusMetrics({ processMetrics: false }),
-    ...(metricsToken === undefined ? {} : { metricsToken }),
+    budgets: new Budgets({ clock, limits }),
+    ...more,
   });
   const server = await listen(app, { host: '127.0.0.1', port: 0, ...(tls === undefined ? {} : { tls }) });
   const { token } = tokens.sign({ accountId: ACCOUNT, user: 'admin', version: 1 });

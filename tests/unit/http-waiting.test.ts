@@ -7,9 +7,9 @@ t.beforeEach(async () => {
 });
 t.afterEach(() => rig.server.close(0));
 
-/** Resolves once the request has set its timer. */
+/** Resolves once the request waits. */
 const untilWaiting = async () => {
-  while (rig.clock.timers === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+  while (rig.streams.size === 0) await new Promise<void>((resolve) => setImmediate(resolve));
 };
 
 t.test('creating waits until the session is up, and says so when the time is up', async (t) => {

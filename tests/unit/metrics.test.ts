@@ -8,7 +8,7 @@ const scrape = (url: string, authorization?: string, method = 'GET') =>
   fetch(`${url}/metrics`, { method, headers: authorization === undefined ? {} : { authorization } });
 
 t.test('/metrics is for the scraper with its token, and for callers with metrics:get', async (t) => {
-  const rig = await startRig([], undefined, TOKEN);
+  const rig = await startRig([], undefined, { metricsToken: TOKEN });
   t.teardown(() => rig.server.close(0));
   for (const header of [undefined, 'Bearer wrong', `Bearer ${TOKEN}x`, TOKEN, `Basic ${btoa(`x:${TOKEN}`)}`])
     t.equal((await scrape(rig.server.url, header)).status, 401, header ?? 'no token');
@@ -29,7 +29,7 @@ t.test('without a token file nothing is open to a scraper', async (t) => {
 });
 
 t.test('requests are counted by the route as it is spelled, never by what was asked for', async (t) => {
-  const rig = await startRig([], undefined, TOKEN);
+  const rig = await startRig([], undefined, { metricsToken: TOKEN });
   t.teardown(() => rig.server.close(0));
   for (let i = 0; i < 20; i += 1) {
     await rig.call(`/spaces/space-${i}`);

@@ -1,3 +1,4 @@
+import { networkOf } from '../../domain/network.ts';
 import { accepted } from '../../domain/outcome.ts';
 import type { RouteContext } from '../app.ts';
 import { attributionOf } from '../auditing.ts';
@@ -20,7 +21,7 @@ export function authRoutes({ services, tokens }: RouteContext): Route[] {
       async respond({ ctx, body }) {
         ctx.state.triedUser = body.user;
         const by = attributionOf(ctx, 'login', { kind: 'service-accounts', ref: null, space: null });
-        const outcome = await services.accounts.login(body.user, body.pass, ctx.req.socket.remoteAddress ?? '', by);
+        const outcome = await services.accounts.login(body.user, body.pass, networkOf(ctx.ip), by);
         if (!outcome.ok) return outcome;
         return accepted({ status: 200, body: { token_type: 'Bearer', ...tokens.sign(outcome.value) } });
       },

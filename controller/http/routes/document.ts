@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { accepted } from '../../domain/outcome.ts';
-import { type OpenApiDocument, openApiDocument } from '../openapi.ts';
+import { JsonText } from '../../services/json-text.ts';
+import { openApiDocument } from '../openapi.ts';
 import { publicRoute, type Route } from '../route.ts';
 
 /** The document of all routes, this one too. It is made when it is first asked for. */
 export function documentRoute(version: string, routes: () => readonly Route[]): Route {
-  let made: OpenApiDocument | undefined;
+  let made: JsonText | undefined;
   return publicRoute({
     method: 'GET',
     path: '/openapi.json',
@@ -13,7 +14,7 @@ export function documentRoute(version: string, routes: () => readonly Route[]): 
     summary: 'This API as an OpenAPI 3.1 document',
     answers: { 200: z.looseObject({ openapi: z.string(), paths: z.record(z.string(), z.unknown()) }) },
     respond() {
-      made ??= openApiDocument(routes(), version);
+      made ??= new JsonText(JSON.stringify(openApiDocument(routes(), version)));
       return accepted({ status: 200, body: made });
     },
   });

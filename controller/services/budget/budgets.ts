@@ -188,9 +188,12 @@ const WORDS: Readonly<Record<AtOnceName, string>> = {
   waits: 'too many requests that wait',
   uploads: 'too many uploads in progress',
   upload_spool_bytes: 'uploads in progress that take too much disk',
+  connections: 'too many connections',
+  stranger_connections: 'too many connections without valid credentials',
   body_bytes: 'request bodies in progress that take too much memory',
   stranger_body_bytes: 'request bodies without credentials that take too much memory',
   answer_bytes: 'answers that were not read yet',
+  stranger_answer_bytes: 'answers without credentials that were not read yet',
   stream_bytes: 'event streams that are not read',
   log_reads: 'too many reads of logs in progress',
 };

@@ -57,11 +57,16 @@ export const AT_ONCE = {
   uploads: { process: 8, account: 3, key: 3, space: 4, admins: 1, outsider: 1 },
   /** Disk that uploads take while they are checked: unpacked and packed again. */
   upload_spool_bytes: { process: 4096 * MIB, account: 1536 * MIB, key: 1536 * MIB, space: 2048 * MIB, admins: 640 * MIB },
-  /** JSON bodies in memory. Those of strangers are counted by address. */
+  /** Connections on which a request has proved who it is. */
+  connections: { process: 10_000, account: 3000, key: 3000, address: 4000, admins: 200, outsider: 50 },
+  /** Connections on which none has, TLS handshakes too: past it, the oldest makes room for the newest. */
+  stranger_connections: { process: 2048, address: 512 },
+  /** JSON bodies in memory. */
   body_bytes: { process: 256 * MIB, account: 64 * MIB, key: 64 * MIB, address: 128 * MIB, admins: 16 * MIB, outsider: 2 * MIB },
-  stranger_body_bytes: { process: 32 * MIB, address: 2 * MIB },
+  stranger_body_bytes: { process: 16 * MIB, address: 1 * MIB },
   /** Answers that clients have not read, event streams aside. */
   answer_bytes: { process: 256 * MIB, account: 64 * MIB, key: 64 * MIB, address: 128 * MIB, admins: 16 * MIB },
+  stranger_answer_bytes: { process: 32 * MIB, address: 8 * MIB },
   /** What event streams hold for clients that have not read it. */
   stream_bytes: { process: 64 * MIB, account: 16 * MIB },
   log_reads: { process: 8, account: 3 },
