@@ -14,6 +14,7 @@ import { firstStart, resetAdminPassword } from './domain/commands/accounts.ts';
 import { type CertificateFault, certificateAlarm, certificateFault, renewCertificate } from './domain/commands/node-certificates.ts';
 import type { AccountId, NodeId, SpaceId } from './domain/ids.ts';
 import { accepted, refused } from './domain/outcome.ts';
+import type { SizeRules } from './domain/session-sizes.ts';
 import type { View } from './domain/view.ts';
 import { type Authority, openAuthority } from './grpc/authority.ts';
 import { type NodeServer, startNodeServer } from './grpc/node-server.ts';
@@ -69,6 +70,7 @@ export interface ControllerOptions {
   /** The proxies in front of the controller. */
   readonly proxies?: ProxyTrust;
   readonly lease?: LeaseTimes;
+  readonly sizes?: SizeRules;
   readonly clock: Clock;
   readonly random: Random;
   readonly disk: Disk;
@@ -135,6 +137,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     ...{ clusterId: cluster.clusterId, storeKey: cluster.storeKey, baseImage: options.baseImage, version: options.version },
     budgets: options.budgets,
     lease: options.lease ?? LEASE,
+    ...(options.sizes === undefined ? {} : { sizes: options.sizes }),
     growthRefusal: () => diskWatch.refusal(),
     onFatal: options.onFatal,
     joinLine: (id, secret) => encodeJoinToken({ ...addresses, caHash: authority.caHash, id, secret }),

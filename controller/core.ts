@@ -5,6 +5,7 @@ import type { Log } from '../seams/log.ts';
 import type { Metrics } from '../seams/metrics.ts';
 import type { Random } from '../seams/random.ts';
 import type { EventLog } from './domain/event-log.ts';
+import { DEFAULT_SIZE_RULES, type SizeRules } from './domain/session-sizes.ts';
 import type { View } from './domain/view.ts';
 import { accountService } from './services/accounts.ts';
 import { agentLogService } from './services/agent-logs.ts';
@@ -70,6 +71,8 @@ export interface CoreNeeds {
   /** Undefined: the defaults. */
   readonly budgets?: BudgetLimits | undefined;
   readonly lease: LeaseTimes;
+  /** How large sessions may be. {@link DEFAULT_SIZE_RULES} where it is not given. */
+  readonly sizes?: SizeRules;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -88,7 +91,7 @@ export interface Core {
   readonly view: View;
   readonly fleet: Fleet;
   /** What is placed where, as of the newest command. */
-  readonly capacity: Pick<Capacity, 'nodes' | 'spaceUse'>;
+  readonly capacity: Pick<Capacity, 'nodes' | 'spaceUse' | 'sizes'>;
   readonly dispatch: BuildDispatch;
   readonly alarms: NodeAlarms;
   readonly services: Services;
@@ -101,14 +104,29 @@ export interface Core {
 }
 
 export function openCore(needs: CoreNeeds): Core {
-  const { store, lists, news, shelf, passwords, clock, random, log, barriers, lease, baseImage, storeKey, metrics } = needs;
+  const {
+    store,
+    lists,
+    news,
+    shelf,
+    passwords,
+    clock,
+    random,
+    log,
+    barriers,
+    lease,
+    baseImage,
+    storeKey,
+    metrics,
+    sizes = DEFAULT_SIZE_RULES,
+  } = needs;
   const { view, events } = store;
 
   // Of the process before this one.
   const lastAliveAt = store.writer.lastTime();
   // Capacity asks the fleet, which asks the applier, which asks capacity.
   let known: () => readonly KnownNode[] = () => [];
-  const capacity = new Capacity(() => known(), placedSessions(view));
+  const capacity = new Capacity(() => known(), placedSessions(view), sizes);
   const growth = needs.growthRefusal === undefined ? {} : { growthRefusal: needs.growthRefusal };
   const applier = new Applier({ store: store.writer, capacity, clock, log, metrics: needs.metrics, onFatal: needs.onFatal, ...growth });
   const publisher = new Publisher({ events, news, clock, log, metrics: needs.metrics });
@@ -156,7 +174,7 @@ export function openCore(needs: CoreNeeds): Core {
 
   const resealing = new Resealing({ applier, view, ...needs.sealing, random, clock, log, barriers });
 
-  const shared = { applier, view, lists, waiters, shownSessions, random, storeKey, baseImage };
+  const shared = { applier, view, lists, waiters, shownSessions, random, storeKey, baseImage, sizes };
   const throttle = new LoginThrottle(clock);
   const budgets = new Budgets({ clock, metrics, ...(needs.budgets === undefined ? {} : { limits: needs.budgets }) });
   const keyUse = new KeyUse(applier, clock);
@@ -178,7 +196,7 @@ export function openCore(needs: CoreNeeds): Core {
     agentLogs: agentLogService({ view, lists, fleet, tail, clock, log, budgets }),
     builds: buildService(shared),
     nodes: nodeService({ applier, view, fleet, alarms, leases, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
-    orphans: orphanService({ applier, view, fleet, baseImage }),
+    orphans: orphanService({ applier, view, fleet, baseImage, sizes }),
     events: eventService(view, tail),
     audit: auditService({ applier, view, lists, clock, metrics }),
     health: healthService({

@@ -7,6 +7,7 @@ import { type Clock, pause } from '../seams/clock.ts';
 import type { Random } from '../seams/random.ts';
 import { agesAt } from './domain/agreed-time.ts';
 import { resealSecrets } from './domain/commands/secrets.ts';
+import { DEFAULT_SIZE_RULES } from './domain/session-sizes.ts';
 import { RESEALED_AT_ONCE, resealing } from './services/resealing.ts';
 import { SealingRing } from './services/sealing.ts';
 import { isInUse } from './store/backup.ts';
@@ -66,7 +67,7 @@ async function resealHere(directory: string, database: string, keys: string, ran
     const files = sealingKeysIn(keys);
     const ring = new SealingRing(await files.read());
     const { writer } = store;
-    const nobody = { nodes: () => [], spaceUse: () => ({ sessions: 0, cpuMillis: 0, memoryBytes: 0 }) };
+    const nobody = { nodes: () => [], sizes: DEFAULT_SIZE_RULES, spaceUse: () => ({ sessions: 0, cpuMillis: 0, memoryBytes: 0 }) };
     while (writer.view.secretsNotUnder(ring.currentId, 1).length > 0) {
       const command = resealSecrets(ring.currentId, RESEALED_AT_ONCE, resealing(ring, random));
       writer.transaction(() => {

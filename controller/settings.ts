@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { accepted, type Outcome, refused } from './domain/outcome.ts';
+import type { SizeRules } from './domain/session-sizes.ts';
 import { NODE_CERTIFICATE_LIFE_MS } from './grpc/certificates.ts';
 import { FORWARDED_HEADERS, NO_PROXIES, type ProxyTrust, proxyList } from './http/client-address.ts';
 import { type NodeBoundSettings, readNodeBounds } from './node-settings.ts';
 import { type BudgetLimits, parseLimits } from './services/budget/limits.ts';
 import { LEASE, type LeaseTimes, LOST_AFTER_MS } from './services/fleet/lease.ts';
+import { readSizeRules } from './size-settings.ts';
 
 export interface Settings {
   readonly dataDirectory: string;
@@ -27,6 +29,8 @@ export interface Settings {
   readonly proxies: ProxyTrust;
   readonly shutDownNodes: boolean;
   readonly lease: LeaseTimes;
+  /** How large sessions may be. */
+  readonly sizes: SizeRules;
   /** Undefined: as the disk's size says. */
   readonly diskLowBytes: number | undefined;
   /** Opens /metrics and nothing else. */
@@ -66,6 +70,7 @@ export function readSettings(env: Environment): Outcome<Settings> {
       proxies: proxies(env),
       shutDownNodes: env.RAWORC_SHUTDOWN_NODES === '1',
       metricsToken: metricsToken(env),
+      sizes: readSizeRules(env),
       diskLowBytes: bytes(env, 'RAWORC_DISK_LOW_BYTES'),
       lease: { ...LEASE, lostAfterMs: seconds(env, 'RAWORC_NODE_LOST_AFTER_S', LOST_AFTER_MS / 1000) * 1000 },
     });

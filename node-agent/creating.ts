@@ -1,4 +1,5 @@
 import type { Calls } from './copying.ts';
+import { lowered } from './domain/session-most.ts';
 import type { Made, SessionPlan } from './drivers/driver.ts';
 import type { ReconcilerOutside } from './reconciler-outside.ts';
 
@@ -10,7 +11,7 @@ export async function create(
   what: 'createVolume' | 'createContainer',
   id: string,
   generation: number,
-  { driver, doors, ledger, uids }: ReconcilerOutside,
+  { driver, doors, ledger, uids, most }: ReconcilerOutside,
   { call, durable }: Calls,
 ): Promise<{ readonly made: Made; readonly image: string } | undefined> {
   const create = ledger.toCreate(id, generation);
@@ -19,7 +20,8 @@ export async function create(
   const disk = ledger.disk(id);
   const uid = await durable(uids.of(id));
   if (uid === undefined) return { made: { ok: false, why: 'refused', reason: NO_UID }, image: create.image };
-  const plan: SessionPlan = { ...create, sessionId: id, uid, socketDirectory: await doors.open(id), ...(disk && { disk }) };
+  const limits = lowered(create.limits, most());
+  const plan: SessionPlan = { ...create, limits, sessionId: id, uid, socketDirectory: await doors.open(id), ...(disk && { disk }) };
   const made = await call((signal) => driver[what](plan, signal));
   if (made.ok && made.disk !== undefined && (disk === undefined || what === 'createVolume'))
     await durable(ledger.diskIs(id, made.disk, generation));

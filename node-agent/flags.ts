@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util';
+import type { Totals } from './cgroup/totals.ts';
+import type { Most } from './domain/session-most.ts';
 
 export interface Flags {
   readonly dataDirectory: string;
@@ -7,7 +9,16 @@ export interface Flags {
   /** "-": standard input. Read only where this machine has not joined yet. */
   readonly tokenFile: string | undefined;
   readonly driver: 'docker' | 'hollow';
-  readonly capacity: { readonly cpuMillis?: number; readonly memoryBytes?: number; readonly sessions?: number };
+  readonly capacity: {
+    readonly cpuMillis?: number;
+    readonly memoryBytes?: number;
+    readonly sessions?: number;
+    readonly diskBytes?: number;
+  };
+  /** What one session gets at most. */
+  readonly most: Partial<Most>;
+  /** What is left to the host. */
+  readonly reserve: Partial<Totals>;
   readonly runDirectory: string | undefined;
   readonly dockerSocket: string;
   /** On 127.0.0.1; undefined: nobody can scrape this node agent. */
@@ -16,7 +27,9 @@ export interface Flags {
 
 export const USAGE = `usage: node node-agent/main.ts --data DIR [--token-file PATH|-] [--name NAME] [--driver docker|hollow]
          [--cpu-millis N] [--memory-bytes N] [--sessions N] [--run-dir DIR] [--docker-socket PATH]
-         [--metrics-port PORT]`;
+         [--metrics-port PORT] [--disk-bytes N]
+         [--max-cpu-millis N] [--max-memory-bytes N] [--max-disk-bytes N] [--max-processes N]
+         [--reserve-cpu-millis N] [--reserve-memory-bytes N] [--reserve-processes N]`;
 
 /** One sentence where the flags make no sense. */
 export function parseFlags(
@@ -38,6 +51,14 @@ export function parseFlags(
         'run-dir': option,
         'docker-socket': option,
         'metrics-port': option,
+        'disk-bytes': option,
+        'max-cpu-millis': option,
+        'max-memory-bytes': option,
+        'max-disk-bytes': option,
+        'max-processes': option,
+        'reserve-cpu-millis': option,
+        'reserve-memory-bytes': option,
+        'reserve-processes': option,
       },
     });
     const { data, driver = 'docker' } = values;
@@ -52,6 +73,18 @@ export function parseFlags(
         ...whole('cpuMillis', values['cpu-millis'], '--cpu-millis'),
         ...whole('memoryBytes', values['memory-bytes'], '--memory-bytes'),
         ...whole('sessions', values.sessions, '--sessions'),
+        ...whole('diskBytes', values['disk-bytes'], '--disk-bytes'),
+      },
+      most: {
+        ...whole('cpuMillis', values['max-cpu-millis'], '--max-cpu-millis'),
+        ...whole('memoryBytes', values['max-memory-bytes'], '--max-memory-bytes'),
+        ...whole('diskBytes', values['max-disk-bytes'], '--max-disk-bytes'),
+        ...whole('processes', values['max-processes'], '--max-processes'),
+      },
+      reserve: {
+        ...whole('cpuMillis', values['reserve-cpu-millis'], '--reserve-cpu-millis'),
+        ...whole('memoryBytes', values['reserve-memory-bytes'], '--reserve-memory-bytes'),
+        ...whole('processes', values['reserve-processes'], '--reserve-processes'),
       },
       runDirectory: values['run-dir'],
       dockerSocket: values['docker-socket'] ?? '/var/run/docker.sock',

@@ -129,6 +129,10 @@ async function engine(
     guestDirectory,
     conditions,
     subnet,
+    bounds: {
+      ...{ reserve: flags.reserve, most: flags.most, run: runCommand },
+      diskBytes: async () => (await systemFreeSpace(flags.dataDirectory)).totalBytes,
+    },
     guard: new Firewall({
       plan: { bridge: BRIDGE, table: TABLE, chains: CHAINS, closed: await addressesOf(identity.controllers), allowed },
       ...{ clock: systemClock, log, conditions, metrics },
@@ -199,6 +203,7 @@ async function run(flags: Flags, log: Log): Promise<number> {
     hostname: hostname(),
     capacity: flags.capacity,
     uids: uidRange(),
+    most: flags.most,
     driver: measuredDriver(driver, metrics, systemClock),
     doors,
     ledger,

@@ -11,6 +11,7 @@ import { ControllerLink } from './controller-link.ts';
 import { endStrayCopies } from './copying.ts';
 import { within } from './deadline.ts';
 import { lesserBound } from './domain/network-room.ts';
+import { lesserMost, type Most, NO_BOUND } from './domain/session-most.ts';
 import { DEFAULT_UIDS, type UidRange } from './domain/uid-range.ts';
 import type { Capacity, Driver, DriverChange, Seen } from './drivers/driver.ts';
 import { EngineTurns } from './engine-turns.ts';
@@ -46,7 +47,9 @@ export interface NodeOptions {
   readonly version: string;
   readonly hostname: string;
   /** What the operator sets instead of what is discovered. */
-  readonly capacity: Partial<Capacity>;
+  readonly capacity: Partial<Omit<Capacity, 'most'>>;
+  /** What the operator lets one session have at most. */
+  readonly most?: Partial<Most>;
   readonly driver: Driver;
   readonly doors: GuestDoors;
   readonly ledger: Ledger;
@@ -92,7 +95,7 @@ export class NodeAgent {
   #looking: Promise<void> | undefined;
   readonly #toLook = new Set<'images' | 'everything'>();
   #orphansLater: Timer | undefined;
-  #capacity: Capacity = { cpuMillis: 0, memoryBytes: 0, sessions: 0 };
+  #capacity: Required<Capacity> = { cpuMillis: 0, memoryBytes: 0, sessions: 0, processes: 0, diskBytes: 0, most: NO_BOUND };
   #images: readonly string[] = [];
   #reports = 0;
   #judged = false;
@@ -163,7 +166,11 @@ export class NodeAgent {
     await this.#call((signal) => driver.prepare(signal));
     const found = await this.#call((signal) => driver.capacity(signal));
     const { capacity } = this.#options;
-    this.#capacity = { ...found, ...capacity, sessions: lesserBound(found.sessions, capacity.sessions ?? 0) };
+    this.#capacity = {
+      ...{ processes: 0, diskBytes: 0, ...found, ...capacity },
+      sessions: lesserBound(found.sessions, capacity.sessions ?? 0),
+      most: lesserMost(found.most ?? NO_BOUND, this.#options.most ?? {}),
+    };
     await this.#lookAtEverything();
     this.#watch = driver.watch((change) => this.#driverChanged(change));
     await this.#guestsReturned();
@@ -453,6 +460,7 @@ export class NodeAgent {
       guestConnected: (id) => this.#relay.isConnected(id),
       guestDraining: (id) => this.#relay.isDraining(id),
       drain: (id, graceMs) => this.#relay.drain(id, graceMs),
+      most: () => this.#capacity.most,
       judged: () => this.#judged || this.#set.named.has(sessionId),
       imageMissing: (id, image) => {
         log.warn('session.image_missing', { session: id, image });

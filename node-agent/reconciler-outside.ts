@@ -1,5 +1,6 @@
 import type { CopyingOutside } from './copying.ts';
 import type { Step } from './domain/next-step.ts';
+import type { Most } from './domain/session-most.ts';
 import type { EngineTurns } from './engine-turns.ts';
 import type { GuestDoors } from './guest-doors.ts';
 import type { Status } from './status.ts';
@@ -16,6 +17,8 @@ export interface ReconcilerOutside extends CopyingOutside {
   guestDraining(sessionId: string): boolean;
   /** Asks its guest to finish and to take nothing more; `undefined` takes that back. */
   drain(sessionId: string, graceMs: number | undefined): void;
+  /** What this node gives to one session at most, whatever the controller says. */
+  most(): Most;
   /** Whether the controller has spoken since this start. */
   judged(): boolean;
   /** Called when the engine lacks the image that the session needs: the controller is asked for it. */

@@ -6,8 +6,8 @@ import { type ControllerOptions, startController } from '../../controller/contro
 import type { AccountId, NodeId, SessionId, SpaceId } from '../../controller/domain/ids.ts';
 import type { NodeRow, SessionRow } from '../../controller/domain/rows.ts';
 import { parseLimits } from '../../controller/services/budget/limits.ts';
+import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/domain/session-sizes.ts';
 import { LEASE } from '../../controller/services/fleet/lease.ts';
-import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/services/sessions.ts';
 import { openStore } from '../../controller/store/store.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import type { Log } from '../../seams/log.ts';
@@ -90,6 +90,7 @@ function nodeAtRest(): NodeRow {
       cpuMillis: 64_000,
       memoryBytes: 2 ** 38,
       maxSessions: 0,
+      bounds: null,
       lastSeenAt: now,
       unreachableSince: null,
       lostAt: null,

@@ -9,6 +9,7 @@ export type EventType =
   | 'session.remixed'
   | 'session.disk_full'
   | 'session.disk_room'
+  | 'session.limits_lowered'
   | 'message.created'
   | 'message.accepted'
   | 'messages.cleared'

@@ -1,5 +1,6 @@
 import type { NodeId, SpaceId } from './ids.ts';
-import type { Requests } from './rows.ts';
+import type { Limits, NodeBounds, Requests } from './rows.ts';
+import type { SizeRules } from './session-sizes.ts';
 
 /** A node as placement sees it. What cannot be known of an absent node is as it was last said. */
 export interface FleetNode {
@@ -16,11 +17,17 @@ export interface FleetNode {
   readonly images: ReadonlySet<string>;
   readonly requested: Requests;
   readonly sessions: number;
+  /** Undefined: it has said nothing of them. */
+  readonly bounds?: NodeBounds | undefined;
+  /** Sums over the limits of its sessions: of disks all that are there, of the rest those that take up room. */
+  readonly limited: Omit<Limits, 'cpuMillis'>;
 }
 
 /** All nodes at this point of the batch: what earlier commands of it have placed is counted. */
 export interface Fleet {
   nodes(): readonly FleetNode[];
+  /** What the operator allows of sessions. */
+  readonly sizes: SizeRules;
   spaceUse(spaceId: SpaceId): SpaceUse;
 }
 

@@ -2,20 +2,25 @@
  * Where a new session goes: a pipeline of named filters, each able to say why a node will not do, then a score.
  * Pure: the same fleet and need give the same answer.
  */
+import { RESERVED_PROCESSES } from '../../proto/reserved-processes.ts';
 import type { FleetNode } from './fleet.ts';
 import type { NodeId } from './ids.ts';
 import { type Refusal, refused } from './outcome.ts';
-import type { Requests } from './rows.ts';
+import type { Limits, Requests } from './rows.ts';
+import { DEFAULT_SIZE_RULES, type SizeRules } from './session-sizes.ts';
 
 export interface Need {
   readonly requests: Requests;
+  readonly limits: Limits;
   readonly image: string;
+  /** Its disk is on the node already, and counted there. */
+  readonly hasDisk?: boolean;
 }
 
 interface Filter {
   readonly name: string;
   /** Why the node will not do; undefined when it will. */
-  refuse(node: FleetNode, need: Need): string | undefined;
+  refuse(node: FleetNode, need: Need, rules: SizeRules): string | undefined;
 }
 
 const MIB = 1024 * 1024;
@@ -53,7 +58,60 @@ const FILTERS: readonly Filter[] = [
     refuse: (node) =>
       node.maxSessions === 0 || node.sessions < node.maxSessions ? undefined : `holds its ${node.maxSessions} sessions already`,
   },
+  {
+    name: 'maxima',
+    refuse(node, { limits, hasDisk = false }) {
+      if (node.bounds === undefined) return undefined;
+      const { cpuMillis, ...sizes } = hasDisk ? { ...limits, diskBytes: 0 } : limits;
+      const most = unbounded(node.bounds.most);
+      if (cpuMillis > most.cpuMillis) return `gives a session at most ${cpu(most.cpuMillis)}, and its limit is ${cpu(cpuMillis)}`;
+      const [problem] = MOST.filter(([field]) => sizes[field] > most[field]);
+      if (problem === undefined) return undefined;
+      const [field, name] = problem;
+      return `gives a session at most ${most[field]} ${name}, and its limit is ${sizes[field]}`;
+    },
+  },
+  {
+    name: 'processes',
+    refuse({ bounds, limited }, { limits }) {
+      const most = bounds?.processes ?? 0;
+      const more = limits.processes + RESERVED_PROCESSES;
+      if (most === 0 || limited.processes + more <= most) return undefined;
+      return `has ${Math.max(0, most - limited.processes)} of ${most} processes left, and its limit is ${more} with its guest`;
+    },
+  },
+  {
+    name: 'memory-limits',
+    refuse({ memoryBytes, limited }, { limits }, { memoryOvercommit }) {
+      const most = memoryBytes * memoryOvercommit;
+      if (most === 0 || limited.memoryBytes + limits.memoryBytes <= most) return undefined;
+      return `has ${mib(Math.max(0, most - limited.memoryBytes))} of ${mib(most)} for memory limits left, and its limit is ${mib(limits.memoryBytes)}`;
+    },
+  },
+  {
+    name: 'disk-limits',
+    refuse({ bounds, limited }, { limits, hasDisk = false }, { diskOvercommit }) {
+      const most = (bounds?.diskBytes ?? 0) * diskOvercommit;
+      if (hasDisk || most === 0 || limited.diskBytes + limits.diskBytes <= most) return undefined;
+      return `has ${mib(Math.max(0, most - limited.diskBytes))} of ${mib(most)} for disks left, and its limit is ${mib(limits.diskBytes)}`;
+    },
+  },
 ];
+
+const MOST = [
+  ['memoryBytes', 'bytes of memory'],
+  ['diskBytes', 'bytes of disk'],
+  ['processes', 'processes'],
+] as const;
+
+/** Of a session on a node: 0 is no bound. */
+export function unbounded(most: Limits): Limits {
+  const of = (value: number) => (value === 0 ? Number.POSITIVE_INFINITY : value);
+  return { cpuMillis: of(most.cpuMillis), memoryBytes: of(most.memoryBytes), diskBytes: of(most.diskBytes), processes: of(most.processes) };
+}
+
+/** Those that are about room, and not about whether the node can be used at all. */
+const ROOM: ReadonlySet<string> = new Set(['cpu', 'memory', 'sessions', 'maxima', 'processes', 'memory-limits', 'disk-limits']);
 
 export interface Obstacle {
   readonly node: string;
@@ -74,11 +132,11 @@ function load(node: FleetNode, { requests }: Need): number {
  * The least loaded node that passes every filter; of equals the one with fewer sessions, then the lesser id, so that the
  * answer does not depend on the order of the fleet. When none passes: the first obstacle of each node.
  */
-export function place(nodes: readonly FleetNode[], need: Need): Placement {
+export function place(nodes: readonly FleetNode[], need: Need, rules: SizeRules = DEFAULT_SIZE_RULES): Placement {
   const obstacles: Obstacle[] = [];
   let best: { node: FleetNode; load: number } | undefined;
   for (const node of nodes) {
-    const obstacle = firstObstacle(node, need);
+    const obstacle = firstObstacle(node, need, rules);
     if (obstacle !== undefined) {
       obstacles.push(obstacle);
       continue;
@@ -90,18 +148,17 @@ export function place(nodes: readonly FleetNode[], need: Need): Placement {
 }
 
 /** Why a node has no room for this, whatever else it lacks. */
-export function shortOf(node: FleetNode, requests: Requests): string | undefined {
-  const room = FILTERS.filter(({ name }) => name === 'cpu' || name === 'memory' || name === 'sessions');
-  for (const filter of room) {
-    const reason = filter.refuse(node, { requests, image: '' });
+export function shortOf(node: FleetNode, need: Omit<Need, 'image'>, rules: SizeRules): string | undefined {
+  for (const filter of FILTERS.filter(({ name }) => ROOM.has(name))) {
+    const reason = filter.refuse(node, { ...need, image: '' }, rules);
     if (reason !== undefined) return reason;
   }
   return undefined;
 }
 
-function firstObstacle(node: FleetNode, need: Need): Obstacle | undefined {
+function firstObstacle(node: FleetNode, need: Need, rules: SizeRules): Obstacle | undefined {
   for (const filter of FILTERS) {
-    const reason = filter.refuse(node, need);
+    const reason = filter.refuse(node, need, rules);
     if (reason !== undefined) return { node: node.name, filter: filter.name, reason };
   }
   return undefined;

@@ -294,6 +294,13 @@ export interface TombstoneRow {
   readonly createdAt: number;
 }
 
+/** What a node has for its sessions together beyond CPU and memory, and what it gives to one of them at most. 0: no bound. */
+export interface NodeBounds {
+  readonly processes: number;
+  readonly diskBytes: number;
+  readonly most: Limits;
+}
+
 export interface NodeRow {
   readonly id: NodeId;
   readonly name: string;
@@ -310,6 +317,8 @@ export interface NodeRow {
   readonly memoryBytes: number;
   /** 0: no bound of its own. */
   readonly maxSessions: number;
+  /** Null: its node agent is of an older version, and says nothing of them. */
+  readonly bounds: NodeBounds | null;
   /** When its stream last came up or ended. */
   readonly lastSeenAt: number | null;
   /** Since when it is away, less the time in which no controller was there to see it. */

@@ -36,6 +36,17 @@ export function quotasIn(settings: Readonly<Record<string, unknown>>): z.infer<t
   return parsed.success ? parsed.data : undefined;
 }
 
+const maxima = z.object({ cpu: lenient(cpu), memory_bytes: lenient(whole), disk_bytes: lenient(whole), processes: lenient(whole) });
+
+/** What one session of a space may have at most, as its settings say. */
+export function maximaIn(settings: Readonly<Record<string, unknown>>): z.infer<typeof maxima> {
+  const parsed = maxima.safeParse(settings.maxima);
+  return parsed.success ? parsed.data : {};
+}
+
+/** Bounds of a space on itself and its sessions. They are for who has the right on every space, not for the space's own admins. */
+export const BOUNDS = ['quotas', 'maxima'] as const;
+
 type Numbers = Readonly<Record<string, number>>;
 
 export interface SessionDefaults {

@@ -1,32 +1,48 @@
+import { RESERVED_PROCESSES } from '../../proto/reserved-processes.ts';
 import type { Fleet, FleetNode, SpaceUse } from '../domain/fleet.ts';
 import type { SpaceId } from '../domain/ids.ts';
 import { occupiesRoom } from '../domain/life-cycle.ts';
 import type { SessionRow } from '../domain/rows.ts';
+import { DEFAULT_SIZE_RULES, type SizeRules } from '../domain/session-sizes.ts';
 import type { View } from '../domain/view.ts';
 
 /** A node as it is known from its stream, without what is placed on it. */
-export type KnownNode = Omit<FleetNode, 'requested' | 'sessions'>;
+export type KnownNode = Omit<FleetNode, 'requested' | 'sessions' | 'limited'>;
 
 interface Use {
+  /** Of requests. */
   readonly cpuMillis: number;
   readonly memoryBytes: number;
   readonly sessions: number;
+  /** Of limits. */
+  readonly mostMemoryBytes: number;
+  readonly diskBytes: number;
+  readonly processes: number;
 }
 
-const NONE: Use = { cpuMillis: 0, memoryBytes: 0, sessions: 0 };
+const NONE: Use = { cpuMillis: 0, memoryBytes: 0, sessions: 0, mostMemoryBytes: 0, diskBytes: 0, processes: 0 };
 
-const onNode = (session: SessionRow): Use | undefined => (occupiesRoom(session) ? { ...session.requests, sessions: 1 } : undefined);
+/** A session without a container still has its disk, until it is deleted. */
+function onNode(session: SessionRow): Use | undefined {
+  if (session.desired === 'deleted') return undefined;
+  const { diskBytes, memoryBytes: mostMemoryBytes, processes } = session.limits;
+  if (!occupiesRoom(session)) return { ...NONE, diskBytes };
+  return { ...session.requests, sessions: 1, mostMemoryBytes, diskBytes, processes: processes + RESERVED_PROCESSES };
+}
 
 /** A session that takes up no room still is one of its space's sessions, until it is deleted. */
 function inSpace(session: SessionRow): Use | undefined {
-  if (session.desired === 'deleted') return undefined;
-  return onNode(session) ?? { ...NONE, sessions: 1 };
+  const use = onNode(session);
+  return use && { ...use, sessions: 1 };
 }
 
 const add = (use: Use, more: Use, sign: 1 | -1): Use => ({
   cpuMillis: use.cpuMillis + sign * more.cpuMillis,
   memoryBytes: use.memoryBytes + sign * more.memoryBytes,
   sessions: use.sessions + sign * more.sessions,
+  mostMemoryBytes: use.mostMemoryBytes + sign * more.mostMemoryBytes,
+  diskBytes: use.diskBytes + sign * more.diskBytes,
+  processes: use.processes + sign * more.processes,
 });
 
 const ROWS_AT_ONCE = 500;
@@ -48,7 +64,7 @@ export function* placedSessions(view: Pick<View, 'nodes' | 'sessionsOnAfter'>): 
  * What the sessions of each node and of each space take up: a fold over the session rows, held in memory. Changes of a
  * batch are kept in an overlay, which a failing command or a failing COMMIT drops.
  *
- * Invariant: with no overlay, the use of a node is the sum of the requests of its rows that occupy room.
+ * Invariant: with no overlay, the use of a node is the sum of the requests and limits of its rows that occupy room, and of the disks of all.
  */
 export class Capacity implements Fleet {
   readonly #known: () => readonly KnownNode[];
@@ -57,15 +73,19 @@ export class Capacity implements Fleet {
   /** One layer for the batch, one for the command in work. */
   #layers: Map<string, Use>[] = [];
 
-  constructor(known: () => readonly KnownNode[], sessions: Iterable<SessionRow>) {
+  readonly sizes: SizeRules;
+
+  constructor(known: () => readonly KnownNode[], sessions: Iterable<SessionRow>, sizes: SizeRules = DEFAULT_SIZE_RULES) {
     this.#known = known;
+    this.sizes = sizes;
     for (const session of sessions) this.change(undefined, session);
   }
 
   nodes(): readonly FleetNode[] {
     return this.#known().map((node) => {
-      const { cpuMillis, memoryBytes, sessions } = this.#use(node.id);
-      return { ...node, requested: { cpuMillis, memoryBytes }, sessions };
+      const { cpuMillis, memoryBytes, sessions, mostMemoryBytes, diskBytes, processes } = this.#use(node.id);
+      const limited = { memoryBytes: mostMemoryBytes, diskBytes, processes };
+      return { ...node, requested: { cpuMillis, memoryBytes }, sessions, limited };
     });
   }
 

@@ -5,23 +5,24 @@ import type { OrphanObject } from '../domain/objects.ts';
 import { accepted, hidden, type Outcome, refused } from '../domain/outcome.ts';
 import type { Verb } from '../domain/rbac.ts';
 import type { SpaceRow } from '../domain/rows.ts';
+import { type SizeRules, sizesOf } from '../domain/session-sizes.ts';
 import type { View } from '../domain/view.ts';
 import { forbidden, nodeFor } from './access.ts';
 import type { Orphans } from './api.ts';
 import type { Applier } from './applier.ts';
 import type { Caller, Page } from './caller.ts';
 import type { Fleet } from './fleet/fleet.ts';
-import { sizesIn } from './sessions.ts';
 
 export interface OrphanNeeds {
   readonly applier: Applier;
   readonly view: View;
   readonly fleet: Fleet;
   readonly baseImage: string;
+  readonly sizes: SizeRules;
 }
 
 /** The orphans of nodes, as these last told of them. Nothing of it is kept in the store: what is true is on the node. */
-export function orphanService({ applier, view, fleet, baseImage }: OrphanNeeds): Orphans {
+export function orphanService({ applier, view, fleet, baseImage, sizes: rules }: OrphanNeeds): Orphans {
   function allOf(caller: Caller, ref: string, verb: Verb): Outcome<{ nodeId: NodeId; orphans: readonly Orphan__Output[] }> {
     const node = nodeFor(view, caller, ref, verb);
     if (!node.ok) return node;
@@ -63,7 +64,7 @@ export function orphanService({ applier, view, fleet, baseImage }: OrphanNeeds):
       for (const verb of ['create', 'update'] as const) {
         if (!caller.permissions.allows('sessions', verb, space.id)) return forbidden('sessions', verb);
       }
-      const sizes = sizesIn(space.settings);
+      const sizes = sizesOf(rules, space.settings);
       if (!sizes.ok) return sizes;
       const by = { accountId: caller.accountId, user: caller.user };
       return applier.submit(

@@ -9,7 +9,8 @@ import type { SessionId, SpaceId } from '../domain/ids.ts';
 import { REQUEST_FOR_STATE } from '../domain/legal.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import { sessionObject, sessionObjects } from '../domain/present.ts';
-import type { Limits, Requests, SessionRow } from '../domain/rows.ts';
+import type { SessionRow } from '../domain/rows.ts';
+import { type SizeRules, type Sizes, sizesOf } from '../domain/session-sizes.ts';
 import { sessionDefaults } from '../domain/space-settings.ts';
 import type { View } from '../domain/view.ts';
 import { forbidden, sessionFor, shownSessionFor, spaceFor } from './access.ts';
@@ -25,10 +26,6 @@ import type { Waiters } from './waiters.ts';
 /** How long a running message may go on when its session is suspended. */
 export const SUSPEND_GRACE_MS = 30_000;
 
-const MIB = 1024 * 1024;
-export const DEFAULT_REQUESTS: Requests = { cpuMillis: 50, memoryBytes: 128 * MIB };
-export const DEFAULT_LIMITS: Limits = { cpuMillis: 500, memoryBytes: 512 * MIB, diskBytes: 1024 * MIB, processes: 256 };
-
 export interface SessionNeeds {
   readonly applier: Applier;
   readonly view: View;
@@ -38,6 +35,7 @@ export interface SessionNeeds {
   readonly random: Random;
   readonly storeKey: Uint8Array;
   readonly baseImage: string;
+  readonly sizes: SizeRules;
   /** Told how each creation ended. */
   readonly placed: (created: Outcome<unknown>) => void;
   /** Has the image of a space built again where no node holds it any more; false when that cannot be. */
@@ -72,8 +70,9 @@ export function sessionService(needs: SessionNeeds): Sessions {
     async create(caller, input, idempotency) {
       const space = spaceFor(view, caller, input.space ?? 'default', 'sessions', 'create');
       if (!space.ok) return space;
-      const asked = withDefaults(input, space.value.settings);
-      const sizes = sizesOf(asked);
+      const { timeouts } = sessionDefaults(space.value.settings);
+      const asked = { ...input, timeouts: { ...timeouts, ...input.timeouts } };
+      const sizes = sizesOf(needs.sizes, space.value.settings, input.resources);
       if (!sizes.ok) return sizes;
       const parent = parentOf(view, caller, input.parent_session_id);
       if (!parent.ok) return parent;
@@ -148,46 +147,6 @@ export function sessionService(needs: SessionNeeds): Sessions {
     },
   };
 }
-
-/** The sizes of a session of which nobody says more than its space's settings do. */
-export const sizesIn = (settings: Readonly<Record<string, unknown>>): Outcome<Sizes> => sizesOf(withDefaults({}, settings));
-
-/** What a client does not say, the space's settings do. */
-function withDefaults(input: CreateSession, settings: Readonly<Record<string, unknown>>): CreateSession {
-  const { timeouts, requests, limits } = sessionDefaults(settings);
-  return {
-    ...input,
-    timeouts: { ...timeouts, ...input.timeouts },
-    resources: { requests: { ...requests, ...input.resources?.requests }, limits: { ...limits, ...input.resources?.limits } },
-  };
-}
-
-interface Sizes {
-  readonly requests: Requests;
-  readonly limits: Limits;
-}
-
-/** What was asked for, and for the rest the defaults; a request above its limit is refused, since it could never be used. */
-function sizesOf({ resources }: CreateSession): Outcome<Sizes> {
-  const asked = { requests: resources?.requests, limits: resources?.limits };
-  const limits: Limits = {
-    cpuMillis: millis(asked.limits?.cpu) ?? Math.max(DEFAULT_LIMITS.cpuMillis, millis(asked.requests?.cpu) ?? 0),
-    memoryBytes: asked.limits?.memory_bytes ?? Math.max(DEFAULT_LIMITS.memoryBytes, asked.requests?.memory_bytes ?? 0),
-    diskBytes: asked.limits?.disk_bytes ?? DEFAULT_LIMITS.diskBytes,
-    processes: asked.limits?.processes ?? DEFAULT_LIMITS.processes,
-  };
-  const requests: Requests = {
-    cpuMillis: millis(asked.requests?.cpu) ?? Math.min(DEFAULT_REQUESTS.cpuMillis, limits.cpuMillis),
-    memoryBytes: asked.requests?.memory_bytes ?? Math.min(DEFAULT_REQUESTS.memoryBytes, limits.memoryBytes),
-  };
-  if (requests.cpuMillis > limits.cpuMillis || requests.memoryBytes > limits.memoryBytes) {
-    const problem = 'resources.requests may not exceed resources.limits.';
-    return refused('UNPROCESSABLE_ENTITY', problem, [{ path: 'resources.requests', problem: 'greater than resources.limits' }]);
-  }
-  return accepted({ requests, limits });
-}
-
-const millis = (cpu: number | undefined): number | undefined => (cpu === undefined ? undefined : Math.max(1, Math.round(cpu * 1000)));
 
 /** A session that may not be seen is not there to follow from. */
 function parentOf(view: View, caller: Caller, id: string | undefined): Outcome<{ readonly parentId?: SessionId }> {

@@ -1,7 +1,8 @@
 import type { Random } from '../../seams/random.ts';
 import { changeSpace, createSpace, removeSpace } from '../domain/commands/spaces.ts';
 import type { SpaceId } from '../domain/ids.ts';
-import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import { accepted, refused } from '../domain/outcome.ts';
+import { checkedSettings, type SizeRules } from '../domain/session-sizes.ts';
 import { spaceObject } from '../domain/space-objects.ts';
 import type { View } from '../domain/view.ts';
 import { forbidden, spaceFor } from './access.ts';
@@ -9,7 +10,6 @@ import type { Spaces } from './api.ts';
 import type { Applier } from './applier.ts';
 import { knownRequest } from './idempotency-keys.ts';
 import type { Lists } from './lists.ts';
-import { sizesIn } from './sessions.ts';
 
 export interface SpaceNeeds {
   readonly applier: Applier;
@@ -17,9 +17,10 @@ export interface SpaceNeeds {
   readonly lists: Lists;
   readonly random: Random;
   readonly storeKey: Uint8Array;
+  readonly sizes: SizeRules;
 }
 
-export function spaceService({ applier, view, lists, random, storeKey }: SpaceNeeds): Spaces {
+export function spaceService({ applier, view, lists, random, storeKey, sizes }: SpaceNeeds): Spaces {
   return {
     async list(caller, { active }, page) {
       const visible = caller.permissions.spacesAllowing('spaces', 'list');
@@ -29,7 +30,7 @@ export function spaceService({ applier, view, lists, random, storeKey }: SpaceNe
     },
     async create(caller, { name, description = null, settings = {} }, idempotency) {
       if (!caller.permissions.allows('spaces', 'create', null, name)) return forbidden('spaces', 'create');
-      const fit = fitting(settings);
+      const fit = checkedSettings(sizes, settings);
       if (!fit.ok) return fit;
       const request = knownRequest(storeKey, caller, idempotency);
       const id = random.uuid() as SpaceId;
@@ -46,20 +47,14 @@ export function spaceService({ applier, view, lists, random, storeKey }: SpaceNe
         return refused('BAD_REQUEST', 'The name of a space cannot be changed: make another one.');
       }
       if (Object.keys(change).length === 0) return refused('BAD_REQUEST', 'Nothing to change: send description, settings or active.');
-      const fit = fitting(change.settings ?? {});
-      return fit.ok ? applier.submit(changeSpace(space.value.id, change), caller) : fit;
+      const fit = checkedSettings(sizes, change.settings ?? {});
+      // The row of the moment of the command is what counts: what was read here can be old by then.
+      const mayBound = caller.permissions.allows('spaces', 'update', null);
+      return fit.ok ? applier.submit(changeSpace(space.value.id, change, mayBound), caller) : fit;
     },
     async remove(caller, name) {
       const space = spaceFor(view, caller, name, 'spaces', 'delete');
       return space.ok ? applier.submit(removeSpace(space.value.id), caller) : space;
     },
   };
-}
-
-/** Sizes that no session could have are refused when they are set, and not at each session. */
-function fitting(settings: Readonly<Record<string, unknown>>): Outcome<undefined> {
-  const sizes = sizesIn(settings);
-  if (sizes.ok) return accepted(undefined);
-  const problem = 'greater than settings.resources.limits';
-  return refused('UNPROCESSABLE_ENTITY', `settings.resources.requests: ${problem}`, [{ path: 'settings.resources.requests', problem }]);
 }

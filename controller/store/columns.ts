@@ -171,6 +171,7 @@ const COLUMNS: { readonly [Name in TableName]: Columns<Tables[Name]> } = {
     cpuMillis: 'plain',
     memoryBytes: 'plain',
     maxSessions: 'plain',
+    bounds: 'json',
     lastSeenAt: 'plain',
     unreachableSince: 'plain',
     lostAt: 'plain',

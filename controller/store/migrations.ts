@@ -313,6 +313,12 @@ const copies: Migration = {
   },
 };
 
+const nodeBounds: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema.alterTable('nodes').addColumn('bounds', 'text').execute();
+  },
+};
+
 const provider: MigrationProvider = {
   getMigrations: async () => ({
     '0001-first': first,
@@ -325,6 +331,7 @@ const provider: MigrationProvider = {
     '0008-lives': lives,
     '0010-audit': audit,
     '0011-copies': copies,
+    '0012-node-bounds': nodeBounds,
   }),
 };
 

@@ -95,7 +95,7 @@ function keeping(remembered: Remembered, observed: Observed): Step {
       if (container === undefined) return { kind: 'create-container', generation: assignment.generation };
       if (held) return container.state === 'running' ? { kind: 'freeze' } : rest(phaseOf(remembered, observed));
       if (container.state === 'paused') return { kind: 'unpause' };
-      if (container.state !== 'running') return { kind: 'start' };
+      if (container.state !== 'running') return container.outside ? { kind: 'remove-container' } : { kind: 'start' };
       if (drain !== 'none') return { kind: 'stay' };
       return rest(phaseOf(remembered, observed));
     case 'paused':

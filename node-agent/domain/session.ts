@@ -80,6 +80,8 @@ export interface ContainerSeen {
   readonly generation: number;
   /** There is another one of this session beside it, which somebody else made: two may not run on one volume. */
   readonly surplus?: true;
+  /** It was made outside the bounds of this node: it is made anew before it starts again. */
+  readonly outside?: true;
   /** Once it has ended. */
   readonly exit?: Exit;
 }

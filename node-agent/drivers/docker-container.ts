@@ -1,5 +1,6 @@
 import type { ContainerCreateOptions, MountSettings } from 'dockerode';
 import { z } from 'zod';
+import { RESERVED_PROCESSES } from '../../proto/reserved-processes.ts';
 import type { ContainerSeen } from '../domain/session.ts';
 import type { SessionPlan } from './driver.ts';
 
@@ -64,9 +65,6 @@ export function stateOf(status: string): ContainerSeen['state'] {
 /** Files of one session's /tmp count as its memory; it may fill a quarter of it. */
 const tmpBytes = (memoryBytes: number) => Math.floor(memoryBytes / 4);
 
-/** Of the guest, with its threads, and of what it starts while agents have all that is theirs. */
-export const RESERVED_PROCESSES = 64;
-
 const RUN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** A directory of a disk, in a container. Where it is not there, as in a file system that is not mounted, the engine refuses, and makes none. */
@@ -82,6 +80,8 @@ export interface ContainerPlaces {
   readonly disk: string;
   /** A file: the accounts that the session sees. */
   readonly passwd: string;
+  /** The control group of all that this node runs. */
+  readonly cgroup?: string | undefined;
 }
 
 /**
@@ -106,6 +106,7 @@ export function containerOptions(owner: Owner, plan: SessionPlan, places: Contai
     Labels: labelsOf(owner, plan),
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
+      ...(places.cgroup === undefined ? {} : { CgroupParent: places.cgroup }),
       Mounts: [diskMount(places.disk, '/session'), diskMount(places.passwd, '/etc/passwd', true)],
       Binds: [`${places.guest}:/opt/raworc/guest:ro`, `${plan.socketDirectory}:/run/raworc:ro`],
       NetworkMode: NETWORK,

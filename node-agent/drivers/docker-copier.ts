@@ -29,6 +29,8 @@ export interface DockerCopierOutside {
   /** For what may be silent for as long as nothing happens. */
   readonly streams: Docker;
   readonly owner: Owner;
+  /** The control group of all that this node runs; undefined where there is none. */
+  cgroupParent?(): string | undefined;
   /** Where the session's disk is, ready to be bound. */
   disk(sessionId: string): Promise<string>;
   /** Files of `from` keep their owner in the copy: to be known before there are any. */
@@ -53,7 +55,7 @@ export class DockerCopier implements VolumeCopier {
     const created = await made(signal, async () => {
       const [from, to] = await Promise.all([disk(plan.from), disk(plan.sessionId)]);
       await ownedAs(plan.sessionId, plan.from);
-      await docker.createContainer(copierOptions(owner, plan, from, to));
+      await docker.createContainer(copierOptions(owner, plan, from, to, this.#outside.cgroupParent?.()));
       return { ok: true };
     });
     if (!created.ok && created.why !== 'exists') return created;
@@ -128,6 +130,7 @@ function copierOptions(
   { sessionId, from, space, image }: CopyPlan,
   fromPath: string,
   toPath: string,
+  cgroupParent?: string,
 ): ContainerCreateOptions {
   return {
     name: copyName(sessionId),
@@ -148,6 +151,7 @@ function copierOptions(
     },
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
+      ...(cgroupParent === undefined ? {} : { CgroupParent: cgroupParent }),
       Mounts: [diskMount(fromPath, '/from', true), diskMount(toPath, '/to')],
       NetworkMode: 'none',
       ReadonlyRootfs: true,

@@ -21,9 +21,13 @@ export class SessionContainers {
   /** Sessions that may have more than one. */
   readonly #doubtful = new Set<string>();
 
-  constructor(docker: Docker, owner: Owner) {
+  /** Whether a container may not start again as it was made. */
+  readonly #isOutside: (container: Docker.ContainerInspectInfo) => boolean;
+
+  constructor(docker: Docker, owner: Owner, isOutside: (container: Docker.ContainerInspectInfo) => boolean = () => false) {
     this.#docker = docker;
     this.#owner = owner;
+    this.#isOutside = isOutside;
   }
 
   /** It was made just now. */
@@ -119,7 +123,8 @@ export class SessionContainers {
     const state = stateOf(found.State.Status);
     const exit = state === 'exited' ? { exit: { code: found.State.ExitCode, outOfMemory: found.State.OOMKilled } } : {};
     const surplus = others > 0 ? { surplus: true as const } : {};
-    const container = { id: found.Id, state, generation: owned.generation, ...exit, ...surplus };
+    const outside = this.#isOutside(found) ? { outside: true as const } : {};
+    const container = { id: found.Id, state, generation: owned.generation, ...exit, ...surplus, ...outside };
     return { container, space: owned.space, image: found.Config.Image };
   }
 }

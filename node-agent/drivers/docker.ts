@@ -10,6 +10,7 @@ import type { Disks } from '../volumes/disks.ts';
 import type { VolumeCopier } from './copier.ts';
 import { ImageAccounts } from './docker-accounts.ts';
 import type { BaseImage, DockerBaseImages } from './docker-base-images.ts';
+import { type BoundsOptions, DockerBounds } from './docker-bounds.ts';
 import { BridgeUse } from './docker-bridge-use.ts';
 import { abortable, answerOf, type DockerClients, messageOf, unless } from './docker-client.ts';
 import { containerName, containerOptions, type Owner, ownedBy, volumeName } from './docker-container.ts';
@@ -44,6 +45,8 @@ export interface DockerOptions {
   /** An IPv4 range for the network of sessions, where that is made now. */
   readonly subnet?: string | undefined;
   readonly conditions?: Pick<Conditions, 'raise' | 'clear'>;
+  /** Not given: containers are bounded one by one only. */
+  readonly bounds?: BoundsOptions;
 }
 
 /** Of the machine's memory, what is left to the system and the engine. */
@@ -90,6 +93,7 @@ export class DockerDriver implements Driver {
   readonly #disks: Disks;
   readonly #volumes: EngineVolumes;
   readonly #bridge: BridgeUse | undefined;
+  #bounds: DockerBounds | undefined;
 
   constructor(options: DockerOptions) {
     this.#options = options;
@@ -99,13 +103,14 @@ export class DockerDriver implements Driver {
     this.#owner = options.owner;
     this.#disks = options.disks;
     this.#accounts = new ImageAccounts(this.#docker, this.#owner);
-    this.#containers = new SessionContainers(this.#docker, this.#owner);
+    this.#containers = new SessionContainers(this.#docker, this.#owner, (found) => this.#bounds?.isOutside(found) === true);
     this.#volumes = new EngineVolumes({ docker: this.#docker, owner: this.#owner, disks: options.disks, log: options.log });
     this.#memory = new MemoryReturn(kernelFiles, options.log);
     this.copier = new DockerCopier({
       docker: this.#docker,
       streams: options.clients.streams,
       owner: this.#owner,
+      cgroupParent: () => this.#bounds?.parent,
       made: (signal, work) => this.#made(signal, work),
       disk: async (sessionId) => this.#volumes.find(sessionId)?.path ?? (await this.#disks.ready(sessionId)).path,
       ownedAs: (sessionId, from) => this.#disks.copiedFrom(sessionId, from),
@@ -114,6 +119,7 @@ export class DockerDriver implements Driver {
   }
 
   async prepare(signal: AbortSignal): Promise<void> {
+    await this.#bound(signal);
     const network = { ...SESSION_NETWORK, subnet: this.#options.subnet };
     await ensureNetwork(this.#docker, network, signal);
     if (this.#bridge !== undefined) this.#bridge.room = await networkRoom(this.#docker, network, signal);
@@ -124,12 +130,20 @@ export class DockerDriver implements Driver {
     await this.#volumes.refresh(signal);
   }
 
+  async #bound(signal: AbortSignal): Promise<void> {
+    const { bounds, conditions } = this.#options;
+    if (bounds === undefined) return;
+    this.#bounds ??= await DockerBounds.open(this.#docker, this.#owner.nodeId.slice(0, 8), bounds, conditions, signal);
+    await this.#bounds.ensure();
+  }
+
   async ping(signal: AbortSignal): Promise<void> {
     await abortable(signal, this.#options.clients.probe.ping());
   }
 
   async capacity(signal: AbortSignal): Promise<Capacity> {
     const sessions = await networkRoom(this.#docker, SESSION_NETWORK, signal);
+    if (this.#bounds !== undefined) return this.#bounds.capacity(sessions);
     const { NCPU, MemTotal } = info.parse(await abortable(signal, this.#docker.info()));
     return { cpuMillis: NCPU * 1000, memoryBytes: Math.floor(MemTotal * (1 - MEMORY_KEPT)), sessions };
   }
@@ -187,7 +201,9 @@ export class DockerDriver implements Driver {
       const { path, disk } = await this.#disks.ready(plan.sessionId, plan.limits.diskBytes, plan.uid).catch(asDiskFailure);
       if (plan.disk !== undefined && plan.disk !== disk.id) return { ok: false, why: 'refused', reason: ANOTHER_DISK };
       const passwd = await this.#disks.accounts(plan.sessionId, passwdFor(await this.#accounts.passwdOf(plan.image), plan.uid));
-      const places = { guest: this.#options.guestDirectory, disk: path, passwd };
+      // Whatever became of the group meanwhile: an engine makes one that is missing, without any bound.
+      await this.#bounds?.ensure();
+      const places = { guest: this.#options.guestDirectory, disk: path, passwd, cgroup: this.#bounds?.parent };
       const { id } = await this.#docker.createContainer(containerOptions(this.#owner, plan, places));
       this.#containers.made(plan.sessionId, id);
       return { ok: true, disk: disk.id };
@@ -289,6 +305,7 @@ export class DockerDriver implements Driver {
         labels: { ...labels, 'raworc.cluster': this.#owner.clusterId },
         forcerm: true,
         networkmode: 'none',
+        ...(this.#bounds?.parent === undefined ? {} : { cgroupparent: this.#bounds.parent }),
         version: '1',
         abortSignal: signal,
       });
@@ -309,6 +326,7 @@ export class DockerDriver implements Driver {
   async dismantle(signal: AbortSignal): Promise<void> {
     if (!(await removeNetwork(this.#docker, SESSION_NETWORK, signal))) return;
     await this.#options.guard.remove();
+    await this.#bounds?.remove();
     // Another node agent may have made the network again meanwhile: it is never left open.
     const remade = await unless([404], abortable(signal, this.#docker.getNetwork(SESSION_NETWORK.name).inspect()));
     if (remade !== undefined) await this.#options.guard.apply();

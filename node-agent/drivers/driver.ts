@@ -1,4 +1,5 @@
 import type { ContainerSeen, Limits, VolumeSeen } from '../domain/session.ts';
+import type { Most } from '../domain/session-most.ts';
 import type { VolumeCopier } from './copier.ts';
 
 /** Everything a driver must know to make one session's container and volume. */
@@ -64,6 +65,12 @@ export interface Capacity {
   readonly memoryBytes: number;
   /** 0: no bound of its own. */
   readonly sessions: number;
+  /** Of all sessions with their guests. 0 or not given: no bound of its own. */
+  readonly processes?: number;
+  /** Of the file system that holds the disks of sessions. 0 or not given: no bound of its own. */
+  readonly diskBytes?: number;
+  /** Of one session. */
+  readonly most?: Most;
 }
 
 export interface ImagePlan {

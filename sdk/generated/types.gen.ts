@@ -1756,11 +1756,23 @@ export type CreateSpaceData = {
                     processes?: number;
                 };
             };
+            /**
+             * Bounds of the whole space. Changing them needs spaces:update on all spaces
+             */
             quotas?: {
                 sessions?: number;
                 cpu?: number;
                 memory_bytes?: number;
                 [key: string]: unknown;
+            };
+            /**
+             * What one session may have at most, as in resources.limits. Changing it needs spaces:update on all spaces
+             */
+            maxima?: {
+                cpu?: number;
+                memory_bytes?: number;
+                disk_bytes?: number;
+                processes?: number;
             };
             retention?: {
                 events_s?: number;
@@ -1953,11 +1965,23 @@ export type UpdateSpaceData = {
                     processes?: number;
                 };
             };
+            /**
+             * Bounds of the whole space. Changing them needs spaces:update on all spaces
+             */
             quotas?: {
                 sessions?: number;
                 cpu?: number;
                 memory_bytes?: number;
                 [key: string]: unknown;
+            };
+            /**
+             * What one session may have at most, as in resources.limits. Changing it needs spaces:update on all spaces
+             */
+            maxima?: {
+                cpu?: number;
+                memory_bytes?: number;
+                disk_bytes?: number;
+                processes?: number;
             };
             retention?: {
                 events_s?: number;

@@ -62,7 +62,7 @@ t.test('bad requests get the error of the contract and change nothing', async (t
     ['a token of no duration', () => rest.call('POST', '/nodes/tokens', { expires_in_s: 0 }), '422 UNPROCESSABLE_ENTITY'],
     [
       'a session that fits nowhere',
-      () => rest.call('POST', '/sessions', { resources: { requests: { memory_bytes: 2 ** 49 } } }),
+      () => rest.call('POST', '/sessions', { resources: { requests: { memory_bytes: 2 ** 37 } } }),
       '503 UNAVAILABLE',
     ],
     ...['/sessions', `/sessions/${session}/messages`, '/spaces/default/agents', '/nodes'].flatMap((list) =>
@@ -83,7 +83,7 @@ t.test('bad requests get the error of the contract and change nothing', async (t
 });
 
 t.test('where nothing fits, every node says why', async (t) => {
-  const { status, body } = await target.rest.call('POST', '/sessions', { resources: { requests: { memory_bytes: 2 ** 49 } } });
+  const { status, body } = await target.rest.call('POST', '/sessions', { resources: { requests: { memory_bytes: 2 ** 37 } } });
   t.equal(status, 503);
   t.match(JSON.stringify(body), /memory/i);
 });

@@ -6,7 +6,7 @@ import { node } from './controller-core.ts';
 
 const fleetNode = (name: string, more: Partial<FleetNode> = {}): FleetNode => ({
   ...node(name as NodeId, { cpuMillis: 1000 }),
-  ...{ requested: { cpuMillis: 0, memoryBytes: 0 }, sessions: 0 },
+  ...{ requested: { cpuMillis: 0, memoryBytes: 0 }, sessions: 0, limited: { memoryBytes: 0, diskBytes: 0, processes: 0 } },
   ...more,
 });
 const asked = (cpuMillis: number) => ({ requested: { cpuMillis, memoryBytes: 0 } });

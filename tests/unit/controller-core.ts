@@ -6,9 +6,9 @@ import { firstStart } from '../../controller/domain/commands/accounts.ts';
 import { createSession } from '../../controller/domain/commands/create-session.ts';
 import type { AccountId, AgentId, BuildId, MessageId, NodeId, SessionId, SpaceId } from '../../controller/domain/ids.ts';
 import { type BuildRow, put, type SessionRow } from '../../controller/domain/rows.ts';
+import { DEFAULT_LIMITS, DEFAULT_REQUESTS, DEFAULT_SIZE_RULES, type SizeRules } from '../../controller/domain/session-sizes.ts';
 import { Applier, type GrowthRefusal } from '../../controller/services/applier.ts';
 import { Capacity, type KnownNode } from '../../controller/services/capacity.ts';
-import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/services/sessions.ts';
 import { openStore, type Store } from '../../controller/store/store.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
@@ -60,6 +60,8 @@ export interface CoreOptions {
   readonly growthRefusal?: GrowthRefusal;
   /** The database grows no larger. */
   readonly maxBytes?: number;
+  /** Default: no bound on the limits of all sessions together, of which tests make thousands. */
+  readonly sizes?: SizeRules;
 }
 
 export async function openCore(options: CoreOptions = {}): Promise<Core> {
@@ -67,7 +69,7 @@ export async function openCore(options: CoreOptions = {}): Promise<Core> {
   const store = await openStore(join(directory, 'raworc.db'), 1, options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes });
   const nodes = options.nodes ?? [node(NODE), node(OTHER_NODE)];
   const placed = nodes.flatMap(({ id }) => store.view.sessionsOn(id));
-  const capacity = new Capacity(() => nodes, placed);
+  const capacity = new Capacity(() => nodes, placed, options.sizes ?? { ...DEFAULT_SIZE_RULES, memoryOvercommit: 0, diskOvercommit: 0 });
   const fatal: unknown[] = [];
   const clock = options.clock ?? systemClock;
   const applier = new Applier({

@@ -93,7 +93,7 @@ export const hello = (more: object = {}): NodeFrame => ({
     incarnation: 1,
     boot: 1,
     driver: 'hollow',
-    capacity: { cpuMillis: 4000, memoryBytes: 2 ** 32, sessions: 0 },
+    capacity: { cpuMillis: 4000, memoryBytes: 2 ** 32, sessions: 0, processes: 0, diskBytes: 0, most: null },
     hostname: 'h',
     ...more,
   },

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { adoptOrphan } from '../../controller/domain/commands/orphans.ts';
 import type { SessionId } from '../../controller/domain/ids.ts';
-import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/services/sessions.ts';
+import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/domain/session-sizes.ts';
 import { orphanOf } from '../../node-agent/status.ts';
 import { ACCOUNT, NODE, openCore, SPACE } from './controller-core.ts';
 

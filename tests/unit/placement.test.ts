@@ -2,10 +2,11 @@ import t from 'tap';
 import type { FleetNode } from '../../controller/domain/fleet.ts';
 import type { NodeId } from '../../controller/domain/ids.ts';
 import { explain, place, shortOf } from '../../controller/domain/placement.ts';
+import { DEFAULT_LIMITS, DEFAULT_SIZE_RULES } from '../../controller/domain/session-sizes.ts';
 import { seeded } from './controller-core.ts';
 
 const MIB = 1024 * 1024;
-const need = { requests: { cpuMillis: 50, memoryBytes: 128 * MIB }, image: 'base' };
+const need = { requests: { cpuMillis: 50, memoryBytes: 128 * MIB }, limits: DEFAULT_LIMITS, image: 'base' };
 
 const node = (name: string, more: Partial<FleetNode> = {}): FleetNode => ({
   id: name as NodeId,
@@ -17,6 +18,7 @@ const node = (name: string, more: Partial<FleetNode> = {}): FleetNode => ({
   images: new Set(['base']),
   requested: { cpuMillis: 0, memoryBytes: 0 },
   sessions: 0,
+  limited: { memoryBytes: 0, diskBytes: 0, processes: 0 },
   ...more,
 });
 
@@ -67,11 +69,10 @@ t.test('the scarcer of the two goods counts; of equals the node with fewer sessi
 });
 
 t.test('what a session that is already placed lacks on its node is room alone', async (t) => {
-  const { requests } = need;
-  t.equal(shortOf(node('a', { ready: false, unschedulable: 'its disk is low.', images: new Set() }), requests), undefined);
-  t.match(shortOf(node('a', { requested: { cpuMillis: 951, memoryBytes: 0 } }), requests), /CPU left/);
-  t.match(shortOf(node('a', { requested: { cpuMillis: 0, memoryBytes: 897 * MIB } }), requests), /MiB left/);
-  t.match(shortOf(node('a', { maxSessions: 2, sessions: 2 }), requests), /its 2 sessions/);
+  t.equal(shortOf(node('a', { ready: false, unschedulable: 'its disk is low.', images: new Set() }), need, DEFAULT_SIZE_RULES), undefined);
+  t.match(shortOf(node('a', { requested: { cpuMillis: 951, memoryBytes: 0 } }), need, DEFAULT_SIZE_RULES), /CPU left/);
+  t.match(shortOf(node('a', { requested: { cpuMillis: 0, memoryBytes: 897 * MIB } }), need, DEFAULT_SIZE_RULES), /MiB left/);
+  t.match(shortOf(node('a', { maxSessions: 2, sessions: 2 }), need, DEFAULT_SIZE_RULES), /its 2 sessions/);
 });
 
 t.test('with no node at all it says how to add one', async (t) => {

@@ -92,7 +92,7 @@ export function populate(random: () => number, howMany: number): Population {
     ...sessions.map((session) => put('sessions', sessionRow(session))),
     put('nodes', {
       ...{ ...NODE, incarnation: 1, joinedAt: 1, driver: 'hollow', version: '1', cpuMillis: 1, memoryBytes: 1, maxSessions: 0 },
-      ...{ lastSeenAt: null, unreachableSince: null, lostAt: null, keyHash: null, revokedAt: null },
+      ...{ lastSeenAt: null, unreachableSince: null, lostAt: null, keyHash: null, revokedAt: null, bounds: null },
     }),
   ];
   return { spaces, roles, subjects, sessions, rows };

@@ -96,12 +96,12 @@ t.test('a space keeps its events for a shorter time than the others, where its s
     aged(core, 5, HOUR / 2, spaceId);
   }
   const before = countIn(core, OTHER);
-  await core.applier.submit(changeSpace(SPACE, { settings: { retention: { events_s: 3600 } } }));
+  await core.applier.submit(changeSpace(SPACE, { settings: { retention: { events_s: 3600 } } }, false));
   const young = countIn(core, SPACE) - 300;
   await retention.catchUp();
   t.equal(countIn(core, SPACE), young);
   t.equal(countIn(core, OTHER), before);
-  await core.applier.submit(changeSpace(SPACE, { settings: {} }));
+  await core.applier.submit(changeSpace(SPACE, { settings: {} }, false));
   aged(core, 10, 2 * HOUR, SPACE);
   await retention.catchUp();
   t.equal(countIn(core, SPACE), young + 11, 'and no longer, once they do not');

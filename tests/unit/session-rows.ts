@@ -1,7 +1,7 @@
 /** Rows of sessions for tests that need many, written without deciding anything. */
 import type { AccountId, SessionId, SpaceId } from '../../controller/domain/ids.ts';
 import { put, type SessionRow } from '../../controller/domain/rows.ts';
-import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/services/sessions.ts';
+import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/domain/session-sizes.ts';
 import type { Store } from '../../controller/store/store.ts';
 
 export const uuid = (number: number): string => {

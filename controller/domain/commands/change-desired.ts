@@ -1,14 +1,16 @@
 import { type Command, unchanged } from '../command.ts';
+import type { NewEvent } from '../events.ts';
 import type { Fleet } from '../fleet.ts';
 import type { SessionId } from '../ids.ts';
 import { allowedIn, LEGAL, type SessionRequest } from '../legal.ts';
 import { occupiesRoom, restState } from '../life-cycle.ts';
 import type { SessionObject } from '../objects.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
-import { shortOf } from '../placement.ts';
+import { shortOf, unbounded } from '../placement.ts';
 import { sessionObject } from '../present.ts';
 import type { Desired, SessionRow } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
+import { lesser, limitsObject, lowered, mostIn } from '../session-sizes.ts';
 import { refusedBySpace } from '../space-admission.ts';
 import type { View } from '../view.ts';
 
@@ -42,10 +44,12 @@ export function changeDesired(id: SessionId, request: DesiredChange, graceMs: nu
             const message = `The node ${lost.name} is lost, and holds the only copy of this session: it can be recovered once the node is back.`;
             return unchanged(refused('CONFLICT', message));
           }
-          const refusal = BECOMES[request] === 'running' ? refusedWaking(view, fleet, row) : undefined;
+          const next = BECOMES[request] === 'running' ? atStart(view, fleet, row) : row;
+          const refusal = BECOMES[request] === 'running' ? refusedWaking(view, fleet, next) : undefined;
           if (refusal !== undefined) return unchanged(refusal);
-          const after = desiring(row, BECOMES[request], graceMs, now);
-          return { ...sessionBecomes(view, row, after), answer: accepted(sessionObject(view, after)) };
+          const after = desiring(next, BECOMES[request], graceMs, now);
+          const { mutations, events } = sessionBecomes(view, row, after);
+          return { mutations, events: [...events, ...loweredEvents(view, row, after)], answer: accepted(sessionObject(view, after)) };
         }
       }
     },
@@ -68,6 +72,26 @@ export function desiring(row: SessionRow, desired: Desired, graceMs: number, now
 }
 
 /**
+ * The row as it starts again: where its container is made anew, within the maxima of now. One that is paused keeps its container, and
+ * with it its limits.
+ */
+export function atStart(view: View, fleet: Fleet, row: SessionRow): SessionRow {
+  if (occupiesRoom(row)) return row;
+  const most = mostIn(fleet.sizes, view.get('spaces', row.spaceId)?.settings ?? {});
+  const node = fleet.nodes().find(({ id }) => id === row.nodeId);
+  return lowered(row, node?.bounds === undefined ? most : lesser(most, unbounded(node.bounds.most)));
+}
+
+/** Says that a session has less than it was made with. */
+export function loweredEvents(view: View, before: SessionRow, after: SessionRow): readonly NewEvent[] {
+  if (before.limits === after.limits) return [];
+  const { id: sessionId, spaceId } = after;
+  const limits = { before: limitsObject(before.limits), after: limitsObject(after.limits) };
+  const data = { space: view.get('spaces', spaceId)?.name ?? '', session_id: sessionId, limits };
+  return [{ type: 'session.limits_lowered', spaceId, sessionId, data }];
+}
+
+/**
  * Why a session cannot run now: its space takes no more (409), or its node has no room for it (503), since a suspended one gave
  * its room away, and its volume is on one node. `hint` is said behind it.
  */
@@ -78,7 +102,7 @@ export function refusedWaking(view: View, fleet: Fleet, row: SessionRow, hint = 
   if (!needsRoom) return undefined;
   const node = fleet.nodes().find(({ id }) => id === row.nodeId);
   if (node === undefined) return refused('UNAVAILABLE', `The node that holds this session is not known any more.${hint}`);
-  const reason = shortOf(node, row.requests);
+  const reason = shortOf(node, { ...row, hasDisk: true }, fleet.sizes);
   if (reason === undefined) return undefined;
   const { refusal } = refused('UNAVAILABLE', `The session cannot run again on its node: ${node.name} ${reason}.${hint}`);
   const withoutNodes = {

@@ -7,6 +7,7 @@ import { accepted, type Outcome, refused } from '../outcome.ts';
 import { noRoom, place } from '../placement.ts';
 import { sessionObject } from '../present.ts';
 import { put, type SessionRow } from '../rows.ts';
+import { beyond, mostIn } from '../session-sizes.ts';
 import { refusedBySpace } from '../space-admission.ts';
 import { recalledSession } from './recalled-session.ts';
 import { type AskedSession, firstRow } from './session-row.ts';
@@ -29,11 +30,14 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
       if (space === undefined) return unchanged(refused('NOT_FOUND', 'There is no such space.'));
       const made = recalledSession(view, input.request);
       if (made !== undefined) return unchanged(made);
+      // Maxima that became less since the sizes were read.
+      const excess = beyond(mostIn(fleet.sizes, space.settings), input.limits, 'resources.limits');
+      if (excess !== undefined) return unchanged(excess);
       const refusal = refusedBySpace(view, fleet, input.spaceId, { sessions: 1, requests: input.requests });
       if (refusal !== undefined) return unchanged(refusal);
       const build = view.newestBuild(input.spaceId, 'completed');
-      const need = { requests: input.requests, image: build?.image ?? input.baseImage };
-      const placement = place(fleet.nodes(), need);
+      const need = { requests: input.requests, limits: input.limits, image: build?.image ?? input.baseImage };
+      const placement = place(fleet.nodes(), need, fleet.sizes);
       if (!placement.ok) return unchanged(noRoom(need, placement.obstacles));
       const row: SessionRow = {
         ...firstRow(input, { nodeId: placement.nodeId, image: need.image, build }, now),

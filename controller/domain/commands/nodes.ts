@@ -61,6 +61,7 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
         cpuMillis: known?.cpuMillis ?? 0,
         memoryBytes: known?.memoryBytes ?? 0,
         maxSessions: known?.maxSessions ?? 0,
+        bounds: known?.bounds ?? null,
         lastSeenAt: known?.lastSeenAt ?? null,
         unreachableSince: known?.unreachableSince ?? null,
         lostAt: known?.lostAt ?? null,
@@ -74,7 +75,8 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
   };
 }
 
-export interface Greeting extends Pick<NodeRow, 'driver' | 'version' | 'cpuMillis' | 'memoryBytes' | 'maxSessions' | 'incarnation'> {
+export interface Greeting
+  extends Pick<NodeRow, 'driver' | 'version' | 'cpuMillis' | 'memoryBytes' | 'maxSessions' | 'bounds' | 'incarnation'> {
   readonly hostname: string;
   /** Of the certificate that it connected with; undefined where links carry none. */
   readonly keyHash?: string | undefined;
@@ -126,7 +128,7 @@ export function notHeld(id: NodeId, sessions: readonly SessionId[]): Command<und
 /** A node whose certificate is of this cluster, and which joined after the backup that the store was restored from: its name was lost with it. */
 function readmitted(view: View, id: NodeId, hostname: string, now: number): NodeRow {
   const name = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,53}$/.test(hostname) ? hostname : 'node';
-  const capacity = { driver: '', version: '', cpuMillis: 0, memoryBytes: 0, maxSessions: 0 };
+  const capacity = { driver: '', version: '', cpuMillis: 0, memoryBytes: 0, maxSessions: 0, bounds: null };
   return {
     ...{ id, name: view.nodeByName(name) === undefined ? name : `${name}-${id.slice(0, 8)}`, incarnation: 0, joinedAt: now, ...capacity },
     ...{ keyHash: null, revokedAt: null, lastSeenAt: null, unreachableSince: null, lostAt: null },

@@ -80,7 +80,7 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
         ...{ startedAt: null, lastActivityAt: now, terminatedAt: null, terminationReason: null },
       };
       const node = fleet.nodes().find(({ id }) => id === nodeId);
-      const obstacle = node === undefined ? 'is not known' : occupiesRoom(row) ? shortOf(node, row.requests) : undefined;
+      const obstacle = node === undefined ? 'is not known' : occupiesRoom(row) ? shortOf(node, row, fleet.sizes) : undefined;
       if (obstacle !== undefined) {
         return unchanged(
           refused('UNAVAILABLE', `It runs, and its node has no room to account for it: ${node?.name ?? nodeId} ${obstacle}.`),

@@ -11,7 +11,7 @@ import { type MessageRow, put, type QueueRow } from '../rows.ts';
 import { stateEvents } from '../session-change.ts';
 import { closedSpace } from '../space-admission.ts';
 import { answerRefused, messageEvent } from './answers.ts';
-import { desiring, refusedWaking } from './change-desired.ts';
+import { atStart, desiring, loweredEvents, refusedWaking } from './change-desired.ts';
 
 export interface NewMessage {
   readonly id: MessageId;
@@ -47,7 +47,8 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
       const closed = closedSpace(view, session.spaceId);
       if (closed !== undefined) return unchanged(closed);
       const wakes = input.wake && input.role === 'user' && LEGAL[session.desired].message === 'wakes';
-      const refusal = wakes ? refusedWaking(view, fleet, session, ' Send it with wake=false to have it kept until then.') : undefined;
+      const next = wakes ? atStart(view, fleet, session) : session;
+      const refusal = wakes ? refusedWaking(view, fleet, next, ' Send it with wake=false to have it kept until then.') : undefined;
       if (refusal !== undefined) return unchanged(refusal);
       if (LEGAL[session.desired].message === 'conflict') {
         return unchanged(
@@ -69,7 +70,7 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
         createdBy: input.user,
         createdAt: now,
       };
-      const woken = wakes ? desiring(session, 'running', 0, now) : session;
+      const woken = wakes ? desiring(next, 'running', 0, now) : session;
       const queued = choice === undefined ? undefined : queuedAs(row, choice, bytes);
       const posted = {
         session: { ...woken, lastSeq: row.seq, lastActivityAt: input.role === 'user' ? now : woken.lastActivityAt },
@@ -80,7 +81,7 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
       const result = answerRefused(view, posted, isNext ? [queued] : [], now);
       return {
         mutations: [...result.mutations, put('sessions', result.session)],
-        events: [...result.events, ...stateEvents(view, session, result.session)],
+        events: [...result.events, ...stateEvents(view, session, result.session), ...loweredEvents(view, session, result.session)],
         answer: accepted(messageObject(row)),
       };
     },

@@ -9,6 +9,7 @@ import { noRoom, place } from '../placement.ts';
 import { sessionObject } from '../present.ts';
 import { QUEUE_BOUND } from '../queue.ts';
 import { type Mutation, put, type SessionRow } from '../rows.ts';
+import { lesser, lowered, mostIn } from '../session-sizes.ts';
 import { refusedBySpace } from '../space-admission.ts';
 import type { View } from '../view.ts';
 import { recalledSession } from './recalled-session.ts';
@@ -34,7 +35,7 @@ export interface Remix extends Pick<AskedSession, 'id' | 'spaceId' | 'name' | 'b
 }
 
 /**
- * A new running session that begins where another one is: with its sizes and timeouts, a copy of its volume, and its conversation if that is
+ * A new running session that begins where another one is: with its timeouts and its sizes, as far as its space allows them, a copy of its volume, and its conversation if that is
  * asked for. What the parent still has to answer stays the parent's. A volume does not travel: the copy is placed on the parent's node, 503 with
  * the reason when there is no room and 409 when the node or the volume is lost.
  */
@@ -50,21 +51,24 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
       if (parent === undefined || parent.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
       const space = view.get('spaces', remix.spaceId);
       if (space === undefined) return unchanged(refused('NOT_FOUND', 'There is no such space.'));
-      const refusal = refusedBySpace(view, fleet, remix.spaceId, { sessions: 1, requests: parent.requests });
+      const most = mostIn(fleet.sizes, space.settings);
+      const { requests, limits: kept } = lowered(parent, most);
+      const limits = remix.data ? kept : lesser(kept, most);
+      if (limits.diskBytes > most.diskBytes) return unchanged(tooLarge(limits.diskBytes, most.diskBytes));
+      const refusal = refusedBySpace(view, fleet, remix.spaceId, { sessions: 1, requests });
       if (refusal !== undefined) return unchanged(refusal);
       const source = remix.data ? sourceOf(view, fleet, parent) : accepted(null);
       if (!source.ok) return unchanged(source);
 
       const nodes = fleet.nodes().filter(({ id }) => source.value === null || id === parent.nodeId);
       const start = startOf(view, remix, parent, nodes);
-      const need = { requests: parent.requests, image: start.image };
-      const placement = place(nodes, need);
+      const need = { requests, limits, image: start.image };
+      const placement = place(nodes, need, fleet.sizes);
       if (!placement.ok) {
         const stays = source.value === null ? '' : ' A copy of a volume is made on the node that holds it; data=false makes one without.';
         return unchanged(noRoom(need, placement.obstacles, stays));
       }
-      const { requests, limits, timeouts } = parent;
-      const asked = { ...remix, metadata: remix.metadata ?? parent.metadata, timeouts, requests, limits };
+      const asked = { ...remix, metadata: remix.metadata ?? parent.metadata, timeouts: parent.timeouts, requests, limits };
       const row: SessionRow = {
         ...firstRow(asked, { nodeId: placement.nodeId, ...start }, now),
         ...{ parentId: parent.id, copyFrom: source.value, lastSeq: remix.messages ? parent.lastSeq : 0 },
@@ -96,6 +100,12 @@ const remixed = (view: View, { id, by, data, messages, spaceId }: Remix, parent:
     remix: { session_id: id, created_by: by.user, data, messages, left_space: spaceId !== parent.spaceId },
   },
 });
+
+const tooLarge = (bytes: number, most: number) =>
+  refused(
+    'CONFLICT',
+    `The disk of this session has ${bytes} bytes, and a session of that space can have at most ${most}: data=false makes one with an empty disk.`,
+  );
 
 /** The newest of the parent's messages, as far as the bounds go, except those that wait for an answer. */
 function historyOf(view: View, from: SessionId, to: SessionId): Mutation[] {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Command, unchanged } from '../command.ts';
 import type { NewEvent } from '../events.ts';
 import { type KnownRequest, recall, remember } from '../idempotency.ts';
@@ -5,6 +6,7 @@ import type { SpaceId } from '../ids.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
 import { type Mutation, put, type SpaceRow, type TableName } from '../rows.ts';
 import { type SpaceObject, spaceObject } from '../space-objects.ts';
+import { BOUNDS } from '../space-settings.ts';
 
 /** Every store begins with it, and what names no space goes there. */
 export const DEFAULT_SPACE = 'default';
@@ -49,17 +51,30 @@ export interface SpaceChange {
   readonly active?: boolean;
 }
 
-/** Settings hold for what is made or resumed from now on; sessions that are there keep theirs. */
-export function changeSpace(id: SpaceId, change: SpaceChange): Command<Outcome<SpaceObject>> {
+/**
+ * Settings hold for what is made or resumed from now on; sessions that are there keep theirs. 403 for a change of what bounds the
+ * space where `mayBound` is false: its own admins would free themselves of it.
+ */
+export function changeSpace(id: SpaceId, change: SpaceChange, mayBound: boolean): Command<Outcome<SpaceObject>> {
   return {
     name: 'change-space',
     decide({ view, now }) {
       const before = view.get('spaces', id);
       if (before === undefined) return unchanged(NO_SPACE);
+      const bound = mayBound ? undefined : BOUNDS.find((name) => change.settings && !same(before.settings[name], change.settings[name]));
+      if (bound !== undefined) return unchanged(refused('FORBIDDEN', boundKept(bound, before.settings[bound])));
       const row: SpaceRow = { ...before, ...change, updatedAt: now };
       return { mutations: [put('spaces', row)], events: [spaceEvent('space.updated', row)], answer: accepted(spaceObject(row)) };
     },
   };
+}
+
+/** A bound that is not set, is null or has no entries are the same. */
+const same = (one: unknown, other: unknown) => isDeepStrictEqual(one ?? {}, other ?? {});
+
+function boundKept(name: string, value: unknown): string {
+  const how = value === undefined ? `leave settings.${name} out` : `send settings.${name} as it is (GET shows it)`;
+  return `Changing settings.${name} needs the permission spaces:update on all spaces. To change other settings, ${how}.`;
 }
 
 /**

@@ -21,7 +21,7 @@ export const timeouts = fields({
 });
 
 const requests = fields({ cpu: cpu.exactOptional(), memory_bytes: whole(MAX_BYTES).exactOptional() });
-const limits = fields({
+export const limits = fields({
   cpu: cpu.min(MIN_CPU_LIMIT, `must be ${MIN_CPU_LIMIT} or more`).exactOptional(),
   memory_bytes: whole(MAX_BYTES).min(MIN_MEMORY_LIMIT, `must be ${MIN_MEMORY_LIMIT} or more`).exactOptional(),
   disk_bytes: whole(MAX_BYTES).exactOptional(),

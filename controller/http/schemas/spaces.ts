@@ -5,7 +5,7 @@ import { EVENTS_KEPT_S } from '../../domain/space-settings.ts';
 import { flagParameter } from '../parameters.ts';
 import { dropNulls, fields, name, prose, wording } from '../validation.ts';
 import { free, time } from './objects.ts';
-import { MAX_CPU, resources, timeouts } from './sessions.ts';
+import { limits, MAX_CPU, resources, timeouts } from './sessions.ts';
 
 const MAX_SETTINGS_LENGTH = 64 * 1024;
 const MAX_VALUE_BYTES = 64 * 1024;
@@ -39,7 +39,10 @@ const retention = knowing({
 const settings = knowing({
   timeouts: timeouts.exactOptional(),
   resources: resources.exactOptional(),
-  quotas: quotas.exactOptional(),
+  quotas: quotas.exactOptional().describe('Bounds of the whole space. Changing them needs spaces:update on all spaces'),
+  maxima: limits
+    .exactOptional()
+    .describe('What one session may have at most, as in resources.limits. Changing it needs spaces:update on all spaces'),
   retention: retention.exactOptional(),
 }).refine((sent) => JSON.stringify(sent).length <= MAX_SETTINGS_LENGTH, `must have at most ${MAX_SETTINGS_LENGTH} characters as JSON`);
 

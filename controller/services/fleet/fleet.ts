@@ -124,6 +124,7 @@ export class Fleet {
       cpuMillis: row.cpuMillis,
       memoryBytes: row.memoryBytes,
       maxSessions: row.maxSessions,
+      ...(row.bounds === null ? {} : { bounds: row.bounds }),
       images: stream?.images ?? new Set(),
       unschedulable: stream?.conditions.find(({ unschedulable }) => unschedulable)?.message,
     };

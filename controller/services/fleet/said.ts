@@ -1,5 +1,6 @@
 /** What a node says on the wire, as the domain takes it. Undefined: it is no such thing, and the stream ends. */
 import type { BuildReport__Output } from '../../../proto/generated/raworc/node/v0/BuildReport.ts';
+import type { Capacity__Output } from '../../../proto/generated/raworc/node/v0/Capacity.ts';
 import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
 import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
 import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
@@ -12,7 +13,7 @@ import type { Report } from '../../domain/commands/record-report.ts';
 import type { StartedRun } from '../../domain/commands/start-run.ts';
 import type { LogNews } from '../../domain/events.ts';
 import type { MessageId, NodeId, SessionId, SpaceId } from '../../domain/ids.ts';
-import type { Phase } from '../../domain/rows.ts';
+import type { NodeBounds, Phase } from '../../domain/rows.ts';
 
 const PHASES: Readonly<Record<Report__Output['phase'], Exclude<Phase, 'none'> | undefined>> = {
   PHASE_UNSPECIFIED: undefined,
@@ -29,9 +30,16 @@ export const saidHello = (said: Hello__Output | undefined): Greeting => ({
   cpuMillis: said?.capacity?.cpuMillis ?? 0,
   memoryBytes: said?.capacity?.memoryBytes ?? 0,
   maxSessions: said?.capacity?.sessions ?? 0,
+  bounds: saidBounds(said?.capacity),
   incarnation: said?.incarnation ?? 0,
   hostname: said?.hostname ?? '',
 });
+
+function saidBounds(capacity: Capacity__Output | null | undefined): NodeBounds | null {
+  if (capacity?.most == null) return null;
+  const { processes, diskBytes, most } = capacity;
+  return { processes, diskBytes, most };
+}
 
 export function saidReport(from: NodeId, incarnation: number, said: Report__Output): Report | undefined {
   const phase = PHASES[said.phase];

@@ -49,7 +49,7 @@ export async function newStore(nodes: readonly { id: string; name: string }[]): 
   const store = await openStore(path, EPOCH);
   store.writer.transaction(() => {
     for (const { id, name } of nodes) {
-      const capacity = { cpuMillis: 0, memoryBytes: 0, maxSessions: 0 };
+      const capacity = { cpuMillis: 0, memoryBytes: 0, maxSessions: 0, bounds: null };
       store.writer.apply(
         put('nodes', {
           id: id as NodeId,

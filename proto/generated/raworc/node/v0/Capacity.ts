@@ -1,5 +1,6 @@
 // Original file: node.proto
 
+import type { Limits as _raworc_node_v0_Limits, Limits__Output as _raworc_node_v0_Limits__Output } from '../../../raworc/node/v0/Limits.ts';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -12,6 +13,18 @@ export interface Capacity {
    * 0: no bound of its own
    */
   'sessions'?: (number);
+  /**
+   * of all sessions with their guests; 0: no bound of its own
+   */
+  'processes'?: (number | string | Long);
+  /**
+   * of the file system that holds the disks; 0: no bound of its own
+   */
+  'diskBytes'?: (number | string | Long);
+  /**
+   * of one session: a larger limit is lowered to it; 0 in a field: no bound of its own
+   */
+  'most'?: (_raworc_node_v0_Limits | null);
 }
 
 /**
@@ -24,4 +37,16 @@ export interface Capacity__Output {
    * 0: no bound of its own
    */
   'sessions': (number);
+  /**
+   * of all sessions with their guests; 0: no bound of its own
+   */
+  'processes': (number);
+  /**
+   * of the file system that holds the disks; 0: no bound of its own
+   */
+  'diskBytes': (number);
+  /**
+   * of one session: a larger limit is lowered to it; 0 in a field: no bound of its own
+   */
+  'most': (_raworc_node_v0_Limits__Output | null);
 }

@@ -1,0 +1,30 @@
+import type { Limits } from './session.ts';
+
+/** What one session gets at most. 0 in a field: no bound. */
+export type Most = Limits;
+
+export const NO_BOUND: Most = { cpuMillis: 0, memoryBytes: 0, diskBytes: 0, processes: 0 };
+
+const FIELDS = ['cpuMillis', 'memoryBytes', 'diskBytes', 'processes'] as const;
+
+const each = (value: (field: keyof Limits) => number): Limits => ({
+  cpuMillis: value('cpuMillis'),
+  memoryBytes: value('memoryBytes'),
+  diskBytes: value('diskBytes'),
+  processes: value('processes'),
+});
+
+/** The lesser of two bounds in each field. */
+export const lesserMost = (one: Most, other: Partial<Most>): Most =>
+  each((field) => {
+    const least = Math.min(bound(one[field]), bound(other[field]));
+    return least === Number.POSITIVE_INFINITY ? 0 : least;
+  });
+
+/** What the controller says a session may have, as far as this node allows it. */
+export const lowered = (limits: Limits, most: Most): Limits => each((field) => Math.min(limits[field], bound(most[field])));
+
+/** Whether something that was made with these limits has more than the node gives now. */
+export const exceeds = (limits: Partial<Limits>, most: Most): boolean => FIELDS.some((field) => (limits[field] ?? 0) > bound(most[field]));
+
+const bound = (value: number | undefined): number => (value === undefined || value === 0 ? Number.POSITIVE_INFINITY : value);
