@@ -324,9 +324,9 @@ export class DockerDriver implements Driver {
   }
 
   async dismantle(signal: AbortSignal): Promise<void> {
+    await this.#bounds?.remove();
     if (!(await removeNetwork(this.#docker, SESSION_NETWORK, signal))) return;
     await this.#options.guard.remove();
-    await this.#bounds?.remove();
     // Another node agent may have made the network again meanwhile: it is never left open.
     const remade = await unless([404], abortable(signal, this.#docker.getNetwork(SESSION_NETWORK.name).inspect()));
     if (remade !== undefined) await this.#options.guard.apply();
