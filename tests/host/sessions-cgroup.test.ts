@@ -78,7 +78,7 @@ async function machine(t: Test, totals: Partial<Totals>, more: Partial<BoundsOpt
     async session(limits = LIMITS): Promise<string> {
       const sessionId = randomUUID();
       made.push(sessionId);
-      const plan = { sessionId, generation: 1, space: 'default', image: IMAGE, limits, socketDirectory: RUN };
+      const plan = { sessionId, generation: 1, space: 'default', image: IMAGE, limits, uid: 600_000 + made.length, socketDirectory: RUN };
       for (const make of [driver.createVolume, driver.createContainer]) t.match(await make.call(driver, plan, signal), { ok: true });
       t.match(await driver.start(sessionId, signal), { ok: true });
       return sessionId;
