@@ -2,12 +2,11 @@
  * Where a new session goes: a pipeline of named filters, each able to say why a node will not do, then a score.
  * Pure: the same fleet and need give the same answer.
  */
-import { RESERVED_PROCESSES } from '../../proto/reserved-processes.ts';
 import type { FleetNode } from './fleet.ts';
 import type { NodeId } from './ids.ts';
 import { type Refusal, refused } from './outcome.ts';
 import type { Limits, Requests } from './rows.ts';
-import { DEFAULT_SIZE_RULES, type SizeRules } from './session-sizes.ts';
+import { DEFAULT_SIZE_RULES, GUEST_PROCESSES, type SizeRules } from './session-sizes.ts';
 
 export interface Need {
   readonly requests: Requests;
@@ -75,7 +74,7 @@ const FILTERS: readonly Filter[] = [
     name: 'processes',
     refuse({ bounds, limited }, { limits }) {
       const most = bounds?.processes ?? 0;
-      const more = limits.processes + RESERVED_PROCESSES;
+      const more = limits.processes + GUEST_PROCESSES;
       if (most === 0 || limited.processes + more <= most) return undefined;
       return `has ${Math.max(0, most - limited.processes)} of ${most} processes left, and its limit is ${more} with its guest`;
     },

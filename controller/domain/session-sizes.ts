@@ -10,6 +10,9 @@ export const DEFAULT_LIMITS: Limits = { cpuMillis: 500, memoryBytes: 512 * MIB, 
 /** With less, no container starts, or the guest in it does not. */
 export const LEAST_LIMITS = { cpuMillis: 10, memoryBytes: 48 * MIB } as const;
 
+/** Of a session's guest, beyond `limits.processes`: node agents give it as many (RESERVED_PROCESSES). */
+export const GUEST_PROCESSES = 64;
+
 /** What the operator allows on the whole cluster. */
 export interface SizeRules {
   /** Of one session. */

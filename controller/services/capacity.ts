@@ -1,9 +1,8 @@
-import { RESERVED_PROCESSES } from '../../proto/reserved-processes.ts';
 import type { Fleet, FleetNode, SpaceUse } from '../domain/fleet.ts';
 import type { SpaceId } from '../domain/ids.ts';
 import { occupiesRoom } from '../domain/life-cycle.ts';
 import type { SessionRow } from '../domain/rows.ts';
-import { DEFAULT_SIZE_RULES, type SizeRules } from '../domain/session-sizes.ts';
+import { DEFAULT_SIZE_RULES, GUEST_PROCESSES, type SizeRules } from '../domain/session-sizes.ts';
 import type { View } from '../domain/view.ts';
 
 /** A node as it is known from its stream, without what is placed on it. */
@@ -27,7 +26,7 @@ function onNode(session: SessionRow): Use | undefined {
   if (session.desired === 'deleted') return undefined;
   const { diskBytes, memoryBytes: mostMemoryBytes, processes } = session.limits;
   if (!occupiesRoom(session)) return { ...NONE, diskBytes };
-  return { ...session.requests, sessions: 1, mostMemoryBytes, diskBytes, processes: processes + RESERVED_PROCESSES };
+  return { ...session.requests, sessions: 1, mostMemoryBytes, diskBytes, processes: processes + GUEST_PROCESSES };
 }
 
 /** A session that takes up no room still is one of its space's sessions, until it is deleted. */

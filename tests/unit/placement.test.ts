@@ -2,7 +2,8 @@ import t from 'tap';
 import type { FleetNode } from '../../controller/domain/fleet.ts';
 import type { NodeId } from '../../controller/domain/ids.ts';
 import { explain, place, shortOf } from '../../controller/domain/placement.ts';
-import { DEFAULT_LIMITS, DEFAULT_SIZE_RULES } from '../../controller/domain/session-sizes.ts';
+import { DEFAULT_LIMITS, DEFAULT_SIZE_RULES, GUEST_PROCESSES } from '../../controller/domain/session-sizes.ts';
+import { RESERVED_PROCESSES } from '../../proto/reserved-processes.ts';
 import { seeded } from './controller-core.ts';
 
 const MIB = 1024 * 1024;
@@ -73,6 +74,33 @@ t.test('what a session that is already placed lacks on its node is room alone', 
   t.match(shortOf(node('a', { requested: { cpuMillis: 951, memoryBytes: 0 } }), need, DEFAULT_SIZE_RULES), /CPU left/);
   t.match(shortOf(node('a', { requested: { cpuMillis: 0, memoryBytes: 897 * MIB } }), need, DEFAULT_SIZE_RULES), /MiB left/);
   t.match(shortOf(node('a', { maxSessions: 2, sessions: 2 }), need, DEFAULT_SIZE_RULES), /its 2 sessions/);
+});
+
+t.test('sums of limits are held to what a node has, and its maxima to each session', async (t) => {
+  t.equal(GUEST_PROCESSES, RESERVED_PROCESSES, 'what node agents give to guests');
+  const most = { cpuMillis: 0, memoryBytes: 0, diskBytes: 0, processes: 0 };
+  const bounds = { processes: 640, diskBytes: 1024 * MIB, most };
+  const rules = { ...DEFAULT_SIZE_RULES, memoryOvercommit: 1, diskOvercommit: 2 };
+  const limited = { memoryBytes: 512 * MIB, diskBytes: 1024 * MIB, processes: 320 };
+  t.ok(place([node('a', { bounds, limited })], need, rules).ok, 'just fits');
+  const table: [string, Partial<FleetNode>, RegExp][] = [
+    ['processes', { limited: { ...limited, processes: 321 } }, /319 of 640 processes left, and its limit is 320 with its guest/],
+    ['memory-limits', { limited: { ...limited, memoryBytes: 513 * MIB } }, /511 MiB of 1024 MiB for memory limits left/],
+    ['disk-limits', { limited: { ...limited, diskBytes: 1025 * MIB } }, /1023 MiB of 2048 MiB for disks left/],
+    ['maxima', { bounds: { ...bounds, most: { ...most, cpuMillis: 499 } } }, /at most 0\.499 CPU/],
+    ['maxima', { bounds: { ...bounds, most: { ...most, memoryBytes: 256 * MIB } } }, /at most 268435456 bytes of memory/],
+    ['maxima', { bounds: { ...bounds, most: { ...most, diskBytes: MIB } } }, /at most 1048576 bytes of disk/],
+    ['maxima', { bounds: { ...bounds, most: { ...most, processes: 255 } } }, /at most 255 processes/],
+  ];
+  for (const [filter, more, reason] of table) {
+    const fleet = [node('a', { bounds, limited, ...more })];
+    t.match(place(fleet, need, rules), { ok: false, obstacles: [{ filter, reason }] });
+    const [full] = fleet;
+    if (full !== undefined) t.match(shortOf(full, need, rules), reason);
+  }
+  const full = node('a', { bounds: { ...bounds, most: { ...most, diskBytes: MIB } }, limited: { ...limited, diskBytes: 4096 * MIB } });
+  t.equal(shortOf(full, { ...need, hasDisk: true }, rules), undefined, 'a disk that is there is not asked for again');
+  t.ok(place([node('a', { limited: { ...limited, processes: 10 ** 6 } })], need, rules).ok, 'a node that says nothing has no bound');
 });
 
 t.test('with no node at all it says how to add one', async (t) => {

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { type Command, unchanged } from '../command.ts';
 import type { NewEvent } from '../events.ts';
 import { type KnownRequest, recall, remember } from '../idempotency.ts';
@@ -70,7 +69,15 @@ export function changeSpace(id: SpaceId, change: SpaceChange, mayBound: boolean)
 }
 
 /** A bound that is not set, is null or has no entries are the same. */
-const same = (one: unknown, other: unknown) => isDeepStrictEqual(one ?? {}, other ?? {});
+const same = (one: unknown, other: unknown) => sorted(one ?? {}) === sorted(other ?? {});
+
+/** JSON in which the order of keys says nothing. */
+const sorted = (value: unknown): string =>
+  JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
 
 function boundKept(name: string, value: unknown): string {
   const how = value === undefined ? `leave settings.${name} out` : `send settings.${name} as it is (GET shows it)`;
