@@ -13,6 +13,7 @@ const outside = [
   'node-agent/sockets.ts',
   'node-agent/volumes/',
   'node-agent/firewall/',
+  'node-agent/cgroup/',
   'node-agent/guest-files.ts',
   'node-agent/join.ts',
   'node-agent/identity.ts',
