@@ -1,5 +1,6 @@
 import { fromJSON, type MessageTypeDefinition, type Options, type PackageDefinition } from '@grpc/proto-loader';
 import type { ControllerFrame, GuestFrame, HostFrame, NodeFrame } from './frame.ts';
+import { checkWeight } from './frame-weight.ts';
 import descriptor from './generated/descriptor.json' with { type: 'json' };
 import { ProtocolError } from './protocol-error.ts';
 
@@ -20,12 +21,13 @@ function isMessageType(definition: PackageDefinition[string] | undefined): defin
   return definition !== undefined && 'serialize' in definition && 'deserialize' in definition;
 }
 
-function codecOf<Frame extends { readonly kind: string; readonly value: object }>(name: string): Codec<Frame> {
+function codecOf<Frame extends { readonly kind: string; readonly value: object }>(name: string, trusted = true): Codec<Frame> {
   const type = packageDefinition[name];
   if (!isMessageType(type)) throw new Error(`the descriptor lacks ${name}`);
   return {
     encode: (frame) => type.serialize({ [frame.kind]: frame.value }),
     decode(bytes) {
+      if (!trusted) checkWeight(bytes, name);
       let message: Record<string, unknown>;
       try {
         message = type.deserialize(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) as Record<string, unknown>;
@@ -39,7 +41,7 @@ function codecOf<Frame extends { readonly kind: string; readonly value: object }
   };
 }
 
-export const nodeFrames: Codec<NodeFrame> = codecOf('raworc.node.v0.NodeFrame');
+export const nodeFrames: Codec<NodeFrame> = codecOf('raworc.node.v0.NodeFrame', false);
 export const controllerFrames: Codec<ControllerFrame> = codecOf('raworc.node.v0.ControllerFrame');
-export const guestFrames: Codec<GuestFrame> = codecOf('raworc.guest.v0.GuestFrame');
+export const guestFrames: Codec<GuestFrame> = codecOf('raworc.guest.v0.GuestFrame', false);
 export const hostFrames: Codec<HostFrame> = codecOf('raworc.guest.v0.HostFrame');

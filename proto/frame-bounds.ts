@@ -1,42 +1,150 @@
 /**
- * How long and how large what a node or a guest says may be. What is more comes of no program of ours: its stream ends. A node agent judges
- * what guests say, since it passes it on in its own name: one guest would else end the stream of its whole node.
+ * How long and how large what a node or a guest says may be, and of which characters. What is more comes of no program of ours: its stream
+ * ends. A node agent judges what guests say, since it passes it on in its own name: one guest would else end the stream of its whole node.
+ *
+ * The compiler holds the tables complete: a field of text or a list that has no bound is an error there.
  */
 import { isPlainName } from '../seams/terminal-text.ts';
 import type { GuestFrame, NodeFrame } from './frame.ts';
 
-const ID = 128;
-const NAME = 512;
-const TEXT = 8 * 1024;
-const CONTENT = 4 * 1024 * 1024;
-/** Of one frame, and of all that a node has. */
+/** Of all orphans, and of all images, of a node; and of one frame. */
 export const MOST_IMAGES = 10_000;
 export const MOST_ORPHANS = 10_000;
-const MOST_CONDITIONS = 1000;
-const MOST_WORKERS = 10_000;
 /** Sessions of one inventory, in all of its parts. */
 export const MOST_REPORTS = 100_000;
 /** The last millisecond of the year 9999. A larger number is no time that can be written, and no count or size either; it can be one that the store cannot keep. */
 const LARGEST = 253_402_300_799_999;
 
-/** Names, ids and versions are shown and logged: a terminal must not act on them. */
-const isDeceptive = (value: unknown, most: number): boolean => most <= NAME && typeof value === 'string' && !isPlainName(value);
+interface Text {
+  readonly most: number;
+  /** Every character must be one of these; any when undefined. */
+  readonly of?: RegExp;
+}
 
-type Bound = readonly [field: string, value: { readonly length: number }, most: number];
+interface List<Item> {
+  readonly most: number;
+  readonly each: Item;
+}
 
-/** Which field is too long or too large; undefined when none is. */
-export const beyondBounds = (frame: NodeFrame): string | undefined => fault(frame, boundsOf(frame));
+/** Text that is an enum is checked by the decoder. */
+type Bound<Field> = string extends Field
+  ? Text
+  : Field extends readonly (infer Item)[]
+    ? List<string extends Item ? Text : Shape<Item>>
+    : never;
+type Shape<Message> = { readonly [Name in keyof Message as Bound<Message[Name]> extends never ? never : Name]: Bound<Message[Name]> };
+type Shapes<Frame extends { kind: string; value: object }> = {
+  readonly [Kind in Frame['kind']]: Shape<Extract<Frame, { kind: Kind }>['value']>;
+};
+type ValueOf<Kind extends (NodeFrame | GuestFrame)['kind']> = Extract<NodeFrame | GuestFrame, { kind: Kind }>['value'];
+
+const WORD = /^[\w-]*$/;
+/** Of ids, names of images, containers, volumes and hosts. */
+const NAME_CHARACTERS = /^[\w.:/@+-]*$/;
+const ID: Text = { most: 128, of: NAME_CHARACTERS };
+const NAME: Text = { most: 512, of: NAME_CHARACTERS };
+const AGENT: Text = { most: 128, of: NAME_CHARACTERS };
+const SENTENCES: Text = { most: 8 * 1024 };
+
+const report = { sessionId: ID, containerId: ID, volume: NAME, reason: SENTENCES };
+const orphan = { sessionId: ID, containerId: ID, volume: NAME, space: NAME, image: NAME };
+const line = { sessionId: ID, runId: ID, agent: AGENT, line: { most: 64 * 1024 } };
+const orphans = { most: MOST_ORPHANS, each: orphan };
+const images = { most: MOST_IMAGES, each: NAME };
+
+/** What guests say and their node agents pass on. */
+const RELAYED: Shapes<Extract<NodeFrame, { kind: Exclude<GuestFrame['kind'], 'hello'> }>> = {
+  accepted: { sessionId: ID, messageId: ID },
+  runStarted: { sessionId: ID, messageId: ID, runId: ID, agent: AGENT },
+  delta: { sessionId: ID, messageId: ID, runId: ID, agent: AGENT, text: { most: 1024 * 1024 } },
+  answer: {
+    ...{ sessionId: ID, messageId: ID, runId: ID, agent: AGENT },
+    content: { most: 4 * 1024 * 1024 },
+    reason: { most: 64, of: WORD },
+  },
+  log: line,
+  workers: { sessionId: ID, workers: { most: 1000, each: { agent: AGENT } } },
+  lines: { sessionId: ID, requestId: ID, lines: { most: 10_000, each: line } },
+  limitReached: { sessionId: ID, limit: { most: 64, of: WORD }, agent: AGENT },
+  secretsRequest: { sessionId: ID },
+};
+
+const NODE: Shapes<NodeFrame> = {
+  ...RELAYED,
+  hello: { agentVersion: ID, clusterId: ID, driver: ID, hostname: NAME },
+  inventory: {
+    sessions: { most: MOST_REPORTS, each: report },
+    images,
+    tombstones: { most: MOST_REPORTS, each: { sessionId: ID } },
+    orphans,
+  },
+  heartbeat: {},
+  report,
+  removed: { sessionId: ID },
+  orphans: { orphans },
+  images: { images },
+  imageMissing: { sessionId: ID, image: NAME },
+  build: { buildId: ID, imageId: NAME, error: { most: 64 * 1024 } },
+  conditions: { conditions: { most: 64, each: { type: { most: 64, of: WORD }, message: { most: 2048 } } } },
+  disk: { sessionId: ID },
+  setPartTaken: { setId: ID },
+  setJudged: { setId: ID },
+  shutdownDone: {},
+};
+
+const GUEST: Shapes<GuestFrame> = {
+  ...RELAYED,
+  hello: { sessionId: ID, guestVersion: ID } satisfies Shape<Extract<GuestFrame, { kind: 'hello' }>['value']>,
+  drained: {} satisfies Shape<ValueOf<'drained'>>,
+};
+
+/** Which field is too long, too large or malformed; undefined when none is. */
+export const beyondBounds = (frame: NodeFrame): string | undefined => fault(frame, NODE);
 
 /** As {@link beyondBounds}, of a guest's frame. */
-export const guestBeyondBounds = (frame: GuestFrame): string | undefined => fault(frame, guestBounds(frame));
+export const guestBeyondBounds = (frame: GuestFrame): string | undefined => fault(frame, GUEST);
 
-function fault(frame: NodeFrame | GuestFrame, bounds: readonly Bound[]): string | undefined {
-  for (const [field, value, most] of bounds) {
-    if (value.length > most) return `${frame.kind}.${field} is too long`;
-    if (isDeceptive(value, most)) return `${frame.kind}.${field} holds control characters`;
-  }
+function fault(frame: NodeFrame | GuestFrame, shapes: Readonly<Record<string, object>>): string | undefined {
+  const found = faultIn(frame.value, shapes[frame.kind] ?? {});
+  if (found !== undefined) return `${frame.kind}.${found}`;
   return holdsTooLarge(frame.value) ? `a number in ${frame.kind} is too large` : undefined;
 }
+
+/** The value and its bounds have the same fields: the types say so where the tables are made. */
+function faultIn(value: object, shape: object): string | undefined {
+  const fields: Readonly<Record<string, unknown>> = { ...value };
+  for (const [name, bound] of Object.entries(shape)) {
+    const field = fields[name];
+    if (typeof field === 'string' || Array.isArray(field)) {
+      const found = faultOf(field, bound);
+      if (found === 'long') return `${snakeCase(name)} is too long`;
+      if (found === 'controls') return `${snakeCase(name)} holds control characters`;
+      if (found === 'characters') return `${snakeCase(name)} holds characters that it cannot have`;
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
+}
+
+function faultOf(field: string | readonly unknown[], bound: Text & List<Text | object>): string | undefined {
+  if (field.length > bound.most) return 'long';
+  if (typeof field === 'string') {
+    if (bound.of === undefined || bound.of.test(field)) return undefined;
+    return isPlainName(field) ? 'characters' : 'controls';
+  }
+  for (const item of field) {
+    if (typeof item === 'string') {
+      const found = faultOf(item, { each: {}, most: 0, ...bound.each });
+      if (found !== undefined) return found;
+    } else if (typeof item === 'object' && item !== null) {
+      const found = faultIn(item, bound.each);
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
+}
+
+const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 function holdsTooLarge(value: unknown): boolean {
   if (typeof value === 'number') return !(value <= LARGEST);
@@ -44,173 +152,3 @@ function holdsTooLarge(value: unknown): boolean {
   for (const one of Object.values(value)) if (holdsTooLarge(one)) return true;
   return false;
 }
-
-function boundsOf(frame: NodeFrame): Bound[] {
-  switch (frame.kind) {
-    case 'hello': {
-      const { agentVersion, clusterId, driver, hostname } = frame.value;
-      return [
-        ['agent_version', agentVersion, ID],
-        ['cluster_id', clusterId, ID],
-        ['driver', driver, ID],
-        ['hostname', hostname, NAME],
-      ];
-    }
-    case 'inventory':
-      return [
-        ...frame.value.sessions.flatMap(reportBounds),
-        ...frame.value.orphans.flatMap(orphanBounds),
-        ...imageBounds(frame.value.images),
-        ...frame.value.tombstones.map(({ sessionId }): Bound => ['session_id', sessionId, ID]),
-      ];
-    case 'report':
-      return reportBounds(frame.value);
-    case 'orphans':
-      return [['orphans', frame.value.orphans, MOST_ORPHANS], ...frame.value.orphans.flatMap(orphanBounds)];
-    case 'images':
-      return imageBounds(frame.value.images);
-    case 'removed':
-      return [['session_id', frame.value.sessionId, ID]];
-    case 'build':
-      return [
-        ['build_id', frame.value.buildId, ID],
-        ['image_id', frame.value.imageId, NAME],
-        ['error', frame.value.error, TEXT * 8],
-      ];
-    case 'imageMissing':
-      return [
-        ['session_id', frame.value.sessionId, ID],
-        ['image', frame.value.image, NAME],
-      ];
-    case 'conditions':
-      return [
-        ['conditions', frame.value.conditions, MOST_CONDITIONS],
-        ...frame.value.conditions.flatMap(({ type, message }): Bound[] => [
-          ['type', type, ID],
-          ['message', message, TEXT],
-        ]),
-      ];
-    case 'disk':
-      return [['session_id', frame.value.sessionId, ID]];
-    case 'setPartTaken':
-    case 'setJudged':
-      return [['set_id', frame.value.setId, ID]];
-    case 'heartbeat':
-    case 'shutdownDone':
-      return [];
-    default:
-      return relayedBounds(frame);
-  }
-}
-
-function guestBounds(frame: GuestFrame): Bound[] {
-  switch (frame.kind) {
-    case 'hello':
-      return [
-        ['session_id', frame.value.sessionId, ID],
-        ['guest_version', frame.value.guestVersion, ID],
-      ];
-    case 'drained':
-      return [];
-    default:
-      return relayedBounds(frame);
-  }
-}
-
-/** What guests say and their node agents pass on. */
-function relayedBounds(frame: Exclude<GuestFrame, { kind: 'hello' | 'drained' }>): Bound[] {
-  switch (frame.kind) {
-    case 'accepted':
-      return [
-        ['session_id', frame.value.sessionId, ID],
-        ['message_id', frame.value.messageId, ID],
-      ];
-    case 'runStarted':
-      return runBounds(frame.value);
-    case 'answer':
-      return [...runBounds(frame.value), ['reason', frame.value.reason, TEXT], ['content', frame.value.content, CONTENT]];
-    case 'delta':
-      return [['session_id', frame.value.sessionId, ID]];
-    case 'log':
-      return [
-        ['session_id', frame.value.sessionId, ID],
-        ['agent', frame.value.agent, NAME],
-        ['run_id', frame.value.runId, ID],
-        ['line', frame.value.line, CONTENT],
-      ];
-    case 'workers':
-      return [
-        ['session_id', frame.value.sessionId, ID],
-        ['workers', frame.value.workers, MOST_WORKERS],
-        ...frame.value.workers.map(({ agent }): Bound => ['agent', agent, NAME]),
-      ];
-    case 'lines':
-      return [
-        ['session_id', frame.value.sessionId, ID],
-        ['request_id', frame.value.requestId, ID],
-      ];
-    case 'limitReached':
-      return [
-        ['session_id', frame.value.sessionId, ID],
-        ['limit', frame.value.limit, ID],
-        ['agent', frame.value.agent, NAME],
-      ];
-    case 'secretsRequest':
-      return [['session_id', frame.value.sessionId, ID]];
-    default:
-      return frame satisfies never;
-  }
-}
-
-function reportBounds({
-  sessionId,
-  containerId,
-  volume,
-  reason,
-}: {
-  sessionId: string;
-  containerId: string;
-  volume: string;
-  reason: string;
-}): Bound[] {
-  return [
-    ['session_id', sessionId, ID],
-    ['container_id', containerId, ID],
-    ['volume', volume, NAME],
-    ['reason', reason, TEXT],
-  ];
-}
-
-function orphanBounds(orphan: { sessionId: string; containerId: string; volume: string; space: string; image: string }): Bound[] {
-  return [
-    ['session_id', orphan.sessionId, ID],
-    ['container_id', orphan.containerId, ID],
-    ['volume', orphan.volume, NAME],
-    ['space', orphan.space, NAME],
-    ['image', orphan.image, NAME],
-  ];
-}
-
-function runBounds({
-  sessionId,
-  messageId,
-  runId,
-  agent,
-}: {
-  sessionId: string;
-  messageId: string;
-  runId: string;
-  agent: string;
-}): Bound[] {
-  return [
-    ['session_id', sessionId, ID],
-    ['message_id', messageId, ID],
-    ['run_id', runId, ID],
-    ['agent', agent, NAME],
-  ];
-}
-
-const imageBounds = (images: readonly string[]): Bound[] => [
-  ['images', images, MOST_IMAGES],
-  ...images.map((image): Bound => ['images', image, NAME]),
-];

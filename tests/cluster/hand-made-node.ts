@@ -119,7 +119,7 @@ export class HandMadeNode {
       phase: 'RUNNING',
       boot: 1,
       number: this.#numbers,
-      containerId: `made up by hand for ${sessionId}`,
+      containerId: `made-up-by-hand-for-${sessionId}`,
     } as const;
     this.send({ kind: 'report', value: { ...value, volume: `raworc_session_data_${sessionId}`, reason: '', acceptedSeq: 0, life: 0 } });
   }

@@ -73,7 +73,7 @@ t.test('what is refused between node and controller', async (t) => {
       'the session to be idle',
       ({ type, data }) => type === 'session.state' && sessionShape.safeParse(data.session).data?.state === 'idle',
     );
-    t.equal((await rest.session(created.id)).container_id, `made up by hand for ${created.id}`, 'the same words of B are believed');
+    t.equal((await rest.session(created.id)).container_id, `made-up-by-hand-for-${created.id}`, 'the same words of B are believed');
 
     const message = await rest.post(created.id, 'who answers?');
     await nodeB.until('the message', ({ kind, value }) => kind === 'deliver' && 'messageId' in value && value.messageId === message.id);

@@ -19,17 +19,18 @@ export interface AcceptedMessage {
 /**
  * The guest holds a message durably. One that it says was settled, and that has no answer here, lost it when the store was
  * restored from a backup: nobody will answer it again, so it is answered here.
+ * Answers whether it changed anything.
  */
-export function acceptMessage({ from, generation, sessionId, messageId, settled }: AcceptedMessage): Command<undefined> {
+export function acceptMessage({ from, generation, sessionId, messageId, settled }: AcceptedMessage): Command<boolean> {
   return {
     name: 'accept-message',
     decide({ view, now }) {
       const session = view.get('sessions', sessionId);
       const queued = view.get('queue', messageId);
-      if (speaksFor(session, from, generation) !== 'yes' || session === undefined) return unchanged(undefined);
-      if (queued === undefined || queued.sessionId !== sessionId) return unchanged(undefined);
-      if (settled) return { ...answerLost(view, session, queued, now), answer: undefined };
-      return { ...markAccepted(view, session, session, [queued], now), answer: undefined };
+      if (speaksFor(session, from, generation) !== 'yes' || session === undefined) return unchanged(false);
+      if (queued === undefined || queued.sessionId !== sessionId) return unchanged(false);
+      if (settled) return { ...answerLost(view, session, queued, now), answer: true };
+      return { ...markAccepted(view, session, session, [queued], now), answer: queued.acceptedAt === null };
     },
   };
 }

@@ -46,8 +46,10 @@ const CAUSES: Readonly<Record<CertificateFault, (name: string) => string>> = {
     `A machine uses an older identity of the node ${name}, which has joined again since. If that is a copy, stop it; if not, let it join again with a new token.`,
 };
 
+export const CERTIFICATE_REFUSED = 'CertificateRefused';
+
 export const certificateAlarm = (fault: CertificateFault, name: string): Alarm => ({
-  type: 'CertificateRefused',
+  type: CERTIFICATE_REFUSED,
   message: CAUSES[fault](name),
 });
 

@@ -27,6 +27,12 @@ export interface Report {
 const lifeIn = ({ phase, life, generation }: Report): SessionRow['life'] =>
   phase === 'running' && life ? { generation, number: life } : null;
 
+/**
+ * Numbers of messages are counts, or begin at the milliseconds of the Unix time when a session was adopted: one far beyond was given by no
+ * controller, and would be taken for the number of everything that follows.
+ */
+const LEAP_MS = 30 * 24 * 3_600_000;
+
 /** Messages that a report marks as accepted. */
 const MARKED_AT_ONCE = 64;
 
@@ -92,6 +98,7 @@ export function recordReport(report: Report): Command<Speaker | 'old'> {
         return { ...memoryLost(view, session, observed, now), answer: speaker };
       const isHeld = report.phase === 'running' || report.phase === 'suspended';
       const { acceptedSeq } = report;
+      if (isHeld && acceptedSeq > Math.max(session.lastSeq, now + LEAP_MS)) return unchanged('old' as const);
       if (isHeld && acceptedSeq > session.lastSeq) {
         // Its guest holds what was never numbered here: numbers go on above that, and what waits is asked for message by message.
         const numbered = { ...observed, lastSeq: acceptedSeq, epochSeq: acceptedSeq };

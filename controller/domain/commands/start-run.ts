@@ -13,16 +13,16 @@ export interface StartedRun {
   readonly agent: string;
 }
 
-/** An agent's code is about to see a message. */
-export function startRun(started: StartedRun): Command<undefined> {
+/** An agent's code is about to see a message. Answers whether that is new. */
+export function startRun(started: StartedRun): Command<boolean> {
   return {
     name: 'start-run',
     decide({ view, now }) {
       const session = view.get('sessions', started.sessionId);
       const queued = view.get('queue', started.messageId);
-      if (speaksFor(session, started.from, started.generation) !== 'yes' || session === undefined) return unchanged(undefined);
-      if (queued === undefined || queued.sessionId !== session.id) return unchanged(undefined);
-      if (view.get('runs', started.runId) !== undefined) return unchanged(undefined);
+      if (speaksFor(session, started.from, started.generation) !== 'yes' || session === undefined) return unchanged(false);
+      if (queued === undefined || queued.sessionId !== session.id) return unchanged(false);
+      if (view.get('runs', started.runId) !== undefined) return unchanged(false);
       const taken = markAccepted(view, session, session, [queued], now);
       const space = view.get('spaces', session.spaceId)?.name ?? session.spaceId;
       const { runId, agent, messageId } = started;
@@ -40,7 +40,7 @@ export function startRun(started: StartedRun): Command<undefined> {
             data: { space, run_id: runId, message_id: messageId, agent },
           },
         ],
-        answer: undefined,
+        answer: true,
       };
     },
   };

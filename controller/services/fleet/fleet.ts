@@ -13,11 +13,16 @@ import type { KnownNode } from '../capacity.ts';
 import { stopAgent } from './frames.ts';
 import { LineReads, type WantedLines } from './line-reads.ts';
 import { LiveWorkers } from './live-workers.ts';
+import { NodePace } from './node-pace.ts';
 import { NodeStream, type StreamEvents, type StreamMetrics, type StreamNeeds } from './node-stream.ts';
+import { StreamMemory } from './stream-memory.ts';
 import { Turns } from './turns.ts';
 
 /** So often each node is compared with the rows and with what it was told, which heals what nobody foresaw. */
 export const COMPARE_MS = 5 * 60_000;
+
+/** Nodes whose rates are remembered beyond their streams. */
+const MOST_PACES = 10_000;
 
 /** What may be wanted of nodes as they come, go and finish builds. */
 export interface FleetListener {
@@ -30,7 +35,7 @@ export interface FleetListener {
   built(nodeId: NodeId, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
 }
 
-export interface FleetDeps extends Omit<StreamNeeds, 'turns' | 'metrics'> {
+export interface FleetDeps extends Omit<StreamNeeds, 'turns' | 'metrics' | 'memory'> {
   readonly metrics?: Metrics;
   /** {@link COMPARE_MS} where it is not given. */
   readonly compareMs?: number;
@@ -47,6 +52,8 @@ export class Fleet {
   readonly #reads: LineReads;
   readonly #ending = new Map<NodeStream, () => void>();
   readonly #turns: Turns;
+  /** Of nodes that have a stream or had one, the one that connected last at the end. */
+  readonly #paces = new Map<NodeId, NodePace>();
   readonly #streamNeeds: StreamNeeds;
   readonly #compareMs: number;
   #compareTimer: Timer | undefined;
@@ -59,7 +66,12 @@ export class Fleet {
     this.#needs = needs;
     this.#turns = new Turns(needs.clock);
     this.#compareMs = needs.compareMs ?? COMPARE_MS;
-    this.#streamNeeds = { ...needs, turns: this.#turns, metrics: streamMetrics(needs.metrics ?? silentMetrics) };
+    this.#streamNeeds = {
+      ...needs,
+      turns: this.#turns,
+      memory: new StreamMemory(),
+      metrics: streamMetrics(needs.metrics ?? silentMetrics),
+    };
     this.#reads = new LineReads(needs.random);
     needs.applier.onCommitted((committed) => this.#committed(committed));
     this.#compareLater();
@@ -76,10 +88,19 @@ export class Fleet {
       link.close(new Error('the controller is shutting down'));
       return;
     }
-    const stream = new NodeStream(nodeId, row?.name ?? nodeId, link, this.#streamNeeds, this.#events, proof?.keyHash);
+    const stream = new NodeStream(nodeId, row?.name ?? nodeId, link, this.#streamNeeds, this.#events, this.#paceOf(nodeId), proof?.keyHash);
     const isDoubtful = proof !== undefined && certificateFault(row, proof.keyHash) !== undefined;
     if (isDoubtful && this.#streams.has(nodeId)) this.#contenders.add(stream);
     else this.#takesPlace(stream);
+  }
+
+  #paceOf(nodeId: NodeId): NodePace {
+    const pace = this.#paces.get(nodeId) ?? new NodePace(this.#needs.clock);
+    this.#paces.delete(nodeId);
+    this.#paces.set(nodeId, pace);
+    const [oldest] = this.#paces.keys();
+    if (this.#paces.size > MOST_PACES && oldest !== undefined) this.#paces.delete(oldest);
+    return pace;
   }
 
   #takesPlace(stream: NodeStream): void {
@@ -263,6 +284,16 @@ function streamMetrics(metrics: Metrics): StreamMetrics {
     paused: metrics.counter({
       name: 'node_stream_pauses_total',
       help: 'Times that a node stream was not read because too much was undecided.',
+    }),
+    wasted: metrics.counter({
+      name: 'node_frames_wasted_total',
+      help: 'Frames of nodes that changed nothing: repeated, refused, or beyond a rate.',
+      labels: ['kind'],
+    }),
+    delayed: metrics.counter({
+      name: 'node_news_delayed_total',
+      help: 'News of nodes that came faster than their rate: the newest of each thing is heard later.',
+      labels: ['kind'],
     }),
   };
 }

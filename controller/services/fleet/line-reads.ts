@@ -50,8 +50,11 @@ export class LineReads {
     });
   }
 
-  answered(from: object, { requestId, sessionId, lines, unread }: Lines__Output): void {
+  /** False: nobody asked that, or not there. */
+  answered(from: object, { requestId, sessionId, lines, unread }: Lines__Output): boolean {
     const asking = this.#asking.get(requestId);
-    if (asking?.of === from && asking.sessionId === sessionId) asking.resolve(unread ? undefined : lines);
+    if (asking?.of !== from || asking.sessionId !== sessionId) return false;
+    asking.resolve(unread ? undefined : lines);
+    return true;
   }
 }

@@ -1,27 +1,29 @@
 import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../../../proto/frame.ts';
 import { beyondBounds, MOST_IMAGES, MOST_ORPHANS, MOST_REPORTS } from '../../../proto/frame-bounds.ts';
 import type { Condition__Output } from '../../../proto/generated/raworc/node/v0/Condition.ts';
+import type { DiskState__Output } from '../../../proto/generated/raworc/node/v0/DiskState.ts';
 import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
 import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orphan.ts';
 import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
 import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
 import type { Lines__Output } from '../../../proto/generated/raworc/v0/Lines.ts';
 import type { LiveWorker__Output } from '../../../proto/generated/raworc/v0/LiveWorker.ts';
+import type { SecretsRequest__Output } from '../../../proto/generated/raworc/v0/SecretsRequest.ts';
 import type { Link } from '../../../proto/link.ts';
 import type { Barriers } from '../../../seams/barrier.ts';
-import type { Clock } from '../../../seams/clock.ts';
-import type { Log } from '../../../seams/log.ts';
+import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { Log, LogFields } from '../../../seams/log.ts';
 import type { Counter } from '../../../seams/metrics.ts';
 import type { Random } from '../../../seams/random.ts';
 import { visibleText } from '../../../seams/terminal-text.ts';
 import { type Command, unchanged } from '../../domain/command.ts';
 import { acceptMessage } from '../../domain/commands/accept-message.ts';
 import { finishRemoval } from '../../domain/commands/finish-removal.ts';
-import { certificateAlarm, certificateFault } from '../../domain/commands/node-certificates.ts';
+import { type Alarm, certificateAlarm, certificateFault } from '../../domain/commands/node-certificates.ts';
 import { nodeConnected, notHeld } from '../../domain/commands/nodes.ts';
 import { recordAnswer } from '../../domain/commands/record-answer.ts';
 import { recordDiskState } from '../../domain/commands/record-disk-state.ts';
-import { recordReport } from '../../domain/commands/record-report.ts';
+import { type Report, recordReport } from '../../domain/commands/record-report.ts';
 import { refuseInactive } from '../../domain/commands/refuse-inactive.ts';
 import { startRun } from '../../domain/commands/start-run.ts';
 import type { MessageId, NodeId, SessionId } from '../../domain/ids.ts';
@@ -33,11 +35,14 @@ import { Assignments } from './assignments.ts';
 import { Delivery } from './delivery.ts';
 import { settledUpTo } from './frames.ts';
 import { InventoryParts } from './inventory.ts';
+import { LateNews } from './late-news.ts';
 import { Lease, type LeaseTimes } from './lease.ts';
 import type { NodeAlarms } from './node-alarms.ts';
+import type { NodePace } from './node-pace.ts';
 import { saidAnswer, saidBuild, saidHello, saidLine, saidReport, saidRun } from './said.ts';
 import { type SecretSource, secretsFor } from './secrets-for.ts';
 import { SetSender } from './set-sender.ts';
+import { STREAM_MEMORY, type StreamMemory } from './stream-memory.ts';
 import type { Turns } from './turns.ts';
 
 export interface StreamNeeds {
@@ -51,6 +56,7 @@ export interface StreamNeeds {
   readonly secrets: SecretSource;
   readonly lease: LeaseTimes;
   readonly alarms?: Pick<NodeAlarms, 'raise' | 'clear'>;
+  readonly memory: StreamMemory;
   readonly clusterId: string;
   readonly epoch: number;
   readonly version: string;
@@ -63,6 +69,8 @@ export interface StreamMetrics {
   readonly compared: Counter<'outcome'>;
   readonly failed: Counter;
   readonly paused: Counter;
+  readonly wasted: Counter<'kind'>;
+  readonly delayed: Counter<'kind'>;
 }
 
 /** What a node says of itself, and since when, by this controller's time. */
@@ -85,17 +93,26 @@ export interface StreamEvents {
   shutDown(stream: NodeStream): void;
   /** All workers that live in a session of this node. */
   workers(stream: NodeStream, session: SessionRow, workers: readonly LiveWorker__Output[]): void;
-  lines(stream: NodeStream, lines: Lines__Output): void;
+  /** False: nobody asked for them. */
+  lines(stream: NodeStream, lines: Lines__Output): boolean;
   closed(stream: NodeStream): void;
 }
 
 /** Frames taken from the link whose commands have not been decided yet: past either bound the link is not read. */
-export const MOST_UNDECIDED = { frames: 1000, bytes: 4 * 1024 * 1024 } as const;
+export const MOST_UNDECIDED = { frames: 1000, bytes: STREAM_MEMORY.undecided.ofNode } as const;
 /** For a frame of which the link does not say how long it is, and for each report of an inventory. */
 const A_FRAME_BYTES = 512;
+/** For each name that is kept, beyond its characters. */
+const A_NAME_BYTES = 32;
 
 /** Of one node. What is said beyond them is passed over. */
 const MOST_CONDITIONS = 32;
+/** Orphans that one frame has named in the log. */
+const MOST_ORPHANS_LOGGED = 20;
+/** Not read for less: so that a node beyond its rates costs little. */
+const SHORTEST_REST_MS = 100;
+
+type Kind = NodeFrame['kind'];
 
 /**
  * One node's stream, from hello to its end.
@@ -104,7 +121,9 @@ const MOST_CONDITIONS = 32;
  * 2. The inventory's reports are decided before the node is told what it should hold, in one turn with the telling, so that
  *    no change falls between.
  * 3. Then it is `live`: changes of rows go out as they are committed, and what comes in is decided in the order of its coming.
- * 4. A frame that does not fit into the outbound queue ends the stream: the next one starts from a full set.
+ * 4. What changes nothing, and news that nobody asked for, have rates of their own ({@link NodePace}): beyond them the node is read slowly,
+ *    and of each thing the newest is heard later. So no node fills the event log or keeps the others waiting.
+ * 5. A frame that does not fit into the outbound queue ends the stream: the next one starts from a full set.
  */
 export class NodeStream {
   readonly nodeId: NodeId;
@@ -129,6 +148,11 @@ export class NodeStream {
   #undecidedBytes = 0;
   #frameBytes = A_FRAME_BYTES;
   #isPaused = false;
+  #rest: Timer | undefined;
+  readonly #pace: NodePace;
+  readonly #late: LateNews;
+  /** Of sessions of this node: whether their disk is full, as last said. */
+  readonly #fullDisks = new Map<SessionId, boolean>();
   #inventory = new InventoryParts();
   readonly #set: SetSender;
 
@@ -138,9 +162,12 @@ export class NodeStream {
     link: Link<ControllerFrame, NodeFrame>,
     needs: StreamNeeds,
     events: StreamEvents,
+    pace: NodePace,
     keyHash?: string,
   ) {
     this.#keyHash = keyHash;
+    this.#pace = pace;
+    this.#late = new LateNews(needs.clock, (key) => pace.allowsNews(key));
     this.nodeId = nodeId;
     this.name = name;
     this.lease = new Lease(needs.clock, needs.lease.leaseMs);
@@ -254,6 +281,9 @@ export class NodeStream {
     const wasLive = this.isLive;
     this.#phase = 'closed';
     this.#set.close();
+    this.#late.close();
+    this.#rest?.cancel();
+    this.#needs.memory.forget(this);
     this.#log.info('node.stream_closed', { node: this.name, live: wasLive, fault: fault?.message });
     try {
       this.#events.closed(this);
@@ -287,7 +317,7 @@ export class NodeStream {
     if (this.#phase === 'greeting') return frame.kind === 'hello' ? this.#greet(frame.value) : this.#reject(`${frame.kind} before hello`);
     if (this.#phase === 'listing') {
       if (frame.kind === 'heartbeat') return this.#beat(frame.value.number);
-      if (frame.kind === 'conditions') return this.#conditioned(frame.value.conditions);
+      if (frame.kind === 'conditions') return this.#conditionsSaid(frame.value.conditions);
       return frame.kind === 'inventory' ? this.#list(frame.value) : this.#reject(`${frame.kind} before the inventory`);
     }
     this.#live(frame);
@@ -339,6 +369,9 @@ export class NodeStream {
     if (this.#inventory.orphans.length > MOST_ORPHANS) return this.#reject('it holds too many containers and volumes of no session');
     if (this.#inventory.images.size > MOST_IMAGES) return this.#reject('it holds too many images');
     if (this.#inventory.held > MOST_REPORTS) return this.#reject('it holds too many sessions');
+    if (!this.#keeps(this.#inventory.images, this.#inventory.orphans))
+      return this.#reject('the names of its images and orphans are too long');
+    if (inventory.sessions.length + inventory.images.length + inventory.orphans.length === 0 && more) this.#waste('inventory');
     this.#frameBytes = A_FRAME_BYTES;
     for (const report of sessions) this.#report(report);
     if (more) return this.#decide(this.#needs.applier.apply(afterwards), () => this.send({ kind: 'inventoryTaken', value: { part } }));
@@ -389,66 +422,78 @@ export class NodeStream {
         return this.#beat(frame.value.number);
       case 'report':
         return this.#report(frame.value);
-      case 'removed':
-        return this.#decide(
-          applier.apply(finishRemoval(this.nodeId, frame.value.sessionId as SessionId, frame.value.upToGeneration)),
-          () => undefined,
-        );
-      case 'orphans':
-        return this.#orphaned(frame.value.orphans);
-      case 'images':
-        return this.#imagesAre(new Set(frame.value.images));
-      case 'imageMissing': {
-        const session = this.#needs.view.get('sessions', frame.value.sessionId);
-        if (session?.nodeId !== this.nodeId || session.image !== frame.value.image) return;
-        this.images.delete(session.image);
-        return this.#events.imageMissing(this, session);
+      case 'removed': {
+        const { sessionId, upToGeneration } = frame.value;
+        if (this.#needs.view.get('tombstones', sessionId)?.nodeId !== this.nodeId) return this.#waste('removed');
+        return this.#decide(applier.apply(finishRemoval(this.nodeId, sessionId as SessionId, upToGeneration)), () => undefined);
       }
-      case 'build':
-        return this.#built(saidBuild(frame.value));
-      case 'conditions':
-        return this.#conditioned(frame.value.conditions);
-      case 'disk': {
-        const { sessionId, generation, full, limitBytes } = frame.value;
-        const state = { from: this.nodeId, sessionId: sessionId as SessionId, generation, full, limitBytes };
-        return this.#decide(applier.apply(recordDiskState(state)), (isTold) => {
-          if (isTold && full) this.#log.warn('session.disk-full', { node: this.name, session: sessionId, limitBytes });
+      case 'orphans':
+        return this.#news('orphans', 'orphans', () => this.#orphaned(frame.value.orphans));
+      case 'images':
+        return this.#news('images', 'images', () => this.#imagesAre(new Set(frame.value.images)));
+      case 'imageMissing': {
+        const session = this.#own(frame.value.sessionId);
+        if (session?.image !== frame.value.image) return this.#waste('imageMissing');
+        return this.#news('imageMissing', `image:${session.id}`, () => {
+          this.images.delete(session.image);
+          this.#events.imageMissing(this, session);
         });
       }
+      case 'build':
+        this.#waste('build'); // an honest node says it seldom, whatever comes of it
+        return this.#built(saidBuild(frame.value));
+      case 'conditions':
+        return this.#conditionsSaid(frame.value.conditions);
+      case 'disk':
+        return this.#disk(frame.value);
       case 'secretsRequest':
-        return void this.send({ kind: 'secrets', value: secretsFor(this.#needs, this.nodeId, frame.value) });
+        return this.#secretsAsked(frame.value);
       case 'workers': {
-        const session = this.#needs.view.get('sessions', frame.value.sessionId);
-        if (session?.nodeId === this.nodeId) this.#events.workers(this, session, frame.value.workers);
-        return;
+        const session = this.#own(frame.value.sessionId);
+        if (session === undefined) return this.#trespass(frame.value.sessionId, 'workers');
+        const tell = () => this.#events.workers(this, session, frame.value.workers);
+        if (this.#pace.allows('workers', session.id)) {
+          this.#late.forget(`workers:${session.id}`);
+          return tell();
+        }
+        return this.#news('workers', `workers:${session.id}`, tell);
       }
       case 'limitReached': {
         const { sessionId: session, limit, value, agent } = frame.value;
-        if (this.#spaceOf(session) === undefined) return;
+        if (this.#own(session) === undefined) return this.#trespass(session, 'limitReached');
+        if (!this.#pace.allowsNews(`limit:${limit}:${session}`)) return this.#waste('limitReached');
         const reason = limit === 'processes' ? 'process limit reached' : 'memory limit reached';
         return this.#log.warn('session.limit-reached', { node: this.name, session, reason, limit: value, agent: agent || undefined });
       }
       case 'lines':
-        return this.#events.lines(this, frame.value);
+        return this.#events.lines(this, frame.value) ? undefined : this.#waste('lines');
       case 'setPartTaken':
         if (!this.#set.taken(frame.value.setId, frame.value.part)) this.#reject('it took in a part that was not sent');
         return;
       case 'setJudged':
-        if (!frame.value.agrees && frame.value.setId === this.#assignments.setId && !this.#set.isSending) this.#differs('held');
-        return;
+        if (frame.value.agrees || frame.value.setId !== this.#assignments.setId || this.#set.isSending) return this.#waste('setJudged');
+        return this.#news('setJudged', 'set', () => this.#differs('held'));
       case 'shutdownDone':
         return this.#events.shutDown(this);
       case 'accepted': {
         const { sessionId, messageId, generation, settled } = frame.value;
+        if (this.#own(sessionId) === undefined) return this.#trespass(sessionId, 'accepted');
         const about = { from: this.nodeId, generation, sessionId: sessionId as SessionId, messageId: messageId as MessageId };
-        return this.#decide(
-          applier.applyLazily(acceptMessage({ ...about, settled })),
+        return this.#decide(applier.applyLazily(acceptMessage({ ...about, settled })), (isNews) => {
+          if (!isNews) this.#waste('accepted');
           // The window has moved on.
-          () => this.#delivery.due(sessionId as SessionId),
-        );
+          this.#delivery.due(sessionId as SessionId);
+        });
       }
-      case 'runStarted':
-        return this.#decide(applier.applyLazily(startRun(saidRun(this.nodeId, frame.value))), () => undefined);
+      case 'runStarted': {
+        const { sessionId, messageId } = frame.value;
+        if (this.#own(sessionId) === undefined) return this.#trespass(sessionId, 'runStarted');
+        const isQueued = this.#needs.view.get('queue', messageId)?.sessionId === sessionId;
+        if (!isQueued || !this.#pace.allows('runs', messageId)) return this.#waste('runStarted');
+        return this.#decide(applier.applyLazily(startRun(saidRun(this.nodeId, frame.value))), (isNews) => {
+          if (!isNews) this.#waste('runStarted');
+        });
+      }
       case 'answer': {
         const held = barriers.reach('answer.received');
         if (held === undefined) return this.#answer(frame.value);
@@ -456,13 +501,17 @@ export class NodeStream {
         return;
       }
       case 'delta': {
-        const spaceId = this.#spaceOf(frame.value.sessionId);
-        if (spaceId !== undefined) news.delta({ ...frame.value, spaceId, sessionId: frame.value.sessionId as SessionId });
+        const spaceId = this.#own(frame.value.sessionId)?.spaceId;
+        if (spaceId === undefined) return this.#trespass(frame.value.sessionId, 'delta');
+        if (!this.#allowsOutput()) return this.#waste('delta');
+        news.delta({ ...frame.value, spaceId, sessionId: frame.value.sessionId as SessionId });
         return;
       }
       case 'log': {
-        const spaceId = this.#spaceOf(frame.value.sessionId);
-        if (spaceId !== undefined) news.log(saidLine(spaceId, frame.value));
+        const spaceId = this.#own(frame.value.sessionId)?.spaceId;
+        if (spaceId === undefined) return this.#trespass(frame.value.sessionId, 'log');
+        if (!this.#allowsOutput()) return this.#waste('log');
+        news.log(saidLine(spaceId, frame.value));
         return;
       }
       default:
@@ -471,6 +520,7 @@ export class NodeStream {
   }
 
   #imagesAre(images: ReadonlySet<string>): void {
+    if (!this.#keeps(images, this.orphans)) return this.#reject('the names of its images are too long');
     const lost = [...this.images].filter((image) => !images.has(image));
     this.images.clear();
     for (const image of images) this.images.add(image);
@@ -478,9 +528,16 @@ export class NodeStream {
   }
 
   #orphaned(orphans: readonly Orphan__Output[]): void {
+    if (!this.#keeps(this.images, orphans)) return this.#reject('the names of its orphans are too long');
     const known = new Set(this.orphans.map(({ sessionId }) => sessionId));
     this.orphans = orphans;
-    for (const { sessionId } of orphans) if (!known.has(sessionId)) this.#log.warn('node.orphan', { node: this.name, session: sessionId });
+    const fresh = orphans.filter(({ sessionId }) => !known.has(sessionId));
+    for (const { sessionId } of fresh.slice(0, MOST_ORPHANS_LOGGED)) this.#warn('node.orphan', { session: sessionId });
+    if (fresh.length > MOST_ORPHANS_LOGGED) this.#warn('node.orphans', { more: fresh.length - MOST_ORPHANS_LOGGED });
+  }
+
+  #conditionsSaid(conditions: readonly Condition__Output[]): void {
+    this.#news('conditions', 'conditions', () => this.#conditioned(conditions));
   }
 
   #conditioned(conditions: readonly Condition__Output[]): void {
@@ -490,11 +547,13 @@ export class NodeStream {
       .slice(0, MOST_CONDITIONS)
       .map((one) => ({ ...one, message: visibleText(one.message), since: Math.max(0, Math.floor(now - one.sinceMs)) }));
     for (const { type, message, unschedulable } of this.conditions)
-      if (!was.has(type)) this.#log[unschedulable ? 'warn' : 'info']('node.condition', { node: this.name, type, message });
+      if (!was.has(type) && this.#pace.allows('lines'))
+        this.#log[unschedulable ? 'warn' : 'info']('node.condition', { node: this.name, type, message });
     this.#events.conditionsChanged(this);
   }
 
   #beat(number: number): void {
+    if (!this.#pace.allows('heartbeats')) return this.#waste('heartbeat');
     this.lease.renew();
     this.send({ kind: 'heartbeatAck', value: { number, leaseMs: this.#needs.lease.leaseMs } });
   }
@@ -502,10 +561,50 @@ export class NodeStream {
   #report(value: Report__Output): void {
     const report = saidReport(this.nodeId, this.#hello?.incarnation ?? 0, value);
     if (report === undefined) return this.#reject('a report without a phase');
-    this.#decide(this.#needs.applier.apply(recordReport(report)), (speaker) => {
-      if (speaker === 'foreign') this.#trespass(report.sessionId, 'report');
-      if (report.phase === 'running' && this.isLive) this.#delivery.restart(report.sessionId);
+    const session = this.#own(report.sessionId);
+    if (session === undefined) return this.#trespass(report.sessionId, 'report');
+    const decide = () =>
+      this.#decide(this.#needs.applier.apply(recordReport(report)), (speaker) => {
+        if (speaker === 'old') return this.#waste('report');
+        if (speaker !== 'yes') return this.#trespass(report.sessionId, 'report');
+        if (report.phase === 'running' && this.isLive) this.#delivery.restart(report.sessionId);
+      });
+    const key = `report:${session.id}`;
+    // What the assignment asks for is bounded by those who ask. Anything else is news of the node's own.
+    if (isUnasked(session, report)) return this.#news('report', key, decide);
+    this.#late.forget(key);
+    if (isRepeated(session, report) && this.isLive) this.#waste('report');
+    return decide();
+  }
+
+  #disk({ sessionId: id, generation, full, limitBytes }: DiskState__Output): void {
+    const session = this.#own(id);
+    if (session === undefined) return this.#trespass(id, 'disk');
+    const key = `disk:${session.id}`;
+    if (this.#fullDisks.get(session.id) === full) {
+      this.#late.forget(key);
+      return this.#waste('disk');
+    }
+    this.#news('disk', key, () => {
+      this.#fullDisks.set(session.id, full);
+      const state = { from: this.nodeId, sessionId: session.id, generation, full, limitBytes };
+      this.#decide(this.#needs.applier.apply(recordDiskState(state)), (isTold) => {
+        if (isTold && full) this.#warn('session.disk-full', { session: session.id, limitBytes });
+      });
     });
+  }
+
+  #secretsAsked(request: SecretsRequest__Output): void {
+    if (this.#own(request.sessionId) === undefined) this.#trespass(request.sessionId, 'secretsRequest');
+    else if (!this.#pace.allows('secrets', request.sessionId)) {
+      this.#waste('secretsRequest');
+      return this.#news('secretsRequest', `secrets:${request.sessionId}`, () => this.#sendSecrets(request));
+    }
+    this.#sendSecrets(request);
+  }
+
+  #sendSecrets(request: SecretsRequest__Output): void {
+    this.send({ kind: 'secrets', value: secretsFor(this.#needs, this.nodeId, request) });
   }
 
   #answer(value: Answer__Output): void {
@@ -514,14 +613,68 @@ export class NodeStream {
     const { sessionId, messageId } = answer;
     this.#decide(this.#needs.applier.apply(recordAnswer(answer)), (verdict) => {
       if (verdict === 'refused') return this.#trespass(sessionId, 'answer');
-      if (verdict !== 'committed') this.#log.info('answer.dropped', { node: this.name, session: sessionId, message: messageId, verdict });
+      if (verdict !== 'committed') {
+        if (this.#pace.allows('lines'))
+          this.#log.info('answer.dropped', { node: this.name, session: sessionId, message: messageId, verdict });
+        this.#waste('answer');
+      }
       this.send({ kind: 'settled', value: { sessionId, messageId, upToSeq: 0 } });
     });
   }
 
-  /** It said something of a session that is not its own, or is not any more. */
-  #trespass(session: SessionId, frame: string): void {
-    this.#log.warn('node.trespass', { node: this.name, session, frame });
+  /** The session, if it is this node's. */
+  #own(sessionId: string): SessionRow | undefined {
+    const session = this.#needs.view.get('sessions', sessionId);
+    return session?.nodeId === this.nodeId ? session : undefined;
+  }
+
+  /**
+   * It said something of a session that is not its own, or is not any more. One that has taken in all that it should hold, and still speaks
+   * of another node's session, is no honest node agent.
+   */
+  #trespass(session: string, frame: Kind): void {
+    this.#waste(frame);
+    const row = this.#needs.view.get('sessions', session);
+    if (row === undefined || row.desired === 'deleted') return;
+    this.#warn('node.trespass', { session, frame });
+    if (this.isLive && this.agreed) this.#needs.alarms?.raise(this.nodeId, trespassAlarm(this.name));
+  }
+
+  /** Hears news that nobody asked for at their rate, the newest of each thing later. */
+  #news(kind: Kind, key: string, hear: () => void): void {
+    if (this.#late.hear(key, () => this.guarded(hear))) return;
+    this.#needs.metrics.delayed.add(1, { kind });
+    this.#waste(kind);
+  }
+
+  /** A frame changed nothing. A node with too many of them is not read for a while. */
+  #waste(kind: Kind): void {
+    this.#needs.metrics.wasted.add(1, { kind });
+    const restMs = this.#pace.waste();
+    if (restMs === 0 || this.#rest !== undefined || this.#phase === 'closed') return;
+    this.#needs.alarms?.raise(this.nodeId, floodAlarm(this.name));
+    this.#link.pause();
+    this.#rest = this.#needs.clock.after(Math.max(SHORTEST_REST_MS, restMs), () => {
+      this.#rest = undefined;
+      if (!this.#isPaused) this.#link.resume();
+    });
+  }
+
+  #allowsOutput(): boolean {
+    return this.#pace.allows('output') && this.#pace.allows('output_bytes', '', this.#frameBytes);
+  }
+
+  #keeps(images: Iterable<string>, orphans: readonly Orphan__Output[]): boolean {
+    let bytes = 0;
+    for (const image of images) bytes += 2 * image.length + A_NAME_BYTES;
+    for (const { sessionId, containerId, volume, space, image } of orphans)
+      bytes += 2 * (sessionId.length + containerId.length + volume.length + space.length + image.length) + 5 * A_NAME_BYTES;
+    return this.#needs.memory.keep(this, bytes);
+  }
+
+  /** About what it says, at a rate. */
+  #warn(event: string, fields: LogFields): void {
+    if (this.#pace.allows('lines')) this.#log.warn(event, { node: this.name, ...fields });
   }
 
   #built(report: ReturnType<typeof saidBuild>): void {
@@ -529,17 +682,14 @@ export class NodeStream {
     if (report !== 'under way') this.#events.build(this, report);
   }
 
-  #spaceOf(sessionId: string) {
-    const row = this.#needs.view.get('sessions', sessionId);
-    return row?.nodeId === this.nodeId ? row.spaceId : undefined;
-  }
-
   /** Frames are decided in the order in which they came, since the applier keeps it; too many at once stop the reading. */
   #decide<Answer>(decided: Promise<Answer>, then: (answer: Answer) => void): void {
     const bytes = this.#frameBytes;
     this.#undecided += 1;
     this.#undecidedBytes += bytes;
-    if (!this.#isPaused && (this.#undecided >= MOST_UNDECIDED.frames || this.#undecidedBytes >= MOST_UNDECIDED.bytes)) {
+    const { memory } = this.#needs;
+    memory.changeUndecided(bytes);
+    if (!this.#isPaused && (this.#undecided >= MOST_UNDECIDED.frames || memory.isFull(this.#undecidedBytes))) {
       this.#isPaused = true;
       this.#needs.metrics.paused.add();
       this.#link.pause();
@@ -550,9 +700,10 @@ export class NodeStream {
       .finally(() => {
         this.#undecided -= 1;
         this.#undecidedBytes -= bytes;
-        if (!this.#isPaused || this.isBehind) return;
+        memory.changeUndecided(-bytes);
+        if (!this.#isPaused || this.isBehind || (memory.isFull(this.#undecidedBytes) && this.#undecided > 0)) return;
         this.#isPaused = false;
-        this.#link.resume();
+        if (this.#rest === undefined) this.#link.resume();
       });
   }
 
@@ -561,6 +712,33 @@ export class NodeStream {
     this.close(new Error(reason));
   }
 }
+
+/** About this node's session, at the generation that the controller knows already: it changed with nobody asking. */
+function isUnasked(session: SessionRow, report: Report): boolean {
+  return isOfKnownGeneration(session, report) && !isSame(session, report);
+}
+
+/** It says what is known. */
+const isRepeated = (session: SessionRow, report: Report): boolean => isOfKnownGeneration(session, report) && isSame(session, report);
+
+const isOfKnownGeneration = (session: SessionRow, { generation }: Report): boolean =>
+  generation === session.generation && session.observedGeneration === generation && session.phase !== 'none';
+
+const isSame = ({ phase, containerId, volume, life }: SessionRow, report: Report): boolean =>
+  phase === report.phase &&
+  (containerId ?? '') === report.containerId &&
+  (volume ?? '') === report.volume &&
+  (!report.life || life?.number === report.life);
+
+const trespassAlarm = (name: string): Alarm => ({
+  type: 'Trespass',
+  message: `The node ${name} speaks of sessions of other nodes. If its node agent is the one that you installed, report this as a bug; else stop that machine.`,
+});
+
+const floodAlarm = (name: string): Alarm => ({
+  type: 'Flood',
+  message: `The node ${name} says far more than changes there, so it is heard slowly. Read the log of its node agent, and stop that machine if it is not yours any more.`,
+});
 
 /** Is decided when all before it is. */
 const afterwards: Command<undefined> = { name: 'afterwards', decide: () => unchanged(undefined) };

@@ -1,0 +1,51 @@
+import { ProtocolError } from './protocol-error.ts';
+
+/** Fields of a frame, and of the message in it. More make objects in memory that are a hundred times the bytes that they came in. */
+const MOST_FRAME_FIELDS = 8;
+const MOST_FIELDS = 25_000;
+
+/**
+ * Refuses bytes that would decode into far more than themselves: an empty element of a list takes two bytes, and the object that it becomes
+ * hundreds. Throws {@link ProtocolError}; what is malformed is left to the decoder.
+ */
+export function checkWeight(bytes: Uint8Array, name: string): void {
+  let fields = 0;
+  for (const field of fieldsOf(bytes, 0, bytes.byteLength)) {
+    fields += 1;
+    if (fields > MOST_FRAME_FIELDS) throw new ProtocolError(`a ${name} with more than one message`);
+    let inner = 0;
+    for (const _ of fieldsOf(bytes, field.start, field.end)) {
+      inner += 1;
+      if (inner > MOST_FIELDS) throw new ProtocolError(`a ${name} with more than ${MOST_FIELDS} fields`);
+    }
+  }
+}
+
+/** The fields of a message in the encoding of Protocol Buffers: those with a length have a start and an end. */
+function* fieldsOf(bytes: Uint8Array, from: number, to: number): Generator<{ readonly start: number; readonly end: number }> {
+  let at = from;
+  /** Of at most 32 bits, which is what lengths here have. */
+  const number = (): number => {
+    let value = 0;
+    for (let shift = 0; at < to; shift += 7) {
+      const byte = bytes[at] ?? 0;
+      at += 1;
+      if (shift < 32) value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) break;
+    }
+    return value;
+  };
+  while (at < to) {
+    const wireType = number() % 8;
+    if (wireType === 0) number();
+    else if (wireType === 1) at += 8;
+    else if (wireType === 5) at += 4;
+    else if (wireType === 2) {
+      const length = number();
+      yield { start: at, end: Math.min(to, at + length) };
+      at += length;
+      continue;
+    } else if (wireType > 5) return; // not of this encoding
+    yield { start: at, end: at };
+  }
+}
