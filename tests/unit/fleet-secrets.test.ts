@@ -46,6 +46,11 @@ async function withSecrets(t: Test, values: () => Record<string, string>, by = {
   return { core, connect, fake, ask };
 }
 
+const changeTo = (core: Core, desired: 'running' | 'suspended', generation: number) => ({
+  name: 'test-desired',
+  decide: () => ({ mutations: [put('sessions', { ...core.session(S), desired, generation })], events: [], answer: undefined }),
+});
+
 t.test('a message posted after a change names at least that version; the node of its session is told the secrets', async (t) => {
   const { core, fake, ask } = await withSecrets(t, () => ({ KEY: 'value' }));
   const post = () => core.applier.submit(postMessage(newMessage(S, 'hello')));
@@ -74,8 +79,14 @@ t.test('another node, an older placement, and a session that is gone are told no
   const nothing = { sessionId: S, version: 0, values: {} };
   t.same(ask(stranger), nothing);
   t.same(ask(fake, 0), nothing, 'a generation from before it was placed there');
+  t.same(ask(fake, 2), nothing, 'a generation that nobody has given');
   t.match(ask(fake, 1), { version: 1, values: { KEY: 'value' } });
   t.notOk(stranger.closed);
+  await core.applier.apply(changeTo(core, 'suspended', 2));
+  t.same(ask(fake, 1), nothing, 'the assignment before');
+  t.same(ask(fake, 2), nothing, 'it is not to run');
+  await core.applier.apply(changeTo(core, 'running', 3));
+  t.match(ask(fake, 3), { version: 1, values: { KEY: 'value' } });
   const row = core.session(S);
   await core.applier.apply({
     name: 'test-moved',

@@ -595,8 +595,11 @@ export class NodeStream {
   }
 
   #secretsAsked(request: SecretsRequest__Output): void {
-    if (this.#own(request.sessionId) === undefined) this.#trespass(request.sessionId, 'secretsRequest');
-    else if (!this.#pace.allows('secrets', request.sessionId)) {
+    if (this.#own(request.sessionId) === undefined) {
+      this.#trespass(request.sessionId, 'secretsRequest');
+      return void this.send({ kind: 'secrets', value: { sessionId: request.sessionId, version: 0, values: {} } });
+    }
+    if (!this.#pace.allows('secrets', request.sessionId)) {
       this.#waste('secretsRequest');
       return this.#news('secretsRequest', `secrets:${request.sessionId}`, () => this.#sendSecrets(request));
     }

@@ -23,7 +23,7 @@ export interface SecretsNeeds {
 }
 
 /**
- * What a node is told of a session's secrets: those of its space when it may speak of the session, else version 0 and none.
+ * What a node is told of a session's secrets: those of its space when it holds the session's assignment to run, of the current generation, else version 0 and none.
  * None either for a session whose creator has lost every right in the space: what still runs there could send them anywhere.
  * The same when they cannot be opened; the node asks again after a while. What is more than a process can be given is left out, and logged by name.
  */
@@ -33,7 +33,7 @@ export function secretsFor(needs: SecretsNeeds, nodeId: NodeId, request: Secrets
   const refusal: Secrets__Output = { sessionId, version: 0, values: {} };
   const session = view.get('sessions', sessionId);
   const speaker = speaksFor(session, nodeId, generation);
-  if (session === undefined || speaker !== 'yes') {
+  if (session === undefined || speaker !== 'yes' || !runsAt(session, generation)) {
     log.warn('secrets.refused', { node: nodeId, session: sessionId, speaker });
     return refusal;
   }
@@ -52,6 +52,9 @@ export function secretsFor(needs: SecretsNeeds, nodeId: NodeId, request: Secrets
     return refusal;
   }
 }
+
+/** Only what is to run needs secrets, and only under the assignment that is in force: whoever names another has not heard of it, or makes it up. */
+const runsAt = ({ desired, generation }: SessionRow, named: number): boolean => desired === 'running' && named === generation;
 
 function withinBound(values: Readonly<Record<string, string>>): { kept: Record<string, string>; leftOut: string[] } {
   const kept: [string, string][] = [];
