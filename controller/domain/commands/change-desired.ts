@@ -1,14 +1,14 @@
 import { type Command, unchanged } from '../command.ts';
 import type { NewEvent } from '../events.ts';
 import type { Fleet } from '../fleet.ts';
-import type { SessionId } from '../ids.ts';
+import type { NodeId, SessionId } from '../ids.ts';
 import { allowedIn, LEGAL, type SessionRequest } from '../legal.ts';
 import { occupiesRoom, restState } from '../life-cycle.ts';
 import type { SessionObject } from '../objects.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
 import { shortOf, unbounded } from '../placement.ts';
 import { sessionObject } from '../present.ts';
-import type { Desired, SessionRow } from '../rows.ts';
+import type { Desired, Limits, SessionRow } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
 import { lesser, limitsObject, lowered, mostIn } from '../session-sizes.ts';
 import { refusedBySpace } from '../space-admission.ts';
@@ -77,9 +77,13 @@ export function desiring(row: SessionRow, desired: Desired, graceMs: number, now
  */
 export function atStart(view: View, fleet: Fleet, row: SessionRow): SessionRow {
   if (occupiesRoom(row)) return row;
-  const most = mostIn(fleet.sizes, view.get('spaces', row.spaceId)?.settings ?? {});
-  const node = fleet.nodes().find(({ id }) => id === row.nodeId);
-  return lowered(row, node?.bounds === undefined ? most : lesser(most, unbounded(node.bounds.most)));
+  return lowered(row, mostOn(fleet, row.nodeId, mostIn(fleet.sizes, view.get('spaces', row.spaceId)?.settings ?? {})));
+}
+
+/** The lesser of these maxima and those of a node. */
+export function mostOn(fleet: Fleet, nodeId: NodeId | null, most: Limits): Limits {
+  const bounds = fleet.nodes().find(({ id }) => id === nodeId)?.bounds;
+  return bounds === undefined ? most : lesser(most, unbounded(bounds.most));
 }
 
 /** Says that a session has less than it was made with. */

@@ -12,6 +12,7 @@ import { type Mutation, put, type SessionRow } from '../rows.ts';
 import { lesser, lowered, mostIn } from '../session-sizes.ts';
 import { refusedBySpace } from '../space-admission.ts';
 import type { View } from '../view.ts';
+import { mostOn } from './change-desired.ts';
 import { recalledSession } from './recalled-session.ts';
 import { type AskedSession, firstRow } from './session-row.ts';
 
@@ -52,7 +53,8 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
       const space = view.get('spaces', remix.spaceId);
       if (space === undefined) return unchanged(refused('NOT_FOUND', 'There is no such space.'));
       const most = mostIn(fleet.sizes, space.settings);
-      const { requests, limits: kept } = lowered(parent, most);
+      // A copy of its disk is made where the parent is.
+      const { requests, limits: kept } = lowered(parent, remix.data ? mostOn(fleet, parent.nodeId, most) : most);
       const limits = remix.data ? kept : lesser(kept, most);
       if (limits.diskBytes > most.diskBytes) return unchanged(tooLarge(limits.diskBytes, most.diskBytes));
       const refusal = refusedBySpace(view, fleet, remix.spaceId, { sessions: 1, requests });

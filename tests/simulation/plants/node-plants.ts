@@ -2,6 +2,13 @@ import type { Plant } from './plant.ts';
 
 /** Decisions of the node agent, each broken once. */
 export const NODE_PLANTS = {
+  'limits of the controller taken as they are': {
+    breaks: 'A node gives a session no more than its operator lets it.',
+    file: 'node-agent/creating.ts',
+    find: 'const limits = lowered(create.limits, most());',
+    replace: 'const { limits } = create;',
+    foundBy: { seed: 2 },
+  },
   'create not journalled': {
     breaks: 'A create is in the ledger before the engine is called.',
     file: 'node-agent/creating.ts',

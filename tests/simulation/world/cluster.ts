@@ -84,6 +84,7 @@ export class Cluster implements Surroundings {
           ...{ around: this, id, name, clusterId: CLUSTER, image: IMAGE, random: random.fork(name) },
           memoryBytes: random.whole(6, 12) * 128 * MIB,
           sessions: random.fork(`${name} bound`).pick([0, 0, 4, 7]) ?? 0,
+          bounds: boundsOf(random.fork(`${name} limits`)),
           dialer: (machine, life) => this.#dialer(machine, life),
         }),
     );
@@ -316,3 +317,9 @@ export const stackOf = (fault: unknown): string =>
         .join(' ')
         .replaceAll(/file:\/\/\S*\/(?=controller|node-agent|guest|tests|journal|proto)/g, '')
     : String(fault);
+
+/** What a machine has for its sessions beyond CPU and memory; 0: no bound. */
+const boundsOf = (random: SeededRandom) => ({
+  processes: random.pick([0, 4 * 320, 8 * 320]) ?? 0,
+  diskBytes: random.pick([0, 12 * 1024 * MIB]) ?? 0,
+});

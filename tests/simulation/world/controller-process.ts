@@ -15,6 +15,7 @@ import { Life } from './life.ts';
 import type { SeededRandom } from './random.ts';
 import { RoomAudit } from './room-audit.ts';
 import { RING, SEALING_KEYS } from './sealing.ts';
+import { SIZES } from './sizes.ts';
 import { IMAGE, listsOn, watchedWriter } from './store.ts';
 import { barriersAt, type Surroundings } from './surroundings.ts';
 
@@ -86,7 +87,7 @@ export class ControllerProcess {
       shelf: { receive: notHere, remove: async () => undefined, kept: async () => [] },
       passwords: { hash: async (password) => accepted(password), verify: async (password, hash) => accepted(password === hash) },
       sealing: { ring: RING, keys: SEALING_KEYS },
-      ...{ version: 'sim', lease: { ...LEASE, lostAfterMs: options.lostAfterMs } },
+      ...{ version: 'sim', lease: { ...LEASE, lostAfterMs: options.lostAfterMs }, sizes: SIZES },
       ...{ clock, random: random.fork(name), log, metrics: silentMetrics },
       barriers: barriersAt(around, { life }),
       onFatal(fault) {

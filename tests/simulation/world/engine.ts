@@ -1,3 +1,4 @@
+import type { Most } from '../../../node-agent/domain/session-most.ts';
 import type { Driver, DriverChange, Made } from '../../../node-agent/drivers/driver.ts';
 import type { HollowHost } from '../../../node-agent/drivers/hollow.ts';
 import type { GuestDoors } from '../../../node-agent/guest-doors.ts';
@@ -32,6 +33,8 @@ export interface EngineView {
   readonly life: Life;
   readonly machine: string;
   readonly random: SeededRandom;
+  /** What the node agent that calls lets a session have. */
+  readonly most: () => Partial<Most>;
   /** Of the node agent that calls. */
   readonly ledger: () => Ledger | undefined;
   /** Whether the guest of a session has been connected for a while. */
@@ -42,7 +45,7 @@ export interface EngineView {
 
 /** The engine as one life of a node agent calls it. A call takes time, may fail on either side of its effect, and may still take effect after the caller's death. */
 export function driverFor(view: EngineView): Driver {
-  const { around, host, trouble, life, machine, random } = view;
+  const { around, host, trouble, life, machine, random, most } = view;
   const { time, trace, reach } = around;
 
   function call<T>(
@@ -123,7 +126,12 @@ export function driverFor(view: EngineView): Driver {
         around.violation(`${machine} makes an empty volume for ${plan.sessionId}, which is from a backup`);
       return call('createVolume', plan.sessionId, signal, () => host.createVolume(plan, own), failedMade);
     },
-    createContainer: (plan, signal) => call('createContainer', plan.sessionId, signal, () => host.createContainer(plan, own), failedMade),
+    createContainer(plan, signal) {
+      for (const what of ['memoryBytes', 'processes'] as const)
+        if (plan.limits[what] > (most()[what] ?? Number.POSITIVE_INFINITY))
+          around.violation(`${machine} makes a container of ${plan.sessionId} with ${what} ${plan.limits[what]}`);
+      return call('createContainer', plan.sessionId, signal, () => host.createContainer(plan, own), failedMade);
+    },
     start(sessionId, signal) {
       check('start', sessionId);
       return call('start', sessionId, signal, () => startWhole(view, sessionId, own), failedMade);

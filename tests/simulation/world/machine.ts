@@ -1,5 +1,6 @@
 import type { HostLink } from '../../../guest/door.ts';
 import { Journal } from '../../../journal/journal.ts';
+import type { Most } from '../../../node-agent/domain/session-most.ts';
 import { HollowHost } from '../../../node-agent/drivers/hollow.ts';
 import { Ledger } from '../../../node-agent/ledger.ts';
 import type { Dialer } from '../../../node-agent/link/dialer.ts';
@@ -26,6 +27,7 @@ export interface MachineOptions {
   readonly memoryBytes: number;
   /** Most of them; 0: as many as there is room for. */
   readonly sessions: number;
+  readonly bounds: { readonly processes: number; readonly diskBytes: number };
   readonly random: SeededRandom;
   readonly dialer: (machine: Machine, life: Life) => Dialer;
 }
@@ -38,6 +40,7 @@ const WELCOME_FOR_MS = 2_000;
 
 interface Agent {
   readonly life: Life;
+  readonly most: Partial<Most>;
   ledger: Ledger | undefined;
   node: NodeAgent | undefined;
 }
@@ -74,7 +77,7 @@ export class Machine {
     this.host = new HollowHost({
       clock: new ProcessClock(around.time, new Life(`${options.name}.engine`), this.wall),
       random: random.fork('engine'),
-      capacity: { cpuMillis: 4000, memoryBytes, sessions },
+      capacity: { cpuMillis: 4000, memoryBytes, sessions, ...options.bounds },
       images: [image],
       copyMs: () => copying.mostlySmall(1, 4_000),
       inside: {
@@ -91,12 +94,15 @@ export class Machine {
     this.#lives += 1;
     const life = new Life(`${name}#${this.#lives}`);
     const random = this.#options.random.fork(life.name);
-    const agent: Agent = { life, ledger: undefined, node: undefined };
+    // An operator starts it with other maxima now and then.
+    const most = this.#lives > 1 && random.fork('most').chance(0.3) ? { memoryBytes: 384 * 2 ** 20, processes: 200 } : {};
+    const agent: Agent = { life, most, ledger: undefined, node: undefined };
     this.agent = agent;
     const clock = new ProcessClock(around.time, life, this.wall);
     const log = around.trace.log(life.name);
     const driver = driverFor({
       ...{ around, host: this.host, trouble: this.trouble, life, machine: name, random: random.fork('driver') },
+      most: () => agent.most,
       ledger: () => agent.ledger,
       hasGuest: (sessionId) => this.#hasGuest(sessionId),
       watching: this.watching,
@@ -107,6 +113,7 @@ export class Machine {
       agent.ledger = await Ledger.open(journal, records, 1);
       agent.node = new NodeAgent({
         ...{ nodeId: id, clusterId, incarnation: 1, version: 'sim', hostname: name, capacity: {} },
+        most,
         ...{ driver, doors: doorsFor(this.host, life), ledger: agent.ledger, dialer: dialer(this, life), clock, random, log },
         // So few that ids of deleted sessions are used again.
         uids: { first: 100_000, last: 100_127 },

@@ -4,7 +4,7 @@ import type { Mutation, SessionRow } from '../../../controller/domain/rows.ts';
 import { type Room, Rooms } from './room.ts';
 import { SPACES } from './store.ts';
 
-const WHAT = ['sessions', 'cpuMillis', 'memoryBytes'] as const;
+const WHAT = ['sessions', 'cpuMillis', 'memoryBytes', 'mostMemoryBytes', 'diskBytes', 'processes'] as const;
 
 /** Holds what one life of the controller counts of its nodes and spaces against the rows, after every command and every commit. */
 export class RoomAudit {
@@ -35,14 +35,16 @@ export class RoomAudit {
 
   #judge(rooms: Rooms, when: string): void {
     if (this.#fleet === undefined) return;
-    for (const { id, name, sessions, requested } of this.#fleet.nodes())
-      this.#compare(name, { sessions, ...requested }, rooms.onNode(id), when);
+    for (const { id, name, sessions, requested, limited } of this.#fleet.nodes()) {
+      const { memoryBytes: mostMemoryBytes, diskBytes, processes } = limited;
+      this.#compare(name, { sessions, ...requested, mostMemoryBytes, diskBytes, processes }, rooms.onNode(id), when);
+    }
     for (const { id, name } of SPACES) this.#compare(name, this.#fleet.spaceUse(id as SpaceId), rooms.inSpace(id), when);
   }
 
-  #compare(name: string, counted: Room, is: Room, when: string): void {
+  #compare(name: string, counted: Partial<Room>, is: Room, when: string): void {
     for (const what of WHAT)
-      if (counted[what] !== is[what])
+      if (counted[what] !== undefined && counted[what] !== is[what])
         this.#violation(`${name} is counted with ${what} ${counted[what]} ${when}, its rows have ${is[what]}`);
   }
 }

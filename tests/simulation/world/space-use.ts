@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { Mutation, SpaceRow } from '../../../controller/domain/rows.ts';
 import type { View } from '../../../controller/domain/view.ts';
-import { Rooms } from './room.ts';
+import { Rooms, takesRoom } from './room.ts';
 
 const Settings = z.object({
   quotas: z.object({ sessions: z.number(), cpu: z.number(), memory_bytes: z.number() }).partial().default({}),
+  maxima: z.object({ memory_bytes: z.number(), processes: z.number() }).partial().default({}),
 });
 
 /** Looks at every commit: no space is given more than it may have. What it has already goes on, whatever its quotas have become. */
@@ -42,7 +43,8 @@ export class SpaceUse {
     const space = this.#spaces.get(row.spaceId);
     // What was resumed after the backup from which the store was restored runs on.
     if (space === undefined || before?.restoredFrom != null) return;
-    const { sessions, cpu, memory_bytes } = Settings.parse(space.settings).quotas;
+    const { quotas, maxima } = Settings.parse(space.settings);
+    const { sessions, cpu, memory_bytes } = quotas;
     const most = {
       sessions: sessions ?? Number.POSITIVE_INFINITY,
       cpuMillis: Math.round((cpu ?? Number.POSITIVE_INFINITY) * 1000),
@@ -51,6 +53,11 @@ export class SpaceUse {
     for (const what of ['sessions', 'cpuMillis', 'memoryBytes'] as const)
       if (has[what] > had[what] && has[what] > most[what])
         this.#violation(`${space.name} got ${what} ${has[what]} with ${row.id}, it may have ${most[what]}`);
+    const starts = takesRoom(row) && (before === undefined || !takesRoom(before));
+    const largest = { memoryBytes: maxima.memory_bytes, processes: maxima.processes };
+    for (const what of ['memoryBytes', 'processes'] as const)
+      if (starts && row.limits[what] > (largest[what] ?? Number.POSITIVE_INFINITY))
+        this.#violation(`${row.id} starts in ${space.name} with ${what} ${row.limits[what]}, which allows ${largest[what]}`);
     if (has.sessions > had.sessions && !space.active) this.#violation(`${space.name} got ${row.id}, and is not active`);
   }
 }

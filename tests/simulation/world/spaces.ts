@@ -23,7 +23,8 @@ export async function changeQuotas(client: Client): Promise<void> {
     ...(random.chance(0.3) ? { cpu: random.whole(1, 8) * 0.05 } : {}),
     ...(random.chance(0.3) ? { memory_bytes: random.whole(1, 8) * 128 * MIB } : {}),
   };
-  await settle(client, { settings: random.chance(0.8) ? { quotas } : {}, active: random.chance(0.85) });
+  const maxima = random.fork('maxima').chance(0.4) ? { maxima: { memory_bytes: 384 * MIB, processes: 128 } } : {};
+  await settle(client, { settings: random.chance(0.8) ? { quotas, ...maxima } : maxima, active: random.chance(0.85) });
 }
 
 /** So that whatever waits can go on. */

@@ -4,6 +4,7 @@ import type { Report__Output as Report } from '../../../proto/generated/raworc/n
 import type { Chronicle } from './chronicle.ts';
 import { unexplainedFailure } from './failures.ts';
 import { Rooms, takesRoom } from './room.ts';
+import { SIZES } from './sizes.ts';
 
 export interface WitnessOutside {
   readonly chronicle: Chronicle;
@@ -71,6 +72,17 @@ export class Witness {
     if (node === undefined) return;
     if (use.cpuMillis > node.cpuMillis || use.memoryBytes > node.memoryBytes)
       this.#outside.violation(`${node.name} was given ${use.memoryBytes / 1024 ** 2} MiB of ${node.memoryBytes / 1024 ** 2}`);
+    const { violation } = this.#outside;
+    const { processes = 0, diskBytes = 0, most } = node.bounds ?? {};
+    if (processes > 0 && use.processes > processes) violation(`${node.name} was given ${use.processes} processes of ${processes}`);
+    if (use.mostMemoryBytes > node.memoryBytes * SIZES.memoryOvercommit)
+      violation(`${node.name} was given limits of ${use.mostMemoryBytes} bytes of memory of ${node.memoryBytes}`);
+    const isNew = before === undefined || before.nodeId !== row.nodeId;
+    if (isNew && diskBytes > 0 && use.diskBytes > diskBytes * SIZES.diskOvercommit)
+      violation(`${node.name} was given disks of ${use.diskBytes} bytes of ${diskBytes}`);
+    for (const what of ['cpuMillis', 'memoryBytes', 'processes'] as const)
+      if (most !== undefined && most[what] > 0 && row.limits[what] > most[what])
+        violation(`${row.id} starts on ${node.name} with ${what} ${row.limits[what]}, which gives at most ${most[what]}`);
     if (node.maxSessions > 0 && use.sessions > node.maxSessions)
       this.#outside.violation(`${node.name} was given ${use.sessions} sessions, it takes ${node.maxSessions}`);
   }
