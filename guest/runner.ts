@@ -281,11 +281,14 @@ export class Runner {
       return this.#mailbox.answer(entry, { ...answer, outcome: 'ERROR', content: REASONS.disk_full, reason: 'disk_full' });
     });
     await barriers.reach('guest.answered');
-    log.info('run.ended', {
-      ...{ session: sessionId, message: message.messageId, run: answer.runId, agent: message.agent },
-      ...{ reason: answer.reason || undefined, durationMs: answer.durationMs },
-    });
     this.#host.sendAnswers();
+    // Writing to the log takes its time: the answer leaves first.
+    clock.soon(() =>
+      log.info('run.ended', {
+        ...{ session: sessionId, message: message.messageId, run: answer.runId, agent: message.agent },
+        ...{ reason: answer.reason || undefined, durationMs: answer.durationMs },
+      }),
+    );
   }
 
   async #run(entry: Entry, working: Working): Promise<RunEnd> {

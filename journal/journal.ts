@@ -224,9 +224,8 @@ export class Journal {
 
   async #commit(file: DiskFile, position: number, sealed: Sealed): Promise<void> {
     try {
-      await file.write(position, sealed.bytes);
       this.#syncs += 1;
-      await file.sync();
+      await file.writeDurably(position, sealed.bytes);
     } catch (fault) {
       this.#fault = new JournalPoisoned(`the disk failed: ${asError(fault).message}`, { cause: fault });
       throw this.#fault;

@@ -3,6 +3,8 @@ export interface DiskFile {
   size(): Promise<number>;
   read(position: number, length: number): Promise<Uint8Array>;
   write(position: number, bytes: Uint8Array): Promise<void>;
+  /** Resolves once these bytes survive a power cut. Of what `write` wrote before, nothing is said. */
+  writeDurably(position: number, bytes: Uint8Array): Promise<void>;
   /** Resolves once everything written before the call survives a power cut. */
   sync(): Promise<void>;
   /** Makes the file at least `length` bytes long, the new ones zero and really allocated: later writes in it cannot meet a full disk. */

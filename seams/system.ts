@@ -1,7 +1,7 @@
 /** The real clock, randomness, disk, barriers and log. Imported by each process's main.ts and by tests, and by nothing else. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
-import { access, constants, open, rename, rm, statfs } from 'node:fs/promises';
+import { access, constants, type FileHandle, open, rename, rm, statfs } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Barriers, noBarriers } from './barrier.ts';
@@ -57,8 +57,21 @@ export const systemRandom: Random = {
 
 const ZEROES = new Uint8Array(64 * 1024);
 
+async function writeAll(file: FileHandle, position: number, bytes: Uint8Array): Promise<void> {
+  let done = 0;
+  while (done < bytes.byteLength) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done, position + done);
+    done += bytesWritten;
+  }
+}
+
 async function openFile(path: string): Promise<DiskFile> {
   const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  // A write and its sync in one call of the system, and so one way to the thread pool and back.
+  const durable = await open(path, constants.O_WRONLY | constants.O_DSYNC | constants.O_NOFOLLOW).catch(async (fault: unknown) => {
+    await file.close();
+    throw fault;
+  });
   return {
     size: async () => (await file.stat()).size,
     async read(position, length) {
@@ -71,20 +84,18 @@ async function openFile(path: string): Promise<DiskFile> {
       }
       return bytes.subarray(0, got);
     },
-    async write(position, bytes) {
-      let done = 0;
-      while (done < bytes.byteLength) {
-        const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done, position + done);
-        done += bytesWritten;
-      }
-    },
+    write: (position, bytes) => writeAll(file, position, bytes),
+    writeDurably: (position, bytes) => writeAll(durable, position, bytes),
     sync: () => file.datasync(),
     async allocate(length) {
       const size = (await file.stat()).size;
       for (let at = size; at < length; at += ZEROES.byteLength) await file.write(ZEROES, 0, Math.min(ZEROES.byteLength, length - at), at);
       await file.sync();
     },
-    close: () => file.close(),
+    async close() {
+      await durable.close();
+      await file.close();
+    },
   };
 }
 

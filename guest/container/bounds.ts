@@ -5,8 +5,9 @@ import { census, type Family } from './census.ts';
 import type { Cgroup } from './cgroup.ts';
 import type { Groups } from './groups.ts';
 
-/** While an agent works, and for as long as nothing is asked of it. */
+/** While an agent works, once after it has, and for as long as nothing is asked of it. */
 const LOOK_MS = 1000;
+const LOOK_AFTER_MS = 100;
 const IDLE_LOOK_MS = 10_000;
 /** How long ended processes are waited for before another is started, and before it is judged again whether there are too many. */
 const ROOM_WITHIN_MS = 5000;
@@ -49,6 +50,7 @@ export class Bounds {
   /** When somebody was ended last: what was killed then may take a moment to go. */
   #endedAtMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
+  #lookAtMs = 0;
 
   constructor(options: BoundsOptions) {
     this.#options = options;
@@ -56,12 +58,19 @@ export class Bounds {
     this.#kills = options.cgroup.memoryKills ?? 0;
   }
 
-  /** A run begins or ends: it is looked more often while one is under way. */
+  /** A run begins or ends: it is looked more often while one is under way, and soon after it. Runs that follow one another put off no look. */
   working(isWorking: boolean): void {
-    if (this.#working === isWorking && this.#timer !== undefined) return;
     this.#working = isWorking;
+    this.#lookWithin(isWorking ? LOOK_MS : LOOK_AFTER_MS);
+  }
+
+  #lookWithin(ms: number): void {
+    const { clock } = this.#options;
+    const atMs = clock.monotonic() + ms;
+    if (this.#timer !== undefined && this.#lookAtMs <= atMs) return;
     this.#timer?.cancel();
-    this.#timer = this.#options.clock.after(isWorking ? LOOK_MS : IDLE_LOOK_MS, () => this.#look());
+    this.#lookAtMs = atMs;
+    this.#timer = clock.after(ms, () => this.#look());
   }
 
   close(): void {
@@ -87,7 +96,7 @@ export class Bounds {
     return `the session is at its limit of ${this.#options.processes} processes and threads (limits.processes)`;
   }
 
-  /** Undefined when there is room to start a worker; else it resolves once there is, or after five seconds. */
+  /** Undefined when there is room to start a process of an agent; else it resolves once there is, or after five seconds. */
   makeRoom(): Promise<void> | undefined {
     if (!this.enforce() && this.#hasRoom()) return undefined;
     const { clock } = this.#options;
@@ -107,9 +116,10 @@ export class Bounds {
     const { cgroup, groups, clock, processes, workers, reached } = this.#options;
     if (clock.monotonic() - this.#endedAtMs < SETTLED_MS) return false;
     const all = cgroup.processes;
+    if (all === undefined || all <= processes) return false;
     // Less this process's threads and the container's first process.
     const own = readdirSync('/proc/self/task').length + 1;
-    if (all === undefined || all - own <= processes) return false;
+    if (all - own <= processes) return false;
     const known = new Map([...workers()].map((worker) => [worker.group, worker]));
     const most = census().reduce<Family | undefined>((a, b) => (a === undefined || b.count > a.count ? b : a), undefined);
     if (most === undefined) return false;
@@ -130,8 +140,8 @@ export class Bounds {
   }
 
   #look(): void {
-    this.enforce();
     this.#timer = undefined;
-    this.working(this.#working);
+    this.enforce();
+    this.#lookWithin(this.#working ? LOOK_MS : IDLE_LOOK_MS);
   }
 }

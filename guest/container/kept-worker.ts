@@ -28,7 +28,8 @@ export class KeptWorker implements Worker, Bounded {
   readonly #channel: Duplex | undefined;
   readonly ended: Promise<unknown>;
   #run: Run | undefined;
-  #ran = false;
+  /** Resolves once what the last run had printed when it ended has been read. */
+  #reading: Promise<void> | undefined;
   #ready = false;
   #failure: string | undefined;
   /** Why it was ended, where that is not what it looks like. */
@@ -75,25 +76,24 @@ export class KeptWorker implements Worker, Bounded {
   }
 
   async run(request: RunRequest, output: RunOutput): Promise<RunEnd> {
-    // What the last run printed may still be in the pipes.
-    if (this.#ran) await new Promise<void>((resolve) => twoTurns(this.#clock, resolve));
-    this.#ran = true;
+    if (this.#reading !== undefined) await this.#reading;
     return new Promise((resolve) => {
       this.#run = { id: request.runId, output, end: resolve };
       this.#deltaBytes = 0;
       this.#program.stdout?.begin(this.#logPath(request.runId, 'stdout'), output);
       this.#program.stderr?.begin(this.#logPath(request.runId, 'stderr'), output);
+      if (this.#program.alive) this.#send(request);
+      else this.#program.ended.then((end) => this.#died(end));
+      // The agent is at work already.
       this.#program.noteMemoryKills(this.agent);
-      if (!this.#program.alive) {
-        this.#program.ended.then((end) => this.#died(end));
-        return;
-      }
-      const { runId, message, contextJson } = request;
-      // Line ends in JSON are white space; in a protocol of lines they would end the frame.
-      const context = contextJson.trim() === '' ? 'null' : contextJson.replace(/[\r\n]/g, ' ');
-      const head = JSON.stringify({ type: 'run', run: runId, message });
-      this.#channel?.write(`${head.slice(0, -1)},"context":${context}}\n`);
     });
+  }
+
+  #send({ runId, message, contextJson }: RunRequest): void {
+    // Line ends in JSON are white space; in a protocol of lines they would end the frame.
+    const context = contextJson.trim() === '' ? 'null' : contextJson.replace(/[\r\n]/g, ' ');
+    const head = JSON.stringify({ type: 'run', run: runId, message });
+    this.#channel?.write(`${head.slice(0, -1)},"context":${context}}\n`);
   }
 
   kill(): void {
@@ -122,10 +122,16 @@ export class KeptWorker implements Worker, Bounded {
       if (end.outcome === 'error') return;
     }
     this.#interruption?.cancel();
-    if (this.#run !== undefined) this.#program.noteMemoryKills(this.agent);
     const run = this.#run;
+    if (run === undefined) return;
     this.#run = undefined;
-    run?.end(end);
+    run.end(end);
+    const reading = new Promise<void>((resolve) => twoTurns(this.#clock, resolve)).then(() => {
+      // Behind the answer's back, and still in the log of this run.
+      this.#program.noteMemoryKills(this.agent);
+      if (this.#reading === reading) this.#reading = undefined;
+    });
+    this.#reading = reading;
   }
 
   #read(text: string): void {

@@ -47,6 +47,7 @@ t.test('taking it and beginning it cost one sync, the answer a second one; both 
   const started = world.heard[1];
   t.equal(started?.kind === 'runStarted' && started.value.runId, world.ran[0]?.runId);
   t.equal(world.answers.get(world.posted[1]?.id ?? '')?.[0]?.runId, world.ran[0]?.runId);
+  t.equal(world.roomAsked, 1, 'processes were counted for the first message alone, which started one');
 });
 
 t.test('nothing is said and nothing runs before the sync', async (t) => {

@@ -3,9 +3,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
+import { Bounds } from '../../guest/container/bounds.ts';
 import { census } from '../../guest/container/census.ts';
 import { Cgroup } from '../../guest/container/cgroup.ts';
 import { failed, run, stage } from './guest-stage.ts';
+import { WorldClock } from './guest-world.ts';
 
 function files(t: Test, contents: Record<string, string>): string {
   const root = mkdtempSync(join(tmpdir(), 'raworc-kernel-'));
@@ -66,6 +68,40 @@ t.test('processes belong together by their group, whatever else they change; a t
       { group: 902, pids: [30], count: 2 },
     ],
   );
+});
+
+t.test('processes are counted while an agent works, however short its runs, and seldom while none does', async (t) => {
+  let looks = 0;
+  class Counting extends Cgroup {
+    override get processes(): number {
+      looks += 1;
+      return 1;
+    }
+  }
+  const clock = new WorldClock();
+  const cgroup = new Counting(files(t, { 'cgroup.controllers': '' }));
+  const bounds = new Bounds({ cgroup, clock, processes: 40, workers: () => [], reached: () => t.fail('nothing is reached') });
+  const during = async (work: () => Promise<void>) => {
+    const before = looks;
+    await work();
+    return looks - before;
+  };
+  const runs = await during(async () => {
+    for (let run = 0; run < 200; run += 1) {
+      bounds.working(true);
+      await clock.advance(20);
+      bounds.working(false);
+      await clock.advance(30);
+    }
+  });
+  t.ok(runs >= 50 && runs <= 101, `${runs} looks in ten seconds of short runs`);
+  const idle = await during(() => clock.advance(60_000));
+  t.ok(idle >= 5 && idle <= 7, `${idle} looks in an idle minute`);
+  bounds.working(true);
+  const long = await during(() => clock.advance(10_000));
+  t.ok(long >= 9 && long <= 11, `${long} looks in a run of ten seconds`);
+  bounds.close();
+  t.equal(await during(() => clock.advance(60_000)), 0);
 });
 
 const LEAVING = `

@@ -95,6 +95,8 @@ export class World {
   running = 0;
   mostRunning = 0;
   started = 0;
+  /** How often the guest asked for room for another process. */
+  roomAsked = 0;
   mailboxBytes = 4096;
   contextJson = '{}';
   sessionId = 'session';
@@ -250,7 +252,14 @@ export class World {
   }
 
   #workers(life: number): WorkerHost {
-    return { start: (agent, setup) => this.#worker(life, agent, setup), close: () => undefined };
+    return {
+      start: (agent, setup) => this.#worker(life, agent, setup),
+      makeRoom: () => {
+        this.roomAsked += 1;
+        return undefined;
+      },
+      close: () => undefined,
+    };
   }
 
   #worker(life: number, _agent: AgentSpec, setup: Setup): Worker {

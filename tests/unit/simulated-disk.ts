@@ -90,22 +90,28 @@ export class SimulatedDisk implements Disk {
       const others = [...this.files.values()].reduce((sum, one) => sum + (one === file ? 0 : one.seen.byteLength), 0);
       if (end > file.seen.byteLength && others + end > this.capacityBytes) throw new Error('ENOSPC: no space left on device');
     };
+    const write = async (position: number, bytes: Uint8Array) => {
+      alive();
+      await this.onOperation('write', path);
+      alive();
+      room(position + bytes.byteLength);
+      file.write(position, bytes);
+    };
+    const sync = async () => {
+      alive();
+      await this.onOperation('sync', path);
+      alive();
+      file.sync();
+    };
     return {
       size: async () => file.seen.byteLength,
       read: async (position, length) => Uint8Array.from(file.seen.subarray(position, position + length)),
-      write: async (position, bytes) => {
-        alive();
-        await this.onOperation('write', path);
-        alive();
-        room(position + bytes.byteLength);
-        file.write(position, bytes);
+      write,
+      async writeDurably(position, bytes) {
+        await write(position, bytes);
+        await sync();
       },
-      sync: async () => {
-        alive();
-        await this.onOperation('sync', path);
-        alive();
-        file.sync();
-      },
+      sync,
       allocate: async (length) => {
         alive();
         if (length <= file.seen.byteLength) return;

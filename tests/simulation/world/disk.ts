@@ -80,6 +80,10 @@ function fileOver(file: DiskFile, operation: <T>(work: () => Promise<T>) => Prom
     size: () => file.size(),
     read: (position, length) => operation(() => file.read(position, length)),
     write: (position, bytes) => operation(() => file.write(position, bytes)),
+    async writeDurably(position, bytes) {
+      await operation(() => file.write(position, bytes));
+      await operation(() => file.sync());
+    },
     sync: () => operation(() => file.sync()),
     allocate: (length) => operation(() => file.allocate(length)),
     close: () => file.close(),
