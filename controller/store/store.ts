@@ -7,12 +7,13 @@ import type { Mutation, TableName } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import { isStoreFault, remedyFor, TransactionLost } from '../services/transaction-lost.ts';
 import { auditInsert } from './audit.ts';
-import { columnsOf, type SqlRow, type SqlValue, snake, TABLE_NAMES, toSql } from './columns.ts';
+import { type SqlRow, type SqlValue, snake, TABLE_NAMES } from './columns.ts';
 import { type ReadQueries, readEventPage } from './event-pages.ts';
 import { keptTimeIn } from './kept-time.ts';
 import { messageCopies } from './message-copies.ts';
 import { migrate } from './migrations.ts';
 import { pruning } from './pruning.ts';
+import { rowWriter } from './row-writer.ts';
 import { Snapshot } from './snapshot.ts';
 import { sqliteView } from './sqlite-view.ts';
 
@@ -132,14 +133,8 @@ function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | 
   const puts = new Map<TableName, (row: object) => void>();
   const removes = new Map<TableName, (id: string) => void>();
   for (const table of TABLE_NAMES) {
-    const columns = columnsOf(table);
-    const names = columns.map(({ name }) => name);
-    const updates = names.filter((name) => name !== 'id').map((name) => `${name} = excluded.${name}`);
-    const insert = database.prepare<SqlValue[]>(
-      `insert into ${snake(table)} (${names.join(', ')}) values (${names.map(() => '?').join(', ')}) on conflict (id) do update set ${updates.join(', ')}`,
-    );
     const remove = database.prepare<[string]>(`delete from ${snake(table)} where id = ?`);
-    puts.set(table, (row) => void insert.run(...toSql(columns, row)));
+    puts.set(table, rowWriter(database, table));
     removes.set(table, (id) => void remove.run(id));
   }
   const emptyQueue = database.prepare<[string]>('delete from queue where session_id = ?');
