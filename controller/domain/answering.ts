@@ -68,23 +68,11 @@ export function chooseAgent(view: View, session: SessionRow, content: string, me
 }
 
 /** What an agent sees of the messages before: newest last, at most so many and so much. */
-const HISTORY_MESSAGES = 20;
-const HISTORY_BYTES = 64 * 1024;
-
-/** How many messages before this one are shown; the contents of others are not read. */
-function historyLength(view: View, session: SessionRow, { seq }: MessageRow): number {
-  let left = HISTORY_BYTES;
-  const sizes = view.messageSizes(session.id, seq, HISTORY_MESSAGES);
-  const tooMuch = sizes.findIndex(({ bytes }) => {
-    left -= bytes;
-    return left < 0;
-  });
-  return tooMuch === -1 ? sizes.length : tooMuch;
-}
+const HISTORY = { messages: 20, bytes: 64 * 1024 } as const;
 
 /** The `context` that the handler is called with, as JSON. */
 export function contextOf(view: View, session: SessionRow, message: MessageRow): string {
-  const history = view.messagesBefore(session.id, message.seq, historyLength(view, session, message)).toReversed();
+  const history = view.historyBefore(session.id, message.seq, HISTORY).toReversed();
   return JSON.stringify({
     session_id: session.id,
     message_id: message.id,

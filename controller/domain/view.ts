@@ -26,6 +26,9 @@ export interface QueueUse {
   readonly bytes: number;
 }
 
+/** What an agent is shown of a message before the one that it is asked. */
+export type PastMessage = Pick<MessageRow, 'role' | 'content' | 'createdAt'>;
+
 export interface MessageSize {
   readonly id: MessageId;
   readonly seq: number;
@@ -103,7 +106,9 @@ export interface View {
   answerTo(messageId: MessageId): MessageRow | undefined;
   /** The newest messages below `seq`, newest first. */
   messagesBefore(sessionId: SessionId, seq: number, limit: number): readonly MessageRow[];
-  /** The same without content and metadata, whose sizes are read from the rows' headers. */
+  /** The newest messages below `seq`, newest first, as far as all of them fit. What is too large by itself is not read. */
+  historyBefore(sessionId: SessionId, seq: number, most: { readonly messages: number; readonly bytes: number }): readonly PastMessage[];
+  /** The newest messages below `seq` without content and metadata, whose sizes are read from the rows' headers. */
   messageSizes(sessionId: SessionId, belowSeq: number, limit: number): readonly MessageSize[];
   runOf(messageId: MessageId): RunRow | undefined;
   /** Whether retention would remove anything of that table, of one space where it is given. */

@@ -30,7 +30,7 @@ export class ClusterTime implements Ages {
   #offsetMs = 0;
   #disputedSince = 0;
   /** Where the clocks were compared last. */
-  #compared: { readonly wall: number; readonly monotonic: number; readonly bootMs: number | undefined };
+  #compared: { readonly wall: number; readonly monotonic: number; readonly boot: KeptTime['boot'] };
   #last: number;
 
   /** `lastTime`: of the newest row, for a store that kept nothing else. */
@@ -74,8 +74,11 @@ export class ClusterTime implements Ages {
   }
 
   keep(): KeptTime {
-    const boot = this.#clock.sinceBoot?.();
-    return { at: Math.floor(this.now()), boot, corrections: this.#corrections };
+    const at = Math.floor(this.now());
+    // The boot clock is a file to read, and each commit keeps the time. It has gone as the monotonic one: else the wall clock had shown a sleep.
+    const { boot, monotonic } = this.#compared;
+    const passed = this.#clock.monotonic() - monotonic;
+    return { at, boot: boot && { id: boot.id, ms: boot.ms + passed }, corrections: this.#corrections };
   }
 
   #resume(at: number, boot: KeptTime['boot']): void {
@@ -89,7 +92,7 @@ export class ClusterTime implements Ages {
   }
 
   #sample() {
-    return { wall: this.#clock.now(), monotonic: this.#clock.monotonic(), bootMs: this.#clock.sinceBoot?.()?.ms };
+    return { wall: this.#clock.now(), monotonic: this.#clock.monotonic(), boot: this.#clock.sinceBoot?.() };
   }
 
   /** Returns what the wall clock shows. */
@@ -99,9 +102,9 @@ export class ClusterTime implements Ages {
     const passed = monotonic - this.#compared.monotonic;
     const step = wall - this.#compared.wall - passed;
     if (Math.abs(step) > TOLERANCE_MS) {
-      const before = this.#compared.bootMs;
+      const before = this.#compared.boot?.ms;
       this.#compared = this.#sample();
-      const { bootMs } = this.#compared;
+      const bootMs = this.#compared.boot?.ms;
       // The boot clock runs while the machine sleeps, the monotonic one does not.
       const slept = before === undefined || bootMs === undefined ? 0 : Math.max(0, bootMs - before - passed);
       this.#stepped(step - slept);

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
 import type { SpaceId } from '../domain/ids.ts';
 import type { TableName, Tables } from '../domain/rows.ts';
-import type { View } from '../domain/view.ts';
+import type { PastMessage, View } from '../domain/view.ts';
 import { type SqlRow, type SqlValue, selected, selection, snake } from './columns.ts';
 import { overdueSql } from './pruning.ts';
 
@@ -9,22 +9,35 @@ import { overdueSql } from './pruning.ts';
 const UNDELIVERED = 'accepted_at is null and agent is not null';
 /** As the partial index on spaces says it. */
 export const HAS_RETENTION = `json_extract(settings, '$.retention') is not null`;
+const SIZE = 'octet_length(content) + octet_length(metadata)';
+const HISTORY = `select role, created_at as createdAt, ${SIZE} as size, case when ${SIZE} <= ? then content end as content from messages
+  where session_id = ? and seq < ? order by seq desc limit ?`;
 const EMPTY = { messages: 0, bytes: 0 };
 
-/**
- * A {@link View} of what one connection sees: the applier's own transaction, or the last commit on a reading connection. `enter` is called
- * before each read.
- */
-export function sqliteView(database: Database.Database, enter: () => void = () => {}): View {
-  const prepared = new Map<TableName, Map<string, Database.Statement<SqlValue[], SqlRow>>>();
+interface Prepared {
+  readonly ofTables: Map<TableName, Map<string, Database.Statement<SqlValue[], SqlRow>>>;
+  readonly narrow: Map<string, Database.Statement<SqlValue[], unknown>>;
+}
 
+/**
+ * A {@link View} of what a connection sees: the applier's own transaction, or the last commit. `connection` is asked before each read for the one to read with.
+ */
+export function sqliteView(connection: () => Database.Database): View {
+  const prepared = new Map<Database.Database, Prepared>();
+
+  function preparedFor(database: Database.Database): Prepared {
+    const known = prepared.get(database) ?? { ofTables: new Map(), narrow: new Map() };
+    prepared.set(database, known);
+    return known;
+  }
   function statement(table: TableName, rest: string): Database.Statement<SqlValue[], SqlRow> {
-    enter();
-    const known = prepared.get(table)?.get(rest);
+    const database = connection();
+    const { ofTables } = preparedFor(database);
+    const known = ofTables.get(table)?.get(rest);
     if (known !== undefined) return known;
     const made = database.prepare<SqlValue[], SqlRow>(`select ${selection(table)} from ${snake(table)} ${rest}`);
-    const ofTable = prepared.get(table) ?? new Map<string, typeof made>();
-    prepared.set(table, ofTable.set(rest, made));
+    const ofTable = ofTables.get(table) ?? new Map<string, typeof made>();
+    ofTables.set(table, ofTable.set(rest, made));
     return made;
   }
   const all = <Name extends TableName>(table: Name, rest: string, ...parameters: SqlValue[]): Tables[Name][] =>
@@ -35,10 +48,10 @@ export function sqliteView(database: Database.Database, enter: () => void = () =
     const row = statement(table, rest).get(...parameters);
     return row === undefined ? undefined : selected(table, row);
   }
-  const narrow = new Map<string, Database.Statement<SqlValue[], unknown>>();
   /** Of a statement of its own, where not whole rows are read. */
   function own<Row>(text: string): Database.Statement<SqlValue[], Row> {
-    enter();
+    const database = connection();
+    const { narrow } = preparedFor(database);
     const known = narrow.get(text) ?? database.prepare<SqlValue[], unknown>(text);
     narrow.set(text, known);
     return known as Database.Statement<SqlValue[], Row>;
@@ -62,11 +75,7 @@ export function sqliteView(database: Database.Database, enter: () => void = () =
     secretByName: (spaceId, keyName) => one('secrets', 'where space_id = ? and key_name = ?', spaceId, keyName),
     secretsIn: (spaceId) => all('secrets', 'where space_id = ? order by key_name', spaceId),
     secretsNotUnder: (keyId, limit) => all('secrets', 'where key_id <> ? limit ?', keyId, limit),
-    sealingKeyIds: () =>
-      database
-        .prepare<[], { key_id: string }>('select distinct key_id from secrets')
-        .all()
-        .map((row) => row.key_id),
+    sealingKeyIds: () => rows<{ key_id: string }>('select distinct key_id from secrets').map((row) => row.key_id),
     hasSessionIn: (spaceId) => one('sessions', `where space_id = ? and desired <> 'deleted' limit 1`, spaceId) !== undefined,
     agentByName: (spaceId, name) => one('agents', 'where space_id = ? and name = ?', spaceId, name),
     agentsIn: (spaceId) => all('agents', 'where space_id = ? order by created_at, id', spaceId),
@@ -93,10 +102,9 @@ export function sqliteView(database: Database.Database, enter: () => void = () =
     copiesUnderWay: (source, limit) =>
       rows(`select 1 from sessions where copy_from = ? and desired not in ('deleted', 'failed') limit ?`, source, limit).length,
     spacesOfSessionsBy: (accountId) =>
-      database
-        .prepare<[string], { space_id: SpaceId }>(`select distinct space_id from sessions where created_by_id = ? and desired <> 'deleted'`)
-        .all(accountId)
-        .map((row) => row.space_id),
+      rows<{ space_id: SpaceId }>(`select distinct space_id from sessions where created_by_id = ? and desired <> 'deleted'`, accountId).map(
+        (row) => row.space_id,
+      ),
     sessionsWithTimeouts: (after, limit) =>
       all('sessions', `where timeouts <> '{}' and desired <> 'deleted' and id > ? order by id limit ?`, after, limit),
     tombstonesOf: (nodeId, after = '', limit = -1) =>
@@ -120,9 +128,19 @@ export function sqliteView(database: Database.Database, enter: () => void = () =
     answerTo: (messageId) => one('messages', 'where in_reply_to = ?', messageId),
     messagesBefore: (sessionId, seq, limit) =>
       all('messages', 'where session_id = ? and seq < ? order by seq desc limit ?', sessionId, seq, limit),
+    historyBefore(sessionId, seq, { messages, bytes }) {
+      const found: PastMessage[] = [];
+      let left = bytes;
+      for (const { size, ...message } of own<PastMessage & { size: number }>(HISTORY).iterate(bytes, sessionId, seq, messages)) {
+        left -= size;
+        if (left < 0) break;
+        found.push(message);
+      }
+      return found;
+    },
     messageSizes: (sessionId, belowSeq, limit) =>
       rows(
-        `select id, seq, octet_length(content) + octet_length(metadata) as bytes from messages
+        `select id, seq, ${SIZE} as bytes from messages
          where session_id = ? and seq < ? order by seq desc limit ?`,
         ...[sessionId, belowSeq, limit],
       ),

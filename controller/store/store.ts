@@ -81,17 +81,21 @@ export async function openStore(path: string, epoch: number, { looksOn = false, 
     const writing = open();
     writing.pragma('journal_mode = WAL');
     writing.pragma('synchronous = FULL');
+    // What savepoints may need to roll back. In a file it is written for nothing by each batch beyond a few pages.
+    writing.pragma('temp_store = MEMORY');
     if (maxBytes !== undefined) writing.pragma(`max_page_count = ${Math.floor(maxBytes / PAGE_BYTES)}`);
     await migrate(new Kysely<unknown>({ dialect: new SqliteDialect({ database: writing }) }));
     const meta = metaOf(writing);
     if (!looksOn) tryToWrite(meta);
     const reading = open({ readonly: true });
-    reading.pragma(`cache_size = -${CACHE_KIB}`);
-    const snapshot = looksOn ? undefined : new Snapshot(reading);
+    for (const database of [writing, reading]) database.pragma(`cache_size = -${CACHE_KIB}`);
+    // One that looks on writes nothing, and sees what another process has committed meanwhile.
+    const snapshot = looksOn ? undefined : new Snapshot(writing, reading);
+    const connection = () => snapshot?.connection() ?? reading;
     return {
       writer: writerOf(writing, meta, snapshot),
-      view: sqliteView(reading, () => snapshot?.hold()),
-      events: eventLogOf(reading, meta, epoch),
+      view: sqliteView(connection),
+      events: eventLogOf(connection, meta, epoch, snapshot),
       path,
       check: () => void reading.prepare('select 1').get(),
       close,
@@ -151,15 +155,13 @@ function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | 
   const nested = database.transaction((work: () => unknown) => work());
 
   return {
-    view: sqliteView(database),
+    view: sqliteView(() => database),
     transaction<T>(work: () => T): T {
-      snapshot?.letGo();
+      const write = () => nested.immediate(work) as T;
       try {
-        return nested.immediate(work) as T;
+        return snapshot === undefined ? write() : snapshot.write(write);
       } catch (error) {
         throw isStoreFault(error) ? new TransactionLost(error, database.name) : error;
-      } finally {
-        snapshot?.letGo();
       }
     },
     savepoint<T>(work: () => T): T {
@@ -215,28 +217,38 @@ const newestEvent = (database: Database.Database): number =>
   database.prepare<[], { number: number | null }>('select max(number) as number from events').get()?.number ?? 0;
 
 /** Reads on a connection of this thread. */
-function readHere(database: Database.Database): ReadQueries {
-  const statements = new Map<string, Database.Statement<unknown[], SqlRow>>();
-  return async (queries) =>
-    queries.map(({ sql, parameters }) => {
-      const statement = statements.get(sql) ?? database.prepare<unknown[], SqlRow>(sql);
-      statements.set(sql, statement);
-      return statement.all(...parameters);
-    });
+function readHere(connection: () => Database.Database): ReadQueries {
+  const statements = statementsOf<SqlRow>();
+  return async (queries) => queries.map(({ sql, parameters }) => statements(connection(), sql).all(...parameters));
 }
 
-function eventLogOf(database: Database.Database, meta: Meta, epoch: number): EventLog {
-  const newest = database.prepare<[], { number: number | null }>('select max(number) as number from events');
-  const oldest = database.prepare<[], { number: number | null }>('select min(number) as number from events');
-  const read = readHere(database);
+/** Each statement is compiled once for each connection. */
+function statementsOf<Row>() {
+  const known = new Map<Database.Database, Map<string, Database.Statement<unknown[], Row>>>();
+  return (database: Database.Database, sql: string): Database.Statement<unknown[], Row> => {
+    const ofDatabase = known.get(database) ?? new Map<string, Database.Statement<unknown[], Row>>();
+    known.set(database, ofDatabase);
+    const statement = ofDatabase.get(sql) ?? database.prepare<unknown[], Row>(sql);
+    ofDatabase.set(sql, statement);
+    return statement;
+  };
+}
+
+function eventLogOf(connection: () => Database.Database, meta: Meta, epoch: number, snapshot: Snapshot | undefined): EventLog {
+  const numbers = statementsOf<{ number: number | null }>();
+  const newest = () => numbers(connection(), 'select max(number) as number from events').get();
+  const oldest = () => numbers(connection(), 'select min(number) as number from events').get();
+  const read = readHere(connection);
   return {
     epoch,
-    newest: () => newest.get()?.number ?? 0,
-    oldest: () => oldest.get()?.number ?? 1,
+    newest: () => newest()?.number ?? 0,
+    oldest: () => oldest()?.number ?? 1,
     after: (number, bounds, session) => readEventPage(read, number, bounds, session),
     published: () => meta.get('published'),
     async markPublished(number) {
-      meta.set('published', number);
+      const mark = () => meta.set('published', number);
+      if (snapshot === undefined) mark();
+      else snapshot.write(mark);
     },
   };
 }

@@ -52,6 +52,25 @@ function leaving(machine: Machine, time: ClusterTime): () => ClusterTime {
   return () => new ClusterTime(machine, kept, time.last, silent);
 }
 
+t.test('to keep the time with each commit reads the boot clock seldom, and is right about it', (t) => {
+  const machine = new Machine();
+  const time = starting(machine);
+  let reads = 0;
+  const sinceBoot = machine.sinceBoot;
+  machine.sinceBoot = () => {
+    reads += 1;
+    return sinceBoot();
+  };
+  for (let second = 0; second < 300; second += 1) {
+    machine.pass(1_000);
+    t.equal(time.keep().boot?.ms, machine.passed);
+  }
+  t.ok(reads <= 5, `${reads} reads in 300 commits`);
+  machine.sleep(8 * HOUR);
+  t.equal(time.keep().boot?.ms, machine.passed, 'also right after a sleep');
+  t.end();
+});
+
 t.test('what passes counts, and what somebody does to the clock does not', async (t) => {
   const cases: [what: string, does: (machine: Machine, time: ClusterTime) => ClusterTime, mostWrongMs: number][] = [
     ['nothing', (machine, time) => machine.run(2 * HOUR, time), 0],
