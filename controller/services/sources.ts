@@ -80,14 +80,16 @@ const NO_CLAIM: SourceClaim = { packed: () => accepted(undefined), spooled: () =
 
 /** The same file, of which each write is claimed first. */
 function claimed(file: DiskFile, claim: SourceClaim): DiskFile {
+  const claiming = (bytes: Uint8Array, write: () => Promise<void>): Promise<void> => {
+    const outcome = claim.spooled(bytes.byteLength);
+    return outcome.ok ? write() : Promise.reject(new Refused(outcome.refusal));
+  };
   return {
     size: () => file.size(),
     allocate: (length) => file.allocate(length),
     read: (position, length) => file.read(position, length),
-    write(position, bytes) {
-      const outcome = claim.spooled(bytes.byteLength);
-      return outcome.ok ? file.write(position, bytes) : Promise.reject(new Refused(outcome.refusal));
-    },
+    write: (position, bytes) => claiming(bytes, () => file.write(position, bytes)),
+    writeDurably: (position, bytes) => claiming(bytes, () => file.writeDurably(position, bytes)),
     sync: () => file.sync(),
     close: () => file.close(),
   };

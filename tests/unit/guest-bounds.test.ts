@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import { Bounds } from '../../guest/container/bounds.ts';
 import { census } from '../../guest/container/census.ts';
 import { Cgroup } from '../../guest/container/cgroup.ts';
+import { Groups } from '../../guest/container/groups.ts';
 import { failed, run, stage } from './guest-stage.ts';
 import { WorldClock } from './guest-world.ts';
 
@@ -80,7 +81,8 @@ t.test('processes are counted while an agent works, however short its runs, and 
   }
   const clock = new WorldClock();
   const cgroup = new Counting(files(t, { 'cgroup.controllers': '' }));
-  const bounds = new Bounds({ cgroup, clock, processes: 40, workers: () => [], reached: () => t.fail('nothing is reached') });
+  const groups = new Groups({ uid: 1, gid: 1 });
+  const bounds = new Bounds({ cgroup, groups, clock, processes: 40, workers: () => [], reached: () => t.fail('nothing is reached') });
   const during = async (work: () => Promise<void>) => {
     const before = looks;
     await work();
