@@ -138,6 +138,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     budgets: options.budgets,
     lease: options.lease ?? LEASE,
     ...(options.sizes === undefined ? {} : { sizes: options.sizes }),
+    ...(options.nodes.bounds === undefined ? {} : { nodeRules: options.nodes.bounds.rules }),
     growthRefusal: () => diskWatch.refusal(),
     onFatal: options.onFatal,
     joinLine: (id, secret) => encodeJoinToken({ ...addresses, caHash: authority.caHash, id, secret }),

@@ -5,6 +5,7 @@ import type { Log } from '../seams/log.ts';
 import type { Metrics } from '../seams/metrics.ts';
 import type { Random } from '../seams/random.ts';
 import type { EventLog } from './domain/event-log.ts';
+import type { NodeRules } from './domain/node-rules.ts';
 import { DEFAULT_SIZE_RULES, type SizeRules } from './domain/session-sizes.ts';
 import type { View } from './domain/view.ts';
 import { accountService } from './services/accounts.ts';
@@ -73,6 +74,8 @@ export interface CoreNeeds {
   readonly lease: LeaseTimes;
   /** How large sessions may be. {@link DEFAULT_SIZE_RULES} where it is not given. */
   readonly sizes?: SizeRules;
+  /** What the operator allows of each node. */
+  readonly nodeRules?: NodeRules;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -150,7 +153,12 @@ export function openCore(needs: CoreNeeds): Core {
     clusterId: needs.clusterId,
     version: needs.version,
   };
-  const fleet = new Fleet({ ...fleetNeeds, epoch: events.epoch, metrics });
+  const fleet = new Fleet({
+    ...fleetNeeds,
+    epoch: events.epoch,
+    metrics,
+    ...(needs.nodeRules === undefined ? {} : { rules: needs.nodeRules }),
+  });
   known = () => fleet.known();
   const dispatch = new BuildDispatch({ applier, view, fleet, capacity, clock, log, metrics });
   const leases = new LeaseWatch({ applier, view, fleet, lease, clock, log });

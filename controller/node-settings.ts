@@ -1,8 +1,11 @@
 /** Settings of the ports for nodes and for joining, from the environment. */
+import { readFileSync } from 'node:fs';
+import { NO_RULES, type NodeRules, parseNodeRules } from './domain/node-rules.ts';
 import type { ConnectionBounds } from './grpc/listener.ts';
 import { JOIN_PORT, NODE_PORT } from './grpc/node-server.ts';
 
 export interface NodeBoundSettings {
+  readonly rules: NodeRules;
   readonly nodeBounds: ConnectionBounds;
   readonly joinBounds: ConnectionBounds;
 }
@@ -11,7 +14,20 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Throws an error that names the variable at fault. */
 export function readNodeBounds(env: Environment): NodeBoundSettings {
-  return { nodeBounds: boundsOf(env, 'RAWORC_NODE', NODE_PORT), joinBounds: boundsOf(env, 'RAWORC_JOIN', JOIN_PORT) };
+  return {
+    rules: readRules(env.RAWORC_NODE_RULES_FILE),
+    nodeBounds: boundsOf(env, 'RAWORC_NODE', NODE_PORT),
+    joinBounds: boundsOf(env, 'RAWORC_JOIN', JOIN_PORT),
+  };
+}
+
+function readRules(path: string | undefined): NodeRules {
+  if (path === undefined || path === '') return NO_RULES;
+  try {
+    return parseNodeRules(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new Error(`RAWORC_NODE_RULES_FILE (${path}): ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function boundsOf(env: Environment, prefix: string, { rates, ...bounds }: ConnectionBounds): ConnectionBounds {

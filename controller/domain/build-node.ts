@@ -1,18 +1,20 @@
 import type { FleetNode } from './fleet.ts';
 import type { NodeId } from './ids.ts';
+import { takesSpace } from './placement.ts';
+import type { BuildRow } from './rows.ts';
 
 /**
- * Returns the node to build on: of those that are ready and hold the base image, the one with the fewest builds under way, then with the least
+ * Returns the node to build on: of those that are ready, hold the base image and take the space, the one with the fewest builds under way, then with the least
  * of its CPU requested by sessions. Undefined where there is none. Sessions can start only where their image is, so builds follow room.
  */
 export function nodeToBuildOn(
   nodes: readonly FleetNode[],
-  baseImage: string,
+  { baseImage, spaceId }: Pick<BuildRow, 'baseImage' | 'spaceId'>,
   underWay: ReadonlyMap<NodeId, number>,
 ): FleetNode | undefined {
   let best: FleetNode | undefined;
   for (const node of nodes) {
-    if (!node.ready || node.unschedulable !== undefined || !node.images.has(baseImage)) continue;
+    if (!node.ready || node.unschedulable !== undefined || !node.images.has(baseImage) || !takesSpace(node, spaceId)) continue;
     if (best === undefined || compare(node, best, underWay) < 0) best = node;
   }
   return best;

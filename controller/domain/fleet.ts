@@ -15,6 +15,8 @@ export interface FleetNode {
   /** 0: no bound of its own. */
   readonly maxSessions: number;
   readonly images: ReadonlySet<string>;
+  /** Spaces whose sessions and builds it may get. Undefined: all. */
+  readonly spaces?: ReadonlySet<SpaceId> | undefined;
   readonly requested: Requests;
   readonly sessions: number;
   /** Undefined: it has said nothing of them. */

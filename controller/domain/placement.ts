@@ -3,12 +3,13 @@
  * Pure: the same fleet and need give the same answer.
  */
 import type { FleetNode } from './fleet.ts';
-import type { NodeId } from './ids.ts';
+import type { NodeId, SpaceId } from './ids.ts';
 import { type Refusal, refused } from './outcome.ts';
 import type { Limits, Requests } from './rows.ts';
 import { DEFAULT_SIZE_RULES, GUEST_PROCESSES, type SizeRules } from './session-sizes.ts';
 
 export interface Need {
+  readonly spaceId: SpaceId;
   readonly requests: Requests;
   readonly limits: Limits;
   readonly image: string;
@@ -31,6 +32,11 @@ const FILTERS: readonly Filter[] = [
   {
     name: 'conditions',
     refuse: ({ unschedulable }) => (unschedulable === undefined ? undefined : `takes no new sessions: ${unschedulable.replace(/\.$/, '')}`),
+  },
+  {
+    name: 'spaces',
+    // Without a word of which it does take: whoever may see nodes may not see every space.
+    refuse: (node, { spaceId }) => (takesSpace(node, spaceId) ? undefined : 'takes no sessions of this space'),
   },
   {
     name: 'image',
@@ -97,6 +103,9 @@ const FILTERS: readonly Filter[] = [
   },
 ];
 
+/** Whether the operator lets it have what belongs to a space. */
+export const takesSpace = ({ spaces }: Pick<FleetNode, 'spaces'>, spaceId: SpaceId): boolean => spaces?.has(spaceId) ?? true;
+
 const MOST = [
   ['memoryBytes', 'bytes of memory'],
   ['diskBytes', 'bytes of disk'],
@@ -110,7 +119,7 @@ export function unbounded(most: Limits): Limits {
 }
 
 /** Those that are about room, and not about whether the node can be used at all. */
-const ROOM: ReadonlySet<string> = new Set(['cpu', 'memory', 'sessions', 'maxima', 'processes', 'memory-limits', 'disk-limits']);
+const ROOM: ReadonlySet<string> = new Set(['spaces', 'cpu', 'memory', 'sessions', 'maxima', 'processes', 'memory-limits', 'disk-limits']);
 
 export interface Obstacle {
   readonly node: string;

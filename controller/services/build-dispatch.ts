@@ -99,7 +99,7 @@ export class BuildDispatch {
         continue;
       }
       if (this.#assigning.has(build.id)) continue;
-      const node = nodeToBuildOn(this.#nodes(), build.baseImage, this.#underWay());
+      const node = nodeToBuildOn(this.#nodes(), build, this.#underWay());
       if (node !== undefined) {
         this.#assign(build.id, node.id);
         continue;

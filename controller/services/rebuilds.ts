@@ -1,6 +1,7 @@
 import type { Log } from '../../seams/log.ts';
 import type { Counter, Metrics } from '../../seams/metrics.ts';
 import type { NodeId, SpaceId } from '../domain/ids.ts';
+import { takesSpace } from '../domain/placement.ts';
 import type { BuildRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import type { Fleet } from './fleet/fleet.ts';
@@ -54,7 +55,7 @@ export class Rebuilds {
     const ready = this.#deps.fleet.known().filter((node) => node.ready);
     if (ready.some(({ images }) => images.has(image))) return false;
     if (ready.some(({ id }) => this.#underWay.get(id)?.has(build.id))) return true;
-    const node = ready.find(({ images }) => images.has(build.baseImage));
+    const node = ready.find((one) => one.images.has(build.baseImage) && takesSpace(one, spaceId));
     if (node === undefined) return false;
     this.#start(node.id, build);
     return true;

@@ -2,7 +2,7 @@ import t from 'tap';
 import { nodeToBuildOn } from '../../controller/domain/build-node.ts';
 import type { FleetNode } from '../../controller/domain/fleet.ts';
 import type { NodeId } from '../../controller/domain/ids.ts';
-import { node } from './controller-core.ts';
+import { node, SPACE } from './controller-core.ts';
 
 const fleetNode = (name: string, more: Partial<FleetNode> = {}): FleetNode => ({
   ...node(name as NodeId, { cpuMillis: 1000 }),
@@ -11,7 +11,11 @@ const fleetNode = (name: string, more: Partial<FleetNode> = {}): FleetNode => ({
 });
 const asked = (cpuMillis: number) => ({ requested: { cpuMillis, memoryBytes: 0 } });
 const chosen = (nodes: readonly FleetNode[], underWay: Readonly<Record<string, number>> = {}) =>
-  nodeToBuildOn(nodes, 'base', new Map(Object.entries(underWay)) as ReadonlyMap<string, number> as ReadonlyMap<NodeId, number>)?.name;
+  nodeToBuildOn(
+    nodes,
+    { baseImage: 'base', spaceId: SPACE },
+    new Map(Object.entries(underWay)) as ReadonlyMap<string, number> as ReadonlyMap<NodeId, number>,
+  )?.name;
 
 t.test('a build goes to the node with the fewest builds, then with the least requested of it', (t) => {
   const [a, b, c] = [fleetNode('a', asked(900)), fleetNode('b', asked(100)), fleetNode('c', { ...asked(300), cpuMillis: 8000 })];
@@ -25,6 +29,7 @@ t.test('a build goes to the node with the fewest builds, then with the least req
 t.test('only nodes that are ready, take work and hold the base image count', (t) => {
   t.equal(chosen([fleetNode('a', { ready: false }), fleetNode('b', { images: new Set() })]), undefined);
   t.equal(chosen([fleetNode('a', { unschedulable: 'no disk' }), fleetNode('b', asked(999))]), 'b');
+  t.equal(chosen([fleetNode('a', { spaces: new Set() }), fleetNode('b', { ...asked(999), spaces: new Set([SPACE]) })]), 'b');
   t.equal(chosen([]), undefined);
   t.end();
 });

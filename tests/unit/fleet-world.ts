@@ -2,6 +2,7 @@
 import type { Test } from 'tap';
 import { createNodeToken, joinNode } from '../../controller/domain/commands/nodes.ts';
 import type { NodeId, SessionId } from '../../controller/domain/ids.ts';
+import { NO_RULES, type NodeRules } from '../../controller/domain/node-rules.ts';
 import { Fleet } from '../../controller/services/fleet/fleet.ts';
 import { NodeAlarms } from '../../controller/services/fleet/node-alarms.ts';
 import type { SecretSource } from '../../controller/services/fleet/secrets-for.ts';
@@ -141,9 +142,15 @@ const noSecrets: SecretSource = { of: () => ({ version: 0, values: {} }) };
 export function fleetOver(
   t: Test,
   core: Core,
-  options: { readonly clock?: Clock; readonly epoch?: number; readonly secrets?: SecretSource; readonly log?: Log } = {},
+  options: {
+    readonly clock?: Clock;
+    readonly epoch?: number;
+    readonly secrets?: SecretSource;
+    readonly log?: Log;
+    readonly rules?: NodeRules;
+  } = {},
 ) {
-  const { clock = systemClock, epoch = 1, secrets = noSecrets, log = silent } = options;
+  const { clock = systemClock, epoch = 1, secrets = noSecrets, log = silent, rules = NO_RULES } = options;
   const needs = {
     applier: core.applier,
     view: core.store.view,
@@ -156,7 +163,7 @@ export function fleetOver(
   };
   const lease = { leaseMs: 15_000, heartbeatMs: 3000 };
   const alarms = new NodeAlarms({ applier: core.applier, view: core.store.view, clock, log: silent, metrics: silentMetrics });
-  const fleet = new Fleet({ ...needs, alarms, lease, clusterId: 'cluster', epoch, version: '0' });
+  const fleet = new Fleet({ ...needs, alarms, lease, clusterId: 'cluster', epoch, version: '0', rules });
   t.teardown(() => {
     fleet.close();
     core.close();

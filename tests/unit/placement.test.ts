@@ -1,13 +1,13 @@
 import t from 'tap';
 import type { FleetNode } from '../../controller/domain/fleet.ts';
-import type { NodeId } from '../../controller/domain/ids.ts';
+import type { NodeId, SpaceId } from '../../controller/domain/ids.ts';
 import { explain, place, shortOf } from '../../controller/domain/placement.ts';
 import { DEFAULT_LIMITS, DEFAULT_SIZE_RULES, GUEST_PROCESSES } from '../../controller/domain/session-sizes.ts';
 import { RESERVED_PROCESSES } from '../../proto/reserved-processes.ts';
 import { seeded } from './controller-core.ts';
 
 const MIB = 1024 * 1024;
-const need = { requests: { cpuMillis: 50, memoryBytes: 128 * MIB }, limits: DEFAULT_LIMITS, image: 'base' };
+const need = { spaceId: 'space-1' as SpaceId, requests: { cpuMillis: 50, memoryBytes: 128 * MIB }, limits: DEFAULT_LIMITS, image: 'base' };
 
 const node = (name: string, more: Partial<FleetNode> = {}): FleetNode => ({
   id: name as NodeId,
@@ -74,6 +74,8 @@ t.test('what a session that is already placed lacks on its node is room alone', 
   t.match(shortOf(node('a', { requested: { cpuMillis: 951, memoryBytes: 0 } }), need, DEFAULT_SIZE_RULES), /CPU left/);
   t.match(shortOf(node('a', { requested: { cpuMillis: 0, memoryBytes: 897 * MIB } }), need, DEFAULT_SIZE_RULES), /MiB left/);
   t.match(shortOf(node('a', { maxSessions: 2, sessions: 2 }), need, DEFAULT_SIZE_RULES), /its 2 sessions/);
+  t.match(shortOf(node('a', { spaces: new Set(['space-2' as SpaceId]) }), need, DEFAULT_SIZE_RULES), 'takes no sessions of this space');
+  t.equal(shortOf(node('a', { spaces: new Set(['space-1' as SpaceId]) }), need, DEFAULT_SIZE_RULES), undefined);
 });
 
 t.test('sums of limits are held to what a node has, and its maxima to each session', async (t) => {

@@ -36,7 +36,7 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
       const refusal = refusedBySpace(view, fleet, input.spaceId, { sessions: 1, requests: input.requests });
       if (refusal !== undefined) return unchanged(refusal);
       const build = view.newestBuild(input.spaceId, 'completed');
-      const need = { requests: input.requests, limits: input.limits, image: build?.image ?? input.baseImage };
+      const need = { spaceId: input.spaceId, requests: input.requests, limits: input.limits, image: build?.image ?? input.baseImage };
       const placement = place(fleet.nodes(), need, fleet.sizes);
       if (!placement.ok) return unchanged(noRoom(need, placement.obstacles));
       const row: SessionRow = {

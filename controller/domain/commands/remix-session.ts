@@ -64,7 +64,7 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
 
       const nodes = fleet.nodes().filter(({ id }) => source.value === null || id === parent.nodeId);
       const start = startOf(view, remix, parent, nodes);
-      const need = { requests, limits, image: start.image };
+      const need = { spaceId: remix.spaceId, requests, limits, image: start.image };
       const placement = place(nodes, need, fleet.sizes);
       if (!placement.ok) {
         const stays = source.value === null ? '' : ' A copy of a volume is made on the node that holds it; data=false makes one without.';

@@ -6,7 +6,9 @@ import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import { mayAnswer } from '../../domain/answering.ts';
 import { nodeUnreachable } from '../../domain/commands/node-absence.ts';
 import { certificateFault } from '../../domain/commands/node-certificates.ts';
-import type { NodeId, SessionId } from '../../domain/ids.ts';
+import type { NodeId, SessionId, SpaceId } from '../../domain/ids.ts';
+import { NO_RULES, type NodeRule, type NodeRules, ruleFor, within } from '../../domain/node-rules.ts';
+import { takesSpace } from '../../domain/placement.ts';
 import type { AgentRow, NodeRow, SessionRow, TombstoneRow } from '../../domain/rows.ts';
 import type { Committed } from '../applier.ts';
 import type { KnownNode } from '../capacity.ts';
@@ -35,7 +37,9 @@ export interface FleetListener {
   built(nodeId: NodeId, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
 }
 
-export interface FleetDeps extends Omit<StreamNeeds, 'turns' | 'metrics' | 'memory'> {
+export interface FleetDeps extends Omit<StreamNeeds, 'turns' | 'metrics' | 'memory' | 'mayHave'> {
+  /** What the operator allows of each node. */
+  readonly rules?: NodeRules;
   readonly metrics?: Metrics;
   /** {@link COMPARE_MS} where it is not given. */
   readonly compareMs?: number;
@@ -59,17 +63,22 @@ export class Fleet {
   #compareTimer: Timer | undefined;
   /** Streams in the order in which they are compared: those at the front were not for the longest. */
   readonly #toCompare = new Set<NodeStream>();
+  readonly #rules: NodeRules;
+  /** By the name of a node with a rule; forgotten when a space is made, renamed or removed. */
+  readonly #spaces = new Map<string, ReadonlySet<SpaceId>>();
   #listener: FleetListener | undefined;
   #closing = false;
 
   constructor(needs: FleetDeps) {
     this.#needs = needs;
+    this.#rules = needs.rules ?? NO_RULES;
     this.#turns = new Turns(needs.clock);
     this.#compareMs = needs.compareMs ?? COMPARE_MS;
     this.#streamNeeds = {
       ...needs,
       turns: this.#turns,
       memory: new StreamMemory(),
+      mayHave: (nodeId, spaceId) => this.#mayHave(nodeId, spaceId),
       metrics: streamMetrics(needs.metrics ?? silentMetrics),
     };
     this.#reads = new LineReads(needs.random);
@@ -138,17 +147,30 @@ export class Fleet {
 
   #known(row: NodeRow): KnownNode {
     const stream = this.stream(row.id);
+    const rule = ruleFor(this.#rules, row.name);
     return {
       id: row.id,
       name: row.name,
       ready: stream?.lease.runs === true,
-      cpuMillis: row.cpuMillis,
-      memoryBytes: row.memoryBytes,
-      maxSessions: row.maxSessions,
+      ...within(rule, row),
+      spaces: this.#spacesOf(row.name, rule),
       ...(row.bounds === null ? {} : { bounds: row.bounds }),
       images: stream?.images ?? new Set(),
       unschedulable: stream?.conditions.find(({ unschedulable }) => unschedulable)?.message,
     };
+  }
+
+  #mayHave(nodeId: NodeId, spaceId: SpaceId): boolean {
+    const name = this.#needs.view.get('nodes', nodeId)?.name ?? nodeId;
+    return takesSpace({ spaces: this.#spacesOf(name, ruleFor(this.#rules, name)) }, spaceId);
+  }
+
+  /** The spaces that a rule names, as they are called now. */
+  #spacesOf(node: string, { spaces }: NodeRule): ReadonlySet<SpaceId> | undefined {
+    if (spaces === undefined) return undefined;
+    const known = this.#spaces.get(node) ?? new Set(spaces.flatMap((name) => this.#needs.view.spaceByName(name)?.id ?? []));
+    this.#spaces.set(node, known);
+    return known;
   }
 
   /** Has every node end this agent's workers, in all sessions of its space. Nodes that are away are told as their guests come up. */
@@ -229,6 +251,7 @@ export class Fleet {
       return known;
     };
     for (const mutation of mutations) {
+      if ('table' in mutation && mutation.table === 'spaces') this.#spaces.clear();
       if (mutation.kind === 'empty-queue') cleared.add(mutation.sessionId);
       if (mutation.kind !== 'put') continue;
       if (mutation.table === 'nodes' && mutation.row.revokedAt !== null)

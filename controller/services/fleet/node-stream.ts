@@ -26,7 +26,7 @@ import { recordDiskState } from '../../domain/commands/record-disk-state.ts';
 import { type Report, recordReport } from '../../domain/commands/record-report.ts';
 import { refuseInactive } from '../../domain/commands/refuse-inactive.ts';
 import { startRun } from '../../domain/commands/start-run.ts';
-import type { MessageId, NodeId, SessionId } from '../../domain/ids.ts';
+import type { MessageId, NodeId, SessionId, SpaceId } from '../../domain/ids.ts';
 import type { SessionRow, TombstoneRow } from '../../domain/rows.ts';
 import type { View } from '../../domain/view.ts';
 import type { Applier } from '../applier.ts';
@@ -57,6 +57,7 @@ export interface StreamNeeds {
   readonly lease: LeaseTimes;
   readonly alarms?: Pick<NodeAlarms, 'raise' | 'clear'>;
   readonly memory: StreamMemory;
+  mayHave(nodeId: NodeId, spaceId: SpaceId): boolean;
   readonly clusterId: string;
   readonly epoch: number;
   readonly version: string;

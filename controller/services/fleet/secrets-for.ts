@@ -20,6 +20,8 @@ export interface SecretsNeeds {
   readonly view: View;
   readonly secrets: SecretSource;
   readonly log: Log;
+  /** Whether the operator lets a node have what belongs to a space. Undefined: every node has every space. */
+  mayHave?(nodeId: NodeId, spaceId: SpaceId): boolean;
 }
 
 /**
@@ -35,6 +37,10 @@ export function secretsFor(needs: SecretsNeeds, nodeId: NodeId, request: Secrets
   const speaker = speaksFor(session, nodeId, generation);
   if (session === undefined || speaker !== 'yes' || !runsAt(session, generation)) {
     log.warn('secrets.refused', { node: nodeId, session: sessionId, speaker });
+    return refusal;
+  }
+  if (needs.mayHave?.(nodeId, session.spaceId) === false) {
+    log.warn('secrets.refused', { node: nodeId, session: sessionId, speaker: 'not-allowed' });
     return refusal;
   }
   if (needs.secrets.withheldFrom?.(session) === true) {
