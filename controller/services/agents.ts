@@ -138,7 +138,7 @@ export function agentService(needs: AgentNeeds): Agents {
       for (const digest of await shelf.kept()) await inTurn(() => forget(digest));
     },
     async create(caller, spaceName, input, idempotency) {
-      const space = spaceFor(view, caller, spaceName, 'agents', 'create');
+      const space = spaceFor(view, caller, spaceName, 'agents', 'create', input.name);
       if (!space.ok) return space;
       if (input.name === 'running') {
         return refused('UNPROCESSABLE_ENTITY', 'No agent can be named "running".', [{ path: 'name', problem: 'reserved' }]);

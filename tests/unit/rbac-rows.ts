@@ -42,25 +42,45 @@ export const buildOf = (space: Space): string => space.id.replace('0000-4000', '
 
 const by = { createdAt: 1, updatedAt: 1, createdBy: 'admin' };
 
-export function populate(random: () => number, howMany: number): Population {
-  const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
-  const chance = (p: number) => random() < p;
-  let last = 0;
-  const id = () => `00000000-0000-4000-8000-${String(++last).padStart(12, '0')}`;
-  const some = (from: readonly string[], most: number) => Array.from({ length: 1 + Math.floor(random() * most) }, () => pick(from));
+export interface Random {
+  next(): number;
+  pick<T>(from: readonly T[]): T;
+  chance(p: number): boolean;
+}
 
-  const spaces = ['alpha', 'beta', 'gamma'].map((name): Space => ({ id: id() as SpaceId, name }));
-  const names = [AGENT, SECRET, 'alpha', 'beta', 'user-1', 'user-2', 'role-1', 'session-1', NODE.name, 'made'];
+export const randomBy = (next: () => number): Random => ({
+  next,
+  pick: <T>(from: readonly T[]): T => from[Math.floor(next() * from.length)] as T,
+  chance: (p) => next() < p,
+});
+
+/** All that rules are narrowed to. */
+export const RULE_NAMES: readonly string[] = [
+  ...[AGENT, SECRET, 'alpha', 'beta', 'user-1', 'user-2', 'role-1', 'session-1', NODE.name, 'made'],
+];
+
+/** Between one and `most` rules of any words. */
+export function anyRules({ next, pick, chance }: Random, most: number): Rule[] {
+  const some = (from: readonly string[], most: number) => Array.from({ length: 1 + Math.floor(next() * most) }, () => pick(from));
   const anyRule = (): Rule => ({
     api_groups: ['*'],
     resources: some([...RESOURCES, '*', 'space-secrets', 'session_messages'], 5),
     verbs: some([...VERBS, '*', 'read'], 5),
-    ...(chance(0.35) ? { resource_names: some([...names, '*'], 4) } : {}),
+    ...(chance(0.35) ? { resource_names: some([...RULE_NAMES, '*'], 4) } : {}),
   });
-  const anyRules = (most: number) => Array.from({ length: 1 + Math.floor(random() * most) }, anyRule);
+  return Array.from({ length: 1 + Math.floor(next() * most) }, anyRule);
+}
+
+export function populate(next: () => number, howMany: number): Population {
+  const random = randomBy(next);
+  const { pick, chance } = random;
+  let last = 0;
+  const id = () => `00000000-0000-4000-8000-${String(++last).padStart(12, '0')}`;
+
+  const spaces = ['alpha', 'beta', 'gamma'].map((name): Space => ({ id: id() as SpaceId, name }));
   const roles: NamedRole[] = [
     ...BUILT_IN_ROLES,
-    ...Array.from({ length: 6 }, (_, at) => ({ id: id(), name: `role-${at}`, rules: anyRules(3) })),
+    ...Array.from({ length: 6 }, (_, at) => ({ id: id(), name: `role-${at}`, rules: anyRules(random, 3) })),
   ];
   const [admin] = roles;
   if (admin === undefined) throw new Error('no roles');
@@ -71,12 +91,16 @@ export function populate(random: () => number, howMany: number): Population {
         ? []
         : at === 1
           ? [{ id: id(), role: admin, spaceId: null }]
-          : Array.from({ length: 1 + Math.floor(random() * 3) }, () => ({
+          : Array.from({ length: 1 + Math.floor(next() * 3) }, () => ({
               id: id(),
               role: pick(roles),
               spaceId: chance(0.6) ? pick(spaces).id : null,
             }));
-    const keys = [null, anyRules(3)].map((rules) => ({ id: id(), key: `rwk_${`${at}-${rules?.length ?? 0}`.padEnd(43, 'x')}`, rules }));
+    const keys = [null, anyRules(random, 3)].map((rules) => ({
+      id: id(),
+      key: `rwk_${`${at}-${rules?.length ?? 0}`.padEnd(43, 'x')}`,
+      rules,
+    }));
     return { id: id() as AccountId, user: `user-${at}`, bindings, keys };
   });
   const sessions = spaces.flatMap((space, at) =>
@@ -139,7 +163,7 @@ function rowsOfSubject({ id, user, bindings, keys }: Subject): Mutation[] {
   ];
 }
 
-const sessionRow = ({ id, name, space, owner }: Session): SessionRow => ({
+export const sessionRow = ({ id, name, space, owner }: Session): SessionRow => ({
   ...{ id, name, spaceId: space.id, desired: 'running', generation: 1, nodeId: null, placedGeneration: 1, restoredFrom: null },
   ...{ image: 'base', buildId: null, agents: [], requests: { cpuMillis: 50, memoryBytes: 1 } },
   limits: { cpuMillis: 50, memoryBytes: 1, diskBytes: 1, processes: 1 },

@@ -1,6 +1,6 @@
 /**
- * The whole REST API over a real store, in which nothing changes: whatever reaches the applier fails there, so that a 500 says that the
- * request was let through.
+ * The whole REST API over a real store. While it is frozen nothing changes: whatever reaches the applier fails there, so that a 500 says
+ * that the request was let through.
  */
 
 import { createHash, createSecretKey } from 'node:crypto';
@@ -17,6 +17,7 @@ import { OpenStreams } from '../../controller/http/open-streams.ts';
 import type { Route } from '../../controller/http/route.ts';
 import { listen } from '../../controller/http/server.ts';
 import type { TokenHolder } from '../../controller/services/access-api.ts';
+import type { Applier } from '../../controller/services/applier.ts';
 import { eventIds } from '../../controller/services/event-ids.ts';
 import { LEASE } from '../../controller/services/fleet/lease.ts';
 import { SealingRing, sealingKey } from '../../controller/services/sealing.ts';
@@ -27,6 +28,7 @@ import { silentMetrics } from '../../seams/metrics.ts';
 import { prometheusMetrics } from '../../seams/prometheus.ts';
 import { systemClock as clock, systemRandom as random } from '../../seams/system.ts';
 import { listsOn } from '../simulation/world/store.ts';
+import { UNBOUNDED } from '../unbounded-budgets.ts';
 import { silent } from './controller-core.ts';
 
 export interface Asked {
@@ -38,8 +40,11 @@ export interface RbacWorld {
   readonly url: string;
   readonly routes: readonly Route[];
   token(holder: TokenHolder): string;
+  /** Nothing can change while it is frozen, as it is at the start. */
+  frozen: boolean;
+  readonly applier: Applier;
   /** As a Bearer token or key. HEAD where the answer would be a stream. */
-  ask(bearer: string, route: Route, path: string, body: unknown): Promise<Asked>;
+  ask(bearer: string, route: Pick<Route, 'method' | 'answers' | 'raw'>, path: string, body: unknown): Promise<Asked>;
   close(): Promise<void>;
 }
 
@@ -58,8 +63,17 @@ export async function openRbacWorld(rows: readonly Mutation[], listsAt = listsOn
     for (const row of rows) store.writer.apply(row);
   });
   const { lists, close } = listsAt(store.path);
+  const world = { frozen: true };
   const core = openCore({
-    store: { ...store, writer: { ...store.writer, transaction: (work) => store.writer.transaction(work), savepoint: refusing } },
+    budgets: UNBOUNDED,
+    store: {
+      ...store,
+      writer: {
+        ...store.writer,
+        transaction: (work) => store.writer.transaction(work),
+        savepoint: (work) => (world.frozen ? refusing() : store.writer.savepoint(work)),
+      },
+    },
     ...{ lists, news: newsAlone, clusterId: 'c', storeKey: new Uint8Array(32), baseImage: 'base', version: '1' },
     shelf: { receive: async () => refused('UNPROCESSABLE_ENTITY', 'No source'), remove: async () => undefined, kept: async () => [] },
     passwords: { hash: async () => accepted('hash'), verify: async () => accepted(true) },
@@ -79,15 +93,19 @@ export async function openRbacWorld(rows: readonly Mutation[], listsAt = listsOn
   const tokens = createTokens({ keys: [{ key: createSecretKey(random.bytes(32)), kid: 'k' }], clock, random });
   const edge = { services: core.services, tokens, eventIds: eventIds(random.bytes(32)), log: silent, clock, version: '1' };
   const agent = new Agent({ keepAlive: true });
-  const server = await listen(createApp({ ...edge, random, corsOrigins: [], metrics: prometheusMetrics({ processMetrics: false }) }), {
-    host: '127.0.0.1',
-    port: 0,
-  });
-  return {
+  const server = await listen(
+    createApp({ ...edge, random, budgets: core.budgets, corsOrigins: [], metrics: prometheusMetrics({ processMetrics: false }) }),
+    {
+      host: '127.0.0.1',
+      port: 0,
+    },
+  );
+  return Object.assign(world, {
     url: server.url,
+    applier: core.applier,
     routes: allRoutes({ ...edge, streams: new OpenStreams(clock) }),
-    token: (holder) => tokens.sign(holder).token,
-    async ask(bearer, route, path, body) {
+    token: (holder: TokenHolder) => tokens.sign(holder).token,
+    async ask(bearer: string, route: Pick<Route, 'method' | 'answers' | 'raw'>, path: string, body: unknown) {
       const isStream = Object.values(route.answers ?? {}).includes('event-stream');
       const hasBody = route.method !== 'GET' && route.method !== 'DELETE';
       return send({
@@ -106,7 +124,7 @@ export async function openRbacWorld(rows: readonly Mutation[], listsAt = listsOn
       store.close();
       rmSync(directory, { recursive: true, force: true });
     },
-  };
+  });
 }
 
 /** Thousands are sent: twice as fast as fetch. */
