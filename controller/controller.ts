@@ -8,6 +8,9 @@ import type { FreeSpace } from '../seams/free-space.ts';
 import type { Log } from '../seams/log.ts';
 import type { PrometheusMetrics } from '../seams/prometheus.ts';
 import type { Random } from '../seams/random.ts';
+import { AUDIT_DEFAULTS, type AuditSettings } from './audit-settings.ts';
+import { auditBus } from './bus/audit-sink.ts';
+import type { Bus } from './bus/bus.ts';
 import { openBus, openNews } from './bus/open-bus.ts';
 import { type Core, openCore } from './core.ts';
 import { firstStart, resetAdminPassword } from './domain/commands/accounts.ts';
@@ -33,13 +36,14 @@ import { SealingRing } from './services/sealing.ts';
 import { TokenKeyWatch } from './services/token-key-watch.ts';
 import { openTokenKeys } from './services/token-keys.ts';
 import { createTokens } from './services/tokens.ts';
+import { auditFile } from './store/audit-file.ts';
 import { openAdminPassword, openClusterFiles } from './store/cluster-files.ts';
 import { eventsOnThread } from './store/event-pages.ts';
 import { Reader } from './store/reader.ts';
 import { openSealingKeys, sealingKeysIn } from './store/sealing-keys.ts';
 import { type SourceFiles, sourceFiles } from './store/source-files.ts';
 import { sqlLists } from './store/sql-lists.ts';
-import { openStore } from './store/store.ts';
+import { openStore, type Store } from './store/store.ts';
 
 export interface ControllerOptions {
   /** Everything that this controller keeps, made when missing. */
@@ -61,6 +65,8 @@ export interface ControllerOptions {
   readonly baseImage: string;
   /** Of the account `admin`; generated into a file when undefined. */
   readonly adminPassword: string | undefined;
+  /** How long the audit record is kept, and where it goes. Undefined: as the defaults say, and nowhere. */
+  readonly audit?: AuditSettings;
   readonly corsOrigins: readonly string[];
   /** Takes an answer that its route does not allow for a fault: for tests and for development. */
   readonly checkAnswers?: boolean;
@@ -139,6 +145,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     lease: options.lease ?? LEASE,
     ...(options.sizes === undefined ? {} : { sizes: options.sizes }),
     ...(options.nodes.bounds === undefined ? {} : { nodeRules: options.nodes.bounds.rules }),
+    audit: auditOf(options.audit ?? AUDIT_DEFAULTS, store, bus),
     growthRefusal: () => diskWatch.refusal(),
     onFatal: options.onFatal,
     joinLine: (id, secret) => encodeJoinToken({ ...addresses, caHash: authority.caHash, id, secret }),
@@ -208,6 +215,12 @@ export async function startController(options: ControllerOptions): Promise<Contr
     },
   };
 }
+
+const auditOf = ({ kept, file, isOnBus }: AuditSettings, store: Store, bus: Bus) => ({
+  kept,
+  cursor: store.audit,
+  sinks: [...(file === undefined ? [] : [auditFile(file)]), ...(isOnBus ? [auditBus(bus)] : [])],
+});
 
 const lifeOf = ({ nodes }: ControllerOptions) =>
   nodes.certificateLifeMs === undefined ? {} : { nodeCertificateLifeMs: nodes.certificateLifeMs };

@@ -15,7 +15,9 @@ import type { Services } from './services/api.ts';
 import { apiKeyService } from './services/api-keys.ts';
 import { Applier, type GrowthRefusal, type TransactionalStore } from './services/applier.ts';
 import { rememberedOwners } from './services/audience.ts';
-import { auditService } from './services/audit.ts';
+import { auditIds, auditService } from './services/audit.ts';
+import { type AuditCursor, AuditExport, type AuditSink } from './services/audit-export.ts';
+import { AUDIT_KEPT, type AuditKept, AuditRetention } from './services/audit-retention.ts';
 import { Backlog } from './services/backlog.ts';
 import { Budgets } from './services/budget/budgets.ts';
 import type { BudgetLimits } from './services/budget/limits.ts';
@@ -84,6 +86,8 @@ export interface CoreNeeds {
   /** Why clients' commands that make the store larger are refused. Undefined: they never are. */
   readonly growthRefusal?: GrowthRefusal;
   readonly onFatal: (error: unknown) => void;
+  /** How long the audit record is kept, and where it goes. */
+  readonly audit?: { readonly kept: AuditKept; readonly cursor: AuditCursor; readonly sinks: readonly AuditSink[] };
   /** The line that a node joins with. */
   readonly joinLine: (tokenId: string, secret: string) => string;
   readonly health: Pick<HealthDeps, 'checkStore' | 'degradations'>;
@@ -164,6 +168,18 @@ export function openCore(needs: CoreNeeds): Core {
   const leases = new LeaseWatch({ applier, view, fleet, lease, clock, log });
   const idle = new IdleWatch({ applier, view, clock, log, graceMs: SUSPEND_GRACE_MS });
   const retention = new Retention({ applier, clock, metrics: needs.metrics });
+  const { kept = AUDIT_KEPT, sinks = [], cursor } = needs.audit ?? {};
+  const exports = sinks.flatMap((sink) =>
+    cursor === undefined ? [] : [new AuditExport({ sink, cursor, lists, ids: auditIds(storeKey), clock, log, metrics })],
+  );
+  const auditRetention = new AuditRetention({
+    ...{ applier, lists, clock, log, metrics, kept },
+    exported: () => (exports.length === 0 ? undefined : Math.min(...exports.map((one) => one.exported))),
+  });
+  if (exports.length > 0)
+    applier.onCommitted(({ mutations }) => {
+      if (mutations.some(({ kind }) => kind === 'audit')) for (const one of exports) one.wake();
+    });
   const backlog = new Backlog({ applier, view, clock, metrics: needs.metrics });
   const shownSessions = new ShownSessions(view);
   // First: what a commit took or changed is gone before anybody is told what came with it.
@@ -206,11 +222,12 @@ export function openCore(needs: CoreNeeds): Core {
     nodes: nodeService({ applier, view, fleet, alarms, leases, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
     orphans: orphanService({ applier, view, fleet, baseImage, sizes }),
     events: eventService(view, tail),
-    audit: auditService({ applier, view, lists, clock, metrics }),
+    audit: auditService({ applier, view, lists, clock, metrics, ids: auditIds(storeKey) }),
     health: healthService({
       ...{ checkStore: needs.health.checkStore, log },
       degradations: {
         ...needs.health.degradations,
+        audit_export: () => exports.filter(({ isFailing }) => isFailing).length,
         nodes_unschedulable: () => unschedulableNodes(capacity),
       },
     }),
@@ -234,11 +251,14 @@ export function openCore(needs: CoreNeeds): Core {
       resealing.start();
       backlog.wake();
       retention.start();
+      auditRetention.start();
+      for (const one of exports) one.wake();
       // One that is cut off goes on at the next start.
       services.agents.removeUnusedSources().catch(() => undefined);
     },
     async close() {
       retention.close();
+      auditRetention.close();
       services.audit.close();
       dispatch.close();
       idle.close();
@@ -247,6 +267,7 @@ export function openCore(needs: CoreNeeds): Core {
       await resealing.close();
       fleet.close();
       applier.close();
+      for (const one of exports) await one.close();
       tail.close();
       await publisher.close();
     },

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { type AuditSettings, readAuditSettings } from './audit-settings.ts';
 import { accepted, type Outcome, refused } from './domain/outcome.ts';
 import type { SizeRules } from './domain/session-sizes.ts';
 import { NODE_CERTIFICATE_LIFE_MS } from './grpc/certificates.ts';
@@ -24,6 +25,7 @@ export interface Settings {
   readonly natsUrl: string | undefined;
   readonly baseImage: string;
   readonly adminPassword: string | undefined;
+  readonly audit: AuditSettings;
   readonly corsOrigins: readonly string[];
   readonly budgets: BudgetLimits;
   readonly proxies: ProxyTrust;
@@ -65,6 +67,7 @@ export function readSettings(env: Environment): Outcome<Settings> {
       natsUrl: natsUrl(env),
       baseImage: text(env, 'RAWORC_BASE_IMAGE_TAG') ?? 'raworc/session:base',
       adminPassword: secret(env, 'RAWORC_ADMIN_PASSWORD'),
+      audit: readAuditSettings(env),
       corsOrigins: list(env, 'RAWORC_CORS_ORIGINS') ?? [],
       budgets: budgets(env),
       proxies: proxies(env),

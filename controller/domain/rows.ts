@@ -2,7 +2,7 @@
  * What the store keeps, a table each, all keyed by `id`. Times are Unix milliseconds, given by the applier.
  * Names are for people: what refers to another thing refers to its id.
  */
-import type { AuditRecord } from './audit.ts';
+import type { AuditPart, AuditRecord } from './audit.ts';
 import type { AccountId, AgentId, BuildId, MessageId, NodeId, SessionId, SpaceId } from './ids.ts';
 
 export interface AccountRow {
@@ -382,6 +382,8 @@ export type Mutation =
   | { readonly kind: 'copy-messages'; readonly from: SessionId; readonly to: SessionId; readonly fromSeq: number }
   /** Appends to the audit record. */
   | { readonly kind: 'audit'; readonly record: AuditRecord }
+  /** Its retention: at most `limit` of the oldest records of a part, up to that number. */
+  | { readonly kind: 'prune-audit'; readonly part: AuditPart; readonly upTo: number; readonly limit: number }
   /** Retention: at most `limit` rows older than `before` of a table of history. */
   | {
       readonly kind: 'prune';

@@ -1,3 +1,4 @@
+import type { AuditPart } from './audit.ts';
 import type { AccountId, MessageId, NodeId, SessionId, SpaceId } from './ids.ts';
 import type {
   AccountRow,
@@ -113,6 +114,8 @@ export interface View {
   runOf(messageId: MessageId): RunRow | undefined;
   /** Whether retention would remove anything of that table, of one space where it is given. */
   isOverdue(table: Prunable, before: number, spaceId?: SpaceId): boolean;
+  /** Whether there are audit records of a part up to that number, besides the newest of all, which stays. */
+  hasAudit(part: AuditPart, upTo: number): boolean;
   /** Ids of a session's runs, at most `limit`. */
   runIds(sessionId: SessionId, limit: number): readonly string[];
 }

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import type { Clock } from '../../seams/clock.ts';
 import type { Metrics } from '../../seams/metrics.ts';
 import type { Attribution, AuditRecord, StoredAudit } from '../domain/audit.ts';
@@ -9,6 +10,7 @@ import { globally, spaceFor } from './access.ts';
 import type { Applier } from './applier.ts';
 import { AuditRefusals } from './audit-refusals.ts';
 import type { Caller, Page, PageRequest } from './caller.ts';
+import { type EventIds, eventIds } from './event-ids.ts';
 import type { AuditQuery, Lists } from './lists.ts';
 
 /** A record as REST and the export show it. */
@@ -57,9 +59,10 @@ export interface AuditDeps {
   readonly lists: Lists;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  readonly ids: EventIds;
 }
 
-export function auditService({ applier, view, lists, clock, metrics }: AuditDeps): Audit {
+export function auditService({ applier, view, lists, clock, metrics, ids }: AuditDeps): Audit {
   const refusals = new AuditRefusals({
     ...{ clock, metrics },
     write(attribution, code, count) {
@@ -72,7 +75,7 @@ export function auditService({ applier, view, lists, clock, metrics }: AuditDeps
       const query = auditQuery(view, caller, filter);
       if (!query.ok) return query;
       const { items, total } = await lists.audit(query.value, page);
-      return accepted({ items: items.map(auditObject), total });
+      return accepted({ items: items.map((record) => auditObject(ids, record)), total });
     },
     note: (attribution) => applier.apply(recordAudit(attribution, 'ok', 1)),
     refused: (attribution, code) => refusals.add(withKnownName(view, attribution), code),
@@ -86,6 +89,9 @@ function withKnownName(view: View, attribution: Attribution): Attribution {
   if (actor.type !== 'Anonymous' || thing.kind !== 'service-accounts' || thing.ref === null) return attribution;
   return view.accountByUser(thing.ref) === undefined ? { ...attribution, thing: { ...thing, ref: null } } : attribution;
 }
+
+/** Not those of events: an id of one is none of the other. */
+export const auditIds = (storeKey: Uint8Array): EventIds => eventIds(createHmac('sha256', storeKey).update('audit').digest());
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -120,10 +126,11 @@ function splitOnce(text: string): readonly [string, string?] {
   return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-export function auditObject(record: StoredAudit): AuditObject {
+/** Ids are enciphered, as those of events are: a number would count what happens in all spaces. */
+export function auditObject(ids: Pick<EventIds, 'spell'>, record: StoredAudit): AuditObject {
   const { outcome } = record;
   return {
-    id: String(record.number),
+    id: ids.spell({ epoch: 0, number: record.number }),
     created_at: rfc3339(record.at),
     actor: record.actor,
     actor_id: record.actorId,

@@ -1,4 +1,4 @@
-import type { StoredAudit } from '../domain/audit.ts';
+import type { AuditPart, StoredAudit } from '../domain/audit.ts';
 import type { AccountId, AgentId, SessionId, SpaceId } from '../domain/ids.ts';
 import type { RestState, RowsOfState } from '../domain/life-cycle.ts';
 import type { ShownSession } from '../domain/present.ts';
@@ -38,6 +38,12 @@ export interface AuditQuery {
   readonly until?: number;
 }
 
+export interface AuditBounds {
+  /** Unix milliseconds: records of before are past their age. */
+  readonly before: Readonly<Record<AuditPart, number>>;
+  readonly rows: Readonly<Record<AuditPart, number>>;
+}
+
 /** Tables that are listed by what their fields are equal to; an index stands behind each that is used. */
 export type PlainList = 'accounts' | 'roles' | 'bindings' | 'apiKeys' | 'spaces' | 'secrets' | 'agents';
 
@@ -46,6 +52,10 @@ export interface Lists {
   sessions(query: SessionQuery, page: PageRequest): Promise<Page<ShownSession>>;
   messages(session: SessionId, query: MessageQuery, page: PageRequest): Promise<Page<MessageRow>>;
   audit(query: AuditQuery, page: PageRequest): Promise<Page<StoredAudit>>;
+  /** The oldest records after a number. */
+  auditAfter(number: number, limit: number): Promise<readonly StoredAudit[]>;
+  /** Up to which number each part is past its bounds; 0 where it is not. */
+  auditCutoffs(bounds: AuditBounds): Promise<Readonly<Record<'byAge' | 'byRows', Readonly<Record<AuditPart, number>>>>>;
   countMessages(session: SessionId): Promise<number>;
   /** How many sessions are in which state, without the deleted. */
   countSessions(): Promise<Readonly<Record<RestState, number>>>;

@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
 import { type Kysely, sql } from 'kysely';
-import type { ActorType, AuditRecord, StoredAudit } from '../domain/audit.ts';
+import { type ActorType, type AuditPart, type AuditRecord, MESSAGE_ACTION, type StoredAudit } from '../domain/audit.ts';
 import type { SqlRow, SqlValue } from './columns.ts';
 
 /** Fields of a record, in the order of their columns. The compiler checks that none is missing. */
@@ -41,6 +41,28 @@ export async function auditTable(db: Kysely<unknown>): Promise<void> {
 export function auditInsert(database: Database.Database): (record: AuditRecord) => void {
   const insert = database.prepare<SqlValue[]>(`insert into audit (${NAMES}) values (${FIELDS.map(() => '?').join(', ')})`);
   return (record) => void insert.run(...FIELDS.map((field) => record[field]));
+}
+
+const PARTS: Readonly<Record<AuditPart, string>> = {
+  messages: `action = '${MESSAGE_ACTION}'`,
+  refused: `outcome <> 'ok'`,
+  all: 'true',
+};
+
+/** The oldest records of a part up to a number. The newest of all stays, so that numbers go on from it. */
+export const oldAuditSql = (part: AuditPart): string =>
+  `select number from audit where ${PARTS[part]} and number <= ? and number < (select max(number) from audit) order by number limit ?`;
+
+/** The newest record of a part that is past its bound in rows; of everything, all that are older go with it. */
+export const auditBeyondSql = (part: AuditPart): string =>
+  `select number from audit where ${PARTS[part]} order by number desc limit 1 offset ?`;
+
+export const AUDIT_BEFORE_SQL = 'select number from audit where at < ? order by at desc, number desc limit 1';
+
+export function auditPruning(database: Database.Database): (part: AuditPart, upTo: number, limit: number) => void {
+  const prune = (part: AuditPart) => database.prepare<[number, number]>(`delete from audit where number in (${oldAuditSql(part)})`);
+  const statements = { messages: prune('messages'), refused: prune('refused'), all: prune('all') };
+  return (part, upTo, limit) => void statements[part].run(upTo, limit);
 }
 
 const text = (value: SqlValue | undefined): string | null => (typeof value === 'string' ? value : null);

@@ -4,7 +4,7 @@ import { type RestState, restState } from '../domain/life-cycle.ts';
 import type { SessionRow, TableName, Tables } from '../domain/rows.ts';
 import { MAX_PAGE_BYTES, type Page } from '../services/caller.ts';
 import type { Lists } from '../services/lists.ts';
-import { storedAudit } from './audit.ts';
+import { AUDIT_BEFORE_SQL, AUDIT_SELECTION, auditBeyondSql, storedAudit } from './audit.ts';
 import { auditPage } from './audit-lists.ts';
 import { columnsOf, type SqlRow, selected, selection, snake, toSql } from './columns.ts';
 import { countOf, type Pair } from './metadata-conditions.ts';
@@ -61,6 +61,21 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
       const { rows, total } = auditPage(query, request);
       const [items, count] = await reader.read([{ ...rows.compile(compiler), maxBytes: MAX_PAGE_BYTES }, total.compile(compiler)]);
       return { items: (items ?? []).map(storedAudit), total: countIn(count) };
+    },
+    async auditAfter(number, limit) {
+      const sql = `select ${AUDIT_SELECTION} from audit where number > ? order by number limit ?`;
+      const [rows = []] = await reader.read([{ sql, parameters: [number, limit] }]);
+      return rows.map(storedAudit);
+    },
+    async auditCutoffs({ before, rows }) {
+      const parts = ['messages', 'refused', 'all'] as const;
+      const found = await reader.read([
+        ...parts.map((part) => ({ sql: AUDIT_BEFORE_SQL, parameters: [before[part]] })),
+        ...parts.map((part) => ({ sql: auditBeyondSql(part), parameters: [rows[part]] })),
+      ]);
+      const [a, b, c, d, e, f] = found.map(([row]) => Number(row?.number ?? 0));
+      const cutoffs = (messages = 0, refused = 0, all = 0) => ({ messages, refused, all });
+      return { byAge: cutoffs(a, b, c), byRows: cutoffs(d, e, f) };
     },
     async countMessages(session) {
       const query = sql`select count(*) as count from messages where session_id = ${session}`;

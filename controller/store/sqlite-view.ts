@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import type { SpaceId } from '../domain/ids.ts';
 import type { TableName, Tables } from '../domain/rows.ts';
 import type { PastMessage, View } from '../domain/view.ts';
+import { oldAuditSql } from './audit.ts';
 import { type SqlRow, type SqlValue, selected, selection, snake } from './columns.ts';
 import { overdueSql } from './pruning.ts';
 
@@ -146,6 +147,7 @@ export function sqliteView(connection: () => Database.Database): View {
       ),
     isOverdue: (table, before, spaceId) =>
       row(overdueSql(table, spaceId !== undefined), ...(spaceId === undefined ? [] : [spaceId]), before, 1) !== undefined,
+    hasAudit: (part, upTo) => row(oldAuditSql(part), upTo, 1) !== undefined,
     runIds: (sessionId, limit) =>
       rows<{ id: string }>('select id from runs where session_id = ? limit ?', sessionId, limit).map(({ id }) => id),
     runOf: (messageId) => one('runs', 'where message_id = ?', messageId),

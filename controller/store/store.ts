@@ -5,8 +5,9 @@ import type { EventLog } from '../domain/event-log.ts';
 import type { NewEvent, StoredEvent } from '../domain/events.ts';
 import type { Mutation, TableName } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
+import type { AuditCursor } from '../services/audit-export.ts';
 import { isStoreFault, remedyFor, TransactionLost } from '../services/transaction-lost.ts';
-import { auditInsert } from './audit.ts';
+import { auditInsert, auditPruning } from './audit.ts';
 import { type SqlRow, type SqlValue, snake, TABLE_NAMES } from './columns.ts';
 import { type ReadQueries, readEventPage } from './event-pages.ts';
 import { keptTimeIn } from './kept-time.ts';
@@ -46,6 +47,8 @@ export interface Store {
   /** Reads pages on this thread; `eventsOnThread` reads them beside it. */
   readonly events: EventLog;
   readonly path: string;
+  /** How far the audit record is exported. */
+  readonly audit: AuditCursor;
   /** Throws when the store cannot be read. */
   check(): void;
   close(): void;
@@ -97,6 +100,14 @@ export async function openStore(path: string, epoch: number, { looksOn = false, 
       view: sqliteView(connection),
       events: eventLogOf(connection, meta, epoch, snapshot),
       path,
+      audit: {
+        exported: (sink) => meta.get(`audit_exported_${sink}`),
+        markExported(sink, number) {
+          const mark = () => meta.set(`audit_exported_${sink}`, number);
+          if (snapshot === undefined) mark();
+          else snapshot.write(mark);
+        },
+      },
       check: () => void reading.prepare('select 1').get(),
       close,
     };
@@ -145,6 +156,7 @@ function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | 
   const copyMessages = messageCopies(database);
   const audit = auditInsert(database);
   const prune = pruning(database);
+  const pruneAudit = auditPruning(database);
   const count = database.prepare<[string], { count: number }>(
     'insert into session_event_counts (session_id, count) values (?, 1) on conflict (session_id) do update set count = count + 1 returning count',
   );
@@ -192,6 +204,9 @@ function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | 
           return;
         case 'audit':
           audit(mutation.record);
+          return;
+        case 'prune-audit':
+          pruneAudit(mutation.part, mutation.upTo, mutation.limit);
           return;
         case 'prune':
           prune(mutation);

@@ -50,7 +50,7 @@ t.test('a right that is taken away while a password is being hashed sets none, a
     lists: {
       ...{ rows: never, sessions: never, messages: never, countMessages: never, sourceInUse: never, sessionsWithAgent: never },
       countSessions: never,
-      audit: never,
+      ...{ audit: never, auditAfter: never, auditCutoffs: never },
     },
     passwords: { hash, verify: never },
     throttle: new LoginThrottle(systemClock),

@@ -1,0 +1,15 @@
+import type { AuditSink } from '../services/audit-export.ts';
+import type { Bus } from './bus.ts';
+import { auditSubject } from './subjects.ts';
+
+const FLUSH_MS = 10_000;
+
+/** Publishes records, and waits until the bus has let them go. */
+export const auditBus = (bus: Bus): AuditSink => ({
+  name: 'bus',
+  async write(records) {
+    for (const { record, line } of records)
+      if (!bus.publish(auditSubject(record), Buffer.from(line))) throw new Error('the bus takes nothing now');
+    if (!(await bus.flush(AbortSignal.timeout(FLUSH_MS)))) throw new Error('the bus went away before it had everything');
+  },
+});
