@@ -1,6 +1,7 @@
 /** Joins a controller's core with its edges: files, store, bus, HTTP, gRPC. Nothing here decides anything. */
 import { join } from 'node:path';
 import { encodeJoinToken } from '../proto/join-token.ts';
+import { setTlsDefaults } from '../proto/tls-defaults.ts';
 import type { Barriers } from '../seams/barrier.ts';
 import type { Clock } from '../seams/clock.ts';
 import type { Disk } from '../seams/disk.ts';
@@ -17,6 +18,7 @@ import { firstStart, resetAdminPassword } from './domain/commands/accounts.ts';
 import { type CertificateFault, certificateAlarm, certificateFault, renewCertificate } from './domain/commands/node-certificates.ts';
 import type { AccountId, NodeId, SpaceId } from './domain/ids.ts';
 import { accepted, refused } from './domain/outcome.ts';
+import { isLongEnough, MIN_PASSWORD_LENGTH } from './domain/password-rules.ts';
 import type { SizeRules } from './domain/session-sizes.ts';
 import type { View } from './domain/view.ts';
 import { type Authority, openAuthority } from './grpc/authority.ts';
@@ -30,6 +32,7 @@ import type { BudgetLimits } from './services/budget/limits.ts';
 import { DiskWatch } from './services/disk-watch.ts';
 import { eventIds } from './services/event-ids.ts';
 import { LEASE, type LeaseTimes } from './services/fleet/lease.ts';
+import { OWN_HASH } from './services/hash-queue.ts';
 import { joinWith, knownToken } from './services/nodes.ts';
 import { createPasswords, type Passwords } from './services/passwords.ts';
 import { SealingRing } from './services/sealing.ts';
@@ -101,6 +104,7 @@ export interface Controller {
 }
 
 export async function startController(options: ControllerOptions): Promise<Controller> {
+  setTlsDefaults();
   const { directory, clock, random, disk, log, barriers, metrics } = options;
   const cluster = await openClusterFiles(directory, disk, random);
   const keys = join(directory, 'keys');
@@ -303,20 +307,28 @@ async function openSealing(view: View, directory: string, random: Random) {
   return { ring, keys: sealingKeysIn(directory) };
 }
 
+/** One that is set already goes on working. */
+function checkAdminPassword(given: string): void {
+  if (isLongEnough(given)) return;
+  throw new Error(`RAWORC_ADMIN_PASSWORD is too short: set a password of at least ${MIN_PASSWORD_LENGTH} characters`);
+}
+
 /** The account and the space that a new store begins with; a password given by the operator holds from then on. */
 async function seed({ applier, view }: Core, passwords: Passwords, options: ControllerOptions): Promise<void> {
   const { directory, disk, random, adminPassword: given } = options;
   const admin = view.accountByUser('admin');
   if (!view.hasAccounts() || view.spaceByName('default') === undefined) {
-    const hash = await passwords.hash(given ?? (await openAdminPassword(directory, disk, random)));
+    if (given !== undefined) checkAdminPassword(given);
+    const hash = await passwords.hash(given ?? (await openAdminPassword(directory, disk, random)), OWN_HASH);
     if (!hash.ok) throw new Error(hash.refusal.message);
     const ids = { accountId: random.uuid() as AccountId, bindingId: random.uuid(), spaceId: random.uuid() as SpaceId };
     await applier.apply(firstStart({ ...ids, passwordHash: hash.value }));
     return;
   }
   if (given === undefined || admin === undefined) return;
-  const same = await passwords.verify(given, admin.passwordHash);
+  const same = await passwords.verify(given, admin.passwordHash, OWN_HASH);
   if (same.ok && same.value) return;
-  const hash = await passwords.hash(given);
+  checkAdminPassword(given);
+  const hash = await passwords.hash(given, OWN_HASH);
   if (hash.ok) await applier.apply(resetAdminPassword(hash.value));
 }

@@ -203,7 +203,7 @@ export function openCore(needs: CoreNeeds): Core {
   const budgets = new Budgets({ clock, metrics, ...(needs.budgets === undefined ? {} : { limits: needs.budgets }) });
   const keyUse = new KeyUse(applier, clock);
   const services: Services = {
-    accounts: accountService({ applier, view, rights, keyUse, passwords, throttle, clock }),
+    accounts: accountService({ applier, view, rights, keyUse, passwords, throttle, clock, metrics }),
     serviceAccounts: serviceAccountService({ ...shared, rights, passwords, throttle }),
     roles: roleService(shared),
     roleBindings: roleBindingService(shared),

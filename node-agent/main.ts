@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { Journal } from '../journal/journal.ts';
 import project from '../package.json' with { type: 'json' };
+import { setTlsDefaults } from '../proto/tls-defaults.ts';
 import type { Log } from '../seams/log.ts';
 import type { Metrics } from '../seams/metrics.ts';
 import { print } from '../seams/print.ts';
@@ -234,6 +235,7 @@ async function run(flags: Flags, log: Log): Promise<number> {
   return end !== 'stopped' && end.why === 'fault' ? 1 : 0;
 }
 
+setTlsDefaults();
 const parsed = parseFlags(process.argv.slice(2));
 if (!parsed.ok) {
   print(`${parsed.problem}\n${USAGE}`, 'stderr');

@@ -39,6 +39,7 @@ import { serverRoutes } from './routes/server.ts';
 import { serviceAccountRoutes } from './routes/service-accounts.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { spaceRoutes } from './routes/spaces.ts';
+import { HSTS, SECURITY_HEADERS } from './security-headers.ts';
 
 export interface HttpOptions {
   readonly services: Services;
@@ -147,8 +148,8 @@ function logRequests(log: Log, clock: Clock, metrics: Metrics): Middleware {
   });
   return async (ctx, next) => {
     const start = clock.monotonic();
-    ctx.set('Cache-Control', 'no-store');
-    ctx.set('X-Content-Type-Options', 'nosniff');
+    ctx.set(SECURITY_HEADERS);
+    if (ctx.secure) ctx.set(HSTS);
     await next();
     const tookMs = clock.monotonic() - start;
     const { method, status } = ctx;

@@ -59,6 +59,11 @@ export function referencePage(gate: Pick<BudgetGate, 'stranger'>): Middleware {
 }
 
 function answer(ctx: Context, type: string, content: string | Buffer): void {
-  ctx.set({ 'Content-Type': type, 'Content-Security-Policy': POLICY, 'Cache-Control': 'no-cache', 'Referrer-Policy': 'no-referrer' });
+  ctx.set({
+    'Content-Type': type,
+    'Content-Security-Policy': POLICY,
+    'Cache-Control': 'no-cache',
+    'Cross-Origin-Opener-Policy': 'same-origin',
+  });
   ctx.body = content;
 }

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Random } from '../../seams/random.ts';
 import type { RefusalCode } from '../domain/outcome.ts';
 import { errorBody } from './errors.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
 interface Answer {
   readonly status: number;
@@ -76,8 +77,7 @@ function headersOf(answer: Answer, random: Random): Readonly<Record<string, stri
   return {
     'Content-Type': 'application/json; charset=utf-8',
     'Content-Length': String(Buffer.byteLength(bodyOf(answer))),
-    'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
+    ...SECURITY_HEADERS,
     'X-Request-Id': random.uuid(),
     ...(answer.allow === undefined ? {} : { Allow: answer.allow }),
     Connection: 'close',

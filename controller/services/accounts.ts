@@ -1,15 +1,17 @@
 import { type Clock, pause } from '../../seams/clock.ts';
+import type { Metrics } from '../../seams/metrics.ts';
 import { recordLogin } from '../domain/commands/accounts.ts';
 import { endTokens, revokeToken } from '../domain/commands/tokens.ts';
-import { accepted, refused } from '../domain/outcome.ts';
+import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import type { AccountRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
-import { type Accounts, type Me, MOST_BINDINGS_SHOWN } from './access-api.ts';
+import { type Accounts, type Me, MOST_BINDINGS_SHOWN, type TokenHolder } from './access-api.ts';
 import type { Applier } from './applier.ts';
 import type { Caller } from './caller.ts';
 import type { KeyUse } from './key-use.ts';
 import type { LoginThrottle } from './login-throttle.ts';
 import type { Passwords } from './passwords.ts';
+import { Queues } from './queues.ts';
 import type { RightsInForce } from './rights.ts';
 
 const WRONG = refused('UNAUTHORIZED', 'Wrong user or password.');
@@ -26,26 +28,50 @@ export interface AccountNeeds {
   readonly passwords: Passwords;
   readonly throttle: LoginThrottle;
   readonly clock: Clock;
+  readonly metrics: Metrics;
 }
 
+type LoginBy = Parameters<Accounts['login']>[3];
+/** Of one account from one network, waiting. */
+const MOST_ATTEMPTS = 32;
+const TOO_MANY = refused('RATE_LIMITED', 'Too many logins of this account at once. Retry in 2 s.', { budget: 'logins', retry_after_s: 2 });
+
 /** Who asks: log in, prove it, refresh, log out. */
-export function accountService({ applier, view, rights, keyUse, passwords, throttle, clock }: AccountNeeds): Accounts {
+export function accountService({ applier, view, rights, keyUse, passwords, throttle, clock, metrics }: AccountNeeds): Accounts {
+  const attempts = new Queues(MOST_ATTEMPTS);
+  const logins = metrics.counter({
+    name: 'logins_total',
+    help: 'Logins by outcome: ok, a wrong user or password, or refused because of too many attempts.',
+    labels: ['outcome'],
+  });
+
+  async function login(user: string, password: string, network: string, by: LoginBy): Promise<Outcome<TokenHolder>> {
+    const rank = throttle.rankOf(user, network);
+    const admission = throttle.begin(user, network);
+    if (!admission.admitted) {
+      const seconds = admission.retryAfterS;
+      const details = { budget: 'logins', retry_after_s: seconds };
+      return refused('RATE_LIMITED', `Too many failed logins: try again in ${seconds} s.`, details);
+    }
+    if (admission.delayMs > 0) await pause(clock, admission.delayMs);
+    const account: AccountRow | undefined = view.accountByUser(user);
+    const right = await passwords.verify(password, account?.passwordHash, { key: network, rank });
+    if (!right.ok) return right;
+    if (!right.value || account === undefined || !account.active) return WRONG;
+    throttle.succeeded(user, network);
+    const actor = { type: 'ServiceAccount', id: account.id, name: account.user } as const;
+    await applier.apply(recordLogin(account.id), { attribution: { ...by, actor, credential: 'password' } });
+    return accepted({ accountId: account.id, user: account.user, version: account.version });
+  }
+
   return {
-    async login(user, password, address, by) {
-      const admission = throttle.begin(user, address);
-      if (!admission.admitted) {
-        const seconds = admission.retryAfterS;
-        return refused('RATE_LIMITED', `Too many failed logins: try again in ${seconds} s.`, { retry_after_s: seconds });
-      }
-      if (admission.delayMs > 0) await pause(clock, admission.delayMs);
-      const account: AccountRow | undefined = view.accountByUser(user);
-      const right = await passwords.verify(password, account?.passwordHash);
-      if (!right.ok) return right;
-      if (!right.value || account === undefined || !account.active) return WRONG;
-      throttle.succeeded(user, address);
-      const actor = { type: 'ServiceAccount', id: account.id, name: account.user } as const;
-      await applier.apply(recordLogin(account.id), { attribution: { ...by, actor, credential: 'password' } });
-      return accepted({ accountId: account.id, user: account.user, version: account.version });
+    async login(user, password, network, by) {
+      // One after another, so that many right logins at once do not count as guesses, and guesses at once gain nothing.
+      const turn = await attempts.wait(`${network} ${user}`);
+      const done = turn === undefined ? TOO_MANY : await login(user, password, network, by);
+      turn?.();
+      logins.add(1, { outcome: done.ok ? 'ok' : done.refusal.code === 'UNAUTHORIZED' ? 'wrong' : 'refused' });
+      return done;
     },
     caller: (accountId, version) =>
       rights.callerOf({ kind: 'token', tokenId: '', accountId, version, expiresAtMs: Number.POSITIVE_INFINITY }),

@@ -8,8 +8,8 @@ export interface ThrottleLimits {
 }
 
 const PER_ACCOUNT: ThrottleLimits = { freeFailures: 5, slowedFailures: 3 };
-/** Many people may share an address. */
-const PER_ADDRESS: ThrottleLimits = { freeFailures: 20, slowedFailures: 10 };
+/** Many people may share a network. */
+const PER_NETWORK: ThrottleLimits = { freeFailures: 20, slowedFailures: 10 };
 
 const FIRST_DELAY_MS = 500;
 /** A delayed attempt holds its connection: more than this is said by a refusal. */
@@ -27,39 +27,78 @@ export type Admission = { readonly admitted: true; readonly delayMs: number } | 
 
 /**
  * Slows the guessing of passwords: the first failures are free, the next ones delay the answer, then a growing time must pass
- * between attempts of one address, at one account and at all. An account as such is only slowed, whoever guesses: a stranger
- * elsewhere must not be able to keep its owner out. An attempt counts as failed from its start, so that many at once
- * gain nothing. Memory is bounded; what was longest unused is forgotten first.
+ * between attempts of one network, at one account and at all. An account as such is only slowed, whoever guesses: a stranger
+ * elsewhere must not be able to keep its owner out. Nor is an account kept out of a network where it has logged in before by others there. An attempt
+ * counts as failed from its start, so that many at once gain nothing. Memory is bounded; guessers are forgotten last.
  */
 export class LoginThrottle {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #accounts: Failures;
   readonly #pairs: Failures;
-  readonly #addresses: Failures;
+  readonly #networks: Failures;
+  readonly #places = new KnownPlaces();
 
-  constructor(clock: Clock) {
+  constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
     this.#accounts = new Failures(PER_ACCOUNT);
     this.#pairs = new Failures(PER_ACCOUNT);
-    this.#addresses = new Failures(PER_ADDRESS);
+    this.#networks = new Failures(PER_NETWORK);
   }
 
   /** Whether an attempt may be made now (then it counts), and for how long its answer is to be delayed. */
-  begin(user: string, address: string): Admission {
+  begin(user: string, network: string): Admission {
     const now = this.#clock.monotonic();
-    const pair = `${address} ${user}`;
-    const banMs = Math.max(this.#pairs.banMs(pair, now), this.#addresses.banMs(address, now));
+    const pair = pairOf(user, network);
+    const isKnown = this.#places.has(user, network);
+    const banMs = Math.max(this.#pairs.banMs(pair, now), isKnown ? 0 : this.#networks.banMs(network, now));
     if (banMs > 0) return { admitted: false, retryAfterS: Math.ceil(banMs / 1000) };
-    const delayMs = Math.max(this.#accounts.add(user, now), this.#pairs.add(pair, now), this.#addresses.add(address, now));
-    return { admitted: true, delayMs };
+    const delays = [this.#pairs.add(pair, now)];
+    // Strangers elsewhere do not slow an account where it is known.
+    if (!isKnown) delays.push(this.#accounts.add(user, now), this.#networks.add(network, now));
+    return { admitted: true, delayMs: Math.max(...delays) };
   }
 
-  /** The attempt was the owner's: the account starts anew, and the address gets this attempt back. */
-  succeeded(user: string, address: string): void {
-    this.#accounts.forget(user);
-    this.#pairs.forget(`${address} ${user}`);
-    this.#addresses.takeBack(address);
+  /** How the attempt ranks among those that wait to be checked: see HashCaller. */
+  rankOf(user: string, network: string): number {
+    return this.#places.has(user, network) ? 0 : 1 + this.#networks.count(network, this.#clock.monotonic());
   }
+
+  /** The attempt was the owner's: the account starts anew, and the network gets this attempt back. */
+  succeeded(user: string, network: string): void {
+    this.#accounts.forget(user);
+    this.#pairs.forget(pairOf(user, network));
+    if (!this.#places.has(user, network)) this.#networks.takeBack(network);
+    this.#places.add(user, network);
+  }
+}
+
+const pairOf = (user: string, network: string) => `${network} ${user}`;
+
+const MOST_ACCOUNTS = 10_000;
+const MOST_PLACES = 20;
+
+/** Networks from which accounts have logged in. Only a right password adds one, and it takes the place of another of the same account. */
+class KnownPlaces {
+  readonly #networks = new Map<string, Set<string>>();
+
+  has(user: string, network: string): boolean {
+    return this.#networks.get(user)?.has(network) === true;
+  }
+
+  add(user: string, network: string): void {
+    const known = this.#networks.get(user) ?? new Set();
+    this.#networks.delete(user);
+    this.#networks.set(user, known);
+    known.delete(network);
+    known.add(network);
+    forgetOldest(known, MOST_PLACES);
+    forgetOldest(this.#networks, MOST_ACCOUNTS);
+  }
+}
+
+function forgetOldest(kept: { size: number; keys(): Iterator<string>; delete(key: string): boolean }, most: number): void {
+  const oldest = kept.size > most ? kept.keys().next() : undefined;
+  if (oldest?.done === false) kept.delete(oldest.value);
 }
 
 interface Entry {
@@ -69,8 +108,9 @@ interface Entry {
 
 class Failures {
   readonly #limits: ThrottleLimits;
-  /** In the order of their last attempt. */
-  readonly #entries = new Map<string, Entry>();
+  /** Each in the order of their last attempts. Guessers have used up their free failures, and are forgotten only when there are too many of them. */
+  readonly #few = new Map<string, Entry>();
+  readonly #guessers = new Map<string, Entry>();
 
   constructor(limits: ThrottleLimits) {
     this.#limits = limits;
@@ -84,34 +124,39 @@ class Failures {
     return Math.max(0, entry.at + Math.min(LONGEST_BAN_MS, FIRST_BAN_MS * 2 ** beyond) - now);
   }
 
+  count(key: string, now: number): number {
+    return this.#find(key, now)?.count ?? 0;
+  }
+
   /** Counts one more, and returns by how much its answer is to be delayed. */
   add(key: string, now: number): number {
     const short = key.slice(0, MAX_KEY_LENGTH);
     const earlier = this.#find(key, now)?.count ?? 0;
-    this.#entries.delete(short);
-    this.#entries.set(short, { count: earlier + 1, at: now });
-    if (this.#entries.size > MAX_KEYS) {
-      const oldest = this.#entries.keys().next();
-      if (!oldest.done) this.#entries.delete(oldest.value);
-    }
+    this.forget(short);
+    const kept = earlier >= this.#limits.freeFailures ? this.#guessers : this.#few;
+    kept.set(short, { count: earlier + 1, at: now });
+    forgetOldest(kept, MAX_KEYS);
     const slowed = earlier - this.#limits.freeFailures;
     return slowed < 0 ? 0 : Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** slowed);
   }
 
   forget(key: string): void {
-    this.#entries.delete(key.slice(0, MAX_KEY_LENGTH));
+    const short = key.slice(0, MAX_KEY_LENGTH);
+    this.#few.delete(short);
+    this.#guessers.delete(short);
   }
 
   takeBack(key: string): void {
-    const entry = this.#entries.get(key.slice(0, MAX_KEY_LENGTH));
+    const short = key.slice(0, MAX_KEY_LENGTH);
+    const entry = this.#few.get(short) ?? this.#guessers.get(short);
     if (entry !== undefined && entry.count > 0) entry.count--;
   }
 
   #find(key: string, now: number): Entry | undefined {
     const short = key.slice(0, MAX_KEY_LENGTH);
-    const entry = this.#entries.get(short);
+    const entry = this.#few.get(short) ?? this.#guessers.get(short);
     if (entry === undefined || now - entry.at < FORGET_MS) return entry;
-    this.#entries.delete(short);
+    this.forget(short);
     return undefined;
   }
 }

@@ -1,7 +1,8 @@
 import { argon2, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Random } from '../../seams/random.ts';
-import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import type { Outcome } from '../domain/outcome.ts';
+import { type HashCaller, HashQueue } from './hash-queue.ts';
 
 /** OWASP's least for argon2id: 19 MiB, two passes, one lane. One hashing takes some 75 ms of a thread. */
 const MEMORY_KIB = 19_456;
@@ -10,30 +11,27 @@ const LANES = 1;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
 
-const AT_ONCE = 2;
-const MAX_WAITING = 32;
-
 const derive = promisify(argon2);
 
 export interface Passwords {
   /** In PHC form, `$argon2id$v=19$m=…,t=…,p=…$salt$hash`. 429 when too many wait. */
-  hash(password: string): Promise<Outcome<string>>;
+  hash(password: string, caller: HashCaller): Promise<Outcome<string>>;
   /** Whether it is that password. Without a hash (no such account) it takes as long and is false. 429 when too many wait. */
-  verify(password: string, hash: string | undefined): Promise<Outcome<boolean>>;
+  verify(password: string, hash: string | undefined, caller: HashCaller): Promise<Outcome<boolean>>;
 }
 
 /** Passwords hashed at most two at once, so that logins leave a core and memory for the rest. */
 export function createPasswords({ random }: { random: Random }): Passwords {
-  const queue = new Turns(AT_ONCE, MAX_WAITING);
+  const queue = new HashQueue();
   const nobody = spell(parameters(), random.bytes(SALT_BYTES), random.bytes(HASH_BYTES));
   return {
-    hash: (password) =>
-      queue.run(async () => {
+    hash: (password, caller) =>
+      queue.run(caller, async () => {
         const salt = random.bytes(SALT_BYTES);
         return spell(parameters(), salt, await hashWith(password, salt, parameters(), HASH_BYTES));
       }),
-    verify: (password, hash) =>
-      queue.run(async () => {
+    verify: (password, hash, caller) =>
+      queue.run(caller, async () => {
         const { salt, expected, cost } = read(hash ?? nobody);
         const actual = await hashWith(password, salt, cost, expected.byteLength);
         return timingSafeEqual(actual, expected) && hash !== undefined;
@@ -71,34 +69,4 @@ function read(phc: string): { salt: Buffer; expected: Buffer; cost: Cost } {
     expected: Buffer.from(hash, 'base64'),
     cost: { memory: Number(memory), passes: Number(passes), parallelism: Number(parallelism) },
   };
-}
-
-/** Runs some at once and lets a bounded number wait. */
-class Turns {
-  readonly #atOnce: number;
-  readonly #maxWaiting: number;
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
-
-  constructor(atOnce: number, maxWaiting: number) {
-    this.#atOnce = atOnce;
-    this.#maxWaiting = maxWaiting;
-  }
-
-  async run<T>(work: () => Promise<T>): Promise<Outcome<T>> {
-    if (this.#running >= this.#atOnce) {
-      if (this.#waiting.length >= this.#maxWaiting) {
-        return refused('RATE_LIMITED', 'Too many logins at once; try again in a moment', { retry_after_s: 2 });
-      }
-      // Whoever finishes hands over its turn: `#running` stays as it is.
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else this.#running++;
-    try {
-      return accepted(await work());
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#running--;
-      else next();
-    }
-  }
 }

@@ -84,7 +84,7 @@ export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccoun
       if (!may.ok) return may;
       if (!isSpaceOf(view, caller, space)) return NO_SPACE;
       if (view.accountByUser(user) !== undefined) return refused('CONFLICT', `There is a service account "${user}" already.`);
-      const hash = await passwords.hash(pass);
+      const hash = await passwords.hash(pass, { key: caller.accountId, rank: 0 });
       if (!hash.ok) return hash;
       const now = stillThere(caller);
       if (!now.ok) return now;
@@ -113,9 +113,9 @@ export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccoun
     async changePassword(caller, id, change) {
       const row = passwordFor(caller, id, change);
       if (!row.ok) return row;
-      const proved = await proveCurrent(needs, row.value, change);
+      const proved = await proveCurrent(needs, caller, row.value, change);
       if (!proved.ok) return proved;
-      const hash = await passwords.hash(change.new_password);
+      const hash = await passwords.hash(change.new_password, { key: caller.accountId, rank: 0 });
       if (!hash.ok) return hash;
       const now = stillThere(caller);
       if (!now.ok) return now;
@@ -144,7 +144,12 @@ function mayActAs({ view, rights }: ServiceAccountNeeds, { accountId, permission
 }
 
 /** A current password that is sent must be right, whoever sends it. Guessing is slowed as it is at the login. */
-async function proveCurrent({ passwords, throttle }: ServiceAccountNeeds, row: AccountRow, { current_password: current }: ChangePassword) {
+async function proveCurrent(
+  { passwords, throttle }: ServiceAccountNeeds,
+  { accountId }: Caller,
+  row: AccountRow,
+  { current_password: current }: ChangePassword,
+) {
   if (current === undefined) return accepted(undefined);
   const place = 'password change';
   const admission = throttle.begin(row.user, `${place} of ${row.id}`);
@@ -152,7 +157,7 @@ async function proveCurrent({ passwords, throttle }: ServiceAccountNeeds, row: A
     const seconds = admission.retryAfterS;
     return refused('RATE_LIMITED', `Too many wrong passwords: try again in ${seconds} s.`, { retry_after_s: seconds });
   }
-  const right = await passwords.verify(current, row.passwordHash);
+  const right = await passwords.verify(current, row.passwordHash, { key: accountId, rank: 0 });
   if (!right.ok) return right;
   if (!right.value) return refused('UNAUTHORIZED', 'The current password is another one.');
   throttle.succeeded(row.user, `${place} of ${row.id}`);

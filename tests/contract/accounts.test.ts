@@ -10,6 +10,8 @@ t.before(async () => {
   target = await openTarget(t);
 });
 
+const LONG = 'eight888';
+
 t.test('whoever asks learns where each role holds', async (t) => {
   const space = await newSpace(t, target);
   const ann = await person(t, target, ['viewer', space], ['viewer', null], ['developer', space]);
@@ -73,7 +75,7 @@ t.test('a service account is made, found by id and by name, listed, changed and 
     ['GET', '', undefined],
     ['PUT', '', { active: true }],
     ['DELETE', '', undefined],
-    ['PUT', '/password', { new_password: 'x' }],
+    ['PUT', '/password', { new_password: 'long enough' }],
   ] as const)
     t.match(await rest.call(method, `/service-accounts/${id}${more}`, body), refusal(404, 'NOT_FOUND'), `${method} ${more}`);
 });
@@ -81,22 +83,24 @@ t.test('a service account is made, found by id and by name, listed, changed and 
 t.test('what is no account is refused', async (t) => {
   const { rest } = target;
   const { user } = await person(t, target);
-  t.match(await rest.call('POST', '/service-accounts', { user, pass: 'x' }), refusal(409, 'CONFLICT'));
+  t.match(await rest.call('POST', '/service-accounts', { user, pass: LONG }), refusal(409, 'CONFLICT'));
   for (const [body, path] of [
     [{ user: 'x' }, 'pass'],
-    [{ pass: 'x' }, 'user'],
+    [{ pass: LONG }, 'user'],
     [{ user: 'x', pass: 1 }, 'pass'],
     [{ user: 'x', pass: '' }, 'pass'],
-    [{ user: 'no spaces', pass: 'x' }, 'user'],
-    [{ user: 'x'.repeat(64), pass: 'x' }, 'user'],
-    [{ user: 'x', pass: 'x', description: 1 }, 'description'],
+    [{ user: 'x', pass: 'seven77' }, 'pass'],
+    [{ user: 'x', pass: 'x'.repeat(1025) }, 'pass'],
+    [{ user: 'no spaces', pass: LONG }, 'user'],
+    [{ user: 'x'.repeat(64), pass: LONG }, 'user'],
+    [{ user: 'x', pass: LONG, description: 1 }, 'description'],
   ] as const)
     t.match(
       await rest.call('POST', '/service-accounts', body),
       { status: 422, body: { error: { details: [{ path }] } } },
       JSON.stringify(body),
     );
-  t.match(await rest.call('POST', '/service-accounts', { user: unique('x'), pass: 'x', space: unique('no') }), refusal(404, 'NOT_FOUND'));
+  t.match(await rest.call('POST', '/service-accounts', { user: unique('x'), pass: LONG, space: unique('no') }), refusal(404, 'NOT_FOUND'));
 });
 
 t.test('accounts are for those who may', async (t) => {
@@ -104,7 +108,7 @@ t.test('accounts are for those who may', async (t) => {
   const other = await person(t, target);
   const calls = [
     ['list', 'GET', '', undefined, 200],
-    ['create', 'POST', '', { user: other.user, pass: 'x' }, 409],
+    ['create', 'POST', '', { user: other.user, pass: LONG }, 409],
     ['get', 'GET', `/${other.id}`, undefined, 200],
     ['update', 'PUT', `/${other.id}`, { description: 'seen' }, 200],
     ['update', 'PUT', `/${other.id}/password`, { new_password: PASSWORD }, 200],
@@ -124,8 +128,8 @@ t.test('a password is changed by its owner, and by whoever may and holds no less
   const { rest, url } = target;
   const ann = await person(t, target);
   const path = `/service-accounts/${ann.user}/password`;
-  t.match(await ann.rest.call('PUT', path, { current_password: 'wrong', new_password: 'x' }), refusal(401, 'UNAUTHORIZED'));
-  t.match(await ann.rest.call('PUT', path, { new_password: 'x' }), {
+  t.match(await ann.rest.call('PUT', path, { current_password: 'wrong', new_password: 'long enough' }), refusal(401, 'UNAUTHORIZED'));
+  t.match(await ann.rest.call('PUT', path, { new_password: 'long enough' }), {
     status: 422,
     body: { error: { details: [{ path: 'current_password' }] } },
   });
@@ -133,13 +137,13 @@ t.test('a password is changed by its owner, and by whoever may and holds no less
     status: 422,
     body: { error: { details: [{ path: 'new_password' }] } },
   });
-  t.match(await ann.rest.call('PUT', path, { current_password: PASSWORD, new_password: 'second' }), {
+  t.match(await ann.rest.call('PUT', path, { current_password: PASSWORD, new_password: 'the second one' }), {
     status: 200,
     body: { success: true },
   });
   t.match(await ann.rest.call('GET', '/auth/me'), refusal(401, 'UNAUTHORIZED'), 'the token of before');
   t.match(await new Rest(url, '').call('POST', '/auth/login', { user: ann.user, pass: PASSWORD }), refusal(401, 'UNAUTHORIZED'));
-  t.match(await new Rest(url, await login(url, ann.user, 'second')).call('GET', '/auth/me'), {
+  t.match(await new Rest(url, await login(url, ann.user, 'the second one')).call('GET', '/auth/me'), {
     status: 200,
     body: { user: ann.user, id: ann.id },
   });
@@ -147,16 +151,18 @@ t.test('a password is changed by its owner, and by whoever may and holds no less
   await login(url, ann.user);
 
   const helpdesk = await person(t, target, [await role(t, target, 'service-accounts update'), null]);
-  t.match(await helpdesk.rest.call('PUT', path, { new_password: 'third' }), { status: 200 }, 'of somebody who holds nothing');
+  t.match(await helpdesk.rest.call('PUT', path, { new_password: 'the third one' }), { status: 200 }, 'of somebody who holds nothing');
   const developer = await person(t, target, ['developer', 'default']);
   for (const user of ['admin', developer.user])
     t.match(
-      await helpdesk.rest.call('PUT', `/service-accounts/${user}/password`, { new_password: 'mine' }),
+      await helpdesk.rest.call('PUT', `/service-accounts/${user}/password`, { new_password: 'mine from now' }),
       refusal(403, 'FORBIDDEN'),
       user,
     );
   await bind(t, rest, 'developer', helpdesk.user, null);
-  t.match(await helpdesk.rest.call('PUT', `/service-accounts/${developer.user}/password`, { new_password: 'theirs' }), { status: 200 });
+  t.match(await helpdesk.rest.call('PUT', `/service-accounts/${developer.user}/password`, { new_password: 'theirs from now' }), {
+    status: 200,
+  });
 });
 
 t.test('an account that is deactivated stops at once, and its tokens of before stay dead', async (t) => {

@@ -77,7 +77,7 @@ t.test('a narrowed key sets no password of an owner who may do more', async (t) 
   const path = `/service-accounts/${boss.user}/password`;
   const narrow = new Rest(target.url, (await keyOf(boss.rest, [{ resources: ['service-accounts'], verbs: ['update'] }])).key);
   for (const current_password of [undefined, PASSWORD])
-    t.match(await narrow.call('PUT', path, { current_password, new_password: 'stolen' }), refusal(403, 'FORBIDDEN', /more than/));
+    t.match(await narrow.call('PUT', path, { current_password, new_password: 'stolen from ann' }), refusal(403, 'FORBIDDEN', /more than/));
   await login(target.url, boss.user);
   const whole = new Rest(target.url, (await keyOf(boss.rest)).key);
   t.match(await whole.call('PUT', path, { new_password: PASSWORD }), { status: 200 }, 'a key that may all that its owner may');

@@ -134,7 +134,7 @@ t.test('whatever ends a right ends the streams that were opened by it', async (t
   const other = await open(watched.token);
   t.teardown(async () => other.close());
   const endings: Readonly<Record<string, (ann: Person, key: Key, binding: string) => Promise<unknown>>> = {
-    'a password that is changed': (ann) => rest.call('PUT', `/service-accounts/${ann.id}/password`, { new_password: 'x' }),
+    'a password that is changed': (ann) => rest.call('PUT', `/service-accounts/${ann.id}/password`, { new_password: 'long enough' }),
     'an account that is deactivated': (ann) => rest.call('PUT', `/service-accounts/${ann.id}`, { active: false }),
     'an account that is deleted': (ann) => rest.call('DELETE', `/service-accounts/${ann.id}`),
     'a logout': (ann) => ann.rest.call('POST', '/auth/logout'),

@@ -27,14 +27,19 @@ t.test('given a certificate and key it serves HTTPS, and closes under a request 
   t.match(rig.server.url, /^https:/);
   const agent = new Agent({ ca: cert, keepAlive: true });
   t.teardown(() => agent.destroy());
+  let hsts: string | undefined;
   const get = (path: string) =>
     new Promise<string>((resolve, reject) => {
       const headers = { authorization: `Bearer ${rig.token}` };
-      request(`${rig.server.url}/api/v0${path}`, { agent, headers }, (response) => resolve(text(response)))
+      request(`${rig.server.url}/api/v0${path}`, { agent, headers }, (response) => {
+        hsts = response.headers['strict-transport-security'];
+        resolve(text(response));
+      })
         .on('error', reject)
         .end();
     });
   t.match(JSON.parse(await get('/version')), { api: 'v0' });
+  t.equal(hsts, 'max-age=31536000', 'browsers come back by HTTPS');
   let answer = () => {};
   const asked = new Promise<void>((resolve) => {
     Object.assign(rig.fake.services.sessions, {

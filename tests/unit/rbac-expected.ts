@@ -116,13 +116,15 @@ export function casesOf(
     'POST /auth/refresh': [{ path: '/auth/refresh', expected: ({ isKey }) => judged(!isKey) }],
     'POST /auth/logout': [{ path: '/auth/logout', expected: ({ isKey }) => judged(!isKey) }],
     'GET /service-accounts': [globally('/service-accounts', 'service-accounts', 'list')],
-    'POST /service-accounts': [globally('/service-accounts', 'service-accounts', 'create', ['made'], { user: 'made', pass: 'x' })],
+    'POST /service-accounts': [
+      globally('/service-accounts', 'service-accounts', 'create', ['made'], { user: 'made', pass: 'long enough' }),
+    ],
     'GET /service-accounts/{id}': targets.map((one) => globally(account(one), 'service-accounts', 'get', [one.user, one.id])),
     'PUT /service-accounts/{id}': targets.map((one) => lesserAccount(one, 'update', { description: 'x' })),
     'DELETE /service-accounts/{id}': targets.map((one) => lesserAccount(one, 'delete')),
     'PUT /service-accounts/{id}/password': targets.map((one) => ({
       path: `${account(one)}/password`,
-      body: { current_password: 'x', new_password: 'y' },
+      body: { current_password: 'x', new_password: 'long enough' },
       expected(asking) {
         const isOwn = one === asking.subject && ownAccount(asking, 'update');
         const isAdmin = may(asking.naive, 'service-accounts', 'update', null, [one.user, one.id]);

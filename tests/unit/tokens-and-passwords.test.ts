@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import jwt from 'jsonwebtoken';
 import t from 'tap';
 import type { AccountId } from '../../controller/domain/ids.ts';
+import { HashQueue, OWN_HASH } from '../../controller/services/hash-queue.ts';
 import { LoginThrottle } from '../../controller/services/login-throttle.ts';
 import { createPasswords } from '../../controller/services/passwords.ts';
 import { TokenKeyWatch } from '../../controller/services/token-key-watch.ts';
@@ -70,31 +71,68 @@ t.test('a key is rotated while tokens are out: they stay good until they have ex
 
 t.test('a password is known again, another is not, and nobody’s is nobody’s', async (t) => {
   const passwords = createPasswords({ random: systemRandom });
-  const hash = await passwords.hash('Zürich');
+  const hash = await passwords.hash('Zürich', OWN_HASH);
   if (!hash.ok) throw new Error('refused');
   t.match(hash.value, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
-  t.same(await passwords.verify('Zürich', hash.value), { ok: true, value: true }, 'typed in the other form of ü');
-  t.same(await passwords.verify('zürich', hash.value), { ok: true, value: false });
-  t.same(await passwords.verify('', undefined), { ok: true, value: false });
-  await t.rejects(passwords.verify('x', 'plain'), /cannot be read/);
+  t.same(await passwords.verify('Zürich', hash.value, OWN_HASH), { ok: true, value: true }, 'typed in the other form of ü');
+  t.same(await passwords.verify('zürich', hash.value, OWN_HASH), { ok: true, value: false });
+  t.same(await passwords.verify('', undefined, OWN_HASH), { ok: true, value: false });
+  await t.rejects(passwords.verify('x', 'plain', OWN_HASH), /cannot be read/);
 });
 
-t.test('hashings wait for one another, and past the bound they are refused', async (t) => {
-  const passwords = createPasswords({ random: systemRandom });
-  const answers = await Promise.all(
-    Array.from({ length: 40 }, () => passwords.verify('x', '$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA')),
+/** Work that ends when it is told to, and whose caller is told apart. */
+function handQueue() {
+  const queue = new HashQueue();
+  const running: { readonly name: string; readonly end: () => void }[] = [];
+  const answers: string[] = [];
+  const ask = (name: string, key: string, rank: number) => {
+    const work = () => new Promise<void>((resolve) => running.push({ name, end: resolve }));
+    void queue.run({ key, rank }, work).then(({ ok }) => answers.push(`${name} ${ok ? 'done' : 'refused'}`));
+  };
+  const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+  /** Ends what runs, and what begins then, until nothing is left. */
+  const endAll = async () => {
+    for (await settle(); running.length > 0; await settle()) running.shift()?.end();
+  };
+  return { queue, running, answers, ask, settle, endAll };
+}
+
+t.test('strangers who guess without pause keep nobody out who is known, and the newcomer is before them', async (t) => {
+  const { queue, running, answers, ask, settle, endAll } = handQueue();
+  for (let network = 0; network < 100; network += 1) for (let guess = 0; guess < 10; guess += 1) ask('guess', `network ${network}`, 5);
+  await settle();
+  t.equal(running.length, 1, 'they have one core and not both');
+  t.equal(queue.waiting, 32, 'and a bounded queue');
+  for (let login = 0; login < 10; login += 1) ask('known', 'home', 0);
+  ask('newcomer', 'hotel', 1);
+  await settle();
+  t.same(
+    running.map(({ name }) => name),
+    ['guess', 'known'],
   );
-  t.equal(answers.filter((answer) => answer.ok).length, 34);
-  t.match(
-    answers.find((answer) => !answer.ok),
-    { refusal: { code: 'RATE_LIMITED', details: { retry_after_s: 2 } } },
-  );
-  t.ok((await passwords.verify('x', undefined)).ok, 'and it goes on');
+  await endAll();
+  const done = answers.filter((answer) => answer.endsWith('done'));
+  t.equal(done.filter((answer) => answer === 'known done').length, 10);
+  t.ok(done.indexOf('newcomer done') >= 0 && done.indexOf('newcomer done') < 5, done.slice(0, 6).join());
+  t.notOk(answers.includes('newcomer refused') || answers.includes('known refused'));
+  t.equal(answers.filter((answer) => answer === 'guess refused').length, 1000 - 1 - 31, 'all others, one of whom made room');
+  t.equal(queue.waiting, 0);
+});
+
+t.test('callers who are known do not keep out strangers either, and each has a bound', async (t) => {
+  const { running, answers, ask, settle, endAll } = handQueue();
+  for (let login = 0; login < 100; login += 1) ask('known', 'somebody', 0);
+  ask('stranger', 'hotel', 1);
+  await settle();
+  t.equal(running.length, 2);
+  await endAll();
+  t.equal(answers.filter((answer) => answer === 'known refused').length, 100 - 16);
+  t.ok(answers.filter((answer) => answer.endsWith('done')).indexOf('stranger done') < 4);
 });
 
 t.test('guessing is first slowed and then refused for growing times; success starts anew', async (t) => {
   let now = 0;
-  const throttle = new LoginThrottle({ ...systemClock, monotonic: () => now });
+  const throttle = new LoginThrottle({ monotonic: () => now });
   const seen = Array.from({ length: 9 }, () => {
     const admission = throttle.begin('admin', 'here');
     return admission.admitted ? admission.delayMs : `${admission.retryAfterS} s`;
@@ -113,11 +151,26 @@ t.test('guessing is first slowed and then refused for growing times; success sta
   t.same(throttle.begin('nobody', 'sprayer'), { admitted: true, delayMs: 0 }, 'all is forgotten in time');
 });
 
-t.test('a bounded number of names is remembered', (t) => {
-  const throttle = new LoginThrottle({ ...systemClock, monotonic: () => 0 });
+t.test('who was there before is not kept out by others of the same network, nor slowed by others elsewhere', (t) => {
+  const throttle = new LoginThrottle({ monotonic: () => 0 });
+  t.ok(throttle.begin('ann', 'office').admitted);
+  t.equal(throttle.rankOf('ann', 'office'), 1 + 1);
+  throttle.succeeded('ann', 'office');
+  t.equal(throttle.rankOf('ann', 'office'), 0);
+  for (let guess = 0; guess < 100; guess += 1) throttle.begin(`user${guess}`, 'office');
+  for (let guess = 0; guess < 100; guess += 1) throttle.begin('ann', `elsewhere ${guess}`);
+  t.notOk(throttle.begin('bob', 'office').admitted, 'a stranger there is refused');
+  t.same(throttle.begin('ann', 'office'), { admitted: true, delayMs: 0 });
+  t.ok(throttle.rankOf('zoe', 'office') > 20, 'and waits behind all others');
+  t.end();
+});
+
+t.test('a bounded number of names is remembered, and guessers are not forgotten for those who come once', (t) => {
+  const throttle = new LoginThrottle({ monotonic: () => 0 });
   for (let i = 0; i < 9; i++) throttle.begin('admin', 'x');
   t.notOk(throttle.begin('admin', 'x').admitted);
-  for (let i = 0; i < 10_000; i++) throttle.begin(`user${i}`, `address${i}`);
-  t.ok(throttle.begin('admin', 'y').admitted, 'the longest unused was forgotten');
+  for (let i = 0; i < 30_000; i++) throttle.begin(`user${i}`, `address${i}`);
+  t.notOk(throttle.begin('admin', 'x').admitted, 'names that are tried once do not wipe out what is known of a guesser');
+  t.ok(throttle.begin('user1', 'address1').admitted);
   t.end();
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { AccountObject, ApiKeyObject, BindingObject, RoleObject } from '../../domain/access-objects.ts';
+import { isLongEnough, MIN_PASSWORD_LENGTH } from '../../domain/password-rules.ts';
 import { RESOURCE_WORDS, VERB_WORDS } from '../../domain/rbac.ts';
 import { fields, givenName, name, prose, text, wording } from '../validation.ts';
 import { time, uuid } from './objects.ts';
@@ -10,7 +11,11 @@ const MOST_RULES = 100;
 const MOST_WORDS = 1000;
 
 const description = () => prose(MAX_DESCRIPTION_LENGTH).exactOptional();
-const password = () => text(MAX_PASSWORD_LENGTH).min(1, 'must not be empty');
+/** One that is set anew: those of before go on working. */
+const password = () =>
+  text(MAX_PASSWORD_LENGTH)
+    .refine(isLongEnough, { error: `must have at least ${MIN_PASSWORD_LENGTH} characters` })
+    .meta({ minLength: MIN_PASSWORD_LENGTH });
 const flag = () => z.boolean({ error: wording });
 /** An id, or a name. */
 const reference = () => givenName(255).min(1, 'must not be empty');
