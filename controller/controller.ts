@@ -148,7 +148,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     budgets: options.budgets,
     lease: options.lease ?? LEASE,
     ...(options.sizes === undefined ? {} : { sizes: options.sizes }),
-    ...(options.nodes.bounds === undefined ? {} : { nodeRules: options.nodes.bounds.rules }),
+    ...(options.nodes.bounds === undefined ? {} : { nodeRules: options.nodes.bounds.rules, builds: options.nodes.bounds.builds }),
     audit: auditOf(options.audit ?? AUDIT_DEFAULTS, store, bus),
     growthRefusal: () => diskWatch.refusal(),
     onFatal: options.onFatal,

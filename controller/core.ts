@@ -22,7 +22,7 @@ import { Backlog } from './services/backlog.ts';
 import { Budgets } from './services/budget/budgets.ts';
 import type { BudgetLimits } from './services/budget/limits.ts';
 import { type SpaceLookup, spaceLookup } from './services/budget/space-lookup.ts';
-import { BuildDispatch } from './services/build-dispatch.ts';
+import { type BuildBounds, BuildDispatch } from './services/build-dispatch.ts';
 import { buildService } from './services/builds.ts';
 import { Capacity, type KnownNode, placedSessions } from './services/capacity.ts';
 import { commitMetrics, placementMetrics } from './services/commit-metrics.ts';
@@ -78,6 +78,7 @@ export interface CoreNeeds {
   readonly sizes?: SizeRules;
   /** What the operator allows of each node. */
   readonly nodeRules?: NodeRules;
+  readonly builds?: BuildBounds;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -164,7 +165,10 @@ export function openCore(needs: CoreNeeds): Core {
     ...(needs.nodeRules === undefined ? {} : { rules: needs.nodeRules }),
   });
   known = () => fleet.known();
-  const dispatch = new BuildDispatch({ applier, view, fleet, capacity, clock, log, metrics });
+  const dispatch = new BuildDispatch({
+    ...{ applier, view, fleet, capacity, clock, log, metrics },
+    ...(needs.builds === undefined ? {} : { bounds: needs.builds }),
+  });
   const leases = new LeaseWatch({ applier, view, fleet, lease, clock, log });
   const idle = new IdleWatch({ applier, view, clock, log, graceMs: SUSPEND_GRACE_MS });
   const retention = new Retention({ applier, clock, metrics: needs.metrics });

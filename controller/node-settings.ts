@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { NO_RULES, type NodeRules, parseNodeRules } from './domain/node-rules.ts';
 import type { ConnectionBounds } from './grpc/listener.ts';
 import { JOIN_PORT, NODE_PORT } from './grpc/node-server.ts';
+import { BUILD_BOUNDS, type BuildBounds } from './services/build-dispatch.ts';
 
 export interface NodeBoundSettings {
   readonly rules: NodeRules;
+  readonly builds: BuildBounds;
   readonly nodeBounds: ConnectionBounds;
   readonly joinBounds: ConnectionBounds;
 }
@@ -16,6 +18,11 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function readNodeBounds(env: Environment): NodeBoundSettings {
   return {
     rules: readRules(env.RAWORC_NODE_RULES_FILE),
+    builds: {
+      ...BUILD_BOUNDS,
+      perNode: count(env, 'RAWORC_BUILDS_PER_NODE', BUILD_BOUNDS.perNode),
+      inAll: count(env, 'RAWORC_BUILDS', BUILD_BOUNDS.inAll),
+    },
     nodeBounds: boundsOf(env, 'RAWORC_NODE', NODE_PORT),
     joinBounds: boundsOf(env, 'RAWORC_JOIN', JOIN_PORT),
   };

@@ -21,12 +21,16 @@ export interface BuilderOutside {
   report(report: BuildReport): void;
 }
 
-/** Makes the images that the controller asks for, one after the other. An image that is there with the label of its build is not made again. */
+/** The controller gives a node no more than it is to make at once; those that are made again come on top of that. */
+const AT_ONCE = 4;
+
+/** Makes the images that the controller asks for, a few at once. An image that is there with the label of its build is not made again. */
 export class Builder {
   readonly #outside: BuilderOutside;
   readonly #ending = new AbortController();
   readonly #builds = new Map<string, BuildReport>();
-  #working: Promise<void> = Promise.resolve();
+  readonly #waiting: BuildAssignment[] = [];
+  readonly #working = new Set<Promise<void>>();
 
   constructor(outside: BuilderOutside) {
     this.#outside = outside;
@@ -40,7 +44,19 @@ export class Builder {
       return;
     }
     this.#say({ buildId: build.buildId, phase: 'BUILD_BUILDING', imageId: '', error: '' });
-    this.#working = this.#working.then(() => this.#build(build));
+    this.#waiting.push(build);
+    this.#next();
+  }
+
+  #next(): void {
+    if (this.#working.size >= AT_ONCE) return;
+    const build = this.#waiting.shift();
+    if (build === undefined) return;
+    const working = this.#build(build).finally(() => {
+      this.#working.delete(working);
+      this.#next();
+    });
+    this.#working.add(working);
   }
 
   /** To be called on each new stream. */
@@ -50,7 +66,8 @@ export class Builder {
 
   async close(): Promise<void> {
     this.#ending.abort(new Error('the node agent ends'));
-    await this.#working;
+    this.#waiting.length = 0;
+    await Promise.all(this.#working);
   }
 
   async #build(build: BuildAssignment): Promise<void> {

@@ -71,8 +71,12 @@ export interface View {
   newestBuild(spaceId: SpaceId, status?: BuildRow['status']): BuildRow | undefined;
   /** The build that made this image. */
   buildOfImage(spaceId: SpaceId, image: string): BuildRow | undefined;
-  /** Builds that wait for a node, or that a node was told to make. */
+  /** Builds that wait for a node, or that a node was told to make. For tests and tools: there can be very many. */
   openBuilds(): readonly BuildRow[];
+  /** Builds that a node was told to make and that have not ended, the oldest first; of one node where one is given. */
+  assignedBuilds(nodeId?: NodeId): readonly BuildRow[];
+  /** The oldest build that waits for a node, of each space of which no node makes one; of these the oldest, at most `limit`. */
+  waitingBuilds(limit: number): readonly BuildRow[];
   nodeByName(name: string): NodeRow | undefined;
   nodes(): readonly NodeRow[];
   /** Sessions placed on a node, but for the deleted. For tests and tools: a node can have very many. */

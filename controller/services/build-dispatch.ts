@@ -4,7 +4,8 @@ import { type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import { nodeToBuildOn } from '../domain/build-node.ts';
 import { assignBuild, finishBuild, giveUpBuild, isOpen } from '../domain/commands/advance-build.ts';
 import type { FleetNode } from '../domain/fleet.ts';
-import type { BuildId, NodeId, SpaceId } from '../domain/ids.ts';
+import type { BuildId, NodeId } from '../domain/ids.ts';
+import { takesSpace } from '../domain/placement.ts';
 import type { BuildRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
 import type { Applier } from './applier.ts';
@@ -19,8 +20,21 @@ const NODE_COMES_WITHIN_MS = 20_000;
 /** How long a build waits for others that are asked for at once, where it has sources to fetch. */
 const GATHERED_WITHIN_MS = 200;
 
+/** How many builds are made at once: by each node, and in all. */
+export interface BuildBounds {
+  readonly perNode: number;
+  readonly inAll: number;
+  /** A node that has not finished a build after this is not waited for. Node agents give up after ten minutes themselves. */
+  readonly limitMs: number;
+}
+export const BUILD_BOUNDS: BuildBounds = { perNode: 2, inAll: 32, limitMs: 15 * 60_000 };
+
+/** Waiting builds that are looked at in one go: those beyond wait for these to be given out, or given up. */
+const LOOKED_AT = 256;
+
 /**
- * Gives open builds to nodes, one after another of each space, so that what is asked for meanwhile gathers in the next one.
+ * Gives open builds to nodes, one after another of each space, so that what is asked for meanwhile gathers in the next one. Spaces take turns:
+ * the oldest build of each waits in the order in which they were asked for, and a node makes few at once, so that no space waits behind all of another's.
  * Level-triggered: whenever a build was queued or ended, or a node came, went or got an image, every open build without a ready
  * node is given to the one with the least to do that holds its base image, and a node that reconnects gets its builds again. Building is idempotent,
  * so telling twice is harmless.
@@ -34,8 +48,11 @@ export class BuildDispatch {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #nodes: () => readonly FleetNode[];
+  readonly #bounds: BuildBounds;
   /** Builds whose node is being committed. */
   readonly #assigning = new Map<BuildId, NodeId>();
+  /** Builds that connected nodes have, and since when by this process. */
+  readonly #since = new Map<BuildId, number>();
   #recheck: { readonly timer: Timer; readonly atMs: number } | undefined;
 
   constructor(options: {
@@ -47,7 +64,9 @@ export class BuildDispatch {
     clock: Clock;
     log: Log;
     metrics?: Metrics;
+    bounds?: BuildBounds;
   }) {
+    this.#bounds = options.bounds ?? BUILD_BOUNDS;
     this.rebuilds = new Rebuilds({ ...options, metrics: options.metrics ?? silentMetrics });
     this.#applier = options.applier;
     this.#view = options.view;
@@ -61,7 +80,7 @@ export class BuildDispatch {
     });
     this.#fleet.listen({
       live: (node) => {
-        for (const build of this.#view.openBuilds()) if (build.nodeId === node) this.#tell(build, node);
+        for (const build of this.#view.assignedBuilds(node)) this.#tell(build, node);
         this.#dispatch();
       },
       imagesChanged: (_node, lost) => {
@@ -74,7 +93,9 @@ export class BuildDispatch {
         this.#dispatch();
       },
       built: (node, report) => {
-        if (!this.rebuilds.ended(node, report.buildId, report)) this.#finish(node, report);
+        if (this.rebuilds.ended(node, report.buildId, report)) return this.#dispatch();
+        const build = this.#view.get('builds', report.buildId);
+        if (isOpen(build) && build.nodeId === node) this.#finish(node, report);
       },
       conditionsChanged: () => this.#dispatch(),
     });
@@ -84,29 +105,62 @@ export class BuildDispatch {
   mayFetch(node: NodeId, digest: string): boolean {
     return (
       this.rebuilds.mayFetch(node, digest) ||
-      this.#view.openBuilds().some((build) => build.nodeId === node && build.agents.some((agent) => agent.digest === digest))
+      this.#view.assignedBuilds(node).some((build) => build.agents.some((agent) => agent.digest === digest))
     );
   }
 
   #dispatch(): void {
-    const busy = new Set<SpaceId>();
-    for (const build of this.#view.openBuilds()) {
-      if (busy.has(build.spaceId)) continue;
-      busy.add(build.spaceId);
-      if (build.nodeId !== null && this.#fleet.isConnected(build.nodeId)) continue;
+    const assigned = this.#view.assignedBuilds();
+    this.#endLate(assigned);
+    const underWay = this.#underWay(assigned);
+    let inAll = [...underWay.values()].reduce((sum, count) => sum + count, 0);
+    // Those of a node that went away come first: they were asked for before.
+    const due = [...assigned.filter(({ nodeId }) => !this.#isConnected(nodeId)), ...this.#view.waitingBuilds(LOOKED_AT)];
+    for (const build of due) {
       if (build.unfetched.length > 0) {
         this.#unfetched(build);
         continue;
       }
       if (this.#assigning.has(build.id)) continue;
-      const node = nodeToBuildOn(this.#nodes(), build, this.#underWay());
+      const nodes = this.#nodes();
+      const { perNode } = this.#bounds;
+      const node = inAll < this.#bounds.inAll ? nodeToBuildOn(nodes, build, underWay, perNode) : undefined;
       if (node !== undefined) {
+        underWay.set(node.id, (underWay.get(node.id) ?? 0) + 1);
+        inAll += 1;
         this.#assign(build.id, node.id);
         continue;
       }
+      // Where some node could make it, it waits for that one to have less to do.
+      if (nodeToBuildOn(nodes, build, underWay) !== undefined) continue;
       const ready = this.#fleet.known().filter((known) => known.ready);
       if (ready.length > 0) this.#fruitless(build, ready);
     }
+  }
+
+  /** A node that keeps a build without end would keep its space from ever having another. */
+  #endLate(assigned: readonly BuildRow[]): void {
+    const now = this.#clock.monotonic();
+    const withNodes = new Set(assigned.filter(({ nodeId }) => this.#isConnected(nodeId)).map(({ id }) => id));
+    for (const id of [...this.#since.keys()]) if (!withNodes.has(id)) this.#since.delete(id);
+    for (const id of withNodes) {
+      const since = this.#since.get(id) ?? now;
+      this.#since.set(id, since);
+      const leftMs = since + this.#bounds.limitMs - now;
+      if (leftMs > 0) {
+        this.#recheckWithin(leftMs);
+        continue;
+      }
+      this.#log.warn('build.late', { build: id });
+      const minutes = Math.round(this.#bounds.limitMs / 60_000);
+      this.#applier.tell(
+        giveUpBuild(id, `Its node did not finish this build within ${minutes} minutes. Deploy again, or look at that node.`),
+      );
+    }
+  }
+
+  #isConnected(nodeId: NodeId | null): boolean {
+    return nodeId !== null && this.#fleet.isConnected(nodeId);
   }
 
   #assign(id: BuildId, node: NodeId): void {
@@ -119,11 +173,13 @@ export class BuildDispatch {
     this.#applier.apply(assignBuild(id, node)).then(settled, () => settled());
   }
 
-  /** How many builds each node has, with those that are being given to it. */
-  #underWay(): ReadonlyMap<NodeId, number> {
+  /** How many builds each connected node has, with those that are being given to it and those that it makes again. */
+  #underWay(assigned: readonly BuildRow[]): Map<NodeId, number> {
     const counts = new Map<NodeId, number>();
-    const nodes = [...this.#view.openBuilds().flatMap(({ nodeId }) => nodeId ?? []), ...this.#assigning.values()];
-    for (const node of nodes) counts.set(node, (counts.get(node) ?? 0) + 1);
+    const count = (node: NodeId, more: number) => counts.set(node, (counts.get(node) ?? 0) + more);
+    for (const { nodeId } of assigned) if (nodeId !== null && this.#isConnected(nodeId)) count(nodeId, 1);
+    for (const node of this.#assigning.values()) count(node, 1);
+    for (const [node, again] of this.rebuilds.underWay()) count(node, again);
     return counts;
   }
 
@@ -157,10 +213,11 @@ export class BuildDispatch {
   #fruitless(build: BuildRow, ready: readonly KnownNode[]): void {
     const waitMs = NODE_COMES_WITHIN_MS - this.#applier.time.ageMs(build.createdAt);
     if (waitMs > 0) return this.#recheckWithin(waitMs);
-    const closed = ready.filter(({ images }) => images.has(build.baseImage)).map(({ name, unschedulable }) => `${name}: ${unschedulable}`);
+    const holders = ready.filter((one) => one.images.has(build.baseImage) && takesSpace(one, build.spaceId));
+    const closed = holders.map(({ name, unschedulable }) => `${name}: ${unschedulable}`);
     const error =
       closed.length === 0
-        ? `No connected node holds the base image ${build.baseImage}: bring it to one, then deploy again.`
+        ? `No connected node that takes this space holds the base image ${build.baseImage}: bring it to one, then deploy again.`
         : `No node that holds the base image takes builds now. ${closed.join(' ')}`;
     this.#log.warn('build.fruitless', { build: build.id, image: build.baseImage });
     this.#applier.tell(giveUpBuild(build.id, error));

@@ -61,6 +61,11 @@ export class Rebuilds {
     return true;
   }
 
+  /** How many of these each node has. */
+  *underWay(): Generator<readonly [NodeId, number]> {
+    for (const [node, builds] of this.#underWay) yield [node, builds.size];
+  }
+
   /** Whether a node was told to build again from this source. */
   mayFetch(node: NodeId, digest: string): boolean {
     return [...(this.#underWay.get(node)?.values() ?? [])].some(({ agents }) => agents.some((agent) => agent.digest === digest));

@@ -319,6 +319,17 @@ const nodeBounds: Migration = {
   },
 };
 
+/** Few builds are with a node at once, of however many that wait. */
+const assignedBuilds: Migration = {
+  async up(db: Kysely<unknown>) {
+    await sql`create index builds_assigned on builds (node_id, created_at)
+      where status in ('pending','building') and node_id is not null`.execute(db);
+    await sql`create index builds_waiting on builds (created_at)
+      where status in ('pending','building') and node_id is null`.execute(db);
+    await sql`create index builds_open_of_space on builds (space_id, created_at) where status in ('pending','building')`.execute(db);
+  },
+};
+
 const provider: MigrationProvider = {
   getMigrations: async () => ({
     '0001-first': first,
@@ -332,6 +343,7 @@ const provider: MigrationProvider = {
     '0010-audit': audit,
     '0011-copies': copies,
     '0012-node-bounds': nodeBounds,
+    '0014-assigned-builds': assignedBuilds,
   }),
 };
 

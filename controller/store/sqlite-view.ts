@@ -20,6 +20,9 @@ interface Prepared {
   readonly narrow: Map<string, Database.Statement<SqlValue[], unknown>>;
 }
 
+/** Of builds. Written as the indexes have it, so that they are used. */
+const OPEN = `status in ('pending','building')`;
+
 /**
  * A {@link View} of what a connection sees: the applier's own transaction, or the last commit. `connection` is asked before each read for the one to read with.
  */
@@ -87,6 +90,19 @@ export function sqliteView(connection: () => Database.Database): View {
         : one('builds', 'where space_id = ? and status = ? order by created_at desc limit 1', spaceId, status),
     buildOfImage: (spaceId, image) =>
       one('builds', `where space_id = ? and image = ? and status = 'completed' order by created_at desc limit 1`, spaceId, image),
+    assignedBuilds: (nodeId) =>
+      nodeId === undefined
+        ? all('builds', `where ${OPEN} and node_id > '' order by +created_at`)
+        : all('builds', `where ${OPEN} and node_id = ? order by created_at`, nodeId),
+    waitingBuilds: (limit) =>
+      all(
+        'builds',
+        `where ${OPEN} and node_id is null
+           and not exists (select 1 from builds other where other.space_id = builds.space_id and other.${OPEN}
+             and (other.node_id is not null or other.created_at < builds.created_at))
+         order by created_at limit ?`,
+        limit,
+      ),
     openBuilds: () => all('builds', `where status in ('pending','building') order by created_at`),
     nodeByName: (name) => one('nodes', 'where name = ?', name),
     nodes: () => all('nodes', 'order by joined_at, id'),
