@@ -2,7 +2,7 @@
 import type { AccountId, SessionId, SpaceId } from '../../controller/domain/ids.ts';
 import type { Rule } from '../../controller/domain/rows.ts';
 import type { Asking } from './rbac-expected.ts';
-import { holdsSomething, may, mayOwn, type NaiveSubject, ownCounts } from './rbac-naive.ts';
+import { may, mayOwn, type NaiveSubject, ownCounts } from './rbac-naive.ts';
 import type { NamedRole, Population, Space, Subject } from './rbac-rows.ts';
 
 export interface ModelAccount {
@@ -128,11 +128,21 @@ export class RightsModel {
     return api_key?.account === accountId && mayOwn(naive, 'service-accounts', 'get', [user, accountId]);
   }
 
-  mayBind(standing: Standing, spaceId: SpaceId | null): boolean {
-    return standing !== undefined && may(standing.naive, 'role-bindings', 'create', spaceId);
+  /** What a stream of everything shows. It ends when that changes, and a client opens it again. */
+  sight(standing: Standing): string {
+    if (standing === undefined) return 'nothing';
+    const { naive, accountId, user } = standing;
+    const spaces = this.spaces.map(({ id }) => {
+      const gets = (resource: string) => may(naive, resource, 'get', id);
+      const sessions = gets('sessions');
+      const own = sessions || (ownCounts(naive, id) && mayOwn(naive, 'sessions', 'get', []));
+      return [sessions, own, gets('builds'), gets('agents'), sessions || gets('spaces'), sessions || gets('secrets')];
+    });
+    const kinds = ['nodes', 'service-accounts', 'roles', 'role-bindings'].map((resource) => may(naive, resource, 'list', null));
+    return JSON.stringify([spaces, kinds, kinds[1] === true || mayOwn(naive, 'service-accounts', 'get', [user, accountId])]);
   }
 
-  holdsIn(standing: Standing, spaceId: SpaceId): boolean {
-    return standing !== undefined && holdsSomething({ ...standing.naive, key: null }, spaceId);
+  mayBind(standing: Standing, spaceId: SpaceId | null): boolean {
+    return standing !== undefined && may(standing.naive, 'role-bindings', 'create', spaceId);
   }
 }

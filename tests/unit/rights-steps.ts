@@ -1,14 +1,17 @@
 /** Random grants, revocations and changes of whoever holds them, carried out through the API and noted in the model. */
 import { randomUUID } from 'node:crypto';
 import type { AccountId, SessionId, SpaceId } from '../../controller/domain/ids.ts';
-import { put } from '../../controller/domain/rows.ts';
 import { holdsAllOf } from './rbac-naive.ts';
-import { anyRules, type Random, RULE_NAMES, sessionRow } from './rbac-rows.ts';
-import type { Asked, RbacWorld } from './rbac-world.ts';
+import { anyRules, type Random, RULE_NAMES, type Space } from './rbac-rows.ts';
+import type { Asked } from './rbac-world.ts';
 import type { Credential, ModelAccount, RightsModel } from './rights-model.ts';
 
 export interface StepsOutside {
-  readonly world: RbacWorld;
+  ask(bearer: string, method: Method, path: string, body: unknown): Promise<Asked>;
+  /** A token of the account as it is now. */
+  token(account: ModelAccount): Promise<string> | string;
+  /** Makes a session of that account, where that can be. Its id. */
+  makeSession(account: ModelAccount, space: Space, name: string): Promise<SessionId | undefined>;
   readonly model: RightsModel;
   readonly random: Random;
   /** Holds everything, and is touched by nobody. */
@@ -16,13 +19,11 @@ export interface StepsOutside {
   readonly rootBearer: string;
 }
 
-type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 /** Each step says what it did. It throws where the product and the model do not agree. */
-export function stepsOn({ world, model, random, root, rootBearer }: StepsOutside) {
+export function stepsOn({ ask: call, token, makeSession, model, random, root, rootBearer }: StepsOutside) {
   const { pick, chance } = random;
-  const call = (bearer: string, method: Method, path: string, body?: unknown): Promise<Asked> =>
-    world.ask(bearer, { method, answers: {} }, path, body);
   const asRoot = async (method: Method, path: string, body?: unknown): Promise<Record<string, string>> => {
     const { status, body: answer } = await call(rootBearer, method, path, body);
     if (status >= 300) throw new Error(`${method} ${path}: ${status} ${JSON.stringify(answer)}`);
@@ -34,8 +35,8 @@ export function stepsOn({ world, model, random, root, rootBearer }: StepsOutside
   const where = (): SpaceId | null => (chance(0.75) ? pick(model.spaces).id : null);
   const nameOf = (spaceId: SpaceId | null) => model.spaces.find(({ id }) => id === spaceId)?.name;
 
-  function newToken(account: ModelAccount): Credential {
-    const bearer = world.token({ accountId: account.id, user: account.user, version: account.version });
+  async function newToken(account: ModelAccount): Promise<Credential> {
+    const bearer = await token(account);
     const credential = { bearer, account, rules: null, version: account.version };
     model.credentials.push(credential);
     return credential;
@@ -86,7 +87,7 @@ export function stepsOn({ world, model, random, root, rootBearer }: StepsOutside
       const account = someone();
       if (account === undefined || !account.active) return 'nobody for a key';
       const rules = chance(0.5) ? null : anyRules(random, 3);
-      const { bearer } = newToken(account);
+      const { bearer } = await newToken(account);
       const { status, body } = await call(bearer, 'POST', '/api-keys', { name: 'k', rules: rules ?? undefined });
       if (status !== 201) throw new Error(`a key for ${account.user}: ${status} ${JSON.stringify(body)}`);
       const { id, key } = body as { id: string; key: string };
@@ -120,7 +121,8 @@ export function stepsOn({ world, model, random, root, rootBearer }: StepsOutside
     async token() {
       const account = someone();
       if (account === undefined) return 'nobody';
-      newToken(account);
+      if (!account.active) return 'nobody who is active';
+      await newToken(account);
       return `token for ${account.user}`;
     },
     async logout() {
@@ -142,21 +144,16 @@ export function stepsOn({ world, model, random, root, rootBearer }: StepsOutside
       const made = await asRoot('POST', '/service-accounts', { user: account.user, pass: 'a long enough password' });
       const next = { id: made.id as AccountId, user: account.user, active: true, version: 1, bindings: [], keys: [] };
       model.accounts.push(next);
-      newToken(next);
+      await newToken(next);
       return `replace ${account.user}`;
     },
-    /** There is no node to place it: the row is written as an adoption would. */
     async session() {
       const [account, space] = [someone(), pick(model.spaces)];
       if (account === undefined) return 'nobody to own one';
-      const session = { id: randomUUID() as SessionId, name: `session-${Math.floor(random.next() * 4)}`, space, owner: account.id };
-      const row = { ...sessionRow({ ...session, owner: { ...account } }) };
-      const event = { type: 'session.created', spaceId: space.id, sessionId: row.id, data: { space: space.name } } as const;
-      await world.applier.apply({
-        name: 'test-session',
-        decide: () => ({ mutations: [put('sessions', row)], events: [event], answer: undefined }),
-      });
-      model.addSession(session);
+      const name = `session-${Math.floor(random.next() * 4)}`;
+      const id = await makeSession(account, space, name);
+      if (id === undefined) return 'no session';
+      model.addSession({ id, name, space, owner: account.id });
       return `session of ${account.user} in ${space.name}`;
     },
     async rename() {
@@ -184,5 +181,5 @@ export function stepsOn({ world, model, random, root, rootBearer }: StepsOutside
     ...{ replace: 1, session: 3, rename: 2, dropSession: 1, touch: 3 },
   };
   const bag = (Object.keys(steps) as (keyof typeof steps)[]).flatMap((name) => Array.from({ length: weights[name] }, () => name));
-  return { newToken, call, alive, step: () => steps[pick(bag)]() };
+  return { newToken, alive, step: () => steps[pick(bag)]() };
 }
