@@ -67,7 +67,11 @@ async function resealHere(directory: string, database: string, keys: string, ran
     const files = sealingKeysIn(keys);
     const ring = new SealingRing(await files.read());
     const { writer } = store;
-    const nobody = { nodes: () => [], sizes: DEFAULT_SIZE_RULES, spaceUse: () => ({ sessions: 0, cpuMillis: 0, memoryBytes: 0 }) };
+    const nobody = {
+      nodes: () => [],
+      sizes: DEFAULT_SIZE_RULES,
+      spaceUse: () => ({ sessions: 0, cpuMillis: 0, memoryBytes: 0, diskBytes: 0 }),
+    };
     while (writer.view.secretsNotUnder(ring.currentId, 1).length > 0) {
       const command = resealSecrets(ring.currentId, RESEALED_AT_ONCE, resealing(ring, random));
       writer.transaction(() => {

@@ -2,7 +2,7 @@ import { DEFAULT_SIZE_RULES, LEAST_LIMITS, type SizeRules } from './domain/sessi
 
 /** How large sessions may be, from the controller's environment. Throws for a value that makes no sense. */
 export function readSizeRules(env: Readonly<Record<string, string | undefined>>): SizeRules {
-  const { most, mostRatio, memoryOvercommit, diskOvercommit } = DEFAULT_SIZE_RULES;
+  const { most, mostRatio, memoryOvercommit, diskOvercommit, history } = DEFAULT_SIZE_RULES;
   const number = (name: string, otherwise: number, least: number, whole = true) => {
     const text = env[name];
     if (text === undefined || text === '') return otherwise;
@@ -20,6 +20,10 @@ export function readSizeRules(env: Readonly<Record<string, string | undefined>>)
     },
     mostRatio: number('RAWORC_MAX_LIMIT_RATIO', mostRatio, 0, false),
     memoryOvercommit: number('RAWORC_MEMORY_OVERCOMMIT', memoryOvercommit, 0, false),
+    history: {
+      messages: number('RAWORC_SESSION_HISTORY_MESSAGES', history.messages, 0),
+      bytes: number('RAWORC_SESSION_HISTORY_BYTES', history.bytes, 0),
+    },
     diskOvercommit: number('RAWORC_DISK_OVERCOMMIT', diskOvercommit, 0, false),
   };
 }

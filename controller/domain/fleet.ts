@@ -35,6 +35,8 @@ export interface Fleet {
 
 /** What a space has of what its quotas bound. */
 export interface SpaceUse extends Requests {
+  /** Of the disks of all sessions, by their limits. */
+  readonly diskBytes: number;
   /** All that are not deleted. `cpuMillis` and `memoryBytes` are of those alone that take up room on a node. */
   readonly sessions: number;
 }

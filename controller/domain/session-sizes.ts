@@ -13,6 +13,12 @@ export const LEAST_LIMITS = { cpuMillis: 10, memoryBytes: 48 * MIB } as const;
 /** Of a session's guest, beyond `limits.processes`: node agents give it as many (RESERVED_PROCESSES). */
 export const GUEST_PROCESSES = 64;
 
+/** Of one session's conversation. 0: no bound. */
+export interface HistoryBound {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
 /** What the operator allows on the whole cluster. */
 export interface SizeRules {
   /** Of one session. */
@@ -22,6 +28,7 @@ export interface SizeRules {
   /** How many times a node's memory the memory limits of its sessions may be together; the same of its disk. 0: no bound. */
   readonly memoryOvercommit: number;
   readonly diskOvercommit: number;
+  readonly history: HistoryBound;
 }
 
 export const DEFAULT_SIZE_RULES: SizeRules = {
@@ -29,6 +36,7 @@ export const DEFAULT_SIZE_RULES: SizeRules = {
   mostRatio: 100,
   memoryOvercommit: 10,
   diskOvercommit: 10,
+  history: { messages: 100_000, bytes: 256 * MIB },
 };
 
 export interface Sizes {

@@ -27,7 +27,12 @@ const shape = z.object({
     .catch(undefined),
 });
 
-const quotas = z.object({ sessions: lenient(z.number()), cpu: lenient(z.number()), memory_bytes: lenient(z.number()) });
+const quotas = z.object({
+  sessions: lenient(z.number()),
+  cpu: lenient(z.number()),
+  memory_bytes: lenient(z.number()),
+  storage_bytes: lenient(z.number()),
+});
 
 /** What a space may have in all; a quota that is not set bounds nothing. Undefined: none is. */
 export function quotasIn(settings: Readonly<Record<string, unknown>>): z.infer<typeof quotas> | undefined {

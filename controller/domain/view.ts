@@ -101,6 +101,12 @@ export interface View {
   undelivered(sessionId: SessionId, limit: number): readonly QueueRow[];
   /** How much waits for an answer. Reads no content. */
   queueUse(sessionId: SessionId): QueueUse;
+  /** How much of its conversation a session keeps. Reads no message. */
+  historyUse(sessionId: SessionId): QueueUse;
+  /** The oldest messages that wait for no answer, at most `limit`. */
+  oldestSettled(sessionId: SessionId, limit: number): readonly MessageSize[];
+  /** Bytes of all messages of a space, and of its agents' sources. Reads none of them. */
+  storedBytes(spaceId: SpaceId): number;
   isQueued(sessionId: SessionId): boolean;
   /** The seq of the newest message before `seq` that an agent is to answer and has not; 0 when there is none. */
   askedBefore(sessionId: SessionId, seq: number): number;

@@ -4,6 +4,7 @@ import { auditTable } from './audit.ts';
 import { queueStep } from './migration-queue.ts';
 import { normalizedNames } from './normalized-names.ts';
 import { sessionIndexes } from './session-metadata.ts';
+import { storageSums } from './storage-sums.ts';
 
 const first: Migration = {
   async up(db: Kysely<unknown>) {
@@ -344,6 +345,7 @@ const provider: MigrationProvider = {
     '0011-copies': copies,
     '0012-node-bounds': nodeBounds,
     '0014-assigned-builds': assignedBuilds,
+    '0015-storage': { up: storageSums },
   }),
 };
 

@@ -130,6 +130,14 @@ export function sqliteView(connection: () => Database.Database): View {
     undelivered: (sessionId, limit) => all('queue', `where session_id = ? and ${UNDELIVERED} order by seq limit ?`, sessionId, limit),
     queueUse: (sessionId) =>
       row('select count(*) as messages, coalesce(sum(bytes), 0) as bytes from queue where session_id = ?', sessionId) ?? EMPTY,
+    historyUse: (sessionId) => row('select messages, bytes from session_history where id = ?', sessionId) ?? EMPTY,
+    oldestSettled: (sessionId, limit) =>
+      rows(
+        `select id, seq, octet_length(content) + octet_length(metadata) as bytes from messages
+         where session_id = ? and not exists (select 1 from queue where queue.id = messages.id) order by seq limit ?`,
+        ...[sessionId, limit],
+      ),
+    storedBytes: (spaceId) => row<{ bytes: number }>('select bytes from space_storage where id = ?', spaceId)?.bytes ?? 0,
     isQueued: (sessionId) => row('select 1 from queue where session_id = ? limit 1', sessionId) !== undefined,
     askedBefore: (sessionId, seq) =>
       row<{ seq: number }>(

@@ -1763,6 +1763,10 @@ export type CreateSpaceData = {
                 sessions?: number;
                 cpu?: number;
                 memory_bytes?: number;
+                /**
+                 * Of messages, sources of agents, and the disks of sessions, which count by their limits
+                 */
+                storage_bytes?: number;
                 [key: string]: unknown;
             };
             /**
@@ -1972,6 +1976,10 @@ export type UpdateSpaceData = {
                 sessions?: number;
                 cpu?: number;
                 memory_bytes?: number;
+                /**
+                 * Of messages, sources of agents, and the disks of sessions, which count by their limits
+                 */
+                storage_bytes?: number;
                 [key: string]: unknown;
             };
             /**

@@ -33,7 +33,9 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
       // Maxima that became less since the sizes were read.
       const excess = beyond(mostIn(fleet.sizes, space.settings), input.limits, 'resources.limits');
       if (excess !== undefined) return unchanged(excess);
-      const refusal = refusedBySpace(view, fleet, input.spaceId, { sessions: 1, requests: input.requests });
+      const refusal = refusedBySpace(view, fleet, input.spaceId, {
+        ...{ sessions: 1, requests: input.requests, storageBytes: input.limits.diskBytes },
+      });
       if (refusal !== undefined) return unchanged(refusal);
       const build = view.newestBuild(input.spaceId, 'completed');
       const need = { spaceId: input.spaceId, requests: input.requests, limits: input.limits, image: build?.image ?? input.baseImage };

@@ -87,7 +87,7 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
         );
       }
       const requests = occupiesRoom(row) ? row.requests : undefined;
-      const refusal = refusedBySpace(view, fleet, input.spaceId, { sessions: 1, requests });
+      const refusal = refusedBySpace(view, fleet, input.spaceId, { sessions: 1, requests, storageBytes: row.limits.diskBytes });
       if (refusal !== undefined) return unchanged(refusal);
       const session = sessionObject(view, row);
       return {

@@ -1,5 +1,6 @@
 import { type Choice, chooseAgent } from '../answering.ts';
 import { type Command, unchanged } from '../command.ts';
+import { trimHistory } from '../history.ts';
 import { type KnownRequest, recall, remember } from '../idempotency.ts';
 import type { MessageId, SessionId } from '../ids.ts';
 import { LEGAL } from '../legal.ts';
@@ -9,7 +10,7 @@ import { messageObject } from '../present.ts';
 import { messageBytes, refusedByQueue } from '../queue.ts';
 import { type MessageRow, put, type QueueRow } from '../rows.ts';
 import { stateEvents } from '../session-change.ts';
-import { closedSpace } from '../space-admission.ts';
+import { refusedBySpace } from '../space-admission.ts';
 import { answerRefused, messageEvent } from './answers.ts';
 import { atStart, desiring, loweredEvents, refusedWaking } from './change-desired.ts';
 
@@ -44,8 +45,9 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
           row === undefined ? refused('NOT_FOUND', 'The message that this key made is gone.') : accepted(messageObject(row)),
         );
       }
-      const closed = closedSpace(view, session.spaceId);
-      if (closed !== undefined) return unchanged(closed);
+      const kept = { sessions: 0, requests: undefined, storageBytes: bytes } as const;
+      const full = refusedBySpace(view, fleet, session.spaceId, kept);
+      if (full !== undefined) return unchanged(full);
       const wakes = input.wake && input.role === 'user' && LEGAL[session.desired].message === 'wakes';
       const next = wakes ? atStart(view, fleet, session) : session;
       const refusal = wakes ? refusedWaking(view, fleet, next, ' Send it with wake=false to have it kept until then.') : undefined;
@@ -56,8 +58,8 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
         );
       }
       const use = input.role === 'user' ? view.queueUse(session.id) : undefined;
-      const full = use === undefined ? undefined : refusedByQueue(use, bytes);
-      if (full !== undefined) return unchanged(full);
+      const longQueue = use === undefined ? undefined : refusedByQueue(use, bytes);
+      if (longQueue !== undefined) return unchanged(longQueue);
       const choice = input.role === 'user' ? chooseAgent(view, session, input.content, input.metadata) : undefined;
       const row: MessageRow = {
         id: input.id,
@@ -74,7 +76,12 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
       const queued = choice === undefined ? undefined : queuedAs(row, choice, bytes);
       const posted = {
         session: { ...woken, lastSeq: row.seq, lastActivityAt: input.role === 'user' ? now : woken.lastActivityAt },
-        mutations: [put('messages', row), ...(queued === undefined ? [] : [put('queue', queued)]), ...remember(input.request, row.id, now)],
+        mutations: [
+          ...trimHistory(view, session.id, bytes, fleet.sizes.history),
+          put('messages', row),
+          ...(queued === undefined ? [] : [put('queue', queued)]),
+          ...remember(input.request, row.id, now),
+        ],
         events: [messageEvent(view, session, row)],
       };
       const isNext = queued !== undefined && use?.messages === 0;

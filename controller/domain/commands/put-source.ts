@@ -4,6 +4,7 @@ import type { SourceObject } from '../objects.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
 import { sourceObject } from '../present.ts';
 import { type AgentProgram, put } from '../rows.ts';
+import { refusedBySpace } from '../space-admission.ts';
 
 export interface CheckedSource {
   readonly digest: string;
@@ -19,9 +20,12 @@ export function putSource(agentId: AgentId, source: CheckedSource): Command<Outc
   return {
     name: 'put-source',
     grows: true,
-    decide({ view, now }) {
+    decide({ view, fleet, now }) {
       const agent = view.get('agents', agentId);
       if (agent === undefined) return unchanged(refused('NOT_FOUND', 'There is no such agent.'));
+      const storageBytes = Math.max(0, source.sizeBytes - agent.sourceBytes);
+      const refusal = refusedBySpace(view, fleet, agent.spaceId, { sessions: 0, requests: undefined, storageBytes }, 'also inactive');
+      if (refusal !== undefined) return unchanged(refusal);
       const row = {
         ...agent,
         sourceDigest: source.digest,

@@ -1,4 +1,5 @@
 import { type Command, unchanged } from '../command.ts';
+import { trimHistory } from '../history.ts';
 import type { MessageId, NodeId, SessionId } from '../ids.ts';
 import { ANSWERED_AT_ONCE, QUEUE_BOUND } from '../queue.ts';
 import { put, type QueueRow, type SessionRow } from '../rows.ts';
@@ -34,7 +35,7 @@ export function recordAnswer(given: GivenAnswer): Command<Verdict> {
   return {
     name: 'record-answer',
     bytes: 2 * Math.min(Buffer.byteLength(given.content), MOST_REPLY_BYTES),
-    decide({ view, now }) {
+    decide({ view, fleet, now }) {
       const session = view.get('sessions', given.sessionId);
       const speaker = speaksFor(session, given.from, given.generation);
       if (speaker === 'foreign' || speaker === 'stale') return unchanged('refused');
@@ -53,7 +54,7 @@ export function recordAnswer(given: GivenAnswer): Command<Verdict> {
         now,
       );
       return {
-        mutations: [...all.mutations, put('sessions', all.session)],
+        mutations: [...trimHistory(view, session.id, 0, fleet.sizes.history), ...all.mutations, put('sessions', all.session)],
         events: [...all.events, ...stateEvents(view, session, all.session)],
         answer: 'committed',
       };

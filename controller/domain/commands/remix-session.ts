@@ -57,7 +57,9 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
       const { requests, limits: kept } = lowered(parent, remix.data ? mostOn(fleet, parent.nodeId, most) : most);
       const limits = remix.data ? kept : lesser(kept, most);
       if (limits.diskBytes > most.diskBytes) return unchanged(tooLarge(limits.diskBytes, most.diskBytes));
-      const refusal = refusedBySpace(view, fleet, remix.spaceId, { sessions: 1, requests });
+      const history = remix.messages ? historyOf(view, parent.id, remix.id) : { mutations: [], bytes: 0 };
+      const storageBytes = limits.diskBytes + history.bytes;
+      const refusal = refusedBySpace(view, fleet, remix.spaceId, { sessions: 1, requests, storageBytes });
       if (refusal !== undefined) return unchanged(refusal);
       const source = remix.data ? sourceOf(view, fleet, parent) : accepted(null);
       if (!source.ok) return unchanged(source);
@@ -76,9 +78,8 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
         ...{ parentId: parent.id, copyFrom: source.value, lastSeq: remix.messages ? parent.lastSeq : 0 },
       };
       const session = sessionObject(view, row);
-      const history: Mutation[] = remix.messages ? historyOf(view, parent.id, row.id) : [];
       return {
-        mutations: [put('sessions', row), ...history, ...remember(remix.request, row.id, now)],
+        mutations: [put('sessions', row), ...history.mutations, ...remember(remix.request, row.id, now)],
         events: [
           remixed(view, remix, parent),
           { type: 'session.created', spaceId: row.spaceId, sessionId: row.id, data: { space: space.name, session } },
@@ -110,16 +111,18 @@ const tooLarge = (bytes: number, most: number) =>
   );
 
 /** The newest of the parent's messages, as far as the bounds go, except those that wait for an answer. */
-function historyOf(view: View, from: SessionId, to: SessionId): Mutation[] {
+function historyOf(view: View, from: SessionId, to: SessionId): { readonly mutations: readonly Mutation[]; readonly bytes: number } {
   const waiting = new Set(view.queued(from, QUEUE_BOUND.messages).map(({ id }) => id));
-  let left = MOST_COPIED_BYTES;
+  let bytes = 0;
   let fromSeq: number | undefined;
-  for (const { id, seq, bytes } of view.messageSizes(from, Number.MAX_SAFE_INTEGER, MOST_COPIED_MESSAGES)) {
-    if (!waiting.has(id)) left -= bytes;
-    if (left < 0) break;
+  for (const { id, seq, bytes: size } of view.messageSizes(from, Number.MAX_SAFE_INTEGER, MOST_COPIED_MESSAGES)) {
+    const copied = waiting.has(id) ? 0 : size;
+    if (bytes + copied > MOST_COPIED_BYTES) break;
+    bytes += copied;
     fromSeq = seq;
   }
-  return fromSeq === undefined ? [] : [{ kind: 'copy-messages', from, to, fromSeq }];
+  if (fromSeq === undefined) return { mutations: [], bytes: 0 };
+  return { mutations: [{ kind: 'copy-messages', from, to, fromSeq }], bytes };
 }
 
 /** Whose volume is to be copied; null: nobody has written anything yet. */

@@ -26,6 +26,9 @@ const quotas = knowing({
     .max(MAX_CPU * 1024, `must be at most ${MAX_CPU * 1024}`)
     .exactOptional(),
   memory_bytes: count(MAX_QUOTA).exactOptional(),
+  storage_bytes: count(MAX_QUOTA)
+    .exactOptional()
+    .describe('Of messages, sources of agents, and the disks of sessions, which count by their limits'),
 });
 
 const retention = knowing({

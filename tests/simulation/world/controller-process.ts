@@ -16,6 +16,7 @@ import type { SeededRandom } from './random.ts';
 import { RoomAudit } from './room-audit.ts';
 import { RING, SEALING_KEYS } from './sealing.ts';
 import { SIZES } from './sizes.ts';
+import { StorageAudit } from './storage-audit.ts';
 import { IMAGE, listsOn, watchedWriter } from './store.ts';
 import { barriersAt, type Surroundings } from './surroundings.ts';
 
@@ -71,6 +72,7 @@ export class ControllerProcess {
       if (life.isDead) throw new Error('killed');
     };
     const rooms = new RoomAudit(around.chronicle.sessions.values(), around.violation);
+    const storage = new StorageAudit(path, around.violation);
     const writer = watchedWriter(store.writer, {
       before: () => strike('commit.before'),
       apply: () => options.takeRoom(),
@@ -78,6 +80,7 @@ export class ControllerProcess {
       after(mutations) {
         options.committed(mutations);
         rooms.committed(mutations);
+        storage.committed();
         strike('commit.after');
       },
     });
@@ -100,7 +103,12 @@ export class ControllerProcess {
     rooms.of(core.capacity);
     const streams = new OpenStreams(clock);
     core.services.accounts.onRightsChanged((change) => streams.judge(change));
-    const process = new ControllerProcess(life, core, streams, store, { close });
+    const process = new ControllerProcess(life, core, streams, store, {
+      close() {
+        storage.close();
+        close();
+      },
+    });
     core.start();
     return process;
   }

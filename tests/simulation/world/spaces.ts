@@ -18,10 +18,12 @@ export function isSpaceFull({ code, message, details }: Refusal): boolean {
 /** Other quotas for the narrow space, or none, or no more of anything for a while. */
 export async function changeQuotas(client: Client): Promise<void> {
   const { random } = client;
+  const storage = random.fork('storage');
   const quotas = {
     ...(random.chance(0.7) ? { sessions: random.whole(1, 8) } : {}),
     ...(random.chance(0.3) ? { cpu: random.whole(1, 8) * 0.05 } : {}),
     ...(random.chance(0.3) ? { memory_bytes: random.whole(1, 8) * 128 * MIB } : {}),
+    ...(storage.chance(0.3) ? { storage_bytes: storage.whole(1, 8) * 1024 * MIB + storage.whole(0, 400) } : {}),
   };
   const maxima = random.fork('maxima').chance(0.4) ? { maxima: { memory_bytes: 384 * MIB, processes: 128 } } : {};
   await settle(client, { settings: random.chance(0.8) ? { quotas, ...maxima } : maxima, active: random.chance(0.85) });

@@ -1,0 +1,37 @@
+import Database from 'better-sqlite3';
+
+/** Adds up from the rows what spaces and sessions keep, after every commit, and compares it with the sums that the store keeps. */
+export class StorageAudit {
+  readonly #database: Database.Database;
+  readonly #differing: Database.Statement<[], { what: string; counted: number; is: number }>;
+  readonly #violation: (what: string) => void;
+
+  constructor(path: string, violation: (what: string) => void) {
+    this.#database = new Database(path, { readonly: true });
+    this.#violation = violation;
+    this.#differing = this.#database.prepare(`
+      with kept as (select session_id, length(cast(content as blob)) + length(cast(metadata as blob)) as bytes from messages),
+      spaces_is as (
+        select space_id as id, sum(bytes) as bytes from (
+          select s.space_id, k.bytes from kept k join sessions s on s.id = k.session_id
+          union all select space_id, source_bytes from agents
+        ) group by space_id),
+      sessions_is as (select session_id as id, count(*) as messages, sum(bytes) as bytes from kept group by session_id)
+      select 'space ' || s.id as what, coalesce(c.bytes, 0) as counted, coalesce(i.bytes, 0) as "is"
+        from spaces s left join space_storage c on c.id = s.id left join spaces_is i on i.id = s.id
+        where coalesce(c.bytes, 0) <> coalesce(i.bytes, 0)
+      union all
+      select 'session ' || s.id, coalesce(c.bytes, 0), coalesce(i.bytes, 0)
+        from sessions s left join session_history c on c.id = s.id left join sessions_is i on i.id = s.id
+        where coalesce(c.bytes, 0) <> coalesce(i.bytes, 0) or coalesce(c.messages, 0) <> coalesce(i.messages, 0)`);
+  }
+
+  committed(): void {
+    for (const { what, counted, is } of this.#differing.all())
+      this.#violation(`${what} is counted with ${counted} bytes stored, its rows have ${is}`);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}
