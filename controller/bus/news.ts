@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Log } from '../../seams/log.ts';
-import type { DeltaNews, EventPosition, EventType, LogNews, StoredEvent } from '../domain/events.ts';
+import { type DeltaNews, EVENT_TYPE, type EventPosition, type EventType, type LogNews, type StoredEvent } from '../domain/events.ts';
 import type { SessionId, SpaceId } from '../domain/ids.ts';
 import type { News, NewsListener } from '../services/news.ts';
 import type { Bus } from './bus.ts';
@@ -85,7 +85,7 @@ const isId = (value: unknown): value is string => typeof value === 'string' && /
 const spaceId = z.custom<SpaceId>(isId);
 const sessionId = z.custom<SessionId>(isId);
 // By its form and not by a list, so that a newer controller beside this one may speak of things that this one does not know.
-const eventType = z.custom<EventType>((value) => typeof value === 'string' && /^[a-z]+\.[a-z_]+$/.test(value));
+const eventType = z.custom<EventType>((value) => typeof value === 'string' && value.length <= 64 && EVENT_TYPE.test(value));
 const count = z.number().int().nonnegative();
 const time = z.iso.datetime().transform((text) => Date.parse(text));
 

@@ -1,41 +1,46 @@
 import type { SessionId, SpaceId } from './ids.ts';
 
 /** What an event says happened. The word before the dot is the kind of thing. */
-export type EventType =
-  | 'session.created'
-  | 'session.updated'
-  | 'session.state'
-  | 'session.deleted'
-  | 'session.remixed'
-  | 'session.disk_full'
-  | 'session.disk_room'
-  | 'session.limits_lowered'
-  | 'message.created'
-  | 'message.accepted'
-  | 'messages.cleared'
-  | 'run.started'
-  | 'build.created'
-  | 'build.state'
-  | 'agent.changed'
-  | 'agent.deleted'
-  | 'account.created'
-  | 'account.updated'
-  | 'account.deleted'
-  | 'role.created'
-  | 'role.deleted'
-  | 'role-binding.created'
-  | 'role-binding.deleted'
-  | 'api-key.created'
-  | 'api-key.deleted'
-  | 'space.created'
-  | 'space.updated'
-  | 'space.deleted'
-  | 'secrets.changed'
-  | 'node.joined'
-  | 'node.ready'
-  | 'node.unreachable'
-  | 'node.lost'
-  | 'node.alarm';
+export const EVENT_TYPES = [
+  'session.created',
+  'session.updated',
+  'session.state',
+  'session.deleted',
+  'session.remixed',
+  'session.disk_full',
+  'session.disk_room',
+  'session.limits_lowered',
+  'message.created',
+  'message.accepted',
+  'messages.cleared',
+  'run.started',
+  'build.created',
+  'build.state',
+  'agent.changed',
+  'agent.deleted',
+  'account.created',
+  'account.updated',
+  'account.deleted',
+  'role.created',
+  'role.deleted',
+  'role-binding.created',
+  'role-binding.deleted',
+  'api-key.created',
+  'api-key.deleted',
+  'space.created',
+  'space.updated',
+  'space.deleted',
+  'secrets.changed',
+  'node.joined',
+  'node.ready',
+  'node.unreachable',
+  'node.lost',
+  'node.alarm',
+] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
+/** The grammar of types: a kind of thing, a dot, and what happened to it. On the bus a type is two tokens of a subject. */
+export const EVENT_TYPE = /^[a-z]+(?:-[a-z]+)*\.[a-z]+(?:_[a-z]+)*$/;
 
 /** An event as a command's decision states it; the applier numbers and dates it. `data` is what REST shows of the thing: plain JSON. */
 export interface NewEvent {

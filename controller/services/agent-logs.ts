@@ -2,7 +2,7 @@ import type { LogLine__Output } from '../../proto/generated/raworc/v0/LogLine.ts
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { LogNews } from '../domain/events.ts';
-import type { AccountId, SessionId } from '../domain/ids.ts';
+import type { SessionId } from '../domain/ids.ts';
 import { restState } from '../domain/life-cycle.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import type { SessionRow } from '../domain/rows.ts';
@@ -15,10 +15,12 @@ import type { Fleet } from './fleet/fleet.ts';
 import { saidLine } from './fleet/said.ts';
 import type { Lists } from './lists.ts';
 import type { Tail } from './tail.ts';
-import { Turns } from './turns.ts';
+import { type TurnKey, Turns } from './turns.ts';
 
 /** For all guests together. */
 const READ_WITHIN_MS = 5_000;
+/** Whoever only reads waits so long for others; one that has its share of reads already is refused at once. */
+const WAIT_MS = 5_000;
 /** Of a space's sessions that are up, the most lately active ones are read. */
 const SESSIONS_READ = 64;
 /** Each may answer with a mebibyte. */
@@ -51,9 +53,13 @@ const holds = (row: SessionRow | undefined, { agent }: LogScope): row is Session
   row !== undefined && row.desired !== 'deleted' && row.spaceId === agent.spaceId && row.agents.some(({ id }) => id === agent.id);
 
 export function agentLogService({ view, lists, fleet, tail, clock, log, budgets }: AgentLogNeeds): AgentLogs {
-  const { process, account } = budgets.limits.atOnce.log_reads;
-  // Those who follow wait for a turn; those who only read are refused.
-  const turns = new Turns<AccountId>({ most: process, mostOfKey: account ?? process });
+  const { process, account = process, space = process } = budgets.limits.atOnce.log_reads;
+  // So that no space, and no account, keeps the others from reading.
+  const turns = new Turns(process);
+  const keysOf = ({ accountId, agent: { spaceId } }: LogScope): readonly TurnKey[] => [
+    { key: `account ${accountId}`, most: account },
+    { key: `space ${spaceId}`, most: space },
+  ];
 
   /** Those to read, and how many more there are. */
   async function sessionsOf(scope: LogScope): Promise<{ readonly rows: readonly SessionRow[]; readonly more: number }> {
@@ -103,7 +109,11 @@ export function agentLogService({ view, lists, fleet, tail, clock, log, budgets 
     async read(scope) {
       const resting = rests(view, scope);
       if (resting !== undefined) return resting;
-      const endTurn = turns.take(scope.accountId);
+      const keys = keysOf(scope);
+      const patience = new AbortController();
+      const timer = clock.after(WAIT_MS, () => patience.abort());
+      const endTurn = turns.hasPlace(keys) ? await turns.wait(keys, patience.signal) : undefined;
+      timer.cancel();
       if (endTurn === undefined) {
         const details = { budget: 'log_reads', retry_after_s: 1 };
         return refused('RATE_LIMITED', 'Too many logs are being read. Retry in a moment.', details);
@@ -161,7 +171,7 @@ export function agentLogService({ view, lists, fleet, tail, clock, log, budgets 
       }
 
       async function readInTurn(): Promise<void> {
-        const endTurn = await turns.wait(scope.accountId, over.signal);
+        const endTurn = await turns.wait(keysOf(scope), over.signal);
         if (endTurn === undefined) return;
         try {
           const { lines } = await readAll(scope);

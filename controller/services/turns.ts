@@ -1,78 +1,93 @@
 /** Gives the turn back. */
 export type EndTurn = () => void;
 
-interface Asking<Key> {
-  readonly key: Key;
+/** Whom a turn counts for: so many of each key work or wait at once. */
+export interface TurnKey {
+  readonly key: string;
+  readonly most: number;
+}
+
+interface Asking {
+  readonly keys: readonly TurnKey[];
   readonly start: (end: EndTurn) => void;
 }
 
 /** Lets so many work at once, and so many of each key; the others wait in the order in which they came. */
-export class Turns<Key> {
+export class Turns {
   readonly #most: number;
-  readonly #mostOfKey: number;
-  readonly #atWork = new Map<Key, number>();
-  readonly #asking = new Set<Asking<Key>>();
+  readonly #atWork = new Map<string, number>();
+  readonly #waiting = new Map<string, number>();
+  readonly #asking = new Set<Asking>();
   #size = 0;
 
-  constructor({ most, mostOfKey }: { readonly most: number; readonly mostOfKey: number }) {
+  constructor(most: number) {
     this.#most = most;
-    this.#mostOfKey = mostOfKey;
   }
 
-  /** Undefined when there is no turn now. */
-  take(key: Key): EndTurn | undefined {
-    return this.#isFree(key) ? this.#start(key) : undefined;
+  /** Whether one more of these keys can work or wait beside what works and waits of each. */
+  hasPlace(keys: readonly TurnKey[]): boolean {
+    return keys.every(({ key, most }) => (this.#atWork.get(key) ?? 0) + (this.#waiting.get(key) ?? 0) < most);
   }
 
   /** Waits for a turn; undefined when the signal aborts first. */
-  wait(key: Key, signal: AbortSignal): Promise<EndTurn | undefined> {
+  wait(keys: readonly TurnKey[], signal: AbortSignal): Promise<EndTurn | undefined> {
     if (signal.aborted) return Promise.resolve(undefined);
-    const now = this.take(key);
-    if (now !== undefined) return Promise.resolve(now);
+    if (this.#isFree(keys)) return Promise.resolve(this.#start(keys));
     return new Promise((resolve) => {
-      const asking: Asking<Key> = {
-        key,
+      const asking: Asking = {
+        keys,
         start(end) {
           signal.removeEventListener('abort', leave);
           resolve(end);
         },
       };
       const leave = () => {
-        this.#asking.delete(asking);
+        this.#leave(asking);
         resolve(undefined);
       };
       this.#asking.add(asking);
+      change(this.#waiting, keys, 1);
       signal.addEventListener('abort', leave, { once: true });
     });
   }
 
-  #isFree(key: Key): boolean {
-    return this.#size < this.#most && (this.#atWork.get(key) ?? 0) < this.#mostOfKey;
+  #isFree(keys: readonly TurnKey[]): boolean {
+    return this.#size < this.#most && keys.every(({ key, most }) => (this.#atWork.get(key) ?? 0) < most);
   }
 
-  #start(key: Key): EndTurn {
-    this.#change(key, 1);
+  #start(keys: readonly TurnKey[]): EndTurn {
+    this.#change(keys, 1);
     let isMine = true;
     return () => {
       if (!isMine) return;
       isMine = false;
-      this.#change(key, -1);
+      this.#change(keys, -1);
       this.#next();
     };
   }
 
   #next(): void {
     for (const asking of this.#asking) {
-      if (!this.#isFree(asking.key)) continue;
-      this.#asking.delete(asking);
-      return asking.start(this.#start(asking.key));
+      if (!this.#isFree(asking.keys)) continue;
+      this.#leave(asking);
+      asking.start(this.#start(asking.keys));
     }
   }
 
-  #change(key: Key, by: 1 | -1): void {
-    const now = (this.#atWork.get(key) ?? 0) + by;
-    if (now === 0) this.#atWork.delete(key);
-    else this.#atWork.set(key, now);
+  #leave(asking: Asking): void {
+    if (this.#asking.delete(asking)) change(this.#waiting, asking.keys, -1);
+  }
+
+  #change(keys: readonly TurnKey[], by: 1 | -1): void {
+    change(this.#atWork, keys, by);
     this.#size += by;
+  }
+}
+
+function change(counts: Map<string, number>, keys: readonly TurnKey[], by: 1 | -1): void {
+  for (const { key } of keys) {
+    const now = (counts.get(key) ?? 0) + by;
+    if (now === 0) counts.delete(key);
+    else counts.set(key, now);
   }
 }

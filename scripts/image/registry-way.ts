@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import tar from 'tar-stream';
+import { z } from 'zod';
 import { reasonOf } from '../trouble.ts';
 import { dockerfile, finishScript, installScript } from './recipe.ts';
 import type { TrustedCertificates } from './trust.ts';
@@ -17,21 +18,25 @@ export interface RegistryWay {
 }
 
 /**
- * Builds the session image from a public base image. Answers why not, in a few words, when the registry does not answer in
+ * Builds the session image from a public base image, which is pulled and named by its digest. Answers why not, in a few words, when the registry does not answer in
  * time, does not have it, or the build fails.
  */
 export async function buildFromRegistry(way: RegistryWay): Promise<string | undefined> {
   const { docker, baseImage, progress } = way;
   try {
-    if (!(await isHere(docker, baseImage))) {
+    let pinned = await localName(docker, baseImage);
+    if (pinned === undefined) {
       progress(`asking the registry for ${baseImage}`);
-      if (!(await registryHas(way))) return `no registry answered within ${way.limitMs / 1000} s`;
-      progress(`pulling ${baseImage}`);
-      await follow(docker, await docker.pull(baseImage, { abortSignal: way.signal }), progress);
+      const digest = await digestOf(way);
+      if (digest === undefined) return `no registry answered within ${way.limitMs / 1000} s`;
+      pinned = byDigest(baseImage, digest);
+      progress(`pulling ${pinned}`);
+      await follow(docker, await docker.pull(pinned, { abortSignal: way.signal }), progress);
     }
-    const stream = await docker.buildImage(context(way), {
+    const stream = await docker.buildImage(context(way, pinned), {
       t: way.tag,
-      networkmode: 'host', // Only to install packages: a proxy or a resolver on this machine's loopback works too.
+      // Packages are installed from behind Docker's own network: what a build runs does not reach this machine's loopback.
+      networkmode: process.env.RAWORC_IMAGE_BUILD_NETWORK || 'default',
       rm: true,
       forcerm: true,
       buildargs: proxySettings(),
@@ -46,30 +51,37 @@ export async function buildFromRegistry(way: RegistryWay): Promise<string | unde
   }
 }
 
-async function isHere(docker: Docker, image: string): Promise<boolean> {
+/** What to call an image that is on this machine, by its digest if it came from a registry. Undefined: it is not here. */
+async function localName(docker: Docker, image: string): Promise<string | undefined> {
   return docker
     .getImage(image)
     .inspect()
     .then(
-      () => true,
-      () => false,
+      ({ RepoDigests }) => RepoDigests?.[0] ?? image,
+      () => undefined,
     );
 }
 
-/** False when the time was up; throws what the registry said when it refused. */
-async function registryHas(way: RegistryWay): Promise<boolean> {
+/** The name of an image with its digest in place of its tag: a tag can name something else a moment later. */
+export function byDigest(image: string, digest: string): string {
+  if (image.includes('@')) return image;
+  const colon = image.lastIndexOf(':');
+  return `${colon > image.lastIndexOf('/') ? image.slice(0, colon) : image}@${digest}`;
+}
+
+/** Undefined when the time was up; throws what the registry said when it refused. */
+async function digestOf(way: RegistryWay): Promise<string | undefined> {
   const limit = AbortSignal.timeout(way.limitMs);
   try {
-    await manifest(way.docker, way.baseImage, AbortSignal.any([limit, way.signal]));
-    return true;
+    return await manifest(way.docker, way.baseImage, AbortSignal.any([limit, way.signal]));
   } catch (error) {
-    if (limit.aborted) return false;
+    if (limit.aborted) return undefined;
     throw error;
   }
 }
 
-/** Docker asks the registry for the manifest. (dockerode's own `distribution` cannot be given up.) */
-function manifest(docker: Docker, image: string, abortSignal: AbortSignal): Promise<void> {
+/** Docker asks the registry for the manifest, and answers its digest. (dockerode's own `distribution` cannot be given up.) */
+function manifest(docker: Docker, image: string, abortSignal: AbortSignal): Promise<string> {
   const call = {
     path: `/distribution/${image}/json`,
     method: 'GET',
@@ -77,13 +89,20 @@ function manifest(docker: Docker, image: string, abortSignal: AbortSignal): Prom
     abortSignal,
   };
   return new Promise((resolve, reject) => {
-    docker.modem.dial(call, (error: Error | null) => (error ? reject(error) : resolve()));
+    docker.modem.dial(call, (error: Error | null, answer: unknown) => {
+      if (error !== null) return reject(error);
+      const known = distribution.safeParse(answer);
+      if (known.success) resolve(known.data.Descriptor.digest);
+      else reject(new Error(`the registry gave no digest of ${image}`));
+    });
   });
 }
 
-function context(way: RegistryWay): Readable {
+const distribution = z.object({ Descriptor: z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/) }) });
+
+function context(way: RegistryWay, baseImage: string): Readable {
   const pack = tar.pack();
-  pack.entry({ name: 'Dockerfile' }, dockerfile(way.baseImage));
+  pack.entry({ name: 'Dockerfile' }, dockerfile(baseImage));
   pack.entry({ name: 'raworc-setup/install.sh' }, installScript);
   pack.entry({ name: 'raworc-setup/finish.sh' }, finishScript);
   for (const [index, certificate] of way.trust.certificates.entries()) {

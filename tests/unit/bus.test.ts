@@ -1,7 +1,7 @@
 import t from 'tap';
 import { newsOver } from '../../controller/bus/news.ts';
 import { openBus, openNews } from '../../controller/bus/open-bus.ts';
-import type { StoredEvent } from '../../controller/domain/events.ts';
+import { EVENT_TYPE, EVENT_TYPES, type StoredEvent } from '../../controller/domain/events.ts';
 import type { SessionId, SpaceId } from '../../controller/domain/ids.ts';
 import { systemClock } from '../../seams/system.ts';
 import { busPair } from './bus-in-process.ts';
@@ -10,6 +10,8 @@ import { busSuite } from './bus-suite.ts';
 
 const SPACE = '7d9f1f6e-3f0c-4c39-a1c7-0f6d3c8f0001' as SpaceId;
 const SESSION = '7d9f1f6e-3f0c-4c39-a1c7-0f6d3c8f0002' as SessionId;
+
+const wire = { epoch: 1, number: 1, session_number: null, space_id: null, session_id: null, at: '2026-01-01T00:00:00.000Z', data: {} };
 
 t.test('between two in this process', (t) =>
   busSuite(t, async (t, maxPendingBytes) => {
@@ -85,6 +87,34 @@ t.test('news arrives as it was said, and what does not fit is dropped', async (t
   news.newest({ epoch: 3, number: 9 });
   t.ok(await news.flush());
   t.equal(heard.length, 5);
+});
+
+t.test('every type of event there is arrives: one grammar holds them all', async (t) => {
+  const log = keptLog();
+  const [bus, other] = busPair({ clock: systemClock, log });
+  t.teardown(() => Promise.all([bus.close(), other.close()]));
+  const news = newsOver(bus, log);
+  const heard: string[] = [];
+  const listening = newsOver(other, log).listen({
+    event: (_epoch, { type }) => void heard.push(type),
+    newest: () => undefined,
+    delta: () => undefined,
+    log: () => undefined,
+  });
+  for (const [at, type] of EVENT_TYPES.entries()) {
+    const event = { number: at + 1, sessionNumber: null, type, spaceId: SPACE, sessionId: null, at: 1, data: {} };
+    t.equal(news.event(1, event), 'sent', type);
+    t.match(type, EVENT_TYPE);
+  }
+  t.ok(await news.flush());
+  t.same(heard, EVENT_TYPES);
+  t.same(log.events, []);
+  for (const bad of ['x', 'x.', '.y', 'X.y', 'a b.c', 'a.b.c', 'a-.b', '-a.b', 'a.b_', 'a..b', `a.${'b'.repeat(99)}`]) {
+    bus.publish('raworc.events._._.x', new TextEncoder().encode(JSON.stringify({ ...wire, type: bad })));
+  }
+  t.ok(await news.flush());
+  t.same(heard, EVENT_TYPES, 'and nothing else');
+  listening.close();
 });
 
 t.test('a controller alone says its news to nobody, and encodes none', async (t) => {

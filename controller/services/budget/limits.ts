@@ -69,7 +69,7 @@ export const AT_ONCE = {
   stranger_answer_bytes: { process: 32 * MIB, address: 8 * MIB },
   /** What event streams hold for clients that have not read it. */
   stream_bytes: { process: 64 * MIB, account: 16 * MIB },
-  log_reads: { process: 8, account: 3 },
+  log_reads: { process: 24, account: 3, space: 6 },
 } as const satisfies Readonly<Record<string, AtOnceLimits>>;
 export type AtOnceName = keyof typeof AT_ONCE;
 
