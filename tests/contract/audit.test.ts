@@ -71,7 +71,13 @@ t.test('each operation, done and refused, has exactly one record each', async (t
   const everywhere = await person(t, target, ['admin', null]);
   const inside = await person(t, target, ['admin', space]);
   const nobody = await person(t, target);
+  const events = await rest.watch('/events');
   const stage = await setUp(t, rest, space, inside);
+  await events.until('the image of the space is built', ({ type, data }) => {
+    const { build } = data as { build?: { id: string; status: string } };
+    return type === 'build.state' && build?.id === stage.build && build.status === 'completed';
+  });
+  events.close();
 
   const expected = new Map<string, { readonly what: string; readonly record: Partial<AuditObject> | undefined }>();
   async function play(
@@ -88,7 +94,8 @@ t.test('each operation, done and refused, has exactly one record each', async (t
     return got.status;
   }
 
-  for (const row of [...accessRows(url), ...spaceRows, ...sessionRows].filter(isRecorded)) {
+  // Sessions first: those of the space queue builds, which new sessions would wait for.
+  for (const row of [...accessRows(url), ...sessionRows, ...spaceRows].filter(isRecorded)) {
     const operation = operations.get(row.operation);
     if (operation === undefined) continue;
     const call = await changing(t, target, row.operation, await row.call(stage));
