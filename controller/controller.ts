@@ -14,6 +14,7 @@ import { auditBus } from './bus/audit-sink.ts';
 import type { Bus } from './bus/bus.ts';
 import { openBus, openNews } from './bus/open-bus.ts';
 import { type Core, openCore } from './core.ts';
+import { byNode, byOperator } from './domain/audit.ts';
 import { firstStart, resetAdminPassword } from './domain/commands/accounts.ts';
 import { type CertificateFault, certificateAlarm, certificateFault, renewCertificate } from './domain/commands/node-certificates.ts';
 import type { AccountId, NodeId, SpaceId } from './domain/ids.ts';
@@ -22,8 +23,9 @@ import { isLongEnough, MIN_PASSWORD_LENGTH } from './domain/password-rules.ts';
 import type { SizeRules } from './domain/session-sizes.ts';
 import type { View } from './domain/view.ts';
 import { type Authority, openAuthority } from './grpc/authority.ts';
-import { type NodeServer, startNodeServer } from './grpc/node-server.ts';
+import { type NodeServer, type RefusedCall, startNodeServer } from './grpc/node-server.ts';
 import type { Peer } from './grpc/peer.ts';
+import type { JoinAttempt } from './grpc/stranger-methods.ts';
 import { createApp } from './http/app.ts';
 import type { ProxyTrust } from './http/client-address.ts';
 import { type HttpServer, listen } from './http/server.ts';
@@ -231,7 +233,7 @@ const lifeOf = ({ nodes }: ControllerOptions) =>
 
 /** What the node protocol asks of the controller: to let a node in, to renew its certificate, to take its stream, to give it sources. */
 function nodeSide(
-  { applier, view, fleet, dispatch, alarms }: Core,
+  { applier, view, fleet, dispatch, alarms, services: { audit } }: Core,
   authority: Authority,
   shelf: SourceFiles,
   { random, log, metrics }: ControllerOptions,
@@ -248,7 +250,7 @@ function nodeSide(
     return refused('FORBIDDEN', alarm.message);
   };
   return {
-    async renew({ nodeId, keyHash, expiresAtMs }: Peer, csrDer: Uint8Array) {
+    async renew({ nodeId, keyHash, expiresAtMs, certificateSerial }: Peer, csrDer: Uint8Array, peer: string) {
       const judged = await applier.apply(renewCertificate(nodeId, keyHash));
       if (!judged.ok) {
         certificates.add(1, { how: 'renew', outcome: 'refused' });
@@ -264,6 +266,8 @@ function nodeSide(
         old_expiry: new Date(expiresAtMs).toISOString(),
         new_expiry: new Date(certificate.value.expiresAtMs).toISOString(),
       });
+      const node = { id: nodeId, name: judged.node.name };
+      await audit.note(byNode('renewCertificate', node, `certificate:${certificateSerial}`, addressOf(peer)));
       return accepted({ certificateDer: der, lifeMs, ...addresses() });
     },
     admit({ nodeId, keyHash }: Peer) {
@@ -271,16 +275,23 @@ function nodeSide(
       const fault = certificateFault(view.get('nodes', nodeId), keyHash);
       return fault === 'revoked' ? refuseCertificate(nodeId, fault) : accepted(undefined);
     },
-    async join(request: { tokenId: string; tokenSecret: string; csrDer: Uint8Array; nodeName: string }) {
+    async join(request: JoinAttempt, peer: string) {
+      const by = { ...byNode('joinNode', undefined, joinTokenIn(request), addressOf(peer)) };
       // Before all that costs something: strangers have no token.
       const known = knownToken(view, request);
-      if (!known.ok) return known;
+      if (!known.ok) {
+        audit.refused({ ...by, credential: null }, known.refusal.code);
+        return known;
+      }
       // Before the token is used up.
       const proof = await authority.keyProof(request.csrDer);
       if (!proof.ok) return proof;
-      const row = await joinWith({ applier, fleet, random }, { ...request, keyHash: proof.value.keyHash });
+      const row = await joinWith({ applier, fleet, random }, { ...request, keyHash: proof.value.keyHash }, { attribution: by });
       certificates.add(1, { how: 'join', outcome: row.ok ? 'issued' : 'refused' });
-      if (!row.ok) return row;
+      if (!row.ok) {
+        audit.refused(by, row.refusal.code);
+        return row;
+      }
       const certificate = await authority.issueNode(request.csrDer, row.value.id);
       if (!certificate.ok) return certificate;
       return accepted({
@@ -292,11 +303,21 @@ function nodeSide(
         expiresAtMs: certificate.value.expiresAtMs,
       });
     },
+    onRefused({ method, peer, node }: RefusedCall) {
+      const name = node === undefined ? undefined : { id: node, name: view.get('nodes', node)?.name ?? null };
+      const action = method === 'Connect' ? 'connectNode' : 'renewCertificate';
+      audit.refused(byNode(action, name, null, addressOf(peer)), 'FORBIDDEN');
+    },
     onLink: fleet.connect.bind(fleet),
     mayFetch: dispatch.mayFetch.bind(dispatch),
     openSource: shelf.open,
   };
 }
+
+const addressOf = (peer: string): string => peer.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+
+/** Only of a token that exists: what else was sent may be anything. */
+const joinTokenIn = ({ tokenId }: JoinAttempt): string => `join-token:${tokenId}`;
 
 /** After the store was opened: whoever rotates keys takes a controller that has not opened it for one that will read the newest. */
 async function openSealing(view: View, directory: string, random: Random) {
@@ -322,7 +343,8 @@ async function seed({ applier, view }: Core, passwords: Passwords, options: Cont
     const hash = await passwords.hash(given ?? (await openAdminPassword(directory, disk, random)), OWN_HASH);
     if (!hash.ok) throw new Error(hash.refusal.message);
     const ids = { accountId: random.uuid() as AccountId, bindingId: random.uuid(), spaceId: random.uuid() as SpaceId };
-    await applier.apply(firstStart({ ...ids, passwordHash: hash.value }));
+    const by = byOperator('firstStart', { kind: 'service-accounts', ref: null, space: null });
+    await applier.apply(firstStart({ ...ids, passwordHash: hash.value }), { attribution: by });
     return;
   }
   if (given === undefined || admin === undefined) return;
@@ -330,5 +352,6 @@ async function seed({ applier, view }: Core, passwords: Passwords, options: Cont
   if (same.ok && same.value) return;
   checkAdminPassword(given);
   const hash = await passwords.hash(given, OWN_HASH);
-  if (hash.ok) await applier.apply(resetAdminPassword(hash.value));
+  const by = byOperator('resetAdminPassword', { kind: 'service-accounts', ref: null, space: null });
+  if (hash.ok) await applier.apply(resetAdminPassword(hash.value), { attribution: by });
 }

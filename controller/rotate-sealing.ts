@@ -6,9 +6,10 @@ import type { Barriers } from '../seams/barrier.ts';
 import { type Clock, pause } from '../seams/clock.ts';
 import type { Random } from '../seams/random.ts';
 import { agesAt } from './domain/agreed-time.ts';
+import { recordOf } from './domain/audit.ts';
 import { resealSecrets } from './domain/commands/secrets.ts';
 import { DEFAULT_SIZE_RULES } from './domain/session-sizes.ts';
-import { RESEALED_AT_ONCE, resealing } from './services/resealing.ts';
+import { KEY_ROTATION, RESEALED_AT_ONCE, resealing } from './services/resealing.ts';
 import { SealingRing } from './services/sealing.ts';
 import { isInUse } from './store/backup.ts';
 import { idsIn, makeSealingKey, sealingKeysIn } from './store/sealing-keys.ts';
@@ -81,6 +82,7 @@ async function resealHere(directory: string, database: string, keys: string, ran
       });
       await barriers.reach('sealing.batch');
     }
+    writer.transaction(() => writer.apply({ kind: 'audit', record: recordOf(KEY_ROTATION, 'ok', writer.lastTime()) }));
     await barriers.reach('sealing.resealed');
     await files.remove(ring.keys().flatMap(({ id }) => (id === ring.currentId ? [] : [id])));
   } finally {

@@ -62,6 +62,19 @@ export type AuditPart = 'messages' | 'refused' | 'all';
 /** What messages are recorded as: there are more of them than of everything else, and they have bounds of their own. */
 export const MESSAGE_ACTION = 'createMessage';
 
+/** What is done at the controller's own machine: by its settings, or by raworc-controller. */
+export const byOperator = (action: string, thing: Thing): Attribution => ({
+  actor: { type: 'Operator', id: null, name: null },
+  ...{ credential: 'machine', address: null, requestId: null, action, thing },
+});
+
+/** What a node does in its own name, or tries to. */
+export const byNode = (action: string, node: Omit<Actor, 'type'> | undefined, credential: string | null, address: string): Attribution => ({
+  actor: node === undefined ? { type: 'Anonymous', id: null, name: null } : { type: 'Node', ...node },
+  ...{ credential, address, requestId: null, action },
+  thing: { kind: 'nodes', ref: node?.id ?? null, space: null },
+});
+
 /** The record of a request, as far as the request says. */
 export function recordOf(
   { actor, credential, address, requestId, action, thing }: Attribution,

@@ -73,9 +73,12 @@ export interface NodeServerOptions {
   readonly callMs?: number;
   readonly metrics?: Metrics;
   readonly maxConnections?: number;
-  join(attempt: JoinAttempt): Promise<Outcome<JoinedNode>>;
+  /** `peer` is `address:port`. */
+  join(attempt: JoinAttempt, peer: string): Promise<Outcome<JoinedNode>>;
   /** A new certificate for a node that proved to hold the key of an old one. `expiresAtMs` is that one's. */
-  renew(node: Peer, csrDer: Uint8Array): Promise<Outcome<RenewedCertificate>>;
+  renew(node: Peer, csrDer: Uint8Array, peer: string): Promise<Outcome<RenewedCertificate>>;
+  /** Told of each call that was refused for what its peer is, or is not. */
+  onRefused?(call: RefusedCall): void;
   /** Whether a node that proved who it is may be served. */
   admit(node: Peer): Outcome<unknown>;
   /** A node has connected. The node id is the certificate's; the link has read nothing yet. */
@@ -83,6 +86,13 @@ export interface NodeServerOptions {
   /** Whether a source is part of something that this node was told to build. */
   mayFetch(nodeId: NodeId, digest: string): boolean;
   openSource(digest: string): Readable | undefined;
+}
+
+export interface RefusedCall {
+  readonly method: 'Connect' | 'Renew';
+  readonly peer: string;
+  /** Of a node that proved who it is. */
+  readonly node?: string;
 }
 
 export interface NodeServer {
@@ -132,7 +142,8 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   };
   const refusals = new Admission(REFUSALS_TOLD, clock);
   // Anyone who reaches a port can be refused without end.
-  const tellRefusal = (fields: LogFields) => {
+  const tellRefusal = (fields: LogFields & RefusedCall) => {
+    options.onRefused?.(fields);
     if (refusals.enter() === undefined) log.warn('link.refused', fields);
   };
   const fault = (method: string, error: unknown) => log.error('link.handler_failed', { method, error: String(error) });

@@ -32,7 +32,7 @@ export interface RenewalDeps {
   readonly random: Random;
   readonly rate: AdmissionRate | undefined;
   /** A certificate for a node that proved to hold the key of one that the CA signed, whatever its dates. */
-  renew(node: Peer, csrDer: Uint8Array): Promise<Outcome<RenewedCertificate>>;
+  renew(node: Peer, csrDer: Uint8Array, address: string): Promise<Outcome<RenewedCertificate>>;
   /** Logs a refusal, unless there were too many lately. */
   tellRefusal(fields: LogFields): void;
 }
@@ -86,7 +86,7 @@ export function createRenewal(deps: RenewalDeps): Renewal {
   return {
     async renew(request, address, peer) {
       const node = await prove(request, peer);
-      const renewed = node.ok ? await deps.renew(node.value, request.csrDer) : node;
+      const renewed = node.ok ? await deps.renew(node.value, request.csrDer, address) : node;
       if (!renewed.ok) {
         const about = node.ok ? { node: node.value.nodeId, expires_at_ms: node.value.expiresAtMs } : {};
         deps.tellRefusal({ method: 'Renew', peer: address, ...about, reason: renewed.refusal.message });

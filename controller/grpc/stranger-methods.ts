@@ -23,7 +23,8 @@ export interface JoinedNode {
 }
 
 export interface StrangerMethodDeps {
-  join(attempt: JoinAttempt): Promise<Outcome<JoinedNode>>;
+  /** `peer` is `address:port`. */
+  join(attempt: JoinAttempt, peer: string): Promise<Outcome<JoinedNode>>;
   readonly renewal: Renewal;
 }
 
@@ -36,7 +37,7 @@ interface Method<Request, Response> {
 /** By path. */
 export function strangerMethods({ join, renewal }: StrangerMethodDeps): ReadonlyMap<string, StrangerMethod> {
   return new Map([
-    method(joinMethod, (request) => joinBy(join, request)),
+    method(joinMethod, (request, peer) => joinBy(join, request, peer)),
     method(renewMethod, (request, peer) => renewal.renew(request, peer, undefined)),
     method(challengeMethod, async () => accepted(renewal.challenge())),
   ]);
@@ -59,10 +60,10 @@ function method<Request, Response>(
   return [path, { call }];
 }
 
-async function joinBy(join: StrangerMethodDeps['join'], request: JoinRequest__Output): Promise<Outcome<JoinedNode>> {
+async function joinBy(join: StrangerMethodDeps['join'], request: JoinRequest__Output, peer: string): Promise<Outcome<JoinedNode>> {
   const { tokenId, tokenSecret, csrDer, nodeName } = request;
   if (csrDer.byteLength > MAX_CSR_BYTES || tokenId.length > 128 || tokenSecret.length > 128 || nodeName.length > 253) {
     return refused('BAD_REQUEST', 'A field of the join request is too long.');
   }
-  return join({ tokenId, tokenSecret, csrDer, nodeName });
+  return join({ tokenId, tokenSecret, csrDer, nodeName }, peer);
 }

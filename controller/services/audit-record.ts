@@ -58,7 +58,8 @@ export class AuditRecords {
       resourceId: found?.id ?? thing.ref,
       resourceName: found?.name ?? null,
       spaceId,
-      space: this.#spaceName(spaceId) ?? thing.space,
+      // A space that is being made has no row yet.
+      space: thing.kind === 'spaces' ? (found?.name ?? thing.space) : (this.#spaceName(spaceId) ?? thing.space),
     };
     return { ...recordOf(attribution, outcomeOf(decision.answer), at), ...about };
   }

@@ -2,6 +2,8 @@ import type { Barriers } from '../../seams/barrier.ts';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { Random } from '../../seams/random.ts';
+import { byOperator } from '../domain/audit.ts';
+import { recordAudit } from '../domain/commands/record-audit.ts';
 import { resealSecrets } from '../domain/commands/secrets.ts';
 import type { SecretRow } from '../domain/rows.ts';
 import type { View } from '../domain/view.ts';
@@ -20,6 +22,9 @@ export interface SealingKeys {
 
 /** A watch of files may miss something. */
 const LOOK_AGAIN_MS = 60_000;
+/** What `raworc-controller rotate` is recorded as. */
+export const KEY_ROTATION = byOperator('rotateKeys', { kind: 'controller', ref: null, space: null });
+
 /** Up to 64 KiB each: a batch shares the applier with everyone. */
 export const RESEALED_AT_ONCE = 16;
 
@@ -111,6 +116,8 @@ export class Resealing {
     }
     const older = there.filter(({ id }) => id !== ring.currentId).map(({ id }) => id);
     if (this.#closed || older.length === 0) return;
+    // Before the end: a process that dies here does all of this again, and is recorded again.
+    await applier.apply(recordAudit(KEY_ROTATION, 'ok', 1));
     await barriers.reach('sealing.resealed');
     await keys.remove(older);
     this.#retired = older;

@@ -1,6 +1,8 @@
 /** What a backup needs of the database, beside a controller that may be running on it. */
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
+import { byOperator, recordOf } from '../domain/audit.ts';
+import { auditInsert } from './audit.ts';
 import { migrate } from './migrations.ts';
 
 const ALL_PAGES = 0x7fffffff;
@@ -85,6 +87,9 @@ export async function beginEpoch(path: string, epoch: number): Promise<void> {
       database.prepare<[number]>('update spaces set secrets_version = max(secrets_version + 1, ?)').run(first);
       database.prepare<[number]>('update accounts set version = max(version + 1, ?)').run(first);
       database.prepare('update nodes set unreachable_since = null').run();
+      const newest = database.prepare<[], { at: number | null }>('select max(at) as at from audit').get()?.at ?? 0;
+      const by = byOperator('restore', { kind: 'controller', ref: null, space: null });
+      auditInsert(database)(recordOf(by, 'ok', Math.max(first, newest)));
     })();
     database.pragma('journal_mode = DELETE');
   } finally {

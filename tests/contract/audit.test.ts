@@ -5,7 +5,7 @@ import { RECORDED } from '../../controller/http/audit-routes.ts';
 import type { AuditObject } from '../../controller/services/audit.ts';
 import type { Rest } from '../cluster/rest.ts';
 import { type Operation, readDocument } from './document.ts';
-import { space as newSpace, person, unique } from './people.ts';
+import { space as newSpace, person, role, unique } from './people.ts';
 import type { Call, Row } from './rows.ts';
 import { accessRows } from './rows-access.ts';
 import { sessionRows } from './rows-sessions.ts';
@@ -121,4 +121,98 @@ t.test('each operation, done and refused, has exactly one record each', async (t
     if (record !== undefined) t.match(one, { ...record, address: '127.0.0.1' }, what);
     if (one?.outcome === 'ok' && one.action !== 'login') t.match(one.credential, /^(token|key):/, what);
   }
+});
+
+t.test('what is done by nobody’s token: a node that joins, a first start, a guess at a password', async (t) => {
+  const target = await openTarget(t);
+  if (!target.hollow) return;
+  const { url, rest } = target;
+  const wrong = 'a wrong password nobody has';
+  for (const user of ['admin', wrong]) {
+    const answer = await fetch(`${url}/api/v0/auth/login`, {
+      ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
+      body: JSON.stringify({ user, pass: wrong }),
+    });
+    t.equal(answer.status, 401);
+  }
+  await rest.call('PUT', '/spaces/default', { description: unique('settled') });
+  const [joined, ...more] = await recordsOf(rest, '&action=joinNode');
+  t.same(more, []);
+  t.match(joined, {
+    actor_type: 'Anonymous',
+    credential: /^join-token:/,
+    resource: 'nodes',
+    resource_name: 'hollow',
+    outcome: 'ok',
+    address: '127.0.0.1',
+  });
+  const [made] = await recordsOf(rest, '&action=createNodeToken');
+  t.equal(joined?.credential, `join-token:${made?.resource_id}`, 'by the token that somebody made');
+  t.match(await recordsOf(rest, '&action=firstStart'), [{ actor_type: 'Operator', credential: 'machine' }]);
+  const logins = await recordsOf(rest, '&action=login');
+  t.match(
+    logins.filter(({ outcome }) => outcome === 'ok'),
+    [{ actor: 'admin', credential: 'password', resource_name: 'admin' }],
+  );
+  t.match(
+    logins.filter(({ outcome }) => outcome === 'refused').map(({ resource_id }) => resource_id),
+    ['admin', null],
+    'a name that is none may be a password',
+  );
+  t.notMatch(JSON.stringify(logins), new RegExp(wrong));
+});
+
+const AUDITOR = ['audit list'] as const;
+
+t.test('who may read it: everything, or one space; filters and pages as everywhere', async (t) => {
+  const target = await openTarget(t);
+  const { rest } = target;
+  const [mine, other] = [await newSpace(t, target), await newSpace(t, target)];
+  const auditor = await person(t, target, [await role(t, target, ...AUDITOR), mine]);
+  const [from] = await recordsOf(rest, `&space=${mine}&action=createSpace`);
+  for (const name of [mine, other]) await rest.call('PUT', `/spaces/${name}`, { description: 'changed' });
+  t.match(await auditor.rest.call('GET', '/audit'), { status: 403 });
+  t.match(await auditor.rest.call('GET', `/audit?space=${other}`), { status: 404 });
+  const own = await recordsOf(auditor.rest, `&space=${mine}`);
+  t.ok(own.length >= 2);
+  t.ok(own.every(({ space }) => space === mine));
+  t.match(
+    own.map(({ action }) => action),
+    ['createSpace', 'createRoleBinding', 'updateSpace'],
+  );
+  const since = encodeURIComponent(String(own.at(-1)?.created_at));
+  for (const [query, actions] of [
+    [`action=updateSpace&space=${mine}`, ['updateSpace']],
+    [`resource=spaces/${mine}`, ['createSpace', 'updateSpace']],
+    [`resource=role-bindings&space=${mine}`, ['createRoleBinding']],
+    [`space=${mine}&since=${since}`, ['updateSpace']],
+    [`space=${mine}&until=${encodeURIComponent(String(from?.created_at))}`, ['createSpace']],
+    [`space=${mine}&actor=nobody`, []],
+    [`space=${mine}&actor=admin&limit=1000`, own.map(({ action }) => action)],
+  ] as const)
+    t.same(
+      (await recordsOf(rest, `&${query}`.replace('&limit=1000', ''))).map(({ action }) => action),
+      actions,
+      query,
+    );
+  const page = await rest.call('GET', `/audit?space=${mine}&limit=1&offset=1&order=asc`);
+  t.match(page.body, [{ action: 'createRoleBinding' }]);
+  t.equal(page.headers.get('x-total-count'), String(own.length));
+  t.equal(new Set(own.map(({ id }) => id)).size, own.length);
+  t.match(await rest.call('GET', '/audit?since=yesterday'), { status: 400 });
+  // A space that is gone can still be asked about, by who may read everything, and not by who comes after it.
+  const gone = unique('gone');
+  await rest.call('POST', '/spaces', { name: gone });
+  await rest.call('DELETE', `/spaces/${gone}`);
+  t.match(
+    (await recordsOf(rest, `&space=${gone}`)).map(({ action }) => action),
+    ['createSpace', 'deleteSpace'],
+  );
+  await rest.call('POST', '/spaces', { name: gone });
+  t.teardown(() => rest.call('DELETE', `/spaces/${gone}`));
+  const heir = await person(t, target, [await role(t, target, ...AUDITOR), gone]);
+  t.match(
+    (await recordsOf(heir.rest, `&space=${gone}`)).map(({ action }) => action),
+    ['createSpace', 'createRoleBinding'],
+  );
 });

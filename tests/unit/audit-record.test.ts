@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { Attribution } from '../../controller/domain/audit.ts';
@@ -9,6 +12,7 @@ import type { SessionId } from '../../controller/domain/ids.ts';
 import { put } from '../../controller/domain/rows.ts';
 import { AuditRefusals, REFUSAL_BOUNDS } from '../../controller/services/audit-refusals.ts';
 import { AUDIT_KEPT, AuditRetention } from '../../controller/services/audit-retention.ts';
+import { beginEpoch } from '../../controller/store/backup.ts';
 import { silentMetrics } from '../../seams/metrics.ts';
 import { systemClock } from '../../seams/system.ts';
 import { listsOn } from '../simulation/world/store.ts';
@@ -166,4 +170,19 @@ t.test('strangers without end fill no store: what is beyond a bound is counted, 
   );
   refusals.add(stranger('192.0.2.1'), 'UNAUTHORIZED');
   t.match(written.at(-1), { address: '192.0.2.1', count: 1 }, 'another minute begins');
+});
+
+t.test('a restore is recorded in the restored store, by whoever was at the machine', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'raworc-audit-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const core = await openCore({ directory });
+  await core.applier.apply(recordAudit(attribution(), 'ok', 1));
+  core.close();
+  const path = join(directory, 'raworc.db');
+  await beginEpoch(path, Math.floor(Date.now() / 1000) + 10);
+  const { lists, close } = listsOn(path);
+  t.teardown(close);
+  const { items } = await lists.audit({}, { limit: 10, offset: 0 });
+  t.match(items, [{ action: 'restore', actorType: 'Operator', credential: 'machine' }, { action: 'createSession' }]);
+  t.ok((items[0]?.at ?? 0) > (items[1]?.at ?? 0), 'its time does not go back');
 });
