@@ -30,6 +30,10 @@ const ANSWER_SECONDS = [...SECONDS, 30, 60, 300, 1800];
 export function commitMetrics(metrics: Metrics): (committed: Committed) => void {
   const events = metrics.counter({ name: 'events_total', help: 'Events committed, by type', labels: ['type'] });
   const messages = metrics.counter({ name: 'messages_total', help: 'Messages committed, by role', labels: ['role'] });
+  const removed = metrics.counter({
+    name: 'messages_removed_total',
+    help: 'Messages removed: cleared, of deleted sessions, or the oldest of long conversations',
+  });
   const answers = metrics.counter({
     name: 'answers_total',
     help: 'Answers to user messages: reply, or why there is none',
@@ -46,6 +50,7 @@ export function commitMetrics(metrics: Metrics): (committed: Committed) => void 
     const answeredAt = new Map<string, number>();
     for (const mutation of mutations) {
       if (mutation.kind === 'dequeue') postedAt.set(mutation.row.id, mutation.row.createdAt);
+      if (mutation.kind === 'remove' && mutation.table === 'messages') removed.add(1);
       if (mutation.kind !== 'put' || mutation.table !== 'messages') continue;
       const { role, metadata, inReplyTo, createdAt } = mutation.row;
       messages.add(1, { role });

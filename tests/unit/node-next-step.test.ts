@@ -139,6 +139,18 @@ t.test('each pair of desired and observed has its next step', async (t) => {
       { door: true, volume, container: { ...box('running'), surplus: true }, guest: true, drain: 'none' },
       'rest RUNNING',
     ],
+    [
+      'made outside the bounds of the node, and running',
+      wanted('running'),
+      { door: true, volume, container: { ...box('running'), outside: true }, guest: true, drain: 'none' },
+      'rest RUNNING',
+    ],
+    [
+      'made outside the bounds of the node, and ended',
+      wanted('running'),
+      { ...nothing, door: true, volume, container: { ...box('exited'), outside: true } },
+      'remove-container',
+    ],
     ['one too many, of nobody', blank, { ...nothing, volume, container: { ...box('running'), surplus: true } }, 'rest'],
     ['given up while it runs', wanted('failed'), { ...nothing, door: true, volume, container: box('running') }, 'remove-container'],
     ['put away, its volume lost', { ...wanted('suspended'), volumeMade: true }, nothing, 'fail'],
