@@ -325,7 +325,8 @@ export class NodeAgent {
     for (const sessionId of gone) this.#reconciler(sessionId).wake();
     if (!this.#judged) {
       this.#judged = true;
-      for (const reconciler of this.#reconcilers.values()) reconciler.wake();
+      // What was named is at it already.
+      for (const [sessionId, reconciler] of this.#reconcilers) if (!this.#set.named.has(sessionId)) reconciler.wake();
     }
     this.#relay.sayAgain();
     this.#builder.sayAgain();

@@ -197,6 +197,8 @@ t.test('a node agent that is started again learns of its sessions from one list'
   await again.clock.advance(20_000);
   t.equal([...again.host.containers.values()].filter(({ state }) => state === 'running').length, 100);
   t.equal(again.engine.calls.get('createContainer') ?? 0, 0);
+  const more = (again.engine.calls.get('observe') ?? 0) - looks;
+  t.ok(more <= sessions.length, `${more} looks at the set: one at each session`);
 });
 
 t.test('turns: first come, first served, a time limit that begins with the turn, and an end for what waits', async (t) => {
