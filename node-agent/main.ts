@@ -1,7 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:net';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -12,6 +11,7 @@ import { setTlsDefaults } from '../proto/tls-defaults.ts';
 import type { Log } from '../seams/log.ts';
 import type { Metrics } from '../seams/metrics.ts';
 import { print } from '../seams/print.ts';
+import { makePrivateDirectory } from '../seams/private-file.ts';
 import { prometheusMetrics } from '../seams/prometheus.ts';
 import { jsonLog, systemClock, systemDisk, systemFreeSpace, systemRandom } from '../seams/system.ts';
 import { Certificate } from './certificate.ts';
@@ -28,6 +28,7 @@ import { dockerSees } from './drivers/docker-sight.ts';
 import type { Driver } from './drivers/driver.ts';
 import { HollowHost } from './drivers/hollow.ts';
 import { measuredDriver } from './drivers/measured.ts';
+import { type FileLock, lockFile } from './file-lock.ts';
 import { Firewall } from './firewall/firewall.ts';
 import { type Flags, parseFlags, USAGE } from './flags.ts';
 import type { GuestDoors } from './guest-doors.ts';
@@ -64,13 +65,12 @@ async function identityOf(flags: Flags, log: Log): Promise<Identity> {
 
 const tokenIn = async (file: string) => (file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')).trim();
 
-/** A second process with the same identity would write into the same ledger. The name goes with the process, however it ends. */
-function claimIdentity(nodeId: string): Promise<Server> {
-  return new Promise((done, reject) => {
-    const server = createServer((socket) => socket.destroy());
-    server.once('error', () => reject(new Error(`another node agent runs as node ${nodeId} on this machine`)));
-    server.listen(`\0raworc-node-${nodeId}`, () => done(server));
-  });
+/** A second process on the same data would join as the same node and write into the same ledger, in whichever namespace it runs. */
+async function claimData(directory: string): Promise<FileLock> {
+  await makePrivateDirectory(directory);
+  const lock = await lockFile(join(directory, 'node-agent.lock'));
+  if (lock === undefined) throw new Error(`another node agent uses ${directory}: stop it, or give this one another --data`);
+  return lock;
 }
 
 async function addressesOf(controllers: readonly string[]): Promise<string[]> {
@@ -167,8 +167,8 @@ async function run(flags: Flags, log: Log): Promise<number> {
   const stopped = new Promise<'stopped'>((done) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => done('stopped'));
   });
+  const claim = await claimData(flags.dataDirectory);
   const identity = await identityOf(flags, log);
-  const claim = await claimIdentity(identity.nodeId);
   const { journal, records } = await Journal.open({ disk: systemDisk, directory: join(flags.dataDirectory, 'ledger'), name: 'ledger' });
   const ledger = await Ledger.open(journal, records, identity.incarnation, systemClock.now());
   const metrics = prometheusMetrics({ processMetrics: flags.metricsPort !== undefined });
@@ -230,7 +230,7 @@ async function run(flags: Flags, log: Log): Promise<number> {
   dialer.close();
   await scraped?.close();
   await certificate.close();
-  claim.close();
+  await claim.close();
   log.info('node.ended', { node: nodeId, why: end === 'stopped' ? 'signal' : end.why });
   return end !== 'stopped' && end.why === 'fault' ? 1 : 0;
 }

@@ -131,7 +131,7 @@ export class Firewall implements NetworkGuard {
   }
 
   #alone<T>(work: () => Promise<T>): Promise<T> {
-    return alone(`raworc-firewall-${this.#deps.plan.table}`, this.#deps.clock, work);
+    return alone(`firewall-${this.#deps.plan.table}`, work);
   }
 }
 

@@ -1,33 +1,22 @@
-import { createServer, type Server } from 'node:net';
-import { type Clock, pause } from '../../seams/clock.ts';
+import { mkdir, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { lockFile } from '../file-lock.ts';
 
-const LOOK_AGAIN_MS = 20;
-/** Whoever holds it longer than this is no node agent of ours, or hangs. */
-const WAIT_MS = 10_000;
+const DIRECTORY = '/run/raworc';
+/** Whoever holds it longer than this hangs. */
+const WAIT_S = 10;
 
 /**
- * Runs `work` while no other node agent of this machine runs its own. The lock is an abstract socket: it belongs to the network
- * namespace, as packet filters do, and goes with its process. One that does not come free in ten seconds is gone without: rules that
- * are there twice are better than none.
+ * Runs `work` while no other node agent in this network namespace runs its own: packet filters belong to the namespace. The lock is a file
+ * that only root can open. One that does not come free in ten seconds is gone without: rules that are there twice are better than none.
  */
-export async function alone<T>(name: string, clock: Clock, work: () => Promise<T>): Promise<T> {
-  const untilMs = clock.monotonic() + WAIT_MS;
-  let lock: Server | undefined;
-  while (lock === undefined && clock.monotonic() < untilMs) {
-    lock = await listen(`\0${name}`);
-    if (lock === undefined) await pause(clock, LOOK_AGAIN_MS);
-  }
+export async function alone<T>(name: string, work: () => Promise<T>, directory = DIRECTORY): Promise<T> {
+  await mkdir(directory, { recursive: true, mode: 0o755 });
+  const namespace = /\d+/.exec(await readlink('/proc/self/ns/net'))?.[0] ?? '';
+  const lock = await lockFile(join(directory, `${name}-${namespace}.lock`), WAIT_S);
   try {
     return await work();
   } finally {
-    lock?.close();
+    await lock?.close();
   }
-}
-
-function listen(path: string): Promise<Server | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer((socket) => socket.destroy());
-    server.once('error', () => resolve(undefined));
-    server.listen(path, () => resolve(server));
-  });
 }

@@ -15,6 +15,7 @@ const outside = [
   'node-agent/firewall/',
   'node-agent/cgroup/',
   'node-agent/guest-files.ts',
+  'node-agent/file-lock.ts',
   'node-agent/join.ts',
   'node-agent/identity.ts',
   'guest/main.ts',
