@@ -2,6 +2,23 @@ import type { Plant } from './plant.ts';
 
 /** Decisions of the controller, each broken once. */
 export const CONTROLLER_PLANTS = {
+  'change without a record': {
+    breaks: 'A change of a client has one audit record, in its own transaction.',
+    file: 'controller/services/messages.ts',
+    find: `          request: knownRequest(storeKey, caller, idempotency),
+        }),
+        caller,`,
+    replace: `          request: knownRequest(storeKey, caller, idempotency),
+        }),`,
+    foundBy: { seed: 1 },
+  },
+  'record without a change': {
+    breaks: 'What changes nothing has no audit record.',
+    file: 'controller/services/audit-record.ts',
+    find: 'if (decision.mutations.length === 0 && decision.events.length === 0) return undefined;',
+    replace: '',
+    foundBy: { seed: 1 },
+  },
   'report of an older generation': {
     breaks: 'A report about an older generation changes nothing.',
     file: 'controller/domain/commands/record-report.ts',

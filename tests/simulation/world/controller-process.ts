@@ -10,6 +10,7 @@ import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { Link } from '../../../proto/link.ts';
 import { silentMetrics } from '../../../seams/metrics.ts';
 import type { Broker } from './bus.ts';
+import { ChangeRecords } from './change-records.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
 import { Life } from './life.ts';
 import type { SeededRandom } from './random.ts';
@@ -73,14 +74,19 @@ export class ControllerProcess {
     };
     const rooms = new RoomAudit(around.chronicle.sessions.values(), around.violation);
     const storage = new StorageAudit(path, around.violation);
+    const records = new ChangeRecords(path, around.violation);
     const writer = watchedWriter(store.writer, {
       before: () => strike('commit.before'),
       apply: () => options.takeRoom(),
-      decided: (pending) => rooms.decided(pending),
+      decided(pending) {
+        rooms.decided(pending);
+        records.decided(pending);
+      },
       after(mutations) {
         options.committed(mutations);
         rooms.committed(mutations);
         storage.committed();
+        records.committed(mutations);
         strike('commit.after');
       },
     });
@@ -106,6 +112,7 @@ export class ControllerProcess {
     const process = new ControllerProcess(life, core, streams, store, {
       close() {
         storage.close();
+        records.close();
         close();
       },
     });
