@@ -13,24 +13,21 @@ interface Page<T> {
  * made meanwhile may be missing (lists are newest first), what is removed meanwhile may be among them.
  *
  * Pages are cut by number, so each removal moves the rest forward past the next cut. Each page therefore begins with the last item of the one
- * before; where it does not, the walk goes back until it finds an item that it knows, and leaves out those.
+ * before, which is why `limit` is at least two, and the server has room for two items of any size; where it does not, the walk goes back until
+ * it finds an item that it knows, and leaves out those.
  */
 export async function* walk<T>(
   read: (page: { readonly limit: number; readonly offset: number }) => Promise<Page<T>>,
   limit = PAGE,
 ): AsyncGenerator<T, void> {
   const seen = new Set<unknown>();
-  const isKnown = (page: Page<T>) => seen.has(identity(page.items[0]));
   let next = 0;
-  let overlap = 0;
   for (;;) {
-    let offset = next - overlap;
+    let offset = Math.max(0, next - OVERLAP);
     let page = await read({ limit, offset });
-    let follows = offset === 0 || isKnown(overlap > 0 ? page : await read({ limit: OVERLAP, offset: offset - OVERLAP }));
-    while (!follows) {
+    while (offset > 0 && !seen.has(identity(page.items[0]))) {
       offset = Math.max(0, offset - limit);
       page = await read({ limit, offset });
-      follows = offset === 0 || isKnown(page);
     }
     for (const item of page.items) {
       const id = identity(item);
@@ -40,8 +37,6 @@ export async function* walk<T>(
     }
     if (page.items.length < page.limit) return;
     next = offset + page.items.length;
-    // Where one item filled a page, its neighbour may not come beside it: that one is asked for alone, and the item before it looked at after.
-    overlap = page.items.length > OVERLAP ? OVERLAP : 0;
   }
 }
 

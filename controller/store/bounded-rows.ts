@@ -1,3 +1,4 @@
+import { LEAST_ITEMS } from '../services/caller.ts';
 import type { SqlRow } from './columns.ts';
 
 /** Each UTF-16 unit becomes at most six bytes of JSON: a control character does. */
@@ -6,8 +7,8 @@ const MOST_BYTES_PER_UNIT = 6;
 const AROUND_A_VALUE = 24;
 
 /**
- * The rows until their JSON would exceed `maxBytes`, and the first in any case. Rows are read one by one, so what follows the last one is
- * never in memory.
+ * The rows until their JSON would exceed `maxBytes`, and the first {@link LEAST_ITEMS} in any case. Rows are read one by one, so what follows the
+ * last one is never in memory.
  */
 export function rowsWithin(rows: Iterable<SqlRow>, maxBytes: number): SqlRow[] {
   const kept: SqlRow[] = [];
@@ -21,7 +22,7 @@ export function rowsWithin(rows: Iterable<SqlRow>, maxBytes: number): SqlRow[] {
       bytes = jsonBytes(row);
       for (const known of kept) bytes += jsonBytes(known);
     }
-    if (bytes > maxBytes && kept.length > 0) break;
+    if (bytes > maxBytes && kept.length >= LEAST_ITEMS) break;
     kept.push(row);
   }
   return kept;

@@ -71,7 +71,7 @@ t.test('a page of large messages ends early and says so, and a client walks over
     const text = await answer.text();
     const items: unknown[] = JSON.parse(text);
     const header = (name: string) => Number(answer.headers.get(name));
-    t.ok(items.length === 1 || Buffer.byteLength(text) <= MAX_PAGE_BYTES, `${Buffer.byteLength(text)} bytes`);
+    t.ok(items.length === 2 || Buffer.byteLength(text) <= MAX_PAGE_BYTES, `${Buffer.byteLength(text)} bytes`);
     t.same([header('x-total-count'), header('x-page-offset')], [count, offset]);
     if (offset + items.length < count) t.equal(header('x-page-limit'), items.length, 'a page that ended early');
     offset = header('x-page-offset') + header('x-page-limit');
