@@ -21,6 +21,8 @@ def process_message(message, context):
 const FIRST = 'first-value-that-is-nowhere-else';
 const SECOND = 'second-value-that-is-nowhere-else-either';
 
+/** The groups of all processes of the container; the largest is an agent's. */
+const GROUPS = "sed -n 's/^Gid:\\t\\([0-9]*\\).*/\\1/p' /proc/[0-9]*/status";
 /** All that processes of the container say of their environments to whoever asks. */
 const ENVIRONMENTS = 'cat /proc/[0-9]*/environ 2>/dev/null | tr "\\000" "\\n"; true';
 
@@ -99,10 +101,10 @@ t.test('secrets of a space are in the environment of its agents, and nowhere els
       if (text === '' && !place.endsWith('.token')) t.fail(`${place} is empty`);
       for (const value of [FIRST, SECOND]) t.notOk(text.includes(value), `${value.split('-')[0]} is not in ${place}`);
     }
-    t.match(
-      (await execIn(id, ['sh', '-c', ENVIRONMENTS], await agentUser(id))).output,
-      SECOND,
-      'the agents themselves find it the same way',
-    );
+    const user = await agentUser(id);
+    t.notMatch((await execIn(id, ['sh', '-c', ENVIRONMENTS], user)).output, SECOND, 'nor does the agents’ user outside of their group');
+    const groups = (await execIn(id, ['sh', '-c', GROUPS])).output.trim().split('\n').map(Number);
+    const found = await execIn(id, ['sh', '-c', ENVIRONMENTS], `${user}:${Math.max(...groups)}`);
+    t.match(found.output, SECOND, 'an agent itself finds it the same way');
   });
 });
