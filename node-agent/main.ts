@@ -19,7 +19,6 @@ import { Conditions } from './conditions.ts';
 import { DISK_KINDS, isDiskSetting } from './domain/disk-choice.ts';
 import { CHAINS, isCidr, TABLE } from './domain/firewall-rules.ts';
 import { roomOf } from './domain/network-room.ts';
-import { DEFAULT_UIDS, parseUidRange, type UidRange } from './domain/uid-range.ts';
 import { DockerDriver } from './drivers/docker.ts';
 import { DockerBaseImages } from './drivers/docker-base-images.ts';
 import { dockerClients } from './drivers/docker-client.ts';
@@ -29,7 +28,10 @@ import type { Driver } from './drivers/driver.ts';
 import { HollowHost } from './drivers/hollow.ts';
 import { measuredDriver } from './drivers/measured.ts';
 import { type FileLock, lockFile } from './file-lock.ts';
+import { showBridgedPackets } from './firewall/bridge-netfilter.ts';
 import { Firewall } from './firewall/firewall.ts';
+import { watchNft } from './firewall/nft-monitor.ts';
+import { Resolvers } from './firewall/resolvers.ts';
 import { type Flags, parseFlags, USAGE } from './flags.ts';
 import type { GuestDoors } from './guest-doors.ts';
 import { installGuestFiles } from './guest-files.ts';
@@ -42,6 +44,7 @@ import { serveMetrics } from './metrics-server.ts';
 import { NodeAgent } from './node.ts';
 import { watchDisks } from './node-disks.ts';
 import { ownIdentity } from './own-identity.ts';
+import { readSessionSettings, type SessionSettings } from './session-settings.ts';
 import { Sockets } from './sockets.ts';
 import { runCommand } from './volumes/command.ts';
 import type { Disks } from './volumes/disks.ts';
@@ -82,6 +85,7 @@ async function addressesOf(controllers: readonly string[]): Promise<string[]> {
 async function engine(
   flags: Flags,
   identity: Identity,
+  settings: SessionSettings,
   { log, conditions, metrics }: { readonly log: Log; readonly conditions: Conditions; readonly metrics: Metrics },
 ): Promise<{ driver: Driver; doors: GuestDoors; disks?: Disks }> {
   if (flags.driver === 'hollow') {
@@ -120,6 +124,7 @@ async function engine(
     clock: systemClock,
     log,
   });
+  const resolvers = new Resolvers({ file: join(flags.dataDirectory, 'resolv.conf'), addresses: settings.dns, conditions });
   const driver = new DockerDriver({
     clients,
     owner,
@@ -134,9 +139,20 @@ async function engine(
       ...{ reserve: flags.reserve, most: flags.most, run: runCommand },
       diskBytes: async () => (await systemFreeSpace(flags.dataDirectory)).totalBytes,
     },
+    resolvConf: () => resolvers.file,
+    openFiles: settings.openFiles,
+    run: runCommand,
     guard: new Firewall({
-      plan: { bridge: BRIDGE, table: TABLE, chains: CHAINS, closed: await addressesOf(identity.controllers), allowed },
-      ...{ clock: systemClock, log, conditions, metrics },
+      plan: {
+        bridge: BRIDGE,
+        table: TABLE,
+        chains: CHAINS,
+        closed: await addressesOf(identity.controllers),
+        allowed,
+        flows: settings.flows,
+      },
+      ...{ clock: systemClock, log, conditions, metrics, watch: watchNft(), bridged: showBridgedPackets },
+      resolvers: () => resolvers.look(),
     }),
     clock: systemClock,
     log,
@@ -153,15 +169,6 @@ function diskLowBytes(): number {
   return Number(text);
 }
 
-function uidRange(): UidRange {
-  const text = process.env.RAWORC_SESSION_UIDS;
-  if (text === undefined || text === '') return DEFAULT_UIDS;
-  const range = parseUidRange(text);
-  if (range === undefined)
-    throw new Error(`RAWORC_SESSION_UIDS is ${text}: give it a range of user ids that nobody else has, such as 2010000000-2139999999`);
-  return range;
-}
-
 /** Resolves with the exit code. */
 async function run(flags: Flags, log: Log): Promise<number> {
   const stopped = new Promise<'stopped'>((done) => {
@@ -174,9 +181,10 @@ async function run(flags: Flags, log: Log): Promise<number> {
   const metrics = prometheusMetrics({ processMetrics: flags.metricsPort !== undefined });
   const scraped = flags.metricsPort === undefined ? undefined : await serveMetrics(metrics, flags.metricsPort);
   if (scraped !== undefined) log.info('metrics.served', { port: scraped.port });
+  const settings = readSessionSettings(process.env);
   const conditions = new Conditions(systemClock, log);
   const lowBytes = diskLowBytes();
-  const { driver, doors, disks } = await engine(flags, identity, { log, conditions, metrics });
+  const { driver, doors, disks } = await engine(flags, identity, settings, { log, conditions, metrics });
   const certificate = new Certificate({
     identity,
     directory: flags.dataDirectory,
@@ -203,8 +211,8 @@ async function run(flags: Flags, log: Log): Promise<number> {
     version: project.version,
     hostname: hostname(),
     capacity: flags.capacity,
-    uids: uidRange(),
     most: flags.most,
+    uids: settings.uids,
     driver: measuredDriver(driver, metrics, systemClock),
     doors,
     ledger,

@@ -1,3 +1,5 @@
+import { boundedByIptables, boundedChain, egressRule, type FlowBounds } from './flow-bounds.ts';
+
 /** What sessions may reach, as packet filter rules for everything that comes from their bridge. */
 export interface FirewallPlan {
   readonly bridge: string;
@@ -11,6 +13,8 @@ export interface FirewallPlan {
   readonly closed: readonly string[];
   /** Ranges that the operator opens though they are private. */
   readonly allowed: readonly string[];
+  /** For each session. Undefined: none, as where the kernel cannot count. */
+  readonly flows?: FlowBounds | undefined;
 }
 
 /** Ours alone: whatever else is in them is thrown out. */
@@ -52,7 +56,7 @@ export function isCidr(text: string): boolean {
 }
 
 /** The two chains as iptables-restore reads them. RETURN leaves the packet to whatever rules the machine has besides. */
-export function firewallRules({ bridge, chains: { input, forward }, resolvers, closed, allowed }: FirewallPlan): string {
+export function firewallRules({ bridge, chains: { input, forward }, resolvers, closed, allowed, flows }: FirewallPlan): string {
   const dns = (chain: string) =>
     resolvers.flatMap((address) => ['udp', 'tcp'].map((protocol) => `-A ${chain} -d ${address} -p ${protocol} --dport 53 -j RETURN`));
   const established = (chain: string) => `-A ${chain} -m conntrack --ctstate ESTABLISHED,RELATED -j RETURN`;
@@ -62,9 +66,11 @@ export function firewallRules({ bridge, chains: { input, forward }, resolvers, c
     `:${input} - [0:0]`,
     `:${forward} - [0:0]`,
     established(input),
+    ...(flows === undefined ? [] : boundedByIptables(input, flows)),
     ...dns(input),
     `-A ${input} -j DROP`,
     established(forward),
+    ...(flows === undefined ? [] : boundedByIptables(forward, flows)),
     ...dns(forward),
     `-A ${forward} -o ${bridge} -j DROP`,
     ...to([LINK_LOCAL, ...closed], 'DROP'),
@@ -83,9 +89,12 @@ const PRIORITY = -150;
  * The same as an nftables table, which replaces the one of before in one transaction. Both protocols go through it: a session has no IPv6, so all of
  * it is dropped. What is accepted here is still judged by whatever rules the machine has besides.
  */
-export function nftRules({ bridge, table, resolvers, closed, allowed }: FirewallPlan): string {
-  const dns = resolvers.flatMap((address) => ['udp', 'tcp'].map((protocol) => `ip daddr ${address} ${protocol} dport 53 accept`));
-  const to = (ranges: readonly string[], verdict: 'drop' | 'accept') => ranges.map((range) => `ip daddr ${range} ${verdict}`);
+export function nftRules({ bridge, table, resolvers, closed, allowed, flows }: FirewallPlan): string {
+  const accept = flows === undefined ? 'accept' : 'goto bounded';
+  const egress = flows === undefined ? [] : egressRule(flows);
+  const dns = resolvers.flatMap((address) => ['udp', 'tcp'].map((protocol) => `ip daddr ${address} ${protocol} dport 53 ${accept}`));
+  const to = (ranges: readonly string[], verdict: 'drop' | 'accept' | 'goto bounded') =>
+    ranges.map((range) => `ip daddr ${range} ${verdict}`);
   const chain = (name: string, rules: readonly string[]) => [`  chain ${name} {`, ...rules.map((rule) => `    ${rule}`), '  }'];
   const hook = (name: string) => `type filter hook ${name} priority ${PRIORITY}; policy accept;`;
   const established = 'ct state established,related accept';
@@ -94,15 +103,17 @@ export function nftRules({ bridge, table, resolvers, closed, allowed }: Firewall
     `add table inet ${table}`,
     `delete table inet ${table}`,
     `table inet ${table} {`,
-    ...chain('to_host', [established, ...dns, 'drop']),
+    ...(flows === undefined ? [] : boundedChain(flows)),
+    ...chain('to_host', [...egress, established, ...dns, 'drop']),
     ...chain('through', [
+      ...egress,
       established,
       ...dns,
       `oifname "${bridge}" drop`,
       ...to([LINK_LOCAL, ...closed], 'drop'),
-      ...to(allowed, 'accept'),
+      ...to(allowed, accept),
       ...to(NOT_PUBLIC, 'drop'),
-      'meta nfproto ipv4 accept',
+      `meta nfproto ipv4 ${accept}`,
       'drop',
     ]),
     ...chain('input', [hook('input'), `iifname "${bridge}" jump to_host`]),
@@ -116,4 +127,10 @@ export function nftRules({ bridge, table, resolvers, closed, allowed }: Firewall
 export function resolversIn(resolvConf: string): string[] {
   const found = [...resolvConf.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1] ?? '');
   return [...new Set(found)].filter((address) => isCidr(address) && !address.startsWith('127.'));
+}
+
+/** The file by which a session's programs find these servers, with search domains and options of the host's own. A library asks three at most. */
+export function resolvConfOf(servers: readonly string[], ofHost: string): string {
+  const kept = ofHost.split('\n').filter((line) => /^(search|domain|options)\s/.test(line));
+  return [...servers.slice(0, 3).map((address) => `nameserver ${address}`), ...kept, ''].join('\n');
 }

@@ -2,6 +2,7 @@ import type { ContainerCreateOptions, MountSettings } from 'dockerode';
 import { z } from 'zod';
 import { RESERVED_PROCESSES } from '../../proto/reserved-processes.ts';
 import type { ContainerSeen } from '../domain/session.ts';
+import { DEFAULT_OPEN_FILES } from '../session-settings.ts';
 import type { SessionPlan } from './driver.ts';
 
 export const NETWORK = 'raworc_network';
@@ -65,6 +66,16 @@ export function stateOf(status: string): ContainerSeen['state'] {
 /** Files of one session's /tmp count as its memory; it may fill a quarter of it. */
 const tmpBytes = (memoryBytes: number) => Math.floor(memoryBytes / 4);
 
+export const RESOLV_CONF = '/etc/resolv.conf';
+
+/** What the kernel's own defaults are, or less: an engine cannot always give more. Message queues and locked memory are counted by user. */
+const ulimits = (openFiles: number) =>
+  Object.entries({ nofile: openFiles, core: 0, memlock: 8 * 1024 * 1024, msgqueue: 819_200 }).map(([Name, most]) => ({
+    Name,
+    Soft: most,
+    Hard: most,
+  }));
+
 const RUN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** A directory of a disk, in a container. Where it is not there, as in a file system that is not mounted, the engine refuses, and makes none. */
@@ -82,14 +93,22 @@ export interface ContainerPlaces {
   readonly passwd: string;
   /** The control group of all that this node runs. */
   readonly cgroup?: string | undefined;
+  /** A file: the name servers of the session. Undefined: Docker's own. */
+  readonly resolvConf?: string | undefined;
 }
 
 /**
  * The container of one session. uid 0 in it has every capability dropped but those to start agents as another user and to end them; no process can gain
  * what it does not have; the root is read-only. The disk is made beforehand and the image's own /session is not copied into it.
  */
-export function containerOptions(owner: Owner, plan: SessionPlan, places: ContainerPlaces): ContainerCreateOptions {
+export function containerOptions(
+  owner: Owner,
+  plan: SessionPlan,
+  places: ContainerPlaces,
+  openFiles = DEFAULT_OPEN_FILES,
+): ContainerCreateOptions {
   const { sessionId, limits } = plan;
+  const resolver = places.resolvConf === undefined ? [] : [diskMount(places.resolvConf, RESOLV_CONF, true)];
   return {
     name: containerName(sessionId),
     Image: plan.image,
@@ -107,7 +126,7 @@ export function containerOptions(owner: Owner, plan: SessionPlan, places: Contai
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
       ...(places.cgroup === undefined ? {} : { CgroupParent: places.cgroup }),
-      Mounts: [diskMount(places.disk, '/session'), diskMount(places.passwd, '/etc/passwd', true)],
+      Mounts: [diskMount(places.disk, '/session'), diskMount(places.passwd, '/etc/passwd', true), ...resolver],
       Binds: [`${places.guest}:/opt/raworc/guest:ro`, `${plan.socketDirectory}:/run/raworc:ro`],
       NetworkMode: NETWORK,
       ReadonlyRootfs: true,
@@ -117,6 +136,7 @@ export function containerOptions(owner: Owner, plan: SessionPlan, places: Contai
       SecurityOpt: ['no-new-privileges'],
       Privileged: false,
       Init: true,
+      Ulimits: ulimits(openFiles),
       // The guest holds agents to their limit, and starts another worker even where they have reached it.
       PidsLimit: limits.processes + RESERVED_PROCESSES,
       Memory: limits.memoryBytes,

@@ -5,6 +5,7 @@ import type { Log } from '../../seams/log.ts';
 import type { Conditions } from '../conditions.ts';
 import { passwdFor } from '../domain/accounts.ts';
 import type { VolumeSeen } from '../domain/session.ts';
+import type { Command } from '../volumes/command.ts';
 import type { DiskRecord } from '../volumes/disk-record.ts';
 import type { Disks } from '../volumes/disks.ts';
 import type { VolumeCopier } from './copier.ts';
@@ -13,11 +14,12 @@ import type { BaseImage, DockerBaseImages } from './docker-base-images.ts';
 import { type BoundsOptions, DockerBounds } from './docker-bounds.ts';
 import { BridgeUse } from './docker-bridge-use.ts';
 import { abortable, answerOf, type DockerClients, messageOf, unless } from './docker-client.ts';
-import { containerName, containerOptions, type Owner, ownedBy, volumeName } from './docker-container.ts';
+import { containerName, containerOptions, type Owner, ownedBy, RESOLV_CONF, volumeName } from './docker-container.ts';
 import { DockerCopier } from './docker-copier.ts';
 import { watchDocker } from './docker-events.ts';
 import { kernelFiles, MemoryReturn } from './docker-memory.ts';
 import { ensureNetwork, networkRoom, removeNetwork, SESSION_NETWORK } from './docker-network.ts';
+import { closeDockerResolver } from './docker-resolver.ts';
 import { SessionContainers } from './docker-session-containers.ts';
 import { EngineVolumes } from './docker-volumes.ts';
 import type { Capacity, Driver, DriverChange, ImageMade, ImagePlan, Made, Seen, SessionPlan } from './driver.ts';
@@ -47,6 +49,12 @@ export interface DockerOptions {
   readonly conditions?: Pick<Conditions, 'raise' | 'clear'>;
   /** Not given: containers are bounded one by one only. */
   readonly bounds?: BoundsOptions;
+  /** What sessions see as /etc/resolv.conf; undefined: what Docker makes, which asks the name server of Docker. */
+  readonly resolvConf?: () => string | undefined;
+  /** Of one process of a session. */
+  readonly openFiles?: number;
+  /** Programs of the host. Undefined: Docker's name server stays open in containers. */
+  readonly run?: Command;
 }
 
 /** Of the machine's memory, what is left to the system and the engine. */
@@ -203,8 +211,9 @@ export class DockerDriver implements Driver {
       const passwd = await this.#disks.accounts(plan.sessionId, passwdFor(await this.#accounts.passwdOf(plan.image), plan.uid));
       // Whatever became of the group meanwhile: an engine makes one that is missing, without any bound.
       await this.#bounds?.ensure();
-      const places = { guest: this.#options.guestDirectory, disk: path, passwd, cgroup: this.#bounds?.parent };
-      const { id } = await this.#docker.createContainer(containerOptions(this.#owner, plan, places));
+      const { guestDirectory: guest, resolvConf } = this.#options;
+      const places = { guest, disk: path, passwd, resolvConf: resolvConf?.(), cgroup: this.#bounds?.parent };
+      const { id } = await this.#docker.createContainer(containerOptions(this.#owner, plan, places, this.#options.openFiles));
       this.#containers.made(plan.sessionId, id);
       return { ok: true, disk: disk.id };
     });
@@ -367,8 +376,29 @@ export class DockerDriver implements Driver {
       const started = await this.#containers.on(sessionId, (container) => unless([304], container.start()).then(() => true));
       return started ? { ok: true } : { ok: false, why: 'failed', reason: 'Docker has no container of this session any more.' };
     });
+    if (made.ok) await this.#closeResolver(sessionId, signal);
     if (made.ok || made.why !== 'exists') return made;
     return { ok: false, why: 'failed', reason: 'Docker is removing the container.' };
+  }
+
+  /** Before the session's agents are started: its guest has to connect first. */
+  async #closeResolver(sessionId: string, signal: AbortSignal): Promise<void> {
+    const { run, conditions, log } = this.#options;
+    if (run === undefined) return;
+    const looking = this.#containers.on(sessionId, (container) => container.inspect());
+    const found = await unless([404], abortable(signal, looking));
+    if (found?.State.Running !== true || !found.Mounts.some(({ Destination }) => Destination === RESOLV_CONF)) return;
+    try {
+      await abortable(signal, closeDockerResolver(run, found.State.Pid));
+      conditions?.clear('DockerDnsOpen');
+    } catch (error) {
+      log.warn('session.docker_dns_open', { session: sessionId, error: messageOf(error) });
+      conditions?.raise({
+        type: 'DockerDnsOpen',
+        message: `The name server of Docker could not be closed in a session, where it tells the names of other sessions: ${messageOf(error)}. Install iproute2 and util-linux.`,
+        unschedulable: false,
+      });
+    }
   }
 
   async #made(signal: AbortSignal, work: () => Promise<Made>): Promise<Made> {

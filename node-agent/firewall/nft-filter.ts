@@ -12,8 +12,11 @@ import { type RunProgram, succeeds } from './programs.ts';
 export class NftFilter implements Filter {
   readonly #table: string;
   readonly #run: RunProgram;
+  readonly #listed: (text: string) => void;
 
-  constructor(table: string, run: RunProgram) {
+  /** `listed` is told what the table looks like, whenever it is looked at. */
+  constructor(table: string, run: RunProgram, listed: (text: string) => void = () => undefined) {
+    this.#listed = listed;
     this.#table = table;
     this.#run = run;
   }
@@ -27,6 +30,7 @@ export class NftFilter implements Filter {
   async isIntact(): Promise<boolean> {
     const listed = await this.#list().catch(() => undefined);
     if (listed === undefined) return false;
+    this.#listed(listed);
     const { hash, seal } = read(listed);
     return hash === seal;
   }
@@ -35,8 +39,9 @@ export class NftFilter implements Filter {
     await succeeds(this.#run('nft', ['delete', 'table', 'inet', this.#table]));
   }
 
+  /** Without what the kernel has counted of each session. */
   #list(): Promise<string> {
-    return this.#run('nft', ['list', 'table', 'inet', this.#table]);
+    return this.#run('nft', ['-t', 'list', 'table', 'inet', this.#table]);
   }
 }
 
@@ -47,6 +52,7 @@ function read(listed: string): { readonly hash: string; readonly seal: string | 
   const sealChain = /^\s*chain sealed_([0-9a-f]{16}) \{\s*\}\s*$/m;
   const rules = listed
     .replace(sealChain, '')
+    .replaceAll(/counter packets \d+ bytes \d+/g, 'counter')
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '');

@@ -1,0 +1,54 @@
+/** What one session can take of the host's network: every entry in the connection table of the kernel is everybody's. */
+export interface FlowBounds {
+  /** Open at once, of every protocol. */
+  readonly connections: number;
+  /** Packets that begin a connection, or are not answered yet. */
+  readonly newPerS: number;
+  /** Bytes that it sends; 0: no bound. */
+  readonly egressBytesPerS: number;
+}
+
+export const DEFAULT_FLOWS: FlowBounds = { connections: 1_024, newPerS: 256, egressBytesPerS: 0 };
+
+/** Seconds' worth of a rate that can come at once, after a pause. */
+const BURST_S = 4;
+/** Addresses of sessions on one bridge are fewer. */
+const ADDRESSES = 65_535;
+
+/** Sets and a chain for a table of nftables. The chain ends in `accept`; who exceeds a bound loses packets, and its open connections go on. */
+export function boundedChain({ connections, newPerS, egressBytesPerS }: FlowBounds): readonly string[] {
+  const set = (name: string, flags: string) => `  set ${name} { type ipv4_addr; size ${ADDRESSES}; ${flags} }`;
+  const egress = egressBytesPerS > 0;
+  return [
+    set('connections', 'flags dynamic;'),
+    set('new_flows', 'flags dynamic,timeout; timeout 1m;'),
+    ...(egress ? [set('egress', 'flags dynamic,timeout; timeout 1m;')] : []),
+    '  chain bounded {',
+    `    ct state new add @connections { ip saddr ct count over ${connections} } counter drop comment "connections"`,
+    `    ct state new update @new_flows { ip saddr limit rate over ${newPerS}/second burst ${newPerS * BURST_S} packets } counter drop comment "new_flows"`,
+    '    accept',
+    '  }',
+  ];
+}
+
+/** In front of everything else, so that it counts all that a session sends. */
+export function egressRule({ egressBytesPerS }: FlowBounds): readonly string[] {
+  if (egressBytesPerS === 0) return [];
+  const burst = Math.max(egressBytesPerS, 64 * 1024);
+  return [`update @egress { ip saddr limit rate over ${egressBytesPerS} bytes/second burst ${burst} bytes } counter drop comment "egress"`];
+}
+
+/** The same bounds for a chain of iptables, one by one, so that a kernel that lacks a match still has the others. */
+export function boundedByIptables(chain: string, { connections, newPerS }: FlowBounds): readonly string[] {
+  const isNew = `-A ${chain} -m conntrack --ctstate NEW`;
+  return [
+    `${isNew} -m connlimit --connlimit-above ${connections} --connlimit-mask 32 --connlimit-saddr -j DROP`,
+    `${isNew} -m hashlimit --hashlimit-above ${newPerS}/sec --hashlimit-burst ${Math.min(newPerS * BURST_S, 10_000)} --hashlimit-mode srcip --hashlimit-name ${chain.slice(-15)} -j DROP`,
+  ];
+}
+
+/** Packets that each bound has dropped, as nftables lists its rules. */
+export function droppedIn(listed: string): ReadonlyMap<string, number> {
+  const rules = listed.matchAll(/counter packets (\d+) bytes \d+ drop comment "(\w+)"/g);
+  return new Map([...rules].map(([, packets, bound]) => [bound ?? '', Number(packets)]));
+}

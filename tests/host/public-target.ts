@@ -1,0 +1,88 @@
+import { execFile, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import type { Test } from 'tap';
+import { z } from 'zod';
+
+const run = promisify(execFile);
+
+export interface PublicTarget {
+  readonly address: string;
+  readonly port: number;
+  /** Connections that were accepted, and bytes and datagrams that arrived, since the last time that this was asked. */
+  counted(): Promise<z.infer<typeof counts>>;
+}
+
+/** Accepts connections and keeps them, echoes what comes, and counts. */
+const SERVER = `
+import json, select, socket, sys
+tcp, udp = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
+tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * 2 ** 20)
+for one in (tcp, udp): one.bind((sys.argv[1], int(sys.argv[2])))
+tcp.listen(4096)
+counts = {"accepted": 0, "bytes": 0, "datagrams": 0}
+poll = select.epoll()
+sockets = {one.fileno(): one for one in (tcp, udp)}
+for number in (0, *sockets): poll.register(number, select.EPOLLIN)
+print("listening", flush=True)
+while True:
+    for number, _ in poll.poll():
+        if number == 0:
+            if not sys.stdin.readline(): raise SystemExit
+            print(json.dumps(counts), flush=True)
+            counts = dict.fromkeys(counts, 0)
+        elif number == tcp.fileno():
+            accepted, _ = tcp.accept()
+            counts["accepted"] += 1
+            sockets[accepted.fileno()] = accepted
+            poll.register(accepted.fileno(), select.EPOLLIN)
+        elif number == udp.fileno():
+            counts["bytes"] += len(udp.recv(65536))
+            counts["datagrams"] += 1
+        else:
+            try: data = sockets[number].recv(65536)
+            except OSError: data = b""
+            if data:
+                counts["bytes"] += len(data)
+                try: sockets[number].send(data)
+                except OSError: pass
+            else:
+                poll.unregister(number)
+                sockets.pop(number).close()
+`;
+
+/** A machine beside this host, in a network namespace of its own, with an address that is public as far as the rules for sessions can tell. */
+export async function publicTarget(t: Test, port = 7071): Promise<PublicTarget> {
+  const tag = randomUUID().slice(0, 8);
+  const [host, address] = ['203.0.113.129', '203.0.113.130'];
+  const name = `rwp${tag}`;
+  t.teardown(async () => {
+    await run('ip', ['link', 'del', `h${tag}`]).catch(() => undefined);
+    await run('ip', ['netns', 'del', name]).catch(() => undefined);
+  });
+  await run('ip', ['netns', 'add', name]);
+  await run('ip', ['link', 'add', `h${tag}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name]);
+  await run('ip', ['addr', 'add', `${host}/30`, 'dev', `h${tag}`]);
+  await run('ip', ['link', 'set', `h${tag}`, 'up']);
+  const inside = ['netns', 'exec', name];
+  await run('ip', [...inside, 'ip', 'addr', 'add', `${address}/30`, 'dev', 'eth0']);
+  for (const link of ['lo', 'eth0']) await run('ip', [...inside, 'ip', 'link', 'set', link, 'up']);
+  await run('ip', [...inside, 'ip', 'route', 'add', 'default', 'via', host]);
+  const args = ['--pdeathsig', 'KILL', '--', 'ip', ...inside, 'python3', '-c', SERVER, address, String(port)];
+  const child = spawn('setpriv', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  await lines.next();
+  return {
+    address,
+    port,
+    async counted() {
+      child.stdin.write('\n');
+      return counts.parse(JSON.parse((await lines.next()).value ?? ''));
+    },
+  };
+}
+
+const counts = z.object({ accepted: z.number(), bytes: z.number(), datagrams: z.number() });
