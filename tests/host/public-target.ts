@@ -14,17 +14,19 @@ export interface PublicTarget {
   counted(): Promise<z.infer<typeof counts>>;
 }
 
-/** Accepts connections and keeps them, echoes what comes, and counts. */
+/** Accepts connections and keeps them, echoes what comes, and counts. As a name server it has one address for every name, and no name for an address. */
 const SERVER = `
-import json, select, socket, sys
+import json, select, socket, struct, sys
 tcp, udp = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
 tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * 2 ** 20)
+dns = socket.socket(type=socket.SOCK_DGRAM)
 for one in (tcp, udp): one.bind((sys.argv[1], int(sys.argv[2])))
+dns.bind((sys.argv[1], 53))
 tcp.listen(4096)
 counts = {"accepted": 0, "bytes": 0, "datagrams": 0}
 poll = select.epoll()
-sockets = {one.fileno(): one for one in (tcp, udp)}
+sockets = {one.fileno(): one for one in (tcp, udp, dns)}
 for number in (0, *sockets): poll.register(number, select.EPOLLIN)
 print("listening", flush=True)
 while True:
@@ -38,6 +40,13 @@ while True:
             counts["accepted"] += 1
             sockets[accepted.fileno()] = accepted
             poll.register(accepted.fileno(), select.EPOLLIN)
+        elif number == dns.fileno():
+            asked, peer = dns.recvfrom(4096)
+            end = asked.index(b"\\0", 12) + 5
+            is_address = asked[end - 4:end] == b"\\0\\1\\0\\1"
+            answer = b"\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0\\1\\0\\4" + socket.inet_aton(sys.argv[1]) if is_address else b""
+            head = asked[:2] + struct.pack(">HHHHH", 0x8180 if is_address else 0x8183, 1, int(is_address), 0, 0)
+            dns.sendto(head + asked[12:end] + answer, peer)
         elif number == udp.fileno():
             counts["bytes"] += len(udp.recv(65536))
             counts["datagrams"] += 1

@@ -128,4 +128,18 @@ export const NODE_PLANTS = {
     replace: 'version >= 0',
     foundBy: { test: 'tests/unit/node-secrets.test.ts' },
   },
+  'user id given twice': {
+    breaks: 'A session gets a user id that no other session of its node has.',
+    file: 'node-agent/uids.ts',
+    find: '(one) => taken.has(one)',
+    replace: '() => false',
+    foundBy: { test: 'tests/unit/uids.test.ts' },
+  },
+  'user id not kept': {
+    breaks: 'A session keeps its user id for as long as anything of it is on its node.',
+    file: 'node-agent/uids.ts',
+    find: 'if (known !== undefined) return known;',
+    replace: '',
+    foundBy: { seed: 1 },
+  },
 } satisfies Readonly<Record<string, Plant>>;

@@ -1,0 +1,278 @@
+/**
+ * One agent attacks with all that its container lets it do, while the session beside it, of the same host, goes on: its messages are answered as fast as
+ * before, and what the kernel counts by user is its own. Nothing can be reached that should not be.
+ */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t, { type Test } from 'tap';
+import { z } from 'zod';
+import { DEFAULT_FLOWS } from '../../node-agent/domain/flow-bounds.ts';
+import { DEFAULT_OPEN_FILES } from '../../node-agent/session-settings.ts';
+import { deploy, writeAgent } from '../cluster/agents.ts';
+import { agentUser, docker, execIn, sessionImage } from '../cluster/docker.ts';
+import { type Cluster, startCluster } from '../cluster/harness.ts';
+import { publicTarget } from './public-target.ts';
+
+const run = promisify(execFile);
+const MIB = 2 ** 20;
+
+/** Runs what it is sent: to its end, or in the background until the agent dies; then the first line that it prints is the answer. */
+const AGENT = `
+import os, signal, subprocess, sys
+
+def process_message(message, context):
+    verb, _, code = message.partition("\\n")
+    if verb == "die": os.kill(os.getpid(), signal.SIGKILL)
+    if verb == "run":
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+        return (ran.stdout + ran.stderr).strip()
+    if verb == "hold":
+        child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        return child.stdout.readline().strip()
+    return message
+`;
+
+const C = 'import ctypes, fcntl, json, os, socket, sys, time\nlibc = ctypes.CDLL(None, use_errno=True)\n';
+/** Says how many it has got, and keeps them. */
+const HOLD = '\nprint(json.dumps(len(got)), flush=True)\nwhile True: time.sleep(1000)';
+
+const INOTIFY = (most: number) => `${C}got = []
+while len(got) < ${most}:
+    one = libc.inotify_init()
+    if one < 0: break
+    got.append(one)`;
+const PIPES = (count: number) => `${C}got = []
+for _ in range(${count}):
+    one = os.pipe()
+    try: fcntl.fcntl(one[1], 1031, 2 ** 20)
+    except OSError: break
+    got.append(one)`;
+const QUEUES = (most: number) => `${C}got = []
+class Attributes(ctypes.Structure): _fields_ = [(name, ctypes.c_long) for name in ("flags", "most", "size", "now", "a", "b", "c", "d")]
+while len(got) < ${most}:
+    one = libc.mq_open(f"/{os.getpid()}-{len(got)}".encode(), os.O_RDWR | os.O_CREAT, 0o600, ctypes.byref(Attributes(0, 10, 8192)))
+    if one < 0: break
+    got.append(one)`;
+const FILES = `${C}got = []
+try:
+    while True: got.append(open("/dev/null"))
+except OSError: pass`;
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+t.setTimeout(420_000);
+t.test('an agent that attacks whatever it finds', async (t) => {
+  const target = await publicTarget(t);
+  const env = { RAWORC_SESSION_DNS: target.address };
+  const cluster = await startCluster(t, {
+    nodes: [{ name: 'node-1', cpuMillis: 4000, memoryBytes: 2 ** 31, env }],
+    host: '0.0.0.0',
+    nats: true,
+  });
+  const { rest } = cluster;
+  await deploy(rest, 'agent', await writeAgent(join(cluster.directory, 'agent'), { 'main.py': AGENT }));
+  const limits = { disk_bytes: 64 * MIB, processes: 64, memory_bytes: 256 * MIB };
+  const [attacker, neighbour] = [await rest.createSession({ resources: { limits } }), await rest.createSession()];
+  const [attackers, neighbours] = [attacker.container_id ?? '', neighbour.container_id ?? ''];
+  const ask = async (session: string, verb: 'run' | 'hold' | 'die', code = '') =>
+    (await rest.say(session, `${verb}\n${code}`)).reply.content;
+  const number = async (answer: Promise<string>) => z.number().parse(JSON.parse(await answer));
+
+  /** How long the neighbour's messages take: the median of some. */
+  const round = async () => {
+    const took: number[] = [];
+    for (let at = 0; at < 9; at += 1) {
+      const from = performance.now();
+      if ((await rest.say(neighbour.id, `hello ${at}`)).reply.content !== `hello ${at}`) throw new Error('another answer');
+      took.push(performance.now() - from);
+    }
+    return median(took);
+  };
+  await round();
+
+  /** Attacks and rests by turns, so that whatever else the machine does falls on both. Other work that came only meanwhile is given two more chances. */
+  async function meanwhile(
+    t: Test,
+    attack: () => Promise<unknown>,
+    during: (t: Test) => Promise<unknown> = async () => undefined,
+  ): Promise<void> {
+    let ratio = Number.POSITIVE_INFINITY;
+    for (let attempt = 0; attempt < 3 && ratio > 2; attempt += 1) {
+      const [quiet, loud]: [number[], number[]] = [[], []];
+      for (let turn = 0; turn < 3; turn += 1) {
+        quiet.push(await round());
+        await attack();
+        if (attempt === 0 && turn === 0) await during(t);
+        loud.push(await round());
+        await ask(attacker.id, 'die');
+        t.equal(await agentsIn(attackers), 0, 'nothing of it is left');
+      }
+      ratio = median(loud) / median(quiet);
+      t.comment(`${median(quiet).toFixed(1)} ms, meanwhile ${median(loud).toFixed(1)}`);
+    }
+    t.ok(ratio <= 2, `the neighbour’s messages took ${ratio.toFixed(2)} times as long`);
+  }
+
+  const counted: readonly { what: string; attack: string; most: number; same: string; least: number }[] = [
+    { what: 'inotify instances', attack: INOTIFY(10_000), most: 9_999, same: INOTIFY(64), least: 64 },
+    { what: 'pages of pipes', attack: PIPES(400), most: 399, same: PIPES(8), least: 8 },
+    { what: 'message queues', attack: QUEUES(1_000), most: 999, same: QUEUES(4), least: 4 },
+    { what: 'open files', attack: FILES, most: DEFAULT_OPEN_FILES, same: FILES, least: 1_000 },
+  ];
+  for (const { what, attack, most, same, least } of counted) {
+    await t.test(`it takes all ${what} that there are for its user, and the neighbour has its own`, async (t) => {
+      const taken: number[] = [];
+      const take = async () => taken.push(await number(ask(attacker.id, 'hold', attack + HOLD)));
+      await meanwhile(t, take, async (t) => {
+        const more = await number(ask(attacker.id, 'run', `${attack}\nprint(json.dumps(len(got)))`));
+        if (what !== 'open files') t.ok(more < least, `the attack is at its end: ${more} more`);
+        t.ok((await number(ask(neighbour.id, 'run', `${same}\nprint(json.dumps(len(got)))`))) >= least);
+      });
+      for (const one of taken) t.ok(one > 0 && one <= most, `${one}`);
+    });
+  }
+
+  await t.test('it has another user than its neighbour, and no core dumps', async (t) => {
+    t.not(await agentUser(attackers), await agentUser(neighbours));
+    t.equal(await ask(attacker.id, 'run', 'import resource; print(resource.getrlimit(resource.RLIMIT_CORE))'), '(0, 0)');
+  });
+
+  const begin = (code: string) => () => ask(attacker.id, 'hold', `${C}print("begun", flush=True)\n${code}`);
+  await t.test('it starts processes without end', (t) => meanwhile(t, begin('while True:\n    try: os.fork()\n    except OSError: pass')));
+  await t.test('it takes memory without end', (t) => meanwhile(t, begin('held = []\nwhile True: held.append(bytes(2 ** 20))')));
+  await t.test('it fills its disk, and uses up its files', async (t) => {
+    const fill =
+      'with open("ballast", "wb", buffering=0) as one:\n    while True:\n        try: one.write(bytes(2 ** 20))\n        except OSError: time.sleep(0.01)';
+    await meanwhile(t, begin(fill));
+    await ask(attacker.id, 'run', 'import os; os.remove("ballast")');
+    await meanwhile(
+      t,
+      begin('count = 0\nwhile True:\n    try: open(f"f{count}", "x").close(); count += 1\n    except OSError: time.sleep(0.01)'),
+    );
+    t.match(await ask(attacker.id, 'run', 'open("one more", "x")'), /No space left/);
+    await ask(attacker.id, 'run', 'import os\nfor name in os.listdir("."): os.remove(name)');
+  });
+
+  await t.test('it opens connections and sends datagrams without end', async (t) => {
+    const tracked = async () => Number(await readFile('/proc/sys/net/netfilter/nf_conntrack_count', 'utf8'));
+    const [before, address] = [await tracked(), JSON.stringify([target.address, target.port])];
+    const connect = `target = tuple(${address})
+got = []
+while True:
+    one = socket.socket(type=socket.SOCK_DGRAM if len(got) % 2 else socket.SOCK_STREAM)
+    one.setblocking(False)
+    try: one.connect_ex(target); one.send(b"x")
+    except OSError: pass
+    got.append(one)
+    if len(got) > 4000: got.clear()`;
+    await meanwhile(t, begin(connect), async (t) => {
+      t.ok((await tracked()) - before < DEFAULT_FLOWS.connections + 500, 'the connection table of the host has room');
+      t.ok((await target.counted()).accepted > 0, 'and some came about');
+      const reached = await ask(
+        neighbour.id,
+        'run',
+        `import socket\nsocket.create_connection(tuple(${address}), timeout=3)\nprint("reached")`,
+      );
+      t.equal(reached, 'reached', 'the neighbour connects');
+    });
+  });
+
+  await t.test('it asks every name server for the names of others', async (t) => {
+    const resolve = 'import socket; print(socket.gethostbyname("some.name.example"))';
+    t.equal(await ask(attacker.id, 'run', resolve), target.address, 'names are resolved');
+    t.equal(await ask(attacker.id, 'run', 'print(open("/etc/resolv.conf").read().strip())'), `nameserver ${target.address}`);
+    const own = (await docker.getContainer(neighbours).inspect()).NetworkSettings.Networks.raworc_network?.IPAddress ?? '';
+    const reverse = `${C}
+asked = ".".join(reversed("${own}".split("."))) + ".in-addr.arpa"
+query = b"\\x12\\x34\\x01\\x00\\x00\\x01" + bytes(6) + b"".join(bytes([len(part)]) + part.encode() for part in asked.split(".")) + b"\\x00\\x00\\x0c\\x00\\x01"
+ports = {53} | {int(line.split()[1].split(":")[1], 16) for line in list(open("/proc/net/udp"))[1:]}
+answers = []
+for port in ports:
+    one = socket.socket(type=socket.SOCK_DGRAM)
+    one.settimeout(2)
+    try:
+        one.sendto(query, ("127.0.0.11", port))
+        answers.append(repr(one.recv(4096)))
+    except OSError as error: answers.append(str(error))
+print(answers)`;
+    t.notMatch(await ask(attacker.id, 'run', reverse), /raworc_session/);
+    const args = ['run', '--rm', '--network', 'raworc_network', await sessionImage(), 'python3', '-c', reverse];
+    t.match((await run('docker', args)).stdout, /raworc_session/, 'Docker tells whoever it is open to');
+  });
+
+  await t.test('it reaches the public target, and neither host, controller, bus, metadata address, neighbour nor anything by IPv6', (t) =>
+    reachesNothing(t, cluster, target, (code) => ask(attacker.id, 'run', code), neighbours),
+  );
+
+  await t.test('it traces neither the guest nor its neighbour in the same container', async (t) => {
+    const trace = (wanted: string) => `${C}
+def name(pid):
+    try: return open(f"/proc/{pid}/cmdline").read()
+    except OSError: return ""
+pid = next(int(pid) for pid in os.listdir("/proc") if pid.isdigit() and ${JSON.stringify(wanted)} in name(pid))
+print(libc.ptrace(16, pid, 0, 0), os.strerror(ctypes.get_errno()))`;
+    t.match(await ask(attacker.id, 'run', trace('guest.mjs')), /^-1 Operation not permitted$/);
+    const own = `${C}pid = os.fork()\nif pid == 0: time.sleep(1000)\nprint(libc.ptrace(16, pid, 0, 0))\nos.kill(pid, 9)`;
+    t.equal(await ask(attacker.id, 'run', own), '0', 'as it can its own');
+  });
+
+  await t.test('after all that both sessions answer', async (t) => {
+    for (const { id } of [attacker, neighbour]) t.equal((await rest.say(id, 'still here')).reply.content, 'still here');
+  });
+});
+
+/** Processes of agents that live in a container, other than a worker that has just been started anew. */
+async function agentsIn(container: string): Promise<number> {
+  const user = await agentUser(container);
+  const count = `
+import os
+found = 0
+for pid in filter(str.isdigit, os.listdir("/proc")):
+    try: status = open(f"/proc/{pid}/status").read()
+    except OSError: continue
+    found += "\\nUid:\\t${user}\\t" in status and "\\nState:\\tZ" not in status
+print(found)`;
+  for (let looks = 0; ; looks += 1) {
+    const { output } = await execIn(container, ['python3', '-c', count]);
+    if (output.trim() === '0' || looks > 50) return Number(output);
+  }
+}
+
+const interfaces = z.array(z.object({ ifname: z.string(), addr_info: z.array(z.object({ local: z.string() })) }));
+
+async function reachesNothing(
+  t: Test,
+  { ports, nats }: Cluster,
+  target: { readonly address: string; readonly port: number },
+  asAgent: (code: string) => Promise<string>,
+  neighbour: string,
+): Promise<void> {
+  const found = interfaces.parse(JSON.parse((await run('ip', ['-json', 'addr', 'show'])).stdout));
+  const ofHost = [...new Set([...found.flatMap(({ addr_info: all }) => all.map(({ local }) => local)), '169.254.169.254'])];
+  const onHost = ofHost.flatMap((host) => [ports.http, ports.node, ports.join, nats?.port ?? 0].map((port) => [host, port] as const));
+  const beside = (await docker.getContainer(neighbour).inspect()).NetworkSettings.Networks.raworc_network?.IPAddress ?? '';
+  const closed = [...onHost, [beside, 22], ['fe80::1', 80], ['2001:db8::1', 80], ['10.0.0.1', 443], ['192.168.0.1', 443]] as const;
+  const reach = (targets: readonly (readonly [string, number])[]) => `
+import json, socket
+from concurrent.futures import ThreadPoolExecutor
+def reached(target):
+    try: socket.create_connection(tuple(target), timeout=2).close()
+    except OSError: return False
+    return True
+targets = ${JSON.stringify(targets)}
+with ThreadPoolExecutor(16) as pool: print(json.dumps([target for target, ok in zip(targets, pool.map(reached, targets)) if ok]))`;
+  const open = [target.address, target.port] as const;
+  t.same(JSON.parse(await asAgent(reach([open, ...closed]))), [open]);
+  t.equal(
+    await asAgent('print(open("/proc/net/if_inet6").read() if __import__("os").path.exists("/proc/net/if_inet6") else "")'),
+    '',
+    'no IPv6',
+  );
+  const own = found.filter(({ ifname }) => ifname !== 'lo').flatMap(({ addr_info: all }) => all.map(({ local }) => local));
+  const here = own
+    .filter((host) => !host.includes(':'))
+    .flatMap((host) => [ports.http, ports.node, ports.join].map((port) => [host, port] as const));
+  const { stdout } = await run('docker', ['run', '--rm', '--network', 'bridge', await sessionImage(), 'python3', '-c', reach(here)]);
+  t.same(JSON.parse(stdout), here, 'a container outside reaches every address of the host');
+}
