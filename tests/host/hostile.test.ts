@@ -52,8 +52,10 @@ for _ in range(${count}):
 const QUEUES = (most: number) => `${C}got = []
 class Attributes(ctypes.Structure): _fields_ = [(name, ctypes.c_long) for name in ("flags", "most", "size", "now", "a", "b", "c", "d")]
 while len(got) < ${most}:
-    one = libc.mq_open(f"/{os.getpid()}-{len(got)}".encode(), os.O_RDWR | os.O_CREAT, 0o600, ctypes.byref(Attributes(0, 10, 8192)))
+    name = f"/{os.getpid()}-{len(got)}".encode()
+    one = libc.mq_open(name, os.O_RDWR | os.O_CREAT, 0o600, ctypes.byref(Attributes(0, 10, 8192)))
     if one < 0: break
+    libc.mq_unlink(name)
     got.append(one)`;
 const FILES = `${C}got = []
 try:
