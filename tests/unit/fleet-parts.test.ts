@@ -283,3 +283,23 @@ t.test('an inventory ends: one that names ever more images or sessions is refuse
 function never(): never {
   throw new Error('no inventory');
 }
+
+t.test('what a node says right after its inventory is taken once the stream is live, in order', async (t) => {
+  const { core, fleet, connect } = await cluster(t);
+  await core.applier.submit(newSession({ id: idOf(1) }));
+  const fake = connect(NODE);
+  for (const image of ['first', 'second']) fake.say({ kind: 'images', value: { images: [image] } });
+  t.equal(fleet.stream(NODE)?.isLive ?? false, false, 'said before the inventory was decided');
+  await fake.until(() => fake.of('assignmentSet')[0]);
+  await quiet(fake);
+  t.equal(fake.fault, undefined);
+  t.same([...(fleet.stream(NODE)?.images ?? [])], ['second']);
+
+  await t.test('and what ends before that leaves nothing behind', async (t) => {
+    const gone = connect(OTHER_NODE);
+    gone.say({ kind: 'images', value: { images: ['first'] } });
+    gone.link.close();
+    await quiet(gone);
+    t.equal(fleet.stream(OTHER_NODE), undefined);
+  });
+});

@@ -118,7 +118,7 @@ type Kind = NodeFrame['kind'];
 /**
  * One node's stream, from hello to its end.
  *
- * 1. `hello`, then `inventory`; anything else before them ends the stream.
+ * 1. `hello`, then `inventory`; anything else before them ends the stream, and what comes after them waits until it is live.
  * 2. The inventory's reports are decided before the node is told what it should hold, in one turn with the telling, so that
  *    no change falls between.
  * 3. Then it is `live`: changes of rows go out as they are committed, and what comes in is decided in the order of its coming.
@@ -155,6 +155,10 @@ export class NodeStream {
   /** Of sessions of this node: whether their disk is full, as last said. */
   readonly #fullDisks = new Map<SessionId, boolean>();
   #inventory = new InventoryParts();
+  /** The last part of the inventory came. */
+  #isListed = false;
+  /** Frames that came after it, to be taken once the stream is live. */
+  readonly #early: (() => void)[] = [];
   readonly #set: SetSender;
 
   constructor(
@@ -281,6 +285,7 @@ export class NodeStream {
     if (this.#phase === 'closed') return;
     const wasLive = this.isLive;
     this.#phase = 'closed';
+    this.#takeEarly();
     this.#set.close();
     this.#late.close();
     this.#rest?.cancel();
@@ -319,9 +324,19 @@ export class NodeStream {
     if (this.#phase === 'listing') {
       if (frame.kind === 'heartbeat') return this.#beat(frame.value.number);
       if (frame.kind === 'conditions') return this.#conditionsSaid(frame.value.conditions);
+      if (this.#isListed) return this.#takeLater(frame, bytes);
       return frame.kind === 'inventory' ? this.#list(frame.value) : this.#reject(`${frame.kind} before the inventory`);
     }
     this.#live(frame);
+  }
+
+  /** Its node does not wait until the inventory that it sent is decided. */
+  #takeLater(frame: NodeFrame, bytes: number): void {
+    this.#decide(new Promise<void>((resolve) => this.#early.push(resolve)), () => this.#take(frame, bytes));
+  }
+
+  #takeEarly(): void {
+    for (const resolve of this.#early.splice(0)) resolve();
   }
 
   #greet(hello: Hello__Output): void {
@@ -378,6 +393,7 @@ export class NodeStream {
     if (more) return this.#decide(this.#needs.applier.apply(afterwards), () => this.send({ kind: 'inventoryTaken', value: { part } }));
     for (const image of this.#inventory.images) this.images.add(image);
     this.#orphaned(this.#inventory.orphans);
+    this.#isListed = true;
     this.#decide(this.#needs.applier.apply(afterwards), () => this.#forgetMissing());
   }
 
@@ -411,6 +427,7 @@ export class NodeStream {
     this.#set.begin();
     this.#log.info('node.live', { node: this.name, images: this.images.size });
     this.#events.live(this);
+    this.#takeEarly();
   }
 
   #live(frame: NodeFrame): void {
