@@ -5,9 +5,9 @@ import type { FuzzTarget } from './target.ts';
 /** Who asks; those that get furthest more often. `admin` is not the root of the cluster, whom nobody touches. */
 export const CALLERS = [
   ...['admin', 'admin', 'admin', 'admin', 'admin', 'admin', 'admin', 'admin', 'key', 'developer', 'developer', 'viewer'],
-  ...['foreign', 'foreign', 'nobody', 'nobody', 'narrow', 'none', 'garbage', 'logged-out'],
+  ...['foreign', 'foreign', 'nobody', 'nobody', 'narrow', 'none', 'garbage', 'logged-out', 'left', 'left'],
 ] as const satisfies readonly string[];
-export type CallerName = 'admin' | 'key' | 'developer' | 'viewer' | 'foreign' | 'nobody' | 'narrow' | 'none' | 'garbage' | 'logged-out';
+export type CallerName = 'admin' | 'key' | 'developer' | 'viewer' | 'foreign' | 'nobody' | 'narrow' | 'none' | 'garbage' | 'logged-out' | 'left';
 
 export const OWN_SPACE = 'fz-own';
 export const FOREIGN_SPACE = 'fz-foreign';
@@ -22,6 +22,8 @@ export class Callers {
   readonly #target: FuzzTarget;
   readonly #tokens = new Map<string, string>();
   readonly #stale = new Set<string>();
+  /** Of somebody who has lost every role in its space. */
+  leftBehind = '';
 
   constructor(target: FuzzTarget) {
     this.#target = target;
@@ -31,11 +33,15 @@ export class Callers {
   async open(): Promise<void> {
     const { root, url } = this.#target;
     for (const name of [OWN_SPACE, FOREIGN_SPACE]) await done(root, '/spaces', { name });
-    for (const user of ['admin', 'developer', 'viewer', 'foreign', 'nobody', 'logged-out']) {
+    for (const user of ['admin', 'developer', 'viewer', 'foreign', 'nobody', 'logged-out', 'left']) {
       await done(root, '/service-accounts', { user: userOf(user), pass: PASSWORD });
     }
     for (const [user, role_name, space] of ACCOUNTS) await done(root, '/role-bindings', { role_name, principal: userOf(user), space });
-    for (const name of ['admin', 'developer', 'viewer', 'foreign', 'nobody', 'logged-out']) await this.#login(name);
+    for (const name of ['admin', 'developer', 'viewer', 'foreign', 'nobody', 'logged-out', 'left']) await this.#login(name);
+    const role = await done(root, '/role-bindings', { role_name: 'developer', principal: userOf('left'), space: OWN_SPACE });
+    const left = new Rest(url, this.#tokens.get('left') ?? '');
+    this.leftBehind = await done(left, '/sessions', { space: OWN_SPACE });
+    await root.call('DELETE', `/role-bindings/${role}`);
     const admin = new Rest(url, this.#tokens.get('admin') ?? '');
     const rules = [{ resources: ['sessions', 'spaces'], verbs: ['list'] }];
     this.#tokens.set('key', await done(admin, '/api-keys', { name: 'all of it' }, 'key'));
@@ -57,7 +63,7 @@ export class Callers {
 
   /** Its token may have ended: it logs in before it asks again. */
   doubt(name: CallerName): void {
-    if (ACCOUNTS.some(([account]) => account === name) || name === 'nobody') this.#stale.add(name);
+    if (ACCOUNTS.some(([account]) => account === name) || name === 'nobody' || name === 'left') this.#stale.add(name);
   }
 
   async #login(name: string): Promise<void> {

@@ -1,7 +1,7 @@
 /** What chance would hardly come to: limits that are reached, names that are taken, a node that is lost. */
 import { z } from 'zod';
 import { type Got, parsed } from '../contract/judge.ts';
-import { OWN_SPACE } from './callers.ts';
+import { type CallerName, FOREIGN_SPACE, OWN_SPACE } from './callers.ts';
 import { PASSWORD } from './constants.ts';
 import { everyFault } from './every-fault.ts';
 import type { Fuzz } from './fuzz.ts';
@@ -16,6 +16,7 @@ export async function directed(fuzz: Fuzz): Promise<void> {
   await everyFault(fuzz);
   await repeated(fuzz);
   await plain(fuzz);
+  await left(fuzz);
   await accounts(fuzz);
   await guessing(fuzz);
   await limits(fuzz);
@@ -94,6 +95,25 @@ async function plain(fuzz: Fuzz): Promise<void> {
   const copy = { id: idOf(await fuzz.ask('POST /sessions/{id}/remix', session, {})) };
   await fuzz.ask('DELETE /sessions/{id}/messages', session, undefined);
   for (const one of [copy, session]) await fuzz.ask('DELETE /sessions/{id}', one, undefined);
+}
+
+/** Who has lost every role in a space keeps nothing that they made there; and files do not leave their space by a copy. */
+async function left(fuzz: Fuzz): Promise<void> {
+  const session = { id: fuzz.callers.leftBehind };
+  const copies = [{}, { data: false }, { space: FOREIGN_SPACE }, { space: FOREIGN_SPACE, data: false, messages: true }];
+  const asked: readonly (readonly [as: CallerName, operation: string, body: unknown])[] = [
+    ['left', 'GET /sessions/{id}', undefined],
+    ['left', 'DELETE /sessions/{id}', undefined],
+    ['left', 'GET /sessions/{id}/messages', undefined],
+    ['left', 'POST /sessions/{id}/messages', { content: 'hello' }],
+    ['left', 'POST /sessions/{id}/pause', undefined],
+    ...(['left', 'foreign'] as const).flatMap((as) => copies.map((body) => [as, 'POST /sessions/{id}/remix', body] as const)),
+    ...copies.slice(2).map((body) => ['developer', 'POST /sessions/{id}/remix', body] as const),
+  ];
+  for (const [as, operation, body] of asked) {
+    const { status } = await fuzz.ask(operation, session, body, { as });
+    if (status !== 404) fuzz.failures.push(`${as}: ${operation} ${JSON.stringify(body)} is ${status}, and not 404`);
+  }
 }
 
 async function accounts(fuzz: Fuzz): Promise<void> {
