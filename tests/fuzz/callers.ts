@@ -7,7 +7,18 @@ export const CALLERS = [
   ...['admin', 'admin', 'admin', 'admin', 'admin', 'admin', 'admin', 'admin', 'key', 'developer', 'developer', 'viewer'],
   ...['foreign', 'foreign', 'nobody', 'nobody', 'narrow', 'none', 'garbage', 'logged-out', 'left', 'left'],
 ] as const satisfies readonly string[];
-export type CallerName = 'admin' | 'key' | 'developer' | 'viewer' | 'foreign' | 'nobody' | 'narrow' | 'none' | 'garbage' | 'logged-out' | 'left';
+export type CallerName =
+  | 'admin'
+  | 'key'
+  | 'developer'
+  | 'viewer'
+  | 'foreign'
+  | 'nobody'
+  | 'narrow'
+  | 'none'
+  | 'garbage'
+  | 'logged-out'
+  | 'left';
 
 export const OWN_SPACE = 'fz-own';
 export const FOREIGN_SPACE = 'fz-foreign';
