@@ -105,7 +105,7 @@ export interface View {
   historyUse(sessionId: SessionId): QueueUse;
   /** The oldest messages that wait for no answer, at most `limit`. */
   oldestSettled(sessionId: SessionId, limit: number): readonly MessageSize[];
-  /** Bytes of all messages of a space, and of its agents' sources. Reads none of them. */
+  /** Bytes of what a space keeps: messages, events, sources, secrets, metadata of sessions. Reads none of them. */
   storedBytes(spaceId: SpaceId): number;
   isQueued(sessionId: SessionId): boolean;
   /** The seq of the newest message before `seq` that an agent is to answer and has not; 0 when there is none. */

@@ -4,7 +4,7 @@ import { auditTable } from './audit.ts';
 import { queueStep } from './migration-queue.ts';
 import { normalizedNames } from './normalized-names.ts';
 import { sessionIndexes } from './session-metadata.ts';
-import { storageSums } from './storage-sums.ts';
+import { moreStorageSums, storageSums } from './storage-sums.ts';
 
 const first: Migration = {
   async up(db: Kysely<unknown>) {
@@ -346,6 +346,7 @@ const provider: MigrationProvider = {
     '0012-node-bounds': nodeBounds,
     '0014-assigned-builds': assignedBuilds,
     '0015-storage': { up: storageSums },
+    '0016-more-storage': { up: moreStorageSums },
   }),
 };
 

@@ -42,6 +42,40 @@ const STEPS = [
   'create trigger spaces_removed after delete on spaces begin delete from space_storage where id = old.id; end',
 ];
 
-export async function storageSums(db: Kysely<unknown>): Promise<void> {
-  for (const step of STEPS) await sql.raw(step).execute(db);
+const metadataOf = (row: string) => `case when ${row}.desired = 'deleted' then 0 else octet_length(${row}.metadata) end`;
+
+const changed = (bytes: string, space: string) => `update space_storage set bytes = bytes + ${bytes} where id = ${space}`;
+
+/** What else a tenant can make large: metadata of sessions, secrets, and events, which hold what was said long after it was cleared. */
+const MORE = [
+  `insert into space_storage (id, bytes)
+   select space_id, sum(bytes) from (
+     select space_id, octet_length(metadata) as bytes from sessions where desired <> 'deleted'
+     union all select space_id, octet_length(sealed) from secrets
+     union all select space_id, octet_length(data) from events where space_id in (select id from spaces)
+   ) where true group by space_id on conflict (id) do update set bytes = bytes + excluded.bytes`,
+  `create trigger sessions_made after insert on sessions begin ${intoSpace(metadataOf('new'), 'new.space_id')}; end`,
+  `create trigger sessions_changed after update of metadata, desired on sessions
+   when new.metadata <> old.metadata or (new.desired = 'deleted') <> (old.desired = 'deleted') begin
+     ${changed(`(${metadataOf('new')}) - (${metadataOf('old')})`, 'new.space_id')};
+   end`,
+  `create trigger secrets_made after insert on secrets begin ${intoSpace('octet_length(new.sealed)', 'new.space_id')}; end`,
+  `create trigger secrets_changed after update of sealed on secrets begin
+     ${changed('octet_length(new.sealed) - octet_length(old.sealed)', 'new.space_id')};
+   end`,
+  `create trigger secrets_gone after delete on secrets begin ${changed('0 - octet_length(old.sealed)', 'old.space_id')}; end`,
+  `create trigger events_recorded after insert on events when new.space_id is not null begin
+     insert into space_storage (id, bytes) select id, octet_length(new.data) from spaces where id = new.space_id
+     on conflict (id) do update set bytes = bytes + excluded.bytes;
+   end`,
+  `create trigger events_pruned after delete on events when old.space_id is not null begin
+     ${changed('0 - octet_length(old.data)', 'old.space_id')};
+   end`,
+];
+
+export const storageSums = (db: Kysely<unknown>): Promise<void> => run(db, STEPS);
+export const moreStorageSums = (db: Kysely<unknown>): Promise<void> => run(db, MORE);
+
+async function run(db: Kysely<unknown>, steps: readonly string[]): Promise<void> {
+  for (const step of steps) await sql.raw(step).execute(db);
 }

@@ -1764,7 +1764,7 @@ export type CreateSpaceData = {
                 cpu?: number;
                 memory_bytes?: number;
                 /**
-                 * Of messages, sources of agents, and the disks of sessions, which count by their limits
+                 * Of messages, events, secrets, sources of agents, and the disks of sessions, which count by their limits
                  */
                 storage_bytes?: number;
                 [key: string]: unknown;
@@ -1977,7 +1977,7 @@ export type UpdateSpaceData = {
                 cpu?: number;
                 memory_bytes?: number;
                 /**
-                 * Of messages, sources of agents, and the disks of sessions, which count by their limits
+                 * Of messages, events, secrets, sources of agents, and the disks of sessions, which count by their limits
                  */
                 storage_bytes?: number;
                 [key: string]: unknown;

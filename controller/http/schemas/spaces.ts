@@ -28,7 +28,7 @@ const quotas = knowing({
   memory_bytes: count(MAX_QUOTA).exactOptional(),
   storage_bytes: count(MAX_QUOTA)
     .exactOptional()
-    .describe('Of messages, sources of agents, and the disks of sessions, which count by their limits'),
+    .describe('Of messages, events, secrets, sources of agents, and the disks of sessions, which count by their limits'),
 });
 
 const retention = knowing({
