@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { deployAgent } from './commands/agent-deploy.ts';
 import { listAgents, printLogs, removeAgents, stopAgent } from './commands/agents.ts';
+import { listAudit } from './commands/audit.ts';
 import { followEvents } from './commands/events.ts';
 import { listKeys, newKey, removeKeys } from './commands/keys.ts';
 import { login, logout, whoAmI } from './commands/login.ts';
@@ -189,6 +190,23 @@ export function eventCommands(program: Command, io: Io, connect: Connect): void 
     .description('follow what happens, in one session or everywhere, until Ctrl-C')
     .option('--json', 'a line of JSON each')
     .action(async (ref, options) => followEvents(io, await connect(OVER_A_RESTART), ref, options));
+}
+
+export function auditCommands(program: Command, io: Io, connect: Connect): void {
+  const audit = program.command('audit').description('the audit record: who did what');
+  audit
+    .command('list')
+    .alias('ls')
+    .description('list the newest records, the oldest of these first')
+    .option('--actor <name>', 'only what this account or node did')
+    .option('--action <name>', 'only this operation: createSession, deleteRole, …')
+    .option('--resource <kind>', 'only things of this kind, or one of them: sessions, secrets/KEY')
+    .option('--space <space>', 'only what happened in this space')
+    .option('--since <time>', 'not before this time (RFC 3339)')
+    .option('--until <time>', 'not after this time')
+    .option('--limit <number>', 'how many, at most 1000', count, 100)
+    .option(...JSON_LIST)
+    .action(async (options) => listAudit(io, await connect(), options));
 }
 
 export function nodeCommands(program: Command, io: Io, connect: Connect): void {

@@ -2,7 +2,16 @@ import { Command, CommanderError } from 'commander';
 import { NothingToCome } from '../sdk/raworc.ts';
 import { chat } from './commands/chat.ts';
 import { connection } from './connection.ts';
-import { agentCommands, eventCommands, keyCommands, loginCommands, nodeCommands, sessionCommands, spaceCommands } from './grammar.ts';
+import {
+  agentCommands,
+  auditCommands,
+  eventCommands,
+  keyCommands,
+  loginCommands,
+  nodeCommands,
+  sessionCommands,
+  spaceCommands,
+} from './grammar.ts';
 import { ioOf, painted, Trouble, type World } from './io.ts';
 import { indented } from './terminal.ts';
 import { version } from './version.ts';
@@ -38,6 +47,7 @@ export async function runCli(args: readonly string[], world: World): Promise<num
   spaceCommands(program, io, connect);
   keyCommands(program, io, connect);
   nodeCommands(program, io, connect);
+  auditCommands(program, io, connect);
 
   try {
     await program.parseAsync([...args], { from: 'user' });

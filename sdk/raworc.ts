@@ -128,6 +128,7 @@ export { buildIn, deltaIn, logLineIn, messageIn, sessionIn } from './event-feed.
 export type {
   Agent,
   ApiKey,
+  AuditRecord,
   Build,
   Me,
   Message,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { AUDIT_DEFAULTS } from '../../controller/audit-settings.ts';
 import { startController } from '../../controller/controller.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import type { FreeSpace } from '../../seams/free-space.ts';
@@ -23,6 +24,8 @@ export interface Target {
   readonly orphans: Readonly<Record<'running' | 'volume' | 'unwanted', string>> | undefined;
   /** Ends its node, as if the host were switched off. */
   endNode(): Promise<void>;
+  /** Its data, and its end, after which nothing is written any more; undefined when the target is elsewhere. */
+  readonly own: { readonly directory: string; close(): Promise<void> } | undefined;
   /** Files kept of uploads; undefined when the target is elsewhere. */
   sources(): Promise<string[] | undefined>;
 }
@@ -43,15 +46,21 @@ const log: Log = {
  * The controller at RAWORC_CONTRACT_URL, with the admin's password in RAWORC_CONTRACT_PASSWORD; without these one of its own
  * with a hollow node in this process.
  */
-export async function openTarget(t: Scope, own: { readonly freeSpace?: FreeSpace } = {}): Promise<Target> {
+export async function openTarget(t: Scope, own: OwnTarget = {}): Promise<Target> {
   const { RAWORC_CONTRACT_URL: url, RAWORC_CONTRACT_PASSWORD: password } = process.env;
   if (url === undefined || password === undefined) return ownTarget(t, own);
   return { url, password, rest: await Rest.login(url, 'admin', password), hollow: false, ...elsewhere };
 }
 
-const elsewhere = { orphans: undefined, sources: async () => undefined, endNode: async () => undefined };
+const elsewhere = { own: undefined, orphans: undefined, sources: async () => undefined, endNode: async () => undefined };
 
-async function ownTarget(t: Scope, { freeSpace = systemFreeSpace }: { readonly freeSpace?: FreeSpace }): Promise<Target> {
+interface OwnTarget {
+  readonly freeSpace?: FreeSpace;
+  /** Where the audit record is exported to. */
+  readonly auditFile?: string;
+}
+
+async function ownTarget(t: Scope, { freeSpace = systemFreeSpace, auditFile }: OwnTarget): Promise<Target> {
   const directory = await mkdtemp(join(tmpdir(), 'raworc-contract-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
   const password = 'a password of the contract';
@@ -63,6 +72,7 @@ async function ownTarget(t: Scope, { freeSpace = systemFreeSpace }: { readonly f
     baseImage: IMAGE,
     adminPassword: password,
     corsOrigins: [],
+    ...(auditFile === undefined ? {} : { audit: { ...AUDIT_DEFAULTS, file: { path: auditFile, maxBytes: 1e9, kept: 1 } } }),
     checkAnswers: true,
     version: '0.0.0-contract',
     clock: systemClock,
@@ -87,7 +97,8 @@ async function ownTarget(t: Scope, { freeSpace = systemFreeSpace }: { readonly f
   t.teardown(() => node.close());
   await nodeIsReady(rest);
   const kept = join(directory, 'controller', 'sources');
-  return { url, password, rest, hollow: true, orphans, sources: () => readdir(kept), endNode: () => node.close() };
+  const own = { directory, close: () => controller.close() };
+  return { url, password, rest, hollow: true, own, orphans, sources: () => readdir(kept), endNode: () => node.close() };
 }
 
 /** Whether or not the node connected before the watcher: the list is read after the stream is open. */

@@ -6,6 +6,7 @@ import { Connections, type Sent } from './connection.ts';
 import { BASE } from './constants.ts';
 import { kindOf, type Place, Pools } from './pools.ts';
 import { Reached } from './reached.ts';
+import { Records } from './records.ts';
 import { resolved, type Sketch, type SketchedBody } from './sketch.ts';
 import type { FuzzTarget } from './target.ts';
 
@@ -27,6 +28,7 @@ export class Fuzz {
   readonly callers: Callers;
   readonly reached: Reached;
   readonly failures: string[] = [];
+  readonly records = new Records();
   readonly #connections: Connections;
   readonly #archives: ReadonlyMap<string, Uint8Array>;
   sent = 0;
@@ -130,6 +132,7 @@ export class Fuzz {
     if (operation !== undefined) {
       faults.push(...faultsOf(operation, got));
       this.reached.add(operation, got.status);
+      this.records.answered(operation, request, got);
     }
     if (faults.length > 0) this.#fail(request, faults, got);
     return got;

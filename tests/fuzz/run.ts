@@ -63,6 +63,7 @@ async function sendAll(run: Fuzz, { seed, runs, print = () => undefined }: FuzzO
   plant(run, target);
   failures.push(...(await unreadable(target.url)));
   await directed(run);
+  failures.push(...(await run.records.faults(target.root)));
   await settle(run);
   for (let made = 0; made < runs; made += BATCH) {
     const unfinished = reached.unfinished();
@@ -70,9 +71,12 @@ async function sendAll(run: Fuzz, { seed, runs, print = () => undefined }: FuzzO
     const some = fc.oneof(fc.constantFrom(...operations), fc.constantFrom(...(unfinished.length === 0 ? operations : unfinished)));
     const sketches = fc.sample(some.chain(sketchOf), { seed: seed + made, numRuns: Math.min(BATCH, runs - made) });
     await eachOf(sketches, AT_ONCE, (sketch) => run.send(sketch));
+    failures.push(...(await run.records.faults(target.root)));
     await settle(run);
     heapBytes.push(await target.heapBytes());
-    print(`${run.sent} requests, ${reached.tally} answers, ${failures.length} failures, heap ${mib(heapBytes.at(-1) ?? 0)}`);
+    print(
+      `${run.records.judged} changes found in the audit record, ${run.sent} requests, ${reached.tally} answers, ${failures.length} failures, heap ${mib(heapBytes.at(-1) ?? 0)}`,
+    );
   }
   return heapBytes;
 }

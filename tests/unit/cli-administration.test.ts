@@ -130,6 +130,23 @@ t.test('API keys: printed alone when they are made, removed by name', async (t) 
   t.match(await run('key', 'rm', 'other'), { code: 1, err: /no key "other"/ });
 });
 
+t.test('the audit record: the newest last, filtered by the server', async (t) => {
+  const record = {
+    ...{ id: 'a', created_at: AT, actor: 'ann', actor_id: A, actor_type: 'ServiceAccount', credential: 'token:1', action: 'deleteRole' },
+    ...{ resource: 'roles', resource_id: B, resource_name: 'mighty', space: null, address: '192.0.2.1', request_id: 'r' },
+    ...{ outcome: 'refused', code: 'FORBIDDEN', count: 3 },
+  };
+  const before = { ...record, actor: null, actor_type: 'Anonymous', resource_name: null, outcome: 'ok', code: null, count: 1 };
+  const server = await fakeServer(t, { 'GET /audit': { body: [record, before] } });
+  const { run } = await world(t, server);
+  const { out } = await run('audit', 'list', '--actor', 'ann', '--resource', 'roles/mighty', '--limit', '5');
+  t.match(out, /^TIME .*\n.*Anonymous .*roles\/bbbb2222.* ok\n.*ann .*192\.0\.2\.1 .*deleteRole .*roles\/mighty .*FORBIDDEN × 3\n$/);
+  t.match(server.requests(), [/actor=ann/]);
+  t.match(server.requests(), [/resource=roles(\/|%2F)mighty/]);
+  t.match(server.requests(), [/limit=5/]);
+  t.match(await run('audit', 'list', '--json'), { code: 0, out: /"code": "FORBIDDEN"/ });
+});
+
 t.test('a remix says what it is to take over, and prints the id of the copy', async (t) => {
   const server = await fakeServer(t, { [`POST /sessions/${A}/remix`]: { status: 201, body: session } });
   const { run } = await world(t, server);

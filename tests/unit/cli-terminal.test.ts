@@ -19,6 +19,7 @@ const thing = {
   ...{ version: ATTACK, driver: ATTACK, images: [ATTACK], joined_at: ATTACK, last_seen_at: ATTACK, sessions: 1 },
   ...{ capacity: { cpu: 1, memory_bytes: 1, sessions: null }, requested: { cpu: 1, memory_bytes: 1 } },
   conditions: [{ type: ATTACK, message: ATTACK, since: ATTACK }],
+  ...{ actor: ATTACK, credential: ATTACK, address: ATTACK, action: ATTACK, resource: ATTACK, resource_id: ATTACK, code: ATTACK, count: 2 },
   ...{ user: ATTACK, type: ATTACK, namespace: null, roles: [ATTACK], role_bindings: [{ role_name: ATTACK, space: ATTACK }] },
 };
 const logs = {
@@ -29,7 +30,7 @@ const logs = {
 };
 
 const LISTS =
-  /^GET \/(sessions|nodes|spaces|api-keys)(\?.*)?$|^GET \/spaces\/[^/]+\/(agents|secrets)(\?.*)?$|^GET \/nodes\/[^/]+\/orphans(\?.*)?$/;
+  /^GET \/(audit|sessions|nodes|spaces|api-keys)(\?.*)?$|^GET \/spaces\/[^/]+\/(agents|secrets)(\?.*)?$|^GET \/nodes\/[^/]+\/orphans(\?.*)?$/;
 
 /** Answers everything. */
 const hostile = new Proxy<Record<string, { status?: number; body?: unknown }>>(
@@ -70,6 +71,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['secret', 'list'],
   ['key', 'list'],
   ['key', 'new', 'mine'],
+  ['audit', 'list'],
   ['node', 'token'],
   ['node', 'list'],
   ['node', 'get', 'node-1'],
