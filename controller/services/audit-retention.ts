@@ -19,7 +19,7 @@ export interface AuditKept {
   readonly refusedRows: number;
 }
 
-/** About 0.6 KB a row with its indexes: 1.3 GB when every bound is reached. */
+/** About 0.4 KB a row with its indexes: 0.8 GB when every bound is reached. */
 export const AUDIT_KEPT: AuditKept = { days: 365, rows: 2_000_000, messageDays: 30, messageRows: 1_000_000, refusedRows: 200_000 };
 
 export interface AuditRetentionDeps {
