@@ -1,6 +1,5 @@
-import { type FSWatcher, watch } from 'node:fs';
+import { type Stats, unwatchFile, watchFile } from 'node:fs';
 import { createConnection } from 'node:net';
-import { basename, dirname } from 'node:path';
 import { framedLink } from '../../proto/framed-link.ts';
 import { guestFrames, hostFrames } from '../../proto/lean-codec.ts';
 import type { Clock } from '../../seams/clock.ts';
@@ -8,6 +7,12 @@ import type { Door } from '../door.ts';
 
 /** A longer name is silently cut by the kernel's interface: it could then be another session's. */
 const MAX_PATH_BYTES = 107;
+
+/**
+ * How often it is looked for the socket of a node agent that is away. Guests of all sessions are the host's root, which has 128 instances of inotify
+ * in all: they are left to the host.
+ */
+const LOOK_MS = 200;
 
 /** The way to the node agent through the session's Unix socket. */
 export function socketDoor(path: string, clock: Clock): Door {
@@ -25,22 +30,17 @@ export function socketDoor(path: string, clock: Clock): Door {
       }),
     opened: (signal) =>
       new Promise((resolve) => {
-        let watcher: FSWatcher | undefined;
+        const look = (now: Stats, before: Stats) => {
+          if (now.ino !== 0 && (now.ino !== before.ino || now.ctimeMs !== before.ctimeMs)) done();
+        };
         const done = () => {
           signal.removeEventListener('abort', done);
-          watcher?.close();
+          unwatchFile(path, look);
           resolve();
         };
         signal.addEventListener('abort', done);
         if (signal.aborted) return done();
-        try {
-          watcher = watch(dirname(path), (_event, name) => {
-            if (name === basename(path)) done();
-          });
-          watcher.on('error', () => undefined);
-        } catch {
-          // No such directory yet: the caller's own retries are left.
-        }
+        watchFile(path, { interval: LOOK_MS }, look);
       }),
   };
 }

@@ -1,5 +1,5 @@
 /** The bundled guest as a process of its own, on a real disk and socket, killed at known steps. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -35,6 +35,33 @@ t.test('it waits for its host, comes back when the host does, and the worker sta
   t.match(await host.next('answer'), { value: { messageId: 'm1', content: first.content } }, 'not settled, so it is said again');
   host.deliver(2);
   t.match(await host.next('answer'), { value: { messageId: 'm2', content: first.content } }, 'the same process answers');
+});
+
+t.test('while its host is away it holds no instance of inotify: those are the host’s root’s, of whom all guests are', async (t) => {
+  const host = await bench(t);
+  await host.listen();
+  host.start();
+  await host.welcome();
+  await host.hangUp();
+  const watches = () => {
+    const directory = `/proc/${host.child?.pid}/fd`;
+    const files = readdirSync(directory).flatMap((name) => {
+      try {
+        return [readlinkSync(join(directory, name))];
+      } catch {
+        return [];
+      }
+    });
+    if (files.length < 5) throw new Error('it does not run');
+    return files.filter((file) => file.includes('inotify')).length;
+  };
+  let most = 0;
+  // Its tries are half a second apart at most, and it waits between them.
+  for (const until = performance.now() + 700; performance.now() < until; await new Promise<void>((resolve) => setImmediate(resolve)))
+    most = Math.max(most, watches());
+  t.equal(most, 0);
+  await host.listen();
+  await host.welcome();
 });
 
 t.test('killed between taking a message and acknowledging it, it runs it once after the restart', async (t) => {
