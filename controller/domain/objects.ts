@@ -118,7 +118,23 @@ export interface NodeObject {
   readonly status: 'ready' | 'unreachable' | 'lost';
   readonly driver: string;
   readonly version: string;
-  readonly capacity: { readonly cpu: number; readonly memory_bytes: number; readonly sessions: number | null };
+  /** `disk_bytes`: of the file system that holds the disks. Null: no bound. */
+  readonly capacity: {
+    readonly cpu: number;
+    readonly memory_bytes: number;
+    readonly sessions: number | null;
+    readonly processes: number | null;
+    readonly disk_bytes: number | null;
+  };
+  /** Sums over the limits of its sessions, with the guests' processes. */
+  readonly limits: { readonly memory_bytes: number; readonly disk_bytes: number; readonly processes: number };
+  /** Of one session. Null: no bound of the node's own. */
+  readonly maxima: {
+    readonly cpu: number | null;
+    readonly memory_bytes: number | null;
+    readonly disk_bytes: number | null;
+    readonly processes: number | null;
+  };
   readonly requested: { readonly cpu: number; readonly memory_bytes: number };
   readonly sessions: number;
   readonly images: readonly string[];

@@ -95,12 +95,16 @@ function absence(status: NodeHealth, row: Absence | undefined): NodeObject['cond
   return [since == null ? condition : { ...condition, since: rfc3339(since) }];
 }
 
+/** 0 is no bound. */
+const orNull = (bound: number | undefined): number | null => bound || null;
+
 const saidByNode = (conditions: readonly StreamCondition[]) =>
   conditions.map(({ type, message, since }) => ({ type, message, since: rfc3339(since) }));
 
 function nodeObject({ view, fleet, alarms, leaseMs, clock }: NodeNeeds, node: FleetNode): NodeObject {
   const row = view.get('nodes', node.id);
   const status = nodeHealth(row ?? { unreachableSince: null, lostAt: null }, node.ready);
+  const most = node.bounds?.most;
   const leftMs = fleet.stream(node.id)?.lease.leftMs();
   return {
     id: node.id,
@@ -108,7 +112,20 @@ function nodeObject({ view, fleet, alarms, leaseMs, clock }: NodeNeeds, node: Fl
     status,
     driver: row?.driver ?? '',
     version: row?.version ?? '',
-    capacity: { cpu: node.cpuMillis / 1000, memory_bytes: node.memoryBytes, sessions: node.maxSessions === 0 ? null : node.maxSessions },
+    capacity: {
+      cpu: node.cpuMillis / 1000,
+      memory_bytes: node.memoryBytes,
+      sessions: orNull(node.maxSessions),
+      processes: orNull(node.bounds?.processes),
+      disk_bytes: orNull(node.bounds?.diskBytes),
+    },
+    limits: { memory_bytes: node.limited.memoryBytes, disk_bytes: node.limited.diskBytes, processes: node.limited.processes },
+    maxima: {
+      cpu: most?.cpuMillis ? most.cpuMillis / 1000 : null,
+      memory_bytes: orNull(most?.memoryBytes),
+      disk_bytes: orNull(most?.diskBytes),
+      processes: orNull(most?.processes),
+    },
     requested: { cpu: node.requested.cpuMillis / 1000, memory_bytes: node.requested.memoryBytes },
     sessions: node.sessions,
     images: [...node.images].sort(),

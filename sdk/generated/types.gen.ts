@@ -357,6 +357,25 @@ export type Node = {
         cpu: number;
         memory_bytes: number;
         sessions: number | null;
+        processes: number | null;
+        disk_bytes: number | null;
+    };
+    /**
+     * Sums over the limits of its sessions, with the processes of their guests
+     */
+    limits: {
+        memory_bytes: number;
+        disk_bytes: number;
+        processes: number;
+    };
+    /**
+     * What one session can have there at most; null: no bound of the node’s own
+     */
+    maxima: {
+        cpu: number | null;
+        memory_bytes: number | null;
+        disk_bytes: number | null;
+        processes: number | null;
     };
     requested: {
         cpu: number;

@@ -222,6 +222,8 @@ t.test('nodes are shown, and a token for another is given once', async (t) => {
     id: UUID,
     status: 'ready',
     capacity: { cpu: Number, memory_bytes: Number },
+    limits: { memory_bytes: Number, disk_bytes: Number, processes: Number },
+    maxima: Object,
     requested: { cpu: Number },
     sessions: Number,
     lease: { seconds: Number },

@@ -152,7 +152,24 @@ export const nodeObject = z
     status: z.enum(['ready', 'unreachable', 'lost']),
     driver: z.string(),
     version: z.string(),
-    capacity: z.strictObject({ cpu: z.number(), memory_bytes: z.number(), sessions: z.number().nullable() }),
+    capacity: z.strictObject({
+      cpu: z.number(),
+      memory_bytes: z.number(),
+      sessions: z.number().nullable(),
+      processes: z.number().nullable(),
+      disk_bytes: z.number().nullable(),
+    }),
+    limits: z
+      .strictObject({ memory_bytes: z.number(), disk_bytes: z.number(), processes: z.number() })
+      .describe('Sums over the limits of its sessions, with the processes of their guests'),
+    maxima: z
+      .strictObject({
+        cpu: z.number().nullable(),
+        memory_bytes: z.number().nullable(),
+        disk_bytes: z.number().nullable(),
+        processes: z.number().nullable(),
+      })
+      .describe('What one session can have there at most; null: no bound of the node’s own'),
     requested: z.strictObject({ cpu: z.number(), memory_bytes: z.number() }),
     sessions: z.int().min(0),
     images: z.array(z.string()),
