@@ -9,8 +9,6 @@ import { FairAdmission, type FairRates } from './fair-admission.ts';
 
 /** How long `close` waits for peers to hang up by themselves. */
 const CLOSE_GRACE_MS = 1_000;
-/** So often a port with a bound on bytes looks at what its connections have sent. */
-const BYTES_CHECK_MS = 250;
 /** Connections of one node: its stream, one that is just ending, and its sources and renewals. */
 const MOST_OF_A_NODE = 8;
 /** Addresses that a node has come from. */
@@ -26,8 +24,6 @@ export interface ConnectionBounds {
   readonly handshakeMs: number;
   /** Until the peer has proved who it is; on a port where nobody does, until the end. */
   readonly lifeMs: number;
-  /** On the wire, from the peer. Undefined: no bound. */
-  readonly bytes?: number;
 }
 
 export interface ListenerOptions {
@@ -38,7 +34,7 @@ export interface ListenerOptions {
   readonly maxConnections: number;
   readonly bounds: ConnectionBounds;
   /** Where connections go. TLS begins there. */
-  readonly inject: (socket: Socket) => void;
+  readonly inject: (socket: Socket, peer: string) => void;
   /** What must be done before the next connection is taken, such as a new server certificate. */
   readonly beforeConnection: () => Promise<void> | undefined;
   readonly clock: Clock;
@@ -53,8 +49,8 @@ export interface Listener {
   secured(peer: string): void;
   /** A call of this node was let in over the connection. Nothing less ends the bounds of strangers. */
   admitted(peer: string, nodeId: string): void;
-  /** Ends the connection if it has sent more than it may. */
-  checkBytes(peer: string): void;
+  /** It sent more than it may: ends the connection at once. */
+  overBytes(peer: string): void;
   /** Ends the connection at once. */
   cutOff(peer: string): void;
   /** Stops listening, gives peers a second to hang up, and cuts off the rest. */
@@ -83,25 +79,10 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const ofNode = new Map<string, Set<Connection>>();
   const refusals = refusalsOf(name, { clock, log, metrics: options.metrics ?? silentMetrics });
   let onQuiet: (() => void) | undefined;
-  let bytesTimer: Timer | undefined;
-  let isClosing = false;
 
   const cut = ({ socket, peer }: Connection, cause: Cause) => {
     refusals(cause, { peer });
     socket.destroy();
-  };
-
-  const isOverBytes = ({ socket, nodeId }: Connection) =>
-    bounds.bytes !== undefined && nodeId === undefined && socket.bytesRead > bounds.bytes;
-
-  /** The system gives no notice of bytes that TLS takes from a socket: they are counted by looking, while anybody is there. */
-  const checkBytesLater = () => {
-    if (bounds.bytes === undefined || bytesTimer !== undefined || isClosing) return;
-    bytesTimer = clock.after(BYTES_CHECK_MS, () => {
-      bytesTimer = undefined;
-      for (const connection of connections.values()) if (isOverBytes(connection)) cut(connection, 'bytes');
-      if (connections.size > 0) checkBytesLater();
-    });
   };
 
   const take = (socket: Socket) => {
@@ -139,11 +120,10 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       if (nodeId === undefined) log.debug('link.connection_without_call', { port: name, peer });
       if (connections.size === 0) onQuiet?.();
     });
-    checkBytesLater();
     const preparation = options.beforeConnection();
-    if (preparation === undefined) return inject(socket);
+    if (preparation === undefined) return inject(socket, peer);
     preparation.then(
-      () => inject(socket),
+      () => inject(socket, peer),
       (error: unknown) => {
         log.error('link.connection_not_taken', { port: name, peer, error: String(error) });
         socket.destroy();
@@ -184,13 +164,12 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
         cut(oldest, 'too_many');
       }
     },
-    checkBytes(peer) {
+    overBytes(peer) {
       const connection = connections.get(peer);
-      if (connection !== undefined && isOverBytes(connection)) cut(connection, 'bytes');
+      if (connection !== undefined) cut(connection, 'bytes');
     },
     cutOff: (peer) => connections.get(peer)?.socket.destroy(),
     async close() {
-      isClosing = true;
       server.close();
       if (connections.size > 0) {
         const quiet = new Promise<void>((resolve) => {
@@ -202,7 +181,6 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
         await quiet;
         grace.cancel();
       }
-      bytesTimer?.cancel();
     },
   };
 }

@@ -69,6 +69,7 @@ export interface NodeServerOptions {
   /** What peers can take up that have not proved who they are: on the port for nodes, and on the one for joining. */
   readonly nodeBounds?: Partial<ConnectionBounds>;
   readonly joinBounds?: Partial<ConnectionBounds>;
+  readonly joinBytes?: number;
   /** How long a call of a node can take to send its one message. */
   readonly callMs?: number;
   readonly metrics?: Metrics;
@@ -125,14 +126,16 @@ export const JOIN_PORT: ConnectionBounds = {
   inAll: 128,
   handshakeMs: 10_000,
   lifeMs: 30_000,
-  bytes: 128 * 1024,
 };
+
+/** Of a connection to the join port, from the peer, with what TLS adds. */
+export const JOIN_BYTES = 128 * 1024;
 
 /** The node protocol on two ports: one for nodes, which demands a certificate of the cluster's CA, and one for joining, which cannot. */
 export async function startNodeServer(options: NodeServerOptions): Promise<NodeServer> {
   const { authority, host, clock, log } = options;
   const connects = new Admission(options.connectRate ?? { perSecond: 32, burst: 64 }, clock);
-  const connectsOfNode = new AdmissionOfEach<NodeId>(options.connectRateOfNode ?? { perSecond: 2, burst: 16 }, clock);
+  const connectsOfNode = new AdmissionOfEach<NodeId>(options.connectRateOfNode ?? { perSecond: 0.2, burst: 16 }, clock);
   const maxConnections = options.maxConnections ?? 8192;
   const links = new Set<Link<ControllerFrame, NodeFrame>>();
   const listeners: { node?: Listener; join?: Listener } = {};
@@ -246,10 +249,11 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     clock,
     log,
     secured: (peer) => listeners.join?.secured(peer),
-    active: (peer) => listeners.join?.checkBytes(peer),
+    mostBytes: options.joinBytes ?? JOIN_BYTES,
+    overBytes: (peer) => listeners.join?.overBytes(peer),
     cutOff: (peer) => listeners.join?.cutOff(peer),
   });
-  credentials.onRenewed(({ chainPem, keyPem }) => strangers.setSecureContext({ cert: chainPem, key: keyPem, minVersion: 'TLSv1.2' }));
+  credentials.onRenewed((renewed) => strangers.renew(renewed));
   const injector = server.createConnectionInjector(credentials.forNodes);
   const common = {
     host,
@@ -274,7 +278,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     listeners.join = await listen({
       ...{ name: 'join', port: options.joinPort, bounds: { ...JOIN_PORT, ...options.joinBounds } },
       ...common,
-      inject: (socket) => strangers.emit('connection', socket),
+      inject: (socket, peer) => strangers.accept(socket, peer),
     });
     return { nodePort: listeners.node.port, joinPort: listeners.join.port, close };
   } catch (error) {

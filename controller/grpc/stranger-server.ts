@@ -4,18 +4,20 @@
  */
 import {
   constants,
-  createSecureServer,
-  type Http2SecureServer,
   type IncomingHttpHeaders,
-  type SecureServerOptions,
+  performServerHandshake,
   type ServerHttp2Session,
   type ServerHttp2Stream,
+  type ServerOptions,
 } from 'node:http2';
+import type { Socket } from 'node:net';
+import { createSecureContext, TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { ServerCredential } from './authority.ts';
+import { boundedSocket } from './bounded-socket.ts';
 import { grpcStatusOf, internalStatus } from './errors.ts';
 
 /** Of a message, and of all headers of a call. */
@@ -30,9 +32,7 @@ const CALLS_IN_ALL = 8;
 const MESSAGE_MS = 10_000;
 
 /** What HTTP/2 lets a peer do beyond calls: an honest one sends none of what is counted here, or one or two. */
-const HTTP2: SecureServerOptions = {
-  allowHTTP1: false,
-  minVersion: 'TLSv1.2',
+const HTTP2: ServerOptions = {
   maxSessionMemory: 1,
   maxSettings: 16,
   maxHeaderListPairs: 64,
@@ -51,8 +51,6 @@ const HTTP2: SecureServerOptions = {
     initialWindowSize: MAX_STRANGER_MESSAGE_BYTES + PREFIX_BYTES,
   },
 };
-/** Frames of SETTINGS, PING and PRIORITY over one connection. */
-const MOST_CONTROL_FRAMES = 64;
 
 export interface StrangerMethod {
   /** Rejects for a request that is none of this method. */
@@ -65,44 +63,54 @@ export interface StrangerServerOptions {
   readonly methods: ReadonlyMap<string, StrangerMethod>;
   readonly clock: Clock;
   readonly log: Log;
+  /** Of a connection, from the peer, with what TLS adds. */
+  readonly mostBytes: number;
   /** TLS is done. */
   secured(peer: string): void;
-  /** It sent something: what it has sent in all may be too much. */
-  active(peer: string): void;
+  /** It sent more than that. */
+  overBytes(peer: string): void;
   cutOff(peer: string): void;
 }
 
-/** Give it connections by `emit('connection', socket)`. Whoever makes it bounds how many there are and how long they last. */
-export function createStrangerServer(options: StrangerServerOptions): Http2SecureServer {
-  const { chainPem, keyPem } = options.credential;
-  const server = createSecureServer({ ...HTTP2, cert: chainPem, key: keyPem });
-  server.on('session', (session) => serve(session, options));
-  // What goes wrong with one connection is that peer's fault, and ends it.
-  server.on('sessionError', () => undefined);
-  server.on('tlsClientError', (_error, socket) => socket.destroy());
-  return server;
+export interface StrangerServer {
+  /** Begins TLS on a connection. Whoever made it bounds how long it lasts. */
+  accept(socket: Socket, peer: string): void;
+  /** From the next connection on. */
+  renew(credential: ServerCredential): void;
 }
 
-function serve(session: ServerHttp2Session, { methods, clock, log, secured, active, cutOff }: StrangerServerOptions): void {
-  const { remoteAddress, remotePort } = session.socket;
-  const peer = `${remoteAddress}:${remotePort}`;
-  let calls = 0;
-  let controlFrames = 0;
-  secured(peer);
-  const control = () => {
-    controlFrames += 1;
-    if (controlFrames > MOST_CONTROL_FRAMES) cutOff(peer);
-    else active(peer);
+export function createStrangerServer(options: StrangerServerOptions): StrangerServer {
+  const contextOf = ({ chainPem, keyPem }: ServerCredential) => createSecureContext({ cert: chainPem, key: keyPem, minVersion: 'TLSv1.2' });
+  let secureContext = contextOf(options.credential);
+  return {
+    accept(socket, peer) {
+      const bounded = boundedSocket(socket, options.mostBytes, () => options.overBytes(peer));
+      const secured = new TLSSocket(bounded, { isServer: true, secureContext, ALPNProtocols: ['h2'], requestCert: false });
+      secured.disableRenegotiation();
+      // What goes wrong with one connection is that peer's fault, and ends it.
+      secured.on('error', () => bounded.destroy());
+      secured.once('secure', () => {
+        options.secured(peer);
+        // As a server of node:tls does by now: HTTP/2 would wait for an event of clients.
+        Object.assign(secured, { secureConnecting: false });
+        if (secured.alpnProtocol === 'h2') serve(performServerHandshake(secured, HTTP2), peer, options);
+        else bounded.destroy();
+      });
+    },
+    renew(credential) {
+      secureContext = contextOf(credential);
+    },
   };
-  session.on('remoteSettings', control);
-  session.on('ping', control);
-  session.on('priority', control);
+}
+
+function serve(session: ServerHttp2Session, peer: string, { methods, clock, log, cutOff }: StrangerServerOptions): void {
+  let calls = 0;
+  // No other frame has a listener: without one the library answers it by itself, at a hundredth of the cost.
   session.on('error', () => undefined);
   session.on('stream', (stream, headers) => {
     calls += 1;
     stream.on('error', () => undefined);
     if (calls > CALLS_IN_ALL) return cutOff(peer);
-    active(peer);
     const deadline = clock.after(MESSAGE_MS, () => fail(stream, status.DEADLINE_EXCEEDED, 'The request did not come in time.'));
     stream.once('close', () => deadline.cancel());
     answer(stream, headers, methods, peer, () => deadline.cancel()).catch((error: unknown) => {

@@ -1,0 +1,34 @@
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+
+/**
+ * A connection that gives no more than so many bytes: `exceeded` is called once with the first that is too much, and nothing is read after it. TLS and
+ * HTTP/2 on the socket itself would take megabytes from a peer in one turn of the event loop before anything else could look.
+ */
+export function boundedSocket(socket: Socket, most: number, exceeded: () => void): Duplex {
+  let bytes = 0;
+  const bounded = new Duplex({
+    read: () => void socket.resume(),
+    write(chunk: Buffer, _encoding, done) {
+      socket.write(chunk, (error) => done(error));
+    },
+    final(done) {
+      socket.end(() => done());
+    },
+    destroy(error, done) {
+      socket.destroy();
+      done(error);
+    },
+  });
+  bounded.on('error', () => undefined);
+  socket.on('data', (chunk: Buffer) => {
+    bytes += chunk.byteLength;
+    if (bytes > most) {
+      socket.pause();
+      exceeded();
+    } else if (!bounded.push(chunk)) socket.pause();
+  });
+  socket.once('end', () => bounded.push(null));
+  socket.once('close', () => bounded.destroy());
+  return bounded;
+}
