@@ -123,7 +123,7 @@ export const NODE_PORT: ConnectionBounds = {
 export const JOIN_PORT: ConnectionBounds = {
   rates: { perAddress: { perSecond: 8, burst: 128 }, inAll: { perSecond: 64, burst: 512 } },
   perAddress: 32,
-  inAll: 128,
+  inAll: 64,
   handshakeMs: 10_000,
   lifeMs: 30_000,
 };
