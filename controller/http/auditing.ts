@@ -55,7 +55,10 @@ function isRecorded({ path }: Route, code: RefusalCode, isHidden: boolean): bool
 export function routeAudit(route: Route, routes: readonly Route[], audit: Pick<Audit, 'refused'>): RouteAudit {
   const action = operationOf(route, routes);
   const isChange = recordedAs(route) === 'change';
-  const attribution = (ctx: Context) => attributionOf(ctx, action, thingOf(route, ctx.params));
+  const attribution = (ctx: Context) => {
+    const thing = thingOf(route, ctx.params);
+    return attributionOf(ctx, action, typeof ctx.state.madeToken === 'string' ? { ...thing, ref: ctx.state.madeToken } : thing);
+  };
   return {
     attribution,
     attribute: (ctx, caller) => (isChange ? attributed(caller, attribution(ctx)) : caller),

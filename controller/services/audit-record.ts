@@ -27,6 +27,7 @@ const TABLES: Readonly<Record<string, TableName>> = {
   sessions: 'sessions',
   nodes: 'nodes',
   'node-tokens': 'nodeTokens',
+  tokens: 'revokedTokens',
 };
 
 const SPACES_KNOWN = 10_000;

@@ -21,8 +21,10 @@ export interface Tokens {
   isInForce(key: KeyObject): boolean;
   /** From now on the first one signs; the others only prove what they signed. Whether the first is another than before. */
   use(keys: readonly [TokenKey, ...TokenKey[]]): boolean;
+  /** Of a token that is to be signed. */
+  newId(): string;
   /** Good for 24 h. `expires_at` is RFC 3339. */
-  sign(subject: TokenHolder): { token: string; expires_at: string };
+  sign(subject: TokenHolder, id?: string): { token: string; expires_at: string };
 }
 
 export function createTokens(options: { keys: readonly [TokenKey, ...TokenKey[]]; clock: Clock; random: Random }): Tokens {
@@ -38,7 +40,8 @@ export function createTokens(options: { keys: readonly [TokenKey, ...TokenKey[]]
       if (first !== undefined) keys = [first, ...others];
       return isOther;
     },
-    sign({ accountId, user, version }) {
+    newId: () => random.uuid(),
+    sign({ accountId, user, version }, id = random.uuid()) {
       const [{ key, kid }] = keys;
       const iat = Math.floor(clock.now() / 1000);
       const exp = iat + TOKEN_LIFETIME_S;
@@ -50,7 +53,7 @@ export function createTokens(options: { keys: readonly [TokenKey, ...TokenKey[]]
         iss: TOKEN_ISSUER,
         iat,
         exp,
-        jti: random.uuid(),
+        jti: id,
       };
       // A KeyObject: given a string, jsonwebtoken first tries to read it as a public key, which costs forty times as much.
       const token = jwt.sign(claims, key, { algorithm: TOKEN_ALGORITHM, keyid: kid });

@@ -152,12 +152,17 @@ t.test('what is done by nobody’s token: a node that joins, a first start, a gu
   const logins = await recordsOf(rest, '&action=login');
   t.match(
     logins.filter(({ outcome }) => outcome === 'ok'),
-    [{ actor: 'admin', credential: 'password', resource_name: 'admin' }],
+    [{ actor: 'admin', credential: 'password', resource: 'tokens' }],
   );
   t.match(
     logins.filter(({ outcome }) => outcome === 'refused').map(({ resource_id }) => resource_id),
     ['admin', null],
     'a name that is none may be a password',
+  );
+  t.equal(
+    made?.credential,
+    `token:${logins.find(({ outcome }) => outcome === 'ok')?.resource_id}`,
+    'from an act to the login that it was done by',
   );
   t.notMatch(JSON.stringify(logins), new RegExp(wrong));
 });

@@ -20,10 +20,12 @@ export function authRoutes({ services, tokens }: RouteContext): Route[] {
       example: { user: 'admin', pass: 'correct horse battery staple' },
       async respond({ ctx, body }) {
         ctx.state.triedUser = body.user;
-        const by = attributionOf(ctx, 'login', { kind: 'service-accounts', ref: null, space: null });
+        const id = tokens.newId();
+        // The credential of what is done with the token names it.
+        const by = attributionOf(ctx, 'login', { kind: 'tokens', ref: id, space: null });
         const outcome = await services.accounts.login(body.user, body.pass, networkOf(ctx.ip), by);
         if (!outcome.ok) return outcome;
-        return accepted({ status: 200, body: { token_type: 'Bearer', ...tokens.sign(outcome.value) } });
+        return accepted({ status: 200, body: { token_type: 'Bearer', ...tokens.sign(outcome.value, id) } });
       },
     }),
     route({
@@ -44,7 +46,10 @@ export function authRoutes({ services, tokens }: RouteContext): Route[] {
       refusals: ['FORBIDDEN'],
       respond({ ctx }) {
         const holder = services.accounts.refresh(proofOf(ctx));
-        return holder.ok ? accepted({ status: 200, body: { token_type: 'Bearer', ...tokens.sign(holder.value) } }) : holder;
+        if (!holder.ok) return holder;
+        const id = tokens.newId();
+        ctx.state.madeToken = id;
+        return accepted({ status: 200, body: { token_type: 'Bearer', ...tokens.sign(holder.value, id) } });
       },
     }),
     route({
