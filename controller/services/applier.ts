@@ -70,6 +70,7 @@ export class Applier {
   readonly #queue = new CommandQueue();
   readonly #watch: BatchWatch;
   readonly #refused: Counter<'bound'>;
+  readonly #stale: Counter;
   readonly #growthRefusal: GrowthRefusal;
   readonly #audit: AuditRecords;
   #scheduled: Timer | undefined;
@@ -103,6 +104,10 @@ export class Applier {
       name: 'commands_refused_total',
       help: 'Client commands refused before they were decided, by what was full.',
       labels: ['bound'],
+    });
+    this.#stale = metrics.counter({
+      name: 'commands_stale_total',
+      help: 'Client commands that were not decided because the rights of their caller had changed: their requests are judged again.',
     });
     metrics.gauge({ name: 'command_queue_commands', help: 'Commands that wait to be decided.', read: () => this.#queue.length });
     metrics.gauge({ name: 'command_queue_bytes', help: 'About what they write.', read: () => this.#queue.bytes });
@@ -167,7 +172,11 @@ export class Applier {
     const low = command.grows === true ? this.refusesGrowth() : undefined;
     if (low !== undefined) return Promise.resolve(low);
     const bound = this.#queue.fullOf(sizeOf(command));
-    if (bound === undefined) return this.apply(ifCurrent(command, by), by);
+    if (bound === undefined)
+      return this.apply(
+        ifCurrent(command, by, () => this.#stale.add()),
+        by,
+      );
     this.#refused.add(1, { bound });
     const waits = bound === 'commands' ? `${QUEUE_BOUND.commands} requests wait` : `requests of ${QUEUE_BOUND.bytes / 2 ** 20} MiB wait`;
     return Promise.resolve(refused('RATE_LIMITED', `The controller is overloaded: ${waits}. Retry in a second.`, { retry_after_s: 1 }));
@@ -271,15 +280,26 @@ export class Applier {
 }
 
 /** The command, decided only while the rights of its caller are those by which it was judged. */
-function ifCurrent<Value>(command: Command<Outcome<Value>>, by: Attributed | undefined): Command<Outcome<Value>> {
+function ifCurrent<Value>(command: Command<Outcome<Value>>, by: Attributed | undefined, onStale: () => void): Command<Outcome<Value>> {
   const isCurrent = by?.isCurrent;
   if (isCurrent === undefined) return command;
-  return { ...command, decide: (state) => (isCurrent() ? command.decide(state) : unchanged(STALE)) };
+  return {
+    ...command,
+    decide(state) {
+      if (isCurrent()) return command.decide(state);
+      onStale();
+      return unchanged(STALE);
+    },
+  };
 }
 
 const STALE: Refused = {
   ok: false,
-  refusal: { ...refused('CONFLICT', 'Rights changed while this request waited. Retry.').refusal, stale: true },
+  refusal: {
+    ...refused('RATE_LIMITED', 'Rights changed again and again while this request waited. Retry in a second.', { retry_after_s: 1 })
+      .refusal,
+    stale: true,
+  },
 };
 
 const OF_RIGHTS: ReadonlySet<string> = new Set(['accounts', 'roles', 'bindings', 'apiKeys', 'revokedTokens']);

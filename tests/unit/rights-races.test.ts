@@ -33,7 +33,7 @@ const made = (by = { accountId: ANN, user: 'ann' }) => newSession({ id: S, by })
 t.test('a command that was judged before its caller lost a right, and comes after it in the queue, is not decided', async (t) => {
   const { core, ann } = await open(t);
   const [, created] = await Promise.all([core.applier.submit(removeBinding('first')), core.applier.submit(made(), ann)]);
-  t.match(created, { ok: false, refusal: { code: 'CONFLICT', stale: true } });
+  t.match(created, { ok: false, refusal: { code: 'RATE_LIMITED', stale: true } });
   t.equal(core.store.view.get('sessions', S), undefined);
 });
 
