@@ -92,6 +92,8 @@ function keeping(remembered: Remembered, observed: Observed): Step {
       if (volume === undefined && (remembered.volumeMade || container !== undefined)) return NO_VOLUME;
       if (!door) return { kind: 'open-door' };
       if (volume === undefined) return { kind: 'create-volume', generation: assignment.generation };
+      // A container for another user changes the owner of all files, which is not to happen in the middle of a copy.
+      if (container === undefined && held) return rest(phaseOf(remembered, observed));
       if (container === undefined) return { kind: 'create-container', generation: assignment.generation };
       if (held) return container.state === 'running' ? { kind: 'freeze' } : rest(phaseOf(remembered, observed));
       if (container.state === 'paused') return { kind: 'unpause' };

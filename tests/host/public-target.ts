@@ -65,7 +65,9 @@ while True:
 /** A machine beside this host, in a network namespace of its own, with an address that is public as far as the rules for sessions can tell. */
 export async function publicTarget(t: Test, port = 7071): Promise<PublicTarget> {
   const tag = randomUUID().slice(0, 8);
-  const [host, address] = ['203.0.113.129', '203.0.113.130'];
+  // A network of its own for each test: others can be under way.
+  const first = 4 * (Number.parseInt(tag.slice(0, 2), 16) % 63);
+  const [host, address] = [`203.0.113.${first + 1}`, `203.0.113.${first + 2}`];
   const name = `rwp${tag}`;
   t.teardown(async () => {
     await run('ip', ['link', 'del', `h${tag}`]).catch(() => undefined);

@@ -35,6 +35,7 @@ t.test('each step of a copy, on both sides', async (t) => {
     ['a volume, to be paused', due('paused'), { ...nothing, volume }, 'begin-copy'],
     ['given up', due('failed'), { ...nothing, volume }, 'rest FAILED'],
     ['before the controller has spoken', { ...due('running'), judged: false }, { ...nothing, volume }, 'rest STARTING'],
+    ['its source has no container', held('running'), { ...nothing, volume, door: true }, 'rest STARTING'],
     ['what copies waits', begun, { ...nothing, volume, copy: 'ready' }, 'hold-source'],
     ['what copies is gone', begun, { ...nothing, volume, copy: 'none' }, 'begin-copy'],
     ['the source still runs', holding, { ...nothing, volume, copy: 'ready', source: 'moving' }, 'rest STARTING'],
