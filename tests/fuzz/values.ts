@@ -28,7 +28,7 @@ const metadata = fc.oneof(
 );
 const resources = fc.oneof(
   { weight: 8, arbitrary: fc.constant({ requests: { cpu: 0.01, memory_bytes: MIB } }) },
-  { weight: 1, arbitrary: fc.constant({ requests: { memory_bytes: 2 ** 49 } }) },
+  { weight: 1, arbitrary: fc.constant({ requests: { memory_bytes: 2 ** 37 } }) },
 );
 const timeouts = fc.constantFrom({}, { idle_pause_s: 1 }, { idle_suspend_s: 1 }, { ttl_s: 1 }, { ttl_s: 3600, idle_pause_s: null });
 const settings = fc.oneof(
