@@ -83,7 +83,12 @@ t.test('a base image that a registry serves under the configured name is pulled 
   if (local === undefined) throw new Error('no session image is here to serve as the base: npm test makes one');
   const { address } = await startRegistry(t);
   const baseImage = `${address}/${baseName}:12`;
-  t.teardown(() => removeImage(baseImage));
+  t.teardown(async () => {
+    await removeImage(baseImage);
+    // What was pulled has a digest and no tag.
+    const pulled = (await docker.listImages()).flatMap(({ RepoDigests }) => RepoDigests ?? []);
+    for (const name of pulled) if (name.startsWith(`${address}/${baseName}@`)) await removeImage(name);
+  });
   await docker.getImage(local.Id).tag({ repo: `${address}/${baseName}`, tag: '12' });
   const pushed = await docker.getImage(baseImage).push({ authconfig: { username: '', password: '', serveraddress: '' } });
   await new Promise<void>((resolve, reject) =>
