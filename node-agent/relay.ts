@@ -49,6 +49,7 @@ export class Relay {
   readonly #limits: Counter<'limit'>;
   readonly #budget = new RelayBudget();
   readonly #refused: Counter;
+  readonly #rested: Counter;
   /** Guests that are not read from while too much waits for the controller. */
   readonly #crowdedOut = new Set<Session>();
   /** Sessions whose answers are still to be said on this stream. */
@@ -63,6 +64,7 @@ export class Relay {
       name: 'relay_messages_let_go_total',
       help: 'Messages that a guest did not read in time and that the controller sends again.',
     });
+    this.#rested = metrics.counter({ name: 'relay_guest_rests_total', help: 'Times that a guest was not read because it said too much.' });
     metrics.gauge({ name: 'relay_held_characters', help: 'Messages held for guests.', read: () => this.#budget.held });
     metrics.gauge({ name: 'relay_answer_characters', help: 'Answers that are not settled.', read: () => this.#budget.answers });
     const help = 'Sessions whose agents met a limit of their container, at most once a minute each';
@@ -245,6 +247,7 @@ export class Relay {
     this.#sessions.delete(sessionId);
     this.#unsaid.delete(sessionId);
     this.#crowdedOut.delete(session);
+    session.pace.resting?.cancel();
     this.#budget.forget(session);
     this.#readOn();
     this.#secretRequests.forget(sessionId);
@@ -266,6 +269,7 @@ export class Relay {
       this.#greeted(sessionId, session, guest, frame);
       return;
     }
+    this.#pace(session, guest, frame);
     const generation = this.#outside.assignment(sessionId)?.generation;
     if (generation === undefined || session.guest !== guest) return;
     const { outbox } = this.#outside;
@@ -326,6 +330,19 @@ export class Relay {
       default:
         frame satisfies never;
     }
+  }
+
+  /** A guest that says too much is not read for a while: it waits, and its node's other guests do not. */
+  #pace(session: Session, { link }: Guest, frame: GuestFrame): void {
+    const { clock } = this.#outside;
+    const restMs = session.pace.heard(frame, clock.monotonic());
+    if (restMs === 0 || session.pace.resting !== undefined) return;
+    this.#rested.add();
+    link.pause();
+    session.pace.resting = clock.after(restMs, () => {
+      session.pace.resting = undefined;
+      if (this.#mayRead(session)) session.guest?.link.resume();
+    });
   }
 
   /** Said once a minute at most for each session, however often its guest does or is started anew. */
@@ -403,7 +420,7 @@ export class Relay {
   }
 
   #mayRead(session: Session): boolean {
-    return !isFull(session) && !this.#budget.isPaused(session) && !this.#crowdedOut.has(session);
+    return session.pace.resting === undefined && !isFull(session) && !this.#budget.isPaused(session) && !this.#crowdedOut.has(session);
   }
 
   /** As many as there is room for: all at once can be more than may wait, and would end each new stream. */

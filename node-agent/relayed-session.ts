@@ -4,6 +4,7 @@ import type { Deliver__Output as Deliver } from '../proto/generated/raworc/v0/De
 import type { StopAgent__Output as StopAgent } from '../proto/generated/raworc/v0/StopAgent.ts';
 import type { Timer } from '../seams/clock.ts';
 import type { GuestLink } from './guest-doors.ts';
+import { GuestPace } from './guest-pace.ts';
 
 /** Past these its guest is not read from until something is settled. */
 const ANSWERS_KEPT = 64;
@@ -36,11 +37,12 @@ export interface Session {
   readonly stops: Map<string, StopAgent>;
   /** When it was last said that the session met a limit, by limit. */
   readonly limitsToldMs: Map<string, number>;
+  readonly pace: GuestPace;
 }
 
 export const newSession = (): Session => ({
   ...{ guest: undefined, acceptedSeq: 0, life: 0, settledSeq: 0, answers: new Map(), answerCharacters: 0 },
-  ...{ held: [], heldCharacters: 0, lost: false, drain: undefined, stops: new Map(), limitsToldMs: new Map() },
+  ...{ held: [], heldCharacters: 0, lost: false, drain: undefined, stops: new Map(), limitsToldMs: new Map(), pace: new GuestPace() },
 });
 
 export const isFull = (session: Session) => session.answers.size >= ANSWERS_KEPT || session.answerCharacters >= ANSWER_CHARACTERS_KEPT;

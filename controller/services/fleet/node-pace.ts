@@ -6,7 +6,7 @@ const MIB = 1024 * 1024;
 /** What a node can say in the long run, and at once after a rest. An honest one stays far below: it says what changed, and once. */
 export const NODE_RATES = {
   /** Frames that change nothing: repeated, refused, or about nothing that this node has. */
-  waste: { perSecond: 500, burst: 5000 },
+  waste: { perSecond: 1000, burst: 5000 },
   /** Partial output and log lines. */
   output: { perSecond: 10_000, burst: 40_000 },
   output_bytes: { perSecond: 16 * MIB, burst: 64 * MIB },
