@@ -4,8 +4,8 @@ import Database from 'better-sqlite3';
 import { z } from 'zod';
 import { within } from './deadline.ts';
 
-/** What is kept of a session that is gone, on purpose: its events, the number of the last one, and its own row, marked as ended. */
-const HISTORY = new Set(['events', 'session_event_counts']);
+/** What is kept of a session that is gone, on purpose: its events, the number of the last one, the record of who did what to it, and its own row, marked as ended. */
+const HISTORY = new Set(['events', 'session_event_counts', 'audit']);
 
 /** The tables that still speak of a session and are not history. Reads the controller's database, which may be in use. */
 export function tablesThatMention(databaseFile: string, sessionId: string): string[] {
