@@ -9,6 +9,7 @@ import { Budgets } from '../services/budget/budgets.ts';
 import type { SpaceLookup } from '../services/budget/space-lookup.ts';
 import type { EventIds } from '../services/event-ids.ts';
 import type { Tokens } from '../services/tokens.ts';
+import { refusedAside } from './auditing.ts';
 import { authentication } from './authentication.ts';
 import { BudgetGate } from './budget-gate.ts';
 import { ClientAddresses, NO_PROXIES, type ProxyTrust } from './client-address.ts';
@@ -16,7 +17,7 @@ import { Connections } from './connections.ts';
 import { cors } from './cors.ts';
 import { catchFaults, describe, isGone } from './errors.ts';
 import { largeAnswers } from './large-answers.ts';
-import { metricsPage } from './metrics.ts';
+import { METRICS_PATH, metricsPage } from './metrics.ts';
 import { OpenStreams } from './open-streams.ts';
 import { referencePage } from './reference-page.ts';
 import { register } from './register.ts';
@@ -123,7 +124,8 @@ export function createApp(options: HttpOptions): HttpApp {
   services.accounts.onRightsChanged((change) => streams.judge(change));
   koa.use(referencePage(gate));
   const authenticate = authentication(tokens, services.accounts, clock, gate);
-  koa.use(metricsPage({ metrics, token: metricsToken, authentication: authenticate }));
+  const page = metricsPage({ metrics, token: metricsToken, authentication: authenticate });
+  koa.use(refusedAside(METRICS_PATH, 'getMetrics', 'metrics', services.audit, page));
   const { spaces, checkAnswers = false } = options;
   register(koa, allRoutes({ ...options, streams }), {
     authentication: authenticate,

@@ -52,6 +52,17 @@ function isRecorded({ path }: Route, code: RefusalCode, isHidden: boolean): bool
   return code === 'UNAUTHORIZED' || code === 'FORBIDDEN' || (code === 'NOT_FOUND' && isHidden);
 }
 
+/** Records who was refused something that is no route of the API. */
+export function refusedAside(path: string, action: string, kind: string, audit: Pick<Audit, 'refused'>, page: Middleware): Middleware {
+  return async (ctx, next) => {
+    if (ctx.path !== path) return next();
+    await page(ctx, next);
+    const refusal = ctx.status < 400 ? undefined : refusalOf(ctx);
+    if (refusal?.code === 'UNAUTHORIZED' || refusal?.code === 'FORBIDDEN')
+      audit.refused(attributionOf(ctx, action, { kind, ref: null, space: null }), refusal.code);
+  };
+}
+
 export function routeAudit(route: Route, routes: readonly Route[], audit: Pick<Audit, 'refused'>): RouteAudit {
   const action = operationOf(route, routes);
   const isChange = recordedAs(route) === 'change';

@@ -13,7 +13,7 @@ export interface MetricsOptions {
   readonly authentication: Middleware;
 }
 
-const PATH = '/metrics';
+export const METRICS_PATH = '/metrics';
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
 /** GET /metrics: everything that is counted, as Prometheus' text, for the scraper's token or a caller who holds metrics:get. */
@@ -32,11 +32,11 @@ export function metricsPage({ metrics, token, authentication }: MetricsOptions):
   }
 
   return (ctx, next) => {
-    if (ctx.path !== PATH) return next();
-    ctx.state.route = PATH;
+    if (ctx.path !== METRICS_PATH) return next();
+    ctx.state.route = METRICS_PATH;
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
       ctx.set('Allow', 'GET, HEAD');
-      return refuse(ctx, refused('METHOD_NOT_ALLOWED', `${PATH} can only be read: use GET.`).refusal);
+      return refuse(ctx, refused('METHOD_NOT_ALLOWED', `${METRICS_PATH} can only be read: use GET.`).refusal);
     }
     if (isScraper(ctx)) return show(ctx);
     return authentication(ctx, () => {

@@ -1,6 +1,6 @@
 import type { SpaceId } from '../domain/ids.ts';
 import { rowsOfState } from '../domain/life-cycle.ts';
-import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import { accepted, hidden, type Outcome, refused } from '../domain/outcome.ts';
 import type { ShownSession } from '../domain/present.ts';
 import type { View } from '../domain/view.ts';
 import type { SessionFilter } from './api.ts';
@@ -24,7 +24,8 @@ export function sessionQuery(view: View, caller: Caller, filter: SessionFilter):
   }
   const space = filter.space === undefined ? undefined : view.spaceByName(filter.space);
   const isKnown = (id: SpaceId) => permissions.knows(id) || permissions.allowsOwnIn(id, 'sessions', 'list');
-  if (filter.space !== undefined && (space === undefined || !isKnown(space.id))) return NO_SPACE;
+  if (filter.space !== undefined && space === undefined) return NO_SPACE;
+  if (space !== undefined && !isKnown(space.id)) return hidden(NO_SPACE);
   const held = permissions.spacesHeld();
   const ownedIn = held === 'all' ? {} : { ownedIn: [...held] as SpaceId[] };
   const owner = permissions.allowsOwn('sessions', 'list') ? { owner: accountId, ...ownedIn } : {};

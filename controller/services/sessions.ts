@@ -7,7 +7,7 @@ import { removeSession } from '../domain/commands/remove-session.ts';
 import { updateSession } from '../domain/commands/update-session.ts';
 import type { SessionId, SpaceId } from '../domain/ids.ts';
 import { REQUEST_FOR_STATE } from '../domain/legal.ts';
-import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import { accepted, hidden, type Outcome, refused } from '../domain/outcome.ts';
 import { sessionObject, sessionObjects } from '../domain/present.ts';
 import type { SessionRow } from '../domain/rows.ts';
 import { type SizeRules, type Sizes, sizesOf } from '../domain/session-sizes.ts';
@@ -152,7 +152,9 @@ export function sessionService(needs: SessionNeeds): Sessions {
 function parentOf(view: View, caller: Caller, id: string | undefined): Outcome<{ readonly parentId?: SessionId }> {
   if (id === undefined) return accepted({});
   const parent = sessionFor(view, caller, id, 'get');
-  return parent.ok ? accepted({ parentId: parent.value.id }) : refused('NOT_FOUND', 'There is no such session to be the parent.');
+  if (parent.ok) return accepted({ parentId: parent.value.id });
+  const none = refused('NOT_FOUND', 'There is no such session to be the parent.');
+  return parent.refusal.hidden === true ? hidden(none) : none;
 }
 
 /** Where a copy goes: another space is one in which the caller may make sessions. */

@@ -167,6 +167,37 @@ t.test('what is done by nobody’s token: a node that joins, a first start, a gu
   t.notMatch(JSON.stringify(logins), new RegExp(wrong));
 });
 
+t.test('what only looks is recorded where it is refused, whether or not the caller may know what there is', async (t) => {
+  const target = await openTarget(t);
+  const { url, rest } = target;
+  const space = await newSpace(t, target);
+  const nobody = await person(t, target);
+  const { id } = (await rest.call('POST', '/sessions', {})).body as { id: string };
+  t.teardown(() => rest.call('DELETE', `/sessions/${id}`));
+  const none = '00000000-0000-4000-8000-000000000000';
+  const looks = [
+    ['GET', `/api/v0/sessions/${id}`, 404, { action: 'getSession', code: 'NOT_FOUND', resource_id: id }],
+    ['GET', `/api/v0/sessions?space=${space}`, 404, { action: 'listSessions', code: 'NOT_FOUND' }],
+    ['GET', '/api/v0/nodes', 403, { action: 'listNodes', code: 'FORBIDDEN' }],
+    ['GET', '/api/v0/audit', 403, { action: 'listAudit', code: 'FORBIDDEN' }],
+    ['GET', '/metrics', 403, { action: 'getMetrics', code: 'FORBIDDEN' }],
+    ['GET', `/api/v0/sessions/${none}`, 404, undefined],
+    ['GET', '/api/v0/sessions?space=nowhere', 404, undefined],
+  ] as const;
+  const ids = looks.map(() => randomUUID());
+  for (const [at, [method, path, status]] of looks.entries()) {
+    const headers = { authorization: `Bearer ${nobody.token}`, 'x-request-id': ids[at] ?? '' };
+    t.equal((await fetch(`${url}${path}`, { method, headers })).status, status, path);
+  }
+  const found = await records(t, target, new Set(ids));
+  for (const [at, [, path, , record]] of looks.entries()) {
+    const [one, ...more] = found.get(ids[at] ?? '') ?? [];
+    t.same(more, [], path);
+    if (record === undefined) t.equal(one, undefined, `${path}: there is nothing to know of`);
+    else t.match(one, { ...record, actor: nobody.user, outcome: 'refused' }, path);
+  }
+});
+
 const AUDITOR = ['audit list'] as const;
 
 t.test('who may read it: everything, or one space; filters and pages as everywhere', async (t) => {
