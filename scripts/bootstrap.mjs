@@ -3,7 +3,7 @@
  * What runs before anything is installed: plain JavaScript for Node.js 18 or newer, without dependencies.
  * It checks the machine, installs the packages once, and hands over to the TypeScript program on the project's own Node.js 24.
  *
- *     node scripts/bootstrap.mjs up|test|test:sim|test:contract|test:fuzz|test:size|test:mutation|clean|check|bench [arguments]
+ *     node scripts/bootstrap.mjs up|test|test:sim|test:contract|test:fuzz|test:size|test:flood|test:mutation|clean|check|bench [arguments]
  */
 import { handOver } from './bootstrap/hand-over.mjs';
 import { machineProblem } from './bootstrap/machine.mjs';
@@ -18,6 +18,7 @@ const commands = {
   'test:contract': { program: 'scripts/contract.ts', needsRoot: false },
   'test:fuzz': { program: 'tests/fuzz/main.ts', needsRoot: false },
   'test:size': { program: 'scripts/test.ts', args: ['--size'], needsRoot: true },
+  'test:flood': { program: 'tests/flood/main.ts', needsRoot: false },
   'test:mutation': { program: 'tests/mutation/main.ts', needsRoot: false },
   clean: { program: 'scripts/clean.ts', needsRoot: true },
   check: { program: 'scripts/check.ts', needsRoot: false },

@@ -41,6 +41,7 @@ import { serviceAccountRoutes } from './routes/service-accounts.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { spaceRoutes } from './routes/spaces.ts';
 import { HSTS, SECURITY_HEADERS } from './security-headers.ts';
+import { slowRefusals } from './slow-refusals.ts';
 
 export interface HttpOptions {
   readonly services: Services;
@@ -118,6 +119,7 @@ export function createApp(options: HttpOptions): HttpApp {
   koa.use(addresses.middleware());
   koa.use(cors(corsOrigins));
   koa.use(logRequests(log, clock, metrics));
+  koa.use(slowRefusals({ addresses, clock, metrics }));
   koa.use(catchFaults(log));
   koa.use(largeAnswers({ budgets, addresses, clock, metrics }));
   // What a commit took from somebody ends their streams before its answer is given.

@@ -1,11 +1,12 @@
 import type { Context, Next } from 'koa';
-import type { SpaceId } from '../domain/ids.ts';
+import type { AccountId, SpaceId } from '../domain/ids.ts';
 import type { Proof } from '../services/access-api.ts';
 import type { Release } from '../services/budget/at-once.ts';
 import type { Budgets, Holding } from '../services/budget/budgets.ts';
 import type { RateName } from '../services/budget/limits.ts';
 import { type Payer, standingOf } from '../services/budget/payer.ts';
 import type { Caller } from '../services/caller.ts';
+import { type EndTurn, Turns } from '../services/turns.ts';
 import type { ClientAddresses } from './client-address.ts';
 import type { Connections } from './connections.ts';
 import { refuse } from './errors.ts';
@@ -14,6 +15,9 @@ import { setRateHeaders } from './rate-headers.ts';
 /** Where a request's state keeps who pays, and its place among the requests in progress. */
 const PAYER = 'payer';
 const PLACE = 'place';
+const TURN = 'turn';
+/** Changes of one account that are worked on at once: those of others come between the rest of them. */
+const CHANGES_AT_ONCE = 4;
 
 /** Throws where nobody was admitted. */
 export function payerIn(ctx: Context): Payer {
@@ -34,12 +38,20 @@ export function workIn(ctx: Context, space: SpaceId | undefined): void {
 export function leavePlace(ctx: Context): void {
   const release: Release | undefined = ctx.state[PLACE];
   release?.();
+  endTurn(ctx);
+}
+
+/** Lets the next change of the account begin. */
+export function endTurn(ctx: Context): void {
+  const end: EndTurn | undefined = ctx.state[TURN];
+  end?.();
 }
 
 /** Charges requests before any work is done for them. */
 export class BudgetGate {
   readonly budgets: Budgets;
   readonly #addresses: ClientAddresses;
+  readonly #turns = new Turns<AccountId>({ most: Number.POSITIVE_INFINITY, mostOfKey: CHANGES_AT_ONCE });
   readonly #connections: Pick<Connections, 'admitted'>;
 
   constructor(budgets: Budgets, addresses: ClientAddresses, connections: Pick<Connections, 'admitted'>) {
@@ -81,6 +93,12 @@ export class BudgetGate {
     if (!place.ok) return refuse(ctx, place.refusal);
     ctx.state[PLACE] = place.value;
     return next().finally(place.value);
+  }
+
+  /** Waits for a turn, which {@link endTurn} ends: no longer than the account's earlier ones take. */
+  async takeTurn(ctx: Context): Promise<void> {
+    const { account } = payerIn(ctx);
+    if (account !== undefined) ctx.state[TURN] = await this.#turns.wait(account, new AbortController().signal);
   }
 
   /** For the body of a request that was charged: it is held for as long as it is worked on. */

@@ -12,7 +12,7 @@ import { isNoted } from './audit-routes.ts';
 import { type RouteAudit, routeAudit } from './auditing.ts';
 import { callerOf } from './authentication.ts';
 import { bodyBounds, readJson } from './body.ts';
-import { type BudgetGate, workIn } from './budget-gate.ts';
+import { type BudgetGate, endTurn, workIn } from './budget-gate.ts';
 import { refuse } from './errors.ts';
 import { idempotencyOf } from './idempotency.ts';
 import type { Query } from './query.ts';
@@ -78,6 +78,7 @@ async function serve(route: Route, ctx: Context, recorded: RouteAudit, deps: Reg
   try {
     await answerWith(route, ctx, recorded, deps, held);
   } finally {
+    endTurn(ctx);
     held.release();
   }
 }
@@ -128,6 +129,8 @@ async function answerOf(route: Route, ctx: Context, recorded: RouteAudit, { gate
     if (!isRead || route.mayStream === true || route.answers[200] === 'event-stream')
       workIn(ctx, spaces?.(caller.value, ctx.params, sent.value));
     if (!isRead && !gate.change(ctx)) return undefined;
+    // An upload takes as long as its client sends, and waits for a turn of its own.
+    if (!isRead && route.raw === undefined) await gate.takeTurn(ctx);
   }
   const exchange = {
     ctx,

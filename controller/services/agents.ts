@@ -4,7 +4,7 @@ import { type AgentChange, changeAgent, removeAgent } from '../domain/commands/c
 import { createAgent } from '../domain/commands/create-agent.ts';
 import { deployAgent } from '../domain/commands/create-build.ts';
 import { type CheckedSource, putSource } from '../domain/commands/put-source.ts';
-import type { AgentId } from '../domain/ids.ts';
+import type { AccountId, AgentId } from '../domain/ids.ts';
 import type { AgentObject, SourceObject } from '../domain/objects.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import { agentObject, agentObjectsIn } from '../domain/present.ts';
@@ -22,6 +22,7 @@ import type { Caller } from './caller.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { knownRequest } from './idempotency-keys.ts';
 import type { Lists } from './lists.ts';
+import { Turns } from './turns.ts';
 
 /** Sources that were uploaded and checked, kept by their digest. */
 export interface SourceShelf {
@@ -60,6 +61,8 @@ export interface AgentNeeds {
   readonly fleet: Pick<Fleet, 'stopAgent' | 'workers'>;
 }
 
+/** Uploads that are unpacked and packed at once, each on a core of its own. The others wait, with their bodies unread. */
+const CHECKS = { most: 2, mostOfKey: 1 };
 const NO_AGENT = refused('NOT_FOUND', 'There is no such agent.');
 
 /** An agent that a source is uploaded for, and by whom. */
@@ -133,6 +136,8 @@ export function agentService(needs: AgentNeeds): Agents {
     if (digest !== null && !(await lists.sourceInUse(digest))) await shelf.remove(digest);
   }
 
+  const checks = new Turns<AccountId>(CHECKS);
+
   return {
     async removeUnusedSources() {
       for (const digest of await shelf.kept()) await inTurn(() => forget(digest));
@@ -186,6 +191,9 @@ export function agentService(needs: AgentNeeds): Agents {
         return place;
       }
       const spool = budgets.open('upload_spool_bytes', payer);
+      const gone = new AbortController();
+      body.once('close', () => gone.abort());
+      const endTurn = body.destroyed ? undefined : await checks.wait(caller.accountId, gone.signal);
       try {
         const received = await shelf.receive(body, {
           packed: (bytes) => budgets.charge('upload_bytes', payer, bytes),
@@ -193,6 +201,7 @@ export function agentService(needs: AgentNeeds): Agents {
         });
         return received.ok ? await inTurn(() => shelve(() => still(caller, spaceName, found.value.row), received.value)) : received;
       } finally {
+        endTurn?.();
         spool.release();
         place.value();
       }

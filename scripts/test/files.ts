@@ -12,6 +12,7 @@ export const phases: readonly { readonly folder: string; readonly atOnce: number
   { folder: 'tests/fuzz', atOnce: 1 },
   { folder: 'tests/simulation', atOnce: 2 },
   { folder: sizeFolder, atOnce: 1 },
+  { folder: 'tests/flood', atOnce: 1 },
   { folder: 'tests/host', atOnce: 1 },
   { folder: 'tests/cluster', atOnce: 1 },
 ];

@@ -32,9 +32,9 @@ export const RATES = {
   },
   /** Those of them that are not GET or HEAD: each costs a commit. */
   changes: {
-    account: { perSecond: 200, burst: 1000 },
-    key: { perSecond: 200, burst: 1000 },
-    space: { perSecond: 400, burst: 2000 },
+    account: { perSecond: 100, burst: 500 },
+    key: { perSecond: 100, burst: 500 },
+    space: { perSecond: 200, burst: 1000 },
   },
   /** Requests without valid credentials: public routes, failed authentication, unknown paths. */
   strangers: { address: { perSecond: 100, burst: 1000 } },

@@ -1,0 +1,44 @@
+import type { Measured } from './measure.ts';
+
+const MOST_LATENCY = 2;
+const MOST_MEMORY = 1.5;
+/** Rates are remembered until their buckets are full, at most a sweep longer. */
+const MOST_KEYS = 4096;
+const MIB = 1024 * 1024;
+
+export interface Verdict {
+  readonly lines: readonly string[];
+  readonly isGood: boolean;
+  /** Only the time was too long, which a busy machine may have caused. */
+  readonly isSlowAlone: boolean;
+}
+
+/** Holds what was measured against what must hold. */
+export function verdict({ p99Ms, medianMs, memoryBytes, left, keys, tallies, adminMs }: Measured): Verdict {
+  const latency = p99Ms.flooded / p99Ms.quiet;
+  const memory = memoryBytes.flooded / memoryBytes.quiet;
+  const idle = Object.entries(tallies).filter(([, endings]) => Object.keys(endings).length === 0);
+  const checks = [
+    [
+      latency <= MOST_LATENCY,
+      `p99 of the honest client: ${pair(p99Ms)} ms, ${latency.toFixed(2)} × (at most ${MOST_LATENCY}); median ${pair(medianMs)} ms`,
+    ],
+    [
+      memory <= MOST_MEMORY,
+      `memory: ${mib(memoryBytes.quiet)} → ${mib(memoryBytes.flooded)} MiB, ${memory.toFixed(2)} × (at most ${MOST_MEMORY})`,
+    ],
+    [Object.keys(left).length === 0, `held after the flood: ${JSON.stringify(left)}`],
+    [keys <= MOST_KEYS, `remembered after the flood: ${keys} (at most ${MOST_KEYS})`],
+    [idle.length === 0 && Object.keys(tallies).length >= 9, `attacks that did nothing: ${idle.map(([name]) => name).join() || 'none'}`],
+    [Number.isFinite(adminMs) && adminMs > 0, `an admin logged in during the flood, within ${Math.round(adminMs)} ms`],
+  ] as const;
+  const failed = checks.filter(([holds]) => !holds);
+  return {
+    lines: checks.map(([holds, line]) => `${holds ? '✓' : '✗'} ${line}`),
+    isGood: failed.length === 0,
+    isSlowAlone: failed.length === 1 && failed[0] === checks[0],
+  };
+}
+
+const pair = ({ quiet, flooded }: { readonly quiet: number; readonly flooded: number }) => `${quiet.toFixed(1)} → ${flooded.toFixed(1)}`;
+const mib = (bytes: number) => Math.round(bytes / MIB);
