@@ -4,8 +4,8 @@ import { type Verdict, verdict } from './verdict.ts';
 
 t.setTimeout(280_000);
 
-/** The time of a client on a busy machine can be that of the machine: it is measured again, and nothing else is. */
-const MOST_MEASURED = 3;
+/** On a busy machine the time is that of the machine: it is measured again, and nothing else is. */
+const MOST_MEASURED = 2;
 
 t.test(
   'an honest client, the controller’s memory and an admin who logs in feel little of a flood, and all of it is released',
@@ -13,11 +13,15 @@ t.test(
     let judged: Verdict | undefined;
     let measured: Measured | undefined;
     for (let times = 0; times < MOST_MEASURED; times += 1) {
-      measured = await measure({ rounds: 2, requests: 500, connections: 200, only: '', print: (line) => t.comment(line) });
+      measured = await measure({ rounds: 3, requests: 250, connections: 200, only: '', print: (line) => t.comment(line) });
       judged = verdict(measured);
       if (!judged.isSlowAlone) break;
     }
     for (const line of judged?.lines ?? []) t.comment(line);
+    if (judged?.isSlowAlone === true && judged.isNoisy) {
+      t.skip('the time of requests says nothing: something else keeps this machine busy');
+      return;
+    }
     t.ok(judged?.isGood, judged?.lines.join('\n') ?? '');
   },
 );

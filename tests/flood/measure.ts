@@ -24,6 +24,8 @@ export interface Plan {
 
 export interface Measured {
   readonly p99Ms: { readonly quiet: number; readonly flooded: number };
+  /** Of each phase without a flood. */
+  readonly quietP99sMs: readonly number[];
   readonly medianMs: { readonly quiet: number; readonly flooded: number };
   readonly memoryBytes: { readonly quiet: number; readonly flooded: number };
   /** What was held after the flood, by name. Empty: all was released. */
@@ -65,12 +67,15 @@ export async function measure({ rounds, requests, connections, only, print }: Pl
     await honest.latenciesMs(WARM_UP);
     const quiet: number[] = [];
     const flooded: number[] = [];
+    const quietP99sMs: number[] = [];
     let quietBytes = 0;
     let floodedBytes = 0;
     let adminMs = 0;
     let tallies: Measured['tallies'] = {};
     for (let round = 0; round < rounds; round += 1) {
-      quiet.push(...(await honest.latenciesMs(requests)));
+      const alone = await honest.latenciesMs(requests);
+      quietP99sMs.push(quantile(alone, 0.99));
+      quiet.push(...alone);
       if (round === 0) quietBytes = await controller.memoryBytes();
       flooder.send({ start: arms });
       const watch = setInterval(() => {
@@ -94,7 +99,7 @@ export async function measure({ rounds, requests, connections, only, print }: Pl
       p99Ms: { quiet: quantile(quiet, 0.99), flooded: quantile(flooded, 0.99) },
       medianMs: { quiet: quantile(quiet, 0.5), flooded: quantile(flooded, 0.5) },
       memoryBytes: { quiet: quietBytes, flooded: floodedBytes },
-      ...{ left, keys, tallies, adminMs },
+      ...{ left, keys, tallies, adminMs, quietP99sMs },
     };
   } finally {
     for (const end of ends.reverse()) await end();

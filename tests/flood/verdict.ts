@@ -2,6 +2,8 @@ import type { Measured } from './measure.ts';
 
 const MOST_LATENCY = 2;
 const MOST_MEMORY = 1.5;
+/** Between phases that do the same. */
+const MOST_NOISE = 2;
 /** Rates are remembered until their buckets are full, at most a sweep longer. */
 const MOST_KEYS = 4096;
 const MIB = 1024 * 1024;
@@ -9,12 +11,14 @@ const MIB = 1024 * 1024;
 export interface Verdict {
   readonly lines: readonly string[];
   readonly isGood: boolean;
-  /** Only the time was too long, which a busy machine may have caused. */
+  /** All but the time holds. */
   readonly isSlowAlone: boolean;
+  /** The phases without a flood differ so much that something else kept the machine busy: the time says nothing. */
+  readonly isNoisy: boolean;
 }
 
 /** Holds what was measured against what must hold. */
-export function verdict({ p99Ms, medianMs, memoryBytes, left, keys, tallies, adminMs }: Measured): Verdict {
+export function verdict({ p99Ms, medianMs, memoryBytes, left, keys, tallies, adminMs, quietP99sMs }: Measured): Verdict {
   const latency = p99Ms.flooded / p99Ms.quiet;
   const memory = memoryBytes.flooded / memoryBytes.quiet;
   const idle = Object.entries(tallies).filter(([, endings]) => Object.keys(endings).length === 0);
@@ -37,6 +41,7 @@ export function verdict({ p99Ms, medianMs, memoryBytes, left, keys, tallies, adm
     lines: checks.map(([holds, line]) => `${holds ? '✓' : '✗'} ${line}`),
     isGood: failed.length === 0,
     isSlowAlone: failed.length === 1 && failed[0] === checks[0],
+    isNoisy: Math.max(...quietP99sMs) > MOST_NOISE * Math.min(...quietP99sMs),
   };
 }
 
