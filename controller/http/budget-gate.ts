@@ -1,5 +1,5 @@
 import type { Context, Next } from 'koa';
-import type { AccountId, SpaceId } from '../domain/ids.ts';
+import type { SpaceId } from '../domain/ids.ts';
 import type { Proof } from '../services/access-api.ts';
 import type { Release } from '../services/budget/at-once.ts';
 import type { Budgets, Holding } from '../services/budget/budgets.ts';
@@ -51,7 +51,7 @@ export function endTurn(ctx: Context): void {
 export class BudgetGate {
   readonly budgets: Budgets;
   readonly #addresses: ClientAddresses;
-  readonly #turns = new Turns<AccountId>({ most: Number.POSITIVE_INFINITY, mostOfKey: CHANGES_AT_ONCE });
+  readonly #turns = new Turns(Number.POSITIVE_INFINITY);
   readonly #connections: Pick<Connections, 'admitted'>;
 
   constructor(budgets: Budgets, addresses: ClientAddresses, connections: Pick<Connections, 'admitted'>) {
@@ -98,7 +98,8 @@ export class BudgetGate {
   /** Waits for a turn, which {@link endTurn} ends: no longer than the account's earlier ones take. */
   async takeTurn(ctx: Context): Promise<void> {
     const { account } = payerIn(ctx);
-    if (account !== undefined) ctx.state[TURN] = await this.#turns.wait(account, new AbortController().signal);
+    if (account !== undefined)
+      ctx.state[TURN] = await this.#turns.wait([{ key: account, most: CHANGES_AT_ONCE }], new AbortController().signal);
   }
 
   /** For the body of a request that was charged: it is held for as long as it is worked on. */

@@ -4,7 +4,7 @@ import { type AgentChange, changeAgent, removeAgent } from '../domain/commands/c
 import { createAgent } from '../domain/commands/create-agent.ts';
 import { deployAgent } from '../domain/commands/create-build.ts';
 import { type CheckedSource, putSource } from '../domain/commands/put-source.ts';
-import type { AccountId, AgentId } from '../domain/ids.ts';
+import type { AgentId } from '../domain/ids.ts';
 import type { AgentObject, SourceObject } from '../domain/objects.ts';
 import { accepted, type Outcome, refused } from '../domain/outcome.ts';
 import { agentObject, agentObjectsIn } from '../domain/present.ts';
@@ -136,7 +136,7 @@ export function agentService(needs: AgentNeeds): Agents {
     if (digest !== null && !(await lists.sourceInUse(digest))) await shelf.remove(digest);
   }
 
-  const checks = new Turns<AccountId>(CHECKS);
+  const checks = new Turns(CHECKS.most);
 
   return {
     async removeUnusedSources() {
@@ -193,7 +193,7 @@ export function agentService(needs: AgentNeeds): Agents {
       const spool = budgets.open('upload_spool_bytes', payer);
       const gone = new AbortController();
       body.once('close', () => gone.abort());
-      const endTurn = body.destroyed ? undefined : await checks.wait(caller.accountId, gone.signal);
+      const endTurn = body.destroyed ? undefined : await checks.wait([{ key: caller.accountId, most: CHECKS.mostOfKey }], gone.signal);
       try {
         const received = await shelf.receive(body, {
           packed: (bytes) => budgets.charge('upload_bytes', payer, bytes),

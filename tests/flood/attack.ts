@@ -1,6 +1,7 @@
 import { pause } from '../../seams/clock.ts';
 import { systemClock } from '../../seams/system.ts';
 import type { Target } from './controller.ts';
+import type { RubbishNode } from './rubbish-node.ts';
 
 /** What the accounts and the node of the attackers have. */
 export interface Arms {
@@ -9,19 +10,11 @@ export interface Arms {
   readonly developerToken: string;
   readonly session: string;
   readonly agent: string;
-  readonly node: NodePapers;
+  readonly node: RubbishNode;
   /** Of each kind of connections. */
   readonly connections: number;
   /** Only the attacks whose names hold this word. */
   readonly only: string;
-}
-
-export interface NodePapers {
-  readonly clusterId: string;
-  readonly incarnation: number;
-  readonly caPem: string;
-  readonly keyPem: string;
-  readonly certificatePem: string;
 }
 
 /** Counts what was tried, by how it ended. */

@@ -1,8 +1,8 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { HandMadeNode } from '../cluster/hand-made-node.ts';
+import { randomBytes } from 'node:crypto';
 import { archiveOf, main } from '../unit/source-archives.ts';
 import type { Attack } from './attack.ts';
 import { IMAGE } from './controller.ts';
+import { sayRubbish } from './rubbish-node.ts';
 
 const call = (token: string, signal: AbortSignal, more: RequestInit = {}) => ({
   ...more,
@@ -49,27 +49,12 @@ const uploads: Attack = {
   },
 };
 
-/** What is said before the node waits until the controller has read it. */
-const REPORTS = 500;
-
 const rubbish: Attack = {
   name: 'rubbish of a node',
   many: 1,
   async once({ target, node }, _, signal) {
-    const { clusterId, incarnation } = node;
-    const claims = { clusterId, incarnation, memoryBytes: 2 ** 34, images: [IMAGE] };
-    const made = await HandMadeNode.dial(`127.0.0.1:${target.nodePort}`, node, claims);
-    let reports = 0;
-    try {
-      while (!signal.aborted && made.ended === undefined) {
-        for (let count = 0; count < REPORTS; count += 1) made.reportRunning(randomUUID(), count);
-        reports += REPORTS;
-        await made.heard();
-      }
-    } finally {
-      made.close();
-    }
-    return `${made.ended ?? 'never ended'} after about ${Math.ceil(reports / 10_000) * 10_000} reports`;
+    const { bytes, ended } = await sayRubbish(`127.0.0.1:${target.nodePort}`, node, IMAGE, signal);
+    return `${ended} after about ${Math.ceil(bytes / 2 ** 20)} MiB`;
   },
 };
 

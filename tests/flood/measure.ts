@@ -94,6 +94,8 @@ export async function measure({ rounds, requests, connections, only, print }: Pl
       tallies = z.object({ tallies: z.record(z.string(), z.record(z.string(), z.number())) }).parse(await next(flooder, 'tallies')).tallies;
       print(`round ${round + 1}: p99 ${quantile(quiet, 0.99).toFixed(1)} ms quiet, ${quantile(flooded, 0.99).toFixed(1)} ms flooded`);
     }
+    // With the attackers go the connections that they keep ready.
+    flooder.kill('SIGKILL');
     const { left, keys } = await released(controller);
     return {
       p99Ms: { quiet: quantile(quiet, 0.99), flooded: quantile(flooded, 0.99) },
