@@ -1,10 +1,13 @@
 import { watch } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { z } from 'zod';
 import { within } from './deadline.ts';
 
-/** What is kept of a session that is gone, on purpose: its events, the number of the last one, the record of who did what to it, and its own row, marked as ended. */
+/**
+ * What is kept of a session that is gone, on purpose: its events, the number of the last one, who did what to it, and its own row, marked as
+ * ended, with the sums of what it stored, which are zero then.
+ */
 const HISTORY = new Set(['events', 'session_event_counts', 'audit']);
 
 /** The tables that still speak of a session and are not history. Reads the controller's database, which may be in use. */
@@ -26,16 +29,22 @@ export function tablesThatMention(databaseFile: string, sessionId: string): stri
 
 const endedShape = z.looseObject({ desired: z.literal('deleted'), terminated_at: z.number() });
 
-const isEnded = (table: string, row: unknown) => table === 'sessions' && endedShape.safeParse(row).success;
+const emptyShape = z.looseObject({ messages: z.literal(0), bytes: z.literal(0) });
 
-/** Resolves once the database says `holds`. Looked at whenever the files of the database change. */
+const isEnded = (table: string, row: unknown) =>
+  (table === 'sessions' && endedShape.safeParse(row).success) || (table === 'session_history' && emptyShape.safeParse(row).success);
+
+/** Resolves once the database says `holds`. Looked at whenever something is written to it; looking itself touches its other files. */
 export async function untilRows(what: string, databaseFile: string, holds: () => boolean, limitMs = 30_000): Promise<void> {
   const stop = new AbortController();
   const come = new Promise<void>((resolve) => {
     const look = () => {
       if (holds()) resolve();
     };
-    watch(dirname(databaseFile), { signal: stop.signal }, look);
+    const log = `${basename(databaseFile)}-wal`;
+    watch(dirname(databaseFile), { signal: stop.signal }, (_, name) => {
+      if (name === log) look();
+    });
     look();
   });
   try {
