@@ -8,7 +8,7 @@ import { within } from './deadline.ts';
  * What is kept of a session that is gone, on purpose: its events, the number of the last one, who did what to it, and its own row, marked as
  * ended, with the sums of what it stored, which are zero then.
  */
-const HISTORY = new Set(['events', 'session_event_counts', 'audit']);
+const HISTORY = new Set(['events', 'session_event_counts', 'session_history', 'audit']);
 
 /** The tables that still speak of a session and are not history. Reads the controller's database, which may be in use. */
 export function tablesThatMention(databaseFile: string, sessionId: string): string[] {
