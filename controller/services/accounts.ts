@@ -68,8 +68,7 @@ export function accountService({ applier, view, rights, keyUse, passwords, throt
     async login(user, password, network, by) {
       // One after another, so that many right logins at once do not count as guesses, and guesses at once gain nothing.
       const turn = await attempts.wait(`${network} ${user}`);
-      const done = turn === undefined ? TOO_MANY : await login(user, password, network, by);
-      turn?.();
+      const done = turn === undefined ? TOO_MANY : await login(user, password, network, by).finally(turn);
       logins.add(1, { outcome: done.ok ? 'ok' : done.refusal.code === 'UNAUTHORIZED' ? 'wrong' : 'refused' });
       return done;
     },
