@@ -135,12 +135,15 @@ function isSpaceOf(view: View, caller: Caller, name: string | undefined): boolea
   return space !== undefined && caller.permissions.knows(space.id);
 }
 
+/** What an account can do with sessions that it made, without a role that says so. */
+const OF_OWN_SESSIONS = ['get', 'update', 'delete', 'files'] as const;
+
 /** Whether logging in as that account would gain the caller nothing: neither by its roles nor by the sessions that it made. */
 function mayActAs({ view, rights }: ServiceAccountNeeds, { accountId, permissions }: Caller, row: AccountRow): boolean {
   if (!covers(permissions, rights.bindingsOf(row.id))) return false;
   const may = (verb: Verb, spaceId: SpaceId) =>
     (row.id === accountId && permissions.allowsOwn('sessions', verb)) || permissions.allows('sessions', verb, spaceId);
-  return view.spacesOfSessionsBy(row.id).every((spaceId) => (['get', 'update', 'delete'] as const).every((verb) => may(verb, spaceId)));
+  return view.spacesOfSessionsBy(row.id).every((spaceId) => OF_OWN_SESSIONS.every((verb) => may(verb, spaceId)));
 }
 
 /** A current password that is sent must be right, whoever sends it. Guessing is slowed as it is at the login. */

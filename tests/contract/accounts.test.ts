@@ -28,6 +28,26 @@ t.test('whoever asks learns where each role holds', async (t) => {
   );
 });
 
+t.test('nobody sets the password of an account whose sessions it could do more with as that account', async (t) => {
+  const { rest, url } = target;
+  const space = await newSpace(t, target);
+  const made = await role(t, target, 'sessions create');
+  const ann = await person(t, target, [made, space]);
+  const session = await ann.rest.call('POST', '/sessions?wait=60s', { space });
+  t.equal(session.status, 201);
+  const { id } = session.body as { id: string };
+  t.teardown(() => rest.call('DELETE', `/sessions/${id}`));
+  for (const [verbs, status] of [
+    ['create,get,update,delete', 403],
+    ['create,get,update,delete,files', 200],
+  ] as const) {
+    const bob = await person(t, target, [await role(t, target, 'service-accounts update', `sessions ${verbs}`), null]);
+    const set = await bob.rest.call('PUT', `/service-accounts/${ann.user}/password`, { new_password: LONG });
+    t.equal(set.status, status, `with ${verbs}`);
+  }
+  t.ok(await login(url, ann.user, LONG));
+});
+
 t.test('other spellings of a role and of a binding mean the same', async (t) => {
   const { rest } = target;
   const { user } = await person(t, target);

@@ -96,7 +96,7 @@ export function casesOf(
     sessions
       .filter(({ owner }) => owner === one)
       .every(({ space }) =>
-        ['get', 'update', 'delete'].every(
+        ['get', 'update', 'delete', 'files'].every(
           (verb) => (one === subject && mayOwn(naive, 'sessions', verb, [])) || may(naive, 'sessions', verb, space.id),
         ),
       );
