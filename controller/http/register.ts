@@ -3,9 +3,11 @@ import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import type { Clock } from '../../seams/clock.ts';
 import { accepted, type Outcome, refusalFor, refused } from '../domain/outcome.ts';
+import { STALE } from '../services/applier.ts';
 import type { Audit } from '../services/audit.ts';
 import type { Holding } from '../services/budget/budgets.ts';
 import type { SpaceLookup } from '../services/budget/space-lookup.ts';
+import type { Caller } from '../services/caller.ts';
 import { JsonText } from '../services/json-text.ts';
 import { answerFault } from './answer-check.ts';
 import { isNoted } from './audit-routes.ts';
@@ -143,8 +145,15 @@ async function answerOf(route: Route, ctx: Context, recorded: RouteAudit, { gate
     const caller = callerOf(ctx);
     if (!caller.ok) return caller;
     const answer = await route.handle(exchange, caller.value === undefined ? undefined : recorded.attribute(ctx, caller.value));
-    if (answer.ok || answer.refusal.stale !== true || again === MOST_JUDGED_AGAIN) return answer;
+    if (!isStale(route, answer, caller.value)) return answer;
+    if (again === MOST_JUDGED_AGAIN) return STALE;
   }
+}
+
+/** Whether it was judged by rights that are not those of now: a change in its turn, a read at its end. A stream, and a page, judge for themselves. */
+function isStale({ method }: Route, answer: Outcome<unknown>, caller: Caller | undefined): boolean {
+  if (!answer.ok) return answer.refusal.stale === true;
+  return method === 'GET' && answer.value !== undefined && caller?.isCurrent?.() === false;
 }
 
 function bodyOf(route: Route, ctx: Context, clock: Clock, { grow }: Holding): Promise<Outcome<unknown>> | Outcome<unknown> {

@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import { accepted, type Outcome, type RefusalCode } from '../domain/outcome.ts';
 import type { Resource, Verb } from '../domain/rbac.ts';
+import { STALE } from '../services/applier.ts';
 import type { Caller, Idempotency, Page, PageRequest } from '../services/caller.ts';
 import { answerPage, pageRequest } from './pagination.ts';
 import { checkQuery } from './parameters.ts';
@@ -140,6 +141,8 @@ export function listRoute<Q = Query>(
       if (!checked.ok) return checked;
       const found = await respond({ ...checked.value, caller: present(described, caller), page: page.value });
       if (!found.ok) return found;
+      // It may have waited long for the reading thread.
+      if (caller?.isCurrent?.() === false) return STALE;
       answerPage(exchange.ctx, page.value, found.value);
       return accepted(undefined);
     },

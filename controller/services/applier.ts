@@ -293,7 +293,8 @@ function ifCurrent<Value>(command: Command<Outcome<Value>>, by: Attributed | und
   };
 }
 
-const STALE: Refused = {
+/** Whoever gets it judges the request again. */
+export const STALE: Refused = {
   ok: false,
   refusal: {
     ...refused('RATE_LIMITED', 'Rights changed again and again while this request waited. Retry in a second.', { retry_after_s: 1 })
