@@ -91,12 +91,13 @@ t.test('a repeated request by its key has one record', async (t) => {
 /** Puts records of that age into the store, below the applier. */
 function aged(core: Core, count: number, ageMs: number, action: string, outcome = 'ok'): void {
   const database = new Database(core.store.path);
+  const now = Date.now();
   const least = database.prepare<[], { number: number }>('select coalesce(min(number), 1000000) as number from audit').get()?.number ?? 0;
   const insert = database.prepare(
     `insert into audit (number, at, actor_type, action, resource, outcome, count) values (?, ?, 'ServiceAccount', ?, 'sessions', ?, 1)`,
   );
   database.transaction(() => {
-    for (let at = 1; at <= count; at += 1) insert.run(least - at, Date.now() - ageMs - at, action, outcome);
+    for (let at = 1; at <= count; at += 1) insert.run(least - at, now - ageMs - at, action, outcome);
   })();
   database.close();
 }
@@ -156,9 +157,15 @@ t.test('strangers without end fill no store: what is beyond a bound is counted, 
   for (let at = 0; at < 1000; at += 1) refusals.add(stranger('192.0.2.1'), 'UNAUTHORIZED');
   t.equal(written.length, REFUSAL_BOUNDS.ofOneCaller, 'the first few of a caller one by one');
   for (let at = 0; at < 5000; at += 1) refusals.add(stranger(`2001:db8::${at.toString(16)}`), 'UNAUTHORIZED');
-  t.equal(written.length, REFUSAL_BOUNDS.ofAll > 200 ? REFUSAL_BOUNDS.ofOneCaller + REFUSAL_BOUNDS.callers - 1 : REFUSAL_BOUNDS.ofAll);
+  t.equal(
+    written.length,
+    REFUSAL_BOUNDS.strangers.ofAll > 200 ? REFUSAL_BOUNDS.ofOneCaller + REFUSAL_BOUNDS.strangers.kinds - 1 : REFUSAL_BOUNDS.strangers.ofAll,
+  );
   await clock.advance(60_000);
-  t.ok(written.length <= REFUSAL_BOUNDS.ofAll + REFUSAL_BOUNDS.callers + 1, `${written.length} records for 6,000 refusals`);
+  t.ok(
+    written.length <= REFUSAL_BOUNDS.strangers.ofAll + REFUSAL_BOUNDS.strangers.kinds + 1,
+    `${written.length} records for 6,000 refusals`,
+  );
   t.equal(
     written.reduce((sum, { count }) => sum + count, 0),
     6000,
@@ -170,6 +177,39 @@ t.test('strangers without end fill no store: what is beyond a bound is counted, 
   );
   refusals.add(stranger('192.0.2.1'), 'UNAUTHORIZED');
   t.match(written.at(-1), { address: '192.0.2.1', count: 1 }, 'another minute begins');
+});
+
+t.test('what an account tries is recorded in its name, whatever strangers and it itself try besides', async (t) => {
+  const clock = new HandClock();
+  const written: { actor: string | null; action: string; count: number }[] = [];
+  const refusals = new AuditRefusals({
+    ...{ clock, metrics: silentMetrics },
+    write: ({ actor, action }, _code, count) => written.push({ actor: actor.name, action, count }),
+  });
+  const nobody = { actor: { type: 'Anonymous', id: null, name: null }, credential: null } as const;
+  for (let at = 0; at < 100; at += 1)
+    for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4', '192.0.2.5', '192.0.2.6', '192.0.2.7', '192.0.2.8'])
+      refusals.add(attribution({ ...nobody, address, action: `operation ${at}` }), 'UNAUTHORIZED');
+  const account = (name: string, action: string) => attribution({ actor: { type: 'ServiceAccount', id: name, name }, action });
+  for (let at = 0; at < 300; at += 1) refusals.add(account('mallory', `operation ${at}`), 'NOT_FOUND');
+  for (let at = 0; at < 7; at += 1) refusals.add(account('eve', 'getSecret'), 'FORBIDDEN');
+  await clock.advance(60_000);
+  const of = (name: string | null) => written.filter(({ actor }) => actor === name);
+  t.same(
+    of('eve').map(({ count }) => count),
+    [...Array(REFUSAL_BOUNDS.ofOneCaller).fill(1), 2],
+    'neither hides the other',
+  );
+  t.same(of('mallory').at(-1), { actor: 'mallory', action: 'various', count: 300 - REFUSAL_BOUNDS.kindsOfOneCaller });
+  t.equal(
+    of('mallory').reduce((sum, { count }) => sum + count, 0),
+    300,
+  );
+  t.equal(
+    of(null).reduce((sum, { count }) => sum + count, 0),
+    800,
+  );
+  t.ok(of(null).length <= REFUSAL_BOUNDS.strangers.ofAll + REFUSAL_BOUNDS.strangers.kinds + 1, 'and strangers have their bound');
 });
 
 t.test('a restore is recorded in the restored store, by whoever was at the machine', async (t) => {
