@@ -393,7 +393,7 @@ const sessions = (caller: Caller) => ({
   /**
    * Another name, other metadata
    *
-   * Metadata are replaced as a whole. What is not sent stays; 400 when nothing is.
+   * Metadata are replaced as a whole. What is not sent stays; 400 when nothing is, 409 where they exceed quotas.storage_bytes of the space.
    *
    * Permission: own or sessions:update.
    */

@@ -3543,6 +3543,10 @@ export type UpdateSessionErrors = {
      */
     404: Error;
     /**
+     * It is there already, or its state does not allow this: the message says what is allowed
+     */
+    409: Error;
+    /**
      * The body is too large
      */
     413: Error;

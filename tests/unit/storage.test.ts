@@ -8,6 +8,7 @@ import { recordAnswer } from '../../controller/domain/commands/record-answer.ts'
 import { remixSession } from '../../controller/domain/commands/remix-session.ts';
 import { removeSession } from '../../controller/domain/commands/remove-session.ts';
 import { changeSpace, removeSpace } from '../../controller/domain/commands/spaces.ts';
+import { updateSession } from '../../controller/domain/commands/update-session.ts';
 import { workOff } from '../../controller/domain/commands/work-off.ts';
 import type { AgentId, SessionId } from '../../controller/domain/ids.ts';
 import { put } from '../../controller/domain/rows.ts';
@@ -192,6 +193,25 @@ t.test('a space keeps no more than its quota: messages of every role, disks, sou
   t.match(await core.applier.submit(clearMessages(id)), { ok: true }, 'what makes room goes on');
   await core.applier.submit(removeSession(id, 'test'));
   t.equal(core.capacity.spaceUse(SPACE).diskBytes, 0);
+});
+
+t.test('metadata that are changed again and again, each time in an event, fill no space beyond its quota', async (t) => {
+  const core = await opened(t);
+  const made = await core.applier.submit(newSession());
+  if (!made.ok) return t.fail(made.refusal.message);
+  const id = made.value.id as SessionId;
+  const allowed = core.capacity.spaceUse(SPACE).diskBytes + core.store.view.storedBytes(SPACE) + 100_000;
+  t.match(await core.applier.submit(changeSpace(SPACE, { settings: { quotas: { storage_bytes: allowed } } }, true)), { ok: true });
+  const used = () => core.capacity.spaceUse(SPACE).diskBytes + core.store.view.storedBytes(SPACE);
+  const metadata = { of: 'x'.repeat(10_000) };
+  const outcomes = [];
+  for (let at = 0; at < 30; at += 1)
+    outcomes.push(await core.applier.submit(updateSession(id, at % 2 === 0 ? { metadata } : { name: `n${at}` })));
+  t.match(outcomes[0], { ok: true });
+  t.match(outcomes.at(-2), { ok: false, refusal: { code: 'CONFLICT', details: { quota: 'storage_bytes', asked: 10_009 } } });
+  t.match(outcomes.at(-1), { ok: false }, 'a new name is recorded with all metadata, too');
+  t.ok(used() <= allowed + 1000, `${used() - allowed} bytes beyond`);
+  t.match(await core.applier.submit(updateSession(id, { metadata: {} })), { ok: true }, 'smaller ones make room');
 });
 
 t.test('a conversation keeps its newest messages; what waits for an answer is not among the forgotten', async (t) => {

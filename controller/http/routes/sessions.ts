@@ -92,10 +92,11 @@ export function sessionRoutes({ services, clock, streams }: RouteContext): Route
       path: '/sessions/{id}',
       permission: 'own or sessions:update',
       summary: 'Another name, other metadata',
-      description: 'Metadata are replaced as a whole. What is not sent stays; 400 when nothing is.',
+      description:
+        'Metadata are replaced as a whole. What is not sent stays; 400 when nothing is, 409 where they exceed quotas.storage_bytes of the space.',
       request: updateSession,
       answers: { 200: sessionObject },
-      refusals: ['NOT_FOUND'],
+      refusals: ['NOT_FOUND', 'CONFLICT'],
       example: { name: 'a better name', metadata: { purpose: 'kept' } },
       async respond({ caller, params, body }) {
         const id = sessionIn(params);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { SessionFilter } from '../../services/api.ts';
 import { parameter, wordParameter } from '../parameters.ts';
-import { fields, givenName, metadata, name, text, wording } from '../validation.ts';
+import { fields, givenName, name, sessionMetadata, text, wording } from '../validation.ts';
 
 const MAX_TIMEOUT_S = 365 * 24 * 3600;
 export const MAX_CPU = 1024;
@@ -33,20 +33,20 @@ export const resources = fields({ requests: z.exactOptional(requests), limits: z
 export const createSession = fields({
   space: name().exactOptional(),
   name: givenName(255).exactOptional(),
-  metadata: metadata().exactOptional(),
+  metadata: sessionMetadata().exactOptional(),
   parent_session_id: text(255).exactOptional(),
   timeouts: z.exactOptional(timeouts),
   resources: z.exactOptional(resources),
 });
 
-export const updateSession = fields({ name: givenName(255).exactOptional(), metadata: metadata().exactOptional() });
+export const updateSession = fields({ name: givenName(255).exactOptional(), metadata: sessionMetadata().exactOptional() });
 
 const yes = () => z.boolean({ error: wording }).exactOptional();
 
 export const remixSession = fields({
   name: givenName(255).exactOptional(),
   space: name().exactOptional(),
-  metadata: metadata().exactOptional(),
+  metadata: sessionMetadata().exactOptional(),
   data: yes().describe('Whether its volume begins as a copy of the parent’s (the default), or empty'),
   messages: yes().describe('Whether it begins with the parent’s answered messages; default false'),
 });
