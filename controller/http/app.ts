@@ -109,7 +109,7 @@ export function createApp(options: HttpOptions): HttpApp {
   const budgets = options.budgets ?? new Budgets({ clock, metrics });
   const streams = new OpenStreams(clock, metrics, budgets);
   const addresses = new ClientAddresses(options.proxies ?? NO_PROXIES);
-  const connections = new Connections({ budgets, addresses, clock, metrics });
+  const connections = new Connections({ budgets, addresses, metrics });
   const gate = new BudgetGate(budgets, addresses, connections);
   const koa = new Koa();
   koa.on('error', (fault: unknown) => {

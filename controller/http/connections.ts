@@ -2,7 +2,6 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import type { Context } from 'koa';
-import type { Clock } from '../../seams/clock.ts';
 import type { Counter, Metrics } from '../../seams/metrics.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Release } from '../services/budget/at-once.ts';
@@ -14,7 +13,6 @@ import type { ClientAddresses } from './client-address.ts';
 export interface ConnectionsDeps {
   readonly budgets: Budgets;
   readonly addresses: ClientAddresses;
-  readonly clock: Pick<Clock, 'soon'>;
   readonly metrics: Metrics;
 }
 
@@ -38,17 +36,15 @@ interface Connection {
 export class Connections {
   readonly #budgets: Budgets;
   readonly #addresses: ClientAddresses;
-  readonly #clock: Pick<Clock, 'soon'>;
   readonly #all = new Map<Socket, Connection>();
   readonly #byPeer = new Map<string, Connection>();
   readonly #strangers: PendingConnections<Connection>;
   readonly #cut: Counter<'reason'>;
   #closing = false;
 
-  constructor({ budgets, addresses, clock, metrics }: ConnectionsDeps) {
+  constructor({ budgets, addresses, metrics }: ConnectionsDeps) {
     this.#budgets = budgets;
     this.#addresses = addresses;
-    this.#clock = clock;
     const { process, address = process } = budgets.limits.atOnce.stranger_connections;
     this.#strangers = new PendingConnections({ perAddress: address, inAll: process });
     this.#cut = metrics.counter({
@@ -113,10 +109,6 @@ export class Connections {
       if (this.#byPeer.get(peer) === connection) this.#byPeer.delete(peer);
       this.#strangers.delete(connection);
       connection.release?.();
-      // Node.js closes no answer that waited behind another one of its connection: what it holds would never be released.
-      this.#clock.soon(() => {
-        for (const answer of [...connection.answers]) answer.emit('close');
-      });
     });
     // All clients behind a trusted proxy come over its connections.
     const oldest = isProxy ? undefined : this.#strangers.add(connection);
