@@ -186,7 +186,7 @@ export class Reconciler {
   async #pass(): Promise<void> {
     await this.#look();
     for (let steps = 0; steps < STEPS_IN_A_ROW && !this.#ending.signal.aborted; steps += 1) {
-      const step = nextStep(this.#remembered(), this.#observed());
+      const step = this.#next();
       if (step.kind === 'rest') {
         if (step.phase !== undefined) this.#reporter.say(step.phase, this.#seen, this.#failed);
         return this.#rest();
@@ -200,6 +200,10 @@ export class Reconciler {
     }
     // What goes on for ever is a fault, and is paced like one.
     throw new Error('it does not settle');
+  }
+
+  #next(): Step {
+    return nextStep(this.#remembered(), this.#observed());
   }
 
   #rest(): void {
@@ -241,7 +245,9 @@ export class Reconciler {
           this.#wakeAfter(verdict);
           return false;
         }
-        const made = await this.#call((signal) => driver.start(id, signal));
+        // It may have waited for its turn at the engine for long: what is not to run any more does not begin.
+        const made = await this.#call(async (signal) => (this.#next().kind === 'start' ? driver.start(id, signal) : undefined));
+        if (made === undefined) return true;
         if (made.ok) {
           this.#failures.forget();
           this.#pacer.started();

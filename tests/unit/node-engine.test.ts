@@ -158,6 +158,21 @@ t.test('a burst of sessions and their first looks take few calls at once', async
   t.ok(it.engine.most <= MOST_CALLS, `${it.engine.most} at once`);
 });
 
+t.test('a session that is to be gone before its turn at the engine came is not started', async (t) => {
+  const it = await world(t, { callMs: (call) => (call === 'start' ? 1_000 : 1) });
+  const sessions = Array.from({ length: 3 * MOST_CALLS }, (_, at) => assigned(idOf(at)));
+  const starts = () => it.engine.calls.get('start') ?? 0;
+  it.controller.welcome(10 ** 9, 10 ** 9);
+  it.controller.say({ kind: 'assignmentSet', value: { setId: 'set', assignments: sessions, tombstones: [], part: 0, more: false } });
+  for (let passed = 0; starts() < MOST_CALLS && passed < 10_000; passed += 10) await it.clock.advance(10);
+  t.equal(starts(), MOST_CALLS, 'as many as may be are being started');
+  const tombstones = sessions.map(({ sessionId }) => ({ sessionId, upToGeneration: 1 }));
+  it.controller.say({ kind: 'assignmentChange', value: { setId: 'set', number: 1, assignments: [], tombstones } });
+  await it.clock.advance(60_000);
+  t.equal(starts(), MOST_CALLS, 'and none of the others');
+  t.same([...it.host.containers.keys()], []);
+});
+
 t.test('looking at everything again costs one list, and a look at what changed', async (t) => {
   const it = await world(t);
   await begin(
