@@ -95,9 +95,35 @@ export class ClientAddresses {
 const plain = (address: string) => /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 
 function addressesIn(header: ForwardedHeader, value: string): string[] {
-  const parts = value.split(',').map((part) => part.trim());
-  if (header === 'x-forwarded-for') return parts.map(withoutPort);
-  return parts.map((part) => withoutPort(/(?:^|;)\s*for="?([^";]*)"?/i.exec(part)?.[1] ?? ''));
+  if (header === 'x-forwarded-for') return value.split(',').map((part) => withoutPort(part.trim()));
+  return unquotedParts(value, ',').map((hop) => {
+    const named = unquotedParts(hop, ';').flatMap((pair) => /^\s*for\s*=\s*"?([^"]*?)"?\s*$/i.exec(pair)?.[1] ?? []);
+    // Where there are two, one of them may be the client's.
+    return withoutPort(named.length === 1 ? (named[0] ?? '') : '');
+  });
+}
+
+/**
+ * What is between separators that are outside of quotes: a `host` of the client's own can have both. Read from the right, so that a quote that a client
+ * leaves open does not swallow what a proxy has added.
+ */
+function unquotedParts(text: string, separator: string): string[] {
+  const parts: string[] = [];
+  let end = text.length;
+  let isQuoted = false;
+  for (let at = text.length - 1; at >= 0; at -= 1) {
+    if (text[at] === '"' && !isEscaped(text, at)) isQuoted = !isQuoted;
+    if (text[at] !== separator || isQuoted) continue;
+    parts.unshift(text.slice(at + 1, end));
+    end = at;
+  }
+  return [text.slice(0, end), ...parts];
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let backslashes = 0;
+  while (text[at - 1 - backslashes] === '\\') backslashes += 1;
+  return backslashes % 2 === 1;
 }
 
 /** `1.2.3.4:80`, `[2001:db8::1]:80` and `[2001:db8::1]` name a port or brackets too. */

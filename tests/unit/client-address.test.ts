@@ -33,6 +33,20 @@ t.test('whoever is no trusted proxy names nobody else, and the header that proxi
   t.end();
 });
 
+t.test('what a client sends as its host, or leaves open, names nobody else in Forwarded', (t) => {
+  const cases = [
+    ['for=203.0.113.9;host="a,for=6.6.6.6";proto=https', '203.0.113.9'],
+    ['host="a;for=6.6.6.6";for=203.0.113.9', '203.0.113.9'],
+    ['for=203.0.113.9;host="a\\",for=6.6.6.6"', '203.0.113.9'],
+    ['for=203.0.113.9;host="a\\\\"', '203.0.113.9'],
+    ['for="6.6.6.6, for=203.0.113.9', '203.0.113.9'],
+    ['for=6.6.6.6;host="a, for=203.0.113.9;host="b"', '203.0.113.9'],
+    ['for=203.0.113.9;host=a;for=6.6.6.6', '10.0.0.1'],
+  ] as const;
+  for (const [forwarded, client] of cases) t.equal(addressOf('10.0.0.1', { forwarded }, 'forwarded'), client, forwarded);
+  t.end();
+});
+
 t.test('a range that is none is named', (t) => {
   for (const wrong of ['10.0.0.0/33', 'proxy.example', '10.0.0.0/', '::/129', '10.0.0.0/8/8'])
     t.throws(() => proxyList([wrong]), /is no address/, wrong);
