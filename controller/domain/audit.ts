@@ -56,8 +56,8 @@ export interface StoredAudit extends AuditRecord {
   readonly number: number;
 }
 
-/** Parts with bounds of their own. `all` is everything, the other two included. */
-export type AuditPart = 'messages' | 'refused' | 'all';
+/** Parts with bounds of their own. `all` is everything, the others included; `refused` is also what strangers were refused. */
+export type AuditPart = 'messages' | 'strangers' | 'refused' | 'all';
 
 /** What messages are recorded as: there are more of them than of everything else, and they have bounds of their own. */
 export const MESSAGE_ACTION = 'createMessage';

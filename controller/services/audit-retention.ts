@@ -68,8 +68,9 @@ export class AuditRetention {
 
   /** Resolves once the record is within its bounds. */
   async catchUp(): Promise<void> {
-    // What these two lose is not counted among all.
-    await this.#prune(['messages', 'refused']);
+    // What these lose is not counted among all, nor what strangers lose among the refused.
+    await this.#prune(['messages', 'strangers']);
+    await this.#prune(['refused']);
     await this.#prune(['all']);
   }
 
@@ -99,8 +100,9 @@ export class AuditRetention {
     const all = applier.time.before(kept.days * DAY_MS);
     const messages = applier.time.before(Math.min(kept.messageDays, kept.days) * DAY_MS);
     return {
-      before: { messages, refused: all, all },
-      rows: { messages: kept.messageRows, refused: kept.refusedRows, all: kept.rows },
+      before: { messages, strangers: all, refused: all, all },
+      // Half: strangers cannot push out what accounts were refused.
+      rows: { messages: kept.messageRows, strangers: Math.floor(kept.refusedRows / 2), refused: kept.refusedRows, all: kept.rows },
     };
   }
 }

@@ -43,8 +43,17 @@ export function auditInsert(database: Database.Database): (record: AuditRecord) 
   return (record) => void insert.run(...FIELDS.map((field) => record[field]));
 }
 
+/** As its index says it. */
+const STRANGERS = `outcome <> 'ok' and actor_type = 'Anonymous'`;
+
+/** What strangers were refused is pruned by its number, too. */
+export async function strangersOfAudit(db: Kysely<unknown>): Promise<void> {
+  await sql.raw(`create index audit_strangers on audit (number) where ${STRANGERS}`).execute(db);
+}
+
 const PARTS: Readonly<Record<AuditPart, string>> = {
   messages: `action = '${MESSAGE_ACTION}'`,
+  strangers: STRANGERS,
   refused: `outcome <> 'ok'`,
   all: 'true',
 };
@@ -61,7 +70,7 @@ export const AUDIT_BEFORE_SQL = 'select number from audit where at < ? order by 
 
 export function auditPruning(database: Database.Database): (part: AuditPart, upTo: number, limit: number) => void {
   const prune = (part: AuditPart) => database.prepare<[number, number]>(`delete from audit where number in (${oldAuditSql(part)})`);
-  const statements = { messages: prune('messages'), refused: prune('refused'), all: prune('all') };
+  const statements = { messages: prune('messages'), strangers: prune('strangers'), refused: prune('refused'), all: prune('all') };
   return (part, upTo, limit) => void statements[part].run(upTo, limit);
 }
 

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration';
-import { auditTable } from './audit.ts';
+import { auditTable, strangersOfAudit } from './audit.ts';
 import { queueStep } from './migration-queue.ts';
 import { normalizedNames } from './normalized-names.ts';
 import { sessionIndexes } from './session-metadata.ts';
@@ -347,6 +347,7 @@ const provider: MigrationProvider = {
     '0014-assigned-builds': assignedBuilds,
     '0015-storage': { up: storageSums },
     '0016-more-storage': { up: moreStorageSums },
+    '0017-strangers-of-audit': { up: strangersOfAudit },
   }),
 };
 

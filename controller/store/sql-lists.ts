@@ -68,14 +68,14 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
       return rows.map(storedAudit);
     },
     async auditCutoffs({ before, rows }) {
-      const parts = ['messages', 'refused', 'all'] as const;
+      const parts = ['messages', 'strangers', 'refused', 'all'] as const;
       const found = await reader.read([
         ...parts.map((part) => ({ sql: AUDIT_BEFORE_SQL, parameters: [before[part]] })),
         ...parts.map((part) => ({ sql: auditBeyondSql(part), parameters: [rows[part]] })),
       ]);
-      const [a, b, c, d, e, f] = found.map(([row]) => Number(row?.number ?? 0));
-      const cutoffs = (messages = 0, refused = 0, all = 0) => ({ messages, refused, all });
-      return { byAge: cutoffs(a, b, c), byRows: cutoffs(d, e, f) };
+      const numbers = found.map(([row]) => Number(row?.number ?? 0));
+      const cutoffs = ([messages = 0, strangers = 0, refused = 0, all = 0]: readonly number[]) => ({ messages, strangers, refused, all });
+      return { byAge: cutoffs(numbers.slice(0, parts.length)), byRows: cutoffs(numbers.slice(parts.length)) };
     },
     async countMessages(session) {
       const query = sql`select count(*) as count from messages where session_id = ${session}`;

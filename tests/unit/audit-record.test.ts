@@ -89,15 +89,15 @@ t.test('a repeated request by its key has one record', async (t) => {
 });
 
 /** Puts records of that age into the store, below the applier. */
-function aged(core: Core, count: number, ageMs: number, action: string, outcome = 'ok'): void {
+function aged(core: Core, count: number, ageMs: number, action: string, outcome = 'ok', actorType = 'ServiceAccount'): void {
   const database = new Database(core.store.path);
   const now = Date.now();
   const least = database.prepare<[], { number: number }>('select coalesce(min(number), 1000000) as number from audit').get()?.number ?? 0;
   const insert = database.prepare(
-    `insert into audit (number, at, actor_type, action, resource, outcome, count) values (?, ?, 'ServiceAccount', ?, 'sessions', ?, 1)`,
+    `insert into audit (number, at, actor_type, action, resource, outcome, count) values (?, ?, ?, ?, 'sessions', ?, 1)`,
   );
   database.transaction(() => {
-    for (let at = 1; at <= count; at += 1) insert.run(least - at, now - ageMs - at, action, outcome);
+    for (let at = 1; at <= count; at += 1) insert.run(least - at, now - ageMs - at, actorType, action, outcome);
   })();
   database.close();
 }
@@ -143,6 +143,21 @@ t.test('records go by age and by rows, messages and refusals by bounds of their 
   exported = undefined;
   await retention.catchUp();
   t.same(await counted(), { 'createSession ok': 21, 'createMessage ok': 20, 'deleteRole ok': 20, 'createSession FORBIDDEN': 10 });
+});
+
+t.test('strangers do not push out of the record what accounts were refused', async (t) => {
+  const { core, lists, all } = await rig(t);
+  const retention = new AuditRetention({
+    ...{ applier: core.applier, lists, clock: systemClock, log: silent, metrics: silentMetrics },
+    kept: { ...AUDIT_KEPT, refusedRows: 20 },
+    exported: () => undefined,
+  });
+  aged(core, 500, DAY, 'login', 'UNAUTHORIZED', 'Anonymous');
+  aged(core, 30, DAY, 'getSecret', 'FORBIDDEN');
+  await retention.catchUp();
+  const kept = Object.groupBy(await all(), ({ actorType }) => actorType);
+  t.equal(kept.Anonymous?.length, 10, 'the newest of strangers have half of the bound');
+  t.equal(kept.ServiceAccount?.length, 10);
 });
 
 t.test('strangers without end fill no store: what is beyond a bound is counted, and nothing of it is lost', async (t) => {
