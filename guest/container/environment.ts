@@ -18,7 +18,7 @@ const fits = (name: string, value: string) =>
   !value.includes('\0') && Buffer.byteLength(name) + 1 + Buffer.byteLength(value) < MAX_VARIABLE_BYTES;
 
 /**
- * All that an agent's process finds in its environment. Nothing of the guest's own is handed on. A secret can replace the first three, but
+ * All that an agent's process finds in its environment. Nothing of the guest's own is handed on. A secret can replace the first two, but
  * neither where programs are found and files go, nor what Raworc says. Secrets with reserved names, or that no process can be given, are left out.
  * Python does not load what an agent has put below HOME for all of them.
  */

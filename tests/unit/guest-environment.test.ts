@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, rmSync } from 'node:fs';
 import t from 'tap';
 import { agentEnvironment } from '../../guest/container/environment.ts';
 import { Processes } from '../../guest/container/processes.ts';
@@ -57,6 +59,40 @@ t.test('no secret makes a program run code of its own', async (t) => {
       .sort(),
     ordinary.sort(),
   );
+});
+
+t.test('no secret has programs of every day run what its value says', async (t) => {
+  const directory = t.testdir({ file: '', 'planted.sh': '#!/bin/sh\n: > "$(dirname "$0")/ran"\n' });
+  const planted = `${directory}/planted.sh`;
+  chmodSync(planted, 0o755);
+  const attacks: readonly (readonly [name: string, value: string, command: string])[] = [
+    ['TAR_OPTIONS', `--checkpoint=1 --checkpoint-action=exec=${planted}`, 'tar cf out.tar file'],
+    ['GIT_ALLOW_PROTOCOL', 'ext', `git clone "ext::${planted}" copy`],
+    ['GNUMAKEFLAGS', `--eval=$(shell ${planted})`, 'make -f /dev/null'],
+    ['RSYNC_RSH', planted, 'rsync host:file copy'],
+    ['SSH_SK_HELPER', planted, "ssh-keygen -t ed25519-sk -f key -N ''"],
+    ['WGET_ASKPASS', planted, 'wget --use-askpass= http://127.0.0.1:1/'],
+    ['ZIPOPT', `-T -TT ${planted}`, 'zip out.zip file'],
+  ];
+  const runs = (env: Record<string, string>, command: string) => {
+    spawnSync('/bin/sh', ['-c', command], { cwd: directory, env, stdio: 'ignore' });
+    const has = existsSync(`${directory}/ran`);
+    rmSync(`${directory}/ran`, { force: true });
+    return has;
+  };
+  const machine = { ...places, path: process.env.PATH ?? '', sessionDirectory: directory };
+  let worked = 0;
+  for (const [name, value, command] of attacks) {
+    const bare = agentEnvironment(machine, setup({}));
+    if (runs({ ...bare, [name]: value }, command)) worked += 1;
+    t.notOk(runs(agentEnvironment(machine, setup({ [name]: value })), command), name);
+    t.notHas(agentEnvironment(machine, setup({ [name]: value })), { [name]: value }, `${name} is left out`);
+  }
+  t.ok(worked > 0, 'at least one of these programs is here and does so');
+});
+
+t.test('no secret lets Python load what lies below HOME', async (t) => {
+  t.equal(agentEnvironment(places, setup({ PYTHONNOUSERSITE: '' })).PYTHONNOUSERSITE, '1');
 });
 
 t.test('more secrets than a process can be given fail the run with the reason, and show none', async (t) => {
