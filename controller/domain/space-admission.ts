@@ -15,6 +15,9 @@ export interface SpaceAsk {
   readonly storageBytes?: number;
 }
 
+/** As the store keeps them, in a row and in each event. */
+export const metadataBytes = (metadata: Readonly<Record<string, unknown>>): number => Buffer.byteLength(JSON.stringify(metadata));
+
 type Refused = { readonly ok: false; readonly refusal: Refusal };
 
 /** Why a space takes no new sessions, messages and builds: it is not active, or was removed meanwhile. */

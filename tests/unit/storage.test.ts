@@ -1,6 +1,7 @@
 /** What sessions and spaces keep in the store: counted as it is written, bounded, and the oldest of a conversation forgotten. */
 import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
+import { changeDesired } from '../../controller/domain/commands/change-desired.ts';
 import { clearMessages } from '../../controller/domain/commands/clear-messages.ts';
 import { postMessage } from '../../controller/domain/commands/post-message.ts';
 import { putSource } from '../../controller/domain/commands/put-source.ts';
@@ -212,6 +213,26 @@ t.test('metadata that are changed again and again, each time in an event, fill n
   t.match(outcomes.at(-1), { ok: false }, 'a new name is recorded with all metadata, too');
   t.ok(used() <= allowed + 1000, `${used() - allowed} bytes beyond`);
   t.match(await core.applier.submit(updateSession(id, { metadata: {} })), { ok: true }, 'smaller ones make room');
+});
+
+t.test('a session with metadata that is paused and resumed without end fills no more than the quota', async (t) => {
+  const core = await opened(t);
+  const made = await core.applier.submit(newSession({ metadata: { of: 'x'.repeat(10_000) } }));
+  const plain = await core.applier.submit(newSession());
+  if (!made.ok || !plain.ok) return t.fail('not made');
+  const used = () => core.capacity.spaceUse(SPACE).diskBytes + core.store.view.storedBytes(SPACE);
+  const allowed = used() + 100_000;
+  await core.applier.submit(changeSpace(SPACE, { settings: { quotas: { storage_bytes: allowed } } }, true));
+  const cycle = async (id: string) => {
+    await core.applier.submit(changeDesired(id as SessionId, 'pause', 0));
+    return core.applier.submit(changeDesired(id as SessionId, 'resume', 0));
+  };
+  t.match(await cycle(made.value.id), { ok: true });
+  let last = await cycle(made.value.id);
+  for (let at = 0; at < 30; at += 1) last = await cycle(made.value.id);
+  t.match(last, { ok: false, refusal: { code: 'CONFLICT', details: { quota: 'storage_bytes', asked: 10_009 } } });
+  t.ok(used() <= allowed + 25_000, `${used() - allowed} bytes beyond: what pausing once adds`);
+  t.match(await cycle(plain.value.id), { ok: true }, 'others go on');
 });
 
 t.test('a conversation keeps its newest messages; what waits for an answer is not among the forgotten', async (t) => {

@@ -11,7 +11,7 @@ import { sessionObject } from '../present.ts';
 import type { Desired, Limits, SessionRow } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
 import { lesser, limitsObject, lowered, mostIn } from '../session-sizes.ts';
-import { refusedBySpace } from '../space-admission.ts';
+import { metadataBytes, refusedBySpace } from '../space-admission.ts';
 import type { View } from '../view.ts';
 
 export type DesiredChange = Extract<SessionRequest, 'pause' | 'suspend' | 'resume' | 'recover'>;
@@ -101,7 +101,9 @@ export function loweredEvents(view: View, before: SessionRow, after: SessionRow)
  */
 export function refusedWaking(view: View, fleet: Fleet, row: SessionRow, hint = ''): Extract<Outcome<never>, { ok: false }> | undefined {
   const needsRoom = occupiesRoom({ ...row, desired: 'running' }) && !occupiesRoom(row);
-  const bySpace = refusedBySpace(view, fleet, row.spaceId, { sessions: 0, requests: needsRoom ? row.requests : undefined });
+  // Each event of its state holds its metadata: who pauses and resumes it without end must not fill more than the quota.
+  const storageBytes = Object.keys(row.metadata).length === 0 ? 0 : metadataBytes(row.metadata);
+  const bySpace = refusedBySpace(view, fleet, row.spaceId, { sessions: 0, requests: needsRoom ? row.requests : undefined, storageBytes });
   if (bySpace !== undefined) return refused(bySpace.refusal.code, `${bySpace.refusal.message}${hint}`, bySpace.refusal.details);
   if (!needsRoom) return undefined;
   const node = fleet.nodes().find(({ id }) => id === row.nodeId);

@@ -4,15 +4,13 @@ import type { SessionObject } from '../objects.ts';
 import { accepted, type Outcome, refused } from '../outcome.ts';
 import { sessionObject } from '../present.ts';
 import { put, type SessionRow } from '../rows.ts';
-import { refusedBySpace } from '../space-admission.ts';
+import { metadataBytes, refusedBySpace } from '../space-admission.ts';
 
 /** What people call a session, and what they keep with it. Metadata are replaced as a whole. */
 export interface SessionUpdate {
   readonly name?: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
-
-const sizeOf = (metadata: Readonly<Record<string, unknown>>): number => Buffer.byteLength(JSON.stringify(metadata));
 
 export function updateSession(id: SessionId, update: SessionUpdate): Command<Outcome<SessionObject>> {
   return {
@@ -21,7 +19,7 @@ export function updateSession(id: SessionId, update: SessionUpdate): Command<Out
       const row = view.get('sessions', id);
       if (row === undefined || row.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
       const after: SessionRow = { ...row, name: update.name ?? row.name, metadata: update.metadata ?? row.metadata, updatedAt: now };
-      const [had, has] = [sizeOf(row.metadata), sizeOf(after.metadata)];
+      const [had, has] = [metadataBytes(row.metadata), metadataBytes(after.metadata)];
       // The event holds them once more.
       const asked = { sessions: 0, requests: undefined, storageBytes: Math.max(0, 2 * has - had) } as const;
       const full = refusedBySpace(view, fleet, row.spaceId, asked, 'also inactive');
