@@ -6,7 +6,7 @@ import type { Proof } from '../../../controller/services/access-api.ts';
 import type { EventWatcher, Services } from '../../../controller/services/api.ts';
 import type { Caller } from '../../../controller/services/caller.ts';
 import type { Book } from './book.ts';
-import { Client } from './client.ts';
+import { Client, type Work } from './client.ts';
 import { BEGAN_AT } from './clock.ts';
 import type { Cluster } from './cluster.ts';
 import { type CommandName, USUAL } from './commands.ts';
@@ -106,7 +106,7 @@ export class Person {
     const stream = this.#stream;
     const how = admin.random.weighted({ deactivate: 3, remove: 3, unbind: 3, end: 3, everywhere: 1, password: 1 });
     const { restores } = this.#cluster;
-    const done = await admin.insist<unknown>(`${how} ${user}`, (services, caller) => {
+    const losing: Work<unknown> = (services, caller) => {
       const { serviceAccounts, roleBindings, apiKeys, accounts } = services;
       if (how === 'deactivate') return serviceAccounts.update(caller, accountId, { active: false });
       if (how === 'remove') return serviceAccounts.remove(caller, accountId);
@@ -115,6 +115,11 @@ export class Person {
       if (proof.kind === 'api-key') return roleBindings.remove(caller, bindingId);
       if (how === 'password') return serviceAccounts.changePassword(caller, accountId, { new_password: 'another' });
       return accounts.logout(caller, proof, how === 'everywhere');
+    };
+    const done = await admin.insist(`${how} ${user}`, async (services, caller) => {
+      const first = await losing(services, caller);
+      // As HTTP does: what the other may do has changed before the turn of this.
+      return !first.ok && first.refusal.stale === true ? losing(services, caller) : first;
     });
     if (done === 'lost' || restores !== this.#cluster.restores) return;
     if (!done.ok && done.refusal.code !== 'NOT_FOUND') admin.violation(`${how} ${user}: ${done.refusal.code} ${done.refusal.message}`);
