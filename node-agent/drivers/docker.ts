@@ -20,7 +20,7 @@ import { watchDocker } from './docker-events.ts';
 import { kernelFiles, MemoryReturn } from './docker-memory.ts';
 import { ensureNetwork, networkRoom, removeNetwork, SESSION_NETWORK } from './docker-network.ts';
 import { closeDockerResolver } from './docker-resolver.ts';
-import { SessionContainers } from './docker-session-containers.ts';
+import { type FoundContainer, SessionContainers } from './docker-session-containers.ts';
 import { EngineVolumes } from './docker-volumes.ts';
 import type { Capacity, Driver, DriverChange, ImageMade, ImagePlan, Made, Seen, SessionPlan } from './driver.ts';
 import { jsonLines } from './json-lines.ts';
@@ -101,6 +101,9 @@ export class DockerDriver implements Driver {
   readonly #disks: Disks;
   readonly #volumes: EngineVolumes;
   readonly #bridge: BridgeUse | undefined;
+  /** By session: its container in which Docker's name server was closed, or cannot be. */
+  readonly #resolverClosed = new Map<string, string>();
+  readonly #ending = new AbortController();
   #bounds: DockerBounds | undefined;
 
   constructor(options: DockerOptions) {
@@ -158,6 +161,7 @@ export class DockerDriver implements Driver {
 
   async list(signal: AbortSignal): Promise<ReadonlyMap<string, Seen>> {
     const [containers, disks] = await abortable(signal, Promise.all([this.#containers.list(), this.#disks.list()]));
+    void this.#closeResolversLeft([...containers].filter(([id, found]) => this.#isResolverOpen(id, found)).map(([id]) => id));
     const seen = new Map<string, Seen>([...containers].map(([sessionId, found]) => [sessionId, { ...found, volume: undefined }]));
     const volumes = new Map<string, VolumeOf>([...this.#volumes.list(), ...disks]);
     for (const [sessionId, volume] of volumes) {
@@ -172,6 +176,7 @@ export class DockerDriver implements Driver {
     const volume = this.#volumes.find(sessionId);
     const [found, own] = await abortable(signal, Promise.all([this.#containers.find(sessionId), this.#disks.find(sessionId)]));
     const disk = own ?? volume;
+    if (this.#isResolverOpen(sessionId, found)) await this.#closeResolver(sessionId, signal);
     return {
       container: found?.container,
       volume: disk && volumeOf(sessionId, disk),
@@ -269,6 +274,7 @@ export class DockerDriver implements Driver {
   async #removeContainer(sessionId: string, signal: AbortSignal): Promise<void> {
     const id = await abortable(signal, this.#containers.least(sessionId));
     if (id === undefined) return;
+    if (this.#resolverClosed.get(sessionId) === id) this.#resolverClosed.delete(sessionId);
     if (this.#volumes.find(sessionId) !== undefined) await this.#endBeforeAdoption(sessionId, id, signal);
     // By its id: the name may be another's by now. Volumes without a name, which an image may ask for, go with it.
     const removed = await unless(
@@ -342,6 +348,7 @@ export class DockerDriver implements Driver {
   }
 
   close(): void {
+    this.#ending.abort(new Error('the node agent ends'));
     this.#options.guard.close();
     this.#memory.close();
     this.#options.baseImages?.close();
@@ -373,6 +380,8 @@ export class DockerDriver implements Driver {
   async #begin(sessionId: string, signal: AbortSignal): Promise<Made> {
     const made = await this.#made(signal, async () => {
       if (this.#volumes.find(sessionId) === undefined) await this.#disks.ready(sessionId).catch(asDiskFailure);
+      // Another start is another network namespace.
+      this.#resolverClosed.delete(sessionId);
       const started = await this.#containers.on(sessionId, (container) => unless([304], container.start()).then(() => true));
       return started ? { ok: true } : { ok: false, why: 'failed', reason: 'Docker has no container of this session any more.' };
     });
@@ -381,17 +390,38 @@ export class DockerDriver implements Driver {
     return { ok: false, why: 'failed', reason: 'Docker is removing the container.' };
   }
 
+  /** It runs, and nobody closed it: its start was cut off, or the node agent ended right after. */
+  #isResolverOpen(sessionId: string, found: FoundContainer | undefined): boolean {
+    return (
+      this.#options.run !== undefined && found?.container.state === 'running' && this.#resolverClosed.get(sessionId) !== found.container.id
+    );
+  }
+
+  /** One after the other, beside whatever comes next. */
+  async #closeResolversLeft(sessionIds: readonly string[]): Promise<void> {
+    const { signal } = this.#ending;
+    for (const id of sessionIds)
+      await this.#closeResolver(id, signal).catch((error: unknown) => {
+        if (!signal.aborted) this.#options.log.warn('session.docker_dns_open', { session: id, error: messageOf(error) });
+      });
+  }
+
   /** Before the session's agents are started: its guest has to connect first. */
   async #closeResolver(sessionId: string, signal: AbortSignal): Promise<void> {
     const { run, conditions, log } = this.#options;
     if (run === undefined) return;
     const looking = this.#containers.on(sessionId, (container) => container.inspect());
     const found = await unless([404], abortable(signal, looking));
-    if (found?.State.Running !== true || !found.Mounts.some(({ Destination }) => Destination === RESOLV_CONF)) return;
+    if (found?.State.Running !== true) return;
     try {
-      await abortable(signal, closeDockerResolver(run, found.State.Pid));
-      conditions?.clear('DockerDnsOpen');
+      if (found.Mounts.some(({ Destination }) => Destination === RESOLV_CONF)) {
+        await abortable(signal, closeDockerResolver(run, found.State.Pid));
+        conditions?.clear('DockerDnsOpen');
+      }
+      this.#resolverClosed.set(sessionId, found.Id);
     } catch (error) {
+      signal.throwIfAborted();
+      this.#resolverClosed.set(sessionId, found.Id);
       log.warn('session.docker_dns_open', { session: sessionId, error: messageOf(error) });
       conditions?.raise({
         type: 'DockerDnsOpen',
