@@ -1,6 +1,7 @@
 import type { Context, Middleware } from 'koa';
 import type { Log } from '../../seams/log.ts';
 import { type Refusal, type RefusalCode, RefusedError, refusalFor, refused } from '../domain/outcome.ts';
+import { hasLeft } from './connections.ts';
 
 /** The one table from refusals to status codes. */
 export const STATUS_OF: Readonly<Record<RefusalCode, number>> = {
@@ -58,7 +59,8 @@ export function catchFaults(log: Log): Middleware {
       await next();
     } catch (fault) {
       const requestId = String(ctx.state.requestId);
-      if (ctx.headerSent || (isGone(fault) && !ctx.writable)) {
+      // An answer that waits behind another one of its connection is writable for all that Koa knows.
+      if (ctx.headerSent || (isGone(fault) && (!ctx.writable || hasLeft(ctx)))) {
         log.debug('http.cut', { request_id: requestId });
         ctx.res.destroy();
         return;

@@ -60,6 +60,20 @@ t.test('a body without credentials is small, and comes soon; with credentials it
   t.equal(budgets.held('body_bytes'), 0);
 });
 
+t.test('a body that is cut off is no fault, also where its answer waits behind another one of the connection', async (t) => {
+  const rig = await rigWith(t, '');
+  for (const first of ['', `GET /api/v0/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${rig.token}\r\n\r\n`]) {
+    const socket = await open(t, rig);
+    socket.write(`${first}${headOf('/auth/login', 16_000)}${'x'.repeat(15_000)}`);
+    await until(() => rig.streams.budgets.held('stranger_body_bytes') === 15_000);
+    const before = rig.logged.length;
+    socket.destroy();
+    const ends = () => rig.logged.slice(before).filter((line) => /^http\.(cut|fault)/.test(line));
+    await until(() => ends().length > 0);
+    t.match(ends(), [/^http\.cut/], first === '' ? 'alone' : 'behind a stream');
+  }
+});
+
 t.test('the bodies of one address have a bound, and other addresses their own', async (t) => {
   const rig = await rigWith(t, 'stranger_body_bytes.at_once.address=40000');
   const sockets = [await open(t, rig), await open(t, rig)];
