@@ -54,9 +54,14 @@ export const name = () =>
 
 export const text = (maxLength: number) => z.string({ error: wording }).max(maxLength, `must have at most ${maxLength} characters`);
 
+/** Half of a surrogate pair would be kept as another character than was answered, and one name for many. */
+const isUnicode = (sent: string): boolean => sent.isWellFormed();
+
 /** Prose for people: nothing in it that a terminal would act on. */
 export const prose = (maxLength: number) =>
-  text(maxLength).refine(isPlainText, 'must hold no control characters but tabs and newlines, and none that change the direction of text');
+  text(maxLength)
+    .refine(isUnicode, 'must be Unicode text')
+    .refine(isPlainText, 'must hold no control characters but tabs and newlines, and none that change the direction of text');
 
 /** A name that people give: one that looks the same is the same, however it was composed (NFC), and nothing in it is invisible. */
 export const givenName = (maxLength: number) =>
@@ -64,6 +69,7 @@ export const givenName = (maxLength: number) =>
     .string({ error: wording })
     .normalize('NFC')
     .max(maxLength, `must have at most ${maxLength} characters`)
+    .refine(isUnicode, 'must be Unicode text')
     .refine(isPlainName, 'must hold no control characters, and none that are invisible or change the direction of text');
 
 /** An object of the client's own, kept as it is. */

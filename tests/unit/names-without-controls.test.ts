@@ -34,6 +34,12 @@ t.test('a name or description that would act on a terminal is refused', async (t
     for (const [of, parse] of Object.entries(texts)) t.notOk(parse(attack).success, `the description of ${of}: ${what}`);
 });
 
+t.test('half of a surrogate pair is refused: it would be kept as another character', async (t) => {
+  for (const half of ['\ud800', 'a\udfffb', '\ude00\ud83d'])
+    for (const [of, parse] of Object.entries({ ...names, ...texts })) t.notOk(parse(half).success, `of ${of}: ${JSON.stringify(half)}`);
+  for (const [of, parse] of Object.entries({ ...names, ...texts })) t.ok(parse('\ud83d\ude00').success, of);
+});
+
 t.test('honest ones are taken, in every script', async (t) => {
   for (const parse of Object.values(texts)) for (const text of HONEST) t.ok(parse(text).success, text);
   for (const parse of Object.values(names)) for (const name of ['Grüße', '你好', 'שלום', 'नमस्ते', 'a b']) t.ok(parse(name).success, name);
