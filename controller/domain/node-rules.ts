@@ -56,6 +56,27 @@ export function ruleFor(rules: NodeRules, name: string): NodeRule {
   };
 }
 
+/** Whether some rule is for one node only: then a name is a right, and nobody has it by their own word. */
+const bindsNames = (rules: NodeRules): boolean => [...rules.keys()].some((name) => name !== '*');
+
+/**
+ * What a node is called whose name was lost, as with a backup from before it joined: what it says itself, where that gives it nothing.
+ * Where rules go by names it is one that no other node has, and {@link ruleOfNode} knows it.
+ */
+export function nameByItself(rules: NodeRules, id: string, said: string): string {
+  const name = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,53}$/.test(said) ? said : 'node';
+  return bindsNames(rules) ? `${name.slice(0, 40)}${lost(id)}` : name;
+}
+
+const lost = (id: string) => `-${id.slice(0, 8)}`;
+
+/** As {@link ruleFor}; no space for a node that named itself, until a rule names it so. */
+export function ruleOfNode(rules: NodeRules, { id, name }: { readonly id: string; readonly name: string }): NodeRule {
+  const rule = ruleFor(rules, name);
+  const isByItself = bindsNames(rules) && !rules.has(name) && name.endsWith(lost(id));
+  return isByItself ? { ...rule, spaces: [] } : rule;
+}
+
 interface Capacity {
   readonly cpuMillis: number;
   readonly memoryBytes: number;

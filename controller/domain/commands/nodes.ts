@@ -126,8 +126,7 @@ export function notHeld(id: NodeId, sessions: readonly SessionId[]): Command<und
 }
 
 /** A node whose certificate is of this cluster, and which joined after the backup that the store was restored from: its name was lost with it. */
-function readmitted(view: View, id: NodeId, hostname: string, now: number): NodeRow {
-  const name = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,53}$/.test(hostname) ? hostname : 'node';
+function readmitted(view: View, id: NodeId, name: string, now: number): NodeRow {
   const capacity = { driver: '', version: '', cpuMillis: 0, memoryBytes: 0, maxSessions: 0, bounds: null };
   return {
     ...{ id, name: view.nodeByName(name) === undefined ? name : `${name}-${id.slice(0, 8)}`, incarnation: 0, joinedAt: now, ...capacity },

@@ -7,7 +7,7 @@ import { mayAnswer } from '../../domain/answering.ts';
 import { nodeUnreachable } from '../../domain/commands/node-absence.ts';
 import { certificateFault } from '../../domain/commands/node-certificates.ts';
 import type { NodeId, SessionId, SpaceId } from '../../domain/ids.ts';
-import { NO_RULES, type NodeRule, type NodeRules, ruleFor, within } from '../../domain/node-rules.ts';
+import { NO_RULES, type NodeRule, type NodeRules, nameByItself, ruleOfNode, within } from '../../domain/node-rules.ts';
 import { takesSpace } from '../../domain/placement.ts';
 import type { AgentRow, NodeRow, SessionRow, TombstoneRow } from '../../domain/rows.ts';
 import type { Committed } from '../applier.ts';
@@ -37,7 +37,7 @@ export interface FleetListener {
   built(nodeId: NodeId, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
 }
 
-export interface FleetDeps extends Omit<StreamNeeds, 'turns' | 'metrics' | 'memory' | 'mayHave'> {
+export interface FleetDeps extends Omit<StreamNeeds, 'turns' | 'metrics' | 'memory' | 'mayHave' | 'nameByItself'> {
   /** What the operator allows of each node. */
   readonly rules?: NodeRules;
   readonly metrics?: Metrics;
@@ -79,6 +79,7 @@ export class Fleet {
       turns: this.#turns,
       memory: new StreamMemory(),
       mayHave: (nodeId, spaceId) => this.#mayHave(nodeId, spaceId),
+      nameByItself: (nodeId, said) => nameByItself(this.#rules, nodeId, said),
       metrics: streamMetrics(needs.metrics ?? silentMetrics),
     };
     this.#reads = new LineReads(needs.random);
@@ -147,7 +148,7 @@ export class Fleet {
 
   #known(row: NodeRow): KnownNode {
     const stream = this.stream(row.id);
-    const rule = ruleFor(this.#rules, row.name);
+    const rule = ruleOfNode(this.#rules, row);
     return {
       id: row.id,
       name: row.name,
@@ -162,7 +163,7 @@ export class Fleet {
 
   #mayHave(nodeId: NodeId, spaceId: SpaceId): boolean {
     const name = this.#needs.view.get('nodes', nodeId)?.name ?? nodeId;
-    return takesSpace({ spaces: this.#spacesOf(name, ruleFor(this.#rules, name)) }, spaceId);
+    return takesSpace({ spaces: this.#spacesOf(name, ruleOfNode(this.#rules, { id: nodeId, name })) }, spaceId);
   }
 
   /** The spaces that a rule names, as they are called now. */

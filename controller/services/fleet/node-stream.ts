@@ -58,6 +58,8 @@ export interface StreamNeeds {
   readonly alarms?: Pick<NodeAlarms, 'raise' | 'clear'>;
   readonly memory: StreamMemory;
   mayHave(nodeId: NodeId, spaceId: SpaceId): boolean;
+  /** What a node is called that no row names. */
+  nameByItself(nodeId: NodeId, said: string): string;
   readonly clusterId: string;
   readonly epoch: number;
   readonly version: string;
@@ -407,9 +409,9 @@ export class NodeStream {
         const next = missing.next();
         if (next.done === true) {
           this.#inventory = new InventoryParts();
-          this.#decide(applier.apply(nodeConnected(this.nodeId, { ...saidHello(this.#hello), keyHash: this.#keyHash })), () =>
-            this.#goLive(),
-          );
+          const greeting = saidHello(this.#hello);
+          const hostname = this.#needs.nameByItself(this.nodeId, greeting.hostname);
+          this.#decide(applier.apply(nodeConnected(this.nodeId, { ...greeting, hostname, keyHash: this.#keyHash })), () => this.#goLive());
           return false;
         }
         if (next.value.length > 0) this.#decide(applier.apply(notHeld(this.nodeId, next.value)), () => undefined);
