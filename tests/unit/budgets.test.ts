@@ -12,6 +12,16 @@ class HandClock {
 
 const account = (name: string, more: Partial<Payer> = {}): Payer => ({ account: name as AccountId, standing: 'member', ...more });
 
+t.test('three accounts of two spaces that hold all the uploads they can keep out nobody else', (t) => {
+  const budgets = new Budgets({ clock: new HandClock() });
+  const payer = (name: string, space: string) => account(name, { space: space as SpaceId });
+  let held = 0;
+  for (const one of [payer('a', 's'), payer('b', 's'), payer('c', 't')]) while (budgets.take('uploads', one).ok) held += 1;
+  t.equal(held, 7, 'three each, and four of one space');
+  t.ok(budgets.take('uploads', payer('d', 'u')).ok);
+  t.end();
+});
+
 t.test('a rate allows its burst at once and then so many a second, and a refusal charges nothing', (t) => {
   const clock = new HandClock();
   const budgets = new Budgets({ clock, limits: parseLimits('requests.account=10/50') });

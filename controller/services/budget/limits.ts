@@ -54,7 +54,8 @@ export const AT_ONCE = {
   streams: { process: 5000, account: 2000, key: 2000, space: 4000, address: 4000, admins: 100, few: 400, outsider: 10 },
   /** Requests with `?wait`. */
   waits: { process: 5000, account: 2000, key: 2000, space: 4000, address: 4000, admins: 100, few: 400, outsider: 10 },
-  uploads: { process: 8, account: 3, key: 3, space: 4, admins: 1, outsider: 1 },
+  /** Many, since one whose bytes do not come costs little: bytes, packed and on disk, have budgets of their own. */
+  uploads: { process: 64, account: 3, key: 3, space: 4, admins: 8, outsider: 1 },
   /** Disk that uploads take while they are checked: unpacked and packed again. */
   upload_spool_bytes: { process: 4096 * MIB, account: 1536 * MIB, key: 1536 * MIB, space: 2048 * MIB, admins: 640 * MIB },
   /** Connections on which a request has proved who it is. */
