@@ -15,6 +15,8 @@ import { type RunProgram, runProgram } from './programs.ts';
 
 /** How often the rules are looked at, where the kernel did not tell of a change: what somebody else took away is back within twice this. */
 const LOOK_EVERY_MS = 1_000;
+/** The same, where the kernel tells. Each look starts a program, and to start one from a large process makes what it does next slow. */
+const LOOK_WATCHED_EVERY_MS = 20_000;
 
 export interface FirewallDeps {
   readonly plan: Omit<FirewallPlan, 'resolvers'>;
@@ -34,8 +36,8 @@ export interface FirewallDeps {
  * Closes what comes from the sessions' bridge, towards this machine and everything that is not public. No rule of others is touched.
  *
  * 1. With nftables where it works, else with iptables, which a condition says.
- * 2. From the first `apply` to `close`, the rules are looked at every second, and whenever the kernel tells of a change, and put right when they are not
- *    whole or the name servers are others.
+ * 2. From the first `apply` to `close`, the rules are looked at whenever the kernel tells of a change, and from time to time, which is every second
+ *    where it does not tell. They are put right when they are not whole or the name servers are others.
  * 3. All node agents of a machine share the rules. One changes them at a time.
  */
 export class Firewall implements NetworkGuard {
@@ -46,7 +48,7 @@ export class Firewall implements NetworkGuard {
   readonly #dropped: Counter<'bound'>;
   /** Packets that each bound had dropped at the last look. */
   #droppedBefore: ReadonlyMap<string, number> = new Map();
-  #watching: { close(): void } | undefined;
+  #watching: ReturnType<WatchRules> | undefined;
   #resolvers: readonly string[] = [];
   #unbounded = false;
   #looking = false;
@@ -174,7 +176,7 @@ export class Firewall implements NetworkGuard {
     this.#watching = undefined;
   }
 
-  /** The look that is due in a second is due now; one that is under way is followed by another. */
+  /** The look that is due later is due now; one that is under way is followed by another. */
   #lookSoon(): void {
     this.#again = this.#looking;
     if (this.#looking || this.#closed || this.#look === undefined) return;
@@ -182,10 +184,10 @@ export class Firewall implements NetworkGuard {
     this.#look = this.#deps.clock.after(0, () => void this.#putRight());
   }
 
-  #lookLater(): void {
+  #lookLater(everyMs = LOOK_EVERY_MS): void {
     if (this.#closed) return;
     this.#look?.cancel();
-    this.#look = this.#deps.clock.after(LOOK_EVERY_MS, () => void this.#putRight());
+    this.#look = this.#deps.clock.after(everyMs, () => void this.#putRight());
   }
 
   async #putRight(): Promise<void> {
@@ -218,7 +220,8 @@ export class Firewall implements NetworkGuard {
     }
     this.#looking = false;
     if (this.#look !== look) return;
-    this.#lookLater();
+    const isTold = this.#filter === this.#nft && this.#watching?.isAlive === true && this.#failure === '';
+    this.#lookLater(isTold ? LOOK_WATCHED_EVERY_MS : LOOK_EVERY_MS);
     if (this.#again) this.#lookSoon();
     this.#again = false;
   }

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-/** Follows changes of packet filters by others. */
-export type WatchRules = (table: string, changed: () => void) => { close(): void };
+/** Follows changes of packet filters by others. `isAlive`: whether it would tell of one. */
+export type WatchRules = (table: string, changed: () => void) => { readonly isAlive: boolean; close(): void };
 
 /**
  * Calls `changed` for whatever happens to a table of the family `inet`, as the kernel tells it. Where there is no such program it never does: whoever
@@ -17,9 +17,18 @@ export const watchNft =
     });
     child.on('error', () => undefined);
     child.unref();
+    let isAlive = child.pid !== undefined;
+    child.on('exit', () => {
+      isAlive = false;
+    });
     const word = new RegExp(`\\binet ${table}\\b`);
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (word.test(line)) changed();
     });
-    return { close: () => void child.kill('SIGKILL') };
+    return {
+      get isAlive() {
+        return isAlive;
+      },
+      close: () => void child.kill('SIGKILL'),
+    };
   };
