@@ -59,17 +59,21 @@ export function isCidr(text: string): boolean {
 export function firewallRules({ bridge, chains: { input, forward }, resolvers, closed, allowed, flows }: FirewallPlan): string {
   const dns = (chain: string) =>
     resolvers.flatMap((address) => ['udp', 'tcp'].map((protocol) => `-A ${chain} -d ${address} -p ${protocol} --dport 53 -j RETURN`));
-  const established = (chain: string) => `-A ${chain} -m conntrack --ctstate ESTABLISHED,RELATED -j RETURN`;
+  // What is related by a protocol helper of the host, as of FTP, would go to addresses that are closed.
+  const established = (chain: string) => [
+    `-A ${chain} -m conntrack --ctstate ESTABLISHED -j RETURN`,
+    `-A ${chain} -p icmp -m conntrack --ctstate RELATED -j RETURN`,
+  ];
   const to = (ranges: readonly string[], target: 'DROP' | 'RETURN') => ranges.map((range) => `-A ${forward} -d ${range} -j ${target}`);
   return [
     '*filter',
     `:${input} - [0:0]`,
     `:${forward} - [0:0]`,
-    established(input),
+    ...established(input),
     ...(flows === undefined ? [] : boundedByIptables(input, flows)),
     ...dns(input),
     `-A ${input} -j DROP`,
-    established(forward),
+    ...established(forward),
     ...(flows === undefined ? [] : boundedByIptables(forward, flows)),
     ...dns(forward),
     `-A ${forward} -o ${bridge} -j DROP`,
@@ -97,17 +101,17 @@ export function nftRules({ bridge, table, resolvers, closed, allowed, flows }: F
     ranges.map((range) => `ip daddr ${range} ${verdict}`);
   const chain = (name: string, rules: readonly string[]) => [`  chain ${name} {`, ...rules.map((rule) => `    ${rule}`), '  }'];
   const hook = (name: string) => `type filter hook ${name} priority ${PRIORITY}; policy accept;`;
-  const established = 'ct state established,related accept';
+  const established = ['ct state established accept', 'ip protocol icmp ct state related accept'];
   return [
     // Added first, so that there is one to delete.
     `add table inet ${table}`,
     `delete table inet ${table}`,
     `table inet ${table} {`,
     ...(flows === undefined ? [] : boundedChain(flows)),
-    ...chain('to_host', [...egress, established, ...dns, 'drop']),
+    ...chain('to_host', [...egress, ...established, ...dns, 'drop']),
     ...chain('through', [
       ...egress,
-      established,
+      ...established,
       ...dns,
       `oifname "${bridge}" drop`,
       ...to([LINK_LOCAL, ...closed], 'drop'),
