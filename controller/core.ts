@@ -220,7 +220,7 @@ export function openCore(needs: CoreNeeds): Core {
     messages: messageService(shared),
     spaces: spaceService(shared),
     secrets: secretService({ ...shared, ring: needs.sealing.ring }),
-    agents: agentService({ ...shared, shelf, fleet, budgets }),
+    agents: agentService({ ...shared, shelf, fleet, budgets, clock }),
     agentLogs: agentLogService({ view, lists, fleet, tail, clock, log, budgets }),
     builds: buildService(shared),
     nodes: nodeService({ applier, view, fleet, alarms, leases, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Clock } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';
 import { type AgentChange, changeAgent, removeAgent } from '../domain/commands/change-agent.ts';
 import { createAgent } from '../domain/commands/create-agent.ts';
@@ -49,7 +50,10 @@ export interface ReceivedSource {
   discard(): Promise<void>;
 }
 
+const LONGEST_TURN_MS = 3000;
+
 export interface AgentNeeds {
+  readonly clock: Clock;
   readonly applier: Applier;
   readonly view: View;
   readonly lists: Lists;
@@ -194,6 +198,8 @@ export function agentService(needs: AgentNeeds): Agents {
       const gone = new AbortController();
       body.once('close', () => gone.abort());
       const endTurn = body.destroyed ? undefined : await checks.wait([{ key: caller.accountId, most: CHECKS.mostOfKey }], gone.signal);
+      // Whoever stands still with its turn keeps nobody waiting for longer.
+      const turn = needs.clock.after(LONGEST_TURN_MS, () => endTurn?.());
       try {
         const received = await shelf.receive(body, {
           packed: (bytes) => budgets.charge('upload_bytes', payer, bytes),
@@ -201,6 +207,7 @@ export function agentService(needs: AgentNeeds): Agents {
         });
         return received.ok ? await inTurn(() => shelve(() => still(caller, spaceName, found.value.row), received.value)) : received;
       } finally {
+        turn.cancel();
         endTurn?.();
         spool.release();
         place.value();

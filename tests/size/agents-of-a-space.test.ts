@@ -72,6 +72,7 @@ t.test('agents of a space are shown without a look at the sessions in which they
     kept: async () => [],
   };
   const service = agentService({
+    clock: systemClock,
     ...{ applier: core.applier, view, lists, random: systemRandom, storeKey: new Uint8Array(32), baseImage: 'base', shelf, fleet },
     budgets: new Budgets({ clock: systemClock }),
   });
