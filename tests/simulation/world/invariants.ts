@@ -152,10 +152,12 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
     return;
   }
   const hasMoody = session?.agents.some(({ name }) => name === 'moody') === true;
+  // Adopted after a restore from a backup that does not know the build of its image.
+  const hasNone = session?.agents.length === 0 && cluster.restores > 0;
   const hasRested = expects === 'moody' && cluster.auditors.stops.hasRested(session?.spaceId ?? '', 'moody', postedAt);
   const ended = (...ends: string[]) => runs.some(({ end }) => ends.includes(end));
   const excuses: Readonly<Record<string, boolean>> = {
-    agent_unknown: expects === 'agent_unknown' || (expects === 'moody' && !hasMoody),
+    agent_unknown: expects === 'agent_unknown' || (expects === 'moody' && !hasMoody) || hasNone,
     agent_inactive: hasRested,
     agent_stopped: hasRested,
     agent_ambiguous: expects === 'agent_ambiguous',
