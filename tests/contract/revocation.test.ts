@@ -94,7 +94,7 @@ t.test('whoever resets a password must be able to do what its account does by it
   const helpdesk = await person(t, target, [await role(t, target, 'service-accounts update'), null]);
   const reset = () => helpdesk.rest.call('PUT', `/service-accounts/${bob.id}/password`, { new_password: 'by helpdesk' });
   t.match(await reset(), refusal(403, 'FORBIDDEN', /more than/));
-  await bind(t, rest, await role(t, target, 'sessions get,update,delete'), helpdesk.user, here);
+  await bind(t, rest, await role(t, target, 'sessions get,update,delete,files'), helpdesk.user, here);
   t.match(await reset(), { status: 200 });
 });
 

@@ -17,6 +17,8 @@ export interface Refusal {
   readonly call: (stage: RefusalStage) => Promise<Call> | Call;
 }
 
+const MIB = 1024 * 1024;
+
 const conflict = (operation: string, why: string, call: Refusal['call']): Refusal => ({ operation, status: 409, why, call });
 
 const secretIn = async ({ made, unique }: Stage, space: string, value: string) => {
@@ -74,6 +76,12 @@ export const conflicts: readonly Refusal[] = [
   conflict('POST /sessions/{id}/remix', 'the space is inactive', ({ closed }) => ({ place: { id: closed.up } })),
   conflict('POST /sessions/{id}/pause', 'it is suspended', ({ closed }) => ({ place: { id: closed.resting } })),
   conflict('POST /sessions/{id}/resume', 'the space is inactive', ({ closed }) => ({ place: { id: closed.resting } })),
+  conflict('PUT /sessions/{id}', 'its space keeps as many bytes as it may', async ({ made, unique }) => {
+    const quotas = { storage_bytes: 8 * MIB + 20_000 };
+    const { name } = await made('/spaces', { name: unique('space'), settings: { quotas } });
+    const { id } = await made('/sessions', { space: name, resources: { limits: { disk_bytes: 8 * MIB } } });
+    return { place: { id: String(id) }, body: { metadata: { large: 'x'.repeat(40_000) } } };
+  }),
   conflict('PUT /sessions/{id}/state', 'busy cannot be asked for', ({ closed }) => ({
     place: { id: closed.up },
     body: { state: 'busy' },

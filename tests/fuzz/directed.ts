@@ -8,6 +8,7 @@ import type { Fuzz } from './fuzz.ts';
 
 const OWN = { name: OWN_SPACE };
 const GIB = 2 ** 30;
+const MIB = 2 ** 20;
 const idOf = ({ text }: Got) => z.object({ id: z.string() }).parse(parsed(text)).id;
 
 /** One after another, before anything is left to chance. */
@@ -20,6 +21,7 @@ export async function directed(fuzz: Fuzz): Promise<void> {
   await accounts(fuzz);
   await guessing(fuzz);
   await limits(fuzz);
+  await fullOfBytes(fuzz);
   await closedSpace(fuzz);
   await fullNodes(fuzz);
   await orphans(fuzz);
@@ -154,6 +156,15 @@ async function limits(fuzz: Fuzz): Promise<void> {
     await fuzz.ask('POST /spaces/{name}/secrets', { name: 'fz-space' }, { key_name: key, value: 'small' });
     await fuzz.ask('PUT /spaces/{name}/secrets/{key}', { name: 'fz-space', key }, { value });
   }
+}
+
+async function fullOfBytes(fuzz: Fuzz): Promise<void> {
+  const name = 'fz-full-of-bytes';
+  await fuzz.ask('POST /spaces', {}, { name, settings: { quotas: { storage_bytes: 8 * MIB + 20_000 } } });
+  const resources = { limits: { disk_bytes: 8 * MIB } };
+  const session = { id: idOf(await fuzz.ask('POST /sessions', {}, { space: name, resources })) };
+  await fuzz.ask('PUT /sessions/{id}', session, { metadata: { large: 'x'.repeat(40_000) } });
+  await fuzz.ask('DELETE /sessions/{id}', session, undefined);
 }
 
 async function closedSpace(fuzz: Fuzz): Promise<void> {
