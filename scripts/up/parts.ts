@@ -47,6 +47,8 @@ export async function controllerPart(
     program: process.execPath,
     args: [main],
     env: {
+      // As raworc-controller.mjs does.
+      MALLOC_ARENA_MAX: '2',
       ...environment((name) => name.startsWith('RAWORC_')),
       RAWORC_DATA_DIR: options.dataDir,
       RAWORC_NATS_URL: settings.natsUrl,

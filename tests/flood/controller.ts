@@ -34,8 +34,10 @@ export class FloodedController {
 
   static async start(directory: string): Promise<FloodedController> {
     const env = { ...process.env, RAWORC_DATA_DIR: directory, RAWORC_ADMIN_PASSWORD: PASSWORD, RAWORC_BASE_IMAGE_TAG: IMAGE };
+    // As raworc-controller.mjs does.
+    const memory = { MALLOC_ARENA_MAX: '2' };
     const ports = { RAWORC_HTTP_PORT: '0', RAWORC_NODE_PORT: '0', RAWORC_JOIN_PORT: '0' };
-    const child = spawn(process.execPath, [MAIN], { env: { ...env, ...ports }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [MAIN], { env: { ...env, ...memory, ...ports }, stdio: ['ignore', 'pipe', 'pipe'] });
     const faults: string[] = [];
     const lines = createInterface({ input: child.stdout });
     child.stderr.on('data', (chunk) => faults.push(String(chunk)));

@@ -2,7 +2,7 @@
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { measure } from './measure.ts';
-import { verdict } from './verdict.ts';
+import { GOAL, verdict } from './verdict.ts';
 
 const { values } = parseArgs({
   options: {
@@ -30,7 +30,7 @@ for (const [attack, endings] of Object.entries(measured.tallies)) {
     }\n`,
   );
 }
-const { lines, isGood, isNoisy } = verdict(measured);
+const { lines, isGood, isNoisy } = verdict(measured, GOAL);
 if (isNoisy) process.stdout.write('! something else keeps this machine busy: the time of requests says little\n');
 for (const line of lines) process.stdout.write(`${line}\n`);
 process.exit(isGood ? 0 : 1);

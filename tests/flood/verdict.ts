@@ -1,7 +1,15 @@
 import type { Measured } from './measure.ts';
 
-const MOST_LATENCY = 2;
-const MOST_MEMORY = 1.5;
+/** How many times as much as without a flood. */
+export interface Most {
+  readonly latency: number;
+  readonly memory: number;
+}
+
+/** What is held by the long form, on a machine that does nothing else. */
+export const GOAL: Most = { latency: 2, memory: 1.5 };
+/** What a few hundred requests on any machine can tell: a controller that a flood stops, or that keeps what strangers send, is far beyond. */
+export const SURE: Most = { latency: 5, memory: 2 };
 /** Between phases that do the same. */
 const MOST_NOISE = 2;
 /** Rates are remembered until their buckets are full, at most a sweep longer. */
@@ -18,18 +26,18 @@ export interface Verdict {
 }
 
 /** Holds what was measured against what must hold. */
-export function verdict({ p99Ms, medianMs, memoryBytes, left, keys, tallies, adminMs, quietP99sMs }: Measured): Verdict {
+export function verdict({ p99Ms, medianMs, memoryBytes, left, keys, tallies, adminMs, quietP99sMs }: Measured, most: Most): Verdict {
   const latency = p99Ms.flooded / p99Ms.quiet;
   const memory = memoryBytes.flooded / memoryBytes.quiet;
   const idle = Object.entries(tallies).filter(([, endings]) => Object.keys(endings).length === 0);
   const checks = [
     [
-      latency <= MOST_LATENCY,
-      `p99 of the honest client: ${pair(p99Ms)} ms, ${latency.toFixed(2)} × (at most ${MOST_LATENCY}); median ${pair(medianMs)} ms`,
+      latency <= most.latency,
+      `p99 of the honest client: ${pair(p99Ms)} ms, ${latency.toFixed(2)} × (at most ${most.latency}); median ${pair(medianMs)} ms`,
     ],
     [
-      memory <= MOST_MEMORY,
-      `memory: ${mib(memoryBytes.quiet)} → ${mib(memoryBytes.flooded)} MiB, ${memory.toFixed(2)} × (at most ${MOST_MEMORY})`,
+      memory <= most.memory,
+      `memory: ${mib(memoryBytes.quiet)} → ${mib(memoryBytes.flooded)} MiB, ${memory.toFixed(2)} × (at most ${most.memory})`,
     ],
     [Object.keys(left).length === 0, `held after the flood: ${JSON.stringify(left)}`],
     [keys <= MOST_KEYS, `remembered after the flood: ${keys} (at most ${MOST_KEYS})`],
