@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';
@@ -65,8 +66,8 @@ export interface AgentNeeds {
   readonly fleet: Pick<Fleet, 'stopAgent' | 'workers'>;
 }
 
-/** Uploads that are unpacked and packed at once, each on a core of its own. The others wait, with their bodies unread. */
-const CHECKS = { most: 2, mostOfKey: 1 };
+/** Uploads that are unpacked and packed at once, each on a core of its own, with one left to all else. The others wait, with their bodies unread. */
+const CHECKS = { most: Math.max(1, Math.min(2, availableParallelism() - 1)), mostOfKey: 1 };
 const NO_AGENT = refused('NOT_FOUND', 'There is no such agent.');
 
 /** An agent that a source is uploaded for, and by whom. */

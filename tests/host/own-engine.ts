@@ -81,7 +81,7 @@ export class OwnEngine {
     const dying = [...this.#helpers(), ...inspected.map(Number)];
     for (const pid of dying) kill(pid);
     const groups = ids.flatMap((id) =>
-      globSync([`/sys/fs/cgroup/{,*/}docker/${id}`, `/sys/fs/cgroup/{,*/}system.slice/docker-${id}.scope`]),
+      globSync([`/sys/fs/cgroup/{,*/}{docker,raworc/*}/${id}`, `/sys/fs/cgroup/{,*/}{system.slice,raworc.slice/*}/docker-${id}.scope`]),
     );
     // With cgroup v1 what is frozen does not even die.
     for (const group of groups) if (existsSync(join(group, 'freezer.state'))) writeFileSync(join(group, 'freezer.state'), 'THAWED');
