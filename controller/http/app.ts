@@ -140,6 +140,8 @@ export function createApp(options: HttpOptions): HttpApp {
   return { koa, streams, connections, clock, random };
 }
 
+const securityHeaders = Object.entries(SECURITY_HEADERS);
+
 const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /** By method, path as the route spells it, and class of status, so that the number of series is that of the routes. */
@@ -152,7 +154,7 @@ function logRequests(log: Log, clock: Clock, metrics: Metrics): Middleware {
   });
   return async (ctx, next) => {
     const start = clock.monotonic();
-    ctx.set(SECURITY_HEADERS);
+    for (const [name, value] of securityHeaders) ctx.res.setHeader(name, value);
     if (ctx.secure) ctx.set(HSTS);
     await next();
     const tookMs = clock.monotonic() - start;
