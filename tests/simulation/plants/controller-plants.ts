@@ -171,7 +171,7 @@ export const CONTROLLER_PLANTS = {
     file: 'controller/domain/placement.ts',
     find: 'requests.memoryBytes <= free',
     replace: 'requests.memoryBytes <= node.memoryBytes',
-    foundBy: { seed: 6 },
+    foundBy: { test: 'tests/unit/placement.test.ts' },
   },
   'processes overcommitted': {
     breaks: 'The processes that sessions of a node may have are not more than it has.',
