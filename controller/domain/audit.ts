@@ -1,6 +1,6 @@
 import type { RefusalCode } from './outcome.ts';
 
-/** Who acts: an account, a node by its certificate or join token, whoever is at the controller's machine, or nobody known. */
+/** Who acted: an account, a node (by its certificate or join token), somebody on the controller's machine, or an unknown caller. */
 export type ActorType = 'ServiceAccount' | 'Node' | 'Operator' | 'Anonymous';
 
 export interface Actor {

@@ -35,7 +35,7 @@ const FILTERS: readonly Filter[] = [
   },
   {
     name: 'spaces',
-    // Without a word of which it does take: whoever may see nodes may not see every space.
+    // The reason does not list the spaces that the node takes: a caller who may see nodes may not see every space.
     refuse: (node, { spaceId }) => (takesSpace(node, spaceId) ? undefined : 'takes no sessions of this space'),
   },
   {

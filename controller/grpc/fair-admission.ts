@@ -26,7 +26,7 @@ export class FairAdmission {
     this.#reserve = rates.inAll.burst / 2;
   }
 
-  /** Undefined: come in. Else whose pace was exceeded. One that is trusted is held to its own pace alone. */
+  /** Returns undefined if the caller is admitted, otherwise whose rate was exceeded. A trusted caller is limited by its own rate only. */
   enter(address: string, isTrusted = false): 'address' | 'all' | undefined {
     const own = this.#each.of(address);
     if (own.waitMs() !== undefined) return 'address';

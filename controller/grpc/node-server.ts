@@ -110,7 +110,10 @@ const REFUSALS_TOLD: AdmissionRate = { perSecond: 1, burst: 100 };
 const CALLS_OF_A_CONNECTION = 4;
 const CALL_MS = 10_000;
 
-/** Nodes behind one address can be many, and come all at once when their controller starts. An address that a node came from before is held to its own pace alone. */
+/**
+ * Many nodes can share one address, and all of them connect when their controller starts. An address from which a node has connected before is
+ * limited by its own rate, not by the rate of all.
+ */
 export const NODE_PORT: ConnectionBounds = {
   rates: { perAddress: { perSecond: 32, burst: 256 }, inAll: { perSecond: 64, burst: 512 } },
   perAddress: 128,

@@ -73,7 +73,7 @@ export interface StrangerServerOptions {
 }
 
 export interface StrangerServer {
-  /** Begins TLS on a connection. Whoever made it bounds how long it lasts. */
+  /** Begins TLS on a connection. The caller limits how long it may last. */
   accept(socket: Socket, peer: string): void;
   /** From the next connection on. */
   renew(credential: ServerCredential): void;

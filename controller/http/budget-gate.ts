@@ -102,7 +102,7 @@ export class BudgetGate {
       ctx.state[TURN] = await this.#turns.wait([{ key: account, most: CHANGES_AT_ONCE }], new AbortController().signal);
   }
 
-  /** For the body of a request that was charged: it is held for as long as it is worked on. */
+  /** Counts the body of a charged request until the request has been handled. */
   openBody(ctx: Context): Holding {
     const payer = payerIn(ctx);
     return this.budgets.open(payer.account === undefined ? 'stranger_body_bytes' : 'body_bytes', payer);

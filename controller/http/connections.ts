@@ -29,9 +29,9 @@ interface Connection {
 }
 
 /**
- * The connections of the server. Those on which nobody has proved who they are make room for newer ones, the oldest first, so that
- * whoever holds many keeps out nobody who is quick. At the end, those without a request are ended: Node.js's own closeIdleConnections leaves
- * those that never carried one, as clients keep them ready.
+ * The connections of the server. Unauthenticated ones make room for newer ones, the oldest first, so that holding many of them open does not
+ * keep others out. On close, connections without a request are ended: Node.js's own closeIdleConnections leaves those that never carried one,
+ * and clients open such connections ahead of use.
  */
 export class Connections {
   readonly #budgets: Budgets;

@@ -19,7 +19,7 @@ import { type TurnKey, Turns } from './turns.ts';
 
 /** For all guests together. */
 const READ_WITHIN_MS = 5_000;
-/** Whoever only reads waits so long for others; one that has its share of reads already is refused at once. */
+/** How long a read waits for a free place. A caller who already has their share of places is refused at once. */
 const WAIT_MS = 5_000;
 /** Of a space's sessions that are up, the most lately active ones are read. */
 const SESSIONS_READ = 64;

@@ -22,9 +22,9 @@ export interface IdleWatchNeeds {
 }
 
 /**
- * Asks for what the sessions' timeouts want, when they want it: one timer a session that has any, set anew by each commit
- * that touches it. What is due is read from the rows alone, so a restart changes nothing of it; what became due while
- * nobody watched is asked for at once. The command looks again, so a timer that is wrong does no harm.
+ * Applies sessions' timeouts when they are due: one timer for each session that has any, reset by each commit that touches the session.
+ * What is due follows from the rows alone, so a restart does not change it, and what became due meanwhile is applied at once. The command
+ * checks again, so a wrong timer does no harm.
  */
 export class IdleWatch {
   readonly #needs: IdleWatchNeeds;

@@ -146,7 +146,10 @@ function sourceOf(view: View, fleet: Fleet, parent: SessionRow): Outcome<Session
   return accepted(source);
 }
 
-/** The newest build of its space, as any new session; in the parent's own, where no node has that, what the parent started from. */
+/**
+ * A remix starts from the newest build of its space, like any new session. Within the parent's space, if no node has that build, it starts from
+ * the parent's image.
+ */
 function startOf(view: View, remix: Remix, parent: SessionRow, nodes: readonly FleetNode[]) {
   const build = view.newestBuild(remix.spaceId, 'completed');
   const image = build?.image ?? remix.baseImage;
