@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
-import { containerOptions } from '../node-agent/drivers/docker-container.ts';
+import { containerOptions } from '../node-agent/engine/docker/container.ts';
 import { runCommand } from '../node-agent/volumes/command.ts';
 import { PreparedImages } from '../node-agent/volumes/prepared.ts';
 import type { Log } from '../seams/log.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { prometheusMetrics } from '../seams/prometheus.ts';
 import { barriersIn, jsonLog, systemClock, systemDisk, systemFreeSpace, systemRandom } from '../seams/system.ts';
 import { startController } from './controller.ts';
-import { readSettings } from './settings.ts';
+import { readSettings } from './settings/settings.ts';
 
 const GRACE_MS = 20_000;
 process.umask(0o077);

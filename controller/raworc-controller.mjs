@@ -9,7 +9,7 @@ import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAMS = { serve: 'main', backup: 'backup', restore: 'restore', rotate: 'rotate' };
+const PROGRAMS = { serve: 'main', backup: 'backup/backup', restore: 'backup/restore', rotate: 'rotate/rotate' };
 const USAGE = `Usage: raworc-controller serve                    run the controller; settings are environment variables
        raworc-controller backup FILE              everything it keeps, in one file, while it runs
        raworc-controller restore FILE [--force]   into an empty data directory

@@ -6,11 +6,11 @@ import type { ReadLines__Output as ReadLines } from '../proto/generated/raworc/v
 import type { Settled__Output as Settled } from '../proto/generated/raworc/v0/Settled.ts';
 import { pause } from '../seams/clock.ts';
 import type { Disk } from '../seams/disk.ts';
-import type { Door, HostLink } from './door.ts';
-import { HostSide } from './host-side.ts';
-import { Mailbox } from './mailbox.ts';
-import { REASONS } from './reasons.ts';
-import { Runner, type RunnerOutside } from './runner.ts';
+import { HostSide } from './host/host-side.ts';
+import type { Door, HostLink } from './host/listener.ts';
+import { Mailbox } from './mailbox/mailbox.ts';
+import { REASONS } from './runs/reasons.ts';
+import { Runner, type RunnerOutside } from './runs/runner.ts';
 
 const RETRY_MS = 20;
 const RETRY_MAX_MS = 500;

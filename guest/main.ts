@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { barriersIn, jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
-import { DISK_FULL_EXIT, isDiskFull } from './container/disk-full.ts';
-import { KeptLines } from './container/kept-lines.ts';
-import { Processes } from './container/processes.ts';
-import { readSettings } from './container/settings.ts';
-import { socketDoor } from './container/socket-door.ts';
-import { prepareVolume } from './container/volume.ts';
 import { Guest } from './guest.ts';
+import { socketDoor } from './host/socket-listener.ts';
+import { KeptLines } from './logs/kept-lines.ts';
+import { readSettings } from './settings.ts';
+import { DISK_FULL_EXIT, isDiskFull } from './volume/disk-full.ts';
+import { prepareVolume } from './volume/volume.ts';
+import { Processes } from './workers/processes.ts';
 
 /** Both files of the mailbox: a message and an answer at their largest, and what they are remembered by. */
 const MAILBOX_BYTES = 3 * 1024 * 1024;

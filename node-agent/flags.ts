@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import type { Totals } from './cgroup/totals.ts';
 import type { Most } from './domain/session-most.ts';
+import type { Totals } from './engine/cgroup/totals.ts';
 
 export interface Flags {
   readonly dataDirectory: string;

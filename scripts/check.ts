@@ -7,7 +7,7 @@ import { runFile } from './test/run-file.ts';
 import { runStatics, staticNames } from './test/statics.ts';
 import { Table } from './test/table.ts';
 
-const files = ['tests/unit/imports.test.ts', 'tests/unit/seams.test.ts'];
+const files = ['tests/unit/house/imports.test.ts', 'tests/unit/house/seams.test.ts'];
 
 runProgram(async () => {
   const table = new Table([...staticNames, ...files]);

@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { allRoutes } from '../controller/http/app.ts';
-import { openApiDocument } from '../controller/http/openapi.ts';
+import { openApiDocument } from '../controller/http/document/openapi.ts';
 import './sdk-generator-compiler.mjs';
 import { operationsSource } from './sdk-operations.ts';
 import { withOneSpelling } from './sdk-spellings.ts';

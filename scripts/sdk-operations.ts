@@ -1,5 +1,5 @@
-import { operationOf } from '../controller/http/operation-name.ts';
-import type { Route } from '../controller/http/route.ts';
+import { operationOf } from '../controller/http/routing/operation-name.ts';
+import type { Route } from '../controller/http/routing/route.ts';
 
 const HEAD = `// This file is written by scripts/generate-sdk.ts from the routes.
 

@@ -1,7 +1,7 @@
 /** What the store alone takes for a list: its page and its total, as the API runs them, on a connection of their own. */
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { sqlLists } from '../../controller/store/sql-lists.ts';
+import { sqlLists } from '../../controller/store/sqlite/lists/sql-lists.ts';
 
 export class Queries {
   readonly #database: Database.Database;

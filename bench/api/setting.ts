@@ -3,12 +3,12 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { type ControllerOptions, startController } from '../../controller/controller.ts';
-import type { AccountId, NodeId, SessionId, SpaceId } from '../../controller/domain/ids.ts';
-import type { NodeRow, SessionRow } from '../../controller/domain/rows.ts';
-import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/domain/session-sizes.ts';
+import type { AccountId, NodeId, SessionId, SpaceId } from '../../controller/domain/engine/ids.ts';
+import type { NodeRow, SessionRow } from '../../controller/domain/engine/rows.ts';
+import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/domain/sessions/session-sizes.ts';
 import { parseLimits } from '../../controller/services/budget/limits.ts';
-import { LEASE } from '../../controller/services/fleet/lease.ts';
-import { openStore } from '../../controller/store/store.ts';
+import { LEASE } from '../../controller/services/nodes/lease.ts';
+import { openStore } from '../../controller/store/sqlite/store.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import type { Log } from '../../seams/log.ts';
 import { prometheusMetrics } from '../../seams/prometheus.ts';

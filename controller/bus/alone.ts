@@ -1,4 +1,4 @@
-import type { News } from '../services/news.ts';
+import type { News } from '../services/events/news.ts';
 import type { Bus } from './bus.ts';
 import { DEFAULT_MAX_PAYLOAD_BYTES } from './bus.ts';
 

@@ -1,4 +1,4 @@
-import type { AuditSink } from '../services/audit-export.ts';
+import type { AuditSink } from '../services/audit/audit-export.ts';
 import type { Bus } from './bus.ts';
 import { auditSubject } from './subjects.ts';
 

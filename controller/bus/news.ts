@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Log } from '../../seams/log.ts';
-import { type DeltaNews, EVENT_TYPE, type EventPosition, type EventType, type LogNews, type StoredEvent } from '../domain/events.ts';
-import type { SessionId, SpaceId } from '../domain/ids.ts';
-import type { News, NewsListener } from '../services/news.ts';
+import type { SessionId, SpaceId } from '../domain/engine/ids.ts';
+import { type DeltaNews, EVENT_TYPE, type EventPosition, type EventType, type LogNews, type StoredEvent } from '../domain/events/events.ts';
+import type { News, NewsListener } from '../services/events/news.ts';
 import type { Bus } from './bus.ts';
 import { DELTAS, deltaSubject, EVENTS, eventSubject, LOGS, logSubject, NEWEST } from './subjects.ts';
 

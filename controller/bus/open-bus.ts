@@ -1,5 +1,5 @@
 import type { Log } from '../../seams/log.ts';
-import type { News } from '../services/news.ts';
+import type { News } from '../services/events/news.ts';
 import { busAlone, newsAlone } from './alone.ts';
 import type { Bus, BusOptions } from './bus.ts';
 import { NatsBus } from './nats.ts';

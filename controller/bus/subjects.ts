@@ -1,5 +1,5 @@
-import type { StoredAudit } from '../domain/audit.ts';
-import type { DeltaNews, LogNews, StoredEvent } from '../domain/events.ts';
+import type { StoredAudit } from '../domain/audit/audit.ts';
+import type { DeltaNews, LogNews, StoredEvent } from '../domain/events/events.ts';
 
 /** Where news goes. Programs beside Raworc subscribe to these: they are part of what it promises. */
 export const EVENTS = 'raworc.events.>';

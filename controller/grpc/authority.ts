@@ -6,7 +6,7 @@ import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { makePrivateDirectory, readIfThere, readPrivateFile, writePrivateFile } from '../../seams/private-file.ts';
 import type { Random } from '../../seams/random.ts';
-import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import { accepted, type Outcome, refused } from '../domain/engine/outcome.ts';
 import {
   type Issuer,
   KEY_ALGORITHM,

@@ -1,5 +1,5 @@
 import { Metadata, type StatusObject, status } from '@grpc/grpc-js';
-import type { Refusal, RefusalCode } from '../domain/outcome.ts';
+import type { Refusal, RefusalCode } from '../domain/engine/outcome.ts';
 
 /** How each refusal of the domain is called on the node protocol. */
 export const grpcStatusOf: Readonly<Record<RefusalCode, status>> = {

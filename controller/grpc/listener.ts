@@ -2,7 +2,7 @@ import { createServer, type Socket } from 'node:net';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log, LogFields } from '../../seams/log.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
-import { networkOf } from '../domain/network.ts';
+import { networkOf } from '../domain/access/network.ts';
 import { PendingConnections } from '../services/budget/pending-connections.ts';
 import { Admission } from './admission.ts';
 import { FairAdmission, type FairRates } from './fair-admission.ts';

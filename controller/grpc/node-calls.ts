@@ -1,7 +1,7 @@
 import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { connectMethod } from '../../proto/node-service.ts';
 import type { Clock, Timer } from '../../seams/clock.ts';
-import type { NodeId } from '../domain/ids.ts';
+import type { NodeId } from '../domain/engine/ids.ts';
 import { peerOf } from './peer.ts';
 
 /** Of one node at once, over all of its connections: its stream, one that is just ending, renewals and sources. */

@@ -1,8 +1,8 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { nodeUri } from '../../proto/node-service.ts';
-import type { NodeId } from '../domain/ids.ts';
-import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import type { NodeId } from '../domain/engine/ids.ts';
+import { accepted, type Outcome, refused } from '../domain/engine/outcome.ts';
 
 /** Who holds a certificate of the cluster, as it says; nothing that the peer sends beside it can change it. */
 export interface Peer {

@@ -1,8 +1,8 @@
 /** What the join port serves: Join, and the renewal of certificates that TLS would not accept any more. */
 import type { JoinRequest__Output } from '../../proto/generated/raworc/node/v0/JoinRequest.ts';
 import { challengeMethod, joinMethod, MAX_CSR_BYTES, renewMethod } from '../../proto/node-service.ts';
-import type { NodeId } from '../domain/ids.ts';
-import { accepted, type Outcome, refused } from '../domain/outcome.ts';
+import type { NodeId } from '../domain/engine/ids.ts';
+import { accepted, type Outcome, refused } from '../domain/engine/outcome.ts';
 import type { Renewal } from './renewal.ts';
 import type { StrangerMethod } from './stranger-server.ts';
 

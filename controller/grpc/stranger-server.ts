@@ -15,7 +15,7 @@ import { createSecureContext, TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
-import type { Outcome } from '../domain/outcome.ts';
+import type { Outcome } from '../domain/engine/outcome.ts';
 import type { ServerCredential } from './authority.ts';
 import { boundedSocket } from './bounded-socket.ts';
 import { grpcStatusOf, internalStatus } from './errors.ts';

@@ -5,7 +5,7 @@ export interface Exit {
   readonly outOfMemory: boolean;
 }
 
-/** As in guest/container/disk-full.ts. */
+/** As in guest/volume/disk-full.ts. */
 const DISK_FULL = 28;
 const KILLED = 137;
 const TERMINATED = 143;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Client, type ClientDuplexStream, credentials, type ServiceError } from '@grpc/grpc-js';
-import type { Identity } from '../../node-agent/identity.ts';
-import { joinWithToken } from '../../node-agent/join.ts';
+import type { Identity } from '../../node-agent/identity/identity.ts';
+import { joinWithToken } from '../../node-agent/identity/join.ts';
 import { controllerFrames, nodeFrames } from '../../proto/codec.ts';
 import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../../proto/frame.ts';
 import { systemClock } from '../../seams/system.ts';

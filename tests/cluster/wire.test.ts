@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { Identity } from '../../node-agent/identity.ts';
+import type { Identity } from '../../node-agent/identity/identity.ts';
 import type { ControllerFrame } from '../../proto/frame.ts';
 import { deploy, writeAgent } from './agents.ts';
 import { sessionImage } from './docker.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import type { Rest } from '../cluster/rest.ts';
-import { archiveOf } from '../unit/source-archives.ts';
+import { archiveOf } from '../unit/controller/agents/source-archives.ts';
 import { space as newSpace, person, refusal, role } from './people.ts';
 import { openTarget, type Target } from './target.ts';
 

@@ -1,8 +1,8 @@
 /** Every operation that changes something is made, and refused, and found in the audit record: once each. */
 import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
-import { RECORDED } from '../../controller/http/audit-routes.ts';
-import type { AuditObject } from '../../controller/services/audit.ts';
+import { RECORDED } from '../../controller/http/routing/audit-routes.ts';
+import type { AuditObject } from '../../controller/services/audit/audit-service.ts';
 import type { Rest } from '../cluster/rest.ts';
 import { type Operation, readDocument } from './document.ts';
 import { space as newSpace, person, role, unique } from './people.ts';
@@ -54,7 +54,7 @@ t.test('every operation that is no plain read says how it is recorded', async (t
   t.same(
     changing.filter((name) => RECORDED[name] === undefined),
     [],
-    'add these to controller/http/audit-routes.ts',
+    'add these to controller/http/routing/audit-routes.ts',
   );
   t.same(
     Object.keys(RECORDED).filter((name) => !operations.some((one) => one.name === name)),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import t from 'tap';
 import type { Answer } from '../cluster/rest.ts';
-import { archiveOf, type Item, main, tarOf } from '../unit/source-archives.ts';
+import { archiveOf, type Item, main, tarOf } from '../unit/controller/agents/source-archives.ts';
 import { openTarget, type Target } from './target.ts';
 
 let target: Target;

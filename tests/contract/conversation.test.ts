@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import t from 'tap';
-import { archiveOf, main } from '../unit/source-archives.ts';
+import { archiveOf, main } from '../unit/controller/agents/source-archives.ts';
 import { openTarget, type Target } from './target.ts';
 
 let target: Target;

@@ -1,7 +1,7 @@
 /** A controller whose disk is almost full, as its clients see it. */
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
-import { archiveOf, main } from '../unit/source-archives.ts';
+import { archiveOf, main } from '../unit/controller/agents/source-archives.ts';
 import { openTarget } from './target.ts';
 
 t.setTimeout(60_000);

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { Journal } from '../../journal/journal.ts';
-import type { Capacity } from '../../node-agent/drivers/driver.ts';
-import { HollowHost } from '../../node-agent/drivers/hollow.ts';
-import { joinWithToken } from '../../node-agent/join.ts';
-import { Ledger } from '../../node-agent/ledger.ts';
-import { grpcDialer } from '../../node-agent/link/grpc-dialer.ts';
+import { grpcDialer } from '../../node-agent/control/grpc-dialer.ts';
+import type { Capacity } from '../../node-agent/engine/driver.ts';
+import { HollowHost } from '../../node-agent/engine/hollow/hollow.ts';
+import { joinWithToken } from '../../node-agent/identity/join.ts';
+import { Ledger } from '../../node-agent/ledger/ledger.ts';
 import { NodeAgent } from '../../node-agent/node.ts';
 import type { Log } from '../../seams/log.ts';
 import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';

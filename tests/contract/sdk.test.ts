@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { NothingToCome, Raworc, RaworcError, type Session } from '../../sdk/raworc.ts';
-import { archiveOf, main } from '../unit/source-archives.ts';
+import { archiveOf, main } from '../unit/controller/agents/source-archives.ts';
 import { unique } from './people.ts';
 import { openTarget, type Target } from './target.ts';
 

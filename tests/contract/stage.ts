@@ -1,7 +1,7 @@
 /** Where the rows of the contract are played: a space with an agent and a build, and how a call is made there. */
 import type { Test } from 'tap';
 import { expect, type Rest } from '../cluster/rest.ts';
-import { archiveOf, main } from '../unit/source-archives.ts';
+import { archiveOf, main } from '../unit/controller/agents/source-archives.ts';
 import type { Operation } from './document.ts';
 import type { Got } from './judge.ts';
 import { type Person, unique } from './people.ts';

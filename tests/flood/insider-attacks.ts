@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { archiveOf, main } from '../unit/source-archives.ts';
+import { archiveOf, main } from '../unit/controller/agents/source-archives.ts';
 import type { Attack } from './attack.ts';
 import { IMAGE } from './controller.ts';
 import { sayRubbish } from './rubbish-node.ts';

@@ -1,6 +1,6 @@
 /** A compromised node: it has a certificate, and says all that its protocol has, as fast as the connection takes it. */
 import { randomUUID } from 'node:crypto';
-import { openChannel } from '../../node-agent/link/channel.ts';
+import { openChannel } from '../../node-agent/control/channel.ts';
 import { controllerFrames, nodeFrames } from '../../proto/codec.ts';
 import { NODE_PROTOCOL_VERSION, type NodeFrame } from '../../proto/frame.ts';
 import { connectMethod, defaultKeepalive } from '../../proto/node-service.ts';

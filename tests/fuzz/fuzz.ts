@@ -1,6 +1,6 @@
 import { type Operation, readDocument } from '../contract/document.ts';
 import { faultsOf, faultsOfAny, type Got, parsed } from '../contract/judge.ts';
-import { archiveOf, type Item, main } from '../unit/source-archives.ts';
+import { archiveOf, type Item, main } from '../unit/controller/agents/source-archives.ts';
 import { type CallerName, Callers } from './callers.ts';
 import { Connections, type Sent } from './connection.ts';
 import { BASE } from './constants.ts';

@@ -6,8 +6,8 @@ import t, { type Test } from 'tap';
 import type { Bus } from '../../controller/bus/bus.ts';
 import { openBus } from '../../controller/bus/open-bus.ts';
 import { systemClock } from '../../seams/system.ts';
-import { keptLog } from '../unit/bus-kept-log.ts';
-import { busSuite } from '../unit/bus-suite.ts';
+import { keptLog } from '../unit/controller/events/kept-log.ts';
+import { busSuite } from '../unit/controller/events/suite.ts';
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');

@@ -4,9 +4,9 @@ import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-import { dockerClients } from '../../node-agent/drivers/docker-client.ts';
-import { ensureNetwork } from '../../node-agent/drivers/docker-network.ts';
-import { Firewall } from '../../node-agent/firewall/firewall.ts';
+import { dockerClients } from '../../node-agent/engine/docker/client.ts';
+import { ensureNetwork } from '../../node-agent/engine/docker/network.ts';
+import { Firewall } from '../../node-agent/engine/firewall/firewall.ts';
 import { systemClock } from '../../seams/system.ts';
 import { docker, makeBusyboxImage } from './busybox.ts';
 

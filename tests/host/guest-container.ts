@@ -4,10 +4,10 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PLAIN_PASSWD, passwdFor } from '../../node-agent/domain/accounts.ts';
 import type { Limits } from '../../node-agent/domain/session.ts';
-import { containerOptions } from '../../node-agent/drivers/docker-container.ts';
-import { installGuestFiles } from '../../node-agent/guest-files.ts';
+import { containerOptions } from '../../node-agent/engine/docker/container.ts';
+import { installGuestFiles } from '../../node-agent/images/guest-files.ts';
 import { openDocker } from '../../scripts/machine/docker.ts';
-import { Bench } from '../unit/guest-bench.ts';
+import { Bench } from '../unit/guest/bench.ts';
 
 const LIMITS: Limits = { cpuMillis: 1000, memoryBytes: 256 * 1024 * 1024, diskBytes: 1024 ** 3, processes: 256 };
 

@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { DISK_FULL_EXIT } from '../../guest/container/disk-full.ts';
+import { DISK_FULL_EXIT } from '../../guest/volume/disk-full.ts';
 import { buildGuest } from '../../scripts/build-guest.ts';
-import { Bench } from '../unit/guest-bench.ts';
+import { Bench } from '../unit/guest/bench.ts';
 
 /** Fills the volume when told so; else answers with what it was sent. */
 const AGENT = `

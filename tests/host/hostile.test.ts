@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { z } from 'zod';
 import { DEFAULT_FLOWS } from '../../node-agent/domain/flow-bounds.ts';
-import { DEFAULT_OPEN_FILES } from '../../node-agent/session-settings.ts';
+import { DEFAULT_OPEN_FILES } from '../../node-agent/session/session-settings.ts';
 import { deploy, writeAgent } from '../cluster/agents.ts';
 import { agentUser, docker, execIn, sessionImage } from '../cluster/docker.ts';
 import { type Cluster, startCluster } from '../cluster/harness.ts';

@@ -1,10 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import t from 'tap';
-import { SealingRing } from '../../controller/services/sealing.ts';
-import { SecretKeeper } from '../../controller/services/secret-keeper.ts';
-import { sealingKeysIn } from '../../controller/store/sealing-keys.ts';
-import { openStore } from '../../controller/store/store.ts';
+import { SealingRing } from '../../controller/services/spaces/sealing.ts';
+import { SecretKeeper } from '../../controller/services/spaces/secret-keeper.ts';
+import { sealingKeysIn } from '../../controller/store/files/sealing-keys.ts';
+import { openStore } from '../../controller/store/sqlite/store.ts';
 import { type Cluster, startCluster } from '../cluster/harness.ts';
 import { Child } from '../cluster/processes.ts';
 

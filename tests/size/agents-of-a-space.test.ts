@@ -1,16 +1,16 @@
 import t from 'tap';
-import type { AgentId, BuildId, NodeId, SpaceId } from '../../controller/domain/ids.ts';
-import { Permissions } from '../../controller/domain/rbac.ts';
-import { type AgentRow, put, type SpaceRow } from '../../controller/domain/rows.ts';
-import { type AgentNeeds, agentService } from '../../controller/services/agents.ts';
+import { Permissions } from '../../controller/domain/access/rbac.ts';
+import type { AgentId, BuildId, NodeId, SpaceId } from '../../controller/domain/engine/ids.ts';
+import { type AgentRow, put, type SpaceRow } from '../../controller/domain/engine/rows.ts';
+import { type AgentNeeds, agentService } from '../../controller/services/agents/agent-service.ts';
 import { Budgets } from '../../controller/services/budget/budgets.ts';
-import type { Caller } from '../../controller/services/caller.ts';
+import type { Caller } from '../../controller/services/engine/caller.ts';
 import { LiveWorkers } from '../../controller/services/fleet/live-workers.ts';
 import { systemClock, systemRandom } from '../../seams/system.ts';
 import { listsOn } from '../simulation/world/store.ts';
-import { ACCOUNT, openCore } from '../unit/controller-core.ts';
-import { countedView } from '../unit/counted-view.ts';
-import { sessionRow } from '../unit/session-rows.ts';
+import { ACCOUNT, openCore } from '../unit/controller/core.ts';
+import { countedView } from '../unit/controller/engine/counted-view.ts';
+import { sessionRow } from '../unit/controller/engine/session-rows.ts';
 import { scaled, TIME_LIMIT_MS } from './scale.ts';
 
 t.setTimeout(TIME_LIMIT_MS);

@@ -6,7 +6,7 @@ import type { Test } from 'tap';
 import { z } from 'zod';
 import { expect, Rest } from '../cluster/rest.ts';
 import { type HollowNode, startHollowNode } from '../contract/hollow-node.ts';
-import { silent } from '../unit/controller-core.ts';
+import { silent } from '../unit/controller/core.ts';
 
 const IMAGE = 'raworc/session:size';
 const PASSWORD = 'a password of the size tests';

@@ -1,15 +1,15 @@
 /** Very many sessions on many nodes: the controller starts again, tells each node what it should hold, and compares for a long while. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import t from 'tap';
-import { createSession } from '../../controller/domain/commands/create-session.ts';
-import type { NodeId, SessionId } from '../../controller/domain/ids.ts';
-import { Capacity, placedSessions } from '../../controller/services/capacity.ts';
+import type { NodeId, SessionId } from '../../controller/domain/engine/ids.ts';
+import { createSession } from '../../controller/domain/sessions/commands/create-session.ts';
+import { Capacity, placedSessions } from '../../controller/services/engine/capacity.ts';
 import { PART } from '../../controller/services/fleet/assignments.ts';
 import { Fleet } from '../../controller/services/fleet/fleet.ts';
-import { LeaseWatch } from '../../controller/services/fleet/lease-watch.ts';
 import { PARTS_AHEAD } from '../../controller/services/fleet/set-sender.ts';
-import { linkPair } from '../../node-agent/drivers/link-pair.ts';
-import { inventoryParts } from '../../node-agent/inventory.ts';
+import { LeaseWatch } from '../../controller/services/nodes/lease-watch.ts';
+import { inventoryParts } from '../../node-agent/control/inventory.ts';
+import { linkPair } from '../../node-agent/engine/hollow/link-pair.ts';
 import { controllerFrames } from '../../proto/codec.ts';
 import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
 import type { Link } from '../../proto/link.ts';
@@ -17,8 +17,8 @@ import { SetSum } from '../../proto/set-sum.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import { pause } from '../../seams/clock.ts';
 import { systemClock as clock, systemRandom as random } from '../../seams/system.ts';
-import { NODE, node, OTHER_NODE, openCore, SPACE, silent } from '../unit/controller-core.ts';
-import { hello, joins } from '../unit/fleet-world.ts';
+import { NODE, node, OTHER_NODE, openCore, SPACE, silent } from '../unit/controller/core.ts';
+import { hello, joins } from '../unit/controller/fleet/world.ts';
 import { scaled, TIME_LIMIT_MS } from './scale.ts';
 
 const { nodes: NODES, sessions: SESSIONS } = scaled({ short: { nodes: 10, sessions: 2_000 }, long: { nodes: 50, sessions: 100_000 } });

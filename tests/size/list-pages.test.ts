@@ -1,15 +1,15 @@
 import t, { type Test } from 'tap';
-import type { AccountId, MessageId, SpaceId } from '../../controller/domain/ids.ts';
-import { type Mutation, put } from '../../controller/domain/rows.ts';
-import { MAX_PAGE_BYTES } from '../../controller/services/caller.ts';
-import { Reader } from '../../controller/store/reader.ts';
-import { sqlLists } from '../../controller/store/sql-lists.ts';
+import type { AccountId, MessageId, SpaceId } from '../../controller/domain/engine/ids.ts';
+import { type Mutation, put } from '../../controller/domain/engine/rows.ts';
+import { MAX_PAGE_BYTES } from '../../controller/services/engine/caller.ts';
+import { sqlLists } from '../../controller/store/sqlite/lists/sql-lists.ts';
+import { Reader } from '../../controller/store/sqlite/reader/reader.ts';
 import { Raworc } from '../../sdk/raworc.ts';
 import { systemClock } from '../../seams/system.ts';
-import { seeded, silent } from '../unit/controller-core.ts';
-import { populate } from '../unit/rbac-rows.ts';
-import { openRbacWorld } from '../unit/rbac-world.ts';
-import { sessionRow, uuid } from '../unit/session-rows.ts';
+import { populate } from '../unit/controller/access/rbac-rows.ts';
+import { openRbacWorld } from '../unit/controller/access/rbac-world.ts';
+import { seeded, silent } from '../unit/controller/core.ts';
+import { sessionRow, uuid } from '../unit/controller/engine/session-rows.ts';
 import { scaled, TIME_LIMIT_MS } from './scale.ts';
 
 t.setTimeout(TIME_LIMIT_MS);

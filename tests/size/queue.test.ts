@@ -4,15 +4,15 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import t, { type Test } from 'tap';
-import { acceptMessage } from '../../controller/domain/commands/accept-message.ts';
-import { postMessage } from '../../controller/domain/commands/post-message.ts';
-import { recordAnswer } from '../../controller/domain/commands/record-answer.ts';
-import { recordReport } from '../../controller/domain/commands/record-report.ts';
-import type { MessageId, SessionId } from '../../controller/domain/ids.ts';
-import { QUEUE_BOUND } from '../../controller/domain/queue.ts';
+import type { MessageId, SessionId } from '../../controller/domain/engine/ids.ts';
+import { acceptMessage } from '../../controller/domain/messages/commands/accept-message.ts';
+import { postMessage } from '../../controller/domain/messages/commands/post-message.ts';
+import { recordAnswer } from '../../controller/domain/messages/commands/record-answer.ts';
+import { QUEUE_BOUND } from '../../controller/domain/messages/queue.ts';
+import { recordReport } from '../../controller/domain/sessions/commands/record-report.ts';
 import { Delivery } from '../../controller/services/fleet/delivery.ts';
 import { noBarriers } from '../../seams/barrier.ts';
-import { type Core, NODE, newMessage, newSession, node, openCore, withAgents } from '../unit/controller-core.ts';
+import { type Core, NODE, newMessage, newSession, node, openCore, withAgents } from '../unit/controller/core.ts';
 import { scaled, TIME_LIMIT_MS } from './scale.ts';
 
 t.setTimeout(TIME_LIMIT_MS);

@@ -1,13 +1,13 @@
 /** A store in which much is past its time, while messages arrive. */
 import Database from 'better-sqlite3';
 import t from 'tap';
-import { postMessage } from '../../controller/domain/commands/post-message.ts';
-import { PRUNED_AT_ONCE } from '../../controller/domain/commands/prune.ts';
-import type { SessionId } from '../../controller/domain/ids.ts';
-import { Retention } from '../../controller/services/retention.ts';
+import type { SessionId } from '../../controller/domain/engine/ids.ts';
+import { PRUNED_AT_ONCE } from '../../controller/domain/events/prune.ts';
+import { postMessage } from '../../controller/domain/messages/commands/post-message.ts';
+import { Retention } from '../../controller/services/engine/retention.ts';
 import { silentMetrics } from '../../seams/metrics.ts';
 import { systemClock } from '../../seams/system.ts';
-import { NODE, newMessage, newSession, node, openCore, SPACE, withAgents } from '../unit/controller-core.ts';
+import { NODE, newMessage, newSession, node, openCore, SPACE, withAgents } from '../unit/controller/core.ts';
 import { scaled, TIME_LIMIT_MS } from './scale.ts';
 
 t.setTimeout(TIME_LIMIT_MS);

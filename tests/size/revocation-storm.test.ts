@@ -4,14 +4,14 @@
  */
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import { BUILT_IN_ROLES } from '../../controller/domain/built-in-roles.ts';
-import type { AccountId, SessionId, SpaceId } from '../../controller/domain/ids.ts';
+import { BUILT_IN_ROLES } from '../../controller/domain/access/built-in-roles.ts';
+import type { AccountId, SessionId, SpaceId } from '../../controller/domain/engine/ids.ts';
 import { Rest } from '../cluster/rest.ts';
-import { seeded } from '../unit/controller-core.ts';
-import { randomBy, type Space } from '../unit/rbac-rows.ts';
-import { type Credential, RightsModel, type SeenEvent } from '../unit/rights-model.ts';
-import { stepsOn } from '../unit/rights-steps.ts';
-import { WatchedStream } from '../unit/watched-stream.ts';
+import { randomBy, type Space } from '../unit/controller/access/rbac-rows.ts';
+import { type Credential, RightsModel, type SeenEvent } from '../unit/controller/access/rights-model.ts';
+import { stepsOn } from '../unit/controller/access/rights-steps.ts';
+import { seeded } from '../unit/controller/core.ts';
+import { WatchedStream } from '../unit/controller/events/watched-stream.ts';
 import { SizedController } from './controller.ts';
 import { type Asking, type Moment, momentOf, type Question, questionsOn } from './rights-questions.ts';
 import { scaled, TIME_LIMIT_MS } from './scale.ts';

@@ -1,9 +1,9 @@
 /** What clients ask while rights change, and what each answer should be at one moment. */
-import { holdsSomething, may, mayOwn, ownCounts } from '../unit/rbac-naive.ts';
-import type { Random, Space } from '../unit/rbac-rows.ts';
-import type { Asked } from '../unit/rbac-world.ts';
-import type { Credential, ModelSession, RightsModel, Standing } from '../unit/rights-model.ts';
-import type { Method } from '../unit/rights-steps.ts';
+import { holdsSomething, may, mayOwn, ownCounts } from '../unit/controller/access/rbac-naive.ts';
+import type { Random, Space } from '../unit/controller/access/rbac-rows.ts';
+import type { Asked } from '../unit/controller/access/rbac-world.ts';
+import type { Credential, ModelSession, RightsModel, Standing } from '../unit/controller/access/rights-model.ts';
+import type { Method } from '../unit/controller/access/rights-steps.ts';
 
 /** What everybody holds, and which sessions there are. */
 export interface Moment {

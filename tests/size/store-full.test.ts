@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { postMessage } from '../../controller/domain/commands/post-message.ts';
-import type { SessionId } from '../../controller/domain/ids.ts';
-import { committedEvents } from '../unit/committed-events.ts';
-import { newMessage, newSession, openCore, withAgents } from '../unit/controller-core.ts';
+import type { SessionId } from '../../controller/domain/engine/ids.ts';
+import { postMessage } from '../../controller/domain/messages/commands/post-message.ts';
+import { newMessage, newSession, openCore, withAgents } from '../unit/controller/core.ts';
+import { committedEvents } from '../unit/controller/events/committed-events.ts';
 import { scaled, TIME_LIMIT_MS } from './scale.ts';
 
 t.setTimeout(TIME_LIMIT_MS);

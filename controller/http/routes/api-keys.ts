@@ -1,9 +1,9 @@
-import { accepted } from '../../domain/outcome.ts';
+import { apiKeyObject, createApiKey, newApiKey } from '../../contract/access.ts';
+import { accepted } from '../../domain/engine/outcome.ts';
+import { proofOf } from '../access/authentication.ts';
 import type { RouteContext } from '../app.ts';
-import { proofOf } from '../authentication.ts';
-import { part } from '../path.ts';
-import { listRoute, type Route, route } from '../route.ts';
-import { apiKeyObject, createApiKey, newApiKey } from '../schemas/access.ts';
+import { part } from '../input/path.ts';
+import { listRoute, type Route, route } from '../routing/route.ts';
 
 export function apiKeyRoutes({ services: { apiKeys } }: RouteContext): Route[] {
   return [

@@ -1,6 +1,6 @@
+import { auditFilter, auditObject } from '../../contract/audit.ts';
 import type { RouteContext } from '../app.ts';
-import { listRoute, type Route } from '../route.ts';
-import { auditFilter, auditObject } from '../schemas/audit.ts';
+import { listRoute, type Route } from '../routing/route.ts';
 
 export function auditRoutes({ services: { audit } }: RouteContext): Route[] {
   return [

@@ -1,12 +1,12 @@
-import { networkOf } from '../../domain/network.ts';
-import { accepted } from '../../domain/outcome.ts';
+import { logout } from '../../contract/access.ts';
+import { login } from '../../contract/auth.ts';
+import { me, token } from '../../contract/objects.ts';
+import { networkOf } from '../../domain/access/network.ts';
+import { accepted } from '../../domain/engine/outcome.ts';
+import { proofOf } from '../access/authentication.ts';
 import type { RouteContext } from '../app.ts';
-import { attributionOf } from '../auditing.ts';
-import { proofOf } from '../authentication.ts';
-import { publicRoute, type Route, route } from '../route.ts';
-import { logout } from '../schemas/access.ts';
-import { login } from '../schemas/auth.ts';
-import { me, token } from '../schemas/objects.ts';
+import { attributionOf } from '../routing/auditing.ts';
+import { publicRoute, type Route, route } from '../routing/route.ts';
 
 export function authRoutes({ services, tokens }: RouteContext): Route[] {
   return [

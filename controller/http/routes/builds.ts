@@ -1,9 +1,9 @@
-import { accepted } from '../../domain/outcome.ts';
+import { createBuild } from '../../contract/builds.ts';
+import { buildLogObject, buildObject } from '../../contract/objects.ts';
+import { accepted } from '../../domain/engine/outcome.ts';
 import type { RouteContext } from '../app.ts';
-import { part } from '../path.ts';
-import { type Route, route } from '../route.ts';
-import { createBuild } from '../schemas/builds.ts';
-import { buildLogObject, buildObject } from '../schemas/objects.ts';
+import { part } from '../input/path.ts';
+import { type Route, route } from '../routing/route.ts';
 
 export function buildRoutes({ services: { builds } }: RouteContext): Route[] {
   return [

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { accepted } from '../../domain/outcome.ts';
-import { JsonText } from '../../services/json-text.ts';
-import { openApiDocument } from '../openapi.ts';
-import { publicRoute, type Route } from '../route.ts';
+import { accepted } from '../../domain/engine/outcome.ts';
+import { JsonText } from '../../services/engine/json-text.ts';
+import { openApiDocument } from '../document/openapi.ts';
+import { publicRoute, type Route } from '../routing/route.ts';
 
 /** The document of all routes, this one too. It is made when it is first asked for. */
 export function documentRoute(version: string, routes: () => readonly Route[]): Route {

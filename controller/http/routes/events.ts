@@ -1,7 +1,7 @@
 import type { RouteContext } from '../app.ts';
-import { sessionIn } from '../path.ts';
-import { type Route, route } from '../route.ts';
-import { streamEvents } from '../sse.ts';
+import { streamEvents } from '../events/sse.ts';
+import { sessionIn } from '../input/path.ts';
+import { type Route, route } from '../routing/route.ts';
 
 export function eventRoutes(context: RouteContext): Route[] {
   return [

@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { accepted } from '../../domain/outcome.ts';
-import type { MessageFilter } from '../../services/api.ts';
-import type { Caller } from '../../services/caller.ts';
+import { MESSAGE_ROLES, postMessage } from '../../contract/messages.ts';
+import { messageCount, messageObject, postedMessage } from '../../contract/objects.ts';
+import { parsedParameter, timeIn, wordParameter } from '../../contract/parameters.ts';
+import { accepted } from '../../domain/engine/outcome.ts';
+import type { MessageFilter } from '../../services/engine/api.ts';
+import type { Caller } from '../../services/engine/caller.ts';
 import type { RouteContext } from '../app.ts';
-import { parsedParameter, timeIn, wordParameter } from '../parameters.ts';
-import { sessionIn } from '../path.ts';
-import { listRoute, type Route, route } from '../route.ts';
-import { MESSAGE_ROLES, postMessage } from '../schemas/messages.ts';
-import { messageCount, messageObject, postedMessage } from '../schemas/objects.ts';
-import { waiting, waitParameter, withWaitPlace } from '../wait.ts';
+import { sessionIn } from '../input/path.ts';
+import { waiting, waitParameter, withWaitPlace } from '../input/wait.ts';
+import { listRoute, type Route, route } from '../routing/route.ts';
 
 export function messageRoutes({ services, clock, streams }: RouteContext): Route[] {
   return [

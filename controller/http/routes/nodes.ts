@@ -1,9 +1,9 @@
-import { accepted } from '../../domain/outcome.ts';
+import { createNodeToken } from '../../contract/nodes.ts';
+import { nodeObject, nodeToken } from '../../contract/objects.ts';
+import { accepted } from '../../domain/engine/outcome.ts';
 import type { RouteContext } from '../app.ts';
-import { part } from '../path.ts';
-import { listRoute, type Route, route } from '../route.ts';
-import { createNodeToken } from '../schemas/nodes.ts';
-import { nodeObject, nodeToken } from '../schemas/objects.ts';
+import { part } from '../input/path.ts';
+import { listRoute, type Route, route } from '../routing/route.ts';
 
 export function nodeRoutes({ services: { nodes } }: RouteContext): Route[] {
   return [

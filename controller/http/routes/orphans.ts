@@ -1,8 +1,8 @@
-import { accepted } from '../../domain/outcome.ts';
+import { orphanObject, sessionObject } from '../../contract/objects.ts';
+import { accepted } from '../../domain/engine/outcome.ts';
 import type { RouteContext } from '../app.ts';
-import { part, sessionIn } from '../path.ts';
-import { listRoute, type Route, route } from '../route.ts';
-import { orphanObject, sessionObject } from '../schemas/objects.ts';
+import { part, sessionIn } from '../input/path.ts';
+import { listRoute, type Route, route } from '../routing/route.ts';
 
 export function orphanRoutes({ services: { orphans } }: RouteContext): Route[] {
   return [

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { accepted } from '../../domain/outcome.ts';
+import { bindingObject, createBinding } from '../../contract/access.ts';
+import { parameter } from '../../contract/parameters.ts';
+import { accepted } from '../../domain/engine/outcome.ts';
 import type { RouteContext } from '../app.ts';
-import { parameter } from '../parameters.ts';
-import { part } from '../path.ts';
-import { listRoute, type Route, route } from '../route.ts';
-import { bindingObject, createBinding } from '../schemas/access.ts';
+import { part } from '../input/path.ts';
+import { listRoute, type Route, route } from '../routing/route.ts';
 
 export function roleBindingRoutes({ services: { roleBindings } }: RouteContext): Route[] {
   return [

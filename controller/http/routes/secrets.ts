@@ -1,8 +1,8 @@
-import { accepted } from '../../domain/outcome.ts';
+import { changeSecret, createSecret, secretObject, showValues } from '../../contract/spaces.ts';
+import { accepted } from '../../domain/engine/outcome.ts';
 import type { RouteContext } from '../app.ts';
-import { part } from '../path.ts';
-import { listRoute, type Route, route } from '../route.ts';
-import { changeSecret, createSecret, secretObject, showValues } from '../schemas/spaces.ts';
+import { part } from '../input/path.ts';
+import { listRoute, type Route, route } from '../routing/route.ts';
 
 const ONE = '/spaces/{name}/secrets/{key}';
 

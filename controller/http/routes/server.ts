@@ -1,8 +1,8 @@
-import { accepted } from '../../domain/outcome.ts';
+import { failing, healthy, serverVersion } from '../../contract/objects.ts';
+import { accepted } from '../../domain/engine/outcome.ts';
 import type { RouteContext } from '../app.ts';
-import { errorBody } from '../errors.ts';
-import { publicRoute, type Route } from '../route.ts';
-import { failing, healthy, serverVersion } from '../schemas/objects.ts';
+import { errorBody } from '../routing/errors.ts';
+import { publicRoute, type Route } from '../routing/route.ts';
 
 export function serverRoutes({ services, version }: RouteContext): Route[] {
   return [

@@ -1,8 +1,8 @@
-import { accepted } from '../../domain/outcome.ts';
+import { accountObject, changeAccount, changePassword, createAccount, passwordChanged } from '../../contract/access.ts';
+import { accepted } from '../../domain/engine/outcome.ts';
 import type { RouteContext } from '../app.ts';
-import { part } from '../path.ts';
-import { listRoute, type Route, route } from '../route.ts';
-import { accountObject, changeAccount, changePassword, createAccount, passwordChanged } from '../schemas/access.ts';
+import { part } from '../input/path.ts';
+import { listRoute, type Route, route } from '../routing/route.ts';
 
 export function serviceAccountRoutes({ services: { serviceAccounts } }: RouteContext): Route[] {
   return [

@@ -1,16 +1,16 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
-import type { SessionId } from '../../domain/ids.ts';
-import type { SessionObject } from '../../domain/objects.ts';
-import { accepted, type Outcome } from '../../domain/outcome.ts';
-import type { Caller } from '../../services/caller.ts';
+import { sessionObject } from '../../contract/objects.ts';
+import { flagParameter } from '../../contract/parameters.ts';
+import { createSession, metadataFilter, putState, remixSession, sessionFilter, updateSession } from '../../contract/sessions.ts';
+import type { SessionId } from '../../domain/engine/ids.ts';
+import type { SessionObject } from '../../domain/engine/objects.ts';
+import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
+import type { Caller } from '../../services/engine/caller.ts';
 import type { RouteContext } from '../app.ts';
-import { flagParameter } from '../parameters.ts';
-import { sessionIn } from '../path.ts';
-import { type Answer, listRoute, type Route, route } from '../route.ts';
-import { sessionObject } from '../schemas/objects.ts';
-import { createSession, metadataFilter, putState, remixSession, sessionFilter, updateSession } from '../schemas/sessions.ts';
-import { waiting, waitParameter, withWaitPlace } from '../wait.ts';
+import { sessionIn } from '../input/path.ts';
+import { waiting, waitParameter, withWaitPlace } from '../input/wait.ts';
+import { type Answer, listRoute, type Route, route } from '../routing/route.ts';
 
 const ACTIONS = {
   pause: 'Freezes a session at once; its memory is kept',

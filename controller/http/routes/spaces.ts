@@ -1,8 +1,8 @@
-import { accepted } from '../../domain/outcome.ts';
+import { changeSpace, createSpace, spaceFilter, spaceObject } from '../../contract/spaces.ts';
+import { accepted } from '../../domain/engine/outcome.ts';
 import type { RouteContext } from '../app.ts';
-import { part } from '../path.ts';
-import { listRoute, type Route, route } from '../route.ts';
-import { changeSpace, createSpace, spaceFilter, spaceObject } from '../schemas/spaces.ts';
+import { part } from '../input/path.ts';
+import { listRoute, type Route, route } from '../routing/route.ts';
 
 const SETTINGS =
   'Settings are free-form. Known are `timeouts` and `resources`, which sessions take that say nothing else, and `quotas` (`sessions`, `cpu`, `memory_bytes`): what all sessions of the space may have together.';

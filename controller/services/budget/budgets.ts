@@ -1,6 +1,6 @@
 import type { Clock } from '../../../seams/clock.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
-import { accepted, type Outcome, refused } from '../../domain/outcome.ts';
+import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import { AtOnce, type Release } from './at-once.ts';
 import { type AtOnceName, type BudgetLimits, DEFAULT_LIMITS, type Rate, type RateName } from './limits.ts';
 import { keyIn, type Payer, SCOPES, type Scope } from './payer.ts';

@@ -1,5 +1,5 @@
-import type { AccountId, SpaceId } from '../../domain/ids.ts';
-import type { Caller } from '../caller.ts';
+import type { AccountId, SpaceId } from '../../domain/engine/ids.ts';
+import type { Caller } from '../engine/caller.ts';
 
 /** What a budget is counted by. `process` is all callers together. */
 export const SCOPES = ['process', 'account', 'key', 'space', 'address'] as const;

@@ -1,7 +1,7 @@
-import type { SpaceId } from '../../domain/ids.ts';
-import type { View } from '../../domain/view.ts';
-import type { Caller } from '../caller.ts';
-import type { ShownSessions } from '../shown-sessions.ts';
+import type { SpaceId } from '../../domain/engine/ids.ts';
+import type { View } from '../../domain/engine/view.ts';
+import type { Caller } from '../engine/caller.ts';
+import type { ShownSessions } from '../sessions/shown-sessions.ts';
 
 /** The space that a request works in, by what its path and body name. Undefined where the caller has no right: strangers use up nothing of it. */
 export type SpaceLookup = (caller: Caller, params: Readonly<Record<string, string>>, body: unknown) => SpaceId | undefined;

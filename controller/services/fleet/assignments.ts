@@ -2,10 +2,10 @@ import type { ControllerFrame } from '../../../proto/frame.ts';
 import type { Assignment__Output } from '../../../proto/generated/raworc/node/v0/Assignment.ts';
 import { SetSum } from '../../../proto/set-sum.ts';
 import type { Random } from '../../../seams/random.ts';
-import type { NodeId, SessionId } from '../../domain/ids.ts';
-import type { SessionRow, TombstoneRow } from '../../domain/rows.ts';
-import type { View } from '../../domain/view.ts';
-import { assignment, tombstone } from './frames.ts';
+import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
+import type { SessionRow, TombstoneRow } from '../../domain/engine/rows.ts';
+import type { View } from '../../domain/engine/view.ts';
+import { assignment, tombstone } from './encode.ts';
 
 /** Of one part of a full set. */
 export const PART = { sessions: 64, tombstones: 1_000, bytes: 256 * 1024 } as const;

@@ -1,7 +1,7 @@
 import type { Inventory__Output } from '../../../proto/generated/raworc/node/v0/Inventory.ts';
 import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orphan.ts';
-import type { NodeId, SessionId } from '../../domain/ids.ts';
-import type { View } from '../../domain/view.ts';
+import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
+import type { View } from '../../domain/engine/view.ts';
 
 /** Sessions that are looked at in one go. */
 const ROWS_AT_ONCE = 500;

@@ -2,7 +2,7 @@ import type { ControllerFrame } from '../../../proto/frame.ts';
 import type { Lines__Output } from '../../../proto/generated/raworc/v0/Lines.ts';
 import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine.ts';
 import type { Random } from '../../../seams/random.ts';
-import type { SessionId } from '../../domain/ids.ts';
+import type { SessionId } from '../../domain/engine/ids.ts';
 
 export interface WantedLines {
   readonly agent: string;

@@ -1,6 +1,6 @@
 import type { LiveWorker__Output } from '../../../proto/generated/raworc/v0/LiveWorker.ts';
-import type { AgentId, NodeId, SessionId, SpaceId } from '../../domain/ids.ts';
-import type { Mutation, SessionRow } from '../../domain/rows.ts';
+import type { AgentId, NodeId, SessionId, SpaceId } from '../../domain/engine/ids.ts';
+import type { Mutation, SessionRow } from '../../domain/engine/rows.ts';
 
 interface Live {
   readonly nodeId: NodeId;

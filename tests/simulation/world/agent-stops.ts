@@ -1,6 +1,6 @@
-import type { AgentRow, Mutation } from '../../../controller/domain/rows.ts';
-import type { View } from '../../../controller/domain/view.ts';
-import type { Worker } from '../../../guest/worker-host.ts';
+import type { AgentRow, Mutation } from '../../../controller/domain/engine/rows.ts';
+import type { View } from '../../../controller/domain/engine/view.ts';
+import type { Worker } from '../../../guest/runs/worker-host.ts';
 import type { Machine } from './machine.ts';
 
 interface Rest {

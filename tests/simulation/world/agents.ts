@@ -1,4 +1,4 @@
-import type { RunEnd, Worker, WorkerHost } from '../../../guest/worker-host.ts';
+import type { RunEnd, Worker, WorkerHost } from '../../../guest/runs/worker-host.ts';
 import type { Run } from './chronicle.ts';
 import type { ProcessClock } from './clock.ts';
 import type { Life } from './life.ts';

@@ -1,4 +1,4 @@
-import type { View } from '../../../controller/domain/view.ts';
+import type { View } from '../../../controller/domain/engine/view.ts';
 import type { Work } from './client.ts';
 import type { CommandName } from './commands.ts';
 

@@ -1,5 +1,5 @@
 import type { Bus, Subscription } from '../../../controller/bus/bus.ts';
-import { matches } from '../../unit/bus-wildcard.ts';
+import { matches } from '../../unit/controller/events/wildcard.ts';
 import type { SimulatedTime } from './clock.ts';
 import { type Life, never } from './life.ts';
 import type { SeededRandom } from './random.ts';

@@ -1,5 +1,5 @@
-import type { Desired, Mutation, SessionRow } from '../../../controller/domain/rows.ts';
-import type { View } from '../../../controller/domain/view.ts';
+import type { Desired, Mutation, SessionRow } from '../../../controller/domain/engine/rows.ts';
+import type { View } from '../../../controller/domain/engine/view.ts';
 import { Settlement } from './settlement.ts';
 
 export interface Run {

@@ -1,10 +1,11 @@
 /** What clients do, each with what must be true of its answer. */
-import type { DesiredChange } from '../../../controller/domain/commands/change-desired.ts';
-import type { SessionId } from '../../../controller/domain/ids.ts';
-import { REQUEST_FOR_STATE } from '../../../controller/domain/legal.ts';
-import type { MessageObject, SessionObject } from '../../../controller/domain/objects.ts';
-import { accepted } from '../../../controller/domain/outcome.ts';
-import type { CreateSession, PostMessage } from '../../../controller/services/api.ts';
+
+import type { SessionId } from '../../../controller/domain/engine/ids.ts';
+import type { MessageObject, SessionObject } from '../../../controller/domain/engine/objects.ts';
+import { accepted } from '../../../controller/domain/engine/outcome.ts';
+import type { DesiredChange } from '../../../controller/domain/sessions/commands/change-desired.ts';
+import { REQUEST_FOR_STATE } from '../../../controller/domain/sessions/legal.ts';
+import type { CreateSession, PostMessage } from '../../../controller/services/engine/api.ts';
 import type { MessageFact, SessionFact } from './book.ts';
 import type { Client } from './client.ts';
 import { makeOnce, repeat } from './once.ts';

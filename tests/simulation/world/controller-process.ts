@@ -1,11 +1,11 @@
 import { newsOver } from '../../../controller/bus/news.ts';
 import { type Core, openCore } from '../../../controller/core.ts';
-import type { NodeId } from '../../../controller/domain/ids.ts';
-import { accepted } from '../../../controller/domain/outcome.ts';
-import type { Mutation } from '../../../controller/domain/rows.ts';
-import { OpenStreams } from '../../../controller/http/open-streams.ts';
-import { LEASE } from '../../../controller/services/fleet/lease.ts';
-import { openStore, type Store } from '../../../controller/store/store.ts';
+import type { NodeId } from '../../../controller/domain/engine/ids.ts';
+import { accepted } from '../../../controller/domain/engine/outcome.ts';
+import type { Mutation } from '../../../controller/domain/engine/rows.ts';
+import { OpenStreams } from '../../../controller/http/events/open-streams.ts';
+import { LEASE } from '../../../controller/services/nodes/lease.ts';
+import { openStore, type Store } from '../../../controller/store/sqlite/store.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { Link } from '../../../proto/link.ts';
 import { silentMetrics } from '../../../seams/metrics.ts';

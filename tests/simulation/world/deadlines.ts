@@ -1,5 +1,5 @@
-import type { Mutation, SessionRow } from '../../../controller/domain/rows.ts';
-import type { View } from '../../../controller/domain/view.ts';
+import type { Mutation, SessionRow } from '../../../controller/domain/engine/rows.ts';
+import type { View } from '../../../controller/domain/engine/view.ts';
 
 /** For the command to come and to be decided, also where the applier could not at first. */
 const SLACK_MS = 5_000;

@@ -1,6 +1,6 @@
 import { copyFileSync } from 'node:fs';
-import { beginEpoch, copyDatabase } from '../../../controller/store/backup.ts';
-import { openStore, type Store } from '../../../controller/store/store.ts';
+import { beginEpoch, copyDatabase } from '../../../controller/store/sqlite/backup.ts';
+import { openStore, type Store } from '../../../controller/store/sqlite/store.ts';
 import { EPOCH, newStore, type StoreDirectory } from './store.ts';
 
 /** The files of the controller's store, through all of its lives: where the database is now, its epoch, and a connection to look at it from beside every process. */

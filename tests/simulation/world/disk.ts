@@ -1,5 +1,5 @@
 import type { Disk, DiskFile } from '../../../seams/disk.ts';
-import { SimulatedDisk } from '../../unit/simulated-disk.ts';
+import { SimulatedDisk } from '../../unit/journal/simulated-disk.ts';
 import type { SimulatedTime } from './clock.ts';
 import { type Life, never } from './life.ts';
 import type { SeededRandom } from './random.ts';

@@ -1,8 +1,8 @@
 import type { Most } from '../../../node-agent/domain/session-most.ts';
-import type { Driver, DriverChange, Made } from '../../../node-agent/drivers/driver.ts';
-import type { HollowHost } from '../../../node-agent/drivers/hollow.ts';
-import type { GuestDoors } from '../../../node-agent/guest-doors.ts';
-import type { Ledger } from '../../../node-agent/ledger.ts';
+import type { Driver, DriverChange, Made } from '../../../node-agent/engine/driver.ts';
+import type { HollowHost } from '../../../node-agent/engine/hollow/hollow.ts';
+import type { GuestDoors } from '../../../node-agent/guests/listener.ts';
+import type { Ledger } from '../../../node-agent/ledger/ledger.ts';
 import { type Life, never } from './life.ts';
 import { isPhase } from './phases.ts';
 import type { SeededRandom } from './random.ts';

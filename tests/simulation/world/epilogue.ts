@@ -1,4 +1,4 @@
-import type { SessionId } from '../../../controller/domain/ids.ts';
+import type { SessionId } from '../../../controller/domain/engine/ids.ts';
 import type { Client } from './client.ts';
 import { judgeOrphans } from './orphans.ts';
 import { openSpaces } from './spaces.ts';

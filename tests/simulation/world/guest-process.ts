@@ -1,5 +1,5 @@
-import type { Door } from '../../../guest/door.ts';
 import { Guest } from '../../../guest/guest.ts';
+import type { Door } from '../../../guest/host/listener.ts';
 import type { Disk } from '../../../seams/disk.ts';
 import { simulatedAgents } from './agents.ts';
 import { ProcessClock, type WallClock } from './clock.ts';

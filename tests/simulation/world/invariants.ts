@@ -1,7 +1,8 @@
 /** What must be true once everything has healed and come to rest. */
-import { isSettled } from '../../../controller/domain/life-cycle.ts';
-import type { MessageRow, SessionRow } from '../../../controller/domain/rows.ts';
-import type { View } from '../../../controller/domain/view.ts';
+
+import type { MessageRow, SessionRow } from '../../../controller/domain/engine/rows.ts';
+import type { View } from '../../../controller/domain/engine/view.ts';
+import { isSettled } from '../../../controller/domain/sessions/life-cycle.ts';
 import type { Book, MessageFact } from './book.ts';
 import type { Cluster } from './cluster.ts';
 import type { Machine } from './machine.ts';

@@ -1,9 +1,9 @@
-import type { HostLink } from '../../../guest/door.ts';
+import type { HostLink } from '../../../guest/host/listener.ts';
 import { Journal } from '../../../journal/journal.ts';
+import type { Dialer } from '../../../node-agent/control/dialer.ts';
 import type { Most } from '../../../node-agent/domain/session-most.ts';
-import { HollowHost } from '../../../node-agent/drivers/hollow.ts';
-import { Ledger } from '../../../node-agent/ledger.ts';
-import type { Dialer } from '../../../node-agent/link/dialer.ts';
+import { HollowHost } from '../../../node-agent/engine/hollow/hollow.ts';
+import { Ledger } from '../../../node-agent/ledger/ledger.ts';
 import { NodeAgent } from '../../../node-agent/node.ts';
 import { guestFrames, hostFrames } from '../../../proto/codec.ts';
 import type { GuestFrame, HostFrame, NodeFrame } from '../../../proto/frame.ts';

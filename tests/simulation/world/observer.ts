@@ -1,5 +1,5 @@
 import { newsOver } from '../../../controller/bus/news.ts';
-import { Tail } from '../../../controller/services/tail.ts';
+import { Tail } from '../../../controller/services/events/tail.ts';
 import { ProcessClock } from './clock.ts';
 import type { Cluster } from './cluster.ts';
 import { Life } from './life.ts';

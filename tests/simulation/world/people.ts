@@ -1,10 +1,10 @@
-import type { Attribution } from '../../../controller/domain/audit.ts';
-import type { AccountId } from '../../../controller/domain/ids.ts';
-import { accepted } from '../../../controller/domain/outcome.ts';
-import type { OpenStream } from '../../../controller/http/open-streams.ts';
-import type { Proof } from '../../../controller/services/access-api.ts';
-import type { EventWatcher, Services } from '../../../controller/services/api.ts';
-import type { Caller } from '../../../controller/services/caller.ts';
+import type { Attribution } from '../../../controller/domain/audit/audit.ts';
+import type { AccountId } from '../../../controller/domain/engine/ids.ts';
+import { accepted } from '../../../controller/domain/engine/outcome.ts';
+import type { OpenStream } from '../../../controller/http/events/open-streams.ts';
+import type { Proof } from '../../../controller/services/access/access-api.ts';
+import type { EventWatcher, Services } from '../../../controller/services/engine/api.ts';
+import type { Caller } from '../../../controller/services/engine/caller.ts';
 import type { Book } from './book.ts';
 import { Client, type Work } from './client.ts';
 import { BEGAN_AT } from './clock.ts';

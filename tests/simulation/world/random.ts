@@ -1,5 +1,5 @@
 import type { Random } from '../../../seams/random.ts';
-import { seeded } from '../../unit/simulated-disk.ts';
+import { seeded } from '../../unit/journal/simulated-disk.ts';
 
 /** Chance by seed. Each part of the world draws from a fork of its own, so that one more draw here changes nothing there. */
 export class SeededRandom implements Random {

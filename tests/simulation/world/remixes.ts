@@ -1,5 +1,5 @@
-import type { MessageRow, Mutation, SessionRow } from '../../../controller/domain/rows.ts';
-import type { View } from '../../../controller/domain/view.ts';
+import type { MessageRow, Mutation, SessionRow } from '../../../controller/domain/engine/rows.ts';
+import type { View } from '../../../controller/domain/engine/view.ts';
 import type { Chronicle } from './chronicle.ts';
 import type { Machine } from './machine.ts';
 

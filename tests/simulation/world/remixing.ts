@@ -1,6 +1,6 @@
-import type { SessionId } from '../../../controller/domain/ids.ts';
-import type { SessionObject } from '../../../controller/domain/objects.ts';
-import type { RemixSession } from '../../../controller/services/api.ts';
+import type { SessionId } from '../../../controller/domain/engine/ids.ts';
+import type { SessionObject } from '../../../controller/domain/engine/objects.ts';
+import type { RemixSession } from '../../../controller/services/engine/api.ts';
 import type { SessionFact } from './book.ts';
 import type { Client } from './client.ts';
 import { makeOnce } from './once.ts';

@@ -1,6 +1,6 @@
-import type { Fleet } from '../../../controller/domain/fleet.ts';
-import type { SpaceId } from '../../../controller/domain/ids.ts';
-import type { Mutation, SessionRow } from '../../../controller/domain/rows.ts';
+import type { Fleet } from '../../../controller/domain/engine/fleet.ts';
+import type { SpaceId } from '../../../controller/domain/engine/ids.ts';
+import type { Mutation, SessionRow } from '../../../controller/domain/engine/rows.ts';
 import { type Room, Rooms } from './room.ts';
 import { SPACES } from './store.ts';
 

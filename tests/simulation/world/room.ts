@@ -1,4 +1,4 @@
-import type { Mutation, SessionRow } from '../../../controller/domain/rows.ts';
+import type { Mutation, SessionRow } from '../../../controller/domain/engine/rows.ts';
 
 /** What sessions take up of a node, or of a space. */
 export interface Room {

@@ -1,4 +1,4 @@
-import { SealingRing, sealingKey } from '../../../controller/services/sealing.ts';
+import { SealingRing, sealingKey } from '../../../controller/services/spaces/sealing.ts';
 
 /** One that never changes. */
 const KEY = sealingKey('00000001', new Uint8Array(32).fill(7));

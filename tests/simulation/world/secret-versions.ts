@@ -1,5 +1,5 @@
-import type { Mutation, SessionRow } from '../../../controller/domain/rows.ts';
-import type { View } from '../../../controller/domain/view.ts';
+import type { Mutation, SessionRow } from '../../../controller/domain/engine/rows.ts';
+import type { View } from '../../../controller/domain/engine/view.ts';
 import { RING } from './sealing.ts';
 
 type Values = Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Mutation, SpaceRow } from '../../../controller/domain/rows.ts';
-import type { View } from '../../../controller/domain/view.ts';
+import type { Mutation, SpaceRow } from '../../../controller/domain/engine/rows.ts';
+import type { View } from '../../../controller/domain/engine/view.ts';
 import { Rooms, takesRoom } from './room.ts';
 
 const Settings = z.object({

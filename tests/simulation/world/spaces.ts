@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Refusal } from '../../../controller/domain/outcome.ts';
+import type { Refusal } from '../../../controller/domain/engine/outcome.ts';
 import type { Client } from './client.ts';
 import { NARROW, SPACES } from './store.ts';
 

@@ -2,15 +2,15 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { BUILT_IN_ROLES } from '../../../controller/domain/built-in-roles.ts';
-import type { AccountId, AgentId, BuildId, NodeId, SpaceId } from '../../../controller/domain/ids.ts';
-import { type Mutation, put } from '../../../controller/domain/rows.ts';
-import type { TransactionalStore } from '../../../controller/services/applier.ts';
-import type { Lists } from '../../../controller/services/lists.ts';
-import { rowsWithin } from '../../../controller/store/bounded-rows.ts';
-import type { SqlRow } from '../../../controller/store/columns.ts';
-import { sqlLists } from '../../../controller/store/sql-lists.ts';
-import { openStore, type Writer } from '../../../controller/store/store.ts';
+import { BUILT_IN_ROLES } from '../../../controller/domain/access/built-in-roles.ts';
+import type { AccountId, AgentId, BuildId, NodeId, SpaceId } from '../../../controller/domain/engine/ids.ts';
+import { type Mutation, put } from '../../../controller/domain/engine/rows.ts';
+import type { TransactionalStore } from '../../../controller/services/engine/applier.ts';
+import type { Lists } from '../../../controller/services/engine/lists.ts';
+import type { SqlRow } from '../../../controller/store/sqlite/columns.ts';
+import { sqlLists } from '../../../controller/store/sqlite/lists/sql-lists.ts';
+import { rowsWithin } from '../../../controller/store/sqlite/reader/bounded-rows.ts';
+import { openStore, type Writer } from '../../../controller/store/sqlite/store.ts';
 import { SOURCE_DIGEST } from './source.ts';
 
 export const IMAGE = 'raworc/session:sim';

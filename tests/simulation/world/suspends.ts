@@ -1,4 +1,4 @@
-import type { Mutation, SessionRow } from '../../../controller/domain/rows.ts';
+import type { Mutation, SessionRow } from '../../../controller/domain/engine/rows.ts';
 
 interface Asked {
   readonly generation: number;

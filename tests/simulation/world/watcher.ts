@@ -1,5 +1,5 @@
-import type { EventPosition } from '../../../controller/domain/events.ts';
-import type { EventWatcher, Services } from '../../../controller/services/api.ts';
+import type { EventPosition } from '../../../controller/domain/events/events.ts';
+import type { EventWatcher, Services } from '../../../controller/services/engine/api.ts';
 import type { Cluster } from './cluster.ts';
 import type { SeededRandom } from './random.ts';
 import { EPOCH } from './store.ts';

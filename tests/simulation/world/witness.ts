@@ -1,5 +1,5 @@
-import { type Mutation, put, type SessionRow } from '../../../controller/domain/rows.ts';
-import type { View } from '../../../controller/domain/view.ts';
+import { type Mutation, put, type SessionRow } from '../../../controller/domain/engine/rows.ts';
+import type { View } from '../../../controller/domain/engine/view.ts';
 import type { Report__Output as Report } from '../../../proto/generated/raworc/node/v0/Report.ts';
 import type { Chronicle } from './chronicle.ts';
 import { unexplainedFailure } from './failures.ts';

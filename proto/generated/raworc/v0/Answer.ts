@@ -21,7 +21,7 @@ export interface Answer {
    */
   'content'?: (string);
   /**
-   * of an ERROR, a word of a closed list: see guest/reasons.ts
+   * of an ERROR, a word of a closed list: see guest/runs/reasons.ts
    */
   'reason'?: (string);
   'durationMs'?: (number | string | Long);
@@ -45,7 +45,7 @@ export interface Answer__Output {
    */
   'content': (string);
   /**
-   * of an ERROR, a word of a closed list: see guest/reasons.ts
+   * of an ERROR, a word of a closed list: see guest/runs/reasons.ts
    */
   'reason': (string);
   'durationMs': (number);

@@ -1,0 +1,74 @@
+/** `raworc-controller restore FILE`: a controller as it was when the backup was taken, in a life of its own. */
+
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { print } from '../../seams/print.ts';
+import { beginEpoch, isInUse } from '../store/sqlite/backup.ts';
+import { type Manifest, readArchive, sync } from './backup-archive.ts';
+
+export interface Restored {
+  readonly manifest: Manifest;
+  readonly epoch: number;
+  /** Where what was there before is now. */
+  readonly aside: string | undefined;
+}
+
+/**
+ * Puts a backup where no controller is; with `force` what is there is moved aside. The directory appears whole or not at all.
+ * Its epoch is above that of the backup and of every other restore of it.
+ */
+export async function restore(file: string, directory: string, options: { force: boolean; nowMs: number }): Promise<Restored> {
+  const isThere = existsSync(directory) && (await readdir(directory)).length > 0;
+  if (isThere && !options.force) throw new Error(`${directory} is not empty: with --force it is moved aside`);
+  const database = join(directory, 'raworc.db');
+  if (isThere && existsSync(database) && isInUse(database)) throw new Error(`a controller runs on ${directory}: stop it first`);
+
+  const draft = `${directory}.restoring-${process.pid}`;
+  await rm(draft, { recursive: true, force: true });
+  await mkdir(draft, { recursive: true, mode: 0o700 });
+  try {
+    const manifest = await readArchive(file, draft);
+    const before = isThere ? await epochIn(directory) : 0;
+    const epoch = Math.max(manifest.epoch + 1, before + 1, Math.floor(options.nowMs / 1000));
+    await beginEpoch(join(draft, 'raworc.db'), epoch);
+    await writeFile(join(draft, 'epoch'), `${epoch}\n`, { mode: 0o600, flush: true });
+    await sync(draft);
+    const aside = isThere ? `${directory}.before-${epoch}` : undefined;
+    if (aside !== undefined) await rename(directory, aside);
+    else await rm(directory, { recursive: true, force: true });
+    await rename(draft, directory);
+    await sync(dirname(directory));
+    return { manifest, epoch, aside };
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+async function epochIn(directory: string): Promise<number> {
+  const text = await readFile(join(directory, 'epoch'), 'utf8').catch(() => '0');
+  return Number(text.trim()) || 0;
+}
+
+if (import.meta.main) {
+  process.umask(0o077);
+  const args = process.argv.slice(2);
+  const force = args.includes('--force');
+  const [file, ...more] = args.filter((arg) => arg !== '--force');
+  if (file === undefined || file.startsWith('-') || more.length > 0) {
+    print('Usage: raworc-controller restore FILE [--force]   (into RAWORC_DATA_DIR, default ./data)', 'stderr');
+    process.exit(2);
+  }
+  const directory = join(resolve(process.env.RAWORC_DATA_DIR || './data'), 'controller');
+  try {
+    const { manifest, epoch, aside } = await restore(resolve(file), directory, { force, nowMs: Date.now() });
+    print(`${directory}: ${manifest.sessions} sessions as of ${manifest.made_at}, epoch ${epoch}`);
+    if (aside !== undefined) print(`What was there before is in ${aside}`);
+    print('Start the controller: nodes come back by themselves, and nothing that lives is touched.');
+    print('Everybody logs in again. API keys, accounts and roles are those of the backup: look whether one was taken back since.');
+    print('What was made after the backup is an orphan on its node (`raworc node orphans NODE`).');
+  } catch (error) {
+    print(`raworc-controller: nothing was restored: ${error instanceof Error ? error.message : String(error)}`, 'stderr');
+    process.exit(1);
+  }
+}

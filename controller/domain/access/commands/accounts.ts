@@ -1,0 +1,104 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { AccountId } from '../../engine/ids.ts';
+import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
+import { type AccountRow, type Mutation, put } from '../../engine/rows.ts';
+import type { EventType, NewEvent } from '../../events/events.ts';
+import { type AccountObject, accountObject } from '../access-objects.ts';
+import { isLastAdmin, LAST_ADMIN } from '../last-admin.ts';
+import { bindingRemoved } from './role-bindings.ts';
+
+export const NO_ACCOUNT = refused('NOT_FOUND', 'There is no such service account.');
+
+export interface NewAccount {
+  readonly id: AccountId;
+  readonly user: string;
+  readonly passwordHash: string;
+  readonly description: string | null;
+}
+
+/** An account that may do nothing until a role is bound to it. */
+export function createAccount({ id, user, passwordHash, description }: NewAccount): Command<Outcome<AccountObject>> {
+  return {
+    name: 'create-account',
+    grows: true,
+    decide({ view, now }) {
+      if (view.accountByUser(user) !== undefined) return unchanged(refused('CONFLICT', `There is a service account "${user}" already.`));
+      const row: AccountRow = {
+        id,
+        user,
+        passwordHash,
+        description,
+        active: true,
+        version: 1,
+        createdAt: now,
+        updatedAt: now,
+        lastLoginAt: null,
+      };
+      return { mutations: [put('accounts', row)], events: [eventOf('account.created', row)], answer: accepted(accountObject(row)) };
+    },
+  };
+}
+
+export interface AccountChange {
+  /** Null clears it. */
+  readonly description?: string | null;
+  readonly active?: boolean;
+}
+
+/** Deactivating ends every token of the account for good, and its keys until it is active again. */
+export function changeAccount(id: AccountId, change: AccountChange, by: AccountId): Command<Outcome<AccountObject>> {
+  return {
+    name: 'change-account',
+    decide({ view, now }) {
+      const before = view.get('accounts', id);
+      if (before === undefined) return unchanged(NO_ACCOUNT);
+      const ends = before.active && change.active === false;
+      if (ends && id === by) return unchanged(refused('CONFLICT', 'Nobody deactivates the account that they use: let another one do it.'));
+      if (ends && isLastAdmin(view, id)) return unchanged(LAST_ADMIN);
+      const { description = before.description, active = before.active } = change;
+      const row = { ...before, description, active, version: before.version + (ends ? 1 : 0), updatedAt: now };
+      return { mutations: [put('accounts', row)], events: [eventOf('account.updated', row)], answer: accepted(accountObject(row)) };
+    },
+  };
+}
+
+/** Ends every token of before. */
+export function setPassword(id: AccountId, passwordHash: string): Command<Outcome<undefined>> {
+  return {
+    name: 'set-password',
+    decide({ view, now }) {
+      const before = view.get('accounts', id);
+      if (before === undefined) return unchanged(NO_ACCOUNT);
+      const row = { ...before, passwordHash, version: before.version + 1, updatedAt: now };
+      return { mutations: [put('accounts', row)], events: [eventOf('account.updated', row)], answer: accepted(undefined) };
+    },
+  };
+}
+
+/** With its bindings and keys: an account made later under the same name has another id, and inherits nothing. */
+export function removeAccount(id: AccountId, by: AccountId): Command<Outcome<undefined>> {
+  return {
+    name: 'remove-account',
+    decide({ view }) {
+      const row = view.get('accounts', id);
+      if (row === undefined) return unchanged(NO_ACCOUNT);
+      if (id === by) return unchanged(refused('CONFLICT', 'Nobody deletes the account that they use: let another one do it.'));
+      if (isLastAdmin(view, id)) return unchanged(LAST_ADMIN);
+      const bindings = view.bindingsOf(id);
+      const mutations: Mutation[] = [
+        ...bindings.map((binding): Mutation => ({ kind: 'remove', table: 'bindings', id: binding.id })),
+        ...view.apiKeysOf(id).map((key): Mutation => ({ kind: 'remove', table: 'apiKeys', id: key.id })),
+        { kind: 'remove', table: 'accounts', id },
+      ];
+      const events = [...bindings.map((binding) => bindingRemoved(view, binding)), eventOf('account.deleted', row)];
+      return { mutations, events, answer: accepted(undefined) };
+    },
+  };
+}
+
+const eventOf = (type: EventType, row: AccountRow): NewEvent => ({
+  type,
+  spaceId: null,
+  sessionId: null,
+  data: { account: accountObject(row) },
+});

@@ -1,0 +1,69 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
+import { type ApiKeyRow, type Mutation, put } from '../../engine/rows.ts';
+import type { EventType, NewEvent } from '../../events/events.ts';
+import { type ApiKeyObject, apiKeyObject } from '../access-objects.ts';
+
+export const NO_KEY = refused('NOT_FOUND', 'There is no such API key.');
+const MOST_KEYS = 1000;
+
+export function createApiKey(input: Omit<ApiKeyRow, 'createdAt' | 'lastUsedAt'>): Command<Outcome<ApiKeyObject>> {
+  return {
+    name: 'create-api-key',
+    grows: true,
+    decide({ view, now }) {
+      if (view.get('accounts', input.accountId) === undefined) return unchanged(refused('CONFLICT', 'The account of this key is gone.'));
+      if (input.parentId !== null && view.get('apiKeys', input.parentId) === undefined) {
+        return unchanged(refused('UNAUTHORIZED', 'The key that this one was to be made with was ended meanwhile.'));
+      }
+      if (view.apiKeysOf(input.accountId).length >= MOST_KEYS) {
+        return unchanged(refused('CONFLICT', `An account has at most ${MOST_KEYS} API keys: delete some that are not used.`));
+      }
+      const row: ApiKeyRow = { ...input, lastUsedAt: null, createdAt: now };
+      return { mutations: [put('apiKeys', row)], events: [eventOf('api-key.created', row)], answer: accepted(apiKeyObject(row)) };
+    },
+  };
+}
+
+/** With all that were made with it, or with those. Answers with the ids of all that are gone. */
+export function removeApiKey(id: string): Command<Outcome<readonly string[]>> {
+  return {
+    name: 'remove-api-key',
+    decide({ view }) {
+      const row = view.get('apiKeys', id);
+      if (row === undefined) return unchanged(NO_KEY);
+      const gone = withDescendants(row, view.apiKeysOf(row.accountId));
+      return {
+        mutations: gone.map((key): Mutation => ({ kind: 'remove', table: 'apiKeys', id: key.id })),
+        events: gone.map((key) => eventOf('api-key.deleted', key)),
+        answer: accepted(gone.map((key) => key.id)),
+      };
+    },
+  };
+}
+
+/** Nobody waits for it, and it is told to nobody. `at` is Unix milliseconds. */
+export function recordKeyUse(id: string, at: number): Command<undefined> {
+  return {
+    name: 'record-key-use',
+    decide({ view }) {
+      const row = view.get('apiKeys', id);
+      if (row === undefined || (row.lastUsedAt ?? 0) >= at) return unchanged(undefined);
+      return { mutations: [put('apiKeys', { ...row, lastUsedAt: at })], events: [], answer: undefined };
+    },
+  };
+}
+
+function withDescendants(root: ApiKeyRow, all: readonly ApiKeyRow[]): readonly ApiKeyRow[] {
+  const found = [root];
+  // It grows while it is walked: each that is found is asked for its own.
+  for (const { id } of found) found.push(...all.filter(({ parentId }) => parentId === id));
+  return found;
+}
+
+const eventOf = (type: EventType, row: ApiKeyRow): NewEvent => ({
+  type,
+  spaceId: null,
+  sessionId: null,
+  data: { api_key: { id: row.id, name: row.name, account: row.accountId } },
+});

@@ -1,0 +1,62 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { AccountId, SpaceId } from '../../engine/ids.ts';
+import { type Mutation, put } from '../../engine/rows.ts';
+import { ADMIN_ROLE_ID, BUILT_IN_ROLES } from '../built-in-roles.ts';
+
+export interface FirstStart {
+  readonly accountId: AccountId;
+  readonly bindingId: string;
+  readonly spaceId: SpaceId;
+  readonly passwordHash: string;
+}
+
+/** What a new store begins with: the account `admin`, which may do everything, and the space `default`. */
+export function firstStart(input: FirstStart): Command<undefined> {
+  return {
+    name: 'first-start',
+    decide({ view, now }) {
+      const mutations: Mutation[] = BUILT_IN_ROLES.map((role) => put('roles', { ...role, builtIn: true, createdAt: now }));
+      // An account that was removed later stays removed.
+      if (!view.hasAccounts()) {
+        const { accountId, passwordHash } = input;
+        const account = { id: accountId, user: 'admin', passwordHash, description: null, active: true, version: 1 };
+        mutations.push(put('accounts', { ...account, createdAt: now, updatedAt: now, lastLoginAt: null }));
+        const principal = { principal: account.user, principalType: 'ServiceAccount', accountId } as const;
+        const binding = { id: input.bindingId, roleId: ADMIN_ROLE_ID, ...principal, spaceId: null };
+        mutations.push(put('bindings', { ...binding, createdAt: now, updatedAt: now }));
+      }
+      if (view.spaceByName('default') === undefined) {
+        const space = { id: input.spaceId, name: 'default', description: null, settings: {}, secretsVersion: 0, active: true };
+        mutations.push(put('spaces', { ...space, createdAt: now, updatedAt: now, createdBy: 'raworc' }));
+      }
+      return { mutations, events: [], answer: undefined };
+    },
+  };
+}
+
+export function recordLogin(id: AccountId): Command<undefined> {
+  return {
+    name: 'record-login',
+    decide({ view, now }) {
+      const row = view.get('accounts', id);
+      if (row === undefined) return unchanged(undefined);
+      return { mutations: [put('accounts', { ...row, lastLoginAt: now })], events: [], answer: undefined };
+    },
+  };
+}
+
+/** Sets the password of `admin` anew, where the operator gave another one than before. Ends older tokens. */
+export function resetAdminPassword(passwordHash: string): Command<undefined> {
+  return {
+    name: 'reset-admin-password',
+    decide({ view, now }) {
+      const row = view.accountByUser('admin');
+      if (row === undefined) return unchanged(undefined);
+      return {
+        mutations: [put('accounts', { ...row, passwordHash, version: row.version + 1, updatedAt: now })],
+        events: [],
+        answer: undefined,
+      };
+    },
+  };
+}

@@ -1,0 +1,89 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
+import type { AccountId, SpaceId } from '../../engine/ids.ts';
+import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
+import { type BindingRow, put } from '../../engine/rows.ts';
+import type { View } from '../../engine/view.ts';
+import type { NewEvent } from '../../events/events.ts';
+import { type BindingObject, bindingObject } from '../access-objects.ts';
+import { isAdminBinding, isLastAdmin, LAST_ADMIN } from '../last-admin.ts';
+
+export const NO_BINDING = refused('NOT_FOUND', 'There is no such role binding.');
+
+export interface NewBinding {
+  readonly id: string;
+  readonly roleId: string;
+  readonly principal: string;
+  readonly principalType: BindingRow['principalType'];
+  /** Null: an identity from outside. */
+  readonly accountId: AccountId | null;
+  readonly spaceId: SpaceId | null;
+  readonly request: KnownRequest | undefined;
+}
+
+/** Gives a role to an account, in one space or in all. Whether the caller may give it is judged before, by the rules of the role. */
+export function createBinding({ request, ...input }: NewBinding): Command<Outcome<BindingObject>> {
+  return {
+    name: 'create-binding',
+    grows: true,
+    decide({ view, now }) {
+      const made = recall(view, request);
+      if (made !== undefined) {
+        const row = made.ok ? view.get('bindings', made.value) : undefined;
+        if (!made.ok) return unchanged(made);
+        return unchanged(
+          row === undefined ? refused('NOT_FOUND', 'The role binding that this key made is gone.') : accepted(bindingObject(view, row)),
+        );
+      }
+      const missing = whatIsMissing(view, input);
+      if (missing !== undefined) return unchanged(missing);
+      if (view.bindingsTo(input.roleId).some((other) => isTheSame(other, input))) {
+        return unchanged(refused('CONFLICT', `"${input.principal}" holds this role there already.`));
+      }
+      const row: BindingRow = { ...input, createdAt: now, updatedAt: now };
+      const binding = bindingObject(view, row);
+      return {
+        mutations: [put('bindings', row), ...remember(request, row.id, now)],
+        events: [{ type: 'role-binding.created', spaceId: null, sessionId: null, data: { role_binding: binding } }],
+        answer: accepted(binding),
+      };
+    },
+  };
+}
+
+/** They were there when the caller asked, and may have gone since. */
+function whatIsMissing(view: View, { roleId, accountId, spaceId }: Omit<NewBinding, 'request'>) {
+  if (view.get('roles', roleId) === undefined) return refused('NOT_FOUND', 'There is no such role.');
+  if (accountId !== null && view.get('accounts', accountId) === undefined) return refused('NOT_FOUND', 'There is no such service account.');
+  if (spaceId !== null && view.get('spaces', spaceId) === undefined) return refused('NOT_FOUND', 'There is no such space.');
+  return undefined;
+}
+
+const isTheSame = (other: BindingRow, { accountId, principal, principalType, spaceId }: Omit<NewBinding, 'request'>): boolean =>
+  other.spaceId === spaceId &&
+  other.principalType === principalType &&
+  (accountId === null ? other.principal === principal : other.accountId === accountId);
+
+export function removeBinding(id: string): Command<Outcome<undefined>> {
+  return {
+    name: 'remove-binding',
+    decide({ view }) {
+      const row = view.get('bindings', id);
+      if (row === undefined) return unchanged(NO_BINDING);
+      if (row.accountId !== null && isAdminBinding(view, row) && isLastAdmin(view, row.accountId)) return unchanged(LAST_ADMIN);
+      return {
+        mutations: [{ kind: 'remove', table: 'bindings', id }],
+        events: [bindingRemoved(view, row)],
+        answer: accepted(undefined),
+      };
+    },
+  };
+}
+
+/** Of no space: who holds what in a space is more than those who see its sessions may see. */
+export const bindingRemoved = (view: View, row: BindingRow): NewEvent => ({
+  type: 'role-binding.deleted',
+  spaceId: null,
+  sessionId: null,
+  data: { role_binding: bindingObject(view, row) },
+});

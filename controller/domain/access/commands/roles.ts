@@ -1,0 +1,61 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
+import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
+import { type Mutation, put, type RoleRow, type Rule } from '../../engine/rows.ts';
+import type { EventType, NewEvent } from '../../events/events.ts';
+import { type RoleObject, roleObject } from '../access-objects.ts';
+import { bindingRemoved } from './role-bindings.ts';
+
+export const NO_ROLE = refused('NOT_FOUND', 'There is no such role.');
+
+export interface NewRole {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly rules: readonly Rule[];
+  readonly request: KnownRequest | undefined;
+}
+
+/** A role gives nothing until it is bound: what its rules may be is judged then. */
+export function createRole({ id, name, description, rules, request }: NewRole): Command<Outcome<RoleObject>> {
+  return {
+    name: 'create-role',
+    grows: true,
+    decide({ view, now }) {
+      const made = recall(view, request);
+      if (made !== undefined) {
+        const row = made.ok ? view.get('roles', made.value) : undefined;
+        if (!made.ok) return unchanged(made);
+        return unchanged(row === undefined ? refused('NOT_FOUND', 'The role that this key made is gone.') : accepted(roleObject(row)));
+      }
+      if (view.roleByName(name) !== undefined) return unchanged(refused('CONFLICT', `There is a role "${name}" already.`));
+      const row: RoleRow = { id, name, description, rules, builtIn: false, createdAt: now };
+      return {
+        mutations: [put('roles', row), ...remember(request, id, now)],
+        events: [eventOf('role.created', row)],
+        answer: accepted(roleObject(row)),
+      };
+    },
+  };
+}
+
+/** With its bindings: whoever held it holds it no longer. */
+export function removeRole(id: string): Command<Outcome<undefined>> {
+  return {
+    name: 'remove-role',
+    decide({ view }) {
+      const row = view.get('roles', id);
+      if (row === undefined) return unchanged(NO_ROLE);
+      if (row.builtIn) return unchanged(refused('CONFLICT', `The role "${row.name}" is built in and stays.`));
+      const bindings = view.bindingsTo(id);
+      const mutations = bindings.map((binding): Mutation => ({ kind: 'remove', table: 'bindings', id: binding.id }));
+      return {
+        mutations: [...mutations, { kind: 'remove', table: 'roles', id }],
+        events: [...bindings.map((binding) => bindingRemoved(view, binding)), eventOf('role.deleted', row)],
+        answer: accepted(undefined),
+      };
+    },
+  };
+}
+
+const eventOf = (type: EventType, row: RoleRow): NewEvent => ({ type, spaceId: null, sessionId: null, data: { role: roleObject(row) } });

@@ -1,0 +1,29 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { AccountId } from '../../engine/ids.ts';
+import { put } from '../../engine/rows.ts';
+
+/** Ends one token before its time. `expiresAt` is Unix milliseconds: from then on there is nothing to remember. */
+export function revokeToken(id: string, expiresAt: number): Command<undefined> {
+  return {
+    name: 'revoke-token',
+    decide: () => ({ mutations: [put('revokedTokens', { id, expiresAt })], events: [], answer: undefined }),
+  };
+}
+
+/** Ends every token of an account that was made so far. */
+export function endTokens(id: AccountId): Command<undefined> {
+  return {
+    name: 'end-tokens',
+    decide({ view, now }) {
+      const row = view.get('accounts', id);
+      if (row === undefined) return unchanged(undefined);
+      return {
+        mutations: [put('accounts', { ...row, version: row.version + 1, updatedAt: now })],
+        events: [
+          { type: 'account.updated', spaceId: null, sessionId: null, data: { account: { id, user: row.user, active: row.active } } },
+        ],
+        answer: undefined,
+      };
+    },
+  };
+}

@@ -1,0 +1,20 @@
+import { refused } from '../engine/outcome.ts';
+import type { BindingRow } from '../engine/rows.ts';
+import type { View } from '../engine/view.ts';
+import { ADMIN_ROLE_ID } from './built-in-roles.ts';
+
+/** Whether nobody could do everything any more without this account. */
+export function isLastAdmin(view: View, accountId: string): boolean {
+  const admins = view.bindingsTo(ADMIN_ROLE_ID).filter((binding) => isAdminBinding(view, binding));
+  return admins.length > 0 && admins.every((binding) => binding.accountId === accountId);
+}
+
+/** Whether an account that can log in holds the role admin everywhere by it. */
+export function isAdminBinding(view: View, { roleId, spaceId, accountId }: BindingRow): boolean {
+  return roleId === ADMIN_ROLE_ID && spaceId === null && accountId !== null && view.get('accounts', accountId)?.active === true;
+}
+
+export const LAST_ADMIN = refused(
+  'CONFLICT',
+  'This is the last active account that holds the role admin in every space: give that role to another one first.',
+);

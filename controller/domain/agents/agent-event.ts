@@ -1,0 +1,11 @@
+import type { AgentObject } from '../engine/objects.ts';
+import type { AgentRow } from '../engine/rows.ts';
+import type { NewEvent } from '../events/events.ts';
+
+/** That an agent was made, or is another now. */
+export const agentChanged = (row: AgentRow, agent: AgentObject): NewEvent => ({
+  type: 'agent.changed',
+  spaceId: row.spaceId,
+  sessionId: null,
+  data: { space: agent.space, agent },
+});

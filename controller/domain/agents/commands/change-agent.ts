@@ -1,0 +1,42 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { AgentId } from '../../engine/ids.ts';
+import type { AgentObject } from '../../engine/objects.ts';
+import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
+import { agentObject } from '../../engine/present.ts';
+import { type AgentRow, put } from '../../engine/rows.ts';
+import { agentChanged } from '../agent-event.ts';
+
+export type AgentChange = Partial<Pick<AgentRow, 'description' | 'purpose' | 'sourceRepo' | 'sourceBranch' | 'wanted'>>;
+
+const NO_AGENT = refused('NOT_FOUND', 'There is no such agent.');
+
+/** Sets what is named. What sessions were made with stays in them; whether they may still ask it is looked up with each message. */
+export function changeAgent(id: AgentId, change: AgentChange): Command<Outcome<AgentObject>> {
+  return {
+    name: 'change-agent',
+    decide({ view, now }) {
+      const agent = view.get('agents', id);
+      if (agent === undefined) return unchanged(NO_AGENT);
+      const row: AgentRow = { ...agent, ...change, updatedAt: now };
+      const shown = agentObject(view, row);
+      return { mutations: [put('agents', row)], events: [agentChanged(row, shown)], answer: accepted(shown) };
+    },
+  };
+}
+
+/** Removes an agent, and answers the row that it had. Images that hold it stay; what is asked of it there is refused. */
+export function removeAgent(id: AgentId): Command<Outcome<AgentRow>> {
+  return {
+    name: 'remove-agent',
+    decide({ view }) {
+      const agent = view.get('agents', id);
+      if (agent === undefined) return unchanged(NO_AGENT);
+      const { space, name } = agentObject(view, agent);
+      return {
+        mutations: [{ kind: 'remove', table: 'agents', id }],
+        events: [{ type: 'agent.deleted', spaceId: agent.spaceId, sessionId: null, data: { space, agent: { name, space } } }],
+        answer: accepted(agent),
+      };
+    },
+  };
+}

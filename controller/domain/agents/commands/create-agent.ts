@@ -1,0 +1,73 @@
+import { activated, type NewBuild } from '../../builds/commands/create-build.ts';
+import { type Command, unchanged } from '../../engine/command.ts';
+import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
+import type { AccountId, AgentId } from '../../engine/ids.ts';
+import type { AgentObject } from '../../engine/objects.ts';
+import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
+import { agentObject } from '../../engine/present.ts';
+import { type AgentRow, put } from '../../engine/rows.ts';
+import { closedSpace } from '../../spaces/space-admission.ts';
+import { agentChanged } from '../agent-event.ts';
+
+export interface NewAgent {
+  readonly id: AgentId;
+  readonly name: string;
+  readonly description: string | null;
+  readonly purpose: string | null;
+  readonly sourceRepo: string | null;
+  readonly sourceBranch: string;
+  readonly by: { readonly accountId: AccountId; readonly user: string };
+  /** Of its space; queued where it comes with a repository. */
+  readonly build: NewBuild;
+  readonly request: KnownRequest | undefined;
+}
+
+/** Makes an agent. With a repository it is active and built at once; without one nothing runs until a source is uploaded and deployed. */
+export function createAgent(input: NewAgent): Command<Outcome<AgentObject>> {
+  return {
+    name: 'create-agent',
+    grows: true,
+    decide({ view, now }) {
+      const made = recall(view, input.request);
+      if (made !== undefined) {
+        if (!made.ok) return unchanged(made);
+        const row = view.get('agents', made.value);
+        return unchanged(
+          row === undefined ? refused('NOT_FOUND', 'The agent that this key made is gone.') : accepted(agentObject(view, row)),
+        );
+      }
+      const { spaceId } = input.build;
+      if (view.get('spaces', spaceId) === undefined) return unchanged(refused('NOT_FOUND', 'There is no such space.'));
+      const closed = input.sourceRepo === null ? undefined : closedSpace(view, spaceId);
+      if (closed !== undefined) return unchanged(closed);
+      if (view.agentByName(spaceId, input.name) !== undefined) {
+        return unchanged(refused('CONFLICT', `This space has an agent "${input.name}" already.`));
+      }
+      const row: AgentRow = {
+        id: input.id,
+        spaceId,
+        name: input.name,
+        description: input.description,
+        purpose: input.purpose,
+        sourceRepo: input.sourceRepo,
+        sourceBranch: input.sourceBranch,
+        wanted: 'configured',
+        sourceDigest: null,
+        program: null,
+        sourceAt: null,
+        sourceBytes: 0,
+        sourceFiles: 0,
+        createdAt: now,
+        updatedAt: now,
+        createdBy: input.by.user,
+        createdById: input.by.accountId,
+      };
+      const shown = agentObject(view, row);
+      const { mutations, events, answer } =
+        row.sourceRepo === null
+          ? { mutations: [put('agents', row)], events: [agentChanged(row, shown)], answer: shown }
+          : activated(view, row, input.build, now);
+      return { mutations: [...mutations, ...remember(input.request, row.id, now)], events, answer: accepted(answer) };
+    },
+  };
+}

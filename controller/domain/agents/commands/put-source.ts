@@ -1,0 +1,43 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { AgentId } from '../../engine/ids.ts';
+import type { SourceObject } from '../../engine/objects.ts';
+import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
+import { sourceObject } from '../../engine/present.ts';
+import { type AgentProgram, put } from '../../engine/rows.ts';
+import { refusedBySpace } from '../../spaces/space-admission.ts';
+
+export interface CheckedSource {
+  readonly digest: string;
+  readonly sizeBytes: number;
+  readonly files: number;
+  readonly program: AgentProgram;
+  readonly description: string | null;
+  readonly purpose: string | null;
+}
+
+/** Gives an agent the source that was uploaded and checked. The archive is on disk before this is decided. What the API said of the agent wins over its manifest. */
+export function putSource(agentId: AgentId, source: CheckedSource): Command<Outcome<SourceObject>> {
+  return {
+    name: 'put-source',
+    grows: true,
+    decide({ view, fleet, now }) {
+      const agent = view.get('agents', agentId);
+      if (agent === undefined) return unchanged(refused('NOT_FOUND', 'There is no such agent.'));
+      const storageBytes = Math.max(0, source.sizeBytes - agent.sourceBytes);
+      const refusal = refusedBySpace(view, fleet, agent.spaceId, { sessions: 0, requests: undefined, storageBytes }, 'also inactive');
+      if (refusal !== undefined) return unchanged(refusal);
+      const row = {
+        ...agent,
+        sourceDigest: source.digest,
+        program: source.program,
+        sourceAt: now,
+        sourceBytes: source.sizeBytes,
+        sourceFiles: source.files,
+        description: agent.description ?? source.description,
+        purpose: agent.purpose ?? source.purpose,
+        updatedAt: now,
+      };
+      return { mutations: [put('agents', row)], events: [], answer: accepted(sourceObject(view, row)) };
+    },
+  };
+}

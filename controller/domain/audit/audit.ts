@@ -1,0 +1,89 @@
+import type { RefusalCode } from '../engine/outcome.ts';
+
+/** Who acted: an account, a node (by its certificate or join token), somebody on the controller's machine, or an unknown caller. */
+export type ActorType = 'ServiceAccount' | 'Node' | 'Operator' | 'Anonymous';
+
+export interface Actor {
+  readonly type: ActorType;
+  readonly id: string | null;
+  readonly name: string | null;
+}
+
+/** What a request is about, as far as its path says: the record takes the rest from the change itself. */
+export interface Thing {
+  readonly kind: string;
+  /** An id or a name. */
+  readonly ref: string | null;
+  readonly space: string | null;
+}
+
+/** Who does something, by what, from where. One for each request. */
+export interface Attribution {
+  readonly actor: Actor;
+  /** `token:ID`, `key:ID`, `certificate:SERIAL`, `join-token:ID`, `password`, or `machine`. Never the credential itself. */
+  readonly credential: string | null;
+  readonly address: string | null;
+  readonly requestId: string | null;
+  /** The operation's name in the OpenAPI document, for what comes by REST. */
+  readonly action: string;
+  readonly thing: Thing;
+}
+
+/** One line of the audit record. It holds no bodies, no values and no query strings. */
+export interface AuditRecord {
+  /** Unix milliseconds. */
+  readonly at: number;
+  readonly actorType: ActorType;
+  readonly actorId: string | null;
+  readonly actor: string | null;
+  readonly credential: string | null;
+  readonly action: string;
+  /** What kind of thing: `sessions`, `secrets`, …. */
+  readonly resource: string;
+  readonly resourceId: string | null;
+  readonly resourceName: string | null;
+  readonly spaceId: string | null;
+  readonly space: string | null;
+  readonly address: string | null;
+  readonly requestId: string | null;
+  readonly outcome: 'ok' | RefusalCode;
+  /** More than 1 where refusals of one kind were counted together. */
+  readonly count: number;
+}
+
+/** A record as the store numbers it. Numbers grow with time. */
+export interface StoredAudit extends AuditRecord {
+  readonly number: number;
+}
+
+/** Parts with bounds of their own. `all` is everything, the others included; `refused` is also what strangers were refused. */
+export type AuditPart = 'messages' | 'strangers' | 'refused' | 'all';
+
+/** What messages are recorded as: there are more of them than of everything else, and they have bounds of their own. */
+export const MESSAGE_ACTION = 'createMessage';
+
+/** What is done at the controller's own machine: by its settings, or by raworc-controller. */
+export const byOperator = (action: string, thing: Thing): Attribution => ({
+  actor: { type: 'Operator', id: null, name: null },
+  ...{ credential: 'machine', address: null, requestId: null, action, thing },
+});
+
+/** What a node does in its own name, or tries to. */
+export const byNode = (action: string, node: Omit<Actor, 'type'> | undefined, credential: string | null, address: string): Attribution => ({
+  actor: node === undefined ? { type: 'Anonymous', id: null, name: null } : { type: 'Node', ...node },
+  ...{ credential, address, requestId: null, action },
+  thing: { kind: 'nodes', ref: node?.id ?? null, space: null },
+});
+
+/** The record of a request, as far as the request says. */
+export function recordOf(
+  { actor, credential, address, requestId, action, thing }: Attribution,
+  outcome: AuditRecord['outcome'],
+  at: number,
+): AuditRecord {
+  return {
+    ...{ at, actorType: actor.type, actorId: actor.id, actor: actor.name, credential, action },
+    ...{ resource: thing.kind, resourceId: thing.ref, resourceName: null, spaceId: null, space: thing.space },
+    ...{ address, requestId, outcome, count: 1 },
+  };
+}

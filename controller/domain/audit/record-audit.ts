@@ -1,0 +1,15 @@
+import type { Command } from '../engine/command.ts';
+import { type Attribution, type AuditRecord, recordOf } from './audit.ts';
+
+/** Records what changes nothing else: a refusal, a login, the reading of a value. */
+export function recordAudit(attribution: Attribution, outcome: AuditRecord['outcome'], count: number): Command<void> {
+  return {
+    name: 'record-audit',
+    decide({ view, now }) {
+      const { space } = attribution.thing;
+      const spaceId = space === null ? null : (view.spaceByName(space)?.id ?? null);
+      const record = { ...recordOf(attribution, outcome, now), count, spaceId };
+      return { mutations: [{ kind: 'audit', record }], events: [], answer: undefined };
+    },
+  };
+}

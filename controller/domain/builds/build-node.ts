@@ -1,0 +1,28 @@
+import type { FleetNode } from '../engine/fleet.ts';
+import type { NodeId } from '../engine/ids.ts';
+import type { BuildRow } from '../engine/rows.ts';
+import { takesSpace } from '../sessions/placement.ts';
+
+/**
+ * Returns the node to build on: of those that are ready, hold the base image and take the space, the one with the fewest builds under way, then with the least
+ * of its CPU requested by sessions. Undefined where there is none with fewer than `mostAtOnce`. Sessions can start only where their image is, so builds follow room.
+ */
+export function nodeToBuildOn(
+  nodes: readonly FleetNode[],
+  { baseImage, spaceId }: Pick<BuildRow, 'baseImage' | 'spaceId'>,
+  underWay: ReadonlyMap<NodeId, number>,
+  mostAtOnce = Number.POSITIVE_INFINITY,
+): FleetNode | undefined {
+  let best: FleetNode | undefined;
+  for (const node of nodes) {
+    if (!node.ready || node.unschedulable !== undefined || !node.images.has(baseImage) || !takesSpace(node, spaceId)) continue;
+    if ((underWay.get(node.id) ?? 0) >= mostAtOnce) continue;
+    if (best === undefined || compare(node, best, underWay) < 0) best = node;
+  }
+  return best;
+}
+
+const compare = (a: FleetNode, b: FleetNode, underWay: ReadonlyMap<NodeId, number>): number =>
+  (underWay.get(a.id) ?? 0) - (underWay.get(b.id) ?? 0) || share(a) - share(b) || a.sessions - b.sessions;
+
+const share = ({ requested, cpuMillis }: FleetNode): number => (cpuMillis === 0 ? 1 : requested.cpuMillis / cpuMillis);

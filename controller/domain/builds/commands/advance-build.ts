@@ -1,0 +1,62 @@
+import { type Command, type Decision, unchanged } from '../../engine/command.ts';
+import type { BuildId, NodeId } from '../../engine/ids.ts';
+import { buildObject } from '../../engine/present.ts';
+import { type BuildRow, put } from '../../engine/rows.ts';
+import type { View } from '../../engine/view.ts';
+
+function becomes<Answer>(view: View, build: BuildRow, answer: Answer): Decision<Answer> {
+  const shown = buildObject(view, build);
+  return {
+    mutations: [put('builds', build)],
+    events: [{ type: 'build.state', spaceId: build.spaceId, sessionId: null, data: { space: shown.space, build: shown } }],
+    answer,
+  };
+}
+
+/** It is not ended. */
+export const isOpen = (build: BuildRow | undefined): build is BuildRow => build?.status === 'pending' || build?.status === 'building';
+
+/** Gives an open build to a node. Answers the build when it is that node's now. */
+export function assignBuild(id: BuildId, nodeId: NodeId): Command<BuildRow | undefined> {
+  return {
+    name: 'assign-build',
+    decide({ view }) {
+      const build = view.get('builds', id);
+      if (!isOpen(build)) return unchanged(undefined);
+      const given: BuildRow = { ...build, nodeId, status: 'building' };
+      return build.nodeId === nodeId ? unchanged(build) : becomes(view, given, given);
+    },
+  };
+}
+
+/** Ends a build that no node can make. */
+export function giveUpBuild(id: BuildId, error: string): Command<undefined> {
+  return {
+    name: 'give-up-build',
+    decide({ view, now }) {
+      const build = view.get('builds', id);
+      if (!isOpen(build)) return unchanged(undefined);
+      return becomes(view, { ...build, status: 'failed', error, completedAt: now }, undefined);
+    },
+  };
+}
+
+/** The outcome of a build, from the node that it was given to. */
+export function finishBuild(
+  id: BuildId,
+  from: NodeId,
+  outcome: { readonly imageId: string } | { readonly error: string },
+): Command<BuildRow | undefined> {
+  return {
+    name: 'finish-build',
+    decide({ view, now }) {
+      const build = view.get('builds', id);
+      if (!isOpen(build) || build.nodeId !== from) return unchanged(undefined);
+      const done: BuildRow =
+        'imageId' in outcome
+          ? { ...build, status: 'completed', imageId: outcome.imageId, completedAt: now }
+          : { ...build, status: 'failed', error: outcome.error, completedAt: now };
+      return becomes(view, done, done);
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import { agentChanged } from '../../agents/agent-event.ts';
+import { type Command, type Decision, unchanged } from '../../engine/command.ts';
+import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
+import type { AgentId, BuildId, SpaceId } from '../../engine/ids.ts';
+import type { AgentObject, BuildObject } from '../../engine/objects.ts';
+import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
+import { agentObject, buildObject } from '../../engine/present.ts';
+import { type AgentRow, type BuildRow, type BuiltAgent, put, type UnfetchedAgent } from '../../engine/rows.ts';
+import type { View } from '../../engine/view.ts';
+import type { NewEvent } from '../../events/events.ts';
+import { closedSpace } from '../../spaces/space-admission.ts';
+import { imageName } from '../image-name.ts';
+
+export interface NewBuild {
+  readonly id: BuildId;
+  readonly spaceId: SpaceId;
+  readonly baseImage: string;
+  readonly user: string;
+}
+
+/** What is to stand in an image: every active agent that has a source, an upload before a repository. */
+type Content = Pick<BuildRow, 'agents' | 'unfetched'>;
+
+function contentOf(rows: readonly AgentRow[]): Content {
+  const agents: BuiltAgent[] = [];
+  const unfetched: UnfetchedAgent[] = [];
+  for (const { id, name, wanted, sourceDigest, program, sourceRepo, sourceBranch } of rows) {
+    if (wanted !== 'active') continue;
+    if (sourceDigest !== null && program !== null) agents.push({ id, name, digest: sourceDigest, ...program });
+    else if (sourceRepo !== null) unfetched.push({ id, name, repo: sourceRepo, branch: sourceBranch });
+  }
+  return { agents, unfetched };
+}
+
+/** A build of this; one that no node was told of yet is changed instead, so that several requests at once make one image. */
+function queue(view: View, input: NewBuild, content: Content, now: number): BuildRow {
+  const space = view.get('spaces', input.spaceId);
+  const newest = view.newestBuild(input.spaceId);
+  if (newest?.status === 'pending' && newest.nodeId === null) return { ...newest, ...content, baseImage: input.baseImage };
+  return {
+    id: input.id,
+    spaceId: input.spaceId,
+    status: 'pending',
+    image: imageName(space?.name ?? 'space', input.spaceId, input.id),
+    imageId: null,
+    baseImage: input.baseImage,
+    ...content,
+    nodeId: null,
+    error: null,
+    // After the one before it, also where a clock was set back meanwhile: the newest is what sessions start from.
+    createdAt: Math.max(now, (newest?.createdAt ?? 0) + 1),
+    completedAt: null,
+    createdBy: input.user,
+  };
+}
+
+function queued(view: View, build: BuildRow): NewEvent {
+  const shown = buildObject(view, build);
+  return { type: 'build.created', spaceId: build.spaceId, sessionId: null, data: { space: shown.space, build: shown } };
+}
+
+/** The newest build, where it is not failed and holds just this. */
+function current(view: View, input: NewBuild, { agents, unfetched }: Content): BuildRow | undefined {
+  const newest = view.newestBuild(input.spaceId);
+  if (newest === undefined || newest.status === 'failed' || newest.baseImage !== input.baseImage) return undefined;
+  const same = (a: readonly unknown[], b: readonly unknown[]) => JSON.stringify(a) === JSON.stringify(b);
+  return same(newest.agents, agents) && same(newest.unfetched, unfetched) ? newest : undefined;
+}
+
+export interface BuildRequest extends NewBuild {
+  /** Made anew also where the newest build holds the same. */
+  readonly force: boolean;
+  readonly request: KnownRequest | undefined;
+}
+
+/** Puts every active agent of a space into one image. Answers the build that does so, which may be one that is there or under way. */
+export function createBuild(input: BuildRequest): Command<Outcome<BuildObject>> {
+  return {
+    name: 'create-build',
+    grows: true,
+    decide({ view, now }) {
+      const made = recall(view, input.request);
+      if (made !== undefined) {
+        if (!made.ok) return unchanged(made);
+        const row = view.get('builds', made.value);
+        return unchanged(
+          row === undefined ? refused('NOT_FOUND', 'The build that this key made is gone.') : accepted(buildObject(view, row)),
+        );
+      }
+      const closed = closedSpace(view, input.spaceId);
+      if (closed !== undefined) return unchanged(closed);
+      const content = contentOf(view.agentsIn(input.spaceId));
+      const there = input.force ? undefined : current(view, input, content);
+      const build = there ?? queue(view, input, content, now);
+      return {
+        mutations: [...(there === undefined ? [put('builds', build)] : []), ...remember(input.request, build.id, now)],
+        events: there === undefined ? [queued(view, build)] : [],
+        answer: accepted(buildObject(view, build)),
+      };
+    },
+  };
+}
+
+/** Rows and events of an agent that is active from now on, and of the build that carries it into new sessions. */
+export function activated(view: View, agent: AgentRow, input: NewBuild, now: number): Decision<AgentObject> {
+  const active: AgentRow = { ...agent, wanted: 'active', updatedAt: now };
+  const others = view.agentsIn(input.spaceId).filter(({ id }) => id !== agent.id);
+  const build = queue(view, input, contentOf([...others, active]), now);
+  const shown: AgentObject = { ...agentObject(view, active), status: 'building' };
+  return {
+    mutations: [put('agents', active), put('builds', build)],
+    events: [agentChanged(active, shown), queued(view, build)],
+    answer: shown,
+  };
+}
+
+/** Makes an agent active, and queues the build that carries it into new sessions. */
+export function deployAgent(agentId: AgentId, input: NewBuild): Command<Outcome<AgentObject>> {
+  return {
+    name: 'deploy-agent',
+    grows: true,
+    decide({ view, now }) {
+      const agent = view.get('agents', agentId);
+      if (agent === undefined) return unchanged(refused('NOT_FOUND', 'There is no such agent.'));
+      if (agent.sourceDigest === null && agent.sourceRepo === null) {
+        return unchanged(refused('CONFLICT', `The agent "${agent.name}" has no source yet: upload one (PUT …/source), then deploy it.`));
+      }
+      const closed = closedSpace(view, input.spaceId);
+      if (closed !== undefined) return unchanged(closed);
+      const decision = activated(view, agent, input, now);
+      return { ...decision, answer: accepted(decision.answer) };
+    },
+  };
+}

@@ -1,0 +1,88 @@
+import type { SessionId, SpaceId } from '../engine/ids.ts';
+
+/** What an event says happened. The word before the dot is the kind of thing. */
+export const EVENT_TYPES = [
+  'session.created',
+  'session.updated',
+  'session.state',
+  'session.deleted',
+  'session.remixed',
+  'session.disk_full',
+  'session.disk_room',
+  'session.limits_lowered',
+  'message.created',
+  'message.accepted',
+  'messages.cleared',
+  'run.started',
+  'build.created',
+  'build.state',
+  'agent.changed',
+  'agent.deleted',
+  'account.created',
+  'account.updated',
+  'account.deleted',
+  'role.created',
+  'role.deleted',
+  'role-binding.created',
+  'role-binding.deleted',
+  'api-key.created',
+  'api-key.deleted',
+  'space.created',
+  'space.updated',
+  'space.deleted',
+  'secrets.changed',
+  'node.joined',
+  'node.ready',
+  'node.unreachable',
+  'node.lost',
+  'node.alarm',
+] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
+/** The grammar of types: a kind of thing, a dot, and what happened to it. On the bus a type is two tokens of a subject. */
+export const EVENT_TYPE = /^[a-z]+(?:-[a-z]+)*\.[a-z]+(?:_[a-z]+)*$/;
+
+/** An event as a command's decision states it; the applier numbers and dates it. `data` is what REST shows of the thing: plain JSON. */
+export interface NewEvent {
+  readonly type: EventType;
+  readonly spaceId: SpaceId | null;
+  readonly sessionId: SessionId | null;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** An immutable fact. `number` grows by 1 over the whole cluster without a gap, `sessionNumber` within its session. */
+export interface StoredEvent extends NewEvent {
+  readonly number: number;
+  readonly sessionNumber: number | null;
+  /** Unix milliseconds. */
+  readonly at: number;
+}
+
+/** Where a reader of events stands: it has seen all up to `number` of the store's life `epoch`. */
+export interface EventPosition {
+  readonly epoch: number;
+  readonly number: number;
+}
+
+/** Partial output of a run, numbered within it from 1. Never stored. */
+export interface DeltaNews {
+  readonly spaceId: SpaceId;
+  readonly sessionId: SessionId;
+  readonly messageId: string;
+  readonly runId: string;
+  readonly agent: string;
+  readonly number: number;
+  readonly text: string;
+}
+
+/** One line that an agent printed. Never stored by the controller; `dropped` lines before it were lost. */
+export interface LogNews {
+  readonly spaceId: SpaceId;
+  readonly sessionId: SessionId;
+  readonly runId: string;
+  readonly agent: string;
+  readonly stream: 'stdout' | 'stderr';
+  readonly line: string;
+  readonly at: number;
+  readonly dropped: number;
+}

@@ -1,0 +1,52 @@
+import type { Ages } from '../engine/agreed-time.ts';
+import type { Command } from '../engine/command.ts';
+import type { Mutation } from '../engine/rows.ts';
+import type { View } from '../engine/view.ts';
+import { eventsKeptMs } from '../spaces/space-settings.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+/** How long history is kept, in milliseconds, by table. */
+export const RETENTION = {
+  events: 30 * DAY,
+  runs: 30 * DAY,
+  sessions: 30 * DAY,
+  nodeTokens: 7 * DAY,
+  idempotency: DAY,
+  /** After their expiry: a clock that is put back must not make one valid again. */
+  revokedTokens: 7 * DAY,
+} as const;
+
+type Prune = Extract<Mutation, { kind: 'prune' }>;
+
+/** Few at a time: pruning shares the applier with everyone. */
+export const PRUNED_AT_ONCE = 200;
+/** Spaces with a retention of their own that one command looks after. */
+const SPACES_AT_ONCE = 10;
+
+/** Removes a little of what is past its time. Answers whether there may be more: it is to be given again until there is not. */
+export function prune(): Command<boolean> {
+  return {
+    name: 'prune',
+    decide({ view, ages }) {
+      const isOverdue = ({ table, before, spaceId }: Prune) => view.isOverdue(table, before, spaceId);
+      const tables = historyTables(ages).filter(isOverdue);
+      const spaces = spaceEvents(view, ages).filter(isOverdue).slice(0, SPACES_AT_ONCE);
+      const mutations = [...tables, ...spaces];
+      return { mutations, events: [], answer: mutations.length > 0 };
+    },
+  };
+}
+
+const historyTables = (ages: Ages): Prune[] =>
+  (Object.keys(RETENTION) as Prune['table'][]).map((table) => ({
+    ...{ kind: 'prune', table, before: ages.before(RETENTION[table]), limit: PRUNED_AT_ONCE },
+  }));
+
+/** Events of spaces whose settings keep them for a shorter time. */
+const spaceEvents = (view: View, ages: Ages): Prune[] =>
+  view.spacesWithRetention().flatMap(({ id: spaceId, settings }) => {
+    const keptMs = eventsKeptMs(settings);
+    return keptMs === undefined ? [] : [{ kind: 'prune', table: 'events', before: ages.before(keptMs), limit: PRUNED_AT_ONCE, spaceId }];
+  });

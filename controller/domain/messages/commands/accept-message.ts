@@ -1,0 +1,68 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { MessageId, NodeId, SessionId } from '../../engine/ids.ts';
+import { put, type QueueRow, type SessionRow } from '../../engine/rows.ts';
+import type { View } from '../../engine/view.ts';
+import { type Changes, stateEvents } from '../../sessions/session-change.ts';
+import { answerRefused, withAnswerLost } from '../answers.ts';
+import { frontWith } from '../queue.ts';
+import { speaksFor } from '../speaker.ts';
+
+export interface AcceptedMessage {
+  readonly from: NodeId;
+  readonly generation: number;
+  readonly sessionId: SessionId;
+  readonly messageId: MessageId;
+  /** Its guest has answered it before, and was told that the answer is kept. */
+  readonly settled: boolean;
+}
+
+/**
+ * The guest holds a message durably. One that it says was settled, and that has no answer here, lost it when the store was
+ * restored from a backup: nobody will answer it again, so it is answered here.
+ * Answers whether it changed anything.
+ */
+export function acceptMessage({ from, generation, sessionId, messageId, settled }: AcceptedMessage): Command<boolean> {
+  return {
+    name: 'accept-message',
+    decide({ view, now }) {
+      const session = view.get('sessions', sessionId);
+      const queued = view.get('queue', messageId);
+      if (speaksFor(session, from, generation) !== 'yes' || session === undefined) return unchanged(false);
+      if (queued === undefined || queued.sessionId !== sessionId) return unchanged(false);
+      if (settled) return { ...answerLost(view, session, queued, now), answer: true };
+      return { ...markAccepted(view, session, session, [queued], now), answer: queued.acceptedAt === null };
+    },
+  };
+}
+
+function answerLost(view: View, session: SessionRow, queued: QueueRow, now: number): Changes {
+  // Not before its turn: one before it may be at work still.
+  const lost = withAnswerLost(queued);
+  const all = answerRefused(view, { session, mutations: [put('queue', lost)], events: [] }, frontWith(view, session, lost), now);
+  return {
+    mutations: [...all.mutations, put('sessions', all.session)],
+    events: [...all.events, ...stateEvents(view, session, all.session)],
+  };
+}
+
+/** Marks those of `queued` that are not accepted yet; `before` is the row that the session's event compares with. */
+export function markAccepted(view: View, before: SessionRow, session: SessionRow, queued: readonly QueueRow[], now: number): Changes {
+  const fresh = queued.filter(({ acceptedAt }) => acceptedAt === null);
+  const after = { ...session, outstanding: session.outstanding + fresh.length };
+  const space = view.get('spaces', session.spaceId)?.name ?? session.spaceId;
+  return {
+    mutations: [
+      ...fresh.map((row) => put('queue', { ...row, acceptedAt: now })),
+      ...(fresh.length > 0 || session !== before ? [put('sessions', after)] : []),
+    ],
+    events: [
+      ...fresh.map(({ id, seq }) => ({
+        type: 'message.accepted' as const,
+        spaceId: session.spaceId,
+        sessionId: session.id,
+        data: { space, message_id: id, seq },
+      })),
+      ...stateEvents(view, before, after),
+    ],
+  };
+}

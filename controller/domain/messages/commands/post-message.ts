@@ -1,0 +1,101 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
+import type { MessageId, SessionId } from '../../engine/ids.ts';
+import type { MessageObject } from '../../engine/objects.ts';
+import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
+import { messageObject } from '../../engine/present.ts';
+import { type MessageRow, put, type QueueRow } from '../../engine/rows.ts';
+import { atStart, desiring, loweredEvents, refusedWaking } from '../../sessions/commands/change-desired.ts';
+import { LEGAL } from '../../sessions/legal.ts';
+import { stateEvents } from '../../sessions/session-change.ts';
+import { refusedBySpace } from '../../spaces/space-admission.ts';
+import { type Choice, chooseAgent } from '../answering.ts';
+import { answerRefused, messageEvent } from '../answers.ts';
+import { trimHistory } from '../history.ts';
+import { messageBytes, refusedByQueue } from '../queue.ts';
+
+export interface NewMessage {
+  readonly id: MessageId;
+  readonly sessionId: SessionId;
+  readonly role: 'user' | 'system';
+  readonly content: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** Whether it brings back a session that rests. A system message never does. */
+  readonly wake: boolean;
+  readonly user: string;
+  readonly request: KnownRequest | undefined;
+}
+
+/** Takes a message. Who answers it is decided now; when nobody can, its error_response comes in its turn. */
+export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> {
+  const bytes = messageBytes(input);
+  return {
+    name: 'post-message',
+    // In the message and in its event.
+    bytes: 2 * bytes,
+    grows: true,
+    decide({ view, fleet, now }) {
+      const session = view.get('sessions', input.sessionId);
+      if (session === undefined || session.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
+      const made = recall(view, input.request);
+      if (made !== undefined) {
+        if (!made.ok) return unchanged(made);
+        const row = view.get('messages', made.value);
+        return unchanged(
+          row === undefined ? refused('NOT_FOUND', 'The message that this key made is gone.') : accepted(messageObject(row)),
+        );
+      }
+      const kept = { sessions: 0, requests: undefined, storageBytes: bytes } as const;
+      const full = refusedBySpace(view, fleet, session.spaceId, kept);
+      if (full !== undefined) return unchanged(full);
+      const wakes = input.wake && input.role === 'user' && LEGAL[session.desired].message === 'wakes';
+      const next = wakes ? atStart(view, fleet, session) : session;
+      const refusal = wakes ? refusedWaking(view, fleet, next, ' Send it with wake=false to have it kept until then.') : undefined;
+      if (refusal !== undefined) return unchanged(refusal);
+      if (LEGAL[session.desired].message === 'conflict') {
+        return unchanged(
+          refused('CONFLICT', `The session is in state error (${session.reason ?? 'no reason kept'}): recover it or make a new one.`),
+        );
+      }
+      const use = input.role === 'user' ? view.queueUse(session.id) : undefined;
+      const longQueue = use === undefined ? undefined : refusedByQueue(use, bytes);
+      if (longQueue !== undefined) return unchanged(longQueue);
+      const choice = input.role === 'user' ? chooseAgent(view, session, input.content, input.metadata) : undefined;
+      const row: MessageRow = {
+        id: input.id,
+        sessionId: session.id,
+        seq: session.lastSeq + 1,
+        role: input.role,
+        content: input.content,
+        metadata: input.metadata,
+        inReplyTo: null,
+        createdBy: input.user,
+        createdAt: now,
+      };
+      const woken = wakes ? desiring(next, 'running', 0, now) : session;
+      const queued = choice === undefined ? undefined : queuedAs(row, choice, bytes);
+      const posted = {
+        session: { ...woken, lastSeq: row.seq, lastActivityAt: input.role === 'user' ? now : woken.lastActivityAt },
+        mutations: [
+          ...trimHistory(view, session.id, bytes, fleet.sizes.history),
+          put('messages', row),
+          ...(queued === undefined ? [] : [put('queue', queued)]),
+          ...remember(input.request, row.id, now),
+        ],
+        events: [messageEvent(view, session, row)],
+      };
+      const isNext = queued !== undefined && use?.messages === 0;
+      const result = answerRefused(view, posted, isNext ? [queued] : [], now);
+      return {
+        mutations: [...result.mutations, put('sessions', result.session)],
+        events: [...result.events, ...stateEvents(view, session, result.session), ...loweredEvents(view, session, result.session)],
+        answer: accepted(messageObject(row)),
+      };
+    },
+  };
+}
+
+function queuedAs({ id, sessionId, seq, createdAt }: MessageRow, choice: Choice, bytes: number): QueueRow {
+  const refusal = choice.ok ? null : { reason: choice.reason, content: choice.content };
+  return { id, sessionId, seq, agent: choice.ok ? choice.agent : null, refusal, bytes, acceptedAt: null, createdAt };
+}

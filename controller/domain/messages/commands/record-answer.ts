@@ -1,0 +1,94 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { MessageId, NodeId, SessionId } from '../../engine/ids.ts';
+import { put, type QueueRow, type SessionRow } from '../../engine/rows.ts';
+import type { View } from '../../engine/view.ts';
+import { stateEvents } from '../../sessions/session-change.ts';
+import { type AnswerContent, answer, answerId, answerRefused, type Ledger, withAnswerLost } from '../answers.ts';
+import { trimHistory } from '../history.ts';
+import { ANSWERED_AT_ONCE, QUEUE_BOUND } from '../queue.ts';
+import { speaksFor } from '../speaker.ts';
+
+export interface GivenAnswer {
+  readonly from: NodeId;
+  readonly generation: number;
+  readonly sessionId: SessionId;
+  readonly messageId: MessageId;
+  readonly runId: string;
+  readonly agent: string;
+  readonly outcome: 'reply' | 'error';
+  readonly content: string;
+  readonly reason: string;
+  readonly durationMs: number;
+}
+
+/**
+ * `committed`: this is the answer. `duplicate`, `unwanted`: acknowledged and dropped, since the message has one already,
+ * was cleared, or its session is gone. All three settle it. `refused`: whoever said it may not; nothing is acknowledged.
+ */
+export type Verdict = 'committed' | 'duplicate' | 'unwanted' | 'refused';
+
+/** The largest reply that is kept; a guest that sends more is answered for. */
+export const MOST_REPLY_BYTES = 1024 * 1024;
+
+/** Keeps the one answer to a user message: the first commit wins. */
+export function recordAnswer(given: GivenAnswer): Command<Verdict> {
+  return {
+    name: 'record-answer',
+    bytes: 2 * Math.min(Buffer.byteLength(given.content), MOST_REPLY_BYTES),
+    decide({ view, fleet, now }) {
+      const session = view.get('sessions', given.sessionId);
+      const speaker = speaksFor(session, given.from, given.generation);
+      if (speaker === 'foreign' || speaker === 'stale') return unchanged('refused');
+      if (speaker === 'gone' || session === undefined) return unchanged('unwanted');
+      const queued = view.get('queue', given.messageId);
+      if (queued === undefined || queued.sessionId !== session.id) {
+        const message = view.get('messages', given.messageId);
+        return unchanged(message?.sessionId === session.id && message.role === 'user' ? 'duplicate' : 'unwanted');
+      }
+      const begun = answerLost(view, session, queued, now);
+      const answered = answer(view, begun.ledger, queued, answerId(queued.id), contentOf(given), now);
+      const all = answerRefused(
+        view,
+        answered,
+        begun.front.filter(({ id }) => id !== queued.id),
+        now,
+      );
+      return {
+        mutations: [...trimHistory(view, session.id, 0, fleet.sizes.history), ...all.mutations, put('sessions', all.session)],
+        events: [...all.events, ...stateEvents(view, session, all.session)],
+        answer: 'committed',
+      };
+    },
+  };
+}
+
+/**
+ * A guest answers in order. What is older than a restore, and waits here though a later one is answered, had its answer in the
+ * life of the store before that: all of those get an error_response first, since this answer comes after them.
+ */
+function answerLost(view: View, session: SessionRow, answered: QueueRow, now: number): { ledger: Ledger; front: readonly QueueRow[] } {
+  let ledger: Ledger = { session, mutations: [], events: [] };
+  const first = view.queued(session.id, 2);
+  const [oldest] = first;
+  if (oldest === undefined || oldest.seq >= answered.seq || oldest.seq > session.epochSeq) {
+    const next = first.find(({ id }) => id !== answered.id);
+    return { ledger, front: next?.refusal == null ? [] : view.queued(session.id, ANSWERED_AT_ONCE + 2) };
+  }
+  const queue = view.queued(session.id, QUEUE_BOUND.messages);
+  const isLost = ({ seq }: QueueRow) => seq < answered.seq && seq <= session.epochSeq;
+  for (const lost of queue.filter(isLost)) {
+    const told = lost.refusal === null ? withAnswerLost(lost) : lost;
+    ledger = answerRefused(view, ledger, [told], now);
+  }
+  return { ledger, front: queue.filter((row) => !isLost(row)) };
+}
+
+function contentOf(given: GivenAnswer): AnswerContent {
+  const metadata = { agent: given.agent, run_id: given.runId, duration_ms: given.durationMs };
+  if (Buffer.byteLength(given.content) > MOST_REPLY_BYTES) {
+    const content = `The reply was longer than ${MOST_REPLY_BYTES} bytes.`;
+    return { type: 'error_response', content, by: given.agent, metadata: { ...metadata, reason: 'reply_too_large' } };
+  }
+  if (given.outcome === 'reply') return { type: 'agent_response', content: given.content, by: given.agent, metadata };
+  return { type: 'error_response', content: given.content, by: given.agent, metadata: { ...metadata, reason: given.reason } };
+}

@@ -1,0 +1,29 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { MessageId } from '../../engine/ids.ts';
+import { put, type QueueRow } from '../../engine/rows.ts';
+import { stateEvents } from '../../sessions/session-change.ts';
+import { INACTIVE_REASON, inactiveText, mayAnswer } from '../answering.ts';
+import { answerRefused } from '../answers.ts';
+import { frontWith } from '../queue.ts';
+
+/** Refuses a message that no guest holds and whose agent is not to be asked any more; its error_response comes in its turn. False when it may be asked again. */
+export function refuseInactive(id: MessageId): Command<boolean> {
+  return {
+    name: 'refuse-inactive',
+    decide({ view, now }) {
+      const queued = view.get('queue', id);
+      if (queued === undefined || queued.agent === null || queued.acceptedAt !== null) return unchanged(true);
+      const session = view.get('sessions', queued.sessionId);
+      if (session === undefined || session.desired === 'deleted') return unchanged(true);
+      if (mayAnswer(view, session, queued.agent)) return unchanged(false);
+      const refused: QueueRow = { ...queued, agent: null, refusal: { reason: INACTIVE_REASON, content: inactiveText(queued.agent) } };
+      const front = frontWith(view, session, refused);
+      const result = answerRefused(view, { session, mutations: [put('queue', refused)], events: [] }, front, now);
+      return {
+        mutations: [...result.mutations, ...(result.session === session ? [] : [put('sessions', result.session)])],
+        events: [...result.events, ...stateEvents(view, session, result.session)],
+        answer: true,
+      };
+    },
+  };
+}

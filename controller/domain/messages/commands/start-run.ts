@@ -1,0 +1,47 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { MessageId, NodeId, SessionId } from '../../engine/ids.ts';
+import { put } from '../../engine/rows.ts';
+import { speaksFor } from '../speaker.ts';
+import { markAccepted } from './accept-message.ts';
+
+export interface StartedRun {
+  readonly from: NodeId;
+  readonly generation: number;
+  readonly sessionId: SessionId;
+  readonly messageId: MessageId;
+  readonly runId: string;
+  readonly agent: string;
+}
+
+/** An agent's code is about to see a message. Answers whether that is new. */
+export function startRun(started: StartedRun): Command<boolean> {
+  return {
+    name: 'start-run',
+    decide({ view, now }) {
+      const session = view.get('sessions', started.sessionId);
+      const queued = view.get('queue', started.messageId);
+      if (speaksFor(session, started.from, started.generation) !== 'yes' || session === undefined) return unchanged(false);
+      if (queued === undefined || queued.sessionId !== session.id) return unchanged(false);
+      if (view.get('runs', started.runId) !== undefined) return unchanged(false);
+      const taken = markAccepted(view, session, session, [queued], now);
+      const space = view.get('spaces', session.spaceId)?.name ?? session.spaceId;
+      const { runId, agent, messageId } = started;
+      return {
+        mutations: [
+          ...taken.mutations,
+          put('runs', { id: runId, sessionId: session.id, messageId, agent, startedAt: now, finishedAt: null }),
+        ],
+        events: [
+          ...taken.events,
+          {
+            type: 'run.started',
+            spaceId: session.spaceId,
+            sessionId: session.id,
+            data: { space, run_id: runId, message_id: messageId, agent },
+          },
+        ],
+        answer: true,
+      };
+    },
+  };
+}

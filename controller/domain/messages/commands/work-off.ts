@@ -1,0 +1,38 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { SessionId } from '../../engine/ids.ts';
+import { type BacklogRow, type Mutation, put, type SessionRow } from '../../engine/rows.ts';
+import type { View } from '../../engine/view.ts';
+import { answerFailed } from '../../sessions/fail-session.ts';
+import { stateEvents } from '../../sessions/session-change.ts';
+import { answerRefused, type Ledger } from '../answers.ts';
+import { ANSWERED_AT_ONCE, forgetSome } from '../queue.ts';
+
+/** Does a part of what earlier commands left over of a session's messages. Answers whether there is more: it is to be given again until there is none. */
+export function workOff(id: SessionId): Command<boolean> {
+  return {
+    name: 'work-off',
+    decide({ view, now }) {
+      const row = view.get('backlog', id);
+      if (row === undefined) return unchanged(false);
+      const done: Mutation = { kind: 'remove', table: 'backlog', id };
+      const session = view.get('sessions', id);
+      if (session === undefined || session.desired === 'deleted') {
+        const forgotten = forgetSome(view, id, session?.lastSeq ?? Number.MAX_SAFE_INTEGER);
+        return { mutations: [...forgotten.mutations, ...(forgotten.done ? [done] : [])], events: [], answer: !forgotten.done };
+      }
+      const ledger = answered(view, session, row, now);
+      const more = ledger.mutations.some((mutation) => mutation.kind === 'put' && mutation.table === 'backlog');
+      return {
+        mutations: [...ledger.mutations, ...(ledger.session === session ? [] : [put('sessions', ledger.session)]), ...(more ? [] : [done])],
+        events: [...ledger.events, ...stateEvents(view, session, ledger.session)],
+        answer: more,
+      };
+    },
+  };
+}
+
+/** A session that was recovered meanwhile is asked again what has no answer yet. */
+function answered(view: View, session: SessionRow, { answer }: BacklogRow, now: number): Ledger {
+  if (session.desired === 'failed' && answer !== null) return answerFailed(view, session, answer, now);
+  return answerRefused(view, { session, mutations: [], events: [] }, view.queued(session.id, ANSWERED_AT_ONCE + 1), now);
+}

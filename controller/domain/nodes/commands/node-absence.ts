@@ -1,0 +1,95 @@
+/** A node that is away: unreachable, excused, lost. That it came back is said by `nodeConnected` in nodes.ts. */
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { NodeId } from '../../engine/ids.ts';
+import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
+import { type Mutation, type NodeRow, put } from '../../engine/rows.ts';
+import type { View } from '../../engine/view.ts';
+import type { NewEvent } from '../../events/events.ts';
+import { failing } from '../../sessions/fail-session.ts';
+
+export const nodeEvent = (
+  type: Extract<NewEvent['type'], `node.${string}`>,
+  { id, name }: Pick<NodeRow, 'id' | 'name'>,
+  more: object = {},
+): NewEvent => ({
+  type,
+  spaceId: null,
+  sessionId: null,
+  data: { node: { id, name, ...more } },
+});
+
+/** A node's stream ended (`seen`: it was there until now), or none ever came. Its sessions keep their state, and new messages wait. */
+export function nodeUnreachable(id: NodeId, seen: boolean): Command<undefined> {
+  return {
+    name: 'node-unreachable',
+    decide({ view, now }) {
+      const row = view.get('nodes', id);
+      if (row === undefined || row.unreachableSince !== null) return unchanged(undefined);
+      const after = { ...row, lastSeenAt: seen ? now : row.lastSeenAt, unreachableSince: now };
+      return { mutations: [put('nodes', after)], events: [nodeEvent('node.unreachable', row)], answer: undefined };
+    },
+  };
+}
+
+/** For so long this controller was not there to be reached: that time is not held against the nodes that were away. */
+export function excuseNodes(gapMs: number): Command<undefined> {
+  return {
+    name: 'excuse-nodes',
+    decide({ view, now }) {
+      const away = view.nodes().filter((row) => row.unreachableSince !== null && row.lostAt === null);
+      const mutations = away.map((row) =>
+        put('nodes', { ...row, unreachableSince: Math.min(now, (row.unreachableSince ?? now) + Math.max(0, gapMs)) }),
+      );
+      return { mutations, events: [], answer: undefined };
+    },
+  };
+}
+
+/**
+ * A node is given up: for having been away too long, or by a person who knows. What was on it fails, in {@link failLostSessions}.
+ * One that has a stream is not lost, whoever says so. Answers whether it became lost now.
+ */
+export function loseNode(id: NodeId, isConnected: (id: NodeId) => boolean, by: string | null): Command<Outcome<boolean>> {
+  return {
+    name: 'lose-node',
+    decide({ view, now }) {
+      const row = view.get('nodes', id);
+      if (row === undefined) return unchanged(refused('NOT_FOUND', 'There is no such node.'));
+      if (isConnected(id)) {
+        const message = `The node ${row.name} is ready: only one that is unreachable can be given up. Stop its node agent first.`;
+        return unchanged(refused('CONFLICT', message));
+      }
+      if (row.lostAt !== null) return unchanged(accepted(false));
+      const after = { ...row, unreachableSince: row.unreachableSince ?? now, lostAt: now };
+      return { mutations: [put('nodes', after)], events: [nodeEvent('node.lost', row, { by })], answer: accepted(true) };
+    },
+  };
+}
+
+const SESSIONS_AT_ONCE = 50;
+/** A session may have many messages that wait: a commit is over before long all the same. */
+const MUTATIONS_AT_ONCE = 300;
+
+/** Fails some of the sessions of a lost node. Answers whether there are more: it is to be given again until there are none. */
+export function failLostSessions(id: NodeId): Command<boolean> {
+  return {
+    name: 'fail-lost-sessions',
+    decide({ view, now }) {
+      if (view.get('nodes', id)?.lostAt == null) return unchanged(false);
+      const sessions = view.unfailedOn(id, SESSIONS_AT_ONCE);
+      const mutations: Mutation[] = [];
+      const events: NewEvent[] = [];
+      let done = 0;
+      for (const session of sessions) {
+        if (mutations.length >= MUTATIONS_AT_ONCE) break;
+        const changes = failing(view, session, session, { reason: hostLost(view, id), answer: 'host_lost' }, now);
+        mutations.push(...changes.mutations);
+        events.push(...changes.events);
+        done += 1;
+      }
+      return { mutations, events, answer: done < sessions.length || sessions.length === SESSIONS_AT_ONCE };
+    },
+  };
+}
+
+const hostLost = (view: View, id: NodeId) => `host lost: its node ${view.get('nodes', id)?.name ?? id} is gone`;

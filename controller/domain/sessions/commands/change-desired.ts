@@ -1,0 +1,118 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { Fleet } from '../../engine/fleet.ts';
+import type { NodeId, SessionId } from '../../engine/ids.ts';
+import type { SessionObject } from '../../engine/objects.ts';
+import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
+import { sessionObject } from '../../engine/present.ts';
+import type { Desired, Limits, SessionRow } from '../../engine/rows.ts';
+import type { View } from '../../engine/view.ts';
+import type { NewEvent } from '../../events/events.ts';
+import { metadataBytes, refusedBySpace } from '../../spaces/space-admission.ts';
+import { allowedIn, LEGAL, type SessionRequest } from '../legal.ts';
+import { occupiesRoom, restState } from '../life-cycle.ts';
+import { shortOf, unbounded } from '../placement.ts';
+import { sessionBecomes } from '../session-change.ts';
+import { lesser, limitsObject, lowered, mostIn } from '../session-sizes.ts';
+
+export type DesiredChange = Extract<SessionRequest, 'pause' | 'suspend' | 'resume' | 'recover'>;
+
+const BECOMES: Readonly<Record<DesiredChange, Desired>> = {
+  pause: 'paused',
+  suspend: 'suspended',
+  resume: 'running',
+  recover: 'running',
+};
+
+/** Brings a session to another desired state, where the table of legal requests lets it. A repeated request changes nothing. */
+export function changeDesired(id: SessionId, request: DesiredChange, graceMs: number): Command<Outcome<SessionObject>> {
+  return {
+    name: request,
+    decide({ view, fleet, now }) {
+      const row = view.get('sessions', id);
+      if (row === undefined || row.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
+      switch (LEGAL[row.desired][request]) {
+        case 'unchanged':
+          return unchanged(accepted(sessionObject(view, row)));
+        case 'conflict':
+          return unchanged(
+            refused('CONFLICT', `A session in state ${restState(row)} cannot ${request}. It can: ${allowedIn(row.desired)}.`),
+          );
+        case 'yes':
+        case 'wakes': {
+          const lost = row.nodeId === null ? undefined : view.get('nodes', row.nodeId);
+          if (request === 'recover' && lost != null && lost.lostAt !== null) {
+            const message = `The node ${lost.name} is lost, and holds the only copy of this session: it can be recovered once the node is back.`;
+            return unchanged(refused('CONFLICT', message));
+          }
+          const next = BECOMES[request] === 'running' ? atStart(view, fleet, row) : row;
+          const refusal = BECOMES[request] === 'running' ? refusedWaking(view, fleet, next) : undefined;
+          if (refusal !== undefined) return unchanged(refusal);
+          const after = desiring(next, BECOMES[request], graceMs, now);
+          const { mutations, events } = sessionBecomes(view, row, after);
+          return { mutations, events: [...events, ...loweredEvents(view, row, after)], answer: accepted(sessionObject(view, after)) };
+        }
+      }
+    },
+  };
+}
+
+/** The row with another desired state, at the next generation. */
+export function desiring(row: SessionRow, desired: Desired, graceMs: number, now: number): SessionRow {
+  return {
+    ...row,
+    desired,
+    generation: row.generation + 1,
+    restoredFrom: null,
+    graceMs,
+    reason: desired === 'running' ? null : row.reason,
+    // Whoever brings it back wants to use it: its idle time begins anew.
+    lastActivityAt: desired === 'running' ? now : row.lastActivityAt,
+    updatedAt: now,
+  };
+}
+
+/**
+ * The row as it starts again: where its container is made anew, within the maxima of now. One that is paused keeps its container, and
+ * with it its limits.
+ */
+export function atStart(view: View, fleet: Fleet, row: SessionRow): SessionRow {
+  if (occupiesRoom(row)) return row;
+  return lowered(row, mostOn(fleet, row.nodeId, mostIn(fleet.sizes, view.get('spaces', row.spaceId)?.settings ?? {})));
+}
+
+/** The lesser of these maxima and those of a node. */
+export function mostOn(fleet: Fleet, nodeId: NodeId | null, most: Limits): Limits {
+  const bounds = fleet.nodes().find(({ id }) => id === nodeId)?.bounds;
+  return bounds === undefined ? most : lesser(most, unbounded(bounds.most));
+}
+
+/** Says that a session has less than it was made with. */
+export function loweredEvents(view: View, before: SessionRow, after: SessionRow): readonly NewEvent[] {
+  if (before.limits === after.limits) return [];
+  const { id: sessionId, spaceId } = after;
+  const limits = { before: limitsObject(before.limits), after: limitsObject(after.limits) };
+  const data = { space: view.get('spaces', spaceId)?.name ?? '', session_id: sessionId, limits };
+  return [{ type: 'session.limits_lowered', spaceId, sessionId, data }];
+}
+
+/**
+ * Why a session cannot run now: its space takes no more (409), or its node has no room for it (503), since a suspended one gave
+ * its room away, and its volume is on one node. `hint` is said behind it.
+ */
+export function refusedWaking(view: View, fleet: Fleet, row: SessionRow, hint = ''): Extract<Outcome<never>, { ok: false }> | undefined {
+  const needsRoom = occupiesRoom({ ...row, desired: 'running' }) && !occupiesRoom(row);
+  // Each event of its state holds its metadata: who pauses and resumes it without end must not fill more than the quota.
+  const storageBytes = Object.keys(row.metadata).length === 0 ? 0 : metadataBytes(row.metadata);
+  const bySpace = refusedBySpace(view, fleet, row.spaceId, { sessions: 0, requests: needsRoom ? row.requests : undefined, storageBytes });
+  if (bySpace !== undefined) return refused(bySpace.refusal.code, `${bySpace.refusal.message}${hint}`, bySpace.refusal.details);
+  if (!needsRoom) return undefined;
+  const node = fleet.nodes().find(({ id }) => id === row.nodeId);
+  if (node === undefined) return refused('UNAVAILABLE', `The node that holds this session is not known any more.${hint}`);
+  const reason = shortOf(node, { ...row, hasDisk: true }, fleet.sizes);
+  if (reason === undefined) return undefined;
+  const { refusal } = refused('UNAVAILABLE', `The session cannot run again on its node: ${node.name} ${reason}.${hint}`);
+  const withoutNodes = {
+    message: `The node of this session has no room for it now. Retry later, or ask an operator for more room.${hint}`,
+  };
+  return { ok: false, refusal: { ...refusal, withoutNodes } };
+}

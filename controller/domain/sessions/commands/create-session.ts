@@ -1,0 +1,56 @@
+import type { Command } from '../../engine/command.ts';
+import { unchanged } from '../../engine/command.ts';
+import { type KnownRequest, remember } from '../../engine/idempotency.ts';
+import type { SessionId } from '../../engine/ids.ts';
+import type { SessionObject } from '../../engine/objects.ts';
+import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
+import { sessionObject } from '../../engine/present.ts';
+import { put, type SessionRow } from '../../engine/rows.ts';
+import { refusedBySpace } from '../../spaces/space-admission.ts';
+import { noRoom, place } from '../placement.ts';
+import { recalledSession } from '../recalled-session.ts';
+import { type AskedSession, firstRow } from '../session-row.ts';
+import { beyond, mostIn } from '../session-sizes.ts';
+
+export interface NewSession extends AskedSession {
+  /** What a session starts from in a space without a completed build. */
+  readonly baseImage: string;
+  /** The session that it is told to follow from; it shares nothing with it. */
+  readonly parentId?: SessionId;
+  readonly request: KnownRequest | undefined;
+}
+
+/** Places a new session on a node with room that holds the space's newest image. 503 with each node's reason when there is none, 409 where the space takes no more. */
+export function createSession(input: NewSession): Command<Outcome<SessionObject>> {
+  return {
+    name: 'create-session',
+    grows: true,
+    decide({ view, fleet, now }) {
+      const space = view.get('spaces', input.spaceId);
+      if (space === undefined) return unchanged(refused('NOT_FOUND', 'There is no such space.'));
+      const made = recalledSession(view, input.request);
+      if (made !== undefined) return unchanged(made);
+      // Maxima that became less since the sizes were read.
+      const excess = beyond(mostIn(fleet.sizes, space.settings), input.limits, 'resources.limits');
+      if (excess !== undefined) return unchanged(excess);
+      const refusal = refusedBySpace(view, fleet, input.spaceId, {
+        ...{ sessions: 1, requests: input.requests, storageBytes: input.limits.diskBytes },
+      });
+      if (refusal !== undefined) return unchanged(refusal);
+      const build = view.newestBuild(input.spaceId, 'completed');
+      const need = { spaceId: input.spaceId, requests: input.requests, limits: input.limits, image: build?.image ?? input.baseImage };
+      const placement = place(fleet.nodes(), need, fleet.sizes);
+      if (!placement.ok) return unchanged(noRoom(need, placement.obstacles));
+      const row: SessionRow = {
+        ...firstRow(input, { nodeId: placement.nodeId, image: need.image, build }, now),
+        parentId: input.parentId ?? null,
+      };
+      const session = sessionObject(view, row);
+      return {
+        mutations: [put('sessions', row), ...remember(input.request, row.id, now)],
+        events: [{ type: 'session.created', spaceId: row.spaceId, sessionId: row.id, data: { space: space.name, session } }],
+        answer: accepted(session),
+      };
+    },
+  };
+}

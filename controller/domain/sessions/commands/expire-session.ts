@@ -1,0 +1,50 @@
+import type { Ages } from '../../engine/agreed-time.ts';
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { SessionId } from '../../engine/ids.ts';
+import type { SessionRow } from '../../engine/rows.ts';
+import type { View } from '../../engine/view.ts';
+import { sessionBecomes } from '../session-change.ts';
+import { desiring } from './change-desired.ts';
+import { removalOf } from './remove-session.ts';
+
+export type Expiry = 'pause' | 'suspend' | 'delete';
+
+/**
+ * How long until the timeouts of a session next ask for something, and for what; undefined when they do not. Nothing outstanding is
+ * ever cut off by being idle; a time to live counts from the creation, whatever goes on.
+ */
+export function nextExpiry(
+  session: SessionRow,
+  isWaiting: boolean,
+  ages: Pick<Ages, 'ageMs'>,
+): { readonly leftMs: number; readonly expiry: Expiry } | undefined {
+  const { idle_pause_s: pauseS, idle_suspend_s: suspendS, ttl_s: ttlS } = session.timeouts;
+  const idleMs = () => ages.ageMs(session.lastActivityAt ?? session.startedAt ?? session.createdAt);
+  const candidates: { leftMs: number; expiry: Expiry }[] = [];
+  if (ttlS !== undefined) candidates.push({ leftMs: ttlS * 1000 - ages.ageMs(session.createdAt), expiry: 'delete' });
+  const mayRest = !isWaiting && session.phase !== 'none' && session.phase !== 'starting';
+  if (mayRest && suspendS !== undefined && (session.desired === 'running' || session.desired === 'paused')) {
+    candidates.push({ leftMs: suspendS * 1000 - idleMs(), expiry: 'suspend' });
+  }
+  if (mayRest && pauseS !== undefined && session.desired === 'running')
+    candidates.push({ leftMs: pauseS * 1000 - idleMs(), expiry: 'pause' });
+  return candidates.sort((a, b) => a.leftMs - b.leftMs)[0];
+}
+
+export const isWaiting = (view: View, session: SessionRow): boolean => view.isQueued(session.id);
+
+/** Does what a session's timeouts ask for by now, and answers with what that was. */
+export function expireSession(id: SessionId, graceMs: number): Command<Expiry | undefined> {
+  return {
+    name: 'expire-session',
+    decide({ view, now, ages }) {
+      const row = view.get('sessions', id);
+      if (row === undefined || row.desired === 'deleted') return unchanged(undefined);
+      const due = nextExpiry(row, isWaiting(view, row), ages);
+      if (due === undefined || due.leftMs > 0) return unchanged(undefined);
+      if (due.expiry === 'delete') return { ...removalOf(view, row, 'its time to live is over', now), answer: due.expiry };
+      const after = desiring(row, due.expiry === 'pause' ? 'paused' : 'suspended', graceMs, now);
+      return { ...sessionBecomes(view, row, after), answer: due.expiry };
+    },
+  };
+}

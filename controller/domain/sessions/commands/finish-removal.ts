@@ -1,0 +1,18 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { NodeId, SessionId } from '../../engine/ids.ts';
+import { type Mutation, put } from '../../engine/rows.ts';
+
+/** A node says that nothing of a session is left on it: the tombstone has done its work. */
+export function finishRemoval(nodeId: NodeId, sessionId: SessionId, upToGeneration: number): Command<undefined> {
+  return {
+    name: 'finish-removal',
+    decide({ view }) {
+      const tombstone = view.get('tombstones', sessionId);
+      if (tombstone === undefined || tombstone.nodeId !== nodeId || tombstone.upToGeneration > upToGeneration) return unchanged(undefined);
+      const mutations: Mutation[] = [{ kind: 'remove', table: 'tombstones', id: sessionId }];
+      const row = view.get('sessions', sessionId);
+      if (row?.desired === 'deleted') mutations.push(put('sessions', { ...row, phase: 'none', containerId: null, volume: null }));
+      return { mutations, events: [], answer: undefined };
+    },
+  };
+}

@@ -1,0 +1,29 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { NodeId, SessionId } from '../../engine/ids.ts';
+import { speaksFor } from '../../messages/speaker.ts';
+
+export interface DiskState {
+  readonly from: NodeId;
+  readonly sessionId: SessionId;
+  readonly generation: number;
+  readonly full: boolean;
+  readonly limitBytes: number;
+}
+
+/** Records an event when the disk of a session becomes full or has room again. Answers whether it did. */
+export function recordDiskState({ from, sessionId, generation, full, limitBytes }: DiskState): Command<boolean> {
+  return {
+    name: 'record-disk-state',
+    decide({ view }) {
+      const session = view.get('sessions', sessionId);
+      if (session === undefined || speaksFor(session, from, generation) !== 'yes') return unchanged(false);
+      const space = view.get('spaces', session.spaceId)?.name ?? session.spaceId;
+      const data = { space, limit_bytes: limitBytes };
+      return {
+        mutations: [],
+        events: [{ type: full ? 'session.disk_full' : 'session.disk_room', spaceId: session.spaceId, sessionId, data }],
+        answer: true,
+      };
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { SessionId } from '../../engine/ids.ts';
+import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
+import { type Mutation, put, type SessionRow } from '../../engine/rows.ts';
+import type { View } from '../../engine/view.ts';
+import { forgetSome } from '../../messages/queue.ts';
+import type { Changes } from '../session-change.ts';
+
+/**
+ * Ends a session for good. The row stays as history, its messages go: a long conversation from the backlog, while nobody sees it any more. The tombstone that lets its node remove container
+ * and volume is in the same commit, so the node may be away.
+ */
+export function removeSession(id: SessionId, reason: string): Command<Outcome<undefined>> {
+  return {
+    name: 'remove-session',
+    decide({ view, now }) {
+      const row = view.get('sessions', id);
+      if (row === undefined || row.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
+      return { ...removalOf(view, row, reason, now), answer: accepted(undefined) };
+    },
+  };
+}
+
+/** What ends a session, whoever asks for it. */
+export function removalOf(view: View, row: SessionRow, reason: string, now: number): Changes {
+  const after: SessionRow = {
+    ...row,
+    desired: 'deleted',
+    generation: row.generation + 1,
+    outstanding: 0,
+    updatedAt: now,
+    terminatedAt: now,
+    terminationReason: reason,
+  };
+  const forgotten = forgetSome(view, row.id, row.lastSeq);
+  const mutations: Mutation[] = [put('sessions', after), { kind: 'empty-queue', sessionId: row.id }, ...forgotten.mutations];
+  if (!forgotten.done) mutations.push(put('backlog', { id: row.id, answer: null, createdAt: now }));
+  if (row.nodeId !== null) {
+    mutations.push(put('tombstones', { id: row.id, nodeId: row.nodeId, upToGeneration: after.generation, createdAt: now }));
+  }
+  const space = view.get('spaces', row.spaceId)?.name ?? row.spaceId;
+  return { mutations, events: [{ type: 'session.deleted', spaceId: row.spaceId, sessionId: row.id, data: { space, reason } }] };
+}

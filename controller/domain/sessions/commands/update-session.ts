@@ -1,0 +1,35 @@
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { SessionId } from '../../engine/ids.ts';
+import type { SessionObject } from '../../engine/objects.ts';
+import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
+import { sessionObject } from '../../engine/present.ts';
+import { put, type SessionRow } from '../../engine/rows.ts';
+import { metadataBytes, refusedBySpace } from '../../spaces/space-admission.ts';
+
+/** What people call a session, and what they keep with it. Metadata are replaced as a whole. */
+export interface SessionUpdate {
+  readonly name?: string;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+}
+
+export function updateSession(id: SessionId, update: SessionUpdate): Command<Outcome<SessionObject>> {
+  return {
+    name: 'update-session',
+    decide({ view, fleet, now }) {
+      const row = view.get('sessions', id);
+      if (row === undefined || row.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
+      const after: SessionRow = { ...row, name: update.name ?? row.name, metadata: update.metadata ?? row.metadata, updatedAt: now };
+      const [had, has] = [metadataBytes(row.metadata), metadataBytes(after.metadata)];
+      // The event holds them once more.
+      const asked = { sessions: 0, requests: undefined, storageBytes: Math.max(0, 2 * has - had) } as const;
+      const full = refusedBySpace(view, fleet, row.spaceId, asked, 'also inactive');
+      if (full !== undefined) return unchanged(full);
+      const session = sessionObject(view, after);
+      return {
+        mutations: [put('sessions', after)],
+        events: [{ type: 'session.updated', spaceId: row.spaceId, sessionId: id, data: { space: session.space, session } }],
+        answer: accepted(session),
+      };
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import { put, type SessionRow } from '../engine/rows.ts';
+import type { View } from '../engine/view.ts';
+import type { RefusalReason } from '../messages/answering.ts';
+import { answer, answerId, type Ledger, withBacklog } from '../messages/answers.ts';
+import { ANSWERED_AT_ONCE } from '../messages/queue.ts';
+import { type Changes, stateEvents } from './session-change.ts';
+
+export interface Failure {
+  /** For the session: one sentence for a person. */
+  readonly reason: string;
+  /** For each message that waits. */
+  readonly answer: Extract<RefusalReason, 'session_failed' | 'host_lost'>;
+}
+
+/**
+ * A session that cannot go on: nothing it was asked stays without an answer. What is beyond a commit's bound is answered from the backlog.
+ * `observed` is the row as it is but for that.
+ */
+export function failing(view: View, before: SessionRow, observed: SessionRow, failure: Failure, now: number): Changes {
+  const failed: SessionRow = {
+    ...observed,
+    desired: 'failed',
+    generation: observed.generation + 1,
+    restoredFrom: null,
+    reason: failure.reason,
+    updatedAt: now,
+  };
+  const ledger = answerFailed(view, failed, failure.answer, now);
+  return {
+    mutations: [...ledger.mutations, put('sessions', ledger.session)],
+    events: [...ledger.events, ...stateEvents(view, before, ledger.session)],
+  };
+}
+
+/** Answers the oldest messages of a failed session, and notes when there are more. */
+export function answerFailed(view: View, failed: SessionRow, reason: Failure['answer'], now: number): Ledger {
+  const queued = view.queued(failed.id, ANSWERED_AT_ONCE + 1);
+  let ledger: Ledger = { session: failed, mutations: [], events: [] };
+  for (const row of queued.slice(0, ANSWERED_AT_ONCE)) {
+    const content = {
+      type: 'error_response',
+      content: `The session failed: ${failed.reason}`,
+      by: 'raworc',
+      metadata: { reason },
+    } as const;
+    ledger = answer(view, ledger, row, answerId(row.id), content, now);
+  }
+  return queued.length > ANSWERED_AT_ONCE ? withBacklog(ledger, reason, now) : ledger;
+}

@@ -1,0 +1,33 @@
+import type { MessageId, SessionId } from '../engine/ids.ts';
+import { type MessageRow, put, type SessionRow } from '../engine/rows.ts';
+import type { View } from '../engine/view.ts';
+import { messageEvent } from '../messages/answers.ts';
+import { desiring } from './commands/change-desired.ts';
+import { type Changes, stateEvents } from './session-change.ts';
+
+const REST = 'The session is suspended now: its files are kept, and a message or a resume brings it up again.';
+const NOTE = `The container of this paused session ended, and what it held in memory is gone with it. ${REST}`;
+const NEVER_UP = `This session was paused before it was up. ${REST}`;
+
+/** A paused session whose container is gone is a suspended one, and says so in its own list of messages. `observed` is the row as it is but for that. */
+export function memoryLost(view: View, before: SessionRow, observed: SessionRow, now: number): Changes {
+  const suspended = desiring(observed, 'suspended', 0, now);
+  const after: SessionRow = { ...suspended, lastSeq: suspended.lastSeq + 1 };
+  const note: MessageRow = {
+    ...{ id: noteId(after.id, after.generation), sessionId: after.id, seq: after.lastSeq, role: 'system' },
+    ...{ content: before.hasRun ? NOTE : NEVER_UP },
+    metadata: { type: 'note', reason: 'memory_lost' },
+    inReplyTo: null,
+    createdBy: 'raworc',
+    createdAt: now,
+  };
+  return {
+    mutations: [put('messages', note), put('sessions', after)],
+    events: [messageEvent(view, after, note), ...stateEvents(view, before, after)],
+  };
+}
+
+/** A UUID as the session's own, with the generation in place of its last digits: no other message's. */
+function noteId(session: SessionId, generation: number): MessageId {
+  return `${session.slice(0, -12)}${generation.toString(16).padStart(12, '0')}` as MessageId;
+}

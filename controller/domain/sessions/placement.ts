@@ -1,0 +1,198 @@
+/**
+ * Where a new session goes: a pipeline of named filters, each able to say why a node will not do, then a score.
+ * Pure: the same fleet and need give the same answer.
+ */
+import type { FleetNode } from '../engine/fleet.ts';
+import type { NodeId, SpaceId } from '../engine/ids.ts';
+import { type Refusal, refused } from '../engine/outcome.ts';
+import type { Limits, Requests } from '../engine/rows.ts';
+import { DEFAULT_SIZE_RULES, GUEST_PROCESSES, type SizeRules } from './session-sizes.ts';
+
+export interface Need {
+  readonly spaceId: SpaceId;
+  readonly requests: Requests;
+  readonly limits: Limits;
+  readonly image: string;
+  /** Its disk is on the node already, and counted there. */
+  readonly hasDisk?: boolean;
+}
+
+interface Filter {
+  readonly name: string;
+  /** Why the node will not do; undefined when it will. */
+  refuse(node: FleetNode, need: Need, rules: SizeRules): string | undefined;
+}
+
+const MIB = 1024 * 1024;
+const mib = (bytes: number) => `${Math.round(bytes / MIB)} MiB`;
+const cpu = (millis: number) => `${millis / 1000} CPU`;
+
+const FILTERS: readonly Filter[] = [
+  { name: 'ready', refuse: (node) => (node.ready ? undefined : 'is not connected') },
+  {
+    name: 'conditions',
+    refuse: ({ unschedulable }) => (unschedulable === undefined ? undefined : `takes no new sessions: ${unschedulable.replace(/\.$/, '')}`),
+  },
+  {
+    name: 'spaces',
+    // The reason does not list the spaces that the node takes: a caller who may see nodes may not see every space.
+    refuse: (node, { spaceId }) => (takesSpace(node, spaceId) ? undefined : 'takes no sessions of this space'),
+  },
+  {
+    name: 'image',
+    refuse: (node, need) => (node.images.has(need.image) ? undefined : `does not hold the image ${need.image}`),
+  },
+  {
+    name: 'cpu',
+    refuse(node, { requests }) {
+      const free = node.cpuMillis - node.requested.cpuMillis;
+      if (requests.cpuMillis <= free) return undefined;
+      return `has ${cpu(Math.max(0, free))} of ${cpu(node.cpuMillis)} left, ${cpu(requests.cpuMillis)} asked for`;
+    },
+  },
+  {
+    name: 'memory',
+    refuse(node, { requests }) {
+      const free = node.memoryBytes - node.requested.memoryBytes;
+      if (requests.memoryBytes <= free) return undefined;
+      return `has ${mib(Math.max(0, free))} of ${mib(node.memoryBytes)} left, ${mib(requests.memoryBytes)} asked for`;
+    },
+  },
+  {
+    name: 'sessions',
+    refuse: (node) =>
+      node.maxSessions === 0 || node.sessions < node.maxSessions ? undefined : `holds its ${node.maxSessions} sessions already`,
+  },
+  {
+    name: 'maxima',
+    refuse(node, { limits, hasDisk = false }) {
+      if (node.bounds === undefined) return undefined;
+      const { cpuMillis, ...sizes } = hasDisk ? { ...limits, diskBytes: 0 } : limits;
+      const most = unbounded(node.bounds.most);
+      if (cpuMillis > most.cpuMillis) return `gives a session at most ${cpu(most.cpuMillis)}, and its limit is ${cpu(cpuMillis)}`;
+      const [problem] = MOST.filter(([field]) => sizes[field] > most[field]);
+      if (problem === undefined) return undefined;
+      const [field, name] = problem;
+      return `gives a session at most ${most[field]} ${name}, and its limit is ${sizes[field]}`;
+    },
+  },
+  {
+    name: 'processes',
+    refuse({ bounds, limited }, { limits }) {
+      const most = bounds?.processes ?? 0;
+      const more = limits.processes + GUEST_PROCESSES;
+      if (most === 0 || limited.processes + more <= most) return undefined;
+      return `has ${Math.max(0, most - limited.processes)} of ${most} processes left, and its limit is ${more} with its guest`;
+    },
+  },
+  {
+    name: 'memory-limits',
+    refuse({ memoryBytes, limited }, { limits }, { memoryOvercommit }) {
+      const most = memoryBytes * memoryOvercommit;
+      if (most === 0 || limited.memoryBytes + limits.memoryBytes <= most) return undefined;
+      return `has ${mib(Math.max(0, most - limited.memoryBytes))} of ${mib(most)} for memory limits left, and its limit is ${mib(limits.memoryBytes)}`;
+    },
+  },
+  {
+    name: 'disk-limits',
+    refuse({ bounds, limited }, { limits, hasDisk = false }, { diskOvercommit }) {
+      const most = (bounds?.diskBytes ?? 0) * diskOvercommit;
+      if (hasDisk || most === 0 || limited.diskBytes + limits.diskBytes <= most) return undefined;
+      return `has ${mib(Math.max(0, most - limited.diskBytes))} of ${mib(most)} for disks left, and its limit is ${mib(limits.diskBytes)}`;
+    },
+  },
+];
+
+/** Whether the operator lets it have what belongs to a space. */
+export const takesSpace = ({ spaces }: Pick<FleetNode, 'spaces'>, spaceId: SpaceId): boolean => spaces?.has(spaceId) ?? true;
+
+const MOST = [
+  ['memoryBytes', 'bytes of memory'],
+  ['diskBytes', 'bytes of disk'],
+  ['processes', 'processes'],
+] as const;
+
+/** Of a session on a node: 0 is no bound. */
+export function unbounded(most: Limits): Limits {
+  const of = (value: number) => (value === 0 ? Number.POSITIVE_INFINITY : value);
+  return { cpuMillis: of(most.cpuMillis), memoryBytes: of(most.memoryBytes), diskBytes: of(most.diskBytes), processes: of(most.processes) };
+}
+
+/** Those that are about room, and not about whether the node can be used at all. */
+const ROOM: ReadonlySet<string> = new Set(['spaces', 'cpu', 'memory', 'sessions', 'maxima', 'processes', 'memory-limits', 'disk-limits']);
+
+export interface Obstacle {
+  readonly node: string;
+  readonly filter: string;
+  readonly reason: string;
+}
+
+export type Placement = { readonly ok: true; readonly nodeId: NodeId } | { readonly ok: false; readonly obstacles: readonly Obstacle[] };
+
+/** The share of a node that would be taken, of the scarcer of its two goods: 0 (empty) to 1 (full). */
+function load(node: FleetNode, { requests }: Need): number {
+  const cpuShare = (node.requested.cpuMillis + requests.cpuMillis) / node.cpuMillis;
+  const memoryShare = (node.requested.memoryBytes + requests.memoryBytes) / node.memoryBytes;
+  return Math.max(cpuShare, memoryShare);
+}
+
+/**
+ * The least loaded node that passes every filter; of equals the one with fewer sessions, then the lesser id, so that the
+ * answer does not depend on the order of the fleet. When none passes: the first obstacle of each node.
+ */
+export function place(nodes: readonly FleetNode[], need: Need, rules: SizeRules = DEFAULT_SIZE_RULES): Placement {
+  const obstacles: Obstacle[] = [];
+  let best: { node: FleetNode; load: number } | undefined;
+  for (const node of nodes) {
+    const obstacle = firstObstacle(node, need, rules);
+    if (obstacle !== undefined) {
+      obstacles.push(obstacle);
+      continue;
+    }
+    const candidate = { node, load: load(node, need) };
+    if (best === undefined || isBetter(candidate, best)) best = candidate;
+  }
+  return best === undefined ? { ok: false, obstacles } : { ok: true, nodeId: best.node.id };
+}
+
+/** Why a node has no room for this, whatever else it lacks. */
+export function shortOf(node: FleetNode, need: Omit<Need, 'image'>, rules: SizeRules): string | undefined {
+  for (const filter of FILTERS.filter(({ name }) => ROOM.has(name))) {
+    const reason = filter.refuse(node, { ...need, image: '' }, rules);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+function firstObstacle(node: FleetNode, need: Need, rules: SizeRules): Obstacle | undefined {
+  for (const filter of FILTERS) {
+    const reason = filter.refuse(node, need, rules);
+    if (reason !== undefined) return { node: node.name, filter: filter.name, reason };
+  }
+  return undefined;
+}
+
+function isBetter(a: { node: FleetNode; load: number }, b: { node: FleetNode; load: number }): boolean {
+  if (a.load !== b.load) return a.load < b.load;
+  if (a.node.sessions !== b.node.sessions) return a.node.sessions < b.node.sessions;
+  return a.node.id < b.node.id;
+}
+
+/** A 503 that says what was asked for, and to whom may see nodes, why each of them will not do. `hint` follows. */
+export function noRoom(need: Need, obstacles: readonly Obstacle[], hint = ''): { readonly ok: false; readonly refusal: Refusal } {
+  const { cpuMillis, memoryBytes } = need.requests;
+  const details = { requests: { cpu: cpuMillis / 1000, memory_bytes: memoryBytes }, image: need.image };
+  const withoutNodes = { message: `${askedFor(need)}. Retry later, or ask an operator for more room.${hint}`, details };
+  const { refusal } = refused('UNAVAILABLE', `${explain(need, obstacles)}${hint}`, { ...details, nodes: obstacles });
+  return { ok: false, refusal: { ...refusal, withoutNodes } };
+}
+
+const askedFor = ({ requests }: Need): string =>
+  `No node has room for a session that requests ${cpu(requests.cpuMillis)} and ${mib(requests.memoryBytes)}`;
+
+/** One line for an operator: what was asked for, and why each node will not do. */
+export function explain(need: Need, obstacles: readonly Obstacle[]): string {
+  const asked = askedFor(need);
+  if (obstacles.length === 0) return `${asked}: no node has joined yet. Print a token with \`raworc node token\` and start a node with it.`;
+  return `${asked}: ${obstacles.map(({ node, reason }) => `${node} ${reason}`).join('; ')}.`;
+}

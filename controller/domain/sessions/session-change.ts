@@ -1,0 +1,34 @@
+import { sessionObject } from '../engine/present.ts';
+import type { Mutation, SessionRow } from '../engine/rows.ts';
+import { put } from '../engine/rows.ts';
+import type { View } from '../engine/view.ts';
+import type { NewEvent } from '../events/events.ts';
+import { isSettled, restState } from './life-cycle.ts';
+
+export interface Changes {
+  readonly mutations: readonly Mutation[];
+  readonly events: readonly NewEvent[];
+}
+
+/** The event that a session's row became another one, when that shows in what REST says of it. */
+export function stateEvents(view: View, before: SessionRow, after: SessionRow): readonly NewEvent[] {
+  const same =
+    restState(before) === restState(after) &&
+    isSettled(before) === isSettled(after) &&
+    before.containerId === after.containerId &&
+    before.nodeId === after.nodeId;
+  if (same) return [];
+  const session = sessionObject(view, after);
+  return [
+    {
+      type: 'session.state',
+      spaceId: after.spaceId,
+      sessionId: after.id,
+      data: { space: session.space, state: session.state, previous_state: restState(before), session },
+    },
+  ];
+}
+
+export function sessionBecomes(view: View, before: SessionRow, after: SessionRow): Changes {
+  return { mutations: [put('sessions', after)], events: stateEvents(view, before, after) };
+}

@@ -1,0 +1,44 @@
+import type { AccountId, NodeId, SessionId, SpaceId } from '../engine/ids.ts';
+import type { BuildRow, Limits, Requests, SessionRow } from '../engine/rows.ts';
+
+/** What whoever makes a session says of it. */
+export interface AskedSession {
+  readonly id: SessionId;
+  readonly spaceId: SpaceId;
+  readonly name: string | null;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly timeouts: Readonly<Record<string, number>>;
+  readonly requests: Requests;
+  readonly limits: Limits;
+  readonly by: { readonly accountId: AccountId; readonly user: string };
+}
+
+/** Where it goes and what it starts from. */
+export interface Placed {
+  readonly nodeId: NodeId;
+  readonly image: string;
+  /** The build that made the image; undefined for the base image. */
+  readonly build: Pick<BuildRow, 'id' | 'agents'> | undefined;
+}
+
+/** The first row of a session: it is to run, and nobody has begun. */
+export function firstRow(asked: AskedSession, { nodeId, image, build }: Placed, now: number): SessionRow {
+  return {
+    ...{ id: asked.id, name: asked.name, spaceId: asked.spaceId, metadata: asked.metadata, timeouts: asked.timeouts },
+    ...{ requests: asked.requests, limits: asked.limits, createdBy: asked.by.user, createdById: asked.by.accountId },
+    ...{ nodeId, image, buildId: build?.id ?? null, agents: build?.agents ?? [] },
+    ...{ desired: 'running', generation: 1, placedGeneration: 1, restoredFrom: null },
+    ...{
+      phase: 'none',
+      observedGeneration: 0,
+      observedOrder: null,
+      containerId: null,
+      volume: null,
+      graceMs: 0,
+      hasRun: false,
+      life: null,
+    },
+    ...{ reason: null, lastSeq: 0, epochSeq: 0, outstanding: 0, parentId: null, copyFrom: null },
+    ...{ createdAt: now, updatedAt: now, startedAt: null, lastActivityAt: null, terminatedAt: null, terminationReason: null },
+  };
+}

@@ -1,0 +1,118 @@
+import jsonwebtoken from 'jsonwebtoken';
+import type { Context, Middleware, Next } from 'koa';
+import jwt from 'koa-jwt';
+import type { Clock } from '../../../seams/clock.ts';
+import type { AccountId } from '../../domain/engine/ids.ts';
+import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
+import type { Accounts, Proof } from '../../services/access/access-api.ts';
+import { TOKEN_ALGORITHM, TOKEN_ISSUER, type Tokens } from '../../services/access/tokens.ts';
+import type { Caller } from '../../services/engine/caller.ts';
+import { isUuid } from '../input/ids.ts';
+import { refuse } from '../routing/errors.ts';
+import type { BudgetGate } from './budget-gate.ts';
+import { KnownProofs } from './known-proofs.ts';
+
+/** Where a request's state keeps who asks. (A WeakMap of requests is slow, and slows every garbage collection.) */
+const PROVED = 'proved';
+
+interface Proved {
+  readonly caller: Caller;
+  readonly proof: Proof;
+}
+
+export const provedOf = (ctx: Context): Proved | undefined => ctx.state[PROVED];
+
+const NO_TOKEN = refused('UNAUTHORIZED', 'A valid token is needed: POST /api/v0/auth/login gives one');
+
+/** Whoever asks, with the rights of now: a body may have been long on its way. Undefined on public routes; refused when the proof has ended. */
+export function callerOf(ctx: Context): Outcome<Caller | undefined> {
+  const found = provedOf(ctx);
+  if (found === undefined) return accepted(undefined);
+  const caller = found.caller.now();
+  return caller === undefined ? NO_TOKEN : accepted(caller);
+}
+
+/** Throws on public routes, where nobody is proved. */
+export function proofOf(ctx: Context): Proof {
+  const found = provedOf(ctx);
+  if (found === undefined) throw new Error('The request was not authenticated');
+  return found.proof;
+}
+
+/**
+ * Lets a request pass that carries a good token of an account that is still there, active, and of the token's version, or a good
+ * API key. All else is one 401 that does not tell why: neither the token nor the reason is of use to a stranger.
+ */
+export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock, gate: BudgetGate): Middleware {
+  const known = new KnownProofs();
+  const options = {
+    // The types of koa-jwt know no KeyObject; jsonwebtoken below it wants one (a string costs forty times as much).
+    secret: async ({ kid }: { kid?: unknown }) => tokens.keyOf(kid) as unknown as Buffer,
+    key: 'token',
+    tokenKey: 'sentToken',
+    algorithms: [TOKEN_ALGORITHM],
+    issuer: TOKEN_ISSUER,
+    // Read at each verification: the time is the clock's.
+    get clockTimestamp() {
+      return Math.floor(clock.now() / 1000);
+    },
+  };
+  const verify = jwt(options);
+
+  /** Undefined for what proves nothing. */
+  async function proofIn(ctx: Context, header: string): Promise<Proof | undefined> {
+    const apiKey = /^Bearer (rwk_[A-Za-z0-9_-]{43})$/i.exec(header)?.[1];
+    if (apiKey !== undefined) return accounts.keyProof(apiKey);
+    try {
+      await verify(ctx, nothing);
+    } catch {
+      return undefined;
+    }
+    const proof = tokenProof(ctx.state.token);
+    const key = tokens.keyOf(kidOf(ctx.state.sentToken));
+    if (proof !== undefined && key !== undefined) known.keep(header, { proof, key });
+    return proof;
+  }
+
+  function judged(proof: Proof): Caller | undefined {
+    const caller = clock.now() < proof.expiresAtMs ? accounts.callerOf(proof) : undefined;
+    return caller === undefined ? undefined : { ...caller, now: () => judged(proof) };
+  }
+
+  function admit(ctx: Context, next: Next, proof: Proof, caller: Caller): Promise<void> | void {
+    ctx.state[PROVED] = { caller, proof } satisfies Proved;
+    return gate.admit(ctx, caller, proof, next);
+  }
+
+  /** Verifying costs more than all else, so a stranger pays first. */
+  async function admitUnknown(ctx: Context, next: Next, header: string): Promise<void> {
+    if (!gate.stranger(ctx)) return;
+    const proof = await proofIn(ctx, header);
+    const caller = proof === undefined ? undefined : judged(proof);
+    if (proof === undefined || caller === undefined) return refuse(ctx, NO_TOKEN.refusal);
+    gate.knowsStranger(ctx);
+    return admit(ctx, next, proof, caller);
+  }
+
+  return (ctx, next) => {
+    const header = ctx.get('Authorization');
+    const found = known.find(header, tokens.isInForce);
+    const caller = found === undefined ? undefined : judged(found);
+    return found === undefined || caller === undefined ? admitUnknown(ctx, next, header) : admit(ctx, next, found, caller);
+  };
+}
+
+const nothing = async () => {};
+
+/** Of a token that was verified. */
+function kidOf(token: unknown): unknown {
+  return typeof token === 'string' ? jsonwebtoken.decode(token, { complete: true })?.header.kid : undefined;
+}
+
+function tokenProof(claims: unknown): Proof | undefined {
+  if (typeof claims !== 'object' || claims === null) return undefined;
+  const { aid, ver, exp, jti } = claims as Readonly<Record<string, unknown>>;
+  if (typeof aid !== 'string' || !isUuid<AccountId>(aid) || typeof ver !== 'number' || typeof exp !== 'number') return undefined;
+  if (typeof jti !== 'string') return undefined;
+  return { kind: 'token', tokenId: jti, accountId: aid, version: ver, expiresAtMs: exp * 1000 };
+}

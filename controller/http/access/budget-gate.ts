@@ -1,0 +1,127 @@
+import type { Context, Next } from 'koa';
+import type { SpaceId } from '../../domain/engine/ids.ts';
+import type { Proof } from '../../services/access/access-api.ts';
+import type { Release } from '../../services/budget/at-once.ts';
+import type { Budgets, Holding } from '../../services/budget/budgets.ts';
+import type { RateName } from '../../services/budget/limits.ts';
+import { type Payer, standingOf } from '../../services/budget/payer.ts';
+import { type EndTurn, Turns } from '../../services/budget/turns.ts';
+import type { Caller } from '../../services/engine/caller.ts';
+import { refuse } from '../routing/errors.ts';
+import type { ClientAddresses } from '../server/client-address.ts';
+import type { Connections } from '../server/connections.ts';
+import { setRateHeaders } from './rate-headers.ts';
+
+/** Where a request's state keeps who pays, and its place among the requests in progress. */
+const PAYER = 'payer';
+const PLACE = 'place';
+const TURN = 'turn';
+/** Changes of one account that are worked on at once: those of others come between the rest of them. */
+const CHANGES_AT_ONCE = 4;
+
+/** Throws where nobody was admitted. */
+export function payerIn(ctx: Context): Payer {
+  const payer: Payer | undefined = ctx.state[PAYER];
+  if (payer === undefined) throw new Error('The request was not admitted');
+  return payer;
+}
+
+/** Undefined where the request was refused before anybody was charged. */
+export const payerOfAnswer = (ctx: Context): Payer | undefined => ctx.state[PAYER];
+
+/** The space pays too. */
+export function workIn(ctx: Context, space: SpaceId | undefined): void {
+  if (space !== undefined) ctx.state[PAYER] = { ...payerIn(ctx), space };
+}
+
+/** For a request that goes on as a stream or a wait, which have budgets of their own. */
+export function leavePlace(ctx: Context): void {
+  const release: Release | undefined = ctx.state[PLACE];
+  release?.();
+  endTurn(ctx);
+}
+
+/** Lets the next change of the account begin. */
+export function endTurn(ctx: Context): void {
+  const end: EndTurn | undefined = ctx.state[TURN];
+  end?.();
+}
+
+/** Charges requests before any work is done for them. */
+export class BudgetGate {
+  readonly budgets: Budgets;
+  readonly #addresses: ClientAddresses;
+  readonly #turns = new Turns(Number.POSITIVE_INFINITY);
+  readonly #connections: Pick<Connections, 'admitted'>;
+
+  constructor(budgets: Budgets, addresses: ClientAddresses, connections: Pick<Connections, 'admitted'>) {
+    this.budgets = budgets;
+    this.#addresses = addresses;
+    this.#connections = connections;
+  }
+
+  /** Charges a request whose caller is not known. False: it was answered with a refusal. */
+  stranger(ctx: Context): boolean {
+    const payer = this.#stranger(ctx);
+    ctx.state[PAYER] = payer;
+    return this.#charge(ctx, 'strangers', payer);
+  }
+
+  /** The credentials of a request that was charged as a stranger's are valid. */
+  knowsStranger(ctx: Context): void {
+    this.budgets.giveBack('strangers', this.#stranger(ctx));
+    ctx.remove('RateLimit');
+    ctx.remove('RateLimit-Policy');
+  }
+
+  /** Does `next` for a caller who has room for one more request. */
+  admit(ctx: Context, caller: Caller, proof: Proof, next: Next): Promise<void> | void {
+    const payer: Payer = {
+      account: caller.accountId,
+      ...(proof.kind === 'api-key' ? { key: proof.keyId } : {}),
+      address: this.#addresses.networkOf(ctx.req),
+      standing: standingOf(caller),
+    };
+    ctx.state[PAYER] = payer;
+    const connected = this.#connections.admitted(ctx.req.socket, payer);
+    if (connected?.ok === false) {
+      ctx.set('Connection', 'close');
+      return refuse(ctx, connected.refusal);
+    }
+    if (!this.#charge(ctx, 'requests', payer)) return;
+    const place = this.budgets.take('requests', payer);
+    if (!place.ok) return refuse(ctx, place.refusal);
+    ctx.state[PLACE] = place.value;
+    return next().finally(place.value);
+  }
+
+  /** Waits for a turn, which {@link endTurn} ends: no longer than the account's earlier ones take. */
+  async takeTurn(ctx: Context): Promise<void> {
+    const { account } = payerIn(ctx);
+    if (account !== undefined)
+      ctx.state[TURN] = await this.#turns.wait([{ key: account, most: CHANGES_AT_ONCE }], new AbortController().signal);
+  }
+
+  /** Counts the body of a charged request until the request has been handled. */
+  openBody(ctx: Context): Holding {
+    const payer = payerIn(ctx);
+    return this.budgets.open(payer.account === undefined ? 'stranger_body_bytes' : 'body_bytes', payer);
+  }
+
+  /** Charges what changes something. False: it was answered with a refusal. */
+  change(ctx: Context): boolean {
+    return this.#charge(ctx, 'changes', payerIn(ctx));
+  }
+
+  #stranger(ctx: Context): Payer {
+    return { address: this.#addresses.networkOf(ctx.req), standing: 'outsider' };
+  }
+
+  #charge(ctx: Context, budget: RateName, payer: Payer): boolean {
+    const charged = this.budgets.charge(budget, payer);
+    const left = this.budgets.left(budget, payer);
+    if (left !== undefined) setRateHeaders(ctx, left);
+    if (!charged.ok) refuse(ctx, charged.refusal);
+    return charged.ok;
+  }
+}

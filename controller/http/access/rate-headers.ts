@@ -1,0 +1,36 @@
+import type { Context } from 'koa';
+import type { RateLeft } from '../../services/budget/budgets.ts';
+import type { Rate } from '../../services/budget/limits.ts';
+
+/**
+ * `RateLimit-Policy` and `RateLimit`, in the form of draft-ietf-httpapi-ratelimit-headers-10: a list of policies by name, which the older
+ * `RateLimit-Limit`, `-Remaining` and `-Reset` cannot carry. `q` is the burst, `w` and `t` are the seconds in which it comes back.
+ */
+export function setRateHeaders(ctx: Context, left: RateLeft): void {
+  const { name, policy } = namedOf(left);
+  const { res } = ctx;
+  const policies = res.getHeader('RateLimit-Policy');
+  const item = `${name};r=${left.remaining};t=${left.fullInS}`;
+  res.setHeader('RateLimit-Policy', policies === undefined ? policy : `${policies}, ${policy}`);
+  res.setHeader('RateLimit', policies === undefined ? item : `${res.getHeader('RateLimit')}, ${item}`);
+}
+
+interface Named {
+  readonly budget: string;
+  readonly name: string;
+  readonly policy: string;
+}
+
+/** They are the same for each answer. */
+const known = new WeakMap<Rate, Map<string, Named>>();
+
+function namedOf({ budget, scope, rate }: RateLeft): Named {
+  const of = known.get(rate) ?? new Map<string, Named>();
+  if (of.size === 0) known.set(rate, of);
+  const found = of.get(scope);
+  if (found?.budget === budget) return found;
+  const name = `"${budget}-${scope}"`;
+  const made = { budget, name, policy: `${name};q=${rate.burst};w=${Math.max(1, Math.ceil(rate.burst / rate.perSecond))}` };
+  of.set(scope, made);
+  return made;
+}

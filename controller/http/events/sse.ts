@@ -1,0 +1,253 @@
+import type { ServerResponse } from 'node:http';
+import type { Context } from 'koa';
+import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { Log } from '../../../seams/log.ts';
+import type { SessionId } from '../../domain/engine/ids.ts';
+import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
+import type { Proof } from '../../services/access/access-api.ts';
+import type { Release } from '../../services/budget/at-once.ts';
+import type { EventScope, EventWatcher, LogScope, Services, Taken, Watching } from '../../services/engine/api.ts';
+import type { Caller } from '../../services/engine/caller.ts';
+import type { EventIds } from '../../services/events/event-ids.ts';
+import { proofOf } from '../access/authentication.ts';
+import { payerIn } from '../access/budget-gate.ts';
+import { hasLeft } from '../server/connections.ts';
+import { type EventFrames, eventFrames, HELLO_FRAME, PING_FRAME, positionIn } from './event-frames.ts';
+import { FrameQueue } from './frame-queue.ts';
+import type { OpenStream, OpenStreams } from './open-streams.ts';
+
+/** A client that takes nothing of what there is for it is cut after this; it comes back with its Last-Event-ID. */
+const STUCK_MS = 30_000;
+const PING_MS = 15_000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** How long a stream of a session that is deleted stays: its last event may still be on the way. */
+const FAREWELL_MS = 30_000;
+
+export interface Streaming {
+  readonly services: Pick<Services, 'accounts' | 'agentLogs' | 'events'>;
+  readonly streams: OpenStreams;
+  readonly eventIds: EventIds;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Answers with the events of one session, or of all that the caller may see, until either side ends it. */
+export function streamEvents(ctx: Context, caller: Caller, session: SessionId | undefined, streaming: Streaming): Outcome<undefined> {
+  const { services } = streaming;
+  const scope = services.events.scope(caller, session);
+  if (!scope.ok) return scope;
+  const after = positionIn(streaming.eventIds, ctx.get('Last-Event-ID'));
+  if (!after.ok) return after;
+  return open(ctx, streaming, {
+    session,
+    standing(caller) {
+      const now = services.events.scope(caller, session);
+      if (!now.ok) return session === undefined || services.events.isThere(session) ? 'over' : 'gone';
+      return sameSight(now.value, scope.value) ? 'good' : 'over';
+    },
+    watch: (watcher) => services.events.watch(scope.value, after.value, watcher),
+  });
+}
+
+/** Answers with what an agent prints, until either side ends it. */
+export function streamLogs(ctx: Context, scope: LogScope, streaming: Streaming): Outcome<undefined> {
+  const { agentLogs } = streaming.services;
+  const { agent, spaceName, session } = scope;
+  return open(ctx, streaming, {
+    session,
+    standing(caller) {
+      const now = agentLogs.scope(caller, spaceName, agent.name, scope);
+      return now.ok && now.value.agent.id === agent.id ? 'good' : 'over';
+    },
+    watch: (watcher) => agentLogs.follow(scope, watcher),
+  });
+}
+
+/** What a stream shows, and whether a caller may go on seeing it. `gone`: its session is deleted. */
+type Standing = 'good' | 'gone' | 'over';
+interface Show {
+  readonly session: SessionId | undefined;
+  standing(caller: Caller): Standing;
+  watch(watcher: EventWatcher): Watching;
+}
+
+/** One encoder for each way of spelling ids, so that all streams share what it encodes. */
+const encoders = new WeakMap<EventIds, EventFrames>();
+
+function framesOf(ids: EventIds): EventFrames {
+  const known = encoders.get(ids) ?? eventFrames(ids);
+  encoders.set(ids, known);
+  return known;
+}
+
+function open(ctx: Context, streaming: Streaming, show: Show): Outcome<undefined> {
+  if (hasLeft(ctx)) return accepted(undefined);
+  const proof = proofOf(ctx);
+  const place = streaming.streams.budgets.take('streams', payerIn(ctx));
+  if (!place.ok) return place;
+  ctx.set({ 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-cache, no-transform', 'X-Accel-Buffering': 'no' });
+  ctx.status = 200;
+  if (ctx.method === 'HEAD') {
+    place.value();
+    return accepted(undefined);
+  }
+  // Written past Koa: each client that leaves a piped stream would be a fault of the app, and what is unread must be known.
+  ctx.respond = false;
+  const stream = new EventStream(ctx.res, { proof, release: place.value }, show, streaming);
+  stream.follow(show.watch(stream.watcher));
+  return accepted(undefined);
+}
+
+class EventStream implements OpenStream {
+  readonly #res: ServerResponse;
+  readonly proof: Proof;
+  readonly #expiry: Timer | undefined;
+  readonly #show: Show;
+  readonly #streaming: Streaming;
+  readonly #frames: EventFrames;
+  readonly #queue: FrameQueue;
+  readonly #release: Release;
+  #watching: Watching | undefined;
+  #over = false;
+  #wroteAt: number;
+  #goneSince: number | undefined;
+
+  constructor(res: ServerResponse, { proof, release }: { proof: Proof; release: Release }, show: Show, streaming: Streaming) {
+    const { clock, streams } = streaming;
+    this.#res = res;
+    this.proof = proof;
+    this.#release = release;
+    this.#show = show;
+    this.#streaming = streaming;
+    this.#frames = framesOf(streaming.eventIds);
+    this.#queue = new FrameQueue({ res, account: proof.accountId, unsent: streams.unsent, clock, onRoom: () => this.#watching?.resume() });
+    this.#wroteAt = clock.monotonic();
+    res.on('close', () => this.#closed());
+    res.on('error', () => this.#closed());
+    const leftMs = proof.expiresAtMs - clock.now();
+    // A timer of Node.js reaches no further; the tick sees to what lasts longer.
+    if (leftMs < LONGEST_TIMER_MS) this.#expiry = clock.after(leftMs, () => this.end());
+    res.flushHeaders();
+    this.#queue.add(HELLO_FRAME);
+    streams.add(this);
+  }
+
+  readonly watcher: EventWatcher = {
+    event: (event, position) => {
+      // Another name may be one that a rule does not allow.
+      if (event.type === 'session.updated' && this.#show.session !== undefined && this.#standing() === 'over') {
+        this.end();
+        return 'over';
+      }
+      const taken = this.#offer(() => this.#frames.event(event, position));
+      if (taken !== 'more' || event.type !== 'session.deleted' || this.#show.session === undefined) return taken;
+      this.end();
+      return 'over';
+    },
+    delta: (delta) => this.#offer(() => this.#frames.delta(delta)),
+    log: (line) => this.#offer(() => this.#frames.log(line)),
+    reset: (position) => this.#offer(() => this.#frames.reset(position)),
+    end: () => this.end(),
+  };
+
+  /** What to close at the end. It may have ended while the watch was being opened. */
+  follow(watching: Watching): void {
+    if (this.#over) watching.close();
+    else this.#watching = watching;
+  }
+
+  tick(): void {
+    const { clock } = this.#streaming;
+    if (this.#queue.stuckMs >= STUCK_MS) return this.#cut();
+    if (this.#over) return;
+    if (!this.#mayGoOn()) this.end();
+    else if (this.#queue.unsentBytes === 0 && clock.monotonic() - this.#wroteAt >= PING_MS) {
+      this.#wroteAt = clock.monotonic();
+      this.#queue.add(PING_FRAME);
+    }
+  }
+
+  /** Shows nothing more. What the client has not taken yet still goes to it, for as long as it moves. */
+  end(): void {
+    if (this.#over) return;
+    this.#finish();
+    this.#queue.end();
+  }
+
+  judge(): void {
+    if (!this.#over && this.#standing() !== 'good') this.end();
+  }
+
+  #mayGoOn(): boolean {
+    const { clock } = this.#streaming;
+    const standing = this.#standing();
+    if (standing !== 'gone') {
+      this.#goneSince = undefined;
+      return standing === 'good';
+    }
+    this.#goneSince ??= clock.monotonic();
+    return clock.monotonic() - this.#goneSince < FAREWELL_MS;
+  }
+
+  #standing(): Standing {
+    const { services, clock } = this.#streaming;
+    if (clock.now() >= this.proof.expiresAtMs) return 'over';
+    const caller = services.accounts.callerOf(this.proof);
+    return caller === undefined ? 'over' : this.#show.standing(caller);
+  }
+
+  #offer(frame: () => Buffer): Taken {
+    if (this.#over) return 'over';
+    if (!this.#queue.offer(frame)) return 'full';
+    this.#wroteAt = this.#streaming.clock.monotonic();
+    return 'more';
+  }
+
+  #cut(): void {
+    const { log, streams } = this.#streaming;
+    log.info('events.slow_reader_cut', {
+      account: this.proof.accountId,
+      session: this.#show.session ?? null,
+      unsent_bytes: this.#queue.unsentBytes,
+      stuck_ms: Math.round(this.#queue.stuckMs),
+    });
+    streams.countCut();
+    this.#finish();
+    // Not `end`, which would wait for the client to take all of it.
+    this.#res.destroy();
+  }
+
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#expiry?.cancel();
+    this.#watching?.close();
+  }
+
+  #closed(): void {
+    this.#finish();
+    this.#queue.close();
+    this.#streaming.streams.delete(this);
+    this.#release();
+  }
+}
+
+function sameSight(a: EventScope, b: EventScope): boolean {
+  if (a === b) return true;
+  if (a.owner !== b.owner || a.keysOf !== b.keysOf || !sameSet(a.ownedIn, b.ownedIn)) return false;
+  return sameSet(a.spaces, b.spaces) && sameSet(a.kinds, b.kinds) && sameSpaces(a.ofSpaces, b.ofSpaces);
+}
+
+function sameSpaces(a: EventScope['ofSpaces'], b: EventScope['ofSpaces']): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  const isSame = ([kind, spaces]: [string, 'all' | ReadonlySet<string>]) => {
+    const others = b.get(kind);
+    return spaces === 'all' || others === 'all' ? spaces === others : sameSet(spaces, others);
+  };
+  return a.size === b.size && [...a].every(isSame);
+}
+
+function sameSet(a: ReadonlySet<string> | undefined, b: ReadonlySet<string> | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.size === b.size && [...a].every((one) => b.has(one));
+}

@@ -1,0 +1,125 @@
+import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { AccountId } from '../../domain/engine/ids.ts';
+
+export interface UnsentBounds {
+  readonly mostBytes: number;
+  readonly mostOfAccountBytes: number;
+}
+
+/** So many a turn. */
+const WOKEN_AT_ONCE = 64;
+
+interface Account {
+  bytes: number;
+  /** Those who wait for room, with the bytes that they need. */
+  readonly waiting: Map<() => void, number>;
+}
+
+/**
+ * How many bytes all event streams of the process have taken and their sockets have not. One account can use up its own share alone, so
+ * clients that do not read delay those of their own account and no others.
+ */
+export class UnsentBytes {
+  readonly #clock: Clock;
+  readonly #bounds: UnsentBounds;
+  readonly #accounts = new Map<AccountId, Account>();
+  #bytes = 0;
+  #waiting = 0;
+  #waking: Timer | undefined;
+
+  constructor(clock: Clock, bounds: UnsentBounds) {
+    this.#clock = clock;
+    this.#bounds = bounds;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** An account that has nothing unsent may always take one, whatever its size: the others cannot keep it from moving. */
+  hasRoom(account: AccountId, bytes: number): boolean {
+    return this.#fits(this.#accounts.get(account)?.bytes ?? 0, bytes);
+  }
+
+  /** Some were taken, or (below 0) have left. */
+  change(account: AccountId, by: number): void {
+    const known = this.#of(account);
+    known.bytes += by;
+    this.#bytes += by;
+    this.#tidy(account, known);
+    if (by < 0) this.#wakeSoon();
+  }
+
+  /** Calls `wake` once, when there is room for so many. */
+  whenRoom(account: AccountId, bytes: number, wake: () => void): void {
+    const { waiting } = this.#of(account);
+    if (!waiting.has(wake)) this.#waiting += 1;
+    waiting.set(wake, bytes);
+    this.#wakeSoon();
+  }
+
+  forget(account: AccountId, wake: () => void): void {
+    const known = this.#accounts.get(account);
+    if (known?.waiting.delete(wake) !== true) return;
+    this.#waiting -= 1;
+    this.#tidy(account, known);
+  }
+
+  #wakeSoon(): void {
+    if (this.#waking !== undefined || this.#waiting === 0) return;
+    this.#waking = this.#clock.soon(() => {
+      this.#waking = undefined;
+      this.#wake();
+    });
+  }
+
+  #fits(mine: number, bytes: number): boolean {
+    const { mostBytes, mostOfAccountBytes } = this.#bounds;
+    return mine === 0 || (this.#bytes + bytes <= mostBytes && mine + bytes <= mostOfAccountBytes);
+  }
+
+  /** One of each account in turn, as many as there is room for: they take it a little later. */
+  #wake(): void {
+    const { mostBytes, mostOfAccountBytes } = this.#bounds;
+    let free = mostBytes - this.#bytes;
+    const accounts = [...this.#accounts].map(([id, account]) => ({
+      id,
+      account,
+      free: mostOfAccountBytes - account.bytes,
+      isIdle: account.bytes === 0,
+    }));
+    let left = WOKEN_AT_ONCE;
+    for (let isAny = true; isAny && left > 0; ) {
+      isAny = false;
+      for (const one of accounts) {
+        const [first] = one.account.waiting;
+        if (first === undefined || left === 0) continue;
+        const [wake, bytes] = first;
+        if (!one.isIdle && (bytes > free || bytes > one.free)) continue;
+        one.isIdle = false;
+        one.free -= bytes;
+        free -= bytes;
+        one.account.waiting.delete(wake);
+        this.#waiting -= 1;
+        this.#tidy(one.id, one.account);
+        left -= 1;
+        isAny = true;
+        wake();
+      }
+    }
+    // Those who were woken may not need their room any more. Where nobody was, somebody's bytes leave first.
+    if (left < WOKEN_AT_ONCE) this.#wakeSoon();
+  }
+
+  #of(account: AccountId): Account {
+    const known = this.#accounts.get(account);
+    if (known !== undefined) return known;
+    const made: Account = { bytes: 0, waiting: new Map() };
+    this.#accounts.set(account, made);
+    return made;
+  }
+
+  #tidy(id: AccountId, account: Account): void {
+    if (account.bytes === 0 && account.waiting.size === 0 && this.#accounts.get(id) === account) this.#accounts.delete(id);
+  }
+}

@@ -1,0 +1,52 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
+
+export const MAX_UPLOAD_BYTES = 64 * 1024 * 1024;
+const ARCHIVE_TYPES = [
+  'application/gzip',
+  'application/x-gzip',
+  'application/x-tar+gzip',
+  'application/x-gtar',
+  'application/octet-stream',
+];
+
+/**
+ * The body of an upload as a stream of its own: whoever reads it may destroy it at any time, and the connection lives on
+ * to carry the answer (what is still coming is thrown away). It ends with an error when the client is cut off.
+ */
+export function readUpload(req: IncomingMessage): Outcome<Readable> {
+  const type = (req.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+  if (type !== '' && !ARCHIVE_TYPES.includes(type)) {
+    return refused('UNSUPPORTED_MEDIA_TYPE', 'Send a gzipped tar as application/gzip');
+  }
+  if (Number(req.headers['content-length'] ?? 0) > MAX_UPLOAD_BYTES) {
+    return refused('PAYLOAD_TOO_LARGE', 'The archive is larger than 64 MiB', { max_bytes: MAX_UPLOAD_BYTES });
+  }
+  return accepted(detached(req));
+}
+
+function detached(req: IncomingMessage): Readable {
+  const body = new Readable({
+    read: () => {
+      req.resume();
+    },
+    destroy(fault, done) {
+      req.off('data', take).off('end', end).off('error', cut).off('close', cut);
+      req.resume();
+      done(fault);
+    },
+  });
+  const take = (chunk: Buffer) => {
+    if (!body.push(chunk)) req.pause();
+  };
+  const end = () => body.push(null);
+  const cut = () => {
+    if (!req.readableEnded) body.destroy(Object.assign(new Error('The upload was cut off'), { code: 'ECONNABORTED' }));
+  };
+  // It may fail before anybody reads it; the reader meets the fault then.
+  body.on('error', () => undefined);
+  req.on('data', take).on('end', end).on('error', cut).on('close', cut);
+  req.pause();
+  return body;
+}

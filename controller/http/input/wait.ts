@@ -1,0 +1,95 @@
+import type { Context } from 'koa';
+import type { Clock } from '../../../seams/clock.ts';
+import { parsedParameter } from '../../contract/parameters.ts';
+import type { Outcome } from '../../domain/engine/outcome.ts';
+import type { Caller } from '../../services/engine/caller.ts';
+import { proofOf } from '../access/authentication.ts';
+import { leavePlace, payerIn } from '../access/budget-gate.ts';
+import type { OpenStreams } from '../events/open-streams.ts';
+import { hasLeft } from '../server/connections.ts';
+
+export const MAX_WAIT_MS = 300_000;
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
+
+/** `?wait=30s`, `1m`, `500ms`: milliseconds, 0 when it was not sent. At most 300 s. */
+export const waitParameter = parsedParameter(
+  (sent) => {
+    const [, amount, unit = ''] = /^(\d{1,9})(ms|s|m)$/.exec(sent) ?? [];
+    const ms = Number(amount) * (UNIT_MS[unit] ?? Number.NaN);
+    return ms <= MAX_WAIT_MS ? ms : undefined;
+  },
+  'must be a duration of at most 300 s, such as 500ms, 30s or 1m',
+  'How long to wait for what is asked for: 500ms, 30s, 1m',
+);
+
+export interface Waiting {
+  readonly clock: Clock;
+  readonly streams: OpenStreams;
+}
+
+/**
+ * Does what may end in a wait of `ms`. Where too many wait already it is refused before it has changed anything, so that a client can
+ * send the same again, or without `?wait`.
+ */
+export async function withWaitPlace<T>(
+  ctx: Context,
+  { budgets }: OpenStreams,
+  ms: number,
+  work: () => Promise<Outcome<T>>,
+): Promise<Outcome<T>> {
+  if (ms === 0) return work();
+  const place = budgets.take('waits', payerIn(ctx));
+  if (!place.ok) return place;
+  leavePlace(ctx);
+  try {
+    return await work();
+  } finally {
+    place.value();
+  }
+}
+
+/** How long, for whom, and whether that caller may still see what is waited for. */
+export interface Wait {
+  readonly ms: number;
+  readonly caller: Caller;
+  maySee(caller: Caller): boolean;
+}
+
+/**
+ * What `until` resolves with (within `withWaitPlace`), given a signal that aborts after `ms`, when the client has gone, and once it may not see it any more. When
+ * the time is up it is undefined, and the answer carries `X-Raworc-Wait: timeout`. Undefined before that: what was waited for cannot
+ * come any more, or is not for this caller any more.
+ */
+export async function waiting<T>(
+  ctx: Context,
+  { clock, streams }: Waiting,
+  { ms, caller, maySee }: Wait,
+  until: (signal: AbortSignal) => Promise<T | undefined>,
+): Promise<T | undefined> {
+  const over = new AbortController();
+  const end = () => over.abort();
+  const isGood = () => {
+    const now = caller.now();
+    return now !== undefined && maySee(now);
+  };
+  const judge = () => {
+    if (!isGood()) end();
+  };
+  const wait = { proof: proofOf(ctx), judge, tick: judge, end };
+  const timer = clock.after(ms, () => {
+    ctx.set('X-Raworc-Wait', 'timeout');
+    end();
+  });
+  ctx.res.once('close', end);
+  streams.add(wait);
+  if (hasLeft(ctx)) end();
+  judge();
+  try {
+    const value = await until(over.signal);
+    return value !== undefined && isGood() ? value : undefined;
+  } finally {
+    streams.delete(wait);
+    timer.cancel();
+    ctx.res.off('close', end);
+  }
+}

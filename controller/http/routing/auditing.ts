@@ -1,0 +1,85 @@
+import type { Context, Middleware } from 'koa';
+import type { Actor, Attribution, Thing } from '../../domain/audit/audit.ts';
+import type { RefusalCode } from '../../domain/engine/outcome.ts';
+import type { Proof } from '../../services/access/access-api.ts';
+import type { Audit } from '../../services/audit/audit-service.ts';
+import type { Caller } from '../../services/engine/caller.ts';
+import { provedOf } from '../access/authentication.ts';
+import { recordedAs, thingOf } from './audit-routes.ts';
+import { refusalOf } from './errors.ts';
+import { operationOf } from './operation-name.ts';
+import type { Route } from './route.ts';
+
+const NOBODY: Actor = { type: 'Anonymous', id: null, name: null };
+
+const credentialOf = (proof: Proof): string => (proof.kind === 'token' ? `token:${proof.tokenId}` : `key:${proof.keyId}`);
+
+/** Who makes this request, by what, from where, and about what. */
+export function attributionOf(ctx: Context, action: string, thing: Thing): Attribution {
+  const proved = provedOf(ctx);
+  return {
+    actor: proved === undefined ? NOBODY : { type: 'ServiceAccount', id: proved.caller.accountId, name: proved.caller.user },
+    credential: proved === undefined ? null : credentialOf(proved.proof),
+    address: ctx.ip || null,
+    requestId: String(ctx.state.requestId),
+    ...{ action, thing },
+  };
+}
+
+/** The same caller, whose changes are recorded so, also after it has waited for something. */
+function attributed(caller: Caller, attribution: Attribution): Caller {
+  return {
+    ...caller,
+    attribution,
+    now() {
+      const now = caller.now();
+      return now === undefined ? undefined : attributed(now, attribution);
+    },
+  };
+}
+
+/** Attributes and records the requests of one route. */
+export interface RouteAudit {
+  /** Records refusals. To be the outermost of the route's middleware. */
+  readonly refusals: Middleware;
+  attribution(ctx: Context): Attribution;
+  attribute(ctx: Context, caller: Caller): Caller;
+}
+
+/** Whether a refusal is one for the record: the caller is not known, may not do it, may not know of the thing, or guesses passwords. */
+function isRecorded({ path }: Route, code: RefusalCode, isHidden: boolean): boolean {
+  if (code === 'RATE_LIMITED') return path === '/auth/login' || path.endsWith('/password');
+  return code === 'UNAUTHORIZED' || code === 'FORBIDDEN' || (code === 'NOT_FOUND' && isHidden);
+}
+
+/** Records who was refused something that is no route of the API. */
+export function refusedAside(path: string, action: string, kind: string, audit: Pick<Audit, 'refused'>, page: Middleware): Middleware {
+  return async (ctx, next) => {
+    if (ctx.path !== path) return next();
+    await page(ctx, next);
+    const refusal = ctx.status < 400 ? undefined : refusalOf(ctx);
+    if (refusal?.code === 'UNAUTHORIZED' || refusal?.code === 'FORBIDDEN')
+      audit.refused(attributionOf(ctx, action, { kind, ref: null, space: null }), refusal.code);
+  };
+}
+
+export function routeAudit(route: Route, routes: readonly Route[], audit: Pick<Audit, 'refused'>): RouteAudit {
+  const action = operationOf(route, routes);
+  const isChange = recordedAs(route) === 'change';
+  const attribution = (ctx: Context) => {
+    const thing = thingOf(route, ctx.params);
+    return attributionOf(ctx, action, typeof ctx.state.madeToken === 'string' ? { ...thing, ref: ctx.state.madeToken } : thing);
+  };
+  return {
+    attribution,
+    attribute: (ctx, caller) => (isChange ? attributed(caller, attribution(ctx)) : caller),
+    async refusals(ctx, next) {
+      await next();
+      const refusal = ctx.status < 400 ? undefined : refusalOf(ctx);
+      if (refusal === undefined || !isRecorded(route, refusal.code, refusal.hidden === true)) return;
+      const about = attribution(ctx);
+      const tried = typeof ctx.state.triedUser === 'string' ? { thing: { ...about.thing, ref: ctx.state.triedUser } } : {};
+      audit.refused({ ...about, ...tried }, refusal.code);
+    },
+  };
+}

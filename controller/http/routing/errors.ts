@@ -1,0 +1,88 @@
+import type { Context, Middleware } from 'koa';
+import type { Log } from '../../../seams/log.ts';
+import { type Refusal, type RefusalCode, RefusedError, refusalFor, refused } from '../../domain/engine/outcome.ts';
+import { hasLeft } from '../server/connections.ts';
+
+/** The one table from refusals to status codes. */
+export const STATUS_OF: Readonly<Record<RefusalCode, number>> = {
+  BAD_REQUEST: 400,
+  UNAUTHORIZED: 401,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  CONFLICT: 409,
+  PAYLOAD_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  UNPROCESSABLE_ENTITY: 422,
+  RATE_LIMITED: 429,
+  INTERNAL_ERROR: 500,
+  UNAVAILABLE: 503,
+};
+
+export interface ErrorBody {
+  readonly error: { readonly code: RefusalCode; readonly message: string; readonly details?: unknown };
+}
+
+export function errorBody({ code, message, details }: Refusal): ErrorBody {
+  return { error: details === undefined ? { code, message } : { code, message, details } };
+}
+
+/** Answers with the error's shape, with what HTTP wants beside a 401, and with Retry-After where `details.retry_after_s` says when to come back. */
+export function refuse(ctx: Context, whole: Refusal): void {
+  ctx.state.refusal = whole;
+  // Nothing about nodes, unless it was found before that the caller may see them.
+  const refusal = refusalFor(whole, false);
+  ctx.status = STATUS_OF[refusal.code];
+  ctx.body = errorBody(refusal);
+  if (refusal.code === 'UNAUTHORIZED') ctx.set('WWW-Authenticate', 'Bearer realm="raworc"');
+  const retryAfterS = retryAfterSOf(refusal.details);
+  if (retryAfterS !== undefined) ctx.set('Retry-After', String(retryAfterS));
+  else if (refusal.code === 'RATE_LIMITED') ctx.set('Retry-After', '1');
+}
+
+/** What a request was refused with. */
+export const refusalOf = (ctx: Context): Refusal | undefined => ctx.state.refusal;
+
+function retryAfterSOf(details: unknown): number | undefined {
+  if (typeof details !== 'object' || details === null || !('retry_after_s' in details)) return undefined;
+  const seconds = details.retry_after_s;
+  return typeof seconds === 'number' ? Math.max(1, Math.ceil(seconds)) : undefined;
+}
+
+/**
+ * The outermost but one: what is thrown below as a refusal is answered as one; whatever else is thrown becomes a 500 that shows the request's id and nothing internal.
+ * Headers set so far (request id, CORS) stay, unlike with Koa's own handler.
+ */
+export function catchFaults(log: Log): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (fault) {
+      const requestId = String(ctx.state.requestId);
+      // An answer that waits behind another one of its connection is writable for all that Koa knows.
+      if (ctx.headerSent || (isGone(fault) && (!ctx.writable || hasLeft(ctx)))) {
+        log.debug('http.cut', { request_id: requestId });
+        ctx.res.destroy();
+        return;
+      }
+      if (fault instanceof RefusedError) return refuse(ctx, fault.refusal);
+      log.error('http.fault', { request_id: requestId, method: ctx.method, fault: describe(fault) });
+      refuse(
+        ctx,
+        refused('INTERNAL_ERROR', 'The server failed; its log tells more under the request id', { request_id: requestId }).refusal,
+      );
+    }
+  };
+}
+
+/** Whether the fault only says that the client went away. */
+export function isGone(fault: unknown): boolean {
+  if (!(fault instanceof Error) || !('code' in fault)) return false;
+  return (
+    fault.code === 'ERR_STREAM_PREMATURE_CLOSE' || fault.code === 'ECONNRESET' || fault.code === 'EPIPE' || fault.code === 'ECONNABORTED'
+  );
+}
+
+export function describe(fault: unknown): string {
+  return fault instanceof Error ? (fault.stack ?? fault.message) : String(fault);
+}

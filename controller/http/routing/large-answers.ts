@@ -1,0 +1,80 @@
+import { Readable } from 'node:stream';
+import type { Context, Middleware } from 'koa';
+import type { Clock } from '../../../seams/clock.ts';
+import type { Metrics } from '../../../seams/metrics.ts';
+import type { Budgets } from '../../services/budget/budgets.ts';
+import { payerOfAnswer } from '../access/budget-gate.ts';
+import type { ClientAddresses } from '../server/client-address.ts';
+import { hasLeft } from '../server/connections.ts';
+import { refuse } from './errors.ts';
+
+/** A smaller answer fits into what the system keeps for a connection. */
+const LARGE_BYTES = 64 * 1024;
+const PIECE_BYTES = 64 * 1024;
+/** A client that takes no piece for so long is cut. */
+const STUCK_MS = 30_000;
+
+export interface LargeAnswersDeps {
+  readonly budgets: Budgets;
+  readonly addresses: ClientAddresses;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+/**
+ * Answers that a client may leave unread: their bytes are counted until they have left, they are handed to the socket in pieces, so that TLS
+ * makes no copy of the whole, and a client that takes none of them is cut.
+ */
+export function largeAnswers({ budgets, addresses, clock, metrics }: LargeAnswersDeps): Middleware {
+  const cut = metrics.counter({
+    name: 'http_answers_cut_total',
+    help: 'Answers that were cut because their client took nothing for 30 s.',
+  });
+
+  function hold(ctx: Context, body: Buffer): void {
+    const payer = payerOfAnswer(ctx) ?? { address: addresses.networkOf(ctx.req), standing: 'outsider' };
+    const place = budgets.take(payer.account === undefined ? 'stranger_answer_bytes' : 'answer_bytes', payer, body.byteLength);
+    if (!place.ok) return refuse(ctx, place.refusal);
+    const { res } = ctx;
+    let movedAt = clock.monotonic();
+    const watch = () => {
+      const leftMs = STUCK_MS - (clock.monotonic() - movedAt);
+      if (leftMs > 0) {
+        timer = clock.after(leftMs, watch);
+        return;
+      }
+      cut.add();
+      res.destroy();
+    };
+    let timer = clock.after(STUCK_MS, watch);
+    res.once('close', () => {
+      timer.cancel();
+      place.value();
+    });
+    ctx.body = piecesOf(body, () => {
+      movedAt = clock.monotonic();
+    });
+    ctx.length = body.byteLength;
+  }
+
+  return async (ctx, next) => {
+    await next();
+    const { body } = ctx;
+    if (ctx.method === 'HEAD' || ctx.respond === false || hasLeft(ctx)) return;
+    if (typeof body === 'string' && body.length >= LARGE_BYTES) hold(ctx, Buffer.from(body));
+    else if (Buffer.isBuffer(body) && body.byteLength >= LARGE_BYTES) hold(ctx, body);
+  };
+}
+
+function piecesOf(body: Buffer, onPiece: () => void): Readable {
+  let at = 0;
+  return new Readable({
+    highWaterMark: PIECE_BYTES,
+    read() {
+      onPiece();
+      const piece = body.subarray(at, at + PIECE_BYTES);
+      at += piece.byteLength;
+      this.push(piece.byteLength === 0 ? null : piece);
+    },
+  });
+}

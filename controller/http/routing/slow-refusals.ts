@@ -1,0 +1,38 @@
+import type { Middleware } from 'koa';
+import { type Clock, pause } from '../../../seams/clock.ts';
+import type { Metrics } from '../../../seams/metrics.ts';
+import { RateTable } from '../../services/budget/rate-table.ts';
+import { payerOfAnswer } from '../access/budget-gate.ts';
+import type { ClientAddresses } from '../server/client-address.ts';
+import { hasLeft } from '../server/connections.ts';
+
+/** Refusals that a caller gets at once. One who waits as Retry-After says gets no more than one a second. */
+const AT_ONCE = { perSecond: 2, burst: 20 };
+const DELAY_MS = 1000;
+/** Past it, the connection is closed instead. */
+const MOST_DELAYED = 2000;
+
+export interface SlowRefusalsDeps {
+  readonly addresses: ClientAddresses;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+/** Delays the 429 of callers who ignore Retry-After: each of their connections then costs one refusal a second. */
+export function slowRefusals({ addresses, clock, metrics }: SlowRefusalsDeps): Middleware {
+  const refusals = new RateTable(AT_ONCE);
+  let delayed = 0;
+  metrics.gauge({ name: 'http_refusals_delayed', help: 'Refusals that wait, to callers who ignore Retry-After.', read: () => delayed });
+
+  return async (ctx, next) => {
+    await next();
+    if (ctx.status !== 429 || hasLeft(ctx)) return;
+    const key = payerOfAnswer(ctx)?.account ?? addresses.networkOf(ctx.req);
+    const now = clock.monotonic();
+    if (refusals.waitMs(key, 1, now) === 0) return refusals.charge(key, 1, now);
+    if (delayed >= MOST_DELAYED) return ctx.set('Connection', 'close');
+    delayed += 1;
+    await pause(clock, DELAY_MS);
+    delayed -= 1;
+  };
+}

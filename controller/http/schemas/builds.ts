@@ -1,7 +1,0 @@
-import { z } from 'zod';
-import { fields, wording } from '../validation.ts';
-
-const flag = () => z.boolean({ error: wording }).exactOptional();
-
-/** Both spellings mean the same. */
-export const createBuild = fields({ force: flag(), force_rebuild: flag() });

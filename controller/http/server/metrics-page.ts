@@ -1,0 +1,50 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Context, Middleware } from 'koa';
+import type { PrometheusMetrics } from '../../../seams/prometheus.ts';
+import { refused } from '../../domain/engine/outcome.ts';
+import { globally } from '../../services/access/access.ts';
+import { callerOf } from '../access/authentication.ts';
+import { refuse } from '../routing/errors.ts';
+
+export interface MetricsOptions {
+  readonly metrics: Pick<PrometheusMetrics, 'contentType' | 'text'>;
+  /** A token that opens /metrics and nothing else, for scrapers that cannot log in. */
+  readonly token: string | undefined;
+  readonly authentication: Middleware;
+}
+
+export const METRICS_PATH = '/metrics';
+const digest = (text: string) => createHash('sha256').update(text).digest();
+
+/** GET /metrics: everything that is counted, as Prometheus' text, for the scraper's token or a caller who holds metrics:get. */
+export function metricsPage({ metrics, token, authentication }: MetricsOptions): Middleware {
+  const expected = token === undefined ? undefined : digest(`Bearer ${token}`);
+  const isScraper = (ctx: Context) => expected !== undefined && timingSafeEqual(digest(ctx.get('Authorization')), expected);
+  /** Two scrapers at once read the counters once. */
+  let reading: Promise<string> | undefined;
+
+  async function show(ctx: Context): Promise<void> {
+    reading ??= metrics.text().finally(() => {
+      reading = undefined;
+    });
+    ctx.body = await reading;
+    ctx.type = metrics.contentType;
+  }
+
+  return (ctx, next) => {
+    if (ctx.path !== METRICS_PATH) return next();
+    ctx.state.route = METRICS_PATH;
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+      ctx.set('Allow', 'GET, HEAD');
+      return refuse(ctx, refused('METHOD_NOT_ALLOWED', `${METRICS_PATH} can only be read: use GET.`).refusal);
+    }
+    if (isScraper(ctx)) return show(ctx);
+    return authentication(ctx, () => {
+      const caller = callerOf(ctx);
+      if (!caller.ok || caller.value === undefined)
+        return Promise.resolve(refuse(ctx, refused('UNAUTHORIZED', 'Log in again and retry.').refusal));
+      const allowed = globally(caller.value, 'metrics', 'get');
+      return allowed.ok ? show(ctx) : Promise.resolve(refuse(ctx, allowed.refusal));
+    });
+  };
+}

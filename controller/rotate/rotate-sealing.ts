@@ -1,0 +1,91 @@
+/** A new key for the secrets of a controller, whether it runs or not. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Barriers } from '../../seams/barrier.ts';
+import { type Clock, pause } from '../../seams/clock.ts';
+import type { Random } from '../../seams/random.ts';
+import { recordOf } from '../domain/audit/audit.ts';
+import { agesAt } from '../domain/engine/agreed-time.ts';
+import { DEFAULT_SIZE_RULES } from '../domain/sessions/session-sizes.ts';
+import { resealSecrets } from '../domain/spaces/commands/secrets.ts';
+import { KEY_ROTATION, RESEALED_AT_ONCE, resealing } from '../services/spaces/resealing.ts';
+import { SealingRing } from '../services/spaces/sealing.ts';
+import { idsIn, makeSealingKey, sealingKeysIn } from '../store/files/sealing-keys.ts';
+import { isInUse } from '../store/sqlite/backup.ts';
+import { openStore } from '../store/sqlite/store.ts';
+
+export interface RotateOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly barriers: Barriers;
+  /** How long a controller that runs may take. */
+  readonly limitMs: number;
+}
+
+export interface Rotated {
+  readonly keyId: string;
+  readonly by: 'the running controller' | 'this program';
+}
+
+const LOOK_MS = 100;
+
+/**
+ * Makes a key, and resolves once no older one is left, since nothing is sealed under it. A controller that runs sees the new
+ * file and does that itself; where none runs it is done here. When it ends too soon, whoever comes next goes on: the next
+ * start of the controller, or the next rotation. Throws when it is not done within the limit.
+ */
+export async function rotateSealing(directory: string, { clock, random, barriers, limitMs }: RotateOptions): Promise<Rotated> {
+  const database = join(directory, 'raworc.db');
+  if (!existsSync(database)) throw new Error(`there is no controller in ${directory}: set RAWORC_DATA_DIR`);
+  const keys = join(directory, 'keys', 'seal');
+  const { id: keyId } = await makeSealingKey(keys, random);
+  await barriers.reach('rotate.key_made');
+  const start = clock.monotonic();
+  // Only now: a controller that opens its store from now on reads the new key after that.
+  while (isInUse(database)) {
+    const until = Math.min(clock.monotonic() + 20 * LOOK_MS, start + limitMs);
+    do {
+      if (!(await hasOlder(keys, keyId))) return { keyId, by: 'the running controller' };
+      await pause(clock, LOOK_MS);
+    } while (clock.monotonic() < until);
+    if (clock.monotonic() - start >= limitMs) {
+      throw new Error(
+        `the running controller has not sealed everything under the new key ${keyId} within ${limitMs / 1000} s. It goes on by itself: see its log (sealing.rotated)`,
+      );
+    }
+  }
+  await resealHere(directory, database, keys, random, barriers);
+  return { keyId, by: 'this program' };
+}
+
+const hasOlder = async (keys: string, keyId: string): Promise<boolean> => (await idsIn(keys)).some((id) => id < keyId);
+
+async function resealHere(directory: string, database: string, keys: string, random: Random, barriers: Barriers): Promise<void> {
+  const epoch = Number((await readFile(join(directory, 'epoch'), 'utf8')).trim());
+  const store = await openStore(database, epoch);
+  try {
+    const files = sealingKeysIn(keys);
+    const ring = new SealingRing(await files.read());
+    const { writer } = store;
+    const nobody = {
+      nodes: () => [],
+      sizes: DEFAULT_SIZE_RULES,
+      spaceUse: () => ({ sessions: 0, cpuMillis: 0, memoryBytes: 0, diskBytes: 0 }),
+    };
+    while (writer.view.secretsNotUnder(ring.currentId, 1).length > 0) {
+      const command = resealSecrets(ring.currentId, RESEALED_AT_ONCE, resealing(ring, random));
+      writer.transaction(() => {
+        // No row gets a new time: nothing that anybody sees has changed.
+        for (const mutation of command.decide({ view: writer.view, fleet: nobody, now: 0, ages: agesAt(0, []) }).mutations)
+          writer.apply(mutation);
+      });
+      await barriers.reach('sealing.batch');
+    }
+    writer.transaction(() => writer.apply({ kind: 'audit', record: recordOf(KEY_ROTATION, 'ok', writer.lastTime()) }));
+    await barriers.reach('sealing.resealed');
+    await files.remove(ring.keys().flatMap(({ id }) => (id === ring.currentId ? [] : [id])));
+  } finally {
+    store.close();
+  }
+}

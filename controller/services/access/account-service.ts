@@ -1,0 +1,168 @@
+import type { Random } from '../../../seams/random.ts';
+import { accountObject } from '../../domain/access/access-objects.ts';
+import { changeAccount, createAccount, NO_ACCOUNT, removeAccount, setPassword } from '../../domain/access/commands/accounts.ts';
+import { covers, type Verb } from '../../domain/access/rbac.ts';
+import type { AccountId, SpaceId } from '../../domain/engine/ids.ts';
+import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
+import type { AccountRow } from '../../domain/engine/rows.ts';
+import type { View } from '../../domain/engine/view.ts';
+import type { Applier } from '../engine/applier.ts';
+import type { Caller } from '../engine/caller.ts';
+import type { Lists } from '../engine/lists.ts';
+import { forbidden, globally, stillThere } from './access.ts';
+import type { ChangePassword, ServiceAccounts } from './access-api.ts';
+import type { LoginThrottle } from './login-throttle.ts';
+import type { Passwords } from './passwords.ts';
+import type { RightsInForce } from './rights.ts';
+
+export interface ServiceAccountNeeds {
+  readonly applier: Applier;
+  readonly view: View;
+  readonly lists: Lists;
+  readonly random: Random;
+  readonly rights: RightsInForce;
+  readonly passwords: Passwords;
+  readonly throttle: LoginThrottle;
+}
+
+/** By id, else by user name: a name that is spelled like an id catches nothing that is meant for its bearer. */
+export const accountCalled = (view: View, id: string): AccountRow | undefined =>
+  view.get('accounts', id.toLowerCase()) ?? view.accountByUser(id);
+
+export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccounts {
+  const { applier, view, lists, random, rights, passwords } = needs;
+
+  /** Accounts belong to no space, so whoever may not gets 403 whether or not there is such a one. */
+  function accountFor(caller: Caller, id: string, verb: Verb): Outcome<AccountRow> {
+    const row = accountCalled(view, id);
+    const may = globally(caller, 'service-accounts', verb, ...namesOf(row, id));
+    if (!may.ok) return may;
+    return row === undefined ? NO_ACCOUNT : accepted(row);
+  }
+
+  /** The same for one that may do no more than the caller: to end or revive somebody is not for those below them. */
+  function lesserFor(caller: Caller, id: string, verb: Verb): Outcome<AccountRow> {
+    const row = accountFor(caller, id, verb);
+    if (!row.ok || covers(caller.permissions, rights.bindingsOf(row.value.id))) return row;
+    return refused('FORBIDDEN', `"${row.value.user}" may do more than what you ask with: only somebody who may do as much changes it.`);
+  }
+
+  /**
+   * Their own for everybody who knows the current one; else with service-accounts:update. Never by what may do less than the account,
+   * since whoever sets a password can log in by it: also not by a key that is narrower than its owner.
+   */
+  function passwordFor(caller: Caller, id: string, change: ChangePassword): Outcome<AccountRow> {
+    const row = accountCalled(view, id);
+    const names = namesOf(row, id);
+    const isOwn = row?.id === caller.accountId && caller.permissions.allowsOwn('service-accounts', 'update', ...names);
+    const isAdmin = caller.permissions.allows('service-accounts', 'update', null, ...names);
+    if (!isOwn && !isAdmin) return forbidden('service-accounts', 'update');
+    if (row === undefined) return NO_ACCOUNT;
+    if (!mayActAs(needs, caller, row)) {
+      return refused('FORBIDDEN', `"${row.user}" may do more than what you ask with: only somebody who may do as much sets that password.`);
+    }
+    if (isAdmin || change.current_password !== undefined) return accepted(row);
+    return refused('UNPROCESSABLE_ENTITY', 'current_password: is missing', [{ path: 'current_password', problem: 'is missing' }]);
+  }
+
+  /** The caller, judged by the rights of that account too: what it may do must not have grown before the command is decided. */
+  function judgedOn(caller: Caller, { id }: AccountRow): Caller {
+    const bindings = rights.bindingsOf(id);
+    const { isCurrent = () => true } = caller;
+    return { ...caller, isCurrent: () => isCurrent() && rights.bindingsOf(id) === bindings };
+  }
+
+  return {
+    async list(caller, page) {
+      const may = globally(caller, 'service-accounts', 'list');
+      if (!may.ok) return may;
+      const found = await lists.rows('accounts', {}, page);
+      return accepted({ items: found.items.map(accountObject), total: found.total });
+    },
+    async create(caller, { user, pass, description, space }) {
+      const may = globally(caller, 'service-accounts', 'create', user);
+      if (!may.ok) return may;
+      if (!isSpaceOf(view, caller, space)) return NO_SPACE;
+      if (view.accountByUser(user) !== undefined) return refused('CONFLICT', `There is a service account "${user}" already.`);
+      const hash = await passwords.hash(pass, { key: caller.accountId, rank: 0 });
+      if (!hash.ok) return hash;
+      const now = stillThere(caller);
+      if (!now.ok) return now;
+      const still = globally(now.value, 'service-accounts', 'create', user);
+      if (!still.ok) return still;
+      const id = random.uuid() as AccountId;
+      return applier.submit(createAccount({ id, user, passwordHash: hash.value, description: description ?? null }), now.value);
+    },
+    get(caller, id) {
+      const row = accountFor(caller, id, 'get');
+      return row.ok ? accepted(accountObject(row.value)) : row;
+    },
+    async update(caller, id, { space, ...change }) {
+      const row = lesserFor(caller, id, 'update');
+      if (!row.ok) return row;
+      if (space === undefined && Object.keys(change).length === 0) {
+        return refused('BAD_REQUEST', 'Nothing is to change: send description or active.');
+      }
+      if (!isSpaceOf(view, caller, space)) return NO_SPACE;
+      return applier.submit(changeAccount(row.value.id, change, caller.accountId), judgedOn(caller, row.value));
+    },
+    async remove(caller, id) {
+      const row = lesserFor(caller, id, 'delete');
+      return row.ok ? applier.submit(removeAccount(row.value.id, caller.accountId), judgedOn(caller, row.value)) : row;
+    },
+    async changePassword(caller, id, change) {
+      const row = passwordFor(caller, id, change);
+      if (!row.ok) return row;
+      const proved = await proveCurrent(needs, caller, row.value, change);
+      if (!proved.ok) return proved;
+      const hash = await passwords.hash(change.new_password, { key: caller.accountId, rank: 0 });
+      if (!hash.ok) return hash;
+      const now = stillThere(caller);
+      if (!now.ok) return now;
+      const still = passwordFor(now.value, row.value.id, change);
+      return still.ok ? applier.submit(setPassword(still.value.id, hash.value), judgedOn(now.value, still.value)) : still;
+    },
+  };
+}
+
+const NO_SPACE = refused('NOT_FOUND', 'There is no such space.');
+
+const namesOf = (row: AccountRow | undefined, id: string): readonly string[] => (row === undefined ? [id] : [row.user, row.id]);
+
+function isSpaceOf(view: View, caller: Caller, name: string | undefined): boolean {
+  if (name === undefined) return true;
+  const space = view.spaceByName(name);
+  return space !== undefined && caller.permissions.knows(space.id);
+}
+
+/** What an account can do with sessions that it made, without a role that says so. */
+const OF_OWN_SESSIONS = ['get', 'update', 'delete', 'files'] as const;
+
+/** Whether logging in as that account would gain the caller nothing: neither by its roles nor by the sessions that it made. */
+function mayActAs({ view, rights }: ServiceAccountNeeds, { accountId, permissions }: Caller, row: AccountRow): boolean {
+  if (!covers(permissions, rights.bindingsOf(row.id))) return false;
+  const may = (verb: Verb, spaceId: SpaceId) =>
+    (row.id === accountId && permissions.allowsOwn('sessions', verb)) || permissions.allows('sessions', verb, spaceId);
+  return view.spacesOfSessionsBy(row.id).every((spaceId) => OF_OWN_SESSIONS.every((verb) => may(verb, spaceId)));
+}
+
+/** A current password that is sent must be right, whoever sends it. Guessing is slowed as it is at the login. */
+async function proveCurrent(
+  { passwords, throttle }: ServiceAccountNeeds,
+  { accountId }: Caller,
+  row: AccountRow,
+  { current_password: current }: ChangePassword,
+) {
+  if (current === undefined) return accepted(undefined);
+  const place = 'password change';
+  const admission = throttle.begin(row.user, `${place} of ${row.id}`);
+  if (!admission.admitted) {
+    const seconds = admission.retryAfterS;
+    return refused('RATE_LIMITED', `Too many wrong passwords: try again in ${seconds} s.`, { retry_after_s: seconds });
+  }
+  const right = await passwords.verify(current, row.passwordHash, { key: accountId, rank: 0 });
+  if (!right.ok) return right;
+  if (!right.value) return refused('UNAUTHORIZED', 'The current password is another one.');
+  throttle.succeeded(row.user, `${place} of ${row.id}`);
+  return accepted(undefined);
+}

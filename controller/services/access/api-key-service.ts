@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../../seams/clock.ts';
+import type { Random } from '../../../seams/random.ts';
+import { apiKeyObject } from '../../domain/access/access-objects.ts';
+import { createApiKey, NO_KEY, removeApiKey } from '../../domain/access/commands/api-keys.ts';
+import { accepted, hidden, refused } from '../../domain/engine/outcome.ts';
+import type { View } from '../../domain/engine/view.ts';
+import type { Applier } from '../engine/applier.ts';
+import type { Lists } from '../engine/lists.ts';
+import { forbidden } from './access.ts';
+import type { ApiKeys } from './access-api.ts';
+import type { KeyUse } from './key-use.ts';
+
+export interface ApiKeyNeeds {
+  readonly applier: Applier;
+  readonly view: View;
+  readonly lists: Lists;
+  readonly keyUse: KeyUse;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const KEY_BYTES = 32;
+
+/** Keys are random, so their hash needs no salt and no slowness: nobody guesses one. */
+export function apiKeyService({ applier, view, lists, keyUse, clock, random }: ApiKeyNeeds): ApiKeys {
+  return {
+    async list(caller, page) {
+      if (!caller.permissions.allowsOwn('service-accounts', 'get', caller.user, caller.accountId))
+        return forbidden('service-accounts', 'get');
+      const { items, total } = await lists.rows('apiKeys', { accountId: caller.accountId }, page);
+      const keys = items.map((row) => apiKeyObject({ ...row, lastUsedAt: keyUse.lastUsedAt(row.id, row.lastUsedAt) }));
+      return accepted({ items: keys, total });
+    },
+    async create(caller, proof, { name, expires_at, rules }) {
+      const { accountId, permissions } = caller;
+      if (!permissions.allowsOwn('service-accounts', 'update', caller.user, accountId)) return forbidden('service-accounts', 'update');
+      if (!permissions.coversKey(rules ?? null)) {
+        return refused('FORBIDDEN', 'The new key may do no more than the one it is made with: send rules that are within its own.');
+      }
+      const expiresAt = expires_at === undefined ? null : Date.parse(expires_at);
+      if (expiresAt !== null && expiresAt <= clock.now()) return unfit('must be in the future');
+      if (proof.kind === 'api-key' && (expiresAt ?? Number.POSITIVE_INFINITY) > proof.expiresAtMs) {
+        return unfit('must not be later than that of the key it is made with');
+      }
+      const key = `rwk_${Buffer.from(random.bytes(KEY_BYTES)).toString('base64url')}`;
+      const keyHash = createHash('sha256').update(key).digest('hex');
+      const parentId = proof.kind === 'api-key' ? proof.keyId : null;
+      const made = await applier.submit(
+        createApiKey({ id: random.uuid(), accountId, parentId, name, keyHash, rules: rules ?? null, expiresAt }),
+        caller,
+      );
+      return made.ok ? accepted({ ...made.value, key }) : made;
+    },
+    async remove(caller, id) {
+      const row = view.get('apiKeys', id.toLowerCase());
+      const owner = row === undefined ? undefined : view.get('accounts', row.accountId);
+      // Whose keys there are is nobody else's to know.
+      if (row === undefined || owner === undefined) return NO_KEY;
+      const names = [owner.user, owner.id];
+      const isOwn = owner.id === caller.accountId && caller.permissions.allowsOwn('service-accounts', 'update', ...names);
+      if (!isOwn && !caller.permissions.allows('service-accounts', 'update', null, ...names)) {
+        return owner.id === caller.accountId ? forbidden('service-accounts', 'update') : hidden(NO_KEY);
+      }
+      const removed = await applier.submit(removeApiKey(row.id), caller);
+      if (!removed.ok) return removed;
+      for (const gone of removed.value) keyUse.forget(gone);
+      return accepted(undefined);
+    },
+  };
+}
+
+const unfit = (problem: string) => refused('UNPROCESSABLE_ENTITY', `expires_at: ${problem}`, [{ path: 'expires_at', problem }]);

@@ -1,0 +1,82 @@
+import { bindingObject } from '../../domain/access/access-objects.ts';
+import { NO_ACCOUNT } from '../../domain/access/commands/accounts.ts';
+import { createBinding, NO_BINDING, removeBinding } from '../../domain/access/commands/role-bindings.ts';
+import { NO_ROLE } from '../../domain/access/commands/roles.ts';
+import type { Verb } from '../../domain/access/rbac.ts';
+import type { SpaceId } from '../../domain/engine/ids.ts';
+import { accepted, hidden, type Outcome, refused } from '../../domain/engine/outcome.ts';
+import type { AccountRow, BindingRow, RoleRow } from '../../domain/engine/rows.ts';
+import type { Caller } from '../engine/caller.ts';
+import { knownRequest } from '../engine/idempotency-keys.ts';
+import { forbidden, globally, spaceFor } from './access.ts';
+import type { RoleBindings } from './access-api.ts';
+import { accountCalled } from './account-service.ts';
+import { type RoleNeeds, roleCalled } from './role-service.ts';
+
+/** Permission is judged in the space where one is named, else globally. */
+export function roleBindingService({ applier, view, lists, random, storeKey }: RoleNeeds): RoleBindings {
+  function scopeFor(caller: Caller, space: string | undefined, verb: Verb): Outcome<SpaceId | null> {
+    if (space === undefined) {
+      const may = globally(caller, 'role-bindings', verb);
+      return may.ok ? accepted(null) : may;
+    }
+    const found = spaceFor(view, caller, space, 'role-bindings', verb);
+    return found.ok ? accepted(found.value.id) : found;
+  }
+
+  /** What is bound in a space in which the caller holds nothing is not there. */
+  function bindingFor(caller: Caller, id: string, verb: Verb): Outcome<BindingRow> {
+    const row = view.get('bindings', id.toLowerCase());
+    if (row === undefined) return NO_BINDING;
+    if (row.spaceId !== null && !caller.permissions.knows(row.spaceId)) return hidden(NO_BINDING);
+    return caller.permissions.allows('role-bindings', verb, row.spaceId, row.id) ? accepted(row) : forbidden('role-bindings', verb);
+  }
+
+  /** A role that allows no more there than its caller holds. Who may not read roles is not told whether it is there. */
+  function grantable(caller: Caller, name: string, spaceId: SpaceId | null): Outcome<RoleRow> {
+    const role = roleCalled(view, name);
+    if (role !== undefined && caller.permissions.covers(role.rules, spaceId)) return accepted(role);
+    const seesRole = globally(caller, 'roles', 'get', ...(role === undefined ? [name] : [role.name, role.id])).ok;
+    if (!seesRole) return refused('FORBIDDEN', `There is no role "${name}", or it allows more than you hold there.`);
+    if (role === undefined) return NO_ROLE;
+    return refused('FORBIDDEN', `The role "${role.name}" allows more than you hold there. You can grant only what you hold.`);
+  }
+
+  return {
+    async list(caller, space, page) {
+      const scope = scopeFor(caller, space, 'list');
+      if (!scope.ok) return scope;
+      const found = await lists.rows('bindings', scope.value === null ? {} : { spaceId: scope.value }, page);
+      return accepted({ items: found.items.map((row) => bindingObject(view, row)), total: found.total });
+    },
+    async create(caller, input, idempotency) {
+      const scope = scopeFor(caller, input.space, 'create');
+      if (!scope.ok) return scope;
+      const role = grantable(caller, input.role_name, scope.value);
+      if (!role.ok) return role;
+      // Only now: who may not grant this is not told which accounts there are.
+      const principalType = input.principal_type ?? 'ServiceAccount';
+      const account: AccountRow | undefined = principalType === 'User' ? undefined : accountCalled(view, input.principal);
+      if (principalType === 'ServiceAccount' && account === undefined) return NO_ACCOUNT;
+      const principal = account?.user ?? input.principal;
+      const request = knownRequest(storeKey, caller, idempotency);
+      const binding = {
+        id: random.uuid(),
+        roleId: role.value.id,
+        principal,
+        principalType,
+        accountId: account?.id ?? null,
+        spaceId: scope.value,
+      };
+      return applier.submit(createBinding({ ...binding, request }), caller);
+    },
+    get(caller, id) {
+      const row = bindingFor(caller, id, 'get');
+      return row.ok ? accepted(bindingObject(view, row.value)) : row;
+    },
+    async remove(caller, id) {
+      const row = bindingFor(caller, id, 'delete');
+      return row.ok ? applier.submit(removeBinding(row.value.id), caller) : row;
+    },
+  };
+}

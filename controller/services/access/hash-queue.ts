@@ -1,0 +1,106 @@
+import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
+
+/** For whom a password is hashed. */
+export interface HashCaller {
+  /** Whoever this is shares its turns: an account, or a network. */
+  readonly key: string;
+  /** 0: an account that is known there. For strangers 1, and 1 more for each failure from their network. */
+  readonly rank: number;
+}
+
+/** Of the controller itself, at its start. */
+export const OWN_HASH: HashCaller = { key: '', rank: 0 };
+
+const AT_ONCE = 2;
+/** One core is left to those who are known. */
+const STRANGERS_AT_ONCE = 1;
+const MOST_KNOWN = 128;
+const MOST_STRANGERS = 32;
+const MOST_OF_KEY = 16;
+const MOST_OF_STRANGER = 4;
+const RETRY_S = 2;
+
+interface Waiting {
+  readonly caller: HashCaller;
+  start(): void;
+  refuse(): void;
+}
+
+const isStranger = ({ rank }: HashCaller) => rank > 0;
+
+/**
+ * Turns at what takes a core for a while. Strangers wait in a queue of their own, those with the fewest failures first: when it is full, the one with the
+ * most has to go. Known callers and strangers take turns, so that neither keeps out the other.
+ */
+export class HashQueue {
+  readonly #known: Waiting[] = [];
+  readonly #strangers: Waiting[] = [];
+  /** Waiting and at work. */
+  readonly #ofKey = new Map<string, number>();
+  #running = 0;
+  #strangersRunning = 0;
+  #wasKnown = false;
+
+  get waiting(): number {
+    return this.#known.length + this.#strangers.length;
+  }
+
+  async run<T>(caller: HashCaller, work: () => Promise<T>): Promise<Outcome<T>> {
+    const most = isStranger(caller) ? MOST_OF_STRANGER : MOST_OF_KEY;
+    if ((this.#ofKey.get(caller.key) ?? 0) >= most) return busy();
+    this.#count(caller, 1);
+    try {
+      if (!(await this.#turn(caller))) return busy();
+      try {
+        return accepted(await work());
+      } finally {
+        this.#running -= 1;
+        if (isStranger(caller)) this.#strangersRunning -= 1;
+        this.#next();
+      }
+    } finally {
+      this.#count(caller, -1);
+    }
+  }
+
+  /** False when there is no room to wait. */
+  #turn(caller: HashCaller): Promise<boolean> {
+    return new Promise((resolve) => {
+      const waiting: Waiting = { caller, start: () => resolve(true), refuse: () => resolve(false) };
+      if (isStranger(caller)) this.#addStranger(waiting);
+      else if (this.#known.length < MOST_KNOWN) this.#known.push(waiting);
+      else waiting.refuse();
+      this.#next();
+    });
+  }
+
+  #addStranger(waiting: Waiting): void {
+    const at = this.#strangers.findIndex(({ caller }) => caller.rank > waiting.caller.rank);
+    this.#strangers.splice(at < 0 ? this.#strangers.length : at, 0, waiting);
+    if (this.#strangers.length > MOST_STRANGERS) this.#strangers.pop()?.refuse();
+  }
+
+  #next(): void {
+    while (this.#running < AT_ONCE) {
+      const next = this.#take();
+      if (next === undefined) return;
+      this.#wasKnown = !isStranger(next.caller);
+      this.#running += 1;
+      if (isStranger(next.caller)) this.#strangersRunning += 1;
+      next.start();
+    }
+  }
+
+  #take(): Waiting | undefined {
+    const mayStranger = this.#strangersRunning < STRANGERS_AT_ONCE && this.#strangers.length > 0;
+    return mayStranger && (this.#wasKnown || this.#known.length === 0) ? this.#strangers.shift() : this.#known.shift();
+  }
+
+  #count({ key }: HashCaller, by: 1 | -1): void {
+    const now = (this.#ofKey.get(key) ?? 0) + by;
+    if (now === 0) this.#ofKey.delete(key);
+    else this.#ofKey.set(key, now);
+  }
+}
+
+const busy = () => refused('RATE_LIMITED', `Too many logins at once. Retry in ${RETRY_S} s.`, { budget: 'logins', retry_after_s: RETRY_S });

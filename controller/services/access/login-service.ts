@@ -1,0 +1,113 @@
+import { type Clock, pause } from '../../../seams/clock.ts';
+import type { Metrics } from '../../../seams/metrics.ts';
+import { recordLogin } from '../../domain/access/commands/logins.ts';
+import { endTokens, revokeToken } from '../../domain/access/commands/tokens.ts';
+import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
+import type { AccountRow } from '../../domain/engine/rows.ts';
+import type { View } from '../../domain/engine/view.ts';
+import type { Applier } from '../engine/applier.ts';
+import type { Caller } from '../engine/caller.ts';
+import { Queues } from '../engine/queues.ts';
+import { type Accounts, type Me, MOST_BINDINGS_SHOWN, type TokenHolder } from './access-api.ts';
+import type { KeyUse } from './key-use.ts';
+import type { LoginThrottle } from './login-throttle.ts';
+import type { Passwords } from './passwords.ts';
+import type { RightsInForce } from './rights.ts';
+
+const WRONG = refused('UNAUTHORIZED', 'Wrong user or password.');
+const NO_TOKEN = refused(
+  'FORBIDDEN',
+  'This is for tokens of POST /auth/login: an API key makes none, and is ended by DELETE /api-keys/{id}.',
+);
+
+export interface AccountNeeds {
+  readonly applier: Applier;
+  readonly view: View;
+  readonly rights: RightsInForce;
+  readonly keyUse: KeyUse;
+  readonly passwords: Passwords;
+  readonly throttle: LoginThrottle;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+type LoginBy = Parameters<Accounts['login']>[3];
+/** Of one account from one network, waiting. */
+const MOST_ATTEMPTS = 32;
+const TOO_MANY = refused('RATE_LIMITED', 'Too many logins of this account at once. Retry in 2 s.', { budget: 'logins', retry_after_s: 2 });
+
+/** Who asks: log in, prove it, refresh, log out. */
+export function accountService({ applier, view, rights, keyUse, passwords, throttle, clock, metrics }: AccountNeeds): Accounts {
+  const attempts = new Queues(MOST_ATTEMPTS);
+  const logins = metrics.counter({
+    name: 'logins_total',
+    help: 'Logins by outcome: ok, a wrong user or password, or refused because of too many attempts.',
+    labels: ['outcome'],
+  });
+
+  async function login(user: string, password: string, network: string, by: LoginBy): Promise<Outcome<TokenHolder>> {
+    const rank = throttle.rankOf(user, network);
+    const admission = throttle.begin(user, network);
+    if (!admission.admitted) {
+      const seconds = admission.retryAfterS;
+      const details = { budget: 'logins', retry_after_s: seconds };
+      return refused('RATE_LIMITED', `Too many failed logins: try again in ${seconds} s.`, details);
+    }
+    if (admission.delayMs > 0) await pause(clock, admission.delayMs);
+    const account: AccountRow | undefined = view.accountByUser(user);
+    const right = await passwords.verify(password, account?.passwordHash, { key: network, rank });
+    if (!right.ok) return right;
+    if (!right.value || account === undefined || !account.active) return WRONG;
+    throttle.succeeded(user, network);
+    const actor = { type: 'ServiceAccount', id: account.id, name: account.user } as const;
+    await applier.apply(recordLogin(account.id), { attribution: { ...by, actor, credential: 'password' } });
+    return accepted({ accountId: account.id, user: account.user, version: account.version });
+  }
+
+  return {
+    async login(user, password, network, by) {
+      // One after another, so that many right logins at once do not count as guesses, and guesses at once gain nothing.
+      const turn = await attempts.wait(`${network} ${user}`);
+      const done = turn === undefined ? TOO_MANY : await login(user, password, network, by).finally(turn);
+      logins.add(1, { outcome: done.ok ? 'ok' : done.refusal.code === 'UNAUTHORIZED' ? 'wrong' : 'refused' });
+      return done;
+    },
+    caller: (accountId, version) =>
+      rights.callerOf({ kind: 'token', tokenId: '', accountId, version, expiresAtMs: Number.POSITIVE_INFINITY }),
+    callerOf: (proof) => rights.callerOf(proof),
+    keyProof(key) {
+      const proof = rights.keyProof(key);
+      if (proof?.kind === 'api-key' && clock.now() < proof.expiresAtMs) keyUse.note(proof.keyId);
+      return proof;
+    },
+    refresh(proof) {
+      if (proof.kind !== 'token') return NO_TOKEN;
+      const caller = rights.callerOf(proof);
+      if (caller === undefined) return refused('UNAUTHORIZED', 'This token was ended.');
+      return accepted({ accountId: caller.accountId, user: caller.user, version: proof.version });
+    },
+    async logout(caller, proof, everywhere) {
+      if (proof.kind !== 'token') return NO_TOKEN;
+      await applier.apply(everywhere ? endTokens(proof.accountId) : revokeToken(proof.tokenId, proof.expiresAtMs), caller);
+      return accepted(undefined);
+    },
+    onRightsChanged: (listener) => rights.onChanged(listener),
+    me: (caller) => ({
+      user: caller.user,
+      id: caller.accountId,
+      type: 'ServiceAccount',
+      namespace: null,
+      roles: caller.permissions.roleNames(),
+      role_bindings: bindingsOf(view, caller),
+    }),
+  };
+}
+
+function bindingsOf(view: View, { permissions }: Caller): Me['role_bindings'] {
+  const held = permissions.bindings();
+  const [everywhere, inSpaces] = [held.filter(({ spaceId }) => spaceId === null), held.filter(({ spaceId }) => spaceId !== null)];
+  return [...everywhere, ...inSpaces].slice(0, MOST_BINDINGS_SHOWN).map(({ role, spaceId }) => ({
+    role_name: role,
+    space: spaceId === null ? null : (view.get('spaces', spaceId)?.name ?? spaceId),
+  }));
+}

@@ -1,0 +1,56 @@
+import type { Random } from '../../../seams/random.ts';
+import { roleObject } from '../../domain/access/access-objects.ts';
+import { createRole, NO_ROLE, removeRole } from '../../domain/access/commands/roles.ts';
+import type { Verb } from '../../domain/access/rbac.ts';
+import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
+import type { RoleRow } from '../../domain/engine/rows.ts';
+import type { View } from '../../domain/engine/view.ts';
+import type { Applier } from '../engine/applier.ts';
+import type { Caller } from '../engine/caller.ts';
+import { knownRequest } from '../engine/idempotency-keys.ts';
+import type { Lists } from '../engine/lists.ts';
+import { globally } from './access.ts';
+import type { Roles } from './access-api.ts';
+
+export interface RoleNeeds {
+  readonly applier: Applier;
+  readonly view: View;
+  readonly lists: Lists;
+  readonly random: Random;
+  readonly storeKey: Uint8Array;
+}
+
+/** By id, else by name. */
+export const roleCalled = (view: View, id: string): RoleRow | undefined => view.get('roles', id.toLowerCase()) ?? view.roleByName(id);
+
+export function roleService({ applier, view, lists, random, storeKey }: RoleNeeds): Roles {
+  function roleFor(caller: Caller, id: string, verb: Verb): Outcome<RoleRow> {
+    const row = roleCalled(view, id);
+    const may = globally(caller, 'roles', verb, ...(row === undefined ? [id] : [row.name, row.id]));
+    if (!may.ok) return may;
+    return row === undefined ? NO_ROLE : accepted(row);
+  }
+
+  return {
+    async list(caller, page) {
+      const may = globally(caller, 'roles', 'list');
+      if (!may.ok) return may;
+      const found = await lists.rows('roles', {}, page);
+      return accepted({ items: found.items.map(roleObject), total: found.total });
+    },
+    async create(caller, { name, description, rules }, idempotency) {
+      const may = globally(caller, 'roles', 'create', name);
+      if (!may.ok) return may;
+      const request = knownRequest(storeKey, caller, idempotency);
+      return applier.submit(createRole({ id: random.uuid(), name, description: description ?? null, rules, request }), caller);
+    },
+    get(caller, id) {
+      const row = roleFor(caller, id, 'get');
+      return row.ok ? accepted(roleObject(row.value)) : row;
+    },
+    async remove(caller, id) {
+      const row = roleFor(caller, id, 'delete');
+      return row.ok ? applier.submit(removeRole(row.value.id), caller) : row;
+    },
+  };
+}

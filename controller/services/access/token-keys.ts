@@ -1,0 +1,89 @@
+import { createHash, createSecretKey } from 'node:crypto';
+import { join } from 'node:path';
+import type { Clock } from '../../../seams/clock.ts';
+import type { Disk, DiskFile } from '../../../seams/disk.ts';
+import type { Random } from '../../../seams/random.ts';
+import { TOKEN_LIFETIME_S, type TokenKey } from './tokens.ts';
+
+const KEY_BYTES = 32;
+/** A line a key, the newest first: 64 hex digits, and of an older one the Unix second in which it signed its last token. */
+const LINE = /^([0-9a-f]{64})(?: (\d{1,12}))?$/;
+
+export type TokenKeys = readonly [TokenKey, ...TokenKey[]];
+
+interface KeptKey {
+  readonly hex: string;
+  /** Null: it signs. */
+  readonly retiredAtS: number | null;
+}
+
+/**
+ * The keys of tokens, from `jwt.key` in `directory` (which exists): the first one signs, the others prove what they signed. Made on the
+ * first start, mode 0600, whole or not at all. Throws when the file does not hold such keys.
+ */
+export async function openTokenKeys(directory: string, disk: Disk, random: Random): Promise<TokenKeys> {
+  const path = join(directory, 'jwt.key');
+  if (!(await disk.exists(path))) await write(path, [{ hex: newKey(random), retiredAtS: null }], disk);
+  return tokenKeys(await read(path, disk), path);
+}
+
+/**
+ * Puts a new key before the others, and forgets those whose last tokens have expired. A controller that runs takes it up some seconds
+ * later (token-key-watch.ts); tokens of before stay good.
+ */
+export async function rotateTokenKey(directory: string, disk: Disk, random: Random, clock: Clock): Promise<TokenKeys> {
+  const path = join(directory, 'jwt.key');
+  const nowS = Math.ceil(clock.now() / 1000);
+  const older = (await disk.exists(path)) ? await read(path, disk) : [];
+  const kept = older
+    .map(({ hex, retiredAtS }) => ({ hex, retiredAtS: retiredAtS ?? nowS }))
+    // Twice its lifetime: whoever runs takes the new key a little later, and signs with this one until then.
+    .filter(({ retiredAtS }) => retiredAtS + 2 * TOKEN_LIFETIME_S > nowS);
+  const all = [{ hex: newKey(random), retiredAtS: null }, ...kept];
+  await write(path, all, disk);
+  return tokenKeys(all, path);
+}
+
+function tokenKeys(kept: readonly KeptKey[], path: string): TokenKeys {
+  const [newest, ...older] = kept.map(({ hex }): TokenKey => {
+    const bytes = Buffer.from(hex, 'hex');
+    return { key: createSecretKey(bytes), kid: createHash('sha256').update('kid').update(bytes).digest('hex').slice(0, 16) };
+  });
+  if (newest === undefined) throw unreadable(path);
+  return [newest, ...older];
+}
+
+const newKey = (random: Random): string => Buffer.from(random.bytes(KEY_BYTES)).toString('hex');
+
+const unreadable = (path: string) =>
+  new Error(`${path} is not a key of ${KEY_BYTES} bytes; restore it from a backup, or remove it to end all tokens`);
+
+async function read(path: string, disk: Disk): Promise<KeptKey[]> {
+  const text = await withFile(disk, path, async (file) => new TextDecoder().decode(await file.read(0, await file.size())));
+  const lines = text.trimEnd().split('\n');
+  return lines.map((line, at) => {
+    const [, hex, retiredAtS] = LINE.exec(line) ?? [];
+    if (hex === undefined || at > 0 !== (retiredAtS !== undefined)) throw unreadable(path);
+    return { hex, retiredAtS: retiredAtS === undefined ? null : Number(retiredAtS) };
+  });
+}
+
+async function write(path: string, keys: readonly KeptKey[], disk: Disk): Promise<void> {
+  const draft = `${path}.new`;
+  const text = keys.map(({ hex, retiredAtS }) => `${hex}${retiredAtS === null ? '' : ` ${retiredAtS}`}\n`).join('');
+  await disk.remove(draft);
+  await withFile(disk, draft, async (file) => {
+    await file.write(0, new TextEncoder().encode(text));
+    await file.sync();
+  });
+  await disk.rename(draft, path);
+}
+
+async function withFile<T>(disk: Disk, path: string, use: (file: DiskFile) => Promise<T>): Promise<T> {
+  const file = await disk.open(path);
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
+  }
+}

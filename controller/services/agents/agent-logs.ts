@@ -1,0 +1,247 @@
+import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine.ts';
+import type { Clock } from '../../../seams/clock.ts';
+import type { Log } from '../../../seams/log.ts';
+import type { SessionId } from '../../domain/engine/ids.ts';
+import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
+import type { SessionRow } from '../../domain/engine/rows.ts';
+import { rfc3339 } from '../../domain/engine/time.ts';
+import type { View } from '../../domain/engine/view.ts';
+import type { LogNews } from '../../domain/events/events.ts';
+import { restState } from '../../domain/sessions/life-cycle.ts';
+import type { Budgets } from '../budget/budgets.ts';
+import { type TurnKey, Turns } from '../budget/turns.ts';
+import type { AgentLogs, LogScope } from '../engine/api.ts';
+import type { Lists } from '../engine/lists.ts';
+import type { Tail } from '../events/tail.ts';
+import { saidLine } from '../fleet/decode.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import { agentFor } from './agent-service.ts';
+
+/** For all guests together. */
+const READ_WITHIN_MS = 5_000;
+/** How long a read waits for a free place. A caller who already has their share of places is refused at once. */
+const WAIT_MS = 5_000;
+/** Of a space's sessions that are up, the most lately active ones are read. */
+const SESSIONS_READ = 64;
+/** Each may answer with a mebibyte. */
+const READ_AT_ONCE = 8;
+/** Lines that are printed while the older ones are read. */
+const MOST_EARLY = 1000;
+const MOST_EARLY_CHARACTERS = 1024 * 1024;
+/** Of which sessions a follower remembers whether they have the agent. */
+const MOST_REMEMBERED = 1000;
+
+export interface AgentLogNeeds {
+  readonly view: View;
+  readonly lists: Lists;
+  readonly fleet: Pick<Fleet, 'readLines'>;
+  readonly tail: Tail;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly budgets: Pick<Budgets, 'limits'>;
+}
+
+interface Read {
+  /** Oldest first. */
+  readonly lines: readonly LogNews[];
+  readonly unread: number;
+}
+
+const UP = { desired: 'running', phase: 'running' } as const;
+const isUp = ({ desired, phase }: SessionRow): boolean => desired === UP.desired && phase === UP.phase;
+const holds = (row: SessionRow | undefined, { agent }: LogScope): row is SessionRow =>
+  row !== undefined && row.desired !== 'deleted' && row.spaceId === agent.spaceId && row.agents.some(({ id }) => id === agent.id);
+
+export function agentLogService({ view, lists, fleet, tail, clock, log, budgets }: AgentLogNeeds): AgentLogs {
+  const { process, account = process, space = process } = budgets.limits.atOnce.log_reads;
+  // So that no space, and no account, keeps the others from reading.
+  const turns = new Turns(process);
+  const keysOf = ({ accountId, agent: { spaceId } }: LogScope): readonly TurnKey[] => [
+    { key: `account ${accountId}`, most: account },
+    { key: `space ${spaceId}`, most: space },
+  ];
+
+  /** Those to read, and how many more there are. */
+  async function sessionsOf(scope: LogScope): Promise<{ readonly rows: readonly SessionRow[]; readonly more: number }> {
+    const { agent, session } = scope;
+    const { ids, total } =
+      session === undefined ? await lists.sessionsWithAgent(agent.spaceId, agent.id, SESSIONS_READ) : { ids: [session], total: 1 };
+    const rows = ids
+      .map((id) => view.get('sessions', id))
+      .filter((row) => holds(row, scope))
+      .filter(isUp);
+    return { rows, more: total - ids.length };
+  }
+
+  async function readOne(row: SessionRow, scope: LogScope, signal: AbortSignal): Promise<LogNews[] | undefined> {
+    const { agent, stream, limit } = scope;
+    const lines = await fleet.readLines(row, { agent: agent.name, stream, limit }, signal);
+    return lines?.slice(-limit).map((line: LogLine__Output) => saidLine(row.spaceId, { ...line, sessionId: row.id, agent: agent.name }));
+  }
+
+  async function readAll(scope: LogScope): Promise<Read> {
+    const { rows, more } = await sessionsOf(scope);
+    const ending = new AbortController();
+    const timer = clock.after(READ_WITHIN_MS, () => ending.abort());
+    let lines: readonly LogNews[] = [];
+    let unread = more;
+    try {
+      for (let at = 0; at < rows.length; at += READ_AT_ONCE) {
+        const some = rows.slice(at, at + READ_AT_ONCE);
+        const read = await Promise.all(some.map((row) => readOne(row, scope, ending.signal)));
+        unread += read.filter((one) => one === undefined).length;
+        lines = [...lines, ...read.flatMap((one) => one ?? [])].sort((a, b) => a.at - b.at).slice(-scope.limit);
+      }
+    } finally {
+      timer.cancel();
+    }
+    return { lines, unread };
+  }
+
+  return {
+    scope(caller, spaceName, name, request) {
+      const found = agentFor(view, caller, spaceName, name, 'logs');
+      if (!found.ok) return found;
+      const scope = { ...request, accountId: caller.accountId, agent: found.value.row, spaceName: found.value.space.name };
+      if (request.session === undefined || holds(view.get('sessions', request.session), scope)) return accepted(scope);
+      return refused('NOT_FOUND', `There is no such session in this space that was made with the agent "${name}".`);
+    },
+    async read(scope) {
+      const resting = rests(view, scope);
+      if (resting !== undefined) return resting;
+      const keys = keysOf(scope);
+      const patience = new AbortController();
+      const timer = clock.after(WAIT_MS, () => patience.abort());
+      const endTurn = turns.hasPlace(keys) ? await turns.wait(keys, patience.signal) : undefined;
+      timer.cancel();
+      if (endTurn === undefined) {
+        const details = { budget: 'log_reads', retry_after_s: 1 };
+        return refused('RATE_LIMITED', 'Too many logs are being read. Retry in a moment.', details);
+      }
+      try {
+        const { lines, unread } = await readAll(scope);
+        if (scope.session !== undefined && unread > 0) {
+          return rests(view, scope) ?? refused('UNAVAILABLE', 'The session does not answer: try again in a moment.');
+        }
+        const logs = lines.map(({ sessionId, runId, stream, line, at }) => ({
+          ...{ session_id: sessionId, run_id: runId, stream, line },
+          timestamp: rfc3339(at),
+        }));
+        return accepted({ agent_name: scope.agent.name, space: scope.spaceName, logs, unread_sessions: unread });
+      } finally {
+        endTurn();
+      }
+    },
+    follow(scope, watcher) {
+      const { agent, stream, session } = scope;
+      const isMine = linesOf(view, scope);
+      const over = new AbortController();
+      const early = new EarlyLines();
+      /** Earlier lines, shown before new ones; undefined once they are shown. */
+      let backlog: LogNews[] | undefined;
+      let isRead = false;
+      const watching = tail.watch(session === undefined ? { spaces: new Set([agent.spaceId]) } : { session }, undefined, {
+        log(line) {
+          if (line.agent !== agent.name || (stream !== 'all' && line.stream !== stream) || !isMine(line)) return 'more';
+          if (isRead && backlog === undefined) return watcher.log(line);
+          early.add(line);
+          return 'more';
+        },
+        event: () => 'more',
+        delta: () => 'more',
+        reset: () => 'more',
+        end: () => watcher.end(),
+      });
+
+      function showBacklog(): void {
+        while (backlog !== undefined) {
+          const line = backlog[0] ?? early.take();
+          if (line === undefined) {
+            backlog = undefined;
+            return;
+          }
+          const taken = watcher.log(line);
+          if (taken === 'over') watching.close();
+          if (taken !== 'more') {
+            if (backlog.length === 0) backlog.push(line);
+            return;
+          }
+          backlog.shift();
+        }
+      }
+
+      async function readInTurn(): Promise<void> {
+        const endTurn = await turns.wait(keysOf(scope), over.signal);
+        if (endTurn === undefined) return;
+        try {
+          const { lines } = await readAll(scope);
+          const seen = new Set(lines.map(key));
+          early.forget((line) => seen.has(key(line)));
+          backlog = [...lines];
+        } catch (error) {
+          log.warn('logs.unread', { agent: agent.id, error: error instanceof Error ? error.message : String(error) });
+          backlog = [];
+        } finally {
+          endTurn();
+        }
+        isRead = true;
+        if (!over.signal.aborted) showBacklog();
+      }
+
+      void readInTurn();
+      return {
+        resume: showBacklog,
+        close() {
+          over.abort();
+          watching.close();
+        },
+      };
+    },
+  };
+}
+
+/** What is printed while the older lines are read and shown, the first of it. */
+class EarlyLines {
+  #lines: LogNews[] = [];
+  #characters = 0;
+
+  add(line: LogNews): void {
+    if (this.#lines.length >= MOST_EARLY || this.#characters >= MOST_EARLY_CHARACTERS) return;
+    this.#lines.push(line);
+    this.#characters += line.line.length;
+  }
+
+  take(): LogNews | undefined {
+    const line = this.#lines.shift();
+    this.#characters -= line?.line.length ?? 0;
+    return line;
+  }
+
+  forget(isKnown: (line: LogNews) => boolean): void {
+    this.#lines = this.#lines.filter((line) => !isKnown(line));
+    this.#characters = this.#lines.reduce((sum, { line }) => sum + line.length, 0);
+  }
+}
+
+/** Whether a line is of a session that was made with the agent. */
+function linesOf(view: View, scope: LogScope): (line: LogNews) => boolean {
+  const known = new Map<SessionId, boolean>();
+  return ({ sessionId }) => {
+    const mine = known.get(sessionId) ?? holds(view.get('sessions', sessionId), scope);
+    if (known.size >= MOST_REMEMBERED) known.clear();
+    known.set(sessionId, mine);
+    return mine;
+  };
+}
+
+/** What a line that was read and heard has in common. */
+const key = ({ sessionId, runId, stream, at, line }: LogNews): string => `${sessionId} ${runId} ${stream} ${at} ${line}`;
+
+function rests(view: View, { session }: LogScope): Outcome<never> | undefined {
+  const row = session === undefined ? undefined : view.get('sessions', session);
+  if (row === undefined || isUp(row)) return undefined;
+  return refused(
+    'CONFLICT',
+    `The session is in state ${restState(row)}: its logs are on its volume, and can be read when it is idle or busy.`,
+  );
+}

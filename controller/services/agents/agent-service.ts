@@ -1,0 +1,276 @@
+import { availableParallelism } from 'node:os';
+import type { Readable } from 'node:stream';
+import type { Clock } from '../../../seams/clock.ts';
+import type { Random } from '../../../seams/random.ts';
+import type { Verb } from '../../domain/access/rbac.ts';
+import { type AgentChange, changeAgent, removeAgent } from '../../domain/agents/commands/change-agent.ts';
+import { createAgent } from '../../domain/agents/commands/create-agent.ts';
+import { type CheckedSource, putSource } from '../../domain/agents/commands/put-source.ts';
+import { deployAgent } from '../../domain/builds/commands/create-build.ts';
+import type { AgentId } from '../../domain/engine/ids.ts';
+import type { AgentObject, SourceObject } from '../../domain/engine/objects.ts';
+import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
+import { agentObject, agentObjectsIn } from '../../domain/engine/present.ts';
+import type { AgentRow, SpaceRow } from '../../domain/engine/rows.ts';
+import { rfc3339 } from '../../domain/engine/time.ts';
+import type { View } from '../../domain/engine/view.ts';
+import { spaceFor, stillThere } from '../access/access.ts';
+import type { Budgets } from '../budget/budgets.ts';
+import { payerOf } from '../budget/payer.ts';
+import { Turns } from '../budget/turns.ts';
+import { newBuild } from '../builds/build-service.ts';
+import type { Agents, ChangeAgent, SettableStatus } from '../engine/api.ts';
+import type { Applier } from '../engine/applier.ts';
+import type { Caller } from '../engine/caller.ts';
+import { knownRequest } from '../engine/idempotency-keys.ts';
+import type { Lists } from '../engine/lists.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+
+/** Sources that were uploaded and checked, kept by their digest. */
+export interface SourceShelf {
+  /** Checks an archive. What is refused leaves nothing behind. */
+  receive(body: Readable, claim?: SourceClaim): Promise<Outcome<ReceivedSource>>;
+  /** Removes a source that nothing refers to. */
+  remove(digest: string): Promise<void>;
+  /** The digests of all sources that are kept. */
+  kept(): Promise<readonly string[]>;
+}
+
+/** Asked before bytes are taken: a refusal ends the upload. */
+export interface SourceClaim {
+  /** Bytes as they arrive. */
+  packed(bytes: number): Outcome<unknown>;
+  /** Bytes to be written to disk. */
+  spooled(bytes: number): Outcome<unknown>;
+}
+
+/** A checked archive that is not kept yet. Either is to be called, once. */
+export interface ReceivedSource {
+  readonly source: CheckedSource;
+  keep(): Promise<void>;
+  discard(): Promise<void>;
+}
+
+const LONGEST_TURN_MS = 3000;
+
+export interface AgentNeeds {
+  readonly clock: Clock;
+  readonly applier: Applier;
+  readonly view: View;
+  readonly lists: Lists;
+  readonly random: Random;
+  readonly storeKey: Uint8Array;
+  readonly baseImage: string;
+  readonly shelf: SourceShelf;
+  readonly budgets: Budgets;
+  readonly fleet: Pick<Fleet, 'stopAgent' | 'workers'>;
+}
+
+/** Uploads that are unpacked and packed at once, each on a core of its own, with one left to all else. The others wait, with their bodies unread. */
+const CHECKS = { most: Math.max(1, Math.min(2, availableParallelism() - 1)), mostOfKey: 1 };
+const NO_AGENT = refused('NOT_FOUND', 'There is no such agent.');
+
+/** An agent that a source is uploaded for, and by whom. */
+interface Uploading {
+  readonly agent: AgentRow;
+  readonly caller: Caller;
+}
+
+const MOST_JUDGED_AGAIN = 10;
+
+/** An agent by name, for a caller who may do that with it: by a rule for all agents of the space, or for those of its name. */
+export function agentFor(
+  view: View,
+  caller: Caller,
+  spaceName: string,
+  name: string,
+  verb: Verb,
+): Outcome<{ space: SpaceRow; row: AgentRow }> {
+  const space = spaceFor(view, caller, spaceName, 'agents', verb, name);
+  if (!space.ok) return space;
+  const row = view.agentByName(space.value.id, name);
+  return row === undefined ? NO_AGENT : accepted({ space: space.value, row });
+}
+
+export function agentService(needs: AgentNeeds): Agents {
+  const { applier, view, lists, random, shelf, budgets, fleet } = needs;
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One after another, so that what one upload takes for unused is not what another is about to use. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = last.then(work, work);
+    last = mine;
+    return mine;
+  }
+
+  /** An upload takes its time: whether it still may is judged at its end. */
+  async function shelve(mayStill: () => Outcome<Uploading>, { source, keep, discard }: ReceivedSource): Promise<Outcome<SourceObject>> {
+    const found = mayStill();
+    if (!found.ok) {
+      await discard();
+      return found;
+    }
+    const { agent, caller } = found.value;
+    await keep();
+    let kept = await applier.submit(putSource(agent.id, source), caller);
+    // What was uploaded cannot be sent again: it is judged again here, by the rights of then.
+    for (let again = 0; !kept.ok && kept.refusal.stale === true && again < MOST_JUDGED_AGAIN; again += 1) {
+      const now = mayStill();
+      kept = now.ok ? await applier.submit(putSource(agent.id, source), now.value.caller) : now;
+    }
+    for (const digest of new Set([agent.sourceDigest, source.digest])) await forget(digest);
+    return kept;
+  }
+
+  function still(caller: Caller, spaceName: string, { id, name }: AgentRow): Outcome<Uploading> {
+    const now = stillThere(caller);
+    if (!now.ok) return now;
+    const found = agentFor(view, now.value, spaceName, name, 'update');
+    if (!found.ok) return found;
+    return found.value.row.id === id ? accepted({ agent: found.value.row, caller: now.value }) : NO_AGENT;
+  }
+
+  /** Sets what is wanted of an agent; whoever is not to answer any more is told so in every session. */
+  async function want(caller: Caller, agent: AgentRow, wanted: SettableStatus, interrupt: boolean): Promise<Outcome<AgentObject>> {
+    const changed = await applier.submit(changeAgent(agent.id, { wanted }), caller);
+    if (changed.ok && wanted !== 'active') fleet.stopAgent(agent, interrupt);
+    return changed;
+  }
+
+  async function forget(digest: string | null): Promise<void> {
+    if (digest !== null && !(await lists.sourceInUse(digest))) await shelf.remove(digest);
+  }
+
+  const checks = new Turns(CHECKS.most);
+
+  return {
+    async removeUnusedSources() {
+      for (const digest of await shelf.kept()) await inTurn(() => forget(digest));
+    },
+    async create(caller, spaceName, input, idempotency) {
+      const space = spaceFor(view, caller, spaceName, 'agents', 'create', input.name);
+      if (!space.ok) return space;
+      if (input.name === 'running') {
+        return refused('UNPROCESSABLE_ENTITY', 'No agent can be named "running".', [{ path: 'name', problem: 'reserved' }]);
+      }
+      return applier.submit(
+        createAgent({
+          id: random.uuid() as AgentId,
+          name: input.name,
+          description: input.description ?? null,
+          purpose: input.purpose ?? null,
+          sourceRepo: input.source_repo ?? null,
+          sourceBranch: input.source_branch ?? 'main',
+          by: { accountId: caller.accountId, user: caller.user },
+          build: newBuild(needs, caller, space.value),
+          request: knownRequest(needs.storeKey, caller, idempotency),
+        }),
+        caller,
+      );
+    },
+    get(caller, spaceName, name) {
+      const found = agentFor(view, caller, spaceName, name, 'get');
+      if (!found.ok) return found;
+      const { row } = found.value;
+      return accepted(withWorkers(agentObject(view, row), fleet.workers.count(row.id)));
+    },
+    async list(caller, spaceName, page) {
+      const space = spaceFor(view, caller, spaceName, 'agents', 'list');
+      if (!space.ok) return space;
+      const found = await lists.rows('agents', { spaceId: space.value.id }, page);
+      const shown = agentObjectsIn(view, space.value.id);
+      return accepted({ items: found.items.map((row) => withWorkers(shown(row), fleet.workers.count(row.id))), total: found.total });
+    },
+    async upload(caller, spaceName, name, body, from = {}) {
+      const found = agentFor(view, caller, spaceName, name, 'update');
+      if (!found.ok) return found;
+      const low = applier.refusesGrowth();
+      if (low !== undefined) {
+        body.destroy();
+        return low;
+      }
+      const payer = { ...payerOf(caller), ...from, space: found.value.space.id };
+      const place = budgets.take('uploads', payer);
+      if (!place.ok) {
+        body.destroy();
+        return place;
+      }
+      const spool = budgets.open('upload_spool_bytes', payer);
+      const gone = new AbortController();
+      body.once('close', () => gone.abort());
+      const endTurn = body.destroyed ? undefined : await checks.wait([{ key: caller.accountId, most: CHECKS.mostOfKey }], gone.signal);
+      // Whoever stands still with its turn keeps nobody waiting for longer.
+      const turn = needs.clock.after(LONGEST_TURN_MS, () => endTurn?.());
+      try {
+        const received = await shelf.receive(body, {
+          packed: (bytes) => budgets.charge('upload_bytes', payer, bytes),
+          spooled: (bytes) => spool.grow(bytes),
+        });
+        return received.ok ? await inTurn(() => shelve(() => still(caller, spaceName, found.value.row), received.value)) : received;
+      } finally {
+        turn.cancel();
+        endTurn?.();
+        spool.release();
+        place.value();
+      }
+    },
+    async update(caller, spaceName, name, input) {
+      const found = agentFor(view, caller, spaceName, name, 'update');
+      if (!found.ok) return found;
+      const change = changeOf(input);
+      if (Object.keys(change).length > 0) return applier.submit(changeAgent(found.value.row.id, change), caller);
+      return refused('BAD_REQUEST', 'Nothing to change: name description, purpose, source_repo or source_branch.');
+    },
+    async setStatus(caller, spaceName, name, status) {
+      const found = agentFor(view, caller, spaceName, name, 'update');
+      if (!found.ok) return found;
+      return want(caller, found.value.row, status, status === 'stopped');
+    },
+    async stop(caller, spaceName, name) {
+      const found = agentFor(view, caller, spaceName, name, 'deploy');
+      return found.ok ? want(caller, found.value.row, 'inactive', true) : found;
+    },
+    running(caller, spaceName, page) {
+      const space = spaceFor(view, caller, spaceName, 'agents', 'list');
+      if (!space.ok) return space;
+      const rows = fleet.workers.agentsIn(space.value.id).flatMap((id) => view.get('agents', id) ?? []);
+      rows.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+      if (page.order !== 'asc') rows.reverse();
+      const shown = agentObjectsIn(view, space.value.id);
+      const items = rows.slice(page.offset, page.offset + page.limit).flatMap((row) => {
+        const startedAtMs = fleet.workers.startedAtMs(row.id);
+        if (startedAtMs === undefined) return [];
+        const sessions = fleet.workers.count(row.id);
+        const { name, status } = withWorkers(shown(row), sessions);
+        return [{ name, status, started_at: rfc3339(startedAtMs), sessions }];
+      });
+      return accepted({ items, total: rows.length });
+    },
+    async remove(caller, spaceName, name) {
+      const found = agentFor(view, caller, spaceName, name, 'delete');
+      if (!found.ok) return found;
+      const removed = await applier.submit(removeAgent(found.value.row.id), caller);
+      if (!removed.ok) return removed;
+      fleet.stopAgent(removed.value, true);
+      await inTurn(() => forget(removed.value.sourceDigest));
+      return accepted(undefined);
+    },
+    async deploy(caller, spaceName, name) {
+      const found = agentFor(view, caller, spaceName, name, 'deploy');
+      if (!found.ok) return found;
+      return applier.submit(deployAgent(found.value.row.id, newBuild(needs, caller, found.value.space)), caller);
+    },
+  };
+}
+
+function changeOf({ description, purpose, source_repo, source_branch }: ChangeAgent): AgentChange {
+  return {
+    ...(description === undefined ? {} : { description }),
+    ...(purpose === undefined ? {} : { purpose }),
+    ...(source_repo === undefined ? {} : { sourceRepo: source_repo }),
+    ...(source_branch === undefined ? {} : { sourceBranch: source_branch }),
+  };
+}
+
+const withWorkers = (agent: AgentObject, workers: number): AgentObject =>
+  agent.status === 'active' && workers > 0 ? { ...agent, status: 'running' } : agent;

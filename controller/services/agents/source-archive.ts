@@ -1,0 +1,206 @@
+import { createHash } from 'node:crypto';
+import { type Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip, createGzip } from 'node:zlib';
+import tar from 'tar-stream';
+import type { DiskFile } from '../../../seams/disk.ts';
+import { MAX_READ_BYTES, READ_FILES } from '../../domain/agents/manifest.ts';
+import { type SourceEntry, SourceTree } from '../../domain/agents/source-tree.ts';
+import { type Refusal, refused } from '../../domain/engine/outcome.ts';
+import type { SourceClaim } from './agent-service.ts';
+
+export interface SourceLimits {
+  readonly maxPackedBytes: number;
+  readonly maxUnpackedBytes: number;
+  /** Files, directories and links. */
+  readonly maxFiles: number;
+}
+
+/** How a refusal leaves the streams below; sources.ts turns it back into a value. */
+export class Refused extends Error {
+  readonly refusal: Refusal;
+  constructor(refusal: Refusal) {
+    super(refusal.message);
+    this.refusal = refusal;
+  }
+}
+
+/** The body itself failed: the client's end, and nothing that a refusal could tell anybody. */
+export class CutOff extends Error {
+  constructor(cause: unknown) {
+    super('The upload was cut off', { cause });
+  }
+}
+
+export interface ReadArchive {
+  readonly entries: readonly SourceEntry[];
+  readonly texts: ReadonlyMap<string, string>;
+}
+
+/** No honest source packs better than this beyond the first 32 MiB. */
+const MAX_RATIO = 200;
+const RATIO_COUNTS_FROM_BYTES = 32 * 1024 * 1024;
+
+/**
+ * Reads a gzipped tar and lays the content of its files one after the other into `spool`. Stops at the first thing that is
+ * refused (throws Refused), cut off (throws CutOff) or broken (throws what gunzip or tar threw), with `body` destroyed.
+ */
+export async function readArchive(
+  body: Readable,
+  spool: DiskFile,
+  limits: SourceLimits,
+  claim: Pick<SourceClaim, 'packed'>,
+): Promise<ReadArchive> {
+  let packedBytes = 0;
+  let unpackedBytes = 0;
+  const packed = metered((bytes) => {
+    packedBytes += bytes;
+    if (packedBytes > limits.maxPackedBytes) return tooLarge('packed', limits.maxPackedBytes);
+    const claimed = claim.packed(bytes);
+    return claimed.ok ? undefined : claimed.refusal;
+  });
+  const unpacked = metered((bytes) => {
+    unpackedBytes += bytes;
+    if (unpackedBytes > limits.maxUnpackedBytes) return tooLarge('unpacked', limits.maxUnpackedBytes);
+    return unpackedBytes > RATIO_COUNTS_FROM_BYTES && unpackedBytes > packedBytes * MAX_RATIO ? bomb() : undefined;
+  });
+  const extract = tar.extract();
+  const reading = pipeline(bytesOf(body), packed, createGunzip(), unpacked, extract);
+  reading.catch(() => undefined);
+  try {
+    const read = await collect(extract, spool, limits);
+    await reading;
+    return read;
+  } catch (fault) {
+    extract.destroy();
+    // The first fault of the streams says more than what the reader of entries met as its consequence.
+    await reading.catch((first: unknown) => {
+      if (!(fault instanceof Refused) && first instanceof Refused) throw first;
+    });
+    throw fault;
+  }
+}
+
+async function* bytesOf(body: Readable): AsyncGenerator<unknown> {
+  try {
+    yield* body;
+  } catch (fault) {
+    throw new CutOff(fault);
+  }
+}
+
+async function collect(extract: tar.Extract, spool: DiskFile, limits: SourceLimits): Promise<ReadArchive> {
+  const tree = new SourceTree();
+  const texts = new Map<string, string>();
+  let position = 0;
+  for await (const item of extract) {
+    const { name, type, mode, size, linkname } = item.header;
+    const header = { name, type: type ?? 'thing of an unknown kind', mode: mode ?? 0, sizeBytes: size ?? 0, target: linkname ?? undefined };
+    const added = tree.add(header, position);
+    if (!added.ok) throw new Refused(added.refusal);
+    if (tree.size > limits.maxFiles) throw new Refused(tooLarge('number of files', limits.maxFiles));
+    if (tree.fileBytes > limits.maxUnpackedBytes) throw new Refused(tooLarge('unpacked', limits.maxUnpackedBytes));
+    if (header.type !== 'file' && header.type !== 'contiguous-file') {
+      item.resume();
+      continue;
+    }
+    const path = added.value?.path ?? '';
+    const wanted = READ_FILES.includes(path) && header.sizeBytes <= MAX_READ_BYTES;
+    const kept: Uint8Array[] = [];
+    for await (const chunk of item) {
+      if (!(chunk instanceof Uint8Array)) throw new TypeError('tar-stream gave something else than bytes');
+      await spool.write(position, chunk);
+      position += chunk.byteLength;
+      if (wanted) kept.push(chunk);
+    }
+    if (wanted) texts.set(path, Buffer.concat(kept).toString('utf8'));
+  }
+  const entries = tree.finish();
+  if (!entries.ok) throw new Refused(entries.refusal);
+  return { entries: entries.value, texts };
+}
+
+/** Fails the stream with the first refusal that `judge` makes of what has passed. */
+function metered(judge: (bytes: number) => Refusal | undefined): Transform {
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      const refusal = judge(chunk.byteLength);
+      if (refusal === undefined) done(null, chunk);
+      else done(new Refused(refusal));
+    },
+  });
+}
+
+const READ_AT_ONCE_BYTES = 256 * 1024;
+const NOBODY = { uid: 0, gid: 0, uname: '', gname: '', mtime: new Date(0) };
+
+/**
+ * Packs entries whose content lies in `spool` into `packed`: the same entries make the same bytes, whoever packed them when.
+ * Returns digest and length of what it wrote, which survives a power cut.
+ */
+export async function writeArchive(
+  entries: readonly SourceEntry[],
+  spool: DiskFile,
+  packed: DiskFile,
+  maxUnpackedBytes: number,
+): Promise<{ digest: string; sizeBytes: number }> {
+  const pack = tar.pack();
+  const hash = createHash('sha256');
+  let unpackedBytes = 0;
+  let sizeBytes = 0;
+  const bounded = metered((bytes) => {
+    unpackedBytes += bytes;
+    return unpackedBytes > maxUnpackedBytes ? tooLarge('unpacked', maxUnpackedBytes) : undefined;
+  });
+  const writing = pipeline(pack, bounded, createGzip(), async (source: AsyncIterable<Buffer>) => {
+    for await (const chunk of source) {
+      hash.update(chunk);
+      await packed.write(sizeBytes, chunk);
+      sizeBytes += chunk.byteLength;
+    }
+  });
+  // A fault of the streams ends the filling too: nothing would take its entries any more.
+  await Promise.all([writing, Promise.race([fill(pack, entries, spool), writing])]).catch((fault: unknown) => {
+    pack.destroy();
+    throw fault;
+  });
+  await packed.sync();
+  return { digest: `sha256:${hash.digest('hex')}`, sizeBytes };
+}
+
+async function fill(pack: tar.Pack, entries: readonly SourceEntry[], spool: DiskFile): Promise<void> {
+  for (const entry of entries) {
+    const { path: name } = entry;
+    if (entry.kind === 'directory') await whole(pack, { ...NOBODY, name, type: 'directory', mode: 0o755 });
+    else if (entry.kind === 'symlink') await whole(pack, { ...NOBODY, name, type: 'symlink', linkname: entry.target, mode: 0o777 });
+    else await file(pack, entry, spool);
+  }
+  pack.finalize();
+}
+
+async function file(pack: tar.Pack, entry: SourceEntry & { kind: 'file' }, spool: DiskFile): Promise<void> {
+  const { path: name, sizeBytes: size, position } = entry;
+  const header = { ...NOBODY, name, size, mode: entry.executable ? 0o755 : 0o644 };
+  if (size <= READ_AT_ONCE_BYTES) return whole(pack, header, Buffer.from(await spool.read(position, size)));
+  await pipeline(slices(spool, position, position + size), pack.entry(header));
+}
+
+async function* slices(spool: DiskFile, from: number, to: number): AsyncGenerator<Uint8Array> {
+  for (let at = from; at < to; at += READ_AT_ONCE_BYTES) yield spool.read(at, Math.min(READ_AT_ONCE_BYTES, to - at));
+}
+
+function whole(pack: tar.Pack, header: Partial<tar.Header> & Pick<tar.Header, 'name'>, content: Buffer = Buffer.alloc(0)): Promise<void> {
+  return new Promise((resolve, reject) => {
+    pack.entry(header, content, (fault) => (fault ? reject(fault) : resolve()));
+  });
+}
+
+function tooLarge(what: string, most: number): Refusal {
+  const bound = most >= 1024 * 1024 && most % (1024 * 1024) === 0 ? `${most / (1024 * 1024)} MiB` : `${most}`;
+  return refused('PAYLOAD_TOO_LARGE', `The archive is too large (${what}): at most ${bound}`, { what, most }).refusal;
+}
+
+function bomb(): Refusal {
+  return refused('PAYLOAD_TOO_LARGE', `The archive unpacks to more than ${MAX_RATIO} times its size`, { what: 'ratio', most: MAX_RATIO })
+    .refusal;
+}

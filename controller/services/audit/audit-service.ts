@@ -1,0 +1,150 @@
+import { createHmac } from 'node:crypto';
+import type { Clock } from '../../../seams/clock.ts';
+import type { Metrics } from '../../../seams/metrics.ts';
+import type { Attribution, AuditRecord, StoredAudit } from '../../domain/audit/audit.ts';
+import { recordAudit } from '../../domain/audit/record-audit.ts';
+import { accepted, type Outcome, type RefusalCode } from '../../domain/engine/outcome.ts';
+import { rfc3339 } from '../../domain/engine/time.ts';
+import type { View } from '../../domain/engine/view.ts';
+import { globally, spaceFor } from '../access/access.ts';
+import type { Applier } from '../engine/applier.ts';
+import type { Caller, Page, PageRequest } from '../engine/caller.ts';
+import type { AuditQuery, Lists } from '../engine/lists.ts';
+import { type EventIds, eventIds } from '../events/event-ids.ts';
+import { AuditRefusals } from './audit-refusals.ts';
+
+/** A record as REST and the export show it. */
+export interface AuditObject {
+  readonly id: string;
+  readonly created_at: string;
+  readonly actor: string | null;
+  readonly actor_id: string | null;
+  readonly actor_type: AuditRecord['actorType'];
+  readonly credential: string | null;
+  readonly action: string;
+  readonly resource: string;
+  readonly resource_id: string | null;
+  readonly resource_name: string | null;
+  readonly space: string | null;
+  readonly address: string | null;
+  readonly request_id: string | null;
+  readonly outcome: 'ok' | 'refused';
+  readonly code: RefusalCode | null;
+  readonly count: number;
+}
+
+export interface AuditFilter {
+  readonly actor?: string;
+  readonly action?: string;
+  readonly resource?: string;
+  readonly space?: string;
+  /** Unix milliseconds. */
+  readonly since?: number;
+  readonly until?: number;
+}
+
+export interface Audit {
+  list(caller: Caller, filter: AuditFilter, page: PageRequest): Promise<Outcome<Page<AuditObject>>>;
+  /** Resolves once the record of what changes nothing, such as the reading of a secret's value, is durable. */
+  note(attribution: Attribution): Promise<void>;
+  /** Records a refused request, soon, and within the bounds of {@link AuditRefusals}. */
+  refused(attribution: Attribution, code: RefusalCode): void;
+  /** Writes what is counted. */
+  close(): void;
+}
+
+export interface AuditDeps {
+  readonly applier: Applier;
+  readonly view: View;
+  readonly lists: Lists;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly ids: EventIds;
+}
+
+export function auditService({ applier, view, lists, clock, metrics, ids }: AuditDeps): Audit {
+  const refusals = new AuditRefusals({
+    ...{ clock, metrics },
+    write(attribution, code, count) {
+      // Logged by the applier.
+      applier.applyLazily(recordAudit(attribution, code, count)).catch(() => undefined);
+    },
+  });
+  return {
+    async list(caller, filter, page) {
+      const query = auditQuery(view, caller, filter);
+      if (!query.ok) return query;
+      const { items, total } = await lists.audit(query.value, page);
+      return accepted({ items: items.map((record) => auditObject(ids, record)), total });
+    },
+    note: (attribution) => applier.apply(recordAudit(attribution, 'ok', 1)),
+    refused: (attribution, code) => refusals.add(withKnownName(view, attribution), code),
+    close: () => refusals.flush(),
+  };
+}
+
+/** What was typed as the name of an account may be a password, unless there is such an account. */
+function withKnownName(view: View, attribution: Attribution): Attribution {
+  const { actor, thing } = attribution;
+  if (actor.type !== 'Anonymous' || thing.kind !== 'service-accounts' || thing.ref === null) return attribution;
+  return view.accountByUser(thing.ref) === undefined ? { ...attribution, thing: { ...thing, ref: null } } : attribution;
+}
+
+/** Not those of events: an id of one is none of the other. */
+export const auditIds = (storeKey: Uint8Array): EventIds => eventIds(createHmac('sha256', storeKey).update('audit').digest());
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** What a caller may read: everything with audit:list everywhere, or what happened in a space where it holds that. */
+function auditQuery(view: View, caller: Caller, { actor, action, resource, space, since, until }: AuditFilter): Outcome<AuditQuery> {
+  const isGlobal = globally(caller, 'audit', 'list');
+  // Somebody who may read everything may also ask about spaces that are gone.
+  const scope = isGlobal.ok ? accepted({ id: undefined }) : space === undefined ? isGlobal : spaceFor(view, caller, space, 'audit', 'list');
+  if (!scope.ok) return scope;
+  const { id: spaceId } = scope.value;
+  const [kind = '', ref] = splitOnce(resource ?? '');
+  return accepted({
+    ...(actor === undefined ? {} : UUID.test(actor) ? actorById(view, actor.toLowerCase()) : { actor }),
+    ...(action === undefined ? {} : { action }),
+    ...(kind === '' ? {} : { kind }),
+    ...(ref === undefined ? {} : { ref: UUID.test(ref) ? { id: ref.toLowerCase() } : { name: ref } }),
+    ...(space === undefined ? {} : { space }),
+    ...(spaceId === undefined ? {} : { spaceId }),
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
+  });
+}
+
+/** Records are found by the actor's name, where that is still known. */
+function actorById(view: View, id: string): AuditQuery {
+  const name = view.get('accounts', id)?.user ?? view.get('nodes', id)?.name;
+  return name === undefined ? { actorId: id } : { actorId: id, actor: name };
+}
+
+function splitOnce(text: string): readonly [string, string?] {
+  const at = text.indexOf('/');
+  return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** Ids are enciphered, as those of events are: a number would count what happens in all spaces. */
+export function auditObject(ids: Pick<EventIds, 'spell'>, record: StoredAudit): AuditObject {
+  const { outcome } = record;
+  return {
+    id: ids.spell({ epoch: 0, number: record.number }),
+    created_at: rfc3339(record.at),
+    actor: record.actor,
+    actor_id: record.actorId,
+    actor_type: record.actorType,
+    credential: record.credential,
+    action: record.action,
+    resource: record.resource,
+    resource_id: record.resourceId,
+    resource_name: record.resourceName,
+    space: record.space,
+    address: record.address,
+    request_id: record.requestId,
+    outcome: outcome === 'ok' ? 'ok' : 'refused',
+    code: outcome === 'ok' ? null : outcome,
+    count: record.count,
+  };
+}

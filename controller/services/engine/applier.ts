@@ -1,0 +1,311 @@
+import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { Log } from '../../../seams/log.ts';
+import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
+import type { KeptTime } from '../../domain/engine/agreed-time.ts';
+import { type Command, type Decision, unchanged } from '../../domain/engine/command.ts';
+import { type Outcome, refused } from '../../domain/engine/outcome.ts';
+import type { Mutation, SessionRow } from '../../domain/engine/rows.ts';
+import type { View } from '../../domain/engine/view.ts';
+import type { NewEvent, StoredEvent } from '../../domain/events/events.ts';
+import { type Attributed, AuditRecords } from '../audit/audit-record.ts';
+import { BatchWatch } from './batch-watch.ts';
+import type { Capacity } from './capacity.ts';
+import { ClusterTime } from './cluster-time.ts';
+import { CommandQueue, QUEUE_BOUND, type Waiting } from './command-queue.ts';
+import { TransactionLost } from './transaction-lost.ts';
+
+/** What the applier needs of the store: one durable transaction at a time. */
+export interface TransactionalStore {
+  readonly view: View;
+  transaction<T>(work: () => T): T;
+  /** Throws TransactionLost when there is no transaction left to roll back in. */
+  savepoint<T>(work: () => T): T;
+  apply(mutation: Mutation): void;
+  record(event: NewEvent, number: number, at: number): StoredEvent;
+  lastEventNumber(): number;
+  lastTime(): number;
+  keepLastTime(at: number): void;
+  keptTime(): KeptTime | undefined;
+  keepTime(kept: KeptTime): void;
+}
+
+/** What a batch has changed, told after its COMMIT and before its answers. */
+export interface Committed {
+  readonly mutations: readonly Mutation[];
+  readonly events: readonly StoredEvent[];
+}
+
+type Refused = ReturnType<typeof refused>;
+
+/** What a command counts for that does not say what it writes. */
+const USUAL_BYTES = 1024;
+/** A batch takes no more commands after this: whatever else waits in this process comes between two batches. */
+const LONGEST_DECIDING_MS = 20;
+/** A commit costs a sync of the disk. What may wait waits this long for another's. */
+const LAZY_MS = 20;
+
+/** Why client commands that make the store larger are refused for now; undefined while they are not. */
+export type GrowthRefusal = () => string | undefined;
+
+/**
+ * The one place where the controller's state changes.
+ *
+ * 1. Commands are decided one after another, each on what the ones before it left.
+ * 2. A batch is one durable transaction without an await, each command a savepoint: one that throws leaves nothing. It is bounded in
+ *    commands, in bytes and in time.
+ * 3. Answers resolve after COMMIT, and after `onCommitted` has been told.
+ * 4. A transaction that is lost (COMMIT fails, or SQLite rolls it back by itself) leaves nothing of its batch. No command of it is
+ *    answered; `onFatal` is called, and must end the process.
+ * 5. Rows get times that grow, as {@link ClusterTime} says.
+ */
+export class Applier {
+  readonly #store: TransactionalStore;
+  readonly #capacity: Capacity;
+  /** The time of rows, and how old they are. */
+  readonly time: ClusterTime;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #onFatal: (error: unknown) => void;
+  readonly #listeners: ((committed: Committed) => void)[] = [];
+  readonly #queue = new CommandQueue();
+  readonly #watch: BatchWatch;
+  readonly #refused: Counter<'bound'>;
+  readonly #stale: Counter;
+  readonly #growthRefusal: GrowthRefusal;
+  readonly #audit: AuditRecords;
+  #scheduled: Timer | undefined;
+  #isSoon = false;
+  #lastNumber: number;
+  #mutations: Mutation[] = [];
+  #events: StoredEvent[] = [];
+  #closed = false;
+
+  constructor(options: {
+    store: TransactionalStore;
+    capacity: Capacity;
+    clock: Clock;
+    log: Log;
+    metrics?: Metrics;
+    growthRefusal?: GrowthRefusal;
+    onFatal: (error: unknown) => void;
+  }) {
+    this.#store = options.store;
+    this.#capacity = options.capacity;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#onFatal = options.onFatal;
+    this.time = new ClusterTime(options.clock, options.store.keptTime(), options.store.lastTime(), options.log, options.metrics);
+    this.#lastNumber = options.store.lastEventNumber();
+    this.#audit = new AuditRecords(options.store.view);
+    this.#growthRefusal = options.growthRefusal ?? (() => undefined);
+    const { clock, log, metrics = silentMetrics } = options;
+    this.#watch = new BatchWatch({ clock, log, metrics });
+    this.#refused = metrics.counter({
+      name: 'commands_refused_total',
+      help: 'Client commands refused before they were decided, by what was full.',
+      labels: ['bound'],
+    });
+    this.#stale = metrics.counter({
+      name: 'commands_stale_total',
+      help: 'Client commands that were not decided because the rights of their caller had changed: their requests are judged again.',
+    });
+    metrics.gauge({ name: 'command_queue_commands', help: 'Commands that wait to be decided.', read: () => this.#queue.length });
+    metrics.gauge({ name: 'command_queue_bytes', help: 'About what they write.', read: () => this.#queue.bytes });
+  }
+
+  onCommitted(listener: (committed: Committed) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Resolves once the decision is durable. Rejects when deciding or keeping it threw; nothing of it is then kept. */
+  apply<Answer>(command: Command<Answer>, by?: Attributed): Promise<Answer> {
+    return this.#enqueue(command, by, () => this.#flushSoon());
+  }
+
+  /**
+   * The same for what nobody waits for and what would be said again if it were lost: it is decided in its turn, but may wait a
+   * little for the next commit, and share it.
+   */
+  applyLazily<Answer>(command: Command<Answer>): Promise<Answer> {
+    return this.#enqueue(command, undefined, () => {
+      this.#scheduled ??= this.#clock.after(LAZY_MS, () => this.#flush());
+    });
+  }
+
+  #flushSoon(): void {
+    if (this.#isSoon) return;
+    this.#isSoon = true;
+    this.#scheduled?.cancel();
+    this.#scheduled = this.#clock.soon(() => this.#flush());
+  }
+
+  #enqueue<Answer>(command: Command<Answer>, by: Attributed | undefined, schedule: () => void): Promise<Answer> {
+    if (this.#closed) return Promise.reject(new Error('the applier is closed'));
+    return new Promise((resolve, reject) => {
+      this.#queue.push({
+        name: command.name,
+        bytes: sizeOf(command),
+        run: () => {
+          const answer = this.#decide(command, by);
+          return () => resolve(answer);
+        },
+        fail: (error) => {
+          this.#watch.failed();
+          this.#log.error('command.failed', { command: command.name, error: error instanceof Error ? error.message : String(error) });
+          reject(error);
+        },
+      });
+      schedule();
+    });
+  }
+
+  /** The same where nobody waits for the answer: a command that fails is logged here, and one that comes after `close` is dropped. */
+  tell(command: Command<unknown>): void {
+    this.apply(command).catch(() => undefined);
+  }
+
+  /**
+   * The same for a client's command: refused while too much waits, or while the disk is low and the command makes the store larger. What it
+   * changes is recorded as `by` says, in the same transaction. A stale refusal where the rights of `by` have changed before its turn.
+   */
+  submit<Value>(command: Command<Outcome<Value>>, by?: Attributed): Promise<Outcome<Value>> {
+    const low = command.grows === true ? this.refusesGrowth() : undefined;
+    if (low !== undefined) return Promise.resolve(low);
+    const bound = this.#queue.fullOf(sizeOf(command));
+    if (bound === undefined)
+      return this.apply(
+        ifCurrent(command, by, () => this.#stale.add()),
+        by,
+      );
+    this.#refused.add(1, { bound });
+    const waits = bound === 'commands' ? `${QUEUE_BOUND.commands} requests wait` : `requests of ${QUEUE_BOUND.bytes / 2 ** 20} MiB wait`;
+    return Promise.resolve(refused('RATE_LIMITED', `The controller is overloaded: ${waits}. Retry in a second.`, { retry_after_s: 1 }));
+  }
+
+  /** Why a client's command that makes the store larger is refused now; undefined while it is not. */
+  refusesGrowth(): Refused | undefined {
+    const reason = this.#growthRefusal();
+    if (reason === undefined) return undefined;
+    this.#refused.add(1, { bound: 'disk' });
+    return refused('UNAVAILABLE', reason, { retry_after_s: 30 });
+  }
+
+  /** Decides what waits, and takes no more. */
+  close(): void {
+    while (this.#queue.length > 0 && !this.#closed) this.#flush();
+    this.#closed = true;
+    this.#scheduled?.cancel();
+  }
+
+  #flush(): void {
+    this.#scheduled?.cancel();
+    this.#scheduled = undefined;
+    this.#isSoon = false;
+    const batch = this.#queue.takeBatch();
+    if (batch.length === 0) return;
+    const settle: (() => void)[] = [];
+    this.#mutations = [];
+    this.#events = [];
+    this.#capacity.begin();
+    this.#watch.begin();
+    try {
+      this.#store.transaction(() => {
+        for (const waiting of batch) {
+          const before = this.#mutations.length;
+          settle.push(this.#runOne(waiting));
+          if (this.#watch.decided(waiting.name) >= LONGEST_DECIDING_MS) break;
+          // Whoever lost a right by this is judged without it: the rights in memory follow the commit.
+          if (this.#mutations.slice(before).some(changesRights)) break;
+        }
+        this.#store.keepLastTime(this.time.last);
+        this.#store.keepTime(this.time.keep());
+      });
+    } catch (error) {
+      this.#capacity.drop();
+      this.#closed = true;
+      this.#onFatal(error);
+      return;
+    }
+    this.#watch.committed(settle.length);
+    this.#queue.putBack(batch.slice(settle.length));
+    if (this.#queue.length > 0) this.#flushSoon();
+    this.#capacity.keep();
+    const committed = { mutations: this.#mutations, events: this.#events };
+    for (const listener of this.#listeners) listener(committed);
+    for (const resolve of settle) resolve();
+  }
+
+  #runOne(waiting: Waiting): () => void {
+    const before = { number: this.#lastNumber, mutations: this.#mutations.length, events: this.#events.length };
+    this.#capacity.begin();
+    try {
+      const resolve = this.#store.savepoint(() => waiting.run());
+      this.#capacity.keep();
+      return resolve;
+    } catch (error) {
+      this.#capacity.drop();
+      if (error instanceof TransactionLost) throw error;
+      this.#lastNumber = before.number;
+      this.#mutations.length = before.mutations;
+      this.#events.length = before.events;
+      return () => waiting.fail(error);
+    }
+  }
+
+  #decide<Answer>(command: Command<Answer>, by: Attributed | undefined): Answer {
+    const now = this.time.stamp();
+    const decision: Decision<Answer> = command.decide({ view: this.#store.view, fleet: this.#capacity, now, ages: this.time });
+    const record = by === undefined ? undefined : this.#audit.ofChange(command.name, decision, by, now);
+    for (const mutation of decision.mutations) this.#change(mutation);
+    if (record !== undefined) this.#change({ kind: 'audit', record });
+    for (const event of decision.events) {
+      this.#lastNumber += 1;
+      this.#events.push(this.#store.record(event, this.#lastNumber, now));
+    }
+    return decision.answer;
+  }
+
+  #change(mutation: Mutation): void {
+    this.#count(mutation);
+    this.#store.apply(mutation);
+    this.#mutations.push(mutation);
+  }
+
+  #count(mutation: Mutation): void {
+    if (mutation.kind === 'put' && mutation.table === 'sessions') {
+      const before: SessionRow | undefined = this.#store.view.get('sessions', mutation.row.id);
+      this.#capacity.change(before, mutation.row);
+    }
+  }
+}
+
+/** The command, decided only while the rights of its caller are those by which it was judged. */
+function ifCurrent<Value>(command: Command<Outcome<Value>>, by: Attributed | undefined, onStale: () => void): Command<Outcome<Value>> {
+  const isCurrent = by?.isCurrent;
+  if (isCurrent === undefined) return command;
+  return {
+    ...command,
+    decide(state) {
+      if (isCurrent()) return command.decide(state);
+      onStale();
+      return unchanged(STALE);
+    },
+  };
+}
+
+/** Whoever gets it judges the request again. */
+export const STALE: Refused = {
+  ok: false,
+  refusal: {
+    ...refused('RATE_LIMITED', 'Rights changed again and again while this request waited. Retry in a second.', { retry_after_s: 1 })
+      .refusal,
+    stale: true,
+  },
+};
+
+const OF_RIGHTS: ReadonlySet<string> = new Set(['accounts', 'roles', 'bindings', 'apiKeys', 'revokedTokens']);
+
+const changesRights = (mutation: Mutation): boolean =>
+  (mutation.kind === 'put' || mutation.kind === 'remove') && OF_RIGHTS.has(mutation.table);
+
+const sizeOf = ({ bytes = 0 }: Command<unknown>): number => USUAL_BYTES + bytes;

@@ -1,0 +1,135 @@
+import type { Fleet, FleetNode, SpaceUse } from '../../domain/engine/fleet.ts';
+import type { SpaceId } from '../../domain/engine/ids.ts';
+import type { SessionRow } from '../../domain/engine/rows.ts';
+import type { View } from '../../domain/engine/view.ts';
+import { occupiesRoom } from '../../domain/sessions/life-cycle.ts';
+import { DEFAULT_SIZE_RULES, GUEST_PROCESSES, type SizeRules } from '../../domain/sessions/session-sizes.ts';
+
+/** A node as it is known from its stream, without what is placed on it. */
+export type KnownNode = Omit<FleetNode, 'requested' | 'sessions' | 'limited'>;
+
+interface Use {
+  /** Of requests. */
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  readonly sessions: number;
+  /** Of limits. */
+  readonly mostMemoryBytes: number;
+  readonly diskBytes: number;
+  readonly processes: number;
+}
+
+const NONE: Use = { cpuMillis: 0, memoryBytes: 0, sessions: 0, mostMemoryBytes: 0, diskBytes: 0, processes: 0 };
+
+/** A session without a container still has its disk, until it is deleted. */
+function onNode(session: SessionRow): Use | undefined {
+  if (session.desired === 'deleted') return undefined;
+  const { diskBytes, memoryBytes: mostMemoryBytes, processes } = session.limits;
+  if (!occupiesRoom(session)) return { ...NONE, diskBytes };
+  return { ...session.requests, sessions: 1, mostMemoryBytes, diskBytes, processes: processes + GUEST_PROCESSES };
+}
+
+/** A session that takes up no room still is one of its space's sessions, until it is deleted. */
+function inSpace(session: SessionRow): Use | undefined {
+  const use = onNode(session);
+  return use && { ...use, sessions: 1 };
+}
+
+const add = (use: Use, more: Use, sign: 1 | -1): Use => ({
+  cpuMillis: use.cpuMillis + sign * more.cpuMillis,
+  memoryBytes: use.memoryBytes + sign * more.memoryBytes,
+  sessions: use.sessions + sign * more.sessions,
+  mostMemoryBytes: use.mostMemoryBytes + sign * more.mostMemoryBytes,
+  diskBytes: use.diskBytes + sign * more.diskBytes,
+  processes: use.processes + sign * more.processes,
+});
+
+const ROWS_AT_ONCE = 500;
+
+/** All sessions that are placed, a page at a time: there can be more than fit into memory at once. */
+export function* placedSessions(view: Pick<View, 'nodes' | 'sessionsOnAfter'>): Generator<SessionRow> {
+  for (const { id } of view.nodes()) {
+    let after = '';
+    for (;;) {
+      const rows = view.sessionsOnAfter(id, after, ROWS_AT_ONCE);
+      yield* rows;
+      after = rows.at(-1)?.id ?? after;
+      if (rows.length < ROWS_AT_ONCE) break;
+    }
+  }
+}
+
+/**
+ * What the sessions of each node and of each space take up: a fold over the session rows, held in memory. Changes of a
+ * batch are kept in an overlay, which a failing command or a failing COMMIT drops.
+ *
+ * Invariant: with no overlay, the use of a node is the sum of the requests and limits of its rows that occupy room, and of the disks of all.
+ */
+export class Capacity implements Fleet {
+  readonly #known: () => readonly KnownNode[];
+  /** By the id of a node or of a space: both are UUIDs. */
+  readonly #committed = new Map<string, Use>();
+  /** One layer for the batch, one for the command in work. */
+  #layers: Map<string, Use>[] = [];
+
+  readonly sizes: SizeRules;
+
+  constructor(known: () => readonly KnownNode[], sessions: Iterable<SessionRow>, sizes: SizeRules = DEFAULT_SIZE_RULES) {
+    this.#known = known;
+    this.sizes = sizes;
+    for (const session of sessions) this.change(undefined, session);
+  }
+
+  nodes(): readonly FleetNode[] {
+    return this.#known().map((node) => {
+      const { cpuMillis, memoryBytes, sessions, mostMemoryBytes, diskBytes, processes } = this.#use(node.id);
+      const limited = { memoryBytes: mostMemoryBytes, diskBytes, processes };
+      return { ...node, requested: { cpuMillis, memoryBytes }, sessions, limited };
+    });
+  }
+
+  spaceUse(spaceId: SpaceId): SpaceUse {
+    return this.#use(spaceId);
+  }
+
+  /** Accounts for a session row that became another (undefined: not there). */
+  change(before: SessionRow | undefined, after: SessionRow | undefined): void {
+    if (before !== undefined) this.#account(before, -1);
+    if (after !== undefined) this.#account(after, 1);
+  }
+
+  #account(session: SessionRow, sign: 1 | -1): void {
+    if (session.nodeId !== null) this.#add(session.nodeId, onNode(session), sign);
+    this.#add(session.spaceId, inSpace(session), sign);
+  }
+
+  #add(key: string, more: Use | undefined, sign: 1 | -1): void {
+    if (more !== undefined) this.#set(key, add(this.#use(key), more, sign));
+  }
+
+  begin(): void {
+    this.#layers.push(new Map());
+  }
+
+  /** Folds the newest layer into the one below it, or into what is committed. */
+  keep(): void {
+    const layer = this.#layers.pop();
+    for (const [key, use] of layer ?? []) this.#set(key, use);
+  }
+
+  drop(): void {
+    this.#layers.pop();
+  }
+
+  #use(key: string): Use {
+    for (let at = this.#layers.length - 1; at >= 0; at -= 1) {
+      const use = this.#layers[at]?.get(key);
+      if (use !== undefined) return use;
+    }
+    return this.#committed.get(key) ?? NONE;
+  }
+
+  #set(key: string, use: Use): void {
+    (this.#layers.at(-1) ?? this.#committed).set(key, use);
+  }
+}

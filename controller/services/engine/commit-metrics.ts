@@ -1,0 +1,92 @@
+import { type Metrics, SECONDS } from '../../../seams/metrics.ts';
+import type { Outcome } from '../../domain/engine/outcome.ts';
+import type { Obstacle } from '../../domain/sessions/placement.ts';
+import type { Committed } from './applier.ts';
+
+/** Why an agent's answer was an error, as guests and the controller say it. A node may send any word: others count as `other`. */
+const REASONS: ReadonlySet<string> = new Set([
+  'agent_ambiguous',
+  'agent_died',
+  'agent_failed',
+  'agent_inactive',
+  'agent_not_started',
+  'agent_stopped',
+  'agent_timeout',
+  'agent_unknown',
+  'answer_lost',
+  'disk_full',
+  'host_lost',
+  'interrupted',
+  'no_agent',
+  'out_of_memory',
+  'process_limit',
+  'reply_too_large',
+  'session_failed',
+  'unsupported_runtime',
+]);
+const ANSWER_SECONDS = [...SECONDS, 30, 60, 300, 1800];
+
+/** Counts events, messages and answers as they are committed. The callback is for {@link Applier.onCommitted}. */
+export function commitMetrics(metrics: Metrics): (committed: Committed) => void {
+  const events = metrics.counter({ name: 'events_total', help: 'Events committed, by type', labels: ['type'] });
+  const messages = metrics.counter({ name: 'messages_total', help: 'Messages committed, by role', labels: ['role'] });
+  const removed = metrics.counter({
+    name: 'messages_removed_total',
+    help: 'Messages removed: cleared, of deleted sessions, or the oldest of long conversations',
+  });
+  const answers = metrics.counter({
+    name: 'answers_total',
+    help: 'Answers to user messages: reply, or why there is none',
+    labels: ['outcome'],
+  });
+  const waited = metrics.histogram({
+    name: 'answer_seconds',
+    help: 'Time from the post of a user message to its answer',
+    buckets: ANSWER_SECONDS,
+  });
+  return ({ mutations, events: committed }) => {
+    for (const { type } of committed) events.add(1, { type });
+    const postedAt = new Map<string, number>();
+    const answeredAt = new Map<string, number>();
+    for (const mutation of mutations) {
+      if (mutation.kind === 'dequeue') postedAt.set(mutation.row.id, mutation.row.createdAt);
+      if (mutation.kind === 'remove' && mutation.table === 'messages') removed.add(1);
+      if (mutation.kind !== 'put' || mutation.table !== 'messages') continue;
+      const { role, metadata, inReplyTo, createdAt } = mutation.row;
+      messages.add(1, { role });
+      if (role === 'agent') answers.add(1, { outcome: outcomeOf(metadata) });
+      if (inReplyTo !== null) answeredAt.set(inReplyTo, createdAt);
+    }
+    for (const [id, at] of answeredAt) {
+      const since = postedAt.get(id);
+      if (since !== undefined) waited.observe((at - since) / 1000);
+    }
+  };
+}
+
+function outcomeOf({ type, reason }: Readonly<Record<string, unknown>>): string {
+  if (type !== 'error_response') return 'reply';
+  return typeof reason === 'string' && REASONS.has(reason) ? reason : 'other';
+}
+
+/** Counts where new sessions went: `placed`, or why not. The callback takes the answer of each create. */
+export function placementMetrics(metrics: Metrics): (created: Outcome<unknown>) => void {
+  const placements = metrics.counter({
+    name: 'placements_total',
+    help: 'Sessions that clients asked for: placed, or the code of the refusal',
+    labels: ['outcome'],
+  });
+  const obstacles = metrics.counter({
+    name: 'placement_obstacles_total',
+    help: 'Nodes that could not take a session for which no node had room, by the first filter that they failed',
+    labels: ['filter'],
+  });
+  return (created) => {
+    placements.add(1, { outcome: created.ok ? 'placed' : created.refusal.code.toLowerCase() });
+    if (created.ok) return;
+    for (const { filter } of obstaclesIn(created.refusal.details)) obstacles.add(1, { filter });
+  };
+}
+
+const obstaclesIn = (details: unknown): readonly Obstacle[] =>
+  typeof details === 'object' && details !== null && 'nodes' in details && Array.isArray(details.nodes) ? details.nodes : [];

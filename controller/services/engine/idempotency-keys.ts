@@ -1,0 +1,11 @@
+import { createHmac } from 'node:crypto';
+import type { KnownRequest } from '../../domain/engine/idempotency.ts';
+import type { Caller, Idempotency } from './caller.ts';
+
+/** Keys of clients as they are kept: hashed under the store's own key, with the caller, so that no key is another caller's. */
+export function knownRequest(storeKey: Uint8Array, caller: Caller, idempotency: Idempotency | undefined): KnownRequest | undefined {
+  if (idempotency === undefined) return undefined;
+  const id = createHmac('sha256', storeKey).update(`${caller.accountId}\n${idempotency.key}`).digest('base64url');
+  const bodyHash = createHmac('sha256', storeKey).update(idempotency.body).digest('base64url');
+  return { id, bodyHash };
+}

@@ -1,0 +1,76 @@
+import type { AuditPart, StoredAudit } from '../../domain/audit/audit.ts';
+import type { AccountId, AgentId, SessionId, SpaceId } from '../../domain/engine/ids.ts';
+import type { ShownSession } from '../../domain/engine/present.ts';
+import type { MessageRow, Tables } from '../../domain/engine/rows.ts';
+import type { RestState, RowsOfState } from '../../domain/sessions/life-cycle.ts';
+import type { Page, PageRequest } from './caller.ts';
+
+export interface SessionQuery {
+  /** Sessions in these spaces, or made by this account in the spaces `ownedIn`; in any, where that is undefined. */
+  readonly visible: 'all' | { readonly spaces: readonly SpaceId[]; readonly owner?: AccountId; readonly ownedIn?: readonly SpaceId[] };
+  readonly spaceId?: SpaceId;
+  readonly states?: readonly RowsOfState[];
+  readonly createdBy?: string;
+  readonly name?: string;
+  /** Lower-case hexadecimal digits and dashes. */
+  readonly idPrefix?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+export interface MessageQuery {
+  readonly role?: string;
+  readonly afterSeq?: number;
+  readonly afterTime?: number;
+}
+
+export interface AuditQuery {
+  readonly actor?: string;
+  readonly actorId?: string;
+  readonly action?: string;
+  /** Of which kind the thing is. */
+  readonly kind?: string;
+  readonly ref?: { readonly id: string } | { readonly name: string };
+  /** A name, which other spaces may have had before. */
+  readonly space?: string;
+  readonly spaceId?: SpaceId;
+  /** Unix milliseconds, both inclusive. */
+  readonly since?: number;
+  readonly until?: number;
+}
+
+export interface AuditBounds {
+  /** Unix milliseconds: records of before are past their age. */
+  readonly before: Readonly<Record<AuditPart, number>>;
+  readonly rows: Readonly<Record<AuditPart, number>>;
+}
+
+/** Tables that are listed by what their fields are equal to; an index stands behind each that is used. */
+export type PlainList = 'accounts' | 'roles' | 'bindings' | 'apiKeys' | 'spaces' | 'secrets' | 'agents';
+
+/** What scans. Runs beside the applier, on a thread of its own, and sees what was last committed. */
+export interface Lists {
+  sessions(query: SessionQuery, page: PageRequest): Promise<Page<ShownSession>>;
+  messages(session: SessionId, query: MessageQuery, page: PageRequest): Promise<Page<MessageRow>>;
+  audit(query: AuditQuery, page: PageRequest): Promise<Page<StoredAudit>>;
+  /** The oldest records after a number. */
+  auditAfter(number: number, limit: number): Promise<readonly StoredAudit[]>;
+  /** Up to which number each part is past its bounds; 0 where it is not. */
+  auditCutoffs(bounds: AuditBounds): Promise<Readonly<Record<'byAge' | 'byRows', Readonly<Record<AuditPart, number>>>>>;
+  countMessages(session: SessionId): Promise<number>;
+  /** How many sessions are in which state, without the deleted. */
+  countSessions(): Promise<Readonly<Record<RestState, number>>>;
+  /**
+   * Whether a source is still needed: some agent's, or part of a build that is not finished, that new sessions of its space start from,
+   * or that a session is pinned to, so that its image can be built again.
+   */
+  sourceInUse(digest: string): Promise<boolean>;
+  /** The most lately active of a space's sessions that are up and were made with an agent; `total` counts all of them. */
+  sessionsWithAgent(space: SpaceId, agent: AgentId, limit: number): Promise<{ readonly ids: readonly SessionId[]; readonly total: number }>;
+  /** Rows of a table whose fields have these values, and whose ids are `among` these where any are given. Newest first. */
+  rows<Name extends PlainList>(
+    table: Name,
+    equal: Partial<Tables[Name]>,
+    page: PageRequest,
+    among?: readonly string[],
+  ): Promise<Page<Tables[Name]>>;
+}

@@ -1,0 +1,52 @@
+import type { Clock, Timer } from '../../../seams/clock.ts';
+
+/** A turn of the event loop runs work for about so long; the rest waits for the next one. */
+const SLICE_MS = 5;
+
+/**
+ * Runs many small pieces of work, each at least one turn later, a few milliseconds of them a turn: however many there are, what comes
+ * meanwhile is served in between.
+ */
+export class TimeSlices {
+  readonly #clock: Clock;
+  #urgent: (() => void)[] = [];
+  #queue: (() => void)[] = [];
+  #turn: Timer | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** In its turn behind the others; `urgent` before all that is not. */
+  add(work: () => void, { urgent = false } = {}): void {
+    (urgent ? this.#urgent : this.#queue).push(work);
+    this.#turn ??= this.#clock.soon(() => this.#run());
+  }
+
+  close(): void {
+    this.#turn?.cancel();
+    this.#urgent = [];
+    this.#queue = [];
+  }
+
+  #run(): void {
+    this.#turn = undefined;
+    const until = this.#clock.monotonic() + SLICE_MS;
+    const [urgent, queue] = [this.#urgent, this.#queue];
+    this.#urgent = [];
+    this.#queue = [];
+    let at = 0;
+    const all = [...urgent, ...queue];
+    // What is added meanwhile waits: one that goes on and on is not alone in a turn.
+    while (at < all.length && (at === 0 || this.#clock.monotonic() < until)) {
+      const work = all[at];
+      at += 1;
+      work?.();
+    }
+    if (at < all.length) {
+      this.#urgent = [...urgent.slice(at), ...this.#urgent];
+      this.#queue = [...queue.slice(Math.max(0, at - urgent.length)), ...this.#queue];
+    }
+    if (this.#urgent.length + this.#queue.length > 0) this.#turn ??= this.#clock.soon(() => this.#run());
+  }
+}

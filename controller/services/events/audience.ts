@@ -1,0 +1,105 @@
+import type { AccountId, SessionId } from '../../domain/engine/ids.ts';
+import type { DeltaNews, LogNews, StoredEvent } from '../../domain/events/events.ts';
+import type { EventScope, EventWatcher } from '../engine/api.ts';
+
+/**
+ * One watcher in its place: it has seen, or was not to see, all up to `seen`.
+ * `live`: it is in the audience. `behind`: what it lacks is being read. `full`: it takes nothing until it is resumed.
+ */
+export interface Listener {
+  readonly scope: EventScope;
+  readonly watcher: EventWatcher;
+  state: 'live' | 'behind' | 'full' | 'closed';
+  /** While it is live, this may be older than what it was given. */
+  seen: number;
+  /** It must hear first that all up to here is gone. */
+  resetTo: number | undefined;
+}
+
+/** Those who are up to date and take what comes, found by session so that an event of one session costs nothing to the watchers of others. */
+export class Audience {
+  readonly #ownerOf: OwnerOf;
+  readonly #everywhere = new Set<Listener>();
+  readonly #bySession = new Map<SessionId, Set<Listener>>();
+
+  constructor(ownerOf: OwnerOf) {
+    this.#ownerOf = ownerOf;
+  }
+
+  add(listener: Listener): void {
+    const { session } = listener.scope;
+    if (session === undefined) {
+      this.#everywhere.add(listener);
+      return;
+    }
+    const those = this.#bySession.get(session);
+    if (those === undefined) this.#bySession.set(session, new Set([listener]));
+    else those.add(listener);
+  }
+
+  remove(listener: Listener): void {
+    const { session } = listener.scope;
+    if (session === undefined) {
+      this.#everywhere.delete(listener);
+      return;
+    }
+    const those = this.#bySession.get(session);
+    those?.delete(listener);
+    if (those?.size === 0) this.#bySession.delete(session);
+  }
+
+  all(): Listener[] {
+    return [...this.#everywhere, ...[...this.#bySession.values()].flatMap((those) => [...those])];
+  }
+
+  /** Who may see that thing. A copy: listeners come and go while they are called. */
+  of(thing: StoredEvent | DeltaNews | LogNews): Listener[] {
+    const found: Listener[] = [];
+    for (const listener of this.#everywhere) if (isInScope(listener.scope, thing, this.#ownerOf)) found.push(listener);
+    const those = thing.sessionId === null ? undefined : this.#bySession.get(thing.sessionId);
+    for (const listener of those ?? []) if (isInScope(listener.scope, thing, this.#ownerOf)) found.push(listener);
+    return found;
+  }
+}
+
+/** Who made a session. It never changes, so what is asked often is remembered. */
+export type OwnerOf = (session: SessionId) => AccountId | undefined;
+
+/** What belongs to no space (nodes, accounts, keys) is seen by those who may see its kind, and a key by its owner. */
+export function isInScope(scope: EventScope, thing: StoredEvent | DeltaNews | LogNews, ownerOf: OwnerOf = () => undefined): boolean {
+  if (scope.session !== undefined && scope.session !== thing.sessionId) return false;
+  if (thing.spaceId === null && thing.sessionId === null) return 'type' in thing && seesKind(scope, thing);
+  if (thing.sessionId === null && thing.spaceId !== null && 'type' in thing && scope.ofSpaces !== undefined) {
+    const spaces = scope.ofSpaces.get(kindOf(thing));
+    return spaces === 'all' || spaces?.has(thing.spaceId) === true;
+  }
+  if (scope.spaces === undefined) return true;
+  if (thing.spaceId !== null && scope.spaces.has(thing.spaceId)) return true;
+  if (scope.owner === undefined || thing.sessionId === null) return false;
+  if (scope.ownedIn !== undefined && (thing.spaceId === null || !scope.ownedIn.has(thing.spaceId))) return false;
+  return ownerOf(thing.sessionId) === scope.owner;
+}
+
+const kindOf = ({ type }: Pick<StoredEvent, 'type'>): string => type.slice(0, type.indexOf('.'));
+
+function seesKind({ kinds, spaces, keysOf }: EventScope, { type, data }: StoredEvent): boolean {
+  const kind = kindOf({ type });
+  if (kinds === undefined ? spaces === undefined : kinds.has(kind)) return true;
+  const key = data.api_key;
+  return keysOf !== undefined && typeof key === 'object' && key !== null && 'account' in key && key.account === keysOf;
+}
+
+const MOST_REMEMBERED = 10_000;
+
+/** Remembers what `find` says, the newest of it. */
+export function rememberedOwners(find: OwnerOf): OwnerOf {
+  const known = new Map<SessionId, AccountId>();
+  return (session) => {
+    const owner = known.get(session) ?? find(session);
+    if (owner === undefined || known.has(session)) return owner;
+    known.set(session, owner);
+    const oldest = known.size > MOST_REMEMBERED ? known.keys().next() : undefined;
+    if (oldest?.done === false) known.delete(oldest.value);
+    return owner;
+  };
+}

@@ -1,0 +1,66 @@
+import type { Permissions, Resource } from '../../domain/access/rbac.ts';
+import type { SpaceId } from '../../domain/engine/ids.ts';
+import { accepted } from '../../domain/engine/outcome.ts';
+import type { View } from '../../domain/engine/view.ts';
+import { sessionFor } from '../access/access.ts';
+import type { EventScope, Events } from '../engine/api.ts';
+import type { Caller } from '../engine/caller.ts';
+import type { Tail } from './tail.ts';
+
+/** Who is told of what belongs to no space. */
+const KINDS = [
+  ['node', 'nodes'],
+  ['account', 'service-accounts'],
+  ['api-key', 'service-accounts'],
+  ['role', 'roles'],
+  ['role-binding', 'role-bindings'],
+] as const;
+
+/**
+ * Rights that show an event of a space without a session, by the kind in its type; any one of them is enough. Events of a space and of its
+ * secrets reveal so little that a caller who sees its sessions can see them.
+ */
+const KINDS_OF_A_SPACE = [
+  ['build', ['builds']],
+  ['agent', ['agents']],
+  ['space', ['spaces', 'sessions']],
+  ['secrets', ['secrets', 'sessions']],
+] as const;
+
+function scopeOf({ permissions, accountId, user }: Caller): EventScope {
+  const spacesOf = (...resources: readonly Resource[]): 'all' | ReadonlySet<SpaceId> => {
+    const each = resources.map((resource) => permissions.spacesAllowing(resource, 'get') as 'all' | ReadonlySet<SpaceId>);
+    return each.includes('all') ? 'all' : new Set(each.flatMap((spaces) => (spaces === 'all' ? [] : [...spaces])));
+  };
+  const sessions = spacesOf('sessions');
+  const held = permissions.spacesHeld() as 'all' | ReadonlySet<SpaceId>;
+  return {
+    kinds: new Set(KINDS.flatMap(([kind, resource]) => (permissions.allows(resource, 'list', null) ? [kind] : []))),
+    ofSpaces: new Map(KINDS_OF_A_SPACE.map(([kind, resources]) => [kind, spacesOf(...resources)])),
+    ...(sessions === 'all' ? {} : { spaces: sessions }),
+    ...(permissions.allowsOwn('sessions', 'get') ? { owner: accountId, ...(held === 'all' ? {} : { ownedIn: held }) } : {}),
+    ...(permissions.allowsOwn('service-accounts', 'get', user, accountId) ? { keysOf: accountId } : {}),
+  };
+}
+
+/** Events of one session for whoever may see it; of all that the caller made, or may see in its space. */
+export function eventService(view: View, tail: Tail): Events {
+  // Every open stream asks again every few seconds, and permissions are one object until they change: of one account, or of one key.
+  const scopes = new WeakMap<Permissions, EventScope>();
+  return {
+    scope(caller, session) {
+      if (session !== undefined) {
+        const row = sessionFor(view, caller, session, 'get');
+        return row.ok ? accepted({ session }) : row;
+      }
+      const scope = scopes.get(caller.permissions) ?? scopeOf(caller);
+      scopes.set(caller.permissions, scope);
+      return accepted(scope);
+    },
+    isThere(session) {
+      const row = view.get('sessions', session);
+      return row !== undefined && row.desired !== 'deleted';
+    },
+    watch: (scope, after, watcher) => tail.watch(scope, after, watcher),
+  };
+}

@@ -1,0 +1,72 @@
+import type { StoredEvent } from '../../domain/events/events.ts';
+import { weightOf } from './event-weight.ts';
+
+/**
+ * The newest events without a gap, up to a bound in bytes and in events. Whoever is a little behind reads them here and not in the
+ * store, and all of them share one encoding of each.
+ */
+export class RecentEvents {
+  readonly #mostBytes: number;
+  readonly #mostEvents: number;
+  #events: StoredEvent[] = [];
+  /** Those before it in `#events` are let go, and cut off now and then: to shift the array with each event would cost too much. */
+  #from = 0;
+  #bytes = 0;
+
+  constructor({ mostBytes, mostEvents }: { readonly mostBytes: number; readonly mostEvents: number }) {
+    this.#mostBytes = mostBytes;
+    this.#mostEvents = mostEvents;
+  }
+
+  get length(): number {
+    return this.#events.length - this.#from;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get first(): StoredEvent | undefined {
+    return this.#events[this.#from];
+  }
+
+  /** An event that does not follow the last one begins anew. */
+  push(event: StoredEvent): void {
+    const last = this.#events.at(-1);
+    if (last !== undefined && last.number + 1 !== event.number) this.clear();
+    this.#events.push(event);
+    this.#bytes += weightOf(event);
+    while (this.length > 1 && (this.#bytes > this.#mostBytes || this.length > this.#mostEvents)) this.#dropFirst();
+  }
+
+  /** At most `limit` events after that number; undefined when the next one is not here. */
+  after(number: number, limit: number): readonly StoredEvent[] | undefined {
+    const first = this.first;
+    if (first === undefined || number + 1 < first.number) return undefined;
+    const at = this.#from + number + 1 - first.number;
+    return at < this.#events.length ? this.#events.slice(at, at + limit) : undefined;
+  }
+
+  /** Lets go of all up to that number. */
+  dropTo(number: number): void {
+    while ((this.first?.number ?? Number.POSITIVE_INFINITY) <= number) this.#dropFirst();
+  }
+
+  clear(): void {
+    this.#events = [];
+    this.#from = 0;
+    this.#bytes = 0;
+  }
+
+  #dropFirst(): void {
+    const first = this.first;
+    if (first === undefined) return;
+    this.#bytes -= weightOf(first);
+    this.#from += 1;
+    if (this.length === 0) this.clear();
+    else if (this.#from > 1024 || this.#from * 2 > this.#events.length) {
+      this.#events = this.#events.slice(this.#from);
+      this.#from = 0;
+    }
+  }
+}

@@ -1,0 +1,336 @@
+import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { Log } from '../../../seams/log.ts';
+import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
+import type { EventLog, EventPage } from '../../domain/events/event-log.ts';
+import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../../domain/events/events.ts';
+import type { EventScope, EventWatcher, Taken, Watching } from '../engine/api.ts';
+import { TimeSlices } from '../engine/time-slices.ts';
+import { Audience, isInScope, type Listener, type OwnerOf } from './audience.ts';
+import type { News } from './news.ts';
+import { RecentEvents } from './recent-events.ts';
+import { PAGE_EVENTS, SharedPages } from './shared-pages.ts';
+
+/** The newest number is announced each second. When nobody has for this long, the event log is asked. */
+const SILENCE_MS = 1_500;
+/** After a read of the event log that failed, or that found nothing where there must be something. */
+const RETRY_MS = 1_000;
+/** The newest events, for watchers that are a little behind. */
+const RECENT = { mostBytes: 16 * 1024 * 1024, mostEvents: 10_000 };
+
+export interface TailDeps {
+  readonly events: EventLog;
+  readonly news: News;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics?: Metrics;
+  /** Without it, watchers see by space alone. */
+  readonly ownerOf?: OwnerOf;
+}
+
+/**
+ * The one place of a controller process where news of events becomes an ordered list without a gap or a double.
+ *
+ * 1. An event is taken when its number follows the last one, whether the applier of this process tells (`committed`) or the bus.
+ * 2. Whatever else is heard only says how far there is to go; what is missing is read from the event log.
+ * 3. When nothing is heard, the event log is asked. So a bus that is down, or loses, doubles and mixes up, costs time and never an event.
+ * 4. A watcher that starts in the past is read its events page by page, and joins the others once it has seen what they have.
+ * 5. A watcher that is full is left alone, at the cost of its position, until it resumes; then it is one that starts in the past.
+ * 6. Partial output and log lines are passed on as they come, to watchers that are up to date and have room.
+ */
+export class Tail {
+  readonly #events: EventLog;
+  readonly #news: News;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #ownerOf: OwnerOf;
+  readonly #audience: Audience;
+  readonly #pages: SharedPages;
+  /** What is given to watchers that are behind. */
+  readonly #slices: TimeSlices;
+  readonly #recent = new RecentEvents(RECENT);
+  readonly #listeners = new Set<Listener>();
+  readonly #dropped: Counter<'kind'>;
+  readonly #resets: Counter;
+  #hearing: { close(): void } | undefined;
+  #silence: Timer | undefined;
+  #isFilling = false;
+  /** All up to here were given to the audience. */
+  #last: number;
+  /** There is an event of this number, somebody says. */
+  #known: number;
+  #closed = false;
+
+  constructor({ events, news, clock, log, metrics = silentMetrics, ownerOf = () => undefined }: TailDeps) {
+    this.#events = events;
+    this.#news = news;
+    this.#clock = clock;
+    this.#log = log;
+    this.#ownerOf = ownerOf;
+    this.#audience = new Audience(ownerOf);
+    this.#pages = new SharedPages(events, clock, metrics);
+    this.#slices = new TimeSlices(clock);
+    this.#last = events.newest();
+    this.#known = this.#last;
+    this.#dropped = metrics.counter({
+      name: 'watcher_drops_total',
+      help: 'Deltas and log lines that a watcher had no room for.',
+      labels: ['kind'],
+    });
+    this.#resets = metrics.counter({ name: 'watcher_resets_total', help: 'Watchers told that events before their position are gone.' });
+    metrics.gauge({
+      name: 'tail_lag_events',
+      help: 'Events known to exist that no watcher was given yet.',
+      read: () => this.#known - this.#last,
+    });
+    metrics.gauge({
+      name: 'watchers',
+      help: 'Watchers of events: live, behind, or full and waiting for their client.',
+      labels: ['state'],
+      read: () =>
+        (['live', 'behind', 'full'] as const).map((state) => ({
+          labels: { state },
+          value: [...this.#listeners].filter((listener) => listener.state === state).length,
+        })),
+    });
+  }
+
+  start(): void {
+    this.#hearing = this.#news.listen({
+      event: (epoch, event) => {
+        if (epoch === this.#events.epoch) this.#hear(event);
+      },
+      newest: (position) => {
+        if (position.epoch !== this.#events.epoch) return;
+        this.#awaitNews();
+        this.#reach(position.number);
+      },
+      delta: (delta) => this.delta(delta),
+      log: (line) => this.log(line),
+    });
+    this.#awaitNews();
+  }
+
+  /** Events that were just committed in this process: its watchers get them at once, whatever the bus does. */
+  committed(events: readonly StoredEvent[]): void {
+    for (const event of events) this.#hear(event);
+  }
+
+  /** Partial output of a run. */
+  delta(delta: DeltaNews): void {
+    for (const listener of this.#audience.of(delta)) {
+      if (this.#call(listener, (watcher) => watcher.delta(delta)) === 'full') this.#dropped.add(1, { kind: 'delta' });
+    }
+  }
+
+  /** A line that an agent printed. */
+  log(line: LogNews): void {
+    for (const listener of this.#audience.of(line)) {
+      if (this.#call(listener, (watcher) => watcher.log(line)) === 'full') this.#dropped.add(1, { kind: 'log' });
+    }
+  }
+
+  /** @see Events.watch in api.ts. The watcher is never called before this has returned. */
+  watch(scope: EventScope, after: EventPosition | undefined, watcher: EventWatcher): Watching {
+    const seen = after?.number ?? this.#events.newest();
+    const listener: Listener = { scope, watcher, state: after === undefined ? 'live' : 'behind', seen, resetTo: undefined };
+    this.#listeners.add(listener);
+    if (this.#closed) this.#clock.soon(() => this.#end(listener));
+    else if (after === undefined) this.#audience.add(listener);
+    else this.#slices.add(() => this.#begin(listener, after));
+    return {
+      resume: () => {
+        if (listener.state !== 'full') return;
+        listener.state = 'behind';
+        this.#slices.add(() => this.#catchUp(listener));
+      },
+      close: () => this.#drop(listener),
+    };
+  }
+
+  /** Ends every watcher. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#hearing?.close();
+    this.#silence?.cancel();
+    this.#slices.close();
+    for (const listener of [...this.#listeners]) this.#end(listener);
+  }
+
+  #awaitNews(): void {
+    this.#silence?.cancel();
+    this.#silence = this.#clock.after(SILENCE_MS, () => {
+      this.#awaitNews();
+      this.#reach(this.#events.newest());
+    });
+  }
+
+  #hear(event: StoredEvent): void {
+    if (this.#closed) return;
+    if (event.number === this.#last + 1) this.#take(event);
+    else this.#reach(event.number);
+  }
+
+  #take(event: StoredEvent): void {
+    this.#last = event.number;
+    this.#known = Math.max(this.#known, event.number);
+    this.#recent.push(event);
+    for (const listener of this.#audience.of(event)) {
+      if (event.number <= listener.seen || this.#give(listener, event) !== 'full') continue;
+      this.#audience.remove(listener);
+      listener.seen = Math.max(listener.seen, event.number - 1);
+    }
+  }
+
+  #reach(number: number): void {
+    this.#known = Math.max(this.#known, number);
+    if (this.#known <= this.#last || this.#isFilling || this.#closed) return;
+    this.#isFilling = true;
+    void this.#fill();
+  }
+
+  /** One page at a time, so that a long way does not hold up the process. */
+  async #fill(): Promise<void> {
+    const page = await this.#read(this.#last);
+    if (this.#closed) return;
+    const before = this.#last;
+    for (const event of page?.events ?? []) {
+      if (event.number <= this.#last) continue;
+      if (event.number > this.#last + 1) this.#skipPruned(event.number - 1);
+      this.#take(event);
+    }
+    // Said to be there, and is not: not of this store. The next announcement is judged anew.
+    if (page !== undefined && this.#last === before) this.#known = before;
+    const again = () => {
+      this.#isFilling = false;
+      this.#reach(this.#last);
+    };
+    if (page === undefined) this.#clock.after(RETRY_MS, again);
+    else this.#clock.soon(again);
+  }
+
+  /** Undefined when the event log cannot be read now. */
+  async #read(after: number, listener?: Listener): Promise<EventPage | undefined> {
+    try {
+      return await this.#pages.after(after, listener?.scope.session);
+    } catch (error) {
+      if (!this.#closed) this.#log.error('tail.read_failed', { after, error: error instanceof Error ? error.message : String(error) });
+      return undefined;
+    }
+  }
+
+  /** Retention was faster than this process: nobody can be given what is gone. */
+  #skipPruned(upTo: number): void {
+    this.#log.warn('tail.pruned', { after: this.#last, upTo });
+    this.#last = upTo;
+    for (const listener of this.#audience.all()) {
+      if (listener.seen >= upTo) continue;
+      this.#audience.remove(listener);
+      listener.state = 'behind';
+      listener.resetTo = upTo;
+      this.#catchUp(listener);
+    }
+  }
+
+  #begin(listener: Listener, after: EventPosition): void {
+    if (listener.state === 'closed') return;
+    const newest = this.#events.newest();
+    if (after.epoch !== this.#events.epoch || after.number > newest || after.number < this.#events.oldest() - 1) listener.resetTo = newest;
+    this.#catchUp(listener);
+  }
+
+  #catchUp(listener: Listener): void {
+    if (listener.state !== 'behind' || this.#closed) return;
+    if (listener.resetTo !== undefined && this.#reset(listener, listener.resetTo) !== 'more') return;
+    if (listener.seen >= this.#last) {
+      listener.state = 'live';
+      this.#audience.add(listener);
+      return;
+    }
+    const recent = this.#recent.after(listener.seen, PAGE_EVENTS);
+    if (recent === undefined) void this.#catchUpFromStore(listener);
+    else if (this.#giveAll(listener, recent)) this.#goOn(listener);
+  }
+
+  async #catchUpFromStore(listener: Listener): Promise<void> {
+    const page = await this.#read(listener.seen, listener);
+    // Before those who need no page, so that pages do not pile up.
+    this.#slices.add(() => this.#givePage(listener, page), { urgent: true });
+  }
+
+  #givePage(listener: Listener, page: EventPage | undefined): void {
+    if (listener.state !== 'behind' || this.#closed) return;
+    const before = listener.seen;
+    if (page !== undefined) {
+      if (page.gap) listener.resetTo = Math.max(this.#last, this.#events.newest());
+      else if (this.#giveAll(listener, page.events)) listener.seen = Math.max(listener.seen, page.reached);
+      else return;
+      if (page.gap || listener.seen > before) return this.#goOn(listener);
+    }
+    this.#clock.after(RETRY_MS, () => this.#catchUp(listener));
+  }
+
+  /** In its next turn, unless it is done. */
+  #goOn(listener: Listener): void {
+    if (listener.seen >= this.#last) this.#catchUp(listener);
+    else this.#slices.add(() => this.#catchUp(listener));
+  }
+
+  /** Whether the watcher took all of it that is for it. */
+  #giveAll(listener: Listener, events: readonly StoredEvent[]): boolean {
+    for (const event of events) {
+      if (event.number <= listener.seen) continue;
+      if (isInScope(listener.scope, event, this.#ownerOf) && this.#give(listener, event) !== 'more') return false;
+      listener.seen = event.number;
+    }
+    return true;
+  }
+
+  #reset(listener: Listener, number: number): Taken {
+    const taken = this.#call(listener, (watcher) => watcher.reset({ epoch: this.#events.epoch, number }));
+    if (taken === 'full') listener.state = 'full';
+    if (taken !== 'more') return taken;
+    this.#resets.add();
+    listener.resetTo = undefined;
+    listener.seen = number;
+    return taken;
+  }
+
+  #give(listener: Listener, event: StoredEvent): Taken {
+    const taken = this.#call(listener, (watcher) => watcher.event(event, { epoch: this.#events.epoch, number: event.number }));
+    if (taken === 'full') listener.state = 'full';
+    return taken;
+  }
+
+  /** `over` when the watcher is closed, now or before, or fails. */
+  #call(listener: Listener, give: (watcher: EventWatcher) => Taken): Taken {
+    if (listener.state === 'closed') return 'over';
+    try {
+      const taken = give(listener.watcher);
+      if (taken !== 'over') return isClosed(listener) ? 'over' : taken;
+    } catch (error) {
+      this.#log.error('tail.watcher_failed', { error: error instanceof Error ? error.message : String(error) });
+    }
+    this.#end(listener);
+    return 'over';
+  }
+
+  #end(listener: Listener): void {
+    if (listener.state === 'closed') return;
+    this.#drop(listener);
+    try {
+      listener.watcher.end();
+    } catch (error) {
+      this.#log.error('tail.watcher_failed', { error: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  #drop(listener: Listener): void {
+    listener.state = 'closed';
+    this.#listeners.delete(listener);
+    this.#audience.remove(listener);
+  }
+}
+
+/** A call of its own: the watcher may have closed it, which the compiler cannot see. */
+const isClosed = ({ state }: Listener): boolean => state === 'closed';

@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../../seams/clock.ts';
+import type { Random } from '../../../seams/random.ts';
+import type { FleetNode } from '../../domain/engine/fleet.ts';
+import type { NodeId } from '../../domain/engine/ids.ts';
+import type { NodeObject } from '../../domain/engine/objects.ts';
+import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
+import type { NodeRow } from '../../domain/engine/rows.ts';
+import { rfc3339, rfc3339OrNull } from '../../domain/engine/time.ts';
+import type { View } from '../../domain/engine/view.ts';
+import { createNodeToken, joinNode, UNKNOWN_TOKEN } from '../../domain/nodes/commands/nodes.ts';
+import { type Absence, type NodeHealth, nodeHealth } from '../../domain/nodes/lease.ts';
+import { forbidden, nodeFor } from '../access/access.ts';
+import type { Attributed } from '../audit/audit-record.ts';
+import type { Nodes } from '../engine/api.ts';
+import type { Applier } from '../engine/applier.ts';
+import type { Capacity } from '../engine/capacity.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { StreamCondition } from '../fleet/node-stream.ts';
+import type { LeaseWatch } from './lease-watch.ts';
+import type { NodeAlarms } from './node-alarms.ts';
+
+const HOUR = 3_600_000;
+const MOST_TTL_MS = 7 * 24 * HOUR;
+
+export interface NodeNeeds {
+  readonly applier: Applier;
+  readonly view: View;
+  readonly fleet: Fleet;
+  readonly leases: LeaseWatch;
+  readonly alarms: Pick<NodeAlarms, 'conditions'>;
+  readonly capacity: Capacity;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly leaseMs: number;
+  /** The line that a node joins with: addresses, the CA's hash, and the token's own id and secret. */
+  readonly token: (id: string, secret: string) => string;
+}
+
+const hashOf = (secret: string) => createHash('sha256').update(secret).digest('base64url');
+
+export function nodeService(needs: NodeNeeds): Nodes {
+  const { view, capacity, applier, random, leases } = needs;
+
+  function shown({ id }: NodeRow): Outcome<NodeObject> {
+    const node = capacity.nodes().find((known) => known.id === id);
+    return node === undefined ? refused('NOT_FOUND', 'There is no such node.') : accepted(nodeObject(needs, node));
+  }
+
+  return {
+    async createToken(caller, expiresInS) {
+      if (!caller.permissions.allows('nodes', 'create', null)) return forbidden('nodes', 'create');
+      const ttlMs = expiresInS === undefined ? HOUR : expiresInS * 1000;
+      if (ttlMs <= 0 || ttlMs > MOST_TTL_MS) {
+        const problem = `between 1 and ${MOST_TTL_MS / 1000}`;
+        return refused('UNPROCESSABLE_ENTITY', `expires_in_s must be ${problem}.`, [{ path: 'expires_in_s', problem }]);
+      }
+      const id = random.uuid();
+      const secret = Buffer.from(random.bytes(32)).toString('base64url');
+      const made = await applier.submit(createNodeToken({ id, secretHash: hashOf(secret), ttlMs, user: caller.user }), caller);
+      return made.ok ? accepted({ token: needs.token(id, secret), expires_at: rfc3339(made.value.expiresAt) }) : made;
+    },
+    list(caller, { limit, offset, order }) {
+      if (!caller.permissions.allows('nodes', 'list', null)) return forbidden('nodes', 'list');
+      const all = capacity.nodes().map((node) => nodeObject(needs, node));
+      if ((order ?? 'desc') === 'desc') all.reverse();
+      return accepted({ items: all.slice(offset, offset + limit), total: all.length });
+    },
+    get(caller, id) {
+      const node = nodeFor(view, caller, id, 'get');
+      return node.ok ? shown(node.value) : node;
+    },
+    async lose(caller, id) {
+      const node = nodeFor(view, caller, id, 'update');
+      if (!node.ok) return node;
+      const lost = await leases.lose(node.value.id, caller.user, caller);
+      return lost.ok ? shown(node.value) : lost;
+    },
+  };
+}
+
+const UNREACHABLE = {
+  type: 'Unreachable',
+  message:
+    'The controller has no connection to this node, or its lease expired. Check that the node agent runs and reaches the controller.',
+};
+const LOST = {
+  type: 'Lost',
+  message: 'This node was unreachable for too long, or was given up, and its sessions failed. Recover them once it is back.',
+};
+
+function absence(status: NodeHealth, row: Absence | undefined): NodeObject['conditions'] {
+  if (status === 'ready') return [];
+  const [condition, since] = status === 'lost' ? [LOST, row?.lostAt] : [UNREACHABLE, row?.unreachableSince];
+  return [since == null ? condition : { ...condition, since: rfc3339(since) }];
+}
+
+/** 0 is no bound. */
+const orNull = (bound: number | undefined): number | null => bound || null;
+
+const saidByNode = (conditions: readonly StreamCondition[]) =>
+  conditions.map(({ type, message, since }) => ({ type, message, since: rfc3339(since) }));
+
+function nodeObject({ view, fleet, alarms, leaseMs, clock }: NodeNeeds, node: FleetNode): NodeObject {
+  const row = view.get('nodes', node.id);
+  const status = nodeHealth(row ?? { unreachableSince: null, lostAt: null }, node.ready);
+  const most = node.bounds?.most;
+  const leftMs = fleet.stream(node.id)?.lease.leftMs();
+  return {
+    id: node.id,
+    name: node.name,
+    status,
+    driver: row?.driver ?? '',
+    version: row?.version ?? '',
+    capacity: {
+      cpu: node.cpuMillis / 1000,
+      memory_bytes: node.memoryBytes,
+      sessions: orNull(node.maxSessions),
+      processes: orNull(node.bounds?.processes),
+      disk_bytes: orNull(node.bounds?.diskBytes),
+    },
+    limits: { memory_bytes: node.limited.memoryBytes, disk_bytes: node.limited.diskBytes, processes: node.limited.processes },
+    maxima: {
+      cpu: most?.cpuMillis ? most.cpuMillis / 1000 : null,
+      memory_bytes: orNull(most?.memoryBytes),
+      disk_bytes: orNull(most?.diskBytes),
+      processes: orNull(most?.processes),
+    },
+    requested: { cpu: node.requested.cpuMillis / 1000, memory_bytes: node.requested.memoryBytes },
+    sessions: node.sessions,
+    images: [...node.images].sort(),
+    lease: { seconds: leaseMs / 1000, expires_at: leftMs === undefined ? null : rfc3339(Math.round(clock.now() + leftMs)) },
+    conditions: [...absence(status, row), ...alarms.conditions(node.id), ...saidByNode(fleet.stream(node.id)?.conditions ?? [])],
+    joined_at: rfc3339(row?.joinedAt ?? 0),
+    last_seen_at: node.ready ? rfc3339(clock.now()) : rfc3339OrNull(row?.lastSeenAt ?? null),
+    unreachable_since: rfc3339OrNull(row?.unreachableSince ?? null),
+    lost_at: rfc3339OrNull(row?.lostAt ?? null),
+  };
+}
+
+/** Refused: the token is none of this controller's. What else may be wrong with it is decided in {@link joinNode}. */
+export function knownToken(
+  view: Pick<View, 'get'>,
+  { tokenId, tokenSecret }: { tokenId: string; tokenSecret: string },
+): Outcome<undefined> {
+  const token = view.get('nodeTokens', tokenId);
+  return token?.secretHash === hashOf(tokenSecret) ? accepted(undefined) : UNKNOWN_TOKEN;
+}
+
+/** A node that wants in: its token is used up, and it becomes a row. The certificate is the edge's to make. */
+export function joinWith(
+  needs: Pick<NodeNeeds, 'applier' | 'fleet' | 'random'>,
+  request: { readonly tokenId: string; readonly tokenSecret: string; readonly nodeName: string; readonly keyHash: string },
+  caller?: Attributed,
+): Promise<Outcome<NodeRow>> {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/.test(request.nodeName)) {
+    return Promise.resolve(
+      refused('UNPROCESSABLE_ENTITY', `"${request.nodeName}" is no name for a node: letters, digits, "_", "." and "-", at most 63.`),
+    );
+  }
+  return needs.applier.submit(
+    joinNode({
+      id: needs.random.uuid() as NodeId,
+      name: request.nodeName,
+      tokenId: request.tokenId,
+      secretHash: hashOf(request.tokenSecret),
+      keyHash: request.keyHash,
+      isConnected: (id) => needs.fleet.isConnected(id),
+    }),
+    caller,
+  );
+}

@@ -1,0 +1,185 @@
+import type { Random } from '../../../seams/random.ts';
+import type { SessionId, SpaceId } from '../../domain/engine/ids.ts';
+import { accepted, hidden, type Outcome, refused } from '../../domain/engine/outcome.ts';
+import { sessionObject, sessionObjects } from '../../domain/engine/present.ts';
+import type { SessionRow } from '../../domain/engine/rows.ts';
+import type { View } from '../../domain/engine/view.ts';
+import { changeDesired, type DesiredChange } from '../../domain/sessions/commands/change-desired.ts';
+import { createSession } from '../../domain/sessions/commands/create-session.ts';
+import { remixSession } from '../../domain/sessions/commands/remix-session.ts';
+import { removeSession } from '../../domain/sessions/commands/remove-session.ts';
+import { updateSession } from '../../domain/sessions/commands/update-session.ts';
+import { REQUEST_FOR_STATE } from '../../domain/sessions/legal.ts';
+import { recalledSession } from '../../domain/sessions/recalled-session.ts';
+import { type SizeRules, type Sizes, sizesOf } from '../../domain/sessions/session-sizes.ts';
+import { sessionDefaults } from '../../domain/spaces/space-settings.ts';
+import { forbidden, sessionFor, shownSessionFor, spaceFor } from '../access/access.ts';
+import type { CreateSession, Sessions } from '../engine/api.ts';
+import type { Applier } from '../engine/applier.ts';
+import type { Caller, Idempotency } from '../engine/caller.ts';
+import { knownRequest } from '../engine/idempotency-keys.ts';
+import type { Lists } from '../engine/lists.ts';
+import type { Waiters } from '../engine/waiters.ts';
+import { listSessions } from './session-query.ts';
+import type { ShownSessions } from './shown-sessions.ts';
+
+/** How long a running message may go on when its session is suspended. */
+export const SUSPEND_GRACE_MS = 30_000;
+
+export interface SessionNeeds {
+  readonly applier: Applier;
+  readonly view: View;
+  readonly lists: Lists;
+  readonly waiters: Waiters;
+  readonly shownSessions: ShownSessions;
+  readonly random: Random;
+  readonly storeKey: Uint8Array;
+  readonly baseImage: string;
+  readonly sizes: SizeRules;
+  /** Told how each creation ended. */
+  readonly placed: (created: Outcome<unknown>) => void;
+  /** Has the image of a space built again where no node holds it any more; false when that cannot be. */
+  readonly rebuild: (spaceId: SpaceId, image: string) => boolean;
+}
+
+/** Of a refusal for lack of a node: the image that was asked for. */
+const imageIn = (details: unknown): string | undefined =>
+  typeof details === 'object' && details !== null && 'image' in details && typeof details.image === 'string' ? details.image : undefined;
+
+const REBUILT_WITHIN_S = 5;
+
+export function sessionService(needs: SessionNeeds): Sessions {
+  const { applier, view, waiters, shownSessions } = needs;
+
+  /** A session that found no node for the lack of an image is worth another try: the image is built again. */
+  function judged<Created>(created: Outcome<Created>, spaceId: SpaceId): Outcome<Created> {
+    needs.placed(created);
+    if (created.ok || created.refusal.code !== 'UNAVAILABLE') return created;
+    const image = imageIn(created.refusal.details);
+    if (image === undefined || !needs.rebuild(spaceId, image)) return created;
+    const message = `The image of this space was removed from its nodes, and is being built again: retry in a few seconds.`;
+    return refused('UNAVAILABLE', message, { retry_after_s: REBUILT_WITHIN_S });
+  }
+
+  async function change(caller: Caller, id: SessionId, request: DesiredChange, { force }: { force: boolean }) {
+    const row = sessionFor(view, caller, id, 'update');
+    return row.ok ? applier.submit(changeDesired(id, request, force ? 0 : SUSPEND_GRACE_MS), caller) : row;
+  }
+
+  return {
+    async create(caller, input, idempotency) {
+      const space = spaceFor(view, caller, input.space ?? 'default', 'sessions', 'create');
+      if (!space.ok) return space;
+      const { timeouts } = sessionDefaults(space.value.settings);
+      const asked = { ...input, timeouts: { ...timeouts, ...input.timeouts } };
+      const sizes = sizesOf(needs.sizes, space.value.settings, input.resources);
+      if (!sizes.ok) return sizes;
+      const parent = parentOf(view, caller, input.parent_session_id);
+      if (!parent.ok) return parent;
+      const created = await applier.submit(
+        newSession(needs, caller, space.value.id, asked, { ...sizes.value, ...parent.value }, idempotency),
+        caller,
+      );
+      return judged(created, space.value.id);
+    },
+    async update(caller, id, update) {
+      const row = sessionFor(view, caller, id, 'update');
+      if (!row.ok) return row;
+      if (update.name === undefined && update.metadata === undefined)
+        return refused('BAD_REQUEST', 'There is nothing to change: send a name or metadata.');
+      return applier.submit(updateSession(id, update), caller);
+    },
+    async remix(caller, parentId, input, idempotency) {
+      const request = knownRequest(needs.storeKey, caller, idempotency);
+      const copy = { data: input.data ?? true, messages: input.messages ?? false };
+      const parent = sessionFor(view, caller, parentId, copy.data || copy.messages ? 'update' : 'get');
+      // What its key made is there also when the parent is gone, for who may see it.
+      if (!parent.ok) {
+        const made = recalledSession(view, request);
+        if (made === undefined || !made.ok) return made ?? parent;
+        return sessionFor(view, caller, made.value.id, 'get').ok ? made : parent;
+      }
+      const spaceId = remixSpace(view, caller, parent.value, input.space);
+      if (!spaceId.ok) return spaceId;
+      // Files that leave their space are as good as downloaded.
+      const leaves =
+        copy.data && spaceId.value !== parent.value.spaceId ? sessionFor(view, caller, parentId, 'files') : accepted(undefined);
+      if (!leaves.ok) return leaves;
+      const remix = {
+        ...{ id: needs.random.uuid() as SessionId, parentId, spaceId: spaceId.value, baseImage: needs.baseImage },
+        ...{ name: input.name ?? null, metadata: input.metadata, ...copy },
+        ...{ by: { accountId: caller.accountId, user: caller.user }, request },
+      };
+      const created = await applier.submit(remixSession(remix), caller);
+      return judged(created, spaceId.value);
+    },
+    get(caller, id) {
+      const session = shownSessionFor(shownSessions, caller, id);
+      return session.ok ? accepted(session.value.json) : session;
+    },
+    async list(caller, filter, page) {
+      const found = await listSessions(needs, caller, filter, page);
+      return found.ok ? accepted({ items: sessionObjects(view, found.value.items), total: found.value.total }) : found;
+    },
+    async remove(caller, id) {
+      const row = sessionFor(view, caller, id, 'delete');
+      if (!row.ok) return row;
+      return applier.submit(removeSession(id, 'deleted'), caller);
+    },
+    change,
+    async putState(caller, id, state) {
+      const row = sessionFor(view, caller, id, 'update');
+      if (!row.ok) return row;
+      const request = REQUEST_FOR_STATE[state];
+      if (request !== undefined) return change(caller, id, request, { force: false });
+      return refused(
+        'CONFLICT',
+        `A session becomes ${state} by itself: ask for one of paused, suspended, idle (resume) or init (recover).`,
+      );
+    },
+    whenUp(id, signal) {
+      const look = () => {
+        const row = view.get('sessions', id);
+        if (row === undefined || row.desired === 'deleted') return 'gone';
+        return row.desired === 'running' && row.phase !== 'running' ? undefined : sessionObject(view, row);
+      };
+      return waiters.until(id, look, signal).then((found) => (found === 'gone' ? undefined : found));
+    },
+  };
+}
+
+/** A session that may not be seen is not there to follow from. */
+function parentOf(view: View, caller: Caller, id: string | undefined): Outcome<{ readonly parentId?: SessionId }> {
+  if (id === undefined) return accepted({});
+  const parent = sessionFor(view, caller, id, 'get');
+  if (parent.ok) return accepted({ parentId: parent.value.id });
+  const none = refused('NOT_FOUND', 'There is no such session to be the parent.');
+  return parent.refusal.hidden === true ? hidden(none) : none;
+}
+
+/** Where a copy goes: another space is one in which the caller may make sessions. */
+function remixSpace(view: View, caller: Caller, parent: SessionRow, name: string | undefined): Outcome<SpaceId> {
+  if (name !== undefined) {
+    const space = spaceFor(view, caller, name, 'sessions', 'create');
+    return space.ok ? accepted(space.value.id) : space;
+  }
+  return caller.permissions.allows('sessions', 'create', parent.spaceId) ? accepted(parent.spaceId) : forbidden('sessions', 'create');
+}
+
+interface Made extends Sizes {
+  readonly parentId?: SessionId;
+}
+
+function newSession(needs: SessionNeeds, caller: Caller, spaceId: SpaceId, input: CreateSession, sizes: Made, idempotency?: Idempotency) {
+  return createSession({
+    id: needs.random.uuid() as SessionId,
+    spaceId,
+    name: input.name ?? null,
+    metadata: input.metadata ?? {},
+    timeouts: input.timeouts ?? {},
+    ...sizes,
+    baseImage: needs.baseImage,
+    by: { accountId: caller.accountId, user: caller.user },
+    request: knownRequest(needs.storeKey, caller, idempotency),
+  });
+}

@@ -1,0 +1,47 @@
+import { resolve } from 'node:path';
+import { AUDIT_KEPT, type AuditKept } from '../services/audit/audit-retention.ts';
+
+export interface AuditSettings {
+  readonly kept: AuditKept;
+  /** Where records are appended as JSON lines. */
+  readonly file: { readonly path: string; readonly maxBytes: number; readonly kept: number } | undefined;
+  /** Whether they are published too. */
+  readonly isOnBus: boolean;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const MIB = 1024 * 1024;
+
+export const AUDIT_DEFAULTS: AuditSettings = { kept: AUDIT_KEPT, file: undefined, isOnBus: false };
+
+/** How long the audit record is kept, and where it is exported to. @throws on a value that is none. */
+export function readAuditSettings(env: Environment): AuditSettings {
+  const path = env.RAWORC_AUDIT_FILE ?? '';
+  return {
+    kept: {
+      days: whole(env, 'RAWORC_AUDIT_DAYS', AUDIT_KEPT.days, 1),
+      rows: whole(env, 'RAWORC_AUDIT_ROWS', AUDIT_KEPT.rows, 1000),
+      messageDays: whole(env, 'RAWORC_AUDIT_MESSAGE_DAYS', AUDIT_KEPT.messageDays, 1),
+      messageRows: whole(env, 'RAWORC_AUDIT_MESSAGE_ROWS', AUDIT_KEPT.messageRows, 1000),
+      refusedRows: whole(env, 'RAWORC_AUDIT_REFUSED_ROWS', AUDIT_KEPT.refusedRows, 1000),
+    },
+    file:
+      path === ''
+        ? undefined
+        : {
+            path: resolve(path),
+            maxBytes: whole(env, 'RAWORC_AUDIT_FILE_BYTES', 64 * MIB, MIB),
+            kept: whole(env, 'RAWORC_AUDIT_FILES', 10, 0),
+          },
+    isOnBus: env.RAWORC_AUDIT_BUS === '1',
+  };
+}
+
+function whole(env: Environment, name: string, otherwise: number, least: number): number {
+  const value = env[name] ?? '';
+  if (value === '') return otherwise;
+  if (!/^\d{1,15}$/.test(value) || Number(value) < least)
+    throw new Error(`${name} must be a whole number of ${least} or more, and is "${value}"`);
+  return Number(value);
+}

@@ -1,0 +1,160 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { accepted, type Outcome, refused } from '../domain/engine/outcome.ts';
+import type { SizeRules } from '../domain/sessions/session-sizes.ts';
+import { NODE_CERTIFICATE_LIFE_MS } from '../grpc/certificates.ts';
+import { FORWARDED_HEADERS, NO_PROXIES, type ProxyTrust, proxyList } from '../http/server/client-address.ts';
+import { type BudgetLimits, parseLimits } from '../services/budget/limits.ts';
+import { LEASE, type LeaseTimes, LOST_AFTER_MS } from '../services/nodes/lease.ts';
+import { type AuditSettings, readAuditSettings } from './audit-settings.ts';
+import { type NodeBoundSettings, readNodeBounds } from './node-settings.ts';
+import { readSizeRules } from './size-settings.ts';
+
+export interface Settings {
+  readonly dataDirectory: string;
+  readonly http: { readonly host: string; readonly port: number; readonly tls?: { readonly certFile: string; readonly keyFile: string } };
+  readonly nodes: {
+    readonly host: string;
+    readonly port: number;
+    readonly joinPort: number;
+    readonly advertise: readonly string[];
+    readonly certificateLifeMs: number;
+    readonly bounds: NodeBoundSettings;
+  };
+  readonly natsUrl: string | undefined;
+  readonly baseImage: string;
+  readonly adminPassword: string | undefined;
+  readonly audit: AuditSettings;
+  readonly corsOrigins: readonly string[];
+  readonly budgets: BudgetLimits;
+  readonly proxies: ProxyTrust;
+  readonly shutDownNodes: boolean;
+  readonly lease: LeaseTimes;
+  /** How large sessions may be. */
+  readonly sizes: SizeRules;
+  /** Undefined: as the disk's size says. */
+  readonly diskLowBytes: number | undefined;
+  /** Opens /metrics and nothing else. */
+  readonly metricsToken: string | undefined;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The controller's settings, from its environment. What is secret may come in a file: NAME_FILE instead of NAME. */
+export function readSettings(env: Environment): Outcome<Settings> {
+  try {
+    const httpPort = port(env, 'RAWORC_HTTP_PORT', 9000);
+    const certFile = text(env, 'RAWORC_TLS_CERT_FILE');
+    const keyFile = text(env, 'RAWORC_TLS_KEY_FILE');
+    if ((certFile === undefined) !== (keyFile === undefined)) throw new Error('RAWORC_TLS_CERT_FILE and RAWORC_TLS_KEY_FILE go together');
+    const nodeHost = text(env, 'RAWORC_NODE_HOST') ?? '127.0.0.1';
+    return accepted({
+      dataDirectory: resolve(text(env, 'RAWORC_DATA_DIR') ?? './data'),
+      http: {
+        host: text(env, 'RAWORC_HTTP_HOST') ?? '127.0.0.1',
+        port: httpPort,
+        ...(certFile === undefined || keyFile === undefined ? {} : { tls: { certFile, keyFile } }),
+      },
+      nodes: {
+        host: nodeHost,
+        port: port(env, 'RAWORC_NODE_PORT', 9400),
+        joinPort: port(env, 'RAWORC_JOIN_PORT', 9401),
+        advertise: list(env, 'RAWORC_ADVERTISE') ?? [nodeHost === '0.0.0.0' || nodeHost === '::' ? hostname() : nodeHost],
+        certificateLifeMs: seconds(env, 'RAWORC_NODE_CERT_LIFE_S', NODE_CERTIFICATE_LIFE_MS / 1000) * 1000,
+        bounds: readNodeBounds(env),
+      },
+      natsUrl: natsUrl(env),
+      baseImage: text(env, 'RAWORC_BASE_IMAGE_TAG') ?? 'raworc/session:base',
+      adminPassword: secret(env, 'RAWORC_ADMIN_PASSWORD'),
+      audit: readAuditSettings(env),
+      corsOrigins: list(env, 'RAWORC_CORS_ORIGINS') ?? [],
+      budgets: budgets(env),
+      proxies: proxies(env),
+      shutDownNodes: env.RAWORC_SHUTDOWN_NODES === '1',
+      metricsToken: metricsToken(env),
+      sizes: readSizeRules(env),
+      diskLowBytes: bytes(env, 'RAWORC_DISK_LOW_BYTES'),
+      lease: { ...LEASE, lostAfterMs: seconds(env, 'RAWORC_NODE_LOST_AFTER_S', LOST_AFTER_MS / 1000) * 1000 },
+    });
+  } catch (error) {
+    return refused('BAD_REQUEST', error instanceof Error ? error.message : String(error));
+  }
+}
+
+function text(env: Environment, name: string): string | undefined {
+  const value = env[name];
+  return value === undefined || value === '' ? undefined : value;
+}
+
+function list(env: Environment, name: string): string[] | undefined {
+  return text(env, name)
+    ?.split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+function port(env: Environment, name: string, otherwise: number): number {
+  const value = text(env, name);
+  if (value === undefined) return otherwise;
+  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw new Error(`${name} must be a port, 0 to 65535, and is "${value}"`);
+  return Number(value);
+}
+
+function seconds(env: Environment, name: string, otherwise: number): number {
+  const value = text(env, name);
+  if (value === undefined) return otherwise;
+  if (!/^\d{1,9}$/.test(value) || Number(value) < 1) throw new Error(`${name} must be a number of seconds, 1 or more, and is "${value}"`);
+  return Number(value);
+}
+
+function bytes(env: Environment, name: string): number | undefined {
+  const value = text(env, name);
+  if (value === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(value)) throw new Error(`${name} must be a number of bytes, 0 or more, and is "${value}"`);
+  return Number(value);
+}
+
+function budgets(env: Environment): BudgetLimits {
+  try {
+    return parseLimits(text(env, 'RAWORC_BUDGETS') ?? '');
+  } catch (error) {
+    throw new Error(`RAWORC_BUDGETS: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function proxies(env: Environment): ProxyTrust {
+  const trusted = list(env, 'RAWORC_TRUSTED_PROXIES') ?? [];
+  try {
+    proxyList(trusted);
+  } catch (error) {
+    throw new Error(`RAWORC_TRUSTED_PROXIES: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const named = text(env, 'RAWORC_FORWARDED_HEADER')?.toLowerCase() ?? NO_PROXIES.header;
+  const header = FORWARDED_HEADERS.find((known) => known === named);
+  if (header === undefined) throw new Error(`RAWORC_FORWARDED_HEADER must be one of ${FORWARDED_HEADERS.join(', ')}, and is "${named}"`);
+  return { proxies: trusted, header };
+}
+
+function secret(env: Environment, name: string): string | undefined {
+  const file = text(env, `${name}_FILE`);
+  return file === undefined ? text(env, name) : readFileSync(file, 'utf8').trim();
+}
+
+/** From a file alone: an environment is listed to everyone who may see the process. */
+function metricsToken(env: Environment): string | undefined {
+  const file = text(env, 'RAWORC_METRICS_TOKEN_FILE');
+  if (file === undefined) return undefined;
+  const token = readFileSync(file, 'utf8').trim();
+  if (token.length < 16) throw new Error(`${file} (RAWORC_METRICS_TOKEN_FILE) must hold a token of at least 16 characters`);
+  return token;
+}
+
+function natsUrl(env: Environment): string | undefined {
+  const url = text(env, 'RAWORC_NATS_URL');
+  const token = secret(env, 'RAWORC_NATS_TOKEN');
+  if (url === undefined || token === undefined) return url;
+  const parsed = new URL(url);
+  parsed.username = token;
+  return parsed.toString();
+}

@@ -1,0 +1,29 @@
+import { DEFAULT_SIZE_RULES, LEAST_LIMITS, type SizeRules } from '../domain/sessions/session-sizes.ts';
+
+/** How large sessions may be, from the controller's environment. Throws for a value that makes no sense. */
+export function readSizeRules(env: Readonly<Record<string, string | undefined>>): SizeRules {
+  const { most, mostRatio, memoryOvercommit, diskOvercommit, history } = DEFAULT_SIZE_RULES;
+  const number = (name: string, otherwise: number, least: number, whole = true) => {
+    const text = env[name];
+    if (text === undefined || text === '') return otherwise;
+    const value = Number(text);
+    if (!/^\d{1,15}(\.\d{1,3})?$/.test(text) || value < least || (whole && !Number.isInteger(value)))
+      throw new Error(`${name} must be a ${whole ? 'whole ' : ''}number of at least ${least}, and is "${text}"`);
+    return value;
+  };
+  return {
+    most: {
+      cpuMillis: number('RAWORC_MAX_SESSION_CPU', most.cpuMillis / 1000, LEAST_LIMITS.cpuMillis / 1000, false) * 1000,
+      memoryBytes: number('RAWORC_MAX_SESSION_MEMORY_BYTES', most.memoryBytes, LEAST_LIMITS.memoryBytes),
+      diskBytes: number('RAWORC_MAX_SESSION_DISK_BYTES', most.diskBytes, 1),
+      processes: number('RAWORC_MAX_SESSION_PROCESSES', most.processes, 1),
+    },
+    mostRatio: number('RAWORC_MAX_LIMIT_RATIO', mostRatio, 0, false),
+    memoryOvercommit: number('RAWORC_MEMORY_OVERCOMMIT', memoryOvercommit, 0, false),
+    history: {
+      messages: number('RAWORC_SESSION_HISTORY_MESSAGES', history.messages, 0),
+      bytes: number('RAWORC_SESSION_HISTORY_BYTES', history.bytes, 0),
+    },
+    diskOvercommit: number('RAWORC_DISK_OVERCOMMIT', diskOvercommit, 0, false),
+  };
+}

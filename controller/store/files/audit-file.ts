@@ -1,0 +1,71 @@
+import { open, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { AuditSink, ExportedAudit } from '../../services/audit/audit-export.ts';
+
+export interface AuditFileOptions {
+  readonly path: string;
+  /** A file that has reached this is set aside as PATH.1, and the ones before it move on. */
+  readonly maxBytes: number;
+  /** How many are set aside; the oldest goes. */
+  readonly kept: number;
+}
+
+/**
+ * Appends records as JSON lines, and syncs them. The file is opened anew each time, so that whoever rotates it too only has to rename it.
+ * A line that a crash or a full disk cut short ends where the next one begins, and comes again whole.
+ */
+export function auditFile({ path, maxBytes, kept }: AuditFileOptions): AuditSink {
+  async function rotate(): Promise<void> {
+    await rm(`${path}.${kept}`, { force: true });
+    for (let at = kept - 1; at >= 1; at -= 1) await renameIfThere(`${path}.${at}`, `${path}.${at + 1}`);
+    if (kept > 0) await renameIfThere(path, `${path}.1`);
+    else await rm(path, { force: true });
+    await syncDirectoryOf(path);
+  }
+
+  return {
+    name: 'file',
+    async write(records: readonly ExportedAudit[]) {
+      const size = await sizeOf(path);
+      if (size >= maxBytes) await rotate();
+      const file = await open(path, 'a+', 0o600);
+      try {
+        const { size: before } = await file.stat();
+        const isCut = before > 0 && (await file.read(Buffer.alloc(1), 0, 1, before - 1)).buffer[0] !== 0x0a;
+        await file.appendFile(`${isCut ? '\n' : ''}${records.map(({ line }) => `${line}\n`).join('')}`);
+        await file.datasync();
+        if (before === 0) await syncDirectoryOf(path);
+      } finally {
+        await file.close();
+      }
+    },
+  };
+}
+
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (isMissing(error)) return 0;
+    throw error;
+  }
+}
+
+async function renameIfThere(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+async function syncDirectoryOf(path: string): Promise<void> {
+  const directory = await open(dirname(path), 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

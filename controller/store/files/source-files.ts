@@ -1,0 +1,53 @@
+import { createReadStream, existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { Disk } from '../../../seams/disk.ts';
+import type { Random } from '../../../seams/random.ts';
+import { accepted } from '../../domain/engine/outcome.ts';
+import type { SourceShelf } from '../../services/agents/agent-service.ts';
+import { checkSource, SOURCE_LIMITS } from '../../services/agents/source-check.ts';
+
+export interface SourceFiles extends SourceShelf {
+  /** The packed source of that digest; undefined when it is not kept. */
+  open(digest: string): Readable | undefined;
+}
+
+const INCOMING = 'incoming-';
+
+export interface SourceNeeds {
+  readonly disk: Disk;
+  readonly random: Random;
+}
+
+/** Sources as files named by their digest. What an upload that was cut off left behind is removed at the start. */
+export async function sourceFiles(directory: string, { disk, random }: SourceNeeds): Promise<SourceFiles> {
+  await disk.makeDirectory(directory, 0o700);
+  for (const name of await readdir(directory)) {
+    if (name.startsWith(INCOMING)) await disk.remove(join(directory, name));
+  }
+  const pathOf = (digest: string) => join(directory, `${digest.replace(/^sha256:/, '')}.tar.gz`);
+
+  return {
+    async receive(body, claim) {
+      const id = random.uuid();
+      const spoolPath = join(directory, `${INCOMING}${id}.spool`);
+      const packedPath = join(directory, `${INCOMING}${id}.tar.gz`);
+      const checked = await checkSource(body, disk, { spoolPath, packedPath }, SOURCE_LIMITS, claim);
+      if (!checked.ok) return checked;
+      const { digest, sizeBytes, files, manifest } = checked.value;
+      const { runtime, handler, idempotent, description, purpose } = manifest;
+      return accepted({
+        source: { digest, sizeBytes, files, program: { runtime, handler, idempotent }, description, purpose },
+        keep: () => disk.rename(packedPath, pathOf(digest)),
+        discard: () => disk.remove(packedPath),
+      });
+    },
+    remove: (digest) => disk.remove(pathOf(digest)),
+    async kept() {
+      const names = await readdir(directory);
+      return names.filter((name) => !name.startsWith(INCOMING)).map((name) => `sha256:${name.replace(/\.tar\.gz$/, '')}`);
+    },
+    open: (digest) => (/^sha256:[0-9a-f]{64}$/.test(digest) && existsSync(pathOf(digest)) ? createReadStream(pathOf(digest)) : undefined),
+  };
+}

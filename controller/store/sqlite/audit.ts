@@ -1,0 +1,92 @@
+import type Database from 'better-sqlite3';
+import { type Kysely, sql } from 'kysely';
+import { type ActorType, type AuditPart, type AuditRecord, MESSAGE_ACTION, type StoredAudit } from '../../domain/audit/audit.ts';
+import type { SqlRow, SqlValue } from './columns.ts';
+
+/** Fields of a record, in the order of their columns. The compiler checks that none is missing. */
+const COLUMNS: { readonly [Field in keyof AuditRecord]: string } = {
+  at: 'at',
+  actorType: 'actor_type',
+  actorId: 'actor_id',
+  actor: 'actor',
+  credential: 'credential',
+  action: 'action',
+  resource: 'resource',
+  resourceId: 'resource_id',
+  resourceName: 'resource_name',
+  spaceId: 'space_id',
+  space: 'space',
+  address: 'address',
+  requestId: 'request_id',
+  outcome: 'outcome',
+  count: 'count',
+};
+const FIELDS = Object.keys(COLUMNS) as (keyof AuditRecord)[];
+const NAMES = Object.values(COLUMNS).join(', ');
+
+export const AUDIT_SELECTION = `number, ${NAMES}`;
+
+/** Filters by these are answered from an index. Refusals have one too, since they are pruned by their number. */
+export async function auditTable(db: Kysely<unknown>): Promise<void> {
+  await sql`create table audit (
+    number integer primary key not null, at integer not null, actor_type text not null, actor_id text, actor text, credential text,
+    action text not null, resource text not null, resource_id text, resource_name text, space_id text, space text, address text,
+    request_id text, outcome text not null, count integer not null) strict`.execute(db);
+  for (const column of ['at', 'actor', 'action', 'space', 'resource_id'])
+    await sql`create index ${sql.ref(`audit_${column}`)} on audit (${sql.ref(column)})`.execute(db);
+  await sql`create index audit_resource_name on audit (resource_name) where resource_name is not null`.execute(db);
+  await sql`create index audit_refused on audit (number) where outcome <> 'ok'`.execute(db);
+}
+
+export function auditInsert(database: Database.Database): (record: AuditRecord) => void {
+  const insert = database.prepare<SqlValue[]>(`insert into audit (${NAMES}) values (${FIELDS.map(() => '?').join(', ')})`);
+  return (record) => void insert.run(...FIELDS.map((field) => record[field]));
+}
+
+/** As its index says it. */
+const STRANGERS = `outcome <> 'ok' and actor_type = 'Anonymous'`;
+
+/** What strangers were refused is pruned by its number, too. */
+export async function strangersOfAudit(db: Kysely<unknown>): Promise<void> {
+  await sql.raw(`create index audit_strangers on audit (number) where ${STRANGERS}`).execute(db);
+}
+
+const PARTS: Readonly<Record<AuditPart, string>> = {
+  messages: `action = '${MESSAGE_ACTION}'`,
+  strangers: STRANGERS,
+  refused: `outcome <> 'ok'`,
+  all: 'true',
+};
+
+/** The oldest records of a part up to a number. The newest of all stays, so that numbers go on from it. */
+export const oldAuditSql = (part: AuditPart): string =>
+  `select number from audit where ${PARTS[part]} and number <= ? and number < (select max(number) from audit) order by number limit ?`;
+
+/** The newest record of a part that is past its bound in rows; of everything, all that are older go with it. */
+export const auditBeyondSql = (part: AuditPart): string =>
+  `select number from audit where ${PARTS[part]} order by number desc limit 1 offset ?`;
+
+export const AUDIT_BEFORE_SQL = 'select number from audit where at < ? order by at desc, number desc limit 1';
+
+export function auditPruning(database: Database.Database): (part: AuditPart, upTo: number, limit: number) => void {
+  const prune = (part: AuditPart) => database.prepare<[number, number]>(`delete from audit where number in (${oldAuditSql(part)})`);
+  const statements = { messages: prune('messages'), strangers: prune('strangers'), refused: prune('refused'), all: prune('all') };
+  return (part, upTo, limit) => void statements[part].run(upTo, limit);
+}
+
+const text = (value: SqlValue | undefined): string | null => (typeof value === 'string' ? value : null);
+
+/** The record in a row of {@link AUDIT_SELECTION}. */
+export function storedAudit(row: SqlRow): StoredAudit {
+  return {
+    number: Number(row.number),
+    at: Number(row.at),
+    actorType: row.actor_type as ActorType,
+    ...{ actorId: text(row.actor_id), actor: text(row.actor), credential: text(row.credential) },
+    ...{ action: String(row.action), resource: String(row.resource) },
+    ...{ resourceId: text(row.resource_id), resourceName: text(row.resource_name) },
+    ...{ spaceId: text(row.space_id), space: text(row.space), address: text(row.address), requestId: text(row.request_id) },
+    outcome: row.outcome as AuditRecord['outcome'],
+    count: Number(row.count),
+  };
+}

@@ -1,0 +1,20 @@
+import type { AgentId, SpaceId } from '../../../domain/engine/ids.ts';
+import type { Query } from '../reader/reader.ts';
+
+/** Of a space's sessions that are up, so many that were made last are looked through. */
+const LOOKED_THROUGH = 1000;
+
+/** The sessions that are up and were made with that agent: `limit` ids of the most lately active, each row with the `count` of all. */
+export const sessionsWithAgent = (space: SpaceId, agent: AgentId, limit: number): Query => ({
+  sql: `
+    with up as (
+      select id, agents, last_activity_at from sessions
+      where space_id = ? and desired <> 'deleted' and desired = 'running' and phase = 'running'
+      order by created_at desc, id desc limit ${LOOKED_THROUGH}
+    ), found as (
+      select id, last_activity_at from up
+      where exists (select 1 from json_each(up.agents) as one where one.value ->> '$.id' = ?)
+    )
+    select id, count(*) over () as count from found order by coalesce(last_activity_at, 0) desc, id limit ?`,
+  parameters: [space, agent, limit],
+});

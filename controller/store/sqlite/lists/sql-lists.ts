@@ -1,0 +1,130 @@
+import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely';
+import type { SessionId } from '../../../domain/engine/ids.ts';
+import type { SessionRow, TableName, Tables } from '../../../domain/engine/rows.ts';
+import { type RestState, restState } from '../../../domain/sessions/life-cycle.ts';
+import { MAX_PAGE_BYTES, type Page } from '../../../services/engine/caller.ts';
+import type { Lists } from '../../../services/engine/lists.ts';
+import { AUDIT_BEFORE_SQL, AUDIT_SELECTION, auditBeyondSql, storedAudit } from '../audit.ts';
+import { columnsOf, type SqlRow, selected, selection, snake, toSql } from '../columns.ts';
+import type { Query, Reader } from '../reader/reader.ts';
+import { auditPage } from './audit-lists.ts';
+import { countOf, type Pair } from './metadata-conditions.ts';
+import { sessionPage } from './session-lists.ts';
+import { sessionsWithAgent } from './sessions-with-agent.ts';
+
+/** Only compiles; what it makes runs on the reading thread. */
+const compiler = new Kysely<unknown>({
+  dialect: {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  },
+});
+
+export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
+  async function page<Name extends TableName>(table: Name, rows: Query, total: Query): Promise<Page<Tables[Name]>> {
+    const [items, count] = await reader.read([{ ...rows, maxBytes: MAX_PAGE_BYTES }, total]);
+    return { items: (items ?? []).map((row) => selected(table, row)), total: countIn(count) };
+  }
+
+  async function rarestFirst(pairs: readonly Pair[]): Promise<readonly Pair[]> {
+    if (pairs.length < 2) return pairs;
+    const counts = await reader.read(pairs.map((pair) => countOf(pair).compile(compiler)));
+    return pairs
+      .map((pair, at) => ({ pair, count: countIn(counts[at]) }))
+      .sort((a, b) => a.count - b.count)
+      .map(({ pair }) => pair);
+  }
+
+  return {
+    async sessions(query, request) {
+      const { rows, total } = sessionPage(compiler, query, request, await rarestFirst(Object.entries(query.metadata ?? {})));
+      return page('sessions', rows, total);
+    },
+    messages(session, query, request) {
+      const where = sql.join(
+        [
+          sql`session_id = ${session}`,
+          ...(query.role === undefined ? [] : [sql`role = ${query.role}`]),
+          ...(query.afterSeq === undefined ? [] : [sql`seq > ${query.afterSeq}`]),
+          ...(query.afterTime === undefined ? [] : [sql`created_at > ${query.afterTime}`]),
+        ],
+        sql` and `,
+      );
+      const rows = sql`select ${sql.raw(selection('messages'))} from messages where ${where}
+        order by seq ${sql.raw(request.order ?? 'asc')} limit ${request.limit} offset ${request.offset}`;
+      const total = sql`select count(*) as count from messages where ${where}`;
+      return page('messages', rows.compile(compiler), total.compile(compiler));
+    },
+    async audit(query, request) {
+      const { rows, total } = auditPage(query, request);
+      const [items, count] = await reader.read([{ ...rows.compile(compiler), maxBytes: MAX_PAGE_BYTES }, total.compile(compiler)]);
+      return { items: (items ?? []).map(storedAudit), total: countIn(count) };
+    },
+    async auditAfter(number, limit) {
+      const sql = `select ${AUDIT_SELECTION} from audit where number > ? order by number limit ?`;
+      const [rows = []] = await reader.read([{ sql, parameters: [number, limit] }]);
+      return rows.map(storedAudit);
+    },
+    async auditCutoffs({ before, rows }) {
+      const parts = ['messages', 'strangers', 'refused', 'all'] as const;
+      const found = await reader.read([
+        ...parts.map((part) => ({ sql: AUDIT_BEFORE_SQL, parameters: [before[part]] })),
+        ...parts.map((part) => ({ sql: auditBeyondSql(part), parameters: [rows[part]] })),
+      ]);
+      const numbers = found.map(([row]) => Number(row?.number ?? 0));
+      const cutoffs = ([messages = 0, strangers = 0, refused = 0, all = 0]: readonly number[]) => ({ messages, strangers, refused, all });
+      return { byAge: cutoffs(numbers.slice(0, parts.length)), byRows: cutoffs(numbers.slice(parts.length)) };
+    },
+    async countMessages(session) {
+      const query = sql`select count(*) as count from messages where session_id = ${session}`;
+      const [count] = await reader.read([query.compile(compiler)]);
+      return countIn(count);
+    },
+    async countSessions() {
+      const byPhase = sql`select desired, phase, count(*) as count from sessions where desired <> 'deleted' group by desired, phase`;
+      const busy = sql`select count(*) as count from (select distinct session_id from queue where accepted_at is not null)`;
+      const [phases, held] = await reader.read([byPhase.compile(compiler), busy.compile(compiler)]);
+      const counts: Record<RestState, number> = { init: 0, idle: 0, busy: 0, paused: 0, suspended: 0, error: 0 };
+      for (const row of phases ?? []) counts[restState({ ...phaseIn(row), outstanding: 0 })] += Number(row.count);
+      counts.busy = Math.min(counts.idle, countIn(held));
+      counts.idle -= counts.busy;
+      return counts;
+    },
+    async sourceInUse(digest) {
+      const holds = sql`exists (select 1 from json_each(b.agents) where json_extract(value, '$.digest') = ${digest})`;
+      const needed = sql`(b.status in ('pending', 'building')
+        or exists (select 1 from sessions s where s.space_id = b.space_id and s.build_id = b.id and s.desired <> 'deleted')
+        or b.id = (select id from builds n where n.space_id = b.space_id and n.status = 'completed' order by n.created_at desc limit 1))`;
+      const query = sql`select (exists (select 1 from agents where source_digest = ${digest})
+        or exists (select 1 from builds b where ${holds} and ${needed})) as count`;
+      const [found] = await reader.read([query.compile(compiler)]);
+      return countIn(found) === 1;
+    },
+    async sessionsWithAgent(space, agent, limit) {
+      const [rows = []] = await reader.read([sessionsWithAgent(space, agent, limit)]);
+      return { ids: rows.map(({ id }) => id as SessionId), total: countIn(rows) };
+    },
+    rows(table, equal, request, among) {
+      const columns = columnsOf(table).filter(({ field }) => field in equal);
+      const values = toSql(columns, equal);
+      // One parameter however many there are: SQLite bounds their number.
+      const chosen = among === undefined ? [] : [sql`id in (select value from json_each(${JSON.stringify(among)}))`];
+      // Those chosen are found by their key, however many others have the same values: with a plus no index on a column serves.
+      const sign = sql.raw(among === undefined ? '' : '+');
+      const equals = columns.map(({ name }, at) => sql`${sign}${sql.ref(name)} is ${values[at]}`);
+      const from = sql`from ${sql.table(snake(table))} where ${sql.join([sql`true`, ...chosen, ...equals], sql` and `)}`;
+      const order = sql.raw(request.order ?? 'desc');
+      const rows = sql`select ${sql.raw(selection(table))} ${from}
+        order by created_at ${order}, id ${order} limit ${request.limit} offset ${request.offset}`;
+      const total = sql`select count(*) as count ${from}`;
+      return page(table, rows.compile(compiler), total.compile(compiler));
+    },
+  };
+}
+
+/** The writer writes no other words. */
+const phaseIn = ({ desired, phase }: SqlRow) => ({ desired, phase }) as Pick<SessionRow, 'desired' | 'phase'>;
+
+const countIn = (rows: readonly SqlRow[] | undefined): number => Number(rows?.[0]?.count ?? 0);

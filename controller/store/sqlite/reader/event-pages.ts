@@ -1,0 +1,93 @@
+import type { SessionId, SpaceId } from '../../../domain/engine/ids.ts';
+import type { EventLog, EventPage, PageBounds } from '../../../domain/events/event-log.ts';
+import type { EventType, StoredEvent } from '../../../domain/events/events.ts';
+import type { SqlRow } from '../columns.ts';
+import type { Query, Reader } from './reader.ts';
+
+/** Runs queries on one commit: the reading thread, or a connection at hand. */
+export type ReadQueries = (queries: readonly Query[]) => Promise<readonly (readonly SqlRow[])[]>;
+
+const NEWEST = 'select coalesce(max(number), 0) as newest from events';
+/** A space may keep its events for less time than others, so what is gone need not be the oldest of all. */
+const BEFORE_IN_SESSION = 'select number from events where session_id = ? and number <= ? order by number desc limit 1';
+const COUNT_OF_SESSION = 'select count from session_event_counts where session_id = ?';
+
+/**
+ * The page's numbers and sizes come first, so that the data of an event behind the page's end are never read: the length of a text is in
+ * its row's header.
+ */
+function pageSql(where: string): string {
+  return `
+    with sized as (select number, octet_length(data) as bytes from events where ${where} order by number limit ?),
+    summed as (select number, sum(bytes) over (order by number) - bytes as bytes_before, count(*) over () as found from sized)
+    select s.found, e.number, e.type, e.space_id, e.session_id, e.session_number, e.data, e.at
+    from summed s join events e on e.number = s.number
+    where s.bytes_before < ? order by e.number`;
+}
+
+const ALL = pageSql('number > ?');
+const OF_SESSION = pageSql('session_id = ? and number > ?');
+
+/** Reads a page of the event log. */
+export async function readEventPage(
+  read: ReadQueries,
+  after: number,
+  { limit, maxBytes }: PageBounds,
+  session?: SessionId,
+): Promise<EventPage> {
+  const queries: Query[] =
+    session === undefined
+      ? [{ sql: ALL, parameters: [after, limit, maxBytes] }]
+      : [
+          { sql: OF_SESSION, parameters: [session, after, limit, maxBytes] },
+          { sql: BEFORE_IN_SESSION, parameters: [session, after] },
+          { sql: COUNT_OF_SESSION, parameters: [session] },
+        ];
+  const [ends = [], rows = [], before = [], counts = []] = await read([{ sql: NEWEST, parameters: [] }, ...queries]);
+  const events = rows.map(storedEvent);
+  const newest = Number(ends[0]?.newest ?? 0);
+  const found = Number(rows[0]?.found ?? 0);
+  const last = events.at(-1);
+  const isCut = found === limit || events.length < found;
+  const reached = last !== undefined && isCut ? last.number : Math.max(after, newest);
+  const gap =
+    session === undefined ? hasGap(events, after, reached) : before.length === 0 && isCutOff(events, Number(counts[0]?.count ?? 0));
+  return { events, reached, gap };
+}
+
+/** Whether a number between the two is missing. */
+function hasGap(events: readonly StoredEvent[], after: number, reached: number): boolean {
+  return events.length !== reached - after;
+}
+
+/**
+ * Whether events of a session may be missing before these, of which none that was seen before is kept. Retention removes them in their order,
+ * so where an earlier one is kept, nothing behind it is gone.
+ */
+function isCutOff([first]: readonly StoredEvent[], count: number): boolean {
+  return first === undefined ? count > 0 : first.sessionNumber !== 1;
+}
+
+function storedEvent(row: SqlRow): StoredEvent {
+  return {
+    number: Number(row.number),
+    type: row.type as EventType,
+    spaceId: row.space_id as SpaceId | null,
+    sessionId: row.session_id as SessionId | null,
+    sessionNumber: row.session_number as number | null,
+    data: JSON.parse(String(row.data)),
+    at: Number(row.at),
+  };
+}
+
+/** The same event log, whose pages are read by a thread of its own. */
+export function eventsOnThread(events: EventLog, reader: Pick<Reader, 'read'>): EventLog {
+  return {
+    epoch: events.epoch,
+    newest: () => events.newest(),
+    oldest: () => events.oldest(),
+    after: (number, bounds, session) => readEventPage((queries) => reader.read(queries), number, bounds, session),
+    published: () => events.published(),
+    markPublished: (number) => events.markPublished(number),
+  };
+}

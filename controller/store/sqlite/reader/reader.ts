@@ -1,0 +1,188 @@
+import { Worker } from 'node:worker_threads';
+import type { Clock, Timer } from '../../../../seams/clock.ts';
+import type { Log } from '../../../../seams/log.ts';
+import { type Metrics, silentMetrics } from '../../../../seams/metrics.ts';
+import { RefusedError } from '../../../domain/engine/outcome.ts';
+import type { SqlRow } from '../columns.ts';
+
+/** A statement as Kysely compiles it. */
+export interface Query {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+  /** Ends the result early, where the JSON of its rows would exceed this. The first row always comes. */
+  readonly maxBytes?: number;
+}
+
+export interface ReadRequest {
+  readonly id: number;
+  readonly statements: readonly Query[];
+}
+export type ReadAnswer =
+  | { readonly id: number; readonly results: readonly (readonly SqlRow[])[] }
+  | { readonly id: number; readonly error: string };
+
+interface Waiting extends ReadRequest {
+  readonly bytes: number;
+  resolve(results: readonly (readonly SqlRow[])[]): void;
+  reject(error: Error): void;
+}
+
+export interface ReaderDeps {
+  readonly path: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics?: Metrics;
+  /** Of the thread. Past it, the thread ends and not the controller. */
+  readonly heapMib?: number;
+}
+
+/** Reads that wait for the thread. Past either bound, a read is refused at once. */
+export const MOST_WAITING = 1000;
+export const MOST_WAITING_BYTES = 16 * 1024 * 1024;
+/** Requests that the thread has at a time: one to work on, and the next. More would let its answers pile up before this thread takes them. */
+const MOST_SENT = 2;
+const HEAP_MIB = 512;
+const FIRST_RESTART_MS = 100;
+const MOST_RESTART_MS = 10_000;
+
+/**
+ * Runs statements on a thread with a connection of its own, so that no list delays the applier or a stream. When the thread ends, its reads
+ * fail with UNAVAILABLE and it is started again, the later the more often it has ended without an answer in between.
+ */
+export class Reader {
+  readonly #deps: ReaderDeps;
+  readonly #queue: Waiting[] = [];
+  readonly #sent = new Map<number, Waiting>();
+  readonly #counts;
+  #worker: Worker | undefined;
+  #restart: Timer | undefined;
+  #restartMs = FIRST_RESTART_MS;
+  #waitingBytes = 0;
+  #next = 1;
+  #isClosed = false;
+
+  constructor(deps: ReaderDeps) {
+    this.#deps = deps;
+    const metrics = deps.metrics ?? silentMetrics;
+    this.#counts = {
+      restarts: metrics.counter({ name: 'reader_restarts_total', help: 'Restarts of the thread that reads lists.' }),
+      refused: metrics.counter({ name: 'reader_refused_total', help: 'Lists that were refused, by reason.', labels: ['reason'] }),
+    };
+    metrics.gauge({ name: 'reader_waiting', help: 'Lists that wait for the reading thread or are read by it.', read: () => this.#waiting });
+    metrics.gauge({ name: 'reader_waiting_bytes', help: 'Bytes of the statements that wait.', read: () => this.#waitingBytes });
+    this.#start();
+  }
+
+  /** Whether lists can be read now. */
+  get isUp(): boolean {
+    return this.#worker !== undefined;
+  }
+
+  /** The rows of each query, all of the same commit. Rejects with a {@link RefusedError} while the thread restarts or has too much to do. */
+  async read(queries: readonly Query[]): Promise<readonly (readonly SqlRow[])[]> {
+    if (this.#worker === undefined) {
+      this.#counts.refused.add(1, { reason: 'down' });
+      throw isAway();
+    }
+    const bytes = queries.reduce((sum, query) => sum + bytesOf(query), 0);
+    if (this.#waiting >= MOST_WAITING || this.#waitingBytes + bytes > MOST_WAITING_BYTES) {
+      this.#counts.refused.add(1, { reason: 'full' });
+      throw new RefusedError('RATE_LIMITED', 'Too many lists are being read. Try again in a moment.', { retry_after_s: 1 });
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<readonly (readonly SqlRow[])[]>();
+    this.#waitingBytes += bytes;
+    this.#queue.push({ id: this.#next++, statements: queries, bytes, resolve, reject });
+    this.#send();
+    return promise;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#restart?.cancel();
+    const worker = this.#worker;
+    this.#failAll();
+    await worker?.terminate();
+  }
+
+  get #waiting(): number {
+    return this.#queue.length + this.#sent.size;
+  }
+
+  #start(): void {
+    let worker: Worker;
+    try {
+      worker = new Worker(new URL('./reader-worker.ts', import.meta.url), {
+        workerData: { path: this.#deps.path },
+        resourceLimits: { maxOldGenerationSizeMb: this.#deps.heapMib ?? HEAP_MIB },
+      });
+    } catch (error) {
+      this.#startLater(error instanceof Error ? error.message : String(error));
+      return;
+    }
+    worker.unref();
+    this.#worker = worker;
+    worker.on('message', (answer: ReadAnswer) => this.#settle(answer));
+    worker.on('error', (error) => this.#ended(worker, error instanceof Error ? error.message : String(error)));
+    worker.on('exit', (code) => this.#ended(worker, `exit code ${code}`));
+  }
+
+  #send(): void {
+    while (this.#worker !== undefined && this.#sent.size < MOST_SENT) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      this.#sent.set(next.id, next);
+      const statements = next.statements.map(({ sql, parameters, maxBytes }) => ({
+        sql,
+        parameters,
+        ...(maxBytes === undefined ? {} : { maxBytes }),
+      }));
+      this.#worker.postMessage({ id: next.id, statements } satisfies ReadRequest);
+    }
+  }
+
+  #settle(answer: ReadAnswer): void {
+    this.#restartMs = FIRST_RESTART_MS;
+    const waiting = this.#sent.get(answer.id);
+    if (waiting === undefined) return;
+    this.#sent.delete(answer.id);
+    this.#waitingBytes -= waiting.bytes;
+    this.#send();
+    if ('error' in answer) waiting.reject(new Error(answer.error));
+    else waiting.resolve(answer.results);
+  }
+
+  #ended(worker: Worker, error: string): void {
+    // It says so twice: by its error, and by its exit.
+    if (this.#isClosed || worker !== this.#worker) return;
+    this.#startLater(error);
+  }
+
+  #startLater(error: string): void {
+    const delayMs = this.#restartMs;
+    this.#restartMs = Math.min(2 * delayMs, MOST_RESTART_MS);
+    this.#deps.log.error('reader.ended', { error, failed_reads: this.#waiting, restart_ms: delayMs });
+    this.#counts.restarts.add();
+    this.#failAll();
+    this.#restart = this.#deps.clock.after(delayMs, () => this.#start());
+  }
+
+  #failAll(): void {
+    this.#worker = undefined;
+    for (const { reject } of [...this.#sent.values(), ...this.#queue]) reject(isAway());
+    this.#sent.clear();
+    this.#queue.length = 0;
+    this.#waitingBytes = 0;
+  }
+}
+
+const isAway = (): RefusedError =>
+  new RefusedError('UNAVAILABLE', 'Lists are unavailable while the thread that reads them restarts. Try again in a moment.', {
+    retry_after_s: 1,
+  });
+
+/** Two bytes for each character: an upper bound that takes no time. */
+function bytesOf({ sql, parameters }: Query): number {
+  let units = sql.length;
+  for (const parameter of parameters) units += typeof parameter === 'string' ? parameter.length : 8;
+  return 2 * units;
+}

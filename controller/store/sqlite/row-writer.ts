@@ -1,0 +1,42 @@
+import type Database from 'better-sqlite3';
+import type { TableName } from '../../domain/engine/rows.ts';
+import { columnsOf, type SqlValue, snake, toSql } from './columns.ts';
+
+/** Tables whose rows change often, but seldom in what they are found by; and what triggers and conditions of indexes look at besides the columns of indexes. */
+const CHANGED_OFTEN: Partial<Readonly<Record<TableName, readonly string[]>>> = { sessions: ['metadata', 'timeouts'] };
+
+/**
+ * Writes rows of a table, new ones and changed ones. SQLite writes an entry of an index anew whenever a statement sets a column of it, whether or not the
+ * value differs: so a change that leaves these columns as they are is a statement that does not set them.
+ */
+export function rowWriter(database: Database.Database, table: TableName): (row: object) => void {
+  const columns = columnsOf(table);
+  const names = columns.map(({ name }) => name);
+  const updates = names.filter((name) => name !== 'id').map((name) => `${name} = excluded.${name}`);
+  const upsert = database.prepare<SqlValue[]>(
+    `insert into ${snake(table)} (${names.join(', ')}) values (${names.map(() => '?').join(', ')}) on conflict (id) do update set ${updates.join(', ')}`,
+  );
+  const watched = CHANGED_OFTEN[table];
+  if (watched === undefined) return (row) => void upsert.run(...toSql(columns, row));
+
+  const indexed = new Set(['id', ...watched, ...indexedColumns(database, table)]);
+  const free = columns.filter(({ name }) => !indexed.has(name));
+  const fixed = columns.filter(({ name }) => indexed.has(name));
+  const update = database.prepare<SqlValue[]>(
+    // The plus keeps the planner to the primary key.
+    `update ${snake(table)} set ${free.map(({ name }) => `${name} = ?`).join(', ')} where ${fixed.map(({ name }) => (name === 'id' ? 'id = ?' : `+${name} is ?`)).join(' and ')}`,
+  );
+  return (row) => {
+    const { changes } = update.run(...toSql(free, row), ...toSql(fixed, row));
+    if (changes === 0) upsert.run(...toSql(columns, row));
+  };
+}
+
+function indexedColumns(database: Database.Database, table: TableName): readonly string[] {
+  return database
+    .prepare<[string], { name: string }>(
+      'select distinct x.name from pragma_index_list(?) l, pragma_index_xinfo(l.name) x where x.key and x.name is not null',
+    )
+    .all(snake(table))
+    .map(({ name }) => name);
+}

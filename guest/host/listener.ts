@@ -1,0 +1,12 @@
+import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
+import type { Link } from '../../proto/link.ts';
+
+export type HostLink = Link<GuestFrame, HostFrame>;
+
+/** The way to the node agent, handed in: the session's Unix socket in production, the simulated network in tests. */
+export interface Door {
+  /** One attempt. Rejects when nobody listens. */
+  connect(): Promise<HostLink>;
+  /** Resolves when somebody may have begun to listen, or when `signal` aborts. */
+  opened(signal: AbortSignal): Promise<void>;
+}

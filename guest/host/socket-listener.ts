@@ -1,0 +1,46 @@
+import { type Stats, unwatchFile, watchFile } from 'node:fs';
+import { createConnection } from 'node:net';
+import { framedLink } from '../../proto/framed-link.ts';
+import { guestFrames, hostFrames } from '../../proto/lean-codec.ts';
+import type { Clock } from '../../seams/clock.ts';
+import type { Door } from './listener.ts';
+
+/** A longer name is silently cut by the kernel's interface: it could then be another session's. */
+const MAX_PATH_BYTES = 107;
+
+/**
+ * How often it is looked for the socket of a node agent that is away. Guests of all sessions are the host's root, which has 128 instances of inotify
+ * in all: they are left to the host.
+ */
+const LOOK_MS = 200;
+
+/** The way to the node agent through the session's Unix socket. */
+export function socketDoor(path: string, clock: Clock): Door {
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES) throw new Error(`the socket's path is longer than ${MAX_PATH_BYTES} bytes: ${path}`);
+  return {
+    connect: () =>
+      new Promise((resolve, reject) => {
+        const socket = createConnection(path);
+        socket.once('error', reject);
+        socket.once('connect', () => {
+          const link = framedLink(socket, { encode: guestFrames, decode: hostFrames, clock });
+          socket.off('error', reject);
+          resolve(link);
+        });
+      }),
+    opened: (signal) =>
+      new Promise((resolve) => {
+        const look = (now: Stats, before: Stats) => {
+          if (now.ino !== 0 && (now.ino !== before.ino || now.ctimeMs !== before.ctimeMs)) done();
+        };
+        const done = () => {
+          signal.removeEventListener('abort', done);
+          unwatchFile(path, look);
+          resolve();
+        };
+        signal.addEventListener('abort', done);
+        if (signal.aborted) return done();
+        watchFile(path, { interval: LOOK_MS }, look);
+      }),
+  };
+}

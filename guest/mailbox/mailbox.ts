@@ -1,0 +1,340 @@
+import { Journal, JournalFull } from '../../journal/journal.ts';
+import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
+import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
+import type { Disk } from '../../seams/disk.ts';
+import { answerRecord, messageRecord, readRecord, runRecord, settledRecord, stampRecord } from './record.ts';
+
+/** Ids of settled messages that are remembered, beside the watermark, so that a late copy is known. */
+const SETTLED_KEPT = 1024;
+/** What taking a message leaves free in the journal, so that each one taken can be answered, if only with an error. */
+const SPARE_BYTES = 64 * 1024;
+
+export interface Entry {
+  readonly message: Deliver;
+  /** Of its content and context. */
+  readonly bytes: number;
+  /** Resolves once the message is durable. */
+  taken: Promise<void>;
+  durable: boolean;
+  /** Of the newest run that was begun. */
+  runId: string | undefined;
+  answer: Answer | undefined;
+  /** The answer is durable, so it may be sent. */
+  answered: boolean;
+}
+
+function newEntry(message: Deliver, durable: boolean): Entry {
+  const bytes = Buffer.byteLength(message.content) + Buffer.byteLength(message.contextJson);
+  return { message, bytes, taken: Promise.resolve(), durable, runId: undefined, answer: undefined, answered: false };
+}
+
+export interface MailboxOptions {
+  readonly disk: Disk;
+  readonly directory: string;
+  readonly sessionId: string;
+  readonly allocateBytes?: number;
+}
+
+/**
+ * Inbox and outbox of a session, in one journal in its volume.
+ *
+ * 1. Each step is durable when its promise resolves: a message taken, a run begun, an answer given. One sync each, or one for a message
+ *    that is begun as it is taken.
+ * 2. A message is there until its answer is settled; which ids were settled is remembered for a while, and the highest seq for ever.
+ * 3. Settling is written with the next step: one that is lost is told again, by whoever gets the answer again or with the next welcome.
+ */
+export class Mailbox {
+  readonly #journal: Journal;
+  readonly #sessionId: string;
+  readonly #entries = new Map<string, Entry>();
+  readonly #settled = new Set<string>();
+  #unwritten: string[] = [];
+  #acceptedSeq = 0;
+  #life = 0;
+  /** The highest seq that is durable or about to be. One that cannot be taken in the end is refused, or ends the process. */
+  #takenSeq = 0;
+  #compactedBytes = 0;
+  #compacting = false;
+  /** No message up to here waits for an answer any more. Told anew to each life of the guest before it runs anything. */
+  #settledSeq = 0;
+  /** The journal was another session's, as after a copy of the volume, and was emptied. */
+  readonly wiped: boolean;
+
+  private constructor(journal: Journal, sessionId: string, records: readonly Uint8Array[]) {
+    this.#journal = journal;
+    this.#sessionId = sessionId;
+    const frames = records.map(readRecord);
+    const stamp = frames[0];
+    const mine = stamp?.kind === 'hello' && stamp.value.sessionId === sessionId;
+    this.wiped = frames.length > 0 && !mine;
+    if (!mine) return;
+    for (const frame of frames) {
+      if (frame.kind === 'hello') {
+        this.#acceptedSeq = Math.max(this.#acceptedSeq, frame.value.acceptedSeq);
+        this.#life = Math.max(this.#life, frame.value.life);
+      }
+      if (frame.kind === 'deliver') this.#remember(frame.value);
+      else if (frame.kind === 'runStarted') this.#begun(frame.value.messageId, frame.value.runId);
+      else if (frame.kind === 'answer') this.#answered(frame.value);
+      else if (frame.kind === 'settled') this.#forget(frame.value.messageId);
+    }
+    this.#takenSeq = this.#acceptedSeq;
+  }
+
+  static async open(options: MailboxOptions): Promise<Mailbox> {
+    const { sessionId, ...journalOptions } = options;
+    const { journal, records } = await Journal.open({ ...journalOptions, name: 'mailbox' });
+    try {
+      const mailbox = new Mailbox(journal, sessionId, records);
+      mailbox.#life += 1;
+      if (records.length === 0 || mailbox.wiped) await mailbox.#compact();
+      else await mailbox.#stamp();
+      mailbox.#compactedBytes = journal.usedBytes;
+      return mailbox;
+    } catch (fault) {
+      await journal.close();
+      throw fault;
+    }
+  }
+
+  /** Of the session's memory: one more each time that this was opened, from 1. */
+  get life(): number {
+    return this.#life;
+  }
+
+  /** The highest seq that is durable. */
+  get acceptedSeq(): number {
+    return this.#acceptedSeq;
+  }
+
+  /** The highest seq that was taken, durable or not yet. */
+  get takenSeq(): number {
+    return this.#takenSeq;
+  }
+
+  get syncs(): number {
+    return this.#journal.syncs;
+  }
+
+  get(messageId: string): Entry | undefined {
+    return this.#entries.get(messageId);
+  }
+
+  /** A message before it, that still waits, was lost with an earlier connection: taken now, it would overtake that one. */
+  isEarly(message: Deliver): boolean {
+    return message.afterSeq > Math.max(this.#takenSeq, this.#settledSeq);
+  }
+
+  /** Was taken before, whatever became of it; or is not to be taken any more. */
+  knows({ messageId, seq }: Deliver): boolean {
+    return this.#entries.has(messageId) || this.#settled.has(messageId) || seq <= Math.max(this.#acceptedSeq, this.#settledSeq);
+  }
+
+  /** The durable message of the lowest seq that has no answer. */
+  next(): Entry | undefined {
+    let first: Entry | undefined;
+    for (const entry of this.#entries.values()) {
+      if (entry.durable && !entry.answer && (!first || entry.message.seq < first.message.seq)) first = entry;
+    }
+    return first;
+  }
+
+  /** Answers that are durable and not settled, by seq, up to the first message that has none: what was refused for want of room does not overtake what still runs. */
+  answers(): Answer[] {
+    const answers: Answer[] = [];
+    for (const { answer, answered } of [...this.#entries.values()].sort((a, b) => a.message.seq - b.message.seq)) {
+      if (!answer || !answered) break;
+      answers.push(answer);
+    }
+    return answers;
+  }
+
+  /** Messages that are not answered: how many, and their bytes. */
+  backlog(): { count: number; bytes: number } {
+    let count = 0;
+    let bytes = 0;
+    for (const entry of this.#entries.values()) {
+      if (entry.answer) continue;
+      count += 1;
+      bytes += entry.bytes;
+    }
+    return { count, bytes };
+  }
+
+  /**
+   * Of a message that is not known yet. With the id of a run it is begun, too, in the same write: a crash leaves both, the message alone, or
+   * nothing. Rejects with {@link JournalFull}, and has then done neither.
+   */
+  async take(message: Deliver, runId?: string): Promise<void> {
+    this.#takenSeq = Math.max(this.#takenSeq, message.seq);
+    const entry = newEntry(message, false);
+    entry.runId = runId;
+    const begun = runId === undefined ? [] : [runRecord(this.#sessionId, message.messageId, runId, message.agent)];
+    entry.taken = this.#append(
+      [messageRecord(message), ...begun],
+      SPARE_BYTES,
+      () => this.#entries.set(message.messageId, entry),
+      () => this.#entries.delete(message.messageId),
+    );
+    await entry.taken;
+    entry.durable = true;
+    this.#acceptedSeq = Math.max(this.#acceptedSeq, message.seq);
+  }
+
+  /** Takes a message for which there is no room, together with the error that answers it. */
+  async refuse(message: Deliver, answer: Answer): Promise<void> {
+    const stub = { ...message, content: '', contextJson: '' };
+    const entry: Entry = { ...newEntry(stub, false), answer };
+    // The answer first: half of this must not look like an empty message that waits to be run.
+    entry.taken = this.#append(
+      [answerRecord(answer), messageRecord(stub)],
+      0,
+      () => this.#entries.set(message.messageId, entry),
+      () => this.#entries.delete(message.messageId),
+    );
+    await entry.taken;
+    entry.durable = true;
+    entry.answered = true;
+    this.#acceptedSeq = Math.max(this.#acceptedSeq, message.seq);
+  }
+
+  /** Rejects with {@link JournalFull}, and has then not begun it. */
+  async begin(entry: Entry, runId: string): Promise<void> {
+    const before = entry.runId;
+    await this.#append(
+      [runRecord(this.#sessionId, entry.message.messageId, runId, entry.message.agent)],
+      0,
+      () => {
+        entry.runId = runId;
+      },
+      () => {
+        entry.runId = before;
+      },
+    );
+  }
+
+  /** Rejects with {@link JournalFull}, and has then not kept it: a shorter one may fit. */
+  async answer(entry: Entry, answer: Answer): Promise<void> {
+    await this.#append(
+      [answerRecord(answer)],
+      0,
+      () => {
+        entry.answer = answer;
+      },
+      () => {
+        entry.answer = undefined;
+      },
+    );
+    entry.answered = true;
+  }
+
+  /**
+   * Lets go of all messages up to this number that have no answer: they were answered elsewhere, or cleared, and are never run.
+   * But for the one that runs, whose answer is settled by itself, as those that are there already.
+   */
+  settleUpTo(seq: number, running: string | undefined): void {
+    this.#settledSeq = Math.max(this.#settledSeq, seq);
+    for (const { message, answer } of [...this.#entries.values()])
+      if (!answer && message.seq <= seq && message.messageId !== running) this.settle(message.messageId);
+  }
+
+  settle(messageId: string): void {
+    if (!this.#entries.has(messageId)) return;
+    this.#forget(messageId);
+    this.#unwritten.push(messageId);
+    const appended = this.#journal.usedBytes - this.#compactedBytes;
+    // One at a time: many are settled before the first is done, and each would write all that is left.
+    if (this.#compacting || appended <= this.#journal.allocatedBytes / 4) return;
+    this.#compacting = true;
+    this.#compact()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#compacting = false;
+      });
+  }
+
+  close(): Promise<void> {
+    return this.#journal.close();
+  }
+
+  /**
+   * What is held in memory changes before the record is written, since a compaction asked for meanwhile comes after it in
+   * the journal and must cover it. Where there is no room, the journal is compacted and it is tried once more.
+   */
+  async #append(records: readonly Uint8Array[], spareBytes: number, apply: () => void, revert: () => void): Promise<void> {
+    const settled = this.#unwritten;
+    this.#unwritten = [];
+    for (const messageId of settled) this.#journal.append(settledRecord(this.#sessionId, messageId)).catch(() => undefined);
+    const write = () => {
+      apply();
+      return this.#journal.appendAll(records, spareBytes);
+    };
+    try {
+      await write().catch((fault: unknown) => {
+        if (!(fault instanceof JournalFull)) throw fault;
+        revert();
+        this.#compact().catch(() => undefined);
+        return write();
+      });
+    } catch (fault) {
+      revert();
+      throw fault;
+    }
+  }
+
+  async #stamp(): Promise<void> {
+    const record = stampRecord(this.#sessionId, this.#acceptedSeq, this.#life);
+    await this.#journal.append(record).catch((fault: unknown) => {
+      if (!(fault instanceof JournalFull)) throw fault;
+      return this.#compact();
+    });
+  }
+
+  #compact(): Promise<void> {
+    this.#unwritten = [];
+    const records = [stampRecord(this.#sessionId, this.#acceptedSeq, this.#life)];
+    for (const messageId of this.#settled) records.push(settledRecord(this.#sessionId, messageId));
+    for (const { message, runId, answer } of this.#entries.values()) {
+      if (answer) records.push(answerRecord(answer), messageRecord({ ...message, content: '', contextJson: '' }));
+      else {
+        records.push(messageRecord(message));
+        if (runId !== undefined) records.push(runRecord(this.#sessionId, message.messageId, runId, message.agent));
+      }
+    }
+    return this.#journal.compact(records).then(() => {
+      this.#compactedBytes = this.#journal.usedBytes;
+    });
+  }
+
+  #remember(message: Deliver): void {
+    this.#acceptedSeq = Math.max(this.#acceptedSeq, message.seq);
+    const answered = this.#entries.get(message.messageId);
+    // Behind its answer comes what is kept of an answered message: its place.
+    this.#entries.set(message.messageId, answered ? { ...answered, message } : newEntry(message, true));
+  }
+
+  #begun(messageId: string, runId: string): void {
+    const entry = this.#entries.get(messageId);
+    if (entry) entry.runId = runId;
+  }
+
+  #answered(answer: Answer): void {
+    const { sessionId, generation, messageId, agent } = answer;
+    // Of an answered message only the answer is kept.
+    const message = { sessionId, generation, seq: 0, messageId, agent, content: '', contextJson: '', afterSeq: 0, secretsVersion: 0 };
+    const entry = this.#entries.get(messageId) ?? newEntry(message, true);
+    entry.answer = answer;
+    entry.answered = true;
+    this.#entries.set(messageId, entry);
+  }
+
+  #forget(messageId: string): void {
+    this.#entries.delete(messageId);
+    this.#settled.add(messageId);
+    if (this.#settled.size <= SETTLED_KEPT) return;
+    for (const oldest of this.#settled) {
+      this.#settled.delete(oldest);
+      break;
+    }
+  }
+}

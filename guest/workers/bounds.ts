@@ -1,0 +1,147 @@
+import { readdirSync } from 'node:fs';
+import type { Clock, Timer } from '../../seams/clock.ts';
+import type { LimitReached } from '../runs/worker-host.ts';
+import { census, type Family } from './census.ts';
+import type { Cgroup } from './cgroup.ts';
+import type { Groups } from './groups.ts';
+
+/** While an agent works, once after it has, and for as long as nothing is asked of it. */
+const LOOK_MS = 1000;
+const LOOK_AFTER_MS = 100;
+const IDLE_LOOK_MS = 10_000;
+/** How long ended processes are waited for before another is started, and before it is judged again whether there are too many. */
+const ROOM_WITHIN_MS = 5000;
+const SETTLED_MS = 500;
+const ROOM_LOOK_MS = 20;
+/** What a worker needs to start, with threads of its runtime. */
+const ROOM = 16;
+const MIB = 1024 * 1024;
+
+/** A worker with a process, and how it is told what is ended for the limit. */
+export interface Bounded {
+  readonly pid: number;
+  /** Of its processes, and of no others. */
+  readonly group: number | undefined;
+  readonly agent: string;
+  /** Its processes are about to be killed, and why. */
+  exceeded(why: string): void;
+}
+
+export interface BoundsOptions {
+  readonly cgroup: Cgroup;
+  readonly groups: Groups;
+  readonly clock: Clock;
+  /** Processes and threads that agents may have together. The container's own limit is higher, so that the guest can always start what it needs. */
+  readonly processes: number;
+  readonly workers: () => Iterable<Bounded>;
+  readonly reached: (what: LimitReached) => void;
+}
+
+/**
+ * Holds the agents of a session to its process limit, and says whom the kernel killed at its memory limit.
+ *
+ * Past the limit, the agent with the most processes is ended with all that it started; so are processes of no agent.
+ */
+export class Bounds {
+  readonly #options: BoundsOptions;
+  readonly memoryLimit: number | undefined;
+  #kills: number;
+  #working = false;
+  /** When somebody was ended last: what was killed then may take a moment to go. */
+  #endedAtMs = Number.NEGATIVE_INFINITY;
+  #timer: Timer | undefined;
+  #lookAtMs = 0;
+
+  constructor(options: BoundsOptions) {
+    this.#options = options;
+    this.memoryLimit = options.cgroup.memoryLimit;
+    this.#kills = options.cgroup.memoryKills ?? 0;
+  }
+
+  /** A run begins or ends: it is looked more often while one is under way, and soon after it. Runs that follow one another put off no look. */
+  working(isWorking: boolean): void {
+    this.#working = isWorking;
+    this.#lookWithin(isWorking ? LOOK_MS : LOOK_AFTER_MS);
+  }
+
+  #lookWithin(ms: number): void {
+    const { clock } = this.#options;
+    const atMs = clock.monotonic() + ms;
+    if (this.#timer !== undefined && this.#lookAtMs <= atMs) return;
+    this.#timer?.cancel();
+    this.#lookAtMs = atMs;
+    this.#timer = clock.after(ms, () => this.#look());
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+  }
+
+  /** How many processes were killed for memory since this was asked last. */
+  memoryKills(): number {
+    const kills = this.#options.cgroup.memoryKills ?? 0;
+    const more = kills - this.#kills;
+    this.#kills = kills;
+    return more;
+  }
+
+  /** Of an agent whose process, or one that it started, was killed for memory. Returns what to say of it. */
+  memoryReached(agent: string): string {
+    this.#options.reached({ limit: 'memory', value: this.memoryLimit ?? 0, agent });
+    return `the session reached its memory limit of ${Math.round((this.memoryLimit ?? 0) / MIB)} MiB (limits.memory_bytes)`;
+  }
+
+  /** Why a process cannot be started, where the limit is why. */
+  get processesReached(): string {
+    return `the session is at its limit of ${this.#options.processes} processes and threads (limits.processes)`;
+  }
+
+  /** Undefined when there is room to start a process of an agent; else it resolves once there is, or after five seconds. */
+  makeRoom(): Promise<void> | undefined {
+    if (!this.enforce() && this.#hasRoom()) return undefined;
+    const { clock } = this.#options;
+    const until = clock.monotonic() + ROOM_WITHIN_MS;
+    return new Promise((resolve) => {
+      const look = () => {
+        this.enforce();
+        if (this.#hasRoom() || clock.monotonic() >= until) resolve();
+        else clock.after(ROOM_LOOK_MS, look);
+      };
+      look();
+    });
+  }
+
+  /** Ends who has most while there are more processes than may be; whether it did. */
+  enforce(): boolean {
+    const { cgroup, groups, clock, processes, workers, reached } = this.#options;
+    if (clock.monotonic() - this.#endedAtMs < SETTLED_MS) return false;
+    const all = cgroup.processes;
+    if (all === undefined || all <= processes) return false;
+    // Less this process's threads and the container's first process.
+    const own = readdirSync('/proc/self/task').length + 1;
+    if (all - own <= processes) return false;
+    const known = new Map([...workers()].map((worker) => [worker.group, worker]));
+    const most = census().reduce<Family | undefined>((a, b) => (a === undefined || b.count > a.count ? b : a), undefined);
+    if (most === undefined) return false;
+    const worker = known.get(most.group);
+    worker?.exceeded(
+      `The agent's processes were ended: the session's agents had ${all - own} processes and threads; the limit is ${processes} (limits.processes).`,
+    );
+    groups.end(most.group);
+    this.#endedAtMs = clock.monotonic();
+    reached({ limit: 'processes', value: processes, agent: worker?.agent ?? '' });
+    return true;
+  }
+
+  #hasRoom(): boolean {
+    const { cgroup } = this.#options;
+    const limit = cgroup.processLimit;
+    return limit === undefined || (cgroup.processes ?? 0) + ROOM <= limit;
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    this.enforce();
+    this.#lookWithin(this.#working ? LOOK_MS : IDLE_LOOK_MS);
+  }
+}

@@ -1,0 +1,193 @@
+import { Duplex } from 'node:stream';
+import type { Clock, Timer } from '../../seams/clock.ts';
+import { REASONS } from '../runs/reasons.ts';
+import { MAX_REPLY_BYTES, type RunEnd, type RunOutput, type RunRequest, type Worker } from '../runs/worker-host.ts';
+import type { Bounded } from './bounds.ts';
+import { describeEnd, INTERRUPTION_MS, Program, type ProgramEnd, type ProgramOptions, twoTurns } from './program.ts';
+
+/** Of one line from a worker: a reply at its largest, every character escaped. */
+const MAX_LINE_CHARACTERS = 8 * MAX_REPLY_BYTES;
+
+const TOO_LARGE: RunEnd = { outcome: 'error', reason: 'reply_too_large', content: REASONS.reply_too_large };
+
+interface Run {
+  readonly id: string;
+  readonly output: RunOutput;
+  readonly end: (end: RunEnd) => void;
+}
+
+/**
+ * A Python or Node.js agent: one process that answers one message after another. What it says is an agent's word, and may come from a
+ * process that it started: a frame counts for the run that it names, and for no other.
+ */
+export class KeptWorker implements Worker, Bounded {
+  readonly agent: string;
+  readonly #program: Program;
+  readonly #clock: Clock;
+  readonly #logPath: (runId: string, stream: 'stdout' | 'stderr') => string;
+  readonly #channel: Duplex | undefined;
+  readonly ended: Promise<unknown>;
+  #run: Run | undefined;
+  /** Resolves once what the last run had printed when it ended has been read. */
+  #reading: Promise<void> | undefined;
+  #ready = false;
+  #failure: string | undefined;
+  /** Why it was ended, where that is not what it looks like. */
+  #verdict: RunEnd | undefined;
+  /** Of the line that is not complete yet. */
+  #pieces: string[] = [];
+  #lineCharacters = 0;
+  #deltaBytes = 0;
+  #interruption: Timer | undefined;
+
+  constructor(agent: string, options: ProgramOptions, logPath: (runId: string, stream: 'stdout' | 'stderr') => string) {
+    this.agent = agent;
+    this.#clock = options.clock;
+    this.#logPath = logPath;
+    this.#program = new Program(options);
+    const channel = this.#program.child.stdio[3];
+    this.#channel = channel instanceof Duplex ? channel : undefined;
+    this.#channel?.setEncoding('utf8');
+    this.#channel?.on('data', (text: string) => this.#read(text));
+    this.#channel?.on('error', () => undefined);
+    // It has said its last, and is on its way out: it may not take for ever.
+    this.#channel?.on('end', () => {
+      if (this.#program.alive) this.#interruption ??= this.#clock.after(INTERRUPTION_MS, () => this.kill());
+    });
+    this.#program.child.stdin?.end();
+    this.ended = this.#program.ended.then((end) => this.#died(end));
+  }
+
+  /** 0 when it could not be started. */
+  get pid(): number {
+    return this.#program.child.pid ?? 0;
+  }
+
+  get group(): number | undefined {
+    return this.#program.group;
+  }
+
+  exceeded(why: string): void {
+    this.#verdict = { outcome: 'error', reason: 'process_limit', content: why };
+  }
+
+  get alive(): boolean {
+    return this.#program.alive && this.#failure === undefined;
+  }
+
+  async run(request: RunRequest, output: RunOutput): Promise<RunEnd> {
+    if (this.#reading !== undefined) await this.#reading;
+    return new Promise((resolve) => {
+      this.#run = { id: request.runId, output, end: resolve };
+      this.#deltaBytes = 0;
+      this.#program.stdout?.begin(this.#logPath(request.runId, 'stdout'), output);
+      this.#program.stderr?.begin(this.#logPath(request.runId, 'stderr'), output);
+      if (this.#program.alive) this.#send(request);
+      else this.#program.ended.then((end) => this.#died(end));
+      // The agent is at work already.
+      this.#program.noteMemoryKills(this.agent);
+    });
+  }
+
+  #send({ runId, message, contextJson }: RunRequest): void {
+    // Line ends in JSON are white space; in a protocol of lines they would end the frame.
+    const context = contextJson.trim() === '' ? 'null' : contextJson.replace(/[\r\n]/g, ' ');
+    const head = JSON.stringify({ type: 'run', run: runId, message });
+    this.#channel?.write(`${head.slice(0, -1)},"context":${context}}\n`);
+  }
+
+  kill(): void {
+    this.#program.kill();
+  }
+
+  interrupt(): void {
+    if (this.#interruption !== undefined) return;
+    if (this.#run === undefined || !this.#program.interrupt('SIGINT')) this.kill();
+    else this.#interruption = this.#clock.after(INTERRUPTION_MS, () => this.kill());
+  }
+
+  #died(end: ProgramEnd): void {
+    const forMemory = this.#program.killedForMemory(end, this.agent);
+    if (forMemory !== undefined) this.#verdict ??= { outcome: 'error', reason: 'out_of_memory', content: forMemory };
+    const failure = end.kind === 'not-started' ? end.message : this.#failure;
+    if (this.#verdict !== undefined) this.#end(this.#verdict);
+    else if (failure !== undefined) this.#end({ outcome: 'error', reason: 'agent_not_started', content: failure });
+    else this.#end({ outcome: 'error', reason: 'agent_died', content: describeEnd(end, this.#program.stderr?.lastLine ?? '') });
+  }
+
+  #end(end: RunEnd): void {
+    // What it says of an interruption is not its answer: it is ended, and that is.
+    if (this.#interruption !== undefined && this.#program.alive) {
+      this.kill();
+      if (end.outcome === 'error') return;
+    }
+    this.#interruption?.cancel();
+    const run = this.#run;
+    if (run === undefined) return;
+    this.#run = undefined;
+    run.end(end);
+    const reading = new Promise<void>((resolve) => twoTurns(this.#clock, resolve)).then(() => {
+      // Behind the answer's back, and still in the log of this run.
+      this.#program.noteMemoryKills(this.agent);
+      if (this.#reading === reading) this.#reading = undefined;
+    });
+    this.#reading = reading;
+  }
+
+  #read(text: string): void {
+    const [first = '', ...more] = text.split('\n');
+    this.#add(first);
+    for (const piece of more) {
+      const line = this.#pieces.join('');
+      this.#pieces = [];
+      this.#lineCharacters = 0;
+      this.#heard(line);
+      this.#add(piece);
+    }
+    if (this.#lineCharacters > MAX_LINE_CHARACTERS) this.#tooLarge();
+  }
+
+  #add(piece: string): void {
+    this.#pieces.push(piece);
+    this.#lineCharacters += piece.length;
+  }
+
+  #tooLarge(): void {
+    this.#pieces = [];
+    this.#lineCharacters = 0;
+    this.#end(TOO_LARGE);
+    this.kill();
+  }
+
+  #heard(line: string): void {
+    const frame = parse(line);
+    const { type, run } = frame;
+    if (type === 'delta' || type === 'reply' || type === 'error') {
+      if (this.#run !== undefined && run === this.#run.id) this.#heardOf(this.#run, frame);
+    } else if (type === 'ready') this.#ready = true;
+    else {
+      if (type === 'failed' && !this.#ready && typeof frame.message === 'string') this.#failure = frame.message;
+      this.kill();
+    }
+  }
+
+  #heardOf({ output }: Run, { type, text, content, message, reason }: Record<string, unknown>): void {
+    if (type === 'delta' && typeof text === 'string') {
+      this.#deltaBytes += Buffer.byteLength(text);
+      if (this.#deltaBytes > MAX_REPLY_BYTES) this.#tooLarge();
+      else output.delta(text);
+    } else if (type === 'reply' && typeof content === 'string') this.#end({ outcome: 'reply', content });
+    else if (type === 'error' && reason === 'reply_too_large') this.#end(TOO_LARGE);
+    else if (type === 'error' && typeof message === 'string') this.#end({ outcome: 'error', reason: 'agent_failed', content: message });
+    else this.kill();
+  }
+}
+
+function parse(line: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null ? { ...value } : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,139 @@
+import { existsSync } from 'node:fs';
+import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
+import type { Clock } from '../../seams/clock.ts';
+import { LogFiles } from '../logs/log-files.ts';
+import { REASONS } from '../runs/reasons.ts';
+import type { LimitReached, Setup, Worker, WorkerHost } from '../runs/worker-host.ts';
+import { DirectoryFault, mendDirectories } from '../volume/volume.ts';
+import { type Bounded, Bounds } from './bounds.ts';
+import { Cgroup } from './cgroup.ts';
+import { agentEnvironment, type Places } from './environment.ts';
+import { Groups } from './groups.ts';
+import { KeptWorker } from './kept-worker.ts';
+import { NativeWorker } from './native-worker.ts';
+import type { ProgramOptions, User } from './program.ts';
+
+export interface ProcessesOptions {
+  readonly places: Places;
+  readonly user: User | undefined;
+  /** Where worker.py and worker.mjs are. */
+  readonly workersDirectory: string;
+  readonly clock: Clock;
+  /** Of agents together, in a container that has a limit of its own above it and in which nobody else runs anything. Undefined: nobody counts. */
+  readonly processes?: number | undefined;
+}
+
+/** Agents as processes of this machine. */
+export class Processes implements WorkerHost {
+  readonly #options: ProcessesOptions;
+  readonly #workers = new Set<Worker>();
+  readonly #logs: LogFiles;
+  readonly #bounds: Bounds | undefined;
+  readonly #groups: Groups | undefined;
+  #limit: (what: LimitReached) => void = () => undefined;
+
+  constructor(options: ProcessesOptions) {
+    this.#options = options;
+    this.#logs = new LogFiles(`${options.places.sessionDirectory}/logs`);
+    const { clock, processes, user } = options;
+    if (processes === undefined || user === undefined) return;
+    this.#groups = new Groups(user);
+    const groups = this.#groups;
+    const workers = () => this.#bounded();
+    this.#bounds = new Bounds({ cgroup: new Cgroup(), groups, clock, processes, workers, reached: (what) => this.#limit(what) });
+  }
+
+  onLimit(listener: (what: LimitReached) => void): void {
+    this.#limit = listener;
+  }
+
+  makeRoom(): Promise<void> | undefined {
+    return this.#bounds?.makeRoom();
+  }
+
+  working(isWorking: boolean): void {
+    this.#bounds?.working(isWorking);
+  }
+
+  start(agent: AgentSpec, setup: Setup): Worker {
+    const worker = this.#tryToStart(agent, setup);
+    for (const old of this.#workers) if (!old.alive) this.#workers.delete(old);
+    this.#workers.add(worker);
+    return worker;
+  }
+
+  /** Kills every one. */
+  close(): void {
+    this.#bounds?.close();
+    for (const worker of this.#workers) worker.kill();
+    this.#workers.clear();
+  }
+
+  *#bounded(): Iterable<Bounded> {
+    for (const worker of this.#workers) if (hasProcess(worker)) yield worker;
+  }
+
+  #tryToStart(agent: AgentSpec, setup: Setup): Worker {
+    try {
+      return this.#start(agent, setup);
+    } catch (fault) {
+      return cannotStart(fault);
+    }
+  }
+
+  #start(agent: AgentSpec, setup: Setup): Worker {
+    const { places, user, workersDirectory, clock } = this.#options;
+    const home = `${places.agentsDirectory}/${agent.name}`;
+    const logPath = (runId: string, stream: string) => this.#logs.path(agent.name, runId, stream);
+    const prepare = () => mendDirectories({ directory: places.sessionDirectory, user });
+    const common = {
+      directory: `${places.sessionDirectory}/workspace`,
+      environment: agentEnvironment(places, setup),
+      user,
+      clock,
+      bounds: this.#bounds,
+      groups: this.#groups,
+      prepare,
+    };
+    const kept = (command: string, program: string, handler: string, ...flags: string[]) => {
+      const args = [...flags, `${workersDirectory}/${program}`, agent.name, home, handler];
+      const options: ProgramOptions = { ...common, command, args };
+      return new KeptWorker(agent.name, options, logPath);
+    };
+    switch (agent.runtime) {
+      case 'PYTHON': {
+        const own = `${home}/.venv/bin/python`;
+        // -s: below HOME lie files of all agents of the session, and one's usercustomize.py would run in every other.
+        return kept(existsSync(own) ? own : 'python3', 'worker.py', agent.handler || 'main.process_message', '-s');
+      }
+      case 'NODE':
+        return kept(process.execPath, 'worker.mjs', agent.handler || 'index.processMessage');
+      case 'NATIVE':
+        return new NativeWorker(common, home, agent, logPath);
+      case 'RUNTIME_UNSPECIFIED':
+        return unsupported;
+      default:
+        return agent.runtime satisfies never;
+    }
+  }
+}
+
+const hasProcess = (worker: Worker): worker is KeptWorker | NativeWorker =>
+  (worker instanceof KeptWorker || worker instanceof NativeWorker) && worker.pid !== 0;
+
+const unable = (reason: 'unsupported_runtime' | 'agent_not_started', content: string = REASONS[reason]): Worker => ({
+  alive: false,
+  run: async () => ({ outcome: 'error', reason, content }),
+  kill: () => undefined,
+  interrupt: () => undefined,
+});
+const unsupported = unable('unsupported_runtime');
+
+/** Refused before there was a process. Only the kernel's word is told: others may quote what they were given, and that may be a secret. */
+function cannotStart(fault: unknown): Worker {
+  if (fault instanceof DirectoryFault) return unable('agent_not_started', fault.message);
+  const code = fault instanceof Error && 'syscall' in fault && 'code' in fault ? String(fault.code) : '';
+  if (code === 'E2BIG')
+    return unable('agent_not_started', 'The secrets of the space are too many or too long for the environment of a process.');
+  return unable('agent_not_started', `The agent's process cannot be started${code === '' ? '' : `: ${code}`}.`);
+}

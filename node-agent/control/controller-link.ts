@@ -1,0 +1,239 @@
+import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../../proto/frame.ts';
+import type { Welcome__Output as Welcome } from '../../proto/generated/raworc/node/v0/Welcome.ts';
+import type { Link } from '../../proto/link.ts';
+import { type Clock, pause, type Timer } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import type { Random } from '../../seams/random.ts';
+import { within } from '../engine/deadline.ts';
+import type { Dialer } from './dialer.ts';
+import type { Wire } from './outbox.ts';
+
+const DIAL_WITHIN_MS = 10_000;
+const WELCOME_WITHIN_MS = 15_000;
+const BACKOFF_FIRST_MS = 50;
+const BACKOFF_LAST_MS = 5_000;
+/** What may wait for the frame that is being taken in, before the stream is not read from. */
+export const MOST_FRAMES_WAITING = { frames: 500, bytes: 8 * 1024 * 1024 } as const;
+const A_FRAME_BYTES = 512;
+
+/** Kinds of frames that are the link's own. */
+type Greeting = 'welcome' | 'heartbeatAck' | 'inventoryTaken';
+
+export interface ControllerLinkOutside {
+  readonly dialer: Dialer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly clusterId: string;
+  /** Hello, and the parts of the inventory, of which each is made when the one before it was taken. */
+  greeting(): { readonly hello: NodeFrame; readonly inventory: Iterator<NodeFrame> };
+  /** A stream is up, has been welcomed and has been told the whole inventory. `wire` is of this stream only. */
+  connected(welcome: Welcome, wire: Wire): Promise<void>;
+  drained(): void;
+  disconnected(): void;
+  /** Takes one frame in; the next comes when it resolves. Rejecting ends the stream. */
+  take(frame: Exclude<ControllerFrame, { kind: Greeting }>): Promise<void> | undefined;
+}
+
+/**
+ * Keeps one stream to the controller for as long as this lives. A stream that breaks the protocol's order, or whose lease runs out
+ * unanswered, is closed, and another is dialled, with jitter and more and more slowly.
+ */
+export class ControllerLink {
+  readonly #outside: ControllerLinkOutside;
+  readonly #ending = new AbortController();
+  #leaseUntilMs = 0;
+  #link: Link<NodeFrame, ControllerFrame> | undefined;
+  /** Dialled while another stream was up, to take its place. */
+  #next: Link<NodeFrame, ControllerFrame> | undefined;
+  #refreshing: Promise<void> | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(outside: ControllerLinkOutside) {
+    this.#outside = outside;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /**
+   * Moves to a new stream, with what the dialer now proves itself with. The old one ends when the new one is up, so that the node is
+   * away for as long as a greeting takes.
+   */
+  refresh(): void {
+    const old = this.#link;
+    if (old === undefined) return; // the next one is dialled with it anyway
+    this.#refreshing ??= this.#dialNext(old).finally(() => {
+      this.#refreshing = undefined;
+    });
+  }
+
+  /** Milliseconds of lease left, counted from when the heartbeat that renewed it was sent. Negative once it ran out. */
+  leaseLeftMs(): number {
+    return this.#leaseUntilMs - this.#outside.clock.monotonic();
+  }
+
+  /** Resolves once the stream is closed. What was sent before is flushed as far as it may be. */
+  async close(): Promise<void> {
+    this.#ending.abort(new Error('the node agent ends'));
+    this.#link?.close();
+    this.#next?.close();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, random, log, dialer } = this.#outside;
+    let failures = 0;
+    let said = '';
+    while (!this.#ending.signal.aborted) {
+      try {
+        const link = this.#next ?? (await within(clock, DIAL_WITHIN_MS, this.#ending.signal, (signal) => dialer.dial(signal)));
+        this.#next = undefined;
+        const welcomed = await this.#stream(link);
+        if (welcomed) {
+          failures = 0;
+          said = '';
+        }
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        if (message !== said && !this.#ending.signal.aborted) log.warn('controller.away', { error: message });
+        said = message;
+      }
+      if (this.#ending.signal.aborted) return;
+      await this.#refreshing;
+      if (this.#next !== undefined) continue;
+      const ceilingMs = Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures, 16), BACKOFF_LAST_MS);
+      failures += 1;
+      await pause(clock, ceilingMs * (0.5 + random.fraction() / 2), this.#ending.signal);
+    }
+  }
+
+  /** Tries for as long as the old stream is up. */
+  async #dialNext(old: Link<NodeFrame, ControllerFrame>): Promise<void> {
+    const { clock, random, dialer } = this.#outside;
+    for (let failures = 0; this.#link === old && !this.#ending.signal.aborted; failures += 1) {
+      try {
+        const next = await within(clock, DIAL_WITHIN_MS, this.#ending.signal, (signal) => dialer.dial(signal));
+        if (this.#ending.signal.aborted) return next.close();
+        this.#next = next;
+        return old.close();
+      } catch {
+        // What is wrong is told by the dialling that follows when the old stream ends; until then nothing is.
+        const ceilingMs = Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures, 16), BACKOFF_LAST_MS);
+        await pause(clock, ceilingMs * (0.5 + random.fraction() / 2), this.#ending.signal);
+      }
+    }
+  }
+
+  /** One stream's life. Resolves at its end with whether it was ever welcomed. */
+  #stream(link: Link<NodeFrame, ControllerFrame>): Promise<boolean> {
+    const { clock, log } = this.#outside;
+    this.#link = link;
+    return new Promise((resolve) => {
+      let welcomed = false;
+      let ended = false;
+      let taking = false;
+      let welcome: Welcome | undefined;
+      const waiting: { readonly frame: ControllerFrame; readonly bytes: number }[] = [];
+      let waitingBytes = 0;
+      const isBehind = () => waiting.length >= MOST_FRAMES_WAITING.frames || waitingBytes >= MOST_FRAMES_WAITING.bytes;
+      const { hello, inventory } = this.#outside.greeting();
+      let next: IteratorResult<NodeFrame> | undefined;
+      let watchdog = clock.after(WELCOME_WITHIN_MS, () => link.close(new Error('no welcome')));
+      let heartbeat: Timer | undefined;
+      let heartbeatNumber = 0;
+      const sentAtMs = new Map<number, number>();
+
+      const beat = (everyMs: number) => {
+        heartbeatNumber += 1;
+        sentAtMs.set(heartbeatNumber, clock.monotonic());
+        link.send({ kind: 'heartbeat', value: { number: heartbeatNumber } });
+        heartbeat = clock.after(everyMs, () => beat(everyMs));
+      };
+      const renew = (fromMs: number, leaseMs: number) => {
+        this.#leaseUntilMs = Math.max(this.#leaseUntilMs, fromMs + leaseMs);
+        watchdog.cancel();
+        watchdog = clock.after(Math.max(this.leaseLeftMs(), 0), () => link.close(new Error('heartbeats are not answered')));
+      };
+      const take = (frame: ControllerFrame): Promise<void> | undefined => {
+        if (frame.kind === 'heartbeatAck') {
+          const sent = sentAtMs.get(frame.value.number);
+          for (const number of sentAtMs.keys()) if (number <= frame.value.number) sentAtMs.delete(number);
+          if (sent !== undefined) renew(sent, frame.value.leaseMs);
+          return undefined;
+        }
+        if (frame.kind === 'welcome') {
+          const refusal = this.#welcomeRefusal(frame.value, welcomed);
+          if (refusal !== undefined) throw new Error(refusal);
+          welcomed = true;
+          renew(dialledMs, frame.value.leaseMs);
+          beat(frame.value.heartbeatMs);
+          welcome = frame.value;
+          return connect();
+        }
+        if (frame.kind === 'inventoryTaken') {
+          list();
+          return connect();
+        }
+        if (!welcomed) throw new Error(`${frame.kind} before the welcome`);
+        return this.#outside.take(frame);
+      };
+      /** The next part of the inventory. */
+      const list = () => {
+        next ??= inventory.next();
+        if (next.done === true) throw new Error('a part of the inventory was taken that was not told');
+        if (!link.send(next.value)) throw new Error('the controller does not take the inventory');
+        next = inventory.next();
+      };
+      const connect = (): Promise<void> | undefined => {
+        if (welcome === undefined || next?.done !== true) return undefined;
+        return this.#outside.connected(welcome, { send: (out) => !ended && link.send(out), end: (fault) => link.close(fault) });
+      };
+      const pump = async () => {
+        taking = true;
+        try {
+          for (let one = waiting.shift(); one !== undefined && !ended; one = waiting.shift()) {
+            await take(one.frame);
+            waitingBytes -= one.bytes;
+            if (!isBehind()) link.resume();
+          }
+        } catch (error) {
+          link.close(error instanceof Error ? error : new Error(String(error)));
+        } finally {
+          taking = false;
+        }
+      };
+      link.onMessage((frame, bytes = A_FRAME_BYTES) => {
+        // A lease is judged by when its answer came, not by what waits before it.
+        if (frame.kind === 'heartbeatAck') return void take(frame);
+        waiting.push({ frame, bytes });
+        waitingBytes += bytes;
+        if (isBehind()) link.pause();
+        if (!taking) void pump();
+      });
+      link.onDrain(() => this.#outside.drained());
+      link.onClose((fault) => {
+        ended = true;
+        watchdog.cancel();
+        heartbeat?.cancel();
+        this.#link = undefined;
+        log.warn('controller.disconnected', { error: fault?.message });
+        if (welcomed) this.#outside.disconnected();
+        resolve(welcomed);
+      });
+      const dialledMs = clock.monotonic();
+      link.send(hello);
+      list();
+      if (this.#ending.signal.aborted) link.close();
+    });
+  }
+
+  #welcomeRefusal(welcome: Welcome, again: boolean): string | undefined {
+    if (again) return 'a second welcome';
+    if (welcome.protocolVersion !== NODE_PROTOCOL_VERSION)
+      return `the controller speaks version ${welcome.protocolVersion} of the protocol`;
+    if (welcome.clusterId !== this.#outside.clusterId) return `the controller is of another cluster, ${welcome.clusterId}`;
+    return undefined;
+  }
+}

@@ -1,0 +1,122 @@
+import type { Client, ServiceError } from '@grpc/grpc-js';
+import { controllerFrames, nodeFrames } from '../../proto/codec.ts';
+import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
+import { clientLink, type QueueBound } from '../../proto/grpc-link.ts';
+import type { Link } from '../../proto/link.ts';
+import { connectMethod, defaultKeepalive, fetchSourceMethod, type Keepalive } from '../../proto/node-service.ts';
+import type { Clock } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import type { Identity } from '../identity/identity.ts';
+import { openChannel } from './channel.ts';
+import { DialError, dialError } from './dial-error.ts';
+import type { Dialer } from './dialer.ts';
+
+const DIAL_TIMEOUT_MS = 10_000;
+
+export interface GrpcDialerOptions {
+  /** As it is now: a certificate that was renewed is used from the next attempt on. */
+  readonly identity: () => Identity;
+  /** Why nothing can be dialled now. */
+  readonly problem?: () => string | undefined;
+  /** TLS ended a connection that had come up. */
+  readonly refused?: () => void;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly keepalive?: Keepalive;
+  readonly queueBound?: QueueBound;
+}
+
+/** Each attempt takes the next controller of the identity and a connection of its own, so that no back-off of the library is in the way. */
+export function grpcDialer(options: GrpcDialerOptions): Dialer & { close(): void } {
+  const { clock, log } = options;
+  const keepalive = options.keepalive ?? defaultKeepalive;
+  const bound = options.queueBound === undefined ? {} : { bound: options.queueBound };
+  const open = new Set<() => void>();
+  let attempts = 0;
+  let closed = false;
+
+  const channel = (): { address: string; client: Client } => {
+    if (closed) throw new DialError('unreachable', 'The dialer is closed.');
+    const problem = options.problem?.();
+    if (problem !== undefined) throw new DialError('expired', problem);
+    const identity = options.identity();
+    const address = identity.controllers[attempts % identity.controllers.length];
+    if (address === undefined) throw new DialError('unreachable', 'This node knows no controller.');
+    return { address, client: openChannel(address, { caPem: identity.caPem, own: identity }, keepalive) };
+  };
+
+  const dial = (signal: AbortSignal): Promise<Link<NodeFrame, ControllerFrame>> =>
+    new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      const { address, client } = channel();
+      attempts += 1;
+      const stream = client.makeBidiStreamRequest(connectMethod.path, connectMethod.serialize, connectMethod.deserialize);
+      const give = (error: unknown) => {
+        settle();
+        stream.cancel();
+        reject(error);
+      };
+      const onAbort = () => give(signal.reason);
+      const onClose = () => give(new DialError('unreachable', 'The dialer is closed.'));
+      const timer = clock.after(DIAL_TIMEOUT_MS, () =>
+        give(new DialError('unreachable', `The controller at ${address} did not answer within ${DIAL_TIMEOUT_MS / 1000} s.`)),
+      );
+      const settle = () => {
+        timer.cancel();
+        signal.removeEventListener('abort', onAbort);
+        open.delete(onClose);
+      };
+      signal.addEventListener('abort', onAbort);
+      open.add(onClose);
+      stream.on('error', (error: ServiceError) => {
+        const problem = dialError(address, error);
+        if (problem.code === 'handshake') options.refused?.();
+        give(problem);
+      });
+      stream.once('status', () => client.close());
+      stream.once('metadata', () => {
+        settle();
+        const link = clientLink(stream, { outgoing: nodeFrames, incoming: controllerFrames, clock, ...bound });
+        const close = () => link.close();
+        open.add(close);
+        link.onClose(() => open.delete(close));
+        log.debug('link.connected', { controller: address });
+        resolve(link);
+      });
+    });
+
+  async function* fetchSource(digest: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    signal.throwIfAborted();
+    const { address, client } = channel();
+    const { path, requestSerialize, responseDeserialize } = fetchSourceMethod;
+    const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, { digest });
+    const cancel = () => stream.cancel();
+    stream.on('error', () => {}); // the loop below throws it; a cancelled call emits one more
+    signal.addEventListener('abort', cancel);
+    open.add(cancel);
+    try {
+      for await (const chunk of stream) yield chunk.data;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw isServiceError(error) ? dialError(address, error) : error;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      open.delete(cancel);
+      cancel();
+      client.close();
+    }
+  }
+
+  return {
+    dial,
+    fetchSource,
+    close() {
+      closed = true;
+      for (const end of [...open]) end();
+    },
+  };
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && 'details' in error && 'metadata' in error;
+}

@@ -1,0 +1,30 @@
+import type { NodeFrame } from '../../proto/frame.ts';
+import type { Report__Output as WireReport } from '../../proto/generated/raworc/node/v0/Report.ts';
+import type { Tombstone } from '../domain/session.ts';
+import type { Orphan } from '../session/status.ts';
+
+/** Of one part: it stays well below a frame, and below what a stream takes at once. */
+export const IN_A_PART = 256;
+
+export interface Holdings {
+  /** Made as they are asked for: each says what is so then. */
+  readonly reports: Iterator<WireReport>;
+  readonly images: readonly string[];
+  readonly tombstones: readonly Tombstone[];
+  readonly orphans: readonly Orphan[];
+}
+
+/** What this node holds, in frames that each hold a part of it. At least one. */
+export function* inventoryParts({ reports, images, tombstones, orphans }: Holdings): Generator<Extract<NodeFrame, { kind: 'inventory' }>> {
+  let next = reports.next();
+  for (let part = 1; ; part += 1) {
+    const from = (part - 1) * IN_A_PART;
+    const sessions: WireReport[] = [];
+    for (; next.done !== true && sessions.length < IN_A_PART; next = reports.next()) sessions.push(next.value);
+    const of = <Thing>(all: readonly Thing[]) => all.slice(from, from + IN_A_PART);
+    const more = next.done !== true || Math.max(images.length, tombstones.length, orphans.length) > from + IN_A_PART;
+    const value = { sessions, images: of(images), tombstones: of(tombstones), orphans: of(orphans), part, more };
+    yield { kind: 'inventory', value };
+    if (!more) return;
+  }
+}

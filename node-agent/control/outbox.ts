@@ -1,0 +1,155 @@
+import type { NodeFrame } from '../../proto/frame.ts';
+import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
+
+/** What may wait beyond what has one place for each session or image: past either bound the stream ends. */
+export const MOST_WAITING = { frames: 20_000, bytes: 32 * 1024 * 1024 } as const;
+const A_FRAME_BYTES = 256;
+/** From this share of it on, nothing is to be added that can wait where it is. */
+const CROWDED_SHARE = 1 / 4;
+
+/** The way to the controller while there is one. */
+export interface Wire {
+  /** False: not taken, the wire is full; `drained` is called later. */
+  send(frame: NodeFrame): boolean;
+  /** Ends it: what waits is more than may. */
+  end(fault: Error): void;
+}
+
+/** Kinds of which the newest of each key counts, so that there are no more than sessions, builds and the like. */
+const IS_STATE: ReadonlySet<NodeFrame['kind']> = new Set([
+  ...(['report', 'removed', 'orphans', 'images', 'build', 'workers', 'secretsRequest', 'setPartTaken', 'setJudged', 'conditions'] as const),
+  ...(['imageMissing', 'shutdownDone'] as const),
+]);
+
+function bytesOf(frame: NodeFrame): number {
+  if (frame.kind === 'answer') return A_FRAME_BYTES + frame.value.content.length;
+  if (frame.kind === 'lines') return A_FRAME_BYTES + frame.value.lines.reduce((sum, { line }) => sum + line.length + A_FRAME_BYTES, 0);
+  return A_FRAME_BYTES;
+}
+
+/**
+ * What is said to the controller. Kept frames wait, in order, while the wire is full: a later one under the same key replaces the earlier.
+ * None of them is ever dropped while the stream goes on: past a bound the stream ends, and with no wire nothing waits, since on each
+ * new one the inventory and the relay say everything again that still matters. Passing frames (partial output, log lines) go at once or
+ * not at all, and are counted.
+ */
+export class Outbox {
+  #wire: Wire | undefined;
+  readonly #waiting = new Map<string, NodeFrame>();
+  /** Of what waits, all but state. */
+  #frames = 0;
+  #bytes = 0;
+  #keeping = false;
+  #wasCrowded = false;
+  #room: () => void = () => undefined;
+  #lost = 0;
+  readonly #dropped: Counter<'kind'>;
+  readonly #overflows: Counter;
+
+  constructor(metrics: Metrics = silentMetrics) {
+    this.#dropped = metrics.counter({
+      name: 'outbox_dropped_total',
+      help: 'Partial output and log lines that a full stream did not take.',
+      labels: ['kind'],
+    });
+    this.#overflows = metrics.counter({
+      name: 'outbox_overflows_total',
+      help: 'Streams ended because more waited for them than may. The next one says everything again.',
+    });
+    metrics.gauge({ name: 'outbox_frames', help: 'Frames that wait for the stream to the controller.', read: () => this.#waiting.size });
+  }
+
+  /** Passing frames lost so far. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  /** Frames that wait. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** So much waits that more of it is to stay where it is until there is room. */
+  get isCrowded(): boolean {
+    const crowded = this.#frames >= MOST_WAITING.frames * CROWDED_SHARE || this.#bytes >= MOST_WAITING.bytes * CROWDED_SHARE;
+    this.#wasCrowded ||= crowded;
+    return crowded;
+  }
+
+  /** Called when there is room, after somebody was told that it is crowded. */
+  onRoom(room: () => void): void {
+    this.#room = room;
+  }
+
+  /** A greeting was made: what changes from now on is kept for the stream that it opens. */
+  begin(): void {
+    this.disconnect();
+    this.#keeping = true;
+  }
+
+  connect(wire: Wire): void {
+    this.#wire = wire;
+    this.drained();
+    this.#judge();
+  }
+
+  disconnect(): void {
+    this.#wire = undefined;
+    this.#keeping = false;
+    this.#clear();
+  }
+
+  keep(key: string, frame: NodeFrame): void {
+    if (!this.#keeping) return;
+    if (this.#waiting.size === 0 && this.#wire?.send(frame)) return;
+    this.#count(this.#waiting.get(key), -1);
+    this.#waiting.set(key, frame);
+    this.#count(frame, 1);
+    this.#judge();
+  }
+
+  /** False when it was dropped. */
+  pass(frame: NodeFrame): boolean {
+    if (this.#waiting.size === 0 && this.#wire?.send(frame)) return true;
+    this.#lost += 1;
+    this.#dropped.add(1, { kind: frame.kind });
+    return false;
+  }
+
+  drained(): void {
+    for (const [key, frame] of this.#waiting) {
+      if (!this.#wire?.send(frame)) break;
+      this.#waiting.delete(key);
+      this.#count(frame, -1);
+    }
+    this.#tellRoom();
+  }
+
+  #tellRoom(): void {
+    if (!this.#wasCrowded || this.isCrowded) return;
+    this.#wasCrowded = false;
+    this.#room();
+  }
+
+  /** Before the stream is there, nothing can be ended: it is judged when it is. */
+  #judge(): void {
+    const wire = this.#wire;
+    if (wire === undefined || (this.#frames <= MOST_WAITING.frames && this.#bytes <= MOST_WAITING.bytes)) return;
+    this.#overflows.add();
+    this.disconnect();
+    wire.end(new Error('more waits for the controller than may: the stream begins anew'));
+  }
+
+  #count(frame: NodeFrame | undefined, sign: 1 | -1): void {
+    if (frame === undefined || IS_STATE.has(frame.kind)) return;
+    this.#frames += sign;
+    this.#bytes += sign * bytesOf(frame);
+  }
+
+  #clear(): void {
+    this.#waiting.clear();
+    this.#frames = 0;
+    this.#bytes = 0;
+    this.#tellRoom();
+  }
+}

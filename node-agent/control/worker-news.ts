@@ -1,0 +1,39 @@
+import type { Lines__Output as Lines } from '../../proto/generated/raworc/v0/Lines.ts';
+import type { Workers__Output as Workers } from '../../proto/generated/raworc/v0/Workers.ts';
+import type { Outbox } from './outbox.ts';
+
+/** Which agents' workers live in this node's sessions, as their guests say: the newest of each, said again on each new stream. */
+export class WorkerNews {
+  readonly #outbox: Outbox;
+  readonly #live = new Map<string, Workers>();
+
+  constructor(outbox: Outbox) {
+    this.#outbox = outbox;
+  }
+
+  told(workers: Workers): void {
+    const { sessionId } = workers;
+    if (workers.workers.length > 0) this.#live.set(sessionId, workers);
+    else if (!this.#live.delete(sessionId)) return;
+    this.#say(workers);
+  }
+
+  /** Its guest is gone, and its workers with it, as far as anybody can tell. */
+  gone(sessionId: string): void {
+    this.told({ sessionId, workers: [] });
+  }
+
+  /** To be called on each new stream. */
+  sayAgain(): void {
+    for (const workers of this.#live.values()) this.#say(workers);
+  }
+
+  /** What a guest read, or that none is there to read. */
+  lines(lines: Lines): void {
+    this.#outbox.keep(`lines:${lines.requestId}`, { kind: 'lines', value: lines });
+  }
+
+  #say(workers: Workers): void {
+    this.#outbox.keep(`workers:${workers.sessionId}`, { kind: 'workers', value: workers });
+  }
+}

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import type { Conditions } from '../../conditions.ts';
+import type { Command } from '../../volumes/command.ts';
+import { cgroupMounts } from './mounts.ts';
+import { CgroupSlice } from './slice.ts';
+import type { Totals } from './totals.ts';
+import { CgroupTree } from './tree.ts';
+
+/** The control group that all containers of a node's sessions, copies and builds are in. */
+export interface ParentCgroup {
+  /** As the engine is told of it. Undefined: it could not be made, and containers are bounded one by one only. */
+  readonly parent: string | undefined;
+  /** It is there with its totals, or the node has the condition. */
+  ensure(): Promise<void>;
+  /** Unless something is in it. */
+  remove(): Promise<void>;
+}
+
+export interface SessionsCgroupOptions {
+  /** Of the node: several can be on one host. */
+  readonly name: string;
+  readonly totals: Totals;
+  /** What the engine makes control groups with. */
+  readonly driver: string;
+  readonly conditions?: Pick<Conditions, 'raise' | 'clear'> | undefined;
+  readonly run: Command;
+  /** Of /proc/self/mountinfo. */
+  readonly mountinfo?: string;
+  readonly units?: string;
+}
+
+const CONDITION = 'SessionsUnbounded';
+
+export class SessionsCgroup implements ParentCgroup {
+  readonly #options: SessionsCgroupOptions;
+  #group: CgroupTree | CgroupSlice | undefined;
+  #isThere = false;
+
+  constructor(options: SessionsCgroupOptions) {
+    this.#options = options;
+  }
+
+  get parent(): string | undefined {
+    return this.#isThere ? this.#group?.parent : undefined;
+  }
+
+  async ensure(): Promise<void> {
+    const { conditions } = this.#options;
+    try {
+      this.#group ??= this.#make();
+      await this.#group.ensure();
+      this.#isThere = true;
+      conditions?.clear(CONDITION);
+    } catch (error) {
+      this.#isThere = false;
+      const why = error instanceof Error ? error.message : String(error);
+      const message = `Nothing bounds the sessions of this node together: the node agent cannot set up their control group (${why}). Many sessions at once can use up the processes, memory and CPU of the host. Run the node agent as root with /sys/fs/cgroup writable.`;
+      conditions?.raise({ type: CONDITION, message, unschedulable: false });
+    }
+  }
+
+  async remove(): Promise<void> {
+    this.#isThere = false;
+    await this.#group?.remove();
+  }
+
+  #make(): CgroupTree | CgroupSlice {
+    const { name, totals, driver, run, units, mountinfo = readFileSync('/proc/self/mountinfo', 'utf8') } = this.#options;
+    if (driver === 'systemd') return new CgroupSlice(name, totals, run, units);
+    if (driver !== 'cgroupfs') throw new Error(`the engine's cgroup driver is ${driver}`);
+    return new CgroupTree(cgroupMounts(mountinfo), name, totals);
+  }
+}

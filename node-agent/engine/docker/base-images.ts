@@ -1,0 +1,133 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { finished, pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import type Docker from 'dockerode';
+import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { FreeSpace } from '../../../seams/free-space.ts';
+import type { Log } from '../../../seams/log.ts';
+import { messageOf } from './client.ts';
+
+export interface BaseImage {
+  readonly tag: string;
+  /** `sha256:…` */
+  readonly id: string;
+  readonly createdAtS: number;
+}
+
+export interface BaseImagesDeps {
+  /** For calls that may take minutes. */
+  readonly docker: Docker;
+  readonly directory: string;
+  readonly freeSpace: FreeSpace;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Copies that are kept: the newest images. An operator who upgrades has sessions of the one before. */
+const MOST_KEPT = 2;
+/** A new image is copied once the node has settled, not while it starts its first sessions. */
+const SETTLED_MS = 60_000;
+const AGAIN_MS = 5 * 60_000;
+/** Room that a copy must leave on the disk. */
+const FREE_BYTES = 4 * 2 ** 30;
+const ENDING = '.tar.gz';
+const INCOMING = '.incoming-';
+
+const fileOf = ({ tag, id }: Pick<BaseImage, 'tag' | 'id'>) => `${encodeURIComponent(tag)}@${id.replace('sha256:', '')}${ENDING}`;
+
+function imageOf(name: string): Pick<BaseImage, 'tag' | 'id'> | undefined {
+  const [, tag, hex] = /^([^@]+)@([0-9a-f]{64})\.tar\.gz$/.exec(name) ?? [];
+  return tag === undefined ? undefined : { tag: decodeURIComponent(tag), id: `sha256:${hex}` };
+}
+
+/**
+ * Copies of the base images of this node, in its data directory: `docker system prune -af` takes every image without a container, and
+ * without its base image no session of a node can start and no build can be repeated. An image that is gone is loaded again.
+ */
+export class DockerBaseImages {
+  readonly #deps: BaseImagesDeps;
+  readonly #ending = new AbortController();
+  #work: Promise<void> | undefined;
+  #settled: Timer | undefined;
+  #isSettled = false;
+  #notBeforeMs = 0;
+
+  constructor(deps: BaseImagesDeps) {
+    this.#deps = deps;
+    this.#settled = deps.clock.after(SETTLED_MS, () => {
+      this.#isSettled = true;
+    });
+  }
+
+  /** Looks at what the engine has now, and copies or loads in the background. What the engine loads, its events tell. */
+  look(images: readonly BaseImage[]): void {
+    const { clock, log } = this.#deps;
+    if (this.#work !== undefined || this.#ending.signal.aborted || clock.monotonic() < this.#notBeforeMs) return;
+    this.#work = this.#putRight(images)
+      .catch((error: unknown) => {
+        this.#notBeforeMs = clock.monotonic() + AGAIN_MS;
+        if (!this.#ending.signal.aborted) log.warn('base_image.failed', { error: messageOf(error) });
+      })
+      .finally(() => {
+        this.#work = undefined;
+      });
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    await this.#work;
+  }
+
+  close(): void {
+    this.#ending.abort(new Error('the node agent ends'));
+    this.#settled?.cancel();
+  }
+
+  async #putRight(images: readonly BaseImage[]): Promise<void> {
+    const { directory } = this.#deps;
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const names = await readdir(directory);
+    for (const name of names) if (name.startsWith(INCOMING)) await rm(join(directory, name), { force: true });
+    const there = new Set(images.map(({ tag }) => tag));
+    for (const name of names) {
+      const kept = imageOf(name);
+      if (kept !== undefined && !there.has(kept.tag)) await this.#load(name, kept.tag);
+    }
+    if (!this.#isSettled) return;
+    const newest = [...images].sort((a, b) => b.createdAtS - a.createdAtS).slice(0, MOST_KEPT);
+    for (const image of newest) if (!names.includes(fileOf(image))) await this.#save(image);
+    const wanted = new Set(newest.map(fileOf));
+    // A kept image that the engine lacks is being loaded: it is judged at the next look.
+    for (const name of names) {
+      const kept = imageOf(name);
+      if (kept !== undefined && there.has(kept.tag) && !wanted.has(name)) await rm(join(directory, name), { force: true });
+    }
+  }
+
+  async #load(name: string, tag: string): Promise<void> {
+    const { docker, directory, log } = this.#deps;
+    log.warn('base_image.lost', { image: tag });
+    const file = createReadStream(join(directory, name), { signal: this.#ending.signal });
+    const answer = await docker.loadImage(file, { quiet: '1' });
+    answer.resume();
+    await finished(answer, { signal: this.#ending.signal });
+    log.info('base_image.loaded', { image: tag });
+  }
+
+  async #save(image: BaseImage): Promise<void> {
+    const { docker, directory, freeSpace, log } = this.#deps;
+    if ((await freeSpace(directory)).freeBytes < FREE_BYTES) {
+      log.warn('base_image.not_kept', { image: image.tag, reason: `less than ${FREE_BYTES / 2 ** 30} GiB are free` });
+      return;
+    }
+    const incoming = join(directory, `${INCOMING}${fileOf(image)}`);
+    const packed = await docker.getImage(image.tag).get();
+    await pipeline(packed, createGzip({ level: 1 }), createWriteStream(incoming, { mode: 0o600 }), { signal: this.#ending.signal });
+    const file = await open(incoming);
+    await file.sync().finally(() => file.close());
+    await rename(incoming, join(directory, fileOf(image)));
+    log.info('base_image.kept', { image: image.tag });
+  }
+}

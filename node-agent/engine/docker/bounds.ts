@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises';
+import type Docker from 'dockerode';
+import { z } from 'zod';
+import { RESERVED_PROCESSES } from '../../../proto/reserved-processes.ts';
+import type { Conditions } from '../../conditions.ts';
+import { exceeds, lesserMost, type Most } from '../../domain/session-most.ts';
+import type { Command } from '../../volumes/command.ts';
+import { type ParentCgroup, SessionsCgroup } from '../cgroup/sessions-cgroup.ts';
+import { type Totals, totalsOf } from '../cgroup/totals.ts';
+import type { Capacity } from '../driver.ts';
+import { abortable } from './client.ts';
+
+export interface BoundsOptions {
+  /** What is left to the host; a tenth of what is not given. */
+  readonly reserve?: Partial<Totals>;
+  /** What the operator lets one session have at most. */
+  readonly most?: Partial<Most>;
+  /** Of the file system that holds the disks of sessions. */
+  readonly diskBytes: () => Promise<number>;
+  readonly run: Command;
+}
+
+const info = z.object({ NCPU: z.number(), MemTotal: z.number(), CgroupDriver: z.string() });
+
+/** What this host gives to all sessions together, held by one control group, and to one of them at most. */
+export class DockerBounds {
+  readonly #cgroup: ParentCgroup;
+  readonly #totals: Totals;
+  readonly #options: BoundsOptions;
+  readonly #most: Most;
+
+  private constructor(cgroup: ParentCgroup, totals: Totals, options: BoundsOptions) {
+    this.#cgroup = cgroup;
+    this.#totals = totals;
+    this.#options = options;
+    const processes = Math.max(1, totals.processes - RESERVED_PROCESSES);
+    this.#most = lesserMost({ ...totals, processes, diskBytes: 0 }, options.most ?? {});
+  }
+
+  /** Sized from the host that the engine is on. `name` is that of the node's group. */
+  static async open(
+    docker: Docker,
+    name: string,
+    options: BoundsOptions,
+    conditions: Pick<Conditions, 'raise' | 'clear'> | undefined,
+    signal: AbortSignal,
+  ): Promise<DockerBounds> {
+    const { NCPU, MemTotal, CgroupDriver } = info.parse(await abortable(signal, docker.info()));
+    const totals = totalsOf({ cpuMillis: NCPU * 1000, memoryBytes: MemTotal, processes: await hostProcesses() }, options.reserve);
+    return new DockerBounds(new SessionsCgroup({ name, totals, driver: CgroupDriver, conditions, run: options.run }), totals, options);
+  }
+
+  /** Of the group, as the engine is told; undefined where it could not be made. */
+  get parent(): string | undefined {
+    return this.#cgroup.parent;
+  }
+
+  ensure(): Promise<void> {
+    return this.#cgroup.ensure();
+  }
+
+  remove(): Promise<void> {
+    return this.#cgroup.remove();
+  }
+
+  async capacity(sessions: number): Promise<Capacity> {
+    return { ...this.#totals, sessions, diskBytes: await this.#options.diskBytes(), most: this.#most };
+  }
+
+  /** Whether a container was made outside the group, or with more than a session may have now: it is made anew before it starts again. */
+  isOutside(container: Docker.ContainerInspectInfo): boolean {
+    const { CgroupParent, Memory = 0, NanoCpus = 0, PidsLimit } = container.HostConfig;
+    const processes = Math.max(0, (PidsLimit ?? 0) - RESERVED_PROCESSES);
+    if (exceeds({ memoryBytes: Memory, cpuMillis: NanoCpus / 1_000_000, processes }, this.#most)) return true;
+    return this.parent !== undefined && CgroupParent !== this.parent;
+  }
+}
+
+async function hostProcesses(): Promise<number> {
+  const read = async (name: string) => Number((await readFile(`/proc/sys/kernel/${name}`, 'utf8')).trim());
+  return Math.min(await read('pid_max'), await read('threads-max'));
+}

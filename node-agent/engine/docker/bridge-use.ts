@@ -1,0 +1,42 @@
+import { readdir } from 'node:fs/promises';
+import type { Conditions } from '../../conditions.ts';
+
+export interface BridgeUseDeps {
+  readonly bridge: string;
+  readonly conditions: Pick<Conditions, 'raise' | 'clear'>;
+  /** How many interfaces are connected to a bridge now. */
+  readonly ports?: (bridge: string) => Promise<number>;
+}
+
+/** Tells when the bridge of sessions can carry no more: other node agents, and whoever else connects containers to it, use it up as well. */
+export class BridgeUse {
+  readonly #deps: BridgeUseDeps;
+  #room = 0;
+
+  constructor(deps: BridgeUseDeps) {
+    this.#deps = deps;
+  }
+
+  /** As the network allows. */
+  set room(room: number) {
+    this.#room = room;
+  }
+
+  async look(): Promise<void> {
+    const { bridge, conditions, ports = portsOf } = this.#deps;
+    if (this.#room === 0) return;
+    const carried = await ports(bridge);
+    if (carried < this.#room) return conditions.clear('NetworkFull');
+    conditions.raise({
+      type: 'NetworkFull',
+      message: `The bridge ${bridge} has no room for another session: it connects ${this.#room} containers, including those of other node agents on this host. Suspend or delete sessions, or add a node.`,
+      unschedulable: true,
+    });
+  }
+}
+
+/** 0 where there is no such bridge. */
+async function portsOf(bridge: string): Promise<number> {
+  const ports = await readdir(`/sys/class/net/${bridge}/brif`).catch(() => []);
+  return ports.length;
+}

@@ -1,0 +1,150 @@
+import type { ContainerCreateOptions, MountSettings } from 'dockerode';
+import { z } from 'zod';
+import { RESERVED_PROCESSES } from '../../../proto/reserved-processes.ts';
+import type { ContainerSeen } from '../../domain/session.ts';
+import { DEFAULT_OPEN_FILES } from '../../session/session-settings.ts';
+import type { SessionPlan } from '../driver.ts';
+
+export const NETWORK = 'raworc_network';
+
+/** Whose things these are. Every container, volume and image of this node agent carries them. */
+export interface Owner {
+  readonly clusterId: string;
+  readonly nodeId: string;
+}
+
+export const containerName = (sessionId: string) => `raworc_session_${sessionId}`;
+const VOLUME = 'raworc_session_data_';
+export const volumeName = (sessionId: string) => `${VOLUME}${sessionId}`;
+/** Undefined for a name that is no session's. */
+export const sessionOfVolume = (name: string) => (name.startsWith(VOLUME) ? name.slice(VOLUME.length) : undefined);
+
+export const copyName = (sessionId: string) => `raworc_copy_${sessionId}`;
+
+/** The session into whose volume the owner's container of these labels copies; undefined for everything else. */
+export function sessionOfCopy(owner: Owner, found: Readonly<Record<string, string>> | null | undefined): string | undefined {
+  const isOwn = found?.['raworc.cluster'] === owner.clusterId && found['raworc.node'] === owner.nodeId;
+  return isOwn ? found['raworc.copy'] : undefined;
+}
+
+export const isCopyOf = (owner: Owner, found: Readonly<Record<string, string>> | null | undefined, sessionId: string) =>
+  sessionOfCopy(owner, found) === sessionId;
+
+export function labelsOf(owner: Owner, plan: SessionPlan): Record<string, string> {
+  return {
+    'raworc.managed': 'true',
+    'raworc.cluster': owner.clusterId,
+    'raworc.node': owner.nodeId,
+    'raworc.session': plan.sessionId,
+    'raworc.space': plan.space,
+    'raworc.generation': String(plan.generation),
+    'raworc.uid': String(plan.uid),
+  };
+}
+
+export const ownerFilter = (owner: Owner) => [`raworc.cluster=${owner.clusterId}`, `raworc.node=${owner.nodeId}`];
+
+const labels = z.object({
+  'raworc.session': z.string(),
+  'raworc.generation': z.coerce.number().int().nonnegative(),
+  'raworc.space': z.string().catch(''),
+});
+
+/** The session, generation and space of what carries the owner's labels; undefined for everything else. */
+export function ownedBy(owner: Owner, found: Readonly<Record<string, string>> | null | undefined) {
+  if (found?.['raworc.cluster'] !== owner.clusterId || found['raworc.node'] !== owner.nodeId) return undefined;
+  const parsed = labels.safeParse(found);
+  if (!parsed.success) return undefined;
+  const { 'raworc.session': sessionId, 'raworc.generation': generation, 'raworc.space': space } = parsed.data;
+  return { sessionId, generation, space };
+}
+
+export function stateOf(status: string): ContainerSeen['state'] {
+  return status === 'running' || status === 'paused' || status === 'created' ? status : 'exited';
+}
+
+/** Files of one session's /tmp count as its memory; it may fill a quarter of it. */
+const tmpBytes = (memoryBytes: number) => Math.floor(memoryBytes / 4);
+
+export const RESOLV_CONF = '/etc/resolv.conf';
+
+/** What the kernel's own defaults are, or less: an engine cannot always give more. Message queues and locked memory are counted by user. */
+const ulimits = (openFiles: number) =>
+  Object.entries({ nofile: openFiles, core: 0, memlock: 8 * 1024 * 1024, msgqueue: 819_200 }).map(([Name, most]) => ({
+    Name,
+    Soft: most,
+    Hard: most,
+  }));
+
+const RUN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** A directory of a disk, in a container. Where it is not there, as in a file system that is not mounted, the engine refuses, and makes none. */
+export function diskMount(path: string, target: string, readOnly = false): MountSettings {
+  return { Type: 'bind', Source: path, Target: target, ReadOnly: readOnly, BindOptions: { Propagation: 'rprivate' } };
+}
+
+/** On the host. */
+export interface ContainerPlaces {
+  /** The guest's files and the Node.js binary that runs them. */
+  readonly guest: string;
+  /** What the session sees as /session. */
+  readonly disk: string;
+  /** A file: the accounts that the session sees. */
+  readonly passwd: string;
+  /** The control group of all that this node runs. */
+  readonly cgroup?: string | undefined;
+  /** A file: the name servers of the session. Undefined: Docker's own. */
+  readonly resolvConf?: string | undefined;
+}
+
+/**
+ * The container of one session. uid 0 in it has every capability dropped but those to start agents as another user and to end them; no process can gain
+ * what it does not have; the root is read-only. The disk is made beforehand and the image's own /session is not copied into it.
+ */
+export function containerOptions(
+  owner: Owner,
+  plan: SessionPlan,
+  places: ContainerPlaces,
+  openFiles = DEFAULT_OPEN_FILES,
+): ContainerCreateOptions {
+  const { sessionId, limits } = plan;
+  const resolver = places.resolvConf === undefined ? [] : [diskMount(places.resolvConf, RESOLV_CONF, true)];
+  return {
+    name: containerName(sessionId),
+    Image: plan.image,
+    Hostname: `session-${sessionId.slice(0, 8)}`,
+    User: '0',
+    WorkingDir: '/',
+    Entrypoint: ['/opt/raworc/guest/node', '/opt/raworc/guest/guest.mjs'],
+    Cmd: [],
+    Env: [
+      ...[`RAWORC_SESSION_ID=${sessionId}`, 'RAWORC_SOCKET=/run/raworc/guest.sock', `PATH=${RUN_PATH}`],
+      `RAWORC_PROCESSES=${limits.processes}`,
+      `RAWORC_AGENT_UID=${plan.uid}`,
+    ],
+    Labels: labelsOf(owner, plan),
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: {
+      ...(places.cgroup === undefined ? {} : { CgroupParent: places.cgroup }),
+      Mounts: [diskMount(places.disk, '/session'), diskMount(places.passwd, '/etc/passwd', true), ...resolver],
+      Binds: [`${places.guest}:/opt/raworc/guest:ro`, `${plan.socketDirectory}:/run/raworc:ro`],
+      NetworkMode: NETWORK,
+      ReadonlyRootfs: true,
+      Tmpfs: { '/tmp': `rw,nosuid,nodev,exec,size=${tmpBytes(limits.memoryBytes)},mode=1777` },
+      CapDrop: ['ALL'],
+      CapAdd: ['SETUID', 'SETGID', 'KILL'],
+      SecurityOpt: ['no-new-privileges'],
+      Privileged: false,
+      Init: true,
+      Ulimits: ulimits(openFiles),
+      // The guest holds agents to their limit, and starts another worker even where they have reached it.
+      PidsLimit: limits.processes + RESERVED_PROCESSES,
+      Memory: limits.memoryBytes,
+      MemorySwap: limits.memoryBytes,
+      NanoCpus: limits.cpuMillis * 1_000_000,
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
+      // Ends are judged by the node agent, which knows what should be.
+      RestartPolicy: { Name: 'no' },
+    },
+  };
+}

@@ -1,0 +1,181 @@
+import type { Duplex } from 'node:stream';
+import type Docker from 'dockerode';
+import type { ContainerCreateOptions } from 'dockerode';
+import type { CopyPlan, CopySeen, VolumeCopier } from '../copier.ts';
+import type { Made } from '../driver.ts';
+import { abortable, unless } from './client.ts';
+import { copyName, diskMount, isCopyOf, type Owner, ownerFilter, sessionOfCopy } from './container.ts';
+
+/**
+ * Waits for a line. Empties the one volume and copies the other into it: owners, modes, times and links as they are, by reference where the file system can. What is
+ * copied is on the disk when this ends, so that a copy that is taken for whole is whole after a power cut; what it says says that all was read.
+ */
+const SCRIPT = `set -e
+read -r go
+cd /to
+rm -rf -- * .[!.]* ..?*
+if cp --help 2>&1 | grep -q reflink; then how=--reflink=auto; else how=; fi
+cp -a $how /from/. /to/
+echo copied
+sync -f /to 2>/dev/null || sync`;
+
+const MEMORY_BYTES = 256 * 1024 * 1024;
+const REASON_CHARACTERS = 300;
+/** Exit codes above this are of a process that was ended by a signal. */
+const SIGNALLED = 128;
+
+export interface DockerCopierOutside {
+  readonly docker: Docker;
+  /** For what may be silent for as long as nothing happens. */
+  readonly streams: Docker;
+  readonly owner: Owner;
+  /** The control group of all that this node runs; undefined where there is none. */
+  cgroupParent?(): string | undefined;
+  /** Where the session's disk is, ready to be bound. */
+  disk(sessionId: string): Promise<string>;
+  /** Files of `from` keep their owner in the copy: to be known before there are any. */
+  ownedAs(sessionId: string, from: string): Promise<void>;
+  /** No copy of that session's disk needs it any more. */
+  over(sessionId: string): void;
+  /** What the engine refuses, as a value. */
+  made(signal: AbortSignal, work: () => Promise<Made>): Promise<Made>;
+}
+
+/** A container for each copy, without a network, that sees the two volumes and nothing else. Files of other people are in them: it may change owners and modes, and no more. */
+export class DockerCopier implements VolumeCopier {
+  readonly #outside: DockerCopierOutside;
+  readonly #told = new Map<string, Duplex>();
+
+  constructor(outside: DockerCopierOutside) {
+    this.#outside = outside;
+  }
+
+  async prepare(plan: CopyPlan, signal: AbortSignal): Promise<Made> {
+    const { docker, owner, disk, ownedAs, made } = this.#outside;
+    const created = await made(signal, async () => {
+      const [from, to] = await Promise.all([disk(plan.from), disk(plan.sessionId)]);
+      await ownedAs(plan.sessionId, plan.from);
+      await docker.createContainer(copierOptions(owner, plan, from, to, this.#outside.cgroupParent?.()));
+      return { ok: true };
+    });
+    if (!created.ok && created.why !== 'exists') return created;
+    if (!created.ok && (await this.#inspect(plan.sessionId, signal)) === undefined) return created;
+    return made(signal, async () => {
+      await unless([304], docker.getContainer(copyName(plan.sessionId)).start());
+      return { ok: true };
+    });
+  }
+
+  start(sessionId: string, read: () => void, signal: AbortSignal): Promise<Made> {
+    const { streams, made } = this.#outside;
+    return made(signal, async () => {
+      this.#hangUp(sessionId);
+      const container = streams.getContainer(copyName(sessionId));
+      const line = await container.attach({ stream: true, stdin: true, stdout: true, hijack: true });
+      this.#told.set(sessionId, line as Duplex);
+      line.on('error', () => undefined);
+      line.once('data', () => read());
+      line.write('go\n');
+      return { ok: true };
+    });
+  }
+
+  async observe(sessionId: string, signal: AbortSignal): Promise<CopySeen> {
+    const found = await this.#inspect(sessionId, signal);
+    if (found === undefined || found.State.Status === 'created') return { state: 'none' };
+    const { Status, ExitCode } = found.State;
+    if (Status === 'running' || Status === 'paused' || Status === 'restarting') return { state: 'alive' };
+    if (ExitCode === 0) return { state: 'copied' };
+    if (ExitCode > SIGNALLED)
+      return { state: 'broken', passing: true, reason: `The copy of the volume was ended (exit code ${ExitCode}).` };
+    const container = this.#outside.docker.getContainer(copyName(sessionId));
+    const said = await unless([404], abortable(signal, container.logs({ stdout: false, stderr: true, tail: 3 })));
+    return { state: 'broken', passing: false, reason: `The volume could not be copied: ${lastLine(said) || `exit code ${ExitCode}`}` };
+  }
+
+  async end(sessionId: string, signal: AbortSignal): Promise<void> {
+    this.#hangUp(sessionId);
+    const found = await this.#inspect(sessionId, signal);
+    if (found === undefined) return;
+    await unless([404, 409], abortable(signal, this.#outside.docker.getContainer(found.Id).remove({ force: true, v: true })));
+    const from = found.Config.Labels['raworc.copy-from'];
+    if (from !== undefined) this.#outside.over(from);
+  }
+
+  async list(signal: AbortSignal): Promise<readonly string[]> {
+    const { docker, owner } = this.#outside;
+    const filters = { label: [...ownerFilter(owner), 'raworc.copy'] };
+    const found = await abortable(signal, docker.listContainers({ all: true, filters }));
+    return found.flatMap(({ Labels }) => sessionOfCopy(owner, Labels) ?? []);
+  }
+
+  close(): void {
+    for (const sessionId of [...this.#told.keys()]) this.#hangUp(sessionId);
+  }
+
+  #hangUp(sessionId: string): void {
+    this.#told.get(sessionId)?.destroy();
+    this.#told.delete(sessionId);
+  }
+
+  async #inspect(sessionId: string, signal: AbortSignal) {
+    const { docker, owner } = this.#outside;
+    const found = await unless([404], abortable(signal, docker.getContainer(copyName(sessionId)).inspect()));
+    return isCopyOf(owner, found?.Config.Labels, sessionId) ? found : undefined;
+  }
+}
+
+function copierOptions(
+  owner: Owner,
+  { sessionId, from, space, image }: CopyPlan,
+  fromPath: string,
+  toPath: string,
+  cgroupParent?: string,
+): ContainerCreateOptions {
+  return {
+    name: copyName(sessionId),
+    Image: image,
+    User: '0',
+    WorkingDir: '/',
+    Entrypoint: ['/bin/sh', '-c', SCRIPT],
+    Cmd: [],
+    OpenStdin: true,
+    StdinOnce: false,
+    Labels: {
+      'raworc.managed': 'true',
+      'raworc.cluster': owner.clusterId,
+      'raworc.node': owner.nodeId,
+      'raworc.copy': sessionId,
+      'raworc.copy-from': from,
+      'raworc.space': space,
+    },
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: {
+      ...(cgroupParent === undefined ? {} : { CgroupParent: cgroupParent }),
+      Mounts: [diskMount(fromPath, '/from', true), diskMount(toPath, '/to')],
+      NetworkMode: 'none',
+      ReadonlyRootfs: true,
+      CapDrop: ['ALL'],
+      CapAdd: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID'],
+      SecurityOpt: ['no-new-privileges'],
+      Privileged: false,
+      Init: true,
+      PidsLimit: 64,
+      Memory: MEMORY_BYTES,
+      MemorySwap: MEMORY_BYTES,
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
+      RestartPolicy: { Name: 'no' },
+    },
+  };
+}
+
+/** Of the engine's frames: 8 bytes of header, of which the last four are the length. */
+function lastLine(frames: Buffer | undefined): string {
+  let text = '';
+  for (let at = 0; frames !== undefined && at + 8 <= frames.length; ) {
+    const end = at + 8 + frames.readUInt32BE(at + 4);
+    text += frames.toString('utf8', at + 8, end);
+    at = end;
+  }
+  return text.trim().split('\n').at(-1)?.slice(0, REASON_CHARACTERS) ?? '';
+}

@@ -1,0 +1,79 @@
+import type Docker from 'dockerode';
+import { z } from 'zod';
+import { type Clock, pause } from '../../../seams/clock.ts';
+import type { Log } from '../../../seams/log.ts';
+import type { DriverChange } from '../driver.ts';
+import { messageOf } from './client.ts';
+import { type Owner, ownedBy, sessionOfCopy, sessionOfVolume } from './container.ts';
+import { jsonLines } from './json-lines.ts';
+
+const RECONNECT_FIRST_MS = 100;
+const RECONNECT_LAST_MS = 5_000;
+
+const ACTIONS = ['create', 'start', 'die', 'pause', 'unpause', 'destroy', 'rename', 'tag', 'untag', 'delete', 'import', 'load', 'pull'];
+
+const event = z.object({
+  Type: z.string(),
+  Action: z.string().catch(''),
+  Actor: z.object({ ID: z.string().catch(''), Attributes: z.record(z.string(), z.string()).nullish() }).optional(),
+});
+
+/**
+ * The engine's events, for as long as it is not closed. The stream is opened first and `everything` told then, at the start and after each break:
+ * what happened while nobody listened is seen by looking, so no event has to be asked for again.
+ */
+export function watchDocker(
+  streams: Docker,
+  owner: Owner,
+  clock: Clock,
+  log: Log,
+  listener: (change: DriverChange, containerId?: string) => void,
+): { close(): void } {
+  const ending = new AbortController();
+  void (async () => {
+    let failures = 0;
+    while (!ending.signal.aborted) {
+      let opened = false;
+      try {
+        const stream = await streams.getEvents({
+          filters: { type: ['container', 'image', 'volume'], event: ACTIONS },
+          abortSignal: ending.signal,
+        });
+        if (!ending.signal.aborted) listener({ kind: 'everything' });
+        failures = 0;
+        opened = true;
+        for await (const line of jsonLines(stream)) {
+          const heard = changeOf(owner, line);
+          if (heard !== undefined && !ending.signal.aborted) listener(heard.change, heard.containerId);
+        }
+      } catch (error) {
+        if (!ending.signal.aborted && failures === 0) log.warn('docker.events-lost', { error: messageOf(error) });
+      }
+      if (opened && !ending.signal.aborted) listener({ kind: 'lost' });
+      failures += 1;
+      await pause(clock, Math.min(RECONNECT_FIRST_MS * 2 ** Math.min(failures - 1, 16), RECONNECT_LAST_MS), ending.signal);
+    }
+  })();
+  return { close: () => ending.abort() };
+}
+
+interface Heard {
+  readonly change: DriverChange;
+  /** Of the session's own container. */
+  readonly containerId?: string;
+}
+
+function changeOf(owner: Owner, line: unknown): Heard | undefined {
+  const parsed = event.safeParse(line);
+  if (!parsed.success) return undefined;
+  const { Type, Action, Actor } = parsed.data;
+  if (Type === 'image') return { change: { kind: 'images' } };
+  // The event of a volume does not carry its labels: whose it is shows when it is looked for.
+  if (Type === 'volume') return Action === 'destroy' ? ofSession(sessionOfVolume(Actor?.ID ?? '')) : undefined;
+  const own = ownedBy(owner, Actor?.Attributes)?.sessionId;
+  const heard = ofSession(own ?? sessionOfCopy(owner, Actor?.Attributes));
+  return heard && own !== undefined && Actor ? { ...heard, containerId: Actor.ID } : heard;
+}
+
+const ofSession = (sessionId: string | undefined): Heard | undefined =>
+  sessionId === undefined ? undefined : { change: { kind: 'session', sessionId } };

@@ -1,0 +1,77 @@
+import type Docker from 'dockerode';
+import { roomOf } from '../../domain/network-room.ts';
+import { abortable, answerOf, unless } from './client.ts';
+import { NETWORK } from './container.ts';
+
+export const BRIDGE = 'raworc0';
+
+export interface SessionNetwork {
+  readonly name: string;
+  readonly bridge: string;
+  /** An IPv4 range for it; undefined: Docker chooses one that is free. A network that is there keeps its own. */
+  readonly subnet?: string | undefined;
+}
+
+/** Of all sessions of all node agents on an engine. */
+export const SESSION_NETWORK: SessionNetwork = { name: NETWORK, bridge: BRIDGE };
+
+const optionsOf = ({ bridge }: SessionNetwork) => ({
+  'com.docker.network.bridge.name': bridge,
+  // No traffic between containers.
+  'com.docker.network.bridge.enable_icc': 'false',
+});
+
+/** Throws when one of that name is not Raworc's, or not closed as it must be. */
+export async function ensureNetwork(docker: Docker, network: SessionNetwork, signal: AbortSignal): Promise<void> {
+  if (await isThere(docker, network, signal)) return;
+  try {
+    await abortable(
+      signal,
+      docker.createNetwork({
+        Name: network.name,
+        CheckDuplicate: true,
+        Driver: 'bridge',
+        EnableIPv6: false,
+        Options: optionsOf(network),
+        ...(network.subnet === undefined ? {} : { IPAM: { Driver: 'default', Config: [{ Subnet: network.subnet }] } }),
+        Labels: { 'raworc.managed': 'true' },
+      }),
+    );
+  } catch (error) {
+    // Another node agent on this engine may have been quicker.
+    if (answerOf(error) === undefined || !(await isThere(docker, network, signal))) throw error;
+  }
+}
+
+async function isThere(docker: Docker, network: SessionNetwork, signal: AbortSignal): Promise<boolean> {
+  const found = await unless([404], abortable(signal, docker.getNetwork(network.name).inspect()));
+  if (found === undefined) return false;
+  const options: Readonly<Record<string, string>> = found.Options ?? {};
+  const wrong = Object.entries(optionsOf(network)).find(([name, value]) => options[name] !== value);
+  if (found.Labels?.['raworc.managed'] !== 'true' || wrong !== undefined || found.EnableIPv6 === true)
+    throw new Error(
+      `there is a Docker network ${network.name} that is not as Raworc made it: remove it (docker network rm ${network.name})`,
+    );
+  return true;
+}
+
+/** How many containers the network can connect at once, those of all node agents of the machine together: its bridge has so many ports, and it so many addresses. */
+export async function networkRoom(docker: Docker, network: SessionNetwork, signal: AbortSignal): Promise<number> {
+  const { IPAM } = await abortable(signal, docker.getNetwork(network.name).inspect());
+  const subnets = (IPAM?.Config ?? []).flatMap(({ Subnet, IPRange }) => IPRange ?? Subnet ?? []);
+  return roomOf(subnets);
+}
+
+/** Whether it is gone: not when it is still in use, by a container of any node agent. */
+export async function removeNetwork(docker: Docker, network: SessionNetwork, signal: AbortSignal): Promise<boolean> {
+  // One that is not running holds no place in the network, and would miss it later.
+  const sessions = await abortable(signal, docker.listContainers({ all: true, filters: { network: [network.name] } }));
+  if (sessions.length > 0) return false;
+  try {
+    await unless([404], abortable(signal, docker.getNetwork(network.name).remove()));
+    return true;
+  } catch (error) {
+    if (answerOf(error) !== undefined) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,14 @@
+import type { Command } from '../../volumes/command.ts';
+
+/** Where Docker listens inside each container of a network, and tells the names of the others. */
+const ADDRESS = '127.0.0.11';
+/** The table of a network namespace's own addresses, in which the most specific route counts. */
+const LOCAL = 'local';
+
+/**
+ * Closes Docker's name server in a container that has others to ask. A process that does not ask for names by /etc/resolv.conf would find it all the same.
+ * `pid` is of a process of the container.
+ */
+export async function closeDockerResolver(run: Command, pid: number): Promise<void> {
+  await run('nsenter', [`--net=/proc/${pid}/ns/net`, 'ip', 'route', 'replace', 'unreachable', `${ADDRESS}/32`, 'table', LOCAL]);
+}

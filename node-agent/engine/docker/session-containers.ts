@@ -1,0 +1,139 @@
+import type Docker from 'dockerode';
+import type { ContainerSeen } from '../../domain/session.ts';
+import { answerOf, unless } from './client.ts';
+import { containerName, type Owner, ownedBy, ownerFilter, stateOf } from './container.ts';
+
+export interface FoundContainer {
+  readonly container: ContainerSeen;
+  readonly space: string;
+  readonly image: string;
+}
+
+/**
+ * Which containers are a session's: those with its labels, whatever their names. A name can be taken from a container while it runs, and be given
+ * to another. The name is only the quick way to the one that there should be; all are asked for where it leads nowhere, or where another was heard of.
+ */
+export class SessionContainers {
+  readonly #docker: Docker;
+  readonly #owner: Owner;
+  /** By session: the id of the one that was seen or made last. */
+  readonly #ids = new Map<string, string>();
+  /** Sessions that may have more than one. */
+  readonly #doubtful = new Set<string>();
+
+  /** Whether a container may not start again as it was made. */
+  readonly #isOutside: (container: Docker.ContainerInspectInfo) => boolean;
+
+  constructor(docker: Docker, owner: Owner, isOutside: (container: Docker.ContainerInspectInfo) => boolean = () => false) {
+    this.#docker = docker;
+    this.#owner = owner;
+    this.#isOutside = isOutside;
+  }
+
+  /** It was made just now. */
+  made(sessionId: string, id: string): void {
+    this.#ids.set(sessionId, id);
+  }
+
+  /** Something befell a container with its labels. */
+  heard(sessionId: string, id: string): void {
+    const known = this.#ids.get(sessionId);
+    if (known !== undefined && known !== id) this.#doubtful.add(sessionId);
+  }
+
+  /** Of every session the one that counts, looked at from afar: without its exit. */
+  async list(): Promise<ReadonlyMap<string, FoundContainer>> {
+    const infos = await this.#docker.listContainers({ all: true, filters: { label: ownerFilter(this.#owner) } });
+    const found = new Map<string, FoundContainer>();
+    for (const info of infos.sort(byWorth)) {
+      const owned = ownedBy(this.#owner, info.Labels);
+      if (owned === undefined) continue;
+      const { sessionId, generation, space } = owned;
+      const container = { id: info.Id, state: stateOf(info.State), generation };
+      const first = found.get(sessionId);
+      if (first === undefined) {
+        found.set(sessionId, { container, space, image: info.Image });
+        if (!this.#ids.has(sessionId)) this.#ids.set(sessionId, info.Id);
+        continue;
+      }
+      this.#doubtful.add(sessionId);
+      found.set(sessionId, { ...first, container: { ...first.container, surplus: true } });
+    }
+    return found;
+  }
+
+  /** The one that counts: one that runs before one that does not, then the one of its name, then the newest. */
+  async find(sessionId: string): Promise<FoundContainer | undefined> {
+    const found = await this.#find(sessionId);
+    if (found === undefined) this.#ids.delete(sessionId);
+    else this.#ids.set(sessionId, found.container.id);
+    return found;
+  }
+
+  /** Works on the one that counts; `undefined` where there is none. An engine's 404 that is about something else is thrown, as all else is. */
+  async on<T>(sessionId: string, work: (container: Docker.Container) => Promise<T>): Promise<T | undefined> {
+    const known = this.#ids.get(sessionId) ?? (await this.find(sessionId))?.container.id;
+    if (known === undefined) return undefined;
+    try {
+      return await work(this.#docker.getContainer(known));
+    } catch (error) {
+      if (answerOf(error)?.status !== 404) throw error;
+      const id = (await this.find(sessionId))?.container.id;
+      if (id === known) throw error;
+      return id === undefined ? undefined : work(this.#docker.getContainer(id));
+    }
+  }
+
+  /** The id of the one that is least wanted. */
+  async least(sessionId: string): Promise<string | undefined> {
+    const found = await this.find(sessionId);
+    if (found?.container.surplus === undefined) return found?.container.id;
+    return (await this.#ofSession(sessionId)).at(-1)?.Id;
+  }
+
+  async #find(sessionId: string): Promise<FoundContainer | undefined> {
+    if (!this.#doubtful.has(sessionId)) {
+      const named = await this.#inspect(sessionId, containerName(sessionId), 0);
+      if (named !== undefined) return named;
+    }
+    // One that was removed between the two questions is not there: they are asked again.
+    for (let tries = 0; tries < 3; tries += 1) {
+      const all = await this.#ofSession(sessionId);
+      if (all.length > 1) this.#doubtful.add(sessionId);
+      else this.#doubtful.delete(sessionId);
+      const [first] = all;
+      if (first === undefined) return undefined;
+      const found = await this.#inspect(sessionId, first.Id, all.length - 1);
+      if (found !== undefined) return found;
+    }
+    throw new Error('its containers change too fast to be seen');
+  }
+
+  async #ofSession(sessionId: string) {
+    const label = [...ownerFilter(this.#owner), `raworc.session=${sessionId}`];
+    return (await this.#docker.listContainers({ all: true, filters: { label } }))
+      .filter(({ Labels }) => ownedBy(this.#owner, Labels)?.sessionId === sessionId)
+      .sort(byWorth);
+  }
+
+  async #inspect(sessionId: string, nameOrId: string, others: number): Promise<FoundContainer | undefined> {
+    const found = await unless([404], this.#docker.getContainer(nameOrId).inspect());
+    const owned = ownedBy(this.#owner, found?.Config.Labels);
+    if (found === undefined || owned?.sessionId !== sessionId) return undefined;
+    const state = stateOf(found.State.Status);
+    const exit = state === 'exited' ? { exit: { code: found.State.ExitCode, outOfMemory: found.State.OOMKilled } } : {};
+    const surplus = others > 0 ? { surplus: true as const } : {};
+    const outside = this.#isOutside(found) ? { outside: true as const } : {};
+    const container = { id: found.Id, state, generation: owned.generation, ...exit, ...surplus, ...outside };
+    return { container, space: owned.space, image: found.Config.Image };
+  }
+}
+
+function byWorth(a: Docker.ContainerInfo, b: Docker.ContainerInfo): number {
+  return worth(b) - worth(a) || b.Created - a.Created;
+}
+
+function worth({ State, Names, Labels }: Docker.ContainerInfo): number {
+  const isAlive = State === 'running' || State === 'paused';
+  return (isAlive ? 2 : 0) + (Names.includes(`/${containerName(Labels['raworc.session'] ?? '')}`) ? 1 : 0);
+}

@@ -1,0 +1,22 @@
+import { mkdir, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { lockFile } from '../../ledger/file-lock.ts';
+
+const DIRECTORY = '/run/raworc';
+/** Whoever holds it longer than this hangs. */
+const WAIT_S = 10;
+
+/**
+ * Runs `work` while no other node agent in this network namespace runs its own: packet filters belong to the namespace. The lock is a file
+ * that only root can open. One that does not come free in ten seconds is gone without: rules that are there twice are better than none.
+ */
+export async function alone<T>(name: string, work: () => Promise<T>, directory = DIRECTORY): Promise<T> {
+  await mkdir(directory, { recursive: true, mode: 0o755 });
+  const namespace = /\d+/.exec(await readlink('/proc/self/ns/net'))?.[0] ?? '';
+  const lock = await lockFile(join(directory, `${name}-${namespace}.lock`), WAIT_S);
+  try {
+    return await work();
+  } finally {
+    await lock?.close();
+  }
+}

@@ -1,0 +1,110 @@
+import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { CopyPlan, CopySeen, VolumeCopier } from '../copier.ts';
+import type { Made } from '../driver.ts';
+
+export interface HollowCopierOutside {
+  readonly clock: Clock;
+  /** Milliseconds that it takes to read the source, and again to write the rest. */
+  readonly copyMs: () => number;
+  call(call: 'prepareCopy' | 'startCopy' | 'endCopy', sessionId: string, signal: AbortSignal): Promise<void>;
+  /** Whether something runs on that session's volume. */
+  runs(sessionId: string): boolean;
+  /** The copy has ended well: makes the one volume what the other is. False when one of them is not there. */
+  copy(from: string, to: string): boolean;
+  changed(sessionId: string): void;
+}
+
+interface Copy {
+  readonly plan: CopyPlan;
+  timer: Timer | undefined;
+  /** The source is being read. */
+  reads: boolean;
+  seen: CopySeen;
+}
+
+const GONE: CopySeen = { state: 'broken', passing: false, reason: 'The volume could not be copied: it is not there.' };
+const KILLED: CopySeen = { state: 'broken', passing: true, reason: 'The copy of the volume was ended from outside.' };
+
+/** Copies that only take their time. */
+export class HollowCopier implements VolumeCopier {
+  readonly #outside: HollowCopierOutside;
+  readonly #copies = new Map<string, Copy>();
+  /** Sessions of which a copy was being made while something ran on their volume: never, with a node agent that does its work. */
+  readonly torn = new Set<string>();
+  /** Of which session each volume holds a whole copy, by its own session. */
+  readonly made = new Map<string, string>();
+
+  constructor(outside: HollowCopierOutside) {
+    this.#outside = outside;
+  }
+
+  async prepare(plan: CopyPlan, signal: AbortSignal): Promise<Made> {
+    await this.#outside.call('prepareCopy', plan.sessionId, signal);
+    if (!this.#copies.has(plan.sessionId))
+      this.#copies.set(plan.sessionId, { plan, timer: undefined, reads: false, seen: { state: 'alive' } });
+    return { ok: true };
+  }
+
+  async start(sessionId: string, read: () => void, signal: AbortSignal): Promise<Made> {
+    await this.#outside.call('startCopy', sessionId, signal);
+    const copy = this.#copies.get(sessionId);
+    if (copy === undefined) return { ok: false, why: 'failed', reason: 'There is nothing to start.' };
+    if (copy.timer !== undefined || copy.seen.state !== 'alive') return { ok: true };
+    copy.reads = true;
+    this.made.delete(sessionId);
+    this.moved(copy.plan.from);
+    copy.timer = this.#outside.clock.after(this.#outside.copyMs(), () => {
+      copy.reads = false;
+      const isThere = this.#outside.copy(copy.plan.from, sessionId);
+      if (isThere) {
+        this.made.set(sessionId, copy.plan.from);
+        read();
+      }
+      copy.timer = this.#outside.clock.after(this.#outside.copyMs(), () => {
+        copy.seen = isThere ? { state: 'copied' } : GONE;
+        this.#outside.changed(sessionId);
+      });
+    });
+    return { ok: true };
+  }
+
+  async observe(sessionId: string): Promise<CopySeen> {
+    return this.#copies.get(sessionId)?.seen ?? { state: 'none' };
+  }
+
+  async end(sessionId: string, signal: AbortSignal): Promise<void> {
+    await this.#outside.call('endCopy', sessionId, signal);
+    this.#copies.get(sessionId)?.timer?.cancel();
+    this.#copies.delete(sessionId);
+  }
+
+  async list(): Promise<readonly string[]> {
+    return [...this.#copies.keys()];
+  }
+
+  close(): void {}
+
+  // What a test or the host does.
+
+  /** What runs or does not run on that session's volume has changed. */
+  moved(from: string): void {
+    if (!this.#outside.runs(from)) return;
+    for (const { plan, reads } of this.#copies.values()) if (plan.from === from && reads) this.torn.add(from);
+  }
+
+  /** Of which copies are being made: it cannot go. */
+  reads(from: string): boolean {
+    return [...this.#copies.values()].some(({ plan, seen }) => plan.from === from && seen.state === 'alive');
+  }
+
+  /** All that runs ends, as with its engine. */
+  kill(): void {
+    for (const [sessionId, copy] of this.#copies) {
+      if (copy.seen.state !== 'alive') continue;
+      copy.timer?.cancel();
+      copy.reads = false;
+      copy.seen = KILLED;
+      this.#outside.changed(sessionId);
+    }
+  }
+}

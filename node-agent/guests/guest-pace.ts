@@ -1,0 +1,26 @@
+import type { GuestFrame } from '../../proto/frame.ts';
+import type { Timer } from '../../seams/clock.ts';
+
+/** Of one guest: output and all else. An honest one prints at most 1,000 lines a second, and answers fewer messages. */
+export const GUEST_RATES = { output: { perSecond: 2000, burst: 10_000 }, rest: { perSecond: 600, burst: 6000 } } as const;
+/** Not read for less. */
+const SHORTEST_REST_MS = 50;
+
+const isOutput = ({ kind }: GuestFrame): boolean => kind === 'delta' || kind === 'log' || kind === 'lines';
+
+/** How fast one guest is heard, so that none uses up what its node can say: the controller hears each node at a rate. */
+export class GuestPace {
+  /** When each rate is unused again, in milliseconds of the clock. */
+  readonly #freeAt = { output: 0, rest: 0 };
+  /** Its guest is not read from. */
+  resting: Timer | undefined;
+
+  /** Charges a frame. Returns for how long its guest is not to be read from; 0 when it is within its rates. */
+  heard(frame: GuestFrame, now: number): number {
+    const kind = isOutput(frame) ? 'output' : 'rest';
+    const { perSecond, burst } = GUEST_RATES[kind];
+    this.#freeAt[kind] = Math.max(now, this.#freeAt[kind]) + 1000 / perSecond;
+    const overMs = this.#freeAt[kind] - now - (burst * 1000) / perSecond;
+    return overMs > 0 ? Math.max(SHORTEST_REST_MS, overMs) : 0;
+  }
+}

@@ -1,0 +1,118 @@
+import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { guestFrames, hostFrames } from '../../proto/codec.ts';
+import { framedLink } from '../../proto/framed-link.ts';
+import type { Clock } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import type { GuestDoors, GuestLink } from './listener.ts';
+
+/** A longer name of a Unix socket is silently cut, and two sessions could then share one. */
+const PATH_BYTES = 107;
+const NAME = 'guest.sock';
+/** Written to one guest and not read yet: the relay holds the rest, within one bound for all. */
+const GUEST_QUEUE_BYTES = 1024 * 1024;
+const CONNECTIONS_AT_ONCE = 8;
+
+export interface SocketOptions {
+  /** On the host, of this node agent alone. Short: see {@link PATH_BYTES}. */
+  readonly runDirectory: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * One listening Unix socket for each session, at `{runDirectory}/{session id without dashes}/guest.sock`. The directory is root's alone (0700) and is
+ * mounted as a whole, so that after a restart of the node agent the container sees the new socket in the old directory.
+ */
+export class Sockets implements GuestDoors {
+  readonly #options: SocketOptions;
+  readonly #open = new Map<string, Promise<Server>>();
+  readonly #listening = new Set<string>();
+  #guest: (sessionId: string, link: GuestLink) => void = (_, link) => link.close();
+
+  /** Throws when the run directory is too long for a socket's name. */
+  constructor(options: SocketOptions) {
+    this.#options = options;
+    const longest = join(options.runDirectory, '0'.repeat(32), NAME);
+    if (Buffer.byteLength(longest) > PATH_BYTES)
+      throw new Error(`the run directory ${options.runDirectory} is too long: sockets in it would have more than ${PATH_BYTES} bytes`);
+  }
+
+  onGuest(listener: (sessionId: string, link: GuestLink) => void): void {
+    this.#guest = listener;
+  }
+
+  isOpen(sessionId: string): boolean {
+    return this.#listening.has(sessionId);
+  }
+
+  async open(sessionId: string): Promise<string> {
+    let opening = this.#open.get(sessionId);
+    if (opening === undefined) {
+      opening = this.#listen(sessionId);
+      this.#open.set(sessionId, opening);
+      opening.catch(() => this.#open.delete(sessionId));
+    }
+    await opening;
+    return this.#directory(sessionId);
+  }
+
+  async close(sessionId: string): Promise<void> {
+    await this.#stop(sessionId);
+    await rm(this.#directory(sessionId), { recursive: true, force: true });
+  }
+
+  async left(): Promise<readonly string[]> {
+    const names = await readdir(this.#options.runDirectory).catch(() => []);
+    return names.filter((name) => /^[0-9a-f]{32}$/.test(name)).map(dashed);
+  }
+
+  async closeAll(): Promise<void> {
+    await Promise.all([...this.#open.keys()].map((sessionId) => this.#stop(sessionId)));
+  }
+
+  async #listen(sessionId: string): Promise<Server> {
+    const directory = this.#directory(sessionId);
+    const path = join(directory, NAME);
+    await mkdir(this.#options.runDirectory, { recursive: true, mode: 0o700 });
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await chmod(directory, 0o700);
+    // Of a node agent that was killed. Nobody else listens here: the directory is this node's alone.
+    await rm(path, { force: true });
+    const server = createServer((socket) => {
+      const link = framedLink(socket, {
+        encode: hostFrames,
+        decode: guestFrames,
+        clock: this.#options.clock,
+        queueBytes: GUEST_QUEUE_BYTES,
+      });
+      this.#guest(sessionId, link);
+    });
+    server.maxConnections = CONNECTIONS_AT_ONCE;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path, resolve);
+    });
+    server.on('error', (error) => this.#options.log.warn('socket.fault', { session: sessionId, error: error.message }));
+    await chmod(path, 0o600);
+    this.#listening.add(sessionId);
+    return server;
+  }
+
+  async #stop(sessionId: string): Promise<void> {
+    const opening = this.#open.get(sessionId);
+    this.#open.delete(sessionId);
+    this.#listening.delete(sessionId);
+    const server = await opening?.catch(() => undefined);
+    server?.close();
+  }
+
+  #directory(sessionId: string): string {
+    return join(this.#options.runDirectory, sessionId.replaceAll('-', ''));
+  }
+}
+
+function dashed(name: string): string {
+  return [name.slice(0, 8), name.slice(8, 12), name.slice(12, 16), name.slice(16, 20), name.slice(20)].join('-');
+}

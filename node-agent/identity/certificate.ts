@@ -1,0 +1,204 @@
+import { X509Certificate } from 'node:crypto';
+import { CERTIFICATE_BACKDATE_MS } from '../../proto/node-service.ts';
+import { type Clock, pause } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
+import { writePrivateFile } from '../../seams/private-file.ts';
+import type { Random } from '../../seams/random.ts';
+import { assembleIdentity, describe, type Identity, identityFiles } from './identity.ts';
+import type { RenewalAnswer, RenewalRoad } from './renew-call.ts';
+
+/** Of a certificate's life: renewal begins somewhere between, so that nodes that joined together do not come together. */
+const RENEW_FROM = 0.5;
+const RENEW_BY = 0.6;
+const RETRY_FIRST_MS = 500;
+/** Of the certificate's life, and never slower than this. */
+const RETRY_SHARE = 1 / 40;
+const RETRY_SLOWEST_MS = 10 * 60_000;
+const RETRY_EXPIRED_MS = 10_000;
+/** A clock that differs by more from the controller's is worth a line: certificates tolerate an hour. */
+const SKEW_MS = 5 * 60_000;
+
+export interface CertificateDeps {
+  readonly identity: Identity;
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics?: Metrics;
+  /** One attempt; `attempt` counts them. */
+  request(identity: Identity, road: RenewalRoad, attempt: number, signal: AbortSignal): Promise<RenewalAnswer>;
+  /** There is a new certificate: streams made with the old one end when that expires. */
+  renewed(identity: Identity): void;
+}
+
+/**
+ * Keeps this node's certificate valid.
+ *
+ * 1. It is renewed from half of its life on, with jitter and back-off, over mTLS.
+ * 2. One that has expired, or that the controller's TLS refuses, is renewed over the join port, by proof of the key.
+ * 3. The key stays, so the file of the certificate is all that changes, at once: a crash leaves the old one or the new one.
+ * 4. A certificate whose life is known from the controller is timed by the clock that does not jump; only one found on disk is judged
+ *    by its dates.
+ */
+export class Certificate {
+  readonly #deps: CertificateDeps;
+  readonly #ending = new AbortController();
+  readonly #renewals: Counter<'outcome'>;
+  #identity: Identity;
+  #lifeMs: number;
+  #expiresAtMonotonic: number;
+  #renewAtMonotonic: number;
+  #isRefused = false;
+  /** The last failure that was logged: one that goes on is told once. */
+  #said = '';
+  #wake: AbortController = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(deps: CertificateDeps) {
+    this.#deps = deps;
+    this.#identity = deps.identity;
+    const metrics = deps.metrics ?? silentMetrics;
+    this.#renewals = metrics.counter({
+      name: 'node_certificate_renewals_total',
+      help: 'Attempts to renew the certificate.',
+      labels: ['outcome'],
+    });
+    metrics.gauge({
+      name: 'node_certificate_left_seconds',
+      help: 'Until the certificate of this node expires; negative once it has.',
+      read: () => this.leftMs() / 1000,
+    });
+    const { validFromDate, validToDate } = new X509Certificate(deps.identity.certificatePem);
+    this.#lifeMs = Math.max(1, validToDate.getTime() - validFromDate.getTime() - CERTIFICATE_BACKDATE_MS);
+    const leftMs = Math.min(this.#lifeMs, validToDate.getTime() - deps.clock.now());
+    this.#expiresAtMonotonic = deps.clock.monotonic() + leftMs;
+    this.#renewAtMonotonic = this.#due();
+  }
+
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  /** Negative once it has expired. */
+  leftMs(): number {
+    return this.#expiresAtMonotonic - this.#deps.clock.monotonic();
+  }
+
+  /** Why nothing can be dialled with it now; undefined while it is valid. */
+  problem(): string | undefined {
+    if (this.leftMs() > 0) return undefined;
+    return `This node's certificate expired at ${expiryOf(this.#identity)} and is not renewed yet.`;
+  }
+
+  /** TLS ended a connection made with it: it may be one that the controller does not accept, whatever this machine's clock says. */
+  refused(): void {
+    if (this.#isRefused) return;
+    this.#isRefused = true;
+    this.#wake.abort();
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort(new Error('the node agent ends'));
+    this.#wake.abort();
+    await this.#running;
+  }
+
+  #due(): number {
+    const share = RENEW_FROM + (RENEW_BY - RENEW_FROM) * this.#deps.random.fraction();
+    return this.#expiresAtMonotonic - this.#lifeMs * (1 - share);
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#deps;
+    while (!this.#ending.signal.aborted) {
+      if (!this.#isRefused) await this.#pause(this.#renewAtMonotonic - clock.monotonic());
+      if (this.#ending.signal.aborted) return;
+      // Woken for a refusal, or because it is time.
+      if (this.#isRefused || clock.monotonic() >= this.#renewAtMonotonic) await this.#renew();
+    }
+  }
+
+  async #pause(delayMs: number): Promise<void> {
+    this.#wake = new AbortController();
+    if (this.#ending.signal.aborted) return;
+    await pause(this.#deps.clock, Math.max(0, delayMs), this.#wake.signal);
+  }
+
+  /** Until it is renewed, or this ends. A refusal by TLS is looked into once: where the way over the join port fails too, the controller is away. */
+  async #renew(): Promise<void> {
+    const { clock, log, random } = this.#deps;
+    let road: RenewalRoad = this.#isRefused || this.leftMs() <= 0 ? 'join' : 'tls';
+    for (let attempt = 0; !this.#ending.signal.aborted; attempt += 1) {
+      if (this.leftMs() <= 0) road = 'join';
+      try {
+        const askedAt = clock.monotonic();
+        const answer = await this.#deps.request(this.#identity, road, attempt, this.#ending.signal);
+        await this.#adopt(answer, askedAt);
+        this.#renewals.add(1, { outcome: 'renewed' });
+        return;
+      } catch (error) {
+        if (this.#ending.signal.aborted) return;
+        this.#renewals.add(1, { outcome: 'failed' });
+        const message = error instanceof Error ? error.message : String(error);
+        const isExpired = this.leftMs() <= 0;
+        const fields = { error: message, [isExpired ? 'expired_at' : 'expires_at']: expiryOf(this.#identity) };
+        if (`${isExpired} ${message}` !== this.#said) {
+          if (isExpired) log.error('certificate.expired', fields);
+          else log.warn('certificate.not_renewed', fields);
+        }
+        this.#said = `${isExpired} ${message}`;
+        const isTimely = clock.monotonic() < this.#renewAtMonotonic;
+        if (this.#isRefused && isTimely) {
+          this.#isRefused = false;
+          // Whoever dials is refused again soon, and asks again then.
+          return pause(clock, RETRY_EXPIRED_MS * (0.5 + random.fraction() / 2), this.#ending.signal);
+        }
+        if (isHandshake(error)) road = road === 'tls' ? 'join' : 'tls';
+        else road = 'tls';
+      }
+      const slowestMs =
+        this.leftMs() <= 0 ? RETRY_EXPIRED_MS : Math.min(Math.max(this.#lifeMs * RETRY_SHARE, RETRY_FIRST_MS), RETRY_SLOWEST_MS);
+      const ceilingMs = Math.min(RETRY_FIRST_MS * 2 ** Math.min(attempt, 16), slowestMs);
+      await this.#pause(ceilingMs * (0.5 + random.fraction() / 2));
+    }
+  }
+
+  async #adopt(answer: RenewalAnswer, askedAt: number): Promise<void> {
+    const { directory, log, renewed } = this.#deps;
+    const { keyPem, caPem } = this.#identity;
+    const parts = {
+      ...describe(this.#identity),
+      ...(answer.nodeAddresses.length === 0 ? {} : { controllers: [...answer.nodeAddresses] }),
+      ...(answer.joinAddresses.length === 0 ? {} : { joinAddresses: [...answer.joinAddresses] }),
+    };
+    const identity = assembleIdentity(parts, keyPem, new X509Certificate(answer.certificateDer).toString(), caPem);
+    try {
+      const files = identityFiles(directory);
+      await writePrivateFile(files.certificate, identity.certificatePem);
+      if (JSON.stringify(parts) !== JSON.stringify(describe(this.#identity)))
+        await writePrivateFile(files.description, `${JSON.stringify(parts, null, 2)}\n`);
+    } catch (error) {
+      // It is used all the same: after a restart the old one is renewed again.
+      log.error('certificate.not_saved', { error: error instanceof Error ? error.message : String(error) });
+    }
+    this.#identity = identity;
+    this.#lifeMs = Math.max(1, answer.lifeMs);
+    this.#expiresAtMonotonic = askedAt + this.#lifeMs;
+    this.#renewAtMonotonic = this.#due();
+    this.#isRefused = false;
+    this.#said = '';
+    log.info('certificate.renewed', { expires_at: expiryOf(identity) });
+    const { clockAheadMs = 0 } = answer;
+    if (Math.abs(clockAheadMs) > SKEW_MS) log.warn('clock.skew', { controller_ahead_ms: clockAheadMs });
+    renewed(identity);
+  }
+}
+
+const expiryOf = ({ expiresAtMs }: Identity) => new Date(expiresAtMs).toISOString();
+
+const isHandshake = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'handshake';

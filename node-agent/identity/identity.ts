@@ -1,0 +1,87 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { nodeUri } from '../../proto/node-service.ts';
+import { readIfThere, readPrivateFile } from '../../seams/private-file.ts';
+
+/** Who this node is, proved by a key that never left it. */
+export interface Identity {
+  readonly nodeId: string;
+  readonly clusterId: string;
+  /** Grows with every join of a node of this name. */
+  readonly incarnation: number;
+  readonly name: string;
+  /** `host:port` of each controller's node port. */
+  readonly controllers: readonly string[];
+  /** `host:port` of each controller's join port; empty for a node that joined before they were kept. */
+  readonly joinAddresses: readonly string[];
+  /** Of the token that it joined with; empty when unknown. */
+  readonly tokenId: string;
+  readonly keyPem: string;
+  readonly certificatePem: string;
+  readonly caPem: string;
+  /** Of the certificate, Unix milliseconds. */
+  readonly expiresAtMs: number;
+}
+
+export const identityFiles = (directory: string) => ({
+  key: join(directory, 'node.key'),
+  /** The key of a join that is under way. */
+  pendingKey: join(directory, 'node.key.joining'),
+  ca: join(directory, 'ca.crt'),
+  description: join(directory, 'identity.json'),
+  /** Written last: without it nothing of the rest counts. */
+  certificate: join(directory, 'node.crt'),
+});
+
+const description = z.object({
+  nodeId: z.string().min(1),
+  clusterId: z.string().min(1),
+  incarnation: z.number().int().nonnegative(),
+  name: z.string().min(1),
+  controllers: z.array(z.string()).min(1),
+  joinAddresses: z.array(z.string()).default([]),
+  tokenId: z.string().default(''),
+});
+export type IdentityDescription = z.infer<typeof description>;
+
+/** What identity.json holds of it. */
+export const describe = ({
+  keyPem: _,
+  certificatePem: _c,
+  caPem: _a,
+  expiresAtMs: _e,
+  controllers,
+  joinAddresses,
+  ...rest
+}: Identity): IdentityDescription => ({
+  ...rest,
+  controllers: [...controllers],
+  joinAddresses: [...joinAddresses],
+});
+
+/** Throws where the parts do not belong together. The dates are not judged: an expired certificate still says who this is. */
+export function assembleIdentity(parts: IdentityDescription, keyPem: string, certificatePem: string, caPem: string): Identity {
+  const certificate = new X509Certificate(certificatePem);
+  const ca = new X509Certificate(caPem);
+  if (!certificate.checkPrivateKey(createPrivateKey(keyPem))) throw new Error('the certificate of this node is not one of its key');
+  if (!certificate.verify(ca.publicKey)) throw new Error('the certificate of this node is not from the CA beside it');
+  if (certificate.subjectAltName !== `URI:${nodeUri(parts.clusterId, parts.nodeId)}`) {
+    throw new Error('the certificate of this node names another node');
+  }
+  return { ...parts, keyPem, certificatePem, caPem, expiresAtMs: certificate.validToDate.getTime() };
+}
+
+/** Undefined when this machine has not joined, or when a join was cut off. Throws for a key that others can read, and for files that do not fit. */
+export async function loadIdentity(directory: string): Promise<Identity | undefined> {
+  const files = identityFiles(directory);
+  const certificatePem = await readIfThere(files.certificate);
+  if (certificatePem === undefined) return undefined;
+  const keyPem = await readPrivateFile(files.key);
+  const caPem = await readIfThere(files.ca);
+  const text = await readIfThere(files.description);
+  if (keyPem === undefined || caPem === undefined || text === undefined) {
+    throw new Error(`a part of this node's identity is missing in ${directory}: join the cluster again with a new token`);
+  }
+  return assembleIdentity(description.parse(JSON.parse(text)), keyPem, certificatePem, caPem);
+}

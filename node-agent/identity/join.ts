@@ -1,0 +1,139 @@
+import { X509Certificate } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { type ServiceError, status } from '@grpc/grpc-js';
+import type { JoinRequest } from '../../proto/generated/raworc/node/v0/JoinRequest.ts';
+import type { JoinResponse__Output } from '../../proto/generated/raworc/node/v0/JoinResponse.ts';
+import { type JoinToken, parseJoinToken } from '../../proto/join-token.ts';
+import { defaultKeepalive, joinMethod } from '../../proto/node-service.ts';
+import type { Clock } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import { makePrivateDirectory, readPrivateFile, syncDirectory, writePrivateFile } from '../../seams/private-file.ts';
+import { connectionProblem, openChannel } from '../control/channel.ts';
+import { assembleIdentity, describe, type Identity, identityFiles, loadIdentity } from './identity.ts';
+import { certificateRequest, makeNodeKey } from './node-key.ts';
+import { presentedCa } from './presented-ca.ts';
+
+const JOIN_TIMEOUT_MS = 15_000;
+
+/** Why a machine could not join. The message is one sentence for the person who tries. */
+export class JoinError extends Error {
+  override readonly name = 'JoinError';
+  readonly code: 'bad_token' | 'unreachable' | 'wrong_controller' | 'refused';
+
+  constructor(code: JoinError['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface JoinOptions {
+  readonly token: string;
+  readonly nodeName: string;
+  /** Its own, made 0700. */
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Makes this machine a node of the cluster that made the token. The key is made here and stays here; the token's secret is sent
+ * only to a controller whose CA has the hash in the token. An identity that was there before stays until the new one is granted.
+ *
+ * After a crash at any moment the same call can be repeated, with the same key: a controller that had answered already sees the same request again.
+ * Throws {@link JoinError}.
+ */
+export async function joinWithToken(options: JoinOptions): Promise<Identity> {
+  const { nodeName, directory, log } = options;
+  const parsed = parseJoinToken(options.token);
+  if (!parsed.ok) throw new JoinError('bad_token', parsed.problem);
+  const { token } = parsed;
+  const { address, ca } = await findController(token, options);
+  await makePrivateDirectory(directory);
+  const keyPem = await prepareKey(directory);
+  const csrDer = await certificateRequest(keyPem);
+  const request: JoinRequest = { tokenId: token.id, tokenSecret: token.secret, csrDer, nodeName };
+  const answer = await askToJoin(address, ca.toString(), request, options);
+  const parts = {
+    nodeId: answer.nodeId,
+    clusterId: answer.clusterId,
+    incarnation: answer.incarnation,
+    name: nodeName,
+    controllers: [...token.nodeAddresses],
+    joinAddresses: [...token.joinAddresses],
+    tokenId: token.id,
+  };
+  const identity = assembleIdentity(parts, keyPem, new X509Certificate(answer.certificateDer).toString(), ca.toString());
+  await keepIdentity(directory, identity);
+  log.info('node.joined', { node: identity.nodeId, cluster: identity.clusterId, incarnation: identity.incarnation });
+  return identity;
+}
+
+/** The first of the token's addresses that is reached. A controller with another CA ends the search: someone is in the way. */
+async function findController(token: JoinToken, { clock, signal }: JoinOptions): Promise<{ address: string; ca: X509Certificate }> {
+  const failures: string[] = [];
+  for (const address of token.joinAddresses) {
+    let ca: X509Certificate | undefined;
+    try {
+      ca = await presentedCa(address, token.caHash, { clock, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      failures.push(`${address} (${error instanceof Error ? error.message : String(error)})`);
+      continue;
+    }
+    if (ca === undefined) throw new JoinError('wrong_controller', `What answers at ${address} is not the controller that made the token.`);
+    return { address, ca };
+  }
+  throw new JoinError('unreachable', `The controller cannot be reached at ${failures.join(', ')}.`);
+}
+
+/** The key of a join that was cut off, or a new one. */
+async function prepareKey(directory: string): Promise<string> {
+  const { pendingKey } = identityFiles(directory);
+  const pending = await readPrivateFile(pendingKey);
+  const current = await loadIdentity(directory).catch(() => undefined);
+  // A pending key that is in use was left by a join cut off at its very last step: that join is complete, and this is another one.
+  if (pending !== undefined && pending !== current?.keyPem) return pending;
+  const keyPem = await makeNodeKey();
+  await writePrivateFile(pendingKey, keyPem);
+  return keyPem;
+}
+
+function askToJoin(address: string, caPem: string, request: JoinRequest, { clock, signal }: JoinOptions): Promise<JoinResponse__Output> {
+  const client = openChannel(address, { caPem }, defaultKeepalive);
+  const { path, requestSerialize, responseDeserialize } = joinMethod;
+  return new Promise<JoinResponse__Output>((resolve, reject) => {
+    signal.throwIfAborted();
+    const call = client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (error, answer) => {
+      timer.cancel();
+      signal.removeEventListener('abort', cancel);
+      if (signal.aborted) reject(signal.reason);
+      else if (error !== null) reject(joinError(address, error));
+      else if (answer === undefined) reject(new JoinError('unreachable', `The controller at ${address} gave no answer.`));
+      else resolve(answer);
+    });
+    const cancel = () => call.cancel();
+    const timer = clock.after(JOIN_TIMEOUT_MS, cancel);
+    signal.addEventListener('abort', cancel);
+  }).finally(() => client.close());
+}
+
+function joinError(address: string, error: ServiceError): JoinError {
+  if (error.code === status.CANCELLED) return new JoinError('unreachable', `The controller at ${address} did not answer in time.`);
+  if (error.code === status.UNAVAILABLE)
+    return new JoinError('unreachable', `The controller at ${address} cannot be used: ${connectionProblem(error.details)}`);
+  return new JoinError('refused', error.details);
+}
+
+/** In an order that leaves either the old identity, none (and the pending key, for another try), or the new one. */
+async function keepIdentity(directory: string, identity: Identity): Promise<void> {
+  const { keyPem, certificatePem, caPem } = identity;
+  const files = identityFiles(directory);
+  await rm(files.certificate, { force: true });
+  await syncDirectory(directory);
+  await writePrivateFile(files.key, keyPem);
+  await writePrivateFile(files.ca, caPem);
+  await writePrivateFile(files.description, `${JSON.stringify(describe(identity), null, 2)}\n`);
+  await writePrivateFile(files.certificate, certificatePem);
+  await rm(files.pendingKey, { force: true });
+}

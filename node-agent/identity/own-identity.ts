@@ -1,0 +1,38 @@
+import { parseJoinToken } from '../../proto/join-token.ts';
+import type { Log } from '../../seams/log.ts';
+import type { Identity } from './identity.ts';
+import { JoinError } from './join.ts';
+
+export interface OwnIdentityDeps {
+  /** What this machine has from an earlier join, expired or not. */
+  readonly known: Identity | undefined;
+  /** What was given to this start; undefined when none was, or its file is gone. */
+  readonly token: string | undefined;
+  readonly log: Log;
+  join(token: string): Promise<Identity>;
+}
+
+/**
+ * Who this node is. A token that is given is used, unless it is the very one that this node joined with, as it is when the same command
+ * is started again. Where it cannot be used, a machine that has joined before goes on as who it was: an expired certificate is renewed by
+ * its key.
+ */
+export async function ownIdentity({ known, token, log, join }: OwnIdentityDeps): Promise<Identity> {
+  if (token === undefined) {
+    if (known !== undefined) return known;
+    throw new Error('this machine has not joined a cluster yet: print a token with `raworc node token` and give it with --token-file');
+  }
+  const parsed = parseJoinToken(token);
+  if (known !== undefined && parsed.ok && parsed.token.id === known.tokenId) return known;
+  try {
+    return await join(token);
+  } catch (error) {
+    if (known === undefined || !(error instanceof JoinError)) throw error;
+    log.warn('node.token_not_used', {
+      error: error.message,
+      node: known.nodeId,
+      certificate_expires_at: new Date(known.expiresAtMs).toISOString(),
+    });
+    return known;
+  }
+}

@@ -1,0 +1,131 @@
+import type { BuildAssignment__Output as BuildAssignment } from '../../proto/generated/raworc/node/v0/BuildAssignment.ts';
+import type { BuildReport__Output as BuildReport } from '../../proto/generated/raworc/node/v0/BuildReport.ts';
+import type { Clock } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import type { Dialer } from '../control/dialer.ts';
+import { within } from '../engine/deadline.ts';
+import type { Driver } from '../engine/driver.ts';
+import { buildContext } from './build-context.ts';
+
+const BUILD_LIMIT_MS = 10 * 60_000;
+/** Ends of builds that are remembered, so that the same assignment is answered without building again. */
+const REMEMBERED = 200;
+
+export interface BuilderOutside {
+  readonly driver: Driver;
+  readonly dialer: Dialer;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Why nothing can be built here now; undefined where nothing speaks against it. */
+  refusal(): string | undefined;
+  report(report: BuildReport): void;
+}
+
+/** The controller gives a node no more than it is to make at once; those that are made again come on top of that. */
+const AT_ONCE = 4;
+
+/** Makes the images that the controller asks for, a few at once. An image that is there with the label of its build is not made again. */
+export class Builder {
+  readonly #outside: BuilderOutside;
+  readonly #ending = new AbortController();
+  readonly #builds = new Map<string, BuildReport>();
+  readonly #waiting: BuildAssignment[] = [];
+  readonly #working = new Set<Promise<void>>();
+
+  constructor(outside: BuilderOutside) {
+    this.#outside = outside;
+  }
+
+  assign(build: BuildAssignment): void {
+    const known = this.#builds.get(build.buildId);
+    // A completed one is looked at again: its image may have been removed since.
+    if (known?.phase === 'BUILD_BUILDING') {
+      this.#outside.report(known);
+      return;
+    }
+    this.#say({ buildId: build.buildId, phase: 'BUILD_BUILDING', imageId: '', error: '' });
+    this.#waiting.push(build);
+    this.#next();
+  }
+
+  #next(): void {
+    if (this.#working.size >= AT_ONCE) return;
+    const build = this.#waiting.shift();
+    if (build === undefined) return;
+    const working = this.#build(build).finally(() => {
+      this.#working.delete(working);
+      this.#next();
+    });
+    this.#working.add(working);
+  }
+
+  /** To be called on each new stream. */
+  sayAgain(): void {
+    for (const report of this.#builds.values()) this.#outside.report(report);
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort(new Error('the node agent ends'));
+    this.#waiting.length = 0;
+    await Promise.all(this.#working);
+  }
+
+  async #build(build: BuildAssignment): Promise<void> {
+    const { clock, log } = this.#outside;
+    if (this.#ending.signal.aborted) return;
+    const beganMs = clock.monotonic();
+    try {
+      const made = await within(clock, BUILD_LIMIT_MS, this.#ending.signal, (signal) => this.#make(build, signal));
+      const phase = made.ok ? 'BUILD_COMPLETED' : 'BUILD_FAILED';
+      this.#say({ buildId: build.buildId, phase, imageId: made.ok ? made.imageId : '', error: made.ok ? '' : made.reason });
+      log.info('build.ended', { build: build.buildId, phase, tookMs: Math.round(clock.monotonic() - beganMs) });
+    } catch (error) {
+      if (this.#ending.signal.aborted) return;
+      const message = error instanceof Error ? error.message : String(error);
+      this.#say({ buildId: build.buildId, phase: 'BUILD_FAILED', imageId: '', error: `The image could not be built: ${message}.` });
+      log.warn('build.failed', { build: build.buildId, error: message });
+    }
+  }
+
+  async #make(build: BuildAssignment, signal: AbortSignal) {
+    const { driver, dialer, refusal } = this.#outside;
+    const refused = refusal();
+    if (refused !== undefined) return { ok: false, reason: `This node takes no builds: ${refused}` } as const;
+    const there = await driver.inspectImage(build.image, signal);
+    if (there?.labels['raworc.build'] === build.buildId) return { ok: true, imageId: there.id } as const;
+    if ((await driver.inspectImage(build.baseImage, signal)) === undefined)
+      return { ok: false, reason: `The base image ${build.baseImage} is not on this node.` } as const;
+    const labels = {
+      'raworc.managed': 'true',
+      'raworc.image': 'space',
+      'raworc.space': build.space,
+      'raworc.build': build.buildId,
+    };
+    const fetching = new AbortController();
+    const fetch = AbortSignal.any([signal, fetching.signal]);
+    const context = buildContext(build, (digest) => dialer.fetchSource(digest, fetch));
+    try {
+      const made = await driver.buildImage({ image: build.image, labels, context: context.stream }, signal);
+      await context.done;
+      return made;
+    } catch (error) {
+      // What is wrong with a source says more than that the engine was cut off because of it.
+      context.stream.destroy();
+      await context.done;
+      throw error;
+    } finally {
+      context.stream.destroy();
+      fetching.abort();
+    }
+  }
+
+  #say(report: BuildReport): void {
+    this.#builds.delete(report.buildId);
+    this.#builds.set(report.buildId, report);
+    for (const [buildId, { phase }] of this.#builds) {
+      if (this.#builds.size <= REMEMBERED) break;
+      if (phase !== 'BUILD_BUILDING') this.#builds.delete(buildId);
+    }
+    this.#outside.report(report);
+  }
+}

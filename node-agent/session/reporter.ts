@@ -1,0 +1,61 @@
+import type { Log } from '../../seams/log.ts';
+import type { Phase } from '../domain/session.ts';
+import type { Seen } from '../engine/driver.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { type Status, sameStatus } from './status.ts';
+
+export interface ReporterOutside {
+  readonly ledger: Pick<Ledger, 'assignment'>;
+  readonly log: Log;
+  changed(status: Status): void;
+}
+
+/** Why a session cannot go on at a generation. */
+export interface Failed {
+  readonly generation: number;
+  readonly reason: string;
+}
+
+/** What is said of one session: each thing once, until it changes. */
+export class Reporter {
+  readonly #sessionId: string;
+  readonly #outside: ReporterOutside;
+  #said: Status | undefined;
+
+  constructor(sessionId: string, outside: ReporterOutside) {
+    this.#sessionId = sessionId;
+    this.#outside = outside;
+  }
+
+  /** What was said may be out of date for whoever heard it: it is said again. */
+  forget(): void {
+    this.#said = undefined;
+  }
+
+  /** Returns what is said of it now to whoever asks, as with an inventory. What changes from this is said. */
+  tell(phase: Phase, seen: Seen, failed: Failed | undefined): Status {
+    this.#said = this.#status(phase, seen, failed);
+    return this.#said;
+  }
+
+  #status(phase: Phase, { container, volume }: Seen, failed: Failed | undefined): Status {
+    const generation = this.#outside.ledger.assignment(this.#sessionId)?.generation ?? 0;
+    const reason = failed?.generation === generation ? failed.reason : '';
+    return { sessionId: this.#sessionId, generation, phase, containerId: container?.id ?? '', volume: volume?.name ?? '', reason };
+  }
+
+  say(phase: Phase, seen: Seen, failed: Failed | undefined): void {
+    const status = this.#status(phase, seen, failed);
+    if (this.#said !== undefined && sameStatus(this.#said, status)) return;
+    this.#said = status;
+    this.#outside.log.debug('session.phase', { session: this.#sessionId, generation: status.generation, phase });
+    this.#outside.changed(status);
+  }
+
+  /** Said once, before the first step that takes time; how far it got is said when it rests. */
+  begin(seen: Seen, failed: Failed | undefined): void {
+    const generation = this.#outside.ledger.assignment(this.#sessionId)?.generation;
+    if (this.#said?.phase === 'STARTING' && this.#said.generation === generation) return;
+    this.say('STARTING', seen, failed);
+  }
+}

@@ -1,0 +1,69 @@
+import type { Clock } from '../../seams/clock.ts';
+import { describeExit } from '../domain/container-end.ts';
+import { afterEnds, ENDS_BORNE, ENGINE_ENDS_MS, recentEnds } from '../domain/restart-delay.ts';
+import type { ContainerSeen } from '../domain/session.ts';
+import type { Ends, Ledger } from '../ledger/ledger.ts';
+
+export interface PacerOutside {
+  readonly clock: Clock;
+  readonly ledger: Ledger;
+}
+
+/**
+ * Counts how often one session's container ended without being asked, and says how long to wait before it is started again, or that it is
+ * not. The ends are kept in the ledger, by the wall clock, until the session is given up; a recovered one begins without any. What ended while nobody looked, or with the
+ * engine, counts as none.
+ */
+export class RestartPacer {
+  readonly #sessionId: string;
+  readonly #outside: PacerOutside;
+  #wasAlive = false;
+
+  constructor(sessionId: string, outside: PacerOutside) {
+    this.#sessionId = sessionId;
+    this.#outside = outside;
+  }
+
+  /** It was started just now: whatever is seen next, it was alive. */
+  started(): void {
+    this.#wasAlive = true;
+  }
+
+  /** The next end is one that was asked for. */
+  expectEnd(): void {
+    this.#wasAlive = false;
+  }
+
+  /** What was seen just now. Resolves to how often it ended lately, durably, when it ended since the last time. */
+  async saw(container: ContainerSeen | undefined): Promise<number | undefined> {
+    const alive = container?.state === 'running' || container?.state === 'paused';
+    const ended = this.#wasAlive && !alive;
+    this.#wasAlive = alive;
+    const { ledger, clock } = this.#outside;
+    if (!ended || ledger.assignment(this.#sessionId)?.desired !== 'running') return undefined;
+    const nowMs = clock.now();
+    const at = [...recentEnds(this.#ends().at, nowMs), nowMs].slice(-ENDS_BORNE);
+    await ledger.ended(this.#sessionId, { at, last: describeExit(container?.exit) });
+    return at.length;
+  }
+
+  /** The engine went away: what ended a moment before ended with it. */
+  async engineLost(): Promise<void> {
+    this.#wasAlive = false;
+    const ends = this.#ends();
+    const since = this.#outside.clock.now() - ENGINE_ENDS_MS;
+    const at = ends.at.filter((one) => one < since);
+    if (at.length < ends.at.length) await this.#outside.ledger.ended(this.#sessionId, { ...ends, at });
+  }
+
+  /** Milliseconds until it may be started again, 0 for now; or how the last of too many ends was. */
+  verdict(): number | { readonly last: string } {
+    const { at, last } = this.#ends();
+    const after = afterEnds(at, this.#outside.clock.now());
+    return after === 'give-up' ? { last } : after;
+  }
+
+  #ends(): Ends {
+    return this.#outside.ledger.ends(this.#sessionId) ?? { at: [], last: '' };
+  }
+}

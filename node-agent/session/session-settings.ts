@@ -1,0 +1,49 @@
+import { isCidr } from '../domain/firewall-rules.ts';
+import { DEFAULT_FLOWS, type FlowBounds } from '../domain/flow-bounds.ts';
+import { DEFAULT_UIDS, parseUidRange, type UidRange } from '../domain/uid-range.ts';
+
+/** What an operator sets for the sessions of this node. */
+export interface SessionSettings {
+  readonly uids: UidRange;
+  readonly flows: FlowBounds;
+  /** Of one process. */
+  readonly openFiles: number;
+  /** Name servers; empty: the host's. */
+  readonly dns: readonly string[];
+}
+
+/** Agents seldom need as many; engines that run without CAP_SYS_RESOURCE cannot give more than they have themselves. */
+export const DEFAULT_OPEN_FILES = 16_384;
+
+/**
+ * RAWORC_SESSION_UIDS, RAWORC_SESSION_CONNECTIONS, RAWORC_SESSION_NEW_FLOWS_PER_S, RAWORC_SESSION_EGRESS_BYTES_PER_S (0: no bound),
+ * RAWORC_SESSION_OPEN_FILES, RAWORC_SESSION_DNS (addresses, separated by commas). Throws a sentence for the operator.
+ */
+export function readSessionSettings(environment: NodeJS.ProcessEnv): SessionSettings {
+  const whole = (name: string, otherwise: number, least: number) => {
+    const text = environment[name] ?? '';
+    if (text === '') return otherwise;
+    if (!/^\d{1,12}$/.test(text) || Number(text) < least) throw new Error(`${name} is ${text}: give it a whole number, ${least} or more`);
+    return Number(text);
+  };
+  const range = environment.RAWORC_SESSION_UIDS ?? '';
+  const uids = range === '' ? DEFAULT_UIDS : parseUidRange(range);
+  if (uids === undefined)
+    throw new Error(`RAWORC_SESSION_UIDS is ${range}: give it a range of user ids that nobody else has, such as 2010000000-2139999999`);
+  const dns = (environment.RAWORC_SESSION_DNS ?? '')
+    .split(',')
+    .map((address) => address.trim())
+    .filter((address) => address !== '');
+  const wrong = dns.find((address) => !isCidr(address) || address.includes('/') || address.startsWith('127.'));
+  if (wrong !== undefined) throw new Error(`RAWORC_SESSION_DNS holds ${wrong}: give it IPv4 addresses that sessions can reach`);
+  return {
+    uids,
+    flows: {
+      connections: whole('RAWORC_SESSION_CONNECTIONS', DEFAULT_FLOWS.connections, 1),
+      newPerS: whole('RAWORC_SESSION_NEW_FLOWS_PER_S', DEFAULT_FLOWS.newPerS, 1),
+      egressBytesPerS: whole('RAWORC_SESSION_EGRESS_BYTES_PER_S', DEFAULT_FLOWS.egressBytesPerS, 0),
+    },
+    openFiles: whole('RAWORC_SESSION_OPEN_FILES', DEFAULT_OPEN_FILES, 64),
+    dns,
+  };
+}

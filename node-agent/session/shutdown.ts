@@ -1,0 +1,47 @@
+import type { Clock } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import { within } from '../engine/deadline.ts';
+import type { Driver } from '../engine/driver.ts';
+import { EngineTurns } from '../engine/engine-turns.ts';
+import type { GuestDoors } from '../guests/listener.ts';
+
+/** However short the controller's grace is, an engine gets this long. */
+const LEAST_MS = 5_000;
+
+export interface ShutdownOutside {
+  readonly driver: Driver;
+  readonly doors: GuestDoors;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Removes every container of this node, the directories of its sockets, and what it shares with other node agents if it is the last. Volumes, images
+ * and the ledger stay. Guests are not asked to end: what they acknowledged is in their journals. Never rejects: what is left over is adopted or removed later.
+ */
+export async function removeContainers(
+  { driver, doors, clock, log }: ShutdownOutside,
+  graceMs: number,
+  parent: AbortSignal,
+): Promise<void> {
+  try {
+    await within(clock, Math.max(graceMs, LEAST_MS), parent, async (signal) => {
+      const seen = await driver.list(signal);
+      const containers = [...seen].filter(([, { container }]) => container !== undefined);
+      const turns = new EngineTurns(clock);
+      const remove = (sessionId: string) => turns.call(signal, (limited) => removeAll(driver, sessionId, limited));
+      const removals = await Promise.allSettled(containers.map(([sessionId]) => remove(sessionId)));
+      for (const sessionId of await driver.copier.list(signal)) await driver.copier.end(sessionId, signal);
+      await driver.dismantle(signal);
+      for (const removal of removals) if (removal.status === 'rejected') throw removal.reason;
+    });
+  } catch (error) {
+    log.error('node.shutdown-incomplete', { error: error instanceof Error ? error.message : String(error) });
+  }
+  for (const sessionId of await doors.left()) await doors.close(sessionId);
+}
+
+async function removeAll(driver: Driver, sessionId: string, signal: AbortSignal): Promise<void> {
+  do await driver.removeContainer(sessionId, signal);
+  while ((await driver.observe(sessionId, signal)).container !== undefined);
+}

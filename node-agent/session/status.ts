@@ -1,0 +1,57 @@
+import type { Phase, Remembered } from '../domain/session.ts';
+import type { Seen } from '../engine/driver.ts';
+
+/** What is reported of a session; the order of reports is given where they are sent. */
+export interface Status {
+  readonly sessionId: string;
+  readonly generation: number;
+  readonly phase: Phase;
+  readonly containerId: string;
+  readonly volume: string;
+  readonly reason: string;
+}
+
+/** What carries this node's labels, and no assignment and no tombstone explains. Empty: not there, or unknown. */
+export interface Orphan {
+  readonly sessionId: string;
+  /** At which it was made. */
+  readonly generation: number;
+  readonly containerId: string;
+  readonly volume: string;
+  readonly space: string;
+  readonly image: string;
+  /** Its container is frozen. */
+  readonly paused: boolean;
+}
+
+/** Undefined: an assignment or a tombstone explains it, or there is nothing. */
+export function orphanOf(
+  sessionId: string,
+  { assignment, tombstone, copying }: Pick<Remembered, 'assignment' | 'tombstone' | 'copying'>,
+  { container, volume, space, image }: Seen,
+): Orphan | undefined {
+  if (assignment !== undefined) return undefined;
+  const generation = Math.max(container?.generation ?? -1, volume?.generation ?? -1);
+  if (generation < 0 || generation <= (tombstone ?? -1)) return undefined;
+  // Half a copy is nobody's work: it can be removed, and is not told as a volume that could be adopted.
+  const whole = copying === undefined ? volume?.name : undefined;
+  return {
+    sessionId,
+    generation,
+    containerId: container?.id ?? '',
+    volume: whole ?? '',
+    space,
+    image,
+    paused: container?.state === 'paused',
+  };
+}
+
+export function sameStatus(a: Status, b: Status): boolean {
+  return (
+    a.generation === b.generation &&
+    a.phase === b.phase &&
+    a.containerId === b.containerId &&
+    a.volume === b.volume &&
+    a.reason === b.reason
+  );
+}

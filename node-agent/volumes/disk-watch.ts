@@ -1,0 +1,175 @@
+import type { Clock, Timer } from '../../seams/clock.ts';
+import type { FreeSpace } from '../../seams/free-space.ts';
+import type { Log } from '../../seams/log.ts';
+import { type Metrics, silentMetrics } from '../../seams/metrics.ts';
+import { type Counted, type DiskLeft, isCountDue, isFull } from '../domain/disk-use.ts';
+
+const LOOK_EVERY_MS = 5_000;
+/** A disk that is filled and cleared again and again is said to be full this often at most. */
+const FULL_TOLD_EVERY_MS = 60_000;
+
+const MAKES_ROOM_MS = 600_000;
+const SLACK_BYTES = 16 * 2 ** 20;
+const SLACK_FILES = 1000;
+
+interface Allowed {
+  readonly left: DiskLeft;
+  readonly untilMs: number;
+}
+
+/** It was within its limit once: it is never beyond it again. */
+const IN_ORDER: Allowed = { left: { bytes: 0, files: 0 }, untilMs: 0 };
+
+export interface WatchedDisk {
+  readonly session: string;
+  /** Its limit is the file system's, or a quota's: nothing is written beyond it. */
+  readonly isBounded: boolean;
+  readonly bytes: number;
+  /** It was stopped because it exceeded its limit, and has not been within it since. */
+  readonly wasStopped: boolean;
+}
+
+export interface DiskWatchDeps {
+  /** Disks of sessions whose containers run. */
+  readonly running: () => Promise<readonly WatchedDisk[]>;
+  /** What is left of one. Costs much for one that is not bounded. */
+  readonly left: (disk: WatchedDisk) => Promise<DiskLeft>;
+  /** Of the file system that the disks are in. */
+  readonly directory: string;
+  readonly freeSpace: FreeSpace;
+  /** The disk is full, or has room again. */
+  readonly changed: (disk: WatchedDisk, full: boolean) => void;
+  /** More is written than the limit allows, and nothing but an end of the session stops it. */
+  readonly exceeded: (disk: WatchedDisk, usedBytes: number) => void;
+  /** One that was stopped is within its limit again. */
+  readonly inOrder: (disk: WatchedDisk) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics?: Metrics;
+}
+
+/** Looks at the disks of sessions that run: says once when one is full and when it has room again, and what is to be stopped. */
+export class DiskWatch {
+  readonly #deps: DiskWatchDeps;
+  readonly #full = new Set<string>();
+  /** When it was last said that a disk is full. */
+  readonly #fullToldMs = new Map<string, number>();
+  readonly #counted = new Map<string, Counted>();
+  /** What those that began beyond their limit are allowed, and until when. */
+  readonly #allowed = new Map<string, Allowed>();
+  /** Disks whose last look failed: said once. */
+  readonly #unseen = new Set<string>();
+  #timer: Timer | undefined;
+  #looking: Promise<void> | undefined;
+  #closed = false;
+  #failed = false;
+
+  constructor(deps: DiskWatchDeps) {
+    this.#deps = deps;
+    const { metrics = silentMetrics } = deps;
+    metrics.gauge({ name: 'disks_full', help: 'Disks of running sessions that are full', read: () => this.#full.size });
+  }
+
+  start(): void {
+    this.#timer = this.#deps.clock.after(LOOK_EVERY_MS, () => {
+      this.#looking = this.look().finally(() => {
+        this.#looking = undefined;
+        if (!this.#closed) this.start();
+      });
+    });
+  }
+
+  /** Sessions whose disks are full now. */
+  full(): readonly string[] {
+    return [...this.#full];
+  }
+
+  async look(): Promise<void> {
+    const { running, log } = this.#deps;
+    try {
+      const disks = await running();
+      const there = new Set(disks.map(({ session }) => session));
+      for (const session of [...this.#fullToldMs.keys(), ...this.#counted.keys(), ...this.#unseen])
+        if (!there.has(session)) this.#forget(session);
+      for (const disk of disks) await this.#tryToLookAt(disk);
+      this.#failed = false;
+    } catch (error) {
+      if (!this.#failed) log.warn('disks.unwatched', { error: error instanceof Error ? error.message : String(error) });
+      this.#failed = true;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    await this.#looking;
+  }
+
+  /** What one session does to its disk keeps no other disk from being watched. */
+  async #tryToLookAt(disk: WatchedDisk): Promise<void> {
+    const { session } = disk;
+    try {
+      await this.#lookAt(disk);
+      this.#unseen.delete(session);
+    } catch (error) {
+      if (!this.#unseen.has(session))
+        this.#deps.log.warn('disk.unwatched', { session, error: error instanceof Error ? error.message : String(error) });
+      this.#unseen.add(session);
+    }
+  }
+
+  async #lookAt(disk: WatchedDisk): Promise<void> {
+    const left = disk.isBounded ? await this.#deps.left(disk) : await this.#count(disk);
+    if (left === undefined || this.#closed) return;
+    const { session, bytes } = disk;
+    const { log, changed, exceeded } = this.#deps;
+    const was = this.#full.has(session);
+    const nowMs = this.#deps.clock.monotonic();
+    const mayBeTold = was || nowMs - (this.#fullToldMs.get(session) ?? Number.NEGATIVE_INFINITY) >= FULL_TOLD_EVERY_MS;
+    const is = isFull(left, was) && mayBeTold;
+    if (is && !was) this.#fullToldMs.set(session, nowMs);
+    if (is) this.#full.add(session);
+    else this.#full.delete(session);
+    if (is !== was) {
+      if (is) log.warn('session.disk-full', { session, limitBytes: bytes });
+      else log.info('session.disk-room', { session });
+      changed(disk, is);
+    }
+    if (disk.isBounded || !this.#isBeyond(disk, left)) return;
+    exceeded(disk, bytes - left.bytes);
+  }
+
+  /** One that was stopped for it, and was recovered, gets some time to make room, and none to take more. */
+  #isBeyond(disk: WatchedDisk, left: DiskLeft): boolean {
+    const { session, wasStopped } = disk;
+    const nowMs = this.#deps.clock.monotonic();
+    const isOver = left.bytes < 0 || left.files < 0;
+    const allowed = this.#allowed.get(session) ?? (isOver && wasStopped ? { left, untilMs: nowMs + MAKES_ROOM_MS } : IN_ORDER);
+    if (allowed === IN_ORDER || !isOver) {
+      this.#allowed.set(session, IN_ORDER);
+      if (!isOver && wasStopped) this.#deps.inOrder(disk);
+      return isOver;
+    }
+    this.#allowed.set(session, allowed);
+    const takesMore = left.bytes < allowed.left.bytes - SLACK_BYTES || left.files < allowed.left.files - SLACK_FILES;
+    return takesMore || nowMs >= allowed.untilMs;
+  }
+
+  async #count(disk: WatchedDisk): Promise<DiskLeft | undefined> {
+    const { clock, freeSpace, directory, left } = this.#deps;
+    const { freeBytes: hostFreeBytes } = await freeSpace(directory);
+    const atMs = clock.monotonic();
+    if (!isCountDue(this.#counted.get(disk.session), atMs, hostFreeBytes)) return undefined;
+    const counted = await left(disk);
+    this.#counted.set(disk.session, { left: counted, atMs, tookMs: clock.monotonic() - atMs, hostFreeBytes });
+    return counted;
+  }
+
+  #forget(session: string): void {
+    this.#full.delete(session);
+    this.#fullToldMs.delete(session);
+    this.#counted.delete(session);
+    this.#allowed.delete(session);
+    this.#unseen.delete(session);
+  }
+}

@@ -1,0 +1,328 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import { gunzipSync } from 'node:zlib';
+import t, { type Test } from 'tap';
+import tar from 'tar-stream';
+import { packDirectory } from '../../../cli/archive.ts';
+import { ignoreRules } from '../../../cli/ignore.ts';
+import { type Asked, fakeServer, frame, send, stream, world } from './world.ts';
+
+async function directory(t: Test, files: Record<string, string>): Promise<string> {
+  const parent = await mkdtemp(join(tmpdir(), 'raworc-agent-'));
+  t.teardown(() => rm(parent, { recursive: true, force: true }));
+  const root = join(parent, 'my-agent');
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), content);
+  }
+  return root;
+}
+
+async function contents(bytes: Uint8Array): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for await (const entry of Readable.from([gunzipSync(bytes)]).pipe(tar.extract())) {
+    const { name, type, mode = 0, linkname, mtime } = entry.header;
+    if (mtime?.getTime() !== 0) throw new Error(`${name} carries a time`);
+    const content = await text(entry);
+    found[name] = type === 'symlink' ? `-> ${linkname}` : type === 'directory' ? '/' : `${mode.toString(8)} ${content}`;
+  }
+  return found;
+}
+
+const agent = { name: 'my-agent', space: 'default', status: 'building' };
+const source = { digest: 'sha256:0', size_bytes: 1, files: 1, runtime: 'python', handler: 'main.process_message' };
+const build = (status: string, more: object = {}) => ({ id: 'b1', space: 'default', status, image_tag: null, error: null, ...more });
+const AGENTS = '/spaces/default/agents';
+
+function routes(latest: object, ...events: string[]) {
+  return {
+    [`POST ${AGENTS}`]: { status: 201, body: agent },
+    [`PUT ${AGENTS}/my-agent/source`]: { status: 201, body: source },
+    [`POST ${AGENTS}/my-agent/deploy`]: { body: agent },
+    'GET /spaces/default/build/latest': { body: latest },
+    'GET /events': stream(...events),
+  };
+}
+
+t.test('a directory is packed the same way whenever, without what is to be ignored', async (t) => {
+  const root = await directory(t, {
+    'main.py': 'x',
+    'bin/tool': 'y',
+    'node_modules/dep/index.js': 'z',
+    '.git/config': 'no',
+    'lib/__pycache__/a.pyc': 'no',
+    'secret.env': 'no',
+    'data/a.csv': 'no',
+    'data/keep/b.csv': 'no',
+    '.raworcignore': '# left out\n*.env\n/data/\n',
+  });
+  await chmod(join(root, 'bin/tool'), 0o700);
+  await symlink('main.py', join(root, 'link.py'));
+  const first = await packDirectory(root);
+  await utimes(join(root, 'main.py'), 1, 1);
+  const second = await packDirectory(root);
+  t.same(Buffer.from(second.bytes), Buffer.from(first.bytes));
+  t.equal(first.files, 3);
+  t.same(await contents(first.bytes), {
+    bin: '/',
+    'bin/tool': '755 y',
+    lib: '/',
+    'link.py': '-> main.py',
+    'main.py': '644 x',
+    node_modules: '/',
+    'node_modules/dep': '/',
+    'node_modules/dep/index.js': '644 z',
+  });
+});
+
+t.test('what holds only on this machine is left out and said, whatever its name, and can be taken back', async (t) => {
+  const files = {
+    'main.py': 'x',
+    '.venv/pyvenv.cfg': 'home = /usr/bin',
+    'lib/my-env/pyvenv.cfg': 'home = /usr/bin',
+    'lib/__pycache__/a.pyc': 'no',
+    '__pycache__/b.pyc': 'no',
+    '.tox/x': 'no',
+    '.mypy_cache/x': 'no',
+    '.DS_Store': 'no',
+    venv: 'a file of that name',
+  };
+  const root = await directory(t, files);
+  await mkdir(join(root, '.venv/bin'));
+  await symlink('/usr/bin/python3', join(root, '.venv/bin/python'));
+  const packed = await packDirectory(root);
+  t.same(Object.keys(await contents(packed.bytes)), ['lib', 'main.py', 'venv']);
+  t.same(packed.leftOut, ['.DS_Store', '.mypy_cache', '.tox', '.venv', '__pycache__', 'my-env']);
+  await writeFile(join(root, '.raworcignore'), '!.venv\n!my-env/\n*.pyc\n');
+  const back = await packDirectory(root);
+  t.match(await contents(back.bytes), { '.venv/bin/python': '-> /usr/bin/python3', 'lib/my-env/pyvenv.cfg': /home/ });
+  t.same(back.leftOut, ['.DS_Store', '.mypy_cache', '.tox', '__pycache__']);
+});
+
+t.test('the patterns of a .raworcignore', async (t) => {
+  const table: [patterns: string, path: string, leftOut: boolean, isDirectory?: boolean][] = [
+    ['*.log', 'a.log', true],
+    ['*.log', 'x/y/a.log', true],
+    ['*.log', 'a.log.txt', false],
+    ['/a.log', 'x/a.log', false],
+    ['x/a.log', 'x/a.log', true],
+    ['x/a.log', 'y/x/a.log', false],
+    ['build/', 'build', true, true],
+    ['build/', 'build', false],
+    ['**/tmp', 'a/b/tmp', true],
+    ['**/tmp', 'tmp', true],
+    ['a/**', 'a/b/c', true],
+    ['a/**', 'a', false, true],
+    ['a/**/c', 'a/c', true],
+    ['a/**/c', 'a/x/y/c', true],
+    ['?.js', 'a.js', true],
+    ['?.js', 'ab.js', false],
+    ['[ab].js', 'b.js', true],
+    ['[!ab].js', 'b.js', false],
+    ['[a-c].js', 'b.js', true],
+    ['*.log\n!keep.log', 'keep.log', false],
+    ['!keep.log\n*.log', 'keep.log', true],
+    ['a+b(c)', 'a+b(c)', true],
+    ['\\#file', '#file', true],
+    ['# *', 'anything', false],
+    ['*', '.hidden', true],
+    ['a[b', 'a[b', true],
+    ['', 'sub/.raworcignore', false],
+    ['', '.raworcignore', true],
+    ['', 'sub/.git', true, true],
+    ['', '.venv', true, true],
+    ['', 'venv', true, true],
+    ['', 'venv', false],
+    ['', 'node_modules', false, true],
+    ['!.venv', '.venv', false, true],
+    ['!__pycache__/', 'a/__pycache__', false, true],
+    ['!.venv\n.venv', '.venv', true, true],
+  ];
+  for (const [patterns, path, leftOut, isDirectory = false] of table) {
+    t.equal(
+      ['usual', 'named'].includes(ignoreRules(patterns)(path, isDirectory) ?? ''),
+      leftOut,
+      `${JSON.stringify(patterns)} and ${path}`,
+    );
+  }
+});
+
+t.test('deploy: makes the agent, uploads, builds, and follows the build to its end', async (t) => {
+  const root = await directory(t, { 'main.py': 'def process_message(m, c): return m' });
+  const server = await fakeServer(
+    t,
+    routes(
+      build('pending'),
+      frame('build.state', { build: { ...build('completed'), id: 'other' } }, 'e1-1'),
+      frame('build.state', { build: build('building') }, 'e1-2'),
+      frame('build.state', { build: build('completed', { image_tag: 'raworc_space_default:b1' }) }, 'e1-3'),
+    ),
+  );
+  const { run } = await world(t, server);
+  const { code, out, err } = await run('agent', 'deploy', root);
+  t.equal(code, 0, err);
+  t.match(out, /my-agent is deployed/);
+  for (const line of [
+    /✓ Packed .*: 1 file, \d+ B {2}\d+ ms/,
+    /✓ Agent my-agent .*: created/,
+    /✓ Uploaded: python, main\.process_message/,
+    /✓ Built b1: raworc_space_default:b1/,
+  ])
+    t.match(err, line);
+  t.same(server.requests(), [
+    `POST ${AGENTS}`,
+    `PUT ${AGENTS}/my-agent/source`,
+    'GET /events',
+    `POST ${AGENTS}/my-agent/deploy`,
+    'GET /spaces/default/build/latest',
+  ]);
+  t.same(server.asked[0]?.json, { name: basename(root) });
+  t.equal(server.asked[1]?.headers['content-type'], 'application/gzip');
+  t.same(Object.keys(await contents(server.asked[1]?.body ?? Buffer.alloc(0))), ['main.py']);
+});
+
+t.test('deploy again, under a name, in a space; the build was quicker than the question', async (t) => {
+  const root = await directory(t, { 'raworc.json': '{}' });
+  const space = '/spaces/lab%20one';
+  const server = await fakeServer(t, {
+    [`POST ${space}/agents`]: { status: 409, body: { error: { code: 'CONFLICT', message: 'There is one' } } },
+    [`PUT ${space}/agents/bob/source`]: { status: 201, body: source },
+    [`POST ${space}/agents/bob/deploy`]: { body: agent },
+    [`GET ${space}/build/latest`]: { body: build('completed') },
+    'GET /events': stream(),
+  });
+  const { run } = await world(t, server);
+  t.match(await run('agent', 'deploy', root, '--space', 'lab one', '--name', 'bob'), { code: 0, err: /is there already/ });
+});
+
+t.test('a stream that breaks off during the build: the build itself is asked', async (t) => {
+  const root = await directory(t, { 'main.py': '' });
+  const server = await fakeServer(t, {
+    ...routes(build('pending')),
+    'GET /spaces/default/build/b1': { body: build('failed', { error: 'disk full' }) },
+  });
+  let opened = 0;
+  server.routes['GET /events'] = (response: ServerResponse, asked: Asked) => {
+    opened += 1;
+    stream()(response, asked);
+    if (opened === 1) response.end();
+  };
+  const { run } = await world(t, server);
+  t.match(await run('agent', 'deploy', root), { code: 1, err: /✗ Built b1.*\n.*The build failed: disk full/ });
+});
+
+/** Timers of the command line that a test runs by hand: the soonest first. */
+function handTimers() {
+  const timers = new Set<{ ms: number; run: () => void }>();
+  let asked = () => {};
+  return {
+    after(ms: number, run: () => void) {
+      const timer = { ms, run };
+      timers.add(timer);
+      asked();
+      return () => void timers.delete(timer);
+    },
+    /** Runs the one of so many milliseconds, once there is one. */
+    async run(ms: number) {
+      for (;;) {
+        const timer = [...timers].find((one) => one.ms === ms);
+        if (timer !== undefined) {
+          timers.delete(timer);
+          return timer.run();
+        }
+        await new Promise<void>((resolve) => {
+          asked = resolve;
+        });
+      }
+    },
+    get left() {
+      return timers.size;
+    },
+  };
+}
+
+t.test('a build of which no event tells is looked at every ten seconds', async (t) => {
+  const root = await directory(t, { 'main.py': '' });
+  for (const events of ['silent', 'refused']) {
+    const server = await fakeServer(t, { ...routes(build('pending')) });
+    const refusal = { status: 403, body: { error: { code: 'FORBIDDEN', message: 'no' } } };
+    if (events === 'refused') server.routes['GET /events'] = refusal;
+    let looks = 0;
+    server.routes['GET /spaces/default/build/b1'] = (response) => {
+      looks += 1;
+      send(response, 200, looks < 3 ? build('building') : build('completed', { image_tag: 'done' }));
+    };
+    const timers = handTimers();
+    const { start } = await world(t, server, timers);
+    const { done } = start(['agent', 'deploy', root]);
+    for (let look = 0; look < 3; look += 1) await timers.run(10_000);
+    t.match(await done, { code: 0, err: /✓ Built b1: done/ }, events);
+    t.equal(looks, 3);
+    t.equal(timers.left, 0);
+  }
+});
+
+t.test('a build that does not end is waited for so long, and says what to do', async (t) => {
+  const root = await directory(t, { 'main.py': '' });
+  const server = await fakeServer(t, routes(build('building')));
+  const timers = handTimers();
+  const { start } = await world(t, server, timers);
+  const { done } = start(['agent', 'deploy', root, '--timeout', '2']);
+  await timers.run(120_000);
+  t.match(await done, { code: 1, err: /Build b1 is still building after 2 min 0 s\. It goes on: .*--timeout/ });
+});
+
+t.test('what is no agent is refused before the server hears of it; what the server refuses is said in its words', async (t) => {
+  const server = await fakeServer(t, {
+    ...routes(build('pending')),
+    [`PUT ${AGENTS}/my-agent/source`]: {
+      status: 422,
+      body: { error: { code: 'UNPROCESSABLE_ENTITY', message: 'raworc.json: runtime must be python' } },
+    },
+  });
+  const { run } = await world(t, server);
+  const empty = await directory(t, { 'readme.txt': '' });
+  const broken = await directory(t, { 'raworc.json': '{' });
+  t.match(await run('agent', 'deploy', join(empty, 'none')), { code: 1, err: /is no directory/ });
+  t.match(await run('agent', 'deploy', empty), { code: 1, err: /holds no agent/ });
+  t.match(await run('agent', 'deploy', broken), { code: 1, err: /raworc\.json cannot be read/ });
+  t.same(server.requests(), []);
+  const refused = await directory(t, { 'raworc.json': '{}' });
+  t.match(await run('agent', 'deploy', refused), { code: 1, err: /runtime must be python/ });
+});
+
+t.test('a first deploy that is refused leaves no agent; a later one leaves the agent as it is', async (t) => {
+  const server = await fakeServer(t, {
+    ...routes(build('pending')),
+    [`PUT ${AGENTS}/my-agent/source`]: { status: 422, body: { error: { code: 'UNPROCESSABLE_ENTITY', message: 'no good' } } },
+    [`DELETE ${AGENTS}/my-agent`]: { status: 204 },
+  });
+  const { run } = await world(t, server);
+  const root = await directory(t, { 'main.py': '', '.venv/x': '' });
+  t.match(await run('agent', 'deploy', root), { code: 1, err: /without \.venv {2}[\s\S]*no good/ });
+  const upload = [`POST ${AGENTS}`, `PUT ${AGENTS}/my-agent/source`];
+  t.same(server.requests(), [...upload, `DELETE ${AGENTS}/my-agent`]);
+
+  server.routes[`DELETE ${AGENTS}/my-agent`] = { status: 403, body: { error: { code: 'FORBIDDEN', message: 'You lack agents:delete.' } } };
+  t.match(await run('agent', 'deploy', root), { code: 1, err: /still there, without source: You lack agents:delete\.[\s\S]*no good/ });
+
+  server.routes[`POST ${AGENTS}`] = { status: 409, body: { error: { code: 'CONFLICT', message: 'There is one' } } };
+  const before = server.requests().length;
+  t.match(await run('agent', 'deploy', root), { code: 1, err: /no good/ });
+  t.same(server.requests().slice(before), upload);
+});
+
+t.test('the launcher passes arguments, input, output and the exit code, on the Node.js of the project', async (t) => {
+  const server = await fakeServer(t, { 'GET /nodes': { body: [] } });
+  const launcher = new URL('../../../cli/raworc.mjs', import.meta.url).pathname;
+  const env = { PATH: process.env.PATH, HOME: t.testdir({}), RAWORC_URL: server.url, RAWORC_TOKEN: 'x' };
+  const run = promisify(execFile);
+  t.match(await run(process.execPath, [launcher, 'node', 'list', '--json'], { env }), { stdout: '[]\n' });
+  await t.rejects(run(process.execPath, [launcher, 'session', 'list'], { env }), { code: 1, stderr: /^raworc: nothing at/ });
+});

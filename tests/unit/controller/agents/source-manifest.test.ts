@@ -1,0 +1,77 @@
+import t from 'tap';
+import { readManifest } from '../../../../controller/domain/agents/manifest.ts';
+
+const judge = (files: Record<string, string>) => {
+  const answer = readManifest({ paths: new Set(Object.keys(files)), text: (path) => files[path] });
+  if (!answer.ok) return `refused: ${answer.refusal.message}`;
+  const { runtime, handler } = answer.value;
+  return `${runtime} ${handler}`;
+};
+const manifest = (fields: object) => JSON.stringify({ runtime: 'python', handler: 'main.process_message', ...fields });
+const python = 'async def process_message(m, c): ...';
+
+const cases: [string, Record<string, string>, RegExp][] = [
+  ['python by its file', { 'main.py': python }, /^python main\.process_message$/],
+  ['python without the function', { 'main.py': 'print(1)' }, /refused: main\.py has no process_message/],
+  ['node by its index', { 'index.mjs': 'export async function processMessage() {}' }, /^node index\.processMessage$/],
+  ['node with the other spelling', { 'index.cjs': 'exports.process_message = f' }, /^node index\.process_message$/],
+  ['node by its package', { 'package.json': '{"main":"./src/app.js"}', 'src/app.js': '' }, /^node src\/app\.processMessage$/],
+  ['two at once', { 'main.py': python, 'index.js': '' }, /refused: .*raworc\.json/],
+  ['nothing', { 'readme.md': '' }, /refused: Found no agent: looked for raworc\.json/],
+  ['a crate', { 'Cargo.toml': '', 'src/main.rs': '' }, /refused: .*Cargo\.toml.*not supported yet/],
+  [
+    'a manifest',
+    { 'raworc.json': manifest({ runtime: 'Python3', handler: 'app.core.answer' }), 'app/core.py': '' },
+    /^python app\.core\.answer$/,
+  ],
+  ['a package as module', { 'raworc.json': manifest({ handler: 'app.answer' }), 'app/__init__.py': '' }, /^python app\.answer$/],
+  [
+    'node in a folder',
+    { 'raworc.json': manifest({ runtime: 'nodejs', handler: 'dist/index.run' }), 'dist/index.mjs': '' },
+    /^node dist\/index\.run$/,
+  ],
+  [
+    'a handler that names no file',
+    { 'raworc.json': manifest({ handler: 'other.f' }), 'main.py': '' },
+    /refused: The handler "other\.f" names no file.*other\.py/,
+  ],
+  ['a handler that climbs', { 'raworc.json': manifest({ runtime: 'node', handler: '../x.f' }) }, /refused: The handler must be/],
+  ['a handler without a function', { 'raworc.json': manifest({ handler: 'main' }), 'main.py': '' }, /refused: The handler must be/],
+  ['native', { 'raworc.json': manifest({ runtime: 'rust', handler: 'agent' }) }, /refused: .*native/],
+  ['a build command', { 'raworc.json': manifest({ build_command: 'make' }), 'main.py': '' }, /refused: .*build_command.*not supported yet/],
+  ['an unknown runtime', { 'raworc.json': manifest({ runtime: 'ruby' }) }, /refused: raworc\.json: runtime must be/],
+  [
+    'wrong types',
+    { 'raworc.json': manifest({ purpose: 7, capabilities: 'x', idempotent: 'yes' }) },
+    /purpose must.*capabilities must.*idempotent must/,
+  ],
+  ['no JSON', { 'raworc.json': '{' }, /refused: raworc\.json must hold/],
+  ['an array', { 'raworc.json': '[]' }, /refused: raworc\.json must hold/],
+  ['requirements', { 'main.py': python, 'requirements.txt': '# none\nrequests==2\n' }, /refused: requirements\.txt/],
+  ['requirements of comments', { 'main.py': python, 'requirements.txt': '# none\n\n' }, /^python/],
+  [
+    'a dependency',
+    { 'index.js': '', 'package.json': '{"dependencies":{"@a/b":"1","left-pad":"1"}}', 'node_modules/@a/b/package.json': '' },
+    /refused: package\.json depends on left-pad,/,
+  ],
+  [
+    'a dependency brought along',
+    { 'index.js': '', 'package.json': '{"dependencies":{"@a/b":"1"}}', 'node_modules/@a/b/package.json': '' },
+    /^node/,
+  ],
+];
+
+for (const [name, files, expected] of cases) {
+  t.test(name, async (t) => t.match(judge(files), expected));
+}
+
+t.test('what a manifest says of the agent is kept', async (t) => {
+  const files: Record<string, string> = {
+    'main.py': '',
+    'raworc.json': manifest({ description: 'd', purpose: 'p', capabilities: ['c'], idempotent: true, more: 1 }),
+  };
+  t.same(readManifest({ paths: new Set(Object.keys(files)), text: (path) => files[path] }), {
+    ok: true,
+    value: { runtime: 'python', handler: 'main.process_message', description: 'd', purpose: 'p', capabilities: ['c'], idempotent: true },
+  });
+});

@@ -1,0 +1,155 @@
+/** Builds of many spaces on few nodes: they are spread, spaces take turns, and nobody keeps the others waiting. */
+import t, { type Test } from 'tap';
+import type { BuildId, NodeId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
+import { type BuildRow, put } from '../../../../controller/domain/engine/rows.ts';
+import type { View } from '../../../../controller/domain/engine/view.ts';
+import { BUILD_BOUNDS, BuildDispatch } from '../../../../controller/services/builds/build-dispatch.ts';
+import { Capacity } from '../../../../controller/services/engine/capacity.ts';
+import { batching, NODE, OTHER_NODE, silent } from '../core.ts';
+import { HandClock } from '../events/hand-clock.ts';
+import { cluster, type FakeNode } from '../fleet/world.ts';
+
+const spaceId = (at: number) => `space-${String(at).padStart(5, '0')}` as SpaceId;
+
+async function rig(t: Test, bounds = BUILD_BOUNDS) {
+  const clock = new HandClock();
+  const world = await cluster(t, clock);
+  const { core, fleet, connect } = world;
+  const reads = { rows: 0, most: 0 };
+  // What a dispatch reads: every list of builds that the view gives.
+  const view: View = new Proxy(core.store.view, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function' || !/[bB]uilds/.test(String(name))) return value;
+      return (...args: unknown[]) => {
+        const found: unknown = Reflect.apply(value, target, args);
+        if (Array.isArray(found)) {
+          reads.rows += found.length;
+          reads.most = Math.max(reads.most, found.length);
+        }
+        return found;
+      };
+    },
+  });
+  const dispatch = new BuildDispatch({
+    ...{ applier: core.applier, view, fleet, capacity: new Capacity(() => fleet.known(), []), clock: batching(clock), log: silent, bounds },
+  });
+  t.teardown(() => dispatch.close());
+  let made = 0;
+  const build = (space: SpaceId, more: Partial<BuildRow> = {}): BuildRow => {
+    made += 1;
+    return {
+      ...{
+        id: `build-${made}` as BuildId,
+        spaceId: space,
+        status: 'pending',
+        image: `image:build-${made}`,
+        imageId: null,
+        baseImage: 'base',
+      },
+      ...{ agents: [], unfetched: [], nodeId: null, error: null, createdAt: made, completedAt: null, createdBy: 'admin', ...more },
+    };
+  };
+  const queue = (...rows: BuildRow[]) =>
+    core.applier.apply({
+      name: 'queue',
+      decide: () => ({ mutations: rows.map((row) => put('builds', row)), events: [], answer: undefined }),
+    });
+  const settle = async () => {
+    for (let i = 0; i < 6; i += 1)
+      await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+  };
+  const live = async (id: NodeId) => {
+    const fake = connect(id);
+    await fake.until(() => fake.of('assignmentSet')[0]);
+    await settle();
+    return fake;
+  };
+  const told = (fake: FakeNode) => fake.of('build').map(({ buildId }) => buildId);
+  const end = (fake: FakeNode, buildId: string) =>
+    fake.say({ kind: 'build', value: { buildId, phase: 'BUILD_COMPLETED', imageId: 'sha256:1', error: '' } });
+  const statusOf = (id: string) => core.store.view.get('builds', id)?.status;
+  return { ...world, clock, dispatch, build, queue, settle, live, told, end, statusOf, reads };
+}
+
+t.test('builds go to both nodes, two at once on each, one of a space; as they end, the next spaces have their turn', async (t) => {
+  const { build, queue, settle, live, told, end } = await rig(t);
+  const nodes = [await live(NODE), await live(OTHER_NODE)] as const;
+  // One space asks for much, and asks first.
+  const greedy = [build(spaceId(0)), build(spaceId(0)), build(spaceId(0))];
+  const others = [1, 2, 3, 4, 5].map((at) => build(spaceId(at)));
+  await queue(...greedy, ...others);
+  await settle();
+  const all = () => nodes.flatMap(told);
+  t.same(
+    nodes.map((node) => told(node).length),
+    [2, 2],
+    'spread, and no more at once',
+  );
+  t.same(all().toSorted(), [greedy[0], others[0], others[1], others[2]].map((row) => row?.id).toSorted());
+  const first = nodes.find((node) => told(node).includes(greedy[0]?.id ?? ''));
+  end(first ?? nodes[0], greedy[0]?.id ?? '');
+  await settle();
+  t.equal(all().length, 5);
+  t.ok(all().includes(greedy[1]?.id ?? ''), 'the oldest that waits is next, once its space has none under way');
+  t.notOk(all().includes(greedy[2]?.id ?? ''));
+  for (const node of nodes) for (const id of told(node)) end(node, id);
+  await settle();
+  t.ok(others.every((row) => all().includes(row.id)));
+});
+
+t.test('a build that never ends holds up its own space alone, and not for ever', async (t) => {
+  const { build, queue, settle, live, told, end, clock, statusOf } = await rig(t);
+  const node = await live(NODE);
+  const [slow, next] = [build(spaceId(0)), build(spaceId(0))];
+  await queue(slow, next);
+  await settle();
+  const others = Array.from({ length: 20 }, (_, at) => build(spaceId(at + 1)));
+  await queue(...others);
+  for (const row of others) {
+    await settle();
+    t.ok(told(node).includes(row.id), row.id);
+    end(node, row.id);
+  }
+  await settle();
+  t.notOk(told(node).includes(next.id));
+  for (let gone = 0; gone <= BUILD_BOUNDS.limitMs + 10_000; gone += 3_000) {
+    node.say({ kind: 'heartbeat', value: { number: 1 } });
+    await clock.advance(3_000);
+  }
+  await settle();
+  t.equal(statusOf(slow.id), 'failed');
+  t.match(told(node), [...told(node).slice(0, -1), next.id], 'the next of that space is made');
+});
+
+t.test('thousands of waiting builds cost each dispatch a page, by an index', async (t) => {
+  const { build, queue, settle, live, told, end, reads } = await rig(t);
+  for (let from = 0; from < 4000; from += 500) await queue(...Array.from({ length: 500 }, (_, at) => build(spaceId(from + at))));
+  const node = await live(NODE);
+  await settle();
+  reads.rows = 0;
+  reads.most = 0;
+  for (let i = 0; i < 10; i += 1) {
+    end(node, told(node).at(-1) ?? '');
+    await settle();
+  }
+  t.equal(told(node).length, 12);
+  t.ok(reads.most <= 256, `at most ${reads.most} rows at once of 4,000`);
+});
+
+t.test('a build that no node may make says so, and those that wait for a busy node are not given up', async (t) => {
+  const { build, queue, settle, live, told, clock, statusOf } = await rig(t, { ...BUILD_BOUNDS, perNode: 1 });
+  const node = await live(NODE);
+  const rows = [build(spaceId(0)), build(spaceId(1)), build(spaceId(2), { baseImage: 'another' })];
+  await queue(...rows);
+  for (let gone = 0; gone < 30_000; gone += 3_000) {
+    node.say({ kind: 'heartbeat', value: { number: 1 } });
+    await clock.advance(3_000);
+  }
+  await settle();
+  t.same(told(node), [rows[0]?.id]);
+  t.same(
+    rows.map(({ id }) => statusOf(id)),
+    ['building', 'pending', 'failed'],
+  );
+});

@@ -1,0 +1,80 @@
+import t from 'tap';
+import type { BuildId, NodeId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
+import type { BuildRow } from '../../../../controller/domain/engine/rows.ts';
+import type { View } from '../../../../controller/domain/engine/view.ts';
+import { Rebuilds } from '../../../../controller/services/builds/rebuilds.ts';
+import type { Fleet } from '../../../../controller/services/fleet/fleet.ts';
+import type { ControllerFrame } from '../../../../proto/frame.ts';
+import { silentMetrics } from '../../../../seams/metrics.ts';
+
+const SPACE = 'space' as SpaceId;
+const [NODE, OTHER] = ['node-1', 'node-2'] as NodeId[] as [NodeId, NodeId];
+const IMAGE = 'raworc_space_default:build';
+const DIGEST = `sha256:${'a'.repeat(64)}`;
+const program = { runtime: 'python', handler: 'main.process_message', idempotent: false } as const;
+const BUILD = {
+  ...{ id: 'build' as BuildId, spaceId: SPACE, status: 'completed', image: IMAGE, baseImage: 'base', unfetched: [], nodeId: NODE },
+  ...{ agents: [{ id: 'agent', name: 'hello', digest: DIGEST, ...program }], imageId: 'i', error: null },
+  ...{ createdAt: 1, completedAt: 2, createdBy: 'admin' },
+} as unknown as BuildRow;
+
+function rig({ nodes = [NODE], base = true }: { nodes?: readonly NodeId[]; base?: boolean } = {}) {
+  const sent: { node: NodeId; frame: ControllerFrame }[] = [];
+  const streams = new Map(nodes.map((node) => [node, { images: new Set(base ? ['base'] : []) }]));
+  const fleet = {
+    known: () => nodes.map((id) => ({ id, ready: true, images: streams.get(id)?.images ?? new Set<string>() })),
+    stream: (id: NodeId) => ({ ...streams.get(id), send: (frame: ControllerFrame) => sent.push({ node: id, frame }) }),
+  };
+  const view = {
+    get: () => undefined,
+    buildOfImage: (_space: SpaceId, image: string) => (image === IMAGE ? BUILD : undefined),
+    newestBuild: () => BUILD,
+  };
+  const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+  const rebuilds = new Rebuilds({ view: view as unknown as View, fleet: fleet as unknown as Fleet, metrics: silentMetrics, log: silent });
+  return { rebuilds, sent, streams, kinds: () => sent.map(({ node, frame }) => `${node} ${frame.kind}`) };
+}
+
+t.test('a node that lost an image is told once to build it again, and may fetch its sources meanwhile', async (t) => {
+  const { rebuilds, kinds, streams } = rig();
+  t.notOk(rebuilds.mayFetch(NODE, DIGEST), 'nobody may before');
+  rebuilds.forSession(NODE, SPACE, IMAGE);
+  rebuilds.forSession(NODE, SPACE, IMAGE);
+  t.same(kinds(), [`${NODE} build`]);
+  t.ok(rebuilds.mayFetch(NODE, DIGEST));
+  t.notOk(rebuilds.mayFetch(OTHER, DIGEST), 'another node may not');
+  t.ok(rebuilds.ended(NODE, 'build', { imageId: 'new' }), 'the end is not taken for that of a new build');
+  t.ok(streams.get(NODE)?.images.has(IMAGE));
+  t.notOk(rebuilds.mayFetch(NODE, DIGEST));
+  t.notOk(rebuilds.ended(NODE, 'build', { imageId: 'new' }), 'twice is not two');
+});
+
+t.test('an image that no build makes, or whose build fails, is gone, and the node hears why', async (t) => {
+  const { rebuilds, sent } = rig();
+  rebuilds.forSession(NODE, SPACE, 'raworc/session:old');
+  t.match(sent[0]?.frame, { kind: 'imageGone', value: { image: 'raworc/session:old', reason: /no build makes it/ } });
+  rebuilds.forSession(NODE, SPACE, IMAGE);
+  rebuilds.ended(NODE, 'build', { error: 'The base image base is not on this node.' });
+  t.match(sent.at(-1)?.frame, { kind: 'imageGone', value: { image: IMAGE, reason: /base image base is not on this node/ } });
+});
+
+t.test('a space whose image no node holds any more gets it back on a node that has the base image', async (t) => {
+  const { rebuilds, kinds, streams } = rig({ nodes: [NODE, OTHER] });
+  streams.get(NODE)?.images.delete('base');
+  t.ok(rebuilds.forSpace(SPACE, IMAGE));
+  t.ok(rebuilds.forSpace(SPACE, IMAGE), 'asked for again, it is under way');
+  t.same(kinds(), [`${OTHER} build`]);
+  rebuilds.ended(OTHER, 'build', { imageId: 'new' });
+  t.notOk(rebuilds.forSpace(SPACE, IMAGE), 'it is there');
+  t.notOk(rebuilds.forSpace(SPACE, 'an older one'), 'new sessions start from the newest');
+  t.notOk(rig({ base: false }).rebuilds.forSpace(SPACE, IMAGE), 'nowhere to build it');
+});
+
+t.test('a node whose stream ended is asked for nothing, and asks again itself', async (t) => {
+  const { rebuilds, kinds } = rig();
+  rebuilds.forSession(NODE, SPACE, IMAGE);
+  rebuilds.forget(NODE);
+  t.notOk(rebuilds.mayFetch(NODE, DIGEST));
+  rebuilds.forSession(NODE, SPACE, IMAGE);
+  t.same(kinds(), [`${NODE} build`, `${NODE} build`]);
+});

@@ -1,0 +1,123 @@
+import t, { type Test } from 'tap';
+import type { MessageId, SessionId } from '../../../../controller/domain/engine/ids.ts';
+import type { Phase } from '../../../../controller/domain/engine/rows.ts';
+import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
+import { recordAnswer } from '../../../../controller/domain/messages/commands/record-answer.ts';
+import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
+import { recordReport } from '../../../../controller/domain/sessions/commands/record-report.ts';
+import { sessionDefaults } from '../../../../controller/domain/spaces/space-settings.ts';
+import { IdleWatch } from '../../../../controller/services/sessions/idle-watch.ts';
+import { type Core, NODE, newMessage, newSession, openCore, silent, withAgents } from '../core.ts';
+import { HandClock } from '../events/hand-clock.ts';
+
+const S = 'session-1' as SessionId;
+let order = 0;
+
+async function watched(t: Test, timeouts: Readonly<Record<string, number>>) {
+  const clock = new HandClock();
+  const core = await openCore({ clock });
+  t.teardown(core.close);
+  const watch = () => new IdleWatch({ applier: core.applier, view: core.store.view, clock, log: silent, graceMs: 0 });
+  let watching = watch();
+  watching.start();
+  t.teardown(() => watching.close());
+  await withAgents(core, ['echo']);
+  await core.applier.submit(newSession({ id: S, timeouts }));
+  await report(core, 'running');
+  return {
+    core,
+    clock,
+    /** As after a crash that lasted so long. */
+    async restart(awayMs: number) {
+      watching.close();
+      await clock.advance(awayMs);
+      watching = watch();
+      watching.start();
+    },
+  };
+}
+
+const report = (core: Core, phase: Exclude<Phase, 'none'>) => {
+  const { generation } = core.session(S);
+  const seen = { containerId: 'c', volume: 'v', reason: '', acceptedSeq: 0 };
+  order += 1;
+  return core.applier.apply(
+    recordReport({ from: NODE, sessionId: S, generation, phase, order: { incarnation: 1, boot: 1, number: order }, ...seen }),
+  );
+};
+
+const answer = (core: Core, messageId: MessageId) => {
+  const about = { from: NODE, generation: core.session(S).generation, sessionId: S, messageId };
+  return core.applier.apply(
+    recordAnswer({ ...about, runId: 'r', agent: 'echo', outcome: 'reply', content: 'ok', reason: '', durationMs: 1 }),
+  );
+};
+
+t.test('an idle session is paused, then suspended, then deleted, each at its time and not before', async (t) => {
+  const { core, clock } = await watched(t, { idle_pause_s: 10, idle_suspend_s: 60, ttl_s: 1000 });
+  await clock.advance(9_500);
+  t.equal(core.session(S).desired, 'running');
+  await clock.advance(600);
+  t.equal(core.session(S).desired, 'paused');
+  await report(core, 'paused');
+  await clock.advance(49_000);
+  t.equal(core.session(S).desired, 'paused');
+  await clock.advance(1_000);
+  t.equal(core.session(S).desired, 'suspended');
+  await clock.advance(938_000);
+  t.equal(core.session(S).desired, 'suspended');
+  await clock.advance(2_000);
+  t.match(core.session(S), { desired: 'deleted', terminationReason: 'its time to live is over' });
+});
+
+t.test('what waits for an answer is not idle; the time counts from the answer', async (t) => {
+  const { core, clock } = await watched(t, { idle_pause_s: 10 });
+  await clock.advance(5_000);
+  const message = newMessage(S, 'hi');
+  await core.applier.submit(postMessage(message));
+  await clock.advance(100_000);
+  t.equal(core.session(S).desired, 'running');
+  await answer(core, message.id);
+  await clock.advance(9_900);
+  t.equal(core.session(S).desired, 'running');
+  await clock.advance(200);
+  t.equal(core.session(S).desired, 'paused');
+});
+
+t.test('a session that was brought back has all of its idle time again', async (t) => {
+  const { core, clock } = await watched(t, { idle_pause_s: 10 });
+  await clock.advance(11_000);
+  await report(core, 'paused');
+  await clock.advance(500_000);
+  await core.applier.submit(changeDesired(S, 'resume', 0));
+  await report(core, 'running');
+  await clock.advance(9_000);
+  t.equal(core.session(S).desired, 'running');
+  await clock.advance(1_100);
+  t.equal(core.session(S).desired, 'paused');
+});
+
+t.test('a restart neither loses nor moves what is due', async (t) => {
+  const { core, clock, restart } = await watched(t, { idle_pause_s: 100 });
+  await clock.advance(50_000);
+  await restart(20_000);
+  await clock.advance(29_000);
+  t.equal(core.session(S).desired, 'running');
+  await clock.advance(1_100);
+  t.equal(core.session(S).desired, 'paused');
+  await core.applier.submit(changeDesired(S, 'resume', 0));
+  await report(core, 'running');
+  await restart(500_000);
+  await clock.advance(1);
+  t.equal(core.session(S).desired, 'paused', 'what became due meanwhile is done at once');
+});
+
+t.test('settings of a space that have another shape than they should say nothing', async (t) => {
+  t.same(sessionDefaults({}), { timeouts: {}, requests: {}, limits: {} });
+  t.same(sessionDefaults({ timeouts: { idle_pause_s: 5, ttl_s: 'soon', other: 1 }, resources: { limits: { cpu: 2, processes: -1 } } }), {
+    timeouts: { idle_pause_s: 5 },
+    requests: {},
+    limits: { cpu: 2 },
+  });
+  t.same(sessionDefaults({ timeouts: 7, resources: { requests: null } }), { timeouts: {}, requests: {}, limits: {} });
+});

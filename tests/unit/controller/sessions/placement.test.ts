@@ -1,0 +1,142 @@
+import t from 'tap';
+import type { FleetNode } from '../../../../controller/domain/engine/fleet.ts';
+import type { NodeId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
+import { explain, place, shortOf } from '../../../../controller/domain/sessions/placement.ts';
+import { DEFAULT_LIMITS, DEFAULT_SIZE_RULES, GUEST_PROCESSES } from '../../../../controller/domain/sessions/session-sizes.ts';
+import { RESERVED_PROCESSES } from '../../../../proto/reserved-processes.ts';
+import { seeded } from '../core.ts';
+
+const MIB = 1024 * 1024;
+const need = { spaceId: 'space-1' as SpaceId, requests: { cpuMillis: 50, memoryBytes: 128 * MIB }, limits: DEFAULT_LIMITS, image: 'base' };
+
+const node = (name: string, more: Partial<FleetNode> = {}): FleetNode => ({
+  id: name as NodeId,
+  name,
+  ready: true,
+  cpuMillis: 1000,
+  memoryBytes: 1024 * MIB,
+  maxSessions: 0,
+  images: new Set(['base']),
+  requested: { cpuMillis: 0, memoryBytes: 0 },
+  sessions: 0,
+  limited: { memoryBytes: 0, diskBytes: 0, processes: 0 },
+  ...more,
+});
+
+t.test('each filter refuses what it is for, and says why', async (t) => {
+  const table: [string, Partial<FleetNode>, RegExp][] = [
+    ['ready', { ready: false }, /not connected/],
+    ['conditions', { unschedulable: 'its disk is low.' }, /takes no new sessions: its disk is low/],
+    ['image', { images: new Set() }, /does not hold the image base/],
+    ['cpu', { requested: { cpuMillis: 951, memoryBytes: 0 } }, /0\.049 CPU of 1 CPU left, 0\.05 CPU asked for/],
+    ['memory', { requested: { cpuMillis: 0, memoryBytes: 897 * MIB } }, /127 MiB of 1024 MiB left, 128 MiB asked for/],
+    ['sessions', { maxSessions: 2, sessions: 2 }, /its 2 sessions/],
+  ];
+  for (const [filter, more, reason] of table) {
+    const placement = place([node('a', more)], need);
+    if (placement.ok) return t.fail(`${filter} let it pass`);
+    t.match(placement.obstacles, [{ node: 'a', filter, reason }]);
+    t.match(explain(need, placement.obstacles), reason);
+    t.ok(place([node('a', more), node('b')], need).ok, 'another node takes it');
+  }
+});
+
+t.test('a request that just fits is placed', async (t) => {
+  const full = node('a', { requested: { cpuMillis: 950, memoryBytes: 896 * MIB }, maxSessions: 3, sessions: 2 });
+  t.same(place([full], need), { ok: true, nodeId: 'a' });
+});
+
+t.test('the least loaded node is taken, whatever the order of the fleet', async (t) => {
+  const loaded = node('a', { requested: { cpuMillis: 500, memoryBytes: 0 }, sessions: 1 });
+  const free = node('b');
+  t.same(place([loaded, free], need), { ok: true, nodeId: 'b' });
+  t.same(place([free, loaded], need), { ok: true, nodeId: 'b' });
+  t.same(place([node('d'), node('c')], need), { ok: true, nodeId: 'c' });
+});
+
+t.test('the scarcer of the two goods counts; of equals the node with fewer sessions, then the lesser id', async (t) => {
+  const ids = (...fleet: FleetNode[]) => [place(fleet, need), place(fleet.toReversed(), need)];
+  const both = (nodeId: string) => [
+    { ok: true, nodeId },
+    { ok: true, nodeId },
+  ];
+  const busy = node('a', { requested: { cpuMillis: 800, memoryBytes: 0 } });
+  const full = node('b', { requested: { cpuMillis: 0, memoryBytes: 512 * MIB } });
+  t.same(ids(busy, full), both('b'), 'half of the memory is less than four fifths of the CPU');
+  const small = node('a', { cpuMillis: 100, requested: { cpuMillis: 50, memoryBytes: 0 } });
+  t.same(ids(small, full), both('b'), 'a share is of what the node has');
+  t.same(ids(node('a', { sessions: 2 }), node('b', { sessions: 1 })), both('b'));
+  t.same(ids(node('b', { sessions: 1 }), node('a', { sessions: 1 })), both('a'));
+});
+
+t.test('what a session that is already placed lacks on its node is room alone', async (t) => {
+  t.equal(shortOf(node('a', { ready: false, unschedulable: 'its disk is low.', images: new Set() }), need, DEFAULT_SIZE_RULES), undefined);
+  t.match(shortOf(node('a', { requested: { cpuMillis: 951, memoryBytes: 0 } }), need, DEFAULT_SIZE_RULES), /CPU left/);
+  t.match(shortOf(node('a', { requested: { cpuMillis: 0, memoryBytes: 897 * MIB } }), need, DEFAULT_SIZE_RULES), /MiB left/);
+  t.match(shortOf(node('a', { maxSessions: 2, sessions: 2 }), need, DEFAULT_SIZE_RULES), /its 2 sessions/);
+  t.match(shortOf(node('a', { spaces: new Set(['space-2' as SpaceId]) }), need, DEFAULT_SIZE_RULES), 'takes no sessions of this space');
+  t.equal(shortOf(node('a', { spaces: new Set(['space-1' as SpaceId]) }), need, DEFAULT_SIZE_RULES), undefined);
+});
+
+t.test('sums of limits are held to what a node has, and its maxima to each session', async (t) => {
+  t.equal(GUEST_PROCESSES, RESERVED_PROCESSES, 'what node agents give to guests');
+  const most = { cpuMillis: 0, memoryBytes: 0, diskBytes: 0, processes: 0 };
+  const bounds = { processes: 640, diskBytes: 1024 * MIB, most };
+  const rules = { ...DEFAULT_SIZE_RULES, memoryOvercommit: 1, diskOvercommit: 2 };
+  const limited = { memoryBytes: 512 * MIB, diskBytes: 1024 * MIB, processes: 320 };
+  t.ok(place([node('a', { bounds, limited })], need, rules).ok, 'just fits');
+  const table: [string, Partial<FleetNode>, RegExp][] = [
+    ['processes', { limited: { ...limited, processes: 321 } }, /319 of 640 processes left, and its limit is 320 with its guest/],
+    ['memory-limits', { limited: { ...limited, memoryBytes: 513 * MIB } }, /511 MiB of 1024 MiB for memory limits left/],
+    ['disk-limits', { limited: { ...limited, diskBytes: 1025 * MIB } }, /1023 MiB of 2048 MiB for disks left/],
+    ['maxima', { bounds: { ...bounds, most: { ...most, cpuMillis: 499 } } }, /at most 0\.499 CPU/],
+    ['maxima', { bounds: { ...bounds, most: { ...most, memoryBytes: 256 * MIB } } }, /at most 268435456 bytes of memory/],
+    ['maxima', { bounds: { ...bounds, most: { ...most, diskBytes: MIB } } }, /at most 1048576 bytes of disk/],
+    ['maxima', { bounds: { ...bounds, most: { ...most, processes: 255 } } }, /at most 255 processes/],
+  ];
+  for (const [filter, more, reason] of table) {
+    const fleet = [node('a', { bounds, limited, ...more })];
+    t.match(place(fleet, need, rules), { ok: false, obstacles: [{ filter, reason }] });
+    const [full] = fleet;
+    if (full !== undefined) t.match(shortOf(full, need, rules), reason);
+  }
+  const full = node('a', { bounds: { ...bounds, most: { ...most, diskBytes: MIB } }, limited: { ...limited, diskBytes: 4096 * MIB } });
+  t.equal(shortOf(full, { ...need, hasDisk: true }, rules), undefined, 'a disk that is there is not asked for again');
+  t.ok(place([node('a', { limited: { ...limited, processes: 10 ** 6 } })], need, rules).ok, 'a node that says nothing has no bound');
+});
+
+t.test('with no node at all it says how to add one', async (t) => {
+  const placement = place([], need);
+  t.notOk(placement.ok);
+  t.match(explain(need, []), /raworc node token/);
+});
+
+t.test('whatever the fleet, nothing is overcommitted, and a refusal explains every node', async (t) => {
+  for (let seed = 1; seed <= 200; seed += 1) {
+    const random = seeded(seed);
+    const fleet = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, i) =>
+      node(`n${i}`, {
+        ready: random() > 0.2,
+        cpuMillis: Math.floor(random() * 400),
+        memoryBytes: Math.floor(random() * 1024) * MIB,
+        maxSessions: Math.floor(random() * 4),
+      }),
+    );
+    for (let step = 0; step < 20; step += 1) {
+      const placement = place(fleet, need);
+      if (!placement.ok) {
+        t.equal(placement.obstacles.length, fleet.length, `seed ${seed}`);
+        break;
+      }
+      const at = fleet.findIndex(({ id }) => id === placement.nodeId);
+      const chosen = fleet[at];
+      if (chosen === undefined) return t.fail('a node that is not there');
+      const requested = {
+        cpuMillis: chosen.requested.cpuMillis + need.requests.cpuMillis,
+        memoryBytes: chosen.requested.memoryBytes + need.requests.memoryBytes,
+      };
+      t.ok(requested.cpuMillis <= chosen.cpuMillis && requested.memoryBytes <= chosen.memoryBytes, `seed ${seed}`);
+      fleet[at] = { ...chosen, requested, sessions: chosen.sessions + 1 };
+    }
+  }
+});

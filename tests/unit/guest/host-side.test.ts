@@ -1,0 +1,72 @@
+/** What waits for a host that reads slowly is bounded in bytes, and nothing that matters is lost with it. */
+import t from 'tap';
+import { HostSide } from '../../../guest/host/host-side.ts';
+import type { HostLink } from '../../../guest/host/listener.ts';
+import type { GuestFrame } from '../../../proto/frame.ts';
+
+class SlowLink implements HostLink {
+  readonly sent: GuestFrame[] = [];
+  takes = false;
+  fault: Error | undefined;
+  send(frame: GuestFrame): boolean {
+    if (this.takes) this.sent.push(frame);
+    return this.takes;
+  }
+  close(fault?: Error): void {
+    this.fault = fault ?? new Error('closed');
+  }
+  onMessage(): void {}
+  onDrain(): void {}
+  onClose(): void {}
+  pause(): void {}
+  resume(): void {}
+}
+
+const started = (number: number): GuestFrame => ({
+  kind: 'runStarted',
+  value: { sessionId: 's', generation: 1, messageId: `m${number}`, runId: 'r'.repeat(1000), agent: 'a' },
+});
+const lines = { sessionId: 's', requestId: 'q', unread: false, lines: [] };
+const line = { sessionId: 's', runId: 'r', agent: 'a', stream: 'STDOUT', line: 'x'.repeat(8000), atMs: 1, dropped: 0 } as const;
+
+t.test('frames wait in order for a slow host, up to a bound in bytes past which the link is closed', async (t) => {
+  const host = new HostSide(() => []);
+  const link = new SlowLink();
+  host.welcomed(link, 1);
+  let told = 0;
+  while (link.fault === undefined && told < 100_000) host.tell(started(++told));
+  t.match(link.fault?.message, /does not read/);
+  t.ok(told > 500 && told < 1100, `${told} frames of 1 KB`);
+  host.lost(link);
+
+  const next = new SlowLink();
+  host.welcomed(next, 1);
+  for (let number = 1; number <= 300; number += 1) host.tell(started(number));
+  next.takes = true;
+  host.drained();
+  t.same(
+    next.sent.map(({ value }) => 'messageId' in value && value.messageId),
+    Array.from({ length: 300 }, (_one, index) => `m${index + 1}`),
+  );
+  for (let round = 1; round <= 5; round += 1) {
+    next.takes = false;
+    for (let number = 1; number <= 500; number += 1) host.tell(started(number));
+    next.takes = true;
+    host.drained();
+  }
+  t.equal(next.fault, undefined, 'what has left counts no more');
+});
+
+t.test('lines that were asked for do not wait: a slow host hears that they were not read', async (t) => {
+  const host = new HostSide(() => []);
+  const link = new SlowLink();
+  host.welcomed(link, 1);
+  for (let asked = 0; asked < 1000; asked += 1) host.tellLines({ ...lines, lines: Array.from({ length: 100 }, () => line) });
+  t.equal(link.fault, undefined);
+  link.takes = true;
+  host.drained();
+  t.equal(link.sent.length, 1000);
+  t.ok(link.sent.every((frame) => frame.kind === 'lines' && frame.value.unread && frame.value.lines.length === 0));
+  host.tellLines({ ...lines, lines: [line] });
+  t.match(link.sent.at(-1), { kind: 'lines', value: { unread: false, lines: [{ line: /^x+$/ }] } });
+});

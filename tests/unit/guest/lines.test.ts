@@ -1,0 +1,74 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { KeptLines } from '../../../guest/logs/kept-lines.ts';
+import { trim } from '../../../guest/logs/log-files.ts';
+import { systemClock } from '../../../seams/system.ts';
+
+function directory(): string {
+  const made = mkdtempSync(join(tmpdir(), 'raworc-lines-'));
+  t.teardown(() => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+
+let atMs = 0;
+const line = (text: string, more: object = {}) => {
+  atMs += 1;
+  return { sessionId: 's', runId: 'r', agent: 'a', stream: 'STDOUT' as const, line: text, atMs, dropped: 0, ...more };
+};
+const texts = async (kept: KeptLines, limit = 100, stream: 'STDOUT' | 'STDERR' | 'STREAM_UNSPECIFIED' = 'STREAM_UNSPECIFIED') =>
+  (await kept.newest('a', stream, limit)).map((one) => one.line);
+
+t.test('lines are kept with their times, also over a restart, and not for another session', async (t) => {
+  const home = directory();
+  const kept = new KeptLines(home, 's', systemClock);
+  t.same(await texts(kept), []);
+  kept.keep(line('one'));
+  kept.keep(line('two', { stream: 'STDERR' }));
+  kept.keep(line('of another', { agent: 'b' }));
+  kept.keep(line('three\n'));
+  t.same(await texts(kept), ['one', 'two', 'three\n']);
+  t.same(await texts(kept, 2), ['two', 'three\n']);
+  t.same(await texts(kept, 100, 'STDERR'), ['two']);
+  const next = new KeptLines(home, 's', systemClock);
+  next.keep(line('four'));
+  t.match(
+    (await next.newest('a', 'STREAM_UNSPECIFIED', 2)).map(({ line, runId }) => [line, runId]),
+    [
+      ['three\n', 'r'],
+      ['four', 'r'],
+    ],
+  );
+  t.same(await texts(new KeptLines(home, 'copy', systemClock)), []);
+  t.same(readdirSync(join(home, 'lines')), ['copy']);
+});
+
+t.test('what is kept and what is answered stay within their bounds, the newest first', async (t) => {
+  const home = directory();
+  const kept = new KeptLines(home, 's', systemClock);
+  const long = 'x'.repeat(8000);
+  for (let number = 0; number < 900; number += 1) {
+    kept.keep(line(`${number} ${long}`));
+    // As a slow printer: the disk keeps up.
+    if (number % 50 === 49) await texts(kept, 1);
+  }
+  t.same(readdirSync(join(home, 'lines', 's')).sort(), ['a.jsonl', 'a.jsonl.old']);
+  const read = await texts(kept, 1000);
+  t.ok(read.length > 20 && read.length < 130, `${read.length} lines are no more than an answer may hold`);
+  t.equal(read.at(-1)?.startsWith('899 '), true);
+});
+
+t.test('the oldest files of logs go first', async (t) => {
+  const logs = join(directory(), 'logs');
+  mkdirSync(logs);
+  for (const number of [1, 2, 3, 4]) {
+    const path = join(logs, `a_${number}_stdout.log`);
+    writeFileSync(path, 'x'.repeat(10));
+    utimesSync(path, number, number);
+  }
+  await trim(logs, 3, 1000);
+  t.same(readdirSync(logs).sort(), ['a_2_stdout.log', 'a_3_stdout.log', 'a_4_stdout.log']);
+  await trim(logs, 3, 25);
+  t.same(readdirSync(logs).sort(), ['a_3_stdout.log', 'a_4_stdout.log']);
+});

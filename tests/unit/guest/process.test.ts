@@ -1,0 +1,131 @@
+/** The bundled guest as a process of its own, on a real disk and socket, killed at known steps. */
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { buildGuest } from '../../../scripts/build-guest.ts';
+import { Bench } from './bench.ts';
+
+const bundled = buildGuest(mkdtempSync(join(tmpdir(), 'raworc-bundle-')));
+t.teardown(async () => rmSync((await bundled).directory, { recursive: true, force: true }));
+
+async function bench(t: Test, agent?: string): Promise<Bench> {
+  const made = new Bench(join((await bundled).directory, 'guest.mjs'), agent);
+  t.teardown(() => made.close());
+  return made;
+}
+
+t.test('the bundle is the same for the same sources', async (t) => {
+  const other = mkdtempSync(join(tmpdir(), 'raworc-bundle-'));
+  t.teardown(() => rmSync(other, { recursive: true }));
+  t.equal((await buildGuest(other)).version, (await bundled).version);
+});
+
+t.test('it waits for its host, comes back when the host does, and the worker stays the same', async (t) => {
+  const host = await bench(t);
+  host.start();
+  await host.listen();
+  t.match(await host.welcome(), { value: { protocolVersion: 1, sessionId: 'session', acceptedSeq: 0, unsettled: 0 } });
+  host.deliver(1);
+  const first = (await host.next('answer')).value;
+  t.match(first, { messageId: 'm1', outcome: 'REPLY', content: /^hello from \d+$/ });
+  await host.hangUp();
+  await host.listen();
+  t.match(await host.welcome(), { value: { acceptedSeq: 1, unsettled: 1 } });
+  t.match(await host.next('answer'), { value: { messageId: 'm1', content: first.content } }, 'not settled, so it is said again');
+  host.deliver(2);
+  t.match(await host.next('answer'), { value: { messageId: 'm2', content: first.content } }, 'the same process answers');
+});
+
+t.test('while its host is away it holds no instance of inotify: those are the host’s root’s, of whom all guests are', async (t) => {
+  const host = await bench(t);
+  await host.listen();
+  host.start();
+  await host.welcome();
+  await host.hangUp();
+  const watches = () => {
+    const directory = `/proc/${host.child?.pid}/fd`;
+    const files = readdirSync(directory).flatMap((name) => {
+      try {
+        return [readlinkSync(join(directory, name))];
+      } catch {
+        return [];
+      }
+    });
+    if (files.length < 5) throw new Error('it does not run');
+    return files.filter((file) => file.includes('inotify')).length;
+  };
+  let most = 0;
+  // Its tries are half a second apart at most, and it waits between them.
+  for (const until = performance.now() + 700; performance.now() < until; await new Promise<void>((resolve) => setImmediate(resolve)))
+    most = Math.max(most, watches());
+  t.equal(most, 0);
+  await host.listen();
+  await host.welcome();
+});
+
+t.test('killed between taking a message and acknowledging it, it runs it once after the restart', async (t) => {
+  const host = await bench(t);
+  await host.listen();
+  host.start();
+  await host.welcome();
+  const { reached, release } = host.hold('guest.taken');
+  host.deliver(1);
+  await reached;
+  await host.kill();
+  release();
+  host.start();
+  t.match(await host.welcome(), { value: { acceptedSeq: 1, unsettled: 0 } });
+  t.match(await host.next('answer'), { value: { messageId: 'm1', outcome: 'REPLY' } });
+});
+
+t.test('killed in a run, it says that the agent died; killed after it, it gives the reply', async (t) => {
+  const host = await bench(t);
+  await host.listen();
+  host.start();
+  await host.welcome();
+  for (const [seq, barrier, outcome, reason] of [
+    [1, 'guest.run-started', 'ERROR', 'agent_died'],
+    [2, 'guest.answered', 'REPLY', ''],
+  ] as const) {
+    const { reached, release } = host.hold(barrier);
+    host.deliver(seq);
+    await reached;
+    await host.kill();
+    release();
+    host.start();
+    await host.welcome();
+    for (;;) {
+      const { value } = await host.next('answer');
+      if (value.messageId !== `m${seq}`) continue;
+      t.match(value, { outcome, reason });
+      break;
+    }
+  }
+});
+
+t.test('it says which worker lives, ends it when it is told to, and reads what it printed, also in its next life', async (t) => {
+  const agent =
+    'import sys\ndef process_message(message, context):\n    print("out", message)\n    print("err", file=sys.stderr)\n    return message\n';
+  const host = await bench(t, agent);
+  await host.listen();
+  host.start();
+  await host.welcome();
+  host.deliver(1, 'one');
+  t.match(await host.next('workers'), { value: { workers: [{ agent: 'echo', startedAtMs: Number }] } });
+  const { runId } = (await host.next('answer')).value;
+  const read = async (stream: 'STDOUT' | 'STREAM_UNSPECIFIED', limit: number) => {
+    host.send({ kind: 'readLines', value: { sessionId: 'session', requestId: 'r', agent: 'echo', stream, limit } });
+    return (await host.next('lines')).value;
+  };
+  t.match(await read('STDOUT', 9), { requestId: 'r', unread: false, lines: [{ runId, agent: 'echo', stream: 'STDOUT', line: 'out one' }] });
+  host.send({ kind: 'stopAgent', value: { spaceId: 's', agent: 'echo', interrupt: false } });
+  t.same((await host.next('workers')).value.workers, []);
+  host.deliver(2, 'two');
+  t.match(await host.next('answer'), { value: { messageId: 'm2', outcome: 'REPLY' } }, 'what comes later starts another');
+  await host.kill();
+  host.start();
+  await host.welcome();
+  t.equal((await read('STREAM_UNSPECIFIED', 9)).lines.length, 4);
+  t.match((await read('STDOUT', 1)).lines, [{ line: 'out two', dropped: 0 }]);
+});

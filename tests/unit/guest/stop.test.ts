@@ -1,0 +1,69 @@
+import t from 'tap';
+import { World } from './world.ts';
+
+/** A guest that works on one message of an agent, with another's and one more of its own behind it. */
+async function busy(seed: number): Promise<{ world: World; finish: () => void }> {
+  const world = new World(seed);
+  let finish = () => {};
+  world.behaviour = ({ message }) =>
+    message === 'long'
+      ? new Promise((resolve) => (finish = () => resolve({ outcome: 'reply', content: 'done' })))
+      : { outcome: 'reply', content: message };
+  await world.start();
+  await world.clock.advance(50);
+  world.post('once', 'long');
+  world.post('again', 'of another');
+  world.post('once', 'behind');
+  await world.clock.advance(50);
+  return { world, finish: () => finish() };
+}
+
+const answered = (world: World) =>
+  world.posted.map(({ id }) => {
+    const [answer] = world.answers.get(id) ?? [];
+    return answer === undefined ? 'nothing' : answer.outcome === 'REPLY' ? answer.content : answer.reason;
+  });
+
+t.test('who is stopped at once is interrupted; what it has not begun is refused, and others go on', async (t) => {
+  const { world } = await busy(1);
+  t.same(world.live, ['once']);
+  world.stopAgent('once', true);
+  await world.clock.advance(50);
+  t.same(answered(world), ['agent_stopped', 'of another', 'agent_stopped']);
+  t.same(world.live, ['again'], 'its worker is gone');
+  world.post('once', 'later');
+  await world.clock.advance(50);
+  t.same(answered(world).at(-1), 'later', 'what comes afterwards is not meant');
+  t.same(
+    world.ran.map(({ message }) => message),
+    ['long', 'of another', 'later'],
+  );
+  t.same(world.broken, []);
+});
+
+t.test('who is stopped gently finishes what it has begun, and then its worker ends', async (t) => {
+  const { world, finish } = await busy(2);
+  world.stopAgent('once', false);
+  await world.clock.advance(50);
+  t.same([answered(world), world.live], [['nothing', 'nothing', 'nothing'], ['once']]);
+  finish();
+  await world.clock.advance(50);
+  t.same(answered(world), ['done', 'of another', 'agent_stopped']);
+  t.same(world.live, ['again']);
+});
+
+t.test('an idle worker ends with the order, and a host that comes again hears of those that live', async (t) => {
+  const world = new World(3);
+  await world.start();
+  await world.clock.advance(50);
+  world.post('once', 'one');
+  world.post('again', 'two');
+  await world.clock.advance(50);
+  world.live = [];
+  world.cutLink();
+  await world.clock.advance(1000);
+  t.same(world.live, ['once', 'again']);
+  world.stopAgent('once', false);
+  await world.clock.advance(50);
+  t.same(world.live, ['again']);
+});

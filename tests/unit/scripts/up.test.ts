@@ -1,0 +1,112 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { isAlive } from '../../../scripts/machine/process.ts';
+import { Child } from '../../../scripts/up/child.ts';
+import { lockDirectory } from '../../../scripts/up/lock.ts';
+import { LogFile } from '../../../scripts/up/log-file.ts';
+import { renderLogLine } from '../../../scripts/up/log-line.ts';
+import { endLeftovers, writePidFile } from '../../../scripts/up/pid-file.ts';
+import { freePortNear, refuseTaken } from '../../../scripts/up/ports.ts';
+
+function directory(t: Test): string {
+  const path = mkdtempSync(join(tmpdir(), 'raworc-up-'));
+  t.teardown(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** A process that says that it is ready, with its pid, and then stays. */
+const program = "console.log(JSON.stringify({ at: 'x', event: 'ready', pid: process.pid })); setInterval(() => undefined, 1000);";
+
+function child(dataDir: string, onLine: (name: string, line: string) => void = () => undefined): Child {
+  const file = join(dataDir, 'program.mjs');
+  writeFileSync(file, program);
+  const isReady = (_line: string, entry: { readonly event: string } | undefined) => entry?.event === 'ready';
+  return new Child({ name: 'part', program: process.execPath, args: [file], env: {}, dataDir, onLine, isReady });
+}
+
+t.test('a log line is rendered for people, with its time, its process and short ids', async (t) => {
+  const line =
+    '{"at":"2026-01-02T10:00:01.000Z","level":"info","process":"node","event":"session.running","session":"4123be3f-b71e-4954-bcef-99efceb8e861","note":"a b","none":null,"count":3}';
+  t.match(renderLogLine('node-1', line), /^\d\d:\d\d:01 {2}node-1 +session\.running {2}session=4123be3f note="a b" count=3$/);
+  t.match(renderLogLine('node-1', 'Error: {"no": 1}'), /node-1 +Error: \{"no": 1\}$/);
+  t.match(renderLogLine('node-1', '{"event":'), /\{"event":$/);
+});
+
+t.test('a log keeps its bound and the newest lines', async (t) => {
+  const path = join(directory(t), 'x.log');
+  const log = new LogFile(path, 2000);
+  for (let number = 0; number < 500; number += 1) log.write(`line ${number}`);
+  log.close();
+  t.ok(statSync(path).size + statSync(`${path}.1`).size <= 2100);
+  t.match(readFileSync(path, 'utf8'), /line 499\n$/);
+});
+
+t.test('a directory is held by one run, and a run that was killed holds nothing', async (t) => {
+  const dataDir = directory(t);
+  const unlock = lockDirectory(dataDir);
+  // This process is no run of up: its lock counts as left behind.
+  const again = lockDirectory(dataDir);
+  again();
+  unlock();
+  writeFileSync(join(dataDir, 'run', 'lock'), '999999999');
+  lockDirectory(dataDir)();
+});
+
+t.test('a taken port is refused by the name of its setting, and another one is found', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  t.teardown(() => server.close());
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  await t.rejects(refuseTaken('127.0.0.1', port, 'RAWORC_HTTP_PORT'), { message: new RegExp(`port ${port}`), remedy: /RAWORC_HTTP_PORT/ });
+  t.not(await freePortNear('127.0.0.1', port), port);
+});
+
+t.test('a process that ends unasked is started again, and one that is stopped is not', async (t) => {
+  const told: string[] = [];
+  let onReady: (pid: number) => void = () => undefined;
+  const part = child(directory(t), (_name, line) => {
+    told.push(line);
+    const { event, pid } = JSON.parse(line) as { event: string; pid: number };
+    if (event === 'ready') onReady(pid);
+  });
+  const entry = await part.start();
+  const first = Number(entry?.fields.pid);
+  t.ok(isAlive(first));
+  part.keep();
+  const next = new Promise<number>((resolve) => {
+    onReady = resolve;
+  });
+  process.kill(first, 'SIGKILL');
+  const second = await next;
+  t.not(second, first);
+  t.ok(
+    told.some((line) => line.includes('part.ended')),
+    'that it ended was told',
+  );
+  await part.stop(5000);
+  t.notOk(isAlive(second));
+});
+
+t.test('what a killed run left is ended by the next one, and nothing else is', async (t) => {
+  const dataDir = directory(t);
+  const left = child(dataDir);
+  const pid = Number((await left.start())?.fields.pid);
+  left.release();
+  await endLeftovers(dataDir);
+  t.notOk(isAlive(pid));
+  // The same number, but another program by now.
+  writePidFile(dataDir, 'part', process.pid, '/no/such/program');
+  await endLeftovers(dataDir);
+  t.pass('this process lives');
+});
+
+t.test('a process that ends before it is ready shows its last lines', async (t) => {
+  const dataDir = directory(t);
+  const part = child(dataDir);
+  writeFileSync(join(dataDir, 'program.mjs'), "console.error('no such setting'); process.exit(3);");
+  await t.rejects(part.start(), { message: /part ended with 3 before it was ready[\s\S]*no such setting/, remedy: /part\.log/ });
+});
