@@ -1,7 +1,6 @@
-import Koa, { type Middleware } from 'koa';
+import Koa from 'koa';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
-import { type Metrics, SECONDS } from '../../seams/metrics.ts';
 import type { PrometheusMetrics } from '../../seams/prometheus.ts';
 import type { Random } from '../../seams/random.ts';
 import type { Tokens } from '../services/access/tokens.ts';
@@ -31,17 +30,13 @@ import { serviceAccountRoutes } from './routes/service-accounts.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { spaceRoutes } from './routes/spaces.ts';
 import { refusedAside } from './routing/auditing.ts';
-import { catchFaults, describe, isGone } from './routing/errors.ts';
-import { largeAnswers } from './routing/large-answers.ts';
-import { register } from './routing/register.ts';
+import { describe, isGone } from './routing/errors.ts';
+import { everyRequest } from './routing/every-request.ts';
+import { registered } from './routing/register.ts';
 import type { Route } from './routing/route.ts';
-import { slowRefusals } from './routing/slow-refusals.ts';
 import { ClientAddresses, NO_PROXIES, type ProxyTrust } from './server/client-address.ts';
 import { Connections } from './server/connections.ts';
-import { cors } from './server/cors.ts';
 import { METRICS_PATH, metricsPage } from './server/metrics-page.ts';
-import { requestId } from './server/request-id.ts';
-import { HSTS, SECURITY_HEADERS } from './server/security-headers.ts';
 
 export interface HttpOptions {
   readonly services: Services;
@@ -115,21 +110,12 @@ export function createApp(options: HttpOptions): HttpApp {
   koa.on('error', (fault: unknown) => {
     if (!isGone(fault)) log.error('http.fault', { fault: describe(fault) });
   });
-  koa.use(requestId(random));
-  koa.use(addresses.middleware());
-  koa.use(cors(corsOrigins));
-  koa.use(logRequests(log, clock, metrics));
-  koa.use(slowRefusals({ addresses, clock, metrics }));
-  koa.use(catchFaults(log));
-  koa.use(largeAnswers({ budgets, addresses, clock, metrics }));
+  koa.use(everyRequest({ log, clock, random, metrics, addresses, budgets, corsOrigins }));
   // What a commit took from somebody ends their streams before its answer is given.
   services.accounts.onRightsChanged((change) => streams.judge(change));
-  koa.use(referencePage(gate));
   const authenticate = authentication(tokens, services.accounts, clock, gate);
-  const page = metricsPage({ metrics, token: metricsToken, authentication: authenticate });
-  koa.use(refusedAside(METRICS_PATH, 'getMetrics', 'metrics', services.audit, page));
   const { spaces, checkAnswers = false } = options;
-  register(koa, allRoutes({ ...options, streams }), {
+  const routes = registered(allRoutes({ ...options, streams }), {
     authentication: authenticate,
     gate,
     spaces,
@@ -137,34 +123,10 @@ export function createApp(options: HttpOptions): HttpApp {
     checkAnswers,
     audit: services.audit,
   });
+  koa.use(routes.answer);
+  koa.use(referencePage(gate));
+  const page = metricsPage({ metrics, token: metricsToken, authentication: authenticate });
+  koa.use(refusedAside(METRICS_PATH, 'getMetrics', 'metrics', services.audit, page));
+  koa.use(routes.unmatched);
   return { koa, streams, connections, clock, random };
-}
-
-const securityHeaders = Object.entries(SECURITY_HEADERS);
-
-const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
-
-/** By method, path as the route spells it, and class of status, so that the number of series is that of the routes. */
-function logRequests(log: Log, clock: Clock, metrics: Metrics): Middleware {
-  const requests = metrics.histogram({
-    name: 'http_request_seconds',
-    help: 'Time from a request to its answer, by route; streams count until their headers are sent',
-    labels: ['method', 'route', 'status'],
-    buckets: SECONDS,
-  });
-  return async (ctx, next) => {
-    const start = clock.monotonic();
-    for (const [name, value] of securityHeaders) ctx.res.setHeader(name, value);
-    if (ctx.secure) ctx.set(HSTS);
-    await next();
-    const tookMs = clock.monotonic() - start;
-    const { method, status } = ctx;
-    requests.observe(tookMs / 1000, {
-      method: KNOWN_METHODS.has(method) ? method : 'other',
-      route: ctx.state.route ?? 'none',
-      status: `${Math.floor(status / 100)}xx`,
-    });
-    const ms = Math.round(tookMs * 10) / 10;
-    log.debug('http.request', { method: ctx.method, route: ctx.state.route, status: ctx.status, ms, request_id: ctx.state.requestId });
-  };
 }

@@ -1,5 +1,5 @@
 import jsonwebtoken from 'jsonwebtoken';
-import type { Context, Middleware, Next } from 'koa';
+import type { Context } from 'koa';
 import jwt from 'koa-jwt';
 import type { Clock } from '../../../seams/clock.ts';
 import type { AccountId } from '../../domain/engine/ids.ts';
@@ -39,11 +39,14 @@ export function proofOf(ctx: Context): Proof {
   return found.proof;
 }
 
+/** Whether a request may go on. False: it was answered with a refusal. */
+export type Admission = (ctx: Context) => Promise<boolean> | boolean;
+
 /**
- * Lets a request pass that carries a good token of an account that is still there, active, and of the token's version, or a good
+ * Admits a request that carries a good token of an account that is still there, active, and of the token's version, or a good
  * API key. All else is one 401 that does not tell why: neither the token nor the reason is of use to a stranger.
  */
-export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock, gate: BudgetGate): Middleware {
+export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock, gate: BudgetGate): Admission {
   const known = new KnownProofs();
   const options = {
     // The types of koa-jwt know no KeyObject; jsonwebtoken below it wants one (a string costs forty times as much).
@@ -79,26 +82,29 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock,
     return caller === undefined ? undefined : { ...caller, now: () => judged(proof) };
   }
 
-  function admit(ctx: Context, next: Next, proof: Proof, caller: Caller): Promise<void> | void {
+  function admit(ctx: Context, proof: Proof, caller: Caller): boolean {
     ctx.state[PROVED] = { caller, proof } satisfies Proved;
-    return gate.admit(ctx, caller, proof, next);
+    return gate.admit(ctx, caller, proof);
   }
 
   /** Verifying costs more than all else, so a stranger pays first. */
-  async function admitUnknown(ctx: Context, next: Next, header: string): Promise<void> {
-    if (!gate.stranger(ctx)) return;
+  async function admitUnknown(ctx: Context, header: string): Promise<boolean> {
+    if (!gate.stranger(ctx)) return false;
     const proof = await proofIn(ctx, header);
     const caller = proof === undefined ? undefined : judged(proof);
-    if (proof === undefined || caller === undefined) return refuse(ctx, NO_TOKEN.refusal);
+    if (proof === undefined || caller === undefined) {
+      refuse(ctx, NO_TOKEN.refusal);
+      return false;
+    }
     gate.knowsStranger(ctx);
-    return admit(ctx, next, proof, caller);
+    return admit(ctx, proof, caller);
   }
 
-  return (ctx, next) => {
-    const header = ctx.get('Authorization');
+  return (ctx) => {
+    const { authorization: header = '' } = ctx.req.headers;
     const found = known.find(header, tokens.isInForce);
     const caller = found === undefined ? undefined : judged(found);
-    return found === undefined || caller === undefined ? admitUnknown(ctx, next, header) : admit(ctx, next, found, caller);
+    return found === undefined || caller === undefined ? admitUnknown(ctx, header) : admit(ctx, found, caller);
   };
 }
 

@@ -1,5 +1,6 @@
-import type { Context, Next } from 'koa';
+import type { Context } from 'koa';
 import type { SpaceId } from '../../domain/engine/ids.ts';
+import type { Refusal } from '../../domain/engine/outcome.ts';
 import type { Proof } from '../../services/access/access-api.ts';
 import type { Release } from '../../services/budget/at-once.ts';
 import type { Budgets, Holding } from '../../services/budget/budgets.ts';
@@ -16,6 +17,7 @@ import { setRateHeaders } from './rate-headers.ts';
 const PAYER = 'payer';
 const PLACE = 'place';
 const TURN = 'turn';
+const BODY = 'body';
 /** Changes of one account that are worked on at once: those of others come between the rest of them. */
 const CHANGES_AT_ONCE = 4;
 
@@ -38,13 +40,15 @@ export function workIn(ctx: Context, space: SpaceId | undefined): void {
 export function leavePlace(ctx: Context): void {
   const release: Release | undefined = ctx.state[PLACE];
   release?.();
-  endTurn(ctx);
-}
-
-/** Lets the next change of the account begin. */
-export function endTurn(ctx: Context): void {
   const end: EndTurn | undefined = ctx.state[TURN];
   end?.();
+}
+
+/** Gives back everything that a request held while it was handled. */
+export function releaseAll(ctx: Context): void {
+  leavePlace(ctx);
+  const body: Holding | undefined = ctx.state[BODY];
+  body?.release();
 }
 
 /** Charges requests before any work is done for them. */
@@ -74,8 +78,8 @@ export class BudgetGate {
     ctx.remove('RateLimit-Policy');
   }
 
-  /** Does `next` for a caller who has room for one more request. */
-  admit(ctx: Context, caller: Caller, proof: Proof, next: Next): Promise<void> | void {
+  /** Charges a caller's request and gives it a place until {@link releaseAll}. False: it was answered with a refusal. */
+  admit(ctx: Context, caller: Caller, proof: Proof): boolean {
     const payer: Payer = {
       account: caller.accountId,
       ...(proof.kind === 'api-key' ? { key: proof.keyId } : {}),
@@ -86,26 +90,28 @@ export class BudgetGate {
     const connected = this.#connections.admitted(ctx.req.socket, payer);
     if (connected?.ok === false) {
       ctx.set('Connection', 'close');
-      return refuse(ctx, connected.refusal);
+      return refusedWith(ctx, connected.refusal);
     }
-    if (!this.#charge(ctx, 'requests', payer)) return;
+    if (!this.#charge(ctx, 'requests', payer)) return false;
     const place = this.budgets.take('requests', payer);
-    if (!place.ok) return refuse(ctx, place.refusal);
+    if (!place.ok) return refusedWith(ctx, place.refusal);
     ctx.state[PLACE] = place.value;
-    return next().finally(place.value);
+    return true;
   }
 
-  /** Waits for a turn, which {@link endTurn} ends: no longer than the account's earlier ones take. */
+  /** Waits for a turn, which {@link leavePlace} ends: no longer than the account's earlier ones take. */
   async takeTurn(ctx: Context): Promise<void> {
     const { account } = payerIn(ctx);
     if (account !== undefined)
       ctx.state[TURN] = await this.#turns.wait([{ key: account, most: CHANGES_AT_ONCE }], new AbortController().signal);
   }
 
-  /** Counts the body of a charged request until the request has been handled. */
+  /** Counts the body of a charged request until {@link releaseAll}. */
   openBody(ctx: Context): Holding {
     const payer = payerIn(ctx);
-    return this.budgets.open(payer.account === undefined ? 'stranger_body_bytes' : 'body_bytes', payer);
+    const body = this.budgets.open(payer.account === undefined ? 'stranger_body_bytes' : 'body_bytes', payer);
+    ctx.state[BODY] = body;
+    return body;
   }
 
   /** Charges what changes something. False: it was answered with a refusal. */
@@ -121,7 +127,11 @@ export class BudgetGate {
     const charged = this.budgets.charge(budget, payer);
     const left = this.budgets.left(budget, payer);
     if (left !== undefined) setRateHeaders(ctx, left);
-    if (!charged.ok) refuse(ctx, charged.refusal);
-    return charged.ok;
+    return charged.ok || refusedWith(ctx, charged.refusal);
   }
+}
+
+function refusedWith(ctx: Context, refusal: Refusal): false {
+  refuse(ctx, refusal);
+  return false;
 }

@@ -1,4 +1,3 @@
-import type { Query } from '../../contract/query.ts';
 import type { Thing } from '../../domain/audit/audit.ts';
 import { isPlausibleName } from './audit-names.ts';
 import type { Route } from './route.ts';
@@ -58,12 +57,6 @@ export const RECORDED: Readonly<Record<string, Recorded>> = {
 };
 
 export const recordedAs = ({ method, path }: Pick<Route, 'method' | 'path'>): Recorded => RECORDED[`${method} ${path}`] ?? 'nothing';
-
-/** Whether an operation has to be noted before it is answered. */
-export function isNoted(route: Route, query: Query): boolean {
-  const recorded = recordedAs(route);
-  return recorded === 'noted' || (recorded === 'values' && String(query.show_values).toLowerCase() === 'true');
-}
 
 type Params = Readonly<Record<string, string>>;
 

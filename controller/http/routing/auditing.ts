@@ -40,8 +40,10 @@ function attributed(caller: Caller, attribution: Attribution): Caller {
 
 /** Attributes and records the requests of one route. */
 export interface RouteAudit {
-  /** Records refusals. To be the outermost of the route's middleware. */
-  readonly refusals: Middleware;
+  /** Records a refusal, once the request has been answered with it. */
+  refused(ctx: Context): void;
+  /** Whether the request has to be noted before it is answered. */
+  isNoted(ctx: Context): boolean;
   attribution(ctx: Context): Attribution;
   attribute(ctx: Context, caller: Caller): Caller;
 }
@@ -57,7 +59,7 @@ export function refusedAside(path: string, action: string, kind: string, audit: 
   return async (ctx, next) => {
     if (ctx.path !== path) return next();
     await page(ctx, next);
-    const refusal = ctx.status < 400 ? undefined : refusalOf(ctx);
+    const refusal = refusalOf(ctx);
     if (refusal?.code === 'UNAUTHORIZED' || refusal?.code === 'FORBIDDEN')
       audit.refused(attributionOf(ctx, action, { kind, ref: null, space: null }), refusal.code);
   };
@@ -65,17 +67,17 @@ export function refusedAside(path: string, action: string, kind: string, audit: 
 
 export function routeAudit(route: Route, routes: readonly Route[], audit: Pick<Audit, 'refused'>): RouteAudit {
   const action = operationOf(route, routes);
-  const isChange = recordedAs(route) === 'change';
+  const recorded = recordedAs(route);
   const attribution = (ctx: Context) => {
     const thing = thingOf(route, ctx.params);
     return attributionOf(ctx, action, typeof ctx.state.madeToken === 'string' ? { ...thing, ref: ctx.state.madeToken } : thing);
   };
   return {
+    isNoted: (ctx) => recorded === 'noted' || (recorded === 'values' && String(ctx.query.show_values).toLowerCase() === 'true'),
     attribution,
-    attribute: (ctx, caller) => (isChange ? attributed(caller, attribution(ctx)) : caller),
-    async refusals(ctx, next) {
-      await next();
-      const refusal = ctx.status < 400 ? undefined : refusalOf(ctx);
+    attribute: (ctx, caller) => (recorded === 'change' ? attributed(caller, attribution(ctx)) : caller),
+    refused(ctx) {
+      const refusal = refusalOf(ctx);
       if (refusal === undefined || !isRecorded(route, refusal.code, refusal.hidden === true)) return;
       const about = attribution(ctx);
       const tried = typeof ctx.state.triedUser === 'string' ? { thing: { ...about.thing, ref: ctx.state.triedUser } } : {};

@@ -1,4 +1,4 @@
-import type { Context, Middleware } from 'koa';
+import type { Context } from 'koa';
 import type { Log } from '../../../seams/log.ts';
 import { type Refusal, type RefusalCode, RefusedError, refusalFor, refused } from '../../domain/engine/outcome.ts';
 import { hasLeft } from '../server/connections.ts';
@@ -50,29 +50,20 @@ function retryAfterSOf(details: unknown): number | undefined {
 }
 
 /**
- * The outermost but one: what is thrown below as a refusal is answered as one; whatever else is thrown becomes a 500 that shows the request's id and nothing internal.
+ * Answers a request whose handling has thrown: a refusal as one, all else as a 500 that shows the request's id and nothing internal.
  * Headers set so far (request id, CORS) stay, unlike with Koa's own handler.
  */
-export function catchFaults(log: Log): Middleware {
-  return async (ctx, next) => {
-    try {
-      await next();
-    } catch (fault) {
-      const requestId = String(ctx.state.requestId);
-      // An answer that waits behind another one of its connection is writable for all that Koa knows.
-      if (ctx.headerSent || (isGone(fault) && (!ctx.writable || hasLeft(ctx)))) {
-        log.debug('http.cut', { request_id: requestId });
-        ctx.res.destroy();
-        return;
-      }
-      if (fault instanceof RefusedError) return refuse(ctx, fault.refusal);
-      log.error('http.fault', { request_id: requestId, method: ctx.method, fault: describe(fault) });
-      refuse(
-        ctx,
-        refused('INTERNAL_ERROR', 'The server failed; its log tells more under the request id', { request_id: requestId }).refusal,
-      );
-    }
-  };
+export function answerFault(ctx: Context, fault: unknown, log: Log): void {
+  const requestId = String(ctx.state.requestId);
+  // An answer that waits behind another one of its connection is writable for all that Koa knows.
+  if (ctx.headerSent || (isGone(fault) && (!ctx.writable || hasLeft(ctx)))) {
+    log.debug('http.cut', { request_id: requestId });
+    ctx.res.destroy();
+    return;
+  }
+  if (fault instanceof RefusedError) return refuse(ctx, fault.refusal);
+  log.error('http.fault', { request_id: requestId, method: ctx.method, fault: describe(fault) });
+  refuse(ctx, refused('INTERNAL_ERROR', 'The server failed; its log tells more under the request id', { request_id: requestId }).refusal);
 }
 
 /** Whether the fault only says that the client went away. */

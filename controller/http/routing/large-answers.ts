@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { Context, Middleware } from 'koa';
+import type { Context } from 'koa';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Metrics } from '../../../seams/metrics.ts';
 import type { Budgets } from '../../services/budget/budgets.ts';
@@ -25,7 +25,7 @@ export interface LargeAnswersDeps {
  * Answers that a client may leave unread: their bytes are counted until they have left, they are handed to the socket in pieces, so that TLS
  * makes no copy of the whole, and a client that takes none of them is cut.
  */
-export function largeAnswers({ budgets, addresses, clock, metrics }: LargeAnswersDeps): Middleware {
+export function largeAnswers({ budgets, addresses, clock, metrics }: LargeAnswersDeps): (ctx: Context) => void {
   const cut = metrics.counter({
     name: 'http_answers_cut_total',
     help: 'Answers that were cut because their client took nothing for 30 s.',
@@ -57,14 +57,15 @@ export function largeAnswers({ budgets, addresses, clock, metrics }: LargeAnswer
     ctx.length = body.byteLength;
   }
 
-  return async (ctx, next) => {
-    await next();
-    const { body } = ctx;
-    if (ctx.method === 'HEAD' || ctx.respond === false || hasLeft(ctx)) return;
-    if (typeof body === 'string' && body.length >= LARGE_BYTES) hold(ctx, Buffer.from(body));
-    else if (Buffer.isBuffer(body) && body.byteLength >= LARGE_BYTES) hold(ctx, body);
+  return (ctx) => {
+    const { body } = ctx.response;
+    if (!isLarge(body) || ctx.method === 'HEAD' || ctx.respond === false || hasLeft(ctx)) return;
+    hold(ctx, typeof body === 'string' ? Buffer.from(body) : body);
   };
 }
+
+const isLarge = (body: unknown): body is string | Buffer =>
+  (typeof body === 'string' || Buffer.isBuffer(body)) && body.length >= LARGE_BYTES;
 
 function piecesOf(body: Buffer, onPiece: () => void): Readable {
   let at = 0;

@@ -1,4 +1,4 @@
-import type { Middleware } from 'koa';
+import type { Context } from 'koa';
 import { type Clock, pause } from '../../../seams/clock.ts';
 import type { Metrics } from '../../../seams/metrics.ts';
 import { RateTable } from '../../services/budget/rate-table.ts';
@@ -19,14 +19,13 @@ export interface SlowRefusalsDeps {
 }
 
 /** Delays the 429 of callers who ignore Retry-After: each of their connections then costs one refusal a second. */
-export function slowRefusals({ addresses, clock, metrics }: SlowRefusalsDeps): Middleware {
+export function slowRefusals({ addresses, clock, metrics }: SlowRefusalsDeps): (ctx: Context) => Promise<void> {
   const refusals = new RateTable(AT_ONCE);
   let delayed = 0;
   metrics.gauge({ name: 'http_refusals_delayed', help: 'Refusals that wait, to callers who ignore Retry-After.', read: () => delayed });
 
-  return async (ctx, next) => {
-    await next();
-    if (ctx.status !== 429 || hasLeft(ctx)) return;
+  return async (ctx) => {
+    if (hasLeft(ctx)) return;
     const key = payerOfAnswer(ctx)?.account ?? addresses.networkOf(ctx.req);
     const now = clock.monotonic();
     if (refusals.waitMs(key, 1, now) === 0) return refusals.charge(key, 1, now);

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv6 } from 'node:net';
-import type { Middleware } from 'koa';
 import { networkOf } from '../../domain/access/network.ts';
 
 /** Which header trusted proxies set. The other one is the client's own and is never read. */
@@ -76,14 +75,6 @@ export class ClientAddresses {
   networkOf(request: Request): string {
     const { isProxy, network } = this.peerOf(request.socket);
     return isProxy ? networkOf(this.addressOf(request)) : network;
-  }
-
-  /** `ctx.ip` is the client's address from here on. */
-  middleware(): Middleware {
-    return (ctx, next) => {
-      ctx.request.ip = this.addressOf(ctx.req);
-      return next();
-    };
   }
 
   #isTrusted(address: string): boolean {

@@ -3,14 +3,14 @@ import type { Context, Middleware } from 'koa';
 import type { PrometheusMetrics } from '../../../seams/prometheus.ts';
 import { refused } from '../../domain/engine/outcome.ts';
 import { globally } from '../../services/access/access.ts';
-import { callerOf } from '../access/authentication.ts';
+import { type Admission, callerOf } from '../access/authentication.ts';
 import { refuse } from '../routing/errors.ts';
 
 export interface MetricsOptions {
   readonly metrics: Pick<PrometheusMetrics, 'contentType' | 'text'>;
   /** A token that opens /metrics and nothing else, for scrapers that cannot log in. */
   readonly token: string | undefined;
-  readonly authentication: Middleware;
+  readonly authentication: Admission;
 }
 
 export const METRICS_PATH = '/metrics';
@@ -31,7 +31,7 @@ export function metricsPage({ metrics, token, authentication }: MetricsOptions):
     ctx.type = metrics.contentType;
   }
 
-  return (ctx, next) => {
+  return async (ctx, next) => {
     if (ctx.path !== METRICS_PATH) return next();
     ctx.state.route = METRICS_PATH;
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
@@ -39,12 +39,10 @@ export function metricsPage({ metrics, token, authentication }: MetricsOptions):
       return refuse(ctx, refused('METHOD_NOT_ALLOWED', `${METRICS_PATH} can only be read: use GET.`).refusal);
     }
     if (isScraper(ctx)) return show(ctx);
-    return authentication(ctx, () => {
-      const caller = callerOf(ctx);
-      if (!caller.ok || caller.value === undefined)
-        return Promise.resolve(refuse(ctx, refused('UNAUTHORIZED', 'Log in again and retry.').refusal));
-      const allowed = globally(caller.value, 'metrics', 'get');
-      return allowed.ok ? show(ctx) : Promise.resolve(refuse(ctx, allowed.refusal));
-    });
+    if (!(await authentication(ctx))) return;
+    const caller = callerOf(ctx);
+    if (!caller.ok || caller.value === undefined) return refuse(ctx, refused('UNAUTHORIZED', 'Log in again and retry.').refusal);
+    const allowed = globally(caller.value, 'metrics', 'get');
+    return allowed.ok ? show(ctx) : refuse(ctx, allowed.refusal);
   };
 }

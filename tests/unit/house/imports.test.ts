@@ -34,7 +34,6 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   kysely: ['controller/store/'],
   koa: ['controller/http/'],
   'koa-jwt': ['controller/http/'],
-  '@koa/router': ['controller/http/'],
   dockerode: ['node-agent/engine/docker/'],
   commander: ['cli/'],
   '@grpc/grpc-js': ['proto/', 'controller/grpc/', 'node-agent/control/', 'node-agent/identity/'],

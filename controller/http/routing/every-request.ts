@@ -1,0 +1,71 @@
+import type { Context, Middleware } from 'koa';
+import type { Log } from '../../../seams/log.ts';
+import { SECONDS } from '../../../seams/metrics.ts';
+import type { Random } from '../../../seams/random.ts';
+import { releaseAll } from '../access/budget-gate.ts';
+import { cors } from '../server/cors.ts';
+import { HSTS, SECURITY_HEADERS } from '../server/security-headers.ts';
+import { answerFault } from './errors.ts';
+import { type LargeAnswersDeps, largeAnswers } from './large-answers.ts';
+import { slowRefusals } from './slow-refusals.ts';
+
+export interface EveryRequestDeps extends LargeAnswersDeps {
+  readonly log: Log;
+  readonly random: Random;
+  /** Origins whose pages may call the API beside its own; "*" for any. */
+  readonly corsOrigins: readonly string[];
+}
+
+const SANE_ID = /^[A-Za-z0-9._:-]{1,128}$/;
+const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+const securityHeaders = Object.entries(SECURITY_HEADERS);
+
+/** The outermost step, and one for all: each step of its own would cost every request as much as its work. */
+export function everyRequest(deps: EveryRequestDeps): Middleware {
+  const { log, clock, random, metrics, addresses } = deps;
+  const isPreflight = cors(deps.corsOrigins);
+  const holdIfLarge = largeAnswers(deps);
+  const delayRefusal = slowRefusals(deps);
+  const requests = metrics.histogram({
+    name: 'http_request_seconds',
+    help: 'Time from a request to its answer, by route; streams count until their headers are sent',
+    labels: ['method', 'route', 'status'],
+    buckets: SECONDS,
+  });
+
+  /** By method, path as the route spells it, and class of status, so that the number of series is that of the routes. */
+  function count({ req, res, state }: Context, tookMs: number): void {
+    const { method = '' } = req;
+    const { statusCode: status } = res;
+    requests.observe(tookMs / 1000, {
+      method: KNOWN_METHODS.has(method) ? method : 'other',
+      route: state.route ?? 'none',
+      status: `${Math.floor(status / 100)}xx`,
+    });
+    log.debug('http.request', { method, route: state.route, status, ms: Math.round(tookMs * 10) / 10, request_id: state.requestId });
+  }
+
+  return async (ctx, next) => {
+    const start = clock.monotonic();
+    const { req, res } = ctx;
+    const sentId = req.headers['x-request-id'];
+    const requestId = typeof sentId === 'string' && SANE_ID.test(sentId) ? sentId : random.uuid();
+    ctx.state.requestId = requestId;
+    // Not by Koa, which looks at each header anew.
+    res.setHeader('X-Request-Id', requestId);
+    for (const [name, value] of securityHeaders) res.setHeader(name, value);
+    if (ctx.secure) ctx.set(HSTS);
+    ctx.request.ip = addresses.addressOf(req);
+    if (isPreflight(ctx)) return;
+    try {
+      await next();
+      holdIfLarge(ctx);
+    } catch (fault) {
+      answerFault(ctx, fault, log);
+    } finally {
+      releaseAll(ctx);
+    }
+    if (res.statusCode === 429) await delayRefusal(ctx);
+    count(ctx, clock.monotonic() - start);
+  };
+}
