@@ -1,7 +1,9 @@
 import t from 'tap';
 import { Permissions } from '../../controller/domain/access/rbac.ts';
+import type { AgentRow } from '../../controller/domain/agents/rows.ts';
 import type { AgentId, BuildId, NodeId, SpaceId } from '../../controller/domain/engine/ids.ts';
-import { type AgentRow, put, type SpaceRow } from '../../controller/domain/engine/rows.ts';
+import { put } from '../../controller/domain/engine/mutation.ts';
+import type { SpaceRow } from '../../controller/domain/spaces/rows.ts';
 import { type AgentNeeds, agentService } from '../../controller/services/agents/agent-service.ts';
 import { Budgets } from '../../controller/services/budget/budgets.ts';
 import type { Caller } from '../../controller/services/engine/caller.ts';

@@ -1,7 +1,8 @@
 /** What REST shows of accounts and of what they may do. */
-import type { AccountRow, ApiKeyRow, BindingRow, RoleRow, Rule } from '../engine/rows.ts';
+
 import { rfc3339, rfc3339OrNull } from '../engine/time.ts';
 import type { View } from '../engine/view.ts';
+import type { AccountRow, ApiKeyRow, BindingRow, RoleRow, Rule } from './rows.ts';
 
 export interface AccountObject {
   readonly id: string;

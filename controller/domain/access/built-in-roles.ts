@@ -1,4 +1,4 @@
-import type { RoleRow, Rule } from '../engine/rows.ts';
+import type { RoleRow, Rule } from './rows.ts';
 
 /** Whoever holds it everywhere may do everything. */
 export const ADMIN_ROLE_ID = '6f1c7a52-0000-4000-8000-000000000001';

@@ -1,7 +1,7 @@
 import { refused } from '../engine/outcome.ts';
-import type { BindingRow } from '../engine/rows.ts';
 import type { View } from '../engine/view.ts';
 import { ADMIN_ROLE_ID } from './built-in-roles.ts';
+import type { BindingRow } from './rows.ts';
 
 /** Whether nobody could do everything any more without this account. */
 export function isLastAdmin(view: View, accountId: string): boolean {

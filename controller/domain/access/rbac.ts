@@ -1,6 +1,4 @@
-import type { Rule } from '../engine/rows.ts';
-
-export type { Rule } from '../engine/rows.ts';
+import type { Rule } from './rows.ts';
 
 export const RESOURCES = [
   'service-accounts',

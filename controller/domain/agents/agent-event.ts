@@ -1,6 +1,6 @@
 import type { AgentObject } from '../engine/objects.ts';
-import type { AgentRow } from '../engine/rows.ts';
 import type { NewEvent } from '../events/events.ts';
+import type { AgentRow } from './rows.ts';
 
 /** That an agent was made, or is another now. */
 export const agentChanged = (row: AgentRow, agent: AgentObject): NewEvent => ({

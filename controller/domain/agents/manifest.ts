@@ -1,5 +1,5 @@
 import { accepted, type Outcome, refused } from '../engine/outcome.ts';
-import type { AgentProgram } from '../engine/rows.ts';
+import type { AgentProgram } from './rows.ts';
 
 /** How an agent is run and what it says of itself. */
 export interface Manifest extends AgentProgram {

@@ -1,5 +1,5 @@
 import type { Command } from '../engine/command.ts';
-import type { Mutation } from '../engine/rows.ts';
+import type { Mutation } from '../engine/mutation.ts';
 import { PRUNED_AT_ONCE } from '../events/prune.ts';
 import type { AuditPart } from './audit.ts';
 

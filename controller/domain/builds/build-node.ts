@@ -1,7 +1,7 @@
 import type { FleetNode } from '../engine/fleet.ts';
 import type { NodeId } from '../engine/ids.ts';
-import type { BuildRow } from '../engine/rows.ts';
 import { takesSpace } from '../sessions/placement.ts';
+import type { BuildRow } from './rows.ts';
 
 /**
  * Returns the node to build on: of those that are ready, hold the base image and take the space, the one with the fewest builds under way, then with the least

@@ -1,7 +1,7 @@
 import type { NewEvent } from '../events/events.ts';
 import type { Ages } from './agreed-time.ts';
 import type { Fleet } from './fleet.ts';
-import type { Mutation } from './rows.ts';
+import type { Mutation } from './mutation.ts';
 import type { View } from './view.ts';
 
 /**

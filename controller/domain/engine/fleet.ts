@@ -1,6 +1,7 @@
+import type { NodeBounds } from '../nodes/rows.ts';
+import type { Limits, Requests } from '../sessions/rows.ts';
 import type { SizeRules } from '../sessions/session-sizes.ts';
 import type { NodeId, SpaceId } from './ids.ts';
-import type { Limits, NodeBounds, Requests } from './rows.ts';
 
 /** A node as placement sees it. What cannot be known of an absent node is as it was last said. */
 export interface FleetNode {

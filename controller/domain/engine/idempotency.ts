@@ -1,5 +1,5 @@
+import { type Mutation, put } from './mutation.ts';
 import { type Outcome, refused } from './outcome.ts';
-import { type Mutation, put } from './rows.ts';
 import type { View } from './view.ts';
 
 /** A client's Idempotency-Key, hashed with the caller's id under the store's key, and the hash of what was asked. */

@@ -1,9 +1,12 @@
 /** Rows as REST shows them. Names are looked up here, at the edge of what the store keeps. */
 
+import type { AgentRow } from '../agents/rows.ts';
+import type { BuildRow } from '../builds/rows.ts';
+import type { MessageRow } from '../messages/rows.ts';
 import { isSettled, restState } from '../sessions/life-cycle.ts';
+import type { SessionRow } from '../sessions/rows.ts';
 import type { SpaceId } from './ids.ts';
 import type { AgentObject, BuildObject, MessageObject, SessionObject, SourceObject } from './objects.ts';
-import type { AgentRow, BuildRow, MessageRow, SessionRow } from './rows.ts';
 import { rfc3339, rfc3339OrNull } from './time.ts';
 import type { View } from './view.ts';
 

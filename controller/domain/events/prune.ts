@@ -1,6 +1,6 @@
 import type { Ages } from '../engine/agreed-time.ts';
 import type { Command } from '../engine/command.ts';
-import type { Mutation } from '../engine/rows.ts';
+import type { Mutation } from '../engine/mutation.ts';
 import type { View } from '../engine/view.ts';
 import { eventsKeptMs } from '../spaces/space-settings.ts';
 

@@ -1,6 +1,8 @@
 /** Who answers a message, and what it gets when nobody can. */
-import type { BuiltAgent, MessageRow, SessionRow } from '../engine/rows.ts';
+import type { BuiltAgent } from '../builds/rows.ts';
 import type { View } from '../engine/view.ts';
+import type { SessionRow } from '../sessions/rows.ts';
+import type { MessageRow } from './rows.ts';
 
 /** Why a message got an error_response that no agent's code had a part in. The guest's own reasons are in guest/runs/reasons.ts. */
 export type RefusalReason =

@@ -1,11 +1,13 @@
 /** Rows and events of an answer, whoever gives it: an agent, a guest that lost one, or the controller itself. */
 
 import type { MessageId } from '../engine/ids.ts';
+import { type Mutation, put } from '../engine/mutation.ts';
 import { messageObject } from '../engine/present.ts';
-import { type BacklogRow, type MessageRow, type Mutation, put, type QueueRow, type SessionRow } from '../engine/rows.ts';
 import type { View } from '../engine/view.ts';
 import type { NewEvent } from '../events/events.ts';
+import type { SessionRow } from '../sessions/rows.ts';
 import { ANSWERED_AT_ONCE } from './queue.ts';
+import type { BacklogRow, MessageRow, QueueRow } from './rows.ts';
 
 export interface AnswerContent {
   readonly type: 'agent_response' | 'error_response';

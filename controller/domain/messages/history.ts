@@ -1,6 +1,6 @@
 /** How much of a conversation a session keeps: the newest messages, within the operator's bounds. */
 import type { SessionId } from '../engine/ids.ts';
-import type { Mutation } from '../engine/rows.ts';
+import type { Mutation } from '../engine/mutation.ts';
 import type { View } from '../engine/view.ts';
 import type { HistoryBound } from '../sessions/session-sizes.ts';
 import { FORGOTTEN_AT_ONCE } from './queue.ts';

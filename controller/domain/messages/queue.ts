@@ -1,8 +1,11 @@
 /** The queue of a session: its user messages without an answer, and how much of it one command handles. */
 import type { SessionId } from '../engine/ids.ts';
+import type { Mutation } from '../engine/mutation.ts';
 import { type Refusal, refused } from '../engine/outcome.ts';
-import type { MessageRow, Mutation, QueueRow, SessionRow } from '../engine/rows.ts';
-import type { QueueUse, View } from '../engine/view.ts';
+import type { View } from '../engine/view.ts';
+import type { SessionRow } from '../sessions/rows.ts';
+import type { MessageRow, QueueRow } from './rows.ts';
+import type { QueueUse } from './view.ts';
 
 /** What may wait for an answer in one session. */
 export const QUEUE_BOUND = { messages: 1000, bytes: 16 * 1024 * 1024 } as const;

@@ -1,5 +1,5 @@
 import type { NodeId } from '../engine/ids.ts';
-import type { SessionRow } from '../engine/rows.ts';
+import type { SessionRow } from '../sessions/rows.ts';
 
 /**
  * Whether a node may say something of a session under a generation.

@@ -1,8 +1,9 @@
-import { put, type SessionRow } from '../engine/rows.ts';
+import { put } from '../engine/mutation.ts';
 import type { View } from '../engine/view.ts';
 import type { RefusalReason } from '../messages/answering.ts';
 import { answer, answerId, type Ledger, withBacklog } from '../messages/answers.ts';
 import { ANSWERED_AT_ONCE } from '../messages/queue.ts';
+import type { SessionRow } from './rows.ts';
 import { type Changes, stateEvents } from './session-change.ts';
 
 export interface Failure {

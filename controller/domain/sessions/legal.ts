@@ -1,5 +1,5 @@
 import type { SessionObject } from '../engine/objects.ts';
-import type { Desired } from '../engine/rows.ts';
+import type { Desired } from './rows.ts';
 
 /** What may be asked of a session. `recover` is `PUT state init`. */
 export type SessionRequest = 'message' | 'pause' | 'suspend' | 'resume' | 'recover' | 'remix' | 'delete';

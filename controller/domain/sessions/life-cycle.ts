@@ -1,5 +1,5 @@
 import type { SessionObject } from '../engine/objects.ts';
-import type { Desired, Phase, SessionRow } from '../engine/rows.ts';
+import type { Desired, Phase, SessionRow } from './rows.ts';
 
 export type RestState = SessionObject['state'];
 

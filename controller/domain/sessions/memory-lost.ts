@@ -1,8 +1,10 @@
 import type { MessageId, SessionId } from '../engine/ids.ts';
-import { type MessageRow, put, type SessionRow } from '../engine/rows.ts';
+import { put } from '../engine/mutation.ts';
 import type { View } from '../engine/view.ts';
 import { messageEvent } from '../messages/answers.ts';
+import type { MessageRow } from '../messages/rows.ts';
 import { desiring } from './commands/change-desired.ts';
+import type { SessionRow } from './rows.ts';
 import { type Changes, stateEvents } from './session-change.ts';
 
 const REST = 'The session is suspended now: its files are kept, and a message or a resume brings it up again.';

@@ -5,7 +5,7 @@
 import type { FleetNode } from '../engine/fleet.ts';
 import type { NodeId, SpaceId } from '../engine/ids.ts';
 import { type Refusal, refused } from '../engine/outcome.ts';
-import type { Limits, Requests } from '../engine/rows.ts';
+import type { Limits, Requests } from './rows.ts';
 import { DEFAULT_SIZE_RULES, GUEST_PROCESSES, type SizeRules } from './session-sizes.ts';
 
 export interface Need {

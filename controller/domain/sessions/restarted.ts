@@ -1,7 +1,9 @@
 import type { MessageId, SessionId } from '../engine/ids.ts';
-import { type MessageRow, put, type SessionRow } from '../engine/rows.ts';
+import { put } from '../engine/mutation.ts';
 import type { View } from '../engine/view.ts';
 import { messageEvent } from '../messages/answers.ts';
+import type { MessageRow } from '../messages/rows.ts';
+import type { SessionRow } from './rows.ts';
 import type { Changes } from './session-change.ts';
 
 const NOTE = 'The container of this session ended and was started again: what its agents held in memory is gone, and its files are kept.';

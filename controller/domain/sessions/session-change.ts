@@ -1,9 +1,10 @@
+import type { Mutation } from '../engine/mutation.ts';
+import { put } from '../engine/mutation.ts';
 import { sessionObject } from '../engine/present.ts';
-import type { Mutation, SessionRow } from '../engine/rows.ts';
-import { put } from '../engine/rows.ts';
 import type { View } from '../engine/view.ts';
 import type { NewEvent } from '../events/events.ts';
 import { isSettled, restState } from './life-cycle.ts';
+import type { SessionRow } from './rows.ts';
 
 export interface Changes {
   readonly mutations: readonly Mutation[];

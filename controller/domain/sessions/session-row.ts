@@ -1,5 +1,6 @@
+import type { BuildRow } from '../builds/rows.ts';
 import type { AccountId, NodeId, SessionId, SpaceId } from '../engine/ids.ts';
-import type { BuildRow, Limits, Requests, SessionRow } from '../engine/rows.ts';
+import type { Limits, Requests, SessionRow } from './rows.ts';
 
 /** What whoever makes a session says of it. */
 export interface AskedSession {

@@ -1,7 +1,7 @@
 /** How large a session may be: what a client asks for, what its space's settings say for the rest, and the maxima of both. */
 import { accepted, type Outcome, type Refusal, refused } from '../engine/outcome.ts';
-import type { Limits, Requests, SessionRow } from '../engine/rows.ts';
 import { maximaIn, sessionDefaults } from '../spaces/space-settings.ts';
+import type { Limits, Requests, SessionRow } from './rows.ts';
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;

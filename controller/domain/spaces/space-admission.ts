@@ -2,8 +2,9 @@
 import type { Fleet, SpaceUse } from '../engine/fleet.ts';
 import type { SpaceId } from '../engine/ids.ts';
 import { type Refusal, refused } from '../engine/outcome.ts';
-import type { Requests, SpaceRow } from '../engine/rows.ts';
 import type { View } from '../engine/view.ts';
+import type { Requests } from '../sessions/rows.ts';
+import type { SpaceRow } from './rows.ts';
 import { quotasIn } from './space-settings.ts';
 
 /** What would be added to what a space has. `requests`: of what begins to take up room; undefined where nothing does. */

@@ -1,6 +1,7 @@
 /** Spaces and their secrets as REST shows them. */
-import type { SecretRow, SpaceRow } from '../engine/rows.ts';
+
 import { rfc3339 } from '../engine/time.ts';
+import type { SecretRow, SpaceRow } from './rows.ts';
 
 export interface SpaceObject {
   readonly name: string;

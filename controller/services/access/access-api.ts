@@ -1,5 +1,5 @@
 import type { AccountObject, ApiKeyObject, BindingObject, RoleObject } from '../../domain/access/access-objects.ts';
-import type { Rule } from '../../domain/access/rbac.ts';
+import type { Rule } from '../../domain/access/rows.ts';
 import type { Attribution } from '../../domain/audit/audit.ts';
 import type { AccountId } from '../../domain/engine/ids.ts';
 import type { Outcome } from '../../domain/engine/outcome.ts';

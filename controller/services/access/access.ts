@@ -1,7 +1,9 @@
 import type { Resource, Verb } from '../../domain/access/rbac.ts';
 import { accepted, hidden, type Outcome, refused } from '../../domain/engine/outcome.ts';
-import type { NodeRow, SessionRow, SpaceRow } from '../../domain/engine/rows.ts';
 import type { View } from '../../domain/engine/view.ts';
+import type { NodeRow } from '../../domain/nodes/rows.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
+import type { SpaceRow } from '../../domain/spaces/rows.ts';
 import type { Caller } from '../engine/caller.ts';
 import type { ShownSession, ShownSessions } from '../sessions/shown-sessions.ts';
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type Binding, Permissions } from '../../domain/access/rbac.ts';
+import type { Rule } from '../../domain/access/rows.ts';
 import type { AccountId, SpaceId } from '../../domain/engine/ids.ts';
-import type { Mutation, Rule } from '../../domain/engine/rows.ts';
+import type { Mutation } from '../../domain/engine/mutation.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { Committed } from '../engine/applier.ts';
 import type { Caller } from '../engine/caller.ts';

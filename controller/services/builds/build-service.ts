@@ -1,12 +1,13 @@
 import type { Random } from '../../../seams/random.ts';
 import { createBuild, type NewBuild } from '../../domain/builds/commands/create-build.ts';
+import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { BuildId } from '../../domain/engine/ids.ts';
 import type { BuildLogObject } from '../../domain/engine/objects.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import { buildObject } from '../../domain/engine/present.ts';
-import type { BuildRow, SpaceRow } from '../../domain/engine/rows.ts';
 import { rfc3339 } from '../../domain/engine/time.ts';
 import type { View } from '../../domain/engine/view.ts';
+import type { SpaceRow } from '../../domain/spaces/rows.ts';
 import { spaceFor } from '../access/access.ts';
 import type { Builds } from '../engine/api.ts';
 import type { Applier } from '../engine/applier.ts';

@@ -1,7 +1,7 @@
 import type { Log } from '../../../seams/log.ts';
 import type { Counter, Metrics } from '../../../seams/metrics.ts';
+import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
-import type { BuildRow } from '../../domain/engine/rows.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { takesSpace } from '../../domain/sessions/placement.ts';
 import { buildAssignment } from '../fleet/encode.ts';

@@ -3,6 +3,7 @@
  * Every method judges the caller's permission itself. Objects are what REST shows, in its own spelling.
  */
 import type { Readable } from 'node:stream';
+import type { AgentRow } from '../../domain/agents/rows.ts';
 import type { AccountId, SessionId, SpaceId } from '../../domain/engine/ids.ts';
 import type {
   AgentLogsObject,
@@ -18,7 +19,6 @@ import type {
   SourceObject,
 } from '../../domain/engine/objects.ts';
 import type { Outcome } from '../../domain/engine/outcome.ts';
-import type { AgentRow } from '../../domain/engine/rows.ts';
 import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../../domain/events/events.ts';
 import type { DesiredChange } from '../../domain/sessions/commands/change-desired.ts';
 import type { SessionUpdate } from '../../domain/sessions/commands/update-session.ts';

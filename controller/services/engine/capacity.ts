@@ -1,8 +1,8 @@
 import type { Fleet, FleetNode, SpaceUse } from '../../domain/engine/fleet.ts';
 import type { SpaceId } from '../../domain/engine/ids.ts';
-import type { SessionRow } from '../../domain/engine/rows.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { occupiesRoom } from '../../domain/sessions/life-cycle.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { DEFAULT_SIZE_RULES, GUEST_PROCESSES, type SizeRules } from '../../domain/sessions/session-sizes.ts';
 
 /** A node as it is known from its stream, without what is placed on it. */

@@ -1,7 +1,8 @@
 import type { AuditPart, StoredAudit } from '../../domain/audit/audit.ts';
 import type { AccountId, AgentId, SessionId, SpaceId } from '../../domain/engine/ids.ts';
+import type { Tables } from '../../domain/engine/mutation.ts';
 import type { ShownSession } from '../../domain/engine/present.ts';
-import type { MessageRow, Tables } from '../../domain/engine/rows.ts';
+import type { MessageRow } from '../../domain/messages/rows.ts';
 import type { RestState, RowsOfState } from '../../domain/sessions/life-cycle.ts';
 import type { Page, PageRequest } from './caller.ts';
 

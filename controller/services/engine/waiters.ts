@@ -1,4 +1,4 @@
-import type { Mutation } from '../../domain/engine/rows.ts';
+import type { Mutation } from '../../domain/engine/mutation.ts';
 
 /**
  * Who waits for something to change, by the id of the thing: a session for its row, a message for its answer or its removal. Told after each

@@ -3,8 +3,8 @@ import type { Assignment__Output } from '../../../proto/generated/raworc/node/v0
 import { SetSum } from '../../../proto/set-sum.ts';
 import type { Random } from '../../../seams/random.ts';
 import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
-import type { SessionRow, TombstoneRow } from '../../domain/engine/rows.ts';
 import type { View } from '../../domain/engine/view.ts';
+import type { SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
 import { assignment, tombstone } from './encode.ts';
 
 /** Of one part of a full set. */

@@ -8,12 +8,13 @@ import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine
 import type { RunStarted__Output } from '../../../proto/generated/raworc/v0/RunStarted.ts';
 import { visibleText } from '../../../seams/terminal-text.ts';
 import type { MessageId, NodeId, SessionId, SpaceId } from '../../domain/engine/ids.ts';
-import type { NodeBounds, Phase } from '../../domain/engine/rows.ts';
 import type { LogNews } from '../../domain/events/events.ts';
 import type { GivenAnswer } from '../../domain/messages/commands/record-answer.ts';
 import type { StartedRun } from '../../domain/messages/commands/start-run.ts';
 import type { Greeting } from '../../domain/nodes/commands/nodes.ts';
+import type { NodeBounds } from '../../domain/nodes/rows.ts';
 import type { Report } from '../../domain/sessions/commands/record-report.ts';
+import type { Phase } from '../../domain/sessions/rows.ts';
 
 const PHASES: Readonly<Record<Report__Output['phase'], Exclude<Phase, 'none'> | undefined>> = {
   PHASE_UNSPECIFIED: undefined,

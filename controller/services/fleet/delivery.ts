@@ -1,9 +1,10 @@
 import type { ControllerFrame } from '../../../proto/frame.ts';
 import type { Barriers } from '../../../seams/barrier.ts';
 import type { SessionId } from '../../domain/engine/ids.ts';
-import type { QueueRow, SessionRow } from '../../domain/engine/rows.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { mayAnswer } from '../../domain/messages/answering.ts';
+import type { QueueRow } from '../../domain/messages/rows.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { deliver, stopAgent } from './encode.ts';
 
 /** What of one session is on its way to its guest and not held there yet: at most so many messages, and bytes where it is more than one. */

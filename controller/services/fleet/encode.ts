@@ -5,19 +5,13 @@ import type { BuildAssignment__Output } from '../../../proto/generated/raworc/no
 import type { Tombstone__Output } from '../../../proto/generated/raworc/node/v0/Tombstone.ts';
 import type { AgentSpec__Output } from '../../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { Deliver__Output } from '../../../proto/generated/raworc/v0/Deliver.ts';
+import type { AgentProgram, Runtime } from '../../domain/agents/rows.ts';
+import type { BuildRow, BuiltAgent } from '../../domain/builds/rows.ts';
 import type { SpaceId } from '../../domain/engine/ids.ts';
-import type {
-  AgentProgram,
-  BuildRow,
-  BuiltAgent,
-  Desired,
-  MessageRow,
-  Runtime,
-  SessionRow,
-  TombstoneRow,
-} from '../../domain/engine/rows.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { contextOf } from '../../domain/messages/answering.ts';
+import type { MessageRow } from '../../domain/messages/rows.ts';
+import type { Desired, SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
 
 const DESIRED: Readonly<Record<Exclude<Desired, 'deleted'>, Assignment__Output['desired']>> = {
   running: 'DESIRED_RUNNING',

@@ -3,13 +3,15 @@ import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine
 import type { Link } from '../../../proto/link.ts';
 import type { Timer } from '../../../seams/clock.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
+import type { AgentRow } from '../../domain/agents/rows.ts';
 import type { NodeId, SessionId, SpaceId } from '../../domain/engine/ids.ts';
-import type { AgentRow, NodeRow, SessionRow, TombstoneRow } from '../../domain/engine/rows.ts';
 import { mayAnswer } from '../../domain/messages/answering.ts';
 import { nodeUnreachable } from '../../domain/nodes/commands/node-absence.ts';
 import { certificateFault } from '../../domain/nodes/commands/node-certificates.ts';
 import { NO_RULES, type NodeRule, type NodeRules, nameByItself, ruleOfNode, within } from '../../domain/nodes/node-rules.ts';
+import type { NodeRow } from '../../domain/nodes/rows.ts';
 import { takesSpace } from '../../domain/sessions/placement.ts';
+import type { SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
 import type { Committed } from '../engine/applier.ts';
 import type { KnownNode } from '../engine/capacity.ts';
 import { stopAgent } from './encode.ts';

@@ -1,6 +1,7 @@
 import type { LiveWorker__Output } from '../../../proto/generated/raworc/v0/LiveWorker.ts';
 import type { AgentId, NodeId, SessionId, SpaceId } from '../../domain/engine/ids.ts';
-import type { Mutation, SessionRow } from '../../domain/engine/rows.ts';
+import type { Mutation } from '../../domain/engine/mutation.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
 
 interface Live {
   readonly nodeId: NodeId;

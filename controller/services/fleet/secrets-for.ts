@@ -2,9 +2,9 @@ import type { Secrets__Output } from '../../../proto/generated/raworc/v0/Secrets
 import type { SecretsRequest__Output } from '../../../proto/generated/raworc/v0/SecretsRequest.ts';
 import type { Log } from '../../../seams/log.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
-import type { SessionRow } from '../../domain/engine/rows.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { speaksFor } from '../../domain/messages/speaker.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
 
 /** Of one space: a frame holds no more, and no process can be given much more. */
 const MAX_BYTES = 1024 * 1024;

@@ -1,5 +1,5 @@
 import type { ControllerFrame } from '../../../proto/frame.ts';
-import type { SessionRow } from '../../domain/engine/rows.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { Assignments } from './assignments.ts';
 import type { Turns } from './turns.ts';
 

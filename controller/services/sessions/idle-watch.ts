@@ -1,9 +1,9 @@
 import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import type { SessionId } from '../../domain/engine/ids.ts';
-import type { SessionRow } from '../../domain/engine/rows.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { expireSession, isWaiting, nextExpiry } from '../../domain/sessions/commands/expire-session.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { Applier } from '../engine/applier.ts';
 
 /** A machine may sleep, and timers do not see it: what is far away is looked at again from time to time. */

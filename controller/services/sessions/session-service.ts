@@ -2,7 +2,6 @@ import type { Random } from '../../../seams/random.ts';
 import type { SessionId, SpaceId } from '../../domain/engine/ids.ts';
 import { accepted, hidden, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import { sessionObject, sessionObjects } from '../../domain/engine/present.ts';
-import type { SessionRow } from '../../domain/engine/rows.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { changeDesired, type DesiredChange } from '../../domain/sessions/commands/change-desired.ts';
 import { createSession } from '../../domain/sessions/commands/create-session.ts';
@@ -11,6 +10,7 @@ import { removeSession } from '../../domain/sessions/commands/remove-session.ts'
 import { updateSession } from '../../domain/sessions/commands/update-session.ts';
 import { REQUEST_FOR_STATE } from '../../domain/sessions/legal.ts';
 import { recalledSession } from '../../domain/sessions/recalled-session.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { type SizeRules, type Sizes, sizesOf } from '../../domain/sessions/session-sizes.ts';
 import { sessionDefaults } from '../../domain/spaces/space-settings.ts';
 import { forbidden, sessionFor, shownSessionFor, spaceFor } from '../access/access.ts';

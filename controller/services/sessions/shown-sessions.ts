@@ -1,6 +1,6 @@
 import { sessionObject } from '../../domain/engine/present.ts';
-import type { SessionRow } from '../../domain/engine/rows.ts';
 import type { View } from '../../domain/engine/view.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { Committed } from '../engine/applier.ts';
 import { JsonText } from '../engine/json-text.ts';
 

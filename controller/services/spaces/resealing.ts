@@ -4,9 +4,9 @@ import type { Log } from '../../../seams/log.ts';
 import type { Random } from '../../../seams/random.ts';
 import { byOperator } from '../../domain/audit/audit.ts';
 import { recordAudit } from '../../domain/audit/record-audit.ts';
-import type { SecretRow } from '../../domain/engine/rows.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { resealSecrets } from '../../domain/spaces/commands/secrets.ts';
+import type { SecretRow } from '../../domain/spaces/rows.ts';
 import type { Applier } from '../engine/applier.ts';
 import { NONCE_BYTES, type SealingKey, type SealingRing } from './sealing.ts';
 

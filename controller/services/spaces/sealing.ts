@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
-import type { SecretRow } from '../../domain/engine/rows.ts';
+import type { SecretRow } from '../../domain/spaces/rows.ts';
 
 const CIPHER = 'aes-256-gcm';
 export const SEALING_KEY_BYTES = 32;

@@ -1,6 +1,6 @@
 import type { AccountId, SpaceId } from '../../domain/engine/ids.ts';
-import type { SessionRow } from '../../domain/engine/rows.ts';
 import type { View } from '../../domain/engine/view.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { SealingRing } from './sealing.ts';
 
 /** All secrets of a space as of one commit. */

@@ -1,4 +1,4 @@
-import type { TableName, Tables } from '../../domain/engine/rows.ts';
+import type { TableName, Tables } from '../../domain/engine/mutation.ts';
 
 /** How a field is kept in SQLite: as it is, as JSON text, or as 0 and 1. */
 type Kind = 'plain' | 'json' | 'flag';

@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import type { Mutation } from '../../domain/engine/rows.ts';
+import type { Mutation } from '../../domain/engine/mutation.ts';
 
 /**
  * Copies a conversation from one session to another, in one statement: it may be long. The id of a copy is the session's own with the message's number

@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import type { Mutation } from '../../domain/engine/rows.ts';
+import type { Mutation } from '../../domain/engine/mutation.ts';
 
 export type Prune = Extract<Mutation, { kind: 'prune' }>;
 

@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import type { TableName } from '../../domain/engine/rows.ts';
+import type { TableName } from '../../domain/engine/mutation.ts';
 import { columnsOf, type SqlValue, snake, toSql } from './columns.ts';
 
 /** Tables whose rows change often, but seldom in what they are found by; and what triggers and conditions of indexes look at besides the columns of indexes. */

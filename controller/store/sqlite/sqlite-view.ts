@@ -1,7 +1,8 @@
 import type Database from 'better-sqlite3';
 import type { SpaceId } from '../../domain/engine/ids.ts';
-import type { TableName, Tables } from '../../domain/engine/rows.ts';
-import type { PastMessage, View } from '../../domain/engine/view.ts';
+import type { TableName, Tables } from '../../domain/engine/mutation.ts';
+import type { View } from '../../domain/engine/view.ts';
+import type { PastMessage } from '../../domain/messages/view.ts';
 import { oldAuditSql } from './audit.ts';
 import { type SqlRow, type SqlValue, selected, selection, snake } from './columns.ts';
 import { overdueSql } from './pruning.ts';

@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import type { KeptTime } from '../../domain/engine/agreed-time.ts';
-import type { Mutation, TableName } from '../../domain/engine/rows.ts';
+import type { Mutation, TableName } from '../../domain/engine/mutation.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { EventLog } from '../../domain/events/event-log.ts';
 import type { NewEvent, StoredEvent } from '../../domain/events/events.ts';

@@ -1,4 +1,5 @@
-import type { AgentRow, Mutation } from '../../../controller/domain/engine/rows.ts';
+import type { AgentRow } from '../../../controller/domain/agents/rows.ts';
+import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import type { View } from '../../../controller/domain/engine/view.ts';
 import type { Worker } from '../../../guest/runs/worker-host.ts';
 import type { Machine } from './machine.ts';

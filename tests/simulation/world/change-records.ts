@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3';
-import type { Mutation } from '../../../controller/domain/engine/rows.ts';
+import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 
 /** Kinds of things that nobody but a client makes. */
 const MADE_BY_CLIENTS: ReadonlySet<string> = new Set(['sessions', 'accounts', 'bindings', 'apiKeys', 'spaces']);

@@ -1,5 +1,6 @@
-import type { Desired, Mutation, SessionRow } from '../../../controller/domain/engine/rows.ts';
+import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import type { View } from '../../../controller/domain/engine/view.ts';
+import type { Desired, SessionRow } from '../../../controller/domain/sessions/rows.ts';
 import { Settlement } from './settlement.ts';
 
 export interface Run {

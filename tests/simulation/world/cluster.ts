@@ -1,6 +1,6 @@
 import type { NodeId } from '../../../controller/domain/engine/ids.ts';
+import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import type { Outcome } from '../../../controller/domain/engine/outcome.ts';
-import type { Mutation } from '../../../controller/domain/engine/rows.ts';
 import type { View } from '../../../controller/domain/engine/view.ts';
 import type { EventLog } from '../../../controller/domain/events/event-log.ts';
 import type { Services } from '../../../controller/services/engine/api.ts';

@@ -1,8 +1,8 @@
 import { newsOver } from '../../../controller/bus/news.ts';
 import { type Core, openCore } from '../../../controller/core.ts';
 import type { NodeId } from '../../../controller/domain/engine/ids.ts';
+import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import { accepted } from '../../../controller/domain/engine/outcome.ts';
-import type { Mutation } from '../../../controller/domain/engine/rows.ts';
 import { OpenStreams } from '../../../controller/http/events/open-streams.ts';
 import { LEASE } from '../../../controller/services/nodes/lease.ts';
 import { openStore, type Store } from '../../../controller/store/sqlite/store.ts';

@@ -1,4 +1,4 @@
-import type { SessionRow } from '../../../controller/domain/engine/rows.ts';
+import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 import type { Chronicle } from './chronicle.ts';
 
 const ENDS_BORNE = 5;

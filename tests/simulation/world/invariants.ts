@@ -1,8 +1,9 @@
 /** What must be true once everything has healed and come to rest. */
 
-import type { MessageRow, SessionRow } from '../../../controller/domain/engine/rows.ts';
 import type { View } from '../../../controller/domain/engine/view.ts';
+import type { MessageRow } from '../../../controller/domain/messages/rows.ts';
 import { isSettled } from '../../../controller/domain/sessions/life-cycle.ts';
+import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 import type { Book, MessageFact } from './book.ts';
 import type { Cluster } from './cluster.ts';
 import type { Machine } from './machine.ts';

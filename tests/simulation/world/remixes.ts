@@ -1,5 +1,7 @@
-import type { MessageRow, Mutation, SessionRow } from '../../../controller/domain/engine/rows.ts';
+import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import type { View } from '../../../controller/domain/engine/view.ts';
+import type { MessageRow } from '../../../controller/domain/messages/rows.ts';
+import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 import type { Chronicle } from './chronicle.ts';
 import type { Machine } from './machine.ts';
 

@@ -1,6 +1,7 @@
 import type { Fleet } from '../../../controller/domain/engine/fleet.ts';
 import type { SpaceId } from '../../../controller/domain/engine/ids.ts';
-import type { Mutation, SessionRow } from '../../../controller/domain/engine/rows.ts';
+import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
+import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 import { type Room, Rooms } from './room.ts';
 import { SPACES } from './store.ts';
 

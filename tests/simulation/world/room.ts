@@ -1,4 +1,5 @@
-import type { Mutation, SessionRow } from '../../../controller/domain/engine/rows.ts';
+import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
+import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 
 /** What sessions take up of a node, or of a space. */
 export interface Room {

@@ -1,5 +1,6 @@
-import type { Mutation, SessionRow } from '../../../controller/domain/engine/rows.ts';
+import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import type { View } from '../../../controller/domain/engine/view.ts';
+import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 import type { HostFrame } from '../../../proto/frame.ts';
 
 interface Settled {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import type { Mutation, SpaceRow } from '../../../controller/domain/engine/rows.ts';
+import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import type { View } from '../../../controller/domain/engine/view.ts';
+import type { SpaceRow } from '../../../controller/domain/spaces/rows.ts';
 import { Rooms, takesRoom } from './room.ts';
 
 const Settings = z.object({

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { BUILT_IN_ROLES } from '../../../controller/domain/access/built-in-roles.ts';
 import type { AccountId, AgentId, BuildId, NodeId, SpaceId } from '../../../controller/domain/engine/ids.ts';
-import { type Mutation, put } from '../../../controller/domain/engine/rows.ts';
+import { type Mutation, put } from '../../../controller/domain/engine/mutation.ts';
 import type { TransactionalStore } from '../../../controller/services/engine/applier.ts';
 import type { Lists } from '../../../controller/services/engine/lists.ts';
 import type { SqlRow } from '../../../controller/store/sqlite/columns.ts';

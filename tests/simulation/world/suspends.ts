@@ -1,4 +1,5 @@
-import type { Mutation, SessionRow } from '../../../controller/domain/engine/rows.ts';
+import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
+import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 
 interface Asked {
   readonly generation: number;

@@ -1,5 +1,6 @@
-import { type Mutation, put, type SessionRow } from '../../../controller/domain/engine/rows.ts';
+import { type Mutation, put } from '../../../controller/domain/engine/mutation.ts';
 import type { View } from '../../../controller/domain/engine/view.ts';
+import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 import type { Report__Output as Report } from '../../../proto/generated/raworc/node/v0/Report.ts';
 import type { Chronicle } from './chronicle.ts';
 import { unexplainedFailure } from './failures.ts';

@@ -1,10 +1,11 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { AccountId } from '../../engine/ids.ts';
+import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { type AccountRow, type Mutation, put } from '../../engine/rows.ts';
 import type { EventType, NewEvent } from '../../events/events.ts';
 import { type AccountObject, accountObject } from '../access-objects.ts';
 import { isLastAdmin, LAST_ADMIN } from '../last-admin.ts';
+import type { AccountRow } from '../rows.ts';
 import { bindingRemoved } from './role-bindings.ts';
 
 export const NO_ACCOUNT = refused('NOT_FOUND', 'There is no such service account.');

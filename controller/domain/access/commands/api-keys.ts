@@ -1,8 +1,9 @@
 import { type Command, unchanged } from '../../engine/command.ts';
+import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { type ApiKeyRow, type Mutation, put } from '../../engine/rows.ts';
 import type { EventType, NewEvent } from '../../events/events.ts';
 import { type ApiKeyObject, apiKeyObject } from '../access-objects.ts';
+import type { ApiKeyRow } from '../rows.ts';
 
 export const NO_KEY = refused('NOT_FOUND', 'There is no such API key.');
 const MOST_KEYS = 1000;

@@ -1,6 +1,6 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { AccountId, SpaceId } from '../../engine/ids.ts';
-import { type Mutation, put } from '../../engine/rows.ts';
+import { type Mutation, put } from '../../engine/mutation.ts';
 import { ADMIN_ROLE_ID, BUILT_IN_ROLES } from '../built-in-roles.ts';
 
 export interface FirstStart {

@@ -1,12 +1,13 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
 import type { AccountId, SpaceId } from '../../engine/ids.ts';
+import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { type BindingRow, put } from '../../engine/rows.ts';
 import type { View } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
 import { type BindingObject, bindingObject } from '../access-objects.ts';
 import { isAdminBinding, isLastAdmin, LAST_ADMIN } from '../last-admin.ts';
+import type { BindingRow } from '../rows.ts';
 
 export const NO_BINDING = refused('NOT_FOUND', 'There is no such role binding.');
 

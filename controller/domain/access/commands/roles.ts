@@ -1,9 +1,10 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
+import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { type Mutation, put, type RoleRow, type Rule } from '../../engine/rows.ts';
 import type { EventType, NewEvent } from '../../events/events.ts';
 import { type RoleObject, roleObject } from '../access-objects.ts';
+import type { RoleRow, Rule } from '../rows.ts';
 import { bindingRemoved } from './role-bindings.ts';
 
 export const NO_ROLE = refused('NOT_FOUND', 'There is no such role.');

@@ -1,6 +1,6 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { AccountId } from '../../engine/ids.ts';
-import { put } from '../../engine/rows.ts';
+import { put } from '../../engine/mutation.ts';
 
 /** Ends one token before its time. `expiresAt` is Unix milliseconds: from then on there is nothing to remember. */
 export function revokeToken(id: string, expiresAt: number): Command<undefined> {

@@ -1,10 +1,11 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { AgentId } from '../../engine/ids.ts';
+import { put } from '../../engine/mutation.ts';
 import type { AgentObject } from '../../engine/objects.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { agentObject } from '../../engine/present.ts';
-import { type AgentRow, put } from '../../engine/rows.ts';
 import { agentChanged } from '../agent-event.ts';
+import type { AgentRow } from '../rows.ts';
 
 export type AgentChange = Partial<Pick<AgentRow, 'description' | 'purpose' | 'sourceRepo' | 'sourceBranch' | 'wanted'>>;
 

@@ -2,12 +2,13 @@ import { activated, type NewBuild } from '../../builds/commands/create-build.ts'
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
 import type { AccountId, AgentId } from '../../engine/ids.ts';
+import { put } from '../../engine/mutation.ts';
 import type { AgentObject } from '../../engine/objects.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { agentObject } from '../../engine/present.ts';
-import { type AgentRow, put } from '../../engine/rows.ts';
 import { closedSpace } from '../../spaces/space-admission.ts';
 import { agentChanged } from '../agent-event.ts';
+import type { AgentRow } from '../rows.ts';
 
 export interface NewAgent {
   readonly id: AgentId;

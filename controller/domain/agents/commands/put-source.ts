@@ -1,10 +1,11 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { AgentId } from '../../engine/ids.ts';
+import { put } from '../../engine/mutation.ts';
 import type { SourceObject } from '../../engine/objects.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { sourceObject } from '../../engine/present.ts';
-import { type AgentProgram, put } from '../../engine/rows.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
+import type { AgentProgram } from '../rows.ts';
 
 export interface CheckedSource {
   readonly digest: string;

@@ -1,15 +1,17 @@
 import { agentChanged } from '../../agents/agent-event.ts';
+import type { AgentRow } from '../../agents/rows.ts';
 import { type Command, type Decision, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
 import type { AgentId, BuildId, SpaceId } from '../../engine/ids.ts';
+import { put } from '../../engine/mutation.ts';
 import type { AgentObject, BuildObject } from '../../engine/objects.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { agentObject, buildObject } from '../../engine/present.ts';
-import { type AgentRow, type BuildRow, type BuiltAgent, put, type UnfetchedAgent } from '../../engine/rows.ts';
 import type { View } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
 import { closedSpace } from '../../spaces/space-admission.ts';
 import { imageName } from '../image-name.ts';
+import type { BuildRow, BuiltAgent, UnfetchedAgent } from '../rows.ts';
 
 export interface NewBuild {
   readonly id: BuildId;

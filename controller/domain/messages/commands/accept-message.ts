@@ -1,10 +1,12 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { MessageId, NodeId, SessionId } from '../../engine/ids.ts';
-import { put, type QueueRow, type SessionRow } from '../../engine/rows.ts';
+import { put } from '../../engine/mutation.ts';
 import type { View } from '../../engine/view.ts';
+import type { SessionRow } from '../../sessions/rows.ts';
 import { type Changes, stateEvents } from '../../sessions/session-change.ts';
 import { answerRefused, withAnswerLost } from '../answers.ts';
 import { frontWith } from '../queue.ts';
+import type { QueueRow } from '../rows.ts';
 import { speaksFor } from '../speaker.ts';
 
 export interface AcceptedMessage {

@@ -1,7 +1,7 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { SessionId } from '../../engine/ids.ts';
+import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { put } from '../../engine/rows.ts';
 import type { NewEvent } from '../../events/events.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
 import { forgetSome } from '../queue.ts';

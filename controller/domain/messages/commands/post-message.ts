@@ -1,10 +1,10 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
 import type { MessageId, SessionId } from '../../engine/ids.ts';
+import { put } from '../../engine/mutation.ts';
 import type { MessageObject } from '../../engine/objects.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { messageObject } from '../../engine/present.ts';
-import { type MessageRow, put, type QueueRow } from '../../engine/rows.ts';
 import { atStart, desiring, loweredEvents, refusedWaking } from '../../sessions/commands/change-desired.ts';
 import { LEGAL } from '../../sessions/legal.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
@@ -13,6 +13,7 @@ import { type Choice, chooseAgent } from '../answering.ts';
 import { answerRefused, messageEvent } from '../answers.ts';
 import { trimHistory } from '../history.ts';
 import { messageBytes, refusedByQueue } from '../queue.ts';
+import type { MessageRow, QueueRow } from '../rows.ts';
 
 export interface NewMessage {
   readonly id: MessageId;

@@ -1,11 +1,13 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { MessageId, NodeId, SessionId } from '../../engine/ids.ts';
-import { put, type QueueRow, type SessionRow } from '../../engine/rows.ts';
+import { put } from '../../engine/mutation.ts';
 import type { View } from '../../engine/view.ts';
+import type { SessionRow } from '../../sessions/rows.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
 import { type AnswerContent, answer, answerId, answerRefused, type Ledger, withAnswerLost } from '../answers.ts';
 import { trimHistory } from '../history.ts';
 import { ANSWERED_AT_ONCE, QUEUE_BOUND } from '../queue.ts';
+import type { QueueRow } from '../rows.ts';
 import { speaksFor } from '../speaker.ts';
 
 export interface GivenAnswer {

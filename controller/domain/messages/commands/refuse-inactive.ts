@@ -1,10 +1,11 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { MessageId } from '../../engine/ids.ts';
-import { put, type QueueRow } from '../../engine/rows.ts';
+import { put } from '../../engine/mutation.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
 import { INACTIVE_REASON, inactiveText, mayAnswer } from '../answering.ts';
 import { answerRefused } from '../answers.ts';
 import { frontWith } from '../queue.ts';
+import type { QueueRow } from '../rows.ts';
 
 /** Refuses a message that no guest holds and whose agent is not to be asked any more; its error_response comes in its turn. False when it may be asked again. */
 export function refuseInactive(id: MessageId): Command<boolean> {

@@ -1,6 +1,6 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { MessageId, NodeId, SessionId } from '../../engine/ids.ts';
-import { put } from '../../engine/rows.ts';
+import { put } from '../../engine/mutation.ts';
 import { speaksFor } from '../speaker.ts';
 import { markAccepted } from './accept-message.ts';
 

@@ -1,11 +1,13 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { SessionId } from '../../engine/ids.ts';
-import { type BacklogRow, type Mutation, put, type SessionRow } from '../../engine/rows.ts';
+import { type Mutation, put } from '../../engine/mutation.ts';
 import type { View } from '../../engine/view.ts';
 import { answerFailed } from '../../sessions/fail-session.ts';
+import type { SessionRow } from '../../sessions/rows.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
 import { answerRefused, type Ledger } from '../answers.ts';
 import { ANSWERED_AT_ONCE, forgetSome } from '../queue.ts';
+import type { BacklogRow } from '../rows.ts';
 
 /** Does a part of what earlier commands left over of a session's messages. Answers whether there is more: it is to be given again until there is none. */
 export function workOff(id: SessionId): Command<boolean> {

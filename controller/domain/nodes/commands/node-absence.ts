@@ -1,11 +1,12 @@
 /** A node that is away: unreachable, excused, lost. That it came back is said by `nodeConnected` in nodes.ts. */
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { NodeId } from '../../engine/ids.ts';
+import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { type Mutation, type NodeRow, put } from '../../engine/rows.ts';
 import type { View } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
 import { failing } from '../../sessions/fail-session.ts';
+import type { NodeRow } from '../rows.ts';
 
 export const nodeEvent = (
   type: Extract<NewEvent['type'], `node.${string}`>,

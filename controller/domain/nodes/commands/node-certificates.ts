@@ -1,7 +1,8 @@
 /** Which certificates of a node are honoured, and what is recorded of them. */
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { NodeId } from '../../engine/ids.ts';
-import { type NodeRow, put } from '../../engine/rows.ts';
+import { put } from '../../engine/mutation.ts';
+import type { NodeRow } from '../rows.ts';
 import { nodeEvent } from './node-absence.ts';
 
 /** Why a certificate that the cluster's CA signed is refused all the same. */

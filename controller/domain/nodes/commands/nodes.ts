@@ -1,10 +1,11 @@
 import type { Ages } from '../../engine/agreed-time.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { NodeId, SessionId } from '../../engine/ids.ts';
+import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { type NodeRow, type NodeTokenRow, put } from '../../engine/rows.ts';
 import type { View } from '../../engine/view.ts';
 import { sessionBecomes } from '../../sessions/session-change.ts';
+import type { NodeRow, NodeTokenRow } from '../rows.ts';
 import { nodeEvent } from './node-absence.ts';
 
 export interface JoiningNode {

@@ -4,13 +4,13 @@ import type { NodeId, SessionId } from '../../engine/ids.ts';
 import type { SessionObject } from '../../engine/objects.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { sessionObject } from '../../engine/present.ts';
-import type { Desired, Limits, SessionRow } from '../../engine/rows.ts';
 import type { View } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
 import { metadataBytes, refusedBySpace } from '../../spaces/space-admission.ts';
 import { allowedIn, LEGAL, type SessionRequest } from '../legal.ts';
 import { occupiesRoom, restState } from '../life-cycle.ts';
 import { shortOf, unbounded } from '../placement.ts';
+import type { Desired, Limits, SessionRow } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
 import { lesser, limitsObject, lowered, mostIn } from '../session-sizes.ts';
 

@@ -2,13 +2,14 @@ import type { Command } from '../../engine/command.ts';
 import { unchanged } from '../../engine/command.ts';
 import { type KnownRequest, remember } from '../../engine/idempotency.ts';
 import type { SessionId } from '../../engine/ids.ts';
+import { put } from '../../engine/mutation.ts';
 import type { SessionObject } from '../../engine/objects.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { sessionObject } from '../../engine/present.ts';
-import { put, type SessionRow } from '../../engine/rows.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
 import { noRoom, place } from '../placement.ts';
 import { recalledSession } from '../recalled-session.ts';
+import type { SessionRow } from '../rows.ts';
 import { type AskedSession, firstRow } from '../session-row.ts';
 import { beyond, mostIn } from '../session-sizes.ts';
 

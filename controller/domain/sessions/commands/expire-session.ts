@@ -1,8 +1,8 @@
 import type { Ages } from '../../engine/agreed-time.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { SessionId } from '../../engine/ids.ts';
-import type { SessionRow } from '../../engine/rows.ts';
 import type { View } from '../../engine/view.ts';
+import type { SessionRow } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
 import { desiring } from './change-desired.ts';
 import { removalOf } from './remove-session.ts';

@@ -1,6 +1,6 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { NodeId, SessionId } from '../../engine/ids.ts';
-import { type Mutation, put } from '../../engine/rows.ts';
+import { type Mutation, put } from '../../engine/mutation.ts';
 
 /** A node says that nothing of a session is left on it: the tombstone has done its work. */
 export function finishRemoval(nodeId: NodeId, sessionId: SessionId, upToGeneration: number): Command<undefined> {

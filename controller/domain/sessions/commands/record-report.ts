@@ -1,11 +1,11 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { NodeId, SessionId } from '../../engine/ids.ts';
-import type { Desired, Phase, ReportOrder, SessionRow } from '../../engine/rows.ts';
 import { markAccepted } from '../../messages/commands/accept-message.ts';
 import { type Speaker, speaksFor } from '../../messages/speaker.ts';
 import { failing } from '../fail-session.ts';
 import { memoryLost } from '../memory-lost.ts';
 import { hasRestarted, withRestartNote } from '../restarted.ts';
+import type { Desired, Phase, ReportOrder, SessionRow } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
 import { desiring } from './change-desired.ts';
 

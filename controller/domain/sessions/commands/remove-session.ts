@@ -1,9 +1,10 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { SessionId } from '../../engine/ids.ts';
+import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { type Mutation, put, type SessionRow } from '../../engine/rows.ts';
 import type { View } from '../../engine/view.ts';
 import { forgetSome } from '../../messages/queue.ts';
+import type { SessionRow } from '../rows.ts';
 import type { Changes } from '../session-change.ts';
 
 /**

@@ -1,10 +1,11 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { SessionId } from '../../engine/ids.ts';
+import { put } from '../../engine/mutation.ts';
 import type { SessionObject } from '../../engine/objects.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { sessionObject } from '../../engine/present.ts';
-import { put, type SessionRow } from '../../engine/rows.ts';
 import { metadataBytes, refusedBySpace } from '../../spaces/space-admission.ts';
+import type { SessionRow } from '../rows.ts';
 
 /** What people call a session, and what they keep with it. Metadata are replaced as a whole. */
 export interface SessionUpdate {

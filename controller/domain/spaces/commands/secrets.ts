@@ -1,9 +1,10 @@
 /** Secrets are sealed while they are decided: by then no change of the sealing key can come between. */
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { SpaceId } from '../../engine/ids.ts';
+import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { type Mutation, put, type SecretRow, type SpaceRow } from '../../engine/rows.ts';
 import type { NewEvent } from '../../events/events.ts';
+import type { SecretRow, SpaceRow } from '../rows.ts';
 import { type SecretObject, secretObject } from '../space-objects.ts';
 
 /** They are delivered together, and become the environment of what an agent starts. */

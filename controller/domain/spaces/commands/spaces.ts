@@ -1,9 +1,10 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
 import type { SpaceId } from '../../engine/ids.ts';
+import { type Mutation, put, type TableName } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { type Mutation, put, type SpaceRow, type TableName } from '../../engine/rows.ts';
 import type { NewEvent } from '../../events/events.ts';
+import type { SpaceRow } from '../rows.ts';
 import { type SpaceObject, spaceObject } from '../space-objects.ts';
 import { BOUNDS } from '../space-settings.ts';
 

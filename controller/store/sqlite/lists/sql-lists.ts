@@ -1,7 +1,8 @@
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely';
 import type { SessionId } from '../../../domain/engine/ids.ts';
-import type { SessionRow, TableName, Tables } from '../../../domain/engine/rows.ts';
+import type { TableName, Tables } from '../../../domain/engine/mutation.ts';
 import { type RestState, restState } from '../../../domain/sessions/life-cycle.ts';
+import type { SessionRow } from '../../../domain/sessions/rows.ts';
 import { MAX_PAGE_BYTES, type Page } from '../../../services/engine/caller.ts';
 import type { Lists } from '../../../services/engine/lists.ts';
 import { AUDIT_BEFORE_SQL, AUDIT_SELECTION, auditBeyondSql, storedAudit } from '../audit.ts';

@@ -1,7 +1,9 @@
 /** What a world of permissions holds: spaces with a thing of each kind, and subjects with any roles. */
 import { BUILT_IN_ROLES } from '../../../../controller/domain/access/built-in-roles.ts';
+import type { Rule } from '../../../../controller/domain/access/rows.ts';
 import type { AccountId, AgentId, BuildId, NodeId, SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
-import { type Mutation, put, type Rule, type SessionRow } from '../../../../controller/domain/engine/rows.ts';
+import { type Mutation, put } from '../../../../controller/domain/engine/mutation.ts';
+import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import { RESOURCES, VERBS } from './rbac-naive.ts';
 import { hashOfKey, keyRing } from './rbac-world.ts';
 

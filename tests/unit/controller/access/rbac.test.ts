@@ -1,6 +1,7 @@
 import t from 'tap';
 import { BUILT_IN_ROLES } from '../../../../controller/domain/access/built-in-roles.ts';
-import { type Binding, covers, Permissions, type Resource, type Rule, type Verb } from '../../../../controller/domain/access/rbac.ts';
+import { type Binding, covers, Permissions, type Resource, type Verb } from '../../../../controller/domain/access/rbac.ts';
+import type { Rule } from '../../../../controller/domain/access/rows.ts';
 import { seeded } from '../core.ts';
 import { holdsAllOf, holdsSomething, may, mayOwn, ownCounts, RESOURCES, VERBS } from './rbac-naive.ts';
 

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
-import { put } from '../../../../controller/domain/engine/rows.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { within } from '../../../cluster/deadline.ts';
 import { seeded } from '../core.ts';
 import { WatchedStream } from '../events/watched-stream.ts';

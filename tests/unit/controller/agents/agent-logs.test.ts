@@ -1,7 +1,8 @@
 import t from 'tap';
+import type { AgentRow } from '../../../../controller/domain/agents/rows.ts';
 import type { AccountId, AgentId, SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
-import type { AgentRow, SessionRow } from '../../../../controller/domain/engine/rows.ts';
 import type { View } from '../../../../controller/domain/engine/view.ts';
+import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import { type AgentLogNeeds, agentLogService } from '../../../../controller/services/agents/agent-logs.ts';
 import { Budgets } from '../../../../controller/services/budget/budgets.ts';
 import type { EventWatcher, LogScope } from '../../../../controller/services/engine/api.ts';

@@ -1,6 +1,7 @@
 import t from 'tap';
+import type { BuildRow } from '../../../../controller/domain/builds/rows.ts';
 import type { AgentId, BuildId, SessionId } from '../../../../controller/domain/engine/ids.ts';
-import { type BuildRow, put } from '../../../../controller/domain/engine/rows.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import { sqlLists } from '../../../../controller/store/sqlite/lists/sql-lists.ts';
 import { Reader } from '../../../../controller/store/sqlite/reader/reader.ts';

@@ -1,7 +1,8 @@
 /** Builds of many spaces on few nodes: they are spread, spaces take turns, and nobody keeps the others waiting. */
 import t, { type Test } from 'tap';
+import type { BuildRow } from '../../../../controller/domain/builds/rows.ts';
 import type { BuildId, NodeId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
-import { type BuildRow, put } from '../../../../controller/domain/engine/rows.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import type { View } from '../../../../controller/domain/engine/view.ts';
 import { BUILD_BOUNDS, BuildDispatch } from '../../../../controller/services/builds/build-dispatch.ts';
 import { Capacity } from '../../../../controller/services/engine/capacity.ts';

@@ -1,6 +1,6 @@
 import t from 'tap';
+import type { BuildRow } from '../../../../controller/domain/builds/rows.ts';
 import type { BuildId, NodeId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
-import type { BuildRow } from '../../../../controller/domain/engine/rows.ts';
 import type { View } from '../../../../controller/domain/engine/view.ts';
 import { Rebuilds } from '../../../../controller/services/builds/rebuilds.ts';
 import type { Fleet } from '../../../../controller/services/fleet/fleet.ts';

@@ -1,7 +1,8 @@
 import t from 'tap';
 import type { MessageId, SessionId } from '../../../../controller/domain/engine/ids.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { refused } from '../../../../controller/domain/engine/outcome.ts';
-import { type MessageRow, put, type QueueRow } from '../../../../controller/domain/engine/rows.ts';
+import type { MessageRow, QueueRow } from '../../../../controller/domain/messages/rows.ts';
 import { commitMetrics, placementMetrics } from '../../../../controller/services/engine/commit-metrics.ts';
 import { prometheusMetrics } from '../../../../seams/prometheus.ts';
 

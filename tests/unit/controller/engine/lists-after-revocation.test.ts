@@ -3,7 +3,7 @@ import t, { type Test } from 'tap';
 import { changeAccount } from '../../../../controller/domain/access/commands/accounts.ts';
 import { removeBinding } from '../../../../controller/domain/access/commands/role-bindings.ts';
 import type { AccountId, SessionId } from '../../../../controller/domain/engine/ids.ts';
-import { put } from '../../../../controller/domain/engine/rows.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import type { Lists } from '../../../../controller/services/engine/lists.ts';
 import { listsOn } from '../../../simulation/world/store.ts';
 import { populate, sessionRow } from '../access/rbac-rows.ts';

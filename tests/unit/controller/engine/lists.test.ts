@@ -1,8 +1,9 @@
 import t from 'tap';
 import type { MessageId, SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
-import { put, type SessionRow } from '../../../../controller/domain/engine/rows.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import { rowsOfState } from '../../../../controller/domain/sessions/life-cycle.ts';
+import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import { sqlLists } from '../../../../controller/store/sqlite/lists/sql-lists.ts';
 import { Reader } from '../../../../controller/store/sqlite/reader/reader.ts';
 import { systemClock } from '../../../../seams/system.ts';

@@ -1,6 +1,7 @@
 /** Rows of sessions for tests that need many, written without deciding anything. */
 import type { AccountId, SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
-import { put, type SessionRow } from '../../../../controller/domain/engine/rows.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
+import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../../../controller/domain/sessions/session-sizes.ts';
 import type { Store } from '../../../../controller/store/sqlite/store.ts';
 

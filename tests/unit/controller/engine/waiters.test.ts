@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { MessageId, SessionId } from '../../../../controller/domain/engine/ids.ts';
-import { type MessageRow, put } from '../../../../controller/domain/engine/rows.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
+import type { MessageRow } from '../../../../controller/domain/messages/rows.ts';
 import { Waiters } from '../../../../controller/services/engine/waiters.ts';
 
 const row = (id: string, inReplyTo: string | null): MessageRow => ({

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { NodeId } from '../../../../controller/domain/engine/ids.ts';
-import { put } from '../../../../controller/domain/engine/rows.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { createNodeToken, joinNode } from '../../../../controller/domain/nodes/commands/nodes.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';

@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { AgentId, NodeId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
-import { put, type SessionRow } from '../../../../controller/domain/engine/rows.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
+import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import { LiveWorkers } from '../../../../controller/services/fleet/live-workers.ts';
 import { seeded } from '../core.ts';
 import { sessionRow } from '../engine/session-rows.ts';

@@ -3,7 +3,7 @@ import { BUILT_IN_ROLES } from '../../../../controller/domain/access/built-in-ro
 import { changeAccount, createAccount, removeAccount } from '../../../../controller/domain/access/commands/accounts.ts';
 import { createBinding, removeBinding } from '../../../../controller/domain/access/commands/role-bindings.ts';
 import type { AccountId, NodeId } from '../../../../controller/domain/engine/ids.ts';
-import { put } from '../../../../controller/domain/engine/rows.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { RightsInForce } from '../../../../controller/services/access/rights.ts';
 import type { SecretSource } from '../../../../controller/services/fleet/secrets-for.ts';

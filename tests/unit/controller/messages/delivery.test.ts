@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import type { MessageId, SessionId } from '../../../../controller/domain/engine/ids.ts';
-import { put } from '../../../../controller/domain/engine/rows.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { acceptMessage } from '../../../../controller/domain/messages/commands/accept-message.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { recordAnswer } from '../../../../controller/domain/messages/commands/record-answer.ts';

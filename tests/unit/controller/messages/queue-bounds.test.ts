@@ -1,7 +1,7 @@
 /** What a long queue, or a long conversation, costs: no commit does all of it. */
 import t, { type Test } from 'tap';
 import type { MessageId, SessionId } from '../../../../controller/domain/engine/ids.ts';
-import { put } from '../../../../controller/domain/engine/rows.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { clearMessages } from '../../../../controller/domain/messages/commands/clear-messages.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { recordAnswer } from '../../../../controller/domain/messages/commands/record-answer.ts';

@@ -3,7 +3,7 @@ import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { putSource } from '../../../../controller/domain/agents/commands/put-source.ts';
 import type { AgentId, SessionId } from '../../../../controller/domain/engine/ids.ts';
-import { put } from '../../../../controller/domain/engine/rows.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { clearMessages } from '../../../../controller/domain/messages/commands/clear-messages.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { recordAnswer } from '../../../../controller/domain/messages/commands/record-answer.ts';

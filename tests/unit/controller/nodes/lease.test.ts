@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap';
 import { agesAt } from '../../../../controller/domain/engine/agreed-time.ts';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
-import type { NodeRow } from '../../../../controller/domain/engine/rows.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { absenceDue, gapMs, nodeHealth } from '../../../../controller/domain/nodes/lease.ts';
+import type { NodeRow } from '../../../../controller/domain/nodes/rows.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import { LeaseWatch } from '../../../../controller/services/nodes/lease-watch.ts';
 import { newMessage, newSession, silent, withAgents } from '../core.ts';

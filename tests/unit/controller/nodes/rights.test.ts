@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { AccountId } from '../../../../controller/domain/engine/ids.ts';
-import { put } from '../../../../controller/domain/engine/rows.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { NODE, populate } from '../access/rbac-rows.ts';
 import { openRbacWorld } from '../access/rbac-world.ts';
 import { seeded } from '../core.ts';

@@ -1,10 +1,10 @@
 import t, { type Test } from 'tap';
 import type { MessageId, SessionId } from '../../../../controller/domain/engine/ids.ts';
-import type { Phase } from '../../../../controller/domain/engine/rows.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { recordAnswer } from '../../../../controller/domain/messages/commands/record-answer.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import { recordReport } from '../../../../controller/domain/sessions/commands/record-report.ts';
+import type { Phase } from '../../../../controller/domain/sessions/rows.ts';
 import { sessionDefaults } from '../../../../controller/domain/spaces/space-settings.ts';
 import { IdleWatch } from '../../../../controller/services/sessions/idle-watch.ts';
 import { type Core, NODE, newMessage, newSession, openCore, silent, withAgents } from '../core.ts';

@@ -1,7 +1,6 @@
 import t, { type Test } from 'tap';
 import { agesAt } from '../../../../controller/domain/engine/agreed-time.ts';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
-import type { Desired, Phase, SessionRow } from '../../../../controller/domain/engine/rows.ts';
 import { clearMessages } from '../../../../controller/domain/messages/commands/clear-messages.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { recordAnswer } from '../../../../controller/domain/messages/commands/record-answer.ts';
@@ -11,6 +10,7 @@ import { recordReport } from '../../../../controller/domain/sessions/commands/re
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import { LEGAL, type SessionRequest } from '../../../../controller/domain/sessions/legal.ts';
 import { restState, rowsOfState } from '../../../../controller/domain/sessions/life-cycle.ts';
+import type { Desired, Phase, SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import { type Core, NODE, newMessage, newSession, node, openCore, withAgents } from '../core.ts';
 import { committedEvents } from '../events/committed-events.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import type { SpaceId } from '../../../../controller/domain/engine/ids.ts';
-import { put } from '../../../../controller/domain/engine/rows.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { NO_RULES, parseNodeRules, ruleFor, SANE_NODE, within } from '../../../../controller/domain/nodes/node-rules.ts';
 import { place } from '../../../../controller/domain/sessions/placement.ts';
 import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../../../controller/domain/sessions/session-sizes.ts';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { MessageId, SessionId } from '../../../../controller/domain/engine/ids.ts';
-import { put } from '../../../../controller/domain/engine/rows.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { recordAnswer } from '../../../../controller/domain/messages/commands/record-answer.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';

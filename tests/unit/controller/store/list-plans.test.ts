@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { AccountId, MessageId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
-import { type Mutation, put } from '../../../../controller/domain/engine/rows.ts';
+import { type Mutation, put } from '../../../../controller/domain/engine/mutation.ts';
 import { snake, TABLE_NAMES } from '../../../../controller/store/sqlite/columns.ts';
 import { NODE, populate } from '../access/rbac-rows.ts';
 import { openRbacWorld, type RbacWorld } from '../access/rbac-world.ts';

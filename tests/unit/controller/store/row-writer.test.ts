@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { NodeId } from '../../../../controller/domain/engine/ids.ts';
-import { put, type SessionRow } from '../../../../controller/domain/engine/rows.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
+import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import { openStore } from '../../../../controller/store/sqlite/store.ts';
 import { sessionRow } from '../engine/session-rows.ts';
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { SpaceId } from '../../../../controller/domain/engine/ids.ts';
-import { type Mutation, put, type SpaceRow } from '../../../../controller/domain/engine/rows.ts';
+import { type Mutation, put } from '../../../../controller/domain/engine/mutation.ts';
+import type { SpaceRow } from '../../../../controller/domain/spaces/rows.ts';
 import { openStore, type Store } from '../../../../controller/store/sqlite/store.ts';
 
 const ID = '00000000-0000-4000-8000-000000000001' as SpaceId;

@@ -1,0 +1,16 @@
+import type { SpaceId } from '../engine/ids.ts';
+import type { AccountRow, ApiKeyRow, BindingRow, RevokedTokenRow, RoleRow } from './rows.ts';
+
+/** Accounts and what they may do. */
+export interface AccessView {
+  accountByUser(user: string): AccountRow | undefined;
+  hasAccounts(): boolean;
+  roleByName(name: string): RoleRow | undefined;
+  bindingsOf(accountId: string): readonly BindingRow[];
+  bindingsTo(roleId: string): readonly BindingRow[];
+  bindingsIn(spaceId: SpaceId): readonly BindingRow[];
+  apiKeyByHash(keyHash: string): ApiKeyRow | undefined;
+  apiKeysOf(accountId: string): readonly ApiKeyRow[];
+  /** Every one that is kept: those that would not have expired yet. */
+  revokedTokens(): readonly RevokedTokenRow[];
+}

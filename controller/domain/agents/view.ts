@@ -1,0 +1,8 @@
+import type { SpaceId } from '../engine/ids.ts';
+import type { AgentRow } from './rows.ts';
+
+/** Agents. */
+export interface AgentView {
+  agentByName(spaceId: SpaceId, name: string): AgentRow | undefined;
+  agentsIn(spaceId: SpaceId): readonly AgentRow[];
+}
