@@ -12,12 +12,13 @@ const PROJECT = resolve(import.meta.dirname, '../..');
 const COUNT = 40;
 const expected = Object.fromEntries(Array.from({ length: COUNT }, (_, at) => [`KEY_${at}`, `value ${at}`]));
 
-/** Not by its launcher, so that a signal meets the program itself. */
-const program = (directory: string, name: string, ...args: string[]) =>
+const PROGRAMS = { rotate: 'rotate/rotate', backup: 'backup/backup', restore: 'backup/restore' };
+/** Started without its launcher, so that a signal reaches the program itself. */
+const program = (directory: string, name: keyof typeof PROGRAMS, ...args: string[]) =>
   new Child(
     name,
     process.execPath,
-    [`controller/${name}.ts`, ...args],
+    [`controller/${PROGRAMS[name]}.ts`, ...args],
     { PATH: process.env.PATH ?? '', RAWORC_DATA_DIR: directory },
     PROJECT,
   );

@@ -91,7 +91,7 @@ t.test('what was sealed and delivered is nowhere but in the memory of who needs 
   const backup = join(directory, 'backup.tar');
   for (const [name, ...args] of [['rotate'], ['backup', backup]] as const) {
     const env = { PATH: process.env.PATH ?? '', RAWORC_DATA_DIR: directory };
-    const child = new Child(name, process.execPath, [`controller/${name}.ts`, ...args], env, PROJECT);
+    const child = new Child(name, process.execPath, ['controller/raworc-controller.mjs', name, ...args], env, PROJECT);
     t.equal(await child.ended(60_000), 'code 0', child.lines.join('\n'));
     t.same(needles.in(Buffer.from(child.lines.join('\n'))), []);
   }
