@@ -125,7 +125,7 @@ export class BudgetGate {
 
   #charge(ctx: Context, budget: RateName, payer: Payer): boolean {
     const charged = this.budgets.charge(budget, payer);
-    const left = this.budgets.left(budget, payer);
+    const left = charged.ok ? charged.value : this.budgets.left(budget, payer);
     if (left !== undefined) setRateHeaders(ctx, left);
     return charged.ok || refusedWith(ctx, charged.refusal);
   }

@@ -1,3 +1,4 @@
+import { TLSSocket } from 'node:tls';
 import type { Context, Middleware } from 'koa';
 import type { Log } from '../../../seams/log.ts';
 import { SECONDS } from '../../../seams/metrics.ts';
@@ -54,7 +55,7 @@ export function everyRequest(deps: EveryRequestDeps): Middleware {
     // Not by Koa, which looks at each header anew.
     res.setHeader('X-Request-Id', requestId);
     for (const [name, value] of securityHeaders) res.setHeader(name, value);
-    if (ctx.secure) ctx.set(HSTS);
+    if (req.socket instanceof TLSSocket) ctx.set(HSTS);
     ctx.request.ip = addresses.addressOf(req);
     if (isPreflight(ctx)) return;
     try {

@@ -43,7 +43,7 @@ export function registered(routes: readonly Route[], deps: Registering): Registe
   for (const route of routes) table.add(route.method, route.path, answering(route, routes, deps));
   return {
     answer(ctx, next) {
-      const found = table.find(ctx.method, ctx.path);
+      const found = table.find(ctx.req.method ?? '', ctx.request.path);
       if (found === undefined) return next();
       ctx.params = found.params;
       return found.value(ctx);
@@ -61,7 +61,11 @@ function answering(route: Route, routes: readonly Route[], deps: Registering): (
     const admitted = admission(ctx);
     if (admitted === true || (await admitted)) {
       ctx.state.route = route.path;
-      await serve(route, ctx, recorded, deps);
+      const pending = answerOf(route, ctx, recorded, deps);
+      const answer = pending instanceof Promise ? await pending : pending;
+      // Nobody sees what is not recorded: the answer leaves after this.
+      if (answer?.ok === true && recorded.isNoted(ctx)) await deps.audit.note(recorded.attribution(ctx));
+      if (answer !== undefined) reply(ctx, answer);
       const fault = checkAnswers ? answerFault(route, ctx) : undefined;
       if (fault !== undefined) throw new Error(fault);
     }
@@ -69,24 +73,16 @@ function answering(route: Route, routes: readonly Route[], deps: Registering): (
   };
 }
 
-async function serve(route: Route, ctx: Context, recorded: RouteAudit, deps: Registering): Promise<void> {
-  const pending = answerOf(route, ctx, recorded, deps);
-  const answer = pending instanceof Promise ? await pending : pending;
-  // Refused by a budget, which has answered.
-  if (answer === undefined) return;
-  if (!answer.ok) {
-    refuse(ctx, refusalFor(answer.refusal, seesNodes(ctx)));
-    return;
-  }
-  // Nobody sees what is not recorded: the answer leaves after this.
-  if (recorded.isNoted(ctx)) await deps.audit.note(recorded.attribution(ctx));
+function reply(ctx: Context, answer: Outcome<Answer | undefined>): void {
+  if (!answer.ok) return refuse(ctx, refusalFor(answer.refusal, seesNodes(ctx)));
   if (answer.value === undefined) return;
   const { status, body } = answer.value;
-  ctx.status = status;
+  const { res, response } = ctx;
+  response.status = status;
   if (body === undefined) return;
-  ctx.res.setHeader('Content-Type', 'application/json; charset=utf-8');
+  res.setHeader('Content-Type', 'application/json; charset=utf-8');
   // As text, whose size is known.
-  ctx.body = body instanceof JsonText ? body.text : JSON.stringify(body);
+  response.body = body instanceof JsonText ? body.text : JSON.stringify(body);
 }
 
 function seesNodes(ctx: Context): boolean {
@@ -99,6 +95,7 @@ const MOST_JUDGED_AGAIN = 10;
 
 const NO_QUERY: Query = Object.freeze({});
 
+/** Undefined where a budget has refused, and has answered. */
 type Answered = Outcome<Answer | undefined> | undefined;
 
 /** Without a promise for a read that waits for nothing. */
@@ -130,7 +127,7 @@ async function changed(route: Route, ctx: Context, recorded: RouteAudit, { gate,
 }
 
 const exchangeOf = (ctx: Context, body: unknown, idempotency: Idempotency | undefined): Exchange<unknown> => ({
-  ...{ ctx, params: ctx.params, query: ctx.querystring === '' ? NO_QUERY : ctx.query, body, idempotency },
+  ...{ ctx, params: ctx.params, query: ctx.request.querystring === '' ? NO_QUERY : ctx.query, body, idempotency },
 });
 
 /** What the route answers, judged again as long as the caller's rights have changed meanwhile. */

@@ -28,7 +28,10 @@ export function slowRefusals({ addresses, clock, metrics }: SlowRefusalsDeps): (
     if (hasLeft(ctx)) return;
     const key = payerOfAnswer(ctx)?.account ?? addresses.networkOf(ctx.req);
     const now = clock.monotonic();
-    if (refusals.waitMs(key, 1, now) === 0) return refusals.charge(key, 1, now);
+    if (refusals.waitMs(key, 1, now) === 0) {
+      refusals.charge(key, 1, now);
+      return;
+    }
     if (delayed >= MOST_DELAYED) return ctx.set('Connection', 'close');
     delayed += 1;
     await pause(clock, DELAY_MS);

@@ -22,8 +22,10 @@ interface Connection {
   readonly network: string;
   /** TLS is done, or there is none. */
   isReady: boolean;
-  /** Those that are not closed. */
-  readonly answers: Set<ServerResponse>;
+  /** How many are not closed. */
+  answers: number;
+  /** Called when one of them is closed. */
+  readonly answered: () => void;
   /** Once a request has proved who it is; until then the connection is a stranger's. */
   release: Release | undefined;
 }
@@ -68,12 +70,10 @@ export class Connections {
     server.on('connection', (socket: Socket) => this.#opened(socket, !isTls));
     if (isTls) server.on('secureConnection', (socket: Socket) => this.#secured(socket));
     server.on('request', ({ socket }: IncomingMessage, res: ServerResponse) => {
-      const answers = this.#all.get(socket)?.answers;
-      answers?.add(res);
-      res.once('close', () => {
-        answers?.delete(res);
-        if (this.#closing && answers?.size === 0) socket.end();
-      });
+      const connection = this.#all.get(socket);
+      if (connection === undefined) return;
+      connection.answers += 1;
+      res.on('close', connection.answered);
     });
     server.on('drop', () => this.#cut.add(1, { reason: 'too_many' }));
   }
@@ -94,13 +94,17 @@ export class Connections {
     this.#closing = true;
     for (const { socket, answers, isReady } of new Set(this.#all.values())) {
       if (!isReady) socket.destroy();
-      else if (answers.size === 0) socket.end();
+      else if (answers === 0) socket.end();
     }
   }
 
   #opened(socket: Socket, isReady: boolean): void {
     const { network, isProxy } = this.#addresses.peerOf(socket);
-    const connection: Connection = { socket, network, isReady, answers: new Set(), release: undefined };
+    const answered = () => {
+      connection.answers -= 1;
+      if (this.#closing && connection.answers === 0) connection.socket.end();
+    };
+    const connection: Connection = { socket, network, isReady, answers: 0, answered, release: undefined };
     const peer = peerOf(socket);
     this.#all.set(socket, connection);
     this.#byPeer.set(peer, connection);

@@ -82,8 +82,8 @@ export class Budgets {
     });
   }
 
-  /** Charges so much of a rate in each scope of the payer, or nothing when one of them has too little left. */
-  charge(name: RateName, payer: Payer, amount = 1): Outcome<undefined> {
+  /** Charges so much of a rate in each scope of the payer, or nothing when one of them has too little left. The value is what is left. */
+  charge(name: RateName, payer: Payer, amount = 1): Outcome<RateLeft | undefined> {
     const now = this.#clock.monotonic();
     const rates = this.#rates.get(name) ?? [];
     for (const { scope, rate, table } of rates) {
@@ -91,11 +91,7 @@ export class Budgets {
       const waitMs = key === undefined ? 0 : table.waitMs(key, amount, now);
       if (waitMs > 0) return this.#refuseRate(name, scope, rate, waitMs);
     }
-    for (const { scope, table } of rates) {
-      const key = keyIn(scope, payer);
-      if (key !== undefined) table.charge(key, amount, now);
-    }
-    return accepted(undefined);
+    return accepted(leastLeft(name, rates, payer, (table, key) => table.charge(key, amount, now)));
   }
 
   /** Gives back what was charged. */
@@ -110,15 +106,7 @@ export class Budgets {
   /** Undefined where the rate counts this payer in no scope. */
   left(name: RateName, payer: Payer): RateLeft | undefined {
     const now = this.#clock.monotonic();
-    let least: RateLeft | undefined;
-    for (const { scope, rate, table } of this.#rates.get(name) ?? []) {
-      const key = keyIn(scope, payer);
-      if (key === undefined) continue;
-      const { remaining, fullInMs } = table.look(key, now);
-      if (least !== undefined && least.remaining <= remaining) continue;
-      least = { budget: name, scope, rate, remaining, fullInS: Math.ceil(fullInMs / 1000) };
-    }
-    return least;
+    return leastLeft(name, this.#rates.get(name) ?? [], payer, (table, key) => table.usedMs(key, now));
   }
 
   /** Holds so much until it is released. */
@@ -164,6 +152,25 @@ export class Budgets {
     const details = { budget: name, scope, per_second: perSecond, burst, retry_after_s: retryAfterS };
     return refused('RATE_LIMITED', `${WHO[scope]} ${RATE_WORDS[name]}: at most ${most} per second. Retry in ${retryAfterS} s.`, details);
   }
+}
+
+/** Of the scopes that the payer is counted in, the one with the least left, by how much of each `use` says is used. */
+function leastLeft(
+  budget: RateName,
+  rates: readonly ScopedRate[],
+  payer: Payer,
+  use: (table: RateTable, key: string) => number,
+): RateLeft | undefined {
+  let least: RateLeft | undefined;
+  for (const { scope, rate, table } of rates) {
+    const key = keyIn(scope, payer);
+    if (key === undefined) continue;
+    const usedMs = use(table, key);
+    const remaining = table.remaining(usedMs);
+    if (least !== undefined && least.remaining <= remaining) continue;
+    least = { budget, scope, rate, remaining, fullInS: Math.ceil(usedMs / 1000) };
+  }
+  return least;
 }
 
 const namesIn = <Name extends string>(limits: Readonly<Record<Name, unknown>>): Name[] => Object.keys(limits) as Name[];

@@ -1,10 +1,8 @@
 import type { Rate } from './limits.ts';
 
-export interface Left {
-  /** How many more could be charged now. */
-  readonly remaining: number;
-  /** Milliseconds after which the bucket is full again. */
-  readonly fullInMs: number;
+interface Bucket {
+  /** In milliseconds of the caller's clock. */
+  fullAt: number;
 }
 
 /** Buckets that are not full. Past it, keys that are new share one bucket. */
@@ -20,8 +18,7 @@ const SHARED = '\u0000shared';
 export class RateTable {
   readonly #intervalMs: number;
   readonly #burstMs: number;
-  /** When each is full, in milliseconds of the caller's clock. */
-  readonly #fullAt = new Map<string, number>();
+  readonly #buckets = new Map<string, Bucket>();
   #sweepAt = FIRST_SWEEP;
   #sweptAt = Number.NEGATIVE_INFINITY;
 
@@ -31,42 +28,52 @@ export class RateTable {
   }
 
   get size(): number {
-    return this.#fullAt.size;
+    return this.#buckets.size;
   }
 
   /** How many milliseconds must pass before so many can be charged; 0 when they can be now. A full bucket covers any amount. */
   waitMs(key: string, amount: number, now: number): number {
-    const usedMs = this.#usedMs(key, now);
+    const usedMs = this.usedMs(key, now);
     return usedMs === 0 ? 0 : Math.max(0, Math.min(usedMs, usedMs + amount * this.#intervalMs - this.#burstMs));
   }
 
-  /** Charges, also beyond what is there; a negative amount is given back. */
-  charge(key: string, amount: number, now: number): void {
-    const fullAt = now + this.#usedMs(key, now) + amount * this.#intervalMs;
-    if (!this.#fullAt.has(key) && this.#fullAt.size >= this.#sweepAt) this.#sweep(now);
-    this.#fullAt.set(this.#bucketOf(key), fullAt);
+  /** Charges, also beyond what is there; a negative amount is given back. Returns what {@link usedMs} would. */
+  charge(key: string, amount: number, now: number): number {
+    const bucket = this.#buckets.get(key) ?? this.#enter(key, now);
+    bucket.fullAt = Math.max(bucket.fullAt, now) + amount * this.#intervalMs;
+    return Math.max(0, bucket.fullAt - now);
   }
 
-  /** What is left of a bucket. */
-  look(key: string, now: number): Left {
-    const usedMs = this.#usedMs(key, now);
+  /** Milliseconds after which the bucket is full again. */
+  usedMs(key: string, now: number): number {
+    return Math.max(0, (this.#bucketOf(key)?.fullAt ?? 0) - now);
+  }
+
+  /** How many more could be charged to a bucket of which so much is used. */
+  remaining(usedMs: number): number {
     // The sums of fractions may miss a whole number by a little.
-    return { remaining: Math.max(0, Math.floor((this.#burstMs - usedMs) / this.#intervalMs + 1e-6)), fullInMs: usedMs };
+    return Math.max(0, Math.floor((this.#burstMs - usedMs) / this.#intervalMs + 1e-6));
   }
 
-  #usedMs(key: string, now: number): number {
-    return Math.max(0, (this.#fullAt.get(this.#bucketOf(key)) ?? 0) - now);
+  #bucketOf(key: string): Bucket | undefined {
+    return this.#buckets.get(key) ?? (this.#buckets.size < MOST_BUCKETS ? undefined : this.#buckets.get(SHARED));
   }
 
-  #bucketOf(key: string): string {
-    return this.#fullAt.size < MOST_BUCKETS || this.#fullAt.has(key) ? key : SHARED;
+  /** The bucket of a key that has none of its own: a new one, or in a full table the shared one. */
+  #enter(key: string, now: number): Bucket {
+    if (this.#buckets.size >= this.#sweepAt) this.#sweep(now);
+    const known = this.#bucketOf(key);
+    if (known !== undefined) return known;
+    const bucket = { fullAt: now };
+    this.#buckets.set(this.#buckets.size < MOST_BUCKETS ? key : SHARED, bucket);
+    return bucket;
   }
 
   /** Costs little for each charge: the next one waits until the table has doubled. In a full table, there is one at most a second. */
   #sweep(now: number): void {
     if (this.#sweepAt >= MOST_BUCKETS && now - this.#sweptAt < FULL_SWEEP_MS) return;
     this.#sweptAt = now;
-    for (const [key, fullAt] of this.#fullAt) if (fullAt <= now) this.#fullAt.delete(key);
-    this.#sweepAt = Math.min(MOST_BUCKETS, Math.max(FIRST_SWEEP, 2 * this.#fullAt.size));
+    for (const [key, { fullAt }] of this.#buckets) if (fullAt <= now) this.#buckets.delete(key);
+    this.#sweepAt = Math.min(MOST_BUCKETS, Math.max(FIRST_SWEEP, 2 * this.#buckets.size));
   }
 }
