@@ -1,7 +1,7 @@
 import type { Environment } from './environment.ts';
 import { RaworcError } from './errors.ts';
 import { walk } from './pages.ts';
-import type { TokenSource } from './token.ts';
+import type { TokenSource } from './token-source.ts';
 import type { Outgoing, Transport } from './transport.ts';
 
 /** What every call takes, beside its own parameters. */

@@ -2,7 +2,7 @@ import { type Environment, sleep } from './environment.ts';
 import { Unreachable } from './errors.ts';
 import type { Build, Message, Session } from './generated/types.gen.ts';
 import { frames } from './server-sent-events.ts';
-import type { TokenSource } from './token.ts';
+import type { TokenSource } from './token-source.ts';
 import type { Transport } from './transport.ts';
 
 /**

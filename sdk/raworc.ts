@@ -19,7 +19,7 @@ import { type EventFeed, type FeedOptions, openFeed, type Wire } from './event-f
 import { Operations } from './generated/operations.gen.ts';
 import type { Message, Session } from './generated/types.gen.ts';
 import { PATIENT, type RetryPolicy } from './retry.ts';
-import { type Credentials, TokenSource } from './token.ts';
+import { type Credentials, RenewingTokens } from './token.ts';
 import { Transport } from './transport.ts';
 import { type Wanted, waitForSession } from './wait-for.ts';
 
@@ -46,7 +46,7 @@ export class Raworc extends Operations {
     const policy = { ...PATIENT, ...options.retry };
     const signal = options.signal ?? new AbortController().signal;
     const transport = new Transport({ url: options.url.replace(/\/+$/, ''), environment, policy, signal });
-    const tokens = new TokenSource(credentialsIn(options), transport, environment);
+    const tokens = new RenewingTokens(credentialsIn(options), transport, environment);
     super(new Caller(transport, tokens, environment));
     this.#wire = { transport, tokens, environment };
   }

@@ -1,29 +1,30 @@
 import type { Environment } from './environment.ts';
 import { RaworcError } from './errors.ts';
+import type { TokenSource } from './token-source.ts';
 import type { Transport } from './transport.ts';
 
-/** Who the client is: a token of a login, an API key, or a user name and a password, with which it logs in when it needs to. */
+/** Identifies the client: a login token, an API key, or a user name and password for logging in when needed. */
 export type Credentials =
   | { readonly token: string }
   | { readonly apiKey: string }
   | { readonly login: { readonly user: string; readonly pass: string } };
 
-/** A token is renewed when it is good for less than this. */
+/** A token is renewed when it expires within this time. */
 const MARGIN_MS = 5 * 60_000;
 const NEXT_ATTEMPT_MS = 30_000;
 
-interface Held {
+interface Token {
   readonly token: string;
-  /** By the clock of this machine; undefined for an API key, which the server alone knows. */
+  /** On this machine's clock; undefined for an API key, whose expiry only the server knows. */
   readonly expiresAtMs: number | undefined;
 }
 
-/** The token that requests carry. It is renewed shortly before its end, once for all that wait for it. */
-export class TokenSource {
+/** Renews the token shortly before it expires, once for all requests that wait for it. */
+export class RenewingTokens implements TokenSource {
   readonly #credentials: Credentials | undefined;
   readonly #transport: Transport;
   readonly #environment: Environment;
-  #held: Held | undefined;
+  #token: Token | undefined;
   #renewing: Promise<void> | undefined;
   #nextAttemptAtMs = 0;
 
@@ -32,28 +33,27 @@ export class TokenSource {
     this.#transport = transport;
     this.#environment = environment;
     if (credentials === undefined) return;
-    if ('apiKey' in credentials) this.#held = { token: credentials.apiKey, expiresAtMs: undefined };
-    if ('token' in credentials) this.#held = { token: credentials.token, expiresAtMs: lifeOf(credentials.token)?.expiresAtMs };
+    if ('apiKey' in credentials) this.#token = { token: credentials.apiKey, expiresAtMs: undefined };
+    if ('token' in credentials) this.#token = { token: credentials.token, expiresAtMs: lifeOf(credentials.token)?.expiresAtMs };
   }
 
-  /** The one to use now. Logs in where that was not done; while an old one is still good it does not wait for the new one. */
+  /** Logs in first if needed. While the old token is valid it does not wait for the new one. */
   async current(): Promise<string | undefined> {
-    const leftMs = (this.#held?.expiresAtMs ?? Number.POSITIVE_INFINITY) - this.#environment.now();
-    if (this.#held === undefined || (leftMs <= 0 && this.#logsIn())) {
+    const leftMs = (this.#token?.expiresAtMs ?? Number.POSITIVE_INFINITY) - this.#environment.now();
+    if (this.#token === undefined || (leftMs <= 0 && this.#logsIn())) {
       if (this.#logsIn()) await this.#renewed();
     } else if (leftMs > 0 && leftMs < MARGIN_MS && this.#environment.monotonic() >= this.#nextAttemptAtMs) {
       this.#nextAttemptAtMs = this.#environment.monotonic() + NEXT_ATTEMPT_MS;
-      // What fails here is tried again with one of the next requests.
+      // A failure is retried by a later request.
       this.#renewed().catch(() => undefined);
     }
-    return this.#held?.token;
+    return this.#token?.token;
   }
 
-  /** After the server refused `used`: whether there is another one now. */
   async renew(used: string | undefined): Promise<boolean> {
     if (!this.#logsIn()) return false;
-    if (this.#held?.token === used) {
-      this.#held = undefined;
+    if (this.#token?.token === used) {
+      this.#token = undefined;
       await this.#renewed();
     }
     return true;
@@ -71,17 +71,17 @@ export class TokenSource {
   }
 
   async #ask(): Promise<void> {
-    const old = this.#held;
-    const isGood = old?.expiresAtMs !== undefined && old.expiresAtMs > this.#environment.now();
-    if (isGood) this.#hold(await this.#tokenFrom('/auth/refresh', { authorization: `Bearer ${old.token}` }));
+    const old = this.#token;
+    const isValid = old?.expiresAtMs !== undefined && old.expiresAtMs > this.#environment.now();
+    if (isValid) this.#keep(await this.#tokenFrom('/auth/refresh', { authorization: `Bearer ${old.token}` }));
     else if (this.#credentials !== undefined && 'login' in this.#credentials)
-      this.#hold(await this.#tokenFrom('/auth/login', { 'content-type': 'application/json' }, JSON.stringify(this.#credentials.login)));
+      this.#keep(await this.#tokenFrom('/auth/login', { 'content-type': 'application/json' }, JSON.stringify(this.#credentials.login)));
   }
 
-  #hold(token: string): void {
+  #keep(token: string): void {
     const life = lifeOf(token);
-    // It begins now, whatever the server's clock says.
-    this.#held = { token, expiresAtMs: life === undefined ? undefined : this.#environment.now() + life.lengthMs };
+    // Its life begins now, whatever the server's clock says.
+    this.#token = { token, expiresAtMs: life === undefined ? undefined : this.#environment.now() + life.lengthMs };
   }
 
   #tokenFrom(path: string, headers: Readonly<Record<string, string>>, body?: string): Promise<string> {
@@ -94,7 +94,7 @@ export class TokenSource {
   }
 }
 
-/** Of a JWT, without judging it; undefined for what is none. */
+/** Reads the life of a JWT without verifying it. Returns undefined if the token is not a JWT. */
 function lifeOf(token: string): { readonly expiresAtMs: number; readonly lengthMs: number } | undefined {
   try {
     const [, claims = ''] = token.split('.');

@@ -1,7 +1,7 @@
 import { type Environment, sleep } from './environment.ts';
 import { RaworcError, refusalIn, Unreachable } from './errors.ts';
 import { delayMs, isPassing, isRepeatable, type RetryPolicy } from './retry.ts';
-import type { TokenSource } from './token.ts';
+import type { TokenSource } from './token-source.ts';
 
 /** The API below the address of a server. */
 const BASE = '/api/v0';
