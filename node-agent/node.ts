@@ -328,7 +328,7 @@ export class NodeAgent {
       // What was named is at it already.
       for (const [sessionId, reconciler] of this.#reconcilers) if (!this.#set.named.has(sessionId)) reconciler.wake();
     }
-    this.#relay.sayAgain();
+    this.#relay.resend();
     this.#builder.sayAgain();
     this.#imageRequests.sayAgain();
     log.info('controller.connected', { assignments: sessions, unassigned: gone.length });
@@ -460,7 +460,8 @@ export class NodeAgent {
       log,
       guestConnected: (id) => this.#relay.isConnected(id),
       guestDraining: (id) => this.#relay.isDraining(id),
-      drain: (id, graceMs) => this.#relay.drain(id, graceMs),
+      startDrain: (id, graceMs) => this.#relay.startDrain(id, graceMs),
+      endDrain: (id) => this.#relay.endDrain(id),
       most: () => this.#capacity.most,
       judged: () => this.#judged || this.#set.named.has(sessionId),
       imageMissing: (id, image) => {

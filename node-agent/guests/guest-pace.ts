@@ -1,5 +1,4 @@
 import type { GuestFrame } from '../../proto/frame.ts';
-import type { Timer } from '../../seams/clock.ts';
 
 /** Of one guest: output and all else. An honest one prints at most 1,000 lines a second, and answers fewer messages. */
 export const GUEST_RATES = { output: { perSecond: 2000, burst: 10_000 }, rest: { perSecond: 600, burst: 6000 } } as const;
@@ -12,8 +11,6 @@ const isOutput = ({ kind }: GuestFrame): boolean => kind === 'delta' || kind ===
 export class GuestPace {
   /** When each rate is unused again, in milliseconds of the clock. */
   readonly #freeAt = { output: 0, rest: 0 };
-  /** Its guest is not read from. */
-  resting: Timer | undefined;
 
   /** Charges a frame. Returns for how long its guest is not to be read from; 0 when it is within its rates. */
   heard(frame: GuestFrame, now: number): number {

@@ -1,8 +1,6 @@
 import type { GuestFrame } from '../../proto/frame.ts';
 import { guestBeyondBounds } from '../../proto/frame-bounds.ts';
-import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
-import type { LimitReached__Output as LimitReached } from '../../proto/generated/raworc/v0/LimitReached.ts';
 import type { ReadLines__Output as ReadLines } from '../../proto/generated/raworc/v0/ReadLines.ts';
 import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0/Secrets.ts';
 import type { Settled__Output as Settled } from '../../proto/generated/raworc/v0/Settled.ts';
@@ -13,71 +11,72 @@ import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.t
 import type { Outbox } from '../control/outbox.ts';
 import { WorkerNews } from '../control/worker-news.ts';
 import type { Assignment } from '../domain/session.ts';
+import { AnswerSender } from './answer-sender.ts';
+import { type Greeting, Handshake, welcome } from './handshake.ts';
+import { LimitReports } from './limit-reports.ts';
 import type { GuestLink } from './listener.ts';
+import type { ReadGate } from './read-gate.ts';
 import { RelayBudget } from './relay-budget.ts';
-import { type Guest, isFull, letGo, newSession, type Session, sayStops, sizeOf, takesAnother } from './relayed-session.ts';
+import { RelayedSession } from './relayed-session.ts';
 import { SecretRequests } from './secret-requests.ts';
-import { helloRefusal, welcome } from './welcome.ts';
 
-const HELLO_WITHIN_MS = 10_000;
-const LIMIT_TOLD_EVERY_MS = 60_000;
-
-export interface RelayOutside {
+export interface RelayDeps {
   readonly outbox: Outbox;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics?: Metrics | undefined;
   /** Undefined when this session is not assigned (any more). */
   assignment(sessionId: string): Assignment | undefined;
-  /** Its guest came or went. */
+  /** Its guest connected or disconnected. */
   guestChanged(sessionId: string): void;
   /** Its guest has finished, as it was asked to. */
   drained(sessionId: string): void;
-  /** Messages were let go that the controller must send again: its guest is reported anew. */
+  /** Messages were dropped that the controller must send again: its guest is reported anew. */
   messagesLost(sessionId: string): void;
 }
 
 /**
- * Between guests and the controller. What a guest says is stamped with its own session and the generation assigned now, so it can speak of no other.
- * Answers are kept until the controller has settled them; all else the two ends say again when they must. Secrets pass through, and leave no trace.
+ * Between guests and the controller. Each guest frame is stamped with the guest's own session and the generation assigned now, so a guest
+ * speaks of no other session. Answers are kept until the controller has settled them; all else is repeated by the two ends. Secrets pass
+ * through and leave no trace.
  */
 export class Relay {
-  readonly #outside: RelayOutside;
-  readonly #sessions = new Map<string, Session>();
+  readonly #deps: RelayDeps;
+  readonly #sessions = new Map<string, RelayedSession>();
+  readonly #budget = new RelayBudget();
   readonly #secretRequests: SecretRequests;
   readonly #workers: WorkerNews;
-  readonly #limits: Counter<'limit'>;
-  readonly #budget = new RelayBudget();
-  readonly #refused: Counter;
-  readonly #rested: Counter;
-  /** Guests that are not read from while too much waits for the controller. */
-  readonly #crowdedOut = new Set<Session>();
-  /** Sessions whose answers are still to be said on this stream. */
-  readonly #unsaid = new Map<string, Session>();
-  #holding = false;
+  readonly #limits: LimitReports;
+  readonly #answers: AnswerSender;
+  /** Guests that are paused while too much waits for the controller. */
+  readonly #crowdedOut = new Set<ReadGate>();
+  readonly #dropped: Counter;
+  readonly #rests: Counter;
 
-  constructor(outside: RelayOutside) {
-    this.#outside = outside;
-    this.#workers = new WorkerNews(outside.outbox);
-    const { metrics = silentMetrics } = outside;
-    this.#refused = metrics.counter({
+  constructor(deps: RelayDeps) {
+    this.#deps = deps;
+    const { outbox, clock, metrics = silentMetrics } = deps;
+    this.#workers = new WorkerNews(outbox);
+    this.#limits = new LimitReports(deps);
+    this.#answers = new AnswerSender(outbox, (sessionId) => deps.assignment(sessionId)?.generation);
+    this.#secretRequests = new SecretRequests(clock, (sessionId, version) => this.#requestSecrets(sessionId, version));
+    this.#dropped = metrics.counter({
       name: 'relay_messages_let_go_total',
       help: 'Messages that a guest did not read in time and that the controller sends again.',
     });
-    this.#rested = metrics.counter({ name: 'relay_guest_rests_total', help: 'Times that a guest was not read because it said too much.' });
+    this.#rests = metrics.counter({ name: 'relay_guest_rests_total', help: 'Times that a guest was not read because it said too much.' });
     metrics.gauge({ name: 'relay_held_characters', help: 'Messages held for guests.', read: () => this.#budget.held });
     metrics.gauge({ name: 'relay_answer_characters', help: 'Answers that are not settled.', read: () => this.#budget.answers });
-    const help = 'Sessions whose agents met a limit of their container, at most once a minute each';
-    this.#limits = (outside.metrics ?? silentMetrics).counter({ name: 'session_limits_reached_total', help, labels: ['limit'] });
-    outside.outbox.onRoom(() => {
-      this.#sayAnswers();
-      this.#readOn();
+    outbox.onRoom(() => {
+      this.#answers.proceed();
+      if (outbox.isCrowded) return;
+      for (const gate of this.#crowdedOut) gate.resume('outbox');
+      this.#crowdedOut.clear();
     });
-    this.#secretRequests = new SecretRequests(outside.clock, (sessionId, version) => this.#askForSecrets(sessionId, version));
   }
 
   isConnected(sessionId: string): boolean {
-    return this.#sessions.get(sessionId)?.guest?.welcomed ?? false;
+    return this.#sessions.get(sessionId)?.link !== undefined;
   }
 
   /** The highest seq that the guest holds durably, as far as it said. */
@@ -90,105 +89,77 @@ export class Relay {
     return this.#sessions.get(sessionId)?.life ?? 0;
   }
 
-  /** Takes over a connection on this session's door. The newest one counts. */
+  /** Takes over a new connection of this session's guest. The newest one counts. */
   guest(sessionId: string, link: GuestLink): void {
     const session = this.#session(sessionId);
-    const { clock, log } = this.#outside;
-    const guest: Guest = { link, timer: undefined, welcomed: false };
-    const awaitHello = () => {
-      guest.timer = clock.after(HELLO_WITHIN_MS, () => {
-        // One that is frozen says nothing, and nothing is wrong with it.
-        if (this.#outside.assignment(sessionId)?.desired === 'paused') awaitHello();
-        else link.close(new Error('no hello'));
-      });
-    };
-    awaitHello();
-    link.onMessage((frame) => this.#heard(sessionId, session, guest, frame));
+    const { log } = this.#deps;
+    const handshake = new Handshake(sessionId, link, this.#deps);
+    link.onMessage((frame) => {
+      const fault = guestBeyondBounds(frame);
+      if (fault !== undefined) return link.close(new Error(`${fault} to come of a guest`));
+      if (session.link === link) return this.#received(sessionId, session, link, frame);
+      const greeting = handshake.greeting(frame);
+      if (greeting === undefined) return;
+      this.#welcome(session, link, greeting);
+      log.info('guest.connected', { session: sessionId, version: greeting.hello.guestVersion });
+      this.#flush(sessionId, session);
+      this.#deps.guestChanged(sessionId);
+    });
     link.onDrain(() => {
-      this.#sayDrain(session);
-      sayStops(session);
-      this.#deliverHeld(session);
-      this.#askForLost(sessionId, session);
+      if (session.link === link) this.#flush(sessionId, session);
     });
     link.onClose((fault) => {
-      guest.timer?.cancel();
+      handshake.close();
       if (fault !== undefined) log.info('guest.lost', { session: sessionId, error: fault.message });
-      if (session.guest !== guest) return;
-      session.guest = undefined;
-      // Whatever it begins when it comes back, the controller looks at then.
-      session.stops.clear();
+      if (session.link !== link) return;
+      session.disconnect();
       this.#workers.gone(sessionId);
       this.#secretRequests.forget(sessionId);
-      this.#outside.guestChanged(sessionId);
+      this.#deps.guestChanged(sessionId);
     });
   }
 
   deliver(message: Deliver): void {
-    const assignment = this.#outside.assignment(message.sessionId);
+    const { sessionId } = message;
+    const assignment = this.#deps.assignment(sessionId);
     if (assignment === undefined || assignment.desired === 'failed') return;
-    const session = this.#session(message.sessionId);
-    // Whoever comes up again is sent it again.
-    if (session.drain !== undefined) return;
-    const isNext = session.held.length === 0 && session.stops.size === 0;
-    if (isNext && session.guest?.welcomed && session.guest.link.send({ kind: 'deliver', value: message })) return;
-    if (!takesAnother(session, message) || !this.#budget.takes(sizeOf(message))) {
-      this.#refused.add();
-      session.lost = true;
-      return;
-    }
-    session.held.push(message);
-    session.heldCharacters += sizeOf(message);
-    this.#budget.count(session);
+    const session = this.#session(sessionId);
+    if (!session.queue.deliver(message, session.link)) this.#dropped.add();
   }
 
   settled(settled: Settled): void {
     if (settled.upToSeq > 0) this.settledUpTo(settled.sessionId, settled.upToSeq);
     if (settled.messageId === '') return;
     const session = this.#sessions.get(settled.sessionId);
-    if (session === undefined) return;
-    const answer = session.answers.get(settled.messageId);
-    if (answer !== undefined) {
-      session.answers.delete(settled.messageId);
-      session.answerCharacters -= answer.content.length;
-      this.#budget.count(session);
-      this.#readOn();
-      if (this.#mayRead(session)) session.guest?.link.resume();
-    }
-    // One that is not taken is no loss: the guest says its answer again when it next connects, and is then told again.
-    if (session.guest?.welcomed) session.guest.link.send({ kind: 'settled', value: settled });
+    session?.answers.settle(settled.messageId);
+    // A guest that does not take it repeats its answer when it next connects, and is then told again.
+    session?.link?.send({ kind: 'settled', value: settled });
   }
 
-  /** No message up to this number waits for an answer any more: its guest, whichever is or will be connected, is to begin none of them. */
+  /** No message up to this number is to be answered any more: the guest, now or once it connects, begins none of them. */
   settledUpTo(sessionId: string, seq: number): void {
-    const assignment = this.#outside.assignment(sessionId);
+    const assignment = this.#deps.assignment(sessionId);
     if (assignment === undefined || seq <= (this.#sessions.get(sessionId)?.settledSeq ?? assignment.settledSeq)) return;
     const session = this.#session(sessionId);
     session.settledSeq = seq;
-    letGo(session, (message) => message.seq <= seq);
-    this.#budget.count(session);
-    this.#askForLost(sessionId, session);
-    // One that does not take it hears of it with its next welcome.
-    if (session.guest?.welcomed) session.guest.link.send({ kind: 'settled', value: { sessionId, messageId: '', upToSeq: seq } });
+    session.queue.dropSettled(seq);
+    this.#requestDropped(sessionId, session);
+    // A guest that does not take it learns it from its next welcome.
+    session.link?.send({ kind: 'settled', value: { sessionId, messageId: '', upToSeq: seq } });
   }
 
-  /** To the guests of all sessions of that space. Those that are not connected hear of nothing: the controller judges anew when they are. */
+  /** To the guests of all sessions of that space. Guests that connect later are told by the controller. */
   stopAgent(stop: StopAgent): void {
     for (const [sessionId, session] of this.#sessions) {
-      if (this.#outside.assignment(sessionId)?.spec.spaceId !== stop.spaceId) continue;
-      if (letGo(session, (message) => message.agent === stop.agent)) session.lost = true;
-      this.#budget.count(session);
-      if (session.guest?.welcomed) {
-        session.stops.set(stop.agent, stop);
-        sayStops(session);
-      }
-      this.#askForLost(sessionId, session);
+      if (this.#deps.assignment(sessionId)?.spec.spaceId !== stop.spaceId) continue;
+      session.queue.stopAgent(stop, session.link);
+      this.#requestDropped(sessionId, session);
     }
   }
 
-  readLines(wanted: ReadLines): void {
-    const { sessionId, requestId } = wanted;
-    const guest = this.#sessions.get(sessionId)?.guest;
-    if (guest?.welcomed && guest.link.send({ kind: 'readLines', value: wanted })) return;
+  readLines(request: ReadLines): void {
+    const { sessionId, requestId } = request;
+    if (this.#sessions.get(sessionId)?.link?.send({ kind: 'readLines', value: request })) return;
     this.#workers.lines({ sessionId, requestId, lines: [], unread: true });
   }
 
@@ -196,46 +167,42 @@ export class Relay {
   secrets(secrets: Secrets): void {
     const { sessionId, version } = secrets;
     if (!this.#secretRequests.answered(sessionId, version)) return;
-    const guest = this.#sessions.get(sessionId)?.guest;
-    if (guest?.welcomed && !guest.link.send({ kind: 'secrets', value: secrets })) this.#secretRequests.missed(sessionId, version);
+    const link = this.#sessions.get(sessionId)?.link;
+    if (link?.send({ kind: 'secrets', value: secrets }) === false) this.#secretRequests.missed(sessionId, version);
   }
 
-  /** A new stream begins. Answers wait until all of them are said again, in their order: one that came now would overtake those from before. */
+  /** Whether its guest was asked to finish and not told to go on, even by an old ledger. */
+  isDraining(sessionId: string): boolean {
+    return this.#sessions.get(sessionId)?.queue.isDraining === true;
+  }
+
+  /** The guest, now or once it connects, is to take nothing more and to finish within the grace. */
+  startDrain(sessionId: string, graceMs: number): void {
+    const session = this.#session(sessionId);
+    const nowMs = this.#deps.clock.monotonic();
+    session.queue.startDrain(nowMs + graceMs);
+    if (session.link !== undefined) session.queue.flush(session.link, nowMs);
+  }
+
+  endDrain(sessionId: string): void {
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined) return;
+    session.queue.endDrain();
+    const assignment = this.#deps.assignment(sessionId);
+    if (session.link === undefined || assignment === undefined) return;
+    if (!session.link.send(welcome(assignment, session.settledSeq, undefined)))
+      session.link.close(new Error('it does not read its welcome'));
+  }
+
+  /** A new stream begins: nothing that is repeated is sent before `resend`, so that no new answer overtakes an old one. */
   hold(): void {
-    this.#holding = true;
-    this.#unsaid.clear();
+    this.#answers.hold();
     this.#secretRequests.hold();
   }
 
-  /** Its guest, whichever is or will be connected, is to take nothing more and to finish within the grace. Undefined takes that back. */
-  drain(sessionId: string, graceMs: number | undefined): void {
-    const session = graceMs === undefined ? this.#sessions.get(sessionId) : this.#session(sessionId);
-    if (session === undefined) return;
-    session.held = [];
-    session.heldCharacters = 0;
-    this.#budget.count(session);
-    if (graceMs !== undefined) {
-      session.drain = { untilMs: this.#outside.clock.monotonic() + graceMs, said: false };
-      this.#sayDrain(session);
-      return;
-    }
-    session.drain = undefined;
-    const assignment = this.#outside.assignment(sessionId);
-    if (!session.guest?.welcomed || assignment === undefined) return;
-    if (!session.guest.link.send(welcome(assignment, session.settledSeq, undefined)))
-      session.guest.link.close(new Error('it does not read its welcome'));
-  }
-
-  /** Whether its guest was asked to finish and not told to go on, whoever asked: an old ledger too. */
-  isDraining(sessionId: string): boolean {
-    return this.#sessions.get(sessionId)?.drain !== undefined;
-  }
-
   /** To be called on each new stream, once the controller has said what is assigned. */
-  sayAgain(): void {
-    this.#holding = false;
-    for (const [sessionId, session] of this.#sessions) if (session.answers.size > 0) this.#unsaid.set(sessionId, session);
-    this.#sayAnswers();
+  resend(): void {
+    this.#answers.resend([...this.#sessions].map(([sessionId, { answers }]) => [sessionId, answers] as const));
     this.#secretRequests.sayAgain();
     this.#workers.sayAgain();
   }
@@ -245,218 +212,106 @@ export class Relay {
     const session = this.#sessions.get(sessionId);
     if (session === undefined) return;
     this.#sessions.delete(sessionId);
-    this.#unsaid.delete(sessionId);
-    this.#crowdedOut.delete(session);
-    session.pace.resting?.cancel();
-    this.#budget.forget(session);
-    this.#readOn();
+    this.#answers.forget(sessionId);
+    this.#limits.forget(sessionId);
+    this.#crowdedOut.delete(session.gate);
     this.#secretRequests.forget(sessionId);
     this.#workers.gone(sessionId);
-    session.guest?.link.close();
+    session.close();
   }
 
   close(): void {
     for (const sessionId of [...this.#sessions.keys()]) this.forget(sessionId);
   }
 
-  #heard(sessionId: string, session: Session, guest: Guest, frame: GuestFrame): void {
-    const fault = guestBeyondBounds(frame);
-    if (fault !== undefined) {
-      guest.link.close(new Error(`${fault} to come of a guest`));
-      return;
-    }
-    if (!guest.welcomed) {
-      this.#greeted(sessionId, session, guest, frame);
-      return;
-    }
-    this.#pace(session, guest, frame);
-    const generation = this.#outside.assignment(sessionId)?.generation;
-    if (generation === undefined || session.guest !== guest) return;
-    const { outbox } = this.#outside;
-    // What it says is kept for the controller: more of it waits with the guest, so that no guest ends the stream of all.
+  #welcome(session: RelayedSession, link: GuestLink, { hello, assignment }: Greeting): void {
+    const nowMs = this.#deps.clock.monotonic();
+    session.connect(link);
+    session.acceptedSeq = hello.acceptedSeq;
+    session.life = hello.life;
+    session.settledSeq = Math.max(session.settledSeq, assignment.settledSeq);
+    // Before the controller has spoken nobody asked for the drain again; that is no reason to take up new work.
+    if (assignment.desired === 'suspended' && !session.queue.isDraining) session.queue.startDrain(nowMs + assignment.graceMs);
+    link.send(welcome(assignment, session.settledSeq, session.queue.graceLeftMs(nowMs)));
+    session.queue.drainSent();
+    session.gate.attach(link);
+  }
+
+  #received(sessionId: string, session: RelayedSession, link: GuestLink, frame: GuestFrame): void {
+    this.#pace(session, frame);
+    const generation = this.#deps.assignment(sessionId)?.generation;
+    if (generation === undefined) return;
+    const { outbox } = this.#deps;
+    // More of it waits with the guest, so that no guest ends the stream of all.
     if (outbox.isCrowded) {
-      this.#crowdedOut.add(session);
-      guest.link.pause();
+      this.#crowdedOut.add(session.gate);
+      session.gate.pause('outbox');
     }
     switch (frame.kind) {
       case 'hello':
-        guest.link.close(new Error('a second hello'));
-        return;
-      case 'accepted':
-        session.acceptedSeq = Math.max(session.acceptedSeq, frame.value.seq);
-        outbox.keep(`accepted:${sessionId}:${frame.value.messageId}`, {
-          kind: 'accepted',
-          value: { ...frame.value, sessionId, generation },
-        });
-        return;
-      case 'runStarted':
-        outbox.keep(`run:${sessionId}:${frame.value.messageId}`, {
-          kind: 'runStarted',
-          value: { ...frame.value, sessionId, generation },
-        });
-        return;
+        return link.close(new Error('a second hello'));
+      case 'accepted': {
+        session.accepted(frame.value.seq);
+        const value = { ...frame.value, sessionId, generation };
+        return outbox.keep(`accepted:${sessionId}:${value.messageId}`, { kind: 'accepted', value });
+      }
+      case 'runStarted': {
+        const value = { ...frame.value, sessionId, generation };
+        return outbox.keep(`run:${sessionId}:${value.messageId}`, { kind: 'runStarted', value });
+      }
       case 'answer': {
         const answer = { ...frame.value, sessionId, generation };
-        session.answerCharacters += answer.content.length - (session.answers.get(answer.messageId)?.content.length ?? 0);
-        session.answers.set(answer.messageId, answer);
-        this.#budget.count(session);
-        if (this.#budget.isFull) this.#budget.pause(session);
-        if (isFull(session) || this.#budget.isFull) guest.link.pause();
-        this.#answer(answer);
-        return;
+        session.answers.keep(answer);
+        return this.#answers.send(answer);
       }
       case 'drained':
-        session.acceptedSeq = Math.max(session.acceptedSeq, frame.value.acceptedSeq);
-        if (session.drain !== undefined) this.#outside.drained(sessionId);
+        session.accepted(frame.value.acceptedSeq);
+        if (session.queue.isDraining) this.#deps.drained(sessionId);
         return;
       case 'secretsRequest':
-        this.#secretRequests.want(sessionId, frame.value.version);
-        return;
+        return this.#secretRequests.want(sessionId, frame.value.version);
       case 'workers':
-        this.#workers.told({ ...frame.value, sessionId });
-        return;
+        return this.#workers.told({ ...frame.value, sessionId });
       case 'lines':
-        this.#workers.lines({ ...frame.value, sessionId });
-        return;
+        return this.#workers.lines({ ...frame.value, sessionId });
       case 'limitReached':
-        this.#limitReached(session, { ...frame.value, sessionId });
-        return;
+        return this.#limits.report({ ...frame.value, sessionId });
       case 'delta':
-        outbox.pass({ kind: 'delta', value: { ...frame.value, sessionId } });
-        return;
+        return void outbox.pass({ kind: 'delta', value: { ...frame.value, sessionId } });
       case 'log':
-        outbox.pass({ kind: 'log', value: { ...frame.value, sessionId } });
-        return;
+        return void outbox.pass({ kind: 'log', value: { ...frame.value, sessionId } });
       default:
         frame satisfies never;
     }
   }
 
   /** A guest that says too much is not read for a while: it waits, and its node's other guests do not. */
-  #pace(session: Session, { link }: Guest, frame: GuestFrame): void {
-    const { clock } = this.#outside;
+  #pace(session: RelayedSession, frame: GuestFrame): void {
+    const { clock } = this.#deps;
     const restMs = session.pace.heard(frame, clock.monotonic());
-    if (restMs === 0 || session.pace.resting !== undefined) return;
-    this.#rested.add();
-    link.pause();
-    session.pace.resting = clock.after(restMs, () => {
-      session.pace.resting = undefined;
-      if (this.#mayRead(session)) session.guest?.link.resume();
-    });
+    if (restMs === 0 || session.isResting) return;
+    this.#rests.add();
+    session.rest((resume) => clock.after(restMs, resume));
   }
 
-  /** Said once a minute at most for each session, however often its guest does or is started anew. */
-  #limitReached({ limitsToldMs }: Session, value: LimitReached): void {
-    const { sessionId: session, limit, agent } = value;
-    if (limit !== 'processes' && limit !== 'memory') return;
-    const { clock, log, outbox } = this.#outside;
-    const now = clock.monotonic();
-    if (now - (limitsToldMs.get(limit) ?? Number.NEGATIVE_INFINITY) < LIMIT_TOLD_EVERY_MS) return;
-    limitsToldMs.set(limit, now);
-    const reason = limit === 'processes' ? 'process limit reached' : 'memory limit reached';
-    log.warn('session.limit-reached', { session, reason, limit: value.value, agent: agent || undefined });
-    this.#limits.add(1, { limit });
-    outbox.pass({ kind: 'limitReached', value });
+  #flush(sessionId: string, session: RelayedSession): void {
+    if (session.link !== undefined) session.queue.flush(session.link, this.#deps.clock.monotonic());
+    this.#requestDropped(sessionId, session);
   }
 
-  #greeted(sessionId: string, session: Session, guest: Guest, frame: GuestFrame): void {
-    const { log } = this.#outside;
-    const assignment = this.#outside.assignment(sessionId);
-    const refusal = helloRefusal(sessionId, assignment, frame);
-    if (frame.kind !== 'hello' || assignment === undefined || refusal !== undefined) {
-      log.warn('guest.refused', { session: sessionId, reason: refusal });
-      guest.link.close(new Error(refusal));
-      return;
-    }
-    guest.timer?.cancel();
-    guest.welcomed = true;
-    session.guest?.link.close(new Error('a newer connection of this session'));
-    session.guest = guest;
-    session.acceptedSeq = frame.value.acceptedSeq;
-    session.life = frame.value.life;
-    // Before the controller has spoken nobody asked for the drain again; it is no reason to take up new work.
-    const asked = assignment.desired === 'suspended' ? assignment.graceMs : undefined;
-    if (asked !== undefined) session.drain ??= { untilMs: this.#outside.clock.monotonic() + asked, said: true };
-    session.settledSeq = Math.max(session.settledSeq, assignment.settledSeq);
-    guest.link.send(welcome(assignment, session.settledSeq, this.#graceLeftMs(session)));
-    if (session.drain !== undefined) session.drain.said = true;
-    if (!this.#mayRead(session)) guest.link.pause();
-    log.info('guest.connected', { session: sessionId, version: frame.value.guestVersion });
-    this.#deliverHeld(session);
-    this.#outside.guestChanged(sessionId);
+  #requestDropped(sessionId: string, session: RelayedSession): void {
+    if (session.queue.takeIncomplete()) this.#deps.messagesLost(sessionId);
   }
 
-  #sayDrain(session: Session): void {
-    const { drain, guest } = session;
-    if (drain === undefined || drain.said || !guest?.welcomed) return;
-    drain.said = guest.link.send({ kind: 'drain', value: { graceMs: this.#graceLeftMs(session) ?? 0 } });
+  #requestSecrets(sessionId: string, version: number): void {
+    const generation = this.#deps.assignment(sessionId)?.generation ?? 0;
+    this.#deps.outbox.keep(`secrets:${sessionId}`, { kind: 'secretsRequest', value: { sessionId, generation, version } });
   }
 
-  #graceLeftMs({ drain }: Session): number | undefined {
-    return drain && Math.max(0, Math.ceil(drain.untilMs - this.#outside.clock.monotonic()));
-  }
-
-  #deliverHeld(session: Session): void {
-    if (!session.guest?.welcomed) return;
-    for (;;) {
-      const message = session.held[0];
-      if (message === undefined) break;
-      if (!session.guest.link.send({ kind: 'deliver', value: message })) return;
-      session.held.shift();
-      session.heldCharacters -= sizeOf(message);
-      this.#budget.count(session);
-      this.#askForLost(message.sessionId, session);
-    }
-  }
-
-  /** There is room again for answers: guests that were not read from are. */
-  #readOn(): void {
-    const sessions = [...this.#budget.resumed()];
-    if (!this.#outside.outbox.isCrowded) {
-      sessions.push(...this.#crowdedOut);
-      this.#crowdedOut.clear();
-    }
-    for (const session of sessions) if (this.#mayRead(session)) session.guest?.link.resume();
-  }
-
-  #mayRead(session: Session): boolean {
-    return session.pace.resting === undefined && !isFull(session) && !this.#budget.isPaused(session) && !this.#crowdedOut.has(session);
-  }
-
-  /** As many as there is room for: all at once can be more than may wait, and would end each new stream. */
-  #sayAnswers(): void {
-    if (this.#holding) return;
-    for (const [sessionId, session] of this.#unsaid) {
-      if (this.#outside.outbox.isCrowded) return;
-      this.#unsaid.delete(sessionId);
-      const generation = this.#outside.assignment(sessionId)?.generation;
-      if (generation === undefined) continue;
-      for (const answer of session.answers.values()) this.#answer({ ...answer, generation });
-    }
-  }
-
-  /** There is room again for what was let go. */
-  #askForLost(sessionId: string, session: Session): void {
-    if (!session.lost || session.held.length > 0) return;
-    session.lost = false;
-    this.#outside.messagesLost(sessionId);
-  }
-
-  #askForSecrets(sessionId: string, version: number): void {
-    const generation = this.#outside.assignment(sessionId)?.generation ?? 0;
-    this.#outside.outbox.keep(`secrets:${sessionId}`, { kind: 'secretsRequest', value: { sessionId, generation, version } });
-  }
-
-  #answer(answer: Answer): void {
-    // One that came now would overtake those of its session that are still to be said; it is said after them.
-    if (this.#holding || this.#unsaid.has(answer.sessionId)) return;
-    this.#outside.outbox.keep(`answer:${answer.sessionId}:${answer.messageId}`, { kind: 'answer', value: answer });
-  }
-
-  #session(sessionId: string): Session {
+  #session(sessionId: string): RelayedSession {
     let session = this.#sessions.get(sessionId);
     if (session === undefined) {
-      session = newSession();
+      session = new RelayedSession(this.#budget);
       this.#sessions.set(sessionId, session);
     }
     return session;

@@ -1,69 +1,72 @@
-/** What the relay remembers of one session, and its bounds. */
-import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
-import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
-import type { StopAgent__Output as StopAgent } from '../../proto/generated/raworc/v0/StopAgent.ts';
 import type { Timer } from '../../seams/clock.ts';
 import { GuestPace } from './guest-pace.ts';
+import { GuestQueue } from './guest-queue.ts';
+import { KeptAnswers } from './kept-answers.ts';
 import type { GuestLink } from './listener.ts';
+import { ReadGate } from './read-gate.ts';
+import type { RelayBudget } from './relay-budget.ts';
 
-/** Past these its guest is not read from until something is settled. */
-const ANSWERS_KEPT = 64;
-const ANSWER_CHARACTERS_KEPT = 8 * 1024 * 1024;
-/** Past these, messages are let go, and asked for again once there is room. */
-const MESSAGES_HELD = 256;
-const MESSAGE_CHARACTERS_HELD = 16 * 1024 * 1024;
+/** What the relay remembers of one session. It outlives its guest's connections. */
+export class RelayedSession {
+  /** The highest seq that its guest holds durably, as far as it said. */
+  acceptedSeq = 0;
+  /** Of the guest's memory, as the guest counts. */
+  life = 0;
+  /** No message up to this number is to be answered: its guest knows, or will with its welcome. */
+  settledSeq = 0;
+  readonly gate = new ReadGate();
+  readonly pace = new GuestPace();
+  readonly queue: GuestQueue;
+  readonly answers: KeptAnswers;
+  readonly #budget: RelayBudget;
+  #link: GuestLink | undefined;
+  #resting: Timer | undefined;
 
-export interface Guest {
-  readonly link: GuestLink;
-  timer: Timer | undefined;
-  welcomed: boolean;
-}
+  constructor(budget: RelayBudget) {
+    this.#budget = budget;
+    this.queue = new GuestQueue(budget);
+    this.answers = new KeptAnswers(budget, this.gate);
+  }
 
-export interface Session {
-  guest: Guest | undefined;
-  acceptedSeq: number;
-  /** Of its memory, as its guest counts. */
-  life: number;
-  /** As far as its guest was told, or will be with its welcome. */
-  settledSeq: number;
-  readonly answers: Map<string, Answer>;
-  answerCharacters: number;
-  held: Deliver[];
-  heldCharacters: number;
-  lost: boolean;
-  /** Its guest is to finish and to take nothing more. `said`: to the guest that is connected. */
-  drain: { readonly untilMs: number; said: boolean } | undefined;
-  /** By agent: what its guest is to hear before anything that is held. */
-  readonly stops: Map<string, StopAgent>;
-  /** When it was last said that the session met a limit, by limit. */
-  readonly limitsToldMs: Map<string, number>;
-  readonly pace: GuestPace;
-}
+  /** To its guest, once that was welcomed. */
+  get link(): GuestLink | undefined {
+    return this.#link;
+  }
 
-export const newSession = (): Session => ({
-  ...{ guest: undefined, acceptedSeq: 0, life: 0, settledSeq: 0, answers: new Map(), answerCharacters: 0 },
-  ...{ held: [], heldCharacters: 0, lost: false, drain: undefined, stops: new Map(), limitsToldMs: new Map(), pace: new GuestPace() },
-});
+  connect(link: GuestLink): void {
+    const older = this.#link;
+    this.#link = link;
+    older?.close(new Error('a newer connection of this session'));
+  }
 
-export const isFull = (session: Session) => session.answers.size >= ANSWERS_KEPT || session.answerCharacters >= ANSWER_CHARACTERS_KEPT;
-export const sizeOf = (message: Deliver) => message.content.length + message.contextJson.length;
+  disconnect(): void {
+    this.#link = undefined;
+    this.gate.attach(undefined);
+    this.queue.disconnected();
+  }
 
-/** Whether there is room to hold one more message. */
-export const takesAnother = (session: Session, message: Deliver) =>
-  session.held.length < MESSAGES_HELD && session.heldCharacters + sizeOf(message) <= MESSAGE_CHARACTERS_HELD;
+  get isResting(): boolean {
+    return this.#resting !== undefined;
+  }
 
-/** Holds those messages no longer. Whether there were any. */
-export function letGo(session: Session, which: (message: Deliver) => boolean): boolean {
-  const before = session.held.length;
-  session.held = session.held.filter((message) => !which(message));
-  session.heldCharacters = session.held.reduce((sum, message) => sum + sizeOf(message), 0);
-  return session.held.length < before;
-}
+  /** Its guest says too much: it is not read until the timer is up. */
+  rest(after: (work: () => void) => Timer): void {
+    this.gate.pause('pace');
+    this.#resting = after(() => {
+      this.#resting = undefined;
+      this.gate.resume('pace');
+    });
+  }
 
-/** Tells its guest, as far as it takes it. */
-export function sayStops({ guest, stops }: Session): void {
-  for (const [agent, stop] of stops) {
-    if (!guest?.link.send({ kind: 'stopAgent', value: stop })) return;
-    stops.delete(agent);
+  accepted(seq: number): void {
+    this.acceptedSeq = Math.max(this.acceptedSeq, seq);
+  }
+
+  close(): void {
+    this.#resting?.cancel();
+    this.queue.clear();
+    this.answers.clear();
+    this.#budget.forget(this.gate);
+    this.#link?.close();
   }
 }

@@ -15,8 +15,10 @@ export interface ReconcilerOutside extends CopyingOutside {
   guestConnected(sessionId: string): boolean;
   /** Whether its guest was asked to finish and not told to go on. */
   guestDraining(sessionId: string): boolean;
-  /** Asks its guest to finish and to take nothing more; `undefined` takes that back. */
-  drain(sessionId: string, graceMs: number | undefined): void;
+  /** Asks its guest to finish and to take nothing more. */
+  startDrain(sessionId: string, graceMs: number): void;
+  /** Takes that back. */
+  endDrain(sessionId: string): void;
   /** What this node gives to one session at most, whatever the controller says. */
   most(): Most;
   /** Whether the controller has spoken since this start. */

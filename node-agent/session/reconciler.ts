@@ -58,8 +58,8 @@ export class Reconciler {
     this.#drain = new Drain({
       clock: outside.clock,
       guestConnected: () => outside.guestConnected(sessionId),
-      ask: (graceMs) => outside.drain(sessionId, graceMs),
-      takeBack: () => outside.drain(sessionId, undefined),
+      ask: (graceMs) => outside.startDrain(sessionId, graceMs),
+      takeBack: () => outside.endDrain(sessionId),
       over: () => this.wake(),
     });
   }

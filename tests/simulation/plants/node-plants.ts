@@ -116,8 +116,8 @@ export const NODE_PLANTS = {
   },
   'answers not kept': {
     breaks: 'The relay keeps an answer until the controller has settled it.',
-    file: 'node-agent/guests/relay.ts',
-    find: 'session.answers.set(answer.messageId, answer);',
+    file: 'node-agent/guests/kept-answers.ts',
+    find: 'this.#answers.set(answer.messageId, answer);',
     replace: '',
     foundBy: { seed: 1 },
   },

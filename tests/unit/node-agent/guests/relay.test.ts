@@ -1,7 +1,7 @@
 import t from 'tap';
 import { Outbox } from '../../../../node-agent/control/outbox.ts';
 import { linkPair } from '../../../../node-agent/engine/hollow/link-pair.ts';
-import { Relay, type RelayOutside } from '../../../../node-agent/guests/relay.ts';
+import { Relay, type RelayDeps } from '../../../../node-agent/guests/relay.ts';
 import { MOST_RELAYED } from '../../../../node-agent/guests/relay-budget.ts';
 import type { GuestFrame, HostFrame, NodeFrame } from '../../../../proto/frame.ts';
 import { prometheusMetrics } from '../../../../seams/prometheus.ts';
@@ -12,7 +12,7 @@ const S = '00000000-0000-4000-8000-00000000000a';
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 const turn = () => new Promise<void>((resolve) => systemClock.soon(() => systemClock.soon(() => systemClock.soon(resolve))));
 
-function relayed(generation = 7, more: Partial<RelayOutside> = {}) {
+function relayed(generation = 7, more: Partial<RelayDeps> = {}) {
   const sent: NodeFrame[] = [];
   const wire = { full: false };
   const lost: string[] = [];
@@ -147,7 +147,7 @@ t.test('on a new stream no answer overtakes one from before', async (t) => {
   guest.send(answer('m2'));
   await turn();
   outbox.connect({ send: (frame) => sent.push(frame) > 0, end: () => undefined });
-  relay.sayAgain();
+  relay.resend();
   guest.send(answer('m3'));
   await turn();
   t.same(
@@ -254,13 +254,13 @@ t.test('live workers are said anew on each stream, until their guest is gone; li
   t.match(heard.at(-1), { kind: 'readLines', value: wanted });
   guest.send({ kind: 'lines', value: { sessionId: 'another', requestId: 'r', lines: [], unread: false } });
   await turn();
-  relay.sayAgain();
+  relay.resend();
   const workers = { kind: 'workers', value: { sessionId: S, workers: [{ agent: 'a', startedAtMs: 5 }] } };
   t.match(sent.splice(0), [workers, { kind: 'lines', value: { sessionId: S, unread: false } }, workers]);
   guest.close();
   await turn();
   t.match(sent.splice(0), [{ kind: 'workers', value: { sessionId: S, workers: [] } }]);
-  relay.sayAgain();
+  relay.resend();
   t.same(sent, []);
 });
 
@@ -406,7 +406,7 @@ t.test('answers of before are said on a new stream as it takes them, in their or
   wire.left = 4;
   relay.hold();
   begin();
-  relay.sayAgain();
+  relay.resend();
   guests[47]?.say(answer(`third-${guests[47].sessionId}`));
   t.same(wire.faults, [], 'what waits is less than ends a stream');
   while (outbox.waiting > 0) {

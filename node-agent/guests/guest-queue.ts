@@ -1,0 +1,135 @@
+import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
+import type { StopAgent__Output as StopAgent } from '../../proto/generated/raworc/v0/StopAgent.ts';
+import type { GuestLink } from './listener.ts';
+import type { RelayBudget } from './relay-budget.ts';
+
+/** Of one session. Past these, messages are dropped, and the controller is asked for them once there is room. */
+const MOST_MESSAGES = 256;
+const MOST_CHARACTERS = 16 * 1024 * 1024;
+
+const sizeOf = (message: Deliver) => message.content.length + message.contextJson.length;
+
+interface Drain {
+  readonly untilMs: number;
+  /** The connected guest knows of it. */
+  sent: boolean;
+}
+
+/**
+ * What one session's guest is still to be sent: that it is to drain, which agents to stop, then messages in order. While it drains,
+ * messages are refused without a trace: whichever guest comes next is sent them again by the controller.
+ */
+export class GuestQueue {
+  readonly #budget: RelayBudget;
+  #messages: Deliver[] = [];
+  #characters = 0;
+  #isIncomplete = false;
+  #drain: Drain | undefined;
+  readonly #stops = new Map<string, StopAgent>();
+
+  constructor(budget: RelayBudget) {
+    this.#budget = budget;
+  }
+
+  get isDraining(): boolean {
+    return this.#drain !== undefined;
+  }
+
+  /** Of the drain; undefined: the guest is not to drain. `nowMs` is of the monotonic clock. */
+  graceLeftMs(nowMs: number): number | undefined {
+    return this.#drain && Math.max(0, Math.ceil(this.#drain.untilMs - nowMs));
+  }
+
+  /** Sends it, or queues it behind the others. False: there was no room, and the controller has to send it again. */
+  deliver(message: Deliver, link: GuestLink | undefined): boolean {
+    if (this.#drain !== undefined) return true;
+    const isNext = this.#messages.length === 0 && this.#stops.size === 0;
+    if (isNext && link?.send({ kind: 'deliver', value: message })) return true;
+    const size = sizeOf(message);
+    const hasRoom = this.#messages.length < MOST_MESSAGES && this.#characters + size <= MOST_CHARACTERS;
+    if (!hasRoom || !this.#budget.hasRoom(size)) {
+      this.#isIncomplete = true;
+      return false;
+    }
+    this.#messages.push(message);
+    this.#add(size);
+    return true;
+  }
+
+  /** No message up to this number is to be answered any more. */
+  dropSettled(upToSeq: number): void {
+    this.#drop((message) => message.seq <= upToSeq);
+  }
+
+  /** Drops what waits for that agent. The controller sends again what is still to be answered. */
+  stopAgent(stop: StopAgent, link: GuestLink | undefined): void {
+    if (this.#drop((message) => message.agent === stop.agent)) this.#isIncomplete = true;
+    if (link === undefined) return;
+    this.#stops.set(stop.agent, stop);
+    this.#sendStops(link);
+  }
+
+  startDrain(untilMs: number): void {
+    this.clear();
+    this.#drain = { untilMs, sent: false };
+  }
+
+  endDrain(): void {
+    this.clear();
+    this.#drain = undefined;
+  }
+
+  /** The guest heard of the drain with its welcome. */
+  drainSent(): void {
+    if (this.#drain !== undefined) this.#drain.sent = true;
+  }
+
+  /** Sends as much as the link takes. */
+  flush(link: GuestLink, nowMs: number): void {
+    const drain = this.#drain;
+    if (drain?.sent === false) drain.sent = link.send({ kind: 'drain', value: { graceMs: this.graceLeftMs(nowMs) ?? 0 } });
+    if (!this.#sendStops(link)) return;
+    for (let message = this.#messages[0]; message !== undefined; message = this.#messages[0]) {
+      if (!link.send({ kind: 'deliver', value: message })) return;
+      this.#messages.shift();
+      this.#add(-sizeOf(message));
+    }
+  }
+
+  /** A guest that comes back is told of stopped agents by the controller, once it has said what it does. */
+  disconnected(): void {
+    this.#stops.clear();
+  }
+
+  /** True once after messages were dropped and the queue is empty again: the controller is to send them now. */
+  takeIncomplete(): boolean {
+    if (!this.#isIncomplete || this.#messages.length > 0) return false;
+    this.#isIncomplete = false;
+    return true;
+  }
+
+  clear(): void {
+    this.#drop(() => true);
+  }
+
+  #sendStops(link: GuestLink): boolean {
+    for (const [agent, stop] of this.#stops) {
+      if (!link.send({ kind: 'stopAgent', value: stop })) return false;
+      this.#stops.delete(agent);
+    }
+    return true;
+  }
+
+  #drop(which: (message: Deliver) => boolean): boolean {
+    const dropped = this.#messages.filter(which);
+    if (dropped.length === 0) return false;
+    this.#messages = this.#messages.filter((message) => !which(message));
+    this.#add(-dropped.reduce((sum, message) => sum + sizeOf(message), 0));
+    return true;
+  }
+
+  #add(characters: number): void {
+    this.#characters += characters;
+    this.#budget.addHeld(characters);
+  }
+}

@@ -1,0 +1,78 @@
+import { GUEST_PROTOCOL_VERSION, type GuestFrame, type HostFrame } from '../../proto/frame.ts';
+import type { Clock, Timer } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import type { Assignment } from '../domain/session.ts';
+import type { GuestLink } from './listener.ts';
+
+const HELLO_WITHIN_MS = 10_000;
+
+export interface HandshakeDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  assignment(sessionId: string): Assignment | undefined;
+}
+
+export interface Greeting {
+  readonly hello: Extract<GuestFrame, { kind: 'hello' }>['value'];
+  readonly assignment: Assignment;
+}
+
+/** The start of one connection to a session's socket: it is closed unless its first frame, in time, is the hello of that session's guest. */
+export class Handshake {
+  readonly #sessionId: string;
+  readonly #link: GuestLink;
+  readonly #deps: HandshakeDeps;
+  #timer: Timer | undefined;
+  #isOver = false;
+
+  constructor(sessionId: string, link: GuestLink, deps: HandshakeDeps) {
+    this.#sessionId = sessionId;
+    this.#link = link;
+    this.#deps = deps;
+    this.#awaitHello();
+  }
+
+  /** What its first frame says; undefined for later frames, and where it was refused. */
+  greeting(frame: GuestFrame): Greeting | undefined {
+    if (this.#isOver) return undefined;
+    const assignment = this.#deps.assignment(this.#sessionId);
+    const refusal = helloRefusal(this.#sessionId, assignment, frame);
+    if (frame.kind !== 'hello' || assignment === undefined || refusal !== undefined) {
+      this.#deps.log.warn('guest.refused', { session: this.#sessionId, reason: refusal });
+      this.#link.close(new Error(refusal));
+      return undefined;
+    }
+    this.close();
+    return { hello: frame.value, assignment };
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#timer?.cancel();
+  }
+
+  #awaitHello(): void {
+    this.#timer = this.#deps.clock.after(HELLO_WITHIN_MS, () => {
+      // A paused container says nothing, and nothing is wrong with it.
+      if (this.#deps.assignment(this.#sessionId)?.desired === 'paused') this.#awaitHello();
+      else this.#link.close(new Error('no hello'));
+    });
+  }
+}
+
+function helloRefusal(sessionId: string, assignment: Assignment | undefined, frame: GuestFrame): string | undefined {
+  if (frame.kind !== 'hello') return 'spoke before its hello';
+  if (frame.value.protocolVersion !== GUEST_PROTOCOL_VERSION) return `speaks version ${frame.value.protocolVersion} of the protocol`;
+  if (frame.value.sessionId !== sessionId) return 'names another session';
+  return assignment === undefined ? 'its session is not assigned to this node' : undefined;
+}
+
+/** `graceMs`: the guest is to drain; undefined takes that back. */
+export function welcome({ sessionId, generation, spec }: Assignment, settledSeq: number, graceMs: number | undefined): HostFrame {
+  const agents = spec.agents.map((agent) => ({ ...agent }));
+  const drain = graceMs === undefined ? null : { graceMs };
+  return {
+    kind: 'welcome',
+    value: { protocolVersion: GUEST_PROTOCOL_VERSION, sessionId, generation, space: spec.space, agents, drain, settledSeq },
+  };
+}

@@ -1,0 +1,58 @@
+import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
+import type { ReadGate } from './read-gate.ts';
+import type { RelayBudget } from './relay-budget.ts';
+
+/** Of one session. Past these its guest is not read until something is settled. */
+const MOST_ANSWERS = 64;
+const MOST_CHARACTERS = 8 * 1024 * 1024;
+
+/** One session's answers, each kept until the controller has settled it. */
+export class KeptAnswers {
+  readonly #budget: RelayBudget;
+  readonly #gate: ReadGate;
+  readonly #answers = new Map<string, Answer>();
+  #characters = 0;
+
+  constructor(budget: RelayBudget, gate: ReadGate) {
+    this.#budget = budget;
+    this.#gate = gate;
+  }
+
+  get size(): number {
+    return this.#answers.size;
+  }
+
+  all(): Iterable<Answer> {
+    return this.#answers.values();
+  }
+
+  keep(answer: Answer): void {
+    const more = answer.content.length - (this.#answers.get(answer.messageId)?.content.length ?? 0);
+    this.#answers.set(answer.messageId, answer);
+    this.#characters += more;
+    this.#budget.addAnswer(more, this.#gate);
+    if (this.#isFull) this.#gate.pause('session-answers');
+  }
+
+  settle(messageId: string): void {
+    const answer = this.#answers.get(messageId);
+    if (answer === undefined) return;
+    this.#answers.delete(messageId);
+    this.#remove(answer.content.length);
+    if (!this.#isFull) this.#gate.resume('session-answers');
+  }
+
+  clear(): void {
+    this.#answers.clear();
+    this.#remove(this.#characters);
+  }
+
+  get #isFull(): boolean {
+    return this.#answers.size >= MOST_ANSWERS || this.#characters >= MOST_CHARACTERS;
+  }
+
+  #remove(characters: number): void {
+    this.#characters -= characters;
+    this.#budget.removeAnswers(characters);
+  }
+}
