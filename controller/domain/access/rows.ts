@@ -1,17 +1,19 @@
+import { flag, integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { AccountId, SpaceId } from '../engine/ids.ts';
 
-export interface AccountRow {
-  readonly id: AccountId;
-  readonly user: string;
-  readonly passwordHash: string;
-  readonly description: string | null;
-  readonly active: boolean;
+export const ACCOUNTS = {
+  id: text<AccountId>(),
+  user: text(),
+  passwordHash: text(),
+  description: text<string | null>(),
+  active: flag(),
   /** In every token; raised by what ends older tokens. */
-  readonly version: number;
-  readonly createdAt: number;
-  readonly updatedAt: number;
-  readonly lastLoginAt: number | null;
-}
+  version: integer(),
+  createdAt: integer(),
+  updatedAt: integer(),
+  lastLoginAt: integer<number | null>(),
+};
+export interface AccountRow extends RowOf<typeof ACCOUNTS> {}
 
 /** A rule allows its verbs on its resources; `*` is a wildcard in each list, `resource_names` narrows it to things of these names. */
 export interface Rule {
@@ -21,47 +23,51 @@ export interface Rule {
   readonly resource_names?: readonly string[];
 }
 
-export interface RoleRow {
-  readonly id: string;
-  readonly name: string;
-  readonly description: string | null;
-  readonly rules: readonly Rule[];
+export const ROLES = {
+  id: text(),
+  name: text(),
+  description: text<string | null>(),
+  rules: json<readonly Rule[]>(),
   /** Kept as the program says at each start; it cannot be removed. */
-  readonly builtIn: boolean;
-  readonly createdAt: number;
-}
+  builtIn: flag(),
+  createdAt: integer(),
+};
+export interface RoleRow extends RowOf<typeof ROLES> {}
 
-export interface BindingRow {
-  readonly id: string;
-  readonly roleId: string;
+export const BINDINGS = {
+  id: text(),
+  roleId: text(),
   /** The account's name when it was bound, or the name of an identity from outside. */
-  readonly principal: string;
-  readonly principalType: 'ServiceAccount' | 'User';
+  principal: text(),
+  principalType: text<'ServiceAccount' | 'User'>(),
   /** Null: an identity from outside. */
-  readonly accountId: AccountId | null;
+  accountId: text<AccountId | null>(),
   /** Null: every space. */
-  readonly spaceId: SpaceId | null;
-  readonly createdAt: number;
-  readonly updatedAt: number;
-}
+  spaceId: text<SpaceId | null>(),
+  createdAt: integer(),
+  updatedAt: integer(),
+};
+export interface BindingRow extends RowOf<typeof BINDINGS> {}
 
-export interface ApiKeyRow {
-  readonly id: string;
-  readonly accountId: AccountId;
+export const API_KEYS = {
+  id: text(),
+  accountId: text<AccountId>(),
   /** The key that it was made with, and ends with; null: made with a login. */
-  readonly parentId: string | null;
-  readonly name: string;
+  parentId: text<string | null>(),
+  name: text(),
   /** SHA-256 of the key, hex: the key itself is random and shown once. */
-  readonly keyHash: string;
+  keyHash: text(),
   /** Narrows its owner's rights; null: all of them. */
-  readonly rules: readonly Rule[] | null;
-  readonly expiresAt: number | null;
-  readonly lastUsedAt: number | null;
-  readonly createdAt: number;
-}
+  rules: json<readonly Rule[] | null>(),
+  expiresAt: integer<number | null>(),
+  lastUsedAt: integer<number | null>(),
+  createdAt: integer(),
+};
+export interface ApiKeyRow extends RowOf<typeof API_KEYS> {}
 
 /** A token that was logged out before its time, kept until it would have expired. Its id is the token's `jti`. */
-export interface RevokedTokenRow {
-  readonly id: string;
-  readonly expiresAt: number;
-}
+export const REVOKED_TOKENS = {
+  id: text(),
+  expiresAt: integer(),
+};
+export interface RevokedTokenRow extends RowOf<typeof REVOKED_TOKENS> {}

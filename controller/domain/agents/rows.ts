@@ -1,3 +1,4 @@
+import { integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { AccountId, AgentId, SpaceId } from '../engine/ids.ts';
 
 export type Runtime = 'python' | 'node' | 'native';
@@ -9,23 +10,24 @@ export interface AgentProgram {
   readonly idempotent: boolean;
 }
 
-export interface AgentRow {
-  readonly id: AgentId;
-  readonly spaceId: SpaceId;
-  readonly name: string;
-  readonly description: string | null;
-  readonly purpose: string | null;
-  readonly sourceRepo: string | null;
-  readonly sourceBranch: string;
+export const AGENTS = {
+  id: text<AgentId>(),
+  spaceId: text<SpaceId>(),
+  name: text(),
+  description: text<string | null>(),
+  purpose: text<string | null>(),
+  sourceRepo: text<string | null>(),
+  sourceBranch: text(),
   /** What a person wants of it: only an active agent gets messages. `configured`: nobody has said yet. */
-  readonly wanted: 'configured' | 'active' | 'inactive' | 'stopped';
-  readonly sourceDigest: string | null;
-  readonly program: AgentProgram | null;
-  readonly sourceAt: number | null;
-  readonly sourceBytes: number;
-  readonly sourceFiles: number;
-  readonly createdAt: number;
-  readonly updatedAt: number;
-  readonly createdBy: string;
-  readonly createdById: AccountId;
-}
+  wanted: text<'configured' | 'active' | 'inactive' | 'stopped'>(),
+  sourceDigest: text<string | null>(),
+  program: json<AgentProgram | null>(),
+  sourceAt: integer<number | null>(),
+  sourceBytes: integer(),
+  sourceFiles: integer(),
+  createdAt: integer(),
+  updatedAt: integer(),
+  createdBy: text(),
+  createdById: text<AccountId>(),
+};
+export interface AgentRow extends RowOf<typeof AGENTS> {}

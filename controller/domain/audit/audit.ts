@@ -1,3 +1,4 @@
+import { integer, type RowOf, text } from '../engine/fields.ts';
 import type { RefusalCode } from '../engine/outcome.ts';
 
 /** Who acted: an account, a node (by its certificate or join token), somebody on the controller's machine, or an unknown caller. */
@@ -30,31 +31,31 @@ export interface Attribution {
 }
 
 /** One line of the audit record. It holds no bodies, no values and no query strings. */
-export interface AuditRecord {
+export const AUDIT = {
   /** Unix milliseconds. */
-  readonly at: number;
-  readonly actorType: ActorType;
-  readonly actorId: string | null;
-  readonly actor: string | null;
-  readonly credential: string | null;
-  readonly action: string;
+  at: integer(),
+  actorType: text<ActorType>(),
+  actorId: text<string | null>(),
+  actor: text<string | null>(),
+  credential: text<string | null>(),
+  action: text(),
   /** What kind of thing: `sessions`, `secrets`, …. */
-  readonly resource: string;
-  readonly resourceId: string | null;
-  readonly resourceName: string | null;
-  readonly spaceId: string | null;
-  readonly space: string | null;
-  readonly address: string | null;
-  readonly requestId: string | null;
-  readonly outcome: 'ok' | RefusalCode;
+  resource: text(),
+  resourceId: text<string | null>(),
+  resourceName: text<string | null>(),
+  spaceId: text<string | null>(),
+  space: text<string | null>(),
+  address: text<string | null>(),
+  requestId: text<string | null>(),
+  outcome: text<'ok' | RefusalCode>(),
   /** More than 1 where refusals of one kind were counted together. */
-  readonly count: number;
-}
+  count: integer(),
+};
+export interface AuditRecord extends RowOf<typeof AUDIT> {}
 
-/** A record as the store numbers it. Numbers grow with time. */
-export interface StoredAudit extends AuditRecord {
-  readonly number: number;
-}
+/** As the store numbers it. Numbers grow with time. */
+export const STORED_AUDIT = { number: integer(), ...AUDIT };
+export interface StoredAudit extends RowOf<typeof STORED_AUDIT> {}
 
 /** Parts with bounds of their own. `all` is everything, the others included; `refused` is also what strangers were refused. */
 export type AuditPart = 'messages' | 'strangers' | 'refused' | 'all';

@@ -1,4 +1,5 @@
 import type { AgentProgram } from '../agents/rows.ts';
+import { integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { AgentId, BuildId, NodeId, SpaceId } from '../engine/ids.ts';
 
 /** An agent as it stands in an image. */
@@ -16,20 +17,21 @@ export interface UnfetchedAgent {
   readonly branch: string;
 }
 
-export interface BuildRow {
-  readonly id: BuildId;
-  readonly spaceId: SpaceId;
-  readonly status: 'pending' | 'building' | 'completed' | 'failed';
-  readonly image: string;
-  readonly imageId: string | null;
-  readonly baseImage: string;
-  readonly agents: readonly BuiltAgent[];
+export const BUILDS = {
+  id: text<BuildId>(),
+  spaceId: text<SpaceId>(),
+  status: text<'pending' | 'building' | 'completed' | 'failed'>(),
+  image: text(),
+  imageId: text<string | null>(),
+  baseImage: text(),
+  agents: json<readonly BuiltAgent[]>(),
   /** Agents that it should hold, and whose sources nobody has fetched. */
-  readonly unfetched: readonly UnfetchedAgent[];
+  unfetched: json<readonly UnfetchedAgent[]>(),
   /** The node that makes it, once one is told to. */
-  readonly nodeId: NodeId | null;
-  readonly error: string | null;
-  readonly createdAt: number;
-  readonly completedAt: number | null;
-  readonly createdBy: string;
-}
+  nodeId: text<NodeId | null>(),
+  error: text<string | null>(),
+  createdAt: integer(),
+  completedAt: integer<number | null>(),
+  createdBy: text(),
+};
+export interface BuildRow extends RowOf<typeof BUILDS> {}

@@ -1,46 +1,50 @@
-import type { AccountRow, ApiKeyRow, BindingRow, RevokedTokenRow, RoleRow } from '../access/rows.ts';
-import type { AgentRow } from '../agents/rows.ts';
+import { ACCOUNTS, API_KEYS, BINDINGS, REVOKED_TOKENS, ROLES } from '../access/rows.ts';
+import { AGENTS } from '../agents/rows.ts';
 import type { AuditPart, AuditRecord } from '../audit/audit.ts';
-import type { BuildRow } from '../builds/rows.ts';
-import type { BacklogRow, MessageRow, QueueRow, RunRow } from '../messages/rows.ts';
-import type { NodeRow, NodeTokenRow } from '../nodes/rows.ts';
-import type { SessionRow, TombstoneRow } from '../sessions/rows.ts';
-import type { SecretRow, SpaceRow } from '../spaces/rows.ts';
+import { BUILDS } from '../builds/rows.ts';
+import type { QueueRow } from '../messages/rows.ts';
+import { BACKLOG, MESSAGES, QUEUE, RUNS } from '../messages/rows.ts';
+import { NODE_TOKENS, NODES } from '../nodes/rows.ts';
+import { SESSIONS, TOMBSTONES } from '../sessions/rows.ts';
+import { SECRETS, SPACES } from '../spaces/rows.ts';
+import { integer, type RowOf, text } from './fields.ts';
 import type { SessionId, SpaceId } from './ids.ts';
 
-export interface IdempotencyRow {
+export const IDEMPOTENCY = {
   /** Keyed hash of the caller and its key. */
-  readonly id: string;
-  readonly bodyHash: string;
+  id: text(),
+  bodyHash: text(),
   /** What was made. */
-  readonly madeId: string;
-  readonly createdAt: number;
-}
+  madeId: text(),
+  createdAt: integer(),
+};
+export interface IdempotencyRow extends RowOf<typeof IDEMPOTENCY> {}
 
 /**
  * What the store keeps, a table each, keyed by `id`. Times are Unix milliseconds, given by the applier. Names are for people: what
  * refers to another thing refers to its id.
  */
-export interface Tables {
-  readonly accounts: AccountRow;
-  readonly roles: RoleRow;
-  readonly bindings: BindingRow;
-  readonly apiKeys: ApiKeyRow;
-  readonly revokedTokens: RevokedTokenRow;
-  readonly spaces: SpaceRow;
-  readonly secrets: SecretRow;
-  readonly agents: AgentRow;
-  readonly builds: BuildRow;
-  readonly sessions: SessionRow;
-  readonly messages: MessageRow;
-  readonly queue: QueueRow;
-  readonly backlog: BacklogRow;
-  readonly runs: RunRow;
-  readonly tombstones: TombstoneRow;
-  readonly nodes: NodeRow;
-  readonly nodeTokens: NodeTokenRow;
-  readonly idempotency: IdempotencyRow;
-}
+export const TABLES = {
+  accounts: ACCOUNTS,
+  roles: ROLES,
+  bindings: BINDINGS,
+  apiKeys: API_KEYS,
+  revokedTokens: REVOKED_TOKENS,
+  spaces: SPACES,
+  secrets: SECRETS,
+  agents: AGENTS,
+  builds: BUILDS,
+  sessions: SESSIONS,
+  messages: MESSAGES,
+  queue: QUEUE,
+  backlog: BACKLOG,
+  runs: RUNS,
+  tombstones: TOMBSTONES,
+  nodes: NODES,
+  nodeTokens: NODE_TOKENS,
+  idempotency: IDEMPOTENCY,
+};
+export type Tables = { readonly [Name in keyof typeof TABLES]: RowOf<(typeof TABLES)[Name]> };
 
 export type TableName = keyof Tables;
 

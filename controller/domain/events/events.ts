@@ -1,3 +1,4 @@
+import { integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { SessionId, SpaceId } from '../engine/ids.ts';
 
 /** What an event says happened. The word before the dot is the kind of thing. */
@@ -42,21 +43,22 @@ export type EventType = (typeof EVENT_TYPES)[number];
 /** The grammar of types: a kind of thing, a dot, and what happened to it. On the bus a type is two tokens of a subject. */
 export const EVENT_TYPE = /^[a-z]+(?:-[a-z]+)*\.[a-z]+(?:_[a-z]+)*$/;
 
-/** An event as a command's decision states it; the applier numbers and dates it. `data` is what REST shows of the thing: plain JSON. */
-export interface NewEvent {
-  readonly type: EventType;
-  readonly spaceId: SpaceId | null;
-  readonly sessionId: SessionId | null;
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
 /** An immutable fact. `number` grows by 1 over the whole cluster without a gap, `sessionNumber` within its session. */
-export interface StoredEvent extends NewEvent {
-  readonly number: number;
-  readonly sessionNumber: number | null;
+export const EVENTS = {
+  number: integer(),
+  type: text<EventType>(),
+  spaceId: text<SpaceId | null>(),
+  sessionId: text<SessionId | null>(),
+  sessionNumber: integer<number | null>(),
+  /** What REST shows of the thing. */
+  data: json<Readonly<Record<string, unknown>>>(),
   /** Unix milliseconds. */
-  readonly at: number;
-}
+  at: integer(),
+};
+export interface StoredEvent extends RowOf<typeof EVENTS> {}
+
+/** An event as a command decides it; the applier numbers and dates it. */
+export type NewEvent = Omit<StoredEvent, 'number' | 'sessionNumber' | 'at'>;
 
 /** Where a reader of events stands: it has seen all up to `number` of the store's life `epoch`. */
 export interface EventPosition {

@@ -1,49 +1,54 @@
+import { integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { MessageId, SessionId } from '../engine/ids.ts';
 
 /** Written once. Whether a user message still waits for its answer is in {@link QueueRow}. */
-export interface MessageRow {
-  readonly id: MessageId;
-  readonly sessionId: SessionId;
-  readonly seq: number;
-  readonly role: 'user' | 'agent' | 'system';
-  readonly content: string;
-  readonly metadata: Readonly<Record<string, unknown>>;
+export const MESSAGES = {
+  id: text<MessageId>(),
+  sessionId: text<SessionId>(),
+  seq: integer(),
+  role: text<'user' | 'agent' | 'system'>(),
+  content: text(),
+  metadata: json<Readonly<Record<string, unknown>>>(),
   /** Of an answer: the user message. Unique: the first commit wins. */
-  readonly inReplyTo: MessageId | null;
-  readonly createdBy: string;
-  readonly createdAt: number;
-}
+  inReplyTo: text<MessageId | null>(),
+  createdBy: text(),
+  createdAt: integer(),
+};
+export interface MessageRow extends RowOf<typeof MESSAGES> {}
 
 /** A user message without an answer: what delivery and bounds need of it, without its content. Gone once it is answered or cleared. */
-export interface QueueRow {
+export const QUEUE = {
   /** The message's own. */
-  readonly id: MessageId;
-  readonly sessionId: SessionId;
-  readonly seq: number;
+  id: text<MessageId>(),
+  sessionId: text<SessionId>(),
+  seq: integer(),
   /** Who is to answer. Null: nobody can, for `refusal`. */
-  readonly agent: string | null;
+  agent: text<string | null>(),
   /** Where no agent can answer: the answer that the message gets when its turn comes. */
-  readonly refusal: { readonly reason: string; readonly content: string } | null;
+  refusal: json<{ readonly reason: string; readonly content: string } | null>(),
   /** Content and metadata, in UTF-8. */
-  readonly bytes: number;
+  bytes: integer(),
   /** When the guest held it durably. */
-  readonly acceptedAt: number | null;
-  readonly createdAt: number;
-}
+  acceptedAt: integer<number | null>(),
+  createdAt: integer(),
+};
+export interface QueueRow extends RowOf<typeof QUEUE> {}
 
 /** Work on a session's messages that was too much for one commit, to be done in further ones. */
-export interface BacklogRow {
-  readonly id: SessionId;
+export const BACKLOG = {
+  id: text<SessionId>(),
   /** Of a session that failed: the reason that its messages are answered with. */
-  readonly answer: 'session_failed' | 'host_lost' | null;
-  readonly createdAt: number;
-}
+  answer: text<'session_failed' | 'host_lost' | null>(),
+  createdAt: integer(),
+};
+export interface BacklogRow extends RowOf<typeof BACKLOG> {}
 
-export interface RunRow {
-  readonly id: string;
-  readonly sessionId: SessionId;
-  readonly messageId: MessageId;
-  readonly agent: string;
-  readonly startedAt: number;
-  readonly finishedAt: number | null;
-}
+export const RUNS = {
+  id: text(),
+  sessionId: text<SessionId>(),
+  messageId: text<MessageId>(),
+  agent: text(),
+  startedAt: integer(),
+  finishedAt: integer<number | null>(),
+};
+export interface RunRow extends RowOf<typeof RUNS> {}

@@ -1,3 +1,4 @@
+import { integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { NodeId } from '../engine/ids.ts';
 import type { Limits } from '../sessions/rows.ts';
 
@@ -8,41 +9,43 @@ export interface NodeBounds {
   readonly most: Limits;
 }
 
-export interface NodeRow {
-  readonly id: NodeId;
-  readonly name: string;
-  readonly incarnation: number;
-  readonly joinedAt: number;
+export const NODES = {
+  id: text<NodeId>(),
+  name: text(),
+  incarnation: integer(),
+  joinedAt: integer(),
   /** SHA-256 of its public key, lower-case hex. Null: not known yet, from before keys were recorded or from before a restore. */
-  readonly keyHash: string | null;
+  keyHash: text<string | null>(),
   /** Since when its certificates are refused, valid or not. */
-  readonly revokedAt: number | null;
+  revokedAt: integer<number | null>(),
   /** As it last said hello. */
-  readonly driver: string;
-  readonly version: string;
-  readonly cpuMillis: number;
-  readonly memoryBytes: number;
+  driver: text(),
+  version: text(),
+  cpuMillis: integer(),
+  memoryBytes: integer(),
   /** 0: no bound of its own. */
-  readonly maxSessions: number;
+  maxSessions: integer(),
   /** Null: its node agent is of an older version, and says nothing of them. */
-  readonly bounds: NodeBounds | null;
+  bounds: json<NodeBounds | null>(),
   /** When its stream last came up or ended. */
-  readonly lastSeenAt: number | null;
+  lastSeenAt: integer<number | null>(),
   /** Since when it is away, less the time in which no controller was there to see it. */
-  readonly unreachableSince: number | null;
+  unreachableSince: integer<number | null>(),
   /** When it was given up. What was on it is failed. */
-  readonly lostAt: number | null;
-}
+  lostAt: integer<number | null>(),
+};
+export interface NodeRow extends RowOf<typeof NODES> {}
 
-export interface NodeTokenRow {
-  readonly id: string;
+export const NODE_TOKENS = {
+  id: text(),
   /** SHA-256 of the secret: the secret itself is random and shown once. */
-  readonly secretHash: string;
-  readonly expiresAt: number;
-  readonly usedAt: number | null;
-  readonly usedBy: NodeId | null;
+  secretHash: text(),
+  expiresAt: integer(),
+  usedAt: integer<number | null>(),
+  usedBy: text<NodeId | null>(),
   /** Hash of the node's key: who holds it may ask again, since the answer may have been lost. */
-  readonly usedKey: string | null;
-  readonly createdBy: string;
-  readonly createdAt: number;
-}
+  usedKey: text<string | null>(),
+  createdBy: text(),
+  createdAt: integer(),
+};
+export interface NodeTokenRow extends RowOf<typeof NODE_TOKENS> {}

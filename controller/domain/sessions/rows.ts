@@ -1,4 +1,5 @@
 import type { BuiltAgent } from '../builds/rows.ts';
+import { flag, integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { AccountId, BuildId, NodeId, SessionId, SpaceId } from '../engine/ids.ts';
 
 /** What a session should be. */
@@ -26,64 +27,66 @@ export interface Limits {
   readonly processes: number;
 }
 
-export interface SessionRow {
-  readonly id: SessionId;
-  readonly name: string | null;
-  readonly spaceId: SpaceId;
-  readonly desired: Desired;
+export const SESSIONS = {
+  id: text<SessionId>(),
+  name: text<string | null>(),
+  spaceId: text<SpaceId>(),
+  desired: text<Desired>(),
   /** Grows with every change of what it should be. */
-  readonly generation: number;
-  readonly nodeId: NodeId | null;
+  generation: integer(),
+  nodeId: text<NodeId | null>(),
   /** The generation at which it came to its node. What speaks under an older one is refused. */
-  readonly placedGeneration: number;
+  placedGeneration: integer(),
   /** The generation it had in the backup that this store was restored from, until its node said what became of it since, or somebody asked for a change. */
-  readonly restoredFrom: number | null;
-  readonly image: string;
-  readonly buildId: BuildId | null;
-  readonly agents: readonly BuiltAgent[];
-  readonly requests: Requests;
-  readonly limits: Limits;
-  readonly phase: Phase;
-  readonly observedGeneration: number;
-  readonly observedOrder: ReportOrder | null;
-  readonly containerId: string | null;
-  readonly volume: string | null;
+  restoredFrom: integer<number | null>(),
+  image: text(),
+  buildId: text<BuildId | null>(),
+  agents: json<readonly BuiltAgent[]>(),
+  requests: json<Requests>(),
+  limits: json<Limits>(),
+  phase: text<Phase>(),
+  observedGeneration: integer(),
+  observedOrder: json<ReportOrder | null>(),
+  containerId: text<string | null>(),
+  volume: text<string | null>(),
   /** How long a running message may go on when it is to be suspended. */
-  readonly graceMs: number;
+  graceMs: integer(),
   /** Its guest has spoken at least once: the volume holds something, and a missing one is a failure. */
-  readonly hasRun: boolean;
+  hasRun: flag(),
   /** Of its memory, as its guest counted when it last ran, and at which generation that was. Null: nobody has said. */
-  readonly life: { readonly generation: number; readonly number: number } | null;
+  life: json<{ readonly generation: number; readonly number: number } | null>(),
   /** Why it is failed. */
-  readonly reason: string | null;
+  reason: text<string | null>(),
   /** The number of the newest message. */
-  readonly lastSeq: number;
+  lastSeq: integer(),
   /**
    * Numbers up to here were given in an earlier life of the store: what a guest says of the newest it holds tells nothing of
    * them, and each is sent and acknowledged by itself. 0 when the session was made in this one.
    */
-  readonly epochSeq: number;
+  epochSeq: integer(),
   /** User messages that the guest holds and that have no answer yet. */
-  readonly outstanding: number;
-  readonly parentId: SessionId | null;
+  outstanding: integer(),
+  parentId: text<SessionId | null>(),
   /** The session whose volume this one's begins as a copy of, until it has begun. */
-  readonly copyFrom: SessionId | null;
-  readonly timeouts: Readonly<Record<string, number>>;
-  readonly metadata: Readonly<Record<string, unknown>>;
-  readonly createdBy: string;
-  readonly createdById: AccountId;
-  readonly createdAt: number;
-  readonly updatedAt: number;
-  readonly startedAt: number | null;
-  readonly lastActivityAt: number | null;
-  readonly terminatedAt: number | null;
-  readonly terminationReason: string | null;
-}
+  copyFrom: text<SessionId | null>(),
+  timeouts: json<Readonly<Record<string, number>>>(),
+  metadata: json<Readonly<Record<string, unknown>>>(),
+  createdBy: text(),
+  createdById: text<AccountId>(),
+  createdAt: integer(),
+  updatedAt: integer(),
+  startedAt: integer<number | null>(),
+  lastActivityAt: integer<number | null>(),
+  terminatedAt: integer<number | null>(),
+  terminationReason: text<string | null>(),
+};
+export interface SessionRow extends RowOf<typeof SESSIONS> {}
 
 /** A removal that its node has not finished. Keyed by the session. */
-export interface TombstoneRow {
-  readonly id: SessionId;
-  readonly nodeId: NodeId;
-  readonly upToGeneration: number;
-  readonly createdAt: number;
-}
+export const TOMBSTONES = {
+  id: text<SessionId>(),
+  nodeId: text<NodeId>(),
+  upToGeneration: integer(),
+  createdAt: integer(),
+};
+export interface TombstoneRow extends RowOf<typeof TOMBSTONES> {}

@@ -1,28 +1,31 @@
+import { flag, integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { SpaceId } from '../engine/ids.ts';
 
-export interface SpaceRow {
-  readonly id: SpaceId;
-  readonly name: string;
-  readonly description: string | null;
-  readonly settings: Readonly<Record<string, unknown>>;
+export const SPACES = {
+  id: text<SpaceId>(),
+  name: text(),
+  description: text<string | null>(),
+  settings: json<Readonly<Record<string, unknown>>>(),
   /** Raised by every change of one of its secrets. */
-  readonly secretsVersion: number;
-  readonly active: boolean;
-  readonly createdAt: number;
-  readonly updatedAt: number;
-  readonly createdBy: string;
-}
+  secretsVersion: integer(),
+  active: flag(),
+  createdAt: integer(),
+  updatedAt: integer(),
+  createdBy: text(),
+};
+export interface SpaceRow extends RowOf<typeof SPACES> {}
 
-export interface SecretRow {
-  readonly id: string;
-  readonly spaceId: SpaceId;
-  readonly keyName: string;
-  readonly description: string | null;
+export const SECRETS = {
+  id: text(),
+  spaceId: text<SpaceId>(),
+  keyName: text(),
+  description: text<string | null>(),
   /** AES-256-GCM: nonce, ciphertext and tag, base64. */
-  readonly sealed: string;
+  sealed: text(),
   /** Of the key that seals it. */
-  readonly keyId: string;
-  readonly createdAt: number;
-  readonly updatedAt: number;
-  readonly createdBy: string;
-}
+  keyId: text(),
+  createdAt: integer(),
+  updatedAt: integer(),
+  createdBy: text(),
+};
+export interface SecretRow extends RowOf<typeof SECRETS> {}

@@ -1,30 +1,11 @@
 import type Database from 'better-sqlite3';
 import { type Kysely, sql } from 'kysely';
-import { type ActorType, type AuditPart, type AuditRecord, MESSAGE_ACTION, type StoredAudit } from '../../domain/audit/audit.ts';
-import type { SqlRow, SqlValue } from './columns.ts';
+import { AUDIT, type AuditPart, type AuditRecord, MESSAGE_ACTION, STORED_AUDIT, type StoredAudit } from '../../domain/audit/audit.ts';
+import { columnsOf, namesOf, placesFor, type SqlRow, type SqlValue, selected, selection, toSql } from './columns.ts';
 
-/** Fields of a record, in the order of their columns. The compiler checks that none is missing. */
-const COLUMNS: { readonly [Field in keyof AuditRecord]: string } = {
-  at: 'at',
-  actorType: 'actor_type',
-  actorId: 'actor_id',
-  actor: 'actor',
-  credential: 'credential',
-  action: 'action',
-  resource: 'resource',
-  resourceId: 'resource_id',
-  resourceName: 'resource_name',
-  spaceId: 'space_id',
-  space: 'space',
-  address: 'address',
-  requestId: 'request_id',
-  outcome: 'outcome',
-  count: 'count',
-};
-const FIELDS = Object.keys(COLUMNS) as (keyof AuditRecord)[];
-const NAMES = Object.values(COLUMNS).join(', ');
+const COLUMNS = columnsOf(AUDIT);
 
-export const AUDIT_SELECTION = `number, ${NAMES}`;
+export const AUDIT_SELECTION = selection(STORED_AUDIT);
 
 /** Filters by these are answered from an index. Refusals have one too, since they are pruned by their number. */
 export async function auditTable(db: Kysely<unknown>): Promise<void> {
@@ -39,8 +20,8 @@ export async function auditTable(db: Kysely<unknown>): Promise<void> {
 }
 
 export function auditInsert(database: Database.Database): (record: AuditRecord) => void {
-  const insert = database.prepare<SqlValue[]>(`insert into audit (${NAMES}) values (${FIELDS.map(() => '?').join(', ')})`);
-  return (record) => void insert.run(...FIELDS.map((field) => record[field]));
+  const insert = database.prepare<SqlValue[]>(`insert into audit (${namesOf(COLUMNS)}) values (${placesFor(COLUMNS)})`);
+  return (record) => void insert.run(...toSql(COLUMNS, record));
 }
 
 /** As its index says it. */
@@ -74,19 +55,5 @@ export function auditPruning(database: Database.Database): (part: AuditPart, upT
   return (part, upTo, limit) => void statements[part].run(upTo, limit);
 }
 
-const text = (value: SqlValue | undefined): string | null => (typeof value === 'string' ? value : null);
-
 /** The record in a row of {@link AUDIT_SELECTION}. */
-export function storedAudit(row: SqlRow): StoredAudit {
-  return {
-    number: Number(row.number),
-    at: Number(row.at),
-    actorType: row.actor_type as ActorType,
-    ...{ actorId: text(row.actor_id), actor: text(row.actor), credential: text(row.credential) },
-    ...{ action: String(row.action), resource: String(row.resource) },
-    ...{ resourceId: text(row.resource_id), resourceName: text(row.resource_name) },
-    ...{ spaceId: text(row.space_id), space: text(row.space), address: text(row.address), requestId: text(row.request_id) },
-    outcome: row.outcome as AuditRecord['outcome'],
-    count: Number(row.count),
-  };
-}
+export const storedAudit = (row: SqlRow): StoredAudit => selected(STORED_AUDIT, row);

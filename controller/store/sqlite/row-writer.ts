@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
-import type { TableName } from '../../domain/engine/mutation.ts';
-import { columnsOf, type SqlValue, snake, toSql } from './columns.ts';
+import { TABLES, type TableName } from '../../domain/engine/mutation.ts';
+import { columnsOf, namesOf, placesFor, type SqlValue, snake, toSql } from './columns.ts';
 
 /** Tables whose rows change often, but seldom in what they are found by; and what triggers and conditions of indexes look at besides the columns of indexes. */
 const CHANGED_OFTEN: Partial<Readonly<Record<TableName, readonly string[]>>> = { sessions: ['metadata', 'timeouts'] };
@@ -10,11 +10,10 @@ const CHANGED_OFTEN: Partial<Readonly<Record<TableName, readonly string[]>>> = {
  * value differs: so a change that leaves these columns as they are is a statement that does not set them.
  */
 export function rowWriter(database: Database.Database, table: TableName): (row: object) => void {
-  const columns = columnsOf(table);
-  const names = columns.map(({ name }) => name);
-  const updates = names.filter((name) => name !== 'id').map((name) => `${name} = excluded.${name}`);
+  const columns = columnsOf(TABLES[table]);
+  const updates = columns.filter(({ name }) => name !== 'id').map(({ name }) => `${name} = excluded.${name}`);
   const upsert = database.prepare<SqlValue[]>(
-    `insert into ${snake(table)} (${names.join(', ')}) values (${names.map(() => '?').join(', ')}) on conflict (id) do update set ${updates.join(', ')}`,
+    `insert into ${snake(table)} (${namesOf(columns)}) values (${placesFor(columns)}) on conflict (id) do update set ${updates.join(', ')}`,
   );
   const watched = CHANGED_OFTEN[table];
   if (watched === undefined) return (row) => void upsert.run(...toSql(columns, row));

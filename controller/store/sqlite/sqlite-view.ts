@@ -1,10 +1,10 @@
 import type Database from 'better-sqlite3';
 import type { SpaceId } from '../../domain/engine/ids.ts';
-import type { TableName, Tables } from '../../domain/engine/mutation.ts';
+import { TABLES, type TableName, type Tables } from '../../domain/engine/mutation.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { PastMessage } from '../../domain/messages/view.ts';
 import { oldAuditSql } from './audit.ts';
-import { type SqlRow, type SqlValue, selected, selection, snake } from './columns.ts';
+import { rowIn, type SqlRow, type SqlValue, selection, snake } from './columns.ts';
 import { overdueSql } from './pruning.ts';
 
 /** As the partial index on the queue says it. */
@@ -40,7 +40,7 @@ export function sqliteView(connection: () => Database.Database): View {
     const { ofTables } = preparedFor(database);
     const known = ofTables.get(table)?.get(rest);
     if (known !== undefined) return known;
-    const made = database.prepare<SqlValue[], SqlRow>(`select ${selection(table)} from ${snake(table)} ${rest}`);
+    const made = database.prepare<SqlValue[], SqlRow>(`select ${selection(TABLES[table])} from ${snake(table)} ${rest}`);
     const ofTable = ofTables.get(table) ?? new Map<string, typeof made>();
     ofTables.set(table, ofTable.set(rest, made));
     return made;
@@ -48,10 +48,10 @@ export function sqliteView(connection: () => Database.Database): View {
   const all = <Name extends TableName>(table: Name, rest: string, ...parameters: SqlValue[]): Tables[Name][] =>
     statement(table, rest)
       .all(...parameters)
-      .map((row) => selected(table, row));
+      .map((row) => rowIn(table, row));
   function one<Name extends TableName>(table: Name, rest: string, ...parameters: SqlValue[]): Tables[Name] | undefined {
     const row = statement(table, rest).get(...parameters);
-    return row === undefined ? undefined : selected(table, row);
+    return row === undefined ? undefined : rowIn(table, row);
   }
   /** Of a statement of its own, where not whole rows are read. */
   function own<Row>(text: string): Database.Statement<SqlValue[], Row> {

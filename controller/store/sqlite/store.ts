@@ -1,14 +1,14 @@
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import type { KeptTime } from '../../domain/engine/agreed-time.ts';
-import type { Mutation, TableName } from '../../domain/engine/mutation.ts';
+import { type Mutation, TABLES, type TableName } from '../../domain/engine/mutation.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { EventLog } from '../../domain/events/event-log.ts';
-import type { NewEvent, StoredEvent } from '../../domain/events/events.ts';
+import { EVENTS, type NewEvent, type StoredEvent } from '../../domain/events/events.ts';
 import type { AuditCursor } from '../../services/audit/audit-export.ts';
 import { isStoreFault, remedyFor, TransactionLost } from '../../services/engine/transaction-lost.ts';
 import { auditInsert, auditPruning } from './audit.ts';
-import { type SqlRow, type SqlValue, snake, TABLE_NAMES } from './columns.ts';
+import { checkSchema, columnsOf, namesOf, placesFor, type SqlRow, type SqlValue, snake, toSql } from './columns.ts';
 import { keptTimeIn } from './kept-time.ts';
 import { messageCopies } from './message-copies.ts';
 import { migrate } from './migrations/migrations.ts';
@@ -88,6 +88,7 @@ export async function openStore(path: string, epoch: number, { looksOn = false, 
     writing.pragma('temp_store = MEMORY');
     if (maxBytes !== undefined) writing.pragma(`max_page_count = ${Math.floor(maxBytes / PAGE_BYTES)}`);
     await migrate(new Kysely<unknown>({ dialect: new SqliteDialect({ database: writing }) }));
+    checkSchema(writing);
     const meta = metaOf(writing);
     if (!looksOn) tryToWrite(meta);
     const reading = open({ readonly: true });
@@ -147,7 +148,7 @@ function metaOf(database: Database.Database): Meta {
 function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | undefined): Writer {
   const puts = new Map<TableName, (row: object) => void>();
   const removes = new Map<TableName, (id: string) => void>();
-  for (const table of TABLE_NAMES) {
+  for (const table of Object.keys(TABLES) as TableName[]) {
     const remove = database.prepare<[string]>(`delete from ${snake(table)} where id = ?`);
     puts.set(table, rowWriter(database, table));
     removes.set(table, (id) => void remove.run(id));
@@ -160,9 +161,8 @@ function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | 
   const count = database.prepare<[string], { count: number }>(
     'insert into session_event_counts (session_id, count) values (?, 1) on conflict (session_id) do update set count = count + 1 returning count',
   );
-  const insertEvent = database.prepare<SqlValue[]>(
-    'insert into events (number, type, space_id, session_id, session_number, data, at) values (?, ?, ?, ?, ?, ?, ?)',
-  );
+  const eventColumns = columnsOf(EVENTS);
+  const insertEvent = database.prepare<SqlValue[]>(`insert into events (${namesOf(eventColumns)}) values (${placesFor(eventColumns)})`);
   // The library rolls back only what is still there: SQLITE_FULL, IOERR and NOMEM roll back everything by themselves.
   const nested = database.transaction((work: () => unknown) => work());
 
@@ -217,8 +217,9 @@ function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | 
     },
     record(event, number, at) {
       const sessionNumber = event.sessionId === null ? null : (count.get(event.sessionId)?.count ?? null);
-      insertEvent.run(number, event.type, event.spaceId, event.sessionId, sessionNumber, JSON.stringify(event.data), at);
-      return { ...event, number, sessionNumber, at };
+      const stored = { ...event, number, sessionNumber, at };
+      insertEvent.run(...toSql(eventColumns, stored));
+      return stored;
     },
     lastEventNumber: () => newestEvent(database),
     lastTime: () => meta.get('last_time'),

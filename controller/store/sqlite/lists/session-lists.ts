@@ -2,6 +2,7 @@
 import type { Kysely, RawBuilder } from 'kysely';
 import { sql } from 'kysely';
 import { SHOWN_OF_SESSIONS } from '../../../domain/engine/present.ts';
+import { SESSIONS } from '../../../domain/sessions/rows.ts';
 import type { PageRequest } from '../../../services/engine/caller.ts';
 import type { SessionQuery } from '../../../services/engine/lists.ts';
 import { selection } from '../columns.ts';
@@ -21,7 +22,7 @@ interface Arm {
 }
 
 /** Most of a session is not for a list: what is left out needs neither be read nor brought over from the reading thread. */
-const SHOWN = sql.raw(selection('sessions', SHOWN_OF_SESSIONS));
+const SHOWN = sql.raw(selection(SESSIONS, SHOWN_OF_SESSIONS));
 
 /** Up to so many spaces, a caller's sessions are found space by space. SQLite takes at most 500 terms in a compound SELECT. */
 export const MOST_SPACES_APART = 64;

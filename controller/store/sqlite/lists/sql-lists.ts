@@ -1,12 +1,13 @@
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely';
 import type { SessionId } from '../../../domain/engine/ids.ts';
-import type { TableName, Tables } from '../../../domain/engine/mutation.ts';
+import { TABLES, type TableName, type Tables } from '../../../domain/engine/mutation.ts';
+import { MESSAGES } from '../../../domain/messages/rows.ts';
 import { type RestState, restState } from '../../../domain/sessions/life-cycle.ts';
 import type { SessionRow } from '../../../domain/sessions/rows.ts';
 import { MAX_PAGE_BYTES, type Page } from '../../../services/engine/caller.ts';
 import type { Lists } from '../../../services/engine/lists.ts';
 import { AUDIT_BEFORE_SQL, AUDIT_SELECTION, auditBeyondSql, storedAudit } from '../audit.ts';
-import { columnsOf, type SqlRow, selected, selection, snake, toSql } from '../columns.ts';
+import { columnsOf, rowIn, type SqlRow, selection, snake, toSql } from '../columns.ts';
 import type { Query, Reader } from '../reader/reader.ts';
 import { auditPage } from './audit-lists.ts';
 import { countOf, type Pair } from './metadata-conditions.ts';
@@ -26,7 +27,7 @@ const compiler = new Kysely<unknown>({
 export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
   async function page<Name extends TableName>(table: Name, rows: Query, total: Query): Promise<Page<Tables[Name]>> {
     const [items, count] = await reader.read([{ ...rows, maxBytes: MAX_PAGE_BYTES }, total]);
-    return { items: (items ?? []).map((row) => selected(table, row)), total: countIn(count) };
+    return { items: (items ?? []).map((row) => rowIn(table, row)), total: countIn(count) };
   }
 
   async function rarestFirst(pairs: readonly Pair[]): Promise<readonly Pair[]> {
@@ -53,7 +54,7 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
         ],
         sql` and `,
       );
-      const rows = sql`select ${sql.raw(selection('messages'))} from messages where ${where}
+      const rows = sql`select ${sql.raw(selection(MESSAGES))} from messages where ${where}
         order by seq ${sql.raw(request.order ?? 'asc')} limit ${request.limit} offset ${request.offset}`;
       const total = sql`select count(*) as count from messages where ${where}`;
       return page('messages', rows.compile(compiler), total.compile(compiler));
@@ -108,7 +109,7 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
       return { ids: rows.map(({ id }) => id as SessionId), total: countIn(rows) };
     },
     rows(table, equal, request, among) {
-      const columns = columnsOf(table).filter(({ field }) => field in equal);
+      const columns = columnsOf(TABLES[table]).filter(({ field }) => field in equal);
       const values = toSql(columns, equal);
       // One parameter however many there are: SQLite bounds their number.
       const chosen = among === undefined ? [] : [sql`id in (select value from json_each(${JSON.stringify(among)}))`];
@@ -117,7 +118,7 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
       const equals = columns.map(({ name }, at) => sql`${sign}${sql.ref(name)} is ${values[at]}`);
       const from = sql`from ${sql.table(snake(table))} where ${sql.join([sql`true`, ...chosen, ...equals], sql` and `)}`;
       const order = sql.raw(request.order ?? 'desc');
-      const rows = sql`select ${sql.raw(selection(table))} ${from}
+      const rows = sql`select ${sql.raw(selection(TABLES[table]))} ${from}
         order by created_at ${order}, id ${order} limit ${request.limit} offset ${request.offset}`;
       const total = sql`select count(*) as count ${from}`;
       return page(table, rows.compile(compiler), total.compile(compiler));

@@ -1,12 +1,15 @@
-import type { SessionId, SpaceId } from '../../../domain/engine/ids.ts';
+import type { SessionId } from '../../../domain/engine/ids.ts';
 import type { EventLog, EventPage, PageBounds } from '../../../domain/events/event-log.ts';
-import type { EventType, StoredEvent } from '../../../domain/events/events.ts';
-import type { SqlRow } from '../columns.ts';
+import { EVENTS, type StoredEvent } from '../../../domain/events/events.ts';
+import { columnsOf, type SqlRow, selected } from '../columns.ts';
 import type { Query, Reader } from './reader.ts';
 
 /** Runs queries on one commit: the reading thread, or a connection at hand. */
 export type ReadQueries = (queries: readonly Query[]) => Promise<readonly (readonly SqlRow[])[]>;
 
+const EVENT = columnsOf(EVENTS)
+  .map(({ field, name }) => `e.${name} as "${field}"`)
+  .join(', ');
 const NEWEST = 'select coalesce(max(number), 0) as newest from events';
 /** A space may keep its events for less time than others, so what is gone need not be the oldest of all. */
 const BEFORE_IN_SESSION = 'select number from events where session_id = ? and number <= ? order by number desc limit 1';
@@ -20,7 +23,7 @@ function pageSql(where: string): string {
   return `
     with sized as (select number, octet_length(data) as bytes from events where ${where} order by number limit ?),
     summed as (select number, sum(bytes) over (order by number) - bytes as bytes_before, count(*) over () as found from sized)
-    select s.found, e.number, e.type, e.space_id, e.session_id, e.session_number, e.data, e.at
+    select s.found, ${EVENT}
     from summed s join events e on e.number = s.number
     where s.bytes_before < ? order by e.number`;
 }
@@ -68,17 +71,7 @@ function isCutOff([first]: readonly StoredEvent[], count: number): boolean {
   return first === undefined ? count > 0 : first.sessionNumber !== 1;
 }
 
-function storedEvent(row: SqlRow): StoredEvent {
-  return {
-    number: Number(row.number),
-    type: row.type as EventType,
-    spaceId: row.space_id as SpaceId | null,
-    sessionId: row.session_id as SessionId | null,
-    sessionNumber: row.session_number as number | null,
-    data: JSON.parse(String(row.data)),
-    at: Number(row.at),
-  };
-}
+const storedEvent = ({ found, ...row }: SqlRow): StoredEvent => selected(EVENTS, row);
 
 /** The same event log, whose pages are read by a thread of its own. */
 export function eventsOnThread(events: EventLog, reader: Pick<Reader, 'read'>): EventLog {

@@ -1,7 +1,8 @@
 /** The lists of a store, with the plan of each statement that they read it by. */
 import Database from 'better-sqlite3';
+import { TABLES } from '../../../../controller/domain/engine/mutation.ts';
 import type { Lists } from '../../../../controller/services/engine/lists.ts';
-import { type SqlRow, snake, TABLE_NAMES } from '../../../../controller/store/sqlite/columns.ts';
+import { type SqlRow, snake } from '../../../../controller/store/sqlite/columns.ts';
 import { sqlLists } from '../../../../controller/store/sqlite/lists/sql-lists.ts';
 
 export interface Step {
@@ -36,12 +37,12 @@ export function watchedLists(path: string): WatchedLists {
   return { lists, taken: () => reads.splice(0), close: () => database.close() };
 }
 
-const TABLES: ReadonlySet<string> = new Set([...TABLE_NAMES.map(snake), 'session_metadata', 'audit']);
+const LISTED: ReadonlySet<string> = new Set([...Object.keys(TABLES).map(snake), 'session_metadata', 'audit']);
 
 /** The table that a step reads; undefined where it reads what other steps made, or nothing. */
 export function tableOf({ detail }: Step): string | undefined {
   const name = /^(?:SCAN|SEARCH) (\w+)/.exec(detail)?.[1];
-  return name !== undefined && TABLES.has(name) ? name : undefined;
+  return name !== undefined && LISTED.has(name) ? name : undefined;
 }
 
 export const KEY = 'its key';
