@@ -22,7 +22,7 @@ t.test('the page shows the table of legal requests', async (t) => {
 
 t.test('the page says what PUT state stands for', async (t) => {
   for (const [state, request] of Object.entries(REQUEST_FOR_STATE)) {
-    const text = request === undefined ? `\`${state}\`` : `\`${state}\` is ${request}`;
+    const text = request === undefined ? `\`${state}\`` : `\`${state}\` means ${request}`;
     const sentence = page.slice(page.indexOf('`PUT /sessions/{id}/state`')).split('\n\n')[0] ?? '';
     const [asked = '', not = ''] = sentence.split(';\n');
     t.ok((request === undefined ? not : asked).includes(text), text);
