@@ -45,6 +45,7 @@ import { auditFile } from './store/files/audit-file.ts';
 import { openAdminPassword, openClusterFiles } from './store/files/cluster-files.ts';
 import { openSealingKeys, sealingKeysIn } from './store/files/sealing-keys.ts';
 import { type SourceFiles, sourceFiles } from './store/files/source-files.ts';
+import { SourceChecker } from './store/source-check/checker.ts';
 import { sqlLists } from './store/sqlite/lists/sql-lists.ts';
 import { eventsOnThread } from './store/sqlite/reader/event-pages.ts';
 import { Reader } from './store/sqlite/reader/reader.ts';
@@ -124,7 +125,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const reader = new Reader({ path: store.path, clock, log, metrics });
   // A thread of its own: watchers that return do not wait behind lists, nor lists behind them.
   const eventReader = new Reader({ path: store.path, clock, log });
-  const shelf = await sourceFiles(join(directory, 'sources'), { disk, random });
+  const checker = new SourceChecker({ clock, log, metrics });
+  const shelf = await sourceFiles(join(directory, 'sources'), { disk, random, clock, checker });
   const bus = openBus(options.natsUrl, { clock, log });
   const passwords = createPasswords({ random });
 
@@ -203,6 +205,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     adminPasswordPath: options.adminPassword === undefined ? join(directory, 'admin-password') : undefined,
     async close({ shutDownNodes, graceMs } = { shutDownNodes: false, graceMs: 0 }) {
       await http.close();
+      checker.close();
       await tokenKeys.close();
       if (shutDownNodes) {
         const limit = new AbortController();

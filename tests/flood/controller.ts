@@ -36,8 +36,9 @@ export class FloodedController {
     const env = { ...process.env, RAWORC_DATA_DIR: directory, RAWORC_ADMIN_PASSWORD: PASSWORD, RAWORC_BASE_IMAGE_TAG: IMAGE };
     // As raworc-controller.mjs does.
     const memory = { MALLOC_ARENA_MAX: '2' };
+    const young = '--max-semi-space-size=8';
     const ports = { RAWORC_HTTP_PORT: '0', RAWORC_NODE_PORT: '0', RAWORC_JOIN_PORT: '0' };
-    const child = spawn(process.execPath, [MAIN], { env: { ...env, ...memory, ...ports }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [young, MAIN], { env: { ...env, ...memory, ...ports }, stdio: ['ignore', 'pipe', 'pipe'] });
     const faults: string[] = [];
     const lines = createInterface({ input: child.stdout });
     child.stderr.on('data', (chunk) => faults.push(String(chunk)));
@@ -55,10 +56,17 @@ export class FloodedController {
     return new FloodedController(child, target, token);
   }
 
-  /** Resident set, in bytes. */
+  /** Resident set with that of its processes, in bytes. The program's file is one for all of them. */
   async memoryBytes(): Promise<number> {
-    const status = await readFile(join('/proc', String(this.#child.pid), 'status'), 'utf8');
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+    const pid = String(this.#child.pid);
+    const children = await readFile(join('/proc', pid, 'task', pid, 'children'), 'utf8');
+    const own = await Promise.all(
+      children
+        .split(' ')
+        .filter(Boolean)
+        .map((child) => kibOf(child, 'RssAnon').catch(() => 0)),
+    );
+    return (await kibOf(pid, 'VmRSS')) * 1024 + own.reduce((sum, kib) => sum + kib * 1024, 0);
   }
 
   /** Samples of the controller's metrics whose names begin so, by name and labels. */
@@ -75,6 +83,11 @@ export class FloodedController {
     this.#child.kill('SIGTERM');
     await exited;
   }
+}
+
+async function kibOf(pid: string, name: string): Promise<number> {
+  const status = await readFile(join('/proc', pid, 'status'), 'utf8');
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]);
 }
 
 function parsed(line: string): unknown {

@@ -159,6 +159,7 @@ const WORDS: Readonly<Record<RefusalCode, string>> = {
   FORBIDDEN: 'The permission is missing',
   NOT_FOUND: 'There is no such thing, or none that the caller may see',
   METHOD_NOT_ALLOWED: 'Not a method of this path',
+  REQUEST_TIMEOUT: 'The body arrives too slowly; the connection is closed',
   CONFLICT: 'It is there already, or its state does not allow this: the message says what is allowed',
   PAYLOAD_TOO_LARGE: 'The body is too large',
   UNSUPPORTED_MEDIA_TYPE: 'The body is of another type than the one that is taken',

@@ -13,7 +13,7 @@ const ARCHIVE_TYPES = [
 
 /**
  * The body of an upload as a stream of its own: whoever reads it may destroy it at any time, and the connection lives on
- * to carry the answer (what is still coming is thrown away). It ends with an error when the client is cut off.
+ * to carry the answer. It ends with an error when the client is cut off.
  */
 export function readUpload(req: IncomingMessage): Outcome<Readable> {
   const type = (req.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
@@ -33,7 +33,7 @@ function detached(req: IncomingMessage): Readable {
     },
     destroy(fault, done) {
       req.off('data', take).off('end', end).off('error', cut).off('close', cut);
-      req.resume();
+      req.pause();
       done(fault);
     },
   });

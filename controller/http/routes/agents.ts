@@ -124,7 +124,7 @@ export function agentRoutes(context: RouteContext): Route[] {
       summary: 'The files of an agent as tar.gz, up to 64 MiB packed',
       raw: 'application/gzip',
       answers: { 201: sourceObject },
-      refusals: ['NOT_FOUND'],
+      refusals: ['NOT_FOUND', 'REQUEST_TIMEOUT'],
       async respond({ ctx, caller, params }) {
         const body = readUpload(ctx.req);
         if (!body.ok) return body;

@@ -10,6 +10,7 @@ export const STATUS_OF: Readonly<Record<RefusalCode, number>> = {
   FORBIDDEN: 403,
   NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
+  REQUEST_TIMEOUT: 408,
   CONFLICT: 409,
   PAYLOAD_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
@@ -35,6 +36,8 @@ export function refuse(ctx: Context, whole: Refusal): void {
   ctx.status = STATUS_OF[refusal.code];
   ctx.body = errorBody(refusal);
   if (refusal.code === 'UNAUTHORIZED') ctx.set('WWW-Authenticate', 'Bearer realm="raworc"');
+  // The rest of the body would come just as slowly.
+  if (refusal.code === 'REQUEST_TIMEOUT') ctx.set('Connection', 'close');
   const retryAfterS = retryAfterSOf(refusal.details);
   if (retryAfterS !== undefined) ctx.set('Retry-After', String(retryAfterS));
   else if (refusal.code === 'RATE_LIMITED') ctx.set('Retry-After', '1');

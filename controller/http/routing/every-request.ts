@@ -9,6 +9,7 @@ import { HSTS, SECURITY_HEADERS } from '../server/security-headers.ts';
 import { answerFault } from './errors.ts';
 import { type LargeAnswersDeps, largeAnswers } from './large-answers.ts';
 import { slowRefusals } from './slow-refusals.ts';
+import { unreadBodies } from './unread-bodies.ts';
 
 export interface EveryRequestDeps extends LargeAnswersDeps {
   readonly log: Log;
@@ -27,6 +28,7 @@ export function everyRequest(deps: EveryRequestDeps): Middleware {
   const isPreflight = cors(deps.corsOrigins);
   const holdIfLarge = largeAnswers(deps);
   const delayRefusal = slowRefusals(deps);
+  const leaveUnread = unreadBodies(deps);
   const requests = metrics.histogram({
     name: 'http_request_seconds',
     help: 'Time from a request to its answer, by route; streams count until their headers are sent',
@@ -66,6 +68,7 @@ export function everyRequest(deps: EveryRequestDeps): Middleware {
     } finally {
       releaseAll(ctx);
     }
+    leaveUnread(ctx);
     if (res.statusCode === 429) await delayRefusal(ctx);
     count(ctx, clock.monotonic() - start);
   };

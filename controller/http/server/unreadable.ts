@@ -23,7 +23,7 @@ const METHOD: Answer = {
   allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS',
 };
 const BY_FAULT: Readonly<Record<string, Answer>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, code: 'BAD_REQUEST', message: 'The request took too long to arrive' },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, code: 'REQUEST_TIMEOUT', message: 'The request took too long to arrive' },
   HPE_HEADER_OVERFLOW: { status: 431, code: 'BAD_REQUEST', message: 'The headers are too large' },
 };
 /** A request line with a method that Node.js does not know. */

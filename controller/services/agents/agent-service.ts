@@ -18,7 +18,7 @@ import type { SpaceRow } from '../../domain/spaces/rows.ts';
 import { spaceFor, stillThere } from '../access/access.ts';
 import type { Budgets } from '../budget/budgets.ts';
 import { payerOf } from '../budget/payer.ts';
-import { Turns } from '../budget/turns.ts';
+import { type EndTurn, Turns } from '../budget/turns.ts';
 import { newBuild } from '../builds/build-service.ts';
 import type { Agents, ChangeAgent, SettableStatus } from '../engine/api.ts';
 import type { Applier } from '../engine/applier.ts';
@@ -29,8 +29,8 @@ import type { Fleet } from '../fleet/fleet.ts';
 
 /** Sources that were uploaded and checked, kept by their digest. */
 export interface SourceShelf {
-  /** Checks an archive. What is refused leaves nothing behind. */
-  receive(body: Readable, claim?: SourceClaim): Promise<Outcome<ReceivedSource>>;
+  /** Takes in an archive, waits for its turn and checks it. What is refused leaves nothing behind. */
+  receive(body: Readable, claim: SourceClaim, turn: () => Promise<EndTurn | undefined>): Promise<Outcome<ReceivedSource>>;
   /** Removes a source that nothing refers to. */
   remove(digest: string): Promise<void>;
   /** The digests of all sources that are kept. */
@@ -42,7 +42,7 @@ export interface SourceClaim {
   /** Bytes as they arrive. */
   packed(bytes: number): Outcome<unknown>;
   /** Bytes to be written to disk. */
-  spooled(bytes: number): Outcome<unknown>;
+  spooled(bytes: number): Outcome<unknown> | Promise<Outcome<unknown>>;
 }
 
 /** A checked archive that is not kept yet. Either is to be called, once. */
@@ -51,8 +51,6 @@ export interface ReceivedSource {
   keep(): Promise<void>;
   discard(): Promise<void>;
 }
-
-const LONGEST_TURN_MS = 3000;
 
 export interface AgentNeeds {
   readonly clock: Clock;
@@ -67,7 +65,7 @@ export interface AgentNeeds {
   readonly fleet: Pick<Fleet, 'stopAgent' | 'workers'>;
 }
 
-/** Uploads that are unpacked and packed at once, each on a core of its own, with one left to all else. The others wait, with their bodies unread. */
+/** Uploads that are unpacked and packed at once, each on a core of its own, with one left to all else. The others wait, each in a file. */
 const CHECKS = { most: Math.max(1, Math.min(2, availableParallelism() - 1)), mostOfKey: 1 };
 const NO_AGENT = refused('NOT_FOUND', 'There is no such agent.');
 
@@ -197,20 +195,16 @@ export function agentService(needs: AgentNeeds): Agents {
         return place;
       }
       const spool = budgets.open('upload_spool_bytes', payer);
-      const gone = new AbortController();
-      body.once('close', () => gone.abort());
-      const endTurn = body.destroyed ? undefined : await checks.wait([{ key: caller.accountId, most: CHECKS.mostOfKey }], gone.signal);
-      // Whoever stands still with its turn keeps nobody waiting for longer.
-      const turn = needs.clock.after(LONGEST_TURN_MS, () => endTurn?.());
       try {
-        const received = await shelf.receive(body, {
-          packed: (bytes) => budgets.charge('upload_bytes', payer, bytes),
-          spooled: (bytes) => spool.grow(bytes),
-        });
+        const claim = {
+          packed: (bytes: number) => budgets.charge('upload_bytes', payer, bytes),
+          spooled: (bytes: number) => spool.grow(bytes),
+        };
+        // Whoever sent a whole archive and left has asked for it all the same.
+        const turn = () => checks.wait([{ key: caller.accountId, most: CHECKS.mostOfKey }], new AbortController().signal);
+        const received = await shelf.receive(body, claim, turn);
         return received.ok ? await inTurn(() => shelve(() => still(caller, spaceName, found.value.row), received.value)) : received;
       } finally {
-        turn.cancel();
-        endTurn?.();
         spool.release();
         place.value();
       }

@@ -37,6 +37,9 @@ export interface ReadArchive {
   readonly texts: ReadonlyMap<string, string>;
 }
 
+/** Of what gzip gives at once; the bytes are the same whatever it is. */
+const CHUNK_BYTES = 64 * 1024;
+
 /** No honest source packs better than this beyond the first 32 MiB. */
 const MAX_RATIO = 200;
 const RATIO_COUNTS_FROM_BYTES = 32 * 1024 * 1024;
@@ -65,7 +68,7 @@ export async function readArchive(
     return unpackedBytes > RATIO_COUNTS_FROM_BYTES && unpackedBytes > packedBytes * MAX_RATIO ? bomb() : undefined;
   });
   const extract = tar.extract();
-  const reading = pipeline(bytesOf(body), packed, createGunzip(), unpacked, extract);
+  const reading = pipeline(bytesOf(body), packed, createGunzip({ chunkSize: CHUNK_BYTES }), unpacked, extract);
   reading.catch(() => undefined);
   try {
     const read = await collect(extract, spool, limits);
@@ -152,7 +155,7 @@ export async function writeArchive(
     unpackedBytes += bytes;
     return unpackedBytes > maxUnpackedBytes ? tooLarge('unpacked', maxUnpackedBytes) : undefined;
   });
-  const writing = pipeline(pack, bounded, createGzip(), async (source: AsyncIterable<Buffer>) => {
+  const writing = pipeline(pack, bounded, createGzip({ chunkSize: CHUNK_BYTES }), async (source: AsyncIterable<Buffer>) => {
     for await (const chunk of source) {
       hash.update(chunk);
       await packed.write(sizeBytes, chunk);

@@ -11,6 +11,11 @@ export const SOURCE_LIMITS: SourceLimits = {
   maxFiles: 20_000,
 };
 
+export interface SourcePaths {
+  readonly spoolPath: string;
+  readonly packedPath: string;
+}
+
 export interface CheckedArchive {
   /** "sha256:…" of the packed file. */
   readonly digest: string;
@@ -27,7 +32,7 @@ export interface CheckedArchive {
 export async function checkSource(
   body: Readable,
   disk: Disk,
-  { spoolPath, packedPath }: { readonly spoolPath: string; readonly packedPath: string },
+  { spoolPath, packedPath }: SourcePaths,
   limits: SourceLimits = SOURCE_LIMITS,
   claim: SourceClaim = NO_CLAIM,
 ): Promise<Outcome<CheckedArchive>> {
@@ -80,9 +85,10 @@ const NO_CLAIM: SourceClaim = { packed: () => accepted(undefined), spooled: () =
 
 /** The same file, of which each write is claimed first. */
 function claimed(file: DiskFile, claim: SourceClaim): DiskFile {
-  const claiming = (bytes: Uint8Array, write: () => Promise<void>): Promise<void> => {
-    const outcome = claim.spooled(bytes.byteLength);
-    return outcome.ok ? write() : Promise.reject(new Refused(outcome.refusal));
+  const claiming = async (bytes: Uint8Array, write: () => Promise<void>): Promise<void> => {
+    const outcome = await claim.spooled(bytes.byteLength);
+    if (!outcome.ok) throw new Refused(outcome.refusal);
+    await write();
   };
   return {
     size: () => file.size(),

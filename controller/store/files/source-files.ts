@@ -2,11 +2,14 @@ import { createReadStream, existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import type { Clock } from '../../../seams/clock.ts';
 import type { Disk } from '../../../seams/disk.ts';
 import type { Random } from '../../../seams/random.ts';
 import { accepted } from '../../domain/engine/outcome.ts';
 import type { SourceShelf } from '../../services/agents/agent-service.ts';
-import { checkSource, SOURCE_LIMITS } from '../../services/agents/source-check.ts';
+import { SOURCE_LIMITS } from '../../services/agents/source-check.ts';
+import type { SourceChecker } from '../source-check/checker.ts';
+import { saveUpload } from './upload-file.ts';
 
 export interface SourceFiles extends SourceShelf {
   /** The packed source of that digest; undefined when it is not kept. */
@@ -18,10 +21,12 @@ const INCOMING = 'incoming-';
 export interface SourceNeeds {
   readonly disk: Disk;
   readonly random: Random;
+  readonly clock: Clock;
+  readonly checker: Pick<SourceChecker, 'check'>;
 }
 
 /** Sources as files named by their digest. What an upload that was cut off left behind is removed at the start. */
-export async function sourceFiles(directory: string, { disk, random }: SourceNeeds): Promise<SourceFiles> {
+export async function sourceFiles(directory: string, { disk, random, clock, checker }: SourceNeeds): Promise<SourceFiles> {
   await disk.makeDirectory(directory, 0o700);
   for (const name of await readdir(directory)) {
     if (name.startsWith(INCOMING)) await disk.remove(join(directory, name));
@@ -29,19 +34,31 @@ export async function sourceFiles(directory: string, { disk, random }: SourceNee
   const pathOf = (digest: string) => join(directory, `${digest.replace(/^sha256:/, '')}.tar.gz`);
 
   return {
-    async receive(body, claim) {
+    async receive(body, claim, turn) {
       const id = random.uuid();
+      const uploadPath = join(directory, `${INCOMING}${id}.upload`);
       const spoolPath = join(directory, `${INCOMING}${id}.spool`);
       const packedPath = join(directory, `${INCOMING}${id}.tar.gz`);
-      const checked = await checkSource(body, disk, { spoolPath, packedPath }, SOURCE_LIMITS, claim);
-      if (!checked.ok) return checked;
-      const { digest, sizeBytes, files, manifest } = checked.value;
-      const { runtime, handler, idempotent, description, purpose } = manifest;
-      return accepted({
-        source: { digest, sizeBytes, files, program: { runtime, handler, idempotent }, description, purpose },
-        keep: () => disk.rename(packedPath, pathOf(digest)),
-        discard: () => disk.remove(packedPath),
-      });
+      let kept = false;
+      try {
+        const saved = await saveUpload(body, uploadPath, SOURCE_LIMITS.maxPackedBytes, claim, { disk, clock });
+        if (!saved.ok) return saved;
+        const endTurn = await turn();
+        const checked = await checker.check({ uploadPath, spoolPath, packedPath }, claim).finally(() => endTurn?.());
+        if (!checked.ok) return checked;
+        kept = true;
+        const { digest, sizeBytes, files, manifest } = checked.value;
+        const { runtime, handler, idempotent, description, purpose } = manifest;
+        return accepted({
+          source: { digest, sizeBytes, files, program: { runtime, handler, idempotent }, description, purpose },
+          keep: () => disk.rename(packedPath, pathOf(digest)),
+          discard: () => disk.remove(packedPath),
+        });
+      } finally {
+        body.destroy();
+        await disk.remove(uploadPath);
+        if (!kept) for (const path of [spoolPath, packedPath]) await disk.remove(path);
+      }
     },
     remove: (digest) => disk.remove(pathOf(digest)),
     async kept() {

@@ -1,0 +1,155 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { Log } from '../../../seams/log.ts';
+import type { Metrics } from '../../../seams/metrics.ts';
+import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
+import type { SourceClaim } from '../../services/agents/agent-service.ts';
+import type { CheckedArchive } from '../../services/agents/source-check.ts';
+import type { CheckRequest, FromChecker, ToChecker } from './messages.ts';
+
+export interface SourceCheckerDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** A deploy is often followed by the next one; starting the process takes a moment. */
+const IDLE_MS = 30_000;
+const LONGEST_CHECK_MS = 240_000;
+const HEAP_MIB = 96;
+/** Small buffers live shortly: a large young generation would only be touched, never used. */
+const YOUNG_MIB = 1;
+/** When memory runs out, the kernel ends this process and not the controller. */
+const OOM_SCORE = '800';
+// Its own name in the sources, and in what was compiled from them.
+const PROGRAM = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url));
+
+interface Idle {
+  readonly child: ChildProcess;
+  readonly timer: Timer;
+}
+
+/**
+ * Checks archives in processes of their own at the lowest priority: an archive then takes no processor time that the controller needs, and
+ * none of its memory. Each process checks one archive at a time; callers bound how many are checked at once.
+ */
+export class SourceChecker {
+  readonly #deps: SourceCheckerDeps;
+  readonly #idle: Idle[] = [];
+  readonly #children = new Set<ChildProcess>();
+  readonly #failures;
+
+  constructor(deps: SourceCheckerDeps) {
+    this.#deps = deps;
+    this.#failures = deps.metrics.counter({
+      name: 'source_checks_failed_total',
+      help: 'Checks of uploaded sources that ended without a result, by reason.',
+      labels: ['reason'],
+    });
+    deps.metrics.gauge({
+      name: 'source_check_processes',
+      help: 'Processes that check uploaded sources, idle ones too.',
+      read: () => this.#children.size,
+    });
+  }
+
+  /** UNAVAILABLE when the process ends or takes too long. Rejects with faults of the disk. */
+  check(request: CheckRequest, claim: Pick<SourceClaim, 'spooled'>): Promise<Outcome<CheckedArchive>> {
+    const child = this.#take();
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        timer.cancel();
+        child.off('message', take).off('exit', exited).off('error', failed);
+      };
+      const lost = (reason: 'ended' | 'timed_out', fields: Record<string, unknown>) => {
+        settle();
+        child.kill('SIGKILL');
+        this.#failures.add(1, { reason });
+        this.#deps.log.warn('source_check.failed', { reason, ...fields });
+        resolve(
+          refused('UNAVAILABLE', 'The check of the archive did not finish. Retry, or upload a smaller archive.', { retry_after_s: 5 }),
+        );
+      };
+      const exited = (code: number | null, signal: string | null) => lost('ended', { code, signal });
+      const failed = (error: Error) => lost('ended', { error: error.message });
+      const timer = this.#deps.clock.after(LONGEST_CHECK_MS, () => lost('timed_out', {}));
+      const take = (message: FromChecker) => {
+        if ('claim' in message) return void answer(child, claim.spooled(message.claim));
+        settle();
+        this.#rest(child);
+        if ('checked' in message) resolve(message.checked);
+        else reject(Object.assign(new Error(message.fault.message), { code: message.fault.code }));
+      };
+      child.on('message', take).on('exit', exited).on('error', failed);
+      send(child, { check: request });
+    });
+  }
+
+  /** Ends the processes; checks under way are UNAVAILABLE. */
+  close(): void {
+    for (const { timer } of this.#idle.splice(0)) timer.cancel();
+    for (const child of this.#children) child.kill('SIGKILL');
+  }
+
+  #take(): ChildProcess {
+    const idle = this.#idle.pop();
+    idle?.timer.cancel();
+    return idle?.child ?? this.#start();
+  }
+
+  #start(): ChildProcess {
+    const child = fork(PROGRAM, {
+      execArgv: [`--max-old-space-size=${HEAP_MIB}`, `--max-semi-space-size=${YOUNG_MIB}`],
+      // Nothing of the controller's environment: it reads archives of strangers.
+      env: { PATH: process.env.PATH, MALLOC_ARENA_MAX: '1', UV_THREADPOOL_SIZE: '2' },
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    this.#children.add(child);
+    child.on('error', () => undefined);
+    child.once('exit', () => this.#forget(child));
+    if (child.pid === undefined) this.#children.delete(child);
+    else lower(child.pid);
+    // An idle process does not keep the controller.
+    child.unref();
+    child.channel?.unref();
+    return child;
+  }
+
+  #rest(child: ChildProcess): void {
+    const timer = this.#deps.clock.after(IDLE_MS, () => {
+      this.#forget(child);
+      child.kill('SIGKILL');
+    });
+    this.#idle.push({ child, timer });
+  }
+
+  #forget(child: ChildProcess): void {
+    this.#children.delete(child);
+    const at = this.#idle.findIndex((idle) => idle.child === child);
+    if (at >= 0) this.#idle.splice(at, 1)[0]?.timer.cancel();
+  }
+}
+
+/** Before it has started its threads, which inherit the priority. */
+function lower(pid: number): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_LOW);
+    writeFileSync(`/proc/${pid}/oom_score_adj`, OOM_SCORE);
+  } catch {
+    // It has ended already, which its exit tells, or the kernel does not let it: it works without.
+  }
+}
+
+async function answer(child: ChildProcess, claimed: ReturnType<SourceClaim['spooled']>): Promise<void> {
+  const outcome = await claimed;
+  send(child, { claimed: outcome.ok ? accepted(null) : outcome });
+}
+
+/** What cannot be sent any more goes to a process whose exit is about to be told. */
+function send(child: ChildProcess, message: ToChecker): void {
+  child.send(message, () => undefined);
+}
