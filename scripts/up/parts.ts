@@ -45,9 +45,9 @@ export async function controllerPart(
   const child = new Child({
     name: 'controller',
     program: process.execPath,
-    args: [main],
+    // Both as raworc-controller.mjs does.
+    args: ['--max-semi-space-size=8', main],
     env: {
-      // As raworc-controller.mjs does.
       MALLOC_ARENA_MAX: '2',
       ...environment((name) => name.startsWith('RAWORC_')),
       RAWORC_DATA_DIR: options.dataDir,

@@ -2807,6 +2807,10 @@ export type UpdateAgentSourceErrors = {
      */
     404: Error;
     /**
+     * The body arrives too slowly; the connection is closed
+     */
+    408: Error;
+    /**
      * The body is too large
      */
     413: Error;

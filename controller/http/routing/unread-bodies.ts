@@ -9,7 +9,7 @@ import { hasLeft } from '../server/connections.ts';
 export const SMALL_BYTES = 64 * 1024;
 /** Of all connections together. A client that reads the answer closes the connection, and the rest never comes. */
 const DISCARDED_BYTES_PER_S = 4 * 1024 * 1024;
-const LONGEST_DISCARD_MS = 10_000;
+const LONGEST_DISCARD_MS = 30_000;
 
 export interface UnreadBodiesDeps {
   readonly clock: Pick<Clock, 'monotonic' | 'after'>;

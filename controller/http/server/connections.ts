@@ -94,7 +94,7 @@ export class Connections {
     this.#closing = true;
     for (const { socket, answers, isReady } of new Set(this.#all.values())) {
       if (!isReady) socket.destroy();
-      else if (answers === 0) socket.end();
+      else if (answers === 0) end(socket);
     }
   }
 
@@ -102,7 +102,7 @@ export class Connections {
     const { network, isProxy } = this.#addresses.peerOf(socket);
     const answered = () => {
       connection.answers -= 1;
-      if (this.#closing && connection.answers === 0) connection.socket.end();
+      if (this.#closing && connection.answers === 0) end(connection.socket);
     };
     const connection: Connection = { socket, network, isReady, answers: 0, answered, release: undefined };
     const peer = peerOf(socket);
@@ -130,6 +130,13 @@ export class Connections {
     this.#all.set(socket, connection);
     socket.once('close', () => this.#all.delete(socket));
   }
+}
+
+/** What is ended already only waits for its client, which is not waited for any longer. */
+function end(socket: Socket): void {
+  if (!socket.writableEnded) socket.end();
+  else if (socket.writableFinished) socket.destroy();
+  else socket.once('finish', () => socket.destroy());
 }
 
 /** Whether the client has gone: an answer's `close` is over then, and releases nothing. */

@@ -25,7 +25,8 @@ export async function saveUpload(
   { disk, clock }: UploadFileDeps,
 ): Promise<Outcome<undefined>> {
   const pace = new LeastPace(clock, () => body.destroy());
-  const file = await disk.open(path);
+  pace.wait();
+  const file = await disk.open(path).finally(() => pace.stop());
   // One for all of it: pieces that outlive a turn make the collector of the whole heap run.
   const gathered = Buffer.allocUnsafeSlow(WRITE_AT_ONCE_BYTES);
   let gatheredBytes = 0;

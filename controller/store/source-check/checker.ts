@@ -98,7 +98,10 @@ export class SourceChecker {
   #take(): ChildProcess {
     const idle = this.#idle.pop();
     idle?.timer.cancel();
-    return idle?.child ?? this.#start();
+    const child = idle?.child ?? this.#start();
+    child.ref();
+    child.channel?.ref();
+    return child;
   }
 
   #start(): ChildProcess {
@@ -113,13 +116,13 @@ export class SourceChecker {
     child.once('exit', () => this.#forget(child));
     if (child.pid === undefined) this.#children.delete(child);
     else lower(child.pid);
-    // An idle process does not keep the controller.
-    child.unref();
-    child.channel?.unref();
     return child;
   }
 
   #rest(child: ChildProcess): void {
+    // An idle process does not keep the controller.
+    child.unref();
+    child.channel?.unref();
     const timer = this.#deps.clock.after(IDLE_MS, () => {
       this.#forget(child);
       child.kill('SIGKILL');
