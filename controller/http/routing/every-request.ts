@@ -22,7 +22,10 @@ const SANE_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 const securityHeaders = Object.entries(SECURITY_HEADERS);
 
-/** The outermost step, and one for all: each step of its own would cost every request as much as its work. */
+/**
+ * Wraps every request: gives it an id and headers, answers what it throws, delays or holds its answer, and counts it. A single middleware, because
+ * each asynchronous step costs a request about as much as reading a session.
+ */
 export function everyRequest(deps: EveryRequestDeps): Middleware {
   const { log, clock, random, metrics, addresses } = deps;
   const isPreflight = cors(deps.corsOrigins);
@@ -54,7 +57,7 @@ export function everyRequest(deps: EveryRequestDeps): Middleware {
     const sentId = req.headers['x-request-id'];
     const requestId = typeof sentId === 'string' && SANE_ID.test(sentId) ? sentId : random.uuid();
     ctx.state.requestId = requestId;
-    // Not by Koa, which looks at each header anew.
+    // Directly on the response: Koa's `set` copies and normalizes each header first.
     res.setHeader('X-Request-Id', requestId);
     for (const [name, value] of securityHeaders) res.setHeader(name, value);
     if (req.socket instanceof TLSSocket) ctx.set(HSTS);

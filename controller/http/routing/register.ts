@@ -26,11 +26,11 @@ export interface Registering {
   readonly audit: Pick<Audit, 'note' | 'refused'>;
 }
 
-/** The routes as middleware. */
+/** All routes, as two middlewares: the pages outside the API come between them. */
 export interface Registered {
-  /** Answers a request that one of the routes is for. */
+  /** Answers requests that match a route. */
   readonly answer: Middleware;
-  /** Answers what nothing else did. */
+  /** Answers requests that nothing else matched. */
   readonly unmatched: Middleware;
 }
 
@@ -52,7 +52,7 @@ export function registered(routes: readonly Route[], deps: Registering): Registe
   };
 }
 
-/** One function for all of a request: each step of its own would cost as much as reading a session does. */
+/** Returns the function that admits, answers and audits a route's requests. A read that waits for nothing runs through it without a promise. */
 function answering(route: Route, routes: readonly Route[], deps: Registering): (ctx: Context) => Promise<void> {
   const { authentication, gate, checkAnswers } = deps;
   const recorded = routeAudit(route, routes, deps.audit);
@@ -95,10 +95,10 @@ const MOST_JUDGED_AGAIN = 10;
 
 const NO_QUERY: Query = Object.freeze({});
 
-/** Undefined where a budget has refused, and has answered. */
+/** Undefined when a budget refused the request and has already answered it. */
 type Answered = Outcome<Answer | undefined> | undefined;
 
-/** Without a promise for a read that waits for nothing. */
+/** Synchronous for a read that waits for nothing. */
 function answerOf(route: Route, ctx: Context, recorded: RouteAudit, deps: Registering): Promise<Answered> | Answered {
   if (route.method !== 'GET') return changed(route, ctx, recorded, deps);
   if (route.mayStream === true || route.answers[200] === 'event-stream') {
@@ -130,7 +130,7 @@ const exchangeOf = (ctx: Context, body: unknown, idempotency: Idempotency | unde
   ...{ ctx, params: ctx.params, query: ctx.request.querystring === '' ? NO_QUERY : ctx.query, body, idempotency },
 });
 
-/** What the route answers, judged again as long as the caller's rights have changed meanwhile. */
+/** Returns the route's answer. It is computed again when the caller's rights changed in between. */
 function judged(route: Route, exchange: Exchange<unknown>, recorded: RouteAudit, again = 0): Promise<Answered> | Answered {
   const caller = callerOf(exchange.ctx);
   if (!caller.ok) return caller;

@@ -2,15 +2,16 @@ type Params = Readonly<Record<string, string>>;
 
 interface Row<Value> {
   readonly method: string;
-  /** The words of the path below the base; a parameter's begins with a brace. */
+  /** The segments of the path below the base. */
   readonly words: readonly string[];
+  /** The parameter at each segment; undefined where the segment is literal. */
   readonly names: readonly (string | undefined)[];
   readonly value: Value;
 }
 
 /**
- * Finds a route by method and path. A request is compared only with routes of the same first word. A slash at the end makes no difference, GET
- * answers HEAD too, and of two routes that fit, the first one added wins.
+ * Finds a route by method and path, comparing only routes with the same first segment. A trailing slash is ignored, GET routes also answer
+ * HEAD, and when two routes match, the first one added wins.
  */
 export class RouteTable<Value> {
   readonly #base: string;
@@ -20,7 +21,7 @@ export class RouteTable<Value> {
     this.#base = `${base}/`;
   }
 
-  /** `path` is below the base, with `{names}`. */
+  /** `path` is relative to the base, with `{names}` for parameters. */
   add(method: string, path: string, value: Value): void {
     const words = path.slice(1).split('/');
     const names = words.map((word) => /^\{(\w+)\}$/.exec(word)?.[1]);
@@ -39,7 +40,7 @@ export class RouteTable<Value> {
     return undefined;
   }
 
-  /** What the path can be asked with. */
+  /** The methods that the path accepts. */
   methodsOf(path: string): string[] {
     const words = this.#wordsOf(path);
     const fitting = this.#rowsFor(words).filter((row) => fits(row, words));
@@ -50,7 +51,7 @@ export class RouteTable<Value> {
     return this.#rows.get(first) ?? [];
   }
 
-  /** None for a path that is not below the base. */
+  /** Empty for a path outside the base. */
   #wordsOf(path: string): readonly string[] {
     if (!path.startsWith(this.#base)) return [];
     const words = path.slice(this.#base.length).split('/');
@@ -76,7 +77,7 @@ function paramsOf({ names }: Row<unknown>, sent: readonly string[]): Params {
   return params;
 }
 
-/** What cannot be decoded stays as it was sent. */
+/** Returns a malformed escape unchanged. */
 function decoded(word: string): string {
   if (!word.includes('%')) return word;
   try {

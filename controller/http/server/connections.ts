@@ -22,9 +22,9 @@ interface Connection {
   readonly network: string;
   /** TLS is done, or there is none. */
   isReady: boolean;
-  /** How many are not closed. */
+  /** Answers that are not closed yet. */
   answers: number;
-  /** Called when one of them is closed. */
+  /** Listener for the `close` of an answer: one per connection, not one per request. */
   readonly answered: () => void;
   /** Once a request has proved who it is; until then the connection is a stranger's. */
   release: Release | undefined;
