@@ -5,6 +5,11 @@ export class HandClock implements Clock {
   #now = 1_700_000_000_000;
   #timers: { at: number; run: () => void }[] = [];
 
+  /** Timers that are set. */
+  get timers(): number {
+    return this.#timers.length;
+  }
+
   now(): number {
     return this.#now;
   }

@@ -1,0 +1,197 @@
+import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { Random } from '../../../seams/random.ts';
+
+/** Before the first retry of a key that failed, and at most: the delay doubles with each failure in a row. */
+export const RETRY = { firstMs: 1_000, mostMs: 30_000 } as const;
+/** A machine can sleep, and timers do not notice: a key that is due later than this is looked at earlier. */
+const LONGEST_TIMER_MS = 10 * 60_000;
+
+/** In how many milliseconds a key is due again: 0 is at once, behind the keys that wait; undefined is when it is woken. */
+export type Due = number | undefined;
+
+export interface LoopWork<Key extends string> {
+  /**
+   * Brings what `key` names up to date with the state as it is now. It must be safe to repeat: a run can find nothing to do. A failure is
+   * retried with back-off. `closing` aborts when the loop closes.
+   */
+  run(key: Key, closing: AbortSignal): Due | Promise<Due>;
+  /** Keys that run at the same time, and that start in one turn of the event loop. Default 1. */
+  readonly concurrency?: number;
+  readonly retry?: { readonly firstMs: number; readonly mostMs: number };
+}
+
+/** How a run ended. */
+export interface Ran<Key extends string> {
+  readonly key: Key;
+  readonly elapsedMs: number;
+  readonly failure?: { readonly error: unknown; readonly inARow: number; readonly retryMs: number };
+}
+
+/**
+ * Background work by key, level-triggered: a run looks at the state of now, so it does not matter how often, or why, its key was woken.
+ *
+ * 1. No two runs of a key overlap. A key that is woken while it waits runs once; one that is woken while it runs, once more.
+ * 2. A run starts in a turn of its own, never inside the call that woke it.
+ * 3. A run that starts takes the key's deadline with it, and its result sets the next one.
+ * 4. A failed run is retried after a delay that doubles. A wake in the meantime runs it at once.
+ * 5. Memory is bounded by the number of keys. After `close` no run starts and no timer is left.
+ */
+export class Loop<Key extends string> {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #work: LoopWork<Key>;
+  readonly #concurrency: number;
+  readonly #ran: (ran: Ran<Key>) => void;
+  /** In the order in which they were woken. */
+  readonly #waiting = new Set<Key>();
+  readonly #running = new Set<Key>();
+  /** Woken while they run. */
+  readonly #again = new Set<Key>();
+  readonly #deadlines = new Map<Key, { readonly timer: Timer; readonly atMs: number }>();
+  /** In a row. */
+  readonly #failures = new Map<Key, number>();
+  readonly #watchers = new Map<Key, (() => void)[]>();
+  readonly #closing = new AbortController();
+  readonly #closed = Promise.withResolvers<void>();
+  #turn: Timer | undefined;
+
+  constructor(deps: { readonly clock: Clock; readonly random: Random; readonly ran?: (ran: Ran<Key>) => void }, work: LoopWork<Key>) {
+    this.#clock = deps.clock;
+    this.#random = deps.random;
+    this.#ran = deps.ran ?? (() => undefined);
+    this.#work = work;
+    this.#concurrency = work.concurrency ?? 1;
+  }
+
+  /** Keys that wait for a run; those whose deadline is still to come are not counted. */
+  get waiting(): number {
+    return this.#waiting.size + this.#again.size;
+  }
+
+  /** Something about `key` may have changed: it runs soon, whether or not it failed before. */
+  wake(key: Key): void {
+    if (this.#closing.signal.aborted) return;
+    (this.#running.has(key) ? this.#again : this.#waiting).add(key);
+    this.#takeTurn();
+  }
+
+  /** Runs `key` in `delayMs` at the latest. */
+  after(key: Key, delayMs: number): void {
+    if (this.#closing.signal.aborted) return;
+    if (delayMs <= 0) return this.wake(key);
+    const atMs = this.#clock.monotonic() + delayMs;
+    const known = this.#deadlines.get(key);
+    if (known !== undefined && known.atMs <= atMs) return;
+    known?.timer.cancel();
+    const timer = this.#clock.after(Math.min(delayMs, LONGEST_TIMER_MS), () => {
+      this.#deadlines.delete(key);
+      this.wake(key);
+    });
+    this.#deadlines.set(key, { timer, atMs });
+  }
+
+  /** `key` is gone: nothing is due of it. */
+  forget(key: Key): void {
+    this.#waiting.delete(key);
+    this.#again.delete(key);
+    this.#failures.delete(key);
+    this.#cancelDeadline(key);
+  }
+
+  /** Wakes `key`, and resolves when a run that began after this call has ended, well or not, or when the loop is closed. */
+  async settled(key: Key): Promise<void> {
+    if (this.#closing.signal.aborted) return this.#closed.promise;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#watchers.set(key, [...(this.#watchers.get(key) ?? []), resolve]);
+    this.wake(key);
+    await promise;
+  }
+
+  /** Resolves when the last run has ended. */
+  close(): Promise<void> {
+    if (this.#closing.signal.aborted) return this.#closed.promise;
+    this.#turn?.cancel();
+    for (const { timer } of this.#deadlines.values()) timer.cancel();
+    for (const keys of [this.#deadlines, this.#waiting, this.#again, this.#failures]) keys.clear();
+    this.#closing.abort();
+    this.#closeWhenIdle();
+    return this.#closed.promise;
+  }
+
+  #takeTurn(): void {
+    this.#turn ??= this.#clock.soon(() => this.#startSome());
+  }
+
+  #startSome(): void {
+    this.#turn = undefined;
+    let left = this.#concurrency;
+    for (const key of this.#waiting) {
+      if (this.#running.size >= this.#concurrency) return;
+      if (left === 0) return this.#takeTurn();
+      left -= 1;
+      this.#start(key);
+    }
+  }
+
+  #start(key: Key): void {
+    this.#waiting.delete(key);
+    this.#cancelDeadline(key);
+    this.#running.add(key);
+    const watchers = this.#watchers.get(key) ?? [];
+    this.#watchers.delete(key);
+    const beganAt = this.#clock.monotonic();
+    const ended = (due: Due, error?: { readonly error: unknown }) => {
+      this.#running.delete(key);
+      const ran = { key, elapsedMs: this.#clock.monotonic() - beganAt };
+      if (error === undefined) this.#succeeded(ran, due);
+      else this.#failed(ran, error.error);
+      for (const resolve of watchers) resolve();
+      this.#closeWhenIdle();
+    };
+    try {
+      const due = this.#work.run(key, this.#closing.signal);
+      if (due instanceof Promise)
+        due.then(
+          (later) => ended(later),
+          (error: unknown) => ended(undefined, { error }),
+        );
+      else ended(due);
+    } catch (error) {
+      ended(undefined, { error });
+    }
+  }
+
+  #succeeded(ran: Ran<Key>, due: Due): void {
+    this.#failures.delete(ran.key);
+    this.#ran(ran);
+    this.#goOn(ran.key, due);
+  }
+
+  #failed(ran: Ran<Key>, error: unknown): void {
+    const { firstMs, mostMs } = this.#work.retry ?? RETRY;
+    const inARow = (this.#failures.get(ran.key) ?? 0) + 1;
+    // Half of it is left to chance, so that keys that failed together do not come back together.
+    const retryMs = Math.min(mostMs, firstMs * 2 ** (inARow - 1)) * (0.5 + this.#random.fraction() / 2);
+    if (!this.#closing.signal.aborted) this.#failures.set(ran.key, inARow);
+    this.#ran({ ...ran, failure: { error, inARow, retryMs } });
+    this.#goOn(ran.key, retryMs);
+  }
+
+  #goOn(key: Key, due: Due): void {
+    if (due !== undefined) this.after(key, due);
+    if (this.#again.delete(key)) this.wake(key);
+    if (this.#waiting.size > 0) this.#takeTurn();
+  }
+
+  #cancelDeadline(key: Key): void {
+    this.#deadlines.get(key)?.timer.cancel();
+    this.#deadlines.delete(key);
+  }
+
+  #closeWhenIdle(): void {
+    if (!this.#closing.signal.aborted || this.#running.size > 0) return;
+    for (const watchers of this.#watchers.values()) for (const resolve of watchers) resolve();
+    this.#watchers.clear();
+    this.#closed.resolve();
+  }
+}
