@@ -30,7 +30,7 @@ import type { ProxyTrust } from './http/server/client-address.ts';
 import { type HttpServer, listen } from './http/server/server.ts';
 import { OWN_HASH } from './services/access/hash-queue.ts';
 import { createPasswords, type Passwords } from './services/access/passwords.ts';
-import { TokenKeyWatch } from './services/access/token-key-watch.ts';
+import { TokenKeyWatch } from './services/access/token-key-loop.ts';
 import { openTokenKeys } from './services/access/token-keys.ts';
 import { createTokens } from './services/access/tokens.ts';
 import type { BudgetLimits } from './services/budget/limits.ts';

@@ -9,7 +9,7 @@ import { recordOf } from '../domain/audit/audit.ts';
 import { agesAt } from '../domain/engine/agreed-time.ts';
 import { DEFAULT_SIZE_RULES } from '../domain/sessions/session-sizes.ts';
 import { resealSecrets } from '../domain/spaces/commands/secrets.ts';
-import { KEY_ROTATION, RESEALED_AT_ONCE, resealing } from '../services/spaces/resealing.ts';
+import { KEY_ROTATION, RESEALED_AT_ONCE, resealing } from '../services/spaces/resealing-loop.ts';
 import { SealingRing } from '../services/spaces/sealing.ts';
 import { idsIn, makeSealingKey, sealingKeysIn } from '../store/files/sealing-keys.ts';
 import { isInUse } from '../store/sqlite/backup.ts';

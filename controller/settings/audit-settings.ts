@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { AUDIT_KEPT, type AuditKept } from '../services/audit/audit-retention.ts';
+import { AUDIT_KEPT, type AuditKept } from '../services/audit/retention-loop.ts';
 
 export interface AuditSettings {
   readonly kept: AuditKept;

@@ -7,7 +7,7 @@ import { Capacity, placedSessions } from '../../controller/services/engine/capac
 import { PART } from '../../controller/services/fleet/assignments.ts';
 import { Fleet } from '../../controller/services/fleet/fleet.ts';
 import { PARTS_AHEAD } from '../../controller/services/fleet/set-sender.ts';
-import { LeaseWatch } from '../../controller/services/nodes/lease-watch.ts';
+import { LeaseWatch } from '../../controller/services/nodes/lease-loop.ts';
 import { inventoryParts } from '../../node-agent/control/inventory.ts';
 import { linkPair } from '../../node-agent/engine/hollow/link-pair.ts';
 import { controllerFrames } from '../../proto/codec.ts';

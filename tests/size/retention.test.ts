@@ -4,7 +4,7 @@ import t from 'tap';
 import type { SessionId } from '../../controller/domain/engine/ids.ts';
 import { PRUNED_AT_ONCE } from '../../controller/domain/events/prune.ts';
 import { postMessage } from '../../controller/domain/messages/commands/post-message.ts';
-import { Retention } from '../../controller/services/engine/retention.ts';
+import { Retention } from '../../controller/services/events/retention-loop.ts';
 import { silentMetrics } from '../../seams/metrics.ts';
 import { systemClock } from '../../seams/system.ts';
 import { NODE, newMessage, newSession, node, openCore, SPACE, withAgents } from '../unit/controller/core.ts';

@@ -4,7 +4,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makePrivateDirectory, readPrivateFile, syncDirectory, writePrivateFile } from '../../../seams/private-file.ts';
 import type { Random } from '../../../seams/random.ts';
-import type { SealingKeys } from '../../services/spaces/resealing.ts';
+import type { SealingKeys } from '../../services/spaces/resealing-loop.ts';
 import { SEALING_KEY_BYTES, type SealingKey, sealingKey } from '../../services/spaces/sealing.ts';
 
 /** Ordered by their making: a number of fixed width, then what sets two apart that were made at once, or in two lives of a store. */

@@ -4,7 +4,7 @@ import type { BuildRow } from '../../../../controller/domain/builds/rows.ts';
 import type { BuildId, NodeId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import type { View } from '../../../../controller/domain/engine/view.ts';
-import { BUILD_BOUNDS, BuildDispatch } from '../../../../controller/services/builds/build-dispatch.ts';
+import { BUILD_BOUNDS, BuildDispatch } from '../../../../controller/services/builds/dispatch-loop.ts';
 import { Capacity } from '../../../../controller/services/engine/capacity.ts';
 import { batching, NODE, OTHER_NODE, silent } from '../core.ts';
 import { HandClock } from '../events/hand-clock.ts';

@@ -3,7 +3,7 @@ import { type Ages, agesAt, MOST_CORRECTIONS, withCorrection } from '../../../..
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { prune, RETENTION } from '../../../../controller/domain/events/prune.ts';
 import { ClusterTime, MOST_ABSENCE_MS } from '../../../../controller/services/engine/cluster-time.ts';
-import { IdleWatch } from '../../../../controller/services/sessions/idle-watch.ts';
+import { IdleWatch } from '../../../../controller/services/sessions/expiry-loop.ts';
 import type { Clock } from '../../../../seams/clock.ts';
 import { newSession, openCore, silent } from '../core.ts';
 import { committedEvents } from '../events/committed-events.ts';

@@ -5,7 +5,7 @@ import { PRUNED_AT_ONCE, prune } from '../../../../controller/domain/events/prun
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import { changeSpace, createSpace } from '../../../../controller/domain/spaces/commands/spaces.ts';
-import { Retention } from '../../../../controller/services/engine/retention.ts';
+import { Retention } from '../../../../controller/services/events/retention-loop.ts';
 import { overdueSql } from '../../../../controller/store/sqlite/pruning.ts';
 import { HAS_RETENTION } from '../../../../controller/store/sqlite/sqlite-view.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';

@@ -8,7 +8,7 @@ import { recordAnswer } from '../../../../controller/domain/messages/commands/re
 import { ANSWERED_AT_ONCE, FORGOTTEN_AT_ONCE, QUEUE_BOUND } from '../../../../controller/domain/messages/queue.ts';
 import { recordReport } from '../../../../controller/domain/sessions/commands/record-report.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
-import { Backlog } from '../../../../controller/services/engine/backlog.ts';
+import { Backlog } from '../../../../controller/services/messages/backlog-loop.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock, systemRandom } from '../../../../seams/system.ts';
 import { type Core, NODE, newMessage, newSession, node, openCore, withAgents } from '../core.ts';

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import type { NodeId } from '../../../../controller/domain/engine/ids.ts';
 import { raiseNodeAlarm, renewCertificate } from '../../../../controller/domain/nodes/commands/node-certificates.ts';
 import { createNodeToken, joinNode } from '../../../../controller/domain/nodes/commands/nodes.ts';
-import { LeaseWatch } from '../../../../controller/services/nodes/lease-watch.ts';
+import { LeaseWatch } from '../../../../controller/services/nodes/lease-loop.ts';
 import { NodeAlarms } from '../../../../controller/services/nodes/node-alarms.ts';
 import type { Counter, Metrics } from '../../../../seams/metrics.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';

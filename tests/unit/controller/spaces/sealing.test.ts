@@ -5,7 +5,7 @@ import t from 'tap';
 import type { SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { changeSecret, createSecret, type SealableValue } from '../../../../controller/domain/spaces/commands/secrets.ts';
 import { rotateSealing } from '../../../../controller/rotate/rotate-sealing.ts';
-import { RESEALED_AT_ONCE, Resealing } from '../../../../controller/services/spaces/resealing.ts';
+import { RESEALED_AT_ONCE, Resealing } from '../../../../controller/services/spaces/resealing-loop.ts';
 import { NONCE_BYTES, SealingRing, sealingKey } from '../../../../controller/services/spaces/sealing.ts';
 import { SecretKeeper } from '../../../../controller/services/spaces/secret-keeper.ts';
 import { openSealingKeys, sealingKeysIn } from '../../../../controller/store/files/sealing-keys.ts';

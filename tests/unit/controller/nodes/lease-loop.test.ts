@@ -5,7 +5,7 @@ import { postMessage } from '../../../../controller/domain/messages/commands/pos
 import { absenceDue, gapMs, nodeHealth } from '../../../../controller/domain/nodes/lease.ts';
 import type { NodeRow } from '../../../../controller/domain/nodes/rows.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
-import { LeaseWatch } from '../../../../controller/services/nodes/lease-watch.ts';
+import { LeaseWatch } from '../../../../controller/services/nodes/lease-loop.ts';
 import { newMessage, newSession, silent, withAgents } from '../core.ts';
 import { committedEvents } from '../events/committed-events.ts';
 import { HandClock } from '../events/hand-clock.ts';

@@ -6,7 +6,7 @@ import { changeDesired } from '../../../../controller/domain/sessions/commands/c
 import { recordReport } from '../../../../controller/domain/sessions/commands/record-report.ts';
 import type { Phase } from '../../../../controller/domain/sessions/rows.ts';
 import { sessionDefaults } from '../../../../controller/domain/spaces/space-settings.ts';
-import { IdleWatch } from '../../../../controller/services/sessions/idle-watch.ts';
+import { IdleWatch } from '../../../../controller/services/sessions/expiry-loop.ts';
 import { type Core, NODE, newMessage, newSession, openCore, silent, withAgents } from '../core.ts';
 import { HandClock } from '../events/hand-clock.ts';
 

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { Counter, Metrics } from '../../../seams/metrics.ts';
 import { prune } from '../../domain/events/prune.ts';
-import type { Applier } from './applier.ts';
+import type { Applier } from '../engine/applier.ts';
 
 const LOOK_MS = 60_000;
 

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { Metrics } from '../../../seams/metrics.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { workOff } from '../../domain/messages/commands/work-off.ts';
-import type { Applier } from './applier.ts';
+import type { Applier } from '../engine/applier.ts';
 
 /** Sessions that take turns. */
 const AT_ONCE = 20;
