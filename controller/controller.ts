@@ -30,7 +30,7 @@ import type { ProxyTrust } from './http/server/client-address.ts';
 import { type HttpServer, listen } from './http/server/server.ts';
 import { OWN_HASH } from './services/access/hash-queue.ts';
 import { createPasswords, type Passwords } from './services/access/passwords.ts';
-import { TokenKeyWatch } from './services/access/token-key-loop.ts';
+import { tokenKeyLoop } from './services/access/token-key-loop.ts';
 import { openTokenKeys } from './services/access/token-keys.ts';
 import { createTokens } from './services/access/tokens.ts';
 import type { BudgetLimits } from './services/budget/limits.ts';
@@ -130,8 +130,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const bus = openBus(options.natsUrl, { clock, log });
   const passwords = createPasswords({ random });
 
-  const diskWatch = new DiskWatch({ directory, freeSpace: options.freeSpace, lowBytes: options.diskLowBytes, clock, log, metrics });
-  await diskWatch.start();
+  const diskWatch = new DiskWatch({ directory, freeSpace: options.freeSpace, lowBytes: options.diskLowBytes, log, metrics });
+  await diskWatch.look();
 
   let addresses: { joinAddresses: string[]; nodeAddresses: string[] } = { joinAddresses: [], nodeAddresses: [] };
   const core = openCore({
@@ -167,9 +167,9 @@ export async function startController(options: ControllerOptions): Promise<Contr
     },
   });
   await seed(core, passwords, options);
+  diskWatch.watch(core.loops);
+  tokenKeyLoop({ loops: core.loops, tokens, read: () => openTokenKeys(keys, disk, random), log });
   core.start();
-  const tokenKeys = new TokenKeyWatch({ tokens, read: () => openTokenKeys(keys, disk, random), clock, log });
-  tokenKeys.start();
 
   const nodes = await startNodeServer({
     ...{ authority, clock, random, log, metrics, ...options.nodes.bounds },
@@ -206,7 +206,6 @@ export async function startController(options: ControllerOptions): Promise<Contr
     async close({ shutDownNodes, graceMs } = { shutDownNodes: false, graceMs: 0 }) {
       await http.close();
       checker.close();
-      await tokenKeys.close();
       if (shutDownNodes) {
         const limit = new AbortController();
         const timer = clock.after(graceMs, () => limit.abort());
@@ -217,7 +216,6 @@ export async function startController(options: ControllerOptions): Promise<Contr
       await nodes.close();
       await core.close();
       await bus.close();
-      diskWatch.close();
       await eventReader.close();
       await reader.close();
       store.close();

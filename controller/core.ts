@@ -20,39 +20,40 @@ import { roleService } from './services/access/role-service.ts';
 import { agentLogService } from './services/agents/agent-logs.ts';
 import { agentService, type SourceShelf } from './services/agents/agent-service.ts';
 import { type AuditCursor, AuditExport, type AuditSink } from './services/audit/audit-export.ts';
-import { AUDIT_KEPT, type AuditKept, AuditRetention } from './services/audit/retention-loop.ts';
 import { auditIds, auditService } from './services/audit/audit-service.ts';
+import { AUDIT_KEPT, type AuditKept, auditRetentionLoop } from './services/audit/retention-loop.ts';
 import { Budgets } from './services/budget/budgets.ts';
 import type { BudgetLimits } from './services/budget/limits.ts';
 import { type SpaceLookup, spaceLookup } from './services/budget/space-lookup.ts';
-import { type BuildBounds, BuildDispatch } from './services/builds/dispatch-loop.ts';
 import { buildService } from './services/builds/build-service.ts';
+import { type BuildBounds, BuildDispatch } from './services/builds/dispatch-loop.ts';
 import type { Services } from './services/engine/api.ts';
 import { Applier, type GrowthRefusal, type TransactionalStore } from './services/engine/applier.ts';
-import { Backlog } from './services/messages/backlog-loop.ts';
 import { Capacity, type KnownNode, placedSessions } from './services/engine/capacity.ts';
 import { commitMetrics, placementMetrics } from './services/engine/commit-metrics.ts';
 import { type HealthDeps, healthService } from './services/engine/health.ts';
 import type { Lists } from './services/engine/lists.ts';
-import { Retention } from './services/events/retention-loop.ts';
+import { Loops } from './services/engine/loops.ts';
 import { Waiters } from './services/engine/waiters.ts';
 import { rememberedOwners } from './services/events/audience.ts';
 import { eventService } from './services/events/event-service.ts';
 import { heardHereToo, type News } from './services/events/news.ts';
 import { Publisher } from './services/events/publisher.ts';
+import { retentionLoop } from './services/events/retention-loop.ts';
 import { Tail } from './services/events/tail.ts';
 import { Fleet } from './services/fleet/fleet.ts';
+import { backlogLoop } from './services/messages/backlog-loop.ts';
 import { messageService } from './services/messages/message-service.ts';
 import type { LeaseTimes } from './services/nodes/lease.ts';
-import { LeaseWatch } from './services/nodes/lease-loop.ts';
+import { LeaseLoop } from './services/nodes/lease-loop.ts';
 import { NodeAlarms } from './services/nodes/node-alarms.ts';
 import { nodeMetrics, sessionMetrics, unschedulableNodes } from './services/nodes/node-metrics.ts';
 import { nodeService } from './services/nodes/node-service.ts';
 import { orphanService } from './services/nodes/orphan-service.ts';
-import { IdleWatch } from './services/sessions/expiry-loop.ts';
+import { expiryLoop } from './services/sessions/expiry-loop.ts';
 import { SUSPEND_GRACE_MS, sessionService } from './services/sessions/session-service.ts';
 import { ShownSessions } from './services/sessions/shown-sessions.ts';
-import { Resealing, type SealingKeys } from './services/spaces/resealing-loop.ts';
+import { resealingLoop, type SealingKeys } from './services/spaces/resealing-loop.ts';
 import type { SealingRing } from './services/spaces/sealing.ts';
 import { SecretKeeper } from './services/spaces/secret-keeper.ts';
 import { secretService } from './services/spaces/secret-service.ts';
@@ -95,6 +96,8 @@ export interface CoreNeeds {
 }
 
 export interface Core {
+  /** Background work: what is opened before `start` starts with it. */
+  readonly loops: Loops;
   readonly applier: Applier;
   readonly view: View;
   readonly fleet: Fleet;
@@ -105,7 +108,7 @@ export interface Core {
   readonly services: Services;
   readonly budgets: Budgets;
   readonly spaces: SpaceLookup;
-  /** Begins to publish, to follow events, to watch timeouts and leases, and to prune. */
+  /** Begins to publish, to follow events, to watch leases, and starts every background loop. */
   start(): void;
   /** Decides what waits, and takes no more. The store and the bus are still open. */
   close(): Promise<void>;
@@ -137,7 +140,8 @@ export function openCore(needs: CoreNeeds): Core {
   const capacity = new Capacity(() => known(), placedSessions(view), sizes);
   const growth = needs.growthRefusal === undefined ? {} : { growthRefusal: needs.growthRefusal };
   const applier = new Applier({ store: store.writer, capacity, clock, log, metrics: needs.metrics, onFatal: needs.onFatal, ...growth });
-  const publisher = new Publisher({ events, news, clock, log, metrics: needs.metrics });
+  const loops = new Loops({ clock, random, log, metrics });
+  const publisher = new Publisher({ loops, events, news, clock, log, metrics: needs.metrics });
   const ownerOf = rememberedOwners((id) => view.get('sessions', id)?.createdById);
   const tail = new Tail({ events, news, clock, log, metrics: needs.metrics, ownerOf });
   const waiters = new Waiters();
@@ -145,6 +149,7 @@ export function openCore(needs: CoreNeeds): Core {
   const secrets = new SecretKeeper(view, needs.sealing.ring, (account, space) => rights.holdsIn(account, space));
   const alarms = new NodeAlarms({ applier, view, clock, log, metrics: needs.metrics });
   const fleetNeeds = {
+    loops,
     alarms,
     applier,
     view,
@@ -166,25 +171,25 @@ export function openCore(needs: CoreNeeds): Core {
   });
   known = () => fleet.known();
   const dispatch = new BuildDispatch({
-    ...{ applier, view, fleet, capacity, clock, log, metrics },
+    ...{ loops, applier, view, fleet, capacity, clock, log, metrics },
     ...(needs.builds === undefined ? {} : { bounds: needs.builds }),
   });
-  const leases = new LeaseWatch({ applier, view, fleet, lease, clock, log });
-  const idle = new IdleWatch({ applier, view, clock, log, graceMs: SUSPEND_GRACE_MS });
-  const retention = new Retention({ applier, clock, metrics: needs.metrics });
+  const leases = new LeaseLoop({ loops, applier, view, fleet, lease, clock, log });
+  expiryLoop({ loops, applier, view, log, graceMs: SUSPEND_GRACE_MS });
+  retentionLoop({ loops, applier, metrics });
   const { kept = AUDIT_KEPT, sinks = [], cursor } = needs.audit ?? {};
   const exports = sinks.flatMap((sink) =>
-    cursor === undefined ? [] : [new AuditExport({ sink, cursor, lists, ids: auditIds(storeKey), clock, log, metrics })],
+    cursor === undefined ? [] : [new AuditExport({ loops, sink, cursor, lists, ids: auditIds(storeKey), log, metrics })],
   );
-  const auditRetention = new AuditRetention({
-    ...{ applier, lists, clock, log, metrics, kept },
+  auditRetentionLoop({
+    ...{ loops, applier, lists, clock, log, metrics, kept },
     exported: () => (exports.length === 0 ? undefined : Math.min(...exports.map((one) => one.exported))),
   });
   if (exports.length > 0)
     applier.onCommitted(({ mutations }) => {
       if (mutations.some(({ kind }) => kind === 'audit')) for (const one of exports) one.wake();
     });
-  const backlog = new Backlog({ applier, view, clock, metrics: needs.metrics });
+  backlogLoop({ loops, applier, view, metrics });
   const shownSessions = new ShownSessions(view);
   // First: what a commit took or changed is gone before anybody is told what came with it.
   applier.onCommitted((committed) => {
@@ -200,7 +205,7 @@ export function openCore(needs: CoreNeeds): Core {
     waiters.committed(mutations);
   });
 
-  const resealing = new Resealing({ applier, view, ...needs.sealing, random, clock, log, barriers });
+  resealingLoop({ loops, applier, view, ...needs.sealing, random, log, barriers });
 
   const shared = { applier, view, lists, waiters, shownSessions, random, storeKey, baseImage, sizes };
   const throttle = new LoginThrottle(clock);
@@ -238,6 +243,7 @@ export function openCore(needs: CoreNeeds): Core {
   };
 
   return {
+    loops,
     applier,
     view,
     fleet,
@@ -250,25 +256,14 @@ export function openCore(needs: CoreNeeds): Core {
     start() {
       publisher.start();
       tail.start();
-      idle.start();
+      loops.start();
       leases.start(lastAliveAt);
-      resealing.start();
-      backlog.wake();
-      retention.start();
-      auditRetention.start();
-      for (const one of exports) one.wake();
       // One that is cut off goes on at the next start.
       services.agents.removeUnusedSources().catch(() => undefined);
     },
     async close() {
-      retention.close();
-      auditRetention.close();
       services.audit.close();
-      dispatch.close();
-      idle.close();
-      backlog.close();
-      leases.close();
-      await resealing.close();
+      await loops.close();
       fleet.close();
       applier.close();
       for (const one of exports) await one.close();

@@ -7,7 +7,7 @@ import { Capacity, placedSessions } from '../../controller/services/engine/capac
 import { PART } from '../../controller/services/fleet/assignments.ts';
 import { Fleet } from '../../controller/services/fleet/fleet.ts';
 import { PARTS_AHEAD } from '../../controller/services/fleet/set-sender.ts';
-import { LeaseWatch } from '../../controller/services/nodes/lease-loop.ts';
+import { LeaseLoop } from '../../controller/services/nodes/lease-loop.ts';
 import { inventoryParts } from '../../node-agent/control/inventory.ts';
 import { linkPair } from '../../node-agent/engine/hollow/link-pair.ts';
 import { controllerFrames } from '../../proto/codec.ts';
@@ -19,6 +19,7 @@ import { pause } from '../../seams/clock.ts';
 import { systemClock as clock, systemRandom as random } from '../../seams/system.ts';
 import { NODE, node, OTHER_NODE, openCore, SPACE, silent } from '../unit/controller/core.ts';
 import { hello, joins } from '../unit/controller/fleet/world.ts';
+import { loopsOf } from '../unit/controller/loops.ts';
 import { scaled, TIME_LIMIT_MS } from './scale.ts';
 
 const { nodes: NODES, sessions: SESSIONS } = scaled({ short: { nodes: 10, sessions: 2_000 }, long: { nodes: 50, sessions: 100_000 } });
@@ -126,15 +127,16 @@ t.test(`${SESSIONS} sessions on ${NODES} nodes: a restart, and rounds of compari
   const hollow = new Map(ids.map((id) => [id, new HollowNode()]));
   const needs = { applier: core.applier, view: core.store.view, clock, random, log: silent, barriers: noBarriers, lease: LEASE };
   const start = (compareMs: number) => {
+    const loops = loopsOf(t);
     const fleet = new Fleet({
-      ...{ ...needs, news: { delta: () => true, log: () => true }, secrets: { of: () => ({ version: 0, values: {} }) } },
+      ...{ ...needs, loops, news: { delta: () => true, log: () => true }, secrets: { of: () => ({ version: 0, values: {} }) } },
       ...{ clusterId: 'cluster', epoch: 1, version: '0', compareMs },
     });
-    const leases = new LeaseWatch({ ...needs, fleet });
+    const leases = new LeaseLoop({ ...needs, loops, fleet });
     leases.start(core.applier.time.last);
     for (const [id, one] of hollow) fleet.connect(id, one.dial());
     const stop = () => {
-      leases.close();
+      void loops.close();
       fleet.close();
     };
     return { fleet, stop };

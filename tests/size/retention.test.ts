@@ -4,10 +4,10 @@ import t from 'tap';
 import type { SessionId } from '../../controller/domain/engine/ids.ts';
 import { PRUNED_AT_ONCE } from '../../controller/domain/events/prune.ts';
 import { postMessage } from '../../controller/domain/messages/commands/post-message.ts';
-import { Retention } from '../../controller/services/events/retention-loop.ts';
+import { retentionLoop } from '../../controller/services/events/retention-loop.ts';
 import { silentMetrics } from '../../seams/metrics.ts';
-import { systemClock } from '../../seams/system.ts';
 import { NODE, newMessage, newSession, node, openCore, SPACE, withAgents } from '../unit/controller/core.ts';
+import { loopsOf } from '../unit/controller/loops.ts';
 import { scaled, TIME_LIMIT_MS } from './scale.ts';
 
 t.setTimeout(TIME_LIMIT_MS);
@@ -33,8 +33,7 @@ t.test(`${EVENTS} events are removed while messages arrive`, async (t) => {
   const left = () => database.prepare<[], { count: number }>('select count(*) as count from events where number < 0').get()?.count;
   t.equal(left(), EVENTS);
 
-  const retention = new Retention({ applier: core.applier, clock: systemClock, metrics: silentMetrics });
-  t.teardown(() => retention.close());
+  const retention = retentionLoop({ loops: loopsOf(t), applier: core.applier, metrics: silentMetrics });
   /** Commits with prunes, and the most of them between a post and its answer. */
   let prunes = 0;
   core.applier.onCommitted(({ mutations }) => {
@@ -53,7 +52,7 @@ t.test(`${EVENTS} events are removed while messages arrive`, async (t) => {
       posted += 1;
     }
   })();
-  await retention.catchUp();
+  await retention.settled('all');
   done = true;
   await posting;
   t.equal(left(), 0);

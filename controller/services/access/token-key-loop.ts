@@ -1,43 +1,30 @@
-import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
+import type { Loop } from '../engine/loop.ts';
+import type { Loops } from '../engine/loops.ts';
 import type { TokenKeys } from './token-keys.ts';
 import type { Tokens } from './tokens.ts';
 
-/** One small file: a key that was rotated is good for two days more, so nothing hurries. */
-const LOOK_MS = 10_000;
+/** One small file: a key that was rotated stays valid for two days, so nothing hurries. */
+const EVERY_MS = 10_000;
 
-/** Takes up a new key of tokens while the controller runs. What cannot be read is told, and the keys of before go on. */
-export class TokenKeyWatch {
-  readonly #needs: { readonly tokens: Tokens; readonly read: () => Promise<TokenKeys>; readonly clock: Clock; readonly log: Log };
-  #timer: Timer | undefined;
-  #looking: Promise<void> = Promise.resolve();
-  #closed = false;
+export interface TokenKeyDeps {
+  readonly loops: Pick<Loops, 'open'>;
+  readonly tokens: Tokens;
+  read(): Promise<TokenKeys>;
+  readonly log: Log;
+}
 
-  constructor(needs: { tokens: Tokens; read: () => Promise<TokenKeys>; clock: Clock; log: Log }) {
-    this.#needs = needs;
-  }
-
-  start(): void {
-    this.#timer = this.#needs.clock.after(LOOK_MS, () => {
-      this.#looking = this.look().finally(() => {
-        if (!this.#closed) this.start();
-      });
-    });
-  }
-
-  async look(): Promise<void> {
-    const { tokens, read, log } = this.#needs;
-    try {
+/** Takes up a new key of tokens while the controller runs. When the file cannot be read, it says so, and the keys of before go on. */
+export function tokenKeyLoop({ loops, tokens, read, log }: TokenKeyDeps): Loop<'keys'> {
+  return loops.open({
+    name: 'token_keys',
+    first: { key: 'keys', afterMs: EVERY_MS },
+    retry: { firstMs: EVERY_MS, mostMs: EVERY_MS },
+    failed: (error) => log.error('tokens.key_unreadable', { error }),
+    async run() {
       const keys = await read();
       if (tokens.use(keys)) log.info('tokens.key_taken', { key: keys[0].kid });
-    } catch (error) {
-      log.error('tokens.key_unreadable', { error: error instanceof Error ? error.message : String(error) });
-    }
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    this.#timer?.cancel();
-    await this.#looking;
-  }
+      return EVERY_MS;
+    },
+  });
 }

@@ -1,8 +1,9 @@
-import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import type { Counter, Metrics } from '../../../seams/metrics.ts';
 import type { StoredAudit } from '../../domain/audit/audit.ts';
 import type { Lists } from '../engine/lists.ts';
+import type { Loop } from '../engine/loop.ts';
+import type { Loops } from '../engine/loops.ts';
 import type { EventIds } from '../events/event-ids.ts';
 import { auditObject } from './audit-service.ts';
 
@@ -26,11 +27,11 @@ export interface AuditCursor {
 }
 
 export interface AuditExportDeps {
+  readonly loops: Pick<Loops, 'open'>;
   readonly sink: AuditSink;
   readonly cursor: AuditCursor;
   readonly lists: Pick<Lists, 'auditAfter'>;
   readonly ids: EventIds;
-  readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -38,8 +39,6 @@ export interface AuditExportDeps {
 const PAGE = 500;
 /** Records of one moment share one sync of the file. */
 const GATHER_MS = 200;
-const FIRST_RETRY_MS = 1_000;
-const MOST_RETRY_MS = 30_000;
 
 /**
  * Copies the audit record to a sink, in its order.
@@ -51,12 +50,9 @@ const MOST_RETRY_MS = 30_000;
 export class AuditExport {
   readonly #deps: AuditExportDeps;
   readonly #outcomes: Counter<'sink' | 'outcome'>;
+  readonly #loop: Loop<'records'>;
   #cursor: number;
-  #retryMs = 0;
-  #timer: Timer | undefined;
-  #running: Promise<void> | undefined;
-  #isWanted = false;
-  #closed = false;
+  #isFailing = false;
 
   constructor(deps: AuditExportDeps) {
     this.#deps = deps;
@@ -65,6 +61,12 @@ export class AuditExport {
       name: 'audit_exported_total',
       help: 'Audit records given to a sink, by outcome.',
       labels: ['sink', 'outcome'],
+    });
+    this.#loop = deps.loops.open({
+      name: `audit_export_${deps.sink.name}`,
+      first: { key: 'records', afterMs: GATHER_MS },
+      failed: (error, { inARow }) => this.#failed(error, inARow),
+      run: (_key, closing) => this.#copy(closing),
     });
   }
 
@@ -75,52 +77,40 @@ export class AuditExport {
 
   /** Whether the sink refuses what it is given. */
   get isFailing(): boolean {
-    return this.#retryMs > 0;
+    return this.#isFailing;
   }
 
-  /** There are new records. */
+  /** There are new records. A sink that fails gets them with the retry. */
   wake(): void {
-    this.#isWanted = true;
-    if (this.#closed || this.#running !== undefined || this.#timer !== undefined) return;
-    this.#timer = this.#deps.clock.after(Math.max(GATHER_MS, this.#retryMs), () => {
-      this.#timer = undefined;
-      this.#running = this.#run().finally(() => {
-        this.#running = undefined;
-        if (this.#isWanted) this.wake();
-      });
-    });
+    if (!this.#isFailing) this.#loop.after('records', GATHER_MS);
   }
 
   /** Gives the sink what is left, once. */
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#timer?.cancel();
-    await this.#running;
-    await this.#run();
+    await this.#loop.close();
+    await this.#copy().catch((error) => this.#failed(error instanceof Error ? error.message : String(error), 1));
   }
 
-  async #run(): Promise<void> {
+  async #copy(closing?: AbortSignal): Promise<undefined> {
     const { sink, cursor, lists, ids, log } = this.#deps;
-    this.#isWanted = false;
-    try {
-      for (;;) {
-        const records = await lists.auditAfter(this.#cursor, PAGE);
-        const last = records.at(-1);
-        if (last === undefined) break;
-        await sink.write(records.map((record) => ({ record, line: JSON.stringify(auditObject(ids, record)) })));
-        cursor.markExported(sink.name, last.number);
-        this.#cursor = last.number;
-        this.#outcomes.add(records.length, { sink: sink.name, outcome: 'written' });
-        if (this.#retryMs > 0) log.info('audit.export_resumed', { sink: sink.name });
-        this.#retryMs = 0;
-      }
-    } catch (error) {
-      this.#outcomes.add(1, { sink: sink.name, outcome: 'failed' });
-      if (this.#retryMs === 0)
-        log.error('audit.export_failed', { sink: sink.name, error: error instanceof Error ? error.message : String(error) });
-      this.#retryMs = Math.min(Math.max(FIRST_RETRY_MS, this.#retryMs * 2), MOST_RETRY_MS);
-      this.#isWanted = true;
+    while (closing?.aborted !== true) {
+      const records = await lists.auditAfter(this.#cursor, PAGE);
+      const last = records.at(-1);
+      if (last === undefined) return;
+      await sink.write(records.map((record) => ({ record, line: JSON.stringify(auditObject(ids, record)) })));
+      cursor.markExported(sink.name, last.number);
+      this.#cursor = last.number;
+      this.#outcomes.add(records.length, { sink: sink.name, outcome: 'written' });
+      if (this.#isFailing) log.info('audit.export_resumed', { sink: sink.name });
+      this.#isFailing = false;
     }
+  }
+
+  #failed(error: string, inARow: number): void {
+    const { sink, log } = this.#deps;
+    this.#outcomes.add(1, { sink: sink.name, outcome: 'failed' });
+    // Once, however long it goes on: what goes on is a degradation of the controller's health.
+    if (inARow === 1) log.error('audit.export_failed', { sink: sink.name, error });
+    this.#isFailing = true;
   }
 }

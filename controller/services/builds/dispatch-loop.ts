@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import { nodeToBuildOn } from '../../domain/builds/build-node.ts';
@@ -10,6 +10,8 @@ import type { View } from '../../domain/engine/view.ts';
 import { takesSpace } from '../../domain/sessions/placement.ts';
 import type { Applier } from '../engine/applier.ts';
 import type { Capacity, KnownNode } from '../engine/capacity.ts';
+import type { Loop } from '../engine/loop.ts';
+import type { Loops } from '../engine/loops.ts';
 import { buildAssignment } from '../fleet/encode.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { Rebuilds } from './rebuilds.ts';
@@ -19,6 +21,9 @@ const NODE_COMES_WITHIN_MS = 20_000;
 
 /** How long a build waits for others that are asked for at once, where it has sources to fetch. */
 const GATHERED_WITHIN_MS = 200;
+
+/** All open builds are one key: each run weighs them against one another. */
+const BUILDS = 'builds';
 
 /** How many builds are made at once: by each node, and in all. */
 export interface BuildBounds {
@@ -53,9 +58,10 @@ export class BuildDispatch {
   readonly #assigning = new Map<BuildId, NodeId>();
   /** Builds that connected nodes have, and since when by this process. */
   readonly #since = new Map<BuildId, number>();
-  #recheck: { readonly timer: Timer; readonly atMs: number } | undefined;
+  readonly #loop: Loop<typeof BUILDS>;
 
   constructor(options: {
+    loops: Pick<Loops, 'open'>;
     applier: Applier;
     view: View;
     fleet: Fleet;
@@ -74,30 +80,31 @@ export class BuildDispatch {
     this.#log = options.log;
     this.#clock = options.clock;
     this.#nodes = () => options.capacity.nodes();
+    this.#loop = options.loops.open({ name: 'builds', run: () => this.#dispatch() });
     this.#applier.onCommitted(({ mutations }) => {
       const due = mutations.some((one) => one.kind === 'put' && one.table === 'builds' && (one.row.nodeId === null || !isOpen(one.row)));
-      if (due) this.#dispatch();
+      if (due) this.#loop.wake(BUILDS);
     });
     this.#fleet.listen({
       live: (node) => {
         for (const build of this.#view.assignedBuilds(node)) this.#tell(build, node);
-        this.#dispatch();
+        this.#loop.wake(BUILDS);
       },
       imagesChanged: (_node, lost) => {
-        this.#dispatch();
+        this.#loop.wake(BUILDS);
         for (const image of lost) this.#rebuildForSpace(image);
       },
       imageMissing: (node, { spaceId, image }) => this.rebuilds.forSession(node, spaceId, image),
       closed: (node) => {
         this.rebuilds.forget(node);
-        this.#dispatch();
+        this.#loop.wake(BUILDS);
       },
       built: (node, report) => {
-        if (this.rebuilds.ended(node, report.buildId, report)) return this.#dispatch();
+        if (this.rebuilds.ended(node, report.buildId, report)) return this.#loop.wake(BUILDS);
         const build = this.#view.get('builds', report.buildId);
         if (isOpen(build) && build.nodeId === node) this.#finish(node, report);
       },
-      conditionsChanged: () => this.#dispatch(),
+      conditionsChanged: () => this.#loop.wake(BUILDS),
     });
   }
 
@@ -109,7 +116,7 @@ export class BuildDispatch {
     );
   }
 
-  #dispatch(): void {
+  #dispatch(): undefined {
     const assigned = this.#view.assignedBuilds();
     this.#endLate(assigned);
     const underWay = this.#underWay(assigned);
@@ -148,7 +155,7 @@ export class BuildDispatch {
       this.#since.set(id, since);
       const leftMs = since + this.#bounds.limitMs - now;
       if (leftMs > 0) {
-        this.#recheckWithin(leftMs);
+        this.#loop.after(BUILDS, leftMs);
         continue;
       }
       this.#log.warn('build.late', { build: id });
@@ -167,7 +174,7 @@ export class BuildDispatch {
     this.#assigning.set(id, node);
     const settled = (given?: BuildRow) => {
       this.#assigning.delete(id);
-      if (!this.#fleet.isConnected(node)) this.#dispatch();
+      if (!this.#fleet.isConnected(node)) this.#loop.wake(BUILDS);
       else if (given !== undefined) this.#tell(given, node);
     };
     this.#applier.apply(assignBuild(id, node)).then(settled, () => settled());
@@ -191,28 +198,17 @@ export class BuildDispatch {
 
   #unfetched(build: BuildRow): void {
     const waitMs = GATHERED_WITHIN_MS - this.#applier.time.ageMs(build.createdAt);
-    if (waitMs > 0) return this.#recheckWithin(waitMs);
+    if (waitMs > 0) return this.#loop.after(BUILDS, waitMs);
     const agents = build.unfetched.map(({ name, repo }) => `${name} (${repo})`).join(', ');
     const error = `Repositories cannot be fetched by this version: ${agents}. Upload each agent's directory (PUT …/source) and deploy it, or make it inactive.`;
     this.#log.warn('build.unfetched', { build: build.id });
     this.#applier.tell(giveUpBuild(build.id, error));
   }
 
-  #recheckWithin(delayMs: number): void {
-    const atMs = this.#clock.monotonic() + delayMs;
-    if (this.#recheck !== undefined && this.#recheck.atMs <= atMs) return;
-    this.#recheck?.timer.cancel();
-    const timer = this.#clock.after(delayMs, () => {
-      this.#recheck = undefined;
-      this.#dispatch();
-    });
-    this.#recheck = { timer, atMs };
-  }
-
   /** Nodes are there, and none can take this build. Another may be on its way; when it has not come in time, the build says why. */
   #fruitless(build: BuildRow, ready: readonly KnownNode[]): void {
     const waitMs = NODE_COMES_WITHIN_MS - this.#applier.time.ageMs(build.createdAt);
-    if (waitMs > 0) return this.#recheckWithin(waitMs);
+    if (waitMs > 0) return this.#loop.after(BUILDS, waitMs);
     const holders = ready.filter((one) => one.images.has(build.baseImage) && takesSpace(one, build.spaceId));
     const closed = holders.map(({ name, unschedulable }) => `${name}: ${unschedulable}`);
     const error =
@@ -221,10 +217,6 @@ export class BuildDispatch {
         : `No node that holds the base image takes builds now. ${closed.join(' ')}`;
     this.#log.warn('build.fruitless', { build: build.id, image: build.baseImage });
     this.#applier.tell(giveUpBuild(build.id, error));
-  }
-
-  close(): void {
-    this.#recheck?.timer.cancel();
   }
 
   #tell(build: BuildRow, node: NodeId): void {

@@ -1,9 +1,9 @@
-import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { FreeSpace, Space } from '../../../seams/free-space.ts';
 import type { Log } from '../../../seams/log.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
+import type { Loops } from './loops.ts';
 
-const LOOK_MS = 1_000;
+const EVERY_MS = 1_000;
 const MIB = 1024 * 1024;
 /** The disk counts as low until this much more than the mark is free, so that it does not turn from one to the other all the time. */
 const RECOVERED_AT = 1.25;
@@ -19,7 +19,6 @@ export interface DiskWatchDeps {
   readonly freeSpace: FreeSpace;
   /** Undefined: 256 MiB, or 2 % of a disk where that is less. */
   readonly lowBytes: number | undefined;
-  readonly clock: Clock;
   readonly log: Log;
   readonly metrics?: Metrics;
 }
@@ -33,8 +32,6 @@ export class DiskWatch {
   #space: Space | undefined;
   #isLow = false;
   #isReadable = true;
-  #timer: Timer | undefined;
-  #closed = false;
 
   constructor(deps: DiskWatchDeps) {
     this.#deps = deps;
@@ -47,15 +44,13 @@ export class DiskWatch {
     });
   }
 
-  /** Resolves after the first look. */
-  async start(): Promise<void> {
-    await this.look();
-    this.#lookLater();
-  }
-
-  close(): void {
-    this.#closed = true;
-    this.#timer?.cancel();
+  /** Goes on looking, after a first look. */
+  watch(loops: Pick<Loops, 'open'>): void {
+    const run = async () => {
+      await this.look();
+      return EVERY_MS;
+    };
+    loops.open({ name: 'disk', first: { key: 'disk', afterMs: EVERY_MS }, run });
   }
 
   get isLow(): boolean {
@@ -88,12 +83,5 @@ export class DiskWatch {
     const fields = { directory, free_bytes: this.#space.freeBytes, low_bytes: Math.round(mark) };
     if (isLow) log.error('disk.low', fields);
     else log.info('disk.recovered', fields);
-  }
-
-  #lookLater(): void {
-    if (this.#closed) return;
-    this.#timer = this.#deps.clock.after(LOOK_MS, () => {
-      void this.look().finally(() => this.#lookLater());
-    });
   }
 }

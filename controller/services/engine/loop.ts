@@ -85,7 +85,9 @@ export class Loop<Key extends string> {
     known?.timer.cancel();
     const timer = this.#clock.after(Math.min(delayMs, LONGEST_TIMER_MS), () => {
       this.#deadlines.delete(key);
-      this.wake(key);
+      // This is a turn of its own.
+      (this.#running.has(key) ? this.#again : this.#waiting).add(key);
+      this.#startSome();
     });
     this.#deadlines.set(key, { timer, atMs });
   }
@@ -123,6 +125,7 @@ export class Loop<Key extends string> {
   }
 
   #startSome(): void {
+    this.#turn?.cancel();
     this.#turn = undefined;
     let left = this.#concurrency;
     for (const key of this.#waiting) {

@@ -7,16 +7,18 @@ import { Loop, type LoopWork, type Ran } from './loop.ts';
 export interface LoopOptions<Key extends string> extends LoopWork<Key> {
   /** The label `loop` of its metrics. */
   readonly name: string;
+  /** The key that `start` wakes, at once or after a while. */
+  readonly first?: { readonly key: Key; readonly afterMs?: number };
   /** Logs a failure. Default: one line `loop.failed` at error level. */
   failed?(error: string, failure: { readonly key: Key; readonly inARow: number }): void;
 }
 
-/** All background loops of a process: opened here, measured together, closed together. */
+/** All background loops of a process: opened here, started, measured and closed together. */
 export class Loops {
   readonly #deps: { readonly clock: Clock; readonly random: Random; readonly log: Log };
   readonly #seconds: Histogram<'loop'>;
   readonly #failures: Counter<'loop'>;
-  readonly #open: { readonly name: string; readonly loop: { readonly waiting: number; close(): Promise<void> } }[] = [];
+  readonly #open: { readonly name: string; readonly loop: { readonly waiting: number; close(): Promise<void> }; start(): void }[] = [];
 
   constructor(deps: { readonly clock: Clock; readonly random: Random; readonly log: Log; readonly metrics?: Metrics }) {
     const { metrics = silentMetrics } = deps;
@@ -42,8 +44,13 @@ export class Loops {
 
   open<Key extends string>(options: LoopOptions<Key>): Loop<Key> {
     const loop = new Loop<Key>({ ...this.#deps, ran: (ran) => this.#ran(options, ran) }, options);
-    this.#open.push({ name: options.name, loop });
+    const { name, first } = options;
+    this.#open.push({ name, loop, start: () => first !== undefined && loop.after(first.key, first.afterMs ?? 0) });
     return loop;
+  }
+
+  start(): void {
+    for (const { start } of this.#open) start();
   }
 
   /** Resolves when the last run of every loop has ended. */

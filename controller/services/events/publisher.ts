@@ -1,8 +1,10 @@
-import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { EventLog } from '../../domain/events/event-log.ts';
 import type { StoredEvent } from '../../domain/events/events.ts';
+import type { Loop } from '../engine/loop.ts';
+import type { Loops } from '../engine/loops.ts';
 import { weightOf } from './event-weight.ts';
 import type { News } from './news.ts';
 import { RecentEvents } from './recent-events.ts';
@@ -14,6 +16,7 @@ const TICK_MS = 1_000;
 const LAST_WORDS_MS = 1_000;
 
 export interface PublisherDeps {
+  readonly loops: Pick<Loops, 'open'>;
   readonly events: EventLog;
   readonly news: News;
   readonly clock: Clock;
@@ -35,19 +38,15 @@ export class Publisher {
   readonly #news: News;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #closing = new AbortController();
+  readonly #loop: Loop<'events' | 'mark'>;
   readonly #waiting = new RecentEvents(WAITING);
   readonly #outcomes: Counter<'outcome'>;
   #watchingState: { close(): void } | undefined;
   #position: number;
   #marked: number;
-  #woken: Timer | undefined;
-  #tick: Timer | undefined;
-  #running: Promise<void> | undefined;
-  #isWanted = false;
   #closed = false;
 
-  constructor({ events, news, clock, log, metrics = silentMetrics }: PublisherDeps) {
+  constructor({ loops, events, news, clock, log, metrics = silentMetrics }: PublisherDeps) {
     this.#events = events;
     this.#news = news;
     this.#clock = clock;
@@ -64,6 +63,13 @@ export class Publisher {
       help: 'Committed events that the bus has not let go yet.',
       read: () => events.newest() - this.#position,
     });
+    this.#loop = loops.open({
+      name: 'publisher',
+      concurrency: 2,
+      retry: { firstMs: TICK_MS, mostMs: TICK_MS },
+      failed: (error) => log.error('publisher.failed', { after: this.#position, error }),
+      run: (key, closing) => (key === 'events' ? this.#publishAll(closing) : this.#tick()),
+    });
   }
 
   /** Publishes what the last process left, and goes on each second. */
@@ -71,7 +77,7 @@ export class Publisher {
     this.#watchingState = this.#news.onState((connected) => {
       if (connected) this.wake();
     });
-    this.#onTick();
+    this.#loop.wake('mark');
   }
 
   /** There are new events. To be called after the COMMIT that made them. */
@@ -83,12 +89,7 @@ export class Publisher {
 
   /** There may be new events in the event log. */
   wake(): void {
-    this.#isWanted = true;
-    if (this.#closed || this.#running !== undefined) return;
-    this.#woken ??= this.#clock.soon(() => {
-      this.#woken = undefined;
-      this.#run();
-    });
+    this.#loop.wake('events');
   }
 
   /** Tries for a second to get the last events out, and keeps the mark. To be called after the applier's close and before the bus's. */
@@ -96,34 +97,22 @@ export class Publisher {
     if (this.#closed) return;
     this.#closed = true;
     this.#watchingState?.close();
-    this.#woken?.cancel();
-    this.#tick?.cancel();
-    const deadline = this.#clock.after(LAST_WORDS_MS, () => this.#closing.abort());
-    await this.#running;
-    if (!this.#closing.signal.aborted) await this.#run();
+    await this.#loop.close();
+    const ending = new AbortController();
+    const deadline = this.#clock.after(LAST_WORDS_MS, () => ending.abort());
+    await this.#publishAll(ending.signal).catch((error) =>
+      this.#log.error('publisher.failed', { after: this.#position, error: String(error) }),
+    );
     deadline.cancel();
     await this.#keepMark();
   }
 
-  #run(): Promise<void> {
-    this.#running = this.#publishAll().finally(() => {
-      this.#running = undefined;
-    });
-    return this.#running;
-  }
-
-  async #publishAll(): Promise<void> {
-    try {
-      // What was committed while a batch was on its way is wanted too.
-      do this.#isWanted = false;
-      while ((await this.#publishBatch()) || this.#isWanted);
-    } catch (error) {
-      this.#log.error('publisher.failed', { after: this.#position, error: error instanceof Error ? error.message : String(error) });
-    }
+  async #publishAll(ending: AbortSignal): Promise<undefined> {
+    while (!ending.aborted && (await this.#publishBatch(ending)));
   }
 
   /** Whether there may be more to do now. */
-  async #publishBatch(): Promise<boolean> {
+  async #publishBatch(ending: AbortSignal): Promise<boolean> {
     if (!this.#news.connected) return false;
     this.#waiting.dropTo(this.#position);
     const batch = this.#justCommitted() ?? (await this.#missed());
@@ -138,7 +127,7 @@ export class Publisher {
     }
     this.#news.newest({ epoch: this.#events.epoch, number: batch.at(-1)?.number ?? reached });
     // In the same turn as the events, so that both go over the same connection or neither.
-    if (!(await this.#news.flush(this.#closing.signal))) return false;
+    if (!(await this.#news.flush(ending))) return false;
     const moved = reached > this.#position;
     this.#position = reached;
     return moved;
@@ -161,11 +150,11 @@ export class Publisher {
     return tooMany < 0 ? events : events.slice(0, tooMany);
   }
 
-  #onTick(): void {
-    this.#tick = this.#clock.after(TICK_MS, () => this.#onTick());
+  async #tick(): Promise<number> {
     if (this.#news.connected) this.#news.newest({ epoch: this.#events.epoch, number: this.#events.newest() });
     this.wake();
-    void this.#keepMark();
+    await this.#keepMark();
+    return TICK_MS;
   }
 
   async #keepMark(): Promise<void> {

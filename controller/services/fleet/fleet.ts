@@ -1,7 +1,6 @@
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine.ts';
 import type { Link } from '../../../proto/link.ts';
-import type { Timer } from '../../../seams/clock.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { AgentRow } from '../../domain/agents/rows.ts';
 import type { NodeId, SessionId, SpaceId } from '../../domain/engine/ids.ts';
@@ -14,6 +13,8 @@ import { takesSpace } from '../../domain/sessions/placement.ts';
 import type { SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
 import type { Committed } from '../engine/applier.ts';
 import type { KnownNode } from '../engine/capacity.ts';
+import type { Loops } from '../engine/loops.ts';
+import { Comparisons } from './compare-loop.ts';
 import { stopAgent } from './encode.ts';
 import { LineReads, type WantedLines } from './line-reads.ts';
 import { LiveWorkers } from './live-workers.ts';
@@ -21,9 +22,6 @@ import { NodePace } from './node-pace.ts';
 import { NodeStream, type StreamEvents, type StreamMetrics, type StreamNeeds } from './node-stream.ts';
 import { StreamMemory } from './stream-memory.ts';
 import { Turns } from './turns.ts';
-
-/** So often each node is compared with the rows and with what it was told, which heals what nobody foresaw. */
-export const COMPARE_MS = 5 * 60_000;
 
 /** Nodes whose rates are remembered beyond their streams. */
 const MOST_PACES = 10_000;
@@ -43,6 +41,7 @@ export interface FleetDeps extends Omit<StreamNeeds, 'turns' | 'metrics' | 'memo
   /** What the operator allows of each node. */
   readonly rules?: NodeRules;
   readonly metrics?: Metrics;
+  readonly loops: Pick<Loops, 'open'>;
   /** {@link COMPARE_MS} where it is not given. */
   readonly compareMs?: number;
 }
@@ -61,10 +60,7 @@ export class Fleet {
   /** Of nodes that have a stream or had one, the one that connected last at the end. */
   readonly #paces = new Map<NodeId, NodePace>();
   readonly #streamNeeds: StreamNeeds;
-  readonly #compareMs: number;
-  #compareTimer: Timer | undefined;
-  /** Streams in the order in which they are compared: those at the front were not for the longest. */
-  readonly #toCompare = new Set<NodeStream>();
+  readonly #comparisons: Comparisons;
   readonly #rules: NodeRules;
   /** By the name of a node with a rule; forgotten when a space is made, renamed or removed. */
   readonly #spaces = new Map<string, ReadonlySet<SpaceId>>();
@@ -75,7 +71,7 @@ export class Fleet {
     this.#needs = needs;
     this.#rules = needs.rules ?? NO_RULES;
     this.#turns = new Turns(needs.clock);
-    this.#compareMs = needs.compareMs ?? COMPARE_MS;
+    this.#comparisons = new Comparisons(needs);
     this.#streamNeeds = {
       ...needs,
       turns: this.#turns,
@@ -86,7 +82,6 @@ export class Fleet {
     };
     this.#reads = new LineReads(needs.random);
     needs.applier.onCommitted((committed) => this.#committed(committed));
-    this.#compareLater();
   }
 
   listen(listener: FleetListener): void {
@@ -119,7 +114,7 @@ export class Fleet {
     const older = this.#streams.get(stream.nodeId);
     this.workers.gone(stream.nodeId);
     this.#streams.set(stream.nodeId, stream);
-    this.#toCompare.add(stream);
+    this.#comparisons.add(stream);
     older?.close(new Error('a newer stream of this node took its place'));
   }
 
@@ -204,7 +199,6 @@ export class Fleet {
 
   close(): void {
     this.#closing = true;
-    this.#compareTimer?.cancel();
     this.#turns.close();
     for (const stream of [...this.#streams.values(), ...this.#contenders]) stream.close();
   }
@@ -226,7 +220,7 @@ export class Fleet {
     lines: (stream, lines) => this.#reads.answered(stream, lines),
     closed: (stream) => {
       this.#ended(stream);
-      this.#toCompare.delete(stream);
+      this.#comparisons.delete(stream);
       this.#contenders.delete(stream);
       if (this.#streams.get(stream.nodeId) !== stream) return;
       this.#streams.delete(stream.nodeId);
@@ -278,21 +272,6 @@ export class Fleet {
       const stream = node ? this.#streams.get(node) : undefined;
       stream?.guarded(() => stream.messageDue(id));
     }
-  }
-
-  /** One node after another, spread over the period with some jitter. */
-  #compareLater(): void {
-    const { clock, random } = this.#needs;
-    const everyMs = this.#compareMs / Math.max(1, this.#toCompare.size);
-    this.#compareTimer = clock.after(everyMs * (0.75 + random.fraction() / 2), () => {
-      const [next] = this.#toCompare;
-      if (next === undefined) return this.#compareLater();
-      this.#toCompare.delete(next);
-      next.compare(() => {
-        if (this.#streams.get(next.nodeId) === next) this.#toCompare.add(next);
-        if (!this.#closing) this.#compareLater();
-      });
-    });
   }
 }
 

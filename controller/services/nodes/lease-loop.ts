@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
 import type { Outcome } from '../../domain/engine/outcome.ts';
@@ -7,10 +7,13 @@ import { excuseNodes, failLostSessions, loseNode, nodeUnreachable } from '../../
 import { absenceDue, gapMs } from '../../domain/nodes/lease.ts';
 import type { Attributed } from '../audit/audit-record.ts';
 import type { Applier } from '../engine/applier.ts';
+import type { Loop } from '../engine/loop.ts';
+import type { Loops } from '../engine/loops.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type LeaseTimes, LOST_AFTER_MS } from './lease.ts';
 
-export interface LeaseWatchNeeds {
+export interface LeaseDeps {
+  readonly loops: Pick<Loops, 'open'>;
   readonly applier: Applier;
   readonly view: View;
   readonly fleet: Fleet;
@@ -30,68 +33,59 @@ export interface LeaseWatchNeeds {
  * 4. Only time in which this controller was there counts towards `lost`, and it is kept, so that one that is restarted again and
  *    again gets there, too.
  */
-export class LeaseWatch {
-  readonly #needs: LeaseWatchNeeds;
+export class LeaseLoop {
+  readonly #deps: LeaseDeps;
   readonly #lostAfterMs: number;
   #watchingSince = 0;
   #lastTick = { monotonic: 0, wall: 0, at: 0 };
-  #timer: Timer | undefined;
-  #soon: Timer | undefined;
-  #closed = false;
+  readonly #ticks: Loop<'tick'>;
+  /** Nodes that were given up, until all their sessions are failed. */
+  readonly #lost: Loop<NodeId>;
 
-  constructor(needs: LeaseWatchNeeds) {
-    this.#needs = needs;
-    this.#lostAfterMs = needs.lease.lostAfterMs ?? LOST_AFTER_MS;
+  constructor(deps: LeaseDeps) {
+    this.#deps = deps;
+    this.#lostAfterMs = deps.lease.lostAfterMs ?? LOST_AFTER_MS;
+    this.#ticks = deps.loops.open({ name: 'leases', run: (_key, closing) => this.#tick(closing) });
+    this.#lost = deps.loops.open({ name: 'lost_nodes', concurrency: 8, run: (id, closing) => this.#failSessions(id, closing) });
   }
 
   /** `lastAliveAt` is when a controller of this store last committed something, 0 for never. */
   start(lastAliveAt: number): void {
-    const { applier, view, lease } = this.#needs;
+    const { applier, view, lease } = this.#deps;
     const away = lastAliveAt === 0 ? 0 : gapMs(applier.time.ageMs(lastAliveAt), lease.heartbeatMs);
     this.#begin(away);
-    for (const { id, lostAt } of view.nodes()) if (lostAt !== null) void this.#failSessions(id);
-    this.#tickLater();
+    for (const { id, lostAt } of view.nodes()) if (lostAt !== null) this.#lost.wake(id);
+    this.#ticks.after('tick', lease.heartbeatMs);
   }
 
   /** Gives a node up. Resolves once all that was on it is failed. */
   async lose(id: NodeId, by: string | null, caller?: Attributed): Promise<Outcome<boolean>> {
-    const { applier, fleet, log } = this.#needs;
+    const { applier, fleet, log } = this.#deps;
     const lost = await applier.submit(
       loseNode(id, (node) => fleet.isConnected(node), by),
       caller,
     );
     if (!lost.ok || !lost.value) return lost;
     log.warn('node.lost', { node: id, by });
-    await this.#failSessions(id);
+    await this.#lost.settled(id);
     return lost;
   }
 
-  close(): void {
-    this.#closed = true;
-    this.#timer?.cancel();
-    this.#soon?.cancel();
-  }
-
   #begin(awayMs: number): void {
-    const { clock, applier } = this.#needs;
+    const { clock, applier } = this.#deps;
     this.#watchingSince = clock.monotonic();
     this.#lastTick = this.#tickNow();
     if (awayMs > 0) applier.tell(excuseNodes(awayMs));
   }
 
   #tickNow() {
-    const { applier, clock } = this.#needs;
+    const { applier, clock } = this.#deps;
     return { monotonic: clock.monotonic(), wall: clock.now(), at: applier.time.now() };
   }
 
-  #tickLater(): void {
-    const { clock, lease } = this.#needs;
-    this.#timer = clock.after(lease.heartbeatMs, () => this.#tick());
-  }
-
-  #tick(): void {
-    const { applier, clock, fleet, lease, log } = this.#needs;
-    this.#tickLater();
+  async #tick(closing: AbortSignal): Promise<undefined> {
+    const { applier, clock, fleet, lease, log } = this.#deps;
+    this.#ticks.after('tick', lease.heartbeatMs);
     const passed = Math.max(clock.monotonic() - this.#lastTick.monotonic, applier.time.ageMs(this.#lastTick.at));
     // A suspended virtual machine shows by its wall clock alone; a clock that was set looks the same, and costs a lease's delay.
     const elapsed = Math.max(passed, clock.now() - this.#lastTick.wall);
@@ -104,14 +98,12 @@ export class LeaseWatch {
       return;
     }
     // Once around the loop: what has come on the sockets is read between a timer and the second turn.
-    this.#soon = clock.soon(() => {
-      this.#soon = clock.soon(() => this.#judge());
-    });
+    for (let turn = 0; turn < 2; turn += 1) await new Promise<void>((resolve) => void clock.soon(resolve));
+    if (!closing.aborted) this.#judge();
   }
 
   #judge(): void {
-    if (this.#closed) return;
-    const { clock, fleet, view, lease, log } = this.#needs;
+    const { clock, fleet, view, lease, log } = this.#deps;
     for (const stream of fleet.streams()) {
       if (stream.isBehind) stream.lease.renew();
       if (!stream.lease.runs) stream.close(new Error('its lease ran out: no heartbeat came'));
@@ -122,18 +114,14 @@ export class LeaseWatch {
     // One that is still saying what it holds is there, too.
     const connected = new Set(fleet.streams().map(({ nodeId }) => nodeId));
     for (const row of view.nodes()) {
-      const due = absenceDue(row, connected.has(row.id), this.#needs.applier.time, watchedMs, limits);
-      if (due === 'unreachable') this.#needs.applier.tell(nodeUnreachable(row.id, false));
+      const due = absenceDue(row, connected.has(row.id), this.#deps.applier.time, watchedMs, limits);
+      if (due === 'unreachable') this.#deps.applier.tell(nodeUnreachable(row.id, false));
       if (due === 'lost') this.lose(row.id, null).catch((error) => log.error('node.lose_failed', { node: row.id, error: String(error) }));
     }
   }
 
   /** What stays undone when this process ends is done at the next start. */
-  async #failSessions(id: NodeId): Promise<void> {
-    try {
-      while (!this.#closed && (await this.#needs.applier.apply(failLostSessions(id))));
-    } catch {
-      // Said by the applier.
-    }
+  async #failSessions(id: NodeId, closing: AbortSignal): Promise<undefined> {
+    while (!closing.aborted && (await this.#deps.applier.apply(failLostSessions(id))));
   }
 }

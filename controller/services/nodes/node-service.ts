@@ -17,7 +17,7 @@ import type { Applier } from '../engine/applier.ts';
 import type { Capacity } from '../engine/capacity.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { StreamCondition } from '../fleet/node-stream.ts';
-import type { LeaseWatch } from './lease-loop.ts';
+import type { LeaseLoop } from './lease-loop.ts';
 import type { NodeAlarms } from './node-alarms.ts';
 
 const HOUR = 3_600_000;
@@ -27,7 +27,7 @@ export interface NodeNeeds {
   readonly applier: Applier;
   readonly view: View;
   readonly fleet: Fleet;
-  readonly leases: LeaseWatch;
+  readonly leases: LeaseLoop;
   readonly alarms: Pick<NodeAlarms, 'conditions'>;
   readonly capacity: Capacity;
   readonly clock: Clock;

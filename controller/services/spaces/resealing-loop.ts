@@ -1,5 +1,4 @@
 import type { Barriers } from '../../../seams/barrier.ts';
-import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import type { Random } from '../../../seams/random.ts';
 import { byOperator } from '../../domain/audit/audit.ts';
@@ -8,6 +7,8 @@ import type { View } from '../../domain/engine/view.ts';
 import { resealSecrets } from '../../domain/spaces/commands/secrets.ts';
 import type { SecretRow } from '../../domain/spaces/rows.ts';
 import type { Applier } from '../engine/applier.ts';
+import type { Loop } from '../engine/loop.ts';
+import type { Loops } from '../engine/loops.ts';
 import { NONCE_BYTES, type SealingKey, type SealingRing } from './sealing.ts';
 
 /** The files that hold the keys. */
@@ -20,8 +21,8 @@ export interface SealingKeys {
   watch(listener: () => void): { close(): void };
 }
 
-/** A watch of files may miss something. */
-const LOOK_AGAIN_MS = 60_000;
+/** A watch of files can miss something. */
+const EVERY_MS = 60_000;
 /** What `raworc-controller rotate` is recorded as. */
 export const KEY_ROTATION = byOperator('rotateKeys', { kind: 'controller', ref: null, space: null });
 
@@ -38,13 +39,13 @@ export function resealing(ring: SealingRing, random: Random): (row: SecretRow, a
   };
 }
 
-export interface ResealingNeeds {
+export interface ResealingDeps {
+  readonly loops: Pick<Loops, 'open'>;
   readonly applier: Applier;
   readonly view: View;
   readonly ring: SealingRing;
   readonly keys: SealingKeys;
   readonly random: Random;
-  readonly clock: Clock;
   readonly log: Log;
   readonly barriers: Barriers;
 }
@@ -59,72 +60,48 @@ export interface ResealingNeeds {
  *
  * Whatever is killed, and whenever: a key is there for as long as anything needs it, and the next start goes on.
  */
-export class Resealing {
-  readonly #needs: ResealingNeeds;
-  #watching: { close(): void } | undefined;
-  #timer: Timer | undefined;
-  #turn: Promise<void> = Promise.resolve();
-  /** Removed at the last look. A list that is under way may still need to open with them. */
-  #retired: readonly string[] = [];
-  #closed = false;
+export function resealingLoop({ loops, applier, view, ring, keys, random, log, barriers }: ResealingDeps): Loop<'keys'> {
+  let watching: { close(): void } | undefined;
+  /** Removed by the last run. A list that is under way may still need to open with them. */
+  let retired: readonly string[] = [];
 
-  constructor(needs: ResealingNeeds) {
-    this.#needs = needs;
-  }
-
-  start(): void {
-    this.#watching = this.#needs.keys.watch(() => this.look());
-    this.look();
-  }
-
-  /** Resolves once the keys of now are taken up and what is to be done for them is done, or was found impossible for now. */
-  look(): Promise<void> {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#turn = this.#turn.then(async () => {
-      if (this.#closed) return;
-      await this.#takeUp().catch((error) => this.#fault(error));
-      if (this.#closed) return;
-      this.#timer?.cancel();
-      this.#timer = this.#needs.clock.after(LOOK_AGAIN_MS, () => this.look());
-    });
-    return this.#turn;
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    this.#watching?.close();
-    this.#timer?.cancel();
-    await this.#turn;
-  }
-
-  async #takeUp(): Promise<void> {
-    const { applier, view, ring, keys, random, log, barriers } = this.#needs;
+  async function takeUp(closing: AbortSignal): Promise<void> {
     const there = await keys.read();
-    const kept = ring.keys().filter(({ id }) => !this.#retired.includes(id) && !there.some((key) => key.id === id));
+    const kept = ring.keys().filter(({ id }) => !retired.includes(id) && !there.some((key) => key.id === id));
     // Never forgotten because a file is gone: something may be sealed under it, or be about to be.
     for (const { id } of kept) log.error('sealing.key_file_missing', { key: id });
     const before = ring.currentId;
     ring.replace([...there, ...kept]);
-    this.#retired = [];
+    retired = [];
     if (ring.currentId !== before) log.info('sealing.key_taken', { key: ring.currentId });
 
     let secrets = 0;
-    while (!this.#closed && view.secretsNotUnder(ring.currentId, 1).length > 0) {
+    while (!closing.aborted && view.secretsNotUnder(ring.currentId, 1).length > 0) {
       secrets += await applier.apply(resealSecrets(ring.currentId, RESEALED_AT_ONCE, resealing(ring, random)));
       await barriers.reach('sealing.batch');
     }
     const older = there.filter(({ id }) => id !== ring.currentId).map(({ id }) => id);
-    if (this.#closed || older.length === 0) return;
+    if (closing.aborted || older.length === 0) return;
     // Before the end: a process that dies here does all of this again, and is recorded again.
     await applier.apply(recordAudit(KEY_ROTATION, 'ok', 1));
     await barriers.reach('sealing.resealed');
     await keys.remove(older);
-    this.#retired = older;
+    retired = older;
     log.info('sealing.rotated', { key: ring.currentId, secrets });
   }
 
-  #fault(error: unknown): void {
-    if (!this.#closed) this.#needs.log.error('sealing.failed', { error: error instanceof Error ? error.message : String(error) });
-  }
+  const loop: Loop<'keys'> = loops.open({
+    name: 'resealing',
+    first: { key: 'keys' },
+    failed: (error) => log.error('sealing.failed', { error }),
+    async run(_key, closing) {
+      if (watching === undefined) {
+        watching = keys.watch(() => loop.wake('keys'));
+        closing.addEventListener('abort', () => watching?.close());
+      }
+      await takeUp(closing);
+      return EVERY_MS;
+    },
+  });
+  return loop;
 }

@@ -11,6 +11,7 @@ import { silentMetrics } from '../../../../seams/metrics.ts';
 import { listsOn } from '../../../simulation/world/store.ts';
 import { openCore, silent } from '../core.ts';
 import { HandClock } from '../events/hand-clock.ts';
+import { loopsOf } from '../loops.ts';
 
 const ids = auditIds(new Uint8Array(32));
 const numbered = (at: number): Attribution => ({
@@ -23,7 +24,7 @@ async function rig(t: Test, sink: AuditSink) {
   const core = await openCore();
   const { lists, close } = listsOn(core.store.path);
   const clock = new HandClock();
-  const deps = { sink, cursor: core.store.audit, lists, ids, clock, log: silent, metrics: silentMetrics };
+  const deps = { sink, cursor: core.store.audit, lists, ids, log: silent, metrics: silentMetrics };
   t.teardown(() => {
     close();
     core.close();
@@ -32,7 +33,7 @@ async function rig(t: Test, sink: AuditSink) {
   return {
     core,
     clock,
-    open: () => new AuditExport(deps),
+    open: () => new AuditExport({ ...deps, loops: loopsOf(t, clock) }),
     async make(count: number) {
       for (let at = 0; at < count; at += 1) {
         made += 1;

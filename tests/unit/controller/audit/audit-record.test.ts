@@ -11,13 +11,14 @@ import { PRUNED_AT_ONCE } from '../../../../controller/domain/events/prune.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import { AuditRefusals, REFUSAL_BOUNDS } from '../../../../controller/services/audit/audit-refusals.ts';
-import { AUDIT_KEPT, AuditRetention } from '../../../../controller/services/audit/retention-loop.ts';
+import { AUDIT_KEPT, auditRetentionLoop } from '../../../../controller/services/audit/retention-loop.ts';
 import { beginEpoch } from '../../../../controller/store/sqlite/backup.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock } from '../../../../seams/system.ts';
 import { listsOn } from '../../../simulation/world/store.ts';
 import { type Core, newMessage, newSession, openCore, silent, withAgents } from '../core.ts';
 import { HandClock } from '../events/hand-clock.ts';
+import { loopsOf } from '../loops.ts';
 
 const S = 'session-1' as SessionId;
 const DAY = 86_400_000;
@@ -106,8 +107,8 @@ t.test('records go by age and by rows, messages and refusals by bounds of their 
   const { core, lists, all } = await rig(t);
   let exported: number | undefined;
   const errors: string[] = [];
-  const retention = new AuditRetention({
-    ...{ applier: core.applier, lists, clock: systemClock, metrics: silentMetrics },
+  const retention = auditRetentionLoop({
+    ...{ loops: loopsOf(t), applier: core.applier, lists, clock: systemClock, metrics: silentMetrics },
     log: { ...silent, error: (event) => void errors.push(event) },
     kept: { ...AUDIT_KEPT, rows: 100, messageRows: 40, refusedRows: 10 },
     exported: () => exported,
@@ -124,7 +125,7 @@ t.test('records go by age and by rows, messages and refusals by bounds of their 
     if (mutations.some(({ kind }) => kind === 'prune-audit')) parts += 1;
   });
   exported = 1;
-  await retention.catchUp();
+  await retention.settled('all');
   const counted = async () =>
     Object.fromEntries(
       Object.entries(Object.groupBy(await all(), ({ action, outcome }) => `${action} ${outcome}`)).map(([key, some]) => [
@@ -141,20 +142,20 @@ t.test('records go by age and by rows, messages and refusals by bounds of their 
   t.same([...new Set(errors)], ['audit.not_exported']);
   t.ok(parts > 3, `${parts} commits`);
   exported = undefined;
-  await retention.catchUp();
+  await retention.settled('all');
   t.same(await counted(), { 'createSession ok': 21, 'createMessage ok': 20, 'deleteRole ok': 20, 'createSession FORBIDDEN': 10 });
 });
 
 t.test('strangers do not push out of the record what accounts were refused', async (t) => {
   const { core, lists, all } = await rig(t);
-  const retention = new AuditRetention({
-    ...{ applier: core.applier, lists, clock: systemClock, log: silent, metrics: silentMetrics },
+  const retention = auditRetentionLoop({
+    ...{ loops: loopsOf(t), applier: core.applier, lists, clock: systemClock, log: silent, metrics: silentMetrics },
     kept: { ...AUDIT_KEPT, refusedRows: 20 },
     exported: () => undefined,
   });
   aged(core, 500, DAY, 'login', 'UNAUTHORIZED', 'Anonymous');
   aged(core, 30, DAY, 'getSecret', 'FORBIDDEN');
-  await retention.catchUp();
+  await retention.settled('all');
   const kept = Object.groupBy(await all(), ({ actorType }) => actorType);
   t.equal(kept.Anonymous?.length, 10, 'the newest of strangers have half of the bound');
   t.equal(kept.ServiceAccount?.length, 10);

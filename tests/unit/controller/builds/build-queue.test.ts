@@ -9,6 +9,7 @@ import { Capacity } from '../../../../controller/services/engine/capacity.ts';
 import { batching, NODE, OTHER_NODE, silent } from '../core.ts';
 import { HandClock } from '../events/hand-clock.ts';
 import { cluster, type FakeNode } from '../fleet/world.ts';
+import { loopsOf } from '../loops.ts';
 
 const spaceId = (at: number) => `space-${String(at).padStart(5, '0')}` as SpaceId;
 
@@ -33,9 +34,17 @@ async function rig(t: Test, bounds = BUILD_BOUNDS) {
     },
   });
   const dispatch = new BuildDispatch({
-    ...{ applier: core.applier, view, fleet, capacity: new Capacity(() => fleet.known(), []), clock: batching(clock), log: silent, bounds },
+    ...{
+      loops: loopsOf(t, batching(clock)),
+      applier: core.applier,
+      view,
+      fleet,
+      capacity: new Capacity(() => fleet.known(), []),
+      clock: batching(clock),
+      log: silent,
+      bounds,
+    },
   });
-  t.teardown(() => dispatch.close());
   let made = 0;
   const build = (space: SpaceId, more: Partial<BuildRow> = {}): BuildRow => {
     made += 1;

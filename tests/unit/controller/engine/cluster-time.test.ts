@@ -3,11 +3,12 @@ import { type Ages, agesAt, MOST_CORRECTIONS, withCorrection } from '../../../..
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { prune, RETENTION } from '../../../../controller/domain/events/prune.ts';
 import { ClusterTime, MOST_ABSENCE_MS } from '../../../../controller/services/engine/cluster-time.ts';
-import { IdleWatch } from '../../../../controller/services/sessions/expiry-loop.ts';
+import { expiryLoop } from '../../../../controller/services/sessions/expiry-loop.ts';
 import type { Clock } from '../../../../seams/clock.ts';
 import { newSession, openCore, silent } from '../core.ts';
 import { committedEvents } from '../events/committed-events.ts';
 import { HandClock } from '../events/hand-clock.ts';
+import { loopsOf } from '../loops.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -268,8 +269,9 @@ t.test('a clock three days ahead deletes no session that has a day to live, and 
   ] as const) {
     const clock = new SetClock();
     const core = await openCore({ clock });
-    const watch = new IdleWatch({ applier: core.applier, view: core.store.view, clock, log: silent, graceMs: 0 });
-    watch.start();
+    const loops = loopsOf(t, clock);
+    expiryLoop({ loops, applier: core.applier, view: core.store.view, log: silent, graceMs: 0 });
+    loops.start();
     const id = 'session-1' as SessionId;
     await core.applier.submit(newSession({ id, timeouts: { ttl_s: DAY / 1000 } }));
     const events = (await committedEvents(core.store.events)).length;
@@ -289,7 +291,7 @@ t.test('a clock three days ahead deletes no session that has a day to live, and 
     t.equal((await committedEvents(core.store.events)).length, events, 'no event was pruned');
     await step(DAY - forMs - 3 * HOUR + 20 * MINUTE);
     t.equal(core.session(id).desired, 'deleted', `${by} for ${forMs}: it lives its day and no longer`);
-    watch.close();
+    await loops.close();
     core.close();
   }
   t.ok(RETENTION.events > 0);

@@ -1,7 +1,6 @@
 import t from 'tap';
 import { DiskWatch, lowMark } from '../../../../controller/services/engine/disk-watch.ts';
 import type { Log } from '../../../../seams/log.ts';
-import { systemClock } from '../../../../seams/system.ts';
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
@@ -18,7 +17,6 @@ function rig(lowBytes?: number) {
       return disk;
     },
     lowBytes,
-    clock: systemClock,
     log,
   });
   const at = async (freeBytes: number) => {

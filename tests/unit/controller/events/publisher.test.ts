@@ -1,5 +1,7 @@
 import t from 'tap';
+import { Loops } from '../../../../controller/services/engine/loops.ts';
 import { Publisher } from '../../../../controller/services/events/publisher.ts';
+import { systemRandom } from '../../../../seams/system.ts';
 import { FrailNews } from './frail-news.ts';
 import { HandClock } from './hand-clock.ts';
 import { keptLog } from './kept-log.ts';
@@ -10,7 +12,7 @@ function room(committed = 0) {
   const events = new MemoryLog();
   const news = new FrailNews();
   const log = keptLog();
-  const open = () => new Publisher({ events, news, clock, log });
+  const open = () => new Publisher({ loops: new Loops({ clock, random: systemRandom, log }), events, news, clock, log });
   for (let count = 0; count < committed; count += 1) events.commit({});
   return { clock, events, news, log, open, told: () => news.told.map((event) => event.number) };
 }

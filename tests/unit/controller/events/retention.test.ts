@@ -5,25 +5,25 @@ import { PRUNED_AT_ONCE, prune } from '../../../../controller/domain/events/prun
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import { changeSpace, createSpace } from '../../../../controller/domain/spaces/commands/spaces.ts';
-import { Retention } from '../../../../controller/services/events/retention-loop.ts';
+import type { Loop } from '../../../../controller/services/engine/loop.ts';
+import { retentionLoop } from '../../../../controller/services/events/retention-loop.ts';
 import { overdueSql } from '../../../../controller/store/sqlite/pruning.ts';
 import { HAS_RETENTION } from '../../../../controller/store/sqlite/sqlite-view.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
-import { systemClock } from '../../../../seams/system.ts';
 import { type Core, NODE, newMessage, newSession, node, openCore, SPACE, withAgents } from '../core.ts';
+import { loopsOf } from '../loops.ts';
 
 const S = 'session-1' as SessionId;
 const OTHER = '00000000-0000-4000-8000-0000000000aa' as SpaceId;
 const HOUR = 3_600_000;
 
-async function rig(t: Test): Promise<{ core: Core; retention: Retention }> {
+async function rig(t: Test): Promise<{ core: Core; retention: Loop<'all'> }> {
   const core = await openCore({ nodes: [node(NODE)] });
   t.teardown(core.close);
   await withAgents(core, ['echo']);
   await core.applier.submit(newSession({ id: S }));
   await core.applier.submit(createSpace({ id: OTHER, name: 'other', description: null, settings: {}, user: 'admin', request: undefined }));
-  const retention = new Retention({ applier: core.applier, clock: systemClock, metrics: silentMetrics });
-  t.teardown(() => retention.close());
+  const retention = retentionLoop({ loops: loopsOf(t), applier: core.applier, metrics: silentMetrics });
   return { core, retention };
 }
 
@@ -60,7 +60,7 @@ t.test('history is removed until nothing is overdue, in parts, with the commands
   const posting = (async () => {
     while (!done) outcomes.push((await core.applier.submit(postMessage(newMessage(S, 'hi')))).ok);
   })();
-  await retention.catchUp();
+  await retention.settled('all');
   done = true;
   await posting;
   t.equal(commits, 20, 'a part each');
@@ -84,8 +84,8 @@ t.test('the newest event stays however old it is, and the pruning ends', async (
   database.exec('update events set at = 1');
   database.close();
   const newest = core.store.events.newest();
-  const retention = new Retention({ applier: core.applier, clock: systemClock, metrics: silentMetrics });
-  await retention.catchUp();
+  const retention = retentionLoop({ loops: loopsOf(t), applier: core.applier, metrics: silentMetrics });
+  await retention.settled('all');
   t.equal(core.store.events.newest(), newest);
 });
 
@@ -98,12 +98,12 @@ t.test('a space keeps its events for a shorter time than the others, where its s
   const before = countIn(core, OTHER);
   await core.applier.submit(changeSpace(SPACE, { settings: { retention: { events_s: 3600 } } }, false));
   const young = countIn(core, SPACE) - 300;
-  await retention.catchUp();
+  await retention.settled('all');
   t.equal(countIn(core, SPACE), young);
   t.equal(countIn(core, OTHER), before);
   await core.applier.submit(changeSpace(SPACE, { settings: {} }, false));
   aged(core, 10, 2 * HOUR, SPACE);
-  await retention.catchUp();
+  await retention.settled('all');
   t.equal(countIn(core, SPACE), young + 11, 'and no longer, once they do not');
 });
 
@@ -129,10 +129,10 @@ t.test('a deleted session is kept while its messages are still being removed', a
   await core.applier.submit(removeSession(S, 'deleted'));
   const database = new Database(core.store.path);
   database.exec(`update sessions set terminated_at = 1; delete from tombstones; insert into backlog values ('${S}', null, 1)`);
-  await retention.catchUp();
+  await retention.settled('all');
   t.ok(core.store.view.get('sessions', S));
   database.exec('delete from backlog');
   database.close();
-  await retention.catchUp();
+  await retention.settled('all');
   t.equal(core.store.view.get('sessions', S), undefined);
 });

@@ -2,9 +2,11 @@ import t from 'tap';
 import type { SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import type { EventPosition, StoredEvent } from '../../../../controller/domain/events/events.ts';
 import type { EventScope, Taken } from '../../../../controller/services/engine/api.ts';
+import { Loops } from '../../../../controller/services/engine/loops.ts';
 import { isInScope } from '../../../../controller/services/events/audience.ts';
 import { Publisher } from '../../../../controller/services/events/publisher.ts';
 import { Tail } from '../../../../controller/services/events/tail.ts';
+import { systemRandom } from '../../../../seams/system.ts';
 import { FrailNews } from './frail-news.ts';
 import { HandClock } from './hand-clock.ts';
 import { keptLog } from './kept-log.ts';
@@ -107,7 +109,7 @@ async function run(seed: number): Promise<string[]> {
   };
   for (let count = random.below(500); count > 0; count -= 1) commit();
   const tail = new Tail({ events, news, clock, log });
-  let publisher = new Publisher({ events, news, clock, log });
+  let publisher = new Publisher({ loops: new Loops({ clock, random: systemRandom, log }), events, news, clock, log });
   tail.start();
   publisher.start();
   const hints = random.chance(0.7);
@@ -171,7 +173,7 @@ async function run(seed: number): Promise<string[]> {
       // As after a kill: only what was marked is known to be published.
       if (!random.chance(0.2)) return;
       const old = publisher;
-      publisher = new Publisher({ events, news, clock, log });
+      publisher = new Publisher({ loops: new Loops({ clock, random: systemRandom, log }), events, news, clock, log });
       publisher.start();
       const closing = old.close();
       await clock.advance(0);

@@ -16,6 +16,7 @@ import type { Log } from '../../../../seams/log.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock, systemRandom } from '../../../../seams/system.ts';
 import { batching, type Core, NODE, OTHER_NODE, openCore, silent } from '../core.ts';
+import { loopsOf } from '../loops.ts';
 
 export const S = 'session-1' as SessionId;
 const quiet: News = {
@@ -152,6 +153,7 @@ export function fleetOver(
 ) {
   const { clock = systemClock, epoch = 1, secrets = noSecrets, log = silent, rules = NO_RULES } = options;
   const needs = {
+    loops: loopsOf(t, batching(clock)),
     applier: core.applier,
     view: core.store.view,
     news: quiet,

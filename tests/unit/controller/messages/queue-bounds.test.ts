@@ -8,10 +8,11 @@ import { recordAnswer } from '../../../../controller/domain/messages/commands/re
 import { ANSWERED_AT_ONCE, FORGOTTEN_AT_ONCE, QUEUE_BOUND } from '../../../../controller/domain/messages/queue.ts';
 import { recordReport } from '../../../../controller/domain/sessions/commands/record-report.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
-import { Backlog } from '../../../../controller/services/messages/backlog-loop.ts';
+import { backlogLoop } from '../../../../controller/services/messages/backlog-loop.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
-import { systemClock, systemRandom } from '../../../../seams/system.ts';
+import { systemRandom } from '../../../../seams/system.ts';
 import { type Core, NODE, newMessage, newSession, node, openCore, withAgents } from '../core.ts';
+import { loopsOf } from '../loops.ts';
 
 const S = 'session-1' as SessionId;
 const OTHER = 'session-2' as SessionId;
@@ -53,14 +54,13 @@ function commits(core: Core): number[] {
 }
 
 async function worked(core: Core, t: Test): Promise<void> {
-  const backlog = new Backlog({ applier: core.applier, view: core.store.view, clock: systemClock, metrics: silentMetrics });
-  t.teardown(() => backlog.close());
+  const backlog = backlogLoop({ loops: loopsOf(t), applier: core.applier, view: core.store.view, metrics: silentMetrics });
   const done = new Promise<void>((resolve) => {
     core.applier.onCommitted(({ mutations }) => {
       if (mutations.some(({ kind }) => kind === 'remove') && core.store.view.backlogged(1).length === 0) resolve();
     });
   });
-  backlog.wake();
+  backlog.wake('all');
   await done;
 }
 

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import type { NodeId } from '../../../../controller/domain/engine/ids.ts';
 import { raiseNodeAlarm, renewCertificate } from '../../../../controller/domain/nodes/commands/node-certificates.ts';
 import { createNodeToken, joinNode } from '../../../../controller/domain/nodes/commands/nodes.ts';
-import { LeaseWatch } from '../../../../controller/services/nodes/lease-loop.ts';
+import { LeaseLoop } from '../../../../controller/services/nodes/lease-loop.ts';
 import { NodeAlarms } from '../../../../controller/services/nodes/node-alarms.ts';
 import type { Counter, Metrics } from '../../../../seams/metrics.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
@@ -10,6 +10,7 @@ import { type Core, NODE, silent } from '../core.ts';
 import { committedEvents } from '../events/committed-events.ts';
 import { HandClock } from '../events/hand-clock.ts';
 import { cluster, FakeNode, fleetOver, hello, inventory } from '../fleet/world.ts';
+import { loopsOf } from '../loops.ts';
 
 const KEY = `key-${NODE}`;
 
@@ -121,8 +122,7 @@ t.test('a stream under another key that never says hello is closed when its leas
   t.same(fleet.contenders().length, 1);
   t.notOk(good.closed);
   const lease = { leaseMs: 15_000, heartbeatMs: 3000 };
-  const watch = new LeaseWatch({ applier: core.applier, view: core.store.view, fleet, lease, clock, log: silent });
-  t.teardown(() => watch.close());
+  const watch = new LeaseLoop({ loops: loopsOf(t, clock), applier: core.applier, view: core.store.view, fleet, lease, clock, log: silent });
   watch.start(clock.now());
   for (let number = 1; number <= 10; number += 1) {
     good.say({ kind: 'heartbeat', value: { number } });

@@ -5,11 +5,13 @@ import { postMessage } from '../../../../controller/domain/messages/commands/pos
 import { absenceDue, gapMs, nodeHealth } from '../../../../controller/domain/nodes/lease.ts';
 import type { NodeRow } from '../../../../controller/domain/nodes/rows.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
-import { LeaseWatch } from '../../../../controller/services/nodes/lease-loop.ts';
-import { newMessage, newSession, silent, withAgents } from '../core.ts';
+import type { Loops } from '../../../../controller/services/engine/loops.ts';
+import { LeaseLoop } from '../../../../controller/services/nodes/lease-loop.ts';
+import { batching, newMessage, newSession, silent, withAgents } from '../core.ts';
 import { committedEvents } from '../events/committed-events.ts';
 import { HandClock } from '../events/hand-clock.ts';
 import { cluster, type FakeNode, nodeOf, running, S } from '../fleet/world.ts';
+import { loopsOf } from '../loops.ts';
 
 const LEASE = { leaseMs: 15_000, heartbeatMs: 3_000, lostAfterMs: 600_000 };
 
@@ -45,14 +47,14 @@ t.test('what is due of a node that is away', async (t) => {
 async function watched(t: Test, lastAliveAt = 0) {
   const clock = new HandClock();
   const { core, fleet, connect } = await cluster(t, clock);
-  let watch: LeaseWatch | undefined;
+  let loops: Loops | undefined;
   const start = (aliveAt: number) => {
-    watch?.close();
-    watch = new LeaseWatch({ applier: core.applier, view: core.store.view, fleet, lease: LEASE, clock, log: silent });
+    void loops?.close();
+    loops = loopsOf(t, batching(clock));
+    const watch = new LeaseLoop({ loops, applier: core.applier, view: core.store.view, fleet, lease: LEASE, clock, log: silent });
     watch.start(aliveAt);
     return watch;
   };
-  t.teardown(() => watch?.close());
   start(lastAliveAt);
   await withAgents(core, ['echo']);
   await core.applier.submit(newSession({ id: S }));
@@ -113,8 +115,9 @@ t.test('unreachable for too long is lost: sessions fail, messages are answered, 
   await clock.advance(599_000);
   t.equal(row().lostAt, null);
   await clock.advance(5_000);
+  await settle();
   t.ok(row().lostAt);
-  await clock.advance(1);
+  for (let part = 0; part < 3; part += 1) await settle();
   t.equal(core.store.view.unfailedOn(id, 1000).length, 0, `all ${mine.length} failed`);
   t.match(core.session(S), { desired: 'failed', reason: /^host lost/ });
   t.match(core.store.view.answerTo(message.id), { metadata: { type: 'error_response', reason: 'host_lost' } });

@@ -6,9 +6,10 @@ import { changeDesired } from '../../../../controller/domain/sessions/commands/c
 import { recordReport } from '../../../../controller/domain/sessions/commands/record-report.ts';
 import type { Phase } from '../../../../controller/domain/sessions/rows.ts';
 import { sessionDefaults } from '../../../../controller/domain/spaces/space-settings.ts';
-import { IdleWatch } from '../../../../controller/services/sessions/expiry-loop.ts';
+import { expiryLoop } from '../../../../controller/services/sessions/expiry-loop.ts';
 import { type Core, NODE, newMessage, newSession, openCore, silent, withAgents } from '../core.ts';
 import { HandClock } from '../events/hand-clock.ts';
+import { loopsOf } from '../loops.ts';
 
 const S = 'session-1' as SessionId;
 let order = 0;
@@ -17,10 +18,13 @@ async function watched(t: Test, timeouts: Readonly<Record<string, number>>) {
   const clock = new HandClock();
   const core = await openCore({ clock });
   t.teardown(core.close);
-  const watch = () => new IdleWatch({ applier: core.applier, view: core.store.view, clock, log: silent, graceMs: 0 });
+  const watch = () => {
+    const loops = loopsOf(t, clock);
+    expiryLoop({ loops, applier: core.applier, view: core.store.view, log: silent, graceMs: 0 });
+    loops.start();
+    return loops;
+  };
   let watching = watch();
-  watching.start();
-  t.teardown(() => watching.close());
   await withAgents(core, ['echo']);
   await core.applier.submit(newSession({ id: S, timeouts }));
   await report(core, 'running');
@@ -29,10 +33,9 @@ async function watched(t: Test, timeouts: Readonly<Record<string, number>>) {
     clock,
     /** As after a crash that lasted so long. */
     async restart(awayMs: number) {
-      watching.close();
+      await watching.close();
       await clock.advance(awayMs);
       watching = watch();
-      watching.start();
     },
   };
 }

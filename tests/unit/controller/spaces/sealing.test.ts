@@ -5,13 +5,14 @@ import t from 'tap';
 import type { SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { changeSecret, createSecret, type SealableValue } from '../../../../controller/domain/spaces/commands/secrets.ts';
 import { rotateSealing } from '../../../../controller/rotate/rotate-sealing.ts';
-import { RESEALED_AT_ONCE, Resealing } from '../../../../controller/services/spaces/resealing-loop.ts';
+import { RESEALED_AT_ONCE, resealingLoop } from '../../../../controller/services/spaces/resealing-loop.ts';
 import { NONCE_BYTES, SealingRing, sealingKey } from '../../../../controller/services/spaces/sealing.ts';
 import { SecretKeeper } from '../../../../controller/services/spaces/secret-keeper.ts';
 import { openSealingKeys, sealingKeysIn } from '../../../../controller/store/files/sealing-keys.ts';
 import { type Barriers, noBarriers } from '../../../../seams/barrier.ts';
 import { systemClock, systemRandom } from '../../../../seams/system.ts';
 import { type Core, openCore, SPACE, silent } from '../core.ts';
+import { loopsOf } from '../loops.ts';
 
 const random = systemRandom;
 const thing = { id: 's1', spaceId: SPACE, keyName: 'TOKEN' };
@@ -81,10 +82,10 @@ t.test('a controller that runs takes up a new key, seals everything anew and rem
       return core.applier.submit(changeSecret(id, { value: value('changed meanwhile') })).then(() => undefined);
     },
   };
-  const needs = { applier: core.applier, view: core.store.view, ring, keys: sealingKeysIn(keys), random, clock: systemClock, log: silent };
-  const running = new Resealing({ ...needs, barriers });
-  running.start();
-  t.teardown(() => running.close());
+  const needs = { applier: core.applier, view: core.store.view, ring, keys: sealingKeysIn(keys), random, log: silent };
+  const loops = loopsOf(t);
+  resealingLoop({ ...needs, loops, barriers });
+  loops.start();
   const rotated = await rotateSealing(directory, { clock: systemClock, random, barriers: noBarriers, limitMs: 20_000 });
   t.equal(rotated.by, 'the running controller');
   t.same(await readdir(keys), [`${rotated.keyId}.key`]);
@@ -129,13 +130,18 @@ t.test('a key whose file is gone or readable by others is told, and is not forgo
   const { keys, ring, core, directory } = await sealedStore(t, 2);
   t.teardown(() => core.close());
   const told: string[] = [];
-  const needs = { applier: core.applier, view: core.store.view, ring, keys: sealingKeysIn(keys), random, clock: systemClock };
-  const running = new Resealing({ ...needs, barriers: noBarriers, log: { ...silent, error: (event) => told.push(event) } });
+  const needs = { applier: core.applier, view: core.store.view, ring, keys: sealingKeysIn(keys), random };
+  const running = resealingLoop({
+    ...needs,
+    loops: loopsOf(t),
+    barriers: noBarriers,
+    log: { ...silent, error: (event) => told.push(event) },
+  });
   const kept = join(directory, 'kept');
   const [file = ''] = await readdir(keys);
   await writeFile(kept, await readFile(join(keys, file)));
   await rm(join(keys, file));
-  await running.look();
+  await running.settled('keys');
   await running.close();
   t.same(told, ['sealing.key_file_missing']);
   t.same(new SecretKeeper(core.store.view, ring).of(SPACE).values, expected(2));
