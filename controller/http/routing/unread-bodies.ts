@@ -5,11 +5,16 @@ import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { Metrics } from '../../../seams/metrics.ts';
 import { hasLeft } from '../server/connections.ts';
 
-/** Up to here, Node.js throws the rest of a body away, and the connection is used again. */
-export const SMALL_BYTES = 64 * 1024;
+/**
+ * Up to here, Node.js throws the rest of a body away, and the connection is used again: for whom the connection ends, a new one costs
+ * about as much.
+ */
+export const SMALL_BYTES = 1024 * 1024;
 /** Of all connections together. A client that reads the answer closes the connection, and the rest never comes. */
 const DISCARDED_BYTES_PER_S = 4 * 1024 * 1024;
 const LONGEST_DISCARD_MS = 30_000;
+/** Each holds a piece of its body in memory. Past it, the oldest is closed. */
+const MOST_LINGERING = 64;
 
 export interface UnreadBodiesDeps {
   readonly clock: Pick<Clock, 'monotonic' | 'after'>;
@@ -25,6 +30,7 @@ export function unreadBodies({ clock, metrics }: UnreadBodiesDeps): (ctx: Contex
     name: 'http_bodies_unread_total',
     help: 'Requests that were answered before their large body was read; the connection is closed.',
   });
+  const lingering = new Set<Socket>();
   let nextAtMs = 0;
   /** When so many more bytes may be read. */
   const delayOf = (bytes: number) => {
@@ -45,7 +51,11 @@ export function unreadBodies({ clock, metrics }: UnreadBodiesDeps): (ctx: Contex
   function linger(req: IncomingMessage, socket: Socket): void {
     let timer: Timer | undefined;
     const limit = clock.after(LONGEST_DISCARD_MS, () => socket.destroy());
+    lingering.add(socket);
+    const [oldest] = lingering;
+    if (lingering.size > MOST_LINGERING) oldest?.destroy();
     socket.once('close', () => {
+      lingering.delete(socket);
       timer?.cancel();
       limit.cancel();
     });

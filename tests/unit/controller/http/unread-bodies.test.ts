@@ -56,7 +56,7 @@ t.test('a large body that is answered before it was read stays with its client',
 t.test('a small body is thrown away, and the connection is used again', async (t) => {
   const rig = await rigFor(t);
   const socket = await open(t, rig);
-  socket.write(`${head('/spaces/s/agents/a/source', 10_000)}${'x'.repeat(10_000)}`);
+  socket.write(`${head('/spaces/s/agents/a/source', MIB)}${'x'.repeat(MIB)}`);
   const [first] = await once(socket, 'data');
   t.match(String(first), /^HTTP\/1\.1 401 /);
   t.notMatch(String(first), /Connection: close/i);
@@ -68,11 +68,37 @@ t.test('a small body is thrown away, and the connection is used again', async (t
 t.test('a client that takes its answer and leaves is forgotten at once', async (t) => {
   const rig = await rigFor(t);
   const socket = await open(t, rig);
-  socket.write(`${head('/spaces/s/agents/a/source', MIB)}${'x'.repeat(1000)}`);
+  socket.write(`${head('/spaces/s/agents/a/source', 2 * MIB)}${'x'.repeat(1000)}`);
   const [answer] = await once(socket, 'data');
   t.match(String(answer), /^HTTP\/1\.1 401 /);
   const timers = () => rig.clock.timers;
   t.ok(timers() > 0);
   socket.destroy();
   while (timers() > 0) await new Promise<void>((resolve) => setImmediate(resolve));
+});
+
+t.test('of connections whose bodies are discarded, the oldest make room', async (t) => {
+  const rig = await rigFor(t);
+  const sockets: Socket[] = [];
+  for (let at = 0; at < 66; at += 1) {
+    const socket = connect({ port: rig.server.port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => undefined);
+    t.teardown(async () => socket.destroy());
+    const ended = new Promise((resolve) => socket.once('end', resolve));
+    socket.resume().write(head('/spaces/s/agents/a/source', 2 * MIB));
+    await ended;
+    sockets.push(socket);
+  }
+  // The kernel tells a client of it when it sends.
+  const isCut = (socket: Socket) =>
+    new Promise<boolean>((resolve) => {
+      socket.once('close', () => resolve(true));
+      socket.write('x', () => setImmediate(() => socket.write('x', (fault) => resolve(fault instanceof Error))));
+    });
+  t.same(await Promise.all([0, 1, 2, 65].map((at) => (sockets[at] === undefined ? undefined : isCut(sockets[at])))), [
+    true,
+    true,
+    false,
+    false,
+  ]);
 });
