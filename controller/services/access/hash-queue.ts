@@ -11,8 +11,7 @@ export interface HashCaller {
 /** Of the controller itself, at its start. */
 export const OWN_HASH: HashCaller = { key: '', rank: 0 };
 
-const AT_ONCE = 2;
-/** One core is left to those who are known. */
+/** Where there is more than one turn, one is left to those who are known. */
 const STRANGERS_AT_ONCE = 1;
 const MOST_KNOWN = 128;
 const MOST_STRANGERS = 32;
@@ -37,9 +36,14 @@ export class HashQueue {
   readonly #strangers: Waiting[] = [];
   /** Waiting and at work. */
   readonly #ofKey = new Map<string, number>();
+  readonly #atOnce: number;
   #running = 0;
   #strangersRunning = 0;
   #wasKnown = false;
+
+  constructor(atOnce: number) {
+    this.#atOnce = atOnce;
+  }
 
   get waiting(): number {
     return this.#known.length + this.#strangers.length;
@@ -81,7 +85,7 @@ export class HashQueue {
   }
 
   #next(): void {
-    while (this.#running < AT_ONCE) {
+    while (this.#running < this.#atOnce) {
       const next = this.#take();
       if (next === undefined) return;
       this.#wasKnown = !isStranger(next.caller);

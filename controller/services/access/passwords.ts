@@ -1,4 +1,5 @@
 import { argon2, timingSafeEqual } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { promisify } from 'node:util';
 import type { Random } from '../../../seams/random.ts';
 import type { Outcome } from '../../domain/engine/outcome.ts';
@@ -20,9 +21,12 @@ export interface Passwords {
   verify(password: string, hash: string | undefined, caller: HashCaller): Promise<Outcome<boolean>>;
 }
 
+/** Each takes a core and 19 MiB: one core is left to all else. */
+const AT_ONCE = Math.max(1, Math.min(2, availableParallelism() - 1));
+
 /** Passwords hashed at most two at once, so that logins leave a core and memory for the rest. */
 export function createPasswords({ random }: { random: Random }): Passwords {
-  const queue = new HashQueue();
+  const queue = new HashQueue(AT_ONCE);
   const nobody = spell(parameters(), random.bytes(SALT_BYTES), random.bytes(HASH_BYTES));
   return {
     hash: (password, caller) =>

@@ -82,8 +82,8 @@ t.test('a password is known again, another is not, and nobody’s is nobody’s'
 });
 
 /** Work that ends when it is told to, and whose caller is told apart. */
-function handQueue() {
-  const queue = new HashQueue();
+function handQueue(atOnce = 2) {
+  const queue = new HashQueue(atOnce);
   const running: { readonly name: string; readonly end: () => void }[] = [];
   const answers: string[] = [];
   const ask = (name: string, key: string, rank: number) => {
@@ -97,6 +97,22 @@ function handQueue() {
   };
   return { queue, running, answers, ask, settle, endAll };
 }
+
+t.test('where one is hashed at a time, strangers and those who are known take turns', async (t) => {
+  const { running, ask, settle } = handQueue(1);
+  for (let login = 0; login < 3; login += 1) {
+    ask('guess', `network ${login}`, 5);
+    ask('known', 'home', 0);
+  }
+  const began: string[] = [];
+  for (await settle(); running.length > 0; await settle()) {
+    t.equal(running.length, 1);
+    const next = running.shift();
+    began.push(next?.name ?? '');
+    next?.end();
+  }
+  t.same(began, ['guess', 'known', 'guess', 'known', 'guess', 'known']);
+});
 
 t.test('strangers who guess without pause keep nobody out who is known, and the newcomer is before them', async (t) => {
   const { queue, running, answers, ask, settle, endAll } = handQueue();
