@@ -234,7 +234,7 @@ const lifeOf = ({ nodes }: ControllerOptions) =>
 
 /** What the node protocol asks of the controller: to let a node in, to renew its certificate, to take its stream, to give it sources. */
 function nodeSide(
-  { applier, view, fleet, dispatch, alarms, services: { audit } }: Core,
+  { applier, view, fleet, dispatch, alarms, streams, services: { audit } }: Core,
   authority: Authority,
   shelf: SourceFiles,
   { random, log, metrics }: ControllerOptions,
@@ -306,10 +306,12 @@ function nodeSide(
     },
     onRefused({ method, peer, node }: RefusedCall) {
       const name = node === undefined ? undefined : { id: node, name: view.get('nodes', node)?.name ?? null };
-      const action = method === 'Connect' ? 'connectNode' : 'renewCertificate';
+      const action = method === 'Renew' ? 'renewCertificate' : 'connectNode';
       audit.refused(byNode(action, name, null, addressOf(peer)), 'FORBIDDEN');
     },
     onLink: fleet.connect.bind(fleet),
+    onStream: streams.accept.bind(streams),
+    streamsOf: streams.openTo.bind(streams),
     mayFetch: dispatch.mayFetch.bind(dispatch),
     openSource: shelf.open,
   };

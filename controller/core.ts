@@ -58,6 +58,7 @@ import type { SealingRing } from './services/spaces/sealing.ts';
 import { SecretKeeper } from './services/spaces/secret-keeper.ts';
 import { secretService } from './services/spaces/secret-service.ts';
 import { spaceService } from './services/spaces/space-service.ts';
+import { StreamBroker } from './services/streams/broker.ts';
 
 export interface CoreNeeds {
   readonly store: { readonly writer: TransactionalStore; readonly view: View; readonly events: EventLog };
@@ -104,6 +105,7 @@ export interface Core {
   /** What is placed where, as of the newest command. */
   readonly capacity: Pick<Capacity, 'nodes' | 'spaceUse' | 'sizes'>;
   readonly dispatch: BuildDispatch;
+  readonly streams: StreamBroker;
   readonly alarms: NodeAlarms;
   readonly services: Services;
   readonly budgets: Budgets;
@@ -211,6 +213,12 @@ export function openCore(needs: CoreNeeds): Core {
   const throttle = new LoginThrottle(clock);
   const budgets = new Budgets({ clock, metrics, ...(needs.budgets === undefined ? {} : { limits: needs.budgets }) });
   const keyUse = new KeyUse(applier, clock);
+  const streams = new StreamBroker({
+    ...{ clock, random, budgets, metrics },
+    send: (nodeId, frame) => fleet.stream(nodeId)?.send(frame) === true,
+  });
+  fleet.carry(streams);
+  applier.onCommitted((committed) => streams.committed(committed));
   const services: Services = {
     accounts: accountService({ applier, view, rights, keyUse, passwords, throttle, clock, metrics }),
     serviceAccounts: serviceAccountService({ ...shared, rights, passwords, throttle }),
@@ -249,6 +257,7 @@ export function openCore(needs: CoreNeeds): Core {
     fleet,
     capacity,
     dispatch,
+    streams,
     alarms,
     services,
     budgets,
@@ -264,6 +273,7 @@ export function openCore(needs: CoreNeeds): Core {
     async close() {
       services.audit.close();
       await loops.close();
+      streams.close();
       fleet.close();
       applier.close();
       for (const one of exports) await one.close();

@@ -11,6 +11,8 @@ import type { Door, HostLink } from './host/listener.ts';
 import { Mailbox } from './mailbox/mailbox.ts';
 import { REASONS } from './runs/reasons.ts';
 import { Runner, type RunnerOutside } from './runs/runner.ts';
+import { GuestStreams } from './streams/guest-streams.ts';
+import type { StreamKinds } from './streams/stream-kinds.ts';
 
 const RETRY_MS = 20;
 const RETRY_MAX_MS = 500;
@@ -28,6 +30,8 @@ export interface GuestOutside extends Omit<RunnerOutside, 'runLimitMs'> {
   readonly mailboxBytes?: number;
   /** Default 300 s. */
   readonly runLimitMs?: number;
+  /** What byte streams can be connected to. */
+  readonly streams?: StreamKinds;
 }
 
 /**
@@ -48,6 +52,7 @@ export class Guest {
   readonly #mailbox: Mailbox;
   readonly #host: HostSide;
   readonly #runner: Runner;
+  readonly #streams: GuestStreams;
   readonly #ending = new AbortController();
   readonly #taking = new Set<Promise<void>>();
   #drain: object | undefined;
@@ -59,6 +64,12 @@ export class Guest {
     this.#host = new HostSide(() => mailbox.answers());
     this.#runner = new Runner({ ...outside, runLimitMs: outside.runLimitMs ?? 300_000 }, mailbox, this.#host);
     this.#runner.onFault((fault) => this.#fail(fault));
+    const { sessionId, log, door, streams = {} } = outside;
+    this.#streams = new GuestStreams({
+      ...{ sessionId, log, kinds: streams },
+      connect: () => door.stream?.() ?? Promise.reject(new Error('no further connection can be made here')),
+      refuse: (value) => this.#host.tell({ kind: 'streamRefused', value }),
+    });
   }
 
   static async open(outside: GuestOutside): Promise<Guest> {
@@ -88,6 +99,7 @@ export class Guest {
       waited.abort();
       retryMs = Math.min(retryMs * 2, RETRY_MAX_MS);
     }
+    this.#streams.close();
     await this.#mailbox.close();
     if (this.#fault !== undefined) throw this.#fault;
   }
@@ -171,6 +183,10 @@ export class Guest {
         break;
       case 'stopAgent':
         this.#runner.stop(frame.value.agent, frame.value.interrupt);
+        break;
+      case 'openStream':
+        if (frame.value.sessionId !== this.#outside.sessionId) link.close(new Error(`a stream of session ${frame.value.sessionId}`));
+        else this.#streams.start(frame.value);
         break;
       case 'readLines':
         this.#readLines(frame.value).catch((fault: unknown) => this.#fail(fault));

@@ -30,6 +30,7 @@ import { Reconciler } from './session/reconciler.ts';
 import { removeContainers } from './session/shutdown.ts';
 import type { Status } from './session/status.ts';
 import { Uids } from './session/uids.ts';
+import { Tunnels } from './streams/tunnels.ts';
 
 const CALL_LIMIT_MS = 60_000;
 /** How long news of orphans waits for more. */
@@ -77,6 +78,7 @@ export class NodeAgent {
   readonly #options: NodeOptions;
   readonly #outbox: Outbox;
   readonly #relay: Relay;
+  readonly #tunnels: Tunnels;
   readonly #builder: Builder;
   readonly #link: ControllerLink;
   readonly #reconcilers = new Map<string, Reconciler>();
@@ -132,6 +134,13 @@ export class NodeAgent {
         const status = this.#reconcilers.get(sessionId)?.status();
         if (status !== undefined) this.#report(status);
       },
+      streamRefused: (sessionId, refusal) => this.#tunnels.refused(sessionId, refusal),
+    });
+    this.#tunnels = new Tunnels({
+      ...{ clock, log, metrics },
+      dial: (signal) => dialer.stream(signal),
+      announce: (open) => this.#relay.openStream(open),
+      refuse: (refusal) => this.#outbox.keep(`stream:${refusal.ticket}`, { kind: 'streamRefused', value: refusal }),
     });
     this.#builder = new Builder({
       driver,
@@ -158,6 +167,7 @@ export class NodeAgent {
     });
     options.conditions?.onChange(() => this.#sayConditions());
     doors.onGuest((sessionId, link) => this.#relay.guest(sessionId, link));
+    doors.onStream((sessionId, link) => this.#tunnels.guest(sessionId, link));
   }
 
   /** Resolves when all that was found is adopted and the link to the controller is being kept. Rejects when the engine cannot be used. */
@@ -212,6 +222,7 @@ export class NodeAgent {
     await this.#link.close();
     await this.#builder.close();
     await Promise.all([...this.#reconcilers.values()].map((reconciler) => reconciler.close()));
+    this.#tunnels.close();
     this.#relay.close();
     await this.#options.doors.closeAll();
     this.#options.driver.close();
@@ -279,6 +290,8 @@ export class NodeAgent {
         return void this.#relay.secrets(frame.value);
       case 'stopAgent':
         return void this.#relay.stopAgent(frame.value);
+      case 'openStream':
+        return void this.#tunnels.start(frame.value);
       case 'readLines':
         return void this.#relay.readLines(frame.value);
       case 'build':
@@ -358,6 +371,7 @@ export class NodeAgent {
     this.#relist?.cancel();
     this.#watch?.close();
     await Promise.all([...this.#reconcilers.values()].map((reconciler) => reconciler.close()));
+    this.#tunnels.close();
     this.#relay.close();
     await removeContainers({ driver, doors, log, clock }, graceMs, this.#ending.signal);
     this.#outbox.keep('shutdown-done', { kind: 'shutdownDone', value: {} });
@@ -481,6 +495,7 @@ export class NodeAgent {
         // What it still meant to look at later is another's to do, should the session come back.
         void reconciler.close();
         this.#relay.forget(sessionId);
+        this.#tunnels.endOf(sessionId, 'session_ended');
       },
       fault: (error) => this.#end({ why: 'fault', error }),
     });

@@ -66,6 +66,7 @@ const RELAYED: Shapes<Extract<NodeFrame, { kind: Exclude<GuestFrame['kind'], 'he
   workers: { sessionId: ID, workers: { most: 1000, each: { agent: AGENT } } },
   lines: { sessionId: ID, requestId: ID, lines: { most: 10_000, each: line } },
   limitReached: { sessionId: ID, limit: { most: 64, of: WORD }, agent: AGENT },
+  streamRefused: { sessionId: ID, ticket: ID, reason: { most: 64, of: WORD }, message: { most: 1024 } },
   secretsRequest: { sessionId: ID },
 };
 

@@ -18,6 +18,8 @@ export interface FramedLinkOptions<Out, In> {
   readonly maxFrameBytes?: number;
   /** Bound of what waits to be written. Default 8 MiB. A frame is always taken when nothing waits. */
   readonly queueBytes?: number;
+  /** How long what was sent before `close` may take to be read. Default 1 s. */
+  readonly flushMs?: number;
 }
 
 /** A link over a byte stream: each frame is its length (u32, big-endian), then the frame. See link.ts for what it guarantees. */
@@ -32,6 +34,7 @@ class FramedLink<Out, In> implements Link<Out, In> {
   readonly #clock: Clock;
   readonly #maxFrameBytes: number;
   readonly #queueBytes: number;
+  readonly #flushMs: number;
   #chunks: Buffer[] = [];
   #held = 0;
   #paused = false;
@@ -50,6 +53,7 @@ class FramedLink<Out, In> implements Link<Out, In> {
     this.#clock = options.clock;
     this.#maxFrameBytes = options.maxFrameBytes ?? MAX_FRAME_BYTES;
     this.#queueBytes = options.queueBytes ?? QUEUE_BYTES;
+    this.#flushMs = options.flushMs ?? FLUSH_MS;
     socket.on('error', (fault) => this.close(fault));
     socket.on('end', () => this.close(this.#held > 0 ? new ProtocolError('cut off inside a frame') : undefined));
     socket.on('close', () => {
@@ -128,7 +132,7 @@ class FramedLink<Out, In> implements Link<Out, In> {
       this.#socket.end();
       // Reading on, so that the peer's own end is seen and the socket goes.
       this.#socket.resume();
-      this.#flush = this.#clock.after(FLUSH_MS, () => this.#socket.destroy());
+      this.#flush = this.#clock.after(this.#flushMs, () => this.#socket.destroy());
     }
     this.#clock.soon(() => this.#close(fault));
   }

@@ -19,6 +19,8 @@ export interface GrpcLinkOptions<Out, In> {
   readonly incoming: Codec<In>;
   readonly clock: Clock;
   readonly bound?: QueueBound;
+  /** Default 5 s. */
+  readonly lingerMs?: number;
 }
 
 type ByteStream = ClientDuplexStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
@@ -58,6 +60,7 @@ class GrpcLink<Out, In> implements Link<Out, In> {
   readonly #incoming: Codec<In>;
   readonly #clock: Clock;
   readonly #bound: QueueBound;
+  readonly #lingerMs: number;
   readonly #drainListeners: (() => void)[] = [];
   readonly #closeListeners: ((fault: Error | undefined) => void)[] = [];
   #messageListener: ((frame: In, bytes?: number) => void) | undefined;
@@ -79,6 +82,7 @@ class GrpcLink<Out, In> implements Link<Out, In> {
     this.#incoming = options.incoming;
     this.#clock = options.clock;
     this.#bound = options.bound ?? defaultQueueBound;
+    this.#lingerMs = options.lingerMs ?? LINGER_MS;
     // Whichever comes first ends the link; an 'error' is listened to for as long as the stream lives, since a cancelled call always emits one.
     side.stream.on('error', (fault: Error) => this.#ended(fault));
     side.stream.on('cancelled', () => this.#gone(new Error('the connection was lost')));
@@ -199,7 +203,7 @@ class GrpcLink<Out, In> implements Link<Out, In> {
     if (this.#closed) return;
     this.#closed = true;
     this.#fault = fault;
-    if (!this.#over) this.#linger = this.#clock.after(LINGER_MS, () => this.#side.cutOff());
+    if (!this.#over) this.#linger = this.#clock.after(this.#lingerMs, () => this.#side.cutOff());
     // What still arrives is read and dropped, so that the end of the stream can be reached.
     this.#side.stream.resume();
     this.#clock.soon(() => {

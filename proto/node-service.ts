@@ -45,7 +45,7 @@ function isNodeProtocol(definition: unknown): definition is NodeProtocolDefiniti
   return (
     typeof definition === 'object' &&
     definition !== null &&
-    ['Join', 'Connect', 'FetchSource', 'Renew', 'Challenge'].every((method) => method in definition)
+    ['Join', 'Connect', 'FetchSource', 'Renew', 'Challenge', 'ByteStream'].every((method) => method in definition)
   );
 }
 
@@ -58,3 +58,4 @@ export const challengeMethod = service.Challenge;
 export const fetchSourceMethod = service.FetchSource;
 /** Carries bytes: the link at each end encodes frames itself, since it counts them. */
 export const connectMethod = { path: service.Connect.path, ...bytes };
+export const byteStreamMethod = { path: service.ByteStream.path, ...bytes };

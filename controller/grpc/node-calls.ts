@@ -1,17 +1,21 @@
 import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
-import { connectMethod } from '../../proto/node-service.ts';
+import { byteStreamMethod, connectMethod } from '../../proto/node-service.ts';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { NodeId } from '../domain/engine/ids.ts';
 import { peerOf } from './peer.ts';
 
-/** Of one node at once, over all of its connections: its stream, one that is just ending, renewals and sources. */
+/** Of one node at once, over all of its connections: its stream, one that is just ending, renewals and sources. Byte streams are counted apart. */
 const MOST_CALLS = 8;
+/** Beyond the byte streams that were asked of a node, calls that are just ending. */
+const SPARE_STREAMS = 16;
 
 export interface NodeCallsDeps {
   readonly clusterId: string;
   readonly clock: Clock;
   /** How long a call can take to send its one message. */
   readonly callMs: number;
+  /** Byte streams that this controller wants of a node. */
+  streamsOf(nodeId: NodeId): number;
   cutOff(peer: string): void;
 }
 
@@ -19,9 +23,10 @@ export interface NodeCallsDeps {
  * Bounds what a node can have in memory here by calls that it does not finish: the library hands over a call once its message is whole, and
  * a message can be large. A node beyond the bounds loses the connection.
  */
-export function nodeCalls({ clusterId, clock, callMs, cutOff }: NodeCallsDeps): ServerInterceptor {
+export function nodeCalls({ clusterId, clock, callMs, streamsOf, cutOff }: NodeCallsDeps): ServerInterceptor {
   const calls = new Map<NodeId, number>();
-  const count = (nodeId: NodeId, change: 1 | -1) => {
+  const streams = new Map<NodeId, number>();
+  const count = (calls: Map<NodeId, number>, nodeId: NodeId, change: 1 | -1) => {
     const now = (calls.get(nodeId) ?? 0) + change;
     if (now > 0) calls.set(nodeId, now);
     else calls.delete(nodeId);
@@ -31,7 +36,9 @@ export function nodeCalls({ clusterId, clock, callMs, cutOff }: NodeCallsDeps): 
     const address = call.getPeer();
     const peer = peerOf(call, clusterId, clock.now());
     const nodeId = peer.ok ? peer.value.nodeId : undefined;
-    const isBeyond = nodeId !== undefined && count(nodeId, 1) > MOST_CALLS;
+    const counted = method.path === byteStreamMethod.path ? streams : calls;
+    const most = (id: NodeId) => (counted === streams ? streamsOf(id) + SPARE_STREAMS : MOST_CALLS);
+    const isBeyond = nodeId !== undefined && count(counted, nodeId, 1) > most(nodeId);
     let deadline: Timer | undefined;
     if (isBeyond) clock.soon(() => cutOff(address));
     else if (method.path !== connectMethod.path) deadline = clock.after(callMs, () => cutOff(address));
@@ -40,7 +47,7 @@ export function nodeCalls({ clusterId, clock, callMs, cutOff }: NodeCallsDeps): 
       deadline?.cancel();
       if (isOver) return;
       isOver = true;
-      if (nodeId !== undefined) count(nodeId, -1);
+      if (nodeId !== undefined) count(counted, nodeId, -1);
     };
     return new ServerInterceptingCall(call, {
       start: (next) =>

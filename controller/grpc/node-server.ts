@@ -15,7 +15,9 @@ import type { RenewResponse } from '../../proto/generated/raworc/node/v0/RenewRe
 import type { SourceChunk } from '../../proto/generated/raworc/node/v0/SourceChunk.ts';
 import { type QueueBound, serverLink } from '../../proto/grpc-link.ts';
 import type { Link } from '../../proto/link.ts';
+import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 import {
+  byteStreamMethod,
   connectMethod,
   defaultKeepalive,
   fetchSourceMethod,
@@ -31,6 +33,7 @@ import type { NodeId } from '../domain/engine/ids.ts';
 import { type Outcome, type Refusal, refused } from '../domain/engine/outcome.ts';
 import { Admission, AdmissionOfEach, type AdmissionRate } from './admission.ts';
 import type { Authority } from './authority.ts';
+import { streamLinkOf, widenWindows } from './byte-streams.ts';
 import { grpcStatus, internalStatus } from './errors.ts';
 import { type ConnectionBounds, type Listener, listen } from './listener.ts';
 import { nodeCalls } from './node-calls.ts';
@@ -84,13 +87,17 @@ export interface NodeServerOptions {
   admit(node: Peer): Outcome<unknown>;
   /** A node has connected. The node id is the certificate's; the link has read nothing yet. */
   onLink(nodeId: NodeId, link: Link<ControllerFrame, NodeFrame>, info: LinkInfo): void;
+  /** A call of a node that carries one byte stream; nothing of it was read. */
+  onStream(nodeId: NodeId, link: StreamLink): void;
+  /** Byte streams that are wanted of a node. */
+  streamsOf(nodeId: NodeId): number;
   /** Whether a source is part of something that this node was told to build. */
   mayFetch(nodeId: NodeId, digest: string): boolean;
   openSource(digest: string): Readable | undefined;
 }
 
 export interface RefusedCall {
-  readonly method: 'Connect' | 'Renew';
+  readonly method: 'Connect' | 'Renew' | 'ByteStream';
   readonly peer: string;
   /** Of a node that proved who it is. */
   readonly node?: string;
@@ -108,6 +115,8 @@ const REFUSALS_TOLD: AdmissionRate = { perSecond: 1, burst: 100 };
 
 /** A node dials anew for each of its calls, and reads sources one by one. */
 const CALLS_OF_A_CONNECTION = 4;
+/** All byte streams of a node share a connection. How many there are is bounded by what was asked of it. */
+const STREAMS_OF_A_CONNECTION = 512;
 const CALL_MS = 10_000;
 
 /**
@@ -141,6 +150,8 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   const connectsOfNode = new AdmissionOfEach<NodeId>(options.connectRateOfNode ?? { perSecond: 0.2, burst: 16 }, clock);
   const maxConnections = options.maxConnections ?? 8192;
   const links = new Set<Link<ControllerFrame, NodeFrame>>();
+  const streams = new Set<StreamLink>();
+  const windows = widenWindows();
   const listeners: { node?: Listener; join?: Listener } = {};
   const cutOff = (peer: string) => listeners.node?.cutOff(peer);
   const refuse = (call: { emit(event: 'error', status: object): boolean }, refusal: Refusal, retryAfterMs?: number) => {
@@ -192,6 +203,29 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     }
   };
 
+  const byteStream = (call: ServerDuplexStream<Buffer, Buffer>) => {
+    const address = call.getPeer();
+    const peer = peerOf(call, authority.clusterId, clock.now());
+    const refuseStream = ({ refusal }: { readonly refusal: Refusal }) => {
+      tellRefusal({ method: 'ByteStream', peer: address, reason: refusal.message });
+      refuse(call, refusal);
+    };
+    if (!peer.ok) return refuseStream(peer);
+    const admitted = options.admit(peer.value);
+    if (!admitted.ok) return refuseStream(admitted);
+    const { nodeId, expiresAtMs } = peer.value;
+    listeners.node?.admitted(address, nodeId);
+    const link = streamLinkOf(call, () => cutOff(address), clock);
+    streams.add(link);
+    const expiry = clock.after(expiresAtMs - clock.now(), () => link.close(new Error('the certificate of this node expired')));
+    link.onClose(() => {
+      expiry.cancel();
+      streams.delete(link);
+    });
+    call.sendMetadata(new Metadata());
+    options.onStream(nodeId, link);
+  };
+
   const fetchSource = async (call: ServerWritableStream<FetchSourceRequest__Output, SourceChunk>): Promise<void> => {
     const peer = peerOf(call, authority.clusterId, clock.now());
     if (!peer.ok) return refuse(call, peer.refusal);
@@ -206,10 +240,11 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
 
   const server = new Server({
     ...transportOptions(options.keepalive ?? defaultKeepalive),
-    'grpc.max_concurrent_streams': CALLS_OF_A_CONNECTION,
-    interceptors: [nodeCalls({ clusterId: authority.clusterId, clock, callMs: options.callMs ?? CALL_MS, cutOff })],
+    'grpc.max_concurrent_streams': CALLS_OF_A_CONNECTION + STREAMS_OF_A_CONNECTION,
+    interceptors: [nodeCalls({ clusterId: authority.clusterId, clock, callMs: options.callMs ?? CALL_MS, streamsOf: options.streamsOf, cutOff })],
   });
   server.register(connectMethod.path, connect, connectMethod.serialize, connectMethod.deserialize, 'bidi');
+  server.register(byteStreamMethod.path, byteStream, byteStreamMethod.serialize, byteStreamMethod.deserialize, 'bidi');
   const renewal = createRenewal({ authority, clock, random: options.random, rate: options.renewRate, renew: options.renew, tellRefusal });
   const renewOverTls = async (call: ServerUnaryCall<RenewRequest__Output, RenewResponse>): Promise<Outcome<RenewResponse>> => {
     const address = call.getPeer();
@@ -267,7 +302,8 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
   };
   const close = async () => {
-    for (const link of links) link.close();
+    windows.close();
+    for (const link of [...links, ...streams]) link.close();
     await Promise.all([listeners.node?.close(), listeners.join?.close()]);
     injector.destroy();
     server.forceShutdown();

@@ -1,5 +1,6 @@
 import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
 import type { Link } from '../../proto/link.ts';
+import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 
 export type HostLink = Link<GuestFrame, HostFrame>;
 
@@ -7,6 +8,8 @@ export type HostLink = Link<GuestFrame, HostFrame>;
 export interface Door {
   /** One attempt. Rejects when nobody listens. */
   connect(): Promise<HostLink>;
+  /** One attempt at a further connection, which carries one byte stream. */
+  stream?(): Promise<StreamLink>;
   /** Resolves when somebody may have begun to listen, or when `signal` aborts. */
   opened(signal: AbortSignal): Promise<void>;
 }

@@ -1,7 +1,8 @@
 import { type Stats, unwatchFile, watchFile } from 'node:fs';
-import { createConnection } from 'node:net';
+import { createConnection, type Socket } from 'node:net';
 import { framedLink } from '../../proto/framed-link.ts';
 import { guestFrames, hostFrames } from '../../proto/lean-codec.ts';
+import { MAX_STREAM_FRAME_BYTES, STREAM_FLUSH_MS, streamFrames } from '../../proto/streams/stream-frame.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Door } from './listener.ts';
 
@@ -17,17 +18,22 @@ const LOOK_MS = 200;
 /** The way to the node agent through the session's Unix socket. */
 export function socketDoor(path: string, clock: Clock): Door {
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) throw new Error(`the socket's path is longer than ${MAX_PATH_BYTES} bytes: ${path}`);
+  const dial = <T>(linkOf: (socket: Socket) => T): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const socket = createConnection(path);
+      socket.once('error', reject);
+      socket.once('connect', () => {
+        const link = linkOf(socket);
+        socket.off('error', reject);
+        resolve(link);
+      });
+    });
   return {
-    connect: () =>
-      new Promise((resolve, reject) => {
-        const socket = createConnection(path);
-        socket.once('error', reject);
-        socket.once('connect', () => {
-          const link = framedLink(socket, { encode: guestFrames, decode: hostFrames, clock });
-          socket.off('error', reject);
-          resolve(link);
-        });
-      }),
+    connect: () => dial((socket) => framedLink(socket, { encode: guestFrames, decode: hostFrames, clock })),
+    stream: () =>
+      dial((socket) =>
+        framedLink(socket, { encode: streamFrames, decode: streamFrames, clock, maxFrameBytes: MAX_STREAM_FRAME_BYTES, flushMs: STREAM_FLUSH_MS }),
+      ),
     opened: (signal) =>
       new Promise((resolve) => {
         const look = (now: Stats, before: Stats) => {

@@ -1,10 +1,13 @@
 import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
 import type { Link } from '../../proto/link.ts';
+import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 
 /** The way to the controller, handed in: gRPC in production, the simulated network in tests. */
 export interface Dialer {
   /** One attempt. Rejects when no stream came up; reconnecting is the caller's. */
   dial(signal: AbortSignal): Promise<Link<NodeFrame, ControllerFrame>>;
+  /** A call for one byte stream. It can be written to before it is up, and ends with a fault where it never is. */
+  stream(signal: AbortSignal): Promise<StreamLink>;
   /** The packed source (tar.gz) of that digest, in chunks. Rejects when it is unknown or this node may not have it. */
   fetchSource(digest: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }

@@ -10,6 +10,7 @@ import type { Identity } from '../identity/identity.ts';
 import { openChannel } from './channel.ts';
 import { DialError, dialError } from './dial-error.ts';
 import type { Dialer } from './dialer.ts';
+import { StreamConnection } from './stream-connection.ts';
 
 const DIAL_TIMEOUT_MS = 10_000;
 
@@ -35,12 +36,12 @@ export function grpcDialer(options: GrpcDialerOptions): Dialer & { close(): void
   let attempts = 0;
   let closed = false;
 
-  const channel = (): { address: string; client: Client } => {
+  const channel = (at = attempts): { address: string; client: Client } => {
     if (closed) throw new DialError('unreachable', 'The dialer is closed.');
     const problem = options.problem?.();
     if (problem !== undefined) throw new DialError('expired', problem);
     const identity = options.identity();
-    const address = identity.controllers[attempts % identity.controllers.length];
+    const address = identity.controllers[Math.max(0, at) % identity.controllers.length];
     if (address === undefined) throw new DialError('unreachable', 'This node knows no controller.');
     return { address, client: openChannel(address, { caPem: identity.caPem, own: identity }, keepalive) };
   };
@@ -85,6 +86,13 @@ export function grpcDialer(options: GrpcDialerOptions): Dialer & { close(): void
       });
     });
 
+  const streams = new StreamConnection({
+    // To the controller that the newest stream of frames was dialled to, proved as now.
+    client: () => channel(attempts - 1).client,
+    key: () => `${attempts} ${options.identity().certificatePem}`,
+    clock,
+  });
+
   async function* fetchSource(digest: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
     signal.throwIfAborted();
     const { address, client } = channel();
@@ -109,9 +117,11 @@ export function grpcDialer(options: GrpcDialerOptions): Dialer & { close(): void
 
   return {
     dial,
+    stream: (signal) => streams.open(signal),
     fetchSource,
     close() {
       closed = true;
+      streams.close();
       for (const end of [...open]) end();
     },
   };

@@ -1,5 +1,6 @@
 import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
 import type { Link } from '../../proto/link.ts';
+import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 
 export type GuestLink = Link<HostFrame, GuestFrame>;
 
@@ -16,4 +17,6 @@ export interface GuestDoors {
   closeAll(): Promise<void>;
   /** Set once, before the first door is opened. */
   onGuest(listener: (sessionId: string, link: GuestLink) => void): void;
+  /** Set once, as `onGuest`: a guest's further connection, which carries one byte stream. */
+  onStream(listener: (sessionId: string, link: StreamLink) => void): void;
 }

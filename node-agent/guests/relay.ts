@@ -1,10 +1,12 @@
 import type { GuestFrame } from '../../proto/frame.ts';
 import { guestBeyondBounds } from '../../proto/frame-bounds.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
+import type { OpenStream__Output as OpenStream } from '../../proto/generated/raworc/v0/OpenStream.ts';
 import type { ReadLines__Output as ReadLines } from '../../proto/generated/raworc/v0/ReadLines.ts';
 import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0/Secrets.ts';
 import type { Settled__Output as Settled } from '../../proto/generated/raworc/v0/Settled.ts';
 import type { StopAgent__Output as StopAgent } from '../../proto/generated/raworc/v0/StopAgent.ts';
+import type { StreamRefused__Output as StreamRefused } from '../../proto/generated/raworc/v0/StreamRefused.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
@@ -33,6 +35,8 @@ export interface RelayDeps {
   drained(sessionId: string): void;
   /** Messages were dropped that the controller must send again: its guest is reported anew. */
   messagesLost(sessionId: string): void;
+  /** Its guest will not open a byte stream. */
+  streamRefused?(sessionId: string, refusal: StreamRefused): void;
 }
 
 /**
@@ -157,6 +161,11 @@ export class Relay {
     }
   }
 
+  /** Tells the session's guest to open a byte stream. False: it is not there, or does not read. */
+  openStream(open: OpenStream): boolean {
+    return this.#sessions.get(open.sessionId)?.link?.send({ kind: 'openStream', value: open }) === true;
+  }
+
   readLines(request: ReadLines): void {
     const { sessionId, requestId } = request;
     if (this.#sessions.get(sessionId)?.link?.send({ kind: 'readLines', value: request })) return;
@@ -274,6 +283,8 @@ export class Relay {
         return this.#workers.told({ ...frame.value, sessionId });
       case 'lines':
         return this.#workers.lines({ ...frame.value, sessionId });
+      case 'streamRefused':
+        return this.#deps.streamRefused?.(sessionId, frame.value);
       case 'limitReached':
         return this.#limits.report({ ...frame.value, sessionId });
       case 'delta':

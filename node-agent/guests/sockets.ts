@@ -1,10 +1,12 @@
 import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { guestFrames, hostFrames } from '../../proto/codec.ts';
 import { framedLink } from '../../proto/framed-link.ts';
+import { MAX_STREAM_FRAME_BYTES, OPEN_TAG, STREAM_FLUSH_MS, type StreamLink, streamFrames } from '../../proto/streams/stream-frame.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import { MOST_STREAMS } from '../streams/tunnels.ts';
 import type { GuestDoors, GuestLink } from './listener.ts';
 
 /** A longer name of a Unix socket is silently cut, and two sessions could then share one. */
@@ -12,7 +14,12 @@ const PATH_BYTES = 107;
 const NAME = 'guest.sock';
 /** Written to one guest and not read yet: the relay holds the rest, within one bound for all. */
 const GUEST_QUEUE_BYTES = 1024 * 1024;
-const CONNECTIONS_AT_ONCE = 8;
+/** The guest's control connection, older ones that are just ending, and byte streams. */
+const CONNECTIONS_AT_ONCE = 8 + MOST_STREAMS.ofSession;
+/** A connection on which so little came that it cannot be seen what it is for. */
+const SILENT_MS = 60_000;
+/** The length of the first frame, and the tag in it. */
+const HEAD_BYTES = 5;
 
 export interface SocketOptions {
   /** On the host, of this node agent alone. Short: see {@link PATH_BYTES}. */
@@ -30,6 +37,7 @@ export class Sockets implements GuestDoors {
   readonly #open = new Map<string, Promise<Server>>();
   readonly #listening = new Set<string>();
   #guest: (sessionId: string, link: GuestLink) => void = (_, link) => link.close();
+  #stream: (sessionId: string, link: StreamLink) => void = (_, link) => link.close();
 
   /** Throws when the run directory is too long for a socket's name. */
   constructor(options: SocketOptions) {
@@ -37,6 +45,10 @@ export class Sockets implements GuestDoors {
     const longest = join(options.runDirectory, '0'.repeat(32), NAME);
     if (Buffer.byteLength(longest) > PATH_BYTES)
       throw new Error(`the run directory ${options.runDirectory} is too long: sockets in it would have more than ${PATH_BYTES} bytes`);
+  }
+
+  onStream(listener: (sessionId: string, link: StreamLink) => void): void {
+    this.#stream = listener;
   }
 
   onGuest(listener: (sessionId: string, link: GuestLink) => void): void {
@@ -80,14 +92,14 @@ export class Sockets implements GuestDoors {
     await chmod(directory, 0o700);
     // Of a node agent that was killed. Nobody else listens here: the directory is this node's alone.
     await rm(path, { force: true });
+    const { clock } = this.#options;
     const server = createServer((socket) => {
-      const link = framedLink(socket, {
-        encode: hostFrames,
-        decode: guestFrames,
-        clock: this.#options.clock,
-        queueBytes: GUEST_QUEUE_BYTES,
+      whenTagged(socket, clock, (tag) => {
+        if (tag === OPEN_TAG) {
+          const bounds = { maxFrameBytes: MAX_STREAM_FRAME_BYTES, flushMs: STREAM_FLUSH_MS };
+          this.#stream(sessionId, framedLink(socket, { encode: streamFrames, decode: streamFrames, clock, ...bounds }));
+        } else this.#guest(sessionId, framedLink(socket, { encode: hostFrames, decode: guestFrames, clock, queueBytes: GUEST_QUEUE_BYTES }));
       });
-      this.#guest(sessionId, link);
     });
     server.maxConnections = CONNECTIONS_AT_ONCE;
     await new Promise<void>((resolve, reject) => {
@@ -111,6 +123,24 @@ export class Sockets implements GuestDoors {
   #directory(sessionId: string): string {
     return join(this.#options.runDirectory, sessionId.replaceAll('-', ''));
   }
+}
+
+/** Looks at how the first frame begins, and leaves it to be read. A guest that was frozen before it said anything connects again once it is not. */
+function whenTagged(socket: Socket, clock: Clock, take: (tag: number | undefined) => void): void {
+  const timer = clock.after(SILENT_MS, () => socket.destroy());
+  const ignore = () => undefined;
+  const look = () => {
+    const head: Buffer | null = socket.read(HEAD_BYTES);
+    if (head === null) return;
+    timer.cancel();
+    socket.off('readable', look);
+    socket.off('error', ignore);
+    socket.unshift(head);
+    take(head[HEAD_BYTES - 1]);
+  };
+  socket.on('readable', look);
+  socket.on('error', ignore);
+  socket.once('close', () => timer.cancel());
 }
 
 function dashed(name: string): string {

@@ -10,12 +10,18 @@ import type { LimitReached as _raworc_v0_LimitReached, LimitReached__Output as _
 import type { Lines as _raworc_v0_Lines, Lines__Output as _raworc_v0_Lines__Output } from './raworc/v0/Lines.ts';
 import type { LiveWorker as _raworc_v0_LiveWorker, LiveWorker__Output as _raworc_v0_LiveWorker__Output } from './raworc/v0/LiveWorker.ts';
 import type { LogLine as _raworc_v0_LogLine, LogLine__Output as _raworc_v0_LogLine__Output } from './raworc/v0/LogLine.ts';
+import type { OpenStream as _raworc_v0_OpenStream, OpenStream__Output as _raworc_v0_OpenStream__Output } from './raworc/v0/OpenStream.ts';
 import type { ReadLines as _raworc_v0_ReadLines, ReadLines__Output as _raworc_v0_ReadLines__Output } from './raworc/v0/ReadLines.ts';
 import type { RunStarted as _raworc_v0_RunStarted, RunStarted__Output as _raworc_v0_RunStarted__Output } from './raworc/v0/RunStarted.ts';
 import type { Secrets as _raworc_v0_Secrets, Secrets__Output as _raworc_v0_Secrets__Output } from './raworc/v0/Secrets.ts';
 import type { SecretsRequest as _raworc_v0_SecretsRequest, SecretsRequest__Output as _raworc_v0_SecretsRequest__Output } from './raworc/v0/SecretsRequest.ts';
 import type { Settled as _raworc_v0_Settled, Settled__Output as _raworc_v0_Settled__Output } from './raworc/v0/Settled.ts';
 import type { StopAgent as _raworc_v0_StopAgent, StopAgent__Output as _raworc_v0_StopAgent__Output } from './raworc/v0/StopAgent.ts';
+import type { StreamEnd as _raworc_v0_StreamEnd, StreamEnd__Output as _raworc_v0_StreamEnd__Output } from './raworc/v0/StreamEnd.ts';
+import type { StreamFrame as _raworc_v0_StreamFrame, StreamFrame__Output as _raworc_v0_StreamFrame__Output } from './raworc/v0/StreamFrame.ts';
+import type { StreamOpen as _raworc_v0_StreamOpen, StreamOpen__Output as _raworc_v0_StreamOpen__Output } from './raworc/v0/StreamOpen.ts';
+import type { StreamRefused as _raworc_v0_StreamRefused, StreamRefused__Output as _raworc_v0_StreamRefused__Output } from './raworc/v0/StreamRefused.ts';
+import type { StreamReset as _raworc_v0_StreamReset, StreamReset__Output as _raworc_v0_StreamReset__Output } from './raworc/v0/StreamReset.ts';
 import type { Workers as _raworc_v0_Workers, Workers__Output as _raworc_v0_Workers__Output } from './raworc/v0/Workers.ts';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
@@ -34,6 +40,7 @@ export interface ProtoGrpcType {
       Lines: MessageTypeDefinition<_raworc_v0_Lines, _raworc_v0_Lines__Output>
       LiveWorker: MessageTypeDefinition<_raworc_v0_LiveWorker, _raworc_v0_LiveWorker__Output>
       LogLine: MessageTypeDefinition<_raworc_v0_LogLine, _raworc_v0_LogLine__Output>
+      OpenStream: MessageTypeDefinition<_raworc_v0_OpenStream, _raworc_v0_OpenStream__Output>
       Outcome: EnumTypeDefinition
       ReadLines: MessageTypeDefinition<_raworc_v0_ReadLines, _raworc_v0_ReadLines__Output>
       RunStarted: MessageTypeDefinition<_raworc_v0_RunStarted, _raworc_v0_RunStarted__Output>
@@ -43,6 +50,11 @@ export interface ProtoGrpcType {
       Settled: MessageTypeDefinition<_raworc_v0_Settled, _raworc_v0_Settled__Output>
       StopAgent: MessageTypeDefinition<_raworc_v0_StopAgent, _raworc_v0_StopAgent__Output>
       Stream: EnumTypeDefinition
+      StreamEnd: MessageTypeDefinition<_raworc_v0_StreamEnd, _raworc_v0_StreamEnd__Output>
+      StreamFrame: MessageTypeDefinition<_raworc_v0_StreamFrame, _raworc_v0_StreamFrame__Output>
+      StreamOpen: MessageTypeDefinition<_raworc_v0_StreamOpen, _raworc_v0_StreamOpen__Output>
+      StreamRefused: MessageTypeDefinition<_raworc_v0_StreamRefused, _raworc_v0_StreamRefused__Output>
+      StreamReset: MessageTypeDefinition<_raworc_v0_StreamReset, _raworc_v0_StreamReset__Output>
       Workers: MessageTypeDefinition<_raworc_v0_Workers, _raworc_v0_Workers__Output>
     }
   }

@@ -203,6 +203,7 @@ const WORDS: Readonly<Record<AtOnceName, string>> = {
   stranger_answer_bytes: 'answers without credentials that were not read yet',
   stream_bytes: 'event streams that are not read',
   log_reads: 'too many reads of logs in progress',
+  byte_streams: 'too many byte streams open',
 };
 
 const bytes = (amount: number) => `${Math.round((amount / 1024 / 1024) * 100) / 100} MiB`;

@@ -71,6 +71,8 @@ export const AT_ONCE = {
   /** What event streams hold for clients that have not read it. */
   stream_bytes: { process: 64 * MIB, account: 16 * MIB },
   log_reads: { process: 24, account: 3, space: 6 },
+  /** Byte streams to sessions, also those that follow logs. */
+  byte_streams: { process: 2000, account: 500, key: 500, space: 1000, admins: 50, outsider: 10 },
 } as const satisfies Readonly<Record<string, AtOnceLimits>>;
 export type AtOnceName = keyof typeof AT_ONCE;
 

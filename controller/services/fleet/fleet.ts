@@ -1,4 +1,5 @@
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
+import type { StreamRefused__Output } from '../../../proto/generated/raworc/v0/StreamRefused.ts';
 import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine.ts';
 import type { Link } from '../../../proto/link.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
@@ -25,6 +26,14 @@ import { Turns } from './turns.ts';
 
 /** Nodes whose rates are remembered beyond their streams. */
 const MOST_PACES = 10_000;
+
+/** Byte streams, as far as they depend on the streams of frames to the nodes. */
+export interface StreamCarrier {
+  /** False: it was not asked for, or not there. */
+  refused(nodeId: NodeId, refusal: StreamRefused__Output): boolean;
+  nodeGone(nodeId: NodeId): void;
+  nodeRevoked(nodeId: NodeId): void;
+}
 
 /** What may be wanted of nodes as they come, go and finish builds. */
 export interface FleetListener {
@@ -65,6 +74,7 @@ export class Fleet {
   /** By the name of a node with a rule; forgotten when a space is made, renamed or removed. */
   readonly #spaces = new Map<string, ReadonlySet<SpaceId>>();
   #listener: FleetListener | undefined;
+  #carrier: StreamCarrier | undefined;
   #closing = false;
 
   constructor(needs: FleetDeps) {
@@ -86,6 +96,11 @@ export class Fleet {
 
   listen(listener: FleetListener): void {
     this.#listener = listener;
+  }
+
+  /** Set once. */
+  carry(carrier: StreamCarrier): void {
+    this.#carrier = carrier;
   }
 
   /** A stream whose certificate names this node. */
@@ -217,6 +232,7 @@ export class Fleet {
       for (const name of this.workers.told(stream.nodeId, session, workers))
         if (!mayAnswer(this.#needs.view, session, name)) stream.send(stopAgent(session.spaceId, name, false));
     },
+    streamRefused: (stream, refusal) => this.#carrier?.refused(stream.nodeId, refusal) === true,
     lines: (stream, lines) => this.#reads.answered(stream, lines),
     closed: (stream) => {
       this.#ended(stream);
@@ -226,6 +242,7 @@ export class Fleet {
       this.#streams.delete(stream.nodeId);
       this.workers.gone(stream.nodeId);
       if (this.#closing) return;
+      this.#carrier?.nodeGone(stream.nodeId);
       this.#needs.applier.tell(nodeUnreachable(stream.nodeId, true));
       this.#listener?.closed(stream.nodeId);
     },
@@ -251,8 +268,10 @@ export class Fleet {
       if ('table' in mutation && mutation.table === 'spaces') this.#spaces.clear();
       if (mutation.kind === 'empty-queue') cleared.add(mutation.sessionId);
       if (mutation.kind !== 'put') continue;
-      if (mutation.table === 'nodes' && mutation.row.revokedAt !== null)
+      if (mutation.table === 'nodes' && mutation.row.revokedAt !== null) {
         this.#streams.get(mutation.row.id)?.close(new Error('this node was revoked'));
+        this.#carrier?.nodeRevoked(mutation.row.id);
+      }
       if (mutation.table === 'sessions' && mutation.row.nodeId !== null)
         of(mutation.row.nodeId).sessions.set(mutation.row.id, mutation.row);
       if (mutation.table === 'tombstones') of(mutation.row.nodeId).tombstones.push(mutation.row);

@@ -7,6 +7,7 @@ import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orp
 import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
 import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
 import type { Lines__Output } from '../../../proto/generated/raworc/v0/Lines.ts';
+import type { StreamRefused__Output } from '../../../proto/generated/raworc/v0/StreamRefused.ts';
 import type { LiveWorker__Output } from '../../../proto/generated/raworc/v0/LiveWorker.ts';
 import type { SecretsRequest__Output } from '../../../proto/generated/raworc/v0/SecretsRequest.ts';
 import type { Link } from '../../../proto/link.ts';
@@ -96,6 +97,8 @@ export interface StreamEvents {
   shutDown(stream: NodeStream): void;
   /** All workers that live in a session of this node. */
   workers(stream: NodeStream, session: SessionRow, workers: readonly LiveWorker__Output[]): void;
+  /** False: no such byte stream was asked for. */
+  streamRefused(stream: NodeStream, refusal: StreamRefused__Output): boolean;
   /** False: nobody asked for them. */
   lines(stream: NodeStream, lines: Lines__Output): boolean;
   closed(stream: NodeStream): void;
@@ -485,6 +488,8 @@ export class NodeStream {
         const reason = limit === 'processes' ? 'process limit reached' : 'memory limit reached';
         return this.#log.warn('session.limit-reached', { node: this.name, session, reason, limit: value, agent: agent || undefined });
       }
+      case 'streamRefused':
+        return this.#events.streamRefused(this, frame.value) ? undefined : this.#waste('streamRefused');
       case 'lines':
         return this.#events.lines(this, frame.value) ? undefined : this.#waste('lines');
       case 'setPartTaken':

@@ -11,6 +11,7 @@ import type { SecretsRequest as _raworc_v0_SecretsRequest, SecretsRequest__Outpu
 import type { Workers as _raworc_v0_Workers, Workers__Output as _raworc_v0_Workers__Output } from '../../../raworc/v0/Workers.ts';
 import type { Lines as _raworc_v0_Lines, Lines__Output as _raworc_v0_Lines__Output } from '../../../raworc/v0/Lines.ts';
 import type { LimitReached as _raworc_v0_LimitReached, LimitReached__Output as _raworc_v0_LimitReached__Output } from '../../../raworc/v0/LimitReached.ts';
+import type { StreamRefused as _raworc_v0_StreamRefused, StreamRefused__Output as _raworc_v0_StreamRefused__Output } from '../../../raworc/v0/StreamRefused.ts';
 
 export interface GuestFrame {
   'hello'?: (_raworc_guest_v0_GuestHello | null);
@@ -24,7 +25,8 @@ export interface GuestFrame {
   'workers'?: (_raworc_v0_Workers | null);
   'lines'?: (_raworc_v0_Lines | null);
   'limitReached'?: (_raworc_v0_LimitReached | null);
-  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained"|"secretsRequest"|"workers"|"lines"|"limitReached";
+  'streamRefused'?: (_raworc_v0_StreamRefused | null);
+  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained"|"secretsRequest"|"workers"|"lines"|"limitReached"|"streamRefused";
 }
 
 export interface GuestFrame__Output {
@@ -39,5 +41,6 @@ export interface GuestFrame__Output {
   'workers'?: (_raworc_v0_Workers__Output | null);
   'lines'?: (_raworc_v0_Lines__Output | null);
   'limitReached'?: (_raworc_v0_LimitReached__Output | null);
-  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained"|"secretsRequest"|"workers"|"lines"|"limitReached";
+  'streamRefused'?: (_raworc_v0_StreamRefused__Output | null);
+  'body'?: "hello"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"drained"|"secretsRequest"|"workers"|"lines"|"limitReached"|"streamRefused";
 }

@@ -14,6 +14,7 @@ import type { SetDigest as _raworc_node_v0_SetDigest, SetDigest__Output as _rawo
 import type { InventoryTaken as _raworc_node_v0_InventoryTaken, InventoryTaken__Output as _raworc_node_v0_InventoryTaken__Output } from '../../../raworc/node/v0/InventoryTaken.ts';
 import type { StopAgent as _raworc_v0_StopAgent, StopAgent__Output as _raworc_v0_StopAgent__Output } from '../../../raworc/v0/StopAgent.ts';
 import type { ReadLines as _raworc_v0_ReadLines, ReadLines__Output as _raworc_v0_ReadLines__Output } from '../../../raworc/v0/ReadLines.ts';
+import type { OpenStream as _raworc_v0_OpenStream, OpenStream__Output as _raworc_v0_OpenStream__Output } from '../../../raworc/v0/OpenStream.ts';
 
 export interface ControllerFrame {
   'welcome'?: (_raworc_node_v0_Welcome | null);
@@ -30,7 +31,8 @@ export interface ControllerFrame {
   'inventoryTaken'?: (_raworc_node_v0_InventoryTaken | null);
   'stopAgent'?: (_raworc_v0_StopAgent | null);
   'readLines'?: (_raworc_v0_ReadLines | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"stopAgent"|"readLines";
+  'openStream'?: (_raworc_v0_OpenStream | null);
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"stopAgent"|"readLines"|"openStream";
 }
 
 export interface ControllerFrame__Output {
@@ -48,5 +50,6 @@ export interface ControllerFrame__Output {
   'inventoryTaken'?: (_raworc_node_v0_InventoryTaken__Output | null);
   'stopAgent'?: (_raworc_v0_StopAgent__Output | null);
   'readLines'?: (_raworc_v0_ReadLines__Output | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"stopAgent"|"readLines";
+  'openStream'?: (_raworc_v0_OpenStream__Output | null);
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"stopAgent"|"readLines"|"openStream";
 }

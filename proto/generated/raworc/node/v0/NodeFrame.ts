@@ -23,6 +23,7 @@ import type { DiskState as _raworc_node_v0_DiskState, DiskState__Output as _rawo
 import type { Workers as _raworc_v0_Workers, Workers__Output as _raworc_v0_Workers__Output } from '../../../raworc/v0/Workers.ts';
 import type { Lines as _raworc_v0_Lines, Lines__Output as _raworc_v0_Lines__Output } from '../../../raworc/v0/Lines.ts';
 import type { LimitReached as _raworc_v0_LimitReached, LimitReached__Output as _raworc_v0_LimitReached__Output } from '../../../raworc/v0/LimitReached.ts';
+import type { StreamRefused as _raworc_v0_StreamRefused, StreamRefused__Output as _raworc_v0_StreamRefused__Output } from '../../../raworc/v0/StreamRefused.ts';
 
 export interface NodeFrame {
   'hello'?: (_raworc_node_v0_Hello | null);
@@ -48,7 +49,8 @@ export interface NodeFrame {
   'workers'?: (_raworc_v0_Workers | null);
   'lines'?: (_raworc_v0_Lines | null);
   'limitReached'?: (_raworc_v0_LimitReached | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"lines"|"conditions"|"limitReached"|"disk";
+  'streamRefused'?: (_raworc_v0_StreamRefused | null);
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"lines"|"conditions"|"limitReached"|"disk"|"streamRefused";
 }
 
 export interface NodeFrame__Output {
@@ -75,5 +77,6 @@ export interface NodeFrame__Output {
   'workers'?: (_raworc_v0_Workers__Output | null);
   'lines'?: (_raworc_v0_Lines__Output | null);
   'limitReached'?: (_raworc_v0_LimitReached__Output | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"lines"|"conditions"|"limitReached"|"disk";
+  'streamRefused'?: (_raworc_v0_StreamRefused__Output | null);
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"lines"|"conditions"|"limitReached"|"disk"|"streamRefused";
 }

@@ -12,8 +12,20 @@ import type { NodeFrame as _raworc_node_v0_NodeFrame, NodeFrame__Output as _rawo
 import type { RenewRequest as _raworc_node_v0_RenewRequest, RenewRequest__Output as _raworc_node_v0_RenewRequest__Output } from '../../../raworc/node/v0/RenewRequest.ts';
 import type { RenewResponse as _raworc_node_v0_RenewResponse, RenewResponse__Output as _raworc_node_v0_RenewResponse__Output } from '../../../raworc/node/v0/RenewResponse.ts';
 import type { SourceChunk as _raworc_node_v0_SourceChunk, SourceChunk__Output as _raworc_node_v0_SourceChunk__Output } from '../../../raworc/node/v0/SourceChunk.ts';
+import type { StreamFrame as _raworc_v0_StreamFrame, StreamFrame__Output as _raworc_v0_StreamFrame__Output } from '../../../raworc/v0/StreamFrame.ts';
 
 export interface NodeProtocolClient extends grpc.Client {
+  /**
+   * One byte stream of a session, on a connection of its own beside the control stream's. The first frame is the ticket of an OpenStream.
+   */
+  ByteStream(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_v0_StreamFrame, _raworc_v0_StreamFrame__Output>;
+  ByteStream(options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_v0_StreamFrame, _raworc_v0_StreamFrame__Output>;
+  /**
+   * One byte stream of a session, on a connection of its own beside the control stream's. The first frame is the ticket of an OpenStream.
+   */
+  byteStream(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_v0_StreamFrame, _raworc_v0_StreamFrame__Output>;
+  byteStream(options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_v0_StreamFrame, _raworc_v0_StreamFrame__Output>;
+  
   Challenge(argument: _raworc_node_v0_ChallengeRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_ChallengeResponse__Output>): grpc.ClientUnaryCall;
   Challenge(argument: _raworc_node_v0_ChallengeRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_raworc_node_v0_ChallengeResponse__Output>): grpc.ClientUnaryCall;
   Challenge(argument: _raworc_node_v0_ChallengeRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_ChallengeResponse__Output>): grpc.ClientUnaryCall;
@@ -74,6 +86,11 @@ export interface NodeProtocolClient extends grpc.Client {
 }
 
 export interface NodeProtocolHandlers extends grpc.UntypedServiceImplementation {
+  /**
+   * One byte stream of a session, on a connection of its own beside the control stream's. The first frame is the ticket of an OpenStream.
+   */
+  ByteStream: grpc.handleBidiStreamingCall<_raworc_v0_StreamFrame__Output, _raworc_v0_StreamFrame>;
+  
   Challenge: grpc.handleUnaryCall<_raworc_node_v0_ChallengeRequest__Output, _raworc_node_v0_ChallengeResponse>;
   
   Connect: grpc.handleBidiStreamingCall<_raworc_node_v0_NodeFrame__Output, _raworc_node_v0_ControllerFrame>;
@@ -97,6 +114,7 @@ export interface NodeProtocolHandlers extends grpc.UntypedServiceImplementation 
 }
 
 export interface NodeProtocolDefinition extends grpc.ServiceDefinition {
+  ByteStream: MethodDefinition<_raworc_v0_StreamFrame, _raworc_v0_StreamFrame, _raworc_v0_StreamFrame__Output, _raworc_v0_StreamFrame__Output>
   Challenge: MethodDefinition<_raworc_node_v0_ChallengeRequest, _raworc_node_v0_ChallengeResponse, _raworc_node_v0_ChallengeRequest__Output, _raworc_node_v0_ChallengeResponse__Output>
   Connect: MethodDefinition<_raworc_node_v0_NodeFrame, _raworc_node_v0_ControllerFrame, _raworc_node_v0_NodeFrame__Output, _raworc_node_v0_ControllerFrame__Output>
   FetchSource: MethodDefinition<_raworc_node_v0_FetchSourceRequest, _raworc_node_v0_SourceChunk, _raworc_node_v0_FetchSourceRequest__Output, _raworc_node_v0_SourceChunk__Output>

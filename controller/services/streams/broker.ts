@@ -1,0 +1,238 @@
+import type { ControllerFrame } from '../../../proto/frame.ts';
+import { ByteStream, DEFAULT_WINDOW_BYTES } from '../../../proto/streams/byte-stream.ts';
+import { isStreamReason, STREAM_REASONS, StreamError, type StreamReason } from '../../../proto/streams/reasons.ts';
+import type { StreamLink } from '../../../proto/streams/stream-frame.ts';
+import type { Clock, Timer } from '../../../seams/clock.ts';
+import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
+import type { Random } from '../../../seams/random.ts';
+import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
+import { accepted, type Outcome, type Refusal, refused } from '../../domain/engine/outcome.ts';
+import type { Release } from '../budget/at-once.ts';
+import type { Budgets } from '../budget/budgets.ts';
+import type { Payer } from '../budget/payer.ts';
+import type { Committed } from '../engine/applier.ts';
+import { Tickets } from './tickets.ts';
+
+/** How long a ticket is valid. */
+const TICKET_MS = 10_000;
+/** Open or being opened: of one session, and of one node. Those of a caller and of the process are a budget, `byte_streams`. */
+export const MOST_BYTE_STREAMS = { ofSession: 32, ofNode: 256 } as const;
+/** Of the parameters of one stream, as JSON. */
+const MOST_PARAMETER_CHARACTERS = 64 * 1024;
+
+export interface StreamRequest {
+  /** What the guest connects it to. */
+  readonly kind: string;
+  /** Of that kind; becomes JSON. */
+  readonly parameters: unknown;
+  /** Bytes that are unread at most, in all processes on the way together. Default 1 MiB. */
+  readonly window?: number;
+  /** Undefined: nobody's, and not counted in a budget. */
+  readonly payer?: Payer;
+}
+
+/** The session as far as a stream to it depends on it. */
+interface Target {
+  readonly id: SessionId;
+  readonly nodeId: NodeId | null;
+  readonly generation: number;
+}
+
+export interface StreamBrokerDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly budgets: Pick<Budgets, 'take'>;
+  readonly metrics?: Metrics;
+  /** Sends a frame on the control stream of a node. False: it has none. */
+  send(nodeId: NodeId, frame: ControllerFrame): boolean;
+}
+
+/** A stream from the ticket to its end. */
+interface Entry {
+  readonly nodeId: NodeId;
+  readonly sessionId: SessionId;
+  readonly kind: string;
+  readonly window: number;
+  readonly release: Release;
+  /** Called once: with the stream, or with why there is none. */
+  readonly settle: (outcome: Outcome<ByteStream>) => void;
+  ticket: string;
+  stream: ByteStream | undefined;
+}
+
+/**
+ * Byte streams to sessions. `open` sends a one-time ticket to the session's node, which comes back with it on a call of its own.
+ *
+ * 1. Each stream is `ticketed`, then `open`, then gone; whatever ends it (the reader, the guest, a lost node, a session that rests or is
+ *    deleted, this process) ends it once, and both ends hear the reason.
+ * 2. A ticket is valid for ten seconds, once, and only for the node that it was sent to.
+ */
+export class StreamBroker {
+  readonly #deps: StreamBrokerDeps;
+  readonly #tickets: Tickets<Entry>;
+  readonly #entries = new Set<Entry>();
+  readonly #ofSession = new Map<SessionId, Set<Entry>>();
+  readonly #ofNode = new Map<NodeId, number>();
+  readonly #ends: Counter<'kind' | 'end'>;
+  readonly #refusedTickets: Counter;
+  #isClosing = false;
+
+  constructor(deps: StreamBrokerDeps) {
+    this.#deps = deps;
+    const { metrics = silentMetrics } = deps;
+    this.#tickets = new Tickets(deps.random);
+    metrics.gauge({ name: 'streams_open', help: 'Byte streams that are open or being opened.', read: () => this.#entries.size });
+    this.#ends = metrics.counter({
+      name: 'streams_ended_total',
+      help: 'Byte streams that ended, by kind and by how: closed by both ends, cancelled here, refused, or the reason.',
+      labels: ['kind', 'end'],
+    });
+    this.#refusedTickets = metrics.counter({
+      name: 'stream_tickets_refused_total',
+      help: 'Calls of nodes with a ticket that was unknown, expired, used or not theirs.',
+    });
+  }
+
+  /** Open or being opened. */
+  get open(): number {
+    return this.#entries.size;
+  }
+
+  /** Of one node. */
+  openTo(nodeId: NodeId): number {
+    return this.#ofNode.get(nodeId) ?? 0;
+  }
+
+  /** Resolves when the session's guest is on the other end. An aborted signal gives the ticket up; later, `destroy` ends the stream. */
+  async start(session: Target, request: StreamRequest, signal?: AbortSignal): Promise<Outcome<ByteStream>> {
+    const { nodeId, id: sessionId, generation } = session;
+    if (this.#isClosing || nodeId === null) return refusalOf('session_ended');
+    const { kind, window = DEFAULT_WINDOW_BYTES, payer } = request;
+    if ((this.#ofSession.get(sessionId)?.size ?? 0) >= MOST_BYTE_STREAMS.ofSession) return tooMany('session');
+    if (this.openTo(nodeId) >= MOST_BYTE_STREAMS.ofNode) return tooMany('node');
+    const parametersJson = JSON.stringify(request.parameters);
+    if (parametersJson.length > MOST_PARAMETER_CHARACTERS) return refused('PAYLOAD_TOO_LARGE', 'The parameters of the stream are too long.');
+    const place = payer === undefined ? accepted(() => undefined) : this.#deps.budgets.take('byte_streams', payer);
+    if (!place.ok) return place;
+    return new Promise((resolve) => {
+      const settle = (outcome: Outcome<ByteStream>) => {
+        timer.cancel();
+        signal?.removeEventListener('abort', abort);
+        resolve(outcome);
+      };
+      const entry: Entry = { nodeId, sessionId, kind, window, release: place.value, settle, ticket: '', stream: undefined };
+      const abort = () => this.#refuse(entry, 'cancelled');
+      const timer = this.#deps.clock.after(TICKET_MS, () => this.#refuse(entry, 'expired'));
+      signal?.addEventListener('abort', abort);
+      this.#add(entry);
+      if (signal?.aborted === true) return abort();
+      const value = { sessionId, generation, ticket: entry.ticket, kind, parametersJson, credit: window };
+      if (!this.#deps.send(nodeId, { kind: 'openStream', value })) this.#refuse(entry, 'node_lost');
+    });
+  }
+
+  /** A call of a node, which has proved which one it is. Its first frame must be a ticket. */
+  accept(nodeId: NodeId, link: StreamLink): void {
+    const timer = this.#deps.clock.after(TICKET_MS, () => link.close(new Error('no ticket')));
+    link.onClose(() => timer.cancel());
+    link.onMessage((frame) => {
+      timer.cancel();
+      const entry = frame.kind === 'open' ? this.#tickets.redeem(frame.ticket, nodeId) : undefined;
+      if (entry === undefined) {
+        this.#refusedTickets.add();
+        link.send({ kind: 'reset', reason: 'expired', message: '' });
+        return link.close();
+      }
+      const { window } = entry;
+      const stream = new ByteStream(link, { window, granted: window, lost: 'node_lost' });
+      entry.stream = stream;
+      let end: string = 'closed';
+      stream.on('error', (error) => {
+        end = error instanceof StreamError ? error.reason : 'failed';
+      });
+      stream.once('close', () => this.#forget(entry, end === 'closed' && !stream.isComplete ? 'cancelled' : end));
+      entry.settle(accepted(stream));
+    });
+  }
+
+  /** A node, or the guest behind it, will not open that stream. False: it was not asked for, or not there. */
+  refused(nodeId: NodeId, { ticket, reason, message }: { readonly ticket: string; readonly reason: string; readonly message: string }): boolean {
+    const entry = this.#tickets.redeem(ticket, nodeId);
+    if (entry === undefined) return false;
+    this.#refuse(entry, isStreamReason(reason) ? reason : 'failed', message);
+    return true;
+  }
+
+  /** Ends the streams of sessions that rest, moved or were deleted. */
+  committed({ mutations }: Pick<Committed, 'mutations'>): void {
+    if (this.#ofSession.size === 0) return;
+    for (const mutation of mutations) {
+      if (mutation.kind === 'put' && mutation.table === 'sessions') {
+        const { id, nodeId, desired } = mutation.row;
+        const isUp = desired === 'running' || desired === 'paused';
+        for (const entry of [...(this.#ofSession.get(id) ?? [])]) if (!isUp || entry.nodeId !== nodeId) this.#end(entry, 'session_ended');
+      } else if (mutation.kind === 'remove' && mutation.table === 'sessions')
+        for (const entry of [...(this.#ofSession.get(mutation.id) ?? [])]) this.#end(entry, 'session_ended');
+    }
+  }
+
+  /** The control stream of a node is gone: it takes no tickets, and may not be the node any more that it was. */
+  nodeGone(nodeId: NodeId): void {
+    for (const entry of [...this.#entries]) if (entry.nodeId === nodeId && entry.stream === undefined) this.#refuse(entry, 'node_lost');
+  }
+
+  /** The node may not have streams any more. */
+  nodeRevoked(nodeId: NodeId): void {
+    for (const entry of [...this.#entries]) if (entry.nodeId === nodeId) this.#end(entry, 'node_lost');
+  }
+
+  close(): void {
+    this.#isClosing = true;
+    for (const entry of [...this.#entries]) this.#end(entry, 'controller_lost');
+  }
+
+  #add(entry: Entry): void {
+    const { nodeId, sessionId } = entry;
+    entry.ticket = this.#tickets.issue(entry);
+    this.#entries.add(entry);
+    const those = this.#ofSession.get(sessionId) ?? new Set();
+    this.#ofSession.set(sessionId, those.add(entry));
+    this.#ofNode.set(nodeId, this.openTo(nodeId) + 1);
+  }
+
+  #end(entry: Entry, reason: StreamReason): void {
+    if (entry.stream === undefined) this.#refuse(entry, reason);
+    else entry.stream.destroy(new StreamError(reason));
+  }
+
+  #refuse(entry: Entry, reason: StreamReason, message?: string): void {
+    if (entry.stream !== undefined || !this.#entries.has(entry)) return;
+    this.#forget(entry, reason);
+    entry.settle(refusalOf(reason, message));
+  }
+
+  #forget(entry: Entry, end: string): void {
+    if (!this.#entries.delete(entry)) return;
+    const { nodeId, sessionId, kind } = entry;
+    this.#tickets.revoke(entry.ticket);
+    const those = this.#ofSession.get(sessionId);
+    those?.delete(entry);
+    if (those?.size === 0) this.#ofSession.delete(sessionId);
+    const left = this.openTo(nodeId) - 1;
+    if (left > 0) this.#ofNode.set(nodeId, left);
+    else this.#ofNode.delete(nodeId);
+    entry.release();
+    this.#ends.add(1, { kind, end });
+  }
+}
+
+const CODES: Readonly<Partial<Record<StreamReason, Refusal['code']>>> = { too_many: 'RATE_LIMITED', session_ended: 'CONFLICT' };
+
+const refusalOf = (reason: StreamReason, message = ''): Outcome<never> =>
+  refused(CODES[reason] ?? 'UNAVAILABLE', message === '' ? STREAM_REASONS[reason] : message, { reason });
+
+function tooMany(of: 'session' | 'node'): Outcome<never> {
+  const most = of === 'session' ? MOST_BYTE_STREAMS.ofSession : MOST_BYTE_STREAMS.ofNode;
+  const message = `Too many byte streams are open to this ${of}: at most ${most} at once. Close some, then retry.`;
+  return refused('RATE_LIMITED', message, { scope: of, most, retry_after_s: 5 });
+}

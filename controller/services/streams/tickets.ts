@@ -1,0 +1,43 @@
+import type { Random } from '../../../seams/random.ts';
+import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
+
+/** What a ticket opens, and who may come with it. */
+export interface Ticketed {
+  readonly nodeId: NodeId;
+  readonly sessionId: SessionId;
+}
+
+const TICKET_BYTES = 32;
+
+/** One-time tickets that were not redeemed yet. A ticket is a secret of 256 bits: it opens one stream, for the node that it was sent to. */
+export class Tickets<Entry extends Ticketed> {
+  readonly #random: Random;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  issue(entry: Entry): string {
+    const ticket = Buffer.from(this.#random.bytes(TICKET_BYTES)).toString('base64url');
+    this.#entries.set(ticket, entry);
+    return ticket;
+  }
+
+  /** Uses the ticket up. Undefined where it is unknown, expired, used or another node's; another node's stays valid for its own. */
+  redeem(ticket: string, from: NodeId): Entry | undefined {
+    const entry = this.#entries.get(ticket);
+    if (entry?.nodeId !== from) return undefined;
+    this.#entries.delete(ticket);
+    return entry;
+  }
+
+  /** It is not valid any more. */
+  revoke(ticket: string): void {
+    this.#entries.delete(ticket);
+  }
+}

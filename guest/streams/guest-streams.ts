@@ -1,0 +1,75 @@
+import type { OpenStream__Output as OpenStream } from '../../proto/generated/raworc/v0/OpenStream.ts';
+import type { StreamRefused__Output as StreamRefused } from '../../proto/generated/raworc/v0/StreamRefused.ts';
+import { ByteStream } from '../../proto/streams/byte-stream.ts';
+import { STREAM_REASONS, StreamError, type StreamReason } from '../../proto/streams/reasons.ts';
+import type { StreamLink } from '../../proto/streams/stream-frame.ts';
+import type { Log } from '../../seams/log.ts';
+import type { StreamKinds } from './stream-kinds.ts';
+
+/** Open or being opened in one session. */
+export const MOST_GUEST_STREAMS = 64;
+
+export interface GuestStreamDeps {
+  readonly sessionId: string;
+  readonly log: Log;
+  readonly kinds: StreamKinds;
+  /** A second connection to the node agent. */
+  connect(): Promise<StreamLink>;
+  refuse(refusal: StreamRefused): void;
+}
+
+/** The byte streams of this session: each is a connection of its own, opened only for a ticket that came over the control connection. */
+export class GuestStreams {
+  readonly #deps: GuestStreamDeps;
+  /** Tickets of those that are open or being opened: one that comes twice is opened once. */
+  readonly #open = new Map<string, ByteStream | undefined>();
+
+  constructor(deps: GuestStreamDeps) {
+    this.#deps = deps;
+  }
+
+  get open(): number {
+    return this.#open.size;
+  }
+
+  /** Connects the stream to what its kind stands for; refuses it where that cannot be. Never throws. */
+  start(open: OpenStream): void {
+    const { ticket, kind } = open;
+    if (this.#open.has(ticket)) return;
+    if (!Object.hasOwn(this.#deps.kinds, kind)) return this.#refuse(ticket, 'unknown_kind');
+    if (this.#open.size >= MOST_GUEST_STREAMS) return this.#refuse(ticket, 'too_many');
+    this.#open.set(ticket, undefined);
+    this.#run(open)
+      .catch((error: unknown) => {
+        this.#deps.log.info('stream.failed', { kind, error: error instanceof Error ? error.message : String(error) });
+        if (this.#open.get(ticket) === undefined) this.#refuse(ticket, 'failed');
+      })
+      .finally(() => this.#open.delete(ticket));
+  }
+
+  close(): void {
+    for (const stream of this.#open.values()) stream?.destroy(new StreamError('session_ended'));
+  }
+
+  async #run({ ticket, kind, parametersJson, credit }: OpenStream): Promise<void> {
+    const handler = this.#deps.kinds[kind];
+    const parameters: unknown = JSON.parse(parametersJson === '' ? '{}' : parametersJson);
+    const link = await this.#deps.connect();
+    link.send({ kind: 'open', ticket });
+    const stream = new ByteStream(link, { credit, lost: 'node_lost' });
+    this.#open.set(ticket, stream);
+    const closed = new Promise<void>((resolve) => stream.once('close', resolve));
+    // Told to the peer where it was this end's; nobody else is to hear of it.
+    stream.on('error', () => undefined);
+    try {
+      await handler?.(stream, parameters);
+    } catch (error) {
+      stream.destroy(error instanceof Error ? error : new StreamError('failed', String(error)));
+    }
+    await closed;
+  }
+
+  #refuse(ticket: string, reason: StreamReason): void {
+    this.#deps.refuse({ sessionId: this.#deps.sessionId, ticket, reason, message: STREAM_REASONS[reason] });
+  }
+}

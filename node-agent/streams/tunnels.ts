@@ -1,0 +1,164 @@
+import type { OpenStream__Output as OpenStream } from '../../proto/generated/raworc/v0/OpenStream.ts';
+import type { StreamRefused__Output as StreamRefused } from '../../proto/generated/raworc/v0/StreamRefused.ts';
+import { STREAM_REASONS, type StreamReason } from '../../proto/streams/reasons.ts';
+import type { StreamLink } from '../../proto/streams/stream-frame.ts';
+import { MOST_CREDIT_BYTES } from '../../proto/streams/stream-state.ts';
+import type { Clock, Timer } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
+import { Passage } from './passage.ts';
+
+/** Streams that are open or being opened. */
+export const MOST_STREAMS = { ofSession: 64, ofNode: 512 } as const;
+/** How long the guest may take to come with a ticket, and the controller to take the call. */
+const OPEN_WITHIN_MS = 10_000;
+
+export interface TunnelDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics?: Metrics | undefined;
+  /** A call of its own to the controller. */
+  dial(signal: AbortSignal): Promise<StreamLink>;
+  /** Tells the session's guest. False: it is not there, or does not read. */
+  announce(open: OpenStream): boolean;
+  refuse(refusal: StreamRefused): void;
+}
+
+interface Tunnel {
+  readonly sessionId: string;
+  readonly open: OpenStream;
+  readonly dialling: AbortController;
+  timer: Timer | undefined;
+  guest: StreamLink | undefined;
+  passage: Passage | undefined;
+}
+
+/**
+ * Byte streams between the sessions of this node and the controller, from the ticket to the end.
+ *
+ * `waiting` for the guest to come with the ticket, then `dialling` the controller, then `open`. Whatever goes wrong before it is open is
+ * said once, on the control stream or to the guest; a session or a link that goes ends the stream on both sides.
+ */
+export class Tunnels {
+  readonly #deps: TunnelDeps;
+  /** By ticket, while the guest is waited for. */
+  readonly #waiting = new Map<string, Tunnel>();
+  readonly #tunnels = new Set<Tunnel>();
+  readonly #bySession = new Map<string, number>();
+  readonly #ends: Counter<'end'>;
+  readonly #bytes: Counter<'from'>;
+
+  constructor(deps: TunnelDeps) {
+    this.#deps = deps;
+    const { metrics = silentMetrics } = deps;
+    metrics.gauge({ name: 'streams_open', help: 'Byte streams that are open or being opened.', read: () => this.#tunnels.size });
+    this.#ends = metrics.counter({
+      name: 'streams_ended_total',
+      help: 'Byte streams that ended, by how: closed by both ends, reset by one, or the reason.',
+      labels: ['end'],
+    });
+    this.#bytes = metrics.counter({ name: 'stream_bytes_total', help: 'Bytes that byte streams carried.', labels: ['from'] });
+  }
+
+  get open(): number {
+    return this.#tunnels.size;
+  }
+
+  /** The controller wants a stream to a session of this node. */
+  start(open: OpenStream): void {
+    const { clock } = this.#deps;
+    const { sessionId, ticket } = open;
+    if (this.#waiting.has(ticket)) return; // said twice
+    const ofSession = this.#bySession.get(sessionId) ?? 0;
+    if (ofSession >= MOST_STREAMS.ofSession || this.#tunnels.size >= MOST_STREAMS.ofNode) return this.#refuse(open, 'too_many');
+    if (open.credit > MOST_CREDIT_BYTES) return this.#refuse(open, 'protocol');
+    const tunnel: Tunnel = {
+      ...{ sessionId, open, dialling: new AbortController(), timer: undefined, guest: undefined, passage: undefined },
+    };
+    this.#tunnels.add(tunnel);
+    this.#bySession.set(sessionId, ofSession + 1);
+    this.#waiting.set(ticket, tunnel);
+    tunnel.timer = clock.after(OPEN_WITHIN_MS, () => this.#giveUp(tunnel, 'expired'));
+    if (!this.#deps.announce(open)) this.#giveUp(tunnel, 'guest_lost');
+  }
+
+  /** A connection of a session's guest that carries a byte stream. Its first frame is the ticket. */
+  guest(sessionId: string, link: StreamLink): void {
+    const { clock } = this.#deps;
+    const timer = clock.after(OPEN_WITHIN_MS, () => link.close(new Error('no ticket')));
+    link.onClose(() => timer.cancel());
+    link.onMessage((frame) => {
+      timer.cancel();
+      const tunnel = frame.kind === 'open' ? this.#waiting.get(frame.ticket) : undefined;
+      if (tunnel?.sessionId !== sessionId) {
+        link.send({ kind: 'reset', reason: 'expired', message: '' });
+        return link.close();
+      }
+      this.#waiting.delete(tunnel.open.ticket);
+      this.#connect(tunnel, link).catch((error: unknown) => {
+        this.#deps.log.info('stream.not_opened', { session: sessionId, error: error instanceof Error ? error.message : String(error) });
+        this.#giveUp(tunnel, 'controller_lost');
+      });
+    });
+  }
+
+  /** The guest of that session will not open it. */
+  refused(sessionId: string, { ticket, reason, message }: StreamRefused): void {
+    const tunnel = this.#waiting.get(ticket);
+    if (tunnel?.sessionId !== sessionId) return;
+    this.#deps.refuse({ sessionId, ticket, reason, message });
+    this.#forget(tunnel, 'refused');
+  }
+
+  /** Ends what is open to a session. */
+  endOf(sessionId: string, reason: StreamReason): void {
+    if (!this.#bySession.has(sessionId)) return;
+    for (const tunnel of [...this.#tunnels]) if (tunnel.sessionId === sessionId) this.#giveUp(tunnel, reason);
+  }
+
+  close(): void {
+    for (const tunnel of [...this.#tunnels]) this.#giveUp(tunnel, 'node_lost');
+  }
+
+  async #connect(tunnel: Tunnel, guest: StreamLink): Promise<void> {
+    tunnel.guest = guest;
+    // Nothing of the guest is read before there is somebody to pass it to.
+    guest.pause();
+    guest.onClose(() => this.#giveUp(tunnel, 'guest_lost'));
+    const controller = await this.#deps.dial(tunnel.dialling.signal);
+    if (!this.#tunnels.has(tunnel)) return controller.close(new Error('not wanted any more'));
+    tunnel.timer?.cancel();
+    const { ticket, credit } = tunnel.open;
+    controller.send({ kind: 'open', ticket });
+    tunnel.passage = new Passage({
+      ...{ guest, controller, credit },
+      passed: (from, bytes) => this.#bytes.add(bytes, { from }),
+      ended: (end) => this.#forget(tunnel, end),
+    });
+    guest.resume();
+  }
+
+  #giveUp(tunnel: Tunnel, reason: StreamReason): void {
+    if (!this.#tunnels.has(tunnel)) return;
+    if (tunnel.passage !== undefined) return tunnel.passage.end(reason);
+    this.#forget(tunnel, reason);
+    this.#refuse(tunnel.open, reason);
+    tunnel.guest?.send({ kind: 'reset', reason, message: '' });
+    tunnel.guest?.close();
+  }
+
+  #refuse({ sessionId, ticket }: OpenStream, reason: StreamReason): void {
+    this.#deps.refuse({ sessionId, ticket, reason, message: STREAM_REASONS[reason] });
+  }
+
+  #forget(tunnel: Tunnel, end: string): void {
+    if (!this.#tunnels.delete(tunnel)) return;
+    tunnel.timer?.cancel();
+    tunnel.dialling.abort(new Error('the stream is not wanted any more'));
+    this.#waiting.delete(tunnel.open.ticket);
+    const left = (this.#bySession.get(tunnel.sessionId) ?? 1) - 1;
+    if (left > 0) this.#bySession.set(tunnel.sessionId, left);
+    else this.#bySession.delete(tunnel.sessionId);
+    this.#ends.add(1, { end });
+  }
+}

@@ -1,0 +1,8 @@
+// Original file: delivery.proto
+
+
+export interface StreamEnd {
+}
+
+export interface StreamEnd__Output {
+}

@@ -1,0 +1,157 @@
+import { Duplex } from 'node:stream';
+import { StreamError, type StreamReason } from './reasons.ts';
+import { MAX_DATA_BYTES, type StreamLink } from './stream-frame.ts';
+import { StreamState } from './stream-state.ts';
+
+/** What one end holds in memory of what it received, unless it says otherwise. */
+export const DEFAULT_WINDOW_BYTES = 1024 * 1024;
+/** What waits in an end's own writing buffer. */
+const WRITE_BUFFER_BYTES = 64 * 1024;
+
+export interface ByteStreamOptions {
+  /** Bytes that the peer has granted with the opening. */
+  readonly credit?: number;
+  /** Bytes that the peer can have on the way to this end, or unread in it. */
+  readonly window?: number;
+  /** Of that window, what the peer was granted with the opening. */
+  readonly granted?: number;
+  /** Why the stream ends when its link does. */
+  readonly lost: StreamReason;
+}
+
+/**
+ * One end of a byte stream, as a Duplex.
+ *
+ * 1. The peer sends no more than this end's window beyond what was read here, so what is unread in all processes on the way is bounded by it.
+ * 2. `end()` closes one direction only. When both are closed, the link is closed.
+ * 3. `destroy()` before that resets the stream: the peer's end fails with the reason, `cancelled` unless the error is a {@link StreamError}.
+ * 4. A peer that resets, breaks the protocol or is lost makes this end fail with a {@link StreamError}.
+ */
+export class ByteStream extends Duplex {
+  readonly #link: StreamLink;
+  readonly #state: StreamState;
+  readonly #lost: StreamReason;
+  #unread: Buffer[] = [];
+  #isReading = false;
+  #writing: { rest: Buffer; readonly done: (error?: Error | null) => void } | undefined;
+  #ending: ((error?: Error | null) => void) | undefined;
+  #credits = 0;
+  #linkClosed = false;
+
+  constructor(link: StreamLink, { credit = 0, window = DEFAULT_WINDOW_BYTES, granted = 0, lost }: ByteStreamOptions) {
+    super({ allowHalfOpen: true, readableHighWaterMark: 0, writableHighWaterMark: WRITE_BUFFER_BYTES, decodeStrings: true });
+    this.#link = link;
+    this.#lost = lost;
+    this.#state = new StreamState({ credit, window, granted });
+    link.onMessage((frame) => {
+      const fault = this.#state.hear(frame);
+      if (fault !== undefined) return this.#fail(new StreamError('protocol', `The other end sent ${fault}.`));
+      if (this.destroyed) return;
+      switch (frame.kind) {
+        case 'data':
+          this.#unread.push(frame.bytes);
+          return this.#give();
+        case 'end':
+          return this.#give();
+        case 'credit':
+          return this.#send();
+        case 'reset':
+          return this.#fail(new StreamError(frame.reason, frame.message === '' ? undefined : frame.message));
+        case 'open':
+          return;
+        default:
+          frame satisfies never;
+      }
+    });
+    link.onDrain(() => this.#send());
+    link.onClose((fault) => {
+      this.#linkClosed = true;
+      if (this.#state.isOver) return;
+      const how = fault === undefined ? undefined : new StreamError(this.#lost, `${new StreamError(this.#lost).message} ${fault.message}`);
+      this.#fail(how ?? new StreamError(this.#lost));
+    });
+    this.#grant(this.#state.credits());
+  }
+
+  /** Both ends were said: nothing was cut off. */
+  get isComplete(): boolean {
+    return this.#state.hasSentEnd && this.#state.hasHeardEnd;
+  }
+
+  /** Bytes that were received and not read. */
+  get unreadBytes(): number {
+    return this.#unread.reduce((sum, { byteLength }) => sum + byteLength, this.readableLength);
+  }
+
+  override _read(): void {
+    this.#isReading = true;
+    this.#give();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#writing = { rest: chunk, done };
+    this.#send();
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#ending = done;
+    this.#send();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#unread = [];
+    if (this.#state.reset()) {
+      const reason = error instanceof StreamError ? error : new StreamError(error === null ? 'cancelled' : 'failed', error?.message);
+      if (!this.#linkClosed) this.#link.send({ kind: 'reset', reason: reason.reason, message: reason.message });
+    }
+    this.#link.close();
+    this.#writing?.done(error);
+    this.#ending?.(error);
+    done(error);
+  }
+
+  #fail(error: StreamError): void {
+    this.destroy(error);
+  }
+
+  /** Hands out what was received, and grants the peer as much again. */
+  #give(): void {
+    while (this.#isReading) {
+      const bytes = this.#unread.shift();
+      if (bytes === undefined) break;
+      this.#isReading = false;
+      this.#grant(this.#state.consume(bytes.byteLength));
+      // Reads on at once where somebody takes it.
+      this.push(bytes);
+    }
+    if (this.#unread.length === 0 && this.#state.hasHeardEnd && !this.readableEnded) this.push(null);
+  }
+
+  #grant(bytes: number): void {
+    this.#credits += bytes;
+    if (this.#credits > 0 && this.#link.send({ kind: 'credit', bytes: this.#credits })) this.#credits = 0;
+  }
+
+  /** Sends what was written, as far as it was granted and the link takes it. */
+  #send(): void {
+    if (this.destroyed) return;
+    if (this.#credits > 0) this.#grant(0);
+    const writing = this.#writing;
+    while (writing !== undefined && writing.rest.byteLength > 0) {
+      const length = Math.min(writing.rest.byteLength, this.#state.credit, MAX_DATA_BYTES);
+      if (length === 0) return;
+      if (!this.#link.send({ kind: 'data', bytes: writing.rest.subarray(0, length) })) return;
+      this.#state.send(length);
+      writing.rest = writing.rest.subarray(length);
+    }
+    if (writing !== undefined) {
+      this.#writing = undefined;
+      writing.done();
+    }
+    if (this.#ending === undefined || this.#writing !== undefined || !this.#link.send({ kind: 'end' })) return;
+    this.#state.end();
+    const done = this.#ending;
+    this.#ending = undefined;
+    done();
+  }
+}
