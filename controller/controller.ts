@@ -310,8 +310,7 @@ function nodeSide(
       audit.refused(byNode(action, name, null, addressOf(peer)), 'FORBIDDEN');
     },
     onLink: fleet.connect.bind(fleet),
-    onStream: streams.accept.bind(streams),
-    streamsOf: streams.openTo.bind(streams),
+    streams,
     mayFetch: dispatch.mayFetch.bind(dispatch),
     openSource: shelf.open,
   };

@@ -41,6 +41,7 @@ class FramedLink<Out, In> implements Link<Out, In> {
   #refused = false;
   #corked = false;
   #ended = false;
+  #heardEnd = false;
   #flush: Timer | undefined;
   #message: (frame: In, bytes?: number) => void = () => undefined;
   #drain: () => void = () => undefined;
@@ -55,10 +56,14 @@ class FramedLink<Out, In> implements Link<Out, In> {
     this.#queueBytes = options.queueBytes ?? QUEUE_BYTES;
     this.#flushMs = options.flushMs ?? FLUSH_MS;
     socket.on('error', (fault) => this.close(fault));
-    socket.on('end', () => this.close(this.#held > 0 ? new ProtocolError('cut off inside a frame') : undefined));
+    socket.on('end', () => {
+      this.#heardEnd = true;
+      this.#closeAtEnd();
+    });
     socket.on('close', () => {
       this.#flush?.cancel();
-      this.close();
+      if (this.#heardEnd) this.#closeAtEnd();
+      else this.close();
     });
     options.clock.soon(() => {
       socket.on('data', (chunk: Buffer) => {
@@ -119,6 +124,7 @@ class FramedLink<Out, In> implements Link<Out, In> {
     this.#paused = false;
     this.#clock.soon(() => {
       this.#deliver();
+      if (this.#heardEnd) this.#closeAtEnd();
       if (!this.#paused) this.#socket.resume();
     });
   }
@@ -135,6 +141,13 @@ class FramedLink<Out, In> implements Link<Out, In> {
       this.#flush = this.#clock.after(this.#flushMs, () => this.#socket.destroy());
     }
     this.#clock.soon(() => this.#close(fault));
+  }
+
+  /** What was read while the receiver did not want it is delivered first. */
+  #closeAtEnd(): void {
+    this.#deliver();
+    if (this.#paused && this.#held > 0) return;
+    this.close(this.#held > 0 ? new ProtocolError('cut off inside a frame') : undefined);
   }
 
   #written(): void {

@@ -35,6 +35,8 @@ export function widenWindows(): { close(): void } {
   return { close: () => void diagnostics.unsubscribe(CREATED, widen) };
 }
 
-function isCreated(message: unknown): message is { readonly stream: ServerHttp2Stream; readonly headers: Readonly<Record<string, unknown>> } {
+function isCreated(
+  message: unknown,
+): message is { readonly stream: ServerHttp2Stream; readonly headers: Readonly<Record<string, unknown>> } {
   return typeof message === 'object' && message !== null && 'stream' in message && 'headers' in message;
 }

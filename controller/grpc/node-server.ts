@@ -15,7 +15,6 @@ import type { RenewResponse } from '../../proto/generated/raworc/node/v0/RenewRe
 import type { SourceChunk } from '../../proto/generated/raworc/node/v0/SourceChunk.ts';
 import { type QueueBound, serverLink } from '../../proto/grpc-link.ts';
 import type { Link } from '../../proto/link.ts';
-import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 import {
   byteStreamMethod,
   connectMethod,
@@ -25,6 +24,7 @@ import {
   renewMethod,
   transportOptions,
 } from '../../proto/node-service.ts';
+import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log, LogFields } from '../../seams/log.ts';
 import type { Metrics } from '../../seams/metrics.ts';
@@ -87,13 +87,19 @@ export interface NodeServerOptions {
   admit(node: Peer): Outcome<unknown>;
   /** A node has connected. The node id is the certificate's; the link has read nothing yet. */
   onLink(nodeId: NodeId, link: Link<ControllerFrame, NodeFrame>, info: LinkInfo): void;
-  /** A call of a node that carries one byte stream; nothing of it was read. */
-  onStream(nodeId: NodeId, link: StreamLink): void;
-  /** Byte streams that are wanted of a node. */
-  streamsOf(nodeId: NodeId): number;
+  /** Undefined: no byte streams. */
+  readonly streams?: StreamCalls;
   /** Whether a source is part of something that this node was told to build. */
   mayFetch(nodeId: NodeId, digest: string): boolean;
   openSource(digest: string): Readable | undefined;
+}
+
+/** What takes the calls that carry byte streams. */
+export interface StreamCalls {
+  /** Nothing of the link was read. */
+  accept(nodeId: NodeId, link: StreamLink): void;
+  /** How many are wanted of a node. */
+  openTo(nodeId: NodeId): number;
 }
 
 export interface RefusedCall {
@@ -150,7 +156,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   const connectsOfNode = new AdmissionOfEach<NodeId>(options.connectRateOfNode ?? { perSecond: 0.2, burst: 16 }, clock);
   const maxConnections = options.maxConnections ?? 8192;
   const links = new Set<Link<ControllerFrame, NodeFrame>>();
-  const streams = new Set<StreamLink>();
+  const streamLinks = new Set<StreamLink>();
   const windows = widenWindows();
   const listeners: { node?: Listener; join?: Listener } = {};
   const cutOff = (peer: string) => listeners.node?.cutOff(peer);
@@ -216,14 +222,15 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     const { nodeId, expiresAtMs } = peer.value;
     listeners.node?.admitted(address, nodeId);
     const link = streamLinkOf(call, () => cutOff(address), clock);
-    streams.add(link);
+    streamLinks.add(link);
     const expiry = clock.after(expiresAtMs - clock.now(), () => link.close(new Error('the certificate of this node expired')));
     link.onClose(() => {
       expiry.cancel();
-      streams.delete(link);
+      streamLinks.delete(link);
     });
     call.sendMetadata(new Metadata());
-    options.onStream(nodeId, link);
+    if (options.streams === undefined) link.close();
+    else options.streams.accept(nodeId, link);
   };
 
   const fetchSource = async (call: ServerWritableStream<FetchSourceRequest__Output, SourceChunk>): Promise<void> => {
@@ -241,7 +248,15 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   const server = new Server({
     ...transportOptions(options.keepalive ?? defaultKeepalive),
     'grpc.max_concurrent_streams': CALLS_OF_A_CONNECTION + STREAMS_OF_A_CONNECTION,
-    interceptors: [nodeCalls({ clusterId: authority.clusterId, clock, callMs: options.callMs ?? CALL_MS, streamsOf: options.streamsOf, cutOff })],
+    interceptors: [
+      nodeCalls({
+        clusterId: authority.clusterId,
+        clock,
+        callMs: options.callMs ?? CALL_MS,
+        streamsOf: (nodeId) => options.streams?.openTo(nodeId) ?? 0,
+        cutOff,
+      }),
+    ],
   });
   server.register(connectMethod.path, connect, connectMethod.serialize, connectMethod.deserialize, 'bidi');
   server.register(byteStreamMethod.path, byteStream, byteStreamMethod.serialize, byteStreamMethod.deserialize, 'bidi');
@@ -303,7 +318,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   };
   const close = async () => {
     windows.close();
-    for (const link of [...links, ...streams]) link.close();
+    for (const link of [...links, ...streamLinks]) link.close();
     await Promise.all([listeners.node?.close(), listeners.join?.close()]);
     injector.destroy();
     server.forceShutdown();

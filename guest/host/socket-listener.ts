@@ -32,7 +32,13 @@ export function socketDoor(path: string, clock: Clock): Door {
     connect: () => dial((socket) => framedLink(socket, { encode: guestFrames, decode: hostFrames, clock })),
     stream: () =>
       dial((socket) =>
-        framedLink(socket, { encode: streamFrames, decode: streamFrames, clock, maxFrameBytes: MAX_STREAM_FRAME_BYTES, flushMs: STREAM_FLUSH_MS }),
+        framedLink(socket, {
+          encode: streamFrames,
+          decode: streamFrames,
+          clock,
+          maxFrameBytes: MAX_STREAM_FRAME_BYTES,
+          flushMs: STREAM_FLUSH_MS,
+        }),
       ),
     opened: (signal) =>
       new Promise((resolve) => {

@@ -98,7 +98,8 @@ export class Sockets implements GuestDoors {
         if (tag === OPEN_TAG) {
           const bounds = { maxFrameBytes: MAX_STREAM_FRAME_BYTES, flushMs: STREAM_FLUSH_MS };
           this.#stream(sessionId, framedLink(socket, { encode: streamFrames, decode: streamFrames, clock, ...bounds }));
-        } else this.#guest(sessionId, framedLink(socket, { encode: hostFrames, decode: guestFrames, clock, queueBytes: GUEST_QUEUE_BYTES }));
+        } else
+          this.#guest(sessionId, framedLink(socket, { encode: hostFrames, decode: guestFrames, clock, queueBytes: GUEST_QUEUE_BYTES }));
       });
     });
     server.maxConnections = CONNECTIONS_AT_ONCE;

@@ -1,6 +1,6 @@
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
-import type { StreamRefused__Output } from '../../../proto/generated/raworc/v0/StreamRefused.ts';
 import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine.ts';
+import type { StreamRefused__Output } from '../../../proto/generated/raworc/v0/StreamRefused.ts';
 import type { Link } from '../../../proto/link.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { AgentRow } from '../../domain/agents/rows.ts';

@@ -7,9 +7,9 @@ import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orp
 import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
 import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
 import type { Lines__Output } from '../../../proto/generated/raworc/v0/Lines.ts';
-import type { StreamRefused__Output } from '../../../proto/generated/raworc/v0/StreamRefused.ts';
 import type { LiveWorker__Output } from '../../../proto/generated/raworc/v0/LiveWorker.ts';
 import type { SecretsRequest__Output } from '../../../proto/generated/raworc/v0/SecretsRequest.ts';
+import type { StreamRefused__Output } from '../../../proto/generated/raworc/v0/StreamRefused.ts';
 import type { Link } from '../../../proto/link.ts';
 import type { Barriers } from '../../../seams/barrier.ts';
 import type { Clock, Timer } from '../../../seams/clock.ts';

@@ -2,7 +2,7 @@ import type { ControllerFrame } from '../../../proto/frame.ts';
 import { ByteStream, DEFAULT_WINDOW_BYTES } from '../../../proto/streams/byte-stream.ts';
 import { isStreamReason, STREAM_REASONS, StreamError, type StreamReason } from '../../../proto/streams/reasons.ts';
 import type { StreamLink } from '../../../proto/streams/stream-frame.ts';
-import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { Clock } from '../../../seams/clock.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { Random } from '../../../seams/random.ts';
 import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
@@ -111,7 +111,8 @@ export class StreamBroker {
     if ((this.#ofSession.get(sessionId)?.size ?? 0) >= MOST_BYTE_STREAMS.ofSession) return tooMany('session');
     if (this.openTo(nodeId) >= MOST_BYTE_STREAMS.ofNode) return tooMany('node');
     const parametersJson = JSON.stringify(request.parameters);
-    if (parametersJson.length > MOST_PARAMETER_CHARACTERS) return refused('PAYLOAD_TOO_LARGE', 'The parameters of the stream are too long.');
+    if (parametersJson.length > MOST_PARAMETER_CHARACTERS)
+      return refused('PAYLOAD_TOO_LARGE', 'The parameters of the stream are too long.');
     const place = payer === undefined ? accepted(() => undefined) : this.#deps.budgets.take('byte_streams', payer);
     if (!place.ok) return place;
     return new Promise((resolve) => {
@@ -156,7 +157,10 @@ export class StreamBroker {
   }
 
   /** A node, or the guest behind it, will not open that stream. False: it was not asked for, or not there. */
-  refused(nodeId: NodeId, { ticket, reason, message }: { readonly ticket: string; readonly reason: string; readonly message: string }): boolean {
+  refused(
+    nodeId: NodeId,
+    { ticket, reason, message }: { readonly ticket: string; readonly reason: string; readonly message: string },
+  ): boolean {
     const entry = this.#tickets.redeem(ticket, nodeId);
     if (entry === undefined) return false;
     this.#refuse(entry, isStreamReason(reason) ? reason : 'failed', message);
@@ -172,7 +176,7 @@ export class StreamBroker {
         const isUp = desired === 'running' || desired === 'paused';
         for (const entry of [...(this.#ofSession.get(id) ?? [])]) if (!isUp || entry.nodeId !== nodeId) this.#end(entry, 'session_ended');
       } else if (mutation.kind === 'remove' && mutation.table === 'sessions')
-        for (const entry of [...(this.#ofSession.get(mutation.id) ?? [])]) this.#end(entry, 'session_ended');
+        for (const entry of [...(this.#ofSession.get(mutation.id as SessionId) ?? [])]) this.#end(entry, 'session_ended');
     }
   }
 

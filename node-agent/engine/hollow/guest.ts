@@ -5,8 +5,11 @@ import type { ReadLines__Output as ReadLines } from '../../../proto/generated/ra
 import type { Secrets__Output as Secrets } from '../../../proto/generated/raworc/v0/Secrets.ts';
 import type { StopAgent__Output as StopAgent } from '../../../proto/generated/raworc/v0/StopAgent.ts';
 import type { Link } from '../../../proto/link.ts';
+import type { StreamLink } from '../../../proto/streams/stream-frame.ts';
 import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { Random } from '../../../seams/random.ts';
+
+import { HollowLogs } from './logs.ts';
 
 /** What a pretended guest keeps over restarts, as a real one does in its volume. */
 export interface HollowJournal {
@@ -27,6 +30,7 @@ export interface HollowGuestOptions {
   readonly answerAfterMs: () => number;
   /** While true, messages are taken and not answered. */
   readonly held: () => boolean;
+  readonly connectStream: () => StreamLink;
   readonly answer: (message: Deliver, environment: Readonly<Record<string, string>>) => string;
 }
 
@@ -44,7 +48,7 @@ export class HollowGuest {
   /** Agents with a worker, and when it began. */
   readonly #live = new Map<string, number>();
   /** What messages that begin with "print " had printed. */
-  readonly #printed: LogLine[] = [];
+  readonly #printed = new HollowLogs();
   #run: Run | undefined;
   /** In memory alone: a guest that comes up again asks for them again. */
   #secrets: Pick<Secrets, 'version' | 'values'> = { version: 0, values: {} };
@@ -149,12 +153,12 @@ export class HollowGuest {
       atMs: this.#options.clock.now(),
       dropped: 0,
     };
-    this.#printed.push(line);
+    this.#printed.add(line);
     this.#link.send({ kind: 'log', value: line });
   }
 
   #read({ sessionId, requestId, agent, stream, limit }: ReadLines): void {
-    const lines = this.#printed.filter((line) => line.agent === agent && stream !== 'STDERR').slice(-limit);
+    const lines = this.#printed.lines.filter((line) => line.agent === agent && stream !== 'STDERR').slice(-limit);
     this.#link.send({ kind: 'lines', value: { sessionId, requestId, lines, unread: false } });
   }
 
@@ -189,6 +193,7 @@ export class HollowGuest {
 
   #end(): void {
     this.#closed = true;
+    this.#printed.close();
     this.#run?.timer?.cancel();
     this.#grace?.cancel();
   }
@@ -225,6 +230,8 @@ export class HollowGuest {
         return this.proceed();
       case 'stopAgent':
         return this.#stop(frame.value);
+      case 'openStream':
+        return this.#printed.open(frame.value, this.#options.connectStream());
       case 'readLines':
         return this.#read(frame.value);
       default:

@@ -1,4 +1,5 @@
 import type { GuestFrame, HostFrame } from '../../../proto/frame.ts';
+import type { StreamFrame, StreamLink } from '../../../proto/streams/stream-frame.ts';
 import { pause } from '../../../seams/clock.ts';
 import type { Exit } from '../../domain/container-end.ts';
 import type { ContainerSeen, VolumeSeen } from '../../domain/session.ts';
@@ -37,6 +38,7 @@ export class HollowHost implements Driver, GuestDoors {
   readonly #watchers = new Set<(change: DriverChange) => void>();
   readonly #held = new Set<string>();
   #guest: (sessionId: string, link: GuestLink) => void = (_, link) => link.close();
+  #stream: (sessionId: string, link: StreamLink) => void = (_, link) => link.close();
 
   constructor(options: HollowOptions) {
     this.#options = options;
@@ -225,6 +227,10 @@ export class HollowHost implements Driver, GuestDoors {
     this.#guest = listener;
   }
 
+  onStream(listener: (sessionId: string, link: StreamLink) => void): void {
+    this.#stream = listener;
+  }
+
   async open(sessionId: string): Promise<string> {
     this.#doors.add(sessionId);
     this.#directories.add(sessionId);
@@ -240,6 +246,13 @@ export class HollowHost implements Driver, GuestDoors {
   enter(sessionId: string, link: GuestLink): boolean {
     if (!this.#doors.has(sessionId)) return false;
     this.#guest(sessionId, link);
+    return true;
+  }
+
+  /** A guest of the caller's own connects once more, with a byte stream. */
+  enterStream(sessionId: string, link: StreamLink): boolean {
+    if (!this.#doors.has(sessionId)) return false;
+    this.#stream(sessionId, link);
     return true;
   }
 
@@ -321,6 +334,11 @@ export class HollowHost implements Driver, GuestDoors {
         random,
         answerAfterMs: answerMs ?? (() => 0),
         held: () => this.#held.has(sessionId),
+        connectStream: () => {
+          const [outer, inner] = linkPair<StreamFrame, StreamFrame>(clock);
+          this.#stream(sessionId, outer);
+          return inner;
+        },
         answer: answer ?? ((message) => `echo: ${message.content}`),
       }),
     );

@@ -8,6 +8,7 @@ import type { Caller } from '../../../controller/services/engine/caller.ts';
 import type { Dialer } from '../../../node-agent/control/dialer.ts';
 import { controllerFrames, nodeFrames } from '../../../proto/codec.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
+import { type StreamFrame, streamFrames } from '../../../proto/streams/stream-frame.ts';
 import { Auditors } from './auditors.ts';
 import { Broker } from './bus.ts';
 import { Chronicle } from './chronicle.ts';
@@ -286,6 +287,32 @@ export class Cluster implements Surroundings {
                 return life.run(() => reject(new Error('connection reset')));
               }
               life.run(() => resolve(left));
+            });
+          });
+        }),
+      stream: (signal) =>
+        new Promise((resolve, reject) => {
+          signal.addEventListener('abort', () => life.run(() => reject(new Error('no connection in time'))));
+          this.time.schedule(latencyMs(), () => {
+            if (machine.isCut || life.isDead) return;
+            const process = this.controller;
+            if (process === undefined) return life.run(() => reject(new Error('connection refused')));
+            process.life.run(() => {
+              const connection = new Connection<StreamFrame, StreamFrame>(
+                { life, out: streamFrames, in: streamFrames },
+                { life: process.life, out: streamFrames, in: streamFrames },
+                {
+                  time: this.time,
+                  route: { latencyMs, isCut: () => machine.isCut },
+                  bound: random.pick([4, 40, 1000]) ?? 40,
+                  sent: (from, kind, bytes) => this.trace.note(from, `stream ${kind} ${bytes} (${machine.name})`),
+                },
+              );
+              machine.streams = machine.streams.filter((stream) => !stream.isOver);
+              machine.streams.push(connection);
+              process.acceptStream(machine.id, connection.right);
+              if (signal.aborted || random.chance(0.02)) connection.cut(() => random.between(0, 200));
+              life.run(() => resolve(connection.left));
             });
           });
         }),

@@ -8,6 +8,7 @@ import { LEASE } from '../../../controller/services/nodes/lease.ts';
 import { openStore, type Store } from '../../../controller/store/sqlite/store.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { Link } from '../../../proto/link.ts';
+import type { StreamLink } from '../../../proto/streams/stream-frame.ts';
 import { silentMetrics } from '../../../seams/metrics.ts';
 import type { Broker } from './bus.ts';
 import { ChangeRecords } from './change-records.ts';
@@ -122,6 +123,10 @@ export class ControllerProcess {
 
   accept(nodeId: string, link: Link<ControllerFrame, NodeFrame>): void {
     this.core.fleet.connect(nodeId as NodeId, link);
+  }
+
+  acceptStream(nodeId: string, link: StreamLink): void {
+    this.core.streams.accept(nodeId as NodeId, link);
   }
 
   /** Its files are to be let go of on a later turn, when no transaction is in work: by `close`. */

@@ -225,5 +225,6 @@ export function doorsFor(host: HollowHost, life: Life): GuestDoors {
     left: () => alive(() => host.left()),
     closeAll: () => alive(() => host.closeAll()),
     onGuest: (listener) => host.onGuest(listener),
+    onStream: (listener) => host.onStream(listener),
   };
 }

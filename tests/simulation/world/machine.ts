@@ -8,6 +8,7 @@ import { NodeAgent } from '../../../node-agent/node.ts';
 import { guestFrames, hostFrames } from '../../../proto/codec.ts';
 import type { GuestFrame, HostFrame, NodeFrame } from '../../../proto/frame.ts';
 import * as lean from '../../../proto/lean-codec.ts';
+import { type StreamFrame, type StreamLink, streamFrames } from '../../../proto/streams/stream-frame.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
 import { diskFor, Platter } from './disk.ts';
 import { doorsFor, driverFor, type EngineTrouble, noTrouble } from './engine.ts';
@@ -255,6 +256,7 @@ export class Machine {
       disk: (own) => diskFor(platter, { time: around.time, life: own, random: random.fork('disk') }),
       door: (own) => ({
         connect: () => this.#knock(sessionId, own, random),
+        stream: () => this.#knockStream(sessionId, own, random),
         opened: (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())),
       }),
       ended: (own) => {
@@ -262,6 +264,30 @@ export class Machine {
       },
     });
     this.guests.set(sessionId, life);
+  }
+
+  #knockStream(sessionId: string, life: Life, random: SeededRandom): Promise<StreamLink> {
+    const { around } = this.#options;
+    return new Promise((resolve, reject) => {
+      around.time.schedule(random.mostlySmall(0.02, 2), () =>
+        life.run(() => {
+          const agent = this.agent;
+          if (agent === undefined || agent.life.isDead || !this.host.isOpen(sessionId)) return reject(new Error('nobody listens'));
+          const connection = new Connection<StreamFrame, StreamFrame>(
+            { life, out: streamFrames, in: streamFrames },
+            { life: agent.life, out: streamFrames, in: streamFrames },
+            {
+              time: around.time,
+              route: { latencyMs: () => random.mostlySmall(0.02, 2), isCut: () => false },
+              bound: random.pick([2, 16, 64]) ?? 16,
+              sent: (from, kind) => around.trace.note(from, `stream ${kind} (${sessionId.slice(0, 8)})`),
+            },
+          );
+          agent.life.run(() => this.host.enterStream(sessionId, connection.right) || connection.right.close());
+          resolve(connection.left);
+        }),
+      );
+    });
   }
 
   #knock(sessionId: string, life: Life, random: SeededRandom) {

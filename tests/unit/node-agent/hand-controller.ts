@@ -8,6 +8,7 @@ import { Ledger } from '../../../node-agent/ledger/ledger.ts';
 import { NodeAgent } from '../../../node-agent/node.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { Link } from '../../../proto/link.ts';
+import type { StreamFrame, StreamLink } from '../../../proto/streams/stream-frame.ts';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import { systemClock, systemDisk, systemRandom } from '../../../seams/system.ts';
@@ -41,6 +42,15 @@ export class HandController implements Dialer {
       this.#heard.push(frame);
       this.#look?.();
     });
+    return node;
+  }
+
+  /** Calls for byte streams, as the controller has them. */
+  readonly streams: StreamLink[] = [];
+
+  async stream(): Promise<StreamLink> {
+    const [node, controller] = linkPair<StreamFrame, StreamFrame>(this.#clock);
+    this.streams.push(controller);
     return node;
   }
 

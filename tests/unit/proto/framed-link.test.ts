@@ -172,3 +172,30 @@ t.test('over a Unix socket both ends speak the guest protocol, what was queued a
   t.equal(deltas[99], 'ü'.repeat(10_000));
   t.strictSame(ends.sort(), ['guest undefined', 'host undefined']);
 });
+
+t.test('a sender that ends while the receiver pauses loses nothing that it sent', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'raworc-link-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const server = net.createServer();
+  server.listen(join(directory, 's'));
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const accepted = once(server, 'connection');
+  const client = net.connect(join(directory, 's'));
+  const [socket] = await accepted;
+  const left = framedLink(client, { encode: lines, decode: lines, clock: systemClock });
+  const right = framedLink(socket as net.Socket, { encode: lines, decode: lines, clock: systemClock });
+  const heard: string[] = [];
+  const closed = new Promise<Error | undefined>((resolve) => right.onClose(resolve));
+  left.onClose(() => undefined);
+  right.onMessage((line) => {
+    heard.push(line);
+    if (heard.length > 2) return;
+    right.pause();
+    setTimeout(() => right.resume(), 20);
+  });
+  for (const line of ['a', 'b', 'c', 'd']) left.send(line);
+  left.close();
+  t.equal(await closed, undefined);
+  t.same(heard, ['a', 'b', 'c', 'd']);
+});

@@ -1,0 +1,83 @@
+/** What a stream of kind `logs` carries: lines of JSON, oldest first. */
+import { StringDecoder } from 'node:string_decoder';
+import { isPlainName } from '../../seams/terminal-text.ts';
+import { StreamError } from './reasons.ts';
+
+export const LOGS = 'logs';
+
+export interface LogRequest {
+  readonly agent: string;
+  readonly stream: 'stdout' | 'stderr' | 'all';
+  /** Of the lines that were printed before: the newest so many. */
+  readonly limit: number;
+  /** Goes on with what is printed from now on. Between the two there is no gap, and nothing comes twice. */
+  readonly follow: boolean;
+}
+
+export interface StreamedLine {
+  readonly runId: string;
+  readonly stream: 'stdout' | 'stderr';
+  readonly line: string;
+  /** Unix milliseconds. */
+  readonly atMs: number;
+  /** Lines that were lost before this one, because the reader was slow. */
+  readonly dropped: number;
+}
+
+/** In the place of a line: all earlier ones were sent, what follows is new. */
+export type Logged = StreamedLine | 'live';
+
+const MOST_LIMIT = 10_000;
+/** Of one line, as JSON. */
+const MOST_LINE_CHARACTERS = 64 * 1024;
+const LIVE = '"live"\n';
+
+export const encodeLogged = (logged: Logged): string =>
+  logged === 'live' ? LIVE : `${JSON.stringify([logged.runId, logged.stream, logged.atMs, logged.line, logged.dropped])}\n`;
+
+/** Throws a StreamError for parameters that are no request. */
+export function logRequest(parameters: unknown): LogRequest {
+  const { agent, stream, limit, follow }: Readonly<Record<string, unknown>> = { ...(parameters as object) };
+  const isKnown = stream === 'stdout' || stream === 'stderr' || stream === 'all';
+  if (typeof agent !== 'string' || agent === '' || agent.length > 128 || !isPlainName(agent) || agent.includes('/') || !isKnown)
+    throw new StreamError('failed', 'This is no request for logs.');
+  return { agent, stream, limit: Math.max(0, Math.min(Number(limit) || 0, MOST_LIMIT)), follow: follow === true };
+}
+
+/** Makes lines of bytes as they come. Throws a StreamError for what is no such line. */
+export class LogDecoder {
+  readonly #decoder = new StringDecoder('utf8');
+  #rest = '';
+
+  decode(bytes: Buffer): readonly Logged[] {
+    const pieces = `${this.#rest}${this.#decoder.write(bytes)}`.split('\n');
+    this.#rest = pieces.pop() ?? '';
+    if (this.#rest.length > MOST_LINE_CHARACTERS) throw new StreamError('protocol', 'The session sent a log line that is too long.');
+    return pieces.map(loggedIn);
+  }
+}
+
+function loggedIn(text: string): Logged {
+  const malformed = () => new StreamError('protocol', 'The session sent what is no log line.');
+  if (text.length > MOST_LINE_CHARACTERS) throw malformed();
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw malformed();
+  }
+  if (value === 'live') return 'live';
+  if (!Array.isArray(value)) throw malformed();
+  const [runId, stream, atMs, line, dropped]: unknown[] = value;
+  const isLine =
+    typeof runId === 'string' &&
+    runId.length <= 128 &&
+    (stream === 'stdout' || stream === 'stderr') &&
+    isCount(atMs) &&
+    typeof line === 'string' &&
+    isCount(dropped);
+  if (!isLine) throw malformed();
+  return { runId, stream, atMs, line, dropped };
+}
+
+const isCount = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
