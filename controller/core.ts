@@ -6,7 +6,7 @@ import type { Metrics } from '../seams/metrics.ts';
 import type { Random } from '../seams/random.ts';
 import type { View } from './domain/engine/view.ts';
 import type { EventLog } from './domain/events/event-log.ts';
-import type { NodeRules } from './domain/nodes/node-rules.ts';
+import { NO_RULES, type NodeRules } from './domain/nodes/node-rules.ts';
 import { DEFAULT_SIZE_RULES, type SizeRules } from './domain/sessions/session-sizes.ts';
 import { serviceAccountService } from './services/access/account-service.ts';
 import { apiKeyService } from './services/access/api-key-service.ts';
@@ -29,11 +29,12 @@ import { buildService } from './services/builds/build-service.ts';
 import { type BuildBounds, BuildDispatch } from './services/builds/dispatch-loop.ts';
 import type { Services } from './services/engine/api.ts';
 import { Applier, type GrowthRefusal, type TransactionalStore } from './services/engine/applier.ts';
-import { Capacity, type KnownNode, placedSessions } from './services/engine/capacity.ts';
+import { Capacity, placedSessions } from './services/engine/capacity.ts';
 import { commitMetrics, placementMetrics } from './services/engine/commit-metrics.ts';
 import { type HealthDeps, healthService } from './services/engine/health.ts';
 import type { Lists } from './services/engine/lists.ts';
 import { Loops } from './services/engine/loops.ts';
+import { NodeDirectory } from './services/engine/node-directory.ts';
 import { Waiters } from './services/engine/waiters.ts';
 import { rememberedOwners } from './services/events/audience.ts';
 import { eventService } from './services/events/event-service.ts';
@@ -102,8 +103,7 @@ export interface Core {
   readonly applier: Applier;
   readonly view: View;
   readonly fleet: Fleet;
-  /** What is placed where, as of the newest command. */
-  readonly capacity: Pick<Capacity, 'nodes' | 'spaceUse' | 'sizes'>;
+  readonly directory: NodeDirectory;
   readonly dispatch: BuildDispatch;
   readonly streams: StreamBroker;
   readonly alarms: NodeAlarms;
@@ -137,11 +137,12 @@ export function openCore(needs: CoreNeeds): Core {
 
   // Of the process before this one.
   const lastAliveAt = store.writer.lastTime();
-  // Capacity asks the fleet, which asks the applier, which asks capacity.
-  let known: () => readonly KnownNode[] = () => [];
-  const capacity = new Capacity(() => known(), placedSessions(view), sizes);
+  const capacity = new Capacity(placedSessions(view));
+  const rules = needs.nodeRules ?? NO_RULES;
+  const directory = new NodeDirectory({ view, capacity, rules, sizes });
   const growth = needs.growthRefusal === undefined ? {} : { growthRefusal: needs.growthRefusal };
-  const applier = new Applier({ store: store.writer, capacity, clock, log, metrics: needs.metrics, onFatal: needs.onFatal, ...growth });
+  const applier = new Applier({ store: store.writer, fleet: directory, capacity, clock, log, metrics, onFatal: needs.onFatal, ...growth });
+  applier.onCommitted(({ mutations }) => directory.committed(mutations));
   const loops = new Loops({ clock, random, log, metrics });
   const publisher = new Publisher({ loops, events, news, clock, log, metrics: needs.metrics });
   const ownerOf = rememberedOwners((id) => view.get('sessions', id)?.createdById);
@@ -152,6 +153,8 @@ export function openCore(needs: CoreNeeds): Core {
   const alarms = new NodeAlarms({ applier, view, clock, log, metrics: needs.metrics });
   const fleetNeeds = {
     loops,
+    directory,
+    rules,
     alarms,
     applier,
     view,
@@ -169,14 +172,12 @@ export function openCore(needs: CoreNeeds): Core {
     ...fleetNeeds,
     epoch: events.epoch,
     metrics,
-    ...(needs.nodeRules === undefined ? {} : { rules: needs.nodeRules }),
   });
-  known = () => fleet.known();
   const dispatch = new BuildDispatch({
-    ...{ loops, applier, view, fleet, capacity, clock, log, metrics },
+    ...{ loops, applier, view, fleet, directory, clock, log, metrics },
     ...(needs.builds === undefined ? {} : { bounds: needs.builds }),
   });
-  const leases = new LeaseLoop({ loops, applier, view, fleet, lease, clock, log });
+  const leases = new LeaseLoop({ loops, applier, directory, fleet, lease, clock, log });
   expiryLoop({ loops, applier, view, log, graceMs: SUSPEND_GRACE_MS });
   retentionLoop({ loops, applier, metrics });
   const { kept = AUDIT_KEPT, sinks = [], cursor } = needs.audit ?? {};
@@ -199,7 +200,7 @@ export function openCore(needs: CoreNeeds): Core {
     shownSessions.committed(committed);
   });
   applier.onCommitted(commitMetrics(metrics));
-  nodeMetrics(metrics, view, capacity);
+  nodeMetrics(metrics, directory);
   sessionMetrics(metrics, lists);
   applier.onCommitted(({ mutations, events: committed }) => {
     tail.committed(committed);
@@ -236,7 +237,7 @@ export function openCore(needs: CoreNeeds): Core {
     agents: agentService({ ...shared, shelf, fleet, budgets, clock }),
     agentLogs: agentLogService({ view, lists, fleet, tail, clock, log, budgets }),
     builds: buildService(shared),
-    nodes: nodeService({ applier, view, fleet, alarms, leases, capacity, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
+    nodes: nodeService({ applier, view, fleet, alarms, leases, directory, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
     orphans: orphanService({ applier, view, fleet, baseImage, sizes }),
     events: eventService(view, tail),
     audit: auditService({ applier, view, lists, clock, metrics, ids: auditIds(storeKey) }),
@@ -245,7 +246,7 @@ export function openCore(needs: CoreNeeds): Core {
       degradations: {
         ...needs.health.degradations,
         audit_export: () => exports.filter(({ isFailing }) => isFailing).length,
-        nodes_unschedulable: () => unschedulableNodes(capacity),
+        nodes_unschedulable: () => unschedulableNodes(directory),
       },
     }),
   };
@@ -255,7 +256,7 @@ export function openCore(needs: CoreNeeds): Core {
     applier,
     view,
     fleet,
-    capacity,
+    directory,
     dispatch,
     streams,
     alarms,

@@ -70,6 +70,7 @@ async function resealHere(directory: string, database: string, keys: string, ran
     const { writer } = store;
     const nobody = {
       nodes: () => [],
+      node: () => undefined,
       sizes: DEFAULT_SIZE_RULES,
       spaceUse: () => ({ sessions: 0, cpuMillis: 0, memoryBytes: 0, diskBytes: 0 }),
     };

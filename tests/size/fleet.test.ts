@@ -18,7 +18,7 @@ import { noBarriers } from '../../seams/barrier.ts';
 import { pause } from '../../seams/clock.ts';
 import { systemClock as clock, systemRandom as random } from '../../seams/system.ts';
 import { NODE, node, OTHER_NODE, openCore, SPACE, silent } from '../unit/controller/core.ts';
-import { hello, joins } from '../unit/controller/fleet/world.ts';
+import { directoryOf, hello, joins } from '../unit/controller/fleet/world.ts';
 import { loopsOf } from '../unit/controller/loops.ts';
 import { scaled, TIME_LIMIT_MS } from './scale.ts';
 
@@ -128,11 +128,13 @@ t.test(`${SESSIONS} sessions on ${NODES} nodes: a restart, and rounds of compari
   const needs = { applier: core.applier, view: core.store.view, clock, random, log: silent, barriers: noBarriers, lease: LEASE };
   const start = (compareMs: number) => {
     const loops = loopsOf(t);
+    const directory = directoryOf(core);
     const fleet = new Fleet({
+      directory,
       ...{ ...needs, loops, news: { delta: () => true, log: () => true }, secrets: { of: () => ({ version: 0, values: {} }) } },
       ...{ clusterId: 'cluster', epoch: 1, version: '0', compareMs },
     });
-    const leases = new LeaseLoop({ ...needs, loops, fleet });
+    const leases = new LeaseLoop({ ...needs, loops, directory, fleet });
     leases.start(core.applier.time.last);
     for (const [id, one] of hollow) fleet.connect(id, one.dial());
     const stop = () => {
@@ -154,8 +156,8 @@ t.test(`${SESSIONS} sessions on ${NODES} nodes: a restart, and rounds of compari
   idle.disable();
 
   // The controller starts again: what is placed is counted, and every node comes back with all that it holds.
-  const capacity = new Capacity(() => known, placedSessions(core.store.view));
-  t.equal(capacity.spaceUse(SPACE).sessions, SESSIONS);
+  const capacity = new Capacity(placedSessions(core.store.view));
+  t.equal(capacity.ofSpace(SPACE).sessions, SESSIONS);
   const restarting = monitorEventLoopDelay({ resolution: 1 });
   restarting.enable();
   const began = clock.monotonic();

@@ -29,6 +29,7 @@ export interface FleetNode {
 /** All nodes at this point of the batch: what earlier commands of it have placed is counted. */
 export interface Fleet {
   nodes(): readonly FleetNode[];
+  node(id: NodeId | null): FleetNode | undefined;
   /** What the operator allows of sessions. */
   readonly sizes: SizeRules;
   spaceUse(spaceId: SpaceId): SpaceUse;

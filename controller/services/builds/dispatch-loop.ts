@@ -9,9 +9,9 @@ import type { BuildId, NodeId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { takesSpace } from '../../domain/sessions/placement.ts';
 import type { Applier } from '../engine/applier.ts';
-import type { Capacity, KnownNode } from '../engine/capacity.ts';
 import type { Loop } from '../engine/loop.ts';
 import type { Loops } from '../engine/loops.ts';
+import type { NodeDirectory } from '../engine/node-directory.ts';
 import { buildAssignment } from '../fleet/encode.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { Rebuilds } from './rebuilds.ts';
@@ -52,7 +52,7 @@ export class BuildDispatch {
   readonly #fleet: Fleet;
   readonly #log: Log;
   readonly #clock: Clock;
-  readonly #nodes: () => readonly FleetNode[];
+  readonly #directory: Pick<NodeDirectory, 'nodes'>;
   readonly #bounds: BuildBounds;
   /** Builds whose node is being committed. */
   readonly #assigning = new Map<BuildId, NodeId>();
@@ -65,8 +65,7 @@ export class BuildDispatch {
     applier: Applier;
     view: View;
     fleet: Fleet;
-    /** With what is placed on them. */
-    capacity: Pick<Capacity, 'nodes'>;
+    directory: Pick<NodeDirectory, 'nodes'>;
     clock: Clock;
     log: Log;
     metrics?: Metrics;
@@ -79,7 +78,7 @@ export class BuildDispatch {
     this.#fleet = options.fleet;
     this.#log = options.log;
     this.#clock = options.clock;
-    this.#nodes = () => options.capacity.nodes();
+    this.#directory = options.directory;
     this.#loop = options.loops.open({ name: 'builds', run: () => this.#dispatch() });
     this.#applier.onCommitted(({ mutations }) => {
       const due = mutations.some((one) => one.kind === 'put' && one.table === 'builds' && (one.row.nodeId === null || !isOpen(one.row)));
@@ -129,7 +128,7 @@ export class BuildDispatch {
         continue;
       }
       if (this.#assigning.has(build.id)) continue;
-      const nodes = this.#nodes();
+      const nodes = this.#directory.nodes();
       const { perNode } = this.#bounds;
       const node = inAll < this.#bounds.inAll ? nodeToBuildOn(nodes, build, underWay, perNode) : undefined;
       if (node !== undefined) {
@@ -140,7 +139,7 @@ export class BuildDispatch {
       }
       // Where some node could make it, it waits for that one to have less to do.
       if (nodeToBuildOn(nodes, build, underWay) !== undefined) continue;
-      const ready = this.#fleet.known().filter((known) => known.ready);
+      const ready = this.#directory.nodes().filter((known) => known.ready);
       if (ready.length > 0) this.#fruitless(build, ready);
     }
   }
@@ -206,7 +205,7 @@ export class BuildDispatch {
   }
 
   /** Nodes are there, and none can take this build. Another may be on its way; when it has not come in time, the build says why. */
-  #fruitless(build: BuildRow, ready: readonly KnownNode[]): void {
+  #fruitless(build: BuildRow, ready: readonly FleetNode[]): void {
     const waitMs = NODE_COMES_WITHIN_MS - this.#applier.time.ageMs(build.createdAt);
     if (waitMs > 0) return this.#loop.after(BUILDS, waitMs);
     const holders = ready.filter((one) => one.images.has(build.baseImage) && takesSpace(one, build.spaceId));

@@ -4,6 +4,7 @@ import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { takesSpace } from '../../domain/sessions/placement.ts';
+import type { NodeDirectory } from '../engine/node-directory.ts';
 import { buildAssignment } from '../fleet/encode.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 
@@ -12,6 +13,7 @@ type Ended = { readonly imageId: string } | { readonly error: string };
 export interface RebuildDeps {
   readonly view: View;
   readonly fleet: Fleet;
+  readonly directory: Pick<NodeDirectory, 'nodes'>;
   readonly metrics: Metrics;
   readonly log: Log;
 }
@@ -52,7 +54,7 @@ export class Rebuilds {
   forSpace(spaceId: SpaceId, image: string): boolean {
     const build = this.#deps.view.newestBuild(spaceId, 'completed');
     if (build?.image !== image) return false;
-    const ready = this.#deps.fleet.known().filter((node) => node.ready);
+    const ready = this.#deps.directory.nodes().filter((node) => node.ready);
     if (ready.some(({ images }) => images.has(image))) return false;
     if (ready.some(({ id }) => this.#underWay.get(id)?.has(build.id))) return true;
     const node = ready.find((one) => one.images.has(build.baseImage) && takesSpace(one, spaceId));

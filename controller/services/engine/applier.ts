@@ -3,6 +3,7 @@ import type { Log } from '../../../seams/log.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { KeptTime } from '../../domain/engine/agreed-time.ts';
 import { type Command, type Decision, unchanged } from '../../domain/engine/command.ts';
+import type { Fleet } from '../../domain/engine/fleet.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 import { type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
@@ -61,6 +62,7 @@ export type GrowthRefusal = () => string | undefined;
  */
 export class Applier {
   readonly #store: TransactionalStore;
+  readonly #fleet: Fleet;
   readonly #capacity: Capacity;
   /** The time of rows, and how old they are. */
   readonly time: ClusterTime;
@@ -83,6 +85,8 @@ export class Applier {
 
   constructor(options: {
     store: TransactionalStore;
+    /** What is where, as commands are decided upon it. */
+    fleet: Fleet;
     capacity: Capacity;
     clock: Clock;
     log: Log;
@@ -91,6 +95,7 @@ export class Applier {
     onFatal: (error: unknown) => void;
   }) {
     this.#store = options.store;
+    this.#fleet = options.fleet;
     this.#capacity = options.capacity;
     this.#clock = options.clock;
     this.#log = options.log;
@@ -255,7 +260,7 @@ export class Applier {
 
   #decide<Answer>(command: Command<Answer>, by: Attributed | undefined): Answer {
     const now = this.time.stamp();
-    const decision: Decision<Answer> = command.decide({ view: this.#store.view, fleet: this.#capacity, now, ages: this.time });
+    const decision: Decision<Answer> = command.decide({ view: this.#store.view, fleet: this.#fleet, now, ages: this.time });
     const record = by === undefined ? undefined : this.#audit.ofChange(command.name, decision, by, now);
     for (const mutation of decision.mutations) this.#change(mutation);
     if (record !== undefined) this.#change({ kind: 'audit', record });

@@ -1,12 +1,10 @@
-import type { Fleet, FleetNode, SpaceUse } from '../../domain/engine/fleet.ts';
-import type { SpaceId } from '../../domain/engine/ids.ts';
-import type { View } from '../../domain/engine/view.ts';
+import type { FleetNode, SpaceUse } from '../../domain/engine/fleet.ts';
+import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
+import type { NodeView } from '../../domain/nodes/view.ts';
 import { occupiesRoom } from '../../domain/sessions/life-cycle.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
-import { DEFAULT_SIZE_RULES, GUEST_PROCESSES, type SizeRules } from '../../domain/sessions/session-sizes.ts';
-
-/** A node as it is known from its stream, without what is placed on it. */
-export type KnownNode = Omit<FleetNode, 'requested' | 'sessions' | 'limited'>;
+import { GUEST_PROCESSES } from '../../domain/sessions/session-sizes.ts';
+import type { SessionView } from '../../domain/sessions/view.ts';
 
 interface Use {
   /** Of requests. */
@@ -47,7 +45,7 @@ const add = (use: Use, more: Use, sign: 1 | -1): Use => ({
 const ROWS_AT_ONCE = 500;
 
 /** All sessions that are placed, a page at a time: there can be more than fit into memory at once. */
-export function* placedSessions(view: Pick<View, 'nodes' | 'sessionsOnAfter'>): Generator<SessionRow> {
+export function* placedSessions(view: Pick<NodeView & SessionView, 'nodes' | 'sessionsOnAfter'>): Generator<SessionRow> {
   for (const { id } of view.nodes()) {
     let after = '';
     for (;;) {
@@ -65,31 +63,23 @@ export function* placedSessions(view: Pick<View, 'nodes' | 'sessionsOnAfter'>): 
  *
  * Invariant: with no overlay, the use of a node is the sum of the requests and limits of its rows that occupy room, and of the disks of all.
  */
-export class Capacity implements Fleet {
-  readonly #known: () => readonly KnownNode[];
+export class Capacity {
   /** By the id of a node or of a space: both are UUIDs. */
   readonly #committed = new Map<string, Use>();
   /** One layer for the batch, one for the command in work. */
   #layers: Map<string, Use>[] = [];
 
-  readonly sizes: SizeRules;
-
-  constructor(known: () => readonly KnownNode[], sessions: Iterable<SessionRow>, sizes: SizeRules = DEFAULT_SIZE_RULES) {
-    this.#known = known;
-    this.sizes = sizes;
+  constructor(sessions: Iterable<SessionRow>) {
     for (const session of sessions) this.change(undefined, session);
   }
 
-  nodes(): readonly FleetNode[] {
-    return this.#known().map((node) => {
-      const { cpuMillis, memoryBytes, sessions, mostMemoryBytes, diskBytes, processes } = this.#use(node.id);
-      const limited = { memoryBytes: mostMemoryBytes, diskBytes, processes };
-      return { ...node, requested: { cpuMillis, memoryBytes }, sessions, limited };
-    });
+  ofNode(id: NodeId): Pick<FleetNode, 'requested' | 'sessions' | 'limited'> {
+    const { cpuMillis, memoryBytes, sessions, mostMemoryBytes, diskBytes, processes } = this.#use(id);
+    return { requested: { cpuMillis, memoryBytes }, sessions, limited: { memoryBytes: mostMemoryBytes, diskBytes, processes } };
   }
 
-  spaceUse(spaceId: SpaceId): SpaceUse {
-    return this.#use(spaceId);
+  ofSpace(id: SpaceId): SpaceUse {
+    return this.#use(id);
   }
 
   /** Accounts for a session row that became another (undefined: not there). */

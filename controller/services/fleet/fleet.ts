@@ -4,17 +4,15 @@ import type { StreamRefused__Output } from '../../../proto/generated/raworc/v0/S
 import type { Link } from '../../../proto/link.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { AgentRow } from '../../domain/agents/rows.ts';
-import type { NodeId, SessionId, SpaceId } from '../../domain/engine/ids.ts';
+import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
 import { mayAnswer } from '../../domain/messages/answering.ts';
 import { nodeUnreachable } from '../../domain/nodes/commands/node-absence.ts';
 import { certificateFault } from '../../domain/nodes/commands/node-certificates.ts';
-import { NO_RULES, type NodeRule, type NodeRules, nameByItself, ruleOfNode, within } from '../../domain/nodes/node-rules.ts';
-import type { NodeRow } from '../../domain/nodes/rows.ts';
-import { takesSpace } from '../../domain/sessions/placement.ts';
+import { NO_RULES, type NodeRules, nameByItself } from '../../domain/nodes/node-rules.ts';
 import type { SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
 import type { Committed } from '../engine/applier.ts';
-import type { KnownNode } from '../engine/capacity.ts';
 import type { Loops } from '../engine/loops.ts';
+import type { NodeDirectory } from '../engine/node-directory.ts';
 import { Comparisons } from './compare-loop.ts';
 import { stopAgent } from './encode.ts';
 import { LineReads, type WantedLines } from './line-reads.ts';
@@ -47,6 +45,7 @@ export interface FleetListener {
 }
 
 export interface FleetDeps extends Omit<StreamNeeds, 'turns' | 'metrics' | 'memory' | 'mayHave' | 'nameByItself'> {
+  readonly directory: NodeDirectory;
   /** What the operator allows of each node. */
   readonly rules?: NodeRules;
   readonly metrics?: Metrics;
@@ -70,24 +69,20 @@ export class Fleet {
   readonly #paces = new Map<NodeId, NodePace>();
   readonly #streamNeeds: StreamNeeds;
   readonly #comparisons: Comparisons;
-  readonly #rules: NodeRules;
-  /** By the name of a node with a rule; forgotten when a space is made, renamed or removed. */
-  readonly #spaces = new Map<string, ReadonlySet<SpaceId>>();
   #listener: FleetListener | undefined;
   #carrier: StreamCarrier | undefined;
   #closing = false;
 
   constructor(needs: FleetDeps) {
     this.#needs = needs;
-    this.#rules = needs.rules ?? NO_RULES;
     this.#turns = new Turns(needs.clock);
     this.#comparisons = new Comparisons(needs);
     this.#streamNeeds = {
       ...needs,
       turns: this.#turns,
       memory: new StreamMemory(),
-      mayHave: (nodeId, spaceId) => this.#mayHave(nodeId, spaceId),
-      nameByItself: (nodeId, said) => nameByItself(this.#rules, nodeId, said),
+      mayHave: (nodeId, spaceId) => needs.directory.mayHave(nodeId, spaceId),
+      nameByItself: (nodeId, said) => nameByItself(needs.rules ?? NO_RULES, nodeId, said),
       metrics: streamMetrics(needs.metrics ?? silentMetrics),
     };
     this.#reads = new LineReads(needs.random);
@@ -127,7 +122,7 @@ export class Fleet {
 
   #takesPlace(stream: NodeStream): void {
     const older = this.#streams.get(stream.nodeId);
-    this.workers.gone(stream.nodeId);
+    this.#gone(stream.nodeId);
     this.#streams.set(stream.nodeId, stream);
     this.#comparisons.add(stream);
     older?.close(new Error('a newer stream of this node took its place'));
@@ -151,39 +146,6 @@ export class Fleet {
   /** All streams in place, also those that are not live yet. */
   streams(): readonly NodeStream[] {
     return [...this.#streams.values()];
-  }
-
-  /** Every node that has joined, as placement sees it. */
-  known(): readonly KnownNode[] {
-    return this.#needs.view.nodes().map((row) => this.#known(row));
-  }
-
-  #known(row: NodeRow): KnownNode {
-    const stream = this.stream(row.id);
-    const rule = ruleOfNode(this.#rules, row);
-    return {
-      id: row.id,
-      name: row.name,
-      ready: stream?.lease.runs === true,
-      ...within(rule, row),
-      spaces: this.#spacesOf(row.name, rule),
-      ...(row.bounds === null ? {} : { bounds: row.bounds }),
-      images: stream?.images ?? new Set(),
-      unschedulable: stream?.conditions.find(({ unschedulable }) => unschedulable)?.message,
-    };
-  }
-
-  #mayHave(nodeId: NodeId, spaceId: SpaceId): boolean {
-    const name = this.#needs.view.get('nodes', nodeId)?.name ?? nodeId;
-    return takesSpace({ spaces: this.#spacesOf(name, ruleOfNode(this.#rules, { id: nodeId, name })) }, spaceId);
-  }
-
-  /** The spaces that a rule names, as they are called now. */
-  #spacesOf(node: string, { spaces }: NodeRule): ReadonlySet<SpaceId> | undefined {
-    if (spaces === undefined) return undefined;
-    const known = this.#spaces.get(node) ?? new Set(spaces.flatMap((name) => this.#needs.view.spaceByName(name)?.id ?? []));
-    this.#spaces.set(node, known);
-    return known;
   }
 
   /** Has every node end this agent's workers, in all sessions of its space. Nodes that are away are told as their guests come up. */
@@ -222,7 +184,10 @@ export class Fleet {
     greeted: (stream) => {
       if (this.#contenders.delete(stream)) this.#takesPlace(stream);
     },
-    live: (stream) => this.#listener?.live(stream.nodeId),
+    live: (stream) => {
+      this.#needs.directory.connected(stream.nodeId, stream);
+      this.#listener?.live(stream.nodeId);
+    },
     imagesChanged: (stream, lost) => this.#listener?.imagesChanged(stream.nodeId, lost),
     imageMissing: (stream, session) => this.#listener?.imageMissing(stream.nodeId, session),
     conditionsChanged: (stream) => this.#listener?.conditionsChanged(stream.nodeId),
@@ -240,13 +205,18 @@ export class Fleet {
       this.#contenders.delete(stream);
       if (this.#streams.get(stream.nodeId) !== stream) return;
       this.#streams.delete(stream.nodeId);
-      this.workers.gone(stream.nodeId);
+      this.#gone(stream.nodeId);
       if (this.#closing) return;
       this.#carrier?.nodeGone(stream.nodeId);
       this.#needs.applier.tell(nodeUnreachable(stream.nodeId, true));
       this.#listener?.closed(stream.nodeId);
     },
   };
+
+  #gone(nodeId: NodeId): void {
+    this.workers.gone(nodeId);
+    this.#needs.directory.disconnected(nodeId);
+  }
 
   #ended(stream: NodeStream): void {
     this.#ending.get(stream)?.();
@@ -265,7 +235,6 @@ export class Fleet {
       return known;
     };
     for (const mutation of mutations) {
-      if ('table' in mutation && mutation.table === 'spaces') this.#spaces.clear();
       if (mutation.kind === 'empty-queue') cleared.add(mutation.sessionId);
       if (mutation.kind !== 'put') continue;
       if (mutation.table === 'nodes' && mutation.row.revokedAt !== null) {

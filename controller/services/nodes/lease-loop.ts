@@ -2,20 +2,20 @@ import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
 import type { Outcome } from '../../domain/engine/outcome.ts';
-import type { View } from '../../domain/engine/view.ts';
 import { excuseNodes, failLostSessions, loseNode, nodeUnreachable } from '../../domain/nodes/commands/node-absence.ts';
 import { absenceDue, gapMs } from '../../domain/nodes/lease.ts';
 import type { Attributed } from '../audit/audit-record.ts';
 import type { Applier } from '../engine/applier.ts';
 import type { Loop } from '../engine/loop.ts';
 import type { Loops } from '../engine/loops.ts';
+import type { NodeDirectory } from '../engine/node-directory.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type LeaseTimes, LOST_AFTER_MS } from './lease.ts';
 
 export interface LeaseDeps {
   readonly loops: Pick<Loops, 'open'>;
   readonly applier: Applier;
-  readonly view: View;
+  readonly directory: Pick<NodeDirectory, 'rows'>;
   readonly fleet: Fleet;
   readonly lease: LeaseTimes;
   readonly clock: Clock;
@@ -51,10 +51,10 @@ export class LeaseLoop {
 
   /** `lastAliveAt` is when a controller of this store last committed something, 0 for never. */
   start(lastAliveAt: number): void {
-    const { applier, view, lease } = this.#deps;
+    const { applier, directory, lease } = this.#deps;
     const away = lastAliveAt === 0 ? 0 : gapMs(applier.time.ageMs(lastAliveAt), lease.heartbeatMs);
     this.#begin(away);
-    for (const { id, lostAt } of view.nodes()) if (lostAt !== null) this.#lost.wake(id);
+    for (const { id, lostAt } of directory.rows()) if (lostAt !== null) this.#lost.wake(id);
     this.#ticks.after('tick', lease.heartbeatMs);
   }
 
@@ -103,7 +103,7 @@ export class LeaseLoop {
   }
 
   #judge(): void {
-    const { clock, fleet, view, lease, log } = this.#deps;
+    const { clock, fleet, directory, lease, log } = this.#deps;
     for (const stream of fleet.streams()) {
       if (stream.isBehind) stream.lease.renew();
       if (!stream.lease.runs) stream.close(new Error('its lease ran out: no heartbeat came'));
@@ -113,7 +113,7 @@ export class LeaseLoop {
     const limits = { leaseMs: lease.leaseMs, lostAfterMs: this.#lostAfterMs };
     // One that is still saying what it holds is there, too.
     const connected = new Set(fleet.streams().map(({ nodeId }) => nodeId));
-    for (const row of view.nodes()) {
+    for (const row of directory.rows()) {
       const due = absenceDue(row, connected.has(row.id), this.#deps.applier.time, watchedMs, limits);
       if (due === 'unreachable') this.#deps.applier.tell(nodeUnreachable(row.id, false));
       if (due === 'lost') this.lose(row.id, null).catch((error) => log.error('node.lose_failed', { node: row.id, error: String(error) }));

@@ -1,8 +1,7 @@
 import type { Metrics } from '../../../seams/metrics.ts';
-import type { View } from '../../domain/engine/view.ts';
 import { nodeHealth } from '../../domain/nodes/lease.ts';
-import type { Capacity } from '../engine/capacity.ts';
 import type { Lists } from '../engine/lists.ts';
+import type { NodeDirectory } from '../engine/node-directory.ts';
 
 /** A gauge of the cluster's sessions by state, counted on the reading thread when somebody scrapes. */
 export function sessionMetrics(metrics: Metrics, lists: Pick<Lists, 'countSessions'>): void {
@@ -17,15 +16,15 @@ export function sessionMetrics(metrics: Metrics, lists: Pick<Lists, 'countSessio
 }
 
 /** Gauges of the cluster's nodes: how many are in which state, what they have, and what sessions request of it. */
-export function nodeMetrics(metrics: Metrics, view: View, capacity: Capacity): void {
+export function nodeMetrics(metrics: Metrics, directory: NodeDirectory): void {
   metrics.gauge({
     name: 'nodes',
     help: 'Nodes that have joined, by state',
     labels: ['state'],
     read() {
       const counts = { ready: 0, unreachable: 0, lost: 0 };
-      for (const { id, ready } of capacity.nodes()) {
-        counts[nodeHealth(view.get('nodes', id) ?? { unreachableSince: null, lostAt: null }, ready)] += 1;
+      for (const { id, ready } of directory.nodes()) {
+        counts[nodeHealth(directory.row(id) ?? { unreachableSince: null, lostAt: null }, ready)] += 1;
       }
       return Object.entries(counts).map(([state, value]) => ({ labels: { state }, value }));
     },
@@ -33,11 +32,11 @@ export function nodeMetrics(metrics: Metrics, view: View, capacity: Capacity): v
   metrics.gauge({
     name: 'nodes_unschedulable',
     help: 'Nodes that get no new sessions: not ready, or with a condition that keeps sessions away',
-    read: () => unschedulableNodes(capacity),
+    read: () => unschedulableNodes(directory),
   });
   const sums = (of: 'memory_bytes' | 'cpu') => () => {
     const sum = { capacity: 0, requested: 0 };
-    for (const node of capacity.nodes()) {
+    for (const node of directory.nodes()) {
       if (!node.ready) continue;
       sum.capacity += of === 'cpu' ? node.cpuMillis / 1000 : node.memoryBytes;
       sum.requested += of === 'cpu' ? node.requested.cpuMillis / 1000 : node.requested.memoryBytes;
@@ -59,6 +58,6 @@ export function nodeMetrics(metrics: Metrics, view: View, capacity: Capacity): v
 }
 
 /** Returns how many nodes get no new sessions: those not ready, and those with a condition that keeps sessions away. */
-export function unschedulableNodes(capacity: Pick<Capacity, 'nodes'>): number {
-  return capacity.nodes().filter(({ ready, unschedulable }) => !ready || unschedulable !== undefined).length;
+export function unschedulableNodes(directory: Pick<NodeDirectory, 'nodes'>): number {
+  return directory.nodes().filter(({ ready, unschedulable }) => !ready || unschedulable !== undefined).length;
 }

@@ -14,7 +14,7 @@ import { forbidden, nodeFor } from '../access/access.ts';
 import type { Attributed } from '../audit/audit-record.ts';
 import type { Nodes } from '../engine/api.ts';
 import type { Applier } from '../engine/applier.ts';
-import type { Capacity } from '../engine/capacity.ts';
+import type { NodeDirectory } from '../engine/node-directory.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { StreamCondition } from '../fleet/node-stream.ts';
 import type { LeaseLoop } from './lease-loop.ts';
@@ -29,7 +29,7 @@ export interface NodeNeeds {
   readonly fleet: Fleet;
   readonly leases: LeaseLoop;
   readonly alarms: Pick<NodeAlarms, 'conditions'>;
-  readonly capacity: Capacity;
+  readonly directory: NodeDirectory;
   readonly clock: Clock;
   readonly random: Random;
   readonly leaseMs: number;
@@ -40,10 +40,10 @@ export interface NodeNeeds {
 const hashOf = (secret: string) => createHash('sha256').update(secret).digest('base64url');
 
 export function nodeService(needs: NodeNeeds): Nodes {
-  const { view, capacity, applier, random, leases } = needs;
+  const { view, directory, applier, random, leases } = needs;
 
   function shown({ id }: NodeRow): Outcome<NodeObject> {
-    const node = capacity.nodes().find((known) => known.id === id);
+    const node = directory.node(id);
     return node === undefined ? refused('NOT_FOUND', 'There is no such node.') : accepted(nodeObject(needs, node));
   }
 
@@ -62,7 +62,7 @@ export function nodeService(needs: NodeNeeds): Nodes {
     },
     list(caller, { limit, offset, order }) {
       if (!caller.permissions.allows('nodes', 'list', null)) return forbidden('nodes', 'list');
-      const all = capacity.nodes().map((node) => nodeObject(needs, node));
+      const all = directory.nodes().map((node) => nodeObject(needs, node));
       if ((order ?? 'desc') === 'desc') all.reverse();
       return accepted({ items: all.slice(offset, offset + limit), total: all.length });
     },
@@ -101,8 +101,8 @@ const orNull = (bound: number | undefined): number | null => bound || null;
 const saidByNode = (conditions: readonly StreamCondition[]) =>
   conditions.map(({ type, message, since }) => ({ type, message, since: rfc3339(since) }));
 
-function nodeObject({ view, fleet, alarms, leaseMs, clock }: NodeNeeds, node: FleetNode): NodeObject {
-  const row = view.get('nodes', node.id);
+function nodeObject({ directory, fleet, alarms, leaseMs, clock }: NodeNeeds, node: FleetNode): NodeObject {
+  const row = directory.row(node.id);
   const status = nodeHealth(row ?? { unreachableSince: null, lostAt: null }, node.ready);
   const most = node.bounds?.most;
   const leftMs = fleet.stream(node.id)?.lease.leftMs();

@@ -107,7 +107,7 @@ export class ControllerProcess {
       joinLine: notHere,
       health: { checkStore: () => undefined, degradations: {} },
     });
-    rooms.of(core.capacity);
+    rooms.of(core.directory);
     const streams = new OpenStreams(clock);
     core.services.accounts.onRightsChanged((change) => streams.judge(change));
     const process = new ControllerProcess(life, core, streams, store, {

@@ -189,7 +189,7 @@ function judgeBuild({ view, controller, chronicle, violation }: Cluster): void {
   if (build === undefined) return violation('no build is left');
   for (const wanted of ['once', 'again'])
     if (!build.agents.some(({ name }) => name === wanted)) violation(`the build ${build.id} lacks ${wanted}`);
-  const node = controller?.core.fleet.known().find(({ id }) => id === build.nodeId);
+  const node = controller?.core.directory.node(build.nodeId);
   if (node !== undefined && !node.images.has(build.image) && !chronicle.imagesPruned.has(node.name))
     violation(`${node.name} lacks ${build.image}`);
 }

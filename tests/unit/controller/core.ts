@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { firstStart } from '../../../controller/domain/access/commands/logins.ts';
 import type { BuildRow } from '../../../controller/domain/builds/rows.ts';
+import type { Fleet, FleetNode } from '../../../controller/domain/engine/fleet.ts';
 import type { AccountId, AgentId, BuildId, MessageId, NodeId, SessionId, SpaceId } from '../../../controller/domain/engine/ids.ts';
 import { put } from '../../../controller/domain/engine/mutation.ts';
 import { createSession } from '../../../controller/domain/sessions/commands/create-session.ts';
 import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 import { DEFAULT_LIMITS, DEFAULT_REQUESTS, DEFAULT_SIZE_RULES, type SizeRules } from '../../../controller/domain/sessions/session-sizes.ts';
 import { Applier, type GrowthRefusal } from '../../../controller/services/engine/applier.ts';
-import { Capacity, type KnownNode } from '../../../controller/services/engine/capacity.ts';
+import { Capacity } from '../../../controller/services/engine/capacity.ts';
 import { openStore, type Store } from '../../../controller/store/sqlite/store.ts';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
@@ -28,11 +29,15 @@ const MIB = 1024 * 1024;
 export interface Core {
   readonly store: Store;
   readonly applier: Applier;
+  /** Of the test's own nodes, always connected, with what is placed on them. */
+  readonly fleet: Fleet;
   readonly capacity: Capacity;
   readonly fatal: unknown[];
   session(id: string): SessionRow;
   close(): void;
 }
+
+export type KnownNode = Omit<FleetNode, 'requested' | 'sessions' | 'limited'>;
 
 export const node = (id: NodeId, more: Partial<KnownNode> = {}): KnownNode => ({
   id,
@@ -71,11 +76,18 @@ export async function openCore(options: CoreOptions = {}): Promise<Core> {
   const store = await openStore(join(directory, 'raworc.db'), 1, options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes });
   const nodes = options.nodes ?? [node(NODE), node(OTHER_NODE)];
   const placed = nodes.flatMap(({ id }) => store.view.sessionsOn(id));
-  const capacity = new Capacity(() => nodes, placed, options.sizes ?? { ...DEFAULT_SIZE_RULES, memoryOvercommit: 0, diskOvercommit: 0 });
+  const capacity = new Capacity(placed);
+  const fleet: Fleet = {
+    nodes: () => nodes.map((known) => ({ ...known, ...capacity.ofNode(known.id) })),
+    node: (id) => fleet.nodes().find((known) => known.id === id),
+    spaceUse: (id) => capacity.ofSpace(id),
+    sizes: options.sizes ?? { ...DEFAULT_SIZE_RULES, memoryOvercommit: 0, diskOvercommit: 0 },
+  };
   const fatal: unknown[] = [];
   const clock = options.clock ?? systemClock;
   const applier = new Applier({
     store: store.writer,
+    fleet,
     capacity,
     clock: batching(clock),
     log: options.log ?? silent,
@@ -87,6 +99,7 @@ export async function openCore(options: CoreOptions = {}): Promise<Core> {
   return {
     store,
     applier,
+    fleet,
     capacity,
     fatal,
     session(id) {

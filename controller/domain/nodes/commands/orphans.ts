@@ -80,7 +80,7 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
         ...{ createdBy: input.by.user, createdById: input.by.accountId, createdAt: now, updatedAt: now },
         ...{ startedAt: null, lastActivityAt: now, terminatedAt: null, terminationReason: null },
       };
-      const node = fleet.nodes().find(({ id }) => id === nodeId);
+      const node = fleet.node(nodeId);
       const obstacle = node === undefined ? 'is not known' : occupiesRoom(row) ? shortOf(node, row, fleet.sizes) : undefined;
       if (obstacle !== undefined) {
         return unchanged(

@@ -82,7 +82,7 @@ export function atStart(view: View, fleet: Fleet, row: SessionRow): SessionRow {
 
 /** The lesser of these maxima and those of a node. */
 export function mostOn(fleet: Fleet, nodeId: NodeId | null, most: Limits): Limits {
-  const bounds = fleet.nodes().find(({ id }) => id === nodeId)?.bounds;
+  const bounds = fleet.node(nodeId)?.bounds;
   return bounds === undefined ? most : lesser(most, unbounded(bounds.most));
 }
 
@@ -106,7 +106,7 @@ export function refusedWaking(view: View, fleet: Fleet, row: SessionRow, hint = 
   const bySpace = refusedBySpace(view, fleet, row.spaceId, { sessions: 0, requests: needsRoom ? row.requests : undefined, storageBytes });
   if (bySpace !== undefined) return refused(bySpace.refusal.code, `${bySpace.refusal.message}${hint}`, bySpace.refusal.details);
   if (!needsRoom) return undefined;
-  const node = fleet.nodes().find(({ id }) => id === row.nodeId);
+  const node = fleet.node(row.nodeId);
   if (node === undefined) return refused('UNAVAILABLE', `The node that holds this session is not known any more.${hint}`);
   const reason = shortOf(node, { ...row, hasDisk: true }, fleet.sizes);
   if (reason === undefined) return undefined;

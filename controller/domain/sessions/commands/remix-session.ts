@@ -135,7 +135,7 @@ function sourceOf(view: View, fleet: Fleet, parent: SessionRow): Outcome<Session
     const message = `${MOST_COPIES_AT_ONCE} copies of this volume have not begun yet, which is the limit. Retry in a few seconds.`;
     return refused('RATE_LIMITED', message, { retry_after_s: 5 });
   }
-  const node = fleet.nodes().find(({ id }) => id === parent.nodeId);
+  const node = fleet.node(parent.nodeId);
   const instead = 'data=false makes a session with an empty volume.';
   if (node === undefined) return refused('CONFLICT', `The node that holds the volume of this session is not known any more: ${instead}`);
   if (typeof view.get('nodes', node.id)?.lostAt === 'number') {

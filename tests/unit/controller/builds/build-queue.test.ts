@@ -5,7 +5,6 @@ import type { BuildId, NodeId, SpaceId } from '../../../../controller/domain/eng
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import type { View } from '../../../../controller/domain/engine/view.ts';
 import { BUILD_BOUNDS, BuildDispatch } from '../../../../controller/services/builds/dispatch-loop.ts';
-import { Capacity } from '../../../../controller/services/engine/capacity.ts';
 import { batching, NODE, OTHER_NODE, silent } from '../core.ts';
 import { HandClock } from '../events/hand-clock.ts';
 import { cluster, type FakeNode } from '../fleet/world.ts';
@@ -16,7 +15,7 @@ const spaceId = (at: number) => `space-${String(at).padStart(5, '0')}` as SpaceI
 async function rig(t: Test, bounds = BUILD_BOUNDS) {
   const clock = new HandClock();
   const world = await cluster(t, clock);
-  const { core, fleet, connect } = world;
+  const { core, fleet, directory, connect } = world;
   const reads = { rows: 0, most: 0 };
   // What a dispatch reads: every list of builds that the view gives.
   const view: View = new Proxy(core.store.view, {
@@ -39,7 +38,7 @@ async function rig(t: Test, bounds = BUILD_BOUNDS) {
       applier: core.applier,
       view,
       fleet,
-      capacity: new Capacity(() => fleet.known(), []),
+      directory,
       clock: batching(clock),
       log: silent,
       bounds,

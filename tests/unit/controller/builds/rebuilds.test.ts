@@ -3,6 +3,7 @@ import type { BuildRow } from '../../../../controller/domain/builds/rows.ts';
 import type { BuildId, NodeId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import type { View } from '../../../../controller/domain/engine/view.ts';
 import { Rebuilds } from '../../../../controller/services/builds/rebuilds.ts';
+import type { NodeDirectory } from '../../../../controller/services/engine/node-directory.ts';
 import type { Fleet } from '../../../../controller/services/fleet/fleet.ts';
 import type { ControllerFrame } from '../../../../proto/frame.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
@@ -22,16 +23,24 @@ function rig({ nodes = [NODE], base = true }: { nodes?: readonly NodeId[]; base?
   const sent: { node: NodeId; frame: ControllerFrame }[] = [];
   const streams = new Map(nodes.map((node) => [node, { images: new Set(base ? ['base'] : []) }]));
   const fleet = {
-    known: () => nodes.map((id) => ({ id, ready: true, images: streams.get(id)?.images ?? new Set<string>() })),
     stream: (id: NodeId) => ({ ...streams.get(id), send: (frame: ControllerFrame) => sent.push({ node: id, frame }) }),
   };
+  const directory = {
+    nodes: () => nodes.map((id) => ({ id, ready: true, images: streams.get(id)?.images ?? new Set<string>() })),
+  } as unknown as NodeDirectory;
   const view = {
     get: () => undefined,
     buildOfImage: (_space: SpaceId, image: string) => (image === IMAGE ? BUILD : undefined),
     newestBuild: () => BUILD,
   };
   const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-  const rebuilds = new Rebuilds({ view: view as unknown as View, fleet: fleet as unknown as Fleet, metrics: silentMetrics, log: silent });
+  const rebuilds = new Rebuilds({
+    view: view as unknown as View,
+    fleet: fleet as unknown as Fleet,
+    directory,
+    metrics: silentMetrics,
+    log: silent,
+  });
   return { rebuilds, sent, streams, kinds: () => sent.map(({ node, frame }) => `${node} ${frame.kind}`) };
 }
 

@@ -62,7 +62,7 @@ t.test('a command that throws leaves nothing, and its neighbours stand', async (
   );
   t.equal(core.store.view.get('sessions', 'bad'), undefined);
   t.equal(
-    core.capacity.nodes().reduce((sum, { sessions }) => sum + sessions, 0),
+    core.fleet.nodes().reduce((sum, { sessions }) => sum + sessions, 0),
     2,
     'no room is taken by what was rolled back',
   );
@@ -127,6 +127,7 @@ t.test('a COMMIT that fails is fatal: nothing is answered, and no more is taken'
         throw new Error('unreachable');
       },
     },
+    fleet: core.fleet,
     capacity: core.capacity,
     clock: systemClock,
     log: silent,
@@ -143,7 +144,7 @@ t.test('a COMMIT that fails is fatal: nothing is answered, and no more is taken'
   t.same(told, []);
   t.notOk(answered);
   t.equal(
-    core.capacity.nodes().reduce((sum, { sessions }) => sum + sessions, 0),
+    core.fleet.nodes().reduce((sum, { sessions }) => sum + sessions, 0),
     0,
   );
   await t.rejects(applier.submit(newSession()), /closed/);
@@ -164,7 +165,7 @@ t.test('times of rows never go back, and numbers of events go on after a restart
   const numbers = (await committedEvents(second.store.events)).map(({ number }) => number);
   t.same(numbers, [1, 2, 3]);
   t.equal(
-    second.capacity.nodes().reduce((sum, { sessions }) => sum + sessions, 0),
+    second.fleet.nodes().reduce((sum, { sessions }) => sum + sessions, 0),
     3,
     'the room taken is counted from the rows',
   );
@@ -184,7 +185,7 @@ t.test('whatever is made and deleted, the room taken is that of the rows', async
         return core.applier.submit(newSession({ id, requests: { cpuMillis: 1 + Math.floor(random() * 900), memoryBytes: MIB } }));
       });
       await Promise.all(batch);
-      for (const known of core.capacity.nodes()) {
+      for (const known of core.fleet.nodes()) {
         const rows = core.store.view.sessionsOn(known.id);
         t.equal(known.sessions, rows.length, `seed ${seed}`);
         t.equal(

@@ -196,10 +196,10 @@ t.test('what is not this protocol, this cluster or this identity ends the stream
 });
 
 t.test('what a node says of itself is kept with its stream, and keeps placements away for as long as it lasts', async (t) => {
-  const { fleet, connect } = await cluster(t);
+  const { fleet, directory, connect } = await cluster(t);
   const fake = connect(NODE);
   await fake.until(() => fake.of('assignmentSet')[0]);
-  const known = () => fleet.known().find(({ id }) => id === NODE);
+  const known = () => directory.node(NODE);
   const says = (...conditions: { type: string; message: string; sinceMs: number; unschedulable: boolean }[]) =>
     fake.say({ kind: 'conditions', value: { conditions } });
   const kind = { type: 'DiskKind', message: 'measured.', sinceMs: 1, unschedulable: false };

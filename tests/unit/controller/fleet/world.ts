@@ -3,6 +3,7 @@ import type { Test } from 'tap';
 import type { NodeId, SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { createNodeToken, joinNode } from '../../../../controller/domain/nodes/commands/nodes.ts';
 import { NO_RULES, type NodeRules } from '../../../../controller/domain/nodes/node-rules.ts';
+import { NodeDirectory } from '../../../../controller/services/engine/node-directory.ts';
 import type { News } from '../../../../controller/services/events/news.ts';
 import { Fleet } from '../../../../controller/services/fleet/fleet.ts';
 import type { SecretSource } from '../../../../controller/services/fleet/secrets-for.ts';
@@ -139,6 +140,13 @@ export async function joins(core: Core, id: NodeId): Promise<void> {
 
 const noSecrets: SecretSource = { of: () => ({ version: 0, values: {} }) };
 
+/** Of the nodes that have joined, beside the test's own nodes on which the core places. */
+export function directoryOf({ store, applier, capacity, fleet }: Core, rules: NodeRules = NO_RULES): NodeDirectory {
+  const directory = new NodeDirectory({ view: store.view, capacity, rules, sizes: fleet.sizes });
+  applier.onCommitted(({ mutations }) => directory.committed(mutations));
+  return directory;
+}
+
 /** Closes the core with the test, too. */
 export function fleetOver(
   t: Test,
@@ -165,7 +173,8 @@ export function fleetOver(
   };
   const lease = { leaseMs: 15_000, heartbeatMs: 3000 };
   const alarms = new NodeAlarms({ applier: core.applier, view: core.store.view, clock, log: silent, metrics: silentMetrics });
-  const fleet = new Fleet({ ...needs, alarms, lease, clusterId: 'cluster', epoch, version: '0', rules });
+  const directory = directoryOf(core, rules);
+  const fleet = new Fleet({ ...needs, rules, directory, alarms, lease, clusterId: 'cluster', epoch, version: '0' });
   t.teardown(() => {
     fleet.close();
     core.close();
@@ -177,7 +186,7 @@ export function fleetOver(
     fake.say(holds);
     return fake;
   };
-  return { fleet, alarms, connect };
+  return { fleet, directory, alarms, connect };
 }
 
 export const nodeOf = (core: Core) => core.session(S).nodeId ?? NODE;

@@ -193,7 +193,7 @@ t.test('a space keeps no more than its quota: messages of every role, disks, sou
   await quota(0);
   t.match(await core.applier.submit(clearMessages(id)), { ok: true }, 'what makes room goes on');
   await core.applier.submit(removeSession(id, 'test'));
-  t.equal(core.capacity.spaceUse(SPACE).diskBytes, 0);
+  t.equal(core.fleet.spaceUse(SPACE).diskBytes, 0);
 });
 
 t.test('metadata that are changed again and again, each time in an event, fill no space beyond its quota', async (t) => {
@@ -201,9 +201,9 @@ t.test('metadata that are changed again and again, each time in an event, fill n
   const made = await core.applier.submit(newSession());
   if (!made.ok) return t.fail(made.refusal.message);
   const id = made.value.id as SessionId;
-  const allowed = core.capacity.spaceUse(SPACE).diskBytes + core.store.view.storedBytes(SPACE) + 100_000;
+  const allowed = core.fleet.spaceUse(SPACE).diskBytes + core.store.view.storedBytes(SPACE) + 100_000;
   t.match(await core.applier.submit(changeSpace(SPACE, { settings: { quotas: { storage_bytes: allowed } } }, true)), { ok: true });
-  const used = () => core.capacity.spaceUse(SPACE).diskBytes + core.store.view.storedBytes(SPACE);
+  const used = () => core.fleet.spaceUse(SPACE).diskBytes + core.store.view.storedBytes(SPACE);
   const metadata = { of: 'x'.repeat(10_000) };
   const outcomes = [];
   for (let at = 0; at < 30; at += 1)
@@ -220,7 +220,7 @@ t.test('a session with metadata that is paused and resumed without end fills no 
   const made = await core.applier.submit(newSession({ metadata: { of: 'x'.repeat(10_000) } }));
   const plain = await core.applier.submit(newSession());
   if (!made.ok || !plain.ok) return t.fail('not made');
-  const used = () => core.capacity.spaceUse(SPACE).diskBytes + core.store.view.storedBytes(SPACE);
+  const used = () => core.fleet.spaceUse(SPACE).diskBytes + core.store.view.storedBytes(SPACE);
   const allowed = used() + 100_000;
   await core.applier.submit(changeSpace(SPACE, { settings: { quotas: { storage_bytes: allowed } } }, true));
   const cycle = async (id: string) => {

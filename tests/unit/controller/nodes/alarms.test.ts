@@ -114,7 +114,7 @@ t.test('a node that joined in this life of the store is not replaced by who clai
 
 t.test('a stream under another key that never says hello is closed when its lease has run out, and was never in place', async (t) => {
   const clock = new HandClock();
-  const { core, connect, fleet } = await cluster(t, clock);
+  const { core, connect, fleet, directory } = await cluster(t, clock);
   const good = connect(NODE, hello(), inventory, KEY);
   await good.until(() => good.of('assignmentSet')[0]);
   const mute = new FakeNode();
@@ -122,7 +122,7 @@ t.test('a stream under another key that never says hello is closed when its leas
   t.same(fleet.contenders().length, 1);
   t.notOk(good.closed);
   const lease = { leaseMs: 15_000, heartbeatMs: 3000 };
-  const watch = new LeaseLoop({ loops: loopsOf(t, clock), applier: core.applier, view: core.store.view, fleet, lease, clock, log: silent });
+  const watch = new LeaseLoop({ loops: loopsOf(t, clock), applier: core.applier, directory, fleet, lease, clock, log: silent });
   watch.start(clock.now());
   for (let number = 1; number <= 10; number += 1) {
     good.say({ kind: 'heartbeat', value: { number } });

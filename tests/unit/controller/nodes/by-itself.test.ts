@@ -10,11 +10,11 @@ const OLD = { epoch: 1, incarnation: 3, hostname: 'trusted' };
 
 async function afterRestore(rules: string) {
   const core = await openCore({});
-  const { fleet, connect } = fleetOver(t, core, { epoch: 2, rules: parseNodeRules(rules) });
+  const { directory, connect } = fleetOver(t, core, { epoch: 2, rules: parseNodeRules(rules) });
   const space: SpaceId | undefined = core.store.view.spaceByName('default')?.id;
   const node = connect(ID, hello(OLD));
   await node.until(() => node.of('assignmentSet')[0]);
-  const [known] = fleet.known();
+  const [known] = directory.nodes();
   return { known, mayHaveDefault: space !== undefined && (known?.spaces === undefined || known.spaces.has(space)), space };
 }
 

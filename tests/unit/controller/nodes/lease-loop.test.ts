@@ -46,12 +46,12 @@ t.test('what is due of a node that is away', async (t) => {
 
 async function watched(t: Test, lastAliveAt = 0) {
   const clock = new HandClock();
-  const { core, fleet, connect } = await cluster(t, clock);
+  const { core, fleet, directory, connect } = await cluster(t, clock);
   let loops: Loops | undefined;
   const start = (aliveAt: number) => {
     void loops?.close();
     loops = loopsOf(t, batching(clock));
-    const watch = new LeaseLoop({ loops, applier: core.applier, view: core.store.view, fleet, lease: LEASE, clock, log: silent });
+    const watch = new LeaseLoop({ loops, applier: core.applier, directory, fleet, lease: LEASE, clock, log: silent });
     watch.start(aliveAt);
     return watch;
   };

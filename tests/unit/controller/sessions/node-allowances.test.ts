@@ -8,7 +8,6 @@ import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { NO_RULES, parseNodeRules, ruleFor, SANE_NODE, within } from '../../../../controller/domain/nodes/node-rules.ts';
 import { place } from '../../../../controller/domain/sessions/placement.ts';
 import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../../../controller/domain/sessions/session-sizes.ts';
-import { Capacity } from '../../../../controller/services/engine/capacity.ts';
 import { readSettings } from '../../../../controller/settings/settings.ts';
 import { NODE, newSession, OTHER_NODE, openCore, SPACE } from '../core.ts';
 import { fleetOver, hello, joins, S } from '../fleet/world.ts';
@@ -28,15 +27,14 @@ t.test('a node that claims millions and lies of its images draws no session of a
   for (const id of [NODE, OTHER_NODE]) await joins(core, id);
   const rules = parseNodeRules(JSON.stringify({ [OTHER_NODE]: { spaces: ['hers'], cpu: 4 } }));
   const secrets = { of: () => ({ version: 1, values: { KEY: 'value' } }) };
-  const { fleet, connect } = fleetOver(t, core, { rules, secrets });
+  const { directory, connect } = fleetOver(t, core, { rules, secrets });
   connect(NODE);
   const liar = connect(OTHER_NODE, hello({ capacity: { cpuMillis: 4_000_000_000, memoryBytes: 2 ** 47, sessions: 0 } }));
   await liar.until(() => liar.of('assignmentSet')[0]);
-  const known = fleet.known().find(({ id }) => id === OTHER_NODE);
+  const known = directory.node(OTHER_NODE);
   t.equal(known?.cpuMillis, 4000);
-  const capacity = new Capacity(() => fleet.known(), []);
   const need = (spaceId: SpaceId) => ({ spaceId, requests: DEFAULT_REQUESTS, limits: DEFAULT_LIMITS, image: 'base' });
-  for (let i = 0; i < 20; i += 1) t.same(place(capacity.nodes(), need(SPACE)), { ok: true, nodeId: NODE });
+  for (let i = 0; i < 20; i += 1) t.same(place(directory.nodes(), need(SPACE)), { ok: true, nodeId: NODE });
 
   // The space that is its own is found when it is made, and lost when it is renamed.
   const space = core.store.view.get('spaces', SPACE);
@@ -52,7 +50,7 @@ t.test('a node that claims millions and lies of its images draws no session of a
       { length: 2 },
       () =>
         place(
-          capacity.nodes().filter(({ id }) => id === OTHER_NODE),
+          directory.nodes().filter(({ id }) => id === OTHER_NODE),
           need(SPACE),
         ).ok,
     ),

@@ -10,6 +10,7 @@ import { openStore } from '../../../../controller/store/sqlite/store.ts';
 import type { Log } from '../../../../seams/log.ts';
 import { type Core, newMessage, newSession, openCore, withAgents } from '../core.ts';
 import { committedEvents } from '../events/committed-events.ts';
+import { HandClock } from '../events/hand-clock.ts';
 
 const S = 'session-1' as SessionId;
 const PAGE = 4096;
@@ -37,12 +38,13 @@ t.test(
     const lines: string[] = [];
     const note = (event: string) => void lines.push(event);
     const log: Log = { debug: note, info: note, warn: note, error: note };
-    const core = await openCore({ directory, log, maxBytes: bytes + 100 * PAGE });
+    // Time stands still: a batch is never cut because it took long.
+    const core = await openCore({ directory, log, maxBytes: bytes + 100 * PAGE, clock: new HandClock() });
     t.teardown(core.close);
     const first = await Promise.all(Array.from({ length: 5 }, () => post(core, 'x'.repeat(8000)).outcome));
     t.ok(first.every(({ ok }) => ok));
     const before = core.store.events.newest();
-    const capacity = core.capacity.nodes();
+    const capacity = core.fleet.nodes();
 
     const answered: string[] = [];
     const told: unknown[] = [];
@@ -64,7 +66,7 @@ t.test(
     t.same(lines, [], 'and by nobody else');
     t.same(told, []);
     t.same(answered, []);
-    t.same(core.capacity.nodes(), capacity);
+    t.same(core.fleet.nodes(), capacity);
     t.equal(core.store.events.newest(), before);
     for (const { id } of batch) t.equal(core.store.view.get('messages', id), undefined);
     await t.rejects(core.applier.submit(newSession()), /closed/);

@@ -1,0 +1,128 @@
+import type { Fleet, FleetNode, SpaceUse } from '../../domain/engine/fleet.ts';
+import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
+import type { Mutation } from '../../domain/engine/mutation.ts';
+import { type NodeRules, ruleOfNode, within } from '../../domain/nodes/node-rules.ts';
+import type { NodeRow } from '../../domain/nodes/rows.ts';
+import type { NodeView } from '../../domain/nodes/view.ts';
+import { takesSpace } from '../../domain/sessions/placement.ts';
+import type { SizeRules } from '../../domain/sessions/session-sizes.ts';
+import type { SpaceView } from '../../domain/spaces/view.ts';
+import type { Capacity } from './capacity.ts';
+
+/** What a node says of itself, for as long as its stream is live. */
+export interface LiveNode {
+  readonly lease: { readonly runs: boolean };
+  readonly images: ReadonlySet<string>;
+  readonly conditions: readonly { readonly unschedulable: boolean; readonly message: string }[];
+}
+
+export interface NodeDirectoryDeps {
+  readonly view: Pick<NodeView, 'nodes'> & Pick<SpaceView, 'spaceByName'>;
+  readonly capacity: Capacity;
+  readonly rules: NodeRules;
+  readonly sizes: SizeRules;
+}
+
+interface Known {
+  readonly row: NodeRow;
+  /** As far as the operator's rules let it count. */
+  readonly claim: Pick<FleetNode, 'id' | 'name' | 'cpuMillis' | 'memoryBytes' | 'maxSessions' | 'bounds' | 'spaces'>;
+}
+
+const NO_IMAGES: ReadonlySet<string> = new Set();
+
+/**
+ * All nodes that have joined, in memory: a fold over commits and over what live streams say. Placement reads it while a batch is
+ * decided, and so reads nothing from the store there; services and lists read it too.
+ *
+ * Invariant: after each commit, it holds the rows of that commit. What sessions take up is counted on the overlay of the batch.
+ */
+export class NodeDirectory implements Fleet {
+  readonly sizes: SizeRules;
+  readonly #deps: NodeDirectoryDeps;
+  /** In the order in which they joined. */
+  #known = new Map<NodeId, Known>();
+  readonly #live = new Map<NodeId, LiveNode>();
+
+  constructor(deps: NodeDirectoryDeps) {
+    this.#deps = deps;
+    this.sizes = deps.sizes;
+    for (const row of deps.view.nodes()) this.#put(row);
+  }
+
+  nodes(): readonly FleetNode[] {
+    return [...this.#known.values()].map((known) => this.#shown(known));
+  }
+
+  node(id: NodeId | null): FleetNode | undefined {
+    const known = id === null ? undefined : this.#known.get(id);
+    return known && this.#shown(known);
+  }
+
+  /** As last committed. */
+  rows(): readonly NodeRow[] {
+    return [...this.#known.values()].map(({ row }) => row);
+  }
+
+  row(id: NodeId): NodeRow | undefined {
+    return this.#known.get(id)?.row;
+  }
+
+  spaceUse(id: SpaceId): SpaceUse {
+    return this.#deps.capacity.ofSpace(id);
+  }
+
+  /** Whether the operator lets a node have what belongs to a space; a node without a row goes by its id. */
+  mayHave(id: NodeId, space: SpaceId): boolean {
+    return takesSpace(this.#known.get(id)?.claim ?? { spaces: this.#spacesOf({ id, name: id }) }, space);
+  }
+
+  /** A stream of the node went live, and takes the place of an earlier one. */
+  connected(id: NodeId, live: LiveNode): void {
+    this.#live.set(id, live);
+  }
+
+  disconnected(id: NodeId): void {
+    this.#live.delete(id);
+  }
+
+  /** To be called after each COMMIT, before anybody reads. */
+  committed(mutations: readonly Mutation[]): void {
+    for (const mutation of mutations) {
+      if (mutation.kind === 'put' && mutation.table === 'nodes') this.#put(mutation.row);
+      if (mutation.kind === 'remove' && mutation.table === 'nodes') this.#known.delete(mutation.id as NodeId);
+    }
+    // Rules name spaces by their names: one can have been made, renamed or removed.
+    if (this.#deps.rules.size > 0 && mutations.some((mutation) => 'table' in mutation && mutation.table === 'spaces'))
+      for (const row of this.rows()) this.#put(row);
+  }
+
+  #put(row: NodeRow): void {
+    const before = this.#known.get(row.id);
+    const spaces = this.#spacesOf(row);
+    const { id, name, bounds } = row;
+    const claim = { id, name, ...within(ruleOfNode(this.#deps.rules, row), row), bounds: bounds ?? undefined, spaces };
+    this.#known.set(id, { row, claim });
+    if (before?.row.joinedAt === row.joinedAt) return;
+    this.#known = new Map(
+      [...this.#known].sort(([a, { row: one }], [b, { row: other }]) => one.joinedAt - other.joinedAt || (a < b ? -1 : 1)),
+    );
+  }
+
+  /** The spaces that a rule names, as they are called now. */
+  #spacesOf(node: Pick<NodeRow, 'id' | 'name'>): ReadonlySet<SpaceId> | undefined {
+    const { spaces } = ruleOfNode(this.#deps.rules, node);
+    return spaces && new Set(spaces.flatMap((name) => this.#deps.view.spaceByName(name)?.id ?? []));
+  }
+
+  #shown({ claim }: Known): FleetNode {
+    const live = this.#live.get(claim.id);
+    return {
+      ...claim,
+      ready: live?.lease.runs === true,
+      images: live?.images ?? NO_IMAGES,
+      unschedulable: live?.conditions.find(({ unschedulable }) => unschedulable)?.message,
+      ...this.#deps.capacity.ofNode(claim.id),
+    };
+  }
+}
