@@ -7,10 +7,11 @@ import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { TransactionLost } from '../../../../controller/services/engine/transaction-lost.ts';
 import { openStore } from '../../../../controller/store/sqlite/store.ts';
+import type { Clock } from '../../../../seams/clock.ts';
 import type { Log } from '../../../../seams/log.ts';
-import { type Core, newMessage, newSession, openCore, withAgents } from '../core.ts';
+import { systemClock } from '../../../../seams/system.ts';
+import { batching, type Core, newMessage, newSession, openCore, withAgents } from '../core.ts';
 import { committedEvents } from '../events/committed-events.ts';
-import { HandClock } from '../events/hand-clock.ts';
 
 const S = 'session-1' as SessionId;
 const PAGE = 4096;
@@ -39,7 +40,9 @@ t.test(
     const note = (event: string) => void lines.push(event);
     const log: Log = { debug: note, info: note, warn: note, error: note };
     // Time stands still: a batch is never cut because it took long.
-    const core = await openCore({ directory, log, maxBytes: bytes + 100 * PAGE, clock: new HandClock() });
+    const now = systemClock.now();
+    const clock: Clock = { ...batching(systemClock), now: () => now, monotonic: () => 0 };
+    const core = await openCore({ directory, log, maxBytes: bytes + 100 * PAGE, clock });
     t.teardown(core.close);
     const first = await Promise.all(Array.from({ length: 5 }, () => post(core, 'x'.repeat(8000)).outcome));
     t.ok(first.every(({ ok }) => ok));
