@@ -16,7 +16,7 @@ import { pruning } from './pruning.ts';
 import { type ReadQueries, readEventPage } from './reader/event-pages.ts';
 import { rowWriter } from './row-writer.ts';
 import { Snapshot } from './snapshot.ts';
-import { sqliteView } from './sqlite-view.ts';
+import { sqliteView } from './views/sqlite-view.ts';
 
 /** What the applier writes with: one transaction at a time, on the only connection that writes. */
 export interface Writer {

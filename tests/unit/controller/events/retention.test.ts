@@ -8,7 +8,7 @@ import { changeSpace, createSpace } from '../../../../controller/domain/spaces/c
 import type { Loop } from '../../../../controller/services/engine/loop.ts';
 import { retentionLoop } from '../../../../controller/services/events/retention-loop.ts';
 import { overdueSql } from '../../../../controller/store/sqlite/pruning.ts';
-import { HAS_RETENTION } from '../../../../controller/store/sqlite/sqlite-view.ts';
+import { HAS_RETENTION } from '../../../../controller/store/sqlite/views/spaces.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { type Core, NODE, newMessage, newSession, node, openCore, SPACE, withAgents } from '../core.ts';
 import { loopsOf } from '../loops.ts';

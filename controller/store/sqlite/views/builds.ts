@@ -1,0 +1,29 @@
+import type { BuildView } from '../../../domain/builds/view.ts';
+import type { Reads } from './reads.ts';
+
+/** Of builds. Written as the indexes have it, so that they are used. */
+const OPEN = `status in ('pending','building')`;
+
+export const buildView = ({ all, one }: Reads): BuildView => ({
+  buildsIn: (spaceId) => all('builds', 'where space_id = ?', spaceId),
+  newestBuild: (spaceId, status) =>
+    status === undefined
+      ? one('builds', 'where space_id = ? order by created_at desc limit 1', spaceId)
+      : one('builds', 'where space_id = ? and status = ? order by created_at desc limit 1', spaceId, status),
+  buildOfImage: (spaceId, image) =>
+    one('builds', `where space_id = ? and image = ? and status = 'completed' order by created_at desc limit 1`, spaceId, image),
+  openBuilds: () => all('builds', `where status in ('pending','building') order by created_at`),
+  assignedBuilds: (nodeId) =>
+    nodeId === undefined
+      ? all('builds', `where ${OPEN} and node_id > '' order by +created_at`)
+      : all('builds', `where ${OPEN} and node_id = ? order by created_at`, nodeId),
+  waitingBuilds: (limit) =>
+    all(
+      'builds',
+      `where ${OPEN} and node_id is null
+         and not exists (select 1 from builds other where other.space_id = builds.space_id and other.${OPEN}
+           and (other.node_id is not null or other.created_at < builds.created_at))
+       order by created_at limit ?`,
+      limit,
+    ),
+});

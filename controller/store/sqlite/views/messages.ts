@@ -1,0 +1,61 @@
+import type { MessageView, PastMessage } from '../../../domain/messages/view.ts';
+import type { Reads } from './reads.ts';
+
+/** As the partial index on the queue says it. */
+const UNDELIVERED = 'accepted_at is null and agent is not null';
+const SIZE = 'octet_length(content) + octet_length(metadata)';
+const HISTORY = `select role, created_at as createdAt, ${SIZE} as size, case when ${SIZE} <= ? then content end as content from messages
+  where session_id = ? and seq < ? order by seq desc limit ?`;
+const EMPTY = { messages: 0, bytes: 0 };
+
+export const messageView = ({ all, one, rows, row, each }: Reads): MessageView => ({
+  queued: (sessionId, limit) => all('queue', 'where session_id = ? order by seq limit ?', sessionId, limit),
+  undelivered: (sessionId, limit) => all('queue', `where session_id = ? and ${UNDELIVERED} order by seq limit ?`, sessionId, limit),
+  queueUse: (sessionId) =>
+    row('select count(*) as messages, coalesce(sum(bytes), 0) as bytes from queue where session_id = ?', sessionId) ?? EMPTY,
+  historyUse: (sessionId) => row('select messages, bytes from session_history where id = ?', sessionId) ?? EMPTY,
+  oldestSettled: (sessionId, limit) =>
+    rows(
+      `select id, seq, ${SIZE} as bytes from messages
+       where session_id = ? and not exists (select 1 from queue where queue.id = messages.id) order by seq limit ?`,
+      sessionId,
+      limit,
+    ),
+  isQueued: (sessionId) => row('select 1 from queue where session_id = ? limit 1', sessionId) !== undefined,
+  askedBefore: (sessionId, seq) =>
+    row<{ seq: number }>(
+      'select seq from queue where session_id = ? and seq < ? and agent is not null order by seq desc limit 1',
+      sessionId,
+      seq,
+    )?.seq ?? 0,
+  heldAgents: (sessionId) =>
+    rows<{ agent: string }>(
+      'select distinct agent from queue where session_id = ? and accepted_at is not null and agent is not null',
+      sessionId,
+    ).map(({ agent }) => agent),
+  backlogged: (limit) => all('backlog', 'order by created_at limit ?', limit),
+  answerTo: (messageId) => one('messages', 'where in_reply_to = ?', messageId),
+  messagesBefore: (sessionId, seq, limit) =>
+    all('messages', 'where session_id = ? and seq < ? order by seq desc limit ?', sessionId, seq, limit),
+  historyBefore(sessionId, seq, { messages, bytes }) {
+    const found: PastMessage[] = [];
+    let left = bytes;
+    for (const { size, ...message } of each<PastMessage & { size: number }>(HISTORY, bytes, sessionId, seq, messages)) {
+      left -= size;
+      if (left < 0) break;
+      found.push(message);
+    }
+    return found;
+  },
+  messageSizes: (sessionId, belowSeq, limit) =>
+    rows(
+      `select id, seq, ${SIZE} as bytes from messages
+       where session_id = ? and seq < ? order by seq desc limit ?`,
+      sessionId,
+      belowSeq,
+      limit,
+    ),
+  runOf: (messageId) => one('runs', 'where message_id = ?', messageId),
+  runIds: (sessionId, limit) =>
+    rows<{ id: string }>('select id from runs where session_id = ? limit ?', sessionId, limit).map(({ id }) => id),
+});

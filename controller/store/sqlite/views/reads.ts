@@ -1,0 +1,56 @@
+import type Database from 'better-sqlite3';
+import { TABLES, type TableName, type Tables } from '../../../domain/engine/mutation.ts';
+import { rowIn, type SqlRow, type SqlValue, selection, snake } from '../columns.ts';
+
+/** Queries of what a connection sees. */
+export interface Reads {
+  /** Rows of a table; `rest` is what follows `from TABLE`. */
+  all<Name extends TableName>(table: Name, rest: string, ...parameters: SqlValue[]): Tables[Name][];
+  one<Name extends TableName>(table: Name, rest: string, ...parameters: SqlValue[]): Tables[Name] | undefined;
+  /** Of a statement of its own, where not whole rows are read. */
+  rows<Row>(sql: string, ...parameters: SqlValue[]): Row[];
+  row<Row>(sql: string, ...parameters: SqlValue[]): Row | undefined;
+  each<Row>(sql: string, ...parameters: SqlValue[]): Iterable<Row>;
+}
+
+/** Compiles each statement once for each connection. It is found by a text that is a literal: nothing is put together to look it up. */
+function statements<Row>(write: (text: string) => string = (text) => text) {
+  const compiled = new Map<Database.Database, Map<string, Database.Statement<unknown[], Row>>>();
+  return (database: Database.Database, text: string): Database.Statement<unknown[], Row> => {
+    const known = compiled.get(database) ?? new Map<string, Database.Statement<unknown[], Row>>();
+    compiled.set(database, known);
+    const statement = known.get(text) ?? database.prepare<unknown[], Row>(write(text));
+    known.set(text, statement);
+    return statement;
+  };
+}
+
+/** `connection` is asked before each read for the one to read with. */
+export function readsOf(connection: () => Database.Database): Reads {
+  const ofTables = new Map(
+    (Object.keys(TABLES) as TableName[]).map((table) => {
+      const select = `select ${selection(TABLES[table])} from ${snake(table)}`;
+      return [table, statements<SqlRow>((rest) => `${select} ${rest}`)] as const;
+    }),
+  );
+  const whole = statements<unknown>();
+  const ofTable = (table: TableName, rest: string) => {
+    const statement = ofTables.get(table);
+    if (statement === undefined) throw new Error(`There is no table ${table}.`);
+    return statement(connection(), rest);
+  };
+  const own = <Row>(sql: string) => whole(connection(), sql) as Database.Statement<unknown[], Row>;
+  return {
+    all: (table, rest, ...parameters) =>
+      ofTable(table, rest)
+        .all(...parameters)
+        .map((row) => rowIn(table, row)),
+    one(table, rest, ...parameters) {
+      const row = ofTable(table, rest).get(...parameters);
+      return row === undefined ? undefined : rowIn(table, row);
+    },
+    rows: <Row>(sql: string, ...parameters: SqlValue[]) => own<Row>(sql).all(...parameters),
+    row: <Row>(sql: string, ...parameters: SqlValue[]) => own<Row>(sql).get(...parameters),
+    each: <Row>(sql: string, ...parameters: SqlValue[]) => own<Row>(sql).iterate(...parameters),
+  };
+}

@@ -1,0 +1,29 @@
+import type { SpaceId } from '../../../domain/engine/ids.ts';
+import type { SessionView } from '../../../domain/sessions/view.ts';
+import type { Reads } from './reads.ts';
+
+export const sessionView = ({ all, one, rows }: Reads): SessionView => ({
+  hasSessionIn: (spaceId) => one('sessions', `where space_id = ? and desired <> 'deleted' limit 1`, spaceId) !== undefined,
+  sessionsOn: (nodeId) => all('sessions', `where node_id = ? and desired <> 'deleted'`, nodeId),
+  sessionsOnAfter: (nodeId, after, limit) =>
+    all('sessions', `where node_id = ? and desired <> 'deleted' and id > ? order by id limit ?`, nodeId, after, limit),
+  statesOn: (nodeId, after, limit) =>
+    rows(
+      `select id, generation, phase from sessions where node_id = ? and desired <> 'deleted' and id > ? order by id limit ?`,
+      nodeId,
+      after,
+      limit,
+    ),
+  unfailedOn: (nodeId, limit) =>
+    all('sessions', `where node_id = ? and desired <> 'deleted' and desired <> 'failed' limit ?`, nodeId, limit),
+  tombstonesOf: (nodeId, after = '', limit = -1) =>
+    all('tombstones', 'where node_id = ? and id > ? order by id limit ?', nodeId, after, limit),
+  copiesUnderWay: (source, limit) =>
+    rows(`select 1 from sessions where copy_from = ? and desired not in ('deleted', 'failed') limit ?`, source, limit).length,
+  spacesOfSessionsBy: (accountId) =>
+    rows<{ space_id: SpaceId }>(`select distinct space_id from sessions where created_by_id = ? and desired <> 'deleted'`, accountId).map(
+      (row) => row.space_id,
+    ),
+  sessionsWithTimeouts: (after, limit) =>
+    all('sessions', `where timeouts <> '{}' and desired <> 'deleted' and id > ? order by id limit ?`, after, limit),
+});

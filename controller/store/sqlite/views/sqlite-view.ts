@@ -1,0 +1,27 @@
+import type Database from 'better-sqlite3';
+import type { View } from '../../../domain/engine/view.ts';
+import { accessView } from './access.ts';
+import { agentView } from './agents.ts';
+import { buildView } from './builds.ts';
+import { historyView } from './events.ts';
+import { messageView } from './messages.ts';
+import { nodeView } from './nodes.ts';
+import { readsOf } from './reads.ts';
+import { sessionView } from './sessions.ts';
+import { spaceView } from './spaces.ts';
+
+/** A {@link View} of what a connection sees: the applier's own transaction, or the last commit. `connection` says which, before each read. */
+export function sqliteView(connection: () => Database.Database): View {
+  const reads = readsOf(connection);
+  return {
+    get: (table, id) => reads.one(table, 'where id = ?', id),
+    ...accessView(reads),
+    ...spaceView(reads),
+    ...agentView(reads),
+    ...buildView(reads),
+    ...nodeView(reads),
+    ...sessionView(reads),
+    ...messageView(reads),
+    ...historyView(reads),
+  };
+}
