@@ -1,21 +1,30 @@
 /** Where control groups are mounted: one tree for all controllers (version 2), or one for each that matters here (version 1). */
 export type CgroupMounts =
   | { readonly version: 2; readonly root: string }
-  | { readonly version: 1; readonly cpu: string; readonly memory: string; readonly pids: string };
+  | {
+      readonly version: 1;
+      readonly cpu: string;
+      readonly memory: string;
+      readonly pids: string;
+      /** Those of all controllers, also of such as bound nothing here: the engine makes a group in each. */
+      readonly every: readonly string[];
+    };
 
 /** From the text of /proc/self/mountinfo. A host that mounts both uses version 1. Throws when a controller is not mounted. */
 export function cgroupMounts(mountinfo: string): CgroupMounts {
   const v1 = new Map<string, string>();
   let v2: string | undefined;
+  const every = new Set<string>();
   for (const line of mountinfo.split('\n')) {
     const [before = '', after = ''] = line.split(' - ');
     const path = unescaped(before.split(' ')[4] ?? '');
     const [type, , options = ''] = after.split(' ');
+    if (type === 'cgroup' || type === 'cgroup2') every.add(path);
     if (type === 'cgroup2') v2 ??= path;
     if (type === 'cgroup') for (const option of options.split(',')) if (!v1.has(option)) v1.set(option, path);
   }
   const [cpu, memory, pids] = [v1.get('cpu'), v1.get('memory'), v1.get('pids')];
-  if (cpu !== undefined && memory !== undefined && pids !== undefined) return { version: 1, cpu, memory, pids };
+  if (cpu !== undefined && memory !== undefined && pids !== undefined) return { version: 1, cpu, memory, pids, every: [...every] };
   if (v2 !== undefined && v1.size === 0) return { version: 2, root: v2 };
   const missing = [cpu === undefined && 'cpu', memory === undefined && 'memory', pids === undefined && 'pids'].filter(Boolean);
   throw new Error(`no control group is mounted for ${missing.join(', ')}`);

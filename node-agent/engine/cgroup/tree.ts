@@ -49,7 +49,7 @@ export class CgroupTree {
 
   /** Unless something is in it. */
   remove(): void {
-    for (const directory of this.#directories())
+    for (const directory of this.#mounts.version === 2 ? [this.#mounts.root] : this.#mounts.every)
       for (const path of [join(directory, ABOVE, this.#name), join(directory, ABOVE)])
         try {
           rmdirSync(path);

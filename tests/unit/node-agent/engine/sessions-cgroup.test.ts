@@ -1,5 +1,5 @@
 /** The control group of a node's sessions, on trees of files that only look like the kernel's. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -121,6 +121,20 @@ t.test('a node whose group cannot be made says so, until it can', async (t) => {
   const foreign = host(t, v1, 'none');
   await foreign.group().ensure();
   t.match(foreign.conditions.all(), [{ type: 'SessionsUnbounded', message: /driver is none/ }]);
+});
+
+t.test('version 1: what the engine made in the trees of other controllers is removed too', async (t) => {
+  const { root, group } = host(t, v1);
+  for (const controller of ['cpu,cpuacct', 'memory', 'pids', 'systemd', 'unified']) mkdirSync(join(root, controller));
+  const made = group();
+  await made.ensure();
+  // The kernel's files go with their directory, these do not.
+  for (const controller of ['cpu,cpuacct', 'memory', 'pids']) rmSync(join(root, controller, 'raworc'), { recursive: true });
+  for (const tree of ['systemd', 'unified']) mkdirSync(join(root, tree, 'raworc/a1b2c3d4'), { recursive: true });
+  mkdirSync(join(root, 'memory/raworc/a1b2c3d4/container'), { recursive: true });
+  await made.remove();
+  for (const tree of ['systemd', 'unified']) t.equal(existsSync(join(root, tree, 'raworc')), false, tree);
+  t.ok(existsSync(join(root, 'memory/raworc/a1b2c3d4/container')), 'never one that is in use');
 });
 
 t.test('a host without one of the controllers is refused by name', (t) => {
