@@ -241,7 +241,7 @@ t.test('TLS 1.1 is refused at both ports, and 1.2 is not', async (t) => {
 });
 
 t.test('a node that leaves calls unfinished, or opens connections without end, loses them', async (t) => {
-  const rig = await startRigFor(t, { callMs: 300 });
+  const rig = await startRigFor(t, { callMs: 300, streams: { accept: () => undefined, openTo: () => 0 } });
   const identity = await rig.node(NODE);
   const own = { key: identity.keyPem, cert: identity.certificatePem };
   const session = async () => {
