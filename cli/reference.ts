@@ -9,13 +9,13 @@ interface Named {
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const ID_PREFIX = /^[0-9a-f-]{1,36}$/;
 /** How many sessions are shown where a name or a prefix means several. */
-const MOST_SHOWN = 10;
+const MAX_SHOWN = 10;
 
 /** Returns the id of the session that a person means by its id, its name, or the beginning of its id. The server finds it by an index. */
 export async function findSession(raworc: Raworc, ref: string): Promise<string> {
   if (UUID.test(ref)) return ref.toLowerCase();
   const name = ref.normalize('NFC');
-  const limit = MOST_SHOWN + 1;
+  const limit = MAX_SHOWN + 1;
   const named = (await raworc.sessions.list({ name, limit })).filter((session) => session.name?.normalize('NFC') === name);
   if (named.length > 0) return theOnly(ref, named);
   const prefix = ref.toLowerCase();
@@ -30,9 +30,9 @@ function theOnly(ref: string, found: readonly Session[]): string {
   const [only] = found;
   if (only === undefined) throw noSuch('session', ref, 'raworc session list');
   if (found.length === 1) return only.id;
-  const rows = found.slice(0, MOST_SHOWN).map(({ id, name, space, state, created_at }) => [id, name ?? '-', space, state, created_at]);
-  const more = found.length > MOST_SHOWN ? '…\n' : '';
-  const count = found.length > MOST_SHOWN ? `more than ${MOST_SHOWN}` : String(found.length);
+  const rows = found.slice(0, MAX_SHOWN).map(({ id, name, space, state, created_at }) => [id, name ?? '-', space, state, created_at]);
+  const more = found.length > MAX_SHOWN ? '…\n' : '';
+  const count = found.length > MAX_SHOWN ? `more than ${MAX_SHOWN}` : String(found.length);
   throw new Trouble(`"${ref}" is the name, or the beginning of the id, of ${count} sessions. Use an id:\n${table(rows)}${more}`.trimEnd());
 }
 
@@ -45,7 +45,7 @@ export async function findKey(raworc: Raworc, ref: string): Promise<string> {
   const [only] = meant;
   if (only === undefined) throw noSuch('key', ref, 'raworc key list');
   if (meant.length === 1) return only.id;
-  const some = meant.slice(0, MOST_SHOWN).map(({ id }) => id);
+  const some = meant.slice(0, MAX_SHOWN).map(({ id }) => id);
   throw new Trouble(`"${ref}" is the name, or the beginning of the id, of ${meant.length} keys. Use an id: ${some.join(', ')}`);
 }
 

@@ -61,7 +61,7 @@ import { secretService } from './services/spaces/secret-service.ts';
 import { spaceService } from './services/spaces/space-service.ts';
 import { StreamBroker } from './services/streams/broker.ts';
 
-export interface CoreNeeds {
+export interface CoreDeps {
   readonly store: { readonly writer: TransactionalStore; readonly view: View; readonly events: EventLog };
   readonly lists: Lists;
   readonly news: News;
@@ -116,7 +116,7 @@ export interface Core {
   close(): Promise<void>;
 }
 
-export function openCore(needs: CoreNeeds): Core {
+export function openCore(deps: CoreDeps): Core {
   const {
     store,
     lists,
@@ -132,26 +132,26 @@ export function openCore(needs: CoreNeeds): Core {
     storeKey,
     metrics,
     sizes = DEFAULT_SIZE_RULES,
-  } = needs;
+  } = deps;
   const { view, events } = store;
 
   // Of the process before this one.
   const lastAliveAt = store.writer.lastTime();
   const capacity = new Capacity(placedSessions(view));
-  const rules = needs.nodeRules ?? NO_RULES;
+  const rules = deps.nodeRules ?? NO_RULES;
   const directory = new NodeDirectory({ view, capacity, rules, sizes });
-  const growth = needs.growthRefusal === undefined ? {} : { growthRefusal: needs.growthRefusal };
-  const applier = new Applier({ store: store.writer, fleet: directory, capacity, clock, log, metrics, onFatal: needs.onFatal, ...growth });
+  const growth = deps.growthRefusal === undefined ? {} : { growthRefusal: deps.growthRefusal };
+  const applier = new Applier({ store: store.writer, fleet: directory, capacity, clock, log, metrics, onFatal: deps.onFatal, ...growth });
   applier.onCommitted(({ mutations }) => directory.committed(mutations));
   const loops = new Loops({ clock, random, log, metrics });
-  const publisher = new Publisher({ loops, events, news, clock, log, metrics: needs.metrics });
+  const publisher = new Publisher({ loops, events, news, clock, log, metrics: deps.metrics });
   const ownerOf = rememberedOwners((id) => view.get('sessions', id)?.createdById);
-  const tail = new Tail({ events, news, clock, log, metrics: needs.metrics, ownerOf });
+  const tail = new Tail({ events, news, clock, log, metrics: deps.metrics, ownerOf });
   const waiters = new Waiters();
   const rights = new RightsInForce(view);
-  const secrets = new SecretKeeper(view, needs.sealing.ring, (account, space) => rights.holdsIn(account, space));
-  const alarms = new NodeAlarms({ applier, view, clock, log, metrics: needs.metrics });
-  const fleetNeeds = {
+  const secrets = new SecretKeeper(view, deps.sealing.ring, (account, space) => rights.holdsIn(account, space));
+  const alarms = new NodeAlarms({ applier, view, clock, log, metrics: deps.metrics });
+  const fleetDeps = {
     loops,
     directory,
     rules,
@@ -165,22 +165,22 @@ export function openCore(needs: CoreNeeds): Core {
     log,
     barriers,
     lease,
-    clusterId: needs.clusterId,
-    version: needs.version,
+    clusterId: deps.clusterId,
+    version: deps.version,
   };
   const fleet = new Fleet({
-    ...fleetNeeds,
+    ...fleetDeps,
     epoch: events.epoch,
     metrics,
   });
   const dispatch = new BuildDispatch({
     ...{ loops, applier, view, fleet, directory, clock, log, metrics },
-    ...(needs.builds === undefined ? {} : { bounds: needs.builds }),
+    ...(deps.builds === undefined ? {} : { bounds: deps.builds }),
   });
   const leases = new LeaseLoop({ loops, applier, directory, fleet, lease, clock, log });
   expiryLoop({ loops, applier, view, log, graceMs: SUSPEND_GRACE_MS });
   retentionLoop({ loops, applier, metrics });
-  const { kept = AUDIT_KEPT, sinks = [], cursor } = needs.audit ?? {};
+  const { kept = AUDIT_KEPT, sinks = [], cursor } = deps.audit ?? {};
   const exports = sinks.flatMap((sink) =>
     cursor === undefined ? [] : [new AuditExport({ loops, sink, cursor, lists, ids: auditIds(storeKey), log, metrics })],
   );
@@ -208,11 +208,11 @@ export function openCore(needs: CoreNeeds): Core {
     waiters.committed(mutations);
   });
 
-  resealingLoop({ loops, applier, view, ...needs.sealing, random, log, barriers });
+  resealingLoop({ loops, applier, view, ...deps.sealing, random, log, barriers });
 
   const shared = { applier, view, lists, waiters, shownSessions, random, storeKey, baseImage, sizes };
   const throttle = new LoginThrottle(clock);
-  const budgets = new Budgets({ clock, metrics, ...(needs.budgets === undefined ? {} : { limits: needs.budgets }) });
+  const budgets = new Budgets({ clock, metrics, ...(deps.budgets === undefined ? {} : { limits: deps.budgets }) });
   const keyUse = new KeyUse(applier, clock);
   const streams = new StreamBroker({
     ...{ clock, random, budgets, metrics },
@@ -233,18 +233,18 @@ export function openCore(needs: CoreNeeds): Core {
     }),
     messages: messageService(shared),
     spaces: spaceService(shared),
-    secrets: secretService({ ...shared, ring: needs.sealing.ring }),
+    secrets: secretService({ ...shared, ring: deps.sealing.ring }),
     agents: agentService({ ...shared, shelf, fleet, budgets, clock }),
     agentLogs: agentLogService({ view, lists, fleet, tail, clock, log, budgets }),
     builds: buildService(shared),
-    nodes: nodeService({ applier, view, fleet, alarms, leases, directory, clock, random, leaseMs: lease.leaseMs, token: needs.joinLine }),
+    nodes: nodeService({ applier, view, fleet, alarms, leases, directory, clock, random, leaseMs: lease.leaseMs, token: deps.joinLine }),
     orphans: orphanService({ applier, view, fleet, baseImage, sizes }),
     events: eventService(view, tail),
     audit: auditService({ applier, view, lists, clock, metrics, ids: auditIds(storeKey) }),
     health: healthService({
-      ...{ checkStore: needs.health.checkStore, log },
+      ...{ checkStore: deps.health.checkStore, log },
       degradations: {
-        ...needs.health.degradations,
+        ...deps.health.degradations,
         audit_export: () => exports.filter(({ isFailing }) => isFailing).length,
         nodes_unschedulable: () => unschedulableNodes(directory),
       },

@@ -10,7 +10,7 @@ import { HostSide } from './host/host-side.ts';
 import type { Door, HostLink } from './host/listener.ts';
 import { Mailbox } from './mailbox/mailbox.ts';
 import { REASONS } from './runs/reasons.ts';
-import { Runner, type RunnerOutside } from './runs/runner.ts';
+import { Runner, type RunnerDeps } from './runs/runner.ts';
 import { GuestStreams } from './streams/guest-streams.ts';
 import type { StreamKinds } from './streams/stream-kinds.ts';
 
@@ -21,7 +21,7 @@ const WELCOME_WITHIN_MS = 10_000;
 const BACKLOG_COUNT = 256;
 const BACKLOG_BYTES = 16 * 1024 * 1024;
 
-export interface GuestOutside extends Omit<RunnerOutside, 'runLimitMs'> {
+export interface GuestDeps extends Omit<RunnerDeps, 'runLimitMs'> {
   readonly disk: Disk;
   readonly door: Door;
   readonly version: string;
@@ -48,7 +48,7 @@ export interface GuestOutside extends Omit<RunnerOutside, 'runLimitMs'> {
  * 7. It ends when the host speaks of another session, or when the disk fails: `run` then throws. Whatever ends it, its next start goes on.
  */
 export class Guest {
-  readonly #outside: GuestOutside;
+  readonly #deps: GuestDeps;
   readonly #mailbox: Mailbox;
   readonly #host: HostSide;
   readonly #runner: Runner;
@@ -58,13 +58,13 @@ export class Guest {
   #drain: object | undefined;
   #fault: unknown;
 
-  private constructor(outside: GuestOutside, mailbox: Mailbox) {
-    this.#outside = outside;
+  private constructor(deps: GuestDeps, mailbox: Mailbox) {
+    this.#deps = deps;
     this.#mailbox = mailbox;
     this.#host = new HostSide(() => mailbox.answers());
-    this.#runner = new Runner({ ...outside, runLimitMs: outside.runLimitMs ?? 300_000 }, mailbox, this.#host);
+    this.#runner = new Runner({ ...deps, runLimitMs: deps.runLimitMs ?? 300_000 }, mailbox, this.#host);
     this.#runner.onFault((fault) => this.#fail(fault));
-    const { sessionId, log, door, streams = {} } = outside;
+    const { sessionId, log, door, streams = {} } = deps;
     this.#streams = new GuestStreams({
       ...{ sessionId, log, kinds: streams },
       connect: () => door.stream?.() ?? Promise.reject(new Error('no further connection can be made here')),
@@ -72,12 +72,12 @@ export class Guest {
     });
   }
 
-  static async open(outside: GuestOutside): Promise<Guest> {
-    const { disk, directory, sessionId, mailboxBytes, log } = outside;
+  static async open(deps: GuestDeps): Promise<Guest> {
+    const { disk, directory, sessionId, mailboxBytes, log } = deps;
     const allocation = mailboxBytes === undefined ? {} : { allocateBytes: mailboxBytes };
     const mailbox = await Mailbox.open({ disk, directory, sessionId, ...allocation });
     if (mailbox.wiped) log.warn('mailbox.wiped', { session: sessionId });
-    return new Guest(outside, mailbox);
+    return new Guest(deps, mailbox);
   }
 
   get syncs(): number {
@@ -86,7 +86,7 @@ export class Guest {
 
   /** Until it is stopped; throws what ended it otherwise. */
   async run(): Promise<void> {
-    const { clock, random, door } = this.#outside;
+    const { clock, random, door } = this.#deps;
     const signal = this.#ending.signal;
     let retryMs = RETRY_MS;
     while (!signal.aborted) {
@@ -110,7 +110,7 @@ export class Guest {
 
   /** Resolves when the link has ended, with whether it was welcomed. */
   #serve(link: HostLink): Promise<boolean> {
-    const { clock, log, sessionId, version } = this.#outside;
+    const { clock, log, sessionId, version } = this.#deps;
     return new Promise((resolve) => {
       let welcomed = false;
       const timer = clock.after(WELCOME_WITHIN_MS, () => link.close(new Error('no welcome')));
@@ -143,7 +143,7 @@ export class Guest {
   }
 
   #welcomed(link: HostLink, welcome: Welcome): boolean {
-    const { sessionId, log } = this.#outside;
+    const { sessionId, log } = this.#deps;
     const { protocolVersion, generation, agents } = welcome;
     if (welcome.sessionId !== sessionId) {
       this.#fail(new Error(`the host speaks of session ${welcome.sessionId}`));
@@ -178,14 +178,14 @@ export class Guest {
         this.#settled(frame.value);
         break;
       case 'secrets':
-        if (frame.value.sessionId !== this.#outside.sessionId) link.close(new Error(`secrets of session ${frame.value.sessionId}`));
+        if (frame.value.sessionId !== this.#deps.sessionId) link.close(new Error(`secrets of session ${frame.value.sessionId}`));
         else this.#runner.secretsAre(frame.value);
         break;
       case 'stopAgent':
         this.#runner.stop(frame.value.agent, frame.value.interrupt);
         break;
       case 'openStream':
-        if (frame.value.sessionId !== this.#outside.sessionId) link.close(new Error(`a stream of session ${frame.value.sessionId}`));
+        if (frame.value.sessionId !== this.#deps.sessionId) link.close(new Error(`a stream of session ${frame.value.sessionId}`));
         else this.#streams.start(frame.value);
         break;
       case 'readLines':
@@ -197,7 +197,7 @@ export class Guest {
   }
 
   async #readLines({ requestId, agent, stream, limit }: ReadLines): Promise<void> {
-    const { sessionId, lines: shelf } = this.#outside;
+    const { sessionId, lines: shelf } = this.#deps;
     const lines = (await shelf?.newest(agent, stream, limit)) ?? [];
     this.#host.tellLines({ sessionId, requestId, lines: [...lines], unread: shelf === undefined });
   }
@@ -218,7 +218,7 @@ export class Guest {
     this.#drain = drain;
     void Promise.all([this.#runner.drain(graceMs), ...this.#taking]).then(() => {
       if (this.#drain !== drain) return;
-      this.#outside.log.info('session.drained', { session: this.#outside.sessionId });
+      this.#deps.log.info('session.drained', { session: this.#deps.sessionId });
       this.#host.sayLast({ kind: 'drained', value: { acceptedSeq: this.#mailbox.acceptedSeq } });
     });
   }
@@ -231,7 +231,7 @@ export class Guest {
   }
 
   async #take(link: HostLink, message: Deliver): Promise<void> {
-    const { barriers, sessionId } = this.#outside;
+    const { barriers, sessionId } = this.#deps;
     if (message.sessionId !== sessionId) {
       link.close(new Error(`a message of session ${message.sessionId}`));
       return;

@@ -36,7 +36,7 @@ const CALL_LIMIT_MS = 60_000;
 /** How long news of orphans waits for more. */
 const ORPHANS_GATHER_MS = 50;
 /** Told of. There is more to see once some of them are gone. */
-const MOST_ORPHANS = 10_000;
+const MAX_ORPHANS = 10_000;
 const NOTHING_SEEN: Seen = { container: undefined, volume: undefined, space: '', image: '' };
 /** From time to time everything is looked at again, for what no event told. */
 const RELIST_EVERY_MS = 60_000;
@@ -255,7 +255,7 @@ export class NodeAgent {
       capacity: this.#capacity,
       hostname,
     };
-    const held = { images: [...this.#images], tombstones: ledger.openTombstones(), orphans: this.#orphans.all().slice(0, MOST_ORPHANS) };
+    const held = { images: [...this.#images], tombstones: ledger.openTombstones(), orphans: this.#orphans.all().slice(0, MAX_ORPHANS) };
     return { hello: { kind: 'hello', value: hello }, inventory: inventoryParts({ reports: this.#reportsOf(), ...held }) };
   }
 
@@ -507,7 +507,7 @@ export class NodeAgent {
   #sayOrphans(): void {
     this.#orphansLater ??= this.#options.clock.after(ORPHANS_GATHER_MS, () => {
       this.#orphansLater = undefined;
-      this.#outbox.keep('orphans', { kind: 'orphans', value: { orphans: this.#orphans.all().slice(0, MOST_ORPHANS) } });
+      this.#outbox.keep('orphans', { kind: 'orphans', value: { orphans: this.#orphans.all().slice(0, MAX_ORPHANS) } });
     });
   }
 

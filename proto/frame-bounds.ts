@@ -8,10 +8,10 @@ import { isPlainName } from '../seams/terminal-text.ts';
 import type { GuestFrame, NodeFrame } from './frame.ts';
 
 /** Of all orphans, and of all images, of a node; and of one frame. */
-export const MOST_IMAGES = 10_000;
-export const MOST_ORPHANS = 10_000;
+export const MAX_IMAGES = 10_000;
+export const MAX_ORPHANS = 10_000;
 /** Sessions of one inventory, in all of its parts. */
-export const MOST_REPORTS = 100_000;
+export const MAX_REPORTS = 100_000;
 /** The last millisecond of the year 9999. A larger number is no time that can be written, and no count or size either; it can be one that the store cannot keep. */
 const LARGEST = 253_402_300_799_999;
 
@@ -49,8 +49,8 @@ const SENTENCES: Text = { most: 8 * 1024 };
 const report = { sessionId: ID, containerId: ID, volume: NAME, reason: SENTENCES };
 const orphan = { sessionId: ID, containerId: ID, volume: NAME, space: NAME, image: NAME };
 const line = { sessionId: ID, runId: ID, agent: AGENT, line: { most: 64 * 1024 } };
-const orphans = { most: MOST_ORPHANS, each: orphan };
-const images = { most: MOST_IMAGES, each: NAME };
+const orphans = { most: MAX_ORPHANS, each: orphan };
+const images = { most: MAX_IMAGES, each: NAME };
 
 /** What guests say and their node agents pass on. */
 const RELAYED: Shapes<Extract<NodeFrame, { kind: Exclude<GuestFrame['kind'], 'hello'> }>> = {
@@ -74,9 +74,9 @@ const NODE: Shapes<NodeFrame> = {
   ...RELAYED,
   hello: { agentVersion: ID, clusterId: ID, driver: ID, hostname: NAME },
   inventory: {
-    sessions: { most: MOST_REPORTS, each: report },
+    sessions: { most: MAX_REPORTS, each: report },
     images,
-    tombstones: { most: MOST_REPORTS, each: { sessionId: ID } },
+    tombstones: { most: MAX_REPORTS, each: { sessionId: ID } },
     orphans,
   },
   heartbeat: {},

@@ -1,8 +1,8 @@
 import { ProtocolError } from './protocol-error.ts';
 
 /** Fields of a frame, and of the message in it. More make objects in memory that are a hundred times the bytes that they came in. */
-const MOST_FRAME_FIELDS = 8;
-const MOST_FIELDS = 25_000;
+const MAX_FRAME_FIELDS = 8;
+const MAX_FIELDS = 25_000;
 
 /**
  * Refuses bytes that would decode into far more than themselves: an empty element of a list takes two bytes, and the object that it becomes
@@ -12,11 +12,11 @@ export function checkWeight(bytes: Uint8Array, name: string): void {
   let fields = 0;
   for (const field of fieldsOf(bytes, 0, bytes.byteLength)) {
     fields += 1;
-    if (fields > MOST_FRAME_FIELDS) throw new ProtocolError(`a ${name} with more than one message`);
+    if (fields > MAX_FRAME_FIELDS) throw new ProtocolError(`a ${name} with more than one message`);
     let inner = 0;
     for (const _ of fieldsOf(bytes, field.start, field.end)) {
       inner += 1;
-      if (inner > MOST_FIELDS) throw new ProtocolError(`a ${name} with more than ${MOST_FIELDS} fields`);
+      if (inner > MAX_FIELDS) throw new ProtocolError(`a ${name} with more than ${MAX_FIELDS} fields`);
     }
   }
 }

@@ -69,7 +69,7 @@ export interface Wire {
 }
 
 const RETRY_MS = 1_000;
-const MOST_RETRY_MS = 10_000;
+const MAX_RETRY_MS = 10_000;
 
 /** Follows a stream of server-sent events and reconnects to it by itself. Resolves once the server has taken the watcher. */
 export async function openFeed(wire: Wire, path: string, { lastEventId, signal }: FeedOptions = {}): Promise<EventFeed> {
@@ -116,7 +116,7 @@ async function* follow(
       if (!(error instanceof Unreachable)) throw error;
     }
     cuts += 1;
-    await sleep(environment, environment.random() * Math.min(MOST_RETRY_MS, retryMs * 2 ** (cuts - 1)), signal);
+    await sleep(environment, environment.random() * Math.min(MAX_RETRY_MS, retryMs * 2 ** (cuts - 1)), signal);
     response = await connect(wire, path, lastId, signal);
     // Without an id to go on from, what happened meanwhile is not sent.
     yield { kind: lastId === undefined ? 'reset' : 'resumed' };

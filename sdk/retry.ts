@@ -9,16 +9,16 @@ export interface RetryPolicy {
   /** Before the second try it is at most this, then twice as much each time (full jitter) … */
   readonly baseMs: number;
   /** … and never more than this. */
-  readonly mostMs: number;
+  readonly maxMs: number;
 }
 
 /** Long enough for a restart of the server. */
-export const PATIENT: RetryPolicy = { tries: 30, totalMs: 30_000, baseMs: 250, mostMs: 3_000 };
+export const PATIENT: RetryPolicy = { tries: 30, totalMs: 30_000, baseMs: 250, maxMs: 3_000 };
 
 /** How long to wait after so many failures: what the server asked for and a little, else by chance up to a bound that doubles. */
 export function delayMs(policy: RetryPolicy, failures: number, random: () => number, retryAfterS?: number): number {
   if (retryAfterS !== undefined) return retryAfterS * 1000 + random() * policy.baseMs;
-  return random() * Math.min(policy.mostMs, policy.baseMs * 2 ** (failures - 1));
+  return random() * Math.min(policy.maxMs, policy.baseMs * 2 ** (failures - 1));
 }
 
 export interface Tried {

@@ -11,7 +11,7 @@ export interface Frame {
 /** The server sends at least a comment every 15 s. */
 const SILENT_MS = 50_000;
 /** Ten days are no delay before a reconnect. */
-const MOST_RETRY_MS = 9_999_999;
+const MAX_RETRY_MS = 9_999_999;
 
 /**
  * The events of a text/event-stream response as they arrive. Ends with the stream; throws Unreachable if it
@@ -30,7 +30,7 @@ export async function* frames(
   const parsed: EventSourceMessage[] = [];
   const parser = createParser({
     onEvent: (event) => parsed.push(event),
-    onRetry: (ms) => ms <= MOST_RETRY_MS && onRetry(ms),
+    onRetry: (ms) => ms <= MAX_RETRY_MS && onRetry(ms),
   });
   try {
     for (;;) {

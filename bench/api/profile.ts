@@ -13,7 +13,7 @@ export interface TimeSpent {
   readonly functions: readonly Share[];
 }
 
-const MOST_FUNCTIONS = 12;
+const MAX_FUNCTIONS = 12;
 
 /** Time is of the nearest caller that is somebody's: what `Buffer.from` takes in jsonwebtoken is jsonwebtoken's. */
 export function whereTimeGoes(profile: Profiler.Profile): TimeSpent {
@@ -48,7 +48,7 @@ export function whereTimeGoes(profile: Profiler.Profile): TimeSpent {
     }
     return inNode ?? 'node (native)';
   }
-  return { busy: (all - idle) / all, parts: shares(parts, all - idle), functions: shares(functions, all - idle).slice(0, MOST_FUNCTIONS) };
+  return { busy: (all - idle) / all, parts: shares(parts, all - idle), functions: shares(functions, all - idle).slice(0, MAX_FUNCTIONS) };
 }
 
 const ROOT = new URL('../..', import.meta.url).href;

@@ -14,7 +14,7 @@ const WARM_UP = 20_000;
 /** Of the sessions: what is not read before a part begins is read in it for the first time. */
 const PARTS = 5;
 /** Below it, in microseconds a request, a part is not named. */
-const LEAST_US = 1;
+const MIN_US = 1;
 
 const NAMES = { bare: 'bare Koa route with the same body', api: 'GET /sessions/{id}' } as const;
 type Side = keyof typeof NAMES;
@@ -103,7 +103,7 @@ async function profileOf(rig: Rig, side: Side): Promise<string> {
   const us = (usedMs * 1000) / latenciesMs.length;
   const worded = (shares: TimeSpent['parts']) =>
     shares
-      .filter(({ share }) => share * us >= LEAST_US)
+      .filter(({ share }) => share * us >= MIN_US)
       .map(({ name, share }) => `${name} ${(share * us).toFixed(0)}`)
       .join(', ');
   return `${NAMES[side]}, ${us.toFixed(0)} µs a request under the profiler: ${worded(parts)}\n  in ${worded(functions)}`;

@@ -7,8 +7,8 @@ import { time, uuid } from './objects.ts';
 
 const MAX_PASSWORD_LENGTH = 1024;
 const MAX_DESCRIPTION_LENGTH = 4096;
-const MOST_RULES = 100;
-const MOST_WORDS = 1000;
+const MAX_RULES = 100;
+const MAX_WORDS = 1000;
 
 const description = () => prose(MAX_DESCRIPTION_LENGTH).exactOptional();
 /** One that is set anew: those of before go on working. */
@@ -50,14 +50,14 @@ export const changeAccount = z.preprocess(
 export const changePassword = fields({ current_password: text(MAX_PASSWORD_LENGTH).exactOptional(), new_password: password() });
 
 const listOf = (word: z.ZodType<string>) =>
-  z.array(word, { error: wording }).min(1, 'must name at least one, or "*"').max(MOST_WORDS, `must have at most ${MOST_WORDS}`);
+  z.array(word, { error: wording }).min(1, 'must name at least one, or "*"').max(MAX_WORDS, `must have at most ${MAX_WORDS}`);
 
 /** A word that is not known would allow nothing and look as if it did. */
 const oneOf = (known: readonly string[]) =>
   z.string({ error: wording }).refine((word) => known.includes(word), { error: `must be one of ${known.join(', ')}` });
 
 const ruleFields = {
-  api_groups: z.array(givenName(255), { error: wording }).max(MOST_WORDS).default(['*']).describe('Kept, and decide nothing'),
+  api_groups: z.array(givenName(255), { error: wording }).max(MAX_WORDS).default(['*']).describe('Kept, and decide nothing'),
   resources: listOf(oneOf(RESOURCE_WORDS)),
   verbs: listOf(oneOf(VERB_WORDS)),
   resource_names: listOf(givenName(255)).exactOptional().describe('Narrows the rule to things of these names or ids'),
@@ -100,7 +100,7 @@ function addSpellings(schema: ObjectSchema, others: Readonly<Record<string, stri
 
 const rule = spelled({ apiGroups: 'api_groups', resourceNames: 'resource_names' }, ruleFields);
 
-const rules = () => z.array(rule, { error: wording }).max(MOST_RULES, `must have at most ${MOST_RULES}`);
+const rules = () => z.array(rule, { error: wording }).max(MAX_RULES, `must have at most ${MAX_RULES}`);
 
 export const createRole = spelled({ id: 'name' }, { name: unlikeIds(), description: description(), rules: rules() });
 

@@ -75,13 +75,13 @@ export const givenName = (maxLength: number) =>
 /** An object of the client's own, kept as it is. */
 export const metadata = () => z.record(z.string(), z.unknown(), { error: () => 'must be an object' });
 
-const MOST_SESSION_METADATA = 64 * 1024;
+const MAX_SESSION_METADATA = 64 * 1024;
 
 /** Of a session: each event of its state holds them again. */
 export const sessionMetadata = () =>
   metadata().refine(
-    (sent) => Buffer.byteLength(JSON.stringify(sent)) <= MOST_SESSION_METADATA,
-    `must have at most ${MOST_SESSION_METADATA} bytes as JSON`,
+    (sent) => Buffer.byteLength(JSON.stringify(sent)) <= MAX_SESSION_METADATA,
+    `must have at most ${MAX_SESSION_METADATA} bytes as JSON`,
   );
 
 export { dropNulls, wording };

@@ -44,7 +44,7 @@ export class Admission {
 }
 
 /** Whose rate is remembered. */
-const MOST_REMEMBERED = 10_000;
+const MAX_REMEMBERED = 10_000;
 
 /** A token bucket for each: one that comes too often is turned away before it takes the place of others in a bucket that all share. */
 export class AdmissionOfEach<Key> {
@@ -68,7 +68,7 @@ export class AdmissionOfEach<Key> {
     // Only the one that came least recently is forgotten: a stranger with many addresses frees nobody else from their pace.
     this.#each.delete(key);
     this.#each.set(key, own);
-    if (this.#each.size > MOST_REMEMBERED) {
+    if (this.#each.size > MAX_REMEMBERED) {
       const [oldest] = this.#each.keys();
       if (oldest !== undefined) this.#each.delete(oldest);
     }

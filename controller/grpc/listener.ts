@@ -10,9 +10,9 @@ import { FairAdmission, type FairRates } from './fair-admission.ts';
 /** How long `close` waits for peers to hang up by themselves. */
 const CLOSE_GRACE_MS = 1_000;
 /** Connections of one node: its stream, one that is just ending, and its sources and renewals. */
-const MOST_OF_A_NODE = 8;
+const MAX_OF_A_NODE = 8;
 /** Addresses that a node has come from. */
-const MOST_TRUSTED = 10_000;
+const MAX_TRUSTED = 10_000;
 
 /** What peers that have not proved who they are may take up of a port. Addresses of one IPv6 /64 count as one. */
 export interface ConnectionBounds {
@@ -154,12 +154,12 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       connection.handshake.cancel();
       connection.life.cancel();
       pending.delete(connection);
-      if (trusted.size < MOST_TRUSTED) trusted.add(connection.network);
+      if (trusted.size < MAX_TRUSTED) trusted.add(connection.network);
       const own = ofNode.get(nodeId) ?? new Set<Connection>();
       ofNode.set(nodeId, own);
       own.add(connection);
       const [oldest] = own;
-      if (own.size > MOST_OF_A_NODE && oldest !== undefined) {
+      if (own.size > MAX_OF_A_NODE && oldest !== undefined) {
         own.delete(oldest);
         cut(oldest, 'too_many');
       }

@@ -5,7 +5,7 @@ import type { NodeId } from '../domain/engine/ids.ts';
 import { peerOf } from './peer.ts';
 
 /** Of one node at once, over all of its connections: its stream, one that is just ending, renewals and sources. Byte streams are counted apart. */
-const MOST_CALLS = 8;
+const MAX_CALLS = 8;
 /** Beyond the byte streams that were asked of a node, calls that are just ending. */
 const SPARE_STREAMS = 16;
 
@@ -37,7 +37,7 @@ export function nodeCalls({ clusterId, clock, callMs, streamsOf, cutOff }: NodeC
     const peer = peerOf(call, clusterId, clock.now());
     const nodeId = peer.ok ? peer.value.nodeId : undefined;
     const counted = method.path === byteStreamMethod.path ? streams : calls;
-    const most = (id: NodeId) => (counted === streams ? streamsOf(id) + SPARE_STREAMS : MOST_CALLS);
+    const most = (id: NodeId) => (counted === streams ? streamsOf(id) + SPARE_STREAMS : MAX_CALLS);
     const isBeyond = nodeId !== undefined && count(counted, nodeId, 1) > most(nodeId);
     let deadline: Timer | undefined;
     if (isBeyond) clock.soon(() => cutOff(address));

@@ -302,7 +302,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     clock,
     log,
     secured: (peer) => listeners.join?.secured(peer),
-    mostBytes: options.joinBytes ?? JOIN_BYTES,
+    maxBytes: options.joinBytes ?? JOIN_BYTES,
     overBytes: (peer) => listeners.join?.overBytes(peer),
     cutOff: (peer) => listeners.join?.cutOff(peer),
   });

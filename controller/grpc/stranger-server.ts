@@ -64,7 +64,7 @@ export interface StrangerServerOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** Of a connection, from the peer, with what TLS adds. */
-  readonly mostBytes: number;
+  readonly maxBytes: number;
   /** TLS is done. */
   secured(peer: string): void;
   /** It sent more than that. */
@@ -84,7 +84,7 @@ export function createStrangerServer(options: StrangerServerOptions): StrangerSe
   let secureContext = contextOf(options.credential);
   return {
     accept(socket, peer) {
-      const bounded = boundedSocket(socket, options.mostBytes, () => options.overBytes(peer));
+      const bounded = boundedSocket(socket, options.maxBytes, () => options.overBytes(peer));
       const secured = new TLSSocket(bounded, { isServer: true, secureContext, ALPNProtocols: ['h2'], requestCert: false });
       secured.disableRenegotiation();
       // What goes wrong with one connection is that peer's fault, and ends it.

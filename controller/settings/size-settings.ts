@@ -1,8 +1,8 @@
-import { DEFAULT_SIZE_RULES, LEAST_LIMITS, type SizeRules } from '../domain/sessions/session-sizes.ts';
+import { DEFAULT_SIZE_RULES, MIN_LIMITS, type SizeRules } from '../domain/sessions/session-sizes.ts';
 
 /** How large sessions may be, from the controller's environment. Throws for a value that makes no sense. */
 export function readSizeRules(env: Readonly<Record<string, string | undefined>>): SizeRules {
-  const { most, mostRatio, memoryOvercommit, diskOvercommit, history } = DEFAULT_SIZE_RULES;
+  const { most, maxRatio, memoryOvercommit, diskOvercommit, history } = DEFAULT_SIZE_RULES;
   const number = (name: string, otherwise: number, least: number, whole = true) => {
     const text = env[name];
     if (text === undefined || text === '') return otherwise;
@@ -13,12 +13,12 @@ export function readSizeRules(env: Readonly<Record<string, string | undefined>>)
   };
   return {
     most: {
-      cpuMillis: number('RAWORC_MAX_SESSION_CPU', most.cpuMillis / 1000, LEAST_LIMITS.cpuMillis / 1000, false) * 1000,
-      memoryBytes: number('RAWORC_MAX_SESSION_MEMORY_BYTES', most.memoryBytes, LEAST_LIMITS.memoryBytes),
+      cpuMillis: number('RAWORC_MAX_SESSION_CPU', most.cpuMillis / 1000, MIN_LIMITS.cpuMillis / 1000, false) * 1000,
+      memoryBytes: number('RAWORC_MAX_SESSION_MEMORY_BYTES', most.memoryBytes, MIN_LIMITS.memoryBytes),
       diskBytes: number('RAWORC_MAX_SESSION_DISK_BYTES', most.diskBytes, 1),
       processes: number('RAWORC_MAX_SESSION_PROCESSES', most.processes, 1),
     },
-    mostRatio: number('RAWORC_MAX_LIMIT_RATIO', mostRatio, 0, false),
+    maxRatio: number('RAWORC_MAX_LIMIT_RATIO', maxRatio, 0, false),
     memoryOvercommit: number('RAWORC_MEMORY_OVERCOMMIT', memoryOvercommit, 0, false),
     history: {
       messages: number('RAWORC_SESSION_HISTORY_MESSAGES', history.messages, 0),

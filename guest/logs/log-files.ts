@@ -2,8 +2,8 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Of all runs together; the oldest files go first. */
-const MOST_FILES = 1000;
-const MOST_BYTES = 64 * 1024 * 1024;
+const MAX_FILES = 1000;
+const MAX_BYTES = 64 * 1024 * 1024;
 /** Files are looked through whenever so many may have been begun: what is printed meanwhile comes on top of the bound. */
 const BEGUN_BETWEEN_LOOKS = 64;
 
@@ -34,7 +34,7 @@ export class LogFiles {
 }
 
 /** Removes the oldest files beyond the bounds. A file that is written to is among the newest. */
-export async function trim(directory: string, mostFiles = MOST_FILES, mostBytes = MOST_BYTES): Promise<void> {
+export async function trim(directory: string, maxFiles = MAX_FILES, maxBytes = MAX_BYTES): Promise<void> {
   const files: { path: string; bytes: number; atMs: number }[] = [];
   for (const name of await readdir(directory)) {
     const path = join(directory, name);
@@ -44,6 +44,6 @@ export async function trim(directory: string, mostFiles = MOST_FILES, mostBytes 
   let bytes = 0;
   for (const [index, file] of files.sort((a, b) => b.atMs - a.atMs).entries()) {
     bytes += file.bytes;
-    if (index >= mostFiles || bytes > mostBytes) await rm(file.path, { force: true });
+    if (index >= maxFiles || bytes > maxBytes) await rm(file.path, { force: true });
   }
 }

@@ -22,7 +22,7 @@ const MAX_ERROR_CHARACTERS = 16 * 1024;
 /** A limit that is met again and again is said this often. */
 const LIMIT_TOLD_EVERY_MS = 60_000;
 
-export interface RunnerOutside {
+export interface RunnerDeps {
   readonly sessionId: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -52,7 +52,7 @@ const error = (reason: Reason, content: string = REASONS[reason]): RunEnd => ({ 
 
 /** Runs what the mailbox holds, one message at a time in order of seq, and puts the answers there. */
 export class Runner {
-  readonly #outside: RunnerOutside;
+  readonly #deps: RunnerDeps;
   readonly #mailbox: Mailbox;
   readonly #host: HostSide;
   readonly #workers = new Map<string, Started>();
@@ -76,12 +76,12 @@ export class Runner {
   /** When the host was last told that this limit was met. */
   readonly #limitToldMs = new Map<string, number>();
 
-  constructor(outside: RunnerOutside, mailbox: Mailbox, host: HostSide) {
-    this.#outside = outside;
+  constructor(deps: RunnerDeps, mailbox: Mailbox, host: HostSide) {
+    this.#deps = deps;
     this.#mailbox = mailbox;
     this.#host = host;
-    this.#live = new LiveWorkers(outside.clock, () => this.#tellWorkers());
-    outside.workers.onLimit?.((what) => this.#limitReached(what));
+    this.#live = new LiveWorkers(deps.clock, () => this.#tellWorkers());
+    deps.workers.onLimit?.((what) => this.#limitReached(what));
   }
 
   /** A disk that fails: the process ends then, and its next start goes on from what is durable. */
@@ -134,7 +134,7 @@ export class Runner {
     const spec = this.#setup.agents.find((one) => one.name === agent);
     if (!spec || this.#wasStopped(message) || secretsVersion > this.#secretsVersion) return undefined;
     if (this.#kept(spec, this.#setup) === undefined) return undefined;
-    const runId = this.#outside.random.uuid();
+    const runId = this.#deps.random.uuid();
     this.#begun.add(runId);
     this.#workOn(messageId, agent);
     return runId;
@@ -157,7 +157,7 @@ export class Runner {
     this.#grace?.cancel();
     if (!this.#working) return Promise.resolve();
     if (graceMs === 0) this.#interrupt();
-    else this.#grace = this.#outside.clock.after(graceMs, () => this.#interrupt());
+    else this.#grace = this.#deps.clock.after(graceMs, () => this.#interrupt());
     return new Promise((resolve) => this.#quiet.push(resolve));
   }
 
@@ -181,11 +181,11 @@ export class Runner {
   }
 
   #tellWorkers(): void {
-    this.#host.tell({ kind: 'workers', value: { sessionId: this.#outside.sessionId, workers: this.#live.all() } });
+    this.#host.tell({ kind: 'workers', value: { sessionId: this.#deps.sessionId, workers: this.#live.all() } });
   }
 
   #limitReached({ limit, value, agent }: LimitReached): void {
-    const { clock, log, sessionId } = this.#outside;
+    const { clock, log, sessionId } = this.#deps;
     const now = clock.monotonic();
     if (now - (this.#limitToldMs.get(limit) ?? Number.NEGATIVE_INFINITY) < LIMIT_TOLD_EVERY_MS) return;
     this.#limitToldMs.set(limit, now);
@@ -209,7 +209,7 @@ export class Runner {
     this.#askedVersion = version;
     this.#host.tell({
       kind: 'secretsRequest',
-      value: { sessionId: this.#outside.sessionId, generation: this.#host.generation, version },
+      value: { sessionId: this.#deps.sessionId, generation: this.#host.generation, version },
     });
     this.#room();
     return true;
@@ -241,14 +241,14 @@ export class Runner {
       await this.#finish(entry, this.#workOn(entry.message.messageId, entry.message.agent));
     }
     this.#working = undefined;
-    this.#outside.workers.working?.(false);
+    this.#deps.workers.working?.(false);
     this.#grace?.cancel();
     for (const resolve of this.#quiet.splice(0)) resolve();
   }
 
   #workOn(messageId: string, agent: string): Working {
     this.#working = { messageId, agent, worker: undefined, interrupted: false };
-    this.#outside.workers.working?.(true);
+    this.#deps.workers.working?.(true);
     return this.#working;
   }
 
@@ -259,7 +259,7 @@ export class Runner {
   }
 
   async #answer(entry: Entry, working: Working): Promise<void> {
-    const { clock, log, barriers, sessionId } = this.#outside;
+    const { clock, log, barriers, sessionId } = this.#deps;
     const { message } = entry;
     const startedAt = clock.monotonic();
     const end = await this.#run(entry, working);
@@ -292,7 +292,7 @@ export class Runner {
   }
 
   async #run(entry: Entry, working: Working): Promise<RunEnd> {
-    const { clock, random, barriers, sessionId } = this.#outside;
+    const { clock, random, barriers, sessionId } = this.#deps;
     const { messageId, agent, content, contextJson } = entry.message;
     const setup = this.#setup;
     const spec = setup?.agents.find((one) => one.name === agent);
@@ -301,7 +301,7 @@ export class Runner {
     }
     if (this.#wasStopped(entry.message)) return error('agent_stopped');
     if (!setup || !spec) return error('agent_unknown');
-    const room = this.#kept(spec, setup) ? undefined : this.#outside.workers.makeRoom?.();
+    const room = this.#kept(spec, setup) ? undefined : this.#deps.workers.makeRoom?.();
     if (room !== undefined) await room;
     // Started while the disk syncs. It sees the message only afterwards.
     const worker = this.#worker(spec, setup);
@@ -320,7 +320,7 @@ export class Runner {
     this.#host.tell({ kind: 'runStarted', value: { ...run, generation: this.#host.generation } });
     await barriers.reach('guest.run-started');
     const offer = (frame: GuestFrame) => this.#host.offer(frame);
-    const output = new FramedOutput(run, clock, offer, (line) => this.#outside.lines?.keep(line));
+    const output = new FramedOutput(run, clock, offer, (line) => this.#deps.lines?.keep(line));
     const cutOff = () => error(this.#wasStopped(entry.message) ? 'agent_stopped' : 'interrupted');
     const limit = this.#limit(worker);
     try {
@@ -332,7 +332,7 @@ export class Runner {
       working.worker = undefined;
       output.flush();
       if (working.interrupted && end.outcome === 'error' && end.reason === 'agent_died') return cutOff();
-      if (limit.reached) return error('agent_timeout', `No answer within ${Math.round(this.#outside.runLimitMs / 1000)} s.`);
+      if (limit.reached) return error('agent_timeout', `No answer within ${Math.round(this.#deps.runLimitMs / 1000)} s.`);
       if (end.outcome === 'reply' && Buffer.byteLength(end.content) > MAX_REPLY_BYTES) return error('reply_too_large');
       return end;
     } finally {
@@ -356,7 +356,7 @@ export class Runner {
     const usable = this.#usable(spec, setup);
     if (usable) return usable;
     this.#workers.get(spec.name)?.worker.kill();
-    const worker = this.#outside.workers.start(spec, setup);
+    const worker = this.#deps.workers.start(spec, setup);
     this.#workers.set(spec.name, { worker, spec, setup });
     if (worker.ended !== undefined) this.#live.begun(spec.name, worker);
     void worker.ended?.then(() => this.#live.over(spec.name, worker));
@@ -374,7 +374,7 @@ export class Runner {
 
   /** Kills the worker when its time is up. Ticks that come late count as one, so a frozen session loses nothing. */
   #limit(worker: Worker): { readonly reached: boolean; cancel(): void } {
-    const { clock, runLimitMs } = this.#outside;
+    const { clock, runLimitMs } = this.#deps;
     let ticks = Math.ceil(runLimitMs / TICK_MS);
     let timer: Timer;
     const tick = () => {

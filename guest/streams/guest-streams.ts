@@ -7,7 +7,7 @@ import type { Log } from '../../seams/log.ts';
 import type { StreamKinds } from './stream-kinds.ts';
 
 /** Open or being opened in one session. */
-export const MOST_GUEST_STREAMS = 64;
+export const MAX_GUEST_STREAMS = 64;
 
 export interface GuestStreamDeps {
   readonly sessionId: string;
@@ -37,7 +37,7 @@ export class GuestStreams {
     const { ticket, kind } = open;
     if (this.#open.has(ticket)) return;
     if (!Object.hasOwn(this.#deps.kinds, kind)) return this.#refuse(ticket, 'unknown_kind');
-    if (this.#open.size >= MOST_GUEST_STREAMS) return this.#refuse(ticket, 'too_many');
+    if (this.#open.size >= MAX_GUEST_STREAMS) return this.#refuse(ticket, 'too_many');
     this.#open.set(ticket, undefined);
     this.#run(open)
       .catch((error: unknown) => {

@@ -6,7 +6,7 @@ import type { User } from './program.ts';
 const FIRST = 2_140_000_000;
 const COUNT = 4096;
 /** Processes that fork while they are stopped one after the other: each round finds fewer. */
-const MOST_ROUNDS = 10;
+const MAX_ROUNDS = 10;
 const ENDING_MS = 10_000;
 
 /**
@@ -49,7 +49,7 @@ export class Groups {
   end(group: number): void {
     const stopped = new Set<number>();
     const killed = new Set<number>();
-    for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const found = pidsIn(group).filter((pid) => !killed.has(pid));
       const more = found.filter((pid) => !stopped.has(pid));
       for (const pid of more) {

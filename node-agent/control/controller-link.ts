@@ -13,13 +13,13 @@ const WELCOME_WITHIN_MS = 15_000;
 const BACKOFF_FIRST_MS = 50;
 const BACKOFF_LAST_MS = 5_000;
 /** What may wait for the frame that is being taken in, before the stream is not read from. */
-export const MOST_FRAMES_WAITING = { frames: 500, bytes: 8 * 1024 * 1024 } as const;
+export const MAX_FRAMES_WAITING = { frames: 500, bytes: 8 * 1024 * 1024 } as const;
 const A_FRAME_BYTES = 512;
 
 /** Kinds of frames that are the link's own. */
 type Greeting = 'welcome' | 'heartbeatAck' | 'inventoryTaken';
 
-export interface ControllerLinkOutside {
+export interface ControllerLinkDeps {
   readonly dialer: Dialer;
   readonly clock: Clock;
   readonly random: Random;
@@ -40,7 +40,7 @@ export interface ControllerLinkOutside {
  * unanswered, is closed, and another is dialled, with jitter and more and more slowly.
  */
 export class ControllerLink {
-  readonly #outside: ControllerLinkOutside;
+  readonly #deps: ControllerLinkDeps;
   readonly #ending = new AbortController();
   #leaseUntilMs = 0;
   #link: Link<NodeFrame, ControllerFrame> | undefined;
@@ -49,8 +49,8 @@ export class ControllerLink {
   #refreshing: Promise<void> | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(outside: ControllerLinkOutside) {
-    this.#outside = outside;
+  constructor(deps: ControllerLinkDeps) {
+    this.#deps = deps;
   }
 
   start(): void {
@@ -71,7 +71,7 @@ export class ControllerLink {
 
   /** Milliseconds of lease left, counted from when the heartbeat that renewed it was sent. Negative once it ran out. */
   leaseLeftMs(): number {
-    return this.#leaseUntilMs - this.#outside.clock.monotonic();
+    return this.#leaseUntilMs - this.#deps.clock.monotonic();
   }
 
   /** Resolves once the stream is closed. What was sent before is flushed as far as it may be. */
@@ -83,7 +83,7 @@ export class ControllerLink {
   }
 
   async #run(): Promise<void> {
-    const { clock, random, log, dialer } = this.#outside;
+    const { clock, random, log, dialer } = this.#deps;
     let failures = 0;
     let said = '';
     while (!this.#ending.signal.aborted) {
@@ -111,7 +111,7 @@ export class ControllerLink {
 
   /** Tries for as long as the old stream is up. */
   async #dialNext(old: Link<NodeFrame, ControllerFrame>): Promise<void> {
-    const { clock, random, dialer } = this.#outside;
+    const { clock, random, dialer } = this.#deps;
     for (let failures = 0; this.#link === old && !this.#ending.signal.aborted; failures += 1) {
       try {
         const next = await within(clock, DIAL_WITHIN_MS, this.#ending.signal, (signal) => dialer.dial(signal));
@@ -128,7 +128,7 @@ export class ControllerLink {
 
   /** One stream's life. Resolves at its end with whether it was ever welcomed. */
   #stream(link: Link<NodeFrame, ControllerFrame>): Promise<boolean> {
-    const { clock, log } = this.#outside;
+    const { clock, log } = this.#deps;
     this.#link = link;
     return new Promise((resolve) => {
       let welcomed = false;
@@ -137,8 +137,8 @@ export class ControllerLink {
       let welcome: Welcome | undefined;
       const waiting: { readonly frame: ControllerFrame; readonly bytes: number }[] = [];
       let waitingBytes = 0;
-      const isBehind = () => waiting.length >= MOST_FRAMES_WAITING.frames || waitingBytes >= MOST_FRAMES_WAITING.bytes;
-      const { hello, inventory } = this.#outside.greeting();
+      const isBehind = () => waiting.length >= MAX_FRAMES_WAITING.frames || waitingBytes >= MAX_FRAMES_WAITING.bytes;
+      const { hello, inventory } = this.#deps.greeting();
       let next: IteratorResult<NodeFrame> | undefined;
       let watchdog = clock.after(WELCOME_WITHIN_MS, () => link.close(new Error('no welcome')));
       let heartbeat: Timer | undefined;
@@ -177,7 +177,7 @@ export class ControllerLink {
           return connect();
         }
         if (!welcomed) throw new Error(`${frame.kind} before the welcome`);
-        return this.#outside.take(frame);
+        return this.#deps.take(frame);
       };
       /** The next part of the inventory. */
       const list = () => {
@@ -188,7 +188,7 @@ export class ControllerLink {
       };
       const connect = (): Promise<void> | undefined => {
         if (welcome === undefined || next?.done !== true) return undefined;
-        return this.#outside.connected(welcome, { send: (out) => !ended && link.send(out), end: (fault) => link.close(fault) });
+        return this.#deps.connected(welcome, { send: (out) => !ended && link.send(out), end: (fault) => link.close(fault) });
       };
       const pump = async () => {
         taking = true;
@@ -212,14 +212,14 @@ export class ControllerLink {
         if (isBehind()) link.pause();
         if (!taking) void pump();
       });
-      link.onDrain(() => this.#outside.drained());
+      link.onDrain(() => this.#deps.drained());
       link.onClose((fault) => {
         ended = true;
         watchdog.cancel();
         heartbeat?.cancel();
         this.#link = undefined;
         log.warn('controller.disconnected', { error: fault?.message });
-        if (welcomed) this.#outside.disconnected();
+        if (welcomed) this.#deps.disconnected();
         resolve(welcomed);
       });
       const dialledMs = clock.monotonic();
@@ -233,7 +233,7 @@ export class ControllerLink {
     if (again) return 'a second welcome';
     if (welcome.protocolVersion !== NODE_PROTOCOL_VERSION)
       return `the controller speaks version ${welcome.protocolVersion} of the protocol`;
-    if (welcome.clusterId !== this.#outside.clusterId) return `the controller is of another cluster, ${welcome.clusterId}`;
+    if (welcome.clusterId !== this.#deps.clusterId) return `the controller is of another cluster, ${welcome.clusterId}`;
     return undefined;
   }
 }

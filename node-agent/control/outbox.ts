@@ -2,7 +2,7 @@ import type { NodeFrame } from '../../proto/frame.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
 
 /** What may wait beyond what has one place for each session or image: past either bound the stream ends. */
-export const MOST_WAITING = { frames: 20_000, bytes: 32 * 1024 * 1024 } as const;
+export const MAX_WAITING = { frames: 20_000, bytes: 32 * 1024 * 1024 } as const;
 const A_FRAME_BYTES = 256;
 /** From this share of it on, nothing is to be added that can wait where it is. */
 const CROWDED_SHARE = 1 / 4;
@@ -71,7 +71,7 @@ export class Outbox {
 
   /** So much waits that more of it is to stay where it is until there is room. */
   get isCrowded(): boolean {
-    const crowded = this.#frames >= MOST_WAITING.frames * CROWDED_SHARE || this.#bytes >= MOST_WAITING.bytes * CROWDED_SHARE;
+    const crowded = this.#frames >= MAX_WAITING.frames * CROWDED_SHARE || this.#bytes >= MAX_WAITING.bytes * CROWDED_SHARE;
     this.#wasCrowded ||= crowded;
     return crowded;
   }
@@ -134,7 +134,7 @@ export class Outbox {
   /** Before the stream is there, nothing can be ended: it is judged when it is. */
   #judge(): void {
     const wire = this.#wire;
-    if (wire === undefined || (this.#frames <= MOST_WAITING.frames && this.#bytes <= MOST_WAITING.bytes)) return;
+    if (wire === undefined || (this.#frames <= MAX_WAITING.frames && this.#bytes <= MAX_WAITING.bytes)) return;
     this.#overflows.add();
     this.disconnect();
     wire.end(new Error('more waits for the controller than may: the stream begins anew'));

@@ -2,7 +2,7 @@ import type { Clock } from '../../seams/clock.ts';
 import { within } from './deadline.ts';
 
 /** Calls to the engine for sessions that are under way at once. */
-export const MOST_CALLS = 8;
+export const MAX_CALLS = 8;
 const CALL_LIMIT_MS = 60_000;
 
 /**
@@ -68,7 +68,7 @@ export class EngineTurns {
   }
 
   get #mayRun(): boolean {
-    return !this.#paused && this.#running < MOST_CALLS;
+    return !this.#paused && this.#running < MAX_CALLS;
   }
 
   #next(): void {

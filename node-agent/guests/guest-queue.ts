@@ -4,8 +4,8 @@ import type { GuestLink } from './listener.ts';
 import type { RelayBudget } from './relay-budget.ts';
 
 /** Of one session. Past these, messages are dropped, and the controller is asked for them once there is room. */
-const MOST_MESSAGES = 256;
-const MOST_CHARACTERS = 16 * 1024 * 1024;
+const MAX_MESSAGES = 256;
+const MAX_CHARACTERS = 16 * 1024 * 1024;
 
 const sizeOf = (message: Deliver) => message.content.length + message.contextJson.length;
 
@@ -46,7 +46,7 @@ export class GuestQueue {
     const isNext = this.#messages.length === 0 && this.#stops.size === 0;
     if (isNext && link?.send({ kind: 'deliver', value: message })) return true;
     const size = sizeOf(message);
-    const hasRoom = this.#messages.length < MOST_MESSAGES && this.#characters + size <= MOST_CHARACTERS;
+    const hasRoom = this.#messages.length < MAX_MESSAGES && this.#characters + size <= MAX_CHARACTERS;
     if (!hasRoom || !this.#budget.hasRoom(size)) {
       this.#isIncomplete = true;
       return false;

@@ -3,8 +3,8 @@ import type { ReadGate } from './read-gate.ts';
 import type { RelayBudget } from './relay-budget.ts';
 
 /** Of one session. Past these its guest is not read until something is settled. */
-const MOST_ANSWERS = 64;
-const MOST_CHARACTERS = 8 * 1024 * 1024;
+const MAX_ANSWERS = 64;
+const MAX_CHARACTERS = 8 * 1024 * 1024;
 
 /** One session's answers, each kept until the controller has settled it. */
 export class KeptAnswers {
@@ -48,7 +48,7 @@ export class KeptAnswers {
   }
 
   get #isFull(): boolean {
-    return this.#answers.size >= MOST_ANSWERS || this.#characters >= MOST_CHARACTERS;
+    return this.#answers.size >= MAX_ANSWERS || this.#characters >= MAX_CHARACTERS;
   }
 
   #remove(characters: number): void {

@@ -1,7 +1,7 @@
 import type { ReadGate } from './read-gate.ts';
 
 /** Of all sessions of a node together, in characters, each way. */
-export const MOST_RELAYED = { held: 64 * 1024 * 1024, answers: 64 * 1024 * 1024 } as const;
+export const MAX_RELAYED = { held: 64 * 1024 * 1024, answers: 64 * 1024 * 1024 } as const;
 
 /** The memory that all sessions of this node share: messages that their guests have not read yet, and unsettled answers. */
 export class RelayBudget {
@@ -18,7 +18,7 @@ export class RelayBudget {
   }
 
   hasRoom(characters: number): boolean {
-    return this.#held + characters <= MOST_RELAYED.held;
+    return this.#held + characters <= MAX_RELAYED.held;
   }
 
   /** Characters of messages were added; negative: removed. */
@@ -29,7 +29,7 @@ export class RelayBudget {
   /** The same for answers. A guest whose answer finds the budget full is paused until half of it is free. */
   addAnswer(characters: number, gate: ReadGate): void {
     this.#answers += characters;
-    if (this.#answers >= MOST_RELAYED.answers) {
+    if (this.#answers >= MAX_RELAYED.answers) {
       this.#paused.add(gate);
       gate.pause('node-answers');
     }
@@ -37,7 +37,7 @@ export class RelayBudget {
 
   removeAnswers(characters: number): void {
     this.#answers -= characters;
-    if (this.#answers > MOST_RELAYED.answers / 2) return;
+    if (this.#answers > MAX_RELAYED.answers / 2) return;
     for (const gate of this.#paused) gate.resume('node-answers');
     this.#paused.clear();
   }

@@ -6,7 +6,7 @@ import { framedLink } from '../../proto/framed-link.ts';
 import { MAX_STREAM_FRAME_BYTES, OPEN_TAG, STREAM_FLUSH_MS, type StreamLink, streamFrames } from '../../proto/streams/stream-frame.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
-import { MOST_STREAMS } from '../streams/tunnels.ts';
+import { MAX_STREAMS } from '../streams/tunnels.ts';
 import type { GuestDoors, GuestLink } from './listener.ts';
 
 /** A longer name of a Unix socket is silently cut, and two sessions could then share one. */
@@ -15,7 +15,7 @@ const NAME = 'guest.sock';
 /** Written to one guest and not read yet: the relay holds the rest, within one bound for all. */
 const GUEST_QUEUE_BYTES = 1024 * 1024;
 /** The guest's control connection, older ones that are just ending, and byte streams. */
-const CONNECTIONS_AT_ONCE = 8 + MOST_STREAMS.ofSession;
+const CONNECTIONS_AT_ONCE = 8 + MAX_STREAMS.ofSession;
 /** A connection on which so little came that it cannot be seen what it is for. */
 const SILENT_MS = 60_000;
 /** The length of the first frame, and the tag in it. */

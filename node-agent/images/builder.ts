@@ -11,7 +11,7 @@ const BUILD_LIMIT_MS = 10 * 60_000;
 /** Ends of builds that are remembered, so that the same assignment is answered without building again. */
 const REMEMBERED = 200;
 
-export interface BuilderOutside {
+export interface BuilderDeps {
   readonly driver: Driver;
   readonly dialer: Dialer;
   readonly clock: Clock;
@@ -26,21 +26,21 @@ const AT_ONCE = 4;
 
 /** Makes the images that the controller asks for, a few at once. An image that is there with the label of its build is not made again. */
 export class Builder {
-  readonly #outside: BuilderOutside;
+  readonly #deps: BuilderDeps;
   readonly #ending = new AbortController();
   readonly #builds = new Map<string, BuildReport>();
   readonly #waiting: BuildAssignment[] = [];
   readonly #working = new Set<Promise<void>>();
 
-  constructor(outside: BuilderOutside) {
-    this.#outside = outside;
+  constructor(deps: BuilderDeps) {
+    this.#deps = deps;
   }
 
   assign(build: BuildAssignment): void {
     const known = this.#builds.get(build.buildId);
     // A completed one is looked at again: its image may have been removed since.
     if (known?.phase === 'BUILD_BUILDING') {
-      this.#outside.report(known);
+      this.#deps.report(known);
       return;
     }
     this.#say({ buildId: build.buildId, phase: 'BUILD_BUILDING', imageId: '', error: '' });
@@ -61,7 +61,7 @@ export class Builder {
 
   /** To be called on each new stream. */
   sayAgain(): void {
-    for (const report of this.#builds.values()) this.#outside.report(report);
+    for (const report of this.#builds.values()) this.#deps.report(report);
   }
 
   async close(): Promise<void> {
@@ -71,7 +71,7 @@ export class Builder {
   }
 
   async #build(build: BuildAssignment): Promise<void> {
-    const { clock, log } = this.#outside;
+    const { clock, log } = this.#deps;
     if (this.#ending.signal.aborted) return;
     const beganMs = clock.monotonic();
     try {
@@ -88,7 +88,7 @@ export class Builder {
   }
 
   async #make(build: BuildAssignment, signal: AbortSignal) {
-    const { driver, dialer, refusal } = this.#outside;
+    const { driver, dialer, refusal } = this.#deps;
     const refused = refusal();
     if (refused !== undefined) return { ok: false, reason: `This node takes no builds: ${refused}` } as const;
     const there = await driver.inspectImage(build.image, signal);
@@ -126,6 +126,6 @@ export class Builder {
       if (this.#builds.size <= REMEMBERED) break;
       if (phase !== 'BUILD_BUILDING') this.#builds.delete(buildId);
     }
-    this.#outside.report(report);
+    this.#deps.report(report);
   }
 }

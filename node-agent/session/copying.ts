@@ -7,7 +7,7 @@ import type { CopySeen } from '../engine/copier.ts';
 import type { Driver, Made } from '../engine/driver.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 
-export interface CopyingOutside {
+export interface CopyingDeps {
   readonly driver: Driver;
   readonly ledger: Ledger;
   readonly clock: Clock;
@@ -30,7 +30,7 @@ export interface Calls {
 /** The making of one session's volume as a copy of another's: each step of it, and what is seen of it. */
 export class Copying {
   readonly #sessionId: string;
-  readonly #outside: CopyingOutside;
+  readonly #deps: CopyingDeps;
   readonly #calls: Calls;
   #seen: CopySeen = { state: 'none' };
   /** Since when it holds its source, as far as is known, by the monotonic clock. */
@@ -38,15 +38,15 @@ export class Copying {
   #startedAtMs = Number.NEGATIVE_INFINITY;
   #read = false;
 
-  constructor(sessionId: string, outside: CopyingOutside, calls: Calls) {
+  constructor(sessionId: string, deps: CopyingDeps, calls: Calls) {
     this.#sessionId = sessionId;
-    this.#outside = outside;
+    this.#deps = deps;
     this.#calls = calls;
   }
 
   /** Costs a call only where a copy is due or was begun. */
   async look(): Promise<void> {
-    const { driver, ledger, clock } = this.#outside;
+    const { driver, ledger, clock } = this.#deps;
     if (ledger.copies.sourceOf(this.#sessionId) === undefined) this.#seen = { state: 'none' };
     else this.#seen = await this.#calls.call((signal) => driver.copier.observe(this.#sessionId, signal));
     if (ledger.copies.stateOf(this.#sessionId) === undefined) this.#holdsSinceMs = undefined;
@@ -55,16 +55,16 @@ export class Copying {
   }
 
   observed(): { readonly copy: CopyState; readonly source: SourceState } {
-    const from = this.#outside.ledger.copies.sourceOf(this.#sessionId);
+    const from = this.#deps.ledger.copies.sourceOf(this.#sessionId);
     const { state } = this.#seen;
-    const source = from === undefined ? 'moving' : this.#outside.sourceOf(from);
+    const source = from === undefined ? 'moving' : this.#deps.sourceOf(from);
     return { copy: state === 'alive' ? this.#alive() : state, source };
   }
 
   /** Milliseconds until a copy has taken too long; undefined when none is under way. */
   leftMs(): number | undefined {
     if (this.#holdsSinceMs === undefined) return undefined;
-    return Math.max(0, Math.ceil(this.#holdsSinceMs + COPY_MAY_TAKE_MS - this.#outside.clock.monotonic()));
+    return Math.max(0, Math.ceil(this.#holdsSinceMs + COPY_MAY_TAKE_MS - this.#deps.clock.monotonic()));
   }
 
   /** Milliseconds after which it is to be looked at again, whatever happens; undefined when no copy is under way. */
@@ -76,7 +76,7 @@ export class Copying {
   /** What copies may not have heard that it is to start, or was told by a node agent before this one. Told twice does no harm. */
   #alive(): CopyState {
     if (this.#read) return 'flushing';
-    return this.#outside.clock.monotonic() - this.#startedAtMs < START_AGAIN_MS ? 'running' : 'ready';
+    return this.#deps.clock.monotonic() - this.#startedAtMs < START_AGAIN_MS ? 'running' : 'ready';
   }
 
   /** What the engine made of it, or what was wrong with a copy that was ended; undefined where there is nothing to judge. */
@@ -88,7 +88,7 @@ export class Copying {
         return this.#start();
       case 'hold-source':
       case 'let-source':
-        await this.#over(() => this.#outside.ledger.copyHolds(this.#sessionId, step.kind === 'hold-source'));
+        await this.#over(() => this.#deps.ledger.copyHolds(this.#sessionId, step.kind === 'hold-source'));
         return undefined;
       case 'keep-copy':
         await this.#keep(step.generation);
@@ -101,7 +101,7 @@ export class Copying {
   }
 
   async #begin(): Promise<Made> {
-    const { driver, ledger } = this.#outside;
+    const { driver, ledger } = this.#deps;
     const from = ledger.copies.sourceOf(this.#sessionId);
     const spec = ledger.assignment(this.#sessionId)?.spec;
     if (from === undefined || spec === undefined) return { ok: true };
@@ -113,13 +113,13 @@ export class Copying {
   }
 
   async #start(): Promise<Made> {
-    const { driver, clock, log } = this.#outside;
+    const { driver, clock, log } = this.#deps;
     const id = this.#sessionId;
     const read = () => {
       this.#read = true;
-      this.#outside.wake(id);
+      this.#deps.wake(id);
     };
-    log.info('session.copying', { session: id, from: this.#outside.ledger.copies.sourceOf(id) });
+    log.info('session.copying', { session: id, from: this.#deps.ledger.copies.sourceOf(id) });
     const started = await this.#calls.call((signal) => driver.copier.start(id, read, signal));
     if (started.ok) this.#startedAtMs = clock.monotonic();
     return started;
@@ -127,7 +127,7 @@ export class Copying {
 
   /** It is whole: the source goes on, and what is copied is never copied again. */
   async #keep(generation: number): Promise<void> {
-    const { driver, ledger, log } = this.#outside;
+    const { driver, ledger, log } = this.#deps;
     await this.#over(() => ledger.copyMade(this.#sessionId, generation));
     await this.#calls.call((signal) => driver.copier.end(this.#sessionId, signal));
     log.info('session.copied', { session: this.#sessionId });
@@ -135,7 +135,7 @@ export class Copying {
 
   /** What was copied counts for nothing. Answers what was wrong with it, if anything. */
   async #end(): Promise<Broken | undefined> {
-    const { driver, ledger, log } = this.#outside;
+    const { driver, ledger, log } = this.#deps;
     const seen = this.#seen;
     await this.#calls.call((signal) => driver.copier.end(this.#sessionId, signal));
     await this.#over(() => ledger.copyEnded(this.#sessionId));
@@ -146,9 +146,9 @@ export class Copying {
 
   /** The source hears what the ledger says of it from now on. */
   async #over(write: () => Promise<void>): Promise<void> {
-    const from = this.#outside.ledger.copies.sourceOf(this.#sessionId);
+    const from = this.#deps.ledger.copies.sourceOf(this.#sessionId);
     await this.#calls.durable(write());
-    if (from !== undefined) this.#outside.wake(from);
+    if (from !== undefined) this.#deps.wake(from);
   }
 }
 

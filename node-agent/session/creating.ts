@@ -1,7 +1,7 @@
 import { lowered } from '../domain/session-most.ts';
 import type { Made, SessionPlan } from '../engine/driver.ts';
 import type { Calls } from './copying.ts';
-import type { ReconcilerOutside } from './reconciler-deps.ts';
+import type { ReconcilerDeps } from './reconciler-deps.ts';
 
 const NO_UID =
   'Every user id that this node can give to sessions is in use. Set a larger range (RAWORC_SESSION_UIDS), restart the node agent, then recover the session.';
@@ -11,7 +11,7 @@ export async function create(
   what: 'createVolume' | 'createContainer',
   id: string,
   generation: number,
-  { driver, doors, ledger, uids, most }: ReconcilerOutside,
+  { driver, doors, ledger, uids, most }: ReconcilerDeps,
   { call, durable }: Calls,
 ): Promise<{ readonly made: Made; readonly image: string } | undefined> {
   const create = ledger.toCreate(id, generation);

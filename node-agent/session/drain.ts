@@ -5,7 +5,7 @@ const MARGIN_MS = 5_000;
 /** How long a guest that is not connected is waited for. */
 const GUEST_AWAITED_MS = 3_000;
 
-export interface DrainOutside {
+export interface DrainDeps {
   readonly clock: Clock;
   guestConnected(): boolean;
   /** Tells the guest, the one that is connected or whichever connects from now on. */
@@ -20,15 +20,15 @@ export interface DrainOutside {
  * interrupts it, and hands over what it has to say. Over when the guest says so, or when its time is up; each container is asked anew.
  */
 export class Drain {
-  readonly #outside: DrainOutside;
+  readonly #deps: DrainDeps;
   #containerId: string | undefined;
   #graceMs = 0;
   #heard = false;
   #isOver = false;
   #timer: Timer | undefined;
 
-  constructor(outside: DrainOutside) {
-    this.#outside = outside;
+  constructor(deps: DrainDeps) {
+    this.#deps = deps;
   }
 
   state(containerId: string | undefined): 'none' | 'under-way' | 'over' {
@@ -40,14 +40,14 @@ export class Drain {
     this.end();
     this.#containerId = containerId;
     this.#graceMs = graceMs;
-    this.#outside.ask(graceMs);
+    this.#deps.ask(graceMs);
     this.#wait(GUEST_AWAITED_MS);
     this.guestChanged();
   }
 
   /** Its guest came or went. The grace counts from when one was first there. */
   guestChanged(): void {
-    if (this.#containerId === undefined || this.#heard || !this.#outside.guestConnected()) return;
+    if (this.#containerId === undefined || this.#heard || !this.#deps.guestConnected()) return;
     this.#heard = true;
     this.#wait(this.#graceMs + MARGIN_MS);
   }
@@ -57,7 +57,7 @@ export class Drain {
     if (this.#containerId === undefined || this.#isOver) return;
     this.#timer?.cancel();
     this.#isOver = true;
-    this.#outside.over();
+    this.#deps.over();
   }
 
   /** The container is gone, or is to stay. */
@@ -67,12 +67,12 @@ export class Drain {
     this.#containerId = undefined;
     this.#heard = false;
     this.#isOver = false;
-    this.#outside.takeBack();
+    this.#deps.takeBack();
   }
 
   /** The container is to stay: its guest goes on, whoever asked it to finish. */
   stay(): void {
-    if (this.#containerId === undefined) this.#outside.takeBack();
+    if (this.#containerId === undefined) this.#deps.takeBack();
     else this.end();
   }
 
@@ -83,6 +83,6 @@ export class Drain {
 
   #wait(limitMs: number): void {
     this.#timer?.cancel();
-    this.#timer = this.#outside.clock.after(limitMs, () => this.drained());
+    this.#timer = this.#deps.clock.after(limitMs, () => this.drained());
   }
 }

@@ -2,12 +2,12 @@ import type { Step } from '../domain/next-step.ts';
 import type { Most } from '../domain/session-most.ts';
 import type { EngineTurns } from '../engine/engine-turns.ts';
 import type { GuestDoors } from '../guests/listener.ts';
-import type { CopyingOutside } from './copying.ts';
+import type { CopyingDeps } from './copying.ts';
 import type { Status } from './status.ts';
 import type { Uids } from './uids.ts';
 
 /** What is around the reconcilers of a node: the engine, what is remembered, and whom they tell. */
-export interface ReconcilerOutside extends CopyingOutside {
+export interface ReconcilerDeps extends CopyingDeps {
   readonly doors: GuestDoors;
   readonly engine: EngineTurns;
   readonly uids: Uids;

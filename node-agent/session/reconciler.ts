@@ -9,7 +9,7 @@ import { EngineFailures } from '../engine/engine-failures.ts';
 import { type Calls, Copying } from './copying.ts';
 import { create } from './creating.ts';
 import { Drain } from './drain.ts';
-import type { ReconcilerOutside } from './reconciler-deps.ts';
+import type { ReconcilerDeps } from './reconciler-deps.ts';
 import { type Failed, Reporter } from './reporter.ts';
 import { RestartPacer } from './restart-pacer.ts';
 import { type Orphan, orphanOf, type Status } from './status.ts';
@@ -23,7 +23,7 @@ const MAKING: ReadonlySet<Step['kind']> = new Set(['create-volume', 'create-cont
  */
 export class Reconciler {
   readonly sessionId: string;
-  readonly #outside: ReconcilerOutside;
+  readonly #deps: ReconcilerDeps;
   readonly #ending = new AbortController();
   #woken = false;
   #running: Promise<void> | undefined;
@@ -48,18 +48,18 @@ export class Reconciler {
   #seen: Seen = { container: undefined, volume: undefined, space: '', image: '' };
   readonly #reporter: Reporter;
 
-  constructor(sessionId: string, outside: ReconcilerOutside) {
+  constructor(sessionId: string, deps: ReconcilerDeps) {
     this.sessionId = sessionId;
-    this.#outside = outside;
-    this.#pacer = new RestartPacer(sessionId, outside);
-    this.#failures = new EngineFailures(outside.clock);
-    this.#reporter = new Reporter(sessionId, outside);
-    this.#copying = new Copying(sessionId, outside, this.#calls);
+    this.#deps = deps;
+    this.#pacer = new RestartPacer(sessionId, deps);
+    this.#failures = new EngineFailures(deps.clock);
+    this.#reporter = new Reporter(sessionId, deps);
+    this.#copying = new Copying(sessionId, deps, this.#calls);
     this.#drain = new Drain({
-      clock: outside.clock,
-      guestConnected: () => outside.guestConnected(sessionId),
-      ask: (graceMs) => outside.startDrain(sessionId, graceMs),
-      takeBack: () => outside.endDrain(sessionId),
+      clock: deps.clock,
+      guestConnected: () => deps.guestConnected(sessionId),
+      ask: (graceMs) => deps.startDrain(sessionId, graceMs),
+      takeBack: () => deps.endDrain(sessionId),
       over: () => this.wake(),
     });
   }
@@ -70,7 +70,7 @@ export class Reconciler {
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
       if (this.#woken) this.wake();
-      else this.#outside.rested();
+      else this.#deps.rested();
     });
   }
 
@@ -119,7 +119,7 @@ export class Reconciler {
 
   /** How its volume stands, for those that are to begin as copies of it. */
   source(): SourceState {
-    const isWhole = this.#outside.ledger.copies.sourceOf(this.sessionId) === undefined;
+    const isWhole = this.#deps.ledger.copies.sourceOf(this.sessionId) === undefined;
     return this.#still ? stillSource(isWhole, this.#remembered(), this.#observed()) : 'moving';
   }
 
@@ -131,7 +131,7 @@ export class Reconciler {
 
   /** It cannot go on at this generation, as was found out elsewhere. */
   giveUp(reason: string): void {
-    const generation = this.#outside.ledger.assignment(this.sessionId)?.generation;
+    const generation = this.#deps.ledger.assignment(this.sessionId)?.generation;
     if (generation === undefined || this.#failed?.generation === generation) return;
     this.#fail(reason);
     this.wake();
@@ -139,17 +139,17 @@ export class Reconciler {
 
   /** Its container runs, and its guest is still to come (back). */
   awaitsGuest(): boolean {
-    return this.#seen.container?.state === 'running' && !this.#outside.guestConnected(this.sessionId);
+    return this.#seen.container?.state === 'running' && !this.#deps.guestConnected(this.sessionId);
   }
 
   /** Something with this node's label is there, and neither an assignment nor a tombstone explains it. */
   orphan(): Orphan | undefined {
-    return orphanOf(this.sessionId, this.#outside.ledger.remembered(this.sessionId), this.#seen);
+    return orphanOf(this.sessionId, this.#deps.ledger.remembered(this.sessionId), this.#seen);
   }
 
   /** Nothing is there of it, and nothing is to be done or said. */
   isSpent(): boolean {
-    const { ledger } = this.#outside;
+    const { ledger } = this.#deps;
     const isThere = this.#seen.container !== undefined || this.#seen.volume !== undefined || ledger.isLive(this.sessionId);
     return !isThere && !this.#removalAsked && this.#running === undefined && ledger.copies.of(this.sessionId) === undefined;
   }
@@ -168,7 +168,7 @@ export class Reconciler {
   }
 
   async #run(): Promise<void> {
-    const { log } = this.#outside;
+    const { log } = this.#deps;
     while (this.#woken && !this.#ending.signal.aborted) {
       this.#woken = false;
       try {
@@ -195,7 +195,7 @@ export class Reconciler {
       if (phaseOf(this.#remembered(), this.#observed()) === 'STARTING') this.#reporter.begin(this.#seen, this.#failed);
       const waitMs = MAKING.has(step.kind) ? this.#failures.waitMs() : 0;
       if (waitMs > 0) return this.#wakeAfter(waitMs);
-      this.#outside.stepping?.(step.kind);
+      this.#deps.stepping?.(step.kind);
       if (!(await this.#take(step))) return;
     }
     // What goes on for ever is a fault, and is paced like one.
@@ -207,17 +207,17 @@ export class Reconciler {
   }
 
   #rest(): void {
-    const { copies } = this.#outside.ledger;
+    const { copies } = this.#deps.ledger;
     const againMs = this.#copying.lookAgainMs();
     if (againMs !== undefined) this.#wakeAfter(againMs);
     const was = this.#still;
     this.#still = copies.of(this.sessionId) === 'under-way' && this.#seen.container?.state !== 'running';
-    if (this.#still && !was) for (const copy of copies.into(this.sessionId)) this.#outside.wake(copy);
+    if (this.#still && !was) for (const copy of copies.into(this.sessionId)) this.#deps.wake(copy);
   }
 
   /** False when the session is to be left alone until it is woken. */
   async #take(step: Exclude<Step, { kind: 'rest' }>): Promise<boolean> {
-    const { driver, doors, ledger, log } = this.#outside;
+    const { driver, doors, ledger, log } = this.#deps;
     const id = this.sessionId;
     switch (step.kind) {
       case 'open-door':
@@ -229,7 +229,7 @@ export class Reconciler {
       case 'create-volume':
       case 'create-container': {
         const what = step.kind === 'create-volume' ? 'createVolume' : 'createContainer';
-        const ended = await create(what, id, step.generation, this.#outside, this.#calls);
+        const ended = await create(what, id, step.generation, this.#deps, this.#calls);
         return ended !== undefined && this.#judge(ended.made, ended.image);
       }
       case 'settle-create':
@@ -289,7 +289,7 @@ export class Reconciler {
       case 'removed':
         await this.#durable(ledger.removed(id, step.upToGeneration));
         this.#removalAsked = false;
-        this.#outside.removed(id, step.upToGeneration);
+        this.#deps.removed(id, step.upToGeneration);
         log.info('session.removed', { session: id });
         return true;
       case 'fail':
@@ -332,7 +332,7 @@ export class Reconciler {
       this.#fail(gone.reason);
       return this.#look();
     }
-    this.#outside.imageMissing(this.sessionId, image);
+    this.#deps.imageMissing(this.sessionId, image);
     this.#imageMisses += 1;
     this.#wakeAfter(restartDelayMs(this.#imageMisses + 1));
     return false;
@@ -345,11 +345,11 @@ export class Reconciler {
     }
     const listed = this.#listed;
     this.#listed = undefined;
-    this.#seen = listed ?? (await this.#call((signal) => this.#outside.driver.observe(this.sessionId, signal)));
+    this.#seen = listed ?? (await this.#call((signal) => this.#deps.driver.observe(this.sessionId, signal)));
     this.#looked = true;
     await this.#copying.look();
     const ends = await this.#durable(this.#pacer.saw(this.#seen.container));
-    if (ends !== undefined) this.#outside.log.warn('session.ended', { session: this.sessionId, ends });
+    if (ends !== undefined) this.#deps.log.warn('session.ended', { session: this.sessionId, ends });
     return true;
   }
 
@@ -359,25 +359,25 @@ export class Reconciler {
     const state = this.#seen.container?.state;
     if (state !== 'created' && state !== 'exited') return;
     this.#pacer.expectEnd();
-    await this.#call((signal) => this.#outside.driver.removeContainer(this.sessionId, signal));
+    await this.#call((signal) => this.#deps.driver.removeContainer(this.sessionId, signal));
   }
 
   #fail(reason: string): void {
-    const generation = this.#outside.ledger.assignment(this.sessionId)?.generation;
+    const generation = this.#deps.ledger.assignment(this.sessionId)?.generation;
     if (generation === undefined) return;
     this.#failed = { generation, reason };
-    this.#outside.log.warn('session.failed', { session: this.sessionId, generation, reason });
+    this.#deps.log.warn('session.failed', { session: this.sessionId, generation, reason });
   }
 
   #remembered(): Remembered {
-    const { ledger, judged } = this.#outside;
+    const { ledger, judged } = this.#deps;
     const remembered = ledger.remembered(this.sessionId);
     const removalDue = remembered.removalDue || (this.#removalAsked && remembered.tombstone !== undefined);
     return { ...remembered, removalDue, failed: this.#failed?.generation, judged: judged() };
   }
 
   #observed(): Observed {
-    const { doors, guestConnected, guestDraining } = this.#outside;
+    const { doors, guestConnected, guestDraining } = this.#deps;
     const { container, volume } = this.#seen;
     const own = this.#drain.state(container?.id);
     const drain = own === 'none' && guestDraining(this.sessionId) ? 'asked' : own;
@@ -387,11 +387,11 @@ export class Reconciler {
 
   #wakeAfter(delayMs: number): void {
     this.#retry?.cancel();
-    this.#retry = this.#outside.clock.after(delayMs, () => this.wake());
+    this.#retry = this.#deps.clock.after(delayMs, () => this.wake());
   }
 
   #call<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#outside.engine.call(this.#ending.signal, work);
+    return this.#deps.engine.call(this.#ending.signal, work);
   }
 
   async #durable<T>(write: Promise<T>): Promise<T> {
@@ -399,7 +399,7 @@ export class Reconciler {
       return await write;
     } catch (error) {
       this.#ending.abort(error);
-      this.#outside.fault(error);
+      this.#deps.fault(error);
       throw error;
     }
   }

@@ -4,7 +4,7 @@ import type { Seen } from '../engine/driver.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { type Status, sameStatus } from './status.ts';
 
-export interface ReporterOutside {
+export interface ReporterDeps {
   readonly ledger: Pick<Ledger, 'assignment'>;
   readonly log: Log;
   changed(status: Status): void;
@@ -19,12 +19,12 @@ export interface Failed {
 /** What is said of one session: each thing once, until it changes. */
 export class Reporter {
   readonly #sessionId: string;
-  readonly #outside: ReporterOutside;
+  readonly #deps: ReporterDeps;
   #said: Status | undefined;
 
-  constructor(sessionId: string, outside: ReporterOutside) {
+  constructor(sessionId: string, deps: ReporterDeps) {
     this.#sessionId = sessionId;
-    this.#outside = outside;
+    this.#deps = deps;
   }
 
   /** What was said may be out of date for whoever heard it: it is said again. */
@@ -39,7 +39,7 @@ export class Reporter {
   }
 
   #status(phase: Phase, { container, volume }: Seen, failed: Failed | undefined): Status {
-    const generation = this.#outside.ledger.assignment(this.#sessionId)?.generation ?? 0;
+    const generation = this.#deps.ledger.assignment(this.#sessionId)?.generation ?? 0;
     const reason = failed?.generation === generation ? failed.reason : '';
     return { sessionId: this.#sessionId, generation, phase, containerId: container?.id ?? '', volume: volume?.name ?? '', reason };
   }
@@ -48,13 +48,13 @@ export class Reporter {
     const status = this.#status(phase, seen, failed);
     if (this.#said !== undefined && sameStatus(this.#said, status)) return;
     this.#said = status;
-    this.#outside.log.debug('session.phase', { session: this.#sessionId, generation: status.generation, phase });
-    this.#outside.changed(status);
+    this.#deps.log.debug('session.phase', { session: this.#sessionId, generation: status.generation, phase });
+    this.#deps.changed(status);
   }
 
   /** Said once, before the first step that takes time; how far it got is said when it rests. */
   begin(seen: Seen, failed: Failed | undefined): void {
-    const generation = this.#outside.ledger.assignment(this.#sessionId)?.generation;
+    const generation = this.#deps.ledger.assignment(this.#sessionId)?.generation;
     if (this.#said?.phase === 'STARTING' && this.#said.generation === generation) return;
     this.say('STARTING', seen, failed);
   }

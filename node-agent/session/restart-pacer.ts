@@ -4,7 +4,7 @@ import { afterEnds, ENDS_BORNE, ENGINE_ENDS_MS, recentEnds } from '../domain/res
 import type { ContainerSeen } from '../domain/session.ts';
 import type { Ends, Ledger } from '../ledger/ledger.ts';
 
-export interface PacerOutside {
+export interface PacerDeps {
   readonly clock: Clock;
   readonly ledger: Ledger;
 }
@@ -16,12 +16,12 @@ export interface PacerOutside {
  */
 export class RestartPacer {
   readonly #sessionId: string;
-  readonly #outside: PacerOutside;
+  readonly #deps: PacerDeps;
   #wasAlive = false;
 
-  constructor(sessionId: string, outside: PacerOutside) {
+  constructor(sessionId: string, deps: PacerDeps) {
     this.#sessionId = sessionId;
-    this.#outside = outside;
+    this.#deps = deps;
   }
 
   /** It was started just now: whatever is seen next, it was alive. */
@@ -39,7 +39,7 @@ export class RestartPacer {
     const alive = container?.state === 'running' || container?.state === 'paused';
     const ended = this.#wasAlive && !alive;
     this.#wasAlive = alive;
-    const { ledger, clock } = this.#outside;
+    const { ledger, clock } = this.#deps;
     if (!ended || ledger.assignment(this.#sessionId)?.desired !== 'running') return undefined;
     const nowMs = clock.now();
     const at = [...recentEnds(this.#ends().at, nowMs), nowMs].slice(-ENDS_BORNE);
@@ -51,19 +51,19 @@ export class RestartPacer {
   async engineLost(): Promise<void> {
     this.#wasAlive = false;
     const ends = this.#ends();
-    const since = this.#outside.clock.now() - ENGINE_ENDS_MS;
+    const since = this.#deps.clock.now() - ENGINE_ENDS_MS;
     const at = ends.at.filter((one) => one < since);
-    if (at.length < ends.at.length) await this.#outside.ledger.ended(this.#sessionId, { ...ends, at });
+    if (at.length < ends.at.length) await this.#deps.ledger.ended(this.#sessionId, { ...ends, at });
   }
 
   /** Milliseconds until it may be started again, 0 for now; or how the last of too many ends was. */
   verdict(): number | { readonly last: string } {
     const { at, last } = this.#ends();
-    const after = afterEnds(at, this.#outside.clock.now());
+    const after = afterEnds(at, this.#deps.clock.now());
     return after === 'give-up' ? { last } : after;
   }
 
   #ends(): Ends {
-    return this.#outside.ledger.ends(this.#sessionId) ?? { at: [], last: '' };
+    return this.#deps.ledger.ends(this.#sessionId) ?? { at: [], last: '' };
   }
 }

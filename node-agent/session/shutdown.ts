@@ -6,9 +6,9 @@ import { EngineTurns } from '../engine/engine-turns.ts';
 import type { GuestDoors } from '../guests/listener.ts';
 
 /** However short the controller's grace is, an engine gets this long. */
-const LEAST_MS = 5_000;
+const MIN_MS = 5_000;
 
-export interface ShutdownOutside {
+export interface ShutdownDeps {
   readonly driver: Driver;
   readonly doors: GuestDoors;
   readonly clock: Clock;
@@ -19,13 +19,9 @@ export interface ShutdownOutside {
  * Removes every container of this node, the directories of its sockets, and what it shares with other node agents if it is the last. Volumes, images
  * and the ledger stay. Guests are not asked to end: what they acknowledged is in their journals. Never rejects: what is left over is adopted or removed later.
  */
-export async function removeContainers(
-  { driver, doors, clock, log }: ShutdownOutside,
-  graceMs: number,
-  parent: AbortSignal,
-): Promise<void> {
+export async function removeContainers({ driver, doors, clock, log }: ShutdownDeps, graceMs: number, parent: AbortSignal): Promise<void> {
   try {
-    await within(clock, Math.max(graceMs, LEAST_MS), parent, async (signal) => {
+    await within(clock, Math.max(graceMs, MIN_MS), parent, async (signal) => {
       const seen = await driver.list(signal);
       const containers = [...seen].filter(([, { container }]) => container !== undefined);
       const turns = new EngineTurns(clock);

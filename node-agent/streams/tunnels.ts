@@ -2,14 +2,14 @@ import type { OpenStream__Output as OpenStream } from '../../proto/generated/raw
 import type { StreamRefused__Output as StreamRefused } from '../../proto/generated/raworc/v0/StreamRefused.ts';
 import { STREAM_REASONS, type StreamReason } from '../../proto/streams/reasons.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
-import { MOST_CREDIT_BYTES } from '../../proto/streams/stream-state.ts';
+import { MAX_CREDIT_BYTES } from '../../proto/streams/stream-state.ts';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import { Passage } from './passage.ts';
 
 /** Streams that are open or being opened. */
-export const MOST_STREAMS = { ofSession: 64, ofNode: 512 } as const;
+export const MAX_STREAMS = { ofSession: 64, ofNode: 512 } as const;
 /** How long the guest may take to come with a ticket, and the controller to take the call. */
 const OPEN_WITHIN_MS = 10_000;
 
@@ -70,8 +70,8 @@ export class Tunnels {
     const { sessionId, ticket } = open;
     if (this.#waiting.has(ticket)) return; // said twice
     const ofSession = this.#bySession.get(sessionId) ?? 0;
-    if (ofSession >= MOST_STREAMS.ofSession || this.#tunnels.size >= MOST_STREAMS.ofNode) return this.#refuse(open, 'too_many');
-    if (open.credit > MOST_CREDIT_BYTES) return this.#refuse(open, 'protocol');
+    if (ofSession >= MAX_STREAMS.ofSession || this.#tunnels.size >= MAX_STREAMS.ofNode) return this.#refuse(open, 'too_many');
+    if (open.credit > MAX_CREDIT_BYTES) return this.#refuse(open, 'protocol');
     const tunnel: Tunnel = {
       ...{ sessionId, open, dialling: new AbortController(), timer: undefined, guest: undefined, passage: undefined },
     };

@@ -7,7 +7,7 @@ import { exists, goneName, imageOf, isMounted, makeDirectory, placeOf } from './
 import { makeImage, mountImage, unmountImage } from './image.ts';
 import { attemptQuota } from './quota.ts';
 
-export interface AttemptOutside {
+export interface AttemptDeps {
   /** Of the disks. */
   readonly directory: string;
   readonly run: Command;
@@ -19,8 +19,8 @@ export interface AttemptOutside {
 const TRIED_BYTES = 4 * 2 ** 20;
 
 /** Makes a disk of this kind and removes it again. Resolves with why that does not work on this host; undefined: it does. */
-export async function attemptDisk(kind: DiskKind, outside: AttemptOutside): Promise<string | undefined> {
-  const { directory, run, random } = outside;
+export async function attemptDisk(kind: DiskKind, deps: AttemptDeps): Promise<string | undefined> {
+  const { directory, run, random } = deps;
   await makeDirectory(directory);
   // Under a name that the next start clears, should this one be cut off.
   const id = random.uuid();
@@ -37,7 +37,7 @@ export async function attemptDisk(kind: DiskKind, outside: AttemptOutside): Prom
     } else if (kind === 'measured') await mkdir(join(placeOf(tried), id));
     const path = join(placeOf(tried), id);
     if (!(await exists(path))) return 'A file system that was just mounted does not hold what it was made with.';
-    return (await outside.sees(path)) ? undefined : NOT_SEEN[kind];
+    return (await deps.sees(path)) ? undefined : NOT_SEEN[kind];
   } catch (error) {
     return `${WHAT[kind]} cannot be used: ${error instanceof Error ? error.message : String(error)}.`;
   } finally {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../seams/clock.ts';
 import type { Conditions } from '../conditions.ts';
 import { chooseDisks, type DiskKind, type DiskSetting } from '../domain/disk-choice.ts';
-import { type AttemptOutside, attemptDisk } from './attempt.ts';
+import { type AttemptDeps, attemptDisk } from './attempt.ts';
 import { Disks, type DisksOptions } from './disks.ts';
 import { PreparedImages } from './prepared.ts';
 
@@ -11,17 +11,17 @@ const PREPARED_BYTES = 2 ** 30;
 /** Chooses, by trying, what the disks of new sessions are. Throws a sentence for the operator where nothing works, or not what the operator demands. */
 export async function openDisks(
   setting: DiskSetting,
-  outside: AttemptOutside & Omit<DisksOptions, 'kind'> & { readonly conditions: Conditions; readonly clock: Clock },
+  deps: AttemptDeps & Omit<DisksOptions, 'kind'> & { readonly conditions: Conditions; readonly clock: Clock },
 ): Promise<Disks> {
-  const choice = await chooseDisks(setting, (kind) => attemptDisk(kind, outside));
+  const choice = await chooseDisks(setting, (kind) => attemptDisk(kind, deps));
   if (!choice.ok) throw new Error(`the disks of sessions cannot be kept: ${choice.reason}`);
   const { kind, because } = choice;
-  outside.conditions.raise({ type: 'DiskKind', message: [KINDS[kind], ...because].join(' '), unschedulable: false });
-  if (kind !== 'image') return new Disks({ ...outside, kind });
-  const prepared = new PreparedImages(outside, PREPARED_BYTES);
-  const disks = new Disks({ ...outside, kind, prepared });
+  deps.conditions.raise({ type: 'DiskKind', message: [KINDS[kind], ...because].join(' '), unschedulable: false });
+  if (kind !== 'image') return new Disks({ ...deps, kind });
+  const prepared = new PreparedImages(deps, PREPARED_BYTES);
+  const disks = new Disks({ ...deps, kind, prepared });
   await disks.sweep();
-  await prepared.fill().catch((error: unknown) => outside.log.warn('disks.not-prepared', { error: String(error) }));
+  await prepared.fill().catch((error: unknown) => deps.log.warn('disks.not-prepared', { error: String(error) }));
   return disks;
 }
 

@@ -27,9 +27,9 @@ export interface StreamedLine {
 /** In the place of a line: all earlier ones were sent, what follows is new. */
 export type Logged = StreamedLine | 'live';
 
-const MOST_LIMIT = 10_000;
+const MAX_LIMIT = 10_000;
 /** Of one line, as JSON. */
-const MOST_LINE_CHARACTERS = 64 * 1024;
+const MAX_LINE_CHARACTERS = 64 * 1024;
 const LIVE = '"live"\n';
 
 export const encodeLogged = (logged: Logged): string =>
@@ -41,7 +41,7 @@ export function logRequest(parameters: unknown): LogRequest {
   const isKnown = stream === 'stdout' || stream === 'stderr' || stream === 'all';
   if (typeof agent !== 'string' || agent === '' || agent.length > 128 || !isPlainName(agent) || agent.includes('/') || !isKnown)
     throw new StreamError('failed', 'This is no request for logs.');
-  return { agent, stream, limit: Math.max(0, Math.min(Number(limit) || 0, MOST_LIMIT)), follow: follow === true };
+  return { agent, stream, limit: Math.max(0, Math.min(Number(limit) || 0, MAX_LIMIT)), follow: follow === true };
 }
 
 /** Makes lines of bytes as they come. Throws a StreamError for what is no such line. */
@@ -52,14 +52,14 @@ export class LogDecoder {
   decode(bytes: Buffer): readonly Logged[] {
     const pieces = `${this.#rest}${this.#decoder.write(bytes)}`.split('\n');
     this.#rest = pieces.pop() ?? '';
-    if (this.#rest.length > MOST_LINE_CHARACTERS) throw new StreamError('protocol', 'The session sent a log line that is too long.');
+    if (this.#rest.length > MAX_LINE_CHARACTERS) throw new StreamError('protocol', 'The session sent a log line that is too long.');
     return pieces.map(loggedIn);
   }
 }
 
 function loggedIn(text: string): Logged {
   const malformed = () => new StreamError('protocol', 'The session sent what is no log line.');
-  if (text.length > MOST_LINE_CHARACTERS) throw malformed();
+  if (text.length > MAX_LINE_CHARACTERS) throw malformed();
   let value: unknown;
   try {
     value = JSON.parse(text);

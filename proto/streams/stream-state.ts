@@ -1,7 +1,7 @@
 import type { StreamFrame } from './stream-frame.ts';
 
 /** No end may have been granted more than this at once: what is granted must fit into the memory of all who pass it on. */
-export const MOST_CREDIT_BYTES = 4 * 1024 * 1024;
+export const MAX_CREDIT_BYTES = 4 * 1024 * 1024;
 
 /** Bytes that one side can still send, as whoever sends, receives or passes them on counts them. Never negative. */
 export class Credit {
@@ -24,7 +24,7 @@ export class Credit {
 
   /** False: more than anyone may be granted. */
   grant(bytes: number): boolean {
-    if (!Number.isSafeInteger(bytes) || bytes <= 0 || this.#left + bytes > MOST_CREDIT_BYTES) return false;
+    if (!Number.isSafeInteger(bytes) || bytes <= 0 || this.#left + bytes > MAX_CREDIT_BYTES) return false;
     this.#left += bytes;
     return true;
   }

@@ -7,7 +7,7 @@ import { dockerdIsStarting, holdDockerd, startDockerd, startService } from './do
 import { findProgram } from './run.ts';
 
 const oldestApi = [1, 41] as const;
-const leastFreeBytes = 2 * 1024 ** 3;
+const minFreeBytes = 2 * 1024 ** 3;
 
 export interface DockerEngine {
   readonly docker: Docker;
@@ -92,7 +92,7 @@ function refuseFull(directory: string): void {
   } catch {
     return; // Docker's directory is not visible from here: it will tell by itself.
   }
-  if (freeBytes >= leastFreeBytes) return;
+  if (freeBytes >= minFreeBytes) return;
   throw new Trouble(
     `only ${Math.round(freeBytes / 1024 ** 2)} MiB are free in ${directory}, where Docker keeps images and volumes`,
     'free at least 2 GiB, for example: docker image prune',

@@ -21,7 +21,7 @@ export interface StormPlan {
 }
 
 /** One more in ten minutes, and the session fails, as it should. */
-const MOST_ENDS = 4;
+const MAX_ENDS = 4;
 const AIMED = 0.8;
 const PAIRED = 0.7;
 
@@ -45,7 +45,7 @@ export function planStorm(random: SeededRandom, sessions: readonly string[]): St
   ];
   const ends = shuffled(
     random,
-    sessions.flatMap((session) => times(session, MOST_ENDS)),
+    sessions.flatMap((session) => times(session, MAX_ENDS)),
   ).slice(0, 16);
   const guests: GuestStrike[] = ends.map((session) => ({ kind: 'kill', session, isAimed: random.chance(AIMED) }));
   for (let at = 0; at < 4; at += 1) {

@@ -147,7 +147,7 @@ async function released(controller: FloodedController): Promise<{ left: Record<s
   const deadline = performance.now() + RELEASED_WITHIN_MS;
   for (;;) {
     const held = { ...(await controller.metrics('budget_held')), ...(await controller.metrics('http_connections{')) };
-    const left = Object.fromEntries(Object.entries(held).filter(([name, value]) => value > mostAtRest(name)));
+    const left = Object.fromEntries(Object.entries(held).filter(([name, value]) => value > maxAtRest(name)));
     const keys = Object.values(await controller.metrics('budget_keys')).reduce((sum, value) => sum + value, 0);
     if (Object.keys(left).length === 0 || performance.now() > deadline) return { left, keys };
     await new Promise((resolve) => setTimeout(resolve, 250));
@@ -155,7 +155,7 @@ async function released(controller: FloodedController): Promise<{ left: Record<s
 }
 
 /** This request, and the idle connections of those who ask honestly. */
-const mostAtRest = (name: string): number =>
+const maxAtRest = (name: string): number =>
   name.includes('connections') || name.includes('callers') ? 8 : name.includes('"requests"') ? 1 : 0;
 
 export function quantile(values: readonly number[], rank: number): number {

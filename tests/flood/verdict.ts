@@ -11,9 +11,9 @@ export const GOAL: Most = { latency: 2, memory: 1.5 };
 /** What a few hundred requests on any machine can tell: a controller that a flood stops, or that keeps what strangers send, is far beyond. */
 export const SURE: Most = { latency: 5, memory: 2 };
 /** Between phases that do the same. */
-const MOST_NOISE = 2;
+const MAX_NOISE = 2;
 /** Rates are remembered until their buckets are full, at most a sweep longer. */
-const MOST_KEYS = 4096;
+const MAX_KEYS = 4096;
 const MIB = 1024 * 1024;
 
 export interface Verdict {
@@ -40,7 +40,7 @@ export function verdict({ p99Ms, medianMs, memoryBytes, left, keys, tallies, adm
       `memory: ${mib(memoryBytes.quiet)} → ${mib(memoryBytes.flooded)} MiB, ${memory.toFixed(2)} × (at most ${most.memory})`,
     ],
     [Object.keys(left).length === 0, `held after the flood: ${JSON.stringify(left)}`],
-    [keys <= MOST_KEYS, `remembered after the flood: ${keys} (at most ${MOST_KEYS})`],
+    [keys <= MAX_KEYS, `remembered after the flood: ${keys} (at most ${MAX_KEYS})`],
     [idle.length === 0 && Object.keys(tallies).length >= 9, `attacks that did nothing: ${idle.map(([name]) => name).join() || 'none'}`],
     [Number.isFinite(adminMs) && adminMs > 0, `an admin logged in during the flood, within ${Math.round(adminMs)} ms`],
   ] as const;
@@ -49,7 +49,7 @@ export function verdict({ p99Ms, medianMs, memoryBytes, left, keys, tallies, adm
     lines: checks.map(([holds, line]) => `${holds ? '✓' : '✗'} ${line}`),
     isGood: failed.length === 0,
     isSlowAlone: failed.length === 1 && failed[0] === checks[0],
-    isNoisy: Math.max(...quietP99sMs) > MOST_NOISE * Math.min(...quietP99sMs),
+    isNoisy: Math.max(...quietP99sMs) > MAX_NOISE * Math.min(...quietP99sMs),
   };
 }
 

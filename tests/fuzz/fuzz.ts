@@ -18,7 +18,7 @@ export interface Asking {
   readonly from?: string;
 }
 
-const MOST_TOLD = 20;
+const MAX_TOLD = 20;
 
 /** Sends requests, judges each answer, and keeps in mind what was reached and what there is to be named. */
 export class Fuzz {
@@ -142,7 +142,7 @@ export class Fuzz {
     const { authorization: _, ...shown } = headers;
     const sent = typeof body === 'string' ? body.slice(0, 300) : body === undefined ? '' : `${body.byteLength} bytes`;
     const answer = got === undefined ? '' : ` → ${got.status} ${got.text.slice(0, 300)}`;
-    if (this.failures.length < MOST_TOLD) {
+    if (this.failures.length < MAX_TOLD) {
       this.failures.push(`${faults.join('; ')}: ${method} ${path.slice(0, 200)} ${JSON.stringify(shown).slice(0, 300)} ${sent}${answer}`);
     }
   }

@@ -9,7 +9,7 @@ import { Conditions } from '../../node-agent/conditions.ts';
 import { dockerClients } from '../../node-agent/engine/docker/client.ts';
 import { labelsOf } from '../../node-agent/engine/docker/container.ts';
 import { DockerDriver } from '../../node-agent/engine/docker/driver.ts';
-import { MOST_CALLS } from '../../node-agent/engine/engine-turns.ts';
+import { MAX_CALLS } from '../../node-agent/engine/engine-turns.ts';
 import { ENGINE_HUNG } from '../../node-agent/engine/engine-watch.ts';
 import { Sockets } from '../../node-agent/guests/sockets.ts';
 import { Ledger } from '../../node-agent/ledger/ledger.ts';
@@ -124,7 +124,7 @@ t.test('an engine with many containers that hangs, and goes on', async (t) => {
   }
   const orphans = controller.heard('inventory').flatMap((part) => part.orphans);
   t.equal(orphans.length, CONTAINERS, 'all are found');
-  t.ok(proxy.count.most <= MOST_CALLS + BESIDE, `${proxy.count.most} calls at once for ${CONTAINERS} containers`);
+  t.ok(proxy.count.most <= MAX_CALLS + BESIDE, `${proxy.count.most} calls at once for ${CONTAINERS} containers`);
 
   await t.test('looking at everything again asks about nothing that has not changed', async (t) => {
     const before = proxy.count.all;
@@ -151,7 +151,7 @@ t.test('an engine with many containers that hangs, and goes on', async (t) => {
     const wanted = assigned(session, 1, 'DESIRED_RUNNING', false, IMAGE);
     controller.say({ kind: 'assignmentChange', value: { setId: 'set', number: 1, assignments: [wanted], tombstones: [] } });
     await new Promise<void>((resolve) => systemClock.after(5_000, resolve));
-    t.ok(proxy.count.now <= MOST_CALLS + BESIDE, `${proxy.count.now} calls wait for the engine`);
+    t.ok(proxy.count.now <= MAX_CALLS + BESIDE, `${proxy.count.now} calls wait for the engine`);
     engine.hang(false);
     const up = () => controller.heard('report').find((report) => report.sessionId === session && report.containerId !== '');
     await controller.until('the session to be begun', up, LONG_MS);

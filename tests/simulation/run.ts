@@ -42,7 +42,7 @@ const CLIENTS_WITHIN_MS = 30 * 60_000;
 const REST_WITHIN_MS = 200_000;
 const REST_MS = 5_000;
 /** Many times what a run needs. */
-const MOST_STEPS = 200_000;
+const MAX_STEPS = 200_000;
 
 const faultsFor = (random: SeededRandom) => (random.chance(0.25) ? random.whole(25, 50) : random.whole(10, 16));
 
@@ -56,8 +56,8 @@ export async function simulate({ seed, faults, bail, print }: RunOptions): Promi
   const cluster = await Cluster.start({ seed, nodes: 2 + (seed % 2), print });
   const { time, trace, violation, violations } = cluster;
   time.isOver = () => {
-    if (time.handled === MOST_STEPS) violation('it goes on and on');
-    return time.handled >= MOST_STEPS || (bail === true && violations.length > 0);
+    if (time.handled === MAX_STEPS) violation('it goes on and on');
+    return time.handled >= MAX_STEPS || (bail === true && violations.length > 0);
   };
   const onRejection = (fault: unknown) => violation(`a promise that nobody heard was rejected: ${stackOf(fault)}`);
   process.on('unhandledRejection', onRejection);

@@ -4,7 +4,7 @@ import type { AgentRow } from '../../controller/domain/agents/rows.ts';
 import type { AgentId, BuildId, NodeId, SpaceId } from '../../controller/domain/engine/ids.ts';
 import { put } from '../../controller/domain/engine/mutation.ts';
 import type { SpaceRow } from '../../controller/domain/spaces/rows.ts';
-import { type AgentNeeds, agentService } from '../../controller/services/agents/agent-service.ts';
+import { type AgentDeps, agentService } from '../../controller/services/agents/agent-service.ts';
 import { Budgets } from '../../controller/services/budget/budgets.ts';
 import type { Caller } from '../../controller/services/engine/caller.ts';
 import { LiveWorkers } from '../../controller/services/fleet/live-workers.ts';
@@ -67,8 +67,8 @@ t.test('agents of a space are shown without a look at the sessions in which they
   });
   const { view, countReads } = countedView(core.store.view);
   const workers = new LiveWorkers();
-  const fleet: AgentNeeds['fleet'] = { workers, stopAgent: () => undefined };
-  const shelf: AgentNeeds['shelf'] = {
+  const fleet: AgentDeps['fleet'] = { workers, stopAgent: () => undefined };
+  const shelf: AgentDeps['shelf'] = {
     receive: () => Promise.reject(new Error('nothing is uploaded here')),
     remove: async () => undefined,
     kept: async () => [],

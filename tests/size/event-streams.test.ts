@@ -43,18 +43,18 @@ t.test('every one of many watchers gets ten messages of 1 MiB, complete and in o
   while (watchers.length < count) watchers.push(await CountedStream.open(eventsOf(controller, id), controller.token));
   const startedAt = performance.now();
   const arrived = Promise.all(watchers.map((watcher) => watcher.until(MESSAGE, 10)));
-  let mostUnsent = 0;
+  let maxUnsent = 0;
   const post = async () => {
     for (let number = 0; number < 10; number += 1) {
       await note(controller.rest, id, String(number).repeat(LARGEST));
-      mostUnsent = Math.max(mostUnsent, await controller.metric('streams_unsent_bytes'));
+      maxUnsent = Math.max(maxUnsent, await controller.metric('streams_unsent_bytes'));
     }
   };
   await Promise.all([arrived, post()]);
   const peak = await controller.peakBytes();
   const [first = [], ...others] = watchers.map((watcher) => watcher.of(MESSAGE));
   t.comment(
-    `${count} watchers, ${((performance.now() - startedAt) / 1000).toFixed(1)} s, ${Math.round(peak / MIB)} MiB, unsent at most ${Math.round(mostUnsent / MIB)} MiB`,
+    `${count} watchers, ${((performance.now() - startedAt) / 1000).toFixed(1)} s, ${Math.round(peak / MIB)} MiB, unsent at most ${Math.round(maxUnsent / MIB)} MiB`,
   );
   t.equal(first.length, 10);
   t.ok(first.every(({ bytes }) => bytes > LARGEST));
@@ -63,7 +63,7 @@ t.test('every one of many watchers gets ten messages of 1 MiB, complete and in o
     others.every((frames) => JSON.stringify(frames) === JSON.stringify(first)),
     'the same bytes in the same order for each',
   );
-  t.ok(mostUnsent <= 16 * MIB, 'what one account’s watchers have not read is bounded');
+  t.ok(maxUnsent <= 16 * MIB, 'what one account’s watchers have not read is bounded');
   t.ok((await controller.metric('event_pages_total', 'from="store"')) <= 100, 'no event is read for each of them');
   t.equal(await controller.metric('streams_cut_total'), 0);
   t.ok(peak < GIB);

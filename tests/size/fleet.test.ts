@@ -33,7 +33,7 @@ class HollowNode {
   readonly held = new Map<string, number>();
   parts = 0;
   largestFrame = 0;
-  mostAssignments = 0;
+  maxAssignments = 0;
   digests = 0;
   closed: Error | undefined | false = false;
   #link: Link<NodeFrame, ControllerFrame> | undefined;
@@ -62,7 +62,7 @@ class HollowNode {
       if (frame.kind === 'assignmentSet') {
         this.parts += 1;
         this.largestFrame = Math.max(this.largestFrame, controllerFrames.encode(frame).byteLength);
-        this.mostAssignments = Math.max(this.mostAssignments, frame.value.assignments.length);
+        this.maxAssignments = Math.max(this.maxAssignments, frame.value.assignments.length);
         for (const { sessionId, generation } of frame.value.assignments) this.held.set(sessionId, generation);
         own.send({ kind: 'setPartTaken', value: { setId: frame.value.setId, part: frame.value.part } });
       }
@@ -169,7 +169,7 @@ t.test(`${SESSIONS} sessions on ${NODES} nodes: a restart, and rounds of compari
   for (const [at, one] of [...hollow.values()].entries()) {
     t.equal(one.held.size, counts[at]);
     t.equal(one.closed, false, 'no lease was lost, and no stream ended');
-    t.ok(one.mostAssignments <= PART.sessions);
+    t.ok(one.maxAssignments <= PART.sessions);
     t.ok(one.largestFrame <= PART.bytes + 64 * 1024, `${one.largestFrame} bytes in the largest part`);
   }
   const unreachable = ids.filter((id) => core.store.view.get('nodes', id)?.unreachableSince !== null);

@@ -30,7 +30,7 @@ export const VERB_WORDS: readonly string[] = ['*', ...VERBS, ...Object.keys(VERB
 const GLOBAL_RESOURCES: ReadonlySet<string> = new Set<Resource>(['service-accounts', 'roles', 'nodes', 'metrics']);
 
 /** Answers about spaces that one caller asked for. */
-const MOST_REMEMBERED = 10_000;
+const MAX_REMEMBERED = 10_000;
 
 export interface Role {
   readonly name: string;
@@ -102,7 +102,7 @@ export class Permissions {
     const known = this.#holding.get(spaceId);
     if (known !== undefined) return known;
     const holds = this.#everywhere.anyOfASpace(undefined) || this.#spaces.get(spaceId)?.anyOfASpace(undefined) === true;
-    if (this.#holding.size >= MOST_REMEMBERED) this.#holding.clear();
+    if (this.#holding.size >= MAX_REMEMBERED) this.#holding.clear();
     this.#holding.set(spaceId, holds);
     return holds;
   }

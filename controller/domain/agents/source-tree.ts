@@ -103,7 +103,7 @@ export class SourceTree {
 }
 
 /** Walks a link as the kernel would, links on the way included, and counts the steps. What is missing on the way is walked by its name alone. */
-function follow(entries: ReadonlyMap<string, SourceEntry>, path: string, target: string, mostSteps: number): Outcome<number> {
+function follow(entries: ReadonlyMap<string, SourceEntry>, path: string, target: string, maxSteps: number): Outcome<number> {
   const at = path.split('/').slice(0, -1);
   const todo = target.split('/').reverse();
   let hops = 0;
@@ -111,7 +111,7 @@ function follow(entries: ReadonlyMap<string, SourceEntry>, path: string, target:
   if (target.startsWith('/')) return odd(path, 'is a link that leads outside');
   for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
     steps += 1 + at.length;
-    if (steps > mostSteps) return odd(path, 'is one of too many links');
+    if (steps > maxSteps) return odd(path, 'is one of too many links');
     if (name === '' || name === '.') continue;
     if (name === '..') {
       if (at.pop() === undefined) return odd(path, 'is a link that leads outside');

@@ -5,18 +5,18 @@ import type { BuildRow } from './rows.ts';
 
 /**
  * Returns the node to build on: of those that are ready, hold the base image and take the space, the one with the fewest builds under way, then with the least
- * of its CPU requested by sessions. Undefined where there is none with fewer than `mostAtOnce`. Sessions can start only where their image is, so builds follow room.
+ * of its CPU requested by sessions. Undefined where there is none with fewer than `maxAtOnce`. Sessions can start only where their image is, so builds follow room.
  */
 export function nodeToBuildOn(
   nodes: readonly FleetNode[],
   { baseImage, spaceId }: Pick<BuildRow, 'baseImage' | 'spaceId'>,
   underWay: ReadonlyMap<NodeId, number>,
-  mostAtOnce = Number.POSITIVE_INFINITY,
+  maxAtOnce = Number.POSITIVE_INFINITY,
 ): FleetNode | undefined {
   let best: FleetNode | undefined;
   for (const node of nodes) {
     if (!node.ready || node.unschedulable !== undefined || !node.images.has(baseImage) || !takesSpace(node, spaceId)) continue;
-    if ((underWay.get(node.id) ?? 0) >= mostAtOnce) continue;
+    if ((underWay.get(node.id) ?? 0) >= maxAtOnce) continue;
     if (best === undefined || compare(node, best, underWay) < 0) best = node;
   }
   return best;

@@ -26,7 +26,7 @@ export interface Ages {
 }
 
 /** Corrections kept. Past it the two oldest become one. */
-export const MOST_CORRECTIONS = 64;
+export const MAX_CORRECTIONS = 64;
 
 /** One stretch of time in which the clock ran evenly. */
 interface Stretch {
@@ -77,6 +77,6 @@ export function agesAt(now: number, corrections: readonly Correction[]): Ages {
 export function withCorrection(corrections: readonly Correction[], more: Correction): readonly Correction[] {
   const all = [...corrections, more];
   const [first, second, ...rest] = all;
-  if (all.length <= MOST_CORRECTIONS || first === undefined || second === undefined) return all;
+  if (all.length <= MAX_CORRECTIONS || first === undefined || second === undefined) return all;
   return [{ from: second.from, byMs: first.byMs + second.byMs }, ...rest];
 }

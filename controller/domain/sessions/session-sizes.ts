@@ -8,7 +8,7 @@ const GIB = 1024 * MIB;
 export const DEFAULT_REQUESTS: Requests = { cpuMillis: 50, memoryBytes: 128 * MIB };
 export const DEFAULT_LIMITS: Limits = { cpuMillis: 500, memoryBytes: 512 * MIB, diskBytes: GIB, processes: 256 };
 /** With less, no container starts, or the guest in it does not. */
-export const LEAST_LIMITS = { cpuMillis: 10, memoryBytes: 48 * MIB } as const;
+export const MIN_LIMITS = { cpuMillis: 10, memoryBytes: 48 * MIB } as const;
 
 /** Of a session's guest, beyond `limits.processes`: node agents give it as many (RESERVED_PROCESSES). */
 export const GUEST_PROCESSES = 64;
@@ -24,7 +24,7 @@ export interface SizeRules {
   /** Of one session. */
   readonly most: Limits;
   /** How many times its request a limit of CPU or memory may be. 0: no bound. */
-  readonly mostRatio: number;
+  readonly maxRatio: number;
   /** How many times a node's memory the memory limits of its sessions may be together; the same of its disk. 0: no bound. */
   readonly memoryOvercommit: number;
   readonly diskOvercommit: number;
@@ -33,7 +33,7 @@ export interface SizeRules {
 
 export const DEFAULT_SIZE_RULES: SizeRules = {
   most: { cpuMillis: 64_000, memoryBytes: 256 * GIB, diskBytes: 256 * GIB, processes: 4096 },
-  mostRatio: 100,
+  maxRatio: 100,
   memoryOvercommit: 10,
   diskOvercommit: 10,
   history: { messages: 100_000, bytes: 256 * MIB },
@@ -85,7 +85,7 @@ export function lesser(one: Limits, other: Partial<Limits>): Limits {
 }
 
 /** What a session of a space with these settings may have at most. */
-export const mostIn = (rules: SizeRules, settings: Settings): Limits => lesser(rules.most, inRows(maximaIn(settings)));
+export const maxIn = (rules: SizeRules, settings: Settings): Limits => lesser(rules.most, inRows(maximaIn(settings)));
 
 const wrong = (path: string, problem: string) => refused('UNPROCESSABLE_ENTITY', `${path} ${problem}.`, [{ path, problem }]);
 
@@ -94,7 +94,7 @@ const wrong = (path: string, problem: string) => refused('UNPROCESSABLE_ENTITY',
  * nobody asked for comes from the space's settings and the defaults of Raworc, moved to within the maxima and the ratio.
  */
 export function sizesOf(rules: SizeRules, settings: Settings, sent: AskedSizes = {}, at = 'resources'): Outcome<Sizes> {
-  const most = mostIn(rules, settings);
+  const most = maxIn(rules, settings);
   const asked = { requests: inRows(sent.requests), limits: inRows(sent.limits) };
   const excess = beyond(most, asked.limits, `${at}.limits`) ?? beyond(most, asked.requests, `${at}.requests`);
   if (excess !== undefined) return excess;
@@ -102,13 +102,13 @@ export function sizesOf(rules: SizeRules, settings: Settings, sent: AskedSizes =
   const defaults = { requests: inRows(space.requests), limits: inRows(space.limits) };
   const fit = (field: 'cpuMillis' | 'memoryBytes') => {
     const request = asked.requests[field];
-    const least = LEAST_LIMITS[field];
+    const least = MIN_LIMITS[field];
     const usual = defaults.limits[field] ?? Math.max(DEFAULT_LIMITS[field], request ?? defaults.requests[field] ?? 0);
     let limit = asked.limits[field] ?? Math.min(most[field], usual);
     let requested = request ?? Math.min(limit, defaults.requests[field] ?? DEFAULT_REQUESTS[field]);
-    if (rules.mostRatio > 0 && limit > requested * rules.mostRatio) {
-      if (request === undefined) requested = Math.ceil(limit / rules.mostRatio);
-      else if (asked.limits[field] === undefined) limit = Math.max(Math.min(limit, least), requested * rules.mostRatio);
+    if (rules.maxRatio > 0 && limit > requested * rules.maxRatio) {
+      if (request === undefined) requested = Math.ceil(limit / rules.maxRatio);
+      else if (asked.limits[field] === undefined) limit = Math.max(Math.min(limit, least), requested * rules.maxRatio);
     }
     return { requested, limit };
   };
@@ -125,9 +125,9 @@ export function sizesOf(rules: SizeRules, settings: Settings, sent: AskedSizes =
   }
   for (const field of REQUESTS) {
     const [request, limit] = [requests[field], limits[field]];
-    if (rules.mostRatio === 0 || limit <= request * rules.mostRatio) continue;
-    const needed = inApi(field, Math.ceil(limit / rules.mostRatio));
-    const why = `its limit is ${inApi(field, limit)}, and a limit can be at most ${rules.mostRatio} times its request`;
+    if (rules.maxRatio === 0 || limit <= request * rules.maxRatio) continue;
+    const needed = inApi(field, Math.ceil(limit / rules.maxRatio));
+    const why = `its limit is ${inApi(field, limit)}, and a limit can be at most ${rules.maxRatio} times its request`;
     return wrong(`${at}.requests.${FIELDS[field]}`, `must be at least ${needed}: ${why}`);
   }
   return accepted({ requests, limits });

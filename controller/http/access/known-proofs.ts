@@ -8,7 +8,7 @@ interface Known {
 }
 
 /** Past it all are forgotten, and are verified once more. */
-const MOST_KNOWN = 10_000;
+const MAX_KNOWN = 10_000;
 
 /**
  * What tokens were found to prove, by the digest of the header that brought them: who made a signature does not change, and to find it out costs more than all
@@ -25,7 +25,7 @@ export class KnownProofs {
   }
 
   keep(header: string, known: Known): void {
-    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
     this.#known.set(digestOf(header), known);
   }
 }

@@ -4,7 +4,7 @@ import type { AccountId } from '../../domain/engine/ids.ts';
 import type { UnsentBytes } from './unsent-bytes.ts';
 
 /** With so much unsent a stream takes no more frames. The last one may be larger than that. */
-export const MOST_UNSENT_BYTES = 256 * 1024;
+export const MAX_UNSENT_BYTES = 256 * 1024;
 /** The next are asked for once no more than this is left. */
 const LOW_BYTES = 64 * 1024;
 /** What the socket is given at once: TLS keeps a copy of it for each client, and when it has left, the client has moved. */
@@ -47,7 +47,7 @@ export class FrameQueue {
   offer(encode: () => Buffer): boolean {
     const { account, unsent } = this.#deps;
     // Nothing is encoded for a client that has no room.
-    if (this.unsentBytes >= MOST_UNSENT_BYTES) {
+    if (this.unsentBytes >= MAX_UNSENT_BYTES) {
       this.#isAwaited = true;
       return false;
     }

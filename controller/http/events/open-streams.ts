@@ -32,7 +32,7 @@ export class OpenStreams {
     this.#clock = clock;
     this.budgets = budgets;
     const { process, account } = budgets.limits.atOnce.stream_bytes;
-    this.unsent = new UnsentBytes(clock, { mostBytes: process, mostOfAccountBytes: account ?? process });
+    this.unsent = new UnsentBytes(clock, { maxBytes: process, maxOfAccountBytes: account ?? process });
     const cut = metrics.counter({
       name: 'streams_cut_total',
       help: 'Event streams that were cut because their client took nothing for 30 s.',

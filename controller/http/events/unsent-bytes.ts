@@ -2,8 +2,8 @@ import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { AccountId } from '../../domain/engine/ids.ts';
 
 export interface UnsentBounds {
-  readonly mostBytes: number;
-  readonly mostOfAccountBytes: number;
+  readonly maxBytes: number;
+  readonly maxOfAccountBytes: number;
 }
 
 /** So many a turn. */
@@ -74,18 +74,18 @@ export class UnsentBytes {
   }
 
   #fits(mine: number, bytes: number): boolean {
-    const { mostBytes, mostOfAccountBytes } = this.#bounds;
-    return mine === 0 || (this.#bytes + bytes <= mostBytes && mine + bytes <= mostOfAccountBytes);
+    const { maxBytes, maxOfAccountBytes } = this.#bounds;
+    return mine === 0 || (this.#bytes + bytes <= maxBytes && mine + bytes <= maxOfAccountBytes);
   }
 
   /** One of each account in turn, as many as there is room for: they take it a little later. */
   #wake(): void {
-    const { mostBytes, mostOfAccountBytes } = this.#bounds;
-    let free = mostBytes - this.#bytes;
+    const { maxBytes, maxOfAccountBytes } = this.#bounds;
+    let free = maxBytes - this.#bytes;
     const accounts = [...this.#accounts].map(([id, account]) => ({
       id,
       account,
-      free: mostOfAccountBytes - account.bytes,
+      free: maxOfAccountBytes - account.bytes,
       isIdle: account.bytes === 0,
     }));
     let left = WOKEN_AT_ONCE;

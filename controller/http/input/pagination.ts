@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import { type Query, single, word } from '../../contract/query.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
-import { LEAST_ITEMS, MAX_PAGE_BYTES, type Page, type PageRequest } from '../../services/engine/caller.ts';
+import { MAX_PAGE_BYTES, MIN_ITEMS, type Page, type PageRequest } from '../../services/engine/caller.ts';
 
 export const DEFAULT_LIMIT = 100;
 export const MAX_LIMIT = 1000;
@@ -44,7 +44,7 @@ export function answerPage<T>(ctx: Context, request: PageRequest, { items, total
   ctx.body = text;
 }
 
-/** A JSON array of the first items that fit into so many bytes, and of the first {@link LEAST_ITEMS} in any case. */
+/** A JSON array of the first items that fit into so many bytes, and of the first {@link MIN_ITEMS} in any case. */
 export function jsonWithin(items: readonly unknown[], maxBytes: number): { readonly text: string; readonly count: number } {
   const all = JSON.stringify(items);
   if (Buffer.byteLength(all) <= maxBytes) return { text: all, count: items.length };
@@ -53,7 +53,7 @@ export function jsonWithin(items: readonly unknown[], maxBytes: number): { reado
   for (const item of items) {
     const part = JSON.stringify(item);
     bytes += Buffer.byteLength(part) + 1;
-    if (bytes > maxBytes && parts.length >= LEAST_ITEMS) break;
+    if (bytes > maxBytes && parts.length >= MIN_ITEMS) break;
     parts.push(part);
   }
   return { text: `[${parts.join(',')}]`, count: parts.length };

@@ -14,12 +14,12 @@ import { part } from '../input/path.ts';
 import { readUpload } from '../input/upload.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
 
-const MOST_LINES = 1000;
+const MAX_LINES = 1000;
 const LINES = 100;
 
 const logQuery = z.object({
-  limit: wholeParameter(1, MOST_LINES, `The newest lines, ${LINES} when not given`),
-  lines: wholeParameter(1, MOST_LINES, 'The same as limit'),
+  limit: wholeParameter(1, MAX_LINES, `The newest lines, ${LINES} when not given`),
+  lines: wholeParameter(1, MAX_LINES, 'The same as limit'),
   log_type: wordParameter(['stdout', 'stderr', 'all'], 'Of one stream alone'),
   session_id: parameter('Of one session alone'),
   follow: flagParameter('Goes on with what is printed from now on, as server-sent events of type log'),

@@ -91,7 +91,7 @@ function seesNodes(ctx: Context): boolean {
 }
 
 /** Requests whose caller's rights change all the time are refused in the end. */
-const MOST_JUDGED_AGAIN = 10;
+const MAX_JUDGED_AGAIN = 10;
 
 const NO_QUERY: Query = Object.freeze({});
 
@@ -136,7 +136,7 @@ function judged(route: Route, exchange: Exchange<unknown>, recorded: RouteAudit,
   if (!caller.ok) return caller;
   const settle = (answer: Outcome<Answer | undefined>) => {
     if (!isStale(route, answer, caller.value)) return answer;
-    return again === MOST_JUDGED_AGAIN ? STALE : judged(route, exchange, recorded, again + 1);
+    return again === MAX_JUDGED_AGAIN ? STALE : judged(route, exchange, recorded, again + 1);
   };
   const answer = route.handle(exchange, caller.value === undefined ? undefined : recorded.attribute(exchange.ctx, caller.value));
   return answer instanceof Promise ? answer.then(settle) : settle(answer);

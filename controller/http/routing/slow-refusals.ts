@@ -10,7 +10,7 @@ import { hasLeft } from '../server/connections.ts';
 const AT_ONCE = { perSecond: 2, burst: 20 };
 const DELAY_MS = 1000;
 /** Past it, the connection is closed instead. */
-const MOST_DELAYED = 2000;
+const MAX_DELAYED = 2000;
 
 export interface SlowRefusalsDeps {
   readonly addresses: ClientAddresses;
@@ -32,7 +32,7 @@ export function slowRefusals({ addresses, clock, metrics }: SlowRefusalsDeps): (
       refusals.charge(key, 1, now);
       return;
     }
-    if (delayed >= MOST_DELAYED) return ctx.set('Connection', 'close');
+    if (delayed >= MAX_DELAYED) return ctx.set('Connection', 'close');
     delayed += 1;
     await pause(clock, DELAY_MS);
     delayed -= 1;

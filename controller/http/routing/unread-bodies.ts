@@ -14,7 +14,7 @@ export const SMALL_BYTES = 1024 * 1024;
 const DISCARDED_BYTES_PER_S = 4 * 1024 * 1024;
 const LONGEST_DISCARD_MS = 30_000;
 /** Each holds a piece of its body in memory. Past it, the oldest is closed. */
-const MOST_LINGERING = 64;
+const MAX_LINGERING = 64;
 
 export interface UnreadBodiesDeps {
   readonly clock: Pick<Clock, 'monotonic' | 'after'>;
@@ -53,7 +53,7 @@ export function unreadBodies({ clock, metrics }: UnreadBodiesDeps): (ctx: Contex
     const limit = clock.after(LONGEST_DISCARD_MS, () => socket.destroy());
     lingering.add(socket);
     const [oldest] = lingering;
-    if (lingering.size > MOST_LINGERING) oldest?.destroy();
+    if (lingering.size > MAX_LINGERING) oldest?.destroy();
     socket.once('close', () => {
       lingering.delete(socket);
       timer?.cancel();

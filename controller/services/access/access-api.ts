@@ -23,12 +23,12 @@ export interface Me {
   readonly type: 'ServiceAccount';
   readonly namespace: null;
   readonly roles: readonly string[];
-  /** Where each role holds; space null: everywhere. At most {@link MOST_BINDINGS_SHOWN}, those that hold everywhere first. */
+  /** Where each role holds; space null: everywhere. At most {@link MAX_BINDINGS_SHOWN}, those that hold everywhere first. */
   readonly role_bindings: readonly { readonly role_name: string; readonly space: string | null }[];
 }
 
 /** Of the places in which the roles of a caller hold. GET /role-bindings has all of them, by pages. */
-export const MOST_BINDINGS_SHOWN = 1000;
+export const MAX_BINDINGS_SHOWN = 1000;
 
 /** Accounts whose rights a commit changed, and tokens and keys that it ended. */
 export interface RightsChange {

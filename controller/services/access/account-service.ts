@@ -15,7 +15,7 @@ import type { LoginThrottle } from './login-throttle.ts';
 import type { Passwords } from './passwords.ts';
 import type { RightsInForce } from './rights.ts';
 
-export interface ServiceAccountNeeds {
+export interface ServiceAccountDeps {
   readonly applier: Applier;
   readonly view: View;
   readonly lists: Lists;
@@ -29,8 +29,8 @@ export interface ServiceAccountNeeds {
 export const accountCalled = (view: View, id: string): AccountRow | undefined =>
   view.get('accounts', id.toLowerCase()) ?? view.accountByUser(id);
 
-export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccounts {
-  const { applier, view, lists, random, rights, passwords } = needs;
+export function serviceAccountService(deps: ServiceAccountDeps): ServiceAccounts {
+  const { applier, view, lists, random, rights, passwords } = deps;
 
   /** Accounts belong to no space, so whoever may not gets 403 whether or not there is such a one. */
   function accountFor(caller: Caller, id: string, verb: Verb): Outcome<AccountRow> {
@@ -58,7 +58,7 @@ export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccoun
     const isAdmin = caller.permissions.allows('service-accounts', 'update', null, ...names);
     if (!isOwn && !isAdmin) return forbidden('service-accounts', 'update');
     if (row === undefined) return NO_ACCOUNT;
-    if (!mayActAs(needs, caller, row)) {
+    if (!mayActAs(deps, caller, row)) {
       return refused('FORBIDDEN', `"${row.user}" may do more than what you ask with: only somebody who may do as much sets that password.`);
     }
     if (isAdmin || change.current_password !== undefined) return accepted(row);
@@ -113,7 +113,7 @@ export function serviceAccountService(needs: ServiceAccountNeeds): ServiceAccoun
     async changePassword(caller, id, change) {
       const row = passwordFor(caller, id, change);
       if (!row.ok) return row;
-      const proved = await proveCurrent(needs, caller, row.value, change);
+      const proved = await proveCurrent(deps, caller, row.value, change);
       if (!proved.ok) return proved;
       const hash = await passwords.hash(change.new_password, { key: caller.accountId, rank: 0 });
       if (!hash.ok) return hash;
@@ -139,7 +139,7 @@ function isSpaceOf(view: View, caller: Caller, name: string | undefined): boolea
 const OF_OWN_SESSIONS = ['get', 'update', 'delete', 'files'] as const;
 
 /** Whether logging in as that account would gain the caller nothing: neither by its roles nor by the sessions that it made. */
-function mayActAs({ view, rights }: ServiceAccountNeeds, { accountId, permissions }: Caller, row: AccountRow): boolean {
+function mayActAs({ view, rights }: ServiceAccountDeps, { accountId, permissions }: Caller, row: AccountRow): boolean {
   if (!covers(permissions, rights.bindingsOf(row.id))) return false;
   const may = (verb: Verb, spaceId: SpaceId) =>
     (row.id === accountId && permissions.allowsOwn('sessions', verb)) || permissions.allows('sessions', verb, spaceId);
@@ -148,7 +148,7 @@ function mayActAs({ view, rights }: ServiceAccountNeeds, { accountId, permission
 
 /** A current password that is sent must be right, whoever sends it. Guessing is slowed as it is at the login. */
 async function proveCurrent(
-  { passwords, throttle }: ServiceAccountNeeds,
+  { passwords, throttle }: ServiceAccountDeps,
   { accountId }: Caller,
   row: AccountRow,
   { current_password: current }: ChangePassword,

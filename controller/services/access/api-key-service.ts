@@ -11,7 +11,7 @@ import { forbidden } from './access.ts';
 import type { ApiKeys } from './access-api.ts';
 import type { KeyUse } from './key-use.ts';
 
-export interface ApiKeyNeeds {
+export interface ApiKeyDeps {
   readonly applier: Applier;
   readonly view: View;
   readonly lists: Lists;
@@ -23,7 +23,7 @@ export interface ApiKeyNeeds {
 const KEY_BYTES = 32;
 
 /** Keys are random, so their hash needs no salt and no slowness: nobody guesses one. */
-export function apiKeyService({ applier, view, lists, keyUse, clock, random }: ApiKeyNeeds): ApiKeys {
+export function apiKeyService({ applier, view, lists, keyUse, clock, random }: ApiKeyDeps): ApiKeys {
   return {
     async list(caller, page) {
       if (!caller.permissions.allowsOwn('service-accounts', 'get', caller.user, caller.accountId))

@@ -11,10 +11,10 @@ import { knownRequest } from '../engine/idempotency-keys.ts';
 import { forbidden, globally, spaceFor } from './access.ts';
 import type { RoleBindings } from './access-api.ts';
 import { accountCalled } from './account-service.ts';
-import { type RoleNeeds, roleCalled } from './role-service.ts';
+import { type RoleDeps, roleCalled } from './role-service.ts';
 
 /** Permission is judged in the space where one is named, else globally. */
-export function roleBindingService({ applier, view, lists, random, storeKey }: RoleNeeds): RoleBindings {
+export function roleBindingService({ applier, view, lists, random, storeKey }: RoleDeps): RoleBindings {
   function scopeFor(caller: Caller, space: string | undefined, verb: Verb): Outcome<SpaceId | null> {
     if (space === undefined) {
       const may = globally(caller, 'role-bindings', verb);

@@ -13,10 +13,10 @@ export const OWN_HASH: HashCaller = { key: '', rank: 0 };
 
 /** Where there is more than one turn, one is left to those who are known. */
 const STRANGERS_AT_ONCE = 1;
-const MOST_KNOWN = 128;
-const MOST_STRANGERS = 32;
-const MOST_OF_KEY = 16;
-const MOST_OF_STRANGER = 4;
+const MAX_KNOWN = 128;
+const MAX_STRANGERS = 32;
+const MAX_OF_KEY = 16;
+const MAX_OF_STRANGER = 4;
 const RETRY_S = 2;
 
 interface Waiting {
@@ -50,7 +50,7 @@ export class HashQueue {
   }
 
   async run<T>(caller: HashCaller, work: () => Promise<T>): Promise<Outcome<T>> {
-    const most = isStranger(caller) ? MOST_OF_STRANGER : MOST_OF_KEY;
+    const most = isStranger(caller) ? MAX_OF_STRANGER : MAX_OF_KEY;
     if ((this.#ofKey.get(caller.key) ?? 0) >= most) return busy();
     this.#count(caller, 1);
     try {
@@ -72,7 +72,7 @@ export class HashQueue {
     return new Promise((resolve) => {
       const waiting: Waiting = { caller, start: () => resolve(true), refuse: () => resolve(false) };
       if (isStranger(caller)) this.#addStranger(waiting);
-      else if (this.#known.length < MOST_KNOWN) this.#known.push(waiting);
+      else if (this.#known.length < MAX_KNOWN) this.#known.push(waiting);
       else waiting.refuse();
       this.#next();
     });
@@ -81,7 +81,7 @@ export class HashQueue {
   #addStranger(waiting: Waiting): void {
     const at = this.#strangers.findIndex(({ caller }) => caller.rank > waiting.caller.rank);
     this.#strangers.splice(at < 0 ? this.#strangers.length : at, 0, waiting);
-    if (this.#strangers.length > MOST_STRANGERS) this.#strangers.pop()?.refuse();
+    if (this.#strangers.length > MAX_STRANGERS) this.#strangers.pop()?.refuse();
   }
 
   #next(): void {

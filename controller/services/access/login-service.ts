@@ -8,7 +8,7 @@ import type { View } from '../../domain/engine/view.ts';
 import type { Applier } from '../engine/applier.ts';
 import type { Caller } from '../engine/caller.ts';
 import { Queues } from '../engine/queues.ts';
-import { type Accounts, type Me, MOST_BINDINGS_SHOWN, type TokenHolder } from './access-api.ts';
+import { type Accounts, MAX_BINDINGS_SHOWN, type Me, type TokenHolder } from './access-api.ts';
 import type { KeyUse } from './key-use.ts';
 import type { LoginThrottle } from './login-throttle.ts';
 import type { Passwords } from './passwords.ts';
@@ -20,7 +20,7 @@ const NO_TOKEN = refused(
   'This is for tokens of POST /auth/login: an API key makes none, and is ended by DELETE /api-keys/{id}.',
 );
 
-export interface AccountNeeds {
+export interface AccountDeps {
   readonly applier: Applier;
   readonly view: View;
   readonly rights: RightsInForce;
@@ -33,12 +33,12 @@ export interface AccountNeeds {
 
 type LoginBy = Parameters<Accounts['login']>[3];
 /** Of one account from one network, waiting. */
-const MOST_ATTEMPTS = 32;
+const MAX_ATTEMPTS = 32;
 const TOO_MANY = refused('RATE_LIMITED', 'Too many logins of this account at once. Retry in 2 s.', { budget: 'logins', retry_after_s: 2 });
 
 /** Who asks: log in, prove it, refresh, log out. */
-export function accountService({ applier, view, rights, keyUse, passwords, throttle, clock, metrics }: AccountNeeds): Accounts {
-  const attempts = new Queues(MOST_ATTEMPTS);
+export function accountService({ applier, view, rights, keyUse, passwords, throttle, clock, metrics }: AccountDeps): Accounts {
+  const attempts = new Queues(MAX_ATTEMPTS);
   const logins = metrics.counter({
     name: 'logins_total',
     help: 'Logins by outcome: ok, a wrong user or password, or refused because of too many attempts.',
@@ -106,7 +106,7 @@ export function accountService({ applier, view, rights, keyUse, passwords, throt
 function bindingsOf(view: View, { permissions }: Caller): Me['role_bindings'] {
   const held = permissions.bindings();
   const [everywhere, inSpaces] = [held.filter(({ spaceId }) => spaceId === null), held.filter(({ spaceId }) => spaceId !== null)];
-  return [...everywhere, ...inSpaces].slice(0, MOST_BINDINGS_SHOWN).map(({ role, spaceId }) => ({
+  return [...everywhere, ...inSpaces].slice(0, MAX_BINDINGS_SHOWN).map(({ role, spaceId }) => ({
     role_name: role,
     space: spaceId === null ? null : (view.get('spaces', spaceId)?.name ?? spaceId),
   }));

@@ -74,8 +74,8 @@ export class LoginThrottle {
 
 const pairOf = (user: string, network: string) => `${network} ${user}`;
 
-const MOST_ACCOUNTS = 10_000;
-const MOST_PLACES = 20;
+const MAX_ACCOUNTS = 10_000;
+const MAX_PLACES = 20;
 
 /** Networks from which accounts have logged in. Only a right password adds one, and it takes the place of another of the same account. */
 class KnownPlaces {
@@ -91,8 +91,8 @@ class KnownPlaces {
     this.#networks.set(user, known);
     known.delete(network);
     known.add(network);
-    forgetOldest(known, MOST_PLACES);
-    forgetOldest(this.#networks, MOST_ACCOUNTS);
+    forgetOldest(known, MAX_PLACES);
+    forgetOldest(this.#networks, MAX_ACCOUNTS);
   }
 }
 

@@ -12,7 +12,7 @@ import type { Lists } from '../engine/lists.ts';
 import { globally } from './access.ts';
 import type { Roles } from './access-api.ts';
 
-export interface RoleNeeds {
+export interface RoleDeps {
   readonly applier: Applier;
   readonly view: View;
   readonly lists: Lists;
@@ -23,7 +23,7 @@ export interface RoleNeeds {
 /** By id, else by name. */
 export const roleCalled = (view: View, id: string): RoleRow | undefined => view.get('roles', id.toLowerCase()) ?? view.roleByName(id);
 
-export function roleService({ applier, view, lists, random, storeKey }: RoleNeeds): Roles {
+export function roleService({ applier, view, lists, random, storeKey }: RoleDeps): Roles {
   function roleFor(caller: Caller, id: string, verb: Verb): Outcome<RoleRow> {
     const row = roleCalled(view, id);
     const may = globally(caller, 'roles', verb, ...(row === undefined ? [id] : [row.name, row.id]));

@@ -19,7 +19,7 @@ export function tokenKeyLoop({ loops, tokens, read, log }: TokenKeyDeps): Loop<'
   return loops.open({
     name: 'token_keys',
     first: { key: 'keys', afterMs: EVERY_MS },
-    retry: { firstMs: EVERY_MS, mostMs: EVERY_MS },
+    retry: { firstMs: EVERY_MS, maxMs: EVERY_MS },
     failed: (error) => log.error('tokens.key_unreadable', { error }),
     async run() {
       const keys = await read();

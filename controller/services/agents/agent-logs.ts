@@ -26,12 +26,12 @@ const SESSIONS_READ = 64;
 /** Each may answer with a mebibyte. */
 const READ_AT_ONCE = 8;
 /** Lines that are printed while the older ones are read. */
-const MOST_EARLY = 1000;
-const MOST_EARLY_CHARACTERS = 1024 * 1024;
+const MAX_EARLY = 1000;
+const MAX_EARLY_CHARACTERS = 1024 * 1024;
 /** Of which sessions a follower remembers whether they have the agent. */
-const MOST_REMEMBERED = 1000;
+const MAX_REMEMBERED = 1000;
 
-export interface AgentLogNeeds {
+export interface AgentLogDeps {
   readonly view: View;
   readonly lists: Lists;
   readonly fleet: Pick<Fleet, 'readLines'>;
@@ -52,7 +52,7 @@ const isUp = ({ desired, phase }: SessionRow): boolean => desired === UP.desired
 const holds = (row: SessionRow | undefined, { agent }: LogScope): row is SessionRow =>
   row !== undefined && row.desired !== 'deleted' && row.spaceId === agent.spaceId && row.agents.some(({ id }) => id === agent.id);
 
-export function agentLogService({ view, lists, fleet, tail, clock, log, budgets }: AgentLogNeeds): AgentLogs {
+export function agentLogService({ view, lists, fleet, tail, clock, log, budgets }: AgentLogDeps): AgentLogs {
   const { process, account = process, space = process } = budgets.limits.atOnce.log_reads;
   // So that no space, and no account, keeps the others from reading.
   const turns = new Turns(process);
@@ -206,7 +206,7 @@ class EarlyLines {
   #characters = 0;
 
   add(line: LogNews): void {
-    if (this.#lines.length >= MOST_EARLY || this.#characters >= MOST_EARLY_CHARACTERS) return;
+    if (this.#lines.length >= MAX_EARLY || this.#characters >= MAX_EARLY_CHARACTERS) return;
     this.#lines.push(line);
     this.#characters += line.line.length;
   }
@@ -228,7 +228,7 @@ function linesOf(view: View, scope: LogScope): (line: LogNews) => boolean {
   const known = new Map<SessionId, boolean>();
   return ({ sessionId }) => {
     const mine = known.get(sessionId) ?? holds(view.get('sessions', sessionId), scope);
-    if (known.size >= MOST_REMEMBERED) known.clear();
+    if (known.size >= MAX_REMEMBERED) known.clear();
     known.set(sessionId, mine);
     return mine;
   };

@@ -52,7 +52,7 @@ export interface ReceivedSource {
   discard(): Promise<void>;
 }
 
-export interface AgentNeeds {
+export interface AgentDeps {
   readonly clock: Clock;
   readonly applier: Applier;
   readonly view: View;
@@ -66,7 +66,7 @@ export interface AgentNeeds {
 }
 
 /** Uploads that are unpacked and packed at once, each on a core of its own, with one left to all else. The others wait, each in a file. */
-const CHECKS = { most: Math.max(1, Math.min(2, availableParallelism() - 1)), mostOfKey: 1 };
+const CHECKS = { most: Math.max(1, Math.min(2, availableParallelism() - 1)), maxOfKey: 1 };
 const NO_AGENT = refused('NOT_FOUND', 'There is no such agent.');
 
 /** An agent that a source is uploaded for, and by whom. */
@@ -75,7 +75,7 @@ interface Uploading {
   readonly caller: Caller;
 }
 
-const MOST_JUDGED_AGAIN = 10;
+const MAX_JUDGED_AGAIN = 10;
 
 /** An agent by name, for a caller who may do that with it: by a rule for all agents of the space, or for those of its name. */
 export function agentFor(
@@ -91,8 +91,8 @@ export function agentFor(
   return row === undefined ? NO_AGENT : accepted({ space: space.value, row });
 }
 
-export function agentService(needs: AgentNeeds): Agents {
-  const { applier, view, lists, random, shelf, budgets, fleet } = needs;
+export function agentService(deps: AgentDeps): Agents {
+  const { applier, view, lists, random, shelf, budgets, fleet } = deps;
   let last: Promise<unknown> = Promise.resolve();
 
   /** One after another, so that what one upload takes for unused is not what another is about to use. */
@@ -113,7 +113,7 @@ export function agentService(needs: AgentNeeds): Agents {
     await keep();
     let kept = await applier.submit(putSource(agent.id, source), caller);
     // What was uploaded cannot be sent again: it is judged again here, by the rights of then.
-    for (let again = 0; !kept.ok && kept.refusal.stale === true && again < MOST_JUDGED_AGAIN; again += 1) {
+    for (let again = 0; !kept.ok && kept.refusal.stale === true && again < MAX_JUDGED_AGAIN; again += 1) {
       const now = mayStill();
       kept = now.ok ? await applier.submit(putSource(agent.id, source), now.value.caller) : now;
     }
@@ -161,8 +161,8 @@ export function agentService(needs: AgentNeeds): Agents {
           sourceRepo: input.source_repo ?? null,
           sourceBranch: input.source_branch ?? 'main',
           by: { accountId: caller.accountId, user: caller.user },
-          build: newBuild(needs, caller, space.value),
-          request: knownRequest(needs.storeKey, caller, idempotency),
+          build: newBuild(deps, caller, space.value),
+          request: knownRequest(deps.storeKey, caller, idempotency),
         }),
         caller,
       );
@@ -201,7 +201,7 @@ export function agentService(needs: AgentNeeds): Agents {
           spooled: (bytes: number) => spool.grow(bytes),
         };
         // Whoever sent a whole archive and left has asked for it all the same.
-        const turn = () => checks.wait([{ key: caller.accountId, most: CHECKS.mostOfKey }], new AbortController().signal);
+        const turn = () => checks.wait([{ key: caller.accountId, most: CHECKS.maxOfKey }], new AbortController().signal);
         const received = await shelf.receive(body, claim, turn);
         return received.ok ? await inTurn(() => shelve(() => still(caller, spaceName, found.value.row), received.value)) : received;
       } finally {
@@ -253,7 +253,7 @@ export function agentService(needs: AgentNeeds): Agents {
     async deploy(caller, spaceName, name) {
       const found = agentFor(view, caller, spaceName, name, 'deploy');
       if (!found.ok) return found;
-      return applier.submit(deployAgent(found.value.row.id, newBuild(needs, caller, found.value.space)), caller);
+      return applier.submit(deployAgent(found.value.row.id, newBuild(deps, caller, found.value.space)), caller);
     },
   };
 }

@@ -91,7 +91,7 @@ export class Budgets {
       const waitMs = key === undefined ? 0 : table.waitMs(key, amount, now);
       if (waitMs > 0) return this.#refuseRate(name, scope, rate, waitMs);
     }
-    return accepted(leastLeft(name, rates, payer, (table, key) => table.charge(key, amount, now)));
+    return accepted(minLeft(name, rates, payer, (table, key) => table.charge(key, amount, now)));
   }
 
   /** Gives back what was charged. */
@@ -106,7 +106,7 @@ export class Budgets {
   /** Undefined where the rate counts this payer in no scope. */
   left(name: RateName, payer: Payer): RateLeft | undefined {
     const now = this.#clock.monotonic();
-    return leastLeft(name, this.#rates.get(name) ?? [], payer, (table, key) => table.usedMs(key, now));
+    return minLeft(name, this.#rates.get(name) ?? [], payer, (table, key) => table.usedMs(key, now));
   }
 
   /** Holds so much until it is released. */
@@ -155,7 +155,7 @@ export class Budgets {
 }
 
 /** Of the scopes that the payer is counted in, the one with the least left, by how much of each `use` says is used. */
-function leastLeft(
+function minLeft(
   budget: RateName,
   rates: readonly ScopedRate[],
   payer: Payer,

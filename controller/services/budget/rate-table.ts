@@ -6,7 +6,7 @@ interface Bucket {
 }
 
 /** Buckets that are not full. Past it, keys that are new share one bucket. */
-export const MOST_BUCKETS = 50_000;
+export const MAX_BUCKETS = 50_000;
 const FIRST_SWEEP = 1024;
 const FULL_SWEEP_MS = 1000;
 const SHARED = '\u0000shared';
@@ -56,7 +56,7 @@ export class RateTable {
   }
 
   #bucketOf(key: string): Bucket | undefined {
-    return this.#buckets.get(key) ?? (this.#buckets.size < MOST_BUCKETS ? undefined : this.#buckets.get(SHARED));
+    return this.#buckets.get(key) ?? (this.#buckets.size < MAX_BUCKETS ? undefined : this.#buckets.get(SHARED));
   }
 
   /** The bucket of a key that has none of its own: a new one, or in a full table the shared one. */
@@ -65,15 +65,15 @@ export class RateTable {
     const known = this.#bucketOf(key);
     if (known !== undefined) return known;
     const bucket = { fullAt: now };
-    this.#buckets.set(this.#buckets.size < MOST_BUCKETS ? key : SHARED, bucket);
+    this.#buckets.set(this.#buckets.size < MAX_BUCKETS ? key : SHARED, bucket);
     return bucket;
   }
 
   /** Costs little for each charge: the next one waits until the table has doubled. In a full table, there is one at most a second. */
   #sweep(now: number): void {
-    if (this.#sweepAt >= MOST_BUCKETS && now - this.#sweptAt < FULL_SWEEP_MS) return;
+    if (this.#sweepAt >= MAX_BUCKETS && now - this.#sweptAt < FULL_SWEEP_MS) return;
     this.#sweptAt = now;
     for (const [key, { fullAt }] of this.#buckets) if (fullAt <= now) this.#buckets.delete(key);
-    this.#sweepAt = Math.min(MOST_BUCKETS, Math.max(FIRST_SWEEP, 2 * this.#buckets.size));
+    this.#sweepAt = Math.min(MAX_BUCKETS, Math.max(FIRST_SWEEP, 2 * this.#buckets.size));
   }
 }

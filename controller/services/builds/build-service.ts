@@ -14,7 +14,7 @@ import type { Applier } from '../engine/applier.ts';
 import type { Caller } from '../engine/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
 
-export interface BuildNeeds {
+export interface BuildDeps {
   readonly applier: Applier;
   readonly view: View;
   readonly random: Random;
@@ -22,15 +22,15 @@ export interface BuildNeeds {
   readonly baseImage: string;
 }
 
-export const newBuild = ({ random, baseImage }: Pick<BuildNeeds, 'random' | 'baseImage'>, caller: Caller, space: SpaceRow): NewBuild => ({
+export const newBuild = ({ random, baseImage }: Pick<BuildDeps, 'random' | 'baseImage'>, caller: Caller, space: SpaceRow): NewBuild => ({
   id: random.uuid() as BuildId,
   spaceId: space.id,
   baseImage,
   user: caller.user,
 });
 
-export function buildService(needs: BuildNeeds): Builds {
-  const { applier, view, storeKey } = needs;
+export function buildService(deps: BuildDeps): Builds {
+  const { applier, view, storeKey } = deps;
   const none = refused('NOT_FOUND', 'There is no such build.');
 
   function found(caller: Caller, spaceName: string, id: string): Outcome<BuildRow> {
@@ -45,7 +45,7 @@ export function buildService(needs: BuildNeeds): Builds {
       const space = spaceFor(view, caller, spaceName, 'builds', 'create');
       if (!space.ok) return space;
       const request = knownRequest(storeKey, caller, idempotency);
-      return applier.submit(createBuild({ ...newBuild(needs, caller, space.value), force, request }), caller);
+      return applier.submit(createBuild({ ...newBuild(deps, caller, space.value), force, request }), caller);
     },
     latest(caller, spaceName) {
       const space = spaceFor(view, caller, spaceName, 'builds', 'get');

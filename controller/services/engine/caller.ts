@@ -15,10 +15,10 @@ export interface Caller {
   now(): Caller | undefined;
 }
 
-/** A page ends early where its JSON would exceed this, but not before {@link LEAST_ITEMS}. */
+/** A page ends early where its JSON would exceed this, but not before {@link MIN_ITEMS}. */
 export const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 /** Each page begins with the last item of the page before, for whoever walks a list that changes; beside it the next one must fit. */
-export const LEAST_ITEMS = 2;
+export const MIN_ITEMS = 2;
 
 export interface PageRequest {
   readonly limit: number;

@@ -12,19 +12,19 @@ interface Use {
   readonly memoryBytes: number;
   readonly sessions: number;
   /** Of limits. */
-  readonly mostMemoryBytes: number;
+  readonly maxMemoryBytes: number;
   readonly diskBytes: number;
   readonly processes: number;
 }
 
-const NONE: Use = { cpuMillis: 0, memoryBytes: 0, sessions: 0, mostMemoryBytes: 0, diskBytes: 0, processes: 0 };
+const NONE: Use = { cpuMillis: 0, memoryBytes: 0, sessions: 0, maxMemoryBytes: 0, diskBytes: 0, processes: 0 };
 
 /** A session without a container still has its disk, until it is deleted. */
 function onNode(session: SessionRow): Use | undefined {
   if (session.desired === 'deleted') return undefined;
-  const { diskBytes, memoryBytes: mostMemoryBytes, processes } = session.limits;
+  const { diskBytes, memoryBytes: maxMemoryBytes, processes } = session.limits;
   if (!occupiesRoom(session)) return { ...NONE, diskBytes };
-  return { ...session.requests, sessions: 1, mostMemoryBytes, diskBytes, processes: processes + GUEST_PROCESSES };
+  return { ...session.requests, sessions: 1, maxMemoryBytes, diskBytes, processes: processes + GUEST_PROCESSES };
 }
 
 /** A session that takes up no room still is one of its space's sessions, until it is deleted. */
@@ -37,7 +37,7 @@ const add = (use: Use, more: Use, sign: 1 | -1): Use => ({
   cpuMillis: use.cpuMillis + sign * more.cpuMillis,
   memoryBytes: use.memoryBytes + sign * more.memoryBytes,
   sessions: use.sessions + sign * more.sessions,
-  mostMemoryBytes: use.mostMemoryBytes + sign * more.mostMemoryBytes,
+  maxMemoryBytes: use.maxMemoryBytes + sign * more.maxMemoryBytes,
   diskBytes: use.diskBytes + sign * more.diskBytes,
   processes: use.processes + sign * more.processes,
 });
@@ -74,8 +74,8 @@ export class Capacity {
   }
 
   ofNode(id: NodeId): Pick<FleetNode, 'requested' | 'sessions' | 'limited'> {
-    const { cpuMillis, memoryBytes, sessions, mostMemoryBytes, diskBytes, processes } = this.#use(id);
-    return { requested: { cpuMillis, memoryBytes }, sessions, limited: { memoryBytes: mostMemoryBytes, diskBytes, processes } };
+    const { cpuMillis, memoryBytes, sessions, maxMemoryBytes, diskBytes, processes } = this.#use(id);
+    return { requested: { cpuMillis, memoryBytes }, sessions, limited: { memoryBytes: maxMemoryBytes, diskBytes, processes } };
   }
 
   ofSpace(id: SpaceId): SpaceUse {

@@ -10,7 +10,7 @@ const COMPARED_MS = 60_000;
 /** A step that was not taken back for so long is for good. */
 const HOLD_MS = 10 * 60_000;
 /** Most of an absence that counts as time passed when nothing but the wall clock tells how long it was. */
-export const MOST_ABSENCE_MS = 3_600_000;
+export const MAX_ABSENCE_MS = 3_600_000;
 
 /**
  * The time of rows, and how old they are.
@@ -87,8 +87,8 @@ export class ClusterTime implements Ages {
     const seenMs = boot !== undefined && now !== undefined && now.id === boot.id && now.ms >= boot.ms ? now.ms - boot.ms : undefined;
     if (seenMs !== undefined) return this.#stepped(wall - (at + seenMs));
     if (wall < at) return this.#stepped(wall - at);
-    const uncounted = wall - at - MOST_ABSENCE_MS;
-    if (uncounted > 0) this.#correct(at + MOST_ABSENCE_MS, uncounted);
+    const uncounted = wall - at - MAX_ABSENCE_MS;
+    if (uncounted > 0) this.#correct(at + MAX_ABSENCE_MS, uncounted);
   }
 
   #sample() {

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { Random } from '../../../seams/random.ts';
 
 /** Before the first retry of a key that failed, and at most: the delay doubles with each failure in a row. */
-export const RETRY = { firstMs: 1_000, mostMs: 30_000 } as const;
+export const RETRY = { firstMs: 1_000, maxMs: 30_000 } as const;
 /** A machine can sleep, and timers do not notice: a key that is due later than this is looked at earlier. */
 const LONGEST_TIMER_MS = 10 * 60_000;
 
@@ -17,7 +17,7 @@ export interface LoopWork<Key extends string> {
   run(key: Key, closing: AbortSignal): Due | Promise<Due>;
   /** Keys that run at the same time, and that start in one turn of the event loop. Default 1. */
   readonly concurrency?: number;
-  readonly retry?: { readonly firstMs: number; readonly mostMs: number };
+  readonly retry?: { readonly firstMs: number; readonly maxMs: number };
 }
 
 /** How a run ended. */
@@ -171,10 +171,10 @@ export class Loop<Key extends string> {
   }
 
   #failed(ran: Ran<Key>, error: unknown): void {
-    const { firstMs, mostMs } = this.#work.retry ?? RETRY;
+    const { firstMs, maxMs } = this.#work.retry ?? RETRY;
     const inARow = (this.#failures.get(ran.key) ?? 0) + 1;
     // Half of it is left to chance, so that keys that failed together do not come back together.
-    const retryMs = Math.min(mostMs, firstMs * 2 ** (inARow - 1)) * (0.5 + this.#random.fraction() / 2);
+    const retryMs = Math.min(maxMs, firstMs * 2 ** (inARow - 1)) * (0.5 + this.#random.fraction() / 2);
     if (!this.#closing.signal.aborted) this.#failures.set(ran.key, inARow);
     this.#ran({ ...ran, failure: { error, inARow, retryMs } });
     this.#goOn(ran.key, retryMs);

@@ -89,7 +89,7 @@ function seesKind({ kinds, spaces, keysOf }: EventScope, { type, data }: StoredE
   return keysOf !== undefined && typeof key === 'object' && key !== null && 'account' in key && key.account === keysOf;
 }
 
-const MOST_REMEMBERED = 10_000;
+const MAX_REMEMBERED = 10_000;
 
 /** Remembers what `find` says, the newest of it. */
 export function rememberedOwners(find: OwnerOf): OwnerOf {
@@ -98,7 +98,7 @@ export function rememberedOwners(find: OwnerOf): OwnerOf {
     const owner = known.get(session) ?? find(session);
     if (owner === undefined || known.has(session)) return owner;
     known.set(session, owner);
-    const oldest = known.size > MOST_REMEMBERED ? known.keys().next() : undefined;
+    const oldest = known.size > MAX_REMEMBERED ? known.keys().next() : undefined;
     if (oldest?.done === false) known.delete(oldest.value);
     return owner;
   };

@@ -11,7 +11,7 @@ import { RecentEvents } from './recent-events.ts';
 
 const BATCH = { limit: 200, maxBytes: 1024 * 1024 };
 /** Of events that were just committed and are not published yet. Past it they are read from the event log. */
-const WAITING = { mostBytes: 8 * 1024 * 1024, mostEvents: 10_000 };
+const WAITING = { maxBytes: 8 * 1024 * 1024, maxEvents: 10_000 };
 const TICK_MS = 1_000;
 const LAST_WORDS_MS = 1_000;
 
@@ -66,7 +66,7 @@ export class Publisher {
     this.#loop = loops.open({
       name: 'publisher',
       concurrency: 2,
-      retry: { firstMs: TICK_MS, mostMs: TICK_MS },
+      retry: { firstMs: TICK_MS, maxMs: TICK_MS },
       failed: (error) => log.error('publisher.failed', { after: this.#position, error }),
       run: (key, closing) => (key === 'events' ? this.#publishAll(closing) : this.#tick()),
     });

@@ -6,16 +6,16 @@ import { weightOf } from './event-weight.ts';
  * store, and all of them share one encoding of each.
  */
 export class RecentEvents {
-  readonly #mostBytes: number;
-  readonly #mostEvents: number;
+  readonly #maxBytes: number;
+  readonly #maxEvents: number;
   #events: StoredEvent[] = [];
   /** Those before it in `#events` are let go, and cut off now and then: to shift the array with each event would cost too much. */
   #from = 0;
   #bytes = 0;
 
-  constructor({ mostBytes, mostEvents }: { readonly mostBytes: number; readonly mostEvents: number }) {
-    this.#mostBytes = mostBytes;
-    this.#mostEvents = mostEvents;
+  constructor({ maxBytes, maxEvents }: { readonly maxBytes: number; readonly maxEvents: number }) {
+    this.#maxBytes = maxBytes;
+    this.#maxEvents = maxEvents;
   }
 
   get length(): number {
@@ -36,7 +36,7 @@ export class RecentEvents {
     if (last !== undefined && last.number + 1 !== event.number) this.clear();
     this.#events.push(event);
     this.#bytes += weightOf(event);
-    while (this.length > 1 && (this.#bytes > this.#mostBytes || this.length > this.#mostEvents)) this.#dropFirst();
+    while (this.length > 1 && (this.#bytes > this.#maxBytes || this.length > this.#maxEvents)) this.#dropFirst();
   }
 
   /** At most `limit` events after that number; undefined when the next one is not here. */

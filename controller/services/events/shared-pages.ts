@@ -7,7 +7,7 @@ import { weightOf } from './event-weight.ts';
 export const PAGE_EVENTS = 200;
 export const PAGE_BYTES = 1024 * 1024;
 /** Most reads that are on their way at once: each may come back with a page. */
-const MOST_READS = 4;
+const MAX_READS = 4;
 /** Of pages that were read, kept for the next who ask for the same. */
 const KEPT_BYTES = 16 * 1024 * 1024;
 
@@ -72,7 +72,7 @@ export class SharedPages {
 
   async #read(number: number, session: SessionId | undefined): Promise<EventPage> {
     // Who had to wait takes the place of the one that ended.
-    if (this.#reads < MOST_READS) this.#reads += 1;
+    if (this.#reads < MAX_READS) this.#reads += 1;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       const limit = session === undefined ? PAGE_EVENTS - (number % PAGE_EVENTS) : PAGE_EVENTS;

@@ -15,7 +15,7 @@ const SILENCE_MS = 1_500;
 /** After a read of the event log that failed, or that found nothing where there must be something. */
 const RETRY_MS = 1_000;
 /** The newest events, for watchers that are a little behind. */
-const RECENT = { mostBytes: 16 * 1024 * 1024, mostEvents: 10_000 };
+const RECENT = { maxBytes: 16 * 1024 * 1024, maxEvents: 10_000 };
 
 export interface TailDeps {
   readonly events: EventLog;

@@ -42,7 +42,7 @@ function saidBounds(capacity: Capacity__Output | null | undefined): NodeBounds |
   return { processes, diskBytes, most };
 }
 
-const MOST_LIVES = 2 ** 40;
+const MAX_LIVES = 2 ** 40;
 
 export function saidReport(from: NodeId, incarnation: number, said: Report__Output): Report | undefined {
   const phase = PHASES[said.phase];
@@ -50,7 +50,7 @@ export function saidReport(from: NodeId, incarnation: number, said: Report__Outp
   const { generation, boot, number, containerId, volume, acceptedSeq } = said;
   const reason = visibleText(said.reason);
   // Its digits are part of an id.
-  const life = said.life <= MOST_LIVES ? said.life : 0;
+  const life = said.life <= MAX_LIVES ? said.life : 0;
   const order = { incarnation, boot, number };
   return { from, sessionId: said.sessionId as SessionId, generation, phase, order, containerId, volume, reason, acceptedSeq, life };
 }

@@ -18,12 +18,12 @@ import { stopAgent } from './encode.ts';
 import { LineReads, type WantedLines } from './line-reads.ts';
 import { LiveWorkers } from './live-workers.ts';
 import { NodePace } from './node-pace.ts';
-import { NodeStream, type StreamEvents, type StreamMetrics, type StreamNeeds } from './node-stream.ts';
+import { NodeStream, type StreamDeps, type StreamEvents, type StreamMetrics } from './node-stream.ts';
 import { StreamMemory } from './stream-memory.ts';
 import { Turns } from './turns.ts';
 
 /** Nodes whose rates are remembered beyond their streams. */
-const MOST_PACES = 10_000;
+const MAX_PACES = 10_000;
 
 /** Byte streams, as far as they depend on the streams of frames to the nodes. */
 export interface StreamCarrier {
@@ -44,7 +44,7 @@ export interface FleetListener {
   built(nodeId: NodeId, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
 }
 
-export interface FleetDeps extends Omit<StreamNeeds, 'turns' | 'metrics' | 'memory' | 'mayHave' | 'nameByItself'> {
+export interface FleetDeps extends Omit<StreamDeps, 'turns' | 'metrics' | 'memory' | 'mayHave' | 'nameByItself'> {
   readonly directory: NodeDirectory;
   /** What the operator allows of each node. */
   readonly rules?: NodeRules;
@@ -56,7 +56,7 @@ export interface FleetDeps extends Omit<StreamNeeds, 'turns' | 'metrics' | 'memo
 
 /** The streams of all nodes, one each: a newer one takes the older one's place. */
 export class Fleet {
-  readonly #needs: FleetDeps;
+  readonly #deps: FleetDeps;
   readonly #streams = new Map<NodeId, NodeStream>();
   /** Streams under another key than the one on record: they take no other stream's place before their hello says why they may. */
   readonly #contenders = new Set<NodeStream>();
@@ -67,26 +67,26 @@ export class Fleet {
   readonly #turns: Turns;
   /** Of nodes that have a stream or had one, the one that connected last at the end. */
   readonly #paces = new Map<NodeId, NodePace>();
-  readonly #streamNeeds: StreamNeeds;
+  readonly #streamDeps: StreamDeps;
   readonly #comparisons: Comparisons;
   #listener: FleetListener | undefined;
   #carrier: StreamCarrier | undefined;
   #closing = false;
 
-  constructor(needs: FleetDeps) {
-    this.#needs = needs;
-    this.#turns = new Turns(needs.clock);
-    this.#comparisons = new Comparisons(needs);
-    this.#streamNeeds = {
-      ...needs,
+  constructor(deps: FleetDeps) {
+    this.#deps = deps;
+    this.#turns = new Turns(deps.clock);
+    this.#comparisons = new Comparisons(deps);
+    this.#streamDeps = {
+      ...deps,
       turns: this.#turns,
       memory: new StreamMemory(),
-      mayHave: (nodeId, spaceId) => needs.directory.mayHave(nodeId, spaceId),
-      nameByItself: (nodeId, said) => nameByItself(needs.rules ?? NO_RULES, nodeId, said),
-      metrics: streamMetrics(needs.metrics ?? silentMetrics),
+      mayHave: (nodeId, spaceId) => deps.directory.mayHave(nodeId, spaceId),
+      nameByItself: (nodeId, said) => nameByItself(deps.rules ?? NO_RULES, nodeId, said),
+      metrics: streamMetrics(deps.metrics ?? silentMetrics),
     };
-    this.#reads = new LineReads(needs.random);
-    needs.applier.onCommitted((committed) => this.#committed(committed));
+    this.#reads = new LineReads(deps.random);
+    deps.applier.onCommitted((committed) => this.#committed(committed));
   }
 
   listen(listener: FleetListener): void {
@@ -100,23 +100,23 @@ export class Fleet {
 
   /** A stream whose certificate names this node. */
   connect(nodeId: NodeId, link: Link<ControllerFrame, NodeFrame>, proof?: { readonly keyHash: string }): void {
-    const row = this.#needs.view.get('nodes', nodeId);
+    const row = this.#deps.view.get('nodes', nodeId);
     if (this.#closing) {
       link.close(new Error('the controller is shutting down'));
       return;
     }
-    const stream = new NodeStream(nodeId, row?.name ?? nodeId, link, this.#streamNeeds, this.#events, this.#paceOf(nodeId), proof?.keyHash);
+    const stream = new NodeStream(nodeId, row?.name ?? nodeId, link, this.#streamDeps, this.#events, this.#paceOf(nodeId), proof?.keyHash);
     const isDoubtful = proof !== undefined && certificateFault(row, proof.keyHash) !== undefined;
     if (isDoubtful && this.#streams.has(nodeId)) this.#contenders.add(stream);
     else this.#takesPlace(stream);
   }
 
   #paceOf(nodeId: NodeId): NodePace {
-    const pace = this.#paces.get(nodeId) ?? new NodePace(this.#needs.clock);
+    const pace = this.#paces.get(nodeId) ?? new NodePace(this.#deps.clock);
     this.#paces.delete(nodeId);
     this.#paces.set(nodeId, pace);
     const [oldest] = this.#paces.keys();
-    if (this.#paces.size > MOST_PACES && oldest !== undefined) this.#paces.delete(oldest);
+    if (this.#paces.size > MAX_PACES && oldest !== undefined) this.#paces.delete(oldest);
     return pace;
   }
 
@@ -185,7 +185,7 @@ export class Fleet {
       if (this.#contenders.delete(stream)) this.#takesPlace(stream);
     },
     live: (stream) => {
-      this.#needs.directory.connected(stream.nodeId, stream);
+      this.#deps.directory.connected(stream.nodeId, stream);
       this.#listener?.live(stream.nodeId);
     },
     imagesChanged: (stream, lost) => this.#listener?.imagesChanged(stream.nodeId, lost),
@@ -195,7 +195,7 @@ export class Fleet {
     shutDown: (stream) => this.#ended(stream),
     workers: (stream, session, workers) => {
       for (const name of this.workers.told(stream.nodeId, session, workers))
-        if (!mayAnswer(this.#needs.view, session, name)) stream.send(stopAgent(session.spaceId, name, false));
+        if (!mayAnswer(this.#deps.view, session, name)) stream.send(stopAgent(session.spaceId, name, false));
     },
     streamRefused: (stream, refusal) => this.#carrier?.refused(stream.nodeId, refusal) === true,
     lines: (stream, lines) => this.#reads.answered(stream, lines),
@@ -208,14 +208,14 @@ export class Fleet {
       this.#gone(stream.nodeId);
       if (this.#closing) return;
       this.#carrier?.nodeGone(stream.nodeId);
-      this.#needs.applier.tell(nodeUnreachable(stream.nodeId, true));
+      this.#deps.applier.tell(nodeUnreachable(stream.nodeId, true));
       this.#listener?.closed(stream.nodeId);
     },
   };
 
   #gone(nodeId: NodeId): void {
     this.workers.gone(nodeId);
-    this.#needs.directory.disconnected(nodeId);
+    this.#deps.directory.disconnected(nodeId);
   }
 
   #ended(stream: NodeStream): void {
@@ -251,12 +251,12 @@ export class Fleet {
       stream?.guarded(() => stream.changed([...sessions.values()], tombstones));
     }
     for (const id of cleared) {
-      const row = this.#needs.view.get('sessions', id);
+      const row = this.#deps.view.get('sessions', id);
       const stream = row?.nodeId && row.desired !== 'deleted' ? this.#streams.get(row.nodeId) : undefined;
       if (row !== undefined) stream?.guarded(() => stream.cleared(row));
     }
     for (const id of due) {
-      const node = this.#needs.view.get('sessions', id)?.nodeId;
+      const node = this.#deps.view.get('sessions', id)?.nodeId;
       const stream = node ? this.#streams.get(node) : undefined;
       stream?.guarded(() => stream.messageDue(id));
     }

@@ -1,5 +1,5 @@
 import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../../../proto/frame.ts';
-import { beyondBounds, MOST_IMAGES, MOST_ORPHANS, MOST_REPORTS } from '../../../proto/frame-bounds.ts';
+import { beyondBounds, MAX_IMAGES, MAX_ORPHANS, MAX_REPORTS } from '../../../proto/frame-bounds.ts';
 import type { Condition__Output } from '../../../proto/generated/raworc/node/v0/Condition.ts';
 import type { DiskState__Output } from '../../../proto/generated/raworc/node/v0/DiskState.ts';
 import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
@@ -46,7 +46,7 @@ import { SetSender } from './set-sender.ts';
 import { STREAM_MEMORY, type StreamMemory } from './stream-memory.ts';
 import type { Turns } from './turns.ts';
 
-export interface StreamNeeds {
+export interface StreamDeps {
   readonly applier: Applier;
   readonly view: View;
   readonly news: LiveNews;
@@ -105,16 +105,16 @@ export interface StreamEvents {
 }
 
 /** Frames taken from the link whose commands have not been decided yet: past either bound the link is not read. */
-export const MOST_UNDECIDED = { frames: 1000, bytes: STREAM_MEMORY.undecided.ofNode } as const;
+export const MAX_UNDECIDED = { frames: 1000, bytes: STREAM_MEMORY.undecided.ofNode } as const;
 /** For a frame of which the link does not say how long it is, and for each report of an inventory. */
 const A_FRAME_BYTES = 512;
 /** For each name that is kept, beyond its characters. */
 const A_NAME_BYTES = 32;
 
 /** Of one node. What is said beyond them is passed over. */
-const MOST_CONDITIONS = 32;
+const MAX_CONDITIONS = 32;
 /** Orphans that one frame has named in the log. */
-const MOST_ORPHANS_LOGGED = 20;
+const MAX_ORPHANS_LOGGED = 20;
 /** Not read for less: so that a node beyond its rates costs little. */
 const SHORTEST_REST_MS = 100;
 
@@ -141,7 +141,7 @@ export class NodeStream {
   /** What its node holds and nothing explains, as last said. */
   orphans: readonly Orphan__Output[] = [];
   readonly #link: Link<ControllerFrame, NodeFrame>;
-  readonly #needs: StreamNeeds;
+  readonly #deps: StreamDeps;
   readonly #events: StreamEvents;
   readonly #assignments: Assignments;
   readonly #delivery: Delivery;
@@ -170,31 +170,31 @@ export class NodeStream {
     nodeId: NodeId,
     name: string,
     link: Link<ControllerFrame, NodeFrame>,
-    needs: StreamNeeds,
+    deps: StreamDeps,
     events: StreamEvents,
     pace: NodePace,
     keyHash?: string,
   ) {
     this.#keyHash = keyHash;
     this.#pace = pace;
-    this.#late = new LateNews(needs.clock, (key) => pace.allowsNews(key));
+    this.#late = new LateNews(deps.clock, (key) => pace.allowsNews(key));
     this.nodeId = nodeId;
     this.name = name;
-    this.lease = new Lease(needs.clock, needs.lease.leaseMs);
+    this.lease = new Lease(deps.clock, deps.lease.leaseMs);
     this.#link = link;
-    this.#needs = needs;
+    this.#deps = deps;
     this.#events = events;
-    this.#log = needs.log;
-    this.#assignments = new Assignments(nodeId, needs.view, needs.random);
+    this.#log = deps.log;
+    this.#assignments = new Assignments(nodeId, deps.view, deps.random);
     this.#delivery = new Delivery(
-      ...([needs.view, needs.barriers] as const),
+      ...([deps.view, deps.barriers] as const),
       { send: (frame) => this.send(frame), hasRoom: () => link.hasRoom?.() ?? true },
-      ({ id, sessionId }) => this.#decide(needs.applier.apply(refuseInactive(id)), () => this.#delivery.due(sessionId)),
-      (session) => needs.secrets.withheldFrom?.(session) !== true,
+      ({ id, sessionId }) => this.#decide(deps.applier.apply(refuseInactive(id)), () => this.#delivery.due(sessionId)),
+      (session) => deps.secrets.withheldFrom?.(session) !== true,
     );
     this.#set = new SetSender({
       assignments: this.#assignments,
-      turns: needs.turns,
+      turns: deps.turns,
       send: (frame) => this.send(frame),
       sent: (rows) => {
         for (const { id, desired, phase } of rows) if (desired === 'running' && phase === 'running') this.#delivery.due(id);
@@ -212,7 +212,7 @@ export class NodeStream {
 
   /** So much of it is undecided that it is not read from: what its node said since has not been heard. */
   get isBehind(): boolean {
-    return this.#undecided >= MOST_UNDECIDED.frames / 2 || this.#undecidedBytes >= MOST_UNDECIDED.bytes / 2;
+    return this.#undecided >= MAX_UNDECIDED.frames / 2 || this.#undecidedBytes >= MAX_UNDECIDED.bytes / 2;
   }
 
   /** Its node has taken in all that it should hold. */
@@ -252,7 +252,7 @@ export class NodeStream {
   /** The messages of one of this node's sessions were cleared. */
   cleared(session: SessionRow): void {
     if (!this.isLive) return;
-    this.send(settledUpTo(this.#needs.view, session));
+    this.send(settledUpTo(this.#deps.view, session));
     this.#delivery.due(session.id);
   }
 
@@ -262,7 +262,7 @@ export class NodeStream {
    */
   compare(done: () => void): void {
     if (!this.isLive || this.#set.isSending) return done();
-    const { turns, metrics } = this.#needs;
+    const { turns, metrics } = this.#deps;
     const comparison = this.#assignments.comparison();
     turns.add(
       () => {
@@ -294,7 +294,7 @@ export class NodeStream {
     this.#set.close();
     this.#late.close();
     this.#rest?.cancel();
-    this.#needs.memory.forget(this);
+    this.#deps.memory.forget(this);
     this.#log.info('node.stream_closed', { node: this.name, live: wasLive, fault: fault?.message });
     try {
       this.#events.closed(this);
@@ -307,7 +307,7 @@ export class NodeStream {
   #failed(error: unknown): void {
     const fault = error instanceof Error ? error : new Error(String(error));
     this.#log.error('node.stream_failed', { node: this.name, error: fault.message });
-    this.#needs.metrics.failed.add();
+    this.#deps.metrics.failed.add();
     this.close(fault);
   }
 
@@ -345,31 +345,31 @@ export class NodeStream {
   }
 
   #greet(hello: Hello__Output): void {
-    const row = this.#needs.view.get('nodes', this.nodeId);
+    const row = this.#deps.view.get('nodes', this.nodeId);
     if (hello.protocolVersion !== NODE_PROTOCOL_VERSION) {
       return this.#reject(`protocol version ${hello.protocolVersion}, this controller speaks ${NODE_PROTOCOL_VERSION}`);
     }
-    if (hello.clusterId !== this.#needs.clusterId) return this.#reject('it belongs to another cluster');
+    if (hello.clusterId !== this.#deps.clusterId) return this.#reject('it belongs to another cluster');
     // It heard of an earlier life of this store, and may have joined after the backup that this one was restored from.
-    const knewMore = hello.epoch > 0 && hello.epoch < this.#needs.epoch;
+    const knewMore = hello.epoch > 0 && hello.epoch < this.#deps.epoch;
     // One that has joined in this life of the store is known as it is: whoever holds an older key of it could say the same.
-    const isOfThisLife = row !== undefined && row.joinedAt >= this.#needs.epoch * 1000;
+    const isOfThisLife = row !== undefined && row.joinedAt >= this.#deps.epoch * 1000;
     const mayBeNewer = knewMore && !isOfThisLife && hello.incarnation > (row?.incarnation ?? -1);
     const fault = this.#keyHash === undefined ? undefined : certificateFault(row, this.#keyHash);
     if (fault !== undefined && (fault === 'revoked' || !mayBeNewer)) {
       const alarm = certificateAlarm(fault, this.name);
-      this.#needs.alarms?.raise(this.nodeId, alarm);
+      this.#deps.alarms?.raise(this.nodeId, alarm);
       return this.#reject(alarm.message);
     }
     if (row === undefined && !knewMore) return this.#reject('no such node has joined');
     if (row !== undefined && (hello.incarnation < row.incarnation || (hello.incarnation > row.incarnation && !knewMore)))
       return this.#reject('it joined again since: its identity is an older one');
-    if (hello.epoch > this.#needs.epoch)
-      this.#log.warn('node.epoch_ahead', { node: this.name, theirs: hello.epoch, ours: this.#needs.epoch });
+    if (hello.epoch > this.#deps.epoch)
+      this.#log.warn('node.epoch_ahead', { node: this.name, theirs: hello.epoch, ours: this.#deps.epoch });
     this.#hello = hello;
     this.#phase = 'listing';
     this.#events.greeted(this);
-    const { lease, version, clusterId, epoch } = this.#needs;
+    const { lease, version, clusterId, epoch } = this.#deps;
     this.send({
       kind: 'welcome',
       value: {
@@ -387,24 +387,24 @@ export class NodeStream {
   #list(inventory: Extract<NodeFrame, { kind: 'inventory' }>['value']): void {
     const { part, more, sessions } = inventory;
     if (!this.#inventory.take(inventory)) return this.#reject(`part ${part} of its inventory does not follow`);
-    if (this.#inventory.orphans.length > MOST_ORPHANS) return this.#reject('it holds too many containers and volumes of no session');
-    if (this.#inventory.images.size > MOST_IMAGES) return this.#reject('it holds too many images');
-    if (this.#inventory.held > MOST_REPORTS) return this.#reject('it holds too many sessions');
+    if (this.#inventory.orphans.length > MAX_ORPHANS) return this.#reject('it holds too many containers and volumes of no session');
+    if (this.#inventory.images.size > MAX_IMAGES) return this.#reject('it holds too many images');
+    if (this.#inventory.held > MAX_REPORTS) return this.#reject('it holds too many sessions');
     if (!this.#keeps(this.#inventory.images, this.#inventory.orphans))
       return this.#reject('the names of its images and orphans are too long');
     if (inventory.sessions.length + inventory.images.length + inventory.orphans.length === 0 && more) this.#waste('inventory');
     this.#frameBytes = A_FRAME_BYTES;
     for (const report of sessions) this.#report(report);
-    if (more) return this.#decide(this.#needs.applier.apply(afterwards), () => this.send({ kind: 'inventoryTaken', value: { part } }));
+    if (more) return this.#decide(this.#deps.applier.apply(afterwards), () => this.send({ kind: 'inventoryTaken', value: { part } }));
     for (const image of this.#inventory.images) this.images.add(image);
     this.#orphaned(this.#inventory.orphans);
     this.#isListed = true;
-    this.#decide(this.#needs.applier.apply(afterwards), () => this.#forgetMissing());
+    this.#decide(this.#deps.applier.apply(afterwards), () => this.#forgetMissing());
   }
 
   /** All that it says was decided: what it does not say is not so, and then it is connected. */
   #forgetMissing(): void {
-    const { applier, turns, view } = this.#needs;
+    const { applier, turns, view } = this.#deps;
     const missing = this.#inventory.missing(view, this.nodeId);
     turns.add(
       () => {
@@ -413,7 +413,7 @@ export class NodeStream {
         if (next.done === true) {
           this.#inventory = new InventoryParts();
           const greeting = saidHello(this.#hello);
-          const hostname = this.#needs.nameByItself(this.nodeId, greeting.hostname);
+          const hostname = this.#deps.nameByItself(this.nodeId, greeting.hostname);
           this.#decide(applier.apply(nodeConnected(this.nodeId, { ...greeting, hostname, keyHash: this.#keyHash })), () => this.#goLive());
           return false;
         }
@@ -427,7 +427,7 @@ export class NodeStream {
   #goLive(): void {
     if (this.#phase !== 'listing') return;
     this.#phase = 'live';
-    this.#needs.alarms?.clear(this.nodeId);
+    this.#deps.alarms?.clear(this.nodeId);
     this.lease.renew();
     this.#set.begin();
     this.#log.info('node.live', { node: this.name, images: this.images.size });
@@ -436,7 +436,7 @@ export class NodeStream {
   }
 
   #live(frame: NodeFrame): void {
-    const { applier, news, barriers } = this.#needs;
+    const { applier, news, barriers } = this.#deps;
     switch (frame.kind) {
       case 'hello':
       case 'inventory':
@@ -447,7 +447,7 @@ export class NodeStream {
         return this.#report(frame.value);
       case 'removed': {
         const { sessionId, upToGeneration } = frame.value;
-        if (this.#needs.view.get('tombstones', sessionId)?.nodeId !== this.nodeId) return this.#waste('removed');
+        if (this.#deps.view.get('tombstones', sessionId)?.nodeId !== this.nodeId) return this.#waste('removed');
         return this.#decide(applier.apply(finishRemoval(this.nodeId, sessionId as SessionId, upToGeneration)), () => undefined);
       }
       case 'orphans':
@@ -513,7 +513,7 @@ export class NodeStream {
       case 'runStarted': {
         const { sessionId, messageId } = frame.value;
         if (this.#own(sessionId) === undefined) return this.#trespass(sessionId, 'runStarted');
-        const isQueued = this.#needs.view.get('queue', messageId)?.sessionId === sessionId;
+        const isQueued = this.#deps.view.get('queue', messageId)?.sessionId === sessionId;
         if (!isQueued || !this.#pace.allows('runs', messageId)) return this.#waste('runStarted');
         return this.#decide(applier.applyLazily(startRun(saidRun(this.nodeId, frame.value))), (isNews) => {
           if (!isNews) this.#waste('runStarted');
@@ -557,8 +557,8 @@ export class NodeStream {
     const known = new Set(this.orphans.map(({ sessionId }) => sessionId));
     this.orphans = orphans;
     const fresh = orphans.filter(({ sessionId }) => !known.has(sessionId));
-    for (const { sessionId } of fresh.slice(0, MOST_ORPHANS_LOGGED)) this.#warn('node.orphan', { session: sessionId });
-    if (fresh.length > MOST_ORPHANS_LOGGED) this.#warn('node.orphans', { more: fresh.length - MOST_ORPHANS_LOGGED });
+    for (const { sessionId } of fresh.slice(0, MAX_ORPHANS_LOGGED)) this.#warn('node.orphan', { session: sessionId });
+    if (fresh.length > MAX_ORPHANS_LOGGED) this.#warn('node.orphans', { more: fresh.length - MAX_ORPHANS_LOGGED });
   }
 
   #conditionsSaid(conditions: readonly Condition__Output[]): void {
@@ -567,9 +567,9 @@ export class NodeStream {
 
   #conditioned(conditions: readonly Condition__Output[]): void {
     const was = new Set(this.conditions.map(({ type }) => type));
-    const now = this.#needs.applier.time.now();
+    const now = this.#deps.applier.time.now();
     this.conditions = conditions
-      .slice(0, MOST_CONDITIONS)
+      .slice(0, MAX_CONDITIONS)
       .map((one) => ({ ...one, message: visibleText(one.message), since: Math.max(0, Math.floor(now - one.sinceMs)) }));
     for (const { type, message, unschedulable } of this.conditions)
       if (!was.has(type) && this.#pace.allows('lines'))
@@ -580,7 +580,7 @@ export class NodeStream {
   #beat(number: number): void {
     if (!this.#pace.allows('heartbeats')) return this.#waste('heartbeat');
     this.lease.renew();
-    this.send({ kind: 'heartbeatAck', value: { number, leaseMs: this.#needs.lease.leaseMs } });
+    this.send({ kind: 'heartbeatAck', value: { number, leaseMs: this.#deps.lease.leaseMs } });
   }
 
   #report(value: Report__Output): void {
@@ -589,7 +589,7 @@ export class NodeStream {
     const session = this.#own(report.sessionId);
     if (session === undefined) return this.#trespass(report.sessionId, 'report');
     const decide = () =>
-      this.#decide(this.#needs.applier.apply(recordReport(report)), (speaker) => {
+      this.#decide(this.#deps.applier.apply(recordReport(report)), (speaker) => {
         if (speaker === 'old') return this.#waste('report');
         if (speaker !== 'yes') return this.#trespass(report.sessionId, 'report');
         if (report.phase === 'running' && this.isLive) this.#delivery.restart(report.sessionId);
@@ -613,7 +613,7 @@ export class NodeStream {
     this.#news('disk', key, () => {
       this.#fullDisks.set(session.id, full);
       const state = { from: this.nodeId, sessionId: session.id, generation, full, limitBytes };
-      this.#decide(this.#needs.applier.apply(recordDiskState(state)), (isTold) => {
+      this.#decide(this.#deps.applier.apply(recordDiskState(state)), (isTold) => {
         if (isTold && full) this.#warn('session.disk-full', { session: session.id, limitBytes });
       });
     });
@@ -632,14 +632,14 @@ export class NodeStream {
   }
 
   #sendSecrets(request: SecretsRequest__Output): void {
-    this.send({ kind: 'secrets', value: secretsFor(this.#needs, this.nodeId, request) });
+    this.send({ kind: 'secrets', value: secretsFor(this.#deps, this.nodeId, request) });
   }
 
   #answer(value: Answer__Output): void {
     const answer = saidAnswer(this.nodeId, value);
     if (answer === undefined) return this.#reject('an answer without an outcome');
     const { sessionId, messageId } = answer;
-    this.#decide(this.#needs.applier.apply(recordAnswer(answer)), (verdict) => {
+    this.#decide(this.#deps.applier.apply(recordAnswer(answer)), (verdict) => {
       if (verdict === 'refused') return this.#trespass(sessionId, 'answer');
       if (verdict !== 'committed') {
         if (this.#pace.allows('lines'))
@@ -652,7 +652,7 @@ export class NodeStream {
 
   /** The session, if it is this node's. */
   #own(sessionId: string): SessionRow | undefined {
-    const session = this.#needs.view.get('sessions', sessionId);
+    const session = this.#deps.view.get('sessions', sessionId);
     return session?.nodeId === this.nodeId ? session : undefined;
   }
 
@@ -662,27 +662,27 @@ export class NodeStream {
    */
   #trespass(session: string, frame: Kind): void {
     this.#waste(frame);
-    const row = this.#needs.view.get('sessions', session);
+    const row = this.#deps.view.get('sessions', session);
     if (row === undefined || row.desired === 'deleted') return;
     this.#warn('node.trespass', { session, frame });
-    if (this.isLive && this.agreed) this.#needs.alarms?.raise(this.nodeId, trespassAlarm(this.name));
+    if (this.isLive && this.agreed) this.#deps.alarms?.raise(this.nodeId, trespassAlarm(this.name));
   }
 
   /** Hears news that nobody asked for at their rate, the newest of each thing later. */
   #news(kind: Kind, key: string, hear: () => void): void {
     if (this.#late.hear(key, () => this.guarded(hear))) return;
-    this.#needs.metrics.delayed.add(1, { kind });
+    this.#deps.metrics.delayed.add(1, { kind });
     this.#waste(kind);
   }
 
   /** A frame changed nothing. A node with too many of them is not read for a while. */
   #waste(kind: Kind): void {
-    this.#needs.metrics.wasted.add(1, { kind });
+    this.#deps.metrics.wasted.add(1, { kind });
     const restMs = this.#pace.waste();
     if (restMs === 0 || this.#rest !== undefined || this.#phase === 'closed') return;
-    this.#needs.alarms?.raise(this.nodeId, floodAlarm(this.name));
+    this.#deps.alarms?.raise(this.nodeId, floodAlarm(this.name));
     this.#link.pause();
-    this.#rest = this.#needs.clock.after(Math.max(SHORTEST_REST_MS, restMs), () => {
+    this.#rest = this.#deps.clock.after(Math.max(SHORTEST_REST_MS, restMs), () => {
       this.#rest = undefined;
       if (!this.#isPaused) this.#link.resume();
     });
@@ -697,7 +697,7 @@ export class NodeStream {
     for (const image of images) bytes += 2 * image.length + A_NAME_BYTES;
     for (const { sessionId, containerId, volume, space, image } of orphans)
       bytes += 2 * (sessionId.length + containerId.length + volume.length + space.length + image.length) + 5 * A_NAME_BYTES;
-    return this.#needs.memory.keep(this, bytes);
+    return this.#deps.memory.keep(this, bytes);
   }
 
   /** About what it says, at a rate. */
@@ -715,11 +715,11 @@ export class NodeStream {
     const bytes = this.#frameBytes;
     this.#undecided += 1;
     this.#undecidedBytes += bytes;
-    const { memory } = this.#needs;
+    const { memory } = this.#deps;
     memory.changeUndecided(bytes);
-    if (!this.#isPaused && (this.#undecided >= MOST_UNDECIDED.frames || memory.isFull(this.#undecidedBytes))) {
+    if (!this.#isPaused && (this.#undecided >= MAX_UNDECIDED.frames || memory.isFull(this.#undecidedBytes))) {
       this.#isPaused = true;
-      this.#needs.metrics.paused.add();
+      this.#deps.metrics.paused.add();
       this.#link.pause();
     }
     decided

@@ -16,7 +16,7 @@ export interface SecretSource {
   withheldFrom?(session: Pick<SessionRow, 'createdById' | 'spaceId'>): boolean;
 }
 
-export interface SecretsNeeds {
+export interface SecretsDeps {
   readonly view: View;
   readonly secrets: SecretSource;
   readonly log: Log;
@@ -29,8 +29,8 @@ export interface SecretsNeeds {
  * None either for a session whose creator has lost every right in the space: what still runs there could send them anywhere.
  * The same when they cannot be opened; the node asks again after a while. What is more than a process can be given is left out, and logged by name.
  */
-export function secretsFor(needs: SecretsNeeds, nodeId: NodeId, request: SecretsRequest__Output): Secrets__Output {
-  const { view, log } = needs;
+export function secretsFor(deps: SecretsDeps, nodeId: NodeId, request: SecretsRequest__Output): Secrets__Output {
+  const { view, log } = deps;
   const { sessionId, generation } = request;
   const refusal: Secrets__Output = { sessionId, version: 0, values: {} };
   const session = view.get('sessions', sessionId);
@@ -39,17 +39,17 @@ export function secretsFor(needs: SecretsNeeds, nodeId: NodeId, request: Secrets
     log.warn('secrets.refused', { node: nodeId, session: sessionId, speaker });
     return refusal;
   }
-  if (needs.mayHave?.(nodeId, session.spaceId) === false) {
+  if (deps.mayHave?.(nodeId, session.spaceId) === false) {
     log.warn('secrets.refused', { node: nodeId, session: sessionId, speaker: 'not-allowed' });
     return refusal;
   }
-  if (needs.secrets.withheldFrom?.(session) === true) {
+  if (deps.secrets.withheldFrom?.(session) === true) {
     log.info('secrets.withheld', { space: session.spaceId, session: sessionId });
     // Of the version that was asked for, so that the guest does not wait for it.
     return { sessionId, version: request.version, values: {} };
   }
   try {
-    const { version, values } = needs.secrets.of(session.spaceId);
+    const { version, values } = deps.secrets.of(session.spaceId);
     const { kept, leftOut } = withinBound(values);
     if (leftOut.length > 0) log.warn('secrets.too_large', { space: session.spaceId, key: leftOut[0], leftOut: leftOut.length });
     return { sessionId, version, values: kept };

@@ -13,7 +13,7 @@ import { knownRequest } from '../engine/idempotency-keys.ts';
 import type { Lists, MessageQuery } from '../engine/lists.ts';
 import type { Waiters } from '../engine/waiters.ts';
 
-export interface MessageNeeds {
+export interface MessageDeps {
   readonly applier: Applier;
   readonly view: View;
   readonly lists: Lists;
@@ -22,7 +22,7 @@ export interface MessageNeeds {
   readonly storeKey: Uint8Array;
 }
 
-export function messageService({ applier, view, lists, waiters, random, storeKey }: MessageNeeds): Messages {
+export function messageService({ applier, view, lists, waiters, random, storeKey }: MessageDeps): Messages {
   return {
     async post(caller, session, input, idempotency) {
       const row = sessionFor(view, caller, session, 'update');

@@ -9,14 +9,14 @@ import type { Applier } from '../engine/applier.ts';
 /** The same alarm of the same node is told again after this long, if its cause goes on. */
 const REPEAT_MS = 3_600_000;
 /** Nodes with an alarm. Only holders of a certificate of this cluster can raise one. */
-const MOST_NODES = 1000;
+const MAX_NODES = 1000;
 
 interface ActiveAlarm extends Alarm {
   readonly toldAtMs: number;
   readonly seenAtMs: number;
 }
 
-export interface NodeAlarmsNeeds {
+export interface NodeAlarmsDeps {
   readonly applier: Applier;
   readonly view: View;
   readonly clock: Clock;
@@ -29,23 +29,23 @@ export interface NodeAlarmsNeeds {
  * that goes on is counted each time and told once an hour.
  */
 export class NodeAlarms {
-  readonly #needs: NodeAlarmsNeeds;
+  readonly #deps: NodeAlarmsDeps;
   readonly #raised: Counter<'type'>;
   readonly #active = new Map<NodeId, Map<string, ActiveAlarm>>();
 
-  constructor(needs: NodeAlarmsNeeds) {
-    this.#needs = needs;
-    this.#raised = needs.metrics.counter({ name: 'node_alarms_total', help: 'Alarms about nodes, repeated ones too.', labels: ['type'] });
+  constructor(deps: NodeAlarmsDeps) {
+    this.#deps = deps;
+    this.#raised = deps.metrics.counter({ name: 'node_alarms_total', help: 'Alarms about nodes, repeated ones too.', labels: ['type'] });
   }
 
   raise(id: NodeId, alarm: Alarm): void {
-    const { applier, view, clock, log } = this.#needs;
+    const { applier, view, clock, log } = this.#deps;
     this.#raised.add(1, { type: alarm.type });
     const ofNode = this.#active.get(id) ?? new Map<string, ActiveAlarm>();
     const before = ofNode.get(alarm.type);
     const isNews = before === undefined || before.message !== alarm.message || clock.monotonic() - before.toldAtMs >= REPEAT_MS;
     if (!isNews) return void ofNode.set(alarm.type, { ...before, seenAtMs: clock.monotonic() });
-    if (!this.#active.has(id) && this.#active.size >= MOST_NODES) this.#forgetOldest();
+    if (!this.#active.has(id) && this.#active.size >= MAX_NODES) this.#forgetOldest();
     this.#active.set(id, ofNode);
     ofNode.set(alarm.type, { ...alarm, toldAtMs: clock.monotonic(), seenAtMs: clock.monotonic() });
     log.error('node.alarm', { node: view.get('nodes', id)?.name ?? id, type: alarm.type, message: alarm.message });
@@ -62,7 +62,7 @@ export class NodeAlarms {
 
   /** Alarms whose cause was seen within the last hour. */
   conditions(id: NodeId): readonly Alarm[] {
-    const now = this.#needs.clock.monotonic();
+    const now = this.#deps.clock.monotonic();
     const ofNode = [...(this.#active.get(id)?.values() ?? [])].filter(({ seenAtMs }) => now - seenAtMs < REPEAT_MS);
     return ofNode.map(({ type, message }) => ({ type, message }));
   }

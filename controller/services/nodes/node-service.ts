@@ -21,9 +21,9 @@ import type { LeaseLoop } from './lease-loop.ts';
 import type { NodeAlarms } from './node-alarms.ts';
 
 const HOUR = 3_600_000;
-const MOST_TTL_MS = 7 * 24 * HOUR;
+const MAX_TTL_MS = 7 * 24 * HOUR;
 
-export interface NodeNeeds {
+export interface NodeDeps {
   readonly applier: Applier;
   readonly view: View;
   readonly fleet: Fleet;
@@ -39,30 +39,30 @@ export interface NodeNeeds {
 
 const hashOf = (secret: string) => createHash('sha256').update(secret).digest('base64url');
 
-export function nodeService(needs: NodeNeeds): Nodes {
-  const { view, directory, applier, random, leases } = needs;
+export function nodeService(deps: NodeDeps): Nodes {
+  const { view, directory, applier, random, leases } = deps;
 
   function shown({ id }: NodeRow): Outcome<NodeObject> {
     const node = directory.node(id);
-    return node === undefined ? refused('NOT_FOUND', 'There is no such node.') : accepted(nodeObject(needs, node));
+    return node === undefined ? refused('NOT_FOUND', 'There is no such node.') : accepted(nodeObject(deps, node));
   }
 
   return {
     async createToken(caller, expiresInS) {
       if (!caller.permissions.allows('nodes', 'create', null)) return forbidden('nodes', 'create');
       const ttlMs = expiresInS === undefined ? HOUR : expiresInS * 1000;
-      if (ttlMs <= 0 || ttlMs > MOST_TTL_MS) {
-        const problem = `between 1 and ${MOST_TTL_MS / 1000}`;
+      if (ttlMs <= 0 || ttlMs > MAX_TTL_MS) {
+        const problem = `between 1 and ${MAX_TTL_MS / 1000}`;
         return refused('UNPROCESSABLE_ENTITY', `expires_in_s must be ${problem}.`, [{ path: 'expires_in_s', problem }]);
       }
       const id = random.uuid();
       const secret = Buffer.from(random.bytes(32)).toString('base64url');
       const made = await applier.submit(createNodeToken({ id, secretHash: hashOf(secret), ttlMs, user: caller.user }), caller);
-      return made.ok ? accepted({ token: needs.token(id, secret), expires_at: rfc3339(made.value.expiresAt) }) : made;
+      return made.ok ? accepted({ token: deps.token(id, secret), expires_at: rfc3339(made.value.expiresAt) }) : made;
     },
     list(caller, { limit, offset, order }) {
       if (!caller.permissions.allows('nodes', 'list', null)) return forbidden('nodes', 'list');
-      const all = directory.nodes().map((node) => nodeObject(needs, node));
+      const all = directory.nodes().map((node) => nodeObject(deps, node));
       if ((order ?? 'desc') === 'desc') all.reverse();
       return accepted({ items: all.slice(offset, offset + limit), total: all.length });
     },
@@ -101,7 +101,7 @@ const orNull = (bound: number | undefined): number | null => bound || null;
 const saidByNode = (conditions: readonly StreamCondition[]) =>
   conditions.map(({ type, message, since }) => ({ type, message, since: rfc3339(since) }));
 
-function nodeObject({ directory, fleet, alarms, leaseMs, clock }: NodeNeeds, node: FleetNode): NodeObject {
+function nodeObject({ directory, fleet, alarms, leaseMs, clock }: NodeDeps, node: FleetNode): NodeObject {
   const row = directory.row(node.id);
   const status = nodeHealth(row ?? { unreachableSince: null, lostAt: null }, node.ready);
   const most = node.bounds?.most;
@@ -149,7 +149,7 @@ export function knownToken(
 
 /** A node that wants in: its token is used up, and it becomes a row. The certificate is the edge's to make. */
 export function joinWith(
-  needs: Pick<NodeNeeds, 'applier' | 'fleet' | 'random'>,
+  deps: Pick<NodeDeps, 'applier' | 'fleet' | 'random'>,
   request: { readonly tokenId: string; readonly tokenSecret: string; readonly nodeName: string; readonly keyHash: string },
   caller?: Attributed,
 ): Promise<Outcome<NodeRow>> {
@@ -158,14 +158,14 @@ export function joinWith(
       refused('UNPROCESSABLE_ENTITY', `"${request.nodeName}" is no name for a node: letters, digits, "_", "." and "-", at most 63.`),
     );
   }
-  return needs.applier.submit(
+  return deps.applier.submit(
     joinNode({
-      id: needs.random.uuid() as NodeId,
+      id: deps.random.uuid() as NodeId,
       name: request.nodeName,
       tokenId: request.tokenId,
       secretHash: hashOf(request.tokenSecret),
       keyHash: request.keyHash,
-      isConnected: (id) => needs.fleet.isConnected(id),
+      isConnected: (id) => deps.fleet.isConnected(id),
     }),
     caller,
   );

@@ -13,7 +13,7 @@ import type { Applier } from '../engine/applier.ts';
 import type { Caller, Page } from '../engine/caller.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 
-export interface OrphanNeeds {
+export interface OrphanDeps {
   readonly applier: Applier;
   readonly view: View;
   readonly fleet: Fleet;
@@ -22,7 +22,7 @@ export interface OrphanNeeds {
 }
 
 /** The orphans of nodes, as these last told of them. Nothing of it is kept in the store: what is true is on the node. */
-export function orphanService({ applier, view, fleet, baseImage, sizes: rules }: OrphanNeeds): Orphans {
+export function orphanService({ applier, view, fleet, baseImage, sizes: rules }: OrphanDeps): Orphans {
   function allOf(caller: Caller, ref: string, verb: Verb): Outcome<{ nodeId: NodeId; orphans: readonly Orphan__Output[] }> {
     const node = nodeFor(view, caller, ref, verb);
     if (!node.ok) return node;

@@ -26,7 +26,7 @@ import type { ShownSessions } from './shown-sessions.ts';
 /** How long a running message may go on when its session is suspended. */
 export const SUSPEND_GRACE_MS = 30_000;
 
-export interface SessionNeeds {
+export interface SessionDeps {
   readonly applier: Applier;
   readonly view: View;
   readonly lists: Lists;
@@ -48,15 +48,15 @@ const imageIn = (details: unknown): string | undefined =>
 
 const REBUILT_WITHIN_S = 5;
 
-export function sessionService(needs: SessionNeeds): Sessions {
-  const { applier, view, waiters, shownSessions } = needs;
+export function sessionService(deps: SessionDeps): Sessions {
+  const { applier, view, waiters, shownSessions } = deps;
 
   /** A session that found no node for the lack of an image is worth another try: the image is built again. */
   function judged<Created>(created: Outcome<Created>, spaceId: SpaceId): Outcome<Created> {
-    needs.placed(created);
+    deps.placed(created);
     if (created.ok || created.refusal.code !== 'UNAVAILABLE') return created;
     const image = imageIn(created.refusal.details);
-    if (image === undefined || !needs.rebuild(spaceId, image)) return created;
+    if (image === undefined || !deps.rebuild(spaceId, image)) return created;
     const message = `The image of this space was removed from its nodes, and is being built again: retry in a few seconds.`;
     return refused('UNAVAILABLE', message, { retry_after_s: REBUILT_WITHIN_S });
   }
@@ -72,12 +72,12 @@ export function sessionService(needs: SessionNeeds): Sessions {
       if (!space.ok) return space;
       const { timeouts } = sessionDefaults(space.value.settings);
       const asked = { ...input, timeouts: { ...timeouts, ...input.timeouts } };
-      const sizes = sizesOf(needs.sizes, space.value.settings, input.resources);
+      const sizes = sizesOf(deps.sizes, space.value.settings, input.resources);
       if (!sizes.ok) return sizes;
       const parent = parentOf(view, caller, input.parent_session_id);
       if (!parent.ok) return parent;
       const created = await applier.submit(
-        newSession(needs, caller, space.value.id, asked, { ...sizes.value, ...parent.value }, idempotency),
+        newSession(deps, caller, space.value.id, asked, { ...sizes.value, ...parent.value }, idempotency),
         caller,
       );
       return judged(created, space.value.id);
@@ -90,7 +90,7 @@ export function sessionService(needs: SessionNeeds): Sessions {
       return applier.submit(updateSession(id, update), caller);
     },
     async remix(caller, parentId, input, idempotency) {
-      const request = knownRequest(needs.storeKey, caller, idempotency);
+      const request = knownRequest(deps.storeKey, caller, idempotency);
       const copy = { data: input.data ?? true, messages: input.messages ?? false };
       const parent = sessionFor(view, caller, parentId, copy.data || copy.messages ? 'update' : 'get');
       // What its key made is there also when the parent is gone, for who may see it.
@@ -106,7 +106,7 @@ export function sessionService(needs: SessionNeeds): Sessions {
         copy.data && spaceId.value !== parent.value.spaceId ? sessionFor(view, caller, parentId, 'files') : accepted(undefined);
       if (!leaves.ok) return leaves;
       const remix = {
-        ...{ id: needs.random.uuid() as SessionId, parentId, spaceId: spaceId.value, baseImage: needs.baseImage },
+        ...{ id: deps.random.uuid() as SessionId, parentId, spaceId: spaceId.value, baseImage: deps.baseImage },
         ...{ name: input.name ?? null, metadata: input.metadata, ...copy },
         ...{ by: { accountId: caller.accountId, user: caller.user }, request },
       };
@@ -118,7 +118,7 @@ export function sessionService(needs: SessionNeeds): Sessions {
       return session.ok ? accepted(session.value.json) : session;
     },
     async list(caller, filter, page) {
-      const found = await listSessions(needs, caller, filter, page);
+      const found = await listSessions(deps, caller, filter, page);
       return found.ok ? accepted({ items: sessionObjects(view, found.value.items), total: found.value.total }) : found;
     },
     async remove(caller, id) {
@@ -170,16 +170,16 @@ interface Made extends Sizes {
   readonly parentId?: SessionId;
 }
 
-function newSession(needs: SessionNeeds, caller: Caller, spaceId: SpaceId, input: CreateSession, sizes: Made, idempotency?: Idempotency) {
+function newSession(deps: SessionDeps, caller: Caller, spaceId: SpaceId, input: CreateSession, sizes: Made, idempotency?: Idempotency) {
   return createSession({
-    id: needs.random.uuid() as SessionId,
+    id: deps.random.uuid() as SessionId,
     spaceId,
     name: input.name ?? null,
     metadata: input.metadata ?? {},
     timeouts: input.timeouts ?? {},
     ...sizes,
-    baseImage: needs.baseImage,
+    baseImage: deps.baseImage,
     by: { accountId: caller.accountId, user: caller.user },
-    request: knownRequest(needs.storeKey, caller, idempotency),
+    request: knownRequest(deps.storeKey, caller, idempotency),
   });
 }

@@ -10,7 +10,7 @@ export interface ShownSession extends Pick<SessionRow, 'id' | 'name' | 'spaceId'
 }
 
 /** In characters of JSON, of a byte or two each: some 90,000 sessions. */
-const MOST_KEPT = 64 * 1024 * 1024;
+const MAX_KEPT = 64 * 1024 * 1024;
 
 /**
  * Sessions as they are shown, in memory: made once for each, and forgotten by each commit that changes it. Clients read a session far more
@@ -19,14 +19,14 @@ const MOST_KEPT = 64 * 1024 * 1024;
  */
 export class ShownSessions {
   readonly #view: View;
-  readonly #mostKept: number;
+  readonly #maxKept: number;
   /** The longest kept first. */
   readonly #known = new Map<string, ShownSession>();
   #kept = 0;
 
-  constructor(view: View, mostKept = MOST_KEPT) {
+  constructor(view: View, maxKept = MAX_KEPT) {
     this.#view = view;
-    this.#mostKept = mostKept;
+    this.#maxKept = maxKept;
   }
 
   get(id: string): ShownSession | undefined {
@@ -50,7 +50,7 @@ export class ShownSessions {
     this.#known.set(id, shown);
     this.#kept += json.text.length;
     for (const oldest of this.#known.keys()) {
-      if (this.#kept <= this.#mostKept) break;
+      if (this.#kept <= this.#maxKept) break;
       this.#forget(oldest);
     }
     return shown;

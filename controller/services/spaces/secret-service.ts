@@ -13,7 +13,7 @@ import type { Caller } from '../engine/caller.ts';
 import type { Lists } from '../engine/lists.ts';
 import { NONCE_BYTES, type SealingRing } from './sealing.ts';
 
-export interface SecretNeeds {
+export interface SecretDeps {
   readonly applier: Applier;
   readonly view: View;
   readonly lists: Lists;
@@ -21,7 +21,7 @@ export interface SecretNeeds {
   readonly ring: SealingRing;
 }
 
-export function secretService({ applier, view, lists, random, ring }: SecretNeeds): Secrets {
+export function secretService({ applier, view, lists, random, ring }: SecretDeps): Secrets {
   /** The secret, and whether the caller may see its value where that was asked for. */
   function secretFor(
     caller: Caller,

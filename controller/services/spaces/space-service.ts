@@ -11,7 +11,7 @@ import type { Applier } from '../engine/applier.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
 import type { Lists } from '../engine/lists.ts';
 
-export interface SpaceNeeds {
+export interface SpaceDeps {
   readonly applier: Applier;
   readonly view: View;
   readonly lists: Lists;
@@ -20,7 +20,7 @@ export interface SpaceNeeds {
   readonly sizes: SizeRules;
 }
 
-export function spaceService({ applier, view, lists, random, storeKey, sizes }: SpaceNeeds): Spaces {
+export function spaceService({ applier, view, lists, random, storeKey, sizes }: SpaceDeps): Spaces {
   return {
     async list(caller, { active }, page) {
       const visible = caller.permissions.spacesAllowing('spaces', 'list');

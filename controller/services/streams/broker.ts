@@ -16,9 +16,9 @@ import { Tickets } from './tickets.ts';
 /** How long a ticket is valid. */
 const TICKET_MS = 10_000;
 /** Open or being opened: of one session, and of one node. Those of a caller and of the process are a budget, `byte_streams`. */
-export const MOST_BYTE_STREAMS = { ofSession: 32, ofNode: 256 } as const;
+export const MAX_BYTE_STREAMS = { ofSession: 32, ofNode: 256 } as const;
 /** Of the parameters of one stream, as JSON. */
-const MOST_PARAMETER_CHARACTERS = 64 * 1024;
+const MAX_PARAMETER_CHARACTERS = 64 * 1024;
 
 export interface StreamRequest {
   /** What the guest connects it to. */
@@ -108,11 +108,10 @@ export class StreamBroker {
     const { nodeId, id: sessionId, generation } = session;
     if (this.#isClosing || nodeId === null) return refusalOf('session_ended');
     const { kind, window = DEFAULT_WINDOW_BYTES, payer } = request;
-    if ((this.#ofSession.get(sessionId)?.size ?? 0) >= MOST_BYTE_STREAMS.ofSession) return tooMany('session');
-    if (this.openTo(nodeId) >= MOST_BYTE_STREAMS.ofNode) return tooMany('node');
+    if ((this.#ofSession.get(sessionId)?.size ?? 0) >= MAX_BYTE_STREAMS.ofSession) return tooMany('session');
+    if (this.openTo(nodeId) >= MAX_BYTE_STREAMS.ofNode) return tooMany('node');
     const parametersJson = JSON.stringify(request.parameters);
-    if (parametersJson.length > MOST_PARAMETER_CHARACTERS)
-      return refused('PAYLOAD_TOO_LARGE', 'The parameters of the stream are too long.');
+    if (parametersJson.length > MAX_PARAMETER_CHARACTERS) return refused('PAYLOAD_TOO_LARGE', 'The parameters of the stream are too long.');
     const place = payer === undefined ? accepted(() => undefined) : this.#deps.budgets.take('byte_streams', payer);
     if (!place.ok) return place;
     return new Promise((resolve) => {
@@ -236,7 +235,7 @@ const refusalOf = (reason: StreamReason, message = ''): Outcome<never> =>
   refused(CODES[reason] ?? 'UNAVAILABLE', message === '' ? STREAM_REASONS[reason] : message, { reason });
 
 function tooMany(of: 'session' | 'node'): Outcome<never> {
-  const most = of === 'session' ? MOST_BYTE_STREAMS.ofSession : MOST_BYTE_STREAMS.ofNode;
+  const most = of === 'session' ? MAX_BYTE_STREAMS.ofSession : MAX_BYTE_STREAMS.ofNode;
   const message = `Too many byte streams are open to this ${of}: at most ${most} at once. Close some, then retry.`;
   return refused('RATE_LIMITED', message, { scope: of, most, retry_after_s: 5 });
 }

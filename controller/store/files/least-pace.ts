@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../../seams/clock.ts';
 import { type Outcome, refused } from '../../domain/engine/outcome.ts';
 
 export const GRACE_MS = 10_000;
-export const LEAST_BYTES_PER_S = 16 * 1024;
+export const MIN_BYTES_PER_S = 16 * 1024;
 
 /**
  * Holds what a client has sent against how long it took, on average since the beginning and after a grace. Only the time counts during which
@@ -26,7 +26,7 @@ export class LeastPace {
   /** The client is to send. */
   wait(): void {
     this.#since = this.#clock.monotonic();
-    const leftMs = GRACE_MS + (this.#bytes / LEAST_BYTES_PER_S) * 1000 - this.#waitedMs;
+    const leftMs = GRACE_MS + (this.#bytes / MIN_BYTES_PER_S) * 1000 - this.#waitedMs;
     this.#timer = this.#clock.after(Math.max(0, leftMs), () => {
       this.#isTooSlow = true;
       this.#tooSlow();
@@ -49,8 +49,8 @@ export class LeastPace {
     if (!this.#isTooSlow) return undefined;
     return refused(
       'REQUEST_TIMEOUT',
-      `The upload is too slow: after ${GRACE_MS / 1000} s it must average ${LEAST_BYTES_PER_S / 1024} KiB per second. Retry over a faster connection.`,
-      { grace_s: GRACE_MS / 1000, least_bytes_per_s: LEAST_BYTES_PER_S },
+      `The upload is too slow: after ${GRACE_MS / 1000} s it must average ${MIN_BYTES_PER_S / 1024} KiB per second. Retry over a faster connection.`,
+      { grace_s: GRACE_MS / 1000, least_bytes_per_s: MIN_BYTES_PER_S },
     );
   }
 }

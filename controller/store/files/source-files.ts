@@ -18,7 +18,7 @@ export interface SourceFiles extends SourceShelf {
 
 const INCOMING = 'incoming-';
 
-export interface SourceNeeds {
+export interface SourceDeps {
   readonly disk: Disk;
   readonly random: Random;
   readonly clock: Clock;
@@ -26,7 +26,7 @@ export interface SourceNeeds {
 }
 
 /** Sources as files named by their digest. What an upload that was cut off left behind is removed at the start. */
-export async function sourceFiles(directory: string, { disk, random, clock, checker }: SourceNeeds): Promise<SourceFiles> {
+export async function sourceFiles(directory: string, { disk, random, clock, checker }: SourceDeps): Promise<SourceFiles> {
   await disk.makeDirectory(directory, 0o700);
   for (const name of await readdir(directory)) {
     if (name.startsWith(INCOMING)) await disk.remove(join(directory, name));

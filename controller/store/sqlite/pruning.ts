@@ -38,7 +38,7 @@ export function overdueSql(table: Prune['table'], ofSpace: boolean): string {
 }
 
 /** How much one prune removes, beyond a first row that is larger. */
-const MOST_BYTES = 4 * 1024 * 1024;
+const MAX_BYTES = 4 * 1024 * 1024;
 
 /** Retention: removes the oldest rows of a table of history, within the bounds of one commit. */
 export function pruning(database: Database.Database): (prune: Prune) => void {
@@ -53,7 +53,7 @@ export function pruning(database: Database.Database): (prune: Prune) => void {
     const text = overdueSql(table, spaceId !== undefined);
     const statement = overdue.get(text) ?? database.prepare(text);
     overdue.set(text, statement);
-    let left = MOST_BYTES;
+    let left = MAX_BYTES;
     for (const { key, bytes } of statement.all(...(spaceId === undefined ? [] : [spaceId]), before, limit)) {
       if (left <= 0) return;
       left -= bytes;

@@ -8,12 +8,12 @@ export interface Totals {
 
 /** What is left to the host where the operator does not say. */
 const SHARE = 0.1;
-const LEAST_RESERVE: Totals = { cpuMillis: 100, memoryBytes: 128 * 1024 * 1024, processes: 1024 };
+const MIN_RESERVE: Totals = { cpuMillis: 100, memoryBytes: 128 * 1024 * 1024, processes: 1024 };
 
 /** The host less its reserve, and never less than half of it: a node with nothing to give would only puzzle its operator. */
 export function totalsOf(host: Totals, reserve: Partial<Totals> = {}): Totals {
   const of = (field: keyof Totals) => {
-    const usual = Math.min(Math.max(LEAST_RESERVE[field], Math.ceil(host[field] * SHARE)), Math.floor(host[field] / 2));
+    const usual = Math.min(Math.max(MIN_RESERVE[field], Math.ceil(host[field] * SHARE)), Math.floor(host[field] / 2));
     return Math.max(1, host[field] - (reserve[field] ?? usual));
   };
   return { cpuMillis: of('cpuMillis'), memoryBytes: of('memoryBytes'), processes: of('processes') };

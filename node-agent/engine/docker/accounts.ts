@@ -7,8 +7,8 @@ import { unless } from './client.ts';
 import type { Owner } from './container.ts';
 
 /** A passwd of an image is a few kilobytes; one that is longer is not taken. */
-const MOST_BYTES = 1024 * 1024;
-const MOST_IMAGES = 64;
+const MAX_BYTES = 1024 * 1024;
+const MAX_IMAGES = 64;
 
 /** The accounts of images, read once for each from a container that is never started. */
 export class ImageAccounts {
@@ -29,7 +29,7 @@ export class ImageAccounts {
     this.#known.delete(Id);
     this.#known.set(Id, passwd);
     for (const old of this.#known.keys()) {
-      if (this.#known.size <= MOST_IMAGES) break;
+      if (this.#known.size <= MAX_IMAGES) break;
       this.#known.delete(old);
     }
     return passwd;
@@ -67,7 +67,7 @@ async function firstFile(archive: NodeJS.ReadableStream): Promise<string> {
   archive.pipe(extract);
   let found = PLAIN_PASSWD;
   for await (const entry of extract) {
-    if (entry.header.type === 'file' && (entry.header.size ?? 0) <= MOST_BYTES) found = await text(entry);
+    if (entry.header.type === 'file' && (entry.header.size ?? 0) <= MAX_BYTES) found = await text(entry);
     else entry.resume();
   }
   return found;

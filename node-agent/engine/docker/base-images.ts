@@ -26,7 +26,7 @@ export interface BaseImagesDeps {
 }
 
 /** Copies that are kept: the newest images. An operator who upgrades has sessions of the one before. */
-const MOST_KEPT = 2;
+const MAX_KEPT = 2;
 /** A new image is copied once the node has settled, not while it starts its first sessions. */
 const SETTLED_MS = 60_000;
 const AGAIN_MS = 5 * 60_000;
@@ -96,7 +96,7 @@ export class DockerBaseImages {
       if (kept !== undefined && !there.has(kept.tag)) await this.#load(name, kept.tag);
     }
     if (!this.#isSettled) return;
-    const newest = [...images].sort((a, b) => b.createdAtS - a.createdAtS).slice(0, MOST_KEPT);
+    const newest = [...images].sort((a, b) => b.createdAtS - a.createdAtS).slice(0, MAX_KEPT);
     for (const image of newest) if (!names.includes(fileOf(image))) await this.#save(image);
     const wanted = new Set(newest.map(fileOf));
     // A kept image that the engine lacks is being loaded: it is judged at the next look.

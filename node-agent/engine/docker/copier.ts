@@ -24,7 +24,7 @@ const REASON_CHARACTERS = 300;
 /** Exit codes above this are of a process that was ended by a signal. */
 const SIGNALLED = 128;
 
-export interface DockerCopierOutside {
+export interface DockerCopierDeps {
   readonly docker: Docker;
   /** For what may be silent for as long as nothing happens. */
   readonly streams: Docker;
@@ -43,19 +43,19 @@ export interface DockerCopierOutside {
 
 /** A container for each copy, without a network, that sees the two volumes and nothing else. Files of other people are in them: it may change owners and modes, and no more. */
 export class DockerCopier implements VolumeCopier {
-  readonly #outside: DockerCopierOutside;
+  readonly #deps: DockerCopierDeps;
   readonly #told = new Map<string, Duplex>();
 
-  constructor(outside: DockerCopierOutside) {
-    this.#outside = outside;
+  constructor(deps: DockerCopierDeps) {
+    this.#deps = deps;
   }
 
   async prepare(plan: CopyPlan, signal: AbortSignal): Promise<Made> {
-    const { docker, owner, disk, ownedAs, made } = this.#outside;
+    const { docker, owner, disk, ownedAs, made } = this.#deps;
     const created = await made(signal, async () => {
       const [from, to] = await Promise.all([disk(plan.from), disk(plan.sessionId)]);
       await ownedAs(plan.sessionId, plan.from);
-      await docker.createContainer(copierOptions(owner, plan, from, to, this.#outside.cgroupParent?.()));
+      await docker.createContainer(copierOptions(owner, plan, from, to, this.#deps.cgroupParent?.()));
       return { ok: true };
     });
     if (!created.ok && created.why !== 'exists') return created;
@@ -67,7 +67,7 @@ export class DockerCopier implements VolumeCopier {
   }
 
   start(sessionId: string, read: () => void, signal: AbortSignal): Promise<Made> {
-    const { streams, made } = this.#outside;
+    const { streams, made } = this.#deps;
     return made(signal, async () => {
       this.#hangUp(sessionId);
       const container = streams.getContainer(copyName(sessionId));
@@ -88,7 +88,7 @@ export class DockerCopier implements VolumeCopier {
     if (ExitCode === 0) return { state: 'copied' };
     if (ExitCode > SIGNALLED)
       return { state: 'broken', passing: true, reason: `The copy of the volume was ended (exit code ${ExitCode}).` };
-    const container = this.#outside.docker.getContainer(copyName(sessionId));
+    const container = this.#deps.docker.getContainer(copyName(sessionId));
     const said = await unless([404], abortable(signal, container.logs({ stdout: false, stderr: true, tail: 3 })));
     return { state: 'broken', passing: false, reason: `The volume could not be copied: ${lastLine(said) || `exit code ${ExitCode}`}` };
   }
@@ -97,13 +97,13 @@ export class DockerCopier implements VolumeCopier {
     this.#hangUp(sessionId);
     const found = await this.#inspect(sessionId, signal);
     if (found === undefined) return;
-    await unless([404, 409], abortable(signal, this.#outside.docker.getContainer(found.Id).remove({ force: true, v: true })));
+    await unless([404, 409], abortable(signal, this.#deps.docker.getContainer(found.Id).remove({ force: true, v: true })));
     const from = found.Config.Labels['raworc.copy-from'];
-    if (from !== undefined) this.#outside.over(from);
+    if (from !== undefined) this.#deps.over(from);
   }
 
   async list(signal: AbortSignal): Promise<readonly string[]> {
-    const { docker, owner } = this.#outside;
+    const { docker, owner } = this.#deps;
     const filters = { label: [...ownerFilter(owner), 'raworc.copy'] };
     const found = await abortable(signal, docker.listContainers({ all: true, filters }));
     return found.flatMap(({ Labels }) => sessionOfCopy(owner, Labels) ?? []);
@@ -119,7 +119,7 @@ export class DockerCopier implements VolumeCopier {
   }
 
   async #inspect(sessionId: string, signal: AbortSignal) {
-    const { docker, owner } = this.#outside;
+    const { docker, owner } = this.#deps;
     const found = await unless([404], abortable(signal, docker.getContainer(copyName(sessionId)).inspect()));
     return isCopyOf(owner, found?.Config.Labels, sessionId) ? found : undefined;
   }

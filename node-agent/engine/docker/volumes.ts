@@ -15,7 +15,7 @@ export interface EngineVolume {
 const DEFAULT_BYTES = 1024 ** 3;
 const keeperName = (sessionId: string) => `raworc_keep_${sessionId}`;
 
-export interface EngineVolumesOutside {
+export interface EngineVolumesDeps {
   readonly docker: Docker;
   readonly owner: Owner;
   readonly disks: Disks;
@@ -27,12 +27,12 @@ export interface EngineVolumesOutside {
  * container keeps a reference to each, so that `docker volume prune` leaves it: the session's own, or one that is never started.
  */
 export class EngineVolumes {
-  readonly #outside: EngineVolumesOutside;
+  readonly #deps: EngineVolumesDeps;
   /** Replaced as a whole: whoever looks never finds one missing that is there. */
   #known = new Map<string, EngineVolume>();
 
-  constructor(outside: EngineVolumesOutside) {
-    this.#outside = outside;
+  constructor(deps: EngineVolumesDeps) {
+    this.#deps = deps;
   }
 
   /** Of the session; undefined where it has none, or where its files have moved. */
@@ -46,7 +46,7 @@ export class EngineVolumes {
 
   /** Looks for them all, adopts those on which nothing can run, and removes what is left of those that were adopted. */
   async refresh(signal: AbortSignal): Promise<void> {
-    const { docker, owner, disks, log } = this.#outside;
+    const { docker, owner, disks, log } = this.#deps;
     const { Volumes } = await abortable(signal, docker.listVolumes({ filters: { label: ownerFilter(owner) } }));
     const known = new Map<string, EngineVolume>();
     for (const { Labels, Mountpoint, Name } of Volumes ?? []) {
@@ -76,7 +76,7 @@ export class EngineVolumes {
     try {
       await this.adopt(sessionId, DEFAULT_BYTES);
     } catch (error) {
-      this.#outside.log.warn('volume.not-adopted', { session: sessionId, error: messageOf(error) });
+      this.#deps.log.warn('volume.not-adopted', { session: sessionId, error: messageOf(error) });
       await this.#keep(sessionId, image);
     }
   }
@@ -86,7 +86,7 @@ export class EngineVolumes {
     const volume = this.#known.get(sessionId);
     if (volume === undefined) return;
     const { generation, space, path } = volume;
-    await this.#outside.disks.adopt({ sessionId, generation, space, bytes }, path);
+    await this.#deps.disks.adopt({ sessionId, generation, space, bytes }, path);
     this.#known.delete(sessionId);
     // What is left of it is empty, and goes now or at the next look, when no container refers to it.
     await this.#forget(sessionId).catch(() => undefined);
@@ -100,7 +100,7 @@ export class EngineVolumes {
   }
 
   async #forget(sessionId: string): Promise<void> {
-    const { docker, owner } = this.#outside;
+    const { docker, owner } = this.#deps;
     const keeper = docker.getContainer(keeperName(sessionId));
     const found = await unless([404], keeper.inspect());
     if (found?.Config.Labels['raworc.keep'] === sessionId && found.Config.Labels['raworc.node'] === owner.nodeId)
@@ -110,12 +110,12 @@ export class EngineVolumes {
 
   /** Containers that refer to it, beside one that does nothing else. */
   async #users(sessionId: string): Promise<Docker.ContainerInfo[]> {
-    const found = await this.#outside.docker.listContainers({ all: true, filters: { volume: [volumeName(sessionId)] } });
+    const found = await this.#deps.docker.listContainers({ all: true, filters: { volume: [volumeName(sessionId)] } });
     return found.filter(({ Labels }) => Labels['raworc.keep'] !== sessionId);
   }
 
   async #keep(sessionId: string, image: string | undefined): Promise<void> {
-    const { docker, owner } = this.#outside;
+    const { docker, owner } = this.#deps;
     const known = image ?? (await docker.listImages({ filters: { label: ['raworc.managed=true'] } }))[0]?.Id;
     if (known === undefined) return;
     const made = docker.createContainer({

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { CopyPlan, CopySeen, VolumeCopier } from '../copier.ts';
 import type { Made } from '../driver.ts';
 
-export interface HollowCopierOutside {
+export interface HollowCopierDeps {
   readonly clock: Clock;
   /** Milliseconds that it takes to read the source, and again to write the rest. */
   readonly copyMs: () => number;
@@ -27,42 +27,42 @@ const KILLED: CopySeen = { state: 'broken', passing: true, reason: 'The copy of 
 
 /** Copies that only take their time. */
 export class HollowCopier implements VolumeCopier {
-  readonly #outside: HollowCopierOutside;
+  readonly #deps: HollowCopierDeps;
   readonly #copies = new Map<string, Copy>();
   /** Sessions of which a copy was being made while something ran on their volume: never, with a node agent that does its work. */
   readonly torn = new Set<string>();
   /** Of which session each volume holds a whole copy, by its own session. */
   readonly made = new Map<string, string>();
 
-  constructor(outside: HollowCopierOutside) {
-    this.#outside = outside;
+  constructor(deps: HollowCopierDeps) {
+    this.#deps = deps;
   }
 
   async prepare(plan: CopyPlan, signal: AbortSignal): Promise<Made> {
-    await this.#outside.call('prepareCopy', plan.sessionId, signal);
+    await this.#deps.call('prepareCopy', plan.sessionId, signal);
     if (!this.#copies.has(plan.sessionId))
       this.#copies.set(plan.sessionId, { plan, timer: undefined, reads: false, seen: { state: 'alive' } });
     return { ok: true };
   }
 
   async start(sessionId: string, read: () => void, signal: AbortSignal): Promise<Made> {
-    await this.#outside.call('startCopy', sessionId, signal);
+    await this.#deps.call('startCopy', sessionId, signal);
     const copy = this.#copies.get(sessionId);
     if (copy === undefined) return { ok: false, why: 'failed', reason: 'There is nothing to start.' };
     if (copy.timer !== undefined || copy.seen.state !== 'alive') return { ok: true };
     copy.reads = true;
     this.made.delete(sessionId);
     this.moved(copy.plan.from);
-    copy.timer = this.#outside.clock.after(this.#outside.copyMs(), () => {
+    copy.timer = this.#deps.clock.after(this.#deps.copyMs(), () => {
       copy.reads = false;
-      const isThere = this.#outside.copy(copy.plan.from, sessionId);
+      const isThere = this.#deps.copy(copy.plan.from, sessionId);
       if (isThere) {
         this.made.set(sessionId, copy.plan.from);
         read();
       }
-      copy.timer = this.#outside.clock.after(this.#outside.copyMs(), () => {
+      copy.timer = this.#deps.clock.after(this.#deps.copyMs(), () => {
         copy.seen = isThere ? { state: 'copied' } : GONE;
-        this.#outside.changed(sessionId);
+        this.#deps.changed(sessionId);
       });
     });
     return { ok: true };
@@ -73,7 +73,7 @@ export class HollowCopier implements VolumeCopier {
   }
 
   async end(sessionId: string, signal: AbortSignal): Promise<void> {
-    await this.#outside.call('endCopy', sessionId, signal);
+    await this.#deps.call('endCopy', sessionId, signal);
     this.#copies.get(sessionId)?.timer?.cancel();
     this.#copies.delete(sessionId);
   }
@@ -88,7 +88,7 @@ export class HollowCopier implements VolumeCopier {
 
   /** What runs or does not run on that session's volume has changed. */
   moved(from: string): void {
-    if (!this.#outside.runs(from)) return;
+    if (!this.#deps.runs(from)) return;
     for (const { plan, reads } of this.#copies.values()) if (plan.from === from && reads) this.torn.add(from);
   }
 
@@ -104,7 +104,7 @@ export class HollowCopier implements VolumeCopier {
       copy.timer?.cancel();
       copy.reads = false;
       copy.seen = KILLED;
-      this.#outside.changed(sessionId);
+      this.#deps.changed(sessionId);
     }
   }
 }

@@ -2,7 +2,7 @@ import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import { AgentStops } from './agent-stops.ts';
 import type { Chronicle } from './chronicle.ts';
 import { Deadlines } from './deadlines.ts';
-import { Remixes, type RemixesOutside } from './remixes.ts';
+import { Remixes, type RemixesDeps } from './remixes.ts';
 import { SecretVersions } from './secret-versions.ts';
 import { SpaceUse } from './space-use.ts';
 import { Suspends } from './suspends.ts';
@@ -15,29 +15,29 @@ export class Auditors {
   readonly suspends = new Suspends();
   readonly use: SpaceUse;
   readonly deadlines: Deadlines;
-  readonly #outside: RemixesOutside & { readonly chronicle: Chronicle; readonly nowMs: () => number; readonly lostAfterMs: number };
+  readonly #deps: RemixesDeps & { readonly chronicle: Chronicle; readonly nowMs: () => number; readonly lostAfterMs: number };
 
-  constructor(outside: RemixesOutside & { readonly nowMs: () => number; readonly lostAfterMs: number }) {
-    this.#outside = outside;
-    this.remixes = new Remixes(outside);
-    this.use = new SpaceUse(outside.violation);
-    this.deadlines = new Deadlines(outside);
+  constructor(deps: RemixesDeps & { readonly nowMs: () => number; readonly lostAfterMs: number }) {
+    this.#deps = deps;
+    this.remixes = new Remixes(deps);
+    this.use = new SpaceUse(deps.violation);
+    this.deadlines = new Deadlines(deps);
   }
 
   /** To be called before the chronicle is told. */
   committed(mutations: readonly Mutation[]): void {
-    const { nowMs, violation } = this.#outside;
+    const { nowMs, violation } = this.#deps;
     this.remixes.committed(mutations);
     this.use.committed(mutations);
     this.suspends.committed(mutations, nowMs());
     this.deadlines.committed(mutations);
-    this.secrets.committed(mutations, this.#outside.view(), (id) => this.#outside.chronicle.sessions.get(id));
+    this.secrets.committed(mutations, this.#deps.view(), (id) => this.#deps.chronicle.sessions.get(id));
     this.stops.committed(mutations, nowMs(), this.#spaceOf, violation);
   }
 
   /** To be called after the chronicle was told. */
   restored(): void {
-    const { view, chronicle, nowMs } = this.#outside;
+    const { view, chronicle, nowMs } = this.#deps;
     this.remixes.restored();
     this.use.restored(view(), [...chronicle.sessions.values()]);
     this.secrets.restored(view());
@@ -49,9 +49,9 @@ export class Auditors {
   /** Once all is at rest. */
   judge(): void {
     this.remixes.judge();
-    this.deadlines.judge(this.#outside.view());
-    this.stops.judge(this.#outside.machines(), this.#spaceOf, this.#outside.violation);
+    this.deadlines.judge(this.#deps.view());
+    this.stops.judge(this.#deps.machines(), this.#spaceOf, this.#deps.violation);
   }
 
-  readonly #spaceOf = (sessionId: string): string | undefined => this.#outside.chronicle.sessions.get(sessionId)?.spaceId;
+  readonly #spaceOf = (sessionId: string): string | undefined => this.#deps.chronicle.sessions.get(sessionId)?.spaceId;
 }

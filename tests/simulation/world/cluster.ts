@@ -35,7 +35,7 @@ export interface ClusterOptions {
 const MIB = 1024 * 1024;
 const CLUSTER = 'c0ffee00-0000-4000-8000-000000000001';
 /** Most violations that are told of one run: the first ones say it. */
-const MOST_TOLD = 20;
+const MAX_TOLD = 20;
 
 /** A controller, its broker and machines with node agents, in one process, under one clock. */
 export class Cluster implements Surroundings {
@@ -112,7 +112,7 @@ export class Cluster implements Surroundings {
 
   readonly violation = (what: string): void => {
     this.trace.note('VIOLATION', what);
-    if (this.violations.length < MOST_TOLD) this.violations.push(`at ${(this.time.now / 1000).toFixed(3)} s: ${what}`);
+    if (this.violations.length < MAX_TOLD) this.violations.push(`at ${(this.time.now / 1000).toFixed(3)} s: ${what}`);
   };
 
   readonly committed = (mutations: readonly Mutation[]): void => {

@@ -18,7 +18,7 @@ interface Since {
   readonly activities: Map<number, number>;
 }
 
-export interface DeadlinesOutside {
+export interface DeadlinesDeps {
   readonly nowMs: () => number;
   readonly violation: (what: string) => void;
   /** How long a node may be away before it is given up. */
@@ -27,12 +27,12 @@ export interface DeadlinesOutside {
 
 /** What is to happen after a time happens then: not before, whatever the clocks of the machines show, and not much later. */
 export class Deadlines {
-  readonly #outside: DeadlinesOutside;
+  readonly #deps: DeadlinesDeps;
   readonly #sessions = new Map<string, { row: SessionRow; since: Since }>();
   readonly #awaySinceMs = new Map<string, number>();
 
-  constructor(outside: DeadlinesOutside) {
-    this.#outside = outside;
+  constructor(deps: DeadlinesDeps) {
+    this.#deps = deps;
   }
 
   committed(mutations: readonly Mutation[]): void {
@@ -41,12 +41,12 @@ export class Deadlines {
       if (mutation.table === 'sessions') this.#became(mutation.row);
       if (mutation.table === 'nodes') {
         const { id, name, unreachableSince, lostAt } = mutation.row;
-        const nowMs = this.#outside.nowMs();
+        const nowMs = this.#deps.nowMs();
         if (unreachableSince === null) this.#awaySinceMs.delete(id);
         else if (!this.#awaySinceMs.has(id)) this.#awaySinceMs.set(id, nowMs);
         const awayMs = nowMs - (this.#awaySinceMs.get(id) ?? nowMs);
-        if (lostAt !== null && awayMs + EARLY_MS < this.#outside.lostAfterMs)
-          this.#outside.violation(`${name} was given up after ${Math.round(awayMs)} ms of ${this.#outside.lostAfterMs}`);
+        if (lostAt !== null && awayMs + EARLY_MS < this.#deps.lostAfterMs)
+          this.#deps.violation(`${name} was given up after ${Math.round(awayMs)} ms of ${this.#deps.lostAfterMs}`);
       }
     }
   }
@@ -65,7 +65,7 @@ export class Deadlines {
   }
 
   #became(row: SessionRow): void {
-    const nowMs = this.#outside.nowMs();
+    const nowMs = this.#deps.nowMs();
     const known = this.#sessions.get(row.id)?.since;
     const before = known?.createdAt === row.createdAt ? known : undefined;
     const activities = before?.activities ?? new Map<number, number>();
@@ -89,12 +89,12 @@ export class Deadlines {
     if (known === undefined || expiry === 'delete') return;
     const { row, since } = known;
     const limitS = expiry === 'pause' ? row.timeouts.idle_pause_s : row.timeouts.idle_suspend_s;
-    this.#judgeEarly(row, expiry, this.#outside.nowMs() - since.activeMs, limitS);
+    this.#judgeEarly(row, expiry, this.#deps.nowMs() - since.activeMs, limitS);
   }
 
   #judgeEarly({ id }: SessionRow, what: string, afterMs: number, limitS = Number.POSITIVE_INFINITY): void {
     if (afterMs + EARLY_MS < limitS * 1000)
-      this.#outside.violation(`${id} expired (${what}) after ${Math.round(afterMs)} ms of its ${limitS} s`);
+      this.#deps.violation(`${id} expired (${what}) after ${Math.round(afterMs)} ms of its ${limitS} s`);
   }
 
   /** Once all is at rest: nothing is overdue. */
@@ -104,8 +104,8 @@ export class Deadlines {
       if (row === undefined || row.desired === 'deleted') continue;
       const { ttl_s: ttlS, idle_pause_s: pauseS, idle_suspend_s: suspendS } = row.timeouts;
       const isOverdue = (sinceMs: number, seconds: number | undefined) =>
-        seconds !== undefined && this.#outside.nowMs() > Math.max(sinceMs + seconds * 1000, since.updatedMs) + SLACK_MS;
-      const { violation } = this.#outside;
+        seconds !== undefined && this.#deps.nowMs() > Math.max(sinceMs + seconds * 1000, since.updatedMs) + SLACK_MS;
+      const { violation } = this.#deps;
       if (isOverdue(since.createdMs, ttlS)) violation(`${row.id} outlives the ${ttlS} s that it was to live`);
       const isUp = row.phase === 'running' || row.phase === 'paused';
       if (!isUp || view.isQueued(row.id)) continue;

@@ -22,20 +22,20 @@ const HOUR_MS = 3_600_000;
 /** Within the call that reached a phase nothing can be closed in order: it begins on the next turn. */
 const soon = ({ cluster }: Strike, work: () => void) => void cluster.time.schedule(0, work);
 
-function crashAgain({ cluster, random, until }: Strike, kill: () => void, start: () => void, mostMs: number): void {
+function crashAgain({ cluster, random, until }: Strike, kill: () => void, start: () => void, maxMs: number): void {
   void cluster;
   kill();
-  until(random.mostlySmall(100, mostMs), start);
+  until(random.mostlySmall(100, maxMs), start);
 }
 
 function volume({ machine, sessionId }: Strike): Platter | undefined {
   return sessionId === undefined ? undefined : machine.volumes.get(sessionId);
 }
 
-function partition({ machine, random, until }: Strike, mostMs: number): void {
+function partition({ machine, random, until }: Strike, maxMs: number): void {
   machine.isCut = true;
   for (const stream of machine.streams) stream.silent(() => random.between(0, 2_000));
-  until(random.mostlySmall(200, mostMs), () => {
+  until(random.mostlySmall(200, maxMs), () => {
     machine.isCut = false;
     for (const stream of machine.streams) stream.heard();
   });

@@ -5,7 +5,7 @@ import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 import type { Chronicle } from './chronicle.ts';
 import type { Machine } from './machine.ts';
 
-export interface RemixesOutside {
+export interface RemixesDeps {
   readonly chronicle: Chronicle;
   readonly machines: () => readonly Machine[];
   readonly view: () => View;
@@ -24,16 +24,16 @@ const MOST = 100_000;
 
 /** What sessions began with that were made as copies of others, and whether they still have it. */
 export class Remixes {
-  readonly #outside: RemixesOutside;
+  readonly #deps: RemixesDeps;
   readonly #remixed = new Map<string, Remixed>();
 
-  constructor(outside: RemixesOutside) {
-    this.#outside = outside;
+  constructor(deps: RemixesDeps) {
+    this.#deps = deps;
   }
 
   /** To be called before the chronicle is told. */
   committed(mutations: readonly Mutation[]): void {
-    const { chronicle } = this.#outside;
+    const { chronicle } = this.#deps;
     for (const mutation of mutations) {
       if (mutation.kind === 'copy-messages') this.#judgeHistory(mutation.from, mutation.to, mutations);
       if (mutation.kind !== 'put' || mutation.table !== 'sessions') continue;
@@ -46,13 +46,13 @@ export class Remixes {
 
   /** What became of a copy that the store forgot in the middle of it is what its orphan holds. */
   restored(): void {
-    const { view } = this.#outside;
+    const { view } = this.#deps;
     for (const id of [...this.#remixed.keys()]) if (view().get('sessions', id) === undefined) this.#remixed.delete(id);
   }
 
   /** Once all is at rest. */
   judge(): void {
-    const { view, chronicle, machines, violation } = this.#outside;
+    const { view, chronicle, machines, violation } = this.#deps;
     for (const { host, name } of machines())
       for (const id of host.copier.torn) violation(`something ran on the volume of ${id} while ${name} copied it`);
     for (const remixed of this.#remixed.values()) {
@@ -68,21 +68,21 @@ export class Remixes {
   }
 
   #platter(id: string) {
-    return this.#outside
+    return this.#deps
       .machines()
       .map(({ volumes }) => volumes.get(id))
       .find((platter) => platter !== undefined);
   }
 
   #judgeEmpty({ id }: SessionRow, marks: ReadonlySet<string>): void {
-    const { chronicle, violation } = this.#outside;
+    const { chronicle, violation } = this.#deps;
     const others = new Set(chronicle.runs.filter(({ sessionId }) => sessionId !== id).map(({ messageId }) => messageId));
     for (const mark of marks) if (others.has(mark)) violation(`${id} began with nothing, and holds what ${mark} left elsewhere`);
   }
 
   /** It begins with what was settled before, as it was; what the parent has still to answer stays with the parent. */
   #judgeHistory(from: string, to: string, mutations: readonly Mutation[]): void {
-    const { chronicle, view, violation } = this.#outside;
+    const { chronicle, view, violation } = this.#deps;
     const messagesOf = (id: string): readonly MessageRow[] => view().messagesBefore(id as SessionRow['id'], Number.MAX_SAFE_INTEGER, MOST);
     const copied = messagesOf(to);
     for (const { id } of copied) chronicle.copiedMessages.add(id);

@@ -5,7 +5,7 @@ import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 import { type Room, Rooms } from './room.ts';
 import { SPACES } from './store.ts';
 
-const WHAT = ['sessions', 'cpuMillis', 'memoryBytes', 'mostMemoryBytes', 'diskBytes', 'processes'] as const;
+const WHAT = ['sessions', 'cpuMillis', 'memoryBytes', 'maxMemoryBytes', 'diskBytes', 'processes'] as const;
 
 /** Holds what one life of the controller counts of its nodes and spaces against the rows, after every command and every commit. */
 export class RoomAudit {
@@ -37,8 +37,8 @@ export class RoomAudit {
   #judge(rooms: Rooms, when: string): void {
     if (this.#fleet === undefined) return;
     for (const { id, name, sessions, requested, limited } of this.#fleet.nodes()) {
-      const { memoryBytes: mostMemoryBytes, diskBytes, processes } = limited;
-      this.#compare(name, { sessions, ...requested, mostMemoryBytes, diskBytes, processes }, rooms.onNode(id), when);
+      const { memoryBytes: maxMemoryBytes, diskBytes, processes } = limited;
+      this.#compare(name, { sessions, ...requested, maxMemoryBytes, diskBytes, processes }, rooms.onNode(id), when);
     }
     for (const { id, name } of SPACES) this.#compare(name, this.#fleet.spaceUse(id as SpaceId), rooms.inSpace(id), when);
   }

@@ -7,7 +7,7 @@ import { unexplainedFailure } from './failures.ts';
 import { Rooms, takesRoom } from './room.ts';
 import { SIZES } from './sizes.ts';
 
-export interface WitnessOutside {
+export interface WitnessDeps {
   readonly chronicle: Chronicle;
   readonly view: () => View;
   readonly violation: (what: string) => void;
@@ -15,17 +15,17 @@ export interface WitnessOutside {
 
 /** Looks at every commit: what may not be true even for a moment. */
 export class Witness {
-  readonly #outside: WitnessOutside;
+  readonly #deps: WitnessDeps;
   readonly #said = new Set<string>();
   #rooms = new Rooms();
 
-  constructor(outside: WitnessOutside) {
-    this.#outside = outside;
+  constructor(deps: WitnessDeps) {
+    this.#deps = deps;
   }
 
   /** To be called after the chronicle was told. */
   restored(): void {
-    this.#rooms = new Rooms(this.#outside.chronicle.sessions.values());
+    this.#rooms = new Rooms(this.#deps.chronicle.sessions.values());
   }
 
   /** A node says so. */
@@ -35,7 +35,7 @@ export class Witness {
 
   /** To be called before the chronicle is told. */
   committed(mutations: readonly Mutation[]): void {
-    const { chronicle } = this.#outside;
+    const { chronicle } = this.#deps;
     // Within one commit only the last row of each session counts.
     const rows = new Map<string, SessionRow>();
     for (const mutation of mutations) if (mutation.kind === 'put' && mutation.table === 'sessions') rows.set(mutation.row.id, mutation.row);
@@ -43,7 +43,7 @@ export class Witness {
   }
 
   #became(before: SessionRow | undefined, row: SessionRow): void {
-    const { violation } = this.#outside;
+    const { violation } = this.#deps;
     if (before !== undefined && row.generation < before.generation) violation(`${row.id} went back to generation ${row.generation}`);
     if (before?.desired === 'deleted' && row.desired !== 'deleted') violation(`${row.id} came back from its deletion`);
     if (before !== undefined && before.lastSeq > row.lastSeq) violation(`${row.id} counts its messages back to ${row.lastSeq}`);
@@ -57,7 +57,7 @@ export class Witness {
     if (before !== undefined && news && isEarlier(row.observedOrder, before.observedOrder))
       violation(`${row.id} is taken for ${row.phase} by an older report than one already heard`);
     const unexplained =
-      row.desired === 'failed' && before?.desired !== 'failed' ? unexplainedFailure(this.#outside.chronicle, before, row) : undefined;
+      row.desired === 'failed' && before?.desired !== 'failed' ? unexplainedFailure(this.#deps.chronicle, before, row) : undefined;
     if (unexplained !== undefined) violation(`${row.id} failed ("${row.reason}"), but ${unexplained}`);
     if (row.outstanding < 0) violation(`${row.id} has ${row.outstanding} messages outstanding`);
     this.#place(before, row);
@@ -69,15 +69,15 @@ export class Witness {
     const wasThere = before !== undefined && takesRoom(before) && before.nodeId === row.nodeId;
     if (wasThere || row.nodeId === null || !takesRoom(row) || before?.restoredFrom != null) return;
     const use = this.#rooms.onNode(row.nodeId);
-    const node = this.#outside.view().get('nodes', row.nodeId);
+    const node = this.#deps.view().get('nodes', row.nodeId);
     if (node === undefined) return;
     if (use.cpuMillis > node.cpuMillis || use.memoryBytes > node.memoryBytes)
-      this.#outside.violation(`${node.name} was given ${use.memoryBytes / 1024 ** 2} MiB of ${node.memoryBytes / 1024 ** 2}`);
-    const { violation } = this.#outside;
+      this.#deps.violation(`${node.name} was given ${use.memoryBytes / 1024 ** 2} MiB of ${node.memoryBytes / 1024 ** 2}`);
+    const { violation } = this.#deps;
     const { processes = 0, diskBytes = 0, most } = node.bounds ?? {};
     if (processes > 0 && use.processes > processes) violation(`${node.name} was given ${use.processes} processes of ${processes}`);
-    if (use.mostMemoryBytes > node.memoryBytes * SIZES.memoryOvercommit)
-      violation(`${node.name} was given limits of ${use.mostMemoryBytes} bytes of memory of ${node.memoryBytes}`);
+    if (use.maxMemoryBytes > node.memoryBytes * SIZES.memoryOvercommit)
+      violation(`${node.name} was given limits of ${use.maxMemoryBytes} bytes of memory of ${node.memoryBytes}`);
     const isNew = before === undefined || before.nodeId !== row.nodeId;
     if (isNew && diskBytes > 0 && use.diskBytes > diskBytes * SIZES.diskOvercommit)
       violation(`${node.name} was given disks of ${use.diskBytes} bytes of ${diskBytes}`);
@@ -85,7 +85,7 @@ export class Witness {
       if (most !== undefined && most[what] > 0 && row.limits[what] > most[what])
         violation(`${row.id} starts on ${node.name} with ${what} ${row.limits[what]}, which gives at most ${most[what]}`);
     if (node.maxSessions > 0 && use.sessions > node.maxSessions)
-      this.#outside.violation(`${node.name} was given ${use.sessions} sessions, it takes ${node.maxSessions}`);
+      this.#deps.violation(`${node.name} was given ${use.sessions} sessions, it takes ${node.maxSessions}`);
   }
 }
 

@@ -174,5 +174,5 @@ t.test('what cannot begin at once is taken alone: it needs newer secrets, anothe
   world.post('nobody', 'to nobody');
   await world.clock.advance(50);
   t.equal(reasonOf(world, 'to nobody'), 'agent_unknown');
-  t.equal(world.mostRunning, 1);
+  t.equal(world.maxRunning, 1);
 });

@@ -323,7 +323,7 @@ t.test('whatever is cut, lost and crashed, each message gets one answer, in orde
       firsts.toSorted((a, b) => a - b),
       `seed ${seed}: in order`,
     );
-    if (world.mostRunning > 1) t.fail(`seed ${seed}: two at a time`);
+    if (world.maxRunning > 1) t.fail(`seed ${seed}: two at a time`);
     world.crash(false);
   }
 });

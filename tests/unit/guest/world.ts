@@ -94,7 +94,7 @@ export class World {
   drain: { readonly graceMs: number } | null = null;
   settledSeq = 0;
   running = 0;
-  mostRunning = 0;
+  maxRunning = 0;
   started = 0;
   /** How often the guest asked for room for another process. */
   roomAsked = 0;
@@ -281,7 +281,7 @@ export class World {
       run: (request, output) => {
         this.ran.push({ life, message: request.message, runId: request.runId, environment: setup.environment });
         this.running += 1;
-        this.mostRunning = Math.max(this.mostRunning, this.running);
+        this.maxRunning = Math.max(this.maxRunning, this.running);
         return new Promise((resolve) => {
           end = (value) => {
             if (life === this.#life) this.running -= 1;

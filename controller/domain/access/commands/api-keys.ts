@@ -6,7 +6,7 @@ import { type ApiKeyObject, apiKeyObject } from '../access-objects.ts';
 import type { ApiKeyRow } from '../rows.ts';
 
 export const NO_KEY = refused('NOT_FOUND', 'There is no such API key.');
-const MOST_KEYS = 1000;
+const MAX_KEYS = 1000;
 
 export function createApiKey(input: Omit<ApiKeyRow, 'createdAt' | 'lastUsedAt'>): Command<Outcome<ApiKeyObject>> {
   return {
@@ -17,8 +17,8 @@ export function createApiKey(input: Omit<ApiKeyRow, 'createdAt' | 'lastUsedAt'>)
       if (input.parentId !== null && view.get('apiKeys', input.parentId) === undefined) {
         return unchanged(refused('UNAUTHORIZED', 'The key that this one was to be made with was ended meanwhile.'));
       }
-      if (view.apiKeysOf(input.accountId).length >= MOST_KEYS) {
-        return unchanged(refused('CONFLICT', `An account has at most ${MOST_KEYS} API keys: delete some that are not used.`));
+      if (view.apiKeysOf(input.accountId).length >= MAX_KEYS) {
+        return unchanged(refused('CONFLICT', `An account has at most ${MAX_KEYS} API keys: delete some that are not used.`));
       }
       const row: ApiKeyRow = { ...input, lastUsedAt: null, createdAt: now };
       return { mutations: [put('apiKeys', row)], events: [eventOf('api-key.created', row)], answer: accepted(apiKeyObject(row)) };

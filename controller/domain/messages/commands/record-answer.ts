@@ -30,13 +30,13 @@ export interface GivenAnswer {
 export type Verdict = 'committed' | 'duplicate' | 'unwanted' | 'refused';
 
 /** The largest reply that is kept; a guest that sends more is answered for. */
-export const MOST_REPLY_BYTES = 1024 * 1024;
+export const MAX_REPLY_BYTES = 1024 * 1024;
 
 /** Keeps the one answer to a user message: the first commit wins. */
 export function recordAnswer(given: GivenAnswer): Command<Verdict> {
   return {
     name: 'record-answer',
-    bytes: 2 * Math.min(Buffer.byteLength(given.content), MOST_REPLY_BYTES),
+    bytes: 2 * Math.min(Buffer.byteLength(given.content), MAX_REPLY_BYTES),
     decide({ view, fleet, now }) {
       const session = view.get('sessions', given.sessionId);
       const speaker = speaksFor(session, given.from, given.generation);
@@ -87,8 +87,8 @@ function answerLost(view: View, session: SessionRow, answered: QueueRow, now: nu
 
 function contentOf(given: GivenAnswer): AnswerContent {
   const metadata = { agent: given.agent, run_id: given.runId, duration_ms: given.durationMs };
-  if (Buffer.byteLength(given.content) > MOST_REPLY_BYTES) {
-    const content = `The reply was longer than ${MOST_REPLY_BYTES} bytes.`;
+  if (Buffer.byteLength(given.content) > MAX_REPLY_BYTES) {
+    const content = `The reply was longer than ${MAX_REPLY_BYTES} bytes.`;
     return { type: 'error_response', content, by: given.agent, metadata: { ...metadata, reason: 'reply_too_large' } };
   }
   if (given.outcome === 'reply') return { type: 'agent_response', content: given.content, by: given.agent, metadata };

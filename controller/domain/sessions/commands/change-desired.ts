@@ -12,7 +12,7 @@ import { occupiesRoom, restState } from '../life-cycle.ts';
 import { shortOf, unbounded } from '../placement.ts';
 import type { Desired, Limits, SessionRow } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
-import { lesser, limitsObject, lowered, mostIn } from '../session-sizes.ts';
+import { lesser, limitsObject, lowered, maxIn } from '../session-sizes.ts';
 
 export type DesiredChange = Extract<SessionRequest, 'pause' | 'suspend' | 'resume' | 'recover'>;
 
@@ -77,11 +77,11 @@ export function desiring(row: SessionRow, desired: Desired, graceMs: number, now
  */
 export function atStart(view: View, fleet: Fleet, row: SessionRow): SessionRow {
   if (occupiesRoom(row)) return row;
-  return lowered(row, mostOn(fleet, row.nodeId, mostIn(fleet.sizes, view.get('spaces', row.spaceId)?.settings ?? {})));
+  return lowered(row, maxOn(fleet, row.nodeId, maxIn(fleet.sizes, view.get('spaces', row.spaceId)?.settings ?? {})));
 }
 
 /** The lesser of these maxima and those of a node. */
-export function mostOn(fleet: Fleet, nodeId: NodeId | null, most: Limits): Limits {
+export function maxOn(fleet: Fleet, nodeId: NodeId | null, most: Limits): Limits {
   const bounds = fleet.node(nodeId)?.bounds;
   return bounds === undefined ? most : lesser(most, unbounded(bounds.most));
 }

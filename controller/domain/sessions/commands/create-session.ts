@@ -11,7 +11,7 @@ import { noRoom, place } from '../placement.ts';
 import { recalledSession } from '../recalled-session.ts';
 import type { SessionRow } from '../rows.ts';
 import { type AskedSession, firstRow } from '../session-row.ts';
-import { beyond, mostIn } from '../session-sizes.ts';
+import { beyond, maxIn } from '../session-sizes.ts';
 
 export interface NewSession extends AskedSession {
   /** What a session starts from in a space without a completed build. */
@@ -32,7 +32,7 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
       const made = recalledSession(view, input.request);
       if (made !== undefined) return unchanged(made);
       // Maxima that became less since the sizes were read.
-      const excess = beyond(mostIn(fleet.sizes, space.settings), input.limits, 'resources.limits');
+      const excess = beyond(maxIn(fleet.sizes, space.settings), input.limits, 'resources.limits');
       if (excess !== undefined) return unchanged(excess);
       const refusal = refusedBySpace(view, fleet, input.spaceId, {
         ...{ sessions: 1, requests: input.requests, storageBytes: input.limits.diskBytes },

@@ -14,15 +14,15 @@ import { noRoom, place } from '../placement.ts';
 import { recalledSession } from '../recalled-session.ts';
 import type { SessionRow } from '../rows.ts';
 import { type AskedSession, firstRow } from '../session-row.ts';
-import { lesser, lowered, mostIn } from '../session-sizes.ts';
-import { mostOn } from './change-desired.ts';
+import { lesser, lowered, maxIn } from '../session-sizes.ts';
+import { maxOn } from './change-desired.ts';
 
 /** How much of a conversation goes along: the newest messages, at most so many. */
-export const MOST_COPIED_MESSAGES = 5000;
+export const MAX_COPIED_MESSAGES = 5000;
 /** And at most so many bytes of them. */
-export const MOST_COPIED_BYTES = 16 * 1024 * 1024;
+export const MAX_COPIED_BYTES = 16 * 1024 * 1024;
 /** Copies of one volume that have not begun: it is frozen while each is made. */
-export const MOST_COPIES_AT_ONCE = 100;
+export const MAX_COPIES_AT_ONCE = 100;
 
 export interface Remix extends Pick<AskedSession, 'id' | 'spaceId' | 'name' | 'by'> {
   readonly parentId: SessionId;
@@ -53,9 +53,9 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
       if (parent === undefined || parent.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
       const space = view.get('spaces', remix.spaceId);
       if (space === undefined) return unchanged(refused('NOT_FOUND', 'There is no such space.'));
-      const most = mostIn(fleet.sizes, space.settings);
+      const most = maxIn(fleet.sizes, space.settings);
       // A copy of its disk is made where the parent is.
-      const { requests, limits: kept } = lowered(parent, remix.data ? mostOn(fleet, parent.nodeId, most) : most);
+      const { requests, limits: kept } = lowered(parent, remix.data ? maxOn(fleet, parent.nodeId, most) : most);
       const limits = remix.data ? kept : lesser(kept, most);
       if (limits.diskBytes > most.diskBytes) return unchanged(tooLarge(limits.diskBytes, most.diskBytes));
       const history = remix.messages ? historyOf(view, parent.id, remix.id) : { mutations: [], bytes: 0 };
@@ -116,9 +116,9 @@ function historyOf(view: View, from: SessionId, to: SessionId): { readonly mutat
   const waiting = new Set(view.queued(from, QUEUE_BOUND.messages).map(({ id }) => id));
   let bytes = 0;
   let fromSeq: number | undefined;
-  for (const { id, seq, bytes: size } of view.messageSizes(from, Number.MAX_SAFE_INTEGER, MOST_COPIED_MESSAGES)) {
+  for (const { id, seq, bytes: size } of view.messageSizes(from, Number.MAX_SAFE_INTEGER, MAX_COPIED_MESSAGES)) {
     const copied = waiting.has(id) ? 0 : size;
-    if (bytes + copied > MOST_COPIED_BYTES) break;
+    if (bytes + copied > MAX_COPIED_BYTES) break;
     bytes += copied;
     fromSeq = seq;
   }
@@ -131,8 +131,8 @@ function sourceOf(view: View, fleet: Fleet, parent: SessionRow): Outcome<Session
   // One that has not begun is itself an empty volume, or is still to become a copy.
   const source = parent.hasRun ? parent.id : parent.copyFrom;
   if (source === null) return accepted(null);
-  if (view.copiesUnderWay(source, MOST_COPIES_AT_ONCE) >= MOST_COPIES_AT_ONCE) {
-    const message = `${MOST_COPIES_AT_ONCE} copies of this volume have not begun yet, which is the limit. Retry in a few seconds.`;
+  if (view.copiesUnderWay(source, MAX_COPIES_AT_ONCE) >= MAX_COPIES_AT_ONCE) {
+    const message = `${MAX_COPIES_AT_ONCE} copies of this volume have not begun yet, which is the limit. Retry in a few seconds.`;
     return refused('RATE_LIMITED', message, { retry_after_s: 5 });
   }
   const node = fleet.node(parent.nodeId);

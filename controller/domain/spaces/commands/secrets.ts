@@ -8,8 +8,8 @@ import type { SecretRow, SpaceRow } from '../rows.ts';
 import { type SecretObject, secretObject } from '../space-objects.ts';
 
 /** They are delivered together, and become the environment of what an agent starts. */
-export const MOST_SECRETS = 500;
-export const MOST_SECRET_BYTES = 1024 * 1024;
+export const MAX_SECRETS = 500;
+export const MAX_SECRET_BYTES = 1024 * 1024;
 
 const NO_SPACE = refused('NOT_FOUND', 'There is no such space.');
 export const NO_SECRET = refused('NOT_FOUND', 'There is no such secret.');
@@ -41,7 +41,7 @@ export function createSecret({ value, user, ...input }: NewSecret): Command<Outc
       if (there.some(({ keyName }) => keyName === input.keyName)) {
         return unchanged(refused('CONFLICT', `The space has a secret "${input.keyName}" already: change it with PUT.`));
       }
-      if (there.length >= MOST_SECRETS) return unchanged(refused('CONFLICT', `A space may have ${MOST_SECRETS} secrets, and has them.`));
+      if (there.length >= MAX_SECRETS) return unchanged(refused('CONFLICT', `A space may have ${MAX_SECRETS} secrets, and has them.`));
       const full = tooMuch(there, input.keyName, value.bytes);
       if (full !== undefined) return unchanged(full);
       const row: SecretRow = { ...input, ...value.seal(input), createdAt: now, updatedAt: now, createdBy: user };
@@ -111,7 +111,7 @@ const sealedBytes = ({ sealed }: SecretRow) => (sealed.length / 4) * 3;
 /** Names count, as they do where secrets are delivered. */
 function tooMuch(others: readonly SecretRow[], keyName: string, bytes: number) {
   const all = others.reduce((sum, row) => sum + row.keyName.length + sealedBytes(row), keyName.length + bytes);
-  return all <= MOST_SECRET_BYTES ? undefined : refused('CONFLICT', 'The secrets of a space may have 1 MiB together.');
+  return all <= MAX_SECRET_BYTES ? undefined : refused('CONFLICT', 'The secrets of a space may have 1 MiB together.');
 }
 
 /** The event does not say which: whoever sees the sessions of a space need not be allowed to list its secrets. */

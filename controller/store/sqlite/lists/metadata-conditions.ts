@@ -1,6 +1,6 @@
 /** What is asked of a session's metadata, by `session_metadata` where it has the answer. See session-metadata.ts for what is in it. */
 import { type RawBuilder, sql } from 'kysely';
-import { MOST_KEY_LENGTH, MOST_VALUE_LENGTH } from './session-metadata.ts';
+import { MAX_KEY_LENGTH, MAX_VALUE_LENGTH } from './session-metadata.ts';
 
 type Condition = RawBuilder<unknown>;
 export type Pair = readonly [key: string, value: string];
@@ -21,16 +21,16 @@ export function saysAsWell(pair: Pair): readonly Condition[] {
 
 /** How many sessions say this, as far as that is looked at. */
 export const countOf = (pair: Pair): RawBuilder<unknown> =>
-  sql`select count(*) as count from (select 1 from session_metadata where ${isPair(pair)} limit ${sql.lit(MOST_COUNTED)})`;
-const MOST_COUNTED = 1000;
+  sql`select count(*) as count from (select 1 from session_metadata where ${isPair(pair)} limit ${sql.lit(MAX_COUNTED)})`;
+const MAX_COUNTED = 1000;
 
 function isPair([key, value]: Pair, of: '' | 'other.' = ''): Condition {
-  if (lengthOf(key) > MOST_KEY_LENGTH) return sql`false`;
-  return sql`${sql.raw(of)}key = ${key} and ${sql.raw(of)}value = substr(${value}, 1, ${sql.lit(MOST_VALUE_LENGTH)})`;
+  if (lengthOf(key) > MAX_KEY_LENGTH) return sql`false`;
+  return sql`${sql.raw(of)}key = ${key} and ${sql.raw(of)}value = substr(${value}, 1, ${sql.lit(MAX_VALUE_LENGTH)})`;
 }
 
 const rest = ([key, value]: Pair): readonly Condition[] =>
-  lengthOf(value) < MOST_VALUE_LENGTH ? [] : [saysInMetadata('session_metadata', key, value)];
+  lengthOf(value) < MAX_VALUE_LENGTH ? [] : [saysInMetadata('session_metadata', key, value)];
 
 export const allSaid = (pairs: readonly Pair[]): readonly Condition[] =>
   pairs.map(([key, value]) => saysInMetadata('session_metadata', key, value));

@@ -25,7 +25,7 @@ interface Arm {
 const SHOWN = sql.raw(selection(SESSIONS, SHOWN_OF_SESSIONS));
 
 /** Up to so many spaces, a caller's sessions are found space by space. SQLite takes at most 500 terms in a compound SELECT. */
-export const MOST_SPACES_APART = 64;
+export const MAX_SPACES_APART = 64;
 /** Sessions whose ids have so many characters in common are few. */
 const SELECTIVE_PREFIX = 4;
 
@@ -121,7 +121,7 @@ function parts(query: SessionQuery): readonly (readonly Condition[])[] {
   if (visible === 'all') return [[]];
   const spaces = [...new Set(visible.spaces)];
   if (spaceId !== undefined) return [[sql`created_by_id = ${visible.owner}`, sql`+space_id = ${spaceId}`]];
-  if (spaces.length > MOST_SPACES_APART) return [mayBeSeen(query)];
+  if (spaces.length > MAX_SPACES_APART) return [mayBeSeen(query)];
   const own = ownSessions(visible, '');
   return [...spaces.map(inSpace), ...(own === undefined ? [] : [own])];
 }

@@ -2,10 +2,10 @@ import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
 /** What the index keeps of a session's metadata. A session with more keys, or with a longer one, has one row with an empty key instead. */
-const MOST_KEYS = 64;
-export const MOST_KEY_LENGTH = 128;
+const MAX_KEYS = 64;
+export const MAX_KEY_LENGTH = 128;
 /** Of a value its beginning. */
-export const MOST_VALUE_LENGTH = 128;
+export const MAX_VALUE_LENGTH = 128;
 
 const live = sql.raw(`desired <> 'deleted'`);
 
@@ -54,12 +54,12 @@ const COLUMNS = 'key, value, space_id, created_at, id, created_by_id';
 /** What is kept of the metadata of a row, or of all rows: `condition` says of which. */
 function pairsOf(row: Row, condition: string): string {
   const metadata = `${row}.metadata`;
-  const isTooMuch = `(exists (select 1 from json_each(${metadata}) limit 1 offset ${MOST_KEYS})
-    or exists (select 1 from json_each(${metadata}) where length(key) > ${MOST_KEY_LENGTH}))`;
+  const isTooMuch = `(exists (select 1 from json_each(${metadata}) limit 1 offset ${MAX_KEYS})
+    or exists (select 1 from json_each(${metadata}) where length(key) > ${MAX_KEY_LENGTH}))`;
   const value = `case pair.type when 'text' then pair.atom else ${metadata} -> pair.fullkey end`;
   const ofSession = `${row}.space_id, ${row}.created_at, ${row}.id, ${row}.created_by_id`;
   const [all, each] = row === 'sessions' ? ['from sessions', 'from sessions,'] : ['', 'from'];
-  return `select pair.key, substr(${value}, 1, ${MOST_VALUE_LENGTH}), ${ofSession}
+  return `select pair.key, substr(${value}, 1, ${MAX_VALUE_LENGTH}), ${ofSession}
     ${each} json_each(${metadata}) as pair where ${condition} and pair.key <> '' and not ${isTooMuch}
     union all select '', '', ${ofSession} ${all} where ${condition} and ${isTooMuch}`;
 }

@@ -7,12 +7,12 @@ import type { ReadAnswer, ReadRequest } from './reader.ts';
 
 const database = new Database(workerData.path, { readonly: true });
 const statements = new Map<string, Database.Statement<unknown[], SqlRow>>();
-const MOST_STATEMENTS = 200;
+const MAX_STATEMENTS = 200;
 
 function prepared(text: string): Database.Statement<unknown[], SqlRow> {
   let statement = statements.get(text);
   if (statement === undefined) {
-    if (statements.size >= MOST_STATEMENTS) statements.clear();
+    if (statements.size >= MAX_STATEMENTS) statements.clear();
     statement = database.prepare<unknown[], SqlRow>(text);
     statements.set(text, statement);
   }

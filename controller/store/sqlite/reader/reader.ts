@@ -37,13 +37,13 @@ export interface ReaderDeps {
 }
 
 /** Reads that wait for the thread. Past either bound, a read is refused at once. */
-export const MOST_WAITING = 1000;
-export const MOST_WAITING_BYTES = 16 * 1024 * 1024;
+export const MAX_WAITING = 1000;
+export const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 /** Requests that the thread has at a time: one to work on, and the next. More would let its answers pile up before this thread takes them. */
-const MOST_SENT = 2;
+const MAX_SENT = 2;
 const HEAP_MIB = 512;
 const FIRST_RESTART_MS = 100;
-const MOST_RESTART_MS = 10_000;
+const MAX_RESTART_MS = 10_000;
 
 /**
  * Runs statements on a thread with a connection of its own, so that no list delays the applier or a stream. When the thread ends, its reads
@@ -85,7 +85,7 @@ export class Reader {
       throw isAway();
     }
     const bytes = queries.reduce((sum, query) => sum + bytesOf(query), 0);
-    if (this.#waiting >= MOST_WAITING || this.#waitingBytes + bytes > MOST_WAITING_BYTES) {
+    if (this.#waiting >= MAX_WAITING || this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
       this.#counts.refused.add(1, { reason: 'full' });
       throw new RefusedError('RATE_LIMITED', 'Too many lists are being read. Try again in a moment.', { retry_after_s: 1 });
     }
@@ -127,7 +127,7 @@ export class Reader {
   }
 
   #send(): void {
-    while (this.#worker !== undefined && this.#sent.size < MOST_SENT) {
+    while (this.#worker !== undefined && this.#sent.size < MAX_SENT) {
       const next = this.#queue.shift();
       if (next === undefined) return;
       this.#sent.set(next.id, next);
@@ -159,7 +159,7 @@ export class Reader {
 
   #startLater(error: string): void {
     const delayMs = this.#restartMs;
-    this.#restartMs = Math.min(2 * delayMs, MOST_RESTART_MS);
+    this.#restartMs = Math.min(2 * delayMs, MAX_RESTART_MS);
     this.#deps.log.error('reader.ended', { error, failed_reads: this.#waiting, restart_ms: delayMs });
     this.#counts.restarts.add();
     this.#failAll();

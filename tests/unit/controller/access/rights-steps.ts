@@ -6,7 +6,7 @@ import { anyRules, type Random, RULE_NAMES, type Space } from './rbac-rows.ts';
 import type { Asked } from './rbac-world.ts';
 import type { Credential, ModelAccount, RightsModel } from './rights-model.ts';
 
-export interface StepsOutside {
+export interface StepsDeps {
   ask(bearer: string, method: Method, path: string, body: unknown): Promise<Asked>;
   /** A token of the account as it is now. */
   token(account: ModelAccount): Promise<string> | string;
@@ -22,7 +22,7 @@ export interface StepsOutside {
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 /** Each step says what it did. It throws where the product and the model do not agree. */
-export function stepsOn({ ask: call, token, makeSession, model, random, root, rootBearer }: StepsOutside) {
+export function stepsOn({ ask: call, token, makeSession, model, random, root, rootBearer }: StepsDeps) {
   const { pick, chance } = random;
   const asRoot = async (method: Method, path: string, body?: unknown): Promise<Record<string, string>> => {
     const { status, body: answer } = await call(rootBearer, method, path, body);

@@ -3,7 +3,7 @@ import type { AgentRow } from '../../../../controller/domain/agents/rows.ts';
 import type { AccountId, AgentId, SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import type { View } from '../../../../controller/domain/engine/view.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
-import { type AgentLogNeeds, agentLogService } from '../../../../controller/services/agents/agent-logs.ts';
+import { type AgentLogDeps, agentLogService } from '../../../../controller/services/agents/agent-logs.ts';
 import { Budgets } from '../../../../controller/services/budget/budgets.ts';
 import type { EventWatcher, LogScope } from '../../../../controller/services/engine/api.ts';
 import type { Tail } from '../../../../controller/services/events/tail.ts';
@@ -19,7 +19,7 @@ t.test('however many follow a log, few read it at once, few of each account, and
   const ends: (() => void)[] = [];
   const logs = agentLogService({
     view: { get: (_table: string, id: string) => session(id) } as unknown as View,
-    lists: {} as AgentLogNeeds['lists'],
+    lists: {} as AgentLogDeps['lists'],
     fleet: {
       readLines: ({ id }: SessionRow) => {
         const account = id.slice(0, 1);
@@ -69,7 +69,7 @@ t.test('a space that reads logs without pause has its places, and another space 
   const agentOf = (spaceId: SpaceId) => ({ ...agent, spaceId }) as AgentRow;
   const logs = agentLogService({
     view: { get: (_table: string, id: string) => ({ ...session(id), spaceId: spaceOf(id) }) } as unknown as View,
-    lists: {} as AgentLogNeeds['lists'],
+    lists: {} as AgentLogDeps['lists'],
     fleet: { readLines: () => new Promise((resolve) => ends.push(() => resolve([]))) },
     tail: {} as Tail,
     clock: systemClock,

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { type Ages, agesAt, MOST_CORRECTIONS, withCorrection } from '../../../../controller/domain/engine/agreed-time.ts';
+import { type Ages, agesAt, MAX_CORRECTIONS, withCorrection } from '../../../../controller/domain/engine/agreed-time.ts';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { prune, RETENTION } from '../../../../controller/domain/events/prune.ts';
-import { ClusterTime, MOST_ABSENCE_MS } from '../../../../controller/services/engine/cluster-time.ts';
+import { ClusterTime, MAX_ABSENCE_MS } from '../../../../controller/services/engine/cluster-time.ts';
 import { expiryLoop } from '../../../../controller/services/sessions/expiry-loop.ts';
 import type { Clock } from '../../../../seams/clock.ts';
 import { newSession, openCore, silent } from '../core.ts';
@@ -73,7 +73,7 @@ t.test('to keep the time with each commit reads the boot clock seldom, and is ri
 });
 
 t.test('what passes counts, and what somebody does to the clock does not', async (t) => {
-  const cases: [what: string, does: (machine: Machine, time: ClusterTime) => ClusterTime, mostWrongMs: number][] = [
+  const cases: [what: string, does: (machine: Machine, time: ClusterTime) => ClusterTime, maxWrongMs: number][] = [
     ['nothing', (machine, time) => machine.run(2 * HOUR, time), 0],
     ...[3 * DAY, -3 * DAY].flatMap((by): typeof cases => [
       [`a step of ${by} for a minute`, (machine, time) => stepped(machine, time, by, MINUTE), 0],
@@ -115,7 +115,7 @@ t.test('what passes counts, and what somebody does to the clock does not', async
           machine.run(MINUTE, next);
           return next;
         },
-        MOST_ABSENCE_MS,
+        MAX_ABSENCE_MS,
       ],
     ]),
     [
@@ -158,15 +158,15 @@ t.test('what passes counts, and what somebody does to the clock does not', async
       20_000,
     ],
   ];
-  for (const [what, does, mostWrongMs] of cases) {
+  for (const [what, does, maxWrongMs] of cases) {
     const machine = new Machine();
     const began = starting(machine);
     const at = began.stamp();
     began.keep();
     const time = does(machine, began);
     const wrong = time.ageMs(at) - machine.passed;
-    t.ok(wrong <= mostWrongMs + 2, `${what}: nothing is ${wrong} ms older than it is`);
-    t.ok(wrong >= -mostWrongMs - 2, `${what}: nor ${-wrong} ms younger`);
+    t.ok(wrong <= maxWrongMs + 2, `${what}: nothing is ${wrong} ms older than it is`);
+    t.ok(wrong >= -maxWrongMs - 2, `${what}: nor ${-wrong} ms younger`);
     t.ok(time.stamp() > 0);
   }
 });
@@ -196,7 +196,7 @@ t.test('an absence that only the wall clock knows of counts for an hour at most'
   const afterwards = leaving(machine, second);
   machine.pass(9 * DAY);
   const third = afterwards();
-  t.ok(Math.abs(third.ageMs(at) - 40 * MINUTE - MOST_ABSENCE_MS) < 2);
+  t.ok(Math.abs(third.ageMs(at) - 40 * MINUTE - MAX_ABSENCE_MS) < 2);
   t.equal(Math.abs(third.now() - machine.now()) < 2, true, 'rows get the right time at once');
 });
 
@@ -241,11 +241,11 @@ t.test('no row is pruned that is younger than what is kept, whatever was correct
 
 t.test('corrections are bounded, and the two oldest become one', async (t) => {
   let corrections: ReturnType<typeof withCorrection> = [];
-  for (let i = 0; i < MOST_CORRECTIONS + 10; i += 1) corrections = withCorrection(corrections, { from: i * 1000, byMs: 10 });
-  t.equal(corrections.length, MOST_CORRECTIONS);
+  for (let i = 0; i < MAX_CORRECTIONS + 10; i += 1) corrections = withCorrection(corrections, { from: i * 1000, byMs: 10 });
+  t.equal(corrections.length, MAX_CORRECTIONS);
   t.equal(
     corrections.reduce((sum, { byMs }) => sum + byMs, 0),
-    (MOST_CORRECTIONS + 10) * 10,
+    (MAX_CORRECTIONS + 10) * 10,
   );
 });
 

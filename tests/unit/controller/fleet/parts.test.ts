@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import { PART } from '../../../../controller/services/fleet/assignments.ts';
-import { MOST_UNDECIDED } from '../../../../controller/services/fleet/node-stream.ts';
+import { MAX_UNDECIDED } from '../../../../controller/services/fleet/node-stream.ts';
 import { PARTS_AHEAD } from '../../../../controller/services/fleet/set-sender.ts';
 import type { NodeFrame } from '../../../../proto/frame.ts';
 import { SetSum } from '../../../../proto/set-sum.ts';
@@ -204,7 +204,7 @@ t.test('what is undecided is bounded in bytes, too', async (t) => {
   fake.link.pause = () => moves.push('pause');
   fake.link.resume = () => moves.push('resume');
   const about = { sessionId: idOf(0), generation: 1, runId: 'r', agent: 'echo', reason: '', durationMs: 1 };
-  const content = 'x'.repeat(MOST_UNDECIDED.bytes / 8);
+  const content = 'x'.repeat(MAX_UNDECIDED.bytes / 8);
   for (let at = 0; at < 7; at += 1)
     fake.say({ kind: 'answer', value: { ...about, messageId: `m${at}`, content, outcome: 'REPLY' } }, content.length);
   t.same(moves, []);

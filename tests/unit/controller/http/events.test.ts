@@ -2,7 +2,7 @@ import { get, type IncomingMessage } from 'node:http';
 import t from 'tap';
 import type { StoredEvent } from '../../../../controller/domain/events/events.ts';
 import { eventFrames } from '../../../../controller/http/events/event-frames.ts';
-import { MOST_UNSENT_BYTES } from '../../../../controller/http/events/frame-queue.ts';
+import { MAX_UNSENT_BYTES } from '../../../../controller/http/events/frame-queue.ts';
 import { ACCOUNT, event, plainIds, type Rig, SESSION, SPACE, startRig } from './fakes.ts';
 
 let rig: Rig;
@@ -201,7 +201,7 @@ t.test('a client that reads nothing costs a bounded amount, and is cut when it h
   const stream = await unread('/events');
   t.teardown(stream.close);
   const fed = feed(0);
-  t.equal(fed.taken, Math.ceil(MOST_UNSENT_BYTES / eventBytes()), 'in one turn, its bound and no more');
+  t.equal(fed.taken, Math.ceil(MAX_UNSENT_BYTES / eventBytes()), 'in one turn, its bound and no more');
   const delta = { spaceId: SPACE, sessionId: SESSION, messageId: 'm', runId: 'r', agent: 'a', number: 1, text: '' };
   t.equal(watcherOf(0).watcher.delta(delta), 'full', 'partial output is not kept for it');
   // What the two kernels hold for it is taken too, and is no memory of this process.

@@ -10,7 +10,7 @@ const C = 'account-c' as AccountId;
 
 t.test('unsent bytes are bounded for each account and in all, and those who wait are woken in turn', async (t) => {
   const clock = new HandClock();
-  const unsent = new UnsentBytes(clock, { mostBytes: 100, mostOfAccountBytes: 60 });
+  const unsent = new UnsentBytes(clock, { maxBytes: 100, maxOfAccountBytes: 60 });
   const woken: string[] = [];
   const take = (account: AccountId, name: string, bytes: number) => {
     if (unsent.hasRoom(account, bytes)) unsent.change(account, bytes);
@@ -52,7 +52,7 @@ t.test('unsent bytes are bounded for each account and in all, and those who wait
 
 t.test('who is woken and has nothing more to say keeps nobody else waiting', async (t) => {
   const clock = new HandClock();
-  const unsent = new UnsentBytes(clock, { mostBytes: 100, mostOfAccountBytes: 60 });
+  const unsent = new UnsentBytes(clock, { maxBytes: 100, maxOfAccountBytes: 60 });
   const woken: number[] = [];
   unsent.change(A, 60);
   for (let number = 0; number < 200; number += 1) unsent.whenRoom(A, 50, () => woken.push(number));

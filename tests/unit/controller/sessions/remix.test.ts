@@ -5,7 +5,7 @@ import { postMessage } from '../../../../controller/domain/messages/commands/pos
 import { recordAnswer } from '../../../../controller/domain/messages/commands/record-answer.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import { recordReport } from '../../../../controller/domain/sessions/commands/record-report.ts';
-import { MOST_COPIED_MESSAGES, MOST_COPIES_AT_ONCE, remixSession } from '../../../../controller/domain/sessions/commands/remix-session.ts';
+import { MAX_COPIED_MESSAGES, MAX_COPIES_AT_ONCE, remixSession } from '../../../../controller/domain/sessions/commands/remix-session.ts';
 import { assignment } from '../../../../controller/services/fleet/encode.ts';
 import { systemRandom } from '../../../../seams/system.ts';
 import { ACCOUNT, type Core, NODE, newMessage, newSession, node, OTHER_NODE, openCore, SPACE, withAgents } from '../core.ts';
@@ -100,7 +100,7 @@ t.test('each copy freezes the parent: of one volume so many can wait at once, an
   t.teardown(() => core.close());
   await core.applier.apply(newSession({ id: PARENT }));
   await reported(core, PARENT, 'running');
-  const ids = Array.from({ length: MOST_COPIES_AT_ONCE }, () => systemRandom.uuid() as SessionId);
+  const ids = Array.from({ length: MAX_COPIES_AT_ONCE }, () => systemRandom.uuid() as SessionId);
   const made = await Promise.all(ids.map((id) => core.applier.submit(asked({ id }))));
   t.ok(made.every(({ ok }) => ok));
   const [first] = ids;
@@ -168,7 +168,7 @@ t.test('pending messages stay with the parent, answers find their questions, and
   t.match(next, { ok: true, value: { seq: 4 } });
   t.equal(view.queued(PARENT, 10).length, 1);
 
-  const many = Array.from({ length: MOST_COPIED_MESSAGES + 10 }, (_, index) => ({
+  const many = Array.from({ length: MAX_COPIED_MESSAGES + 10 }, (_, index) => ({
     ...{ id: systemRandom.uuid() as MessageId, sessionId: PARENT, seq: 10 + index, role: 'system' as const, content: 'x', metadata: {} },
     ...{ inReplyTo: null, createdBy: 'admin', createdAt: 1 },
   }));
@@ -179,6 +179,6 @@ t.test('pending messages stay with the parent, answers find their questions, and
   const long = '00000000-0000-4000-8000-0000000000cc' as SessionId;
   await core.applier.submit(asked({ id: long, messages: true }));
   const kept = view.messagesBefore(long, 1e9, 10_000);
-  t.equal(kept.length, MOST_COPIED_MESSAGES);
+  t.equal(kept.length, MAX_COPIED_MESSAGES);
   t.equal(kept.at(-1)?.seq, 20);
 });

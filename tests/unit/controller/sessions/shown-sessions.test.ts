@@ -10,11 +10,11 @@ import { countedView } from '../engine/counted-view.ts';
 
 const idOf = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}` as SessionId;
 
-async function open(t: Test, mostKept?: number) {
+async function open(t: Test, maxKept?: number) {
   const core = await openCore();
   t.teardown(() => core.close());
   const { view, countReads } = countedView(core.store.view);
-  const shown = new ShownSessions(view, mostKept);
+  const shown = new ShownSessions(view, maxKept);
   core.applier.onCommitted((committed) => shown.committed(committed));
   /** How many reads of the store it took to show it. */
   const readsFor = (id: SessionId) => countReads(() => shown.get(id))[1];

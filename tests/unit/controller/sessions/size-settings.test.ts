@@ -19,7 +19,7 @@ t.test('an operator sets how large sessions may be; what makes no sense is refus
   };
   const sizes = {
     most: { cpuMillis: 2500, memoryBytes: 2 ** 30, diskBytes: 2 ** 31, processes: 500 },
-    ...{ mostRatio: 0, memoryOvercommit: 1.5, diskOvercommit: 0, history: { messages: 1000, bytes: 0 } },
+    ...{ maxRatio: 0, memoryOvercommit: 1.5, diskOvercommit: 0, history: { messages: 1000, bytes: 0 } },
   };
   t.match(read(env), { ok: true, value: { sizes } });
   const wrong: Readonly<Record<string, readonly string[]>> = {

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { RefusedError } from '../../../../controller/domain/engine/outcome.ts';
 import { rowsWithin } from '../../../../controller/store/sqlite/reader/bounded-rows.ts';
-import { MOST_WAITING, MOST_WAITING_BYTES, Reader } from '../../../../controller/store/sqlite/reader/reader.ts';
+import { MAX_WAITING, MAX_WAITING_BYTES, Reader } from '../../../../controller/store/sqlite/reader/reader.ts';
 import type { Clock } from '../../../../seams/clock.ts';
 import { systemClock } from '../../../../seams/system.ts';
 import { silent } from '../core.ts';
@@ -99,14 +99,14 @@ t.test('a statement that fails is a fault of its own read alone', async (t) => {
 
 t.test('past its bounds in reads and in bytes, a read is refused with RATE_LIMITED', async (t) => {
   const reader = openReader(t);
-  const many = Array.from({ length: MOST_WAITING }, () => reader.read([NUMBERS]));
+  const many = Array.from({ length: MAX_WAITING }, () => reader.read([NUMBERS]));
   t.equal(await codeOf(reader.read([NUMBERS])), 'RATE_LIMITED');
-  t.equal((await Promise.all(many)).length, MOST_WAITING, 'those before it are read');
-  const large = { sql: 'select length(?) as length', parameters: ['x'.repeat(MOST_WAITING_BYTES / 8)] };
+  t.equal((await Promise.all(many)).length, MAX_WAITING, 'those before it are read');
+  const large = { sql: 'select length(?) as length', parameters: ['x'.repeat(MAX_WAITING_BYTES / 8)] };
   const few = Array.from({ length: 3 }, () => reader.read([large]));
   t.equal(await codeOf(reader.read([large])), 'RATE_LIMITED');
   await Promise.all(few);
-  t.same(await reader.read([large]), [[{ length: MOST_WAITING_BYTES / 8 }]], 'and there is room again');
+  t.same(await reader.read([large]), [[{ length: MAX_WAITING_BYTES / 8 }]], 'and there is room again');
 });
 
 t.test('rows end before their JSON exceeds the bound, and are not read any further', (t) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import t, { type Test } from 'tap';
 import { accepted, refused } from '../../../../controller/domain/engine/outcome.ts';
-import { GRACE_MS, LEAST_BYTES_PER_S } from '../../../../controller/store/files/least-pace.ts';
+import { GRACE_MS, MIN_BYTES_PER_S } from '../../../../controller/store/files/least-pace.ts';
 import { saveUpload } from '../../../../controller/store/files/upload-file.ts';
 import type { Disk } from '../../../../seams/disk.ts';
 import { systemDisk } from '../../../../seams/system.ts';
@@ -59,7 +59,7 @@ t.test('who sends at the least pace is not, for as long as it takes; who falls b
   const { clock, body, saved } = await start(t);
   for (let second = 0; second < 120; second += 1) {
     await clock.advance(1000);
-    body.push(Buffer.alloc(LEAST_BYTES_PER_S));
+    body.push(Buffer.alloc(MIN_BYTES_PER_S));
   }
   await clock.advance(GRACE_MS - 1);
   t.equal(body.destroyed, false, 'ten seconds behind');

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { inventoryParts } from '../../../../node-agent/control/inventory.ts';
-import { MOST_WAITING, Outbox } from '../../../../node-agent/control/outbox.ts';
+import { MAX_WAITING, Outbox } from '../../../../node-agent/control/outbox.ts';
 import type { ControllerFrame, NodeFrame } from '../../../../proto/frame.ts';
 import { SetSum } from '../../../../proto/set-sum.ts';
 import { assigned, bench } from '../hand-controller.ts';
@@ -154,7 +154,7 @@ t.test(
       value: { sessionId: idOf(1), messageId: `m${at}`, generation: 1, seq: at, settled: false },
     });
     const many = opened();
-    for (let at = 0; at < MOST_WAITING.frames; at += 1) many.outbox.keep(`accepted:${at}`, accepted(at));
+    for (let at = 0; at < MAX_WAITING.frames; at += 1) many.outbox.keep(`accepted:${at}`, accepted(at));
     t.equal(many.wire.ended, undefined);
     many.outbox.keep('accepted:more', accepted(-1));
     t.match(many.wire.ended?.message, /more waits/);
@@ -169,7 +169,7 @@ t.test(
       },
     });
     const content = 'x'.repeat(1024 * 1024);
-    for (let at = 0; at < MOST_WAITING.bytes / content.length - 1; at += 1) large.outbox.keep(`answer:${at}`, answer(at, content));
+    for (let at = 0; at < MAX_WAITING.bytes / content.length - 1; at += 1) large.outbox.keep(`answer:${at}`, answer(at, content));
     t.equal(large.wire.ended, undefined);
     large.outbox.keep('answer:0', answer(0, content));
     t.equal(large.wire.ended, undefined, 'the same one again takes no more');

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { Journal } from '../../../../journal/journal.ts';
 import { Conditions } from '../../../../node-agent/conditions.ts';
-import { EngineTurns, MOST_CALLS } from '../../../../node-agent/engine/engine-turns.ts';
+import { EngineTurns, MAX_CALLS } from '../../../../node-agent/engine/engine-turns.ts';
 import { ENGINE_HUNG } from '../../../../node-agent/engine/engine-watch.ts';
 import { HollowHost } from '../../../../node-agent/engine/hollow/hollow.ts';
 import type { HollowCall, HollowOptions } from '../../../../node-agent/engine/hollow/options.ts';
@@ -155,21 +155,21 @@ t.test('a burst of sessions and their first looks take few calls at once', async
   );
   await it.clock.advance(60_000);
   t.equal([...it.host.containers.values()].filter(({ state }) => state === 'running').length, 200);
-  t.ok(it.engine.most <= MOST_CALLS, `${it.engine.most} at once`);
+  t.ok(it.engine.most <= MAX_CALLS, `${it.engine.most} at once`);
 });
 
 t.test('a session that is to be gone before its turn at the engine came is not started', async (t) => {
   const it = await world(t, { callMs: (call) => (call === 'start' ? 1_000 : 1) });
-  const sessions = Array.from({ length: 3 * MOST_CALLS }, (_, at) => assigned(idOf(at)));
+  const sessions = Array.from({ length: 3 * MAX_CALLS }, (_, at) => assigned(idOf(at)));
   const starts = () => it.engine.calls.get('start') ?? 0;
   it.controller.welcome(10 ** 9, 10 ** 9);
   it.controller.say({ kind: 'assignmentSet', value: { setId: 'set', assignments: sessions, tombstones: [], part: 0, more: false } });
-  for (let passed = 0; starts() < MOST_CALLS && passed < 10_000; passed += 10) await it.clock.advance(10);
-  t.equal(starts(), MOST_CALLS, 'as many as may be are being started');
+  for (let passed = 0; starts() < MAX_CALLS && passed < 10_000; passed += 10) await it.clock.advance(10);
+  t.equal(starts(), MAX_CALLS, 'as many as may be are being started');
   const tombstones = sessions.map(({ sessionId }) => ({ sessionId, upToGeneration: 1 }));
   it.controller.say({ kind: 'assignmentChange', value: { setId: 'set', number: 1, assignments: [], tombstones } });
   await it.clock.advance(60_000);
-  t.equal(starts(), MOST_CALLS, 'and none of the others');
+  t.equal(starts(), MAX_CALLS, 'and none of the others');
   t.same([...it.host.containers.keys()], []);
 });
 
@@ -231,7 +231,7 @@ t.test('turns: first come, first served, a time limit that begins with the turn,
     }),
   );
   await clock.advance(0);
-  t.equal(order.length, MOST_CALLS);
+  t.equal(order.length, MAX_CALLS);
   await clock.advance(100_000);
   t.same(
     await Promise.all(calls.map((call) => call.then(() => 'ended'))),

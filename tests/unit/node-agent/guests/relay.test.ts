@@ -2,7 +2,7 @@ import t from 'tap';
 import { Outbox } from '../../../../node-agent/control/outbox.ts';
 import { linkPair } from '../../../../node-agent/engine/hollow/link-pair.ts';
 import { Relay, type RelayDeps } from '../../../../node-agent/guests/relay.ts';
-import { MOST_RELAYED } from '../../../../node-agent/guests/relay-budget.ts';
+import { MAX_RELAYED } from '../../../../node-agent/guests/relay-budget.ts';
 import type { GuestFrame, HostFrame, NodeFrame } from '../../../../proto/frame.ts';
 import { prometheusMetrics } from '../../../../seams/prometheus.ts';
 import { systemClock } from '../../../../seams/system.ts';
@@ -370,8 +370,8 @@ t.test('messages for guests that do not read are bounded for all of them togethe
     for (const { sessionId } of guests) relay.deliver({ ...deliver(sessionId, round + 1, content).value, sessionId });
   for (const guest of guests) guest.read();
   const taken = guests.reduce((sum, guest) => sum + guest.taken, 0);
-  t.ok(taken * MIB <= MOST_RELAYED.held, `${taken} MiB were held for a hundred guests`);
-  t.ok(taken * MIB > MOST_RELAYED.held / 2);
+  t.ok(taken * MIB <= MAX_RELAYED.held, `${taken} MiB were held for a hundred guests`);
+  t.ok(taken * MIB > MAX_RELAYED.held / 2);
   t.same(lost.toSorted(), guests.map(({ sessionId }) => sessionId).toSorted(), 'each is asked for again, once its guest reads');
 });
 
@@ -386,7 +386,7 @@ t.test(
       if (guest.isPaused) continue;
       guest.say(answer(`m-${guest.sessionId}`, content));
       said += 1;
-      if (said * MIB >= MOST_RELAYED.answers) break;
+      if (said * MIB >= MAX_RELAYED.answers) break;
     }
     t.equal(guests.filter(({ isPaused }) => isPaused).length, 1, 'the one that filled it');
     for (const guest of guests.slice(said)) guest.say(answer(`m-${guest.sessionId}`, content));

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { StreamFrame } from '../../../../proto/streams/stream-frame.ts';
-import { Credit, MOST_CREDIT_BYTES, StreamState } from '../../../../proto/streams/stream-state.ts';
+import { Credit, MAX_CREDIT_BYTES, StreamState } from '../../../../proto/streams/stream-state.ts';
 
 /** One end and what it has sent that has not arrived. */
 class Side {
@@ -128,7 +128,7 @@ t.test('an end that breaks the protocol is found out', async (t) => {
   const state = () => new StreamState({ credit: 10, window: 10, granted: 10 });
   const data = (length: number): StreamFrame => ({ kind: 'data', bytes: Buffer.alloc(length) });
   t.match(state().hear(data(11)), /more data than was granted/);
-  t.match(state().hear({ kind: 'credit', bytes: MOST_CREDIT_BYTES }), /more credit/);
+  t.match(state().hear({ kind: 'credit', bytes: MAX_CREDIT_BYTES }), /more credit/);
   t.match(state().hear({ kind: 'credit', bytes: 0 }), /more credit/);
   t.match(state().hear({ kind: 'open', ticket: 'x' }), /second ticket/);
   const ended = state();
