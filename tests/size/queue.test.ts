@@ -52,7 +52,13 @@ async function filled(t: Test, content: string, count: number): Promise<Use> {
   for (let at = 0; at < count; at += 50)
     await Promise.all(Array.from({ length: Math.min(50, count - at) }, () => core.applier.submit(postMessage(newMessage(LONG, content)))));
   t.equal(core.store.view.queueUse(LONG).messages, count);
-  const delivery = new Delivery(core.store.view, noBarriers, { send: () => true, hasRoom: () => true }, () => undefined);
+  const delivery = new Delivery({
+    view: core.store.view,
+    barriers: noBarriers,
+    send: () => true,
+    hasRoom: () => true,
+    refuse: () => undefined,
+  });
   return { core, delivery, times: [], delays: [], cpuMicros: 0 };
 }
 

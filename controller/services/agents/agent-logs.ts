@@ -13,7 +13,7 @@ import { type TurnKey, Turns } from '../budget/turns.ts';
 import type { AgentLogs, LogScope } from '../engine/api.ts';
 import type { Lists } from '../engine/lists.ts';
 import type { Tail } from '../events/tail.ts';
-import { saidLine } from '../fleet/decode.ts';
+import { decodeLine } from '../fleet/decode.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { agentFor } from './agent-service.ts';
 
@@ -76,7 +76,7 @@ export function agentLogService({ view, lists, fleet, tail, clock, log, budgets 
   async function readOne(row: SessionRow, scope: LogScope, signal: AbortSignal): Promise<LogNews[] | undefined> {
     const { agent, stream, limit } = scope;
     const lines = await fleet.readLines(row, { agent: agent.name, stream, limit }, signal);
-    return lines?.slice(-limit).map((line: LogLine__Output) => saidLine(row.spaceId, { ...line, sessionId: row.id, agent: agent.name }));
+    return lines?.slice(-limit).map((line: LogLine__Output) => decodeLine(row.spaceId, { ...line, sessionId: row.id, agent: agent.name }));
   }
 
   async function readAll(scope: LogScope): Promise<Read> {

@@ -228,8 +228,7 @@ export class BuildDispatch {
       (build) => {
         if (build === undefined) return;
         this.#log.info('build.finished', { build: build.id, status: build.status });
-        // The node will say so itself in a moment; a session made at once must not miss it.
-        if (build.status === 'completed') this.#fleet.stream(node)?.images.add(build.image);
+        if (build.status === 'completed') this.#fleet.stream(node)?.addImage(build.image);
       },
       () => undefined,
     );

@@ -25,18 +25,18 @@ const PHASES: Readonly<Record<Report__Output['phase'], Exclude<Phase, 'none'> | 
   FAILED: 'failed',
 };
 
-export const saidHello = (said: Hello__Output | undefined): Greeting => ({
+export const decodeHello = (said: Hello__Output | undefined): Greeting => ({
   driver: said?.driver ?? '',
   version: said?.agentVersion ?? '',
   cpuMillis: said?.capacity?.cpuMillis ?? 0,
   memoryBytes: said?.capacity?.memoryBytes ?? 0,
   maxSessions: said?.capacity?.sessions ?? 0,
-  bounds: saidBounds(said?.capacity),
+  bounds: decodeBounds(said?.capacity),
   incarnation: said?.incarnation ?? 0,
   hostname: said?.hostname ?? '',
 });
 
-function saidBounds(capacity: Capacity__Output | null | undefined): NodeBounds | null {
+function decodeBounds(capacity: Capacity__Output | null | undefined): NodeBounds | null {
   if (capacity?.most == null) return null;
   const { processes, diskBytes, most } = capacity;
   return { processes, diskBytes, most };
@@ -44,7 +44,7 @@ function saidBounds(capacity: Capacity__Output | null | undefined): NodeBounds |
 
 const MAX_LIVES = 2 ** 40;
 
-export function saidReport(from: NodeId, incarnation: number, said: Report__Output): Report | undefined {
+export function decodeReport(from: NodeId, incarnation: number, said: Report__Output): Report | undefined {
   const phase = PHASES[said.phase];
   if (phase === undefined) return undefined;
   const { generation, boot, number, containerId, volume, acceptedSeq } = said;
@@ -61,7 +61,7 @@ const OUTCOMES: Readonly<Record<Answer__Output['outcome'], GivenAnswer['outcome'
   ERROR: 'error',
 };
 
-export function saidAnswer(from: NodeId, said: Answer__Output): GivenAnswer | undefined {
+export function decodeAnswer(from: NodeId, said: Answer__Output): GivenAnswer | undefined {
   const outcome = OUTCOMES[said.outcome];
   if (outcome === undefined) return undefined;
   const { generation, runId, agent, content, durationMs } = said;
@@ -70,18 +70,18 @@ export function saidAnswer(from: NodeId, said: Answer__Output): GivenAnswer | un
   return { from, generation, ...about, runId, agent, outcome, content, reason, durationMs };
 }
 
-export function saidRun(from: NodeId, said: RunStarted__Output): StartedRun {
+export function decodeRun(from: NodeId, said: RunStarted__Output): StartedRun {
   const { generation, runId, agent } = said;
   return { from, generation, sessionId: said.sessionId as SessionId, messageId: said.messageId as MessageId, runId, agent };
 }
 
-export function saidLine(spaceId: SpaceId, said: LogLine__Output): LogNews {
+export function decodeLine(spaceId: SpaceId, said: LogLine__Output): LogNews {
   const { runId, agent, line, dropped } = said;
   const stream = said.stream === 'STDERR' ? 'stderr' : 'stdout';
   return { spaceId, sessionId: said.sessionId as SessionId, runId, agent, stream, line, at: said.atMs, dropped };
 }
 
-export function saidBuild({ buildId, phase, imageId, error }: BuildReport__Output) {
+export function decodeBuild({ buildId, phase, imageId, error }: BuildReport__Output) {
   switch (phase) {
     case 'BUILD_COMPLETED':
       return { buildId, imageId };

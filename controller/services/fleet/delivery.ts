@@ -10,12 +10,17 @@ import { deliver, stopAgent } from './encode.ts';
 /** What of one session is on its way to its guest and not held there yet: at most so many messages, and bytes where it is more than one. */
 const WINDOW = { messages: 32, bytes: 1024 * 1024 } as const;
 
-/** The stream to the node. */
-export interface Outbound {
+export interface DeliveryDeps {
+  readonly view: View;
+  readonly barriers: Barriers;
   /** False once the stream is over. */
   send(frame: ControllerFrame): boolean;
   /** Whether a message can go without crowding out what must not wait; `drained` is called once it can. */
   hasRoom(): boolean;
+  /** Answers a message whose agent is not to be asked, or has it told that it is due again. May be called twice. */
+  refuse(queued: QueueRow): void;
+  /** Whether messages of a session wait for the newest secrets of its space. Undefined: they all do. */
+  getsSecrets?(session: SessionRow): boolean;
 }
 
 /**
@@ -24,32 +29,14 @@ export interface Outbound {
  * is not to be asked any more is refused in its place.
  */
 export class Delivery {
-  readonly #view: View;
-  readonly #barriers: Barriers;
-  readonly #outbound: Outbound;
-  readonly #refuse: (queued: QueueRow) => void;
-  readonly #getsSecrets: (session: SessionRow) => boolean;
+  readonly #deps: DeliveryDeps;
   readonly #sent = new Map<SessionId, number>();
   readonly #held = new Set<SessionId>();
   /** Sessions with something to send, once the stream has room. */
   readonly #waiting = new Set<SessionId>();
 
-  /**
-   * `refuse` answers a message whose agent is not to be asked, or has it told that it is due again. It may be called twice. `getsSecrets`
-   * says whether messages of a session wait for the newest secrets of its space.
-   */
-  constructor(
-    view: View,
-    barriers: Barriers,
-    outbound: Outbound,
-    refuse: (queued: QueueRow) => void,
-    getsSecrets: (session: SessionRow) => boolean = () => true,
-  ) {
-    this.#getsSecrets = getsSecrets;
-    this.#view = view;
-    this.#barriers = barriers;
-    this.#outbound = outbound;
-    this.#refuse = refuse;
+  constructor(deps: DeliveryDeps) {
+    this.#deps = deps;
   }
 
   /** The stream has room again. */
@@ -72,7 +59,7 @@ export class Delivery {
 
   /** Something of a session has changed: sends what can be sent. */
   due(sessionId: SessionId): void {
-    const held = this.#barriers.reach('message.committed');
+    const held = this.#deps.barriers.reach('message.committed');
     if (held === undefined) return this.#deliver(sessionId);
     if (this.#held.has(sessionId)) return;
     this.#held.add(sessionId);
@@ -83,32 +70,32 @@ export class Delivery {
   }
 
   #stopInactive(sessionId: SessionId): void {
-    const session = this.#view.get('sessions', sessionId);
+    const session = this.#deps.view.get('sessions', sessionId);
     if (session === undefined || session.outstanding === 0) return;
-    for (const agent of this.#view.heldAgents(sessionId))
-      if (!mayAnswer(this.#view, session, agent)) this.#outbound.send(stopAgent(session.spaceId, agent, false));
+    for (const agent of this.#deps.view.heldAgents(sessionId))
+      if (!mayAnswer(this.#deps.view, session, agent)) this.#deps.send(stopAgent(session.spaceId, agent, false));
   }
 
   #deliver(sessionId: SessionId): void {
-    const session = this.#view.get('sessions', sessionId);
+    const session = this.#deps.view.get('sessions', sessionId);
     if (session === undefined || session.desired !== 'running' || session.phase !== 'running') return;
     const sent = this.#sent.get(sessionId) ?? 0;
     let bytes = 0;
-    for (const queued of this.#view.undelivered(sessionId, WINDOW.messages)) {
+    for (const queued of this.#deps.view.undelivered(sessionId, WINDOW.messages)) {
       const isFirst = bytes === 0;
       bytes += queued.bytes;
       if (bytes > WINDOW.bytes && !isFirst) return;
       if (queued.seq <= sent || queued.agent === null) continue;
-      if (!mayAnswer(this.#view, session, queued.agent)) return this.#refuse(queued);
-      if (!this.#outbound.hasRoom()) {
+      if (!mayAnswer(this.#deps.view, session, queued.agent)) return this.#deps.refuse(queued);
+      if (!this.#deps.hasRoom()) {
         this.#waiting.add(sessionId);
         return;
       }
-      const message = this.#view.get('messages', queued.id);
+      const message = this.#deps.view.get('messages', queued.id);
       if (message === undefined) return;
-      const afterSeq = this.#view.askedBefore(sessionId, queued.seq);
-      const getsSecrets = this.#getsSecrets(session);
-      if (!this.#outbound.send(deliver(this.#view, session, message, { agent: queued.agent, afterSeq, getsSecrets }))) return;
+      const afterSeq = this.#deps.view.askedBefore(sessionId, queued.seq);
+      const getsSecrets = this.#deps.getsSecrets?.(session) ?? true;
+      if (!this.#deps.send(deliver(this.#deps.view, session, message, { agent: queued.agent, afterSeq, getsSecrets }))) return;
       this.#sent.set(sessionId, queued.seq);
     }
   }

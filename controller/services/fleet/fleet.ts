@@ -18,7 +18,8 @@ import { stopAgent } from './encode.ts';
 import { LineReads, type WantedLines } from './line-reads.ts';
 import { LiveWorkers } from './live-workers.ts';
 import { NodePace } from './node-pace.ts';
-import { NodeStream, type StreamDeps, type StreamEvents, type StreamMetrics } from './node-stream.ts';
+import { NodeStream } from './node-stream.ts';
+import { type StreamDeps, type StreamEvents, streamMetrics } from './stream-deps.ts';
 import { StreamMemory } from './stream-memory.ts';
 import { Turns } from './turns.ts';
 
@@ -67,7 +68,7 @@ export class Fleet {
   readonly #turns: Turns;
   /** Of nodes that have a stream or had one, the one that connected last at the end. */
   readonly #paces = new Map<NodeId, NodePace>();
-  readonly #streamDeps: StreamDeps;
+  readonly #shared: StreamDeps;
   readonly #comparisons: Comparisons;
   #listener: FleetListener | undefined;
   #carrier: StreamCarrier | undefined;
@@ -77,7 +78,7 @@ export class Fleet {
     this.#deps = deps;
     this.#turns = new Turns(deps.clock);
     this.#comparisons = new Comparisons(deps);
-    this.#streamDeps = {
+    this.#shared = {
       ...deps,
       turns: this.#turns,
       memory: new StreamMemory(),
@@ -105,7 +106,15 @@ export class Fleet {
       link.close(new Error('the controller is shutting down'));
       return;
     }
-    const stream = new NodeStream(nodeId, row?.name ?? nodeId, link, this.#streamDeps, this.#events, this.#paceOf(nodeId), proof?.keyHash);
+    const stream = new NodeStream({
+      nodeId,
+      name: row?.name ?? nodeId,
+      link,
+      shared: this.#shared,
+      pace: this.#paceOf(nodeId),
+      keyHash: proof?.keyHash,
+      events: (one) => this.#eventsOf(one),
+    });
     const isDoubtful = proof !== undefined && certificateFault(row, proof.keyHash) !== undefined;
     if (isDoubtful && this.#streams.has(nodeId)) this.#contenders.add(stream);
     else this.#takesPlace(stream);
@@ -180,38 +189,40 @@ export class Fleet {
     for (const stream of [...this.#streams.values(), ...this.#contenders]) stream.close();
   }
 
-  readonly #events: StreamEvents = {
-    greeted: (stream) => {
-      if (this.#contenders.delete(stream)) this.#takesPlace(stream);
-    },
-    live: (stream) => {
-      this.#deps.directory.connected(stream.nodeId, stream);
-      this.#listener?.live(stream.nodeId);
-    },
-    imagesChanged: (stream, lost) => this.#listener?.imagesChanged(stream.nodeId, lost),
-    imageMissing: (stream, session) => this.#listener?.imageMissing(stream.nodeId, session),
-    conditionsChanged: (stream) => this.#listener?.conditionsChanged(stream.nodeId),
-    build: (stream, report) => this.#listener?.built(stream.nodeId, report),
-    shutDown: (stream) => this.#ended(stream),
-    workers: (stream, session, workers) => {
-      for (const name of this.workers.told(stream.nodeId, session, workers))
-        if (!mayAnswer(this.#deps.view, session, name)) stream.send(stopAgent(session.spaceId, name, false));
-    },
-    streamRefused: (stream, refusal) => this.#carrier?.refused(stream.nodeId, refusal) === true,
-    lines: (stream, lines) => this.#reads.answered(stream, lines),
-    closed: (stream) => {
-      this.#ended(stream);
-      this.#comparisons.delete(stream);
-      this.#contenders.delete(stream);
-      if (this.#streams.get(stream.nodeId) !== stream) return;
-      this.#streams.delete(stream.nodeId);
-      this.#gone(stream.nodeId);
-      if (this.#closing) return;
-      this.#carrier?.nodeGone(stream.nodeId);
-      this.#deps.applier.tell(nodeUnreachable(stream.nodeId, true));
-      this.#listener?.closed(stream.nodeId);
-    },
-  };
+  #eventsOf(stream: NodeStream): StreamEvents {
+    return {
+      greeted: () => {
+        if (this.#contenders.delete(stream)) this.#takesPlace(stream);
+      },
+      live: () => {
+        this.#deps.directory.connected(stream.nodeId, stream);
+        this.#listener?.live(stream.nodeId);
+      },
+      imagesChanged: (lost) => this.#listener?.imagesChanged(stream.nodeId, lost),
+      imageMissing: (session) => this.#listener?.imageMissing(stream.nodeId, session),
+      conditionsChanged: () => this.#listener?.conditionsChanged(stream.nodeId),
+      build: (report) => this.#listener?.built(stream.nodeId, report),
+      shutDown: () => this.#ended(stream),
+      workers: (session, workers) => {
+        for (const name of this.workers.told(stream.nodeId, session, workers))
+          if (!mayAnswer(this.#deps.view, session, name)) stream.send(stopAgent(session.spaceId, name, false));
+      },
+      streamRefused: (refusal) => this.#carrier?.refused(stream.nodeId, refusal) === true,
+      lines: (lines) => this.#reads.answered(stream, lines),
+      closed: () => {
+        this.#ended(stream);
+        this.#comparisons.delete(stream);
+        this.#contenders.delete(stream);
+        if (this.#streams.get(stream.nodeId) !== stream) return;
+        this.#streams.delete(stream.nodeId);
+        this.#gone(stream.nodeId);
+        if (this.#closing) return;
+        this.#carrier?.nodeGone(stream.nodeId);
+        this.#deps.applier.tell(nodeUnreachable(stream.nodeId, true));
+        this.#listener?.closed(stream.nodeId);
+      },
+    };
+  }
 
   #gone(nodeId: NodeId): void {
     this.workers.gone(nodeId);
@@ -261,32 +272,4 @@ export class Fleet {
       stream?.guarded(() => stream.messageDue(id));
     }
   }
-}
-
-function streamMetrics(metrics: Metrics): StreamMetrics {
-  return {
-    compared: metrics.counter({
-      name: 'node_sets_compared_total',
-      help: 'Comparisons of rows with what a node was told, by outcome. Each that differs is told anew.',
-      labels: ['outcome'],
-    }),
-    failed: metrics.counter({
-      name: 'node_stream_faults_total',
-      help: 'Node streams ended by a fault of the controller in handling them.',
-    }),
-    paused: metrics.counter({
-      name: 'node_stream_pauses_total',
-      help: 'Times that a node stream was not read because too much was undecided.',
-    }),
-    wasted: metrics.counter({
-      name: 'node_frames_wasted_total',
-      help: 'Frames of nodes that changed nothing: repeated, refused, or beyond a rate.',
-      labels: ['kind'],
-    }),
-    delayed: metrics.counter({
-      name: 'node_news_delayed_total',
-      help: 'News of nodes that came faster than their rate: the newest of each thing is heard later.',
-      labels: ['kind'],
-    }),
-  };
 }

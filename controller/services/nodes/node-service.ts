@@ -16,7 +16,7 @@ import type { Nodes } from '../engine/api.ts';
 import type { Applier } from '../engine/applier.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import type { StreamCondition } from '../fleet/node-stream.ts';
+import type { StreamCondition } from '../fleet/node-facts.ts';
 import type { LeaseLoop } from './lease-loop.ts';
 import type { NodeAlarms } from './node-alarms.ts';
 

@@ -91,8 +91,8 @@ export const CONTROLLER_PLANTS = {
   },
   'answer of an older placement': {
     breaks: 'An answer that is refused is not acknowledged.',
-    file: 'controller/services/fleet/node-stream.ts',
-    find: "if (verdict === 'refused') return this.#trespass(sessionId, 'answer');",
+    file: 'controller/services/fleet/message-frames.ts',
+    find: "if (verdict === 'refused') return trespass(stream, sessionId, 'answer');",
     replace: '',
     foundBy: { test: 'tests/unit/controller/fleet/fleet.test.ts' },
   },

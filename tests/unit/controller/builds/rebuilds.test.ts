@@ -23,7 +23,10 @@ function rig({ nodes = [NODE], base = true }: { nodes?: readonly NodeId[]; base?
   const sent: { node: NodeId; frame: ControllerFrame }[] = [];
   const streams = new Map(nodes.map((node) => [node, { images: new Set(base ? ['base'] : []) }]));
   const fleet = {
-    stream: (id: NodeId) => ({ ...streams.get(id), send: (frame: ControllerFrame) => sent.push({ node: id, frame }) }),
+    stream: (id: NodeId) => ({
+      addImage: (image: string) => streams.get(id)?.images.add(image),
+      send: (frame: ControllerFrame) => sent.push({ node: id, frame }),
+    }),
   };
   const directory = {
     nodes: () => nodes.map((id) => ({ id, ready: true, images: streams.get(id)?.images ?? new Set<string>() })),

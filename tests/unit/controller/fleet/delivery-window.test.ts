@@ -30,7 +30,13 @@ async function rig(t: Test) {
     if (frame.kind === 'deliver') sent.push(frame.value.messageId);
     return true;
   };
-  const delivery = new Delivery(view, noBarriers, { send, hasRoom: () => state.room }, () => t.fail('nothing is refused'));
+  const delivery = new Delivery({
+    view,
+    barriers: noBarriers,
+    send,
+    hasRoom: () => state.room,
+    refuse: () => t.fail('nothing is refused'),
+  });
   return { core, state, sent, delivery, countReads };
 }
 

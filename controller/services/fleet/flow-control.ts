@@ -1,0 +1,81 @@
+import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
+import type { Link } from '../../../proto/link.ts';
+import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { Counter } from '../../../seams/metrics.ts';
+import { STREAM_MEMORY, type StreamMemory } from './stream-memory.ts';
+
+/** Frames taken from the link whose commands have not been decided yet: past either bound the link is not read. */
+export const MAX_UNDECIDED = { frames: 1000, bytes: STREAM_MEMORY.undecided.ofNode } as const;
+/** For a frame of which the link does not say how long it is, and for each report of an inventory. */
+export const A_FRAME_BYTES = 512;
+/** A rest is no shorter, so that a node beyond its rates costs little. */
+const SHORTEST_REST_MS = 100;
+
+export interface FlowControlDeps {
+  readonly link: Pick<Link<ControllerFrame, NodeFrame>, 'pause' | 'resume'>;
+  readonly clock: Clock;
+  readonly memory: StreamMemory;
+  readonly paused: Counter;
+  failed(error: unknown): void;
+}
+
+/** Decides when one node's link is read: not while too much of it is undecided, and not while the node rests. */
+export class FlowControl {
+  readonly #deps: FlowControlDeps;
+  /** Of the frame that is handled now. */
+  frameBytes = A_FRAME_BYTES;
+  #undecided = 0;
+  #undecidedBytes = 0;
+  #isPaused = false;
+  #rest: Timer | undefined;
+
+  constructor(deps: FlowControlDeps) {
+    this.#deps = deps;
+  }
+
+  /** So much is undecided that the link is not read: what its node said since has not been heard. */
+  get isBehind(): boolean {
+    return this.#undecided >= MAX_UNDECIDED.frames / 2 || this.#undecidedBytes >= MAX_UNDECIDED.bytes / 2;
+  }
+
+  /** Frames are decided in the order in which they came, since the applier keeps it; too many at once stop the reading. */
+  decide<Answer>(decided: Promise<Answer>, then: (answer: Answer) => void): void {
+    const { link, memory, paused, failed } = this.#deps;
+    const bytes = this.frameBytes;
+    this.#undecided += 1;
+    this.#undecidedBytes += bytes;
+    memory.changeUndecided(bytes);
+    if (!this.#isPaused && (this.#undecided >= MAX_UNDECIDED.frames || memory.isFull(this.#undecidedBytes))) {
+      this.#isPaused = true;
+      paused.add();
+      link.pause();
+    }
+    decided
+      .then(then)
+      .catch(failed)
+      .finally(() => {
+        this.#undecided -= 1;
+        this.#undecidedBytes -= bytes;
+        memory.changeUndecided(-bytes);
+        if (!this.#isPaused || this.isBehind || (memory.isFull(this.#undecidedBytes) && this.#undecided > 0)) return;
+        this.#isPaused = false;
+        if (this.#rest === undefined) link.resume();
+      });
+  }
+
+  /** Does not read the link for a while. False: it rests already. */
+  rest(delayMs: number): boolean {
+    if (this.#rest !== undefined) return false;
+    const { link, clock } = this.#deps;
+    link.pause();
+    this.#rest = clock.after(Math.max(SHORTEST_REST_MS, delayMs), () => {
+      this.#rest = undefined;
+      if (!this.#isPaused) link.resume();
+    });
+    return true;
+  }
+
+  close(): void {
+    this.#rest?.cancel();
+  }
+}

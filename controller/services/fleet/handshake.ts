@@ -1,0 +1,56 @@
+import { type ControllerFrame, NODE_PROTOCOL_VERSION } from '../../../proto/frame.ts';
+import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
+import type { NodeId } from '../../domain/engine/ids.ts';
+import { type Alarm, certificateAlarm, certificateFault } from '../../domain/nodes/commands/node-certificates.ts';
+import type { NodeRow } from '../../domain/nodes/rows.ts';
+import type { StreamDeps } from './stream-deps.ts';
+
+export interface HelloFault {
+  readonly reason: string;
+  /** What an operator must know. */
+  readonly alarm?: Alarm;
+}
+
+export interface Expected {
+  /** Undefined: no such node has joined, as far as this store knows. */
+  readonly row: NodeRow | undefined;
+  readonly name: string;
+  /** Of the certificate that the link was made with; undefined where links have none. */
+  readonly keyHash: string | undefined;
+  readonly clusterId: string;
+  readonly epoch: number;
+}
+
+/** Returns why a hello is not accepted, or undefined. */
+export function helloFault(hello: Hello__Output, { row, name, keyHash, clusterId, epoch }: Expected): HelloFault | undefined {
+  if (hello.protocolVersion !== NODE_PROTOCOL_VERSION)
+    return { reason: `protocol version ${hello.protocolVersion}, this controller speaks ${NODE_PROTOCOL_VERSION}` };
+  if (hello.clusterId !== clusterId) return { reason: 'it belongs to another cluster' };
+  // It heard of an earlier life of this store, and may have joined after the backup that this one was restored from.
+  const knewMore = hello.epoch > 0 && hello.epoch < epoch;
+  // One that has joined in this life of the store is known as it is: whoever holds an older key of it could say the same.
+  const isOfThisLife = row !== undefined && row.joinedAt >= epoch * 1000;
+  const mayBeNewer = knewMore && !isOfThisLife && hello.incarnation > (row?.incarnation ?? -1);
+  const fault = keyHash === undefined ? undefined : certificateFault(row, keyHash);
+  if (fault !== undefined && (fault === 'revoked' || !mayBeNewer)) {
+    const alarm = certificateAlarm(fault, name);
+    return { reason: alarm.message, alarm };
+  }
+  if (row === undefined && !knewMore) return { reason: 'no such node has joined' };
+  if (row !== undefined && (hello.incarnation < row.incarnation || (hello.incarnation > row.incarnation && !knewMore)))
+    return { reason: 'it joined again since: its identity is an older one' };
+  return undefined;
+}
+
+export const welcome = (nodeId: NodeId, { lease, version, clusterId, epoch }: StreamDeps): ControllerFrame => ({
+  kind: 'welcome',
+  value: {
+    protocolVersion: NODE_PROTOCOL_VERSION,
+    controllerVersion: version,
+    clusterId,
+    epoch,
+    leaseMs: lease.leaseMs,
+    heartbeatMs: lease.heartbeatMs,
+    nodeId,
+  },
+});

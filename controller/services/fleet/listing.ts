@@ -1,0 +1,84 @@
+import { MAX_IMAGES, MAX_ORPHANS, MAX_REPORTS } from '../../../proto/frame-bounds.ts';
+import type { Inventory__Output } from '../../../proto/generated/raworc/node/v0/Inventory.ts';
+import { type Command, unchanged } from '../../domain/engine/command.ts';
+import { notHeld } from '../../domain/nodes/commands/nodes.ts';
+import { A_FRAME_BYTES } from './flow-control.ts';
+import type { Inbound } from './inbound.ts';
+import { InventoryParts } from './inventory.ts';
+import { setOrphans } from './node-frames.ts';
+import { report } from './session-frames.ts';
+
+/**
+ * Takes in the inventory of a stream that is not live yet, part by part. Its reports are decided first; then what it does not name is
+ * recorded as not held; then `done` is called.
+ */
+export class Listing {
+  readonly #stream: Inbound;
+  readonly #done: () => void;
+  readonly #parts = new InventoryParts();
+  /** Frames that came after the inventory, to be handled once the stream is live. */
+  readonly #early: (() => void)[] = [];
+  #isComplete = false;
+  #isOver = false;
+
+  constructor(stream: Inbound, done: () => void) {
+    this.#stream = stream;
+    this.#done = done;
+  }
+
+  /** The last part of the inventory came. */
+  get isComplete(): boolean {
+    return this.#isComplete;
+  }
+
+  take(inventory: Inventory__Output): void {
+    const { limits, facts, flow, shared, reject } = this.#stream;
+    const { part, more, sessions } = inventory;
+    if (!this.#parts.take(inventory)) return reject(`part ${part} of its inventory does not follow`);
+    if (this.#parts.orphans.length > MAX_ORPHANS) return reject('it holds too many containers and volumes of no session');
+    if (this.#parts.images.size > MAX_IMAGES) return reject('it holds too many images');
+    if (this.#parts.held > MAX_REPORTS) return reject('it holds too many sessions');
+    if (!facts.fits(this.#parts.images, this.#parts.orphans)) return reject('the names of its images and orphans are too long');
+    if (inventory.sessions.length + inventory.images.length + inventory.orphans.length === 0 && more) limits.waste('inventory');
+    flow.frameBytes = A_FRAME_BYTES;
+    for (const one of sessions) report(this.#stream, one);
+    if (more)
+      return flow.decide(shared.applier.apply(afterwards), () => void this.#stream.send({ kind: 'inventoryTaken', value: { part } }));
+    for (const image of this.#parts.images) facts.addImage(image);
+    setOrphans(this.#stream, this.#parts.orphans);
+    this.#isComplete = true;
+    flow.decide(shared.applier.apply(afterwards), () => this.#recordMissing());
+  }
+
+  /** Handles a frame once the stream is live: its node does not wait until the inventory that it sent is decided. */
+  later(handle: () => void): void {
+    this.#stream.flow.decide(new Promise<void>((resolve) => this.#early.push(resolve)), handle);
+  }
+
+  /** Hands out the frames that waited. The stream is live, or over. */
+  end(): void {
+    this.#isOver = true;
+    for (const resolve of this.#early.splice(0)) resolve();
+  }
+
+  #recordMissing(): void {
+    const { shared, nodeId, flow } = this.#stream;
+    const missing = this.#parts.missing(shared.view, nodeId);
+    shared.turns.add(
+      () => {
+        if (this.#isOver) return false;
+        const next = missing.next();
+        if (next.done === true) {
+          this.#done();
+          return false;
+        }
+        if (next.value.length > 0) flow.decide(shared.applier.apply(notHeld(nodeId, next.value)), () => undefined);
+        return true;
+      },
+      (error) => this.#stream.failed(error),
+    );
+  }
+}
+
+/** Is decided when all before it is. */
+const afterwards: Command<undefined> = { name: 'afterwards', decide: () => unchanged(undefined) };

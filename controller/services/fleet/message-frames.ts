@@ -1,0 +1,72 @@
+import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
+import type { MessageId } from '../../domain/engine/ids.ts';
+import { acceptMessage } from '../../domain/messages/commands/accept-message.ts';
+import { recordAnswer } from '../../domain/messages/commands/record-answer.ts';
+import { startRun } from '../../domain/messages/commands/start-run.ts';
+import { decodeAnswer, decodeLine, decodeRun } from './decode.ts';
+import { type Handlers, type Inbound, ownSession, trespass } from './inbound.ts';
+
+/** Frames about messages: accepted, run, answered, and what is printed meanwhile. */
+export const MESSAGE_FRAMES = {
+  accepted(stream, { sessionId, messageId, generation, settled }) {
+    const { shared, nodeId, limits, flow, outbound } = stream;
+    const session = ownSession(stream, sessionId)?.id;
+    if (session === undefined) return trespass(stream, sessionId, 'accepted');
+    const about = { from: nodeId, generation, sessionId: session, messageId: messageId as MessageId };
+    flow.decide(shared.applier.applyLazily(acceptMessage({ ...about, settled })), (isNews) => {
+      if (!isNews) limits.waste('accepted');
+      // The window has moved on.
+      outbound.messageDue(session);
+    });
+  },
+
+  runStarted(stream, value) {
+    const { shared, nodeId, limits, flow } = stream;
+    const { sessionId, messageId } = value;
+    if (ownSession(stream, sessionId) === undefined) return trespass(stream, sessionId, 'runStarted');
+    const isQueued = shared.view.get('queue', messageId)?.sessionId === sessionId;
+    if (!isQueued || !limits.allows('runs', messageId)) return limits.waste('runStarted');
+    flow.decide(shared.applier.applyLazily(startRun(decodeRun(nodeId, value))), (isNews) => {
+      if (!isNews) limits.waste('runStarted');
+    });
+  },
+
+  answer(stream, value) {
+    const held = stream.shared.barriers.reach('answer.received');
+    if (held === undefined) return answer(stream, value);
+    held.then(() => answer(stream, value)).catch(stream.failed);
+  },
+
+  delta(stream, value) {
+    const session = ownSession(stream, value.sessionId);
+    if (session === undefined) return trespass(stream, value.sessionId, 'delta');
+    if (!stream.limits.allowsOutput()) return stream.limits.waste('delta');
+    stream.shared.news.delta({ ...value, spaceId: session.spaceId, sessionId: session.id });
+  },
+
+  log(stream, value) {
+    const session = ownSession(stream, value.sessionId);
+    if (session === undefined) return trespass(stream, value.sessionId, 'log');
+    if (!stream.limits.allowsOutput()) return stream.limits.waste('log');
+    stream.shared.news.log(decodeLine(session.spaceId, value));
+  },
+
+  lines(stream, value) {
+    if (!stream.events.lines(value)) stream.limits.waste('lines');
+  },
+} satisfies Partial<Handlers>;
+
+function answer(stream: Inbound, value: Answer__Output): void {
+  const { shared, nodeId, limits, flow } = stream;
+  const answer = decodeAnswer(nodeId, value);
+  if (answer === undefined) return stream.reject('an answer without an outcome');
+  const { sessionId, messageId } = answer;
+  flow.decide(shared.applier.apply(recordAnswer(answer)), (verdict) => {
+    if (verdict === 'refused') return trespass(stream, sessionId, 'answer');
+    if (verdict !== 'committed') {
+      limits.log('info', 'answer.dropped', { session: sessionId, message: messageId, verdict });
+      limits.waste('answer');
+    }
+    stream.send({ kind: 'settled', value: { sessionId, messageId, upToSeq: 0 } });
+  });
+}

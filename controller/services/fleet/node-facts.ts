@@ -1,0 +1,88 @@
+import type { Condition__Output } from '../../../proto/generated/raworc/node/v0/Condition.ts';
+import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orphan.ts';
+import { visibleText } from '../../../seams/terminal-text.ts';
+import type { SessionId } from '../../domain/engine/ids.ts';
+import type { StreamMemory } from './stream-memory.ts';
+
+/** For each name that is kept, beyond its characters. */
+const A_NAME_BYTES = 32;
+/** Of one node. The rest is passed over. */
+const MAX_CONDITIONS = 32;
+
+/** A condition that a node reports of itself, and since when, by this controller's time. */
+export interface StreamCondition extends Condition__Output {
+  readonly since: number;
+}
+
+/** What a node last said of itself: its images, its orphans, its conditions. Names take memory within the bounds of {@link StreamMemory}. */
+export class NodeFacts {
+  readonly #memory: StreamMemory;
+  readonly #images = new Set<string>();
+  /** Of sessions: whether their disk is full. */
+  readonly fullDisks = new Map<SessionId, boolean>();
+  #orphans: readonly Orphan__Output[] = [];
+  #conditions: readonly StreamCondition[] = [];
+
+  constructor(memory: StreamMemory) {
+    this.#memory = memory;
+  }
+
+  get images(): ReadonlySet<string> {
+    return this.#images;
+  }
+
+  get orphans(): readonly Orphan__Output[] {
+    return this.#orphans;
+  }
+
+  get conditions(): readonly StreamCondition[] {
+    return this.#conditions;
+  }
+
+  addImage(image: string): void {
+    this.#images.add(image);
+  }
+
+  removeImage(image: string): void {
+    this.#images.delete(image);
+  }
+
+  /** Returns the images that are gone; undefined when the names are too long, and nothing changed. */
+  setImages(images: ReadonlySet<string>): readonly string[] | undefined {
+    if (!this.fits(images, this.#orphans)) return undefined;
+    const lost = [...this.#images].filter((image) => !images.has(image));
+    this.#images.clear();
+    for (const image of images) this.#images.add(image);
+    return lost;
+  }
+
+  /** Returns the orphans that are new; undefined when the names are too long, and nothing changed. */
+  setOrphans(orphans: readonly Orphan__Output[]): readonly Orphan__Output[] | undefined {
+    if (!this.fits(this.#images, orphans)) return undefined;
+    const known = new Set(this.#orphans.map(({ sessionId }) => sessionId));
+    this.#orphans = orphans;
+    return orphans.filter(({ sessionId }) => !known.has(sessionId));
+  }
+
+  /** Returns the conditions of types that are new. */
+  setConditions(conditions: readonly Condition__Output[], now: number): readonly StreamCondition[] {
+    const before = new Set(this.#conditions.map(({ type }) => type));
+    this.#conditions = conditions
+      .slice(0, MAX_CONDITIONS)
+      .map((one) => ({ ...one, message: visibleText(one.message), since: Math.max(0, Math.floor(now - one.sinceMs)) }));
+    return this.#conditions.filter(({ type }) => !before.has(type));
+  }
+
+  /** Takes the memory for these names; false when that is too much. */
+  fits(images: Iterable<string>, orphans: readonly Orphan__Output[]): boolean {
+    let bytes = 0;
+    for (const image of images) bytes += 2 * image.length + A_NAME_BYTES;
+    for (const { sessionId, containerId, volume, space, image } of orphans)
+      bytes += 2 * (sessionId.length + containerId.length + volume.length + space.length + image.length) + 5 * A_NAME_BYTES;
+    return this.#memory.keep(this, bytes);
+  }
+
+  close(): void {
+    this.#memory.forget(this);
+  }
+}

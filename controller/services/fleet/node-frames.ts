@@ -1,0 +1,81 @@
+import type { Condition__Output } from '../../../proto/generated/raworc/node/v0/Condition.ts';
+import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orphan.ts';
+import { decodeBuild } from './decode.ts';
+import { type Handlers, type Inbound, ownSession } from './inbound.ts';
+
+/** Orphans of one frame that are named in the log. */
+const MAX_ORPHANS_LOGGED = 20;
+
+/** Frames about the node itself: its lease, images, orphans, conditions, builds, and what it was told. */
+export const NODE_FRAMES = {
+  hello: (stream) => stream.reject('a second hello'),
+  inventory: (stream) => stream.reject('a second inventory'),
+
+  heartbeat(stream, { number }) {
+    heartbeat(stream, number);
+  },
+
+  orphans(stream, { orphans }) {
+    stream.limits.news('orphans', 'orphans', () => setOrphans(stream, orphans));
+  },
+
+  images(stream, { images }) {
+    stream.limits.news('images', 'images', () => {
+      const lost = stream.facts.setImages(new Set(images));
+      if (lost === undefined) stream.reject('the names of its images are too long');
+      else stream.events.imagesChanged(lost);
+    });
+  },
+
+  imageMissing(stream, { sessionId, image }) {
+    const session = ownSession(stream, sessionId);
+    if (session?.image !== image) return stream.limits.waste('imageMissing');
+    stream.limits.news('imageMissing', `image:${session.id}`, () => {
+      stream.facts.removeImage(session.image);
+      stream.events.imageMissing(session);
+    });
+  },
+
+  build(stream, value) {
+    stream.limits.waste('build'); // an honest node says it seldom, whatever comes of it
+    const report = decodeBuild(value);
+    if (report === undefined) stream.reject('a build report without a phase');
+    else if (report !== 'under way') stream.events.build(report);
+  },
+
+  conditions(stream, value) {
+    conditions(stream, value.conditions);
+  },
+
+  setPartTaken(stream, { setId, part }) {
+    if (!stream.outbound.taken(setId, part)) stream.reject('it took in a part that was not sent');
+  },
+
+  setJudged(stream, { agrees, setId }) {
+    if (agrees || !stream.outbound.isWhole(setId)) return stream.limits.waste('setJudged');
+    stream.limits.news('setJudged', 'set', () => stream.outbound.differs('held'));
+  },
+
+  shutdownDone: (stream) => stream.events.shutDown(),
+} satisfies Partial<Handlers>;
+
+export function heartbeat(stream: Inbound, number: number): void {
+  if (!stream.limits.allows('heartbeats')) return stream.limits.waste('heartbeat');
+  stream.heartbeat();
+  stream.send({ kind: 'heartbeatAck', value: { number, leaseMs: stream.shared.lease.leaseMs } });
+}
+
+export function conditions(stream: Inbound, conditions: readonly Condition__Output[]): void {
+  stream.limits.news('conditions', 'conditions', () => {
+    for (const { type, message, unschedulable } of stream.facts.setConditions(conditions, stream.shared.applier.time.now()))
+      stream.limits.log(unschedulable ? 'warn' : 'info', 'node.condition', { type, message });
+    stream.events.conditionsChanged();
+  });
+}
+
+export function setOrphans(stream: Inbound, orphans: readonly Orphan__Output[]): void {
+  const fresh = stream.facts.setOrphans(orphans);
+  if (fresh === undefined) return stream.reject('the names of its orphans are too long');
+  for (const { sessionId } of fresh.slice(0, MAX_ORPHANS_LOGGED)) stream.limits.log('warn', 'node.orphan', { session: sessionId });
+  if (fresh.length > MAX_ORPHANS_LOGGED) stream.limits.log('warn', 'node.orphans', { more: fresh.length - MAX_ORPHANS_LOGGED });
+}

@@ -1,0 +1,116 @@
+import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
+import type { SecretsRequest__Output } from '../../../proto/generated/raworc/v0/SecretsRequest.ts';
+import type { SessionId } from '../../domain/engine/ids.ts';
+import { finishRemoval } from '../../domain/sessions/commands/finish-removal.ts';
+import { recordDiskState } from '../../domain/sessions/commands/record-disk-state.ts';
+import { type Report, recordReport } from '../../domain/sessions/commands/record-report.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
+import { decodeReport } from './decode.ts';
+import { type Handlers, type Inbound, ownSession, trespass } from './inbound.ts';
+import { secretsFor } from './secrets-for.ts';
+
+/** Frames about the sessions on a node. */
+export const SESSION_FRAMES = {
+  report(stream, value) {
+    report(stream, value);
+  },
+
+  removed(stream, { sessionId, upToGeneration }) {
+    const { shared, nodeId, limits, flow } = stream;
+    if (shared.view.get('tombstones', sessionId)?.nodeId !== nodeId) return limits.waste('removed');
+    flow.decide(shared.applier.apply(finishRemoval(nodeId, sessionId as SessionId, upToGeneration)), () => undefined);
+  },
+
+  disk(stream, { sessionId, generation, full, limitBytes }) {
+    const { shared, nodeId, limits, flow, facts } = stream;
+    const session = ownSession(stream, sessionId);
+    if (session === undefined) return trespass(stream, sessionId, 'disk');
+    const key = `disk:${session.id}`;
+    if (facts.fullDisks.get(session.id) === full) {
+      limits.supersede(key);
+      return limits.waste('disk');
+    }
+    limits.news('disk', key, () => {
+      facts.fullDisks.set(session.id, full);
+      const state = { from: nodeId, sessionId: session.id, generation, full, limitBytes };
+      flow.decide(shared.applier.apply(recordDiskState(state)), (isTold) => {
+        if (isTold && full) limits.log('warn', 'session.disk-full', { session: session.id, limitBytes });
+      });
+    });
+  },
+
+  secretsRequest(stream, request) {
+    const { sessionId } = request;
+    const { limits } = stream;
+    if (ownSession(stream, sessionId) === undefined) {
+      trespass(stream, sessionId, 'secretsRequest');
+      return void stream.send({ kind: 'secrets', value: { sessionId, version: 0, values: {} } });
+    }
+    if (limits.allows('secrets', sessionId)) return sendSecrets(stream, request);
+    limits.waste('secretsRequest');
+    limits.news('secretsRequest', `secrets:${sessionId}`, () => sendSecrets(stream, request));
+  },
+
+  workers(stream, { sessionId, workers }) {
+    const { limits } = stream;
+    const session = ownSession(stream, sessionId);
+    if (session === undefined) return trespass(stream, sessionId, 'workers');
+    const key = `workers:${session.id}`;
+    const tell = () => stream.events.workers(session, workers);
+    if (!limits.allows('workers', session.id)) return limits.news('workers', key, tell);
+    limits.supersede(key);
+    tell();
+  },
+
+  limitReached(stream, { sessionId: session, limit, value, agent }) {
+    const { shared, limits, name } = stream;
+    if (ownSession(stream, session) === undefined) return trespass(stream, session, 'limitReached');
+    if (!limits.allowsNews(`limit:${limit}:${session}`)) return limits.waste('limitReached');
+    const reason = limit === 'processes' ? 'process limit reached' : 'memory limit reached';
+    shared.log.warn('session.limit-reached', { node: name, session, reason, limit: value, agent: agent || undefined });
+  },
+
+  streamRefused(stream, value) {
+    if (!stream.events.streamRefused(value)) stream.limits.waste('streamRefused');
+  },
+} satisfies Partial<Handlers>;
+
+function sendSecrets(stream: Inbound, request: SecretsRequest__Output): void {
+  stream.send({ kind: 'secrets', value: secretsFor(stream.shared, stream.nodeId, request) });
+}
+
+/** Records what the node says of one session, alone or in an inventory. */
+export function report(stream: Inbound, value: Report__Output): void {
+  const { shared, nodeId, limits, flow, incarnation } = stream;
+  const report = decodeReport(nodeId, incarnation, value);
+  if (report === undefined) return stream.reject('a report without a phase');
+  const session = ownSession(stream, report.sessionId);
+  if (session === undefined) return trespass(stream, report.sessionId, 'report');
+  const decide = () =>
+    flow.decide(shared.applier.apply(recordReport(report)), (speaker) => {
+      if (speaker === 'old') return limits.waste('report');
+      if (speaker !== 'yes') return trespass(stream, report.sessionId, 'report');
+      if (report.phase === 'running') stream.outbound.guestUp(report.sessionId);
+    });
+  const key = `report:${session.id}`;
+  // What the assignment asks for is bounded by those who ask. Anything else is news of the node's own.
+  if (isUnasked(session, report)) return limits.news('report', key, decide);
+  limits.supersede(key);
+  if (isRepeated(session, report) && stream.isLive) limits.waste('report');
+  decide();
+}
+
+/** About this node's session, at the generation that the controller knows already: it changed with nobody asking. */
+const isUnasked = (session: SessionRow, report: Report): boolean => isOfKnownGeneration(session, report) && !isSame(session, report);
+
+/** It says what is known. */
+const isRepeated = (session: SessionRow, report: Report): boolean => isOfKnownGeneration(session, report) && isSame(session, report);
+
+const isOfKnownGeneration = (session: SessionRow, { generation }: Report): boolean =>
+  generation === session.generation && session.observedGeneration === generation && session.phase !== 'none';
+
+const isSame = ({ phase, containerId, volume, life }: SessionRow, report: Report): boolean =>
+  phase === report.phase &&
+  (containerId ?? '') === report.containerId &&
+  (volume ?? '') === report.volume &&
+  (!report.life || life?.number === report.life);

@@ -1,0 +1,100 @@
+import type { Lines__Output } from '../../../proto/generated/raworc/v0/Lines.ts';
+import type { LiveWorker__Output } from '../../../proto/generated/raworc/v0/LiveWorker.ts';
+import type { StreamRefused__Output } from '../../../proto/generated/raworc/v0/StreamRefused.ts';
+import type { Barriers } from '../../../seams/barrier.ts';
+import type { Clock } from '../../../seams/clock.ts';
+import type { Log } from '../../../seams/log.ts';
+import type { Counter, Metrics } from '../../../seams/metrics.ts';
+import type { Random } from '../../../seams/random.ts';
+import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
+import type { View } from '../../domain/engine/view.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
+import type { Applier } from '../engine/applier.ts';
+import type { LiveNews } from '../events/news.ts';
+import type { LeaseTimes } from '../nodes/lease.ts';
+import type { NodeAlarms } from '../nodes/node-alarms.ts';
+import type { SecretSource } from './secrets-for.ts';
+import type { StreamMemory } from './stream-memory.ts';
+import type { Turns } from './turns.ts';
+
+/** What the streams of all nodes share. */
+export interface StreamDeps {
+  readonly applier: Applier;
+  readonly view: View;
+  readonly news: LiveNews;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly barriers: Barriers;
+  readonly secrets: SecretSource;
+  readonly lease: LeaseTimes;
+  readonly alarms?: Pick<NodeAlarms, 'raise' | 'clear'>;
+  readonly memory: StreamMemory;
+  mayHave(nodeId: NodeId, spaceId: SpaceId): boolean;
+  /** What a node is called that no row names. */
+  nameByItself(nodeId: NodeId, hostname: string): string;
+  readonly clusterId: string;
+  readonly epoch: number;
+  readonly version: string;
+  readonly turns: Turns;
+  readonly metrics: StreamMetrics;
+}
+
+/** What a stream tells the fleet that it belongs to. */
+export interface StreamEvents {
+  /** Its hello was accepted. */
+  greeted(): void;
+  /** Hello and inventory were accepted, and the node has been told what it should hold. */
+  live(): void;
+  /** `lost`: images that the node had and has no longer. */
+  imagesChanged(lost: readonly string[]): void;
+  /** The node lacks the image that a session of its own needs. */
+  imageMissing(session: SessionRow): void;
+  conditionsChanged(): void;
+  build(report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
+  shutDown(): void;
+  /** All workers that live in a session of this node. */
+  workers(session: SessionRow, workers: readonly LiveWorker__Output[]): void;
+  /** False: no such byte stream was asked for. */
+  streamRefused(refusal: StreamRefused__Output): boolean;
+  /** False: nobody asked for them. */
+  lines(lines: Lines__Output): boolean;
+  closed(): void;
+}
+
+/** What streams count, together. */
+export interface StreamMetrics {
+  readonly compared: Counter<'outcome'>;
+  readonly failed: Counter;
+  readonly paused: Counter;
+  readonly wasted: Counter<'kind'>;
+  readonly delayed: Counter<'kind'>;
+}
+
+export function streamMetrics(metrics: Metrics): StreamMetrics {
+  return {
+    compared: metrics.counter({
+      name: 'node_sets_compared_total',
+      help: 'Comparisons of rows with what a node was told, by outcome. Each that differs is told anew.',
+      labels: ['outcome'],
+    }),
+    failed: metrics.counter({
+      name: 'node_stream_faults_total',
+      help: 'Node streams ended by a fault of the controller in handling them.',
+    }),
+    paused: metrics.counter({
+      name: 'node_stream_pauses_total',
+      help: 'Times that a node stream was not read because too much was undecided.',
+    }),
+    wasted: metrics.counter({
+      name: 'node_frames_wasted_total',
+      help: 'Frames of nodes that changed nothing: repeated, refused, or beyond a rate.',
+      labels: ['kind'],
+    }),
+    delayed: metrics.counter({
+      name: 'node_news_delayed_total',
+      help: 'News of nodes that came faster than their rate: the newest of each thing is heard later.',
+      labels: ['kind'],
+    }),
+  };
+}
