@@ -8,7 +8,6 @@ export interface Flags {
   readonly name: string | undefined;
   /** "-": standard input. Read only where this machine has not joined yet. */
   readonly tokenFile: string | undefined;
-  readonly driver: 'docker' | 'hollow';
   readonly capacity: {
     readonly cpuMillis?: number;
     readonly memoryBytes?: number;
@@ -25,7 +24,7 @@ export interface Flags {
   readonly metricsPort: number | undefined;
 }
 
-export const USAGE = `usage: node node-agent/main.ts --data DIR [--token-file PATH|-] [--name NAME] [--driver docker|hollow]
+export const USAGE = `usage: node node-agent/main.ts --data DIR [--token-file PATH|-] [--name NAME]
          [--cpu-millis N] [--memory-bytes N] [--sessions N] [--run-dir DIR] [--docker-socket PATH]
          [--metrics-port PORT] [--disk-bytes N]
          [--max-cpu-millis N] [--max-memory-bytes N] [--max-disk-bytes N] [--max-processes N]
@@ -44,7 +43,6 @@ export function parseFlags(
         data: option,
         name: option,
         'token-file': option,
-        driver: option,
         'cpu-millis': option,
         'memory-bytes': option,
         sessions: option,
@@ -61,14 +59,12 @@ export function parseFlags(
         'reserve-processes': option,
       },
     });
-    const { data, driver = 'docker' } = values;
+    const { data } = values;
     if (data === undefined) return { ok: false, problem: '--data is missing: the directory of this node' };
-    if (driver !== 'docker' && driver !== 'hollow') return { ok: false, problem: `there is no driver ${driver}` };
     const flags: Flags = {
       dataDirectory: data,
       name: values.name,
       tokenFile: values['token-file'],
-      driver,
       capacity: {
         ...whole('cpuMillis', values['cpu-millis'], '--cpu-millis'),
         ...whole('memoryBytes', values['memory-bytes'], '--memory-bytes'),

@@ -1,47 +1,36 @@
 import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../proto/frame.ts';
-import type { AssignmentSet__Output as AssignmentSet } from '../proto/generated/raworc/node/v0/AssignmentSet.ts';
-import type { Clock, Timer } from '../seams/clock.ts';
+import type { Clock } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
-import { type Counter, type Metrics, silentMetrics } from '../seams/metrics.ts';
+import { type Metrics, silentMetrics } from '../seams/metrics.ts';
 import type { Random } from '../seams/random.ts';
-import type { Conditions } from './conditions.ts';
-import { AssignedSet } from './control/assigned-set.ts';
+import { Conditions } from './conditions.ts';
+import { Assignments } from './control/assignments.ts';
 import { ControllerLink } from './control/controller-link.ts';
 import type { Dialer } from './control/dialer.ts';
 import { inventoryParts } from './control/inventory.ts';
 import { Outbox } from './control/outbox.ts';
-import { assignmentFrom, isSessionId, reportOf } from './control/wire.ts';
+import { Reports } from './control/reports.ts';
 import { lesserBound } from './domain/network-room.ts';
 import { lesserMost, type Most, NO_BOUND } from './domain/session-most.ts';
 import { DEFAULT_UIDS, type UidRange } from './domain/uid-range.ts';
 import { within } from './engine/deadline.ts';
-import type { Capacity, Driver, DriverChange, Seen } from './engine/driver.ts';
+import type { Capacity, Driver, DriverChange } from './engine/driver.ts';
 import { EngineTurns } from './engine/engine-turns.ts';
 import { EngineWatch } from './engine/engine-watch.ts';
 import { guestsReturned } from './guests/guests-return.ts';
 import type { GuestDoors } from './guests/listener.ts';
 import { Relay } from './guests/relay.ts';
 import { Builder } from './images/builder.ts';
-import { ImageRequests } from './images/image-requests.ts';
 import type { Ledger } from './ledger/ledger.ts';
-import { endStrayCopies } from './session/copying.ts';
-import { Orphans } from './session/orphans.ts';
-import { Reconciler } from './session/reconciler.ts';
+import { Relist } from './session/relist.ts';
+import { Sessions } from './session/sessions.ts';
 import { removeContainers } from './session/shutdown.ts';
-import type { Status } from './session/status.ts';
 import { Uids } from './session/uids.ts';
 import { Tunnels } from './streams/tunnels.ts';
 
 const CALL_LIMIT_MS = 60_000;
-/** How long news of orphans waits for more. */
-const ORPHANS_GATHER_MS = 50;
-/** Told of. There is more to see once some of them are gone. */
-const MAX_ORPHANS = 10_000;
-const NOTHING_SEEN: Seen = { container: undefined, volume: undefined, space: '', image: '' };
-/** From time to time everything is looked at again, for what no event told. */
-const RELIST_EVERY_MS = 60_000;
 
-export interface NodeOptions {
+export interface NodeDeps {
   readonly nodeId: string;
   readonly clusterId: string;
   readonly incarnation: number;
@@ -59,7 +48,6 @@ export interface NodeOptions {
   readonly random: Random;
   readonly log: Log;
   readonly metrics?: Metrics;
-  /** {@link RELIST_EVERY_MS} where it is not given. */
   readonly relistEveryMs?: number;
   readonly conditions?: Conditions;
   /** {@link DEFAULT_UIDS} where it is not given. */
@@ -75,117 +63,147 @@ export type NodeEnd = { readonly why: 'shutdown' } | { readonly why: 'fault'; re
  */
 export class NodeAgent {
   readonly ended: Promise<NodeEnd>;
-  readonly #options: NodeOptions;
+  readonly #deps: NodeDeps;
+  readonly #conditions: Conditions;
   readonly #outbox: Outbox;
   readonly #relay: Relay;
   readonly #tunnels: Tunnels;
+  readonly #sessions: Sessions;
+  readonly #assignments: Assignments;
   readonly #builder: Builder;
   readonly #link: ControllerLink;
-  readonly #reconcilers = new Map<string, Reconciler>();
-  readonly #orphans = new Orphans();
-  readonly #imageRequests = new ImageRequests((sessionId, image) =>
-    this.#outbox.keep(`image:${image}`, { kind: 'imageMissing', value: { sessionId, image } }),
-  );
-  readonly #steps: Counter<'step'>;
+  readonly #engine: EngineTurns;
+  readonly #engineWatch: EngineWatch;
+  readonly #relist: Relist;
   readonly #ending = new AbortController();
   #end: (end: NodeEnd) => void = () => undefined;
   #watch: { close(): void } | undefined;
-  #relist: Timer | undefined;
-  readonly #engine: EngineTurns;
-  readonly #uids: Uids;
-  readonly #engineWatch: EngineWatch;
-  #looking: Promise<void> | undefined;
-  readonly #toLook = new Set<'images' | 'everything'>();
-  #orphansLater: Timer | undefined;
   #capacity: Required<Capacity> = { cpuMillis: 0, memoryBytes: 0, sessions: 0, processes: 0, diskBytes: 0, most: NO_BOUND };
-  #images: readonly string[] = [];
-  #reports = 0;
-  #judged = false;
-  #stopping = false;
-  #ready = false;
-  #set = new AssignedSet();
+  #isStopping = false;
+  #isReady = false;
 
-  constructor(options: NodeOptions) {
-    this.#options = options;
-    const { clock, log, ledger, driver, dialer, random, doors, metrics = silentMetrics } = options;
-    this.#steps = metrics.counter({ name: 'reconciler_steps_total', help: 'Steps that reconcilers took, by kind', labels: ['step'] });
-    this.#outbox = new Outbox(metrics);
-    this.#engine = new EngineTurns(clock);
-    this.#uids = new Uids(ledger, options.uids ?? DEFAULT_UIDS, random);
-    this.#engineWatch = new EngineWatch({
-      ping: (signal) => driver.ping(signal),
-      clock,
-      conditions: options.conditions ?? { raise: () => undefined, clear: () => undefined },
-      changed: (answers) => this.#engineAnswers(answers),
-    });
-    this.#gauges(metrics);
+  constructor(deps: NodeDeps) {
+    this.#deps = deps;
+    const { clock, log, ledger, driver, dialer, doors, random, metrics = silentMetrics, uids = DEFAULT_UIDS } = deps;
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    this.#relay = new Relay({
-      outbox: this.#outbox,
+    this.#conditions = deps.conditions ?? new Conditions(clock, log);
+    const conditions = this.#conditions;
+    const outbox = new Outbox(metrics);
+    const engine = new EngineTurns(clock);
+    const relay = new Relay({
+      outbox,
       clock,
       log,
       metrics,
       assignment: (sessionId) => ledger.assignment(sessionId),
-      guestChanged: (sessionId) => this.#reconcilers.get(sessionId)?.guestChanged(),
-      drained: (sessionId) => this.#reconcilers.get(sessionId)?.drained(),
-      messagesLost: (sessionId) => {
-        const status = this.#reconcilers.get(sessionId)?.status();
-        if (status !== undefined) this.#report(status);
-      },
+      guestChanged: (sessionId) => this.#sessions.find(sessionId)?.guestChanged(),
+      drained: (sessionId) => this.#sessions.find(sessionId)?.drained(),
+      messagesLost: (sessionId) => this.#sessions.report(sessionId),
       streamRefused: (sessionId, refusal) => this.#tunnels.refused(sessionId, refusal),
     });
     this.#tunnels = new Tunnels({
-      ...{ clock, log, metrics },
+      clock,
+      log,
+      metrics,
       dial: (signal) => dialer.stream(signal),
-      announce: (open) => this.#relay.openStream(open),
-      refuse: (refusal) => this.#outbox.keep(`stream:${refusal.ticket}`, { kind: 'streamRefused', value: refusal }),
+      announce: (open) => relay.openStream(open),
+      refuse: (refusal) => outbox.keep(`stream:${refusal.ticket}`, { kind: 'streamRefused', value: refusal }),
+    });
+    const sessions = new Sessions({
+      driver,
+      doors,
+      engine,
+      ledger,
+      uids: new Uids(ledger, uids, random),
+      relay,
+      tunnels: this.#tunnels,
+      outbox,
+      reports: new Reports({ ledger, relay, outbox }),
+      clock,
+      log,
+      metrics,
+      most: () => this.#capacity.most,
+      judged: (sessionId) => this.#assignments.judged(sessionId),
+      fault: (error) => this.#end({ why: 'fault', error }),
+    });
+    this.#outbox = outbox;
+    this.#engine = engine;
+    this.#relay = relay;
+    this.#sessions = sessions;
+    this.#assignments = new Assignments({
+      ledger,
+      sessions,
+      relay,
+      outbox,
+      durable: (write) => this.#durable(write),
+      complete: (assigned, unassigned) => this.#assigned(assigned, unassigned),
+    });
+    this.#engineWatch = new EngineWatch({
+      ping: (signal) => driver.ping(signal),
+      clock,
+      conditions,
+      changed: (answers) => this.#engineAnswers(answers),
+    });
+    this.#relist = new Relist({
+      driver,
+      doors,
+      ledger,
+      sessions,
+      outbox,
+      clock,
+      log,
+      everyMs: deps.relistEveryMs,
+      answers: () => this.#engineWatch.answers,
+      call: (work) => this.#call(work),
     });
     this.#builder = new Builder({
       driver,
       dialer,
       clock,
       log,
-      refusal: () => options.conditions?.unschedulable(),
-      report: (report) => this.#outbox.keep(`build:${report.buildId}`, { kind: 'build', value: report }),
+      refusal: () => conditions.unschedulable(),
+      report: (report) => outbox.keep(`build:${report.buildId}`, { kind: 'build', value: report }),
     });
     this.#link = new ControllerLink({
       dialer,
       clock,
       random,
       log,
-      clusterId: options.clusterId,
+      clusterId: deps.clusterId,
       greeting: () => this.#greeting(),
       connected: async (welcome, wire) => {
-        await this.#kept(() => ledger.heard(welcome.epoch));
-        this.#outbox.connect(wire);
+        await this.#durable(ledger.heard(welcome.epoch));
+        outbox.connect(wire);
       },
-      drained: () => this.#outbox.drained(),
-      disconnected: () => this.#outbox.disconnect(),
+      drained: () => outbox.drained(),
+      disconnected: () => outbox.disconnect(),
       take: (frame) => this.#take(frame),
     });
-    options.conditions?.onChange(() => this.#sayConditions());
-    doors.onGuest((sessionId, link) => this.#relay.guest(sessionId, link));
+    conditions.onChange(() => this.#sendConditions());
+    doors.onGuest((sessionId, link) => relay.guest(sessionId, link));
     doors.onStream((sessionId, link) => this.#tunnels.guest(sessionId, link));
   }
 
   /** Resolves when all that was found is adopted and the link to the controller is being kept. Rejects when the engine cannot be used. */
   async start(): Promise<void> {
-    const { driver, log, ledger } = this.#options;
+    const { driver, log, ledger, nodeId, capacity, most = {} } = this.#deps;
     await this.#call((signal) => driver.prepare(signal));
     const found = await this.#call((signal) => driver.capacity(signal));
-    const { capacity } = this.#options;
     this.#capacity = {
-      ...{ processes: 0, diskBytes: 0, ...found, ...capacity },
+      processes: 0,
+      diskBytes: 0,
+      ...found,
+      ...capacity,
       sessions: lesserBound(found.sessions, capacity.sessions ?? 0),
-      most: lesserMost(found.most ?? NO_BOUND, this.#options.most ?? {}),
+      most: lesserMost(found.most ?? NO_BOUND, most),
     };
-    await this.#lookAtEverything();
-    this.#watch = driver.watch((change) => this.#driverChanged(change));
+    await this.#relist.lookAtEverything();
+    this.#watch = driver.watch((change) => this.#engineChanged(change));
     await this.#guestsReturned();
-    log.info('node.adopted', { node: this.#options.nodeId, boot: ledger.boot, sessions: this.#reconcilers.size });
-    this.#relistLater();
+    log.info('node.adopted', { node: nodeId, boot: ledger.boot, sessions: this.#sessions.size });
+    this.#relist.start();
     this.#engineWatch.start();
     this.#link.start();
   }
@@ -197,17 +215,17 @@ export class NodeAgent {
 
   /** Sessions whose containers are there and have not ended. */
   up(): readonly string[] {
-    return [...this.#reconcilers.values()].filter((reconciler) => reconciler.isUp()).map(({ sessionId }) => sessionId);
+    return this.#sessions.all().flatMap((reconciler) => (reconciler.isUp() ? [reconciler.sessionId] : []));
   }
 
   /** It cannot go on: the controller hears why, and has its container removed. */
   giveUp(sessionId: string, reason: string): void {
-    this.#reconcilers.get(sessionId)?.giveUp(reason);
+    this.#sessions.find(sessionId)?.giveUp(reason);
   }
 
   /** The session's disk is full, or has room again. */
   diskIs(sessionId: string, full: boolean, limitBytes: number): void {
-    const generation = this.#options.ledger.assignment(sessionId)?.generation;
+    const generation = this.#deps.ledger.assignment(sessionId)?.generation;
     if (generation === undefined) return;
     this.#outbox.keep(`disk:${sessionId}`, { kind: 'disk', value: { sessionId, generation, full, limitBytes } });
   }
@@ -216,34 +234,24 @@ export class NodeAgent {
   async close(): Promise<void> {
     this.#ending.abort(new Error('the node agent ends'));
     this.#watch?.close();
-    this.#relist?.cancel();
-    this.#orphansLater?.cancel();
+    this.#relist.close();
     await this.#engineWatch.close();
     await this.#link.close();
     await this.#builder.close();
-    await Promise.all([...this.#reconcilers.values()].map((reconciler) => reconciler.close()));
+    await this.#sessions.close();
     this.#tunnels.close();
     this.#relay.close();
-    await this.#options.doors.closeAll();
-    this.#options.driver.close();
-    await this.#options.ledger.close();
-  }
-
-  #gauges(metrics: Metrics): void {
-    metrics.gauge({ name: 'node_sessions', help: 'Sessions that this node agent reconciles', read: () => this.#reconcilers.size });
-    metrics.gauge({
-      name: 'node_orphans',
-      help: 'Sessions on this node that belong to no assignment',
-      read: () => this.#orphans.all().length,
-    });
+    await this.#deps.doors.closeAll();
+    this.#deps.driver.close();
+    await this.#deps.ledger.close();
   }
 
   #greeting(): { hello: NodeFrame; inventory: Iterator<NodeFrame> } {
-    const { ledger, driver, clusterId, incarnation, version, hostname } = this.#options;
+    const { ledger, driver, clusterId, incarnation, version, hostname } = this.#deps;
     this.#outbox.begin();
-    if ((this.#options.conditions?.all() ?? []).length > 0) this.#sayConditions();
+    if (this.#conditions.all().length > 0) this.#sendConditions();
     this.#relay.hold();
-    this.#set = new AssignedSet();
+    this.#assignments.begin();
     const hello = {
       protocolVersion: NODE_PROTOCOL_VERSION,
       agentVersion: version,
@@ -255,33 +263,23 @@ export class NodeAgent {
       capacity: this.#capacity,
       hostname,
     };
-    const held = { images: [...this.#images], tombstones: ledger.openTombstones(), orphans: this.#orphans.all().slice(0, MAX_ORPHANS) };
-    return { hello: { kind: 'hello', value: hello }, inventory: inventoryParts({ reports: this.#reportsOf(), ...held }) };
-  }
-
-  /** Of all sessions, each as it is when its turn comes. */
-  *#reportsOf() {
-    for (const reconciler of [...this.#reconcilers.values()]) {
-      const status = reconciler.status();
-      if (status !== undefined) yield this.#reportFrame(status);
-    }
+    const inventory = inventoryParts({
+      reports: this.#sessions.reports(),
+      images: this.#relist.images,
+      tombstones: ledger.openTombstones(),
+      orphans: this.#sessions.orphans.list(),
+    });
+    return { hello: { kind: 'hello', value: hello }, inventory };
   }
 
   #take(frame: Exclude<ControllerFrame, { kind: 'welcome' | 'heartbeatAck' | 'inventoryTaken' }>): Promise<void> | undefined {
     switch (frame.kind) {
       case 'assignmentSet':
-        this.#set.part(frame.value);
-        return this.#partTaken(frame.value);
+        return this.#assignments.part(frame.value);
       case 'assignmentChange':
-        this.#set.change(frame.value);
-        return this.#assigned(frame.value);
-      case 'setDigest': {
-        const { setId, number, sessions, sum } = frame.value;
-        this.#set.expect(frame.value);
-        const own = this.#options.ledger.sum();
-        const agrees = own.sessions === sessions && own.text === sum;
-        return void this.#outbox.keep('set-judged', { kind: 'setJudged', value: { setId, number, agrees } });
-      }
+        return this.#assignments.change(frame.value);
+      case 'setDigest':
+        return void this.#assignments.digest(frame.value);
       case 'deliver':
         return void this.#relay.deliver(frame.value);
       case 'settled':
@@ -297,7 +295,7 @@ export class NodeAgent {
       case 'build':
         return void this.#builder.assign(frame.value);
       case 'imageGone':
-        return this.#imageGone(frame.value);
+        return void this.#sessions.imageGone(frame.value.image, frame.value.reason);
       case 'shutdown':
         return this.#shutDown(frame.value.graceMs);
       default:
@@ -305,72 +303,28 @@ export class NodeAgent {
     }
   }
 
-  #imageGone({ image, reason }: { readonly image: string; readonly reason: string }): undefined {
-    for (const sessionId of this.#imageRequests.settle(image)) this.#reconcilers.get(sessionId)?.imageGone(image, reason);
-  }
-
-  async #partTaken(part: AssignmentSet): Promise<void> {
-    const { setId, part: number, more } = part;
-    await this.#assigned(part);
-    if (!more) await this.#setTaken();
-    this.#outbox.keep(`set-part:${setId}:${number}`, { kind: 'setPartTaken', value: { setId, part: Math.max(1, number) } });
-  }
-
-  /** Of one part of the set, or of a change. What is named was judged by the controller of now. */
-  async #assigned(change: Pick<AssignmentSet, 'assignments' | 'tombstones'>): Promise<void> {
-    const { ledger } = this.#options;
-    for (const { sessionId } of change.tombstones) if (!isSessionId(sessionId)) throw new Error('a tombstone of no session');
-    const sources = ledger.copies.sources();
-    const taken = await this.#kept(() => ledger.take(change.assignments.map(assignmentFrom), change.tombstones));
-    this.#set.name(change.assignments.map(({ sessionId }) => sessionId));
-    for (const sessionId of new Set([...sources, ...ledger.copies.sources()])) this.#reconciler(sessionId).wake();
-    for (const { sessionId, settledSeq } of change.assignments) this.#relay.settledUpTo(sessionId, settledSeq);
-    for (const { sessionId } of change.tombstones) this.#reconciler(sessionId).askRemoval();
-    for (const { sessionId } of change.assignments) if (!this.#judged || taken.has(sessionId)) this.#reconciler(sessionId).wake();
-  }
-
-  /** All parts were taken: what was assigned beyond them no longer is. */
-  async #setTaken(): Promise<void> {
-    const { ledger, log } = this.#options;
-    const gone = await this.#kept(() => ledger.unassignBeyond(this.#set.named));
-    const sessions = this.#set.named.size;
-    this.#set.complete();
-    for (const sessionId of gone) this.#reconciler(sessionId).wake();
-    if (!this.#judged) {
-      this.#judged = true;
-      // What was named is at it already.
-      for (const [sessionId, reconciler] of this.#reconcilers) if (!this.#set.named.has(sessionId)) reconciler.wake();
-    }
+  /** The controller has said all that is assigned: what it may have missed is sent again. */
+  #assigned(assignments: number, unassigned: number): void {
     this.#relay.resend();
     this.#builder.sayAgain();
-    this.#imageRequests.sayAgain();
-    log.info('controller.connected', { assignments: sessions, unassigned: gone.length });
-    if (!this.#ready) void this.#sayReady();
+    this.#sessions.requestImagesAgain();
+    this.#deps.log.info('controller.connected', { assignments, unassigned });
+    if (!this.#isReady) void this.#becomeReady();
   }
 
-  /** A ledger that takes nothing more takes nothing more in this life: another stream would not help, the next start does. */
-  async #kept<T>(write: () => Promise<T>): Promise<T> {
-    try {
-      return await write();
-    } catch (error) {
-      this.#end({ why: 'fault', error });
-      throw error;
-    }
-  }
-
-  async #sayReady(): Promise<void> {
-    this.#ready = true;
-    await Promise.all([...this.#reconcilers.values()].map((reconciler) => reconciler.idle()));
-    this.#options.log.info('node.ready', { node: this.#options.nodeId, sessions: this.#reconcilers.size });
+  async #becomeReady(): Promise<void> {
+    this.#isReady = true;
+    await this.#sessions.idle();
+    this.#deps.log.info('node.ready', { node: this.#deps.nodeId, sessions: this.#sessions.size });
   }
 
   async #shutDown(graceMs: number): Promise<void> {
-    const { driver, doors, log, clock } = this.#options;
-    this.#stopping = true;
+    const { driver, doors, log, clock } = this.#deps;
+    this.#isStopping = true;
     log.info('node.shutting-down', { graceMs });
-    this.#relist?.cancel();
+    this.#relist.close();
     this.#watch?.close();
-    await Promise.all([...this.#reconcilers.values()].map((reconciler) => reconciler.close()));
+    await this.#sessions.close();
     this.#tunnels.close();
     this.#relay.close();
     await removeContainers({ driver, doors, log, clock }, graceMs, this.#ending.signal);
@@ -378,164 +332,51 @@ export class NodeAgent {
     this.#end({ why: 'shutdown' });
   }
 
-  #driverChanged(change: DriverChange): void {
-    if (this.#stopping) return;
+  #engineChanged(change: DriverChange): void {
+    if (this.#isStopping) return;
     switch (change.kind) {
       case 'session':
-        this.#reconciler(change.sessionId).wake();
+        return this.#sessions.of(change.sessionId).wake();
+      case 'lost':
+        for (const reconciler of this.#sessions.all()) reconciler.engineLost();
         return;
       case 'images':
-        this.#look('images');
-        return;
-      case 'lost':
-        for (const reconciler of this.#reconcilers.values()) reconciler.engineLost();
-        return;
       case 'everything':
-        this.#look('everything');
-        return;
+        return this.#relist.look(change.kind);
       default:
         change satisfies never;
     }
   }
 
-  /** One look after the other, and each kind waits once at most. One that fails is made good by the next. */
-  #look(what: 'images' | 'everything'): void {
-    this.#toLook.add(what);
-    this.#looking ??= this.#looks().finally(() => {
-      this.#looking = undefined;
-    });
-  }
-
-  async #looks(): Promise<void> {
-    while (this.#toLook.size > 0 && !this.#ending.signal.aborted && !this.#stopping) {
-      const isAll = this.#toLook.has('everything');
-      this.#toLook.clear();
-      // Once it answers again, everything is looked at.
-      if (!this.#engineWatch.answers) return;
-      try {
-        await (isAll ? this.#putRight() : this.#lookAtImages());
-      } catch (error) {
-        if (this.#ending.signal.aborted) return;
-        this.#options.log.warn('driver.away', { error: error instanceof Error ? error.message : String(error) });
-      }
-    }
-  }
-
-  async #putRight(): Promise<void> {
-    await this.#call((signal) => this.#options.driver.prepare(signal));
-    await this.#lookAtEverything();
-  }
-
-  async #lookAtEverything(): Promise<void> {
-    const { driver, ledger, doors } = this.#options;
-    const seen = await this.#call((signal) => driver.list(signal));
-    if (this.#stopping) return;
-    const known = new Set([...seen.keys(), ...ledger.sessionIds().filter((id) => ledger.isLive(id))]);
-    await this.#call((signal) => endStrayCopies(driver, ledger, signal));
-    for (const sessionId of await doors.left())
-      if (!known.has(sessionId) && !this.#reconcilers.has(sessionId)) await doors.close(sessionId);
-    for (const sessionId of new Set([...known, ...this.#reconcilers.keys()]))
-      this.#reconciler(sessionId).listed(seen.get(sessionId) ?? NOTHING_SEEN);
-    await this.#lookAtImages();
-  }
-
-  async #lookAtImages(): Promise<void> {
-    const images = [...(await this.#call((signal) => this.#options.driver.images(signal)))].sort();
-    if (images.join('\n') === this.#images.join('\n')) return;
-    this.#images = images;
-    for (const image of images) for (const sessionId of this.#imageRequests.settle(image)) this.#reconcilers.get(sessionId)?.wake();
-    this.#outbox.keep('images', { kind: 'images', value: { images } });
+  /** While it hangs nothing is asked of it; once it answers, everything is looked at. */
+  #engineAnswers(answers: boolean): void {
+    if (this.#isStopping) return;
+    if (!answers) return this.#engine.pause();
+    this.#engine.resume();
+    this.#relist.look('everything');
   }
 
   async #guestsReturned(): Promise<void> {
-    await Promise.all([...this.#reconcilers.values()].map((reconciler) => reconciler.idle()));
-    const awaited = () => [...this.#reconcilers.values()].some((one) => one.orphan() === undefined && one.awaitsGuest());
-    await guestsReturned(awaited, this.#options.clock, this.#ending.signal);
+    await this.#sessions.idle();
+    const awaited = () => this.#sessions.all().some((one) => one.orphan() === undefined && one.awaitsGuest());
+    await guestsReturned(awaited, this.#deps.clock, this.#ending.signal);
   }
 
-  #relistLater(): void {
-    this.#relist = this.#options.clock.after(this.#options.relistEveryMs ?? RELIST_EVERY_MS, () => {
-      this.#look('everything');
-      this.#relistLater();
-    });
-  }
-
-  #reconciler(sessionId: string): Reconciler {
-    const there = this.#reconcilers.get(sessionId);
-    if (there !== undefined) return there;
-    const { driver, doors, ledger, clock, log } = this.#options;
-    const reconciler: Reconciler = new Reconciler(sessionId, {
-      driver,
-      doors,
-      engine: this.#engine,
-      ledger,
-      uids: this.#uids,
-      clock,
-      log,
-      guestConnected: (id) => this.#relay.isConnected(id),
-      guestDraining: (id) => this.#relay.isDraining(id),
-      startDrain: (id, graceMs) => this.#relay.startDrain(id, graceMs),
-      endDrain: (id) => this.#relay.endDrain(id),
-      most: () => this.#capacity.most,
-      judged: () => this.#judged || this.#set.named.has(sessionId),
-      imageMissing: (id, image) => {
-        log.warn('session.image_missing', { session: id, image });
-        this.#imageRequests.want(id, image);
-      },
-      stepping: (step) => this.#steps.add(1, { step }),
-      sourceOf: (id) => this.#reconciler(id).source(),
-      wake: (id) => this.#reconciler(id).wake(),
-      changed: (status) => this.#report(status),
-      removed: (id, upToGeneration) => this.#outbox.keep(`removed:${id}`, { kind: 'removed', value: { sessionId: id, upToGeneration } }),
-      rested: () => {
-        if (this.#orphans.saw(sessionId, reconciler.orphan())) this.#sayOrphans();
-        if (!reconciler.isSpent()) return;
-        this.#reconcilers.delete(sessionId);
-        this.#imageRequests.forget(sessionId);
-        // What it still meant to look at later is another's to do, should the session come back.
-        void reconciler.close();
-        this.#relay.forget(sessionId);
-        this.#tunnels.endOf(sessionId, 'session_ended');
-      },
-      fault: (error) => this.#end({ why: 'fault', error }),
-    });
-    this.#reconcilers.set(sessionId, reconciler);
-    return reconciler;
-  }
-
-  /** All of them, and so not for each of many that are found at once. */
-  #sayOrphans(): void {
-    this.#orphansLater ??= this.#options.clock.after(ORPHANS_GATHER_MS, () => {
-      this.#orphansLater = undefined;
-      this.#outbox.keep('orphans', { kind: 'orphans', value: { orphans: this.#orphans.all().slice(0, MAX_ORPHANS) } });
-    });
-  }
-
-  /** While it hangs nothing is asked of it; once it answers, everything is looked at. */
-  #engineAnswers(answers: boolean): void {
-    if (this.#stopping) return;
-    if (!answers) return this.#engine.pause();
-    this.#engine.resume();
-    this.#look('everything');
-  }
-
-  #sayConditions(): void {
-    const conditions = this.#options.conditions?.all() ?? [];
-    this.#outbox.keep('conditions', { kind: 'conditions', value: { conditions } });
-  }
-
-  #report(status: Status): void {
-    this.#outbox.keep(`report:${status.sessionId}`, { kind: 'report', value: this.#reportFrame(status) });
-  }
-
-  #reportFrame(status: Status) {
-    this.#reports += 1;
-    const { sessionId } = status;
-    const guest = { acceptedSeq: this.#relay.acceptedSeq(sessionId), life: this.#relay.life(sessionId) };
-    return reportOf(status, { boot: this.#options.ledger.boot, number: this.#reports }, guest);
+  #sendConditions(): void {
+    this.#outbox.keep('conditions', { kind: 'conditions', value: { conditions: this.#conditions.all() } });
   }
 
   #call<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return within(this.#options.clock, CALL_LIMIT_MS, this.#ending.signal, work);
+    return within(this.#deps.clock, CALL_LIMIT_MS, this.#ending.signal, work);
+  }
+
+  /** A ledger that takes nothing more takes nothing more in this life: another stream would not help, the next start does. */
+  async #durable<T>(write: Promise<T>): Promise<T> {
+    try {
+      return await write;
+    } catch (error) {
+      this.#end({ why: 'fault', error });
+      throw error;
+    }
   }
 }

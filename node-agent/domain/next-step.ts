@@ -1,43 +1,6 @@
-import { awaitsCopy, copyStep } from './copying.ts';
 import type { Observed, Phase, Remembered } from './session.ts';
-
-/** The one thing to do next for a session. After each, the session is looked at again. */
-export type Step =
-  /** As it should be, or as near as may be now. `phase` is what to report; undefined: nothing is to be said of it. */
-  | { readonly kind: 'rest'; readonly phase: Phase | undefined }
-  | { readonly kind: 'open-door' }
-  | { readonly kind: 'close-door' }
-  /** Both creates are journalled before the call, and never start anything by themselves. */
-  | { readonly kind: 'create-volume'; readonly generation: number }
-  | { readonly kind: 'create-container'; readonly generation: number }
-  /** The create that was begun is known to have ended. */
-  | { readonly kind: 'settle-create' }
-  | { readonly kind: 'start' }
-  | { readonly kind: 'pause' }
-  /** Paused for a moment, for a copy of its volume. */
-  | { readonly kind: 'freeze' }
-  | { readonly kind: 'unpause' }
-  /** Its guest takes nothing more, and finishes. */
-  | { readonly kind: 'drain' }
-  /** A drain is taken back. */
-  | { readonly kind: 'stay' }
-  /** What is to copy is there, and waits. */
-  | { readonly kind: 'begin-copy' }
-  /** Its source is kept still from now on. */
-  | { readonly kind: 'hold-source' }
-  | { readonly kind: 'start-copy' }
-  /** All of the source was read. */
-  | { readonly kind: 'let-source' }
-  /** The copy ended well: the volume is its own. */
-  | { readonly kind: 'keep-copy'; readonly generation: number }
-  /** What was copied counts for nothing, and the source is let go. */
-  | { readonly kind: 'end-copy' }
-  /** One, where there are more. */
-  | { readonly kind: 'remove-container' }
-  | { readonly kind: 'remove-volume' }
-  /** Nothing that the tombstone means is left. */
-  | { readonly kind: 'removed'; readonly upToGeneration: number }
-  | { readonly kind: 'fail'; readonly reason: string };
+import type { Step } from './step.ts';
+import { awaitsCopy, copyStep } from './volume-copy.ts';
 
 const NO_VOLUME: Step = { kind: 'fail', reason: 'The volume of this session is missing on its node.' };
 
@@ -57,18 +20,18 @@ function removal(remembered: Remembered, { container, volume, door }: Observed):
   const { tombstone, removalDue, creating, assignment, copying, copied } = remembered;
   if (tombstone === undefined) return undefined;
   const live = assignment !== undefined && assignment.generation > tombstone;
-  if (!live && copying !== undefined) return { kind: 'end-copy' };
+  if (!live && copying !== undefined) return { kind: 'volume', job: { kind: 'end-copy' } };
   if (creating !== undefined && creating <= tombstone) {
     // A create that may still be under way would leave something behind after the removal. Made again under its own name
     // it either is there already or comes about now: in both cases it has ended, and is then removed.
     if (container !== undefined) return { kind: 'settle-create' };
     if (!door) return { kind: 'open-door' };
-    if (volume === undefined) return { kind: 'create-volume', generation: creating };
+    if (volume === undefined) return { kind: 'volume', job: { kind: 'create-volume', generation: creating } };
     return { kind: 'create-container', generation: creating };
   }
   if (container !== undefined && container.generation <= tombstone) return { kind: 'remove-container' };
   if (volume !== undefined && volume.generation <= tombstone && container === undefined)
-    return copied === undefined ? { kind: 'remove-volume' } : rest(undefined);
+    return copied === undefined ? { kind: 'volume', job: { kind: 'remove-volume' } } : rest(undefined);
   if (!live && container === undefined && door) return { kind: 'close-door' };
   return removalDue ? { kind: 'removed', upToGeneration: tombstone } : undefined;
 }
@@ -91,7 +54,7 @@ function keeping(remembered: Remembered, observed: Observed): Step {
       if (failed === assignment.generation) return rest('FAILED');
       if (volume === undefined && (remembered.volumeMade || container !== undefined)) return NO_VOLUME;
       if (!door) return { kind: 'open-door' };
-      if (volume === undefined) return { kind: 'create-volume', generation: assignment.generation };
+      if (volume === undefined) return { kind: 'volume', job: { kind: 'create-volume', generation: assignment.generation } };
       // A container for another user changes the owner of all files, which is not to happen in the middle of a copy.
       if (container === undefined && held) return rest(phaseOf(remembered, observed));
       if (container === undefined) return { kind: 'create-container', generation: assignment.generation };

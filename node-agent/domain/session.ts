@@ -39,7 +39,7 @@ export interface Assignment {
   /** No message up to this number waits for an answer any more, as far as this generation's assignment could know. */
   readonly settledSeq: number;
   /** The session whose volume its own begins as a copy of, for as long as it has not begun. */
-  readonly copyFrom?: string;
+  readonly copyFrom?: string | undefined;
 }
 
 /** Container and volume made at this generation or an earlier one are to go. */
@@ -66,9 +66,9 @@ export interface Remembered {
   /** Its volume is to begin as a copy of another's, and does not hold it yet. */
   readonly copyDue?: boolean;
   /** A copy into its volume was begun, and how it ended is not known. `holding`: its source is kept still for it. */
-  readonly copying?: 'begun' | 'holding';
+  readonly copying?: 'begun' | 'holding' | undefined;
   /** Copies of its volume that others still wait for: `under-way`, and nothing may run on it; or only `due`, and it is to stay. */
-  readonly copied?: 'due' | 'under-way';
+  readonly copied?: 'due' | 'under-way' | undefined;
   /** Its container was frozen for a copy, whatever it should be. */
   readonly frozen?: boolean;
 }

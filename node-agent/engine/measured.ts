@@ -33,20 +33,21 @@ export function measuredDriver(driver: Driver, metrics: Metrics, clock: Clock): 
     }
   }
 
-  /** Methods run on the object itself, since they use its private fields. */
-  function measured<Of extends object>(of: Of, prefix: string, more: Readonly<Record<string, unknown>> = {}): Of {
-    return new Proxy(of, {
-      get(target, name) {
-        if (typeof name === 'string' && Object.hasOwn(more, name)) return more[name];
-        const member: unknown = Reflect.get(target, name, target);
-        if (typeof member !== 'function') return member;
-        return (...given: unknown[]) => {
-          const result: unknown = Reflect.apply(member, target, given);
-          return result instanceof Promise ? timed(prefix + String(name), result) : result;
-        };
-      },
-    });
-  }
+  // Methods run on the object itself, since they use its private fields.
+  return new Proxy(driver, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') return member;
+      return (...given: unknown[]) => {
+        const result: unknown = Reflect.apply(member, target, given);
+        return result instanceof Promise ? timed(nameOf(String(name), given[0]), result) : result;
+      };
+    },
+  });
+}
 
-  return measured(driver, '', { copier: measured(driver.copier, 'copier.') });
+/** Work on volumes is of several kinds. */
+function nameOf(call: string, first: unknown): string {
+  const isWork = call === 'volume' && typeof first === 'object' && first !== null && 'kind' in first;
+  return isWork ? String(first.kind) : call;
 }

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { SourceState } from '../domain/session.ts';
 import type { SessionEntry } from './ledger-record.ts';
 
 interface Copy {
@@ -8,31 +10,58 @@ interface Copy {
   readonly state: 'begun' | 'holding' | undefined;
 }
 
-/** Which sessions of this node are to begin as copies of which. Few at any time, whatever the number of sessions. */
+/**
+ * Which sessions of this node are to begin as copies of which, and which of their sources are at rest. Whoever is concerned by a change is
+ * called. There are few at any time, whatever the number of sessions.
+ */
 export class Copies {
   readonly #copies = new Map<string, Copy>();
+  /** Sources that are held and at rest; all others are moving. */
+  readonly #atRest = new Map<string, SourceState>();
+  #changed: (sessionId: string) => void = () => undefined;
 
   constructor(entries: ReadonlyMap<string, SessionEntry>) {
-    for (const [sessionId, entry] of entries) this.saw(sessionId, entry);
+    for (const [sessionId, entry] of entries) this.update(sessionId, entry);
   }
 
-  /** To be called with what is remembered of a session whenever that has changed. */
-  saw(sessionId: string, entry: SessionEntry | undefined): void {
-    const { assignment, volumeMade, hadVolume, copyingFrom, copyHolds } = entry ?? {};
-    // One that was removed, and that a restored backup brought back, had its life: with the copy made again it would begin another.
-    const isOver = hadVolume === true && assignment?.spec.volumeExpected === true;
-    const due = assignment?.copyFrom !== undefined && volumeMade === undefined && !isOver;
-    const from = copyingFrom ?? assignment?.copyFrom;
-    if (from === undefined || (!due && copyingFrom === undefined)) this.#copies.delete(sessionId);
-    else {
-      const state = copyingFrom === undefined ? undefined : copyHolds === undefined ? 'begun' : 'holding';
-      this.#copies.set(sessionId, { from, due: due && assignment?.desired !== 'failed', state });
+  /** `changed` is called with a source when the copies of it change, and with its copies when it comes to rest. */
+  onChange(changed: (sessionId: string) => void): void {
+    this.#changed = changed;
+  }
+
+  /** Takes what the ledger now remembers of a session. */
+  update(sessionId: string, entry: SessionEntry | undefined): void {
+    const before = this.#copies.get(sessionId);
+    const after = entry && copyIn(entry);
+    if (isDeepStrictEqual(before, after)) return;
+    if (after === undefined) this.#copies.delete(sessionId);
+    else this.#copies.set(sessionId, after);
+    for (const source of new Set([before?.from, after?.from])) {
+      if (source === undefined) continue;
+      this.#atRest.delete(source);
+      this.#changed(source);
     }
   }
 
   /** The session whose volume it begins as a copy of, until it has or was given up. */
   sourceOf(sessionId: string): string | undefined {
     return this.#copies.get(sessionId)?.from;
+  }
+
+  /** How the volume stands that the session begins as a copy of. */
+  sourceState(sessionId: string): SourceState {
+    return this.#atRest.get(this.sourceOf(sessionId) ?? '') ?? 'moving';
+  }
+
+  /** What a session is as a source, as of now. */
+  setSource(sessionId: string, state: SourceState): void {
+    if (state === (this.#atRest.get(sessionId) ?? 'moving')) return;
+    if (state === 'moving') {
+      this.#atRest.delete(sessionId);
+      return;
+    }
+    this.#atRest.set(sessionId, state);
+    for (const [copy, { from }] of this.#copies) if (from === sessionId) this.#changed(copy);
   }
 
   isDue(sessionId: string): boolean {
@@ -53,14 +82,14 @@ export class Copies {
     }
     return found;
   }
+}
 
-  /** Those that are to begin as copies of it. */
-  into(sessionId: string): readonly string[] {
-    return [...this.#copies].filter(([, { from }]) => from === sessionId).map(([copy]) => copy);
-  }
-
-  /** All sessions of which copies are wanted. */
-  sources(): readonly string[] {
-    return [...new Set([...this.#copies.values()].map(({ from }) => from))];
-  }
+function copyIn({ assignment, volumeMade, hadVolume, copyingFrom, copyHolds }: SessionEntry): Copy | undefined {
+  // One that was removed, and that a restored backup brought back, had its life: a new copy would begin another.
+  const isOver = hadVolume === true && assignment?.spec.volumeExpected === true;
+  const due = assignment?.copyFrom !== undefined && volumeMade === undefined && !isOver;
+  const from = copyingFrom ?? assignment?.copyFrom;
+  if (from === undefined || (!due && copyingFrom === undefined)) return undefined;
+  const state = copyingFrom === undefined ? undefined : copyHolds === undefined ? 'begun' : 'holding';
+  return { from, due: due && assignment?.desired !== 'failed', state };
 }

@@ -26,7 +26,7 @@ const assignment = z.object({
   graceMs: whole,
   /** Ledgers of before know none. */
   settledSeq: whole.default(0),
-  copyFrom: z.string().exactOptional(),
+  copyFrom: z.string().optional(),
 });
 
 /** When a container ended without being asked, by the wall clock, oldest first, and how the last end was. */

@@ -8,39 +8,31 @@ import {
   decodeRecords,
   type Ends,
   emptyLedger,
-  encodeRecords,
   type LedgerRecord,
   type LedgerState,
   mutable,
   snapshotOf,
 } from './ledger-record.ts';
+import { LedgerWriter } from './ledger-writer.ts';
 
 export type { Ends };
 
-/** The fewest records written since the last compaction before the next one is due. */
-const COMPACT_AFTER = 2000;
-const RECORDS_PER_BLOCK = 100;
-
-interface Write {
-  readonly records: readonly LedgerRecord[];
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /** What the node agent must know after a power cut. Every method that changes it resolves once the change is durable, and only then is it seen. */
 export class Ledger {
-  readonly #journal: Journal;
   readonly #state: LedgerState;
   /** Which volumes are to be made copies of which: a fold over the state. */
   readonly copies: Copies;
-  #written = 0;
-  readonly #waiting: Write[] = [];
-  #flushing: Promise<void> | undefined;
+  readonly #writer: LedgerWriter;
 
   private constructor(journal: Journal, state: LedgerState) {
-    this.#journal = journal;
     this.#state = state;
     this.copies = new Copies(state.sessions);
+    this.#writer = new LedgerWriter({
+      journal,
+      apply: (records) => this.#apply(records),
+      snapshot: () => snapshotOf(state),
+      sessions: () => state.sessions.size,
+    });
   }
 
   /**
@@ -51,8 +43,8 @@ export class Ledger {
     const state = emptyLedger();
     for (const block of blocks) for (const record of decodeRecords(block)) applyRecord(state, record);
     const ledger = new Ledger(journal, state);
-    await ledger.#write([{ kind: 'boot', boot: Math.max(state.boot + 1, Math.floor(nowMs / 1000)), incarnation }]);
-    await ledger.#compact();
+    await ledger.#writer.write({ kind: 'boot', boot: Math.max(state.boot + 1, Math.floor(nowMs / 1000)), incarnation });
+    await ledger.#writer.compact();
     return ledger;
   }
 
@@ -75,15 +67,18 @@ export class Ledger {
   }
 
   remembered(sessionId: string): Omit<Remembered, 'failed' | 'judged'> {
-    const entry = this.#state.sessions.get(sessionId);
-    const volumeMade = entry?.volumeMade !== undefined || (entry?.assignment?.spec.volumeExpected ?? false);
-    const removalDue = entry?.tombstone !== undefined && (entry.removedUpTo ?? -1) < entry.tombstone;
-    const { assignment, tombstone, creating, frozen = false } = entry ?? {};
-    const copied = this.copies.of(sessionId);
-    const copying = this.copies.stateOf(sessionId);
+    const entry = this.#state.sessions.get(sessionId) ?? {};
+    const { assignment, tombstone } = entry;
     return {
-      ...{ assignment, tombstone, removalDue, creating: creating?.generation, volumeMade, frozen },
-      ...{ copyDue: this.copies.isDue(sessionId), ...(copying && { copying }), ...(copied && { copied }) },
+      assignment,
+      tombstone,
+      removalDue: tombstone !== undefined && (entry.removedUpTo ?? -1) < tombstone,
+      creating: entry.creating?.generation,
+      volumeMade: entry.volumeMade !== undefined || (assignment?.spec.volumeExpected ?? false),
+      frozen: entry.frozen ?? false,
+      copyDue: this.copies.isDue(sessionId),
+      copying: this.copies.stateOf(sessionId),
+      copied: this.copies.of(sessionId),
     };
   }
 
@@ -106,7 +101,7 @@ export class Ledger {
   }
 
   async heard(epoch: number): Promise<void> {
-    if (epoch !== this.#state.epoch) await this.#write([{ kind: 'epoch', epoch }]);
+    if (epoch !== this.#state.epoch) await this.#writer.write({ kind: 'epoch', epoch });
   }
 
   /**
@@ -130,7 +125,7 @@ export class Ledger {
       records.push({ kind: 'assign', assignment: mutable(assignment) });
       taken.add(assignment.sessionId);
     }
-    await this.#writeAll(records);
+    await this.#writer.writeAll(records);
     return taken;
   }
 
@@ -139,7 +134,7 @@ export class Ledger {
     const gone: string[] = [];
     for (const [sessionId, entry] of this.#state.sessions)
       if (entry.assignment !== undefined && !named.has(sessionId)) gone.push(sessionId);
-    await this.#writeAll(gone.map((sessionId) => ({ kind: 'unassign', sessionId })));
+    await this.#writer.writeAll(gone.map((sessionId) => ({ kind: 'unassign', sessionId })));
     return gone;
   }
 
@@ -156,7 +151,7 @@ export class Ledger {
   }
 
   async ended(sessionId: string, ends: Ends): Promise<void> {
-    await this.#write([{ kind: 'ends', sessionId, ends: { ...ends, at: [...ends.at] } }]);
+    await this.#writer.write({ kind: 'ends', sessionId, ends: { ...ends, at: [...ends.at] } });
   }
 
   /** The create that was begun and whose end is not known. */
@@ -173,11 +168,11 @@ export class Ledger {
   }
 
   async createBegun(sessionId: string, create: Create): Promise<void> {
-    if (this.creating(sessionId)?.generation !== create.generation) await this.#write([{ kind: 'create-begun', sessionId, create }]);
+    if (this.creating(sessionId)?.generation !== create.generation) await this.#writer.write({ kind: 'create-begun', sessionId, create });
   }
 
   async createEnded(sessionId: string): Promise<void> {
-    if (this.#state.sessions.get(sessionId)?.creating !== undefined) await this.#write([{ kind: 'create-ended', sessionId }]);
+    if (this.#state.sessions.get(sessionId)?.creating !== undefined) await this.#writer.write({ kind: 'create-ended', sessionId });
   }
 
   /** The id of the session's disk; undefined where none was made, or before this version. */
@@ -186,7 +181,7 @@ export class Ledger {
   }
 
   async diskIs(sessionId: string, disk: string, generation: number): Promise<void> {
-    if (this.disk(sessionId) !== disk) await this.#write([{ kind: 'disk', sessionId, disk, generation }]);
+    if (this.disk(sessionId) !== disk) await this.#writer.write({ kind: 'disk', sessionId, disk, generation });
   }
 
   /** Of the session's agents; undefined where none was given yet. */
@@ -205,99 +200,51 @@ export class Ledger {
   }
 
   async uidGiven(sessionId: string, uid: number): Promise<void> {
-    await this.#write([{ kind: 'uid', sessionId, uid }]);
+    await this.#writer.write({ kind: 'uid', sessionId, uid });
   }
 
   async volumeMade(sessionId: string, generation: number): Promise<void> {
-    if (this.#state.sessions.get(sessionId)?.volumeMade !== generation) await this.#write([{ kind: 'volume-made', sessionId, generation }]);
+    if (this.#state.sessions.get(sessionId)?.volumeMade !== generation)
+      await this.#writer.write({ kind: 'volume-made', sessionId, generation });
   }
 
   async copyBegun(sessionId: string, from: string): Promise<void> {
-    if (this.#state.sessions.get(sessionId)?.copyingFrom !== from) await this.#write([{ kind: 'copy-begun', sessionId, from }]);
+    if (this.#state.sessions.get(sessionId)?.copyingFrom !== from) await this.#writer.write({ kind: 'copy-begun', sessionId, from });
   }
 
   async copyHolds(sessionId: string, holds: boolean): Promise<void> {
-    if ((this.copies.stateOf(sessionId) === 'holding') !== holds) await this.#write([{ kind: 'copy-holds', sessionId, holds }]);
+    if ((this.copies.stateOf(sessionId) === 'holding') !== holds) await this.#writer.write({ kind: 'copy-holds', sessionId, holds });
   }
 
   /** It counts for nothing. */
   async copyEnded(sessionId: string): Promise<void> {
-    if (this.#state.sessions.get(sessionId)?.copyingFrom !== undefined) await this.#write([{ kind: 'copy-ended', sessionId }]);
+    if (this.#state.sessions.get(sessionId)?.copyingFrom !== undefined) await this.#writer.write({ kind: 'copy-ended', sessionId });
   }
 
   /** It holds all that its source held. */
   async copyMade(sessionId: string, generation: number): Promise<void> {
-    await this.#write([
-      { kind: 'volume-made', sessionId, generation },
-      { kind: 'copy-ended', sessionId },
-    ]);
+    await this.#writer.write({ kind: 'volume-made', sessionId, generation }, { kind: 'copy-ended', sessionId });
   }
 
   async froze(sessionId: string, frozen: boolean): Promise<void> {
-    if ((this.#state.sessions.get(sessionId)?.frozen ?? false) !== frozen) await this.#write([{ kind: 'frozen', sessionId, frozen }]);
+    if ((this.#state.sessions.get(sessionId)?.frozen ?? false) !== frozen) await this.#writer.write({ kind: 'frozen', sessionId, frozen });
   }
 
   async removed(sessionId: string, upToGeneration: number): Promise<void> {
     const entry = this.#state.sessions.get(sessionId);
     if (entry?.removedUpTo === upToGeneration) return;
-    await this.#write([{ kind: 'removed', sessionId, upToGeneration, hadVolume: entry?.volumeMade !== undefined }]);
+    await this.#writer.write({ kind: 'removed', sessionId, upToGeneration, hadVolume: entry?.volumeMade !== undefined });
   }
 
   async close(): Promise<void> {
-    await this.#flushing;
-    await this.#journal.close();
+    await this.#writer.close();
   }
 
-  async #writeAll(records: readonly LedgerRecord[]): Promise<void> {
-    for (let at = 0; at < records.length; at += RECORDS_PER_BLOCK) await this.#write(records.slice(at, at + RECORDS_PER_BLOCK));
-  }
-
-  /** What is asked for while a block is on its way to the disk goes into the next one together: one sync for all. */
-  #write(records: readonly LedgerRecord[]): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ records, resolve, reject });
-      this.#flushing ??= this.#flush();
-    });
-  }
-
-  async #flush(): Promise<void> {
-    for (;;) {
-      const writes = this.#waiting.splice(0);
-      if (writes.length === 0) {
-        // In the turn in which nothing waits: what is written in the next one begins a flush of its own.
-        this.#flushing = undefined;
-        return;
-      }
-      const records = writes.flatMap((write) => write.records);
-      try {
-        await this.#journal.append(encodeRecords(records));
-        for (const record of records) {
-          applyRecord(this.#state, record);
-          if ('sessionId' in record) this.copies.saw(record.sessionId, this.#state.sessions.get(record.sessionId));
-          else if (record.kind === 'assign')
-            this.copies.saw(record.assignment.sessionId, this.#state.sessions.get(record.assignment.sessionId));
-        }
-        this.#written += records.length;
-        // A snapshot costs as much as there are sessions: it is due after as many records.
-        if (this.#written >= Math.max(COMPACT_AFTER, this.#state.sessions.size)) await this.#compact();
-      } catch (error) {
-        for (const write of writes) write.reject(error);
-        continue;
-      }
-      for (const write of writes) write.resolve();
+  #apply(records: readonly LedgerRecord[]): void {
+    for (const record of records) applyRecord(this.#state, record);
+    for (const record of records) {
+      const sessionId = record.kind === 'assign' ? record.assignment.sessionId : 'sessionId' in record ? record.sessionId : undefined;
+      if (sessionId !== undefined) this.copies.update(sessionId, this.#state.sessions.get(sessionId));
     }
-  }
-
-  async #compact(): Promise<void> {
-    const blocks: Uint8Array[] = [];
-    let block: LedgerRecord[] = [];
-    for (const record of snapshotOf(this.#state)) {
-      if (block.push(record) < RECORDS_PER_BLOCK) continue;
-      blocks.push(encodeRecords(block));
-      block = [];
-    }
-    if (block.length > 0) blocks.push(encodeRecords(block));
-    await this.#journal.compact(blocks);
-    this.#written = 0;
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
+import type { Relay } from '../guests/relay.ts';
 
 /** Beyond its grace: what a guest gets to make an answer durable and to hand it over. */
 const MARGIN_MS = 5_000;
@@ -7,12 +8,9 @@ const GUEST_AWAITED_MS = 3_000;
 
 export interface DrainDeps {
   readonly clock: Clock;
-  guestConnected(): boolean;
-  /** Tells the guest, the one that is connected or whichever connects from now on. */
-  ask(graceMs: number): void;
-  takeBack(): void;
-  /** It is over. */
-  over(): void;
+  readonly guests: Pick<Relay, 'isConnected' | 'startDrain' | 'endDrain'>;
+  /** The drain is over. */
+  wake(): void;
 }
 
 /**
@@ -20,6 +18,7 @@ export interface DrainDeps {
  * interrupts it, and hands over what it has to say. Over when the guest says so, or when its time is up; each container is asked anew.
  */
 export class Drain {
+  readonly #sessionId: string;
   readonly #deps: DrainDeps;
   #containerId: string | undefined;
   #graceMs = 0;
@@ -27,7 +26,8 @@ export class Drain {
   #isOver = false;
   #timer: Timer | undefined;
 
-  constructor(deps: DrainDeps) {
+  constructor(sessionId: string, deps: DrainDeps) {
+    this.#sessionId = sessionId;
     this.#deps = deps;
   }
 
@@ -40,14 +40,14 @@ export class Drain {
     this.end();
     this.#containerId = containerId;
     this.#graceMs = graceMs;
-    this.#deps.ask(graceMs);
+    this.#deps.guests.startDrain(this.#sessionId, graceMs);
     this.#wait(GUEST_AWAITED_MS);
     this.guestChanged();
   }
 
   /** Its guest came or went. The grace counts from when one was first there. */
   guestChanged(): void {
-    if (this.#containerId === undefined || this.#heard || !this.#deps.guestConnected()) return;
+    if (this.#containerId === undefined || this.#heard || !this.#deps.guests.isConnected(this.#sessionId)) return;
     this.#heard = true;
     this.#wait(this.#graceMs + MARGIN_MS);
   }
@@ -57,7 +57,7 @@ export class Drain {
     if (this.#containerId === undefined || this.#isOver) return;
     this.#timer?.cancel();
     this.#isOver = true;
-    this.#deps.over();
+    this.#deps.wake();
   }
 
   /** The container is gone, or is to stay. */
@@ -67,12 +67,12 @@ export class Drain {
     this.#containerId = undefined;
     this.#heard = false;
     this.#isOver = false;
-    this.#deps.takeBack();
+    this.#deps.guests.endDrain(this.#sessionId);
   }
 
   /** The container is to stay: its guest goes on, whoever asked it to finish. */
   stay(): void {
-    if (this.#containerId === undefined) this.#deps.takeBack();
+    if (this.#containerId === undefined) this.#deps.guests.endDrain(this.#sessionId);
     else this.end();
   }
 

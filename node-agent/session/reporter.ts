@@ -1,6 +1,6 @@
 import type { Log } from '../../seams/log.ts';
 import type { Phase } from '../domain/session.ts';
-import type { Seen } from '../engine/driver.ts';
+import type { Seen } from '../engine/seen.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { type Status, sameStatus } from './status.ts';
 

@@ -27,7 +27,7 @@ export async function removeContainers({ driver, doors, clock, log }: ShutdownDe
       const turns = new EngineTurns(clock);
       const remove = (sessionId: string) => turns.call(signal, (limited) => removeAll(driver, sessionId, limited));
       const removals = await Promise.allSettled(containers.map(([sessionId]) => remove(sessionId)));
-      for (const sessionId of await driver.copier.list(signal)) await driver.copier.end(sessionId, signal);
+      for (const sessionId of await driver.copies(signal)) await driver.volume({ kind: 'end-copy', sessionId }, signal);
       await driver.dismantle(signal);
       for (const removal of removals) if (removal.status === 'rejected') throw removal.reason;
     });

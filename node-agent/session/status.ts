@@ -1,5 +1,5 @@
 import type { Phase, Remembered } from '../domain/session.ts';
-import type { Seen } from '../engine/driver.ts';
+import type { Seen } from '../engine/seen.ts';
 
 /** What is reported of a session; the order of reports is given where they are sent. */
 export interface Status {

@@ -90,7 +90,7 @@ export function nodePart(options: PartsOptions, number: number, of: number, dock
     program: process.execPath,
     args: [
       join(projectRoot, 'node-agent', 'main.ts'),
-      ...['--data', data, '--name', name, '--token-file', tokenFile, '--driver', 'docker', '--docker-socket', dockerSocket],
+      ...['--data', data, '--name', name, '--token-file', tokenFile, '--docker-socket', dockerSocket],
       ...['--memory-bytes', String(memoryBytes), '--cpu-millis', String(cpuMillis)],
     ],
     env: environment((variable) => ['RAWORC_ALLOW_CIDRS', 'RAWORC_LOG_LEVEL'].includes(variable)),

@@ -5,7 +5,6 @@ import { Child } from './processes.ts';
 
 export interface NodeOptions {
   readonly name: string;
-  readonly driver?: 'docker' | 'hollow';
   readonly memoryBytes?: number;
   readonly cpuMillis?: number;
   /** Of an engine other than the machine's own. */
@@ -36,8 +35,8 @@ export class NodeProcess {
     await mkdir(this.dataDirectory, { recursive: true });
     const tokenFile = `${this.dataDirectory}.token`;
     await writeFile(tokenFile, token, { mode: 0o600 });
-    const { name, driver = 'docker', memoryBytes = 2 ** 30, cpuMillis = 2000, dockerSocket, env = {} } = this.options;
-    const args = ['node-agent/main.ts', '--data', this.dataDirectory, '--name', name, '--token-file', tokenFile, '--driver', driver];
+    const { name, memoryBytes = 2 ** 30, cpuMillis = 2000, dockerSocket, env = {} } = this.options;
+    const args = ['node-agent/main.ts', '--data', this.dataDirectory, '--name', name, '--token-file', tokenFile];
     args.push('--memory-bytes', String(memoryBytes), '--cpu-millis', String(cpuMillis), '--run-dir', this.runDirectory);
     if (dockerSocket !== undefined) args.push('--docker-socket', dockerSocket);
     const child = new Child(name, process.execPath, args, { PATH: process.env.PATH ?? '', ...env }, this.#projectDirectory);

@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { Journal } from '../../journal/journal.ts';
 import { grpcDialer } from '../../node-agent/control/grpc-dialer.ts';
 import type { Capacity } from '../../node-agent/engine/driver.ts';
-import { HollowHost } from '../../node-agent/engine/hollow/hollow.ts';
 import { joinWithToken } from '../../node-agent/identity/join.ts';
 import { Ledger } from '../../node-agent/ledger/ledger.ts';
 import { NodeAgent } from '../../node-agent/node.ts';
 import type { Log } from '../../seams/log.ts';
 import { systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
+import { HollowHost } from '../hollow/hollow.ts';
 
 export interface HollowNodePlan {
   readonly name: string;
@@ -68,7 +68,7 @@ interface Left {
 async function leftBehind(host: HollowHost, left: Left, isRunning: boolean, signal: AbortSignal): Promise<void> {
   const limits = { cpuMillis: 500, memoryBytes: 2 ** 29, diskBytes: 2 ** 30, processes: 256 };
   const plan = { ...left, generation: 7, limits, uid: 10_001, socketDirectory: '/none' };
-  await host.createVolume(plan, signal);
+  await host.volume({ kind: 'create-volume', plan }, signal);
   if (!isRunning) return;
   await host.createContainer(plan, signal);
   await host.start(left.sessionId, signal);

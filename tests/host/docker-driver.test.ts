@@ -374,7 +374,8 @@ t.test('a container that somebody is removing already is gone when its removal r
   const sessionId = randomUUID();
   const limits = { cpuMillis: 100, memoryBytes: 64 * 2 ** 20, diskBytes: 2 ** 20, processes: 16 };
   const plan = { sessionId, generation: 1, space: 'default', image: IMAGE, limits, uid: 10_001, socketDirectory: RUN };
-  for (const make of [driver.createVolume, driver.createContainer]) t.ok((await make.call(driver, plan, signal)).ok);
+  t.ok((await driver.volume({ kind: 'create-volume', plan }, signal)).ok);
+  t.ok((await driver.createContainer(plan, signal)).ok);
   t.ok((await driver.start(sessionId, signal)).ok);
   await Promise.all(
     [1, 2, 3].map(async () => {
@@ -382,7 +383,7 @@ t.test('a container that somebody is removing already is gone when its removal r
       t.equal((await driver.observe(sessionId, signal)).container, undefined);
     }),
   );
-  await driver.removeVolume(sessionId, signal);
+  await driver.volume({ kind: 'remove-volume', sessionId }, signal);
   t.equal((await driver.observe(sessionId, signal)).volume, undefined);
 });
 

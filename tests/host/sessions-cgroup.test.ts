@@ -69,7 +69,7 @@ async function machine(t: Test, totals: Partial<Totals>, more: Partial<BoundsOpt
   const made: string[] = [];
   t.teardown(async () => {
     for (const id of made) await driver.removeContainer(id, signal);
-    for (const id of made) await driver.removeVolume(id, signal);
+    for (const id of made) await driver.volume({ kind: 'remove-volume', sessionId: id }, signal);
     await driver.dismantle(signal);
     driver.close();
   });
@@ -79,7 +79,8 @@ async function machine(t: Test, totals: Partial<Totals>, more: Partial<BoundsOpt
       const sessionId = randomUUID();
       made.push(sessionId);
       const plan = { sessionId, generation: 1, space: 'default', image: IMAGE, limits, uid: 600_000 + made.length, socketDirectory: RUN };
-      for (const make of [driver.createVolume, driver.createContainer]) t.match(await make.call(driver, plan, signal), { ok: true });
+      t.match(await driver.volume({ kind: 'create-volume', plan }, signal), { ok: true });
+      t.match(await driver.createContainer(plan, signal), { ok: true });
       t.match(await driver.start(sessionId, signal), { ok: true });
       return sessionId;
     },

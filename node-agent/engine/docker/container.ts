@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { RESERVED_PROCESSES } from '../../../proto/reserved-processes.ts';
 import type { ContainerSeen } from '../../domain/session.ts';
 import { DEFAULT_OPEN_FILES } from '../../session/session-settings.ts';
-import type { SessionPlan } from '../driver.ts';
+import type { SessionPlan } from '../session-plan.ts';
 
 export const NETWORK = 'raworc_network';
 

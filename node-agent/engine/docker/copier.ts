@@ -1,10 +1,12 @@
 import type { Duplex } from 'node:stream';
 import type Docker from 'dockerode';
 import type { ContainerCreateOptions } from 'dockerode';
-import type { CopyPlan, CopySeen, VolumeCopier } from '../copier.ts';
-import type { Made } from '../driver.ts';
+import type { Disks } from '../../volumes/disks.ts';
+import type { Outcome } from '../outcome.ts';
+import type { CopyPlan, CopySeen } from '../volume-work.ts';
 import { abortable, unless } from './client.ts';
 import { copyName, diskMount, isCopyOf, type Owner, ownerFilter, sessionOfCopy } from './container.ts';
+import { outcomeOf } from './outcomes.ts';
 
 /**
  * Waits for a line. Empties the one volume and copies the other into it: owners, modes, times and links as they are, by reference where the file system can. What is
@@ -31,48 +33,46 @@ export interface DockerCopierDeps {
   readonly owner: Owner;
   /** The control group of all that this node runs; undefined where there is none. */
   cgroupParent?(): string | undefined;
+  readonly disks: Pick<Disks, 'copiedFrom'>;
   /** Where the session's disk is, ready to be bound. */
-  disk(sessionId: string): Promise<string>;
-  /** Files of `from` keep their owner in the copy: to be known before there are any. */
-  ownedAs(sessionId: string, from: string): Promise<void>;
-  /** No copy of that session's disk needs it any more. */
-  over(sessionId: string): void;
-  /** What the engine refuses, as a value. */
-  made(signal: AbortSignal, work: () => Promise<Made>): Promise<Made>;
+  diskPath(sessionId: string): Promise<string>;
+  /** Called when a copy of that session's disk needs it no more. */
+  released(sessionId: string): void;
 }
 
 /** A container for each copy, without a network, that sees the two volumes and nothing else. Files of other people are in them: it may change owners and modes, and no more. */
-export class DockerCopier implements VolumeCopier {
+export class DockerCopier {
   readonly #deps: DockerCopierDeps;
-  readonly #told = new Map<string, Duplex>();
+  readonly #lines = new Map<string, Duplex>();
 
   constructor(deps: DockerCopierDeps) {
     this.#deps = deps;
   }
 
-  async prepare(plan: CopyPlan, signal: AbortSignal): Promise<Made> {
-    const { docker, owner, disk, ownedAs, made } = this.#deps;
-    const created = await made(signal, async () => {
-      const [from, to] = await Promise.all([disk(plan.from), disk(plan.sessionId)]);
-      await ownedAs(plan.sessionId, plan.from);
+  async prepare(plan: CopyPlan, signal: AbortSignal): Promise<Outcome> {
+    const { docker, owner, disks, diskPath } = this.#deps;
+    const created = await outcomeOf(signal, async () => {
+      const [from, to] = await Promise.all([diskPath(plan.from), diskPath(plan.sessionId)]);
+      // Files keep their owner in the copy: it is recorded before there are any.
+      await disks.copiedFrom(plan.sessionId, plan.from);
       await docker.createContainer(copierOptions(owner, plan, from, to, this.#deps.cgroupParent?.()));
       return { ok: true };
     });
     if (!created.ok && created.why !== 'exists') return created;
     if (!created.ok && (await this.#inspect(plan.sessionId, signal)) === undefined) return created;
-    return made(signal, async () => {
+    return outcomeOf(signal, async () => {
       await unless([304], docker.getContainer(copyName(plan.sessionId)).start());
       return { ok: true };
     });
   }
 
-  start(sessionId: string, read: () => void, signal: AbortSignal): Promise<Made> {
-    const { streams, made } = this.#deps;
-    return made(signal, async () => {
+  start(sessionId: string, read: () => void, signal: AbortSignal): Promise<Outcome> {
+    const { streams } = this.#deps;
+    return outcomeOf(signal, async () => {
       this.#hangUp(sessionId);
       const container = streams.getContainer(copyName(sessionId));
       const line = await container.attach({ stream: true, stdin: true, stdout: true, hijack: true });
-      this.#told.set(sessionId, line as Duplex);
+      this.#lines.set(sessionId, line as Duplex);
       line.on('error', () => undefined);
       line.once('data', () => read());
       line.write('go\n');
@@ -99,7 +99,7 @@ export class DockerCopier implements VolumeCopier {
     if (found === undefined) return;
     await unless([404, 409], abortable(signal, this.#deps.docker.getContainer(found.Id).remove({ force: true, v: true })));
     const from = found.Config.Labels['raworc.copy-from'];
-    if (from !== undefined) this.#deps.over(from);
+    if (from !== undefined) this.#deps.released(from);
   }
 
   async list(signal: AbortSignal): Promise<readonly string[]> {
@@ -110,12 +110,12 @@ export class DockerCopier implements VolumeCopier {
   }
 
   close(): void {
-    for (const sessionId of [...this.#told.keys()]) this.#hangUp(sessionId);
+    for (const sessionId of [...this.#lines.keys()]) this.#hangUp(sessionId);
   }
 
   #hangUp(sessionId: string): void {
-    this.#told.get(sessionId)?.destroy();
-    this.#told.delete(sessionId);
+    this.#lines.get(sessionId)?.destroy();
+    this.#lines.delete(sessionId);
   }
 
   async #inspect(sessionId: string, signal: AbortSignal) {

@@ -1,132 +1,116 @@
-import type Docker from 'dockerode';
 import type { Log } from '../../../seams/log.ts';
+import type { VolumeSeen } from '../../domain/session.ts';
+import type { DiskRecord } from '../../volumes/disk-record.ts';
 import type { Disks } from '../../volumes/disks.ts';
-import { abortable, answerOf, messageOf, unless } from './client.ts';
-import { type Owner, ownedBy, ownerFilter, volumeName } from './container.ts';
+import type { Outcome } from '../outcome.ts';
+import type { SessionPlan } from '../session-plan.ts';
+import type { VolumeWork } from '../volume-work.ts';
+import { abortable, messageOf } from './client.ts';
+import { volumeName } from './container.ts';
+import { DockerCopier, type DockerCopierDeps } from './copier.ts';
+import { EngineVolumes } from './engine-volumes.ts';
+import { asDiskFailure, outcomeOf } from './outcomes.ts';
+import type { SessionContainers } from './session-containers.ts';
 
-/** A session's files in a volume of the engine, as node agents of before kept them. */
-export interface EngineVolume {
-  readonly generation: number;
-  readonly space: string;
-  /** On the host. */
-  readonly path: string;
+const ANOTHER_DISK = 'The disk of this session on its node is not the one that it was made with.';
+
+/** A session's disk, or the volume of the engine in which its files still are. */
+export type FoundVolume = Pick<DiskRecord, 'generation' | 'space'> & { readonly id?: string };
+
+export function volumeSeen(sessionId: string, { generation, id }: FoundVolume): VolumeSeen {
+  const name = volumeName(sessionId);
+  return id === undefined ? { name, generation } : { name, generation, disk: id };
 }
 
-const DEFAULT_BYTES = 1024 ** 3;
-const keeperName = (sessionId: string) => `raworc_keep_${sessionId}`;
-
-export interface EngineVolumesDeps {
-  readonly docker: Docker;
-  readonly owner: Owner;
+export interface DockerVolumesDeps extends Omit<DockerCopierDeps, 'diskPath' | 'disks' | 'released'> {
   readonly disks: Disks;
+  readonly containers: SessionContainers;
   readonly log: Log;
 }
 
-/**
- * Volumes of the engine that sessions of before have, until they are adopted: made disks of the node agent's own, when nothing runs on them. Until then a
- * container keeps a reference to each, so that `docker volume prune` leaves it: the session's own, or one that is never started.
- */
-export class EngineVolumes {
-  readonly #deps: EngineVolumesDeps;
-  /** Replaced as a whole: whoever looks never finds one missing that is there. */
-  #known = new Map<string, EngineVolume>();
+/** The volumes of sessions: disks of the node agent's own, volumes of the engine until they are adopted, and copies of one into another. */
+export class DockerVolumes {
+  readonly #deps: DockerVolumesDeps;
+  readonly #copier: DockerCopier;
+  readonly engine: EngineVolumes;
 
-  constructor(deps: EngineVolumesDeps) {
+  constructor(deps: DockerVolumesDeps) {
     this.#deps = deps;
-  }
-
-  /** Of the session; undefined where it has none, or where its files have moved. */
-  find(sessionId: string): EngineVolume | undefined {
-    return this.#known.get(sessionId);
-  }
-
-  list(): ReadonlyMap<string, EngineVolume> {
-    return this.#known;
-  }
-
-  /** Looks for them all, adopts those on which nothing can run, and removes what is left of those that were adopted. */
-  async refresh(signal: AbortSignal): Promise<void> {
-    const { docker, owner, disks, log } = this.#deps;
-    const { Volumes } = await abortable(signal, docker.listVolumes({ filters: { label: ownerFilter(owner) } }));
-    const known = new Map<string, EngineVolume>();
-    for (const { Labels, Mountpoint, Name } of Volumes ?? []) {
-      const owned = ownedBy(owner, Labels);
-      if (owned === undefined || Name !== volumeName(owned.sessionId)) continue;
-      const { sessionId, generation, space } = owned;
-      if ((await disks.find(sessionId)) === undefined) known.set(sessionId, { generation, space, path: Mountpoint });
-      else
-        await this.#forget(sessionId).catch((error: unknown) => log.debug('volume.stays', { session: sessionId, error: messageOf(error) }));
-    }
-    this.#known = known;
-    for (const sessionId of [...known.keys()]) {
-      const users = await abortable(signal, this.#users(sessionId));
-      if (users.length > 0) continue;
-      await this.adopt(sessionId, DEFAULT_BYTES).catch(async (error: unknown) => {
-        log.warn('volume.not-adopted', { session: sessionId, error: messageOf(error) });
-        await this.#keep(sessionId, undefined).catch(() => undefined);
-      });
-    }
-  }
-
-  /** Before the last container goes that uses it. It has ended; when the files cannot be moved now, another container keeps them from being pruned. */
-  async beforeRemoval(sessionId: string, image: string): Promise<void> {
-    if (!this.#known.has(sessionId)) return;
-    const others = (await this.#users(sessionId)).filter(({ State }) => State === 'running' || State === 'paused');
-    if (others.length > 0) return;
-    try {
-      await this.adopt(sessionId, DEFAULT_BYTES);
-    } catch (error) {
-      this.#deps.log.warn('volume.not-adopted', { session: sessionId, error: messageOf(error) });
-      await this.#keep(sessionId, image);
-    }
-  }
-
-  /** Makes its files the session's disk. To be called where nothing runs on them. */
-  async adopt(sessionId: string, bytes: number): Promise<void> {
-    const volume = this.#known.get(sessionId);
-    if (volume === undefined) return;
-    const { generation, space, path } = volume;
-    await this.#deps.disks.adopt({ sessionId, generation, space, bytes }, path);
-    this.#known.delete(sessionId);
-    // What is left of it is empty, and goes now or at the next look, when no container refers to it.
-    await this.#forget(sessionId).catch(() => undefined);
-  }
-
-  /** With a session that was deleted. */
-  async remove(sessionId: string): Promise<void> {
-    if (!this.#known.has(sessionId)) return;
-    await this.#forget(sessionId);
-    this.#known.delete(sessionId);
-  }
-
-  async #forget(sessionId: string): Promise<void> {
-    const { docker, owner } = this.#deps;
-    const keeper = docker.getContainer(keeperName(sessionId));
-    const found = await unless([404], keeper.inspect());
-    if (found?.Config.Labels['raworc.keep'] === sessionId && found.Config.Labels['raworc.node'] === owner.nodeId)
-      await unless([404], keeper.remove());
-    await unless([404], docker.getVolume(volumeName(sessionId)).remove());
-  }
-
-  /** Containers that refer to it, beside one that does nothing else. */
-  async #users(sessionId: string): Promise<Docker.ContainerInfo[]> {
-    const found = await this.#deps.docker.listContainers({ all: true, filters: { volume: [volumeName(sessionId)] } });
-    return found.filter(({ Labels }) => Labels['raworc.keep'] !== sessionId);
-  }
-
-  async #keep(sessionId: string, image: string | undefined): Promise<void> {
-    const { docker, owner } = this.#deps;
-    const known = image ?? (await docker.listImages({ filters: { label: ['raworc.managed=true'] } }))[0]?.Id;
-    if (known === undefined) return;
-    const made = docker.createContainer({
-      name: keeperName(sessionId),
-      Image: known,
-      Entrypoint: ['/bin/false'],
-      Labels: { 'raworc.managed': 'true', 'raworc.cluster': owner.clusterId, 'raworc.node': owner.nodeId, 'raworc.keep': sessionId },
-      HostConfig: { NetworkMode: 'none', Binds: [`${volumeName(sessionId)}:/kept:ro,nocopy`] },
+    this.engine = new EngineVolumes(deps);
+    this.#copier = new DockerCopier({
+      ...deps,
+      diskPath: async (sessionId) => this.engine.find(sessionId)?.path ?? (await deps.disks.ready(sessionId)).path,
+      released: (sessionId) => this.release(sessionId),
     });
-    await made.catch((error: unknown) => {
-      if (answerOf(error)?.status !== 409) throw error;
-    });
+  }
+
+  get copier(): Pick<DockerCopier, 'observe' | 'list'> {
+    return this.#copier;
+  }
+
+  async list(): Promise<ReadonlyMap<string, FoundVolume>> {
+    const disks = await this.#deps.disks.list();
+    return new Map<string, FoundVolume>([...this.engine.list(), ...disks]);
+  }
+
+  async find(sessionId: string): Promise<FoundVolume | undefined> {
+    // Asked before the disk: one that is adopted meanwhile is found in one of the two.
+    const volume = this.engine.find(sessionId);
+    return (await this.#deps.disks.find(sessionId)) ?? volume;
+  }
+
+  async run(work: VolumeWork, signal: AbortSignal): Promise<Outcome> {
+    switch (work.kind) {
+      case 'create-volume': {
+        const { sessionId, generation, space, limits, uid } = work.plan;
+        return outcomeOf(signal, async () => {
+          const plan = { sessionId, generation, space, bytes: limits.diskBytes, uid };
+          const { id } = await this.#deps.disks.create(plan).catch(asDiskFailure);
+          return { ok: true, disk: id };
+        });
+      }
+      case 'prepare-copy':
+        return this.#copier.prepare(work.plan, signal);
+      case 'start-copy':
+        return this.#copier.start(work.sessionId, work.read, signal);
+      case 'end-copy':
+        await this.#copier.end(work.sessionId, signal);
+        return { ok: true };
+      case 'remove-volume':
+        await abortable(signal, this.#deps.disks.remove(work.sessionId));
+        await abortable(signal, this.engine.remove(work.sessionId));
+        return { ok: true };
+      default:
+        return work satisfies never;
+    }
+  }
+
+  /** The session's disk, mounted, as its container binds it; the refusal where it is not the one that the session had. */
+  async ready({
+    sessionId,
+    limits,
+    uid,
+    disk: expected,
+  }: SessionPlan): Promise<{ readonly path: string; readonly disk: DiskRecord } | Outcome> {
+    await this.engine.adopt(sessionId, limits.diskBytes).catch(asDiskFailure);
+    const found = await this.#deps.disks.ready(sessionId, limits.diskBytes, uid).catch(asDiskFailure);
+    return expected === undefined || expected === found.disk.id ? found : { ok: false, why: 'refused', reason: ANOTHER_DISK };
+  }
+
+  /** Mounts the disk that an existing container binds. */
+  async mount(sessionId: string): Promise<void> {
+    if (this.engine.find(sessionId) === undefined) await this.#deps.disks.ready(sessionId).catch(asDiskFailure);
+  }
+
+  /** Unmounts its disk unless a container has it, beside whatever comes next: who needs the disk again waits for that. */
+  release(sessionId: string): void {
+    const { disks, containers, log } = this.#deps;
+    const failed = (error: unknown) => log.warn('disk.still-mounted', { session: sessionId, error: messageOf(error) });
+    const hasContainer = async () => (await containers.find(sessionId)) !== undefined;
+    void disks.release(sessionId, hasContainer).catch(failed);
+  }
+
+  close(): void {
+    this.#copier.close();
   }
 }

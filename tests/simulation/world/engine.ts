@@ -1,8 +1,11 @@
 import type { Most } from '../../../node-agent/domain/session-most.ts';
-import type { Driver, DriverChange, Made } from '../../../node-agent/engine/driver.ts';
-import type { HollowHost } from '../../../node-agent/engine/hollow/hollow.ts';
+import type { Driver, DriverChange } from '../../../node-agent/engine/driver.ts';
+import type { Outcome } from '../../../node-agent/engine/outcome.ts';
+import type { SessionPlan } from '../../../node-agent/engine/session-plan.ts';
+import type { VolumeWork } from '../../../node-agent/engine/volume-work.ts';
 import type { GuestDoors } from '../../../node-agent/guests/listener.ts';
 import type { Ledger } from '../../../node-agent/ledger/ledger.ts';
+import type { HollowHost } from '../../hollow/hollow.ts';
 import { type Life, never } from './life.ts';
 import { isPhase } from './phases.ts';
 import type { SeededRandom } from './random.ts';
@@ -99,58 +102,46 @@ export function driverFor(view: EngineView): Driver {
     });
   }
 
-  const own = new AbortController().signal;
+  const ownSignal = new AbortController().signal;
   const check = (name: string, sessionId: string) => checkTouch(view, name, sessionId);
-  const change = (name: 'pause' | 'unpause' | 'removeContainer' | 'removeVolume') => (sessionId: string, signal: AbortSignal) => {
+  const change = (name: 'pause' | 'unpause' | 'removeContainer') => (sessionId: string, signal: AbortSignal) => {
     check(name, sessionId);
-    return call(name, sessionId, signal, () => host[name](sessionId, own));
+    return call(name, sessionId, signal, () => host[name](sessionId, ownSignal));
   };
-  const failedMade = (reason: string) => ({ ok: false, why: 'failed', reason }) as const satisfies Made;
+  const failedOutcome = (reason: string) => ({ ok: false, why: 'failed', reason }) as const satisfies Outcome;
 
   return {
     kind: 'hollow',
     prepare: (signal) => call('prepare', '', signal, () => host.prepare()),
-    ping: (signal) => call('ping', '', signal, () => host.ping(own)),
+    ping: (signal) => call('ping', '', signal, () => host.ping(ownSignal)),
     capacity: (signal) => call('capacity', '', signal, () => host.capacity()),
-    list: (signal) => call('list', '', signal, () => host.list(own)),
-    observe: (sessionId, signal) => call('observe', sessionId, signal, () => host.observe(sessionId, own)),
-    createVolume(plan, signal) {
-      const row = around.chronicle.sessions.get(plan.sessionId);
-      // For one that is to go a create that may be under way is repeated, to know its end, and what it made is removed.
-      // One that is to begin as a copy has none before that.
-      const isCopyDue = row !== undefined && row.copyFrom !== null;
-      if (around.chronicle.volumesLost.has(plan.sessionId) && row?.hasRun && row.desired !== 'deleted' && !isCopyDue)
-        around.violation(`${machine} makes the volume of ${plan.sessionId} anew, which was lost`);
-      const expectedSince = around.chronicle.volumeless.get(plan.sessionId) ?? Number.POSITIVE_INFINITY;
-      if (plan.generation >= expectedSince && row?.desired !== 'deleted' && !isCopyDue)
-        around.violation(`${machine} makes an empty volume for ${plan.sessionId}, which is from a backup`);
-      return call('createVolume', plan.sessionId, signal, () => host.createVolume(plan, own), failedMade);
+    list: (signal) => call('list', '', signal, () => host.list(ownSignal)),
+    observe: (sessionId, signal) => call('observe', sessionId, signal, () => host.observe(sessionId, ownSignal)),
+    volume(work, signal) {
+      const sessionId = 'plan' in work ? work.plan.sessionId : work.sessionId;
+      if (work.kind === 'create-volume') checkCreate(view, work.plan);
+      if (work.kind === 'remove-volume') check(work.kind, sessionId);
+      // What the copier calls back is heard by a node agent that lives.
+      const own: VolumeWork = work.kind === 'start-copy' ? { ...work, read: () => life.run(work.read) } : work;
+      return call(work.kind, sessionId, signal, () => host.volume(own, ownSignal), failedOutcome);
     },
+    copy: (sessionId, signal) => call('observe', sessionId, signal, () => host.copy(sessionId)),
+    copies: (signal) => call('list', '', signal, () => host.copies()),
     createContainer(plan, signal) {
       for (const what of ['memoryBytes', 'processes'] as const)
         if (plan.limits[what] > (most()[what] ?? Number.POSITIVE_INFINITY))
           around.violation(`${machine} makes a container of ${plan.sessionId} with ${what} ${plan.limits[what]}`);
-      return call('createContainer', plan.sessionId, signal, () => host.createContainer(plan, own), failedMade);
+      return call('createContainer', plan.sessionId, signal, () => host.createContainer(plan, ownSignal), failedOutcome);
     },
     start(sessionId, signal) {
       check('start', sessionId);
-      return call('start', sessionId, signal, () => startWhole(view, sessionId, own), failedMade);
-    },
-    copier: {
-      prepare: (plan, signal) => call('prepareCopy', plan.sessionId, signal, () => host.copier.prepare(plan, own), failedMade),
-      start: (sessionId, read, signal) =>
-        call('startCopy', sessionId, signal, () => host.copier.start(sessionId, () => life.run(read), own), failedMade),
-      observe: (sessionId, signal) => call('observe', sessionId, signal, () => host.copier.observe(sessionId)),
-      end: (sessionId, signal) => call('endCopy', sessionId, signal, () => host.copier.end(sessionId, own)),
-      list: (signal) => call('list', '', signal, () => host.copier.list()),
-      close: () => undefined,
+      return call('start', sessionId, signal, () => startWhole(view, sessionId, ownSignal), failedOutcome);
     },
     pause: change('pause'),
     // For a copy of its volume, also while it is as it should be.
-    freeze: (sessionId, signal) => call('freeze', sessionId, signal, () => host.freeze(sessionId, own)),
+    freeze: (sessionId, signal) => call('freeze', sessionId, signal, () => host.freeze(sessionId, ownSignal)),
     unpause: change('unpause'),
     removeContainer: change('removeContainer'),
-    removeVolume: change('removeVolume'),
     watch(listener) {
       // What happens while the daemon is away is not told; once it is back everything is to be looked at again.
       const tell = (news: DriverChange) => time.schedule(random.mostlySmall(0.1, trouble.slowMs), () => life.run(() => listener(news)));
@@ -170,15 +161,27 @@ export function driverFor(view: EngineView): Driver {
     buildImage: (plan, signal) =>
       time
         .hold(readThrough(plan.context))
-        .then((context) => call('buildImage', '', signal, () => host.buildImage({ ...plan, context }, own), failedMade)),
+        .then((context) => call('buildImage', '', signal, () => host.buildImage({ ...plan, context }, ownSignal), failedOutcome)),
     dismantle: (signal) => call('dismantle', '', signal, () => host.dismantle()),
     close: () => undefined,
   };
 }
 
+/** No volume that should exist is made anew, empty. */
+function checkCreate({ around, machine }: EngineView, { sessionId, generation }: SessionPlan): void {
+  const { sessions, volumesLost, volumeless } = around.chronicle;
+  const row = sessions.get(sessionId);
+  // For one that is to go a create that may be under way is repeated, to know its end, and what it made is removed.
+  // One that is to begin as a copy has none before that.
+  if (row?.desired === 'deleted' || (row !== undefined && row.copyFrom !== null)) return;
+  if (volumesLost.has(sessionId) && row?.hasRun) around.violation(`${machine} makes the volume of ${sessionId} anew, which was lost`);
+  if (generation >= (volumeless.get(sessionId) ?? Number.POSITIVE_INFINITY))
+    around.violation(`${machine} makes an empty volume for ${sessionId}, which is from a backup`);
+}
+
 /** Nothing is started on a volume that is still to become a copy. */
-async function startWhole({ around, host, machine }: EngineView, sessionId: string, signal: AbortSignal): Promise<Made> {
-  const { state } = await host.copier.observe(sessionId);
+async function startWhole({ around, host, machine }: EngineView, sessionId: string, signal: AbortSignal): Promise<Outcome> {
+  const { state } = host.copier.observe(sessionId);
   if (state === 'alive' || state === 'broken') around.violation(`${machine} starts ${sessionId}, a copy that is ${state}`);
   return host.start(sessionId, signal);
 }
@@ -202,7 +205,7 @@ function checkTouch({ around, host, machine, ledger, life, hasGuest }: EngineVie
     around.violation(`${machine} calls ${name} of ${sessionId}, which is ${container?.state}, as it should be`);
   if (assignment === undefined && around.chronicle.forgotten.has(sessionId) && container !== undefined && !isBuried(container))
     around.violation(`${machine} calls ${name} of ${sessionId}, an orphan`);
-  if (name === 'removeVolume' && volume !== undefined && !isBuried(volume))
+  if (name === 'remove-volume' && volume !== undefined && !isBuried(volume))
     around.violation(`${machine} removes the volume of ${sessionId} without a tombstone`);
   const isCutOff =
     name === 'removeContainer' && around.chronicle.runs.some((run) => run.sessionId === sessionId && run.end === 'under way');

@@ -1,9 +1,6 @@
 import { Journal } from '../../../journal/journal.ts';
 import type { Conditions } from '../../../node-agent/conditions.ts';
 import type { Dialer } from '../../../node-agent/control/dialer.ts';
-import { HollowHost } from '../../../node-agent/engine/hollow/hollow.ts';
-import { linkPair } from '../../../node-agent/engine/hollow/link-pair.ts';
-import type { HollowOptions } from '../../../node-agent/engine/hollow/options.ts';
 import { Ledger } from '../../../node-agent/ledger/ledger.ts';
 import { NodeAgent } from '../../../node-agent/node.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
@@ -12,6 +9,9 @@ import type { StreamFrame, StreamLink } from '../../../proto/streams/stream-fram
 import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import { systemClock, systemDisk, systemRandom } from '../../../seams/system.ts';
+import { HollowHost } from '../../hollow/hollow.ts';
+import { linkPair } from '../../hollow/link-pair.ts';
+import type { HollowOptions } from '../../hollow/options.ts';
 
 type FrameOf<Kind extends NodeFrame['kind']> = Extract<NodeFrame, { kind: Kind }>;
 
@@ -131,7 +131,14 @@ export function assigned(
     sessionId,
     generation,
     desired,
-    spec: { space: 'default', spaceId: 's', image, agents: [], limits: null, volumeExpected },
+    spec: {
+      space: 'default',
+      spaceId: 's',
+      image,
+      agents: [],
+      limits: { cpuMillis: 500, memoryBytes: 2 ** 29, diskBytes: 2 ** 30, processes: 256 },
+      volumeExpected,
+    },
     graceMs,
     settledSeq: 0,
     copyFrom: '',

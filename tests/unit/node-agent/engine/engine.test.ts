@@ -3,11 +3,11 @@ import { Journal } from '../../../../journal/journal.ts';
 import { Conditions } from '../../../../node-agent/conditions.ts';
 import { EngineTurns, MAX_CALLS } from '../../../../node-agent/engine/engine-turns.ts';
 import { ENGINE_HUNG } from '../../../../node-agent/engine/engine-watch.ts';
-import { HollowHost } from '../../../../node-agent/engine/hollow/hollow.ts';
-import type { HollowCall, HollowOptions } from '../../../../node-agent/engine/hollow/options.ts';
 import { Ledger } from '../../../../node-agent/ledger/ledger.ts';
 import { NodeAgent } from '../../../../node-agent/node.ts';
 import { systemRandom } from '../../../../seams/system.ts';
+import { HollowHost } from '../../../hollow/hollow.ts';
+import type { HollowOptions } from '../../../hollow/options.ts';
 import { silent } from '../../controller/core.ts';
 import { HandClock } from '../../controller/events/hand-clock.ts';
 import { SimulatedDisk } from '../../journal/simulated-disk.ts';
@@ -25,7 +25,7 @@ interface Before {
 async function world(t: Test, options: Partial<HollowOptions> = {}, before?: Before) {
   const clock = before?.clock ?? new HandClock();
   const controller = new HandController(clock);
-  const engine = { hangs: false, now: 0, most: 0, calls: new Map<HollowCall, number>() };
+  const engine = { hangs: false, now: 0, most: 0, calls: new Map<string, number>() };
   const host = before?.host ?? new HollowHost({ clock, random: systemRandom, images: [IMAGE], ...options });
   const disk = before?.disk ?? new SimulatedDisk();
   const own = new Map<PropertyKey, unknown>();
@@ -38,7 +38,7 @@ async function world(t: Test, options: Partial<HollowOptions> = {}, before?: Bef
       if (known !== undefined) return known;
       const call = async (...given: unknown[]) => {
         const signal = given.findLast((one) => one instanceof AbortSignal);
-        engine.calls.set(name as HollowCall, (engine.calls.get(name as HollowCall) ?? 0) + 1);
+        engine.calls.set(String(name), (engine.calls.get(String(name)) ?? 0) + 1);
         if (name !== 'ping') engine.now += 1;
         engine.most = Math.max(engine.most, engine.now);
         const effect = (async () => {
@@ -88,8 +88,16 @@ async function world(t: Test, options: Partial<HollowOptions> = {}, before?: Bef
   return { clock, controller, engine, host, disk, conditions, close };
 }
 
-const COUNTED: ReadonlySet<string> = new Set<HollowCall>([
-  ...(['list', 'observe', 'createVolume', 'createContainer', 'start', 'pause', 'unpause', 'removeContainer', 'ping'] as const),
+const COUNTED: ReadonlySet<string> = new Set([
+  'list',
+  'observe',
+  'volume',
+  'createContainer',
+  'start',
+  'pause',
+  'unpause',
+  'removeContainer',
+  'ping',
 ]);
 
 async function begin({ clock, controller }: Awaited<ReturnType<typeof world>>, sessions: ReturnType<typeof assigned>[]) {
@@ -117,7 +125,7 @@ t.test('an engine that hangs: a condition within ten seconds, messages go on, an
   controller.say({ kind: 'assignmentChange', value: { setId: 'set', number: 1, assignments: [assigned(idOf(3))], tombstones: [] } });
   host.end(idOf(2));
   await clock.advance(300_000);
-  for (const call of ['list', 'observe', 'createVolume', 'createContainer', 'start'] as const) {
+  for (const call of ['list', 'observe', 'volume', 'createContainer', 'start']) {
     t.ok((engine.calls.get(call) ?? 0) - (counts.get(call) ?? 0) <= 1, `${call} is not asked for again and again`);
   }
   t.equal(conditions.all().length, 1);

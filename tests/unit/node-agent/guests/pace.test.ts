@@ -1,9 +1,9 @@
 import t from 'tap';
 import { Outbox } from '../../../../node-agent/control/outbox.ts';
-import { linkPair } from '../../../../node-agent/engine/hollow/link-pair.ts';
 import { GUEST_RATES, GuestPace } from '../../../../node-agent/guests/guest-pace.ts';
 import { Relay } from '../../../../node-agent/guests/relay.ts';
 import type { GuestFrame, HostFrame, NodeFrame } from '../../../../proto/frame.ts';
+import { linkPair } from '../../../hollow/link-pair.ts';
 import { batching, silent } from '../../controller/core.ts';
 import { HandClock } from '../../controller/events/hand-clock.ts';
 

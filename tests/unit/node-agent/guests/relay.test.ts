@@ -1,11 +1,11 @@
 import t from 'tap';
 import { Outbox } from '../../../../node-agent/control/outbox.ts';
-import { linkPair } from '../../../../node-agent/engine/hollow/link-pair.ts';
 import { Relay, type RelayDeps } from '../../../../node-agent/guests/relay.ts';
 import { MAX_RELAYED } from '../../../../node-agent/guests/relay-budget.ts';
 import type { GuestFrame, HostFrame, NodeFrame } from '../../../../proto/frame.ts';
 import { prometheusMetrics } from '../../../../seams/prometheus.ts';
 import { systemClock } from '../../../../seams/system.ts';
+import { linkPair } from '../../../hollow/link-pair.ts';
 import { deliver } from '../hand-controller.ts';
 
 const S = '00000000-0000-4000-8000-00000000000a';

@@ -85,9 +85,9 @@ t.test('who takes the abstract names of before keeps no node agent from starting
   const squatter = createServer().listen('\0raworc-node-11111111-1111-4111-8111-111111111111');
   await once(squatter, 'listening');
   t.teardown(() => squatter.close());
-  const main = fileURLToPath(new URL('../../../../node-agent/main.ts', import.meta.url));
+  const main = fileURLToPath(new URL('../../../hollow/main.ts', import.meta.url));
   const start = () => {
-    const args = [main, '--driver', 'hollow', '--data', directory, '--name', '11111111-1111-4111-8111-111111111111', '--token-file', '-'];
+    const args = [main, '--data', directory, '--name', '11111111-1111-4111-8111-111111111111', '--token-file', '-'];
     const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     child.stdin.end(rig.token());
     t.teardown(() => child.kill('SIGKILL'));

@@ -2,11 +2,12 @@ import t, { type Test } from 'tap';
 import { Journal } from '../../../../journal/journal.ts';
 import { nextStep } from '../../../../node-agent/domain/next-step.ts';
 import type { ContainerSeen, Desired, Observed, Remembered, VolumeSeen } from '../../../../node-agent/domain/session.ts';
-import { HollowHost } from '../../../../node-agent/engine/hollow/hollow.ts';
+import { nameOf } from '../../../../node-agent/domain/step.ts';
 import { Ledger } from '../../../../node-agent/ledger/ledger.ts';
 import { NodeAgent } from '../../../../node-agent/node.ts';
 import { orphanOf } from '../../../../node-agent/session/status.ts';
 import { systemRandom } from '../../../../seams/system.ts';
+import { HollowHost } from '../../../hollow/hollow.ts';
 import { WorldClock } from '../../guest/world.ts';
 import { SimulatedDisk } from '../../journal/simulated-disk.ts';
 import { assigned, HandController, IMAGE } from '../hand-controller.ts';
@@ -30,19 +31,19 @@ t.test('each step of a copy, on both sides', async (t) => {
   const frozen: Observed = { ...up, container: box('paused') };
   const rows: readonly [string, Remembered, Observed, string][] = [
     ['nothing is there', due('running'), nothing, 'create-volume'],
-    ['a volume', due('running'), { ...nothing, volume }, 'begin-copy'],
-    ['a volume, to be suspended', due('suspended'), { ...nothing, volume }, 'begin-copy'],
-    ['a volume, to be paused', due('paused'), { ...nothing, volume }, 'begin-copy'],
+    ['a volume', due('running'), { ...nothing, volume }, 'prepare-copy'],
+    ['a volume, to be suspended', due('suspended'), { ...nothing, volume }, 'prepare-copy'],
+    ['a volume, to be paused', due('paused'), { ...nothing, volume }, 'prepare-copy'],
     ['given up', due('failed'), { ...nothing, volume }, 'rest FAILED'],
     ['before the controller has spoken', { ...due('running'), judged: false }, { ...nothing, volume }, 'rest STARTING'],
     ['its source has no container', held('running'), { ...nothing, volume, door: true }, 'rest STARTING'],
     ['what copies waits', begun, { ...nothing, volume, copy: 'ready' }, 'hold-source'],
-    ['what copies is gone', begun, { ...nothing, volume, copy: 'none' }, 'begin-copy'],
+    ['what copies is gone', begun, { ...nothing, volume, copy: 'none' }, 'prepare-copy'],
     ['the source still runs', holding, { ...nothing, volume, copy: 'ready', source: 'moving' }, 'rest STARTING'],
     ['the source is still', holding, { ...nothing, volume, copy: 'ready', source: 'still' }, 'start-copy'],
     ['the source is gone', holding, { ...nothing, volume, copy: 'ready', source: 'gone' }, 'fail'],
     ['it is read', holding, { ...nothing, volume, copy: 'running', source: 'still' }, 'rest STARTING'],
-    ['all is read', holding, { ...nothing, volume, copy: 'flushing', source: 'still' }, 'let-source'],
+    ['all is read', holding, { ...nothing, volume, copy: 'flushing', source: 'still' }, 'release-source'],
     ['the rest is written', begun, { ...nothing, volume, copy: 'flushing' }, 'rest STARTING'],
     ['it is whole', begun, { ...nothing, volume, copy: 'copied' }, 'keep-copy'],
     ['it is whole, before the controller has spoken', { ...holding, judged: false }, { ...nothing, volume, copy: 'copied' }, 'keep-copy'],
@@ -87,7 +88,7 @@ t.test('each step of a copy, on both sides', async (t) => {
   ];
   for (const [name, remembered, observed, expected] of rows) {
     const step = nextStep(remembered, observed);
-    t.equal(step.kind === 'rest' ? `rest ${step.phase ?? ''}`.trim() : step.kind, expected, name);
+    t.equal(step.kind === 'rest' ? `rest ${step.phase ?? ''}`.trim() : nameOf(step), expected, name);
   }
 });
 
@@ -182,7 +183,7 @@ t.test('a running parent is frozen for the reading alone, and nobody is told tha
   t.match(world.host.containers.get(COPY), { state: 'running' });
   t.same(new Set(world.phases(PARENT)), new Set(['STARTING', 'RUNNING']));
   t.same([...new Set(world.phases(COPY))], ['STARTING', 'RUNNING']);
-  t.same([await world.host.copier.list(), [...world.host.copier.torn], world.tooEarly], [[], [], []]);
+  t.same([world.host.copier.list(), [...world.host.copier.torn], world.tooEarly], [[], [], []]);
 });
 
 t.test('a source whose volume is gone fails the copy, and lets a later generation try again', async (t) => {
@@ -258,7 +259,7 @@ t.test('a copy that takes too long is given up, and its parent goes on', async (
   await world.clock.advance(601_000);
   t.match(world.controller.heard('report').at(-1), { sessionId: COPY, phase: 'FAILED', reason: /longer than 10 minutes/ });
   t.match(world.host.containers.get(PARENT), { state: 'running' });
-  t.same(await world.host.copier.list(), []);
+  t.same(world.host.copier.list(), []);
 });
 
 type Trouble = 'dieAt' | 'engineDiesAt';
@@ -288,14 +289,14 @@ function sweep(
         world.dieAt = 0;
         await world.start();
         const { state } = world.host.containers.get(PARENT) ?? {};
-        if (world.host.copier.torn.size === 0 && before.desired === 'DESIRED_RUNNING' && !(await world.host.copier.list()).length)
+        if (world.host.copier.torn.size === 0 && before.desired === 'DESIRED_RUNNING' && !world.host.copier.list().length)
           t.not(state, 'paused', `${at}: frozen no longer, though the controller has not spoken yet`);
         await after(world);
       }
       await world.clock.advance(60_000);
       t.same([...world.host.copier.torn], [], `${at}: nothing ran while it was copied`);
       t.same(world.tooEarly, [], `${at}: nothing was made on half a copy`);
-      t.same(await world.host.copier.list(), [], `${at}: what copied is gone`);
+      t.same(world.host.copier.list(), [], `${at}: what copied is gone`);
       t.equal(world.host.copier.made.get(COPY), PARENT, `${at}: it is a whole copy`);
       t.match(world.host.containers.get(COPY), { state: 'running' }, `${at}: it runs`);
       check(t, world);

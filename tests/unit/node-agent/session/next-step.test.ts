@@ -1,6 +1,7 @@
 import t from 'tap';
-import { nextStep, type Step } from '../../../../node-agent/domain/next-step.ts';
+import { nextStep } from '../../../../node-agent/domain/next-step.ts';
 import type { ContainerSeen, Desired, Observed, Remembered, VolumeSeen } from '../../../../node-agent/domain/session.ts';
+import { nameOf, type Step, type VolumeJob } from '../../../../node-agent/domain/step.ts';
 
 const nothing: Observed = { container: undefined, volume: undefined, door: false, guest: false, drain: 'none' };
 const blank: Remembered = {
@@ -193,7 +194,7 @@ t.test('each pair of desired and observed has its next step', async (t) => {
   ];
   for (const [name, remembered, observed, expected] of rows) {
     const step = nextStep(remembered, observed);
-    t.equal(step.kind === 'rest' ? `rest ${step.phase ?? ''}`.trim() : step.kind, expected, name);
+    t.equal(step.kind === 'rest' ? `rest ${step.phase ?? ''}`.trim() : nameOf(step), expected, name);
   }
 });
 
@@ -235,15 +236,10 @@ class World {
       case 'close-door':
         this.door = false;
         return;
-      case 'create-volume':
+      case 'volume':
+        return this.takeVolume(step.job, buried);
       case 'create-container':
         this.creating = step.generation;
-        if (step.kind === 'create-volume') {
-          if (this.volumeMade && step.generation > buried) return 'a new empty volume in place of one that was there';
-          this.volume = { name: 'v', generation: step.generation };
-          this.volumeMade = true;
-          return;
-        }
         if (this.late !== undefined) this.late = undefined;
         if (this.volume === undefined) return 'a container without its volume';
         if (!this.door) return 'a container without its door';
@@ -280,10 +276,6 @@ class World {
           if (this.container?.state === 'running' || this.container?.state === 'paused') return 'removed before it was emptied';
         this.container = undefined;
         return;
-      case 'remove-volume':
-        if ((this.volume?.generation ?? 0) > buried) return 'a volume was removed without a tombstone';
-        this.volume = undefined;
-        return;
       case 'removed':
         if ((this.container?.generation ?? Infinity) <= buried || (this.volume?.generation ?? Infinity) <= buried)
           return 'removed was said too early';
@@ -296,6 +288,20 @@ class World {
         this.failed = this.assignment?.generation;
         return;
     }
+  }
+
+  takeVolume(job: VolumeJob, buried: number): string | undefined {
+    if (job.kind === 'create-volume') {
+      this.creating = job.generation;
+      if (this.volumeMade && job.generation > buried) return 'a new empty volume in place of one that was there';
+      this.volume = { name: 'v', generation: job.generation };
+      this.volumeMade = true;
+      return undefined;
+    }
+    if (job.kind !== 'remove-volume') return 'a copy that nobody asked for';
+    if ((this.volume?.generation ?? 0) > buried) return 'a volume was removed without a tombstone';
+    this.volume = undefined;
+    return undefined;
   }
 }
 
@@ -341,7 +347,7 @@ t.test('whatever happens, it converges, removes only what is buried and starts n
       let rested = false;
       for (let turn = 0; turn < lives && !rested; turn += 1) {
         const step = nextStep(world.remembered(), world.observed());
-        story.push(step.kind);
+        story.push(nameOf(step));
         if (step.kind === 'rest') rested = true;
         else if (step.kind === 'create-container' && turn === lives - 1) {
           world.creating = step.generation;

@@ -111,12 +111,11 @@ t.test('restarts are delayed by the ends of the last ten minutes', async (t) => 
 
 t.test('flags that make no sense are named', async (t) => {
   t.match(parseFlags([]), { ok: false, problem: /--data/ });
-  t.match(parseFlags(['--data', '/d', '--driver', 'podman']), { ok: false, problem: /podman/ });
   t.match(parseFlags(['--data', '/d', '--cpu-millis', '1.5']), { ok: false, problem: /--cpu-millis/ });
   t.match(parseFlags(['--data', '/d', '--frobnicate']), { ok: false, problem: /frobnicate/ });
   t.match(parseFlags(['--data', '/d', '--sessions', '3', '--memory-bytes', '1024']), {
     ok: true,
-    flags: { dataDirectory: '/d', driver: 'docker', capacity: { sessions: 3, memoryBytes: 1024 } },
+    flags: { dataDirectory: '/d', capacity: { sessions: 3, memoryBytes: 1024 } },
   });
 });
 

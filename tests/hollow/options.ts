@@ -1,24 +1,21 @@
-import type { Deliver__Output as Deliver } from '../../../proto/generated/raworc/v0/Deliver.ts';
-import type { Clock } from '../../../seams/clock.ts';
-import type { Random } from '../../../seams/random.ts';
-import type { Capacity } from '../driver.ts';
+import type { Capacity } from '../../node-agent/engine/driver.ts';
+import type { VolumeWork } from '../../node-agent/engine/volume-work.ts';
+import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
+import type { Clock } from '../../seams/clock.ts';
+import type { Random } from '../../seams/random.ts';
 
 /** The calls that may be made slow or faulty. */
 export type HollowCall =
   | 'list'
   | 'ping'
   | 'observe'
-  | 'createVolume'
   | 'createContainer'
   | 'start'
   | 'pause'
   | 'freeze'
   | 'unpause'
   | 'removeContainer'
-  | 'removeVolume'
-  | 'prepareCopy'
-  | 'startCopy'
-  | 'endCopy'
+  | VolumeWork['kind']
   | 'buildImage';
 
 export interface HollowOptions {

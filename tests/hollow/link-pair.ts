@@ -1,5 +1,5 @@
-import type { Link } from '../../../proto/link.ts';
-import type { Clock } from '../../../seams/clock.ts';
+import type { Link } from '../../proto/link.ts';
+import type { Clock } from '../../seams/clock.ts';
 
 /** Two ends in one process: what goes into one comes out of the other on a later turn, in order. For guests that are only pretended. */
 export function linkPair<A, B>(clock: Clock): readonly [Link<A, B>, Link<B, A>] {

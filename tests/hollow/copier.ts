@@ -1,12 +1,11 @@
-import type { Clock, Timer } from '../../../seams/clock.ts';
-import type { CopyPlan, CopySeen, VolumeCopier } from '../copier.ts';
-import type { Made } from '../driver.ts';
+import type { Outcome } from '../../node-agent/engine/outcome.ts';
+import type { CopyPlan, CopySeen } from '../../node-agent/engine/volume-work.ts';
+import type { Clock, Timer } from '../../seams/clock.ts';
 
 export interface HollowCopierDeps {
   readonly clock: Clock;
   /** Milliseconds that it takes to read the source, and again to write the rest. */
   readonly copyMs: () => number;
-  call(call: 'prepareCopy' | 'startCopy' | 'endCopy', sessionId: string, signal: AbortSignal): Promise<void>;
   /** Whether something runs on that session's volume. */
   runs(sessionId: string): boolean;
   /** The copy has ended well: makes the one volume what the other is. False when one of them is not there. */
@@ -26,7 +25,7 @@ const GONE: CopySeen = { state: 'broken', passing: false, reason: 'The volume co
 const KILLED: CopySeen = { state: 'broken', passing: true, reason: 'The copy of the volume was ended from outside.' };
 
 /** Copies that only take their time. */
-export class HollowCopier implements VolumeCopier {
+export class HollowCopier {
   readonly #deps: HollowCopierDeps;
   readonly #copies = new Map<string, Copy>();
   /** Sessions of which a copy was being made while something ran on their volume: never, with a node agent that does its work. */
@@ -38,15 +37,13 @@ export class HollowCopier implements VolumeCopier {
     this.#deps = deps;
   }
 
-  async prepare(plan: CopyPlan, signal: AbortSignal): Promise<Made> {
-    await this.#deps.call('prepareCopy', plan.sessionId, signal);
+  prepare(plan: CopyPlan): Outcome {
     if (!this.#copies.has(plan.sessionId))
       this.#copies.set(plan.sessionId, { plan, timer: undefined, reads: false, seen: { state: 'alive' } });
     return { ok: true };
   }
 
-  async start(sessionId: string, read: () => void, signal: AbortSignal): Promise<Made> {
-    await this.#deps.call('startCopy', sessionId, signal);
+  start(sessionId: string, read: () => void): Outcome {
     const copy = this.#copies.get(sessionId);
     if (copy === undefined) return { ok: false, why: 'failed', reason: 'There is nothing to start.' };
     if (copy.timer !== undefined || copy.seen.state !== 'alive') return { ok: true };
@@ -68,21 +65,19 @@ export class HollowCopier implements VolumeCopier {
     return { ok: true };
   }
 
-  async observe(sessionId: string): Promise<CopySeen> {
+  observe(sessionId: string): CopySeen {
     return this.#copies.get(sessionId)?.seen ?? { state: 'none' };
   }
 
-  async end(sessionId: string, signal: AbortSignal): Promise<void> {
-    await this.#deps.call('endCopy', sessionId, signal);
+  end(sessionId: string): Outcome {
     this.#copies.get(sessionId)?.timer?.cancel();
     this.#copies.delete(sessionId);
+    return { ok: true };
   }
 
-  async list(): Promise<readonly string[]> {
+  list(): readonly string[] {
     return [...this.#copies.keys()];
   }
-
-  close(): void {}
 
   // What a test or the host does.
 

@@ -1,9 +1,9 @@
-import type { LogLine__Output as LogLine } from '../../../proto/generated/raworc/v0/LogLine.ts';
-import type { OpenStream__Output as OpenStream } from '../../../proto/generated/raworc/v0/OpenStream.ts';
-import { ByteStream } from '../../../proto/streams/byte-stream.ts';
-import { encodeLogged, LOGS, type LogRequest, logRequest, type StreamedLine } from '../../../proto/streams/log-stream.ts';
-import { StreamError } from '../../../proto/streams/reasons.ts';
-import type { StreamLink } from '../../../proto/streams/stream-frame.ts';
+import type { LogLine__Output as LogLine } from '../../proto/generated/raworc/v0/LogLine.ts';
+import type { OpenStream__Output as OpenStream } from '../../proto/generated/raworc/v0/OpenStream.ts';
+import { ByteStream } from '../../proto/streams/byte-stream.ts';
+import { encodeLogged, LOGS, type LogRequest, logRequest, type StreamedLine } from '../../proto/streams/log-stream.ts';
+import { StreamError } from '../../proto/streams/reasons.ts';
+import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 
 /** What a pretended guest's agents have printed, and the byte streams that read it. */
 export class HollowLogs {

@@ -1,10 +1,14 @@
-import type { GuestFrame, HostFrame } from '../../../proto/frame.ts';
-import type { StreamFrame, StreamLink } from '../../../proto/streams/stream-frame.ts';
-import { pause } from '../../../seams/clock.ts';
-import type { Exit } from '../../domain/container-end.ts';
-import type { ContainerSeen, VolumeSeen } from '../../domain/session.ts';
-import type { GuestDoors, GuestLink } from '../../guests/listener.ts';
-import type { Capacity, Driver, DriverChange, ImageMade, ImagePlan, Made, Seen, SessionPlan } from '../driver.ts';
+import type { Exit } from '../../node-agent/domain/container-end.ts';
+import type { ContainerSeen, VolumeSeen } from '../../node-agent/domain/session.ts';
+import type { BuildOutcome, Capacity, Driver, DriverChange, ImagePlan } from '../../node-agent/engine/driver.ts';
+import type { Outcome } from '../../node-agent/engine/outcome.ts';
+import type { Seen } from '../../node-agent/engine/seen.ts';
+import type { SessionPlan } from '../../node-agent/engine/session-plan.ts';
+import type { CopySeen, VolumeWork } from '../../node-agent/engine/volume-work.ts';
+import type { GuestDoors, GuestLink } from '../../node-agent/guests/listener.ts';
+import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
+import type { StreamFrame, StreamLink } from '../../proto/streams/stream-frame.ts';
+import { pause } from '../../seams/clock.ts';
 import { HollowCopier } from './copier.ts';
 import { emptyHollowJournal, HollowGuest, type HollowJournal } from './guest.ts';
 import { linkPair } from './link-pair.ts';
@@ -45,7 +49,6 @@ export class HollowHost implements Driver, GuestDoors {
     this.copier = new HollowCopier({
       clock: options.clock,
       copyMs: () => options.copyMs?.() ?? 0,
-      call: (call, sessionId, signal) => this.#call(call, sessionId, signal),
       runs: (sessionId) => this.#containers.get(sessionId)?.state === 'running',
       copy: (from, to) => this.#copy(from, to),
       changed: (sessionId) => this.#tell({ kind: 'session', sessionId }),
@@ -135,16 +138,36 @@ export class HollowHost implements Driver, GuestDoors {
     return this.#seen(sessionId);
   }
 
-  async createVolume({ sessionId, generation, space, uid }: SessionPlan, signal: AbortSignal): Promise<Made> {
-    await this.#call('createVolume', sessionId, signal);
-    const there = this.#volumes.get(sessionId);
-    if (there !== undefined) return { ok: true, disk: there.disk };
-    const disk = this.#options.random.uuid();
-    this.#volumes.set(sessionId, { name: `raworc_session_data_${sessionId}`, generation, space, disk, uid, journal: emptyHollowJournal() });
-    return { ok: true, disk };
+  async volume(work: VolumeWork, signal: AbortSignal): Promise<Outcome> {
+    const sessionId = 'plan' in work ? work.plan.sessionId : work.sessionId;
+    await this.#call(work.kind, sessionId, signal);
+    switch (work.kind) {
+      case 'create-volume':
+        return { ok: true, disk: this.#createVolume(work.plan) };
+      case 'prepare-copy':
+        return this.copier.prepare(work.plan);
+      case 'start-copy':
+        return this.copier.start(sessionId, work.read);
+      case 'end-copy':
+        return this.copier.end(sessionId);
+      case 'remove-volume':
+        if (this.copier.reads(sessionId)) throw new Error('the volume is in use');
+        this.loseVolume(sessionId);
+        return { ok: true };
+      default:
+        return work satisfies never;
+    }
   }
 
-  async createContainer({ sessionId, generation, image, space, disk, uid }: SessionPlan, signal: AbortSignal): Promise<Made> {
+  async copy(sessionId: string): Promise<CopySeen> {
+    return this.copier.observe(sessionId);
+  }
+
+  async copies(): Promise<readonly string[]> {
+    return this.copier.list();
+  }
+
+  async createContainer({ sessionId, generation, image, space, disk, uid }: SessionPlan, signal: AbortSignal): Promise<Outcome> {
     await this.#call('createContainer', sessionId, signal);
     const own = this.#volumes.get(sessionId)?.disk;
     if (disk !== undefined && own !== undefined && disk !== own)
@@ -159,7 +182,7 @@ export class HollowHost implements Driver, GuestDoors {
     return { ok: true };
   }
 
-  async start(sessionId: string, signal: AbortSignal): Promise<Made> {
+  async start(sessionId: string, signal: AbortSignal): Promise<Outcome> {
     await this.#call('start', sessionId, signal);
     const container = this.#containers.get(sessionId);
     if (container === undefined) return { ok: false, why: 'failed', reason: 'There is no such container.' };
@@ -189,12 +212,6 @@ export class HollowHost implements Driver, GuestDoors {
     this.lose(sessionId);
   }
 
-  async removeVolume(sessionId: string, signal: AbortSignal): Promise<void> {
-    await this.#call('removeVolume', sessionId, signal);
-    if (this.copier.reads(sessionId)) throw new Error('the volume is in use');
-    this.loseVolume(sessionId);
-  }
-
   watch(listener: (change: DriverChange) => void): { close(): void } {
     this.#watchers.add(listener);
     this.#options.clock.soon(() => this.#watchers.has(listener) && listener({ kind: 'everything' }));
@@ -209,7 +226,7 @@ export class HollowHost implements Driver, GuestDoors {
     return this.#images.get(tag);
   }
 
-  async buildImage({ image, labels, context }: ImagePlan, signal: AbortSignal): Promise<ImageMade> {
+  async buildImage({ image, labels, context }: ImagePlan, signal: AbortSignal): Promise<BuildOutcome> {
     await this.#call('buildImage', '', signal);
     // Read to its end, so that what is wrong with a source shows here too.
     for await (const _ of context);
@@ -282,6 +299,15 @@ export class HollowHost implements Driver, GuestDoors {
     if (delayMs > 0) await pause(clock, delayMs, signal);
     signal.throwIfAborted();
     fault?.(call, sessionId);
+  }
+
+  /** Returns the id of its disk. */
+  #createVolume({ sessionId, generation, space, uid }: SessionPlan): string {
+    const there = this.#volumes.get(sessionId);
+    if (there !== undefined) return there.disk;
+    const disk = this.#options.random.uuid();
+    this.#volumes.set(sessionId, { name: `raworc_session_data_${sessionId}`, generation, space, disk, uid, journal: emptyHollowJournal() });
+    return disk;
   }
 
   #seen(sessionId: string): Seen {

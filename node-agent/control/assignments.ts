@@ -1,0 +1,88 @@
+import type { AssignmentChange__Output as AssignmentChange } from '../../proto/generated/raworc/node/v0/AssignmentChange.ts';
+import type { AssignmentSet__Output as AssignmentSet } from '../../proto/generated/raworc/node/v0/AssignmentSet.ts';
+import type { SetDigest__Output as SetDigest } from '../../proto/generated/raworc/node/v0/SetDigest.ts';
+import type { Relay } from '../guests/relay.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Sessions } from '../session/sessions.ts';
+import { AssignedSet } from './assigned-set.ts';
+import { decodeAssignment, decodeTombstone } from './decode.ts';
+import type { Outbox } from './outbox.ts';
+
+export interface AssignmentsDeps {
+  readonly ledger: Ledger;
+  readonly sessions: Sessions;
+  readonly relay: Relay;
+  readonly outbox: Outbox;
+  /** Waits for a write to the ledger. One that fails ends the node agent. */
+  durable<T>(write: Promise<T>): Promise<T>;
+  /** Called when the controller has said all that is assigned, with how many sessions that are and how many no longer are. */
+  complete(assigned: number, unassigned: number): void;
+}
+
+/** What the controller assigns to this node: a set in parts on each new stream, then changes to it. */
+export class Assignments {
+  readonly #deps: AssignmentsDeps;
+  #set = new AssignedSet();
+  #isJudged = false;
+
+  constructor(deps: AssignmentsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Whether the controller has spoken of the session since this start. */
+  judged(sessionId: string): boolean {
+    return this.#isJudged || this.#set.named.has(sessionId);
+  }
+
+  /** A new stream begins. */
+  begin(): void {
+    this.#set = new AssignedSet();
+  }
+
+  async part(part: AssignmentSet): Promise<void> {
+    const { setId, part: number, more } = part;
+    this.#set.part(part);
+    await this.#take(part);
+    if (!more) await this.#complete();
+    this.#deps.outbox.keep(`set-part:${setId}:${number}`, { kind: 'setPartTaken', value: { setId, part: Math.max(1, number) } });
+  }
+
+  change(change: AssignmentChange): Promise<void> {
+    this.#set.change(change);
+    return this.#take(change);
+  }
+
+  /** Answers whether this node has the same set as the controller. */
+  digest(digest: SetDigest): void {
+    const { setId, number, sessions, sum } = digest;
+    this.#set.expect(digest);
+    const own = this.#deps.ledger.sum();
+    const agrees = own.sessions === sessions && own.text === sum;
+    this.#deps.outbox.keep('set-judged', { kind: 'setJudged', value: { setId, number, agrees } });
+  }
+
+  async #take(change: Pick<AssignmentSet, 'assignments' | 'tombstones'>): Promise<void> {
+    const { ledger, sessions, relay, durable } = this.#deps;
+    const tombstones = change.tombstones.map(decodeTombstone);
+    const taken = await durable(ledger.take(change.assignments.map(decodeAssignment), tombstones));
+    this.#set.name(change.assignments.map(({ sessionId }) => sessionId));
+    for (const { sessionId, settledSeq } of change.assignments) relay.settledUpTo(sessionId, settledSeq);
+    for (const { sessionId } of tombstones) sessions.of(sessionId).askRemoval();
+    for (const { sessionId } of change.assignments) if (!this.#isJudged || taken.has(sessionId)) sessions.of(sessionId).wake();
+  }
+
+  /** All parts were taken: what was assigned beyond them no longer is. */
+  async #complete(): Promise<void> {
+    const { ledger, sessions, durable, complete } = this.#deps;
+    const { named } = this.#set;
+    const unassigned = await durable(ledger.unassignBeyond(named));
+    this.#set.complete();
+    for (const sessionId of unassigned) sessions.of(sessionId).wake();
+    if (!this.#isJudged) {
+      this.#isJudged = true;
+      // What was named is reconciled already.
+      for (const reconciler of sessions.all()) if (!named.has(reconciler.sessionId)) reconciler.wake();
+    }
+    complete(named.size, unassigned.length);
+  }
+}

@@ -1,0 +1,26 @@
+/** What the node agent thinks in to frames of the node protocol. */
+import type { Report__Output as WireReport } from '../../proto/generated/raworc/node/v0/Report.ts';
+import type { Status } from '../session/status.ts';
+
+/** Of a failure, which may quote an engine. The controller takes 8 KiB. */
+const REASON_CHARACTERS = 2_000;
+
+export function encodeReport(
+  { sessionId, generation, phase, containerId, volume, reason }: Status,
+  { boot, number }: { readonly boot: number; readonly number: number },
+  guest: { readonly acceptedSeq: number; readonly life: number },
+): WireReport {
+  const isAcceptedKnown = phase === 'RUNNING' || phase === 'SUSPENDED';
+  return {
+    sessionId,
+    generation,
+    phase,
+    boot,
+    number,
+    containerId,
+    volume,
+    reason: reason.length > REASON_CHARACTERS ? `${reason.slice(0, REASON_CHARACTERS)}…` : reason,
+    acceptedSeq: isAcceptedKnown ? guest.acceptedSeq : 0,
+    life: phase === 'RUNNING' ? guest.life : 0,
+  };
+}

@@ -1,0 +1,35 @@
+import type { Report__Output as WireReport } from '../../proto/generated/raworc/node/v0/Report.ts';
+import type { Relay } from '../guests/relay.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Status } from '../session/status.ts';
+import { encodeReport } from './encode.ts';
+import type { Outbox } from './outbox.ts';
+
+export interface ReportsDeps {
+  readonly ledger: Pick<Ledger, 'boot'>;
+  readonly relay: Pick<Relay, 'acceptedSeq' | 'life'>;
+  readonly outbox: Outbox;
+}
+
+/** Reports on sessions, in an order that the controller can tell: by the node agent's start, then by number. */
+export class Reports {
+  readonly #deps: ReportsDeps;
+  #number = 0;
+
+  constructor(deps: ReportsDeps) {
+    this.#deps = deps;
+  }
+
+  send(status: Status): void {
+    this.#deps.outbox.keep(`report:${status.sessionId}`, { kind: 'report', value: this.report(status) });
+  }
+
+  /** The next report in the order. */
+  report(status: Status): WireReport {
+    const { ledger, relay } = this.#deps;
+    const { sessionId } = status;
+    this.#number += 1;
+    const order = { boot: ledger.boot, number: this.#number };
+    return encodeReport(status, order, { acceptedSeq: relay.acceptedSeq(sessionId), life: relay.life(sessionId) });
+  }
+}

@@ -1,0 +1,107 @@
+import { lookup } from 'node:dns/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { systemClock, systemFreeSpace, systemRandom } from '../seams/system.ts';
+import { DISK_KINDS, isDiskSetting } from './domain/disk-choice.ts';
+import { CHAINS, isCidr, TABLE } from './domain/firewall-rules.ts';
+import { roomOf } from './domain/network-room.ts';
+import { DockerBaseImages } from './engine/docker/base-images.ts';
+import { dockerClients } from './engine/docker/client.ts';
+import { DockerDriver } from './engine/docker/driver.ts';
+import { BRIDGE } from './engine/docker/network.ts';
+import { dockerSees } from './engine/docker/sight.ts';
+import { showBridgedPackets } from './engine/firewall/bridge-netfilter.ts';
+import { Firewall } from './engine/firewall/firewall.ts';
+import { watchNft } from './engine/firewall/nft-monitor.ts';
+import { Resolvers } from './engine/firewall/resolvers.ts';
+import { Sockets } from './guests/sockets.ts';
+import { installGuestFiles } from './images/guest-files.ts';
+import type { Engine, EngineDeps } from './run.ts';
+import { runCommand } from './volumes/command.ts';
+import { openDisks } from './volumes/open-disks.ts';
+
+async function addressesOf(controllers: readonly string[]): Promise<string[]> {
+  const hosts = controllers.map((address) => address.slice(0, address.lastIndexOf(':')));
+  const found = await Promise.all(hosts.map((host) => lookup(host, { family: 4, all: true }).catch(() => [])));
+  return [...new Set(found.flat().map(({ address }) => address))].filter((address) => !address.startsWith('127.'));
+}
+
+/** Docker, with the disks, sockets and firewall of its sessions, as flags and environment set it up. */
+export async function openDocker({ flags, identity, settings, log, conditions, metrics }: EngineDeps): Promise<Engine> {
+  const allowed = (process.env.RAWORC_ALLOW_CIDRS ?? '')
+    .split(',')
+    .map((range) => range.trim())
+    .filter((range) => range !== '');
+  const wrong = allowed.find((range) => !isCidr(range));
+  if (wrong !== undefined) throw new Error(`RAWORC_ALLOW_CIDRS holds ${wrong}, which is no IPv4 range`);
+  const runDirectory = resolve(flags.runDirectory ?? join('/run/raworc', identity.nodeId.slice(0, 8)));
+  const doors = new Sockets({ runDirectory, clock: systemClock, log });
+  const guestDirectory = await installGuestFiles({
+    builtDirectory: fileURLToPath(new URL('../build/guest', import.meta.url)),
+    nodePath: process.execPath,
+    nodeVersion: process.version,
+    directory: join(flags.dataDirectory, 'guest'),
+  });
+  const subnet = process.env.RAWORC_SESSION_SUBNET || undefined;
+  if (subnet !== undefined && (!isCidr(subnet) || roomOf([subnet]) === 0))
+    throw new Error(`RAWORC_SESSION_SUBNET is ${subnet}: give it an IPv4 range with room for sessions, such as 10.77.0.0/20`);
+  const setting = process.env.RAWORC_DISK_KIND ?? 'auto';
+  if (!isDiskSetting(setting)) throw new Error(`RAWORC_DISK_KIND is ${setting}: give it one of auto, ${DISK_KINDS.join(', ')}`);
+  const clients = await dockerClients(flags.dockerSocket);
+  const owner = { clusterId: identity.clusterId, nodeId: identity.nodeId };
+  const disks = await openDisks(setting, {
+    directory: join(flags.dataDirectory, 'disks'),
+    sees: (path) => dockerSees(clients.calls, path, new AbortController().signal),
+    run: runCommand,
+    random: systemRandom,
+    owner,
+    conditions,
+    clock: systemClock,
+    log,
+  });
+  const resolvers = new Resolvers({ file: join(flags.dataDirectory, 'resolv.conf'), addresses: settings.dns, conditions });
+  const driver = new DockerDriver({
+    clients,
+    owner,
+    disks,
+    baseImages: new DockerBaseImages({
+      docker: clients.streams,
+      directory: join(flags.dataDirectory, 'images'),
+      freeSpace: systemFreeSpace,
+      clock: systemClock,
+      log,
+    }),
+    guestDirectory,
+    conditions,
+    subnet,
+    bounds: {
+      reserve: flags.reserve,
+      most: flags.most,
+      run: runCommand,
+      diskBytes: async () => (await systemFreeSpace(flags.dataDirectory)).totalBytes,
+    },
+    resolvConf: () => resolvers.file,
+    openFiles: settings.openFiles,
+    run: runCommand,
+    guard: new Firewall({
+      plan: {
+        bridge: BRIDGE,
+        table: TABLE,
+        chains: CHAINS,
+        closed: await addressesOf(identity.controllers),
+        allowed,
+        flows: settings.flows,
+      },
+      clock: systemClock,
+      log,
+      conditions,
+      metrics,
+      watch: watchNft(),
+      bridged: showBridgedPackets,
+      resolvers: () => resolvers.look(),
+    }),
+    clock: systemClock,
+    log,
+  });
+  return { driver, doors, disks };
+}

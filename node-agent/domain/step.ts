@@ -1,0 +1,48 @@
+import type { Phase } from './session.ts';
+
+/** One step of what is done with a session's volume. */
+export type VolumeJob =
+  /** Journalled before the call. */
+  | { readonly kind: 'create-volume'; readonly generation: number }
+  /** Starts what copies the source; it waits for `start-copy`. */
+  | { readonly kind: 'prepare-copy' }
+  /** The source is kept still from now on. */
+  | { readonly kind: 'hold-source' }
+  | { readonly kind: 'start-copy' }
+  /** All of the source was read. */
+  | { readonly kind: 'release-source' }
+  /** The copy succeeded: the volume is the session's own. */
+  | { readonly kind: 'keep-copy'; readonly generation: number }
+  /** Discards what was copied and releases the source. */
+  | { readonly kind: 'end-copy' }
+  | { readonly kind: 'remove-volume' };
+
+/** The one thing to do next for a session. After each, the session is looked at again. */
+export type Step =
+  /** As it should be, or as near as possible now. `phase` is what to report; undefined: nothing. */
+  | { readonly kind: 'rest'; readonly phase: Phase | undefined }
+  | { readonly kind: 'open-door' }
+  | { readonly kind: 'close-door' }
+  | { readonly kind: 'volume'; readonly job: VolumeJob }
+  /** Journalled before the call; starts nothing. */
+  | { readonly kind: 'create-container'; readonly generation: number }
+  /** The create that was begun is known to have ended. */
+  | { readonly kind: 'settle-create' }
+  | { readonly kind: 'start' }
+  | { readonly kind: 'pause' }
+  /** Pauses the container for a moment, for a copy of its volume. */
+  | { readonly kind: 'freeze' }
+  | { readonly kind: 'unpause' }
+  /** Its guest takes nothing more, and finishes. */
+  | { readonly kind: 'drain' }
+  /** A drain is taken back. */
+  | { readonly kind: 'stay' }
+  /** One, where there are more. */
+  | { readonly kind: 'remove-container' }
+  /** Nothing that the tombstone covers is left. */
+  | { readonly kind: 'removed'; readonly upToGeneration: number }
+  | { readonly kind: 'fail'; readonly reason: string };
+
+export type StepName = Exclude<Step['kind'], 'volume'> | VolumeJob['kind'];
+
+export const nameOf = (step: Step): StepName => (step.kind === 'volume' ? step.job.kind : step.kind);

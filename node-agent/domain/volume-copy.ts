@@ -1,0 +1,53 @@
+/**
+ * A volume that begins as a copy of another session's, on the same node. The source's container is frozen while it is read, and nothing
+ * starts on its volume; until the copy is known to have succeeded, whatever was copied is discarded and copied anew.
+ */
+import type { Observed, Remembered, SourceState } from './session.ts';
+import type { Step, VolumeJob } from './step.ts';
+
+/** How long a copy may take, in milliseconds: its source is frozen meanwhile. */
+export const COPY_MAY_TAKE_MS = 600_000;
+
+const job = (one: VolumeJob): Step => ({ kind: 'volume', job: one });
+const END = job({ kind: 'end-copy' });
+const WAIT: Step = { kind: 'rest', phase: 'STARTING' };
+const NO_SOURCE: Step = { kind: 'fail', reason: 'The volume that this session was to begin as a copy of is missing on its node.' };
+
+/** Whether the session still has to get its copy under what is wanted of it now. */
+export function awaitsCopy({ assignment, copyDue, failed }: Remembered, { container }: Observed): boolean {
+  if (copyDue !== true || assignment === undefined || container !== undefined) return false;
+  return assignment.desired !== 'failed' && failed !== assignment.generation;
+}
+
+/**
+ * What a session at rest is as the source of copies. A volume that is itself to become a copy (`isWhole` false) holds nothing yet: copies
+ * wait for it, and it counts as gone once that was given up.
+ */
+export function sourceState(isWhole: boolean, remembered: Remembered, observed: Observed): SourceState {
+  if (remembered.copied !== 'under-way' || observed.container?.state === 'running') return 'moving';
+  if (isWhole) return observed.volume === undefined ? 'gone' : 'still';
+  return awaitsCopy(remembered, observed) ? 'moving' : 'gone';
+}
+
+/**
+ * The next step towards the copy; undefined when there is none to take. The copier is started before the source is frozen, and releases it
+ * once all was read, before that is on the disk: the source is still for no longer than the reading takes.
+ */
+export function copyStep(remembered: Remembered, observed: Observed): Step | undefined {
+  const { assignment, copying, judged } = remembered;
+  const { copy = 'none', source = 'moving', volume } = observed;
+  if (assignment === undefined || !awaitsCopy(remembered, observed)) return copying !== undefined || copy !== 'none' ? END : undefined;
+  const { generation } = assignment;
+  if (copying !== undefined && copy === 'copied' && volume !== undefined) return job({ kind: 'keep-copy', generation });
+  if (copy === 'broken' || copy === 'copied') return END;
+  // Before the controller has spoken nothing is begun; what was copying goes on, or its source is released.
+  if (!judged && copying !== 'holding') return WAIT;
+  if (!judged && (copy === 'none' || volume === undefined)) return END;
+  if (volume === undefined) return job({ kind: 'create-volume', generation });
+  if (copying === undefined || copy === 'none') return job({ kind: 'prepare-copy' });
+  if (copy === 'flushing') return copying === 'holding' ? job({ kind: 'release-source' }) : WAIT;
+  if (copy === 'running') return WAIT;
+  if (copying === 'begun') return job({ kind: 'hold-source' });
+  if (source === 'gone') return NO_SOURCE;
+  return source === 'still' ? job({ kind: 'start-copy' }) : WAIT;
+}

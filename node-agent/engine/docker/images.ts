@@ -1,0 +1,73 @@
+import type Docker from 'dockerode';
+import { z } from 'zod';
+import type { BuildOutcome, ImagePlan } from '../driver.ts';
+import type { BaseImage, DockerBaseImages } from './base-images.ts';
+import { abortable, answerOf, type DockerClients, unless } from './client.ts';
+import type { Owner } from './container.ts';
+import { jsonLines } from './json-lines.ts';
+
+const buildLine = z.object({ error: z.string().optional(), aux: z.object({ ID: z.string() }).optional().catch(undefined) });
+
+const tagsOf = ({ RepoTags }: Docker.ImageInfo) => (RepoTags ?? []).filter((tag) => tag !== '<none>:<none>');
+
+function baseImagesIn(image: Docker.ImageInfo): BaseImage[] {
+  if (image.Labels?.['raworc.image'] !== 'base') return [];
+  return tagsOf(image).map((tag) => ({ tag, id: image.Id, createdAtS: image.Created }));
+}
+
+export interface DockerImagesDeps {
+  readonly clients: DockerClients;
+  readonly owner: Owner;
+  readonly baseImages?: DockerBaseImages | undefined;
+  /** The control group of all that this node runs; undefined where there is none. */
+  cgroupParent(): string | undefined;
+}
+
+/** Raworc's images on this host. */
+export class DockerImages {
+  readonly #deps: DockerImagesDeps;
+
+  constructor(deps: DockerImagesDeps) {
+    this.#deps = deps;
+  }
+
+  async list(signal: AbortSignal): Promise<readonly string[]> {
+    const { clients, baseImages } = this.#deps;
+    const images = await abortable(signal, clients.calls.listImages({ filters: { label: ['raworc.managed=true'] } }));
+    baseImages?.look(images.flatMap(baseImagesIn));
+    return images.flatMap(tagsOf);
+  }
+
+  async inspect(tag: string, signal: AbortSignal) {
+    const image = await unless([404], abortable(signal, this.#deps.clients.calls.getImage(tag).inspect()));
+    return image && { id: image.Id, labels: image.Config.Labels ?? {} };
+  }
+
+  /** The engine's own builder copies; nothing of what is copied is run, and it has no network. */
+  async build({ image, labels, context }: ImagePlan, signal: AbortSignal): Promise<BuildOutcome> {
+    const { clients, owner, cgroupParent } = this.#deps;
+    const parent = cgroupParent();
+    const options: Docker.ImageBuildOptions & { cgroupparent?: string } = {
+      t: image,
+      labels: { ...labels, 'raworc.cluster': owner.clusterId },
+      forcerm: true,
+      networkmode: 'none',
+      version: '1',
+      abortSignal: signal,
+    };
+    if (parent !== undefined) options.cgroupparent = parent;
+    try {
+      let imageId = '';
+      for await (const line of jsonLines(await clients.streams.buildImage(context, options))) {
+        const { error, aux } = buildLine.parse(line);
+        if (error !== undefined) return { ok: false, reason: `The image could not be built: ${error}` };
+        if (aux !== undefined) imageId = aux.ID;
+      }
+      return imageId === '' ? { ok: false, reason: 'The engine ended the build without an image.' } : { ok: true, imageId };
+    } catch (error) {
+      const answer = answerOf(error);
+      if (answer === undefined) throw error;
+      return { ok: false, reason: `The image could not be built: ${answer.message}` };
+    }
+  }
+}

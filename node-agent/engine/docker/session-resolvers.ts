@@ -1,0 +1,68 @@
+import type { Log } from '../../../seams/log.ts';
+import type { Conditions } from '../../conditions.ts';
+import type { Command } from '../../volumes/command.ts';
+import { abortable, messageOf, unless } from './client.ts';
+import { RESOLV_CONF } from './container.ts';
+import { closeDockerResolver } from './resolver.ts';
+import type { FoundContainer, SessionContainers } from './session-containers.ts';
+
+export interface SessionResolversDeps {
+  readonly containers: SessionContainers;
+  readonly log: Log;
+  readonly conditions?: Pick<Conditions, 'raise' | 'clear'> | undefined;
+  /** Programs of the host. Undefined: Docker's name server stays open in containers. */
+  readonly run?: Command | undefined;
+}
+
+/** Closes Docker's name server in containers that run, before the session's agents are started: their guest has to connect first. */
+export class SessionResolvers {
+  readonly #deps: SessionResolversDeps;
+  /** By session: its container in which the name server was closed, or cannot be. */
+  readonly #closed = new Map<string, string>();
+
+  constructor(deps: SessionResolversDeps) {
+    this.#deps = deps;
+  }
+
+  /** The container runs, and nobody closed it: its start was cut off, or the node agent ended right after. */
+  isOpen(sessionId: string, found: FoundContainer | undefined): boolean {
+    return this.#deps.run !== undefined && found?.container.state === 'running' && this.#closed.get(sessionId) !== found.container.id;
+  }
+
+  /** Another start is another network namespace. */
+  forget(sessionId: string): void {
+    this.#closed.delete(sessionId);
+  }
+
+  async close(sessionId: string, signal: AbortSignal): Promise<void> {
+    const { run, conditions, log, containers } = this.#deps;
+    if (run === undefined) return;
+    const looking = containers.on(sessionId, (container) => container.inspect());
+    const found = await unless([404], abortable(signal, looking));
+    if (found?.State.Running !== true) return;
+    try {
+      if (found.Mounts.some(({ Destination }) => Destination === RESOLV_CONF)) {
+        await abortable(signal, closeDockerResolver(run, found.State.Pid));
+        conditions?.clear('DockerDnsOpen');
+      }
+      this.#closed.set(sessionId, found.Id);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#closed.set(sessionId, found.Id);
+      log.warn('session.docker_dns_open', { session: sessionId, error: messageOf(error) });
+      conditions?.raise({
+        type: 'DockerDnsOpen',
+        message: `The name server of Docker could not be closed in a session, where it tells the names of other sessions: ${messageOf(error)}. Install iproute2 and util-linux.`,
+        unschedulable: false,
+      });
+    }
+  }
+
+  /** One after the other, beside whatever comes next. */
+  async closeAll(sessionIds: readonly string[], signal: AbortSignal): Promise<void> {
+    for (const id of sessionIds)
+      await this.close(id, signal).catch((error: unknown) => {
+        if (!signal.aborted) this.#deps.log.warn('session.docker_dns_open', { session: id, error: messageOf(error) });
+      });
+  }
+}

@@ -1,0 +1,34 @@
+import type { SessionPlan } from './session-plan.ts';
+
+export interface CopyPlan {
+  /** Whose volume becomes the copy; it is there, and what it holds is discarded. */
+  readonly sessionId: string;
+  /** Whose volume is copied. It is only read. */
+  readonly from: string;
+  readonly space: string;
+  /** What copies is in it: a shell and cp. */
+  readonly image: string;
+}
+
+/**
+ * What an engine does with a session's volume; each is idempotent. A copy is everything in the source, with owners, modes and times, links
+ * as links. It goes on when the node agent ends, and is found again.
+ */
+export type VolumeWork =
+  | { readonly kind: 'create-volume'; readonly plan: SessionPlan }
+  /** The copier is there afterwards, and waits to be started, unless it was. */
+  | { readonly kind: 'prepare-copy'; readonly plan: CopyPlan }
+  /**
+   * Begins, unless it had: the volume is emptied first. Calls `read` once it needs the source no more, if it can; its end comes as a
+   * change of the session.
+   */
+  | { readonly kind: 'start-copy'; readonly sessionId: string; readonly read: () => void }
+  /** However far it is. */
+  | { readonly kind: 'end-copy'; readonly sessionId: string }
+  | { readonly kind: 'remove-volume'; readonly sessionId: string };
+
+export type CopySeen =
+  /** `alive`: it waits, or copies. */
+  | { readonly state: 'none' | 'alive' | 'copied' }
+  /** `passing`: it was ended from outside, and the next try may succeed. `reason` is one sentence for a person. */
+  | { readonly state: 'broken'; readonly passing: boolean; readonly reason: string };

@@ -1,0 +1,96 @@
+import type { Clock } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import { restartDelayMs } from '../domain/restart-delay.ts';
+import { EngineFailures } from '../engine/engine-failures.ts';
+import type { Outcome } from '../engine/outcome.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Failed } from './reporter.ts';
+
+export interface AttemptsDeps {
+  readonly ledger: Pick<Ledger, 'assignment'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  imageMissing(sessionId: string, image: string): void;
+  wakeAfter(delayMs: number): void;
+}
+
+/** Judges what an engine answered to one session's steps: done, tried again, waited for, or given up at this generation. */
+export class Attempts {
+  readonly #sessionId: string;
+  readonly #deps: AttemptsDeps;
+  readonly #failures: EngineFailures;
+  #failed: Failed | undefined;
+  /** In a row. An image that arrives wakes the session; the growing delay is for an arrival that nobody noticed. */
+  #imageMisses = 0;
+  #goneImage: { readonly image: string; readonly reason: string } | undefined;
+
+  constructor(sessionId: string, deps: AttemptsDeps) {
+    this.#sessionId = sessionId;
+    this.#deps = deps;
+    this.#failures = new EngineFailures(deps.clock);
+  }
+
+  get failed(): Failed | undefined {
+    return this.#failed;
+  }
+
+  /** Gives the session up at its present generation. */
+  fail(reason: string): void {
+    const generation = this.#deps.ledger.assignment(this.#sessionId)?.generation;
+    if (generation === undefined) return;
+    this.#failed = { generation, reason };
+    this.#deps.log.warn('session.failed', { session: this.#sessionId, generation, reason });
+  }
+
+  /** Nothing can bring the image back. */
+  imageGone(image: string, reason: string): void {
+    this.#goneImage = { image, reason };
+  }
+
+  /** Milliseconds until the engine may be asked to create or start something again; 0: now. */
+  waitMs(): number {
+    return this.#failures.waitMs();
+  }
+
+  /** Failures so far count no more. */
+  forget(): void {
+    this.#failures.forget();
+  }
+
+  /** False when the session is to be left alone until it is woken. Throws for what is tried again later. */
+  judge(outcome: Outcome): boolean {
+    if (outcome.ok) {
+      this.#imageMisses = 0;
+      return true;
+    }
+    switch (outcome.why) {
+      case 'no-image':
+        return this.#awaitImage(outcome.image ?? this.#deps.ledger.assignment(this.#sessionId)?.spec.image ?? '');
+      case 'failed':
+        if (!this.#failures.failed()) throw new Error(outcome.reason);
+        this.fail(outcome.reason);
+        return true;
+      case 'refused':
+        this.fail(outcome.reason);
+        return true;
+      case 'exists':
+        return true;
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  /** An image can be built again: its lack fails no session before the controller says that nothing can bring it back. */
+  #awaitImage(image: string): boolean {
+    const gone = this.#goneImage;
+    this.#goneImage = undefined;
+    if (gone?.image === image) {
+      this.fail(gone.reason);
+      return true;
+    }
+    this.#deps.imageMissing(this.#sessionId, image);
+    this.#imageMisses += 1;
+    this.#deps.wakeAfter(restartDelayMs(this.#imageMisses + 1));
+    return false;
+  }
+}

@@ -1,0 +1,50 @@
+import { lowered, type Most } from '../domain/session-most.ts';
+import type { Calls } from '../engine/calls.ts';
+import type { Driver } from '../engine/driver.ts';
+import type { Outcome } from '../engine/outcome.ts';
+import type { SessionPlan } from '../engine/session-plan.ts';
+import type { GuestDoors } from '../guests/listener.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Uids } from './uids.ts';
+
+const NO_UID =
+  'Every user id that this node can give to sessions is in use. Set a larger range (RAWORC_SESSION_UIDS), restart the node agent, then recover the session.';
+
+export interface CreateDeps {
+  readonly driver: Driver;
+  readonly doors: GuestDoors;
+  readonly ledger: Ledger;
+  readonly uids: Uids;
+  readonly calls: Calls;
+  /** What this node gives to one session at most, whatever the controller says. */
+  most(): Most;
+}
+
+/**
+ * Creates one session's volume or container, journalled before the call. Resolves to undefined when nothing says any more what to create.
+ */
+export async function create(
+  what: 'volume' | 'container',
+  sessionId: string,
+  generation: number,
+  { driver, doors, ledger, uids, calls, most }: CreateDeps,
+): Promise<Outcome | undefined> {
+  const intent = ledger.toCreate(sessionId, generation);
+  if (intent === undefined) return undefined;
+  await calls.durable(ledger.createBegun(sessionId, intent));
+  const disk = ledger.disk(sessionId);
+  const uid = await calls.durable(uids.of(sessionId));
+  if (uid === undefined) return { ok: false, why: 'refused', reason: NO_UID };
+  const { space, image } = intent;
+  const limits = lowered(intent.limits, most());
+  const plan: SessionPlan = { sessionId, generation, space, image, limits, uid, socketDirectory: await doors.open(sessionId), disk };
+  const created = await calls.call((signal) =>
+    what === 'volume' ? driver.volume({ kind: 'create-volume', plan }, signal) : driver.createContainer(plan, signal),
+  );
+  if (created.ok && created.disk !== undefined && (disk === undefined || what === 'volume'))
+    await calls.durable(ledger.diskIs(sessionId, created.disk, generation));
+  // A volume that is to become a copy is the session's own only when it is whole.
+  if (created.ok && what === 'volume' && !ledger.copies.isDue(sessionId)) await calls.durable(ledger.volumeMade(sessionId, generation));
+  if (!created.ok && created.why !== 'exists') await calls.durable(ledger.createEnded(sessionId));
+  return created.ok || created.why !== 'no-image' ? created : { ...created, image };
+}

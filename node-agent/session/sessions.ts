@@ -1,0 +1,147 @@
+import type { Clock } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import type { Metrics } from '../../seams/metrics.ts';
+import type { Outbox } from '../control/outbox.ts';
+import type { Reports } from '../control/reports.ts';
+import type { Most } from '../domain/session-most.ts';
+import type { Driver } from '../engine/driver.ts';
+import type { EngineTurns } from '../engine/engine-turns.ts';
+import type { GuestDoors } from '../guests/listener.ts';
+import type { Relay } from '../guests/relay.ts';
+import { ImageRequests } from '../images/image-requests.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Tunnels } from '../streams/tunnels.ts';
+import { Orphans } from './orphans.ts';
+import { Reconciler } from './reconciler.ts';
+import type { ReconcilerDeps } from './reconciler-deps.ts';
+import type { Uids } from './uids.ts';
+
+export interface SessionsDeps {
+  readonly driver: Driver;
+  readonly doors: GuestDoors;
+  readonly engine: EngineTurns;
+  readonly ledger: Ledger;
+  readonly uids: Uids;
+  readonly relay: Relay;
+  readonly tunnels: Pick<Tunnels, 'endOf'>;
+  readonly outbox: Outbox;
+  readonly reports: Reports;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  most(): Most;
+  judged(sessionId: string): boolean;
+  /** The node agent cannot go on. */
+  fault(error: unknown): void;
+}
+
+/** All sessions of this node: a reconciler for each that is assigned, to be removed, or there. */
+export class Sessions {
+  readonly orphans: Orphans;
+  readonly #deps: SessionsDeps;
+  readonly #reconcilers = new Map<string, Reconciler>();
+  readonly #imageRequests: ImageRequests;
+  readonly #reconcilerDeps: ReconcilerDeps;
+
+  constructor(deps: SessionsDeps) {
+    this.#deps = deps;
+    const { outbox, relay, log, metrics } = deps;
+    this.orphans = new Orphans(outbox, deps.clock);
+    this.#imageRequests = new ImageRequests((sessionId, image) =>
+      outbox.keep(`image:${image}`, { kind: 'imageMissing', value: { sessionId, image } }),
+    );
+    const steps = metrics.counter({ name: 'reconciler_steps_total', help: 'Steps that reconcilers took, by kind', labels: ['step'] });
+    metrics.gauge({ name: 'node_sessions', help: 'Sessions that this node agent reconciles', read: () => this.#reconcilers.size });
+    metrics.gauge({
+      name: 'node_orphans',
+      help: 'Sessions on this node that belong to no assignment',
+      read: () => this.orphans.size,
+    });
+    this.#reconcilerDeps = {
+      ...deps,
+      guests: relay,
+      imageMissing: (sessionId, image) => {
+        log.warn('session.image_missing', { session: sessionId, image });
+        this.#imageRequests.want(sessionId, image);
+      },
+      stepping: (step) => steps.add(1, { step }),
+      changed: (status) => deps.reports.send(status),
+      removed: (sessionId, upToGeneration) =>
+        outbox.keep(`removed:${sessionId}`, { kind: 'removed', value: { sessionId, upToGeneration } }),
+      rested: (sessionId) => this.#rested(sessionId),
+    };
+    deps.ledger.copies.onChange((sessionId) => this.of(sessionId).wake());
+  }
+
+  get size(): number {
+    return this.#reconcilers.size;
+  }
+
+  /** The session's reconciler, created where there is none. */
+  of(sessionId: string): Reconciler {
+    let reconciler = this.#reconcilers.get(sessionId);
+    if (reconciler === undefined) {
+      reconciler = new Reconciler(sessionId, this.#reconcilerDeps);
+      this.#reconcilers.set(sessionId, reconciler);
+    }
+    return reconciler;
+  }
+
+  /** Undefined where nothing of the session is known. */
+  find(sessionId: string): Reconciler | undefined {
+    return this.#reconcilers.get(sessionId);
+  }
+
+  all(): readonly Reconciler[] {
+    return [...this.#reconcilers.values()];
+  }
+
+  /** Of all sessions, each as it is when its turn comes. */
+  *reports() {
+    for (const reconciler of this.all()) {
+      const status = reconciler.status();
+      if (status !== undefined) yield this.#deps.reports.report(status);
+    }
+  }
+
+  report(sessionId: string): void {
+    const status = this.find(sessionId)?.status();
+    if (status !== undefined) this.#deps.reports.send(status);
+  }
+
+  imageArrived(image: string): void {
+    for (const sessionId of this.#imageRequests.settle(image)) this.find(sessionId)?.wake();
+  }
+
+  /** Nothing can bring the image back. */
+  imageGone(image: string, reason: string): void {
+    for (const sessionId of this.#imageRequests.settle(image)) this.find(sessionId)?.imageGone(image, reason);
+  }
+
+  requestImagesAgain(): void {
+    this.#imageRequests.sayAgain();
+  }
+
+  /** Resolves when none has anything more to do for now. */
+  async idle(): Promise<void> {
+    await Promise.all(this.all().map((reconciler) => reconciler.idle()));
+  }
+
+  async close(): Promise<void> {
+    this.orphans.close();
+    await Promise.all(this.all().map((reconciler) => reconciler.close()));
+  }
+
+  #rested(sessionId: string): void {
+    const reconciler = this.#reconcilers.get(sessionId);
+    if (reconciler === undefined) return;
+    this.orphans.update(sessionId, reconciler.orphan());
+    if (!reconciler.isSpent()) return;
+    this.#reconcilers.delete(sessionId);
+    this.#imageRequests.forget(sessionId);
+    // What it still meant to look at later is another's to do, should the session come back.
+    void reconciler.close();
+    this.#deps.relay.forget(sessionId);
+    this.#deps.tunnels.endOf(sessionId, 'session_ended');
+  }
+}

@@ -1,0 +1,224 @@
+import { tooManyEnds } from '../domain/container-end.ts';
+import { nextStep, phaseOf } from '../domain/next-step.ts';
+import type { Observed, Phase, Remembered, SourceState } from '../domain/session.ts';
+import type { Step } from '../domain/step.ts';
+import { sourceState } from '../domain/volume-copy.ts';
+import type { Calls } from '../engine/calls.ts';
+import type { Outcome } from '../engine/outcome.ts';
+import { NOTHING_SEEN, type Seen, sameSight, tellsAll } from '../engine/seen.ts';
+import { VolumeJobs } from '../volumes/jobs.ts';
+import { Attempts } from './attempts.ts';
+import { create } from './create.ts';
+import { Drain } from './drain.ts';
+import type { ReconcilerDeps } from './reconciler-deps.ts';
+import { RestartPacer } from './restart-pacer.ts';
+
+export interface StepsDeps extends ReconcilerDeps {
+  readonly calls: Calls;
+  wake(): void;
+  wakeAfter(delayMs: number): void;
+}
+
+/** One session as it is seen, and the carrying out of its steps. */
+export class Steps {
+  readonly attempts: Attempts;
+  readonly drain: Drain;
+  readonly volume: VolumeJobs;
+  readonly #sessionId: string;
+  readonly #deps: StepsDeps;
+  readonly #pacer: RestartPacer;
+  #seen = NOTHING_SEEN;
+  #hasLooked = false;
+  /** What a list showed before the first look, which it spares. */
+  #listed: Seen | undefined;
+  #engineLost = false;
+  #removalAsked = false;
+
+  constructor(sessionId: string, deps: StepsDeps) {
+    this.#sessionId = sessionId;
+    this.#deps = deps;
+    this.#pacer = new RestartPacer(sessionId, deps);
+    this.attempts = new Attempts(sessionId, deps);
+    this.volume = new VolumeJobs(sessionId, deps);
+    this.drain = new Drain(sessionId, deps);
+  }
+
+  get seen(): Seen {
+    return this.#seen;
+  }
+
+  get isRemovalAsked(): boolean {
+    return this.#removalAsked;
+  }
+
+  /** The controller still waits to hear of the removal. */
+  askRemoval(): void {
+    this.#removalAsked = true;
+  }
+
+  engineLost(): void {
+    this.#engineLost = true;
+    this.attempts.forget();
+  }
+
+  /** Takes what a list of everything showed of the session; true when that is news. An engine is not asked for what it just said. */
+  listed(seen: Seen, isIdle: boolean): boolean {
+    if (!this.#hasLooked && isIdle && tellsAll(seen)) this.#listed = seen;
+    return !this.#hasLooked || !sameSight(this.#seen, seen);
+  }
+
+  async look(): Promise<void> {
+    const { driver, log, calls } = this.#deps;
+    if (this.#engineLost) {
+      this.#engineLost = false;
+      await calls.durable(this.#pacer.engineLost());
+    }
+    const listed = this.#listed;
+    this.#listed = undefined;
+    this.#seen = listed ?? (await calls.call((signal) => driver.observe(this.#sessionId, signal)));
+    this.#hasLooked = true;
+    await this.volume.look();
+    const ends = await calls.durable(this.#pacer.saw(this.#seen.container));
+    if (ends !== undefined) log.warn('session.ended', { session: this.#sessionId, ends });
+  }
+
+  next(): Step {
+    return nextStep(this.#remembered(), this.#observed());
+  }
+
+  phase(): Phase | undefined {
+    return phaseOf(this.#remembered(), this.#observed());
+  }
+
+  /** What its volume is, while the session rests, to those that are to begin as copies of it. */
+  sourceState(): SourceState {
+    const isWhole = this.#deps.ledger.copies.sourceOf(this.#sessionId) === undefined;
+    return sourceState(isWhole, this.#remembered(), this.#observed());
+  }
+
+  /** False when the session is to be left alone until it is woken. */
+  async take(step: Exclude<Step, { kind: 'rest' }>): Promise<boolean> {
+    const { driver, doors, ledger, log, calls, removed } = this.#deps;
+    const id = this.#sessionId;
+    switch (step.kind) {
+      case 'open-door':
+        await doors.open(id);
+        return true;
+      case 'close-door':
+        await doors.close(id);
+        return true;
+      case 'volume': {
+        const outcome = await this.volume.run(step.job);
+        return outcome !== undefined && (await this.#judge(outcome));
+      }
+      case 'create-container': {
+        const outcome = await create('container', id, step.generation, this.#deps);
+        return outcome !== undefined && (await this.#judge(outcome));
+      }
+      case 'settle-create':
+        await calls.durable(ledger.createEnded(id));
+        return true;
+      case 'start':
+        return this.#start();
+      case 'pause':
+      case 'freeze':
+      case 'unpause':
+        if (step.kind === 'freeze') await calls.durable(ledger.froze(id, true));
+        await calls.call((signal) => driver[step.kind](id, signal));
+        if (step.kind === 'unpause') await calls.durable(ledger.froze(id, false));
+        await this.look();
+        return true;
+      case 'drain':
+        this.drain.begin(this.#seen.container?.id ?? '', ledger.assignment(id)?.graceMs ?? 0);
+        return true;
+      case 'stay':
+        this.drain.stay();
+        return true;
+      case 'remove-container':
+        await this.#removeContainer();
+        this.drain.end();
+        await this.look();
+        return true;
+      case 'removed':
+        await calls.durable(ledger.removed(id, step.upToGeneration));
+        this.#removalAsked = false;
+        removed(id, step.upToGeneration);
+        log.info('session.removed', { session: id });
+        return true;
+      case 'fail':
+        this.attempts.fail(step.reason);
+        return true;
+      default:
+        return step satisfies never;
+    }
+  }
+
+  async #start(): Promise<boolean> {
+    const { driver, calls, wakeAfter } = this.#deps;
+    const verdict = this.#pacer.verdict();
+    if (typeof verdict !== 'number') {
+      this.attempts.fail(tooManyEnds(verdict.last));
+      return true;
+    }
+    if (verdict > 0) {
+      wakeAfter(verdict);
+      return false;
+    }
+    // It may have waited long for its turn at the engine: what is not to run any more does not begin.
+    const outcome = await calls.call(async (signal) => (this.next().kind === 'start' ? driver.start(this.#sessionId, signal) : undefined));
+    if (outcome === undefined) return true;
+    if (outcome.ok) {
+      this.attempts.forget();
+      this.#pacer.started();
+    } else if (outcome.why === 'failed') await this.#discard();
+    return this.#judge(outcome);
+  }
+
+  async #judge(outcome: Outcome): Promise<boolean> {
+    if (!this.attempts.judge(outcome)) return false;
+    await this.look();
+    if (!outcome.ok && outcome.why === 'exists' && this.#seen.container === undefined)
+      throw new Error('the name is taken by what is not (or not yet) of this node');
+    return true;
+  }
+
+  /** A container that fails to start may be damaged for good, as by an engine that ended meanwhile. It holds nothing that the volume does not. */
+  async #discard(): Promise<void> {
+    await this.look();
+    const state = this.#seen.container?.state;
+    if (state === 'created' || state === 'exited') await this.#removeContainer();
+  }
+
+  async #removeContainer(): Promise<void> {
+    const { driver, calls } = this.#deps;
+    this.#pacer.expectEnd();
+    await calls.call((signal) => driver.removeContainer(this.#sessionId, signal));
+  }
+
+  #remembered(): Remembered {
+    const { ledger, judged } = this.#deps;
+    const remembered = ledger.remembered(this.#sessionId);
+    return {
+      ...remembered,
+      removalDue: remembered.removalDue || (this.#removalAsked && remembered.tombstone !== undefined),
+      failed: this.attempts.failed?.generation,
+      judged: judged(this.#sessionId),
+    };
+  }
+
+  #observed(): Observed {
+    const { doors, guests } = this.#deps;
+    const { container, volume } = this.#seen;
+    const { copy, source } = this.volume.observed();
+    const drain = this.drain.state(container?.id);
+    return {
+      container,
+      volume,
+      door: doors.isOpen(this.#sessionId),
+      guest: guests.isConnected(this.#sessionId),
+      drain: drain === 'none' && guests.isDraining(this.#sessionId) ? 'asked' : drain,
+      copy,
+      source,
+    };
+  }
+}
