@@ -35,6 +35,7 @@ import { openTokenKeys } from './services/access/token-keys.ts';
 import { createTokens } from './services/access/tokens.ts';
 import type { BudgetLimits } from './services/budget/limits.ts';
 import { DiskWatch } from './services/engine/disk-watch.ts';
+import type { Store } from './services/engine/store.ts';
 import { eventIds } from './services/events/event-ids.ts';
 import { LEASE, type LeaseTimes } from './services/nodes/lease.ts';
 import { joinWith, knownToken } from './services/nodes/node-service.ts';
@@ -46,10 +47,7 @@ import { openAdminPassword, openClusterFiles } from './store/files/cluster-files
 import { openSealingKeys, sealingKeysIn } from './store/files/sealing-keys.ts';
 import { type SourceFiles, sourceFiles } from './store/files/source-files.ts';
 import { SourceChecker } from './store/source-check/checker.ts';
-import { sqlLists } from './store/sqlite/lists/sql-lists.ts';
-import { eventsOnThread } from './store/sqlite/reader/event-pages.ts';
-import { Reader } from './store/sqlite/reader/reader.ts';
-import { openStore, type Store } from './store/sqlite/store.ts';
+import { openSqlite } from './store/sqlite/sqlite.ts';
 
 export interface ControllerOptions {
   /** Everything that this controller keeps, made when missing. */
@@ -120,11 +118,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
     ...lifeOf(options),
   });
   const tokens = createTokens({ keys: await openTokenKeys(keys, disk, random), clock, random });
-  const store = await openStore(join(directory, 'raworc.db'), cluster.epoch);
+  const store = await openSqlite({ path: join(directory, 'raworc.db'), epoch: cluster.epoch, clock, log, metrics });
   const sealing = await openSealing(store.view, join(keys, 'seal'), random);
-  const reader = new Reader({ path: store.path, clock, log, metrics });
-  // A thread of its own: watchers that return do not wait behind lists, nor lists behind them.
-  const eventReader = new Reader({ path: store.path, clock, log });
   const checker = new SourceChecker({ clock, log, metrics });
   const shelf = await sourceFiles(join(directory, 'sources'), { disk, random, clock, checker });
   const bus = openBus(options.natsUrl, { clock, log });
@@ -136,8 +131,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   let addresses: { joinAddresses: string[]; nodeAddresses: string[] } = { joinAddresses: [], nodeAddresses: [] };
   const core = openCore({
     ...{
-      store: { ...store, events: eventsOnThread(store.events, eventReader) },
-      lists: sqlLists(reader),
+      store,
       news: openNews(options.natsUrl, bus, log),
       shelf,
       passwords,
@@ -161,7 +155,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
       checkStore: store.check,
       degradations: {
         bus: () => (bus.connected ? 0 : 1),
-        reader: () => [reader, eventReader].filter(({ isUp }) => !isUp).length,
+        reader: store.readersDown,
         disk_low: () => (diskWatch.isLow ? 1 : 0),
       },
     },
@@ -216,14 +210,12 @@ export async function startController(options: ControllerOptions): Promise<Contr
       await nodes.close();
       await core.close();
       await bus.close();
-      await eventReader.close();
-      await reader.close();
-      store.close();
+      await store.close();
     },
   };
 }
 
-const auditOf = ({ kept, file, isOnBus }: AuditSettings, store: Store, bus: Bus) => ({
+const auditOf = ({ kept, file, isOnBus }: AuditSettings, store: Pick<Store, 'audit'>, bus: Bus) => ({
   kept,
   cursor: store.audit,
   sinks: [...(file === undefined ? [] : [auditFile(file)]), ...(isOnBus ? [auditBus(bus)] : [])],

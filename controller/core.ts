@@ -5,7 +5,6 @@ import type { Log } from '../seams/log.ts';
 import type { Metrics } from '../seams/metrics.ts';
 import type { Random } from '../seams/random.ts';
 import type { View } from './domain/engine/view.ts';
-import type { EventLog } from './domain/events/event-log.ts';
 import { NO_RULES, type NodeRules } from './domain/nodes/node-rules.ts';
 import { DEFAULT_SIZE_RULES, type SizeRules } from './domain/sessions/session-sizes.ts';
 import { serviceAccountService } from './services/access/account-service.ts';
@@ -28,13 +27,13 @@ import { type SpaceLookup, spaceLookup } from './services/budget/space-lookup.ts
 import { buildService } from './services/builds/build-service.ts';
 import { type BuildBounds, BuildDispatch } from './services/builds/dispatch-loop.ts';
 import type { Services } from './services/engine/api.ts';
-import { Applier, type GrowthRefusal, type TransactionalStore } from './services/engine/applier.ts';
+import { Applier, type GrowthRefusal } from './services/engine/applier.ts';
 import { Capacity, placedSessions } from './services/engine/capacity.ts';
 import { commitMetrics, placementMetrics } from './services/engine/commit-metrics.ts';
 import { type HealthDeps, healthService } from './services/engine/health.ts';
-import type { Lists } from './services/engine/lists.ts';
 import { Loops } from './services/engine/loops.ts';
 import { NodeDirectory } from './services/engine/node-directory.ts';
+import type { Store } from './services/engine/store.ts';
 import { Waiters } from './services/engine/waiters.ts';
 import { rememberedOwners } from './services/events/audience.ts';
 import { eventService } from './services/events/event-service.ts';
@@ -62,8 +61,7 @@ import { spaceService } from './services/spaces/space-service.ts';
 import { StreamBroker } from './services/streams/broker.ts';
 
 export interface CoreDeps {
-  readonly store: { readonly writer: TransactionalStore; readonly view: View; readonly events: EventLog };
-  readonly lists: Lists;
+  readonly store: Pick<Store, 'writer' | 'view' | 'lists' | 'events'>;
   readonly news: News;
   readonly shelf: SourceShelf;
   readonly passwords: Passwords;
@@ -119,7 +117,6 @@ export interface Core {
 export function openCore(deps: CoreDeps): Core {
   const {
     store,
-    lists,
     news,
     shelf,
     passwords,
@@ -133,7 +130,7 @@ export function openCore(deps: CoreDeps): Core {
     metrics,
     sizes = DEFAULT_SIZE_RULES,
   } = deps;
-  const { view, events } = store;
+  const { view, lists, events } = store;
 
   // Of the process before this one.
   const lastAliveAt = store.writer.lastTime();

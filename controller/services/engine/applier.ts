@@ -1,35 +1,19 @@
 import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
-import type { KeptTime } from '../../domain/engine/agreed-time.ts';
 import { type Command, type Decision, unchanged } from '../../domain/engine/command.ts';
 import type { Fleet } from '../../domain/engine/fleet.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 import { type Outcome, refused } from '../../domain/engine/outcome.ts';
-import type { View } from '../../domain/engine/view.ts';
-import type { NewEvent, StoredEvent } from '../../domain/events/events.ts';
+import type { StoredEvent } from '../../domain/events/events.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { type Attributed, AuditRecords } from '../audit/audit-record.ts';
 import { BatchWatch } from './batch-watch.ts';
 import type { Capacity } from './capacity.ts';
 import { ClusterTime } from './cluster-time.ts';
 import { CommandQueue, QUEUE_BOUND, type Waiting } from './command-queue.ts';
+import type { Writer } from './store.ts';
 import { TransactionLost } from './transaction-lost.ts';
-
-/** What the applier needs of the store: one durable transaction at a time. */
-export interface TransactionalStore {
-  readonly view: View;
-  transaction<T>(work: () => T): T;
-  /** Throws TransactionLost when there is no transaction left to roll back in. */
-  savepoint<T>(work: () => T): T;
-  apply(mutation: Mutation): void;
-  record(event: NewEvent, number: number, at: number): StoredEvent;
-  lastEventNumber(): number;
-  lastTime(): number;
-  keepLastTime(at: number): void;
-  keptTime(): KeptTime | undefined;
-  keepTime(kept: KeptTime): void;
-}
 
 /** What a batch has changed, told after its COMMIT and before its answers. */
 export interface Committed {
@@ -61,7 +45,7 @@ export type GrowthRefusal = () => string | undefined;
  * 5. Rows get times that grow, as {@link ClusterTime} says.
  */
 export class Applier {
-  readonly #store: TransactionalStore;
+  readonly #store: Writer;
   readonly #fleet: Fleet;
   readonly #capacity: Capacity;
   /** The time of rows, and how old they are. */
@@ -84,7 +68,7 @@ export class Applier {
   #closed = false;
 
   constructor(options: {
-    store: TransactionalStore;
+    store: Writer;
     /** What is where, as commands are decided upon it. */
     fleet: Fleet;
     capacity: Capacity;

@@ -5,7 +5,7 @@ import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import { accepted } from '../../../controller/domain/engine/outcome.ts';
 import { OpenStreams } from '../../../controller/http/events/open-streams.ts';
 import { LEASE } from '../../../controller/services/nodes/lease.ts';
-import { openStore, type Store } from '../../../controller/store/sqlite/store.ts';
+import { openStore, type SqliteStore } from '../../../controller/store/sqlite/store.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { Link } from '../../../proto/link.ts';
 import type { StreamLink } from '../../../proto/streams/stream-frame.ts';
@@ -49,10 +49,10 @@ export class ControllerProcess {
   readonly life: Life;
   readonly core: Core;
   readonly streams: OpenStreams;
-  readonly #store: Store;
+  readonly #store: SqliteStore;
   readonly #lists: { close(): void };
 
-  private constructor(life: Life, core: Core, streams: OpenStreams, store: Store, lists: { close(): void }) {
+  private constructor(life: Life, core: Core, streams: OpenStreams, store: SqliteStore, lists: { close(): void }) {
     this.life = life;
     this.core = core;
     this.streams = streams;
@@ -92,8 +92,8 @@ export class ControllerProcess {
       },
     });
     const core = openCore({
-      store: { writer, view: store.view, events: store.events },
-      ...{ lists, news: newsOver(options.broker.busFor(life), log), clusterId, storeKey: new Uint8Array(32), baseImage: IMAGE },
+      store: { writer, view: store.view, lists, events: store.events },
+      ...{ news: newsOver(options.broker.busFor(life), log), clusterId, storeKey: new Uint8Array(32), baseImage: IMAGE },
       shelf: { receive: notHere, remove: async () => undefined, kept: async () => [] },
       passwords: { hash: async (password) => accepted(password), verify: async (password, hash) => accepted(password === hash) },
       sealing: { ring: RING, keys: SEALING_KEYS },

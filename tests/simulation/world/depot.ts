@@ -1,6 +1,6 @@
 import { copyFileSync } from 'node:fs';
 import { beginEpoch, copyDatabase } from '../../../controller/store/sqlite/backup.ts';
-import { openStore, type Store } from '../../../controller/store/sqlite/store.ts';
+import { openStore, type SqliteStore } from '../../../controller/store/sqlite/store.ts';
 import { EPOCH, newStore, type StoreDirectory } from './store.ts';
 
 /** The files of the controller's store, through all of its lives: where the database is now, its epoch, and a connection to look at it from beside every process. */
@@ -8,10 +8,10 @@ export class Depot {
   readonly #directory: StoreDirectory;
   #path: string;
   #epoch = EPOCH;
-  #inspection: Store;
+  #inspection: SqliteStore;
   #backups = 0;
 
-  private constructor(directory: StoreDirectory, inspection: Store) {
+  private constructor(directory: StoreDirectory, inspection: SqliteStore) {
     this.#directory = directory;
     this.#path = directory.path;
     this.#inspection = inspection;
@@ -30,7 +30,7 @@ export class Depot {
     return this.#epoch;
   }
 
-  get inspection(): Store {
+  get inspection(): SqliteStore {
     return this.#inspection;
   }
 

@@ -5,12 +5,12 @@ import Database from 'better-sqlite3';
 import { BUILT_IN_ROLES } from '../../../controller/domain/access/built-in-roles.ts';
 import type { AccountId, AgentId, BuildId, NodeId, SpaceId } from '../../../controller/domain/engine/ids.ts';
 import { type Mutation, put } from '../../../controller/domain/engine/mutation.ts';
-import type { TransactionalStore } from '../../../controller/services/engine/applier.ts';
 import type { Lists } from '../../../controller/services/engine/lists.ts';
+import type { Writer } from '../../../controller/services/engine/store.ts';
 import type { SqlRow } from '../../../controller/store/sqlite/columns.ts';
 import { sqlLists } from '../../../controller/store/sqlite/lists/sql-lists.ts';
 import { rowsWithin } from '../../../controller/store/sqlite/reader/bounded-rows.ts';
-import { openStore, type Writer } from '../../../controller/store/sqlite/store.ts';
+import { openStore } from '../../../controller/store/sqlite/store.ts';
 import { SOURCE_DIGEST } from './source.ts';
 
 export const IMAGE = 'raworc/session:sim';
@@ -128,7 +128,7 @@ export interface Watch {
   after(mutations: readonly Mutation[]): void;
 }
 
-export function watchedWriter(writer: Writer, watch: Watch): TransactionalStore {
+export function watchedWriter(writer: Writer, watch: Watch): Writer {
   let pending: Mutation[] = [];
   return {
     view: writer.view,

@@ -12,7 +12,7 @@ import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 import { DEFAULT_LIMITS, DEFAULT_REQUESTS, DEFAULT_SIZE_RULES, type SizeRules } from '../../../controller/domain/sessions/session-sizes.ts';
 import { Applier, type GrowthRefusal } from '../../../controller/services/engine/applier.ts';
 import { Capacity } from '../../../controller/services/engine/capacity.ts';
-import { openStore, type Store } from '../../../controller/store/sqlite/store.ts';
+import { openStore, type SqliteStore } from '../../../controller/store/sqlite/store.ts';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
@@ -27,7 +27,7 @@ export const ACCOUNT = '00000000-0000-4000-8000-000000000002' as AccountId;
 const MIB = 1024 * 1024;
 
 export interface Core {
-  readonly store: Store;
+  readonly store: SqliteStore;
   readonly applier: Applier;
   /** Of the test's own nodes, always connected, with what is placed on them. */
   readonly fleet: Fleet;

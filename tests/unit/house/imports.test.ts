@@ -30,8 +30,8 @@ const rooms: readonly (readonly [room: string, mayImport: readonly string[]])[] 
 const packages: Readonly<Record<string, readonly string[]>> = {
   nats: ['controller/bus/nats.ts'],
   'prom-client': ['seams/prometheus.ts'],
-  'better-sqlite3': ['controller/store/'],
-  kysely: ['controller/store/'],
+  'better-sqlite3': ['controller/store/sqlite/'],
+  kysely: ['controller/store/sqlite/'],
   koa: ['controller/http/'],
   'koa-jwt': ['controller/http/'],
   dockerode: ['node-agent/engine/docker/'],

@@ -1,6 +1,7 @@
 import type Database from 'better-sqlite3';
 import { TABLES, type TableName, type Tables } from '../../../domain/engine/mutation.ts';
 import { rowIn, type SqlRow, type SqlValue, selection, snake } from '../columns.ts';
+import { statements } from '../statements.ts';
 
 /** Queries of what a connection sees. */
 export interface Reads {
@@ -11,18 +12,6 @@ export interface Reads {
   rows<Row>(sql: string, ...parameters: SqlValue[]): Row[];
   row<Row>(sql: string, ...parameters: SqlValue[]): Row | undefined;
   each<Row>(sql: string, ...parameters: SqlValue[]): Iterable<Row>;
-}
-
-/** Compiles each statement once for each connection. It is found by a text that is a literal: nothing is put together to look it up. */
-function statements<Row>(write: (text: string) => string = (text) => text) {
-  const compiled = new Map<Database.Database, Map<string, Database.Statement<unknown[], Row>>>();
-  return (database: Database.Database, text: string): Database.Statement<unknown[], Row> => {
-    const known = compiled.get(database) ?? new Map<string, Database.Statement<unknown[], Row>>();
-    compiled.set(database, known);
-    const statement = known.get(text) ?? database.prepare<unknown[], Row>(write(text));
-    known.set(text, statement);
-    return statement;
-  };
 }
 
 /** `connection` is asked before each read for the one to read with. */

@@ -68,13 +68,14 @@ export async function openRbacWorld(rows: readonly Mutation[], listsAt = listsOn
     budgets: UNBOUNDED,
     store: {
       ...store,
+      lists,
       writer: {
         ...store.writer,
         transaction: (work) => store.writer.transaction(work),
         savepoint: (work) => (world.frozen ? refusing() : store.writer.savepoint(work)),
       },
     },
-    ...{ lists, news: newsAlone, clusterId: 'c', storeKey: new Uint8Array(32), baseImage: 'base', version: '1' },
+    ...{ news: newsAlone, clusterId: 'c', storeKey: new Uint8Array(32), baseImage: 'base', version: '1' },
     shelf: { receive: async () => refused('UNPROCESSABLE_ENTITY', 'No source'), remove: async () => undefined, kept: async () => [] },
     passwords: { hash: async () => accepted('hash'), verify: async () => accepted(true) },
     sealing: { ring: keyRing(), keys: { read: async () => [], remove: async () => undefined, watch: () => ({ close: () => undefined }) } },

@@ -3,7 +3,7 @@ import type { AccountId, SessionId, SpaceId } from '../../../../controller/domai
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../../../controller/domain/sessions/session-sizes.ts';
-import type { Store } from '../../../../controller/store/sqlite/store.ts';
+import type { SqliteStore } from '../../../../controller/store/sqlite/store.ts';
 
 export const uuid = (number: number): string => {
   // So that ids do not grow with the number (a mixing of its bits that loses none).
@@ -40,7 +40,7 @@ export const sessionRow = (number: number, more: Partial<SessionRow> = {}): Sess
   ...more,
 });
 
-export function putSessions(store: Store, rows: readonly SessionRow[]): void {
+export function putSessions(store: SqliteStore, rows: readonly SessionRow[]): void {
   for (let at = 0; at < rows.length; at += 5000) {
     store.writer.transaction(() => {
       for (const row of rows.slice(at, at + 5000)) store.writer.apply(put('sessions', row));

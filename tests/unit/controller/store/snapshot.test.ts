@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import type { SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { type Mutation, put } from '../../../../controller/domain/engine/mutation.ts';
 import type { SpaceRow } from '../../../../controller/domain/spaces/rows.ts';
-import { openStore, type Store } from '../../../../controller/store/sqlite/store.ts';
+import { openStore, type SqliteStore } from '../../../../controller/store/sqlite/store.ts';
 
 const ID = '00000000-0000-4000-8000-000000000001' as SpaceId;
 
@@ -18,7 +18,7 @@ const spaceRow = (secretsVersion: number, description: string | null): SpaceRow 
 
 const space = (secretsVersion: number, description: string | null = null): Mutation => put('spaces', spaceRow(secretsVersion, description));
 
-async function open(t: Test): Promise<{ store: Store; path: string }> {
+async function open(t: Test): Promise<{ store: SqliteStore; path: string }> {
   const directory = mkdtempSync(join(tmpdir(), 'raworc-snapshot-'));
   const path = join(directory, 'raworc.db');
   const store = await openStore(path, 1);
@@ -29,8 +29,8 @@ async function open(t: Test): Promise<{ store: Store; path: string }> {
   return { store, path };
 }
 
-const commit = ({ writer }: Store, mutation: Mutation) => writer.transaction(() => writer.apply(mutation));
-const version = ({ view }: Store) => view.get('spaces', ID)?.secretsVersion;
+const commit = ({ writer }: SqliteStore, mutation: Mutation) => writer.transaction(() => writer.apply(mutation));
+const version = ({ view }: SqliteStore) => view.get('spaces', ID)?.secretsVersion;
 
 t.test('what was read before a commit, or while it was made, hides nothing of it', async (t) => {
   const { store } = await open(t);

@@ -1,0 +1,28 @@
+import type Database from 'better-sqlite3';
+import type { EventLog } from '../../domain/events/event-log.ts';
+import type { SqlRow } from './columns.ts';
+import type { Meta } from './meta.ts';
+import { type ReadQueries, readEventPage } from './reader/event-pages.ts';
+import type { Snapshot } from './snapshot.ts';
+import { statements } from './statements.ts';
+
+/** An event log that reads its pages on this thread. */
+export function eventLogOf(connection: () => Database.Database, meta: Meta, epoch: number, snapshot: Snapshot | undefined): EventLog {
+  const numbers = statements<{ number: number | null }>();
+  const newest = () => numbers(connection(), 'select max(number) as number from events').get();
+  const oldest = () => numbers(connection(), 'select min(number) as number from events').get();
+  const pages = statements<SqlRow>();
+  const read: ReadQueries = async (queries) => queries.map(({ sql, parameters }) => pages(connection(), sql).all(...parameters));
+  return {
+    epoch,
+    newest: () => newest()?.number ?? 0,
+    oldest: () => oldest()?.number ?? 1,
+    after: (number, bounds, session) => readEventPage(read, number, bounds, session),
+    published: () => meta.get('published'),
+    async markPublished(number) {
+      const mark = () => meta.set('published', number);
+      if (snapshot === undefined) mark();
+      else snapshot.write(mark);
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import type { Clock } from '../../../seams/clock.ts';
+import type { Log } from '../../../seams/log.ts';
+import type { Metrics } from '../../../seams/metrics.ts';
+import type { Store } from '../../services/engine/store.ts';
+import { sqlLists } from './lists/sql-lists.ts';
+import { eventsOnThread } from './reader/event-pages.ts';
+import { Reader } from './reader/reader.ts';
+import { openStore } from './store.ts';
+
+export interface SqliteDeps {
+  readonly path: string;
+  /** Of this life of the store. */
+  readonly epoch: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** Opens the database at `path` for the controller, as {@link openStore} does, with a thread for lists and one for pages of events. */
+export async function openSqlite({ path, epoch, clock, log, metrics }: SqliteDeps): Promise<Store> {
+  const { writer, view, events, audit, check, close } = await openStore(path, epoch);
+  const lists = new Reader({ path, clock, log, metrics });
+  // A thread of its own: watchers that return do not wait behind lists, nor lists behind them.
+  const pages = new Reader({ path, clock, log });
+  return {
+    writer,
+    view,
+    lists: sqlLists(lists),
+    events: eventsOnThread(events, pages),
+    audit,
+    check,
+    readersDown: () => [lists, pages].filter(({ isUp }) => !isUp).length,
+    async close() {
+      await pages.close();
+      await lists.close();
+      close();
+    },
+  };
+}

@@ -1,0 +1,16 @@
+import type Database from 'better-sqlite3';
+
+/**
+ * Compiles each statement once for each connection, as `write` says for its text. Texts are literals: nothing is put together to
+ * look a statement up.
+ */
+export function statements<Row>(write: (text: string) => string = (text) => text) {
+  const compiled = new Map<Database.Database, Map<string, Database.Statement<unknown[], Row>>>();
+  return (database: Database.Database, text: string): Database.Statement<unknown[], Row> => {
+    const known = compiled.get(database) ?? new Map<string, Database.Statement<unknown[], Row>>();
+    compiled.set(database, known);
+    const statement = known.get(text) ?? database.prepare<unknown[], Row>(write(text));
+    known.set(text, statement);
+    return statement;
+  };
+}

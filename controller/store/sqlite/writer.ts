@@ -1,0 +1,102 @@
+import type Database from 'better-sqlite3';
+import { TABLES, type TableName } from '../../domain/engine/mutation.ts';
+import { EVENTS } from '../../domain/events/events.ts';
+import type { Writer } from '../../services/engine/store.ts';
+import { isStoreFault, TransactionLost } from '../../services/engine/transaction-lost.ts';
+import { auditInsert, auditPruning } from './audit.ts';
+import { columnsOf, namesOf, placesFor, type SqlValue, snake, toSql } from './columns.ts';
+import { keptTimeIn } from './kept-time.ts';
+import { messageCopies } from './message-copies.ts';
+import type { Meta } from './meta.ts';
+import { pruning } from './pruning.ts';
+import { rowWriter } from './row-writer.ts';
+import type { Snapshot } from './snapshot.ts';
+import { sqliteView } from './views/sqlite-view.ts';
+
+/** The writer on the only connection that writes. */
+export function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | undefined): Writer {
+  const puts = new Map<TableName, (row: object) => void>();
+  const removes = new Map<TableName, (id: string) => void>();
+  for (const table of Object.keys(TABLES) as TableName[]) {
+    const remove = database.prepare<[string]>(`delete from ${snake(table)} where id = ?`);
+    puts.set(table, rowWriter(database, table));
+    removes.set(table, (id) => void remove.run(id));
+  }
+  const emptyQueue = database.prepare<[string]>('delete from queue where session_id = ?');
+  const copyMessages = messageCopies(database);
+  const audit = auditInsert(database);
+  const prune = pruning(database);
+  const pruneAudit = auditPruning(database);
+  const count = database.prepare<[string], { count: number }>(
+    'insert into session_event_counts (session_id, count) values (?, 1) on conflict (session_id) do update set count = count + 1 returning count',
+  );
+  const eventColumns = columnsOf(EVENTS);
+  const insertEvent = database.prepare<SqlValue[]>(`insert into events (${namesOf(eventColumns)}) values (${placesFor(eventColumns)})`);
+  // The library rolls back only what is still there: SQLITE_FULL, IOERR and NOMEM roll back everything by themselves.
+  const nested = database.transaction((work: () => unknown) => work());
+
+  return {
+    view: sqliteView(() => database),
+    transaction<T>(work: () => T): T {
+      const write = () => nested.immediate(work) as T;
+      try {
+        return snapshot === undefined ? write() : snapshot.write(write);
+      } catch (error) {
+        throw isStoreFault(error) ? new TransactionLost(error, database.name) : error;
+      }
+    },
+    savepoint<T>(work: () => T): T {
+      if (!database.inTransaction) throw new TransactionLost(new Error('there is no transaction'), database.name);
+      try {
+        return nested(work) as T;
+      } catch (error) {
+        if (!database.inTransaction || isStoreFault(error)) throw new TransactionLost(error, database.name);
+        throw error;
+      }
+    },
+    apply(mutation) {
+      switch (mutation.kind) {
+        case 'put':
+          puts.get(mutation.table)?.(mutation.row);
+          return;
+        case 'remove':
+          removes.get(mutation.table)?.(mutation.id);
+          return;
+        case 'dequeue':
+          removes.get('queue')?.(mutation.row.id);
+          return;
+        case 'empty-queue':
+          emptyQueue.run(mutation.sessionId);
+          return;
+        case 'copy-messages':
+          copyMessages(mutation);
+          return;
+        case 'audit':
+          audit(mutation.record);
+          return;
+        case 'prune-audit':
+          pruneAudit(mutation.part, mutation.upTo, mutation.limit);
+          return;
+        case 'prune':
+          prune(mutation);
+          return;
+        default:
+          return mutation satisfies never;
+      }
+    },
+    record(event, number, at) {
+      const sessionNumber = event.sessionId === null ? null : (count.get(event.sessionId)?.count ?? null);
+      const stored = { ...event, number, sessionNumber, at };
+      insertEvent.run(...toSql(eventColumns, stored));
+      return stored;
+    },
+    lastEventNumber: () => newestEvent(database),
+    lastTime: () => meta.get('last_time'),
+    keepLastTime: (at) => meta.set('last_time', at),
+    keptTime: () => keptTimeIn(meta.text('time')),
+    keepTime: (kept) => meta.setText('time', JSON.stringify(kept)),
+  };
+}
+
+const newestEvent = (database: Database.Database): number =>
+  database.prepare<[], { number: number | null }>('select max(number) as number from events').get()?.number ?? 0;
