@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { print } from './terminal.mjs';
+import { print } from './terminal.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const WORKERS = ['worker.py', 'worker.mjs'];

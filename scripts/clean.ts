@@ -1,54 +1,95 @@
 /**
- * `npm run clean`: removes what this installation made on this machine: its containers, volumes, disks, images, network and data. It asks
- * first, or not with --yes. What belongs to another cluster, or to nobody of Raworc's, is not touched.
+ * `npm run clean`: removes what this installation made on this machine: containers, volumes, disks, images, network
+ * and data. It asks first, unless `--yes` is given. What belongs to another cluster stays.
  */
-import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { existsSync, globSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline/promises';
 import type Docker from 'dockerode';
-import { disks, type Found, found } from './clean/belongings.ts';
+import { TABLE } from '../node-agent/domain/firewall-rules.ts';
+import { madeImages } from './image/session-image.ts';
 import { openDocker } from './machine/docker.ts';
+import { labelled } from './machine/labelled.ts';
 import { dataDirectory } from './places.ts';
-import { runProgram } from './program.ts';
-import { dim, print, step, yellow } from './terminal.mjs';
-import { reasonOf, Trouble } from './trouble.ts';
+import { hasFlag, reasonOf, runProgram, Trouble } from './program.ts';
+import { dim, print, step, yellow } from './terminal.ts';
 import { lockDirectory } from './up/lock.ts';
 
-/** What Raworc keeps in its data directory; anything else there is somebody else's. */
+interface Belonging {
+  readonly kind: string;
+  readonly name: string;
+  remove(): unknown;
+}
+
+/** What Raworc keeps in its data directory; other files there are not ours. */
 const ourNames = ['cli', 'controller', 'logs', 'nats', 'nodes', 'run', 'tmp', 'tools'];
 
 runProgram(async (args) => {
-  const unknown = args.find((arg) => arg !== '--yes');
-  if (unknown !== undefined) throw new Trouble(`clean does not know ${unknown}`, 'npm run clean, or npm run clean -- --yes');
-  const dataDir = dataDirectory();
-  const unlock = lockDirectory(dataDir);
-  try {
-    const docker = openDocker();
-    const isUp = await reachable(docker);
-    const belongings = isUp ? await found(docker, dataDir) : disks(dataDir);
-    if (!isUp) print(`${yellow('!')} Docker does not run: only the data is removed; volumes and images stay\n`);
-    list(belongings, dataDir);
-    if (!args.includes('--yes') && !(await confirmed())) return 1;
-    for (const one of belongings) await step(`Remove ${one.kind} ${one.name}`, () => one.remove());
-  } finally {
-    unlock();
-  }
+  const isConfirmed = hasFlag(args, '--yes', 'clean');
+  const dataDir = await dataDirectory();
+  const unlock = await lockDirectory(dataDir);
+  const docker = openDocker();
+  const isRunning = await docker
+    .ping()
+    .then(() => true)
+    .catch(() => false);
+  if (!isRunning) print(`${yellow('!')} Docker is not running: only the data is removed; volumes and images stay\n`);
+  const belongings = [...(isRunning ? await onDocker(docker, dataDir) : []), ...disks(dataDir), ...(isRunning ? sockets(dataDir) : [])];
+  print('This removes for good:\n');
+  for (const { kind, name } of belongings) print(`  ${kind.padEnd(9)}  ${name}\n`);
+  print(`  data       ${dataDir}  ${dim('accounts, keys, messages, agents, logs')}\n`);
+  if (!isConfirmed && !(await confirmed())) return 1;
+  for (const one of belongings) await step(`Remove ${one.kind} ${one.name}`, () => one.remove());
+  unlock();
   await step(`Remove ${dataDir}`, () => removeData(dataDir));
   return 0;
 });
 
-async function reachable(docker: Docker): Promise<boolean> {
-  return docker.ping().then(
-    () => true,
-    () => false,
-  );
+/** Everything of this cluster; the network, firewall and session images, which all clusters share, if there is no other. */
+async function onDocker(docker: Docker, dataDir: string): Promise<readonly Belonging[]> {
+  const idFile = join(dataDir, 'controller', 'cluster-id');
+  const cluster = existsSync(idFile) ? readFileSync(idFile, 'utf8').trim() : undefined;
+  const all = await labelled(docker, 'raworc.managed=true');
+  const own = all.filter(({ labels }) => cluster !== undefined && labels['raworc.cluster'] === cluster);
+  const shared = all.filter(({ labels }) => labels['raworc.cluster'] === undefined);
+  if (own.length + shared.length < all.length) return own;
+  const made = madeImages(dataDir);
+  return [...own, ...shared.filter(({ kind, name }) => kind === 'network' || (kind === 'image' && made.includes(name))), ...firewall()];
 }
 
-function list(belongings: readonly Found[], dataDir: string): void {
-  print('This removes for good:\n');
-  for (const { kind, name, what } of belongings) print(`  ${kind.padEnd(9)}  ${name}  ${dim(what)}\n`);
-  print(`  data       ${dataDir}  ${dim('accounts, keys, messages, agents, logs')}\n`);
+/** The rules that keep sessions from this machine, left by a node agent that was killed. */
+function firewall(): readonly Belonging[] {
+  const nft = (verb: string) => execFileSync('nft', [verb, 'table', 'inet', TABLE], { stdio: 'ignore' });
+  try {
+    nft('list');
+  } catch {
+    return []; // No such table, or no nftables.
+  }
+  return [{ kind: 'firewall', name: `table inet ${TABLE}`, remove: () => nft('delete') }];
+}
+
+/** The disks of each node's sessions, most of which are mounted. */
+function disks(dataDir: string): readonly Belonging[] {
+  return globSync(join(dataDir, 'nodes/*/disks/*')).map((path) => ({
+    kind: 'disk',
+    name: path,
+    remove() {
+      const mount = join(path, 'fs');
+      if (existsSync(mount) && statSync(mount).dev !== statSync(dirname(path)).dev) execFileSync('umount', [mount]);
+      execFileSync('rm', ['-rf', '--one-file-system', '--', path]);
+    },
+  }));
+}
+
+/** The directories where each node's guests connect. */
+function sockets(dataDir: string): readonly Belonging[] {
+  const ids = globSync(join(dataDir, 'nodes/*/identity.json')).map(
+    (file) => /"nodeId":\s*"([0-9a-f-]{36})"/.exec(readFileSync(file, 'utf8'))?.[1],
+  );
+  const paths = ids.flatMap((id) => (id === undefined ? [] : [join('/run/raworc', id.slice(0, 8))])).filter((path) => existsSync(path));
+  return paths.map((name) => ({ kind: 'sockets', name, remove: () => rmSync(name, { recursive: true, force: true }) }));
 }
 
 async function confirmed(): Promise<boolean> {
@@ -64,9 +105,8 @@ async function confirmed(): Promise<boolean> {
 function removeData(dataDir: string): void {
   for (const name of ourNames) rmSync(join(dataDir, name), { recursive: true, force: true });
   try {
-    if (existsSync(dataDir) && readdirSync(dataDir).length === 0) rmdirSync(dataDir);
+    if (readdirSync(dataDir).length === 0) rmdirSync(dataDir);
   } catch (error) {
-    // A mount point, as in a container: empty is as good.
-    print(dim(`${dataDir} stays: ${reasonOf(error)}\n`));
+    print(dim(`${basename(dataDir)} stays: ${reasonOf(error)}\n`)); // A mount point, as in a container.
   }
 }

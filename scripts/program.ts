@@ -1,22 +1,36 @@
 import process from 'node:process';
-import { complain } from './terminal.mjs';
-import { reasonOf, Trouble } from './trouble.ts';
+import { complain } from './terminal.ts';
 
-/**
- * Runs a script's main function and exits with its answer. Trouble is one line with its remedy; a defect shows its stack.
- * The process is ended rather than left to drain: a script's answer is known once `main` has returned.
- */
+/** Stops a script: says what happened and, in a second sentence, what to do. Every other error is a defect. */
+export class Trouble extends Error {
+  readonly remedy: string;
+
+  constructor(what: string, remedy: string) {
+    super(what);
+    this.name = 'Trouble';
+    this.remedy = remedy;
+  }
+}
+
+/** Returns the message of whatever was thrown. */
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Runs a script's main function and exits with its result, even if something still holds the event loop. */
 export function runProgram(main: (args: readonly string[]) => Promise<number>): void {
   main(process.argv.slice(2)).then(
     (code) => process.exit(code),
     (error: unknown) => {
       if (error instanceof Trouble) complain(error.message, error.remedy);
-      else
-        complain(
-          `Something went wrong inside: ${error instanceof Error ? (error.stack ?? error.message) : reasonOf(error)}`,
-          'please report it',
-        );
+      else complain(`Internal error: ${error instanceof Error ? error.stack : String(error)}`, 'please report it');
       process.exit(1);
     },
   );
+}
+
+/** Returns whether the only allowed argument was given; throws for any other. */
+export function hasFlag(args: readonly string[], flag: string, command: string): boolean {
+  const unknown = args.find((arg) => arg !== flag);
+  if (unknown !== undefined)
+    throw new Trouble(`${command} does not know ${unknown}`, `npm run ${command}, or npm run ${command} -- ${flag}`);
+  return args.includes(flag);
 }

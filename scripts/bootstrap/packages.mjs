@@ -1,123 +1,62 @@
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { complain, step } from '../terminal.mjs';
+import { root, runChild } from './run-child.mjs';
 
-const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const modules = join(root, 'node_modules');
 const stamp = join(modules, '.raworc-stamp');
+const node = join(modules, `node-linux-${process.arch}`, 'bin', 'node');
 
-/**
- * Installs the packages of package-lock.json unless they are there already, and answers the path of the project's Node.js.
- * The stamp is written last, so that an install that was cut off is done again. Undefined when it failed, having said why.
- */
+/** Installs the packages of package-lock.json unless that was done before. Returns what went wrong, or undefined. */
 export async function ensurePackages() {
-  const binary = join(modules, `node-linux-${process.arch}`, 'bin', 'node');
-  const wanted = createHash('sha256')
-    .update(readFileSync(join(root, 'package-lock.json')))
-    .update(process.arch)
-    .digest('hex');
-  if (read(stamp) === wanted && existsSync(binary)) {
-    linkPrograms(binary);
-    return binary;
+  const lock = readFileSync(join(root, 'package-lock.json'));
+  const wanted = createHash('sha256').update(lock).update(process.arch).digest('hex');
+  const isInstalled = existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted && existsSync(node);
+  if (!isInstalled) {
+    rmSync(stamp, { force: true });
+    const problem = await install();
+    if (problem) return problem;
   }
-  rmSync(stamp, { force: true });
-  try {
-    await step('Install the packages and Node.js 24 (npm ci)', () => install());
-  } catch (failure) {
-    complain(failure.what ?? failure.message, failure.remedy ?? 'see above');
-    return undefined;
-  }
-  if (!existsSync(binary)) {
-    complain(
-      'npm left out the project’s own Node.js',
-      `npm i -g npm@latest, and check that "npm config get omit" is empty; then run this again`,
-    );
-    return undefined;
-  }
-  linkPrograms(binary);
-  writeFileSync(stamp, wanted);
-  return binary;
+  linkPrograms();
+  // Written last, so that an interrupted installation is repeated.
+  if (!isInstalled) writeFileSync(stamp, wanted);
+  return undefined;
 }
 
-/**
- * `node`, whose link npm 10 drops when it leaves out the package of the other architecture, and the project's own, so that
- * `npx raworc` and `npx raworc-controller` find them.
- */
-function linkPrograms(binary) {
-  for (const [name, target] of [
-    ['node', binary],
-    ['raworc', join(root, 'cli', 'raworc.mjs')],
-    ['raworc-controller', join(root, 'controller', 'raworc-controller.mjs')],
-  ]) {
+async function install() {
+  const title = 'Install the packages and Node.js 24 (npm ci)';
+  process.stdout.write(`… ${title}\n`);
+  const startedAt = performance.now();
+  // Development and optional packages whatever NODE_ENV says: Node.js itself is an optional one.
+  const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
+  const code = await runChild('npm', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  if (code === 127) return { what: 'npm cannot be started', remedy: 'apt-get install npm' };
+  if (code > 128) return { what: 'Interrupted while the packages were being installed', remedy: 'run this again' };
+  if (code !== 0) {
+    return {
+      what: `npm ci failed with exit code ${code}`,
+      remedy:
+        'see its message above; npm config list shows the registry, proxy and cafile in use. Behind a proxy that inspects TLS, set NODE_EXTRA_CA_CERTS',
+    };
+  }
+  if (!existsSync(node)) {
+    return {
+      what: 'npm left out the project’s own Node.js',
+      remedy: 'run npm i -g npm@latest, check that "npm config get omit" is empty, and run this again',
+    };
+  }
+  process.stdout.write(`✓ ${title}  ${Math.round((performance.now() - startedAt) / 1000)} s\n`);
+  return undefined;
+}
+
+/** Links `npx raworc` and `npx raworc-controller`, and node, whose link npm 10 drops with the other architecture's package. */
+function linkPrograms() {
+  const programs = { node, raworc: 'cli/raworc.mjs', 'raworc-controller': 'controller/raworc-controller.mjs' };
+  for (const [name, target] of Object.entries(programs)) {
     const link = join(modules, '.bin', name);
     if (existsSync(link)) continue;
     mkdirSync(dirname(link), { recursive: true });
-    if (lstatSync(link, { throwIfNoEntry: false })) rmSync(link);
-    symlinkSync(relative(dirname(link), target), link);
-  }
-}
-
-function install() {
-  return new Promise((resolve, reject) => {
-    // Dev and optional ones whatever NODE_ENV says: Node.js itself is an optional package.
-    const child = spawn('npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'], {
-      cwd: root,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let output = '';
-    const keep = (chunk) => {
-      output = (output + chunk).slice(-8000);
-    };
-    child.stdout.on('data', keep);
-    child.stderr.on('data', keep);
-    // npm may live on after a ctrl-C, and would meet the next install: it is waited for.
-    let isStopped = false;
-    const stop = () => {
-      isStopped = true;
-      child.kill('SIGTERM');
-    };
-    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-    for (const signal of signals) process.on(signal, stop);
-    child.on('error', (error) => reject({ what: `npm could not be started (${error.message})`, remedy: 'apt-get install npm' }));
-    child.on('close', (code) => {
-      for (const signal of signals) process.off(signal, stop);
-      if (isStopped)
-        reject({ what: 'stopped while the packages were being installed', remedy: 'run it again when you like: it begins with them' });
-      else if (code === 0) resolve();
-      else reject(explain(output));
-    });
-  });
-}
-
-function explain(output) {
-  const last = output
-    .split('\n')
-    .filter((line) => /npm (err|error)/i.test(line))
-    .slice(0, 6)
-    .join('\n');
-  if (/ENOSPC/.test(output)) return { what: 'The disk is full', remedy: 'free 2 GiB and run this again' };
-  if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH/.test(output)) {
-    return {
-      what: 'The npm registry cannot be reached',
-      remedy: 'check the network, or npm’s proxy and registry settings (npm config list)',
-    };
-  }
-  if (/CERT|certificate/i.test(output)) {
-    return {
-      what: 'The npm registry’s certificate is not trusted',
-      remedy: 'behind an inspecting proxy set NODE_EXTRA_CA_CERTS to its CA bundle',
-    };
-  }
-  return { what: `npm ci failed:\n${last || output.trim()}`, remedy: 'see the lines above' };
-}
-
-function read(path) {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
+    rmSync(link, { force: true });
+    symlinkSync(relative(dirname(link), join(name === 'node' ? '' : root, target)), link);
   }
 }

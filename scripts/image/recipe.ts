@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto';
 import process from 'node:process';
-import type { TrustedCertificates } from './trust.ts';
 
-/** What a session's image must hold. The guest and the Node.js that runs it are mounted, and agents come with a space's build. */
+/** What a session image contains. The guest and its Node.js are mounted, and agents come with a space's build. */
 export const sessionPackages: readonly string[] = ['python3', 'python3-venv', 'git', 'ca-certificates', 'procps'];
 
 /** Agents run as this user (node-agent and guest know it by its number). */
 const agentUser = { name: 'agent', id: 10_001 };
 
-/** Runs in the new system, last: trusts the certificates, names the agents' user, and leaves nothing that only installing needed. */
+/** Runs last in the new system: trusts the certificates, names the agents' user, and removes what only installing needed. */
 export const finishScript = `set -eu
 if [ -d /raworc-setup/trust ]; then
   cp /raworc-setup/trust/*.crt /usr/local/share/ca-certificates/
@@ -32,7 +31,7 @@ sh /raworc-setup/finish.sh
 `;
 
 export function dockerfile(baseImage: string): string {
-  // The first label is on every layer, so that what a cut-off build leaves can be told.
+  // The first label marks every layer, also those that an interrupted build leaves.
   return `FROM ${baseImage}
 LABEL raworc.managed=true
 COPY raworc-setup /raworc-setup
@@ -48,10 +47,15 @@ export const settings: readonly string[] = [
   'LABEL raworc.managed=true raworc.image=base',
 ];
 
-/** The tag names the recipe: another recipe, base or set of certificates is another image. */
-export function sessionTag(baseImage: string, trust: TrustedCertificates): string {
+/** Returns the files that both ways of making the image put into it, by their path. */
+export function setupFiles(certificates: readonly string[]): readonly (readonly [path: string, content: string])[] {
+  const trusted = certificates.map((certificate, index) => [`raworc-setup/trust/raworc-${index}.crt`, certificate] as const);
+  return [['raworc-setup/finish.sh', finishScript], ...trusted];
+}
+
+/** Returns a tag that names the recipe: another recipe, base image or set of certificates is another image. */
+export function sessionTag(baseImage: string, certificates: readonly string[]): string {
   const hash = createHash('sha256');
-  for (const part of [process.arch, dockerfile(baseImage), installScript, finishScript, ...trust.certificates])
-    hash.update(part).update('\0');
+  for (const part of [process.arch, dockerfile(baseImage), installScript, finishScript, ...certificates]) hash.update(part).update('\0');
   return `raworc/session:${hash.digest('hex').slice(0, 12)}`;
 }

@@ -1,38 +1,20 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import process from 'node:process';
-import { Trouble } from '../trouble.ts';
-
-/** Certificates of authorities (PEM) that sessions trust beside the public ones, as behind a proxy that inspects TLS. */
-export interface TrustedCertificates {
-  readonly certificates: readonly string[];
-}
-
-const publicOnes = '/usr/share/ca-certificates';
+import { Trouble } from '../program.ts';
 
 /**
- * RAWORC_CA_BUNDLE names a file of PEM certificates; else what this machine's other programs are told to trust. Only what is
- * not public anyway is kept. An empty RAWORC_CA_BUNDLE means none.
+ * Returns the PEM certificates that sessions trust beside the public ones, as behind a proxy that inspects TLS: those
+ * in RAWORC_CA_BUNDLE, else those that this machine's other programs trust. An empty RAWORC_CA_BUNDLE means none.
  */
-export function trustedCertificates(env: NodeJS.ProcessEnv = process.env): TrustedCertificates {
-  const named = env.RAWORC_CA_BUNDLE;
-  const path = named ?? [env.NODE_EXTRA_CA_CERTS, env.SSL_CERT_FILE].find((candidate) => candidate && existsSync(candidate));
-  if (!path) return { certificates: [] };
+export function trustedCertificates(env: NodeJS.ProcessEnv = process.env): readonly string[] {
+  const path = env.RAWORC_CA_BUNDLE ?? [env.NODE_EXTRA_CA_CERTS, env.SSL_CERT_FILE].find((candidate) => candidate && existsSync(candidate));
+  if (!path) return [];
   if (!existsSync(path)) throw new Trouble(`there is no ${path}, named by RAWORC_CA_BUNDLE`, 'name a file of PEM certificates');
-  const known = new Set(publicCertificates());
-  const certificates = [...new Set(certificatesOf(readFileSync(path, 'utf8')))].filter((certificate) => !known.has(certificate));
-  return { certificates };
+  const known = new Set(globSync('/usr/share/ca-certificates/**/*.crt').flatMap(certificatesIn));
+  return [...new Set(certificatesIn(path))].filter((certificate) => !known.has(certificate));
 }
 
-/** The certificates of a PEM text, without what stands between them. */
-export function certificatesOf(pem: string): readonly string[] {
-  const found = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+function certificatesIn(path: string): readonly string[] {
+  const found = readFileSync(path, 'utf8').match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
   return found.map((certificate) => `${certificate.replace(/\s*\r?\n\s*/g, '\n')}\n`);
-}
-
-function publicCertificates(): readonly string[] {
-  if (!existsSync(publicOnes)) return [];
-  return readdirSync(publicOnes, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.crt'))
-    .flatMap((name) => certificatesOf(readFileSync(join(publicOnes, name), 'utf8')));
 }

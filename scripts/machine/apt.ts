@@ -1,93 +1,69 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import process from 'node:process';
 import { placeIn } from '../places.ts';
-import { Trouble } from '../trouble.ts';
-import { findProgram, isProgram, run, tail } from './run.ts';
+import { Trouble } from '../program.ts';
+import { findProgram, run } from './launch.ts';
 
-/**
- * Debian's packages. Quiet, without questions and without what is only recommended; the lists are brought up to date once.
- * What apt says goes to a log, whose tail is shown when it fails.
- */
+type Progress = (text: string) => void;
+
+/** Gets Debian's packages, without questions and without recommended packages. The package lists are updated once. */
 export class Apt {
   readonly #dataDir: string;
-  readonly #logFile: string;
-  #updated = false;
+  #isUpdated = false;
 
   constructor(dataDir: string) {
     this.#dataDir = dataDir;
-    this.#logFile = join(placeIn(dataDir, 'logs'), 'apt.log');
   }
 
-  /** Installs packages on the machine. */
-  async install(packages: readonly string[], progress: (text: string) => void): Promise<void> {
-    await this.#update(packages, progress);
-    progress(`apt-get install ${packages.join(' ')}`);
-    await this.#get(['install', '-y', '-qq', '--no-install-recommends', ...packages], packages);
+  /** Installs the packages of those programs that are missing on the machine. */
+  async ensure(packageOf: Readonly<Record<string, string>>, progress: Progress): Promise<void> {
+    const missing = Object.entries(packageOf).filter(([program]) => findProgram(program) === undefined);
+    const packages = [...new Set(missing.map(([, name]) => name))];
+    if (packages.length > 0) await this.#get(packages, ['install', '-y', '-qq', '--no-install-recommends', ...packages], progress);
   }
 
   /**
-   * Unpacks a package's programs below the data directory and answers the path of one of them. For daemons that Raworc runs
-   * itself: installed on the machine they would start as a service of it, open to the network, and again on every boot.
+   * Returns the path of a daemon that Raworc runs itself. If it is missing, its package is unpacked below the data
+   * directory: an installed one would start as a service, open to the network, and again on every boot.
    */
-  async unpack(name: string, program: string, progress: (text: string) => void): Promise<string> {
-    const known = this.unpacked(name, program);
-    if (known !== undefined) return known;
-    await this.#update([name], progress);
-    progress(`apt-get download ${name}`);
+  async fetch(name: string, progress: Progress): Promise<string> {
     const target = join(this.#dataDir, 'tools', name);
+    const find = () =>
+      findProgram(
+        name,
+        ['usr/sbin', 'usr/bin'].map((place) => join(target, place)),
+      );
+    const known = find();
+    if (known !== undefined) return known;
     const download = placeIn(this.#dataDir, 'tmp', `apt-${name}`);
     try {
-      await this.#get(['download', '-qq', name], [name], download);
-      const file = readdirSync(download).find((entry) => entry.endsWith('.deb'));
+      await this.#get([name], ['download', '-qq', name], progress, download);
       mkdirSync(target, { recursive: true });
-      if (file === undefined || (await run('dpkg-deb', ['-x', join(download, file), target], { logFile: this.#logFile })) !== 0) {
-        throw new Trouble(`the package ${name} could not be unpacked:\n${tail(this.#logFile, 5)}`, `apt-get install ${name}`);
-      }
+      const files = readdirSync(download).map((file) => join(download, file));
+      for (const file of files) await run('dpkg-deb', ['-x', file, target], { logFile: this.#logFile, remedy: `apt-get install ${name}` });
     } finally {
       rmSync(download, { recursive: true, force: true });
     }
-    const path = this.unpacked(name, program);
-    if (path === undefined) throw new Trouble(`the package ${name} has no program ${program}`, `install ${program} yourself`);
+    const path = find();
+    if (path === undefined) throw new Trouble(`the package ${name} has no program ${name}`, `install ${name} yourself`);
     return path;
   }
 
-  /** The program of a package that was unpacked before. */
-  unpacked(name: string, program: string): string | undefined {
-    for (const place of ['usr/sbin', 'usr/bin', 'sbin', 'bin']) {
-      const path = join(this.#dataDir, 'tools', name, place, program);
-      if (isProgram(path)) return path;
-    }
-    return undefined;
+  get #logFile(): string {
+    return join(placeIn(this.#dataDir, 'logs'), 'apt.log');
   }
 
-  async #update(packages: readonly string[], progress: (text: string) => void): Promise<void> {
-    if (findProgram('apt-get') === undefined) {
-      throw new Trouble(
-        `missing: ${packages.join(', ')}, and there is no apt-get to install it`,
-        `install ${packages.join(', ')} yourself`,
-      );
+  async #get(packages: readonly string[], args: readonly string[], progress: Progress, cwd = this.#dataDir): Promise<void> {
+    const names = packages.join(' ');
+    if (findProgram('apt-get') === undefined) throw new Trouble(`missing: ${names}, and there is no apt-get`, `install ${names} yourself`);
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1', LC_ALL: 'C' };
+    const remedy = `check the network, apt's proxy settings and the free disk space, or try: apt-get update && apt-get install ${names}`;
+    for (const step of this.#isUpdated ? [args] : [['update', '-qq'], args]) {
+      progress(`apt-get ${step[0]} ${step === args ? names : ''}`);
+      const options = ['-o', 'DPkg::Lock::Timeout=120', '-o', 'Acquire::Retries=2'];
+      await run('apt-get', [...step, ...options], { cwd, env, logFile: this.#logFile, remedy });
     }
-    if (this.#updated) return;
-    progress('apt-get update');
-    await this.#get(['update', '-qq'], packages);
-    this.#updated = true;
-  }
-
-  async #get(args: readonly string[], packages: readonly string[], cwd?: string): Promise<void> {
-    const code = await run('apt-get', ['-o', 'DPkg::Lock::Timeout=120', '-o', 'Acquire::Retries=2', ...args], {
-      logFile: this.#logFile,
-      env: { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1', LC_ALL: 'C' },
-      ...(cwd === undefined ? {} : { cwd }),
-    });
-    if (code === 0) return;
-    const text = tail(this.#logFile, 8);
-    const remedy = /No space left/.test(text)
-      ? 'free some disk space and run this again'
-      : /resolve|Could not connect|unreachable|Connection failed/i.test(text)
-        ? 'check the network, or apt’s proxy settings'
-        : /Could not get lock/.test(text)
-          ? 'another apt is running: wait for it and run this again'
-          : `apt-get update && apt-get install ${packages.join(' ')}; the whole log is ${this.#logFile}`;
-    throw new Trouble(`apt-get ${args[0]} failed (for ${packages.join(', ')}):\n${text}`, remedy);
+    this.#isUpdated = true;
   }
 }

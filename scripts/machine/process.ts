@@ -1,42 +1,46 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 
-/** Whether the process lives; a zombie does not. */
-export function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
+/** Returns the words of a process's command line: none if it does not exist or is a zombie. */
+export const commandOf = (pid: number): readonly string[] => read(pid, 'cmdline');
+
+export const isAlive = (pid: number): boolean => commandOf(pid).length > 0;
+
+/** Returns the processes that have `variable=value` in their environment, without this one. */
+export function processesWith(variable: string, value: string): readonly number[] {
+  return otherProcesses().filter((pid) => read(pid, 'environ').includes(`${variable}=${value}`));
+}
+
+/** Whether tests, a controller or a node agent that this process did not start run on this machine. */
+export function othersAtWork(): boolean {
+  const works = /\.test\.ts$|\b(controller|node-agent)\/main\.ts$|scripts\/(up|test)\.ts$/;
+  return otherProcesses().some((pid) => commandOf(pid).some((word) => works.test(word)));
+}
+
+/** Waits for a process to end, whether it is our child or not. */
+export async function untilGone(pid: number, limitMs: number): Promise<void> {
+  const endsAt = performance.now() + limitMs;
+  while (isAlive(pid) && performance.now() < endsAt) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** Signals a process, or with a negative number its group. It is no error if there is none. */
+export function signal(pid: number, name: NodeJS.Signals): void {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return !/^\S+ [ZX]/.test(stat.slice(stat.lastIndexOf(')')));
+    process.kill(pid, name);
   } catch {
-    return false;
+    // It has ended.
   }
 }
 
-/** The words of a process's command; empty when there is no such process. */
-export function commandOf(pid: number): readonly string[] {
-  if (!isAlive(pid)) return [];
+function read(pid: number, file: string): readonly string[] {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8').split('\0').slice(0, -1);
   } catch {
     return [];
   }
 }
 
-/** Waits for a process that is not our child to end. False when the time was up first. */
-export async function untilGone(pid: number, limitMs: number): Promise<boolean> {
-  const endsAt = performance.now() + limitMs;
-  while (isAlive(pid)) {
-    if (performance.now() > endsAt) return false;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return true;
-}
-
-/** Signals a process group, or a process; what is gone already is no error. */
-export function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // Gone.
-  }
+function otherProcesses(): readonly number[] {
+  const pids = readdirSync('/proc').map(Number);
+  return pids.filter((pid) => pid > 1 && pid !== process.pid);
 }

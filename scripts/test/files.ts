@@ -1,11 +1,11 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { globSync } from 'node:fs';
 import { projectRoot } from '../places.ts';
+import { Trouble } from '../program.ts';
 
-/** Tests of what is large: several of them fill the machine's memory, so they run one at a time. */
+/** Tests of large amounts: several of them fill the machine's memory, so they run one at a time. */
 export const sizeFolder = 'tests/size';
 
-/** The folders of tests, the fast ones first. Where tests share this machine's Docker they run one at a time. */
+/** The folders of tests, the fast ones first. Tests that share this machine's Docker run one at a time. */
 export const phases: readonly { readonly folder: string; readonly atOnce: number }[] = [
   { folder: 'tests/unit', atOnce: 2 },
   { folder: 'tests/contract', atOnce: 2 },
@@ -17,22 +17,18 @@ export const phases: readonly { readonly folder: string; readonly atOnce: number
   { folder: 'tests/cluster', atOnce: 1 },
 ];
 
-/** The test files of a folder whose path holds one of the words, or all without words. */
-export function testFiles(folder: string, words: readonly string[]): readonly string[] {
-  const directory = join(projectRoot, folder);
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.test.ts'))
-    .map((name) => relative(projectRoot, join(directory, name)))
-    .filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
-    .sort();
+export interface Phase {
+  readonly files: readonly string[];
+  readonly atOnce: number;
 }
 
-/** Runs `work` on each item, at most `atOnce` at a time, in order of their start. */
-export async function eachOf<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
-  const rest = [...items];
-  const worker = async () => {
-    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
+/** Returns the test files of some folders whose path contains one of the words, or all files without words. */
+export function chosenFiles(folders: typeof phases, words: readonly string[]): readonly Phase[] {
+  const chosen = folders.map(({ folder, atOnce }) => {
+    const files = globSync(`${folder}/**/*.test.ts`, { cwd: projectRoot }).sort();
+    return { atOnce, files: files.filter((path) => words.length === 0 || words.some((word) => path.includes(word))) };
+  });
+  if (chosen.every(({ files }) => files.length === 0))
+    throw new Trouble(`no test file's path contains ${words.join(' or ')}`, 'ls tests/*');
+  return chosen;
 }

@@ -1,69 +1,72 @@
-import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { killGroup } from '../machine/run.ts';
+import { launch } from '../machine/launch.ts';
 import { placeIn, projectRoot } from '../places.ts';
 import { judge, type TapResult } from './tap-result.ts';
-
-export const fileLimitMs = 300_000;
-/** In the long form of the size tests. */
-export const longFileLimitMs = 1_800_000;
-const keptBytes = 4 * 1024 ** 2;
 
 export interface FileResult extends TapResult {
   readonly file: string;
   readonly tookMs: number;
-  /** What the file printed, the last 4 MiB. */
+  /** The last 4 MiB of what the file printed. */
   readonly output: string;
 }
 
 export interface RunFileOptions {
   readonly dataDir: string;
-  readonly env: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
   readonly stop?: AbortSignal;
-  /** Without it, 5 minutes. */
   readonly limitMs?: number;
 }
 
-/** Runs one test file in a process group of its own, which ends whole with it, or when its time is up. */
-export function runFile(file: string, options: RunFileOptions): Promise<FileResult> {
+const keptBytes = 4 * 1024 ** 2;
+
+/** Runs one test file. It is killed with everything it started when its time is up, 5 minutes without `limitMs`. */
+export async function runFile(file: string, { dataDir, env, stop, limitMs = 300_000 }: RunFileOptions): Promise<FileResult> {
+  const result = await runNode(file, [file], { env, stop, limitMs });
+  writeFileSync(join(placeIn(dataDir, 'logs', 'tests'), `${file.replaceAll('/', '_')}.tap`), result.output);
+  return { ...result, ...judge(result.output, { ...result, limitMs }) };
+}
+
+const checks: Readonly<Record<string, readonly string[]>> = {
+  // By their packages: the generator of the client brings another compiler, with a program of the same name.
+  'types (tsc)': ['node_modules/typescript/bin/tsc', '-p', '.'],
+  'lint and format (biome)': ['node_modules/@biomejs/biome/bin/biome', 'ci', '--colors=off', '--diagnostic-level=error'],
+};
+
+export const staticNames: readonly string[] = Object.keys(checks);
+
+/** Checks types and lint, each counted as one test. */
+export async function runStatics(add: (result: FileResult) => void, stop?: AbortSignal): Promise<void> {
+  for (const [name, args] of Object.entries(checks)) {
+    const result = await runNode(name, args, { env: { NO_COLOR: '1' }, stop, limitMs: 600_000 });
+    const failures = result.code === 0 ? [] : [`ended with ${result.code}`];
+    add({ ...result, passed: 1 - failures.length, failed: failures.length, skipped: 0, failures });
+  }
+}
+
+async function runNode(
+  file: string,
+  args: readonly string[],
+  {
+    env,
+    stop,
+    limitMs,
+  }: { readonly env: Readonly<Record<string, string>> | undefined; readonly stop: AbortSignal | undefined; readonly limitMs: number },
+) {
   const startedAt = performance.now();
-  const limitMs = options.limitMs ?? fileLimitMs;
-  const child = spawn(process.execPath, [join(projectRoot, file)], {
-    cwd: projectRoot,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...options.env },
-  });
+  const limit = AbortSignal.timeout(limitMs);
   let output = '';
-  const keep = (chunk: string) => {
-    output = (output + chunk).slice(-keptBytes);
-  };
-  child.stdout.setEncoding('utf8').on('data', keep);
-  child.stderr.setEncoding('utf8').on('data', keep);
-  let timedOut = false;
-  const limit = setTimeout(() => {
-    timedOut = true;
-    killGroup(child, 'SIGKILL');
-  }, limitMs);
-  const stop = () => killGroup(child, 'SIGKILL');
-  options.stop?.addEventListener('abort', stop);
-  process.once('exit', stop);
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    // Not 'close': a child that outlives the test would hold the pipe open.
-    child.on('exit', (code) => {
-      clearTimeout(limit);
-      stop();
-      process.off('exit', stop);
-      options.stop?.removeEventListener('abort', stop);
-      setImmediate(() => {
-        const result = judge(output, { code, timedOut, limitMs });
-        const logFile = join(placeIn(options.dataDir, 'logs', 'tests'), `${file.replaceAll('/', '_')}.tap`);
-        writeFileSync(logFile, output);
-        resolve({ file, tookMs: performance.now() - startedAt, output, ...result });
-      });
-    });
+  const child = launch(process.execPath, args, {
+    cwd: projectRoot,
+    env: { ...process.env, ...env },
+    onText: (text) => {
+      output = (output + text).slice(-keptBytes);
+    },
+    stop: AbortSignal.any([limit, ...(stop ? [stop] : [])]),
   });
+  process.once('exit', child.kill);
+  const code = await child.ended;
+  process.off('exit', child.kill);
+  return { file, code, output, timedOut: limit.aborted, tookMs: performance.now() - startedAt };
 }

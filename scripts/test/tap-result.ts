@@ -1,4 +1,4 @@
-/** What a test file came to: its tests are the points on TAP's outermost level. */
+/** The result of a test file. Its tests are the points on TAP's outermost level. */
 export interface TapResult {
   readonly passed: number;
   readonly failed: number;
@@ -6,7 +6,7 @@ export interface TapResult {
   readonly failures: readonly string[];
 }
 
-/** Counts the outermost points of TAP. What was to be done (TODO) and what was skipped neither passes nor fails. */
+/** Counts the outermost points of TAP. Points that are skipped or TODO neither pass nor fail. */
 export function countTap(output: string): TapResult {
   let passed = 0;
   let skipped = 0;
@@ -23,21 +23,18 @@ export function countTap(output: string): TapResult {
   return { passed, failed: failures.length, skipped, failures };
 }
 
-/**
- * The same, judged together with how the process ended: one that failed otherwise, ran out of time, or held no test, counts as
- * one failure.
- */
+/** Counts the points, and one more failure for a file that failed otherwise, ran out of time or has no test. */
 export function judge(
   output: string,
-  ending: { readonly code: number | null; readonly timedOut: boolean; readonly limitMs: number },
+  ending: { readonly code: number | string; readonly timedOut: boolean; readonly limitMs: number },
 ): TapResult {
   const counted = countTap(output);
   const fault = ending.timedOut
-    ? `was ended after ${ending.limitMs / 1000} s`
+    ? `was killed after ${ending.limitMs / 1000} s`
     : ending.code !== 0 && counted.failed === 0
-      ? `ended with ${ending.code ?? 'a signal'}`
+      ? `ended with ${ending.code}`
       : counted.passed + counted.failed + counted.skipped === 0
-        ? 'holds no test'
+        ? 'has no test'
         : undefined;
   if (fault === undefined) return counted;
   return { ...counted, failed: counted.failed + 1, failures: [...counted.failures, fault] };

@@ -1,121 +1,113 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { untilGone } from '../machine/process.ts';
-import { killGroup } from '../machine/run.ts';
+import { type Launched, launch } from '../machine/launch.ts';
+import { processesWith, signal, untilGone } from '../machine/process.ts';
 import { placeIn } from '../places.ts';
-import { Trouble } from '../trouble.ts';
-import { LogFile } from './log-file.ts';
-import { type LogEntry, parseLogLine } from './log-line.ts';
-import { removePidFile, writePidFile } from './pid-file.ts';
+import { reasonOf, Trouble } from '../program.ts';
+import { boundedLog, type LogEntry, parseLogLine } from './log-line.ts';
 
 export interface ChildOptions {
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: NodeJS.ProcessEnv;
   readonly dataDir: string;
   readonly onLine: (name: string, line: string) => void;
-  /** The line that tells that it serves. */
+  /** Whether this line tells that the process serves. */
   readonly isReady: (line: string, entry: LogEntry | undefined) => boolean;
 }
 
 const readyLimitMs = 60_000;
 const longestRestartMs = 30_000;
+/** In the environment of every child: the data directory of its run. */
+const ownerVariable = 'RAWORC_UP_DIRECTORY';
 
-/**
- * One of Raworc's processes, in a process group of its own so that the terminal's Ctrl-C leaves the order of ending to us. Its pid
- * is kept in a file, by which the next run ends it should this one be killed (pid-file.ts). Once `keep` was called it is started again when it ends.
- */
+/** Kills the children of an earlier run that was itself killed. That is safe: every part recovers when it starts. */
+export async function endLeftovers(dataDir: string): Promise<void> {
+  for (const pid of processesWith(ownerVariable, dataDir)) {
+    signal(pid, 'SIGKILL');
+    await untilGone(pid, 5000);
+  }
+}
+
+/** One of Raworc's processes. After `keep` it is restarted when it ends without being asked. */
 export class Child {
-  readonly name: string;
   readonly #options: ChildOptions;
-  readonly #log: LogFile;
-  #process: ChildProcess | undefined;
-  #stopping = false;
-  #kept = false;
+  readonly #logFile: string;
+  readonly #log: (line: string) => void;
+  #process: Launched | undefined;
+  #isKept = false;
   #restart: NodeJS.Timeout | undefined;
-  #fails = 0;
+  #failures = 0;
 
   constructor(options: ChildOptions) {
-    this.name = options.name;
     this.#options = options;
-    this.#log = new LogFile(join(placeIn(options.dataDir, 'logs'), `${options.name}.log`));
+    this.#logFile = join(placeIn(options.dataDir, 'logs'), `${options.name}.log`);
+    this.#log = boundedLog(this.#logFile);
   }
 
   /** Resolves with the line that told that it serves. */
-  start(): Promise<LogEntry | undefined> {
+  async start(): Promise<LogEntry | undefined> {
     const { name, program, args, env, dataDir, isReady } = this.#options;
-    const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env });
-    this.#process = child;
-    const mark = args.find((arg) => arg.startsWith('/')) ?? program;
-    if (child.pid !== undefined) writePidFile(dataDir, name, child.pid, mark);
+    const ready = Promise.withResolvers<LogEntry | undefined>();
     const recent: string[] = [];
-    return new Promise((resolve, reject) => {
-      const fail = (what: string) => {
-        clearTimeout(limit);
-        const tail = recent.slice(-6).map((line) => `  ${line}`);
-        reject(new Trouble([`${name} ${what}:`, ...tail].join('\n'), `its whole log is ${this.#log.path}`));
-      };
-      const limit = setTimeout(() => fail(`did not get ready within ${readyLimitMs / 1000} s`), readyLimitMs);
-      const onLine = (line: string) => {
-        this.#log.write(line);
+    const fail = (what: string) => {
+      const tail = recent.slice(-6).map((line) => `\n  ${line}`);
+      ready.reject(new Trouble(`${name} ${what}:${tail.join('')}`, `its whole log is ${this.#logFile}`));
+    };
+    this.#process = launch(program, args, {
+      env: { ...env, [ownerVariable]: dataDir },
+      onLine: (line) => {
+        this.#log(line);
         recent.push(line);
         if (recent.length > 50) recent.shift();
         this.#options.onLine(name, line);
         const entry = parseLogLine(line);
         if (!isReady(line, entry)) return;
-        clearTimeout(limit);
-        this.#fails = 0;
-        resolve(entry);
-      };
-      for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', onLine);
-      child.on('error', (error) => fail(`could not be started (${error.message})`));
-      child.on('close', (code, by) => {
-        fail(`ended with ${code ?? by} before it was ready`); // Nothing, when it was.
-        this.#ended(code ?? by);
-      });
+        this.#failures = 0;
+        ready.resolve(entry);
+      },
     });
+    const limit = setTimeout(() => fail(`was not ready within ${readyLimitMs / 1000} s`), readyLimitMs);
+    this.#process.ended.then(
+      (how) => {
+        fail(`ended with ${how} before it was ready`); // No effect if it was ready.
+        this.#onEnd(how);
+      },
+      (error) => fail(`could not be started (${reasonOf(error)})`),
+    );
+    return ready.promise.finally(() => clearTimeout(limit));
   }
 
-  /** From now on it is started again, ever later, when it ends without being asked. */
+  /** From now on it is restarted, with growing delays, when it ends without being asked. */
   keep(): void {
-    this.#kept = true;
+    this.#isKept = true;
   }
 
-  /** It may end by itself from now on: another one was told to end it. */
+  /** From now on it can end by itself: something else was told to end it. */
   release(): void {
-    this.#stopping = true;
+    this.#isKept = false;
     clearTimeout(this.#restart);
   }
 
-  /** Asks it to end and waits; ends it with force when the time is up. */
-  async stop(limitMs: number, name: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  /** Asks it to end and waits; kills it when the time is up. */
+  async stop(limitMs: number): Promise<void> {
     this.release();
-    const child = this.#process;
-    if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) {
-      child.kill(name);
-      await untilGone(child.pid, limitMs);
-      killGroup(child, 'SIGKILL');
-      await untilGone(child.pid, 2000);
-    }
-    removePidFile(this.#options.dataDir, this.name);
+    const pid = this.#process?.pid;
+    if (pid === undefined) return;
+    signal(pid, limitMs === 0 ? 'SIGKILL' : 'SIGTERM');
+    await untilGone(pid, limitMs);
+    this.#process?.kill();
+    await untilGone(pid, 2000);
   }
 
-  /** Waits for it to end by itself. */
-  async untilEnded(limitMs: number): Promise<void> {
-    if (this.#process?.pid !== undefined) await untilGone(this.#process.pid, limitMs);
-  }
-
-  #ended(how: number | string | null): void {
-    removePidFile(this.#options.dataDir, this.name);
-    if (this.#stopping || !this.#kept) return;
-    const delayMs = Math.min(longestRestartMs, 500 * 2 ** this.#fails);
-    this.#fails += 1;
-    const fields = { at: new Date().toISOString(), level: 'warn', event: `${this.name}.ended`, with: how, restart_in_ms: delayMs };
-    this.#options.onLine('up', JSON.stringify(fields));
+  #onEnd(how: number | string): void {
+    if (!this.#isKept) return;
+    const delayMs = Math.min(longestRestartMs, 500 * 2 ** this.#failures);
+    this.#failures += 1;
+    const event = `${this.#options.name}.ended`;
+    this.#options.onLine('up', JSON.stringify({ at: new Date().toISOString(), level: 'warn', event, with: how, restart_in_ms: delayMs }));
     this.#restart = setTimeout(() => {
-      this.start().catch(() => undefined); // Told by its own lines, and tried again.
+      this.start().catch(() => undefined); // Its own lines tell why, and it is tried again.
     }, delayMs);
   }
 }

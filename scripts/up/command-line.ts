@@ -1,76 +1,54 @@
-import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { launch } from '../machine/launch.ts';
 import { placeIn, projectRoot } from '../places.ts';
-import { print } from '../terminal.mjs';
-import { Trouble } from '../trouble.ts';
+import { Trouble } from '../program.ts';
+import { dim, print } from '../terminal.ts';
 
-export interface Answer {
-  readonly code: number;
-  readonly stdout: string;
+export interface RunOptions {
+  /** Lets the person see the command and what it prints. */
+  readonly show?: boolean;
+  readonly input?: string;
 }
 
-/**
- * `raworc`, run as a person would. A login that the person has at another server is left alone: then ours is kept apart, in the data
- * directory.
- */
+/** Runs `raworc` as a person would. If that person is logged in at another server, our login is kept in the data directory. */
 export class CommandLine {
-  readonly #env: Readonly<Record<string, string | undefined>>;
-  /** Whether the person's own `raworc` commands are logged in by ours. */
+  readonly #env: NodeJS.ProcessEnv;
+  /** Whether the person's own `raworc` commands use our login. */
   readonly isShared: boolean;
 
   constructor(dataDir: string, url: string) {
     this.isShared = isFree(url);
-    const { RAWORC_TOKEN: _token, ...env } = process.env;
-    this.#env = { ...env, RAWORC_URL: url, ...(this.isShared ? {} : { XDG_CONFIG_HOME: placeIn(dataDir, 'cli') }) };
+    this.#env = { ...process.env, RAWORC_TOKEN: '', RAWORC_URL: url };
+    if (!this.isShared) this.#env.XDG_CONFIG_HOME = placeIn(dataDir, 'cli');
   }
 
-  /** Answers what it printed; `show` lets the person see it too. */
-  run(args: readonly string[], options: { readonly show?: boolean; readonly input?: string } = {}): Promise<Answer> {
-    const child = spawn(process.execPath, [join(projectRoot, 'cli', 'raworc.mjs'), ...args], {
+  /** Returns what the command printed. Throws Trouble if it fails. */
+  async run(args: readonly string[], { show = false, input = '' }: RunOptions = {}): Promise<string> {
+    if (show) print(`\n${dim('$')} raworc ${args.map((word) => (/\s/.test(word) ? `"${word}"` : word)).join(' ')}\n`);
+    const output = { stdout: '', stderr: '' };
+    const { ended } = launch(process.execPath, [join(projectRoot, 'cli', 'raworc.mjs'), ...args], {
       cwd: projectRoot,
-      detached: true, // Ctrl-C is ours to pass on.
-      stdio: ['pipe', 'pipe', options.show ? 'inherit' : 'pipe'],
       env: this.#env,
+      input,
+      onText(text, from) {
+        output[from] += text;
+        if (show) print(text);
+      },
     });
-    let stdout = '';
-    let stderr = '';
-    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-      stdout += chunk;
-      if (options.show) print(chunk);
-    });
-    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
-      stderr += chunk;
-    });
-    child.stdin?.on('error', () => undefined);
-    child.stdin?.end(options.input ?? '');
-    return new Promise((resolve, reject) => {
-      child.on('error', reject);
-      child.on('close', (code) => resolve({ code: code ?? 1, stdout: stdout + (code === 0 ? '' : stderr) }));
-    });
-  }
-
-  /** The same, where a failure ends the script. */
-  async must(args: readonly string[], options: { readonly show?: boolean; readonly input?: string } = {}): Promise<string> {
-    const { code, stdout } = await this.run(args, options);
-    if (code === 0) return stdout;
-    throw new Trouble(
-      `raworc ${args.slice(0, 2).join(' ')} failed${stdout.trim() && !options.show ? `:\n${stdout.trim()}` : ''}`,
-      'see above, and the logs in the data directory',
-    );
+    if ((await ended) === 0) return output.stdout;
+    const said = show ? '' : `:\n${output.stdout}${output.stderr}`.trimEnd();
+    throw new Trouble(`raworc ${args.slice(0, 2).join(' ')} failed${said}`, 'see above, and the logs in the data directory');
   }
 }
 
-/** Whether no login is saved, or one at this very server. */
+/** Whether no login is saved, or one at this server. */
 function isFree(url: string): boolean {
-  const home = process.env.XDG_CONFIG_HOME || join(homedir(), '.config');
-  const file = join(home, 'raworc', 'config.json');
-  if (!existsSync(file)) return true;
+  const file = join(process.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'raworc', 'config.json');
   try {
-    const saved: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    return typeof saved === 'object' && saved !== null && 'url' in saved && saved.url === url;
+    return !existsSync(file) || JSON.parse(readFileSync(file, 'utf8')).url === url;
   } catch {
     return false;
   }

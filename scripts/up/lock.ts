@@ -1,32 +1,20 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import process from 'node:process';
-import { commandOf } from '../machine/process.ts';
-import { placeIn } from '../places.ts';
-import { Trouble } from '../trouble.ts';
+import { createHash } from 'node:crypto';
+import { createServer } from 'node:net';
+import { Trouble } from '../program.ts';
 
-/** Keeps two runs from working in one data directory. Answers how to let go; a run that was killed holds nothing. */
-export function lockDirectory(dataDir: string): () => void {
-  const file = join(placeIn(dataDir, 'run'), 'lock');
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      writeFileSync(file, String(process.pid), { flag: 'wx', mode: 0o600 });
-      return () => rmSync(file, { force: true });
-    } catch (error) {
-      const holder = holderOf(file);
-      if (holder !== undefined || attempt > 0) {
-        throw new Trouble(
-          `Raworc runs already in ${dataDir}${holder === undefined ? '' : ` (process ${holder})`}`,
-          'use that one, stop it with Ctrl-C, or set RAWORC_DATA_DIR to another directory (and other ports)',
-          { cause: error },
-        );
-      }
-      rmSync(file, { force: true });
-    }
-  }
-}
-
-function holderOf(file: string): number | undefined {
-  const pid = Number(readFileSync(file, 'utf8'));
-  return commandOf(pid).some((word) => /scripts\/(up|clean)\.ts$/.test(word)) ? pid : undefined;
+/**
+ * Keeps two runs from working in one data directory, and returns how to release it. The lock is a socket that has a
+ * name but no file, so the kernel releases it when its process ends.
+ */
+export function lockDirectory(dataDir: string): Promise<() => void> {
+  const name = `\0raworc-${createHash('sha256').update(dataDir).digest('hex').slice(0, 32)}`;
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.on('error', () => {
+      const remedy = 'use that one, stop it with Ctrl-C, or set RAWORC_DATA_DIR to another directory (and other ports)';
+      reject(new Trouble(`Raworc already runs in ${dataDir}`, remedy));
+    });
+    server.listen(name, () => resolve(() => server.close()));
+    server.unref();
+  });
 }

@@ -1,5 +1,6 @@
+import { appendFileSync, existsSync, renameSync, statSync } from 'node:fs';
 import { visibleName } from '../../seams/terminal-text.ts';
-import { bold, cyan, dim, red, yellow } from '../terminal.mjs';
+import { bold, cyan, dim, red, yellow } from '../terminal.ts';
 
 export interface LogEntry {
   readonly at: string;
@@ -8,40 +9,46 @@ export interface LogEntry {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** What a process logged on one line; undefined when the line is something else. */
+/** Parses one line of a process's log. Returns undefined for any other text. */
 export function parseLogLine(line: string): LogEntry | undefined {
-  if (!line.startsWith('{')) return undefined;
   try {
-    const parsed: unknown = JSON.parse(line);
-    if (typeof parsed !== 'object' || parsed === null || !('event' in parsed) || typeof parsed.event !== 'string') return undefined;
-    const { at = '', level = 'info', event, process: _, ...fields } = { ...parsed } as Readonly<Record<string, unknown>>;
-    return { at: String(at), level: String(level), event: String(event), fields };
+    const { at = '', level = 'info', event, process: _, ...fields } = JSON.parse(line) as Readonly<Record<string, unknown>>;
+    return typeof event === 'string' ? { at: String(at), level: String(level), event, fields } : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** `12:00:01  node-1      session.running  session=4123be3f generation=1`; what is no log entry is shown as it is. */
+/** `12:00:01  node-1      session.running  session=4123be3f generation=1`; other text is shown as it is. */
 export function renderLogLine(name: string, line: string): string {
   const entry = parseLogLine(line);
   const who = cyan(name.padEnd(10));
-  if (entry === undefined) return `${dim('        ')}  ${who}  ${visibleName(line)}`;
-  const named = visibleName(entry.event);
-  const event = entry.level === 'error' ? red(named) : entry.level === 'warn' ? yellow(named) : bold(named);
+  if (entry === undefined) return `${' '.repeat(8)}  ${who}  ${visibleName(line)}`;
+  const paint = entry.level === 'error' ? red : entry.level === 'warn' ? yellow : bold;
   const fields = Object.entries(entry.fields)
     .filter(([, value]) => value !== undefined && value !== null)
-    .map(([key, value]) => `${dim(`${visibleName(key)}=`)}${visibleName(shown(value))}`);
-  return [dim(clockTime(entry.at)), '', who, '', event, '', fields.join(' ')].join(' ').trimEnd();
+    .map(([key, value]) => `${dim(`${visibleName(key)}=`)}${visibleName(shortened(value))}`);
+  const time = new Date(entry.at);
+  const clock = Number.isNaN(time.getTime()) ? ' '.repeat(8) : time.toTimeString().slice(0, 8);
+  return `${dim(clock)}  ${who}  ${paint(visibleName(entry.event))}  ${fields.join(' ')}`.trimEnd();
 }
 
-function shown(value: unknown): string {
+function shortened(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  // The first part of an id names it well enough for a person, and the commands take it.
-  if (/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(text)) return text.slice(0, 8);
+  // The commands take the first part of an id.
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)) return text.slice(0, 8);
   return /[\s"]/.test(text) ? JSON.stringify(text) : text;
 }
 
-function clockTime(at: string): string {
-  const time = new Date(at);
-  return Number.isNaN(time.getTime()) ? '        ' : time.toTimeString().slice(0, 8);
+/** Returns a function that appends lines to a log. Past half of the bound the log is set aside as `.1`, replacing the one before. */
+export function boundedLog(path: string, boundBytes = 32 * 1024 ** 2): (line: string) => void {
+  let bytes = existsSync(path) ? statSync(path).size : 0;
+  return (line) => {
+    if (bytes > boundBytes / 2) {
+      renameSync(path, `${path}.1`);
+      bytes = 0;
+    }
+    appendFileSync(path, `${line}\n`, { mode: 0o600 });
+    bytes += Buffer.byteLength(line) + 1;
+  };
 }

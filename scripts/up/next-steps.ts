@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import process from 'node:process';
 import { projectRoot } from '../places.ts';
-import { bold, cyan, dim } from '../terminal.mjs';
+import { bold, cyan, dim } from '../terminal.ts';
 
 export interface Site {
   readonly url: string;
@@ -11,21 +11,15 @@ export interface Site {
   readonly logs: string;
 }
 
-/** Where everything is, and what to try next, in commands that work as they stand. */
-export function nextSteps(site: Site, once: boolean): string {
-  const lines = [
-    '',
-    `  REST            ${bold(`${site.url}/api/v0`)}`,
-    `  admin password  ${site.passwordFile === undefined ? 'as set in RAWORC_ADMIN_PASSWORD' : shown(site.passwordFile)}`,
-    ...(site.natsUrl === undefined ? [] : [`  news (NATS)     ${site.natsUrl}`]),
-    `  logs            ${shown(site.logs)}`,
-    '',
-  ];
-  if (once) return lines.join('\n');
-  const sudo = process.env.SUDO_UID === undefined ? '' : 'sudo env "PATH=$PATH" ';
-  const login = `login --url ${site.url} --user admin${site.passwordFile === undefined ? '' : ` --password-file ${shown(site.passwordFile)}`}`;
+/** Returns where everything is and, unless it ends now, what to try next, in commands that work as they stand. */
+export function nextSteps({ url, passwordFile, isLoggedIn, natsUrl, logs }: Site, once: boolean): string {
+  const places = `
+  REST            ${bold(`${url}/api/v0`)}
+  admin password  ${passwordFile === undefined ? 'as set in RAWORC_ADMIN_PASSWORD' : shown(passwordFile)}
+${natsUrl === undefined ? '' : `  NATS            ${natsUrl}\n`}  logs            ${shown(logs)}
+`;
+  if (once) return places;
   const commands = [
-    ...(site.isLoggedIn ? [] : [login]),
     'session list',
     'chat first-light "What can you do?"',
     'agent deploy examples/hello-node',
@@ -33,14 +27,15 @@ export function nextSteps(site: Site, once: boolean): string {
     'chat mine "@hello-node Who are you?"',
     'node list',
   ];
-  return [
-    ...lines,
-    '  Try, in another terminal:',
-    ...commands.map((command) => `    ${cyan(`${sudo}npx raworc ${command}`)}`),
-    '',
-    dim('  Ctrl-C stops everything; data, volumes and images stay for the next run.'),
-    '',
-  ].join('\n');
+  const file = passwordFile === undefined ? '' : ` --password-file ${shown(passwordFile)}`;
+  if (!isLoggedIn) commands.unshift(`login --url ${url} --user admin${file}`);
+  const sudo = process.env.SUDO_UID === undefined ? '' : 'sudo env "PATH=$PATH" ';
+  return `${places}
+  Try, in another terminal:
+${commands.map((command) => `    ${cyan(`${sudo}npx raworc ${command}`)}`).join('\n')}
+
+${dim('  Ctrl-C stops everything; data, volumes and images stay for the next run.')}
+`;
 }
 
 function shown(path: string): string {

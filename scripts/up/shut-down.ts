@@ -1,61 +1,49 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DockerEngine } from '../machine/docker.ts';
-import { step } from '../terminal.mjs';
+import { labelled } from '../machine/labelled.ts';
+import { step } from '../terminal.ts';
 import type { Child } from './child.ts';
-
-const network = 'raworc_network';
 
 export interface Running {
   readonly dataDir: string;
   engine?: DockerEngine;
-  nats?: Child;
+  nats?: Child | undefined;
   controller?: Child;
-  nodes: Child[];
+  nodes: readonly Child[];
 }
 
 /**
- * Ends everything in the order that lets each part clean up: the controller has the nodes remove their containers and waits for
- * them, then what is left is ended. Volumes, images and data stay. When `hurry` aborts, processes are ended at once and their
- * containers removed from here.
+ * Ends everything in an order that lets each part clean up: the controller has the nodes remove their containers and
+ * waits for them, then the rest is ended. Volumes, images and data stay. When `hurry` aborts, processes are killed.
  */
-export async function shutDown(running: Running, hurry: AbortSignal): Promise<void> {
-  const { controller, nodes, nats, engine } = running;
+export async function shutDown({ dataDir, engine, nats, controller, nodes }: Running, hurry: AbortSignal): Promise<void> {
   const all = [controller, ...nodes, nats].filter((child) => child !== undefined);
   for (const child of all) child.release();
-  const quickly = new Promise<void>((resolve) => {
-    hurry.addEventListener('abort', () => resolve());
-    if (hurry.aborted) resolve();
-  });
   await step('Stop the sessions, nodes and the controller', async () => {
-    const kindly = (async () => {
+    const hurried = new Promise<void>((resolve) => {
+      hurry.addEventListener('abort', () => resolve());
+      if (hurry.aborted) resolve();
+    });
+    const orderly = (async () => {
       await controller?.stop(25_000);
       await Promise.all(nodes.map((node) => node.stop(5000)));
       await nats?.stop(3000);
     })();
-    await Promise.race([kindly, quickly]);
-    if (hurry.aborted) await Promise.all(all.map((child) => child.stop(0, 'SIGKILL')));
-    if (engine) await removeStragglers(engine, running.dataDir);
+    await Promise.race([orderly, hurried]);
+    if (hurry.aborted) await Promise.all(all.map((child) => child.stop(0)));
+    if (engine) await removeStragglers(engine, dataDir);
   });
-  if (engine) await engine.release();
+  await engine?.release();
 }
 
-/** Containers of this cluster that nobody removed, and the network when no container is on it. */
+/** Removes containers of this cluster that are left, and the network unless another cluster uses it. */
 async function removeStragglers({ docker }: DockerEngine, dataDir: string): Promise<void> {
   const file = join(dataDir, 'controller', 'cluster-id');
   if (!existsSync(file)) return;
-  const label = [`raworc.cluster=${readFileSync(file, 'utf8').trim()}`];
-  for (const { Id } of await docker.listContainers({ all: true, filters: { label } })) {
-    await docker
-      .getContainer(Id)
-      .remove({ force: true })
-      .catch(() => undefined); // Being removed already.
-  }
-  const [found] = await docker.listNetworks({ filters: { name: [network], label: ['raworc.managed=true'] } });
-  // Refused while another cluster's containers are on it.
-  if (found)
-    await docker
-      .getNetwork(found.Id)
-      .remove()
-      .catch(() => undefined);
+  const ours = await labelled(docker, `raworc.cluster=${readFileSync(file, 'utf8').trim()}`);
+  const shared = await labelled(docker, 'raworc.managed=true');
+  const removable = [...ours.filter(({ kind }) => kind === 'container'), ...shared.filter(({ kind }) => kind === 'network')];
+  // Docker refuses what is being removed already and a network in use.
+  for (const one of removable) await one.remove().catch(() => undefined);
 }

@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import t, { type Test } from 'tap';
+import { ensureSessionImage } from '../../scripts/image/session-image.ts';
 import { Apt } from '../../scripts/machine/apt.ts';
 import { openDocker } from '../../scripts/machine/docker.ts';
-import { ensureRegistry } from '../../scripts/machine/programs.ts';
-import { ensureSessionImage } from '../../scripts/session-image.ts';
 
 const docker = openDocker();
 const baseName = 'raworc-test-base';
+const dataDir = mkdtempSync(join(tmpdir(), 'raworc-session-image-'));
+t.teardown(() => rmSync(dataDir, { recursive: true, force: true }));
 t.setTimeout(285_000);
 
 interface Registry {
@@ -30,7 +31,7 @@ async function freePort(): Promise<number> {
 /** Debian's docker-registry on a free port of the loopback, with a store of its own. */
 async function startRegistry(t: Test): Promise<Registry> {
   const directory = mkdtempSync(join(tmpdir(), 'raworc-registry-'));
-  const program = await ensureRegistry(new Apt(directory), () => undefined);
+  const program = await new Apt(directory).fetch('docker-registry', () => undefined);
   const address = `127.0.0.1:${await freePort()}`;
   const config = join(directory, 'config.yml');
   mkdirSync(join(directory, 'store'));
@@ -97,7 +98,15 @@ t.test('a base image that a registry serves under the configured name is pulled 
   await removeImage(baseImage);
 
   const notes: string[] = [];
-  const tag = await ensureSessionImage({ docker, baseImage, fallback: noFallback, note: (text) => notes.push(text) });
+  const options = {
+    docker,
+    dataDir,
+    baseImage,
+    fallback: noFallback,
+    progress: () => undefined,
+    note: (text: string) => void notes.push(text),
+  };
+  const tag = await ensureSessionImage(options);
   t.teardown(() => removeImage(tag));
   t.match(notes, [new RegExp(`from ${baseImage}$`)]);
 
@@ -112,7 +121,7 @@ t.test('a base image that a registry serves under the configured name is pulled 
   t.match(said, /^10001\r?$/m, 'the agents’ user has a name');
   t.notMatch(said, /raworc-setup/, 'nothing of the making is left');
 
-  t.equal(await ensureSessionImage({ docker, baseImage, fallback: noFallback, note: (text) => notes.push(text) }), tag);
+  t.equal(await ensureSessionImage(options), tag);
   t.match(notes.at(-1), /there already/, 'the second time it is reused');
 });
 
@@ -132,7 +141,15 @@ t.test('where no registry helps, the image is made another way, and the reason i
     const fallback = async (_tag: string, reason: string) => {
       told = reason;
     };
-    await ensureSessionImage({ docker, baseImage, registryLimitMs: 500, fallback });
+    await ensureSessionImage({
+      docker,
+      dataDir,
+      baseImage,
+      registryLimitMs: 500,
+      fallback,
+      progress: () => undefined,
+      note: () => undefined,
+    });
     t.match(told, why, baseImage);
   }
 });

@@ -1,5 +1,4 @@
 import t from 'tap';
-import { visible } from '../../../scripts/terminal-text.mjs';
 import { renderLogLine } from '../../../scripts/up/log-line.ts';
 import { isPlainName, isPlainText, visibleName, visibleText } from '../../../seams/terminal-text.ts';
 import { ATTACKS, HONEST, IN_NAMES } from './terminal-attacks.ts';
@@ -49,16 +48,6 @@ t.test('in a name also what is not seen is spelled out', async (t) => {
     t.ok(isPlainName(visibleName(name)) && isHarmless(visibleName(name)) && !/[\t\r\n]/.test(visibleName(name)), what);
   }
   for (const name of ['node-1', 'Grüße', '你好', 'raworc/session:4f4a52', '']) t.ok(isPlainName(name), name);
-});
-
-t.test('what runs on an older Node.js spells every character the same way', async (t) => {
-  const differing: string[] = [];
-  for (let code = 0; code <= 0xe0100; code += 1) {
-    if (code === 0x10000) code = 0xdff00;
-    const text = `a${String.fromCodePoint(code)}b`;
-    if (visible(text) !== visibleText(text)) differing.push(code.toString(16));
-  }
-  t.same(differing, []);
 });
 
 t.test('a line of a log is shown without what a terminal would act on: of our own processes and of any other', async (t) => {

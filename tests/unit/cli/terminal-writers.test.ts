@@ -2,7 +2,7 @@ import t from 'tap';
 import { type SourceFile, sourceFile, sourceTree } from '../house/source-tree.ts';
 
 /** Every way to a terminal there is. What others wrote goes through one of these, which spell out what a terminal would act on. */
-const WRITERS = ['cli/terminal.ts', 'seams/print.ts', 'seams/system.ts'];
+const WRITERS = ['cli/terminal.ts', 'scripts/terminal.ts', 'seams/print.ts', 'seams/system.ts'];
 /** Programs that print to whoever started them: the worker of an agent, into the agent's log. */
 const OUTSIDE = /^(bench|guest\/workers)\//;
 

@@ -39,17 +39,13 @@ t.test('an unknown command is named, with those that there are', async (t) => {
   t.equal(status, 2);
   t.match(
     stderr,
-    /no command "constructor"[\s\S]*one of: up, test, test:sim, test:contract, test:fuzz, test:size, test:flood, test:mutation, clean, check, bench/,
+    /no command "constructor"[\s\S]*use one of: up, test, test:sim, test:contract, test:fuzz, test:size, test:flood, test:mutation, clean, check, bench/,
   );
 });
 
 t.test('what runs before anything is installed imports only what Node.js has', async (t) => {
   const { readdirSync, readFileSync } = await import('node:fs');
-  const files = [
-    'scripts/bootstrap.mjs',
-    'scripts/terminal.mjs',
-    ...readdirSync(join(root, 'scripts/bootstrap')).map((name) => `scripts/bootstrap/${name}`),
-  ];
+  const files = ['scripts/bootstrap.mjs', ...readdirSync(join(root, 'scripts/bootstrap')).map((name) => `scripts/bootstrap/${name}`)];
   for (const file of files) {
     const text = readFileSync(join(root, file), 'utf8');
     for (const [, target = ''] of text.matchAll(/from '([^']+)'/g)) {

@@ -1,15 +1,15 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { isAlive } from '../../../scripts/machine/process.ts';
-import { Child } from '../../../scripts/up/child.ts';
+import { Child, endLeftovers } from '../../../scripts/up/child.ts';
 import { lockDirectory } from '../../../scripts/up/lock.ts';
-import { LogFile } from '../../../scripts/up/log-file.ts';
-import { renderLogLine } from '../../../scripts/up/log-line.ts';
-import { endLeftovers, writePidFile } from '../../../scripts/up/pid-file.ts';
-import { freePortNear, refuseTaken } from '../../../scripts/up/ports.ts';
+import { boundedLog, renderLogLine } from '../../../scripts/up/log-line.ts';
+import { freePort, refuseTaken } from '../../../scripts/up/ports.ts';
 
 function directory(t: Test): string {
   const path = mkdtempSync(join(tmpdir(), 'raworc-up-'));
@@ -37,22 +37,26 @@ t.test('a log line is rendered for people, with its time, its process and short 
 
 t.test('a log keeps its bound and the newest lines', async (t) => {
   const path = join(directory(t), 'x.log');
-  const log = new LogFile(path, 2000);
-  for (let number = 0; number < 500; number += 1) log.write(`line ${number}`);
-  log.close();
+  const log = boundedLog(path, 2000);
+  for (let number = 0; number < 500; number += 1) log(`line ${number}`);
   t.ok(statSync(path).size + statSync(`${path}.1`).size <= 2100);
   t.match(readFileSync(path, 'utf8'), /line 499\n$/);
 });
 
-t.test('a directory is held by one run, and a run that was killed holds nothing', async (t) => {
+t.test('a directory is locked by one run, and a run that was killed locks nothing', async (t) => {
   const dataDir = directory(t);
-  const unlock = lockDirectory(dataDir);
-  // This process is no run of up: its lock counts as left behind.
-  const again = lockDirectory(dataDir);
-  again();
+  const unlock = await lockDirectory(dataDir);
+  await t.rejects(lockDirectory(dataDir), { message: /already runs/, remedy: /RAWORC_DATA_DIR/ });
+  (await lockDirectory(directory(t)))();
   unlock();
-  writeFileSync(join(dataDir, 'run', 'lock'), '999999999');
-  lockDirectory(dataDir)();
+  const script = `import { lockDirectory } from ${JSON.stringify(new URL('../../../scripts/up/lock.ts', import.meta.url).href)};
+    await lockDirectory(${JSON.stringify(dataDir)}); console.log('locked'); setInterval(() => undefined, 1000);`;
+  const other = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(other.stdout, 'data');
+  await t.rejects(lockDirectory(dataDir), { message: /already runs/ });
+  other.kill('SIGKILL');
+  await once(other, 'exit');
+  (await lockDirectory(dataDir))();
 });
 
 t.test('a taken port is refused by the name of its setting, and another one is found', async (t) => {
@@ -62,7 +66,7 @@ t.test('a taken port is refused by the name of its setting, and another one is f
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   await t.rejects(refuseTaken('127.0.0.1', port, 'RAWORC_HTTP_PORT'), { message: new RegExp(`port ${port}`), remedy: /RAWORC_HTTP_PORT/ });
-  t.not(await freePortNear('127.0.0.1', port), port);
+  t.not(await freePort('127.0.0.1', port), port);
 });
 
 t.test('a process that ends unasked is started again, and one that is stopped is not', async (t) => {
@@ -95,13 +99,13 @@ t.test('what a killed run left is ended by the next one, and nothing else is', a
   const dataDir = directory(t);
   const left = child(dataDir);
   const pid = Number((await left.start())?.fields.pid);
-  left.release();
+  const otherDir = directory(t);
+  const other = Number((await child(otherDir).start())?.fields.pid);
   await endLeftovers(dataDir);
   t.notOk(isAlive(pid));
-  // The same number, but another program by now.
-  writePidFile(dataDir, 'part', process.pid, '/no/such/program');
-  await endLeftovers(dataDir);
-  t.pass('this process lives');
+  t.ok(isAlive(other), 'another directory has a run of its own');
+  await endLeftovers(otherDir);
+  t.notOk(isAlive(other));
 });
 
 t.test('a process that ends before it is ready shows its last lines', async (t) => {

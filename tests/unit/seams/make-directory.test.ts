@@ -21,12 +21,12 @@ t.test('directories are made as far as they are missing, and where none can be i
 });
 
 t.test('a data directory that cannot be made is named with what to do', { timeout: 20_000 }, async (t) => {
-  const script = `import { dataDirectory } from ${JSON.stringify(new URL('../../../scripts/places.ts', import.meta.url).href)}; dataDirectory();`;
+  const script = `import { dataDirectory } from ${JSON.stringify(new URL('../../../scripts/places.ts', import.meta.url).href)}; await dataDirectory();`;
   const env = { ...process.env, RAWORC_DATA_DIR: '/proc/raworc/data' };
   const failed = await run(process.execPath, ['--input-type=module', '-e', script], { env, timeout: 10_000 }).then(
     () => 'made',
     (error: { readonly stderr?: string; readonly killed?: boolean }) => (error.killed === true ? 'hung' : (error.stderr ?? '')),
   );
-  t.match(failed, /The directory \/proc\/raworc cannot be made: ENOENT/);
+  t.match(failed, /Cannot create the directory \/proc\/raworc\/data: ENOENT/);
   t.match(failed, /RAWORC_DATA_DIR/);
 });

@@ -1,2 +1,0 @@
-export declare const visible: (text: string) => string;
-export declare const visibleButColours: (text: string) => string;
