@@ -17,7 +17,7 @@ import type { StreamKinds } from './streams/stream-kinds.ts';
 const RETRY_MS = 20;
 const RETRY_MAX_MS = 500;
 const WELCOME_WITHIN_MS = 10_000;
-/** Of messages that wait to be run: past these the host is not read from. */
+/** Of messages that wait to be run. Past these bounds the guest stops reading from the host. */
 const BACKLOG_COUNT = 256;
 const BACKLOG_BYTES = 16 * 1024 * 1024;
 
@@ -37,15 +37,16 @@ export interface GuestDeps extends Omit<RunnerDeps, 'runLimitMs'> {
 /**
  * The guest of one session.
  *
- * 1. `run` connects, again and again, says hello, and after the welcome says what is outstanding.
- * 2. A message is taken durably, then acknowledged. A copy of it is only acknowledged. One that overtook another is passed over: it comes again.
- *    One that can run at once is begun in the write that takes it.
+ * 1. `run` connects again and again, sends a hello, and after the welcome sends what is outstanding.
+ * 2. A message is made durable, then acknowledged. A copy is only acknowledged. A message that overtook another is
+ *    ignored: it comes again. One that can run at once is begun in the write that takes it.
  * 3. Messages run whether or not there is a link; their answers wait.
- * 4. Asked to drain, it takes and begins nothing more, and says so once nothing runs and all that it has to say was said. A welcome
- *    that asks for no drain takes that back.
- * 5. A message that waits for no answer any more is let go of unrun, as soon as the host says so.
- * 6. A message that names newer secrets than are in memory waits until they were asked for and have come.
- * 7. It ends when the host speaks of another session, or when the disk fails: `run` then throws. Whatever ends it, its next start goes on.
+ * 4. While it drains it takes and begins nothing. It sends `drained` once nothing runs and everything else was sent.
+ *    A welcome without a drain takes that back.
+ * 5. A message whose answer nobody waits for is dropped, if it was not begun, as soon as the host says so.
+ * 6. A message that needs newer secrets than are in memory waits until the host has sent them.
+ * 7. It ends when the host names another session, or when the disk fails: `run` then throws. Whatever ends it, its
+ *    next start goes on from the journal.
  */
 export class Guest {
   readonly #deps: GuestDeps;
@@ -64,11 +65,13 @@ export class Guest {
     this.#host = new HostSide(() => mailbox.answers());
     this.#runner = new Runner({ ...deps, runLimitMs: deps.runLimitMs ?? 300_000 }, mailbox, this.#host);
     this.#runner.onFault((fault) => this.#fail(fault));
-    const { sessionId, log, door, streams = {} } = deps;
+    const { sessionId, log, door, streams: kinds = {} } = deps;
     this.#streams = new GuestStreams({
-      ...{ sessionId, log, kinds: streams },
+      sessionId,
+      log,
+      kinds,
       connect: () => door.stream?.() ?? Promise.reject(new Error('no further connection can be made here')),
-      refuse: (value) => this.#host.tell({ kind: 'streamRefused', value }),
+      refuse: (value) => this.#host.send({ kind: 'streamRefused', value }),
     });
   }
 
@@ -84,7 +87,7 @@ export class Guest {
     return this.#mailbox.syncs;
   }
 
-  /** Until it is stopped; throws what ended it otherwise. */
+  /** Runs until it is stopped. Throws what ended it otherwise. */
   async run(): Promise<void> {
     const { clock, random, door } = this.#deps;
     const signal = this.#ending.signal;
@@ -108,7 +111,7 @@ export class Guest {
     this.#ending.abort();
   }
 
-  /** Resolves when the link has ended, with whether it was welcomed. */
+  /** Resolves when the link has ended: whether the host welcomed it. */
   #serve(link: HostLink): Promise<boolean> {
     const { clock, log, sessionId, version } = this.#deps;
     return new Promise((resolve) => {
@@ -123,7 +126,7 @@ export class Guest {
           timer.cancel();
           welcomed = this.#welcomed(link, frame.value);
         } else if (!welcomed) link.close(new Error('spoke before its welcome'));
-        else this.#heard(link, frame);
+        else this.#receive(link, frame);
       });
       link.onDrain(() => this.#host.drained());
       link.onClose((fault) => {
@@ -134,8 +137,11 @@ export class Guest {
         resolve(welcomed);
       });
       const value = {
-        ...{ protocolVersion: GUEST_PROTOCOL_VERSION, guestVersion: version, sessionId },
-        ...{ acceptedSeq: this.#mailbox.acceptedSeq, unsettled: this.#mailbox.answers().length },
+        protocolVersion: GUEST_PROTOCOL_VERSION,
+        guestVersion: version,
+        sessionId,
+        acceptedSeq: this.#mailbox.acceptedSeq,
+        unsettled: this.#mailbox.answers().length,
         life: this.#mailbox.life,
       };
       link.send({ kind: 'hello', value });
@@ -156,20 +162,20 @@ export class Guest {
     log.info('host.connected', { session: sessionId, generation, agents: agents.length });
     this.#host.welcomed(link, generation);
     this.#mailbox.settleUpTo(welcome.settledSeq, this.#runner.running);
-    if (welcome.drain === null) this.#stay();
+    if (welcome.drain === null) this.#cancelDrain();
     else this.#drainWithin(welcome.drain.graceMs);
     const run = this.#runner.current();
-    if (run) this.#host.tell({ kind: 'runStarted', value: { sessionId, generation, ...run } });
+    if (run) this.#host.send({ kind: 'runStarted', value: { sessionId, generation, ...run } });
     this.#host.sendAnswers();
-    this.#runner.sayWorkers();
+    this.#runner.reportWorkers();
     this.#runner.configure({ space: welcome.space, agents });
     return true;
   }
 
-  #heard(link: HostLink, frame: Exclude<HostFrame, { kind: 'welcome' }>): void {
+  #receive(link: HostLink, frame: Exclude<HostFrame, { kind: 'welcome' }>): void {
     switch (frame.kind) {
       case 'deliver':
-        this.#hold(this.#take(link, frame.value));
+        this.#track(this.#take(link, frame.value));
         break;
       case 'drain':
         this.#drainWithin(frame.value.graceMs);
@@ -179,13 +185,13 @@ export class Guest {
         break;
       case 'secrets':
         if (frame.value.sessionId !== this.#deps.sessionId) link.close(new Error(`secrets of session ${frame.value.sessionId}`));
-        else this.#runner.secretsAre(frame.value);
+        else this.#runner.updateSecrets(frame.value);
         break;
       case 'stopAgent':
         this.#runner.stop(frame.value.agent, frame.value.interrupt);
         break;
       case 'openStream':
-        if (frame.value.sessionId !== this.#deps.sessionId) link.close(new Error(`a stream of session ${frame.value.sessionId}`));
+        if (frame.value.sessionId !== this.#outside.sessionId) link.close(new Error(`a stream of session ${frame.value.sessionId}`));
         else this.#streams.start(frame.value);
         break;
       case 'readLines':
@@ -197,9 +203,9 @@ export class Guest {
   }
 
   async #readLines({ requestId, agent, stream, limit }: ReadLines): Promise<void> {
-    const { sessionId, lines: shelf } = this.#deps;
-    const lines = (await shelf?.newest(agent, stream, limit)) ?? [];
-    this.#host.tellLines({ sessionId, requestId, lines: [...lines], unread: shelf === undefined });
+    const { sessionId, lines: store } = this.#deps;
+    const lines = (await store?.newest(agent, stream, limit)) ?? [];
+    this.#host.sendLines({ sessionId, requestId, lines: [...lines], unread: store === undefined });
   }
 
   #settled({ messageId, upToSeq }: Settled): void {
@@ -209,7 +215,7 @@ export class Guest {
     }
     if (upToSeq === 0) return;
     this.#mailbox.settleUpTo(upToSeq, this.#runner.running);
-    // Answers may have waited behind what is gone now.
+    // Answers may have waited behind a message that is gone now.
     this.#host.sendAnswers();
   }
 
@@ -219,15 +225,15 @@ export class Guest {
     void Promise.all([this.#runner.drain(graceMs), ...this.#taking]).then(() => {
       if (this.#drain !== drain) return;
       this.#deps.log.info('session.drained', { session: this.#deps.sessionId });
-      this.#host.sayLast({ kind: 'drained', value: { acceptedSeq: this.#mailbox.acceptedSeq } });
+      this.#host.sendLast({ kind: 'drained', value: { acceptedSeq: this.#mailbox.acceptedSeq } });
     });
   }
 
-  #stay(): void {
+  #cancelDrain(): void {
     if (this.#drain === undefined) return;
     this.#drain = undefined;
-    this.#host.sayLast(undefined);
-    this.#runner.goOn();
+    this.#host.sendLast(undefined);
+    this.#runner.cancelDrain();
   }
 
   async #take(link: HostLink, message: Deliver): Promise<void> {
@@ -236,14 +242,14 @@ export class Guest {
       link.close(new Error(`a message of session ${message.sessionId}`));
       return;
     }
-    // Both are sent again, in order: taken now, the one before would later pass for known.
+    // Both are sent again, in order. If this one were taken now, the one before would later be taken for known.
     if (this.#drain !== undefined || this.#mailbox.isEarly(message)) return;
     const known = this.#mailbox.knows(message);
     const runId = known ? undefined : this.#runner.beginTaking(message);
     if (known) {
       await this.#mailbox.get(message.messageId)?.taken;
-      // As after a restore, before which its node had dropped what nobody was assigned.
-      this.#host.lacksAnswer(message.messageId);
+      // The controller may have been restored to a state without the answer.
+      this.#host.resendAnswer(message.messageId);
     } else {
       const taken = this.#mailbox.take(message, runId);
       if (this.#backlogFull()) link.pause();
@@ -254,16 +260,16 @@ export class Guest {
     }
     await barriers.reach('guest.taken');
     const { generation, messageId, seq } = message;
-    // One that is sent again although it was settled: a late copy, or the controller was restored from a backup and has lost the answer.
+    // It was settled and is sent again: a late copy, or the controller lost the answer in a restore.
     const settled = known && this.#mailbox.get(messageId) === undefined;
-    this.#host.tell({ kind: 'accepted', value: { sessionId, generation, messageId, seq, settled } });
+    this.#host.send({ kind: 'accepted', value: { sessionId, generation, messageId, seq, settled } });
     this.#host.sendAnswers();
     if (runId === undefined) this.#runner.wake();
     else this.#runner.taken(messageId, runId);
   }
 
-  /** A drain waits for what is being taken. */
-  #hold(taking: Promise<void>): void {
+  /** A drain waits for messages that are being taken. */
+  #track(taking: Promise<void>): void {
     const taken = taking
       .catch((fault: unknown) => this.#fail(fault))
       .finally(() => {
@@ -273,7 +279,7 @@ export class Guest {
   }
 
   #backlogFull(): boolean {
-    // They come behind what was sent before them.
+    // The secrets come behind the messages that were sent before them.
     if (this.#runner.awaitsSecrets) return false;
     const { count, bytes } = this.#mailbox.backlog();
     return count >= BACKLOG_COUNT || bytes >= BACKLOG_BYTES;
@@ -282,8 +288,15 @@ export class Guest {
   #refuse(message: Deliver): Promise<void> {
     const { sessionId, generation, messageId, agent } = message;
     return this.#mailbox.refuse(message, {
-      ...{ sessionId, generation, messageId, runId: '', agent, outcome: 'ERROR', durationMs: 0 },
-      ...{ content: REASONS.disk_full, reason: 'disk_full' },
+      sessionId,
+      generation,
+      messageId,
+      runId: '',
+      agent,
+      outcome: 'ERROR',
+      content: REASONS.disk_full,
+      reason: 'disk_full',
+      durationMs: 0,
     });
   }
 

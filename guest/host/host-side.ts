@@ -3,21 +3,21 @@ import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/A
 import type { Lines__Output as Lines } from '../../proto/generated/raworc/v0/Lines.ts';
 import type { HostLink } from './listener.ts';
 
-/** Of frames that wait for a host that is slow to read, all of them small. */
+/** Of the small frames that wait for a host that is slow to read. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
-/** About what it takes on the wire: of its strings, and something for all else. */
+/** Roughly the frame's size when encoded. */
 const sizeOf = (frame: GuestFrame): number =>
   Object.values(frame.value).reduce((sum, part) => sum + (typeof part === 'string' ? part.length : 16), 16);
 
 /**
- * What goes to the node agent, over whichever link there is. Without one, or with one that is slow:
+ * Sends frames to the node agent over the current link. Without a link, or with a slow one:
  *
- * - `tell` (accepted, run started) waits for room, up to a bound in bytes past which the link is closed, and is forgotten with the link: the next
- *   hello says it anew. `tellLines` leaves its lines out where nothing more is to wait.
- * - Answers wait in the mailbox; `sendAnswers` sends those that this link did not take yet, again after each new welcome, and when their
- *   messages come again.
- * - `sayLast` (drained) waits for all of these, and is forgotten with the link.
+ * - `send` (accepted, run started) waits for room, up to a bound in bytes past which the link is closed. Frames that
+ *   wait are dropped with the link: the next hello makes up for them. `sendLines` leaves out its lines instead.
+ * - Answers wait in the mailbox. `sendAnswers` sends those that this link did not take yet: again after each new
+ *   welcome, and when their messages are delivered again.
+ * - `sendLast` (drained) waits for all of these, and is dropped with the link.
  * - `offer` (deltas, log lines) drops.
  */
 export class HostSide {
@@ -37,7 +37,7 @@ export class HostSide {
     return this.#generation;
   }
 
-  /** The link has been welcomed: from now on it carries everything. */
+  /** The host has welcomed the link: from now on it carries everything. */
   welcomed(link: HostLink, generation: number): void {
     this.#generation = generation;
     if (this.#link === link) return;
@@ -53,7 +53,7 @@ export class HostSide {
     this.#forget();
   }
 
-  tell(frame: GuestFrame): void {
+  send(frame: GuestFrame): void {
     if (!this.#link) return;
     if (this.#waiting.length === 0 && this.#link.send(frame)) return;
     this.#waiting.push(frame);
@@ -63,10 +63,10 @@ export class HostSide {
     this.#link.close(new Error('the host does not read'));
   }
 
-  /** What an agent printed: without its lines, and said to be unread, where the host is slow. They are large, and may be asked for again. */
-  tellLines(value: Lines): void {
+  /** Sends what an agent printed; without its lines, marked unread, if the host is slow. It can ask for them again. */
+  sendLines(value: Lines): void {
     if (this.#link && this.#waiting.length === 0 && this.#link.send({ kind: 'lines', value })) return;
-    this.tell({ kind: 'lines', value: { ...value, lines: [], unread: true } });
+    this.send({ kind: 'lines', value: { ...value, lines: [], unread: true } });
   }
 
   #forget(): void {
@@ -74,8 +74,8 @@ export class HostSide {
     this.#waitingBytes = 0;
   }
 
-  /** Once everything else was taken by the link. Undefined: what was to be said last is not said. */
-  sayLast(frame: GuestFrame | undefined): void {
+  /** Sends a frame once the link took everything else. Undefined takes it back. */
+  sendLast(frame: GuestFrame | undefined): void {
     this.#last = frame;
     this.drained();
   }
@@ -92,8 +92,8 @@ export class HostSide {
     this.#sent.delete(messageId);
   }
 
-  /** Its message was sent here again, so whoever sent it has no answer: the next `sendAnswers` says it again, though this link took it. */
-  lacksAnswer(messageId: string): void {
+  /** The message was delivered again, so the host has no answer: the next `sendAnswers` sends it again. */
+  resendAnswer(messageId: string): void {
     this.#sent.delete(messageId);
   }
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LogLine__Output as LogLine } from '../../proto/generated/raworc/v0/LogLine.ts';
 import type { Clock } from '../../seams/clock.ts';
-import type { LineShelf } from './line-store.ts';
+import type { LineStore } from './line-store.ts';
 
 /** Of one file; an agent has two, the newer and the older. */
 const MAX_FILE_BYTES = 2 * 1024 * 1024;
@@ -13,7 +13,8 @@ const MAX_UNWRITTEN_BYTES = 1024 * 1024;
 const MAX_ANSWER_BYTES = 1024 * 1024;
 const RETRY_MS = 1000;
 
-interface Shelf {
+/** Where the lines of one agent are kept. */
+interface AgentLines {
   readonly path: string;
   file: WriteStream | undefined;
   bytes: number;
@@ -25,10 +26,10 @@ interface Shelf {
  * They stand beside the plain files in /session/logs, which an agent's author reads in the session. Of another session, as after
  * a copy of its volume, nothing is kept.
  */
-export class KeptLines implements LineShelf {
+export class KeptLines implements LineStore {
   readonly #directory: string;
   readonly #clock: Clock;
-  readonly #shelves = new Map<string, Shelf>();
+  readonly #agents = new Map<string, AgentLines>();
 
   /** `directory` is the guest's own: /session/.raworc. */
   constructor(directory: string, sessionId: string, clock: Clock) {
@@ -40,25 +41,25 @@ export class KeptLines implements LineShelf {
   }
 
   keep(line: LogLine): void {
-    const shelf = this.#shelf(line.agent);
+    const kept = this.#linesOf(line.agent);
     const text = `${JSON.stringify([line.runId, line.stream, line.atMs, line.line])}\n`;
-    const file = this.#fileOf(shelf);
+    const file = this.#fileOf(kept);
     if (file === undefined || file.writableLength > MAX_UNWRITTEN_BYTES) return;
     file.write(text);
-    shelf.bytes += Buffer.byteLength(text);
+    kept.bytes += Buffer.byteLength(text);
   }
 
   async newest(agent: string, stream: LogLine['stream'], limit: number): Promise<readonly LogLine[]> {
-    const shelf = this.#shelf(agent);
-    await written(shelf.file);
+    const kept = this.#linesOf(agent);
+    await written(kept.file);
     const lines: LogLine[] = [];
     let bytes = 0;
-    for (const path of [shelf.path, older(shelf.path)]) {
+    for (const path of [kept.path, older(kept.path)]) {
       const text = await readFile(path, 'utf8').catch(() => '');
-      for (const kept of text.split('\n').reverse()) {
-        const line = kept === '' ? undefined : lineIn(kept, agent);
+      for (const record of text.split('\n').reverse()) {
+        const line = record === '' ? undefined : lineIn(record, agent);
         if (line === undefined || (stream !== 'STREAM_UNSPECIFIED' && line.stream !== stream)) continue;
-        bytes += kept.length * 3;
+        bytes += record.length * 3;
         if (lines.length >= limit || bytes > MAX_ANSWER_BYTES) return lines.reverse();
         lines.push(line);
       }
@@ -66,32 +67,32 @@ export class KeptLines implements LineShelf {
     return lines.reverse();
   }
 
-  #shelf(agent: string): Shelf {
-    let shelf = this.#shelves.get(agent);
-    if (shelf === undefined) {
+  #linesOf(agent: string): AgentLines {
+    let kept = this.#agents.get(agent);
+    if (kept === undefined) {
       const path = join(this.#directory, `${agent}.jsonl`);
-      shelf = { path, file: undefined, bytes: statSync(path, { throwIfNoEntry: false })?.size ?? 0, failedAtMs: undefined };
-      this.#shelves.set(agent, shelf);
+      kept = { path, file: undefined, bytes: statSync(path, { throwIfNoEntry: false })?.size ?? 0, failedAtMs: undefined };
+      this.#agents.set(agent, kept);
     }
-    return shelf;
+    return kept;
   }
 
   /** Undefined while the disk takes nothing. */
-  #fileOf(shelf: Shelf): WriteStream | undefined {
-    if (shelf.file !== undefined && shelf.bytes < MAX_FILE_BYTES) return shelf.file;
-    if (shelf.failedAtMs !== undefined && this.#clock.monotonic() - shelf.failedAtMs < RETRY_MS) return undefined;
-    shelf.file?.end();
+  #fileOf(kept: AgentLines): WriteStream | undefined {
+    if (kept.file !== undefined && kept.bytes < MAX_FILE_BYTES) return kept.file;
+    if (kept.failedAtMs !== undefined && this.#clock.monotonic() - kept.failedAtMs < RETRY_MS) return undefined;
+    kept.file?.end();
     try {
-      if (shelf.bytes >= MAX_FILE_BYTES) renameSync(shelf.path, older(shelf.path));
+      if (kept.bytes >= MAX_FILE_BYTES) renameSync(kept.path, older(kept.path));
     } catch {
       // It is not there: begun anew all the same.
     }
-    const file = createWriteStream(shelf.path, { flags: 'a', mode: 0o600 });
+    const file = createWriteStream(kept.path, { flags: 'a', mode: 0o600 });
     file.on('error', () => {
-      if (shelf.file === file) shelf.file = undefined;
-      shelf.failedAtMs = this.#clock.monotonic();
+      if (kept.file === file) kept.file = undefined;
+      kept.failedAtMs = this.#clock.monotonic();
     });
-    Object.assign(shelf, { file, bytes: statSync(shelf.path, { throwIfNoEntry: false })?.size ?? 0, failedAtMs: undefined });
+    Object.assign(kept, { file, bytes: statSync(kept.path, { throwIfNoEntry: false })?.size ?? 0, failedAtMs: undefined });
     return file;
   }
 }

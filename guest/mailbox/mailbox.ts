@@ -2,31 +2,11 @@ import { Journal, JournalFull } from '../../journal/journal.ts';
 import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
 import type { Disk } from '../../seams/disk.ts';
+import { Entries, type Entry, newEntry } from './entries.ts';
 import { answerRecord, messageRecord, readRecord, runRecord, settledRecord, stampRecord } from './record.ts';
 
-/** Ids of settled messages that are remembered, beside the watermark, so that a late copy is known. */
-const SETTLED_KEPT = 1024;
 /** What taking a message leaves free in the journal, so that each one taken can be answered, if only with an error. */
 const SPARE_BYTES = 64 * 1024;
-
-export interface Entry {
-  readonly message: Deliver;
-  /** Of its content and context. */
-  readonly bytes: number;
-  /** Resolves once the message is durable. */
-  taken: Promise<void>;
-  durable: boolean;
-  /** Of the newest run that was begun. */
-  runId: string | undefined;
-  answer: Answer | undefined;
-  /** The answer is durable, so it may be sent. */
-  answered: boolean;
-}
-
-function newEntry(message: Deliver, durable: boolean): Entry {
-  const bytes = Buffer.byteLength(message.content) + Buffer.byteLength(message.contextJson);
-  return { message, bytes, taken: Promise.resolve(), durable, runId: undefined, answer: undefined, answered: false };
-}
 
 export interface MailboxOptions {
   readonly disk: Disk;
@@ -46,8 +26,7 @@ export interface MailboxOptions {
 export class Mailbox {
   readonly #journal: Journal;
   readonly #sessionId: string;
-  readonly #entries = new Map<string, Entry>();
-  readonly #settled = new Set<string>();
+  readonly #entries = new Entries();
   #unwritten: string[] = [];
   #acceptedSeq = 0;
   #life = 0;
@@ -73,10 +52,12 @@ export class Mailbox {
         this.#acceptedSeq = Math.max(this.#acceptedSeq, frame.value.acceptedSeq);
         this.#life = Math.max(this.#life, frame.value.life);
       }
-      if (frame.kind === 'deliver') this.#remember(frame.value);
-      else if (frame.kind === 'runStarted') this.#begun(frame.value.messageId, frame.value.runId);
-      else if (frame.kind === 'answer') this.#answered(frame.value);
-      else if (frame.kind === 'settled') this.#forget(frame.value.messageId);
+      if (frame.kind === 'deliver') {
+        this.#acceptedSeq = Math.max(this.#acceptedSeq, frame.value.seq);
+        this.#entries.restoreMessage(frame.value);
+      } else if (frame.kind === 'runStarted') this.#entries.restoreRun(frame.value.messageId, frame.value.runId);
+      else if (frame.kind === 'answer') this.#entries.restoreAnswer(frame.value);
+      else if (frame.kind === 'settled') this.#entries.settle(frame.value.messageId);
     }
     this.#takenSeq = this.#acceptedSeq;
   }
@@ -127,38 +108,22 @@ export class Mailbox {
 
   /** Was taken before, whatever became of it; or is not to be taken any more. */
   knows({ messageId, seq }: Deliver): boolean {
-    return this.#entries.has(messageId) || this.#settled.has(messageId) || seq <= Math.max(this.#acceptedSeq, this.#settledSeq);
+    return this.#entries.knows(messageId) || seq <= Math.max(this.#acceptedSeq, this.#settledSeq);
   }
 
-  /** The durable message of the lowest seq that has no answer. */
+  /** See {@link Entries.next}. */
   next(): Entry | undefined {
-    let first: Entry | undefined;
-    for (const entry of this.#entries.values()) {
-      if (entry.durable && !entry.answer && (!first || entry.message.seq < first.message.seq)) first = entry;
-    }
-    return first;
+    return this.#entries.next();
   }
 
-  /** Answers that are durable and not settled, by seq, up to the first message that has none: what was refused for want of room does not overtake what still runs. */
+  /** See {@link Entries.answers}. */
   answers(): Answer[] {
-    const answers: Answer[] = [];
-    for (const { answer, answered } of [...this.#entries.values()].sort((a, b) => a.message.seq - b.message.seq)) {
-      if (!answer || !answered) break;
-      answers.push(answer);
-    }
-    return answers;
+    return this.#entries.answers();
   }
 
-  /** Messages that are not answered: how many, and their bytes. */
+  /** See {@link Entries.backlog}. */
   backlog(): { count: number; bytes: number } {
-    let count = 0;
-    let bytes = 0;
-    for (const entry of this.#entries.values()) {
-      if (entry.answer) continue;
-      count += 1;
-      bytes += entry.bytes;
-    }
-    return { count, bytes };
+    return this.#entries.backlog();
   }
 
   /**
@@ -173,7 +138,7 @@ export class Mailbox {
     entry.taken = this.#append(
       [messageRecord(message), ...begun],
       SPARE_BYTES,
-      () => this.#entries.set(message.messageId, entry),
+      () => this.#entries.set(entry),
       () => this.#entries.delete(message.messageId),
     );
     await entry.taken;
@@ -189,7 +154,7 @@ export class Mailbox {
     entry.taken = this.#append(
       [answerRecord(answer), messageRecord(stub)],
       0,
-      () => this.#entries.set(message.messageId, entry),
+      () => this.#entries.set(entry),
       () => this.#entries.delete(message.messageId),
     );
     await entry.taken;
@@ -234,13 +199,14 @@ export class Mailbox {
    */
   settleUpTo(seq: number, running: string | undefined): void {
     this.#settledSeq = Math.max(this.#settledSeq, seq);
-    for (const { message, answer } of [...this.#entries.values()])
+    for (const { message, answer } of this.#entries.all()) {
       if (!answer && message.seq <= seq && message.messageId !== running) this.settle(message.messageId);
+    }
   }
 
   settle(messageId: string): void {
-    if (!this.#entries.has(messageId)) return;
-    this.#forget(messageId);
+    if (!this.#entries.get(messageId)) return;
+    this.#entries.settle(messageId);
     this.#unwritten.push(messageId);
     const appended = this.#journal.usedBytes - this.#compactedBytes;
     // One at a time: many are settled before the first is done, and each would write all that is left.
@@ -293,8 +259,8 @@ export class Mailbox {
   #compact(): Promise<void> {
     this.#unwritten = [];
     const records = [stampRecord(this.#sessionId, this.#acceptedSeq, this.#life)];
-    for (const messageId of this.#settled) records.push(settledRecord(this.#sessionId, messageId));
-    for (const { message, runId, answer } of this.#entries.values()) {
+    for (const messageId of this.#entries.settledIds) records.push(settledRecord(this.#sessionId, messageId));
+    for (const { message, runId, answer } of this.#entries.all()) {
       if (answer) records.push(answerRecord(answer), messageRecord({ ...message, content: '', contextJson: '' }));
       else {
         records.push(messageRecord(message));
@@ -304,37 +270,5 @@ export class Mailbox {
     return this.#journal.compact(records).then(() => {
       this.#compactedBytes = this.#journal.usedBytes;
     });
-  }
-
-  #remember(message: Deliver): void {
-    this.#acceptedSeq = Math.max(this.#acceptedSeq, message.seq);
-    const answered = this.#entries.get(message.messageId);
-    // Behind its answer comes what is kept of an answered message: its place.
-    this.#entries.set(message.messageId, answered ? { ...answered, message } : newEntry(message, true));
-  }
-
-  #begun(messageId: string, runId: string): void {
-    const entry = this.#entries.get(messageId);
-    if (entry) entry.runId = runId;
-  }
-
-  #answered(answer: Answer): void {
-    const { sessionId, generation, messageId, agent } = answer;
-    // Of an answered message only the answer is kept.
-    const message = { sessionId, generation, seq: 0, messageId, agent, content: '', contextJson: '', afterSeq: 0, secretsVersion: 0 };
-    const entry = this.#entries.get(messageId) ?? newEntry(message, true);
-    entry.answer = answer;
-    entry.answered = true;
-    this.#entries.set(messageId, entry);
-  }
-
-  #forget(messageId: string): void {
-    this.#entries.delete(messageId);
-    this.#settled.add(messageId);
-    if (this.#settled.size <= SETTLED_KEPT) return;
-    for (const oldest of this.#settled) {
-      this.#settled.delete(oldest);
-      break;
-    }
   }
 }

@@ -12,5 +12,6 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   'node-agent/domain/restart-delay.ts': ['node-agent/session/rules'],
   'node-agent/ledger/ledger.ts': ['node-agent/ledger/ledger-record', 'node-agent/node-agent'],
   'node-agent/ledger/ledger-record.ts': ['node-agent/ledger/ledger-record'],
+  'guest/mailbox/entries.ts': ['guest/core', 'guest/settled'],
   'guest/mailbox/mailbox.ts': ['guest/core', 'guest/settled'],
 };

@@ -18,7 +18,7 @@ export const GUEST_PLANTS = {
   },
   'newest message first': {
     breaks: 'Messages run in their order.',
-    file: 'guest/mailbox/mailbox.ts',
+    file: 'guest/mailbox/entries.ts',
     find: 'entry.message.seq < first.message.seq',
     replace: 'entry.message.seq > first.message.seq',
     foundBy: { seed: 1 },

@@ -34,14 +34,14 @@ t.test('frames wait in order for a slow host, up to a bound in bytes past which 
   const link = new SlowLink();
   host.welcomed(link, 1);
   let told = 0;
-  while (link.fault === undefined && told < 100_000) host.tell(started(++told));
+  while (link.fault === undefined && told < 100_000) host.send(started(++told));
   t.match(link.fault?.message, /does not read/);
   t.ok(told > 500 && told < 1100, `${told} frames of 1 KB`);
   host.lost(link);
 
   const next = new SlowLink();
   host.welcomed(next, 1);
-  for (let number = 1; number <= 300; number += 1) host.tell(started(number));
+  for (let number = 1; number <= 300; number += 1) host.send(started(number));
   next.takes = true;
   host.drained();
   t.same(
@@ -50,7 +50,7 @@ t.test('frames wait in order for a slow host, up to a bound in bytes past which 
   );
   for (let round = 1; round <= 5; round += 1) {
     next.takes = false;
-    for (let number = 1; number <= 500; number += 1) host.tell(started(number));
+    for (let number = 1; number <= 500; number += 1) host.send(started(number));
     next.takes = true;
     host.drained();
   }
@@ -61,12 +61,12 @@ t.test('lines that were asked for do not wait: a slow host hears that they were 
   const host = new HostSide(() => []);
   const link = new SlowLink();
   host.welcomed(link, 1);
-  for (let asked = 0; asked < 1000; asked += 1) host.tellLines({ ...lines, lines: Array.from({ length: 100 }, () => line) });
+  for (let asked = 0; asked < 1000; asked += 1) host.sendLines({ ...lines, lines: Array.from({ length: 100 }, () => line) });
   t.equal(link.fault, undefined);
   link.takes = true;
   host.drained();
   t.equal(link.sent.length, 1000);
   t.ok(link.sent.every((frame) => frame.kind === 'lines' && frame.value.unread && frame.value.lines.length === 0));
-  host.tellLines({ ...lines, lines: [line] });
+  host.sendLines({ ...lines, lines: [line] });
   t.match(link.sent.at(-1), { kind: 'lines', value: { unread: false, lines: [{ line: /^x+$/ }] } });
 });

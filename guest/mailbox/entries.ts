@@ -1,0 +1,119 @@
+import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
+import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
+
+/** How many ids of settled messages are remembered, beside the watermark, so that a late copy is recognized. */
+const SETTLED_KEPT = 1024;
+
+export interface Entry {
+  readonly message: Deliver;
+  /** Of its content and context. */
+  readonly bytes: number;
+  /** Resolves once the message is durable. */
+  taken: Promise<void>;
+  durable: boolean;
+  /** Of the newest run that was begun. */
+  runId: string | undefined;
+  answer: Answer | undefined;
+  /** The answer is durable and can be sent. */
+  answered: boolean;
+}
+
+export function newEntry(message: Deliver, durable: boolean): Entry {
+  const bytes = Buffer.byteLength(message.content) + Buffer.byteLength(message.contextJson);
+  return { message, bytes, taken: Promise.resolve(), durable, runId: undefined, answer: undefined, answered: false };
+}
+
+/** The messages of a mailbox in memory, from their delivery until their answer is settled, and the ids settled last. */
+export class Entries {
+  readonly #entries = new Map<string, Entry>();
+  readonly #settled = new Set<string>();
+
+  get(messageId: string): Entry | undefined {
+    return this.#entries.get(messageId);
+  }
+
+  all(): readonly Entry[] {
+    return [...this.#entries.values()];
+  }
+
+  get settledIds(): Iterable<string> {
+    return this.#settled;
+  }
+
+  knows(messageId: string): boolean {
+    return this.#entries.has(messageId) || this.#settled.has(messageId);
+  }
+
+  set(entry: Entry): void {
+    this.#entries.set(entry.message.messageId, entry);
+  }
+
+  delete(messageId: string): void {
+    this.#entries.delete(messageId);
+  }
+
+  settle(messageId: string): void {
+    this.#entries.delete(messageId);
+    this.#settled.add(messageId);
+    if (this.#settled.size <= SETTLED_KEPT) return;
+    for (const oldest of this.#settled) {
+      this.#settled.delete(oldest);
+      break;
+    }
+  }
+
+  /** Returns the durable message of the lowest seq that has no answer. */
+  next(): Entry | undefined {
+    let first: Entry | undefined;
+    for (const entry of this.#entries.values()) {
+      if (entry.durable && !entry.answer && (!first || entry.message.seq < first.message.seq)) first = entry;
+    }
+    return first;
+  }
+
+  /**
+   * Returns the durable answers by seq, up to the first message without one: the refusal of a message for which there
+   * was no room does not overtake the answer of one that still runs.
+   */
+  answers(): Answer[] {
+    const answers: Answer[] = [];
+    for (const { answer, answered } of this.all().toSorted((a, b) => a.message.seq - b.message.seq)) {
+      if (!answer || !answered) break;
+      answers.push(answer);
+    }
+    return answers;
+  }
+
+  /** Counts the messages without an answer, and their bytes. */
+  backlog(): { count: number; bytes: number } {
+    let count = 0;
+    let bytes = 0;
+    for (const entry of this.#entries.values()) {
+      if (entry.answer) continue;
+      count += 1;
+      bytes += entry.bytes;
+    }
+    return { count, bytes };
+  }
+
+  /** Restores a message from the journal. What is kept of an answered message, its place, comes after its answer. */
+  restoreMessage(message: Deliver): void {
+    const answered = this.#entries.get(message.messageId);
+    this.set(answered ? { ...answered, message } : newEntry(message, true));
+  }
+
+  restoreRun(messageId: string, runId: string): void {
+    const entry = this.#entries.get(messageId);
+    if (entry) entry.runId = runId;
+  }
+
+  /** Restores an answer from the journal, perhaps before its message. */
+  restoreAnswer(answer: Answer): void {
+    const { sessionId, generation, messageId, agent } = answer;
+    const message = { sessionId, generation, seq: 0, messageId, agent, content: '', contextJson: '', afterSeq: 0, secretsVersion: 0 };
+    const entry = this.#entries.get(messageId) ?? newEntry(message, true);
+    entry.answer = answer;
+    entry.answered = true;
+    this.set(entry);
+  }
+}

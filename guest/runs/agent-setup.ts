@@ -1,0 +1,51 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0/Secrets.ts';
+import type { Setup } from './worker-host.ts';
+
+/** The agents of the session and the secrets of its space, as the host last sent them. Secrets are kept in memory only. */
+export class AgentSetup {
+  #current: Setup | undefined;
+  /** Of the secrets in memory. Each life of the guest begins with none, version 0. */
+  #version = 0;
+  /** The newest version that this host was asked for. */
+  #askedVersion = 0;
+
+  /** Undefined before the first host. The same object for the same content, so that runs need not compare. */
+  get current(): Setup | undefined {
+    return this.#current;
+  }
+
+  /** Whether the next message waits for newer secrets. */
+  get awaitsSecrets(): boolean {
+    return this.#askedVersion > this.#version;
+  }
+
+  /** A host has connected: it was asked for nothing yet. */
+  configure(setup: Omit<Setup, 'environment'>): void {
+    this.#askedVersion = 0;
+    this.#update({ ...setup, environment: this.#current?.environment ?? {} });
+  }
+
+  /** Returns whether these secrets are newer than those in memory. */
+  updateSecrets({ version, values }: Pick<Secrets, 'version' | 'values'>): boolean {
+    if (!this.#current || version <= this.#version) return false;
+    this.#version = version;
+    this.#update({ ...this.#current, environment: values });
+    return true;
+  }
+
+  hasSecrets(version: number): boolean {
+    return version <= this.#version;
+  }
+
+  /** Returns whether the host has to be asked for this version. It is asked once, and sends it when it can. */
+  askFor(version: number): boolean {
+    if (version <= this.#askedVersion) return false;
+    this.#askedVersion = version;
+    return true;
+  }
+
+  #update(setup: Setup): void {
+    if (!isDeepStrictEqual(setup, this.#current)) this.#current = setup;
+  }
+}

@@ -1,0 +1,26 @@
+import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
+import { REASONS, type Reason } from './reasons.ts';
+import type { RunEnd } from './worker-host.ts';
+
+const MAX_ERROR_CHARACTERS = 16 * 1024;
+
+export const errorEnd = (reason: Reason, content: string = REASONS[reason]): RunEnd => ({ outcome: 'error', reason, content });
+
+/** Returns the answer to a message from the end of its run. */
+export function answerOf(
+  end: RunEnd,
+  run: Pick<Answer, 'sessionId' | 'generation' | 'messageId' | 'runId' | 'agent' | 'durationMs'>,
+): Answer {
+  // Half a surrogate pair is not a character and cannot be encoded.
+  const content = end.content.toWellFormed();
+  if (end.outcome === 'reply') return { ...run, outcome: 'REPLY', content, reason: '' };
+  return { ...run, outcome: 'ERROR', content: content.slice(0, MAX_ERROR_CHARACTERS), reason: end.reason };
+}
+
+/** Puts fields before those of a JSON object. Text that is not an object is returned as it is. */
+export function withFields(json: string, fields: Readonly<Record<string, number>>): string {
+  const opening = /^\s*\{\s*/.exec(json)?.[0];
+  if (opening === undefined) return json;
+  const own = json.slice(opening.length);
+  return `${JSON.stringify(fields).slice(0, -1)}${own.startsWith('}') ? '' : ','}${own}`;
+}

@@ -1,0 +1,30 @@
+import type { Clock, Timer } from '../../seams/clock.ts';
+import type { Worker } from './worker-host.ts';
+
+const TICK_MS = 1000;
+
+export interface RunLimit {
+  readonly reached: boolean;
+  cancel(): void;
+}
+
+/**
+ * Interrupts the worker when its time is up. The time is counted in ticks, and ticks that come late count as one, so a
+ * session that was frozen loses nothing.
+ */
+export function limitRun(worker: Worker, clock: Clock, limitMs: number): RunLimit {
+  let ticks = Math.ceil(limitMs / TICK_MS);
+  let timer: Timer;
+  const tick = () => {
+    ticks -= 1;
+    if (ticks <= 0) worker.interrupt();
+    else timer = clock.after(TICK_MS, tick);
+  };
+  timer = clock.after(TICK_MS, tick);
+  return {
+    get reached() {
+      return ticks <= 0;
+    },
+    cancel: () => timer.cancel(),
+  };
+}
