@@ -191,7 +191,7 @@ export class Guest {
         this.#runner.stop(frame.value.agent, frame.value.interrupt);
         break;
       case 'openStream':
-        if (frame.value.sessionId !== this.#outside.sessionId) link.close(new Error(`a stream of session ${frame.value.sessionId}`));
+        if (frame.value.sessionId !== this.#deps.sessionId) link.close(new Error(`a stream of session ${frame.value.sessionId}`));
         else this.#streams.start(frame.value);
         break;
       case 'readLines':
