@@ -10,12 +10,18 @@ import {
   sealSnapshot,
 } from './layout.ts';
 
-/** A write or sync failed, so nobody knows what is on the disk: nothing is acknowledged any more. Open it anew. */
+/**
+ * A write or sync failed, so the state of the disk is unknown. The journal acknowledges nothing
+ * more; open it again.
+ */
 export class JournalPoisoned extends Error {
   override readonly name = 'JournalPoisoned';
 }
 
-/** There is no room. Nothing was written and the journal is as it was: a smaller record, or a compaction, may still fit. */
+/**
+ * The disk is full. Nothing was written and the journal is unchanged: a smaller record or a
+ * compaction can still fit.
+ */
 export class JournalFull extends Error {
   override readonly name = 'JournalFull';
 }
@@ -25,13 +31,13 @@ export interface JournalOptions {
   readonly directory: string;
   /** The two files are `{name}.a` and `{name}.b`. */
   readonly name: string;
-  /** Space taken ahead in each of the two files, so that a full disk still takes this much. Default 64 KiB. */
+  /** Bytes preallocated in each file, which a full disk cannot take away. Default 64 KiB. */
   readonly allocateBytes?: number;
 }
 
 interface Append {
   readonly records: readonly Uint8Array[];
-  /** Of the records with what each takes on top. */
+  /** The size of the records, with their overhead. */
   readonly bytes: number;
   readonly spareBytes: number;
   readonly resolve: () => void;
@@ -46,12 +52,14 @@ interface Compaction {
 const DEFAULT_ALLOCATE_BYTES = 64 * 1024;
 
 /**
- * A durable list of records in two preallocated files, of which the valid one with the higher sequence is current.
+ * A durable list of records in two preallocated files. The valid file with the higher sequence is
+ * current.
  *
- * 1. What `append` acknowledged survives a crash; what it did not may survive too, but only as a prefix, in order.
- * 2. Appends made while one is being synced share the next sync.
- * 3. `compact` replaces everything, atomically, by records that cover every append called before it.
- * 4. Opening writes what it read into the other file: nothing read is lost by a later crash, and a torn tail is gone.
+ * 1. Acknowledged appends survive a crash. Others can survive too, but only as a prefix, in order.
+ * 2. Appends made during a sync share the next sync.
+ * 3. `compact` atomically replaces everything by records that cover every earlier append.
+ * 4. Opening writes what it read into the other file: a later crash loses none of it, and a torn
+ *    tail is gone.
  */
 export class Journal {
   readonly #files: readonly [DiskFile, DiskFile];
@@ -74,7 +82,10 @@ export class Journal {
     this.#allocated = allocated;
   }
 
-  /** Made when it is not there yet. Throws {@link JournalFull} when the space cannot be taken. */
+  /**
+   * Opens the journal and creates missing files. Throws {@link JournalFull} when the space cannot
+   * be allocated.
+   */
   static async open(options: JournalOptions): Promise<{ journal: Journal; records: Uint8Array[] }> {
     const { disk, directory, name } = options;
     await disk.makeDirectory(directory, 0o700);
@@ -99,7 +110,8 @@ export class Journal {
       }
       const allocated = Math.min(await a.size(), await b.size());
       const journal = new Journal(files, current, sequence, allocated);
-      // What was read may have been written by a process that ended before its sync; the other file is only then free to go.
+      // A process can have died between writing these records and its sync. Sync them before the
+      // other file is overwritten.
       if (records) await files[current].sync();
       await journal.#allocate(options.allocateBytes ?? DEFAULT_ALLOCATE_BYTES);
       await journal.#replace(records ?? []);
@@ -111,40 +123,49 @@ export class Journal {
     }
   }
 
-  /** Bytes of the current file in use, with its header. */
+  /** Bytes in use in the current file, header included. */
   get usedBytes(): number {
     return this.#position;
   }
 
-  /** Bytes that both files are sure to hold, whatever else fills the disk. */
+  /** Bytes allocated in both files, which no other writer can take. */
   get allocatedBytes(): number {
     return this.#allocated;
   }
 
-  /** Syncs since it was opened. */
+  /** Number of syncs since the journal was opened. */
   get syncs(): number {
     return this.#syncs;
   }
 
   /**
-   * Resolves when the record is durable. Rejects with {@link JournalFull} or {@link JournalPoisoned}. Refused as well unless
-   * `spareBytes` more would fit after it: so that promises do not take the space that keeping them needs.
+   * Resolves when the record is durable. Rejects with {@link JournalFull} or {@link
+   * JournalPoisoned}.
+   * Rejects unless `spareBytes` more would still fit, so that accepting work leaves room to finish
+   * it.
    */
   append(record: Uint8Array, spareBytes = 0): Promise<void> {
     return this.appendAll([record], spareBytes);
   }
 
-  /** The same for records that belong together: all are refused, or none. A crash can leave the first of them. */
+  /**
+   * The same for records that belong together: accepts all of them or none. A crash can leave the
+   * first ones.
+   */
   appendAll(records: readonly Uint8Array[], spareBytes = 0): Promise<void> {
     let bytes = 0;
     for (const { byteLength } of records) {
-      if (byteLength > MAX_RECORD_BYTES) return Promise.reject(new JournalFull(`a record of ${byteLength} bytes`));
+      if (byteLength > MAX_RECORD_BYTES)
+        return Promise.reject(new JournalFull(`a record of ${byteLength} bytes exceeds the limit of ${MAX_RECORD_BYTES}`));
       bytes += RECORD_OVERHEAD_BYTES + byteLength;
     }
     return this.#enqueue((resolve, reject) => this.#appends.push({ records, bytes, spareBytes, resolve, reject }));
   }
 
-  /** Resolves when the journal durably holds `records` and nothing else. Rejects like {@link append}, and is then as it was. */
+  /**
+   * Resolves when the journal durably holds exactly `records`. Rejects like {@link append}, and is
+   * then unchanged.
+   */
   compact(records: readonly Uint8Array[]): Promise<void> {
     return this.#enqueue((resolve, reject) => {
       this.#compactions.push({ after: this.#appends, compaction: { records, resolve, reject } });
@@ -152,7 +173,7 @@ export class Journal {
     });
   }
 
-  /** Finishes what was asked for, then closes both files. */
+  /** Finishes pending work, then closes both files. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -170,7 +191,7 @@ export class Journal {
   }
 
   async #work(): Promise<void> {
-    // A turn of microtasks, so that what is appended together shares the first sync too.
+    // Wait one microtask turn, so that appends made together share the first sync too.
     await Promise.resolve();
     while (this.#appends.length > 0 || this.#compactions.length > 0) {
       const step = this.#compactions.shift();
@@ -186,7 +207,10 @@ export class Journal {
     this.#working = undefined;
   }
 
-  /** All that fit in one write; those that do not are refused, so that a small record is not lost with a large one. */
+  /**
+   * Writes all appends that fit in one write and rejects the others: a large record does not fail a
+   * small one.
+   */
   async #write(appends: readonly Append[]): Promise<void> {
     const fitting: Append[] = [];
     let needed = this.#position;
@@ -235,7 +259,7 @@ export class Journal {
 
   async #allocate(length: number): Promise<void> {
     if (length <= this.#allocated) return;
-    // Growing by doubles up to 1 MiB, since each growth costs two syncs.
+    // Double up to 1 MiB at a time: each growth costs two syncs.
     const target = this.#allocated === 0 ? length : Math.max(length, this.#allocated + Math.min(this.#allocated, 1024 * 1024));
     try {
       for (const file of this.#files) await file.allocate(target);
@@ -244,7 +268,7 @@ export class Journal {
       const sizes = await Promise.all(this.#files.map((file) => file.size()));
       this.#allocated = Math.max(this.#allocated, Math.min(...sizes));
       if (length <= this.#allocated) return;
-      throw new JournalFull(`no room for a journal of ${length} bytes: ${asError(fault).message}`, { cause: fault });
+      throw new JournalFull(`cannot grow the journal to ${length} bytes: ${asError(fault).message}`, { cause: fault });
     }
   }
 

@@ -1,24 +1,26 @@
 /**
- * What a journal's file looks like:
+ * The layout of a journal file:
  *
- *     header   magic (8), sequence (u64), bytes of the snapshot (u32), seal of the snapshot (u32), crc32 of all before (u32), zeroes
+ *     header   magic (8), sequence (u64), snapshot bytes (u32), snapshot seal (u32),
+ *              crc32 of all before (u32), zeroes
  *     records  length (u32), seal (u32), payload; big-endian
  *
- * A record's seal is the crc32 of its length and payload, begun with the seal before it, and for the first one with the
- * header's. So bytes that an earlier use of the same space left behind never pass for a record, however they are aligned.
+ * A record's seal is the crc32 of its length and payload, continued from the seal before it; the
+ * first one continues from the header's. So bytes of an earlier use of the same space never pass
+ * for a record, whatever their alignment.
  */
 import { crc32 } from 'node:zlib';
 import type { DiskFile } from '../seams/disk.ts';
 
 export const HEADER_BYTES = 64;
 export const RECORD_OVERHEAD_BYTES = 8;
-/** A longer one is damage, not a record. */
+/** A longer record is damage. */
 export const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 const CRC_AT = 24;
 const MAGIC = Buffer.from('raworcJ1', 'latin1');
 const READ_BYTES = 64 * 1024;
 
-/** Records as they stand in a file, and the seal that the next one begins with. */
+/** Encoded records, and the seal from which the next record continues. */
 export interface Sealed {
   readonly bytes: Buffer;
   readonly seal: number;
@@ -38,7 +40,7 @@ export function sealRecords(records: readonly Uint8Array[], seal: number): Seale
   return { bytes, seal: last };
 }
 
-/** A whole file that holds `records`: header and snapshot, valid only when all of it is there. */
+/** Encodes a whole file with `records`: header and snapshot, valid only when complete. */
 export function sealSnapshot(sequence: bigint, records: readonly Uint8Array[]): Sealed {
   const header = Buffer.alloc(HEADER_BYTES);
   MAGIC.copy(header);
@@ -69,7 +71,10 @@ export async function readHeader(file: DiskFile): Promise<Header | undefined> {
   return { sequence: bytes.readBigUInt64BE(8), snapshotBytes: bytes.readUInt32BE(16), snapshotSeal: bytes.readUInt32BE(20) };
 }
 
-/** The records up to the first that is torn or damaged; undefined when that is inside the snapshot. */
+/**
+ * Returns the records before the first torn or damaged one; undefined when that one is in the
+ * snapshot.
+ */
 export async function readRecords(file: DiskFile, header: Header): Promise<Uint8Array[] | undefined> {
   const records: Uint8Array[] = [];
   const snapshotEnd = HEADER_BYTES + header.snapshotBytes;

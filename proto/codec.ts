@@ -4,7 +4,10 @@ import { checkWeight } from './frame-weight.ts';
 import descriptor from './generated/descriptor.json' with { type: 'json' };
 import { ProtocolError } from './protocol-error.ts';
 
-/** The same options as scripts/generate-proto.ts hands to the type generator, so that types and values agree. */
+/**
+ * Must equal the options of scripts/generate-proto.ts, so that the generated types match the
+ * values.
+ */
 const options: Options = { keepCase: false, longs: Number, enums: String, defaults: true, oneofs: true };
 
 export const packageDefinition: PackageDefinition = fromJSON(descriptor as Parameters<typeof fromJSON>[0], options);
@@ -13,7 +16,10 @@ export { ProtocolError };
 
 export interface Codec<Frame> {
   encode(frame: Frame): Buffer;
-  /** Throws {@link ProtocolError} for bytes that are no frame, and for a frame whose kind is unknown here. */
+  /**
+   * Decodes one frame. Throws {@link ProtocolError} for malformed bytes and for an unknown kind of
+   * frame.
+   */
   decode(bytes: Uint8Array): Frame;
 }
 
@@ -35,7 +41,7 @@ function codecOf<Frame extends { readonly kind: string; readonly value: object }
         throw new ProtocolError(`not a ${name}: ${error instanceof Error ? error.message : String(error)}`);
       }
       const kind = message.body;
-      if (typeof kind !== 'string') throw new ProtocolError(`a ${name} of a kind that this version does not know`);
+      if (typeof kind !== 'string') throw new ProtocolError(`a ${name} of an unknown kind`);
       return { kind, value: message[kind] } as Frame;
     },
   };

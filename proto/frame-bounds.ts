@@ -1,23 +1,27 @@
 /**
- * How long and how large what a node or a guest says may be, and of which characters. What is more comes of no program of ours: its stream
- * ends. A node agent judges what guests say, since it passes it on in its own name: one guest would else end the stream of its whole node.
+ * Bounds on the fields of frames from nodes and guests: length, size and characters. None of our
+ * own programs exceeds them, so an excess ends the stream. The node agent checks its guests' frames
+ * before it relays them: otherwise one guest could end the stream of its whole node.
  *
- * The compiler holds the tables complete: a field of text or a list that has no bound is an error there.
+ * The tables are complete by their types: a text or list field without a bound does not compile.
  */
 import { isPlainName } from '../seams/terminal-text.ts';
 import type { GuestFrame, NodeFrame } from './frame.ts';
 
-/** Of all orphans, and of all images, of a node; and of one frame. */
+/** Bounds of one node, and of one frame. */
 export const MAX_IMAGES = 10_000;
 export const MAX_ORPHANS = 10_000;
-/** Sessions of one inventory, in all of its parts. */
+/** Sessions in one inventory, over all its parts. */
 export const MAX_REPORTS = 100_000;
-/** The last millisecond of the year 9999. A larger number is no time that can be written, and no count or size either; it can be one that the store cannot keep. */
+/**
+ * The last millisecond of the year 9999, the largest time that has an ISO form. No count or size
+ * reaches it, and larger numbers can exceed what the store keeps.
+ */
 const LARGEST = 253_402_300_799_999;
 
 interface Text {
   readonly most: number;
-  /** Every character must be one of these; any when undefined. */
+  /** Every character must match; undefined allows all. */
   readonly of?: RegExp;
 }
 
@@ -26,7 +30,7 @@ interface List<Item> {
   readonly each: Item;
 }
 
-/** Text that is an enum is checked by the decoder. */
+/** Enums are text too, but the decoder checks those. */
 type Bound<Field> = string extends Field
   ? Text
   : Field extends readonly (infer Item)[]
@@ -39,7 +43,7 @@ type Shapes<Frame extends { kind: string; value: object }> = {
 type ValueOf<Kind extends (NodeFrame | GuestFrame)['kind']> = Extract<NodeFrame | GuestFrame, { kind: Kind }>['value'];
 
 const WORD = /^[\w-]*$/;
-/** Of ids, names of images, containers, volumes and hosts. */
+/** For ids and for names of images, containers, volumes and hosts. */
 const NAME_CHARACTERS = /^[\w.:/@+-]*$/;
 const ID: Text = { most: 128, of: NAME_CHARACTERS };
 const NAME: Text = { most: 512, of: NAME_CHARACTERS };
@@ -52,7 +56,7 @@ const line = { sessionId: ID, runId: ID, agent: AGENT, line: { most: 64 * 1024 }
 const orphans = { most: MAX_ORPHANS, each: orphan };
 const images = { most: MAX_IMAGES, each: NAME };
 
-/** What guests say and their node agents pass on. */
+/** Frames that node agents relay from guests. */
 const RELAYED: Shapes<Extract<NodeFrame, { kind: Exclude<GuestFrame['kind'], 'hello'> }>> = {
   accepted: { sessionId: ID, messageId: ID },
   runStarted: { sessionId: ID, messageId: ID, runId: ID, agent: AGENT },
@@ -99,10 +103,13 @@ const GUEST: Shapes<GuestFrame> = {
   drained: {} satisfies Shape<ValueOf<'drained'>>,
 };
 
-/** Which field is too long, too large or malformed; undefined when none is. */
+/**
+ * Returns the field that is too long, too large or malformed, with the problem; undefined when all
+ * are valid.
+ */
 export const beyondBounds = (frame: NodeFrame): string | undefined => fault(frame, NODE);
 
-/** As {@link beyondBounds}, of a guest's frame. */
+/** The same as {@link beyondBounds}, for a guest's frame. */
 export const guestBeyondBounds = (frame: GuestFrame): string | undefined => fault(frame, GUEST);
 
 function fault(frame: NodeFrame | GuestFrame, shapes: Readonly<Record<string, object>>): string | undefined {
@@ -111,7 +118,7 @@ function fault(frame: NodeFrame | GuestFrame, shapes: Readonly<Record<string, ob
   return holdsTooLarge(frame.value) ? `a number in ${frame.kind} is too large` : undefined;
 }
 
-/** The value and its bounds have the same fields: the types say so where the tables are made. */
+/** The types of the tables guarantee that the value and its bounds have the same fields. */
 function faultIn(value: object, shape: object): string | undefined {
   const fields: Readonly<Record<string, unknown>> = { ...value };
   for (const [name, bound] of Object.entries(shape)) {
@@ -119,8 +126,8 @@ function faultIn(value: object, shape: object): string | undefined {
     if (typeof field === 'string' || Array.isArray(field)) {
       const found = faultOf(field, bound);
       if (found === 'long') return `${snakeCase(name)} is too long`;
-      if (found === 'controls') return `${snakeCase(name)} holds control characters`;
-      if (found === 'characters') return `${snakeCase(name)} holds characters that it cannot have`;
+      if (found === 'controls') return `${snakeCase(name)} contains control characters`;
+      if (found === 'characters') return `${snakeCase(name)} contains invalid characters`;
       if (found !== undefined) return found;
     }
   }

@@ -1,12 +1,16 @@
 import { ProtocolError } from './protocol-error.ts';
 
-/** Fields of a frame, and of the message in it. More make objects in memory that are a hundred times the bytes that they came in. */
+/**
+ * Most fields of a frame, and of the message in it. A decoded field can take a hundred times its
+ * encoded size.
+ */
 const MAX_FRAME_FIELDS = 8;
 const MAX_FIELDS = 25_000;
 
 /**
- * Refuses bytes that would decode into far more than themselves: an empty element of a list takes two bytes, and the object that it becomes
- * hundreds. Throws {@link ProtocolError}; what is malformed is left to the decoder.
+ * Throws {@link ProtocolError} for bytes that would decode into far more memory than they take: an
+ * empty list element is two bytes encoded and hundreds decoded. Leaves malformed bytes to the
+ * decoder.
  */
 export function checkWeight(bytes: Uint8Array, name: string): void {
   let fields = 0;
@@ -21,10 +25,13 @@ export function checkWeight(bytes: Uint8Array, name: string): void {
   }
 }
 
-/** The fields of a message in the encoding of Protocol Buffers: those with a length have a start and an end. */
+/**
+ * Yields the fields of an encoded Protocol Buffers message; those with a length have a start and an
+ * end.
+ */
 function* fieldsOf(bytes: Uint8Array, from: number, to: number): Generator<{ readonly start: number; readonly end: number }> {
   let at = from;
-  /** Of at most 32 bits, which is what lengths here have. */
+  /** Lengths fit in 32 bits. */
   const number = (): number => {
     let value = 0;
     for (let shift = 0; at < to; shift += 7) {
@@ -45,7 +52,7 @@ function* fieldsOf(bytes: Uint8Array, from: number, to: number): Generator<{ rea
       yield { start: at, end: Math.min(to, at + length) };
       at += length;
       continue;
-    } else if (wireType > 5) return; // not of this encoding
+    } else if (wireType > 5) return; // not a valid wire type
     yield { start: at, end: at };
   }
 }

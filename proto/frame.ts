@@ -1,6 +1,6 @@
 /**
  * Frames as discriminated unions: `{ kind: 'report', value: Report }` for the wire's `oneof body`.
- * Everything past the codec sees these and never a half-empty message.
+ * Code beyond the codec sees only these, never a half-empty message.
  */
 import type { GuestFrame__Output } from './generated/raworc/guest/v0/GuestFrame.ts';
 import type { HostFrame__Output } from './generated/raworc/guest/v0/HostFrame.ts';
@@ -20,6 +20,6 @@ export type GuestFrame = FrameOf<GuestFrame__Output>;
 /** Node agent to guest. */
 export type HostFrame = FrameOf<HostFrame__Output>;
 
-/** Raised by every change that an older peer could misread. */
+/** Incremented by every change that an older peer could misread. */
 export const NODE_PROTOCOL_VERSION = 1;
 export const GUEST_PROTOCOL_VERSION = 1;

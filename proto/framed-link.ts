@@ -7,7 +7,7 @@ import { ProtocolError } from './protocol-error.ts';
 const LENGTH_BYTES = 4;
 export const MAX_FRAME_BYTES = 4 * 1024 * 1024;
 const QUEUE_BYTES = 8 * 1024 * 1024;
-/** How long a peer that does not read may hold a closed link open. */
+/** How long a peer that does not read can hold a closed link open. */
 const FLUSH_MS = 1000;
 
 export interface FramedLinkOptions<Out, In> {
@@ -16,13 +16,16 @@ export interface FramedLinkOptions<Out, In> {
   readonly clock: Clock;
   /** Longer frames end the link, in either direction. Default 4 MiB. */
   readonly maxFrameBytes?: number;
-  /** Bound of what waits to be written. Default 8 MiB. A frame is always taken when nothing waits. */
+  /** Most bytes that can wait to be written. Default 8 MiB. An empty queue accepts any frame. */
   readonly queueBytes?: number;
-  /** How long what was sent before `close` may take to be read. Default 1 s. */
+  /** How long `close` waits for the peer to read what was sent. Default 1 s. */
   readonly flushMs?: number;
 }
 
-/** A link over a byte stream: each frame is its length (u32, big-endian), then the frame. See link.ts for what it guarantees. */
+/**
+ * Returns a link over a byte stream: each frame is its length (u32, big-endian), then the frame.
+ * See link.ts for the guarantees.
+ */
 export function framedLink<Out, In>(socket: Duplex, options: FramedLinkOptions<Out, In>): Link<Out, In> {
   return new FramedLink(socket, options);
 }
@@ -80,7 +83,7 @@ class FramedLink<Out, In> implements Link<Out, In> {
     if (this.#ended) return false;
     const body = this.#encode.encode(frame);
     if (body.byteLength > this.#maxFrameBytes) {
-      this.close(new ProtocolError(`a frame of ${body.byteLength} bytes, more than ${this.#maxFrameBytes}`));
+      this.close(new ProtocolError(`a frame of ${body.byteLength} bytes exceeds the limit of ${this.#maxFrameBytes}`));
       return false;
     }
     const waiting = this.#socket.writableLength;
@@ -88,7 +91,7 @@ class FramedLink<Out, In> implements Link<Out, In> {
       this.#refused = true;
       return false;
     }
-    // What is sent in one turn leaves in one system call.
+    // Frames sent in one turn leave in one system call.
     if (!this.#corked) {
       this.#corked = true;
       this.#socket.cork();
@@ -136,18 +139,18 @@ class FramedLink<Out, In> implements Link<Out, In> {
     if (fault || this.#socket.destroyed) this.#socket.destroy();
     else {
       this.#socket.end();
-      // Reading on, so that the peer's own end is seen and the socket goes.
+      // Keep reading, so that the peer's end arrives and the socket closes.
       this.#socket.resume();
       this.#flush = this.#clock.after(this.#flushMs, () => this.#socket.destroy());
     }
     this.#clock.soon(() => this.#close(fault));
   }
 
-  /** What was read while the receiver did not want it is delivered first. */
+  /** Delivers the frames that arrived while the receiver was paused, then closes. */
   #closeAtEnd(): void {
     this.#deliver();
     if (this.#paused && this.#held > 0) return;
-    this.close(this.#held > 0 ? new ProtocolError('cut off inside a frame') : undefined);
+    this.close(this.#held > 0 ? new ProtocolError('the stream ended inside a frame') : undefined);
   }
 
   #written(): void {
@@ -160,7 +163,7 @@ class FramedLink<Out, In> implements Link<Out, In> {
     while (!this.#paused && !this.#ended && this.#held >= LENGTH_BYTES) {
       const length = this.#gather(LENGTH_BYTES).readUInt32BE(0);
       if (length > this.#maxFrameBytes) {
-        this.close(new ProtocolError(`a frame of ${length} bytes, more than ${this.#maxFrameBytes}`));
+        this.close(new ProtocolError(`a frame of ${length} bytes exceeds the limit of ${this.#maxFrameBytes}`));
         return;
       }
       if (this.#held < LENGTH_BYTES + length) return;
@@ -179,14 +182,17 @@ class FramedLink<Out, In> implements Link<Out, In> {
       try {
         this.#message(frame, length);
       } catch (fault) {
-        // A listener that failed on one frame ends this link, not the process.
+        // A listener that throws on one frame ends this link, not the process.
         this.close(fault instanceof Error ? fault : new Error(String(fault)));
         return;
       }
     }
   }
 
-  /** The first `length` held bytes, joined in the first chunk: each byte is copied at most twice, for its head and its frame. */
+  /**
+   * Joins the first `length` buffered bytes in the first chunk. Each byte is copied at most twice:
+   * once for the head, once for the frame.
+   */
   #gather(length: number): Buffer {
     let first = this.#chunks[0] ?? Buffer.alloc(0);
     if (first.byteLength < length) {

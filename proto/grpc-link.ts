@@ -4,14 +4,17 @@ import type { Codec } from './codec.ts';
 import type { Link } from './link.ts';
 import { MAX_MESSAGE_BYTES } from './node-service.ts';
 
-/** What may wait to be sent before `send` says no. A single frame may be larger than the bytes when nothing else waits. */
+/**
+ * Bounds of the outbound queue; beyond them `send` returns false. An empty queue accepts a frame of
+ * any size.
+ */
 export interface QueueBound {
   readonly bytes: number;
   readonly frames: number;
 }
 export const defaultQueueBound: QueueBound = { bytes: 4 * 1024 * 1024, frames: 8192 };
 
-/** How long a closed link may take to flush and to hear the peer's goodbye, before it is cut off. */
+/** How long a closed link waits for its flush and for the peer to close, before it is cut off. */
 const LINGER_MS = 5_000;
 
 export interface GrpcLinkOptions<Out, In> {
@@ -25,23 +28,24 @@ export interface GrpcLinkOptions<Out, In> {
 
 type ByteStream = ClientDuplexStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
 
-/** What differs between the two ends of a call. */
+/** The part that differs between the two ends of a call. */
 interface Side {
   readonly stream: ByteStream;
-  /** Ends the call so that the peer learns of the fault. */
+  /** Ends the call and reports the fault to the peer. */
   fail(fault: Error): void;
-  /** Ends it at once, whatever the peer does. */
+  /** Ends the call at once, whatever the peer does. */
   cutOff(): void;
 }
 
-/** The dialling end. A fault given to `close` reaches the peer as a cancelled call, and drops what was queued. */
+/** The dialling end. `close` with a fault cancels the call and drops queued frames. */
 export function clientLink<Out, In>(stream: ClientDuplexStream<Buffer, Buffer>, options: GrpcLinkOptions<Out, In>): Link<Out, In> {
   return new GrpcLink({ stream, fail: () => stream.cancel(), cutOff: () => stream.cancel() }, options);
 }
 
 /**
- * The answering end. A fault given to `close` reaches the peer as ABORTED with the fault's message, after what was queued.
- * `cutOff` ends the connection below the stream: a server's call has no other way of leaving a peer that reads nothing.
+ * The answering end. `close` with a fault sends the queued frames, then ABORTED with the fault's
+ * message. `cutOff` ends the connection below the stream: gRPC has no other way to leave a peer
+ * that does not read.
  */
 export function serverLink<Out, In>(
   stream: ServerDuplexStream<Buffer, Buffer>,
@@ -67,7 +71,7 @@ class GrpcLink<Out, In> implements Link<Out, In> {
   #queuedBytes = 0;
   #queuedFrames = 0;
   #refused = false;
-  /** Somebody waits for room. */
+  /** Whether a sender waits for room. */
   #awaited = false;
   #paused = false;
   #flowing = false;
@@ -83,11 +87,12 @@ class GrpcLink<Out, In> implements Link<Out, In> {
     this.#clock = options.clock;
     this.#bound = options.bound ?? defaultQueueBound;
     this.#lingerMs = options.lingerMs ?? LINGER_MS;
-    // Whichever comes first ends the link; an 'error' is listened to for as long as the stream lives, since a cancelled call always emits one.
+    // The first of these ends the link. Keep the 'error' listener: a cancelled call always emits
+    // one.
     side.stream.on('error', (fault: Error) => this.#ended(fault));
     side.stream.on('cancelled', () => this.#gone(new Error('the connection was lost')));
     side.stream.on('status', () => this.#gone(undefined));
-    // A connection that breaks may look like a peer that hung up properly, until 'cancelled' follows in the same turn.
+    // A broken connection can look like an orderly end until 'cancelled' follows in the same turn.
     side.stream.on('end', () => this.#clock.soon(() => this.#ended(undefined)));
   }
 
@@ -101,18 +106,20 @@ class GrpcLink<Out, In> implements Link<Out, In> {
       return false;
     }
     if (bytes.byteLength > MAX_MESSAGE_BYTES) {
-      this.close(new Error(`a frame of ${bytes.byteLength} bytes is longer than this protocol allows`));
+      this.close(new Error(`a frame of ${bytes.byteLength} bytes exceeds the limit of the protocol`));
       return false;
     }
     const full = this.#queuedFrames >= this.#bound.frames || this.#queuedBytes + bytes.byteLength > this.#bound.bytes;
-    // After one refusal everything is refused until the drain, so that small frames cannot keep a large one out for ever.
+    // After one refusal, refuse everything until the drain: small frames must not starve a large
+    // one.
     if (this.#refused || (full && this.#queuedFrames > 0)) {
       this.#refused = true;
       return false;
     }
     this.#queuedFrames += 1;
     this.#queuedBytes += bytes.byteLength;
-    // The return value of write() counts messages and is only advice; the callback comes when flow control let the bytes go.
+    // write()'s return value counts messages and is only advisory. The callback comes when flow
+    // control releases the bytes.
     this.#side.stream.write(bytes, () => this.#sent(bytes.byteLength));
     return true;
   }
@@ -167,7 +174,8 @@ class GrpcLink<Out, In> implements Link<Out, In> {
     try {
       this.#messageListener?.(this.#incoming.decode(bytes), bytes.byteLength);
     } catch (error) {
-      // Bytes that are no frame, or a listener that failed on one: what follows in this stream can no longer be trusted to be understood.
+      // After bytes that do not decode, or a listener that throws, the rest of the stream cannot be
+      // trusted.
       this.close(error instanceof Error ? error : new Error(String(error)));
     }
   }
@@ -191,11 +199,11 @@ class GrpcLink<Out, In> implements Link<Out, In> {
     this.#side.stream.end();
   }
 
-  /** The call is over on both sides: nothing is left to be cut off. */
+  /** The call is over on both sides, so nothing remains to cut off. */
   #gone(fault: Error | undefined): void {
     this.#over = true;
     this.#linger?.cancel();
-    // A call that ended well may still have frames to read: 'end' comes after them.
+    // A call that ended cleanly can still have frames to read: 'end' comes after them.
     if (fault !== undefined) this.#finish(fault);
   }
 
@@ -204,7 +212,7 @@ class GrpcLink<Out, In> implements Link<Out, In> {
     this.#closed = true;
     this.#fault = fault;
     if (!this.#over) this.#linger = this.#clock.after(this.#lingerMs, () => this.#side.cutOff());
-    // What still arrives is read and dropped, so that the end of the stream can be reached.
+    // Read and drop what still arrives, so that the stream reaches its end.
     this.#side.stream.resume();
     this.#clock.soon(() => {
       for (const listener of this.#closeListeners) listener(fault);

@@ -1,6 +1,7 @@
 /**
- * The guest protocol's codecs without a library: the same bytes and the same values as codec.ts gives (a test compares them),
- * for the program that runs in every session, where protobufjs and proto-loader were measured at 7 MB and a third of the start.
+ * The guest protocol's codecs without a library. A test holds their bytes and values equal to
+ * codec.ts. The guest runs in every session, where protobufjs and proto-loader cost 7 MB and a
+ * third of the start time.
  *
  * https://protobuf.dev/programming-guides/encoding/
  */
@@ -39,7 +40,7 @@ function encodeMessage(type: MessageType, message: Readonly<Record<string, unkno
   return Buffer.concat(parts);
 }
 
-/** Default values are left out, except as one of several. */
+/** Omits default values, except in a oneof. */
 function encodeField({ id, kind, name }: Field, value: unknown, always: boolean): Buffer[] {
   switch (kind.is) {
     case 'string':
@@ -86,17 +87,17 @@ class Reader {
     let value = 0;
     for (let scale = 1; scale <= 2 ** 63; scale *= 0x80) {
       const byte = this.#bytes[this.#at];
-      if (byte === undefined) throw new ProtocolError('cut off inside a number');
+      if (byte === undefined) throw new ProtocolError('the message ended inside a number');
       this.#at += 1;
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) return value;
     }
-    throw new ProtocolError('a number that does not end');
+    throw new ProtocolError('a number longer than ten bytes');
   }
 
   bytes(length = this.varint()): Buffer {
     const end = this.#at + length;
-    if (end > this.#bytes.byteLength) throw new ProtocolError('cut off inside a field');
+    if (end > this.#bytes.byteLength) throw new ProtocolError('the message ended inside a field');
     const bytes = this.#bytes.subarray(this.#at, end);
     this.#at = end;
     return bytes;
@@ -107,7 +108,7 @@ class Reader {
     else if (wireType === BYTES) this.bytes();
     else if (wireType === FIXED64) this.bytes(8);
     else if (wireType === FIXED32) this.bytes(4);
-    else throw new ProtocolError(`a field of wire type ${wireType}`);
+    else throw new ProtocolError(`a field of unknown wire type ${wireType}`);
   }
 }
 
@@ -129,7 +130,7 @@ function decodeMessage(type: MessageType, bytes: Buffer): Record<string, unknown
     const wireType = head & 7;
     const field = type.byId.get(Math.floor(head / 8));
     const expected = field && ['string', 'message', 'map'].includes(field.kind.is) ? BYTES : VARINT;
-    // Of a newer version, or not what it should be.
+    // A field of a newer version, or of the wrong type: skip it.
     if (!field || wireType !== expected) {
       reader.skip(wireType);
       continue;
@@ -153,7 +154,7 @@ function decodeField({ kind }: Field, reader: Reader): unknown {
     case 'bool':
       return reader.varint() !== 0;
     case 'enum':
-      // A word that this version does not know is none.
+      // An unknown enum value becomes the unspecified one.
       return kind.names.get(reader.varint()) ?? kind.names.get(0);
     case 'message':
       return decodeMessage(kind.type(), reader.bytes());
@@ -178,7 +179,7 @@ function leanCodec<Frame extends { readonly kind: string; readonly value: object
     decode(bytes) {
       const message = decodeMessage(messageType(name), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
       const kind = message.body;
-      if (typeof kind !== 'string') throw new ProtocolError(`a ${name} of a kind that this version does not know`);
+      if (typeof kind !== 'string') throw new ProtocolError(`a ${name} of an unknown kind`);
       return { kind, value: message[kind] } as Frame;
     },
   };

@@ -1,4 +1,7 @@
-/** Tables for lean-codec.ts, read from the same descriptor as everything else. Only what Raworc's messages use is known; the rest is refused. */
+/**
+ * Tables for lean-codec.ts, from the same descriptor as the other codecs. Supports only the types
+ * that Raworc's messages use.
+ */
 import descriptor from './generated/descriptor.json' with { type: 'json' };
 
 export type Kind =
@@ -12,7 +15,7 @@ export interface Field {
   readonly id: number;
   readonly kind: Kind;
   readonly repeated: boolean;
-  /** One of several of which at most one is there. */
+  /** Whether the field belongs to a oneof. */
   readonly choice: boolean;
 }
 
@@ -32,7 +35,7 @@ interface Node {
 const root = descriptor as Node;
 const types = new Map<string, MessageType>();
 
-/** By its full name. Made when first asked for. */
+/** Returns a message type by its full name. Created on the first call. */
 export function messageType(name: string): MessageType {
   const known = types.get(name);
   if (known) return known;
@@ -51,11 +54,11 @@ export function messageType(name: string): MessageType {
 function kindOf(type: string, keyType: string | undefined, scope: string): Kind {
   if (keyType !== undefined) {
     if (keyType === 'string' && type === 'string') return { is: 'map' };
-    throw new Error(`a map of ${keyType} to ${type} in ${scope} is not known here`);
+    throw new Error(`a map of ${keyType} to ${type} in ${scope} is not supported`);
   }
   if (type === 'string' || type === 'bool') return { is: type };
   if (type === 'uint32' || type === 'uint64') return { is: 'uint' };
-  // Names are looked up from the innermost scope outwards.
+  // Protocol Buffers resolve names from the innermost scope outwards.
   for (let within = scope; ; within = within.slice(0, Math.max(0, within.lastIndexOf('.')))) {
     const full = within === '' ? type : `${within}.${type}`;
     const node = nodeAt(full);
@@ -64,7 +67,7 @@ function kindOf(type: string, keyType: string | undefined, scope: string): Kind 
       const values = Object.entries(node.values);
       return { is: 'enum', names: new Map(values.map(([word, number]) => [number, word])), numbers: new Map(values) };
     }
-    if (within === '') throw new Error(`the type ${type} in ${scope} is not known here`);
+    if (within === '') throw new Error(`the type ${type} in ${scope} is unknown`);
   }
 }
 

@@ -1,27 +1,32 @@
-/** What both ends of the node protocol agree on beyond the messages: methods, names in certificates, limits of the transport. */
+/**
+ * The node protocol beyond its messages: methods, names in certificates, limits of the transport.
+ */
 import type { ChannelOptions } from '@grpc/grpc-js';
 import { packageDefinition } from './codec.ts';
 import type { NodeProtocolDefinition } from './generated/raworc/node/v0/NodeProtocol.ts';
 
-/** The name in every controller's server certificate: nodes check this, whatever address they dialled. */
+/**
+ * The name in every controller's server certificate. Nodes verify it, whatever address they
+ * dialled.
+ */
 export const CONTROLLER_NAME = 'controller.raworc.internal';
 
 /** The URI in a node's certificate. */
 export const nodeUri = (clusterId: string, nodeId: string): string => `raworc://${clusterId}/node/${nodeId}`;
 
-/** No message, in either direction, is longer. */
+/** Largest message in either direction. */
 export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 
-/** The longest certificate request that is read. */
+/** Longest certificate signing request that is read. */
 export const MAX_CSR_BYTES = 8 * 1024;
 
 /**
- * Certificates are valid from this long before they were made: a host whose clock is behind by less takes a new one, and a node counts
- * half of a certificate's life without it.
+ * How far `notBefore` lies in the past. A host whose clock is behind by less accepts a new
+ * certificate; a node leaves this out when it computes half of a certificate's life.
  */
 export const CERTIFICATE_BACKDATE_MS = 60 * 60_000;
 
-/** How soon a peer that is silent without closing (stopped, unplugged) is given up: at most the sum of both. */
+/** How soon a silent peer (stopped, unplugged) is given up: after at most the sum of both. */
 export interface Keepalive {
   readonly everyMs: number;
   readonly timeoutMs: number;
@@ -56,6 +61,6 @@ export const joinMethod = service.Join;
 export const renewMethod = service.Renew;
 export const challengeMethod = service.Challenge;
 export const fetchSourceMethod = service.FetchSource;
-/** Carries bytes: the link at each end encodes frames itself, since it counts them. */
+/** Carries bytes: the link at each end encodes frames itself, because it counts them. */
 export const connectMethod = { path: service.Connect.path, ...bytes };
 export const byteStreamMethod = { path: service.ByteStream.path, ...bytes };

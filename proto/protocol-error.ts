@@ -1,4 +1,6 @@
-/** What came over a link is not a frame of this protocol. The peer is newer, broken or hostile: the link is closed. */
+/**
+ * The peer sent bytes that are not a valid frame: it is newer, broken or hostile. The link closes.
+ */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
 }

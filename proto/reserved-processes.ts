@@ -1,2 +1,5 @@
-/** Of a session's guest, beyond what its agents may have: its container gets `limits.processes` and these. */
+/**
+ * Processes of a session's guest. The container's limit is these plus the agents'
+ * `limits.processes`.
+ */
 export const RESERVED_PROCESSES = 64;

@@ -1,7 +1,10 @@
 /**
- * Names that no secret can have, since a program that finds such a variable in its environment runs code, loads libraries or reads its configuration
- * from where the value says. Writing a secret is a smaller right than deploying an agent, so it must not amount to one. The controller refuses these
- * names; the guest leaves them out of agents' environments, for secrets that are older than a name on this list.
+ * Whether a secret cannot have this name: a program that finds the variable in its environment runs
+ * code, loads libraries or reads configuration from where its value points. The right to write a
+ * secret is smaller than the right to deploy an agent and must not amount to it.
+ *
+ * The controller refuses these names. The guest leaves them out of agents' environments, for
+ * secrets older than an entry in this list.
  */
 export function isReservedSecretName(name: string): boolean {
   const upper = name.toUpperCase();

@@ -1,4 +1,6 @@
-/** What a node should hold, summed up: the same on both sides when both have the same sessions at the same generations. */
+/**
+ * A checksum over the sessions and generations that a node should have. Equal sets give equal sums.
+ */
 export class SetSum {
   #sessions = 0;
   #first = 0;
@@ -24,7 +26,8 @@ export class SetSum {
   }
 
   #turn(sessionId: string, generation: number): void {
-    // FNV-1a with two offsets (Fowler, Noll, Vo), each finished as MurmurHash3 does (Austin Appleby): the parts are combined by xor.
+    // FNV-1a with two offsets (Fowler, Noll, Vo), each finished as in MurmurHash3 (Austin Appleby),
+    // combined by xor.
     let first = 0x811c9dc5;
     let second = 0x9e3779b9;
     for (let at = 0; at < sessionId.length; at += 1) {

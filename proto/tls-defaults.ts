@@ -1,6 +1,9 @@
 import tls from 'node:tls';
 
-/** With forward secrecy and authenticated encryption alone: TLS 1.3, and of TLS 1.2 what Mozilla's intermediate profile has with ECDHE. */
+/**
+ * Ciphers with forward secrecy and authenticated encryption: those of TLS 1.3, and of TLS 1.2 the
+ * ECDHE ciphers of Mozilla's intermediate profile.
+ */
 const CIPHERS = [
   'TLS_AES_256_GCM_SHA384',
   'TLS_CHACHA20_POLY1305_SHA256',
@@ -14,8 +17,9 @@ const CIPHERS = [
 ].join(':');
 
 /**
- * Sets what every TLS connection of this process uses, served or dialled: the API, gRPC with its mutual TLS, the bus, Docker. The gRPC
- * library takes ciphers from an environment variable and no version at all, so the defaults of the process are the one place for it.
+ * Sets the TLS defaults of this process, for every server and client: the API, gRPC, the bus,
+ * Docker. grpc-js takes ciphers only from an environment variable and no TLS version, so the
+ * process-wide defaults are the one place that covers all.
  */
 export function setTlsDefaults(): void {
   tls.DEFAULT_MIN_VERSION = 'TLSv1.2';

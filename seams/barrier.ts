@@ -1,10 +1,12 @@
 /**
- * A named place where a test may hold a process and see that it was reached. In production nothing holds.
- * A process of a test is given a directory (RAWORC_BARRIERS): it waits at `name` while the file `name.hold` is there,
- * having written `name.reached`.
+ * A named point where a test can hold a process and see that the process reached it. Production has
+ * none.
+ *
+ * A test process gets a directory (RAWORC_BARRIERS). At `name` it writes `name.reached`, then waits
+ * while the file `name.hold` exists.
  */
 export interface Barriers {
-  /** Undefined where nothing holds, so that the hot path makes no promise. */
+  /** Returns undefined where nothing holds, so that the hot path allocates no promise. */
   reach(name: string): Promise<void> | undefined;
 }
 

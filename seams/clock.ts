@@ -2,17 +2,20 @@ export interface Timer {
   cancel(): void;
 }
 
-/** Time, handed in. Domain, services, node agent and guest never reach for the process's own. */
+/** Time, injected. Domain, services, node agent and guest never read the process's own clock. */
 export interface Clock {
-  /** Wall clock, Unix milliseconds. May jump. */
+  /** Wall clock, Unix milliseconds. Can jump. */
   now(): number;
-  /** Milliseconds from an unknown start. Never goes back. */
+  /** Milliseconds since an arbitrary start. Never goes back. */
   monotonic(): number;
-  /** Which boot of the machine this is and how long ago it was, with the time that the machine slept. Undefined where nobody knows. */
+  /**
+   * Returns the machine's boot id and the time since that boot, suspended time included; undefined
+   * where the system does not say.
+   */
   sinceBoot?(): { readonly id: string; readonly ms: number } | undefined;
   /** Calls `run` once after `delayMs`, unless cancelled. */
   after(delayMs: number, run: () => void): Timer;
-  /** Calls `run` once what is ready now has been handled (`setImmediate`). */
+  /** Calls `run` once, after the events that are ready now (`setImmediate`). */
   soon(run: () => void): Timer;
 }
 

@@ -1,27 +1,30 @@
-/** A file held open for a journal. Positions and lengths in bytes. */
+/** An open file of a journal. Positions and lengths are in bytes. */
 export interface DiskFile {
   size(): Promise<number>;
   read(position: number, length: number): Promise<Uint8Array>;
   write(position: number, bytes: Uint8Array): Promise<void>;
-  /** Resolves once these bytes survive a power cut. Of what `write` wrote before, nothing is said. */
+  /** Resolves once these bytes survive a power cut. Promises nothing about earlier writes. */
   writeDurably(position: number, bytes: Uint8Array): Promise<void>;
   /** Resolves once everything written before the call survives a power cut. */
   sync(): Promise<void>;
-  /** Makes the file at least `length` bytes long, the new ones zero and really allocated: later writes in it cannot meet a full disk. */
+  /**
+   * Grows the file to at least `length` bytes, zero-filled and allocated on disk, so that later
+   * writes within it cannot find the disk full.
+   */
   allocate(length: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The disk, handed in. Faults of the simulation are made here. */
+/** The disk, injected. The simulation injects its faults here. */
 export interface Disk {
-  /** Opens for reading and writing, made (mode 0600) when missing. */
+  /** Opens for reading and writing. Creates a missing file with mode 0600. */
   open(path: string): Promise<DiskFile>;
   exists(path: string): Promise<boolean>;
-  /** Atomic; the directory is synced. */
+  /** Renames atomically and syncs the directory. */
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
-  /** Makes the directory and its parents, the last one with `mode`. */
+  /** Creates the directory with `mode`, and its missing parents. */
   makeDirectory(path: string, mode: number): Promise<void>;
-  /** Sync the directory itself, after files were made in it. */
+  /** Syncs the directory itself, after files were created in it. */
   syncDirectory(path: string): Promise<void>;
 }

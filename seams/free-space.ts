@@ -1,9 +1,9 @@
-/** Room on a file system, in bytes. */
+/** Space on a file system, in bytes. */
 export interface Space {
-  /** What an unprivileged process can still write. */
+  /** Bytes that an unprivileged process can still write. */
   readonly freeBytes: number;
   readonly totalBytes: number;
 }
 
-/** Reads how much room the file system has that holds `path`, which must exist. */
+/** Returns the space on the file system of `path`, which must exist. */
 export type FreeSpace = (path: string) => Promise<Space>;

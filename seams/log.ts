@@ -1,7 +1,10 @@
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
-/** Fixed event names ("session.created"), ids as fields. Nothing secret, nothing that a person wrote. */
+/**
+ * Event names are fixed ("session.created"), ids are fields. Never log a secret or text that a user
+ * wrote.
+ */
 export interface Log {
   debug(event: string, fields?: LogFields): void;
   info(event: string, fields?: LogFields): void;

@@ -2,8 +2,8 @@ import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * Makes a directory and what is missing above it. Throws where the file system takes no directories: `mkdir` of Node.js with `recursive` goes
- * round for ever below /proc.
+ * Creates a directory and its missing parents. Throws where the file system takes no directories:
+ * Node.js's own `mkdir` with `recursive` loops forever below /proc.
  */
 export async function makeDirectory(path: string, mode?: number): Promise<void> {
   try {
@@ -12,7 +12,8 @@ export async function makeDirectory(path: string, mode?: number): Promise<void> 
     if (codeOf(error) !== 'ENOENT') throw error;
     const parent = dirname(path);
     if (!(await isDirectory(parent))) await makeDirectory(parent);
-    // Somebody else may have made the parent since. Where it is there and this fails again, there can be no directory.
+    // Another process can have created the parent meanwhile. If it exists and this fails again, no
+    // directory can be created here.
     await mkdirUnlessThere(path, mode);
   }
 }

@@ -1,12 +1,19 @@
-/** Metrics, handed in like the log. Every label has a small, fixed set of values: never an id, a name or an address. */
+/**
+ * Metrics, injected like the log. Each label has a small, fixed set of values: never an id, a name
+ * or an address.
+ */
 export interface Metrics {
-  /** Returns the counter of this name, created on the first call. Names end in `_total`. */
+  /** Returns the counter with this name and creates it on the first call. Names end in `_total`. */
   counter<Label extends string = never>(options: MetricOptions<Label>): Counter<Label>;
-  /** Returns the histogram of this name, created on the first call. Names end in their unit: `_seconds`, `_bytes`. */
+  /**
+   * Returns the histogram with this name and creates it on the first call. Names end in their unit:
+   * `_seconds`, `_bytes`.
+   */
   histogram<Label extends string = never>(options: MetricOptions<Label> & { readonly buckets: readonly number[] }): Histogram<Label>;
   /**
-   * A gauge that is read when somebody scrapes, never before. A second call with the same name replaces the first. `read` returns one
-   * number, or one sample for each set of labels; while it fails, the gauge has no samples.
+   * Registers a gauge that is read at each scrape. A second call with the same name replaces the
+   * first. `read` returns one number, or one sample for each set of labels; while it fails, the
+   * gauge has no samples.
    */
   gauge<Label extends string = never>(
     options: MetricOptions<Label> & { readonly read: () => Reading<Label> | Promise<Reading<Label>> },
@@ -37,10 +44,10 @@ export interface Histogram<Label extends string = never> {
   observe(value: number, labels?: Labels<Label>): void;
 }
 
-/** Upper bounds, in seconds, for what takes from a tenth of a millisecond to ten seconds. */
+/** Upper bounds in seconds, from a tenth of a millisecond to ten seconds. */
 export const SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** Counts nothing: for tests and for tools that nobody scrapes. */
+/** Counts nothing: for tests, and for tools without a metrics endpoint. */
 export const silentMetrics: Metrics = {
   counter: () => ({ add: () => undefined }),
   histogram: () => ({ observe: () => undefined }),

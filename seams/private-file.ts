@@ -1,9 +1,12 @@
-/** Small files that hold keys: seen by their owner only, and never half written. For edges, which may touch the disk themselves. */
+/**
+ * Small files for keys: readable by their owner only, and never half written. For edges, which can
+ * access the disk directly.
+ */
 import { constants, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { makeDirectory } from './make-directory.ts';
 
-/** Makes the directory, 0700, and closes one that was wider. */
+/** Creates the directory with mode 0700, and narrows an existing one to that. */
 export async function makePrivateDirectory(path: string): Promise<void> {
   await makeDirectory(dirname(path));
   await makeDirectory(path, 0o700);
@@ -24,7 +27,10 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Mode 0600. After a crash at any moment the file holds the old content, the new, or is not there; it resolves once the new survives one. */
+/**
+ * Writes the file with mode 0600 and resolves once the new content is durable. After a crash at any
+ * moment the file has the old content, the new content, or does not exist.
+ */
 export async function writePrivateFile(path: string, content: string | Uint8Array): Promise<void> {
   const draft = `${path}.new`;
   await rm(draft, { force: true });
@@ -43,7 +49,7 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
-/** Undefined when there is none. */
+/** Returns undefined when the file does not exist. */
 export async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
@@ -53,7 +59,10 @@ export async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** Like {@link readIfThere}, and throws for a file that anyone but its owner may open: whatever it holds is no secret any more. */
+/**
+ * Like {@link readIfThere}, but throws if anyone except the owner can open the file: its key is no
+ * longer secret.
+ */
 export async function readPrivateFile(path: string): Promise<string | undefined> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error: unknown) => {
     if (isMissing(error)) return undefined;
@@ -65,7 +74,7 @@ export async function readPrivateFile(path: string): Promise<string | undefined>
     if ((mode & 0o077) !== 0) {
       const bits = (mode & 0o777).toString(8).padStart(3, '0');
       throw new Error(
-        `${path} can be read by others (mode 0${bits}): run "chmod 600 ${path}", and replace the key if others use this machine`,
+        `${path} is readable by other users (mode 0${bits}). Run "chmod 600 ${path}", and replace the key if others use this machine.`,
       );
     }
     return await file.readFile('utf8');

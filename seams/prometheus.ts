@@ -1,9 +1,11 @@
-/** The real metrics, in Prometheus' text format. Created by each process's wiring, and by nothing else. */
+/** The real metrics, in Prometheus' text format. Only a process's wiring creates them. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Labels, Metrics } from './metrics.ts';
 
 const PREFIX = 'raworc_';
-/** The event loop is woken this often to be timed: an idle process is woken for nothing else. */
+/**
+ * How often the event loop's lag is sampled. The sampling timer wakes an otherwise idle process.
+ */
 const LAG_EVERY_MS = 20;
 
 export interface PrometheusMetrics extends Metrics {
@@ -12,11 +14,14 @@ export interface PrometheusMetrics extends Metrics {
   text(): Promise<string>;
 }
 
-/** Creates a registry of its own. `processMetrics` adds those of Node.js: memory, event loop, garbage collection. */
+/**
+ * Creates its own registry. `processMetrics` adds those of Node.js: memory, event loop, garbage
+ * collection.
+ */
 export function prometheusMetrics({ processMetrics }: { readonly processMetrics: boolean }): PrometheusMetrics {
   const registry = new Registry();
   if (processMetrics) collectDefaultMetrics({ register: registry, prefix: PREFIX, eventLoopMonitoringPrecision: LAG_EVERY_MS });
-  /** Created once per name; a gauge with the same name takes the place of the older one. */
+  /** Created once per name. A gauge replaces an older one with the same name. */
   const known = new Map<string, unknown>();
   function once<Metric>(name: string, create: () => Metric): Metric {
     const there = known.get(name) as Metric | undefined;

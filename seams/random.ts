@@ -1,4 +1,4 @@
-/** Randomness and ids, handed in, so that a simulated run is repeated by its seed. */
+/** Randomness and ids, injected, so that a seed repeats a simulated run. */
 export interface Random {
   uuid(): string;
   bytes(length: number): Uint8Array;

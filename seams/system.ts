@@ -1,4 +1,4 @@
-/** The real clock, randomness, disk, barriers and log. Imported by each process's main.ts and by tests, and by nothing else. */
+/** The real clock, randomness, disk, barriers and log. Only main.ts files and tests import it. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { access, constants, type FileHandle, open, rename, rm, statfs } from 'node:fs/promises';
@@ -23,7 +23,7 @@ function sinceBoot() {
     return undefined;
   }
 }
-/** The longest that a timer of Node.js can wait; a longer one would fire at once. */
+/** The longest delay of a Node.js timer; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
@@ -67,7 +67,7 @@ async function writeAll(file: FileHandle, position: number, bytes: Uint8Array): 
 
 async function openFile(path: string): Promise<DiskFile> {
   const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
-  // A write and its sync in one call of the system, and so one way to the thread pool and back.
+  // O_DSYNC combines the write and its sync in one system call: one trip to the thread pool.
   const durable = await open(path, constants.O_WRONLY | constants.O_DSYNC | constants.O_NOFOLLOW).catch(async (fault: unknown) => {
     await file.close();
     throw fault;
@@ -132,7 +132,10 @@ export const systemFreeSpace: FreeSpace = async (path) => {
   return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
 };
 
-/** Barriers kept as files in `directory`, for tests that kill this process at a known step; see seams/barrier.ts. */
+/**
+ * Barriers as files in `directory`, for tests that kill this process at a known step
+ * (seams/barrier.ts).
+ */
 export function barriersIn(directory: string | undefined): Barriers {
   if (directory === undefined) return noBarriers;
   return {
@@ -151,13 +154,13 @@ export function barriersIn(directory: string | undefined): Barriers {
   };
 }
 
-/** One JSON object a line on standard output: at, level, event, then the fields. */
+/** Logs one JSON object per line to standard output: at, level, event, then the fields. */
 export function jsonLog(process_: string, minimum: LogLevel = 'info'): Log {
   const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
   const write = (level: LogLevel, event: string, fields: LogFields | undefined) => {
     if (levels.indexOf(level) < levels.indexOf(minimum)) return;
     const line = JSON.stringify({ at: new Date().toISOString(), level, process: process_, event, ...fields });
-    // JSON leaves C1 controls and overrides of the writing direction as they are.
+    // JSON.stringify escapes neither C1 controls nor bidirectional overrides.
     process.stdout.write(`${visibleText(line)}\n`);
   };
   return {

@@ -198,7 +198,7 @@ t.test('a frame longer than the protocol allows ends the link of who sends it', 
   const atController = closing(controller);
   t.ok(nodeFrames.encode(delta(1, 'x'.repeat(9_000_000))).byteLength > 8 * 1024 * 1024);
   t.notOk(node.send(delta(1, 'x'.repeat(9_000_000))));
-  t.match((await ended.first)?.message, /longer than this protocol allows/);
+  t.match((await ended.first)?.message, /exceeds the limit of the protocol/);
   await atController.first;
 });
 

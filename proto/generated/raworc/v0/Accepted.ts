@@ -3,7 +3,7 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * The guest holds the message durably.
+ * The guest has stored the message durably.
  */
 export interface Accepted {
   'sessionId'?: (string);
@@ -11,13 +11,13 @@ export interface Accepted {
   'messageId'?: (string);
   'seq'?: (number | string | Long);
   /**
-   * it was answered, and that was settled: nothing more will be said to it
+   * already answered and settled: the guest sends nothing more about it
    */
   'settled'?: (boolean);
 }
 
 /**
- * The guest holds the message durably.
+ * The guest has stored the message durably.
  */
 export interface Accepted__Output {
   'sessionId': (string);
@@ -25,7 +25,7 @@ export interface Accepted__Output {
   'messageId': (string);
   'seq': (number);
   /**
-   * it was answered, and that was settled: nothing more will be said to it
+   * already answered and settled: the guest sends nothing more about it
    */
   'settled': (boolean);
 }

@@ -3,7 +3,8 @@
 import type { Runtime as _raworc_v0_Runtime, Runtime__Output as _raworc_v0_Runtime__Output } from '../../raworc/v0/Runtime.ts';
 
 /**
- * A program of the space that may answer messages in a session. `name` is its directory below /opt/raworc/agents.
+ * A program of the space that can answer messages in a session. `name` is its directory below
+ * /opt/raworc/agents.
  */
 export interface AgentSpec {
   'name'?: (string);
@@ -13,13 +14,14 @@ export interface AgentSpec {
    */
   'handler'?: (string);
   /**
-   * a run cut off by a crash may be run again
+   * a run that a crash interrupts can run again
    */
   'idempotent'?: (boolean);
 }
 
 /**
- * A program of the space that may answer messages in a session. `name` is its directory below /opt/raworc/agents.
+ * A program of the space that can answer messages in a session. `name` is its directory below
+ * /opt/raworc/agents.
  */
 export interface AgentSpec__Output {
   'name': (string);
@@ -29,7 +31,7 @@ export interface AgentSpec__Output {
    */
   'handler': (string);
   /**
-   * a run cut off by a crash may be run again
+   * a run that a crash interrupts can run again
    */
   'idempotent': (boolean);
 }

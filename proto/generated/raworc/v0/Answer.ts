@@ -4,14 +4,14 @@ import type { Outcome as _raworc_v0_Outcome, Outcome__Output as _raworc_v0_Outco
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * The one answer to a message. Sent again until it is settled.
+ * The only answer to a message. The guest sends it until it is settled.
  */
 export interface Answer {
   'sessionId'?: (string);
   'generation'?: (number | string | Long);
   'messageId'?: (string);
   /**
-   * empty when nothing ran
+   * empty when no agent ran
    */
   'runId'?: (string);
   'agent'?: (string);
@@ -21,21 +21,21 @@ export interface Answer {
    */
   'content'?: (string);
   /**
-   * of an ERROR, a word of a closed list: see guest/runs/reasons.ts
+   * of an ERROR: one of the reasons in guest/runs/reasons.ts
    */
   'reason'?: (string);
   'durationMs'?: (number | string | Long);
 }
 
 /**
- * The one answer to a message. Sent again until it is settled.
+ * The only answer to a message. The guest sends it until it is settled.
  */
 export interface Answer__Output {
   'sessionId': (string);
   'generation': (number);
   'messageId': (string);
   /**
-   * empty when nothing ran
+   * empty when no agent ran
    */
   'runId': (string);
   'agent': (string);
@@ -45,7 +45,7 @@ export interface Answer__Output {
    */
   'content': (string);
   /**
-   * of an ERROR, a word of a closed list: see guest/runs/reasons.ts
+   * of an ERROR: one of the reasons in guest/runs/reasons.ts
    */
   'reason': (string);
   'durationMs': (number);

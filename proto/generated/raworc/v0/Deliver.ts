@@ -3,14 +3,14 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * One user message for the guest. Comes in order of `seq`, and may come twice: the guest keeps the first.
- * One whose predecessor the guest never saw is passed over, without a word: both are sent again.
+ * A user message for the guest, in order of `seq`. Can arrive twice: the guest keeps the first. The
+ * guest ignores a message whose predecessor it never received; the controller sends both again.
  */
 export interface Deliver {
   'sessionId'?: (string);
   'generation'?: (number | string | Long);
   /**
-   * within the session, from 1, with gaps (replies and notes are numbered too)
+   * Within the session, from 1, with gaps (replies and notes are numbered too).
    */
   'seq'?: (number | string | Long);
   'messageId'?: (string);
@@ -20,28 +20,29 @@ export interface Deliver {
   'agent'?: (string);
   'content'?: (string);
   /**
-   * what the handler gets as `context`: session_id, message_id, space, created_by, timestamp, metadata, history
+   * The handler's `context`: session_id, message_id, space, created_by, timestamp, metadata,
+   * history.
    */
   'contextJson'?: (string);
   /**
-   * of the newest message before it that has no answer yet, 0 when there is none
+   * of the newest earlier message without an answer, 0 when there is none
    */
   'afterSeq'?: (number | string | Long);
   /**
-   * of the space's secrets when this was sent: it runs with these or newer ones
+   * of the space's secrets at sending; it runs with these or newer ones
    */
   'secretsVersion'?: (number | string | Long);
 }
 
 /**
- * One user message for the guest. Comes in order of `seq`, and may come twice: the guest keeps the first.
- * One whose predecessor the guest never saw is passed over, without a word: both are sent again.
+ * A user message for the guest, in order of `seq`. Can arrive twice: the guest keeps the first. The
+ * guest ignores a message whose predecessor it never received; the controller sends both again.
  */
 export interface Deliver__Output {
   'sessionId': (string);
   'generation': (number);
   /**
-   * within the session, from 1, with gaps (replies and notes are numbered too)
+   * Within the session, from 1, with gaps (replies and notes are numbered too).
    */
   'seq': (number);
   'messageId': (string);
@@ -51,15 +52,16 @@ export interface Deliver__Output {
   'agent': (string);
   'content': (string);
   /**
-   * what the handler gets as `context`: session_id, message_id, space, created_by, timestamp, metadata, history
+   * The handler's `context`: session_id, message_id, space, created_by, timestamp, metadata,
+   * history.
    */
   'contextJson': (string);
   /**
-   * of the newest message before it that has no answer yet, 0 when there is none
+   * of the newest earlier message without an answer, 0 when there is none
    */
   'afterSeq': (number);
   /**
-   * of the space's secrets when this was sent: it runs with these or newer ones
+   * of the space's secrets at sending; it runs with these or newer ones
    */
   'secretsVersion': (number);
 }

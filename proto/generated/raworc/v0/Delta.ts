@@ -3,7 +3,7 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Partial output of a run, numbered within it from 1. Never stored: the answer replaces it.
+ * Partial output of a run, numbered from 1. Never stored: the answer replaces it.
  */
 export interface Delta {
   'sessionId'?: (string);
@@ -15,7 +15,7 @@ export interface Delta {
 }
 
 /**
- * Partial output of a run, numbered within it from 1. Never stored: the answer replaces it.
+ * Partial output of a run, numbered from 1. Never stored: the answer replaces it.
  */
 export interface Delta__Output {
   'sessionId': (string);

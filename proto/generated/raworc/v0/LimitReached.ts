@@ -3,7 +3,8 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * The agents of a session met a limit of its container. Best effort, and at most once a minute for each limit.
+ * A session's agents reached a limit of its container. Best effort, at most once a minute per
+ * limit.
  */
 export interface LimitReached {
   'sessionId'?: (string);
@@ -16,13 +17,14 @@ export interface LimitReached {
    */
   'value'?: (number | string | Long);
   /**
-   * whose processes were ended for it; empty when nobody knows
+   * whose processes were killed for it; empty when unknown
    */
   'agent'?: (string);
 }
 
 /**
- * The agents of a session met a limit of its container. Best effort, and at most once a minute for each limit.
+ * A session's agents reached a limit of its container. Best effort, at most once a minute per
+ * limit.
  */
 export interface LimitReached__Output {
   'sessionId': (string);
@@ -35,7 +37,7 @@ export interface LimitReached__Output {
    */
   'value': (number);
   /**
-   * whose processes were ended for it; empty when nobody knows
+   * whose processes were killed for it; empty when unknown
    */
   'agent': (string);
 }

@@ -10,7 +10,7 @@ export interface Lines {
   'requestId'?: (string);
   'lines'?: (_raworc_v0_LogLine)[];
   /**
-   * no guest is there to read them
+   * no guest is connected that could read them
    */
   'unread'?: (boolean);
 }
@@ -23,7 +23,7 @@ export interface Lines__Output {
   'requestId': (string);
   'lines': (_raworc_v0_LogLine__Output)[];
   /**
-   * no guest is there to read them
+   * no guest is connected that could read them
    */
   'unread': (boolean);
 }

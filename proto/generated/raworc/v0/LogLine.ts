@@ -4,7 +4,7 @@ import type { Stream as _raworc_v0_Stream, Stream__Output as _raworc_v0_Stream__
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * One line that an agent printed. Best effort: lines may be dropped, and `dropped` says how many before this one.
+ * One line of an agent's output. Best effort: `dropped` counts the lines lost before this one.
  */
 export interface LogLine {
   'sessionId'?: (string);
@@ -20,7 +20,7 @@ export interface LogLine {
 }
 
 /**
- * One line that an agent printed. Best effort: lines may be dropped, and `dropped` says how many before this one.
+ * One line of an agent's output. Best effort: `dropped` counts the lines lost before this one.
  */
 export interface LogLine__Output {
   'sessionId': (string);

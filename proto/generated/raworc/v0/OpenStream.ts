@@ -3,8 +3,9 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * A byte stream of this session is wanted. The guest dials a second connection to its socket, and the node agent a call of its own to
- * the controller; the first frame of each is the ticket, which is a secret, good once and for ten seconds.
+ * Opens a byte stream of this session. The guest dials a second connection to its socket, and the
+ * node agent a ByteStream call to the controller. The first frame of each has the ticket: a secret,
+ * valid once and for ten seconds.
  */
 export interface OpenStream {
   'sessionId'?: (string);
@@ -14,11 +15,11 @@ export interface OpenStream {
    */
   'ticket'?: (string);
   /**
-   * what the guest connects it to: "logs"
+   * what the guest connects the stream to: "logs"
    */
   'kind'?: (string);
   /**
-   * of that kind, at most 64 KiB
+   * depends on the kind, at most 64 KiB
    */
   'parametersJson'?: (string);
   /**
@@ -28,8 +29,9 @@ export interface OpenStream {
 }
 
 /**
- * A byte stream of this session is wanted. The guest dials a second connection to its socket, and the node agent a call of its own to
- * the controller; the first frame of each is the ticket, which is a secret, good once and for ten seconds.
+ * Opens a byte stream of this session. The guest dials a second connection to its socket, and the
+ * node agent a ByteStream call to the controller. The first frame of each has the ticket: a secret,
+ * valid once and for ten seconds.
  */
 export interface OpenStream__Output {
   'sessionId': (string);
@@ -39,11 +41,11 @@ export interface OpenStream__Output {
    */
   'ticket': (string);
   /**
-   * what the guest connects it to: "logs"
+   * what the guest connects the stream to: "logs"
    */
   'kind': (string);
   /**
-   * of that kind, at most 64 KiB
+   * depends on the kind, at most 64 KiB
    */
   'parametersJson': (string);
   /**

@@ -3,7 +3,7 @@
 import type { Stream as _raworc_v0_Stream, Stream__Output as _raworc_v0_Stream__Output } from '../../raworc/v0/Stream.ts';
 
 /**
- * The newest lines that an agent printed in a session are wanted.
+ * Requests the newest log lines of an agent in a session.
  */
 export interface ReadLines {
   'sessionId'?: (string);
@@ -17,7 +17,7 @@ export interface ReadLines {
 }
 
 /**
- * The newest lines that an agent printed in a session are wanted.
+ * Requests the newest log lines of an agent in a session.
  */
 export interface ReadLines__Output {
   'sessionId': (string);

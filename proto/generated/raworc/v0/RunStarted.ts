@@ -3,7 +3,7 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * An agent's code is about to see the message. Durable in the guest before it is sent.
+ * An agent is about to receive the message. The guest stores this durably before sending it.
  */
 export interface RunStarted {
   'sessionId'?: (string);
@@ -14,7 +14,7 @@ export interface RunStarted {
 }
 
 /**
- * An agent's code is about to see the message. Durable in the guest before it is sent.
+ * An agent is about to receive the message. The guest stores this durably before sending it.
  */
 export interface RunStarted__Output {
   'sessionId': (string);

@@ -3,24 +3,26 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * The secrets of a session's space. Held in memory only, on the way too; nowhere logged and nowhere written.
+ * The secrets of a session's space. Every process keeps them in memory only: never logged, never
+ * written to disk.
  */
 export interface Secrets {
   'sessionId'?: (string);
   /**
-   * 0: not to be had now. Of a space without any, 0 need not be asked for
+   * 0: not available now. A guest never requests version 0: the space has no secrets.
    */
   'version'?: (number | string | Long);
   'values'?: ({[key: string]: string});
 }
 
 /**
- * The secrets of a session's space. Held in memory only, on the way too; nowhere logged and nowhere written.
+ * The secrets of a session's space. Every process keeps them in memory only: never logged, never
+ * written to disk.
  */
 export interface Secrets__Output {
   'sessionId': (string);
   /**
-   * 0: not to be had now. Of a space without any, 0 need not be asked for
+   * 0: not available now. A guest never requests version 0: the space has no secrets.
    */
   'version': (number);
   'values': ({[key: string]: string});

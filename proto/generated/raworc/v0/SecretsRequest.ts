@@ -3,7 +3,8 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * The guest has a message to run that names a version which it does not hold. Nothing runs before it gets it.
+ * The guest needs this version of the secrets, or a newer one, to run a message. Nothing runs
+ * before they arrive.
  */
 export interface SecretsRequest {
   'sessionId'?: (string);
@@ -12,7 +13,8 @@ export interface SecretsRequest {
 }
 
 /**
- * The guest has a message to run that names a version which it does not hold. Nothing runs before it gets it.
+ * The guest needs this version of the secrets, or a newer one, to run a message. Nothing runs
+ * before they arrive.
  */
 export interface SecretsRequest__Output {
   'sessionId': (string);

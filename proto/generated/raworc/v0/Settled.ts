@@ -3,7 +3,7 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * The controller has committed an answer to this message (this one, an earlier one, or none is wanted any more): forget it.
+ * The controller committed an answer to this message, or no longer wants one. The guest forgets it.
  */
 export interface Settled {
   'sessionId'?: (string);
@@ -12,13 +12,13 @@ export interface Settled {
    */
   'messageId'?: (string);
   /**
-   * instead of one message: all up to this number
+   * instead of one message: all up to this seq
    */
   'upToSeq'?: (number | string | Long);
 }
 
 /**
- * The controller has committed an answer to this message (this one, an earlier one, or none is wanted any more): forget it.
+ * The controller committed an answer to this message, or no longer wants one. The guest forgets it.
  */
 export interface Settled__Output {
   'sessionId': (string);
@@ -27,7 +27,7 @@ export interface Settled__Output {
    */
   'messageId': (string);
   /**
-   * instead of one message: all up to this number
+   * instead of one message: all up to this seq
    */
   'upToSeq': (number);
 }

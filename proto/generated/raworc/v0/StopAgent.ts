@@ -2,27 +2,27 @@
 
 
 /**
- * An agent of this space is to get no messages in any of its sessions: what it has not begun is answered with an error, and its
- * workers are ended, at once or after the run that is under way. What is delivered later is not meant. Harmless when repeated.
+ * Stop this agent in all sessions of its space: queued messages get an error, and its workers exit,
+ * at once or after the current run. Messages delivered later are not affected. Idempotent.
  */
 export interface StopAgent {
   'spaceId'?: (string);
   'agent'?: (string);
   /**
-   * also the run that is under way
+   * also the current run
    */
   'interrupt'?: (boolean);
 }
 
 /**
- * An agent of this space is to get no messages in any of its sessions: what it has not begun is answered with an error, and its
- * workers are ended, at once or after the run that is under way. What is delivered later is not meant. Harmless when repeated.
+ * Stop this agent in all sessions of its space: queued messages get an error, and its workers exit,
+ * at once or after the current run. Messages delivered later are not affected. Idempotent.
  */
 export interface StopAgent__Output {
   'spaceId': (string);
   'agent': (string);
   /**
-   * also the run that is under way
+   * also the current run
    */
   'interrupt': (boolean);
 }

@@ -6,7 +6,8 @@ import type { StreamOpen as _raworc_v0_StreamOpen, StreamOpen__Output as _raworc
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * One byte stream: what its connection or call carries, both ways. Bytes arrive in order; each end sends no more than it was granted.
+ * A frame of a byte stream, in either direction. Bytes arrive in order; each end sends no more than
+ * its credit.
  */
 export interface StreamFrame {
   /**
@@ -14,7 +15,7 @@ export interface StreamFrame {
    */
   'data'?: (Buffer | Uint8Array | string);
   /**
-   * so many more bytes can be sent this way
+   * grants the peer this many more bytes
    */
   'credit'?: (number | string | Long);
   /**
@@ -22,18 +23,19 @@ export interface StreamFrame {
    */
   'end'?: (_raworc_v0_StreamEnd | null);
   /**
-   * the stream is over in both directions; what was not read is dropped
+   * ends both directions; unread data is dropped
    */
   'reset'?: (_raworc_v0_StreamReset | null);
   /**
-   * the first frame of the end that dials, and no other. GuestFrame has no field of this number
+   * Only as the first frame of the dialling end; GuestFrame reserves this number.
    */
   'open'?: (_raworc_v0_StreamOpen | null);
   'body'?: "data"|"credit"|"end"|"reset"|"open";
 }
 
 /**
- * One byte stream: what its connection or call carries, both ways. Bytes arrive in order; each end sends no more than it was granted.
+ * A frame of a byte stream, in either direction. Bytes arrive in order; each end sends no more than
+ * its credit.
  */
 export interface StreamFrame__Output {
   /**
@@ -41,7 +43,7 @@ export interface StreamFrame__Output {
    */
   'data'?: (Buffer);
   /**
-   * so many more bytes can be sent this way
+   * grants the peer this many more bytes
    */
   'credit'?: (number);
   /**
@@ -49,11 +51,11 @@ export interface StreamFrame__Output {
    */
   'end'?: (_raworc_v0_StreamEnd__Output | null);
   /**
-   * the stream is over in both directions; what was not read is dropped
+   * ends both directions; unread data is dropped
    */
   'reset'?: (_raworc_v0_StreamReset__Output | null);
   /**
-   * the first frame of the end that dials, and no other. GuestFrame has no field of this number
+   * Only as the first frame of the dialling end; GuestFrame reserves this number.
    */
   'open'?: (_raworc_v0_StreamOpen__Output | null);
   'body'?: "data"|"credit"|"end"|"reset"|"open";

@@ -2,33 +2,33 @@
 
 
 /**
- * That stream will not be opened.
+ * The guest or the node agent cannot open that stream.
  */
 export interface StreamRefused {
   'sessionId'?: (string);
   'ticket'?: (string);
   /**
-   * a word of a closed list: see proto/streams/reasons.ts
+   * one of the reasons in proto/streams/reasons.ts
    */
   'reason'?: (string);
   /**
-   * a sentence for a person
+   * one sentence for the user
    */
   'message'?: (string);
 }
 
 /**
- * That stream will not be opened.
+ * The guest or the node agent cannot open that stream.
  */
 export interface StreamRefused__Output {
   'sessionId': (string);
   'ticket': (string);
   /**
-   * a word of a closed list: see proto/streams/reasons.ts
+   * one of the reasons in proto/streams/reasons.ts
    */
   'reason': (string);
   /**
-   * a sentence for a person
+   * one sentence for the user
    */
   'message': (string);
 }

@@ -3,7 +3,8 @@
 import type { LiveWorker as _raworc_v0_LiveWorker, LiveWorker__Output as _raworc_v0_LiveWorker__Output } from '../../raworc/v0/LiveWorker.ts';
 
 /**
- * All agents' processes that live in a session, whenever one has begun or ended. Takes the place of what was said before.
+ * All running agent processes of a session, sent whenever one starts or exits. Replaces the last
+ * list.
  */
 export interface Workers {
   'sessionId'?: (string);
@@ -11,7 +12,8 @@ export interface Workers {
 }
 
 /**
- * All agents' processes that live in a session, whenever one has begun or ended. Takes the place of what was said before.
+ * All running agent processes of a session, sent whenever one starts or exits. Replaces the last
+ * list.
  */
 export interface Workers__Output {
   'sessionId': (string);

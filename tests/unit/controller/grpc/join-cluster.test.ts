@@ -40,7 +40,7 @@ t.test('a machine joins, keeps who it is, and connects as it', async (t) => {
   t.equal((await rig.nextArrival()).nodeId, NODE);
 
   await chmod(join(directory, 'node.key'), 0o644);
-  await t.rejects(loadIdentity(directory), /can be read by others/);
+  await t.rejects(loadIdentity(directory), /is readable by other users/);
 });
 
 t.test('the secret of a token is sent to the controller that made it, and to nobody else', async (t) => {

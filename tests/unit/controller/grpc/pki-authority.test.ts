@@ -42,7 +42,7 @@ t.test('a CA that is damaged, of another cluster or open to others is refused, a
   const key = join(directory, 'ca.key');
   await t.rejects(open(directory, 'c0ffee00-0000-4000-8000-000000000002'), /is the CA of cluster c0ffee00-0000-4000-8000-000000000001/);
   await chmod(key, 0o640);
-  await t.rejects(open(directory), /can be read by others \(mode 0640\)/);
+  await t.rejects(open(directory), /is readable by other users \(mode 0640\)/);
   await chmod(key, 0o600);
   t.equal((await open(directory)).caHash, caHash);
   await writeFile(key, await makeNodeKey());

@@ -3,16 +3,18 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * The session is to be suspended: take nothing more, let what runs finish within the grace or interrupt it, flush, and
- * say `drained`. What was taken and not begun stays in the inbox, and is run after the resume.
+ * Prepare to suspend the session: accept nothing more, let the current run finish within the grace
+ * or interrupt it, flush, and send `drained`. Queued messages stay in the inbox and run after the
+ * resume.
  */
 export interface Drain {
   'graceMs'?: (number | string | Long);
 }
 
 /**
- * The session is to be suspended: take nothing more, let what runs finish within the grace or interrupt it, flush, and
- * say `drained`. What was taken and not begun stays in the inbox, and is run after the resume.
+ * Prepare to suspend the session: accept nothing more, let the current run finish within the grace
+ * or interrupt it, flush, and send `drained`. Queued messages stay in the inbox and run after the
+ * resume.
  */
 export interface Drain__Output {
   'graceMs': (number);

@@ -6,7 +6,7 @@ export interface GuestHello {
   'protocolVersion'?: (number);
   'guestVersion'?: (string);
   /**
-   * as given to the container; the node agent compares it with the socket's own
+   * From the container's environment; the node agent compares it with the socket's session.
    */
   'sessionId'?: (string);
   /**
@@ -18,7 +18,7 @@ export interface GuestHello {
    */
   'unsettled'?: (number);
   /**
-   * which life of the session's memory this is: from 1, one more with each start of its guest
+   * Starts of the session's guest, from 1: tells a new life of its memory from the old.
    */
   'life'?: (number | string | Long);
 }
@@ -27,7 +27,7 @@ export interface GuestHello__Output {
   'protocolVersion': (number);
   'guestVersion': (string);
   /**
-   * as given to the container; the node agent compares it with the socket's own
+   * From the container's environment; the node agent compares it with the socket's session.
    */
   'sessionId': (string);
   /**
@@ -39,7 +39,7 @@ export interface GuestHello__Output {
    */
   'unsettled': (number);
   /**
-   * which life of the session's memory this is: from 1, one more with each start of its guest
+   * Starts of the session's guest, from 1: tells a new life of its memory from the old.
    */
   'life': (number);
 }

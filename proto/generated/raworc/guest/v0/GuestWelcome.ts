@@ -11,11 +11,11 @@ export interface GuestWelcome {
   'space'?: (string);
   'agents'?: (_raworc_v0_AgentSpec)[];
   /**
-   * as if it followed at once, before anything else is begun; without one, a drain that was asked for is taken back
+   * Applies before any run starts; when absent, an earlier drain is cancelled.
    */
   'drain'?: (_raworc_guest_v0_Drain | null);
   /**
-   * no message up to this number waits for an answer any more: those not begun are dropped
+   * Every message up to this seq is settled: the guest drops those that it has not started.
    */
   'settledSeq'?: (number | string | Long);
 }
@@ -27,11 +27,11 @@ export interface GuestWelcome__Output {
   'space': (string);
   'agents': (_raworc_v0_AgentSpec__Output)[];
   /**
-   * as if it followed at once, before anything else is begun; without one, a drain that was asked for is taken back
+   * Applies before any run starts; when absent, an earlier drain is cancelled.
    */
   'drain': (_raworc_guest_v0_Drain__Output | null);
   /**
-   * no message up to this number waits for an answer any more: those not begun are dropped
+   * Every message up to this seq is settled: the guest drops those that it has not started.
    */
   'settledSeq': (number);
 }

@@ -10,15 +10,15 @@ export interface Assignment {
   'desired'?: (_raworc_node_v0_Desired);
   'spec'?: (_raworc_node_v0_SessionSpec | null);
   /**
-   * when it is to be suspended: how long a running message may go on
+   * for a suspend: how long a running message can continue
    */
   'graceMs'?: (number | string | Long);
   /**
-   * no message up to this number waits for an answer any more: they were answered, or cleared
+   * every message up to this seq is answered or cleared
    */
   'settledSeq'?: (number | string | Long);
   /**
-   * the session of this node whose volume its own begins as a copy of; empty: none, or it has begun
+   * Session on this node whose volume to copy at creation; empty: none, or copied.
    */
   'copyFrom'?: (string);
 }
@@ -29,15 +29,15 @@ export interface Assignment__Output {
   'desired': (_raworc_node_v0_Desired__Output);
   'spec': (_raworc_node_v0_SessionSpec__Output | null);
   /**
-   * when it is to be suspended: how long a running message may go on
+   * for a suspend: how long a running message can continue
    */
   'graceMs': (number);
   /**
-   * no message up to this number waits for an answer any more: they were answered, or cleared
+   * every message up to this seq is answered or cleared
    */
   'settledSeq': (number);
   /**
-   * the session of this node whose volume its own begins as a copy of; empty: none, or it has begun
+   * Session on this node whose volume to copy at creation; empty: none, or copied.
    */
   'copyFrom': (string);
 }

@@ -5,7 +5,8 @@ import type { Tombstone as _raworc_node_v0_Tombstone, Tombstone__Output as _rawo
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * The next change to the set of that id; `number` counts from 1 without gaps. A mismatch ends the stream, and it starts again.
+ * The next change to that set. `number` counts from 1 without gaps; a mismatch ends the stream, and
+ * the node reconnects.
  */
 export interface AssignmentChange {
   'setId'?: (string);
@@ -15,7 +16,8 @@ export interface AssignmentChange {
 }
 
 /**
- * The next change to the set of that id; `number` counts from 1 without gaps. A mismatch ends the stream, and it starts again.
+ * The next change to that set. `number` counts from 1 without gaps; a mismatch ends the stream, and
+ * the node reconnects.
  */
 export interface AssignmentChange__Output {
   'setId': (string);

@@ -4,8 +4,9 @@ import type { Assignment as _raworc_node_v0_Assignment, Assignment__Output as _r
 import type { Tombstone as _raworc_node_v0_Tombstone, Tombstone__Output as _raworc_node_v0_Tombstone__Output } from '../../../raworc/node/v0/Tombstone.ts';
 
 /**
- * Everything that this node should hold, in parts, 1, 2, … in order; changes may come in between. Once the last part is there, what the
- * node holds beyond all that was named since part 1 is an orphan, and stays. `part` 0: the only one.
+ * All assignments and tombstones of this node, in parts 1, 2, …; changes can arrive in between.
+ * After the last part, any container or volume not named since part 1 is an orphan. `part` 0: the
+ * only one.
  */
 export interface AssignmentSet {
   'setId'?: (string);
@@ -19,8 +20,9 @@ export interface AssignmentSet {
 }
 
 /**
- * Everything that this node should hold, in parts, 1, 2, … in order; changes may come in between. Once the last part is there, what the
- * node holds beyond all that was named since part 1 is an orphan, and stays. `part` 0: the only one.
+ * All assignments and tombstones of this node, in parts 1, 2, …; changes can arrive in between.
+ * After the last part, any container or volume not named since part 1 is an orphan. `part` 0: the
+ * only one.
  */
 export interface AssignmentSet__Output {
   'setId': (string);

@@ -6,7 +6,7 @@ export interface BuildAssignment {
   'buildId'?: (string);
   'space'?: (string);
   /**
-   * the tag to make
+   * tag of the image to build
    */
   'image'?: (string);
   'baseImage'?: (string);
@@ -17,7 +17,7 @@ export interface BuildAssignment__Output {
   'buildId': (string);
   'space': (string);
   /**
-   * the tag to make
+   * tag of the image to build
    */
   'image': (string);
   'baseImage': (string);

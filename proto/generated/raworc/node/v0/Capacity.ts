@@ -4,49 +4,43 @@ import type { Limits as _raworc_node_v0_Limits, Limits__Output as _raworc_node_v
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * What placement may hand out.
+ * Resources that placement can allocate. 0: unlimited.
  */
 export interface Capacity {
   'cpuMillis'?: (number);
   'memoryBytes'?: (number | string | Long);
-  /**
-   * 0: no bound of its own
-   */
   'sessions'?: (number);
   /**
-   * of all sessions with their guests; 0: no bound of its own
+   * of all sessions, guests included
    */
   'processes'?: (number | string | Long);
   /**
-   * of the file system that holds the disks; 0: no bound of its own
+   * of the file system with the sessions' disks
    */
   'diskBytes'?: (number | string | Long);
   /**
-   * of one session: a larger limit is lowered to it; 0 in a field: no bound of its own
+   * per session: larger limits are lowered to these
    */
   'most'?: (_raworc_node_v0_Limits | null);
 }
 
 /**
- * What placement may hand out.
+ * Resources that placement can allocate. 0: unlimited.
  */
 export interface Capacity__Output {
   'cpuMillis': (number);
   'memoryBytes': (number);
-  /**
-   * 0: no bound of its own
-   */
   'sessions': (number);
   /**
-   * of all sessions with their guests; 0: no bound of its own
+   * of all sessions, guests included
    */
   'processes': (number);
   /**
-   * of the file system that holds the disks; 0: no bound of its own
+   * of the file system with the sessions' disks
    */
   'diskBytes': (number);
   /**
-   * of one session: a larger limit is lowered to it; 0 in a field: no bound of its own
+   * per session: larger limits are lowered to these
    */
   'most': (_raworc_node_v0_Limits__Output | null);
 }

@@ -12,11 +12,11 @@ export interface Condition {
    */
   'message'?: (string);
   /**
-   * how long it has lasted
+   * how long ago it began
    */
   'sinceMs'?: (number | string | Long);
   /**
-   * nothing new is placed on the node meanwhile
+   * no new session is placed on the node meanwhile
    */
   'unschedulable'?: (boolean);
 }
@@ -31,11 +31,11 @@ export interface Condition__Output {
    */
   'message': (string);
   /**
-   * how long it has lasted
+   * how long ago it began
    */
   'sinceMs': (number);
   /**
-   * nothing new is placed on the node meanwhile
+   * no new session is placed on the node meanwhile
    */
   'unschedulable': (boolean);
 }

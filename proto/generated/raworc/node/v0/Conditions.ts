@@ -3,14 +3,14 @@
 import type { Condition as _raworc_node_v0_Condition, Condition__Output as _raworc_node_v0_Condition__Output } from '../../../raworc/node/v0/Condition.ts';
 
 /**
- * All that this node says of itself beyond its sessions, whenever it has changed, and on each new stream unless there is nothing.
+ * All conditions of the node: sent when one changes, and on each new stream unless there are none.
  */
 export interface Conditions {
   'conditions'?: (_raworc_node_v0_Condition)[];
 }
 
 /**
- * All that this node says of itself beyond its sessions, whenever it has changed, and on each new stream unless there is nothing.
+ * All conditions of the node: sent when one changes, and on each new stream unless there are none.
  */
 export interface Conditions__Output {
   'conditions': (_raworc_node_v0_Condition__Output)[];

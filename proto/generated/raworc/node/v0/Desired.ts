@@ -6,7 +6,7 @@ export const Desired = {
   DESIRED_PAUSED: 'DESIRED_PAUSED',
   DESIRED_SUSPENDED: 'DESIRED_SUSPENDED',
   /**
-   * no container, the volume kept
+   * no container; the volume stays
    */
   DESIRED_FAILED: 'DESIRED_FAILED',
 } as const;
@@ -21,7 +21,7 @@ export type Desired =
   | 'DESIRED_SUSPENDED'
   | 3
   /**
-   * no container, the volume kept
+   * no container; the volume stays
    */
   | 'DESIRED_FAILED'
   | 4

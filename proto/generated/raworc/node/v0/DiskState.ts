@@ -3,7 +3,8 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * The disk of a session has become full, or has room again. Said once each; not said again on a new stream.
+ * A session's disk became full, or has space again. Sent once for each change, not again on a new
+ * stream.
  */
 export interface DiskState {
   'sessionId'?: (string);
@@ -13,7 +14,8 @@ export interface DiskState {
 }
 
 /**
- * The disk of a session has become full, or has room again. Said once each; not said again on a new stream.
+ * A session's disk became full, or has space again. Sent once for each change, not again on a new
+ * stream.
  */
 export interface DiskState__Output {
   'sessionId': (string);

@@ -8,12 +8,12 @@ export interface Hello {
   'agentVersion'?: (string);
   'clusterId'?: (string);
   /**
-   * the newest this node heard of, 0 when none
+   * newest that this node knows, 0 when none
    */
   'epoch'?: (number | string | Long);
   'incarnation'?: (number | string | Long);
   /**
-   * starts of this node agent, counted in its journal
+   * number of starts of this node agent, from its journal
    */
   'boot'?: (number | string | Long);
   /**
@@ -29,12 +29,12 @@ export interface Hello__Output {
   'agentVersion': (string);
   'clusterId': (string);
   /**
-   * the newest this node heard of, 0 when none
+   * newest that this node knows, 0 when none
    */
   'epoch': (number);
   'incarnation': (number);
   /**
-   * starts of this node agent, counted in its journal
+   * number of starts of this node agent, from its journal
    */
   'boot': (number);
   /**

@@ -2,7 +2,8 @@
 
 
 /**
- * Nothing can bring this image back. Sessions that need it fail with the reason, one sentence for a person.
+ * This image cannot be rebuilt. Sessions that need it fail with the reason, one sentence for the
+ * operator.
  */
 export interface ImageGone {
   'image'?: (string);
@@ -10,7 +11,8 @@ export interface ImageGone {
 }
 
 /**
- * Nothing can bring this image back. Sessions that need it fail with the reason, one sentence for a person.
+ * This image cannot be rebuilt. Sessions that need it fail with the reason, one sentence for the
+ * operator.
  */
 export interface ImageGone__Output {
   'image': (string);

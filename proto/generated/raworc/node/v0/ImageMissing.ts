@@ -2,7 +2,8 @@
 
 
 /**
- * The image of an assigned session is not on the node. The controller has it built again there, or answers ImageGone.
+ * The image of an assigned session is missing on the node. The controller has it rebuilt there, or
+ * answers ImageGone.
  */
 export interface ImageMissing {
   'sessionId'?: (string);
@@ -10,7 +11,8 @@ export interface ImageMissing {
 }
 
 /**
- * The image of an assigned session is not on the node. The controller has it built again there, or answers ImageGone.
+ * The image of an assigned session is missing on the node. The controller has it rebuilt there, or
+ * answers ImageGone.
  */
 export interface ImageMissing__Output {
   'sessionId': (string);

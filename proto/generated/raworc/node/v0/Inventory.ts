@@ -5,20 +5,20 @@ import type { Tombstone as _raworc_node_v0_Tombstone, Tombstone__Output as _rawo
 import type { Orphan as _raworc_node_v0_Orphan, Orphan__Output as _raworc_node_v0_Orphan__Output } from '../../../raworc/node/v0/Orphan.ts';
 
 /**
- * Comes in parts, 1, 2, … in order, each after the one before it was taken. `part` 0: the only one.
+ * Sent in parts 1, 2, …, each after the InventoryTaken of the one before. `part` 0: the only one.
  */
 export interface Inventory {
   'sessions'?: (_raworc_node_v0_Report)[];
   /**
-   * tags of Raworc's images that this node can start
+   * tags of Raworc images that this node can start
    */
   'images'?: (string)[];
   /**
-   * removals still under way
+   * removals in progress
    */
   'tombstones'?: (_raworc_node_v0_Tombstone)[];
   /**
-   * what carries this node's label and nothing explains
+   * see Orphan
    */
   'orphans'?: (_raworc_node_v0_Orphan)[];
   'part'?: (number);
@@ -29,20 +29,20 @@ export interface Inventory {
 }
 
 /**
- * Comes in parts, 1, 2, … in order, each after the one before it was taken. `part` 0: the only one.
+ * Sent in parts 1, 2, …, each after the InventoryTaken of the one before. `part` 0: the only one.
  */
 export interface Inventory__Output {
   'sessions': (_raworc_node_v0_Report__Output)[];
   /**
-   * tags of Raworc's images that this node can start
+   * tags of Raworc images that this node can start
    */
   'images': (string)[];
   /**
-   * removals still under way
+   * removals in progress
    */
   'tombstones': (_raworc_node_v0_Tombstone__Output)[];
   /**
-   * what carries this node's label and nothing explains
+   * see Orphan
    */
   'orphans': (_raworc_node_v0_Orphan__Output)[];
   'part': (number);

@@ -6,7 +6,7 @@ export interface JoinResponse {
   'nodeId'?: (string);
   'clusterId'?: (string);
   /**
-   * grows with every join of a node of this name
+   * grows with every join under this node name
    */
   'incarnation'?: (number | string | Long);
   'certificateDer'?: (Buffer | Uint8Array | string);
@@ -21,7 +21,7 @@ export interface JoinResponse__Output {
   'nodeId': (string);
   'clusterId': (string);
   /**
-   * grows with every join of a node of this name
+   * grows with every join under this node name
    */
   'incarnation': (number);
   'certificateDer': (Buffer);

@@ -16,12 +16,14 @@ import type { StreamFrame as _raworc_v0_StreamFrame, StreamFrame__Output as _raw
 
 export interface NodeProtocolClient extends grpc.Client {
   /**
-   * One byte stream of a session, on a connection of its own beside the control stream's. The first frame is the ticket of an OpenStream.
+   * One byte stream of a session, on a connection apart from the control stream. The first frame
+   * has the ticket of an OpenStream.
    */
   ByteStream(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_v0_StreamFrame, _raworc_v0_StreamFrame__Output>;
   ByteStream(options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_v0_StreamFrame, _raworc_v0_StreamFrame__Output>;
   /**
-   * One byte stream of a session, on a connection of its own beside the control stream's. The first frame is the ticket of an OpenStream.
+   * One byte stream of a session, on a connection apart from the control stream. The first frame
+   * has the ticket of an OpenStream.
    */
   byteStream(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_v0_StreamFrame, _raworc_v0_StreamFrame__Output>;
   byteStream(options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_v0_StreamFrame, _raworc_v0_StreamFrame__Output>;
@@ -41,25 +43,25 @@ export interface NodeProtocolClient extends grpc.Client {
   connect(options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_node_v0_NodeFrame, _raworc_node_v0_ControllerFrame__Output>;
   
   /**
-   * The packed source of an agent that this node was told to build, in chunks of at most 256 KiB.
+   * Streams the packed source of an agent that this node builds, in chunks of at most 256 KiB.
    */
   FetchSource(argument: _raworc_node_v0_FetchSourceRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_raworc_node_v0_SourceChunk__Output>;
   FetchSource(argument: _raworc_node_v0_FetchSourceRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_raworc_node_v0_SourceChunk__Output>;
   /**
-   * The packed source of an agent that this node was told to build, in chunks of at most 256 KiB.
+   * Streams the packed source of an agent that this node builds, in chunks of at most 256 KiB.
    */
   fetchSource(argument: _raworc_node_v0_FetchSourceRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_raworc_node_v0_SourceChunk__Output>;
   fetchSource(argument: _raworc_node_v0_FetchSourceRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_raworc_node_v0_SourceChunk__Output>;
   
   /**
-   * The only call that needs no client certificate. The token is used up by the certificate it yields.
+   * Exchanges a join token for a certificate, without a client certificate. A token works once.
    */
   Join(argument: _raworc_node_v0_JoinRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
   Join(argument: _raworc_node_v0_JoinRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
   Join(argument: _raworc_node_v0_JoinRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
   Join(argument: _raworc_node_v0_JoinRequest, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * The only call that needs no client certificate. The token is used up by the certificate it yields.
+   * Exchanges a join token for a certificate, without a client certificate. A token works once.
    */
   join(argument: _raworc_node_v0_JoinRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
   join(argument: _raworc_node_v0_JoinRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
@@ -67,16 +69,18 @@ export interface NodeProtocolClient extends grpc.Client {
   join(argument: _raworc_node_v0_JoinRequest, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * A new certificate over the same key. With a client certificate that is valid: its own proof. On the join port, for one that has
-   * expired: the request carries the certificate and a challenge, signed by its key.
+   * Renews a certificate over the same key. A valid client certificate proves the caller. An
+   * expired one is renewed on the join port: the request then has the certificate and a challenge,
+   * signed by its key.
    */
   Renew(argument: _raworc_node_v0_RenewRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_RenewResponse__Output>): grpc.ClientUnaryCall;
   Renew(argument: _raworc_node_v0_RenewRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_raworc_node_v0_RenewResponse__Output>): grpc.ClientUnaryCall;
   Renew(argument: _raworc_node_v0_RenewRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_RenewResponse__Output>): grpc.ClientUnaryCall;
   Renew(argument: _raworc_node_v0_RenewRequest, callback: grpc.requestCallback<_raworc_node_v0_RenewResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * A new certificate over the same key. With a client certificate that is valid: its own proof. On the join port, for one that has
-   * expired: the request carries the certificate and a challenge, signed by its key.
+   * Renews a certificate over the same key. A valid client certificate proves the caller. An
+   * expired one is renewed on the join port: the request then has the certificate and a challenge,
+   * signed by its key.
    */
   renew(argument: _raworc_node_v0_RenewRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_RenewResponse__Output>): grpc.ClientUnaryCall;
   renew(argument: _raworc_node_v0_RenewRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_raworc_node_v0_RenewResponse__Output>): grpc.ClientUnaryCall;
@@ -87,7 +91,8 @@ export interface NodeProtocolClient extends grpc.Client {
 
 export interface NodeProtocolHandlers extends grpc.UntypedServiceImplementation {
   /**
-   * One byte stream of a session, on a connection of its own beside the control stream's. The first frame is the ticket of an OpenStream.
+   * One byte stream of a session, on a connection apart from the control stream. The first frame
+   * has the ticket of an OpenStream.
    */
   ByteStream: grpc.handleBidiStreamingCall<_raworc_v0_StreamFrame__Output, _raworc_v0_StreamFrame>;
   
@@ -96,18 +101,19 @@ export interface NodeProtocolHandlers extends grpc.UntypedServiceImplementation 
   Connect: grpc.handleBidiStreamingCall<_raworc_node_v0_NodeFrame__Output, _raworc_node_v0_ControllerFrame>;
   
   /**
-   * The packed source of an agent that this node was told to build, in chunks of at most 256 KiB.
+   * Streams the packed source of an agent that this node builds, in chunks of at most 256 KiB.
    */
   FetchSource: grpc.handleServerStreamingCall<_raworc_node_v0_FetchSourceRequest__Output, _raworc_node_v0_SourceChunk>;
   
   /**
-   * The only call that needs no client certificate. The token is used up by the certificate it yields.
+   * Exchanges a join token for a certificate, without a client certificate. A token works once.
    */
   Join: grpc.handleUnaryCall<_raworc_node_v0_JoinRequest__Output, _raworc_node_v0_JoinResponse>;
   
   /**
-   * A new certificate over the same key. With a client certificate that is valid: its own proof. On the join port, for one that has
-   * expired: the request carries the certificate and a challenge, signed by its key.
+   * Renews a certificate over the same key. A valid client certificate proves the caller. An
+   * expired one is renewed on the join port: the request then has the certificate and a challenge,
+   * signed by its key.
    */
   Renew: grpc.handleUnaryCall<_raworc_node_v0_RenewRequest__Output, _raworc_node_v0_RenewResponse>;
   

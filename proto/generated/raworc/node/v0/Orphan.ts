@@ -3,12 +3,13 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * A container or volume that no assignment and no tombstone explains. It stays until an operator adopts or removes it.
+ * A container or volume with this node's label that no assignment and no tombstone names. It stays
+ * until an operator adopts or removes it.
  */
 export interface Orphan {
   'sessionId'?: (string);
   /**
-   * when it was made
+   * at its creation
    */
   'generation'?: (number | string | Long);
   /**
@@ -20,7 +21,7 @@ export interface Orphan {
    */
   'volume'?: (string);
   /**
-   * of its label
+   * from its label
    */
   'space'?: (string);
   /**
@@ -28,18 +29,19 @@ export interface Orphan {
    */
   'image'?: (string);
   /**
-   * its container is frozen, and stays so when it is adopted
+   * the container is frozen; adoption keeps it so
    */
   'paused'?: (boolean);
 }
 
 /**
- * A container or volume that no assignment and no tombstone explains. It stays until an operator adopts or removes it.
+ * A container or volume with this node's label that no assignment and no tombstone names. It stays
+ * until an operator adopts or removes it.
  */
 export interface Orphan__Output {
   'sessionId': (string);
   /**
-   * when it was made
+   * at its creation
    */
   'generation': (number);
   /**
@@ -51,7 +53,7 @@ export interface Orphan__Output {
    */
   'volume': (string);
   /**
-   * of its label
+   * from its label
    */
   'space': (string);
   /**
@@ -59,7 +61,7 @@ export interface Orphan__Output {
    */
   'image': (string);
   /**
-   * its container is frozen, and stays so when it is adopted
+   * the container is frozen; adoption keeps it so
    */
   'paused': (boolean);
 }

@@ -3,7 +3,7 @@
 export const Phase = {
   PHASE_UNSPECIFIED: 'PHASE_UNSPECIFIED',
   /**
-   * being made, or its guest has not spoken yet
+   * being created, or its guest has not connected yet
    */
   STARTING: 'STARTING',
   /**
@@ -12,7 +12,7 @@ export const Phase = {
   RUNNING: 'RUNNING',
   PAUSED: 'PAUSED',
   /**
-   * no container, the volume kept
+   * no container; the volume stays
    */
   SUSPENDED: 'SUSPENDED',
   FAILED: 'FAILED',
@@ -22,7 +22,7 @@ export type Phase =
   | 'PHASE_UNSPECIFIED'
   | 0
   /**
-   * being made, or its guest has not spoken yet
+   * being created, or its guest has not connected yet
    */
   | 'STARTING'
   | 1
@@ -34,7 +34,7 @@ export type Phase =
   | 'PAUSED'
   | 3
   /**
-   * no container, the volume kept
+   * no container; the volume stays
    */
   | 'SUSPENDED'
   | 4

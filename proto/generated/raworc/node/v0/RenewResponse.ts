@@ -5,7 +5,7 @@ import type { Long } from '@grpc/proto-loader';
 export interface RenewResponse {
   'certificateDer'?: (Buffer | Uint8Array | string);
   /**
-   * how long it is valid from now on, whatever the node's clock says
+   * remaining validity, independent of the node's clock
    */
   'lifeMs'?: (number | string | Long);
   'nodeAddresses'?: (string)[];
@@ -15,7 +15,7 @@ export interface RenewResponse {
 export interface RenewResponse__Output {
   'certificateDer': (Buffer);
   /**
-   * how long it is valid from now on, whatever the node's clock says
+   * remaining validity, independent of the node's clock
    */
   'lifeMs': (number);
   'nodeAddresses': (string)[];

@@ -6,19 +6,19 @@ import type { Long } from '@grpc/proto-loader';
 export interface Report {
   'sessionId'?: (string);
   /**
-   * the assignment that this answers
+   * of the assignment that this reports on
    */
   'generation'?: (number | string | Long);
   'phase'?: (_raworc_node_v0_Phase);
   'boot'?: (number | string | Long);
   /**
-   * within the boot; with incarnation and boot it orders all reports of a node
+   * Within the boot; (incarnation, boot, number) orders all reports of a node.
    */
   'number'?: (number | string | Long);
   'containerId'?: (string);
   'volume'?: (string);
   /**
-   * of FAILED: one sentence for a person
+   * of FAILED: one sentence for the operator
    */
   'reason'?: (string);
   /**
@@ -26,7 +26,7 @@ export interface Report {
    */
   'acceptedSeq'?: (number | string | Long);
   /**
-   * of the session's memory, as its guest counts, when RUNNING; 0 when unknown
+   * see GuestHello.life, when RUNNING; 0 when unknown
    */
   'life'?: (number | string | Long);
 }
@@ -34,19 +34,19 @@ export interface Report {
 export interface Report__Output {
   'sessionId': (string);
   /**
-   * the assignment that this answers
+   * of the assignment that this reports on
    */
   'generation': (number);
   'phase': (_raworc_node_v0_Phase__Output);
   'boot': (number);
   /**
-   * within the boot; with incarnation and boot it orders all reports of a node
+   * Within the boot; (incarnation, boot, number) orders all reports of a node.
    */
   'number': (number);
   'containerId': (string);
   'volume': (string);
   /**
-   * of FAILED: one sentence for a person
+   * of FAILED: one sentence for the operator
    */
   'reason': (string);
   /**
@@ -54,7 +54,7 @@ export interface Report__Output {
    */
   'acceptedSeq': (number);
   /**
-   * of the session's memory, as its guest counts, when RUNNING; 0 when unknown
+   * see GuestHello.life, when RUNNING; 0 when unknown
    */
   'life': (number);
 }

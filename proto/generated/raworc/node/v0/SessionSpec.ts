@@ -7,13 +7,13 @@ export interface SessionSpec {
   'space'?: (string);
   'spaceId'?: (string);
   /**
-   * the tag it starts from, for life
+   * tag, fixed for the session's lifetime
    */
   'image'?: (string);
   'agents'?: (_raworc_v0_AgentSpec)[];
   'limits'?: (_raworc_node_v0_Limits | null);
   /**
-   * it ran before: a volume that is missing is a failure, never a new empty one
+   * It ran before: fail if the volume is missing, never create an empty one.
    */
   'volumeExpected'?: (boolean);
 }
@@ -22,13 +22,13 @@ export interface SessionSpec__Output {
   'space': (string);
   'spaceId': (string);
   /**
-   * the tag it starts from, for life
+   * tag, fixed for the session's lifetime
    */
   'image': (string);
   'agents': (_raworc_v0_AgentSpec__Output)[];
   'limits': (_raworc_node_v0_Limits__Output | null);
   /**
-   * it ran before: a volume that is missing is a failure, never a new empty one
+   * It ran before: fail if the volume is missing, never create an empty one.
    */
   'volumeExpected': (boolean);
 }

@@ -3,8 +3,8 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * What the controller has told the node by change `number` of that set: how many sessions, and the sum over them (SetSum in proto/set-sum.ts).
- * A node that differs gets the whole set anew.
+ * The controller's count and checksum of the sessions of that set after change `number` (see
+ * proto/set-sum.ts). A node whose own differ gets the whole set again.
  */
 export interface SetDigest {
   'setId'?: (string);
@@ -14,8 +14,8 @@ export interface SetDigest {
 }
 
 /**
- * What the controller has told the node by change `number` of that set: how many sessions, and the sum over them (SetSum in proto/set-sum.ts).
- * A node that differs gets the whole set anew.
+ * The controller's count and checksum of the sessions of that set after change `number` (see
+ * proto/set-sum.ts). A node whose own differ gets the whole set again.
  */
 export interface SetDigest__Output {
   'setId': (string);

@@ -2,7 +2,7 @@
 
 
 /**
- * The node took that part in. The controller sends few parts ahead of these.
+ * The node applied that part. The controller sends only a few parts ahead of these.
  */
 export interface SetPartTaken {
   'setId'?: (string);
@@ -10,7 +10,7 @@ export interface SetPartTaken {
 }
 
 /**
- * The node took that part in. The controller sends few parts ahead of these.
+ * The node applied that part. The controller sends only a few parts ahead of these.
  */
 export interface SetPartTaken__Output {
   'setId': (string);

@@ -3,14 +3,14 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Remove this node agent's containers and end; volumes, images and what should be stay as they are.
+ * Remove this node agent's containers and exit. Volumes, images and assignments stay.
  */
 export interface Shutdown {
   'graceMs'?: (number | string | Long);
 }
 
 /**
- * Remove this node agent's containers and end; volumes, images and what should be stay as they are.
+ * Remove this node agent's containers and exit. Volumes, images and assignments stay.
  */
 export interface Shutdown__Output {
   'graceMs': (number);

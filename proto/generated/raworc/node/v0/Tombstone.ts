@@ -3,7 +3,7 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * Container and volume of this session, up to that generation, are to go.
+ * Remove this session's container and volume, up to that generation.
  */
 export interface Tombstone {
   'sessionId'?: (string);
@@ -11,7 +11,7 @@ export interface Tombstone {
 }
 
 /**
- * Container and volume of this session, up to that generation, are to go.
+ * Remove this session's container and volume, up to that generation.
  */
 export interface Tombstone__Output {
   'sessionId': (string);
