@@ -2,8 +2,8 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { allRoutes } from '../controller/http/app.ts';
 import { openApiDocument } from '../controller/http/document/openapi.ts';
+import { allRoutes } from '../controller/http/routes/all-routes.ts';
 import './sdk-generator-compiler.mjs';
 import { operationsSource } from './sdk-operations.ts';
 import { withOneSpelling } from './sdk-spellings.ts';

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { BRANCH_FORM, isBranch, isRepository, REPOSITORY_FORMS } from '../domain/agents/repository.ts';
-import { fields, name, prose, wording } from './fields.ts';
+import { fields, type Infer, name, prose, time, uuid, wording } from './fields.ts';
+import { flagParameter, parameter, wholeParameter, wordParameter } from './parameters.ts';
+import { BRANCH_FORM, isBranch, isRepository, REPOSITORY_FORMS } from './repository.ts';
 
-/** A path of the API of its own (`/agents/running`). */
+/** A path of the API (`/agents/running`). */
 const RESERVED = 'running';
 
 const note = () => prose(4096);
@@ -10,44 +11,110 @@ const repository = () => prose(2048).refine(isRepository, REPOSITORY_FORMS);
 const branch = () => prose(255).refine(isBranch, BRANCH_FORM);
 
 export const createAgent = fields({
-  name: name().refine((one) => one !== RESERVED, `must not be "${RESERVED}"`),
+  name: name().refine((sent) => sent !== RESERVED, `must not be "${RESERVED}"`),
   description: note().exactOptional(),
   purpose: note().exactOptional(),
   source_repo: repository().exactOptional(),
   source_branch: branch().exactOptional(),
 });
+export type CreateAgent = Infer<typeof createAgent>;
 
-/** A null clears what may be without; elsewhere it is as if it were absent. */
-export const changeAgent = z.preprocess(
-  dropNullSource,
-  z.object(
-    {
-      description: note().nullable().exactOptional(),
-      purpose: note().nullable().exactOptional(),
-      source_repo: repository().exactOptional(),
-      source_branch: branch().exactOptional(),
-    },
-    { error: wording },
-  ),
+export const changeAgent = fields(
+  {
+    description: note().nullable().exactOptional(),
+    purpose: note().nullable().exactOptional(),
+    source_repo: repository().exactOptional(),
+    source_branch: branch().exactOptional(),
+  },
+  ['description', 'purpose'],
 );
+export type ChangeAgent = Infer<typeof changeAgent>;
 
-function dropNullSource(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).filter(([key, inner]) => inner !== null || !key.startsWith('source_')));
-}
+const status = z.enum(['active', 'inactive', 'configured', 'building', 'running', 'stopped', 'error']);
 
-const KNOWN = ['active', 'inactive', 'configured', 'building', 'running', 'stopped', 'error'];
+/** A client can set these. The others follow from builds and workers. */
+const settable = z.enum(['active', 'inactive', 'stopped'], {
+  error: ({ input }) =>
+    status.safeParse(input).success
+      ? `${input} is derived and cannot be set: use active, inactive or stopped`
+      : 'must be active, inactive or stopped',
+});
+export type SettableStatus = z.infer<typeof settable>;
 
 export const putStatus = fields({
   status: z
     .string({ error: wording })
-    .transform((status) => status.toLowerCase())
-    .pipe(
-      z.enum(['active', 'inactive', 'stopped'], {
-        error: ({ input }) =>
-          KNOWN.includes(`${input}`)
-            ? `${input} is derived from what is and cannot be set: set active, inactive or stopped`
-            : 'must be active, inactive or stopped',
-      }),
-    ),
+    .transform((sent) => sent.toLowerCase())
+    .pipe(settable),
 });
+
+export const agentObject = z
+  .strictObject({
+    name: z.string(),
+    space: z.string(),
+    description: z.string().nullable(),
+    purpose: z.string().nullable(),
+    source_repo: z.string().nullable(),
+    source_branch: z.string(),
+    status,
+    created_at: time(),
+    updated_at: time(),
+    created_by: z.string(),
+  })
+  .meta({ id: 'Agent' });
+export type AgentObject = Infer<typeof agentObject>;
+
+export const runningAgentObject = z
+  .strictObject({
+    name: z.string(),
+    status,
+    started_at: time().describe('When its oldest live worker started'),
+    sessions: z.int().min(1).describe('Number of sessions with a live worker of the agent'),
+  })
+  .meta({ id: 'RunningAgent' });
+export type RunningAgentObject = Infer<typeof runningAgentObject>;
+
+export const sourceObject = z
+  .strictObject({
+    agent: z.string(),
+    space: z.string(),
+    digest: z.string(),
+    size_bytes: z.int().min(0),
+    files: z.int().min(0),
+    runtime: z.string(),
+    handler: z.string(),
+    created_at: time(),
+  })
+  .meta({ id: 'Source' });
+export type SourceObject = Infer<typeof sourceObject>;
+
+const MAX_LINES = 1000;
+export const DEFAULT_LINES = 100;
+
+export const logQuery = z.object({
+  limit: wholeParameter(1, MAX_LINES, `Number of lines to return, newest first to be kept. Default ${DEFAULT_LINES}`),
+  lines: wholeParameter(1, MAX_LINES, 'Same as `limit`'),
+  log_type: wordParameter(['stdout', 'stderr', 'all'], 'Returns only lines of this stream'),
+  session_id: parameter('Returns only lines of this session'),
+  follow: flagParameter('Keeps the response open and streams new lines as server-sent events of type `log`'),
+});
+
+export const agentLogsObject = z
+  .strictObject({
+    agent_name: z.string(),
+    space: z.string(),
+    logs: z
+      .array(
+        z.strictObject({
+          session_id: uuid(),
+          run_id: z.string(),
+          stream: z.enum(['stdout', 'stderr']),
+          line: z.string(),
+          timestamp: time(),
+        }),
+      )
+      .describe('Oldest first'),
+    unread_sessions: z.int().min(0).describe('Number of running sessions that could not be read in time'),
+  })
+  .meta({ id: 'AgentLogs' });
+export type AgentLogsObject = Infer<typeof agentLogsObject>;

@@ -1,16 +1,16 @@
 import { z } from 'zod';
-import type { AuditFilter, AuditObject } from '../services/audit/audit-service.ts';
-import { time } from './objects.ts';
+import { type Infer, time } from './fields.ts';
 import { parameter, timeParameter } from './parameters.ts';
 
 export const auditFilter = z.object({
-  actor: parameter('Only what this account or node did: a name or an id'),
-  action: parameter('Only this operation, as the document names it: createSession, deleteRole, …'),
-  resource: parameter('Only things of this kind (sessions), or one of them (sessions/ID, secrets/NAME)'),
-  space: parameter('Only what happened in the space of this name'),
-  since: timeParameter('Not before this time'),
-  until: timeParameter('Not after this time'),
-}) satisfies z.ZodType<AuditFilter>;
+  actor: parameter('Returns only what this account or node did: a name or an id'),
+  action: parameter('Returns only this operation, named by its operationId: createSession, deleteRole, …'),
+  resource: parameter('Returns only resources of this kind (sessions), or one resource (sessions/ID, secrets/NAME)'),
+  space: parameter('Returns only what happened in the space with this name'),
+  since: timeParameter('Returns only records from this time on'),
+  until: timeParameter('Returns only records up to this time'),
+});
+export type AuditFilter = Infer<typeof auditFilter>;
 
 const nullable = () => z.string().nullable();
 
@@ -18,19 +18,20 @@ export const auditObject = z
   .strictObject({
     id: z.string(),
     created_at: time(),
-    actor: nullable().describe('The name of who acted'),
+    actor: nullable().describe('Name of the account or node that acted'),
     actor_id: nullable(),
     actor_type: z.enum(['ServiceAccount', 'Node', 'Operator', 'Anonymous']),
     credential: nullable().describe('token:ID, key:ID, certificate:SERIAL, join-token:ID, password, or machine'),
     action: z.string(),
-    resource: z.string().describe('The kind of thing'),
+    resource: z.string().describe('Kind of the resource'),
     resource_id: nullable(),
     resource_name: nullable(),
     space: nullable(),
     address: nullable(),
     request_id: nullable(),
     outcome: z.enum(['ok', 'refused']),
-    code: nullable().describe('Of a refusal'),
-    count: z.int().min(1).describe('More than 1 where refusals were counted together'),
+    code: nullable().describe('Error code of a refusal'),
+    count: z.int().min(1).describe('Greater than 1 where several refusals share one record'),
   })
-  .meta({ id: 'AuditRecord' }) satisfies z.ZodType<Omit<AuditObject, 'code'> & { code: string | null }>;
+  .meta({ id: 'AuditRecord' });
+export type AuditObject = Infer<typeof auditObject>;

@@ -1,7 +1,34 @@
 import { z } from 'zod';
-import { fields, wording } from './fields.ts';
+import { fields, flag, type Infer, time, uuid } from './fields.ts';
 
-const flag = () => z.boolean({ error: wording }).exactOptional();
+/** Both names mean the same. */
+export const createBuild = fields({ force: flag().exactOptional(), force_rebuild: flag().exactOptional() });
+export type CreateBuild = Infer<typeof createBuild>;
 
-/** Both spellings mean the same. */
-export const createBuild = fields({ force: flag(), force_rebuild: flag() });
+const status = z.enum(['pending', 'building', 'completed', 'failed']);
+
+export const buildObject = z
+  .strictObject({
+    id: uuid(),
+    build_id: uuid().describe('Same as `id`'),
+    space: z.string(),
+    status,
+    image_tag: z.string().nullable(),
+    started_at: time(),
+    completed_at: time().nullable(),
+    agents_deployed: z.array(z.string()),
+    error: z.string().nullable(),
+    created_by: z.string(),
+  })
+  .meta({ id: 'Build' });
+export type BuildObject = Infer<typeof buildObject>;
+
+export const buildLogObject = z
+  .strictObject({
+    build_id: uuid(),
+    space: z.string(),
+    status,
+    logs: z.array(z.strictObject({ line: z.string(), timestamp: time() })),
+  })
+  .meta({ id: 'BuildLog' });
+export type BuildLogObject = Infer<typeof buildLogObject>;

@@ -1,21 +1,19 @@
-/** Parameters in the URL, as schemas: for checking and for the document. What does not fit is a 400. */
+/** Parameters in the URL, as schemas: for checking and for the document. */
 import { z } from 'zod';
-import { accepted, type Outcome, refused } from '../domain/engine/outcome.ts';
-import type { Query } from './query.ts';
 
-/** Names in parameters are composed as names in bodies are. */
+/** Names in parameters are normalized as names in bodies are. */
 const once = z.string({ error: 'was sent more than once' }).normalize('NFC');
 
-/** Sent at most once. Absent ones have no key. */
+/** Sent at most once. Absent parameters have no key. */
 export const parameter = (description: string) => once.exactOptional().describe(description);
 
-/** What `parse` makes of it; undefined where it does not fit, which `wanted` words. */
-export const parsedParameter = <T>(parse: (sent: string) => T | undefined, wanted: string, description: string) =>
+/** A parameter that `parse` turns into a value. Where it returns undefined, the request is refused with `problem`. */
+export const parsedParameter = <T>(parse: (sent: string) => T | undefined, problem: string, description: string) =>
   once
     .transform((sent, context) => {
       const value = parse(sent);
       if (value !== undefined) return value;
-      context.addIssue(wanted);
+      context.addIssue(problem);
       return z.NEVER;
     })
     .exactOptional()
@@ -40,17 +38,30 @@ export const wordParameter = <const Words extends readonly string[]>(words: Word
 
 /** A whole number. */
 export const wholeParameter = (least: number, most: number, description: string) =>
-  once
-    .regex(/^\d{1,16}$/, `must be a whole number from ${least} to ${most}`)
-    .transform(Number)
-    .pipe(z.int().min(least, `must be ${least} or more`).max(most, `must be at most ${most}`))
+  wholeIn(least, most)
     .meta({ override: { type: 'integer', minimum: least, maximum: most } })
     .exactOptional()
     .describe(description);
 
+/** A whole number; `byDefault` when it is not sent. */
+export const defaultedParameter = (least: number, most: number, byDefault: number, description: string) =>
+  wholeIn(least, most)
+    .default(byDefault)
+    .meta({
+      override: { type: 'integer', minimum: least, ...(most < Number.MAX_SAFE_INTEGER ? { maximum: most } : {}), default: byDefault },
+    })
+    .describe(description);
+
+function wholeIn(least: number, most: number) {
+  const error = `must be a whole number ${most < Number.MAX_SAFE_INTEGER ? `from ${least} to ${most}` : `of at least ${least}`}`;
+  return once
+    .transform((sent) => (/^\d{1,16}$/.test(sent) ? Number(sent) : Number.NaN))
+    .pipe(z.int({ error }).min(least, error).max(most, error));
+}
+
 const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
-/** A time of RFC 3339 in Unix milliseconds; undefined for what is none. */
+/** A time of RFC 3339 in Unix milliseconds; undefined for anything else. */
 export function timeIn(sent: string): number | undefined {
   // A "+" that was not encoded arrives as a space.
   const text = sent.replace(' ', '+');
@@ -58,13 +69,4 @@ export function timeIn(sent: string): number | undefined {
   return Number.isNaN(at) ? undefined : at;
 }
 
-export const timeParameter = (description: string) => parsedParameter(timeIn, 'must be a time of RFC 3339', description);
-
-/** A 400 that names the first parameter at fault. */
-export function checkQuery<Q>(schema: z.ZodType<Q>, query: Query): Outcome<Q> {
-  // What node:querystring makes has no prototype, which zod does not take for an object.
-  const result = schema.safeParse({ ...query });
-  if (result.success) return accepted(result.data);
-  const [first] = result.error.issues;
-  return refused('BAD_REQUEST', `${first?.path.join('.') || 'A parameter'} ${first?.message ?? 'is not valid'}`);
-}
+export const timeParameter = (description: string) => parsedParameter(timeIn, 'must be an RFC 3339 time', description);

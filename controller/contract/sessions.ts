@@ -1,34 +1,41 @@
 import { z } from 'zod';
-import type { SessionFilter } from '../services/engine/api.ts';
-import { fields, givenName, name, sessionMetadata, text, wording } from './fields.ts';
+import { fields, flag, free, givenName, type Infer, metadata, name, text, time, uuid, whole, wording } from './fields.ts';
 import { parameter, wordParameter } from './parameters.ts';
 
 const MAX_TIMEOUT_S = 365 * 24 * 3600;
 export const MAX_CPU = 1024;
 const MAX_BYTES = 2 ** 50;
 const MAX_PROCESSES = 65_536;
-/** Less, and no container starts, or the guest in it does not. */
+/** With less, no container starts, or the guest in it does not. */
 const MIN_CPU_LIMIT = 0.01;
 const MIN_MEMORY_LIMIT = 48 * 1024 * 1024;
+/** Each event of a session's state holds its metadata again. */
+const MAX_METADATA_BYTES = 64 * 1024;
 
-const whole = (most: number) => z.int({ error: wording }).min(1, 'must be 1 or more').max(most, `must be at most ${most}`);
-const cpu = z.number({ error: wording }).positive('must be more than 0').max(MAX_CPU, `must be at most ${MAX_CPU}`);
+const cpu = z.number({ error: wording }).positive('must be greater than 0').max(MAX_CPU, `must be at most ${MAX_CPU}`);
 
 export const timeouts = fields({
-  idle_pause_s: whole(MAX_TIMEOUT_S).exactOptional(),
-  idle_suspend_s: whole(MAX_TIMEOUT_S).exactOptional(),
-  ttl_s: whole(MAX_TIMEOUT_S).exactOptional(),
+  idle_pause_s: whole(1, MAX_TIMEOUT_S).exactOptional(),
+  idle_suspend_s: whole(1, MAX_TIMEOUT_S).exactOptional(),
+  ttl_s: whole(1, MAX_TIMEOUT_S).exactOptional(),
 });
 
-const requests = fields({ cpu: cpu.exactOptional(), memory_bytes: whole(MAX_BYTES).exactOptional() });
+const requests = fields({ cpu: cpu.exactOptional(), memory_bytes: whole(1, MAX_BYTES).exactOptional() });
 export const limits = fields({
-  cpu: cpu.min(MIN_CPU_LIMIT, `must be ${MIN_CPU_LIMIT} or more`).exactOptional(),
-  memory_bytes: whole(MAX_BYTES).min(MIN_MEMORY_LIMIT, `must be ${MIN_MEMORY_LIMIT} or more`).exactOptional(),
-  disk_bytes: whole(MAX_BYTES).exactOptional(),
-  processes: whole(MAX_PROCESSES).exactOptional(),
+  cpu: cpu.min(MIN_CPU_LIMIT, `must be at least ${MIN_CPU_LIMIT}`).exactOptional(),
+  memory_bytes: whole(1, MAX_BYTES).min(MIN_MEMORY_LIMIT, `must be at least ${MIN_MEMORY_LIMIT}`).exactOptional(),
+  disk_bytes: whole(1, MAX_BYTES).exactOptional(),
+  processes: whole(1, MAX_PROCESSES).exactOptional(),
 });
 
 export const resources = fields({ requests: z.exactOptional(requests), limits: z.exactOptional(limits) });
+export type Resources = Infer<typeof resources>;
+
+const sessionMetadata = () =>
+  metadata().refine(
+    (sent) => Buffer.byteLength(JSON.stringify(sent)) <= MAX_METADATA_BYTES,
+    `must have at most ${MAX_METADATA_BYTES} bytes as JSON`,
+  );
 
 export const createSession = fields({
   space: name().exactOptional(),
@@ -38,64 +45,97 @@ export const createSession = fields({
   timeouts: z.exactOptional(timeouts),
   resources: z.exactOptional(resources),
 });
+export type CreateSession = Infer<typeof createSession>;
 
 export const updateSession = fields({ name: givenName(255).exactOptional(), metadata: sessionMetadata().exactOptional() });
-
-const yes = () => z.boolean({ error: wording }).exactOptional();
+export type UpdateSession = Infer<typeof updateSession>;
 
 export const remixSession = fields({
   name: givenName(255).exactOptional(),
-  space: name().exactOptional(),
-  metadata: sessionMetadata().exactOptional(),
-  data: yes().describe('Whether its volume begins as a copy of the parent’s (the default), or empty'),
-  messages: yes().describe('Whether it begins with the parent’s answered messages; default false'),
+  space: name().exactOptional().describe('Default: the space of the parent'),
+  metadata: sessionMetadata().exactOptional().describe('Default: the metadata of the parent'),
+  data: flag().exactOptional().describe('Whether to copy the volume of the parent. Default true'),
+  messages: flag().exactOptional().describe('Whether to copy the answered messages of the parent. Default false'),
 });
+export type RemixSession = Infer<typeof remixSession>;
 
-export const SESSION_STATES = ['init', 'idle', 'busy', 'paused', 'suspended', 'error'] as const;
+const STATES = ['init', 'idle', 'busy', 'paused', 'suspended', 'error'] as const;
+export type SessionState = (typeof STATES)[number];
 
 export const putState = fields({
   state: z
     .string({ error: wording })
     .transform((state) => state.toLowerCase())
-    .pipe(z.enum(SESSION_STATES, { error: `must be one of ${SESSION_STATES.join(', ')}` })),
+    .pipe(z.enum(STATES, { error: `must be one of ${STATES.join(', ')}` })),
 });
 
+const ID_PREFIX = /^[0-9a-f-]{1,36}$/;
 const METADATA = 'metadata.';
+
 const filters = z.looseObject({
-  space: parameter('Only sessions of this space'),
-  workspace_name: parameter('An older name of `space`'),
-  state: wordParameter(SESSION_STATES, 'Only sessions in this state'),
-  created_by: parameter('Only sessions of this user'),
-  name: parameter('Only sessions of exactly this name'),
-  id_prefix: parameter('Only sessions whose id begins so: 1 to 36 hexadecimal digits and dashes'),
+  space: parameter('Returns only sessions in this space'),
+  workspace_name: parameter('Older name of `space`'),
+  state: wordParameter(STATES, 'Returns only sessions in this state'),
+  created_by: parameter('Returns only sessions created by this user'),
+  name: parameter('Returns only sessions with exactly this name'),
+  id_prefix: parameter('Returns only sessions whose id starts with this prefix: 1 to 36 hexadecimal digits and dashes'),
 });
 
 /** For the document: each property is a parameter of its own. */
 export const metadataFilter = z
   .record(z.string().regex(/^metadata\../), z.string())
   .describe(
-    '`metadata.KEY=VALUE` for any KEY: only sessions whose metadata has this value. A value that is not a string is compared as JSON',
+    '`metadata.KEY=VALUE`, for any KEY: returns only sessions whose metadata has this value. Values that are not strings are compared as JSON',
   )
   .meta({ example: { 'metadata.purpose': 'trying' } });
 
 /** Parameters of the list of sessions. `metadata.KEY=VALUE` takes any key. */
-export const sessionFilter = filters.transform((sent, context): SessionFilter => {
-  const { space, workspace_name, state, created_by, name: called, id_prefix, ...more } = sent;
+export const sessionFilter = filters.transform(({ space, workspace_name, state, created_by, name, id_prefix, ...more }, context) => {
+  const problem = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
   const metadata: Record<string, string> = Object.create(null);
-  for (const [name, value] of Object.entries(more)) {
-    if (!name.startsWith(METADATA)) continue;
-    const key = name.slice(METADATA.length);
-    if (key === '') context.addIssue({ code: 'custom', path: [name], message: 'names no key' });
-    else if (typeof value !== 'string') context.addIssue({ code: 'custom', path: [name], message: 'was sent more than once' });
+  for (const [path, value] of Object.entries(more)) {
+    if (!path.startsWith(METADATA)) continue;
+    const key = path.slice(METADATA.length);
+    if (key === '') problem(path, 'has no key after the dot');
+    else if (typeof value !== 'string') problem(path, 'was sent more than once');
     else metadata[key] = value;
   }
-  const name = space ?? workspace_name;
+  const prefix = id_prefix?.toLowerCase();
+  if (prefix !== undefined && !ID_PREFIX.test(prefix))
+    problem('id_prefix', 'must be the start of a UUID: 1 to 36 hexadecimal digits and dashes');
+  const spaceName = space ?? workspace_name;
   return {
-    ...(name === undefined ? {} : { space: name }),
+    ...(spaceName === undefined ? {} : { space: spaceName }),
     ...(state === undefined ? {} : { state }),
     ...(created_by === undefined ? {} : { created_by }),
-    ...(called === undefined ? {} : { name: called }),
-    ...(id_prefix === undefined ? {} : { id_prefix }),
+    ...(name === undefined ? {} : { name }),
+    ...(prefix === undefined ? {} : { id_prefix: prefix }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
   };
 });
+export type SessionFilter = Infer<typeof sessionFilter>;
+
+export const sessionObject = z
+  .strictObject({
+    id: uuid(),
+    name: z.string().nullable(),
+    space: z.string(),
+    created_by: z.string(),
+    state: z.enum(STATES),
+    container_id: z.string().nullable(),
+    persistent_volume_id: z.string().nullable(),
+    parent_session_id: uuid().nullable(),
+    node: z.string().nullable(),
+    running: z.boolean().describe('True in idle and busy'),
+    settled: z.boolean().describe('Whether the session has reached the state that was asked for'),
+    timeouts: z.record(z.string(), z.number()).describe('Seconds: idle_pause_s, idle_suspend_s, ttl_s'),
+    created_at: time(),
+    updated_at: time(),
+    started_at: time().nullable(),
+    last_activity_at: time().nullable(),
+    terminated_at: time().nullable(),
+    termination_reason: z.string().nullable(),
+    metadata: free(),
+  })
+  .meta({ id: 'Session' });
+export type SessionObject = Infer<typeof sessionObject>;

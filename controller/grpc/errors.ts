@@ -1,5 +1,6 @@
 import { Metadata, type StatusObject, status } from '@grpc/grpc-js';
-import type { Refusal, RefusalCode } from '../domain/engine/outcome.ts';
+import type { RefusalCode } from '../contract/errors.ts';
+import type { Refusal } from '../domain/engine/outcome.ts';
 
 /** How each refusal of the domain is called on the node protocol. */
 export const grpcStatusOf: Readonly<Record<RefusalCode, status>> = {

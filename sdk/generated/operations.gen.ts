@@ -7,21 +7,21 @@ const part = encodeURIComponent;
 
 const server = (caller: Caller) => ({
   /**
-   * Whether the controller can serve; 503 when it cannot
+   * Returns whether the controller can serve requests; 503 if it cannot.
    *
-   * `degraded` means that the controller serves, but something costs latency or capacity: `degraded` counts it by kind (`bus`, `reader`, `disk_low`, `nodes_unschedulable`).
+   * `degraded` means that the controller serves requests, but something costs latency or capacity. `degraded` counts it by kind (`bus`, `reader`, `disk_low`, `nodes_unschedulable`).
    *
    * Permission: public.
    */
   health: (options?: CallOptions): Promise<api.GetHealthResponse> => caller.call({ method: 'GET', path: `/health` }, options),
   /**
-   * The version of the controller and of the API
+   * Returns the version of the controller and of the API.
    *
    * Permission: public.
    */
   version: (options?: CallOptions): Promise<api.GetVersionResponse> => caller.call({ method: 'GET', path: `/version` }, options),
   /**
-   * This API as an OpenAPI 3.1 document
+   * Returns this API as an OpenAPI 3.1 document.
    *
    * Permission: public.
    */
@@ -30,25 +30,25 @@ const server = (caller: Caller) => ({
 
 const auth = (caller: Caller) => ({
   /**
-   * A token of 24 h for a user name and password; slowed and then refused on guessing
+   * Returns a token, valid for 24 hours. Repeated wrong passwords are delayed, then refused.
    *
    * Permission: public.
    */
   login: (body: api.LoginData['body'], options?: CallOptions): Promise<api.LoginResponse> => caller.call({ method: 'POST', path: `/auth/login`, body }, options),
   /**
-   * Whose token this is, the roles, and where they hold
+   * Returns the caller, its roles, and where they apply.
    *
    * Permission: self.
    */
   me: (options?: CallOptions): Promise<api.MeResponse> => caller.call({ method: 'GET', path: `/auth/me` }, options),
   /**
-   * A new token of 24 h for one that is still good, which stays good as well
+   * Returns a new token, valid for 24 hours. The current token stays valid until it expires.
    *
    * Permission: self.
    */
   refresh: (options?: CallOptions): Promise<api.RefreshResponse> => caller.call({ method: 'POST', path: `/auth/refresh` }, options),
   /**
-   * Ends this token at once, or every token of the account, and the streams opened with it
+   * Revokes this token, or every token of the account, and closes the streams opened with it.
    *
    * Permission: self.
    */
@@ -57,7 +57,7 @@ const auth = (caller: Caller) => ({
 
 const serviceAccounts = (caller: Caller) => ({
   /**
-   * The service accounts
+   * Returns the service accounts.
    *
    * Permission: service-accounts:list.
    */
@@ -65,33 +65,35 @@ const serviceAccounts = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (options?: WithoutPage<api.ListServiceAccountsData['query']>): AsyncGenerator<api.ListServiceAccountsResponse[number], void> => caller.all({ method: 'GET', path: `/service-accounts` }, options),
   /**
-   * A new service account, which may do nothing until a role is bound to it
+   * Creates a service account. It can do nothing until a role is bound to it.
    *
    * Permission: service-accounts:create.
    */
   create: (body: api.CreateServiceAccountData['body'], options?: CallOptions): Promise<api.CreateServiceAccountResponse> => caller.call({ method: 'POST', path: `/service-accounts`, body }, options),
   /**
-   * One service account, by id or user name
+   * Returns a service account, by id or user name.
    *
    * Permission: service-accounts:get.
    */
   get: (serviceAccount: string, options?: CallOptions): Promise<api.GetServiceAccountResponse> => caller.call({ method: 'GET', path: `/service-accounts/${part(serviceAccount)}` }, options),
   /**
-   * Changes the description, or whether it is active; an inactive one loses its tokens at once
+   * Updates a service account. Deactivating it revokes its tokens at once.
    *
    * Permission: service-accounts:update.
    */
   update: (serviceAccount: string, body?: api.UpdateServiceAccountData['body'], options?: CallOptions): Promise<api.UpdateServiceAccountResponse> => caller.call({ method: 'PUT', path: `/service-accounts/${part(serviceAccount)}`, body }, options),
   /**
-   * Removes a service account with its bindings and API keys; not oneself, and not the last admin
+   * Deletes a service account with its role bindings and API keys.
+   *
+   * The caller cannot delete itself, and nobody can delete the last admin.
    *
    * Permission: service-accounts:delete.
    */
   delete: (serviceAccount: string, options?: CallOptions): Promise<api.DeleteServiceAccountResponse> => caller.call({ method: 'DELETE', path: `/service-accounts/${part(serviceAccount)}` }, options),
   /**
-   * Sets the password and ends older tokens; one’s own with the current one
+   * Sets the password and revokes older tokens. Your own account also needs the current password.
    *
-   * With service-accounts:update no current password is needed, but for an account that may do more than the caller it is a 403.
+   * With service-accounts:update the current password is not needed. An account with more permissions than the caller is a 403.
    *
    * Permission: self or service-accounts:update.
    */
@@ -100,7 +102,7 @@ const serviceAccounts = (caller: Caller) => ({
 
 const roles = (caller: Caller) => ({
   /**
-   * The roles, built-in ones among them
+   * Returns the roles, including built-in ones.
    *
    * Permission: roles:list.
    */
@@ -108,19 +110,19 @@ const roles = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (options?: WithoutPage<api.ListRolesData['query']>): AsyncGenerator<api.ListRolesResponse[number], void> => caller.all({ method: 'GET', path: `/roles` }, options),
   /**
-   * A new role; it gives nothing until it is bound
+   * Creates a role. It grants nothing until it is bound to an account.
    *
    * Permission: roles:create.
    */
   create: (body: api.CreateRoleData['body'], options?: Keyed): Promise<api.CreateRoleResponse> => caller.call({ method: 'POST', path: `/roles`, body, isKeyed: true }, options),
   /**
-   * One role, by id or name
+   * Returns a role, by id or name.
    *
    * Permission: roles:get.
    */
   get: (role: string, options?: CallOptions): Promise<api.GetRoleResponse> => caller.call({ method: 'GET', path: `/roles/${part(role)}` }, options),
   /**
-   * Removes a role with its bindings; built-in ones stay
+   * Deletes a role and its bindings. Built-in roles cannot be deleted.
    *
    * Permission: roles:delete.
    */
@@ -129,7 +131,7 @@ const roles = (caller: Caller) => ({
 
 const roleBindings = (caller: Caller) => ({
   /**
-   * Who holds which role where
+   * Returns role bindings: which account has which role, and where.
    *
    * Permission: role-bindings:list.
    */
@@ -137,19 +139,21 @@ const roleBindings = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (options?: WithoutPage<api.ListRoleBindingsData['query']>): AsyncGenerator<api.ListRoleBindingsResponse[number], void> => caller.all({ method: 'GET', path: `/role-bindings` }, options),
   /**
-   * Gives a role to an account, in one space or in all; never more than one holds
+   * Binds a role to an account, in one space or in all.
+   *
+   * Nobody can grant more than they hold themselves.
    *
    * Permission: role-bindings:create.
    */
   create: (body: api.CreateRoleBindingData['body'], options?: Keyed): Promise<api.CreateRoleBindingResponse> => caller.call({ method: 'POST', path: `/role-bindings`, body, isKeyed: true }, options),
   /**
-   * One role binding
+   * Returns a role binding.
    *
    * Permission: role-bindings:get.
    */
   get: (roleBinding: string, options?: CallOptions): Promise<api.GetRoleBindingResponse> => caller.call({ method: 'GET', path: `/role-bindings/${part(roleBinding)}` }, options),
   /**
-   * Takes a role from an account at once; not the last admin’s
+   * Removes a role from an account at once. The last admin keeps the role.
    *
    * Permission: role-bindings:delete.
    */
@@ -158,7 +162,7 @@ const roleBindings = (caller: Caller) => ({
 
 const apiKeys = (caller: Caller) => ({
   /**
-   * The caller’s own API keys
+   * Returns the API keys of the caller.
    *
    * Permission: self.
    */
@@ -166,15 +170,15 @@ const apiKeys = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (options?: WithoutPage<api.ListApiKeysData['query']>): AsyncGenerator<api.ListApiKeysResponse[number], void> => caller.all({ method: 'GET', path: `/api-keys` }, options),
   /**
-   * A new API key, to be sent as a Bearer token; shown once
+   * Creates an API key. The key is shown only in this answer.
    *
-   * It may do what its owner may, narrowed by its rules, and loses it with the owner.
+   * Send the key as a Bearer token. It can do what its owner can, limited by its rules, and loses permissions when the owner does.
    *
    * Permission: self.
    */
   create: (body: api.CreateApiKeyData['body'], options?: CallOptions): Promise<api.CreateApiKeyResponse> => caller.call({ method: 'POST', path: `/api-keys`, body }, options),
   /**
-   * Ends an API key at once, and the streams opened with it
+   * Revokes an API key at once, and closes the streams opened with it.
    *
    * Permission: own or service-accounts:update.
    */
@@ -183,7 +187,7 @@ const apiKeys = (caller: Caller) => ({
 
 const spaces = (caller: Caller) => ({
   /**
-   * The spaces that the caller may see
+   * Returns the spaces that the caller can see.
    *
    * Permission: spaces:list.
    */
@@ -191,37 +195,37 @@ const spaces = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (options?: WithoutPage<api.ListSpacesData['query']>): AsyncGenerator<api.ListSpacesResponse[number], void> => caller.all({ method: 'GET', path: `/spaces` }, options),
   /**
-   * A new space
+   * Creates a space.
    *
-   * Settings are free-form. Known are `timeouts` and `resources`, which sessions take that say nothing else, and `quotas` (`sessions`, `cpu`, `memory_bytes`): what all sessions of the space may have together.
+   * Settings are free-form. Raworc knows `timeouts` and `resources`, the defaults of new sessions, and `quotas` (`sessions`, `cpu`, `memory_bytes`), the bounds of all sessions of the space together.
    *
    * Permission: spaces:create.
    */
   create: (body: api.CreateSpaceData['body'], options?: Keyed): Promise<api.CreateSpaceResponse> => caller.call({ method: 'POST', path: `/spaces`, body, isKeyed: true }, options),
   /**
-   * One space
+   * Returns a space.
    *
    * Permission: spaces:get.
    */
   get: (space: string, options?: CallOptions): Promise<api.GetSpaceResponse> => caller.call({ method: 'GET', path: `/spaces/${part(space)}` }, options),
   /**
-   * Changes what is named; settings are replaced as a whole
+   * Updates a space. Settings are replaced as a whole.
    *
-   * Settings are free-form. Known are `timeouts` and `resources`, which sessions take that say nothing else, and `quotas` (`sessions`, `cpu`, `memory_bytes`): what all sessions of the space may have together. An inactive space takes no new sessions, messages and builds, and resumes none; what runs goes on.
+   * Settings are free-form. Raworc knows `timeouts` and `resources`, the defaults of new sessions, and `quotas` (`sessions`, `cpu`, `memory_bytes`), the bounds of all sessions of the space together. An inactive space accepts no new sessions, messages or builds, and resumes no sessions; running sessions continue.
    *
    * Permission: spaces:update.
    */
   update: (space: string, body?: api.UpdateSpaceData['body'], options?: CallOptions): Promise<api.UpdateSpaceResponse> => caller.call({ method: 'PUT', path: `/spaces/${part(space)}`, body }, options),
   /**
-   * Removes a space without sessions, with its secrets, agents, builds and bindings
+   * Deletes a space without sessions, with its secrets, agents, builds and role bindings.
    *
    * Permission: spaces:delete.
    */
   delete: (space: string, options?: CallOptions): Promise<api.DeleteSpaceResponse> => caller.call({ method: 'DELETE', path: `/spaces/${part(space)}` }, options),
   /**
-   * Builds the active agents of a space into one image
+   * Builds the active agents of a space into one image.
    *
-   * Without force a build that holds the same, finished or under way, is answered instead of a new one.
+   * Without `force`, returns an existing build with the same content, finished or in progress, instead of a new one.
    *
    * Permission: builds:create.
    */
@@ -230,7 +234,7 @@ const spaces = (caller: Caller) => ({
 
 const secrets = (caller: Caller) => ({
   /**
-   * The secrets of a space
+   * Returns the secrets of a space.
    *
    * Permission: secrets:list.
    */
@@ -238,27 +242,27 @@ const secrets = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (space: string, options?: WithoutPage<api.ListSecretsData['query']>): AsyncGenerator<api.ListSecretsResponse[number], void> => caller.all({ method: 'GET', path: `/spaces/${part(space)}/secrets` }, options),
   /**
-   * A new secret: an environment variable of what agents run
+   * Creates a secret: an environment variable of the agents in a space.
    *
-   * The answer has no value. In force before the next message of the space’s sessions runs.
+   * The answer does not include the value. The secret takes effect before the next message in the space runs.
    *
    * Permission: secrets:create.
    */
   create: (space: string, body: api.CreateSecretData['body'], options?: CallOptions): Promise<api.CreateSecretResponse> => caller.call({ method: 'POST', path: `/spaces/${part(space)}/secrets`, body }, options),
   /**
-   * One secret
+   * Returns a secret.
    *
    * Permission: secrets:get.
    */
   get: (space: string, secret: string, options?: With<api.GetSecretData['query']>): Promise<api.GetSecretResponse> => caller.call({ method: 'GET', path: `/spaces/${part(space)}/secrets/${part(secret)}` }, options),
   /**
-   * Changes value or description
+   * Updates the value or description of a secret.
    *
    * Permission: secrets:update.
    */
   update: (space: string, secret: string, body?: api.UpdateSecretData['body'], options?: With<api.UpdateSecretData['query']>): Promise<api.UpdateSecretResponse> => caller.call({ method: 'PUT', path: `/spaces/${part(space)}/secrets/${part(secret)}`, body }, options),
   /**
-   * Removes a secret
+   * Deletes a secret.
    *
    * Permission: secrets:delete.
    */
@@ -267,7 +271,7 @@ const secrets = (caller: Caller) => ({
 
 const agents = (caller: Caller) => ({
   /**
-   * The agents of a space
+   * Returns the agents of a space.
    *
    * Permission: agents:list.
    */
@@ -275,7 +279,7 @@ const agents = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (space: string, options?: WithoutPage<api.ListAgentsData['query']>): AsyncGenerator<api.ListAgentsResponse[number], void> => caller.all({ method: 'GET', path: `/spaces/${part(space)}/agents` }, options),
   /**
-   * The agents of a space that have a live worker in any session
+   * Returns the agents of a space that have a live worker in a session.
    *
    * Permission: agents:list.
    */
@@ -283,63 +287,63 @@ const agents = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   allRunning: (space: string, options?: WithoutPage<api.ListRunningAgentsData['query']>): AsyncGenerator<api.ListRunningAgentsResponse[number], void> => caller.all({ method: 'GET', path: `/spaces/${part(space)}/agents/running` }, options),
   /**
-   * A new agent; what it runs comes from its repository or an upload
+   * Creates an agent. Its code comes from a repository or an upload.
    *
-   * With source_repo it is active at once, and a build is queued; without one nothing runs until a source is uploaded and deployed.
+   * With `source_repo` the agent is active at once, and a build is queued. Without it, nothing runs until a source is uploaded and deployed.
    *
    * Permission: agents:create.
    */
   create: (space: string, body: api.CreateAgentData['body'], options?: Keyed): Promise<api.CreateAgentResponse> => caller.call({ method: 'POST', path: `/spaces/${part(space)}/agents`, body, isKeyed: true }, options),
   /**
-   * One agent
+   * Returns an agent.
    *
    * Permission: agents:get.
    */
   get: (space: string, agent: string, options?: CallOptions): Promise<api.GetAgentResponse> => caller.call({ method: 'GET', path: `/spaces/${part(space)}/agents/${part(agent)}` }, options),
   /**
-   * Changes what is named; null clears description and purpose
+   * Updates the fields that are sent. Null clears the description or purpose.
    *
    * Permission: agents:update.
    */
   update: (space: string, agent: string, body?: api.UpdateAgentData['body'], options?: CallOptions): Promise<api.UpdateAgentResponse> => caller.call({ method: 'PUT', path: `/spaces/${part(space)}/agents/${part(agent)}`, body }, options),
   /**
-   * Removes an agent, and ends its workers
+   * Deletes an agent and stops its workers.
    *
-   * Images that hold it stay. What it was asked and has not answered, or is asked later, gets an error_response.
+   * Images that contain the agent stay. Messages for it, unanswered or posted later, get an error_response.
    *
    * Permission: agents:delete.
    */
   delete: (space: string, agent: string, options?: CallOptions): Promise<api.DeleteAgentResponse> => caller.call({ method: 'DELETE', path: `/spaces/${part(space)}/agents/${part(agent)}` }, options),
   /**
-   * Makes an agent active, inactive or stopped
+   * Sets whether an agent receives messages.
    *
-   * An inactive or stopped agent gets no messages: they get an error_response. Stopping ends its workers too.
+   * Inactive and stopped agents receive no messages: these get an error_response. With `inactive`, a run in progress finishes; with `stopped`, it is interrupted.
    *
    * Permission: agents:update.
    */
   updateStatus: (space: string, agent: string, body: api.UpdateAgentStatusData['body'], options?: CallOptions): Promise<api.UpdateAgentStatusResponse> => caller.call({ method: 'PATCH', path: `/spaces/${part(space)}/agents/${part(agent)}/status`, body }, options),
   /**
-   * The files of an agent as tar.gz, up to 64 MiB packed
+   * Uploads the files of an agent as tar.gz, up to 64 MiB compressed.
    *
    * Permission: agents:update.
    */
   updateSource: (space: string, agent: string, body: api.UpdateAgentSourceData['body'], options?: CallOptions): Promise<api.UpdateAgentSourceResponse> => caller.call({ method: 'PUT', path: `/spaces/${part(space)}/agents/${part(agent)}/source`, body, mediaType: 'application/gzip' }, options),
   /**
-   * Builds the newest source and makes the agent active
+   * Builds the newest source and makes the agent active.
    *
    * Permission: agents:deploy.
    */
   deploy: (space: string, agent: string, options?: CallOptions): Promise<api.DeployAgentResponse> => caller.call({ method: 'POST', path: `/spaces/${part(space)}/agents/${part(agent)}/deploy` }, options),
   /**
-   * Ends an agent’s workers in every session, and makes it inactive
+   * Stops the workers of an agent in every session, and makes it inactive.
    *
    * Permission: agents:deploy.
    */
   stop: (space: string, agent: string, options?: CallOptions): Promise<api.StopAgentResponse> => caller.call({ method: 'POST', path: `/spaces/${part(space)}/agents/${part(agent)}/stop` }, options),
   /**
-   * What an agent printed in the sessions that are up
+   * Returns what an agent printed in running sessions.
    *
-   * Logs stay on the sessions’ volumes. A session that rests can be read once it is resumed: 409 where it is named, and otherwise it is passed over. With follow=true the answer is a text/event-stream.
+   * Logs stay on the volumes of the sessions. Resume a paused or suspended session to read its logs: until then it is skipped, or a 409 if `session_id` names it. With `follow=true` the answer is a text/event-stream.
    *
    * Permission: agents:logs.
    */
@@ -348,19 +352,19 @@ const agents = (caller: Caller) => ({
 
 const builds = (caller: Caller) => ({
   /**
-   * The newest build of a space
+   * Returns the newest build of a space.
    *
    * Permission: builds:get.
    */
   getLatest: (space: string, options?: CallOptions): Promise<api.GetBuildLatestResponse> => caller.call({ method: 'GET', path: `/spaces/${part(space)}/build/latest` }, options),
   /**
-   * One build
+   * Returns a build.
    *
    * Permission: builds:get.
    */
   get: (space: string, build: string, options?: CallOptions): Promise<api.GetBuildResponse> => caller.call({ method: 'GET', path: `/spaces/${part(space)}/build/${part(build)}` }, options),
   /**
-   * What became of a build, line by line
+   * Returns the log of a build, line by line.
    *
    * Permission: builds:get.
    */
@@ -369,9 +373,9 @@ const builds = (caller: Caller) => ({
 
 const sessions = (caller: Caller) => ({
   /**
-   * The sessions that the caller may see
+   * Returns the sessions that the caller can see.
    *
-   * Own sessions count while the caller holds a role in their space. A space in which it holds none is 404.
+   * Includes the caller’s own sessions in every space where it holds a role. Naming a space in which it holds none is a 404.
    *
    * Permission: own or sessions:list.
    */
@@ -379,59 +383,59 @@ const sessions = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (options?: WithoutPage<ByMetadata<api.ListSessionsData['query']>>): AsyncGenerator<api.ListSessionsResponse[number], void> => caller.all({ method: 'GET', path: `/sessions` }, options),
   /**
-   * A new session; ?wait=30s answers once it is up
+   * Creates a session. With ?wait=30s, waits until it is up.
    *
    * Permission: sessions:create.
    */
   create: (body?: api.CreateSessionData['body'], options?: With<api.CreateSessionData['query'], Keyed>): Promise<api.CreateSessionResponse> => caller.call({ method: 'POST', path: `/sessions`, body, isKeyed: true }, options),
   /**
-   * One session
+   * Returns a session.
    *
    * Permission: own or sessions:get.
    */
   get: (session: string, options?: CallOptions): Promise<api.GetSessionResponse> => caller.call({ method: 'GET', path: `/sessions/${part(session)}` }, options),
   /**
-   * Another name, other metadata
+   * Updates the name or metadata of a session.
    *
-   * Metadata are replaced as a whole. What is not sent stays; 400 when nothing is, 409 where they exceed quotas.storage_bytes of the space.
+   * Metadata are replaced as a whole. Fields that are not sent stay as they are; 400 if none is sent, 409 if metadata exceed `quotas.storage_bytes` of the space.
    *
    * Permission: own or sessions:update.
    */
   update: (session: string, body?: api.UpdateSessionData['body'], options?: CallOptions): Promise<api.UpdateSessionResponse> => caller.call({ method: 'PUT', path: `/sessions/${part(session)}`, body }, options),
   /**
-   * A new running session that begins as a copy of this one; ?wait=30s answers once it is up
+   * Creates a running session as a copy of this one. With ?wait=30s, waits until it is up.
    *
-   * With data=false and messages=false sessions:get is enough. It also needs sessions:create in the space of the copy, by default the parent’s, and sessions:files where the volume leaves its space. The parent is frozen while its volume is copied. The copy is the caller’s, has the secrets of its own space, and is placed on the parent’s node: 503 when that has no room, 409 when it is lost.
+   * With data=false and messages=false, sessions:get is enough. The caller also needs sessions:create in the space of the copy (by default the space of the parent), and sessions:files if the volume leaves its space. The parent is frozen while its volume is copied. The caller owns the copy, which gets the secrets of its own space and runs on the node of the parent: 503 if that node has no room, 409 if it is lost.
    *
    * Permission: own or sessions:update.
    */
   remix: (session: string, body?: api.RemixSessionData['body'], options?: With<api.RemixSessionData['query'], Keyed>): Promise<api.RemixSessionResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/remix`, body, isKeyed: true }, options),
   /**
-   * Freezes a session at once; its memory is kept
+   * Freezes a session at once. Its memory is kept.
    *
    * Permission: own or sessions:update.
    */
   pause: (session: string, options?: With<api.PauseSessionData['query']>): Promise<api.PauseSessionResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/pause` }, options),
   /**
-   * Lets a running message finish within a grace (?force=true: interrupts it), then removes the container and keeps the volume
+   * Removes the container of a session and keeps its volume. A run in progress has a grace period to finish.
    *
    * Permission: own or sessions:update.
    */
   suspend: (session: string, options?: With<api.SuspendSessionData['query']>): Promise<api.SuspendSessionResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/suspend` }, options),
   /**
-   * Brings a paused or suspended session back; ?wait=30s answers once it is up
+   * Resumes a paused or suspended session. With ?wait=30s, waits until it is up.
    *
    * Permission: own or sessions:update.
    */
   resume: (session: string, options?: With<api.ResumeSessionData['query']>): Promise<api.ResumeSessionResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/resume` }, options),
   /**
-   * The request that leads to a state: paused, suspended, idle (resume), init (recover)
+   * Pauses, suspends, resumes (`idle`) or recovers (`init`) a session, by the state to reach.
    *
    * Permission: own or sessions:update.
    */
   updateState: (session: string, body: api.UpdateSessionStateData['body'], options?: CallOptions): Promise<api.UpdateSessionStateResponse> => caller.call({ method: 'PUT', path: `/sessions/${part(session)}/state`, body }, options),
   /**
-   * Ends a session for good, with its volume and messages
+   * Deletes a session with its volume and messages.
    *
    * Permission: own or sessions:delete.
    */
@@ -440,7 +444,7 @@ const sessions = (caller: Caller) => ({
 
 const messages = (caller: Caller) => ({
   /**
-   * The messages by seq, oldest first
+   * Returns the messages of a session by seq, oldest first.
    *
    * Permission: own or sessions:get.
    */
@@ -448,19 +452,21 @@ const messages = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (session: string, options?: WithoutPage<api.ListMessagesData['query']>): AsyncGenerator<api.ListMessagesResponse[number], void> => caller.all({ method: 'GET', path: `/sessions/${part(session)}/messages` }, options),
   /**
-   * A new message; ?wait=30s answers once there is the reply, as `reply`
+   * Posts a message. With ?wait=30s, waits for the reply and returns it as `reply`.
    *
    * Permission: own or sessions:update.
    */
   create: (session: string, body: api.CreateMessageData['body'], options?: With<api.CreateMessageData['query'], Keyed>): Promise<api.CreateMessageResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/messages`, body, isKeyed: true }, options),
   /**
-   * Forgets the messages; what is running goes on, and its answer is dropped
+   * Deletes the messages of a session.
+   *
+   * A run in progress continues, and its answer is dropped.
    *
    * Permission: own or sessions:update.
    */
   delete: (session: string, options?: CallOptions): Promise<api.DeleteMessagesResponse> => caller.call({ method: 'DELETE', path: `/sessions/${part(session)}/messages` }, options),
   /**
-   * How many messages there are
+   * Returns the number of messages in a session.
    *
    * Permission: own or sessions:get.
    */
@@ -469,7 +475,7 @@ const messages = (caller: Caller) => ({
 
 const nodes = (caller: Caller) => ({
   /**
-   * The nodes with capacity, what is requested of it, lease and conditions
+   * Returns the nodes with their capacity, requested resources, lease and conditions.
    *
    * Permission: nodes:list.
    */
@@ -477,19 +483,19 @@ const nodes = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (options?: WithoutPage<api.ListNodesData['query']>): AsyncGenerator<api.ListNodesResponse[number], void> => caller.all({ method: 'GET', path: `/nodes` }, options),
   /**
-   * One node
+   * Returns a node, by id or name.
    *
    * Permission: nodes:get.
    */
   get: (node: string, options?: CallOptions): Promise<api.GetNodeResponse> => caller.call({ method: 'GET', path: `/nodes/${part(node)}` }, options),
   /**
-   * Gives up a node that is unreachable: its sessions fail at once, instead of when it has been away too long
+   * Declares an unreachable node lost, so that its sessions fail now instead of after a timeout.
    *
    * Permission: nodes:update.
    */
   lose: (node: string, options?: CallOptions): Promise<api.LoseNodeResponse> => caller.call({ method: 'POST', path: `/nodes/${part(node)}/lost` }, options),
   /**
-   * A token with which one node joins; shown once
+   * Creates a token with which one node can join. The token is shown only in this answer.
    *
    * Permission: nodes:create.
    */
@@ -498,7 +504,9 @@ const nodes = (caller: Caller) => ({
 
 const orphans = (caller: Caller) => ({
   /**
-   * Containers and volumes on a node that no session explains; they stay until somebody decides
+   * Returns containers and volumes on a node that belong to no session.
+   *
+   * Raworc leaves orphans alone until an operator adopts or deletes them.
    *
    * Permission: nodes:get.
    */
@@ -506,7 +514,7 @@ const orphans = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (node: string, options?: WithoutPage<api.ListOrphansData['query']>): AsyncGenerator<api.ListOrphansResponse[number], void> => caller.all({ method: 'GET', path: `/nodes/${part(node)}/orphans` }, options),
   /**
-   * Makes a session of an orphan, owned by the caller: one with a container runs on, one without is suspended
+   * Turns an orphan into a session owned by the caller: running if it has a container, else suspended.
    *
    * It also needs sessions:create and sessions:update in the space of the orphan.
    *
@@ -514,7 +522,7 @@ const orphans = (caller: Caller) => ({
    */
   adopt: (node: string, orphan: string, options?: CallOptions): Promise<api.AdoptOrphanResponse> => caller.call({ method: 'POST', path: `/nodes/${part(node)}/orphans/${part(orphan)}/adopt` }, options),
   /**
-   * Removes an orphan for good, with its volume
+   * Deletes an orphan and its volume.
    *
    * Permission: nodes:update.
    */
@@ -523,9 +531,9 @@ const orphans = (caller: Caller) => ({
 
 const audit = (caller: Caller) => ({
   /**
-   * Who did what, to which thing, from where, and what came of it; newest first
+   * Returns audit records, newest first.
    *
-   * Every change, every request that was refused for lack of rights, and the reading of secret values and agents’ logs. With audit:list in one space, `space` must name it.
+   * Covers every change, every request refused for lack of permission, and reads of secret values and agent logs. With audit:list in one space, `space` must name that space.
    *
    * Permission: audit:list.
    */

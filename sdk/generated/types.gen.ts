@@ -7,13 +7,13 @@ export type ClientOptions = {
 export type Health = {
     status: 'ok' | 'degraded';
     /**
-     * "ok", or what is wrong, by check
+     * "ok" or what is wrong, by check
      */
     checks: {
         [key: string]: string;
     };
     /**
-     * How many of each kind are not as they should be; only kinds above 0
+     * Number of degraded parts by kind. Only kinds above 0 are listed
      */
     degraded: {
         [key: string]: number;
@@ -31,13 +31,13 @@ export type Error = {
 export type FailingHealth = {
     status: 'failing';
     /**
-     * "ok", or what is wrong, by check
+     * "ok" or what is wrong, by check
      */
     checks: {
         [key: string]: string;
     };
     /**
-     * How many of each kind are not as they should be; only kinds above 0
+     * Number of degraded parts by kind. Only kinds above 0 are listed
      */
     degraded: {
         [key: string]: number;
@@ -66,7 +66,7 @@ export type Me = {
     namespace: null;
     roles: Array<string>;
     /**
-     * Where each role holds; space null: everywhere. At most 1,000: GET /role-bindings has all
+     * Where each role applies. A null `space` means every space; those come first. At most 1,000: GET /role-bindings returns all
      */
     role_bindings: Array<{
         role_name: string;
@@ -77,6 +77,9 @@ export type Me = {
 export type ServiceAccount = {
     id: string;
     user: string;
+    /**
+     * Always null: role bindings give an account its spaces
+     */
     space: null;
     description: string | null;
     active: boolean;
@@ -106,17 +109,17 @@ export type RoleBinding = {
     id: string;
     role_name: string;
     /**
-     * The same as role_name
+     * Same as `role_name`
      */
     role_ref: string;
     principal: string;
     /**
-     * The same as principal
+     * Same as `principal`
      */
     subject: string;
     principal_type: 'ServiceAccount' | 'User';
     /**
-     * Null: every space
+     * Null means every space
      */
     space: string | null;
     created_at: string;
@@ -127,7 +130,7 @@ export type ApiKey = {
     id: string;
     name: string;
     /**
-     * Null: all that its owner may
+     * Null means everything that its owner can do
      */
     rules: Array<{
         api_groups: Array<string>;
@@ -144,7 +147,7 @@ export type NewApiKey = {
     id: string;
     name: string;
     /**
-     * Null: all that its owner may
+     * Null means everything that its owner can do
      */
     rules: Array<{
         api_groups: Array<string>;
@@ -156,7 +159,7 @@ export type NewApiKey = {
     last_used_at: string | null;
     created_at: string;
     /**
-     * Shown this once
+     * Shown only once
      */
     key: string;
 };
@@ -178,7 +181,7 @@ export type Secret = {
     key_name: string;
     description: string | null;
     /**
-     * Only where it was asked for
+     * Present only with `show_values=true`
      */
     value?: string;
     created_at: string;
@@ -203,11 +206,11 @@ export type RunningAgent = {
     name: string;
     status: 'active' | 'inactive' | 'configured' | 'building' | 'running' | 'stopped' | 'error';
     /**
-     * Of the worker that has lived longest
+     * When its oldest live worker started
      */
     started_at: string;
     /**
-     * How many sessions have a live worker of it
+     * Number of sessions with a live worker of the agent
      */
     sessions: number;
 };
@@ -226,6 +229,9 @@ export type Source = {
 export type AgentLogs = {
     agent_name: string;
     space: string;
+    /**
+     * Oldest first
+     */
     logs: Array<{
         session_id: string;
         run_id: string;
@@ -234,7 +240,7 @@ export type AgentLogs = {
         timestamp: string;
     }>;
     /**
-     * Sessions that are up and could not be read in time
+     * Number of running sessions that could not be read in time
      */
     unread_sessions: number;
 };
@@ -242,7 +248,7 @@ export type AgentLogs = {
 export type Build = {
     id: string;
     /**
-     * The same as id
+     * Same as `id`
      */
     build_id: string;
     space: string;
@@ -280,7 +286,7 @@ export type Session = {
      */
     running: boolean;
     /**
-     * What is, is what should be
+     * Whether the session has reached the state that was asked for
      */
     settled: boolean;
     /**
@@ -304,13 +310,13 @@ export type Message = {
     id: string;
     session_id: string;
     /**
-     * Numbers the messages of a session in order
+     * Position in the session, starting at 1
      */
     seq: number;
     role: 'user' | 'agent' | 'system';
     content: string;
     /**
-     * Of an answer: type, agent, in_reply_to, run_id, duration_ms; of a failure also reason
+     * An answer has type, agent, in_reply_to, run_id and duration_ms; a failure also has reason
      */
     metadata: {
         [key: string]: unknown;
@@ -323,13 +329,13 @@ export type PostedMessage = {
     id: string;
     session_id: string;
     /**
-     * Numbers the messages of a session in order
+     * Position in the session, starting at 1
      */
     seq: number;
     role: 'user' | 'agent' | 'system';
     content: string;
     /**
-     * Of an answer: type, agent, in_reply_to, run_id, duration_ms; of a failure also reason
+     * An answer has type, agent, in_reply_to, run_id and duration_ms; a failure also has reason
      */
     metadata: {
         [key: string]: unknown;
@@ -337,7 +343,7 @@ export type PostedMessage = {
     created_by: string;
     created_at: string;
     /**
-     * With ?wait: the answer, when it came in time
+     * With `wait`: the answer, if it came in time
      */
     reply?: Message;
 };
@@ -353,6 +359,9 @@ export type Node = {
     status: 'ready' | 'unreachable' | 'lost';
     driver: string;
     version: string;
+    /**
+     * Null means unlimited. `disk_bytes` is the size of the file system that holds the session disks
+     */
     capacity: {
         cpu: number;
         memory_bytes: number;
@@ -361,7 +370,7 @@ export type Node = {
         disk_bytes: number | null;
     };
     /**
-     * Sums over the limits of its sessions, with the processes of their guests
+     * Sums of the limits of its sessions, including the processes of their guests
      */
     limits: {
         memory_bytes: number;
@@ -369,7 +378,7 @@ export type Node = {
         processes: number;
     };
     /**
-     * What one session can have there at most; null: no bound of the node’s own
+     * Most that one session can have on this node. Null means no bound set by the node
      */
     maxima: {
         cpu: number | null;
@@ -400,7 +409,7 @@ export type Node = {
 
 export type NodeToken = {
     /**
-     * Shown this once
+     * Shown only once
      */
     token: string;
     expires_at: string;
@@ -419,7 +428,7 @@ export type AuditRecord = {
     id: string;
     created_at: string;
     /**
-     * The name of who acted
+     * Name of the account or node that acted
      */
     actor: string | null;
     actor_id: string | null;
@@ -430,7 +439,7 @@ export type AuditRecord = {
     credential: string | null;
     action: string;
     /**
-     * The kind of thing
+     * Kind of the resource
      */
     resource: string;
     resource_id: string | null;
@@ -440,11 +449,11 @@ export type AuditRecord = {
     request_id: string | null;
     outcome: 'ok' | 'refused';
     /**
-     * Of a refusal
+     * Error code of a refusal
      */
     code: string | null;
     /**
-     * More than 1 where refusals were counted together
+     * Greater than 1 where several refusals share one record
      */
     count: number;
 };
@@ -648,7 +657,7 @@ export type RefreshResponse = RefreshResponses[keyof RefreshResponses];
 export type LogoutData = {
     body?: {
         /**
-         * Ends every token of the account
+         * Revokes every token of the account
          */
         everywhere?: boolean;
     };
@@ -707,10 +716,16 @@ export type ListServiceAccountsData = {
     body?: never;
     path?: never;
     query?: {
+        /**
+         * Maximum number of items to return
+         */
         limit?: number;
+        /**
+         * Number of items to skip
+         */
         offset?: number;
         /**
-         * By default newest first, and messages oldest first
+         * By creation time. Default: newest first; messages oldest first
          */
         order?: 'asc' | 'desc';
     };
@@ -1048,10 +1063,16 @@ export type ListRolesData = {
     body?: never;
     path?: never;
     query?: {
+        /**
+         * Maximum number of items to return
+         */
         limit?: number;
+        /**
+         * Number of items to skip
+         */
         offset?: number;
         /**
-         * By default newest first, and messages oldest first
+         * By creation time. Default: newest first; messages oldest first
          */
         order?: 'asc' | 'desc';
     };
@@ -1102,21 +1123,21 @@ export type CreateRoleData = {
         description?: string;
         rules: Array<{
             /**
-             * Kept, and decide nothing
+             * Stored, but has no effect
              */
             api_groups?: Array<string>;
             resources: Array<string>;
             verbs: Array<string>;
             /**
-             * Narrows the rule to things of these names or ids
+             * Limits the rule to resources with these names or ids
              */
             resource_names?: Array<string>;
             /**
-             * The same as `api_groups`
+             * Same as `api_groups`
              */
             apiGroups?: Array<string>;
             /**
-             * The same as `resource_names`
+             * Same as `resource_names`
              */
             resourceNames?: Array<string>;
         }>;
@@ -1285,13 +1306,19 @@ export type ListRoleBindingsData = {
     path?: never;
     query?: {
         /**
-         * Only those of this space; permission is then judged in it
+         * Returns only bindings in this space. The permission is then checked in that space
          */
         space?: string;
+        /**
+         * Maximum number of items to return
+         */
         limit?: number;
+        /**
+         * Number of items to skip
+         */
         offset?: number;
         /**
-         * By default newest first, and messages oldest first
+         * By creation time. Default: newest first; messages oldest first
          */
         order?: 'asc' | 'desc';
     };
@@ -1343,16 +1370,16 @@ export type ListRoleBindingsResponse = ListRoleBindingsResponses[keyof ListRoleB
 export type CreateRoleBindingData = {
     body: {
         /**
-         * The name or id of a role
+         * Name or id of a role
          */
         role_name: string;
         /**
-         * A user name
+         * User name of the account
          */
         principal: string;
         principal_type?: 'ServiceAccount' | 'User';
         /**
-         * Every space, when absent
+         * Space in which the role applies. If absent, it applies in every space
          */
         space?: string;
     };
@@ -1519,10 +1546,16 @@ export type ListApiKeysData = {
     body?: never;
     path?: never;
     query?: {
+        /**
+         * Maximum number of items to return
+         */
         limit?: number;
+        /**
+         * Number of items to skip
+         */
         offset?: number;
         /**
-         * By default newest first, and messages oldest first
+         * By creation time. Default: newest first; messages oldest first
          */
         order?: 'asc' | 'desc';
     };
@@ -1572,25 +1605,25 @@ export type CreateApiKeyData = {
         name: string;
         expires_at?: string;
         /**
-         * What the key may do of what its owner may; all of it, when absent
+         * Limits what the key can do. If absent, the key can do everything that its owner can
          */
         rules?: Array<{
             /**
-             * Kept, and decide nothing
+             * Stored, but has no effect
              */
             api_groups?: Array<string>;
             resources: Array<string>;
             verbs: Array<string>;
             /**
-             * Narrows the rule to things of these names or ids
+             * Limits the rule to resources with these names or ids
              */
             resource_names?: Array<string>;
             /**
-             * The same as `api_groups`
+             * Same as `api_groups`
              */
             apiGroups?: Array<string>;
             /**
-             * The same as `resource_names`
+             * Same as `resource_names`
              */
             resourceNames?: Array<string>;
         }>;
@@ -1702,13 +1735,19 @@ export type ListSpacesData = {
     path?: never;
     query?: {
         /**
-         * Only spaces that are active, or only those that are not
+         * Returns only active spaces, or only inactive ones
          */
         active?: boolean;
+        /**
+         * Maximum number of items to return
+         */
         limit?: number;
+        /**
+         * Number of items to skip
+         */
         offset?: number;
         /**
-         * By default newest first, and messages oldest first
+         * By creation time. Default: newest first; messages oldest first
          */
         order?: 'asc' | 'desc';
     };
@@ -1783,13 +1822,13 @@ export type CreateSpaceData = {
                 cpu?: number;
                 memory_bytes?: number;
                 /**
-                 * Of messages, events, secrets, sources of agents, and the disks of sessions, which count by their limits
+                 * Covers messages, events, secrets, agent sources, and session disks, which count by their limits
                  */
                 storage_bytes?: number;
                 [key: string]: unknown;
             };
             /**
-             * What one session may have at most, as in resources.limits. Changing it needs spaces:update on all spaces
+             * Most that one session can ask for in `resources.limits`. Changing them needs spaces:update on all spaces
              */
             maxima?: {
                 cpu?: number;
@@ -1996,13 +2035,13 @@ export type UpdateSpaceData = {
                 cpu?: number;
                 memory_bytes?: number;
                 /**
-                 * Of messages, events, secrets, sources of agents, and the disks of sessions, which count by their limits
+                 * Covers messages, events, secrets, agent sources, and session disks, which count by their limits
                  */
                 storage_bytes?: number;
                 [key: string]: unknown;
             };
             /**
-             * What one session may have at most, as in resources.limits. Changing it needs spaces:update on all spaces
+             * Most that one session can ask for in `resources.limits`. Changing them needs spaces:update on all spaces
              */
             maxima?: {
                 cpu?: number;
@@ -2082,13 +2121,19 @@ export type ListSecretsData = {
     };
     query?: {
         /**
-         * With the values; needs secrets:read-values
+         * Includes the values. Needs secrets:read-values
          */
         show_values?: boolean;
+        /**
+         * Maximum number of items to return
+         */
         limit?: number;
+        /**
+         * Number of items to skip
+         */
         offset?: number;
         /**
-         * By default newest first, and messages oldest first
+         * By creation time. Default: newest first; messages oldest first
          */
         order?: 'asc' | 'desc';
     };
@@ -2260,7 +2305,7 @@ export type GetSecretData = {
     };
     query?: {
         /**
-         * With the values; needs secrets:read-values
+         * Includes the values. Needs secrets:read-values
          */
         show_values?: boolean;
     };
@@ -2316,7 +2361,7 @@ export type UpdateSecretData = {
     };
     query?: {
         /**
-         * With the values; needs secrets:read-values
+         * Includes the values. Needs secrets:read-values
          */
         show_values?: boolean;
     };
@@ -2383,10 +2428,16 @@ export type ListAgentsData = {
         name: string;
     };
     query?: {
+        /**
+         * Maximum number of items to return
+         */
         limit?: number;
+        /**
+         * Number of items to skip
+         */
         offset?: number;
         /**
-         * By default newest first, and messages oldest first
+         * By creation time. Default: newest first; messages oldest first
          */
         order?: 'asc' | 'desc';
     };
@@ -2520,10 +2571,16 @@ export type ListRunningAgentsData = {
         name: string;
     };
     query?: {
+        /**
+         * Maximum number of items to return
+         */
         limit?: number;
+        /**
+         * Number of items to skip
+         */
         offset?: number;
         /**
-         * By default newest first, and messages oldest first
+         * By creation time. Default: newest first; messages oldest first
          */
         order?: 'asc' | 'desc';
     };
@@ -2807,10 +2864,6 @@ export type UpdateAgentSourceErrors = {
      */
     404: Error;
     /**
-     * The body arrives too slowly; the connection is closed
-     */
-    408: Error;
-    /**
      * The body is too large
      */
     413: Error;
@@ -2975,23 +3028,23 @@ export type GetAgentLogsData = {
     };
     query?: {
         /**
-         * The newest lines, 100 when not given
+         * Number of lines to return, newest first to be kept. Default 100
          */
         limit?: number;
         /**
-         * The same as limit
+         * Same as `limit`
          */
         lines?: number;
         /**
-         * Of one stream alone
+         * Returns only lines of this stream
          */
         log_type?: 'stdout' | 'stderr' | 'all';
         /**
-         * Of one session alone
+         * Returns only lines of this session
          */
         session_id?: string;
         /**
-         * Goes on with what is printed from now on, as server-sent events of type log
+         * Keeps the response open and streams new lines as server-sent events of type `log`
          */
         follow?: boolean;
     };
@@ -3256,39 +3309,45 @@ export type ListSessionsData = {
     path?: never;
     query?: {
         /**
-         * Only sessions of this space
+         * Returns only sessions in this space
          */
         space?: string;
         /**
-         * An older name of `space`
+         * Older name of `space`
          */
         workspace_name?: string;
         /**
-         * Only sessions in this state
+         * Returns only sessions in this state
          */
         state?: 'init' | 'idle' | 'busy' | 'paused' | 'suspended' | 'error';
         /**
-         * Only sessions of this user
+         * Returns only sessions created by this user
          */
         created_by?: string;
         /**
-         * Only sessions of exactly this name
+         * Returns only sessions with exactly this name
          */
         name?: string;
         /**
-         * Only sessions whose id begins so: 1 to 36 hexadecimal digits and dashes
+         * Returns only sessions whose id starts with this prefix: 1 to 36 hexadecimal digits and dashes
          */
         id_prefix?: string;
         /**
-         * `metadata.KEY=VALUE` for any KEY: only sessions whose metadata has this value. A value that is not a string is compared as JSON
+         * `metadata.KEY=VALUE`, for any KEY: returns only sessions whose metadata has this value. Values that are not strings are compared as JSON
          */
         metadata?: {
             [key: string]: string;
         };
+        /**
+         * Maximum number of items to return
+         */
         limit?: number;
+        /**
+         * Number of items to skip
+         */
         offset?: number;
         /**
-         * By default newest first, and messages oldest first
+         * By creation time. Default: newest first; messages oldest first
          */
         order?: 'asc' | 'desc';
     };
@@ -3586,16 +3645,22 @@ export type UpdateSessionResponse = UpdateSessionResponses[keyof UpdateSessionRe
 export type RemixSessionData = {
     body?: {
         name?: string;
+        /**
+         * Default: the space of the parent
+         */
         space?: string;
+        /**
+         * Default: the metadata of the parent
+         */
         metadata?: {
             [key: string]: unknown;
         };
         /**
-         * Whether its volume begins as a copy of the parent’s (the default), or empty
+         * Whether to copy the volume of the parent. Default true
          */
         data?: boolean;
         /**
-         * Whether it begins with the parent’s answered messages; default false
+         * Whether to copy the answered messages of the parent. Default false
          */
         messages?: boolean;
     };
@@ -3741,7 +3806,7 @@ export type SuspendSessionData = {
     };
     query?: {
         /**
-         * Interrupts what is running at once
+         * Interrupts a run in progress instead of waiting for it
          */
         force?: boolean;
     };
@@ -3985,17 +4050,23 @@ export type ListMessagesData = {
     };
     query?: {
         /**
-         * Only messages of this role
+         * Returns only messages with this role
          */
         role?: 'user' | 'agent' | 'system';
         /**
-         * Only messages with a greater seq, or made after this time
+         * Returns only messages with a greater seq, or created after this time
          */
         since?: string;
+        /**
+         * Maximum number of items to return
+         */
         limit?: number;
+        /**
+         * Number of items to skip
+         */
         offset?: number;
         /**
-         * By default newest first, and messages oldest first
+         * By creation time. Default: newest first; messages oldest first
          */
         order?: 'asc' | 'desc';
     };
@@ -4264,10 +4335,16 @@ export type ListNodesData = {
     body?: never;
     path?: never;
     query?: {
+        /**
+         * Maximum number of items to return
+         */
         limit?: number;
+        /**
+         * Number of items to skip
+         */
         offset?: number;
         /**
-         * By default newest first, and messages oldest first
+         * By creation time. Default: newest first; messages oldest first
          */
         order?: 'asc' | 'desc';
     };
@@ -4475,10 +4552,16 @@ export type ListOrphansData = {
         id: string;
     };
     query?: {
+        /**
+         * Maximum number of items to return
+         */
         limit?: number;
+        /**
+         * Number of items to skip
+         */
         offset?: number;
         /**
-         * By default newest first, and messages oldest first
+         * By creation time. Default: newest first; messages oldest first
          */
         order?: 'asc' | 'desc';
     };
@@ -4648,33 +4731,39 @@ export type ListAuditData = {
     path?: never;
     query?: {
         /**
-         * Only what this account or node did: a name or an id
+         * Returns only what this account or node did: a name or an id
          */
         actor?: string;
         /**
-         * Only this operation, as the document names it: createSession, deleteRole, …
+         * Returns only this operation, named by its operationId: createSession, deleteRole, …
          */
         action?: string;
         /**
-         * Only things of this kind (sessions), or one of them (sessions/ID, secrets/NAME)
+         * Returns only resources of this kind (sessions), or one resource (sessions/ID, secrets/NAME)
          */
         resource?: string;
         /**
-         * Only what happened in the space of this name
+         * Returns only what happened in the space with this name
          */
         space?: string;
         /**
-         * Not before this time
+         * Returns only records from this time on
          */
         since?: string;
         /**
-         * Not after this time
+         * Returns only records up to this time
          */
         until?: string;
+        /**
+         * Maximum number of items to return
+         */
         limit?: number;
+        /**
+         * Number of items to skip
+         */
         offset?: number;
         /**
-         * By default newest first, and messages oldest first
+         * By creation time. Default: newest first; messages oldest first
          */
         order?: 'asc' | 'desc';
     };

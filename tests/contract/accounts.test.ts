@@ -213,7 +213,11 @@ t.test('nobody ends themselves, and the last admin stays', async (t) => {
     ['PUT', { active: false }],
     ['PUT', { description: 'x' }],
   ] as const)
-    t.match(await lesser.rest.call(method, '/service-accounts/admin', body), refusal(403, 'FORBIDDEN', /more than/), 'by one who may less');
+    t.match(
+      await lesser.rest.call(method, '/service-accounts/admin', body),
+      refusal(403, 'FORBIDDEN', /more permissions than/),
+      'by one who may less',
+    );
   const holder = await person(t, target, [await role(t, target, '* *'), null]);
   t.match(await holder.rest.call('DELETE', '/service-accounts/admin'), refusal(409, 'CONFLICT', /last/));
   t.match(await holder.rest.call('PUT', '/service-accounts/admin', { active: false }), refusal(409, 'CONFLICT', /last/));

@@ -120,7 +120,7 @@ t.test('who may see a space, and who is not told that it is there', async (t) =>
   t.match(await viewer.call('PUT', `/spaces/${mine}`, { active: false }), refusal(403, 'FORBIDDEN', /spaces:update/));
   t.match(await viewer.call('DELETE', `/spaces/${mine}`), refusal(403, 'FORBIDDEN', /spaces:delete/));
   for (const [method, body] of [['GET'], ['PUT', { active: false }], ['DELETE']] as const)
-    t.match(await viewer.call(method, `/spaces/${theirs}`, body), refusal(404, 'NOT_FOUND', /no such space/));
+    t.match(await viewer.call(method, `/spaces/${theirs}`, body), refusal(404, 'NOT_FOUND', /No such space/));
 
   const admin = await someone(t, ['admin', mine]);
   t.match(await admin.call('PUT', `/spaces/${mine}`, { description: 'ours' }), { status: 200 });
@@ -289,7 +289,7 @@ t.test('who may see a secret, and who its value', async (t) => {
     ['PUT', `${path}/ONE`, { value: 'w' }],
     ['DELETE', `${path}/ONE`],
   ] as const)
-    t.match(await stranger.call(method, at, body), refusal(404, 'NOT_FOUND', /no such space/), `${method} ${at}`);
+    t.match(await stranger.call(method, at, body), refusal(404, 'NOT_FOUND', /No such space/), `${method} ${at}`);
 });
 
 t.test('events tell that secrets and spaces changed, and nothing that is in them', async (t) => {

@@ -1,4 +1,4 @@
-import type { AuditObject } from '../../controller/services/audit/audit-service.ts';
+import type { AuditObject } from '../../controller/contract/audit.ts';
 import type { Rest } from '../cluster/rest.ts';
 import type { Operation } from '../contract/document.ts';
 import type { Got } from '../contract/judge.ts';

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
+import { MAX_PAGE_BYTES } from '../../controller/contract/pages.ts';
 import type { AccountId, MessageId, SpaceId } from '../../controller/domain/engine/ids.ts';
 import { type Mutation, put } from '../../controller/domain/engine/mutation.ts';
-import { MAX_PAGE_BYTES } from '../../controller/services/engine/caller.ts';
 import { sqlLists } from '../../controller/store/sqlite/lists/sql-lists.ts';
 import { Reader } from '../../controller/store/sqlite/reader/reader.ts';
 import { Raworc } from '../../sdk/raworc.ts';

@@ -1,6 +1,7 @@
-import type { RoleRow, Rule } from './rows.ts';
-
 /** Whoever holds it everywhere may do everything. */
+import type { Rule } from '../../contract/roles.ts';
+import type { RoleRow } from './rows.ts';
+
 export const ADMIN_ROLE_ID = '6f1c7a52-0000-4000-8000-000000000001';
 
 const rule = (resources: readonly string[], verbs: readonly string[]): Rule => ({ api_groups: ['*'], resources, verbs });

@@ -1,4 +1,3 @@
-import { refused } from '../engine/outcome.ts';
 import type { View } from '../engine/view.ts';
 import { ADMIN_ROLE_ID } from './built-in-roles.ts';
 import type { BindingRow } from './rows.ts';
@@ -13,8 +12,3 @@ export function isLastAdmin(view: View, accountId: string): boolean {
 export function isAdminBinding(view: View, { roleId, spaceId, accountId }: BindingRow): boolean {
   return roleId === ADMIN_ROLE_ID && spaceId === null && accountId !== null && view.get('accounts', accountId)?.active === true;
 }
-
-export const LAST_ADMIN = refused(
-  'CONFLICT',
-  'This is the last active account that holds the role admin in every space: give that role to another one first.',
-);

@@ -1,30 +1,4 @@
-import type { Rule } from './rows.ts';
-
-export const RESOURCES = [
-  'service-accounts',
-  'roles',
-  'role-bindings',
-  'spaces',
-  'secrets',
-  'agents',
-  'builds',
-  'sessions',
-  'nodes',
-  'events',
-  'audit',
-  'metrics',
-] as const;
-export type Resource = (typeof RESOURCES)[number];
-
-export const VERBS = ['list', 'get', 'create', 'update', 'delete', 'read-values', 'deploy', 'logs', 'exec', 'files', 'ports'] as const;
-export type Verb = (typeof VERBS)[number];
-
-/** Other words that a rule may use. They are kept as they were sent. */
-const RESOURCE_ALIASES: Readonly<Record<string, Resource>> = { 'space-secrets': 'secrets', session_messages: 'sessions' };
-const VERB_ALIASES: Readonly<Record<string, Verb>> = { read: 'get' };
-
-export const RESOURCE_WORDS: readonly string[] = ['*', ...RESOURCES, ...Object.keys(RESOURCE_ALIASES)];
-export const VERB_WORDS: readonly string[] = ['*', ...VERBS, ...Object.keys(VERB_ALIASES)];
+import { RESOURCE_ALIASES, RESOURCES, type Resource, type Rule, VERB_ALIASES, VERBS, type Verb } from '../../contract/roles.ts';
 
 /** What belongs to no space. Rights to these in a space are rights to nothing. */
 const GLOBAL_RESOURCES: ReadonlySet<string> = new Set<Resource>(['service-accounts', 'roles', 'nodes', 'metrics']);

@@ -1,3 +1,4 @@
+import type { Rule } from '../../contract/roles.ts';
 import { flag, integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { AccountId, SpaceId } from '../engine/ids.ts';
 
@@ -14,14 +15,6 @@ export const ACCOUNTS = {
   lastLoginAt: integer<number | null>(),
 };
 export interface AccountRow extends RowOf<typeof ACCOUNTS> {}
-
-/** A rule allows its verbs on its resources; `*` is a wildcard in each list, `resource_names` narrows it to things of these names. */
-export interface Rule {
-  readonly api_groups: readonly string[];
-  readonly resources: readonly string[];
-  readonly verbs: readonly string[];
-  readonly resource_names?: readonly string[];
-}
 
 export const ROLES = {
   id: text(),

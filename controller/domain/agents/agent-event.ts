@@ -1,8 +1,8 @@
-import type { AgentObject } from '../engine/objects.ts';
+/** That an agent was made, or is another now. */
+import type { AgentObject } from '../../contract/agents.ts';
 import type { NewEvent } from '../events/events.ts';
 import type { AgentRow } from './rows.ts';
 
-/** That an agent was made, or is another now. */
 export const agentChanged = (row: AgentRow, agent: AgentObject): NewEvent => ({
   type: 'agent.changed',
   spaceId: row.spaceId,

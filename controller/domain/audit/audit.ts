@@ -1,7 +1,7 @@
-import { integer, type RowOf, text } from '../engine/fields.ts';
-import type { RefusalCode } from '../engine/outcome.ts';
-
 /** Who acted: an account, a node (by its certificate or join token), somebody on the controller's machine, or an unknown caller. */
+import type { RefusalCode } from '../../contract/errors.ts';
+import { integer, type RowOf, text } from '../engine/fields.ts';
+
 export type ActorType = 'ServiceAccount' | 'Node' | 'Operator' | 'Anonymous';
 
 export interface Actor {

@@ -1,19 +1,29 @@
+/** A client's Idempotency-Key, hashed with the caller's id under the store's key, and the hash of what was asked. */
 import { type Mutation, put } from './mutation.ts';
-import { type Outcome, refused } from './outcome.ts';
+import { accepted, type Outcome, refused } from './outcome.ts';
 import type { View } from './view.ts';
 
-/** A client's Idempotency-Key, hashed with the caller's id under the store's key, and the hash of what was asked. */
 export interface KnownRequest {
   readonly id: string;
   readonly bodyHash: string;
 }
 
-/** The id that this very request made before; undefined when it is new. Refuses a key that came with another body. */
-export function recall(view: View, request: KnownRequest | undefined): Outcome<string> | undefined {
-  const row = request === undefined ? undefined : view.get('idempotency', request.id);
-  if (request === undefined || row === undefined) return undefined;
-  if (row.bodyHash === request.bodyHash) return { ok: true, value: row.madeId };
-  return refused('UNPROCESSABLE_ENTITY', 'This Idempotency-Key came before with another request: use a new key for a new request.');
+/**
+ * What this very request created before, as `show` presents it by its id; undefined for a new request. 422 for a key that
+ * came with another body, 404 where `show` says that the thing is gone.
+ */
+export function recall<Shown>(
+  view: View,
+  request: KnownRequest | undefined,
+  thing: string,
+  show: (id: string) => Shown | undefined,
+): Outcome<Shown> | undefined {
+  const known = request === undefined ? undefined : view.get('idempotency', request.id);
+  if (request === undefined || known === undefined) return undefined;
+  if (known.bodyHash !== request.bodyHash)
+    return refused('UNPROCESSABLE_ENTITY', 'This Idempotency-Key was used with a different request. Use a new key for a new request.');
+  const shown = show(known.madeId);
+  return shown === undefined ? refused('NOT_FOUND', `The ${thing} that this Idempotency-Key created was deleted.`) : accepted(shown);
 }
 
 export function remember(request: KnownRequest | undefined, madeId: string, now: number): readonly Mutation[] {

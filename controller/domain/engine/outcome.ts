@@ -1,18 +1,4 @@
-/** Every way in which a request is refused. http/errors.ts maps them to status codes, grpc/errors.ts to gRPC's. */
-export type RefusalCode =
-  | 'BAD_REQUEST'
-  | 'UNAUTHORIZED'
-  | 'FORBIDDEN'
-  | 'NOT_FOUND'
-  | 'METHOD_NOT_ALLOWED'
-  | 'REQUEST_TIMEOUT'
-  | 'CONFLICT'
-  | 'PAYLOAD_TOO_LARGE'
-  | 'UNSUPPORTED_MEDIA_TYPE'
-  | 'UNPROCESSABLE_ENTITY'
-  | 'RATE_LIMITED'
-  | 'INTERNAL_ERROR'
-  | 'UNAVAILABLE';
+import type { RefusalCode } from '../../contract/errors.ts';
 
 export interface Refusal {
   readonly code: RefusalCode;
@@ -27,18 +13,27 @@ export interface Refusal {
   readonly withoutNodes?: { readonly message: string; readonly details?: unknown };
 }
 
+export interface Refused {
+  readonly ok: false;
+  readonly refusal: Refusal;
+}
+
 /** An expected refusal is a value; what throws is a fault. */
-export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
+export type Outcome<T> = { readonly ok: true; readonly value: T } | Refused;
 
 export const accepted = <T>(value: T): Outcome<T> => ({ ok: true, value });
 
-export const refused = (code: RefusalCode, message: string, details?: unknown): { ok: false; refusal: Refusal } => ({
+export const refused = (code: RefusalCode, message: string, details?: unknown): Refused => ({
   ok: false,
   refusal: details === undefined ? { code, message } : { code, message, details },
 });
 
+/** What `next` makes of an accepted value. A refusal stays as it is. */
+export const mapped = <From, To>(outcome: Outcome<From>, next: (value: From) => To): Outcome<To> =>
+  outcome.ok ? accepted(next(outcome.value)) : outcome;
+
 /** The same refusal, of a thing that is there. */
-export const hidden = ({ refusal }: { readonly refusal: Refusal }): { ok: false; refusal: Refusal } => ({
+export const hidden = ({ refusal }: Refused): Refused => ({
   ok: false,
   refusal: { ...refusal, hidden: true },
 });

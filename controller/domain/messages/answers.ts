@@ -2,10 +2,10 @@
 
 import type { MessageId } from '../engine/ids.ts';
 import { type Mutation, put } from '../engine/mutation.ts';
-import { messageObject } from '../engine/present.ts';
 import type { View } from '../engine/view.ts';
 import type { NewEvent } from '../events/events.ts';
 import type { SessionRow } from '../sessions/rows.ts';
+import { messageObject } from './message-object.ts';
 import { ANSWERED_AT_ONCE } from './queue.ts';
 import type { BacklogRow, MessageRow, QueueRow } from './rows.ts';
 

@@ -1,7 +1,7 @@
 /** The queue of a session: its user messages without an answer, and how much of it one command handles. */
 import type { SessionId } from '../engine/ids.ts';
 import type { Mutation } from '../engine/mutation.ts';
-import { type Refusal, refused } from '../engine/outcome.ts';
+import { type Refused, refused } from '../engine/outcome.ts';
 import type { View } from '../engine/view.ts';
 import type { SessionRow } from '../sessions/rows.ts';
 import type { MessageRow, QueueRow } from './rows.ts';
@@ -20,7 +20,7 @@ export const messageBytes = ({ content, metadata }: Pick<MessageRow, 'content' |
   Buffer.byteLength(content) + Buffer.byteLength(JSON.stringify(metadata));
 
 /** Why a queue takes no message of that size now; undefined when it does. */
-export function refusedByQueue(use: QueueUse, bytes: number): { readonly ok: false; readonly refusal: Refusal } | undefined {
+export function refusedByQueue(use: QueueUse, bytes: number): Refused | undefined {
   const later = { retry_after_s: 5 };
   if (use.messages >= QUEUE_BOUND.messages) {
     const message = `The queue of this session is full: ${use.messages} messages wait for an answer, and ${QUEUE_BOUND.messages} can. Retry once some are answered.`;

@@ -1,4 +1,4 @@
-import type { SessionObject } from '../engine/objects.ts';
+import type { SessionObject } from '../../contract/sessions.ts';
 import type { Desired } from './rows.ts';
 
 /** What may be asked of a session. `recover` is `PUT state init`. */

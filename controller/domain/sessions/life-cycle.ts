@@ -1,4 +1,4 @@
-import type { SessionObject } from '../engine/objects.ts';
+import type { SessionObject } from '../../contract/sessions.ts';
 import type { Desired, Phase, SessionRow } from './rows.ts';
 
 export type RestState = SessionObject['state'];

@@ -4,7 +4,7 @@
  */
 import type { FleetNode } from '../engine/fleet.ts';
 import type { NodeId, SpaceId } from '../engine/ids.ts';
-import { type Refusal, refused } from '../engine/outcome.ts';
+import { type Refused, refused } from '../engine/outcome.ts';
 import type { Limits, Requests } from './rows.ts';
 import { DEFAULT_SIZE_RULES, GUEST_PROCESSES, type SizeRules } from './session-sizes.ts';
 
@@ -179,7 +179,7 @@ function isBetter(a: { node: FleetNode; load: number }, b: { node: FleetNode; lo
 }
 
 /** A 503 that says what was asked for, and to whom may see nodes, why each of them will not do. `hint` follows. */
-export function noRoom(need: Need, obstacles: readonly Obstacle[], hint = ''): { readonly ok: false; readonly refusal: Refusal } {
+export function noRoom(need: Need, obstacles: readonly Obstacle[], hint = ''): Refused {
   const { cpuMillis, memoryBytes } = need.requests;
   const details = { requests: { cpu: cpuMillis / 1000, memory_bytes: memoryBytes }, image: need.image };
   const withoutNodes = { message: `${askedFor(need)}. Retry later, or ask an operator for more room.${hint}`, details };

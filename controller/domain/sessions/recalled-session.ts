@@ -1,14 +1,12 @@
+import type { SessionObject } from '../../contract/sessions.ts';
 import { type KnownRequest, recall } from '../engine/idempotency.ts';
-import type { SessionObject } from '../engine/objects.ts';
-import { accepted, type Outcome, refused } from '../engine/outcome.ts';
-import { sessionObject } from '../engine/present.ts';
+import type { Outcome } from '../engine/outcome.ts';
 import type { View } from '../engine/view.ts';
+import { sessionObject } from './session-object.ts';
 
-/** The session that this very request made before; undefined when it is new. 404 when that session is gone, 422 when the key came with another request. */
-export function recalledSession(view: View, request: KnownRequest | undefined): Outcome<SessionObject> | undefined {
-  const made = recall(view, request);
-  if (made === undefined || !made.ok) return made;
-  const row = view.get('sessions', made.value);
-  if (row === undefined || row.desired === 'deleted') return refused('NOT_FOUND', 'The session that this key made is gone.');
-  return accepted(sessionObject(view, row));
-}
+/** The session that this very request created before; see {@link recall}. */
+export const recalledSession = (view: View, request: KnownRequest | undefined): Outcome<SessionObject> | undefined =>
+  recall(view, request, 'session', (id) => {
+    const row = view.get('sessions', id);
+    return row === undefined || row.desired === 'deleted' ? undefined : sessionObject(view, row);
+  });

@@ -1,10 +1,9 @@
-import type { Mutation } from '../engine/mutation.ts';
-import { put } from '../engine/mutation.ts';
-import { sessionObject } from '../engine/present.ts';
+import { type Mutation, put } from '../engine/mutation.ts';
 import type { View } from '../engine/view.ts';
 import type { NewEvent } from '../events/events.ts';
 import { isSettled, restState } from './life-cycle.ts';
 import type { SessionRow } from './rows.ts';
+import { sessionObject } from './session-object.ts';
 
 export interface Changes {
   readonly mutations: readonly Mutation[];

@@ -1,5 +1,5 @@
 /** How large a session may be: what a client asks for, what its space's settings say for the rest, and the maxima of both. */
-import { accepted, type Outcome, type Refusal, refused } from '../engine/outcome.ts';
+import { accepted, type Outcome, type Refused, refused } from '../engine/outcome.ts';
 import { maximaIn, sessionDefaults } from '../spaces/space-settings.ts';
 import type { Limits, Requests, SessionRow } from './rows.ts';
 
@@ -143,7 +143,7 @@ export function checkedSettings(rules: SizeRules, settings: Settings): Outcome<u
 }
 
 /** Why these sizes are too large; undefined when they are not. */
-export function beyond(most: Limits, sizes: Partial<Limits>, at: string): { readonly ok: false; readonly refusal: Refusal } | undefined {
+export function beyond(most: Limits, sizes: Partial<Limits>, at: string): Refused | undefined {
   for (const field of LIMITS) {
     const size = sizes[field];
     if (size === undefined || size <= most[field]) continue;

@@ -1,9 +1,10 @@
 /** Whether a space takes on more: it must be active, and stay within its quotas. */
 import type { Fleet, SpaceUse } from '../engine/fleet.ts';
 import type { SpaceId } from '../engine/ids.ts';
-import { type Refusal, refused } from '../engine/outcome.ts';
+import { type Refused, refused } from '../engine/outcome.ts';
 import type { View } from '../engine/view.ts';
 import type { Requests } from '../sessions/rows.ts';
+import { NO_SPACE } from './refusals.ts';
 import type { SpaceRow } from './rows.ts';
 import { quotasIn } from './space-settings.ts';
 
@@ -19,13 +20,11 @@ export interface SpaceAsk {
 /** As the store keeps them, in a row and in each event. */
 export const metadataBytes = (metadata: Readonly<Record<string, unknown>>): number => Buffer.byteLength(JSON.stringify(metadata));
 
-type Refused = { readonly ok: false; readonly refusal: Refusal };
-
 /** Why a space takes no new sessions, messages and builds: it is not active, or was removed meanwhile. */
 export const closedSpace = (view: View, spaceId: SpaceId): Refused | undefined => whyClosed(view.get('spaces', spaceId));
 
 function whyClosed(space: SpaceRow | undefined): Refused | undefined {
-  if (space === undefined) return refused('NOT_FOUND', 'There is no such space.');
+  if (space === undefined) return NO_SPACE;
   if (space.active) return undefined;
   return refused(
     'CONFLICT',

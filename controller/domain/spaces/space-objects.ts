@@ -1,28 +1,11 @@
-/** Spaces and their secrets as REST shows them. */
-
+import type { SecretObject } from '../../contract/secrets.ts';
+import type { SpaceObject } from '../../contract/spaces.ts';
 import { rfc3339 } from '../engine/time.ts';
+import type { View } from '../engine/view.ts';
 import type { SecretRow, SpaceRow } from './rows.ts';
 
-export interface SpaceObject {
-  readonly name: string;
-  readonly description: string | null;
-  readonly settings: Readonly<Record<string, unknown>>;
-  readonly active: boolean;
-  readonly created_at: string;
-  readonly updated_at: string;
-  readonly created_by: string;
-}
-
-export interface SecretObject {
-  readonly space: string;
-  readonly key_name: string;
-  readonly description: string | null;
-  /** Only where it was asked for by somebody who may see it. */
-  readonly value?: string;
-  readonly created_at: string;
-  readonly updated_at: string;
-  readonly created_by: string;
-}
+/** A space's name; its id when it is gone. */
+export const spaceName = (view: View, id: string): string => view.get('spaces', id)?.name ?? id;
 
 export const spaceObject = (row: SpaceRow): SpaceObject => ({
   name: row.name,
@@ -34,6 +17,7 @@ export const spaceObject = (row: SpaceRow): SpaceObject => ({
   created_by: row.createdBy,
 });
 
+/** `value` in the clear, where it is to be shown. */
 export const secretObject = (space: string, row: SecretRow, value?: string): SecretObject => ({
   space,
   key_name: row.keyName,

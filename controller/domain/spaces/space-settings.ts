@@ -1,5 +1,6 @@
 /** What a space's settings say of its new sessions, and of all of them together. Settings are free-form: what has another shape than it should says nothing. */
 import { z } from 'zod';
+import { EVENTS_KEPT_S } from '../../contract/spaces.ts';
 
 const whole = z.int().min(1);
 const cpu = z.number().positive();
@@ -67,9 +68,6 @@ export function sessionDefaults(settings: Readonly<Record<string, unknown>>): Se
 
 const said = (values: Readonly<Record<string, number | undefined>> = {}): Numbers =>
   Object.fromEntries(Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
-
-/** Bounds of `retention.events_s`, in seconds: an hour, and what every space has without it. */
-export const EVENTS_KEPT_S = { least: 3600, most: 30 * 24 * 3600 } as const;
 
 const retention = z.object({ events_s: lenient(z.int().min(EVENTS_KEPT_S.least).max(EVENTS_KEPT_S.most)) });
 

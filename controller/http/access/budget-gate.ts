@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import type { SpaceId } from '../../domain/engine/ids.ts';
 import type { Refusal } from '../../domain/engine/outcome.ts';
-import type { Proof } from '../../services/access/access-api.ts';
+import type { Proof } from '../../services/access/proof.ts';
 import type { Release } from '../../services/budget/at-once.ts';
 import type { Budgets, Holding } from '../../services/budget/budgets.ts';
 import type { RateName } from '../../services/budget/limits.ts';

@@ -1,5 +1,5 @@
 import { hash, type KeyObject } from 'node:crypto';
-import type { Proof } from '../../services/access/access-api.ts';
+import type { Proof } from '../../services/access/proof.ts';
 
 interface Known {
   readonly proof: Proof;

@@ -7,9 +7,9 @@ import {
   type ZodOpenApiResponseObject,
   type ZodOpenApiResponsesObject,
 } from 'zod-openapi';
-import { errorObject } from '../../contract/objects.ts';
-import type { RefusalCode } from '../../domain/engine/outcome.ts';
-import { DEFAULT_LIMIT, MAX_LIMIT } from '../input/pagination.ts';
+import type { RefusalCode } from '../../contract/errors.ts';
+import { errorObject } from '../../contract/errors.ts';
+import { pageQuery } from '../../contract/pages.ts';
 import { STATUS_OF } from '../routing/errors.ts';
 import { operationOf } from '../routing/operation-name.ts';
 import { type AnswerBody, BASE, type Route } from '../routing/route.ts';
@@ -93,11 +93,6 @@ const IDEMPOTENCY = z.object({
     .optional()
     .describe('The same key, caller and body within 24 h gives the thing that was made; another body is a 422'),
 });
-const PAGE = {
-  limit: z.int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT),
-  offset: z.int().min(0).default(0),
-  order: z.enum(['asc', 'desc']).optional().describe('By default newest first, and messages oldest first'),
-};
 const WAIT_HEADER = z.object({
   'X-Raworc-Wait': z.literal('timeout').optional().describe('The time was up first: this is how things are now'),
 });
@@ -122,7 +117,7 @@ function queryOf({ query, paged, patternQuery }: Route) {
     patternQuery === undefined
       ? {}
       : { [patternQuery.name]: patternQuery.schema.optional().meta({ param: { style: 'form', explode: true } }) };
-  const shape = { ...own, ...pattern, ...(paged ? PAGE : {}) };
+  const shape = { ...own, ...pattern, ...(paged ? pageQuery.shape : {}) };
   return Object.keys(shape).length === 0 ? {} : { query: z.object(shape) };
 }
 

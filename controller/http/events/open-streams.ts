@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../../seams/clock.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
-import type { Proof, RightsChange } from '../../services/access/access-api.ts';
+import type { Proof } from '../../services/access/proof.ts';
+import type { RightsChange } from '../../services/access/rights.ts';
 import { Budgets } from '../../services/budget/budgets.ts';
 import { UnsentBytes } from './unsent-bytes.ts';
 

@@ -1,16 +1,14 @@
-import { apiKeyObject, createApiKey, newApiKey } from '../../contract/access.ts';
-import { accepted } from '../../domain/engine/outcome.ts';
+import { apiKeyObject, createApiKey, newApiKeyObject } from '../../contract/api-keys.ts';
 import { proofOf } from '../access/authentication.ts';
-import type { RouteContext } from '../app.ts';
-import { part } from '../input/path.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
+import type { RouteDeps } from '../routing/route-deps.ts';
 
-export function apiKeyRoutes({ services: { apiKeys } }: RouteContext): Route[] {
+export function apiKeyRoutes({ services: { apiKeys } }: RouteDeps): Route[] {
   return [
     listRoute({
       path: '/api-keys',
       permission: 'self',
-      summary: 'The caller’s own API keys',
+      summary: 'Returns the API keys of the caller.',
       item: apiKeyObject,
       refusals: ['FORBIDDEN'],
       respond: ({ caller, page }) => apiKeys.list(caller, page),
@@ -19,28 +17,24 @@ export function apiKeyRoutes({ services: { apiKeys } }: RouteContext): Route[] {
       method: 'POST',
       path: '/api-keys',
       permission: 'self',
-      summary: 'A new API key, to be sent as a Bearer token; shown once',
-      description: 'It may do what its owner may, narrowed by its rules, and loses it with the owner.',
+      summary: 'Creates an API key. The key is shown only in this answer.',
+      description:
+        'Send the key as a Bearer token. It can do what its owner can, limited by its rules, and loses permissions when the owner does.',
       request: createApiKey,
-      answers: { 201: newApiKey },
+      status: 201,
+      answer: newApiKeyObject,
       refusals: ['CONFLICT', 'FORBIDDEN'],
       example: { name: 'nightly', rules: [{ resources: ['sessions'], verbs: ['*'] }] },
-      async respond({ ctx, caller, body }) {
-        const made = await apiKeys.create(caller, proofOf(ctx), body);
-        return made.ok ? accepted({ status: 201, body: made.value }) : made;
-      },
+      respond: ({ ctx, caller, body }) => apiKeys.create(caller, proofOf(ctx), body),
     }),
     route({
       method: 'DELETE',
       path: '/api-keys/{id}',
       permission: 'own or service-accounts:update',
-      summary: 'Ends an API key at once, and the streams opened with it',
-      answers: { 204: 'nothing' },
+      summary: 'Revokes an API key at once, and closes the streams opened with it.',
+      answer: 'nothing',
       refusals: ['NOT_FOUND'],
-      async respond({ caller, params }) {
-        const removed = await apiKeys.remove(caller, part(params, 'id'));
-        return removed.ok ? accepted({ status: 204 }) : removed;
-      },
+      respond: ({ caller, params }) => apiKeys.remove(caller, params.id),
     }),
   ];
 }

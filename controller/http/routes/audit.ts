@@ -1,15 +1,15 @@
 import { auditFilter, auditObject } from '../../contract/audit.ts';
-import type { RouteContext } from '../app.ts';
 import { listRoute, type Route } from '../routing/route.ts';
+import type { RouteDeps } from '../routing/route-deps.ts';
 
-export function auditRoutes({ services: { audit } }: RouteContext): Route[] {
+export function auditRoutes({ services: { audit } }: RouteDeps): Route[] {
   return [
     listRoute({
       path: '/audit',
       permission: 'audit:list',
-      summary: 'Who did what, to which thing, from where, and what came of it; newest first',
+      summary: 'Returns audit records, newest first.',
       description:
-        'Every change, every request that was refused for lack of rights, and the reading of secret values and agents’ logs. With audit:list in one space, `space` must name it.',
+        'Covers every change, every request refused for lack of permission, and reads of secret values and agent logs. With audit:list in one space, `space` must name that space.',
       query: auditFilter,
       item: auditObject,
       refusals: ['NOT_FOUND'],

@@ -4,18 +4,18 @@ import { JsonText } from '../../services/engine/json-text.ts';
 import { openApiDocument } from '../document/openapi.ts';
 import { publicRoute, type Route } from '../routing/route.ts';
 
-/** The document of all routes, this one too. It is made when it is first asked for. */
+/** The document of all routes, including this one. It is made on the first request. */
 export function documentRoute(version: string, routes: () => readonly Route[]): Route {
-  let made: JsonText | undefined;
+  let text: JsonText<{ openapi: string; paths: Record<string, unknown> }> | undefined;
   return publicRoute({
     method: 'GET',
     path: '/openapi.json',
     operation: 'getDocument',
-    summary: 'This API as an OpenAPI 3.1 document',
-    answers: { 200: z.looseObject({ openapi: z.string(), paths: z.record(z.string(), z.unknown()) }) },
+    summary: 'Returns this API as an OpenAPI 3.1 document.',
+    answer: z.looseObject({ openapi: z.string(), paths: z.record(z.string(), z.unknown()) }),
     respond() {
-      made ??= new JsonText(JSON.stringify(openApiDocument(routes(), version)));
-      return accepted({ status: 200, body: made });
+      text ??= new JsonText(JSON.stringify(openApiDocument(routes(), version)));
+      return accepted(text);
     },
   });
 }

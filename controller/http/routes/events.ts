@@ -1,30 +1,26 @@
-import type { RouteContext } from '../app.ts';
 import { streamEvents } from '../events/sse.ts';
-import { sessionIn } from '../input/path.ts';
 import { type Route, route } from '../routing/route.ts';
+import type { RouteDeps } from '../routing/route-deps.ts';
 
-export function eventRoutes(context: RouteContext): Route[] {
+export function eventRoutes(deps: RouteDeps): Route[] {
   return [
     route({
       method: 'GET',
       path: '/sessions/{id}/events',
       permission: 'own or sessions:get',
-      summary: 'What happens in a session, as server-sent events; Last-Event-ID resumes without a gap',
-      answers: { 200: 'event-stream' },
+      summary: 'Streams the events of a session as server-sent events. Last-Event-ID resumes without a gap.',
+      answer: 'event-stream',
       refusals: ['NOT_FOUND', 'RATE_LIMITED'],
-      respond({ ctx, caller, params }) {
-        const id = sessionIn(params);
-        return id.ok ? streamEvents(ctx, caller, id.value, context) : id;
-      },
+      respond: ({ ctx, caller, params }) => streamEvents(ctx, caller, params.id, deps),
     }),
     route({
       method: 'GET',
       path: '/events',
       permission: 'self',
-      summary: 'What happens in all that the caller may see, as server-sent events',
-      answers: { 200: 'event-stream' },
+      summary: 'Streams the events of everything the caller can see as server-sent events.',
+      answer: 'event-stream',
       refusals: ['RATE_LIMITED'],
-      respond: ({ ctx, caller }) => streamEvents(ctx, caller, undefined, context),
+      respond: ({ ctx, caller }) => streamEvents(ctx, caller, undefined, deps),
     }),
   ];
 }

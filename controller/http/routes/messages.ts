@@ -1,95 +1,64 @@
 import { z } from 'zod';
-import { MESSAGE_ROLES, postMessage } from '../../contract/messages.ts';
-import { messageCount, messageObject, postedMessage } from '../../contract/objects.ts';
-import { parsedParameter, timeIn, wordParameter } from '../../contract/parameters.ts';
+import { messageCountObject, messageFilter, messageObject, postedMessageObject, postMessage } from '../../contract/messages.ts';
 import { accepted } from '../../domain/engine/outcome.ts';
-import type { MessageFilter } from '../../services/engine/api.ts';
 import type { Caller } from '../../services/engine/caller.ts';
-import type { RouteContext } from '../app.ts';
-import { sessionIn } from '../input/path.ts';
 import { waiting, waitParameter, withWaitPlace } from '../input/wait.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
+import type { RouteDeps } from '../routing/route-deps.ts';
 
-export function messageRoutes({ services, clock, streams }: RouteContext): Route[] {
+export function messageRoutes({ services: { messages, sessions }, clock, streams }: RouteDeps): Route[] {
   return [
     listRoute({
       path: '/sessions/{id}/messages',
       permission: 'own or sessions:get',
-      summary: 'The messages by seq, oldest first',
-      query: z.object({ role: wordParameter(MESSAGE_ROLES, 'Only messages of this role'), since }),
+      summary: 'Returns the messages of a session by seq, oldest first.',
+      query: messageFilter,
       item: messageObject,
       refusals: ['NOT_FOUND'],
-      async respond({ caller, params, query, page }) {
-        const id = sessionIn(params);
-        return id.ok ? services.messages.list(caller, id.value, query, page) : id;
-      },
+      respond: ({ caller, params, query, page }) => messages.list(caller, params.id, query, page),
     }),
     route({
       method: 'POST',
       path: '/sessions/{id}/messages',
       permission: 'own or sessions:update',
-      summary: 'A new message; ?wait=30s answers once there is the reply, as `reply`',
+      summary: 'Posts a message. With ?wait=30s, waits for the reply and returns it as `reply`.',
       creates: true,
       request: postMessage,
       query: z.object({ wait: waitParameter }),
-      answers: { 201: postedMessage },
+      status: 201,
+      answer: postedMessageObject,
       refusals: ['NOT_FOUND', 'CONFLICT', 'RATE_LIMITED', 'UNAVAILABLE'],
       example: { content: 'Hello' },
-      async respond({ ctx, caller, params, query: { wait: ms = 0 }, body, idempotency }) {
-        const id = sessionIn(params);
-        if (!id.ok) return id;
-        return withWaitPlace(ctx, streams, ms, async () => {
-          const posted = await services.messages.post(caller, id.value, body, idempotency);
-          // Nothing but a user's message is answered.
-          if (!posted.ok || ms === 0 || posted.value.role !== 'user')
-            return posted.ok ? accepted({ status: 201, body: posted.value }) : posted;
+      respond: ({ ctx, caller, params: { id }, query: { wait: ms = 0 }, body, idempotency }) =>
+        withWaitPlace(ctx, streams, ms, async () => {
+          const posted = await messages.post(caller, id, body, idempotency);
+          // Only messages of users are answered.
+          if (!posted.ok || ms === 0 || posted.value.role !== 'user') return posted;
           const message = posted.value;
-          const wait = { ms, caller, maySee: (now: Caller) => services.sessions.get(now, id.value).ok };
-          const reply = await waiting(ctx, { clock, streams }, wait, (signal) =>
-            services.messages.whenAnswered(id.value, message.id, signal),
-          );
-          return accepted({ status: 201, body: reply === undefined ? message : { ...message, reply } });
-        });
-      },
+          const wait = { ms, caller, maySee: (now: Caller) => sessions.get(now, id).ok };
+          const reply = await waiting(ctx, { clock, streams }, wait, (signal) => messages.whenAnswered(message.id, signal));
+          return accepted(reply === undefined ? message : { ...message, reply });
+        }),
     }),
     route({
       method: 'DELETE',
       path: '/sessions/{id}/messages',
       permission: 'own or sessions:update',
-      summary: 'Forgets the messages; what is running goes on, and its answer is dropped',
-      answers: { 204: 'nothing' },
+      summary: 'Deletes the messages of a session.',
+      description: 'A run in progress continues, and its answer is dropped.',
+      answer: 'nothing',
       refusals: ['NOT_FOUND'],
-      async respond({ caller, params }) {
-        const id = sessionIn(params);
-        if (!id.ok) return id;
-        const cleared = await services.messages.clear(caller, id.value);
-        return cleared.ok ? accepted({ status: 204 }) : cleared;
-      },
+      respond: ({ caller, params }) => messages.clear(caller, params.id),
     }),
     route({
       method: 'GET',
       path: '/sessions/{id}/messages/count',
       operation: 'countMessages',
       permission: 'own or sessions:get',
-      summary: 'How many messages there are',
-      answers: { 200: messageCount },
+      summary: 'Returns the number of messages in a session.',
+      answer: messageCountObject,
       refusals: ['NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
-      async respond({ caller, params }) {
-        const id = sessionIn(params);
-        if (!id.ok) return id;
-        const count = await services.messages.count(caller, id.value);
-        return count.ok ? accepted({ status: 200, body: { count: count.value, session_id: id.value } }) : count;
-      },
+      respond: ({ caller, params }) => messages.count(caller, params.id),
     }),
   ];
 }
-
-const since = parsedParameter(
-  (sent): MessageFilter['since'] => {
-    if (/^\d{1,15}$/.test(sent)) return { seq: Number(sent) };
-    const at = timeIn(sent);
-    return at === undefined ? undefined : { at };
-  },
-  'must be the seq of a message or a time of RFC 3339',
-  'Only messages with a greater seq, or made after this time',
-);

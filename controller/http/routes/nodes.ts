@@ -1,17 +1,14 @@
-import { createNodeToken } from '../../contract/nodes.ts';
-import { nodeObject, nodeToken } from '../../contract/objects.ts';
-import { accepted } from '../../domain/engine/outcome.ts';
-import type { RouteContext } from '../app.ts';
-import { part } from '../input/path.ts';
+import { createNodeToken, nodeObject, nodeTokenObject } from '../../contract/nodes.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
+import type { RouteDeps } from '../routing/route-deps.ts';
 
-export function nodeRoutes({ services: { nodes } }: RouteContext): Route[] {
+export function nodeRoutes({ services: { nodes } }: RouteDeps): Route[] {
   return [
     listRoute({
       path: '/nodes',
       fromMemory: true,
       permission: 'nodes:list',
-      summary: 'The nodes with capacity, what is requested of it, lease and conditions',
+      summary: 'Returns the nodes with their capacity, requested resources, lease and conditions.',
       item: nodeObject,
       respond: ({ caller, page }) => nodes.list(caller, page),
     }),
@@ -19,40 +16,32 @@ export function nodeRoutes({ services: { nodes } }: RouteContext): Route[] {
       method: 'GET',
       path: '/nodes/{id}',
       permission: 'nodes:get',
-      summary: 'One node',
-      answers: { 200: nodeObject },
+      summary: 'Returns a node, by id or name.',
+      answer: nodeObject,
       refusals: ['NOT_FOUND'],
-      respond({ caller, params }) {
-        const node = nodes.get(caller, part(params, 'id'));
-        return node.ok ? accepted({ status: 200, body: node.value }) : node;
-      },
+      respond: ({ caller, params }) => nodes.get(caller, params.id),
     }),
     route({
       method: 'POST',
       path: '/nodes/{id}/lost',
       operation: 'loseNode',
       permission: 'nodes:update',
-      summary: 'Gives up a node that is unreachable: its sessions fail at once, instead of when it has been away too long',
-      answers: { 200: nodeObject },
+      summary: 'Declares an unreachable node lost, so that its sessions fail now instead of after a timeout.',
+      answer: nodeObject,
       refusals: ['NOT_FOUND', 'CONFLICT'],
-      async respond({ caller, params }) {
-        const node = await nodes.lose(caller, part(params, 'id'));
-        return node.ok ? accepted({ status: 200, body: node.value }) : node;
-      },
+      respond: ({ caller, params }) => nodes.lose(caller, params.id),
     }),
-    route<{ expires_in_s?: number }>({
+    route({
       method: 'POST',
       path: '/nodes/tokens',
       operation: 'createNodeToken',
       permission: 'nodes:create',
-      summary: 'A token with which one node joins; shown once',
+      summary: 'Creates a token with which one node can join. The token is shown only in this answer.',
       request: createNodeToken,
-      answers: { 201: nodeToken },
+      status: 201,
+      answer: nodeTokenObject,
       example: { expires_in_s: 3600 },
-      async respond({ caller, body }) {
-        const token = await nodes.createToken(caller, body.expires_in_s);
-        return token.ok ? accepted({ status: 201, body: token.value }) : token;
-      },
+      respond: ({ caller, body }) => nodes.createToken(caller, body),
     }),
   ];
 }

@@ -1,15 +1,13 @@
-import { createRole, roleObject } from '../../contract/access.ts';
-import { accepted } from '../../domain/engine/outcome.ts';
-import type { RouteContext } from '../app.ts';
-import { part } from '../input/path.ts';
+import { createRole, roleObject } from '../../contract/roles.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
+import type { RouteDeps } from '../routing/route-deps.ts';
 
-export function roleRoutes({ services: { roles } }: RouteContext): Route[] {
+export function roleRoutes({ services: { roles } }: RouteDeps): Route[] {
   return [
     listRoute({
       path: '/roles',
       permission: 'roles:list',
-      summary: 'The roles, built-in ones among them',
+      summary: 'Returns the roles, including built-in ones.',
       item: roleObject,
       respond: ({ caller, page }) => roles.list(caller, page),
     }),
@@ -17,40 +15,32 @@ export function roleRoutes({ services: { roles } }: RouteContext): Route[] {
       method: 'POST',
       path: '/roles',
       permission: 'roles:create',
-      summary: 'A new role; it gives nothing until it is bound',
+      summary: 'Creates a role. It grants nothing until it is bound to an account.',
       creates: true,
       request: createRole,
-      answers: { 201: roleObject },
+      status: 201,
+      answer: roleObject,
       refusals: ['NOT_FOUND', 'CONFLICT'],
       example: { name: 'session-reader', rules: [{ resources: ['sessions'], verbs: ['list', 'get'] }] },
-      async respond({ caller, body, idempotency }) {
-        const made = await roles.create(caller, body, idempotency);
-        return made.ok ? accepted({ status: 201, body: made.value }) : made;
-      },
+      respond: ({ caller, body, idempotency }) => roles.create(caller, body, idempotency),
     }),
     route({
       method: 'GET',
       path: '/roles/{id}',
       permission: 'roles:get',
-      summary: 'One role, by id or name',
-      answers: { 200: roleObject },
+      summary: 'Returns a role, by id or name.',
+      answer: roleObject,
       refusals: ['NOT_FOUND'],
-      respond({ caller, params }) {
-        const role = roles.get(caller, part(params, 'id'));
-        return role.ok ? accepted({ status: 200, body: role.value }) : role;
-      },
+      respond: ({ caller, params }) => roles.get(caller, params.id),
     }),
     route({
       method: 'DELETE',
       path: '/roles/{id}',
       permission: 'roles:delete',
-      summary: 'Removes a role with its bindings; built-in ones stay',
-      answers: { 204: 'nothing' },
+      summary: 'Deletes a role and its bindings. Built-in roles cannot be deleted.',
+      answer: 'nothing',
       refusals: ['NOT_FOUND', 'CONFLICT'],
-      async respond({ caller, params }) {
-        const removed = await roles.remove(caller, part(params, 'id'));
-        return removed.ok ? accepted({ status: 204 }) : removed;
-      },
+      respond: ({ caller, params }) => roles.remove(caller, params.id),
     }),
   ];
 }

@@ -1,78 +1,65 @@
-import { changeSecret, createSecret, secretObject, showValues } from '../../contract/spaces.ts';
-import { accepted } from '../../domain/engine/outcome.ts';
-import type { RouteContext } from '../app.ts';
-import { part } from '../input/path.ts';
+import { changeSecret, createSecret, secretObject, showValues } from '../../contract/secrets.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
+import type { RouteDeps } from '../routing/route-deps.ts';
 
 const ONE = '/spaces/{name}/secrets/{key}';
 
-export function secretRoutes({ services: { secrets } }: RouteContext): Route[] {
+export function secretRoutes({ services: { secrets } }: RouteDeps): Route[] {
   return [
     listRoute({
       path: '/spaces/{name}/secrets',
       permission: 'secrets:list',
-      summary: 'The secrets of a space',
+      recorded: 'values',
+      summary: 'Returns the secrets of a space.',
       query: showValues,
       item: secretObject,
       refusals: ['NOT_FOUND'],
-      respond: ({ caller, params, query, page }) =>
-        secrets.list(caller, part(params, 'name'), { showValues: query.show_values === true }, page),
+      respond: ({ caller, params, query, page }) => secrets.list(caller, params.name, query, page),
     }),
     route({
       method: 'POST',
       path: '/spaces/{name}/secrets',
       permission: 'secrets:create',
-      summary: 'A new secret: an environment variable of what agents run',
-      description: 'The answer has no value. In force before the next message of the space’s sessions runs.',
+      summary: 'Creates a secret: an environment variable of the agents in a space.',
+      description: 'The answer does not include the value. The secret takes effect before the next message in the space runs.',
       request: createSecret,
-      answers: { 201: secretObject },
+      status: 201,
+      answer: secretObject,
       refusals: ['NOT_FOUND', 'CONFLICT'],
-      example: { key_name: 'WEATHER_TOKEN', value: 'rainy-4711', description: 'Of the weather service' },
-      async respond({ caller, params, body }) {
-        const made = await secrets.create(caller, part(params, 'name'), body);
-        return made.ok ? accepted({ status: 201, body: made.value }) : made;
-      },
+      example: { key_name: 'WEATHER_TOKEN', value: 'rainy-4711', description: 'For the weather service' },
+      respond: ({ caller, params, body }) => secrets.create(caller, params.name, body),
     }),
     route({
       method: 'GET',
       path: ONE,
       permission: 'secrets:get',
-      summary: 'One secret',
+      recorded: 'values',
+      summary: 'Returns a secret.',
       query: showValues,
-      answers: { 200: secretObject },
+      answer: secretObject,
       refusals: ['NOT_FOUND'],
-      respond({ caller, params, query }) {
-        const secret = secrets.get(caller, part(params, 'name'), part(params, 'key'), { showValues: query.show_values === true });
-        return secret.ok ? accepted({ status: 200, body: secret.value }) : secret;
-      },
+      respond: ({ caller, params, query }) => secrets.get(caller, params.name, params.key, query),
     }),
     route({
       method: 'PUT',
       path: ONE,
       permission: 'secrets:update',
-      summary: 'Changes value or description',
+      summary: 'Updates the value or description of a secret.',
       query: showValues,
       request: changeSecret,
-      answers: { 200: secretObject },
+      answer: secretObject,
       refusals: ['NOT_FOUND', 'CONFLICT'],
       example: { value: 'sunny-4712' },
-      async respond({ caller, params, query, body }) {
-        const show = { showValues: query.show_values === true };
-        const secret = await secrets.update(caller, part(params, 'name'), part(params, 'key'), body, show);
-        return secret.ok ? accepted({ status: 200, body: secret.value }) : secret;
-      },
+      respond: ({ caller, params, query, body }) => secrets.update(caller, params.name, params.key, body, query),
     }),
     route({
       method: 'DELETE',
       path: ONE,
       permission: 'secrets:delete',
-      summary: 'Removes a secret',
-      answers: { 204: 'nothing' },
+      summary: 'Deletes a secret.',
+      answer: 'nothing',
       refusals: ['NOT_FOUND'],
-      async respond({ caller, params }) {
-        const removed = await secrets.remove(caller, part(params, 'name'), part(params, 'key'));
-        return removed.ok ? accepted({ status: 204 }) : removed;
-      },
+      respond: ({ caller, params }) => secrets.remove(caller, params.name, params.key),
     }),
   ];
 }

@@ -1,32 +1,27 @@
-import { failing, healthy, serverVersion } from '../../contract/objects.ts';
+import { failingObject, healthObject, healthyObject, versionObject } from '../../contract/server.ts';
 import { accepted } from '../../domain/engine/outcome.ts';
-import type { RouteContext } from '../app.ts';
-import { errorBody } from '../routing/errors.ts';
 import { publicRoute, type Route } from '../routing/route.ts';
+import type { RouteDeps } from '../routing/route-deps.ts';
 
-export function serverRoutes({ services, version }: RouteContext): Route[] {
+export function serverRoutes({ services: { health }, version }: RouteDeps): Route[] {
   return [
     publicRoute({
       method: 'GET',
       path: '/health',
-      summary: 'Whether the controller can serve; 503 when it cannot',
+      summary: 'Returns whether the controller can serve requests; 503 if it cannot.',
       description:
-        '`degraded` means that the controller serves, but something costs latency or capacity: `degraded` counts it by kind (`bus`, `reader`, `disk_low`, `nodes_unschedulable`).',
-      answers: { 200: healthy, 503: failing },
-      respond() {
-        const { status, checks, degraded } = services.health.check();
-        if (status !== 'failing') return accepted({ status: 200, body: { status, checks, degraded } });
-        const failing = Object.keys(checks).filter((check) => checks[check] !== 'ok');
-        const { error } = errorBody({ code: 'UNAVAILABLE', message: `Failing: ${failing.join(', ')}` });
-        return accepted({ status: 503, body: { status, checks, degraded, error } });
-      },
+        '`degraded` means that the controller serves requests, but something costs latency or capacity. `degraded` counts it by kind (`bus`, `reader`, `disk_low`, `nodes_unschedulable`).',
+      answer: healthObject,
+      answers: { 200: healthyObject, 503: failingObject },
+      statusOf: (body) => ('error' in body ? 503 : 200),
+      respond: () => accepted(health.check()),
     }),
     publicRoute({
       method: 'GET',
       path: '/version',
-      summary: 'The version of the controller and of the API',
-      answers: { 200: serverVersion },
-      respond: () => accepted({ status: 200, body: { version, api: 'v0' } }),
+      summary: 'Returns the version of the controller and of the API.',
+      answer: versionObject,
+      respond: () => accepted({ version, api: 'v0' as const }),
     }),
   ];
 }

@@ -1,15 +1,14 @@
-import { accountObject, changeAccount, changePassword, createAccount, passwordChanged } from '../../contract/access.ts';
-import { accepted } from '../../domain/engine/outcome.ts';
-import type { RouteContext } from '../app.ts';
-import { part } from '../input/path.ts';
+import { accountObject, changeAccount, changePassword, createAccount, passwordChanged } from '../../contract/service-accounts.ts';
+import { mapped } from '../../domain/engine/outcome.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
+import type { RouteDeps } from '../routing/route-deps.ts';
 
-export function serviceAccountRoutes({ services: { serviceAccounts } }: RouteContext): Route[] {
+export function serviceAccountRoutes({ services: { serviceAccounts } }: RouteDeps): Route[] {
   return [
     listRoute({
       path: '/service-accounts',
       permission: 'service-accounts:list',
-      summary: 'The service accounts',
+      summary: 'Returns the service accounts.',
       item: accountObject,
       respond: ({ caller, page }) => serviceAccounts.list(caller, page),
     }),
@@ -17,69 +16,57 @@ export function serviceAccountRoutes({ services: { serviceAccounts } }: RouteCon
       method: 'POST',
       path: '/service-accounts',
       permission: 'service-accounts:create',
-      summary: 'A new service account, which may do nothing until a role is bound to it',
+      summary: 'Creates a service account. It can do nothing until a role is bound to it.',
       request: createAccount,
-      answers: { 201: accountObject },
+      status: 201,
+      answer: accountObject,
       refusals: ['NOT_FOUND', 'CONFLICT'],
       example: { user: 'ci', pass: 'correct horse battery staple', description: 'Runs the nightly jobs' },
-      async respond({ caller, body }) {
-        const made = await serviceAccounts.create(caller, body);
-        return made.ok ? accepted({ status: 201, body: made.value }) : made;
-      },
+      respond: ({ caller, body }) => serviceAccounts.create(caller, body),
     }),
     route({
       method: 'GET',
       path: '/service-accounts/{id}',
       permission: 'service-accounts:get',
-      summary: 'One service account, by id or user name',
-      answers: { 200: accountObject },
+      summary: 'Returns a service account, by id or user name.',
+      answer: accountObject,
       refusals: ['NOT_FOUND'],
-      respond({ caller, params }) {
-        const account = serviceAccounts.get(caller, part(params, 'id'));
-        return account.ok ? accepted({ status: 200, body: account.value }) : account;
-      },
+      respond: ({ caller, params }) => serviceAccounts.get(caller, params.id),
     }),
     route({
       method: 'PUT',
       path: '/service-accounts/{id}',
       permission: 'service-accounts:update',
-      summary: 'Changes the description, or whether it is active; an inactive one loses its tokens at once',
+      summary: 'Updates a service account. Deactivating it revokes its tokens at once.',
       request: changeAccount,
-      answers: { 200: accountObject },
+      answer: accountObject,
       refusals: ['NOT_FOUND', 'CONFLICT'],
       example: { active: false },
-      async respond({ caller, params, body }) {
-        const account = await serviceAccounts.update(caller, part(params, 'id'), body);
-        return account.ok ? accepted({ status: 200, body: account.value }) : account;
-      },
+      respond: ({ caller, params, body }) => serviceAccounts.update(caller, params.id, body),
     }),
     route({
       method: 'DELETE',
       path: '/service-accounts/{id}',
       permission: 'service-accounts:delete',
-      summary: 'Removes a service account with its bindings and API keys; not oneself, and not the last admin',
-      answers: { 204: 'nothing' },
+      summary: 'Deletes a service account with its role bindings and API keys.',
+      description: 'The caller cannot delete itself, and nobody can delete the last admin.',
+      answer: 'nothing',
       refusals: ['NOT_FOUND', 'CONFLICT'],
-      async respond({ caller, params }) {
-        const removed = await serviceAccounts.remove(caller, part(params, 'id'));
-        return removed.ok ? accepted({ status: 204 }) : removed;
-      },
+      respond: ({ caller, params }) => serviceAccounts.remove(caller, params.id),
     }),
     route({
       method: 'PUT',
       path: '/service-accounts/{id}/password',
       permission: 'self or service-accounts:update',
-      summary: 'Sets the password and ends older tokens; one’s own with the current one',
+      summary: 'Sets the password and revokes older tokens. Your own account also needs the current password.',
       description:
-        'With service-accounts:update no current password is needed, but for an account that may do more than the caller it is a 403.',
+        'With service-accounts:update the current password is not needed. An account with more permissions than the caller is a 403.',
       request: changePassword,
-      answers: { 200: passwordChanged },
+      answer: passwordChanged,
       refusals: ['NOT_FOUND', 'RATE_LIMITED'],
       example: { current_password: 'correct horse', new_password: 'correct horse battery staple' },
-      async respond({ caller, params, body }) {
-        const changed = await serviceAccounts.changePassword(caller, part(params, 'id'), body);
-        return changed.ok ? accepted({ status: 200, body: { success: true } }) : changed;
-      },
+      respond: async ({ caller, params, body }) =>
+        mapped(await serviceAccounts.changePassword(caller, params.id, body), () => ({ success: true })),
     }),
   ];
 }

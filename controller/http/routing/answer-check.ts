@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import { errorObject } from '../../contract/objects.ts';
+import { errorObject } from '../../contract/errors.ts';
 import { refusalsOf } from '../document/openapi.ts';
 import { STATUS_OF } from './errors.ts';
 import type { AnswerBody, Route, Status } from './route.ts';

@@ -1,11 +1,11 @@
 import type { Context, Middleware } from 'koa';
+import type { RefusalCode } from '../../contract/errors.ts';
 import type { Actor, Attribution, Thing } from '../../domain/audit/audit.ts';
-import type { RefusalCode } from '../../domain/engine/outcome.ts';
-import type { Proof } from '../../services/access/access-api.ts';
+import type { Proof } from '../../services/access/proof.ts';
 import type { Audit } from '../../services/audit/audit-service.ts';
 import type { Caller } from '../../services/engine/caller.ts';
 import { provedOf } from '../access/authentication.ts';
-import { recordedAs, thingOf } from './audit-routes.ts';
+import { thingOf } from './audit-thing.ts';
 import { refusalOf } from './errors.ts';
 import { operationOf } from './operation-name.ts';
 import type { Route } from './route.ts';
@@ -67,7 +67,7 @@ export function refusedAside(path: string, action: string, kind: string, audit: 
 
 export function routeAudit(route: Route, routes: readonly Route[], audit: Pick<Audit, 'refused'>): RouteAudit {
   const action = operationOf(route, routes);
-  const recorded = recordedAs(route);
+  const { recorded } = route;
   const attribution = (ctx: Context) => {
     const thing = thingOf(route, ctx.params);
     return attributionOf(ctx, action, typeof ctx.state.madeToken === 'string' ? { ...thing, ref: ctx.state.madeToken } : thing);

@@ -1,9 +1,10 @@
+/** The one table from refusals to status codes. */
 import type { Context } from 'koa';
 import type { Log } from '../../../seams/log.ts';
-import { type Refusal, type RefusalCode, RefusedError, refusalFor, refused } from '../../domain/engine/outcome.ts';
+import type { RefusalCode } from '../../contract/errors.ts';
+import { type Refusal, RefusedError, refusalFor, refused } from '../../domain/engine/outcome.ts';
 import { hasLeft } from '../server/connections.ts';
 
-/** The one table from refusals to status codes. */
 export const STATUS_OF: Readonly<Record<RefusalCode, number>> = {
   BAD_REQUEST: 400,
   UNAUTHORIZED: 401,

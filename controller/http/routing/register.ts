@@ -1,23 +1,23 @@
 import type { Context, Middleware } from 'koa';
 import type { Clock } from '../../../seams/clock.ts';
-import type { Query } from '../../contract/query.ts';
+import { STALE } from '../../domain/access/refusals.ts';
 import { accepted, type Outcome, refusalFor, refused } from '../../domain/engine/outcome.ts';
 import type { Audit } from '../../services/audit/audit-service.ts';
 import type { SpaceLookup } from '../../services/budget/space-lookup.ts';
-import { STALE } from '../../services/engine/applier.ts';
 import type { Caller, Idempotency } from '../../services/engine/caller.ts';
 import { JsonText } from '../../services/engine/json-text.ts';
 import { type Admission, callerOf } from '../access/authentication.ts';
 import { type BudgetGate, workIn } from '../access/budget-gate.ts';
 import { bodyBounds, readJson } from '../input/body.ts';
+import type { Query } from '../input/check.ts';
 import { answerFault } from './answer-check.ts';
 import { type RouteAudit, routeAudit } from './auditing.ts';
 import { refuse } from './errors.ts';
 import { idempotencyOf } from './idempotency.ts';
-import { type Answer, BASE, type Exchange, type Route } from './route.ts';
+import { type Answer, BASE, type Route, type Sent } from './route.ts';
 import { RouteTable } from './route-table.ts';
 
-export interface Registering {
+export interface RegisterDeps {
   readonly authentication: Admission;
   readonly gate: BudgetGate;
   readonly spaces: SpaceLookup | undefined;
@@ -38,7 +38,7 @@ export interface Registered {
  * The routes below the base path: the public ones as they are, the others behind `authentication`. Unknown paths are 404 and wrong
  * methods 405 before any token is looked at: both follow from the published list of routes alone and tell nothing.
  */
-export function registered(routes: readonly Route[], deps: Registering): Registered {
+export function registered(routes: readonly Route[], deps: RegisterDeps): Registered {
   const table = new RouteTable<(ctx: Context) => Promise<void>>(BASE);
   for (const route of routes) table.add(route.method, route.path, answering(route, routes, deps));
   return {
@@ -53,7 +53,7 @@ export function registered(routes: readonly Route[], deps: Registering): Registe
 }
 
 /** Returns the function that admits, answers and audits a route's requests. A read that waits for nothing runs through it without a promise. */
-function answering(route: Route, routes: readonly Route[], deps: Registering): (ctx: Context) => Promise<void> {
+function answering(route: Route, routes: readonly Route[], deps: RegisterDeps): (ctx: Context) => Promise<void> {
   const { authentication, gate, checkAnswers } = deps;
   const recorded = routeAudit(route, routes, deps.audit);
   const admission: Admission = route.permission === 'public' ? (ctx) => gate.stranger(ctx) : authentication;
@@ -99,17 +99,17 @@ const NO_QUERY: Query = Object.freeze({});
 type Answered = Outcome<Answer | undefined> | undefined;
 
 /** Synchronous for a read that waits for nothing. */
-function answerOf(route: Route, ctx: Context, recorded: RouteAudit, deps: Registering): Promise<Answered> | Answered {
+function answerOf(route: Route, ctx: Context, recorded: RouteAudit, deps: RegisterDeps): Promise<Answered> | Answered {
   if (route.method !== 'GET') return changed(route, ctx, recorded, deps);
   if (route.mayStream === true || route.answers[200] === 'event-stream') {
     const caller = callerOf(ctx);
     if (!caller.ok) return caller;
     if (caller.value !== undefined) workIn(ctx, deps.spaces?.(caller.value, ctx.params, {}));
   }
-  return judged(route, exchangeOf(ctx, {}, undefined), recorded);
+  return judged(route, sentBy(ctx, {}, undefined), recorded);
 }
 
-async function changed(route: Route, ctx: Context, recorded: RouteAudit, { gate, spaces, clock }: Registering): Promise<Answered> {
+async function changed(route: Route, ctx: Context, recorded: RouteAudit, { gate, spaces, clock }: RegisterDeps): Promise<Answered> {
   const sent = await bodyOf(route, ctx, clock, gate);
   if (!sent.ok) return sent;
   const header = route.creates === true ? ctx.get('Idempotency-Key') : '';
@@ -123,22 +123,22 @@ async function changed(route: Route, ctx: Context, recorded: RouteAudit, { gate,
     // An upload takes as long as its client sends, and waits for a turn of its own.
     if (route.raw === undefined) await gate.takeTurn(ctx);
   }
-  return judged(route, exchangeOf(ctx, sent.value, idempotency.value), recorded);
+  return judged(route, sentBy(ctx, sent.value, idempotency.value), recorded);
 }
 
-const exchangeOf = (ctx: Context, body: unknown, idempotency: Idempotency | undefined): Exchange<unknown> => ({
+const sentBy = (ctx: Context, body: unknown, idempotency: Idempotency | undefined): Sent => ({
   ...{ ctx, params: ctx.params, query: ctx.request.querystring === '' ? NO_QUERY : ctx.query, body, idempotency },
 });
 
 /** Returns the route's answer. It is computed again when the caller's rights changed in between. */
-function judged(route: Route, exchange: Exchange<unknown>, recorded: RouteAudit, again = 0): Promise<Answered> | Answered {
-  const caller = callerOf(exchange.ctx);
+function judged(route: Route, request: Sent, recorded: RouteAudit, again = 0): Promise<Answered> | Answered {
+  const caller = callerOf(request.ctx);
   if (!caller.ok) return caller;
   const settle = (answer: Outcome<Answer | undefined>) => {
     if (!isStale(route, answer, caller.value)) return answer;
-    return again === MAX_JUDGED_AGAIN ? STALE : judged(route, exchange, recorded, again + 1);
+    return again === MAX_JUDGED_AGAIN ? STALE : judged(route, request, recorded, again + 1);
   };
-  const answer = route.handle(exchange, caller.value === undefined ? undefined : recorded.attribute(exchange.ctx, caller.value));
+  const answer = route.handle(request, caller.value === undefined ? undefined : recorded.attribute(request.ctx, caller.value));
   return answer instanceof Promise ? answer.then(settle) : settle(answer);
 }
 

@@ -1,43 +1,37 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
-import { checkBody } from '../../contract/fields.ts';
-import { checkQuery } from '../../contract/parameters.ts';
-import type { Query } from '../../contract/query.ts';
-import type { Resource, Verb } from '../../domain/access/rbac.ts';
-import { accepted, type Outcome, type RefusalCode } from '../../domain/engine/outcome.ts';
-import { STALE } from '../../services/engine/applier.ts';
-import type { Caller, Idempotency, Page, PageRequest } from '../../services/engine/caller.ts';
-import { answerPage, pageRequest } from '../input/pagination.ts';
+import type { RefusalCode } from '../../contract/errors.ts';
+import type { Infer } from '../../contract/fields.ts';
+import { type PageRequest, pageQuery } from '../../contract/pages.ts';
+import type { Resource, Verb } from '../../contract/roles.ts';
+import { STALE } from '../../domain/access/refusals.ts';
+import type { SessionId } from '../../domain/engine/ids.ts';
+import { accepted, mapped, type Outcome } from '../../domain/engine/outcome.ts';
+import { NO_SESSION } from '../../domain/sessions/refusals.ts';
+import type { Caller, Idempotency, Page } from '../../services/engine/caller.ts';
+import type { JsonText } from '../../services/engine/json-text.ts';
+import { checkBody, checkQuery, type Query } from '../input/check.ts';
+import { isUuid } from '../input/ids.ts';
+import { pageText } from '../input/pagination.ts';
 
 /** All routes are below it. */
 export const BASE = '/api/v0';
 
 /**
  * What a caller needs: `public` no token, `self` any valid token, else a resource and verb. A leading "own" means that
- * being the thing's creator is enough. The services judge it; here it is told, for the document and the test of all routes.
+ * having created the thing is enough. The services check it; here it is stated for the document and the test of all routes.
  */
 export type RoutePermission = 'public' | 'self' | `${Resource}:${Verb}` | `own or ${Resource}:${Verb}` | `self or ${Resource}:${Verb}`;
 
-export interface Exchange<Body, Q = Query> {
-  readonly ctx: Context;
-  /** Values of the `{names}` in the path. */
-  readonly params: Readonly<Record<string, string>>;
-  readonly query: Q;
-  readonly body: Body;
-  /** Where the route says `creates` and the client sent the key. */
-  readonly idempotency: Idempotency | undefined;
-}
-
 export type Status = 200 | 201 | 204 | 503;
-/** A body to answer with, and its status; `undefined` for what has answered by itself (a list, a stream). */
-export interface Answer {
-  readonly status: Status;
-  readonly body?: unknown;
-}
-type Reply = Promise<Outcome<Answer | undefined>> | Outcome<Answer | undefined>;
-
-/** What an answer's body is: a schema, nothing, or a stream of events. */
+/** The body of an answer: a schema, nothing, or a stream of events. */
 export type AnswerBody = z.ZodType | 'nothing' | 'event-stream';
+
+/**
+ * How a request appears in the audit record. `change`: in the commit that changes something. `noted`: before it is answered.
+ * `values`: the same, where it shows secret values. `nothing`: it neither changes nor reveals anything that is recorded.
+ */
+export type Recorded = 'change' | 'noted' | 'values' | 'nothing';
 
 interface Described {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -45,122 +39,220 @@ interface Described {
   readonly path: string;
   readonly permission: RoutePermission;
   readonly summary: string;
-  /** What more there is to know, for the document. */
   readonly description?: string;
-  /** The answers that are no refusal, by status. */
-  readonly answers: Readonly<Partial<Record<Status, AnswerBody>>>;
   /** Refusals beyond those that follow from the rest: 400, 401, 403, 413, 415, 422, 429 and 500. */
   readonly refusals?: readonly RefusalCode[];
   /** A request body that works, for the document. */
   readonly example?: unknown;
-  /** What a client calls it, where the name that follows from method and path is not good. */
+  /** What a client calls it, instead of the name that follows from method and path. */
   readonly operation?: string;
   /** Parameters whose names follow a pattern, as an object of which each property is a parameter: for the document. */
   readonly patternQuery?: { readonly name: string; readonly schema: z.ZodType };
   /** Takes an Idempotency-Key. */
   readonly creates?: true;
-  /** A list of what the controller holds in memory, for which the reading thread is not asked. */
+  /** A list that the controller holds in memory, so the reading thread is not asked. */
   readonly fromMemory?: true;
   /** Answers with a stream of events instead, where a parameter asks for it. */
-  readonly mayStream?: true;
-  /** The body is no JSON, of this media type, and is read by the route itself. */
+  readonly mayStream?: boolean;
+  /** The body is not JSON but of this media type, and the route reads it itself. */
   readonly raw?: string;
+  /** By default a GET is `nothing`, and everything else a `change`. */
+  readonly recorded?: Recorded;
 }
 
-/** A route as register.ts and the OpenAPI document see it: the types of its body and parameters are closed over. */
+/** An answer with its status. */
+export interface Answer {
+  readonly status: Status;
+  readonly body: unknown;
+}
+/** Undefined for a stream, which has answered by itself. */
+type Answered = Outcome<Answer | undefined>;
+
+/** A request of which nothing but the method and path has been looked at. */
+export interface Sent {
+  readonly ctx: Context;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Query;
+  readonly body: unknown;
+  /** Where the route says `creates` and the client sent the key. */
+  readonly idempotency: Idempotency | undefined;
+}
+
+/** A route as register.ts and the document see it: the types of its parameters and bodies are closed over. */
 export interface Route extends Described {
   readonly request: z.ZodType | undefined;
   readonly query: z.ZodType | undefined;
+  /** The answers that are not refusals, by status. */
+  readonly answers: Readonly<Partial<Record<Status, AnswerBody>>>;
+  readonly recorded: Recorded;
   /** Takes limit, offset and order, and answers a bare array with the three headers. */
   readonly paged: boolean;
-  handle(exchange: Exchange<unknown>, caller: Caller | undefined): Reply;
+  handle(sent: Sent, caller: Caller | undefined): Promise<Answered> | Answered;
 }
 
-interface Inputs<Body, Q> {
-  readonly request?: z.ZodType<Body>;
-  /** Of the parameters in the URL: what does not fit is a 400. Without it `query` is as it was sent. */
-  readonly query?: z.ZodType<Q>;
+type Names<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | Names<Rest> : never;
+type SessionName<Path extends string> = Path extends `/sessions/${string}` ? 'id' : 'session';
+/** The `{names}` of a path. What names a session is a session's id: anything else is a 404. */
+export type Params<Path extends string> = { readonly [Name in Names<Path>]: Name extends SessionName<Path> ? SessionId : string };
+
+/** A request that fits its schemas. */
+interface Exchange<Path extends string, Request extends z.ZodType, Parameters extends z.ZodType> extends Omit<Sent, 'params' | 'query'> {
+  readonly params: Params<Path>;
+  readonly query: Infer<Parameters>;
+  readonly body: Infer<Request>;
 }
 interface WithCaller {
   readonly caller: Caller;
 }
-interface Responding<E, A> {
-  respond(exchange: E): Promise<Outcome<A>> | Outcome<A>;
+
+type BodyOf<Body extends AnswerBody, Streams> =
+  | (Body extends z.ZodType ? Infer<Body> | JsonText<Infer<Body>> : undefined)
+  | (Streams extends true ? undefined : never);
+
+interface Definition<
+  Path extends string,
+  Request extends z.ZodType,
+  Parameters extends z.ZodType,
+  Body extends AnswerBody,
+  Streams extends boolean,
+  More,
+> extends Omit<Described, 'mayStream'> {
+  readonly path: Path;
+  /** The JSON body. What does not fit is a 422. */
+  readonly request?: Request;
+  /** The parameters in the URL. What does not fit is a 400. */
+  readonly query?: Parameters;
+  readonly answer: Body;
+  /** By default 200, and 204 where the answer is nothing. */
+  readonly status?: 201;
+  readonly mayStream?: Streams;
+  respond(exchange: Exchange<Path, Request, Parameters> & More): Promise<Outcome<BodyOf<Body, Streams>>> | Outcome<BodyOf<Body, Streams>>;
 }
 
 /** A route of a caller with a valid token. */
-export function route<Body = unknown, Q = Query>(
-  definition: Described & Inputs<Body, Q> & Responding<Exchange<Body, Q> & WithCaller, Answer | undefined>,
+export function route<
+  const Path extends string,
+  Body extends AnswerBody,
+  Request extends z.ZodType = z.ZodType,
+  Parameters extends z.ZodType = z.ZodType,
+  Streams extends boolean = false,
+>(
+  definition: Definition<Path, Request, Parameters, Body, Streams, WithCaller> & {
+    readonly permission: Exclude<RoutePermission, 'public'>;
+  },
 ): Route {
-  const { request, query, respond, ...described } = definition;
-  if (described.permission === 'public') throw new Error(`${described.path} is public: publicRoute makes those`);
+  const { request, query, answer, status, respond, ...described } = definition;
+  const check = checkOf<Path, Request, Parameters>({ ...described, request, query });
+  const answerWith = answering(answer, status);
   return {
-    ...described,
-    ...{ request, query, paged: false },
-    handle(exchange, caller) {
-      const checked = check({ request, query }, exchange);
-      return checked.ok ? respond({ ...checked.value, caller: present(described, caller) }) : checked;
+    ...{ ...described, request, query, recorded: recordedOf(described), paged: false },
+    answers: { [defaultStatus(answer, status)]: answer },
+    handle(sent, caller) {
+      const checked = check(sent);
+      return checked.ok ? answerWith(respond({ ...checked.value, caller: present(described, caller) })) : checked;
     },
   };
 }
 
-/** A route that needs no token. */
-export function publicRoute<Body = unknown, Q = Query>(
-  definition: Omit<Described, 'permission'> & Inputs<Body, Q> & Responding<Exchange<Body, Q>, Answer | undefined>,
+/** A route that needs no token. `statusOf` tells the status of an answer, where `answers` has several. */
+export function publicRoute<
+  const Path extends string,
+  Body extends AnswerBody,
+  Request extends z.ZodType = z.ZodType,
+  Parameters extends z.ZodType = z.ZodType,
+>(
+  definition: Omit<Definition<Path, Request, Parameters, Body, false, unknown>, 'permission'> & {
+    readonly answers?: Route['answers'];
+    statusOf?(body: BodyOf<Body, false>): Status;
+  },
 ): Route {
-  const { request, query, respond, ...described } = definition;
+  const { request, query, answer, status, respond, answers, statusOf, ...described } = definition;
+  const check = checkOf<Path, Request, Parameters>({ ...described, request, query });
+  const answerWith = answering(answer, status, statusOf);
   return {
-    ...described,
-    permission: 'public',
-    ...{ request, query, paged: false },
-    handle(exchange) {
-      const checked = check({ request, query }, exchange);
-      return checked.ok ? respond(checked.value) : checked;
+    ...{ ...described, permission: 'public', request, query, recorded: recordedOf(described), paged: false },
+    answers: answers ?? { [defaultStatus(answer, status)]: answer },
+    handle(sent) {
+      const checked = check(sent);
+      return checked.ok ? answerWith(respond(checked.value)) : checked;
     },
   };
 }
 
-/** GET of a list, by pages. */
-export function listRoute<Q = Query>(
-  definition: Omit<Described, 'method' | 'answers'> &
-    Pick<Inputs<unknown, Q>, 'query'> & { readonly item: z.ZodType } & Responding<
-      Exchange<unknown, Q> & WithCaller & { readonly page: PageRequest },
-      Page<unknown>
-    >,
-): Route {
-  const { query, item, respond, ...described } = definition;
+/** GET of a list, page by page. */
+export function listRoute<const Path extends string, Item extends z.ZodType, Parameters extends z.ZodType = z.ZodType>({
+  query,
+  item,
+  respond,
+  ...described
+}: Omit<Described, 'method'> & {
+  readonly path: Path;
+  readonly query?: Parameters;
+  readonly item: Item;
+  respond(
+    exchange: Exchange<Path, z.ZodType, Parameters> & WithCaller & { readonly page: PageRequest },
+  ): Promise<Outcome<Page<Infer<Item>>>> | Outcome<Page<Infer<Item>>>;
+}): Route {
+  const check = checkOf<Path, z.ZodType, Parameters>({ path: described.path, request: undefined, query });
   return {
-    ...described,
-    method: 'GET',
+    ...{ recorded: 'nothing', ...described, method: 'GET', request: undefined, query, paged: true },
     answers: { 200: z.array(item) },
-    ...{ request: undefined, query, paged: true },
-    async handle(exchange, caller) {
-      const page = pageRequest(exchange.query);
+    async handle(sent, caller) {
+      const page = checkQuery(pageQuery, sent.query);
       if (!page.ok) return page;
-      const checked = check({ query }, exchange);
+      const checked = check(sent);
       if (!checked.ok) return checked;
       const found = await respond({ ...checked.value, caller: present(described, caller), page: page.value });
-      if (!found.ok) return found;
-      // It may have waited long for the reading thread.
+      // It may have waited long for the reading thread. Before the headers, which tell how many there are.
       if (caller?.isCurrent?.() === false) return STALE;
-      answerPage(exchange.ctx, page.value, found.value);
-      return accepted(undefined);
+      return mapped(found, (items) => ({ status: 200, body: pageText(sent.ctx, page.value, items) }));
     },
   };
 }
 
-type Checked<Body, Q> = { readonly [Field in keyof Inputs<Body, Q>]: Inputs<Body, Q>[Field] | undefined };
+const defaultStatus = (answer: AnswerBody, status: 201 | undefined): Status => status ?? (answer === 'nothing' ? 204 : 200);
+
+const recordedOf = ({ method, recorded }: Pick<Described, 'method' | 'recorded'>): Recorded =>
+  recorded ?? (method === 'GET' ? 'nothing' : 'change');
 
 function present({ path }: { readonly path: string }, caller: Caller | undefined): Caller {
   if (caller === undefined) throw new Error(`${path} was reached without a caller`);
   return caller;
 }
 
-function check<Body, Q>({ request, query }: Checked<Body, Q>, exchange: Exchange<unknown>): Outcome<Exchange<Body, Q>> {
-  const parameters = query === undefined ? accepted(exchange.query) : checkQuery(query, exchange.query);
-  if (!parameters.ok) return parameters;
-  const body = request === undefined ? accepted(exchange.body) : checkBody(request, exchange.body);
-  if (!body.ok) return body;
-  // Nothing but `request` and `query` tell the types of Body and Q: without them, they are unknown and as sent.
-  return accepted({ ...exchange, query: parameters.value as Q, body: body.value as Body });
+/** Adds the status to what a route responds; without a promise where there is none. */
+function answering<Body>(
+  answer: AnswerBody,
+  status: 201 | undefined,
+  statusOf: (body: Body) => Status = () => defaultStatus(answer, status),
+) {
+  const toAnswer = (body: Body): Answer | undefined =>
+    body === undefined && answer !== 'nothing' ? undefined : { status: statusOf(body), body };
+  return (responded: Promise<Outcome<Body>> | Outcome<Body>): Promise<Answered> | Answered =>
+    responded instanceof Promise ? responded.then((outcome) => mapped(outcome, toAnswer)) : mapped(responded, toAnswer);
+}
+
+interface Checked {
+  readonly path: string;
+  readonly request: z.ZodType | undefined;
+  readonly query: z.ZodType | undefined;
+}
+
+/** Checks requests: parameters first, then the body, then the ids in the path. */
+function checkOf<Path extends string, Request extends z.ZodType, Parameters extends z.ZodType>({ path, request, query }: Checked) {
+  const sessionName = path.startsWith('/sessions/{id}') ? 'id' : path.includes('{session}') ? 'session' : undefined;
+  return (sent: Sent): Outcome<Exchange<Path, Request, Parameters>> => {
+    const parameters = query === undefined ? accepted(sent.query) : checkQuery(query, sent.query);
+    if (!parameters.ok) return parameters;
+    const body = request === undefined ? accepted(sent.body) : checkBody(request, sent.body);
+    if (!body.ok) return body;
+    let { params } = sent;
+    if (sessionName !== undefined) {
+      const id = (params[sessionName] ?? '').toLowerCase();
+      if (!isUuid(id)) return NO_SESSION;
+      params = { ...params, [sessionName]: id };
+    }
+    // The schemas and the path have told the types, which TypeScript cannot follow.
+    return accepted({ ...sent, params, query: parameters.value, body: body.value } as unknown as Exchange<Path, Request, Parameters>);
+  };
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Random } from '../../../seams/random.ts';
-import type { RefusalCode } from '../../domain/engine/outcome.ts';
+import type { RefusalCode } from '../../contract/errors.ts';
 import { errorBody } from '../routing/errors.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 

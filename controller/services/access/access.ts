@@ -1,14 +1,15 @@
-import type { Resource, Verb } from '../../domain/access/rbac.ts';
+import type { Resource, Verb } from '../../contract/roles.ts';
 import { accepted, hidden, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
+import { NO_NODE } from '../../domain/nodes/refusals.ts';
 import type { NodeRow } from '../../domain/nodes/rows.ts';
+import { NO_SESSION } from '../../domain/sessions/refusals.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
+import { NO_SPACE } from '../../domain/spaces/refusals.ts';
 import type { SpaceRow } from '../../domain/spaces/rows.ts';
 import type { Caller } from '../engine/caller.ts';
 import type { ShownSession, ShownSessions } from '../sessions/shown-sessions.ts';
 
-const NO_SPACE = refused('NOT_FOUND', 'There is no such space.');
-const NO_SESSION = refused('NOT_FOUND', 'There is no such session.');
 const HIDDEN_SPACE = hidden(NO_SPACE);
 const HIDDEN_SESSION = hidden(NO_SESSION);
 
@@ -72,7 +73,7 @@ export function nodeFor(view: View, caller: Caller, ref: string, verb: Verb): Ou
   const row = view.get('nodes', ref) ?? view.nodeByName(ref);
   const may = globally(caller, 'nodes', verb, ...(row === undefined ? [ref] : [row.id, row.name]));
   if (!may.ok) return may;
-  return row === undefined ? refused('NOT_FOUND', 'There is no such node.') : accepted(row);
+  return row === undefined ? NO_NODE : accepted(row);
 }
 
 /** For what belongs to no space, called by one of these names. */

@@ -1,19 +1,25 @@
 import type { Random } from '../../../seams/random.ts';
+import type { PageRequest } from '../../contract/pages.ts';
+import type { Verb } from '../../contract/roles.ts';
+import type { ChangeAccount, ChangePassword, CreateAccount } from '../../contract/service-accounts.ts';
 import { accountObject } from '../../domain/access/access-objects.ts';
-import { changeAccount, createAccount, NO_ACCOUNT, removeAccount, setPassword } from '../../domain/access/commands/accounts.ts';
-import { covers, type Verb } from '../../domain/access/rbac.ts';
+import { changeAccount, createAccount, removeAccount, setPassword } from '../../domain/access/commands/accounts.ts';
+import { covers } from '../../domain/access/rbac.ts';
+import { NO_ACCOUNT } from '../../domain/access/refusals.ts';
 import type { AccountRow } from '../../domain/access/rows.ts';
 import type { AccountId, SpaceId } from '../../domain/engine/ids.ts';
-import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
+import { accepted, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
+import { NO_SPACE } from '../../domain/spaces/refusals.ts';
 import type { Applier } from '../engine/applier.ts';
 import type { Caller } from '../engine/caller.ts';
 import type { Lists } from '../engine/lists.ts';
 import { forbidden, globally, stillThere } from './access.ts';
-import type { ChangePassword, ServiceAccounts } from './access-api.ts';
 import type { LoginThrottle } from './login-throttle.ts';
 import type { Passwords } from './passwords.ts';
 import type { RightsInForce } from './rights.ts';
+
+export type ServiceAccounts = ReturnType<typeof serviceAccountService>;
 
 export interface ServiceAccountDeps {
   readonly applier: Applier;
@@ -29,7 +35,8 @@ export interface ServiceAccountDeps {
 export const accountCalled = (view: View, id: string): AccountRow | undefined =>
   view.get('accounts', id.toLowerCase()) ?? view.accountByUser(id);
 
-export function serviceAccountService(deps: ServiceAccountDeps): ServiceAccounts {
+/** `id` is an id or a user name. */
+export function serviceAccountService(deps: ServiceAccountDeps) {
   const { applier, view, lists, random, rights, passwords } = deps;
 
   /** Accounts belong to no space, so whoever may not gets 403 whether or not there is such a one. */
@@ -44,7 +51,10 @@ export function serviceAccountService(deps: ServiceAccountDeps): ServiceAccounts
   function lesserFor(caller: Caller, id: string, verb: Verb): Outcome<AccountRow> {
     const row = accountFor(caller, id, verb);
     if (!row.ok || covers(caller.permissions, rights.bindingsOf(row.value.id))) return row;
-    return refused('FORBIDDEN', `"${row.value.user}" may do more than what you ask with: only somebody who may do as much changes it.`);
+    return refused(
+      'FORBIDDEN',
+      `"${row.value.user}" has more permissions than your credentials. Only an account with at least the same permissions can change it.`,
+    );
   }
 
   /**
@@ -59,7 +69,10 @@ export function serviceAccountService(deps: ServiceAccountDeps): ServiceAccounts
     if (!isOwn && !isAdmin) return forbidden('service-accounts', 'update');
     if (row === undefined) return NO_ACCOUNT;
     if (!mayActAs(deps, caller, row)) {
-      return refused('FORBIDDEN', `"${row.user}" may do more than what you ask with: only somebody who may do as much sets that password.`);
+      return refused(
+        'FORBIDDEN',
+        `"${row.user}" has more permissions than your credentials. Only an account with at least the same permissions can set its password.`,
+      );
     }
     if (isAdmin || change.current_password !== undefined) return accepted(row);
     return refused('UNPROCESSABLE_ENTITY', 'current_password: is missing', [{ path: 'current_password', problem: 'is missing' }]);
@@ -73,17 +86,17 @@ export function serviceAccountService(deps: ServiceAccountDeps): ServiceAccounts
   }
 
   return {
-    async list(caller, page) {
+    async list(caller: Caller, page: PageRequest) {
       const may = globally(caller, 'service-accounts', 'list');
       if (!may.ok) return may;
       const found = await lists.rows('accounts', {}, page);
       return accepted({ items: found.items.map(accountObject), total: found.total });
     },
-    async create(caller, { user, pass, description, space }) {
+    async create(caller: Caller, { user, pass, description, space }: CreateAccount) {
       const may = globally(caller, 'service-accounts', 'create', user);
       if (!may.ok) return may;
       if (!isSpaceOf(view, caller, space)) return NO_SPACE;
-      if (view.accountByUser(user) !== undefined) return refused('CONFLICT', `There is a service account "${user}" already.`);
+      if (view.accountByUser(user) !== undefined) return refused('CONFLICT', `A service account "${user}" already exists.`);
       const hash = await passwords.hash(pass, { key: caller.accountId, rank: 0 });
       if (!hash.ok) return hash;
       const now = stillThere(caller);
@@ -93,24 +106,24 @@ export function serviceAccountService(deps: ServiceAccountDeps): ServiceAccounts
       const id = random.uuid() as AccountId;
       return applier.submit(createAccount({ id, user, passwordHash: hash.value, description: description ?? null }), now.value);
     },
-    get(caller, id) {
-      const row = accountFor(caller, id, 'get');
-      return row.ok ? accepted(accountObject(row.value)) : row;
-    },
-    async update(caller, id, { space, ...change }) {
+    get: (caller: Caller, id: string) => mapped(accountFor(caller, id, 'get'), accountObject),
+    /** 400 when nothing is to change; 403 for one that can do more than the caller; 409 for deactivating oneself or the last admin. */
+    async update(caller: Caller, id: string, { space, ...change }: ChangeAccount) {
       const row = lesserFor(caller, id, 'update');
       if (!row.ok) return row;
       if (space === undefined && Object.keys(change).length === 0) {
-        return refused('BAD_REQUEST', 'Nothing is to change: send description or active.');
+        return refused('BAD_REQUEST', 'Nothing to change. Send description or active.');
       }
       if (!isSpaceOf(view, caller, space)) return NO_SPACE;
       return applier.submit(changeAccount(row.value.id, change, caller.accountId), judgedOn(caller, row.value));
     },
-    async remove(caller, id) {
+    /** The same refusals. */
+    async remove(caller: Caller, id: string) {
       const row = lesserFor(caller, id, 'delete');
       return row.ok ? applier.submit(removeAccount(row.value.id, caller.accountId), judgedOn(caller, row.value)) : row;
     },
-    async changePassword(caller, id, change) {
+    /** One's own with the current one; another's with service-accounts:update. 403 for one that can do more than the caller. Revokes older tokens. */
+    async changePassword(caller: Caller, id: string, change: ChangePassword) {
       const row = passwordFor(caller, id, change);
       if (!row.ok) return row;
       const proved = await proveCurrent(deps, caller, row.value, change);
@@ -124,8 +137,6 @@ export function serviceAccountService(deps: ServiceAccountDeps): ServiceAccounts
     },
   };
 }
-
-const NO_SPACE = refused('NOT_FOUND', 'There is no such space.');
 
 const namesOf = (row: AccountRow | undefined, id: string): readonly string[] => (row === undefined ? [id] : [row.user, row.id]);
 
@@ -158,11 +169,11 @@ async function proveCurrent(
   const admission = throttle.begin(row.user, `${place} of ${row.id}`);
   if (!admission.admitted) {
     const seconds = admission.retryAfterS;
-    return refused('RATE_LIMITED', `Too many wrong passwords: try again in ${seconds} s.`, { retry_after_s: seconds });
+    return refused('RATE_LIMITED', `Too many wrong passwords. Retry in ${seconds} s.`, { retry_after_s: seconds });
   }
   const right = await passwords.verify(current, row.passwordHash, { key: accountId, rank: 0 });
   if (!right.ok) return right;
-  if (!right.value) return refused('UNAUTHORIZED', 'The current password is another one.');
+  if (!right.value) return refused('UNAUTHORIZED', 'The current password is wrong.');
   throttle.succeeded(row.user, `${place} of ${row.id}`);
   return accepted(undefined);
 }

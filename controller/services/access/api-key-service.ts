@@ -1,15 +1,21 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Random } from '../../../seams/random.ts';
+import type { CreateApiKey, NewApiKeyObject } from '../../contract/api-keys.ts';
+import type { PageRequest } from '../../contract/pages.ts';
 import { apiKeyObject } from '../../domain/access/access-objects.ts';
-import { createApiKey, NO_KEY, removeApiKey } from '../../domain/access/commands/api-keys.ts';
-import { accepted, hidden, refused } from '../../domain/engine/outcome.ts';
+import { createApiKey, removeApiKey } from '../../domain/access/commands/api-keys.ts';
+import { NO_KEY } from '../../domain/access/refusals.ts';
+import { accepted, hidden, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { Applier } from '../engine/applier.ts';
+import type { Caller } from '../engine/caller.ts';
 import type { Lists } from '../engine/lists.ts';
 import { forbidden } from './access.ts';
-import type { ApiKeys } from './access-api.ts';
 import type { KeyUse } from './key-use.ts';
+import type { Proof } from './proof.ts';
+
+export type ApiKeys = ReturnType<typeof apiKeyService>;
 
 export interface ApiKeyDeps {
   readonly applier: Applier;
@@ -22,37 +28,37 @@ export interface ApiKeyDeps {
 
 const KEY_BYTES = 32;
 
-/** Keys are random, so their hash needs no salt and no slowness: nobody guesses one. */
-export function apiKeyService({ applier, view, lists, keyUse, clock, random }: ApiKeyDeps): ApiKeys {
+/** Keys of the caller's own account. Keys are random, so their hash needs no salt and no slowness: nobody guesses one. */
+export function apiKeyService({ applier, view, lists, keyUse, clock, random }: ApiKeyDeps) {
   return {
-    async list(caller, page) {
+    async list(caller: Caller, page: PageRequest) {
       if (!caller.permissions.allowsOwn('service-accounts', 'get', caller.user, caller.accountId))
         return forbidden('service-accounts', 'get');
       const { items, total } = await lists.rows('apiKeys', { accountId: caller.accountId }, page);
       const keys = items.map((row) => apiKeyObject({ ...row, lastUsedAt: keyUse.lastUsedAt(row.id, row.lastUsedAt) }));
       return accepted({ items: keys, total });
     },
-    async create(caller, proof, { name, expires_at, rules }) {
+    /** `key` is shown only here. A key as `proof` makes one that can do no more, lasts no longer, and ends with it. */
+    async create(caller: Caller, proof: Proof, { name, expires_at, ...input }: CreateApiKey): Promise<Outcome<NewApiKeyObject>> {
       const { accountId, permissions } = caller;
+      const rules = input.rules ?? null;
       if (!permissions.allowsOwn('service-accounts', 'update', caller.user, accountId)) return forbidden('service-accounts', 'update');
-      if (!permissions.coversKey(rules ?? null)) {
-        return refused('FORBIDDEN', 'The new key may do no more than the one it is made with: send rules that are within its own.');
+      if (!permissions.coversKey(rules)) {
+        return refused('FORBIDDEN', 'The new key cannot do more than the key it is made with. Send rules within those of that key.');
       }
       const expiresAt = expires_at === undefined ? null : Date.parse(expires_at);
       if (expiresAt !== null && expiresAt <= clock.now()) return unfit('must be in the future');
       if (proof.kind === 'api-key' && (expiresAt ?? Number.POSITIVE_INFINITY) > proof.expiresAtMs) {
-        return unfit('must not be later than that of the key it is made with');
+        return unfit('must not be later than that of the key that makes it');
       }
       const key = `rwk_${Buffer.from(random.bytes(KEY_BYTES)).toString('base64url')}`;
       const keyHash = createHash('sha256').update(key).digest('hex');
       const parentId = proof.kind === 'api-key' ? proof.keyId : null;
-      const made = await applier.submit(
-        createApiKey({ id: random.uuid(), accountId, parentId, name, keyHash, rules: rules ?? null, expiresAt }),
-        caller,
-      );
-      return made.ok ? accepted({ ...made.value, key }) : made;
+      const made = await applier.submit(createApiKey({ id: random.uuid(), accountId, parentId, name, keyHash, rules, expiresAt }), caller);
+      return mapped(made, (shown) => ({ ...shown, key }));
     },
-    async remove(caller, id) {
+    /** The caller's own, or anybody's with service-accounts:update; and all keys that were made with it. */
+    async remove(caller: Caller, id: string) {
       const row = view.get('apiKeys', id.toLowerCase());
       const owner = row === undefined ? undefined : view.get('accounts', row.accountId);
       // Whose keys there are is nobody else's to know.

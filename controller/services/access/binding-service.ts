@@ -1,20 +1,22 @@
+import type { PageRequest } from '../../contract/pages.ts';
+import type { BindingFilter, CreateBinding } from '../../contract/role-bindings.ts';
+import type { Verb } from '../../contract/roles.ts';
 import { bindingObject } from '../../domain/access/access-objects.ts';
-import { NO_ACCOUNT } from '../../domain/access/commands/accounts.ts';
-import { createBinding, NO_BINDING, removeBinding } from '../../domain/access/commands/role-bindings.ts';
-import { NO_ROLE } from '../../domain/access/commands/roles.ts';
-import type { Verb } from '../../domain/access/rbac.ts';
+import { createBinding, removeBinding } from '../../domain/access/commands/role-bindings.ts';
+import { NO_ACCOUNT, NO_BINDING, NO_ROLE } from '../../domain/access/refusals.ts';
 import type { AccountRow, BindingRow, RoleRow } from '../../domain/access/rows.ts';
 import type { SpaceId } from '../../domain/engine/ids.ts';
-import { accepted, hidden, type Outcome, refused } from '../../domain/engine/outcome.ts';
-import type { Caller } from '../engine/caller.ts';
+import { accepted, hidden, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
+import type { Caller, Idempotency } from '../engine/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
 import { forbidden, globally, spaceFor } from './access.ts';
-import type { RoleBindings } from './access-api.ts';
 import { accountCalled } from './account-service.ts';
 import { type RoleDeps, roleCalled } from './role-service.ts';
 
+export type RoleBindings = ReturnType<typeof roleBindingService>;
+
 /** Permission is judged in the space where one is named, else globally. */
-export function roleBindingService({ applier, view, lists, random, storeKey }: RoleDeps): RoleBindings {
+export function roleBindingService({ applier, view, lists, random, storeKey }: RoleDeps) {
   function scopeFor(caller: Caller, space: string | undefined, verb: Verb): Outcome<SpaceId | null> {
     if (space === undefined) {
       const may = globally(caller, 'role-bindings', verb);
@@ -37,19 +39,21 @@ export function roleBindingService({ applier, view, lists, random, storeKey }: R
     const role = roleCalled(view, name);
     if (role !== undefined && caller.permissions.covers(role.rules, spaceId)) return accepted(role);
     const seesRole = globally(caller, 'roles', 'get', ...(role === undefined ? [name] : [role.name, role.id])).ok;
-    if (!seesRole) return refused('FORBIDDEN', `There is no role "${name}", or it allows more than you hold there.`);
+    if (!seesRole) return refused('FORBIDDEN', `No role "${name}" exists, or it allows more than you hold there.`);
     if (role === undefined) return NO_ROLE;
     return refused('FORBIDDEN', `The role "${role.name}" allows more than you hold there. You can grant only what you hold.`);
   }
 
   return {
-    async list(caller, space, page) {
+    /** All, or those of one space. */
+    async list(caller: Caller, { space }: BindingFilter, page: PageRequest) {
       const scope = scopeFor(caller, space, 'list');
       if (!scope.ok) return scope;
       const found = await lists.rows('bindings', scope.value === null ? {} : { spaceId: scope.value }, page);
       return accepted({ items: found.items.map((row) => bindingObject(view, row)), total: found.total });
     },
-    async create(caller, input, idempotency) {
+    /** 403 for what exceeds the caller's own rights there. */
+    async create(caller: Caller, input: CreateBinding, idempotency?: Idempotency) {
       const scope = scopeFor(caller, input.space, 'create');
       if (!scope.ok) return scope;
       const role = grantable(caller, input.role_name, scope.value);
@@ -70,11 +74,8 @@ export function roleBindingService({ applier, view, lists, random, storeKey }: R
       };
       return applier.submit(createBinding({ ...binding, request }), caller);
     },
-    get(caller, id) {
-      const row = bindingFor(caller, id, 'get');
-      return row.ok ? accepted(bindingObject(view, row.value)) : row;
-    },
-    async remove(caller, id) {
+    get: (caller: Caller, id: string) => mapped(bindingFor(caller, id, 'get'), (row) => bindingObject(view, row)),
+    async remove(caller: Caller, id: string) {
       const row = bindingFor(caller, id, 'delete');
       return row.ok ? applier.submit(removeBinding(row.value.id), caller) : row;
     },

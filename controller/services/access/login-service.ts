@@ -1,24 +1,27 @@
 import { type Clock, pause } from '../../../seams/clock.ts';
 import type { Metrics } from '../../../seams/metrics.ts';
+import { MAX_BINDINGS_SHOWN, type MeObject } from '../../contract/auth.ts';
 import { recordLogin } from '../../domain/access/commands/logins.ts';
 import { endTokens, revokeToken } from '../../domain/access/commands/tokens.ts';
 import type { AccountRow } from '../../domain/access/rows.ts';
+import type { Attribution } from '../../domain/audit/audit.ts';
+import type { AccountId } from '../../domain/engine/ids.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { Applier } from '../engine/applier.ts';
 import type { Caller } from '../engine/caller.ts';
 import { Queues } from '../engine/queues.ts';
-import { type Accounts, MAX_BINDINGS_SHOWN, type Me, type TokenHolder } from './access-api.ts';
 import type { KeyUse } from './key-use.ts';
 import type { LoginThrottle } from './login-throttle.ts';
 import type { Passwords } from './passwords.ts';
-import type { RightsInForce } from './rights.ts';
+import type { Proof } from './proof.ts';
+import type { RightsChange, RightsInForce } from './rights.ts';
+import type { TokenHolder } from './tokens.ts';
 
 const WRONG = refused('UNAUTHORIZED', 'Wrong user or password.');
-const NO_TOKEN = refused(
-  'FORBIDDEN',
-  'This is for tokens of POST /auth/login: an API key makes none, and is ended by DELETE /api-keys/{id}.',
-);
+const NO_TOKEN = refused('FORBIDDEN', 'An API key cannot be refreshed or logged out. Revoke it with DELETE /api-keys/{id}.');
+
+export type Accounts = ReturnType<typeof accountService>;
 
 export interface AccountDeps {
   readonly applier: Applier;
@@ -31,13 +34,15 @@ export interface AccountDeps {
   readonly metrics: Metrics;
 }
 
-type LoginBy = Parameters<Accounts['login']>[3];
 /** Of one account from one network, waiting. */
 const MAX_ATTEMPTS = 32;
-const TOO_MANY = refused('RATE_LIMITED', 'Too many logins of this account at once. Retry in 2 s.', { budget: 'logins', retry_after_s: 2 });
+const TOO_MANY = refused('RATE_LIMITED', 'Too many concurrent logins of this account. Retry in 2 s.', {
+  budget: 'logins',
+  retry_after_s: 2,
+});
 
 /** Who asks: log in, prove it, refresh, log out. */
-export function accountService({ applier, view, rights, keyUse, passwords, throttle, clock, metrics }: AccountDeps): Accounts {
+export function accountService({ applier, view, rights, keyUse, passwords, throttle, clock, metrics }: AccountDeps) {
   const attempts = new Queues(MAX_ATTEMPTS);
   const logins = metrics.counter({
     name: 'logins_total',
@@ -45,13 +50,13 @@ export function accountService({ applier, view, rights, keyUse, passwords, throt
     labels: ['outcome'],
   });
 
-  async function login(user: string, password: string, network: string, by: LoginBy): Promise<Outcome<TokenHolder>> {
+  async function login(user: string, password: string, network: string, by: Attribution): Promise<Outcome<TokenHolder>> {
     const rank = throttle.rankOf(user, network);
     const admission = throttle.begin(user, network);
     if (!admission.admitted) {
       const seconds = admission.retryAfterS;
       const details = { budget: 'logins', retry_after_s: seconds };
-      return refused('RATE_LIMITED', `Too many failed logins: try again in ${seconds} s.`, details);
+      return refused('RATE_LIMITED', `Too many failed logins. Retry in ${seconds} s.`, details);
     }
     if (admission.delayMs > 0) await pause(clock, admission.delayMs);
     const account: AccountRow | undefined = view.accountByUser(user);
@@ -65,34 +70,41 @@ export function accountService({ applier, view, rights, keyUse, passwords, throt
   }
 
   return {
-    async login(user, password, network, by) {
+    /** 401 for wrong, unknown and inactive alike, and 429 with `details.retry_after_s` on guessing. */
+    async login(user: string, password: string, network: string, by: Attribution): Promise<Outcome<TokenHolder>> {
       // One after another, so that many right logins at once do not count as guesses, and guesses at once gain nothing.
       const turn = await attempts.wait(`${network} ${user}`);
       const done = turn === undefined ? TOO_MANY : await login(user, password, network, by).finally(turn);
       logins.add(1, { outcome: done.ok ? 'ok' : done.refusal.code === 'UNAUTHORIZED' ? 'wrong' : 'refused' });
       return done;
     },
-    caller: (accountId, version) =>
+    /** The caller behind a token's `aid` and `ver`; undefined when the account is gone, inactive, or its version has moved on. */
+    caller: (accountId: AccountId, version: number): Caller | undefined =>
       rights.callerOf({ kind: 'token', tokenId: '', accountId, version, expiresAtMs: Number.POSITIVE_INFINITY }),
-    callerOf: (proof) => rights.callerOf(proof),
-    keyProof(key) {
+    /** The caller behind a proof, as long as it holds; whether it has expired is the edge's to judge. */
+    callerOf: (proof: Proof): Caller | undefined => rights.callerOf(proof),
+    /** What an API key proves; undefined for an unknown one. */
+    keyProof(key: string): Proof | undefined {
       const proof = rights.keyProof(key);
       if (proof?.kind === 'api-key' && clock.now() < proof.expiresAtMs) keyUse.note(proof.keyId);
       return proof;
     },
-    refresh(proof) {
+    /** Whom the new token is for. 403 for an API key. */
+    refresh(proof: Proof): Outcome<TokenHolder> {
       if (proof.kind !== 'token') return NO_TOKEN;
       const caller = rights.callerOf(proof);
-      if (caller === undefined) return refused('UNAUTHORIZED', 'This token was ended.');
+      if (caller === undefined) return refused('UNAUTHORIZED', 'This token was revoked. Log in again.');
       return accepted({ accountId: caller.accountId, user: caller.user, version: proof.version });
     },
-    async logout(caller, proof, everywhere) {
+    /** Revokes this token, or (`everywhere`) all of the account's. 403 for an API key. */
+    async logout(caller: Caller, proof: Proof, everywhere: boolean): Promise<Outcome<undefined>> {
       if (proof.kind !== 'token') return NO_TOKEN;
       await applier.apply(everywhere ? endTokens(proof.accountId) : revokeToken(proof.tokenId, proof.expiresAtMs), caller);
       return accepted(undefined);
     },
-    onRightsChanged: (listener) => rights.onChanged(listener),
-    me: (caller) => ({
+    /** Called after each commit that may have taken something from somebody, before anybody hears of its events. */
+    onRightsChanged: (listener: (change: RightsChange) => void): void => rights.onChanged(listener),
+    me: (caller: Caller): MeObject => ({
       user: caller.user,
       id: caller.accountId,
       type: 'ServiceAccount',
@@ -103,7 +115,7 @@ export function accountService({ applier, view, rights, keyUse, passwords, throt
   };
 }
 
-function bindingsOf(view: View, { permissions }: Caller): Me['role_bindings'] {
+function bindingsOf(view: View, { permissions }: Caller): MeObject['role_bindings'] {
   const held = permissions.bindings();
   const [everywhere, inSpaces] = [held.filter(({ spaceId }) => spaceId === null), held.filter(({ spaceId }) => spaceId !== null)];
   return [...everywhere, ...inSpaces].slice(0, MAX_BINDINGS_SHOWN).map(({ role, spaceId }) => ({

@@ -1,12 +1,19 @@
 import { createHash } from 'node:crypto';
+import type { Rule } from '../../contract/roles.ts';
 import { type Binding, Permissions } from '../../domain/access/rbac.ts';
-import type { Rule } from '../../domain/access/rows.ts';
 import type { AccountId, SpaceId } from '../../domain/engine/ids.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { Committed } from '../engine/applier.ts';
 import type { Caller } from '../engine/caller.ts';
-import type { Proof, RightsChange } from './access-api.ts';
+import type { Proof } from './proof.ts';
+
+/** Accounts whose rights a commit changed, and tokens and keys that it ended. */
+export interface RightsChange {
+  readonly accounts: ReadonlySet<AccountId>;
+  readonly tokens: ReadonlySet<string>;
+  readonly keys: ReadonlySet<string>;
+}
 
 /** An account that can log in, with what it may do. */
 interface KnownAccount {

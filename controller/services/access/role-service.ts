@@ -1,16 +1,19 @@
 import type { Random } from '../../../seams/random.ts';
+import type { PageRequest } from '../../contract/pages.ts';
+import type { CreateRole, Verb } from '../../contract/roles.ts';
 import { roleObject } from '../../domain/access/access-objects.ts';
-import { createRole, NO_ROLE, removeRole } from '../../domain/access/commands/roles.ts';
-import type { Verb } from '../../domain/access/rbac.ts';
+import { createRole, removeRole } from '../../domain/access/commands/roles.ts';
+import { NO_ROLE } from '../../domain/access/refusals.ts';
 import type { RoleRow } from '../../domain/access/rows.ts';
-import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
+import { accepted, mapped, type Outcome } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { Applier } from '../engine/applier.ts';
-import type { Caller } from '../engine/caller.ts';
+import type { Caller, Idempotency } from '../engine/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
 import type { Lists } from '../engine/lists.ts';
 import { globally } from './access.ts';
-import type { Roles } from './access-api.ts';
+
+export type Roles = ReturnType<typeof roleService>;
 
 export interface RoleDeps {
   readonly applier: Applier;
@@ -23,7 +26,8 @@ export interface RoleDeps {
 /** By id, else by name. */
 export const roleCalled = (view: View, id: string): RoleRow | undefined => view.get('roles', id.toLowerCase()) ?? view.roleByName(id);
 
-export function roleService({ applier, view, lists, random, storeKey }: RoleDeps): Roles {
+/** `id` is an id or a name. */
+export function roleService({ applier, view, lists, random, storeKey }: RoleDeps) {
   function roleFor(caller: Caller, id: string, verb: Verb): Outcome<RoleRow> {
     const row = roleCalled(view, id);
     const may = globally(caller, 'roles', verb, ...(row === undefined ? [id] : [row.name, row.id]));
@@ -32,23 +36,20 @@ export function roleService({ applier, view, lists, random, storeKey }: RoleDeps
   }
 
   return {
-    async list(caller, page) {
+    async list(caller: Caller, page: PageRequest) {
       const may = globally(caller, 'roles', 'list');
       if (!may.ok) return may;
       const found = await lists.rows('roles', {}, page);
       return accepted({ items: found.items.map(roleObject), total: found.total });
     },
-    async create(caller, { name, description, rules }, idempotency) {
+    async create(caller: Caller, { name, description, rules }: CreateRole, idempotency?: Idempotency) {
       const may = globally(caller, 'roles', 'create', name);
       if (!may.ok) return may;
       const request = knownRequest(storeKey, caller, idempotency);
       return applier.submit(createRole({ id: random.uuid(), name, description: description ?? null, rules, request }), caller);
     },
-    get(caller, id) {
-      const row = roleFor(caller, id, 'get');
-      return row.ok ? accepted(roleObject(row.value)) : row;
-    },
-    async remove(caller, id) {
+    get: (caller: Caller, id: string) => mapped(roleFor(caller, id, 'get'), roleObject),
+    async remove(caller: Caller, id: string) {
       const row = roleFor(caller, id, 'delete');
       return row.ok ? applier.submit(removeRole(row.value.id), caller) : row;
     },

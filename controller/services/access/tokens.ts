@@ -2,11 +2,18 @@ import type { KeyObject } from 'node:crypto';
 import jwt from 'jsonwebtoken';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Random } from '../../../seams/random.ts';
-import type { TokenHolder } from './access-api.ts';
+import type { AccountId } from '../../domain/engine/ids.ts';
 
 export const TOKEN_ISSUER = 'raworc';
 export const TOKEN_ALGORITHM = 'HS256';
 export const TOKEN_LIFETIME_S = 24 * 3600;
+
+/** Whom a token is made for. */
+export interface TokenHolder {
+  readonly accountId: AccountId;
+  readonly user: string;
+  readonly version: number;
+}
 
 export interface TokenKey {
   readonly key: KeyObject;

@@ -1,7 +1,10 @@
+/** For all guests together. */
 import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine.ts';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
-import type { SessionId } from '../../domain/engine/ids.ts';
+import type { AgentLogsObject } from '../../contract/agents.ts';
+import type { AgentRow } from '../../domain/agents/rows.ts';
+import type { AccountId, SessionId } from '../../domain/engine/ids.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import { rfc3339 } from '../../domain/engine/time.ts';
 import type { View } from '../../domain/engine/view.ts';
@@ -10,14 +13,14 @@ import { restState } from '../../domain/sessions/life-cycle.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { Budgets } from '../budget/budgets.ts';
 import { type TurnKey, Turns } from '../budget/turns.ts';
-import type { AgentLogs, LogScope } from '../engine/api.ts';
+import type { Caller } from '../engine/caller.ts';
 import type { Lists } from '../engine/lists.ts';
 import type { Tail } from '../events/tail.ts';
+import type { EventWatcher, Watching } from '../events/watching.ts';
 import { decodeLine } from '../fleet/decode.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { agentFor } from './agent-service.ts';
 
-/** For all guests together. */
 const READ_WITHIN_MS = 5_000;
 /** How long a read waits for a free place. A caller who already has their share of places is refused at once. */
 const WAIT_MS = 5_000;
@@ -30,6 +33,23 @@ const MAX_EARLY = 1000;
 const MAX_EARLY_CHARACTERS = 1024 * 1024;
 /** Of which sessions a follower remembers whether they have the agent. */
 const MAX_REMEMBERED = 1000;
+
+export type AgentLogs = ReturnType<typeof agentLogService>;
+
+/** Which of an agent's lines: the newest `limit`, of all sessions of its space or of one. */
+export interface LogRequest {
+  readonly limit: number;
+  readonly stream: 'stdout' | 'stderr' | 'all';
+  readonly session?: SessionId;
+}
+
+/** Lines of an agent that the caller can see. Made by `scope`, and valid as long as that says so. */
+export interface LogScope extends LogRequest {
+  /** Who reads them. */
+  readonly accountId: AccountId;
+  readonly agent: AgentRow;
+  readonly spaceName: string;
+}
 
 export interface AgentLogDeps {
   readonly view: View;
@@ -52,7 +72,7 @@ const isUp = ({ desired, phase }: SessionRow): boolean => desired === UP.desired
 const holds = (row: SessionRow | undefined, { agent }: LogScope): row is SessionRow =>
   row !== undefined && row.desired !== 'deleted' && row.spaceId === agent.spaceId && row.agents.some(({ id }) => id === agent.id);
 
-export function agentLogService({ view, lists, fleet, tail, clock, log, budgets }: AgentLogDeps): AgentLogs {
+export function agentLogService({ view, lists, fleet, tail, clock, log, budgets }: AgentLogDeps) {
   const { process, account = process, space = process } = budgets.limits.atOnce.log_reads;
   // So that no space, and no account, keeps the others from reading.
   const turns = new Turns(process);
@@ -99,14 +119,16 @@ export function agentLogService({ view, lists, fleet, tail, clock, log, budgets 
   }
 
   return {
-    scope(caller, spaceName, name, request) {
+    /** Whether the caller can see them; 404 for a session of another space or without this agent. */
+    scope(caller: Caller, spaceName: string, name: string, request: LogRequest): Outcome<LogScope> {
       const found = agentFor(view, caller, spaceName, name, 'logs');
       if (!found.ok) return found;
       const scope = { ...request, accountId: caller.accountId, agent: found.value.row, spaceName: found.value.space.name };
       if (request.session === undefined || holds(view.get('sessions', request.session), scope)) return accepted(scope);
       return refused('NOT_FOUND', `There is no such session in this space that was made with the agent "${name}".`);
     },
-    async read(scope) {
+    /** Lines are kept on the sessions' volumes, and read from those that are up: 409 for a session that rests, 503 for one that does not answer. */
+    async read(scope: LogScope): Promise<Outcome<AgentLogsObject>> {
       const resting = rests(view, scope);
       if (resting !== undefined) return resting;
       const keys = keysOf(scope);
@@ -132,7 +154,8 @@ export function agentLogService({ view, lists, fleet, tail, clock, log, budgets 
         endTurn();
       }
     },
-    follow(scope, watcher) {
+    /** Calls the watcher with the newest lines, and then with each new one, until closed. Some can be lost on the way, or while it is full. */
+    follow(scope: LogScope, watcher: Pick<EventWatcher, 'log' | 'end'>): Watching {
       const { agent, stream, session } = scope;
       const isMine = linesOf(view, scope);
       const over = new AbortController();

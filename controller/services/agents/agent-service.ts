@@ -2,27 +2,28 @@ import { availableParallelism } from 'node:os';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Random } from '../../../seams/random.ts';
-import type { Verb } from '../../domain/access/rbac.ts';
+import type { AgentObject, ChangeAgent, CreateAgent, RunningAgentObject, SettableStatus, SourceObject } from '../../contract/agents.ts';
+import type { PageRequest } from '../../contract/pages.ts';
+import type { Verb } from '../../contract/roles.ts';
+import { agentObject, agentObjectsIn } from '../../domain/agents/agent-objects.ts';
 import { type AgentChange, changeAgent, removeAgent } from '../../domain/agents/commands/change-agent.ts';
 import { createAgent } from '../../domain/agents/commands/create-agent.ts';
 import { type CheckedSource, putSource } from '../../domain/agents/commands/put-source.ts';
+import { NO_AGENT } from '../../domain/agents/refusals.ts';
 import type { AgentRow } from '../../domain/agents/rows.ts';
 import { deployAgent } from '../../domain/builds/commands/create-build.ts';
 import type { AgentId } from '../../domain/engine/ids.ts';
-import type { AgentObject, SourceObject } from '../../domain/engine/objects.ts';
-import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
-import { agentObject, agentObjectsIn } from '../../domain/engine/present.ts';
+import { accepted, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import { rfc3339 } from '../../domain/engine/time.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { SpaceRow } from '../../domain/spaces/rows.ts';
 import { spaceFor, stillThere } from '../access/access.ts';
 import type { Budgets } from '../budget/budgets.ts';
-import { payerOf } from '../budget/payer.ts';
+import { type Payer, payerOf } from '../budget/payer.ts';
 import { type EndTurn, Turns } from '../budget/turns.ts';
 import { newBuild } from '../builds/build-service.ts';
-import type { Agents, ChangeAgent, SettableStatus } from '../engine/api.ts';
 import type { Applier } from '../engine/applier.ts';
-import type { Caller } from '../engine/caller.ts';
+import type { Caller, Idempotency, Page } from '../engine/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
 import type { Lists } from '../engine/lists.ts';
 import type { Fleet } from '../fleet/fleet.ts';
@@ -52,6 +53,8 @@ export interface ReceivedSource {
   discard(): Promise<void>;
 }
 
+export type Agents = ReturnType<typeof agentService>;
+
 export interface AgentDeps {
   readonly clock: Clock;
   readonly applier: Applier;
@@ -67,7 +70,6 @@ export interface AgentDeps {
 
 /** Uploads that are unpacked and packed at once, each on a core of its own, with one left to all else. The others wait, each in a file. */
 const CHECKS = { most: Math.max(1, Math.min(2, availableParallelism() - 1)), maxOfKey: 1 };
-const NO_AGENT = refused('NOT_FOUND', 'There is no such agent.');
 
 /** An agent that a source is uploaded for, and by whom. */
 interface Uploading {
@@ -91,7 +93,7 @@ export function agentFor(
   return row === undefined ? NO_AGENT : accepted({ space: space.value, row });
 }
 
-export function agentService(deps: AgentDeps): Agents {
+export function agentService(deps: AgentDeps) {
   const { applier, view, lists, random, shelf, budgets, fleet } = deps;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -143,15 +145,13 @@ export function agentService(deps: AgentDeps): Agents {
   const checks = new Turns(CHECKS.most);
 
   return {
+    /** Removes the sources that nothing needs any more. Uploads wait meanwhile, never long. */
     async removeUnusedSources() {
       for (const digest of await shelf.kept()) await inTurn(() => forget(digest));
     },
-    async create(caller, spaceName, input, idempotency) {
+    async create(caller: Caller, spaceName: string, input: CreateAgent, idempotency?: Idempotency) {
       const space = spaceFor(view, caller, spaceName, 'agents', 'create', input.name);
       if (!space.ok) return space;
-      if (input.name === 'running') {
-        return refused('UNPROCESSABLE_ENTITY', 'No agent can be named "running".', [{ path: 'name', problem: 'reserved' }]);
-      }
       return applier.submit(
         createAgent({
           id: random.uuid() as AgentId,
@@ -167,20 +167,17 @@ export function agentService(deps: AgentDeps): Agents {
         caller,
       );
     },
-    get(caller, spaceName, name) {
-      const found = agentFor(view, caller, spaceName, name, 'get');
-      if (!found.ok) return found;
-      const { row } = found.value;
-      return accepted(withWorkers(agentObject(view, row), fleet.workers.count(row.id)));
-    },
-    async list(caller, spaceName, page) {
+    get: (caller: Caller, spaceName: string, name: string) =>
+      mapped(agentFor(view, caller, spaceName, name, 'get'), ({ row }) => withWorkers(agentObject(view, row), fleet.workers.count(row.id))),
+    async list(caller: Caller, spaceName: string, page: PageRequest) {
       const space = spaceFor(view, caller, spaceName, 'agents', 'list');
       if (!space.ok) return space;
       const found = await lists.rows('agents', { spaceId: space.value.id }, page);
       const shown = agentObjectsIn(view, space.value.id);
       return accepted({ items: found.items.map((row) => withWorkers(shown(row), fleet.workers.count(row.id))), total: found.total });
     },
-    async upload(caller, spaceName, name, body, from = {}) {
+    /** Reads a gzipped tar of at most 64 MiB from `body`. A refused one leaves nothing behind. */
+    async upload(caller: Caller, spaceName: string, name: string, body: Readable, from: Pick<Payer, 'key' | 'address'> = {}) {
       const found = agentFor(view, caller, spaceName, name, 'update');
       if (!found.ok) return found;
       const low = applier.refusesGrowth();
@@ -209,23 +206,28 @@ export function agentService(deps: AgentDeps): Agents {
         place.value();
       }
     },
-    async update(caller, spaceName, name, input) {
+    async update(caller: Caller, spaceName: string, name: string, input: ChangeAgent) {
       const found = agentFor(view, caller, spaceName, name, 'update');
       if (!found.ok) return found;
       const change = changeOf(input);
       if (Object.keys(change).length > 0) return applier.submit(changeAgent(found.value.row.id, change), caller);
-      return refused('BAD_REQUEST', 'Nothing to change: name description, purpose, source_repo or source_branch.');
+      return refused('BAD_REQUEST', 'Nothing to change. Send description, purpose, source_repo or source_branch.');
     },
-    async setStatus(caller, spaceName, name, status) {
+    /**
+     * Sets whether the agent receives messages. `inactive`: it receives no more, and messages already queued get an
+     * `error_response`; a run in progress finishes, then the worker exits. `stopped`: the same, but a run is interrupted.
+     */
+    async setStatus(caller: Caller, spaceName: string, name: string, status: SettableStatus) {
       const found = agentFor(view, caller, spaceName, name, 'update');
       if (!found.ok) return found;
       return want(caller, found.value.row, status, status === 'stopped');
     },
-    async stop(caller, spaceName, name) {
+    async stop(caller: Caller, spaceName: string, name: string) {
       const found = agentFor(view, caller, spaceName, name, 'deploy');
       return found.ok ? want(caller, found.value.row, 'inactive', true) : found;
     },
-    running(caller, spaceName, page) {
+    /** Agents with a live worker in a session that is up. */
+    running(caller: Caller, spaceName: string, page: PageRequest): Outcome<Page<RunningAgentObject>> {
       const space = spaceFor(view, caller, spaceName, 'agents', 'list');
       if (!space.ok) return space;
       const rows = fleet.workers.agentsIn(space.value.id).flatMap((id) => view.get('agents', id) ?? []);
@@ -241,7 +243,7 @@ export function agentService(deps: AgentDeps): Agents {
       });
       return accepted({ items, total: rows.length });
     },
-    async remove(caller, spaceName, name) {
+    async remove(caller: Caller, spaceName: string, name: string): Promise<Outcome<undefined>> {
       const found = agentFor(view, caller, spaceName, name, 'delete');
       if (!found.ok) return found;
       const removed = await applier.submit(removeAgent(found.value.row.id), caller);
@@ -250,7 +252,8 @@ export function agentService(deps: AgentDeps): Agents {
       await inTurn(() => forget(removed.value.sourceDigest));
       return accepted(undefined);
     },
-    async deploy(caller, spaceName, name) {
+    /** Queues the build that puts every active agent of the space into one image, and makes this one active. */
+    async deploy(caller: Caller, spaceName: string, name: string) {
       const found = agentFor(view, caller, spaceName, name, 'deploy');
       if (!found.ok) return found;
       return applier.submit(deployAgent(found.value.row.id, newBuild(deps, caller, found.value.space)), caller);

@@ -1,8 +1,8 @@
+import type { RefusalCode } from '../../contract/errors.ts';
 import { type Attribution, type AuditRecord, recordOf } from '../../domain/audit/audit.ts';
 import type { Decision } from '../../domain/engine/command.ts';
 import type { SpaceId } from '../../domain/engine/ids.ts';
 import type { Mutation, TableName } from '../../domain/engine/mutation.ts';
-import type { RefusalCode } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 
 /** Whoever a command is decided for. A caller without an attribution acts within this process, as the simulation does. */

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { Counter, Metrics } from '../../../seams/metrics.ts';
+import type { RefusalCode } from '../../contract/errors.ts';
 import type { Attribution } from '../../domain/audit/audit.ts';
-import type { RefusalCode } from '../../domain/engine/outcome.ts';
 
 /** What a minute of refusals may write. What is beyond is counted, and written as one record for each caller and kind. */
 export const REFUSAL_BOUNDS = {

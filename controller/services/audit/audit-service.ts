@@ -1,57 +1,22 @@
 import { createHmac } from 'node:crypto';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Metrics } from '../../../seams/metrics.ts';
-import type { Attribution, AuditRecord, StoredAudit } from '../../domain/audit/audit.ts';
+import type { AuditFilter, AuditObject } from '../../contract/audit.ts';
+import type { RefusalCode } from '../../contract/errors.ts';
+import type { PageRequest } from '../../contract/pages.ts';
+import type { Attribution, StoredAudit } from '../../domain/audit/audit.ts';
 import { recordAudit } from '../../domain/audit/record-audit.ts';
-import { accepted, type Outcome, type RefusalCode } from '../../domain/engine/outcome.ts';
+import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
 import { rfc3339 } from '../../domain/engine/time.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { globally, spaceFor } from '../access/access.ts';
 import type { Applier } from '../engine/applier.ts';
-import type { Caller, Page, PageRequest } from '../engine/caller.ts';
+import type { Caller } from '../engine/caller.ts';
 import type { AuditQuery, Lists } from '../engine/lists.ts';
 import { type EventIds, eventIds } from '../events/event-ids.ts';
 import { AuditRefusals } from './audit-refusals.ts';
 
-/** A record as REST and the export show it. */
-export interface AuditObject {
-  readonly id: string;
-  readonly created_at: string;
-  readonly actor: string | null;
-  readonly actor_id: string | null;
-  readonly actor_type: AuditRecord['actorType'];
-  readonly credential: string | null;
-  readonly action: string;
-  readonly resource: string;
-  readonly resource_id: string | null;
-  readonly resource_name: string | null;
-  readonly space: string | null;
-  readonly address: string | null;
-  readonly request_id: string | null;
-  readonly outcome: 'ok' | 'refused';
-  readonly code: RefusalCode | null;
-  readonly count: number;
-}
-
-export interface AuditFilter {
-  readonly actor?: string;
-  readonly action?: string;
-  readonly resource?: string;
-  readonly space?: string;
-  /** Unix milliseconds. */
-  readonly since?: number;
-  readonly until?: number;
-}
-
-export interface Audit {
-  list(caller: Caller, filter: AuditFilter, page: PageRequest): Promise<Outcome<Page<AuditObject>>>;
-  /** Resolves once the record of what changes nothing, such as the reading of a secret's value, is durable. */
-  note(attribution: Attribution): Promise<void>;
-  /** Records a refused request, soon, and within the bounds of {@link AuditRefusals}. */
-  refused(attribution: Attribution, code: RefusalCode): void;
-  /** Writes what is counted. */
-  close(): void;
-}
+export type Audit = ReturnType<typeof auditService>;
 
 export interface AuditDeps {
   readonly applier: Applier;
@@ -62,7 +27,7 @@ export interface AuditDeps {
   readonly ids: EventIds;
 }
 
-export function auditService({ applier, view, lists, clock, metrics, ids }: AuditDeps): Audit {
+export function auditService({ applier, view, lists, clock, metrics, ids }: AuditDeps) {
   const refusals = new AuditRefusals({
     ...{ clock, metrics },
     write(attribution, code, count) {
@@ -71,14 +36,17 @@ export function auditService({ applier, view, lists, clock, metrics, ids }: Audi
     },
   });
   return {
-    async list(caller, filter, page) {
+    async list(caller: Caller, filter: AuditFilter, page: PageRequest) {
       const query = auditQuery(view, caller, filter);
       if (!query.ok) return query;
       const { items, total } = await lists.audit(query.value, page);
       return accepted({ items: items.map((record) => auditObject(ids, record)), total });
     },
-    note: (attribution) => applier.apply(recordAudit(attribution, 'ok', 1)),
-    refused: (attribution, code) => refusals.add(withKnownName(view, attribution), code),
+    /** Resolves once the record of what changes nothing, such as the reading of a secret's value, is durable. */
+    note: (attribution: Attribution) => applier.apply(recordAudit(attribution, 'ok', 1)),
+    /** Records a refused request, soon, and within the bounds of {@link AuditRefusals}. */
+    refused: (attribution: Attribution, code: RefusalCode) => refusals.add(withKnownName(view, attribution), code),
+    /** Writes what is counted. */
     close: () => refusals.flush(),
   };
 }

@@ -1,18 +1,20 @@
 import type { Random } from '../../../seams/random.ts';
+import type { BuildLogObject, BuildObject, CreateBuild } from '../../contract/builds.ts';
+import { buildObject } from '../../domain/builds/build-object.ts';
 import { createBuild, type NewBuild } from '../../domain/builds/commands/create-build.ts';
+import { NO_BUILD } from '../../domain/builds/refusals.ts';
 import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { BuildId } from '../../domain/engine/ids.ts';
-import type { BuildLogObject } from '../../domain/engine/objects.ts';
-import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
-import { buildObject } from '../../domain/engine/present.ts';
+import { accepted, mapped, type Outcome } from '../../domain/engine/outcome.ts';
 import { rfc3339 } from '../../domain/engine/time.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { SpaceRow } from '../../domain/spaces/rows.ts';
 import { spaceFor } from '../access/access.ts';
-import type { Builds } from '../engine/api.ts';
 import type { Applier } from '../engine/applier.ts';
-import type { Caller } from '../engine/caller.ts';
+import type { Caller, Idempotency } from '../engine/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
+
+export type Builds = ReturnType<typeof buildService>;
 
 export interface BuildDeps {
   readonly applier: Applier;
@@ -29,43 +31,38 @@ export const newBuild = ({ random, baseImage }: Pick<BuildDeps, 'random' | 'base
   user: caller.user,
 });
 
-export function buildService(deps: BuildDeps): Builds {
+export function buildService(deps: BuildDeps) {
   const { applier, view, storeKey } = deps;
-  const none = refused('NOT_FOUND', 'There is no such build.');
 
   function found(caller: Caller, spaceName: string, id: string): Outcome<BuildRow> {
     const space = spaceFor(view, caller, spaceName, 'builds', 'get');
     if (!space.ok) return space;
     const build = view.get('builds', id);
-    return build === undefined || build.spaceId !== space.value.id ? none : accepted(build);
+    return build === undefined || build.spaceId !== space.value.id ? NO_BUILD : accepted(build);
   }
 
   return {
-    async create(caller, spaceName, { force }, idempotency) {
+    /** Without `force` a build that holds the same, finished or under way, is answered instead of a new one. */
+    async create(caller: Caller, spaceName: string, { force = false, force_rebuild = force }: CreateBuild, idempotency?: Idempotency) {
       const space = spaceFor(view, caller, spaceName, 'builds', 'create');
       if (!space.ok) return space;
       const request = knownRequest(storeKey, caller, idempotency);
-      return applier.submit(createBuild({ ...newBuild(deps, caller, space.value), force, request }), caller);
+      return applier.submit(createBuild({ ...newBuild(deps, caller, space.value), force: force || force_rebuild, request }), caller);
     },
-    latest(caller, spaceName) {
+    latest(caller: Caller, spaceName: string): Outcome<BuildObject> {
       const space = spaceFor(view, caller, spaceName, 'builds', 'get');
       if (!space.ok) return space;
       const build = view.newestBuild(space.value.id);
-      return build === undefined ? none : accepted(buildObject(view, build));
+      return build === undefined ? NO_BUILD : accepted(buildObject(view, build));
     },
-    get(caller, spaceName, id) {
-      const build = found(caller, spaceName, id);
-      return build.ok ? accepted(buildObject(view, build.value)) : build;
-    },
-    logs(caller, spaceName, id) {
-      const build = found(caller, spaceName, id);
-      return build.ok ? accepted(told(view, build.value, caller.permissions.allows('nodes', 'list', null))) : build;
-    },
+    get: (caller: Caller, spaceName: string, id: string) => mapped(found(caller, spaceName, id), (row) => buildObject(view, row)),
+    logs: (caller: Caller, spaceName: string, id: string) =>
+      mapped(found(caller, spaceName, id), (row) => buildLog(view, row, caller.permissions.allows('nodes', 'list', null))),
   };
 }
 
-/** What became of a build, as its row tells it: nothing of the agents' own runs while one is made, and so nothing more is printed. */
-function told(view: View, row: BuildRow, seesNodes: boolean): BuildLogObject {
+/** The log of a build, made from its row: nothing of the agents' own runs during a build, so nothing else is printed. */
+function buildLog(view: View, row: BuildRow, seesNodes: boolean): BuildLogObject {
   const { id, space, status, image_tag, agents_deployed, error } = buildObject(view, row);
   const begun = rfc3339(row.createdAt);
   const logs = [{ line: `Queued, to hold ${agents_deployed.length === 0 ? 'no agent' : agents_deployed.join(', ')}.`, timestamp: begun }];

@@ -1,12 +1,14 @@
 import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
+import { STALE } from '../../domain/access/refusals.ts';
 import { type Command, type Decision, unchanged } from '../../domain/engine/command.ts';
 import type { Fleet } from '../../domain/engine/fleet.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
-import { type Outcome, refused } from '../../domain/engine/outcome.ts';
+import { type Outcome, type Refused, refused } from '../../domain/engine/outcome.ts';
 import type { StoredEvent } from '../../domain/events/events.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
+/** What a batch has changed, told after its COMMIT and before its answers. */
 import { type Attributed, AuditRecords } from '../audit/audit-record.ts';
 import { BatchWatch } from './batch-watch.ts';
 import type { Capacity } from './capacity.ts';
@@ -15,13 +17,10 @@ import { CommandQueue, QUEUE_BOUND, type Waiting } from './command-queue.ts';
 import type { Writer } from './store.ts';
 import { TransactionLost } from './transaction-lost.ts';
 
-/** What a batch has changed, told after its COMMIT and before its answers. */
 export interface Committed {
   readonly mutations: readonly Mutation[];
   readonly events: readonly StoredEvent[];
 }
-
-type Refused = ReturnType<typeof refused>;
 
 /** What a command counts for that does not say what it writes. */
 const USUAL_BYTES = 1024;
@@ -282,16 +281,6 @@ function ifCurrent<Value>(command: Command<Outcome<Value>>, by: Attributed | und
     },
   };
 }
-
-/** Whoever gets it judges the request again. */
-export const STALE: Refused = {
-  ok: false,
-  refusal: {
-    ...refused('RATE_LIMITED', 'Rights changed again and again while this request waited. Retry in a second.', { retry_after_s: 1 })
-      .refusal,
-    stale: true,
-  },
-};
 
 const OF_RIGHTS: ReadonlySet<string> = new Set(['accounts', 'roles', 'bindings', 'apiKeys', 'revokedTokens']);
 

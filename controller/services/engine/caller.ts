@@ -15,16 +15,6 @@ export interface Caller {
   now(): Caller | undefined;
 }
 
-/** A page ends early where its JSON would exceed this, but not before {@link MIN_ITEMS}. */
-export const MAX_PAGE_BYTES = 8 * 1024 * 1024;
-/** Each page begins with the last item of the page before, for whoever walks a list that changes; beside it the next one must fit. */
-export const MIN_ITEMS = 2;
-
-export interface PageRequest {
-  readonly limit: number;
-  readonly offset: number;
-  readonly order?: 'asc' | 'desc';
-}
 export interface Page<T> {
   /** Fewer than asked for at the end of the list, or where the page ended early. */
   readonly items: readonly T[];

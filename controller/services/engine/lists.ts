@@ -1,10 +1,11 @@
+import type { PageRequest } from '../../contract/pages.ts';
 import type { AuditPart, StoredAudit } from '../../domain/audit/audit.ts';
 import type { AccountId, AgentId, SessionId, SpaceId } from '../../domain/engine/ids.ts';
 import type { Tables } from '../../domain/engine/mutation.ts';
-import type { ShownSession } from '../../domain/engine/present.ts';
 import type { MessageRow } from '../../domain/messages/rows.ts';
 import type { RestState, RowsOfState } from '../../domain/sessions/life-cycle.ts';
-import type { Page, PageRequest } from './caller.ts';
+import type { ShownSession } from '../../domain/sessions/session-object.ts';
+import type { Page } from './caller.ts';
 
 export interface SessionQuery {
   /** Sessions in these spaces, or made by this account in the spaces `ownedIn`; in any, where that is undefined. */

@@ -1,6 +1,6 @@
 import type { AccountId, SessionId } from '../../domain/engine/ids.ts';
 import type { DeltaNews, LogNews, StoredEvent } from '../../domain/events/events.ts';
-import type { EventScope, EventWatcher } from '../engine/api.ts';
+import type { EventScope, EventWatcher } from './watching.ts';
 
 /**
  * One watcher in its place: it has seen, or was not to see, all up to `seen`.

@@ -1,11 +1,15 @@
-import type { Permissions, Resource } from '../../domain/access/rbac.ts';
-import type { SpaceId } from '../../domain/engine/ids.ts';
-import { accepted } from '../../domain/engine/outcome.ts';
+import type { Resource } from '../../contract/roles.ts';
+import type { Permissions } from '../../domain/access/rbac.ts';
+import type { SessionId, SpaceId } from '../../domain/engine/ids.ts';
+import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
+import type { EventPosition } from '../../domain/events/events.ts';
 import { sessionFor } from '../access/access.ts';
-import type { EventScope, Events } from '../engine/api.ts';
 import type { Caller } from '../engine/caller.ts';
 import type { Tail } from './tail.ts';
+import type { EventScope, EventWatcher } from './watching.ts';
+
+export type Events = ReturnType<typeof eventService>;
 
 /** Who is told of what belongs to no space. */
 const KINDS = [
@@ -44,11 +48,12 @@ function scopeOf({ permissions, accountId, user }: Caller): EventScope {
 }
 
 /** Events of one session for whoever may see it; of all that the caller made, or may see in its space. */
-export function eventService(view: View, tail: Tail): Events {
+export function eventService(view: View, tail: Tail) {
   // Every open stream asks again every few seconds, and permissions are one object until they change: of one account, or of one key.
   const scopes = new WeakMap<Permissions, EventScope>();
   return {
-    scope(caller, session) {
+    /** Whether the caller can watch, and what; 404 for a session that is not there for this caller. */
+    scope(caller: Caller, session?: SessionId): Outcome<EventScope> {
       if (session !== undefined) {
         const row = sessionFor(view, caller, session, 'get');
         return row.ok ? accepted({ session }) : row;
@@ -57,10 +62,12 @@ export function eventService(view: View, tail: Tail): Events {
       scopes.set(caller.permissions, scope);
       return accepted(scope);
     },
-    isThere(session) {
+    /** Whether a session is there, for whomever: not deleted. */
+    isThere(session: SessionId) {
       const row = view.get('sessions', session);
       return row !== undefined && row.desired !== 'deleted';
     },
-    watch: (scope, after, watcher) => tail.watch(scope, after, watcher),
+    /** Calls the watcher with all events of the scope after `after` (now, when undefined), in order and without a gap, until closed. */
+    watch: (scope: EventScope, after: EventPosition | undefined, watcher: EventWatcher) => tail.watch(scope, after, watcher),
   };
 }

@@ -3,12 +3,12 @@ import type { Log } from '../../../seams/log.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { EventLog, EventPage } from '../../domain/events/event-log.ts';
 import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../../domain/events/events.ts';
-import type { EventScope, EventWatcher, Taken, Watching } from '../engine/api.ts';
 import { TimeSlices } from '../engine/time-slices.ts';
 import { Audience, isInScope, type Listener, type OwnerOf } from './audience.ts';
 import type { News } from './news.ts';
 import { RecentEvents } from './recent-events.ts';
 import { PAGE_EVENTS, SharedPages } from './shared-pages.ts';
+import type { EventScope, EventWatcher, Taken, Watching } from './watching.ts';
 
 /** The newest number is announced each second. When nobody has for this long, the event log is asked. */
 const SILENCE_MS = 1_500;

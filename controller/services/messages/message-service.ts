@@ -1,17 +1,20 @@
 import type { Random } from '../../../seams/random.ts';
-import type { MessageId } from '../../domain/engine/ids.ts';
-import type { MessageObject } from '../../domain/engine/objects.ts';
-import { accepted } from '../../domain/engine/outcome.ts';
-import { messageObject } from '../../domain/engine/present.ts';
+import type { MessageCountObject, MessageFilter, MessageObject, PostMessage } from '../../contract/messages.ts';
+import type { PageRequest } from '../../contract/pages.ts';
+import type { MessageId, SessionId } from '../../domain/engine/ids.ts';
+import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { clearMessages } from '../../domain/messages/commands/clear-messages.ts';
 import { postMessage } from '../../domain/messages/commands/post-message.ts';
+import { messageObject } from '../../domain/messages/message-object.ts';
 import { sessionFor } from '../access/access.ts';
-import type { MessageFilter, Messages } from '../engine/api.ts';
 import type { Applier } from '../engine/applier.ts';
+import type { Caller, Idempotency } from '../engine/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
 import type { Lists, MessageQuery } from '../engine/lists.ts';
 import type { Waiters } from '../engine/waiters.ts';
+
+export type Messages = ReturnType<typeof messageService>;
 
 export interface MessageDeps {
   readonly applier: Applier;
@@ -22,9 +25,9 @@ export interface MessageDeps {
   readonly storeKey: Uint8Array;
 }
 
-export function messageService({ applier, view, lists, waiters, random, storeKey }: MessageDeps): Messages {
+export function messageService({ applier, view, lists, waiters, random, storeKey }: MessageDeps) {
   return {
-    async post(caller, session, input, idempotency) {
+    async post(caller: Caller, session: SessionId, input: PostMessage, idempotency?: Idempotency) {
       const row = sessionFor(view, caller, session, 'update');
       if (!row.ok) return row;
       return applier.submit(
@@ -41,24 +44,25 @@ export function messageService({ applier, view, lists, waiters, random, storeKey
         caller,
       );
     },
-    async list(caller, session, filter, page) {
+    async list(caller: Caller, session: SessionId, filter: MessageFilter, page: PageRequest) {
       const row = sessionFor(view, caller, session, 'get');
       if (!row.ok) return row;
       const found = await lists.messages(session, queryOf(filter), page);
       return accepted({ items: found.items.map(messageObject), total: found.total });
     },
-    async count(caller, session) {
+    async count(caller: Caller, session: SessionId): Promise<Outcome<MessageCountObject>> {
       const row = sessionFor(view, caller, session, 'get');
-      return row.ok ? accepted(await lists.countMessages(session)) : row;
+      return row.ok ? accepted({ count: await lists.countMessages(session), session_id: session }) : row;
     },
-    async clear(caller, session) {
+    async clear(caller: Caller, session: SessionId): Promise<Outcome<undefined>> {
       const row = sessionFor(view, caller, session, 'update');
       if (!row.ok) return row;
       let cleared = await applier.submit(clearMessages(session), caller);
       while (cleared.ok && cleared.value !== undefined) cleared = await applier.apply(clearMessages(session, cleared.value));
       return cleared.ok ? accepted(undefined) : cleared;
     },
-    async whenAnswered(_session, message, signal) {
+    /** Resolves with the answer to a message once it is committed, or with undefined when the signal aborts first. */
+    async whenAnswered(message: string, signal: AbortSignal): Promise<MessageObject | undefined> {
       const look = (): MessageObject | 'gone' | undefined => {
         const answer = view.answerTo(message as MessageId);
         if (answer !== undefined) return messageObject(answer);

@@ -1,27 +1,30 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Random } from '../../../seams/random.ts';
+import type { CreateNodeToken, NodeObject } from '../../contract/nodes.ts';
+import type { PageRequest } from '../../contract/pages.ts';
 import type { FleetNode } from '../../domain/engine/fleet.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
-import type { NodeObject } from '../../domain/engine/objects.ts';
-import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
+import { accepted, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import { rfc3339, rfc3339OrNull } from '../../domain/engine/time.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { createNodeToken, joinNode, UNKNOWN_TOKEN } from '../../domain/nodes/commands/nodes.ts';
 import { type Absence, type NodeHealth, nodeHealth } from '../../domain/nodes/lease.ts';
+import { NO_NODE } from '../../domain/nodes/refusals.ts';
 import type { NodeRow } from '../../domain/nodes/rows.ts';
 import { forbidden, nodeFor } from '../access/access.ts';
 import type { Attributed } from '../audit/audit-record.ts';
-import type { Nodes } from '../engine/api.ts';
 import type { Applier } from '../engine/applier.ts';
+import type { Caller } from '../engine/caller.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { StreamCondition } from '../fleet/node-facts.ts';
 import type { LeaseLoop } from './lease-loop.ts';
 import type { NodeAlarms } from './node-alarms.ts';
 
-const HOUR = 3_600_000;
-const MAX_TTL_MS = 7 * 24 * HOUR;
+const DEFAULT_TTL_S = 3600;
+
+export type Nodes = ReturnType<typeof nodeService>;
 
 export interface NodeDeps {
   readonly applier: Applier;
@@ -39,38 +42,36 @@ export interface NodeDeps {
 
 const hashOf = (secret: string) => createHash('sha256').update(secret).digest('base64url');
 
-export function nodeService(deps: NodeDeps): Nodes {
+export function nodeService(deps: NodeDeps) {
   const { view, directory, applier, random, leases } = deps;
 
   function shown({ id }: NodeRow): Outcome<NodeObject> {
     const node = directory.node(id);
-    return node === undefined ? refused('NOT_FOUND', 'There is no such node.') : accepted(nodeObject(deps, node));
+    return node === undefined ? NO_NODE : accepted(nodeObject(deps, node));
   }
 
   return {
-    async createToken(caller, expiresInS) {
+    /** The token is shown only here. It carries the CA's hash and the controller's address. */
+    async createToken(caller: Caller, { expires_in_s = DEFAULT_TTL_S }: CreateNodeToken) {
       if (!caller.permissions.allows('nodes', 'create', null)) return forbidden('nodes', 'create');
-      const ttlMs = expiresInS === undefined ? HOUR : expiresInS * 1000;
-      if (ttlMs <= 0 || ttlMs > MAX_TTL_MS) {
-        const problem = `between 1 and ${MAX_TTL_MS / 1000}`;
-        return refused('UNPROCESSABLE_ENTITY', `expires_in_s must be ${problem}.`, [{ path: 'expires_in_s', problem }]);
-      }
+      const ttlMs = 1000 * expires_in_s;
       const id = random.uuid();
       const secret = Buffer.from(random.bytes(32)).toString('base64url');
       const made = await applier.submit(createNodeToken({ id, secretHash: hashOf(secret), ttlMs, user: caller.user }), caller);
-      return made.ok ? accepted({ token: deps.token(id, secret), expires_at: rfc3339(made.value.expiresAt) }) : made;
+      return mapped(made, ({ expiresAt }) => ({ token: deps.token(id, secret), expires_at: rfc3339(expiresAt) }));
     },
-    list(caller, { limit, offset, order }) {
+    list(caller: Caller, { limit, offset, order = 'desc' }: PageRequest) {
       if (!caller.permissions.allows('nodes', 'list', null)) return forbidden('nodes', 'list');
       const all = directory.nodes().map((node) => nodeObject(deps, node));
-      if ((order ?? 'desc') === 'desc') all.reverse();
+      if (order === 'desc') all.reverse();
       return accepted({ items: all.slice(offset, offset + limit), total: all.length });
     },
-    get(caller, id) {
+    get(caller: Caller, id: string) {
       const node = nodeFor(view, caller, id, 'get');
       return node.ok ? shown(node.value) : node;
     },
-    async lose(caller, id) {
+    /** Gives up a node that is unreachable: what was on it fails, and can be recovered should it return. 409 for one that is ready. */
+    async lose(caller: Caller, id: string) {
       const node = nodeFor(view, caller, id, 'update');
       if (!node.ok) return node;
       const lost = await leases.lose(node.value.id, caller.user, caller);

@@ -1,17 +1,20 @@
 import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orphan.ts';
-import type { Verb } from '../../domain/access/rbac.ts';
+import type { OrphanObject } from '../../contract/nodes.ts';
+import type { PageRequest } from '../../contract/pages.ts';
+import type { Verb } from '../../contract/roles.ts';
 import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
-import type { OrphanObject } from '../../domain/engine/objects.ts';
 import { accepted, hidden, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { adoptOrphan, isExplained, type Orphan, removeOrphan } from '../../domain/nodes/commands/orphans.ts';
 import { type SizeRules, sizesOf } from '../../domain/sessions/session-sizes.ts';
+import { NO_SPACE } from '../../domain/spaces/refusals.ts';
 import type { SpaceRow } from '../../domain/spaces/rows.ts';
 import { forbidden, nodeFor } from '../access/access.ts';
-import type { Orphans } from '../engine/api.ts';
 import type { Applier } from '../engine/applier.ts';
 import type { Caller, Page } from '../engine/caller.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+
+export type Orphans = ReturnType<typeof orphanService>;
 
 export interface OrphanDeps {
   readonly applier: Applier;
@@ -21,8 +24,8 @@ export interface OrphanDeps {
   readonly sizes: SizeRules;
 }
 
-/** The orphans of nodes, as these last told of them. Nothing of it is kept in the store: what is true is on the node. */
-export function orphanService({ applier, view, fleet, baseImage, sizes: rules }: OrphanDeps): Orphans {
+/** What nodes hold and no session explains, as they last reported it. `node` is an id or a name; 503 while that node is not connected. The store keeps nothing of it. */
+export function orphanService({ applier, view, fleet, baseImage, sizes: rules }: OrphanDeps) {
   function allOf(caller: Caller, ref: string, verb: Verb): Outcome<{ nodeId: NodeId; orphans: readonly Orphan__Output[] }> {
     const node = nodeFor(view, caller, ref, verb);
     if (!node.ok) return node;
@@ -44,15 +47,15 @@ export function orphanService({ applier, view, fleet, baseImage, sizes: rules }:
   }
 
   return {
-    list(caller, node, { limit, offset, order }) {
+    list(caller: Caller, node: string, { limit, offset, order }: PageRequest): Outcome<Page<OrphanObject>> {
       const all = allOf(caller, node, 'get');
       if (!all.ok) return all;
       const shown = all.value.orphans.map((orphan) => orphanObject(orphan, seesSpace(caller, view.spaceByName(orphan.space))));
       const sorted = shown.sort((a, b) => (a.session_id < b.session_id ? -1 : 1));
       if (order === 'desc') sorted.reverse();
-      return accepted<Page<OrphanObject>>({ items: sorted.slice(offset, offset + limit), total: sorted.length });
+      return accepted({ items: sorted.slice(offset, offset + limit), total: sorted.length });
     },
-    async adopt(caller, node, session) {
+    async adopt(caller: Caller, node: string, session: SessionId) {
       const found = one(caller, node, session);
       if (!found.ok) return found;
       const space = view.spaceByName(found.value.space);
@@ -72,7 +75,8 @@ export function orphanService({ applier, view, fleet, baseImage, sizes: rules }:
         caller,
       );
     },
-    async remove(caller, node, session) {
+    /** Answers once the tombstone is durable. */
+    async remove(caller: Caller, node: string, session: SessionId) {
       const found = one(caller, node, session);
       return found.ok ? applier.submit(removeOrphan(found.value.orphan), caller) : found;
     },
@@ -80,8 +84,6 @@ export function orphanService({ applier, view, fleet, baseImage, sizes: rules }:
 }
 
 const orNull = (text: string): string | null => (text === '' ? null : text);
-
-const NO_SPACE = refused('NOT_FOUND', 'There is no such space.');
 
 /** A space that is gone is named to callers who may see all that there are. */
 const seesSpace = ({ permissions }: Caller, space: SpaceRow | undefined): boolean =>

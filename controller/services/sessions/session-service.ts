@@ -1,7 +1,8 @@
 import type { Random } from '../../../seams/random.ts';
+import type { PageRequest } from '../../contract/pages.ts';
+import type { CreateSession, RemixSession, SessionFilter, SessionObject, SessionState, UpdateSession } from '../../contract/sessions.ts';
 import type { SessionId, SpaceId } from '../../domain/engine/ids.ts';
-import { accepted, hidden, type Outcome, refused } from '../../domain/engine/outcome.ts';
-import { sessionObject, sessionObjects } from '../../domain/engine/present.ts';
+import { accepted, hidden, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { changeDesired, type DesiredChange } from '../../domain/sessions/commands/change-desired.ts';
 import { createSession } from '../../domain/sessions/commands/create-session.ts';
@@ -11,10 +12,10 @@ import { updateSession } from '../../domain/sessions/commands/update-session.ts'
 import { REQUEST_FOR_STATE } from '../../domain/sessions/legal.ts';
 import { recalledSession } from '../../domain/sessions/recalled-session.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
+import { sessionObject, sessionObjects } from '../../domain/sessions/session-object.ts';
 import { type SizeRules, type Sizes, sizesOf } from '../../domain/sessions/session-sizes.ts';
 import { sessionDefaults } from '../../domain/spaces/space-settings.ts';
 import { forbidden, sessionFor, shownSessionFor, spaceFor } from '../access/access.ts';
-import type { CreateSession, Sessions } from '../engine/api.ts';
 import type { Applier } from '../engine/applier.ts';
 import type { Caller, Idempotency } from '../engine/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
@@ -25,6 +26,8 @@ import type { ShownSessions } from './shown-sessions.ts';
 
 /** How long a running message may go on when its session is suspended. */
 export const SUSPEND_GRACE_MS = 30_000;
+
+export type Sessions = ReturnType<typeof sessionService>;
 
 export interface SessionDeps {
   readonly applier: Applier;
@@ -48,7 +51,7 @@ const imageIn = (details: unknown): string | undefined =>
 
 const REBUILT_WITHIN_S = 5;
 
-export function sessionService(deps: SessionDeps): Sessions {
+export function sessionService(deps: SessionDeps) {
   const { applier, view, waiters, shownSessions } = deps;
 
   /** A session that found no node for the lack of an image is worth another try: the image is built again. */
@@ -57,17 +60,18 @@ export function sessionService(deps: SessionDeps): Sessions {
     if (created.ok || created.refusal.code !== 'UNAVAILABLE') return created;
     const image = imageIn(created.refusal.details);
     if (image === undefined || !deps.rebuild(spaceId, image)) return created;
-    const message = `The image of this space was removed from its nodes, and is being built again: retry in a few seconds.`;
+    const message = 'The image of this space was removed from its nodes and is being rebuilt. Retry in a few seconds.';
     return refused('UNAVAILABLE', message, { retry_after_s: REBUILT_WITHIN_S });
   }
 
+  /** Pauses, suspends, resumes or recovers, where that is legal. A repeated request changes nothing. `force`: without a grace for what is running. */
   async function change(caller: Caller, id: SessionId, request: DesiredChange, { force }: { force: boolean }) {
     const row = sessionFor(view, caller, id, 'update');
     return row.ok ? applier.submit(changeDesired(id, request, force ? 0 : SUSPEND_GRACE_MS), caller) : row;
   }
 
   return {
-    async create(caller, input, idempotency) {
+    async create(caller: Caller, input: CreateSession, idempotency?: Idempotency) {
       const space = spaceFor(view, caller, input.space ?? 'default', 'sessions', 'create');
       if (!space.ok) return space;
       const { timeouts } = sessionDefaults(space.value.settings);
@@ -82,14 +86,16 @@ export function sessionService(deps: SessionDeps): Sessions {
       );
       return judged(created, space.value.id);
     },
-    async update(caller, id, update) {
+    /** 400 when nothing is to change. */
+    async update(caller: Caller, id: SessionId, update: UpdateSession) {
       const row = sessionFor(view, caller, id, 'update');
       if (!row.ok) return row;
       if (update.name === undefined && update.metadata === undefined)
-        return refused('BAD_REQUEST', 'There is nothing to change: send a name or metadata.');
+        return refused('BAD_REQUEST', 'Nothing to change. Send name or metadata.');
       return applier.submit(updateSession(id, update), caller);
     },
-    async remix(caller, parentId, input, idempotency) {
+    /** A new running session that begins as a copy; see {@link remixSession}. */
+    async remix(caller: Caller, parentId: SessionId, input: RemixSession, idempotency?: Idempotency) {
       const request = knownRequest(deps.storeKey, caller, idempotency);
       const copy = { data: input.data ?? true, messages: input.messages ?? false };
       const parent = sessionFor(view, caller, parentId, copy.data || copy.messages ? 'update' : 'get');
@@ -113,31 +119,25 @@ export function sessionService(deps: SessionDeps): Sessions {
       const created = await applier.submit(remixSession(remix), caller);
       return judged(created, spaceId.value);
     },
-    get(caller, id) {
-      const session = shownSessionFor(shownSessions, caller, id);
-      return session.ok ? accepted(session.value.json) : session;
-    },
-    async list(caller, filter, page) {
-      const found = await listSessions(deps, caller, filter, page);
-      return found.ok ? accepted({ items: sessionObjects(view, found.value.items), total: found.value.total }) : found;
-    },
-    async remove(caller, id) {
+    get: (caller: Caller, id: string) => mapped(shownSessionFor(shownSessions, caller, id), ({ json }) => json),
+    list: async (caller: Caller, filter: SessionFilter, page: PageRequest) =>
+      mapped(await listSessions(deps, caller, filter, page), ({ items, total }) => ({ items: sessionObjects(view, items), total })),
+    /** Answers once the tombstone is durable. */
+    async remove(caller: Caller, id: SessionId) {
       const row = sessionFor(view, caller, id, 'delete');
-      if (!row.ok) return row;
-      return applier.submit(removeSession(id, 'deleted'), caller);
+      return row.ok ? applier.submit(removeSession(id, 'deleted'), caller) : row;
     },
     change,
-    async putState(caller, id, state) {
+    /** `PUT state`: the request that leads to the state. 409 for a state that cannot be asked for. */
+    async putState(caller: Caller, id: SessionId, state: SessionState) {
       const row = sessionFor(view, caller, id, 'update');
       if (!row.ok) return row;
       const request = REQUEST_FOR_STATE[state];
       if (request !== undefined) return change(caller, id, request, { force: false });
-      return refused(
-        'CONFLICT',
-        `A session becomes ${state} by itself: ask for one of paused, suspended, idle (resume) or init (recover).`,
-      );
+      return refused('CONFLICT', `A session becomes ${state} by itself. Ask for paused, suspended, idle (resume) or init (recover).`);
     },
-    whenUp(id, signal) {
+    /** Resolves with the session once it is idle, busy or error, or with undefined when the signal aborts first. */
+    whenUp(id: string, signal: AbortSignal): Promise<SessionObject | undefined> {
       const look = () => {
         const row = view.get('sessions', id);
         if (row === undefined || row.desired === 'deleted') return 'gone';
@@ -153,7 +153,7 @@ function parentOf(view: View, caller: Caller, id: string | undefined): Outcome<{
   if (id === undefined) return accepted({});
   const parent = sessionFor(view, caller, id, 'get');
   if (parent.ok) return accepted({ parentId: parent.value.id });
-  const none = refused('NOT_FOUND', 'There is no such session to be the parent.');
+  const none = refused('NOT_FOUND', 'No such parent session.');
   return parent.refusal.hidden === true ? hidden(none) : none;
 }
 

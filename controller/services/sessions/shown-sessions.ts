@@ -1,12 +1,13 @@
-import { sessionObject } from '../../domain/engine/present.ts';
+import type { SessionObject } from '../../contract/sessions.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
+import { sessionObject } from '../../domain/sessions/session-object.ts';
 import type { Committed } from '../engine/applier.ts';
 import { JsonText } from '../engine/json-text.ts';
 
 /** A session as everybody sees it who may, and by what is judged who that is. */
 export interface ShownSession extends Pick<SessionRow, 'id' | 'name' | 'spaceId' | 'createdById' | 'desired'> {
-  readonly json: JsonText;
+  readonly json: JsonText<SessionObject>;
 }
 
 /** In characters of JSON, of a byte or two each: some 90,000 sessions. */
@@ -45,7 +46,7 @@ export class ShownSessions {
     const row = this.#view.get('sessions', id);
     if (row === undefined || row.desired === 'deleted') return undefined;
     const { name, spaceId, createdById, desired } = row;
-    const json = new JsonText(JSON.stringify(sessionObject(this.#view, row)));
+    const json = JsonText.of(sessionObject(this.#view, row));
     const shown = { id: row.id, name, spaceId, createdById, desired, json };
     this.#known.set(id, shown);
     this.#kept += json.text.length;

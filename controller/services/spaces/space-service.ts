@@ -1,15 +1,19 @@
 import type { Random } from '../../../seams/random.ts';
+import type { PageRequest } from '../../contract/pages.ts';
+import type { ChangeSpace, CreateSpace, SpaceFilter } from '../../contract/spaces.ts';
 import type { SpaceId } from '../../domain/engine/ids.ts';
-import { accepted, refused } from '../../domain/engine/outcome.ts';
+import { accepted, mapped, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { checkedSettings, type SizeRules } from '../../domain/sessions/session-sizes.ts';
 import { changeSpace, createSpace, removeSpace } from '../../domain/spaces/commands/spaces.ts';
 import { spaceObject } from '../../domain/spaces/space-objects.ts';
 import { forbidden, spaceFor } from '../access/access.ts';
-import type { Spaces } from '../engine/api.ts';
 import type { Applier } from '../engine/applier.ts';
+import type { Caller, Idempotency } from '../engine/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
 import type { Lists } from '../engine/lists.ts';
+
+export type Spaces = ReturnType<typeof spaceService>;
 
 export interface SpaceDeps {
   readonly applier: Applier;
@@ -20,39 +24,39 @@ export interface SpaceDeps {
   readonly sizes: SizeRules;
 }
 
-export function spaceService({ applier, view, lists, random, storeKey, sizes }: SpaceDeps): Spaces {
+export function spaceService({ applier, view, lists, random, storeKey, sizes }: SpaceDeps) {
   return {
-    async list(caller, { active }, page) {
+    /** The spaces that the caller can see. */
+    async list(caller: Caller, { active }: SpaceFilter, page: PageRequest) {
       const visible = caller.permissions.spacesAllowing('spaces', 'list');
       if (visible !== 'all' && visible.size === 0) return forbidden('spaces', 'list');
       const found = await lists.rows('spaces', active === undefined ? {} : { active }, page, visible === 'all' ? undefined : [...visible]);
       return accepted({ items: found.items.map(spaceObject), total: found.total });
     },
-    async create(caller, { name, description = null, settings = {} }, idempotency) {
+    async create(caller: Caller, { name, description, settings = {} }: CreateSpace, idempotency?: Idempotency) {
       if (!caller.permissions.allows('spaces', 'create', null, name)) return forbidden('spaces', 'create');
       const fit = checkedSettings(sizes, settings);
       if (!fit.ok) return fit;
       const request = knownRequest(storeKey, caller, idempotency);
       const id = random.uuid() as SpaceId;
-      return applier.submit(createSpace({ id, name, description, settings, user: caller.user, request }), caller);
+      return applier.submit(createSpace({ id, name, description: description ?? null, settings, user: caller.user, request }), caller);
     },
-    get(caller, name) {
-      const space = spaceFor(view, caller, name, 'spaces', 'get');
-      return space.ok ? accepted(spaceObject(space.value)) : space;
-    },
-    async update(caller, name, { name: named, ...change }) {
+    get: (caller: Caller, name: string) => mapped(spaceFor(view, caller, name, 'spaces', 'get'), spaceObject),
+    /** 400 when nothing is to change, or the name is. */
+    async update(caller: Caller, name: string, { name: named, ...change }: ChangeSpace) {
       const space = spaceFor(view, caller, name, 'spaces', 'update');
       if (!space.ok) return space;
       if (named !== undefined && named !== name) {
-        return refused('BAD_REQUEST', 'The name of a space cannot be changed: make another one.');
+        return refused('BAD_REQUEST', 'A space cannot be renamed. Create another space instead.');
       }
-      if (Object.keys(change).length === 0) return refused('BAD_REQUEST', 'Nothing to change: send description, settings or active.');
+      if (Object.keys(change).length === 0) return refused('BAD_REQUEST', 'Nothing to change. Send description, settings or active.');
       const fit = checkedSettings(sizes, change.settings ?? {});
       // The row of the moment of the command is what counts: what was read here can be old by then.
       const mayBound = caller.permissions.allows('spaces', 'update', null);
       return fit.ok ? applier.submit(changeSpace(space.value.id, change, mayBound), caller) : fit;
     },
-    async remove(caller, name) {
+    /** With its secrets, agents, builds and bindings. 409 while it has sessions. */
+    async remove(caller: Caller, name: string) {
       const space = spaceFor(view, caller, name, 'spaces', 'delete');
       return space.ok ? applier.submit(removeSpace(space.value.id), caller) : space;
     },

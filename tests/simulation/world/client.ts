@@ -1,7 +1,7 @@
 import type { Outcome } from '../../../controller/domain/engine/outcome.ts';
 import { LEGAL, type SessionRequest } from '../../../controller/domain/sessions/legal.ts';
-import type { Services } from '../../../controller/services/engine/api.ts';
 import type { Caller } from '../../../controller/services/engine/caller.ts';
+import type { Services } from '../../../controller/services/services.ts';
 import type { Book, SessionFact } from './book.ts';
 import type { Cluster } from './cluster.ts';
 import { COMMANDS, type Command, type CommandName } from './commands.ts';

@@ -1,11 +1,11 @@
 /** What clients do, each with what must be true of its answer. */
 
+import type { MessageObject, PostMessage } from '../../../controller/contract/messages.ts';
+import type { CreateSession, SessionObject } from '../../../controller/contract/sessions.ts';
 import type { SessionId } from '../../../controller/domain/engine/ids.ts';
-import type { MessageObject, SessionObject } from '../../../controller/domain/engine/objects.ts';
 import { accepted } from '../../../controller/domain/engine/outcome.ts';
 import type { DesiredChange } from '../../../controller/domain/sessions/commands/change-desired.ts';
 import { REQUEST_FOR_STATE } from '../../../controller/domain/sessions/legal.ts';
-import type { CreateSession, PostMessage } from '../../../controller/services/engine/api.ts';
 import type { MessageFact, SessionFact } from './book.ts';
 import type { Client } from './client.ts';
 import { makeOnce, repeat } from './once.ts';
@@ -114,7 +114,7 @@ async function chat(client: Client, session: SessionFact): Promise<void> {
   const patience = new AbortController();
   cluster.time.schedule(random.between(1_000, 8_000), () => patience.abort());
   const answered = await client.ask(`wait for ${message.id}`, async (services) =>
-    accepted(await services.messages.whenAnswered(idOf(session), message.id, patience.signal)),
+    accepted(await services.messages.whenAnswered(message.id, patience.signal)),
   );
   if (answered === 'lost' || !answered.ok || answered.value === undefined) return;
   const { role, metadata } = answered.value;
@@ -132,7 +132,7 @@ async function get(client: Client, session: SessionFact): Promise<void> {
 
 async function list(client: Client): Promise<void> {
   const { random, book } = client;
-  const state = random.pick([undefined, 'idle', 'busy', 'paused', 'SUSPENDED', 'error', 'init']);
+  const state = random.pick([undefined, 'idle', 'busy', 'paused', 'suspended', 'error', 'init'] as const);
   const gone = [...book.sessions.values()].filter(({ deletion }) => deletion === 'done').map(({ id }) => id);
   const found = await client.ask('list', (services, caller) => services.sessions.list(caller, state === undefined ? {} : { state }, PAGE));
   if (found === 'lost') return;

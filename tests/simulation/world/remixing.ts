@@ -1,6 +1,5 @@
+import type { RemixSession, SessionObject } from '../../../controller/contract/sessions.ts';
 import type { SessionId } from '../../../controller/domain/engine/ids.ts';
-import type { SessionObject } from '../../../controller/domain/engine/objects.ts';
-import type { RemixSession } from '../../../controller/services/engine/api.ts';
 import type { SessionFact } from './book.ts';
 import type { Client } from './client.ts';
 import { makeOnce } from './once.ts';

@@ -5,7 +5,7 @@ import { NARROW, SPACES } from './store.ts';
 
 const MIB = 1024 * 1024;
 const KEYS = ['TOKEN', 'REGION'] as const;
-const HIDDEN = { showValues: false } as const;
+const HIDDEN = {} as const;
 
 /** Whether a space says that it takes no more: of a quota it must be true by its own account. */
 export function isSpaceFull({ code, message, details }: Refusal): boolean {

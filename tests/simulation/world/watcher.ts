@@ -1,5 +1,6 @@
 import type { EventPosition } from '../../../controller/domain/events/events.ts';
-import type { EventWatcher, Services } from '../../../controller/services/engine/api.ts';
+import type { EventWatcher } from '../../../controller/services/events/watching.ts';
+import type { Services } from '../../../controller/services/services.ts';
 import type { Cluster } from './cluster.ts';
 import type { SeededRandom } from './random.ts';
 import { EPOCH } from './store.ts';

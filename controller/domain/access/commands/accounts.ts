@@ -1,14 +1,14 @@
+import type { AccountObject, ChangeAccount } from '../../../contract/service-accounts.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { AccountId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import type { EventType, NewEvent } from '../../events/events.ts';
-import { type AccountObject, accountObject } from '../access-objects.ts';
-import { isLastAdmin, LAST_ADMIN } from '../last-admin.ts';
+import { accountObject } from '../access-objects.ts';
+import { isLastAdmin } from '../last-admin.ts';
+import { LAST_ADMIN, NO_ACCOUNT } from '../refusals.ts';
 import type { AccountRow } from '../rows.ts';
 import { bindingRemoved } from './role-bindings.ts';
-
-export const NO_ACCOUNT = refused('NOT_FOUND', 'There is no such service account.');
 
 export interface NewAccount {
   readonly id: AccountId;
@@ -40,14 +40,8 @@ export function createAccount({ id, user, passwordHash, description }: NewAccoun
   };
 }
 
-export interface AccountChange {
-  /** Null clears it. */
-  readonly description?: string | null;
-  readonly active?: boolean;
-}
-
 /** Deactivating ends every token of the account for good, and its keys until it is active again. */
-export function changeAccount(id: AccountId, change: AccountChange, by: AccountId): Command<Outcome<AccountObject>> {
+export function changeAccount(id: AccountId, change: Omit<ChangeAccount, 'space'>, by: AccountId): Command<Outcome<AccountObject>> {
   return {
     name: 'change-account',
     decide({ view, now }) {

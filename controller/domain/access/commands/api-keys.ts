@@ -1,11 +1,12 @@
+import type { ApiKeyObject } from '../../../contract/api-keys.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import type { EventType, NewEvent } from '../../events/events.ts';
-import { type ApiKeyObject, apiKeyObject } from '../access-objects.ts';
+import { apiKeyObject } from '../access-objects.ts';
+import { NO_KEY } from '../refusals.ts';
 import type { ApiKeyRow } from '../rows.ts';
 
-export const NO_KEY = refused('NOT_FOUND', 'There is no such API key.');
 const MAX_KEYS = 1000;
 
 export function createApiKey(input: Omit<ApiKeyRow, 'createdAt' | 'lastUsedAt'>): Command<Outcome<ApiKeyObject>> {

@@ -1,3 +1,4 @@
+import type { BindingObject } from '../../../contract/role-bindings.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
 import type { AccountId, SpaceId } from '../../engine/ids.ts';
@@ -5,11 +6,11 @@ import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import type { View } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
-import { type BindingObject, bindingObject } from '../access-objects.ts';
-import { isAdminBinding, isLastAdmin, LAST_ADMIN } from '../last-admin.ts';
+import { NO_SPACE } from '../../spaces/refusals.ts';
+import { bindingObject } from '../access-objects.ts';
+import { isAdminBinding, isLastAdmin } from '../last-admin.ts';
+import { LAST_ADMIN, NO_ACCOUNT, NO_BINDING, NO_ROLE } from '../refusals.ts';
 import type { BindingRow } from '../rows.ts';
-
-export const NO_BINDING = refused('NOT_FOUND', 'There is no such role binding.');
 
 export interface NewBinding {
   readonly id: string;
@@ -28,14 +29,11 @@ export function createBinding({ request, ...input }: NewBinding): Command<Outcom
     name: 'create-binding',
     grows: true,
     decide({ view, now }) {
-      const made = recall(view, request);
-      if (made !== undefined) {
-        const row = made.ok ? view.get('bindings', made.value) : undefined;
-        if (!made.ok) return unchanged(made);
-        return unchanged(
-          row === undefined ? refused('NOT_FOUND', 'The role binding that this key made is gone.') : accepted(bindingObject(view, row)),
-        );
-      }
+      const made = recall(view, request, 'role binding', (id) => {
+        const row = view.get('bindings', id);
+        return row && bindingObject(view, row);
+      });
+      if (made !== undefined) return unchanged(made);
       const missing = whatIsMissing(view, input);
       if (missing !== undefined) return unchanged(missing);
       if (view.bindingsTo(input.roleId).some((other) => isTheSame(other, input))) {
@@ -54,9 +52,9 @@ export function createBinding({ request, ...input }: NewBinding): Command<Outcom
 
 /** They were there when the caller asked, and may have gone since. */
 function whatIsMissing(view: View, { roleId, accountId, spaceId }: Omit<NewBinding, 'request'>) {
-  if (view.get('roles', roleId) === undefined) return refused('NOT_FOUND', 'There is no such role.');
-  if (accountId !== null && view.get('accounts', accountId) === undefined) return refused('NOT_FOUND', 'There is no such service account.');
-  if (spaceId !== null && view.get('spaces', spaceId) === undefined) return refused('NOT_FOUND', 'There is no such space.');
+  if (view.get('roles', roleId) === undefined) return NO_ROLE;
+  if (accountId !== null && view.get('accounts', accountId) === undefined) return NO_ACCOUNT;
+  if (spaceId !== null && view.get('spaces', spaceId) === undefined) return NO_SPACE;
   return undefined;
 }
 

@@ -1,13 +1,13 @@
+import type { RoleObject, Rule } from '../../../contract/roles.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import type { EventType, NewEvent } from '../../events/events.ts';
-import { type RoleObject, roleObject } from '../access-objects.ts';
-import type { RoleRow, Rule } from '../rows.ts';
+import { roleObject } from '../access-objects.ts';
+import { NO_ROLE } from '../refusals.ts';
+import type { RoleRow } from '../rows.ts';
 import { bindingRemoved } from './role-bindings.ts';
-
-export const NO_ROLE = refused('NOT_FOUND', 'There is no such role.');
 
 export interface NewRole {
   readonly id: string;
@@ -23,12 +23,11 @@ export function createRole({ id, name, description, rules, request }: NewRole): 
     name: 'create-role',
     grows: true,
     decide({ view, now }) {
-      const made = recall(view, request);
-      if (made !== undefined) {
-        const row = made.ok ? view.get('roles', made.value) : undefined;
-        if (!made.ok) return unchanged(made);
-        return unchanged(row === undefined ? refused('NOT_FOUND', 'The role that this key made is gone.') : accepted(roleObject(row)));
-      }
+      const made = recall(view, request, 'role', (id) => {
+        const row = view.get('roles', id);
+        return row && roleObject(row);
+      });
+      if (made !== undefined) return unchanged(made);
       if (view.roleByName(name) !== undefined) return unchanged(refused('CONFLICT', `There is a role "${name}" already.`));
       const row: RoleRow = { id, name, description, rules, builtIn: false, createdAt: now };
       return {

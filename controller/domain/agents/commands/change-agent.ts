@@ -1,15 +1,14 @@
+import type { AgentObject } from '../../../contract/agents.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { AgentId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
-import type { AgentObject } from '../../engine/objects.ts';
-import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { agentObject } from '../../engine/present.ts';
+import { accepted, type Outcome } from '../../engine/outcome.ts';
 import { agentChanged } from '../agent-event.ts';
+import { agentObject } from '../agent-objects.ts';
+import { NO_AGENT } from '../refusals.ts';
 import type { AgentRow } from '../rows.ts';
 
 export type AgentChange = Partial<Pick<AgentRow, 'description' | 'purpose' | 'sourceRepo' | 'sourceBranch' | 'wanted'>>;
-
-const NO_AGENT = refused('NOT_FOUND', 'There is no such agent.');
 
 /** Sets what is named. What sessions were made with stays in them; whether they may still ask it is looked up with each message. */
 export function changeAgent(id: AgentId, change: AgentChange): Command<Outcome<AgentObject>> {

@@ -1,13 +1,14 @@
+import type { AgentObject } from '../../../contract/agents.ts';
 import { activated, type NewBuild } from '../../builds/commands/create-build.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
 import type { AccountId, AgentId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
-import type { AgentObject } from '../../engine/objects.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { agentObject } from '../../engine/present.ts';
+import { NO_SPACE } from '../../spaces/refusals.ts';
 import { closedSpace } from '../../spaces/space-admission.ts';
 import { agentChanged } from '../agent-event.ts';
+import { agentObject } from '../agent-objects.ts';
 import type { AgentRow } from '../rows.ts';
 
 export interface NewAgent {
@@ -29,16 +30,13 @@ export function createAgent(input: NewAgent): Command<Outcome<AgentObject>> {
     name: 'create-agent',
     grows: true,
     decide({ view, now }) {
-      const made = recall(view, input.request);
-      if (made !== undefined) {
-        if (!made.ok) return unchanged(made);
-        const row = view.get('agents', made.value);
-        return unchanged(
-          row === undefined ? refused('NOT_FOUND', 'The agent that this key made is gone.') : accepted(agentObject(view, row)),
-        );
-      }
+      const made = recall(view, input.request, 'agent', (id) => {
+        const row = view.get('agents', id);
+        return row && agentObject(view, row);
+      });
+      if (made !== undefined) return unchanged(made);
       const { spaceId } = input.build;
-      if (view.get('spaces', spaceId) === undefined) return unchanged(refused('NOT_FOUND', 'There is no such space.'));
+      if (view.get('spaces', spaceId) === undefined) return unchanged(NO_SPACE);
       const closed = input.sourceRepo === null ? undefined : closedSpace(view, spaceId);
       if (closed !== undefined) return unchanged(closed);
       if (view.agentByName(spaceId, input.name) !== undefined) {

@@ -1,10 +1,11 @@
+import type { SourceObject } from '../../../contract/agents.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { AgentId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
-import type { SourceObject } from '../../engine/objects.ts';
-import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { sourceObject } from '../../engine/present.ts';
+import { accepted, type Outcome } from '../../engine/outcome.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
+import { sourceObject } from '../agent-objects.ts';
+import { NO_AGENT } from '../refusals.ts';
 import type { AgentProgram } from '../rows.ts';
 
 export interface CheckedSource {
@@ -23,7 +24,7 @@ export function putSource(agentId: AgentId, source: CheckedSource): Command<Outc
     grows: true,
     decide({ view, fleet, now }) {
       const agent = view.get('agents', agentId);
-      if (agent === undefined) return unchanged(refused('NOT_FOUND', 'There is no such agent.'));
+      if (agent === undefined) return unchanged(NO_AGENT);
       const storageBytes = Math.max(0, source.sizeBytes - agent.sourceBytes);
       const refusal = refusedBySpace(view, fleet, agent.spaceId, { sessions: 0, requests: undefined, storageBytes }, 'also inactive');
       if (refusal !== undefined) return unchanged(refusal);

@@ -1,8 +1,8 @@
 import { type Command, type Decision, unchanged } from '../../engine/command.ts';
 import type { BuildId, NodeId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
-import { buildObject } from '../../engine/present.ts';
 import type { View } from '../../engine/view.ts';
+import { buildObject } from '../build-object.ts';
 import type { BuildRow } from '../rows.ts';
 
 function becomes<Answer>(view: View, build: BuildRow, answer: Answer): Decision<Answer> {

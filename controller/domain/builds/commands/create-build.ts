@@ -1,15 +1,18 @@
+import type { AgentObject } from '../../../contract/agents.ts';
+import type { BuildObject } from '../../../contract/builds.ts';
 import { agentChanged } from '../../agents/agent-event.ts';
+import { agentObject } from '../../agents/agent-objects.ts';
+import { NO_AGENT } from '../../agents/refusals.ts';
 import type { AgentRow } from '../../agents/rows.ts';
 import { type Command, type Decision, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
 import type { AgentId, BuildId, SpaceId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
-import type { AgentObject, BuildObject } from '../../engine/objects.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { agentObject, buildObject } from '../../engine/present.ts';
 import type { View } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
 import { closedSpace } from '../../spaces/space-admission.ts';
+import { buildObject } from '../build-object.ts';
 import { imageName } from '../image-name.ts';
 import type { BuildRow, BuiltAgent, UnfetchedAgent } from '../rows.ts';
 
@@ -81,14 +84,11 @@ export function createBuild(input: BuildRequest): Command<Outcome<BuildObject>> 
     name: 'create-build',
     grows: true,
     decide({ view, now }) {
-      const made = recall(view, input.request);
-      if (made !== undefined) {
-        if (!made.ok) return unchanged(made);
-        const row = view.get('builds', made.value);
-        return unchanged(
-          row === undefined ? refused('NOT_FOUND', 'The build that this key made is gone.') : accepted(buildObject(view, row)),
-        );
-      }
+      const made = recall(view, input.request, 'build', (id) => {
+        const row = view.get('builds', id);
+        return row && buildObject(view, row);
+      });
+      if (made !== undefined) return unchanged(made);
       const closed = closedSpace(view, input.spaceId);
       if (closed !== undefined) return unchanged(closed);
       const content = contentOf(view.agentsIn(input.spaceId));
@@ -123,7 +123,7 @@ export function deployAgent(agentId: AgentId, input: NewBuild): Command<Outcome<
     grows: true,
     decide({ view, now }) {
       const agent = view.get('agents', agentId);
-      if (agent === undefined) return unchanged(refused('NOT_FOUND', 'There is no such agent.'));
+      if (agent === undefined) return unchanged(NO_AGENT);
       if (agent.sourceDigest === null && agent.sourceRepo === null) {
         return unchanged(refused('CONFLICT', `The agent "${agent.name}" has no source yet: upload one (PUT …/source), then deploy it.`));
       }

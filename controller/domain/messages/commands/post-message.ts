@@ -1,17 +1,18 @@
+import type { MessageObject } from '../../../contract/messages.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
 import type { MessageId, SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
-import type { MessageObject } from '../../engine/objects.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { messageObject } from '../../engine/present.ts';
 import { atStart, desiring, loweredEvents, refusedWaking } from '../../sessions/commands/change-desired.ts';
 import { LEGAL } from '../../sessions/legal.ts';
+import { NO_SESSION } from '../../sessions/refusals.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
 import { type Choice, chooseAgent } from '../answering.ts';
 import { answerRefused, messageEvent } from '../answers.ts';
 import { trimHistory } from '../history.ts';
+import { messageObject } from '../message-object.ts';
 import { messageBytes, refusedByQueue } from '../queue.ts';
 import type { MessageRow, QueueRow } from '../rows.ts';
 
@@ -37,15 +38,12 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
     grows: true,
     decide({ view, fleet, now }) {
       const session = view.get('sessions', input.sessionId);
-      if (session === undefined || session.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
-      const made = recall(view, input.request);
-      if (made !== undefined) {
-        if (!made.ok) return unchanged(made);
-        const row = view.get('messages', made.value);
-        return unchanged(
-          row === undefined ? refused('NOT_FOUND', 'The message that this key made is gone.') : accepted(messageObject(row)),
-        );
-      }
+      if (session === undefined || session.desired === 'deleted') return unchanged(NO_SESSION);
+      const made = recall(view, input.request, 'message', (id) => {
+        const row = view.get('messages', id);
+        return row && messageObject(row);
+      });
+      if (made !== undefined) return unchanged(made);
       const kept = { sessions: 0, requests: undefined, storageBytes: bytes } as const;
       const full = refusedBySpace(view, fleet, session.spaceId, kept);
       if (full !== undefined) return unchanged(full);

@@ -6,6 +6,7 @@ import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import type { View } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
 import { failing } from '../../sessions/fail-session.ts';
+import { NO_NODE } from '../refusals.ts';
 import type { NodeRow } from '../rows.ts';
 
 export const nodeEvent = (
@@ -55,7 +56,7 @@ export function loseNode(id: NodeId, isConnected: (id: NodeId) => boolean, by: s
     name: 'lose-node',
     decide({ view, now }) {
       const row = view.get('nodes', id);
-      if (row === undefined) return unchanged(refused('NOT_FOUND', 'There is no such node.'));
+      if (row === undefined) return unchanged(NO_NODE);
       if (isConnected(id)) {
         const message = `The node ${row.name} is ready: only one that is unreachable can be given up. Stop its node agent first.`;
         return unchanged(refused('CONFLICT', message));

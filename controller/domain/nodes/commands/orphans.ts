@@ -1,14 +1,14 @@
 /** What a node holds and nothing explains: an operator takes it back as a session, or has it removed. */
+import type { SessionObject } from '../../../contract/sessions.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { AccountId, NodeId, SessionId, SpaceId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
-import type { SessionObject } from '../../engine/objects.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { sessionObject } from '../../engine/present.ts';
 import type { View } from '../../engine/view.ts';
 import { occupiesRoom } from '../../sessions/life-cycle.ts';
 import { shortOf } from '../../sessions/placement.ts';
 import type { Limits, Requests, SessionRow } from '../../sessions/rows.ts';
+import { sessionObject } from '../../sessions/session-object.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
 
 /** As its node tells of it, from labels. */

@@ -1,17 +1,18 @@
+import type { SessionObject } from '../../../contract/sessions.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { Fleet } from '../../engine/fleet.ts';
 import type { NodeId, SessionId } from '../../engine/ids.ts';
-import type { SessionObject } from '../../engine/objects.ts';
-import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { sessionObject } from '../../engine/present.ts';
+import { accepted, type Outcome, type Refused, refused } from '../../engine/outcome.ts';
 import type { View } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
 import { metadataBytes, refusedBySpace } from '../../spaces/space-admission.ts';
 import { allowedIn, LEGAL, type SessionRequest } from '../legal.ts';
 import { occupiesRoom, restState } from '../life-cycle.ts';
 import { shortOf, unbounded } from '../placement.ts';
+import { NO_SESSION } from '../refusals.ts';
 import type { Desired, Limits, SessionRow } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
+import { sessionObject } from '../session-object.ts';
 import { lesser, limitsObject, lowered, maxIn } from '../session-sizes.ts';
 
 export type DesiredChange = Extract<SessionRequest, 'pause' | 'suspend' | 'resume' | 'recover'>;
@@ -29,7 +30,7 @@ export function changeDesired(id: SessionId, request: DesiredChange, graceMs: nu
     name: request,
     decide({ view, fleet, now }) {
       const row = view.get('sessions', id);
-      if (row === undefined || row.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
+      if (row === undefined || row.desired === 'deleted') return unchanged(NO_SESSION);
       switch (LEGAL[row.desired][request]) {
         case 'unchanged':
           return unchanged(accepted(sessionObject(view, row)));
@@ -99,7 +100,7 @@ export function loweredEvents(view: View, before: SessionRow, after: SessionRow)
  * Why a session cannot run now: its space takes no more (409), or its node has no room for it (503), since a suspended one gave
  * its room away, and its volume is on one node. `hint` is said behind it.
  */
-export function refusedWaking(view: View, fleet: Fleet, row: SessionRow, hint = ''): Extract<Outcome<never>, { ok: false }> | undefined {
+export function refusedWaking(view: View, fleet: Fleet, row: SessionRow, hint = ''): Refused | undefined {
   const needsRoom = occupiesRoom({ ...row, desired: 'running' }) && !occupiesRoom(row);
   // Each event of its state holds its metadata: who pauses and resumes it without end must not fill more than the quota.
   const storageBytes = Object.keys(row.metadata).length === 0 ? 0 : metadataBytes(row.metadata);

@@ -1,15 +1,15 @@
-import type { Command } from '../../engine/command.ts';
-import { unchanged } from '../../engine/command.ts';
+import type { SessionObject } from '../../../contract/sessions.ts';
+import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, remember } from '../../engine/idempotency.ts';
 import type { SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
-import type { SessionObject } from '../../engine/objects.ts';
-import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { sessionObject } from '../../engine/present.ts';
+import { accepted, type Outcome } from '../../engine/outcome.ts';
+import { NO_SPACE } from '../../spaces/refusals.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
 import { noRoom, place } from '../placement.ts';
 import { recalledSession } from '../recalled-session.ts';
 import type { SessionRow } from '../rows.ts';
+import { sessionObject } from '../session-object.ts';
 import { type AskedSession, firstRow } from '../session-row.ts';
 import { beyond, maxIn } from '../session-sizes.ts';
 
@@ -28,7 +28,7 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
     grows: true,
     decide({ view, fleet, now }) {
       const space = view.get('spaces', input.spaceId);
-      if (space === undefined) return unchanged(refused('NOT_FOUND', 'There is no such space.'));
+      if (space === undefined) return unchanged(NO_SPACE);
       const made = recalledSession(view, input.request);
       if (made !== undefined) return unchanged(made);
       // Maxima that became less since the sizes were read.

@@ -1,18 +1,20 @@
+import type { SessionObject } from '../../../contract/sessions.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { Fleet, FleetNode } from '../../engine/fleet.ts';
 import { type KnownRequest, remember } from '../../engine/idempotency.ts';
 import type { SessionId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
-import type { SessionObject } from '../../engine/objects.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { sessionObject } from '../../engine/present.ts';
 import type { View } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
 import { QUEUE_BOUND } from '../../messages/queue.ts';
+import { NO_SPACE } from '../../spaces/refusals.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
 import { noRoom, place } from '../placement.ts';
 import { recalledSession } from '../recalled-session.ts';
+import { NO_SESSION } from '../refusals.ts';
 import type { SessionRow } from '../rows.ts';
+import { sessionObject } from '../session-object.ts';
 import { type AskedSession, firstRow } from '../session-row.ts';
 import { lesser, lowered, maxIn } from '../session-sizes.ts';
 import { maxOn } from './change-desired.ts';
@@ -50,9 +52,9 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
       const made = recalledSession(view, remix.request);
       if (made !== undefined) return unchanged(made);
       const parent = view.get('sessions', remix.parentId);
-      if (parent === undefined || parent.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
+      if (parent === undefined || parent.desired === 'deleted') return unchanged(NO_SESSION);
       const space = view.get('spaces', remix.spaceId);
-      if (space === undefined) return unchanged(refused('NOT_FOUND', 'There is no such space.'));
+      if (space === undefined) return unchanged(NO_SPACE);
       const most = maxIn(fleet.sizes, space.settings);
       // A copy of its disk is made where the parent is.
       const { requests, limits: kept } = lowered(parent, remix.data ? maxOn(fleet, parent.nodeId, most) : most);

@@ -1,9 +1,10 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { SessionId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
-import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
+import { accepted, type Outcome } from '../../engine/outcome.ts';
 import type { View } from '../../engine/view.ts';
 import { forgetSome } from '../../messages/queue.ts';
+import { NO_SESSION } from '../refusals.ts';
 import type { SessionRow } from '../rows.ts';
 import type { Changes } from '../session-change.ts';
 
@@ -16,7 +17,7 @@ export function removeSession(id: SessionId, reason: string): Command<Outcome<un
     name: 'remove-session',
     decide({ view, now }) {
       const row = view.get('sessions', id);
-      if (row === undefined || row.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
+      if (row === undefined || row.desired === 'deleted') return unchanged(NO_SESSION);
       return { ...removalOf(view, row, reason, now), answer: accepted(undefined) };
     },
   };

@@ -1,24 +1,20 @@
+import type { SessionObject, UpdateSession } from '../../../contract/sessions.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
-import type { SessionObject } from '../../engine/objects.ts';
-import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import { sessionObject } from '../../engine/present.ts';
+import { accepted, type Outcome } from '../../engine/outcome.ts';
 import { metadataBytes, refusedBySpace } from '../../spaces/space-admission.ts';
+import { NO_SESSION } from '../refusals.ts';
 import type { SessionRow } from '../rows.ts';
+import { sessionObject } from '../session-object.ts';
 
-/** What people call a session, and what they keep with it. Metadata are replaced as a whole. */
-export interface SessionUpdate {
-  readonly name?: string;
-  readonly metadata?: Readonly<Record<string, unknown>>;
-}
-
-export function updateSession(id: SessionId, update: SessionUpdate): Command<Outcome<SessionObject>> {
+/** Metadata are replaced as a whole. */
+export function updateSession(id: SessionId, update: UpdateSession): Command<Outcome<SessionObject>> {
   return {
     name: 'update-session',
     decide({ view, fleet, now }) {
       const row = view.get('sessions', id);
-      if (row === undefined || row.desired === 'deleted') return unchanged(refused('NOT_FOUND', 'There is no such session.'));
+      if (row === undefined || row.desired === 'deleted') return unchanged(NO_SESSION);
       const after: SessionRow = { ...row, name: update.name ?? row.name, metadata: update.metadata ?? row.metadata, updatedAt: now };
       const [had, has] = [metadataBytes(row.metadata), metadataBytes(after.metadata)];
       // The event holds them once more.

@@ -1,18 +1,17 @@
 /** Secrets are sealed while they are decided: by then no change of the sealing key can come between. */
+import type { SecretObject } from '../../../contract/secrets.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { SpaceId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import type { NewEvent } from '../../events/events.ts';
+import { NO_SECRET, NO_SPACE } from '../refusals.ts';
 import type { SecretRow, SpaceRow } from '../rows.ts';
-import { type SecretObject, secretObject } from '../space-objects.ts';
+import { secretObject } from '../space-objects.ts';
 
 /** They are delivered together, and become the environment of what an agent starts. */
 export const MAX_SECRETS = 500;
 export const MAX_SECRET_BYTES = 1024 * 1024;
-
-const NO_SPACE = refused('NOT_FOUND', 'There is no such space.');
-export const NO_SECRET = refused('NOT_FOUND', 'There is no such secret.');
 
 /** A value on its way into a row. */
 export interface SealableValue {

@@ -1,16 +1,17 @@
+import type { ChangeSpace, SpaceObject } from '../../../contract/spaces.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
 import type { SpaceId } from '../../engine/ids.ts';
 import { type Mutation, put, type TableName } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import type { NewEvent } from '../../events/events.ts';
+import { NO_SPACE } from '../refusals.ts';
 import type { SpaceRow } from '../rows.ts';
-import { type SpaceObject, spaceObject } from '../space-objects.ts';
+import { spaceObject } from '../space-objects.ts';
 import { BOUNDS } from '../space-settings.ts';
 
 /** Every store begins with it, and what names no space goes there. */
 export const DEFAULT_SPACE = 'default';
-const NO_SPACE = refused('NOT_FOUND', 'There is no such space.');
 
 export interface NewSpace {
   readonly id: SpaceId;
@@ -26,12 +27,11 @@ export function createSpace({ request, user, ...input }: NewSpace): Command<Outc
     name: 'create-space',
     grows: true,
     decide({ view, now }) {
-      const made = recall(view, request);
-      if (made !== undefined) {
-        if (!made.ok) return unchanged(made);
-        const row = view.get('spaces', made.value);
-        return unchanged(row === undefined ? refused('NOT_FOUND', 'The space that this key made is gone.') : accepted(spaceObject(row)));
-      }
+      const made = recall(view, request, 'space', (id) => {
+        const row = view.get('spaces', id);
+        return row && spaceObject(row);
+      });
+      if (made !== undefined) return unchanged(made);
       if (view.spaceByName(input.name) !== undefined) return unchanged(refused('CONFLICT', `There is a space "${input.name}" already.`));
       const row: SpaceRow = { ...input, secretsVersion: 0, active: true, createdAt: now, updatedAt: now, createdBy: user };
       return {
@@ -43,19 +43,11 @@ export function createSpace({ request, user, ...input }: NewSpace): Command<Outc
   };
 }
 
-export interface SpaceChange {
-  /** Null clears it. */
-  readonly description?: string | null;
-  /** In place of all that were set. */
-  readonly settings?: Readonly<Record<string, unknown>>;
-  readonly active?: boolean;
-}
-
 /**
  * Settings hold for what is made or resumed from now on; sessions that are there keep theirs. 403 for a change of what bounds the
  * space where `mayBound` is false: its own admins would free themselves of it.
  */
-export function changeSpace(id: SpaceId, change: SpaceChange, mayBound: boolean): Command<Outcome<SpaceObject>> {
+export function changeSpace(id: SpaceId, change: Omit<ChangeSpace, 'name'>, mayBound: boolean): Command<Outcome<SpaceObject>> {
   return {
     name: 'change-space',
     decide({ view, now }) {

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { PageRequest } from '../../../services/engine/caller.ts';
+import type { PageRequest } from '../../../contract/pages.ts';
 import type { AuditQuery } from '../../../services/engine/lists.ts';
 import { AUDIT_SELECTION } from '../audit.ts';
 

@@ -1,9 +1,8 @@
 /** Pages of sessions out of those that a caller may see, found by an index however many sessions there are. */
-import type { Kysely, RawBuilder } from 'kysely';
-import { sql } from 'kysely';
-import { SHOWN_OF_SESSIONS } from '../../../domain/engine/present.ts';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { PageRequest } from '../../../contract/pages.ts';
 import { SESSIONS } from '../../../domain/sessions/rows.ts';
-import type { PageRequest } from '../../../services/engine/caller.ts';
+import { SHOWN_OF_SESSIONS } from '../../../domain/sessions/session-object.ts';
 import type { SessionQuery } from '../../../services/engine/lists.ts';
 import { selection } from '../columns.ts';
 import type { Query } from '../reader/reader.ts';

@@ -1,10 +1,11 @@
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely';
+import { MAX_PAGE_BYTES } from '../../../contract/pages.ts';
 import type { SessionId } from '../../../domain/engine/ids.ts';
 import { TABLES, type TableName, type Tables } from '../../../domain/engine/mutation.ts';
 import { MESSAGES } from '../../../domain/messages/rows.ts';
 import { type RestState, restState } from '../../../domain/sessions/life-cycle.ts';
 import type { SessionRow } from '../../../domain/sessions/rows.ts';
-import { MAX_PAGE_BYTES, type Page } from '../../../services/engine/caller.ts';
+import type { Page } from '../../../services/engine/caller.ts';
 import type { Lists } from '../../../services/engine/lists.ts';
 import { AUDIT_BEFORE_SQL, AUDIT_SELECTION, auditBeyondSql, storedAudit } from '../audit.ts';
 import { columnsOf, rowIn, type SqlRow, selection, snake, toSql } from '../columns.ts';

@@ -1,7 +1,7 @@
-import { MIN_ITEMS } from '../../../services/engine/caller.ts';
+/** Each UTF-16 unit becomes at most six bytes of JSON: a control character does. */
+import { MIN_ITEMS } from '../../../contract/pages.ts';
 import type { SqlRow } from '../columns.ts';
 
-/** Each UTF-16 unit becomes at most six bytes of JSON: a control character does. */
 const MAX_BYTES_PER_UNIT = 6;
 /** For a number, a boolean, null, and the quotes, colon and comma around a value. */
 const AROUND_A_VALUE = 24;

@@ -1,7 +1,7 @@
 import t from 'tap';
+import type { Resource, Rule, Verb } from '../../../../controller/contract/roles.ts';
 import { BUILT_IN_ROLES } from '../../../../controller/domain/access/built-in-roles.ts';
-import { type Binding, covers, Permissions, type Resource, type Verb } from '../../../../controller/domain/access/rbac.ts';
-import type { Rule } from '../../../../controller/domain/access/rows.ts';
+import { type Binding, covers, Permissions } from '../../../../controller/domain/access/rbac.ts';
 import { seeded } from '../core.ts';
 import { holdsAllOf, holdsSomething, may, mayOwn, ownCounts, RESOURCES, VERBS } from './rbac-naive.ts';
 

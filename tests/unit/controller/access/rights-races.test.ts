@@ -3,7 +3,7 @@ import { BUILT_IN_ROLES } from '../../../../controller/domain/access/built-in-ro
 import { createAccount, setPassword } from '../../../../controller/domain/access/commands/accounts.ts';
 import { createBinding, removeBinding } from '../../../../controller/domain/access/commands/role-bindings.ts';
 import type { AccountId, SessionId } from '../../../../controller/domain/engine/ids.ts';
-import type { Proof } from '../../../../controller/services/access/access-api.ts';
+import type { Proof } from '../../../../controller/services/access/proof.ts';
 import { RightsInForce } from '../../../../controller/services/access/rights.ts';
 import { ACCOUNT, newSession, openCore, SPACE } from '../core.ts';
 

@@ -6,8 +6,8 @@ import { createBinding, removeBinding } from '../../../../controller/domain/acce
 import { createRole, removeRole } from '../../../../controller/domain/access/commands/roles.ts';
 import { revokeToken } from '../../../../controller/domain/access/commands/tokens.ts';
 import type { AccountId } from '../../../../controller/domain/engine/ids.ts';
-import type { Proof, RightsChange } from '../../../../controller/services/access/access-api.ts';
-import { RightsInForce } from '../../../../controller/services/access/rights.ts';
+import type { Proof } from '../../../../controller/services/access/proof.ts';
+import { type RightsChange, RightsInForce } from '../../../../controller/services/access/rights.ts';
 import { ACCOUNT, openCore, SPACE } from '../core.ts';
 import { countedView } from '../engine/counted-view.ts';
 

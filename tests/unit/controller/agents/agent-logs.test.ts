@@ -3,10 +3,10 @@ import type { AgentRow } from '../../../../controller/domain/agents/rows.ts';
 import type { AccountId, AgentId, SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import type { View } from '../../../../controller/domain/engine/view.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
-import { type AgentLogDeps, agentLogService } from '../../../../controller/services/agents/agent-logs.ts';
+import { type AgentLogDeps, agentLogService, type LogScope } from '../../../../controller/services/agents/agent-logs.ts';
 import { Budgets } from '../../../../controller/services/budget/budgets.ts';
-import type { EventWatcher, LogScope } from '../../../../controller/services/engine/api.ts';
 import type { Tail } from '../../../../controller/services/events/tail.ts';
+import type { EventWatcher } from '../../../../controller/services/events/watching.ts';
 import { systemClock } from '../../../../seams/system.ts';
 import { SPACE, silent } from '../core.ts';
 

@@ -1,11 +1,11 @@
 import t from 'tap';
 import type { SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import type { EventPosition, StoredEvent } from '../../../../controller/domain/events/events.ts';
-import type { EventScope, Taken } from '../../../../controller/services/engine/api.ts';
 import { Loops } from '../../../../controller/services/engine/loops.ts';
 import { isInScope } from '../../../../controller/services/events/audience.ts';
 import { Publisher } from '../../../../controller/services/events/publisher.ts';
 import { Tail } from '../../../../controller/services/events/tail.ts';
+import type { EventScope, Taken } from '../../../../controller/services/events/watching.ts';
 import { systemRandom } from '../../../../seams/system.ts';
 import { FrailNews } from './frail-news.ts';
 import { HandClock } from './hand-clock.ts';

@@ -1,8 +1,8 @@
 import t from 'tap';
 import type { SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import type { EventPosition, StoredEvent } from '../../../../controller/domain/events/events.ts';
-import type { EventWatcher, Taken } from '../../../../controller/services/engine/api.ts';
 import { Tail } from '../../../../controller/services/events/tail.ts';
+import type { EventWatcher, Taken } from '../../../../controller/services/events/watching.ts';
 import { FrailNews } from './frail-news.ts';
 import { HandClock } from './hand-clock.ts';
 import { keptLog } from './kept-log.ts';

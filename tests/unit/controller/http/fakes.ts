@@ -1,21 +1,23 @@
 import { createSecretKey } from 'node:crypto';
+import type { MessageObject } from '../../../../controller/contract/messages.ts';
+import type { SessionObject } from '../../../../controller/contract/sessions.ts';
 import { BUILT_IN_ROLES } from '../../../../controller/domain/access/built-in-roles.ts';
 import { Permissions } from '../../../../controller/domain/access/rbac.ts';
 import type { AccountId, SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
-import type { MessageObject, SessionObject } from '../../../../controller/domain/engine/objects.ts';
 import { accepted, refused } from '../../../../controller/domain/engine/outcome.ts';
 import type { StoredEvent } from '../../../../controller/domain/events/events.ts';
-import { createApp, type HttpOptions } from '../../../../controller/http/app.ts';
+import { createApp, type HttpDeps } from '../../../../controller/http/app.ts';
 import type { OpenStreams } from '../../../../controller/http/events/open-streams.ts';
 import { type HttpServer, type ListenOptions, listen } from '../../../../controller/http/server/server.ts';
-import type { RightsChange } from '../../../../controller/services/access/access-api.ts';
+import type { RightsChange } from '../../../../controller/services/access/rights.ts';
 import { createTokens, type Tokens } from '../../../../controller/services/access/tokens.ts';
 import { Budgets } from '../../../../controller/services/budget/budgets.ts';
 import { type BudgetLimits, DEFAULT_LIMITS } from '../../../../controller/services/budget/limits.ts';
-import type { EventWatcher, Services } from '../../../../controller/services/engine/api.ts';
 import type { Caller, Idempotency } from '../../../../controller/services/engine/caller.ts';
 import { JsonText } from '../../../../controller/services/engine/json-text.ts';
 import type { EventIds } from '../../../../controller/services/events/event-ids.ts';
+import type { EventWatcher } from '../../../../controller/services/events/watching.ts';
+import type { Services } from '../../../../controller/services/services.ts';
 import type { Clock } from '../../../../seams/clock.ts';
 import type { Log } from '../../../../seams/log.ts';
 import { prometheusMetrics } from '../../../../seams/prometheus.ts';
@@ -205,9 +207,9 @@ export class Fake {
         this.#note('messages.list', filter, page);
         return accepted({ items: [message], total: 1 });
       },
-      count: async () => accepted(3),
+      count: async (_caller, id) => accepted({ count: 3, session_id: id }),
       clear: async () => accepted(undefined),
-      whenAnswered: (_session, _message, signal) => this.answered ?? aborted(signal),
+      whenAnswered: (_message, signal) => this.answered ?? aborted(signal),
     },
     spaces: {
       list: async () => accepted({ items: [], total: 0 }),
@@ -255,8 +257,8 @@ export class Fake {
       logs: () => refused('NOT_FOUND', 'There is no such build'),
     },
     nodes: {
-      createToken: async (_caller, expiresInS) => {
-        this.#note('nodes.createToken', expiresInS);
+      createToken: async (_caller, input) => {
+        this.#note('nodes.createToken', input);
         return accepted({ token: 'once', expires_at: TIME });
       },
       list: () => accepted({ items: [], total: 0 }),
@@ -294,11 +296,15 @@ export class Fake {
       close: () => undefined,
     },
     health: {
-      check: () => ({
-        status: this.visible ? 'ok' : 'failing',
-        checks: { store: this.visible ? 'ok' : 'the disk is full' },
-        degraded: {},
-      }),
+      check: () =>
+        this.visible
+          ? { status: 'ok', checks: { store: 'ok' }, degraded: {} }
+          : {
+              status: 'failing',
+              checks: { store: 'the disk is full' },
+              degraded: {},
+              error: { code: 'UNAVAILABLE', message: 'Failing: store' },
+            },
     },
   };
 }
@@ -333,7 +339,7 @@ export interface Rig {
 }
 
 /** Of the HTTP server alone. */
-export type RigOptions = Pick<HttpOptions, 'metricsToken' | 'proxies'> & { readonly limits?: BudgetLimits };
+export type RigOptions = Pick<HttpDeps, 'metricsToken' | 'proxies'> & { readonly limits?: BudgetLimits };
 
 export async function startRig(
   corsOrigins: readonly string[] = [],

@@ -1,9 +1,12 @@
 /** Names and descriptions with what a terminal would act on: refused where they are given, whoever prints them later. */
 import t from 'tap';
-import { createApiKey, createBinding, createRole } from '../../../../controller/contract/access.ts';
 import { changeAgent, createAgent } from '../../../../controller/contract/agents.ts';
+import { createApiKey } from '../../../../controller/contract/api-keys.ts';
+import { createBinding } from '../../../../controller/contract/role-bindings.ts';
+import { createRole } from '../../../../controller/contract/roles.ts';
+import { changeSecret, createSecret } from '../../../../controller/contract/secrets.ts';
 import { createSession, remixSession, updateSession } from '../../../../controller/contract/sessions.ts';
-import { changeSecret, changeSpace, createSecret, createSpace } from '../../../../controller/contract/spaces.ts';
+import { changeSpace, createSpace } from '../../../../controller/contract/spaces.ts';
 import type { NodeFrame } from '../../../../proto/frame.ts';
 import { beyondBounds, guestBeyondBounds } from '../../../../proto/frame-bounds.ts';
 import { ATTACKS, HONEST, IN_NAMES } from '../../cli/terminal-attacks.ts';

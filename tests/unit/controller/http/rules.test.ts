@@ -103,7 +103,7 @@ t.test('details of a 422 list path and problem of each fault', async (t) => {
   const { error } = (await response.json()) as { error: { details: unknown } };
   t.same(error.details, [
     { path: 'name', problem: 'must be a string' },
-    { path: 'timeouts.ttl_s', problem: 'must be 1 or more' },
+    { path: 'timeouts.ttl_s', problem: 'must be at least 1' },
     { path: 'resources.limits.cpu', problem: 'must be a number' },
   ]);
 });

@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
-import { sessionObject } from '../../../../controller/domain/engine/present.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import { updateSession } from '../../../../controller/domain/sessions/commands/update-session.ts';
+import { sessionObject } from '../../../../controller/domain/sessions/session-object.ts';
 import { ShownSessions } from '../../../../controller/services/sessions/shown-sessions.ts';
 import { newSession, openCore, seeded } from '../core.ts';
 import { countedView } from '../engine/counted-view.ts';

@@ -1,0 +1,54 @@
+import type { AgentObject, SourceObject } from '../../contract/agents.ts';
+import type { BuildRow } from '../builds/rows.ts';
+import type { SpaceId } from '../engine/ids.ts';
+import { rfc3339 } from '../engine/time.ts';
+import type { View } from '../engine/view.ts';
+import { spaceName } from '../spaces/space-objects.ts';
+import type { AgentRow } from './rows.ts';
+
+export const agentObject = (view: View, row: AgentRow): AgentObject => agentObjectsIn(view, row.spaceId)(row);
+
+/** The same for many agents of one space: the space and its newest build are looked up once. */
+export function agentObjectsIn(view: View, spaceId: SpaceId): (row: AgentRow) => AgentObject {
+  const [space, newest] = [spaceName(view, spaceId), newestBuild(view, spaceId)];
+  return (row) => ({
+    name: row.name,
+    space,
+    description: row.description,
+    purpose: row.purpose,
+    source_repo: row.sourceRepo,
+    source_branch: row.sourceBranch,
+    status: agentStatus(row, newest),
+    created_at: rfc3339(row.createdAt),
+    updated_at: rfc3339(row.updatedAt),
+    created_by: row.createdBy,
+  });
+}
+
+interface NewestBuild {
+  readonly status: BuildRow['status'];
+  readonly agents: ReadonlySet<string>;
+}
+
+function newestBuild(view: View, spaceId: SpaceId): NewestBuild | undefined {
+  const build = view.newestBuild(spaceId);
+  return build && { status: build.status, agents: new Set([...build.agents, ...build.unfetched].map(({ id }) => id)) };
+}
+
+/** What a person asked for, and what the newest build makes of it. Rows do not know whether a worker of the agent lives. */
+function agentStatus(row: AgentRow, newest: NewestBuild | undefined): AgentObject['status'] {
+  if (row.wanted !== 'active' || newest === undefined || !newest.agents.has(row.id)) return row.wanted;
+  if (newest.status === 'pending' || newest.status === 'building') return 'building';
+  return newest.status === 'failed' ? 'error' : 'active';
+}
+
+export const sourceObject = (view: View, row: AgentRow): SourceObject => ({
+  agent: row.name,
+  space: spaceName(view, row.spaceId),
+  digest: row.sourceDigest ?? '',
+  size_bytes: row.sourceBytes,
+  files: row.sourceFiles,
+  runtime: row.program?.runtime ?? '',
+  handler: row.program?.handler ?? '',
+  created_at: rfc3339(row.sourceAt ?? row.updatedAt),
+});

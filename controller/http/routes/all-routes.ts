@@ -1,0 +1,42 @@
+import type { Route } from '../routing/route.ts';
+import type { RouteDeps } from '../routing/route-deps.ts';
+import { agentRoutes } from './agents.ts';
+import { apiKeyRoutes } from './api-keys.ts';
+import { auditRoutes } from './audit.ts';
+import { authRoutes } from './auth.ts';
+import { buildRoutes } from './builds.ts';
+import { documentRoute } from './document.ts';
+import { eventRoutes } from './events.ts';
+import { messageRoutes } from './messages.ts';
+import { nodeRoutes } from './nodes.ts';
+import { orphanRoutes } from './orphans.ts';
+import { roleBindingRoutes } from './role-bindings.ts';
+import { roleRoutes } from './roles.ts';
+import { secretRoutes } from './secrets.ts';
+import { serverRoutes } from './server.ts';
+import { serviceAccountRoutes } from './service-accounts.ts';
+import { sessionRoutes } from './sessions.ts';
+import { spaceRoutes } from './spaces.ts';
+
+/** Every route of the API, in the order of the document. */
+export function allRoutes(deps: RouteDeps): Route[] {
+  const routes: Route[] = [
+    serverRoutes,
+    authRoutes,
+    serviceAccountRoutes,
+    roleRoutes,
+    roleBindingRoutes,
+    apiKeyRoutes,
+    spaceRoutes,
+    secretRoutes,
+    agentRoutes,
+    buildRoutes,
+    sessionRoutes,
+    messageRoutes,
+    eventRoutes,
+    nodeRoutes,
+    orphanRoutes,
+    auditRoutes,
+  ].flatMap((routesOf) => routesOf(deps));
+  return [...routes, documentRoute(deps.version, () => allRoutes(deps))];
+}

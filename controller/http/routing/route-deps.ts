@@ -1,0 +1,17 @@
+import type { Clock } from '../../../seams/clock.ts';
+import type { Log } from '../../../seams/log.ts';
+import type { Tokens } from '../../services/access/tokens.ts';
+import type { EventIds } from '../../services/events/event-ids.ts';
+import type { Services } from '../../services/services.ts';
+import type { OpenStreams } from '../events/open-streams.ts';
+
+/** What the routes are made from. */
+export interface RouteDeps {
+  readonly services: Services;
+  readonly tokens: Tokens;
+  readonly eventIds: EventIds;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly version: string;
+  readonly streams: OpenStreams;
+}

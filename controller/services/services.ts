@@ -1,0 +1,41 @@
+import type { ServiceAccounts } from './access/account-service.ts';
+import type { ApiKeys } from './access/api-key-service.ts';
+import type { RoleBindings } from './access/binding-service.ts';
+import type { Accounts } from './access/login-service.ts';
+import type { Roles } from './access/role-service.ts';
+import type { AgentLogs } from './agents/agent-logs.ts';
+import type { Agents } from './agents/agent-service.ts';
+import type { Audit } from './audit/audit-service.ts';
+import type { Builds } from './builds/build-service.ts';
+import type { Health } from './engine/health.ts';
+import type { Events } from './events/event-service.ts';
+import type { Messages } from './messages/message-service.ts';
+import type { Nodes } from './nodes/node-service.ts';
+import type { Orphans } from './nodes/orphan-service.ts';
+import type { Sessions } from './sessions/session-service.ts';
+import type { Secrets } from './spaces/secret-service.ts';
+import type { Spaces } from './spaces/space-service.ts';
+
+/**
+ * What the controller can do, for http/. Every method that takes a caller checks the caller's permissions itself,
+ * and answers with the objects of the contract.
+ */
+export interface Services {
+  readonly accounts: Accounts;
+  readonly serviceAccounts: ServiceAccounts;
+  readonly roles: Roles;
+  readonly roleBindings: RoleBindings;
+  readonly apiKeys: ApiKeys;
+  readonly sessions: Sessions;
+  readonly messages: Messages;
+  readonly spaces: Spaces;
+  readonly secrets: Secrets;
+  readonly agents: Agents;
+  readonly agentLogs: AgentLogs;
+  readonly builds: Builds;
+  readonly nodes: Nodes;
+  readonly orphans: Orphans;
+  readonly events: Events;
+  readonly audit: Audit;
+  readonly health: Health;
+}
