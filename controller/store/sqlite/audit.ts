@@ -1,5 +1,4 @@
 import type Database from 'better-sqlite3';
-import { type Kysely, sql } from 'kysely';
 import { AUDIT, type AuditPart, type AuditRecord, MESSAGE_ACTION, STORED_AUDIT, type StoredAudit } from '../../domain/audit/audit.ts';
 import { columnsOf, namesOf, placesFor, type SqlRow, type SqlValue, selected, selection, toSql } from './columns.ts';
 
@@ -7,30 +6,13 @@ const COLUMNS = columnsOf(AUDIT);
 
 export const AUDIT_SELECTION = selection(STORED_AUDIT);
 
-/** Filters by these are answered from an index. Refusals have one too, since they are pruned by their number. */
-export async function auditTable(db: Kysely<unknown>): Promise<void> {
-  await sql`create table audit (
-    number integer primary key not null, at integer not null, actor_type text not null, actor_id text, actor text, credential text,
-    action text not null, resource text not null, resource_id text, resource_name text, space_id text, space text, address text,
-    request_id text, outcome text not null, count integer not null) strict`.execute(db);
-  for (const column of ['at', 'actor', 'action', 'space', 'resource_id'])
-    await sql`create index ${sql.ref(`audit_${column}`)} on audit (${sql.ref(column)})`.execute(db);
-  await sql`create index audit_resource_name on audit (resource_name) where resource_name is not null`.execute(db);
-  await sql`create index audit_refused on audit (number) where outcome <> 'ok'`.execute(db);
-}
-
 export function auditInsert(database: Database.Database): (record: AuditRecord) => void {
   const insert = database.prepare<SqlValue[]>(`insert into audit (${namesOf(COLUMNS)}) values (${placesFor(COLUMNS)})`);
   return (record) => void insert.run(...toSql(COLUMNS, record));
 }
 
 /** As its index says it. */
-const STRANGERS = `outcome <> 'ok' and actor_type = 'Anonymous'`;
-
-/** What strangers were refused is pruned by its number, too. */
-export async function strangersOfAudit(db: Kysely<unknown>): Promise<void> {
-  await sql.raw(`create index audit_strangers on audit (number) where ${STRANGERS}`).execute(db);
-}
+export const STRANGERS = `outcome <> 'ok' and actor_type = 'Anonymous'`;
 
 const PARTS: Readonly<Record<AuditPart, string>> = {
   messages: `action = '${MESSAGE_ACTION}'`,

@@ -1,5 +1,4 @@
-import { type Kysely, sql } from 'kysely';
-import type { Migration } from 'kysely/migration';
+import { steps } from '../migrations/steps.ts';
 
 /** What the index keeps of a session's metadata. A session with more keys, or with a longer one, has one row with an empty key instead. */
 const MAX_KEYS = 64;
@@ -7,46 +6,8 @@ export const MAX_KEY_LENGTH = 128;
 /** Of a value its beginning. */
 export const MAX_VALUE_LENGTH = 128;
 
-const live = sql.raw(`desired <> 'deleted'`);
-
-/**
- * Lists of sessions by name and by metadata. `session_metadata` has a row for each pair of a session that is not deleted, kept by triggers in
- * the transaction that changes the session.
- */
-export const sessionIndexes: Migration = {
-  async up(db: Kysely<unknown>) {
-    for (const index of ['created', 'space', 'owner']) await sql`drop index ${sql.ref(`sessions_${index}`)}`.execute(db);
-    // With what lists are filtered by, and with who may see a session: no row is read that is not shown. (A change of a session writes its
-    // entries anew in any case, since it writes all of its columns.)
-    const filtered = sql.raw('created_at, id, desired, phase, outstanding, created_by');
-    await sql`create index sessions_created on sessions (${filtered}, space_id, created_by_id) where ${live}`.execute(db);
-    await sql`create index sessions_space on sessions (space_id, ${filtered}) where ${live}`.execute(db);
-    await sql`create index sessions_owner on sessions (created_by_id, ${filtered}, space_id) where ${live}`.execute(db);
-    await sql`create index sessions_name on sessions (name, created_at, id, space_id, created_by_id) where name is not null and ${live}`.execute(
-      db,
-    );
-
-    await db.schema
-      .createTable('session_metadata')
-      .addColumn('key', 'text', (c) => c.notNull())
-      .addColumn('value', 'text', (c) => c.notNull())
-      .addColumn('space_id', 'text', (c) => c.notNull())
-      .addColumn('created_at', 'integer', (c) => c.notNull())
-      .addColumn('id', 'text', (c) => c.notNull())
-      .addColumn('created_by_id', 'text', (c) => c.notNull())
-      .addPrimaryKeyConstraint('session_metadata_key', ['key', 'value', 'space_id', 'created_at', 'id'])
-      .modifyEnd(sql`strict, without rowid`)
-      .execute();
-    const run = (text: string) => sql.raw(text).execute(db);
-    await run(`create trigger session_metadata_insert after insert on sessions when new.metadata <> '{}' begin ${insertion('new')}; end`);
-    // Every change of a session writes all of its columns: the condition keeps those apart that change what is indexed.
-    await run(`create trigger session_metadata_update after update of metadata, desired on sessions
-      when old.metadata <> new.metadata or (old.desired = 'deleted') <> (new.desired = 'deleted')
-      begin ${removal('old')}; ${insertion('new')}; end`);
-    await run(`create trigger session_metadata_delete after delete on sessions begin ${removal('old')}; end`);
-    await run(insertion('sessions'));
-  },
-};
+const LIVE = `desired <> 'deleted'`;
+const FILTERED = 'created_at, id, desired, phase, outstanding, created_by';
 
 type Row = 'new' | 'old' | 'sessions';
 const COLUMNS = 'key, value, space_id, created_at, id, created_by_id';
@@ -67,3 +28,30 @@ function pairsOf(row: Row, condition: string): string {
 const insertion = (row: 'new' | 'sessions') =>
   `insert or ignore into session_metadata (${COLUMNS}) ${pairsOf(row, `${row}.desired <> 'deleted'`)}`;
 const removal = (row: 'old') => `delete from session_metadata where (${COLUMNS}) in (${pairsOf(row, 'true')})`;
+
+/**
+ * Lists of sessions by name and by metadata. `session_metadata` has a row for each pair of a session that is not deleted, kept by triggers in
+ * the transaction that changes the session.
+ */
+export const sessionIndexes = steps(
+  'drop index sessions_created',
+  'drop index sessions_space',
+  'drop index sessions_owner',
+  // With what lists are filtered by, and with who may see a session: no row is read that is not shown. (A change of a session writes its
+  // entries anew in any case, since it writes all of its columns.)
+  `create index sessions_created on sessions (${FILTERED}, space_id, created_by_id) where ${LIVE}`,
+  `create index sessions_space on sessions (space_id, ${FILTERED}) where ${LIVE}`,
+  `create index sessions_owner on sessions (created_by_id, ${FILTERED}, space_id) where ${LIVE}`,
+  `create index sessions_name on sessions (name, created_at, id, space_id, created_by_id) where name is not null and ${LIVE}`,
+  `create table session_metadata (
+     key text not null, value text not null, space_id text not null, created_at integer not null, id text not null,
+     created_by_id text not null,
+     constraint session_metadata_key primary key (key, value, space_id, created_at, id)) strict, without rowid`,
+  `create trigger session_metadata_insert after insert on sessions when new.metadata <> '{}' begin ${insertion('new')}; end`,
+  // Every change of a session writes all of its columns: the condition keeps those apart that change what is indexed.
+  `create trigger session_metadata_update after update of metadata, desired on sessions
+      when old.metadata <> new.metadata or (old.desired = 'deleted') <> (new.desired = 'deleted')
+      begin ${removal('old')}; ${insertion('new')}; end`,
+  `create trigger session_metadata_delete after delete on sessions begin ${removal('old')}; end`,
+  insertion('sessions'),
+);

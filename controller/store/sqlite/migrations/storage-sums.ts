@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely';
+import { steps } from './steps.ts';
 
 /** As {@link messageBytes} counts. */
 const size = (row: string) => `(octet_length(${row}.content) + octet_length(${row}.metadata))`;
@@ -13,7 +13,7 @@ const spaceOf = (row: string) => `(select space_id from sessions where id = ${ro
  * What sessions and spaces keep in the store, as sums that triggers keep: whatever writes or removes a message or a source is counted
  * within its own transaction, and nothing is ever added up again.
  */
-const STEPS = [
+export const storageSums = steps(
   'create table session_history (id text primary key not null, messages integer not null, bytes integer not null) strict, without rowid',
   'create table space_storage (id text primary key not null, bytes integer not null) strict, without rowid',
   `insert into session_history (id, messages, bytes) select m.session_id, count(*), sum(${size('m')}) from messages m group by m.session_id`,
@@ -40,14 +40,14 @@ const STEPS = [
      update space_storage set bytes = bytes - old.source_bytes where id = old.space_id;
    end`,
   'create trigger spaces_removed after delete on spaces begin delete from space_storage where id = old.id; end',
-];
+);
 
 const metadataOf = (row: string) => `case when ${row}.desired = 'deleted' then 0 else octet_length(${row}.metadata) end`;
 
 const changed = (bytes: string, space: string) => `update space_storage set bytes = bytes + ${bytes} where id = ${space}`;
 
 /** What else a tenant can make large: metadata of sessions, secrets, and events, which hold what was said long after it was cleared. */
-const MORE = [
+export const moreStorageSums = steps(
   `insert into space_storage (id, bytes)
    select space_id, sum(bytes) from (
      select space_id, octet_length(metadata) as bytes from sessions where desired <> 'deleted'
@@ -71,11 +71,4 @@ const MORE = [
   `create trigger events_pruned after delete on events when old.space_id is not null begin
      ${changed('0 - octet_length(old.data)', 'old.space_id')};
    end`,
-];
-
-export const storageSums = (db: Kysely<unknown>): Promise<void> => run(db, STEPS);
-export const moreStorageSums = (db: Kysely<unknown>): Promise<void> => run(db, MORE);
-
-async function run(db: Kysely<unknown>, steps: readonly string[]): Promise<void> {
-  for (const step of steps) await sql.raw(step).execute(db);
-}
+);

@@ -1,0 +1,16 @@
+import { STRANGERS } from '../audit.ts';
+import { steps } from './steps.ts';
+
+/** Filters by these are answered from an index. Refusals have one too, since they are pruned by their number. */
+export const auditTable = steps(
+  `create table audit (
+     number integer primary key not null, at integer not null, actor_type text not null, actor_id text, actor text, credential text,
+     action text not null, resource text not null, resource_id text, resource_name text, space_id text, space text, address text,
+     request_id text, outcome text not null, count integer not null) strict`,
+  ...['at', 'actor', 'action', 'space', 'resource_id'].map((column) => `create index audit_${column} on audit (${column})`),
+  'create index audit_resource_name on audit (resource_name) where resource_name is not null',
+  `create index audit_refused on audit (number) where outcome <> 'ok'`,
+);
+
+/** What strangers were refused is pruned by its number, too. */
+export const strangersOfAudit = steps(`create index audit_strangers on audit (number) where ${STRANGERS}`);
