@@ -18,7 +18,7 @@ import { RightsInForce } from './services/access/rights.ts';
 import { roleService } from './services/access/role-service.ts';
 import { agentLogService } from './services/agents/agent-logs.ts';
 import { agentService, type SourceShelf } from './services/agents/agent-service.ts';
-import { type AuditCursor, AuditExport, type AuditSink } from './services/audit/audit-export.ts';
+import { AuditExport, type AuditSink } from './services/audit/audit-export.ts';
 import { auditIds, auditService } from './services/audit/audit-service.ts';
 import { AUDIT_KEPT, type AuditKept, auditRetentionLoop } from './services/audit/retention-loop.ts';
 import { Budgets } from './services/budget/budgets.ts';
@@ -32,7 +32,7 @@ import { commitMetrics, placementMetrics } from './services/engine/commit-metric
 import { type HealthDeps, healthService } from './services/engine/health.ts';
 import { Loops } from './services/engine/loops.ts';
 import { NodeDirectory } from './services/engine/node-directory.ts';
-import type { Store } from './services/engine/store.ts';
+import type { AuditCursor, Store } from './services/engine/store.ts';
 import { Waiters } from './services/engine/waiters.ts';
 import { rememberedOwners } from './services/events/audience.ts';
 import { eventService } from './services/events/event-service.ts';

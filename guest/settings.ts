@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import type { User } from './workers/program.ts';
+import type { User } from './workers/user.ts';
 
 /** Of agents in a container. No account of the image need have it. */
 const AGENT_UID = 10001;

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, lstatSync, mkdirSync, symlinkSync, unlinkSync } from 'node:fs';
-import type { User } from '../workers/program.ts';
+import type { User } from '../workers/user.ts';
 import { DISK_FULL_EXIT, isDiskFull } from './disk-full.ts';
 
 /** Owned by the agents; all else in the volume is the guest's. */

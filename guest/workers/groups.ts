@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { census } from './census.ts';
-import type { User } from './program.ts';
+import type { User } from './user.ts';
 
 /** Beyond the user ids of sessions. Group ids bound nothing in the kernel, so all sessions use the same ones. */
 const FIRST = 2_140_000_000;

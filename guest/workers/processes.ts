@@ -11,7 +11,8 @@ import { agentEnvironment, type Places } from './environment.ts';
 import { Groups } from './groups.ts';
 import { KeptWorker } from './kept-worker.ts';
 import { NativeWorker } from './native-worker.ts';
-import type { ProgramOptions, User } from './program.ts';
+import type { ProgramOptions } from './program.ts';
+import type { User } from './user.ts';
 
 export interface ProcessesOptions {
   readonly places: Places;

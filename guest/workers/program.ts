@@ -5,11 +5,7 @@ import type { Clock } from '../../seams/clock.ts';
 import { Printed } from '../logs/printed.ts';
 import type { Bounds } from './bounds.ts';
 import type { Groups } from './groups.ts';
-
-export interface User {
-  readonly uid: number;
-  readonly gid: number;
-}
+import type { User } from './user.ts';
 
 export interface ProgramOptions {
   readonly command: string;

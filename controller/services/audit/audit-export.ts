@@ -4,6 +4,7 @@ import type { StoredAudit } from '../../domain/audit/audit.ts';
 import type { Lists } from '../engine/lists.ts';
 import type { Loop } from '../engine/loop.ts';
 import type { Loops } from '../engine/loops.ts';
+import type { AuditCursor } from '../engine/store.ts';
 import type { EventIds } from '../events/event-ids.ts';
 import { auditObject } from './audit-service.ts';
 
@@ -18,12 +19,6 @@ export interface ExportedAudit {
   readonly record: StoredAudit;
   /** As JSON, without a newline. */
   readonly line: string;
-}
-
-/** How far a sink is, in the store. */
-export interface AuditCursor {
-  exported(sink: AuditSink['name']): number;
-  markExported(sink: AuditSink['name'], number: number): void;
 }
 
 export interface AuditExportDeps {

@@ -4,7 +4,6 @@ import type { Mutation } from '../../domain/engine/mutation.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { EventLog } from '../../domain/events/event-log.ts';
 import type { NewEvent, StoredEvent } from '../../domain/events/events.ts';
-import type { AuditCursor } from '../audit/audit-export.ts';
 import type { Lists } from './lists.ts';
 
 /** Writes one transaction at a time. There is one writer, and only the applier has it. */
@@ -48,4 +47,10 @@ export interface Store {
   /** How many of the readers of lists and event pages are down for the moment. */
   readersDown(): number;
   close(): Promise<void>;
+}
+
+/** How far the export of the audit record has come, for each sink. */
+export interface AuditCursor {
+  exported(sink: 'file' | 'bus'): number;
+  markExported(sink: 'file' | 'bus', number: number): void;
 }

@@ -1,0 +1,5 @@
+/** The account that agents run as. */
+export interface User {
+  readonly uid: number;
+  readonly gid: number;
+}
