@@ -1,4 +1,7 @@
-/** The file that a backup is: a tar with a manifest first, then the files of a controller's directory, each with its hash. */
+/**
+ * The backup file: a tar with a manifest first, then the files of a controller's directory, each
+ * with its hash.
+ */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, open, stat } from 'node:fs/promises';
@@ -11,7 +14,7 @@ import { z } from 'zod';
 
 const MANIFEST = 'manifest.json';
 const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
-/** Names that a controller's directory has; nothing else is ever written by a restore. */
+/** Names of files in a controller's directory. A restore writes no others. */
 const NAME = /^(raworc\.db|cluster-id|epoch|admin-password|keys(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)+|sources\/[A-Za-z0-9_][A-Za-z0-9_.-]*)$/;
 
 const manifestShape = z.object({
@@ -25,13 +28,13 @@ const manifestShape = z.object({
 });
 export type Manifest = z.infer<typeof manifestShape>;
 
-/** `path` is where the file is now. */
+/** `path` is the file's current location. */
 export interface ArchivedFile {
   readonly name: string;
   readonly path: string;
 }
 
-/** Writes the archive, mode 0600, and resolves once it survives a power cut. */
+/** Writes the archive with mode 0600 and resolves once it is durable. */
 export async function writeArchive(path: string, about: Omit<Manifest, 'format' | 'files'>, files: readonly ArchivedFile[]): Promise<void> {
   const listed = [];
   for (const { name, path: from } of files) listed.push({ name, size: (await stat(from)).size, sha256: await hashOf(from) });
@@ -49,7 +52,10 @@ export async function writeArchive(path: string, about: Omit<Manifest, 'format' 
   await sync(path);
 }
 
-/** Unpacks an archive into an empty directory, and resolves once all is on disk. Throws when anything in it is not as its manifest says. */
+/**
+ * Unpacks an archive into an empty directory and resolves once all of it is durable. Throws if any
+ * part differs from the manifest.
+ */
 export async function readArchive(path: string, directory: string): Promise<Manifest> {
   const found = new Map<string, { size: number; sha256: string }>();
   let manifest: Manifest | undefined;
@@ -59,11 +65,12 @@ export async function readArchive(path: string, directory: string): Promise<Mani
   for await (const entry of extract) {
     const { name, type = 'file', size = 0 } = entry.header;
     if (manifest === undefined) {
-      if (name !== MANIFEST || size > MAX_MANIFEST_BYTES) throw new Error(`${path} is no backup of a Raworc controller`);
+      if (name !== MANIFEST || size > MAX_MANIFEST_BYTES) throw new Error(`${path} is not a backup of a Raworc controller`);
       manifest = manifestShape.parse(JSON.parse((await buffer(entry)).toString('utf8')));
       continue;
     }
-    if (type !== 'file' || !NAME.test(name) || found.has(name)) throw new Error(`${path} holds what no backup does: ${name}`);
+    if (type !== 'file' || !NAME.test(name) || found.has(name))
+      throw new Error(`${path} contains a file that does not belong in a backup: ${name}`);
     const to = join(directory, name);
     await mkdir(dirname(to), { recursive: true, mode: 0o700 });
     const hash = createHash('sha256');
@@ -82,9 +89,9 @@ export async function readArchive(path: string, directory: string): Promise<Mani
   if (manifest === undefined) throw new Error(`${path} is empty`);
   for (const { name, size, sha256 } of manifest.files) {
     const is = found.get(name);
-    if (is?.size !== size || is.sha256 !== sha256) throw new Error(`${path} is damaged: ${name} is not what was backed up`);
+    if (is?.size !== size || is.sha256 !== sha256) throw new Error(`${path} is damaged: ${name} differs from its manifest`);
   }
-  if (found.size !== manifest.files.length) throw new Error(`${path} holds files that its manifest does not name`);
+  if (found.size !== manifest.files.length) throw new Error(`${path} is damaged: it lacks files that its manifest names`);
   return manifest;
 }
 
@@ -94,7 +101,7 @@ async function hashOf(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Of a file or a directory. */
+/** Syncs a file or a directory. */
 export async function sync(path: string): Promise<void> {
   const file = await open(path, 'r');
   try {

@@ -1,4 +1,4 @@
-/** `raworc-controller backup FILE`: everything that a controller keeps, in one file, while it runs. */
+/** `raworc-controller backup FILE`: copies all state of a running controller into one file. */
 import { readFileSync } from 'node:fs';
 import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -18,7 +18,10 @@ export interface BackedUp {
 
 const SEALING_KEYS = 'keys/seal';
 
-/** Takes a backup of the controller's directory. `file` is the old one or the new, whole one at any moment. */
+/**
+ * Takes a backup of the controller's directory. At any moment `file` is the complete old backup or
+ * the complete new one.
+ */
 export async function backUp(directory: string, file: string, version: string, freeSpace?: FreeSpace): Promise<BackedUp> {
   const text = async (name: string) => (await readFile(join(directory, name), 'utf8')).trim();
   const epoch = Number(await text('epoch'));
@@ -28,13 +31,15 @@ export async function backUp(directory: string, file: string, version: string, f
   await mkdir(draft, { recursive: true, mode: 0o700 });
   try {
     const database = join(draft, 'raworc.db');
-    // Before and after: a key that is being rotated away may be gone by then, and what is sealed under it is in the copy.
+    // Copy keys before and after the database: a key that is rotated away meanwhile can still seal
+    // secrets in the copy.
     const before = await keysOf(directory, draft);
     const { sessions, sealingKeyIds } = await copyDatabase(join(directory, 'raworc.db'), database);
     const after = await filesOf(directory, draft);
     const files = [{ name: 'raworc.db', path: database }, ...withMissing(after, before)];
     const missing = sealingKeyIds.find((id) => !files.some(({ name }) => name === `${SEALING_KEYS}/${id}.key`));
-    if (missing !== undefined) throw new Error(`the key ${missing}, which seals secrets, is not there: try again once keys are rotated`);
+    if (missing !== undefined)
+      throw new Error(`the key ${missing}, which seals secrets, is missing. Retry after the key rotation has finished`);
     const archive = join(draft, 'archive.tar');
     const about = { made_at: new Date().toISOString(), cluster_id: await text('cluster-id'), epoch, version, sessions };
     await writeArchive(archive, about, files);
@@ -46,7 +51,10 @@ export async function backUp(directory: string, file: string, version: string, f
   }
 }
 
-/** The copy of the database and the archive that holds it lie side by side for a while. Throws when that would fill the disk. */
+/**
+ * Throws if the disk lacks space: the copy of the database and the archive exist side by side for a
+ * while.
+ */
 async function expectRoom(directory: string, file: string, freeSpace: FreeSpace): Promise<void> {
   const parent = dirname(resolve(file));
   await mkdir(parent, { recursive: true, mode: 0o700 });
@@ -57,7 +65,7 @@ async function expectRoom(directory: string, file: string, freeSpace: FreeSpace)
   if (space.freeBytes >= needed) return;
   const mib = (bytes: number) => Math.ceil(bytes / 2 ** 20);
   throw new Error(
-    `not enough room for ${file}: the backup needs ${mib(needed)} MiB beside it, and ${mib(space.freeBytes)} MiB are free. Name a file on another disk.`,
+    `not enough disk space for ${file}: the backup needs ${mib(needed)} MiB, and ${mib(space.freeBytes)} MiB are free. Choose a file on another disk.`,
   );
 }
 
@@ -74,7 +82,7 @@ async function filesIn(directory: string): Promise<number> {
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
-/** What is beside the database: who this cluster is, its keys, and the agents' sources. */
+/** The files beside the database: the cluster's identity, its keys, and the agents' sources. */
 async function filesOf(directory: string, draft: string): Promise<ArchivedFile[]> {
   const files = ['cluster-id', 'epoch', 'admin-password'].map((name) => ({ name, path: join(directory, name) }));
   for (const part of ['keys', 'sources']) {
@@ -88,7 +96,7 @@ async function filesOf(directory: string, draft: string): Promise<ArchivedFile[]
   return held.flatMap((file) => file ?? []);
 }
 
-/** The sealing keys of now. */
+/** Returns the current sealing keys. */
 async function keysOf(directory: string, draft: string): Promise<ArchivedFile[]> {
   const names = await readdir(join(directory, SEALING_KEYS)).catch(() => []);
   const files = names
@@ -103,10 +111,13 @@ const withMissing = (files: readonly ArchivedFile[], more: readonly ArchivedFile
   ...more.filter(({ name }) => !files.some((file) => file.name === name)),
 ];
 
-/** Nobody's yet: a draft of a key, an upload that is still being read. */
+/** Files that are not complete yet: a draft of a key, an unfinished upload. */
 const isOnItsWay = (name: string) => name.startsWith('.') || name.startsWith('incoming-') || name.endsWith('.new');
 
-/** The file under a name of the backup's own, since a source may be replaced meanwhile; undefined when it is not there any more. */
+/**
+ * Links the file under a name of the backup's own, because a source can be replaced meanwhile;
+ * undefined when it no longer exists.
+ */
 async function hold({ name, path }: ArchivedFile, held: string): Promise<ArchivedFile | undefined> {
   try {
     await link(path, held).catch((error: NodeJS.ErrnoException) => {
@@ -133,7 +144,7 @@ if (import.meta.main) {
     const { bytes, sessions, epoch } = await backUp(directory, resolve(file), version, systemFreeSpace);
     print(`${file}: ${sessions} sessions, ${bytes} bytes, epoch ${epoch}; checked`);
   } catch (error) {
-    print(`raworc-controller: no backup was made: ${error instanceof Error ? error.message : String(error)}`, 'stderr');
+    print(`raworc-controller: the backup failed: ${error instanceof Error ? error.message : String(error)}`, 'stderr');
     process.exit(1);
   }
 }

@@ -1,4 +1,4 @@
-/** `raworc-controller restore FILE`: a controller as it was when the backup was taken, in a life of its own. */
+/** `raworc-controller restore FILE`: restores a controller from a backup, as a new epoch. */
 
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -10,19 +10,19 @@ import { type Manifest, readArchive, sync } from './backup-archive.ts';
 export interface Restored {
   readonly manifest: Manifest;
   readonly epoch: number;
-  /** Where what was there before is now. */
+  /** Where the previous directory was moved. */
   readonly aside: string | undefined;
 }
 
 /**
- * Puts a backup where no controller is; with `force` what is there is moved aside. The directory appears whole or not at all.
- * Its epoch is above that of the backup and of every other restore of it.
+ * Restores a backup into an empty directory; with `force`, moves an existing one aside. The
+ * directory appears whole or not at all. Its epoch is above the backup's and every other restore's.
  */
 export async function restore(file: string, directory: string, options: { force: boolean; nowMs: number }): Promise<Restored> {
   const isThere = existsSync(directory) && (await readdir(directory)).length > 0;
-  if (isThere && !options.force) throw new Error(`${directory} is not empty: with --force it is moved aside`);
+  if (isThere && !options.force) throw new Error(`${directory} is not empty. Use --force to move it aside`);
   const database = join(directory, 'raworc.db');
-  if (isThere && existsSync(database) && isInUse(database)) throw new Error(`a controller runs on ${directory}: stop it first`);
+  if (isThere && existsSync(database) && isInUse(database)) throw new Error(`a controller is running on ${directory}. Stop it first`);
 
   const draft = `${directory}.restoring-${process.pid}`;
   await rm(draft, { recursive: true, force: true });
@@ -63,12 +63,15 @@ if (import.meta.main) {
   try {
     const { manifest, epoch, aside } = await restore(resolve(file), directory, { force, nowMs: Date.now() });
     print(`${directory}: ${manifest.sessions} sessions as of ${manifest.made_at}, epoch ${epoch}`);
-    if (aside !== undefined) print(`What was there before is in ${aside}`);
-    print('Start the controller: nodes come back by themselves, and nothing that lives is touched.');
-    print('Everybody logs in again. API keys, accounts and roles are those of the backup: look whether one was taken back since.');
-    print('What was made after the backup is an orphan on its node (`raworc node orphans NODE`).');
+    if (aside !== undefined) print(`The previous directory is now ${aside}`);
+    print('Start the controller. Nodes reconnect by themselves, and running sessions keep running.');
+    print('All users must log in again. API keys, accounts and roles are those of the backup: revoke again what was revoked since.');
+    print('Sessions created after the backup are orphans on their nodes (`raworc node orphans NODE`).');
   } catch (error) {
-    print(`raworc-controller: nothing was restored: ${error instanceof Error ? error.message : String(error)}`, 'stderr');
+    print(
+      `raworc-controller: the restore failed, nothing was changed: ${error instanceof Error ? error.message : String(error)}`,
+      'stderr',
+    );
     process.exit(1);
   }
 }

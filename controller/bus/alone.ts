@@ -2,7 +2,10 @@ import type { News } from '../services/events/news.ts';
 import type { Bus } from './bus.ts';
 import { DEFAULT_MAX_PAYLOAD_BYTES } from './bus.ts';
 
-/** The bus of a controller without NATS: nobody else is on it, and nothing comes back to who published it. */
+/**
+ * The bus of a controller without NATS. It has no other subscribers, and a publisher does not
+ * receive its own messages.
+ */
 export function busAlone(): Bus {
   let isClosed = false;
   return {
@@ -21,7 +24,7 @@ export function busAlone(): Bus {
   };
 }
 
-/** News that nobody else hears: nothing is encoded for them. */
+/** News without other subscribers: encodes nothing. */
 export const newsAlone: News = {
   connected: true,
   event: () => 'sent',

@@ -4,12 +4,12 @@ import { auditSubject } from './subjects.ts';
 
 const FLUSH_MS = 10_000;
 
-/** Publishes records, and waits until the bus has let them go. */
+/** Publishes records and waits until the bus has sent them. */
 export const auditBus = (bus: Bus): AuditSink => ({
   name: 'bus',
   async write(records) {
     for (const { record, line } of records)
-      if (!bus.publish(auditSubject(record), Buffer.from(line))) throw new Error('the bus takes nothing now');
-    if (!(await bus.flush(AbortSignal.timeout(FLUSH_MS)))) throw new Error('the bus went away before it had everything');
+      if (!bus.publish(auditSubject(record), Buffer.from(line))) throw new Error('the bus is not accepting records now');
+    if (!(await bus.flush(AbortSignal.timeout(FLUSH_MS)))) throw new Error('the bus disconnected before all records were sent');
   },
 });

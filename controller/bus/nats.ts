@@ -13,7 +13,7 @@ const DIAL_TIMEOUT_MS = 3_000;
 const RETRY_MS = 500;
 const PING_INTERVAL_MS = 20_000;
 
-/** The bus over NATS. The client library is touched in this file only. */
+/** The bus over NATS. No other file uses the client library. */
 export class NatsBus implements Bus {
   readonly #options: ConnectionOptions;
   readonly #clock: Clock;
@@ -25,7 +25,8 @@ export class NatsBus implements Bus {
   readonly #closing = new AbortController();
   #connection: NatsConnection | undefined;
   #connected = false;
-  // The library buffers without a bound and does not say how much: counted here, and taken off by round trips.
+  // The library buffers without bound and does not report how much. Count bytes here and release
+  // them by round trips.
   #sentBytes = 0;
   #arrivedBytes = 0;
   #refused = 0;
@@ -119,8 +120,9 @@ export class NatsBus implements Bus {
   }
 
   /**
-   * The library waits for a first connection by itself, but cannot be told to stop; and it closes for good on some refusals of the server.
-   * So each connection is one turn of this loop, and within it the library reconnects.
+   * The library waits for a first connection by itself but cannot be told to stop, and some
+   * refusals of the server close it for good. So each pass of this loop is one connection, within
+   * which the library reconnects.
    */
   async #keepConnected(): Promise<void> {
     let complained = false;
@@ -183,9 +185,13 @@ export class NatsBus implements Bus {
   }
 }
 
-/** @throws when it is not a URL of a NATS server; the message holds no part of it, as it may carry a password. */
+/**
+ * @throws when this is not a NATS URL. The message contains no part of the URL, which can include a
+ * password.
+ */
 function connectionOptions(url: string): ConnectionOptions {
-  if (!URL.canParse(url)) throw new Error('The URL of the NATS server cannot be read: give nats://HOST:4222 or tls://HOST:4222.');
+  if (!URL.canParse(url))
+    throw new Error('The URL of the NATS server is invalid. It must have the form nats://HOST:4222 or tls://HOST:4222.');
   const { protocol, host, username, password } = new URL(url);
   if (protocol !== 'nats:' && protocol !== 'tls:') throw new Error('The URL of the NATS server must begin with nats:// or tls://.');
   const user = decodeURIComponent(username);

@@ -6,7 +6,10 @@ import type { News, NewsListener } from '../services/events/news.ts';
 import type { Bus } from './bus.ts';
 import { DELTAS, deltaSubject, EVENTS, eventSubject, LOGS, logSubject, NEWEST } from './subjects.ts';
 
-/** News as JSON on the subjects of `subjects.ts`. What arrives from the bus comes from outside: it is parsed, and dropped when it does not fit. */
+/**
+ * News as JSON on the subjects of `subjects.ts`. Payloads from the bus are untrusted: invalid ones
+ * are dropped.
+ */
 export function newsOver(bus: Bus, log: Log): News {
   const send = (subject: string, payload: unknown) => bus.publish(subject, encode(payload));
   return {
@@ -84,7 +87,8 @@ const wireLog = (line: LogNews) => ({
 const isId = (value: unknown): value is string => typeof value === 'string' && /^[A-Za-z0-9-]{1,64}$/.test(value);
 const spaceId = z.custom<SpaceId>(isId);
 const sessionId = z.custom<SessionId>(isId);
-// By its form and not by a list, so that a newer controller beside this one may speak of things that this one does not know.
+// Match the form instead of a list, so that a newer controller on the same bus can publish new
+// types.
 const eventType = z.custom<EventType>((value) => typeof value === 'string' && value.length <= 64 && EVENT_TYPE.test(value));
 const count = z.number().int().nonnegative();
 const time = z.iso.datetime().transform((text) => Date.parse(text));

@@ -5,12 +5,15 @@ import type { Bus, BusOptions } from './bus.ts';
 import { NatsBus } from './nats.ts';
 import { newsOver } from './news.ts';
 
-/** The bus at that URL (`nats://` or `tls://`, with `user:password@` or `token@` where the server asks for it), or one on which nobody else is. */
+/**
+ * Opens the bus at that URL (`nats://` or `tls://`, with `user:password@` or `token@` if the server
+ * requires it); without a URL, a bus with no other subscribers.
+ */
 export function openBus(url: string | undefined, options: BusOptions): Bus {
   return isNone(url) ? busAlone() : new NatsBus(url, options);
 }
 
-/** News over the bus at that URL. */
+/** Opens news over the bus at that URL. */
 export const openNews = (url: string | undefined, bus: Bus, log: Log): News => (isNone(url) ? newsAlone : newsOver(bus, log));
 
 const isNone = (url: string | undefined): url is undefined | '' => url === undefined || url === '';

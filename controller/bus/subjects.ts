@@ -1,14 +1,20 @@
 import type { StoredAudit } from '../domain/audit/audit.ts';
 import type { DeltaNews, LogNews, StoredEvent } from '../domain/events/events.ts';
 
-/** Where news goes. Programs beside Raworc subscribe to these: they are part of what it promises. */
+/**
+ * Subjects of the published news. Programs beside Raworc subscribe to these, so they are part of
+ * the public interface.
+ */
 export const EVENTS = 'raworc.events.>';
 export const DELTAS = 'raworc.deltas.>';
 export const LOGS = 'raworc.logs.>';
 export const NEWEST = 'raworc.newest';
 export const AUDIT = 'raworc.audit.>';
 
-/** `raworc.events.{space}.{session}.{type}`, where `_` stands for none. The type has a dot and so is two tokens. */
+/**
+ * `raworc.events.{space}.{session}.{type}`, with `_` for none. The type contains a dot and
+ * therefore takes two tokens.
+ */
 export const eventSubject = (event: StoredEvent): string =>
   `raworc.events.${token(event.spaceId)}.${token(event.sessionId)}.${event.type.split('.').map(token).join('.')}`;
 
@@ -16,12 +22,12 @@ export const deltaSubject = (delta: DeltaNews): string => `raworc.deltas.${token
 
 export const logSubject = (line: LogNews): string => `raworc.logs.${token(line.spaceId)}.${token(line.sessionId)}`;
 
-/** `raworc.audit.{space}.{action}`: the space by its id, `_` for none. */
+/** `raworc.audit.{space}.{action}`, with the space's id, or `_` for none. */
 export const auditSubject = ({ spaceId, action }: StoredAudit): string => `raworc.audit.${token(spaceId)}.${token(action)}`;
 
-/** @throws on what would be more or less than one token, or more than a subject, on the wire. */
+/** @throws unless the text is one valid token of a subject. */
 function token(text: string | null): string {
   if (text === null) return '_';
-  if (!/^[A-Za-z0-9_-]+$/.test(text)) throw new Error('not a token of a subject');
+  if (!/^[A-Za-z0-9_-]+$/.test(text)) throw new Error('not a valid token of a subject');
   return text;
 }

@@ -6,8 +6,8 @@ export interface AdmissionRate {
 }
 
 /**
- * A token bucket before what is expensive to begin. When a controller starts, every node comes back at the same moment;
- * each then costs an inventory and a full assignment set.
+ * A token bucket in front of expensive starts. When a controller starts, all nodes reconnect at
+ * once, and each costs an inventory and a full assignment set.
  */
 export class Admission {
   readonly #rate: AdmissionRate;
@@ -22,19 +22,22 @@ export class Admission {
     this.#filledAt = clock.monotonic();
   }
 
-  /** Undefined: come in. Else the milliseconds after which there is room for one, if no one else comes. */
+  /**
+   * Takes a token and returns undefined if there is one; otherwise returns the milliseconds until
+   * the next token.
+   */
   enter(): number | undefined {
     const waitMs = this.waitMs();
     if (waitMs === undefined) this.#tokens -= 1;
     return waitMs;
   }
 
-  /** As {@link enter}, and takes nothing. */
+  /** As {@link enter}, but takes nothing. */
   waitMs(): number | undefined {
     return this.tokens() < 1 ? ((1 - this.#tokens) / this.#rate.perSecond) * 1000 : undefined;
   }
 
-  /** What is left, of `burst` at most. */
+  /** Tokens left, at most `burst`. */
   tokens(): number {
     const now = this.#clock.monotonic();
     this.#tokens = Math.min(this.#rate.burst, this.#tokens + ((now - this.#filledAt) / 1000) * this.#rate.perSecond);
@@ -43,14 +46,17 @@ export class Admission {
   }
 }
 
-/** Whose rate is remembered. */
+/** Keys whose rate is remembered. */
 const MAX_REMEMBERED = 10_000;
 
-/** A token bucket for each: one that comes too often is turned away before it takes the place of others in a bucket that all share. */
+/**
+ * A token bucket per key, so that a frequent caller is refused before it drains a bucket that all
+ * share.
+ */
 export class AdmissionOfEach<Key> {
   readonly #rate: AdmissionRate;
   readonly #clock: Clock;
-  /** The one that came last is at the end. */
+  /** In order of use: the most recent key is last. */
   readonly #each = new Map<Key, Admission>();
 
   constructor(rate: AdmissionRate, clock: Clock) {
@@ -65,7 +71,8 @@ export class AdmissionOfEach<Key> {
 
   of(key: Key): Admission {
     const own = this.#each.get(key) ?? new Admission(this.#rate, this.#clock);
-    // Only the one that came least recently is forgotten: a stranger with many addresses frees nobody else from their pace.
+    // Forget only the least recently used key: a caller with many addresses resets nobody else's
+    // rate.
     this.#each.delete(key);
     this.#each.set(key, own);
     if (this.#each.size > MAX_REMEMBERED) {

@@ -1,4 +1,4 @@
-import 'reflect-metadata'; // the certificate library's container asks for it
+import 'reflect-metadata'; // required by the certificate library's container
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import { MAX_CSR_BYTES } from '../../proto/node-service.ts';
@@ -20,7 +20,10 @@ import {
 } from './certificates.ts';
 
 export interface ServerCredential {
-  /** The certificate and the CA's, so that a node which knows only the hash can find the CA in the chain. */
+  /**
+   * The certificate followed by the CA's, so that a node that knows only the CA's hash finds the CA
+   * in the chain.
+   */
   readonly chainPem: string;
   readonly keyPem: string;
   readonly expiresAtMs: number;
@@ -31,49 +34,53 @@ export interface NodeCertificate {
   /** Lower-case hex. */
   readonly serialNumber: string;
   readonly expiresAtMs: number;
-  /** How long it is valid from now on. */
+  /** Remaining validity. */
   readonly lifeMs: number;
 }
 
-/** What a certificate request proves: that its sender holds the key, and heard the challenge in it, if there is one. */
+/**
+ * What a certificate request proves: its sender has the key and, if it contains a challenge,
+ * received that challenge.
+ */
 export interface KeyProof {
   /** SHA-256 of the public key, lower-case hex. */
   readonly keyHash: string;
   readonly challenge: string | undefined;
 }
 
-/** The cluster's certificate authority. Everything between hosts is trusted through it. */
+/** The cluster's certificate authority, on which all trust between hosts rests. */
 export interface Authority {
   readonly clusterId: string;
   readonly caPem: string;
   readonly caDer: Uint8Array;
-  /** SHA-256 of the DER, lower-case hex: what a join token carries. */
+  /** SHA-256 of the DER in lower-case hex, as in join tokens. */
   readonly caHash: string;
-  /** For a controller, with a key of its own that never touches the disk; lives 24 h. */
+  /** Issues a controller certificate, valid for 24 h. Its private key never reaches the disk. */
   issueServer(): Promise<ServerCredential>;
-  /** Refused: BAD_REQUEST for what is no request signed by a P-256 key. */
+  /** Verifies a certificate request. Refuses with BAD_REQUEST unless a P-256 key signed it. */
   keyProof(csrDer: Uint8Array): Promise<Outcome<KeyProof>>;
   /**
-   * For a node, over the key of its request, whose signature is checked and whose subject means nothing.
-   * Refused: BAD_REQUEST for what is no request of a P-256 key.
+   * Issues a node certificate for the key of the request. Verifies the request's signature and
+   * ignores its subject. Refuses with BAD_REQUEST unless a P-256 key signed it.
    */
   issueNode(csrDer: Uint8Array, nodeId: string): Promise<Outcome<NodeCertificate>>;
 }
 
 export interface AuthorityOptions {
-  /** Its own, made 0700. Holds ca.key and ca.crt. */
+  /** The CA's own directory, created with mode 0700. Has ca.key and ca.crt. */
   readonly directory: string;
   readonly clusterId: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** Of nodes' certificates; {@link NODE_CERTIFICATE_LIFE_MS} when undefined. */
+  /** Lifetime of node certificates. Default {@link NODE_CERTIFICATE_LIFE_MS}. */
   readonly nodeCertificateLifeMs?: number;
 }
 
 /**
- * Opens the cluster's CA, made at the first start. Throws when the directory holds that of another cluster, when its key is
- * missing or does not belong to it, or when others can read the key: a CA is never replaced by itself, since every node would be cut off.
+ * Opens the cluster's CA and creates it at the first start. Throws if the directory has another
+ * cluster's CA, if its key is missing, does not match or is readable by others. Never replaces a CA
+ * by itself, because that would lock out every node.
  */
 export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
   const { clusterId, clock, random, nodeCertificateLifeMs = NODE_CERTIFICATE_LIFE_MS } = options;
@@ -117,7 +124,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
   };
 }
 
-const NO_REQUEST = 'The certificate request is not one of a P-256 key, signed by that key.';
+const NO_REQUEST = 'The certificate request is invalid. It must contain a P-256 key and be signed by it.';
 
 async function parsedRequest(csrDer: Uint8Array): Promise<x509.Pkcs10CertificateRequest | undefined> {
   if (csrDer.byteLength === 0 || csrDer.byteLength > MAX_CSR_BYTES) return undefined;
@@ -127,7 +134,7 @@ async function parsedRequest(csrDer: Uint8Array): Promise<x509.Pkcs10Certificate
     if (name !== KEY_ALGORITHM.name || namedCurve !== KEY_ALGORITHM.namedCurve) return undefined;
     return (await csr.verify()) ? csr : undefined;
   } catch {
-    // The parser throws at whatever is no request. It comes from outside, and the answer is the same.
+    // The parser throws for anything malformed. All of that gets the same answer.
     return undefined;
   }
 }
@@ -140,7 +147,7 @@ interface CaPair {
 const keyPath = (directory: string) => join(directory, 'ca.key');
 const certificatePath = (directory: string) => join(directory, 'ca.crt');
 
-/** The certificate is written last: a key without one was never used, and is made anew. */
+/** Writes the certificate last: a key without a certificate was never used and is replaced. */
 async function create({ directory, clusterId, clock, random, log }: AuthorityOptions): Promise<CaPair> {
   const keys = await makeKeys();
   const certificate = await makeCaCertificate(clusterId, keys, clock.now(), random);
@@ -155,12 +162,12 @@ async function load({ directory, clusterId }: AuthorityOptions): Promise<CaPair 
   const pem = await readIfThere(certificatePath(directory));
   if (pem === undefined) return undefined;
   const key = await readPrivateFile(keyPath(directory));
-  if (key === undefined) throw new Error(`${keyPath(directory)} is missing: restore it from a backup, together with the database`);
+  if (key === undefined) throw new Error(`${keyPath(directory)} is missing. Restore it from a backup, together with the database.`);
   const certificate = new x509.X509Certificate(pem);
   const [name] = certificate.subjectName.getField('CN');
-  if (name !== clusterId) throw new Error(`${certificatePath(directory)} is the CA of cluster ${name}, and this is ${clusterId}`);
+  if (name !== clusterId) throw new Error(`${certificatePath(directory)} is the CA of cluster ${name}, but this is cluster ${clusterId}`);
   const privateKey = await crypto.subtle.importKey('pkcs8', x509.PemConverter.decodeFirst(key), KEY_ALGORITHM, true, ['sign']);
-  if (!(await belongs(certificate, privateKey))) throw new Error(`${keyPath(directory)} is not the key of ${certificatePath(directory)}`);
+  if (!(await belongs(certificate, privateKey))) throw new Error(`${keyPath(directory)} does not match ${certificatePath(directory)}`);
   return { certificate, privateKey };
 }
 

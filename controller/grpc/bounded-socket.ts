@@ -2,8 +2,9 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
 /**
- * A connection that gives no more than so many bytes: `exceeded` is called once with the first that is too much, and nothing is read after it. TLS and
- * HTTP/2 on the socket itself would take megabytes from a peer in one turn of the event loop before anything else could look.
+ * Returns a stream over the socket that delivers a bounded number of bytes. Calls `exceeded` once
+ * at the first byte too many and reads nothing more. TLS and HTTP/2 directly on a socket would take
+ * megabytes from a peer in one turn of the event loop.
  */
 export function boundedSocket(socket: Socket, most: number, exceeded: () => void): Duplex {
   let bytes = 0;

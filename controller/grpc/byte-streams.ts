@@ -7,20 +7,26 @@ import { STREAM_FLUSH_MS, type StreamLink, streamFrames } from '../../proto/stre
 import type { Clock } from '../../seams/clock.ts';
 
 /**
- * How much a node can have on the way to here on one connection for byte streams, and on one stream. The library leaves both at HTTP/2's
- * 64 KiB, which is one round trip's worth: 1 MB/s over 60 ms.
+ * Flow-control windows of a node's byte-stream connection and of each stream. HTTP/2's default of
+ * 64 KiB allows one window per round trip: 1 MB/s over 60 ms.
  */
 const CONNECTION_WINDOW_BYTES = 8 * 1024 * 1024;
 const STREAM_WINDOW_BYTES = 1024 * 1024;
 
 const CREATED = 'http2.server.stream.created';
 
-/** The link of one call of ByteStream. `cutOff` ends the connection of a node that does not finish a call. */
+/**
+ * Returns the link of a ByteStream call. `cutOff` ends the connection of a node that does not
+ * finish a call.
+ */
 export function streamLinkOf(call: ServerDuplexStream<Buffer, Buffer>, cutOff: () => void, clock: Clock): StreamLink {
   return serverLink(call, cutOff, { outgoing: streamFrames, incoming: streamFrames, clock, lingerMs: STREAM_FLUSH_MS });
 }
 
-/** Widens the windows of connections that carry byte streams, for as long as it is open: the library has no setting for it. */
+/**
+ * Widens the windows of connections with byte streams while it is open: grpc-js has no setting for
+ * it.
+ */
 export function widenWindows(): { close(): void } {
   const widened = new WeakSet<Http2Session>();
   const widen = (message: unknown) => {

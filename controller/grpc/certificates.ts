@@ -1,5 +1,5 @@
-/** How the certificates of a cluster are made: what each may be used for, and how long. Keys are ECDSA P-256. */
-import 'reflect-metadata'; // the library's container asks for it
+/** Creates the cluster's certificates: purposes and lifetimes. Keys are ECDSA P-256. */
+import 'reflect-metadata'; // required by the library's container
 import * as x509 from '@peculiar/x509';
 import { CERTIFICATE_BACKDATE_MS, CONTROLLER_NAME, nodeUri } from '../../proto/node-service.ts';
 import type { Random } from '../../seams/random.ts';
@@ -8,9 +8,12 @@ export const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-25
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
-/** Of a controller: made anew as it runs, before the first connection after half of it. */
+/**
+ * Lifetime of controller certificates. A running controller replaces its own before the first
+ * connection after half of it.
+ */
 export const SERVER_CERTIFICATE_LIFE_MS = DAY_MS;
-/** Of a node, unless set otherwise: it renews its certificate from half of this on. */
+/** Default lifetime of node certificates. A node renews its own after half of it. */
 export const NODE_CERTIFICATE_LIFE_MS = 30 * DAY_MS;
 const CA_LIFE_MS = 20 * 365.25 * DAY_MS;
 
@@ -22,7 +25,10 @@ export async function keyPem(key: KeyPair['privateKey']): Promise<string> {
   return x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
 }
 
-/** 16 random bytes as a positive number: what stands in logs and in a list of revoked ones is unique. */
+/**
+ * Returns 16 random bytes as a positive number, unique in logs and in the list of revoked
+ * certificates.
+ */
 function serialNumber(random: Random): string {
   const bytes = Buffer.from(random.bytes(16));
   bytes.writeUInt8((bytes.readUInt8(0) & 0x7f) | 0x40, 0);
@@ -34,7 +40,7 @@ const validFrom = (nowMs: number, lifeMs: number) => ({
   notAfter: new Date(nowMs + lifeMs),
 });
 
-/** The root of a cluster, named after it. It signs leaves and nothing else. */
+/** Creates the cluster's root certificate. It signs only leaf certificates. */
 export async function makeCaCertificate(clusterId: string, keys: KeyPair, nowMs: number, random: Random): Promise<x509.X509Certificate> {
   return x509.X509CertificateGenerator.createSelfSigned({
     name: [{ O: ['Raworc'] }, { CN: [clusterId] }],
@@ -50,7 +56,7 @@ export async function makeCaCertificate(clusterId: string, keys: KeyPair, nowMs:
   });
 }
 
-/** Who signs. */
+/** The signing CA. */
 export interface Issuer {
   readonly clusterId: string;
   readonly certificate: x509.X509Certificate;
@@ -74,7 +80,7 @@ async function makeLeaf(issuer: Issuer, leaf: Leaf): Promise<x509.X509Certificat
     publicKey: leaf.publicKey,
     signingKey: issuer.signingKey,
     serialNumber: serialNumber(issuer.random),
-    // No leaf outlives the CA that signed it.
+    // No leaf outlives its CA.
     ...validFrom(leaf.nowMs, Math.min(leaf.lifeMs, issuer.certificate.notAfter.getTime() - leaf.nowMs)),
     signingAlgorithm: KEY_ALGORITHM,
     extensions: [

@@ -5,9 +5,9 @@ import type { Random } from '../../seams/random.ts';
 export const CHALLENGE_LIFE_MS = 60_000;
 
 /**
- * Challenges that prove a signed request to be fresh. Nothing is kept for one that was given out: it carries its own time and a MAC
- * under a key of this process, so a flood of them costs no memory. One that is used twice within its minute yields a second certificate
- * over the same key, which is of use to the holder of that key alone.
+ * Challenges that prove a signed request to be fresh. Each contains its time and a MAC under a key
+ * of this process, so a flood of challenges takes no memory. A challenge used twice within its
+ * minute yields a second certificate for the same key, which only the key's holder can use.
  */
 export class Challenges {
   readonly #clock: Clock;

@@ -2,7 +2,7 @@ import { Metadata, type StatusObject, status } from '@grpc/grpc-js';
 import type { RefusalCode } from '../contract/errors.ts';
 import type { Refusal } from '../domain/engine/outcome.ts';
 
-/** How each refusal of the domain is called on the node protocol. */
+/** The gRPC status of each refusal code. */
 export const grpcStatusOf: Readonly<Record<RefusalCode, status>> = {
   BAD_REQUEST: status.INVALID_ARGUMENT,
   UNAUTHORIZED: status.UNAUTHENTICATED,
@@ -19,7 +19,7 @@ export const grpcStatusOf: Readonly<Record<RefusalCode, status>> = {
   UNAVAILABLE: status.UNAVAILABLE,
 };
 
-/** gRPC's own way of saying when to come back. */
+/** gRPC's standard header for the retry delay. */
 export const RETRY_AFTER_HEADER = 'grpc-retry-pushback-ms';
 
 export function grpcStatus(refusal: Refusal, retryAfterMs?: number): StatusObject {
@@ -28,8 +28,8 @@ export function grpcStatus(refusal: Refusal, retryAfterMs?: number): StatusObjec
   return { code: grpcStatusOf[refusal.code], details: refusal.message, metadata };
 }
 
-/** For a handler that threw: nothing of the inside goes out. */
+/** The answer when a handler throws. Reveals nothing internal. */
 export const internalStatus: Omit<StatusObject, 'metadata'> = {
   code: status.INTERNAL,
-  details: 'the controller failed at this; its log says why',
+  details: 'The controller failed to process this call. Its log has the details.',
 };

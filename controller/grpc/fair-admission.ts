@@ -6,12 +6,12 @@ export interface FairRates {
   readonly inAll: AdmissionRate;
 }
 
-/** An address that came no more often than this has not been heard of, as far as the reserve is concerned. */
+/** Addresses within this rate can use the reserve. */
 const SELDOM: AdmissionRate = { perSecond: 8 / 60, burst: 8 };
 
 /**
- * A pace for each address and one for all of them. The second half of the common burst is a reserve for addresses that come seldom: those
- * that flood use up the first half, and keep nobody else out.
+ * A rate per address and one for all. The second half of the common burst is reserved for addresses
+ * that call rarely, so that addresses that flood exhaust only the first half.
  */
 export class FairAdmission {
   readonly #each: AdmissionOfEach<string>;
@@ -26,7 +26,10 @@ export class FairAdmission {
     this.#reserve = rates.inAll.burst / 2;
   }
 
-  /** Returns undefined if the caller is admitted, otherwise whose rate was exceeded. A trusted caller is limited by its own rate only. */
+  /**
+   * Returns undefined if the caller is admitted, otherwise the rate that it exceeded. A trusted
+   * caller has only its own rate.
+   */
   enter(address: string, isTrusted = false): 'address' | 'all' | undefined {
     const own = this.#each.of(address);
     if (own.waitMs() !== undefined) return 'address';

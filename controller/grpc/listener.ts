@@ -7,22 +7,22 @@ import { PendingConnections } from '../services/budget/pending-connections.ts';
 import { Admission } from './admission.ts';
 import { FairAdmission, type FairRates } from './fair-admission.ts';
 
-/** How long `close` waits for peers to hang up by themselves. */
+/** How long `close` waits for peers to close their connections. */
 const CLOSE_GRACE_MS = 1_000;
-/** Connections of one node: its stream, one that is just ending, and its sources and renewals. */
+/** Most connections of one node: its stream, one that is closing, source downloads, renewals. */
 const MAX_OF_A_NODE = 8;
-/** Addresses that a node has come from. */
+/** Most addresses that are remembered as a node's. */
 const MAX_TRUSTED = 10_000;
 
-/** What peers that have not proved who they are may take up of a port. Addresses of one IPv6 /64 count as one. */
+/** Bounds on unauthenticated peers of a port. Addresses in one IPv6 /64 count as one. */
 export interface ConnectionBounds {
   readonly rates: FairRates;
-  /** At once. */
+  /** Concurrent connections per address. */
   readonly perAddress: number;
   readonly inAll: number;
-  /** Until TLS is done. */
+  /** Time until TLS is complete. */
   readonly handshakeMs: number;
-  /** Until the peer has proved who it is; on a port where nobody does, until the end. */
+  /** Time until the peer is authenticated; the total lifetime on a port without authentication. */
   readonly lifeMs: number;
 }
 
@@ -30,30 +30,36 @@ export interface ListenerOptions {
   readonly name: 'node' | 'join';
   readonly host: string;
   readonly port: number;
-  /** Of all kinds. */
+  /** Most connections, authenticated or not. */
   readonly maxConnections: number;
   readonly bounds: ConnectionBounds;
-  /** Where connections go. TLS begins there. */
+  /** Passes a connection to the server, which begins TLS. */
   readonly inject: (socket: Socket, peer: string) => void;
-  /** What must be done before the next connection is taken, such as a new server certificate. */
+  /** Runs before each connection is served, for example to renew the server certificate. */
   readonly beforeConnection: () => Promise<void> | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics?: Metrics;
 }
 
-/** The TCP side of a port, held here and not by the library above it so that connections can be counted, bounded and cut off. */
+/**
+ * The TCP side of a port. Separate from the server library, so that connections can be counted,
+ * bounded and cut off.
+ */
 export interface Listener {
   readonly port: number;
-  /** TLS is done on the connection of this peer (`address:port`). */
+  /** Reports that TLS is complete on the connection of this peer (`address:port`). */
   secured(peer: string): void;
-  /** A call of this node was let in over the connection. Nothing less ends the bounds of strangers. */
+  /**
+   * Reports that a call of this node was admitted on the connection. Only this lifts the bounds for
+   * unauthenticated peers.
+   */
   admitted(peer: string, nodeId: string): void;
-  /** It sent more than it may: ends the connection at once. */
+  /** Ends the connection at once because it sent too many bytes. */
   overBytes(peer: string): void;
   /** Ends the connection at once. */
   cutOff(peer: string): void;
-  /** Stops listening, gives peers a second to hang up, and cuts off the rest. */
+  /** Stops listening, gives peers a second to close, and cuts off the rest. */
   close(): Promise<void>;
 }
 
@@ -63,13 +69,13 @@ interface Connection {
   readonly network: string;
   readonly handshake: Timer;
   readonly life: Timer;
-  /** Undefined until the peer has proved that it is this node. */
+  /** Undefined until the peer is authenticated as this node. */
   nodeId: string | undefined;
 }
 
 type Cause = 'address_pace' | 'pace' | 'too_many' | 'handshake' | 'silent' | 'bytes';
 
-/** Resolves when the port is open; rejects with the system's error (EADDRINUSE …). */
+/** Resolves when the port is open. Rejects with the system's error (EADDRINUSE …). */
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { name, bounds, inject, clock, log } = options;
   const connections = new Map<string, Connection>();
@@ -87,8 +93,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
 
   const take = (socket: Socket) => {
     const address = socket.remoteAddress;
-    socket.on('error', () => {}); // 'close' follows, and a lost connection is nothing to report here
-    if (address === undefined) return void socket.destroy(); // it is gone already
+    socket.on('error', () => {}); // 'close' follows; a lost connection needs no report here
+    if (address === undefined) return void socket.destroy(); // already closed
     const peer = `${address}:${socket.remotePort}`;
     const network = networkOf(address);
     const refused = admission.enter(network, trusted.has(network));
@@ -116,7 +122,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       const own = nodeId === undefined ? undefined : ofNode.get(nodeId);
       own?.delete(connection);
       if (nodeId !== undefined && own?.size === 0) ofNode.delete(nodeId);
-      // A certificate that TLS refused, among other things: the library tells nobody.
+      // For example a certificate that TLS refused: the library does not report it.
       if (nodeId === undefined) log.debug('link.connection_without_call', { port: name, peer });
       if (connections.size === 0) onQuiet?.();
     });
@@ -185,12 +191,12 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   };
 }
 
-/** Counts every connection that is refused or cut, and logs some. */
+/** Counts every refused or cut connection, and logs some of them. */
 function refusalsOf(port: string, { clock, log, metrics }: { readonly clock: Clock; readonly log: Log; readonly metrics: Metrics }) {
   const lines = new Admission({ perSecond: 1, burst: 20 }, clock);
   const refused: Counter<'port' | 'cause'> = metrics.counter({
     name: 'node_connections_refused_total',
-    help: 'Connections to the ports for nodes and for joining that were refused or cut, by cause.',
+    help: 'Connections to the node port and the join port that were refused or cut, by cause.',
     labels: ['port', 'cause'],
   });
   return (cause: Cause, about: LogFields) => {

@@ -4,24 +4,27 @@ import type { Clock, Timer } from '../../seams/clock.ts';
 import type { NodeId } from '../domain/engine/ids.ts';
 import { peerOf } from './peer.ts';
 
-/** Of one node at once, over all of its connections: its stream, one that is just ending, renewals and sources. Byte streams are counted apart. */
+/**
+ * Most concurrent calls of one node over all its connections: its stream, one that is ending,
+ * renewals, source downloads. Byte streams have their own bound.
+ */
 const MAX_CALLS = 8;
-/** Beyond the byte streams that were asked of a node, calls that are just ending. */
+/** Extra byte streams above the requested ones, for calls that are just ending. */
 const SPARE_STREAMS = 16;
 
 export interface NodeCallsDeps {
   readonly clusterId: string;
   readonly clock: Clock;
-  /** How long a call can take to send its one message. */
+  /** How long a call can take to send its only message. */
   readonly callMs: number;
-  /** Byte streams that this controller wants of a node. */
+  /** Byte streams that this controller has requested from a node. */
   streamsOf(nodeId: NodeId): number;
   cutOff(peer: string): void;
 }
 
 /**
- * Bounds what a node can have in memory here by calls that it does not finish: the library hands over a call once its message is whole, and
- * a message can be large. A node beyond the bounds loses the connection.
+ * Bounds the memory of a node's unfinished calls: grpc-js delivers a call only with its whole
+ * message, which can be large. A node that exceeds the bounds loses its connection.
  */
 export function nodeCalls({ clusterId, clock, callMs, streamsOf, cutOff }: NodeCallsDeps): ServerInterceptor {
   const calls = new Map<NodeId, number>();

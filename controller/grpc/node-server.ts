@@ -48,14 +48,14 @@ export interface LinkInfo {
   /** `address:port` of the node. */
   readonly address: string;
   readonly certificateSerial: string;
-  /** SHA-256 of the key that the node proved to hold, lower-case hex. */
+  /** SHA-256 of the key that the node proved to have, in lower-case hex. */
   readonly keyHash: string;
 }
 
 export interface NodeServerOptions {
   readonly authority: Authority;
   readonly host: string;
-  /** 0: a free one. */
+  /** 0 selects a free port. */
   readonly nodePort: number;
   readonly joinPort: number;
   readonly clock: Clock;
@@ -63,71 +63,86 @@ export interface NodeServerOptions {
   readonly log: Log;
   readonly keepalive?: Keepalive;
   readonly queueBound?: QueueBound;
-  /** New streams of nodes. */
+  /** Rate of new node streams. */
   readonly connectRate?: AdmissionRate;
-  /** New streams of one node: one that dials without end leaves the others their share. */
+  /**
+   * Rate of new streams of one node, so that a node in a dial loop does not use up the others'
+   * share.
+   */
   readonly connectRateOfNode?: AdmissionRate;
-  /** Renewals of all nodes, on each of the two ports; what anyone can call is counted apart. */
+  /**
+   * Rate of renewals of all nodes, on each of the two ports. Challenges, which anyone can request,
+   * are counted apart.
+   */
   readonly renewRate?: AdmissionRate;
-  /** What peers can take up that have not proved who they are: on the port for nodes, and on the one for joining. */
+  /** Bounds on unauthenticated peers, on the node port and on the join port. */
   readonly nodeBounds?: Partial<ConnectionBounds>;
   readonly joinBounds?: Partial<ConnectionBounds>;
   readonly joinBytes?: number;
-  /** How long a call of a node can take to send its one message. */
+  /** How long a node's call can take to send its only message. */
   readonly callMs?: number;
   readonly metrics?: Metrics;
   readonly maxConnections?: number;
   /** `peer` is `address:port`. */
   join(attempt: JoinAttempt, peer: string): Promise<Outcome<JoinedNode>>;
-  /** A new certificate for a node that proved to hold the key of an old one. `expiresAtMs` is that one's. */
+  /**
+   * Issues a new certificate to a node that proved to have the key of an old one. `expiresAtMs` is
+   * the old certificate's.
+   */
   renew(node: Peer, csrDer: Uint8Array, peer: string): Promise<Outcome<RenewedCertificate>>;
-  /** Told of each call that was refused for what its peer is, or is not. */
+  /** Called for each call that was refused because of its peer's identity. */
   onRefused?(call: RefusedCall): void;
-  /** Whether a node that proved who it is may be served. */
+  /** Whether an authenticated node can be served. */
   admit(node: Peer): Outcome<unknown>;
-  /** A node has connected. The node id is the certificate's; the link has read nothing yet. */
+  /**
+   * Called when a node connects. The node id is the certificate's; nothing has been read from the
+   * link.
+   */
   onLink(nodeId: NodeId, link: Link<ControllerFrame, NodeFrame>, info: LinkInfo): void;
-  /** Undefined: no byte streams. */
+  /** Undefined disables byte streams. */
   readonly streams?: StreamCalls;
-  /** Whether a source is part of something that this node was told to build. */
+  /** Whether the source belongs to something that this node is building. */
   mayFetch(nodeId: NodeId, digest: string): boolean;
   openSource(digest: string): Readable | undefined;
 }
 
-/** What takes the calls that carry byte streams. */
+/** Takes the calls that carry byte streams. */
 export interface StreamCalls {
-  /** Nothing of the link was read. */
+  /** Called before anything is read from the link. */
   accept(nodeId: NodeId, link: StreamLink): void;
-  /** How many are wanted of a node. */
+  /** Byte streams that are requested from a node. */
   openTo(nodeId: NodeId): number;
 }
 
 export interface RefusedCall {
   readonly method: 'Connect' | 'Renew' | 'ByteStream';
   readonly peer: string;
-  /** Of a node that proved who it is. */
+  /** Id of an authenticated node. */
   readonly node?: string;
 }
 
 export interface NodeServer {
   readonly nodePort: number;
   readonly joinPort: number;
-  /** Ends all links, waits up to a second for the nodes to hang up, and resolves when both ports are closed. */
+  /**
+   * Ends all links, waits up to a second for the nodes to close, and resolves when both ports are
+   * closed.
+   */
   close(): Promise<void>;
 }
 
-/** Lines in the log about those who were refused. */
+/** Rate of log lines about refused peers. */
 const REFUSALS_TOLD: AdmissionRate = { perSecond: 1, burst: 100 };
 
-/** A node dials anew for each of its calls, and reads sources one by one. */
+/** Nodes dial a new connection for each call and read sources one at a time. */
 const CALLS_OF_A_CONNECTION = 4;
-/** All byte streams of a node share a connection. How many there are is bounded by what was asked of it. */
+/** All byte streams of a node share a connection. The number of requested streams bounds them. */
 const STREAMS_OF_A_CONNECTION = 512;
 const CALL_MS = 10_000;
 
 /**
- * Many nodes can share one address, and all of them connect when their controller starts. An address from which a node has connected before is
- * limited by its own rate, not by the rate of all.
+ * Many nodes can share one address, and all connect when their controller starts. An address from
+ * which a node has connected before has only its own rate, not the common one.
  */
 export const NODE_PORT: ConnectionBounds = {
   rates: { perAddress: { perSecond: 32, burst: 256 }, inAll: { perSecond: 64, burst: 512 } },
@@ -146,10 +161,13 @@ export const JOIN_PORT: ConnectionBounds = {
   lifeMs: 30_000,
 };
 
-/** Of a connection to the join port, from the peer, with what TLS adds. */
+/** Most bytes from a peer on one join-port connection, TLS overhead included. */
 export const JOIN_BYTES = 128 * 1024;
 
-/** The node protocol on two ports: one for nodes, which demands a certificate of the cluster's CA, and one for joining, which cannot. */
+/**
+ * Starts the node protocol on two ports: the node port requires a client certificate of the
+ * cluster's CA, the join port cannot.
+ */
 export async function startNodeServer(options: NodeServerOptions): Promise<NodeServer> {
   const { authority, host, clock, log } = options;
   const connects = new Admission(options.connectRate ?? { perSecond: 32, burst: 64 }, clock);
@@ -164,7 +182,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     call.emit('error', grpcStatus(refusal, retryAfterMs));
   };
   const refusals = new Admission(REFUSALS_TOLD, clock);
-  // Anyone who reaches a port can be refused without end.
+  // Anyone who reaches a port can cause refusals without end, so log only some.
   const tellRefusal = (fields: LogFields & RefusedCall) => {
     options.onRefused?.(fields);
     if (refusals.enter() === undefined) log.warn('link.refused', fields);
@@ -185,14 +203,14 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     }
     const waitMs = connectsOfNode.enter(peer.value.nodeId) ?? connects.enter();
     if (waitMs !== undefined) {
-      return refuse(call, refused('RATE_LIMITED', 'Too many nodes connect at once; try again a little later.').refusal, waitMs);
+      return refuse(call, refused('RATE_LIMITED', 'Too many nodes are connecting at once. Retry later.').refusal, waitMs);
     }
     const { nodeId, certificateSerial, keyHash, expiresAtMs } = peer.value;
     listeners.node?.admitted(address, nodeId);
     const bound = options.queueBound === undefined ? {} : { bound: options.queueBound };
     const link = serverLink(call, () => cutOff(address), { outgoing: controllerFrames, incoming: nodeFrames, clock, ...bound });
     links.add(link);
-    // By the clock that does not jump: a certificate that was valid a moment ago does not expire because somebody set the time.
+    // On the monotonic clock: a certificate does not expire because somebody sets the wall clock.
     const expiry = clock.after(expiresAtMs - clock.now(), () =>
       link.close(new Error(`the certificate of this node expired at ${new Date(expiresAtMs).toISOString()}`)),
     );
@@ -200,7 +218,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
       expiry.cancel();
       links.delete(link);
     });
-    call.sendMetadata(new Metadata()); // tells the node that it is in
+    call.sendMetadata(new Metadata()); // tells the node that it was admitted
     try {
       options.onLink(nodeId, link, { address, certificateSerial, keyHash });
     } catch (error) {
@@ -241,7 +259,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     listeners.node?.admitted(call.getPeer(), peer.value.nodeId);
     const { digest } = call.request;
     const source = options.mayFetch(peer.value.nodeId, digest) ? options.openSource(digest) : undefined;
-    if (source === undefined) return refuse(call, refused('NOT_FOUND', 'There is no such source for this node.').refusal);
+    if (source === undefined) return refuse(call, refused('NOT_FOUND', 'This node has no build with that source.').refusal);
     await sendSource(call, source);
   };
 

@@ -4,7 +4,7 @@ import { nodeUri } from '../../proto/node-service.ts';
 import type { NodeId } from '../domain/engine/ids.ts';
 import { accepted, type Outcome, refused } from '../domain/engine/outcome.ts';
 
-/** Who holds a certificate of the cluster, as it says; nothing that the peer sends beside it can change it. */
+/** The identity in a certificate of the cluster. Nothing else that the peer sends can change it. */
 export interface Peer {
   readonly nodeId: NodeId;
   /** SHA-256 of the public key, lower-case hex. */
@@ -23,31 +23,35 @@ function isNodeId(name: unknown): name is NodeId {
 }
 
 /**
- * The node behind a call. TLS has checked the chain, the purpose and the dates when the connection was made; they are judged
- * again here, by the controller's clock, since a connection outlives them, and since a call may come over the port that asks for no certificate.
+ * Returns the node behind a call. TLS verified the chain, purpose and dates when the connection was
+ * opened. This verifies them again on the controller's clock: a connection can outlive them, and
+ * the join port does not request a certificate.
  */
 export function peerOf(call: AuthenticatedCall, clusterId: string, nowMs: number): Outcome<Peer> {
   const presented = call.getAuthContext().sslPeerCertificate;
-  if (presented === undefined) return refused('UNAUTHORIZED', 'This call needs the certificate of a node.');
+  if (presented === undefined) return refused('UNAUTHORIZED', 'This call requires a node certificate.');
   const peer = nodeIn(new X509Certificate(presented.raw), clusterId);
   if (!peer.ok || nowMs <= peer.value.expiresAtMs) return peer;
   return refused('UNAUTHORIZED', `The certificate of this node expired at ${new Date(peer.value.expiresAtMs).toISOString()}.`);
 }
 
-/** The node that a certificate names, if the cluster's CA signed it. Its dates are not judged, and neither is who sent it. */
+/**
+ * Returns the node that a certificate names, if the cluster's CA signed it. Verifies neither its
+ * dates nor its sender.
+ */
 export function nodeOfCertificate(der: Uint8Array, ca: X509Certificate, clusterId: string): Outcome<Peer> {
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(der);
     if (!certificate.verify(ca.publicKey) || certificate.issuer !== ca.subject) return NOT_OURS;
   } catch {
-    // The parser throws at what is no certificate, and at a key of another kind than the CA's.
+    // The parser throws for malformed certificates and for another type of key than the CA's.
     return NOT_OURS;
   }
   return nodeIn(certificate, clusterId);
 }
 
-const NOT_OURS = refused('UNAUTHORIZED', 'This is not the certificate of a node of this cluster.');
+const NOT_OURS = refused('UNAUTHORIZED', 'The certificate does not belong to a node of this cluster.');
 
 function nodeIn(certificate: X509Certificate, clusterId: string): Outcome<Peer> {
   const name = /^CN=(.+)$/.exec(certificate.subject)?.[1];

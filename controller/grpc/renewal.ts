@@ -13,15 +13,18 @@ import type { Authority } from './authority.ts';
 import { Challenges } from './challenges.ts';
 import { nodeOfCertificate, type Peer } from './peer.ts';
 
-/** Of all nodes, on each of the two ports apart. A day without a controller may leave every certificate of a large cluster expired. */
+/**
+ * Rate for all nodes, on each of the two ports. After a day without a controller, every certificate
+ * of a large cluster can have expired.
+ */
 const RATE: AdmissionRate = { perSecond: 32, burst: 128 };
 const RATE_OF_ONE: AdmissionRate = { perSecond: 1, burst: 10 };
 
 export interface RenewedCertificate {
   readonly certificateDer: Uint8Array;
-  /** How long it is valid from now on: a node whose clock is wrong can count it, where it could not judge a date. */
+  /** Remaining validity. A node with a wrong clock can count it, but could not judge a date. */
   readonly lifeMs: number;
-  /** Where this cluster is to be reached from now on. */
+  /** The cluster's current addresses. */
   readonly nodeAddresses: readonly string[];
   readonly joinAddresses: readonly string[];
 }
@@ -31,22 +34,27 @@ export interface RenewalDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly rate: AdmissionRate | undefined;
-  /** A certificate for a node that proved to hold the key of one that the CA signed, whatever its dates. */
+  /**
+   * Issues a certificate to a node that proved to have the key of one that the CA signed, whatever
+   * its dates.
+   */
   renew(node: Peer, csrDer: Uint8Array, address: string): Promise<Outcome<RenewedCertificate>>;
-  /** Logs a refusal, unless there were too many lately. */
+  /** Logs a refusal, within a rate. */
   tellRefusal(fields: LogFields): void;
 }
 
 /**
- * The two calls by which a node gets a new certificate.
+ * The two calls that renew a node's certificate.
  *
- * 1. With a client certificate that TLS accepted, the connection proves who asks.
- * 2. TLS refuses a certificate that has expired. So over the join port, the request carries the certificate, and the certificate
- *    request, signed by the same key, carries a challenge of the last minute.
- * 3. The key stays: a new certificate is for the key of the old one. A crash on either side then leaves the node a certificate that fits.
+ * 1. With a client certificate that TLS accepted, the connection proves the caller.
+ * 2. TLS refuses expired certificates. On the join port, the request therefore contains the
+ *    certificate, and the certificate request, signed by the same key, a challenge of the last
+ *    minute.
+ * 3. A new certificate is for the same key as the old one, so a crash on either side leaves the
+ *    node with a matching pair.
  */
 export interface Renewal {
-  /** `node`: whom the certificate of the connection names; undefined on the join port. */
+  /** `node` is the connection's authenticated node; undefined on the join port. */
   renew(request: RenewRequest__Output, address: string, node: Peer | undefined): Promise<Outcome<RenewResponse>>;
   challenge(): ChallengeResponse;
 }
@@ -59,7 +67,7 @@ export function createRenewal(deps: RenewalDeps): Renewal {
   const overTls = new Admission(rate, clock);
   const overJoin = new Admission(rate, clock);
   const ofNode = new AdmissionOfEach<NodeId>(RATE_OF_ONE, clock);
-  const busy = refused('RATE_LIMITED', 'Too many nodes renew their certificates at once; try again a little later.');
+  const busy = refused('RATE_LIMITED', 'Too many nodes are renewing their certificates at once. Retry later.');
 
   const isTooOften = (nodeId: NodeId): boolean => ofNode.enter(nodeId) !== undefined;
 
@@ -68,7 +76,8 @@ export function createRenewal(deps: RenewalDeps): Renewal {
       return refused('BAD_REQUEST', 'A field of the renewal request is too long.');
     }
     if (peer !== undefined && isTooOften(peer.nodeId)) return busy;
-    // Before it is counted, which strangers could do often enough to keep every node out. It costs about what the call itself does.
+    // Verify before counting: otherwise strangers could exhaust the rate and lock out every node.
+    // This costs about as much as the call itself.
     const node = peer === undefined ? nodeOfCertificate(certificateDer, ca, authority.clusterId) : accepted(peer);
     if (!node.ok) return node;
     if ((peer === undefined ? overJoin : overTls).enter() !== undefined) return busy;
@@ -76,9 +85,10 @@ export function createRenewal(deps: RenewalDeps): Renewal {
     if (!proof.ok) return proof;
     const { keyHash, challenge } = proof.value;
     if (peer === undefined && (challenge === undefined || !challenges.isFresh(challenge))) {
-      return refused('UNAUTHORIZED', 'The renewal request does not answer a challenge of the last minute.');
+      return refused('UNAUTHORIZED', 'The challenge in the renewal request is invalid or expired. Request a new one and retry.');
     }
-    if (node.value.keyHash !== keyHash) return refused('UNAUTHORIZED', 'A certificate is renewed for its own key only.');
+    if (node.value.keyHash !== keyHash)
+      return refused('UNAUTHORIZED', 'The renewal request has another key than the certificate. Renew with the same key.');
     if (peer === undefined && isTooOften(node.value.nodeId)) return busy;
     return node;
   };

@@ -4,14 +4,17 @@ import type { Log } from '../../seams/log.ts';
 import type { Authority, ServerCredential } from './authority.ts';
 import { SERVER_CERTIFICATE_LIFE_MS } from './certificates.ts';
 
-/** A server certificate that is made anew, without a restart and without a timer: before the first connection after half its life. */
+/**
+ * A server certificate that is replaced without a restart or a timer: before the first connection
+ * after half its life.
+ */
 export interface RenewingCredentials {
-  /** Client certificates of the cluster's CA are demanded. */
+  /** Credentials that require client certificates of the cluster's CA. */
   readonly forNodes: ServerCredentials;
-  /** For a server of another library. */
+  /** For servers outside grpc-js. */
   current(): ServerCredential;
   onRenewed(listener: (renewed: ServerCredential) => void): void;
-  /** Undefined while the certificate is fresh; else resolves once there is a new one. */
+  /** Returns undefined while the certificate is fresh; otherwise resolves once it is replaced. */
   renew(): Promise<void> | undefined;
 }
 
@@ -24,7 +27,7 @@ export async function openServerCredentials(authority: Authority, clock: Clock, 
 
   const identity = () => ({ certificate: Buffer.from(current.chainPem), privateKey: Buffer.from(current.keyPem) });
   const provider: experimental.CertificateProvider = {
-    // Not at once: the library listens to what comes of it only after this call.
+    // In a microtask: the library attaches its listeners only after this call.
     addCaCertificateListener: (listener) => queueMicrotask(() => listener({ caCertificate })),
     removeCaCertificateListener: () => {},
     addIdentityCertificateListener(listener) {
@@ -42,7 +45,8 @@ export async function openServerCredentials(authority: Authority, clock: Clock, 
   };
 
   return {
-    // In this version the first parameter is the server's own identity, whatever its types call it; the provider answers for both.
+    // In this version the first parameter is the server's own identity, whatever its types say. The
+    // provider serves as both.
     forNodes: experimental.createCertificateProviderServerCredentials(provider, provider, true),
     current: () => current,
     onRenewed: (listener) => renewedListeners.add(listener),

@@ -6,8 +6,9 @@ import type { SourceChunk } from '../../proto/generated/raworc/node/v0/SourceChu
 const CHUNK_BYTES = 256 * 1024;
 
 /**
- * Sends all of `source` and ends the call, reading no faster than the peer takes it. `source` is closed on every path:
- * the loop does it where it is left, and a peer that goes away does it while the loop waits. Rejects when `source` fails.
+ * Sends all of `source` and ends the call, reading no faster than the peer. Closes `source` on
+ * every path: the loop does it on exit, and a disconnecting peer while the loop waits. Rejects when
+ * `source` fails.
  */
 export async function sendSource(call: ServerWritableStream<unknown, SourceChunk>, source: Readable): Promise<void> {
   const gone = new AbortController();

@@ -1,4 +1,4 @@
-/** What the join port serves: Join, and the renewal of certificates that TLS would not accept any more. */
+/** Methods of the join port: Join, and the renewal of certificates that TLS no longer accepts. */
 import type { JoinRequest__Output } from '../../proto/generated/raworc/node/v0/JoinRequest.ts';
 import { challengeMethod, joinMethod, MAX_CSR_BYTES, renewMethod } from '../../proto/node-service.ts';
 import type { NodeId } from '../domain/engine/ids.ts';
@@ -34,7 +34,7 @@ interface Method<Request, Response> {
   responseSerialize(value: Response): Buffer;
 }
 
-/** By path. */
+/** Returns the methods by path. */
 export function strangerMethods({ join, renewal }: StrangerMethodDeps): ReadonlyMap<string, StrangerMethod> {
   return new Map([
     method(joinMethod, (request, peer) => joinBy(join, request, peer)),

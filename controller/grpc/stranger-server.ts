@@ -1,6 +1,7 @@
 /**
- * gRPC for peers that have proved nothing: unary calls of at most 16 KiB, two at once. It stands on node:http2 itself, since the gRPC library
- * gives neither the bounds of HTTP/2 out of hand nor a call before its whole message is in memory.
+ * gRPC for unauthenticated peers: unary calls of at most 16 KiB, two at once. Built on node:http2,
+ * because grpc-js exposes no HTTP/2 bounds and delivers a call only with its whole message in
+ * memory.
  */
 import {
   constants,
@@ -20,18 +21,21 @@ import type { ServerCredential } from './authority.ts';
 import { boundedSocket } from './bounded-socket.ts';
 import { grpcStatusOf, internalStatus } from './errors.ts';
 
-/** Of a message, and of all headers of a call. */
+/** Bound of a message, and of all headers of a call. */
 export const MAX_STRANGER_MESSAGE_BYTES = 16 * 1024;
 const MAX_HEADER_BYTES = 8 * 1024;
-/** A message's flag and length before it. */
+/** Bytes of flag and length before a message. */
 const PREFIX_BYTES = 5;
 const CALLS_AT_ONCE = 2;
-/** Over one connection. Who joins makes one, who renews two. */
+/** Most calls over one connection. A joining node makes one, a renewing node two. */
 const CALLS_IN_ALL = 8;
-/** From its headers to the end of its message. */
+/** Time from a call's headers to the end of its message. */
 const MESSAGE_MS = 10_000;
 
-/** What HTTP/2 lets a peer do beyond calls: an honest one sends none of what is counted here, or one or two. */
+/**
+ * HTTP/2 limits beyond calls. An honest peer sends at most one or two of the frames that these
+ * count.
+ */
 const HTTP2: ServerOptions = {
   maxSessionMemory: 1,
   maxSettings: 16,
@@ -53,29 +57,29 @@ const HTTP2: ServerOptions = {
 };
 
 export interface StrangerMethod {
-  /** Rejects for a request that is none of this method. */
+  /** Handles an encoded request. Rejects if the request does not decode. */
   call(request: Buffer, peer: string): Promise<Outcome<Buffer>>;
 }
 
 export interface StrangerServerOptions {
   readonly credential: ServerCredential;
-  /** By path. */
+  /** Methods by path. */
   readonly methods: ReadonlyMap<string, StrangerMethod>;
   readonly clock: Clock;
   readonly log: Log;
-  /** Of a connection, from the peer, with what TLS adds. */
+  /** Most bytes of a connection from the peer, TLS overhead included. */
   readonly maxBytes: number;
-  /** TLS is done. */
+  /** Called when TLS is complete. */
   secured(peer: string): void;
-  /** It sent more than that. */
+  /** Called when the peer sent too many bytes. */
   overBytes(peer: string): void;
   cutOff(peer: string): void;
 }
 
 export interface StrangerServer {
-  /** Begins TLS on a connection. The caller limits how long it may last. */
+  /** Begins TLS on a connection. The caller bounds the connection's lifetime. */
   accept(socket: Socket, peer: string): void;
-  /** From the next connection on. */
+  /** Uses this credential for new connections. */
   renew(credential: ServerCredential): void;
 }
 
@@ -87,11 +91,12 @@ export function createStrangerServer(options: StrangerServerOptions): StrangerSe
       const bounded = boundedSocket(socket, options.maxBytes, () => options.overBytes(peer));
       const secured = new TLSSocket(bounded, { isServer: true, secureContext, ALPNProtocols: ['h2'], requestCert: false });
       secured.disableRenegotiation();
-      // What goes wrong with one connection is that peer's fault, and ends it.
+      // An error on one connection is the peer's fault and ends only that connection.
       secured.on('error', () => bounded.destroy());
       secured.once('secure', () => {
         options.secured(peer);
-        // As a server of node:tls does by now: HTTP/2 would wait for an event of clients.
+        // HTTP/2 expects a socket whose TLS is complete; otherwise it waits for an event that only
+        // clients emit.
         Object.assign(secured, { secureConnecting: false });
         if (secured.alpnProtocol === 'h2') serve(performServerHandshake(secured, HTTP2), peer, options);
         else bounded.destroy();
@@ -105,13 +110,14 @@ export function createStrangerServer(options: StrangerServerOptions): StrangerSe
 
 function serve(session: ServerHttp2Session, peer: string, { methods, clock, log, cutOff }: StrangerServerOptions): void {
   let calls = 0;
-  // No other frame has a listener: without one the library answers it by itself, at a hundredth of the cost.
+  // Add no listener for other frames: without one the library answers them itself, at a hundredth
+  // of the cost.
   session.on('error', () => undefined);
   session.on('stream', (stream, headers) => {
     calls += 1;
     stream.on('error', () => undefined);
     if (calls > CALLS_IN_ALL) return cutOff(peer);
-    const deadline = clock.after(MESSAGE_MS, () => fail(stream, status.DEADLINE_EXCEEDED, 'The request did not come in time.'));
+    const deadline = clock.after(MESSAGE_MS, () => fail(stream, status.DEADLINE_EXCEEDED, 'The request did not arrive in time.'));
     stream.once('close', () => deadline.cancel());
     answer(stream, headers, methods, peer, () => deadline.cancel()).catch((error: unknown) => {
       log.error('link.handler_failed', { method: headers[':path'], error: String(error) });
@@ -136,15 +142,14 @@ async function answer(
     return fail(
       stream,
       status.UNAUTHENTICATED,
-      'This port serves joining and the renewal of certificates: this call needs the certificate of a node.',
+      'This port serves only joining and certificate renewal. This call requires a node certificate; use the node port.',
     );
   }
   const message = await messageOf(stream);
   complete();
   if (message === 'gone') return;
-  if (message === 'too long')
-    return fail(stream, status.RESOURCE_EXHAUSTED, `The request is longer than ${MAX_STRANGER_MESSAGE_BYTES} bytes.`);
-  if (message === 'malformed') return fail(stream, status.INVALID_ARGUMENT, 'The request is not one uncompressed message.');
+  if (message === 'too long') return fail(stream, status.RESOURCE_EXHAUSTED, `The request exceeds ${MAX_STRANGER_MESSAGE_BYTES} bytes.`);
+  if (message === 'malformed') return fail(stream, status.INVALID_ARGUMENT, 'The request must be one uncompressed message.');
   const outcome = await method.call(message, peer);
   if (stream.destroyed || stream.closed || stream.headersSent) return;
   if (!outcome.ok) return fail(stream, grpcStatusOf[outcome.refusal.code], outcome.refusal.message);
@@ -155,7 +160,7 @@ async function answer(
   stream.end(Buffer.concat([prefix, outcome.value]));
 }
 
-/** The one message of a call. Nothing beyond the bound is kept. */
+/** Reads the only message of a call. Keeps nothing beyond the bound. */
 function messageOf(stream: ServerHttp2Stream): Promise<Buffer | 'gone' | 'too long' | 'malformed'> {
   return new Promise((resolve) => {
     const pieces: Buffer[] = [];
@@ -181,7 +186,7 @@ function fail(stream: ServerHttp2Stream, code: status, message: string): void {
   end(stream);
 }
 
-/** What the peer still sends of this call is not read. */
+/** Ends the call without reading the rest of it. */
 function end(stream: ServerHttp2Stream): void {
   if (!stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
 }

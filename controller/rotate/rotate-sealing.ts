@@ -1,4 +1,4 @@
-/** A new key for the secrets of a controller, whether it runs or not. */
+/** Rotates the key that seals a controller's secrets, whether or not the controller runs. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ export interface RotateOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly barriers: Barriers;
-  /** How long a controller that runs may take. */
+  /** How long a running controller can take. */
   readonly limitMs: number;
 }
 
@@ -31,18 +31,19 @@ export interface Rotated {
 const LOOK_MS = 100;
 
 /**
- * Makes a key, and resolves once no older one is left, since nothing is sealed under it. A controller that runs sees the new
- * file and does that itself; where none runs it is done here. When it ends too soon, whoever comes next goes on: the next
- * start of the controller, or the next rotation. Throws when it is not done within the limit.
+ * Creates a key and resolves once no secret is sealed under an older one and the older keys are
+ * deleted. A running controller notices the new file and reseals by itself; otherwise this process
+ * does. If interrupted, the controller's next start or the next rotation continues. Throws when the
+ * limit passes.
  */
 export async function rotateSealing(directory: string, { clock, random, barriers, limitMs }: RotateOptions): Promise<Rotated> {
   const database = join(directory, 'raworc.db');
-  if (!existsSync(database)) throw new Error(`there is no controller in ${directory}: set RAWORC_DATA_DIR`);
+  if (!existsSync(database)) throw new Error(`there is no controller in ${directory}. Set RAWORC_DATA_DIR`);
   const keys = join(directory, 'keys', 'seal');
   const { id: keyId } = await makeSealingKey(keys, random);
   await barriers.reach('rotate.key_made');
   const start = clock.monotonic();
-  // Only now: a controller that opens its store from now on reads the new key after that.
+  // Check after the key exists: a controller that opens its store later reads the new key.
   while (isInUse(database)) {
     const until = Math.min(clock.monotonic() + 20 * LOOK_MS, start + limitMs);
     do {
@@ -51,7 +52,7 @@ export async function rotateSealing(directory: string, { clock, random, barriers
     } while (clock.monotonic() < until);
     if (clock.monotonic() - start >= limitMs) {
       throw new Error(
-        `the running controller has not sealed everything under the new key ${keyId} within ${limitMs / 1000} s. It goes on by itself: see its log (sealing.rotated)`,
+        `the running controller did not finish resealing under the new key ${keyId} within ${limitMs / 1000} s. It continues in the background: watch its log for sealing.rotated`,
       );
     }
   }
@@ -77,7 +78,7 @@ async function resealHere(directory: string, database: string, keys: string, ran
     while (writer.view.secretsNotUnder(ring.currentId, 1).length > 0) {
       const command = resealSecrets(ring.currentId, RESEALED_AT_ONCE, resealing(ring, random));
       writer.transaction(() => {
-        // No row gets a new time: nothing that anybody sees has changed.
+        // Times stay as they are: nothing visible to users has changed.
         for (const mutation of command.decide({ view: writer.view, fleet: nobody, now: 0, ages: agesAt(0, []) }).mutations)
           writer.apply(mutation);
       });

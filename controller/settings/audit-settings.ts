@@ -3,9 +3,9 @@ import { AUDIT_KEPT, type AuditKept } from '../services/audit/retention-loop.ts'
 
 export interface AuditSettings {
   readonly kept: AuditKept;
-  /** Where records are appended as JSON lines. */
+  /** File to which records are appended as JSON lines. */
   readonly file: { readonly path: string; readonly maxBytes: number; readonly kept: number } | undefined;
-  /** Whether they are published too. */
+  /** Whether records are also published to the bus. */
   readonly isOnBus: boolean;
 }
 
@@ -15,7 +15,9 @@ const MIB = 1024 * 1024;
 
 export const AUDIT_DEFAULTS: AuditSettings = { kept: AUDIT_KEPT, file: undefined, isOnBus: false };
 
-/** How long the audit record is kept, and where it is exported to. @throws on a value that is none. */
+/**
+ * Reads how long audit records are kept and where they are exported. @throws on an invalid value.
+ */
 export function readAuditSettings(env: Environment): AuditSettings {
   const path = env.RAWORC_AUDIT_FILE ?? '';
   return {
@@ -42,6 +44,6 @@ function whole(env: Environment, name: string, otherwise: number, least: number)
   const value = env[name] ?? '';
   if (value === '') return otherwise;
   if (!/^\d{1,15}$/.test(value) || Number(value) < least)
-    throw new Error(`${name} must be a whole number of ${least} or more, and is "${value}"`);
+    throw new Error(`${name} must be an integer of at least ${least}, not "${value}"`);
   return Number(value);
 }

@@ -1,4 +1,4 @@
-/** Settings of the ports for nodes and for joining, from the environment. */
+/** Settings of the node port and the join port, from the environment. */
 import { readFileSync } from 'node:fs';
 import { NO_RULES, type NodeRules, parseNodeRules } from '../domain/nodes/node-rules.ts';
 import type { ConnectionBounds } from '../grpc/listener.ts';
@@ -14,7 +14,7 @@ export interface NodeBoundSettings {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Throws an error that names the variable at fault. */
+/** Throws an error that names the invalid variable. */
 export function readNodeBounds(env: Environment): NodeBoundSettings {
   return {
     rules: readRules(env.RAWORC_NODE_RULES_FILE),
@@ -53,6 +53,6 @@ function boundsOf(env: Environment, prefix: string, { rates, ...bounds }: Connec
 export function count(env: Environment, name: string, otherwise: number): number {
   const value = env[name];
   if (value === undefined || value === '') return otherwise;
-  if (!/^\d{1,9}$/.test(value) || Number(value) < 1) throw new Error(`${name} must be a whole number, 1 or more, and is "${value}"`);
+  if (!/^\d{1,9}$/.test(value) || Number(value) < 1) throw new Error(`${name} must be a positive integer, not "${value}"`);
   return Number(value);
 }

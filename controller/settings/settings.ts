@@ -31,17 +31,20 @@ export interface Settings {
   readonly proxies: ProxyTrust;
   readonly shutDownNodes: boolean;
   readonly lease: LeaseTimes;
-  /** How large sessions may be. */
+  /** Bounds on the size of sessions. */
   readonly sizes: SizeRules;
-  /** Undefined: as the disk's size says. */
+  /** Undefined derives it from the size of the disk. */
   readonly diskLowBytes: number | undefined;
-  /** Opens /metrics and nothing else. */
+  /** Gives access to /metrics only. */
   readonly metricsToken: string | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The controller's settings, from its environment. What is secret may come in a file: NAME_FILE instead of NAME. */
+/**
+ * Reads the controller's settings from its environment. A secret can be in a file: NAME_FILE
+ * instead of NAME.
+ */
 export function readSettings(env: Environment): Outcome<Settings> {
   try {
     const httpPort = port(env, 'RAWORC_HTTP_PORT', 9000);
@@ -97,21 +100,21 @@ function list(env: Environment, name: string): string[] | undefined {
 function port(env: Environment, name: string, otherwise: number): number {
   const value = text(env, name);
   if (value === undefined) return otherwise;
-  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw new Error(`${name} must be a port, 0 to 65535, and is "${value}"`);
+  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw new Error(`${name} must be a port from 0 to 65535, not "${value}"`);
   return Number(value);
 }
 
 function seconds(env: Environment, name: string, otherwise: number): number {
   const value = text(env, name);
   if (value === undefined) return otherwise;
-  if (!/^\d{1,9}$/.test(value) || Number(value) < 1) throw new Error(`${name} must be a number of seconds, 1 or more, and is "${value}"`);
+  if (!/^\d{1,9}$/.test(value) || Number(value) < 1) throw new Error(`${name} must be a number of seconds of at least 1, not "${value}"`);
   return Number(value);
 }
 
 function bytes(env: Environment, name: string): number | undefined {
   const value = text(env, name);
   if (value === undefined) return undefined;
-  if (!/^\d{1,15}$/.test(value)) throw new Error(`${name} must be a number of bytes, 0 or more, and is "${value}"`);
+  if (!/^\d{1,15}$/.test(value)) throw new Error(`${name} must be a number of bytes of at least 0, not "${value}"`);
   return Number(value);
 }
 
@@ -132,7 +135,7 @@ function proxies(env: Environment): ProxyTrust {
   }
   const named = text(env, 'RAWORC_FORWARDED_HEADER')?.toLowerCase() ?? NO_PROXIES.header;
   const header = FORWARDED_HEADERS.find((known) => known === named);
-  if (header === undefined) throw new Error(`RAWORC_FORWARDED_HEADER must be one of ${FORWARDED_HEADERS.join(', ')}, and is "${named}"`);
+  if (header === undefined) throw new Error(`RAWORC_FORWARDED_HEADER must be one of ${FORWARDED_HEADERS.join(', ')}, not "${named}"`);
   return { proxies: trusted, header };
 }
 
@@ -141,12 +144,12 @@ function secret(env: Environment, name: string): string | undefined {
   return file === undefined ? text(env, name) : readFileSync(file, 'utf8').trim();
 }
 
-/** From a file alone: an environment is listed to everyone who may see the process. */
+/** Only from a file: other users of the machine can see a process's environment. */
 function metricsToken(env: Environment): string | undefined {
   const file = text(env, 'RAWORC_METRICS_TOKEN_FILE');
   if (file === undefined) return undefined;
   const token = readFileSync(file, 'utf8').trim();
-  if (token.length < 16) throw new Error(`${file} (RAWORC_METRICS_TOKEN_FILE) must hold a token of at least 16 characters`);
+  if (token.length < 16) throw new Error(`${file} (RAWORC_METRICS_TOKEN_FILE) must contain a token of at least 16 characters`);
   return token;
 }
 

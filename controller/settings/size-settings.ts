@@ -1,6 +1,8 @@
 import { DEFAULT_SIZE_RULES, MIN_LIMITS, type SizeRules } from '../domain/sessions/session-sizes.ts';
 
-/** How large sessions may be, from the controller's environment. Throws for a value that makes no sense. */
+/**
+ * Reads the size rules of sessions from the controller's environment. Throws for invalid values.
+ */
 export function readSizeRules(env: Readonly<Record<string, string | undefined>>): SizeRules {
   const { most, maxRatio, memoryOvercommit, diskOvercommit, history } = DEFAULT_SIZE_RULES;
   const number = (name: string, otherwise: number, least: number, whole = true) => {
@@ -8,7 +10,7 @@ export function readSizeRules(env: Readonly<Record<string, string | undefined>>)
     if (text === undefined || text === '') return otherwise;
     const value = Number(text);
     if (!/^\d{1,15}(\.\d{1,3})?$/.test(text) || value < least || (whole && !Number.isInteger(value)))
-      throw new Error(`${name} must be a ${whole ? 'whole ' : ''}number of at least ${least}, and is "${text}"`);
+      throw new Error(`${name} must be a ${whole ? 'whole ' : ''}number of at least ${least}, not "${text}"`);
     return value;
   };
   return {

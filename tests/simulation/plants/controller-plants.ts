@@ -99,15 +99,15 @@ export const CONTROLLER_PLANTS = {
   'key forgotten': {
     breaks: 'The same idempotency key gives the same thing.',
     file: 'controller/domain/engine/idempotency.ts',
-    find: 'if (row.bodyHash === request.bodyHash) return { ok: true, value: row.madeId };',
-    replace: 'if (row.bodyHash === request.bodyHash) return undefined;',
+    find: 'const shown = show(known.madeId);',
+    replace: 'if (known) return undefined;\n  const shown = show(known.madeId);',
     foundBy: { seed: 1 },
   },
   'key of another body': {
     breaks: 'A used idempotency key with another body is refused.',
     file: 'controller/domain/engine/idempotency.ts',
-    find: 'if (row.bodyHash === request.bodyHash)',
-    replace: 'if (row.bodyHash !== undefined)',
+    find: 'if (known.bodyHash !== request.bodyHash)',
+    replace: 'if (known.bodyHash === undefined)',
     foundBy: { seed: 1 },
   },
   'overlay of a failed command kept': {

@@ -115,7 +115,7 @@ t.test('a controller that fails inside says nothing of it', async (t) => {
   });
   t.teardown(() => rig.close());
   const refusal = attempt(join(rig.directory, 'node'), rig.token());
-  await t.rejects(refusal, { code: 'refused', message: /its log says why/ });
+  await t.rejects(refusal, { code: 'refused', message: /Its log has the details/ });
 });
 
 t.test('a join that was cut off is repeated with the same key; a new one replaces an old identity only when granted', async (t) => {

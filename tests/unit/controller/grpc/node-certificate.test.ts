@@ -78,14 +78,14 @@ t.test('over the join port, nothing but the key of a certificate of the cluster,
   const thief: Identity = { ...expired, keyPem: await makeNodeKey() };
   t.match(
     await why(requestRenewal(thief, 'join', 0, limits())),
-    /^refused: .*for its own key only/,
+    /^refused: .*another key than the certificate/,
     'a stolen certificate without its key',
   );
   const stranger = await makeAuthority(join(rig.directory, 'stranger'), rig.authority.clusterId);
   const foreign = await makeNode(NODE, stranger, expired.controllers[0] ?? '', expired.joinAddresses[0]);
   t.match(
     await why(requestRenewal({ ...foreign, caPem: expired.caPem }, 'join', 0, limits())),
-    /^refused: .*not the certificate of a node of this cluster/,
+    /^refused: .*does not belong to a node of this cluster/,
     'another CA of the same names',
   );
   const server = await rig.authority.issueServer();
@@ -98,8 +98,8 @@ t.test('over the join port, nothing but the key of a certificate of the cluster,
   const answer = new Promise<string>((resolve) =>
     client.makeUnaryRequest(path, requestSerialize, responseDeserialize, replayed, (error) => resolve(error?.details ?? 'renewed')),
   );
-  t.match(await answer, /does not answer a challenge/);
-  t.match(await why(requestRenewal(asServer, 'join', 0, limits())), /^refused: .*not the certificate of a node/, 'a server certificate');
+  t.match(await answer, /challenge in the renewal request is invalid or expired/);
+  t.match(await why(requestRenewal(asServer, 'join', 0, limits())), /^refused: .*does not belong to a node/, 'a server certificate');
   t.strictSame(asked, [], 'nobody was asked');
   t.match(await why(requestRenewal(expired, 'join', 0, limits())), /^refused: .*node-1 was revoked/, 'the reason reaches the node');
   t.strictSame(asked, [NODE], 'the ear works');
@@ -178,7 +178,7 @@ t.test('strangers at the join port keep no node from renewing an expired certifi
   const answers: string[] = [];
   for (let i = 0; i < 150; i += 1)
     answers.push(await asks(i % 2 === 0 ? Buffer.alloc(0) : new X509Certificate(foreign.certificatePem).raw));
-  t.ok(answers.every((answer) => /not the certificate of a node of this cluster/.test(answer)));
+  t.ok(answers.every((answer) => /does not belong to a node of this cluster/.test(answer)));
   t.equal(await why(requestRenewal(expired, 'join', 0, limits())), 'renewed');
   const told = lines.filter((event) => event === 'link.refused').length;
   t.ok(told > 0 && told < 150, 'and the log is not theirs to fill');

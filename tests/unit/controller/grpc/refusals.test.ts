@@ -86,12 +86,12 @@ t.test('Connect and FetchSource over the port for joining are refused', async (t
   const good = await rig.node(NODE);
   const overJoinPort = { ...good, controllers: [`127.0.0.1:${rig.server.joinPort}`] };
   t.equal(await tryToConnect(rig, good), `connected as ${NODE}`);
-  t.match(await tryToConnect(rig, overJoinPort), /^refused: .*needs the certificate of a node/);
+  t.match(await tryToConnect(rig, overJoinPort), /^refused: .*requires a node certificate/);
   const dialer = grpcDialer({ identity: () => overJoinPort, clock: rig.clock, log: silentLog });
   t.teardown(() => dialer.close());
   await t.rejects(
     dialer.fetchSource('sha256:0', AbortSignal.timeout(15_000))[Symbol.asyncIterator]().next(),
-    /needs the certificate of a node/,
+    /requires a node certificate/,
   );
 });
 

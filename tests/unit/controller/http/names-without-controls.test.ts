@@ -60,6 +60,10 @@ t.test('what a node or a guest calls itself and its things ends its stream', asy
   for (const [what, attack] of Object.entries({ ...ATTACKS, ...IN_NAMES })) {
     t.match(beyondBounds(hello(attack, 'node-1')), /agent_version contains control characters/, what);
     t.match(beyondBounds(hello('1', attack)), /hostname contains control characters/, what);
-    t.match(guestBeyondBounds({ kind: 'workers', value: { sessionId: 's', workers: [{ agent: attack }] } } as never), /agent contains/, what);
+    t.match(
+      guestBeyondBounds({ kind: 'workers', value: { sessionId: 's', workers: [{ agent: attack }] } } as never),
+      /agent contains/,
+      what,
+    );
   }
 });

@@ -210,7 +210,7 @@ t.test('no backup is begun that would fill its disk', async (t) => {
   const file = join(parent, 'second');
   const mark = 256 * 2 ** 20;
   await t.rejects(backUp(directory, file, '0', free(mark)), {
-    message: /not enough room for .*second: the backup needs 2\d\d MiB beside it, and 256 MiB are free\. Name a file on another disk/,
+    message: /not enough disk space for .*second: the backup needs 2\d\d MiB, and 256 MiB are free\. Choose a file on another disk/,
   });
   t.same(
     (await readdir(parent)).filter((name) => name.includes('second')),
@@ -239,7 +239,7 @@ t.test('a restore goes where nothing is, aside from what was there when it must,
   const { file, directory } = await backedUp(t);
   await t.rejects(restore(file, directory, { force: false, nowMs: NOW }), /not empty/);
   const core = await openCore({ nodes: [], directory });
-  await t.rejects(restore(file, directory, { force: true, nowMs: NOW }), /a controller runs/);
+  await t.rejects(restore(file, directory, { force: true, nowMs: NOW }), /a controller is running/);
   core.close();
   const first = await restore(file, directory, { force: true, nowMs: NOW });
   const second = await restore(file, directory, { force: true, nowMs: NOW });
