@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 import { print } from './terminal.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const WORKERS = ['worker.py', 'worker.mjs'];
+const WORKERS = ['worker.py', 'raworc_replies.py', 'worker.mjs'];
 
 /** `version` names the content: the same sources give the same one. */
 export async function buildGuest(outDirectory: string = join(root, 'build', 'guest')): Promise<{ directory: string; version: string }> {

@@ -3,7 +3,7 @@ import { chmod, constants, copyFile, mkdir, mkdtemp, readdir, readFile, rename, 
 import { join } from 'node:path';
 
 export interface GuestFilesOptions {
-  /** Where the build left the guest: guest.mjs, worker.py, worker.mjs. */
+  /** Where the build left the guest: guest.mjs and the programs of the workers. */
   readonly builtDirectory: string;
   /** The Node.js binary that runs the guest. */
   readonly nodePath: string;

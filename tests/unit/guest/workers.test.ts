@@ -115,6 +115,12 @@ t.test('a Python agent that is killed in the middle takes with it what it starte
   t.match((await run(start({ name: 'py' }, {}), 'pid')).end, { outcome: 'reply' }, 'and the next one is well');
 });
 
+t.test('a Python agent starts and imports its own modules under PYTHONSAFEPATH', async (t) => {
+  const { start } = stage(t);
+  const files = { 'main.py': 'import own\ndef process_message(message, context): return own.NAME\n', 'own.py': 'NAME = "own"\n' };
+  t.match((await run(start({ name: 'safe' }, files, { PYTHONSAFEPATH: '1' }), 'x')).end, reply('own'));
+});
+
 t.test('Python coroutines and async generators share one event loop', async (t) => {
   const { start } = stage(t);
   const worker = start(
