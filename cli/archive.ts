@@ -5,24 +5,24 @@ import tar from 'tar-stream';
 import { ignoreRules, type Verdict } from './ignore.ts';
 import { Trouble } from './io.ts';
 
-/** What the server takes. */
+/** The server's limits. */
 const MAX_PACKED_BYTES = 64 * 1024 * 1024;
 const MAX_UNPACKED_BYTES = 512 * 1024 * 1024;
-/** The same files make the same bytes, whoever packs them when. */
+/** The same files give the same bytes, whoever packs them when. */
 const NOBODY = { uid: 0, gid: 0, uname: '', gname: '', mtime: new Date(0) };
 
 export interface Packed {
   readonly bytes: Uint8Array;
   readonly files: number;
-  /** Names of files and directories that are left out as usual, though no .raworcignore names them; each once, sorted. */
+  /** Names of files and directories left out by default, without a .raworcignore; each once, sorted. */
   readonly leftOut: readonly string[];
 }
 
-/** The directory as a gzipped tar, without what is to be ignored (ignore.ts), paths relative to it and sorted. */
+/** Packs a directory as a gzipped tar, without ignored files (ignore.ts), with sorted relative paths. */
 export async function packDirectory(directory: string): Promise<Packed> {
   const rules = await readFile(join(directory, '.raworcignore'), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
-    throw new Trouble(`.raworcignore cannot be read: ${error.message}`);
+    throw new Trouble(`Cannot read .raworcignore: ${error.message}`);
   });
   const leftOut = new Set<string>();
   const entries = await listed(directory, { verdictOn: ignoreRules(rules), leftOut });
@@ -37,7 +37,7 @@ export async function packDirectory(directory: string): Promise<Packed> {
       pack.entry({ ...NOBODY, name: path, type: 'symlink', linkname: await readlink(join(directory, path)), mode: 0o777 });
     } else {
       const content = await readFile(join(directory, path)).catch((error: Error) => {
-        throw new Trouble(`${path} cannot be read: ${error.message}`);
+        throw new Trouble(`Cannot read ${path}: ${error.message}`);
       });
       files += 1;
       unpackedBytes += content.byteLength;
@@ -52,7 +52,7 @@ export async function packDirectory(directory: string): Promise<Packed> {
 }
 
 const tooLarge = (bound: string) =>
-  new Trouble(`The directory holds more than ${bound}: leave out what the agent does not need with a .raworcignore`);
+  new Trouble(`The directory is larger than ${bound}. Exclude files that the agent does not need with a .raworcignore`);
 
 async function collected(pack: tar.Pack): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
@@ -87,12 +87,12 @@ async function listed(root: string, sorting: Sorting, below = ''): Promise<Entry
     if (stat.isDirectory()) entries.push({ path, kind: 'directory', executable: false }, ...(await listed(root, sorting, path)));
     else if (stat.isSymbolicLink()) entries.push({ path, kind: 'symlink', executable: false });
     else if (stat.isFile()) entries.push({ path, kind: 'file', executable: (stat.mode & 0o100) !== 0 });
-    else throw new Trouble(`${path} is neither a file nor a directory nor a link: remove it, or name it in a .raworcignore`);
+    else throw new Trouble(`${path} is not a file, directory or link. Remove it or exclude it with a .raworcignore`);
   }
   return entries;
 }
 
-/** Python's own mark of one, whatever its name: its links lead to the Python of this machine. */
+/** Whether this is a virtual environment of Python: its links lead to the Python of this machine. */
 const isVirtualEnvironment = (path: string): Promise<boolean> =>
   lstat(join(path, 'pyvenv.cfg')).then(
     (found) => found.isFile(),

@@ -1,12 +1,12 @@
 import { type Build, buildIn, type EventFeed, type Heard, type Raworc, RaworcError } from '../sdk/raworc.ts';
 import { duration, type Io, Trouble } from './io.ts';
 
-/** Nothing is owed to events: the stream may be refused, cut, or show this account no builds. */
+/** Events are only a hint: the stream can be refused or cut, or hide builds from this account. */
 const LOOK_MS = 10_000;
 
 export const isFinished = ({ status }: Build): boolean => status === 'completed' || status === 'failed';
 
-/** The events to wait by, opened before the build so that none is missed; undefined where the server has no room for another stream. */
+/** Opens the events to wait by, before the build so that none is missed. Undefined if the server refuses the stream. */
 export async function eventsFor(raworc: Raworc): Promise<EventFeed | undefined> {
   try {
     return await raworc.events();
@@ -16,7 +16,7 @@ export async function eventsFor(raworc: Raworc): Promise<EventFeed | undefined> 
   }
 }
 
-/** The build once it has ended, by its events and by looking every ten seconds. Throws when it has not by `timeoutMs`. */
+/** Resolves with the finished build: watches its events, and asks every ten seconds. Throws after `timeoutMs`. */
 export async function finishedBuild(
   io: Pick<Io, 'after'>,
   raworc: Raworc,
@@ -45,7 +45,7 @@ export async function finishedBuild(
       else heard = first === 'ended' || events === undefined ? undefined : nextOf(events);
       const news = typeof first === 'string' ? undefined : buildIn(first);
       if (news?.id === build.id) build = news;
-      // What happened while a stream was cut is not lost, but why wait for it.
+      // Events missed while the stream was cut come later: asking is quicker.
       else if (typeof first === 'string' || first.kind !== 'event') build = await raworc.builds.get(build.space, build.id);
     }
     return build;
@@ -64,7 +64,7 @@ function nextOf(events: EventFeed): Promise<Heard | 'ended'> {
 
 const late = ({ id, status }: Build, timeoutMs: number): Trouble =>
   new Trouble(
-    `Build ${id} is still ${status} after ${duration(timeoutMs)}. It goes on: \`raworc agent list\` shows when it has ended, and --timeout waits longer.`,
+    `Build ${id} is still ${status} after ${duration(timeoutMs)} and continues. Check \`raworc agent list\`, or wait longer with --timeout`,
   );
 
 function afterTimeout(ms: number, run: () => void): () => void {

@@ -20,7 +20,7 @@ function configFile({ env }: Io): string {
   return join(home?.startsWith('/') ? home : join(env.HOME ?? homedir(), '.config'), 'raworc', 'config.json');
 }
 
-/** Keeps the login, readable by its owner only; a reader at any moment sees the old one or the new one. */
+/** Saves the login, readable by its owner only. A concurrent reader sees the old login or the new one. */
 export async function saveLogin(io: Io, login: SavedLogin): Promise<string> {
   const file = configFile(io);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
@@ -35,12 +35,12 @@ export async function saveLogin(io: Io, login: SavedLogin): Promise<string> {
   return file;
 }
 
-/** Forgets the login that was kept, where it is this one. */
+/** Deletes the saved login if it has this token. */
 export async function forgetLogin(io: Io, token: string): Promise<void> {
   if ((await readSaved(io))?.token === token) await rm(configFile(io), { force: true });
 }
 
-/** RAWORC_URL and RAWORC_TOKEN come before what was saved. A saved token is for the server that gave it, and goes to no other. */
+/** RAWORC_URL and RAWORC_TOKEN override the saved login. A saved token is sent only to the server that issued it. */
 export async function findAccess(io: Io): Promise<Access> {
   const known = await readSaved(io);
   const url = serverUrl(io.env.RAWORC_URL || known?.url || DEFAULT_URL);
@@ -55,22 +55,21 @@ async function readSaved(io: Io): Promise<SavedLogin | undefined> {
     text = await readFile(file, 'utf8');
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw new Trouble(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Trouble(`Cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
   }
   try {
     return saved.parse(JSON.parse(text));
   } catch {
-    throw new Trouble(`${file} is not what \`raworc login\` writes: remove it and log in again`);
+    throw new Trouble(`${file} is damaged. Delete it and run \`raworc login\``);
   }
 }
 
-/** Without a trailing slash, so that paths can be appended and two spellings be compared. */
+/** Returns the address without a trailing slash, so that paths can be appended and two spellings compared. */
 export function serverUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new Trouble(`"${text}" is no address of a server: give one such as ${DEFAULT_URL}`);
+    throw new Trouble(`"${text}" is not the address of a server. Use one such as ${DEFAULT_URL}`);
   }
-  if (url.username !== '' || url.password !== '')
-    throw new Trouble('A user and password do not belong into the address: use `raworc login`');
+  if (url.username !== '' || url.password !== '') throw new Trouble('The address cannot contain a user and password. Use `raworc login`');
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
 }

@@ -1,4 +1,4 @@
-/** What can be said on the command line. What is done then stands in commands/. */
+/** The commands of the command line, their arguments and options. commands/ carries them out. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { deployAgent } from './commands/agent-deploy.ts';
 import { listAgents, printLogs, removeAgents, stopAgent } from './commands/agents.ts';
@@ -21,25 +21,25 @@ const OVER_A_RESTART = { isPatient: true };
 export function loginCommands(program: Command, io: Io, connect: Connect): void {
   program
     .command('login')
-    .description('log in and keep the token')
+    .description('log in and save the token')
     .option('--url <url>', `the server (default: RAWORC_URL or ${DEFAULT_URL})`)
     .option('--user <name>', 'the account', 'admin')
     .option('--password-file <file>', 'read the password from a file, or with - from standard input')
     .action((options) => login(io, options));
   program
     .command('logout')
-    .description('end the login and forget it')
-    .option('--everywhere', 'end every login of the account')
+    .description('log out and delete the saved token')
+    .option('--everywhere', 'end every login of this account')
     .action(async (options) => logout(io, await connect(), options));
   program
     .command('whoami')
-    .description('say whose login it is')
+    .description('show which account you are logged in as')
     .option(...JSON_LIST)
     .action(async (options) => whoAmI(io, await connect(), options));
 }
 
 export function agentCommands(program: Command, io: Io, connect: Connect): void {
-  const agent = program.command('agent').description('agents: programs that answer messages');
+  const agent = program.command('agent').description('manage agents: programs that answer messages');
   agent
     .command('deploy <directory>')
     .description('upload a directory as an agent and build it')
@@ -56,38 +56,38 @@ export function agentCommands(program: Command, io: Io, connect: Connect): void 
     .action(async (options) => listAgents(io, await connect(), options));
   agent
     .command('stop <agent>')
-    .description('end an agent everywhere, until it is deployed again')
+    .description('stop an agent in every session until it is deployed again')
     .option(...SPACE)
     .action(async (name, options) => stopAgent(io, await connect(), name, options));
   agent
     .command('logs <agent>')
-    .description('print what an agent printed in the sessions that are up')
+    .description('print the output of an agent in running sessions')
     .option(...SPACE)
-    .option('--session <session>', 'only in this session')
-    .option('--lines <number>', 'how many of the newest', count, 100)
-    .addOption(new Option('--stream <stream>', 'only one of the two').choices(['stdout', 'stderr']))
-    .option('--follow', 'go on with what it prints, until Ctrl-C')
+    .option('--session <session>', 'only from this session')
+    .option('--lines <number>', 'how many of the newest lines', count, 100)
+    .addOption(new Option('--stream <stream>', 'only this stream').choices(['stdout', 'stderr']))
+    .option('--follow', 'keep printing new output until Ctrl-C')
     .action(async (name, options) => printLogs(io, await connect(OVER_A_RESTART), name, options));
   agent
     .command('rm <agent...>')
-    .description('remove agents from a space')
+    .description('delete agents from a space')
     .option(...SPACE)
     .action(async (names, options) => removeAgents(io, await connect(), names, options));
 }
 
 export function sessionCommands(program: Command, io: Io, connect: Connect): void {
-  const session = program.command('session').description('sessions: computers in which agents live');
+  const session = program.command('session').description('manage sessions: computers in which agents live');
   session
     .command('new')
-    .description('make a session, wait until it is up, and print its id')
+    .description('create a session, wait until it is running, and print its id')
     .option(...SPACE)
-    .option('--name <name>', 'a name for it')
+    .option('--name <name>', 'a name for the session')
     .action(async (options) => newSession(io, await connect(OVER_A_RESTART), options));
   session
     .command('list')
     .alias('ls')
     .description('list sessions, newest first')
-    .option('--space <space>', 'only those of this space')
+    .option('--space <space>', 'only sessions of this space')
     .option(...JSON_LIST)
     .action(async (options) => listSessions(io, await connect(), options));
   session
@@ -97,155 +97,155 @@ export function sessionCommands(program: Command, io: Io, connect: Connect): voi
     .action(async (ref, options) => showSession(io, await connect(), ref, options));
   session
     .command('pause <session>')
-    .description('freeze a session where it is; memory is kept')
+    .description('freeze a session and keep its memory')
     .action(async (ref) => changeSession(io, await connect(), 'pause', ref));
   session
     .command('suspend <session>')
-    .description('stop a session and keep its files; what runs may finish first')
-    .option('--force', 'interrupt what runs')
+    .description('stop a session and keep its files; runs in progress can finish first')
+    .option('--force', 'interrupt runs in progress')
     .action(async (ref, options) => changeSession(io, await connect(), 'suspend', ref, options));
   session
     .command('resume <session>')
-    .description('bring a paused or suspended session back, and wait until it is up')
+    .description('resume a paused or suspended session, and wait until it is running')
     .action(async (ref) => changeSession(io, await connect(), 'resume', ref));
   session
     .command('recover <session>')
-    .description('start a session in state error again on its volume, and wait until it is up')
+    .description('restart a failed session on its volume, and wait until it is running')
     .action(async (ref) => changeSession(io, await connect(), 'recover', ref));
   session
     .command('remix <session>')
-    .description('make a session that begins as a copy of another, wait until it is up, and print its id')
-    .option('--space <space>', "the space (default: the other's)")
-    .option('--name <name>', 'a name for it')
-    .option('--no-data', 'without its files')
-    .option('--messages', 'with its messages')
+    .description('create a copy of a session, wait until it is running, and print its id')
+    .option('--space <space>', "the space (default: the original's)")
+    .option('--name <name>', 'a name for the session')
+    .option('--no-data', 'without the files')
+    .option('--messages', 'with the messages')
     .action(async (ref, options) => remixSession(io, await connect(OVER_A_RESTART), ref, options));
   session
     .command('rm <session...>')
-    .description('end sessions for good, with their volumes and messages')
+    .description('delete sessions with their volumes and messages')
     .action(async (refs) => removeSessions(io, await connect(), refs));
 }
 
 export function spaceCommands(program: Command, io: Io, connect: Connect): void {
-  const space = program.command('space').description('spaces: each with agents, secrets and sessions of its own');
+  const space = program.command('space').description('manage spaces, which own agents, secrets and sessions');
   space
     .command('list')
     .alias('ls')
-    .description('list the spaces')
+    .description('list spaces')
     .option(...JSON_LIST)
     .action(async (options) => listSpaces(io, await connect(), options));
   space
     .command('new <name>')
-    .description('make a space')
-    .option('--description <text>', 'what it is for')
+    .description('create a space')
+    .option('--description <text>', 'a description')
     .action(async (name, options) => newSpace(io, await connect(), name, options));
   space
     .command('rm <space...>')
-    .description('remove spaces that have no sessions')
+    .description('delete spaces that have no sessions')
     .action(async (names) => removeSpaces(io, await connect(), names));
 
-  const secret = program.command('secret').description('secrets: what the agents of a space find in their environment');
+  const secret = program.command('secret').description("manage secrets: environment variables of a space's agents");
   secret
     .command('list')
     .alias('ls')
-    .description('list the keys of secrets')
+    .description('list the keys of secrets, without values')
     .option(...SPACE)
     .option(...JSON_LIST)
     .action(async (options) => listSecrets(io, await connect(), options));
   secret
     .command('set <key>')
-    .description('set a secret; the value is typed, or read from standard input')
+    .description('set a secret; the value is typed or read from standard input')
     .option(...SPACE)
-    .option('--description <text>', 'what it is for')
+    .option('--description <text>', 'a description')
     .action(async (key, options) => setSecret(io, await connect(), key, options));
   secret
     .command('rm <key...>')
-    .description('remove secrets')
+    .description('delete secrets')
     .option(...SPACE)
     .action(async (keys, options) => removeSecrets(io, await connect(), keys, options));
 }
 
 export function keyCommands(program: Command, io: Io, connect: Connect): void {
-  const key = program.command('key').description('API keys: for programs that act for you');
+  const key = program.command('key').description('manage API keys for programs that act on your behalf');
   key
     .command('list')
     .alias('ls')
-    .description('list your keys')
+    .description('list your API keys')
     .option(...JSON_LIST)
     .action(async (options) => listKeys(io, await connect(), options));
   key
     .command('new <name>')
-    .description('make a key and print it')
-    .option('--expires <when>', 'when it ends: 30d, 12h, or a time (default: never)')
+    .description('create an API key and print it')
+    .option('--expires <when>', 'when it expires: 30d, 12h or a time (default: never)')
     .action(async (name, options) => newKey(io, await connect(), name, options));
   key
     .command('rm <key...>')
-    .description('remove keys, by id or name')
+    .description('delete API keys by id or name')
     .action(async (refs) => removeKeys(io, await connect(), refs));
 }
 
 export function eventCommands(program: Command, io: Io, connect: Connect): void {
   program
     .command('events [session]')
-    .description('follow what happens, in one session or everywhere, until Ctrl-C')
-    .option('--json', 'a line of JSON each')
+    .description('follow the events of one session, or of all, until Ctrl-C')
+    .option('--json', 'one line of JSON per event')
     .action(async (ref, options) => followEvents(io, await connect(OVER_A_RESTART), ref, options));
 }
 
 export function auditCommands(program: Command, io: Io, connect: Connect): void {
-  const audit = program.command('audit').description('the audit record: who did what');
+  const audit = program.command('audit').description('read the audit log: who did what');
   audit
     .command('list')
     .alias('ls')
-    .description('list the newest records, the oldest of these first')
-    .option('--actor <name>', 'only what this account or node did')
-    .option('--action <name>', 'only this operation: createSession, deleteRole, …')
-    .option('--resource <kind>', 'only things of this kind, or one of them: sessions, secrets/KEY')
-    .option('--space <space>', 'only what happened in this space')
-    .option('--since <time>', 'not before this time (RFC 3339)')
-    .option('--until <time>', 'not after this time')
-    .option('--limit <number>', 'how many, at most 1000', count, 100)
+    .description('list the newest records, oldest first')
+    .option('--actor <name>', 'only actions of this account or node')
+    .option('--action <name>', 'only this operation, such as createSession or deleteRole')
+    .option('--resource <kind>', 'only this kind of resource, or one resource: sessions, secrets/KEY')
+    .option('--space <space>', 'only actions in this space')
+    .option('--since <time>', 'only from this time on (RFC 3339)')
+    .option('--until <time>', 'only up to this time (RFC 3339)')
+    .option('--limit <number>', 'how many records, at most 1000', count, 100)
     .option(...JSON_LIST)
     .action(async (options) => listAudit(io, await connect(), options));
 }
 
 export function nodeCommands(program: Command, io: Io, connect: Connect): void {
-  const node = program.command('node').description('nodes: the machines that sessions run on');
+  const node = program.command('node').description('manage nodes: the machines that run sessions');
   node
     .command('token')
-    .description('print a token with which one machine joins')
+    .description('print a token that lets one machine join')
     .action(async () => makeNodeToken(io, await connect()));
   node
     .command('list')
     .alias('ls')
-    .description('list the nodes and their conditions')
+    .description('list nodes and their conditions')
     .option(...JSON_LIST)
     .action(async (options) => listNodes(io, await connect(), options));
   node
     .command('get <node>')
-    .description('show one node, and what each of its conditions means')
+    .description('show one node and explain its conditions')
     .option(...JSON_LIST)
     .action(async (ref, options) => showNode(io, await connect(), ref, options));
   node
     .command('orphans <node>')
-    .description('list what a node holds and no session explains')
+    .description('list containers and volumes on a node that belong to no session')
     .option(...JSON_LIST)
     .action(async (ref, options) => listOrphans(io, await connect(), ref, options));
   node
     .command('adopt <node> <session>')
-    .description('make a session of an orphan')
+    .description('turn an orphan into a session')
     .action(async (ref, id) => adoptOrphan(io, await connect(), ref, id));
   node
     .command('discard <node> <session>')
-    .description('remove an orphan for good, with its files')
+    .description('delete an orphan with its files')
     .action(async (ref, id) => discardOrphan(io, await connect(), ref, id));
   node
     .command('lost <node>')
-    .description('give up a node that is unreachable: its sessions fail now, and can be recovered should it come back')
+    .description('give up an unreachable node: its sessions fail now, and can be recovered if it comes back')
     .action(async (ref) => loseNode(io, await connect(), ref));
 }
 
 function count(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('Give a whole number from 1 on.');
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a positive integer.');
   return Number(text);
 }

@@ -3,10 +3,10 @@ import { Writable } from 'node:stream';
 import { arrayBuffer, text } from 'node:stream/consumers';
 import type { Io } from './io.ts';
 
-/** What is typed at a terminal, without showing it. */
+/** Reads a line from the terminal without showing it. */
 export async function askHidden(io: Io, prompt: string): Promise<string> {
   io.stderr.write(prompt);
-  // The line editor works as ever, but what it would echo goes nowhere.
+  // The line editor works as usual, but its echo is discarded.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const reading = createInterface({ input: io.stdin, output: nowhere, terminal: true });
   const stop = new AbortController();
@@ -19,7 +19,7 @@ export async function askHidden(io: Io, prompt: string): Promise<string> {
   }
 }
 
-/** All of standard input, every byte of it. Undefined where it is not UTF-8. */
+/** Reads all of standard input. Returns undefined if it is not UTF-8. */
 export async function readExactly(io: Io): Promise<string | undefined> {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await arrayBuffer(io.stdin));
@@ -29,7 +29,7 @@ export async function readExactly(io: Io): Promise<string | undefined> {
   }
 }
 
-/** A line on standard input, without the newline at its end. */
+/** Reads standard input, without the newline at its end. */
 export const readInput = async (io: Io): Promise<string> => withoutNewline(await text(io.stdin));
 
 export const withoutNewline = (content: string): string => content.replace(/\r?\n$/, '');

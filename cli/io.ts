@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { visibleName, visibleText } from '../seams/terminal-text.ts';
 import { Own, onOneLine, type Screen, Terminal, type Written } from './terminal.ts';
 
-/** What the command line has to do with the world beside REST, handed in so that a test can be the world. */
+/** Everything the command line uses beside REST, passed in so that tests can replace it. */
 export interface World {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: Readable & { readonly isTTY?: boolean };
@@ -10,11 +10,11 @@ export interface World {
   readonly stderr: Screen;
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal;
-  /** Runs it after so many milliseconds, unless what is returned is called before. Without it, the process's own timers. */
+  /** Calls `run` after a delay unless the returned function is called first. Without it, the process's own timers. */
   readonly after?: (ms: number, run: () => void) => () => void;
 }
 
-/** The same, as commands have it: they write to terminals through {@link Terminal} alone. */
+/** The same for commands, which write to terminals only through {@link Terminal}. */
 export interface Io extends Omit<World, 'stdout' | 'stderr'> {
   readonly stdout: Terminal;
   readonly stderr: Terminal;
@@ -22,12 +22,12 @@ export interface Io extends Omit<World, 'stdout' | 'stderr'> {
 
 export const ioOf = (world: World): Io => ({ ...world, stdout: new Terminal(world.stdout), stderr: new Terminal(world.stderr) });
 
-/** What a person can do something about: one line that says so. Ends the command with code 1. */
+/** An error that a person can do something about. Ends the command with code 1. */
 export class Trouble extends Error {}
 
 const CODES = { red: 31, green: 32, dim: 2, bold: 1 } as const;
 
-/** The text in that colour, on a terminal that wants colours. */
+/** Colours text on a terminal that shows colours. */
 export function painted(io: Pick<Io, 'env'>, stream: Terminal, colour: keyof typeof CODES, text: string): Written {
   if (!stream.isTTY || (io.env.NO_COLOR ?? '') !== '' || io.env.TERM === 'dumb') return text;
   return new Own(`\u001b[${CODES[colour]}m${onOneLine(visibleText(text))}\u001b[0m`);
@@ -51,7 +51,7 @@ export function size(bytes: number): string {
   return `${bytes} B`;
 }
 
-/** Columns wide enough for what is in them, two spaces between. A cell is one line, whatever others wrote into it. */
+/** Aligns columns with two spaces between them. A cell is always one line. */
 export function table(given: readonly (readonly string[])[]): string {
   const rows = given.map((row) => row.map(visibleName));
   const widths: number[] = [];

@@ -18,7 +18,7 @@ import { version } from './version.ts';
 
 const INTERRUPTED = 130;
 
-/** Runs one command and returns its exit code: 0, 1 when something is wrong (said on standard error in one line), 130 after Ctrl-C. */
+/** Runs one command and returns its exit code: 0, 1 after an error on standard error, 130 after Ctrl-C. */
 export async function runCli(args: readonly string[], world: World): Promise<number> {
   const io = ioOf(world);
   let code = 0;
@@ -31,15 +31,15 @@ export async function runCli(args: readonly string[], world: World): Promise<num
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
     })
-    .addHelpText('after', '\nThe server and token of `raworc login` are used, or RAWORC_URL and RAWORC_TOKEN.');
+    .addHelpText('after', '\nRAWORC_URL and RAWORC_TOKEN override the server and token that `raworc login` saved.');
 
   loginCommands(program, io, connect);
   agentCommands(program, io, connect);
   sessionCommands(program, io, connect);
   program
     .command('chat <session> [message]')
-    .description('say something to a session (its id, the beginning of it, or its name) and print the answer')
-    .option('--agent <name>', 'who is to answer, where a session has several agents')
+    .description('send a message to a session (its name, its id or the start of it) and print the answer')
+    .option('--agent <name>', 'the agent that answers, if the session has several')
     .action(async (ref, message, options) => {
       if (!(await chat(io, await connect({ isPatient: true }), ref, message, options.agent))) code = 1;
     });

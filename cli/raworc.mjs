@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 /**
- * Starts the command line with the Node.js that the project brings, from whatever Node.js (18 or newer) is installed.
- * No dependencies, and nothing that needs a newer one.
+ * Starts the command line on the project's own Node.js from any Node.js of version 18 or newer, without dependencies.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -10,10 +9,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
-// The sources where they are, else (in the packed tarball, below node_modules, where Node.js strips no types) what was compiled from them.
+// The sources, or what was compiled from them: below node_modules Node.js does not strip types.
 const main = [join(here, 'main.ts'), join(here, '..', 'dist', 'cli', 'main.js')].find((file) => existsSync(file));
 
-/** Below this folder or one above: npm puts it beside whoever depends on it. */
+/** Looks below this folder and those above: npm installs it beside the package that depends on it. */
 function ownNode() {
   for (let folder = here; ; folder = dirname(folder)) {
     const file = join(folder, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
@@ -32,13 +31,13 @@ function run(node) {
   try {
     child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
   } catch (error) {
-    // As while it is being installed.
-    return give(`raworc: ${node} does not start: ${error.message}; once its installation has ended, try again`);
+    // It may be being installed.
+    return give(`raworc: ${node} cannot be started: ${error.message}; try again once npm has finished installing`);
   }
   const passOn = (signal) => child.kill(signal);
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) process.on(signal, passOn);
-  child.on('error', (error) => give(`raworc: ${node} does not start: ${error.message}`));
+  child.on('error', (error) => give(`raworc: ${node} cannot be started: ${error.message}`));
   child.on('exit', (code, signal) => {
     for (const one of signals) process.off(one, passOn);
     process.exitCode = signal === null ? (code ?? 1) : 128 + constants.signals[signal];
@@ -46,8 +45,8 @@ function run(node) {
 }
 
 const node = ownNode();
-if (main === undefined) give('raworc: its files are not complete; install it anew');
+if (main === undefined) give('raworc: files are missing; reinstall it');
 else if (Number(process.versions.node.split('.')[0]) >= 24) await import(pathToFileURL(main).href);
 else if (node === undefined)
-  give('raworc: the Node.js that it brings is missing; run `npm run up` (in a clone) or `npm install` in its folder, or use Node.js 24');
+  give('raworc: its own Node.js is missing; run `npm run up` (in a clone), run `npm install` in its folder, or use Node.js 24');
 else run(node);

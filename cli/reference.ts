@@ -11,7 +11,7 @@ const ID_PREFIX = /^[0-9a-f-]{1,36}$/;
 /** How many sessions are shown where a name or a prefix means several. */
 const MAX_SHOWN = 10;
 
-/** Returns the id of the session that a person means by its id, its name, or the beginning of its id. The server finds it by an index. */
+/** Returns the id of a session by its id, its name, or the start of its id. The server looks it up in an index. */
 export async function findSession(raworc: Raworc, ref: string): Promise<string> {
   if (UUID.test(ref)) return ref.toLowerCase();
   const name = ref.normalize('NFC');
@@ -33,10 +33,10 @@ function theOnly(ref: string, found: readonly Session[]): string {
   const rows = found.slice(0, MAX_SHOWN).map(({ id, name, space, state, created_at }) => [id, name ?? '-', space, state, created_at]);
   const more = found.length > MAX_SHOWN ? '…\n' : '';
   const count = found.length > MAX_SHOWN ? `more than ${MAX_SHOWN}` : String(found.length);
-  throw new Trouble(`"${ref}" is the name, or the beginning of the id, of ${count} sessions. Use an id:\n${table(rows)}${more}`.trimEnd());
+  throw new Trouble(`"${ref}" matches ${count} sessions. Use an id:\n${table(rows)}${more}`.trimEnd());
 }
 
-/** The same for an API key of one's own. */
+/** Returns the id of one of the account's API keys, by its id, its name, or the start of its id. */
 export async function findKey(raworc: Raworc, ref: string): Promise<string> {
   if (UUID.test(ref)) return ref.toLowerCase();
   const all: readonly Named[] = await collected(raworc.apiKeys.all());
@@ -46,13 +46,12 @@ export async function findKey(raworc: Raworc, ref: string): Promise<string> {
   if (only === undefined) throw noSuch('key', ref, 'raworc key list');
   if (meant.length === 1) return only.id;
   const some = meant.slice(0, MAX_SHOWN).map(({ id }) => id);
-  throw new Trouble(`"${ref}" is the name, or the beginning of the id, of ${meant.length} keys. Use an id: ${some.join(', ')}`);
+  throw new Trouble(`"${ref}" matches ${meant.length} keys. Use an id: ${some.join(', ')}`);
 }
 
-const noSuch = (what: string, ref: string, where: string): Trouble =>
-  new Trouble(`There is no ${what} "${ref}": \`${where}\` shows those there are`);
+const noSuch = (what: string, ref: string, where: string): Trouble => new Trouble(`There is no ${what} "${ref}". \`${where}\` lists them`);
 
-/** All sessions that the account may see, newest first. */
+/** Returns all sessions that the account can see, newest first. */
 export const allSessions = (raworc: Raworc, space?: string): Promise<Session[]> =>
   collected(raworc.sessions.all(space === undefined ? {} : { space }));
 

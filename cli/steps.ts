@@ -2,8 +2,8 @@ import { duration, type Io, painted } from './io.ts';
 import { Own, onOneLine, type Written } from './terminal.ts';
 
 /**
- * Does one step and prints it with the time that it took, on standard error: what a command is for is alone on standard output.
- * `run` may add what came of it through `note`, and only what `isDone` gets a check mark. What it throws is thrown on, after a line that says where it happened.
+ * Runs one step and prints it with its duration on standard error, which leaves standard output to results. `run` can
+ * add a note. The mark is a check mark only if `isDone` says so. An error is passed on after the step's line.
  */
 export async function step<T>(
   io: Io,

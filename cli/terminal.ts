@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import { visibleText } from '../seams/terminal-text.ts';
 
-/** Text of our own, with the control characters that we mean. What others wrote never goes into it. */
+/** Our own text, with control characters that we mean. It never contains text of others. */
 export class Own {
   readonly text: string;
 
@@ -14,21 +14,21 @@ export type Written = string | Own;
 
 export const textOf = (part: Written): string => (part instanceof Own ? part.text : part);
 
-/** So that what others wrote cannot look like another line of ours. */
+/** Spells out line ends, so that text of others cannot look like another line of ours. */
 export const onOneLine = (text: string): string => text.replace(/[\r\n]/g, (end) => (end === '\n' ? '\\u000a' : '\\u000d'));
 
-/** Several lines of others, of which only the first begins where ours do. */
+/** Indents all lines of a text but the first. */
 export const indented = (text: string): string => text.trimEnd().replace(/\r?\n/g, '\n  ');
 
-/** A stream that a person may read. */
+/** An output stream, perhaps a terminal. */
 export type Screen = Writable & { readonly isTTY?: boolean };
 
 /**
- * The one way to a terminal: what others wrote is spelled out where a terminal would act on it. Into a pipe or a file, every byte goes as
- * it is.
+ * The only way to write to a terminal: control characters in text of others are spelled out. A pipe or file gets every
+ * byte as it is.
  */
 export class Terminal {
-  /** For readline, which edits what is typed. */
+  /** For readline's line editor. */
   readonly stream: Screen;
   readonly isTTY: boolean;
 
@@ -41,7 +41,7 @@ export class Terminal {
     return this.stream.write(parts.map((part) => this.#spelled(part)).join(''));
   }
 
-  /** One line, whatever others wrote into it. */
+  /** Writes one line. */
   line(...parts: readonly Written[]): boolean {
     return this.write(...parts.map((part) => (typeof part === 'string' && this.isTTY ? onOneLine(part) : part)), '\n');
   }

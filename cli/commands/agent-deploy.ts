@@ -37,25 +37,25 @@ export async function deployAgent(io: Io, raworc: Raworc, directory: string, { s
     const queued = await raworc.builds.getLatest(space);
     await step(io, `Built ${queued.id}`, async (note) => {
       const built = await finishedBuild(io, raworc, queued, events, (options.timeout ?? TIMEOUT_MINUTES) * 60_000);
-      if (built.status === 'failed') throw new Trouble(`The build failed: ${built.error ?? 'no reason was given'}`);
+      if (built.status === 'failed') throw new Trouble(`The build failed: ${built.error ?? 'the server gave no reason'}`);
       note(built.image_tag ?? '');
     });
   } finally {
     await events?.close();
   }
-  io.stdout.write(`${name} is deployed: new sessions have it (\`raworc session new\`)\n`);
+  io.stdout.write(`${name} is deployed. New sessions include it: \`raworc session new\`\n`);
 }
 
 const CLUES = ['raworc.json', 'main.py', 'index.js', 'index.mjs', 'index.cjs', 'package.json', 'Cargo.toml', 'requirements.txt'];
 
-/** What can be told without the server, so that a slip of the pen leaves nothing there. The server judges the rest. */
+/** Checks what can be checked locally, so that a typo leaves nothing on the server. The server checks the rest. */
 async function checkDirectory(directory: string): Promise<void> {
   const found = await stat(directory).catch(() => undefined);
-  if (found?.isDirectory() !== true) throw new Trouble(`${directory} is no directory: give the one that holds the agent`);
+  if (found?.isDirectory() !== true) throw new Trouble(`${directory} is not a directory. Name the directory of the agent`);
   const names = await readdir(directory);
   if (!CLUES.some((clue) => names.includes(clue))) {
     throw new Trouble(
-      `${directory} holds no agent: write a raworc.json ({"runtime":"python","handler":"main.process_message"}), a main.py or an index.js`,
+      `${directory} contains no agent. Add a raworc.json ({"runtime":"python","handler":"main.process_message"}), a main.py or an index.js`,
     );
   }
   if (!names.includes('raworc.json')) return;
@@ -63,13 +63,13 @@ async function checkDirectory(directory: string): Promise<void> {
   try {
     JSON.parse(text);
   } catch (error) {
-    throw new Trouble(`raworc.json cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Trouble(`Cannot read raworc.json: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
 const leftOut = (packed: Packed): string => (packed.leftOut.length === 0 ? '' : `, without ${packed.leftOut.join(', ')}`);
 
-/** Whether it was created just now. */
+/** Returns whether the agent was created just now. */
 async function makeAgent(raworc: Raworc, space: string, name: string, note: (text: string) => void): Promise<boolean> {
   try {
     await raworc.agents.create(space, { name });
@@ -77,18 +77,18 @@ async function makeAgent(raworc: Raworc, space: string, name: string, note: (tex
     return true;
   } catch (error) {
     if (!(error instanceof RaworcError) || error.status !== 409) throw error;
-    note('is there already');
+    note('exists');
     return false;
   }
 }
 
-/** Removes the agent of a first deploy that came to nothing; says so where it cannot. */
+/** Deletes the agent of a first deploy that failed, or reports that it is still there. */
 async function takeBack(io: Io, raworc: Raworc, space: string, name: string): Promise<void> {
   try {
     await raworc.agents.delete(space, name);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    io.stderr.line(`Agent ${name} was created and is still there, without source: ${why}`);
+    io.stderr.line(`Agent ${name} was created without source and could not be deleted: ${why}`);
   }
 }
 

@@ -13,12 +13,12 @@ export interface AuditOptions {
   readonly until?: string;
 }
 
-/** Lists the newest audit records, the oldest of these first. */
+/** Lists the newest audit records, oldest first. */
 export async function listAudit(io: Io, raworc: Raworc, { json, ...query }: AuditOptions): Promise<void> {
   const found = await raworc.audit.list(query);
   printList(io, found.toReversed(), {
     json,
-    none: 'The audit record has nothing of that kind',
+    none: 'No matching audit records',
     columns: ['TIME', 'WHO', 'BY', 'FROM', 'DID', 'TO', 'SPACE', 'OUTCOME'],
     row: (record) => [
       record.created_at,

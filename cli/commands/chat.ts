@@ -5,11 +5,11 @@ import { type Io, painted, Trouble } from '../io.ts';
 import { findSession } from '../reference.ts';
 import { indented, onOneLine, textOf } from '../terminal.ts';
 
-/** Says one message, or on a terminal as many as are typed, and prints the answers as they come. Whether the last answer was a reply. */
+/** Sends one message, or on a terminal each that is typed, and prints the answers. Returns whether the last was a reply. */
 export async function chat(io: Io, raworc: Raworc, ref: string, content: string | undefined, agent?: string): Promise<boolean> {
   const isTyped = content === undefined && io.stdin.isTTY === true;
   const only = content ?? (isTyped ? undefined : (await text(io.stdin)).trimEnd());
-  if (only === '') throw new Trouble('There is nothing to say: give a message');
+  if (only === '') throw new Trouble('The message is empty');
   const talk = await raworc.converse(await findSession(raworc, ref));
   try {
     if (only !== undefined) return await exchange(io, talk, only, agent);
@@ -39,7 +39,7 @@ async function talkOn(io: Io, talk: Conversation, agent: string | undefined): Pr
   }
 }
 
-/** Ctrl-C leaves also while an answer is awaited; the answer is then kept in the session. */
+/** Ctrl-C also leaves while an answer is awaited. The session keeps the answer. */
 function orGone<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   work.catch(() => undefined);
   const gone = new Promise<never>((_, reject) => {
@@ -64,7 +64,7 @@ async function exchange(io: Io, talk: Conversation, content: string, agent: stri
       io.stderr.write(painted(io, io.stderr, 'red', '✗'), ` ${indented(message.content)}${reason}\n`);
       return false;
     }
-    // The answer is what counts: where the pieces were another text, it is printed whole.
+    // The answer replaces the pieces: if they were another text, it is printed whole.
     const rest = message.content.startsWith(printed) ? message.content.slice(printed.length) : `\n${message.content}`;
     io.stdout.write(rest.endsWith('\n') || (rest === '' && printed.endsWith('\n')) ? rest : `${rest}\n`);
   }

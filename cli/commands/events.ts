@@ -7,15 +7,15 @@ type Fields = Readonly<Record<string, unknown>>;
 const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
- * Follows the events of one session until it is deleted, or of all that the account may see, until it is interrupted. Over a restart of the
- * server, too.
+ * Follows the events of one session until it is deleted, or of all sessions that the account can see, until it is
+ * interrupted. Survives a restart of the server.
  */
 export async function followEvents(io: Io, raworc: Raworc, ref: string | undefined, options: { readonly json?: boolean }): Promise<void> {
   const events = await raworc.events(ref === undefined ? {} : { session: await findSession(raworc, ref) });
   try {
     for await (const heard of events) {
       if (heard.kind !== 'event') {
-        if (options.json !== true) io.stderr.line(painted(io, io.stderr, 'dim', 'connected again'));
+        if (options.json !== true) io.stderr.line(painted(io, io.stderr, 'dim', 'reconnected'));
       } else if (options.json === true) io.stdout.line(JSON.stringify({ type: heard.type, data: heard.data }));
       else io.stdout.write(lineOf(heard.type, heard.data));
     }
@@ -24,7 +24,7 @@ export async function followEvents(io: Io, raworc: Raworc, ref: string | undefin
   }
 }
 
-/** What it is, of what, and the one thing that one wants to know of it. */
+/** Returns the time, type, subject and main detail of an event. */
 function lineOf(type: string, data: Fields): string {
   const inner = ['session', 'message', 'build', 'node', 'agent'].flatMap((name) => (isFields(data[name]) ? [data[name]] : []))[0] ?? {};
   const words = [data.at, type, data.session_id ?? inner.session_id ?? inner.id, detail(type, data, inner)];

@@ -7,21 +7,21 @@ import { removeEach } from '../removal.ts';
 export async function listKeys(io: Io, raworc: Raworc, { json }: { readonly json?: boolean }): Promise<void> {
   printList(io, await collected(raworc.apiKeys.all()), {
     json,
-    none: 'You have no API keys: make one with `raworc key new`',
+    none: 'No API keys. Create one with `raworc key new`',
     columns: ['ID', 'NAME', 'CREATED', 'EXPIRES', 'LAST USED'],
     row: ({ id, name, created_at, expires_at, last_used_at }) => [id, name, created_at, expires_at ?? 'never', last_used_at ?? 'never'],
   });
 }
 
-/** Makes an API key, and prints it alone, so that it can be piped to where it is needed. */
+/** Creates an API key and prints only the key, so that it can be piped. */
 export async function newKey(io: Io, raworc: Raworc, name: string, { expires }: { readonly expires?: string }): Promise<void> {
   const made = await raworc.apiKeys.create({ name, ...(expires === undefined ? {} : { expires_at: timeOf(expires) }) });
   io.stdout.line(made.key);
-  const until = made.expires_at ?? 'it is removed';
-  io.stderr.line(`Good until ${until}; it is not shown again`);
+  const until = made.expires_at ?? 'you delete it';
+  io.stderr.line(`Valid until ${until}. It is not shown again`);
 }
 
-/** Removes API keys of one's own, by id or name. They end at once. */
+/** Deletes the account's own API keys by id or name. They stop working at once. */
 export const removeKeys = (io: Io, raworc: Raworc, refs: readonly string[]): Promise<void> =>
   removeEach(io, refs, async (ref) => {
     const id = await findKey(raworc, ref);
@@ -35,6 +35,6 @@ const HOURS = { h: 1, d: 24 } as const;
 function timeOf(text: string): string {
   const [, amount, unit] = /^(\d{1,5})([hd])$/.exec(text) ?? [];
   const at = amount === undefined ? Date.parse(text) : Date.now() + Number(amount) * HOURS[unit === 'h' ? 'h' : 'd'] * 3_600_000;
-  if (Number.isNaN(at)) throw new Trouble(`"${text}" is no time: give one such as 30d, 12h or 2030-01-31T00:00:00Z`);
+  if (Number.isNaN(at)) throw new Trouble(`"${text}" is not a time. Use one such as 30d, 12h or 2030-01-31T00:00:00Z`);
   return new Date(at).toISOString();
 }

@@ -10,7 +10,7 @@ export interface LoginOptions {
   readonly passwordFile?: string;
 }
 
-/** Logs in and keeps the token. The password comes from a file, from standard input, or from the keyboard: never from an argument. */
+/** Logs in and saves the token. The password is typed, or read from a file or standard input; never an argument. */
 export async function login(io: Io, options: LoginOptions): Promise<void> {
   const url = serverUrl(options.url || io.env.RAWORC_URL || DEFAULT_URL);
   const pass = await readPassword(io, url, options);
@@ -18,28 +18,26 @@ export async function login(io: Io, options: LoginOptions): Promise<void> {
   const raworc = new Raworc({ url, signal: io.signal, retry: { tries: 3, totalMs: 5_000 } });
   const { token } = await raworc.auth.login({ user: options.user, pass });
   const file = await saveLogin(io, { url, token, user: options.user });
-  io.stdout.line(`Logged in at ${url} as ${options.user}; kept in ${file}`);
+  io.stdout.line(`Logged in at ${url} as ${options.user}. The token is saved in ${file}`);
   if (isOpenWire(url))
-    io.stderr.write(
-      'Note: this went over plain HTTP, which anybody on the way can read. Give the server a certificate and use https://.\n',
-    );
+    io.stderr.write('Warning: the password was sent over plain HTTP, which others on the network can read. Set up TLS and use https://\n');
 }
 
-/** Ends the token, or every token of the account, and forgets it here. */
+/** Revokes the token, or every token of the account, and deletes the saved login. */
 export async function logout(io: Io, raworc: Raworc, options: { readonly everywhere?: boolean }): Promise<void> {
   const { url, token } = await findAccess(io);
-  if (token === undefined) throw new Trouble(`There is no login at ${url}`);
+  if (token === undefined) throw new Trouble(`You are not logged in at ${url}`);
   try {
     await raworc.auth.logout(options.everywhere === true ? { everywhere: true } : {});
   } catch (error) {
-    // It has ended already.
+    // It has expired or been revoked.
     if (!(error instanceof RaworcError) || error.status !== 401) throw error;
   }
   await forgetLogin(io, token);
-  io.stdout.line(`Logged out at ${url}${options.everywhere === true ? ', everywhere' : ''}`);
+  io.stdout.line(`Logged out at ${url}${options.everywhere === true ? ' and everywhere else' : ''}`);
 }
 
-/** Says whose login it is. */
+/** Shows the account of the login. */
 export async function whoAmI(io: Io, raworc: Raworc, options: { readonly json?: boolean }): Promise<void> {
   const me = await raworc.auth.me();
   if (options.json === true) {
@@ -70,12 +68,12 @@ async function readPassword(io: Io, url: string, { user, passwordFile }: LoginOp
   if (passwordFile === '-') return readInput(io);
   if (passwordFile !== undefined) {
     const content = await readFile(passwordFile, 'utf8').catch((error: Error) => {
-      throw new Trouble(`The password file cannot be read: ${error.message}`);
+      throw new Trouble(`Cannot read the password file: ${error.message}`);
     });
     return withoutNewline(content);
   }
   if (io.stdin.isTTY !== true)
-    throw new Trouble('There is no terminal to ask for the password: give --password-file FILE, or - for standard input');
+    throw new Trouble('There is no terminal to type the password. Use --password-file FILE, or - for standard input');
   return askHidden(io, `Password of ${user} at ${url}: `);
 }
 

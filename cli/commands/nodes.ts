@@ -3,17 +3,17 @@ import { type Io, size, table } from '../io.ts';
 import { printList } from '../listing.ts';
 import { collected } from '../reference.ts';
 
-/** Prints a token with which one machine joins, and nothing else, so that it can be piped to where it is needed. */
+/** Prints only a token that lets one machine join, so that it can be piped. */
 export async function makeNodeToken(io: Io, raworc: Raworc): Promise<void> {
   const { token, expires_at } = await raworc.nodes.createToken({});
   io.stdout.line(token);
-  io.stderr.line(`For one node, until ${expires_at}; it is not shown again`);
+  io.stderr.line(`Valid for one node until ${expires_at}. It is not shown again`);
 }
 
 export async function listNodes(io: Io, raworc: Raworc, { json }: { readonly json?: boolean }): Promise<void> {
   printList(io, await collected(raworc.nodes.all()), {
     json,
-    none: 'There are no nodes: make a token for one with `raworc node token`',
+    none: 'No nodes. Create a token for one with `raworc node token`',
     columns: ['NAME', 'STATUS', 'SESSIONS', 'CPU', 'MEMORY', 'VERSION', 'CONDITIONS'],
     row: (node) => [
       node.name,
@@ -27,12 +27,12 @@ export async function listNodes(io: Io, raworc: Raworc, { json }: { readonly jso
   });
 }
 
-/** Every node has the condition DiskKind, which is a fact and no fault. */
+/** Every node has the condition DiskKind, which is not a problem. */
 const troubles = ({ conditions }: Node): string[] => conditions.map(({ type }) => type).filter((type) => type !== 'DiskKind');
 const cpuOf = ({ requested, capacity }: Node): string => `${requested.cpu} of ${capacity.cpu}`;
 const memoryOf = ({ requested, capacity }: Node): string => `${size(requested.memory_bytes)} of ${size(capacity.memory_bytes)}`;
 
-/** Shows one node, and what each of its conditions means. */
+/** Shows one node and explains its conditions. */
 export async function showNode(io: Io, raworc: Raworc, ref: string, { json }: { readonly json?: boolean }): Promise<void> {
   const node = await raworc.nodes.get(ref);
   if (json === true) {
@@ -56,11 +56,11 @@ export async function showNode(io: Io, raworc: Raworc, ref: string, { json }: { 
   );
 }
 
-/** Lists what a node holds and no session explains. */
+/** Lists containers and volumes on a node that belong to no session. */
 export async function listOrphans(io: Io, raworc: Raworc, node: string, { json }: { readonly json?: boolean }): Promise<void> {
   printList(io, await collected(raworc.orphans.all(node)), {
     json,
-    none: 'There are no orphans: a session explains everything on this node',
+    none: 'No orphans: everything on this node belongs to a session',
     columns: ['SESSION', 'SPACE', 'CONTAINER', 'VOLUME'],
     row: ({ session_id, space, container_id, persistent_volume_id }) => [
       session_id,
@@ -71,19 +71,19 @@ export async function listOrphans(io: Io, raworc: Raworc, node: string, { json }
   });
 }
 
-/** Makes a session of an orphan, and prints its id. */
+/** Turns an orphan into a session and prints its id. */
 export async function adoptOrphan(io: Io, raworc: Raworc, node: string, id: string): Promise<void> {
   const adopted = await raworc.orphans.adopt(node, id);
   io.stdout.line(adopted.id);
 }
 
-/** Removes an orphan with its volume, for good. */
+/** Deletes an orphan with its volume. */
 export async function discardOrphan(io: Io, raworc: Raworc, node: string, id: string): Promise<void> {
   await raworc.orphans.delete(node, id);
   io.stdout.line(id);
 }
 
-/** Gives up a node that is unreachable: its sessions fail now. */
+/** Gives up an unreachable node: its sessions fail now. */
 export async function loseNode(io: Io, raworc: Raworc, node: string): Promise<void> {
   const lost = await raworc.nodes.lose(node);
   io.stdout.line(`${lost.name} is ${lost.status}`);

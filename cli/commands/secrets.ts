@@ -13,15 +13,15 @@ interface InSpace {
 export async function listSecrets(io: Io, raworc: Raworc, { space, json }: InSpace & { readonly json?: boolean }): Promise<void> {
   printList(io, await collected(raworc.secrets.all(space)), {
     json,
-    none: `There are no secrets in space ${space}: set one with \`raworc secret set\``,
+    none: `No secrets in space ${space}. Set one with \`raworc secret set\``,
     columns: ['KEY', 'UPDATED', 'BY', 'DESCRIPTION'],
     row: ({ key_name, updated_at, created_by, description }) => [key_name, updated_at, created_by, description ?? '-'],
   });
 }
 
 /**
- * Makes a secret or changes it. The value comes from standard input, every byte of it, or from the keyboard: never from an argument, which others
- * could see.
+ * Creates or changes a secret. The value is typed or read from standard input as it is; never an argument, which
+ * other users of the machine could see.
  */
 export async function setSecret(
   io: Io,
@@ -30,8 +30,8 @@ export async function setSecret(
   { space, ...more }: InSpace & { readonly description?: string },
 ): Promise<void> {
   const value = io.stdin.isTTY === true ? await askHidden(io, `Value of ${key} in space ${space}: `) : await readExactly(io);
-  if (value === undefined) throw new Trouble('The value is not UTF-8 text: encode it first, for instance with `base64`');
-  if (value === '') throw new Trouble('The value is empty: give it on standard input or type it');
+  if (value === undefined) throw new Trouble('The value is not UTF-8 text. Encode it first, for example with `base64`');
+  if (value === '') throw new Trouble('The value is empty. Type it, or pass it on standard input');
   try {
     await raworc.secrets.update(space, key, { value, ...more });
   } catch (error) {
@@ -39,8 +39,9 @@ export async function setSecret(
     await raworc.secrets.create(space, { key_name: key, value, ...more });
   }
   io.stdout.line(key);
-  // A file of several lines ends so; of a single one it may surprise.
-  if (/^[^\n]*\n$/.test(value)) io.stderr.line('The value ends with a newline, which is kept. Pipe it from `printf %s` to leave it out');
+  // Expected of a file of several lines, but a surprise after a single one.
+  if (/^[^\n]*\n$/.test(value))
+    io.stderr.line('The value ends with a newline, which was kept. To leave it out, pipe the value from `printf %s`');
 }
 
 export const removeSecrets = (io: Io, raworc: Raworc, keys: readonly string[], { space }: InSpace): Promise<void> =>

@@ -13,20 +13,20 @@ export interface NewOptions {
 export interface RemixOptions {
   readonly space?: string;
   readonly name?: string;
-  /** Without: only what the session is for is taken over, and not its files. */
+  /** Copies the files. */
   readonly data: boolean;
   readonly messages?: boolean;
 }
 
 const WAIT = '120s';
 
-/** Makes a session, waits until it is up, and prints its id. */
+/** Creates a session, waits until it is running, and prints its id. */
 export async function newSession(io: Io, raworc: Raworc, { space, name }: NewOptions): Promise<void> {
   const body = { space, ...(name === undefined ? {} : { name }) };
   await made(io, `Session in space ${space}`, () => raworc.sessions.create(body, { wait: WAIT }));
 }
 
-/** Makes a session that begins as a copy of another, waits until it is up, and prints its id. */
+/** Creates a copy of a session, waits until it is running, and prints its id. */
 export async function remixSession(io: Io, raworc: Raworc, ref: string, { data, ...options }: RemixOptions): Promise<void> {
   const parent = await findSession(raworc, ref);
   await made(io, `Copy of ${parent}`, () => raworc.sessions.remix(parent, { data, ...options }, { wait: WAIT }));
@@ -40,9 +40,8 @@ async function made(io: Io, title: string, make: () => Promise<Session>): Promis
   };
   const session = await step(io, title, create, ({ state }) => state !== 'init' && state !== 'error');
   io.stdout.line(session.id);
-  if (session.state === 'error') throw new Trouble(`The session failed: ${session.termination_reason ?? 'no reason was given'}`);
-  if (session.state === 'init')
-    throw new Trouble(`The session is not up after ${WAIT}; it is still being made: look again with \`raworc session list\``);
+  if (session.state === 'error') throw new Trouble(`The session failed: ${session.termination_reason ?? 'the server gave no reason'}`);
+  if (session.state === 'init') throw new Trouble(`The session is still starting after ${WAIT}. Check it with \`raworc session list\``);
 }
 
 export async function listSessions(
@@ -52,7 +51,7 @@ export async function listSessions(
 ): Promise<void> {
   printList(io, await allSessions(raworc, space), {
     json,
-    none: 'There are no sessions: make one with `raworc session new`',
+    none: 'No sessions. Create one with `raworc session new`',
     columns: ['ID', 'NAME', 'SPACE', 'STATE', 'NODE', 'CREATED'],
     row: ({ id, name, space, state, node, created_at }) => [id, name ?? '-', space, state, node ?? '-', created_at],
   });
@@ -66,12 +65,12 @@ const CHANGES: Readonly<Record<SessionAction, (raworc: Raworc, id: string, force
   resume: (raworc, id) => raworc.sessions.resume(id, { wait: WAIT }),
   async recover(raworc, id) {
     await raworc.sessions.updateState(id, { state: 'init' });
-    // A session that is up or under way is resumed by nothing but the wait.
+    // For a session that is running or starting, resume only waits.
     return raworc.sessions.resume(id, { wait: WAIT });
   },
 };
 
-/** Pauses, suspends, resumes or recovers, and says what the session is then. Resume and recover wait until the session is up. */
+/** Changes a session and prints its new state. Resume and recover wait until it is running. */
 export async function changeSession(
   io: Io,
   raworc: Raworc,
@@ -82,14 +81,14 @@ export async function changeSession(
   const id = await findSession(raworc, ref);
   const change = async (note: (text: string) => void) => {
     const now = await CHANGES[action](raworc, id, options.force === true);
-    note(now.settled !== false ? now.state : `${now.state}, under way`);
+    note(now.settled !== false ? now.state : `${now.state}, in progress`);
     return now;
   };
   const isDone = ({ state, settled }: Session) => state !== 'error' && (action !== 'resume' || settled !== false);
   const changed = await step(io, `Session ${id} ${WORDS[action]}`, change, isDone);
-  if (changed.state === 'error') throw new Trouble(`The session failed: ${changed.termination_reason ?? 'no reason was given'}`);
+  if (changed.state === 'error') throw new Trouble(`The session failed: ${changed.termination_reason ?? 'the server gave no reason'}`);
   if ((action === 'resume' || action === 'recover') && changed.settled === false)
-    throw new Trouble(`The session is not up after ${WAIT}: look again with \`raworc session get\``);
+    throw new Trouble(`The session is still starting after ${WAIT}. Check it with \`raworc session get\``);
 }
 
 export async function showSession(io: Io, raworc: Raworc, ref: string, options: { readonly json?: boolean }): Promise<void> {
@@ -103,7 +102,7 @@ export async function showSession(io: Io, raworc: Raworc, ref: string, options: 
     ['id', found.id],
     ['name', found.name],
     ['space', found.space],
-    ['state', found.settled !== false ? found.state : `${found.state}, under way`],
+    ['state', found.settled !== false ? found.state : `${found.state}, in progress`],
     ['reason', found.termination_reason],
     ['node', found.node],
     ['container', found.container_id],
@@ -115,7 +114,7 @@ export async function showSession(io: Io, raworc: Raworc, ref: string, options: 
   io.stdout.write(table(rows.flatMap(([label, value]) => (value === null || value === undefined || value === '' ? [] : [[label, value]]))));
 }
 
-/** Ends sessions for good. */
+/** Deletes sessions. */
 export const removeSessions = (io: Io, raworc: Raworc, refs: readonly string[]): Promise<void> =>
   removeEach(io, refs, async (ref) => {
     const id = await findSession(raworc, ref);

@@ -7,19 +7,19 @@ import { removeEach } from '../removal.ts';
 export async function listSpaces(io: Io, raworc: Raworc, { json }: { readonly json?: boolean }): Promise<void> {
   printList(io, await collected(raworc.spaces.all()), {
     json,
-    none: 'There are no spaces that you may see',
+    none: 'No spaces that you can see',
     columns: ['NAME', 'ACTIVE', 'CREATED', 'DESCRIPTION'],
     row: ({ name, active, created_at, description }) => [name, active ? 'yes' : 'no', created_at, description ?? '-'],
   });
 }
 
-/** Makes a space, and prints its name. */
+/** Creates a space and prints its name. */
 export async function newSpace(io: Io, raworc: Raworc, name: string, options: { readonly description?: string }): Promise<void> {
   const made = await raworc.spaces.create({ name, ...options });
   io.stdout.line(made.name);
 }
 
-/** Removes spaces in which there are no sessions, with their agents and secrets. */
+/** Deletes spaces that have no sessions, with their agents and secrets. */
 export const removeSpaces = (io: Io, raworc: Raworc, names: readonly string[]): Promise<void> =>
   removeEach(io, names, async (name) => {
     await raworc.spaces.delete(name);

@@ -98,7 +98,7 @@ t.test('without a terminal the message is read from standard input', async (t) =
   const { start } = await world(t, server);
   t.match(await start(['chat', ID], Readable.from(['two\n', 'lines\n'])).done, { code: 0, out: 'Hi!\n' });
   t.same(server.asked[1]?.json, { content: 'two\nlines' });
-  t.match(await start(['chat', ID], Readable.from([])).done, { code: 1, err: /nothing to say/ });
+  t.match(await start(['chat', ID], Readable.from([])).done, { code: 1, err: /message is empty/ });
 });
 
 t.test('on a terminal it talks until Ctrl-D; Ctrl-C leaves also while it waits', async (t) => {

@@ -69,9 +69,9 @@ t.test('what goes wrong is one line with what to do, and nothing is kept', async
   for (const [ran, expected] of [
     [wrong, /Wrong user or password/],
     [noTerminal, /--password-file/],
-    [noFile, /password file cannot be read/],
-    [noServer, /no address of a server/],
-    [inUrl, /do not belong into the address/],
+    [noFile, /Cannot read the password file/],
+    [noServer, /not the address of a server/],
+    [inUrl, /cannot contain a user and password/],
     [unknown, /unknown command/],
   ] as const) {
     t.equal(ran.code, 1);

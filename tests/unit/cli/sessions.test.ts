@@ -32,7 +32,7 @@ t.test('a new session that fails, is late, or finds no room', async (t) => {
   const full = { status: 503, body: { error: { code: 'UNAVAILABLE', message: 'No node has room: 128 MiB asked for, 64 MiB free.' } } };
   for (const [answer, err] of [
     [{ body: session(A, null, { state: 'error', termination_reason: 'no image' }) }, /The session failed: no image/],
-    [{ body: session(A, null, { state: 'init' }) }, /not up after 120s/],
+    [{ body: session(A, null, { state: 'init' }) }, /still starting after 120s/],
     [full, /No node has room/],
   ] as const) {
     const { run } = await world(t, await fakeServer(t, { 'POST /sessions': answer }));
@@ -91,7 +91,7 @@ t.test('a session is meant by id, name, or the beginning of its id', async (t) =
     t.match(await run('session', 'rm', ref), { code: 0, out: `${out}\n` }, `${ref}: a name comes before the beginning of an id`);
   }
   for (const [ref, err] of [
-    ['aaa', /of 2 sessions. Use an id:\n {2}aaaa1111.*first.*idle.*\n {2}aaaa2222/],
+    ['aaa', /matches 2 sessions. Use an id:\n {2}aaaa1111.*first.*idle.*\n {2}aaaa2222/],
     ['cccc', /no session "cccc"/],
     [B, /nothing at/],
   ] as const) {
@@ -108,7 +108,7 @@ t.test('sessions of one name are told apart by their ids, however a name is comp
   const { run } = await world(t, server);
   const { code, err } = await run('session', 'pause', 'cafe\u0301');
   t.equal(code, 1);
-  t.match(err, /of 2 sessions. Use an id:\n {2}aaaa1111.*default +idle.*\n {2}aaaa2222.*lab +paused/);
+  t.match(err, /matches 2 sessions. Use an id:\n {2}aaaa1111.*default +idle.*\n {2}aaaa2222.*lab +paused/);
   t.match(server.requests(), ['GET /sessions?name=caf%C3%A9&limit=11']);
 });
 
@@ -178,10 +178,10 @@ t.test('pause, suspend and resume say what became of it; a resume waits until th
     },
   });
   const { run } = await world(t, server);
-  t.match(await run('session', 'pause', A), { code: 0, out: '', err: /paused: paused, under way/ });
+  t.match(await run('session', 'pause', A), { code: 0, out: '', err: /paused: paused, in progress/ });
   t.match(await run('session', 'suspend', '--force', A), { code: 0, err: /suspended: suspended/ });
   t.match(await run('session', 'resume', A), { code: 0, err: /✓ .*resumed: idle/ });
-  t.match(await run('session', 'resume', B), { code: 1, err: /✗ [\s\S]*not up after 120s/ });
+  t.match(await run('session', 'resume', B), { code: 1, err: /✗ [\s\S]*still starting after 120s/ });
   t.match(await run('session', 'pause', C), { code: 1, err: /cannot pause/ });
   t.same(server.requests().slice(1, 3), [`POST /sessions/${A}/suspend?force=true`, `POST /sessions/${A}/resume?wait=120s`]);
 });
@@ -209,7 +209,7 @@ t.test('orphans of a node: listed, adopted, discarded; a node is given up', asyn
   });
   const { run } = await world(t, server);
   t.match((await run('node', 'orphans', 'node-1')).out, new RegExp(`${A}  default  cccccccccccc  v\n$`));
-  t.match(await run('node', 'orphans', 'node-2'), { code: 0, out: '', err: /no orphans/ });
+  t.match(await run('node', 'orphans', 'node-2'), { code: 0, out: '', err: /No orphans/ });
   t.match(await run('node', 'adopt', 'node-1', A), { code: 0, out: `${A}\n` });
   t.match(await run('node', 'discard', 'node-1', A), { code: 0, out: `${A}\n` });
   t.match(await run('node', 'lost', 'node-1'), { code: 0, out: 'node-1 is lost\n' });
@@ -234,7 +234,7 @@ t.test('events are followed until Ctrl-C, over a stream that breaks off', async 
   });
   leave.abort();
   const ran = await following.done;
-  t.match(ran, { code: 130, err: /connected again/ });
+  t.match(ran, { code: 130, err: /reconnected/ });
   t.match(ran.out, new RegExp(`^now  session.state  ${A}  idle\n`));
   t.equal(server.asked[1]?.headers['last-event-id'], 'e1-1');
 });
