@@ -143,7 +143,7 @@ export function openCore(deps: CoreDeps): Core {
   const loops = new Loops({ clock, random, log, metrics });
   const publisher = new Publisher({ loops, events, news, clock, log, metrics: deps.metrics });
   const ownerOf = rememberedOwners((id) => view.get('sessions', id)?.createdById);
-  const tail = new Tail({ events, news, clock, log, metrics: deps.metrics, ownerOf });
+  const tail = new Tail({ loops, events, news, clock, log, metrics: deps.metrics, ownerOf });
   const waiters = new Waiters();
   const rights = new RightsInForce(view);
   const secrets = new SecretKeeper(view, deps.sealing.ring, (account, space) => rights.holdsIn(account, space));

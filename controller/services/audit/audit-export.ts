@@ -75,9 +75,9 @@ export class AuditExport {
     return this.#isFailing;
   }
 
-  /** There are new records. A sink that fails gets them with the retry. */
+  /** There are new records. */
   wake(): void {
-    if (!this.#isFailing) this.#loop.after('records', GATHER_MS);
+    this.#loop.after('records', GATHER_MS);
   }
 
   /** Gives the sink what is left, once. */

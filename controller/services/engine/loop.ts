@@ -33,7 +33,7 @@ export interface Ran<Key extends string> {
  * 1. No two runs of a key overlap. A key that is woken while it waits runs once; one that is woken while it runs, once more.
  * 2. A run starts in a turn of its own, never inside the call that woke it.
  * 3. A run that starts takes the key's deadline with it, and its result sets the next one.
- * 4. A failed run is retried after a delay that doubles. A wake in the meantime runs it at once.
+ * 4. A failed run is retried after a delay that doubles, however often its key is woken in the meantime.
  * 5. Memory is bounded by the number of keys. After `close` no run starts and no timer is left.
  */
 export class Loop<Key extends string> {
@@ -68,17 +68,21 @@ export class Loop<Key extends string> {
     return this.#waiting.size + this.#again.size;
   }
 
-  /** Something about `key` may have changed: it runs soon, whether or not it failed before. */
+  /** Something about `key` may have changed: it runs soon. */
   wake(key: Key): void {
-    if (this.#closing.signal.aborted) return;
-    (this.#running.has(key) ? this.#again : this.#waiting).add(key);
+    if (this.#closing.signal.aborted || this.#awaitsRetry(key)) return;
+    this.#enqueue(key);
     this.#takeTurn();
   }
 
   /** Runs `key` in `delayMs` at the latest. */
   after(key: Key, delayMs: number): void {
-    if (this.#closing.signal.aborted) return;
+    if (this.#closing.signal.aborted || this.#awaitsRetry(key)) return;
     if (delayMs <= 0) return this.wake(key);
+    this.#setDeadline(key, delayMs);
+  }
+
+  #setDeadline(key: Key, delayMs: number): void {
     const atMs = this.#clock.monotonic() + delayMs;
     const known = this.#deadlines.get(key);
     if (known !== undefined && known.atMs <= atMs) return;
@@ -86,7 +90,7 @@ export class Loop<Key extends string> {
     const timer = this.#clock.after(Math.min(delayMs, LONGEST_TIMER_MS), () => {
       this.#deadlines.delete(key);
       // This is a turn of its own.
-      (this.#running.has(key) ? this.#again : this.#waiting).add(key);
+      this.#enqueue(key);
       this.#startSome();
     });
     this.#deadlines.set(key, { timer, atMs });
@@ -94,18 +98,21 @@ export class Loop<Key extends string> {
 
   /** `key` is gone: nothing is due of it. */
   forget(key: Key): void {
+    for (const resolve of this.#watchers.get(key) ?? []) resolve();
+    this.#watchers.delete(key);
     this.#waiting.delete(key);
     this.#again.delete(key);
     this.#failures.delete(key);
     this.#cancelDeadline(key);
   }
 
-  /** Wakes `key`, and resolves when a run that began after this call has ended, well or not, or when the loop is closed. */
+  /** Runs `key` at once, and resolves when a run that began after this call has ended, well or not, or when the loop is closed. */
   async settled(key: Key): Promise<void> {
     if (this.#closing.signal.aborted) return this.#closed.promise;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#watchers.set(key, [...(this.#watchers.get(key) ?? []), resolve]);
-    this.wake(key);
+    this.#enqueue(key);
+    this.#takeTurn();
     await promise;
   }
 
@@ -167,7 +174,9 @@ export class Loop<Key extends string> {
   #succeeded(ran: Ran<Key>, due: Due): void {
     this.#failures.delete(ran.key);
     this.#ran(ran);
-    this.#goOn(ran.key, due);
+    if (due !== undefined) this.after(ran.key, due);
+    if (this.#again.delete(ran.key)) this.wake(ran.key);
+    if (this.#waiting.size > 0) this.#takeTurn();
   }
 
   #failed(ran: Ran<Key>, error: unknown): void {
@@ -175,15 +184,24 @@ export class Loop<Key extends string> {
     const inARow = (this.#failures.get(ran.key) ?? 0) + 1;
     // Half of it is left to chance, so that keys that failed together do not come back together.
     const retryMs = Math.min(maxMs, firstMs * 2 ** (inARow - 1)) * (0.5 + this.#random.fraction() / 2);
-    if (!this.#closing.signal.aborted) this.#failures.set(ran.key, inARow);
     this.#ran({ ...ran, failure: { error, inARow, retryMs } });
-    this.#goOn(ran.key, retryMs);
+    if (this.#closing.signal.aborted) return;
+    this.#failures.set(ran.key, inARow);
+    // The retry looks at whatever changed during this run.
+    this.#again.delete(ran.key);
+    this.#cancelDeadline(ran.key);
+    this.#setDeadline(ran.key, retryMs);
+    if (this.#watchers.has(ran.key)) this.#enqueue(ran.key);
+    if (this.#waiting.size > 0) this.#takeTurn();
   }
 
-  #goOn(key: Key, due: Due): void {
-    if (due !== undefined) this.after(key, due);
-    if (this.#again.delete(key)) this.wake(key);
-    if (this.#waiting.size > 0) this.#takeTurn();
+  #enqueue(key: Key): void {
+    (this.#running.has(key) ? this.#again : this.#waiting).add(key);
+  }
+
+  /** Its run failed, and the next one has not begun. */
+  #awaitsRetry(key: Key): boolean {
+    return this.#failures.has(key) && !this.#running.has(key);
   }
 
   #cancelDeadline(key: Key): void {

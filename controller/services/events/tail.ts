@@ -1,23 +1,24 @@
-import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { EventLog, EventPage } from '../../domain/events/event-log.ts';
 import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../../domain/events/events.ts';
+import type { Loops } from '../engine/loops.ts';
 import { TimeSlices } from '../engine/time-slices.ts';
+/** After a read of the event log that failed, or that found nothing where there must be something. */
 import { Audience, isInScope, type Listener, type OwnerOf } from './audience.ts';
 import type { News } from './news.ts';
+import { OrderedEvents } from './ordered-events.ts';
 import { RecentEvents } from './recent-events.ts';
 import { PAGE_EVENTS, SharedPages } from './shared-pages.ts';
 import type { EventScope, EventWatcher, Taken, Watching } from './watching.ts';
 
-/** The newest number is announced each second. When nobody has for this long, the event log is asked. */
-const SILENCE_MS = 1_500;
-/** After a read of the event log that failed, or that found nothing where there must be something. */
 const RETRY_MS = 1_000;
 /** The newest events, for watchers that are a little behind. */
 const RECENT = { maxBytes: 16 * 1024 * 1024, maxEvents: 10_000 };
 
 export interface TailDeps {
+  readonly loops: Pick<Loops, 'open'>;
   readonly events: EventLog;
   readonly news: News;
   readonly clock: Clock;
@@ -45,6 +46,7 @@ export class Tail {
   readonly #ownerOf: OwnerOf;
   readonly #audience: Audience;
   readonly #pages: SharedPages;
+  readonly #order: OrderedEvents;
   /** What is given to watchers that are behind. */
   readonly #slices: TimeSlices;
   readonly #recent = new RecentEvents(RECENT);
@@ -52,15 +54,9 @@ export class Tail {
   readonly #dropped: Counter<'kind'>;
   readonly #resets: Counter;
   #hearing: { close(): void } | undefined;
-  #silence: Timer | undefined;
-  #isFilling = false;
-  /** All up to here were given to the audience. */
-  #last: number;
-  /** There is an event of this number, somebody says. */
-  #known: number;
   #closed = false;
 
-  constructor({ events, news, clock, log, metrics = silentMetrics, ownerOf = () => undefined }: TailDeps) {
+  constructor({ loops, events, news, clock, log, metrics = silentMetrics, ownerOf = () => undefined }: TailDeps) {
     this.#events = events;
     this.#news = news;
     this.#clock = clock;
@@ -69,8 +65,15 @@ export class Tail {
     this.#audience = new Audience(ownerOf);
     this.#pages = new SharedPages(events, clock, metrics);
     this.#slices = new TimeSlices(clock);
-    this.#last = events.newest();
-    this.#known = this.#last;
+    this.#order = new OrderedEvents({
+      loops,
+      events,
+      clock,
+      log,
+      read: (after) => this.#pages.after(after),
+      take: (event) => this.#take(event),
+      pruned: (upTo) => this.#resetTo(upTo),
+    });
     this.#dropped = metrics.counter({
       name: 'watcher_drops_total',
       help: 'Deltas and log lines that a watcher had no room for.',
@@ -80,7 +83,7 @@ export class Tail {
     metrics.gauge({
       name: 'tail_lag_events',
       help: 'Events known to exist that no watcher was given yet.',
-      read: () => this.#known - this.#last,
+      read: () => this.#order.lag,
     });
     metrics.gauge({
       name: 'watchers',
@@ -97,22 +100,20 @@ export class Tail {
   start(): void {
     this.#hearing = this.#news.listen({
       event: (epoch, event) => {
-        if (epoch === this.#events.epoch) this.#hear(event);
+        if (epoch === this.#events.epoch) this.#order.hear(event);
       },
       newest: (position) => {
-        if (position.epoch !== this.#events.epoch) return;
-        this.#awaitNews();
-        this.#reach(position.number);
+        if (position.epoch === this.#events.epoch) this.#order.announced(position.number);
       },
       delta: (delta) => this.delta(delta),
       log: (line) => this.log(line),
     });
-    this.#awaitNews();
+    this.#order.start();
   }
 
   /** Events that were just committed in this process: its watchers get them at once, whatever the bus does. */
   committed(events: readonly StoredEvent[]): void {
-    for (const event of events) this.#hear(event);
+    for (const event of events) this.#order.hear(event);
   }
 
   /** Partial output of a run. */
@@ -152,28 +153,12 @@ export class Tail {
     if (this.#closed) return;
     this.#closed = true;
     this.#hearing?.close();
-    this.#silence?.cancel();
+    this.#order.close();
     this.#slices.close();
     for (const listener of [...this.#listeners]) this.#end(listener);
   }
 
-  #awaitNews(): void {
-    this.#silence?.cancel();
-    this.#silence = this.#clock.after(SILENCE_MS, () => {
-      this.#awaitNews();
-      this.#reach(this.#events.newest());
-    });
-  }
-
-  #hear(event: StoredEvent): void {
-    if (this.#closed) return;
-    if (event.number === this.#last + 1) this.#take(event);
-    else this.#reach(event.number);
-  }
-
   #take(event: StoredEvent): void {
-    this.#last = event.number;
-    this.#known = Math.max(this.#known, event.number);
     this.#recent.push(event);
     for (const listener of this.#audience.of(event)) {
       if (event.number <= listener.seen || this.#give(listener, event) !== 'full') continue;
@@ -182,47 +167,18 @@ export class Tail {
     }
   }
 
-  #reach(number: number): void {
-    this.#known = Math.max(this.#known, number);
-    if (this.#known <= this.#last || this.#isFilling || this.#closed) return;
-    this.#isFilling = true;
-    void this.#fill();
-  }
-
-  /** One page at a time, so that a long way does not hold up the process. */
-  async #fill(): Promise<void> {
-    const page = await this.#read(this.#last);
-    if (this.#closed) return;
-    const before = this.#last;
-    for (const event of page?.events ?? []) {
-      if (event.number <= this.#last) continue;
-      if (event.number > this.#last + 1) this.#skipPruned(event.number - 1);
-      this.#take(event);
-    }
-    // Said to be there, and is not: not of this store. The next announcement is judged anew.
-    if (page !== undefined && this.#last === before) this.#known = before;
-    const again = () => {
-      this.#isFilling = false;
-      this.#reach(this.#last);
-    };
-    if (page === undefined) this.#clock.after(RETRY_MS, again);
-    else this.#clock.soon(again);
-  }
-
   /** Undefined when the event log cannot be read now. */
-  async #read(after: number, listener?: Listener): Promise<EventPage | undefined> {
+  async #read({ seen: after, scope }: Listener): Promise<EventPage | undefined> {
     try {
-      return await this.#pages.after(after, listener?.scope.session);
+      return await this.#pages.after(after, scope.session);
     } catch (error) {
       if (!this.#closed) this.#log.error('tail.read_failed', { after, error: error instanceof Error ? error.message : String(error) });
       return undefined;
     }
   }
 
-  /** Retention was faster than this process: nobody can be given what is gone. */
-  #skipPruned(upTo: number): void {
-    this.#log.warn('tail.pruned', { after: this.#last, upTo });
-    this.#last = upTo;
+  /** Nobody can be given what retention has removed. */
+  #resetTo(upTo: number): void {
     for (const listener of this.#audience.all()) {
       if (listener.seen >= upTo) continue;
       this.#audience.remove(listener);
@@ -242,7 +198,7 @@ export class Tail {
   #catchUp(listener: Listener): void {
     if (listener.state !== 'behind' || this.#closed) return;
     if (listener.resetTo !== undefined && this.#reset(listener, listener.resetTo) !== 'more') return;
-    if (listener.seen >= this.#last) {
+    if (listener.seen >= this.#order.last) {
       listener.state = 'live';
       this.#audience.add(listener);
       return;
@@ -253,7 +209,7 @@ export class Tail {
   }
 
   async #catchUpFromStore(listener: Listener): Promise<void> {
-    const page = await this.#read(listener.seen, listener);
+    const page = await this.#read(listener);
     // Before those who need no page, so that pages do not pile up.
     this.#slices.add(() => this.#givePage(listener, page), { urgent: true });
   }
@@ -262,7 +218,7 @@ export class Tail {
     if (listener.state !== 'behind' || this.#closed) return;
     const before = listener.seen;
     if (page !== undefined) {
-      if (page.gap) listener.resetTo = Math.max(this.#last, this.#events.newest());
+      if (page.gap) listener.resetTo = Math.max(this.#order.last, this.#events.newest());
       else if (this.#giveAll(listener, page.events)) listener.seen = Math.max(listener.seen, page.reached);
       else return;
       if (page.gap || listener.seen > before) return this.#goOn(listener);
@@ -272,7 +228,7 @@ export class Tail {
 
   /** In its next turn, unless it is done. */
   #goOn(listener: Listener): void {
-    if (listener.seen >= this.#last) this.#catchUp(listener);
+    if (listener.seen >= this.#order.last) this.#catchUp(listener);
     else this.#slices.add(() => this.#catchUp(listener));
   }
 

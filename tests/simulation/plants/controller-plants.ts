@@ -308,16 +308,16 @@ export const CONTROLLER_PLANTS = {
   },
   'event overtaken': {
     breaks: 'Events are taken in the order of their numbers.',
-    file: 'controller/services/events/tail.ts',
+    file: 'controller/services/events/ordered-events.ts',
     find: 'else this.#reach(event.number);',
     replace: 'else this.#take(event);',
     foundBy: { seed: 1 },
   },
   'bus believed': {
     breaks: 'What the bus loses is read from the event log.',
-    file: 'controller/services/events/tail.ts',
-    find: 'if (this.#known <= this.#last || this.#isFilling',
-    replace: 'if (this.#known >= this.#last || this.#isFilling',
+    file: 'controller/services/events/ordered-events.ts',
+    find: 'if (this.#known > this.#last) this.#loop.wake',
+    replace: 'if (this.#known < this.#last) this.#loop.wake',
     foundBy: { seed: 1 },
   },
   'epoch of before': {

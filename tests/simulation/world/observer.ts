@@ -1,4 +1,5 @@
 import { newsOver } from '../../../controller/bus/news.ts';
+import { Loops } from '../../../controller/services/engine/loops.ts';
 import { Tail } from '../../../controller/services/events/tail.ts';
 import { ProcessClock } from './clock.ts';
 import type { Cluster } from './cluster.ts';
@@ -20,10 +21,9 @@ export function observe(cluster: Cluster): Watcher {
 function follow(cluster: Cluster, watcher: Watcher): Life {
   const life = new Life('observer');
   const log = cluster.trace.log('observer');
-  const tail = new Tail({
-    ...{ events: cluster.events, news: newsOver(cluster.broker.busFor(life), log), log },
-    clock: new ProcessClock(cluster.time, life, { skewMs: 0 }),
-  });
+  const clock = new ProcessClock(cluster.time, life, { skewMs: 0 });
+  const loops = new Loops({ clock, random: cluster.random.fork('observer'), log });
+  const tail = new Tail({ loops, events: cluster.events, news: newsOver(cluster.broker.busFor(life), log), clock, log });
   tail.start();
   tail.watch(
     {},

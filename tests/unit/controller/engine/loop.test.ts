@@ -117,10 +117,20 @@ t.test('failures are retried with a delay that doubles up to a bound, and begins
   await fail();
   await clock.advance(RETRY.firstMs);
   t.equal(started.length, 10);
+  loop.wake('a');
   await fail();
   loop.wake('a');
+  loop.after('a', 5);
+  await clock.advance(2 * RETRY.firstMs - 1);
+  t.equal(started.length, 10, 'news waits for the retry, so that what keeps failing costs little however often it is woken');
+  await clock.advance(1);
+  t.equal(started.length, 11);
+  await fail();
+  const settled = loop.settled('a');
   await clock.advance(0);
-  t.equal(started.length, 11, 'news does not wait for the retry');
+  t.equal(started.length, 12, 'but for who asks for a run now');
+  await end();
+  await settled;
 });
 
 t.test('the delay of a retry is between half of it and all of it', async (t) => {

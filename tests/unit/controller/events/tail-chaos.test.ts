@@ -108,7 +108,7 @@ async function run(seed: number): Promise<string[]> {
     return stored;
   };
   for (let count = random.below(500); count > 0; count -= 1) commit();
-  const tail = new Tail({ events, news, clock, log });
+  const tail = new Tail({ loops: new Loops({ clock, random: systemRandom, log }), events, news, clock, log });
   let publisher = new Publisher({ loops: new Loops({ clock, random: systemRandom, log }), events, news, clock, log });
   tail.start();
   publisher.start();

@@ -1,8 +1,10 @@
 import t from 'tap';
 import type { SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import type { EventPosition, StoredEvent } from '../../../../controller/domain/events/events.ts';
+import { Loops } from '../../../../controller/services/engine/loops.ts';
 import { Tail } from '../../../../controller/services/events/tail.ts';
 import type { EventWatcher, Taken } from '../../../../controller/services/events/watching.ts';
+import { systemRandom } from '../../../../seams/system.ts';
 import { FrailNews } from './frail-news.ts';
 import { HandClock } from './hand-clock.ts';
 import { keptLog } from './kept-log.ts';
@@ -19,7 +21,7 @@ function room(committed = 0) {
   const news = new FrailNews();
   const log = keptLog();
   for (let count = 0; count < committed; count += 1) events.commit({ space: SPACE, session: SESSION });
-  const tail = new Tail({ events, news, clock, log });
+  const tail = new Tail({ loops: new Loops({ clock, random: systemRandom, log }), events, news, clock, log });
   tail.start();
   return { clock, events, news, log, tail };
 }
