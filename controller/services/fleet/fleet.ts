@@ -4,27 +4,25 @@ import type { StreamRefused__Output } from '../../../proto/generated/raworc/v0/S
 import type { Link } from '../../../proto/link.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { AgentRow } from '../../domain/agents/rows.ts';
-import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
+import type { NodeId } from '../../domain/engine/ids.ts';
 import { mayAnswer } from '../../domain/messages/answering.ts';
 import { nodeUnreachable } from '../../domain/nodes/commands/node-absence.ts';
 import { certificateFault } from '../../domain/nodes/commands/node-certificates.ts';
 import { NO_RULES, type NodeRules, nameByItself } from '../../domain/nodes/node-rules.ts';
-import type { SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { Committed } from '../engine/applier.ts';
 import type { Loops } from '../engine/loops.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
+import { changesIn } from './changes.ts';
 import { Comparisons } from './compare-loop.ts';
 import { stopAgent } from './encode.ts';
 import { LineReads, type WantedLines } from './line-reads.ts';
 import { LiveWorkers } from './live-workers.ts';
-import { NodePace } from './node-pace.ts';
+import { NodePaces } from './node-pace.ts';
 import { NodeStream } from './node-stream.ts';
 import { type StreamDeps, type StreamEvents, streamMetrics } from './stream-deps.ts';
 import { StreamMemory } from './stream-memory.ts';
 import { Turns } from './turns.ts';
-
-/** Nodes whose rates are remembered beyond their streams. */
-const MAX_PACES = 10_000;
 
 /** Byte streams, as far as they depend on the streams of frames to the nodes. */
 export interface StreamCarrier {
@@ -66,8 +64,7 @@ export class Fleet {
   readonly #reads: LineReads;
   readonly #ending = new Map<NodeStream, () => void>();
   readonly #turns: Turns;
-  /** Of nodes that have a stream or had one, the one that connected last at the end. */
-  readonly #paces = new Map<NodeId, NodePace>();
+  readonly #paces: NodePaces;
   readonly #shared: StreamDeps;
   readonly #comparisons: Comparisons;
   #listener: FleetListener | undefined;
@@ -77,6 +74,7 @@ export class Fleet {
   constructor(deps: FleetDeps) {
     this.#deps = deps;
     this.#turns = new Turns(deps.clock);
+    this.#paces = new NodePaces(deps.clock);
     this.#comparisons = new Comparisons(deps);
     this.#shared = {
       ...deps,
@@ -111,22 +109,13 @@ export class Fleet {
       name: row?.name ?? nodeId,
       link,
       shared: this.#shared,
-      pace: this.#paceOf(nodeId),
+      pace: this.#paces.of(nodeId),
       keyHash: proof?.keyHash,
       events: (one) => this.#eventsOf(one),
     });
     const isDoubtful = proof !== undefined && certificateFault(row, proof.keyHash) !== undefined;
     if (isDoubtful && this.#streams.has(nodeId)) this.#contenders.add(stream);
     else this.#takesPlace(stream);
-  }
-
-  #paceOf(nodeId: NodeId): NodePace {
-    const pace = this.#paces.get(nodeId) ?? new NodePace(this.#deps.clock);
-    this.#paces.delete(nodeId);
-    this.#paces.set(nodeId, pace);
-    const [oldest] = this.#paces.keys();
-    if (this.#paces.size > MAX_PACES && oldest !== undefined) this.#paces.delete(oldest);
-    return pace;
   }
 
   #takesPlace(stream: NodeStream): void {
@@ -237,25 +226,10 @@ export class Fleet {
   /** Tells each node what of its sessions has changed, as they now are. */
   #committed({ mutations }: Committed): void {
     this.workers.committed(mutations);
-    const byNode = new Map<NodeId, { sessions: Map<SessionId, SessionRow>; tombstones: TombstoneRow[] }>();
-    const due = new Set<SessionId>();
-    const cleared = new Set<SessionId>();
-    const of = (node: NodeId) => {
-      const known = byNode.get(node) ?? { sessions: new Map<SessionId, SessionRow>(), tombstones: [] as TombstoneRow[] };
-      byNode.set(node, known);
-      return known;
-    };
-    for (const mutation of mutations) {
-      if (mutation.kind === 'empty-queue') cleared.add(mutation.sessionId);
-      if (mutation.kind !== 'put') continue;
-      if (mutation.table === 'nodes' && mutation.row.revokedAt !== null) {
-        this.#streams.get(mutation.row.id)?.close(new Error('this node was revoked'));
-        this.#carrier?.nodeRevoked(mutation.row.id);
-      }
-      if (mutation.table === 'sessions' && mutation.row.nodeId !== null)
-        of(mutation.row.nodeId).sessions.set(mutation.row.id, mutation.row);
-      if (mutation.table === 'tombstones') of(mutation.row.nodeId).tombstones.push(mutation.row);
-      if (mutation.table === 'queue' && mutation.row.acceptedAt === null && mutation.row.agent !== null) due.add(mutation.row.sessionId);
+    const { revoked, byNode, cleared, due } = changesIn(mutations);
+    for (const node of revoked) {
+      this.#streams.get(node)?.close(new Error('this node was revoked'));
+      this.#carrier?.nodeRevoked(node);
     }
     for (const [node, { sessions, tombstones }] of byNode) {
       const stream = this.#streams.get(node);

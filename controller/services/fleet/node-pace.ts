@@ -1,7 +1,11 @@
 import type { Clock } from '../../../seams/clock.ts';
+import type { NodeId } from '../../domain/engine/ids.ts';
 import { RateTable } from '../budget/rate-table.ts';
 
 const MIB = 1024 * 1024;
+
+/** Nodes whose rates are remembered beyond their streams. */
+const MAX_PACES = 10_000;
 
 /** What a node can say in the long run, and at once after a rest. An honest one stays far below: it says what changed, and once. */
 export const NODE_RATES = {
@@ -66,5 +70,26 @@ export class NodePace {
     const table = this.#tables.get(rate) ?? new RateTable(NODE_RATES[rate]);
     this.#tables.set(rate, table);
     return table;
+  }
+}
+
+/** The paces of nodes that have a stream or had one. */
+export class NodePaces {
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  /** The node that connected last at the end. */
+  readonly #paces = new Map<NodeId, NodePace>();
+
+  constructor(clock: Pick<Clock, 'monotonic'>) {
+    this.#clock = clock;
+  }
+
+  /** The pace of a node that connects. */
+  of(nodeId: NodeId): NodePace {
+    const pace = this.#paces.get(nodeId) ?? new NodePace(this.#clock);
+    this.#paces.delete(nodeId);
+    this.#paces.set(nodeId, pace);
+    const [oldest] = this.#paces.keys();
+    if (this.#paces.size > MAX_PACES && oldest !== undefined) this.#paces.delete(oldest);
+    return pace;
   }
 }
