@@ -3,7 +3,7 @@ import type { BindingObject } from '../../contract/role-bindings.ts';
 import type { RoleObject } from '../../contract/roles.ts';
 import type { AccountObject } from '../../contract/service-accounts.ts';
 import { rfc3339, rfc3339OrNull } from '../engine/time.ts';
-import type { View } from '../engine/view.ts';
+import type { RowView } from '../engine/view.ts';
 import { spaceName } from '../spaces/space-objects.ts';
 import type { AccountRow, ApiKeyRow, BindingRow, RoleRow } from './rows.ts';
 
@@ -26,7 +26,7 @@ export const roleObject = (row: RoleRow): RoleObject => ({
   created_at: rfc3339(row.createdAt),
 });
 
-export function bindingObject(view: View, row: BindingRow): BindingObject {
+export function bindingObject(view: RowView, row: BindingRow): BindingObject {
   const role = view.get('roles', row.roleId)?.name ?? row.roleId;
   return {
     id: row.id,

@@ -1,15 +1,16 @@
 import type { AgentObject, SourceObject } from '../../contract/agents.ts';
 import type { BuildRow } from '../builds/rows.ts';
+import type { BuildView } from '../builds/view.ts';
 import type { SpaceId } from '../engine/ids.ts';
 import { rfc3339 } from '../engine/time.ts';
-import type { View } from '../engine/view.ts';
+import type { RowView } from '../engine/view.ts';
 import { spaceName } from '../spaces/space-objects.ts';
 import type { AgentRow } from './rows.ts';
 
-export const agentObject = (view: View, row: AgentRow): AgentObject => agentObjectsIn(view, row.spaceId)(row);
+export const agentObject = (view: RowView & BuildView, row: AgentRow): AgentObject => agentObjectsIn(view, row.spaceId)(row);
 
 /** The same for many agents of one space: the space and its newest build are looked up once. */
-export function agentObjectsIn(view: View, spaceId: SpaceId): (row: AgentRow) => AgentObject {
+export function agentObjectsIn(view: RowView & BuildView, spaceId: SpaceId): (row: AgentRow) => AgentObject {
   const [space, newest] = [spaceName(view, spaceId), newestBuild(view, spaceId)];
   return (row) => ({
     name: row.name,
@@ -30,7 +31,7 @@ interface NewestBuild {
   readonly agents: ReadonlySet<string>;
 }
 
-function newestBuild(view: View, spaceId: SpaceId): NewestBuild | undefined {
+function newestBuild(view: BuildView, spaceId: SpaceId): NewestBuild | undefined {
   const build = view.newestBuild(spaceId);
   return build && { status: build.status, agents: new Set([...build.agents, ...build.unfetched].map(({ id }) => id)) };
 }
@@ -42,7 +43,7 @@ function agentStatus(row: AgentRow, newest: NewestBuild | undefined): AgentObjec
   return newest.status === 'failed' ? 'error' : 'active';
 }
 
-export const sourceObject = (view: View, row: AgentRow): SourceObject => ({
+export const sourceObject = (view: RowView, row: AgentRow): SourceObject => ({
   agent: row.name,
   space: spaceName(view, row.spaceId),
   digest: row.sourceDigest ?? '',

@@ -1,10 +1,10 @@
 import type { BuildObject } from '../../contract/builds.ts';
 import { rfc3339, rfc3339OrNull } from '../engine/time.ts';
-import type { View } from '../engine/view.ts';
+import type { RowView } from '../engine/view.ts';
 import { spaceName } from '../spaces/space-objects.ts';
 import type { BuildRow } from './rows.ts';
 
-export const buildObject = (view: View, row: BuildRow): BuildObject => ({
+export const buildObject = (view: RowView, row: BuildRow): BuildObject => ({
   id: row.id,
   build_id: row.id,
   space: spaceName(view, row.spaceId),

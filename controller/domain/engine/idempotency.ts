@@ -1,7 +1,7 @@
 /** A client's Idempotency-Key, hashed with the caller's id under the store's key, and the hash of what was asked. */
 import { type Mutation, put } from './mutation.ts';
 import { accepted, type Outcome, refused } from './outcome.ts';
-import type { View } from './view.ts';
+import type { RowView } from './view.ts';
 
 export interface KnownRequest {
   readonly id: string;
@@ -13,7 +13,7 @@ export interface KnownRequest {
  * came with another body, 404 where `show` says that the thing is gone.
  */
 export function recall<Shown>(
-  view: View,
+  view: RowView,
   request: KnownRequest | undefined,
   thing: string,
   show: (id: string) => Shown | undefined,

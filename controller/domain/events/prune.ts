@@ -1,8 +1,8 @@
 import type { Ages } from '../engine/agreed-time.ts';
 import type { Command } from '../engine/command.ts';
 import type { Mutation } from '../engine/mutation.ts';
-import type { View } from '../engine/view.ts';
 import { eventsKeptMs } from '../spaces/space-settings.ts';
+import type { SpaceView } from '../spaces/view.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -45,7 +45,7 @@ const historyTables = (ages: Ages): Prune[] =>
   }));
 
 /** Events of spaces whose settings keep them for a shorter time. */
-const spaceEvents = (view: View, ages: Ages): Prune[] =>
+const spaceEvents = (view: SpaceView, ages: Ages): Prune[] =>
   view.spacesWithRetention().flatMap(({ id: spaceId, settings }) => {
     const keptMs = eventsKeptMs(settings);
     return keptMs === undefined ? [] : [{ kind: 'prune', table: 'events', before: ages.before(keptMs), limit: PRUNED_AT_ONCE, spaceId }];

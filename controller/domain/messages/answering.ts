@@ -1,8 +1,11 @@
 /** Who answers a message, and what it gets when nobody can. */
+
+import type { AgentView } from '../agents/view.ts';
 import type { BuiltAgent } from '../builds/rows.ts';
-import type { View } from '../engine/view.ts';
+import type { RowView } from '../engine/view.ts';
 import type { SessionRow } from '../sessions/rows.ts';
 import type { MessageRow } from './rows.ts';
+import type { MessageView } from './view.ts';
 
 /** Why a message got an error_response that no agent's code had a part in. The guest's own reasons are in guest/runs/reasons.ts. */
 export type RefusalReason =
@@ -23,7 +26,7 @@ const refusal = (reason: RefusalReason, content: string): Choice => ({ ok: false
 const names = (agents: readonly BuiltAgent[]) => agents.map(({ name }) => name).join(', ');
 
 /** `@name` at the start, when this session or its space has an agent of that name: other text may begin with an @ too. */
-function addressed(view: View, session: SessionRow, content: string): string | undefined {
+function addressed(view: AgentView, session: SessionRow, content: string): string | undefined {
   const name = /^@([A-Za-z0-9][A-Za-z0-9_.-]{0,62})(?=$|[\s:,])/.exec(content)?.[1];
   if (name === undefined) return undefined;
   const isKnown = session.agents.some((agent) => agent.name === name) || view.agentByName(session.spaceId, name) !== undefined;
@@ -31,7 +34,7 @@ function addressed(view: View, session: SessionRow, content: string): string | u
 }
 
 /** Whether an agent of this session may be asked: it is there yet, the same that was built into the image, and wanted. */
-export function mayAnswer(view: View, session: SessionRow, name: string): boolean {
+export function mayAnswer(view: RowView, session: SessionRow, name: string): boolean {
   const built = session.agents.find((agent) => agent.name === name);
   return built !== undefined && view.get('agents', built.id)?.wanted === 'active';
 }
@@ -40,7 +43,12 @@ export const INACTIVE_REASON: RefusalReason = 'agent_inactive';
 export const inactiveText = (name: string) => `The agent "${name}" is not active. Deploy it, or set its status to active.`;
 
 /** The agent named by `metadata.agent` or a leading `@name`; else the only active one of the session's image. */
-export function chooseAgent(view: View, session: SessionRow, content: string, metadata: Readonly<Record<string, unknown>>): Choice {
+export function chooseAgent(
+  view: RowView & AgentView,
+  session: SessionRow,
+  content: string,
+  metadata: Readonly<Record<string, unknown>>,
+): Choice {
   const { agents } = session;
   const isActive = (agent: BuiltAgent) => mayAnswer(view, session, agent.name);
   const wanted = typeof metadata.agent === 'string' ? metadata.agent : addressed(view, session, content);
@@ -73,7 +81,7 @@ export function chooseAgent(view: View, session: SessionRow, content: string, me
 const HISTORY = { messages: 20, bytes: 64 * 1024 } as const;
 
 /** The `context` that the handler is called with, as JSON. */
-export function contextOf(view: View, session: SessionRow, message: MessageRow): string {
+export function contextOf(view: RowView & MessageView, session: SessionRow, message: MessageRow): string {
   const history = view.historyBefore(session.id, message.seq, HISTORY).toReversed();
   return JSON.stringify({
     session_id: session.id,

@@ -2,12 +2,13 @@
 
 import type { MessageId } from '../engine/ids.ts';
 import { type Mutation, put } from '../engine/mutation.ts';
-import type { View } from '../engine/view.ts';
+import type { RowView } from '../engine/view.ts';
 import type { NewEvent } from '../events/events.ts';
 import type { SessionRow } from '../sessions/rows.ts';
 import { messageObject } from './message-object.ts';
 import { ANSWERED_AT_ONCE } from './queue.ts';
 import type { BacklogRow, MessageRow, QueueRow } from './rows.ts';
+import type { MessageView } from './view.ts';
 
 export interface AnswerContent {
   readonly type: 'agent_response' | 'error_response';
@@ -25,7 +26,14 @@ export interface Ledger {
 }
 
 /** Answers one message of the queue. `newId` is the answer's; unique over all messages. */
-export function answer(view: View, ledger: Ledger, queued: QueueRow, newId: MessageId, content: AnswerContent, now: number): Ledger {
+export function answer(
+  view: RowView & MessageView,
+  ledger: Ledger,
+  queued: QueueRow,
+  newId: MessageId,
+  content: AnswerContent,
+  now: number,
+): Ledger {
   const seq = ledger.session.lastSeq + 1;
   const row: MessageRow = {
     id: newId,
@@ -56,7 +64,7 @@ export function answer(view: View, ledger: Ledger, queued: QueueRow, newId: Mess
   };
 }
 
-export function messageEvent(view: View, session: SessionRow, row: MessageRow): NewEvent {
+export function messageEvent(view: RowView, session: SessionRow, row: MessageRow): NewEvent {
   const space = view.get('spaces', session.spaceId)?.name ?? session.spaceId;
   return { type: 'message.created', spaceId: session.spaceId, sessionId: session.id, data: { space, message: messageObject(row) } };
 }
@@ -66,7 +74,7 @@ export function messageEvent(view: View, session: SessionRow, row: MessageRow): 
  * the queue, by seq. At most {@link ANSWERED_AT_ONCE} are answered; the rest becomes backlog. Ids are derived from the messages' own, so that no
  * new ones are needed.
  */
-export function answerRefused(view: View, ledger: Ledger, front: readonly QueueRow[], now: number): Ledger {
+export function answerRefused(view: RowView & MessageView, ledger: Ledger, front: readonly QueueRow[], now: number): Ledger {
   let result = ledger;
   let answered = 0;
   for (const queued of front) {

@@ -1,15 +1,15 @@
 /** How much of a conversation a session keeps: the newest messages, within the operator's bounds. */
 import type { SessionId } from '../engine/ids.ts';
 import type { Mutation } from '../engine/mutation.ts';
-import type { View } from '../engine/view.ts';
 import type { HistoryBound } from '../sessions/session-sizes.ts';
 import { FORGOTTEN_AT_ONCE } from './queue.ts';
+import type { MessageView } from './view.ts';
 
 /**
  * Removes the oldest messages of a session as far as `bound` asks for it once one of `bytes` has come, the oldest first, and none that
  * waits for an answer. Bounded: what is more than one command removes goes with the next message.
  */
-export function trimHistory(view: View, sessionId: SessionId, bytes: number, bound: HistoryBound): Mutation[] {
+export function trimHistory(view: MessageView, sessionId: SessionId, bytes: number, bound: HistoryBound): Mutation[] {
   const kept = view.historyUse(sessionId);
   let messages = kept.messages + 1 - (bound.messages || Number.POSITIVE_INFINITY);
   let excess = kept.bytes + bytes - (bound.bytes || Number.POSITIVE_INFINITY);

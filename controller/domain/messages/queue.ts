@@ -2,10 +2,9 @@
 import type { SessionId } from '../engine/ids.ts';
 import type { Mutation } from '../engine/mutation.ts';
 import { type Refused, refused } from '../engine/outcome.ts';
-import type { View } from '../engine/view.ts';
 import type { SessionRow } from '../sessions/rows.ts';
 import type { MessageRow, QueueRow } from './rows.ts';
-import type { QueueUse } from './view.ts';
+import type { MessageView, QueueUse } from './view.ts';
 
 /** What may wait for an answer in one session. */
 export const QUEUE_BOUND = { messages: 1000, bytes: 16 * 1024 * 1024 } as const;
@@ -34,7 +33,7 @@ export function refusedByQueue(use: QueueUse, bytes: number): Refused | undefine
 }
 
 /** The front of a queue, with one row as a command changes it. */
-export function frontWith(view: View, session: SessionRow, changed: QueueRow): readonly QueueRow[] {
+export function frontWith(view: MessageView, session: SessionRow, changed: QueueRow): readonly QueueRow[] {
   return view.queued(session.id, ANSWERED_AT_ONCE + 1).map((row) => (row.id === changed.id ? changed : row));
 }
 
@@ -45,7 +44,7 @@ export interface Forgetting {
 }
 
 /** Removes messages of a session up to a seq, the newest first, so that no answer outlives its question; and its runs. Bounded. */
-export function forgetSome(view: View, sessionId: SessionId, upToSeq: number): Forgetting {
+export function forgetSome(view: MessageView, sessionId: SessionId, upToSeq: number): Forgetting {
   const sizes = view.messageSizes(sessionId, upToSeq + 1, FORGOTTEN_AT_ONCE.rows + 1);
   const mutations: Mutation[] = [];
   let left = FORGOTTEN_AT_ONCE.bytes;

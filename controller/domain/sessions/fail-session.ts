@@ -1,8 +1,9 @@
 import { put } from '../engine/mutation.ts';
-import type { View } from '../engine/view.ts';
+import type { RowView } from '../engine/view.ts';
 import type { RefusalReason } from '../messages/answering.ts';
 import { answer, answerId, type Ledger, withBacklog } from '../messages/answers.ts';
 import { ANSWERED_AT_ONCE } from '../messages/queue.ts';
+import type { MessageView } from '../messages/view.ts';
 import type { SessionRow } from './rows.ts';
 import { type Changes, stateEvents } from './session-change.ts';
 
@@ -17,7 +18,7 @@ export interface Failure {
  * A session that cannot go on: nothing it was asked stays without an answer. What is beyond a commit's bound is answered from the backlog.
  * `observed` is the row as it is but for that.
  */
-export function failing(view: View, before: SessionRow, observed: SessionRow, failure: Failure, now: number): Changes {
+export function failing(view: RowView & MessageView, before: SessionRow, observed: SessionRow, failure: Failure, now: number): Changes {
   const failed: SessionRow = {
     ...observed,
     desired: 'failed',
@@ -34,7 +35,7 @@ export function failing(view: View, before: SessionRow, observed: SessionRow, fa
 }
 
 /** Answers the oldest messages of a failed session, and notes when there are more. */
-export function answerFailed(view: View, failed: SessionRow, reason: Failure['answer'], now: number): Ledger {
+export function answerFailed(view: RowView & MessageView, failed: SessionRow, reason: Failure['answer'], now: number): Ledger {
   const queued = view.queued(failed.id, ANSWERED_AT_ONCE + 1);
   let ledger: Ledger = { session: failed, mutations: [], events: [] };
   for (const row of queued.slice(0, ANSWERED_AT_ONCE)) {

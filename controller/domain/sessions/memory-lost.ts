@@ -1,6 +1,6 @@
 import type { MessageId, SessionId } from '../engine/ids.ts';
 import { put } from '../engine/mutation.ts';
-import type { View } from '../engine/view.ts';
+import type { RowView } from '../engine/view.ts';
 import { messageEvent } from '../messages/answers.ts';
 import type { MessageRow } from '../messages/rows.ts';
 import { desiring } from './commands/change-desired.ts';
@@ -12,7 +12,7 @@ const NOTE = `The container of this paused session ended, and what it held in me
 const NEVER_UP = `This session was paused before it was up. ${REST}`;
 
 /** A paused session whose container is gone is a suspended one, and says so in its own list of messages. `observed` is the row as it is but for that. */
-export function memoryLost(view: View, before: SessionRow, observed: SessionRow, now: number): Changes {
+export function memoryLost(view: RowView, before: SessionRow, observed: SessionRow, now: number): Changes {
   const suspended = desiring(observed, 'suspended', 0, now);
   const after: SessionRow = { ...suspended, lastSeq: suspended.lastSeq + 1 };
   const note: MessageRow = {

@@ -1,11 +1,11 @@
 import type { SessionObject } from '../../contract/sessions.ts';
 import { type KnownRequest, recall } from '../engine/idempotency.ts';
 import type { Outcome } from '../engine/outcome.ts';
-import type { View } from '../engine/view.ts';
+import type { RowView } from '../engine/view.ts';
 import { sessionObject } from './session-object.ts';
 
 /** The session that this very request created before; see {@link recall}. */
-export const recalledSession = (view: View, request: KnownRequest | undefined): Outcome<SessionObject> | undefined =>
+export const recalledSession = (view: RowView, request: KnownRequest | undefined): Outcome<SessionObject> | undefined =>
   recall(view, request, 'session', (id) => {
     const row = view.get('sessions', id);
     return row === undefined || row.desired === 'deleted' ? undefined : sessionObject(view, row);

@@ -1,6 +1,6 @@
 import type { MessageId, SessionId } from '../engine/ids.ts';
 import { put } from '../engine/mutation.ts';
-import type { View } from '../engine/view.ts';
+import type { RowView } from '../engine/view.ts';
 import { messageEvent } from '../messages/answers.ts';
 import type { MessageRow } from '../messages/rows.ts';
 import type { SessionRow } from './rows.ts';
@@ -14,7 +14,7 @@ export function hasRestarted({ life }: SessionRow, now: SessionRow['life']): boo
 }
 
 /** The changes to `observed`, with a note among the session's messages. */
-export function withRestartNote(view: View, observed: SessionRow, now: number, changes: (noted: SessionRow) => Changes): Changes {
+export function withRestartNote(view: RowView, observed: SessionRow, now: number, changes: (noted: SessionRow) => Changes): Changes {
   const noted: SessionRow = { ...observed, lastSeq: observed.lastSeq + 1 };
   const note: MessageRow = {
     ...{ id: noteId(noted.id, noted.life?.number ?? 0), sessionId: noted.id, seq: noted.lastSeq, role: 'system', content: NOTE },

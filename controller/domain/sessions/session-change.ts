@@ -1,5 +1,5 @@
 import { type Mutation, put } from '../engine/mutation.ts';
-import type { View } from '../engine/view.ts';
+import type { RowView } from '../engine/view.ts';
 import type { NewEvent } from '../events/events.ts';
 import { isSettled, restState } from './life-cycle.ts';
 import type { SessionRow } from './rows.ts';
@@ -11,7 +11,7 @@ export interface Changes {
 }
 
 /** The event that a session's row became another one, when that shows in what REST says of it. */
-export function stateEvents(view: View, before: SessionRow, after: SessionRow): readonly NewEvent[] {
+export function stateEvents(view: RowView, before: SessionRow, after: SessionRow): readonly NewEvent[] {
   const same =
     restState(before) === restState(after) &&
     isSettled(before) === isSettled(after) &&
@@ -29,6 +29,6 @@ export function stateEvents(view: View, before: SessionRow, after: SessionRow): 
   ];
 }
 
-export function sessionBecomes(view: View, before: SessionRow, after: SessionRow): Changes {
+export function sessionBecomes(view: RowView, before: SessionRow, after: SessionRow): Changes {
   return { mutations: [put('sessions', after)], events: stateEvents(view, before, after) };
 }

@@ -1,6 +1,6 @@
 import type { SessionObject } from '../../contract/sessions.ts';
 import { rfc3339, rfc3339OrNull } from '../engine/time.ts';
-import type { View } from '../engine/view.ts';
+import type { RowView } from '../engine/view.ts';
 import { spaceName } from '../spaces/space-objects.ts';
 import { isSettled, restState } from './life-cycle.ts';
 import type { SessionRow } from './rows.ts';
@@ -13,17 +13,17 @@ export const SHOWN_OF_SESSIONS = [
 ];
 export type ShownSession = Pick<SessionRow, (typeof SHOWN_OF_SESSIONS)[number]>;
 
-const nodeName = (view: View, id: string): string => view.get('nodes', id)?.name ?? id;
+const nodeName = (view: RowView, id: string): string => view.get('nodes', id)?.name ?? id;
 
-export function sessionObject(view: View, row: ShownSession): SessionObject {
+export function sessionObject(view: RowView, row: ShownSession): SessionObject {
   const { spaceId, nodeId } = row;
   return withNames(row, spaceName(view, spaceId), nodeId === null ? null : nodeName(view, nodeId));
 }
 
 /** The same for many sessions: each space and node is looked up once. */
-export function sessionObjects(view: View, rows: readonly ShownSession[]): SessionObject[] {
+export function sessionObjects(view: RowView, rows: readonly ShownSession[]): SessionObject[] {
   const names = new Map<string, string>();
-  const nameOf = (id: string, look: (view: View, id: string) => string) => {
+  const nameOf = (id: string, look: (view: RowView, id: string) => string) => {
     const name = names.get(id) ?? look(view, id);
     names.set(id, name);
     return name;

@@ -2,11 +2,12 @@
 import type { Fleet, SpaceUse } from '../engine/fleet.ts';
 import type { SpaceId } from '../engine/ids.ts';
 import { type Refused, refused } from '../engine/outcome.ts';
-import type { View } from '../engine/view.ts';
+import type { RowView } from '../engine/view.ts';
 import type { Requests } from '../sessions/rows.ts';
 import { NO_SPACE } from './refusals.ts';
 import type { SpaceRow } from './rows.ts';
 import { quotasIn } from './space-settings.ts';
+import type { SpaceView } from './view.ts';
 
 /** What would be added to what a space has. `requests`: of what begins to take up room; undefined where nothing does. */
 export interface SpaceAsk {
@@ -21,7 +22,7 @@ export interface SpaceAsk {
 export const metadataBytes = (metadata: Readonly<Record<string, unknown>>): number => Buffer.byteLength(JSON.stringify(metadata));
 
 /** Why a space takes no new sessions, messages and builds: it is not active, or was removed meanwhile. */
-export const closedSpace = (view: View, spaceId: SpaceId): Refused | undefined => whyClosed(view.get('spaces', spaceId));
+export const closedSpace = (view: RowView, spaceId: SpaceId): Refused | undefined => whyClosed(view.get('spaces', spaceId));
 
 function whyClosed(space: SpaceRow | undefined): Refused | undefined {
   if (space === undefined) return NO_SPACE;
@@ -37,7 +38,7 @@ function whyClosed(space: SpaceRow | undefined): Refused | undefined {
  * each space, and count what earlier commands of the batch have added.
  */
 export function refusedBySpace(
-  view: View,
+  view: RowView & SpaceView,
   fleet: Fleet,
   spaceId: SpaceId,
   asked: SpaceAsk,

@@ -1,11 +1,11 @@
 import type { SecretObject } from '../../contract/secrets.ts';
 import type { SpaceObject } from '../../contract/spaces.ts';
 import { rfc3339 } from '../engine/time.ts';
-import type { View } from '../engine/view.ts';
+import type { RowView } from '../engine/view.ts';
 import type { SecretRow, SpaceRow } from './rows.ts';
 
 /** A space's name; its id when it is gone. */
-export const spaceName = (view: View, id: string): string => view.get('spaces', id)?.name ?? id;
+export const spaceName = (view: RowView, id: string): string => view.get('spaces', id)?.name ?? id;
 
 export const spaceObject = (row: SpaceRow): SpaceObject => ({
   name: row.name,

@@ -4,7 +4,7 @@ import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts
 import type { AccountId, SpaceId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import type { View } from '../../engine/view.ts';
+import type { RowView } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
 import { bindingObject } from '../access-objects.ts';
@@ -51,7 +51,7 @@ export function createBinding({ request, ...input }: NewBinding): Command<Outcom
 }
 
 /** They were there when the caller asked, and may have gone since. */
-function whatIsMissing(view: View, { roleId, accountId, spaceId }: Omit<NewBinding, 'request'>) {
+function whatIsMissing(view: RowView, { roleId, accountId, spaceId }: Omit<NewBinding, 'request'>) {
   if (view.get('roles', roleId) === undefined) return NO_ROLE;
   if (accountId !== null && view.get('accounts', accountId) === undefined) return NO_ACCOUNT;
   if (spaceId !== null && view.get('spaces', spaceId) === undefined) return NO_SPACE;
@@ -80,7 +80,7 @@ export function removeBinding(id: string): Command<Outcome<undefined>> {
 }
 
 /** Of no space: who holds what in a space is more than those who see its sessions may see. */
-export const bindingRemoved = (view: View, row: BindingRow): NewEvent => ({
+export const bindingRemoved = (view: RowView, row: BindingRow): NewEvent => ({
   type: 'role-binding.deleted',
   spaceId: null,
   sessionId: null,

@@ -9,12 +9,13 @@ import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts
 import type { AgentId, BuildId, SpaceId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import type { View } from '../../engine/view.ts';
+import type { RowView, View } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
 import { closedSpace } from '../../spaces/space-admission.ts';
 import { buildObject } from '../build-object.ts';
 import { imageName } from '../image-name.ts';
 import type { BuildRow, BuiltAgent, UnfetchedAgent } from '../rows.ts';
+import type { BuildView } from '../view.ts';
 
 export interface NewBuild {
   readonly id: BuildId;
@@ -38,7 +39,7 @@ function contentOf(rows: readonly AgentRow[]): Content {
 }
 
 /** A build of this; one that no node was told of yet is changed instead, so that several requests at once make one image. */
-function queue(view: View, input: NewBuild, content: Content, now: number): BuildRow {
+function queue(view: RowView & BuildView, input: NewBuild, content: Content, now: number): BuildRow {
   const space = view.get('spaces', input.spaceId);
   const newest = view.newestBuild(input.spaceId);
   if (newest?.status === 'pending' && newest.nodeId === null) return { ...newest, ...content, baseImage: input.baseImage };
@@ -59,13 +60,13 @@ function queue(view: View, input: NewBuild, content: Content, now: number): Buil
   };
 }
 
-function queued(view: View, build: BuildRow): NewEvent {
+function queued(view: RowView, build: BuildRow): NewEvent {
   const shown = buildObject(view, build);
   return { type: 'build.created', spaceId: build.spaceId, sessionId: null, data: { space: shown.space, build: shown } };
 }
 
 /** The newest build, where it is not failed and holds just this. */
-function current(view: View, input: NewBuild, { agents, unfetched }: Content): BuildRow | undefined {
+function current(view: BuildView, input: NewBuild, { agents, unfetched }: Content): BuildRow | undefined {
   const newest = view.newestBuild(input.spaceId);
   if (newest === undefined || newest.status === 'failed' || newest.baseImage !== input.baseImage) return undefined;
   const same = (a: readonly unknown[], b: readonly unknown[]) => JSON.stringify(a) === JSON.stringify(b);

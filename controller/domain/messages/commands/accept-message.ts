@@ -1,13 +1,14 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { MessageId, NodeId, SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
-import type { View } from '../../engine/view.ts';
+import type { RowView } from '../../engine/view.ts';
 import type { SessionRow } from '../../sessions/rows.ts';
 import { type Changes, stateEvents } from '../../sessions/session-change.ts';
 import { answerRefused, withAnswerLost } from '../answers.ts';
 import { frontWith } from '../queue.ts';
 import type { QueueRow } from '../rows.ts';
 import { speaksFor } from '../speaker.ts';
+import type { MessageView } from '../view.ts';
 
 export interface AcceptedMessage {
   readonly from: NodeId;
@@ -37,7 +38,7 @@ export function acceptMessage({ from, generation, sessionId, messageId, settled 
   };
 }
 
-function answerLost(view: View, session: SessionRow, queued: QueueRow, now: number): Changes {
+function answerLost(view: RowView & MessageView, session: SessionRow, queued: QueueRow, now: number): Changes {
   // Not before its turn: one before it may be at work still.
   const lost = withAnswerLost(queued);
   const all = answerRefused(view, { session, mutations: [put('queue', lost)], events: [] }, frontWith(view, session, lost), now);
@@ -48,7 +49,7 @@ function answerLost(view: View, session: SessionRow, queued: QueueRow, now: numb
 }
 
 /** Marks those of `queued` that are not accepted yet; `before` is the row that the session's event compares with. */
-export function markAccepted(view: View, before: SessionRow, session: SessionRow, queued: readonly QueueRow[], now: number): Changes {
+export function markAccepted(view: RowView, before: SessionRow, session: SessionRow, queued: readonly QueueRow[], now: number): Changes {
   const fresh = queued.filter(({ acceptedAt }) => acceptedAt === null);
   const after = { ...session, outstanding: session.outstanding + fresh.length };
   const space = view.get('spaces', session.spaceId)?.name ?? session.spaceId;

@@ -1,7 +1,7 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { MessageId, NodeId, SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
-import type { View } from '../../engine/view.ts';
+import type { RowView } from '../../engine/view.ts';
 import type { SessionRow } from '../../sessions/rows.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
 import { type AnswerContent, answer, answerId, answerRefused, type Ledger, withAnswerLost } from '../answers.ts';
@@ -9,6 +9,7 @@ import { trimHistory } from '../history.ts';
 import { ANSWERED_AT_ONCE, QUEUE_BOUND } from '../queue.ts';
 import type { QueueRow } from '../rows.ts';
 import { speaksFor } from '../speaker.ts';
+import type { MessageView } from '../view.ts';
 
 export interface GivenAnswer {
   readonly from: NodeId;
@@ -68,7 +69,12 @@ export function recordAnswer(given: GivenAnswer): Command<Verdict> {
  * A guest answers in order. What is older than a restore, and waits here though a later one is answered, had its answer in the
  * life of the store before that: all of those get an error_response first, since this answer comes after them.
  */
-function answerLost(view: View, session: SessionRow, answered: QueueRow, now: number): { ledger: Ledger; front: readonly QueueRow[] } {
+function answerLost(
+  view: RowView & MessageView,
+  session: SessionRow,
+  answered: QueueRow,
+  now: number,
+): { ledger: Ledger; front: readonly QueueRow[] } {
   let ledger: Ledger = { session, mutations: [], events: [] };
   const first = view.queued(session.id, 2);
   const [oldest] = first;

@@ -1,13 +1,14 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { SessionId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
-import type { View } from '../../engine/view.ts';
+import type { RowView } from '../../engine/view.ts';
 import { answerFailed } from '../../sessions/fail-session.ts';
 import type { SessionRow } from '../../sessions/rows.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
 import { answerRefused, type Ledger } from '../answers.ts';
 import { ANSWERED_AT_ONCE, forgetSome } from '../queue.ts';
 import type { BacklogRow } from '../rows.ts';
+import type { MessageView } from '../view.ts';
 
 /** Does a part of what earlier commands left over of a session's messages. Answers whether there is more: it is to be given again until there is none. */
 export function workOff(id: SessionId): Command<boolean> {
@@ -34,7 +35,7 @@ export function workOff(id: SessionId): Command<boolean> {
 }
 
 /** A session that was recovered meanwhile is asked again what has no answer yet. */
-function answered(view: View, session: SessionRow, { answer }: BacklogRow, now: number): Ledger {
+function answered(view: RowView & MessageView, session: SessionRow, { answer }: BacklogRow, now: number): Ledger {
   if (session.desired === 'failed' && answer !== null) return answerFailed(view, session, answer, now);
   return answerRefused(view, { session, mutations: [], events: [] }, view.queued(session.id, ANSWERED_AT_ONCE + 1), now);
 }

@@ -3,7 +3,7 @@ import { type Command, unchanged } from '../../engine/command.ts';
 import type { NodeId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import type { View } from '../../engine/view.ts';
+import type { RowView } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
 import { failing } from '../../sessions/fail-session.ts';
 import { NO_NODE } from '../refusals.ts';
@@ -94,4 +94,4 @@ export function failLostSessions(id: NodeId): Command<boolean> {
   };
 }
 
-const hostLost = (view: View, id: NodeId) => `host lost: its node ${view.get('nodes', id)?.name ?? id} is gone`;
+const hostLost = (view: RowView, id: NodeId) => `host lost: its node ${view.get('nodes', id)?.name ?? id} is gone`;

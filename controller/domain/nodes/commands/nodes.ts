@@ -3,9 +3,9 @@ import { type Command, unchanged } from '../../engine/command.ts';
 import type { NodeId, SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import type { View } from '../../engine/view.ts';
 import { sessionBecomes } from '../../sessions/session-change.ts';
 import type { NodeRow, NodeTokenRow } from '../rows.ts';
+import type { NodeView } from '../view.ts';
 import { nodeEvent } from './node-absence.ts';
 
 export interface JoiningNode {
@@ -127,7 +127,7 @@ export function notHeld(id: NodeId, sessions: readonly SessionId[]): Command<und
 }
 
 /** A node whose certificate is of this cluster, and which joined after the backup that the store was restored from: its name was lost with it. */
-function readmitted(view: View, id: NodeId, name: string, now: number): NodeRow {
+function readmitted(view: NodeView, id: NodeId, name: string, now: number): NodeRow {
   const capacity = { driver: '', version: '', cpuMillis: 0, memoryBytes: 0, maxSessions: 0, bounds: null };
   return {
     ...{ id, name: view.nodeByName(name) === undefined ? name : `${name}-${id.slice(0, 8)}`, incarnation: 0, joinedAt: now, ...capacity },

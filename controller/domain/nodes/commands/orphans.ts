@@ -4,7 +4,7 @@ import { type Command, unchanged } from '../../engine/command.ts';
 import type { AccountId, NodeId, SessionId, SpaceId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import type { View } from '../../engine/view.ts';
+import type { RowView } from '../../engine/view.ts';
 import { occupiesRoom } from '../../sessions/life-cycle.ts';
 import { shortOf } from '../../sessions/placement.ts';
 import type { Limits, Requests, SessionRow } from '../../sessions/rows.ts';
@@ -38,7 +38,7 @@ export interface Adoption {
 }
 
 /** Whether the store explains what a node holds under this id: it is no orphan then, or is being removed. */
-export function isExplained(view: View, nodeId: NodeId, sessionId: SessionId): boolean {
+export function isExplained(view: RowView, nodeId: NodeId, sessionId: SessionId): boolean {
   const row = view.get('sessions', sessionId);
   return (row !== undefined && row.nodeId === nodeId && row.desired !== 'deleted') || view.get('tombstones', sessionId)?.nodeId === nodeId;
 }

@@ -3,9 +3,10 @@ import { type Command, unchanged } from '../../engine/command.ts';
 import type { Fleet } from '../../engine/fleet.ts';
 import type { NodeId, SessionId } from '../../engine/ids.ts';
 import { accepted, type Outcome, type Refused, refused } from '../../engine/outcome.ts';
-import type { View } from '../../engine/view.ts';
+import type { RowView } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
 import { metadataBytes, refusedBySpace } from '../../spaces/space-admission.ts';
+import type { SpaceView } from '../../spaces/view.ts';
 import { allowedIn, LEGAL, type SessionRequest } from '../legal.ts';
 import { occupiesRoom, restState } from '../life-cycle.ts';
 import { shortOf, unbounded } from '../placement.ts';
@@ -76,7 +77,7 @@ export function desiring(row: SessionRow, desired: Desired, graceMs: number, now
  * The row as it starts again: where its container is made anew, within the maxima of now. One that is paused keeps its container, and
  * with it its limits.
  */
-export function atStart(view: View, fleet: Fleet, row: SessionRow): SessionRow {
+export function atStart(view: RowView, fleet: Fleet, row: SessionRow): SessionRow {
   if (occupiesRoom(row)) return row;
   return lowered(row, maxOn(fleet, row.nodeId, maxIn(fleet.sizes, view.get('spaces', row.spaceId)?.settings ?? {})));
 }
@@ -88,7 +89,7 @@ export function maxOn(fleet: Fleet, nodeId: NodeId | null, most: Limits): Limits
 }
 
 /** Says that a session has less than it was made with. */
-export function loweredEvents(view: View, before: SessionRow, after: SessionRow): readonly NewEvent[] {
+export function loweredEvents(view: RowView, before: SessionRow, after: SessionRow): readonly NewEvent[] {
   if (before.limits === after.limits) return [];
   const { id: sessionId, spaceId } = after;
   const limits = { before: limitsObject(before.limits), after: limitsObject(after.limits) };
@@ -100,7 +101,7 @@ export function loweredEvents(view: View, before: SessionRow, after: SessionRow)
  * Why a session cannot run now: its space takes no more (409), or its node has no room for it (503), since a suspended one gave
  * its room away, and its volume is on one node. `hint` is said behind it.
  */
-export function refusedWaking(view: View, fleet: Fleet, row: SessionRow, hint = ''): Refused | undefined {
+export function refusedWaking(view: RowView & SpaceView, fleet: Fleet, row: SessionRow, hint = ''): Refused | undefined {
   const needsRoom = occupiesRoom({ ...row, desired: 'running' }) && !occupiesRoom(row);
   // Each event of its state holds its metadata: who pauses and resumes it without end must not fill more than the quota.
   const storageBytes = Object.keys(row.metadata).length === 0 ? 0 : metadataBytes(row.metadata);

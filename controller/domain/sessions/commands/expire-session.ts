@@ -1,7 +1,7 @@
 import type { Ages } from '../../engine/agreed-time.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { SessionId } from '../../engine/ids.ts';
-import type { View } from '../../engine/view.ts';
+import type { MessageView } from '../../messages/view.ts';
 import type { SessionRow } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
 import { desiring } from './change-desired.ts';
@@ -31,7 +31,7 @@ export function nextExpiry(
   return candidates.sort((a, b) => a.leftMs - b.leftMs)[0];
 }
 
-export const isWaiting = (view: View, session: SessionRow): boolean => view.isQueued(session.id);
+export const isWaiting = (view: MessageView, session: SessionRow): boolean => view.isQueued(session.id);
 
 /** Does what a session's timeouts ask for by now, and answers with what that was. */
 export function expireSession(id: SessionId, graceMs: number): Command<Expiry | undefined> {

@@ -1,13 +1,15 @@
 import type { SessionObject } from '../../../contract/sessions.ts';
+import type { BuildView } from '../../builds/view.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { Fleet, FleetNode } from '../../engine/fleet.ts';
 import { type KnownRequest, remember } from '../../engine/idempotency.ts';
 import type { SessionId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import type { View } from '../../engine/view.ts';
+import type { RowView } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
 import { QUEUE_BOUND } from '../../messages/queue.ts';
+import type { MessageView } from '../../messages/view.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
 import { noRoom, place } from '../placement.ts';
@@ -17,6 +19,7 @@ import type { SessionRow } from '../rows.ts';
 import { sessionObject } from '../session-object.ts';
 import { type AskedSession, firstRow } from '../session-row.ts';
 import { lesser, lowered, maxIn } from '../session-sizes.ts';
+import type { SessionView } from '../view.ts';
 import { maxOn } from './change-desired.ts';
 
 /** How much of a conversation goes along: the newest messages, at most so many. */
@@ -97,7 +100,7 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
  * Tells those who watch the parent that somebody has taken a copy, of what, and whether it left the space. To which one is not theirs
  * to know.
  */
-const remixed = (view: View, { id, by, data, messages, spaceId }: Remix, parent: SessionRow): NewEvent => ({
+const remixed = (view: RowView, { id, by, data, messages, spaceId }: Remix, parent: SessionRow): NewEvent => ({
   type: 'session.remixed',
   spaceId: parent.spaceId,
   sessionId: parent.id,
@@ -114,7 +117,7 @@ const tooLarge = (bytes: number, most: number) =>
   );
 
 /** The newest of the parent's messages, as far as the bounds go, except those that wait for an answer. */
-function historyOf(view: View, from: SessionId, to: SessionId): { readonly mutations: readonly Mutation[]; readonly bytes: number } {
+function historyOf(view: MessageView, from: SessionId, to: SessionId): { readonly mutations: readonly Mutation[]; readonly bytes: number } {
   const waiting = new Set(view.queued(from, QUEUE_BOUND.messages).map(({ id }) => id));
   let bytes = 0;
   let fromSeq: number | undefined;
@@ -129,7 +132,7 @@ function historyOf(view: View, from: SessionId, to: SessionId): { readonly mutat
 }
 
 /** Whose volume is to be copied; null: nobody has written anything yet. */
-function sourceOf(view: View, fleet: Fleet, parent: SessionRow): Outcome<SessionId | null> {
+function sourceOf(view: RowView & SessionView, fleet: Fleet, parent: SessionRow): Outcome<SessionId | null> {
   // One that has not begun is itself an empty volume, or is still to become a copy.
   const source = parent.hasRun ? parent.id : parent.copyFrom;
   if (source === null) return accepted(null);
@@ -153,7 +156,7 @@ function sourceOf(view: View, fleet: Fleet, parent: SessionRow): Outcome<Session
  * A remix starts from the newest build of its space, like any new session. Within the parent's space, if no node has that build, it starts from
  * the parent's image.
  */
-function startOf(view: View, remix: Remix, parent: SessionRow, nodes: readonly FleetNode[]) {
+function startOf(view: BuildView, remix: Remix, parent: SessionRow, nodes: readonly FleetNode[]) {
   const build = view.newestBuild(remix.spaceId, 'completed');
   const image = build?.image ?? remix.baseImage;
   if (remix.spaceId !== parent.spaceId || nodes.some(({ images }) => images.has(image))) return { image, build };

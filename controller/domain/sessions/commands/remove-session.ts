@@ -2,8 +2,9 @@ import { type Command, unchanged } from '../../engine/command.ts';
 import type { SessionId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome } from '../../engine/outcome.ts';
-import type { View } from '../../engine/view.ts';
+import type { RowView } from '../../engine/view.ts';
 import { forgetSome } from '../../messages/queue.ts';
+import type { MessageView } from '../../messages/view.ts';
 import { NO_SESSION } from '../refusals.ts';
 import type { SessionRow } from '../rows.ts';
 import type { Changes } from '../session-change.ts';
@@ -24,7 +25,7 @@ export function removeSession(id: SessionId, reason: string): Command<Outcome<un
 }
 
 /** What ends a session, whoever asks for it. */
-export function removalOf(view: View, row: SessionRow, reason: string, now: number): Changes {
+export function removalOf(view: RowView & MessageView, row: SessionRow, reason: string, now: number): Changes {
   const after: SessionRow = {
     ...row,
     desired: 'deleted',
