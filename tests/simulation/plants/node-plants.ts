@@ -63,7 +63,7 @@ export const NODE_PLANTS = {
     file: 'node-agent/domain/next-step.ts',
     find: "if (drain !== 'none') return { kind: 'stay' };",
     replace: '',
-    foundBy: { seed: 3 },
+    foundBy: { seed: 1 },
   },
   'source not frozen': {
     breaks: 'Nothing runs on a volume while it is copied.',
@@ -84,7 +84,7 @@ export const NODE_PLANTS = {
     file: 'node-agent/domain/volume-copy.ts',
     find: "copy === 'copied' && volume",
     replace: "copy !== 'none' && volume",
-    foundBy: { seed: 1 },
+    foundBy: { seed: 2 },
   },
   'acted before the controller spoke': {
     breaks: 'A node agent that has just started touches nothing before it has heard what is assigned.',
