@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { messageOf } from '../seams/message-of.ts';
 import type { Most } from './domain/session-most.ts';
 import type { Totals } from './engine/cgroup/totals.ts';
 
@@ -88,7 +89,7 @@ export function parseFlags(
     };
     return { ok: true, flags };
   } catch (error) {
-    return { ok: false, problem: error instanceof Error ? error.message : String(error) };
+    return { ok: false, problem: messageOf(error) };
   }
 }
 

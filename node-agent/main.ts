@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { setTlsDefaults } from '../proto/tls-defaults.ts';
+import { messageOf } from '../seams/message-of.ts';
 import { print } from '../seams/print.ts';
 import { jsonLog } from '../seams/system.ts';
 import { openDocker } from './docker-engine.ts';
@@ -17,7 +18,7 @@ const log = jsonLog('node', level);
 // What was begun is found again at the next start: to end at any moment is safe.
 process.exit(
   await run({ ...parsed.flags, dataDirectory: resolve(parsed.flags.dataDirectory) }, log, openDocker).catch((error: unknown) => {
-    log.error('node.fault', { error: error instanceof Error ? error.message : String(error) });
+    log.error('node.fault', { error: messageOf(error) });
     return 1;
   }),
 );

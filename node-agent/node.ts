@@ -1,12 +1,8 @@
 import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../proto/frame.ts';
-import type { Clock } from '../seams/clock.ts';
-import type { Log } from '../seams/log.ts';
 import { type Metrics, silentMetrics } from '../seams/metrics.ts';
-import type { Random } from '../seams/random.ts';
 import { Conditions } from './conditions.ts';
 import { Assignments } from './control/assignments.ts';
 import { ControllerLink } from './control/controller-link.ts';
-import type { Dialer } from './control/dialer.ts';
 import { inventoryParts } from './control/inventory.ts';
 import { Outbox } from './control/outbox.ts';
 import { Reports } from './control/reports.ts';
@@ -14,15 +10,13 @@ import { lesserBound } from './domain/network-room.ts';
 import { lesserMost, type Most, NO_BOUND } from './domain/session-most.ts';
 import { DEFAULT_UIDS, type UidRange } from './domain/uid-range.ts';
 import { within } from './engine/deadline.ts';
-import type { Capacity, Driver, DriverChange } from './engine/driver.ts';
+import type { Capacity } from './engine/driver.ts';
 import { EngineTurns } from './engine/engine-turns.ts';
-import { EngineWatch } from './engine/engine-watch.ts';
 import { guestsReturned } from './guests/guests-return.ts';
-import type { GuestDoors } from './guests/listener.ts';
 import { Relay } from './guests/relay.ts';
+import type { Host } from './host.ts';
 import { Builder } from './images/builder.ts';
-import type { Ledger } from './ledger/ledger.ts';
-import { Relist } from './session/relist.ts';
+import { Discovery } from './session/discovery.ts';
 import { Sessions } from './session/sessions.ts';
 import { removeContainers } from './session/shutdown.ts';
 import { Uids } from './session/uids.ts';
@@ -30,7 +24,7 @@ import { Tunnels } from './streams/tunnels.ts';
 
 const CALL_LIMIT_MS = 60_000;
 
-export interface NodeDeps {
+export interface NodeDeps extends Omit<Host, 'metrics'> {
   readonly nodeId: string;
   readonly clusterId: string;
   readonly incarnation: number;
@@ -40,13 +34,6 @@ export interface NodeDeps {
   readonly capacity: Partial<Omit<Capacity, 'most'>>;
   /** What the operator lets one session have at most. */
   readonly most?: Partial<Most>;
-  readonly driver: Driver;
-  readonly doors: GuestDoors;
-  readonly ledger: Ledger;
-  readonly dialer: Dialer;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
   readonly metrics?: Metrics;
   readonly relistEveryMs?: number;
   readonly conditions?: Conditions;
@@ -72,105 +59,73 @@ export class NodeAgent {
   readonly #assignments: Assignments;
   readonly #builder: Builder;
   readonly #link: ControllerLink;
-  readonly #engine: EngineTurns;
-  readonly #engineWatch: EngineWatch;
-  readonly #relist: Relist;
+  readonly #discovery: Discovery;
   readonly #ending = new AbortController();
   #end: (end: NodeEnd) => void = () => undefined;
-  #watch: { close(): void } | undefined;
   #capacity: Required<Capacity> = { cpuMillis: 0, memoryBytes: 0, sessions: 0, processes: 0, diskBytes: 0, most: NO_BOUND };
-  #isStopping = false;
   #isReady = false;
 
   constructor(deps: NodeDeps) {
     this.#deps = deps;
-    const { clock, log, ledger, driver, dialer, doors, random, metrics = silentMetrics, uids = DEFAULT_UIDS } = deps;
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    this.#conditions = deps.conditions ?? new Conditions(clock, log);
-    const conditions = this.#conditions;
+    const { clock, log, ledger, driver, dialer, doors, random, metrics = silentMetrics, uids = DEFAULT_UIDS } = deps;
+    const host: Host = { driver, doors, ledger, dialer, clock, random, log, metrics };
+    const conditions = deps.conditions ?? new Conditions(clock, log);
     const outbox = new Outbox(metrics);
     const engine = new EngineTurns(clock);
     const relay = new Relay({
+      ...host,
       outbox,
-      clock,
-      log,
-      metrics,
       assignment: (sessionId) => ledger.assignment(sessionId),
-      guestChanged: (sessionId) => this.#sessions.find(sessionId)?.guestChanged(),
-      drained: (sessionId) => this.#sessions.find(sessionId)?.drained(),
-      messagesLost: (sessionId) => this.#sessions.report(sessionId),
-      streamRefused: (sessionId, refusal) => this.#tunnels.refused(sessionId, refusal),
+      guestChanged: (sessionId) => sessions.find(sessionId)?.guestChanged(),
+      drained: (sessionId) => sessions.find(sessionId)?.drained(),
+      messagesLost: (sessionId) => sessions.report(sessionId),
+      streamRefused: (sessionId, refusal) => tunnels.refused(sessionId, refusal),
     });
-    this.#tunnels = new Tunnels({
-      clock,
-      log,
-      metrics,
+    const tunnels = new Tunnels({
+      ...host,
       dial: (signal) => dialer.stream(signal),
       announce: (open) => relay.openStream(open),
       refuse: (refusal) => outbox.keep(`stream:${refusal.ticket}`, { kind: 'streamRefused', value: refusal }),
     });
-    const sessions = new Sessions({
-      driver,
-      doors,
+    const sessions: Sessions = new Sessions({
+      ...host,
       engine,
-      ledger,
       uids: new Uids(ledger, uids, random),
       relay,
-      tunnels: this.#tunnels,
+      tunnels,
       outbox,
       reports: new Reports({ ledger, relay, outbox }),
-      clock,
-      log,
-      metrics,
       most: () => this.#capacity.most,
-      judged: (sessionId) => this.#assignments.judged(sessionId),
+      judged: (sessionId) => assignments.judged(sessionId),
       fault: (error) => this.#end({ why: 'fault', error }),
     });
-    this.#outbox = outbox;
-    this.#engine = engine;
-    this.#relay = relay;
-    this.#sessions = sessions;
-    this.#assignments = new Assignments({
-      ledger,
+    const assignments = new Assignments({
+      ...host,
       sessions,
       relay,
       outbox,
       durable: (write) => this.#durable(write),
       complete: (assigned, unassigned) => this.#assigned(assigned, unassigned),
     });
-    this.#engineWatch = new EngineWatch({
-      ping: (signal) => driver.ping(signal),
-      clock,
-      conditions,
-      changed: (answers) => this.#engineAnswers(answers),
-    });
-    this.#relist = new Relist({
-      driver,
-      doors,
-      ledger,
+    this.#discovery = new Discovery({
+      ...host,
       sessions,
+      engine,
       outbox,
-      clock,
-      log,
-      everyMs: deps.relistEveryMs,
-      answers: () => this.#engineWatch.answers,
+      conditions,
+      listEveryMs: deps.relistEveryMs,
       call: (work) => this.#call(work),
     });
     this.#builder = new Builder({
-      driver,
-      dialer,
-      clock,
-      log,
+      ...host,
       refusal: () => conditions.unschedulable(),
       report: (report) => outbox.keep(`build:${report.buildId}`, { kind: 'build', value: report }),
     });
     this.#link = new ControllerLink({
-      dialer,
-      clock,
-      random,
-      log,
+      ...host,
       clusterId: deps.clusterId,
       greeting: () => this.#greeting(),
       connected: async (welcome, wire) => {
@@ -181,9 +136,15 @@ export class NodeAgent {
       disconnected: () => outbox.disconnect(),
       take: (frame) => this.#take(frame),
     });
+    this.#conditions = conditions;
+    this.#outbox = outbox;
+    this.#relay = relay;
+    this.#tunnels = tunnels;
+    this.#sessions = sessions;
+    this.#assignments = assignments;
     conditions.onChange(() => this.#sendConditions());
     doors.onGuest((sessionId, link) => relay.guest(sessionId, link));
-    doors.onStream((sessionId, link) => this.#tunnels.guest(sessionId, link));
+    doors.onStream((sessionId, link) => tunnels.guest(sessionId, link));
   }
 
   /** Resolves when all that was found is adopted and the link to the controller is being kept. Rejects when the engine cannot be used. */
@@ -199,12 +160,10 @@ export class NodeAgent {
       sessions: lesserBound(found.sessions, capacity.sessions ?? 0),
       most: lesserMost(found.most ?? NO_BOUND, most),
     };
-    await this.#relist.lookAtEverything();
-    this.#watch = driver.watch((change) => this.#engineChanged(change));
+    await this.#discovery.begin();
     await this.#guestsReturned();
     log.info('node.adopted', { node: nodeId, boot: ledger.boot, sessions: this.#sessions.size });
-    this.#relist.start();
-    this.#engineWatch.start();
+    this.#discovery.start();
     this.#link.start();
   }
 
@@ -213,29 +172,14 @@ export class NodeAgent {
     this.#link.refresh();
   }
 
-  /** Sessions whose containers are there and have not ended. */
-  up(): readonly string[] {
-    return this.#sessions.all().flatMap((reconciler) => (reconciler.isUp() ? [reconciler.sessionId] : []));
-  }
-
-  /** It cannot go on: the controller hears why, and has its container removed. */
-  giveUp(sessionId: string, reason: string): void {
-    this.#sessions.find(sessionId)?.giveUp(reason);
-  }
-
-  /** The session's disk is full, or has room again. */
-  diskIs(sessionId: string, full: boolean, limitBytes: number): void {
-    const generation = this.#deps.ledger.assignment(sessionId)?.generation;
-    if (generation === undefined) return;
-    this.#outbox.keep(`disk:${sessionId}`, { kind: 'disk', value: { sessionId, generation, full, limitBytes } });
+  get sessions(): Pick<Sessions, 'up' | 'giveUp' | 'reportDisk'> {
+    return this.#sessions;
   }
 
   /** Ends without touching anything that runs. */
   async close(): Promise<void> {
     this.#ending.abort(new Error('the node agent ends'));
-    this.#watch?.close();
-    this.#relist.close();
-    await this.#engineWatch.close();
+    await this.#discovery.close();
     await this.#link.close();
     await this.#builder.close();
     await this.#sessions.close();
@@ -265,7 +209,7 @@ export class NodeAgent {
     };
     const inventory = inventoryParts({
       reports: this.#sessions.reports(),
-      images: this.#relist.images,
+      images: this.#discovery.images,
       tombstones: ledger.openTombstones(),
       orphans: this.#sessions.orphans.list(),
     });
@@ -308,52 +252,23 @@ export class NodeAgent {
     this.#relay.resend();
     this.#builder.sayAgain();
     this.#sessions.requestImagesAgain();
-    this.#deps.log.info('controller.connected', { assignments, unassigned });
-    if (!this.#isReady) void this.#becomeReady();
-  }
-
-  async #becomeReady(): Promise<void> {
+    const { log, nodeId } = this.#deps;
+    log.info('controller.connected', { assignments, unassigned });
+    if (this.#isReady) return;
     this.#isReady = true;
-    await this.#sessions.idle();
-    this.#deps.log.info('node.ready', { node: this.#deps.nodeId, sessions: this.#sessions.size });
+    void this.#sessions.idle().then(() => log.info('node.ready', { node: nodeId, sessions: this.#sessions.size }));
   }
 
   async #shutDown(graceMs: number): Promise<void> {
     const { driver, doors, log, clock } = this.#deps;
-    this.#isStopping = true;
     log.info('node.shutting-down', { graceMs });
-    this.#relist.close();
-    this.#watch?.close();
+    this.#discovery.stop();
     await this.#sessions.close();
     this.#tunnels.close();
     this.#relay.close();
     await removeContainers({ driver, doors, log, clock }, graceMs, this.#ending.signal);
     this.#outbox.keep('shutdown-done', { kind: 'shutdownDone', value: {} });
     this.#end({ why: 'shutdown' });
-  }
-
-  #engineChanged(change: DriverChange): void {
-    if (this.#isStopping) return;
-    switch (change.kind) {
-      case 'session':
-        return this.#sessions.of(change.sessionId).wake();
-      case 'lost':
-        for (const reconciler of this.#sessions.all()) reconciler.engineLost();
-        return;
-      case 'images':
-      case 'everything':
-        return this.#relist.look(change.kind);
-      default:
-        change satisfies never;
-    }
-  }
-
-  /** While it hangs nothing is asked of it; once it answers, everything is looked at. */
-  #engineAnswers(answers: boolean): void {
-    if (this.#isStopping) return;
-    if (!answers) return this.#engine.pause();
-    this.#engine.resume();
-    this.#relist.look('everything');
   }
 
   async #guestsReturned(): Promise<void> {

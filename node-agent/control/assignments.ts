@@ -2,14 +2,13 @@ import type { AssignmentChange__Output as AssignmentChange } from '../../proto/g
 import type { AssignmentSet__Output as AssignmentSet } from '../../proto/generated/raworc/node/v0/AssignmentSet.ts';
 import type { SetDigest__Output as SetDigest } from '../../proto/generated/raworc/node/v0/SetDigest.ts';
 import type { Relay } from '../guests/relay.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { Host } from '../host.ts';
 import type { Sessions } from '../session/sessions.ts';
 import { AssignedSet } from './assigned-set.ts';
 import { decodeAssignment, decodeTombstone } from './decode.ts';
 import type { Outbox } from './outbox.ts';
 
-export interface AssignmentsDeps {
-  readonly ledger: Ledger;
+export interface AssignmentsDeps extends Pick<Host, 'ledger'> {
   readonly sessions: Sessions;
   readonly relay: Relay;
   readonly outbox: Outbox;

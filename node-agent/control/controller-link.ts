@@ -1,11 +1,10 @@
 import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../../proto/frame.ts';
 import type { Welcome__Output as Welcome } from '../../proto/generated/raworc/node/v0/Welcome.ts';
 import type { Link } from '../../proto/link.ts';
-import { type Clock, pause, type Timer } from '../../seams/clock.ts';
-import type { Log } from '../../seams/log.ts';
-import type { Random } from '../../seams/random.ts';
+import { pause, type Timer } from '../../seams/clock.ts';
+import { messageOf } from '../../seams/message-of.ts';
 import { within } from '../engine/deadline.ts';
-import type { Dialer } from './dialer.ts';
+import type { Host } from '../host.ts';
 import type { Wire } from './outbox.ts';
 
 const DIAL_WITHIN_MS = 10_000;
@@ -19,11 +18,7 @@ const A_FRAME_BYTES = 512;
 /** Kinds of frames that are the link's own. */
 type Greeting = 'welcome' | 'heartbeatAck' | 'inventoryTaken';
 
-export interface ControllerLinkDeps {
-  readonly dialer: Dialer;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
+export interface ControllerLinkDeps extends Pick<Host, 'dialer' | 'clock' | 'random' | 'log'> {
   readonly clusterId: string;
   /** Hello, and the parts of the inventory, of which each is made when the one before it was taken. */
   greeting(): { readonly hello: NodeFrame; readonly inventory: Iterator<NodeFrame> };
@@ -96,7 +91,7 @@ export class ControllerLink {
           said = '';
         }
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
+        const message = messageOf(error);
         if (message !== said && !this.#ending.signal.aborted) log.warn('controller.away', { error: message });
         said = message;
       }

@@ -1,14 +1,12 @@
 import { GUEST_PROTOCOL_VERSION, type GuestFrame, type HostFrame } from '../../proto/frame.ts';
-import type { Clock, Timer } from '../../seams/clock.ts';
-import type { Log } from '../../seams/log.ts';
+import type { Timer } from '../../seams/clock.ts';
 import type { Assignment } from '../domain/session.ts';
+import type { Host } from '../host.ts';
 import type { GuestLink } from './listener.ts';
 
 const HELLO_WITHIN_MS = 10_000;
 
-export interface HandshakeDeps {
-  readonly clock: Clock;
-  readonly log: Log;
+export interface HandshakeDeps extends Pick<Host, 'clock' | 'log'> {
   assignment(sessionId: string): Assignment | undefined;
 }
 

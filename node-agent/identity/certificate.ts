@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { CERTIFICATE_BACKDATE_MS } from '../../proto/node-service.ts';
 import { type Clock, pause } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import { messageOf } from '../../seams/message-of.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import { writePrivateFile } from '../../seams/private-file.ts';
 import type { Random } from '../../seams/random.ts';
@@ -144,7 +145,7 @@ export class Certificate {
       } catch (error) {
         if (this.#ending.signal.aborted) return;
         this.#renewals.add(1, { outcome: 'failed' });
-        const message = error instanceof Error ? error.message : String(error);
+        const message = messageOf(error);
         const isExpired = this.leftMs() <= 0;
         const fields = { error: message, [isExpired ? 'expired_at' : 'expires_at']: expiryOf(this.#identity) };
         if (`${isExpired} ${message}` !== this.#said) {
@@ -184,7 +185,7 @@ export class Certificate {
         await writePrivateFile(files.description, `${JSON.stringify(parts, null, 2)}\n`);
     } catch (error) {
       // It is used all the same: after a restart the old one is renewed again.
-      log.error('certificate.not_saved', { error: error instanceof Error ? error.message : String(error) });
+      log.error('certificate.not_saved', { error: messageOf(error) });
     }
     this.#identity = identity;
     this.#lifeMs = Math.max(1, answer.lifeMs);

@@ -7,6 +7,7 @@ import { type JoinToken, parseJoinToken } from '../../proto/join-token.ts';
 import { defaultKeepalive, joinMethod } from '../../proto/node-service.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import { messageOf } from '../../seams/message-of.ts';
 import { makePrivateDirectory, readPrivateFile, syncDirectory, writePrivateFile } from '../../seams/private-file.ts';
 import { connectionProblem, openChannel } from '../control/channel.ts';
 import { assembleIdentity, describe, type Identity, identityFiles, loadIdentity } from './identity.ts';
@@ -78,7 +79,7 @@ async function findController(token: JoinToken, { clock, signal }: JoinOptions):
       ca = await presentedCa(address, token.caHash, { clock, signal });
     } catch (error) {
       signal.throwIfAborted();
-      failures.push(`${address} (${error instanceof Error ? error.message : String(error)})`);
+      failures.push(`${address} (${messageOf(error)})`);
       continue;
     }
     if (ca === undefined) throw new JoinError('wrong_controller', `What answers at ${address} is not the controller that made the token.`);

@@ -3,6 +3,7 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import tar from 'tar-stream';
+import { messageOf } from '../../seams/message-of.ts';
 import { isAgentName, judgeEntry, SOURCE_BOUNDS } from '../domain/source-entry.ts';
 
 export interface ContextPlan {
@@ -95,7 +96,7 @@ async function addSource(pack: tar.Pack, agent: string, digest: string, packed: 
   } catch (error) {
     extract.destroy();
     await read.catch(() => undefined);
-    throw error instanceof BadSource ? error : bad(`it cannot be read (${error instanceof Error ? error.message : String(error)})`);
+    throw error instanceof BadSource ? error : bad(`it cannot be read (${messageOf(error)})`);
   }
   if (`sha256:${hash.digest('hex')}` !== digest) throw bad('it does not have the digest that was announced');
 }

@@ -1,21 +1,15 @@
 import type { BuildAssignment__Output as BuildAssignment } from '../../proto/generated/raworc/node/v0/BuildAssignment.ts';
 import type { BuildReport__Output as BuildReport } from '../../proto/generated/raworc/node/v0/BuildReport.ts';
-import type { Clock } from '../../seams/clock.ts';
-import type { Log } from '../../seams/log.ts';
-import type { Dialer } from '../control/dialer.ts';
+import { messageOf } from '../../seams/message-of.ts';
 import { within } from '../engine/deadline.ts';
-import type { Driver } from '../engine/driver.ts';
+import type { Host } from '../host.ts';
 import { buildContext } from './build-context.ts';
 
 const BUILD_LIMIT_MS = 10 * 60_000;
 /** Ends of builds that are remembered, so that the same assignment is answered without building again. */
 const REMEMBERED = 200;
 
-export interface BuilderDeps {
-  readonly driver: Driver;
-  readonly dialer: Dialer;
-  readonly clock: Clock;
-  readonly log: Log;
+export interface BuilderDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' | 'log'> {
   /** Why nothing can be built here now; undefined where nothing speaks against it. */
   refusal(): string | undefined;
   report(report: BuildReport): void;
@@ -81,7 +75,7 @@ export class Builder {
       log.info('build.ended', { build: build.buildId, phase, tookMs: Math.round(clock.monotonic() - beganMs) });
     } catch (error) {
       if (this.#ending.signal.aborted) return;
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       this.#say({ buildId: build.buildId, phase: 'BUILD_FAILED', imageId: '', error: `The image could not be built: ${message}.` });
       log.warn('build.failed', { build: build.buildId, error: message });
     }

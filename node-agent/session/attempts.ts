@@ -1,15 +1,12 @@
-import type { Clock } from '../../seams/clock.ts';
-import type { Log } from '../../seams/log.ts';
 import { restartDelayMs } from '../domain/restart-delay.ts';
 import { EngineFailures } from '../engine/engine-failures.ts';
 import type { Outcome } from '../engine/outcome.ts';
+import type { Host } from '../host.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Failed } from './reporter.ts';
 
-export interface AttemptsDeps {
+export interface AttemptsDeps extends Pick<Host, 'clock' | 'log'> {
   readonly ledger: Pick<Ledger, 'assignment'>;
-  readonly clock: Clock;
-  readonly log: Log;
   imageMissing(sessionId: string, image: string): void;
   wakeAfter(delayMs: number): void;
 }

@@ -1,19 +1,14 @@
 import { lowered, type Most } from '../domain/session-most.ts';
 import type { Calls } from '../engine/calls.ts';
-import type { Driver } from '../engine/driver.ts';
 import type { Outcome } from '../engine/outcome.ts';
 import type { SessionPlan } from '../engine/session-plan.ts';
-import type { GuestDoors } from '../guests/listener.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { Host } from '../host.ts';
 import type { Uids } from './uids.ts';
 
 const NO_UID =
   'Every user id that this node can give to sessions is in use. Set a larger range (RAWORC_SESSION_UIDS), restart the node agent, then recover the session.';
 
-export interface CreateDeps {
-  readonly driver: Driver;
-  readonly doors: GuestDoors;
-  readonly ledger: Ledger;
+export interface CreateDeps extends Pick<Host, 'driver' | 'doors' | 'ledger'> {
   readonly uids: Uids;
   readonly calls: Calls;
   /** What this node gives to one session at most, whatever the controller says. */

@@ -1,25 +1,16 @@
-import type { Clock } from '../../seams/clock.ts';
-import type { Log } from '../../seams/log.ts';
 import type { Most } from '../domain/session-most.ts';
 import type { StepName } from '../domain/step.ts';
-import type { Driver } from '../engine/driver.ts';
 import type { EngineTurns } from '../engine/engine-turns.ts';
-import type { GuestDoors } from '../guests/listener.ts';
 import type { Relay } from '../guests/relay.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { Host } from '../host.ts';
 import type { Status } from './status.ts';
 import type { Uids } from './uids.ts';
 
 /** What all reconcilers of a node share: the engine, the ledger, and whom they call. */
-export interface ReconcilerDeps {
-  readonly driver: Driver;
+export interface ReconcilerDeps extends Pick<Host, 'driver' | 'doors' | 'ledger' | 'clock' | 'log'> {
   readonly engine: EngineTurns;
-  readonly doors: GuestDoors;
   readonly guests: Pick<Relay, 'isConnected' | 'isDraining' | 'startDrain' | 'endDrain'>;
-  readonly ledger: Ledger;
   readonly uids: Uids;
-  readonly clock: Clock;
-  readonly log: Log;
   /** What this node gives to one session at most, whatever the controller says. */
   most(): Most;
   /** Whether the controller has spoken of the session since this start. */

@@ -1,4 +1,5 @@
 import type { Timer } from '../../seams/clock.ts';
+import { messageOf } from '../../seams/message-of.ts';
 import { restartDelayMs } from '../domain/restart-delay.ts';
 import { nameOf, type StepName } from '../domain/step.ts';
 import type { Seen } from '../engine/seen.ts';
@@ -146,7 +147,7 @@ export class Reconciler {
       } catch (error) {
         if (this.#ending.signal.aborted) return;
         this.#faults += 1;
-        const message = error instanceof Error ? error.message : String(error);
+        const message = messageOf(error);
         this.#deps.log.warn('session.step-failed', { session: this.sessionId, faults: this.#faults, error: message });
         this.#wakeAfter(restartDelayMs(this.#faults + 1));
       }

@@ -1,13 +1,10 @@
-import type { Clock } from '../../seams/clock.ts';
 import { describeExit } from '../domain/container-end.ts';
 import { afterEnds, ENDS_BORNE, ENGINE_ENDS_MS, recentEnds } from '../domain/restart-delay.ts';
 import type { ContainerSeen } from '../domain/session.ts';
-import type { Ends, Ledger } from '../ledger/ledger.ts';
+import type { Host } from '../host.ts';
+import type { Ends } from '../ledger/ledger.ts';
 
-export interface PacerDeps {
-  readonly clock: Clock;
-  readonly ledger: Ledger;
-}
+export type PacerDeps = Pick<Host, 'clock' | 'ledger'>;
 
 /**
  * Counts how often one session's container ended without being asked, and says how long to wait before it is started again, or that it is

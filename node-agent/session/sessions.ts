@@ -1,34 +1,23 @@
-import type { Clock } from '../../seams/clock.ts';
-import type { Log } from '../../seams/log.ts';
-import type { Metrics } from '../../seams/metrics.ts';
 import type { Outbox } from '../control/outbox.ts';
 import type { Reports } from '../control/reports.ts';
 import type { Most } from '../domain/session-most.ts';
-import type { Driver } from '../engine/driver.ts';
 import type { EngineTurns } from '../engine/engine-turns.ts';
-import type { GuestDoors } from '../guests/listener.ts';
 import type { Relay } from '../guests/relay.ts';
+import type { Host } from '../host.ts';
 import { ImageRequests } from '../images/image-requests.ts';
-import type { Ledger } from '../ledger/ledger.ts';
 import type { Tunnels } from '../streams/tunnels.ts';
 import { Orphans } from './orphans.ts';
 import { Reconciler } from './reconciler.ts';
 import type { ReconcilerDeps } from './reconciler-deps.ts';
 import type { Uids } from './uids.ts';
 
-export interface SessionsDeps {
-  readonly driver: Driver;
-  readonly doors: GuestDoors;
+export interface SessionsDeps extends Pick<Host, 'driver' | 'doors' | 'ledger' | 'clock' | 'log' | 'metrics'> {
   readonly engine: EngineTurns;
-  readonly ledger: Ledger;
   readonly uids: Uids;
   readonly relay: Relay;
   readonly tunnels: Pick<Tunnels, 'endOf'>;
   readonly outbox: Outbox;
   readonly reports: Reports;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
   most(): Most;
   judged(sessionId: string): boolean;
   /** The node agent cannot go on. */
@@ -107,6 +96,23 @@ export class Sessions {
   report(sessionId: string): void {
     const status = this.find(sessionId)?.status();
     if (status !== undefined) this.#deps.reports.send(status);
+  }
+
+  /** Sessions whose containers are there and have not ended. */
+  up(): readonly string[] {
+    return this.all().flatMap((reconciler) => (reconciler.isUp() ? [reconciler.sessionId] : []));
+  }
+
+  /** It cannot go on: the controller hears why, and has its container removed. */
+  giveUp(sessionId: string, reason: string): void {
+    this.find(sessionId)?.giveUp(reason);
+  }
+
+  /** The session's disk is full, or has room again. */
+  reportDisk(sessionId: string, full: boolean, limitBytes: number): void {
+    const generation = this.#deps.ledger.assignment(sessionId)?.generation;
+    if (generation === undefined) return;
+    this.#deps.outbox.keep(`disk:${sessionId}`, { kind: 'disk', value: { sessionId, generation, full, limitBytes } });
   }
 
   imageArrived(image: string): void {

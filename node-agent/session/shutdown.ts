@@ -1,19 +1,13 @@
-import type { Clock } from '../../seams/clock.ts';
-import type { Log } from '../../seams/log.ts';
+import { messageOf } from '../../seams/message-of.ts';
 import { within } from '../engine/deadline.ts';
 import type { Driver } from '../engine/driver.ts';
 import { EngineTurns } from '../engine/engine-turns.ts';
-import type { GuestDoors } from '../guests/listener.ts';
+import type { Host } from '../host.ts';
 
 /** However short the controller's grace is, an engine gets this long. */
 const MIN_MS = 5_000;
 
-export interface ShutdownDeps {
-  readonly driver: Driver;
-  readonly doors: GuestDoors;
-  readonly clock: Clock;
-  readonly log: Log;
-}
+export type ShutdownDeps = Pick<Host, 'driver' | 'doors' | 'clock' | 'log'>;
 
 /**
  * Removes every container of this node, the directories of its sockets, and what it shares with other node agents if it is the last. Volumes, images
@@ -32,7 +26,7 @@ export async function removeContainers({ driver, doors, clock, log }: ShutdownDe
       for (const removal of removals) if (removal.status === 'rejected') throw removal.reason;
     });
   } catch (error) {
-    log.error('node.shutdown-incomplete', { error: error instanceof Error ? error.message : String(error) });
+    log.error('node.shutdown-incomplete', { error: messageOf(error) });
   }
   for (const sessionId of await doors.left()) await doors.close(sessionId);
 }

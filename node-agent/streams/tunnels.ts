@@ -5,6 +5,7 @@ import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 import { MAX_CREDIT_BYTES } from '../../proto/streams/stream-state.ts';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import { messageOf } from '../../seams/message-of.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import { Passage } from './passage.ts';
 
@@ -96,7 +97,7 @@ export class Tunnels {
       }
       this.#waiting.delete(tunnel.open.ticket);
       this.#connect(tunnel, link).catch((error: unknown) => {
-        this.#deps.log.info('stream.not_opened', { session: sessionId, error: error instanceof Error ? error.message : String(error) });
+        this.#deps.log.info('stream.not_opened', { session: sessionId, error: messageOf(error) });
         this.#giveUp(tunnel, 'controller_lost');
       });
     });

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../../seams/message-of.ts';
 import type { Random } from '../../seams/random.ts';
 import type { DiskKind } from '../domain/disk-choice.ts';
 import type { Command } from './command.ts';
@@ -39,7 +40,7 @@ export async function attemptDisk(kind: DiskKind, deps: AttemptDeps): Promise<st
     if (!(await exists(path))) return 'A file system that was just mounted does not hold what it was made with.';
     return (await deps.sees(path)) ? undefined : NOT_SEEN[kind];
   } catch (error) {
-    return `${WHAT[kind]} cannot be used: ${error instanceof Error ? error.message : String(error)}.`;
+    return `${WHAT[kind]} cannot be used: ${messageOf(error)}.`;
   } finally {
     if (await isMounted(tried)) await unmountImage(run, placeOf(tried));
     await run('rm', ['-rf', '--one-file-system', '--', tried]);

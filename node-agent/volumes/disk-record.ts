@@ -17,9 +17,9 @@ const record = z.object({
   /** The session was stopped because it exceeded its limit, and has not been within it since. */
   stopped: z.literal(true).exactOptional(),
   /** Who owns what agents wrote on it: not there on disks of a version that had one user for all. */
-  uid: z.number().int().positive().exactOptional(),
+  uid: z.number().int().positive().optional(),
   /** Of a quota. */
-  project: z.number().int().positive().exactOptional(),
+  project: z.number().int().positive().optional(),
 });
 
 /** What the node agent wrote beside a disk when it made it. It is complete, or the disk is not there. */

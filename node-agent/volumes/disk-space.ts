@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { FreeSpace } from '../../seams/free-space.ts';
 import type { Log } from '../../seams/log.ts';
+import { messageOf } from '../../seams/message-of.ts';
 import { type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import type { Conditions } from '../conditions.ts';
 
@@ -64,7 +65,7 @@ export class DiskSpace {
       }
       this.#failed = false;
     } catch (error) {
-      if (!this.#failed) log.warn('disk-space.unknown', { error: error instanceof Error ? error.message : String(error) });
+      if (!this.#failed) log.warn('disk-space.unknown', { error: messageOf(error) });
       this.#failed = true;
     }
   }

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { FreeSpace } from '../../seams/free-space.ts';
 import type { Log } from '../../seams/log.ts';
+import { messageOf } from '../../seams/message-of.ts';
 import { type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import { type Counted, type DiskLeft, isCountDue, isFull } from '../domain/disk-use.ts';
 
@@ -94,7 +95,7 @@ export class DiskWatch {
       for (const disk of disks) await this.#tryToLookAt(disk);
       this.#failed = false;
     } catch (error) {
-      if (!this.#failed) log.warn('disks.unwatched', { error: error instanceof Error ? error.message : String(error) });
+      if (!this.#failed) log.warn('disks.unwatched', { error: messageOf(error) });
       this.#failed = true;
     }
   }
@@ -112,8 +113,7 @@ export class DiskWatch {
       await this.#lookAt(disk);
       this.#unseen.delete(session);
     } catch (error) {
-      if (!this.#unseen.has(session))
-        this.#deps.log.warn('disk.unwatched', { session, error: error instanceof Error ? error.message : String(error) });
+      if (!this.#unseen.has(session)) this.#deps.log.warn('disk.unwatched', { session, error: messageOf(error) });
       this.#unseen.add(session);
     }
   }

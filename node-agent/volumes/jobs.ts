@@ -1,17 +1,14 @@
-import type { Clock } from '../../seams/clock.ts';
-import type { Log } from '../../seams/log.ts';
 import type { CopyState, SourceState } from '../domain/session.ts';
 import type { VolumeJob } from '../domain/step.ts';
 import { COPY_MAY_TAKE_MS } from '../domain/volume-copy.ts';
 import type { Driver } from '../engine/driver.ts';
 import type { Outcome } from '../engine/outcome.ts';
 import type { CopySeen, VolumeWork } from '../engine/volume-work.ts';
+import type { Host } from '../host.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { type CreateDeps, create } from '../session/create.ts';
 
-export interface VolumeJobsDeps extends CreateDeps {
-  readonly clock: Clock;
-  readonly log: Log;
+export interface VolumeJobsDeps extends CreateDeps, Pick<Host, 'clock' | 'log'> {
   /** Something about the session changed. */
   wake(): void;
 }

@@ -2,7 +2,8 @@ import type { Clock } from '../../seams/clock.ts';
 import type { Conditions } from '../conditions.ts';
 import { chooseDisks, type DiskKind, type DiskSetting } from '../domain/disk-choice.ts';
 import { type AttemptDeps, attemptDisk } from './attempt.ts';
-import { Disks, type DisksOptions } from './disks.ts';
+import { Disks } from './disks.ts';
+import type { DisksDeps } from './disks-deps.ts';
 import { PreparedImages } from './prepared.ts';
 
 /** What a session has that asks for no other limit. */
@@ -11,7 +12,7 @@ const PREPARED_BYTES = 2 ** 30;
 /** Chooses, by trying, what the disks of new sessions are. Throws a sentence for the operator where nothing works, or not what the operator demands. */
 export async function openDisks(
   setting: DiskSetting,
-  deps: AttemptDeps & Omit<DisksOptions, 'kind'> & { readonly conditions: Conditions; readonly clock: Clock },
+  deps: AttemptDeps & Omit<DisksDeps, 'kind'> & { readonly conditions: Conditions; readonly clock: Clock },
 ): Promise<Disks> {
   const choice = await chooseDisks(setting, (kind) => attemptDisk(kind, deps));
   if (!choice.ok) throw new Error(`the disks of sessions cannot be kept: ${choice.reason}`);

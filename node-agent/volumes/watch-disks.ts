@@ -17,7 +17,7 @@ const RESERVE_BYTES = 64 * 2 ** 20;
 
 export interface NodeDisksDeps {
   readonly disks: Disks;
-  readonly node: Pick<NodeAgent, 'up' | 'giveUp' | 'diskIs'>;
+  readonly node: Pick<NodeAgent, 'sessions'>;
   readonly dataDirectory: string;
   readonly lowBytes: number;
   readonly run: Command;
@@ -52,14 +52,14 @@ export async function watchDisks(deps: NodeDisksDeps): Promise<{ close(): Promis
   const watch = new DiskWatch({
     directory: dataDirectory,
     running: async () => {
-      const found = await Promise.all(node.up().map((session) => disks.find(session)));
+      const found = await Promise.all(node.sessions.up().map((session) => disks.find(session)));
       return found.flatMap((disk) => (disk === undefined ? [] : [watched(disk)]));
     },
     left: (disk) => disks.left(disk),
-    changed: ({ session, bytes }, full) => node.diskIs(session, full, bytes),
+    changed: ({ session, bytes }, full) => node.sessions.reportDisk(session, full, bytes),
     exceeded({ session, bytes }, usedBytes) {
       mark(session, true);
-      node.giveUp(session, `disk_full: its files take up ${gib(usedBytes)}, and its limit is ${gib(bytes)}. ${REMEDY}`);
+      node.sessions.giveUp(session, `disk_full: its files take up ${gib(usedBytes)}, and its limit is ${gib(bytes)}. ${REMEDY}`);
     },
     inOrder: ({ session }) => mark(session, false),
     freeSpace,

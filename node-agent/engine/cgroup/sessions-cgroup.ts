@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { messageOf } from '../../../seams/message-of.ts';
 import type { Conditions } from '../../conditions.ts';
 import type { Command } from '../../volumes/command.ts';
 import { cgroupMounts } from './mounts.ts';
@@ -53,7 +54,7 @@ export class SessionsCgroup implements ParentCgroup {
       conditions?.clear(CONDITION);
     } catch (error) {
       this.#isThere = false;
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       const message = `Nothing bounds the sessions of this node together: the node agent cannot set up their control group (${why}). Many sessions at once can use up the processes, memory and CPU of the host. Run the node agent as root with /sys/fs/cgroup writable.`;
       conditions?.raise({ type: CONDITION, message, unschedulable: false });
     }

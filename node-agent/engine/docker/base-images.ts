@@ -7,7 +7,7 @@ import type Docker from 'dockerode';
 import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { FreeSpace } from '../../../seams/free-space.ts';
 import type { Log } from '../../../seams/log.ts';
-import { messageOf } from './client.ts';
+import { messageOf } from '../../../seams/message-of.ts';
 
 export interface BaseImage {
   readonly tag: string;

@@ -1,5 +1,6 @@
 import Docker from 'dockerode';
 import { z } from 'zod';
+import { messageOf } from '../../../seams/message-of.ts';
 
 /** The oldest engine this was tried with is 20.10. A newer engine may have left this behind: then its own oldest is spoken. */
 const API_VERSION = '1.41';
@@ -64,8 +65,4 @@ export function abortable<T>(signal: AbortSignal, work: Promise<T>): Promise<T> 
     signal.addEventListener('abort', abort, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

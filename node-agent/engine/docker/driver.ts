@@ -16,7 +16,7 @@ import type { DockerBaseImages } from './base-images.ts';
 import { type BoundsOptions, DockerBounds } from './bounds.ts';
 import { BridgeUse } from './bridge-use.ts';
 import { abortable, type DockerClients, unless } from './client.ts';
-import { containerName, containerOptions, type Owner, ownedBy } from './container.ts';
+import { containerOptions, type Owner } from './container.ts';
 import { watchDocker } from './events.ts';
 import { DockerImages } from './images.ts';
 import { kernelFiles, MemoryReturn } from './memory.ts';
@@ -161,19 +161,10 @@ export class DockerDriver implements Driver {
   }
 
   async createContainer(plan: SessionPlan, signal: AbortSignal): Promise<Outcome> {
-    const made = await this.#createContainer(plan, signal);
-    if (made.ok || made.why !== 'exists') return made;
-    const stranger = await this.#stranger(containerName(plan.sessionId), signal);
-    return stranger === undefined ? made : { ok: false, why: 'refused', reason: stranger };
-  }
-
-  /** Why the name of a session's container cannot be had; undefined when nobody else has it: a create of our own may be under way. */
-  async #stranger(name: string, signal: AbortSignal): Promise<string | undefined> {
-    const found = await unless([404], abortable(signal, this.#docker.getContainer(name).inspect()));
-    // By an id that begins like the name, another would be found.
-    if (found === undefined || found.Name !== `/${name}` || ownedBy(this.#owner, found.Config.Labels) !== undefined) return undefined;
-    const id = found.Id.slice(0, 12);
-    return `Another container on the node of this session has the name ${name} (${id}, of the image ${found.Config.Image}). Rename or remove it there, then recover the session.`;
+    const outcome = await this.#createContainer(plan, signal);
+    if (outcome.ok || outcome.why !== 'exists') return outcome;
+    const reason = await abortable(signal, this.#containers.nameTaken(plan.sessionId));
+    return reason === undefined ? outcome : { ok: false, why: 'refused', reason };
   }
 
   async #createContainer(plan: SessionPlan, signal: AbortSignal): Promise<Outcome> {
@@ -193,7 +184,7 @@ export class DockerDriver implements Driver {
         cgroup: this.#bounds?.parent,
       };
       const { id } = await this.#docker.createContainer(containerOptions(this.#owner, plan, places, openFiles));
-      this.#containers.made(plan.sessionId, id);
+      this.#containers.created(plan.sessionId, id);
       return { ok: true, disk: mounted.disk.id };
     });
   }
@@ -234,7 +225,7 @@ export class DockerDriver implements Driver {
     const id = await abortable(signal, this.#containers.least(sessionId));
     if (id === undefined) return;
     this.#resolvers.forget(sessionId);
-    if (this.#volumes.engine.find(sessionId) !== undefined) await this.#endBeforeAdoption(sessionId, id, signal);
+    await abortable(signal, this.#volumes.engine.beforeRemoval(sessionId, id));
     // By its id: the name may be another's by now. Volumes without a name, which an image may ask for, go with it.
     const removed = await unless(
       [404, 409],
@@ -282,14 +273,6 @@ export class DockerDriver implements Driver {
     this.#memory.close();
     this.#deps.baseImages?.close();
     this.#volumes.close();
-  }
-
-  /** Its files are still in a volume of the engine, which only this container keeps from being pruned. */
-  async #endBeforeAdoption(sessionId: string, id: string, signal: AbortSignal): Promise<void> {
-    const container = this.#docker.getContainer(id);
-    await unless([304, 404, 409], abortable(signal, container.stop({ t: 0 })));
-    const found = await unless([404], abortable(signal, container.inspect()));
-    if (found !== undefined && !found.State.Running) await this.#volumes.engine.beforeRemoval(sessionId, found.Image);
   }
 
   async #start(sessionId: string, signal: AbortSignal): Promise<Outcome> {

@@ -1,7 +1,8 @@
 import type Docker from 'dockerode';
 import type { Log } from '../../../seams/log.ts';
+import { messageOf } from '../../../seams/message-of.ts';
 import type { Disks } from '../../volumes/disks.ts';
-import { abortable, answerOf, messageOf, unless } from './client.ts';
+import { abortable, answerOf, unless } from './client.ts';
 import { type Owner, ownedBy, ownerFilter, volumeName } from './container.ts';
 
 /** A session's files in a volume of the engine, as node agents of before kept them. */
@@ -68,16 +69,21 @@ export class EngineVolumes {
     }
   }
 
-  /** Before the last container goes that uses it. It has ended; when the files cannot be moved now, another container keeps them from being pruned. */
-  async beforeRemoval(sessionId: string, image: string): Promise<void> {
+  /** Stops and adopts before the container goes that alone keeps the volume from being pruned; else another container keeps it. */
+  async beforeRemoval(sessionId: string, containerId: string): Promise<void> {
     if (!this.#known.has(sessionId)) return;
+    const { docker, log } = this.#deps;
+    const container = docker.getContainer(containerId);
+    await unless([304, 404, 409], container.stop({ t: 0 }));
+    const found = await unless([404], container.inspect());
+    if (found === undefined || found.State.Running) return;
     const others = (await this.#users(sessionId)).filter(({ State }) => State === 'running' || State === 'paused');
     if (others.length > 0) return;
     try {
       await this.adopt(sessionId, DEFAULT_BYTES);
     } catch (error) {
-      this.#deps.log.warn('volume.not-adopted', { session: sessionId, error: messageOf(error) });
-      await this.#keep(sessionId, image);
+      log.warn('volume.not-adopted', { session: sessionId, error: messageOf(error) });
+      await this.#keep(sessionId, found.Image);
     }
   }
 

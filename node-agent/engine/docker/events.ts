@@ -2,8 +2,8 @@ import type Docker from 'dockerode';
 import { z } from 'zod';
 import { type Clock, pause } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
+import { messageOf } from '../../../seams/message-of.ts';
 import type { DriverChange } from '../driver.ts';
-import { messageOf } from './client.ts';
 import { type Owner, ownedBy, sessionOfCopy, sessionOfVolume } from './container.ts';
 import { jsonLines } from './json-lines.ts';
 

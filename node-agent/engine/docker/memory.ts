@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../../seams/log.ts';
-import { messageOf } from './client.ts';
+import { messageOf } from '../../../seams/message-of.ts';
 
 /** At a time, so that a container that is to run again waits for no more than this. */
 const PIECE_BYTES = 32 * 1024 * 1024;

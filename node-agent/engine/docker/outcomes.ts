@@ -1,5 +1,6 @@
+import { messageOf } from '../../../seams/message-of.ts';
 import type { Outcome } from '../outcome.ts';
-import { abortable, answerOf, messageOf } from './client.ts';
+import { abortable, answerOf } from './client.ts';
 
 const NOT_SEEN = /bind source path does not exist/i;
 const DISK_NOT_SEEN =

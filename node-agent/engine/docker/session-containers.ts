@@ -30,8 +30,17 @@ export class SessionContainers {
     this.#isOutside = isOutside;
   }
 
-  /** It was made just now. */
-  made(sessionId: string, id: string): void {
+  /** Why the name of a session's container cannot be had; undefined when nobody else has it: a create of our own may be under way. */
+  async nameTaken(sessionId: string): Promise<string | undefined> {
+    const name = containerName(sessionId);
+    const found = await unless([404], this.#docker.getContainer(name).inspect());
+    // By an id that begins like the name, another would be found.
+    if (found === undefined || found.Name !== `/${name}` || ownedBy(this.#owner, found.Config.Labels) !== undefined) return undefined;
+    const id = found.Id.slice(0, 12);
+    return `Another container on the node of this session has the name ${name} (${id}, of the image ${found.Config.Image}). Rename or remove it there, then recover the session.`;
+  }
+
+  created(sessionId: string, id: string): void {
     this.#ids.set(sessionId, id);
   }
 

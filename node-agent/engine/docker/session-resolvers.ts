@@ -1,7 +1,8 @@
 import type { Log } from '../../../seams/log.ts';
+import { messageOf } from '../../../seams/message-of.ts';
 import type { Conditions } from '../../conditions.ts';
 import type { Command } from '../../volumes/command.ts';
-import { abortable, messageOf, unless } from './client.ts';
+import { abortable, unless } from './client.ts';
 import { RESOLV_CONF } from './container.ts';
 import { closeDockerResolver } from './resolver.ts';
 import type { FoundContainer, SessionContainers } from './session-containers.ts';

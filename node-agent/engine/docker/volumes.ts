@@ -1,11 +1,12 @@
 import type { Log } from '../../../seams/log.ts';
+import { messageOf } from '../../../seams/message-of.ts';
 import type { VolumeSeen } from '../../domain/session.ts';
 import type { DiskRecord } from '../../volumes/disk-record.ts';
 import type { Disks } from '../../volumes/disks.ts';
 import type { Outcome } from '../outcome.ts';
 import type { SessionPlan } from '../session-plan.ts';
 import type { VolumeWork } from '../volume-work.ts';
-import { abortable, messageOf } from './client.ts';
+import { abortable } from './client.ts';
 import { volumeName } from './container.ts';
 import { DockerCopier, type DockerCopierDeps } from './copier.ts';
 import { EngineVolumes } from './engine-volumes.ts';

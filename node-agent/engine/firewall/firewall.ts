@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
+import { messageOf } from '../../../seams/message-of.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { Conditions } from '../../conditions.ts';
 import type { FirewallPlan } from '../../domain/firewall-rules.ts';
@@ -113,7 +114,7 @@ export class Firewall implements NetworkGuard {
         conditions?.clear('FirewallByIptables');
         return;
       } catch (error) {
-        const problem = error instanceof Error ? error.message : String(error);
+        const problem = messageOf(error);
         log.warn('firewall.no_nftables', { error: problem });
         conditions?.raise({
           type: 'FirewallByIptables',
@@ -137,7 +138,7 @@ export class Firewall implements NetworkGuard {
     } catch (error) {
       await filter.apply({ ...plan, flows: undefined });
       this.#unbounded = true;
-      const problem = error instanceof Error ? error.message : String(error);
+      const problem = messageOf(error);
       log.warn('firewall.no_flow_bounds', { error: problem });
       conditions?.raise({
         type: 'FlowsUnbounded',
@@ -210,7 +211,7 @@ export class Firewall implements NetworkGuard {
       if (this.#failure !== '') conditions?.clear('FirewallOpen');
       this.#failure = '';
     } catch (error) {
-      const failure = error instanceof Error ? error.message : String(error);
+      const failure = messageOf(error);
       if (failure !== this.#failure) {
         log.error('firewall.open', { error: failure });
         const message = `The firewall rules that isolate sessions are missing and cannot be restored, so running sessions can reach this host and its network: ${failure}. Fix the cause, or suspend the sessions; the rules are tried again every second.`;

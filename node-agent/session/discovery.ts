@@ -1,0 +1,156 @@
+import type { Timer } from '../../seams/clock.ts';
+import { messageOf } from '../../seams/message-of.ts';
+import type { Conditions } from '../conditions.ts';
+import type { Outbox } from '../control/outbox.ts';
+import type { DriverChange } from '../engine/driver.ts';
+import type { EngineTurns } from '../engine/engine-turns.ts';
+import { EngineWatch } from '../engine/engine-watch.ts';
+import { NOTHING_SEEN } from '../engine/seen.ts';
+import type { Host } from '../host.ts';
+import { endStrayCopies } from '../volumes/jobs.ts';
+import type { Sessions } from './sessions.ts';
+
+/** From time to time everything is listed again, for what no event told. */
+const LIST_EVERY_MS = 60_000;
+
+export interface DiscoveryDeps extends Pick<Host, 'driver' | 'doors' | 'ledger' | 'clock' | 'log'> {
+  readonly sessions: Sessions;
+  readonly engine: EngineTurns;
+  readonly outbox: Outbox;
+  readonly conditions: Conditions;
+  readonly listEveryMs?: number | undefined;
+  /** Calls the engine outside the turns of sessions. */
+  call<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T>;
+}
+
+/**
+ * Learns what the engine has and hands each session what is there of it: from events, and from a list at the start, after each break and from
+ * time to time. One list after the other, each kind waiting once at most.
+ */
+export class Discovery {
+  readonly #deps: DiscoveryDeps;
+  readonly #engineWatch: EngineWatch;
+  readonly #wanted = new Set<'images' | 'everything'>();
+  #listing: Promise<void> | undefined;
+  #events: { close(): void } | undefined;
+  #timer: Timer | undefined;
+  #images: readonly string[] = [];
+  #isClosed = false;
+
+  constructor(deps: DiscoveryDeps) {
+    this.#deps = deps;
+    this.#engineWatch = new EngineWatch({
+      ...deps,
+      ping: (signal) => deps.driver.ping(signal),
+      changed: (answers) => this.#engineAnswers(answers),
+    });
+  }
+
+  /** Tags of Raworc's images, as last seen. */
+  get images(): readonly string[] {
+    return this.#images;
+  }
+
+  /** Resolves when each session that is there has been handed what is there of it. */
+  async begin(): Promise<void> {
+    await this.#listEverything();
+    this.#events = this.#deps.driver.watch((change) => this.#changed(change));
+  }
+
+  /** From now on everything is listed from time to time, and the engine is asked whether it answers. */
+  start(): void {
+    this.#listLater();
+    this.#engineWatch.start();
+  }
+
+  /** Nothing is learnt any more. */
+  stop(): void {
+    this.#isClosed = true;
+    this.#events?.close();
+    this.#timer?.cancel();
+  }
+
+  async close(): Promise<void> {
+    this.stop();
+    await this.#engineWatch.close();
+  }
+
+  #changed(change: DriverChange): void {
+    const { sessions } = this.#deps;
+    if (this.#isClosed) return;
+    switch (change.kind) {
+      case 'session':
+        return sessions.of(change.sessionId).wake();
+      case 'lost':
+        for (const reconciler of sessions.all()) reconciler.engineLost();
+        return;
+      case 'images':
+      case 'everything':
+        return this.#list(change.kind);
+      default:
+        change satisfies never;
+    }
+  }
+
+  /** While it hangs nothing is asked of it; once it answers, everything is listed. */
+  #engineAnswers(answers: boolean): void {
+    if (this.#isClosed) return;
+    if (!answers) return this.#deps.engine.pause();
+    this.#deps.engine.resume();
+    this.#list('everything');
+  }
+
+  #listLater(): void {
+    this.#timer = this.#deps.clock.after(this.#deps.listEveryMs ?? LIST_EVERY_MS, () => {
+      this.#list('everything');
+      this.#listLater();
+    });
+  }
+
+  /** A list that fails is made good by the next. */
+  #list(what: 'images' | 'everything'): void {
+    this.#wanted.add(what);
+    this.#listing ??= this.#listWanted().finally(() => {
+      this.#listing = undefined;
+    });
+  }
+
+  async #listWanted(): Promise<void> {
+    const { driver, log, call } = this.#deps;
+    while (this.#wanted.size > 0 && !this.#isClosed) {
+      const isAll = this.#wanted.has('everything');
+      this.#wanted.clear();
+      // Once it answers again, everything is listed.
+      if (!this.#engineWatch.answers) return;
+      try {
+        if (isAll) await call((signal) => driver.prepare(signal));
+        await (isAll ? this.#listEverything() : this.#listImages());
+      } catch (error) {
+        if (this.#isClosed) return;
+        log.warn('driver.away', { error: messageOf(error) });
+      }
+    }
+  }
+
+  async #listEverything(): Promise<void> {
+    const { driver, doors, ledger, sessions, call } = this.#deps;
+    const seen = await call((signal) => driver.list(signal));
+    if (this.#isClosed) return;
+    const known = new Set([...seen.keys(), ...ledger.sessionIds().filter((id) => ledger.isLive(id))]);
+    await call((signal) => endStrayCopies(driver, ledger, signal));
+    for (const sessionId of await doors.left())
+      if (!known.has(sessionId) && sessions.find(sessionId) === undefined) await doors.close(sessionId);
+    for (const { sessionId } of sessions.all()) known.add(sessionId);
+    for (const sessionId of known) sessions.of(sessionId).listed(seen.get(sessionId) ?? NOTHING_SEEN);
+    await this.#listImages();
+  }
+
+  async #listImages(): Promise<void> {
+    const { driver, sessions, outbox, call } = this.#deps;
+    const images = [...(await call((signal) => driver.images(signal)))].sort();
+    if (images.join('\n') === this.#images.join('\n')) return;
+    this.#images = images;
+    for (const image of images) sessions.imageArrived(image);
+    outbox.keep('images', { kind: 'images', value: { images } });
+  }
+}
