@@ -31,58 +31,36 @@ export const USAGE = `usage: node node-agent/main.ts --data DIR [--token-file PA
          [--max-cpu-millis N] [--max-memory-bytes N] [--max-disk-bytes N] [--max-processes N]
          [--reserve-cpu-millis N] [--reserve-memory-bytes N] [--reserve-processes N]`;
 
+const TEXTS = ['data', 'name', 'token-file', 'run-dir', 'docker-socket', 'metrics-port'];
+/** Flags that take a whole number, and what each sets. */
+const CAPACITY = { 'cpu-millis': 'cpuMillis', 'memory-bytes': 'memoryBytes', sessions: 'sessions', 'disk-bytes': 'diskBytes' } as const;
+const MOST = {
+  'max-cpu-millis': 'cpuMillis',
+  'max-memory-bytes': 'memoryBytes',
+  'max-disk-bytes': 'diskBytes',
+  'max-processes': 'processes',
+} as const;
+const RESERVE = { 'reserve-cpu-millis': 'cpuMillis', 'reserve-memory-bytes': 'memoryBytes', 'reserve-processes': 'processes' } as const;
+const ALL = [...TEXTS, ...Object.keys(CAPACITY), ...Object.keys(MOST), ...Object.keys(RESERVE)];
+const OPTIONS = Object.fromEntries(ALL.map((name) => [name, { type: 'string' as const }]));
+
+type Values = Readonly<Record<string, string | undefined>>;
+
 /** One sentence where the flags make no sense. */
 export function parseFlags(
   args: readonly string[],
 ): { readonly ok: true; readonly flags: Flags } | { readonly ok: false; readonly problem: string } {
-  const option = { type: 'string' } as const;
   try {
-    const { values } = parseArgs({
-      args: [...args],
-      allowPositionals: false,
-      options: {
-        data: option,
-        name: option,
-        'token-file': option,
-        'cpu-millis': option,
-        'memory-bytes': option,
-        sessions: option,
-        'run-dir': option,
-        'docker-socket': option,
-        'metrics-port': option,
-        'disk-bytes': option,
-        'max-cpu-millis': option,
-        'max-memory-bytes': option,
-        'max-disk-bytes': option,
-        'max-processes': option,
-        'reserve-cpu-millis': option,
-        'reserve-memory-bytes': option,
-        'reserve-processes': option,
-      },
-    });
+    const values: Values = parseArgs({ args: [...args], allowPositionals: false, options: OPTIONS }).values;
     const { data } = values;
     if (data === undefined) return { ok: false, problem: '--data is missing: the directory of this node' };
     const flags: Flags = {
       dataDirectory: data,
       name: values.name,
       tokenFile: values['token-file'],
-      capacity: {
-        ...whole('cpuMillis', values['cpu-millis'], '--cpu-millis'),
-        ...whole('memoryBytes', values['memory-bytes'], '--memory-bytes'),
-        ...whole('sessions', values.sessions, '--sessions'),
-        ...whole('diskBytes', values['disk-bytes'], '--disk-bytes'),
-      },
-      most: {
-        ...whole('cpuMillis', values['max-cpu-millis'], '--max-cpu-millis'),
-        ...whole('memoryBytes', values['max-memory-bytes'], '--max-memory-bytes'),
-        ...whole('diskBytes', values['max-disk-bytes'], '--max-disk-bytes'),
-        ...whole('processes', values['max-processes'], '--max-processes'),
-      },
-      reserve: {
-        ...whole('cpuMillis', values['reserve-cpu-millis'], '--reserve-cpu-millis'),
-        ...whole('memoryBytes', values['reserve-memory-bytes'], '--reserve-memory-bytes'),
-        ...whole('processes', values['reserve-processes'], '--reserve-processes'),
-      },
+      capacity: numbersIn(values, CAPACITY),
+      most: numbersIn(values, MOST),
+      reserve: numbersIn(values, RESERVE),
       runDirectory: values['run-dir'],
       dockerSocket: values['docker-socket'] ?? '/var/run/docker.sock',
       metricsPort: port(values['metrics-port'], '--metrics-port'),
@@ -93,10 +71,15 @@ export function parseFlags(
   }
 }
 
-function whole<Key extends string>(key: Key, text: string | undefined, flag: string): { [K in Key]?: number } {
-  if (text === undefined) return {};
-  if (!/^\d{1,15}$/.test(text)) throw new Error(`${flag} takes a whole number, not ${text}`);
-  return { [key]: Number(text) } as { [K in Key]?: number };
+function numbersIn<Key extends string>(values: Values, fields: Readonly<Record<string, Key>>): { [K in Key]?: number } {
+  const numbers: { [K in Key]?: number } = {};
+  for (const [flag, field] of Object.entries(fields)) {
+    const text = values[flag];
+    if (text === undefined) continue;
+    if (!/^\d{1,15}$/.test(text)) throw new Error(`--${flag} takes a whole number, not ${text}`);
+    numbers[field] = Number(text);
+  }
+  return numbers;
 }
 
 function port(text: string | undefined, flag: string): number | undefined {

@@ -1,9 +1,11 @@
 import { restartDelayMs } from '../domain/restart-delay.ts';
-import { EngineFailures } from '../engine/engine-failures.ts';
 import type { Outcome } from '../engine/outcome.ts';
 import type { Host } from '../host.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Failed } from './reporter.ts';
+
+/** Failures of the engine in a row, of which the last is taken for final. */
+const MAX_FAILURES = 5;
 
 export interface AttemptsDeps extends Pick<Host, 'clock' | 'log'> {
   readonly ledger: Pick<Ledger, 'assignment'>;
@@ -15,7 +17,8 @@ export interface AttemptsDeps extends Pick<Host, 'clock' | 'log'> {
 export class Attempts {
   readonly #sessionId: string;
   readonly #deps: AttemptsDeps;
-  readonly #failures: EngineFailures;
+  #failures = 0;
+  #notBeforeMs = 0;
   #failed: Failed | undefined;
   /** In a row. An image that arrives wakes the session; the growing delay is for an arrival that nobody noticed. */
   #imageMisses = 0;
@@ -24,7 +27,6 @@ export class Attempts {
   constructor(sessionId: string, deps: AttemptsDeps) {
     this.#sessionId = sessionId;
     this.#deps = deps;
-    this.#failures = new EngineFailures(deps.clock);
   }
 
   get failed(): Failed | undefined {
@@ -46,12 +48,13 @@ export class Attempts {
 
   /** Milliseconds until the engine may be asked to create or start something again; 0: now. */
   waitMs(): number {
-    return this.#failures.waitMs();
+    return Math.max(0, Math.ceil(this.#notBeforeMs - this.#deps.clock.monotonic()));
   }
 
   /** Failures so far count no more. */
   forget(): void {
-    this.#failures.forget();
+    this.#failures = 0;
+    this.#notBeforeMs = 0;
   }
 
   /** False when the session is to be left alone until it is woken. Throws for what is tried again later. */
@@ -64,9 +67,7 @@ export class Attempts {
       case 'no-image':
         return this.#awaitImage(outcome.image ?? this.#deps.ledger.assignment(this.#sessionId)?.spec.image ?? '');
       case 'failed':
-        if (!this.#failures.failed()) throw new Error(outcome.reason);
-        this.fail(outcome.reason);
-        return true;
+        return this.#engineFailed(outcome.reason);
       case 'refused':
         this.fail(outcome.reason);
         return true;
@@ -75,6 +76,16 @@ export class Attempts {
       default:
         return outcome satisfies never;
     }
+  }
+
+  /** A failure is not tried again at once, whatever happens: it may itself be what happened. One too many is final, and what follows counts anew. */
+  #engineFailed(reason: string): true {
+    this.#failures += 1;
+    this.#notBeforeMs = this.#deps.clock.monotonic() + restartDelayMs(this.#failures + 1);
+    if (this.#failures < MAX_FAILURES) throw new Error(reason);
+    this.forget();
+    this.fail(reason);
+    return true;
   }
 
   /** An image can be built again: its lack fails no session before the controller says that nothing can bring it back. */
