@@ -143,7 +143,7 @@ t.test(`${SESSIONS} sessions on ${NODES} nodes: a restart, and rounds of compari
     };
     return { fleet, stop };
   };
-  const agreed = ({ fleet }: ReturnType<typeof start>) => ids.every((id) => fleet.stream(id)?.agreed === true);
+  const agreed = ({ fleet }: ReturnType<typeof start>) => ids.every((id) => fleet.stream(id)?.outbound.agreed === true);
 
   const first = start(10 ** 9);
   await until(() => agreed(first));

@@ -228,7 +228,7 @@ export class BuildDispatch {
       (build) => {
         if (build === undefined) return;
         this.#log.info('build.finished', { build: build.id, status: build.status });
-        if (build.status === 'completed') this.#fleet.stream(node)?.addImage(build.image);
+        if (build.status === 'completed') this.#fleet.stream(node)?.facts.addImage(build.image);
       },
       () => undefined,
     );

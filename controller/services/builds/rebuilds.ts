@@ -80,7 +80,7 @@ export class Rebuilds {
     this.#underWay.get(node)?.delete(buildId);
     if ('error' in outcome) this.#gone(node, build.image, `The image ${build.image} is no longer on this node: ${outcome.error}`);
     else {
-      this.#deps.fleet.stream(node)?.addImage(build.image);
+      this.#deps.fleet.stream(node)?.facts.addImage(build.image);
       this.#rebuilt.add(1, { outcome: 'built' });
       this.#deps.log.info('image.rebuilt', { build: buildId, node });
     }

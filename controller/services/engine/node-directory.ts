@@ -12,8 +12,10 @@ import type { Capacity } from './capacity.ts';
 /** What a node says of itself, for as long as its stream is live. */
 export interface LiveNode {
   readonly lease: { readonly runs: boolean };
-  readonly images: ReadonlySet<string>;
-  readonly conditions: readonly { readonly unschedulable: boolean; readonly message: string }[];
+  readonly facts: {
+    readonly images: ReadonlySet<string>;
+    readonly conditions: readonly { readonly unschedulable: boolean; readonly message: string }[];
+  };
 }
 
 export interface NodeDirectoryDeps {
@@ -120,8 +122,8 @@ export class NodeDirectory implements Fleet {
     return {
       ...claim,
       ready: live?.lease.runs === true,
-      images: live?.images ?? NO_IMAGES,
-      unschedulable: live?.conditions.find(({ unschedulable }) => unschedulable)?.message,
+      images: live?.facts.images ?? NO_IMAGES,
+      unschedulable: live?.facts.conditions.find(({ unschedulable }) => unschedulable)?.message,
       ...this.#deps.capacity.ofNode(claim.id),
     };
   }

@@ -23,6 +23,17 @@ export class TimeSlices {
     this.#turn ??= this.#clock.soon(() => this.#run());
   }
 
+  /** Runs `piece` in turn after turn while it returns true. What it throws is handed to `failed`, and ends it. */
+  repeat(piece: () => boolean, failed: (error: unknown) => void): void {
+    this.add(() => {
+      try {
+        if (piece()) this.repeat(piece, failed);
+      } catch (error) {
+        failed(error);
+      }
+    });
+  }
+
   close(): void {
     this.#turn?.cancel();
     this.#urgent = [];

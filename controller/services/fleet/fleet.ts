@@ -13,6 +13,7 @@ import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { Committed } from '../engine/applier.ts';
 import type { Loops } from '../engine/loops.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
+import { TimeSlices } from '../engine/time-slices.ts';
 import { changesIn } from './changes.ts';
 import { Comparisons } from './compare-loop.ts';
 import { stopAgent } from './encode.ts';
@@ -22,7 +23,6 @@ import { NodePaces } from './node-pace.ts';
 import { NodeStream } from './node-stream.ts';
 import { type StreamDeps, type StreamEvents, streamMetrics } from './stream-deps.ts';
 import { StreamMemory } from './stream-memory.ts';
-import { Turns } from './turns.ts';
 
 /** Byte streams, as far as they depend on the streams of frames to the nodes. */
 export interface StreamCarrier {
@@ -43,7 +43,7 @@ export interface FleetListener {
   built(nodeId: NodeId, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
 }
 
-export interface FleetDeps extends Omit<StreamDeps, 'turns' | 'metrics' | 'memory' | 'mayHave' | 'nameByItself'> {
+export interface FleetDeps extends Omit<StreamDeps, 'slices' | 'metrics' | 'memory' | 'mayHave' | 'nameByItself'> {
   readonly directory: NodeDirectory;
   /** What the operator allows of each node. */
   readonly rules?: NodeRules;
@@ -63,7 +63,7 @@ export class Fleet {
   readonly workers = new LiveWorkers();
   readonly #reads: LineReads;
   readonly #ending = new Map<NodeStream, () => void>();
-  readonly #turns: Turns;
+  readonly #slices: TimeSlices;
   readonly #paces: NodePaces;
   readonly #shared: StreamDeps;
   readonly #comparisons: Comparisons;
@@ -73,12 +73,12 @@ export class Fleet {
 
   constructor(deps: FleetDeps) {
     this.#deps = deps;
-    this.#turns = new Turns(deps.clock);
+    this.#slices = new TimeSlices(deps.clock);
     this.#paces = new NodePaces(deps.clock);
     this.#comparisons = new Comparisons(deps);
     this.#shared = {
       ...deps,
-      turns: this.#turns,
+      slices: this.#slices,
       memory: new StreamMemory(),
       mayHave: (nodeId, spaceId) => deps.directory.mayHave(nodeId, spaceId),
       nameByItself: (nodeId, said) => nameByItself(deps.rules ?? NO_RULES, nodeId, said),
@@ -122,7 +122,7 @@ export class Fleet {
     const older = this.#streams.get(stream.nodeId);
     this.#gone(stream.nodeId);
     this.#streams.set(stream.nodeId, stream);
-    this.#comparisons.add(stream);
+    this.#comparisons.add(stream.outbound);
     older?.close(new Error('a newer stream of this node took its place'));
   }
 
@@ -174,7 +174,7 @@ export class Fleet {
 
   close(): void {
     this.#closing = true;
-    this.#turns.close();
+    this.#slices.close();
     for (const stream of [...this.#streams.values(), ...this.#contenders]) stream.close();
   }
 
@@ -200,7 +200,7 @@ export class Fleet {
       lines: (lines) => this.#reads.answered(stream, lines),
       closed: () => {
         this.#ended(stream);
-        this.#comparisons.delete(stream);
+        this.#comparisons.delete(stream.outbound);
         this.#contenders.delete(stream);
         if (this.#streams.get(stream.nodeId) !== stream) return;
         this.#streams.delete(stream.nodeId);
@@ -233,17 +233,17 @@ export class Fleet {
     }
     for (const [node, { sessions, tombstones }] of byNode) {
       const stream = this.#streams.get(node);
-      stream?.guarded(() => stream.changed([...sessions.values()], tombstones));
+      stream?.guarded(() => stream.outbound.changed([...sessions.values()], tombstones));
     }
     for (const id of cleared) {
       const row = this.#deps.view.get('sessions', id);
       const stream = row?.nodeId && row.desired !== 'deleted' ? this.#streams.get(row.nodeId) : undefined;
-      if (row !== undefined) stream?.guarded(() => stream.cleared(row));
+      if (row !== undefined) stream?.guarded(() => stream.outbound.cleared(row));
     }
     for (const id of due) {
       const node = this.#deps.view.get('sessions', id)?.nodeId;
       const stream = node ? this.#streams.get(node) : undefined;
-      stream?.guarded(() => stream.messageDue(id));
+      stream?.guarded(() => stream.outbound.messageDue(id));
     }
   }
 }

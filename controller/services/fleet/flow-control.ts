@@ -1,8 +1,6 @@
-import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
-import type { Link } from '../../../proto/link.ts';
-import type { Clock, Timer } from '../../../seams/clock.ts';
-import type { Counter } from '../../../seams/metrics.ts';
-import { STREAM_MEMORY, type StreamMemory } from './stream-memory.ts';
+import type { Timer } from '../../../seams/clock.ts';
+import type { Stream } from './stream-deps.ts';
+import { STREAM_MEMORY } from './stream-memory.ts';
 
 /** Frames taken from the link whose commands have not been decided yet: past either bound the link is not read. */
 export const MAX_UNDECIDED = { frames: 1000, bytes: STREAM_MEMORY.undecided.ofNode } as const;
@@ -11,17 +9,9 @@ export const A_FRAME_BYTES = 512;
 /** A rest is no shorter, so that a node beyond its rates costs little. */
 const SHORTEST_REST_MS = 100;
 
-export interface FlowControlDeps {
-  readonly link: Pick<Link<ControllerFrame, NodeFrame>, 'pause' | 'resume'>;
-  readonly clock: Clock;
-  readonly memory: StreamMemory;
-  readonly paused: Counter;
-  failed(error: unknown): void;
-}
-
 /** Decides when one node's link is read: not while too much of it is undecided, and not while the node rests. */
 export class FlowControl {
-  readonly #deps: FlowControlDeps;
+  readonly #stream: Stream;
   /** Of the frame that is handled now. */
   frameBytes = A_FRAME_BYTES;
   #undecided = 0;
@@ -29,8 +19,8 @@ export class FlowControl {
   #isPaused = false;
   #rest: Timer | undefined;
 
-  constructor(deps: FlowControlDeps) {
-    this.#deps = deps;
+  constructor(stream: Stream) {
+    this.#stream = stream;
   }
 
   /** So much is undecided that the link is not read: what its node said since has not been heard. */
@@ -40,19 +30,20 @@ export class FlowControl {
 
   /** Frames are decided in the order in which they came, since the applier keeps it; too many at once stop the reading. */
   decide<Answer>(decided: Promise<Answer>, then: (answer: Answer) => void): void {
-    const { link, memory, paused, failed } = this.#deps;
+    const { link, shared } = this.#stream;
+    const { memory, metrics } = shared;
     const bytes = this.frameBytes;
     this.#undecided += 1;
     this.#undecidedBytes += bytes;
     memory.changeUndecided(bytes);
     if (!this.#isPaused && (this.#undecided >= MAX_UNDECIDED.frames || memory.isFull(this.#undecidedBytes))) {
       this.#isPaused = true;
-      paused.add();
+      metrics.paused.add();
       link.pause();
     }
     decided
       .then(then)
-      .catch(failed)
+      .catch((error) => this.#stream.failed(error))
       .finally(() => {
         this.#undecided -= 1;
         this.#undecidedBytes -= bytes;
@@ -66,9 +57,9 @@ export class FlowControl {
   /** Does not read the link for a while. False: it rests already. */
   rest(delayMs: number): boolean {
     if (this.#rest !== undefined) return false;
-    const { link, clock } = this.#deps;
+    const { link, shared } = this.#stream;
     link.pause();
-    this.#rest = clock.after(Math.max(SHORTEST_REST_MS, delayMs), () => {
+    this.#rest = shared.clock.after(Math.max(SHORTEST_REST_MS, delayMs), () => {
       this.#rest = undefined;
       if (!this.#isPaused) link.resume();
     });

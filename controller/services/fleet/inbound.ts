@@ -1,11 +1,11 @@
-import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
-import type { NodeId } from '../../domain/engine/ids.ts';
+import type { NodeFrame } from '../../../proto/frame.ts';
 import type { Alarm } from '../../domain/nodes/commands/node-certificates.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
+import type { Lease } from '../nodes/lease.ts';
 import type { FlowControl } from './flow-control.ts';
 import type { NodeFacts } from './node-facts.ts';
 import type { Outbound } from './outbound.ts';
-import type { StreamDeps, StreamEvents } from './stream-deps.ts';
+import type { Stream, StreamEvents } from './stream-deps.ts';
 import type { StreamLimits } from './stream-limits.ts';
 
 /** The frames that a node sends, by kind. */
@@ -14,25 +14,17 @@ export type Kind = keyof Values;
 export type Frame<Some extends Kind> = { readonly [One in Some]: { readonly kind: One; readonly value: Values[One] } }[Some];
 
 /** A stream, as the handlers of its node's frames see it. */
-export interface Inbound {
-  readonly nodeId: NodeId;
-  readonly name: string;
-  readonly shared: StreamDeps;
+export interface Inbound extends Stream {
   readonly events: StreamEvents;
+  readonly lease: Lease;
   readonly flow: FlowControl;
   readonly limits: StreamLimits;
   readonly facts: NodeFacts;
   readonly outbound: Outbound;
   /** As the node's hello says. */
   readonly incarnation: number;
-  readonly isLive: boolean;
-  /** The node is there: renews its lease. */
-  heartbeat(): void;
-  send(frame: ControllerFrame): boolean;
   /** Ends the stream: the node sent what no node agent sends. */
   reject(reason: string): void;
-  /** Ends the stream: the controller failed to handle a frame. */
-  failed(error: unknown): void;
 }
 
 /** For each of these kinds, what to do with a frame of a live stream. */

@@ -32,13 +32,14 @@ export class Listing {
   }
 
   take(inventory: Inventory__Output): void {
-    const { limits, facts, flow, shared, reject } = this.#stream;
+    const { limits, facts, flow, shared } = this.#stream;
     const { part, more, sessions } = inventory;
-    if (!this.#parts.take(inventory)) return reject(`part ${part} of its inventory does not follow`);
-    if (this.#parts.orphans.length > MAX_ORPHANS) return reject('it holds too many containers and volumes of no session');
-    if (this.#parts.images.size > MAX_IMAGES) return reject('it holds too many images');
-    if (this.#parts.held > MAX_REPORTS) return reject('it holds too many sessions');
-    if (!facts.fits(this.#parts.images, this.#parts.orphans)) return reject('the names of its images and orphans are too long');
+    if (!this.#parts.take(inventory)) return this.#stream.reject(`part ${part} of its inventory does not follow`);
+    if (this.#parts.orphans.length > MAX_ORPHANS) return this.#stream.reject('it holds too many containers and volumes of no session');
+    if (this.#parts.images.size > MAX_IMAGES) return this.#stream.reject('it holds too many images');
+    if (this.#parts.held > MAX_REPORTS) return this.#stream.reject('it holds too many sessions');
+    if (!facts.fits(this.#parts.images, this.#parts.orphans))
+      return this.#stream.reject('the names of its images and orphans are too long');
     if (inventory.sessions.length + inventory.images.length + inventory.orphans.length === 0 && more) limits.waste('inventory');
     flow.frameBytes = A_FRAME_BYTES;
     for (const one of sessions) report(this.#stream, one);
@@ -64,7 +65,7 @@ export class Listing {
   #recordMissing(): void {
     const { shared, nodeId, flow } = this.#stream;
     const missing = this.#parts.missing(shared.view, nodeId);
-    shared.turns.add(
+    shared.slices.repeat(
       () => {
         if (this.#isOver) return false;
         const next = missing.next();

@@ -34,7 +34,7 @@ export const MESSAGE_FRAMES = {
   answer(stream, value) {
     const held = stream.shared.barriers.reach('answer.received');
     if (held === undefined) return answer(stream, value);
-    held.then(() => answer(stream, value)).catch(stream.failed);
+    held.then(() => answer(stream, value)).catch((error) => stream.failed(error));
   },
 
   delta(stream, value) {

@@ -39,6 +39,7 @@ export class NodeFacts {
     return this.#conditions;
   }
 
+  /** The node has this image now, and will say so in a moment: a session created at once must not miss it. */
   addImage(image: string): void {
     this.#images.add(image);
   }

@@ -61,7 +61,7 @@ export const NODE_FRAMES = {
 
 export function heartbeat(stream: Inbound, number: number): void {
   if (!stream.limits.allows('heartbeats')) return stream.limits.waste('heartbeat');
-  stream.heartbeat();
+  stream.lease.renew();
   stream.send({ kind: 'heartbeatAck', value: { number, leaseMs: stream.shared.lease.leaseMs } });
 }
 

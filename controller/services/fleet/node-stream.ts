@@ -1,11 +1,9 @@
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import { beyondBounds } from '../../../proto/frame-bounds.ts';
 import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
-import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orphan.ts';
 import type { Link } from '../../../proto/link.ts';
-import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
+import type { NodeId } from '../../domain/engine/ids.ts';
 import { nodeConnected } from '../../domain/nodes/commands/nodes.ts';
-import type { SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
 import { Lease } from '../nodes/lease.ts';
 import { decodeHello } from './decode.ts';
 import { A_FRAME_BYTES, FlowControl } from './flow-control.ts';
@@ -13,7 +11,7 @@ import { handle } from './handlers.ts';
 import { helloFault, welcome } from './handshake.ts';
 import type { Inbound } from './inbound.ts';
 import { Listing } from './listing.ts';
-import { NodeFacts, type StreamCondition } from './node-facts.ts';
+import { NodeFacts } from './node-facts.ts';
 import { conditions, heartbeat } from './node-frames.ts';
 import type { NodePace } from './node-pace.ts';
 import { Outbound } from './outbound.ts';
@@ -42,19 +40,18 @@ export interface NodeStreamOptions {
  *    slowly, and of each thing the newest is heard later. So no node fills the event log or keeps the others waiting.
  * 5. A frame that does not fit into the outbound queue ends the stream: the next one starts from a full set.
  */
-export class NodeStream {
+export class NodeStream implements Inbound {
   readonly nodeId: NodeId;
   readonly name: string;
+  readonly link: Link<ControllerFrame, NodeFrame>;
+  readonly shared: StreamDeps;
+  readonly events: StreamEvents;
   readonly lease: Lease;
-  readonly #link: Link<ControllerFrame, NodeFrame>;
-  readonly #shared: StreamDeps;
-  readonly #events: StreamEvents;
+  readonly flow: FlowControl;
+  readonly limits: StreamLimits;
+  readonly facts: NodeFacts;
+  readonly outbound: Outbound;
   readonly #keyHash: string | undefined;
-  readonly #flow: FlowControl;
-  readonly #limits: StreamLimits;
-  readonly #facts: NodeFacts;
-  readonly #outbound: Outbound;
-  readonly #inbound: Inbound;
   readonly #listing: Listing;
   #hello: Hello__Output | undefined;
   #phase: 'greeting' | 'listing' | 'live' | 'closed' = 'greeting';
@@ -62,31 +59,17 @@ export class NodeStream {
   constructor({ nodeId, name, link, shared, pace, keyHash, events }: NodeStreamOptions) {
     this.nodeId = nodeId;
     this.name = name;
+    this.link = link;
+    this.shared = shared;
+    this.events = events(this);
     this.lease = new Lease(shared.clock, shared.lease.leaseMs);
-    this.#link = link;
-    this.#shared = shared;
-    this.#events = events(this);
+    this.flow = new FlowControl(this);
+    this.limits = new StreamLimits(this, pace, this.flow);
+    this.facts = new NodeFacts(shared.memory);
+    this.outbound = new Outbound(this, this.flow);
     this.#keyHash = keyHash;
-    const { clock, memory, metrics } = shared;
-    const send = (frame: ControllerFrame) => this.send(frame);
-    const failed = (error: unknown) => this.#failed(error);
-    this.#flow = new FlowControl({ link, clock, memory, paused: metrics.paused, failed });
-    this.#limits = new StreamLimits({ nodeId, name, shared, pace, flow: this.#flow, guarded: (work) => this.guarded(work) });
-    this.#facts = new NodeFacts(memory);
-    this.#outbound = new Outbound({
-      nodeId,
-      name,
-      shared,
-      flow: this.#flow,
-      isLive: () => this.isLive,
-      send,
-      hasRoom: () => link.hasRoom?.() ?? true,
-      failed,
-    });
-    this.#inbound = this.#asInbound(send, failed);
-    this.#listing = new Listing(this.#inbound, () => this.#connect());
+    this.#listing = new Listing(this, () => this.#connect());
     link.onMessage((frame, bytes = A_FRAME_BYTES) => this.#take(frame, bytes));
-    link.onDrain(() => this.#outbound.drained());
     link.onClose((fault) => this.#closed(fault));
   }
 
@@ -94,159 +77,88 @@ export class NodeStream {
     return this.#phase === 'live';
   }
 
-  /** So much of it is undecided that it is not read from: what its node said since has not been heard. */
-  get isBehind(): boolean {
-    return this.#flow.isBehind;
+  get incarnation(): number {
+    return this.#hello?.incarnation ?? 0;
   }
 
-  /** Its node has taken in all that it should hold. */
-  get agreed(): boolean {
-    return this.#outbound.agreed;
-  }
-
-  get images(): ReadonlySet<string> {
-    return this.#facts.images;
-  }
-
-  /** What its node says of itself, as last said. */
-  get conditions(): readonly StreamCondition[] {
-    return this.#facts.conditions;
-  }
-
-  /** What its node holds and nothing explains, as last said. */
-  get orphans(): readonly Orphan__Output[] {
-    return this.#facts.orphans;
-  }
-
-  /** The node has this image now, and will say so in a moment: a session created at once must not miss it. */
-  addImage(image: string): void {
-    this.#facts.addImage(image);
-  }
-
-  /** False once the stream is over. */
   send(frame: ControllerFrame): boolean {
     if (this.#phase === 'closed') return false;
-    if (this.#link.send(frame)) return true;
+    if (this.link.send(frame)) return true;
     this.close(new Error('the node does not read its stream'));
     return false;
   }
 
   close(fault?: Error): void {
-    this.#link.close(fault);
+    this.link.close(fault);
   }
 
-  /** Rows of this node's sessions have changed. */
-  changed(sessions: readonly SessionRow[], tombstones: readonly TombstoneRow[]): void {
-    this.#outbound.changed(sessions, tombstones);
-  }
-
-  /** A message of one of this node's sessions waits to be delivered. */
-  messageDue(session: SessionId): void {
-    this.#outbound.messageDue(session);
-  }
-
-  /** The messages of one of this node's sessions were cleared. */
-  cleared(session: SessionRow): void {
-    this.#outbound.cleared(session);
-  }
-
-  /** @see Outbound.compare */
-  compare(done: () => void): void {
-    this.#outbound.compare(done);
-  }
-
-  /** Does what is owed to this node; a fault in it ends its stream. */
   guarded(work: () => void): void {
     try {
       work();
     } catch (error) {
-      this.#failed(error);
+      this.failed(error);
     }
   }
 
-  #asInbound(send: (frame: ControllerFrame) => boolean, failed: (error: unknown) => void): Inbound {
-    const [isLive, incarnation] = [() => this.isLive, () => this.#hello?.incarnation ?? 0];
-    return {
-      nodeId: this.nodeId,
-      name: this.name,
-      shared: this.#shared,
-      events: this.#events,
-      flow: this.#flow,
-      limits: this.#limits,
-      facts: this.#facts,
-      outbound: this.#outbound,
-      get isLive() {
-        return isLive();
-      },
-      get incarnation() {
-        return incarnation();
-      },
-      heartbeat: () => this.lease.renew(),
-      send,
-      failed,
-      reject: (reason) => this.#reject(reason),
-    };
+  /** A fault in what one node's frames led to ends that node's stream, and nothing else. */
+  failed(error: unknown): void {
+    const fault = error instanceof Error ? error : new Error(String(error));
+    this.shared.log.error('node.stream_failed', { node: this.name, error: fault.message });
+    this.shared.metrics.failed.add();
+    this.close(fault);
+  }
+
+  reject(reason: string): void {
+    this.shared.log.warn('node.rejected', { node: this.name, reason });
+    this.close(new Error(reason));
   }
 
   #take(frame: NodeFrame, bytes: number): void {
     if (this.#phase === 'closed') return;
-    this.#flow.frameBytes = bytes;
+    this.flow.frameBytes = bytes;
     const fault = beyondBounds(frame);
-    if (fault !== undefined) return this.#reject(`${fault} to come of a node agent`);
-    if (this.#phase === 'live') return handle(this.#inbound, frame);
-    if (this.#phase === 'greeting') return frame.kind === 'hello' ? this.#greet(frame.value) : this.#reject(`${frame.kind} before hello`);
-    if (frame.kind === 'heartbeat') return heartbeat(this.#inbound, frame.value.number);
-    if (frame.kind === 'conditions') return conditions(this.#inbound, frame.value.conditions);
+    if (fault !== undefined) return this.reject(`the node sent an invalid frame: ${fault}`);
+    if (this.#phase === 'live') return handle(this, frame);
+    if (this.#phase === 'greeting') return frame.kind === 'hello' ? this.#greet(frame.value) : this.reject(`${frame.kind} before hello`);
+    if (frame.kind === 'heartbeat') return heartbeat(this, frame.value.number);
+    if (frame.kind === 'conditions') return conditions(this, frame.value.conditions);
     if (this.#listing.isComplete) return this.#listing.later(() => this.#take(frame, bytes));
-    if (frame.kind !== 'inventory') return this.#reject(`${frame.kind} before the inventory`);
+    if (frame.kind !== 'inventory') return this.reject(`${frame.kind} before the inventory`);
     this.#listing.take(frame.value);
   }
 
   #greet(hello: Hello__Output): void {
-    const { view, clusterId, epoch, alarms, log } = this.#shared;
+    const { view, clusterId, epoch, alarms, log } = this.shared;
     const row = view.get('nodes', this.nodeId);
     const fault = helloFault(hello, { row, name: this.name, keyHash: this.#keyHash, clusterId, epoch });
     if (fault !== undefined) {
       if (fault.alarm !== undefined) alarms?.raise(this.nodeId, fault.alarm);
-      return this.#reject(fault.reason);
+      return this.reject(fault.reason);
     }
     if (hello.epoch > epoch) log.warn('node.epoch_ahead', { node: this.name, theirs: hello.epoch, ours: epoch });
     this.#hello = hello;
     this.#phase = 'listing';
-    this.#events.greeted();
-    this.send(welcome(this.nodeId, this.#shared));
+    this.events.greeted();
+    this.send(welcome(this.nodeId, this.shared));
   }
 
   /** All that the node says was decided. */
   #connect(): void {
-    const { applier, nameByItself } = this.#shared;
+    const { applier, nameByItself } = this.shared;
     const greeting = decodeHello(this.#hello);
     const hostname = nameByItself(this.nodeId, greeting.hostname);
-    this.#flow.decide(applier.apply(nodeConnected(this.nodeId, { ...greeting, hostname, keyHash: this.#keyHash })), () => this.#goLive());
+    this.flow.decide(applier.apply(nodeConnected(this.nodeId, { ...greeting, hostname, keyHash: this.#keyHash })), () => this.#goLive());
   }
 
   #goLive(): void {
     if (this.#phase !== 'listing') return;
     this.#phase = 'live';
-    this.#shared.alarms?.clear(this.nodeId);
+    this.shared.alarms?.clear(this.nodeId);
     this.lease.renew();
-    this.#outbound.begin();
-    this.#shared.log.info('node.live', { node: this.name, images: this.images.size });
-    this.#events.live();
+    this.outbound.begin();
+    this.shared.log.info('node.live', { node: this.name, images: this.facts.images.size });
+    this.events.live();
     this.#listing.end();
-  }
-
-  #reject(reason: string): void {
-    this.#shared.log.warn('node.rejected', { node: this.name, reason });
-    this.close(new Error(reason));
-  }
-
-  /** A fault in what one node's frames led to ends that node's stream, and nothing else. */
-  #failed(error: unknown): void {
-    const fault = error instanceof Error ? error : new Error(String(error));
-    this.#shared.log.error('node.stream_failed', { node: this.name, error: fault.message });
-    this.#shared.metrics.failed.add();
-    this.close(fault);
   }
 
   #closed(fault: Error | undefined): void {
@@ -254,8 +166,8 @@ export class NodeStream {
     const wasLive = this.isLive;
     this.#phase = 'closed';
     this.#listing.end();
-    for (const part of [this.#outbound, this.#limits, this.#flow, this.#facts]) part.close();
-    this.#shared.log.info('node.stream_closed', { node: this.name, live: wasLive, fault: fault?.message });
-    this.guarded(() => this.#events.closed());
+    for (const part of [this.outbound, this.limits, this.flow, this.facts]) part.close();
+    this.shared.log.info('node.stream_closed', { node: this.name, live: wasLive, fault: fault?.message });
+    this.guarded(() => this.events.closed());
   }
 }

@@ -1,14 +1,14 @@
 import type { ControllerFrame } from '../../../proto/frame.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
+import type { TimeSlices } from '../engine/time-slices.ts';
 import type { Assignments } from './assignments.ts';
-import type { Turns } from './turns.ts';
 
 /** Parts that are on their way and that the node has not taken in yet. With their bound they fit into the stream's queue four times. */
 export const PARTS_AHEAD = 4;
 
 export interface SetSenderDeps {
   readonly assignments: Assignments;
-  readonly turns: Turns;
+  readonly slices: TimeSlices;
   /** False once the stream is over. */
   send(frame: ControllerFrame): boolean;
   /** These sessions were in a part that was just sent. */
@@ -69,7 +69,7 @@ export class SetSender {
   #queue(): void {
     if (this.#isQueued || !this.#mayGo) return;
     this.#isQueued = true;
-    this.#deps.turns.add(
+    this.#deps.slices.repeat(
       () => {
         this.#isQueued = this.#mayGo && this.#next() && this.#mayGo;
         return this.#isQueued;

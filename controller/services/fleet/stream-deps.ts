@@ -1,6 +1,8 @@
+import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { Lines__Output } from '../../../proto/generated/raworc/v0/Lines.ts';
 import type { LiveWorker__Output } from '../../../proto/generated/raworc/v0/LiveWorker.ts';
 import type { StreamRefused__Output } from '../../../proto/generated/raworc/v0/StreamRefused.ts';
+import type { Link } from '../../../proto/link.ts';
 import type { Barriers } from '../../../seams/barrier.ts';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
@@ -10,12 +12,12 @@ import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { Applier } from '../engine/applier.ts';
+import type { TimeSlices } from '../engine/time-slices.ts';
 import type { LiveNews } from '../events/news.ts';
 import type { LeaseTimes } from '../nodes/lease.ts';
 import type { NodeAlarms } from '../nodes/node-alarms.ts';
 import type { SecretSource } from './secrets-for.ts';
 import type { StreamMemory } from './stream-memory.ts';
-import type { Turns } from './turns.ts';
 
 /** What the streams of all nodes share. */
 export interface StreamDeps {
@@ -36,8 +38,24 @@ export interface StreamDeps {
   readonly clusterId: string;
   readonly epoch: number;
   readonly version: string;
-  readonly turns: Turns;
+  /** Long work of all streams, in turn. */
+  readonly slices: TimeSlices;
   readonly metrics: StreamMetrics;
+}
+
+/** One node's stream, as its parts see it. */
+export interface Stream {
+  readonly nodeId: NodeId;
+  readonly name: string;
+  readonly shared: StreamDeps;
+  readonly link: Link<ControllerFrame, NodeFrame>;
+  readonly isLive: boolean;
+  /** False once the stream is over. */
+  send(frame: ControllerFrame): boolean;
+  /** Does what is owed to this node; a fault in it ends the stream. */
+  guarded(work: () => void): void;
+  /** Ends the stream: the controller failed in handling it. */
+  failed(error: unknown): void;
 }
 
 /** What a stream tells the fleet that it belongs to. */

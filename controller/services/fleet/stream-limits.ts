@@ -1,53 +1,45 @@
 import type { NodeFrame } from '../../../proto/frame.ts';
 import type { LogFields } from '../../../seams/log.ts';
-import type { NodeId } from '../../domain/engine/ids.ts';
 import type { Alarm } from '../../domain/nodes/commands/node-certificates.ts';
 import type { FlowControl } from './flow-control.ts';
 import { LateNews } from './late-news.ts';
 import type { NodePace, NodeRate } from './node-pace.ts';
-import type { StreamDeps } from './stream-deps.ts';
+import type { Stream } from './stream-deps.ts';
 
 type Kind = NodeFrame['kind'];
 
-export interface StreamLimitsDeps {
-  readonly nodeId: NodeId;
-  readonly name: string;
-  readonly shared: Pick<StreamDeps, 'clock' | 'log' | 'metrics' | 'alarms'>;
-  readonly pace: NodePace;
-  readonly flow: FlowControl;
-  /** Does what is heard late; a fault in it ends the stream. */
-  guarded(work: () => void): void;
-}
-
 /** Holds one node to its rates ({@link NodePace}): what is beyond them is heard later, or costs the node a rest. */
 export class StreamLimits {
-  readonly #deps: StreamLimitsDeps;
+  readonly #stream: Stream;
+  readonly #pace: NodePace;
+  readonly #flow: FlowControl;
   readonly #late: LateNews;
   #isClosed = false;
 
-  constructor(deps: StreamLimitsDeps) {
-    this.#deps = deps;
-    this.#late = new LateNews(deps.shared.clock, (key) => deps.pace.allowsNews(key));
+  constructor(stream: Stream, pace: NodePace, flow: FlowControl) {
+    this.#stream = stream;
+    this.#pace = pace;
+    this.#flow = flow;
+    this.#late = new LateNews(stream.shared.clock, (key) => pace.allowsNews(key));
   }
 
   allows(rate: NodeRate, key = ''): boolean {
-    return this.#deps.pace.allows(rate, key);
+    return this.#pace.allows(rate, key);
   }
 
   allowsNews(key: string): boolean {
-    return this.#deps.pace.allowsNews(key);
+    return this.#pace.allowsNews(key);
   }
 
   /** Whether the frame of now, which is partial output, can be passed on. */
   allowsOutput(): boolean {
-    const { pace, flow } = this.#deps;
-    return pace.allows('output') && pace.allows('output_bytes', '', flow.frameBytes);
+    return this.#pace.allows('output') && this.#pace.allows('output_bytes', '', this.#flow.frameBytes);
   }
 
   /** Hears news that nobody asked for at their rate, the newest of each thing later. */
   news(kind: Kind, key: string, hear: () => void): void {
-    if (this.#late.hear(key, () => this.#deps.guarded(hear))) return;
-    this.#deps.shared.metrics.delayed.add(1, { kind });
+    if (this.#late.hear(key, () => this.#stream.guarded(hear))) return;
+    this.#stream.shared.metrics.delayed.add(1, { kind });
     this.waste(kind);
   }
 
@@ -58,15 +50,15 @@ export class StreamLimits {
 
   /** A frame changed nothing. A node with too many of them is not read for a while. */
   waste(kind: Kind): void {
-    const { shared, pace, flow, nodeId, name } = this.#deps;
+    const { shared, nodeId, name } = this.#stream;
     shared.metrics.wasted.add(1, { kind });
-    const restMs = pace.waste();
-    if (restMs > 0 && !this.#isClosed && flow.rest(restMs)) shared.alarms?.raise(nodeId, floodAlarm(name));
+    const restMs = this.#pace.waste();
+    if (restMs > 0 && !this.#isClosed && this.#flow.rest(restMs)) shared.alarms?.raise(nodeId, floodAlarm(name));
   }
 
   /** Logs, at a rate, what the node says. */
   log(level: 'info' | 'warn', event: string, fields: LogFields): void {
-    if (this.allows('lines')) this.#deps.shared.log[level](event, { node: this.#deps.name, ...fields });
+    if (this.allows('lines')) this.#stream.shared.log[level](event, { node: this.#stream.name, ...fields });
   }
 
   close(): void {

@@ -105,7 +105,7 @@ export class LeaseLoop {
   #judge(): void {
     const { clock, fleet, directory, lease, log } = this.#deps;
     for (const stream of fleet.streams()) {
-      if (stream.isBehind) stream.lease.renew();
+      if (stream.flow.isBehind) stream.lease.renew();
       if (!stream.lease.runs) stream.close(new Error('its lease ran out: no heartbeat came'));
     }
     for (const stream of fleet.contenders()) if (!stream.lease.runs) stream.close(new Error('no hello came'));

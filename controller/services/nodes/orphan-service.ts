@@ -32,7 +32,7 @@ export function orphanService({ applier, view, fleet, baseImage, sizes: rules }:
     const { id, name } = node.value;
     const stream = fleet.stream(id);
     if (stream === undefined) return refused('UNAVAILABLE', `The node ${name} is not connected: what it holds is not known now.`);
-    const orphans = stream.orphans.filter(({ sessionId }) => !isExplained(view, id, sessionId as SessionId));
+    const orphans = stream.facts.orphans.filter(({ sessionId }) => !isExplained(view, id, sessionId as SessionId));
     return accepted({ nodeId: id, orphans });
   }
 

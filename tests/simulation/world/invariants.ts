@@ -29,7 +29,7 @@ export function unrest({ view, machines, controller, chronicle }: Cluster): stri
       const held = view.get('sessions', id);
       // An orphan stays until an operator says what is to become of it; who is told of it once its node has seen it.
       if (held === undefined && chronicle.forgotten.has(id)) {
-        const told = controller.core.fleet.stream(row.id)?.orphans ?? [];
+        const told = controller.core.fleet.stream(row.id)?.facts.orphans ?? [];
         if (!told.some(({ sessionId }) => sessionId === id)) return `${machine.name} has not told of the orphan ${id}`;
         continue;
       }

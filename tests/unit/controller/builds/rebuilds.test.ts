@@ -24,7 +24,7 @@ function rig({ nodes = [NODE], base = true }: { nodes?: readonly NodeId[]; base?
   const streams = new Map(nodes.map((node) => [node, { images: new Set(base ? ['base'] : []) }]));
   const fleet = {
     stream: (id: NodeId) => ({
-      addImage: (image: string) => streams.get(id)?.images.add(image),
+      facts: { addImage: (image: string) => streams.get(id)?.images.add(image) },
       send: (frame: ControllerFrame) => sent.push({ node: id, frame }),
     }),
   };

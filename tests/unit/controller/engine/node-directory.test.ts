@@ -10,7 +10,10 @@ import { systemClock } from '../../../../seams/system.ts';
 import { type Core, NODE, newSession, OTHER_NODE, openCore, SPACE, silent } from '../core.ts';
 import { joins } from '../fleet/world.ts';
 
-const live = (more: Partial<LiveNode> = {}): LiveNode => ({ lease: { runs: true }, images: new Set(['base']), conditions: [], ...more });
+const live = (facts: Partial<LiveNode['facts']> = {}, lease = { runs: true }): LiveNode => ({
+  lease,
+  facts: { images: new Set(['base']), conditions: [], ...facts },
+});
 const SIZES = { ...DEFAULT_SIZE_RULES, memoryOvercommit: 0, diskOvercommit: 0 };
 
 /** A core that places on what its directory knows, as the product's does. `reads` are those of the directory. */
@@ -84,7 +87,7 @@ t.test('a node is as its row and its stream say, from the commit on, until the s
   const lease = { runs: true };
   const images = new Set<string>();
   const conditions: { unschedulable: boolean; message: string }[] = [];
-  directory.connected(NODE, live({ lease, images, conditions }));
+  directory.connected(NODE, live({ images, conditions }, lease));
   t.match(directory.node(NODE), { ready: true, unschedulable: undefined, memoryBytes: 2 * DEFAULT_REQUESTS.memoryBytes });
   images.add('later');
   conditions.push({ unschedulable: false, message: 'to be known' }, { unschedulable: true, message: 'The disk is low.' });

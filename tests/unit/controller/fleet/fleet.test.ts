@@ -205,7 +205,7 @@ t.test('what a node says of itself is kept with its stream, and keeps placements
   const kind = { type: 'DiskKind', message: 'measured.', sinceMs: 1, unschedulable: false };
   says(kind);
   t.equal(known()?.unschedulable, undefined, 'what is only to be known keeps nothing away');
-  t.match(fleet.stream(NODE)?.conditions, [{ type: 'DiskKind' }]);
+  t.match(fleet.stream(NODE)?.facts.conditions, [{ type: 'DiskKind' }]);
   says(kind, { type: 'DiskLow', message: 'The disk is low.', sinceMs: 1, unschedulable: true });
   t.equal(known()?.unschedulable, 'The disk is low.');
   says(kind);

@@ -40,7 +40,7 @@ t.test('a full set comes in parts, few ahead of what the node took, with changes
   await quiet(fake);
   const parts = () => fake.of('assignmentSet');
   t.equal(parts().length, PARTS_AHEAD, 'no more than may be on their way');
-  t.equal(fleet.stream(NODE)?.agreed, false);
+  t.equal(fleet.stream(NODE)?.outbound.agreed, false);
   const setId = parts()[0]?.setId ?? '';
 
   const [first = idOf(0), last = idOf(0)] = [ids[0], ids.toSorted().at(-1)];
@@ -50,7 +50,7 @@ t.test('a full set comes in parts, few ahead of what the node took, with changes
     { setId, number: 1, tombstones: [{ sessionId: last }] },
     { setId, number: 2, tombstones: [{ sessionId: first }] },
   ]);
-  for (let part = 1; fleet.stream(NODE)?.agreed === false; part += 1) {
+  for (let part = 1; fleet.stream(NODE)?.outbound.agreed === false; part += 1) {
     take(fake, setId, part);
     await quiet(fake);
     t.ok(parts().length <= part + PARTS_AHEAD);
@@ -79,7 +79,7 @@ t.test('nothing is sent again to a node that holds what it should; one that diff
   await fake.until(() => fake.of('assignmentSet')[0]);
   await quiet(fake);
   await agree();
-  t.equal(fleet.stream(NODE)?.agreed, true);
+  t.equal(fleet.stream(NODE)?.outbound.agreed, true);
   const sets = () => fake.of('assignmentSet').filter(({ part }) => part === 1).length;
   const beat = async (ms: number) => {
     for (let gone = 0; gone < ms; gone += 3_000) {
@@ -155,7 +155,7 @@ t.test('an inventory in parts: each is taken before the next, and only what no p
     ids.map((id) => core.session(id).phase),
     ids.map((id) => (held.includes(id) ? 'running' : 'none')),
   );
-  t.same([...(fleet.stream(NODE)?.images ?? [])], ['image-1', 'image-2']);
+  t.same([...(fleet.stream(NODE)?.facts.images ?? [])], ['image-1', 'image-2']);
 
   const wrong = connect(NODE, hello(), part(2, true, []));
   t.match(wrong.fault?.message, /does not follow/);
@@ -265,7 +265,7 @@ t.test('a condition that is said to be older than time itself is shown as old as
   const sinceMs = 200_000_000_000_000;
   fake.say({ kind: 'conditions', value: { conditions: [{ type: 'DiskLow', message: 'low', sinceMs, unschedulable: false }] } });
   t.same(
-    fleet.stream(NODE)?.conditions.map(({ since }) => since),
+    fleet.stream(NODE)?.facts.conditions.map(({ since }) => since),
     [0],
   );
 });
@@ -293,7 +293,7 @@ t.test('what a node says right after its inventory is taken once the stream is l
   await fake.until(() => fake.of('assignmentSet')[0]);
   await quiet(fake);
   t.equal(fake.fault, undefined);
-  t.same([...(fleet.stream(NODE)?.images ?? [])], ['second']);
+  t.same([...(fleet.stream(NODE)?.facts.images ?? [])], ['second']);
 
   await t.test('and what ends before that leaves nothing behind', async (t) => {
     const gone = connect(OTHER_NODE);

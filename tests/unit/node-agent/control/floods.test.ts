@@ -218,7 +218,7 @@ t.test('lists and conditions that alternate are heard at a rate, the newest in t
   const orphans = Array.from({ length: 100 }, (_, i) => ({ ...orphan, sessionId: `orphan-${i}` }));
   const low = { type: 'DiskLow', message: 'low', sinceMs: 1, unschedulable: true };
   node.say({ kind: 'conditions', value: { conditions: [low] } });
-  t.equal(fleet.stream(at)?.conditions.length, 1, 'heard at once');
+  t.equal(fleet.stream(at)?.facts.conditions.length, 1, 'heard at once');
   for (let i = 0; i < 500; i += 1) {
     node.say({ kind: 'orphans', value: { orphans: i % 2 === 0 ? orphans : [] } });
     node.say({ kind: 'conditions', value: { conditions: i % 2 === 0 ? [] : [low] } });
@@ -229,8 +229,8 @@ t.test('lists and conditions that alternate are heard at a rate, the newest in t
   await settled();
   t.ok(lines.filter((event) => /orphan|condition/.test(event)).length <= NODE_RATES.lines.burst);
   await pass(60_000);
-  t.ok(fleet.stream(at)?.images.has('newest'));
-  t.same(fleet.stream(at)?.conditions, []);
+  t.ok(fleet.stream(at)?.facts.images.has('newest'));
+  t.same(fleet.stream(at)?.facts.conditions, []);
 });
 
 t.test('all nodes together have a bound, too, and one that keeps little is not the one that waits', (t) => {
