@@ -12,24 +12,17 @@ import type { Random } from '../seams/random.ts';
 import { auditBus } from './bus/audit-sink.ts';
 import type { Bus } from './bus/bus.ts';
 import { openBus, openNews } from './bus/open-bus.ts';
-import { isLongEnough, MIN_PASSWORD_LENGTH } from './contract/passwords.ts';
-import { type Core, openCore } from './core.ts';
-import { firstStart, resetAdminPassword } from './domain/access/commands/logins.ts';
-import { byNode, byOperator } from './domain/audit/audit.ts';
-import type { AccountId, NodeId, SpaceId } from './domain/engine/ids.ts';
-import { accepted, refused } from './domain/engine/outcome.ts';
+import { openCore } from './core.ts';
 import type { View } from './domain/engine/view.ts';
-import { type CertificateFault, certificateAlarm, certificateFault, renewCertificate } from './domain/nodes/commands/node-certificates.ts';
 import type { SizeRules } from './domain/sessions/session-sizes.ts';
-import { type Authority, openAuthority } from './grpc/authority.ts';
-import { type NodeServer, type RefusedCall, startNodeServer } from './grpc/node-server.ts';
-import type { Peer } from './grpc/peer.ts';
-import type { JoinAttempt } from './grpc/stranger-methods.ts';
+import { seed } from './first-start.ts';
+import { openAuthority } from './grpc/authority.ts';
+import { type NodeServer, startNodeServer } from './grpc/node-server.ts';
 import { createApp } from './http/app.ts';
 import type { ProxyTrust } from './http/server/client-address.ts';
 import { type HttpServer, listen } from './http/server/server.ts';
-import { OWN_HASH } from './services/access/hash-queue.ts';
-import { createPasswords, type Passwords } from './services/access/passwords.ts';
+import { nodeSide } from './node-side.ts';
+import { createPasswords } from './services/access/passwords.ts';
 import { tokenKeyLoop } from './services/access/token-key-loop.ts';
 import { openTokenKeys } from './services/access/token-keys.ts';
 import { createTokens } from './services/access/tokens.ts';
@@ -38,14 +31,13 @@ import { DiskWatch } from './services/engine/disk-watch.ts';
 import type { Store } from './services/engine/store.ts';
 import { eventIds } from './services/events/event-ids.ts';
 import { LEASE, type LeaseTimes } from './services/nodes/lease.ts';
-import { joinWith, knownToken } from './services/nodes/node-service.ts';
 import { SealingRing } from './services/spaces/sealing.ts';
 import { AUDIT_DEFAULTS, type AuditSettings } from './settings/audit-settings.ts';
 import type { NodeBoundSettings } from './settings/node-settings.ts';
 import { auditFile } from './store/files/audit-file.ts';
-import { openAdminPassword, openClusterFiles } from './store/files/cluster-files.ts';
+import { openClusterFiles } from './store/files/cluster-files.ts';
 import { openSealingKeys, sealingKeysIn } from './store/files/sealing-keys.ts';
-import { type SourceFiles, sourceFiles } from './store/files/source-files.ts';
+import { sourceFiles } from './store/files/source-files.ts';
 import { SourceChecker } from './store/source-check/checker.ts';
 import { openSqlite } from './store/sqlite/sqlite.ts';
 
@@ -115,7 +107,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     clock,
     random,
     log,
-    ...lifeOf(options),
+    nodeCertificateLifeMs: options.nodes.certificateLifeMs,
   });
   const tokens = createTokens({ keys: await openTokenKeys(keys, disk, random), clock, random });
   const store = await openSqlite({ path: join(directory, 'raworc.db'), epoch: cluster.epoch, clock, log, metrics });
@@ -129,24 +121,27 @@ export async function startController(options: ControllerOptions): Promise<Contr
   await diskWatch.look();
 
   let addresses: { joinAddresses: string[]; nodeAddresses: string[] } = { joinAddresses: [], nodeAddresses: [] };
+  const { version, baseImage, corsOrigins, checkAnswers = false } = options;
   const core = openCore({
-    ...{
-      store,
-      news: openNews(options.natsUrl, bus, log),
-      shelf,
-      passwords,
-      sealing,
-      clock,
-      random,
-      log,
-      barriers,
-      metrics,
-    },
-    ...{ clusterId: cluster.clusterId, storeKey: cluster.storeKey, baseImage: options.baseImage, version: options.version },
+    store,
+    news: openNews(options.natsUrl, bus, log),
+    shelf,
+    passwords,
+    sealing,
+    clock,
+    random,
+    log,
+    barriers,
+    metrics,
+    clusterId: cluster.clusterId,
+    storeKey: cluster.storeKey,
+    baseImage,
+    version,
     budgets: options.budgets,
     lease: options.lease ?? LEASE,
-    ...(options.sizes === undefined ? {} : { sizes: options.sizes }),
-    ...(options.nodes.bounds === undefined ? {} : { nodeRules: options.nodes.bounds.rules, builds: options.nodes.bounds.builds }),
+    sizes: options.sizes,
+    nodeRules: options.nodes.bounds?.rules,
+    builds: options.nodes.bounds?.builds,
     audit: auditOf(options.audit ?? AUDIT_DEFAULTS, store, bus),
     growthRefusal: () => diskWatch.refusal(),
     onFatal: options.onFatal,
@@ -166,15 +161,21 @@ export async function startController(options: ControllerOptions): Promise<Contr
   core.start();
 
   const nodes = await startNodeServer({
-    ...{ authority, clock, random, log, metrics, ...options.nodes.bounds },
-    ...{ host: options.nodes.host, nodePort: options.nodes.port, joinPort: options.nodes.joinPort },
+    authority,
+    clock,
+    random,
+    log,
+    metrics,
+    ...options.nodes.bounds,
+    host: options.nodes.host,
+    nodePort: options.nodes.port,
+    joinPort: options.nodes.joinPort,
     ...nodeSide(core, authority, shelf, options, () => addresses),
   });
   addresses = {
     joinAddresses: options.nodes.advertise.map((host) => `${host}:${nodes.joinPort}`),
     nodeAddresses: options.nodes.advertise.map((host) => `${host}:${nodes.nodePort}`),
   };
-  const { version, corsOrigins, checkAnswers = false } = options;
   const edge = {
     services: core.services,
     tokens,
@@ -187,9 +188,9 @@ export async function startController(options: ControllerOptions): Promise<Contr
     checkAnswers,
     budgets: core.budgets,
     spaces: core.spaces,
-    ...(options.proxies === undefined ? {} : { proxies: options.proxies }),
+    proxies: options.proxies,
     metrics,
-    ...(options.metricsToken === undefined ? {} : { metricsToken: options.metricsToken }),
+    metricsToken: options.metricsToken,
   };
   const http = await listen(createApp(edge), options.http);
 
@@ -221,98 +222,6 @@ const auditOf = ({ kept, file, isOnBus }: AuditSettings, store: Pick<Store, 'aud
   sinks: [...(file === undefined ? [] : [auditFile(file)]), ...(isOnBus ? [auditBus(bus)] : [])],
 });
 
-const lifeOf = ({ nodes }: ControllerOptions) =>
-  nodes.certificateLifeMs === undefined ? {} : { nodeCertificateLifeMs: nodes.certificateLifeMs };
-
-/** What the node protocol asks of the controller: to let a node in, to renew its certificate, to take its stream, to give it sources. */
-function nodeSide(
-  { applier, view, fleet, dispatch, alarms, streams, services: { audit } }: Core,
-  authority: Authority,
-  shelf: SourceFiles,
-  { random, log, metrics }: ControllerOptions,
-  addresses: () => { readonly nodeAddresses: readonly string[]; readonly joinAddresses: readonly string[] },
-) {
-  const certificates = metrics.counter({
-    name: 'node_certificates_total',
-    help: 'Certificates that nodes asked for.',
-    labels: ['how', 'outcome'],
-  });
-  const refuseCertificate = (nodeId: NodeId, fault: CertificateFault) => {
-    const alarm = certificateAlarm(fault, view.get('nodes', nodeId)?.name ?? nodeId);
-    alarms.raise(nodeId, alarm);
-    return refused('FORBIDDEN', alarm.message);
-  };
-  return {
-    async renew({ nodeId, keyHash, expiresAtMs, certificateSerial }: Peer, csrDer: Uint8Array, peer: string) {
-      const judged = await applier.apply(renewCertificate(nodeId, keyHash));
-      if (!judged.ok) {
-        certificates.add(1, { how: 'renew', outcome: 'refused' });
-        return refuseCertificate(nodeId, judged.fault);
-      }
-      const certificate = await authority.issueNode(csrDer, nodeId);
-      if (!certificate.ok) return certificate;
-      certificates.add(1, { how: 'renew', outcome: 'issued' });
-      const { der, serialNumber, lifeMs } = certificate.value;
-      log.info('node.certificate_renewed', {
-        node: judged.node.name,
-        serial: serialNumber,
-        old_expiry: new Date(expiresAtMs).toISOString(),
-        new_expiry: new Date(certificate.value.expiresAtMs).toISOString(),
-      });
-      const node = { id: nodeId, name: judged.node.name };
-      await audit.note(byNode('renewCertificate', node, `certificate:${certificateSerial}`, addressOf(peer)));
-      return accepted({ certificateDer: der, lifeMs, ...addresses() });
-    },
-    admit({ nodeId, keyHash }: Peer) {
-      // A node that this store does not know, or under another key, may have joined after the backup that it was restored from: its hello tells.
-      const fault = certificateFault(view.get('nodes', nodeId), keyHash);
-      return fault === 'revoked' ? refuseCertificate(nodeId, fault) : accepted(undefined);
-    },
-    async join(request: JoinAttempt, peer: string) {
-      const by = { ...byNode('joinNode', undefined, joinTokenIn(request), addressOf(peer)) };
-      // Before all that costs something: strangers have no token.
-      const known = knownToken(view, request);
-      if (!known.ok) {
-        audit.refused({ ...by, credential: null }, known.refusal.code);
-        return known;
-      }
-      // Before the token is used up.
-      const proof = await authority.keyProof(request.csrDer);
-      if (!proof.ok) return proof;
-      const row = await joinWith({ applier, fleet, random }, { ...request, keyHash: proof.value.keyHash }, { attribution: by });
-      certificates.add(1, { how: 'join', outcome: row.ok ? 'issued' : 'refused' });
-      if (!row.ok) {
-        audit.refused(by, row.refusal.code);
-        return row;
-      }
-      const certificate = await authority.issueNode(request.csrDer, row.value.id);
-      if (!certificate.ok) return certificate;
-      return accepted({
-        nodeId: row.value.id,
-        clusterId: authority.clusterId,
-        incarnation: row.value.incarnation,
-        certificateDer: certificate.value.der,
-        caDer: authority.caDer,
-        expiresAtMs: certificate.value.expiresAtMs,
-      });
-    },
-    onRefused({ method, peer, node }: RefusedCall) {
-      const name = node === undefined ? undefined : { id: node, name: view.get('nodes', node)?.name ?? null };
-      const action = method === 'Renew' ? 'renewCertificate' : 'connectNode';
-      audit.refused(byNode(action, name, null, addressOf(peer)), 'FORBIDDEN');
-    },
-    onLink: fleet.connect.bind(fleet),
-    streams,
-    mayFetch: dispatch.mayFetch.bind(dispatch),
-    openSource: shelf.open,
-  };
-}
-
-const addressOf = (peer: string): string => peer.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-
-/** Only of a token that exists: what else was sent may be anything. */
-const joinTokenIn = ({ tokenId }: JoinAttempt): string => `join-token:${tokenId}`;
-
 /** After the store was opened: whoever rotates keys takes a controller that has not opened it for one that will read the newest. */
 async function openSealing(view: View, directory: string, random: Random) {
   const ring = new SealingRing(await openSealingKeys(directory, random));
@@ -320,32 +229,4 @@ async function openSealing(view: View, directory: string, random: Random) {
   if (missing.length > 0)
     throw new Error(`secrets are sealed under keys that ${directory} lacks: put back ${missing.join(', ')} from a backup`);
   return { ring, keys: sealingKeysIn(directory) };
-}
-
-/** One that is set already goes on working. */
-function checkAdminPassword(given: string): void {
-  if (isLongEnough(given)) return;
-  throw new Error(`RAWORC_ADMIN_PASSWORD is too short: set a password of at least ${MIN_PASSWORD_LENGTH} characters`);
-}
-
-/** The account and the space that a new store begins with; a password given by the operator holds from then on. */
-async function seed({ applier, view }: Core, passwords: Passwords, options: ControllerOptions): Promise<void> {
-  const { directory, disk, random, adminPassword: given } = options;
-  const admin = view.accountByUser('admin');
-  if (!view.hasAccounts() || view.spaceByName('default') === undefined) {
-    if (given !== undefined) checkAdminPassword(given);
-    const hash = await passwords.hash(given ?? (await openAdminPassword(directory, disk, random)), OWN_HASH);
-    if (!hash.ok) throw new Error(hash.refusal.message);
-    const ids = { accountId: random.uuid() as AccountId, bindingId: random.uuid(), spaceId: random.uuid() as SpaceId };
-    const by = byOperator('firstStart', { kind: 'service-accounts', ref: null, space: null });
-    await applier.apply(firstStart({ ...ids, passwordHash: hash.value }), { attribution: by });
-    return;
-  }
-  if (given === undefined || admin === undefined) return;
-  const same = await passwords.verify(given, admin.passwordHash, OWN_HASH);
-  if (same.ok && same.value) return;
-  checkAdminPassword(given);
-  const hash = await passwords.hash(given, OWN_HASH);
-  const by = byOperator('resetAdminPassword', { kind: 'service-accounts', ref: null, space: null });
-  if (hash.ok) await applier.apply(resetAdminPassword(hash.value), { attribution: by });
 }

@@ -76,10 +76,10 @@ export interface CoreDeps {
   readonly budgets?: BudgetLimits | undefined;
   readonly lease: LeaseTimes;
   /** How large sessions may be. {@link DEFAULT_SIZE_RULES} where it is not given. */
-  readonly sizes?: SizeRules;
+  readonly sizes?: SizeRules | undefined;
   /** What the operator allows of each node. */
-  readonly nodeRules?: NodeRules;
-  readonly builds?: BuildBounds;
+  readonly nodeRules?: NodeRules | undefined;
+  readonly builds?: BuildBounds | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -137,18 +137,18 @@ export function openCore(deps: CoreDeps): Core {
   const capacity = new Capacity(placedSessions(view));
   const rules = deps.nodeRules ?? NO_RULES;
   const directory = new NodeDirectory({ view, capacity, rules, sizes });
-  const growth = deps.growthRefusal === undefined ? {} : { growthRefusal: deps.growthRefusal };
-  const applier = new Applier({ store: store.writer, fleet: directory, capacity, clock, log, metrics, onFatal: deps.onFatal, ...growth });
+  const { growthRefusal, onFatal } = deps;
+  const applier = new Applier({ store: store.writer, fleet: directory, capacity, clock, log, metrics, growthRefusal, onFatal });
   applier.onCommitted(({ mutations }) => directory.committed(mutations));
   const loops = new Loops({ clock, random, log, metrics });
-  const publisher = new Publisher({ loops, events, news, clock, log, metrics: deps.metrics });
+  const publisher = new Publisher({ loops, events, news, clock, log, metrics });
   const ownerOf = rememberedOwners((id) => view.get('sessions', id)?.createdById);
-  const tail = new Tail({ loops, events, news, clock, log, metrics: deps.metrics, ownerOf });
+  const tail = new Tail({ loops, events, news, clock, log, metrics, ownerOf });
   const waiters = new Waiters();
   const rights = new RightsInForce(view);
   const secrets = new SecretKeeper(view, deps.sealing.ring, (account, space) => rights.holdsIn(account, space));
-  const alarms = new NodeAlarms({ applier, view, clock, log, metrics: deps.metrics });
-  const fleetDeps = {
+  const alarms = new NodeAlarms({ applier, view, clock, log, metrics });
+  const fleet = new Fleet({
     loops,
     directory,
     rules,
@@ -164,16 +164,10 @@ export function openCore(deps: CoreDeps): Core {
     lease,
     clusterId: deps.clusterId,
     version: deps.version,
-  };
-  const fleet = new Fleet({
-    ...fleetDeps,
     epoch: events.epoch,
     metrics,
   });
-  const dispatch = new BuildDispatch({
-    ...{ loops, applier, view, fleet, directory, clock, log, metrics },
-    ...(deps.builds === undefined ? {} : { bounds: deps.builds }),
-  });
+  const dispatch = new BuildDispatch({ loops, applier, view, fleet, directory, clock, log, metrics, bounds: deps.builds });
   const leases = new LeaseLoop({ loops, applier, directory, fleet, lease, clock, log });
   expiryLoop({ loops, applier, view, log, graceMs: SUSPEND_GRACE_MS });
   retentionLoop({ loops, applier, metrics });
@@ -182,7 +176,13 @@ export function openCore(deps: CoreDeps): Core {
     cursor === undefined ? [] : [new AuditExport({ loops, sink, cursor, lists, ids: auditIds(storeKey), log, metrics })],
   );
   auditRetentionLoop({
-    ...{ loops, applier, lists, clock, log, metrics, kept },
+    loops,
+    applier,
+    lists,
+    clock,
+    log,
+    metrics,
+    kept,
     exported: () => (exports.length === 0 ? undefined : Math.min(...exports.map((one) => one.exported))),
   });
   if (exports.length > 0)
@@ -209,10 +209,13 @@ export function openCore(deps: CoreDeps): Core {
 
   const shared = { applier, view, lists, waiters, shownSessions, random, storeKey, baseImage, sizes };
   const throttle = new LoginThrottle(clock);
-  const budgets = new Budgets({ clock, metrics, ...(deps.budgets === undefined ? {} : { limits: deps.budgets }) });
+  const budgets = new Budgets({ clock, metrics, limits: deps.budgets });
   const keyUse = new KeyUse(applier, clock);
   const streams = new StreamBroker({
-    ...{ clock, random, budgets, metrics },
+    clock,
+    random,
+    budgets,
+    metrics,
     send: (nodeId, frame) => fleet.stream(nodeId)?.send(frame) === true,
   });
   fleet.carry(streams);
@@ -239,7 +242,8 @@ export function openCore(deps: CoreDeps): Core {
     events: eventService(view, tail),
     audit: auditService({ applier, view, lists, clock, metrics, ids: auditIds(storeKey) }),
     health: healthService({
-      ...{ checkStore: deps.health.checkStore, log },
+      checkStore: deps.health.checkStore,
+      log,
       degradations: {
         ...deps.health.degradations,
         audit_export: () => exports.filter(({ isFailing }) => isFailing).length,

@@ -74,7 +74,7 @@ export interface AuthorityOptions {
   readonly random: Random;
   readonly log: Log;
   /** Lifetime of node certificates. Default {@link NODE_CERTIFICATE_LIFE_MS}. */
-  readonly nodeCertificateLifeMs?: number;
+  readonly nodeCertificateLifeMs?: number | undefined;
 }
 
 /**

@@ -26,12 +26,12 @@ export interface HttpDeps extends Omit<RouteDeps, 'streams'> {
   readonly checkAnswers?: boolean;
   /** What /metrics shows, and the token that a scraper may use there instead of logging in. */
   readonly metrics: PrometheusMetrics;
-  readonly metricsToken?: string;
+  readonly metricsToken?: string | undefined;
   /** Undefined: as {@link DEFAULT_LIMITS} says. */
   readonly budgets?: Budgets;
   /** Finds the space that pays for a request; undefined: none does. */
   readonly spaces?: SpaceLookup;
-  readonly proxies?: ProxyTrust;
+  readonly proxies?: ProxyTrust | undefined;
 }
 
 export interface HttpApp {

@@ -17,7 +17,7 @@ import { noBarriers } from '../../seams/barrier.ts';
 import { pause } from '../../seams/clock.ts';
 import { systemClock as clock, systemRandom as random } from '../../seams/system.ts';
 import { linkPair } from '../hollow/link-pair.ts';
-import { NODE, node, OTHER_NODE, openCore, SPACE, silent } from '../unit/controller/core.ts';
+import { allOn, NODE, node, OTHER_NODE, openCore, SPACE, silent } from '../unit/controller/core.ts';
 import { directoryOf, hello, joins } from '../unit/controller/fleet/world.ts';
 import { loopsOf } from '../unit/controller/loops.ts';
 import { scaled, TIME_LIMIT_MS } from './scale.ts';
@@ -118,7 +118,7 @@ t.test(`${SESSIONS} sessions on ${NODES} nodes: a restart, and rounds of compari
     if (made.length === 1_000) await Promise.all(made.splice(0));
   }
   await Promise.all(made);
-  const counts = ids.map((id) => core.store.view.sessionsOn(id).length);
+  const counts = ids.map((id) => allOn(core.store.view, id).length);
   t.equal(
     counts.reduce((sum, count) => sum + count, 0),
     SESSIONS,

@@ -8,8 +8,6 @@ export interface BuildView {
   newestBuild(spaceId: SpaceId, status?: BuildRow['status']): BuildRow | undefined;
   /** The build that made this image. */
   buildOfImage(spaceId: SpaceId, image: string): BuildRow | undefined;
-  /** Builds that wait for a node, or that a node was told to make. For tests and tools: there can be very many. */
-  openBuilds(): readonly BuildRow[];
   /** Builds that a node was told to make and that have not ended, the oldest first; of one node where one is given. */
   assignedBuilds(nodeId?: NodeId): readonly BuildRow[];
   /** The oldest build that waits for a node, of each space of which no node makes one; of these the oldest, at most `limit`. */

@@ -5,9 +5,7 @@ import type { SessionRow, TombstoneRow } from './rows.ts';
 export interface SessionView {
   /** Whether a session of that space is not deleted. */
   hasSessionIn(spaceId: SpaceId): boolean;
-  /** Sessions placed on a node, but for the deleted. For tests and tools: a node can have very many. */
-  sessionsOn(nodeId: NodeId): readonly SessionRow[];
-  /** Of these at most `limit` by id, from the one after `after` on. */
+  /** Sessions placed on a node, but for the deleted, by id from the one after `after` on: at most `limit`. */
   sessionsOnAfter(nodeId: NodeId, after: string, limit: number): readonly SessionRow[];
   /** The same, and of each only what it takes to compare it. */
   statesOn(nodeId: NodeId, after: string, limit: number): readonly Pick<SessionRow, 'id' | 'generation' | 'phase'>[];

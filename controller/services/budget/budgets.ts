@@ -8,7 +8,7 @@ import { RateTable } from './rate-table.ts';
 
 export interface BudgetDeps {
   readonly clock: Pick<Clock, 'monotonic'>;
-  readonly limits?: BudgetLimits;
+  readonly limits?: BudgetLimits | undefined;
   readonly metrics?: Metrics;
 }
 

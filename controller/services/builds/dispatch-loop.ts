@@ -69,7 +69,7 @@ export class BuildDispatch {
     clock: Clock;
     log: Log;
     metrics?: Metrics;
-    bounds?: BuildBounds;
+    bounds?: BuildBounds | undefined;
   }) {
     this.#bounds = options.bounds ?? BUILD_BOUNDS;
     this.rebuilds = new Rebuilds({ ...options, metrics: options.metrics ?? silentMetrics });

@@ -74,7 +74,7 @@ export class Applier {
     clock: Clock;
     log: Log;
     metrics?: Metrics;
-    growthRefusal?: GrowthRefusal;
+    growthRefusal?: GrowthRefusal | undefined;
     onFatal: (error: unknown) => void;
   }) {
     this.#store = options.store;

@@ -13,10 +13,8 @@ interface History {
   readonly bytes: string;
 }
 
-const history = (table: string, time: string, more: Partial<History> = {}): History => ({
-  ...{ table, key: 'id', time, only: 'true', bytes: '0' },
-  ...more,
-});
+const USUAL = { key: 'id', only: 'true', bytes: '0' };
+const history = (table: string, time: string, more: Partial<History> = {}): History => ({ ...USUAL, table, time, ...more });
 
 const HISTORIES: Readonly<Record<Prune['table'], History>> = {
   // The newest event always stays, so that numbers go on from it.

@@ -16,7 +16,7 @@ const STATES: Readonly<Record<string, string | undefined>> = { running: 'running
 /** Why the cluster is not at rest yet; undefined when it is. */
 export function unrest({ view, machines, controller, chronicle }: Cluster): string | undefined {
   if (controller === undefined) return 'the controller is down';
-  const [build] = view.openBuilds();
+  const [build] = [...view.assignedBuilds(), ...view.waitingBuilds(1)];
   if (build !== undefined) return `the build ${build.id} is ${build.status}`;
   for (const machine of machines) {
     const row = view.nodeByName(machine.name);
@@ -35,7 +35,7 @@ export function unrest({ view, machines, controller, chronicle }: Cluster): stri
       }
       if (held === undefined || held.desired === 'deleted') return `${machine.name} still holds something of ${id}, deleted`;
     }
-    for (const session of view.sessionsOn(row.id)) {
+    for (const session of view.sessionsOnAfter(row.id, '', Number.MAX_SAFE_INTEGER)) {
       if (!isSettled(session)) {
         const { desired, generation, phase, observedGeneration } = session;
         return `${session.id} should be ${desired} (${generation}), and is ${phase} (${observedGeneration})`;

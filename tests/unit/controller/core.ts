@@ -10,6 +10,7 @@ import { put } from '../../../controller/domain/engine/mutation.ts';
 import { createSession } from '../../../controller/domain/sessions/commands/create-session.ts';
 import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 import { DEFAULT_LIMITS, DEFAULT_REQUESTS, DEFAULT_SIZE_RULES, type SizeRules } from '../../../controller/domain/sessions/session-sizes.ts';
+import type { SessionView } from '../../../controller/domain/sessions/view.ts';
 import { Applier, type GrowthRefusal } from '../../../controller/services/engine/applier.ts';
 import { Capacity } from '../../../controller/services/engine/capacity.ts';
 import { openStore, type SqliteStore } from '../../../controller/store/sqlite/store.ts';
@@ -58,6 +59,9 @@ export const batching = (clock: Clock): Clock => ({
   soon: systemClock.soon,
 });
 
+/** All sessions of a node, but for the deleted. */
+export const allOn = (view: SessionView, id: NodeId): readonly SessionRow[] => view.sessionsOnAfter(id, '', Number.MAX_SAFE_INTEGER);
+
 export interface CoreOptions {
   readonly nodes?: readonly KnownNode[];
   readonly directory?: string;
@@ -75,7 +79,7 @@ export async function openCore(options: CoreOptions = {}): Promise<Core> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'raworc-core-'));
   const store = await openStore(join(directory, 'raworc.db'), 1, options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes });
   const nodes = options.nodes ?? [node(NODE), node(OTHER_NODE)];
-  const placed = nodes.flatMap(({ id }) => store.view.sessionsOn(id));
+  const placed = nodes.flatMap(({ id }) => allOn(store.view, id));
   const capacity = new Capacity(placed);
   const fleet: Fleet = {
     nodes: () => nodes.map((known) => ({ ...known, ...capacity.ofNode(known.id) })),

@@ -12,7 +12,6 @@ export const buildView = ({ all, one }: Reads): BuildView => ({
       : one('builds', 'where space_id = ? and status = ? order by created_at desc limit 1', spaceId, status),
   buildOfImage: (spaceId, image) =>
     one('builds', `where space_id = ? and image = ? and status = 'completed' order by created_at desc limit 1`, spaceId, image),
-  openBuilds: () => all('builds', `where status in ('pending','building') order by created_at`),
   assignedBuilds: (nodeId) =>
     nodeId === undefined
       ? all('builds', `where ${OPEN} and node_id > '' order by +created_at`)

@@ -4,7 +4,6 @@ import type { Reads } from './reads.ts';
 
 export const sessionView = ({ all, one, rows }: Reads): SessionView => ({
   hasSessionIn: (spaceId) => one('sessions', `where space_id = ? and desired <> 'deleted' limit 1`, spaceId) !== undefined,
-  sessionsOn: (nodeId) => all('sessions', `where node_id = ? and desired <> 'deleted'`, nodeId),
   sessionsOnAfter: (nodeId, after, limit) =>
     all('sessions', `where node_id = ? and desired <> 'deleted' and id > ? order by id limit ?`, nodeId, after, limit),
   statesOn: (nodeId, after, limit) =>

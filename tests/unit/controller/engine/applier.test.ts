@@ -6,7 +6,7 @@ import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import { Applier } from '../../../../controller/services/engine/applier.ts';
 import { systemClock } from '../../../../seams/system.ts';
-import { NODE, newSession, node, openCore, seeded, silent } from '../core.ts';
+import { allOn, NODE, newSession, node, openCore, seeded, silent } from '../core.ts';
 import { committedEvents } from '../events/committed-events.ts';
 
 const MIB = 1024 * 1024;
@@ -186,7 +186,7 @@ t.test('whatever is made and deleted, the room taken is that of the rows', async
       });
       await Promise.all(batch);
       for (const known of core.fleet.nodes()) {
-        const rows = core.store.view.sessionsOn(known.id);
+        const rows = allOn(core.store.view, known.id);
         t.equal(known.sessions, rows.length, `seed ${seed}`);
         t.equal(
           known.requested.cpuMillis,

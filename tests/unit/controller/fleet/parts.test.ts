@@ -6,7 +6,7 @@ import { MAX_UNDECIDED } from '../../../../controller/services/fleet/flow-contro
 import { PARTS_AHEAD } from '../../../../controller/services/fleet/set-sender.ts';
 import type { NodeFrame } from '../../../../proto/frame.ts';
 import { SetSum } from '../../../../proto/set-sum.ts';
-import { NODE, newSession, OTHER_NODE } from '../core.ts';
+import { allOn, NODE, newSession, OTHER_NODE } from '../core.ts';
 import { HandClock } from '../events/hand-clock.ts';
 import { cluster, type FakeNode, hello, inventory, running } from './world.ts';
 
@@ -18,7 +18,7 @@ async function crowd(t: Test, count: number, clock?: HandClock) {
   const world = await cluster(t, clock);
   const small = { requests: { cpuMillis: 0, memoryBytes: 0 } };
   for (let at = 0; at < count; at += 1) await world.core.applier.submit(newSession({ id: idOf(at), ...small }));
-  const on = (node: typeof NODE) => world.core.store.view.sessionsOn(node).map(({ id }) => id);
+  const on = (node: typeof NODE) => allOn(world.core.store.view, node).map(({ id }) => id);
   return { ...world, on };
 }
 

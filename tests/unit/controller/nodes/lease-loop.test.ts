@@ -7,7 +7,7 @@ import type { NodeRow } from '../../../../controller/domain/nodes/rows.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import type { Loops } from '../../../../controller/services/engine/loops.ts';
 import { LeaseLoop } from '../../../../controller/services/nodes/lease-loop.ts';
-import { batching, newMessage, newSession, silent, withAgents } from '../core.ts';
+import { allOn, batching, newMessage, newSession, silent, withAgents } from '../core.ts';
 import { committedEvents } from '../events/committed-events.ts';
 import { HandClock } from '../events/hand-clock.ts';
 import { cluster, type FakeNode, nodeOf, running, S } from '../fleet/world.ts';
@@ -106,7 +106,7 @@ t.test('a node that sends heartbeats keeps its lease; one that stops is unreacha
 t.test('unreachable for too long is lost: sessions fail, messages are answered, and a return changes neither', async (t) => {
   const { core, clock, start, id, row, events, settle, up } = await watched(t);
   for (let i = 0; i < 120; i += 1) await core.applier.submit(newSession({ id: `extra-${i}` as SessionId }));
-  const mine = core.store.view.sessionsOn(id).map((session) => session.id);
+  const mine = allOn(core.store.view, id).map((session) => session.id);
   const fake = await up();
   const message = newMessage(S, 'hi');
   await core.applier.submit(postMessage(message));

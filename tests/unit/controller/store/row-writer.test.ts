@@ -53,11 +53,11 @@ t.test('what sessions are found by is written wherever it changes', async (t) =>
   commit(row);
   const moved = { ...row, nodeId: 'two' as NodeId, lastSeq: 2 };
   t.ok(commit(moved).has('sessions_node'));
-  t.same(store.view.sessionsOn('one' as NodeId), []);
-  t.same(store.view.sessionsOn('two' as NodeId), [moved]);
+  t.same(store.view.sessionsOnAfter('one' as NodeId, '', 10), []);
+  t.same(store.view.sessionsOnAfter('two' as NodeId, '', 10), [moved]);
   const placeless = { ...moved, nodeId: null };
   commit(placeless);
-  t.same(store.view.sessionsOn('two' as NodeId), []);
+  t.same(store.view.sessionsOnAfter('two' as NodeId, '', 10), []);
   const deleted: SessionRow = { ...placeless, desired: 'deleted', terminatedAt: 9 };
   commit({ ...placeless, lastSeq: 3 });
   commit(deleted);

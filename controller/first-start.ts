@@ -1,0 +1,46 @@
+import type { Disk } from '../seams/disk.ts';
+import type { Random } from '../seams/random.ts';
+import { isLongEnough, MIN_PASSWORD_LENGTH } from './contract/passwords.ts';
+import type { Core } from './core.ts';
+import { firstStart, resetAdminPassword } from './domain/access/commands/logins.ts';
+import { byOperator } from './domain/audit/audit.ts';
+import type { AccountId, SpaceId } from './domain/engine/ids.ts';
+import { OWN_HASH } from './services/access/hash-queue.ts';
+import type { Passwords } from './services/access/passwords.ts';
+import { openAdminPassword } from './store/files/cluster-files.ts';
+
+export interface FirstStart {
+  readonly directory: string;
+  readonly disk: Disk;
+  readonly random: Random;
+  /** Of the account `admin`; generated into a file when undefined. */
+  readonly adminPassword: string | undefined;
+}
+
+/** One that is set already goes on working. */
+function checkAdminPassword(given: string): void {
+  if (isLongEnough(given)) return;
+  throw new Error(`RAWORC_ADMIN_PASSWORD is too short: set a password of at least ${MIN_PASSWORD_LENGTH} characters`);
+}
+
+/** The account and the space that a new store begins with; a password given by the operator holds from then on. */
+export async function seed({ applier, view }: Core, passwords: Passwords, options: FirstStart): Promise<void> {
+  const { directory, disk, random, adminPassword: given } = options;
+  const admin = view.accountByUser('admin');
+  if (!view.hasAccounts() || view.spaceByName('default') === undefined) {
+    if (given !== undefined) checkAdminPassword(given);
+    const hash = await passwords.hash(given ?? (await openAdminPassword(directory, disk, random)), OWN_HASH);
+    if (!hash.ok) throw new Error(hash.refusal.message);
+    const ids = { accountId: random.uuid() as AccountId, bindingId: random.uuid(), spaceId: random.uuid() as SpaceId };
+    const by = byOperator('firstStart', { kind: 'service-accounts', ref: null, space: null });
+    await applier.apply(firstStart({ ...ids, passwordHash: hash.value }), { attribution: by });
+    return;
+  }
+  if (given === undefined || admin === undefined) return;
+  const same = await passwords.verify(given, admin.passwordHash, OWN_HASH);
+  if (same.ok && same.value) return;
+  checkAdminPassword(given);
+  const hash = await passwords.hash(given, OWN_HASH);
+  const by = byOperator('resetAdminPassword', { kind: 'service-accounts', ref: null, space: null });
+  if (hash.ok) await applier.apply(resetAdminPassword(hash.value), { attribution: by });
+}

@@ -1,0 +1,103 @@
+import type { Log } from '../seams/log.ts';
+import type { Metrics } from '../seams/metrics.ts';
+import type { Random } from '../seams/random.ts';
+import type { Core } from './core.ts';
+import { byNode } from './domain/audit/audit.ts';
+import type { NodeId } from './domain/engine/ids.ts';
+import { accepted, refused } from './domain/engine/outcome.ts';
+import { type CertificateFault, certificateAlarm, certificateFault, renewCertificate } from './domain/nodes/commands/node-certificates.ts';
+import type { Authority } from './grpc/authority.ts';
+import type { RefusedCall } from './grpc/node-server.ts';
+import type { Peer } from './grpc/peer.ts';
+import type { JoinAttempt } from './grpc/stranger-methods.ts';
+import { joinWith, knownToken } from './services/nodes/node-service.ts';
+import type { SourceFiles } from './store/files/source-files.ts';
+
+/** What the node protocol asks of the controller: to let a node in, to renew its certificate, to take its stream, to give it sources. */
+export function nodeSide(
+  { applier, view, fleet, dispatch, alarms, streams, services: { audit } }: Core,
+  authority: Authority,
+  shelf: SourceFiles,
+  { random, log, metrics }: { readonly random: Random; readonly log: Log; readonly metrics: Metrics },
+  addresses: () => { readonly nodeAddresses: readonly string[]; readonly joinAddresses: readonly string[] },
+) {
+  const certificates = metrics.counter({
+    name: 'node_certificates_total',
+    help: 'Certificates that nodes asked for.',
+    labels: ['how', 'outcome'],
+  });
+  const refuseCertificate = (nodeId: NodeId, fault: CertificateFault) => {
+    const alarm = certificateAlarm(fault, view.get('nodes', nodeId)?.name ?? nodeId);
+    alarms.raise(nodeId, alarm);
+    return refused('FORBIDDEN', alarm.message);
+  };
+  return {
+    async renew({ nodeId, keyHash, expiresAtMs, certificateSerial }: Peer, csrDer: Uint8Array, peer: string) {
+      const judged = await applier.apply(renewCertificate(nodeId, keyHash));
+      if (!judged.ok) {
+        certificates.add(1, { how: 'renew', outcome: 'refused' });
+        return refuseCertificate(nodeId, judged.fault);
+      }
+      const certificate = await authority.issueNode(csrDer, nodeId);
+      if (!certificate.ok) return certificate;
+      certificates.add(1, { how: 'renew', outcome: 'issued' });
+      const { der, serialNumber, lifeMs } = certificate.value;
+      log.info('node.certificate_renewed', {
+        node: judged.node.name,
+        serial: serialNumber,
+        old_expiry: new Date(expiresAtMs).toISOString(),
+        new_expiry: new Date(certificate.value.expiresAtMs).toISOString(),
+      });
+      const node = { id: nodeId, name: judged.node.name };
+      await audit.note(byNode('renewCertificate', node, `certificate:${certificateSerial}`, addressOf(peer)));
+      return accepted({ certificateDer: der, lifeMs, ...addresses() });
+    },
+    admit({ nodeId, keyHash }: Peer) {
+      // A node that this store does not know, or under another key, may have joined after the backup that it was restored from: its hello tells.
+      const fault = certificateFault(view.get('nodes', nodeId), keyHash);
+      return fault === 'revoked' ? refuseCertificate(nodeId, fault) : accepted(undefined);
+    },
+    async join(request: JoinAttempt, peer: string) {
+      const by = { ...byNode('joinNode', undefined, joinTokenIn(request), addressOf(peer)) };
+      // Before all that costs something: strangers have no token.
+      const known = knownToken(view, request);
+      if (!known.ok) {
+        audit.refused({ ...by, credential: null }, known.refusal.code);
+        return known;
+      }
+      // Before the token is used up.
+      const proof = await authority.keyProof(request.csrDer);
+      if (!proof.ok) return proof;
+      const row = await joinWith({ applier, fleet, random }, { ...request, keyHash: proof.value.keyHash }, { attribution: by });
+      certificates.add(1, { how: 'join', outcome: row.ok ? 'issued' : 'refused' });
+      if (!row.ok) {
+        audit.refused(by, row.refusal.code);
+        return row;
+      }
+      const certificate = await authority.issueNode(request.csrDer, row.value.id);
+      if (!certificate.ok) return certificate;
+      return accepted({
+        nodeId: row.value.id,
+        clusterId: authority.clusterId,
+        incarnation: row.value.incarnation,
+        certificateDer: certificate.value.der,
+        caDer: authority.caDer,
+        expiresAtMs: certificate.value.expiresAtMs,
+      });
+    },
+    onRefused({ method, peer, node }: RefusedCall) {
+      const name = node === undefined ? undefined : { id: node, name: view.get('nodes', node)?.name ?? null };
+      const action = method === 'Renew' ? 'renewCertificate' : 'connectNode';
+      audit.refused(byNode(action, name, null, addressOf(peer)), 'FORBIDDEN');
+    },
+    onLink: fleet.connect.bind(fleet),
+    streams,
+    mayFetch: dispatch.mayFetch.bind(dispatch),
+    openSource: shelf.open,
+  };
+}
+
+const addressOf = (peer: string): string => peer.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+
+/** Only of a token that exists: what else was sent may be anything. */
+const joinTokenIn = ({ tokenId }: JoinAttempt): string => `join-token:${tokenId}`;
