@@ -74,7 +74,12 @@ async function bringUp(running: Running, onLine: PartsOptions['onLine'], signal:
   const given: NatsPart = { url: natsUrl ?? '', tokenFile: process.env.RAWORC_NATS_TOKEN_FILE };
   const nats = natsServer === undefined ? given : await natsPart(parts, natsServer);
   running.nats = nats.child;
-  if (nats.child) await step(`Start nats-server at ${nats.url}`, () => nats.child?.start());
+  if (nats.child) {
+    await step('Start nats-server', ({ note }) => {
+      note(nats.url);
+      return nats.child?.start();
+    });
+  }
   const controller = await controllerPart(parts, image, nats);
   signal.throwIfAborted();
   running.controller = controller;

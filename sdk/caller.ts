@@ -4,28 +4,28 @@ import { walk } from './pages.ts';
 import type { TokenSource } from './token-source.ts';
 import type { Outgoing, Transport } from './transport.ts';
 
-/** What every call takes, beside its own parameters. */
+/** The options of every call. */
 export interface CallOptions {
-  /** Ends it: the call rejects with the signal's reason. */
+  /** Aborts the call, which rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
-/** For what makes something. */
+/** The options of calls that create something. */
 export interface Keyed extends CallOptions {
   /**
-   * The server makes one thing per key, however often it is asked within 24 h. Each call gets a key of its own and keeps it over its
-   * tries; give one to be safe over a restart of your program, too.
+   * The server creates one thing per key within 24 hours. Each call has its own key for all its retries; set one to be
+   * safe across restarts of your program.
    */
   readonly idempotencyKey?: string;
 }
 
-/** The parameters of a call in the URL, and what every call takes. */
+/** The query parameters of a call, and the options of every call. */
 export type With<Query, Options = CallOptions> = Options & NonNullable<Query>;
 /** The same for a walk over all pages. */
 export type WithoutPage<Query> = CallOptions & {
   readonly [Name in keyof NonNullable<Query> as Exclude<Name, 'limit' | 'offset'>]: NonNullable<Query>[Name];
 };
-/** With filters by metadata, each of which is a parameter of its own. */
+/** With filters by metadata, each its own query parameter. */
 export type ByMetadata<Query> = Omit<NonNullable<Query>, 'metadata'> & { readonly [filter: `metadata.${string}`]: string };
 
 /** One operation of the API. */
@@ -35,11 +35,11 @@ export interface Operation {
   /** JSON, or bytes of `mediaType`. */
   readonly body?: unknown;
   readonly mediaType?: string;
-  /** Takes an idempotency key. */
+  /** Sent with an idempotency key. */
   readonly isKeyed?: true;
 }
 
-/** What generated/operations.gen.ts is made upon. */
+/** Carries out the operations of generated/operations.gen.ts. */
 export class Caller {
   readonly #transport: Transport;
   readonly #tokens: TokenSource;
@@ -51,18 +51,18 @@ export class Caller {
     this.#environment = environment;
   }
 
-  /** What the server answers, parsed and trusted to be what the API's document says; undefined where it has no body. */
+  /** Returns the parsed response, trusted to match the API document; undefined if it has no body. */
   call<T>(operation: Operation, options: Keyed = {}): Promise<T> {
     return this.#send(operation, options, (response) => this.#json<T>(response, operation));
   }
 
-  /** Every item of a list, page by page as they are asked for. */
+  /** Yields every item of a list and fetches pages as needed. */
   all<T>(operation: Operation, options: CallOptions = {}): AsyncGenerator<T, void> {
     return walk((page) =>
       this.#send(operation, { ...options, ...page }, async (response) => {
         const items = await this.#json<readonly T[]>(response, operation);
         if (!Array.isArray(items)) throw this.#unexpected(200, operation);
-        // Smaller than asked for where the page ended early for its size.
+        // Smaller than requested if the page reached its limit in bytes.
         const limit = Number(response.headers.get('x-page-limit') ?? page.limit);
         return { items, limit: limit > 0 ? limit : page.limit };
       }),
@@ -93,7 +93,7 @@ export class Caller {
   }
 
   #unexpected(status: number, { path }: Operation): RaworcError {
-    const message = `${this.#transport.url} answered ${path} with something else than expected: is it a Raworc of this version?`;
+    const message = `${this.#transport.url} gave an unexpected response to ${path}. Check that it is Raworc in a version that fits`;
     return new RaworcError({ status, code: 'UNEXPECTED', message });
   }
 }

@@ -3,17 +3,17 @@ import { deltaIn, type EventFeed, messageIn } from './event-feed.ts';
 import type { Operations } from './generated/operations.gen.ts';
 import type { Message } from './generated/types.gen.ts';
 
-/** What comes of a message: pieces of the answer as far as they come in order, then the answer, which replaces them. */
+/** A piece of the answer, as long as they arrive in order, or at last the answer, which replaces them. */
 export type Said = { readonly kind: 'piece'; readonly text: string } | { readonly kind: 'answer'; readonly message: Message };
 
 export interface SayOptions {
-  /** Who is to answer, where there are several. */
+  /** The agent that answers, if there are several. */
   readonly agent?: string | undefined;
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** One session's messages and events, over one stream for as long as the talk goes on. One message at a time. */
+/** A conversation with one session over one stream, one message at a time. */
 export class Conversation {
   readonly #messages: Operations['messages'];
   readonly #sessionId: string;
@@ -26,9 +26,9 @@ export class Conversation {
   }
 
   /**
-   * Posts a message and gives what is said to it; the last thing is its answer (a failure too: metadata.type is then error_response), as it
-   * is in the store. A server that is away for a while, as over a restart, is waited for; the message is there once, however often it
-   * had to be sent. Throws NothingToCome where the session is deleted, or the message is cleared or lost by a restore, before there is an answer.
+   * Posts a message and yields pieces of its answer, then the stored answer (for a failure, metadata.type is
+   * error_response). It outlasts a restart of the server, and the message exists once, however often it was sent. Throws
+   * NothingToCome if the session is deleted, or the message is cleared or lost in a restore, before there is an answer.
    */
   async *say(content: string, { agent, metadata, signal }: SayOptions = {}): AsyncGenerator<Said, void> {
     const about = agent === undefined ? metadata : { ...metadata, agent };
@@ -55,7 +55,7 @@ export class Conversation {
       const piece = deltaIn(heard);
       if (piece?.message_id === posted.id) {
         run ??= piece.run_id;
-        // A piece that is missing is in the answer; going on would garble it.
+        // The answer has the missing piece; showing later ones would garble the text.
         if (piece.run_id !== run || piece.number !== pieces + 1) continue;
         pieces += 1;
         yield { kind: 'piece', text: piece.text };
@@ -86,7 +86,7 @@ export class Conversation {
 }
 
 const answers = (said: Message, posted: Message): boolean => said.role === 'agent' && said.metadata.in_reply_to === posted.id;
-const cleared = (): NothingToCome => new NothingToCome('The message was cleared before there was an answer');
-/** The stream began anew, so nobody was told why. */
+const cleared = (): NothingToCome => new NothingToCome('The message was cleared before it was answered');
+/** The stream was reset, so the reason is unknown. */
 const gone = (): NothingToCome =>
-  new NothingToCome('The message is not there any more: it was cleared, or the server was restored from a backup of before it');
+  new NothingToCome('The message no longer exists: it was cleared, or the server was restored from an older backup');

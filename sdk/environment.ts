@@ -1,13 +1,13 @@
-/** What the client has to do with the world, handed in so that a test can be the world. */
+/** Everything the client uses of its platform, passed in so that tests can replace it. */
 export interface Environment {
   readonly fetch: (request: Request) => Promise<Response>;
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** Milliseconds since whenever; never goes back. */
+  /** Milliseconds since an arbitrary start; never goes back. */
   readonly monotonic: () => number;
-  /** From 0 to below 1. */
+  /** From 0 up to, but not including, 1. */
   readonly random: () => number;
-  /** Runs it after so many milliseconds, unless what is returned is called before. */
+  /** Calls `run` after a delay unless the returned function is called first. */
   readonly after: (ms: number, run: () => void) => () => void;
   readonly uuid: () => string;
 }
@@ -25,7 +25,7 @@ export const systemEnvironment: Environment = {
   uuid,
 };
 
-/** Version 4. Not `crypto.randomUUID`, which a browser has only where the page came over HTTPS. */
+/** Returns a UUID of version 4. Browsers have `crypto.randomUUID` only on pages from HTTPS. */
 function uuid(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;

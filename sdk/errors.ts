@@ -1,20 +1,20 @@
-/** What the server said when it refused. */
+/** A refusal by the server. */
 export interface Refusal {
-  /** HTTP's status. */
+  /** The HTTP status. */
   readonly status: number;
-  /** Which refusal it is: NOT_FOUND, CONFLICT, …; UNEXPECTED where what answered does not seem to be a Raworc. */
+  /** Such as NOT_FOUND or CONFLICT; UNEXPECTED if the response does not come from Raworc. */
   readonly code: string;
-  /** In words for a person, which say what to do. */
+  /** For people: what happened and what to do. */
   readonly message: string;
-  /** Of a 422: path and problem of each field. */
+  /** For a 422: path and problem of each field. */
   readonly details?: unknown;
-  /** Finds the request in the log of the server. */
+  /** Identifies the request in the server's log. */
   readonly requestId?: string | undefined;
-  /** When to come back, in seconds, where the server said so. */
+  /** Seconds after which to retry, if the server said so. */
   readonly retryAfterS?: number | undefined;
 }
 
-/** The server answered, and said no; whatever could be tried again was. */
+/** The server refused the request, after all possible retries. */
 export class RaworcError extends Error implements Refusal {
   readonly status: number;
   readonly code: string;
@@ -34,8 +34,8 @@ export class RaworcError extends Error implements Refusal {
 }
 
 /**
- * The server did not answer, or not to the end, as often as it was tried. What was asked for may have been done: repeat it with the
- * same idempotency key, or look.
+ * The server did not respond, or not completely, to any try. The request may have been carried out: repeat it with the
+ * same idempotency key, or read the state.
  */
 export class Unreachable extends Error {
   constructor(message: string, cause?: unknown) {
@@ -44,7 +44,7 @@ export class Unreachable extends Error {
   }
 }
 
-/** What is waited for cannot come any more: the session failed or was deleted, or the message was cleared or lost by a restore. */
+/** The awaited result cannot come: the session failed or was deleted, or the message was cleared or lost in a restore. */
 export class NothingToCome extends Error {
   constructor(message: string) {
     super(message);
@@ -52,12 +52,15 @@ export class NothingToCome extends Error {
   }
 }
 
-/** What a response that is no success says. Reads its body. */
+/** Returns the error in an unsuccessful response. Reads its body. */
 export async function refusalIn(response: Response, url: string): Promise<RaworcError> {
   const requestId = response.headers.get('x-request-id') ?? undefined;
   const retryAfterS = retryAfter(response.headers.get('retry-after'));
   const said = errorIn(parsed(await response.text()));
-  const { code, message } = said ?? { code: 'UNEXPECTED', message: `${url} answered with ${response.status}: is it a Raworc?` };
+  const { code, message } = said ?? {
+    code: 'UNEXPECTED',
+    message: `${url} responded with ${response.status} and no Raworc error. Check the address`,
+  };
   return new RaworcError({ status: response.status, code, message, details: said?.details, requestId, retryAfterS });
 }
 
@@ -77,7 +80,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** In seconds only: a date would be judged by a clock that may be wrong. */
+/** Only seconds are used: this machine's clock may disagree with a date. */
 function retryAfter(header: string | null): number | undefined {
   return header !== null && /^\d{1,9}$/.test(header) ? Number(header) : undefined;
 }

@@ -6,29 +6,29 @@ import type { TokenSource } from './token-source.ts';
 import type { Transport } from './transport.ts';
 
 /**
- * What comes out of a feed.
- * - `event`: what happened. `type` is such as session.state, message.created, build.state; `delta` (a piece of an answer) and `log` (a line that
- *   an agent printed) are never sent again, and have no id.
- * - `resumed`: the stream was cut and is taken up where it was. No event is missing; deltas and log lines may be.
- * - `reset`: events are missing, since the server no longer has them, or came back from a backup: look at the state itself.
+ * An item of a feed.
+ * - `event`: an event, of a type such as session.state, message.created or build.state. `delta` (a piece of an answer)
+ *   and `log` (a line that an agent printed) have no id and are never repeated.
+ * - `resumed`: the stream was interrupted and continues. No event is missing; deltas and log lines can be.
+ * - `reset`: events are missing, because the server no longer has them or was restored. Read the state itself.
  */
 export type Heard =
   | { readonly kind: 'event'; readonly type: string; readonly id: string | undefined; readonly data: EventData }
   | { readonly kind: 'resumed' }
   | { readonly kind: 'reset' };
 
-/** The data of an event: what it is about, under its name, and this. */
+/** The data of an event: its subject, under the subject's name, and these fields. */
 export interface EventData {
   readonly session_id?: string | null;
   readonly space?: string | null;
   /** RFC 3339 */
   readonly at?: string;
-  /** Counts the events of the session, from 1. */
+  /** The number of the event within its session, from 1. */
   readonly number?: number | null;
   readonly [field: string]: unknown;
 }
 
-/** A piece of an answer that is being made; numbered within its run from 1. The answer itself replaces them all. */
+/** A piece of an unfinished answer, numbered within its run from 1. The answer replaces all pieces. */
 export interface Delta {
   readonly message_id: string;
   readonly run_id: string;
@@ -37,7 +37,7 @@ export interface Delta {
   readonly text: string;
 }
 
-/** A line that an agent printed; `dropped` before it were lost. */
+/** A line that an agent printed. `dropped` lines before it were lost. */
 export interface LogLine {
   readonly session_id: string;
   readonly run_id: string;
@@ -48,20 +48,20 @@ export interface LogLine {
   readonly dropped?: number;
 }
 
-/** News as they come; nothing is missed between the opening and the first `next`. */
+/** A stream of events. It begins when it is opened, not with the first `next`. */
 export interface EventFeed extends AsyncIterable<Heard> {
-  /** The next one; undefined at the end, which is the deletion of the session that is followed. Throws where the server refuses or is gone too long. */
+  /** Resolves with the next item; undefined once the followed session is deleted. Throws if the server refuses or stays away. */
   next(): Promise<Heard | undefined>;
   close(): Promise<void>;
 }
 
 export interface FeedOptions {
-  /** To go on after what was heard before: the id of the last event. */
+  /** Continues after this event. */
   readonly lastEventId?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a feed is made upon. */
+/** What a feed needs. */
 export interface Wire {
   readonly transport: Transport;
   readonly tokens: TokenSource;
@@ -71,7 +71,7 @@ export interface Wire {
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 10_000;
 
-/** Follows a stream of server-sent events and reconnects to it by itself. Resolves once the server has taken the watcher. */
+/** Follows a stream of server-sent events and reconnects by itself. Resolves once the server has accepted the stream. */
 export async function openFeed(wire: Wire, path: string, { lastEventId, signal }: FeedOptions = {}): Promise<EventFeed> {
   const closing = new AbortController();
   const ending = AbortSignal.any([closing.signal, wire.transport.signal, ...(signal === undefined ? [] : [signal])]);
@@ -118,7 +118,7 @@ async function* follow(
     cuts += 1;
     await sleep(environment, environment.random() * Math.min(MAX_RETRY_MS, retryMs * 2 ** (cuts - 1)), signal);
     response = await connect(wire, path, lastId, signal);
-    // Without an id to go on from, what happened meanwhile is not sent.
+    // Without an id to continue from, events in between are not sent.
     yield { kind: lastId === undefined ? 'reset' : 'resumed' };
   }
 }
@@ -134,14 +134,14 @@ function fieldsIn(data: string): EventData {
   }
 }
 
-/** What the event shows of a session, a message or a build as it is then, or undefined where it is about something else. */
+/** Returns the session, message or build in an event, or undefined if the event has another subject. */
 export const sessionIn = (heard: Heard): Session | undefined => shownIn<Session>(heard, 'session');
 export const messageIn = (heard: Heard): Message | undefined => shownIn<Message>(heard, 'message');
 export const buildIn = (heard: Heard): Build | undefined => shownIn<Build>(heard, 'build');
 
 function shownIn<T>(heard: Heard, name: string): T | undefined {
   const shown = heard.kind === 'event' ? heard.data[name] : undefined;
-  // What the server sends is trusted to be what it says, as in the answers of calls.
+  // The server's data is trusted, as in the responses of calls.
   return isFields(shown) ? (shown as unknown as T) : undefined;
 }
 

@@ -1,20 +1,20 @@
 const PAGE = 1000;
-/** How many of the items before it each page shows again. */
+/** How many items of the page before each page repeats. */
 const OVERLAP = 1;
 
 interface Page<T> {
   readonly items: readonly T[];
-  /** How many the server had room for: fewer than asked for where the page ended early for its size in bytes. */
+  /** The size of the page: smaller than requested if it reached the server's limit in bytes. */
   readonly limit: number;
 }
 
 /**
- * Every item of a list that changes while it is read. What is there from the beginning to the end of the walk comes exactly once. What is
- * made meanwhile may be missing (lists are newest first), what is removed meanwhile may be among them.
+ * Yields every item of a list that can change while it is read. Items that exist throughout come exactly once. Items
+ * created meanwhile can be missing (lists are newest first); items deleted meanwhile can be included.
  *
- * Pages are cut by number, so each removal moves the rest forward past the next cut. Each page therefore begins with the last item of the one
- * before, which is why `limit` is at least two, and the server has room for two items of any size; where it does not, the walk goes back until
- * it finds an item that it knows, and leaves out those.
+ * Pages are cut by offset, so each deletion moves later items across the next cut. Each page therefore begins with the
+ * last item of the page before, and `limit` is at least two. If that item is gone, the walk goes back until it finds an
+ * item that it has seen.
  */
 export async function* walk<T>(
   read: (page: { readonly limit: number; readonly offset: number }) => Promise<Page<T>>,
@@ -40,7 +40,7 @@ export async function* walk<T>(
   }
 }
 
-/** What tells the things of one list apart. */
+/** Returns what identifies an item within its list. */
 function identity(item: unknown): unknown {
   const { id, key_name, session_id, name }: Readonly<Record<string, unknown>> = { ...(typeof item === 'object' ? item : {}) };
   return id ?? key_name ?? session_id ?? name ?? JSON.stringify(item);

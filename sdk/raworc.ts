@@ -6,11 +6,11 @@
  *     const answer = await raworc.send(session.id, 'Hello', { onDelta: (text) => show(text) });
  *     for await (const one of raworc.sessions.all({ space: 'default' })) console.log(one.id, one.state);
  *
- * Each operation of the API is a method of its group: `raworc.agents.deploy(space, agent)`. It takes what is in the path, then the body,
- * then the parameters of the URL together with a `signal`. Lists have `all` beside `list`, which walks over every page.
+ * Each operation of the API is a method of its group: `raworc.agents.deploy(space, agent)`. It takes the parameters of
+ * the path, then the body, then the query parameters together with a `signal`. Beside `list`, `all` walks every page.
  *
- * What is safe to repeat is repeated, with growing pauses, while the server does not answer or is busy: reads, PUT and DELETE, and with an
- * idempotency key, which they get by themselves, creates. What fails throws RaworcError (the server said no) or Unreachable (it said nothing).
+ * Requests that are safe to repeat are retried, with growing pauses, while the server is busy or does not answer: reads,
+ * PUT, DELETE, and creates, which get an idempotency key. Failures throw RaworcError (the server refused) or Unreachable.
  */
 import { Caller } from './caller.ts';
 import { Conversation, type Said, type SayOptions } from './conversation.ts';
@@ -24,17 +24,20 @@ import { Transport } from './transport.ts';
 import { type Wanted, waitForSession } from './wait-for.ts';
 
 export interface RaworcOptions {
-  /** Where the server is, such as http://127.0.0.1:9000; empty in a page that it served itself. */
+  /** The server's address, such as http://127.0.0.1:9000; empty in a page that the server itself delivered. */
   readonly url: string;
-  /** Who one is. A token is renewed shortly before its end; with a user and password the client logs in when it needs to. */
+  /**
+   * A token of a login. Give one of token, apiKey and login. A token is renewed shortly before it expires; with a user
+   * name and password the client logs in when needed.
+   */
   readonly token?: string | undefined;
   readonly apiKey?: string | undefined;
   readonly login?: { readonly user: string; readonly pass: string } | undefined;
-  /** Without what is given: 30 s. */
+  /** Retries for 30 seconds unless set otherwise. */
   readonly retry?: Partial<RetryPolicy>;
-  /** Ends everything that the client does. */
+  /** Aborts everything the client does. */
   readonly signal?: AbortSignal;
-  /** For tests: clock, chance and network. */
+  /** For tests: clock, randomness and network. */
   readonly environment?: Partial<Environment>;
 }
 
@@ -52,16 +55,16 @@ export class Raworc extends Operations {
   }
 
   /**
-   * What happens, in one session or in all that one may see, from now on or after `lastEventId`. It resolves once the server has taken the
-   * watcher, so that nothing of what one does next is missed. Cut streams are taken up again.
+   * Follows the events of one session, or of all that the caller can see, from now on or after `lastEventId`. Resolves
+   * once the server has accepted the stream, so that no effect of a later call is missed. Reconnects by itself.
    */
   events({ session, ...options }: FeedOptions & { readonly session?: string | undefined } = {}): Promise<EventFeed> {
     return openFeed(this.#wire, session === undefined ? '/events' : `/sessions/${encodeURIComponent(session)}/events`, options);
   }
 
   /**
-   * The newest `limit` lines (100) that an agent printed in the sessions that are up, in one session or in all, and what it prints from then on. Lines are not kept on the way: those that are printed
-   * while a stream is cut come only with `agents.getLogs`.
+   * Follows the output of an agent in running sessions, or in one session, beginning with its newest `limit` lines (100).
+   * Lines printed while the stream is interrupted are missing; `agents.getLogs` returns them.
    */
   followLogs(
     space: string,
@@ -82,19 +85,20 @@ export class Raworc extends Operations {
   }
 
   /**
-   * The session once it is in that state, or as the function wants it; now if it is already. It hears of it and never polls. Throws
-   * NothingToCome where it is deleted, or (where a state is waited for) has failed; TimeoutError after `timeoutMs`.
+   * Resolves with the session once it is in the wanted state, or the function returns true. It follows events and never
+   * polls. Throws NothingToCome if the session is deleted, or fails while waiting for another state; TimeoutError after
+   * `timeoutMs`.
    */
   waitFor(session: string, wanted: Wanted, options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {}): Promise<Session> {
     return waitForSession({ sessions: this.sessions, open: (feed) => this.events(feed), ...this.#wire }, session, wanted, options);
   }
 
-  /** A talk over several messages, on one stream. Close it at the end. */
+  /** Opens a conversation of several messages on one stream. Close it at the end. */
   async converse(session: string, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Conversation> {
     return new Conversation(this.messages, session, await this.events({ session, ...options }));
   }
 
-  /** Says one thing and gives what is said to it as it comes; the last thing is the answer. */
+  /** Sends one message and yields the answer as it arrives, in pieces and then whole. */
   async *say(session: string, content: string, options: SayOptions = {}): AsyncGenerator<Said, void> {
     const talk = await this.converse(session, { signal: options.signal });
     try {
@@ -105,8 +109,8 @@ export class Raworc extends Operations {
   }
 
   /**
-   * Says one thing and gives the answer. `onDelta` gets the pieces as they come, which may stop short of the answer or be another text: the
-   * answer is what counts. A failure of the agent is an answer too; metadata.type is then error_response.
+   * Sends one message and returns the answer. `onDelta` gets pieces as they arrive. They can be incomplete or another
+   * text: the answer replaces them. A failure of the agent is an answer too, whose metadata.type is error_response.
    */
   async send(
     session: string,
@@ -117,7 +121,7 @@ export class Raworc extends Operations {
       if (said.kind === 'answer') return said.message;
       onDelta?.(said.text);
     }
-    throw new Error('a talk ends with an answer or throws');
+    throw new Error('a conversation ends with an answer or throws');
   }
 }
 
@@ -150,6 +154,6 @@ function credentialsIn({ token, apiKey, login }: RaworcOptions): Credentials | u
     ...(apiKey === undefined ? [] : [{ apiKey }]),
     ...(login === undefined ? [] : [{ login }]),
   ];
-  if (given.length > 1) throw new TypeError('Give one of token, apiKey and login');
+  if (given.length > 1) throw new TypeError('Set only one of token, apiKey and login');
   return given[0];
 }

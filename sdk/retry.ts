@@ -1,21 +1,21 @@
 import type { RaworcError } from './errors.ts';
 
-/** How often and how long a request is tried again. */
+/** How often and how long a request is retried. */
 export interface RetryPolicy {
-  /** The first one counts. */
+  /** Including the first. */
   readonly tries: number;
-  /** No further try begins later than this after the first one failed. */
+  /** No retry begins later than this after the first failure. */
   readonly totalMs: number;
-  /** Before the second try it is at most this, then twice as much each time (full jitter) … */
+  /** The longest delay before the first retry. It doubles with each retry (full jitter) … */
   readonly baseMs: number;
-  /** … and never more than this. */
+  /** … up to this. */
   readonly maxMs: number;
 }
 
-/** Long enough for a restart of the server. */
+/** Long enough to outlast a restart of the server. */
 export const PATIENT: RetryPolicy = { tries: 30, totalMs: 30_000, baseMs: 250, maxMs: 3_000 };
 
-/** How long to wait after so many failures: what the server asked for and a little, else by chance up to a bound that doubles. */
+/** Returns the delay after a number of failures: a little more than the server asked for, else random below a doubling bound. */
 export function delayMs(policy: RetryPolicy, failures: number, random: () => number, retryAfterS?: number): number {
   if (retryAfterS !== undefined) return retryAfterS * 1000 + random() * policy.baseMs;
   return random() * Math.min(policy.maxMs, policy.baseMs * 2 ** (failures - 1));
@@ -27,21 +27,21 @@ export interface Tried {
   readonly idempotencyKey?: string | undefined;
 }
 
-/** Whether it does no harm when the server has done it and only its answer was lost. */
+/** Whether the request can be repeated if the server carried it out and only the response was lost. */
 export function isRepeatable({ method, path, idempotencyKey }: Tried): boolean {
-  // It was changed by the first try, so the second would be told that the current password is wrong.
+  // After the first try the current password in the request is wrong.
   if (method === 'PUT') return !path.endsWith('/password');
-  // A second token harms nobody.
+  // A second token does no harm.
   if (path === '/auth/login' || path === '/auth/refresh') return true;
   return method === 'GET' || method === 'DELETE' || idempotencyKey !== undefined;
 }
 
-/** Whether the same request may fare better later. */
+/** Whether the same request can succeed later. */
 export function isPassing({ status, code, retryAfterS }: RaworcError, tried: Tried): boolean {
-  // Refused before anything was done, so it is safe for every method.
+  // Refused before any effect, so it is safe for every method.
   if (status === 429) return true;
   if (!isRepeatable(tried)) return false;
-  // A Raworc that has no room says so in a 503; without a time to come back that is its answer. Another's is that of a proxy in front.
+  // A 503 of Raworc without Retry-After means no capacity, which is final. Any other 503 comes from a proxy.
   if (status === 503) return retryAfterS !== undefined || code !== 'UNAVAILABLE';
   return status === 502 || status === 504;
 }

@@ -21,13 +21,13 @@ export interface TransportOptions {
   readonly url: string;
   readonly environment: Environment;
   readonly policy: RetryPolicy;
-  /** Ends everything. */
+  /** Aborts every request. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Requests to one server. What is safe to repeat is tried again while the server does not answer or says that it is busy. Throws
- * RaworcError for a refusal, Unreachable for no answer, and the reason of a signal that aborts.
+ * Sends requests to one server and retries those that are safe to repeat while it is busy or does not respond. Throws
+ * RaworcError for a refusal, Unreachable for no response, and the reason of a signal that aborts.
  */
 export class Transport {
   readonly #options: TransportOptions;
@@ -40,12 +40,12 @@ export class Transport {
     return this.#options.url;
   }
 
-  /** Ends everything that goes through it, streams as well. */
+  /** Aborts every request, streams too. */
   get signal(): AbortSignal {
     return this.#options.signal;
   }
 
-  /** What `read` makes of a success. It may fail like the request, and is then tried again with it. `tokens`: whose request it is. */
+  /** Returns what `read` makes of a successful response. If `read` fails, the request is retried too. */
   async send<T>(request: Outgoing, tokens: TokenSource | undefined, read: (response: Response) => Promise<T>): Promise<T> {
     const { environment, policy, signal: ending } = this.#options;
     const signal = request.signal === undefined ? ending : AbortSignal.any([ending, request.signal]);
@@ -61,7 +61,7 @@ export class Transport {
         if (error instanceof Unreachable) wasUnanswered = true;
         else if (!(error instanceof RaworcError)) throw error;
         else if (wasUnanswered && request.method === 'DELETE' && error.status === 404) {
-          // The try before did it, and only its answer was lost.
+          // An earlier try succeeded, and only its response was lost.
           return await read(new Response(null, { status: 204 }));
         } else if (error.status === 401 && !isRenewed && tokens !== undefined && (await tokens.renew(token))) {
           isRenewed = true;
@@ -89,8 +89,8 @@ export class Transport {
       return await read(response);
     } catch (error) {
       if (signal.aborted || error instanceof RaworcError || error instanceof Unreachable) throw error;
-      // Whatever it is called (a TypeError, in fetch), nothing else can fail here.
-      throw new Unreachable(`${this.url} does not answer (${reasonOf(error)}): is Raworc running there?`, error);
+      // Whatever its class (fetch throws TypeError), only the network can fail here.
+      throw new Unreachable(`${this.url} does not respond (${reasonOf(error)}). Check that Raworc is running there.`, error);
     }
   }
 }
@@ -98,6 +98,6 @@ export class Transport {
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   if (!(cause instanceof Error)) return String(cause);
-  // An address that stands for several hosts fails with a list of failures and an empty message.
+  // A name with several addresses fails with a list of errors and an empty message.
   return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message || cause.name;
 }

@@ -4,7 +4,7 @@ import { type EventFeed, type FeedOptions, sessionIn } from './event-feed.ts';
 import type { Operations } from './generated/operations.gen.ts';
 import type { Session } from './generated/types.gen.ts';
 
-/** A state, or whatever is to be true of the session. */
+/** A state, or a condition on the session. */
 export type Wanted = Session['state'] | ((session: Session) => boolean);
 
 interface Watching {
@@ -21,12 +21,12 @@ export async function waitForSession(
   { signal, timeoutMs }: { readonly signal?: AbortSignal; readonly timeoutMs?: number },
 ): Promise<Session> {
   const late = new AbortController();
-  const what = typeof wanted === 'function' ? 'as it was waited for' : wanted;
+  const what = typeof wanted === 'function' ? 'as expected' : wanted;
   const giveUp = () => late.abort(new DOMException(`Session ${id} was not ${what} within ${timeoutMs} ms`, 'TimeoutError'));
   const cancel = timeoutMs === undefined ? () => undefined : environment.after(timeoutMs, giveUp);
   const ending = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
   try {
-    // The stream first, so that nothing happens between the look and the listening.
+    // The stream is opened first, so that no change after the read is missed.
     const feed = await open({ session: id, signal: ending });
     try {
       for (let now: Session | undefined = await sessions.get(id, { signal: ending }); ; ) {
@@ -46,7 +46,7 @@ export async function waitForSession(
 function isWanted(session: Session, wanted: Wanted): boolean {
   if (typeof wanted === 'function') return wanted(session);
   if (session.state === 'error' && wanted !== 'error') {
-    throw new NothingToCome(`The session failed: ${session.termination_reason ?? 'no reason was given'}`);
+    throw new NothingToCome(`The session failed: ${session.termination_reason ?? 'the server gave no reason'}`);
   }
   return session.state === wanted;
 }

@@ -44,6 +44,6 @@ export async function firstConversation(raworc: CommandLine): Promise<void> {
 
 async function say(raworc: CommandLine, session: string, message: string): Promise<void> {
   const startedAt = performance.now();
-  await raworc.run(['chat', '--agent', agent, session, message], { show: true });
+  await raworc.run(['chat', '--agent', agent, session.slice(0, 8), message], { show: true });
   print(dim(`  (answered in ${duration(performance.now() - startedAt)})\n`));
 }

@@ -82,7 +82,7 @@ t.test('what goes wrong is one line with what to do, and nothing is kept', async
   await t.rejects(stat(join(home, 'raworc', 'config.json')));
   env.RAWORC_TOKEN = undefined;
   env.RAWORC_URL = 'http://127.0.0.1:1';
-  t.match(await run('node', 'list'), { code: 1, err: /does not answer \(.*\): is Raworc running/ });
+  t.match(await run('node', 'list'), { code: 1, err: /does not respond \(.*\)\. Check that Raworc is running/ });
 });
 
 t.test('a login that ran out says so', async (t) => {

@@ -163,7 +163,7 @@ node-2  ready   1         0.05 of 2  128 MiB of 4 GiB  0.1.0    EngineHung, Unre
 t.test('an answer of something that is no Raworc is one line', async (t) => {
   const { run } = await world(t, await fakeServer(t, { 'GET /nodes': { body: { hello: 1 } } }));
   const ran = await run('node', 'list');
-  t.match(ran, { code: 1, err: /something else than expected/ });
+  t.match(ran, { code: 1, err: /unexpected response/ });
 });
 
 t.test('pause, suspend and resume say what became of it; a resume waits until the session is up', async (t) => {

@@ -30,7 +30,7 @@ t.test('what the server refuses for good is not tried again', async (t) => {
 t.test('a POST without an idempotency key is tried again only where the server had no time for it', async (t) => {
   const path = `POST /sessions/${ID}/pause`;
   const lost = await fakeServer(t, { [path]: inTurn(cut, answered(200, session)) });
-  await t.rejects(new SdkWorld().client(lost.url).sessions.pause(ID), { name: 'Unreachable', message: /does not answer/ });
+  await t.rejects(new SdkWorld().client(lost.url).sessions.pause(ID), { name: 'Unreachable', message: /does not respond/ });
   t.equal(lost.asked.length, 1);
   const busy = await fakeServer(t, { [path]: inTurn(refusal(429, 'RATE_LIMITED', { 'retry-after': '1' }), answered(200, session)) });
   t.match(await new SdkWorld().client(busy.url).sessions.pause(ID), session);

@@ -69,8 +69,9 @@ t.test('an event is read in a time that grows with its size and not with its squ
   };
   await bytesMs(2 ** 20);
   // Sixteen times as much: quadratic would be 256 times.
-  const small = Math.min(await bytesMs(2 ** 20), await bytesMs(2 ** 20), await bytesMs(2 ** 20));
-  t.ok((await bytesMs(2 ** 24)) < 100 * Math.max(1, small));
+  const quickest = async (size: number) => Math.min(await bytesMs(size), await bytesMs(size), await bytesMs(size));
+  const small = Math.max(1, await quickest(2 ** 20));
+  t.ok((await quickest(2 ** 24)) < 100 * small);
 });
 
 t.test('a stream that is cut is taken up behind the last event, and says so', async (t) => {
