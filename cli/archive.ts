@@ -14,11 +14,16 @@ const NOBODY = { uid: 0, gid: 0, uname: '', gname: '', mtime: new Date(0) };
 export interface Packed {
   readonly bytes: Uint8Array;
   readonly files: number;
-  /** Names of files and directories left out by default, without a .raworcignore; each once, sorted. */
+  /**
+   * Names of files and directories left out by default, without a .raworcignore; each once, sorted.
+   */
   readonly leftOut: readonly string[];
 }
 
-/** Packs a directory as a gzipped tar, without ignored files (ignore.ts), with sorted relative paths. */
+/**
+ * Packs a directory as a gzipped tar, without ignored files (ignore.ts), with sorted relative
+ * paths.
+ */
 export async function packDirectory(directory: string): Promise<Packed> {
   const rules = await readFile(join(directory, '.raworcignore'), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
@@ -92,7 +97,9 @@ async function listed(root: string, sorting: Sorting, below = ''): Promise<Entry
   return entries;
 }
 
-/** Whether this is a virtual environment of Python: its links lead to the Python of this machine. */
+/**
+ * Whether this is a virtual environment of Python: its links lead to the Python of this machine.
+ */
 const isVirtualEnvironment = (path: string): Promise<boolean> =>
   lstat(join(path, 'pyvenv.cfg')).then(
     (found) => found.isFile(),

@@ -6,7 +6,10 @@ const LOOK_MS = 10_000;
 
 export const isFinished = ({ status }: Build): boolean => status === 'completed' || status === 'failed';
 
-/** Opens the events to wait by, before the build so that none is missed. Undefined if the server refuses the stream. */
+/**
+ * Opens the events to wait by, before the build so that none is missed. Undefined if the server
+ * refuses the stream.
+ */
 export async function eventsFor(raworc: Raworc): Promise<EventFeed | undefined> {
   try {
     return await raworc.events();
@@ -16,7 +19,10 @@ export async function eventsFor(raworc: Raworc): Promise<EventFeed | undefined> 
   }
 }
 
-/** Resolves with the finished build: watches its events, and asks every ten seconds. Throws after `timeoutMs`. */
+/**
+ * Resolves with the finished build: watches its events, and asks every ten seconds. Throws after
+ * `timeoutMs`.
+ */
 export async function finishedBuild(
   io: Pick<Io, 'after'>,
   raworc: Raworc,

@@ -20,7 +20,10 @@ function configFile({ env }: Io): string {
   return join(home?.startsWith('/') ? home : join(env.HOME ?? homedir(), '.config'), 'raworc', 'config.json');
 }
 
-/** Saves the login, readable by its owner only. A concurrent reader sees the old login or the new one. */
+/**
+ * Saves the login, readable by its owner only. A concurrent reader sees the old login or the new
+ * one.
+ */
 export async function saveLogin(io: Io, login: SavedLogin): Promise<string> {
   const file = configFile(io);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
@@ -40,7 +43,10 @@ export async function forgetLogin(io: Io, token: string): Promise<void> {
   if ((await readSaved(io))?.token === token) await rm(configFile(io), { force: true });
 }
 
-/** RAWORC_URL and RAWORC_TOKEN override the saved login. A saved token is sent only to the server that issued it. */
+/**
+ * RAWORC_URL and RAWORC_TOKEN override the saved login. A saved token is sent only to the server
+ * that issued it.
+ */
 export async function findAccess(io: Io): Promise<Access> {
   const known = await readSaved(io);
   const url = serverUrl(io.env.RAWORC_URL || known?.url || DEFAULT_URL);
@@ -64,7 +70,10 @@ async function readSaved(io: Io): Promise<SavedLogin | undefined> {
   }
 }
 
-/** Returns the address without a trailing slash, so that paths can be appended and two spellings compared. */
+/**
+ * Returns the address without a trailing slash, so that paths can be appended and two spellings
+ * compared.
+ */
 export function serverUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {

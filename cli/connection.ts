@@ -2,7 +2,10 @@ import { Raworc, RaworcError, Unreachable } from '../sdk/raworc.ts';
 import { type Access, findAccess } from './config.ts';
 import type { Io } from './io.ts';
 
-/** Returns a client for the server and account in use. `isPatient`: it waits while the server restarts. */
+/**
+ * Returns a client for the server and account in use. `isPatient`: it waits while the server
+ * restarts.
+ */
 export type Connect = (options?: { readonly isPatient?: boolean }) => Promise<Raworc>;
 
 /** Enough for a hiccup: a person at the screen wants to know soon. */

@@ -1,12 +1,18 @@
 import ignore from 'ignore';
 
-/** Left out unless the .raworcignore takes them back: files that tools keep, and environments of one machine. */
+/**
+ * Left out unless the .raworcignore takes them back: files that tools keep, and environments of one
+ * machine.
+ */
 const USUAL = [
   ...['.git', '.hg', '.svn', '.DS_Store', '__pycache__/', '.venv/', 'venv/', '.tox/', '.nox/'],
   ...['.mypy_cache/', '.pytest_cache/', '.ruff_cache/', '.ipynb_checkpoints/'],
 ];
 
-/** Why a path is left out: by default, or by a pattern. `kept`: a pattern takes it back. Undefined: no pattern matches. */
+/**
+ * Why a path is left out: by default, or by a pattern. `kept`: a pattern takes it back. Undefined:
+ * no pattern matches.
+ */
 export type Verdict = 'usual' | 'named' | 'kept' | undefined;
 
 /** Matches paths against the patterns of a .raworcignore, which have the syntax of a .gitignore. */

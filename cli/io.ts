@@ -10,7 +10,10 @@ export interface World {
   readonly stderr: Screen;
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal;
-  /** Calls `run` after a delay unless the returned function is called first. Without it, the process's own timers. */
+  /**
+   * Calls `run` after a delay unless the returned function is called first. Without it, the
+   * process's own timers.
+   */
   readonly after?: (ms: number, run: () => void) => () => void;
 }
 

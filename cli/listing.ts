@@ -1,6 +1,9 @@
 import { type Io, table } from './io.ts';
 
-/** Prints a list as JSON, with everything the server sent, or as a table. An empty table is a note on standard error. */
+/**
+ * Prints a list as JSON, with everything the server sent, or as a table. An empty table is a note
+ * on standard error.
+ */
 export function printList<T>(
   io: Io,
   found: readonly T[],

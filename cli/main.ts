@@ -2,7 +2,8 @@ import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-// Halves the start time. In the user's own directory: in the default one, below /tmp, others could plant code.
+// Halves the start time. In the user's own directory: in the default one, below /tmp, others could
+// plant code.
 enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'raworc', 'compiled'));
 const { runCli } = await import('./program.ts');
 

@@ -18,7 +18,10 @@ import { version } from './version.ts';
 
 const INTERRUPTED = 130;
 
-/** Runs one command and returns its exit code: 0, 1 after an error on standard error, 130 after Ctrl-C. */
+/**
+ * Runs one command and returns its exit code: 0, 1 after an error on standard error, 130 after
+ * Ctrl-C.
+ */
 export async function runCli(args: readonly string[], world: World): Promise<number> {
   const io = ioOf(world);
   let code = 0;

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /**
- * Starts the command line on the project's own Node.js from any Node.js of version 18 or newer, without dependencies.
+ * Starts the command line on the project's own Node.js from any Node.js of version 18 or newer,
+ * without dependencies.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -12,7 +13,9 @@ const here = dirname(fileURLToPath(import.meta.url));
 // The sources, or what was compiled from them: below node_modules Node.js does not strip types.
 const main = [join(here, 'main.ts'), join(here, '..', 'dist', 'cli', 'main.js')].find((file) => existsSync(file));
 
-/** Looks below this folder and those above: npm installs it beside the package that depends on it. */
+/**
+ * Looks below this folder and those above: npm installs it beside the package that depends on it.
+ */
 function ownNode() {
   for (let folder = here; ; folder = dirname(folder)) {
     const file = join(folder, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');

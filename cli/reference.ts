@@ -11,7 +11,10 @@ const ID_PREFIX = /^[0-9a-f-]{1,36}$/;
 /** How many sessions are shown where a name or a prefix means several. */
 const MAX_SHOWN = 10;
 
-/** Returns the id of a session by its id, its name, or the start of its id. The server looks it up in an index. */
+/**
+ * Returns the id of a session by its id, its name, or the start of its id. The server looks it up
+ * in an index.
+ */
 export async function findSession(raworc: Raworc, ref: string): Promise<string> {
   if (UUID.test(ref)) return ref.toLowerCase();
   const name = ref.normalize('NFC');

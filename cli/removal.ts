@@ -1,7 +1,10 @@
 import { RaworcError } from '../sdk/raworc.ts';
 import { type Io, Trouble } from './io.ts';
 
-/** Deletes everything named, and prints what `remove` returns for each. A failure does not keep the others. */
+/**
+ * Deletes everything named, and prints what `remove` returns for each. A failure does not keep the
+ * others.
+ */
 export async function removeEach(io: Io, refs: readonly string[], remove: (ref: string) => Promise<string>): Promise<void> {
   const failed: string[] = [];
   for (const ref of refs) {

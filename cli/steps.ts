@@ -2,8 +2,9 @@ import { duration, type Io, painted } from './io.ts';
 import { Own, onOneLine, type Written } from './terminal.ts';
 
 /**
- * Runs one step and prints it with its duration on standard error, which leaves standard output to results. `run` can
- * add a note. The mark is a check mark only if `isDone` says so. An error is passed on after the step's line.
+ * Runs one step and prints it with its duration on standard error, which leaves standard output to
+ * results. `run` can add a note. The mark is a check mark only if `isDone` says so. An error is
+ * passed on after the step's line.
  */
 export async function step<T>(
   io: Io,

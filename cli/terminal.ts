@@ -24,8 +24,8 @@ export const indented = (text: string): string => text.trimEnd().replace(/\r?\n/
 export type Screen = Writable & { readonly isTTY?: boolean };
 
 /**
- * The only way to write to a terminal: control characters in text of others are spelled out. A pipe or file gets every
- * byte as it is.
+ * The only way to write to a terminal: control characters in text of others are spelled out. A pipe
+ * or file gets every byte as it is.
  */
 export class Terminal {
   /** For readline's line editor. */

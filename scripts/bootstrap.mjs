@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * Runs before anything is installed: plain JavaScript for Node.js 18 or newer, without dependencies. It checks the
- * machine, installs the packages once, and starts the TypeScript program on the project's own Node.js 24.
+ * Runs before anything is installed: plain JavaScript for Node.js 18 or newer, without
+ * dependencies. It checks the machine, installs the packages once, and starts the TypeScript
+ * program on the project's own Node.js 24.
  *
  *     node scripts/bootstrap.mjs COMMAND [arguments]
  */

@@ -1,4 +1,7 @@
-/** Bundles the guest into one file and puts the workers' programs beside it. Run as a program it prints the directory. */
+/**
+ * Bundles the guest into one file and puts the workers' programs beside it. Run as a program it
+ * prints the directory.
+ */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

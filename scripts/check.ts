@@ -1,4 +1,6 @@
-/** `npm run check`: types, lint and the rules of the sources, in seconds, without root and Docker. */
+/**
+ * `npm run check`: types, lint and the rules of the sources, in seconds, without root and Docker.
+ */
 import { dataDirectory } from './places.ts';
 import { runProgram } from './program.ts';
 import { runSuite } from './test/suite.ts';

@@ -1,6 +1,7 @@
 /**
- * `npm run clean`: removes what this installation made on this machine: containers, volumes, disks, images, network
- * and data. It asks first, unless `--yes` is given. What belongs to another cluster stays.
+ * `npm run clean`: removes what this installation made on this machine: containers, volumes, disks,
+ * images, network and data. It asks first, unless `--yes` is given. What belongs to another cluster
+ * stays.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
@@ -47,7 +48,10 @@ runProgram(async (args) => {
   return 0;
 });
 
-/** Everything of this cluster; the network, firewall and session images, which all clusters share, if there is no other. */
+/**
+ * Everything of this cluster; the network, firewall and session images, which all clusters share,
+ * if there is no other.
+ */
 async function onDocker(docker: Docker, dataDir: string): Promise<readonly Belonging[]> {
   const idFile = join(dataDir, 'controller', 'cluster-id');
   const cluster = existsSync(idFile) ? readFileSync(idFile, 'utf8').trim() : undefined;

@@ -1,4 +1,7 @@
-/** Writes proto/generated from the .proto files: types for the compiler, one descriptor for every codec. */
+/**
+ * Writes proto/generated from the .proto files: types for the compiler, one descriptor for every
+ * codec.
+ */
 import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';

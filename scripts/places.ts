@@ -6,7 +6,10 @@ import { reasonOf, Trouble } from './program.ts';
 
 export const projectRoot = dirname(import.meta.dirname);
 
-/** Returns where this installation keeps everything: RAWORC_DATA_DIR, else ./data. Creates it with mode 0700. */
+/**
+ * Returns where this installation keeps everything: RAWORC_DATA_DIR, else ./data. Creates it with
+ * mode 0700.
+ */
 export async function dataDirectory(): Promise<string> {
   const path = resolve(projectRoot, process.env.RAWORC_DATA_DIR || 'data');
   await makeDirectory(path, 0o700).catch((error: unknown) => {

@@ -1,7 +1,10 @@
 import process from 'node:process';
 import { complain } from './terminal.ts';
 
-/** Stops a script: says what happened and, in a second sentence, what to do. Every other error is a defect. */
+/**
+ * Stops a script: says what happened and, in a second sentence, what to do. Every other error is a
+ * defect.
+ */
 export class Trouble extends Error {
   readonly remedy: string;
 
@@ -15,7 +18,10 @@ export class Trouble extends Error {
 /** Returns the message of whatever was thrown. */
 export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Runs a script's main function and exits with its result, even if something still holds the event loop. */
+/**
+ * Runs a script's main function and exits with its result, even if something still holds the event
+ * loop.
+ */
 export function runProgram(main: (args: readonly string[]) => Promise<number>): void {
   main(process.argv.slice(2)).then(
     (code) => process.exit(code),

@@ -1,4 +1,7 @@
-/** The generator of the client writes through the compiler's JavaScript interface, which TypeScript 7 does not have: it gets the last one that does. */
+/**
+ * The generator of the client writes through the compiler's JavaScript interface, which TypeScript
+ * 7 does not have: it gets the last one that does.
+ */
 import { registerHooks } from 'node:module';
 
 registerHooks({

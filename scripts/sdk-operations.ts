@@ -9,7 +9,10 @@ import type * as api from './types.gen.ts';
 const part = encodeURIComponent;
 `;
 
-/** The methods of the client, grouped by what they are about; their types are those that are made from the document. */
+/**
+ * The methods of the client, grouped by what they are about; their types are those that are made
+ * from the document.
+ */
 export function operationsSource(routes: readonly Route[]): string {
   const things = thingsIn(routes);
   const groups = new Map<string, string[]>();
@@ -64,7 +67,10 @@ function thingsIn(routes: readonly Route[]): readonly Thing[] {
   return [...found.values()].sort((a, b) => b.singular.length - a.singular.length);
 }
 
-/** createSession is create of the sessions, updateAgentStatus updateStatus of the agents. What is about none of them is about the server. */
+/**
+ * createSession is create of the sessions, updateAgentStatus updateStatus of the agents. What is
+ * about none of them is about the server.
+ */
 function placeOf({ path, permission }: Route, operation: string, things: readonly Thing[]): { group: string; method: string } {
   for (const { singular, group } of things) {
     const [, before, after] = new RegExp(`^([a-z].*?)${singular}s?(?![a-z])(.*)$`).exec(operation) ?? [];

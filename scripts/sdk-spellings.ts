@@ -1,6 +1,7 @@
 /**
- * The document with one spelling of each field that may be spelled otherwise: where a schema requires `a` or `b`, `a` alone is left, and is
- * required. So the types of the client say what is required.
+ * The document with one spelling of each field that may be spelled otherwise: where a schema
+ * requires `a` or `b`, `a` alone is left, and is required. So the types of the client say what is
+ * required.
  */
 export function withOneSpelling(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withOneSpelling);

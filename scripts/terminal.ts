@@ -2,7 +2,10 @@ import process from 'node:process';
 import { styleText } from 'node:util';
 import { visibleText } from '../seams/terminal-text.ts';
 
-/** On a terminal the running step is shown while it runs; elsewhere each step is one line, and one more if it takes long. */
+/**
+ * On a terminal the running step is shown while it runs; elsewhere each step is one line, and one
+ * more if it takes long.
+ */
 const isTerminal = process.stdout.isTTY === true && process.env.TERM !== 'dumb';
 const longMs = 3000;
 
@@ -45,7 +48,10 @@ export interface StepReport {
   readonly note: (text: string) => void;
 }
 
-/** Runs one step and returns its result. If it throws, its line is marked ✗ and the error is passed on. */
+/**
+ * Runs one step and returns its result. If it throws, its line is marked ✗ and the error is passed
+ * on.
+ */
 export async function step<T>(title: string, run: (report: StepReport) => T | Promise<T>): Promise<T> {
   const startedAt = performance.now();
   let mark = red('✗');

@@ -1,7 +1,7 @@
 /**
- * `npm test`: gets what the tests need, then checks types and lint and runs every test. `npm test -- WORD…` runs only
- * the files whose path contains a word; `npm run test:size` only the size tests, in their long form.
- * The last line is `N passed, N failed`.
+ * `npm test`: gets what the tests need, then checks types and lint and runs every test. `npm test
+ * -- WORD…` runs only the files whose path contains a word; `npm run test:size` only the size
+ * tests, in their long form. The last line is `N passed, N failed`.
  */
 import { dirname } from 'node:path';
 import process from 'node:process';

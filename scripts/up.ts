@@ -1,6 +1,7 @@
 /**
- * `npm run up`: a whole Raworc on this machine, from missing programs to a first conversation; then its logs, until
- * Ctrl-C. `npm run up -- --once` ends after the conversation, and exits 0 only if the reply came.
+ * `npm run up`: a whole Raworc on this machine, from missing programs to a first conversation; then
+ * its logs, until Ctrl-C. `npm run up -- --once` ends after the conversation, and exits 0 only if
+ * the reply came.
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -13,8 +13,8 @@ export interface CallOptions {
 /** The options of calls that create something. */
 export interface Keyed extends CallOptions {
   /**
-   * The server creates one thing per key within 24 hours. Each call has its own key for all its retries; set one to be
-   * safe across restarts of your program.
+   * The server creates one thing per key within 24 hours. Each call has its own key for all its
+   * retries; set one to be safe across restarts of your program.
    */
   readonly idempotencyKey?: string;
 }
@@ -51,7 +51,9 @@ export class Caller {
     this.#environment = environment;
   }
 
-  /** Returns the parsed response, trusted to match the API document; undefined if it has no body. */
+  /**
+   * Returns the parsed response, trusted to match the API document; undefined if it has no body.
+   */
   call<T>(operation: Operation, options: Keyed = {}): Promise<T> {
     return this.#send(operation, options, (response) => this.#json<T>(response, operation));
   }

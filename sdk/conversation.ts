@@ -3,7 +3,10 @@ import { deltaIn, type EventFeed, messageIn } from './event-feed.ts';
 import type { Operations } from './generated/operations.gen.ts';
 import type { Message } from './generated/types.gen.ts';
 
-/** A piece of the answer, as long as they arrive in order, or at last the answer, which replaces them. */
+/**
+ * A piece of the answer, as long as they arrive in order, or at last the answer, which replaces
+ * them.
+ */
 export type Said = { readonly kind: 'piece'; readonly text: string } | { readonly kind: 'answer'; readonly message: Message };
 
 export interface SayOptions {
@@ -26,9 +29,10 @@ export class Conversation {
   }
 
   /**
-   * Posts a message and yields pieces of its answer, then the stored answer (for a failure, metadata.type is
-   * error_response). It outlasts a restart of the server, and the message exists once, however often it was sent. Throws
-   * NothingToCome if the session is deleted, or the message is cleared or lost in a restore, before there is an answer.
+   * Posts a message and yields pieces of its answer, then the stored answer (for a failure,
+   * metadata.type is error_response). It outlasts a restart of the server, and the message exists
+   * once, however often it was sent. Throws NothingToCome if the session is deleted, or the message
+   * is cleared or lost in a restore, before there is an answer.
    */
   async *say(content: string, { agent, metadata, signal }: SayOptions = {}): AsyncGenerator<Said, void> {
     const about = agent === undefined ? metadata : { ...metadata, agent };

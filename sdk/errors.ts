@@ -34,8 +34,8 @@ export class RaworcError extends Error implements Refusal {
 }
 
 /**
- * The server did not respond, or not completely, to any try. The request may have been carried out: repeat it with the
- * same idempotency key, or read the state.
+ * The server did not respond, or not completely, to any try. The request may have been carried out:
+ * repeat it with the same idempotency key, or read the state.
  */
 export class Unreachable extends Error {
   constructor(message: string, cause?: unknown) {
@@ -44,7 +44,10 @@ export class Unreachable extends Error {
   }
 }
 
-/** The awaited result cannot come: the session failed or was deleted, or the message was cleared or lost in a restore. */
+/**
+ * The awaited result cannot come: the session failed or was deleted, or the message was cleared or
+ * lost in a restore.
+ */
 export class NothingToCome extends Error {
   constructor(message: string) {
     super(message);

@@ -7,10 +7,12 @@ import type { Transport } from './transport.ts';
 
 /**
  * An item of a feed.
- * - `event`: an event, of a type such as session.state, message.created or build.state. `delta` (a piece of an answer)
- *   and `log` (a line that an agent printed) have no id and are never repeated.
- * - `resumed`: the stream was interrupted and continues. No event is missing; deltas and log lines can be.
- * - `reset`: events are missing, because the server no longer has them or was restored. Read the state itself.
+ * - `event`: an event, of a type such as session.state, message.created or build.state. `delta` (a
+ *   piece of an answer) and `log` (a line that an agent printed) have no id and are never repeated.
+ * - `resumed`: the stream was interrupted and continues. No event is missing; deltas and log lines
+ *   can be.
+ * - `reset`: events are missing, because the server no longer has them or was restored. Read the
+ *   state itself.
  */
 export type Heard =
   | { readonly kind: 'event'; readonly type: string; readonly id: string | undefined; readonly data: EventData }
@@ -28,7 +30,9 @@ export interface EventData {
   readonly [field: string]: unknown;
 }
 
-/** A piece of an unfinished answer, numbered within its run from 1. The answer replaces all pieces. */
+/**
+ * A piece of an unfinished answer, numbered within its run from 1. The answer replaces all pieces.
+ */
 export interface Delta {
   readonly message_id: string;
   readonly run_id: string;
@@ -50,7 +54,10 @@ export interface LogLine {
 
 /** A stream of events. It begins when it is opened, not with the first `next`. */
 export interface EventFeed extends AsyncIterable<Heard> {
-  /** Resolves with the next item; undefined once the followed session is deleted. Throws if the server refuses or stays away. */
+  /**
+   * Resolves with the next item; undefined once the followed session is deleted. Throws if the
+   * server refuses or stays away.
+   */
   next(): Promise<Heard | undefined>;
   close(): Promise<void>;
 }
@@ -71,7 +78,10 @@ export interface Wire {
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 10_000;
 
-/** Follows a stream of server-sent events and reconnects by itself. Resolves once the server has accepted the stream. */
+/**
+ * Follows a stream of server-sent events and reconnects by itself. Resolves once the server has
+ * accepted the stream.
+ */
 export async function openFeed(wire: Wire, path: string, { lastEventId, signal }: FeedOptions = {}): Promise<EventFeed> {
   const closing = new AbortController();
   const ending = AbortSignal.any([closing.signal, wire.transport.signal, ...(signal === undefined ? [] : [signal])]);
@@ -134,7 +144,9 @@ function fieldsIn(data: string): EventData {
   }
 }
 
-/** Returns the session, message or build in an event, or undefined if the event has another subject. */
+/**
+ * Returns the session, message or build in an event, or undefined if the event has another subject.
+ */
 export const sessionIn = (heard: Heard): Session | undefined => shownIn<Session>(heard, 'session');
 export const messageIn = (heard: Heard): Message | undefined => shownIn<Message>(heard, 'message');
 export const buildIn = (heard: Heard): Build | undefined => shownIn<Build>(heard, 'build');

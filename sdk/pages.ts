@@ -9,12 +9,13 @@ interface Page<T> {
 }
 
 /**
- * Yields every item of a list that can change while it is read. Items that exist throughout come exactly once. Items
- * created meanwhile can be missing (lists are newest first); items deleted meanwhile can be included.
+ * Yields every item of a list that can change while it is read. Items that exist throughout come
+ * exactly once. Items created meanwhile can be missing (lists are newest first); items deleted
+ * meanwhile can be included.
  *
- * Pages are cut by offset, so each deletion moves later items across the next cut. Each page therefore begins with the
- * last item of the page before, and `limit` is at least two. If that item is gone, the walk goes back until it finds an
- * item that it has seen.
+ * Pages are cut by offset, so each deletion moves later items across the next cut. Each page
+ * therefore begins with the last item of the page before, and `limit` is at least two. If that item
+ * is gone, the walk goes back until it finds an item that it has seen.
  */
 export async function* walk<T>(
   read: (page: { readonly limit: number; readonly offset: number }) => Promise<Page<T>>,

@@ -6,11 +6,13 @@
  *     const answer = await raworc.send(session.id, 'Hello', { onDelta: (text) => show(text) });
  *     for await (const one of raworc.sessions.all({ space: 'default' })) console.log(one.id, one.state);
  *
- * Each operation of the API is a method of its group: `raworc.agents.deploy(space, agent)`. It takes the parameters of
- * the path, then the body, then the query parameters together with a `signal`. Beside `list`, `all` walks every page.
+ * Each operation of the API is a method of its group: `raworc.agents.deploy(space, agent)`. It
+ * takes the parameters of the path, then the body, then the query parameters together with a
+ * `signal`. Beside `list`, `all` walks every page.
  *
- * Requests that are safe to repeat are retried, with growing pauses, while the server is busy or does not answer: reads,
- * PUT, DELETE, and creates, which get an idempotency key. Failures throw RaworcError (the server refused) or Unreachable.
+ * Requests that are safe to repeat are retried, with growing pauses, while the server is busy or
+ * does not answer: reads, PUT, DELETE, and creates, which get an idempotency key. Failures throw
+ * RaworcError (the server refused) or Unreachable.
  */
 import { Caller } from './caller.ts';
 import { Conversation, type Said, type SayOptions } from './conversation.ts';
@@ -24,11 +26,14 @@ import { Transport } from './transport.ts';
 import { type Wanted, waitForSession } from './wait-for.ts';
 
 export interface RaworcOptions {
-  /** The server's address, such as http://127.0.0.1:9000; empty in a page that the server itself delivered. */
+  /**
+   * The server's address, such as http://127.0.0.1:9000; empty in a page that the server itself
+   * delivered.
+   */
   readonly url: string;
   /**
-   * A token of a login. Give one of token, apiKey and login. A token is renewed shortly before it expires; with a user
-   * name and password the client logs in when needed.
+   * A token of a login. Give one of token, apiKey and login. A token is renewed shortly before it
+   * expires; with a user name and password the client logs in when needed.
    */
   readonly token?: string | undefined;
   readonly apiKey?: string | undefined;
@@ -55,16 +60,18 @@ export class Raworc extends Operations {
   }
 
   /**
-   * Follows the events of one session, or of all that the caller can see, from now on or after `lastEventId`. Resolves
-   * once the server has accepted the stream, so that no effect of a later call is missed. Reconnects by itself.
+   * Follows the events of one session, or of all that the caller can see, from now on or after
+   * `lastEventId`. Resolves once the server has accepted the stream, so that no effect of a later
+   * call is missed. Reconnects by itself.
    */
   events({ session, ...options }: FeedOptions & { readonly session?: string | undefined } = {}): Promise<EventFeed> {
     return openFeed(this.#wire, session === undefined ? '/events' : `/sessions/${encodeURIComponent(session)}/events`, options);
   }
 
   /**
-   * Follows the output of an agent in running sessions, or in one session, beginning with its newest `limit` lines (100).
-   * Lines printed while the stream is interrupted are missing; `agents.getLogs` returns them.
+   * Follows the output of an agent in running sessions, or in one session, beginning with its
+   * newest `limit` lines (100). Lines printed while the stream is interrupted are missing;
+   * `agents.getLogs` returns them.
    */
   followLogs(
     space: string,
@@ -85,9 +92,9 @@ export class Raworc extends Operations {
   }
 
   /**
-   * Resolves with the session once it is in the wanted state, or the function returns true. It follows events and never
-   * polls. Throws NothingToCome if the session is deleted, or fails while waiting for another state; TimeoutError after
-   * `timeoutMs`.
+   * Resolves with the session once it is in the wanted state, or the function returns true. It
+   * follows events and never polls. Throws NothingToCome if the session is deleted, or fails while
+   * waiting for another state; TimeoutError after `timeoutMs`.
    */
   waitFor(session: string, wanted: Wanted, options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {}): Promise<Session> {
     return waitForSession({ sessions: this.sessions, open: (feed) => this.events(feed), ...this.#wire }, session, wanted, options);
@@ -109,8 +116,9 @@ export class Raworc extends Operations {
   }
 
   /**
-   * Sends one message and returns the answer. `onDelta` gets pieces as they arrive. They can be incomplete or another
-   * text: the answer replaces them. A failure of the agent is an answer too, whose metadata.type is error_response.
+   * Sends one message and returns the answer. `onDelta` gets pieces as they arrive. They can be
+   * incomplete or another text: the answer replaces them. A failure of the agent is an answer too,
+   * whose metadata.type is error_response.
    */
   async send(
     session: string,

@@ -15,7 +15,10 @@ export interface RetryPolicy {
 /** Long enough to outlast a restart of the server. */
 export const PATIENT: RetryPolicy = { tries: 30, totalMs: 30_000, baseMs: 250, maxMs: 3_000 };
 
-/** Returns the delay after a number of failures: a little more than the server asked for, else random below a doubling bound. */
+/**
+ * Returns the delay after a number of failures: a little more than the server asked for, else
+ * random below a doubling bound.
+ */
 export function delayMs(policy: RetryPolicy, failures: number, random: () => number, retryAfterS?: number): number {
   if (retryAfterS !== undefined) return retryAfterS * 1000 + random() * policy.baseMs;
   return random() * Math.min(policy.maxMs, policy.baseMs * 2 ** (failures - 1));
@@ -27,7 +30,9 @@ export interface Tried {
   readonly idempotencyKey?: string | undefined;
 }
 
-/** Whether the request can be repeated if the server carried it out and only the response was lost. */
+/**
+ * Whether the request can be repeated if the server carried it out and only the response was lost.
+ */
 export function isRepeatable({ method, path, idempotencyKey }: Tried): boolean {
   // After the first try the current password in the request is wrong.
   if (method === 'PUT') return !path.endsWith('/password');
@@ -41,7 +46,8 @@ export function isPassing({ status, code, retryAfterS }: RaworcError, tried: Tri
   // Refused before any effect, so it is safe for every method.
   if (status === 429) return true;
   if (!isRepeatable(tried)) return false;
-  // A 503 of Raworc without Retry-After means no capacity, which is final. Any other 503 comes from a proxy.
+  // A 503 of Raworc without Retry-After means no capacity, which is final. Any other 503 comes from
+  // a proxy.
   if (status === 503) return retryAfterS !== undefined || code !== 'UNAVAILABLE';
   return status === 502 || status === 504;
 }

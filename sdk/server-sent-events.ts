@@ -14,9 +14,9 @@ const SILENT_MS = 50_000;
 const MAX_RETRY_MS = 9_999_999;
 
 /**
- * The events of a text/event-stream response as they arrive. Ends with the stream; throws Unreachable if it
- * breaks off or falls silent. Leaving the loop early closes the stream. `onRetry` gets the delay that the server
- * asks for before a reconnect.
+ * The events of a text/event-stream response as they arrive. Ends with the stream; throws
+ * Unreachable if it breaks off or falls silent. Leaving the loop early closes the stream. `onRetry`
+ * gets the delay that the server asks for before a reconnect.
  */
 export async function* frames(
   response: Response,
@@ -50,7 +50,8 @@ async function nextPiece(reader: ReadableStreamDefaultReader<Uint8Array>, after:
     isSilent = true;
     reader.cancel().catch(() => undefined);
   });
-  // The request's own signal is derived from this one and may be garbage-collected while the stream lives.
+  // The request's own signal is derived from this one and may be garbage-collected while the stream
+  // lives.
   const stop = () => void reader.cancel().catch(() => undefined);
   signal.addEventListener('abort', stop, { once: true });
   try {

@@ -3,7 +3,10 @@ import { RaworcError } from './errors.ts';
 import type { TokenSource } from './token-source.ts';
 import type { Transport } from './transport.ts';
 
-/** Identifies the client: a login token, an API key, or a user name and password for logging in when needed. */
+/**
+ * Identifies the client: a login token, an API key, or a user name and password for logging in when
+ * needed.
+ */
 export type Credentials =
   | { readonly token: string }
   | { readonly apiKey: string }

@@ -26,8 +26,9 @@ export interface TransportOptions {
 }
 
 /**
- * Sends requests to one server and retries those that are safe to repeat while it is busy or does not respond. Throws
- * RaworcError for a refusal, Unreachable for no response, and the reason of a signal that aborts.
+ * Sends requests to one server and retries those that are safe to repeat while it is busy or does
+ * not respond. Throws RaworcError for a refusal, Unreachable for no response, and the reason of a
+ * signal that aborts.
  */
 export class Transport {
   readonly #options: TransportOptions;
@@ -45,7 +46,10 @@ export class Transport {
     return this.#options.signal;
   }
 
-  /** Returns what `read` makes of a successful response. If `read` fails, the request is retried too. */
+  /**
+   * Returns what `read` makes of a successful response. If `read` fails, the request is retried
+   * too.
+   */
   async send<T>(request: Outgoing, tokens: TokenSource | undefined, read: (response: Response) => Promise<T>): Promise<T> {
     const { environment, policy, signal: ending } = this.#options;
     const signal = request.signal === undefined ? ending : AbortSignal.any([ending, request.signal]);

@@ -48,7 +48,10 @@ export async function deployAgent(io: Io, raworc: Raworc, directory: string, { s
 
 const CLUES = ['raworc.json', 'main.py', 'index.js', 'index.mjs', 'index.cjs', 'package.json', 'Cargo.toml', 'requirements.txt'];
 
-/** Checks what can be checked locally, so that a typo leaves nothing on the server. The server checks the rest. */
+/**
+ * Checks what can be checked locally, so that a typo leaves nothing on the server. The server
+ * checks the rest.
+ */
 async function checkDirectory(directory: string): Promise<void> {
   const found = await stat(directory).catch(() => undefined);
   if (found?.isDirectory() !== true) throw new Trouble(`${directory} is not a directory. Name the directory of the agent`);

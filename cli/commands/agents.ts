@@ -38,12 +38,16 @@ export interface LogOptions extends InSpace {
   readonly follow?: boolean;
 }
 
-/** Prints an agent's output in running sessions, and with `follow` its new output until it is interrupted. */
+/**
+ * Prints an agent's output in running sessions, and with `follow` its new output until it is
+ * interrupted.
+ */
 export async function printLogs(io: Io, raworc: Raworc, name: string, options: LogOptions): Promise<void> {
   const { space, stream, lines, follow = false } = options;
   const session_id = options.session === undefined ? undefined : await findSession(raworc, options.session);
   const wanted = { ...(session_id === undefined ? {} : { session_id }), ...(stream === undefined ? {} : { log_type: stream }) };
-  // Opened before the past lines are read, so that no line is missed. A line in both is printed once.
+  // Opened before the past lines are read, so that no line is missed. A line in both is printed
+  // once.
   const feed = follow ? await raworc.followLogs(space, name, { ...wanted, limit: lines }) : undefined;
   try {
     const { logs, unread_sessions } = await raworc.agents.getLogs(space, name, { ...wanted, limit: lines });

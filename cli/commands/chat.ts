@@ -5,7 +5,10 @@ import { type Io, painted, Trouble } from '../io.ts';
 import { findSession } from '../reference.ts';
 import { indented, onOneLine, textOf } from '../terminal.ts';
 
-/** Sends one message, or on a terminal each that is typed, and prints the answers. Returns whether the last was a reply. */
+/**
+ * Sends one message, or on a terminal each that is typed, and prints the answers. Returns whether
+ * the last was a reply.
+ */
 export async function chat(io: Io, raworc: Raworc, ref: string, content: string | undefined, agent?: string): Promise<boolean> {
   const isTyped = content === undefined && io.stdin.isTTY === true;
   const only = content ?? (isTyped ? undefined : (await text(io.stdin)).trimEnd());

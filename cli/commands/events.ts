@@ -7,8 +7,8 @@ type Fields = Readonly<Record<string, unknown>>;
 const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
- * Follows the events of one session until it is deleted, or of all sessions that the account can see, until it is
- * interrupted. Survives a restart of the server.
+ * Follows the events of one session until it is deleted, or of all sessions that the account can
+ * see, until it is interrupted. Survives a restart of the server.
  */
 export async function followEvents(io: Io, raworc: Raworc, ref: string | undefined, options: { readonly json?: boolean }): Promise<void> {
   const events = await raworc.events(ref === undefined ? {} : { session: await findSession(raworc, ref) });

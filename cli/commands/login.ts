@@ -10,7 +10,10 @@ export interface LoginOptions {
   readonly passwordFile?: string;
 }
 
-/** Logs in and saves the token. The password is typed, or read from a file or standard input; never an argument. */
+/**
+ * Logs in and saves the token. The password is typed, or read from a file or standard input; never
+ * an argument.
+ */
 export async function login(io: Io, options: LoginOptions): Promise<void> {
   const url = serverUrl(options.url || io.env.RAWORC_URL || DEFAULT_URL);
   const pass = await readPassword(io, url, options);

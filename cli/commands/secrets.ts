@@ -20,8 +20,8 @@ export async function listSecrets(io: Io, raworc: Raworc, { space, json }: InSpa
 }
 
 /**
- * Creates or changes a secret. The value is typed or read from standard input as it is; never an argument, which
- * other users of the machine could see.
+ * Creates or changes a secret. The value is typed or read from standard input as it is; never an
+ * argument, which other users of the machine could see.
  */
 export async function setSecret(
   io: Io,

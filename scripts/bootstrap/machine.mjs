@@ -26,7 +26,10 @@ export function machineProblem({ name, rest, needsRoot }) {
   };
 }
 
-/** The line to type. Some old versions of npm drop root for the owner of the directory, so behind sudo npm is left out. */
+/**
+ * The line to type. Some old versions of npm drop root for the owner of the directory, so behind
+ * sudo npm is left out.
+ */
 function rootLine(name, rest) {
   const words = rest.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ');
   const run = process.env.SUDO_UID === undefined ? `npm ${name === 'test' ? '' : 'run '}${name}` : `node scripts/bootstrap.mjs ${name}`;

@@ -7,7 +7,10 @@ const modules = join(root, 'node_modules');
 const stamp = join(modules, '.raworc-stamp');
 const node = join(modules, `node-linux-${process.arch}`, 'bin', 'node');
 
-/** Installs the packages of package-lock.json unless that was done before. Returns what went wrong, or undefined. */
+/**
+ * Installs the packages of package-lock.json unless that was done before. Returns what went wrong,
+ * or undefined.
+ */
 export async function ensurePackages() {
   const lock = readFileSync(join(root, 'package-lock.json'));
   const wanted = createHash('sha256').update(lock).update(process.arch).digest('hex');
@@ -49,7 +52,10 @@ async function install() {
   return undefined;
 }
 
-/** Links `npx raworc` and `npx raworc-controller`, and node, whose link npm 10 drops with the other architecture's package. */
+/**
+ * Links `npx raworc` and `npx raworc-controller`, and node, whose link npm 10 drops with the other
+ * architecture's package.
+ */
 function linkPrograms() {
   const programs = { node, raworc: 'cli/raworc.mjs', 'raworc-controller': 'controller/raworc-controller.mjs' };
   for (const [name, target] of Object.entries(programs)) {

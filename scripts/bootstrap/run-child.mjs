@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** Runs a program in the project's root, passes signals on to it, and resolves to its exit code once it has ended. */
+/**
+ * Runs a program in the project's root, passes signals on to it, and resolves to its exit code once
+ * it has ended.
+ */
 export function runChild(program, args, options) {
   const child = spawn(program, args, { cwd: root, ...options });
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];

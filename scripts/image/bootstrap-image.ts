@@ -21,7 +21,10 @@ export interface BootstrapOptions {
   readonly signal: AbortSignal;
 }
 
-/** Makes the session image with mmdebstrap, from the mirror, proxy and keys that this machine's apt uses. */
+/**
+ * Makes the session image with mmdebstrap, from the mirror, proxy and keys that this machine's apt
+ * uses.
+ */
 export async function bootstrapImage({ docker, dataDir, apt, tag, certificates, progress, signal }: BootstrapOptions): Promise<void> {
   const suite = /^VERSION_CODENAME="?([^"\n]+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? '';
   const sources = machineSources(suite);
@@ -67,7 +70,10 @@ export async function bootstrapImage({ docker, dataDir, apt, tag, certificates, 
   }
 }
 
-/** Returns the parts of this machine's apt sources that hold the release and its updates, by file name. */
+/**
+ * Returns the parts of this machine's apt sources that hold the release and its updates, by file
+ * name.
+ */
 export function machineSources(suite: string, directory = '/etc/apt'): ReadonlyMap<string, string> {
   const parts = join(directory, 'sources.list.d');
   const files = [

@@ -17,8 +17,9 @@ export interface BuildOptions {
 }
 
 /**
- * Builds the session image on a public base image, which is pulled if it is missing and named by its digest. Returns
- * why that failed: the registry did not answer in time, does not have the image, or the build failed.
+ * Builds the session image on a public base image, which is pulled if it is missing and named by
+ * its digest. Returns why that failed: the registry did not answer in time, does not have the
+ * image, or the build failed.
  */
 export async function buildFromRegistry(options: BuildOptions): Promise<string | undefined> {
   const { docker, baseImage, tag, certificates, progress, signal } = options;
@@ -44,7 +45,10 @@ export async function buildFromRegistry(options: BuildOptions): Promise<string |
   }
 }
 
-/** Pulls the base image and returns its name with the digest, which cannot change its meaning as a tag can. */
+/**
+ * Pulls the base image and returns its name with the digest, which cannot change its meaning as a
+ * tag can.
+ */
 async function pull({ docker, baseImage, limitMs, progress, signal }: BuildOptions): Promise<string> {
   progress(`asking the registry for ${baseImage}`);
   const limit = new AbortController();
@@ -64,7 +68,10 @@ async function pull({ docker, baseImage, limitMs, progress, signal }: BuildOptio
   return (await digestOf(docker, baseImage)) ?? baseImage;
 }
 
-/** Returns an image's name with its digest, or its plain name if it came from no registry. Undefined: it is not here. */
+/**
+ * Returns an image's name with its digest, or its plain name if it came from no registry.
+ * Undefined: it is not here.
+ */
 async function digestOf(docker: Docker, image: string): Promise<string | undefined> {
   const found = docker.getImage(image).inspect();
   return found.then(({ RepoDigests }) => RepoDigests?.[0] ?? image).catch(() => undefined);

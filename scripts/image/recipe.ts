@@ -1,13 +1,19 @@
 import { createHash } from 'node:crypto';
 import process from 'node:process';
 
-/** What a session image contains. The guest and its Node.js are mounted, and agents come with a space's build. */
+/**
+ * What a session image contains. The guest and its Node.js are mounted, and agents come with a
+ * space's build.
+ */
 export const sessionPackages: readonly string[] = ['python3', 'python3-venv', 'git', 'ca-certificates', 'procps'];
 
 /** Agents run as this user (node-agent and guest know it by its number). */
 const agentUser = { name: 'agent', id: 10_001 };
 
-/** Runs last in the new system: trusts the certificates, names the agents' user, and removes what only installing needed. */
+/**
+ * Runs last in the new system: trusts the certificates, names the agents' user, and removes what
+ * only installing needed.
+ */
 export const finishScript = `set -eu
 if [ -d /raworc-setup/trust ]; then
   cp /raworc-setup/trust/*.crt /usr/local/share/ca-certificates/
@@ -53,7 +59,10 @@ export function setupFiles(certificates: readonly string[]): readonly (readonly 
   return [['raworc-setup/finish.sh', finishScript], ...trusted];
 }
 
-/** Returns a tag that names the recipe: another recipe, base image or set of certificates is another image. */
+/**
+ * Returns a tag that names the recipe: another recipe, base image or set of certificates is another
+ * image.
+ */
 export function sessionTag(baseImage: string, certificates: readonly string[]): string {
   const hash = createHash('sha256');
   for (const part of [process.arch, dockerfile(baseImage), installScript, finishScript, ...certificates]) hash.update(part).update('\0');

@@ -23,8 +23,9 @@ export interface SessionImageOptions extends StepReport {
 }
 
 /**
- * Returns the tag of the image that sessions start from. If it is missing it is built on a public base image when a
- * registry answers quickly, else made by mmdebstrap. Labelled raworc.managed=true and raworc.image=base.
+ * Returns the tag of the image that sessions start from. If it is missing it is built on a public
+ * base image when a registry answers quickly, else made by mmdebstrap. Labelled raworc.managed=true
+ * and raworc.image=base.
  */
 export async function ensureSessionImage(options: SessionImageOptions): Promise<string> {
   const { docker, dataDir, progress, note, registryLimitMs: limitMs = 5000, signal = new AbortController().signal } = options;

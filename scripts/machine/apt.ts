@@ -7,7 +7,10 @@ import { findProgram, run } from './launch.ts';
 
 type Progress = (text: string) => void;
 
-/** Gets Debian's packages, without questions and without recommended packages. The package lists are updated once. */
+/**
+ * Gets Debian's packages, without questions and without recommended packages. The package lists are
+ * updated once.
+ */
 export class Apt {
   readonly #dataDir: string;
   #isUpdated = false;
@@ -24,8 +27,9 @@ export class Apt {
   }
 
   /**
-   * Returns the path of a daemon that Raworc runs itself. If it is missing, its package is unpacked below the data
-   * directory: an installed one would start as a service, open to the network, and again on every boot.
+   * Returns the path of a daemon that Raworc runs itself. If it is missing, its package is unpacked
+   * below the data directory: an installed one would start as a service, open to the network, and
+   * again on every boot.
    */
   async fetch(name: string, progress: Progress): Promise<string> {
     const target = join(this.#dataDir, 'tools', name);

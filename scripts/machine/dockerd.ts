@@ -16,7 +16,10 @@ function dockerdIn(pidFile: string): number | undefined {
   return commandOf(pid)[0]?.endsWith('dockerd') ? pid : undefined;
 }
 
-/** Has systemd start Docker; without systemd, starts dockerd itself unless one is just starting, as after its installation. */
+/**
+ * Has systemd start Docker; without systemd, starts dockerd itself unless one is just starting, as
+ * after its installation.
+ */
 export async function startDocker(dataDir: string, socket: string): Promise<void> {
   const logFile = join(placeIn(dataDir, 'logs'), 'dockerd.log');
   if (existsSync('/run/systemd/system')) return run('systemctl', ['start', 'docker'], { logFile, remedy: 'see journalctl -u docker' });

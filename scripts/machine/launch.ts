@@ -25,8 +25,8 @@ export interface Launched {
 }
 
 /**
- * Starts a program in a process group of its own, so that the terminal's Ctrl-C leaves the order of ending to us.
- * When it ends, whatever is left of the group is killed.
+ * Starts a program in a process group of its own, so that the terminal's Ctrl-C leaves the order of
+ * ending to us. When it ends, whatever is left of the group is killed.
  */
 export function launch(program: string, args: readonly string[], options: LaunchOptions = {}): Launched {
   const { input = '', onText, onLine, stop, ...spawnOptions } = options;
@@ -76,7 +76,10 @@ export async function run(program: string, args: readonly string[], options: Run
     throw new Trouble(`${program} ${args[0] ?? ''} failed (${code}):\n${last.join('\n')}`, `${remedy}; the whole log is ${logFile}`);
 }
 
-/** Returns the path of a program: in PATH, where administrators' programs are, or in one of `places`. */
+/**
+ * Returns the path of a program: in PATH, where administrators' programs are, or in one of
+ * `places`.
+ */
 export function findProgram(name: string, places: readonly string[] = []): string | undefined {
   const system = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/local/bin', '/usr/bin', '/bin'];
   const paths = [...(process.env.PATH ?? '').split(':').filter(Boolean), ...system, ...places].map((place) => join(place, name));

@@ -11,7 +11,9 @@ export function processesWith(variable: string, value: string): readonly number[
   return otherProcesses().filter((pid) => read(pid, 'environ').includes(`${variable}=${value}`));
 }
 
-/** Whether tests, a controller or a node agent that this process did not start run on this machine. */
+/**
+ * Whether tests, a controller or a node agent that this process did not start run on this machine.
+ */
 export function othersAtWork(): boolean {
   const works = /\.test\.ts$|\b(controller|node-agent)\/main\.ts$|scripts\/(up|test)\.ts$/;
   return otherProcesses().some((pid) => commandOf(pid).some((word) => works.test(word)));

@@ -5,7 +5,10 @@ import { Trouble } from '../program.ts';
 /** Tests of large amounts: several of them fill the machine's memory, so they run one at a time. */
 export const sizeFolder = 'tests/size';
 
-/** The folders of tests, the fast ones first. Tests that share this machine's Docker run one at a time. */
+/**
+ * The folders of tests, the fast ones first. Tests that share this machine's Docker run one at a
+ * time.
+ */
 export const phases: readonly { readonly folder: string; readonly atOnce: number }[] = [
   { folder: 'tests/unit', atOnce: 2 },
   { folder: 'tests/contract', atOnce: 2 },
@@ -22,7 +25,10 @@ export interface Phase {
   readonly atOnce: number;
 }
 
-/** Returns the test files of some folders whose path contains one of the words, or all files without words. */
+/**
+ * Returns the test files of some folders whose path contains one of the words, or all files without
+ * words.
+ */
 export function chosenFiles(folders: typeof phases, words: readonly string[]): readonly Phase[] {
   const chosen = folders.map(({ folder, atOnce }) => {
     const files = globSync(`${folder}/**/*.test.ts`, { cwd: projectRoot }).sort();

@@ -7,8 +7,9 @@ const label = 'raworc.managed=true';
 const keyOf = ({ kind, id }: Found) => `${kind} ${id}`;
 
 /**
- * Notes what is on this Docker before the tests. The function that it returns tells what the tests left behind, and
- * removes it unless others run tests or a cluster on this machine, to whom it could belong.
+ * Notes what is on this Docker before the tests. The function that it returns tells what the tests
+ * left behind, and removes it unless others run tests or a cluster on this machine, to whom it
+ * could belong.
  */
 export async function watchLeftovers(docker: Docker, run: string): Promise<() => Promise<readonly string[]>> {
   const before = new Set((await labelled(docker, label)).map(keyOf));

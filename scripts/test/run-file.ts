@@ -21,7 +21,10 @@ export interface RunFileOptions {
 
 const keptBytes = 4 * 1024 ** 2;
 
-/** Runs one test file. It is killed with everything it started when its time is up, 5 minutes without `limitMs`. */
+/**
+ * Runs one test file. It is killed with everything it started when its time is up, 5 minutes
+ * without `limitMs`.
+ */
 export async function runFile(file: string, { dataDir, env, stop, limitMs = 300_000 }: RunFileOptions): Promise<FileResult> {
   const result = await runNode(file, [file], { env, stop, limitMs });
   writeFileSync(join(placeIn(dataDir, 'logs', 'tests'), `${file.replaceAll('/', '_')}.tap`), result.output);
@@ -29,7 +32,8 @@ export async function runFile(file: string, { dataDir, env, stop, limitMs = 300_
 }
 
 const checks: Readonly<Record<string, readonly string[]>> = {
-  // By their packages: the generator of the client brings another compiler, with a program of the same name.
+  // By their packages: the generator of the client brings another compiler, with a program of the
+  // same name.
   'types (tsc)': ['node_modules/typescript/bin/tsc', '-p', '.'],
   'lint and format (biome)': ['node_modules/@biomejs/biome/bin/biome', 'ci', '--colors=off', '--diagnostic-level=error'],
 };

@@ -10,7 +10,10 @@ export interface SuiteOptions extends RunFileOptions {
   readonly cleanUp?: () => Promise<void>;
 }
 
-/** Runs test files and prints a row for each as it ends; the last line is `N passed, N failed`. Returns the exit code. */
+/**
+ * Runs test files and prints a row for each as it ends; the last line is `N passed, N failed`.
+ * Returns the exit code.
+ */
 export async function runSuite({ phases, withStatics, cleanUp, ...options }: SuiteOptions): Promise<number> {
   const startedAt = performance.now();
   const files = phases.flatMap((phase) => phase.files);

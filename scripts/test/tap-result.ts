@@ -23,7 +23,10 @@ export function countTap(output: string): TapResult {
   return { passed, failed: failures.length, skipped, failures };
 }
 
-/** Counts the points, and one more failure for a file that failed otherwise, ran out of time or has no test. */
+/**
+ * Counts the points, and one more failure for a file that failed otherwise, ran out of time or has
+ * no test.
+ */
 export function judge(
   output: string,
   ending: { readonly code: number | string; readonly timedOut: boolean; readonly limitMs: number },

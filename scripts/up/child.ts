@@ -21,7 +21,10 @@ const longestRestartMs = 30_000;
 /** In the environment of every child: the data directory of its run. */
 const ownerVariable = 'RAWORC_UP_DIRECTORY';
 
-/** Kills the children of an earlier run that was itself killed. That is safe: every part recovers when it starts. */
+/**
+ * Kills the children of an earlier run that was itself killed. That is safe: every part recovers
+ * when it starts.
+ */
 export async function endLeftovers(dataDir: string): Promise<void> {
   for (const pid of processesWith(ownerVariable, dataDir)) {
     signal(pid, 'SIGKILL');

@@ -13,7 +13,10 @@ export interface RunOptions {
   readonly input?: string;
 }
 
-/** Runs `raworc` as a person would. If that person is logged in at another server, our login is kept in the data directory. */
+/**
+ * Runs `raworc` as a person would. If that person is logged in at another server, our login is kept
+ * in the data directory.
+ */
 export class CommandLine {
   readonly #env: NodeJS.ProcessEnv;
   /** Whether the person's own `raworc` commands use our login. */

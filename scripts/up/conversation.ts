@@ -22,8 +22,8 @@ export async function deployExample(raworc: CommandLine, dataDir: string): Promi
 }
 
 /**
- * Talks to the first example in the session of an earlier run, if there is one, and in a new session. Throws unless
- * every answer is a reply. Leaves one session behind.
+ * Talks to the first example in the session of an earlier run, if there is one, and in a new
+ * session. Throws unless every answer is a reply. Leaves one session behind.
  */
 export async function firstConversation(raworc: CommandLine): Promise<void> {
   const sessions: readonly { id: string; name: string | null; state: string }[] = JSON.parse(

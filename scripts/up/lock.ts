@@ -3,8 +3,8 @@ import { createServer } from 'node:net';
 import { Trouble } from '../program.ts';
 
 /**
- * Keeps two runs from working in one data directory, and returns how to release it. The lock is a socket that has a
- * name but no file, so the kernel releases it when its process ends.
+ * Keeps two runs from working in one data directory, and returns how to release it. The lock is a
+ * socket that has a name but no file, so the kernel releases it when its process ends.
  */
 export function lockDirectory(dataDir: string): Promise<() => void> {
   const name = `\0raworc-${createHash('sha256').update(dataDir).digest('hex').slice(0, 32)}`;

@@ -19,7 +19,10 @@ export function parseLogLine(line: string): LogEntry | undefined {
   }
 }
 
-/** `12:00:01  node-1      session.running  session=4123be3f generation=1`; other text is shown as it is. */
+/**
+ * `12:00:01  node-1      session.running  session=4123be3f generation=1`; other text is shown as it
+ * is.
+ */
 export function renderLogLine(name: string, line: string): string {
   const entry = parseLogLine(line);
   const who = cyan(name.padEnd(10));
@@ -40,7 +43,10 @@ function shortened(value: unknown): string {
   return /[\s"]/.test(text) ? JSON.stringify(text) : text;
 }
 
-/** Returns a function that appends lines to a log. Past half of the bound the log is set aside as `.1`, replacing the one before. */
+/**
+ * Returns a function that appends lines to a log. Past half of the bound the log is set aside as
+ * `.1`, replacing the one before.
+ */
 export function boundedLog(path: string, boundBytes = 32 * 1024 ** 2): (line: string) => void {
   let bytes = existsSync(path) ? statSync(path).size : 0;
   return (line) => {

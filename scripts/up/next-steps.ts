@@ -11,7 +11,10 @@ export interface Site {
   readonly logs: string;
 }
 
-/** Returns where everything is and, unless it ends now, what to try next, in commands that work as they stand. */
+/**
+ * Returns where everything is and, unless it ends now, what to try next, in commands that work as
+ * they stand.
+ */
 export function nextSteps({ url, passwordFile, isLoggedIn, natsUrl, logs }: Site, once: boolean): string {
   const places = `
   REST            ${bold(`${url}/api/v0`)}

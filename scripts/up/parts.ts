@@ -68,7 +68,10 @@ export interface NodePart {
   readonly tokenFile: string | undefined;
 }
 
-/** One of several node agents on this machine. Each offers its share, less what the machine itself needs. */
+/**
+ * One of several node agents on this machine. Each offers its share, less what the machine itself
+ * needs.
+ */
 export function nodePart(options: PartsOptions, number: number, of: number, dockerSocket: string): NodePart {
   const data = placeIn(options.dataDir, 'nodes', String(number));
   const tokenFile = join(data, 'join-token');
@@ -91,7 +94,10 @@ export function nodePart(options: PartsOptions, number: number, of: number, dock
   return { child, tokenFile: hasLongToLive(join(data, 'node.crt')) ? undefined : tokenFile };
 }
 
-/** Whether a node's certificate is valid for half a day. If not, the same node joins again with a token. */
+/**
+ * Whether a node's certificate is valid for half a day. If not, the same node joins again with a
+ * token.
+ */
 function hasLongToLive(path: string): boolean {
   return existsSync(path) && Date.parse(new X509Certificate(readFileSync(path)).validTo) - Date.now() > 12 * 3_600_000;
 }

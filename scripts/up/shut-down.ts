@@ -14,8 +14,9 @@ export interface Running {
 }
 
 /**
- * Ends everything in an order that lets each part clean up: the controller has the nodes remove their containers and
- * waits for them, then the rest is ended. Volumes, images and data stay. When `hurry` aborts, processes are killed.
+ * Ends everything in an order that lets each part clean up: the controller has the nodes remove
+ * their containers and waits for them, then the rest is ended. Volumes, images and data stay. When
+ * `hurry` aborts, processes are killed.
  */
 export async function shutDown({ dataDir, engine, nats, controller, nodes }: Running, hurry: AbortSignal): Promise<void> {
   const all = [controller, ...nodes, nats].filter((child) => child !== undefined);
@@ -37,7 +38,9 @@ export async function shutDown({ dataDir, engine, nats, controller, nodes }: Run
   await engine?.release();
 }
 
-/** Removes containers of this cluster that are left, and the network unless another cluster uses it. */
+/**
+ * Removes containers of this cluster that are left, and the network unless another cluster uses it.
+ */
 async function removeStragglers({ docker }: DockerEngine, dataDir: string): Promise<void> {
   const file = join(dataDir, 'controller', 'cluster-id');
   if (!existsSync(file)) return;

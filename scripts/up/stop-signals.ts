@@ -3,7 +3,10 @@ import process from 'node:process';
 /** One Ctrl-C arrives up to three times: from the terminal, from npm, and from the bootstrap. */
 const sameMs = 1000;
 
-/** `first` aborts at the first Ctrl-C (or SIGTERM, a closed terminal, or the end of our parent), `second` at another. */
+/**
+ * `first` aborts at the first Ctrl-C (or SIGTERM, a closed terminal, or the end of our parent),
+ * `second` at another.
+ */
 export function stopSignals(): { readonly first: AbortSignal; readonly second: AbortSignal } {
   const first = new AbortController();
   const second = new AbortController();
