@@ -1,4 +1,3 @@
-import { JournalFull } from '../journal/journal.ts';
 import { GUEST_PROTOCOL_VERSION, type HostFrame } from '../proto/frame.ts';
 import type { GuestWelcome__Output as Welcome } from '../proto/generated/raworc/guest/v0/GuestWelcome.ts';
 import type { Deliver__Output as Deliver } from '../proto/generated/raworc/v0/Deliver.ts';
@@ -8,8 +7,8 @@ import { pause } from '../seams/clock.ts';
 import type { Disk } from '../seams/disk.ts';
 import { HostSide } from './host/host-side.ts';
 import type { Door, HostLink } from './host/listener.ts';
+import { Intake } from './mailbox/intake.ts';
 import { Mailbox } from './mailbox/mailbox.ts';
-import { REASONS } from './runs/reasons.ts';
 import { Runner, type RunnerDeps } from './runs/runner.ts';
 import { GuestStreams } from './streams/guest-streams.ts';
 import type { StreamKinds } from './streams/stream-kinds.ts';
@@ -17,10 +16,6 @@ import type { StreamKinds } from './streams/stream-kinds.ts';
 const RETRY_MS = 20;
 const RETRY_MAX_MS = 500;
 const WELCOME_WITHIN_MS = 10_000;
-/** Of messages that wait to be run. Past these bounds the guest stops reading from the host. */
-const BACKLOG_COUNT = 256;
-const BACKLOG_BYTES = 16 * 1024 * 1024;
-
 export interface GuestDeps extends Omit<RunnerDeps, 'runLimitMs'> {
   readonly disk: Disk;
   readonly door: Door;
@@ -37,16 +32,19 @@ export interface GuestDeps extends Omit<RunnerDeps, 'runLimitMs'> {
 /**
  * The guest of one session.
  *
- * 1. `run` connects again and again, sends a hello, and after the welcome sends what is outstanding.
- * 2. A message is made durable, then acknowledged. A copy is only acknowledged. A message that overtook another is
- *    ignored: it comes again. One that can run at once is begun in the write that takes it.
+ * 1. `run` connects again and again, sends a hello, and after the welcome sends what is
+ *    outstanding.
+ * 2. A message is made durable, then acknowledged. A copy is only acknowledged. A message that
+ *    overtook another is ignored: it comes again. One that can run at once is begun in the write
+ *    that takes it.
  * 3. Messages run whether or not there is a link; their answers wait.
- * 4. While it drains it takes and begins nothing. It sends `drained` once nothing runs and everything else was sent.
- *    A welcome without a drain takes that back.
- * 5. A message whose answer nobody waits for is dropped, if it was not begun, as soon as the host says so.
+ * 4. While it drains it takes and begins nothing. It sends `drained` once nothing runs and
+ *    everything else was sent. A welcome without a drain takes that back.
+ * 5. A message whose answer nobody waits for is dropped, if it was not begun, as soon as the host
+ *    says so.
  * 6. A message that needs newer secrets than are in memory waits until the host has sent them.
- * 7. It ends when the host names another session, or when the disk fails: `run` then throws. Whatever ends it, its
- *    next start goes on from the journal.
+ * 7. It ends when the host names another session, or when the disk fails: `run` then throws.
+ *    Whatever ends it, its next start goes on from the journal.
  */
 export class Guest {
   readonly #deps: GuestDeps;
@@ -55,7 +53,7 @@ export class Guest {
   readonly #runner: Runner;
   readonly #streams: GuestStreams;
   readonly #ending = new AbortController();
-  readonly #taking = new Set<Promise<void>>();
+  readonly #intake: Intake;
   #drain: object | undefined;
   #fault: unknown;
 
@@ -65,6 +63,14 @@ export class Guest {
     this.#host = new HostSide(() => mailbox.answers());
     this.#runner = new Runner({ ...deps, runLimitMs: deps.runLimitMs ?? 300_000 }, mailbox, this.#host);
     this.#runner.onFault((fault) => this.#fail(fault));
+    this.#intake = new Intake({
+      sessionId: deps.sessionId,
+      barriers: deps.barriers,
+      mailbox,
+      host: this.#host,
+      runner: this.#runner,
+      onFault: (fault) => this.#fail(fault),
+    });
     const { sessionId, log, door, streams: kinds = {} } = deps;
     this.#streams = new GuestStreams({
       sessionId,
@@ -118,7 +124,7 @@ export class Guest {
       let welcomed = false;
       const timer = clock.after(WELCOME_WITHIN_MS, () => link.close(new Error('no welcome')));
       const end = () => link.close();
-      const resume = () => this.#backlogFull() || link.resume();
+      const resume = () => this.#intake.isFull || link.resume();
       this.#ending.signal.addEventListener('abort', end);
       this.#runner.onRoom(resume);
       link.onMessage((frame) => {
@@ -175,7 +181,7 @@ export class Guest {
   #receive(link: HostLink, frame: Exclude<HostFrame, { kind: 'welcome' }>): void {
     switch (frame.kind) {
       case 'deliver':
-        this.#track(this.#take(link, frame.value));
+        this.#deliver(link, frame.value);
         break;
       case 'drain':
         this.#drainWithin(frame.value.graceMs);
@@ -208,6 +214,14 @@ export class Guest {
     this.#host.sendLines({ sessionId, requestId, lines: [...lines], unread: store === undefined });
   }
 
+  #deliver(link: HostLink, message: Deliver): void {
+    if (message.sessionId !== this.#deps.sessionId) return link.close(new Error(`a message of session ${message.sessionId}`));
+    // Both are sent again, in order. If this one were taken now, the one before would later be
+    // taken for known.
+    if (this.#drain !== undefined || this.#mailbox.isEarly(message)) return;
+    this.#intake.deliver(link, message);
+  }
+
   #settled({ messageId, upToSeq }: Settled): void {
     if (messageId !== '') {
       this.#host.settled(messageId);
@@ -222,7 +236,7 @@ export class Guest {
   #drainWithin(graceMs: number): void {
     const drain = {};
     this.#drain = drain;
-    void Promise.all([this.#runner.drain(graceMs), ...this.#taking]).then(() => {
+    void Promise.all([this.#runner.drain(graceMs), this.#intake.settled()]).then(() => {
       if (this.#drain !== drain) return;
       this.#deps.log.info('session.drained', { session: this.#deps.sessionId });
       this.#host.sendLast({ kind: 'drained', value: { acceptedSeq: this.#mailbox.acceptedSeq } });
@@ -234,70 +248,6 @@ export class Guest {
     this.#drain = undefined;
     this.#host.sendLast(undefined);
     this.#runner.cancelDrain();
-  }
-
-  async #take(link: HostLink, message: Deliver): Promise<void> {
-    const { barriers, sessionId } = this.#deps;
-    if (message.sessionId !== sessionId) {
-      link.close(new Error(`a message of session ${message.sessionId}`));
-      return;
-    }
-    // Both are sent again, in order. If this one were taken now, the one before would later be taken for known.
-    if (this.#drain !== undefined || this.#mailbox.isEarly(message)) return;
-    const known = this.#mailbox.knows(message);
-    const runId = known ? undefined : this.#runner.beginTaking(message);
-    if (known) {
-      await this.#mailbox.get(message.messageId)?.taken;
-      // The controller may have been restored to a state without the answer.
-      this.#host.resendAnswer(message.messageId);
-    } else {
-      const taken = this.#mailbox.take(message, runId);
-      if (this.#backlogFull()) link.pause();
-      await taken.catch((fault: unknown) => {
-        if (!(fault instanceof JournalFull)) throw fault;
-        return this.#refuse(message);
-      });
-    }
-    await barriers.reach('guest.taken');
-    const { generation, messageId, seq } = message;
-    // It was settled and is sent again: a late copy, or the controller lost the answer in a restore.
-    const settled = known && this.#mailbox.get(messageId) === undefined;
-    this.#host.send({ kind: 'accepted', value: { sessionId, generation, messageId, seq, settled } });
-    this.#host.sendAnswers();
-    if (runId === undefined) this.#runner.wake();
-    else this.#runner.taken(messageId, runId);
-  }
-
-  /** A drain waits for messages that are being taken. */
-  #track(taking: Promise<void>): void {
-    const taken = taking
-      .catch((fault: unknown) => this.#fail(fault))
-      .finally(() => {
-        this.#taking.delete(taken);
-      });
-    this.#taking.add(taken);
-  }
-
-  #backlogFull(): boolean {
-    // The secrets come behind the messages that were sent before them.
-    if (this.#runner.awaitsSecrets) return false;
-    const { count, bytes } = this.#mailbox.backlog();
-    return count >= BACKLOG_COUNT || bytes >= BACKLOG_BYTES;
-  }
-
-  #refuse(message: Deliver): Promise<void> {
-    const { sessionId, generation, messageId, agent } = message;
-    return this.#mailbox.refuse(message, {
-      sessionId,
-      generation,
-      messageId,
-      runId: '',
-      agent,
-      outcome: 'ERROR',
-      content: REASONS.disk_full,
-      reason: 'disk_full',
-      durationMs: 0,
-    });
   }
 
   #fail(fault: unknown): void {

@@ -9,14 +9,14 @@ import { DISK_FULL_EXIT, isDiskFull } from './volume/disk-full.ts';
 import { prepareVolume } from './volume/volume.ts';
 import { Processes } from './workers/processes.ts';
 
-/** Both files of the mailbox: a message and an answer at their largest, and what they are remembered by. */
+/** Of both files of the mailbox: for the largest message and answer, and their records. */
 const MAILBOX_BYTES = 3 * 1024 * 1024;
 
 const log = jsonLog('guest');
 try {
   const { sessionId, socket, sessionDirectory, agentsDirectory, path, user, barriers, runLimitMs, processes } = readSettings(process.env);
   const directory = prepareVolume({ directory: sessionDirectory, agentsDirectory, user });
-  // The programs lie beside the bundle, or below their sources.
+  // The workers' programs are beside the bundle, or in their source folder.
   const beside = existsSync(join(import.meta.dirname, 'worker.py'));
   const workers = new Processes({
     places: { sessionId, sessionDirectory, agentsDirectory, path },
@@ -41,7 +41,7 @@ try {
     log,
   });
   log.info('guest.started', { session: sessionId });
-  // Signals end it at once: the mailbox is the state.
+  // Signals end it at once: all state is in the mailbox.
   await guest.run();
 } catch (fault) {
   log.error('guest.failed', { error: fault instanceof Error ? fault.message : String(fault) });

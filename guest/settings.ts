@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import type { User } from './workers/user.ts';
 
-/** Of agents in a container. No account of the image need have it. */
+/** The user of agents in a container. The image needs no account for it. */
 const AGENT_UID = 10001;
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -18,8 +18,10 @@ export interface Settings {
 }
 
 /**
- * RAWORC_SESSION_ID, and, with what they are in a container as defaults: RAWORC_SOCKET, RAWORC_SESSION_DIR, RAWORC_AGENTS_DIR,
- * RAWORC_RUN_LIMIT_S, RAWORC_PROCESSES (of agents together, in a container whose own limit is higher; unset: not counted), RAWORC_AGENT_UID (`self`: agents run as this process does, outside a container).
+ * Reads RAWORC_SESSION_ID and, with the values in a container as defaults: RAWORC_SOCKET,
+ * RAWORC_SESSION_DIR, RAWORC_AGENTS_DIR, RAWORC_RUN_LIMIT_S, RAWORC_PROCESSES (the limit of all
+ * agents, in a container with a higher one; unset: no limit) and RAWORC_AGENT_UID (`self`, outside
+ * a container: agents run as the user of this process).
  */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const sessionId = environment.RAWORC_SESSION_ID;
@@ -30,7 +32,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     socket: environment.RAWORC_SOCKET ?? '/run/raworc/guest.sock',
     sessionDirectory: environment.RAWORC_SESSION_DIR ?? '/session',
     agentsDirectory: environment.RAWORC_AGENTS_DIR ?? '/opt/raworc/agents',
-    // The Node.js that runs this is there for agents too, behind whatever the image has.
+    // Agents can use the guest's Node.js if the image has none.
     path: `${environment.PATH ?? DEFAULT_PATH}:${dirname(process.execPath)}`,
     user: uid === undefined ? undefined : { uid, gid: uid },
     barriers: environment.RAWORC_BARRIERS,

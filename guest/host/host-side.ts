@@ -13,10 +13,11 @@ const sizeOf = (frame: GuestFrame): number =>
 /**
  * Sends frames to the node agent over the current link. Without a link, or with a slow one:
  *
- * - `send` (accepted, run started) waits for room, up to a bound in bytes past which the link is closed. Frames that
- *   wait are dropped with the link: the next hello makes up for them. `sendLines` leaves out its lines instead.
- * - Answers wait in the mailbox. `sendAnswers` sends those that this link did not take yet: again after each new
- *   welcome, and when their messages are delivered again.
+ * - `send` (accepted, run started) waits for room, up to a bound in bytes past which the link is
+ *   closed. Frames that wait are dropped with the link: the next hello makes up for them.
+ *   `sendLines` leaves out its lines instead.
+ * - Answers wait in the mailbox. `sendAnswers` sends those that this link did not take yet: again
+ *   after each new welcome, and when their messages are delivered again.
  * - `sendLast` (drained) waits for all of these, and is dropped with the link.
  * - `offer` (deltas, log lines) drops.
  */
@@ -63,7 +64,10 @@ export class HostSide {
     this.#link.close(new Error('the host does not read'));
   }
 
-  /** Sends what an agent printed; without its lines, marked unread, if the host is slow. It can ask for them again. */
+  /**
+   * Sends what an agent printed; without its lines, marked unread, if the host is slow. It can ask
+   * for them again.
+   */
   sendLines(value: Lines): void {
     if (this.#link && this.#waiting.length === 0 && this.#link.send({ kind: 'lines', value })) return;
     this.send({ kind: 'lines', value: { ...value, lines: [], unread: true } });
@@ -92,7 +96,10 @@ export class HostSide {
     this.#sent.delete(messageId);
   }
 
-  /** The message was delivered again, so the host has no answer: the next `sendAnswers` sends it again. */
+  /**
+   * The message was delivered again, so the host has no answer: the next `sendAnswers` sends it
+   * again.
+   */
   resendAnswer(messageId: string): void {
     this.#sent.delete(messageId);
   }

@@ -4,7 +4,10 @@ import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 
 export type HostLink = Link<GuestFrame, HostFrame>;
 
-/** The way to the node agent, handed in: the session's Unix socket in production, the simulated network in tests. */
+/**
+ * The way to the node agent, handed in: the session's Unix socket in production, the simulated
+ * network in tests.
+ */
 export interface Door {
   /** One attempt. Rejects when nobody listens. */
   connect(): Promise<HostLink>;

@@ -10,8 +10,8 @@ import type { Door } from './listener.ts';
 const MAX_PATH_BYTES = 107;
 
 /**
- * How often it is looked for the socket of a node agent that is away. Guests of all sessions are the host's root, which has 128 instances of inotify
- * in all: they are left to the host.
+ * How often it is looked for the socket of a node agent that is away. Guests of all sessions are
+ * the host's root, which has 128 instances of inotify in all: they are left to the host.
  */
 const LOOK_MS = 200;
 

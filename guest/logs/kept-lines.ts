@@ -5,11 +5,11 @@ import type { LogLine__Output as LogLine } from '../../proto/generated/raworc/v0
 import type { Clock } from '../../seams/clock.ts';
 import type { LineStore } from './line-store.ts';
 
-/** Of one file; an agent has two, the newer and the older. */
+/** Of one file; an agent has a newer and an older one. */
 const MAX_FILE_BYTES = 2 * 1024 * 1024;
-/** Of one agent, on the way to the disk: past it lines are lost. */
+/** Of one agent's lines that wait for the disk. Further lines are lost. */
 const MAX_UNWRITTEN_BYTES = 1024 * 1024;
-/** What one answer holds at most, so that it fits into a frame. */
+/** Of one answer, so that it fits into a frame. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 const RETRY_MS = 1000;
 
@@ -22,9 +22,9 @@ interface AgentLines {
 }
 
 /**
- * Lines of all agents of a session, with their times and runs, as JSON below the guest's own directory, where no agent can write.
- * They stand beside the plain files in /session/logs, which an agent's author reads in the session. Of another session, as after
- * a copy of its volume, nothing is kept.
+ * Keeps the lines of all agents of a session, with time and run, as JSON in the guest's own
+ * directory, where no agent can write. The plain files in /session/logs are for people in the
+ * session. Lines of another session, as after a copy of its volume, are deleted.
  */
 export class KeptLines implements LineStore {
   readonly #directory: string;
@@ -77,7 +77,7 @@ export class KeptLines implements LineStore {
     return kept;
   }
 
-  /** Undefined while the disk takes nothing. */
+  /** Undefined while the disk fails. */
   #fileOf(kept: AgentLines): WriteStream | undefined {
     if (kept.file !== undefined && kept.bytes < MAX_FILE_BYTES) return kept.file;
     if (kept.failedAtMs !== undefined && this.#clock.monotonic() - kept.failedAtMs < RETRY_MS) return undefined;
@@ -85,7 +85,7 @@ export class KeptLines implements LineStore {
     try {
       if (kept.bytes >= MAX_FILE_BYTES) renameSync(kept.path, older(kept.path));
     } catch {
-      // It is not there: begun anew all the same.
+      // The file is missing: a new one is begun.
     }
     const file = createWriteStream(kept.path, { flags: 'a', mode: 0o600 });
     file.on('error', () => {
@@ -106,7 +106,7 @@ function written(file: WriteStream | undefined): Promise<void> {
   });
 }
 
-/** A line that was cut off by a crash is none. */
+/** Parses a line. Returns undefined for one that a crash cut off. */
 function lineIn(text: string, agent: string): LogLine | undefined {
   try {
     const [runId, stream, atMs, line]: unknown[] = JSON.parse(text);

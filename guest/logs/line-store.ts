@@ -1,9 +1,12 @@
 import type { LogLine__Output as LogLine } from '../../proto/generated/raworc/v0/LogLine.ts';
 
-/** What agents printed, line by line, kept in the session's volume within a bound. */
+/** Keeps the newest output of agents, line by line, in the session's volume. */
 export interface LineStore {
-  /** Never throws, never waits: what finds no room is lost. */
+  /** Never throws or waits. Lines for which there is no room are lost. */
   keep(line: LogLine): void;
-  /** At most `limit` of an agent's newest lines, oldest first, with all that was kept before the call. */
+  /**
+   * Returns at most `limit` of an agent's newest lines, oldest first, including all lines kept
+   * before the call.
+   */
   newest(agent: string, stream: LogLine['stream'], limit: number): Promise<readonly LogLine[]>;
 }

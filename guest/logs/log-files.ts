@@ -1,13 +1,19 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Of all runs together; the oldest files go first. */
+/** Of all runs; the oldest files are deleted first. */
 const MAX_FILES = 1000;
 const MAX_BYTES = 64 * 1024 * 1024;
-/** Files are looked through whenever so many may have been begun: what is printed meanwhile comes on top of the bound. */
+/**
+ * The directory is trimmed each time this many files may have been begun. Output in between exceeds
+ * the bound.
+ */
 const BEGUN_BETWEEN_LOOKS = 64;
 
-/** The plain files of what agents print, one a run and stream: `/session/logs/{agent}_{run_id}_{stdout|stderr}.log`. */
+/**
+ * The plain files of agents' output, one per run and stream:
+ * `/session/logs/{agent}_{run_id}_{stdout|stderr}.log`.
+ */
 export class LogFiles {
   readonly #directory: string;
   #begun = 0;
@@ -33,7 +39,7 @@ export class LogFiles {
   }
 }
 
-/** Removes the oldest files beyond the bounds. A file that is written to is among the newest. */
+/** Deletes the oldest files beyond the bounds. A file in use is among the newest. */
 export async function trim(directory: string, maxFiles = MAX_FILES, maxBytes = MAX_BYTES): Promise<void> {
   const files: { path: string; bytes: number; atMs: number }[] = [];
   for (const name of await readdir(directory)) {

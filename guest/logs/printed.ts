@@ -5,13 +5,13 @@ import type { RunOutput } from '../runs/worker-host.ts';
 
 export type StreamName = 'STDOUT' | 'STDERR';
 
-/** Of one run and stream; what is printed past it is read and forgotten. */
+/** Of one run and stream. Further output is read and dropped. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 const MAX_LINE_CHARACTERS = 8 * 1024;
 
 /**
- * What a worker prints to one stream: into the log file of the run that is under way (or was last), and line by line to its output.
- * A slow disk slows the agent's printing; a full one loses it.
+ * Reads one output stream of a worker: into the log file of its current or last run, and line by
+ * line to the run's output. A slow disk slows the agent's printing; a full disk loses it.
  */
 export class Printed {
   readonly #source: Readable;
@@ -23,7 +23,7 @@ export class Printed {
   #fileBytes = 0;
   #partial = '';
   #cutting = false;
-  /** The newest line that is not blank. */
+  /** The last line that is not blank. */
   lastLine = '';
 
   constructor(source: Readable, stream: StreamName) {
@@ -33,7 +33,10 @@ export class Printed {
     source.on('error', () => undefined);
   }
 
-  /** From now on all belongs to this run. The file is made when there is something to write. */
+  /**
+   * From now on all output belongs to this run. The file is created when there is something to
+   * write.
+   */
   begin(path: string, output: RunOutput): void {
     this.end();
     this.#path = path;
@@ -41,12 +44,12 @@ export class Printed {
     this.lastLine = '';
   }
 
-  /** A line of the guest's own among what was printed. */
+  /** Adds a line of the guest to the output. */
   note(line: string): void {
     this.#take(Buffer.from(`${line}\n`));
   }
 
-  /** The last line may lack its end. */
+  /** Ends the run's output, whose last line can lack its end. */
   end(): void {
     this.#lines(`${this.#decoder.end()}${this.#partial === '' ? '' : '\n'}`);
     this.#file?.end();

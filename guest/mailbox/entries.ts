@@ -1,7 +1,10 @@
 import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
 
-/** How many ids of settled messages are remembered, beside the watermark, so that a late copy is recognized. */
+/**
+ * How many ids of settled messages are remembered, beside the watermark, so that a late copy is
+ * recognized.
+ */
 const SETTLED_KEPT = 1024;
 
 export interface Entry {
@@ -23,7 +26,10 @@ export function newEntry(message: Deliver, durable: boolean): Entry {
   return { message, bytes, taken: Promise.resolve(), durable, runId: undefined, answer: undefined, answered: false };
 }
 
-/** The messages of a mailbox in memory, from their delivery until their answer is settled, and the ids settled last. */
+/**
+ * The messages of a mailbox in memory, from their delivery until their answer is settled, and the
+ * ids settled last.
+ */
 export class Entries {
   readonly #entries = new Map<string, Entry>();
   readonly #settled = new Set<string>();
@@ -72,8 +78,8 @@ export class Entries {
   }
 
   /**
-   * Returns the durable answers by seq, up to the first message without one: the refusal of a message for which there
-   * was no room does not overtake the answer of one that still runs.
+   * Returns the durable answers by seq, up to the first message without one: the refusal of a
+   * message for which there was no room does not overtake the answer of one that still runs.
    */
   answers(): Answer[] {
     const answers: Answer[] = [];
@@ -96,7 +102,10 @@ export class Entries {
     return { count, bytes };
   }
 
-  /** Restores a message from the journal. What is kept of an answered message, its place, comes after its answer. */
+  /**
+   * Restores a message from the journal. What is kept of an answered message, its place, comes
+   * after its answer.
+   */
   restoreMessage(message: Deliver): void {
     const answered = this.#entries.get(message.messageId);
     this.set(answered ? { ...answered, message } : newEntry(message, true));

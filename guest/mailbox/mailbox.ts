@@ -5,7 +5,10 @@ import type { Disk } from '../../seams/disk.ts';
 import { Entries, type Entry, newEntry } from './entries.ts';
 import { answerRecord, messageRecord, readRecord, runRecord, settledRecord, stampRecord } from './record.ts';
 
-/** What taking a message leaves free in the journal, so that each one taken can be answered, if only with an error. */
+/**
+ * Left free in the journal when a message is taken, so that it can be answered at least with an
+ * error.
+ */
 const SPARE_BYTES = 64 * 1024;
 
 export interface MailboxOptions {
@@ -18,10 +21,12 @@ export interface MailboxOptions {
 /**
  * Inbox and outbox of a session, in one journal in its volume.
  *
- * 1. Each step is durable when its promise resolves: a message taken, a run begun, an answer given. One sync each, or one for a message
- *    that is begun as it is taken.
- * 2. A message is there until its answer is settled; which ids were settled is remembered for a while, and the highest seq for ever.
- * 3. Settling is written with the next step: one that is lost is told again, by whoever gets the answer again or with the next welcome.
+ * 1. Each step is durable when its promise resolves: a message taken, a run begun, an answer given.
+ *    Each costs one sync; a message that is begun as it is taken costs one for both.
+ * 2. A message is kept until its answer is settled. The ids settled last are remembered, and the
+ *    highest seq for ever.
+ * 3. Settling is written with the next step. If that is lost, the host settles again: when it gets
+ *    the answer again, or with the next welcome.
  */
 export class Mailbox {
   readonly #journal: Journal;
@@ -30,13 +35,22 @@ export class Mailbox {
   #unwritten: string[] = [];
   #acceptedSeq = 0;
   #life = 0;
-  /** The highest seq that is durable or about to be. One that cannot be taken in the end is refused, or ends the process. */
+  /**
+   * The highest seq that is durable or about to be. A message that cannot be taken is refused, or
+   * the process ends.
+   */
   #takenSeq = 0;
   #compactedBytes = 0;
   #compacting = false;
-  /** No message up to here waits for an answer any more. Told anew to each life of the guest before it runs anything. */
+  /**
+   * No message up to this seq waits for an answer. The host sends it to each life of the guest
+   * before anything runs.
+   */
   #settledSeq = 0;
-  /** The journal was another session's, as after a copy of the volume, and was emptied. */
+  /**
+   * Whether the journal belonged to another session, as after a copy of the volume, and was
+   * emptied.
+   */
   readonly wiped: boolean;
 
   private constructor(journal: Journal, sessionId: string, records: readonly Uint8Array[]) {
@@ -78,7 +92,7 @@ export class Mailbox {
     }
   }
 
-  /** Of the session's memory: one more each time that this was opened, from 1. */
+  /** Counts how often this mailbox was opened, from 1: the life of the session's memory. */
   get life(): number {
     return this.#life;
   }
@@ -101,12 +115,15 @@ export class Mailbox {
     return this.#entries.get(messageId);
   }
 
-  /** A message before it, that still waits, was lost with an earlier connection: taken now, it would overtake that one. */
+  /**
+   * Whether an earlier message was lost with a connection: if this one were taken now, it would
+   * overtake that one.
+   */
   isEarly(message: Deliver): boolean {
     return message.afterSeq > Math.max(this.#takenSeq, this.#settledSeq);
   }
 
-  /** Was taken before, whatever became of it; or is not to be taken any more. */
+  /** Whether the message was taken before, or need not be taken any more. */
   knows({ messageId, seq }: Deliver): boolean {
     return this.#entries.knows(messageId) || seq <= Math.max(this.#acceptedSeq, this.#settledSeq);
   }
@@ -127,8 +144,8 @@ export class Mailbox {
   }
 
   /**
-   * Of a message that is not known yet. With the id of a run it is begun, too, in the same write: a crash leaves both, the message alone, or
-   * nothing. Rejects with {@link JournalFull}, and has then done neither.
+   * Takes a new message. With the id of a run it is begun in the same write: a crash leaves both,
+   * only the message, or nothing. Rejects with {@link JournalFull} and has then done neither.
    */
   async take(message: Deliver, runId?: string): Promise<void> {
     this.#takenSeq = Math.max(this.#takenSeq, message.seq);
@@ -146,11 +163,15 @@ export class Mailbox {
     this.#acceptedSeq = Math.max(this.#acceptedSeq, message.seq);
   }
 
-  /** Takes a message for which there is no room, together with the error that answers it. */
+  /**
+   * Takes a message for which there is no room, with the error that answers it and without its
+   * content.
+   */
   async refuse(message: Deliver, answer: Answer): Promise<void> {
     const stub = { ...message, content: '', contextJson: '' };
     const entry: Entry = { ...newEntry(stub, false), answer };
-    // The answer first: half of this must not look like an empty message that waits to be run.
+    // The answer first: half of this write must not look like an empty message that waits to be
+    // run.
     entry.taken = this.#append(
       [answerRecord(answer), messageRecord(stub)],
       0,
@@ -163,7 +184,7 @@ export class Mailbox {
     this.#acceptedSeq = Math.max(this.#acceptedSeq, message.seq);
   }
 
-  /** Rejects with {@link JournalFull}, and has then not begun it. */
+  /** Records that a run begins. Rejects with {@link JournalFull} and has then not begun it. */
   async begin(entry: Entry, runId: string): Promise<void> {
     const before = entry.runId;
     await this.#append(
@@ -178,7 +199,10 @@ export class Mailbox {
     );
   }
 
-  /** Rejects with {@link JournalFull}, and has then not kept it: a shorter one may fit. */
+  /**
+   * Records the answer. Rejects with {@link JournalFull} if there is no room: a shorter answer may
+   * fit.
+   */
   async answer(entry: Entry, answer: Answer): Promise<void> {
     await this.#append(
       [answerRecord(answer)],
@@ -194,8 +218,9 @@ export class Mailbox {
   }
 
   /**
-   * Lets go of all messages up to this number that have no answer: they were answered elsewhere, or cleared, and are never run.
-   * But for the one that runs, whose answer is settled by itself, as those that are there already.
+   * Drops all messages up to this seq without an answer: they were answered elsewhere or cleared,
+   * and never run. The one that runs stays, and its answer is settled by itself, as are existing
+   * answers.
    */
   settleUpTo(seq: number, running: string | undefined): void {
     this.#settledSeq = Math.max(this.#settledSeq, seq);
@@ -209,7 +234,7 @@ export class Mailbox {
     this.#entries.settle(messageId);
     this.#unwritten.push(messageId);
     const appended = this.#journal.usedBytes - this.#compactedBytes;
-    // One at a time: many are settled before the first is done, and each would write all that is left.
+    // One compaction at a time: each writes everything that is left.
     if (this.#compacting || appended <= this.#journal.allocatedBytes / 4) return;
     this.#compacting = true;
     this.#compact()
@@ -224,8 +249,9 @@ export class Mailbox {
   }
 
   /**
-   * What is held in memory changes before the record is written, since a compaction asked for meanwhile comes after it in
-   * the journal and must cover it. Where there is no room, the journal is compacted and it is tried once more.
+   * Memory changes before the record is written: a compaction requested meanwhile comes after it in
+   * the journal and must include it. If there is no room, the journal is compacted and the write is
+   * tried once more.
    */
   async #append(records: readonly Uint8Array[], spareBytes: number, apply: () => void, revert: () => void): Promise<void> {
     const settled = this.#unwritten;

@@ -1,6 +1,6 @@
 /**
- * Records of the guest's journal: frames of the guest protocol, behind a byte that says which way each one travels.
- * The hello is the journal's stamp (whose session this is, and in which life) and its watermark.
+ * Records of the guest's journal: frames of the guest protocol after a byte for their direction.
+ * The hello is the journal's stamp (session and life) and its watermark.
  */
 import { GUEST_PROTOCOL_VERSION, type GuestFrame, type HostFrame } from '../../proto/frame.ts';
 import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';

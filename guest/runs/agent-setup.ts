@@ -2,7 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0/Secrets.ts';
 import type { Setup } from './worker-host.ts';
 
-/** The agents of the session and the secrets of its space, as the host last sent them. Secrets are kept in memory only. */
+/**
+ * The agents of the session and the secrets of its space, as the host last sent them. Secrets are
+ * kept in memory only.
+ */
 export class AgentSetup {
   #current: Setup | undefined;
   /** Of the secrets in memory. Each life of the guest begins with none, version 0. */
@@ -10,7 +13,10 @@ export class AgentSetup {
   /** The newest version that this host was asked for. */
   #askedVersion = 0;
 
-  /** Undefined before the first host. The same object for the same content, so that runs need not compare. */
+  /**
+   * Undefined before the first host. The same object for the same content, so that runs need not
+   * compare.
+   */
   get current(): Setup | undefined {
     return this.#current;
   }
@@ -38,7 +44,10 @@ export class AgentSetup {
     return version <= this.#version;
   }
 
-  /** Returns whether the host has to be asked for this version. It is asked once, and sends it when it can. */
+  /**
+   * Returns whether the host has to be asked for this version. It is asked once, and sends it when
+   * it can.
+   */
   askFor(version: number): boolean {
     if (version <= this.#askedVersion) return false;
     this.#askedVersion = version;

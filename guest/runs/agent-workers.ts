@@ -11,7 +11,10 @@ interface Started {
   readonly setup: Setup;
 }
 
-/** The worker of each agent: started when needed, and replaced once its agent or environment has changed. */
+/**
+ * The worker of each agent: started when needed, and replaced once its agent or environment has
+ * changed.
+ */
 export class AgentWorkers {
   readonly #host: WorkerHost;
   readonly #started = new Map<string, Started>();
@@ -61,7 +64,10 @@ export class AgentWorkers {
     return this.#live.all();
   }
 
-  /** Counts the agent's processes in this life of the session, from 1. A process made anew for each run counts each time. */
+  /**
+   * Counts the agent's processes in this life of the session, from 1. A process made anew for each
+   * run counts each time.
+   */
   lifeOf(agent: string, worker: Worker): number {
     const last = this.#lives.get(agent);
     if (last?.worker === worker && worker.ended !== undefined) return last.number;

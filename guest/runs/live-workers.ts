@@ -2,7 +2,7 @@ import type { LiveWorker__Output as LiveWorker } from '../../proto/generated/raw
 import type { Clock } from '../../seams/clock.ts';
 import type { Worker } from './worker-host.ts';
 
-/** The worker of each agent that lives now. One that takes another's place is told of once that has gone. */
+/** The living worker of each agent, and since when it lives. */
 export class LiveWorkers {
   readonly #clock: Clock;
   readonly #changed: () => void;

@@ -1,4 +1,4 @@
-/** Why a message was answered with an error. A closed list: clients and the controller know these words. */
+/** Why a message was answered with an error: a closed list that clients and the controller know. */
 export const REASONS = {
   agent_unknown: 'The session has no agent of that name.',
   agent_not_started: "The agent's program could not be started or its handler could not be loaded.",

@@ -6,7 +6,10 @@ import type { RunOutput } from './worker-host.ts';
 /** Characters of one delta frame, and of one log line. */
 const DELTA_CHARACTERS = 64 * 1024;
 const LINE_CHARACTERS = 8 * 1024;
-/** Log lines that may leave within a second; the others are counted as dropped. They are in the log files all the same. */
+/**
+ * Log lines sent within a second; further ones are counted as dropped, and are only in the log
+ * files.
+ */
 const LINES_PER_SECOND = 1000;
 
 export interface RunOfAgent {
@@ -16,7 +19,10 @@ export interface RunOfAgent {
   readonly agent: string;
 }
 
-/** Turns what a run says into frames: deltas joined by turn of the loop and numbered from 1, log lines with what was dropped before them. */
+/**
+ * Turns the output of a run into frames: deltas, joined per turn of the event loop and numbered
+ * from 1, and log lines.
+ */
 export class FramedOutput implements RunOutput {
   readonly #run: RunOfAgent;
   readonly #clock: Clock;
@@ -29,7 +35,7 @@ export class FramedOutput implements RunOutput {
   #second = 0;
   #linesInSecond = 0;
 
-  /** Each line is kept, too, whether or not it was offered. */
+  /** `keep` gets every line, sent or not. */
   constructor(run: RunOfAgent, clock: Clock, offer: (frame: GuestFrame) => boolean, keep: (line: LogLine) => void) {
     this.#run = run;
     this.#clock = clock;
@@ -43,7 +49,7 @@ export class FramedOutput implements RunOutput {
     this.#flush ??= this.#clock.soon(() => this.flush());
   }
 
-  /** Sends what was not sent yet. One that the link does not take is lost, and its number with it. */
+  /** Sends pending text. A delta that the link does not take is lost together with its number. */
   flush(): void {
     this.#flush?.cancel();
     this.#flush = undefined;
@@ -51,7 +57,7 @@ export class FramedOutput implements RunOutput {
     this.#text = [];
     for (let at = 0; at < text.length; ) {
       let end = Math.min(text.length, at + DELTA_CHARACTERS);
-      // A character of two UTF-16 units is not cut in two.
+      // Never cut a surrogate pair in two.
       if (end < text.length && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800) end -= 1;
       this.#number += 1;
       this.#offer({ kind: 'delta', value: { ...this.#run, number: this.#number, text: text.slice(at, end) } });

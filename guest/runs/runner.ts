@@ -63,7 +63,7 @@ export class Runner {
     deps.workers.onLimit?.(limitReports(deps, host));
   }
 
-  /** Calls the listener when the disk fails. The process then ends, and its next start goes on from what is durable. */
+  /** Calls the listener when the disk fails. The process then ends and continues when restarted. */
   onFault(listener: (fault: unknown) => void): void {
     this.#onFault = listener;
   }
@@ -73,13 +73,13 @@ export class Runner {
     this.#onRoom = listener;
   }
 
-  /** Nothing runs before the first call. A worker whose agent or environment changed is replaced before its next message. */
+  /** Nothing runs before the first call. Workers that no longer match are replaced. */
   configure(setup: Omit<Setup, 'environment'>): void {
     this.#setup.configure(setup);
     this.wake();
   }
 
-  /** Takes all secrets of the space as of a version. Versions older than the one in memory are ignored. */
+  /** Takes all secrets of the space. Versions older than the one in memory are ignored. */
   updateSecrets(secrets: Pick<Secrets, 'version' | 'values'>): void {
     if (this.#setup.updateSecrets(secrets)) this.wake();
   }
@@ -95,8 +95,9 @@ export class Runner {
   }
 
   /**
-   * Returns the id of the run to write together with this message, which counts as worked on until `taken` is called.
-   * Undefined if the run has to begin later: something else runs or waits, or the agent's process has to start first.
+   * Returns the id of the run to write together with this message, which counts as worked on until
+   * `taken` is called. Undefined if the run has to begin later: something else runs or waits, or
+   * the agent's process has to start first.
    */
   beginTaking(message: Entry['message']): string | undefined {
     const setup = this.#setup.current;
@@ -110,7 +111,7 @@ export class Runner {
     return runId;
   }
 
-  /** The message is durable with the run that `beginTaking` named, or it was refused and does not run. */
+  /** The message is durable with the run of `beginTaking`, or it was refused and does not run. */
   taken(messageId: string, runId: string): void {
     const entry = this.#mailbox.get(messageId);
     const isBegun = entry?.runId === runId;
@@ -119,8 +120,9 @@ export class Runner {
   }
 
   /**
-   * Begins nothing more. The current run can go on for `graceMs`, is interrupted then, and is answered either way.
-   * Resolves when nothing runs and the answer is durable. If called again, the newest grace counts.
+   * Begins nothing more. The current run can go on for `graceMs`, is interrupted then, and is
+   * answered either way. Resolves when nothing runs and the answer is durable. If called again, the
+   * newest grace counts.
    */
   drain(graceMs: number): Promise<void> {
     this.#isDraining = true;
@@ -138,7 +140,7 @@ export class Runner {
     this.wake();
   }
 
-  /** Answers the agent's waiting messages with an error, and ends its worker after the current run, or with it. */
+  /** Answers the agent's waiting messages with an error, and ends its worker after or with its run. */
   stop(agent: string, interrupt: boolean): void {
     this.#stopped.set(agent, this.#mailbox.takenSeq);
     if (this.#working?.agent !== agent) this.#workers.end(agent);

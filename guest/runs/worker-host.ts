@@ -6,23 +6,26 @@ export const MAX_REPLY_BYTES = 1024 * 1024;
 export interface RunRequest {
   readonly runId: string;
   readonly message: string;
-  /** What the handler gets as `context`. */
+  /** The handler's `context`. */
   readonly contextJson: string;
 }
 
-/** What a run says while it is under way. */
+/** Receives the output of a run in progress. */
 export interface RunOutput {
   /** A piece of the reply. */
   delta(text: string): void;
-  /** A line that was printed, without its end. May come a little after the run's end too. */
+  /** A printed line, without its end. It can come shortly after the end of the run. */
   line(stream: 'STDOUT' | 'STDERR', line: string): void;
 }
 
-/** A limit of the session's container that its agents met. `value` is the limit, in bytes for memory. */
+/**
+ * A limit of the session's container that its agents reached. `value` is the limit, in bytes for
+ * memory.
+ */
 export interface LimitReached {
   readonly limit: 'processes' | 'memory';
   readonly value: number;
-  /** Empty where nobody knows whose it was. */
+  /** Empty if unknown. */
   readonly agent: string;
 }
 
@@ -30,37 +33,42 @@ export type RunEnd =
   | { readonly outcome: 'reply'; readonly content: string }
   | { readonly outcome: 'error'; readonly reason: Reason; readonly content: string };
 
-/** What the host says of the session's agents. */
+/** The session's agents and their environment, from the host. */
 export interface Setup {
   readonly space: string;
   readonly agents: readonly AgentSpec[];
-  /** The space's secrets, in memory alone. */
+  /** The space's secrets, only in memory. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
 /** The process of one agent. It stays alive between messages. */
 export interface Worker {
-  /** Not after it died: a new one is to be started then. */
+  /** False after it ended: a new worker has to be started. */
   readonly alive: boolean;
-  /** Settles always, also when the process dies, cannot be started, or is killed. One at a time. */
+  /**
+   * Always resolves, also if the process dies, cannot be started, or is killed. One run at a time.
+   */
   run(request: RunRequest, output: RunOutput): Promise<RunEnd>;
-  /** Ends it and all that it started, at once. */
+  /** Kills it and everything it started, at once. */
   kill(): void;
-  /** Asks the run that is under way to end, so that what the agent opened is closed, and kills the process a moment later whatever it did. */
+  /** Asks the current run to end and clean up, and kills the process a moment later in any case. */
   interrupt(): void;
-  /** Resolves once it is gone. Not there where each run is a process of its own, which lives no longer than the run. */
+  /** Resolves once it has ended. Undefined if each run is its own process. */
   readonly ended?: Promise<unknown>;
 }
 
-/** Starts the agents' programs, handed in: processes in production, a script in the simulation. */
+/** Starts the agents' programs: processes in production, a script in the simulation. */
 export interface WorkerHost {
-  /** At once; what goes wrong is told by the first run. */
+  /** Returns at once. The first run reports a failure. */
   start(agent: AgentSpec, setup: Setup): Worker;
-  /** Called before each run that starts a process. A promise where others have to go first. */
+  /**
+   * Called before each run that starts a process. Returns a promise if other processes have to end
+   * first.
+   */
   makeRoom?(): Promise<void> | undefined;
-  /** A run begins, or the last one has ended. */
+  /** Called when a run begins and when the last has ended. */
   working?(isWorking: boolean): void;
-  /** Who listens when a session meets a limit of its container. */
+  /** Calls the listener when the session reaches a limit of its container. */
   onLimit?(listener: (what: LimitReached) => void): void;
   close(): void;
 }

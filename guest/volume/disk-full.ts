@@ -1,11 +1,14 @@
-/** What the guest ends with where its volume has no room for what it must keep. The node agent says so to whoever looks at the session. */
+/**
+ * The guest's exit code if its volume has no room for the mailbox. The node agent reports it as the
+ * session's reason.
+ */
 export const DISK_FULL_EXIT = 28;
 
-/** The volume, or the quota on it, has no room: it is why this was thrown. */
+/** Whether the error was caused by a full volume or quota. */
 export function isDiskFull(fault: unknown): boolean {
   for (let cause = fault; cause instanceof Error; cause = cause.cause) {
     if ('code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT')) return true;
-    // Of a program that makes directories as another user.
+    // Of a program that creates directories as another user.
     if ('status' in cause && cause.status === DISK_FULL_EXIT) return true;
   }
   return false;

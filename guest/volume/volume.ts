@@ -3,11 +3,11 @@ import { chmodSync, lstatSync, mkdirSync, symlinkSync, unlinkSync } from 'node:f
 import type { User } from '../workers/user.ts';
 import { DISK_FULL_EXIT, isDiskFull } from './disk-full.ts';
 
-/** Owned by the agents; all else in the volume is the guest's. */
+/** Owned by the agents; everything else in the volume is the guest's. */
 const OF_AGENTS = ['workspace', 'state', 'cache'];
 const CLOSED = 0o755;
 const OPEN = 0o1777;
-/** Of each of theirs. */
+/** The mode bits that each agents' directory needs. */
 const NEEDED = 0o701;
 
 export interface VolumeOptions {
@@ -18,21 +18,22 @@ export interface VolumeOptions {
 }
 
 /**
- * Makes what a session's volume holds, where it is missing. To be called before any agent is started.
+ * Creates missing directories of a session's volume. Called before any agent is started.
  *
  *     workspace/ state/ cache/   the agents' own
- *     logs/                      what agents printed; they may read it
+ *     logs/                      output of agents, which they can read
  *     agents                     a link into the image, so that a volume never carries stale code
- *     .raworc/                   the mailbox, for the guest alone
+ *     .raworc/                   the mailbox, only for the guest
  *
- * The guest may not give files away (it has no CHOWN): it opens the directory to all for a moment, lets a child with the
- * agents' uid make theirs, and closes it again. Returns the mailbox's directory.
+ * The guest cannot give files away (it has no CHOWN): it opens the directory to all for a moment,
+ * lets a child with the agents' uid create theirs, and closes it again. Returns the mailbox's
+ * directory.
  */
 export function prepareVolume({ directory, agentsDirectory, user }: VolumeOptions): string {
   try {
     makeMissing(directory, user);
   } finally {
-    // Also when it was left open by a start that was cut off.
+    // An interrupted start may have left it open.
     if (user && (lstatSync(directory).mode & 0o7777) !== CLOSED) chmodSync(directory, CLOSED);
   }
   mkdirSync(`${directory}/logs`, { recursive: true, mode: 0o755 });
@@ -41,12 +42,15 @@ export function prepareVolume({ directory, agentsDirectory, user }: VolumeOption
   return `${directory}/.raworc`;
 }
 
-/** One of the agents' own directories is not as it has to be for them to start, and cannot be mended. The message names it. */
+/**
+ * A directory that agents need to start is damaged and cannot be repaired. The message names it.
+ */
 export class DirectoryFault extends Error {}
 
 /**
- * Mends what an agent may have done to the agents' own directories: one that is missing, or has something else in its place, is made anew,
- * and one that is closed to its owner is opened. No link is followed. It costs three looks when nothing is wrong.
+ * Repairs the agents' directories after what an agent may have done: recreates a missing or
+ * replaced one, and opens one that is closed to its owner. Follows no link. Costs three lstat calls
+ * if nothing is wrong.
  */
 export function mendDirectories({ directory, user }: Pick<VolumeOptions, 'directory' | 'user'>): void {
   const closed: string[] = [];
@@ -73,7 +77,9 @@ function attempt<Result>(path: string, what: string, act: () => Result): Result 
   }
 }
 
-/** While it is open others may make files in it, but remove and rename only their own. */
+/**
+ * While the directory is open others can create files in it, but remove and rename only their own.
+ */
 function makeMissing(directory: string, user: User | undefined): void {
   const missing = ofAgents(directory).filter((path) => lstatSync(path, { throwIfNoEntry: false }) === undefined);
   if (missing.length === 0) return;
@@ -89,7 +95,7 @@ function makeMissing(directory: string, user: User | undefined): void {
   }
 }
 
-/** The guest, which is not its owner, has to be able to enter it. */
+/** Opens a directory for its owner, and for the guest, which is not its owner. */
 function open(path: string, user: User | undefined): void {
   const mode = (lstatSync(path).mode & 0o777) | NEEDED;
   if (!user) chmodSync(path, mode);
@@ -101,7 +107,7 @@ function asUser(user: User, [command = '', ...args]: readonly string[], made: st
   try {
     execFileSync(command, args, options);
   } catch {
-    // An image need not have one; Node.js is always here.
+    // The image may lack the program; Node.js is always here.
     const each = `for (const path of process.argv.slice(1)) require("node:fs").${made}`;
     const program = `try { ${each} } catch ({ code }) { process.exit(code === "ENOSPC" || code === "EDQUOT" ? ${DISK_FULL_EXIT} : 1) }`;
     execFileSync(process.execPath, ['-e', program, ...paths], options);

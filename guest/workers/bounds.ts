@@ -5,11 +5,16 @@ import { census, type Family } from './census.ts';
 import type { Cgroup } from './cgroup.ts';
 import type { Groups } from './groups.ts';
 
-/** While an agent works, once after it has, and for as long as nothing is asked of it. */
+/**
+ * How often processes are counted while an agent works, soon after it has, and while none works.
+ */
 const LOOK_MS = 1000;
 const LOOK_AFTER_MS = 100;
 const IDLE_LOOK_MS = 10_000;
-/** How long ended processes are waited for before another is started, and before it is judged again whether there are too many. */
+/**
+ * How long to wait for killed processes to go: before another is started, and before they are
+ * counted again.
+ */
 const ROOM_WITHIN_MS = 5000;
 const SETTLED_MS = 500;
 const ROOM_LOOK_MS = 20;
@@ -17,13 +22,13 @@ const ROOM_LOOK_MS = 20;
 const ROOM = 16;
 const MIB = 1024 * 1024;
 
-/** A worker with a process, and how it is told what is ended for the limit. */
+/** A worker with a process. */
 export interface Bounded {
   readonly pid: number;
-  /** Of its processes, and of no others. */
+  /** The group id that only its processes have. */
   readonly group: number | undefined;
   readonly agent: string;
-  /** Its processes are about to be killed, and why. */
+  /** Called before its processes are killed, with the reason. */
   exceeded(why: string): void;
 }
 
@@ -31,23 +36,28 @@ export interface BoundsOptions {
   readonly cgroup: Cgroup;
   readonly groups: Groups;
   readonly clock: Clock;
-  /** Processes and threads that agents may have together. The container's own limit is higher, so that the guest can always start what it needs. */
+  /**
+   * The limit of processes and threads of all agents. The container's own limit is higher, so that
+   * the guest can always start what it needs.
+   */
   readonly processes: number;
   readonly workers: () => Iterable<Bounded>;
   readonly reached: (what: LimitReached) => void;
 }
 
 /**
- * Holds the agents of a session to its process limit, and says whom the kernel killed at its memory limit.
+ * Enforces the process limit of a session, and reports processes that the kernel killed at its
+ * memory limit.
  *
- * Past the limit, the agent with the most processes is ended with all that it started; so are processes of no agent.
+ * Past the limit, the agent with the most processes is killed with everything it started; so are
+ * processes of no agent.
  */
 export class Bounds {
   readonly #options: BoundsOptions;
   readonly memoryLimit: number | undefined;
   #kills: number;
   #working = false;
-  /** When somebody was ended last: what was killed then may take a moment to go. */
+  /** When processes were killed last: they take a moment to go. */
   #endedAtMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   #lookAtMs = 0;
@@ -58,7 +68,10 @@ export class Bounds {
     this.#kills = options.cgroup.memoryKills ?? 0;
   }
 
-  /** A run begins or ends: it is looked more often while one is under way, and soon after it. Runs that follow one another put off no look. */
+  /**
+   * A run begins or ends. Processes are counted more often during a run, and soon after it.
+   * Consecutive runs delay no count.
+   */
   working(isWorking: boolean): void {
     this.#working = isWorking;
     this.#lookWithin(isWorking ? LOOK_MS : LOOK_AFTER_MS);
@@ -77,7 +90,7 @@ export class Bounds {
     this.#timer?.cancel();
   }
 
-  /** How many processes were killed for memory since this was asked last. */
+  /** Returns how many processes were killed for memory since the last call. */
   memoryKills(): number {
     const kills = this.#options.cgroup.memoryKills ?? 0;
     const more = kills - this.#kills;
@@ -85,18 +98,21 @@ export class Bounds {
     return more;
   }
 
-  /** Of an agent whose process, or one that it started, was killed for memory. Returns what to say of it. */
+  /** Reports that a process of this agent was killed for memory. Returns the message. */
   memoryReached(agent: string): string {
     this.#options.reached({ limit: 'memory', value: this.memoryLimit ?? 0, agent });
     return `the session reached its memory limit of ${Math.round((this.memoryLimit ?? 0) / MIB)} MiB (limits.memory_bytes)`;
   }
 
-  /** Why a process cannot be started, where the limit is why. */
+  /** The reason if the limit prevents starting a process. */
   get processesReached(): string {
     return `the session is at its limit of ${this.#options.processes} processes and threads (limits.processes)`;
   }
 
-  /** Undefined when there is room to start a process of an agent; else it resolves once there is, or after five seconds. */
+  /**
+   * Returns undefined if there is room for a process of an agent; else resolves once there is, or
+   * after five seconds.
+   */
   makeRoom(): Promise<void> | undefined {
     if (!this.enforce() && this.#hasRoom()) return undefined;
     const { clock } = this.#options;
@@ -111,7 +127,7 @@ export class Bounds {
     });
   }
 
-  /** Ends who has most while there are more processes than may be; whether it did. */
+  /** Kills the agent with the most processes if there are too many. Returns whether it did. */
   enforce(): boolean {
     const { cgroup, groups, clock, processes, workers, reached } = this.#options;
     if (clock.monotonic() - this.#endedAtMs < SETTLED_MS) return false;

@@ -1,15 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Processes of one group id. Each worker is started with a group of its own, which nothing that it starts can leave: that takes a capability. */
+/**
+ * The processes of one group id. Each worker has its own group, which its children cannot leave:
+ * that takes a capability.
+ */
 export interface Family {
   readonly group: number;
-  /** Those that live. */
+  /** Of living processes. */
   readonly pids: readonly number[];
-  /** Processes and threads, those that ended and were not waited for among them. */
+  /** Processes and threads, zombies included. */
   readonly count: number;
 }
 
-/** All processes of this container but its first and this one, by group. */
+/** Returns all processes of this container except its first and this one, by group. */
 export function census(proc = '/proc', self = process.pid): Family[] {
   const families = new Map<number, { pids: number[]; count: number }>();
   for (const name of readdirSync(proc)) {
@@ -25,8 +28,9 @@ export function census(proc = '/proc', self = process.pid): Family[] {
 }
 
 /**
- * https://man7.org/linux/man-pages/man5/proc_pid_status.5.html; the kernel writes line ends in a name as `\n`. A process of which the first thread has
- * ended is shown as ended, and lives for as long as it has others.
+ * https://man7.org/linux/man-pages/man5/proc_pid_status.5.html; the kernel writes line ends in a
+ * name as `\n`. A process whose first thread has ended is shown as a zombie, but lives as long as
+ * it has other threads.
  */
 function processIn(path: string): { readonly group: number; readonly threads: number; readonly lives: boolean } | undefined {
   try {

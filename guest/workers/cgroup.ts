@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-/** What the kernel says of this container, by cgroup v1 or v2. Undefined is what it does not say. */
+/**
+ * Reads limits and use of this container from cgroup v1 or v2. Undefined: the kernel does not tell.
+ */
 export class Cgroup {
   readonly #memory: { readonly limit: string; readonly kills: string };
   readonly #pids: { readonly limit: string; readonly current: string };
@@ -18,7 +20,7 @@ export class Cgroup {
     return numberIn(this.#memory.limit, /^(\d+)$/);
   }
 
-  /** Processes that were killed since the container started because it was at its memory limit. */
+  /** Processes killed at the memory limit since the container started. */
   get memoryKills(): number | undefined {
     return numberIn(this.#memory.kills, /^oom_kill (\d+)$/m);
   }
@@ -28,7 +30,7 @@ export class Cgroup {
     return numberIn(this.#pids.limit, /^(\d+)$/);
   }
 
-  /** Processes and threads, those that ended and were not waited for among them. */
+  /** Processes and threads, zombies included. */
   get processes(): number | undefined {
     return numberIn(this.#pids.current, /^(\d+)$/);
   }

@@ -7,20 +7,21 @@ export interface Places {
   readonly sessionDirectory: string;
   /** /opt/raworc/agents */
   readonly agentsDirectory: string;
-  /** Where programs are looked for, of this process and of agents. */
+  /** The PATH of this process and of agents. */
   readonly path: string;
 }
 
-/** A process can be given no longer string; the kernel counts its name and its end too. */
+/** The kernel's limit for one string, with its name and terminator. */
 const MAX_VARIABLE_BYTES = 128 * 1024 - 1;
 
 const fits = (name: string, value: string) =>
   !value.includes('\0') && Buffer.byteLength(name) + 1 + Buffer.byteLength(value) < MAX_VARIABLE_BYTES;
 
 /**
- * All that an agent's process finds in its environment. Nothing of the guest's own is handed on. A secret can replace the first two, but
- * neither where programs are found and files go, nor what Raworc says. Secrets with reserved names, or that no process can be given, are left out.
- * Python does not load what an agent has put below HOME for all of them.
+ * Returns the whole environment of an agent's process; nothing of the guest's own is passed on. A
+ * secret can replace only the first three variables. Secrets with reserved names, or too long for a
+ * process, are left out. Python ignores modules that an agent installed below HOME, which all
+ * agents share.
  */
 export function agentEnvironment(places: Places, setup: Setup): Record<string, string> {
   const { sessionId, sessionDirectory, agentsDirectory, path } = places;

@@ -2,16 +2,21 @@ import { execFileSync } from 'node:child_process';
 import { census } from './census.ts';
 import type { User } from './user.ts';
 
-/** Beyond the user ids of sessions. Group ids bound nothing in the kernel, so all sessions use the same ones. */
+/**
+ * Above the user ids of sessions. The kernel limits nothing by group id, so all sessions use the
+ * same ones.
+ */
 const FIRST = 2_140_000_000;
 const COUNT = 4096;
-/** Processes that fork while they are stopped one after the other: each round finds fewer. */
+/** For processes that fork while others are being stopped: each round finds fewer. */
 const MAX_ROUNDS = 10;
 const ENDING_MS = 10_000;
 
 /**
- * Which processes are whose: each program of an agent gets a group id that no other has. Neither a double fork nor `setsid` nor another environment
- * changes it, since agents have no capability to change groups and no set-group-id program works. In a container only, where all other processes are agents'.
+ * Tells which processes belong to which program of an agent: each program has its own group id.
+ * Neither a double fork nor `setsid` nor another environment changes it, since agents have no
+ * capability to change groups and set-group-id programs do not work. Only for a container, where
+ * all other processes belong to agents.
  */
 export class Groups {
   readonly #user: User;
@@ -22,7 +27,10 @@ export class Groups {
     this.#user = user;
   }
 
-  /** One that no process has, and that was not in use for as long as possible. Undefined when there is none. */
+  /**
+   * Returns the group id, unused by any process, that was unused the longest. Undefined if there is
+   * none.
+   */
   take(): number | undefined {
     const present = new Set(census().map(({ group }) => group));
     for (let tried = 1; tried <= COUNT; tried += 1) {
@@ -35,16 +43,17 @@ export class Groups {
     return undefined;
   }
 
-  /** Ends what is left of its program, which has ended. */
+  /** Kills what its program left behind. */
   release(group: number): void {
     this.end(group);
     this.#taken.delete(group);
   }
 
   /**
-   * Ends all processes of the group. They are stopped before any is killed, since what is stopped forks no more; one that was in the middle of it is found
-   * in the next round. What forks faster than it can be found is ended by one call that the kernel carries out without a gap, on all that the session's
-   * agents run.
+   * Kills all processes of the group. They are stopped before any is killed, since a stopped
+   * process does not fork; a fork in progress is found in the next round. Processes that fork
+   * faster than they can be found are killed by one atomic call of the kernel, together with
+   * everything else that the session's agents run.
    */
   end(group: number): void {
     const stopped = new Set<number>();
@@ -67,13 +76,13 @@ export class Groups {
     this.endAll();
   }
 
-  /** Ends all that the session's user runs. */
+  /** Kills everything that the session's user runs. */
   endAll(): void {
     const options = { ...this.#user, cwd: '/', env: {}, stdio: 'ignore', timeout: ENDING_MS } as const;
     try {
       execFileSync('/bin/sh', ['-c', 'kill -9 -1'], options);
     } catch {
-      // An image need not have one; Node.js is always here.
+      // The image may have no shell; Node.js is always here.
       execFileSync(process.execPath, ['-e', 'process.kill(-1, "SIGKILL")'], options);
     }
   }

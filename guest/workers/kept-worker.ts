@@ -5,7 +5,7 @@ import { MAX_REPLY_BYTES, type RunEnd, type RunOutput, type RunRequest, type Wor
 import type { Bounded } from './bounds.ts';
 import { describeEnd, INTERRUPTION_MS, Program, type ProgramEnd, type ProgramOptions, twoTurns } from './program.ts';
 
-/** Of one line from a worker: a reply at its largest, every character escaped. */
+/** Of one line from a worker: the largest reply with every character escaped. */
 const MAX_LINE_CHARACTERS = 8 * MAX_REPLY_BYTES;
 
 const TOO_LARGE: RunEnd = { outcome: 'error', reason: 'reply_too_large', content: REASONS.reply_too_large };
@@ -17,8 +17,8 @@ interface Run {
 }
 
 /**
- * A Python or Node.js agent: one process that answers one message after another. What it says is an agent's word, and may come from a
- * process that it started: a frame counts for the run that it names, and for no other.
+ * A Python or Node.js agent: one process that answers one message after another. Its frames are not
+ * trusted, and can come from a child of it: a frame counts only for the run that it names.
  */
 export class KeptWorker implements Worker, Bounded {
   readonly agent: string;
@@ -28,13 +28,13 @@ export class KeptWorker implements Worker, Bounded {
   readonly #channel: Duplex | undefined;
   readonly ended: Promise<unknown>;
   #run: Run | undefined;
-  /** Resolves once what the last run had printed when it ended has been read. */
+  /** Resolves once the output of the last run, up to its end, has been read. */
   #reading: Promise<void> | undefined;
   #ready = false;
   #failure: string | undefined;
-  /** Why it was ended, where that is not what it looks like. */
+  /** The reason for its end, if it was killed. */
   #verdict: RunEnd | undefined;
-  /** Of the line that is not complete yet. */
+  /** Of the incomplete line. */
   #pieces: string[] = [];
   #lineCharacters = 0;
   #deltaBytes = 0;
@@ -50,7 +50,7 @@ export class KeptWorker implements Worker, Bounded {
     this.#channel?.setEncoding('utf8');
     this.#channel?.on('data', (text: string) => this.#read(text));
     this.#channel?.on('error', () => undefined);
-    // It has said its last, and is on its way out: it may not take for ever.
+    // It has closed the channel and is exiting, which must not take for ever.
     this.#channel?.on('end', () => {
       if (this.#program.alive) this.#interruption ??= this.#clock.after(INTERRUPTION_MS, () => this.kill());
     });
@@ -58,7 +58,7 @@ export class KeptWorker implements Worker, Bounded {
     this.ended = this.#program.ended.then((end) => this.#died(end));
   }
 
-  /** 0 when it could not be started. */
+  /** 0 if it could not be started. */
   get pid(): number {
     return this.#program.child.pid ?? 0;
   }
@@ -84,13 +84,13 @@ export class KeptWorker implements Worker, Bounded {
       this.#program.stderr?.begin(this.#logPath(request.runId, 'stderr'), output);
       if (this.#program.alive) this.#send(request);
       else this.#program.ended.then((end) => this.#died(end));
-      // The agent is at work already.
+      // Last, since the agent is at work by now.
       this.#program.noteMemoryKills(this.agent);
     });
   }
 
   #send({ runId, message, contextJson }: RunRequest): void {
-    // Line ends in JSON are white space; in a protocol of lines they would end the frame.
+    // In JSON line ends are white space, but here they would end the frame.
     const context = contextJson.trim() === '' ? 'null' : contextJson.replace(/[\r\n]/g, ' ');
     const head = JSON.stringify({ type: 'run', run: runId, message });
     this.#channel?.write(`${head.slice(0, -1)},"context":${context}}\n`);
@@ -116,7 +116,7 @@ export class KeptWorker implements Worker, Bounded {
   }
 
   #end(end: RunEnd): void {
-    // What it says of an interruption is not its answer: it is ended, and that is.
+    // An error after an interruption is not its answer: its end is.
     if (this.#interruption !== undefined && this.#program.alive) {
       this.kill();
       if (end.outcome === 'error') return;
@@ -127,7 +127,7 @@ export class KeptWorker implements Worker, Bounded {
     this.#run = undefined;
     run.end(end);
     const reading = new Promise<void>((resolve) => twoTurns(this.#clock, resolve)).then(() => {
-      // Behind the answer's back, and still in the log of this run.
+      // After the answer, but still in the log of this run.
       this.#program.noteMemoryKills(this.agent);
       if (this.#reading === reading) this.#reading = undefined;
     });
@@ -141,7 +141,7 @@ export class KeptWorker implements Worker, Bounded {
       const line = this.#pieces.join('');
       this.#pieces = [];
       this.#lineCharacters = 0;
-      this.#heard(line);
+      this.#receive(line);
       this.#add(piece);
     }
     if (this.#lineCharacters > MAX_LINE_CHARACTERS) this.#tooLarge();
@@ -159,11 +159,11 @@ export class KeptWorker implements Worker, Bounded {
     this.kill();
   }
 
-  #heard(line: string): void {
+  #receive(line: string): void {
     const frame = parse(line);
     const { type, run } = frame;
     if (type === 'delta' || type === 'reply' || type === 'error') {
-      if (this.#run !== undefined && run === this.#run.id) this.#heardOf(this.#run, frame);
+      if (this.#run !== undefined && run === this.#run.id) this.#receiveOf(this.#run, frame);
     } else if (type === 'ready') this.#ready = true;
     else {
       if (type === 'failed' && !this.#ready && typeof frame.message === 'string') this.#failure = frame.message;
@@ -171,7 +171,7 @@ export class KeptWorker implements Worker, Bounded {
     }
   }
 
-  #heardOf({ output }: Run, { type, text, content, message, reason }: Record<string, unknown>): void {
+  #receiveOf({ output }: Run, { type, text, content, message, reason }: Record<string, unknown>): void {
     if (type === 'delta' && typeof text === 'string') {
       this.#deltaBytes += Buffer.byteLength(text);
       if (this.#deltaBytes > MAX_REPLY_BYTES) this.#tooLarge();

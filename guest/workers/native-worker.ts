@@ -7,10 +7,16 @@ import { isDiskFull } from '../volume/disk-full.ts';
 import type { Bounded } from './bounds.ts';
 import { describeEnd, INTERRUPTION_MS, Program, type ProgramOptions } from './program.ts';
 
-/** Longer ones cannot be handed to a process as an argument or a variable; they are on standard input and in the file all the same. */
+/**
+ * Longer strings cannot be an argument or variable of a process. They are on standard input and in
+ * the file.
+ */
 const MAX_STRING_BYTES = 64 * 1024;
 
-/** Any program: one process a message, which comes on standard input; what it prints on standard output is the reply. */
+/**
+ * Any program: one process per message, which is its standard input; its standard output is the
+ * reply.
+ */
 export class NativeWorker implements Worker, Bounded {
   readonly alive = true;
   readonly #common: Omit<ProgramOptions, 'command' | 'args'>;
@@ -61,7 +67,7 @@ export class NativeWorker implements Worker, Bounded {
       try {
         writeFileSync(contextFile, request.contextJson, { flag: 'wx', mode: 0o644 });
       } catch (fault) {
-        // An agent may have filled /tmp.
+        // An agent can have filled /tmp.
         if (!isDiskFull(fault)) throw fault;
         rmSync(contextFile, { force: true });
         contextFile = this.#logPath(request.runId, 'context');

@@ -20,11 +20,14 @@ export interface ProcessesOptions {
   /** Where worker.py and worker.mjs are. */
   readonly workersDirectory: string;
   readonly clock: Clock;
-  /** Of agents together, in a container that has a limit of its own above it and in which nobody else runs anything. Undefined: nobody counts. */
+  /**
+   * The limit of processes of all agents, in a container with a higher limit and no other programs.
+   * Undefined: no limit.
+   */
   readonly processes?: number | undefined;
 }
 
-/** Agents as processes of this machine. */
+/** Runs agents as processes. */
 export class Processes implements WorkerHost {
   readonly #options: ProcessesOptions;
   readonly #workers = new Set<Worker>();
@@ -63,7 +66,7 @@ export class Processes implements WorkerHost {
     return worker;
   }
 
-  /** Kills every one. */
+  /** Kills all workers. */
   close(): void {
     this.#bounds?.close();
     for (const worker of this.#workers) worker.kill();
@@ -104,7 +107,8 @@ export class Processes implements WorkerHost {
     switch (agent.runtime) {
       case 'PYTHON': {
         const own = `${home}/.venv/bin/python`;
-        // -s: below HOME lie files of all agents of the session, and one's usercustomize.py would run in every other.
+        // -s: HOME is shared by all agents of the session, and a usercustomize.py of one would run
+        // in all.
         return kept(existsSync(own) ? own : 'python3', 'worker.py', agent.handler || 'main.process_message', '-s');
       }
       case 'NODE':
@@ -130,7 +134,10 @@ const unable = (reason: 'unsupported_runtime' | 'agent_not_started', content: st
 });
 const unsupported = unable('unsupported_runtime');
 
-/** Refused before there was a process. Only the kernel's word is told: others may quote what they were given, and that may be a secret. */
+/**
+ * A worker that could not be started. Only the kernel's code is shown: messages may quote
+ * arguments, and so secrets.
+ */
 function cannotStart(fault: unknown): Worker {
   if (fault instanceof DirectoryFault) return unable('agent_not_started', fault.message);
   const code = fault instanceof Error && 'syscall' in fault && 'code' in fault ? String(fault.code) : '';

@@ -12,20 +12,20 @@ export interface ProgramOptions {
   readonly args: readonly string[];
   readonly directory: string;
   readonly environment: Record<string, string>;
-  /** Undefined: whoever this process is, outside a container. */
+  /** Undefined outside a container: the user of this process. */
   readonly user: User | undefined;
   readonly clock: Clock;
-  /** Called before the process is started; what it throws is why it is not. */
+  /** Called before the process starts. If it throws, the process is not started. */
   readonly prepare?: () => void;
-  /** In a container: what its limits do to its processes is told apart. */
+  /** In a container: enforces and explains its limits. */
   readonly bounds?: Bounds | undefined;
-  /** In a container: what it starts is known by its group, and ends with it. */
+  /** In a container: identifies the program's children by their group, and kills them with it. */
   readonly groups?: Groups | undefined;
 }
 
-/** How long a run that is interrupted gets to close what it opened. */
+/** How long an interrupted run has to clean up. */
 export const INTERRUPTION_MS = 1000;
-/** The kernel kills agents for memory before it kills this process. */
+/** The kernel kills agents for memory before it kills the guest. */
 const SCORE = '/proc/self/oom_score_adj';
 const SCORE_OF_AGENTS = '500';
 
@@ -34,9 +34,9 @@ export type ProgramEnd =
   | { readonly kind: 'ended'; readonly code: number | null; readonly signal: string | null };
 
 /**
- * An agent's process: another user without any capability, in a process group and, in a container, a group of its own, so that all that it starts can
- * be found and killed.
- * Its standard input is empty unless written to; file descriptor 3 is a socket to this process.
+ * An agent's process: another user without capabilities, in its own process group and, in a
+ * container, with its own group id, so that everything it starts can be found and killed. Its
+ * standard input is empty unless written to; file descriptor 3 is a socket to the guest.
  */
 export class Program {
   readonly child: ChildProcess;
@@ -44,7 +44,7 @@ export class Program {
   readonly group: number | undefined;
   readonly stdout: Printed | undefined;
   readonly stderr: Printed | undefined;
-  /** Once it is gone, all that it started killed, and what it printed read. */
+  /** Resolves once it has ended, its children are killed, and its output was read. */
   readonly ended: Promise<ProgramEnd>;
   alive = true;
   readonly #bounds: Bounds | undefined;
@@ -68,9 +68,10 @@ export class Program {
       const finish = (end: ProgramEnd) => {
         this.#killGroup();
         if (this.group !== undefined) groups?.release(this.group);
-        // Its number may be another's from now on.
+        // From now on another process can get its number.
         this.alive = false;
-        // What it wrote before it went is in the pipes already; who else holds them may hold them for ever.
+        // Its last output is in the pipes already. Other holders of the pipes may keep them open
+        // for ever.
         twoTurns(clock, () => {
           for (const stream of this.child.stdio) stream?.destroy();
           this.stdout?.end();
@@ -91,29 +92,32 @@ export class Program {
     return { kind: 'not-started', message };
   }
 
-  /** What to say of an end by the kernel's hand, where that was for memory. Asked once, for each end. */
+  /** Returns the message if the kernel killed the process for memory. Call it once per end. */
   killedForMemory(end: ProgramEnd, agent: string): string | undefined {
     if (end.kind !== 'ended' || end.signal !== 'SIGKILL' || this.#wasKilled || !this.#bounds) return undefined;
     return this.#bounds.memoryKills() > 0 ? `The agent's process was killed: ${this.#bounds.memoryReached(agent)}.` : undefined;
   }
 
-  /** Says in the log that a process of the session was killed for memory, though this one goes on or ended otherwise. */
+  /** Notes in the log that another process of the session was killed for memory. */
   noteMemoryKills(agent: string): void {
     if (this.#bounds && this.#bounds.memoryKills() > 0)
       this.stderr?.note(`raworc: a process of this session was killed: ${this.#bounds.memoryReached(agent)}`);
   }
 
-  /** The raw stream, where it was not taken to be logged. */
+  /** Standard output, if it is not logged. */
   get output(): Readable | null {
     return this.child.stdout;
   }
 
-  /** Asks it to end what it does: the process itself, not what it started. False where there is none to ask. */
+  /**
+   * Signals the process, but not its children, to end its work. Returns false if there is no
+   * process.
+   */
   interrupt(signal: 'SIGINT' | 'SIGTERM'): boolean {
     return this.alive && this.child.kill(signal);
   }
 
-  /** Its whole group, at once. */
+  /** Kills its whole group at once. */
   kill(): void {
     if (this.alive) this.#wasKilled = true;
     this.#killGroup();
@@ -129,7 +133,10 @@ export class Program {
   }
 }
 
-/** A child inherits the score of the moment. Where it cannot be set all are as before. */
+/**
+ * Spawns a child that the kernel kills for memory before the guest: children inherit the current
+ * score.
+ */
 function spawnFirst(isContained: boolean, command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
   const before = isContained ? readFileSync(SCORE, 'utf8') : undefined;
   if (before !== undefined) writeFileSync(SCORE, SCORE_OF_AGENTS);
@@ -140,12 +147,12 @@ function spawnFirst(isContained: boolean, command: string, args: readonly string
   }
 }
 
-/** After all that was readable when it was called has been read. */
+/** Calls `run` after everything that is readable now has been read. */
 export function twoTurns(clock: Clock, run: () => void): void {
   clock.soon(() => clock.soon(run));
 }
 
-/** "ended with exit code 3", or by which signal, and the last that it said on standard error. */
+/** Returns the exit code or signal, and the last line on standard error. */
 export function describeEnd(end: ProgramEnd, lastLine: string): string {
   if (end.kind === 'not-started') return end.message;
   const how = end.signal === null ? `ended with exit code ${end.code}` : `was ended by ${end.signal}`;

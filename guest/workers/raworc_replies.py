@@ -20,7 +20,7 @@ def text_of(value):
 
 
 def bytes_of(text):
-    """The length that the guest counts: there a lone surrogate becomes U+FFFD, which has three bytes, as a surrogate has here."""
+    """Counts bytes as the guest does, where a lone surrogate becomes U+FFFD, with three bytes too."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 

@@ -1,6 +1,7 @@
 /**
- * Runs one Node.js agent: loads its handler once, then answers runs that come as JSON lines on file descriptor 3.
- * The protocol is that of worker.py. SIGINT interrupts the run that is under way: its generator is told to return.
+ * Runs one Node.js agent: loads its handler once, then answers runs that come as JSON lines on file
+ * descriptor 3. The protocol is that of worker.py. SIGINT interrupts the current run: its generator
+ * is told to return.
  *
  *     worker.mjs NAME DIRECTORY HANDLER
  */
@@ -28,8 +29,8 @@ function replyOf(content) {
 }
 
 /**
- * A generator's own last value, where there is one, is the reply; else all its pieces together. As with `for await`, a generator that is
- * left before its end is told to return, so that its own `finally` runs.
+ * Returns a generator's return value as the reply, or else all its pieces joined. As with `for
+ * await`, a generator left before its end is told to return, so that its `finally` runs.
  */
 async function stream(generator, send, interruption) {
   const pieces = [];
@@ -75,7 +76,7 @@ function fileOf(directory, module) {
   throw new Error(`there is no module ${module} in the agent's directory`);
 }
 
-/** Below HOME lie files of all agents of the session: `require` would look there, too, for a module that it finds nowhere else. */
+/** Keeps `require` from looking for modules below HOME, which all agents of the session share. */
 function forgetHomeModules() {
   const home = process.env.HOME;
   delete process.env.HOME;
@@ -100,7 +101,7 @@ async function load(directory, handler) {
 
 const messageOf = (error) => (error instanceof Error ? error.message || error.name : String(error));
 
-/** What was thrown, and the first place in the agent's own code on its stack: enough to find it without the log. */
+/** Describes an error with the first place in the agent's own code, to find it without the log. */
 function located(error) {
   if (!(error instanceof Error)) return String(error);
   const text = error.message ? `${error.name}: ${error.message}` : error.name;

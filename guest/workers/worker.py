@@ -1,4 +1,4 @@
-"""Runs one Python agent: loads its handler once, then answers runs that come as JSON lines on file descriptor 3.
+"""Runs one Python agent: loads its handler once, then answers runs, JSON lines on file descriptor 3.
 
     worker.py NAME DIRECTORY HANDLER
 
@@ -6,7 +6,7 @@
 -> {"type": "ready"} | {"type": "failed", "message"}, once, and for each run, which every frame names as "run",
 -> {"type": "delta", "text"}*, {"type": "reply", "content"} | {"type": "error", "reason", "message"}
 
-SIGINT interrupts the run that is under way: its coroutine is cancelled, or its handler sees a KeyboardInterrupt.
+SIGINT interrupts the current run: its coroutine is cancelled, or its handler gets a KeyboardInterrupt.
 """
 
 import json
@@ -24,7 +24,7 @@ READ_BYTES = 64 * 1024
 
 
 class Channel:
-    """File descriptor 3, for the process that the guest started and for no fork of it."""
+    """File descriptor 3, for the process that the guest started and not for its forks."""
 
     def __init__(self, descriptor):
         os.set_inheritable(descriptor, False)
@@ -40,7 +40,7 @@ class Channel:
         return os.getpid() == self._owner
 
     def receive(self, loop):
-        """The next run, or None at the end. An event loop, where there is one, goes on while it waits."""
+        """Returns the next run, or None at the end. An event loop, if there is one, runs meanwhile."""
         while True:
             end = self._read.find(b"\n", self._searched)
             if end >= 0:
@@ -56,7 +56,7 @@ class Channel:
             self._read += data
 
     def send(self, **frame):
-        # A fork that streams on, made behind Python's back.
+        # A fork that Python did not notice goes on streaming.
         if not self.is_own:
             end_fork(0)
         if self.run is not None:
@@ -75,7 +75,7 @@ class Channel:
 
 
 class Loop:
-    """One event loop for the life of the worker, opened when first needed: what an agent starts in it goes on between messages."""
+    """The event loop of the worker, opened when first needed. Tasks in it go on between messages."""
 
     def __init__(self):
         self._loop = None
@@ -91,7 +91,7 @@ class Loop:
             self._task = None
 
     def run_until_readable(self, descriptor):
-        """Returns at once, and leaves the waiting to the read, where nobody has used asyncio."""
+        """Runs the event loop until there is something to read. Returns at once if asyncio is not used."""
         if self._loop is None and "asyncio" not in sys.modules:
             return
         loop = self._open()
@@ -103,7 +103,7 @@ class Loop:
             loop.remove_reader(descriptor)
 
     def cancel(self):
-        """Whether a coroutine was running in it."""
+        """Cancels the running coroutine. Returns whether there was one."""
         if self._task is None:
             return False
         self._loop.call_soon_threadsafe(self._task.cancel)
@@ -119,13 +119,13 @@ class Loop:
         return self._loop
 
     def _leave(self):
-        # A fork shares what the loop waits with: it ends when it comes back to it.
+        # A fork shares the loop's file descriptors: it ends when it returns to the loop.
         if self._loop is not None and self._loop.is_running():
             self._loop.call_soon(end_fork, 0)
 
 
 def opened(asyncio):
-    """The loop that the agent's module has opened for itself, or a new one."""
+    """Returns the loop that the agent's module opened, or a new one."""
     import warnings
 
     try:
@@ -161,7 +161,7 @@ def describe(error):
 
 
 def located(error, directory):
-    """What was raised, and the last place in the agent's own code that it passed: enough to find it without the log."""
+    """Describes an error with the last place in the agent's own code, to find it without the log."""
     import traceback
 
     kind = type(error).__name__
@@ -171,7 +171,7 @@ def located(error, directory):
 
 
 def release(error):
-    """Lets go of what the handler held when it failed: after a MemoryError there is no room to say so otherwise."""
+    """Frees what the failed handler held: after a MemoryError there is no memory to report it."""
     trace = error.__traceback__
     while trace is not None:
         try:
@@ -196,13 +196,13 @@ def flush():
 
 
 def end_fork(code):
-    """Ends a child that the agent forked and that came back to the worker: nothing here is its work."""
+    """Ends a fork of the agent that returned to the worker, where it has nothing to do."""
     flush()
     os._exit(code)
 
 
 class Interruption:
-    """What SIGINT means: the end of the run that is under way. Without one it means nothing."""
+    """Handles SIGINT: it ends the current run, and does nothing without one."""
 
     def __init__(self, channel, loop):
         self._channel = channel
@@ -265,7 +265,7 @@ def exit_code_of(leaving):
 
 
 def run_and_exit(channel):
-    """Ends with what the agent registered at exit, and without waiting for its threads: they may sleep for ever."""
+    """Exits after the agent's atexit functions, without waiting for its threads, which can sleep for ever."""
     import atexit
 
     try:
@@ -278,7 +278,7 @@ def run_and_exit(channel):
         release(error)
         print_exception()
         code = 1
-    # The guest waits a moment from here on.
+    # From here on the guest waits only a moment.
     channel.close()
     atexit._run_exitfuncs()
     flush()

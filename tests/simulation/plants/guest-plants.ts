@@ -4,7 +4,7 @@ import type { Plant } from './plant.ts';
 export const GUEST_PLANTS = {
   'accepted before it is durable': {
     breaks: 'A message is acknowledged once it is durable.',
-    file: 'guest/guest.ts',
+    file: 'guest/mailbox/intake.ts',
     find: 'await taken.catch((fault: unknown) => {',
     replace: 'void taken.catch((fault: unknown) => {',
     foundBy: { seed: 2 },
