@@ -35,6 +35,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   kysely: ['controller/store/sqlite/'],
   koa: ['controller/http/'],
   'koa-jwt': ['controller/http/'],
+  '@koa/router': ['controller/http/routing/route-table.ts'],
   dockerode: ['node-agent/engine/docker/'],
   commander: ['cli/'],
   '@grpc/grpc-js': ['proto/', 'controller/grpc/', 'node-agent/control/', 'node-agent/identity/'],
