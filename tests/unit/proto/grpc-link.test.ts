@@ -249,14 +249,14 @@ t.test('a source of 5 MiB comes in chunks, to the node that may have it', async 
   const other = grpcDialer({ identity: () => identity2, clock: rig.clock, log: silentLog });
   t.teardown(() => other.close());
   const first = (from: Dialer, digest: string) => from.fetchSource(digest, signal)[Symbol.asyncIterator]().next();
-  await t.rejects(first(other, 'sha256:five'), { code: 'refused', message: /no such source for this node/ });
-  await t.rejects(first(dialer, 'sha256:secret'), { code: 'refused', message: /no such source for this node/ });
-  await t.rejects(first(dialer, 'sha256:none'), { code: 'refused', message: /no such source for this node/ });
+  await t.rejects(first(other, 'sha256:five'), { code: 'refused', message: /no build with that source/ });
+  await t.rejects(first(dialer, 'sha256:secret'), { code: 'refused', message: /no build with that source/ });
+  await t.rejects(first(dialer, 'sha256:none'), { code: 'refused', message: /no build with that source/ });
   await t.rejects(
     async () => {
       for await (const _ of dialer.fetchSource('sha256:broken', signal));
     },
-    { code: 'refused', message: /its log says why/ },
+    { code: 'refused', message: /Its log has the details/ },
     'a source that breaks off is no end',
   );
 
