@@ -35,7 +35,7 @@ export async function openDocker({ flags, identity, settings, log, conditions, m
   const wrong = allowed.find((range) => !isCidr(range));
   if (wrong !== undefined) throw new Error(`RAWORC_ALLOW_CIDRS holds ${wrong}, which is no IPv4 range`);
   const runDirectory = resolve(flags.runDirectory ?? join('/run/raworc', identity.nodeId.slice(0, 8)));
-  const doors = new Sockets({ runDirectory, clock: systemClock, log });
+  const listener = new Sockets({ runDirectory, clock: systemClock, log });
   const guestDirectory = await installGuestFiles({
     builtDirectory: fileURLToPath(new URL('../build/guest', import.meta.url)),
     nodePath: process.execPath,
@@ -103,5 +103,5 @@ export async function openDocker({ flags, identity, settings, log, conditions, m
     clock: systemClock,
     log,
   });
-  return { driver, doors, disks };
+  return { driver, listener, disks };
 }

@@ -4,13 +4,13 @@ import type { Metrics } from '../seams/metrics.ts';
 import type { Random } from '../seams/random.ts';
 import type { Dialer } from './control/dialer.ts';
 import type { Driver } from './engine/driver.ts';
-import type { GuestDoors } from './guests/listener.ts';
+import type { GuestListener } from './guests/listener.ts';
 import type { Ledger } from './ledger/ledger.ts';
 
 /** What a node agent runs on. Each of its parts takes of it what it needs. */
 export interface Host {
   readonly driver: Driver;
-  readonly doors: GuestDoors;
+  readonly listener: GuestListener;
   readonly ledger: Ledger;
   readonly dialer: Dialer;
   readonly clock: Clock;

@@ -70,8 +70,8 @@ export class NodeAgent {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    const { clock, log, ledger, driver, dialer, doors, random, metrics = silentMetrics, uids = DEFAULT_UIDS } = deps;
-    const host: Host = { driver, doors, ledger, dialer, clock, random, log, metrics };
+    const { clock, log, ledger, driver, dialer, listener, random, metrics = silentMetrics, uids = DEFAULT_UIDS } = deps;
+    const host: Host = { driver, listener, ledger, dialer, clock, random, log, metrics };
     const conditions = deps.conditions ?? new Conditions(clock, log);
     const outbox = new Outbox(metrics);
     const engine = new EngineTurns(clock);
@@ -99,7 +99,7 @@ export class NodeAgent {
       outbox,
       reports: new Reports({ ledger, relay, outbox }),
       most: () => this.#capacity.most,
-      judged: (sessionId) => assignments.judged(sessionId),
+      confirmed: (sessionId) => assignments.confirmed(sessionId),
       fault: (error) => this.#end({ why: 'fault', error }),
     });
     const assignments = new Assignments({
@@ -129,7 +129,7 @@ export class NodeAgent {
       clusterId: deps.clusterId,
       greeting: () => this.#greeting(),
       connected: async (welcome, wire) => {
-        await this.#durable(ledger.heard(welcome.epoch));
+        await this.#durable(ledger.setEpoch(welcome.epoch));
         outbox.connect(wire);
       },
       drained: () => outbox.drained(),
@@ -143,8 +143,8 @@ export class NodeAgent {
     this.#sessions = sessions;
     this.#assignments = assignments;
     conditions.onChange(() => this.#sendConditions());
-    doors.onGuest((sessionId, link) => relay.guest(sessionId, link));
-    doors.onStream((sessionId, link) => tunnels.guest(sessionId, link));
+    listener.onGuest((sessionId, link) => relay.guest(sessionId, link));
+    listener.onStream((sessionId, link) => tunnels.guest(sessionId, link));
   }
 
   /** Resolves when all that was found is adopted and the link to the controller is being kept. Rejects when the engine cannot be used. */
@@ -185,7 +185,7 @@ export class NodeAgent {
     await this.#sessions.close();
     this.#tunnels.close();
     this.#relay.close();
-    await this.#deps.doors.closeAll();
+    await this.#deps.listener.closeAll();
     this.#deps.driver.close();
     await this.#deps.ledger.close();
   }
@@ -250,7 +250,7 @@ export class NodeAgent {
   /** The controller has said all that is assigned: what it may have missed is sent again. */
   #assigned(assignments: number, unassigned: number): void {
     this.#relay.resend();
-    this.#builder.sayAgain();
+    this.#builder.resend();
     this.#sessions.requestImagesAgain();
     const { log, nodeId } = this.#deps;
     log.info('controller.connected', { assignments, unassigned });
@@ -260,13 +260,13 @@ export class NodeAgent {
   }
 
   async #shutDown(graceMs: number): Promise<void> {
-    const { driver, doors, log, clock } = this.#deps;
+    const { driver, listener, log, clock } = this.#deps;
     log.info('node.shutting-down', { graceMs });
     this.#discovery.stop();
     await this.#sessions.close();
     this.#tunnels.close();
     this.#relay.close();
-    await removeContainers({ driver, doors, log, clock }, graceMs, this.#ending.signal);
+    await removeContainers({ driver, listener, log, clock }, graceMs, this.#ending.signal);
     this.#outbox.keep('shutdown-done', { kind: 'shutdownDone', value: {} });
     this.#end({ why: 'shutdown' });
   }

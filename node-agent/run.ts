@@ -15,7 +15,7 @@ import { grpcDialer } from './control/grpc-dialer.ts';
 import type { Driver } from './engine/driver.ts';
 import { measuredDriver } from './engine/measured.ts';
 import type { Flags } from './flags.ts';
-import type { GuestDoors } from './guests/listener.ts';
+import type { GuestListener } from './guests/listener.ts';
 import { Certificate } from './identity/certificate.ts';
 import { type Identity, loadIdentity } from './identity/identity.ts';
 import { joinWithToken } from './identity/join.ts';
@@ -44,7 +44,7 @@ export interface EngineDeps {
 /** What runs sessions, and where their guests come in. `disks`: those that are watched. */
 export interface Engine {
   readonly driver: Driver;
-  readonly doors: GuestDoors;
+  readonly listener: GuestListener;
   readonly disks?: Disks;
 }
 
@@ -97,7 +97,7 @@ export async function run(flags: Flags, log: Log, openEngine: (deps: EngineDeps)
   const settings = readSessionSettings(process.env);
   const conditions = new Conditions(systemClock, log);
   const lowBytes = diskLowBytes();
-  const { driver, doors, disks } = await openEngine({ flags, identity, settings, log, conditions, metrics });
+  const { driver, listener, disks } = await openEngine({ flags, identity, settings, log, conditions, metrics });
   const certificate = new Certificate({
     identity,
     directory: flags.dataDirectory,
@@ -127,7 +127,7 @@ export async function run(flags: Flags, log: Log, openEngine: (deps: EngineDeps)
     most: flags.most,
     uids: settings.uids,
     driver: measuredDriver(driver, metrics, systemClock),
-    doors,
+    listener,
     ledger,
     dialer,
     clock: systemClock,

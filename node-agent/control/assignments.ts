@@ -22,15 +22,15 @@ export interface AssignmentsDeps extends Pick<Host, 'ledger'> {
 export class Assignments {
   readonly #deps: AssignmentsDeps;
   #set = new AssignedSet();
-  #isJudged = false;
+  #isConfirmed = false;
 
   constructor(deps: AssignmentsDeps) {
     this.#deps = deps;
   }
 
   /** Whether the controller has spoken of the session since this start. */
-  judged(sessionId: string): boolean {
-    return this.#isJudged || this.#set.named.has(sessionId);
+  confirmed(sessionId: string): boolean {
+    return this.#isConfirmed || this.#set.named.has(sessionId);
   }
 
   /** A new stream begins. */
@@ -67,7 +67,7 @@ export class Assignments {
     this.#set.name(change.assignments.map(({ sessionId }) => sessionId));
     for (const { sessionId, settledSeq } of change.assignments) relay.settledUpTo(sessionId, settledSeq);
     for (const { sessionId } of tombstones) sessions.of(sessionId).askRemoval();
-    for (const { sessionId } of change.assignments) if (!this.#isJudged || taken.has(sessionId)) sessions.of(sessionId).wake();
+    for (const { sessionId } of change.assignments) if (!this.#isConfirmed || taken.has(sessionId)) sessions.of(sessionId).wake();
   }
 
   /** All parts were taken: what was assigned beyond them no longer is. */
@@ -77,8 +77,8 @@ export class Assignments {
     const unassigned = await durable(ledger.unassignBeyond(named));
     this.#set.complete();
     for (const sessionId of unassigned) sessions.of(sessionId).wake();
-    if (!this.#isJudged) {
-      this.#isJudged = true;
+    if (!this.#isConfirmed) {
+      this.#isConfirmed = true;
       // What was named is reconciled already.
       for (const reconciler of sessions.all()) if (!named.has(reconciler.sessionId)) reconciler.wake();
     }

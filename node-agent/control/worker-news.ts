@@ -24,7 +24,7 @@ export class WorkerNews {
   }
 
   /** To be called on each new stream. */
-  sayAgain(): void {
+  resend(): void {
     for (const workers of this.#live.values()) this.#say(workers);
   }
 

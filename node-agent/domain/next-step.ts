@@ -16,7 +16,7 @@ export function nextStep(remembered: Remembered, observed: Observed): Step {
   return removal(remembered, observed) ?? keeping(remembered, observed);
 }
 
-function removal(remembered: Remembered, { container, volume, door }: Observed): Step | undefined {
+function removal(remembered: Remembered, { container, volume, listening }: Observed): Step | undefined {
   const { tombstone, removalDue, creating, assignment, copying, copied } = remembered;
   if (tombstone === undefined) return undefined;
   const live = assignment !== undefined && assignment.generation > tombstone;
@@ -25,35 +25,35 @@ function removal(remembered: Remembered, { container, volume, door }: Observed):
     // A create that may still be under way would leave something behind after the removal. Made again under its own name
     // it either is there already or comes about now: in both cases it has ended, and is then removed.
     if (container !== undefined) return { kind: 'settle-create' };
-    if (!door) return { kind: 'open-door' };
+    if (!listening) return { kind: 'listen' };
     if (volume === undefined) return { kind: 'volume', job: { kind: 'create-volume', generation: creating } };
     return { kind: 'create-container', generation: creating };
   }
   if (container !== undefined && container.generation <= tombstone) return { kind: 'remove-container' };
   if (volume !== undefined && volume.generation <= tombstone && container === undefined)
     return copied === undefined ? { kind: 'volume', job: { kind: 'remove-volume' } } : rest(undefined);
-  if (!live && container === undefined && door) return { kind: 'close-door' };
+  if (!live && container === undefined && listening) return { kind: 'stop-listening' };
   return removalDue ? { kind: 'removed', upToGeneration: tombstone } : undefined;
 }
 
 function keeping(remembered: Remembered, observed: Observed): Step {
-  const { assignment, creating, judged, failed, frozen } = remembered;
-  const { container, volume, door, drain } = observed;
+  const { assignment, creating, confirmed, failed, frozen } = remembered;
+  const { container, volume, listening, drain } = observed;
   const held = remembered.copied === 'under-way';
   if (assignment === undefined) return copyStep(remembered, observed) ?? rest(undefined);
   if (creating !== undefined && container !== undefined) return { kind: 'settle-create' };
-  if (container?.surplus && judged) return { kind: 'remove-container' };
+  if (container?.surplus && confirmed) return { kind: 'remove-container' };
   const alive = container !== undefined && (container.state === 'running' || container.state === 'paused');
-  if (alive && !door) return { kind: 'open-door' };
+  if (alive && !listening) return { kind: 'listen' };
   const copy = copyStep(remembered, observed);
   if (copy !== undefined) return copy;
   if (frozen && !held && container?.state === 'paused' && assignment.desired === 'running') return { kind: 'unpause' };
-  if (!judged) return rest(phaseOf(remembered, observed));
+  if (!confirmed) return rest(phaseOf(remembered, observed));
   switch (assignment.desired) {
     case 'running':
       if (failed === assignment.generation) return rest('FAILED');
-      if (volume === undefined && (remembered.volumeMade || container !== undefined)) return NO_VOLUME;
-      if (!door) return { kind: 'open-door' };
+      if (volume === undefined && (remembered.volumeCreated || container !== undefined)) return NO_VOLUME;
+      if (!listening) return { kind: 'listen' };
       if (volume === undefined) return { kind: 'volume', job: { kind: 'create-volume', generation: assignment.generation } };
       // A container for another user changes the owner of all files, which is not to happen in the middle of a copy.
       if (container === undefined && held) return rest(phaseOf(remembered, observed));
@@ -61,7 +61,7 @@ function keeping(remembered: Remembered, observed: Observed): Step {
       if (held) return container.state === 'running' ? { kind: 'freeze' } : rest(phaseOf(remembered, observed));
       if (container.state === 'paused') return { kind: 'unpause' };
       if (container.state !== 'running') return container.outside ? { kind: 'remove-container' } : { kind: 'start' };
-      if (drain !== 'none') return { kind: 'stay' };
+      if (drain !== 'none') return { kind: 'cancel-drain' };
       return rest(phaseOf(remembered, observed));
     case 'paused':
       if (container === undefined) return withoutContainer(remembered, observed);
@@ -85,10 +85,10 @@ function keeping(remembered: Remembered, observed: Observed): Step {
 
 function withoutContainer(remembered: Remembered, observed: Observed): Step {
   if (observed.container !== undefined) return { kind: 'remove-container' };
-  if (observed.door) return { kind: 'close-door' };
-  const { assignment, failed, volumeMade } = remembered;
+  if (observed.listening) return { kind: 'stop-listening' };
+  const { assignment, failed, volumeCreated } = remembered;
   const isGivenUp = assignment === undefined || assignment.desired === 'failed' || failed === assignment.generation;
-  if (!isGivenUp && volumeMade && observed.volume === undefined) return NO_VOLUME;
+  if (!isGivenUp && volumeCreated && observed.volume === undefined) return NO_VOLUME;
   return rest(phaseOf(remembered, observed));
 }
 

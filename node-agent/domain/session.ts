@@ -58,11 +58,11 @@ export interface Remembered {
   /** A create was begun at this generation, and how it ended is not known. */
   readonly creating: number | undefined;
   /** Its volume was there once. */
-  readonly volumeMade: boolean;
+  readonly volumeCreated: boolean;
   /** It cannot go on at this generation; tried again at the next one. */
   readonly failed: number | undefined;
   /** The controller has spoken since this start. Before that, nothing is made, started or stopped on what an old ledger says. */
-  readonly judged: boolean;
+  readonly confirmed: boolean;
   /** Its volume is to begin as a copy of another's, and does not hold it yet. */
   readonly copyDue?: boolean;
   /** A copy into its volume was begun, and how it ended is not known. `holding`: its source is kept still for it. */
@@ -103,7 +103,7 @@ export interface Observed {
   readonly container: ContainerSeen | undefined;
   readonly volume: VolumeSeen | undefined;
   /** Its guest has a socket to connect to. */
-  readonly door: boolean;
+  readonly listening: boolean;
   /** Its guest is connected and was welcomed. */
   readonly guest: boolean;
   /** Whether its guest was asked to finish, and has, or its time for it is up. `asked`: on what an old ledger said, and nothing waits for it. */

@@ -21,8 +21,8 @@ export type VolumeJob =
 export type Step =
   /** As it should be, or as near as possible now. `phase` is what to report; undefined: nothing. */
   | { readonly kind: 'rest'; readonly phase: Phase | undefined }
-  | { readonly kind: 'open-door' }
-  | { readonly kind: 'close-door' }
+  | { readonly kind: 'listen' }
+  | { readonly kind: 'stop-listening' }
   | { readonly kind: 'volume'; readonly job: VolumeJob }
   /** Journalled before the call; starts nothing. */
   | { readonly kind: 'create-container'; readonly generation: number }
@@ -36,7 +36,7 @@ export type Step =
   /** Its guest takes nothing more, and finishes. */
   | { readonly kind: 'drain' }
   /** A drain is taken back. */
-  | { readonly kind: 'stay' }
+  | { readonly kind: 'cancel-drain' }
   /** One, where there are more. */
   | { readonly kind: 'remove-container' }
   /** Nothing that the tombstone covers is left. */

@@ -34,15 +34,15 @@ export function sourceState(isWhole: boolean, remembered: Remembered, observed: 
  * once all was read, before that is on the disk: the source is still for no longer than the reading takes.
  */
 export function copyStep(remembered: Remembered, observed: Observed): Step | undefined {
-  const { assignment, copying, judged } = remembered;
+  const { assignment, copying, confirmed } = remembered;
   const { copy = 'none', source = 'moving', volume } = observed;
   if (assignment === undefined || !awaitsCopy(remembered, observed)) return copying !== undefined || copy !== 'none' ? END : undefined;
   const { generation } = assignment;
   if (copying !== undefined && copy === 'copied' && volume !== undefined) return job({ kind: 'keep-copy', generation });
   if (copy === 'broken' || copy === 'copied') return END;
   // Before the controller has spoken nothing is begun; what was copying goes on, or its source is released.
-  if (!judged && copying !== 'holding') return WAIT;
-  if (!judged && (copy === 'none' || volume === undefined)) return END;
+  if (!confirmed && copying !== 'holding') return WAIT;
+  if (!confirmed && (copy === 'none' || volume === undefined)) return END;
   if (volume === undefined) return job({ kind: 'create-volume', generation });
   if (copying === undefined || copy === 'none') return job({ kind: 'prepare-copy' });
   if (copy === 'flushing') return copying === 'holding' ? job({ kind: 'release-source' }) : WAIT;

@@ -5,7 +5,7 @@ import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 export type GuestLink = Link<HostFrame, GuestFrame>;
 
 /** Where guests come in: one door a session. Unix sockets in production. */
-export interface GuestDoors {
+export interface GuestListener {
   /** Guests of this session may connect from now on. Resolves to the directory to mount. Opening twice is one door. */
   open(sessionId: string): Promise<string>;
   isOpen(sessionId: string): boolean;

@@ -212,8 +212,8 @@ export class Relay {
   /** To be called on each new stream, once the controller has said what is assigned. */
   resend(): void {
     this.#answers.resend([...this.#sessions].map(([sessionId, { answers }]) => [sessionId, answers] as const));
-    this.#secretRequests.sayAgain();
-    this.#workers.sayAgain();
+    this.#secretRequests.resend();
+    this.#workers.resend();
   }
 
   /** The session's container is gone for good, or the session is. */

@@ -66,7 +66,7 @@ export class SecretRequests {
   }
 
   /** The controller has said what is assigned. */
-  sayAgain(): void {
+  resend(): void {
     this.#holding = false;
     this.#asked.clear();
     this.#askNext();

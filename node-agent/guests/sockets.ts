@@ -7,7 +7,7 @@ import { MAX_STREAM_FRAME_BYTES, OPEN_TAG, STREAM_FLUSH_MS, type StreamLink, str
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { MAX_STREAMS } from '../streams/tunnels.ts';
-import type { GuestDoors, GuestLink } from './listener.ts';
+import type { GuestLink, GuestListener } from './listener.ts';
 
 /** A longer name of a Unix socket is silently cut, and two sessions could then share one. */
 const PATH_BYTES = 107;
@@ -32,7 +32,7 @@ export interface SocketOptions {
  * One listening Unix socket for each session, at `{runDirectory}/{session id without dashes}/guest.sock`. The directory is root's alone (0700) and is
  * mounted as a whole, so that after a restart of the node agent the container sees the new socket in the old directory.
  */
-export class Sockets implements GuestDoors {
+export class Sockets implements GuestListener {
   readonly #options: SocketOptions;
   readonly #open = new Map<string, Promise<Server>>();
   readonly #listening = new Set<string>();

@@ -52,7 +52,7 @@ export class Certificate {
   #renewAtMonotonic: number;
   #isRefused = false;
   /** The last failure that was logged: one that goes on is told once. */
-  #said = '';
+  #reported = '';
   #wake: AbortController = new AbortController();
   #running: Promise<void> | undefined;
 
@@ -148,11 +148,11 @@ export class Certificate {
         const message = messageOf(error);
         const isExpired = this.leftMs() <= 0;
         const fields = { error: message, [isExpired ? 'expired_at' : 'expires_at']: expiryOf(this.#identity) };
-        if (`${isExpired} ${message}` !== this.#said) {
+        if (`${isExpired} ${message}` !== this.#reported) {
           if (isExpired) log.error('certificate.expired', fields);
           else log.warn('certificate.not_renewed', fields);
         }
-        this.#said = `${isExpired} ${message}`;
+        this.#reported = `${isExpired} ${message}`;
         const isTimely = clock.monotonic() < this.#renewAtMonotonic;
         if (this.#isRefused && isTimely) {
           this.#isRefused = false;
@@ -192,7 +192,7 @@ export class Certificate {
     this.#expiresAtMonotonic = askedAt + this.#lifeMs;
     this.#renewAtMonotonic = this.#due();
     this.#isRefused = false;
-    this.#said = '';
+    this.#reported = '';
     log.info('certificate.renewed', { expires_at: expiryOf(identity) });
     const { clockAheadMs = 0 } = answer;
     if (Math.abs(clockAheadMs) > SKEW_MS) log.warn('clock.skew', { controller_ahead_ms: clockAheadMs });

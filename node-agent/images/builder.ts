@@ -54,7 +54,7 @@ export class Builder {
   }
 
   /** To be called on each new stream. */
-  sayAgain(): void {
+  resend(): void {
     for (const report of this.#builds.values()) this.#deps.report(report);
   }
 

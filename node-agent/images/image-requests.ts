@@ -17,7 +17,7 @@ export class ImageRequests {
     this.#ask(sessionId, image);
   }
 
-  sayAgain(): void {
+  resend(): void {
     for (const [image, sessions] of this.#waiting) for (const session of [...sessions].slice(0, 1)) this.#ask(session, image);
   }
 

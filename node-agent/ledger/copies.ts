@@ -84,10 +84,10 @@ export class Copies {
   }
 }
 
-function copyIn({ assignment, volumeMade, hadVolume, copyingFrom, copyHolds }: SessionEntry): Copy | undefined {
+function copyIn({ assignment, volumeCreated, hadVolume, copyingFrom, copyHolds }: SessionEntry): Copy | undefined {
   // One that was removed, and that a restored backup brought back, had its life: a new copy would begin another.
   const isOver = hadVolume === true && assignment?.spec.volumeExpected === true;
-  const due = assignment?.copyFrom !== undefined && volumeMade === undefined && !isOver;
+  const due = assignment?.copyFrom !== undefined && volumeCreated === undefined && !isOver;
   const from = copyingFrom ?? assignment?.copyFrom;
   if (from === undefined || (!due && copyingFrom === undefined)) return undefined;
   const state = copyingFrom === undefined ? undefined : copyHolds === undefined ? 'begun' : 'holding';

@@ -88,7 +88,7 @@ export interface SessionEntry {
   /** A volume of it was made here once, and removed. */
   readonly hadVolume?: true;
   readonly creating?: Create;
-  readonly volumeMade?: number;
+  readonly volumeCreated?: number;
   readonly disk?: { readonly id: string; readonly generation: number };
   readonly uid?: number;
   /** The session whose volume is being copied into its own. */
@@ -137,12 +137,12 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
       }));
       return;
     case 'removed':
-      change(state, record.sessionId, ({ volumeMade, disk, uid, frozen: _, ...entry }) => ({
+      change(state, record.sessionId, ({ volumeCreated, disk, uid, frozen: _, ...entry }) => ({
         ...entry,
         // Of a session that is assigned anew, a container can be there already.
         ...(uid !== undefined && entry.assignment !== undefined ? { uid } : {}),
         ...(disk !== undefined && disk.generation > record.upToGeneration ? { disk } : {}),
-        ...(volumeMade !== undefined && volumeMade > record.upToGeneration ? { volumeMade } : {}),
+        ...(volumeCreated !== undefined && volumeCreated > record.upToGeneration ? { volumeCreated } : {}),
         removedUpTo: record.upToGeneration,
         ...(record.hadVolume ? { hadVolume: true } : {}),
       }));
@@ -154,7 +154,7 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
       change(state, record.sessionId, ({ creating: _, ...entry }) => entry);
       return;
     case 'volume-made':
-      change(state, record.sessionId, (entry) => ({ ...entry, volumeMade: record.generation }));
+      change(state, record.sessionId, (entry) => ({ ...entry, volumeCreated: record.generation }));
       return;
     case 'disk':
       change(state, record.sessionId, (entry) => ({ ...entry, disk: { id: record.disk, generation: record.generation } }));
@@ -215,7 +215,7 @@ export function* snapshotOf(state: LedgerState): Generator<LedgerRecord> {
       yield { kind: 'removed', sessionId, upToGeneration: entry.removedUpTo, hadVolume: entry.hadVolume === true };
     if (entry.assignment !== undefined) yield { kind: 'assign', assignment: mutable(entry.assignment) };
     if (entry.ends !== undefined) yield { kind: 'ends', sessionId, ends: { ...entry.ends, at: [...entry.ends.at] } };
-    if (entry.volumeMade !== undefined) yield { kind: 'volume-made', sessionId, generation: entry.volumeMade };
+    if (entry.volumeCreated !== undefined) yield { kind: 'volume-made', sessionId, generation: entry.volumeCreated };
     if (entry.disk !== undefined) yield { kind: 'disk', sessionId, disk: entry.disk.id, generation: entry.disk.generation };
     if (entry.uid !== undefined) yield { kind: 'uid', sessionId, uid: entry.uid };
     if (entry.copyingFrom !== undefined) yield { kind: 'copy-begun', sessionId, from: entry.copyingFrom };

@@ -66,7 +66,7 @@ export class Ledger {
     return this.#state.sessions.get(sessionId)?.assignment;
   }
 
-  remembered(sessionId: string): Omit<Remembered, 'failed' | 'judged'> {
+  remembered(sessionId: string): Omit<Remembered, 'failed' | 'confirmed'> {
     const entry = this.#state.sessions.get(sessionId) ?? {};
     const { assignment, tombstone } = entry;
     return {
@@ -74,7 +74,7 @@ export class Ledger {
       tombstone,
       removalDue: tombstone !== undefined && (entry.removedUpTo ?? -1) < tombstone,
       creating: entry.creating?.generation,
-      volumeMade: entry.volumeMade !== undefined || (assignment?.spec.volumeExpected ?? false),
+      volumeCreated: entry.volumeCreated !== undefined || (assignment?.spec.volumeExpected ?? false),
       frozen: entry.frozen ?? false,
       copyDue: this.copies.isDue(sessionId),
       copying: this.copies.stateOf(sessionId),
@@ -100,7 +100,7 @@ export class Ledger {
     return assignment !== undefined || creating !== undefined || copyingFrom !== undefined || tombstone > removedUpTo;
   }
 
-  async heard(epoch: number): Promise<void> {
+  async setEpoch(epoch: number): Promise<void> {
     if (epoch !== this.#state.epoch) await this.#writer.write({ kind: 'epoch', epoch });
   }
 
@@ -150,7 +150,7 @@ export class Ledger {
     return this.#state.sessions.get(sessionId)?.ends;
   }
 
-  async ended(sessionId: string, ends: Ends): Promise<void> {
+  async setEnds(sessionId: string, ends: Ends): Promise<void> {
     await this.#writer.write({ kind: 'ends', sessionId, ends: { ...ends, at: [...ends.at] } });
   }
 
@@ -180,7 +180,7 @@ export class Ledger {
     return this.#state.sessions.get(sessionId)?.disk?.id;
   }
 
-  async diskIs(sessionId: string, disk: string, generation: number): Promise<void> {
+  async setDisk(sessionId: string, disk: string, generation: number): Promise<void> {
     if (this.disk(sessionId) !== disk) await this.#writer.write({ kind: 'disk', sessionId, disk, generation });
   }
 
@@ -199,12 +199,12 @@ export class Ledger {
     return this.#state.newestUid;
   }
 
-  async uidGiven(sessionId: string, uid: number): Promise<void> {
+  async setUid(sessionId: string, uid: number): Promise<void> {
     await this.#writer.write({ kind: 'uid', sessionId, uid });
   }
 
-  async volumeMade(sessionId: string, generation: number): Promise<void> {
-    if (this.#state.sessions.get(sessionId)?.volumeMade !== generation)
+  async volumeCreated(sessionId: string, generation: number): Promise<void> {
+    if (this.#state.sessions.get(sessionId)?.volumeCreated !== generation)
       await this.#writer.write({ kind: 'volume-made', sessionId, generation });
   }
 
@@ -222,18 +222,18 @@ export class Ledger {
   }
 
   /** It holds all that its source held. */
-  async copyMade(sessionId: string, generation: number): Promise<void> {
+  async copyKept(sessionId: string, generation: number): Promise<void> {
     await this.#writer.write({ kind: 'volume-made', sessionId, generation }, { kind: 'copy-ended', sessionId });
   }
 
-  async froze(sessionId: string, frozen: boolean): Promise<void> {
+  async setFrozen(sessionId: string, frozen: boolean): Promise<void> {
     if ((this.#state.sessions.get(sessionId)?.frozen ?? false) !== frozen) await this.#writer.write({ kind: 'frozen', sessionId, frozen });
   }
 
   async removed(sessionId: string, upToGeneration: number): Promise<void> {
     const entry = this.#state.sessions.get(sessionId);
     if (entry?.removedUpTo === upToGeneration) return;
-    await this.#writer.write({ kind: 'removed', sessionId, upToGeneration, hadVolume: entry?.volumeMade !== undefined });
+    await this.#writer.write({ kind: 'removed', sessionId, upToGeneration, hadVolume: entry?.volumeCreated !== undefined });
   }
 
   async close(): Promise<void> {

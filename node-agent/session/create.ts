@@ -8,7 +8,7 @@ import type { Uids } from './uids.ts';
 const NO_UID =
   'Every user id that this node can give to sessions is in use. Set a larger range (RAWORC_SESSION_UIDS), restart the node agent, then recover the session.';
 
-export interface CreateDeps extends Pick<Host, 'driver' | 'doors' | 'ledger'> {
+export interface CreateDeps extends Pick<Host, 'driver' | 'listener' | 'ledger'> {
   readonly uids: Uids;
   readonly calls: Calls;
   /** What this node gives to one session at most, whatever the controller says. */
@@ -22,7 +22,7 @@ export async function create(
   what: 'volume' | 'container',
   sessionId: string,
   generation: number,
-  { driver, doors, ledger, uids, calls, most }: CreateDeps,
+  { driver, listener, ledger, uids, calls, most }: CreateDeps,
 ): Promise<Outcome | undefined> {
   const intent = ledger.toCreate(sessionId, generation);
   if (intent === undefined) return undefined;
@@ -32,14 +32,14 @@ export async function create(
   if (uid === undefined) return { ok: false, why: 'refused', reason: NO_UID };
   const { space, image } = intent;
   const limits = lowered(intent.limits, most());
-  const plan: SessionPlan = { sessionId, generation, space, image, limits, uid, socketDirectory: await doors.open(sessionId), disk };
+  const plan: SessionPlan = { sessionId, generation, space, image, limits, uid, socketDirectory: await listener.open(sessionId), disk };
   const created = await calls.call((signal) =>
     what === 'volume' ? driver.volume({ kind: 'create-volume', plan }, signal) : driver.createContainer(plan, signal),
   );
   if (created.ok && created.disk !== undefined && (disk === undefined || what === 'volume'))
-    await calls.durable(ledger.diskIs(sessionId, created.disk, generation));
+    await calls.durable(ledger.setDisk(sessionId, created.disk, generation));
   // A volume that is to become a copy is the session's own only when it is whole.
-  if (created.ok && what === 'volume' && !ledger.copies.isDue(sessionId)) await calls.durable(ledger.volumeMade(sessionId, generation));
+  if (created.ok && what === 'volume' && !ledger.copies.isDue(sessionId)) await calls.durable(ledger.volumeCreated(sessionId, generation));
   if (!created.ok && created.why !== 'exists') await calls.durable(ledger.createEnded(sessionId));
   return created.ok || created.why !== 'no-image' ? created : { ...created, image };
 }

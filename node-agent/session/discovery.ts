@@ -13,7 +13,7 @@ import type { Sessions } from './sessions.ts';
 /** From time to time everything is listed again, for what no event told. */
 const LIST_EVERY_MS = 60_000;
 
-export interface DiscoveryDeps extends Pick<Host, 'driver' | 'doors' | 'ledger' | 'clock' | 'log'> {
+export interface DiscoveryDeps extends Pick<Host, 'driver' | 'listener' | 'ledger' | 'clock' | 'log'> {
   readonly sessions: Sessions;
   readonly engine: EngineTurns;
   readonly outbox: Outbox;
@@ -133,13 +133,13 @@ export class Discovery {
   }
 
   async #listEverything(): Promise<void> {
-    const { driver, doors, ledger, sessions, call } = this.#deps;
+    const { driver, listener, ledger, sessions, call } = this.#deps;
     const seen = await call((signal) => driver.list(signal));
     if (this.#isClosed) return;
     const known = new Set([...seen.keys(), ...ledger.sessionIds().filter((id) => ledger.isLive(id))]);
     await call((signal) => endStrayCopies(driver, ledger, signal));
-    for (const sessionId of await doors.left())
-      if (!known.has(sessionId) && sessions.find(sessionId) === undefined) await doors.close(sessionId);
+    for (const sessionId of await listener.left())
+      if (!known.has(sessionId) && sessions.find(sessionId) === undefined) await listener.close(sessionId);
     for (const { sessionId } of sessions.all()) known.add(sessionId);
     for (const sessionId of known) sessions.of(sessionId).listed(seen.get(sessionId) ?? NOTHING_SEEN);
     await this.#listImages();

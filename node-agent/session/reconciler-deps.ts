@@ -7,14 +7,14 @@ import type { Status } from './status.ts';
 import type { Uids } from './uids.ts';
 
 /** What all reconcilers of a node share: the engine, the ledger, and whom they call. */
-export interface ReconcilerDeps extends Pick<Host, 'driver' | 'doors' | 'ledger' | 'clock' | 'log'> {
+export interface ReconcilerDeps extends Pick<Host, 'driver' | 'listener' | 'ledger' | 'clock' | 'log'> {
   readonly engine: EngineTurns;
   readonly guests: Pick<Relay, 'isConnected' | 'isDraining' | 'startDrain' | 'endDrain'>;
   readonly uids: Uids;
   /** What this node gives to one session at most, whatever the controller says. */
   most(): Most;
   /** Whether the controller has spoken of the session since this start. */
-  judged(sessionId: string): boolean;
+  confirmed(sessionId: string): boolean;
   /** Called when the engine lacks the image that the session needs. */
   imageMissing(sessionId: string, image: string): void;
   /** Called before each step. */

@@ -20,7 +20,7 @@ export interface Failed {
 export class Reporter {
   readonly #sessionId: string;
   readonly #deps: ReporterDeps;
-  #said: Status | undefined;
+  #reported: Status | undefined;
 
   constructor(sessionId: string, deps: ReporterDeps) {
     this.#sessionId = sessionId;
@@ -29,13 +29,13 @@ export class Reporter {
 
   /** What was said may be out of date for whoever heard it: it is said again. */
   forget(): void {
-    this.#said = undefined;
+    this.#reported = undefined;
   }
 
   /** Returns what is said of it now to whoever asks, as with an inventory. What changes from this is said. */
   tell(phase: Phase, seen: Seen, failed: Failed | undefined): Status {
-    this.#said = this.#status(phase, seen, failed);
-    return this.#said;
+    this.#reported = this.#status(phase, seen, failed);
+    return this.#reported;
   }
 
   #status(phase: Phase, { container, volume }: Seen, failed: Failed | undefined): Status {
@@ -46,8 +46,8 @@ export class Reporter {
 
   say(phase: Phase, seen: Seen, failed: Failed | undefined): void {
     const status = this.#status(phase, seen, failed);
-    if (this.#said !== undefined && sameStatus(this.#said, status)) return;
-    this.#said = status;
+    if (this.#reported !== undefined && sameStatus(this.#reported, status)) return;
+    this.#reported = status;
     this.#deps.log.debug('session.phase', { session: this.#sessionId, generation: status.generation, phase });
     this.#deps.changed(status);
   }
@@ -55,7 +55,7 @@ export class Reporter {
   /** Said once, before the first step that takes time; how far it got is said when it rests. */
   begin(seen: Seen, failed: Failed | undefined): void {
     const generation = this.#deps.ledger.assignment(this.#sessionId)?.generation;
-    if (this.#said?.phase === 'STARTING' && this.#said.generation === generation) return;
+    if (this.#reported?.phase === 'STARTING' && this.#reported.generation === generation) return;
     this.say('STARTING', seen, failed);
   }
 }

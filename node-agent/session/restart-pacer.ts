@@ -40,7 +40,7 @@ export class RestartPacer {
     if (!ended || ledger.assignment(this.#sessionId)?.desired !== 'running') return undefined;
     const nowMs = clock.now();
     const at = [...recentEnds(this.#ends().at, nowMs), nowMs].slice(-ENDS_BORNE);
-    await ledger.ended(this.#sessionId, { at, last: describeExit(container?.exit) });
+    await ledger.setEnds(this.#sessionId, { at, last: describeExit(container?.exit) });
     return at.length;
   }
 
@@ -50,7 +50,7 @@ export class RestartPacer {
     const ends = this.#ends();
     const since = this.#deps.clock.now() - ENGINE_ENDS_MS;
     const at = ends.at.filter((one) => one < since);
-    if (at.length < ends.at.length) await this.#deps.ledger.ended(this.#sessionId, { ...ends, at });
+    if (at.length < ends.at.length) await this.#deps.ledger.setEnds(this.#sessionId, { ...ends, at });
   }
 
   /** Milliseconds until it may be started again, 0 for now; or how the last of too many ends was. */

@@ -11,7 +11,7 @@ import { Reconciler } from './reconciler.ts';
 import type { ReconcilerDeps } from './reconciler-deps.ts';
 import type { Uids } from './uids.ts';
 
-export interface SessionsDeps extends Pick<Host, 'driver' | 'doors' | 'ledger' | 'clock' | 'log' | 'metrics'> {
+export interface SessionsDeps extends Pick<Host, 'driver' | 'listener' | 'ledger' | 'clock' | 'log' | 'metrics'> {
   readonly engine: EngineTurns;
   readonly uids: Uids;
   readonly relay: Relay;
@@ -19,7 +19,7 @@ export interface SessionsDeps extends Pick<Host, 'driver' | 'doors' | 'ledger' |
   readonly outbox: Outbox;
   readonly reports: Reports;
   most(): Most;
-  judged(sessionId: string): boolean;
+  confirmed(sessionId: string): boolean;
   /** The node agent cannot go on. */
   fault(error: unknown): void;
 }
@@ -125,7 +125,7 @@ export class Sessions {
   }
 
   requestImagesAgain(): void {
-    this.#imageRequests.sayAgain();
+    this.#imageRequests.resend();
   }
 
   /** Resolves when none has anything more to do for now. */

@@ -7,13 +7,17 @@ import type { Host } from '../host.ts';
 /** However short the controller's grace is, an engine gets this long. */
 const MIN_MS = 5_000;
 
-export type ShutdownDeps = Pick<Host, 'driver' | 'doors' | 'clock' | 'log'>;
+export type ShutdownDeps = Pick<Host, 'driver' | 'listener' | 'clock' | 'log'>;
 
 /**
  * Removes every container of this node, the directories of its sockets, and what it shares with other node agents if it is the last. Volumes, images
  * and the ledger stay. Guests are not asked to end: what they acknowledged is in their journals. Never rejects: what is left over is adopted or removed later.
  */
-export async function removeContainers({ driver, doors, clock, log }: ShutdownDeps, graceMs: number, parent: AbortSignal): Promise<void> {
+export async function removeContainers(
+  { driver, listener, clock, log }: ShutdownDeps,
+  graceMs: number,
+  parent: AbortSignal,
+): Promise<void> {
   try {
     await within(clock, Math.max(graceMs, MIN_MS), parent, async (signal) => {
       const seen = await driver.list(signal);
@@ -28,7 +32,7 @@ export async function removeContainers({ driver, doors, clock, log }: ShutdownDe
   } catch (error) {
     log.error('node.shutdown-incomplete', { error: messageOf(error) });
   }
-  for (const sessionId of await doors.left()) await doors.close(sessionId);
+  for (const sessionId of await listener.left()) await listener.close(sessionId);
 }
 
 async function removeAll(driver: Driver, sessionId: string, signal: AbortSignal): Promise<void> {

@@ -98,14 +98,14 @@ export class Steps {
 
   /** False when the session is to be left alone until it is woken. */
   async take(step: Exclude<Step, { kind: 'rest' }>): Promise<boolean> {
-    const { driver, doors, ledger, log, calls, removed } = this.#deps;
+    const { driver, listener, ledger, log, calls, removed } = this.#deps;
     const id = this.#sessionId;
     switch (step.kind) {
-      case 'open-door':
-        await doors.open(id);
+      case 'listen':
+        await listener.open(id);
         return true;
-      case 'close-door':
-        await doors.close(id);
+      case 'stop-listening':
+        await listener.close(id);
         return true;
       case 'volume': {
         const outcome = await this.volume.run(step.job);
@@ -123,15 +123,15 @@ export class Steps {
       case 'pause':
       case 'freeze':
       case 'unpause':
-        if (step.kind === 'freeze') await calls.durable(ledger.froze(id, true));
+        if (step.kind === 'freeze') await calls.durable(ledger.setFrozen(id, true));
         await calls.call((signal) => driver[step.kind](id, signal));
-        if (step.kind === 'unpause') await calls.durable(ledger.froze(id, false));
+        if (step.kind === 'unpause') await calls.durable(ledger.setFrozen(id, false));
         await this.look();
         return true;
       case 'drain':
         this.drain.begin(this.#seen.container?.id ?? '', ledger.assignment(id)?.graceMs ?? 0);
         return true;
-      case 'stay':
+      case 'cancel-drain':
         this.drain.stay();
         return true;
       case 'remove-container':
@@ -196,25 +196,25 @@ export class Steps {
   }
 
   #remembered(): Remembered {
-    const { ledger, judged } = this.#deps;
+    const { ledger, confirmed } = this.#deps;
     const remembered = ledger.remembered(this.#sessionId);
     return {
       ...remembered,
       removalDue: remembered.removalDue || (this.#removalAsked && remembered.tombstone !== undefined),
       failed: this.attempts.failed?.generation,
-      judged: judged(this.#sessionId),
+      confirmed: confirmed(this.#sessionId),
     };
   }
 
   #observed(): Observed {
-    const { doors, guests } = this.#deps;
+    const { listener, guests } = this.#deps;
     const { container, volume } = this.#seen;
     const { copy, source } = this.volume.observed();
     const drain = this.drain.state(container?.id);
     return {
       container,
       volume,
-      door: doors.isOpen(this.#sessionId),
+      listening: listener.isOpen(this.#sessionId),
       guest: guests.isConnected(this.#sessionId),
       drain: drain === 'none' && guests.isDraining(this.#sessionId) ? 'asked' : drain,
       copy,

@@ -28,7 +28,7 @@ export class Uids {
     const taken = new Set([...this.#ledger.uids(), ...[...this.#giving.values()].map(({ uid }) => uid)]);
     const uid = nextUid(this.#range, this.#newest(), (one) => taken.has(one));
     if (uid === undefined) return undefined;
-    const written = this.#ledger.uidGiven(sessionId, uid).finally(() => this.#giving.delete(sessionId));
+    const written = this.#ledger.setUid(sessionId, uid).finally(() => this.#giving.delete(sessionId));
     this.#giving.set(sessionId, { uid, written });
     await written;
     return uid;

@@ -50,7 +50,7 @@ export class VolumeJobs {
       case 'start-copy':
         return this.#start();
       case 'keep-copy':
-        await calls.durable(ledger.copyMade(sessionId, job.generation));
+        await calls.durable(ledger.copyKept(sessionId, job.generation));
         await this.#work({ kind: 'end-copy', sessionId });
         log.info('session.copied', { session: sessionId });
         return DONE;

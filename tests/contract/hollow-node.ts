@@ -42,7 +42,7 @@ export async function startHollowNode(plan: HollowNodePlan): Promise<HollowNode>
   const dialer = grpcDialer({ identity: () => identity, clock: systemClock, log });
   const { nodeId, clusterId, incarnation } = identity;
   const node = new NodeAgent({
-    ...{ ...seams, log, nodeId, clusterId, incarnation, ledger, dialer, driver: host, doors: host },
+    ...{ ...seams, log, nodeId, clusterId, incarnation, ledger, dialer, driver: host, listener: host },
     version: '0.0.0-contract',
     hostname: name,
     capacity: {},

@@ -5,7 +5,7 @@ import type { Outcome } from '../../node-agent/engine/outcome.ts';
 import type { Seen } from '../../node-agent/engine/seen.ts';
 import type { SessionPlan } from '../../node-agent/engine/session-plan.ts';
 import type { CopySeen, VolumeWork } from '../../node-agent/engine/volume-work.ts';
-import type { GuestDoors, GuestLink } from '../../node-agent/guests/listener.ts';
+import type { GuestLink, GuestListener } from '../../node-agent/guests/listener.ts';
 import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
 import type { StreamFrame, StreamLink } from '../../proto/streams/stream-frame.ts';
 import { pause } from '../../seams/clock.ts';
@@ -27,7 +27,7 @@ interface Volume extends VolumeSeen {
  * An engine that only pretends, with guests that only pretend: driver and doors in one. What it holds is this machine's containers: handed to a second
  * node agent it is the host after a restart of the first.
  */
-export class HollowHost implements Driver, GuestDoors {
+export class HollowHost implements Driver, GuestListener {
   readonly kind = 'hollow';
   readonly copier: HollowCopier;
   readonly #options: HollowOptions;
@@ -36,7 +36,7 @@ export class HollowHost implements Driver, GuestDoors {
   readonly #plans = new Map<string, { readonly space: string; readonly image: string }>();
   readonly #volumes = new Map<string, Volume>();
   readonly #images = new Map<string, { id: string; labels: Readonly<Record<string, string>> }>();
-  readonly #doors = new Set<string>();
+  readonly #listener = new Set<string>();
   readonly #directories = new Set<string>();
   readonly #guests = new Map<string, HollowGuest>();
   readonly #watchers = new Set<(change: DriverChange) => void>();
@@ -249,26 +249,26 @@ export class HollowHost implements Driver, GuestDoors {
   }
 
   async open(sessionId: string): Promise<string> {
-    this.#doors.add(sessionId);
+    this.#listener.add(sessionId);
     this.#directories.add(sessionId);
     this.#connect(sessionId);
     return `/hollow/${sessionId}`;
   }
 
   isOpen(sessionId: string): boolean {
-    return this.#doors.has(sessionId);
+    return this.#listener.has(sessionId);
   }
 
   /** A guest of the caller's own connects. False when there is no door to come in by. */
   enter(sessionId: string, link: GuestLink): boolean {
-    if (!this.#doors.has(sessionId)) return false;
+    if (!this.#listener.has(sessionId)) return false;
     this.#guest(sessionId, link);
     return true;
   }
 
   /** A guest of the caller's own connects once more, with a byte stream. */
   enterStream(sessionId: string, link: StreamLink): boolean {
-    if (!this.#doors.has(sessionId)) return false;
+    if (!this.#listener.has(sessionId)) return false;
     this.#stream(sessionId, link);
     return true;
   }
@@ -278,8 +278,8 @@ export class HollowHost implements Driver, GuestDoors {
   }
 
   async closeAll(): Promise<void> {
-    for (const sessionId of this.#doors) this.#disconnect(sessionId);
-    this.#doors.clear();
+    for (const sessionId of this.#listener) this.#disconnect(sessionId);
+    this.#listener.clear();
   }
 
   /** Of a driver: nothing to let go of. Of a door: it is shut, and its directory gone. */
@@ -287,7 +287,7 @@ export class HollowHost implements Driver, GuestDoors {
   close(sessionId: string): Promise<void>;
   close(sessionId?: string): void | Promise<void> {
     if (sessionId === undefined) return;
-    this.#doors.delete(sessionId);
+    this.#listener.delete(sessionId);
     this.#directories.delete(sessionId);
     this.#disconnect(sessionId);
     return Promise.resolve();
@@ -346,7 +346,7 @@ export class HollowHost implements Driver, GuestDoors {
   #connect(sessionId: string): void {
     if (this.#options.inside !== undefined) return;
     const volume = this.#volumes.get(sessionId);
-    if (!this.#doors.has(sessionId) || this.#containers.get(sessionId)?.state !== 'running' || volume === undefined) return;
+    if (!this.#listener.has(sessionId) || this.#containers.get(sessionId)?.state !== 'running' || volume === undefined) return;
     if (this.#guests.get(sessionId)?.isClosed === false) return;
     const { clock, random, answer, answerMs } = this.#options;
     const [host, guest] = linkPair<HostFrame, GuestFrame>(clock);

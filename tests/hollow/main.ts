@@ -12,7 +12,7 @@ const parsed = parseFlags(process.argv.slice(2));
 if (!parsed.ok) throw new Error(parsed.problem);
 const log = jsonLog('node', 'info');
 const host = new HollowHost({ clock: systemClock, random: systemRandom });
-const engine = async () => ({ driver: host, doors: host });
+const engine = async () => ({ driver: host, listener: host });
 process.exit(
   await run(parsed.flags, log, engine).catch((error: unknown) => {
     print(String(error), 'stderr');

@@ -43,7 +43,7 @@ t.test('nothing that an operator prunes is a session’s', async (t) => {
     });
     const node = new NodeAgent({
       ...{ nodeId: 'node', clusterId: 'cluster', incarnation: 1, version: '0', hostname: 'host', capacity: {} },
-      ...{ driver, doors: new Sockets({ runDirectory: run, clock: systemClock, log: quiet }) },
+      ...{ driver, listener: new Sockets({ runDirectory: run, clock: systemClock, log: quiet }) },
       ...{ ledger: await Ledger.open(journal, records, 1), dialer: controller, clock: systemClock, random: systemRandom, log: quiet },
     });
     await node.start();

@@ -70,7 +70,7 @@ async function machine(t: Test, nodeId: string) {
         hostname: 'host',
         capacity: {},
         driver,
-        doors: new Sockets({ runDirectory, clock: systemClock, log: quiet }),
+        listener: new Sockets({ runDirectory, clock: systemClock, log: quiet }),
         ledger: await Ledger.open(journal, records, 1),
         dialer: controller,
         clock: systemClock,

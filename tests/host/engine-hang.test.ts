@@ -111,7 +111,7 @@ t.test('an engine with many containers that hangs, and goes on', async (t) => {
       conditions,
       relistEveryMs: 2_000,
     },
-    ...{ driver, doors: new Sockets({ runDirectory: RUN, clock: systemClock, log: quiet }), dialer: controller },
+    ...{ driver, listener: new Sockets({ runDirectory: RUN, clock: systemClock, log: quiet }), dialer: controller },
     ...{ ledger: await Ledger.open(journal, records, 1), clock: systemClock, random: systemRandom, log: quiet },
   });
   t.teardown(() => node.close());

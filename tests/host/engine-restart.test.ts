@@ -48,7 +48,7 @@ t.test('sessions outlive their engine, whose end is none of their own', async (t
   });
   const node = new NodeAgent({
     ...{ nodeId: 'node', clusterId: 'cluster', incarnation: 1, version: '0', hostname: 'host', capacity: {} },
-    ...{ driver, doors: new Sockets({ runDirectory: RUN, clock: systemClock, log: quiet }), ledger, dialer: controller },
+    ...{ driver, listener: new Sockets({ runDirectory: RUN, clock: systemClock, log: quiet }), ledger, dialer: controller },
     ...{ clock: systemClock, random: systemRandom, log: quiet },
   });
   t.teardown(() => node.close());

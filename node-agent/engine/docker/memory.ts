@@ -33,7 +33,7 @@ export class MemoryReturn {
   readonly #files: KernelFiles;
   readonly #log: Log;
   readonly #underWay = new Map<string, AbortController>();
-  #said = false;
+  #reported = false;
 
   constructor(files: KernelFiles, log: Log) {
     this.#files = files;
@@ -47,8 +47,8 @@ export class MemoryReturn {
     this.#underWay.set(sessionId, ending);
     try {
       const obstacle = await this.#return(sessionId, pid, ending.signal);
-      if (obstacle !== undefined && !this.#said) this.#log.debug('memory.kept', { reason: obstacle });
-      this.#said ||= obstacle !== undefined;
+      if (obstacle !== undefined && !this.#reported) this.#log.debug('memory.kept', { reason: obstacle });
+      this.#reported ||= obstacle !== undefined;
     } catch (error) {
       // It may have been unfrozen, or be gone.
       this.#log.debug('memory.return-failed', { session: sessionId, error: messageOf(error) });

@@ -19,14 +19,14 @@ export const NODE_PLANTS = {
   'volume not remembered': {
     breaks: 'The ledger knows which volumes were made.',
     file: 'node-agent/session/create.ts',
-    find: 'await calls.durable(ledger.volumeMade(sessionId, generation));',
+    find: 'await calls.durable(ledger.volumeCreated(sessionId, generation));',
     replace: '{}',
     foundBy: { test: 'tests/unit/node-agent/node-agent.test.ts' },
   },
   'missing volume made anew': {
     breaks: 'A disk that should exist and does not is a failure, never a new empty one.',
     file: 'node-agent/domain/next-step.ts',
-    find: 'if (volume === undefined && (remembered.volumeMade || container !== undefined)) return NO_VOLUME;',
+    find: 'if (volume === undefined && (remembered.volumeCreated || container !== undefined)) return NO_VOLUME;',
     replace: '',
     foundBy: { seed: 12 },
   },
@@ -61,7 +61,7 @@ export const NODE_PLANTS = {
   'drain not taken back': {
     breaks: 'A resume in the middle of a drain lets the container stay.',
     file: 'node-agent/domain/next-step.ts',
-    find: "if (drain !== 'none') return { kind: 'stay' };",
+    find: "if (drain !== 'none') return { kind: 'cancel-drain' };",
     replace: '',
     foundBy: { seed: 1 },
   },
@@ -89,7 +89,7 @@ export const NODE_PLANTS = {
   'acted before the controller spoke': {
     breaks: 'A node agent that has just started touches nothing before it has heard what is assigned.',
     file: 'node-agent/domain/next-step.ts',
-    find: 'if (!judged) return rest(phaseOf(remembered, observed));',
+    find: 'if (!confirmed) return rest(phaseOf(remembered, observed));',
     replace: '',
     foundBy: { test: 'tests/unit/node-agent/session/next-step.test.ts' },
   },

@@ -15,7 +15,7 @@ export class ChangeRecords {
   readonly #violation: (what: string) => void;
   #expected: number;
   #batch: readonly Mutation[] | undefined;
-  #judged = 0;
+  #confirmed = 0;
 
   constructor(path: string, violation: (what: string) => void) {
     this.#database = new Database(path, { readonly: true });
@@ -28,10 +28,10 @@ export class ChangeRecords {
 
   /** A command is decided: its changes are the last of its batch, of which nothing is committed. */
   decided(batch: readonly Mutation[]): void {
-    if (batch !== this.#batch) this.#judged = 0;
+    if (batch !== this.#batch) this.#confirmed = 0;
     this.#batch = batch;
-    const own = batch.slice(Math.min(this.#judged, batch.length));
-    this.#judged = batch.length;
+    const own = batch.slice(Math.min(this.#confirmed, batch.length));
+    this.#confirmed = batch.length;
     const records = own.flatMap((mutation) => (mutation.kind === 'audit' ? [mutation.record] : []));
     const actions = records.map(({ action }) => action).join(', ');
     const made = own.find((mutation) => this.#isOfClient(mutation, batch));

@@ -3,7 +3,7 @@ import type { Driver, DriverChange } from '../../../node-agent/engine/driver.ts'
 import type { Outcome } from '../../../node-agent/engine/outcome.ts';
 import type { SessionPlan } from '../../../node-agent/engine/session-plan.ts';
 import type { VolumeWork } from '../../../node-agent/engine/volume-work.ts';
-import type { GuestDoors } from '../../../node-agent/guests/listener.ts';
+import type { GuestListener } from '../../../node-agent/guests/listener.ts';
 import type { Ledger } from '../../../node-agent/ledger/ledger.ts';
 import type { HollowHost } from '../../hollow/hollow.ts';
 import { type Life, never } from './life.ts';
@@ -219,7 +219,7 @@ function checkTouch({ around, host, machine, ledger, life, hasGuest }: EngineVie
 }
 
 /** The host's doors as one life of a node agent has them. */
-export function doorsFor(host: HollowHost, life: Life): GuestDoors {
+export function listenerFor(host: HollowHost, life: Life): GuestListener {
   const alive = <T>(work: () => Promise<T>): Promise<T> => (life.isDead ? never() : work());
   return {
     open: (sessionId) => alive(() => host.open(sessionId)),

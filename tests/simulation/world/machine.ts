@@ -11,7 +11,7 @@ import { type StreamFrame, type StreamLink, streamFrames } from '../../../proto/
 import { HollowHost } from '../../hollow/hollow.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
 import { diskFor, Platter } from './disk.ts';
-import { doorsFor, driverFor, type EngineTrouble, noTrouble } from './engine.ts';
+import { driverFor, type EngineTrouble, listenerFor, noTrouble } from './engine.ts';
 import { startGuest } from './guest-process.ts';
 import { Life } from './life.ts';
 import { Connection } from './network.ts';
@@ -60,7 +60,7 @@ export class Machine {
   isCut = false;
   streams: Pick<Connection<never, never>, 'isOver' | 'cut' | 'silent' | 'heard'>[] = [];
   agent: Agent | undefined;
-  readonly #said: NodeFrame[] = [];
+  readonly #reported: NodeFrame[] = [];
   #say: (frame: NodeFrame) => void = () => undefined;
   /** Who follows the engine's changes, to be told to look at everything. */
   readonly watching = new Set<() => void>();
@@ -115,7 +115,7 @@ export class Machine {
       agent.node = new NodeAgent({
         ...{ nodeId: id, clusterId, incarnation: 1, version: 'sim', hostname: name, capacity: {} },
         most,
-        ...{ driver, doors: doorsFor(this.host, life), ledger: agent.ledger, dialer: dialer(this, life), clock, random, log },
+        ...{ driver, listener: listenerFor(this.host, life), ledger: agent.ledger, dialer: dialer(this, life), clock, random, log },
         // So few that ids of deleted sessions are used again.
         uids: { first: 100_000, last: 100_127 },
       });
@@ -139,15 +139,15 @@ export class Machine {
   /** Its node agent has said so. */
   said(frame: NodeFrame): void {
     if (!REPEATED.has(frame.kind)) return;
-    this.#said.push(frame);
-    if (this.#said.length > FRAMES_KEPT) this.#said.shift();
+    this.#reported.push(frame);
+    if (this.#reported.length > FRAMES_KEPT) this.#reported.shift();
   }
 
   /** Says some of it again, as a network or a node agent may that is not sure of having said it. */
   repeatFrames(): void {
     const { random, around } = this.#options;
     const agent = this.agent;
-    for (const frame of [...this.#said]) {
+    for (const frame of [...this.#reported]) {
       if (!random.chance(0.2)) continue;
       around.time.schedule(random.between(0, 2_000), () => this.agent === agent && agent?.life.run(() => this.#say(frame)));
     }

@@ -29,19 +29,19 @@ export class SecretVersions {
   committed(mutations: readonly Mutation[], view: View, sessionOf: (sessionId: string) => Made | undefined): void {
     const changed = new Set<Kept>();
     const made = new Map<string, Made>();
-    const judged = new Set<string>();
+    const confirmed = new Set<string>();
     for (const mutation of mutations) {
       if (mutation.kind === 'remove' && mutation.table === 'secrets') {
         for (const kept of this.#spaces.values()) kept.now.delete(mutation.id);
         continue;
       }
-      if (mutation.kind === 'remove' && mutation.table === 'bindings') judged.add(this.#accountOf.get(mutation.id) ?? '');
-      if (mutation.kind === 'remove' && mutation.table === 'accounts') judged.add(mutation.id);
+      if (mutation.kind === 'remove' && mutation.table === 'bindings') confirmed.add(this.#accountOf.get(mutation.id) ?? '');
+      if (mutation.kind === 'remove' && mutation.table === 'accounts') confirmed.add(mutation.id);
       if (mutation.kind !== 'put') continue;
-      if (mutation.table === 'accounts') judged.add(mutation.row.id);
+      if (mutation.table === 'accounts') confirmed.add(mutation.row.id);
       if (mutation.table === 'bindings' && mutation.row.accountId !== null) {
         this.#accountOf.set(mutation.row.id, mutation.row.accountId);
-        judged.add(mutation.row.accountId);
+        confirmed.add(mutation.row.accountId);
       }
       if (mutation.table === 'secrets') {
         const { id, spaceId, keyName } = mutation.row;
@@ -59,7 +59,7 @@ export class SecretVersions {
       }
     }
     for (const kept of changed) this.#keep(kept);
-    for (const account of judged) this.#judge(account, view);
+    for (const account of confirmed) this.#judge(account, view);
   }
 
   restored(view: View): void {

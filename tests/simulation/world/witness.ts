@@ -16,7 +16,7 @@ export interface WitnessDeps {
 /** Looks at every commit: what may not be true even for a moment. */
 export class Witness {
   readonly #deps: WitnessDeps;
-  readonly #said = new Set<string>();
+  readonly #reported = new Set<string>();
   #rooms = new Rooms();
 
   constructor(deps: WitnessDeps) {
@@ -30,7 +30,7 @@ export class Witness {
 
   /** A node says so. */
   reported({ sessionId, generation, phase }: Report): void {
-    this.#said.add(`${sessionId} ${generation} ${phase.toLowerCase()}`);
+    this.#reported.add(`${sessionId} ${generation} ${phase.toLowerCase()}`);
   }
 
   /** To be called before the chronicle is told. */
@@ -50,7 +50,7 @@ export class Witness {
     if (before !== undefined && before.generation === row.generation && before.desired !== row.desired)
       violation(`${row.id} became ${row.desired} within generation ${row.generation}`);
     const news = before?.phase !== row.phase || before?.observedGeneration !== row.observedGeneration;
-    if (row.phase !== 'none' && news && !this.#said.has(`${row.id} ${row.observedGeneration} ${row.phase}`))
+    if (row.phase !== 'none' && news && !this.#reported.has(`${row.id} ${row.observedGeneration} ${row.phase}`))
       violation(`${row.id} is taken for ${row.phase} at generation ${row.observedGeneration}, which no node said`);
     if (row.phase !== 'none' && news && before !== undefined && row.observedGeneration !== before.generation)
       violation(`${row.id} is taken for ${row.phase} at generation ${row.observedGeneration}, when it was at ${before.generation}`);

@@ -177,7 +177,7 @@ export function bench(directory: string, options: Partial<HollowOptions> = {}): 
         hostname: 'host',
         capacity: {},
         driver: host,
-        doors: host,
+        listener: host,
         ledger: await Ledger.open(journal, records, 1),
         dialer: controller,
         clock: systemClock,

@@ -66,7 +66,7 @@ async function world(t: Test, options: Partial<HollowOptions> = {}, before?: Bef
     ...{ nodeId: 'node', clusterId: 'cluster', incarnation: 1, version: '0', hostname: 'host', capacity: {}, conditions },
     ...{
       driver,
-      doors: host,
+      listener: host,
       ledger: await Ledger.open(journal, records, 1),
       dialer: controller,
       clock,

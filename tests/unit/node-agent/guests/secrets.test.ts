@@ -36,7 +36,7 @@ t.test('a refusal is asked about again in a while, and what a lost stream left o
   of.hold();
   of.want('b', 1);
   t.same(asked, ['a2', 'a2']);
-  of.sayAgain();
+  of.resend();
   t.same(asked, ['a2', 'a2', 'a2', 'b1']);
   t.notOk(of.answered('a', 1), 'older ones will not do');
   of.forget('a');

@@ -10,7 +10,7 @@ t.test('an image is asked for once, however many sessions need it, and again on 
   const { asked, requests } = rig();
   for (const session of ['a', 'b', 'a']) requests.want(session, 'image');
   t.same(asked, ['a image']);
-  requests.sayAgain();
+  requests.resend();
   t.same(asked, ['a image', 'a image']);
 });
 
@@ -27,6 +27,6 @@ t.test('a session that is gone keeps nothing', async (t) => {
   const { asked, requests } = rig();
   requests.want('a', 'image');
   requests.forget('a');
-  requests.sayAgain();
+  requests.resend();
   t.same(asked, ['a image'], 'and is not asked for again');
 });

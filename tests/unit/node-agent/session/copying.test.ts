@@ -16,10 +16,10 @@ const PARENT = '00000000-0000-4000-8000-00000000000a';
 const COPY = '00000000-0000-4000-8000-00000000000c';
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
-const nothing: Observed = { container: undefined, volume: undefined, door: false, guest: false, drain: 'none' };
+const nothing: Observed = { container: undefined, volume: undefined, listening: false, guest: false, drain: 'none' };
 const volume: VolumeSeen = { name: 'v', generation: 1 };
 const box = (state: ContainerSeen['state']): ContainerSeen => ({ id: 'c', state, generation: 1 });
-const blank = { tombstone: undefined, removalDue: false, creating: undefined, volumeMade: false, failed: undefined, judged: true };
+const blank = { tombstone: undefined, removalDue: false, creating: undefined, volumeCreated: false, failed: undefined, confirmed: true };
 const wanted = (desired: Desired): Remembered => ({ ...blank, assignment: { generation: 1, desired } });
 const due = (desired: Desired): Remembered => ({ ...wanted(desired), copyDue: true });
 
@@ -27,7 +27,7 @@ t.test('each step of a copy, on both sides', async (t) => {
   const begun = { ...due('running'), copying: 'begun' } as const;
   const holding = { ...due('running'), copying: 'holding' } as const;
   const held = (desired: Desired) => ({ ...wanted(desired), copied: 'under-way' }) as const;
-  const up: Observed = { ...nothing, volume, door: true, guest: true, container: box('running') };
+  const up: Observed = { ...nothing, volume, listening: true, guest: true, container: box('running') };
   const frozen: Observed = { ...up, container: box('paused') };
   const rows: readonly [string, Remembered, Observed, string][] = [
     ['nothing is there', due('running'), nothing, 'create-volume'],
@@ -35,8 +35,8 @@ t.test('each step of a copy, on both sides', async (t) => {
     ['a volume, to be suspended', due('suspended'), { ...nothing, volume }, 'prepare-copy'],
     ['a volume, to be paused', due('paused'), { ...nothing, volume }, 'prepare-copy'],
     ['given up', due('failed'), { ...nothing, volume }, 'rest FAILED'],
-    ['before the controller has spoken', { ...due('running'), judged: false }, { ...nothing, volume }, 'rest STARTING'],
-    ['its source has no container', held('running'), { ...nothing, volume, door: true }, 'rest STARTING'],
+    ['before the controller has spoken', { ...due('running'), confirmed: false }, { ...nothing, volume }, 'rest STARTING'],
+    ['its source has no container', held('running'), { ...nothing, volume, listening: true }, 'rest STARTING'],
     ['what copies waits', begun, { ...nothing, volume, copy: 'ready' }, 'hold-source'],
     ['what copies is gone', begun, { ...nothing, volume, copy: 'none' }, 'prepare-copy'],
     ['the source still runs', holding, { ...nothing, volume, copy: 'ready', source: 'moving' }, 'rest STARTING'],
@@ -46,11 +46,16 @@ t.test('each step of a copy, on both sides', async (t) => {
     ['all is read', holding, { ...nothing, volume, copy: 'flushing', source: 'still' }, 'release-source'],
     ['the rest is written', begun, { ...nothing, volume, copy: 'flushing' }, 'rest STARTING'],
     ['it is whole', begun, { ...nothing, volume, copy: 'copied' }, 'keep-copy'],
-    ['it is whole, before the controller has spoken', { ...holding, judged: false }, { ...nothing, volume, copy: 'copied' }, 'keep-copy'],
+    [
+      'it is whole, before the controller has spoken',
+      { ...holding, confirmed: false },
+      { ...nothing, volume, copy: 'copied' },
+      'keep-copy',
+    ],
     ['it is half', holding, { ...nothing, volume, copy: 'broken' }, 'end-copy'],
     ['what nobody began', due('running'), { ...nothing, volume, copy: 'copied' }, 'end-copy'],
-    ['an old ledger, what copied is gone', { ...holding, judged: false }, { ...nothing, volume, copy: 'none' }, 'end-copy'],
-    ['an old ledger, it goes on', { ...holding, judged: false }, { ...nothing, volume, copy: 'ready', source: 'still' }, 'start-copy'],
+    ['an old ledger, what copied is gone', { ...holding, confirmed: false }, { ...nothing, volume, copy: 'none' }, 'end-copy'],
+    ['an old ledger, it goes on', { ...holding, confirmed: false }, { ...nothing, volume, copy: 'ready', source: 'still' }, 'start-copy'],
     ['given up in the middle', { ...holding, ...due('failed'), copying: 'holding' }, { ...nothing, volume, copy: 'running' }, 'end-copy'],
     ['failed in the middle', { ...holding, failed: 1 }, { ...nothing, volume, copy: 'running' }, 'end-copy'],
     ['no longer assigned', { ...blank, assignment: undefined, copying: 'begun' }, { ...nothing, volume, copy: 'ready' }, 'end-copy'],
@@ -60,13 +65,13 @@ t.test('each step of a copy, on both sides', async (t) => {
       { ...nothing, volume, copy: 'running' },
       'end-copy',
     ],
-    ['a volume that is whole', { ...wanted('running'), volumeMade: true }, { ...nothing, volume, door: true }, 'create-container'],
+    ['a volume that is whole', { ...wanted('running'), volumeCreated: true }, { ...nothing, volume, listening: true }, 'create-container'],
 
     ['the source runs', held('running'), up, 'freeze'],
     ['the source is frozen', { ...held('running'), frozen: true }, frozen, 'rest RUNNING'],
     ['the source is let go', { ...wanted('running'), frozen: true }, frozen, 'unpause'],
-    ['let go before the controller has spoken', { ...wanted('running'), frozen: true, judged: false }, frozen, 'unpause'],
-    ['frozen by the controller’s word, and not by ours', { ...wanted('running'), judged: false }, frozen, 'rest PAUSED'],
+    ['let go before the controller has spoken', { ...wanted('running'), frozen: true, confirmed: false }, frozen, 'unpause'],
+    ['frozen by the controller’s word, and not by ours', { ...wanted('running'), confirmed: false }, frozen, 'rest PAUSED'],
     ['the source has ended', held('running'), { ...up, container: box('exited') }, 'rest STARTING'],
     ['the source is to be paused', { ...held('paused'), frozen: true }, frozen, 'rest PAUSED'],
     ['the source is to be suspended', { ...held('suspended'), frozen: true }, frozen, 'rest PAUSED'],
@@ -139,7 +144,7 @@ class World {
     const identity = { nodeId: 'node', clusterId: 'cluster', incarnation: 1, version: '0', hostname: 'host', capacity: {} };
     const ledger = await Ledger.open(journal, records, 1, clock.now());
     const seams = { clock, random: systemRandom, log: quiet };
-    this.#node = new NodeAgent({ ...identity, ...seams, driver: host, doors: host, ledger, dialer: this.controller });
+    this.#node = new NodeAgent({ ...identity, ...seams, driver: host, listener: host, ledger, dialer: this.controller });
     const started = this.#node.start();
     await clock.advance(2000);
     await started;

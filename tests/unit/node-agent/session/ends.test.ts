@@ -55,7 +55,7 @@ function machine() {
       const identity = { nodeId: 'node', clusterId: 'cluster', incarnation: 1, version: '0', hostname: 'host', capacity: {} };
       const ledger = await Ledger.open(journal, records, 1, clock.now());
       const seams = { clock, random: systemRandom, log: quiet };
-      const node = new NodeAgent({ ...identity, ...seams, driver: host, doors: host, ledger, dialer: controller });
+      const node = new NodeAgent({ ...identity, ...seams, driver: host, listener: host, ledger, dialer: controller });
       const started = node.start();
       await clock.advance(2000);
       await started;

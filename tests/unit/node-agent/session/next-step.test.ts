@@ -3,15 +3,15 @@ import { nextStep } from '../../../../node-agent/domain/next-step.ts';
 import type { ContainerSeen, Desired, Observed, Remembered, VolumeSeen } from '../../../../node-agent/domain/session.ts';
 import { nameOf, type Step, type VolumeJob } from '../../../../node-agent/domain/step.ts';
 
-const nothing: Observed = { container: undefined, volume: undefined, door: false, guest: false, drain: 'none' };
+const nothing: Observed = { container: undefined, volume: undefined, listening: false, guest: false, drain: 'none' };
 const blank: Remembered = {
   assignment: undefined,
   tombstone: undefined,
   removalDue: false,
   creating: undefined,
-  volumeMade: false,
+  volumeCreated: false,
   failed: undefined,
-  judged: true,
+  confirmed: true,
 };
 const wanted = (desired: Desired, generation = 1) => ({ ...blank, assignment: { generation, desired } });
 const box = (state: ContainerSeen['state'], generation = 1): ContainerSeen => ({ id: 'c', state, generation });
@@ -21,166 +21,171 @@ t.test('each pair of desired and observed has its next step', async (t) => {
   const rows: readonly [string, Remembered, Observed, string][] = [
     ['nothing is known', blank, nothing, 'rest'],
     ['an orphan', blank, { ...nothing, container: box('running'), volume }, 'rest'],
-    ['a first start', wanted('running'), nothing, 'open-door'],
-    ['a first start with its door', wanted('running'), { ...nothing, door: true }, 'create-volume'],
-    ['a volume', wanted('running'), { ...nothing, door: true, volume }, 'create-container'],
-    ['a container', wanted('running'), { ...nothing, door: true, volume, container: box('created') }, 'start'],
-    ['an ended container', wanted('running'), { ...nothing, door: true, volume, container: box('exited') }, 'start'],
-    ['a frozen container', wanted('running'), { ...nothing, door: true, volume, container: box('paused') }, 'unpause'],
-    ['a silent container', wanted('running'), { ...nothing, door: true, volume, container: box('running') }, 'rest STARTING'],
-    ['a running one', wanted('running'), { door: true, volume, container: box('running'), guest: true, drain: 'none' }, 'rest RUNNING'],
-    ['a running one after our restart', wanted('running'), { ...nothing, volume, container: box('running') }, 'open-door'],
-    ['a lost volume', { ...wanted('running'), volumeMade: true }, { ...nothing, door: true }, 'fail'],
-    ['what failed', { ...wanted('running'), failed: 1 }, { ...nothing, door: true }, 'rest FAILED'],
-    ['what failed an earlier time', { ...wanted('running', 2), failed: 1 }, { ...nothing, door: true, volume }, 'create-container'],
-    ['an old ledger', { ...wanted('running'), judged: false }, { ...nothing, volume, container: box('exited') }, 'rest STARTING'],
+    ['a first start', wanted('running'), nothing, 'listen'],
+    ['a first start with its door', wanted('running'), { ...nothing, listening: true }, 'create-volume'],
+    ['a volume', wanted('running'), { ...nothing, listening: true, volume }, 'create-container'],
+    ['a container', wanted('running'), { ...nothing, listening: true, volume, container: box('created') }, 'start'],
+    ['an ended container', wanted('running'), { ...nothing, listening: true, volume, container: box('exited') }, 'start'],
+    ['a frozen container', wanted('running'), { ...nothing, listening: true, volume, container: box('paused') }, 'unpause'],
+    ['a silent container', wanted('running'), { ...nothing, listening: true, volume, container: box('running') }, 'rest STARTING'],
+    [
+      'a running one',
+      wanted('running'),
+      { listening: true, volume, container: box('running'), guest: true, drain: 'none' },
+      'rest RUNNING',
+    ],
+    ['a running one after our restart', wanted('running'), { ...nothing, volume, container: box('running') }, 'listen'],
+    ['a lost volume', { ...wanted('running'), volumeCreated: true }, { ...nothing, listening: true }, 'fail'],
+    ['what failed', { ...wanted('running'), failed: 1 }, { ...nothing, listening: true }, 'rest FAILED'],
+    ['what failed an earlier time', { ...wanted('running', 2), failed: 1 }, { ...nothing, listening: true, volume }, 'create-container'],
+    ['an old ledger', { ...wanted('running'), confirmed: false }, { ...nothing, volume, container: box('exited') }, 'rest STARTING'],
     [
       'an old ledger, still running',
-      { ...wanted('running'), judged: false },
+      { ...wanted('running'), confirmed: false },
       { ...nothing, volume, container: box('running') },
-      'open-door',
+      'listen',
     ],
     [
       'frozen for a copy that is made',
       { ...wanted('running'), frozen: true },
-      { ...nothing, door: true, volume, container: box('paused'), guest: true },
+      { ...nothing, listening: true, volume, container: box('paused'), guest: true },
       'unpause',
     ],
     [
       'frozen for a copy that is made, before the controller spoke',
-      { ...wanted('running'), frozen: true, judged: false },
-      { ...nothing, door: true, volume, container: box('paused'), guest: true },
+      { ...wanted('running'), frozen: true, confirmed: false },
+      { ...nothing, listening: true, volume, container: box('paused'), guest: true },
       'unpause',
     ],
     [
       'frozen for a copy, and to be paused since, before the controller spoke',
-      { ...wanted('paused'), frozen: true, judged: false },
-      { ...nothing, door: true, volume, container: box('paused') },
+      { ...wanted('paused'), frozen: true, confirmed: false },
+      { ...nothing, listening: true, volume, container: box('paused') },
       'rest PAUSED',
     ],
     [
       'paused before the controller spoke',
-      { ...wanted('running'), judged: false },
-      { ...nothing, door: true, volume, container: box('paused'), guest: true },
+      { ...wanted('running'), confirmed: false },
+      { ...nothing, listening: true, volume, container: box('paused'), guest: true },
       'rest PAUSED',
     ],
     [
       'a source, running',
       { ...wanted('running'), copied: 'under-way' },
-      { ...nothing, door: true, volume, container: box('running'), guest: true },
+      { ...nothing, listening: true, volume, container: box('running'), guest: true },
       'freeze',
     ],
     [
       'a source, frozen',
       { ...wanted('running'), copied: 'under-way', frozen: true },
-      { ...nothing, door: true, volume, container: box('paused'), guest: true },
+      { ...nothing, listening: true, volume, container: box('paused'), guest: true },
       'rest RUNNING',
     ],
     [
       'a source, frozen, whose guest is away',
       { ...wanted('running'), copied: 'under-way', frozen: true },
-      { ...nothing, door: true, volume, container: box('paused') },
+      { ...nothing, listening: true, volume, container: box('paused') },
       'rest STARTING',
     ],
     [
       'a source, frozen, to be put away',
       { ...wanted('suspended'), copied: 'under-way', frozen: true },
-      { ...nothing, door: true, volume, container: box('paused') },
+      { ...nothing, listening: true, volume, container: box('paused') },
       'rest PAUSED',
     ],
-    ['paused, to be put away', wanted('suspended'), { ...nothing, door: true, volume, container: box('paused') }, 'unpause'],
+    ['paused, to be put away', wanted('suspended'), { ...nothing, listening: true, volume, container: box('paused') }, 'unpause'],
     [
       'a source that ended',
       { ...wanted('running'), copied: 'under-way' },
-      { ...nothing, door: true, volume, container: box('exited') },
+      { ...nothing, listening: true, volume, container: box('exited') },
       'rest STARTING',
     ],
-    ['put away, whose volume is gone', { ...wanted('suspended'), volumeMade: true }, nothing, 'fail'],
-    ['given up, whose volume is gone', { ...wanted('failed'), volumeMade: true }, nothing, 'rest FAILED'],
-    ['put away, failed, whose volume is gone', { ...wanted('suspended'), volumeMade: true, failed: 1 }, nothing, 'rest FAILED'],
-    ['to be frozen', wanted('paused'), { door: true, volume, container: box('running'), guest: true, drain: 'none' }, 'pause'],
-    ['frozen', wanted('paused'), { door: true, volume, container: box('paused'), guest: false, drain: 'none' }, 'rest PAUSED'],
+    ['put away, whose volume is gone', { ...wanted('suspended'), volumeCreated: true }, nothing, 'fail'],
+    ['given up, whose volume is gone', { ...wanted('failed'), volumeCreated: true }, nothing, 'rest FAILED'],
+    ['put away, failed, whose volume is gone', { ...wanted('suspended'), volumeCreated: true, failed: 1 }, nothing, 'rest FAILED'],
+    ['to be frozen', wanted('paused'), { listening: true, volume, container: box('running'), guest: true, drain: 'none' }, 'pause'],
+    ['frozen', wanted('paused'), { listening: true, volume, container: box('paused'), guest: false, drain: 'none' }, 'rest PAUSED'],
     [
       'frozen, then ended',
       wanted('paused'),
-      { door: true, volume, container: box('exited'), guest: false, drain: 'none' },
+      { listening: true, volume, container: box('exited'), guest: false, drain: 'none' },
       'remove-container',
     ],
     ['frozen, then gone', wanted('paused'), { ...nothing, volume }, 'rest SUSPENDED'],
-    ['to be put away', wanted('suspended'), { door: true, volume, container: box('running'), guest: true, drain: 'none' }, 'drain'],
+    ['to be put away', wanted('suspended'), { listening: true, volume, container: box('running'), guest: true, drain: 'none' }, 'drain'],
     [
       'to be put away, finishing',
       wanted('suspended'),
-      { door: true, volume, container: box('running'), guest: true, drain: 'under-way' },
+      { listening: true, volume, container: box('running'), guest: true, drain: 'under-way' },
       'rest RUNNING',
     ],
     [
       'to be put away, finished',
       wanted('suspended'),
-      { door: true, volume, container: box('running'), guest: true, drain: 'over' },
+      { listening: true, volume, container: box('running'), guest: true, drain: 'over' },
       'remove-container',
     ],
-    ['to be put away, frozen', wanted('suspended'), { ...nothing, door: true, volume, container: box('paused') }, 'unpause'],
-    ['to be put away, ended', wanted('suspended'), { ...nothing, door: true, volume, container: box('exited') }, 'remove-container'],
+    ['to be put away, frozen', wanted('suspended'), { ...nothing, listening: true, volume, container: box('paused') }, 'unpause'],
+    ['to be put away, ended', wanted('suspended'), { ...nothing, listening: true, volume, container: box('exited') }, 'remove-container'],
     [
       'wanted again while it finishes',
       wanted('running'),
-      { door: true, volume, container: box('running'), guest: true, drain: 'over' },
-      'stay',
+      { listening: true, volume, container: box('running'), guest: true, drain: 'over' },
+      'cancel-drain',
     ],
     [
       'one too many',
       wanted('running'),
-      { door: true, volume, container: { ...box('running'), surplus: true }, guest: true, drain: 'none' },
+      { listening: true, volume, container: { ...box('running'), surplus: true }, guest: true, drain: 'none' },
       'remove-container',
     ],
     [
       'one too many, before the controller has spoken',
-      { ...wanted('running'), judged: false },
-      { door: true, volume, container: { ...box('running'), surplus: true }, guest: true, drain: 'none' },
+      { ...wanted('running'), confirmed: false },
+      { listening: true, volume, container: { ...box('running'), surplus: true }, guest: true, drain: 'none' },
       'rest RUNNING',
     ],
     [
       'made outside the bounds of the node, and running',
       wanted('running'),
-      { door: true, volume, container: { ...box('running'), outside: true }, guest: true, drain: 'none' },
+      { listening: true, volume, container: { ...box('running'), outside: true }, guest: true, drain: 'none' },
       'rest RUNNING',
     ],
     [
       'made outside the bounds of the node, and ended',
       wanted('running'),
-      { ...nothing, door: true, volume, container: { ...box('exited'), outside: true } },
+      { ...nothing, listening: true, volume, container: { ...box('exited'), outside: true } },
       'remove-container',
     ],
     ['one too many, of nobody', blank, { ...nothing, volume, container: { ...box('running'), surplus: true } }, 'rest'],
-    ['given up while it runs', wanted('failed'), { ...nothing, door: true, volume, container: box('running') }, 'remove-container'],
-    ['put away, its volume lost', { ...wanted('suspended'), volumeMade: true }, nothing, 'fail'],
-    ['frozen, then all of it gone', { ...wanted('paused'), volumeMade: true }, nothing, 'fail'],
-    ['put away, its volume known to be lost', { ...wanted('suspended'), volumeMade: true, failed: 1 }, nothing, 'rest FAILED'],
+    ['given up while it runs', wanted('failed'), { ...nothing, listening: true, volume, container: box('running') }, 'remove-container'],
+    ['put away, its volume lost', { ...wanted('suspended'), volumeCreated: true }, nothing, 'fail'],
+    ['frozen, then all of it gone', { ...wanted('paused'), volumeCreated: true }, nothing, 'fail'],
+    ['put away, its volume known to be lost', { ...wanted('suspended'), volumeCreated: true, failed: 1 }, nothing, 'rest FAILED'],
     ['put away, and it never had one', wanted('suspended'), nothing, 'rest SUSPENDED'],
     [
       'ended, to be put away, before the controller has spoken',
-      { ...wanted('suspended'), judged: false },
+      { ...wanted('suspended'), confirmed: false },
       { ...nothing, volume, container: box('exited') },
       'rest STARTING',
     ],
     ['put away', wanted('suspended'), { ...nothing, volume }, 'rest SUSPENDED'],
-    ['given up', wanted('failed'), { door: true, volume, container: box('exited'), guest: false, drain: 'none' }, 'remove-container'],
+    ['given up', wanted('failed'), { listening: true, volume, container: box('exited'), guest: false, drain: 'none' }, 'remove-container'],
     ['given up and gone', wanted('failed'), { ...nothing, volume }, 'rest FAILED'],
     [
       'buried',
       { ...blank, tombstone: 1, removalDue: true },
-      { door: true, volume, container: box('running'), guest: true, drain: 'none' },
+      { listening: true, volume, container: box('running'), guest: true, drain: 'none' },
       'remove-container',
     ],
-    ['buried, container gone', { ...blank, tombstone: 1, removalDue: true }, { ...nothing, volume, door: true }, 'remove-volume'],
-    ['buried, door left', { ...blank, tombstone: 1, removalDue: true }, { ...nothing, door: true }, 'close-door'],
+    ['buried, container gone', { ...blank, tombstone: 1, removalDue: true }, { ...nothing, volume, listening: true }, 'remove-volume'],
+    ['buried, listening left', { ...blank, tombstone: 1, removalDue: true }, { ...nothing, listening: true }, 'stop-listening'],
     ['buried, nothing left', { ...blank, tombstone: 1, removalDue: true }, nothing, 'removed'],
     ['buried and said', { ...blank, tombstone: 1 }, nothing, 'rest'],
     [
       'buried before a create ended',
       { ...blank, tombstone: 1, removalDue: true, creating: 1 },
-      { ...nothing, door: true, volume },
+      { ...nothing, listening: true, volume },
       'create-container',
     ],
     ['buried, the create ended', { ...blank, tombstone: 1, removalDue: true, creating: 2 }, nothing, 'removed'],
@@ -204,37 +209,37 @@ class World {
   tombstone: number | undefined;
   removedUpTo = 0;
   creating: number | undefined;
-  volumeMade = false;
+  volumeCreated = false;
   failed: number | undefined;
   container: ContainerSeen | undefined;
   volume: VolumeSeen | undefined;
-  door = false;
+  listening = false;
   guest = false;
   drain: Observed['drain'] = 'none';
   /** A create whose caller was killed: it comes about later. */
   late: number | undefined;
 
   remembered(): Remembered {
-    const { assignment, tombstone, creating, volumeMade, failed } = this;
+    const { assignment, tombstone, creating, volumeCreated, failed } = this;
     const removalDue = tombstone !== undefined && this.removedUpTo < tombstone;
-    return { assignment, tombstone, removalDue, creating, volumeMade, failed, judged: true };
+    return { assignment, tombstone, removalDue, creating, volumeCreated, failed, confirmed: true };
   }
 
   observed(): Observed {
-    const { container, volume, door } = this;
+    const { container, volume, listening } = this;
     const drain = container?.state === 'running' ? this.drain : 'none';
-    return { container, volume, door, guest: this.guest && container?.state === 'running', drain };
+    return { container, volume, listening, guest: this.guest && container?.state === 'running', drain };
   }
 
   /** Returns what is wrong with having taken this step, if anything. */
   take(step: Exclude<Step, { kind: 'rest' }>): string | undefined {
     const buried = this.tombstone ?? -1;
     switch (step.kind) {
-      case 'open-door':
-        this.door = true;
+      case 'listen':
+        this.listening = true;
         return;
-      case 'close-door':
-        this.door = false;
+      case 'stop-listening':
+        this.listening = false;
         return;
       case 'volume':
         return this.takeVolume(step.job, buried);
@@ -242,7 +247,7 @@ class World {
         this.creating = step.generation;
         if (this.late !== undefined) this.late = undefined;
         if (this.volume === undefined) return 'a container without its volume';
-        if (!this.door) return 'a container without its door';
+        if (!this.listening) return 'a container without its door';
         this.container ??= { id: 'c', state: 'created', generation: step.generation };
         return;
       case 'settle-create':
@@ -262,7 +267,7 @@ class World {
         // Its end is told later, or never.
         this.drain = 'over';
         return;
-      case 'stay':
+      case 'cancel-drain':
         this.drain = 'none';
         return;
       case 'pause':
@@ -282,7 +287,7 @@ class World {
         if (this.creating !== undefined && this.creating <= buried) return 'removed was said with a create unresolved';
         if (this.late !== undefined && this.late <= buried) return 'removed was said before a create came about';
         this.removedUpTo = step.upToGeneration;
-        this.volumeMade = this.volume !== undefined;
+        this.volumeCreated = this.volume !== undefined;
         return;
       case 'fail':
         this.failed = this.assignment?.generation;
@@ -293,9 +298,9 @@ class World {
   takeVolume(job: VolumeJob, buried: number): string | undefined {
     if (job.kind === 'create-volume') {
       this.creating = job.generation;
-      if (this.volumeMade && job.generation > buried) return 'a new empty volume in place of one that was there';
+      if (this.volumeCreated && job.generation > buried) return 'a new empty volume in place of one that was there';
       this.volume = { name: 'v', generation: job.generation };
-      this.volumeMade = true;
+      this.volumeCreated = true;
       return undefined;
     }
     if (job.kind !== 'remove-volume') return 'a copy that nobody asked for';
@@ -341,7 +346,7 @@ t.test('whatever happens, it converges, removes only what is buried and starts n
       else if (what === 7 && world.late !== undefined && world.volume !== undefined) {
         world.container ??= { id: 'late', state: 'created', generation: world.late };
         world.late = undefined;
-      } else if (what === 8) world.door = false;
+      } else if (what === 8) world.listening = false;
       // Sometimes killed in the middle: what was begun may come about later.
       const lives = pick(4) === 0 ? pick(5) : 100;
       let rested = false;
@@ -360,7 +365,7 @@ t.test('whatever happens, it converges, removes only what is buried and starts n
       }
       if (lives === 100 && !rested) return fail('it never rested');
       if (lives === 100 && world.assignment?.desired === 'running' && world.failed !== world.assignment.generation) {
-        if (world.container?.state !== 'running' || !world.door) return fail('it rested without running');
+        if (world.container?.state !== 'running' || !world.listening) return fail('it rested without running');
       }
     }
   }
