@@ -3,7 +3,7 @@ import { fields, type Infer, name, prose, time, uuid, wording } from './fields.t
 import { flagParameter, parameter, wholeParameter, wordParameter } from './parameters.ts';
 import { BRANCH_FORM, isBranch, isRepository, REPOSITORY_FORMS } from './repository.ts';
 
-/** A path of the API (`/agents/running`). */
+/** A path segment of the API (`/agents/running`). */
 const RESERVED = 'running';
 
 const note = () => prose(4096);
@@ -32,7 +32,7 @@ export type ChangeAgent = Infer<typeof changeAgent>;
 
 const status = z.enum(['active', 'inactive', 'configured', 'building', 'running', 'stopped', 'error']);
 
-/** A client can set these. The others follow from builds and workers. */
+/** Clients can set these. The others follow from builds and workers. */
 const settable = z.enum(['active', 'inactive', 'stopped'], {
   error: ({ input }) =>
     status.safeParse(input).success
@@ -92,7 +92,7 @@ const MAX_LINES = 1000;
 export const DEFAULT_LINES = 100;
 
 export const logQuery = z.object({
-  limit: wholeParameter(1, MAX_LINES, `Number of lines to return, newest first to be kept. Default ${DEFAULT_LINES}`),
+  limit: wholeParameter(1, MAX_LINES, `Maximum number of lines to return; older lines are left out. Default ${DEFAULT_LINES}`),
   lines: wholeParameter(1, MAX_LINES, 'Same as `limit`'),
   log_type: wordParameter(['stdout', 'stderr', 'all'], 'Returns only lines of this stream'),
   session_id: parameter('Returns only lines of this session'),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { fields, flag, type Infer, time, uuid } from './fields.ts';
 
-/** Both names mean the same. */
+/** `force_rebuild` is an alias of `force`. */
 export const createBuild = fields({ force: flag().exactOptional(), force_rebuild: flag().exactOptional() });
 export type CreateBuild = Infer<typeof createBuild>;
 

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 
-/** Every way in which a request is refused. http/routing/errors.ts maps them to status codes, grpc/errors.ts to gRPC's. */
+/**
+ * Every error code of the API. http/routing/errors.ts maps them to HTTP, grpc/errors.ts to gRPC.
+ */
 export type RefusalCode =
   | 'BAD_REQUEST'
   | 'UNAUTHORIZED'

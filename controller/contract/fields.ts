@@ -1,13 +1,13 @@
-/** Building blocks of the schemas, and the types that follow from a schema. */
+/** Building blocks of schemas, and the types inferred from them. */
 import { z } from 'zod';
 import { isPlainName, isPlainText } from '../../seams/terminal-text.ts';
 
-/** The type of what a schema describes. Nobody changes a body that was received, or an object that is about to be sent. */
+/** The output type of a schema, deeply readonly. */
 export type Infer<Schema extends z.ZodType> = Immutable<z.output<Schema>>;
 
 type Immutable<T> = unknown extends T ? T : { readonly [Key in keyof T]: Immutable<T[Key]> };
 
-/** Replaces zod's messages. A field that is absent `is missing`, and is not "of type undefined". */
+/** Replaces zod's messages: an absent field `is missing` instead of being "of type undefined". */
 export const wording: z.core.$ZodErrorMap = (issue) => {
   if (issue.code === 'invalid_type') return issue.input === undefined ? 'is missing' : `must be ${article(issue.expected)}`;
   return undefined;
@@ -19,14 +19,14 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
- * An object whose unknown fields are dropped and whose `null` fields are absent, except those in `clearable`, where null is a value.
- * Optional fields are written with `.exactOptional()`, so that absent ones have no key.
+ * An object schema that drops unknown fields and treats `null` as absent, except for the fields in
+ * `clearable`. Declare optional fields with `.exactOptional()`, so that absent ones have no key.
  */
 export function fields<Shape extends z.ZodRawShape>(shape: Shape, clearable: readonly (keyof Shape & string)[] = []) {
   return z.preprocess((sent) => dropNulls(sent, clearable), z.object(shape, { error: wording }));
 }
 
-/** The same, for an object that also takes fields without a schema. */
+/** Like {@link fields}, but keeps unknown fields. */
 export function looseFields<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.preprocess((sent) => dropNulls(sent), z.looseObject(shape, { error: wording }));
 }
@@ -36,7 +36,10 @@ function dropNulls(value: unknown, clearable: readonly string[] = []): unknown {
   return Object.fromEntries(Object.entries(value).filter(([name, inner]) => inner !== null || clearable.includes(name)));
 }
 
-/** An object of which some fields have a second name: `aliases` maps it to the first, which counts where both are sent. */
+/**
+ * An object schema with alternative field names: `aliases` maps each to its field. The field itself
+ * wins if both are sent.
+ */
 export function aliased<Shape extends z.ZodRawShape>(aliases: Readonly<Record<string, keyof Shape & string>>, shape: Shape) {
   const rename = (sent: unknown) => {
     if (!isObject(sent)) return sent;
@@ -53,7 +56,7 @@ interface ObjectSchema {
   allOf?: unknown[];
 }
 
-/** A required field may come under either name. */
+/** A required field can be sent under either name. */
 function addAliases(schema: ObjectSchema, aliases: Readonly<Record<string, string>>): void {
   for (const [alias, name] of Object.entries(aliases)) {
     const known = schema.properties?.[name];
@@ -74,21 +77,23 @@ export const name = () =>
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** A name in a place that also takes ids: a name that looks like an id would be taken for one. */
+/** A name where ids are accepted too: a name that looks like an id would be taken for one. */
 export const nameUnlikeIds = () => name().refine((sent) => !UUID.test(sent), { error: 'must not look like an id' });
 
 export const text = (maxLength: number) => z.string({ error: wording }).max(maxLength, `must have at most ${maxLength} characters`);
 
-/** Half of a surrogate pair would be stored as another character than was answered, and many names would become one. */
+/**
+ * SQLite would store half a surrogate pair as another character, and different names would collide.
+ */
 const isUnicode = (sent: string): boolean => sent.isWellFormed();
 
-/** Prose for people, without anything that a terminal would act on. */
+/** Text for people, without characters that control a terminal. */
 export const prose = (maxLength: number) =>
   text(maxLength)
     .refine(isUnicode, 'must be valid Unicode')
     .refine(isPlainText, 'must not contain control characters other than tabs and newlines, or characters that change text direction');
 
-/** A name that people choose. Names that look the same are the same (NFC), and none holds invisible characters. */
+/** A name chosen by a client, in NFC and without invisible characters: equal looks, equal names. */
 export const givenName = (maxLength: number) =>
   z
     .string({ error: wording })
@@ -99,15 +104,15 @@ export const givenName = (maxLength: number) =>
 
 export const flag = () => z.boolean({ error: wording });
 
-/** A whole number within bounds. */
+/** An integer within bounds. */
 export const whole = (least: number, most: number) =>
   z.int({ error: wording }).min(least, `must be at least ${least}`).max(most, `must be at most ${most}`);
 
-/** Whatever a client stores with a thing. */
+/** Free-form metadata of a client. */
 export const metadata = () => z.record(z.string(), z.unknown(), { error: () => 'must be an object' });
 
 /** RFC 3339 in UTC with milliseconds. */
 export const time = () => z.iso.datetime({ precision: 3 });
 export const uuid = () => z.uuid();
-/** What a client stored with a thing, as it was sent. */
+/** Free-form metadata, as the client sent it. */
 export const free = () => z.record(z.string(), z.unknown());

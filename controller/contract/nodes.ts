@@ -37,7 +37,7 @@ export const nodeObject = z
         disk_bytes: z.number().nullable(),
         processes: z.number().nullable(),
       })
-      .describe('Most that one session can have on this node. Null means no bound set by the node'),
+      .describe('Maximum for one session on this node. Null means that the node sets no maximum'),
     requested: z.strictObject({ cpu: z.number(), memory_bytes: z.number() }),
     sessions: z.int().min(0),
     images: z.array(z.string()),

@@ -1,13 +1,16 @@
-/** Parameters in the URL, as schemas: for checking and for the document. */
+/** Schemas of URL parameters, for validation and for the OpenAPI document. */
 import { z } from 'zod';
 
-/** Names in parameters are normalized as names in bodies are. */
+/** Names in parameters are normalized like names in bodies. */
 const once = z.string({ error: 'was sent more than once' }).normalize('NFC');
 
-/** Sent at most once. Absent parameters have no key. */
+/** A parameter that is sent at most once. An absent one has no key. */
 export const parameter = (description: string) => once.exactOptional().describe(description);
 
-/** A parameter that `parse` turns into a value. Where it returns undefined, the request is refused with `problem`. */
+/**
+ * A parameter converted by `parse`. If that returns undefined, the request is refused with
+ * `problem`.
+ */
 export const parsedParameter = <T>(parse: (sent: string) => T | undefined, problem: string, description: string) =>
   once
     .transform((sent, context) => {
@@ -36,14 +39,14 @@ export const wordParameter = <const Words extends readonly string[]>(words: Word
     .exactOptional()
     .describe(description);
 
-/** A whole number. */
+/** An integer. */
 export const wholeParameter = (least: number, most: number, description: string) =>
   wholeIn(least, most)
     .meta({ override: { type: 'integer', minimum: least, maximum: most } })
     .exactOptional()
     .describe(description);
 
-/** A whole number; `byDefault` when it is not sent. */
+/** An integer, or `byDefault` if it is not sent. */
 export const defaultedParameter = (least: number, most: number, byDefault: number, description: string) =>
   wholeIn(least, most)
     .default(byDefault)
@@ -53,7 +56,7 @@ export const defaultedParameter = (least: number, most: number, byDefault: numbe
     .describe(description);
 
 function wholeIn(least: number, most: number) {
-  const error = `must be a whole number ${most < Number.MAX_SAFE_INTEGER ? `from ${least} to ${most}` : `of at least ${least}`}`;
+  const error = `must be an integer ${most < Number.MAX_SAFE_INTEGER ? `from ${least} to ${most}` : `of at least ${least}`}`;
   return once
     .transform((sent) => (/^\d{1,16}$/.test(sent) ? Number(sent) : Number.NaN))
     .pipe(z.int({ error }).min(least, error).max(most, error));
@@ -61,9 +64,9 @@ function wholeIn(least: number, most: number) {
 
 const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
-/** A time of RFC 3339 in Unix milliseconds; undefined for anything else. */
+/** Returns an RFC 3339 time as Unix milliseconds, or undefined for any other text. */
 export function timeIn(sent: string): number | undefined {
-  // A "+" that was not encoded arrives as a space.
+  // A "+" that the client did not encode arrives as a space.
   const text = sent.replace(' ', '+');
   const at = RFC_3339.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(at) ? undefined : at;

@@ -1,9 +1,9 @@
-/** Where an agent's code may come from: what git is told to fetch, so nothing that git would take for an option or a local path. */
+/** Repositories and branches that are safe to pass to git: no options, no local paths. */
 
 const PART = '[A-Za-z0-9_][A-Za-z0-9_.-]*';
 const PATH = `${PART}(?:/${PART})+`;
 const SHORT = new RegExp(`^${PATH}$`);
-/** No user and no password: what is secret belongs into the space's secrets. */
+/** No user and no password: credentials belong in the space's secrets. */
 const URL_FORM = new RegExp(`^(?:https?|ssh|git)://(?:git@)?[A-Za-z0-9][A-Za-z0-9.-]*(?::\\d{1,5})?/${PART}(?:/${PART})*/?$`);
 const SCP_FORM = new RegExp(`^git@[A-Za-z0-9][A-Za-z0-9.-]*:${PART}(?:/${PART})*$`);
 
@@ -16,9 +16,9 @@ export function isRepository(text: string): boolean {
 
 export const BRANCH_FORM = 'must be the name of a branch';
 
-/** As git-check-ref-format(1) has it, and nothing that looks like an option. */
+/** Follows git-check-ref-format(1), and excludes anything that looks like an option. */
 export function isBranch(text: string): boolean {
   if (text === '' || text === '@' || /^[-/.]|[/.]$|\.lock$/.test(text)) return false;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern matches them on purpose
   return !/\.\.|@\{|\/\/|\/\.|[\u0000-\u0020\u007f~^:?*[\\]/.test(text);
 }

@@ -1,4 +1,4 @@
-/** Roles, and the words that their rules are made of. */
+/** Roles, and the resources and verbs of their rules. */
 import { z } from 'zod';
 import { aliased, givenName, type Infer, nameUnlikeIds, prose, time, uuid, wording } from './fields.ts';
 
@@ -21,7 +21,7 @@ export type Resource = (typeof RESOURCES)[number];
 export const VERBS = ['list', 'get', 'create', 'update', 'delete', 'read-values', 'deploy', 'logs', 'exec', 'files', 'ports'] as const;
 export type Verb = (typeof VERBS)[number];
 
-/** Other words that a rule can use. They are stored as they were sent. */
+/** Aliases that rules can use. Raworc stores them as sent. */
 export const RESOURCE_ALIASES: Readonly<Record<string, Resource>> = { 'space-secrets': 'secrets', session_messages: 'sessions' };
 export const VERB_ALIASES: Readonly<Record<string, Verb>> = { read: 'get' };
 
@@ -31,7 +31,7 @@ const MAX_WORDS = 1000;
 const listOf = (word: z.ZodType<string>) =>
   z.array(word, { error: wording }).min(1, 'must have at least one item, or "*"').max(MAX_WORDS, `must have at most ${MAX_WORDS} items`);
 
-/** An unknown word would allow nothing and look as if it did. */
+/** A misspelled word would allow nothing without anyone noticing. */
 function wordOf(words: readonly string[], aliases: Readonly<Record<string, string>>) {
   const known = ['*', ...words, ...Object.keys(aliases)];
   return z.string({ error: wording }).refine((word) => known.includes(word), { error: `must be one of ${known.join(', ')}` });

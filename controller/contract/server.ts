@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Infer } from './fields.ts';
 
-const checks = z.record(z.string(), z.string()).describe('"ok" or what is wrong, by check');
+const checks = z.record(z.string(), z.string()).describe('"ok" or an error, by check');
 const degraded = z.record(z.string(), z.number().int()).describe('Number of degraded parts by kind. Only kinds above 0 are listed');
 
 export const healthyObject = z.strictObject({ status: z.enum(['ok', 'degraded']), checks, degraded }).meta({ id: 'Health' });

@@ -7,7 +7,7 @@ const newPassword = () =>
   text(MAX_PASSWORD_LENGTH)
     .refine(isLongEnough, { error: `must have at least ${MIN_PASSWORD_LENGTH} characters` })
     .meta({ minLength: MIN_PASSWORD_LENGTH });
-/** Accounts are global. A space that is named must exist, and decides nothing. */
+/** Accounts belong to no space. A space that is sent must exist, but has no effect. */
 const space = () => givenName(255).min(1, 'must not be empty');
 
 export const createAccount = fields({

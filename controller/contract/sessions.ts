@@ -6,10 +6,10 @@ const MAX_TIMEOUT_S = 365 * 24 * 3600;
 export const MAX_CPU = 1024;
 const MAX_BYTES = 2 ** 50;
 const MAX_PROCESSES = 65_536;
-/** With less, no container starts, or the guest in it does not. */
+/** Below this, the container or its guest fails to start. */
 const MIN_CPU_LIMIT = 0.01;
 const MIN_MEMORY_LIMIT = 48 * 1024 * 1024;
-/** Each event of a session's state holds its metadata again. */
+/** Every state event contains the metadata. */
 const MAX_METADATA_BYTES = 64 * 1024;
 
 const cpu = z.number({ error: wording }).positive('must be greater than 0').max(MAX_CPU, `must be at most ${MAX_CPU}`);
@@ -81,7 +81,7 @@ const filters = z.looseObject({
   id_prefix: parameter('Returns only sessions whose id starts with this prefix: 1 to 36 hexadecimal digits and dashes'),
 });
 
-/** For the document: each property is a parameter of its own. */
+/** For the document: each property is a separate parameter. */
 export const metadataFilter = z
   .record(z.string().regex(/^metadata\../), z.string())
   .describe(
@@ -89,7 +89,7 @@ export const metadataFilter = z
   )
   .meta({ example: { 'metadata.purpose': 'trying' } });
 
-/** Parameters of the list of sessions. `metadata.KEY=VALUE` takes any key. */
+/** Parameters of the session list. `metadata.KEY=VALUE` accepts any key. */
 export const sessionFilter = filters.transform(({ space, workspace_name, state, created_by, name, id_prefix, ...more }, context) => {
   const problem = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
   const metadata: Record<string, string> = Object.create(null);
@@ -127,7 +127,7 @@ export const sessionObject = z
     parent_session_id: uuid().nullable(),
     node: z.string().nullable(),
     running: z.boolean().describe('True in idle and busy'),
-    settled: z.boolean().describe('Whether the session has reached the state that was asked for'),
+    settled: z.boolean().describe('Whether the session has reached the requested state'),
     timeouts: z.record(z.string(), z.number()).describe('Seconds: idle_pause_s, idle_suspend_s, ttl_s'),
     created_at: time(),
     updated_at: time(),

@@ -6,7 +6,7 @@ import { limits, MAX_CPU, resources, timeouts } from './sessions.ts';
 const MAX_SETTINGS_LENGTH = 64 * 1024;
 const MAX_QUOTA = Number.MAX_SAFE_INTEGER;
 
-/** Bounds of `retention.events_s`: an hour, and what every space has by default. */
+/** Bounds of `retention.events_s`: from one hour to the default. */
 export const EVENTS_KEPT_S = { least: 3600, most: 30 * 24 * 3600 } as const;
 
 const quotas = looseFields({
@@ -24,14 +24,12 @@ const quotas = looseFields({
 
 const retention = looseFields({ events_s: whole(EVENTS_KEPT_S.least, EVENTS_KEPT_S.most).exactOptional() });
 
-/** Settings are free-form, but those that Raworc knows must have its shape. */
+/** Settings are free-form, but known ones must be valid. */
 const settings = looseFields({
   timeouts: timeouts.exactOptional(),
   resources: resources.exactOptional(),
-  quotas: quotas.exactOptional().describe('Bounds of the whole space. Changing them needs spaces:update on all spaces'),
-  maxima: limits
-    .exactOptional()
-    .describe('Most that one session can ask for in `resources.limits`. Changing them needs spaces:update on all spaces'),
+  quotas: quotas.exactOptional().describe('Limits of the whole space. Changing them needs spaces:update on all spaces'),
+  maxima: limits.exactOptional().describe('Maximum of `resources.limits` for one session. Changing it needs spaces:update on all spaces'),
   retention: retention.exactOptional(),
 }).refine((sent) => JSON.stringify(sent).length <= MAX_SETTINGS_LENGTH, `must have at most ${MAX_SETTINGS_LENGTH} characters as JSON`);
 

@@ -20,16 +20,16 @@ import { METRICS_PATH, metricsPage } from './server/metrics-page.ts';
 
 export interface HttpDeps extends Omit<RouteDeps, 'streams'> {
   readonly random: Random;
-  /** Origins whose pages may call the API beside its own; "*" for any. */
+  /** Other origins whose pages can call the API; "*" for any. */
   readonly corsOrigins: readonly string[];
-  /** Takes an answer that its route does not allow for a fault: for tests and for development. */
+  /** Treats an answer that its route does not declare as an error: for tests and development. */
   readonly checkAnswers?: boolean;
-  /** What /metrics shows, and the token that a scraper may use there instead of logging in. */
+  /** The metrics of /metrics, and the token that a scraper can use there instead of logging in. */
   readonly metrics: PrometheusMetrics;
   readonly metricsToken?: string | undefined;
   /** Undefined: as {@link DEFAULT_LIMITS} says. */
   readonly budgets?: Budgets;
-  /** Finds the space that pays for a request; undefined: none does. */
+  /** Finds the space that is charged for a request. Default: none. */
   readonly spaces?: SpaceLookup;
   readonly proxies?: ProxyTrust | undefined;
 }
@@ -42,7 +42,7 @@ export interface HttpApp {
   readonly random: Random;
 }
 
-/** The REST API over the services. server.ts listens with it. */
+/** Creates the REST API over the services. server.ts listens with it. */
 export function createApp(deps: HttpDeps): HttpApp {
   const { services, tokens, log, clock, random, corsOrigins, metrics, metricsToken } = deps;
   const budgets = deps.budgets ?? new Budgets({ clock, metrics });
@@ -55,7 +55,7 @@ export function createApp(deps: HttpDeps): HttpApp {
     if (!isGone(fault)) log.error('http.fault', { fault: describe(fault) });
   });
   koa.use(everyRequest({ log, clock, random, metrics, addresses, budgets, corsOrigins }));
-  // What a commit took from somebody ends their streams before its answer is given.
+  // Ends the streams of callers who lost permissions in a commit, before the commit is answered.
   services.accounts.onRightsChanged((change) => streams.judge(change));
   const authenticate = authentication(tokens, services.accounts, clock, gate);
   const { spaces, checkAnswers = false } = deps;

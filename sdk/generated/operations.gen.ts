@@ -7,9 +7,9 @@ const part = encodeURIComponent;
 
 const server = (caller: Caller) => ({
   /**
-   * Returns whether the controller can serve requests; 503 if it cannot.
+   * Returns the health of the controller; 503 if it cannot serve requests.
    *
-   * `degraded` means that the controller serves requests, but something costs latency or capacity. `degraded` counts it by kind (`bus`, `reader`, `disk_low`, `nodes_unschedulable`).
+   * The status `degraded` means that the controller serves requests with less speed or capacity. The field `degraded` counts the causes by kind (`bus`, `reader`, `disk_low`, `nodes_unschedulable`).
    *
    * Permission: public.
    */
@@ -30,7 +30,7 @@ const server = (caller: Caller) => ({
 
 const auth = (caller: Caller) => ({
   /**
-   * Returns a token, valid for 24 hours. Repeated wrong passwords are delayed, then refused.
+   * Logs in and returns a token, valid for 24 hours.
    *
    * Permission: public.
    */
@@ -42,7 +42,7 @@ const auth = (caller: Caller) => ({
    */
   me: (options?: CallOptions): Promise<api.MeResponse> => caller.call({ method: 'GET', path: `/auth/me` }, options),
   /**
-   * Returns a new token, valid for 24 hours. The current token stays valid until it expires.
+   * Returns a new token, valid for 24 hours. The current token stays valid.
    *
    * Permission: self.
    */
@@ -57,7 +57,7 @@ const auth = (caller: Caller) => ({
 
 const serviceAccounts = (caller: Caller) => ({
   /**
-   * Returns the service accounts.
+   * Lists the service accounts.
    *
    * Permission: service-accounts:list.
    */
@@ -65,7 +65,7 @@ const serviceAccounts = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (options?: WithoutPage<api.ListServiceAccountsData['query']>): AsyncGenerator<api.ListServiceAccountsResponse[number], void> => caller.all({ method: 'GET', path: `/service-accounts` }, options),
   /**
-   * Creates a service account. It can do nothing until a role is bound to it.
+   * Creates a service account. It has no permissions until you bind a role to it.
    *
    * Permission: service-accounts:create.
    */
@@ -85,15 +85,15 @@ const serviceAccounts = (caller: Caller) => ({
   /**
    * Deletes a service account with its role bindings and API keys.
    *
-   * The caller cannot delete itself, and nobody can delete the last admin.
+   * A caller cannot delete its own account. The last admin cannot be deleted.
    *
    * Permission: service-accounts:delete.
    */
   delete: (serviceAccount: string, options?: CallOptions): Promise<api.DeleteServiceAccountResponse> => caller.call({ method: 'DELETE', path: `/service-accounts/${part(serviceAccount)}` }, options),
   /**
-   * Sets the password and revokes older tokens. Your own account also needs the current password.
+   * Sets the password of an account and revokes its older tokens.
    *
-   * With service-accounts:update the current password is not needed. An account with more permissions than the caller is a 403.
+   * Callers without service-accounts:update must send their current password. 403 if the account has more permissions than the caller.
    *
    * Permission: self or service-accounts:update.
    */
@@ -102,7 +102,7 @@ const serviceAccounts = (caller: Caller) => ({
 
 const roles = (caller: Caller) => ({
   /**
-   * Returns the roles, including built-in ones.
+   * Lists the roles, including built-in ones.
    *
    * Permission: roles:list.
    */
@@ -110,7 +110,7 @@ const roles = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (options?: WithoutPage<api.ListRolesData['query']>): AsyncGenerator<api.ListRolesResponse[number], void> => caller.all({ method: 'GET', path: `/roles` }, options),
   /**
-   * Creates a role. It grants nothing until it is bound to an account.
+   * Creates a role. It has no effect until you bind it to an account.
    *
    * Permission: roles:create.
    */
@@ -131,7 +131,7 @@ const roles = (caller: Caller) => ({
 
 const roleBindings = (caller: Caller) => ({
   /**
-   * Returns role bindings: which account has which role, and where.
+   * Lists role bindings: which account has which role, and where.
    *
    * Permission: role-bindings:list.
    */
@@ -139,9 +139,9 @@ const roleBindings = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (options?: WithoutPage<api.ListRoleBindingsData['query']>): AsyncGenerator<api.ListRoleBindingsResponse[number], void> => caller.all({ method: 'GET', path: `/role-bindings` }, options),
   /**
-   * Binds a role to an account, in one space or in all.
+   * Binds a role to an account, in one space or in every space.
    *
-   * Nobody can grant more than they hold themselves.
+   * A caller can grant only roles whose permissions it has there.
    *
    * Permission: role-bindings:create.
    */
@@ -153,7 +153,7 @@ const roleBindings = (caller: Caller) => ({
    */
   get: (roleBinding: string, options?: CallOptions): Promise<api.GetRoleBindingResponse> => caller.call({ method: 'GET', path: `/role-bindings/${part(roleBinding)}` }, options),
   /**
-   * Removes a role from an account at once. The last admin keeps the role.
+   * Revokes a role binding at once. The last admin binding cannot be revoked.
    *
    * Permission: role-bindings:delete.
    */
@@ -162,7 +162,7 @@ const roleBindings = (caller: Caller) => ({
 
 const apiKeys = (caller: Caller) => ({
   /**
-   * Returns the API keys of the caller.
+   * Lists the API keys of the caller.
    *
    * Permission: self.
    */
@@ -170,9 +170,9 @@ const apiKeys = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (options?: WithoutPage<api.ListApiKeysData['query']>): AsyncGenerator<api.ListApiKeysResponse[number], void> => caller.all({ method: 'GET', path: `/api-keys` }, options),
   /**
-   * Creates an API key. The key is shown only in this answer.
+   * Creates an API key. Only this response contains the key.
    *
-   * Send the key as a Bearer token. It can do what its owner can, limited by its rules, and loses permissions when the owner does.
+   * Send the key as a Bearer token. It has the permissions of its owner, limited by its rules, and loses permissions when the owner does.
    *
    * Permission: self.
    */
@@ -187,7 +187,7 @@ const apiKeys = (caller: Caller) => ({
 
 const spaces = (caller: Caller) => ({
   /**
-   * Returns the spaces that the caller can see.
+   * Lists the spaces that the caller can see.
    *
    * Permission: spaces:list.
    */
@@ -197,7 +197,7 @@ const spaces = (caller: Caller) => ({
   /**
    * Creates a space.
    *
-   * Settings are free-form. Raworc knows `timeouts` and `resources`, the defaults of new sessions, and `quotas` (`sessions`, `cpu`, `memory_bytes`), the bounds of all sessions of the space together.
+   * Settings are free-form. Raworc knows `timeouts` and `resources`, the defaults of new sessions, and `quotas` (`sessions`, `cpu`, `memory_bytes`), the limits of all sessions of the space together.
    *
    * Permission: spaces:create.
    */
@@ -211,13 +211,13 @@ const spaces = (caller: Caller) => ({
   /**
    * Updates a space. Settings are replaced as a whole.
    *
-   * Settings are free-form. Raworc knows `timeouts` and `resources`, the defaults of new sessions, and `quotas` (`sessions`, `cpu`, `memory_bytes`), the bounds of all sessions of the space together. An inactive space accepts no new sessions, messages or builds, and resumes no sessions; running sessions continue.
+   * Settings are free-form. Raworc knows `timeouts` and `resources`, the defaults of new sessions, and `quotas` (`sessions`, `cpu`, `memory_bytes`), the limits of all sessions of the space together. An inactive space accepts no new sessions, messages or builds, and resumes no sessions; running sessions continue.
    *
    * Permission: spaces:update.
    */
   update: (space: string, body?: api.UpdateSpaceData['body'], options?: CallOptions): Promise<api.UpdateSpaceResponse> => caller.call({ method: 'PUT', path: `/spaces/${part(space)}`, body }, options),
   /**
-   * Deletes a space without sessions, with its secrets, agents, builds and role bindings.
+   * Deletes a space with its secrets, agents, builds and role bindings. 409 if it has sessions.
    *
    * Permission: spaces:delete.
    */
@@ -225,7 +225,7 @@ const spaces = (caller: Caller) => ({
   /**
    * Builds the active agents of a space into one image.
    *
-   * Without `force`, returns an existing build with the same content, finished or in progress, instead of a new one.
+   * Without `force`, returns an existing build with the same content if there is one, finished or in progress.
    *
    * Permission: builds:create.
    */
@@ -234,7 +234,7 @@ const spaces = (caller: Caller) => ({
 
 const secrets = (caller: Caller) => ({
   /**
-   * Returns the secrets of a space.
+   * Lists the secrets of a space.
    *
    * Permission: secrets:list.
    */
@@ -242,9 +242,9 @@ const secrets = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (space: string, options?: WithoutPage<api.ListSecretsData['query']>): AsyncGenerator<api.ListSecretsResponse[number], void> => caller.all({ method: 'GET', path: `/spaces/${part(space)}/secrets` }, options),
   /**
-   * Creates a secret: an environment variable of the agents in a space.
+   * Creates a secret: an environment variable for the agents of a space.
    *
-   * The answer does not include the value. The secret takes effect before the next message in the space runs.
+   * The response does not include the value. The secret takes effect with the next message in the space.
    *
    * Permission: secrets:create.
    */
@@ -271,7 +271,7 @@ const secrets = (caller: Caller) => ({
 
 const agents = (caller: Caller) => ({
   /**
-   * Returns the agents of a space.
+   * Lists the agents of a space.
    *
    * Permission: agents:list.
    */
@@ -279,7 +279,7 @@ const agents = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (space: string, options?: WithoutPage<api.ListAgentsData['query']>): AsyncGenerator<api.ListAgentsResponse[number], void> => caller.all({ method: 'GET', path: `/spaces/${part(space)}/agents` }, options),
   /**
-   * Returns the agents of a space that have a live worker in a session.
+   * Lists the agents of a space that have a live worker in a session.
    *
    * Permission: agents:list.
    */
@@ -309,7 +309,7 @@ const agents = (caller: Caller) => ({
   /**
    * Deletes an agent and stops its workers.
    *
-   * Images that contain the agent stay. Messages for it, unanswered or posted later, get an error_response.
+   * Existing images keep its code. Messages to the agent, queued or posted later, get an error_response.
    *
    * Permission: agents:delete.
    */
@@ -317,7 +317,7 @@ const agents = (caller: Caller) => ({
   /**
    * Sets whether an agent receives messages.
    *
-   * Inactive and stopped agents receive no messages: these get an error_response. With `inactive`, a run in progress finishes; with `stopped`, it is interrupted.
+   * Messages to an inactive or stopped agent, including queued ones, get an error_response. With `inactive`, a run in progress finishes; with `stopped`, it is interrupted.
    *
    * Permission: agents:update.
    */
@@ -341,9 +341,9 @@ const agents = (caller: Caller) => ({
    */
   stop: (space: string, agent: string, options?: CallOptions): Promise<api.StopAgentResponse> => caller.call({ method: 'POST', path: `/spaces/${part(space)}/agents/${part(agent)}/stop` }, options),
   /**
-   * Returns what an agent printed in running sessions.
+   * Returns the output of an agent in running sessions.
    *
-   * Logs stay on the volumes of the sessions. Resume a paused or suspended session to read its logs: until then it is skipped, or a 409 if `session_id` names it. With `follow=true` the answer is a text/event-stream.
+   * Logs are stored on the session volumes. A paused or suspended session is skipped, or answers 409 if `session_id` names it: resume it to read its logs. With `follow=true` the response is a text/event-stream.
    *
    * Permission: agents:logs.
    */
@@ -373,9 +373,9 @@ const builds = (caller: Caller) => ({
 
 const sessions = (caller: Caller) => ({
   /**
-   * Returns the sessions that the caller can see.
+   * Lists the sessions that the caller can see.
    *
-   * Includes the caller’s own sessions in every space where it holds a role. Naming a space in which it holds none is a 404.
+   * Includes the caller’s own sessions in every space where it has a role. 404 for a `space` in which the caller has no role.
    *
    * Permission: own or sessions:list.
    */
@@ -383,7 +383,7 @@ const sessions = (caller: Caller) => ({
   /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
   all: (options?: WithoutPage<ByMetadata<api.ListSessionsData['query']>>): AsyncGenerator<api.ListSessionsResponse[number], void> => caller.all({ method: 'GET', path: `/sessions` }, options),
   /**
-   * Creates a session. With ?wait=30s, waits until it is up.
+   * Creates a session. With ?wait=30s, waits until it is running.
    *
    * Permission: sessions:create.
    */
@@ -397,39 +397,39 @@ const sessions = (caller: Caller) => ({
   /**
    * Updates the name or metadata of a session.
    *
-   * Metadata are replaced as a whole. Fields that are not sent stay as they are; 400 if none is sent, 409 if metadata exceed `quotas.storage_bytes` of the space.
+   * Replaces metadata as a whole and keeps fields that are not sent. 400 if no field is sent, 409 if the metadata exceed `quotas.storage_bytes` of the space.
    *
    * Permission: own or sessions:update.
    */
   update: (session: string, body?: api.UpdateSessionData['body'], options?: CallOptions): Promise<api.UpdateSessionResponse> => caller.call({ method: 'PUT', path: `/sessions/${part(session)}`, body }, options),
   /**
-   * Creates a running session as a copy of this one. With ?wait=30s, waits until it is up.
+   * Creates a running session as a copy of this one. With ?wait=30s, waits until it is running.
    *
-   * With data=false and messages=false, sessions:get is enough. The caller also needs sessions:create in the space of the copy (by default the space of the parent), and sessions:files if the volume leaves its space. The parent is frozen while its volume is copied. The caller owns the copy, which gets the secrets of its own space and runs on the node of the parent: 503 if that node has no room, 409 if it is lost.
+   * The caller owns the copy. It runs on the node of the parent with the secrets of its own space; 503 if that node has no capacity, 409 if it is lost. The parent is paused while its volume is copied. The caller also needs sessions:create in the space of the copy (by default the space of the parent), and sessions:files to copy the volume to another space. With data=false and messages=false, sessions:get on the parent is enough.
    *
    * Permission: own or sessions:update.
    */
   remix: (session: string, body?: api.RemixSessionData['body'], options?: With<api.RemixSessionData['query'], Keyed>): Promise<api.RemixSessionResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/remix`, body, isKeyed: true }, options),
   /**
-   * Freezes a session at once. Its memory is kept.
+   * Pauses a session at once and keeps its memory.
    *
    * Permission: own or sessions:update.
    */
   pause: (session: string, options?: With<api.PauseSessionData['query']>): Promise<api.PauseSessionResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/pause` }, options),
   /**
-   * Removes the container of a session and keeps its volume. A run in progress has a grace period to finish.
+   * Suspends a session: removes its container and keeps its volume. A run in progress gets a grace period to finish.
    *
    * Permission: own or sessions:update.
    */
   suspend: (session: string, options?: With<api.SuspendSessionData['query']>): Promise<api.SuspendSessionResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/suspend` }, options),
   /**
-   * Resumes a paused or suspended session. With ?wait=30s, waits until it is up.
+   * Resumes a paused or suspended session. With ?wait=30s, waits until it is running.
    *
    * Permission: own or sessions:update.
    */
   resume: (session: string, options?: With<api.ResumeSessionData['query']>): Promise<api.ResumeSessionResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/resume` }, options),
   /**
-   * Pauses, suspends, resumes (`idle`) or recovers (`init`) a session, by the state to reach.
+   * Sets the requested state of a session: pauses, suspends, resumes (`idle`) or recovers (`init`) it.
    *
    * Permission: own or sessions:update.
    */
@@ -444,7 +444,7 @@ const sessions = (caller: Caller) => ({
 
 const messages = (caller: Caller) => ({
   /**
-   * Returns the messages of a session by seq, oldest first.
+   * Lists the messages of a session by seq, oldest first.
    *
    * Permission: own or sessions:get.
    */
@@ -460,7 +460,7 @@ const messages = (caller: Caller) => ({
   /**
    * Deletes the messages of a session.
    *
-   * A run in progress continues, and its answer is dropped.
+   * A run in progress continues, but its answer is discarded.
    *
    * Permission: own or sessions:update.
    */
@@ -475,7 +475,7 @@ const messages = (caller: Caller) => ({
 
 const nodes = (caller: Caller) => ({
   /**
-   * Returns the nodes with their capacity, requested resources, lease and conditions.
+   * Lists the nodes with their capacity, requested resources, lease and conditions.
    *
    * Permission: nodes:list.
    */
@@ -495,7 +495,7 @@ const nodes = (caller: Caller) => ({
    */
   lose: (node: string, options?: CallOptions): Promise<api.LoseNodeResponse> => caller.call({ method: 'POST', path: `/nodes/${part(node)}/lost` }, options),
   /**
-   * Creates a token with which one node can join. The token is shown only in this answer.
+   * Creates a join token for one node. Only this response contains the token.
    *
    * Permission: nodes:create.
    */
@@ -504,9 +504,9 @@ const nodes = (caller: Caller) => ({
 
 const orphans = (caller: Caller) => ({
   /**
-   * Returns containers and volumes on a node that belong to no session.
+   * Lists containers and volumes on a node that belong to no session.
    *
-   * Raworc leaves orphans alone until an operator adopts or deletes them.
+   * Raworc keeps orphans until an operator adopts or deletes them.
    *
    * Permission: nodes:get.
    */
@@ -516,7 +516,7 @@ const orphans = (caller: Caller) => ({
   /**
    * Turns an orphan into a session owned by the caller: running if it has a container, else suspended.
    *
-   * It also needs sessions:create and sessions:update in the space of the orphan.
+   * Also needs sessions:create and sessions:update in the space of the orphan.
    *
    * Permission: nodes:update.
    */
@@ -531,9 +531,9 @@ const orphans = (caller: Caller) => ({
 
 const audit = (caller: Caller) => ({
   /**
-   * Returns audit records, newest first.
+   * Lists audit records, newest first.
    *
-   * Covers every change, every request refused for lack of permission, and reads of secret values and agent logs. With audit:list in one space, `space` must name that space.
+   * Records cover every change, every request refused for a missing permission, and reads of secret values and agent logs. With audit:list in one space, `space` must name that space.
    *
    * Permission: audit:list.
    */

@@ -7,7 +7,7 @@ export type ClientOptions = {
 export type Health = {
     status: 'ok' | 'degraded';
     /**
-     * "ok" or what is wrong, by check
+     * "ok" or an error, by check
      */
     checks: {
         [key: string]: string;
@@ -31,7 +31,7 @@ export type Error = {
 export type FailingHealth = {
     status: 'failing';
     /**
-     * "ok" or what is wrong, by check
+     * "ok" or an error, by check
      */
     checks: {
         [key: string]: string;
@@ -286,7 +286,7 @@ export type Session = {
      */
     running: boolean;
     /**
-     * Whether the session has reached the state that was asked for
+     * Whether the session has reached the requested state
      */
     settled: boolean;
     /**
@@ -378,7 +378,7 @@ export type Node = {
         processes: number;
     };
     /**
-     * Most that one session can have on this node. Null means no bound set by the node
+     * Maximum for one session on this node. Null means that the node sets no maximum
      */
     maxima: {
         cpu: number | null;
@@ -467,15 +467,15 @@ export type GetHealthData = {
 
 export type GetHealthErrors = {
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * It cannot serve
+     * The controller cannot serve requests
      */
     503: FailingHealth;
 };
@@ -484,7 +484,7 @@ export type GetHealthError = GetHealthErrors[keyof GetHealthErrors];
 
 export type GetHealthResponses = {
     /**
-     * Done
+     * OK
      */
     200: Health;
 };
@@ -500,11 +500,11 @@ export type GetVersionData = {
 
 export type GetVersionErrors = {
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -513,7 +513,7 @@ export type GetVersionError = GetVersionErrors[keyof GetVersionErrors];
 
 export type GetVersionResponses = {
     /**
-     * Done
+     * OK
      */
     200: Version;
 };
@@ -532,31 +532,31 @@ export type LoginData = {
 
 export type LoginErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -565,7 +565,7 @@ export type LoginError = LoginErrors[keyof LoginErrors];
 
 export type LoginResponses = {
     /**
-     * Done
+     * OK
      */
     200: Token;
 };
@@ -581,15 +581,15 @@ export type MeData = {
 
 export type MeErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -598,7 +598,7 @@ export type MeError = MeErrors[keyof MeErrors];
 
 export type MeResponses = {
     /**
-     * Done
+     * OK
      */
     200: Me;
 };
@@ -614,31 +614,31 @@ export type RefreshData = {
 
 export type RefreshErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -647,7 +647,7 @@ export type RefreshError = RefreshErrors[keyof RefreshErrors];
 
 export type RefreshResponses = {
     /**
-     * Done
+     * OK
      */
     200: Token;
 };
@@ -668,35 +668,35 @@ export type LogoutData = {
 
 export type LogoutErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -734,27 +734,27 @@ export type ListServiceAccountsData = {
 
 export type ListServiceAccountsErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -763,7 +763,7 @@ export type ListServiceAccountsError = ListServiceAccountsErrors[keyof ListServi
 
 export type ListServiceAccountsResponses = {
     /**
-     * Done
+     * OK
      */
     200: Array<ServiceAccount>;
 };
@@ -784,47 +784,47 @@ export type CreateServiceAccountData = {
 
 export type CreateServiceAccountErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -833,7 +833,7 @@ export type CreateServiceAccountError = CreateServiceAccountErrors[keyof CreateS
 
 export type CreateServiceAccountResponses = {
     /**
-     * Made
+     * Created
      */
     201: ServiceAccount;
 };
@@ -851,27 +851,27 @@ export type DeleteServiceAccountData = {
 
 export type DeleteServiceAccountErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -898,23 +898,23 @@ export type GetServiceAccountData = {
 
 export type GetServiceAccountErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -923,7 +923,7 @@ export type GetServiceAccountError = GetServiceAccountErrors[keyof GetServiceAcc
 
 export type GetServiceAccountResponses = {
     /**
-     * Done
+     * OK
      */
     200: ServiceAccount;
 };
@@ -945,43 +945,43 @@ export type UpdateServiceAccountData = {
 
 export type UpdateServiceAccountErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -990,7 +990,7 @@ export type UpdateServiceAccountError = UpdateServiceAccountErrors[keyof UpdateS
 
 export type UpdateServiceAccountResponses = {
     /**
-     * Done
+     * OK
      */
     200: ServiceAccount;
 };
@@ -1011,39 +1011,39 @@ export type UpdateServiceAccountPasswordData = {
 
 export type UpdateServiceAccountPasswordErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -1052,7 +1052,7 @@ export type UpdateServiceAccountPasswordError = UpdateServiceAccountPasswordErro
 
 export type UpdateServiceAccountPasswordResponses = {
     /**
-     * Done
+     * OK
      */
     200: PasswordChanged;
 };
@@ -1081,27 +1081,27 @@ export type ListRolesData = {
 
 export type ListRolesErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -1110,7 +1110,7 @@ export type ListRolesError = ListRolesErrors[keyof ListRolesErrors];
 
 export type ListRolesResponses = {
     /**
-     * Done
+     * OK
      */
     200: Array<Role>;
 };
@@ -1144,7 +1144,7 @@ export type CreateRoleData = {
     };
     headers?: {
         /**
-         * The same key, caller and body within 24 h gives the thing that was made; another body is a 422
+         * A request with the same key, caller and body within 24 hours returns the resource created first. A different body is a 422
          */
         'Idempotency-Key'?: string;
     };
@@ -1155,47 +1155,47 @@ export type CreateRoleData = {
 
 export type CreateRoleErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -1204,7 +1204,7 @@ export type CreateRoleError = CreateRoleErrors[keyof CreateRoleErrors];
 
 export type CreateRoleResponses = {
     /**
-     * Made
+     * Created
      */
     201: Role;
 };
@@ -1222,27 +1222,27 @@ export type DeleteRoleData = {
 
 export type DeleteRoleErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -1269,23 +1269,23 @@ export type GetRoleData = {
 
 export type GetRoleErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -1294,7 +1294,7 @@ export type GetRoleError = GetRoleErrors[keyof GetRoleErrors];
 
 export type GetRoleResponses = {
     /**
-     * Done
+     * OK
      */
     200: Role;
 };
@@ -1327,31 +1327,31 @@ export type ListRoleBindingsData = {
 
 export type ListRoleBindingsErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -1360,7 +1360,7 @@ export type ListRoleBindingsError = ListRoleBindingsErrors[keyof ListRoleBinding
 
 export type ListRoleBindingsResponses = {
     /**
-     * Done
+     * OK
      */
     200: Array<RoleBinding>;
 };
@@ -1385,7 +1385,7 @@ export type CreateRoleBindingData = {
     };
     headers?: {
         /**
-         * The same key, caller and body within 24 h gives the thing that was made; another body is a 422
+         * A request with the same key, caller and body within 24 hours returns the resource created first. A different body is a 422
          */
         'Idempotency-Key'?: string;
     };
@@ -1396,47 +1396,47 @@ export type CreateRoleBindingData = {
 
 export type CreateRoleBindingErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -1445,7 +1445,7 @@ export type CreateRoleBindingError = CreateRoleBindingErrors[keyof CreateRoleBin
 
 export type CreateRoleBindingResponses = {
     /**
-     * Made
+     * Created
      */
     201: RoleBinding;
 };
@@ -1463,27 +1463,27 @@ export type DeleteRoleBindingData = {
 
 export type DeleteRoleBindingErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -1510,23 +1510,23 @@ export type GetRoleBindingData = {
 
 export type GetRoleBindingErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -1535,7 +1535,7 @@ export type GetRoleBindingError = GetRoleBindingErrors[keyof GetRoleBindingError
 
 export type GetRoleBindingResponses = {
     /**
-     * Done
+     * OK
      */
     200: RoleBinding;
 };
@@ -1564,27 +1564,27 @@ export type ListApiKeysData = {
 
 export type ListApiKeysErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -1593,7 +1593,7 @@ export type ListApiKeysError = ListApiKeysErrors[keyof ListApiKeysErrors];
 
 export type ListApiKeysResponses = {
     /**
-     * Done
+     * OK
      */
     200: Array<ApiKey>;
 };
@@ -1635,43 +1635,43 @@ export type CreateApiKeyData = {
 
 export type CreateApiKeyErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -1680,7 +1680,7 @@ export type CreateApiKeyError = CreateApiKeyErrors[keyof CreateApiKeyErrors];
 
 export type CreateApiKeyResponses = {
     /**
-     * Made
+     * Created
      */
     201: NewApiKey;
 };
@@ -1698,23 +1698,23 @@ export type DeleteApiKeyData = {
 
 export type DeleteApiKeyErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -1756,27 +1756,27 @@ export type ListSpacesData = {
 
 export type ListSpacesErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -1785,7 +1785,7 @@ export type ListSpacesError = ListSpacesErrors[keyof ListSpacesErrors];
 
 export type ListSpacesResponses = {
     /**
-     * Done
+     * OK
      */
     200: Array<Space>;
 };
@@ -1815,7 +1815,7 @@ export type CreateSpaceData = {
                 };
             };
             /**
-             * Bounds of the whole space. Changing them needs spaces:update on all spaces
+             * Limits of the whole space. Changing them needs spaces:update on all spaces
              */
             quotas?: {
                 sessions?: number;
@@ -1828,7 +1828,7 @@ export type CreateSpaceData = {
                 [key: string]: unknown;
             };
             /**
-             * Most that one session can ask for in `resources.limits`. Changing them needs spaces:update on all spaces
+             * Maximum of `resources.limits` for one session. Changing it needs spaces:update on all spaces
              */
             maxima?: {
                 cpu?: number;
@@ -1845,7 +1845,7 @@ export type CreateSpaceData = {
     };
     headers?: {
         /**
-         * The same key, caller and body within 24 h gives the thing that was made; another body is a 422
+         * A request with the same key, caller and body within 24 hours returns the resource created first. A different body is a 422
          */
         'Idempotency-Key'?: string;
     };
@@ -1856,47 +1856,47 @@ export type CreateSpaceData = {
 
 export type CreateSpaceErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -1905,7 +1905,7 @@ export type CreateSpaceError = CreateSpaceErrors[keyof CreateSpaceErrors];
 
 export type CreateSpaceResponses = {
     /**
-     * Made
+     * Created
      */
     201: Space;
 };
@@ -1923,27 +1923,27 @@ export type DeleteSpaceData = {
 
 export type DeleteSpaceErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -1970,23 +1970,23 @@ export type GetSpaceData = {
 
 export type GetSpaceErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -1995,7 +1995,7 @@ export type GetSpaceError = GetSpaceErrors[keyof GetSpaceErrors];
 
 export type GetSpaceResponses = {
     /**
-     * Done
+     * OK
      */
     200: Space;
 };
@@ -2028,7 +2028,7 @@ export type UpdateSpaceData = {
                 };
             };
             /**
-             * Bounds of the whole space. Changing them needs spaces:update on all spaces
+             * Limits of the whole space. Changing them needs spaces:update on all spaces
              */
             quotas?: {
                 sessions?: number;
@@ -2041,7 +2041,7 @@ export type UpdateSpaceData = {
                 [key: string]: unknown;
             };
             /**
-             * Most that one session can ask for in `resources.limits`. Changing them needs spaces:update on all spaces
+             * Maximum of `resources.limits` for one session. Changing it needs spaces:update on all spaces
              */
             maxima?: {
                 cpu?: number;
@@ -2066,39 +2066,39 @@ export type UpdateSpaceData = {
 
 export type UpdateSpaceErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -2107,7 +2107,7 @@ export type UpdateSpaceError = UpdateSpaceErrors[keyof UpdateSpaceErrors];
 
 export type UpdateSpaceResponses = {
     /**
-     * Done
+     * OK
      */
     200: Space;
 };
@@ -2142,31 +2142,31 @@ export type ListSecretsData = {
 
 export type ListSecretsErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -2175,7 +2175,7 @@ export type ListSecretsError = ListSecretsErrors[keyof ListSecretsErrors];
 
 export type ListSecretsResponses = {
     /**
-     * Done
+     * OK
      */
     200: Array<Secret>;
 };
@@ -2197,47 +2197,47 @@ export type CreateSecretData = {
 
 export type CreateSecretErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -2246,7 +2246,7 @@ export type CreateSecretError = CreateSecretErrors[keyof CreateSecretErrors];
 
 export type CreateSecretResponses = {
     /**
-     * Made
+     * Created
      */
     201: Secret;
 };
@@ -2265,23 +2265,23 @@ export type DeleteSecretData = {
 
 export type DeleteSecretErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -2314,27 +2314,27 @@ export type GetSecretData = {
 
 export type GetSecretErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -2343,7 +2343,7 @@ export type GetSecretError = GetSecretErrors[keyof GetSecretErrors];
 
 export type GetSecretResponses = {
     /**
-     * Done
+     * OK
      */
     200: Secret;
 };
@@ -2370,43 +2370,43 @@ export type UpdateSecretData = {
 
 export type UpdateSecretErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -2415,7 +2415,7 @@ export type UpdateSecretError = UpdateSecretErrors[keyof UpdateSecretErrors];
 
 export type UpdateSecretResponses = {
     /**
-     * Done
+     * OK
      */
     200: Secret;
 };
@@ -2446,31 +2446,31 @@ export type ListAgentsData = {
 
 export type ListAgentsErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -2479,7 +2479,7 @@ export type ListAgentsError = ListAgentsErrors[keyof ListAgentsErrors];
 
 export type ListAgentsResponses = {
     /**
-     * Done
+     * OK
      */
     200: Array<Agent>;
 };
@@ -2496,7 +2496,7 @@ export type CreateAgentData = {
     };
     headers?: {
         /**
-         * The same key, caller and body within 24 h gives the thing that was made; another body is a 422
+         * A request with the same key, caller and body within 24 hours returns the resource created first. A different body is a 422
          */
         'Idempotency-Key'?: string;
     };
@@ -2509,47 +2509,47 @@ export type CreateAgentData = {
 
 export type CreateAgentErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -2558,7 +2558,7 @@ export type CreateAgentError = CreateAgentErrors[keyof CreateAgentErrors];
 
 export type CreateAgentResponses = {
     /**
-     * Made
+     * Created
      */
     201: Agent;
 };
@@ -2589,27 +2589,27 @@ export type ListRunningAgentsData = {
 
 export type ListRunningAgentsErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -2618,7 +2618,7 @@ export type ListRunningAgentsError = ListRunningAgentsErrors[keyof ListRunningAg
 
 export type ListRunningAgentsResponses = {
     /**
-     * Done
+     * OK
      */
     200: Array<RunningAgent>;
 };
@@ -2637,23 +2637,23 @@ export type DeleteAgentData = {
 
 export type DeleteAgentErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -2681,23 +2681,23 @@ export type GetAgentData = {
 
 export type GetAgentErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -2706,7 +2706,7 @@ export type GetAgentError = GetAgentErrors[keyof GetAgentErrors];
 
 export type GetAgentResponses = {
     /**
-     * Done
+     * OK
      */
     200: Agent;
 };
@@ -2730,39 +2730,39 @@ export type UpdateAgentData = {
 
 export type UpdateAgentErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -2771,7 +2771,7 @@ export type UpdateAgentError = UpdateAgentErrors[keyof UpdateAgentErrors];
 
 export type UpdateAgentResponses = {
     /**
-     * Done
+     * OK
      */
     200: Agent;
 };
@@ -2792,39 +2792,39 @@ export type UpdateAgentStatusData = {
 
 export type UpdateAgentStatusErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -2833,7 +2833,7 @@ export type UpdateAgentStatusError = UpdateAgentStatusErrors[keyof UpdateAgentSt
 
 export type UpdateAgentStatusResponses = {
     /**
-     * Done
+     * OK
      */
     200: Agent;
 };
@@ -2852,39 +2852,39 @@ export type UpdateAgentSourceData = {
 
 export type UpdateAgentSourceErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -2893,7 +2893,7 @@ export type UpdateAgentSourceError = UpdateAgentSourceErrors[keyof UpdateAgentSo
 
 export type UpdateAgentSourceResponses = {
     /**
-     * Made
+     * Created
      */
     201: Source;
 };
@@ -2912,43 +2912,43 @@ export type DeployAgentData = {
 
 export type DeployAgentErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -2957,7 +2957,7 @@ export type DeployAgentError = DeployAgentErrors[keyof DeployAgentErrors];
 
 export type DeployAgentResponses = {
     /**
-     * Done
+     * OK
      */
     200: Agent;
 };
@@ -2976,35 +2976,35 @@ export type StopAgentData = {
 
 export type StopAgentErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -3013,7 +3013,7 @@ export type StopAgentError = StopAgentErrors[keyof StopAgentErrors];
 
 export type StopAgentResponses = {
     /**
-     * Done
+     * OK
      */
     200: Agent;
 };
@@ -3028,7 +3028,7 @@ export type GetAgentLogsData = {
     };
     query?: {
         /**
-         * Number of lines to return, newest first to be kept. Default 100
+         * Maximum number of lines to return; older lines are left out. Default 100
          */
         limit?: number;
         /**
@@ -3053,35 +3053,35 @@ export type GetAgentLogsData = {
 
 export type GetAgentLogsErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -3090,7 +3090,7 @@ export type GetAgentLogsError = GetAgentLogsErrors[keyof GetAgentLogsErrors];
 
 export type GetAgentLogsResponses = {
     /**
-     * Done
+     * OK
      */
     200: AgentLogs;
 };
@@ -3104,7 +3104,7 @@ export type BuildSpaceData = {
     };
     headers?: {
         /**
-         * The same key, caller and body within 24 h gives the thing that was made; another body is a 422
+         * A request with the same key, caller and body within 24 hours returns the resource created first. A different body is a 422
          */
         'Idempotency-Key'?: string;
     };
@@ -3117,47 +3117,47 @@ export type BuildSpaceData = {
 
 export type BuildSpaceErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -3166,7 +3166,7 @@ export type BuildSpaceError = BuildSpaceErrors[keyof BuildSpaceErrors];
 
 export type BuildSpaceResponses = {
     /**
-     * Made
+     * Created
      */
     201: Build;
 };
@@ -3184,23 +3184,23 @@ export type GetBuildLatestData = {
 
 export type GetBuildLatestErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -3209,7 +3209,7 @@ export type GetBuildLatestError = GetBuildLatestErrors[keyof GetBuildLatestError
 
 export type GetBuildLatestResponses = {
     /**
-     * Done
+     * OK
      */
     200: Build;
 };
@@ -3228,23 +3228,23 @@ export type GetBuildData = {
 
 export type GetBuildErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -3253,7 +3253,7 @@ export type GetBuildError = GetBuildErrors[keyof GetBuildErrors];
 
 export type GetBuildResponses = {
     /**
-     * Done
+     * OK
      */
     200: Build;
 };
@@ -3272,23 +3272,23 @@ export type GetBuildLogsData = {
 
 export type GetBuildLogsErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -3297,7 +3297,7 @@ export type GetBuildLogsError = GetBuildLogsErrors[keyof GetBuildLogsErrors];
 
 export type GetBuildLogsResponses = {
     /**
-     * Done
+     * OK
      */
     200: BuildLog;
 };
@@ -3356,27 +3356,27 @@ export type ListSessionsData = {
 
 export type ListSessionsErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -3385,7 +3385,7 @@ export type ListSessionsError = ListSessionsErrors[keyof ListSessionsErrors];
 
 export type ListSessionsResponses = {
     /**
-     * Done
+     * OK
      */
     200: Array<Session>;
 };
@@ -3420,7 +3420,7 @@ export type CreateSessionData = {
     };
     headers?: {
         /**
-         * The same key, caller and body within 24 h gives the thing that was made; another body is a 422
+         * A request with the same key, caller and body within 24 hours returns the resource created first. A different body is a 422
          */
         'Idempotency-Key'?: string;
     };
@@ -3436,47 +3436,47 @@ export type CreateSessionData = {
 
 export type CreateSessionErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -3485,7 +3485,7 @@ export type CreateSessionError = CreateSessionErrors[keyof CreateSessionErrors];
 
 export type CreateSessionResponses = {
     /**
-     * Made
+     * Created
      */
     201: Session;
 };
@@ -3503,23 +3503,23 @@ export type DeleteSessionData = {
 
 export type DeleteSessionErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -3546,19 +3546,19 @@ export type GetSessionData = {
 
 export type GetSessionErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -3567,7 +3567,7 @@ export type GetSessionError = GetSessionErrors[keyof GetSessionErrors];
 
 export type GetSessionResponses = {
     /**
-     * Done
+     * OK
      */
     200: Session;
 };
@@ -3590,43 +3590,43 @@ export type UpdateSessionData = {
 
 export type UpdateSessionErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -3635,7 +3635,7 @@ export type UpdateSessionError = UpdateSessionErrors[keyof UpdateSessionErrors];
 
 export type UpdateSessionResponses = {
     /**
-     * Done
+     * OK
      */
     200: Session;
 };
@@ -3666,7 +3666,7 @@ export type RemixSessionData = {
     };
     headers?: {
         /**
-         * The same key, caller and body within 24 h gives the thing that was made; another body is a 422
+         * A request with the same key, caller and body within 24 hours returns the resource created first. A different body is a 422
          */
         'Idempotency-Key'?: string;
     };
@@ -3684,47 +3684,47 @@ export type RemixSessionData = {
 
 export type RemixSessionErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -3733,7 +3733,7 @@ export type RemixSessionError = RemixSessionErrors[keyof RemixSessionErrors];
 
 export type RemixSessionResponses = {
     /**
-     * Made
+     * Created
      */
     201: Session;
 };
@@ -3751,39 +3751,39 @@ export type PauseSessionData = {
 
 export type PauseSessionErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -3792,7 +3792,7 @@ export type PauseSessionError = PauseSessionErrors[keyof PauseSessionErrors];
 
 export type PauseSessionResponses = {
     /**
-     * Done
+     * OK
      */
     200: Session;
 };
@@ -3815,39 +3815,39 @@ export type SuspendSessionData = {
 
 export type SuspendSessionErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -3856,7 +3856,7 @@ export type SuspendSessionError = SuspendSessionErrors[keyof SuspendSessionError
 
 export type SuspendSessionResponses = {
     /**
-     * Done
+     * OK
      */
     200: Session;
 };
@@ -3879,43 +3879,43 @@ export type ResumeSessionData = {
 
 export type ResumeSessionErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -3924,7 +3924,7 @@ export type ResumeSessionError = ResumeSessionErrors[keyof ResumeSessionErrors];
 
 export type ResumeSessionResponses = {
     /**
-     * Done
+     * OK
      */
     200: Session;
 };
@@ -3944,47 +3944,47 @@ export type UpdateSessionStateData = {
 
 export type UpdateSessionStateErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -3993,7 +3993,7 @@ export type UpdateSessionStateError = UpdateSessionStateErrors[keyof UpdateSessi
 
 export type UpdateSessionStateResponses = {
     /**
-     * Done
+     * OK
      */
     200: Session;
 };
@@ -4011,23 +4011,23 @@ export type DeleteMessagesData = {
 
 export type DeleteMessagesErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -4075,27 +4075,27 @@ export type ListMessagesData = {
 
 export type ListMessagesErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -4104,7 +4104,7 @@ export type ListMessagesError = ListMessagesErrors[keyof ListMessagesErrors];
 
 export type ListMessagesResponses = {
     /**
-     * Done
+     * OK
      */
     200: Array<Message>;
 };
@@ -4122,7 +4122,7 @@ export type CreateMessageData = {
     };
     headers?: {
         /**
-         * The same key, caller and body within 24 h gives the thing that was made; another body is a 422
+         * A request with the same key, caller and body within 24 hours returns the resource created first. A different body is a 422
          */
         'Idempotency-Key'?: string;
     };
@@ -4140,47 +4140,47 @@ export type CreateMessageData = {
 
 export type CreateMessageErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -4189,7 +4189,7 @@ export type CreateMessageError = CreateMessageErrors[keyof CreateMessageErrors];
 
 export type CreateMessageResponses = {
     /**
-     * Made
+     * Created
      */
     201: PostedMessage;
 };
@@ -4207,23 +4207,23 @@ export type CountMessagesData = {
 
 export type CountMessagesErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -4232,7 +4232,7 @@ export type CountMessagesError = CountMessagesErrors[keyof CountMessagesErrors];
 
 export type CountMessagesResponses = {
     /**
-     * Done
+     * OK
      */
     200: MessageCount;
 };
@@ -4243,7 +4243,7 @@ export type GetSessionEventsData = {
     body?: never;
     headers?: {
         /**
-         * The id of the last event that was seen: the stream goes on after it. Without it, it begins with what happens from now on
+         * Id of the last event received: the stream resumes after it. If absent, the stream starts with the next event
          */
         'Last-Event-ID'?: string;
     };
@@ -4256,23 +4256,23 @@ export type GetSessionEventsData = {
 
 export type GetSessionEventsErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -4281,7 +4281,7 @@ export type GetSessionEventsError = GetSessionEventsErrors[keyof GetSessionEvent
 
 export type GetSessionEventsResponses = {
     /**
-     * Done
+     * OK
      */
     200: string;
 };
@@ -4292,7 +4292,7 @@ export type GetEventsData = {
     body?: never;
     headers?: {
         /**
-         * The id of the last event that was seen: the stream goes on after it. Without it, it begins with what happens from now on
+         * Id of the last event received: the stream resumes after it. If absent, the stream starts with the next event
          */
         'Last-Event-ID'?: string;
     };
@@ -4303,19 +4303,19 @@ export type GetEventsData = {
 
 export type GetEventsErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -4324,7 +4324,7 @@ export type GetEventsError = GetEventsErrors[keyof GetEventsErrors];
 
 export type GetEventsResponses = {
     /**
-     * Done
+     * OK
      */
     200: string;
 };
@@ -4353,23 +4353,23 @@ export type ListNodesData = {
 
 export type ListNodesErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -4378,7 +4378,7 @@ export type ListNodesError = ListNodesErrors[keyof ListNodesErrors];
 
 export type ListNodesResponses = {
     /**
-     * Done
+     * OK
      */
     200: Array<Node>;
 };
@@ -4396,23 +4396,23 @@ export type GetNodeData = {
 
 export type GetNodeErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -4421,7 +4421,7 @@ export type GetNodeError = GetNodeErrors[keyof GetNodeErrors];
 
 export type GetNodeResponses = {
     /**
-     * Done
+     * OK
      */
     200: Node;
 };
@@ -4439,39 +4439,39 @@ export type LoseNodeData = {
 
 export type LoseNodeErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -4480,7 +4480,7 @@ export type LoseNodeError = LoseNodeErrors[keyof LoseNodeErrors];
 
 export type LoseNodeResponses = {
     /**
-     * Done
+     * OK
      */
     200: Node;
 };
@@ -4498,39 +4498,39 @@ export type CreateNodeTokenData = {
 
 export type CreateNodeTokenErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A field is missing or does not fit: `details` lists path and problem of each
+     * One or more fields are missing or invalid; `details` lists each path and problem.
      */
     422: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -4539,7 +4539,7 @@ export type CreateNodeTokenError = CreateNodeTokenErrors[keyof CreateNodeTokenEr
 
 export type CreateNodeTokenResponses = {
     /**
-     * Made
+     * Created
      */
     201: NodeToken;
 };
@@ -4570,31 +4570,31 @@ export type ListOrphansData = {
 
 export type ListOrphansErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -4603,7 +4603,7 @@ export type ListOrphansError = ListOrphansErrors[keyof ListOrphansErrors];
 
 export type ListOrphansResponses = {
     /**
-     * Done
+     * OK
      */
     200: Array<Orphan>;
 };
@@ -4622,43 +4622,43 @@ export type AdoptOrphanData = {
 
 export type AdoptOrphanErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * The body is too large
+     * The body is too large.
      */
     413: Error;
     /**
-     * The body is of another type than the one that is taken
+     * The content type or encoding of the body is not supported.
      */
     415: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -4667,7 +4667,7 @@ export type AdoptOrphanError = AdoptOrphanErrors[keyof AdoptOrphanErrors];
 
 export type AdoptOrphanResponses = {
     /**
-     * Made
+     * Created
      */
     201: Session;
 };
@@ -4686,31 +4686,31 @@ export type DeleteOrphanData = {
 
 export type DeleteOrphanErrors = {
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * It is there already, or its state does not allow this: the message says what is allowed
+     * The resource already exists, or its state does not allow this request; `message` says which.
      */
     409: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -4772,31 +4772,31 @@ export type ListAuditData = {
 
 export type ListAuditErrors = {
     /**
-     * The request cannot be read, or a parameter does not fit
+     * The request is malformed or a query parameter is invalid.
      */
     400: Error;
     /**
-     * No token, or one that is not good (any more)
+     * The token or API key is missing, invalid, expired or revoked.
      */
     401: Error;
     /**
-     * The permission is missing
+     * The caller lacks the permission named in `message`.
      */
     403: Error;
     /**
-     * There is no such thing, or none that the caller may see
+     * The resource does not exist, or the caller cannot see it.
      */
     404: Error;
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
     /**
-     * There is no room, or what is needed is away: the message says what
+     * No capacity, or a required component is offline; `message` says which.
      */
     503: Error;
 };
@@ -4805,7 +4805,7 @@ export type ListAuditError = ListAuditErrors[keyof ListAuditErrors];
 
 export type ListAuditResponses = {
     /**
-     * Done
+     * OK
      */
     200: Array<AuditRecord>;
 };
@@ -4821,11 +4821,11 @@ export type GetDocumentData = {
 
 export type GetDocumentErrors = {
     /**
-     * A budget is used up: `details.budget` names it, and Retry-After says when to come back
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
      */
     429: Error;
     /**
-     * A fault of the server; X-Request-Id finds it in its log
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
 };
@@ -4834,7 +4834,7 @@ export type GetDocumentError = GetDocumentErrors[keyof GetDocumentErrors];
 
 export type GetDocumentResponses = {
     /**
-     * Done
+     * OK
      */
     200: {
         openapi: string;

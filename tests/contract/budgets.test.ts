@@ -45,7 +45,7 @@ t.test('each answer says what is left of its budgets, and a refused stream says 
     body: {
       error: {
         code: 'RATE_LIMITED',
-        message: 'Your account has too many open event streams: at most 10 at once. Wait for some to end, then retry.',
+        message: 'Your account has too many open event streams: at most 10 at once. Wait for some to finish, then retry.',
         details: { budget: 'streams', scope: 'account', most: 10 },
       },
     },

@@ -50,7 +50,7 @@ export function accessRows(url: string): readonly Row[] {
 
     anybody('GET /api-keys', 'self', 200),
     anybody('POST /api-keys', 'self', 201, ({ somebody }) => ({ token: somebody.token, body: { name: 'of the suite' } })),
-    // Whose keys there are is nobody else's to know.
+    // 403 would reveal that another account has this key.
     everywhere(
       'DELETE /api-keys/{id}',
       'service-accounts:update',

@@ -13,7 +13,10 @@ import { refuse } from '../routing/errors.ts';
 import type { BudgetGate } from './budget-gate.ts';
 import { KnownProofs } from './known-proofs.ts';
 
-/** Where a request's state keeps who asks. (A WeakMap of requests is slow, and slows every garbage collection.) */
+/**
+ * Key of the credential in a request's state. (A WeakMap of requests is slow and slows every
+ * garbage collection.)
+ */
 const PROVED = 'proved';
 
 interface Proved {
@@ -23,9 +26,15 @@ interface Proved {
 
 export const provedOf = (ctx: Context): Proved | undefined => ctx.state[PROVED];
 
-const NO_TOKEN = refused('UNAUTHORIZED', 'A valid token is needed: POST /api/v0/auth/login gives one');
+const NO_TOKEN = refused(
+  'UNAUTHORIZED',
+  'The token or API key is missing, invalid, expired or revoked. POST /api/v0/auth/login returns a new token.',
+);
 
-/** Whoever asks, with the rights of now: a body may have been long on its way. Undefined on public routes; refused when the proof has ended. */
+/**
+ * Returns the caller with its current permissions: reading the body can take long. Undefined on
+ * public routes; refused if the credentials were revoked meanwhile.
+ */
 export function callerOf(ctx: Context): Outcome<Caller | undefined> {
   const found = provedOf(ctx);
   if (found === undefined) return accepted(undefined);
@@ -33,37 +42,38 @@ export function callerOf(ctx: Context): Outcome<Caller | undefined> {
   return caller === undefined ? NO_TOKEN : accepted(caller);
 }
 
-/** Throws on public routes, where nobody is proved. */
+/** Throws on public routes, which have no credentials. */
 export function proofOf(ctx: Context): Proof {
   const found = provedOf(ctx);
-  if (found === undefined) throw new Error('The request was not authenticated');
+  if (found === undefined) throw new Error('the request was not authenticated');
   return found.proof;
 }
 
-/** Whether a request may go on. False: it was answered with a refusal. */
+/** Returns whether the request can continue. If not, it has been answered. */
 export type Admission = (ctx: Context) => Promise<boolean> | boolean;
 
 /**
- * Admits a request that carries a good token of an account that is still there, active, and of the token's version, or a good
- * API key. All else is one 401 that does not tell why: neither the token nor the reason is of use to a stranger.
+ * Admits a request with a valid token of an active account with the token's version, or with a
+ * valid API key. Everything else is the same 401: a stranger must not learn why.
  */
 export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock, gate: BudgetGate): Admission {
   const known = new KnownProofs();
   const options = {
-    // The types of koa-jwt know no KeyObject; jsonwebtoken below it wants one (a string costs forty times as much).
+    // The types of koa-jwt lack KeyObject, which jsonwebtoken accepts. A string costs forty times
+    // as much.
     secret: async ({ kid }: { kid?: unknown }) => tokens.keyOf(kid) as unknown as Buffer,
     key: 'token',
     tokenKey: 'sentToken',
     algorithms: [TOKEN_ALGORITHM],
     issuer: TOKEN_ISSUER,
-    // Read at each verification: the time is the clock's.
+    // A getter, because each verification needs the current time.
     get clockTimestamp() {
       return Math.floor(clock.now() / 1000);
     },
   };
   const verify = jwt(options);
 
-  /** Undefined for what proves nothing. */
+  /** Returns undefined for invalid credentials. */
   async function proofIn(ctx: Context, header: string): Promise<Proof | undefined> {
     const apiKey = /^Bearer (rwk_[A-Za-z0-9_-]{43})$/i.exec(header)?.[1];
     if (apiKey !== undefined) return accounts.keyProof(apiKey);
@@ -88,7 +98,7 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock,
     return gate.admit(ctx, caller, proof);
   }
 
-  /** Verifying costs more than all else, so a stranger pays first. */
+  /** Charges the request as a stranger's before the expensive verification. */
   async function admitUnknown(ctx: Context, header: string): Promise<boolean> {
     if (!gate.stranger(ctx)) return false;
     const proof = await proofIn(ctx, header);
@@ -111,7 +121,7 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock,
 
 const nothing = async () => {};
 
-/** Of a token that was verified. */
+/** Of a verified token. */
 function kidOf(token: unknown): unknown {
   return typeof token === 'string' ? jsonwebtoken.decode(token, { complete: true })?.header.kid : undefined;
 }

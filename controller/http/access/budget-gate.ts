@@ -13,30 +13,32 @@ import type { ClientAddresses } from '../server/client-address.ts';
 import type { Connections } from '../server/connections.ts';
 import { setRateHeaders } from './rate-headers.ts';
 
-/** Where a request's state keeps who pays, and its place among the requests in progress. */
+/** Keys of the payer, and of its place among the requests in progress, in a request's state. */
 const PAYER = 'payer';
 const PLACE = 'place';
 const TURN = 'turn';
 const BODY = 'body';
-/** Changes of one account that are worked on at once: those of others come between the rest of them. */
+/** Changes of one account that run at once. Those of others run between the rest. */
 const CHANGES_AT_ONCE = 4;
 
-/** Throws where nobody was admitted. */
+/** Throws if the request was not admitted. */
 export function payerIn(ctx: Context): Payer {
   const payer: Payer | undefined = ctx.state[PAYER];
-  if (payer === undefined) throw new Error('The request was not admitted');
+  if (payer === undefined) throw new Error('the request was not admitted');
   return payer;
 }
 
-/** Undefined where the request was refused before anybody was charged. */
+/** Returns undefined if the request was refused before anyone was charged. */
 export const payerOfAnswer = (ctx: Context): Payer | undefined => ctx.state[PAYER];
 
-/** The space pays too. */
+/** Charges the space too. */
 export function workIn(ctx: Context, space: SpaceId | undefined): void {
   if (space !== undefined) ctx.state[PAYER] = { ...payerIn(ctx), space };
 }
 
-/** For a request that goes on as a stream or a wait, which have budgets of their own. */
+/**
+ * Frees the place of a request that continues as a stream or wait, which have their own budgets.
+ */
 export function leavePlace(ctx: Context): void {
   const release: Release | undefined = ctx.state[PLACE];
   release?.();
@@ -44,14 +46,14 @@ export function leavePlace(ctx: Context): void {
   end?.();
 }
 
-/** Gives back everything that a request held while it was handled. */
+/** Releases everything that a request acquired. */
 export function releaseAll(ctx: Context): void {
   leavePlace(ctx);
   const body: Holding | undefined = ctx.state[BODY];
   body?.release();
 }
 
-/** Charges requests before any work is done for them. */
+/** Charges requests before they cost any work. */
 export class BudgetGate {
   readonly budgets: Budgets;
   readonly #addresses: ClientAddresses;
@@ -64,21 +66,24 @@ export class BudgetGate {
     this.#connections = connections;
   }
 
-  /** Charges a request whose caller is not known. False: it was answered with a refusal. */
+  /** Charges a request of an unknown caller. Returns false if it has answered with a refusal. */
   stranger(ctx: Context): boolean {
     const payer = this.#stranger(ctx);
     ctx.state[PAYER] = payer;
     return this.#charge(ctx, 'strangers', payer);
   }
 
-  /** The credentials of a request that was charged as a stranger's are valid. */
+  /** Refunds the stranger's charge: the credentials are valid. */
   knowsStranger(ctx: Context): void {
     this.budgets.giveBack('strangers', this.#stranger(ctx));
     ctx.remove('RateLimit');
     ctx.remove('RateLimit-Policy');
   }
 
-  /** Charges a caller's request and gives it a place until {@link releaseAll}. False: it was answered with a refusal. */
+  /**
+   * Charges a caller's request and acquires a place until {@link releaseAll}. Returns false if it
+   * has answered with a refusal.
+   */
   admit(ctx: Context, caller: Caller, proof: Proof): boolean {
     const payer: Payer = {
       account: caller.accountId,
@@ -99,7 +104,9 @@ export class BudgetGate {
     return true;
   }
 
-  /** Waits for a turn, which {@link leavePlace} ends: no longer than the account's earlier ones take. */
+  /**
+   * Waits for a turn, which {@link leavePlace} ends. Only earlier changes of the account delay it.
+   */
   async takeTurn(ctx: Context): Promise<void> {
     const { account } = payerIn(ctx);
     if (account !== undefined)
@@ -114,7 +121,7 @@ export class BudgetGate {
     return body;
   }
 
-  /** Charges what changes something. False: it was answered with a refusal. */
+  /** Charges a write. Returns false if it has answered with a refusal. */
   change(ctx: Context): boolean {
     return this.#charge(ctx, 'changes', payerIn(ctx));
   }

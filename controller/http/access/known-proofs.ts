@@ -3,21 +3,22 @@ import type { Proof } from '../../services/access/proof.ts';
 
 interface Known {
   readonly proof: Proof;
-  /** That made the signature. */
+  /** The key that signed the token. */
   readonly key: KeyObject;
 }
 
-/** Past it all are forgotten, and are verified once more. */
+/** Beyond this, all are dropped and verified again. */
 const MAX_KNOWN = 10_000;
 
 /**
- * What tokens were found to prove, by the digest of the header that brought them: who made a signature does not change, and to find it out costs more than all
- * else about reading a session. Nothing here says that a proof still holds: that is judged at each request.
+ * Caches verified tokens by the digest of their header: verification costs more than the rest of a
+ * read, and its result never changes. Whether the credentials are still valid is checked on each
+ * request.
  */
 export class KnownProofs {
   readonly #known = new Map<string, Known>();
 
-  /** What `header` proves, as long as `isInForce` says so of the key that signed it. */
+  /** Returns the proof of a header, as long as `isInForce` accepts the key that signed it. */
   find(header: string, isInForce: (key: KeyObject) => boolean): Proof | undefined {
     if (header === '') return undefined;
     const known = this.#known.get(digestOf(header));
@@ -30,5 +31,5 @@ export class KnownProofs {
   }
 }
 
-/** The token itself is not to lie about in memory. */
+/** Keeps tokens themselves out of memory. */
 const digestOf = (header: string): string => hash('sha256', header, 'base64');

@@ -3,8 +3,9 @@ import type { RateLeft } from '../../services/budget/budgets.ts';
 import type { Rate } from '../../services/budget/limits.ts';
 
 /**
- * `RateLimit-Policy` and `RateLimit`, in the form of draft-ietf-httpapi-ratelimit-headers-10: a list of policies by name, which the older
- * `RateLimit-Limit`, `-Remaining` and `-Reset` cannot carry. `q` is the burst, `w` and `t` are the seconds in which it comes back.
+ * Sets `RateLimit-Policy` and `RateLimit` as in draft-ietf-httpapi-ratelimit-headers-10, whose list
+ * of named policies the older `RateLimit-Limit`, `-Remaining` and `-Reset` cannot express. `q` is
+ * the burst; `w` and `t` are the seconds until it is restored.
  */
 export function setRateHeaders(ctx: Context, left: RateLeft): void {
   const { name, policy } = namedOf(left);
@@ -21,7 +22,7 @@ interface Named {
   readonly policy: string;
 }
 
-/** They are the same for each answer. */
+/** Cached: they are the same in each response. */
 const known = new WeakMap<Rate, Map<string, Named>>();
 
 function namedOf({ budget, scope, rate }: RateLeft): Named {

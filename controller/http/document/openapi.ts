@@ -1,4 +1,4 @@
-/** The OpenAPI 3.1 document, made from the definitions that the router and the checks are made from. */
+/** Generates the OpenAPI 3.1 document from the routes and their schemas. */
 import { z } from 'zod';
 import {
   createDocument,
@@ -16,13 +16,13 @@ import { type AnswerBody, BASE, type Route } from '../routing/route.ts';
 
 export type OpenApiDocument = ReturnType<typeof createDocument>;
 
-const DESCRIPTION = `Raworc runs AI agents in sessions on machines of your own.
+const DESCRIPTION = `Raworc runs AI agents in sessions on your own machines.
 
-Send \`Authorization: Bearer TOKEN\` with a token of \`POST /auth/login\` or an API key. Errors are always
+Send \`Authorization: Bearer TOKEN\` with a token from \`POST /auth/login\` or an API key. Errors are always
 \`{"error": {"code", "message", "details"?}}\`. Lists are bare arrays, paged by \`limit\` and \`offset\`; the headers X-Total-Count,
-X-Page-Offset and X-Page-Limit say where the page is. A page ends early at 8 MiB: X-Page-Limit is then the number of its items, and the next
-page begins at X-Page-Offset + X-Page-Limit. Times are RFC 3339 in UTC. Unknown fields are ignored, and a field that is null
-is absent. Every answer carries X-Request-Id.`;
+X-Page-Offset and X-Page-Limit describe the page. A page ends early at 8 MiB: X-Page-Limit is then its number of items, and the next
+page begins at X-Page-Offset + X-Page-Limit. Times are RFC 3339 in UTC. Unknown fields are ignored, and a null field counts
+as absent. Every response has an X-Request-Id.`;
 
 export function openApiDocument(routes: readonly Route[], version: string): OpenApiDocument {
   const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
@@ -39,14 +39,17 @@ export function openApiDocument(routes: readonly Route[], version: string): Open
       security: [{ bearer: [] }],
       paths: paths as ZodOpenApiPathsObject,
       components: {
-        securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A token of POST /auth/login, or an API key' } },
+        securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A token from POST /auth/login, or an API key' } },
       },
     },
     { override: ({ jsonSchema, io }) => plainer(jsonSchema, io), allowEmptySchema: { unknown: true } },
   );
 }
 
-/** Takes out what only repeats a format or the bounds of a number, and what would make clients refuse an answer with a new field. */
+/**
+ * Removes redundant patterns and bounds, and restrictions that would make clients reject an answer
+ * with a new field.
+ */
 function plainer(
   schema: { additionalProperties?: unknown; format?: unknown; pattern?: unknown; minimum?: unknown; maximum?: unknown },
   io: string,
@@ -84,24 +87,24 @@ const RESUMING = z.object({
   'Last-Event-ID': z
     .string()
     .optional()
-    .describe('The id of the last event that was seen: the stream goes on after it. Without it, it begins with what happens from now on'),
+    .describe('Id of the last event received: the stream resumes after it. If absent, the stream starts with the next event'),
 });
 const IDEMPOTENCY = z.object({
   'Idempotency-Key': z
     .string()
     .max(255)
     .optional()
-    .describe('The same key, caller and body within 24 h gives the thing that was made; another body is a 422'),
+    .describe('A request with the same key, caller and body within 24 hours returns the resource created first. A different body is a 422'),
 });
 const WAIT_HEADER = z.object({
-  'X-Raworc-Wait': z.literal('timeout').optional().describe('The time was up first: this is how things are now'),
+  'X-Raworc-Wait': z.literal('timeout').optional().describe('The wait timed out: the response shows the current state'),
 });
 const waits = ({ query }: Route): boolean => query instanceof z.ZodObject && 'wait' in query.shape;
 
 const PAGE_HEADERS = z.object({
   'X-Total-Count': z.int(),
   'X-Page-Offset': z.int(),
-  'X-Page-Limit': z.int().describe('`limit`, or the number of items where the page ended early at 8 MiB'),
+  'X-Page-Limit': z.int().describe('`limit`, or the number of items if the page ended early at 8 MiB'),
 });
 
 function pathParameters(path: string) {
@@ -110,7 +113,7 @@ function pathParameters(path: string) {
 }
 
 function queryOf({ query, paged, patternQuery }: Route) {
-  // A transformation of all parameters together shows what it is made from.
+  // A schema that transforms all parameters together documents its input.
   const sent = query instanceof z.ZodPipe ? query.in : query;
   const own = sent instanceof z.ZodObject ? sent.shape : {};
   const pattern =
@@ -128,7 +131,12 @@ function requestBody({ request, raw, example }: Route): Pick<ZodOpenApiOperation
   return { requestBody: { required, content: { 'application/json': { schema: request, ...(example === undefined ? {} : { example }) } } } };
 }
 
-const MEANING: Readonly<Partial<Record<number, string>>> = { 200: 'Done', 201: 'Made', 204: 'Done; no body', 503: 'It cannot serve' };
+const MEANING: Readonly<Partial<Record<number, string>>> = {
+  200: 'OK',
+  201: 'Created',
+  204: 'Done; no body',
+  503: 'The controller cannot serve requests',
+};
 
 function responses(route: Route): ZodOpenApiResponsesObject {
   const all: Record<string, ZodOpenApiResponseObject> = {};
@@ -149,27 +157,27 @@ function content(body: AnswerBody): NonNullable<ZodOpenApiResponseObject['conten
 }
 
 const WORDS: Readonly<Record<RefusalCode, string>> = {
-  BAD_REQUEST: 'The request cannot be read, or a parameter does not fit',
-  UNAUTHORIZED: 'No token, or one that is not good (any more)',
-  FORBIDDEN: 'The permission is missing',
-  NOT_FOUND: 'There is no such thing, or none that the caller may see',
-  METHOD_NOT_ALLOWED: 'Not a method of this path',
-  REQUEST_TIMEOUT: 'The body arrives too slowly; the connection is closed',
-  CONFLICT: 'It is there already, or its state does not allow this: the message says what is allowed',
-  PAYLOAD_TOO_LARGE: 'The body is too large',
-  UNSUPPORTED_MEDIA_TYPE: 'The body is of another type than the one that is taken',
-  UNPROCESSABLE_ENTITY: 'A field is missing or does not fit: `details` lists path and problem of each',
-  RATE_LIMITED: 'A budget is used up: `details.budget` names it, and Retry-After says when to come back',
-  INTERNAL_ERROR: 'A fault of the server; X-Request-Id finds it in its log',
-  UNAVAILABLE: 'There is no room, or what is needed is away: the message says what',
+  BAD_REQUEST: 'The request is malformed or a query parameter is invalid.',
+  UNAUTHORIZED: 'The token or API key is missing, invalid, expired or revoked.',
+  FORBIDDEN: 'The caller lacks the permission named in `message`.',
+  NOT_FOUND: 'The resource does not exist, or the caller cannot see it.',
+  METHOD_NOT_ALLOWED: 'The path does not support this method.',
+  REQUEST_TIMEOUT: 'The body arrived too slowly. The server closes the connection.',
+  CONFLICT: 'The resource already exists, or its state does not allow this request; `message` says which.',
+  PAYLOAD_TOO_LARGE: 'The body is too large.',
+  UNSUPPORTED_MEDIA_TYPE: 'The content type or encoding of the body is not supported.',
+  UNPROCESSABLE_ENTITY: 'One or more fields are missing or invalid; `details` lists each path and problem.',
+  RATE_LIMITED: 'A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.',
+  INTERNAL_ERROR: 'Unexpected server error. Quote `X-Request-Id` when you report it.',
+  UNAVAILABLE: 'No capacity, or a required component is offline; `message` says which.',
 };
 const HEADERS: Readonly<Partial<Record<RefusalCode, Pick<ZodOpenApiResponseObject, 'headers'>>>> = {
   UNAUTHORIZED: { headers: z.object({ 'WWW-Authenticate': z.string() }) },
   RATE_LIMITED: {
     headers: z.object({
       'Retry-After': z.int().describe('Seconds'),
-      'RateLimit-Policy': z.string().optional().describe('Budgets that this request was charged to: `q` at once, back in `w` seconds'),
-      RateLimit: z.string().optional().describe('What is left of them: `r` now, all of it in `t` seconds'),
+      'RateLimit-Policy': z.string().optional().describe('Budgets charged for this request: `q` is the burst, restored within `w` seconds'),
+      RateLimit: z.string().optional().describe('What is left of each budget: `r` requests now, all of it in `t` seconds'),
     }),
   },
   UNAVAILABLE: { headers: z.object({ 'Retry-After': z.int().optional().describe('Seconds') }) },
@@ -181,7 +189,10 @@ const REFUSALS = Object.fromEntries(
   ]),
 ) as unknown as Readonly<Record<RefusalCode, ZodOpenApiResponseObject>>;
 
-/** Every refusal that the route can answer with: its own, and those that follow from what it takes and who may call it. */
+/**
+ * Returns every error that the route can answer with: its own, and those that follow from its input
+ * and permission.
+ */
 export function refusalsOf(route: Route): ReadonlySet<RefusalCode> {
   const { permission, method, request, raw, query, paged, creates, path } = route;
   const takesJson = raw === undefined && method !== 'GET' && method !== 'DELETE';
@@ -189,13 +200,13 @@ export function refusalsOf(route: Route): ReadonlySet<RefusalCode> {
   if (takesJson || query !== undefined || paged || path.endsWith('/events')) codes.push('BAD_REQUEST');
   if (takesJson || raw !== undefined) codes.push('PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE');
   if (permission !== 'public') codes.push('UNAUTHORIZED');
-  // What may not be read is not there, and a list leaves it out.
+  // Reads answer 404 instead, and lists leave out what the caller cannot see.
   if (permission.includes(':') && !/^own or \S+:(get|list)$/.test(permission)) codes.push('FORBIDDEN');
   if (request !== undefined || raw !== undefined || creates === true) codes.push('UNPROCESSABLE_ENTITY');
   const isRead = paged && route.fromMemory !== true;
-  // Each caller and each address has a budget.
+  // Every caller and address has a budget.
   codes.push('RATE_LIMITED');
-  // A list when its reader is away; what creates something while the disk is low.
+  // Lists need the reader thread; creating needs disk space.
   if (isRead || route.answers[201] !== undefined) codes.push('UNAVAILABLE');
   return new Set(codes);
 }

@@ -36,11 +36,11 @@ const FILES: Readonly<Record<string, string>> = {
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
   'favicon-32x32.png': 'image/png',
 };
-/** The page draws with inline styles and data images, and speaks to this server alone. */
+/** The page uses inline styles and data URLs, and connects to this server only. */
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** GET /docs: the reference, drawn from the document by Swagger UI, whose files are served from here. */
+/** GET /docs: serves Swagger UI, with its files, for the OpenAPI document. */
 export function referencePage(gate: Pick<BudgetGate, 'stranger'>): Middleware {
   const directory = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
   const kept = new Map<string, Buffer>();

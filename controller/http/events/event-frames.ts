@@ -2,14 +2,16 @@ import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts'
 import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../../domain/events/events.ts';
 import type { EventIds } from '../../services/events/event-ids.ts';
 
-/** Where a client that sends this Last-Event-ID stands; undefined for none. */
+/** Returns the position of a Last-Event-ID. Refuses an id of another server. */
 export function positionIn(ids: EventIds, lastEventId: string): Outcome<EventPosition | undefined> {
   if (lastEventId === '') return accepted(undefined);
   const position = ids.read(lastEventId);
-  return position === undefined ? refused('BAD_REQUEST', 'Last-Event-ID is none of this server') : accepted(position);
+  return position === undefined
+    ? refused('BAD_REQUEST', 'Last-Event-ID is not an id from this server. Omit it to start with the next event.')
+    : accepted(position);
 }
 
-/** What goes to many watchers is encoded once, and their sockets share the bytes. */
+/** Encodes each event once for all watchers, whose sockets share the bytes. */
 function once<Thing extends object>(encode: (thing: Thing) => string): (thing: Thing) => Buffer {
   const known = new WeakMap<Thing, Buffer>();
   return (thing) => {
@@ -20,9 +22,9 @@ function once<Thing extends object>(encode: (thing: Thing) => string): (thing: T
 }
 
 export interface EventFrames {
-  /** `number` is the session's own, null for what belongs to no session. */
+  /** `number` counts within the session; null for events outside sessions. */
   event(event: StoredEvent, position: EventPosition): Buffer;
-  /** Without an id: partial output is never sent again, the answer replaces it. */
+  /** Without an id: partial output is not replayed, since the answer replaces it. */
   delta(delta: DeltaNews): Buffer;
   log(line: LogNews): Buffer;
   reset(position: EventPosition): Buffer;

@@ -3,11 +3,14 @@ import type { Clock } from '../../../seams/clock.ts';
 import type { AccountId } from '../../domain/engine/ids.ts';
 import type { UnsentBytes } from './unsent-bytes.ts';
 
-/** With so much unsent a stream takes no more frames. The last one may be larger than that. */
+/** Above this many unsent bytes, a stream accepts no more frames. The last one can exceed it. */
 export const MAX_UNSENT_BYTES = 256 * 1024;
-/** The next are asked for once no more than this is left. */
+/** Requests more frames once no more than this is unsent. */
 const LOW_BYTES = 64 * 1024;
-/** What the socket is given at once: TLS keeps a copy of it for each client, and when it has left, the client has moved. */
+/**
+ * Written to the socket at once. TLS copies it for each client, and each completed write is a sign
+ * of life.
+ */
 const IN_FLIGHT_BYTES = 64 * 1024;
 
 export interface FrameQueueDeps {
@@ -15,18 +18,18 @@ export interface FrameQueueDeps {
   readonly account: AccountId;
   readonly unsent: UnsentBytes;
   readonly clock: Clock;
-  /** There is room again, after a frame was not taken. */
+  /** Called when there is room again, after a frame was refused. */
   readonly onRoom: () => void;
 }
 
 /**
- * The frames on their way to one client. They are shared with the queues of other clients and handed to the socket a piece at a time, so
- * a client that does not read costs no more than its bound, and one that reads however slowly is seen to move.
+ * The unsent frames of one client. Queues share frames, and write them to the socket in pieces: a
+ * client that does not read costs at most the bound, and even a slow one is seen to make progress.
  */
 export class FrameQueue {
   readonly #deps: FrameQueueDeps;
   readonly #frames: Buffer[] = [];
-  /** Of the first frame, what the socket has. */
+  /** Bytes of the first frame that are written to the socket. */
   #sent = 0;
   #queuedBytes = 0;
   #inFlightBytes = 0;
@@ -43,10 +46,10 @@ export class FrameQueue {
     return this.#queuedBytes + this.#inFlightBytes;
   }
 
-  /** Takes the frame, or refuses it and calls `onRoom` later. */
+  /** Accepts a frame, or refuses it and calls `onRoom` later. */
   offer(encode: () => Buffer): boolean {
     const { account, unsent } = this.#deps;
-    // Nothing is encoded for a client that has no room.
+    // Skips encoding for a client without room.
     if (this.unsentBytes >= MAX_UNSENT_BYTES) {
       this.#isAwaited = true;
       return false;
@@ -60,7 +63,7 @@ export class FrameQueue {
     return true;
   }
 
-  /** Takes a small frame in any case. */
+  /** Accepts a small frame regardless of room. */
   add(frame: Buffer): void {
     if (this.#closed) return;
     if (this.unsentBytes === 0) this.#movedAt = this.#deps.clock.monotonic();
@@ -70,19 +73,19 @@ export class FrameQueue {
     this.#pump();
   }
 
-  /** How long the client has not taken anything of what there is for it. */
+  /** Milliseconds since the client last read something, while frames wait. */
   get stuckMs(): number {
     return this.unsentBytes === 0 ? 0 : this.#deps.clock.monotonic() - this.#movedAt;
   }
 
-  /** Ends the response once all has left. */
+  /** Ends the response after the last frame. */
   end(): void {
     this.#isEnding = true;
     this.#deps.unsent.forget(this.#deps.account, this.#onRoom);
     this.#pump();
   }
 
-  /** To be called when the response is closed. */
+  /** Call when the response is closed. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -110,7 +113,7 @@ export class FrameQueue {
       this.#queuedBytes -= piece.byteLength;
       this.#inFlightBytes += piece.byteLength;
       this.#deps.res.write(piece, (error) => {
-        // Its `close` follows.
+        // The response's `close` event follows.
         if (error === undefined || error === null) this.#left(piece.byteLength);
       });
     }

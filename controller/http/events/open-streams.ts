@@ -7,24 +7,24 @@ import { UnsentBytes } from './unsent-bytes.ts';
 
 const TICK_MS = 5000;
 
-/** An answer that goes on, or that is waited for. */
+/** A response that stays open: an event stream or a wait. */
 export interface OpenStream {
   readonly proof: Proof;
-  /** Ends, unless its caller may still see what it shows. */
+  /** Ends the stream if its caller can no longer see its contents. */
   judge(): void;
-  /** Called every few seconds: looks whether it may go on, and gives a sign of life. */
+  /** Called every few seconds: checks permissions and sends a heartbeat. */
   tick(): void;
   end(): void;
 }
 
-/** The event streams and waits that are open, with the one timer that they share. */
+/** The open event streams and waits, which share one timer. */
 export class OpenStreams {
   readonly #clock: Clock;
   readonly #streams = new Set<OpenStream>();
   readonly budgets: Budgets;
-  /** Of all event streams. */
+  /** Unsent bytes of all event streams. */
   readonly unsent: UnsentBytes;
-  /** An event stream whose client stood still for too long. */
+  /** Counts an event stream that was closed because its client stopped reading. */
   readonly countCut: () => void;
   #timer: Timer | undefined;
   #closed = false;
@@ -36,12 +36,12 @@ export class OpenStreams {
     this.unsent = new UnsentBytes(clock, { maxBytes: process, maxOfAccountBytes: account ?? process });
     const cut = metrics.counter({
       name: 'streams_cut_total',
-      help: 'Event streams that were cut because their client took nothing for 30 s.',
+      help: 'Event streams closed because their client read nothing for 30 s.',
     });
     this.countCut = () => cut.add();
     metrics.gauge({
       name: 'streams_open',
-      help: 'Event streams and waits that are open.',
+      help: 'Open event streams and waits.',
       labels: ['kind'],
       read: () => [
         { labels: { kind: 'stream' }, value: budgets.held('streams') },
@@ -50,7 +50,7 @@ export class OpenStreams {
     });
     metrics.gauge({
       name: 'streams_unsent_bytes',
-      help: 'Bytes that event streams hold for their clients.',
+      help: 'Unsent bytes of event streams.',
       read: () => this.unsent.bytes,
     });
   }
@@ -59,7 +59,7 @@ export class OpenStreams {
     return this.#streams.size;
   }
 
-  /** When the server is closing, it is ended at once. */
+  /** Adds a stream. During shutdown, it ends at once. */
   add(stream: OpenStream): void {
     if (this.#closed) return stream.end();
     this.#streams.add(stream);
@@ -73,7 +73,7 @@ export class OpenStreams {
     this.#timer = undefined;
   }
 
-  /** Judges those at once whose callers lost something. */
+  /** Checks the streams of callers who lost permissions or credentials. */
   judge({ accounts, tokens, keys }: RightsChange): void {
     for (const stream of [...this.#streams]) {
       const { proof } = stream;
@@ -81,7 +81,7 @@ export class OpenStreams {
     }
   }
 
-  /** Ends them all; no more can be opened. */
+  /** Ends all streams and accepts no more. */
   close(): void {
     this.#closed = true;
     for (const stream of [...this.#streams]) stream.end();

@@ -18,11 +18,14 @@ import { type EventFrames, eventFrames, HELLO_FRAME, PING_FRAME, positionIn } fr
 import { FrameQueue } from './frame-queue.ts';
 import type { OpenStream, OpenStreams } from './open-streams.ts';
 
-/** A client that takes nothing of what there is for it is cut after this; it comes back with its Last-Event-ID. */
+/**
+ * A client that reads nothing for this long is disconnected. It can reconnect with its
+ * Last-Event-ID.
+ */
 const STUCK_MS = 30_000;
 const PING_MS = 15_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
-/** How long a stream of a session that is deleted stays: its last event may still be on the way. */
+/** How long the stream of a deleted session stays open for its last event. */
 const FAREWELL_MS = 30_000;
 
 export interface Streaming {
@@ -33,7 +36,7 @@ export interface Streaming {
   readonly log: Log;
 }
 
-/** Answers with the events of one session, or of all that the caller may see, until either side ends it. */
+/** Streams the events of one session, or all that the caller can see, until either side ends it. */
 export function streamEvents(ctx: Context, caller: Caller, session: SessionId | undefined, streaming: Streaming): Outcome<undefined> {
   const { services } = streaming;
   const scope = services.events.scope(caller, session);
@@ -51,7 +54,7 @@ export function streamEvents(ctx: Context, caller: Caller, session: SessionId | 
   });
 }
 
-/** Answers with what an agent prints, until either side ends it. */
+/** Streams the log lines of an agent until either side ends it. */
 export function streamLogs(ctx: Context, scope: LogScope, streaming: Streaming): Outcome<undefined> {
   const { agentLogs } = streaming.services;
   const { agent, spaceName, session } = scope;
@@ -65,7 +68,7 @@ export function streamLogs(ctx: Context, scope: LogScope, streaming: Streaming):
   });
 }
 
-/** What a stream shows, and whether a caller may go on seeing it. `gone`: its session is deleted. */
+/** Whether the caller can still see the stream. `gone`: its session is deleted. */
 type Standing = 'good' | 'gone' | 'over';
 interface Show {
   readonly session: SessionId | undefined;
@@ -73,7 +76,7 @@ interface Show {
   watch(watcher: EventWatcher): Watching;
 }
 
-/** One encoder for each way of spelling ids, so that all streams share what it encodes. */
+/** One encoder per id spelling, so that all streams share encoded events. */
 const encoders = new WeakMap<EventIds, EventFrames>();
 
 function framesOf(ids: EventIds): EventFrames {
@@ -93,7 +96,8 @@ function open(ctx: Context, streaming: Streaming, show: Show): Outcome<undefined
     place.value();
     return accepted(undefined);
   }
-  // Written past Koa: each client that leaves a piped stream would be a fault of the app, and what is unread must be known.
+  // Bypasses Koa, which reports each disconnect of a piped stream as an error and hides unread
+  // bytes.
   ctx.respond = false;
   const stream = new EventStream(ctx.res, { proof, release: place.value }, show, streaming);
   stream.follow(show.watch(stream.watcher));
@@ -127,7 +131,7 @@ class EventStream implements OpenStream {
     res.on('close', () => this.#closed());
     res.on('error', () => this.#closed());
     const leftMs = proof.expiresAtMs - clock.now();
-    // A timer of Node.js reaches no further; the tick sees to what lasts longer.
+    // Timers of Node.js end at 24.8 days; the tick covers a later expiry.
     if (leftMs < LONGEST_TIMER_MS) this.#expiry = clock.after(leftMs, () => this.end());
     res.flushHeaders();
     this.#queue.add(HELLO_FRAME);
@@ -136,7 +140,7 @@ class EventStream implements OpenStream {
 
   readonly watcher: EventWatcher = {
     event: (event, position) => {
-      // Another name may be one that a rule does not allow.
+      // A rule can be limited to names, and this event can change the name.
       if (event.type === 'session.updated' && this.#show.session !== undefined && this.#standing() === 'over') {
         this.end();
         return 'over';
@@ -152,7 +156,9 @@ class EventStream implements OpenStream {
     end: () => this.end(),
   };
 
-  /** What to close at the end. It may have ended while the watch was being opened. */
+  /**
+   * Registers the watch to close at the end. The stream can have ended while the watch was opening.
+   */
   follow(watching: Watching): void {
     if (this.#over) watching.close();
     else this.#watching = watching;
@@ -169,7 +175,7 @@ class EventStream implements OpenStream {
     }
   }
 
-  /** Shows nothing more. What the client has not taken yet still goes to it, for as long as it moves. */
+  /** Stops showing events. Unsent frames are still sent while the client reads. */
   end(): void {
     if (this.#over) return;
     this.#finish();
@@ -215,7 +221,7 @@ class EventStream implements OpenStream {
     });
     streams.countCut();
     this.#finish();
-    // Not `end`, which would wait for the client to take all of it.
+    // `end` would wait until the client has read everything.
     this.#res.destroy();
   }
 

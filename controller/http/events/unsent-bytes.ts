@@ -6,18 +6,18 @@ export interface UnsentBounds {
   readonly maxOfAccountBytes: number;
 }
 
-/** So many a turn. */
+/** Per turn of the event loop. */
 const WOKEN_AT_ONCE = 64;
 
 interface Account {
   bytes: number;
-  /** Those who wait for room, with the bytes that they need. */
+  /** Waiting streams with the bytes they need. */
   readonly waiting: Map<() => void, number>;
 }
 
 /**
- * How many bytes all event streams of the process have taken and their sockets have not. One account can use up its own share alone, so
- * clients that do not read delay those of their own account and no others.
+ * Counts the unsent bytes of all event streams. Each account has a share of its own, so that
+ * clients that do not read delay only their own account.
  */
 export class UnsentBytes {
   readonly #clock: Clock;
@@ -36,12 +36,15 @@ export class UnsentBytes {
     return this.#bytes;
   }
 
-  /** An account that has nothing unsent may always take one, whatever its size: the others cannot keep it from moving. */
+  /**
+   * An account without unsent bytes always gets one frame of any size, so that others cannot stall
+   * it.
+   */
   hasRoom(account: AccountId, bytes: number): boolean {
     return this.#fits(this.#accounts.get(account)?.bytes ?? 0, bytes);
   }
 
-  /** Some were taken, or (below 0) have left. */
+  /** Adds unsent bytes, or removes sent ones (negative). */
   change(account: AccountId, by: number): void {
     const known = this.#of(account);
     known.bytes += by;
@@ -50,7 +53,7 @@ export class UnsentBytes {
     if (by < 0) this.#wakeSoon();
   }
 
-  /** Calls `wake` once, when there is room for so many. */
+  /** Calls `wake` once there is room for this many bytes. */
   whenRoom(account: AccountId, bytes: number, wake: () => void): void {
     const { waiting } = this.#of(account);
     if (!waiting.has(wake)) this.#waiting += 1;
@@ -78,7 +81,9 @@ export class UnsentBytes {
     return mine === 0 || (this.#bytes + bytes <= maxBytes && mine + bytes <= maxOfAccountBytes);
   }
 
-  /** One of each account in turn, as many as there is room for: they take it a little later. */
+  /**
+   * Wakes streams round-robin by account, as many as there is room for. They take the room later.
+   */
   #wake(): void {
     const { maxBytes, maxOfAccountBytes } = this.#bounds;
     let free = maxBytes - this.#bytes;
@@ -107,7 +112,8 @@ export class UnsentBytes {
         wake();
       }
     }
-    // Those who were woken may not need their room any more. Where nobody was, somebody's bytes leave first.
+    // Woken streams can leave their room unused. If none was woken, some bytes have to be sent
+    // first.
     if (left < WOKEN_AT_ONCE) this.#wakeSoon();
   }
 

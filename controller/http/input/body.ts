@@ -3,7 +3,7 @@ import type { Clock } from '../../../seams/clock.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 
 export const MAX_BODY_BYTES = 1024 * 1024;
-/** On public routes, where anybody can send one. */
+/** For public routes, which accept bodies from anyone. */
 export const MAX_PUBLIC_BODY_BYTES = 16 * 1024;
 const DEADLINE_MS = 60_000;
 const PUBLIC_DEADLINE_MS = 10_000;
@@ -15,7 +15,7 @@ export interface BodyBounds {
   readonly maxBytes: number;
   readonly deadlineMs: number;
   readonly clock: Pick<Clock, 'after'>;
-  /** Asked before bytes are kept. */
+  /** Called before bytes are buffered. */
   readonly grow: (bytes: number) => Outcome<unknown>;
 }
 
@@ -23,8 +23,9 @@ export const bodyBounds = ({ isPublic }: { readonly isPublic: boolean }) =>
   isPublic ? { maxBytes: MAX_PUBLIC_BODY_BYTES, deadlineMs: PUBLIC_DEADLINE_MS } : { maxBytes: MAX_BODY_BYTES, deadlineMs: DEADLINE_MS };
 
 /**
- * The JSON body of a request; `{}` for none, an empty one and `null`. What is too large is refused by its Content-Length or as soon as it
- * has come. What was not read of a refused body is thrown away by Node.js, so that the answer arrives.
+ * Reads the JSON body of a request; `{}` if there is none, or it is empty or `null`. Refuses a body
+ * that is too large by its Content-Length, or as soon as it exceeds the bound. Node.js discards the
+ * rest of a refused body, so that the client can read the answer.
  */
 export async function readJson(req: IncomingMessage, bounds: BodyBounds): Promise<Outcome<unknown>> {
   const announced = Number(req.headers['content-length'] ?? Number.NaN);
@@ -39,21 +40,23 @@ export async function readJson(req: IncomingMessage, bounds: BodyBounds): Promis
 
 function mediaRefusal(req: IncomingMessage): ReturnType<typeof refused> | undefined {
   const encoding = req.headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') return refused('UNSUPPORTED_MEDIA_TYPE', 'Send the body without Content-Encoding');
+  if (encoding !== undefined && encoding !== 'identity')
+    return refused('UNSUPPORTED_MEDIA_TYPE', 'The Content-Encoding is not supported. Send the body uncompressed.');
   const header = req.headers['content-type'];
   if (header === undefined || header === '') return undefined;
   const [type = '', ...parameters] = header.toLowerCase().split(';');
   const charset = parameters.map((one) => one.trim()).find((one) => one.startsWith('charset='));
-  if (type.trim() !== 'application/json') return refused('UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json');
+  if (type.trim() !== 'application/json')
+    return refused('UNSUPPORTED_MEDIA_TYPE', 'The Content-Type is not supported. Send the body as application/json.');
   if (charset === undefined || /^charset="?utf-?8"?$/.test(charset)) return undefined;
-  return refused('UNSUPPORTED_MEDIA_TYPE', 'Send the body in UTF-8');
+  return refused('UNSUPPORTED_MEDIA_TYPE', 'The charset is not supported. Send the body in UTF-8.');
 }
 
 function readAll(req: IncomingMessage, bounds: BodyBounds): Promise<Outcome<Buffer>> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
-    // By events and not by iteration, which would destroy the socket when it ends early.
+    // Async iteration would destroy the socket on an early exit.
     const stop = () => {
       timer.cancel();
       req.off('data', take).off('end', end).off('error', fail).off('close', cut);
@@ -80,7 +83,7 @@ function readAll(req: IncomingMessage, bounds: BodyBounds): Promise<Outcome<Buff
       stop();
       reject(fault);
     };
-    const cut = () => fail(Object.assign(new Error('The request was cut off'), { code: 'ECONNABORTED' }));
+    const cut = () => fail(Object.assign(new Error('the request ended early'), { code: 'ECONNABORTED' }));
     req.on('data', take).on('end', end).on('error', fail).on('close', cut);
   });
 }
@@ -90,17 +93,17 @@ function parse(bytes: Buffer): Outcome<unknown> {
   try {
     text = decoder.decode(bytes);
   } catch {
-    return refused('BAD_REQUEST', 'The body is not UTF-8');
+    return refused('BAD_REQUEST', 'The body is not valid UTF-8.');
   }
   if (text.trim() === '') return accepted({});
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return refused('BAD_REQUEST', 'The body is not JSON');
+    return refused('BAD_REQUEST', 'The body is not valid JSON.');
   }
-  // Whatever walks the value later may recurse.
-  if (isDeeper(value, MAX_DEPTH)) return refused('BAD_REQUEST', `The body is nested deeper than ${MAX_DEPTH} levels`);
+  // Later code walks the value recursively.
+  if (isDeeper(value, MAX_DEPTH)) return refused('BAD_REQUEST', `The body is nested deeper than ${MAX_DEPTH} levels.`);
   return accepted(value ?? {});
 }
 
@@ -111,7 +114,7 @@ function isDeeper(value: unknown, levels: number): boolean {
 
 function tooLarge({ maxBytes }: BodyBounds): ReturnType<typeof refused> {
   const most = maxBytes === MAX_BODY_BYTES ? '1 MiB' : `${maxBytes / 1024} KiB`;
-  return refused('PAYLOAD_TOO_LARGE', `The body is larger than ${most}`, { max_bytes: maxBytes });
+  return refused('PAYLOAD_TOO_LARGE', `The body is larger than ${most}.`, { max_bytes: maxBytes });
 }
 
 function tooSlow({ deadlineMs }: BodyBounds): ReturnType<typeof refused> {

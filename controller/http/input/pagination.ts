@@ -1,6 +1,7 @@
 /**
- * Sets the three headers, and returns the bare array. A page of more than {@link MAX_PAGE_BYTES} ends early: X-Page-Limit is then
- * the number of its items, so that the next page begins at X-Page-Offset + X-Page-Limit.
+ * Sets the three page headers and returns the bare array. A page of more than {@link
+ * MAX_PAGE_BYTES} ends early: X-Page-Limit is then its number of items, so that the next page
+ * begins at X-Page-Offset + X-Page-Limit.
  */
 import type { Context } from 'koa';
 import { MAX_PAGE_BYTES, MIN_ITEMS, type PageRequest } from '../../contract/pages.ts';
@@ -16,7 +17,10 @@ export function pageText<T>(ctx: Context, request: PageRequest, { items, total }
   return new JsonText(text);
 }
 
-/** A JSON array of the first items that fit into so many bytes, and of the first {@link MIN_ITEMS} in any case. */
+/**
+ * Returns a JSON array of the first items that fit into this many bytes, and at least {@link
+ * MIN_ITEMS}.
+ */
 export function jsonWithin(items: readonly unknown[], maxBytes: number): { readonly text: string; readonly count: number } {
   const all = JSON.stringify(items);
   if (Buffer.byteLength(all) <= maxBytes) return { text: all, count: items.length };

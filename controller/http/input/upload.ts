@@ -12,16 +12,16 @@ const ARCHIVE_TYPES = [
 ];
 
 /**
- * The body of an upload as a stream of its own: whoever reads it may destroy it at any time, and the connection lives on
- * to carry the answer. It ends with an error when the client is cut off.
+ * Returns the body of an upload as a separate stream: its reader can destroy it at any time, and
+ * the connection stays open for the response. Fails if the client disconnects.
  */
 export function readUpload(req: IncomingMessage): Outcome<Readable> {
   const type = (req.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   if (type !== '' && !ARCHIVE_TYPES.includes(type)) {
-    return refused('UNSUPPORTED_MEDIA_TYPE', 'Send a gzipped tar as application/gzip');
+    return refused('UNSUPPORTED_MEDIA_TYPE', 'The Content-Type is not supported. Send a gzipped tar as application/gzip.');
   }
   if (Number(req.headers['content-length'] ?? 0) > MAX_UPLOAD_BYTES) {
-    return refused('PAYLOAD_TOO_LARGE', 'The archive is larger than 64 MiB', { max_bytes: MAX_UPLOAD_BYTES });
+    return refused('PAYLOAD_TOO_LARGE', 'The archive is larger than 64 MiB.', { max_bytes: MAX_UPLOAD_BYTES });
   }
   return accepted(detached(req));
 }
@@ -42,9 +42,9 @@ function detached(req: IncomingMessage): Readable {
   };
   const end = () => body.push(null);
   const cut = () => {
-    if (!req.readableEnded) body.destroy(Object.assign(new Error('The upload was cut off'), { code: 'ECONNABORTED' }));
+    if (!req.readableEnded) body.destroy(Object.assign(new Error('the upload ended early'), { code: 'ECONNABORTED' }));
   };
-  // It may fail before anybody reads it; the reader meets the fault then.
+  // The stream can fail before its reader attaches, who then sees the error.
   body.on('error', () => undefined);
   req.on('data', take).on('end', end).on('error', cut).on('close', cut);
   req.pause();

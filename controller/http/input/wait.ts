@@ -11,7 +11,7 @@ import { hasLeft } from '../server/connections.ts';
 export const MAX_WAIT_MS = 300_000;
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
 
-/** `?wait=30s`, `1m`, `500ms`: milliseconds, 0 when it was not sent. At most 300 s. */
+/** `?wait=30s`, `1m`, `500ms`, in milliseconds: 0 if absent, at most 300 s. */
 export const waitParameter = parsedParameter(
   (sent) => {
     const [, amount, unit = ''] = /^(\d{1,9})(ms|s|m)$/.exec(sent) ?? [];
@@ -19,7 +19,7 @@ export const waitParameter = parsedParameter(
     return ms <= MAX_WAIT_MS ? ms : undefined;
   },
   'must be a duration of at most 300 s, such as 500ms, 30s or 1m',
-  'How long to wait for what is asked for: 500ms, 30s, 1m',
+  'How long to wait for the result: 500ms, 30s, 1m',
 );
 
 export interface Waiting {
@@ -28,8 +28,8 @@ export interface Waiting {
 }
 
 /**
- * Does what may end in a wait of `ms`. Where too many wait already it is refused before it has changed anything, so that a client can
- * send the same again, or without `?wait`.
+ * Runs an operation that can wait for `ms`. With too many waits in progress it is refused before it
+ * changes anything, so that the client can safely retry.
  */
 export async function withWaitPlace<T>(
   ctx: Context,
@@ -48,7 +48,7 @@ export async function withWaitPlace<T>(
   }
 }
 
-/** How long, for whom, and whether that caller may still see what is waited for. */
+/** How long to wait, for whom, and whether that caller can still see the result. */
 export interface Wait {
   readonly ms: number;
   readonly caller: Caller;
@@ -56,9 +56,9 @@ export interface Wait {
 }
 
 /**
- * What `until` resolves with (within `withWaitPlace`), given a signal that aborts after `ms`, when the client has gone, and once it may not see it any more. When
- * the time is up it is undefined, and the answer carries `X-Raworc-Wait: timeout`. Undefined before that: what was waited for cannot
- * come any more, or is not for this caller any more.
+ * Resolves with the result of `until` (inside `withWaitPlace`). Its signal aborts after `ms`, when
+ * the client disconnects, or once the caller cannot see the result any more. Undefined on timeout,
+ * with the header `X-Raworc-Wait: timeout`, and when no result can come any more.
  */
 export async function waiting<T>(
   ctx: Context,

@@ -18,7 +18,7 @@ import { serviceAccountRoutes } from './service-accounts.ts';
 import { sessionRoutes } from './sessions.ts';
 import { spaceRoutes } from './spaces.ts';
 
-/** Every route of the API, in the order of the document. */
+/** Returns every route of the API, in the order of the document. */
 export function allRoutes(deps: RouteDeps): Route[] {
   const routes: Route[] = [
     serverRoutes,

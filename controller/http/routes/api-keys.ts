@@ -8,7 +8,7 @@ export function apiKeyRoutes({ services: { apiKeys } }: RouteDeps): Route[] {
     listRoute({
       path: '/api-keys',
       permission: 'self',
-      summary: 'Returns the API keys of the caller.',
+      summary: 'Lists the API keys of the caller.',
       item: apiKeyObject,
       refusals: ['FORBIDDEN'],
       respond: ({ caller, page }) => apiKeys.list(caller, page),
@@ -17,9 +17,9 @@ export function apiKeyRoutes({ services: { apiKeys } }: RouteDeps): Route[] {
       method: 'POST',
       path: '/api-keys',
       permission: 'self',
-      summary: 'Creates an API key. The key is shown only in this answer.',
+      summary: 'Creates an API key. Only this response contains the key.',
       description:
-        'Send the key as a Bearer token. It can do what its owner can, limited by its rules, and loses permissions when the owner does.',
+        'Send the key as a Bearer token. It has the permissions of its owner, limited by its rules, and loses permissions when the owner does.',
       request: createApiKey,
       status: 201,
       answer: newApiKeyObject,

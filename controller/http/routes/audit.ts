@@ -7,9 +7,9 @@ export function auditRoutes({ services: { audit } }: RouteDeps): Route[] {
     listRoute({
       path: '/audit',
       permission: 'audit:list',
-      summary: 'Returns audit records, newest first.',
+      summary: 'Lists audit records, newest first.',
       description:
-        'Covers every change, every request refused for lack of permission, and reads of secret values and agent logs. With audit:list in one space, `space` must name that space.',
+        'Records cover every change, every request refused for a missing permission, and reads of secret values and agent logs. With audit:list in one space, `space` must name that space.',
       query: auditFilter,
       item: auditObject,
       refusals: ['NOT_FOUND'],

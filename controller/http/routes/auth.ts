@@ -13,7 +13,7 @@ export function authRoutes({ services: { accounts }, tokens }: RouteDeps): Route
     publicRoute({
       method: 'POST',
       path: '/auth/login',
-      summary: 'Returns a token, valid for 24 hours. Repeated wrong passwords are delayed, then refused.',
+      summary: 'Logs in and returns a token, valid for 24 hours.',
       request: login,
       answer: tokenObject,
       refusals: ['UNAUTHORIZED', 'RATE_LIMITED'],
@@ -21,7 +21,7 @@ export function authRoutes({ services: { accounts }, tokens }: RouteDeps): Route
       async respond({ ctx, body }) {
         ctx.state.triedUser = body.user;
         const id = tokens.newId();
-        // The credential of what is done with the token names it.
+        // Audit records of requests with this token name it as their credential.
         const by = attributionOf(ctx, 'login', { kind: 'tokens', ref: id, space: null });
         const holder = await accounts.login(body.user, body.pass, networkOf(ctx.ip), by);
         return mapped(holder, (subject) => ({ ...BEARER, ...tokens.sign(subject, id) }));
@@ -41,7 +41,7 @@ export function authRoutes({ services: { accounts }, tokens }: RouteDeps): Route
       path: '/auth/refresh',
       permission: 'self',
       recorded: 'noted',
-      summary: 'Returns a new token, valid for 24 hours. The current token stays valid until it expires.',
+      summary: 'Returns a new token, valid for 24 hours. The current token stays valid.',
       answer: tokenObject,
       refusals: ['FORBIDDEN'],
       respond({ ctx }) {

@@ -9,7 +9,7 @@ export function buildRoutes({ services: { builds } }: RouteDeps): Route[] {
       path: '/spaces/{name}/build',
       permission: 'builds:create',
       summary: 'Builds the active agents of a space into one image.',
-      description: 'Without `force`, returns an existing build with the same content, finished or in progress, instead of a new one.',
+      description: 'Without `force`, returns an existing build with the same content if there is one, finished or in progress.',
       creates: true,
       request: createBuild,
       status: 201,

@@ -4,7 +4,7 @@ import { JsonText } from '../../services/engine/json-text.ts';
 import { openApiDocument } from '../document/openapi.ts';
 import { publicRoute, type Route } from '../routing/route.ts';
 
-/** The document of all routes, including this one. It is made on the first request. */
+/** Serves the document of all routes, including this one. Generated on the first request. */
 export function documentRoute(version: string, routes: () => readonly Route[]): Route {
   let text: JsonText<{ openapi: string; paths: Record<string, unknown> }> | undefined;
   return publicRoute({

@@ -11,7 +11,7 @@ export function messageRoutes({ services: { messages, sessions }, clock, streams
     listRoute({
       path: '/sessions/{id}/messages',
       permission: 'own or sessions:get',
-      summary: 'Returns the messages of a session by seq, oldest first.',
+      summary: 'Lists the messages of a session by seq, oldest first.',
       query: messageFilter,
       item: messageObject,
       refusals: ['NOT_FOUND'],
@@ -32,7 +32,7 @@ export function messageRoutes({ services: { messages, sessions }, clock, streams
       respond: ({ ctx, caller, params: { id }, query: { wait: ms = 0 }, body, idempotency }) =>
         withWaitPlace(ctx, streams, ms, async () => {
           const posted = await messages.post(caller, id, body, idempotency);
-          // Only messages of users are answered.
+          // Only messages with the role user get an answer.
           if (!posted.ok || ms === 0 || posted.value.role !== 'user') return posted;
           const message = posted.value;
           const wait = { ms, caller, maySee: (now: Caller) => sessions.get(now, id).ok };
@@ -45,7 +45,7 @@ export function messageRoutes({ services: { messages, sessions }, clock, streams
       path: '/sessions/{id}/messages',
       permission: 'own or sessions:update',
       summary: 'Deletes the messages of a session.',
-      description: 'A run in progress continues, and its answer is dropped.',
+      description: 'A run in progress continues, but its answer is discarded.',
       answer: 'nothing',
       refusals: ['NOT_FOUND'],
       respond: ({ caller, params }) => messages.clear(caller, params.id),

@@ -7,7 +7,7 @@ export function roleRoutes({ services: { roles } }: RouteDeps): Route[] {
     listRoute({
       path: '/roles',
       permission: 'roles:list',
-      summary: 'Returns the roles, including built-in ones.',
+      summary: 'Lists the roles, including built-in ones.',
       item: roleObject,
       respond: ({ caller, page }) => roles.list(caller, page),
     }),
@@ -15,7 +15,7 @@ export function roleRoutes({ services: { roles } }: RouteDeps): Route[] {
       method: 'POST',
       path: '/roles',
       permission: 'roles:create',
-      summary: 'Creates a role. It grants nothing until it is bound to an account.',
+      summary: 'Creates a role. It has no effect until you bind it to an account.',
       creates: true,
       request: createRole,
       status: 201,

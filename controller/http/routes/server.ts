@@ -8,9 +8,9 @@ export function serverRoutes({ services: { health }, version }: RouteDeps): Rout
     publicRoute({
       method: 'GET',
       path: '/health',
-      summary: 'Returns whether the controller can serve requests; 503 if it cannot.',
+      summary: 'Returns the health of the controller; 503 if it cannot serve requests.',
       description:
-        '`degraded` means that the controller serves requests, but something costs latency or capacity. `degraded` counts it by kind (`bus`, `reader`, `disk_low`, `nodes_unschedulable`).',
+        'The status `degraded` means that the controller serves requests with less speed or capacity. The field `degraded` counts the causes by kind (`bus`, `reader`, `disk_low`, `nodes_unschedulable`).',
       answer: healthObject,
       answers: { 200: healthyObject, 503: failingObject },
       statusOf: (body) => ('error' in body ? 503 : 200),

@@ -23,15 +23,15 @@ const waits = z.object({ wait: waitParameter });
 
 const ACTIONS = {
   pause: {
-    summary: 'Freezes a session at once. Its memory is kept.',
+    summary: 'Pauses a session at once and keeps its memory.',
     query: z.object({}) satisfies z.ZodType<ActionQuery>,
   },
   suspend: {
-    summary: 'Removes the container of a session and keeps its volume. A run in progress has a grace period to finish.',
+    summary: 'Suspends a session: removes its container and keeps its volume. A run in progress gets a grace period to finish.',
     query: z.object({ force: flagParameter('Interrupts a run in progress instead of waiting for it') }),
   },
   resume: {
-    summary: 'Resumes a paused or suspended session. With ?wait=30s, waits until it is up.',
+    summary: 'Resumes a paused or suspended session. With ?wait=30s, waits until it is running.',
     query: waits,
   },
 } as const;
@@ -41,20 +41,23 @@ interface ActionQuery {
 }
 
 export function sessionRoutes({ services: { sessions }, clock, streams }: RouteDeps): Route[] {
-  /** The session once it is up; undefined when the time is up first, and for whoever may not see it any more. */
+  /**
+   * Waits until the session is running. Resolves to undefined on timeout, or once the caller cannot
+   * see it any more.
+   */
   function whenUp(ctx: Context, caller: Caller, ms: number, id: string): Promise<SessionObject | undefined> {
     const maySee = (now: Caller) => sessions.get(now, id).ok;
     return waiting(ctx, { clock, streams }, { ms, caller, maySee }, (signal) => sessions.whenUp(id, signal));
   }
 
-  /** Answers with a new session, after waiting so long for it to come up. */
+  /** Creates a session, and waits up to `ms` for it to start. */
   const created = (ctx: Context, caller: Caller, ms: number, create: () => Promise<Outcome<SessionObject>>) =>
     withWaitPlace<SessionObject | JsonText<SessionObject>>(ctx, streams, ms, async () => {
       const session = await create();
       if (!session.ok || ms === 0) return session;
       const up = await whenUp(ctx, caller, ms, session.value.id);
       if (up !== undefined) return accepted(up);
-      // When the time is up, the state of now and not that of the creation.
+      // After a timeout, answer with the current state instead of that at creation.
       const later = caller.now();
       const now = later === undefined ? undefined : sessions.get(later, session.value.id);
       return now?.ok === true ? now : session;
@@ -64,9 +67,9 @@ export function sessionRoutes({ services: { sessions }, clock, streams }: RouteD
     listRoute({
       path: '/sessions',
       permission: 'own or sessions:list',
-      summary: 'Returns the sessions that the caller can see.',
+      summary: 'Lists the sessions that the caller can see.',
       description:
-        'Includes the caller’s own sessions in every space where it holds a role. Naming a space in which it holds none is a 404.',
+        'Includes the caller’s own sessions in every space where it has a role. 404 for a `space` in which the caller has no role.',
       query: sessionFilter,
       patternQuery: { name: 'metadata', schema: metadataFilter },
       item: sessionObject,
@@ -77,7 +80,7 @@ export function sessionRoutes({ services: { sessions }, clock, streams }: RouteD
       method: 'POST',
       path: '/sessions',
       permission: 'sessions:create',
-      summary: 'Creates a session. With ?wait=30s, waits until it is up.',
+      summary: 'Creates a session. With ?wait=30s, waits until it is running.',
       creates: true,
       request: createSession,
       query: waits,
@@ -103,7 +106,7 @@ export function sessionRoutes({ services: { sessions }, clock, streams }: RouteD
       permission: 'own or sessions:update',
       summary: 'Updates the name or metadata of a session.',
       description:
-        'Metadata are replaced as a whole. Fields that are not sent stay as they are; 400 if none is sent, 409 if metadata exceed `quotas.storage_bytes` of the space.',
+        'Replaces metadata as a whole and keeps fields that are not sent. 400 if no field is sent, 409 if the metadata exceed `quotas.storage_bytes` of the space.',
       request: updateSession,
       answer: sessionObject,
       refusals: ['NOT_FOUND', 'CONFLICT'],
@@ -114,9 +117,9 @@ export function sessionRoutes({ services: { sessions }, clock, streams }: RouteD
       method: 'POST',
       path: `${ONE}/remix`,
       permission: 'own or sessions:update',
-      summary: 'Creates a running session as a copy of this one. With ?wait=30s, waits until it is up.',
+      summary: 'Creates a running session as a copy of this one. With ?wait=30s, waits until it is running.',
       description:
-        'With data=false and messages=false, sessions:get is enough. The caller also needs sessions:create in the space of the copy (by default the space of the parent), and sessions:files if the volume leaves its space. The parent is frozen while its volume is copied. The caller owns the copy, which gets the secrets of its own space and runs on the node of the parent: 503 if that node has no room, 409 if it is lost.',
+        'The caller owns the copy. It runs on the node of the parent with the secrets of its own space; 503 if that node has no capacity, 409 if it is lost. The parent is paused while its volume is copied. The caller also needs sessions:create in the space of the copy (by default the space of the parent), and sessions:files to copy the volume to another space. With data=false and messages=false, sessions:get on the parent is enough.',
       creates: true,
       request: remixSession,
       query: waits,
@@ -150,7 +153,7 @@ export function sessionRoutes({ services: { sessions }, clock, streams }: RouteD
       method: 'PUT',
       path: `${ONE}/state`,
       permission: 'own or sessions:update',
-      summary: 'Pauses, suspends, resumes (`idle`) or recovers (`init`) a session, by the state to reach.',
+      summary: 'Sets the requested state of a session: pauses, suspends, resumes (`idle`) or recovers (`init`) it.',
       request: putState,
       answer: sessionObject,
       refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],

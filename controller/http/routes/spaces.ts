@@ -3,14 +3,14 @@ import { listRoute, type Route, route } from '../routing/route.ts';
 import type { RouteDeps } from '../routing/route-deps.ts';
 
 const SETTINGS =
-  'Settings are free-form. Raworc knows `timeouts` and `resources`, the defaults of new sessions, and `quotas` (`sessions`, `cpu`, `memory_bytes`), the bounds of all sessions of the space together.';
+  'Settings are free-form. Raworc knows `timeouts` and `resources`, the defaults of new sessions, and `quotas` (`sessions`, `cpu`, `memory_bytes`), the limits of all sessions of the space together.';
 
 export function spaceRoutes({ services: { spaces } }: RouteDeps): Route[] {
   return [
     listRoute({
       path: '/spaces',
       permission: 'spaces:list',
-      summary: 'Returns the spaces that the caller can see.',
+      summary: 'Lists the spaces that the caller can see.',
       query: spaceFilter,
       item: spaceObject,
       respond: ({ caller, query, page }) => spaces.list(caller, query, page),
@@ -54,7 +54,7 @@ export function spaceRoutes({ services: { spaces } }: RouteDeps): Route[] {
       method: 'DELETE',
       path: '/spaces/{name}',
       permission: 'spaces:delete',
-      summary: 'Deletes a space without sessions, with its secrets, agents, builds and role bindings.',
+      summary: 'Deletes a space with its secrets, agents, builds and role bindings. 409 if it has sessions.',
       answer: 'nothing',
       refusals: ['NOT_FOUND', 'CONFLICT'],
       respond: ({ caller, params }) => spaces.remove(caller, params.name),

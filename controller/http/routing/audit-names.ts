@@ -1,7 +1,10 @@
-/** Names and ids as the API has them. */
+/** Names and ids of the API. */
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$/;
-/** How API keys begin. */
+/** Prefixes of API keys. */
 const KEY = /^(rwk|e2b)_/i;
 
-/** Whether a word of a path can be the name of something. What cannot is left out of the audit record: somebody may have sent a secret there. */
+/**
+ * Returns whether a path segment can be a name. Anything else is left out of the audit record: it
+ * could be a secret.
+ */
 export const isPlausibleName = (text: string): boolean => NAME.test(text) && !KEY.test(text);

@@ -4,7 +4,7 @@ import type { Route } from './route.ts';
 
 type Params = Readonly<Record<string, string>>;
 
-/** The thing that a path names: its kind, its id or name, and its space. */
+/** Returns the resource that a path names: its kind, id or name, and space. */
 export function thingOf({ path }: Pick<Route, 'path'>, params: Params): Thing {
   const [first = '', , third] = path.slice(1).split('/');
   const value = (name: string): string | null => {

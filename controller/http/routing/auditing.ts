@@ -14,7 +14,7 @@ const NOBODY: Actor = { type: 'Anonymous', id: null, name: null };
 
 const credentialOf = (proof: Proof): string => (proof.kind === 'token' ? `token:${proof.tokenId}` : `key:${proof.keyId}`);
 
-/** Who makes this request, by what, from where, and about what. */
+/** Returns who makes this request, with which credential, from where, and on which resource. */
 export function attributionOf(ctx: Context, action: string, thing: Thing): Attribution {
   const proved = provedOf(ctx);
   return {
@@ -26,7 +26,7 @@ export function attributionOf(ctx: Context, action: string, thing: Thing): Attri
   };
 }
 
-/** The same caller, whose changes are recorded so, also after it has waited for something. */
+/** Adds the attribution to the caller, also when it is refreshed after a wait. */
 function attributed(caller: Caller, attribution: Attribution): Caller {
   return {
     ...caller,
@@ -40,21 +40,24 @@ function attributed(caller: Caller, attribution: Attribution): Caller {
 
 /** Attributes and records the requests of one route. */
 export interface RouteAudit {
-  /** Records a refusal, once the request has been answered with it. */
+  /** Records a refusal after it was sent. */
   refused(ctx: Context): void;
-  /** Whether the request has to be noted before it is answered. */
+  /** Returns whether the request must be recorded before it is answered. */
   isNoted(ctx: Context): boolean;
   attribution(ctx: Context): Attribution;
   attribute(ctx: Context, caller: Caller): Caller;
 }
 
-/** Whether a refusal is one for the record: the caller is not known, may not do it, may not know of the thing, or guesses passwords. */
+/**
+ * Returns whether to record a refusal: unknown caller, missing permission, hidden resource, or
+ * password guessing.
+ */
 function isRecorded({ path }: Route, code: RefusalCode, isHidden: boolean): boolean {
   if (code === 'RATE_LIMITED') return path === '/auth/login' || path.endsWith('/password');
   return code === 'UNAUTHORIZED' || code === 'FORBIDDEN' || (code === 'NOT_FOUND' && isHidden);
 }
 
-/** Records who was refused something that is no route of the API. */
+/** Records a refusal outside the routes of the API. */
 export function refusedAside(path: string, action: string, kind: string, audit: Pick<Audit, 'refused'>, page: Middleware): Middleware {
   return async (ctx, next) => {
     if (ctx.path !== path) return next();

@@ -1,4 +1,4 @@
-/** The one table from refusals to status codes. */
+/** Maps error codes to HTTP status codes. */
 import type { Context } from 'koa';
 import type { Log } from '../../../seams/log.ts';
 import type { RefusalCode } from '../../contract/errors.ts';
@@ -29,22 +29,25 @@ export function errorBody({ code, message, details }: Refusal): ErrorBody {
   return { error: details === undefined ? { code, message } : { code, message, details } };
 }
 
-/** Answers with the error's shape, with what HTTP wants beside a 401, and with Retry-After where `details.retry_after_s` says when to come back. */
+/**
+ * Answers with an error, adding WWW-Authenticate to a 401, and Retry-After if
+ * `details.retry_after_s` is set.
+ */
 export function refuse(ctx: Context, whole: Refusal): void {
   ctx.state.refusal = whole;
-  // Nothing about nodes, unless it was found before that the caller may see them.
+  // Omits node details unless the caller is known to see nodes.
   const refusal = refusalFor(whole, false);
   ctx.status = STATUS_OF[refusal.code];
   ctx.body = errorBody(refusal);
   if (refusal.code === 'UNAUTHORIZED') ctx.set('WWW-Authenticate', 'Bearer realm="raworc"');
-  // The rest of the body would come just as slowly.
+  // The rest of the body would arrive just as slowly.
   if (refusal.code === 'REQUEST_TIMEOUT') ctx.set('Connection', 'close');
   const retryAfterS = retryAfterSOf(refusal.details);
   if (retryAfterS !== undefined) ctx.set('Retry-After', String(retryAfterS));
   else if (refusal.code === 'RATE_LIMITED') ctx.set('Retry-After', '1');
 }
 
-/** What a request was refused with. */
+/** Returns the refusal that a request was answered with. */
 export const refusalOf = (ctx: Context): Refusal | undefined => ctx.state.refusal;
 
 function retryAfterSOf(details: unknown): number | undefined {
@@ -54,12 +57,12 @@ function retryAfterSOf(details: unknown): number | undefined {
 }
 
 /**
- * Answers a request whose handling has thrown: a refusal as one, all else as a 500 that shows the request's id and nothing internal.
- * Headers set so far (request id, CORS) stay, unlike with Koa's own handler.
+ * Answers a request whose handler threw: a refusal as such, anything else as a 500 with the request
+ * id and no internals. Keeps headers set so far (request id, CORS), unlike Koa's own handler.
  */
 export function answerFault(ctx: Context, fault: unknown, log: Log): void {
   const requestId = String(ctx.state.requestId);
-  // An answer that waits behind another one of its connection is writable for all that Koa knows.
+  // Koa considers a response writable while it queues behind another one on the connection.
   if (ctx.headerSent || (isGone(fault) && (!ctx.writable || hasLeft(ctx)))) {
     log.debug('http.cut', { request_id: requestId });
     ctx.res.destroy();
@@ -67,10 +70,13 @@ export function answerFault(ctx: Context, fault: unknown, log: Log): void {
   }
   if (fault instanceof RefusedError) return refuse(ctx, fault.refusal);
   log.error('http.fault', { request_id: requestId, method: ctx.method, fault: describe(fault) });
-  refuse(ctx, refused('INTERNAL_ERROR', 'The server failed; its log tells more under the request id', { request_id: requestId }).refusal);
+  refuse(
+    ctx,
+    refused('INTERNAL_ERROR', 'Unexpected server error. Quote the request id when you report it.', { request_id: requestId }).refusal,
+  );
 }
 
-/** Whether the fault only says that the client went away. */
+/** Returns whether an error only means that the client disconnected. */
 export function isGone(fault: unknown): boolean {
   if (!(fault instanceof Error) || !('code' in fault)) return false;
   return (

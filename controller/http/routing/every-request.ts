@@ -14,7 +14,7 @@ import { unreadBodies } from './unread-bodies.ts';
 export interface EveryRequestDeps extends LargeAnswersDeps {
   readonly log: Log;
   readonly random: Random;
-  /** Origins whose pages may call the API beside its own; "*" for any. */
+  /** Other origins whose pages can call the API; "*" for any. */
   readonly corsOrigins: readonly string[];
 }
 
@@ -23,8 +23,9 @@ const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 
 const securityHeaders = Object.entries(SECURITY_HEADERS);
 
 /**
- * Wraps every request: gives it an id and headers, answers what it throws, delays or holds its answer, and counts it. A single middleware, because
- * each asynchronous step costs a request about as much as reading a session.
+ * Wraps every request: sets its id and headers, answers thrown errors, delays refusals, paces large
+ * answers, and counts it. One middleware, because each asynchronous step costs about as much as
+ * reading a session.
  */
 export function everyRequest(deps: EveryRequestDeps): Middleware {
   const { log, clock, random, metrics, addresses } = deps;
@@ -39,7 +40,7 @@ export function everyRequest(deps: EveryRequestDeps): Middleware {
     buckets: SECONDS,
   });
 
-  /** By method, path as the route spells it, and class of status, so that the number of series is that of the routes. */
+  /** Labels by method, route path and status class bound the number of series. */
   function count({ req, res, state }: Context, tookMs: number): void {
     const { method = '' } = req;
     const { statusCode: status } = res;
@@ -57,7 +58,7 @@ export function everyRequest(deps: EveryRequestDeps): Middleware {
     const sentId = req.headers['x-request-id'];
     const requestId = typeof sentId === 'string' && SANE_ID.test(sentId) ? sentId : random.uuid();
     ctx.state.requestId = requestId;
-    // Directly on the response: Koa's `set` copies and normalizes each header first.
+    // Koa's `set` copies and normalizes each header, so bypass it.
     res.setHeader('X-Request-Id', requestId);
     for (const [name, value] of securityHeaders) res.setHeader(name, value);
     if (req.socket instanceof TLSSocket) ctx.set(HSTS);

@@ -8,10 +8,10 @@ import type { ClientAddresses } from '../server/client-address.ts';
 import { hasLeft } from '../server/connections.ts';
 import { refuse } from './errors.ts';
 
-/** A smaller answer fits into what the system keeps for a connection. */
+/** Smaller answers fit into the kernel's socket buffer. */
 const LARGE_BYTES = 64 * 1024;
 const PIECE_BYTES = 64 * 1024;
-/** A client that takes no piece for so long is cut. */
+/** A client that reads nothing for this long is disconnected. */
 const STUCK_MS = 30_000;
 
 export interface LargeAnswersDeps {
@@ -22,13 +22,13 @@ export interface LargeAnswersDeps {
 }
 
 /**
- * Answers that a client may leave unread: their bytes are counted until they have left, they are handed to the socket in pieces, so that TLS
- * makes no copy of the whole, and a client that takes none of them is cut.
+ * Sends answers that a client might not read: counts their bytes until they are sent, writes them
+ * in pieces, so that TLS does not copy the whole, and disconnects clients that stop reading.
  */
 export function largeAnswers({ budgets, addresses, clock, metrics }: LargeAnswersDeps): (ctx: Context) => void {
   const cut = metrics.counter({
     name: 'http_answers_cut_total',
-    help: 'Answers that were cut because their client took nothing for 30 s.',
+    help: 'Answers aborted because their client read nothing for 30 s.',
   });
 
   function hold(ctx: Context, body: Buffer): void {

@@ -3,8 +3,8 @@ import type { Route } from './route.ts';
 type Named = Pick<Route, 'method' | 'path' | 'paged' | 'operation'>;
 
 /**
- * What a client calls the operation: listSessions, createSession, getSession, pauseSession. It follows from method and path,
- * unless the route gives a name itself.
+ * Returns the operationId: listSessions, createSession, getSession, pauseSession. It follows from
+ * method and path, unless the route names it.
  */
 export function operationOf(route: Named, routes: readonly Named[]): string {
   if (route.operation !== undefined) return route.operation;

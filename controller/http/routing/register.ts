@@ -26,7 +26,7 @@ export interface RegisterDeps {
   readonly audit: Pick<Audit, 'note' | 'refused'>;
 }
 
-/** All routes, as two middlewares: the pages outside the API come between them. */
+/** All routes, as two middlewares with the pages outside the API between them. */
 export interface Registered {
   /** Answers requests that match a route. */
   readonly answer: Middleware;
@@ -35,8 +35,9 @@ export interface Registered {
 }
 
 /**
- * The routes below the base path: the public ones as they are, the others behind `authentication`. Unknown paths are 404 and wrong
- * methods 405 before any token is looked at: both follow from the published list of routes alone and tell nothing.
+ * Serves the routes below the base path, all but the public ones behind `authentication`. Unknown
+ * paths are 404 and wrong methods 405 before any token is checked: the list of routes is public
+ * anyway.
  */
 export function registered(routes: readonly Route[], deps: RegisterDeps): Registered {
   const table = new RouteTable<(ctx: Context) => Promise<void>>(BASE);
@@ -52,7 +53,10 @@ export function registered(routes: readonly Route[], deps: RegisterDeps): Regist
   };
 }
 
-/** Returns the function that admits, answers and audits a route's requests. A read that waits for nothing runs through it without a promise. */
+/**
+ * Returns the handler that admits, answers and audits requests of a route. A read that waits for
+ * nothing runs without a promise.
+ */
 function answering(route: Route, routes: readonly Route[], deps: RegisterDeps): (ctx: Context) => Promise<void> {
   const { authentication, gate, checkAnswers } = deps;
   const recorded = routeAudit(route, routes, deps.audit);
@@ -63,7 +67,7 @@ function answering(route: Route, routes: readonly Route[], deps: RegisterDeps): 
       ctx.state.route = route.path;
       const pending = answerOf(route, ctx, recorded, deps);
       const answer = pending instanceof Promise ? await pending : pending;
-      // Nobody sees what is not recorded: the answer leaves after this.
+      // Reads are recorded before the answer leaves.
       if (answer?.ok === true && recorded.isNoted(ctx)) await deps.audit.note(recorded.attribution(ctx));
       if (answer !== undefined) reply(ctx, answer);
       const fault = checkAnswers ? answerFault(route, ctx) : undefined;
@@ -81,7 +85,7 @@ function reply(ctx: Context, answer: Outcome<Answer | undefined>): void {
   response.status = status;
   if (body === undefined) return;
   res.setHeader('Content-Type', 'application/json; charset=utf-8');
-  // As text, whose size is known.
+  // As text, so that Koa knows its size.
   response.body = body instanceof JsonText ? body.text : JSON.stringify(body);
 }
 
@@ -90,12 +94,12 @@ function seesNodes(ctx: Context): boolean {
   return caller.ok && caller.value?.permissions.allows('nodes', 'list', null) === true;
 }
 
-/** Requests whose caller's rights change all the time are refused in the end. */
+/** Bound for a caller whose permissions keep changing. */
 const MAX_JUDGED_AGAIN = 10;
 
 const NO_QUERY: Query = Object.freeze({});
 
-/** Undefined when a budget refused the request and has already answered it. */
+/** Undefined if a budget refused and answered the request. */
 type Answered = Outcome<Answer | undefined> | undefined;
 
 /** Synchronous for a read that waits for nothing. */
@@ -120,7 +124,7 @@ async function changed(route: Route, ctx: Context, recorded: RouteAudit, { gate,
   if (caller.value !== undefined) {
     workIn(ctx, spaces?.(caller.value, ctx.params, sent.value));
     if (!gate.change(ctx)) return undefined;
-    // An upload takes as long as its client sends, and waits for a turn of its own.
+    // Uploads last as long as the client sends, and have turns of their own.
     if (route.raw === undefined) await gate.takeTurn(ctx);
   }
   return judged(route, sentBy(ctx, sent.value, idempotency.value), recorded);
@@ -130,7 +134,7 @@ const sentBy = (ctx: Context, body: unknown, idempotency: Idempotency | undefine
   ...{ ctx, params: ctx.params, query: ctx.request.querystring === '' ? NO_QUERY : ctx.query, body, idempotency },
 });
 
-/** Returns the route's answer. It is computed again when the caller's rights changed in between. */
+/** Returns the route's answer, recomputed if the caller's permissions changed meanwhile. */
 function judged(route: Route, request: Sent, recorded: RouteAudit, again = 0): Promise<Answered> | Answered {
   const caller = callerOf(request.ctx);
   if (!caller.ok) return caller;
@@ -142,7 +146,10 @@ function judged(route: Route, request: Sent, recorded: RouteAudit, again = 0): P
   return answer instanceof Promise ? answer.then(settle) : settle(answer);
 }
 
-/** Whether it was judged by rights that are not those of now: a change in its turn, a read at its end. A stream, and a page, judge for themselves. */
+/**
+ * Returns whether permissions changed since they were checked: for a change when it is decided, for
+ * a read at its end. Streams and pages check for themselves.
+ */
 function isStale({ method }: Route, answer: Outcome<unknown>, caller: Caller | undefined): boolean {
   if (!answer.ok) return answer.refusal.stale === true;
   return method === 'GET' && answer.value !== undefined && caller?.isCurrent?.() === false;
@@ -154,12 +161,16 @@ function bodyOf(route: Route, ctx: Context, clock: Clock, gate: BudgetGate): Pro
   return readJson(ctx.req, { ...bodyBounds({ isPublic: route.permission === 'public' }), clock, grow });
 }
 
-/** No route answered: 405 with Allow where the path has other methods, 204 with Allow for OPTIONS, else 404. */
+/**
+ * No route matches: 405 with Allow if the path has other methods, 204 with Allow for OPTIONS, else
+ * 404.
+ */
 function unmatched(ctx: Context, table: RouteTable<unknown>, gate: BudgetGate): void {
   if (!gate.stranger(ctx)) return;
   const methods = table.methodsOf(ctx.path);
-  if (methods.length === 0) return refuse(ctx, refused('NOT_FOUND', `There is no ${ctx.path.slice(0, 200)} here`).refusal);
+  if (methods.length === 0) return refuse(ctx, refused('NOT_FOUND', `The path ${ctx.path.slice(0, 200)} does not exist.`).refusal);
   ctx.set('Allow', [...new Set([...methods, 'OPTIONS'])].join(', '));
   if (ctx.method === 'OPTIONS') ctx.status = 204;
-  else refuse(ctx, refused('METHOD_NOT_ALLOWED', `${ctx.method} is not allowed here; Allow lists what is`).refusal);
+  else
+    refuse(ctx, refused('METHOD_NOT_ALLOWED', `${ctx.method} is not supported here. The Allow header lists the methods that are.`).refusal);
 }

@@ -5,7 +5,7 @@ import type { EventIds } from '../../services/events/event-ids.ts';
 import type { Services } from '../../services/services.ts';
 import type { OpenStreams } from '../events/open-streams.ts';
 
-/** What the routes are made from. */
+/** Dependencies of the routes. */
 export interface RouteDeps {
   readonly services: Services;
   readonly tokens: Tokens;

@@ -4,9 +4,10 @@ type Params = Readonly<Record<string, string>>;
 type Layer = ReturnType<Router['match']>['path'][number];
 
 /**
- * Finds a route by method and path. A trailing slash is ignored, GET routes also answer HEAD, and when two routes match, the first one
- * added wins. Only the matching is @koa/router's: its dispatch composes middleware for each request, which costs more than a whole read.
- * Routes with the same first segment share a router, so a request is compared with some ten of them.
+ * Finds a route by method and path. Ignores a trailing slash; GET routes also answer HEAD; if two
+ * routes match, the first one added wins. Uses only the matching of @koa/router: its dispatch
+ * composes middleware per request, which costs more than a whole read. Routes with the same first
+ * segment share a router, so a request is compared with some ten of them.
  */
 export class RouteTable<Value> {
   readonly #base: string;
@@ -24,7 +25,7 @@ export class RouteTable<Value> {
     const router = this.#routers.get(segment) ?? new Router({ sensitive: true });
     this.#routers.set(segment, router);
     const layer = router.register(whole.replaceAll(/\{(\w+)\}/g, ':$1'), [method], () => undefined);
-    if (layer instanceof Router) throw new Error(`${path} is not one path`);
+    if (layer instanceof Router) throw new Error(`${path} must be a single path`);
     this.#values.set(layer, value);
   }
 
@@ -34,13 +35,13 @@ export class RouteTable<Value> {
     return value === undefined || layer === undefined ? undefined : { value, params: layer.params(path, layer.captures(path)) };
   }
 
-  /** The methods that the path accepts. */
+  /** Returns the methods of a path. */
   methodsOf(path: string): string[] {
     const router = this.#routers.get(this.#segmentOf(path));
     return router === undefined ? [] : router.match(path, 'GET').path.flatMap(({ methods }) => methods);
   }
 
-  /** Empty for a path outside the base. */
+  /** Returns '' for a path outside the base. */
   #segmentOf(path: string): string {
     if (!path.startsWith(this.#base)) return '';
     const end = path.indexOf('/', this.#base.length);

@@ -14,22 +14,24 @@ import { checkBody, checkQuery, type Query } from '../input/check.ts';
 import { isUuid } from '../input/ids.ts';
 import { pageText } from '../input/pagination.ts';
 
-/** All routes are below it. */
+/** The base path of all routes. */
 export const BASE = '/api/v0';
 
 /**
- * What a caller needs: `public` no token, `self` any valid token, else a resource and verb. A leading "own" means that
- * having created the thing is enough. The services check it; here it is stated for the document and the test of all routes.
+ * The permission that a route needs: `public` no token, `self` any valid token, else a resource and
+ * verb. A leading "own" means that owning the resource is enough. Services enforce it; this
+ * declaration feeds the document and a test of all routes.
  */
 export type RoutePermission = 'public' | 'self' | `${Resource}:${Verb}` | `own or ${Resource}:${Verb}` | `self or ${Resource}:${Verb}`;
 
 export type Status = 200 | 201 | 204 | 503;
-/** The body of an answer: a schema, nothing, or a stream of events. */
+/** The body of an answer: a schema, nothing, or an event stream. */
 export type AnswerBody = z.ZodType | 'nothing' | 'event-stream';
 
 /**
- * How a request appears in the audit record. `change`: in the commit that changes something. `noted`: before it is answered.
- * `values`: the same, where it shows secret values. `nothing`: it neither changes nor reveals anything that is recorded.
+ * How a request is audited. `change`: in the commit that changes something. `noted`: before it is
+ * answered. `values`: like `noted`, if it shows secret values. `nothing`: it neither changes nor
+ * reveals anything that is recorded.
  */
 export type Recorded = 'change' | 'noted' | 'values' | 'nothing';
 
@@ -40,23 +42,27 @@ interface Described {
   readonly permission: RoutePermission;
   readonly summary: string;
   readonly description?: string;
-  /** Refusals beyond those that follow from the rest: 400, 401, 403, 413, 415, 422, 429 and 500. */
+  /**
+   * Error codes beyond those that follow from the rest: 400, 401, 403, 413, 415, 422, 429 and 500.
+   */
   readonly refusals?: readonly RefusalCode[];
-  /** A request body that works, for the document. */
+  /** A valid request body, for the document. */
   readonly example?: unknown;
-  /** What a client calls it, instead of the name that follows from method and path. */
+  /** The operationId, instead of the one that follows from method and path. */
   readonly operation?: string;
-  /** Parameters whose names follow a pattern, as an object of which each property is a parameter: for the document. */
+  /**
+   * Parameters whose names follow a pattern, as an object with one property each, for the document.
+   */
   readonly patternQuery?: { readonly name: string; readonly schema: z.ZodType };
-  /** Takes an Idempotency-Key. */
+  /** Accepts an Idempotency-Key. */
   readonly creates?: true;
-  /** A list that the controller holds in memory, so the reading thread is not asked. */
+  /** The list is in memory and needs no reader thread. */
   readonly fromMemory?: true;
-  /** Answers with a stream of events instead, where a parameter asks for it. */
+  /** A parameter can switch the answer to an event stream. */
   readonly mayStream?: boolean;
-  /** The body is not JSON but of this media type, and the route reads it itself. */
+  /** Media type of a body that is not JSON and that the route reads itself. */
   readonly raw?: string;
-  /** By default a GET is `nothing`, and everything else a `change`. */
+  /** Default: `nothing` for a GET, else `change`. */
   readonly recorded?: Recorded;
 }
 
@@ -65,37 +71,37 @@ export interface Answer {
   readonly status: Status;
   readonly body: unknown;
 }
-/** Undefined for a stream, which has answered by itself. */
+/** Undefined for a stream, which has answered already. */
 type Answered = Outcome<Answer | undefined>;
 
-/** A request of which nothing but the method and path has been looked at. */
+/** A request of which only method and path have been checked. */
 export interface Sent {
   readonly ctx: Context;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Query;
   readonly body: unknown;
-  /** Where the route says `creates` and the client sent the key. */
+  /** The key, if the route `creates` and the client sent one. */
   readonly idempotency: Idempotency | undefined;
 }
 
-/** A route as register.ts and the document see it: the types of its parameters and bodies are closed over. */
+/** A route for register.ts and the document: the types of its parameters and bodies are erased. */
 export interface Route extends Described {
   readonly request: z.ZodType | undefined;
   readonly query: z.ZodType | undefined;
-  /** The answers that are not refusals, by status. */
+  /** Successful answers by status. */
   readonly answers: Readonly<Partial<Record<Status, AnswerBody>>>;
   readonly recorded: Recorded;
-  /** Takes limit, offset and order, and answers a bare array with the three headers. */
+  /** Accepts limit, offset and order, and answers a bare array with the page headers. */
   readonly paged: boolean;
   handle(sent: Sent, caller: Caller | undefined): Promise<Answered> | Answered;
 }
 
 type Names<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | Names<Rest> : never;
 type SessionName<Path extends string> = Path extends `/sessions/${string}` ? 'id' : 'session';
-/** The `{names}` of a path. What names a session is a session's id: anything else is a 404. */
+/** The `{names}` of a path. A session id must be a UUID; anything else is a 404. */
 export type Params<Path extends string> = { readonly [Name in Names<Path>]: Name extends SessionName<Path> ? SessionId : string };
 
-/** A request that fits its schemas. */
+/** A validated request. */
 interface Exchange<Path extends string, Request extends z.ZodType, Parameters extends z.ZodType> extends Omit<Sent, 'params' | 'query'> {
   readonly params: Params<Path>;
   readonly query: Infer<Parameters>;
@@ -118,18 +124,18 @@ interface Definition<
   More,
 > extends Omit<Described, 'mayStream'> {
   readonly path: Path;
-  /** The JSON body. What does not fit is a 422. */
+  /** Schema of the JSON body. An invalid body is a 422. */
   readonly request?: Request;
-  /** The parameters in the URL. What does not fit is a 400. */
+  /** Schema of the URL parameters. An invalid parameter is a 400. */
   readonly query?: Parameters;
   readonly answer: Body;
-  /** By default 200, and 204 where the answer is nothing. */
+  /** Default: 200, or 204 for an empty answer. */
   readonly status?: 201;
   readonly mayStream?: Streams;
   respond(exchange: Exchange<Path, Request, Parameters> & More): Promise<Outcome<BodyOf<Body, Streams>>> | Outcome<BodyOf<Body, Streams>>;
 }
 
-/** A route of a caller with a valid token. */
+/** A route for a caller with valid credentials. */
 export function route<
   const Path extends string,
   Body extends AnswerBody,
@@ -154,7 +160,7 @@ export function route<
   };
 }
 
-/** A route that needs no token. `statusOf` tells the status of an answer, where `answers` has several. */
+/** A route without authentication. `statusOf` picks the status if `answers` has several. */
 export function publicRoute<
   const Path extends string,
   Body extends AnswerBody,
@@ -179,7 +185,7 @@ export function publicRoute<
   };
 }
 
-/** GET of a list, page by page. */
+/** GET of a paged list. */
 export function listRoute<const Path extends string, Item extends z.ZodType, Parameters extends z.ZodType = z.ZodType>({
   query,
   item,
@@ -203,7 +209,7 @@ export function listRoute<const Path extends string, Item extends z.ZodType, Par
       const checked = check(sent);
       if (!checked.ok) return checked;
       const found = await respond({ ...checked.value, caller: present(described, caller), page: page.value });
-      // It may have waited long for the reading thread. Before the headers, which tell how many there are.
+      // Permissions can change during the read. Checked before the headers, which reveal the total.
       if (caller?.isCurrent?.() === false) return STALE;
       return mapped(found, (items) => ({ status: 200, body: pageText(sent.ctx, page.value, items) }));
     },
@@ -216,11 +222,11 @@ const recordedOf = ({ method, recorded }: Pick<Described, 'method' | 'recorded'>
   recorded ?? (method === 'GET' ? 'nothing' : 'change');
 
 function present({ path }: { readonly path: string }, caller: Caller | undefined): Caller {
-  if (caller === undefined) throw new Error(`${path} was reached without a caller`);
+  if (caller === undefined) throw new Error(`${path} needs a caller`);
   return caller;
 }
 
-/** Adds the status to what a route responds; without a promise where there is none. */
+/** Adds the status to the response of a route, synchronously if the response is. */
 function answering<Body>(
   answer: AnswerBody,
   status: 201 | undefined,
@@ -238,7 +244,7 @@ interface Checked {
   readonly query: z.ZodType | undefined;
 }
 
-/** Checks requests: parameters first, then the body, then the ids in the path. */
+/** Validates requests: parameters first, then the body, then the ids in the path. */
 function checkOf<Path extends string, Request extends z.ZodType, Parameters extends z.ZodType>({ path, request, query }: Checked) {
   const sessionName = path.startsWith('/sessions/{id}') ? 'id' : path.includes('{session}') ? 'session' : undefined;
   return (sent: Sent): Outcome<Exchange<Path, Request, Parameters>> => {
@@ -252,7 +258,7 @@ function checkOf<Path extends string, Request extends z.ZodType, Parameters exte
       if (!isUuid(id)) return NO_SESSION;
       params = { ...params, [sessionName]: id };
     }
-    // The schemas and the path have told the types, which TypeScript cannot follow.
+    // The schemas and the path determine these types, but TypeScript cannot follow.
     return accepted({ ...sent, params, query: parameters.value, body: body.value } as unknown as Exchange<Path, Request, Parameters>);
   };
 }

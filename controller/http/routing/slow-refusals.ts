@@ -6,10 +6,10 @@ import { payerOfAnswer } from '../access/budget-gate.ts';
 import type { ClientAddresses } from '../server/client-address.ts';
 import { hasLeft } from '../server/connections.ts';
 
-/** Refusals that a caller gets at once. One who waits as Retry-After says gets no more than one a second. */
+/** Refusals sent without delay. A caller who honors Retry-After gets at most one per second. */
 const AT_ONCE = { perSecond: 2, burst: 20 };
 const DELAY_MS = 1000;
-/** Past it, the connection is closed instead. */
+/** Beyond this, the connection is closed instead. */
 const MAX_DELAYED = 2000;
 
 export interface SlowRefusalsDeps {
@@ -18,11 +18,14 @@ export interface SlowRefusalsDeps {
   readonly metrics: Metrics;
 }
 
-/** Delays the 429 of callers who ignore Retry-After: each of their connections then costs one refusal a second. */
+/**
+ * Delays the 429 of callers who ignore Retry-After, so that each of their connections costs one
+ * refusal per second.
+ */
 export function slowRefusals({ addresses, clock, metrics }: SlowRefusalsDeps): (ctx: Context) => Promise<void> {
   const refusals = new RateTable(AT_ONCE);
   let delayed = 0;
-  metrics.gauge({ name: 'http_refusals_delayed', help: 'Refusals that wait, to callers who ignore Retry-After.', read: () => delayed });
+  metrics.gauge({ name: 'http_refusals_delayed', help: 'Delayed refusals to callers who ignore Retry-After.', read: () => delayed });
 
   return async (ctx) => {
     if (hasLeft(ctx)) return;

@@ -6,14 +6,17 @@ import type { Metrics } from '../../../seams/metrics.ts';
 import { hasLeft } from '../server/connections.ts';
 
 /**
- * Up to here, Node.js throws the rest of a body away, and the connection is used again: for whom the connection ends, a new one costs
- * about as much.
+ * Up to here, Node.js discards the rest of a body and reuses the connection: a new one costs the
+ * client about as much.
  */
 export const SMALL_BYTES = 1024 * 1024;
-/** Of all connections together. A client that reads the answer closes the connection, and the rest never comes. */
+/**
+ * For all connections together. A client that reads the answer closes the connection and sends no
+ * more.
+ */
 const DISCARDED_BYTES_PER_S = 4 * 1024 * 1024;
 const LONGEST_DISCARD_MS = 30_000;
-/** Each holds a piece of its body in memory. Past it, the oldest is closed. */
+/** Each buffers a piece of its body. Beyond this, the oldest is closed. */
 const MAX_LINGERING = 64;
 
 export interface UnreadBodiesDeps {
@@ -22,17 +25,18 @@ export interface UnreadBodiesDeps {
 }
 
 /**
- * Where a request is answered before its large body was read, the rest stays with the client: the answer ends the connection. Clients that
- * read no answer before they have sent all would only see a reset: for them the rest is thrown away, at a pace that costs others nothing.
+ * Closes the connection after a request that was answered before its large body was read. A client
+ * that sends everything before it reads would only see a reset, so the rest of its body is
+ * discarded at a pace that costs others nothing.
  */
 export function unreadBodies({ clock, metrics }: UnreadBodiesDeps): (ctx: Context) => void {
   const unread = metrics.counter({
     name: 'http_bodies_unread_total',
-    help: 'Requests that were answered before their large body was read; the connection is closed.',
+    help: 'Requests answered before their large body was read, after which the connection is closed.',
   });
   const lingering = new Set<Socket>();
   let nextAtMs = 0;
-  /** When so many more bytes may be read. */
+  /** Milliseconds until this many more bytes can be read. */
   const delayOf = (bytes: number) => {
     const now = clock.monotonic();
     nextAtMs = Math.max(now, nextAtMs) + (bytes / DISCARDED_BYTES_PER_S) * 1000;
@@ -44,7 +48,8 @@ export function unreadBodies({ clock, metrics }: UnreadBodiesDeps): (ctx: Contex
     unread.add(1);
     ctx.set('Connection', 'close');
     keepUnread(req);
-    // Node.js ends the connection this way once the answer is sent; ending it with bytes unread would reset it.
+    // Node.js closes the connection this way after the answer. Closing it with unread bytes would
+    // reset it.
     req.socket.destroySoon = () => linger(req, req.socket);
   };
 
@@ -75,7 +80,7 @@ function isLarge({ headers }: IncomingMessage): boolean {
   return announced === undefined ? headers['transfer-encoding'] !== undefined : Number(announced) > SMALL_BYTES;
 }
 
-/** Node.js reads to its end, at full speed, what nobody has begun to read. */
+/** Node.js would read an unread body to its end, at full speed. */
 function keepUnread(req: IncomingMessage): void {
   req.removeAllListeners('data');
   req.pause();

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import { networkOf } from '../../domain/access/network.ts';
 
-/** Which header trusted proxies set. The other one is the client's own and is never read. */
+/** The headers that trusted proxies can set. The other one comes from the client and is ignored. */
 export const FORWARDED_HEADERS = ['x-forwarded-for', 'forwarded'] as const;
 export type ForwardedHeader = (typeof FORWARDED_HEADERS)[number];
 
@@ -13,7 +13,7 @@ export interface ProxyTrust {
 }
 export const NO_PROXIES: ProxyTrust = { proxies: [], header: 'x-forwarded-for' };
 
-/** Throws an Error that names a range that is none. */
+/** Throws an Error that names an invalid range. */
 export function proxyList(ranges: readonly string[]): BlockList {
   const list = new BlockList();
   for (const range of ranges) {
@@ -21,7 +21,7 @@ export function proxyList(ranges: readonly string[]): BlockList {
     const version = isIP(address);
     const bits = version === 6 ? 128 : 32;
     const length = prefix === undefined ? bits : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
-    if (version === 0 || rest.length > 0 || !(length <= bits)) throw new Error(`"${range}" is no address and no CIDR range`);
+    if (version === 0 || rest.length > 0 || !(length <= bits)) throw new Error(`"${range}" is not an IP address or CIDR range`);
     list.addSubnet(address, length, version === 6 ? 'ipv6' : 'ipv4');
   }
   return list;
@@ -30,12 +30,15 @@ export function proxyList(ranges: readonly string[]): BlockList {
 type Request = Pick<IncomingMessage, 'headers' | 'socket'>;
 interface Peer {
   readonly address: string;
-  /** As {@link networkOf} says. */
+  /** See {@link networkOf}. */
   readonly network: string;
   readonly isProxy: boolean;
 }
 
-/** From where requests come: from the peer of the connection, or, where that is a trusted proxy, from whom the proxy names. */
+/**
+ * Finds the address of a client: the peer of the connection, or, behind a trusted proxy, the one
+ * that the proxy names.
+ */
 export class ClientAddresses {
   readonly #trusted: BlockList;
   readonly #header: ForwardedHeader;
@@ -46,7 +49,7 @@ export class ClientAddresses {
     this.#header = header;
   }
 
-  /** Who is at the other end of a connection. */
+  /** Returns the peer of a connection. */
   peerOf(socket: Pick<Request['socket'], 'remoteAddress'>): Peer {
     const known = this.#peers.get(socket);
     if (known !== undefined) return known;
@@ -56,7 +59,10 @@ export class ClientAddresses {
     return made;
   }
 
-  /** The right-most address that is not a proxy's: all to the left of it can be forged. */
+  /**
+   * Returns the right-most address that is not a trusted proxy's: everything left of it can be
+   * forged.
+   */
   addressOf({ socket, headers }: Request): string {
     let { address, isProxy } = this.peerOf(socket);
     if (!isProxy) return address;
@@ -64,7 +70,7 @@ export class ClientAddresses {
     const hops = addressesIn(this.#header, Array.isArray(sent) ? sent.join(',') : (sent ?? ''));
     while (isProxy) {
       const next = hops.pop();
-      // What a proxy calls "unknown", or cannot be read, hides all before it.
+      // An unknown or malformed entry hides all before it.
       if (next === undefined || isIP(next) === 0) break;
       address = next;
       isProxy = this.#isTrusted(address);
@@ -82,21 +88,21 @@ export class ClientAddresses {
   }
 }
 
-/** An IPv4 address also where it comes as IPv6. */
+/** Unwraps an IPv4 address mapped to IPv6. */
 const plain = (address: string) => /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 
 function addressesIn(header: ForwardedHeader, value: string): string[] {
   if (header === 'x-forwarded-for') return value.split(',').map((part) => withoutPort(part.trim()));
   return unquotedParts(value, ',').map((hop) => {
     const named = unquotedParts(hop, ';').flatMap((pair) => /^\s*for\s*=\s*"?([^"]*?)"?\s*$/i.exec(pair)?.[1] ?? []);
-    // Where there are two, one of them may be the client's.
+    // With two of them, one can be forged.
     return withoutPort(named.length === 1 ? (named[0] ?? '') : '');
   });
 }
 
 /**
- * What is between separators that are outside of quotes: a `host` of the client's own can have both. Read from the right, so that a quote that a client
- * leaves open does not swallow what a proxy has added.
+ * Splits at separators outside of quotes, since a client's `host` can contain both. Reads from the
+ * right, so that an unclosed quote of the client does not swallow what a proxy appended.
  */
 function unquotedParts(text: string, separator: string): string[] {
   const parts: string[] = [];
@@ -117,7 +123,7 @@ function isEscaped(text: string, at: number): boolean {
   return backslashes % 2 === 1;
 }
 
-/** `1.2.3.4:80`, `[2001:db8::1]:80` and `[2001:db8::1]` name a port or brackets too. */
+/** Strips port and brackets from `1.2.3.4:80`, `[2001:db8::1]:80` and `[2001:db8::1]`. */
 function withoutPort(text: string): string {
   const bracketed = /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1];
   return plain(bracketed ?? /^(\d+\.\d+\.\d+\.\d+)(?::\d+)?$/.exec(text)?.[1] ?? text);

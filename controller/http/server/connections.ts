@@ -17,23 +17,23 @@ export interface ConnectionsDeps {
 }
 
 interface Connection {
-  /** What is ended: below TLS is another socket, which is not to be ended under a request. */
+  /** The socket to close: with TLS, the TLS socket instead of the TCP socket below it. */
   socket: Socket;
   readonly network: string;
-  /** TLS is done, or there is none. */
+  /** The TLS handshake is complete, or there is none. */
   isReady: boolean;
-  /** Answers that are not closed yet. */
+  /** Responses in progress. */
   answers: number;
-  /** Listener for the `close` of an answer: one per connection, not one per request. */
+  /** Listener for the `close` of a response: one per connection, not one per request. */
   readonly answered: () => void;
-  /** Once a request has proved who it is; until then the connection is a stranger's. */
+  /** Set once a request has authenticated; until then, the connection is a stranger's. */
   release: Release | undefined;
 }
 
 /**
- * The connections of the server. Unauthenticated ones make room for newer ones, the oldest first, so that holding many of them open does not
- * keep others out. On close, connections without a request are ended: Node.js's own closeIdleConnections leaves those that never carried one,
- * and clients open such connections ahead of use.
+ * The connections of the server. New unauthenticated ones evict the oldest, so that open ones
+ * cannot keep others out. Shutdown closes connections without a request, including those that never
+ * carried one, which clients open ahead of use and Node.js's closeIdleConnections leaves open.
  */
 export class Connections {
   readonly #budgets: Budgets;
@@ -51,12 +51,12 @@ export class Connections {
     this.#strangers = new PendingConnections({ perAddress: address, inAll: process });
     this.#cut = metrics.counter({
       name: 'http_connections_cut_total',
-      help: 'Connections that were cut, by reason.',
+      help: 'Connections closed by the server, by reason.',
       labels: ['reason'],
     });
     metrics.gauge({
       name: 'http_connections',
-      help: 'Open connections: of strangers, or of callers who have proved who they are.',
+      help: 'Open connections: of strangers, or of authenticated callers.',
       labels: ['of'],
       read: () => [
         { labels: { of: 'strangers' }, value: this.#strangers.size },
@@ -78,7 +78,7 @@ export class Connections {
     server.on('drop', () => this.#cut.add(1, { reason: 'too_many' }));
   }
 
-  /** A request on it has proved who it is. */
+  /** Counts the connection for the payer of an authenticated request. */
   admitted(socket: Socket, payer: Payer): Outcome<unknown> | undefined {
     const connection = this.#all.get(socket);
     if (connection === undefined || connection.release !== undefined) return undefined;
@@ -89,7 +89,7 @@ export class Connections {
     return undefined;
   }
 
-  /** Ends what carries no request now, and the rest as soon as its requests are answered. */
+  /** Closes idle connections, and the others after their responses. */
   closeWhenIdle(): void {
     this.#closing = true;
     for (const { socket, answers, isReady } of new Set(this.#all.values())) {
@@ -114,14 +114,14 @@ export class Connections {
       this.#strangers.delete(connection);
       connection.release?.();
     });
-    // All clients behind a trusted proxy come over its connections.
+    // All clients behind a trusted proxy share its connections.
     const oldest = isProxy ? undefined : this.#strangers.add(connection);
     if (oldest === undefined) return;
     this.#cut.add(1, { reason: 'too_many_strangers' });
     oldest.socket.destroy();
   }
 
-  /** TLS is done: the same connection, by the socket that its requests name. */
+  /** After the handshake, requests refer to the connection by its TLS socket. */
   #secured(socket: Socket): void {
     const connection = this.#byPeer.get(peerOf(socket));
     if (connection === undefined) return;
@@ -132,14 +132,17 @@ export class Connections {
   }
 }
 
-/** What is ended already only waits for its client, which is not waited for any longer. */
+/** A socket that is already ending only waits for its client: destroy it. */
 function end(socket: Socket): void {
   if (!socket.writableEnded) socket.end();
   else if (socket.writableFinished) socket.destroy();
   else socket.once('finish', () => socket.destroy());
 }
 
-/** Whether the client has gone: an answer's `close` is over then, and releases nothing. */
+/**
+ * Returns whether the client disconnected. The response's `close` has passed then and releases
+ * nothing.
+ */
 export const hasLeft = (ctx: Pick<Context, 'req'>): boolean => ctx.req.socket.destroyed;
 
 const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress}:${remotePort}`;

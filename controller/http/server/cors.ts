@@ -6,8 +6,9 @@ const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const PREFLIGHT_KEPT_S = '600';
 
 /**
- * Lets pages of the `origins` call the API ("*": any page, which is safe without cookies). None: the same origin only. True for a preflight,
- * which is answered with that.
+ * Lets pages of the `origins` call the API ("*": any page, which is safe without cookies). Without
+ * origins, only pages of the same origin can. Returns true for a preflight request that it has
+ * answered.
  */
 export function cors(origins: readonly string[]): (ctx: Context) => boolean {
   return (ctx) => {

@@ -8,7 +8,7 @@ import { refuse } from '../routing/errors.ts';
 
 export interface MetricsOptions {
   readonly metrics: Pick<PrometheusMetrics, 'contentType' | 'text'>;
-  /** A token that opens /metrics and nothing else, for scrapers that cannot log in. */
+  /** A token for /metrics only, for scrapers that cannot log in. */
   readonly token: string | undefined;
   readonly authentication: Admission;
 }
@@ -16,11 +16,14 @@ export interface MetricsOptions {
 export const METRICS_PATH = '/metrics';
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
-/** GET /metrics: everything that is counted, as Prometheus' text, for the scraper's token or a caller who holds metrics:get. */
+/**
+ * GET /metrics: all metrics as Prometheus text, for the scraper's token or a caller with
+ * metrics:get.
+ */
 export function metricsPage({ metrics, token, authentication }: MetricsOptions): Middleware {
   const expected = token === undefined ? undefined : digest(`Bearer ${token}`);
   const isScraper = (ctx: Context) => expected !== undefined && timingSafeEqual(digest(ctx.get('Authorization')), expected);
-  /** Two scrapers at once read the counters once. */
+  /** Concurrent scrapes share one read of the counters. */
   let reading: Promise<string> | undefined;
 
   async function show(ctx: Context): Promise<void> {
@@ -36,7 +39,7 @@ export function metricsPage({ metrics, token, authentication }: MetricsOptions):
     ctx.state.route = METRICS_PATH;
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
       ctx.set('Allow', 'GET, HEAD');
-      return refuse(ctx, refused('METHOD_NOT_ALLOWED', `${METRICS_PATH} can only be read: use GET.`).refusal);
+      return refuse(ctx, refused('METHOD_NOT_ALLOWED', `${METRICS_PATH} supports only GET.`).refusal);
     }
     if (isScraper(ctx)) return show(ctx);
     if (!(await authentication(ctx))) return;

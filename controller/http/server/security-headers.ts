@@ -1,4 +1,4 @@
-/** Of every answer: nothing of the API is a page, is kept, framed, guessed at, or told to another site. */
+/** On every response: no caching, framing, content sniffing or referrers. */
 export const SECURITY_HEADERS = {
   'Cache-Control': 'no-store',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
@@ -8,5 +8,5 @@ export const SECURITY_HEADERS = {
   'X-Frame-Options': 'DENY',
 } as const;
 
-/** Where the controller serves TLS itself: browsers come back by HTTPS alone, for a year. */
+/** With TLS: browsers use HTTPS only, for a year. */
 export const HSTS = { 'Strict-Transport-Security': 'max-age=31536000' } as const;

@@ -7,7 +7,7 @@ import { answerUnreadable, withHost } from './unreadable.ts';
 
 export interface ListenOptions {
   readonly host: string;
-  /** 0 for one that is free. */
+  /** 0 for any free port. */
   readonly port: number;
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
 }
@@ -16,31 +16,34 @@ export interface HttpServer {
   readonly host: string;
   readonly port: number;
   readonly url: string;
-  /** Ends the event streams, lets requests that are being answered finish for at most `graceMs`, then cuts what is left. */
+  /**
+   * Ends event streams, lets requests in progress finish within `graceMs`, then closes all
+   * connections.
+   */
   close(graceMs?: number): Promise<void>;
 }
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const HEADERS_TIMEOUT_MS = 10_000;
-/** How often Node.js looks for requests that are late: 30 s by default, which would be the bound then. */
+/** Interval in which Node.js enforces its timeouts; its default of 30 s would be too coarse. */
 const CHECK_MS = 1000;
-/** For a whole request with its body: an upload of 64 MiB on a slow line. */
+/** For a whole request with its body, such as 64 MiB on a slow line. */
 const REQUEST_TIMEOUT_MS = 300_000;
-/** Longer than load balancers and clients keep theirs, so that it is they who close. */
+/** Longer than load balancers and clients use, so that they close first. */
 const KEEP_ALIVE_MS = 75_000;
 const DEFAULT_GRACE_MS = 5000;
-/** Of a request, so that headers take little before anybody is known; Node.js's own default. */
+/** The default of Node.js; bounds memory of unauthenticated requests. */
 const MAX_HEADER_BYTES = 16 * 1024;
 const ACCEPTING = { noDelay: true, requireHostHeader: false, connectionsCheckingInterval: CHECK_MS, maxHeaderSize: MAX_HEADER_BYTES };
 
-/** Rejects when the address is taken or the certificate cannot be read. */
+/** Rejects if the address is in use or the certificate cannot be read. */
 export async function listen(app: HttpApp, options: ListenOptions): Promise<HttpServer> {
   const server = serverFor(withHost(app.koa.callback(), app.random), options);
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   const { connections, stranger_connections: strangers } = app.streams.budgets.limits.atOnce;
-  // Strangers make room for one another; this is what the system must be able to hold.
+  // Strangers evict one another before this bound, which the system must sustain.
   server.maxConnections = connections.process + strangers.process + 1;
   answerUnreadable(server, app.random);
   app.connections.attach(server);
@@ -69,7 +72,7 @@ function serverFor(listener: RequestListener, { tls }: ListenOptions): Server {
 
 function addressOf(server: Server): AddressInfo {
   const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('The server listens on no TCP port');
+  if (address === null || typeof address === 'string') throw new Error('the server does not listen on a TCP port');
   return address;
 }
 

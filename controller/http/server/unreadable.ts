@@ -13,25 +13,27 @@ interface Answer {
   readonly allow?: string;
 }
 
-const NOT_HTTP: Answer = { status: 400, code: 'BAD_REQUEST', message: 'The request is not HTTP' };
+const NOT_HTTP: Answer = { status: 400, code: 'BAD_REQUEST', message: 'The request is not valid HTTP.' };
 const HOST: Answer = { status: 400, code: 'BAD_REQUEST', message: 'An HTTP/1.1 request needs exactly one Host header.' };
-const EXPECTATION: Answer = { status: 417, code: 'BAD_REQUEST', message: 'Nothing but 100-continue can be expected' };
+const EXPECTATION: Answer = { status: 417, code: 'BAD_REQUEST', message: 'The Expect header supports only 100-continue.' };
 const METHOD: Answer = {
   status: 405,
   code: 'METHOD_NOT_ALLOWED',
-  message: 'The method is not allowed here; Allow lists what may be',
+  message: 'The method is not supported. The Allow header lists the methods that are.',
   allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS',
 };
 const BY_FAULT: Readonly<Record<string, Answer>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, code: 'REQUEST_TIMEOUT', message: 'The request took too long to arrive' },
-  HPE_HEADER_OVERFLOW: { status: 431, code: 'BAD_REQUEST', message: 'The headers are too large' },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, code: 'REQUEST_TIMEOUT', message: 'The request arrived too slowly.' },
+  HPE_HEADER_OVERFLOW: { status: 431, code: 'BAD_REQUEST', message: 'The headers are too large.' },
 };
-/** A request line with a method that Node.js does not know. */
+/** A request line with a method unknown to Node.js. */
 const REQUEST_LINE = /^[A-Za-z]+ \S+ HTTP\/1\.[01]\r\n/;
 
 type Unreadable = Error & { readonly code?: string; readonly rawPacket?: unknown };
 
-/** What Node.js would refuse with an answer of its own, or none, never reaches Koa: it gets the shape of every other error. */
+/**
+ * Answers requests that Node.js rejects before Koa sees them, in the format of all other errors.
+ */
 export function answerUnreadable(server: Server, random: Random): void {
   server.on('clientError', (fault: Unreadable, socket: Duplex) => {
     if (!socket.writable || fault.code === 'ECONNRESET') socket.destroy();
@@ -47,7 +49,10 @@ export function answerUnreadable(server: Server, random: Random): void {
   });
 }
 
-/** Refuses a request without a Host header, or with two (RFC 9112, 3.2). Node.js would do so without the contract's JSON, so its own check is off. */
+/**
+ * Refuses a request without exactly one Host header (RFC 9112, 3.2). The check of Node.js is off,
+ * because its answer is not JSON.
+ */
 export function withHost(listener: RequestListener, random: Random): RequestListener {
   return (request, response) => {
     if (hasOneHost(request)) listener(request, response);

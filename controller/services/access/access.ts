@@ -16,8 +16,9 @@ const HIDDEN_SESSION = hidden(NO_SESSION);
 export const forbidden = (resource: Resource, verb: Verb) => refused('FORBIDDEN', `This needs the permission ${resource}:${verb}.`);
 
 /**
- * A space by name, for a caller who may do that in it. Whoever holds nothing there is not told that it exists. `names` are what the
- * thing in the space is called, for rules that are narrowed to names; a space itself is called by its own.
+ * Returns a space by name if the caller has the permission in it. A space in which the caller has
+ * no permission at all looks as if it did not exist. `names` are the names of the resource within
+ * the space, for rules that are limited to names; a space goes by its own name and id.
  */
 export function spaceFor(
   view: View,
@@ -35,13 +36,13 @@ export function spaceFor(
 }
 
 /**
- * Whether a caller may do something with a session: its own, while it holds something in the session's space, or by permission there.
- * A session that may not be seen is not there.
+ * Returns a session if the caller has the permission: as its owner with any role in its space, or
+ * by a role. A session that the caller cannot see looks as if it did not exist.
  */
 export const sessionFor = (view: View, caller: Caller, id: string, verb: Verb): Outcome<SessionRow> =>
   judged(view.get('sessions', id), caller, verb);
 
-/** The same for one that is only looked at. */
+/** Like {@link sessionFor}, for reading. */
 export const shownSessionFor = (shown: ShownSessions, caller: Caller, id: string): Outcome<ShownSession> =>
   judged(shown.get(id), caller, 'get');
 
@@ -57,7 +58,10 @@ function judged<Row extends Judged>(row: Row | undefined, caller: Caller, verb: 
   return may('get') ? forbidden('sessions', verb) : HIDDEN_SESSION;
 }
 
-/** Refuses whoever has lost what proved them while something was waited for; what they may do is to be judged again. */
+/**
+ * Refuses a caller whose credentials were revoked during a wait. Check its permissions again
+ * afterwards.
+ */
 export function stillThere(caller: Caller): Outcome<Caller> {
   const now = caller.now();
   return now === undefined
@@ -66,8 +70,9 @@ export function stillThere(caller: Caller): Outcome<Caller> {
 }
 
 /**
- * A node by id or name, for a caller who may do that with it: rules that are narrowed to names are judged by both. Nodes belong to no space, so
- * a caller without the right gets 403, whether or not the node exists.
+ * Returns a node by id or name if the caller has the permission. Rules that are limited to names
+ * match either. Nodes belong to no space: a caller without the permission gets 403, whether or not
+ * the node exists.
  */
 export function nodeFor(view: View, caller: Caller, ref: string, verb: Verb): Outcome<NodeRow> {
   const row = view.get('nodes', ref) ?? view.nodeByName(ref);
@@ -76,7 +81,7 @@ export function nodeFor(view: View, caller: Caller, ref: string, verb: Verb): Ou
   return row === undefined ? NO_NODE : accepted(row);
 }
 
-/** For what belongs to no space, called by one of these names. */
+/** Checks a permission on a resource that belongs to no space. `names` are its names and ids. */
 export function globally(caller: Caller, resource: Resource, verb: Verb, ...names: readonly string[]): Outcome<undefined> {
   return caller.permissions.allows(resource, verb, null, ...names) ? accepted(undefined) : forbidden(resource, verb);
 }

@@ -31,15 +31,21 @@ export interface ServiceAccountDeps {
   readonly throttle: LoginThrottle;
 }
 
-/** By id, else by user name: a name that is spelled like an id catches nothing that is meant for its bearer. */
+/**
+ * Looks up by id first, then by user name: an account cannot shadow another by taking its id as
+ * name.
+ */
 export const accountCalled = (view: View, id: string): AccountRow | undefined =>
   view.get('accounts', id.toLowerCase()) ?? view.accountByUser(id);
 
-/** `id` is an id or a user name. */
+/** In every method, `id` is an id or a user name. */
 export function serviceAccountService(deps: ServiceAccountDeps) {
   const { applier, view, lists, random, rights, passwords } = deps;
 
-  /** Accounts belong to no space, so whoever may not gets 403 whether or not there is such a one. */
+  /**
+   * Accounts belong to no space: without the permission the answer is 403, whether or not one
+   * exists.
+   */
   function accountFor(caller: Caller, id: string, verb: Verb): Outcome<AccountRow> {
     const row = accountCalled(view, id);
     const may = globally(caller, 'service-accounts', verb, ...namesOf(row, id));
@@ -47,7 +53,7 @@ export function serviceAccountService(deps: ServiceAccountDeps) {
     return row === undefined ? NO_ACCOUNT : accepted(row);
   }
 
-  /** The same for one that may do no more than the caller: to end or revive somebody is not for those below them. */
+  /** Like accountFor, but refuses accounts with more permissions than the caller. */
   function lesserFor(caller: Caller, id: string, verb: Verb): Outcome<AccountRow> {
     const row = accountFor(caller, id, verb);
     if (!row.ok || covers(caller.permissions, rights.bindingsOf(row.value.id))) return row;
@@ -58,8 +64,10 @@ export function serviceAccountService(deps: ServiceAccountDeps) {
   }
 
   /**
-   * Their own for everybody who knows the current one; else with service-accounts:update. Never by what may do less than the account,
-   * since whoever sets a password can log in by it: also not by a key that is narrower than its owner.
+   * Returns the account whose password the caller can set: its own, or another with
+   * service-accounts:update. Refuses accounts with more permissions than the caller, because
+   * knowing a password means being able to log in. This also stops an API key from setting the
+   * password of its more powerful owner.
    */
   function passwordFor(caller: Caller, id: string, change: ChangePassword): Outcome<AccountRow> {
     const row = accountCalled(view, id);
@@ -78,7 +86,10 @@ export function serviceAccountService(deps: ServiceAccountDeps) {
     return refused('UNPROCESSABLE_ENTITY', 'current_password: is missing', [{ path: 'current_password', problem: 'is missing' }]);
   }
 
-  /** The caller, judged by the rights of that account too: what it may do must not have grown before the command is decided. */
+  /**
+   * Returns the caller, invalidated as soon as the rights of the account change: the account could
+   * have gained permissions before the command is decided.
+   */
   function judgedOn(caller: Caller, { id }: AccountRow): Caller {
     const bindings = rights.bindingsOf(id);
     const { isCurrent = () => true } = caller;
@@ -107,22 +118,29 @@ export function serviceAccountService(deps: ServiceAccountDeps) {
       return applier.submit(createAccount({ id, user, passwordHash: hash.value, description: description ?? null }), now.value);
     },
     get: (caller: Caller, id: string) => mapped(accountFor(caller, id, 'get'), accountObject),
-    /** 400 when nothing is to change; 403 for one that can do more than the caller; 409 for deactivating oneself or the last admin. */
+    /**
+     * 400 for an empty change; 403 for an account with more permissions; 409 for the caller itself
+     * or the last admin.
+     */
     async update(caller: Caller, id: string, { space, ...change }: ChangeAccount) {
       const row = lesserFor(caller, id, 'update');
       if (!row.ok) return row;
       if (space === undefined && Object.keys(change).length === 0) {
-        return refused('BAD_REQUEST', 'Nothing to change. Send description or active.');
+        return refused('BAD_REQUEST', 'The request changes nothing. Send description or active.');
       }
       if (!isSpaceOf(view, caller, space)) return NO_SPACE;
       return applier.submit(changeAccount(row.value.id, change, caller.accountId), judgedOn(caller, row.value));
     },
-    /** The same refusals. */
+    /** Refuses what `update` refuses. */
     async remove(caller: Caller, id: string) {
       const row = lesserFor(caller, id, 'delete');
       return row.ok ? applier.submit(removeAccount(row.value.id, caller.accountId), judgedOn(caller, row.value)) : row;
     },
-    /** One's own with the current one; another's with service-accounts:update. 403 for one that can do more than the caller. Revokes older tokens. */
+    /**
+     * Sets a password and revokes older tokens. The caller's own account needs the current
+     * password, another account needs service-accounts:update. 403 for an account with more
+     * permissions than the caller.
+     */
     async changePassword(caller: Caller, id: string, change: ChangePassword) {
       const row = passwordFor(caller, id, change);
       if (!row.ok) return row;
@@ -146,10 +164,13 @@ function isSpaceOf(view: View, caller: Caller, name: string | undefined): boolea
   return space !== undefined && caller.permissions.knows(space.id);
 }
 
-/** What an account can do with sessions that it made, without a role that says so. */
+/** Permissions that every account has on the sessions it created. */
 const OF_OWN_SESSIONS = ['get', 'update', 'delete', 'files'] as const;
 
-/** Whether logging in as that account would gain the caller nothing: neither by its roles nor by the sessions that it made. */
+/**
+ * Returns whether the caller would gain nothing by logging in as the account: no role of it and no
+ * session that it created gives more.
+ */
 function mayActAs({ view, rights }: ServiceAccountDeps, { accountId, permissions }: Caller, row: AccountRow): boolean {
   if (!covers(permissions, rights.bindingsOf(row.id))) return false;
   const may = (verb: Verb, spaceId: SpaceId) =>
@@ -157,7 +178,7 @@ function mayActAs({ view, rights }: ServiceAccountDeps, { accountId, permissions
   return view.spacesOfSessionsBy(row.id).every((spaceId) => OF_OWN_SESSIONS.every((verb) => may(verb, spaceId)));
 }
 
-/** A current password that is sent must be right, whoever sends it. Guessing is slowed as it is at the login. */
+/** Checks the current password if one is sent. Guesses are throttled as in logins. */
 async function proveCurrent(
   { passwords, throttle }: ServiceAccountDeps,
   { accountId }: Caller,

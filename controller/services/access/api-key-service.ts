@@ -28,7 +28,7 @@ export interface ApiKeyDeps {
 
 const KEY_BYTES = 32;
 
-/** Keys of the caller's own account. Keys are random, so their hash needs no salt and no slowness: nobody guesses one. */
+/** Manages the caller's API keys. Keys are random, so a fast hash without a salt is safe. */
 export function apiKeyService({ applier, view, lists, keyUse, clock, random }: ApiKeyDeps) {
   return {
     async list(caller: Caller, page: PageRequest) {
@@ -38,18 +38,24 @@ export function apiKeyService({ applier, view, lists, keyUse, clock, random }: A
       const keys = items.map((row) => apiKeyObject({ ...row, lastUsedAt: keyUse.lastUsedAt(row.id, row.lastUsedAt) }));
       return accepted({ items: keys, total });
     },
-    /** `key` is shown only here. A key as `proof` makes one that can do no more, lasts no longer, and ends with it. */
+    /**
+     * Creates a key; only this answer contains it. A key created with another key cannot have more
+     * permissions, cannot expire later, and is revoked together with it.
+     */
     async create(caller: Caller, proof: Proof, { name, expires_at, ...input }: CreateApiKey): Promise<Outcome<NewApiKeyObject>> {
       const { accountId, permissions } = caller;
       const rules = input.rules ?? null;
       if (!permissions.allowsOwn('service-accounts', 'update', caller.user, accountId)) return forbidden('service-accounts', 'update');
       if (!permissions.coversKey(rules)) {
-        return refused('FORBIDDEN', 'The new key cannot do more than the key it is made with. Send rules within those of that key.');
+        return refused(
+          'FORBIDDEN',
+          'A new key cannot have more permissions than the key that creates it. Send rules within the rules of that key.',
+        );
       }
       const expiresAt = expires_at === undefined ? null : Date.parse(expires_at);
       if (expiresAt !== null && expiresAt <= clock.now()) return unfit('must be in the future');
       if (proof.kind === 'api-key' && (expiresAt ?? Number.POSITIVE_INFINITY) > proof.expiresAtMs) {
-        return unfit('must not be later than that of the key that makes it');
+        return unfit('must not be later than the expiry of the key that creates it');
       }
       const key = `rwk_${Buffer.from(random.bytes(KEY_BYTES)).toString('base64url')}`;
       const keyHash = createHash('sha256').update(key).digest('hex');
@@ -57,11 +63,14 @@ export function apiKeyService({ applier, view, lists, keyUse, clock, random }: A
       const made = await applier.submit(createApiKey({ id: random.uuid(), accountId, parentId, name, keyHash, rules, expiresAt }), caller);
       return mapped(made, (shown) => ({ ...shown, key }));
     },
-    /** The caller's own, or anybody's with service-accounts:update; and all keys that were made with it. */
+    /**
+     * Revokes a key and all keys created with it: the caller's own, or any with
+     * service-accounts:update.
+     */
     async remove(caller: Caller, id: string) {
       const row = view.get('apiKeys', id.toLowerCase());
       const owner = row === undefined ? undefined : view.get('accounts', row.accountId);
-      // Whose keys there are is nobody else's to know.
+      // 403 would reveal that another account has this key.
       if (row === undefined || owner === undefined) return NO_KEY;
       const names = [owner.user, owner.id];
       const isOwn = owner.id === caller.accountId && caller.permissions.allowsOwn('service-accounts', 'update', ...names);

@@ -15,7 +15,7 @@ import { type RoleDeps, roleCalled } from './role-service.ts';
 
 export type RoleBindings = ReturnType<typeof roleBindingService>;
 
-/** Permission is judged in the space where one is named, else globally. */
+/** Checks permissions in the space of the binding, or globally for a binding in every space. */
 export function roleBindingService({ applier, view, lists, random, storeKey }: RoleDeps) {
   function scopeFor(caller: Caller, space: string | undefined, verb: Verb): Outcome<SpaceId | null> {
     if (space === undefined) {
@@ -26,7 +26,7 @@ export function roleBindingService({ applier, view, lists, random, storeKey }: R
     return found.ok ? accepted(found.value.id) : found;
   }
 
-  /** What is bound in a space in which the caller holds nothing is not there. */
+  /** A binding in a space where the caller has no role looks as if it did not exist. */
   function bindingFor(caller: Caller, id: string, verb: Verb): Outcome<BindingRow> {
     const row = view.get('bindings', id.toLowerCase());
     if (row === undefined) return NO_BINDING;
@@ -34,31 +34,37 @@ export function roleBindingService({ applier, view, lists, random, storeKey }: R
     return caller.permissions.allows('role-bindings', verb, row.spaceId, row.id) ? accepted(row) : forbidden('role-bindings', verb);
   }
 
-  /** A role that allows no more there than its caller holds. Who may not read roles is not told whether it is there. */
+  /**
+   * Returns a role if the caller has all of its permissions there. Without roles:get, the answer
+   * does not reveal whether the role exists.
+   */
   function grantable(caller: Caller, name: string, spaceId: SpaceId | null): Outcome<RoleRow> {
     const role = roleCalled(view, name);
     if (role !== undefined && caller.permissions.covers(role.rules, spaceId)) return accepted(role);
     const seesRole = globally(caller, 'roles', 'get', ...(role === undefined ? [name] : [role.name, role.id])).ok;
-    if (!seesRole) return refused('FORBIDDEN', `No role "${name}" exists, or it allows more than you hold there.`);
+    if (!seesRole) return refused('FORBIDDEN', `The role "${name}" does not exist or has permissions that you do not have there.`);
     if (role === undefined) return NO_ROLE;
-    return refused('FORBIDDEN', `The role "${role.name}" allows more than you hold there. You can grant only what you hold.`);
+    return refused(
+      'FORBIDDEN',
+      `The role "${role.name}" has permissions that you do not have there. You can grant only permissions that you have.`,
+    );
   }
 
   return {
-    /** All, or those of one space. */
+    /** Returns all bindings, or those of one space. */
     async list(caller: Caller, { space }: BindingFilter, page: PageRequest) {
       const scope = scopeFor(caller, space, 'list');
       if (!scope.ok) return scope;
       const found = await lists.rows('bindings', scope.value === null ? {} : { spaceId: scope.value }, page);
       return accepted({ items: found.items.map((row) => bindingObject(view, row)), total: found.total });
     },
-    /** 403 for what exceeds the caller's own rights there. */
+    /** 403 for a role with permissions that the caller lacks there. */
     async create(caller: Caller, input: CreateBinding, idempotency?: Idempotency) {
       const scope = scopeFor(caller, input.space, 'create');
       if (!scope.ok) return scope;
       const role = grantable(caller, input.role_name, scope.value);
       if (!role.ok) return role;
-      // Only now: who may not grant this is not told which accounts there are.
+      // Looked up last: a caller who cannot grant the role must not learn which accounts exist.
       const principalType = input.principal_type ?? 'ServiceAccount';
       const account: AccountRow | undefined = principalType === 'User' ? undefined : accountCalled(view, input.principal);
       if (principalType === 'ServiceAccount' && account === undefined) return NO_ACCOUNT;

@@ -1,17 +1,19 @@
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 
-/** For whom a password is hashed. */
+/** The caller that a password is hashed for. */
 export interface HashCaller {
-  /** Whoever this is shares its turns: an account, or a network. */
+  /** An account or a network. Requests with the same key share its turns. */
   readonly key: string;
-  /** 0: an account that is known there. For strangers 1, and 1 more for each failure from their network. */
+  /**
+   * 0 for an account that has logged in from this network; else 1 plus the failures of the network.
+   */
   readonly rank: number;
 }
 
-/** Of the controller itself, at its start. */
+/** The controller itself, at startup. */
 export const OWN_HASH: HashCaller = { key: '', rank: 0 };
 
-/** Where there is more than one turn, one is left to those who are known. */
+/** With more than one turn, one stays free for known callers. */
 const STRANGERS_AT_ONCE = 1;
 const MAX_KNOWN = 128;
 const MAX_STRANGERS = 32;
@@ -28,13 +30,14 @@ interface Waiting {
 const isStranger = ({ rank }: HashCaller) => rank > 0;
 
 /**
- * Turns at what takes a core for a while. Strangers wait in a queue of their own, those with the fewest failures first: when it is full, the one with the
- * most has to go. Known callers and strangers take turns, so that neither keeps out the other.
+ * Limits how many passwords are hashed at once. Strangers wait in a queue of their own, fewest
+ * failures first; when it is full, the one with the most failures is refused. Known callers and
+ * strangers alternate, so that neither starves the other.
  */
 export class HashQueue {
   readonly #known: Waiting[] = [];
   readonly #strangers: Waiting[] = [];
-  /** Waiting and at work. */
+  /** Waiting and running. */
   readonly #ofKey = new Map<string, number>();
   readonly #atOnce: number;
   #running = 0;
@@ -67,7 +70,7 @@ export class HashQueue {
     }
   }
 
-  /** False when there is no room to wait. */
+  /** Resolves to false if the queue is full. */
   #turn(caller: HashCaller): Promise<boolean> {
     return new Promise((resolve) => {
       const waiting: Waiting = { caller, start: () => resolve(true), refuse: () => resolve(false) };

@@ -2,10 +2,13 @@ import type { Clock } from '../../../seams/clock.ts';
 import { recordKeyUse } from '../../domain/access/commands/api-keys.ts';
 import type { Applier } from '../engine/applier.ts';
 
-/** A key in constant use is written down so often. */
+/** The use of a key is stored at most this often. */
 const EVERY_MS = 60_000;
 
-/** When each API key was last used: exact in memory, in the store to the minute, and no request waits for it. */
+/**
+ * Remembers when each API key was last used: exactly in memory, to the minute in the store. No
+ * request waits for the write.
+ */
 export class KeyUse {
   readonly #applier: Applier;
   readonly #clock: Clock;
@@ -23,11 +26,11 @@ export class KeyUse {
     const written = this.#writtenAt.get(id);
     if (written !== undefined && this.#clock.monotonic() - written < EVERY_MS) return;
     this.#writtenAt.set(id, this.#clock.monotonic());
-    // What fails is written down with the next use.
+    // After a failed write, the next use writes again.
     this.#applier.applyLazily(recordKeyUse(id, now)).catch(() => this.#writtenAt.delete(id));
   }
 
-  /** Unix milliseconds. */
+  /** In Unix milliseconds. */
   lastUsedAt(id: string, stored: number | null): number | null {
     const used = this.#usedAt.get(id);
     return used === undefined ? stored : Math.max(used, stored ?? 0);

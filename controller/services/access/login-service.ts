@@ -34,19 +34,19 @@ export interface AccountDeps {
   readonly metrics: Metrics;
 }
 
-/** Of one account from one network, waiting. */
+/** Waiting attempts of one account from one network. */
 const MAX_ATTEMPTS = 32;
 const TOO_MANY = refused('RATE_LIMITED', 'Too many concurrent logins of this account. Retry in 2 s.', {
   budget: 'logins',
   retry_after_s: 2,
 });
 
-/** Who asks: log in, prove it, refresh, log out. */
+/** Logs in, authenticates, refreshes and logs out callers. */
 export function accountService({ applier, view, rights, keyUse, passwords, throttle, clock, metrics }: AccountDeps) {
   const attempts = new Queues(MAX_ATTEMPTS);
   const logins = metrics.counter({
     name: 'logins_total',
-    help: 'Logins by outcome: ok, a wrong user or password, or refused because of too many attempts.',
+    help: 'Logins by outcome: ok, wrong user or password, or refused after too many attempts.',
     labels: ['outcome'],
   });
 
@@ -70,39 +70,51 @@ export function accountService({ applier, view, rights, keyUse, passwords, throt
   }
 
   return {
-    /** 401 for wrong, unknown and inactive alike, and 429 with `details.retry_after_s` on guessing. */
+    /**
+     * 401 alike for a wrong password, an unknown user and an inactive account; 429 with
+     * `details.retry_after_s` after repeated failures.
+     */
     async login(user: string, password: string, network: string, by: Attribution): Promise<Outcome<TokenHolder>> {
-      // One after another, so that many right logins at once do not count as guesses, and guesses at once gain nothing.
+      // One at a time: concurrent logins with the right password are no guesses, and concurrent
+      // guesses gain nothing.
       const turn = await attempts.wait(`${network} ${user}`);
       const done = turn === undefined ? TOO_MANY : await login(user, password, network, by).finally(turn);
       logins.add(1, { outcome: done.ok ? 'ok' : done.refusal.code === 'UNAUTHORIZED' ? 'wrong' : 'refused' });
       return done;
     },
-    /** The caller behind a token's `aid` and `ver`; undefined when the account is gone, inactive, or its version has moved on. */
+    /**
+     * Returns the caller of a token by its `aid` and `ver`; undefined if the account is deleted or
+     * inactive, or its version has changed.
+     */
     caller: (accountId: AccountId, version: number): Caller | undefined =>
       rights.callerOf({ kind: 'token', tokenId: '', accountId, version, expiresAtMs: Number.POSITIVE_INFINITY }),
-    /** The caller behind a proof, as long as it holds; whether it has expired is the edge's to judge. */
+    /**
+     * Returns the caller of a proof, or undefined once it is revoked. Does not check its expiry.
+     */
     callerOf: (proof: Proof): Caller | undefined => rights.callerOf(proof),
-    /** What an API key proves; undefined for an unknown one. */
+    /** Returns the proof of an API key, or undefined for an unknown key. */
     keyProof(key: string): Proof | undefined {
       const proof = rights.keyProof(key);
       if (proof?.kind === 'api-key' && clock.now() < proof.expiresAtMs) keyUse.note(proof.keyId);
       return proof;
     },
-    /** Whom the new token is for. 403 for an API key. */
+    /** Returns the holder of the new token. 403 for an API key. */
     refresh(proof: Proof): Outcome<TokenHolder> {
       if (proof.kind !== 'token') return NO_TOKEN;
       const caller = rights.callerOf(proof);
       if (caller === undefined) return refused('UNAUTHORIZED', 'This token was revoked. Log in again.');
       return accepted({ accountId: caller.accountId, user: caller.user, version: proof.version });
     },
-    /** Revokes this token, or (`everywhere`) all of the account's. 403 for an API key. */
+    /** Revokes this token, or with `everywhere` every token of the account. 403 for an API key. */
     async logout(caller: Caller, proof: Proof, everywhere: boolean): Promise<Outcome<undefined>> {
       if (proof.kind !== 'token') return NO_TOKEN;
       await applier.apply(everywhere ? endTokens(proof.accountId) : revokeToken(proof.tokenId, proof.expiresAtMs), caller);
       return accepted(undefined);
     },
-    /** Called after each commit that may have taken something from somebody, before anybody hears of its events. */
+    /**
+     * Calls the listener after each commit that can have revoked permissions, before its events are
+     * published.
+     */
     onRightsChanged: (listener: (change: RightsChange) => void): void => rights.onChanged(listener),
     me: (caller: Caller): MeObject => ({
       user: caller.user,

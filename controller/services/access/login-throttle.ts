@@ -1,35 +1,38 @@
 import type { Clock } from '../../../seams/clock.ts';
 
 export interface ThrottleLimits {
-  /** Failures in a row that cost nothing: one forgets. */
+  /** Failures in a row without consequences: people mistype. */
   readonly freeFailures: number;
-  /** Further failures whose successors are only slowed. */
+  /** Further failures after which the next attempt is only delayed. */
   readonly slowedFailures: number;
 }
 
 const PER_ACCOUNT: ThrottleLimits = { freeFailures: 5, slowedFailures: 3 };
-/** Many people may share a network. */
+/** Generous, because many people can share a network. */
 const PER_NETWORK: ThrottleLimits = { freeFailures: 20, slowedFailures: 10 };
 
 const FIRST_DELAY_MS = 500;
-/** A delayed attempt holds its connection: more than this is said by a refusal. */
+/** A delayed attempt holds its connection open, so longer delays become refusals. */
 const LONGEST_DELAY_MS = 2000;
 const FIRST_BAN_MS = 4000;
-/** Short enough that a stranger's guessing does not keep the owner out for long. */
+/** Short, so that a stranger's guesses do not lock the owner out for long. */
 const LONGEST_BAN_MS = 60_000;
-/** After so long without an attempt all is forgotten. */
+/** Idle time after which all failures are forgotten. */
 const FORGET_MS = 15 * 60_000;
 const MAX_KEYS = 10_000;
-/** No name is longer; longer ones are nobody's. */
+/** No user name is longer. */
 const MAX_KEY_LENGTH = 128;
 
 export type Admission = { readonly admitted: true; readonly delayMs: number } | { readonly admitted: false; readonly retryAfterS: number };
 
 /**
- * Slows the guessing of passwords: the first failures are free, the next ones delay the answer, then a growing time must pass
- * between attempts of one network, at one account and at all. An account as such is only slowed, whoever guesses: a stranger
- * elsewhere must not be able to keep its owner out. Nor is an account kept out of a network where it has logged in before by others there. An attempt
- * counts as failed from its start, so that many at once gain nothing. Memory is bounded; guessers are forgotten last.
+ * Throttles password guessing. The first failures are free, the next ones delay the answer, and
+ * further ones require a growing time between attempts: per account in one network, per network,
+ * and per account.
+ * - An account as a whole is only delayed, so that a stranger elsewhere cannot lock its owner out.
+ * - Others in a network do not lock out an account that has logged in from there before.
+ * - An attempt counts as failed from its start, so that parallel guesses gain nothing.
+ * - Memory is bounded; entries of guessers are evicted last.
  */
 export class LoginThrottle {
   readonly #clock: Pick<Clock, 'monotonic'>;
@@ -45,7 +48,10 @@ export class LoginThrottle {
     this.#networks = new Failures(PER_NETWORK);
   }
 
-  /** Whether an attempt may be made now (then it counts), and for how long its answer is to be delayed. */
+  /**
+   * Starts an attempt and counts it. Returns whether it is admitted, and by how much to delay its
+   * answer.
+   */
   begin(user: string, network: string): Admission {
     const now = this.#clock.monotonic();
     const pair = pairOf(user, network);
@@ -53,17 +59,17 @@ export class LoginThrottle {
     const banMs = Math.max(this.#pairs.banMs(pair, now), isKnown ? 0 : this.#networks.banMs(network, now));
     if (banMs > 0) return { admitted: false, retryAfterS: Math.ceil(banMs / 1000) };
     const delays = [this.#pairs.add(pair, now)];
-    // Strangers elsewhere do not slow an account where it is known.
+    // Strangers elsewhere do not delay an account in a network that it has logged in from.
     if (!isKnown) delays.push(this.#accounts.add(user, now), this.#networks.add(network, now));
     return { admitted: true, delayMs: Math.max(...delays) };
   }
 
-  /** How the attempt ranks among those that wait to be checked: see HashCaller. */
+  /** Returns the rank of an attempt in the hash queue; see HashCaller. */
   rankOf(user: string, network: string): number {
     return this.#places.has(user, network) ? 0 : 1 + this.#networks.count(network, this.#clock.monotonic());
   }
 
-  /** The attempt was the owner's: the account starts anew, and the network gets this attempt back. */
+  /** Resets the failures of the account and takes this attempt back from its network. */
   succeeded(user: string, network: string): void {
     this.#accounts.forget(user);
     this.#pairs.forget(pairOf(user, network));
@@ -77,7 +83,10 @@ const pairOf = (user: string, network: string) => `${network} ${user}`;
 const MAX_ACCOUNTS = 10_000;
 const MAX_PLACES = 20;
 
-/** Networks from which accounts have logged in. Only a right password adds one, and it takes the place of another of the same account. */
+/**
+ * Networks from which accounts have logged in. Only a correct password adds one, evicting an older
+ * one of the same account.
+ */
 class KnownPlaces {
   readonly #networks = new Map<string, Set<string>>();
 
@@ -108,7 +117,10 @@ interface Entry {
 
 class Failures {
   readonly #limits: ThrottleLimits;
-  /** Each in the order of their last attempts. Guessers have used up their free failures, and are forgotten only when there are too many of them. */
+  /**
+   * In the order of their last attempts. Guessers, who have used up their free failures, are
+   * evicted only by other guessers.
+   */
   readonly #few = new Map<string, Entry>();
   readonly #guessers = new Map<string, Entry>();
 
@@ -128,7 +140,7 @@ class Failures {
     return this.#find(key, now)?.count ?? 0;
   }
 
-  /** Counts one more, and returns by how much its answer is to be delayed. */
+  /** Counts a failure and returns by how much to delay the answer. */
   add(key: string, now: number): number {
     const short = key.slice(0, MAX_KEY_LENGTH);
     const earlier = this.#find(key, now)?.count ?? 0;

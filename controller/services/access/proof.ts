@@ -1,6 +1,9 @@
 import type { AccountId } from '../../domain/engine/ids.ts';
 
-/** What a request proves who asks with. `expiresAtMs` is Unix milliseconds; Infinity for a key without an end. */
+/**
+ * The credential that authenticated a request. `expiresAtMs` is Unix milliseconds, or Infinity for
+ * a key that does not expire.
+ */
 export type Proof =
   | {
       readonly kind: 'token';

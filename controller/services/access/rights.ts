@@ -8,14 +8,14 @@ import type { Committed } from '../engine/applier.ts';
 import type { Caller } from '../engine/caller.ts';
 import type { Proof } from './proof.ts';
 
-/** Accounts whose rights a commit changed, and tokens and keys that it ended. */
+/** The accounts whose permissions a commit changed, and the tokens and keys that it revoked. */
 export interface RightsChange {
   readonly accounts: ReadonlySet<AccountId>;
   readonly tokens: ReadonlySet<string>;
   readonly keys: ReadonlySet<string>;
 }
 
-/** An account that can log in, with what it may do. */
+/** An active or inactive account with its permissions. */
 interface KnownAccount {
   readonly user: string;
   readonly active: boolean;
@@ -32,14 +32,15 @@ interface KnownKey {
   readonly accountId: AccountId;
   readonly rules: readonly Rule[] | null;
   readonly expiresAtMs: number;
-  /** Made from the account's, and good as long as those are the same. */
+  /** The account's permissions that `permissions` was computed from; stale once they differ. */
   from: Permissions;
   permissions: Permissions;
 }
 
 /**
- * Who may do what, in memory: read once for each account and key, and forgotten by each commit that changes just that. So a request
- * costs two look-ups, and what a commit took away is gone before the commit's answer is given.
+ * Caches the permissions of accounts and API keys. A commit evicts exactly what it changes, before
+ * its answer is sent, so a revoked permission never allows another request. A request costs two
+ * lookups.
  */
 export class RightsInForce {
   readonly #view: View;
@@ -47,7 +48,7 @@ export class RightsInForce {
   readonly #accountOfBinding = new Map<string, AccountId>();
   readonly #keys = new Map<string, KnownKey>();
   readonly #keyIdOfHash = new Map<string, string>();
-  /** Unix milliseconds of expiry by token. */
+  /** Expiry of each revoked token in Unix milliseconds. */
   readonly #revoked: Map<string, number>;
   readonly #listeners: ((change: RightsChange) => void)[] = [];
 
@@ -56,12 +57,18 @@ export class RightsInForce {
     this.#revoked = new Map(view.revokedTokens().map(({ id, expiresAt }) => [id, expiresAt]));
   }
 
-  /** Told after each commit that may have taken something from somebody, once what is in memory is right. */
+  /**
+   * Calls the listener after each commit that can have revoked permissions, once the cache is up to
+   * date.
+   */
   onChanged(listener: (change: RightsChange) => void): void {
     this.#listeners.push(listener);
   }
 
-  /** To be told of each commit before anybody else, so that nobody is shown what it took from them. */
+  /**
+   * Called with each commit before all other listeners, so that none shows data to a caller who
+   * lost the permission.
+   */
   committed({ mutations }: Committed): void {
     const change = { accounts: new Set<AccountId>(), keys: new Set<string>(), tokens: new Set<string>() };
     for (const mutation of mutations) this.#forget(mutation, change);
@@ -69,7 +76,7 @@ export class RightsInForce {
     for (const listener of this.#listeners) listener(change);
   }
 
-  /** Undefined when what it proves holds no longer. Whether it has expired is the caller's to judge. */
+  /** Returns undefined once the proof is revoked. Does not check its expiry. */
   callerOf(proof: Proof): Caller | undefined {
     const account = this.#account(proof.accountId);
     if (account?.active !== true) return undefined;
@@ -83,7 +90,7 @@ export class RightsInForce {
     return { accountId: proof.accountId, user, permissions, isCurrent: () => now()?.permissions === permissions, now };
   }
 
-  /** The proof that a key is: found by its hash, since the key itself is kept nowhere. */
+  /** Returns the proof of an API key, found by its hash: the key itself is not stored. */
   keyProof(key: string): Proof | undefined {
     const known = this.#keyByHash(createHash('sha256').update(key).digest('hex'));
     return known === undefined
@@ -91,7 +98,7 @@ export class RightsInForce {
       : { kind: 'api-key', keyId: known.id, accountId: known.accountId, expiresAtMs: known.expiresAtMs };
   }
 
-  /** Whether an account is active and holds any right to things of that space. */
+  /** Returns whether an account is active and has any permission in the space. */
   holdsIn(id: AccountId, spaceId: SpaceId): boolean {
     const account = this.#account(id);
     return account?.active === true && account.permissions.holdsIn(spaceId);
@@ -159,7 +166,7 @@ export class RightsInForce {
       else if (mutation.table === 'accounts') {
         const known = this.#accounts.get(mutation.row.id);
         const { user, active, version } = mutation.row;
-        // A login is written down in the account's row, and changes nobody's rights.
+        // A login updates the account's row but changes no permissions.
         const isTheSame = known !== undefined && known.user === user && known.active === active && known.version === version;
         if (!isTheSame) this.#forgetAccount(mutation.row.id, change.accounts);
       }

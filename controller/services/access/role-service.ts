@@ -23,10 +23,10 @@ export interface RoleDeps {
   readonly storeKey: Uint8Array;
 }
 
-/** By id, else by name. */
+/** Looks up by id first, then by name. */
 export const roleCalled = (view: View, id: string): RoleRow | undefined => view.get('roles', id.toLowerCase()) ?? view.roleByName(id);
 
-/** `id` is an id or a name. */
+/** In every method, `id` is an id or a name. */
 export function roleService({ applier, view, lists, random, storeKey }: RoleDeps) {
   function roleFor(caller: Caller, id: string, verb: Verb): Outcome<RoleRow> {
     const row = roleCalled(view, id);

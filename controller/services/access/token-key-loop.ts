@@ -4,7 +4,7 @@ import type { Loops } from '../engine/loops.ts';
 import type { TokenKeys } from './token-keys.ts';
 import type { Tokens } from './tokens.ts';
 
-/** One small file: a key that was rotated stays valid for two days, so nothing hurries. */
+/** Slow is fine: a rotated key stays valid for two days. */
 const EVERY_MS = 10_000;
 
 export interface TokenKeyDeps {
@@ -14,7 +14,10 @@ export interface TokenKeyDeps {
   readonly log: Log;
 }
 
-/** Takes up a new key of tokens while the controller runs. When the file cannot be read, it says so, and the keys of before go on. */
+/**
+ * Loads new token keys while the controller runs. If the file cannot be read, logs an error and
+ * keeps the current keys.
+ */
 export function tokenKeyLoop({ loops, tokens, read, log }: TokenKeyDeps): Loop<'keys'> {
   return loops.open({
     name: 'token_keys',

@@ -6,20 +6,24 @@ import type { Random } from '../../../seams/random.ts';
 import { TOKEN_LIFETIME_S, type TokenKey } from './tokens.ts';
 
 const KEY_BYTES = 32;
-/** A line a key, the newest first: 64 hex digits, and of an older one the Unix second in which it signed its last token. */
+/**
+ * One key per line, newest first: 64 hex digits, and for a retired key the Unix second at which it
+ * was retired.
+ */
 const LINE = /^([0-9a-f]{64})(?: (\d{1,12}))?$/;
 
 export type TokenKeys = readonly [TokenKey, ...TokenKey[]];
 
 interface KeptKey {
   readonly hex: string;
-  /** Null: it signs. */
+  /** Null for the key that signs. */
   readonly retiredAtS: number | null;
 }
 
 /**
- * The keys of tokens, from `jwt.key` in `directory` (which exists): the first one signs, the others prove what they signed. Made on the
- * first start, mode 0600, whole or not at all. Throws when the file does not hold such keys.
+ * Returns the token keys from `jwt.key` in an existing directory: the first one signs, all of them
+ * verify. Creates the file atomically with mode 0600 on the first start. Throws if the file is
+ * malformed.
  */
 export async function openTokenKeys(directory: string, disk: Disk, random: Random): Promise<TokenKeys> {
   const path = join(directory, 'jwt.key');
@@ -28,8 +32,8 @@ export async function openTokenKeys(directory: string, disk: Disk, random: Rando
 }
 
 /**
- * Puts a new key before the others, and forgets those whose last tokens have expired. A controller that runs takes it up some seconds
- * later (token-key-watch.ts); tokens of before stay good.
+ * Adds a new key and removes those whose last tokens have expired. A running controller loads it
+ * within seconds (token-key-loop.ts); tokens signed before stay valid.
  */
 export async function rotateTokenKey(directory: string, disk: Disk, random: Random, clock: Clock): Promise<TokenKeys> {
   const path = join(directory, 'jwt.key');
@@ -37,7 +41,7 @@ export async function rotateTokenKey(directory: string, disk: Disk, random: Rand
   const older = (await disk.exists(path)) ? await read(path, disk) : [];
   const kept = older
     .map(({ hex, retiredAtS }) => ({ hex, retiredAtS: retiredAtS ?? nowS }))
-    // Twice its lifetime: whoever runs takes the new key a little later, and signs with this one until then.
+    // Twice the lifetime: a running controller signs with the old key until it loads the new one.
     .filter(({ retiredAtS }) => retiredAtS + 2 * TOKEN_LIFETIME_S > nowS);
   const all = [{ hex: newKey(random), retiredAtS: null }, ...kept];
   await write(path, all, disk);
@@ -56,7 +60,7 @@ function tokenKeys(kept: readonly KeptKey[], path: string): TokenKeys {
 const newKey = (random: Random): string => Buffer.from(random.bytes(KEY_BYTES)).toString('hex');
 
 const unreadable = (path: string) =>
-  new Error(`${path} is not a key of ${KEY_BYTES} bytes; restore it from a backup, or remove it to end all tokens`);
+  new Error(`${path} contains no valid ${KEY_BYTES}-byte key. Restore the file from a backup, or delete it to revoke all tokens.`);
 
 async function read(path: string, disk: Disk): Promise<KeptKey[]> {
   const text = await withFile(disk, path, async (file) => new TextDecoder().decode(await file.read(0, await file.size())));

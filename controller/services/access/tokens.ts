@@ -8,7 +8,7 @@ export const TOKEN_ISSUER = 'raworc';
 export const TOKEN_ALGORITHM = 'HS256';
 export const TOKEN_LIFETIME_S = 24 * 3600;
 
-/** Whom a token is made for. */
+/** The account that a token is issued to. */
 export interface TokenHolder {
   readonly accountId: AccountId;
   readonly user: string;
@@ -17,20 +17,23 @@ export interface TokenHolder {
 
 export interface TokenKey {
   readonly key: KeyObject;
-  /** In the header of each token that it signed. */
+  /** Key id, in the header of each token that this key signs. */
   readonly kid: string;
 }
 
 export interface Tokens {
-  /** The key that signed a token with this `kid`; undefined for one that is not known, or no more. */
+  /** Returns the key with this `kid`, or undefined for an unknown or removed key. */
   keyOf(kid: unknown): KeyObject | undefined;
-  /** Whether a key still proves what it signed. */
+  /** Returns whether tokens signed with this key are still valid. */
   isInForce(key: KeyObject): boolean;
-  /** From now on the first one signs; the others only prove what they signed. Whether the first is another than before. */
+  /**
+   * Replaces the keys: the first one signs, all of them verify. Returns whether the first one
+   * changed.
+   */
   use(keys: readonly [TokenKey, ...TokenKey[]]): boolean;
-  /** Of a token that is to be signed. */
+  /** Returns an id for a new token. */
   newId(): string;
-  /** Good for 24 h. `expires_at` is RFC 3339. */
+  /** Signs a token that is valid for 24 h. `expires_at` is RFC 3339. */
   sign(subject: TokenHolder, id?: string): { token: string; expires_at: string };
 }
 
@@ -42,7 +45,7 @@ export function createTokens(options: { keys: readonly [TokenKey, ...TokenKey[]]
     isInForce: (key) => keys.some((one) => one.key === key),
     use(newest) {
       const isOther = newest[0].kid !== keys[0].kid;
-      // The same keys stay the same objects, and what they are known to have signed stays known.
+      // Reuses the objects of unchanged keys, so that caches keyed by them stay valid.
       const [first, ...others] = newest.map((one) => keys.find(({ kid, key }) => kid === one.kid && key.equals(one.key)) ?? one);
       if (first !== undefined) keys = [first, ...others];
       return isOther;
@@ -62,7 +65,8 @@ export function createTokens(options: { keys: readonly [TokenKey, ...TokenKey[]]
         exp,
         jti: id,
       };
-      // A KeyObject: given a string, jsonwebtoken first tries to read it as a public key, which costs forty times as much.
+      // With a string instead of a KeyObject, jsonwebtoken first tries to parse a public key: 40
+      // times slower.
       const token = jwt.sign(claims, key, { algorithm: TOKEN_ALGORITHM, keyid: kid });
       return { token, expires_at: new Date(exp * 1000).toISOString() };
     },

@@ -8,16 +8,19 @@ import type { AuditCursor } from '../engine/store.ts';
 import type { EventIds } from '../events/event-ids.ts';
 import { auditObject } from './audit-service.ts';
 
-/** Where records go: a file, the bus. */
+/** A destination of audit records: a file or the bus. */
 export interface AuditSink {
   readonly name: 'file' | 'bus';
-  /** Resolves once all of it is safe there: written and synced, or handed over. What it throws is tried again, all of it. */
+  /**
+   * Resolves once all records are durable there: synced to disk, or handed over. If it throws, the
+   * export retries all of them.
+   */
   write(records: readonly ExportedAudit[]): Promise<void>;
 }
 
 export interface ExportedAudit {
   readonly record: StoredAudit;
-  /** As JSON, without a newline. */
+  /** JSON, without a newline. */
   readonly line: string;
 }
 
@@ -32,15 +35,15 @@ export interface AuditExportDeps {
 }
 
 const PAGE = 500;
-/** Records of one moment share one sync of the file. */
+/** Records of this interval share one sync of the file. */
 const GATHER_MS = 200;
 
 /**
- * Copies the audit record to a sink, in its order.
- *
- * 1. The store is what is read; a cursor in it says what has arrived. A sink that fails, or a process that dies, loses nothing.
- * 2. Each record arrives at least once: again where a process died between the sink and the cursor. Its id tells.
- * 3. Nobody waits for it.
+ * Copies audit records to a sink, in order.
+ * 1. It reads from the store, which also holds its cursor: a failing sink or a crash loses nothing.
+ * 2. A record arrives at least once, and again after a crash between sink and cursor. Its id
+ *    identifies duplicates.
+ * 3. No request waits for it.
  */
 export class AuditExport {
   readonly #deps: AuditExportDeps;
@@ -54,7 +57,7 @@ export class AuditExport {
     this.#cursor = deps.cursor.exported(deps.sink.name);
     this.#outcomes = deps.metrics.counter({
       name: 'audit_exported_total',
-      help: 'Audit records given to a sink, by outcome.',
+      help: 'Audit records sent to a sink, by outcome.',
       labels: ['sink', 'outcome'],
     });
     this.#loop = deps.loops.open({
@@ -65,22 +68,22 @@ export class AuditExport {
     });
   }
 
-  /** Up to which number everything has arrived. */
+  /** Number of the last exported record. */
   get exported(): number {
     return this.#cursor;
   }
 
-  /** Whether the sink refuses what it is given. */
+  /** Whether the last write to the sink failed. */
   get isFailing(): boolean {
     return this.#isFailing;
   }
 
-  /** There are new records. */
+  /** Exports new records soon. */
   wake(): void {
     this.#loop.after('records', GATHER_MS);
   }
 
-  /** Gives the sink what is left, once. */
+  /** Exports the remaining records, without retries. */
   async close(): Promise<void> {
     await this.#loop.close();
     await this.#copy().catch((error) => this.#failed(error instanceof Error ? error.message : String(error), 1));
@@ -104,7 +107,7 @@ export class AuditExport {
   #failed(error: string, inARow: number): void {
     const { sink, log } = this.#deps;
     this.#outcomes.add(1, { sink: sink.name, outcome: 'failed' });
-    // Once, however long it goes on: what goes on is a degradation of the controller's health.
+    // Logged once; from then on, the health of the controller reports it.
     if (inARow === 1) log.error('audit.export_failed', { sink: sink.name, error });
     this.#isFailing = true;
   }

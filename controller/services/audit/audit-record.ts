@@ -5,16 +5,21 @@ import type { SpaceId } from '../../domain/engine/ids.ts';
 import type { Mutation, TableName } from '../../domain/engine/mutation.ts';
 import type { View } from '../../domain/engine/view.ts';
 
-/** Whoever a command is decided for. A caller without an attribution acts within this process, as the simulation does. */
+/**
+ * The caller that a command is decided for. Without an attribution, it acts inside this process, as
+ * in the simulation.
+ */
 export interface Attributed {
   readonly accountId?: string;
   readonly user?: string;
   readonly attribution?: Attribution | undefined;
-  /** Whether the rights by which it was judged still hold. Undefined: nothing was judged. */
+  /**
+   * Whether the permissions checked for this request still hold. Undefined if none were checked.
+   */
   readonly isCurrent?: () => boolean;
 }
 
-/** The table of each kind of thing. */
+/** The table of each kind of resource. */
 const TABLES: Readonly<Record<string, TableName>> = {
   'service-accounts': 'accounts',
   roles: 'roles',
@@ -38,17 +43,20 @@ interface Found {
   readonly spaceId: string | null;
 }
 
-/** Makes the records of changes. To be asked before the mutations are applied, while what they remove can still be named. */
+/**
+ * Creates the audit records of changes. Call it before the mutations are applied, while removed
+ * rows still have names.
+ */
 export class AuditRecords {
   readonly #view: View;
-  /** A space keeps its name for life. */
+  /** A space never changes its name. */
   readonly #spaceNames = new Map<string, string>();
 
   constructor(view: View) {
     this.#view = view;
   }
 
-  /** Undefined for a decision that changes nothing. */
+  /** Returns undefined for a decision that changes nothing. */
   ofChange(command: string, decision: Decision<unknown>, by: Attributed, at: number): AuditRecord | undefined {
     if (decision.mutations.length === 0 && decision.events.length === 0) return undefined;
     const attribution = by.attribution ?? inProcess(command, by);
@@ -59,7 +67,7 @@ export class AuditRecords {
       resourceId: found?.id ?? thing.ref,
       resourceName: found?.name ?? null,
       spaceId,
-      // A space that is being made has no row yet.
+      // A space that is being created has no row yet.
       space: thing.kind === 'spaces' ? (found?.name ?? thing.space) : (this.#spaceName(spaceId) ?? thing.space),
     };
     return { ...recordOf(attribution, outcomeOf(decision.answer), at), ...about };
@@ -102,7 +110,7 @@ const inProcess = (
   thing: { kind: '', ref: null, space: null },
 });
 
-/** What a row is called, and its space. Names of sessions change, and are left out. */
+/** Returns the name and space of a row. Session names can change and are left out. */
 function namedRow(table: TableName, row: object): Found {
   const of = (field: string): string | null => {
     const value = (row as Readonly<Record<string, unknown>>)[field];

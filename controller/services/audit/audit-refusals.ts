@@ -3,7 +3,10 @@ import type { Counter, Metrics } from '../../../seams/metrics.ts';
 import type { RefusalCode } from '../../contract/errors.ts';
 import type { Attribution } from '../../domain/audit/audit.ts';
 
-/** What a minute of refusals may write. What is beyond is counted, and written as one record for each caller and kind. */
+/**
+ * Records that refusals can add per minute. Further ones are counted, and written as one record per
+ * caller and kind.
+ */
 export const REFUSAL_BOUNDS = {
   ofOneCaller: 5,
   kindsOfOneCaller: 100,
@@ -24,9 +27,11 @@ interface Kind {
 export type WriteRefusal = (attribution: Attribution, code: RefusalCode, count: number) => void;
 
 /**
- * Paces the records of refused requests, so that nobody can fill the store with them: in each minute the first few of a caller
- * and kind are written one by one, and the rest as counts when the minute ends. One caller with many kinds shares one count that still names it, and callers
- * beyond the bound share another. Known callers and strangers have bounds of their own: no stranger hides what an account tries.
+ * Limits the audit records of refused requests, so that no client can fill the store with them. In
+ * each minute the first few of a caller and kind are written one by one; the rest becomes counts
+ * when the minute ends. A caller with many kinds gets one shared count that still names it; callers
+ * beyond the bound share another. Known callers and strangers have separate bounds, so that
+ * strangers cannot hide what an account tries.
  */
 export class AuditRefusals {
   readonly #clock: Clock;
@@ -38,7 +43,7 @@ export class AuditRefusals {
     this.#clock = clock;
     const counted = metrics.counter({
       name: 'audit_refusals_total',
-      help: 'Refused requests for the audit record: written one by one, or counted together.',
+      help: 'Refused requests in the audit record: written one by one, or counted together.',
       labels: ['written'],
     });
     this.#known = new Minute(REFUSAL_BOUNDS.known, write, counted);
@@ -50,7 +55,7 @@ export class AuditRefusals {
     (attribution.actor.type === 'Anonymous' ? this.#strangers : this.#known).add(attribution, code);
   }
 
-  /** Writes what is counted, and begins another minute. */
+  /** Writes the counts and starts a new minute. */
   flush(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -59,7 +64,7 @@ export class AuditRefusals {
   }
 }
 
-/** One record cannot name things that differ. */
+/** One record cannot name several resources. */
 const VARIOUS = { action: 'various', requestId: null, thing: { kind: 'various', ref: null, space: null } } as const;
 const OTHERS = { actor: { type: 'Anonymous', id: null, name: null }, credential: null, address: null, ...VARIOUS } as const;
 

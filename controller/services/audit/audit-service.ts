@@ -31,7 +31,7 @@ export function auditService({ applier, view, lists, clock, metrics, ids }: Audi
   const refusals = new AuditRefusals({
     ...{ clock, metrics },
     write(attribution, code, count) {
-      // Logged by the applier.
+      // The applier logs the error.
       applier.applyLazily(recordAudit(attribution, code, count)).catch(() => undefined);
     },
   });
@@ -42,31 +42,34 @@ export function auditService({ applier, view, lists, clock, metrics, ids }: Audi
       const { items, total } = await lists.audit(query.value, page);
       return accepted({ items: items.map((record) => auditObject(ids, record)), total });
     },
-    /** Resolves once the record of what changes nothing, such as the reading of a secret's value, is durable. */
+    /** Resolves once the record of a read, such as that of a secret's value, is durable. */
     note: (attribution: Attribution) => applier.apply(recordAudit(attribution, 'ok', 1)),
-    /** Records a refused request, soon, and within the bounds of {@link AuditRefusals}. */
+    /** Records a refused request in the background, within the bounds of {@link AuditRefusals}. */
     refused: (attribution: Attribution, code: RefusalCode) => refusals.add(withKnownName(view, attribution), code),
-    /** Writes what is counted. */
+    /** Writes the pending counts. */
     close: () => refusals.flush(),
   };
 }
 
-/** What was typed as the name of an account may be a password, unless there is such an account. */
+/** A name that matches no account is dropped: people type passwords into the wrong field. */
 function withKnownName(view: View, attribution: Attribution): Attribution {
   const { actor, thing } = attribution;
   if (actor.type !== 'Anonymous' || thing.kind !== 'service-accounts' || thing.ref === null) return attribution;
   return view.accountByUser(thing.ref) === undefined ? { ...attribution, thing: { ...thing, ref: null } } : attribution;
 }
 
-/** Not those of events: an id of one is none of the other. */
+/** Keyed apart from event ids, so that one cannot be used as the other. */
 export const auditIds = (storeKey: Uint8Array): EventIds => eventIds(createHmac('sha256', storeKey).update('audit').digest());
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** What a caller may read: everything with audit:list everywhere, or what happened in a space where it holds that. */
+/**
+ * Restricts a query to what the caller can read: everything with audit:list everywhere, or one
+ * space in which it has audit:list.
+ */
 function auditQuery(view: View, caller: Caller, { actor, action, resource, space, since, until }: AuditFilter): Outcome<AuditQuery> {
   const isGlobal = globally(caller, 'audit', 'list');
-  // Somebody who may read everything may also ask about spaces that are gone.
+  // With access to everything, the caller can also ask about deleted spaces.
   const scope = isGlobal.ok ? accepted({ id: undefined }) : space === undefined ? isGlobal : spaceFor(view, caller, space, 'audit', 'list');
   if (!scope.ok) return scope;
   const { id: spaceId } = scope.value;
@@ -83,7 +86,7 @@ function auditQuery(view: View, caller: Caller, { actor, action, resource, space
   });
 }
 
-/** Records are found by the actor's name, where that is still known. */
+/** Records are indexed by the actor's name, as long as it is known. */
 function actorById(view: View, id: string): AuditQuery {
   const name = view.get('accounts', id)?.user ?? view.get('nodes', id)?.name;
   return name === undefined ? { actorId: id } : { actorId: id, actor: name };
@@ -94,7 +97,10 @@ function splitOnce(text: string): readonly [string, string?] {
   return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** Ids are enciphered, as those of events are: a number would count what happens in all spaces. */
+/**
+ * Ids are encrypted, like those of events: a plain number would reveal how much happens in other
+ * spaces.
+ */
 export function auditObject(ids: Pick<EventIds, 'spell'>, record: StoredAudit): AuditObject {
   const { outcome } = record;
   return {

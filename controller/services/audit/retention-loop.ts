@@ -14,14 +14,14 @@ const DAY_MS = 86_400_000;
 export interface AuditKept {
   readonly days: number;
   readonly rows: number;
-  /** Messages, of which there are more than of everything else. */
+  /** Messages outnumber everything else. */
   readonly messageDays: number;
   readonly messageRows: number;
-  /** Refused requests, which strangers can make as many of as they are let. */
+  /** Refused requests, which strangers can cause. */
   readonly refusedRows: number;
 }
 
-/** About 0.4 KB a row with its indexes: 0.8 GB when every bound is reached. */
+/** About 0.4 KB per row with its indexes: 0.8 GB at every bound. */
 export const AUDIT_KEPT: AuditKept = { days: 365, rows: 2_000_000, messageDays: 30, messageRows: 1_000_000, refusedRows: 200_000 };
 
 export interface AuditRetentionDeps {
@@ -32,19 +32,19 @@ export interface AuditRetentionDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly kept: AuditKept;
-  /** Up to which number the record is exported; undefined where it is not. */
+  /** Number of the last exported record; undefined without an export. */
   readonly exported: () => number | undefined;
 }
 
 /**
- * Keeps the audit record within its bounds: by age, and by rows. What is to be exported and is not yet outlives its age, but not its
- * bound in rows: a disk that cannot be written must not fill another.
+ * Keeps the audit record within its bounds of age and rows. Records that are not exported yet can
+ * exceed the age but not the number of rows: a failing export must not fill the disk.
  */
 export function auditRetentionLoop({ loops, applier, lists, clock, log, metrics, kept, exported }: AuditRetentionDeps): Loop<'all'> {
   const passes = metrics.counter({ name: 'audit_prune_passes_total', help: 'Commits that removed audit records past their bounds.' });
   const unexported = metrics.counter({
     name: 'audit_unexported_total',
-    help: 'Looks at which audit records had to be removed before they were exported.',
+    help: 'Passes that removed audit records before they were exported.',
   });
 
   async function pruneParts(parts: readonly AuditPart[], closing: AbortSignal): Promise<void> {
@@ -53,11 +53,11 @@ export function auditRetentionLoop({ loops, applier, lists, clock, log, metrics,
     const cutoffs = parts.map((part) => [part, Math.max(Math.min(byAge[part], held), byRows[part])] as const);
     if (cutoffs.some(([, upTo]) => upTo > held)) {
       unexported.add();
-      log.error('audit.not_exported', { exported_up_to: held, remedy: 'make room for the export, or see audit.export_failed' });
+      log.error('audit.not_exported', { exported_up_to: held, remedy: 'free disk space for the export, or see audit.export_failed' });
     }
     while (!closing.aborted && (await applier.apply(pruneAudit(cutoffs)))) {
       passes.add();
-      // Others' commands come between two parts.
+      // Lets other commands run between two parts.
       await pause(clock, 0);
     }
   }
@@ -67,7 +67,7 @@ export function auditRetentionLoop({ loops, applier, lists, clock, log, metrics,
     const messages = applier.time.before(Math.min(kept.messageDays, kept.days) * DAY_MS);
     return {
       before: { messages, strangers: all, refused: all, all },
-      // Half: strangers cannot push out what accounts were refused.
+      // Half, so that strangers cannot evict the refusals of accounts.
       rows: { messages: kept.messageRows, strangers: Math.floor(kept.refusedRows / 2), refused: kept.refusedRows, all: kept.rows },
     };
   }
@@ -76,7 +76,8 @@ export function auditRetentionLoop({ loops, applier, lists, clock, log, metrics,
     name: 'audit_retention',
     first: { key: 'all', afterMs: EVERY_MS },
     async run(_key, closing) {
-      // What these lose is not counted among all, nor what strangers lose among the refused.
+      // Pruned first: rows removed here must not count in the bounds of the groups that contain
+      // them.
       await pruneParts(['messages', 'strangers'], closing);
       await pruneParts(['refused'], closing);
       await pruneParts(['all'], closing);

@@ -1,19 +1,19 @@
 import { type AtOnceLimits, FEW } from './limits.ts';
 import { keyIn, type Payer, SCOPES, type Scope } from './payer.ts';
 
-/** Gives back what was taken; more than once is once. */
+/** Releases what was acquired. Further calls do nothing. */
 export type Release = () => void;
 
-/** Which limit a payer meets, and how much it allows. */
+/** The limit that a payer hit, and how much it allows. */
 export interface Limit {
   readonly scope: Scope;
   readonly most: number;
 }
 
-/** Counts what is held at once, in the process and by each scope. */
+/** Counts what is in use at once, per scope. */
 export class AtOnce {
   readonly #limits: AtOnceLimits;
-  /** The scopes with a limit, each with what its keys hold. */
+  /** The scopes with a limit, each with the amount in use per key. */
   readonly #held: readonly { readonly scope: Scope; readonly most: number; readonly amounts: Map<string, number> }[];
   #total = 0;
 
@@ -29,12 +29,12 @@ export class AtOnce {
     return this.#total;
   }
 
-  /** Of all scopes. */
+  /** Number of keys in all scopes. */
   get keys(): number {
     return this.#held.reduce((sum, { amounts }) => sum + amounts.size, 0);
   }
 
-  /** The limit that is in the way of so much more; undefined when there is none. */
+  /** Returns the first limit that this amount would exceed, or undefined. */
   limitFor(payer: Payer, amount: number): Limit | undefined {
     for (const { scope, most, amounts } of this.#held) {
       const key = keyIn(scope, payer);
@@ -46,7 +46,9 @@ export class AtOnce {
     return this.#total + amount > most ? { scope: 'process', most } : undefined;
   }
 
-  /** To be called when there is no limit in the way, and in the same turn. */
+  /**
+   * Acquires an amount. Call it only after {@link limitFor} returned undefined, in the same turn.
+   */
   hold(payer: Payer, amount: number): Release {
     this.#change(payer, amount);
     let isHeld = true;

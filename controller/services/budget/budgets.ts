@@ -12,17 +12,17 @@ export interface BudgetDeps {
   readonly metrics?: Metrics;
 }
 
-/** What is left of a rate, in the scope that has the least. */
+/** What is left of a rate, in the scope with the least. */
 export interface RateLeft {
   readonly budget: RateName;
   readonly scope: Scope;
   readonly rate: Rate;
   readonly remaining: number;
-  /** Seconds until nothing of it is used. */
+  /** Seconds until the rate is full again. */
   readonly fullInS: number;
 }
 
-/** Part of a budget that is held by something of a size that is not known before. */
+/** Part of a budget for something whose size is not known in advance. */
 export interface Holding {
   grow(amount: number): Outcome<undefined>;
   release(): void;
@@ -37,8 +37,9 @@ interface ScopedRate {
 const AT_ONCE_RETRY_S = 5;
 
 /**
- * The one place where callers are counted: how often they ask, and how much they hold at once, by account, API key, space and address.
- * A refusal is RATE_LIMITED; its details name the budget and the scope. Nothing is charged by what is refused.
+ * Counts callers: how often they ask, and how much they use at once, by account, API key, space and
+ * address. A refusal is RATE_LIMITED, with the budget and the scope in its details. Refused
+ * requests are not charged.
  */
 export class Budgets {
   readonly limits: BudgetLimits;
@@ -62,12 +63,12 @@ export class Budgets {
     this.#atOnce = new Map(namesIn(limits.atOnce).map((name) => [name, new AtOnce(limits.atOnce[name])]));
     this.#refused = metrics.counter({
       name: 'budget_refused_total',
-      help: 'Requests and bytes that were refused because a budget was used up, by budget and by what it is counted by.',
+      help: 'Requests and bytes refused because a budget was used up, by budget and scope.',
       labels: ['budget', 'scope'],
     });
     metrics.gauge({
       name: 'budget_held',
-      help: 'What callers hold at once, by budget.',
+      help: 'Amount that callers use at once, by budget.',
       labels: ['budget'],
       read: () => [...this.#atOnce].map(([budget, { total }]) => ({ labels: { budget }, value: total })),
     });
@@ -82,7 +83,10 @@ export class Budgets {
     });
   }
 
-  /** Charges so much of a rate in each scope of the payer, or nothing when one of them has too little left. The value is what is left. */
+  /**
+   * Charges an amount in every scope of the payer, or in none if one scope has too little left.
+   * Returns what is left.
+   */
   charge(name: RateName, payer: Payer, amount = 1): Outcome<RateLeft | undefined> {
     const now = this.#clock.monotonic();
     const rates = this.#rates.get(name) ?? [];
@@ -94,7 +98,7 @@ export class Budgets {
     return accepted(minLeft(name, rates, payer, (table, key) => table.charge(key, amount, now)));
   }
 
-  /** Gives back what was charged. */
+  /** Returns a charge. */
   giveBack(name: RateName, payer: Payer, amount = 1): void {
     const now = this.#clock.monotonic();
     for (const { scope, table } of this.#rates.get(name) ?? []) {
@@ -103,13 +107,13 @@ export class Budgets {
     }
   }
 
-  /** Undefined where the rate counts this payer in no scope. */
+  /** Returns undefined if the rate counts this payer in no scope. */
   left(name: RateName, payer: Payer): RateLeft | undefined {
     const now = this.#clock.monotonic();
     return minLeft(name, this.#rates.get(name) ?? [], payer, (table, key) => table.usedMs(key, now));
   }
 
-  /** Holds so much until it is released. */
+  /** Acquires an amount until it is released. */
   take(name: AtOnceName, payer: Payer, amount = 1): Outcome<Release> {
     const counted = this.#of(name);
     const limit = counted.limitFor(payer, amount);
@@ -119,7 +123,7 @@ export class Budgets {
     return refused('RATE_LIMITED', `${WHO[limit.scope]} ${WORDS[name]}: at most ${amountOf(name, limit.most)} at once. ${HINT}`, details);
   }
 
-  /** Holds nothing yet, and more as it grows. */
+  /** Returns an empty holding that can grow. */
   open(name: AtOnceName, payer: Payer): Holding {
     const releases: Release[] = [];
     return {
@@ -134,14 +138,14 @@ export class Budgets {
     };
   }
 
-  /** What is held of it now. */
+  /** Returns the amount in use. */
   held(name: AtOnceName): number {
     return this.#of(name).total;
   }
 
   #of(name: AtOnceName): AtOnce {
     const counted = this.#atOnce.get(name);
-    if (counted === undefined) throw new Error(`there is no budget ${name}`);
+    if (counted === undefined) throw new Error(`unknown budget ${name}`);
     return counted;
   }
 
@@ -154,7 +158,7 @@ export class Budgets {
   }
 }
 
-/** Of the scopes that the payer is counted in, the one with the least left, by how much of each `use` says is used. */
+/** Returns the counted scope with the least left; `use` returns how much of each scope is used. */
 function minLeft(
   budget: RateName,
   rates: readonly ScopedRate[],
@@ -175,7 +179,7 @@ function minLeft(
 
 const namesIn = <Name extends string>(limits: Readonly<Record<Name, unknown>>): Name[] => Object.keys(limits) as Name[];
 
-const HINT = 'Wait for some to end, then retry.';
+const HINT = 'Wait for some to finish, then retry.';
 const WHO: Readonly<Record<Scope, string>> = {
   process: 'The controller has',
   account: 'Your account has',
@@ -185,25 +189,25 @@ const WHO: Readonly<Record<Scope, string>> = {
 };
 const RATE_WORDS: Readonly<Record<RateName, string>> = {
   requests: 'too many requests',
-  changes: 'too many requests that change something',
+  changes: 'too many write requests',
   strangers: 'too many requests without valid credentials',
   upload_bytes: 'too many uploaded bytes',
 };
 const WORDS: Readonly<Record<AtOnceName, string>> = {
   requests: 'too many requests in progress',
   streams: 'too many open event streams',
-  waits: 'too many requests that wait',
+  waits: 'too many waiting requests',
   uploads: 'too many uploads in progress',
   upload_spool_bytes: 'uploads in progress that take too much disk',
   connections: 'too many connections',
   stranger_connections: 'too many connections without valid credentials',
   body_bytes: 'request bodies in progress that take too much memory',
   stranger_body_bytes: 'request bodies without credentials that take too much memory',
-  answer_bytes: 'answers that were not read yet',
-  stranger_answer_bytes: 'answers without credentials that were not read yet',
-  stream_bytes: 'event streams that are not read',
-  log_reads: 'too many reads of logs in progress',
-  byte_streams: 'too many byte streams open',
+  answer_bytes: 'too many bytes of unread responses',
+  stranger_answer_bytes: 'too many bytes of unread responses to requests without credentials',
+  stream_bytes: 'too many unread bytes in event streams',
+  log_reads: 'too many log reads in progress',
+  byte_streams: 'too many open byte streams',
 };
 
 const bytes = (amount: number) => `${Math.round((amount / 1024 / 1024) * 100) / 100} MiB`;

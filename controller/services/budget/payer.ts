@@ -1,21 +1,21 @@
 import type { AccountId, SpaceId } from '../../domain/engine/ids.ts';
 import type { Caller } from '../engine/caller.ts';
 
-/** What a budget is counted by. `process` is all callers together. */
+/** What a budget is counted by. `process` counts all callers together. */
 export const SCOPES = ['process', 'account', 'key', 'space', 'address'] as const;
 export type Scope = (typeof SCOPES)[number];
 
-/** `admin` may do everything, everywhere; `outsider` is an account without any role. */
+/** `admin` has every permission everywhere; `outsider` is an account without any role. */
 export type Standing = 'admin' | 'member' | 'outsider';
 
-/** Who pays for a request. Without an account it is a stranger, known by address alone. */
+/** Who pays for a request. Without an account, it is a stranger, known by its address only. */
 export interface Payer {
   readonly account?: AccountId;
-  /** Id of the API key that was used. */
+  /** Id of the API key of the request. */
   readonly key?: string;
-  /** The space that is worked on, where the caller holds a role in it. */
+  /** The space that the request is about, if the caller has a role in it. */
   readonly space?: SpaceId;
-  /** An IPv4 address or an IPv6 /64. Undefined for work that no request started. */
+  /** An IPv4 address or an IPv6 /64. Undefined for work inside the controller. */
   readonly address?: string;
   readonly standing: Standing;
 }
@@ -25,13 +25,13 @@ export function standingOf({ permissions }: Pick<Caller, 'permissions'>): Standi
   return permissions.bindings().length === 0 ? 'outsider' : 'member';
 }
 
-/** A caller inside the controller, where neither key nor address is known. */
+/** The payer of work inside the controller, where key and address are unknown. */
 export const payerOf = (caller: Pick<Caller, 'accountId' | 'permissions'>): Payer => ({
   account: caller.accountId,
   standing: standingOf(caller),
 });
 
-/** Undefined where the payer has no such thing: then that scope is not counted. */
+/** Returns undefined if the scope does not apply to the payer. */
 export function keyIn(scope: Scope, payer: Payer): string | undefined {
   switch (scope) {
     case 'process':

@@ -1,6 +1,7 @@
 /**
- * Connections of peers that have not proved who they are. When there are too many, the oldest goes: of the same address where that has too
- * many, else of the address with the most. So whoever holds connections open keeps out nobody who is quick.
+ * Connections of unauthenticated peers. When there are too many, the oldest one is closed: of the
+ * same address if that has too many, else of the address with the most. Idle connections therefore
+ * cannot keep out a peer that authenticates quickly.
  */
 export class PendingConnections<Connection extends { readonly network: string }> {
   readonly #perAddress: number;
@@ -17,7 +18,7 @@ export class PendingConnections<Connection extends { readonly network: string }>
     return this.#size;
   }
 
-  /** Returns the connection that has to go, if one has to. It is not pending any more. */
+  /** Adds a connection. Returns the connection to close, if any, which is no longer pending. */
   add(connection: Connection): Connection | undefined {
     const ofNetwork = this.#byNetwork.get(connection.network) ?? new Set<Connection>();
     this.#byNetwork.set(connection.network, ofNetwork);
@@ -40,7 +41,7 @@ export class PendingConnections<Connection extends { readonly network: string }>
     return oldest;
   }
 
-  /** Of equals the one that is there for the longest. */
+  /** The first one added, if several are equally large. */
   #largest(): ReadonlySet<Connection> {
     let largest: ReadonlySet<Connection> = new Set();
     for (const one of this.#byNetwork.values()) if (one.size > largest.size) largest = one;

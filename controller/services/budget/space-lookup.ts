@@ -3,7 +3,10 @@ import type { View } from '../../domain/engine/view.ts';
 import type { Caller } from '../engine/caller.ts';
 import type { ShownSessions } from '../sessions/shown-sessions.ts';
 
-/** The space that a request works in, by what its path and body name. Undefined where the caller has no right: strangers use up nothing of it. */
+/**
+ * Returns the space that path or body name. Undefined if the caller has no permission in it, so
+ * that strangers use up none of its budget.
+ */
 export type SpaceLookup = (caller: Caller, params: Readonly<Record<string, string>>, body: unknown) => SpaceId | undefined;
 
 export function spaceLookup(view: Pick<View, 'spaceByName'>, sessions: Pick<ShownSessions, 'get'>): SpaceLookup {

@@ -1,7 +1,7 @@
-/** Gives the turn back. */
+/** Ends the turn. */
 export type EndTurn = () => void;
 
-/** Whom a turn counts for: so many of each key work or wait at once. */
+/** A key that a turn counts for, and how many of it can run or wait at once. */
 export interface TurnKey {
   readonly key: string;
   readonly most: number;
@@ -12,7 +12,7 @@ interface Asking {
   readonly start: (end: EndTurn) => void;
 }
 
-/** Lets so many work at once, and so many of each key; the others wait in the order in which they came. */
+/** Limits how many run at once, in total and per key. The others wait in order of arrival. */
 export class Turns {
   readonly #most: number;
   readonly #atWork = new Map<string, number>();
@@ -24,12 +24,12 @@ export class Turns {
     this.#most = most;
   }
 
-  /** Whether one more of these keys can work or wait beside what works and waits of each. */
+  /** Returns whether one more of these keys can run or wait. */
   hasPlace(keys: readonly TurnKey[]): boolean {
     return keys.every(({ key, most }) => (this.#atWork.get(key) ?? 0) + (this.#waiting.get(key) ?? 0) < most);
   }
 
-  /** Waits for a turn; undefined when the signal aborts first. */
+  /** Waits for a turn. Resolves to undefined if the signal aborts first. */
   wait(keys: readonly TurnKey[], signal: AbortSignal): Promise<EndTurn | undefined> {
     if (signal.aborted) return Promise.resolve(undefined);
     if (this.#isFree(keys)) return Promise.resolve(this.#start(keys));

@@ -124,9 +124,9 @@ t.test('every number is a setting, and one that is misspelt is named', (t) => {
     const set: object = scope === 'at_once' ? Object(Object(atOnce)[budget]) : Object(Object(rates)[budget]);
     t.same(Object(set)[scope === 'at_once' ? atOnceScope : scope], scope === 'at_once' ? 7 : { perSecond: 7, burst: 28 }, name);
   }
-  t.throws(() => parseLimits('request.account=7'), /"request\.account=7" names no budget.*requests\.account/);
-  t.throws(() => parseLimits('streams.at_once.account=7/9'), /names no budget/);
-  t.throws(() => parseLimits('requests.account=0'), /numbers from 1/);
-  t.throws(() => parseLimits('requests.account=lots'), /numbers from 1/);
+  t.throws(() => parseLimits('request.account=7'), /"request\.account=7" is not a budget.*requests\.account/);
+  t.throws(() => parseLimits('streams.at_once.account=7/9'), /is not a budget/);
+  t.throws(() => parseLimits('requests.account=0'), /positive integers/);
+  t.throws(() => parseLimits('requests.account=lots'), /positive integers/);
   t.end();
 });
