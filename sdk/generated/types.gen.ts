@@ -3427,7 +3427,7 @@ export type CreateSessionData = {
     path?: never;
     query?: {
         /**
-         * How long to wait for what is asked for: 500ms, 30s, 1m
+         * How long to wait for the result: 500ms, 30s, 1m
          */
         wait?: string;
     };
@@ -3675,7 +3675,7 @@ export type RemixSessionData = {
     };
     query?: {
         /**
-         * How long to wait for what is asked for: 500ms, 30s, 1m
+         * How long to wait for the result: 500ms, 30s, 1m
          */
         wait?: string;
     };
@@ -3870,7 +3870,7 @@ export type ResumeSessionData = {
     };
     query?: {
         /**
-         * How long to wait for what is asked for: 500ms, 30s, 1m
+         * How long to wait for the result: 500ms, 30s, 1m
          */
         wait?: string;
     };
@@ -4131,7 +4131,7 @@ export type CreateMessageData = {
     };
     query?: {
         /**
-         * How long to wait for what is asked for: 500ms, 30s, 1m
+         * How long to wait for the result: 500ms, 30s, 1m
          */
         wait?: string;
     };

@@ -1,4 +1,4 @@
-/** For all guests together. */
+/** Reads and follows the log lines of agents. */
 import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine.ts';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
@@ -22,30 +22,30 @@ import type { Fleet } from '../fleet/fleet.ts';
 import { agentFor } from './agent-service.ts';
 
 const READ_WITHIN_MS = 5_000;
-/** How long a read waits for a free place. A caller who already has their share of places is refused at once. */
+/** How long a read waits for a place. A caller with all its places in use is refused at once. */
 const WAIT_MS = 5_000;
-/** Of a space's sessions that are up, the most lately active ones are read. */
+/** Reads the most recently active running sessions of a space. */
 const SESSIONS_READ = 64;
-/** Each may answer with a mebibyte. */
+/** Each answer can have a mebibyte. */
 const READ_AT_ONCE = 8;
-/** Lines that are printed while the older ones are read. */
+/** Lines that arrive while older ones are read. */
 const MAX_EARLY = 1000;
 const MAX_EARLY_CHARACTERS = 1024 * 1024;
-/** Of which sessions a follower remembers whether they have the agent. */
+/** Sessions for which a follower remembers whether they use the agent. */
 const MAX_REMEMBERED = 1000;
 
 export type AgentLogs = ReturnType<typeof agentLogService>;
 
-/** Which of an agent's lines: the newest `limit`, of all sessions of its space or of one. */
+/** Selects lines: the newest `limit`, of one session or of all sessions in the space. */
 export interface LogRequest {
   readonly limit: number;
   readonly stream: 'stdout' | 'stderr' | 'all';
   readonly session?: SessionId;
 }
 
-/** Lines of an agent that the caller can see. Made by `scope`, and valid as long as that says so. */
+/** Lines that a caller can see. Call `scope` again to check that it still can. */
 export interface LogScope extends LogRequest {
-  /** Who reads them. */
+  /** The caller. */
   readonly accountId: AccountId;
   readonly agent: AgentRow;
   readonly spaceName: string;
@@ -74,14 +74,14 @@ const holds = (row: SessionRow | undefined, { agent }: LogScope): row is Session
 
 export function agentLogService({ view, lists, fleet, tail, clock, log, budgets }: AgentLogDeps) {
   const { process, account = process, space = process } = budgets.limits.atOnce.log_reads;
-  // So that no space, and no account, keeps the others from reading.
+  // Per account and space, so that neither keeps others from reading.
   const turns = new Turns(process);
   const keysOf = ({ accountId, agent: { spaceId } }: LogScope): readonly TurnKey[] => [
     { key: `account ${accountId}`, most: account },
     { key: `space ${spaceId}`, most: space },
   ];
 
-  /** Those to read, and how many more there are. */
+  /** Returns the sessions to read, and how many more there are. */
   async function sessionsOf(scope: LogScope): Promise<{ readonly rows: readonly SessionRow[]; readonly more: number }> {
     const { agent, session } = scope;
     const { ids, total } =
@@ -119,15 +119,20 @@ export function agentLogService({ view, lists, fleet, tail, clock, log, budgets 
   }
 
   return {
-    /** Whether the caller can see them; 404 for a session of another space or without this agent. */
+    /**
+     * Returns what the caller can read; 404 for a session of another space or without this agent.
+     */
     scope(caller: Caller, spaceName: string, name: string, request: LogRequest): Outcome<LogScope> {
       const found = agentFor(view, caller, spaceName, name, 'logs');
       if (!found.ok) return found;
       const scope = { ...request, accountId: caller.accountId, agent: found.value.row, spaceName: found.value.space.name };
       if (request.session === undefined || holds(view.get('sessions', request.session), scope)) return accepted(scope);
-      return refused('NOT_FOUND', `There is no such session in this space that was made with the agent "${name}".`);
+      return refused('NOT_FOUND', `This space has no such session with the agent "${name}".`);
     },
-    /** Lines are kept on the sessions' volumes, and read from those that are up: 409 for a session that rests, 503 for one that does not answer. */
+    /**
+     * Reads lines from the volumes of running sessions. 409 if the session is paused or suspended,
+     * 503 if it does not respond.
+     */
     async read(scope: LogScope): Promise<Outcome<AgentLogsObject>> {
       const resting = rests(view, scope);
       if (resting !== undefined) return resting;
@@ -143,7 +148,7 @@ export function agentLogService({ view, lists, fleet, tail, clock, log, budgets 
       try {
         const { lines, unread } = await readAll(scope);
         if (scope.session !== undefined && unread > 0) {
-          return rests(view, scope) ?? refused('UNAVAILABLE', 'The session does not answer: try again in a moment.');
+          return rests(view, scope) ?? refused('UNAVAILABLE', 'The session does not respond. Retry in a moment.');
         }
         const logs = lines.map(({ sessionId, runId, stream, line, at }) => ({
           ...{ session_id: sessionId, run_id: runId, stream, line },
@@ -154,13 +159,16 @@ export function agentLogService({ view, lists, fleet, tail, clock, log, budgets 
         endTurn();
       }
     },
-    /** Calls the watcher with the newest lines, and then with each new one, until closed. Some can be lost on the way, or while it is full. */
+    /**
+     * Calls the watcher with the newest lines, then with each new one, until closed. Lines can get
+     * lost on the way, or while the watcher is full.
+     */
     follow(scope: LogScope, watcher: Pick<EventWatcher, 'log' | 'end'>): Watching {
       const { agent, stream, session } = scope;
       const isMine = linesOf(view, scope);
       const over = new AbortController();
       const early = new EarlyLines();
-      /** Earlier lines, shown before new ones; undefined once they are shown. */
+      /** Earlier lines to show first; undefined once shown. */
       let backlog: LogNews[] | undefined;
       let isRead = false;
       const watching = tail.watch(session === undefined ? { spaces: new Set([agent.spaceId]) } : { session }, undefined, {
@@ -223,7 +231,7 @@ export function agentLogService({ view, lists, fleet, tail, clock, log, budgets 
   };
 }
 
-/** What is printed while the older lines are read and shown, the first of it. */
+/** The first lines that arrive while older ones are read and shown. */
 class EarlyLines {
   #lines: LogNews[] = [];
   #characters = 0;
@@ -246,7 +254,7 @@ class EarlyLines {
   }
 }
 
-/** Whether a line is of a session that was made with the agent. */
+/** Returns whether a line belongs to a session with the agent. */
 function linesOf(view: View, scope: LogScope): (line: LogNews) => boolean {
   const known = new Map<SessionId, boolean>();
   return ({ sessionId }) => {
@@ -257,14 +265,11 @@ function linesOf(view: View, scope: LogScope): (line: LogNews) => boolean {
   };
 }
 
-/** What a line that was read and heard has in common. */
+/** Identifies a line that was both read and received live. */
 const key = ({ sessionId, runId, stream, at, line }: LogNews): string => `${sessionId} ${runId} ${stream} ${at} ${line}`;
 
 function rests(view: View, { session }: LogScope): Outcome<never> | undefined {
   const row = session === undefined ? undefined : view.get('sessions', session);
   if (row === undefined || isUp(row)) return undefined;
-  return refused(
-    'CONFLICT',
-    `The session is in state ${restState(row)}: its logs are on its volume, and can be read when it is idle or busy.`,
-  );
+  return refused('CONFLICT', `The session is in state ${restState(row)}: resume it to read the logs on its volume.`);
 }

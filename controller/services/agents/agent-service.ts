@@ -28,17 +28,19 @@ import { knownRequest } from '../engine/idempotency-keys.ts';
 import type { Lists } from '../engine/lists.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 
-/** Sources that were uploaded and checked, kept by their digest. */
+/** Uploaded and checked sources by digest. */
 export interface SourceShelf {
-  /** Takes in an archive, waits for its turn and checks it. What is refused leaves nothing behind. */
+  /**
+   * Receives an archive, waits for its turn and checks it. A refused archive leaves nothing behind.
+   */
   receive(body: Readable, claim: SourceClaim, turn: () => Promise<EndTurn | undefined>): Promise<Outcome<ReceivedSource>>;
-  /** Removes a source that nothing refers to. */
+  /** Deletes an unreferenced source. */
   remove(digest: string): Promise<void>;
-  /** The digests of all sources that are kept. */
+  /** Returns the digests of all stored sources. */
   kept(): Promise<readonly string[]>;
 }
 
-/** Asked before bytes are taken: a refusal ends the upload. */
+/** Called before bytes are accepted; a refusal ends the upload. */
 export interface SourceClaim {
   /** Bytes as they arrive. */
   packed(bytes: number): Outcome<unknown>;
@@ -46,7 +48,7 @@ export interface SourceClaim {
   spooled(bytes: number): Outcome<unknown> | Promise<Outcome<unknown>>;
 }
 
-/** A checked archive that is not kept yet. Either is to be called, once. */
+/** A checked archive that is not stored yet. Call one of the methods, once. */
 export interface ReceivedSource {
   readonly source: CheckedSource;
   keep(): Promise<void>;
@@ -68,10 +70,13 @@ export interface AgentDeps {
   readonly fleet: Pick<Fleet, 'stopAgent' | 'workers'>;
 }
 
-/** Uploads that are unpacked and packed at once, each on a core of its own, with one left to all else. The others wait, each in a file. */
+/**
+ * Checks at once, each on a core of its own, with one core left for everything else. Other uploads
+ * wait on disk.
+ */
 const CHECKS = { most: Math.max(1, Math.min(2, availableParallelism() - 1)), maxOfKey: 1 };
 
-/** An agent that a source is uploaded for, and by whom. */
+/** The agent of an upload, and its uploader. */
 interface Uploading {
   readonly agent: AgentRow;
   readonly caller: Caller;
@@ -79,7 +84,10 @@ interface Uploading {
 
 const MAX_JUDGED_AGAIN = 10;
 
-/** An agent by name, for a caller who may do that with it: by a rule for all agents of the space, or for those of its name. */
+/**
+ * Returns an agent by name if the caller has the permission in the space, or by a rule for the
+ * agent's name.
+ */
 export function agentFor(
   view: View,
   caller: Caller,
@@ -97,14 +105,17 @@ export function agentService(deps: AgentDeps) {
   const { applier, view, lists, random, shelf, budgets, fleet } = deps;
   let last: Promise<unknown> = Promise.resolve();
 
-  /** One after another, so that what one upload takes for unused is not what another is about to use. */
+  /**
+   * One at a time, so that the cleanup of one upload does not delete a source that another is about
+   * to use.
+   */
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
     const mine = last.then(work, work);
     last = mine;
     return mine;
   }
 
-  /** An upload takes its time: whether it still may is judged at its end. */
+  /** Stores a source. Permissions are checked again, because an upload takes long. */
   async function shelve(mayStill: () => Outcome<Uploading>, { source, keep, discard }: ReceivedSource): Promise<Outcome<SourceObject>> {
     const found = mayStill();
     if (!found.ok) {
@@ -114,7 +125,7 @@ export function agentService(deps: AgentDeps) {
     const { agent, caller } = found.value;
     await keep();
     let kept = await applier.submit(putSource(agent.id, source), caller);
-    // What was uploaded cannot be sent again: it is judged again here, by the rights of then.
+    // The client cannot repeat an upload, so check again with current permissions.
     for (let again = 0; !kept.ok && kept.refusal.stale === true && again < MAX_JUDGED_AGAIN; again += 1) {
       const now = mayStill();
       kept = now.ok ? await applier.submit(putSource(agent.id, source), now.value.caller) : now;
@@ -131,7 +142,10 @@ export function agentService(deps: AgentDeps) {
     return found.value.row.id === id ? accepted({ agent: found.value.row, caller: now.value }) : NO_AGENT;
   }
 
-  /** Sets what is wanted of an agent; whoever is not to answer any more is told so in every session. */
+  /**
+   * Sets the requested status of an agent. In every session, messages that it will not answer get
+   * an error.
+   */
   async function want(caller: Caller, agent: AgentRow, wanted: SettableStatus, interrupt: boolean): Promise<Outcome<AgentObject>> {
     const changed = await applier.submit(changeAgent(agent.id, { wanted }), caller);
     if (changed.ok && wanted !== 'active') fleet.stopAgent(agent, interrupt);
@@ -145,7 +159,7 @@ export function agentService(deps: AgentDeps) {
   const checks = new Turns(CHECKS.most);
 
   return {
-    /** Removes the sources that nothing needs any more. Uploads wait meanwhile, never long. */
+    /** Deletes unused sources. Uploads wait meanwhile, never long. */
     async removeUnusedSources() {
       for (const digest of await shelf.kept()) await inTurn(() => forget(digest));
     },
@@ -176,7 +190,9 @@ export function agentService(deps: AgentDeps) {
       const shown = agentObjectsIn(view, space.value.id);
       return accepted({ items: found.items.map((row) => withWorkers(shown(row), fleet.workers.count(row.id))), total: found.total });
     },
-    /** Reads a gzipped tar of at most 64 MiB from `body`. A refused one leaves nothing behind. */
+    /**
+     * Reads a gzipped tar of at most 64 MiB from `body`. A refused upload leaves nothing behind.
+     */
     async upload(caller: Caller, spaceName: string, name: string, body: Readable, from: Pick<Payer, 'key' | 'address'> = {}) {
       const found = agentFor(view, caller, spaceName, name, 'update');
       if (!found.ok) return found;
@@ -197,7 +213,7 @@ export function agentService(deps: AgentDeps) {
           packed: (bytes: number) => budgets.charge('upload_bytes', payer, bytes),
           spooled: (bytes: number) => spool.grow(bytes),
         };
-        // Whoever sent a whole archive and left has asked for it all the same.
+        // A complete upload counts even if its client has disconnected.
         const turn = () => checks.wait([{ key: caller.accountId, most: CHECKS.maxOfKey }], new AbortController().signal);
         const received = await shelf.receive(body, claim, turn);
         return received.ok ? await inTurn(() => shelve(() => still(caller, spaceName, found.value.row), received.value)) : received;
@@ -211,11 +227,12 @@ export function agentService(deps: AgentDeps) {
       if (!found.ok) return found;
       const change = changeOf(input);
       if (Object.keys(change).length > 0) return applier.submit(changeAgent(found.value.row.id, change), caller);
-      return refused('BAD_REQUEST', 'Nothing to change. Send description, purpose, source_repo or source_branch.');
+      return refused('BAD_REQUEST', 'The request changes nothing. Send description, purpose, source_repo or source_branch.');
     },
     /**
-     * Sets whether the agent receives messages. `inactive`: it receives no more, and messages already queued get an
-     * `error_response`; a run in progress finishes, then the worker exits. `stopped`: the same, but a run is interrupted.
+     * Sets whether the agent receives messages. `inactive`: it receives no more, and messages
+     * already queued get an `error_response`; a run in progress finishes, then the worker exits.
+     * `stopped`: the same, but a run in progress is interrupted.
      */
     async setStatus(caller: Caller, spaceName: string, name: string, status: SettableStatus) {
       const found = agentFor(view, caller, spaceName, name, 'update');
@@ -226,7 +243,7 @@ export function agentService(deps: AgentDeps) {
       const found = agentFor(view, caller, spaceName, name, 'deploy');
       return found.ok ? want(caller, found.value.row, 'inactive', true) : found;
     },
-    /** Agents with a live worker in a session that is up. */
+    /** Returns agents with a live worker in a running session. */
     running(caller: Caller, spaceName: string, page: PageRequest): Outcome<Page<RunningAgentObject>> {
       const space = spaceFor(view, caller, spaceName, 'agents', 'list');
       if (!space.ok) return space;
@@ -252,7 +269,7 @@ export function agentService(deps: AgentDeps) {
       await inTurn(() => forget(removed.value.sourceDigest));
       return accepted(undefined);
     },
-    /** Queues the build that puts every active agent of the space into one image, and makes this one active. */
+    /** Queues a build of every active agent in the space, and activates this one. */
     async deploy(caller: Caller, spaceName: string, name: string) {
       const found = agentFor(view, caller, spaceName, name, 'deploy');
       if (!found.ok) return found;

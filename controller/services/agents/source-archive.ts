@@ -16,7 +16,7 @@ export interface SourceLimits {
   readonly maxFiles: number;
 }
 
-/** How a refusal leaves the streams below; sources.ts turns it back into a value. */
+/** Carries a refusal through the streams; source-check.ts turns it back into a value. */
 export class Refused extends Error {
   readonly refusal: Refusal;
   constructor(refusal: Refusal) {
@@ -25,10 +25,10 @@ export class Refused extends Error {
   }
 }
 
-/** The body itself failed: the client's end, and nothing that a refusal could tell anybody. */
+/** The body ended early. Nobody is left to read a refusal. */
 export class CutOff extends Error {
   constructor(cause: unknown) {
-    super('The upload was cut off', { cause });
+    super('the upload ended early', { cause });
   }
 }
 
@@ -37,16 +37,17 @@ export interface ReadArchive {
   readonly texts: ReadonlyMap<string, string>;
 }
 
-/** Of what gzip gives at once; the bytes are the same whatever it is. */
+/** Chunk size of gzip; does not affect its output. */
 const CHUNK_BYTES = 64 * 1024;
 
-/** No honest source packs better than this beyond the first 32 MiB. */
+/** No real source compresses better than this beyond its first 32 MiB. */
 const MAX_RATIO = 200;
 const RATIO_COUNTS_FROM_BYTES = 32 * 1024 * 1024;
 
 /**
- * Reads a gzipped tar and lays the content of its files one after the other into `spool`. Stops at the first thing that is
- * refused (throws Refused), cut off (throws CutOff) or broken (throws what gunzip or tar threw), with `body` destroyed.
+ * Reads a gzipped tar and writes the contents of its files one after another into `spool`. Stops at
+ * the first entry that is refused (throws Refused), at an early end (throws CutOff), or on a
+ * malformed archive (rethrows the error of gunzip or tar), and destroys `body`.
  */
 export async function readArchive(
   body: Readable,
@@ -76,7 +77,7 @@ export async function readArchive(
     return read;
   } catch (fault) {
     extract.destroy();
-    // The first fault of the streams says more than what the reader of entries met as its consequence.
+    // The first stream error is the cause; the entry reader only sees its consequence.
     await reading.catch((first: unknown) => {
       if (!(fault instanceof Refused) && first instanceof Refused) throw first;
     });
@@ -111,7 +112,7 @@ async function collect(extract: tar.Extract, spool: DiskFile, limits: SourceLimi
     const wanted = READ_FILES.includes(path) && header.sizeBytes <= MAX_READ_BYTES;
     const kept: Uint8Array[] = [];
     for await (const chunk of item) {
-      if (!(chunk instanceof Uint8Array)) throw new TypeError('tar-stream gave something else than bytes');
+      if (!(chunk instanceof Uint8Array)) throw new TypeError('tar-stream returned a chunk that is not bytes');
       await spool.write(position, chunk);
       position += chunk.byteLength;
       if (wanted) kept.push(chunk);
@@ -123,7 +124,7 @@ async function collect(extract: tar.Extract, spool: DiskFile, limits: SourceLimi
   return { entries: entries.value, texts };
 }
 
-/** Fails the stream with the first refusal that `judge` makes of what has passed. */
+/** Fails the stream with the first refusal that `judge` returns for the bytes so far. */
 function metered(judge: (bytes: number) => Refusal | undefined): Transform {
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -138,8 +139,8 @@ const READ_AT_ONCE_BYTES = 256 * 1024;
 const NOBODY = { uid: 0, gid: 0, uname: '', gname: '', mtime: new Date(0) };
 
 /**
- * Packs entries whose content lies in `spool` into `packed`: the same entries make the same bytes, whoever packed them when.
- * Returns digest and length of what it wrote, which survives a power cut.
+ * Packs entries whose contents are in `spool` into `packed`, reproducibly. Returns the digest and
+ * length of the file, which is synced to disk.
  */
 export async function writeArchive(
   entries: readonly SourceEntry[],
@@ -162,7 +163,7 @@ export async function writeArchive(
       sizeBytes += chunk.byteLength;
     }
   });
-  // A fault of the streams ends the filling too: nothing would take its entries any more.
+  // After a stream error, nothing would read the remaining entries.
   await Promise.all([writing, Promise.race([fill(pack, entries, spool), writing])]).catch((fault: unknown) => {
     pack.destroy();
     throw fault;
@@ -200,10 +201,10 @@ function whole(pack: tar.Pack, header: Partial<tar.Header> & Pick<tar.Header, 'n
 
 function tooLarge(what: string, most: number): Refusal {
   const bound = most >= 1024 * 1024 && most % (1024 * 1024) === 0 ? `${most / (1024 * 1024)} MiB` : `${most}`;
-  return refused('PAYLOAD_TOO_LARGE', `The archive is too large (${what}): at most ${bound}`, { what, most }).refusal;
+  return refused('PAYLOAD_TOO_LARGE', `The archive is too large (${what}): at most ${bound}.`, { what, most }).refusal;
 }
 
 function bomb(): Refusal {
-  return refused('PAYLOAD_TOO_LARGE', `The archive unpacks to more than ${MAX_RATIO} times its size`, { what: 'ratio', most: MAX_RATIO })
+  return refused('PAYLOAD_TOO_LARGE', `The archive unpacks to more than ${MAX_RATIO} times its size.`, { what: 'ratio', most: MAX_RATIO })
     .refusal;
 }

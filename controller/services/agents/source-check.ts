@@ -25,9 +25,10 @@ export interface CheckedArchive {
 }
 
 /**
- * Checks an uploaded tar.gz and writes it to `packedPath` in its normal form: sorted, owned by root, without times, modes 0644
- * and 0755. Never holds it in memory; `spoolPath` is used on the way. When it is refused, or throws, neither file is left.
- * 422 for what may not be in it or cannot be read, 413 for what is too large.
+ * Checks an uploaded tar.gz and writes it to `packedPath` in normal form: sorted, owned by root,
+ * without times, modes 0644 and 0755. Streams through `spoolPath` instead of memory. Removes both
+ * files on refusals and errors. 422 for a malformed archive or a forbidden entry, 413 for one that
+ * is too large.
  */
 export async function checkSource(
   body: Readable,
@@ -37,7 +38,7 @@ export async function checkSource(
   claim: SourceClaim = NO_CLAIM,
 ): Promise<Outcome<CheckedArchive>> {
   let kept = false;
-  // It may fail before anybody reads it; the reader meets the fault then.
+  // The stream can fail before its reader attaches, who then sees the error.
   body.on('error', () => undefined);
   try {
     const checked = await check(body, disk, spoolPath, packedPath, limits, claim);
@@ -47,7 +48,7 @@ export async function checkSource(
     if (fault instanceof Refused) return { ok: false, refusal: fault.refusal };
     if (fault instanceof CutOff) throw fault.cause;
     if (!isBroken(fault)) throw fault;
-    return refused('UNPROCESSABLE_ENTITY', 'The body is no whole gzipped tar');
+    return refused('UNPROCESSABLE_ENTITY', 'The body is not a complete gzipped tar.');
   } finally {
     body.destroy();
     await disk.remove(spoolPath);
@@ -83,7 +84,7 @@ async function check(
 
 const NO_CLAIM: SourceClaim = { packed: () => accepted(undefined), spooled: () => accepted(undefined) };
 
-/** The same file, of which each write is claimed first. */
+/** Wraps a file so that each write is claimed first. */
 function claimed(file: DiskFile, claim: SourceClaim): DiskFile {
   const claiming = async (bytes: Uint8Array, write: () => Promise<void>): Promise<void> => {
     const outcome = await claim.spooled(bytes.byteLength);
@@ -101,7 +102,10 @@ function claimed(file: DiskFile, claim: SourceClaim): DiskFile {
   };
 }
 
-/** Whether gunzip (codes Z_…) or the reader of the tar (plain errors without a code) could not make sense of the bytes. */
+/**
+ * Returns whether the bytes are malformed for gunzip (codes Z_…) or tar (plain errors without a
+ * code).
+ */
 function isBroken(fault: unknown): boolean {
   if (!(fault instanceof Error)) return false;
   if (!('code' in fault)) return fault.constructor === Error;

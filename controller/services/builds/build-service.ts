@@ -42,7 +42,10 @@ export function buildService(deps: BuildDeps) {
   }
 
   return {
-    /** Without `force` a build that holds the same, finished or under way, is answered instead of a new one. */
+    /**
+     * Without `force`, returns an existing build of the same content, finished or in progress, if
+     * there is one.
+     */
     async create(caller: Caller, spaceName: string, { force = false, force_rebuild = force }: CreateBuild, idempotency?: Idempotency) {
       const space = spaceFor(view, caller, spaceName, 'builds', 'create');
       if (!space.ok) return space;
@@ -61,13 +64,13 @@ export function buildService(deps: BuildDeps) {
   };
 }
 
-/** The log of a build, made from its row: nothing of the agents' own runs during a build, so nothing else is printed. */
+/** Returns the log of a build, generated from its row: no code of agents runs during a build. */
 function buildLog(view: View, row: BuildRow, seesNodes: boolean): BuildLogObject {
   const { id, space, status, image_tag, agents_deployed, error } = buildObject(view, row);
   const begun = rfc3339(row.createdAt);
-  const logs = [{ line: `Queued, to hold ${agents_deployed.length === 0 ? 'no agent' : agents_deployed.join(', ')}.`, timestamp: begun }];
+  const logs = [{ line: `Queued with ${agents_deployed.length === 0 ? 'no agents' : agents_deployed.join(', ')}.`, timestamp: begun }];
   if (row.nodeId !== null && seesNodes)
-    logs.push({ line: `Made on the node ${view.get('nodes', row.nodeId)?.name ?? row.nodeId}.`, timestamp: begun });
+    logs.push({ line: `Assigned to the node ${view.get('nodes', row.nodeId)?.name ?? row.nodeId}.`, timestamp: begun });
   const ended = row.completedAt === null ? begun : rfc3339(row.completedAt);
   if (status === 'completed') logs.push({ line: `Completed as ${image_tag ?? row.image}.`, timestamp: ended });
   if (status === 'failed') logs.push({ line: `Failed: ${error ?? 'no reason was given.'}`, timestamp: ended });

@@ -16,36 +16,36 @@ import { buildAssignment } from '../fleet/encode.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { Rebuilds } from './rebuilds.ts';
 
-/** How long a build waits for a node that holds its base image, where other nodes are there. */
+/** How long a build waits for a node with its base image while other nodes are ready. */
 const NODE_COMES_WITHIN_MS = 20_000;
 
-/** How long a build waits for others that are asked for at once, where it has sources to fetch. */
+/** How long a build with repositories waits for others requested at the same time. */
 const GATHERED_WITHIN_MS = 200;
 
-/** All open builds are one key: each run weighs them against one another. */
+/** All open builds share one key: each run compares them. */
 const BUILDS = 'builds';
 
-/** How many builds are made at once: by each node, and in all. */
+/** How many builds run at once, per node and in total. */
 export interface BuildBounds {
   readonly perNode: number;
   readonly inAll: number;
-  /** A node that has not finished a build after this is not waited for. Node agents give up after ten minutes themselves. */
+  /** After this, a build fails. Node agents give up after ten minutes themselves. */
   readonly limitMs: number;
 }
 export const BUILD_BOUNDS: BuildBounds = { perNode: 2, inAll: 32, limitMs: 15 * 60_000 };
 
-/** Waiting builds that are looked at in one go: those beyond wait for these to be given out, or given up. */
+/** Waiting builds considered per run. Later ones wait until these are assigned or failed. */
 const LOOKED_AT = 256;
 
 /**
- * Gives open builds to nodes, one after another of each space, so that what is asked for meanwhile gathers in the next one. Spaces take turns:
- * the oldest build of each waits in the order in which they were asked for, and a node makes few at once, so that no space waits behind all of another's.
- * Level-triggered: whenever a build was queued or ended, or a node came, went or got an image, every open build without a ready
- * node is given to the one with the least to do that holds its base image, and a node that reconnects gets its builds again. Building is idempotent,
- * so telling twice is harmless.
+ * Assigns open builds to nodes, one at a time per space, so that later requests share the next
+ * build. Spaces take turns, oldest build first, and each node runs only a few builds, so that no
+ * space waits behind all builds of another. Level-triggered: whenever a build is queued or ends, or
+ * a node or its images change, every open build goes to the least busy node with its base image. A
+ * reconnected node gets its builds again, which is safe because building is idempotent.
  */
 export class BuildDispatch {
-  /** Images that nodes have lost. */
+  /** Rebuilds of images that nodes have lost. */
   readonly rebuilds: Rebuilds;
   readonly #applier: Applier;
   readonly #view: View;
@@ -54,9 +54,9 @@ export class BuildDispatch {
   readonly #clock: Clock;
   readonly #directory: Pick<NodeDirectory, 'nodes'>;
   readonly #bounds: BuildBounds;
-  /** Builds whose node is being committed. */
+  /** Builds whose assignment is being committed. */
   readonly #assigning = new Map<BuildId, NodeId>();
-  /** Builds that connected nodes have, and since when by this process. */
+  /** Builds on connected nodes, and since when in this process. */
   readonly #since = new Map<BuildId, number>();
   readonly #loop: Loop<typeof BUILDS>;
 
@@ -107,7 +107,7 @@ export class BuildDispatch {
     });
   }
 
-  /** Whether a node has been told to build from this source. */
+  /** Returns whether a node has a build that uses this source. */
   mayFetch(node: NodeId, digest: string): boolean {
     return (
       this.rebuilds.mayFetch(node, digest) ||
@@ -120,7 +120,7 @@ export class BuildDispatch {
     this.#endLate(assigned);
     const underWay = this.#underWay(assigned);
     let inAll = [...underWay.values()].reduce((sum, count) => sum + count, 0);
-    // Those of a node that went away come first: they were asked for before.
+    // Builds of disconnected nodes come first: they are older.
     const due = [...assigned.filter(({ nodeId }) => !this.#isConnected(nodeId)), ...this.#view.waitingBuilds(LOOKED_AT)];
     for (const build of due) {
       if (build.unfetched.length > 0) {
@@ -137,14 +137,14 @@ export class BuildDispatch {
         this.#assign(build.id, node.id);
         continue;
       }
-      // Where some node could make it, it waits for that one to have less to do.
+      // Some node can build it once it is less busy.
       if (nodeToBuildOn(nodes, build, underWay) !== undefined) continue;
       const ready = this.#directory.nodes().filter((known) => known.ready);
       if (ready.length > 0) this.#fruitless(build, ready);
     }
   }
 
-  /** A node that keeps a build without end would keep its space from ever having another. */
+  /** Fails builds past the limit: a stuck build would block all later ones of its space. */
   #endLate(assigned: readonly BuildRow[]): void {
     const now = this.#clock.monotonic();
     const withNodes = new Set(assigned.filter(({ nodeId }) => this.#isConnected(nodeId)).map(({ id }) => id));
@@ -160,7 +160,7 @@ export class BuildDispatch {
       this.#log.warn('build.late', { build: id });
       const minutes = Math.round(this.#bounds.limitMs / 60_000);
       this.#applier.tell(
-        giveUpBuild(id, `Its node did not finish this build within ${minutes} minutes. Deploy again, or look at that node.`),
+        giveUpBuild(id, `The node did not finish this build within ${minutes} minutes. Check the node's log, then deploy again.`),
       );
     }
   }
@@ -179,7 +179,9 @@ export class BuildDispatch {
     this.#applier.apply(assignBuild(id, node)).then(settled, () => settled());
   }
 
-  /** How many builds each connected node has, with those that are being given to it and those that it makes again. */
+  /**
+   * Returns the number of builds per connected node, including pending assignments and rebuilds.
+   */
   #underWay(assigned: readonly BuildRow[]): Map<NodeId, number> {
     const counts = new Map<NodeId, number>();
     const count = (node: NodeId, more: number) => counts.set(node, (counts.get(node) ?? 0) + more);
@@ -199,12 +201,12 @@ export class BuildDispatch {
     const waitMs = GATHERED_WITHIN_MS - this.#applier.time.ageMs(build.createdAt);
     if (waitMs > 0) return this.#loop.after(BUILDS, waitMs);
     const agents = build.unfetched.map(({ name, repo }) => `${name} (${repo})`).join(', ');
-    const error = `Repositories cannot be fetched by this version: ${agents}. Upload each agent's directory (PUT …/source) and deploy it, or make it inactive.`;
+    const error = `This version cannot fetch repositories: ${agents}. Upload the source of each agent (PUT …/source) and deploy it, or deactivate the agent.`;
     this.#log.warn('build.unfetched', { build: build.id });
     this.#applier.tell(giveUpBuild(build.id, error));
   }
 
-  /** Nodes are there, and none can take this build. Another may be on its way; when it has not come in time, the build says why. */
+  /** Fails a build that no ready node can take, after some time for another node to connect. */
   #fruitless(build: BuildRow, ready: readonly FleetNode[]): void {
     const waitMs = NODE_COMES_WITHIN_MS - this.#applier.time.ageMs(build.createdAt);
     if (waitMs > 0) return this.#loop.after(BUILDS, waitMs);
@@ -212,8 +214,8 @@ export class BuildDispatch {
     const closed = holders.map(({ name, unschedulable }) => `${name}: ${unschedulable}`);
     const error =
       closed.length === 0
-        ? `No connected node that takes this space holds the base image ${build.baseImage}: bring it to one, then deploy again.`
-        : `No node that holds the base image takes builds now. ${closed.join(' ')}`;
+        ? `No connected node for this space has the base image ${build.baseImage}. Load the image on a node, then deploy again.`
+        : `No node with the base image accepts builds now. ${closed.join(' ')}`;
     this.#log.warn('build.fruitless', { build: build.id, image: build.baseImage });
     this.#applier.tell(giveUpBuild(build.id, error));
   }

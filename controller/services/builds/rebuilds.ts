@@ -19,8 +19,9 @@ export interface RebuildDeps {
 }
 
 /**
- * Builds images again that a node has lost, as to `docker image prune -a`. The row of the build stays as it is: the same agents, from
- * the same sources, go into an image of the same name. Nothing of this is stored, since a node asks again on its next stream.
+ * Rebuilds images that nodes have lost, for example to `docker image prune -a`: the same agents
+ * from the same sources under the same name. The build's row does not change. Nothing is stored,
+ * since a node asks again on its next stream.
  */
 export class Rebuilds {
   readonly #deps: RebuildDeps;
@@ -31,25 +32,25 @@ export class Rebuilds {
     this.#deps = deps;
     this.#rebuilt = deps.metrics.counter({
       name: 'image_rebuilds_total',
-      help: 'Images that nodes had lost: built again, or why not',
+      help: 'Lost images: rebuilt, or the reason why not',
       labels: ['outcome'],
     });
   }
 
-  /** Has a node build an image again that one of its sessions needs, or tells the node that nothing can. */
+  /** Rebuilds an image that a session on the node needs, or tells the node that nothing can. */
   forSession(node: NodeId, spaceId: SpaceId, image: string): void {
     const build = this.#deps.view.buildOfImage(spaceId, image);
     if (build !== undefined) return this.#start(node, build);
     this.#gone(
       node,
       image,
-      `The image ${image} is no longer on this node, and no build makes it. Bring it back, then recover the session.`,
+      `The image ${image} is missing on this node, and no build can recreate it. Load it on the node, then recover the session.`,
     );
   }
 
   /**
-   * Has a ready node build an image again that new sessions of a space start from and no ready node holds. False when the image is
-   * there, is none of a build, or no node holds the base image.
+   * Rebuilds the image for new sessions of a space on a ready node. Returns false if a ready node
+   * has the image, no build creates it, or no node has the base image.
    */
   forSpace(spaceId: SpaceId, image: string): boolean {
     const build = this.#deps.view.newestBuild(spaceId, 'completed');
@@ -63,22 +64,22 @@ export class Rebuilds {
     return true;
   }
 
-  /** How many of these each node has. */
+  /** Yields the number of rebuilds per node. */
   *underWay(): Generator<readonly [NodeId, number]> {
     for (const [node, builds] of this.#underWay) yield [node, builds.size];
   }
 
-  /** Whether a node was told to build again from this source. */
+  /** Returns whether a node has a rebuild that uses this source. */
   mayFetch(node: NodeId, digest: string): boolean {
     return [...(this.#underWay.get(node)?.values() ?? [])].some(({ agents }) => agents.some((agent) => agent.digest === digest));
   }
 
-  /** A node has ended a build. True when it was one of these. */
+  /** Records the end of a build on a node. Returns true if it was a rebuild. */
   ended(node: NodeId, buildId: string, outcome: Ended): boolean {
     const build = this.#underWay.get(node)?.get(buildId);
     if (build === undefined) return false;
     this.#underWay.get(node)?.delete(buildId);
-    if ('error' in outcome) this.#gone(node, build.image, `The image ${build.image} is no longer on this node: ${outcome.error}`);
+    if ('error' in outcome) this.#gone(node, build.image, `The image ${build.image} is missing on this node: ${outcome.error}`);
     else {
       this.#deps.fleet.stream(node)?.facts.addImage(build.image);
       this.#rebuilt.add(1, { outcome: 'built' });
@@ -87,7 +88,7 @@ export class Rebuilds {
     return true;
   }
 
-  /** The stream of a node has ended: it asks again for what it needs. */
+  /** Drops the rebuilds of a node whose stream ended: it asks again for what it needs. */
   forget(node: NodeId): void {
     this.#underWay.delete(node);
   }

@@ -8,7 +8,7 @@ import type { Mutation } from '../../domain/engine/mutation.ts';
 import { type Outcome, type Refused, refused } from '../../domain/engine/outcome.ts';
 import type { StoredEvent } from '../../domain/events/events.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
-/** What a batch has changed, told after its COMMIT and before its answers. */
+/** The changes of a batch, passed on after its COMMIT and before its answers. */
 import { type Attributed, AuditRecords } from '../audit/audit-record.ts';
 import { BatchWatch } from './batch-watch.ts';
 import type { Capacity } from './capacity.ts';
@@ -22,32 +22,31 @@ export interface Committed {
   readonly events: readonly StoredEvent[];
 }
 
-/** What a command counts for that does not say what it writes. */
+/** Assumed for a command that does not state what it writes. */
 const USUAL_BYTES = 1024;
-/** A batch takes no more commands after this: whatever else waits in this process comes between two batches. */
+/** A batch accepts no more commands after this, so that other work of the process can run. */
 const LONGEST_DECIDING_MS = 20;
-/** A commit costs a sync of the disk. What may wait waits this long for another's. */
+/** A commit costs a disk sync, so lazy commands wait this long to share one. */
 const LAZY_MS = 20;
 
-/** Why client commands that make the store larger are refused for now; undefined while they are not. */
+/** Returns why client commands that grow the store are refused now, or undefined. */
 export type GrowthRefusal = () => string | undefined;
 
 /**
- * The one place where the controller's state changes.
- *
- * 1. Commands are decided one after another, each on what the ones before it left.
- * 2. A batch is one durable transaction without an await, each command a savepoint: one that throws leaves nothing. It is bounded in
- *    commands, in bytes and in time.
- * 3. Answers resolve after COMMIT, and after `onCommitted` has been told.
- * 4. A transaction that is lost (COMMIT fails, or SQLite rolls it back by itself) leaves nothing of its batch. No command of it is
- *    answered; `onFatal` is called, and must end the process.
- * 5. Rows get times that grow, as {@link ClusterTime} says.
+ * Applies all changes of the controller's state.
+ * 1. Commands are decided one after another, each on the state the previous ones left.
+ * 2. A batch is one durable transaction without an await, and each command a savepoint: one that
+ *    throws leaves nothing. A batch is bounded in commands, bytes and time.
+ * 3. Answers resolve after COMMIT and after `onCommitted`.
+ * 4. A lost transaction (COMMIT fails, or SQLite rolls back by itself) leaves nothing of its batch.
+ *    None of its commands is answered; `onFatal` is called and must end the process.
+ * 5. Row times increase; see {@link ClusterTime}.
  */
 export class Applier {
   readonly #store: Writer;
   readonly #fleet: Fleet;
   readonly #capacity: Capacity;
-  /** The time of rows, and how old they are. */
+  /** The time of rows, and their age. */
   readonly time: ClusterTime;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -68,7 +67,7 @@ export class Applier {
 
   constructor(options: {
     store: Writer;
-    /** What is where, as commands are decided upon it. */
+    /** The cluster that commands are decided on. */
     fleet: Fleet;
     capacity: Capacity;
     clock: Clock;
@@ -91,29 +90,32 @@ export class Applier {
     this.#watch = new BatchWatch({ clock, log, metrics });
     this.#refused = metrics.counter({
       name: 'commands_refused_total',
-      help: 'Client commands refused before they were decided, by what was full.',
+      help: 'Client commands refused before they were decided, by the exceeded bound.',
       labels: ['bound'],
     });
     this.#stale = metrics.counter({
       name: 'commands_stale_total',
-      help: 'Client commands that were not decided because the rights of their caller had changed: their requests are judged again.',
+      help: 'Client commands not decided because the permissions of their caller had changed. Their requests are checked again.',
     });
-    metrics.gauge({ name: 'command_queue_commands', help: 'Commands that wait to be decided.', read: () => this.#queue.length });
-    metrics.gauge({ name: 'command_queue_bytes', help: 'About what they write.', read: () => this.#queue.bytes });
+    metrics.gauge({ name: 'command_queue_commands', help: 'Commands waiting to be decided.', read: () => this.#queue.length });
+    metrics.gauge({ name: 'command_queue_bytes', help: 'Estimated bytes that waiting commands write.', read: () => this.#queue.bytes });
   }
 
   onCommitted(listener: (committed: Committed) => void): void {
     this.#listeners.push(listener);
   }
 
-  /** Resolves once the decision is durable. Rejects when deciding or keeping it threw; nothing of it is then kept. */
+  /**
+   * Resolves once the decision is durable. Rejects if deciding or storing threw; then nothing of it
+   * is stored.
+   */
   apply<Answer>(command: Command<Answer>, by?: Attributed): Promise<Answer> {
     return this.#enqueue(command, by, () => this.#flushSoon());
   }
 
   /**
-   * The same for what nobody waits for and what would be said again if it were lost: it is decided in its turn, but may wait a
-   * little for the next commit, and share it.
+   * Like `apply`, for commands that nobody waits for and that would be repeated after a loss. It
+   * can wait a little to share another commit.
    */
   applyLazily<Answer>(command: Command<Answer>): Promise<Answer> {
     return this.#enqueue(command, undefined, () => {
@@ -148,14 +150,18 @@ export class Applier {
     });
   }
 
-  /** The same where nobody waits for the answer: a command that fails is logged here, and one that comes after `close` is dropped. */
+  /**
+   * Like `apply`, without an answer: a failure is logged here, and a command after `close` is
+   * dropped.
+   */
   tell(command: Command<unknown>): void {
     this.apply(command).catch(() => undefined);
   }
 
   /**
-   * The same for a client's command: refused while too much waits, or while the disk is low and the command makes the store larger. What it
-   * changes is recorded as `by` says, in the same transaction. A stale refusal where the rights of `by` have changed before its turn.
+   * Applies a client's command, audited in the same transaction. Refused while the queue is full,
+   * or while the disk is low and the command grows the store. Answers STALE if the permissions of
+   * `by` have changed before its turn.
    */
   submit<Value>(command: Command<Outcome<Value>>, by?: Attributed): Promise<Outcome<Value>> {
     const low = command.grows === true ? this.refusesGrowth() : undefined;
@@ -167,11 +173,12 @@ export class Applier {
         by,
       );
     this.#refused.add(1, { bound });
-    const waits = bound === 'commands' ? `${QUEUE_BOUND.commands} requests wait` : `requests of ${QUEUE_BOUND.bytes / 2 ** 20} MiB wait`;
+    const waits =
+      bound === 'commands' ? `${QUEUE_BOUND.commands} requests are waiting` : `${QUEUE_BOUND.bytes / 2 ** 20} MiB of requests are waiting`;
     return Promise.resolve(refused('RATE_LIMITED', `The controller is overloaded: ${waits}. Retry in a second.`, { retry_after_s: 1 }));
   }
 
-  /** Why a client's command that makes the store larger is refused now; undefined while it is not. */
+  /** Returns the refusal of commands that grow the store, or undefined while they are accepted. */
   refusesGrowth(): Refused | undefined {
     const reason = this.#growthRefusal();
     if (reason === undefined) return undefined;
@@ -179,7 +186,7 @@ export class Applier {
     return refused('UNAVAILABLE', reason, { retry_after_s: 30 });
   }
 
-  /** Decides what waits, and takes no more. */
+  /** Decides the waiting commands and accepts no more. */
   close(): void {
     while (this.#queue.length > 0 && !this.#closed) this.#flush();
     this.#closed = true;
@@ -203,7 +210,8 @@ export class Applier {
           const before = this.#mutations.length;
           settle.push(this.#runOne(waiting));
           if (this.#watch.decided(waiting.name) >= LONGEST_DECIDING_MS) break;
-          // Whoever lost a right by this is judged without it: the rights in memory follow the commit.
+          // End the batch: the rights cache follows the commit, and later callers must be checked
+          // against it.
           if (this.#mutations.slice(before).some(changesRights)) break;
         }
         this.#store.keepLastTime(this.time.last);
@@ -268,7 +276,7 @@ export class Applier {
   }
 }
 
-/** The command, decided only while the rights of its caller are those by which it was judged. */
+/** Wraps a command so that it is decided only if its caller's permissions have not changed. */
 function ifCurrent<Value>(command: Command<Outcome<Value>>, by: Attributed | undefined, onStale: () => void): Command<Outcome<Value>> {
   const isCurrent = by?.isCurrent;
   if (isCurrent === undefined) return command;

@@ -2,11 +2,11 @@ import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import { type Metrics, SECONDS } from '../../../seams/metrics.ts';
 
-/** A batch that takes longer than this is logged: everybody waited for it. */
+/** A slower batch is logged: all clients waited for it. */
 const SLOW_MS = 1_000;
 const SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 
-/** Measures the batches of the applier. */
+/** Measures the applier's batches. */
 export class BatchWatch {
   readonly #clock: Clock;
   readonly #log: Log;
@@ -25,7 +25,7 @@ export class BatchWatch {
     this.#commands = metrics.histogram({ name: 'batch_commands', help: 'Commands in one transaction.', buckets: SIZES });
     this.#decide = metrics.histogram({ name: 'batch_decide_seconds', help: 'Time to decide a batch.', buckets: SECONDS });
     this.#commit = metrics.histogram({ name: 'batch_commit_seconds', help: 'Time to commit a batch, with the sync.', buckets: SECONDS });
-    this.#failed = metrics.counter({ name: 'commands_failed_total', help: 'Commands that threw; nothing of them was kept.' });
+    this.#failed = metrics.counter({ name: 'commands_failed_total', help: 'Commands that threw. Nothing of them was stored.' });
   }
 
   begin(): void {
@@ -34,7 +34,7 @@ export class BatchWatch {
     this.#slowest = { name: '', ms: 0 };
   }
 
-  /** Returns how long the batch has taken so far. */
+  /** Returns the duration of the batch so far. */
   decided(name: string): number {
     const now = this.#clock.monotonic();
     if (now - this.#lastAt > this.#slowest.ms) this.#slowest = { name, ms: now - this.#lastAt };

@@ -7,11 +7,11 @@ import { GUEST_PROCESSES } from '../../domain/sessions/session-sizes.ts';
 import type { SessionView } from '../../domain/sessions/view.ts';
 
 interface Use {
-  /** Of requests. */
+  /** Sum of requests. */
   readonly cpuMillis: number;
   readonly memoryBytes: number;
   readonly sessions: number;
-  /** Of limits. */
+  /** Sum of limits. */
   readonly maxMemoryBytes: number;
   readonly diskBytes: number;
   readonly processes: number;
@@ -19,7 +19,7 @@ interface Use {
 
 const NONE: Use = { cpuMillis: 0, memoryBytes: 0, sessions: 0, maxMemoryBytes: 0, diskBytes: 0, processes: 0 };
 
-/** A session without a container still has its disk, until it is deleted. */
+/** A session without a container still has its disk until it is deleted. */
 function onNode(session: SessionRow): Use | undefined {
   if (session.desired === 'deleted') return undefined;
   const { diskBytes, memoryBytes: maxMemoryBytes, processes } = session.limits;
@@ -27,7 +27,7 @@ function onNode(session: SessionRow): Use | undefined {
   return { ...session.requests, sessions: 1, maxMemoryBytes, diskBytes, processes: processes + GUEST_PROCESSES };
 }
 
-/** A session that takes up no room still is one of its space's sessions, until it is deleted. */
+/** A session without a container still counts in its space until it is deleted. */
 function inSpace(session: SessionRow): Use | undefined {
   const use = onNode(session);
   return use && { ...use, sessions: 1 };
@@ -44,7 +44,7 @@ const add = (use: Use, more: Use, sign: 1 | -1): Use => ({
 
 const ROWS_AT_ONCE = 500;
 
-/** All sessions that are placed, a page at a time: there can be more than fit into memory at once. */
+/** Yields all placed sessions, page by page: they can exceed memory. */
 export function* placedSessions(view: Pick<NodeView & SessionView, 'nodes' | 'sessionsOnAfter'>): Generator<SessionRow> {
   for (const { id } of view.nodes()) {
     let after = '';
@@ -58,15 +58,15 @@ export function* placedSessions(view: Pick<NodeView & SessionView, 'nodes' | 'se
 }
 
 /**
- * What the sessions of each node and of each space take up: a fold over the session rows, held in memory. Changes of a
- * batch are kept in an overlay, which a failing command or a failing COMMIT drops.
- *
- * Invariant: with no overlay, the use of a node is the sum of the requests and limits of its rows that occupy room, and of the disks of all.
+ * Tracks what the sessions of each node and space use: a fold over the session rows, in memory. An
+ * overlay keeps the changes of a batch; a failed command or COMMIT drops it.
+ * Invariant: without an overlay, the use of a node is the sum of the requests and limits of its
+ * running rows, and of the disks of all its rows.
  */
 export class Capacity {
-  /** By the id of a node or of a space: both are UUIDs. */
+  /** By node or space id; both are UUIDs. */
   readonly #committed = new Map<string, Use>();
-  /** One layer for the batch, one for the command in work. */
+  /** One layer for the batch, one for the current command. */
   #layers: Map<string, Use>[] = [];
 
   constructor(sessions: Iterable<SessionRow>) {
@@ -82,7 +82,7 @@ export class Capacity {
     return this.#use(id);
   }
 
-  /** Accounts for a session row that became another (undefined: not there). */
+  /** Accounts for the change of a session row (undefined: missing). */
   change(before: SessionRow | undefined, after: SessionRow | undefined): void {
     if (before !== undefined) this.#account(before, -1);
     if (after !== undefined) this.#account(after, 1);
@@ -101,7 +101,7 @@ export class Capacity {
     this.#layers.push(new Map());
   }
 
-  /** Folds the newest layer into the one below it, or into what is committed. */
+  /** Folds the newest layer into the one below it, or into the committed state. */
   keep(): void {
     const layer = this.#layers.pop();
     for (const [key, use] of layer ?? []) this.#set(key, use);

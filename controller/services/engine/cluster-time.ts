@@ -3,43 +3,48 @@ import type { Log } from '../../../seams/log.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import { type Ages, agesAt, type Correction, type KeptTime, withCorrection } from '../../domain/engine/agreed-time.ts';
 
-/** How far the wall clock may move against the monotonic one within {@link COMPARED_MS} and still count as running evenly. */
+/**
+ * Drift between wall and monotonic clock within {@link COMPARED_MS} that does not count as a step.
+ */
 const TOLERANCE_MS = 1_000;
-/** The clocks are compared over stretches of this length, so that a slewed clock is followed (up to 1.6 %). */
+/** Clocks are compared over this interval, which follows a slewed clock (up to 1.6 %). */
 const COMPARED_MS = 60_000;
-/** A step that was not taken back for so long is for good. */
+/** A step that lasts this long is accepted. */
 const HOLD_MS = 10 * 60_000;
-/** Most of an absence that counts as time passed when nothing but the wall clock tells how long it was. */
+/** Longest absence that counts as passed time if only the wall clock measured it. */
 export const MAX_ABSENCE_MS = 3_600_000;
 
 /**
- * The time of rows, and how old they are.
- *
+ * The time of rows, and their age.
  * 1. While wall clock and monotonic clock agree, it is the wall clock.
- * 2. A step of the wall clock is not followed: time goes on evenly. One that is taken back within ten minutes leaves no trace.
- * 3. One that stays is followed, and kept as a correction: rows get right times again, and ages leave the step out.
- * 4. A sleeping machine's time counts where its boot clock saw it pass; a suspended virtual machine's does not.
- * 5. The time in which no controller ran counts in full when the machine's boot clock saw it; else only up to an hour of it.
+ * 2. It does not follow a step of the wall clock. A step that is undone within ten minutes leaves
+ *    no trace.
+ * 3. A lasting step is accepted and stored as a correction: new rows get correct times, and ages
+ *    exclude the step.
+ * 4. Time counts while a machine sleeps, if its boot clock ran; not while a virtual machine is
+ *    suspended.
+ * 5. Time without a running controller counts in full if the machine's boot clock measured it, else
+ *    up to an hour.
  */
 export class ClusterTime implements Ages {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #steps;
   #corrections: readonly Correction[];
-  /** What this time is ahead of the wall clock while a step of it is disputed; else 0. */
+  /** How far this time is ahead of the wall clock while a step is pending, else 0. */
   #offsetMs = 0;
   #disputedSince = 0;
-  /** Where the clocks were compared last. */
+  /** The clocks at the last comparison. */
   #compared: { readonly wall: number; readonly monotonic: number; readonly boot: KeptTime['boot'] };
   #last: number;
 
-  /** `lastTime`: of the newest row, for a store that kept nothing else. */
+  /** `lastTime` is that of the newest row, for a store without a stored time. */
   constructor(clock: Clock, kept: KeptTime | undefined, lastTime: number, log: Log, metrics: Metrics = silentMetrics) {
     this.#clock = clock;
     this.#log = log;
     this.#steps = metrics.counter<'outcome'>({
       name: 'clock_steps_total',
-      help: 'Steps of the wall clock: seen (not followed yet), taken back, or accepted after ten minutes.',
+      help: 'Steps of the wall clock: seen (pending), undone, or accepted after ten minutes.',
       labels: ['outcome'],
     });
     this.#corrections = kept?.corrections ?? [];
@@ -49,12 +54,15 @@ export class ClusterTime implements Ages {
     if (at > 0) this.#resume(at, kept?.boot);
   }
 
-  /** Unix milliseconds. Runs evenly, but for a correction. */
+  /** Unix milliseconds. Advances evenly, except for a correction. */
   now(): number {
     return this.#compare() + this.#offsetMs;
   }
 
-  /** The time of a new row: later than that of the one before, but after the clock was set back for good. */
+  /**
+   * Returns the time of a new row: later than the row before, unless a clock correction set it
+   * back.
+   */
   stamp(): number {
     this.#last = Math.max(Math.floor(this.now()), this.#last + 1);
     return this.#last;
@@ -75,7 +83,8 @@ export class ClusterTime implements Ages {
 
   keep(): KeptTime {
     const at = Math.floor(this.now());
-    // The boot clock is a file to read, and each commit keeps the time. It has gone as the monotonic one: else the wall clock had shown a sleep.
+    // Reading the boot clock costs a file read, too slow for each commit. Extrapolate with the
+    // monotonic clock: a sleep would show in the wall clock.
     const { boot, monotonic } = this.#compared;
     const passed = this.#clock.monotonic() - monotonic;
     return { at, boot: boot && { id: boot.id, ms: boot.ms + passed }, corrections: this.#corrections };
@@ -95,7 +104,7 @@ export class ClusterTime implements Ages {
     return { wall: this.#clock.now(), monotonic: this.#clock.monotonic(), boot: this.#clock.sinceBoot?.() };
   }
 
-  /** Returns what the wall clock shows. */
+  /** Returns the wall clock. */
   #compare(): number {
     const wall = this.#clock.now();
     const monotonic = this.#clock.monotonic();
@@ -105,7 +114,7 @@ export class ClusterTime implements Ages {
       const before = this.#compared.boot?.ms;
       this.#compared = this.#sample();
       const bootMs = this.#compared.boot?.ms;
-      // The boot clock runs while the machine sleeps, the monotonic one does not.
+      // The boot clock runs while the machine sleeps; the monotonic clock does not.
       const slept = before === undefined || bootMs === undefined ? 0 : Math.max(0, bootMs - before - passed);
       this.#stepped(step - slept);
     } else if (passed >= COMPARED_MS) this.#compared = this.#sample();
@@ -113,7 +122,7 @@ export class ClusterTime implements Ages {
     return wall;
   }
 
-  /** The wall clock shows so much more than what has passed. */
+  /** Handles a wall clock that moved this much more than the time that passed. */
   #stepped(step: number): void {
     if (Math.abs(step) <= TOLERANCE_MS) return;
     this.#offsetMs -= step;
@@ -134,7 +143,7 @@ export class ClusterTime implements Ages {
     this.#offsetMs = 0;
     this.#compared = this.#sample();
     this.#correct(from, byMs);
-    // Rows of a clock that was ahead keep their times; new ones get right ones.
+    // Rows of a fast clock keep their times; new ones get correct times.
     this.#last = Math.min(this.#last, Math.floor(this.#compared.wall));
   }
 

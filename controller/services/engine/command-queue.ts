@@ -1,19 +1,21 @@
 /** A command that waits to be decided. */
 export interface Waiting {
   readonly name: string;
-  /** About what it writes. */
+  /** Estimated bytes that it writes. */
   readonly bytes: number;
   run(): () => void;
   fail(error: unknown): void;
 }
 
-/** What a client's command needs room for in the queue. Commands of nodes and of the controller itself are always taken. */
+/**
+ * Bound for client commands. Commands of nodes and of the controller itself are always accepted.
+ */
 export const QUEUE_BOUND = { commands: 10_000, bytes: 64 * 1024 * 1024 } as const;
 
-/** What a batch takes from the queue; a single command may be larger. */
+/** Bound of a batch; a single command can be larger. */
 export const BATCH_BOUND = { commands: 500, bytes: 4 * 1024 * 1024 } as const;
 
-/** Commands in the order of their coming, counted in items and in bytes. */
+/** Commands in order of arrival, counted in number and bytes. */
 export class CommandQueue {
   #waiting: Waiting[] = [];
   #bytes = 0;
@@ -26,7 +28,7 @@ export class CommandQueue {
     return this.#bytes;
   }
 
-  /** Which bound keeps a client's command of that size out; undefined when there is room. */
+  /** Returns the bound that a client's command would exceed, or undefined. */
   fullOf(bytes: number): 'commands' | 'bytes' | undefined {
     if (this.#waiting.length >= QUEUE_BOUND.commands) return 'commands';
     return this.#waiting.length > 0 && this.#bytes + bytes > QUEUE_BOUND.bytes ? 'bytes' : undefined;
@@ -37,7 +39,7 @@ export class CommandQueue {
     this.#bytes += waiting.bytes;
   }
 
-  /** Takes the oldest, as far as the bounds of a batch go: at least one where any waits. */
+  /** Takes the oldest commands within the bounds of a batch, at least one. */
   takeBatch(): readonly Waiting[] {
     let count = 0;
     let bytes = 0;
@@ -50,7 +52,7 @@ export class CommandQueue {
     return this.#waiting.splice(0, count);
   }
 
-  /** Puts back what was taken and not decided, in front of all others. */
+  /** Puts undecided commands back at the front. */
   putBack(waiting: readonly Waiting[]): void {
     this.#waiting.unshift(...waiting);
     for (const { bytes } of waiting) this.#bytes += bytes;

@@ -3,7 +3,7 @@ import type { Outcome } from '../../domain/engine/outcome.ts';
 import type { Obstacle } from '../../domain/sessions/placement.ts';
 import type { Committed } from './applier.ts';
 
-/** Why an agent's answer was an error, as guests and the controller say it. A node may send any word: others count as `other`. */
+/** Known reasons of error answers. Others from nodes count as `other`. */
 const REASONS: ReadonlySet<string> = new Set([
   'agent_ambiguous',
   'agent_died',
@@ -26,22 +26,24 @@ const REASONS: ReadonlySet<string> = new Set([
 ]);
 const ANSWER_SECONDS = [...SECONDS, 30, 60, 300, 1800];
 
-/** Counts events, messages and answers as they are committed. The callback is for {@link Applier.onCommitted}. */
+/**
+ * Counts events, messages and answers on commit. The callback is for {@link Applier.onCommitted}.
+ */
 export function commitMetrics(metrics: Metrics): (committed: Committed) => void {
-  const events = metrics.counter({ name: 'events_total', help: 'Events committed, by type', labels: ['type'] });
-  const messages = metrics.counter({ name: 'messages_total', help: 'Messages committed, by role', labels: ['role'] });
+  const events = metrics.counter({ name: 'events_total', help: 'Committed events, by type', labels: ['type'] });
+  const messages = metrics.counter({ name: 'messages_total', help: 'Committed messages, by role', labels: ['role'] });
   const removed = metrics.counter({
     name: 'messages_removed_total',
-    help: 'Messages removed: cleared, of deleted sessions, or the oldest of long conversations',
+    help: 'Deleted messages: cleared, of deleted sessions, or the oldest of long conversations',
   });
   const answers = metrics.counter({
     name: 'answers_total',
-    help: 'Answers to user messages: reply, or why there is none',
+    help: 'Answers to user messages: reply, or the reason of the error',
     labels: ['outcome'],
   });
   const waited = metrics.histogram({
     name: 'answer_seconds',
-    help: 'Time from the post of a user message to its answer',
+    help: 'Time from a user message to its answer',
     buckets: ANSWER_SECONDS,
   });
   return ({ mutations, events: committed }) => {
@@ -69,16 +71,19 @@ function outcomeOf({ type, reason }: Readonly<Record<string, unknown>>): string 
   return typeof reason === 'string' && REASONS.has(reason) ? reason : 'other';
 }
 
-/** Counts where new sessions went: `placed`, or why not. The callback takes the answer of each create. */
+/**
+ * Counts placements of new sessions: `placed`, or the error code. The callback takes each create's
+ * answer.
+ */
 export function placementMetrics(metrics: Metrics): (created: Outcome<unknown>) => void {
   const placements = metrics.counter({
     name: 'placements_total',
-    help: 'Sessions that clients asked for: placed, or the code of the refusal',
+    help: 'Requested sessions: placed, or the error code',
     labels: ['outcome'],
   });
   const obstacles = metrics.counter({
     name: 'placement_obstacles_total',
-    help: 'Nodes that could not take a session for which no node had room, by the first filter that they failed',
+    help: 'Nodes rejected for sessions that no node could take, by the first filter that failed',
     labels: ['filter'],
   });
   return (created) => {

@@ -5,10 +5,12 @@ import type { Loops } from './loops.ts';
 
 const EVERY_MS = 1_000;
 const MIB = 1024 * 1024;
-/** The disk counts as low until this much more than the mark is free, so that it does not turn from one to the other all the time. */
+/** The disk stays low until this multiple of the mark is free, so that it does not flap. */
 const RECOVERED_AT = 1.25;
 
-/** Below this, the controller keeps what is left for answers, reports and deletions. */
+/**
+ * Returns the mark below which the controller reserves the disk for answers, reports and deletions.
+ */
 export function lowMark({ totalBytes }: Space, setBytes: number | undefined): number {
   return setBytes ?? Math.max(16 * MIB, Math.min(256 * MIB, totalBytes * 0.02));
 }
@@ -17,15 +19,15 @@ export interface DiskWatchDeps {
   /** The directory of the database. */
   readonly directory: string;
   readonly freeSpace: FreeSpace;
-  /** Undefined: 256 MiB, or 2 % of a disk where that is less. */
+  /** Default: 256 MiB, or 2 % of a smaller disk. */
   readonly lowBytes: number | undefined;
   readonly log: Log;
   readonly metrics?: Metrics;
 }
 
 /**
- * Watches the room on the disk of the database, once a second. Below a mark, client commands that make the store larger are to be refused, so that
- * the database itself never meets a full disk by what clients send. It recovers by itself once there is room.
+ * Checks the free disk space of the database once a second. Below a mark, client commands that grow
+ * the store are refused, so that clients alone cannot fill the disk. It recovers by itself.
  */
 export class DiskWatch {
   readonly #deps: DiskWatchDeps;
@@ -36,15 +38,15 @@ export class DiskWatch {
   constructor(deps: DiskWatchDeps) {
     this.#deps = deps;
     const { metrics = silentMetrics } = deps;
-    metrics.gauge({ name: 'disk_free_bytes', help: 'Room on the disk of the database.', read: () => this.#space?.freeBytes ?? 0 });
+    metrics.gauge({ name: 'disk_free_bytes', help: 'Free space on the disk of the database.', read: () => this.#space?.freeBytes ?? 0 });
     metrics.gauge({
       name: 'disk_low',
-      help: '1 while commands that make the store larger are refused.',
+      help: '1 while commands that grow the store are refused.',
       read: () => (this.#isLow ? 1 : 0),
     });
   }
 
-  /** Goes on looking, after a first look. */
+  /** Checks once, then starts the loop. */
   watch(loops: Pick<Loops, 'open'>): void {
     const run = async () => {
       await this.look();
@@ -57,13 +59,14 @@ export class DiskWatch {
     return this.#isLow;
   }
 
-  /** Why what makes the store larger is refused now; undefined while it is not. */
+  /** Returns why commands that grow the store are refused now, or undefined. */
   refusal(): string | undefined {
     if (!this.#isLow || this.#space === undefined) return undefined;
     const mib = (bytes: number) => Math.floor(bytes / MIB);
     const enough = lowMark(this.#space, this.#deps.lowBytes) * RECOVERED_AT;
-    // Deleting sessions does not help: the database reuses their pages, but its file does not shrink.
-    return `The controller's disk is almost full: ${mib(this.#space.freeBytes)} MiB are free, and it accepts nothing new until ${mib(enough)} MiB are. Free space on the controller's disk, then retry.`;
+    // Deleting sessions does not help: the database reuses their pages, but its file does not
+    // shrink.
+    return `The controller's disk is almost full: ${mib(this.#space.freeBytes)} MiB are free, and it accepts new data from ${mib(enough)} MiB on. Free disk space, then retry.`;
   }
 
   async look(): Promise<void> {

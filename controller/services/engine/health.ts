@@ -4,9 +4,9 @@ import type { HealthObject } from '../../contract/server.ts';
 export type Health = ReturnType<typeof healthService>;
 
 export interface HealthDeps {
-  /** Throws when the store cannot be read. */
+  /** Throws if the store cannot be read. */
   checkStore(): void;
-  /** By what is degraded: how much of it is, now. 0 is healthy. Counts alone, since health is public. */
+  /** Number of degraded parts by kind; 0 is healthy. Only counts, since health is public. */
   readonly degradations: Readonly<Record<string, () => number>>;
   readonly log: Log;
 }
@@ -14,8 +14,8 @@ export interface HealthDeps {
 const FAILING = { code: 'UNAVAILABLE', message: 'Failing: store' };
 
 /**
- * Reports whether the controller can serve. Only a store that cannot be read makes it fail; whatever costs latency, capacity or
- * one kind of request makes it `degraded`, with a count for each.
+ * Reports whether the controller can serve requests. Only an unreadable store makes it fail. Lost
+ * speed or capacity makes it `degraded`, with a count of each kind.
  */
 export function healthService({ checkStore, degradations, log }: HealthDeps) {
   return {

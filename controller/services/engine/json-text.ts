@@ -1,7 +1,7 @@
-/** A value as the JSON that a client receives, for what is sent more often than it changes. */
+/** A value as its JSON text, for data that is sent more often than it changes. */
 export class JsonText<Value = unknown> {
   readonly text: string;
-  /** For the type checker alone: what the text says. */
+  /** For the type checker only: the type of the value. */
   declare readonly value?: Value;
 
   constructor(text: string) {

@@ -8,7 +8,10 @@ import type { ShownSession } from '../../domain/sessions/session-object.ts';
 import type { Page } from './caller.ts';
 
 export interface SessionQuery {
-  /** Sessions in these spaces, or made by this account in the spaces `ownedIn`; in any, where that is undefined. */
+  /**
+   * Sessions in these spaces, or owned by this account in the spaces `ownedIn`; undefined for all
+   * spaces.
+   */
   readonly visible: 'all' | { readonly spaces: readonly SpaceId[]; readonly owner?: AccountId; readonly ownedIn?: readonly SpaceId[] };
   readonly spaceId?: SpaceId;
   readonly states?: readonly RowsOfState[];
@@ -29,10 +32,10 @@ export interface AuditQuery {
   readonly actor?: string;
   readonly actorId?: string;
   readonly action?: string;
-  /** Of which kind the thing is. */
+  /** Kind of the resource. */
   readonly kind?: string;
   readonly ref?: { readonly id: string } | { readonly name: string };
-  /** A name, which other spaces may have had before. */
+  /** A name, which earlier spaces can have had too. */
   readonly space?: string;
   readonly spaceId?: SpaceId;
   /** Unix milliseconds, both inclusive. */
@@ -41,34 +44,39 @@ export interface AuditQuery {
 }
 
 export interface AuditBounds {
-  /** Unix milliseconds: records of before are past their age. */
+  /** Unix milliseconds: older records are past their retention. */
   readonly before: Readonly<Record<AuditPart, number>>;
   readonly rows: Readonly<Record<AuditPart, number>>;
 }
 
-/** Tables that are listed by what their fields are equal to; an index stands behind each that is used. */
+/** Tables that are listed by equality of fields. Each used filter has an index. */
 export type PlainList = 'accounts' | 'roles' | 'bindings' | 'apiKeys' | 'spaces' | 'secrets' | 'agents';
 
-/** What scans. Runs beside the applier, on a thread of its own, and sees what was last committed. */
+/** Queries that scan. They run on a reader thread beside the applier and see the last commit. */
 export interface Lists {
   sessions(query: SessionQuery, page: PageRequest): Promise<Page<ShownSession>>;
   messages(session: SessionId, query: MessageQuery, page: PageRequest): Promise<Page<MessageRow>>;
   audit(query: AuditQuery, page: PageRequest): Promise<Page<StoredAudit>>;
-  /** The oldest records after a number. */
+  /** Returns the oldest records after a number. */
   auditAfter(number: number, limit: number): Promise<readonly StoredAudit[]>;
-  /** Up to which number each part is past its bounds; 0 where it is not. */
+  /** Returns the number up to which each part exceeds its bounds; 0 if it does not. */
   auditCutoffs(bounds: AuditBounds): Promise<Readonly<Record<'byAge' | 'byRows', Readonly<Record<AuditPart, number>>>>>;
   countMessages(session: SessionId): Promise<number>;
-  /** How many sessions are in which state, without the deleted. */
+  /** Counts the sessions in each state, without deleted ones. */
   countSessions(): Promise<Readonly<Record<RestState, number>>>;
   /**
-   * Whether a source is still needed: some agent's, or part of a build that is not finished, that new sessions of its space start from,
-   * or that a session is pinned to, so that its image can be built again.
+   * Returns whether a source is still in use: by an agent, or by a build that is unfinished, that
+   * new sessions of its space use, or that a session is pinned to (its image can need a rebuild).
    */
   sourceInUse(digest: string): Promise<boolean>;
-  /** The most lately active of a space's sessions that are up and were made with an agent; `total` counts all of them. */
+  /**
+   * Returns the most recently active running sessions of a space with an agent; `total` counts all.
+   */
   sessionsWithAgent(space: SpaceId, agent: AgentId, limit: number): Promise<{ readonly ids: readonly SessionId[]; readonly total: number }>;
-  /** Rows of a table whose fields have these values, and whose ids are `among` these where any are given. Newest first. */
+  /**
+   * Returns rows whose fields have these values, optionally only with ids `among` these. Newest
+   * first.
+   */
   rows<Name extends PlainList>(
     table: Name,
     equal: Partial<Tables[Name]>,

@@ -1,21 +1,27 @@
 import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { Random } from '../../../seams/random.ts';
 
-/** Before the first retry of a key that failed, and at most: the delay doubles with each failure in a row. */
+/** Delay before the first retry, doubled with each failure in a row, up to a maximum. */
 export const RETRY = { firstMs: 1_000, maxMs: 30_000 } as const;
-/** A machine can sleep, and timers do not notice: a key that is due later than this is looked at earlier. */
+/** Timers do not notice that a machine slept, so later deadlines are checked this often. */
 const LONGEST_TIMER_MS = 10 * 60_000;
 
-/** In how many milliseconds a key is due again: 0 is at once, behind the keys that wait; undefined is when it is woken. */
+/**
+ * Milliseconds until a key is due again: 0 is at once, behind waiting keys; undefined is when it is
+ * woken.
+ */
 export type Due = number | undefined;
 
 export interface LoopWork<Key extends string> {
   /**
-   * Brings what `key` names up to date with the state as it is now. It must be safe to repeat: a run can find nothing to do. A failure is
-   * retried with back-off. `closing` aborts when the loop closes.
+   * Brings what `key` names up to date with the current state. Must be idempotent: a run can find
+   * nothing to do. A failure is retried with back-off. `closing` aborts when the loop closes.
    */
   run(key: Key, closing: AbortSignal): Due | Promise<Due>;
-  /** Keys that run at the same time, and that start in one turn of the event loop. Default 1. */
+  /**
+   * Number of keys that run at the same time, and that start in one turn of the event loop. Default
+   * 1.
+   */
   readonly concurrency?: number;
   readonly retry?: { readonly firstMs: number; readonly maxMs: number };
 }
@@ -28,9 +34,10 @@ export interface Ran<Key extends string> {
 }
 
 /**
- * Background work by key, level-triggered: a run looks at the state of now, so it does not matter how often, or why, its key was woken.
- *
- * 1. No two runs of a key overlap. A key that is woken while it waits runs once; one that is woken while it runs, once more.
+ * Runs background work by key. Level-triggered: a run looks at the current state, so it does not
+ * matter how often, or why, its key was woken.
+ * 1. Runs of a key never overlap. A key that is woken while it waits runs once; one that is woken
+ *    while it runs, once more.
  * 2. A run starts in a turn of its own, never inside the call that woke it.
  * 3. A run that starts takes the key's deadline with it, and its result sets the next one.
  * 4. A failed run is retried after a delay that doubles, however often its key is woken in the meantime.
@@ -63,7 +70,7 @@ export class Loop<Key extends string> {
     this.#concurrency = work.concurrency ?? 1;
   }
 
-  /** Keys that wait for a run; those whose deadline is still to come are not counted. */
+  /** Number of keys that wait for a run. Keys with a future deadline do not count. */
   get waiting(): number {
     return this.#waiting.size + this.#again.size;
   }
@@ -96,7 +103,7 @@ export class Loop<Key extends string> {
     this.#deadlines.set(key, { timer, atMs });
   }
 
-  /** `key` is gone: nothing is due of it. */
+  /** Drops `key`, whose subject no longer exists. */
   forget(key: Key): void {
     for (const resolve of this.#watchers.get(key) ?? []) resolve();
     this.#watchers.delete(key);
@@ -116,7 +123,7 @@ export class Loop<Key extends string> {
     await promise;
   }
 
-  /** Resolves when the last run has ended. */
+  /** Resolves after the last run. */
   close(): Promise<void> {
     if (this.#closing.signal.aborted) return this.#closed.promise;
     this.#turn?.cancel();
@@ -182,7 +189,7 @@ export class Loop<Key extends string> {
   #failed(ran: Ran<Key>, error: unknown): void {
     const { firstMs, maxMs } = this.#work.retry ?? RETRY;
     const inARow = (this.#failures.get(ran.key) ?? 0) + 1;
-    // Half of it is left to chance, so that keys that failed together do not come back together.
+    // Half of the delay is random, so that keys that failed together do not retry together.
     const retryMs = Math.min(maxMs, firstMs * 2 ** (inARow - 1)) * (0.5 + this.#random.fraction() / 2);
     this.#ran({ ...ran, failure: { error, inARow, retryMs } });
     if (this.#closing.signal.aborted) return;

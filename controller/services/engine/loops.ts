@@ -7,13 +7,13 @@ import { Loop, type LoopWork, type Ran } from './loop.ts';
 export interface LoopOptions<Key extends string> extends LoopWork<Key> {
   /** The label `loop` of its metrics. */
   readonly name: string;
-  /** The key that `start` wakes, at once or after a while. */
+  /** The key that `start` wakes, at once or after a delay. */
   readonly first?: { readonly key: Key; readonly afterMs?: number };
-  /** Logs a failure. Default: one line `loop.failed` at error level. */
+  /** Logs a failure. Default: a line `loop.failed` at error level. */
   failed?(error: string, failure: { readonly key: Key; readonly inARow: number }): void;
 }
 
-/** All background loops of a process: opened here, started, measured and closed together. */
+/** All background loops of a process: started, measured and closed together. */
 export class Loops {
   readonly #deps: { readonly clock: Clock; readonly random: Random; readonly log: Log };
   readonly #seconds: Histogram<'loop'>;
@@ -25,18 +25,18 @@ export class Loops {
     this.#deps = deps;
     this.#seconds = metrics.histogram({
       name: 'loop_run_seconds',
-      help: 'Runs of background loops, failed ones too.',
+      help: 'Runs of background loops, including failed ones.',
       labels: ['loop'],
       buckets: SECONDS,
     });
     this.#failures = metrics.counter({
       name: 'loop_failures_total',
-      help: 'Runs of background loops that failed. Each is retried.',
+      help: 'Failed runs of background loops. Each is retried.',
       labels: ['loop'],
     });
     metrics.gauge({
       name: 'loop_waiting_keys',
-      help: 'Keys that wait for a run of their background loop.',
+      help: 'Keys waiting for a run of their background loop.',
       labels: ['loop'],
       read: () => this.#open.map(({ name, loop }) => ({ labels: { loop: name }, value: loop.waiting })),
     });
@@ -53,7 +53,7 @@ export class Loops {
     for (const { start } of this.#open) start();
   }
 
-  /** Resolves when the last run of every loop has ended. */
+  /** Resolves after the last run of every loop. */
   async close(): Promise<void> {
     await Promise.all(this.#open.map(({ loop }) => loop.close()));
   }

@@ -9,7 +9,7 @@ import type { SizeRules } from '../../domain/sessions/session-sizes.ts';
 import type { SpaceView } from '../../domain/spaces/view.ts';
 import type { Capacity } from './capacity.ts';
 
-/** What a node says of itself, for as long as its stream is live. */
+/** What a node reports about itself while its stream is live. */
 export interface LiveNode {
   readonly lease: { readonly runs: boolean };
   readonly facts: {
@@ -27,17 +27,17 @@ export interface NodeDirectoryDeps {
 
 interface Known {
   readonly row: NodeRow;
-  /** As far as the operator's rules let it count. */
+  /** The claim, reduced by the operator's rules. */
   readonly claim: Pick<FleetNode, 'id' | 'name' | 'cpuMillis' | 'memoryBytes' | 'maxSessions' | 'bounds' | 'spaces'>;
 }
 
 const NO_IMAGES: ReadonlySet<string> = new Set();
 
 /**
- * All nodes that have joined, in memory: a fold over commits and over what live streams say. Placement reads it while a batch is
- * decided, and so reads nothing from the store there; services and lists read it too.
- *
- * Invariant: after each commit, it holds the rows of that commit. What sessions take up is counted on the overlay of the batch.
+ * All joined nodes, in memory: a fold over commits and live streams. Placement reads it while a
+ * batch is decided, and so never waits for the store; services and lists read it too.
+ * Invariant: after each commit it contains the rows of that commit. What sessions use is counted on
+ * the overlay of the batch.
  */
 export class NodeDirectory implements Fleet {
   readonly sizes: SizeRules;
@@ -74,12 +74,15 @@ export class NodeDirectory implements Fleet {
     return this.#deps.capacity.ofSpace(id);
   }
 
-  /** Whether the operator lets a node have what belongs to a space; a node without a row goes by its id. */
+  /**
+   * Returns whether the operator lets a node run sessions of a space. A node without a row is known
+   * by its id.
+   */
   mayHave(id: NodeId, space: SpaceId): boolean {
     return takesSpace(this.#known.get(id)?.claim ?? { spaces: this.#spacesOf({ id, name: id }) }, space);
   }
 
-  /** A stream of the node went live, and takes the place of an earlier one. */
+  /** The node's stream went live; it replaces an earlier one. */
   connected(id: NodeId, live: LiveNode): void {
     this.#live.set(id, live);
   }
@@ -88,13 +91,13 @@ export class NodeDirectory implements Fleet {
     this.#live.delete(id);
   }
 
-  /** To be called after each COMMIT, before anybody reads. */
+  /** Call after each COMMIT, before anything reads. */
   committed(mutations: readonly Mutation[]): void {
     for (const mutation of mutations) {
       if (mutation.kind === 'put' && mutation.table === 'nodes') this.#put(mutation.row);
       if (mutation.kind === 'remove' && mutation.table === 'nodes') this.#known.delete(mutation.id as NodeId);
     }
-    // Rules name spaces by their names: one can have been made, renamed or removed.
+    // Rules refer to spaces by name, which a commit can create, rename or delete.
     if (this.#deps.rules.size > 0 && mutations.some((mutation) => 'table' in mutation && mutation.table === 'spaces'))
       for (const row of this.rows()) this.#put(row);
   }
@@ -111,7 +114,7 @@ export class NodeDirectory implements Fleet {
     );
   }
 
-  /** The spaces that a rule names, as they are called now. */
+  /** Returns the current ids of the spaces that a rule names. */
   #spacesOf(node: Pick<NodeRow, 'id' | 'name'>): ReadonlySet<SpaceId> | undefined {
     const { spaces } = ruleOfNode(this.#deps.rules, node);
     return spaces && new Set(spaces.flatMap((name) => this.#deps.view.spaceByName(name)?.id ?? []));

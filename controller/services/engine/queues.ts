@@ -1,12 +1,15 @@
-/** Ends a turn, and begins the next one of its key. */
+/** Ends a turn and starts the next one of its key. */
 export type EndTurn = () => void;
 
-/** For each key, one at a time: the others wait in the order of their coming. Keys in use are known, and no others. */
+/**
+ * Runs one turn at a time per key; the others wait in order of arrival. Only keys in use take
+ * memory.
+ */
 export class Queues {
   readonly #most: number;
   readonly #waiting = new Map<string, (() => void)[]>();
 
-  /** `most`: how many of one key can wait. */
+  /** `most`: how many can wait per key. */
   constructor(most: number) {
     this.#most = most;
   }
@@ -15,7 +18,7 @@ export class Queues {
     return this.#waiting.size;
   }
 
-  /** Undefined when too many wait already. */
+  /** Resolves to undefined if too many wait already. */
   async wait(key: string): Promise<EndTurn | undefined> {
     const waiting = this.#waiting.get(key);
     if (waiting === undefined) this.#waiting.set(key, []);

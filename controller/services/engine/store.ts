@@ -1,4 +1,7 @@
-/** What the controller keeps, as services use it. An engine implements this in a folder of its own below `controller/store/`. */
+/**
+ * The store as services see it. Each engine implements it in its own folder below
+ * `controller/store/`.
+ */
 import type { KeptTime } from '../../domain/engine/agreed-time.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 import type { View } from '../../domain/engine/view.ts';
@@ -11,23 +14,24 @@ export interface Writer {
   /** The rows as the transaction has left them so far. */
   readonly view: View;
   /**
-   * Runs `work` in one durable transaction; rolls back and rethrows when it throws. Returns once committed. Throws
-   * {@link TransactionLost} when nothing can be written any more.
+   * Runs `work` in a durable transaction and returns once it is committed. Rolls back and rethrows
+   * if `work` throws. Throws {@link TransactionLost} if nothing can be written any more.
    */
   transaction<T>(work: () => T): T;
   /**
-   * Runs `work` in a savepoint of the transaction; rolls back to it and rethrows when it throws. Throws {@link TransactionLost} when
-   * there is no transaction left to go back to: then nothing may be written any more, and `transaction` throws too.
+   * Runs `work` in a savepoint of the transaction; rolls back to it and rethrows if `work` throws.
+   * Throws {@link TransactionLost} if the transaction itself is gone: no more writes are allowed
+   * then, and `transaction` throws too.
    */
   savepoint<T>(work: () => T): T;
   apply(mutation: Mutation): void;
   /** Stores an event under this number, and numbers it within its session. */
   record(event: NewEvent, number: number, at: number): StoredEvent;
   lastEventNumber(): number;
-  /** The time of the newest row, 0 in a new store. */
+  /** Returns the time of the newest row, or 0 in a new store. */
   lastTime(): number;
   keepLastTime(at: number): void;
-  /** Undefined in a store that never kept any. */
+  /** Returns undefined if none was ever stored. */
   keptTime(): KeptTime | undefined;
   keepTime(kept: KeptTime): void;
 }
@@ -36,15 +40,15 @@ export interface Store {
   readonly writer: Writer;
   /** Single rows and short lists, as last committed. */
   readonly view: View;
-  /** Whatever scans, read beside the applier. */
+  /** Queries that scan, beside the applier. */
   readonly lists: Lists;
-  /** Its pages are read beside the applier, too. */
+  /** Pages of events, read beside the applier too. */
   readonly events: EventLog;
-  /** How far the audit record is exported. */
+  /** The progress of the audit export. */
   readonly audit: AuditCursor;
-  /** Throws when the store cannot be read. */
+  /** Throws if the store cannot be read. */
   check(): void;
-  /** How many of the readers of lists and event pages are down for the moment. */
+  /** Returns how many readers of lists and event pages are down. */
   readersDown(): number;
   close(): Promise<void>;
 }

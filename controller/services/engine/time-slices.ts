@@ -1,11 +1,11 @@
 import type { Clock, Timer } from '../../../seams/clock.ts';
 
-/** A turn of the event loop runs work for about so long; the rest waits for the next one. */
+/** Time per turn of the event loop; the rest waits for the next turn. */
 const SLICE_MS = 5;
 
 /**
- * Runs many small pieces of work, each at least one turn later, a few milliseconds of them a turn: however many there are, what comes
- * meanwhile is served in between.
+ * Runs many small pieces of work, each at least one turn later and a few milliseconds per turn, so
+ * that other work runs in between.
  */
 export class TimeSlices {
   readonly #clock: Clock;
@@ -17,7 +17,7 @@ export class TimeSlices {
     this.#clock = clock;
   }
 
-  /** In its turn behind the others; `urgent` before all that is not. */
+  /** Runs work after earlier work; `urgent` before all that is not. */
   add(work: () => void, { urgent = false } = {}): void {
     (urgent ? this.#urgent : this.#queue).push(work);
     this.#turn ??= this.#clock.soon(() => this.#run());
@@ -48,7 +48,7 @@ export class TimeSlices {
     this.#queue = [];
     let at = 0;
     const all = [...urgent, ...queue];
-    // What is added meanwhile waits: one that goes on and on is not alone in a turn.
+    // New work waits for the next turn: work that adds itself again must not monopolize this one.
     while (at < all.length && (at === 0 || this.#clock.monotonic() < until)) {
       const work = all[at];
       at += 1;

@@ -1,6 +1,6 @@
 /**
- * SQLite gave up the whole transaction, or can no longer write it: nothing of the batch is in the database, and the process
- * must end. Thrown by the store, and never caught for a single command.
+ * SQLite rolled back the whole transaction or can no longer write it. Nothing of the batch is in
+ * the database, and the process must end. Never caught for a single command.
  */
 export class TransactionLost extends Error {
   override readonly name = 'TransactionLost';
@@ -10,25 +10,25 @@ export class TransactionLost extends Error {
   }
 }
 
-/** Faults of the disk or of memory: the statement that met one is not the only one that will. */
+/** Returns whether disk or memory failed: other statements will fail too. */
 export function isStoreFault(error: unknown): boolean {
   return /^SQLITE_(FULL|IOERR|NOMEM|CORRUPT|READONLY|CANTOPEN)/.test(codeOf(error));
 }
 
 function explain(cause: unknown, path: string): string {
   const text = cause instanceof Error ? cause.message : String(cause);
-  const kept = 'Nothing of the last batch of commands was kept, and none of them was answered.';
+  const kept = 'None of the last batch of commands was stored or answered.';
   return `Cannot write to ${path}: ${text}. ${kept} ${remedyFor(cause)}`;
 }
 
-/** Says what the operator does about a fault of the store. */
+/** Returns what the operator can do about a store fault. */
 export function remedyFor(error: unknown): string {
   const code = codeOf(error);
   if (code.startsWith('SQLITE_FULL')) return 'Free space on its disk, then start the controller again.';
   if (/^SQLITE_(IOERR|CANTOPEN)/.test(code))
-    return 'Check its disk (free space, permissions, kernel log), then start the controller again.';
+    return 'Check the disk (free space, permissions, kernel log), then start the controller again.';
   if (code.startsWith('SQLITE_NOMEM')) return 'Give the controller more memory, then start it again.';
-  if (code.startsWith('SQLITE_READONLY')) return 'Make its directory writable for the controller, then start it again.';
+  if (code.startsWith('SQLITE_READONLY')) return 'Make the directory writable for the controller, then start it again.';
   if (code.startsWith('SQLITE_CORRUPT')) return 'Restore the newest backup: raworc-controller restore FILE.';
   return 'Start the controller again.';
 }

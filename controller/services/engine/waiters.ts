@@ -1,8 +1,9 @@
 import type { Mutation } from '../../domain/engine/mutation.ts';
 
 /**
- * Who waits for something to change, by the id of the thing: a session for its row, a message for its answer or its removal. Told after each
- * COMMIT; whoever is told looks for itself. So a message costs nothing to those who wait for the answers to others of its session.
+ * Waits for changes by id: a session for its row, a message for its answer or removal. Called after
+ * each COMMIT; each waiter then looks for itself. A message costs nothing to callers who wait for
+ * others of its session.
  */
 export class Waiters {
   readonly #byId = new Map<string, Set<() => void>>();
@@ -20,7 +21,10 @@ export class Waiters {
     for (const look of [...(this.#byId.get(id) ?? [])]) look();
   }
 
-  /** Resolves with what `look` finds, now or after any change of `id`; with undefined when the signal aborts first. */
+  /**
+   * Resolves with the first result of `look`, now or after a change of `id`; with undefined when
+   * the signal aborts.
+   */
   until<T>(id: string, look: () => T | undefined, signal: AbortSignal): Promise<T | undefined> {
     return new Promise((resolve) => {
       const end = (value: T | undefined) => {

@@ -3,20 +3,23 @@ import type { DeltaNews, LogNews, StoredEvent } from '../../domain/events/events
 import type { EventScope, EventWatcher } from './watching.ts';
 
 /**
- * One watcher in its place: it has seen, or was not to see, all up to `seen`.
- * `live`: it is in the audience. `behind`: what it lacks is being read. `full`: it takes nothing until it is resumed.
+ * One watcher: it has seen everything up to `seen` that is in its scope. `live`: it receives new
+ * events. `behind`: it is reading older pages. `full`: it receives nothing until it resumes.
  */
 export interface Listener {
   readonly scope: EventScope;
   readonly watcher: EventWatcher;
   state: 'live' | 'behind' | 'full' | 'closed';
-  /** While it is live, this may be older than what it was given. */
+  /** Can lag behind while the watcher is live. */
   seen: number;
-  /** It must hear first that all up to here is gone. */
+  /** The watcher must be reset before its next event: the events up to here are pruned. */
   resetTo: number | undefined;
 }
 
-/** Those who are up to date and take what comes, found by session so that an event of one session costs nothing to the watchers of others. */
+/**
+ * The live watchers, indexed by session, so that an event costs nothing to watchers of other
+ * sessions.
+ */
 export class Audience {
   readonly #ownerOf: OwnerOf;
   readonly #everywhere = new Set<Listener>();
@@ -52,7 +55,10 @@ export class Audience {
     return [...this.#everywhere, ...[...this.#bySession.values()].flatMap((those) => [...those])];
   }
 
-  /** Who may see that thing. A copy: listeners come and go while they are called. */
+  /**
+   * Returns the watchers that can see an event. A copy, since watchers come and go during the
+   * calls.
+   */
   of(thing: StoredEvent | DeltaNews | LogNews): Listener[] {
     const found: Listener[] = [];
     for (const listener of this.#everywhere) if (isInScope(listener.scope, thing, this.#ownerOf)) found.push(listener);
@@ -62,10 +68,13 @@ export class Audience {
   }
 }
 
-/** Who made a session. It never changes, so what is asked often is remembered. */
+/** Returns the owner of a session. */
 export type OwnerOf = (session: SessionId) => AccountId | undefined;
 
-/** What belongs to no space (nodes, accounts, keys) is seen by those who may see its kind, and a key by its owner. */
+/**
+ * Returns whether a watcher can see an event. Events outside spaces (nodes, accounts, keys) depend
+ * on their kind, those of an API key on its owner.
+ */
 export function isInScope(scope: EventScope, thing: StoredEvent | DeltaNews | LogNews, ownerOf: OwnerOf = () => undefined): boolean {
   if (scope.session !== undefined && scope.session !== thing.sessionId) return false;
   if (thing.spaceId === null && thing.sessionId === null) return 'type' in thing && seesKind(scope, thing);
@@ -91,7 +100,7 @@ function seesKind({ kinds, spaces, keysOf }: EventScope, { type, data }: StoredE
 
 const MAX_REMEMBERED = 10_000;
 
-/** Remembers what `find` says, the newest of it. */
+/** Caches the newest results of `find`: the owner of a session never changes. */
 export function rememberedOwners(find: OwnerOf): OwnerOf {
   const known = new Map<SessionId, AccountId>();
   return (session) => {

@@ -3,17 +3,20 @@ import type { EventPosition } from '../../domain/events/events.ts';
 
 export interface EventIds {
   spell(position: EventPosition): string;
-  /** Undefined for what is no id. One of another store stands for a position in no life of this one. */
+  /**
+   * Returns undefined for an invalid id. An id of another store decodes to a position that does not
+   * exist here.
+   */
   read(id: string): EventPosition | undefined;
 }
 
-/** Epoch and number have 6 bytes each; what is left is 0, by which an id of another store is known. */
+/** Epoch and number take 6 bytes each. The rest is 0, which detects ids of other stores. */
 const WIDTH = 6;
 const BLOCK = 16;
 
 /**
- * The ids of events, as clients keep them: the position enciphered as one block of AES under a key of the store. A position counts what happens in
- * all spaces, which is nobody's business who sees only some; enciphered, ids tell neither how many nor in which order. The same position
+ * Encodes event positions as ids: one AES block, encrypted under a key of the store. A plain
+ * position would reveal how much happens in spaces that the client cannot see. The same position
  * always has the same id.
  */
 export function eventIds(storeKey: Uint8Array): EventIds {

@@ -11,7 +11,7 @@ import type { EventScope, EventWatcher } from './watching.ts';
 
 export type Events = ReturnType<typeof eventService>;
 
-/** Who is told of what belongs to no space. */
+/** Kinds of resources outside spaces, and who sees their events. */
 const KINDS = [
   ['node', 'nodes'],
   ['account', 'service-accounts'],
@@ -21,8 +21,8 @@ const KINDS = [
 ] as const;
 
 /**
- * Rights that show an event of a space without a session, by the kind in its type; any one of them is enough. Events of a space and of its
- * secrets reveal so little that a caller who sees its sessions can see them.
+ * Permissions to see events of a space without a session, by kind; any one is enough. Events of a
+ * space and of its secrets reveal little, so seeing its sessions is enough for them.
  */
 const KINDS_OF_A_SPACE = [
   ['build', ['builds']],
@@ -47,12 +47,13 @@ function scopeOf({ permissions, accountId, user }: Caller): EventScope {
   };
 }
 
-/** Events of one session for whoever may see it; of all that the caller made, or may see in its space. */
+/** Serves events of one session, or of everything the caller can see. */
 export function eventService(view: View, tail: Tail) {
-  // Every open stream asks again every few seconds, and permissions are one object until they change: of one account, or of one key.
+  // Every open stream asks again every few seconds. A permissions object is never changed, only
+  // replaced.
   const scopes = new WeakMap<Permissions, EventScope>();
   return {
-    /** Whether the caller can watch, and what; 404 for a session that is not there for this caller. */
+    /** Returns what the caller can watch; 404 for a session that it cannot see. */
     scope(caller: Caller, session?: SessionId): Outcome<EventScope> {
       if (session !== undefined) {
         const row = sessionFor(view, caller, session, 'get');
@@ -62,12 +63,15 @@ export function eventService(view: View, tail: Tail) {
       scopes.set(caller.permissions, scope);
       return accepted(scope);
     },
-    /** Whether a session is there, for whomever: not deleted. */
+    /** Returns whether a session exists and is not deleted. */
     isThere(session: SessionId) {
       const row = view.get('sessions', session);
       return row !== undefined && row.desired !== 'deleted';
     },
-    /** Calls the watcher with all events of the scope after `after` (now, when undefined), in order and without a gap, until closed. */
+    /**
+     * Calls the watcher with all events of the scope after `after` (default: now), in order and
+     * without gaps, until closed.
+     */
     watch: (scope: EventScope, after: EventPosition | undefined, watcher: EventWatcher) => tail.watch(scope, after, watcher),
   };
 }

@@ -1,9 +1,12 @@
 import type { StoredEvent } from '../../domain/events/events.ts';
 
-/** What an event without any text still costs in memory. */
+/** Memory that an event without any text takes. */
 const BARE_BYTES = 256;
 
-/** About how many bytes an event takes in memory, without encoding it: what bounds in bytes count where the size in the store is not known. */
+/**
+ * Estimates the memory of an event without encoding it, for bounds where the stored size is
+ * unknown.
+ */
 export const weightOf = (event: StoredEvent): number => BARE_BYTES + weight(event.data);
 
 function weight(value: unknown): number {

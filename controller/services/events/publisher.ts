@@ -10,7 +10,9 @@ import type { News } from './news.ts';
 import { RecentEvents } from './recent-events.ts';
 
 const BATCH = { limit: 200, maxBytes: 1024 * 1024 };
-/** Of events that were just committed and are not published yet. Past it they are read from the event log. */
+/**
+ * Bound of committed events that wait for publication. Beyond it, they are read from the event log.
+ */
 const WAITING = { maxBytes: 8 * 1024 * 1024, maxEvents: 10_000 };
 const TICK_MS = 1_000;
 const LAST_WORDS_MS = 1_000;
@@ -25,13 +27,14 @@ export interface PublisherDeps {
 }
 
 /**
- * Moves events from the event log to the bus.
- *
- * 1. In order, each at least once: an event counts as published only when the bus has let it go, and the mark that says so is kept
- *    lazily, so a process that dies publishes some of them again.
- * 2. Nothing waits for it: while the bus is away the events stay in the log.
- * 3. Each second, and after each batch, it says which event is the newest, so that a listener that missed the last one finds out.
- * 4. It publishes what the commit gave it; the event log is read only for what went by while the bus was away, or before the start.
+ * Publishes events from the event log on the bus.
+ * 1. In order, each at least once. The mark of the last published event is stored lazily, so a
+ *    crash publishes some events again.
+ * 2. Nothing waits for it: while the bus is down, events stay in the log.
+ * 3. Each second, and after each batch, it announces the newest event, so that listeners notice a
+ *    lost one.
+ * 4. It publishes what commits hand over. It reads the event log only after a bus outage or a
+ *    restart.
  */
 export class Publisher {
   readonly #events: EventLog;
@@ -55,12 +58,12 @@ export class Publisher {
     this.#position = this.#marked;
     this.#outcomes = metrics.counter({
       name: 'published_events_total',
-      help: 'Events offered to the bus, by outcome.',
+      help: 'Events sent to the bus, by outcome.',
       labels: ['outcome'],
     });
     metrics.gauge({
       name: 'publisher_lag_events',
-      help: 'Committed events that the bus has not let go yet.',
+      help: 'Committed events that are not published yet.',
       read: () => events.newest() - this.#position,
     });
     this.#loop = loops.open({
@@ -72,7 +75,7 @@ export class Publisher {
     });
   }
 
-  /** Publishes what the last process left, and goes on each second. */
+  /** Publishes what the last process left over, then continues every second. */
   start(): void {
     this.#watchingState = this.#news.onState((connected) => {
       if (connected) this.wake();
@@ -80,19 +83,22 @@ export class Publisher {
     this.#loop.wake('mark');
   }
 
-  /** There are new events. To be called after the COMMIT that made them. */
+  /** Call after each COMMIT with its events. */
   committed(events: readonly StoredEvent[]): void {
     if (this.#closed) return;
     for (const event of events) this.#waiting.push(event);
     this.wake();
   }
 
-  /** There may be new events in the event log. */
+  /** The event log can contain new events. */
   wake(): void {
     this.#loop.wake('events');
   }
 
-  /** Tries for a second to get the last events out, and keeps the mark. To be called after the applier's close and before the bus's. */
+  /**
+   * Tries for a second to publish the last events, and stores the mark. Call after the applier and
+   * before the bus is closed.
+   */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -111,7 +117,7 @@ export class Publisher {
     while (!ending.aborted && (await this.#publishBatch(ending)));
   }
 
-  /** Whether there may be more to do now. */
+  /** Returns whether there can be more to publish now. */
   async #publishBatch(ending: AbortSignal): Promise<boolean> {
     if (!this.#news.connected) return false;
     this.#waiting.dropTo(this.#position);
@@ -126,19 +132,19 @@ export class Publisher {
       reached = event.number;
     }
     this.#news.newest({ epoch: this.#events.epoch, number: batch.at(-1)?.number ?? reached });
-    // In the same turn as the events, so that both go over the same connection or neither.
+    // In the same turn as the events, so that both use the same connection.
     if (!(await this.#news.flush(ending))) return false;
     const moved = reached > this.#position;
     this.#position = reached;
     return moved;
   }
 
-  /** What no commit of this process told of, or too long ago. */
+  /** Reads events from the log that no recent commit handed over. */
   async #missed(): Promise<readonly StoredEvent[]> {
     return this.#position < this.#events.newest() ? (await this.#events.after(this.#position, BATCH)).events : [];
   }
 
-  /** What follows the last one that was published, as far as the commits of this process told of it. */
+  /** Returns the events after the last published one, as far as recent commits handed them over. */
   #justCommitted(): readonly StoredEvent[] | undefined {
     const events = this.#waiting.after(this.#position, BATCH.limit);
     if (events === undefined) return undefined;

@@ -2,14 +2,17 @@ import type { StoredEvent } from '../../domain/events/events.ts';
 import { weightOf } from './event-weight.ts';
 
 /**
- * The newest events without a gap, up to a bound in bytes and in events. Whoever is a little behind reads them here and not in the
- * store, and all of them share one encoding of each.
+ * The newest events without gaps, bounded in bytes and number. Watchers that are a little behind
+ * read them here instead of in the store, and share their encodings.
  */
 export class RecentEvents {
   readonly #maxBytes: number;
   readonly #maxEvents: number;
   #events: StoredEvent[] = [];
-  /** Those before it in `#events` are let go, and cut off now and then: to shift the array with each event would cost too much. */
+  /**
+   * Events before this are dropped; the array is trimmed now and then, because a shift per event
+   * costs too much.
+   */
   #from = 0;
   #bytes = 0;
 
@@ -30,7 +33,7 @@ export class RecentEvents {
     return this.#events[this.#from];
   }
 
-  /** An event that does not follow the last one begins anew. */
+  /** Adds an event. One that does not follow the last clears the list. */
   push(event: StoredEvent): void {
     const last = this.#events.at(-1);
     if (last !== undefined && last.number + 1 !== event.number) this.clear();
@@ -39,7 +42,7 @@ export class RecentEvents {
     while (this.length > 1 && (this.#bytes > this.#maxBytes || this.length > this.#maxEvents)) this.#dropFirst();
   }
 
-  /** At most `limit` events after that number; undefined when the next one is not here. */
+  /** Returns at most `limit` events after that number, or undefined if the next one is not here. */
   after(number: number, limit: number): readonly StoredEvent[] | undefined {
     const first = this.first;
     if (first === undefined || number + 1 < first.number) return undefined;
@@ -47,7 +50,7 @@ export class RecentEvents {
     return at < this.#events.length ? this.#events.slice(at, at + limit) : undefined;
   }
 
-  /** Lets go of all up to that number. */
+  /** Drops all events up to that number. */
   dropTo(number: number): void {
     while ((this.first?.number ?? Number.POSITIVE_INFINITY) <= number) this.#dropFirst();
   }

@@ -13,8 +13,8 @@ export interface RetentionDeps {
 }
 
 /**
- * Removes history that is past its time: looks once a minute, and goes on until nothing is overdue. Each part is a command of its own, behind
- * those that came meanwhile.
+ * Prunes history past its retention, once a minute until nothing is left. Each part is a separate
+ * command, so that others run in between.
  */
 export function retentionLoop({ loops, applier, metrics }: RetentionDeps): Loop<'all'> {
   const passes = metrics.counter({ name: 'prune_passes_total', help: 'Commits that removed history past its retention.' });

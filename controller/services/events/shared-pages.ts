@@ -6,9 +6,9 @@ import { weightOf } from './event-weight.ts';
 
 export const PAGE_EVENTS = 200;
 export const PAGE_BYTES = 1024 * 1024;
-/** Most reads that are on their way at once: each may come back with a page. */
+/** Reads in progress, each of which can return a full page. */
 const MAX_READS = 4;
-/** Of pages that were read, kept for the next who ask for the same. */
+/** Cached pages, for the next watchers that need the same. */
 const KEPT_BYTES = 16 * 1024 * 1024;
 
 interface Kept {
@@ -19,14 +19,15 @@ interface Kept {
 }
 
 /**
- * Pages of the event log, read once for all who need the same at about the same time: after a restart of the controller every watcher
- * comes back with almost the same position. Pages of all events end at multiples of their length, so that those who began apart meet.
+ * Shares reads of the event log: after a restart, every watcher returns with nearly the same
+ * position. Pages of all events are aligned to multiples of their length, so that nearby positions
+ * share them.
  */
 export class SharedPages {
   readonly #events: Pick<EventLog, 'after'>;
   readonly #clock: Pick<Clock, 'soon'>;
   readonly #reading = new Map<string, Promise<EventPage>>();
-  /** The least lately used first. */
+  /** Least recently used first. */
   readonly #kept = new Set<Kept>();
   readonly #keptOf = new Map<SessionId | undefined, Set<Kept>>();
   readonly #waiting: (() => void)[] = [];
@@ -44,7 +45,10 @@ export class SharedPages {
     });
   }
 
-  /** A page with the events after that number, and perhaps with some before it, of one session where one is given. It is shared. */
+  /**
+   * Returns a shared page with the events after that number, and perhaps some before, of one
+   * session or of all.
+   */
   after(number: number, session?: SessionId): Promise<EventPage> {
     const key = session === undefined ? String(number) : `${session} ${number}`;
     const kept = this.#find(number, session);
@@ -71,14 +75,14 @@ export class SharedPages {
   }
 
   async #read(number: number, session: SessionId | undefined): Promise<EventPage> {
-    // Who had to wait takes the place of the one that ended.
+    // A waiting read takes the place of the one that ended.
     if (this.#reads < MAX_READS) this.#reads += 1;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       const limit = session === undefined ? PAGE_EVENTS - (number % PAGE_EVENTS) : PAGE_EVENTS;
       return await this.#events.after(number, { limit, maxBytes: PAGE_BYTES }, session);
     } finally {
-      // A turn later, so that pages come no faster than they are given on.
+      // In the next turn, so that pages arrive no faster than they are delivered.
       this.#clock.soon(() => {
         const next = this.#waiting.shift();
         if (next === undefined) this.#reads -= 1;
@@ -87,7 +91,10 @@ export class SharedPages {
     }
   }
 
-  /** A page that goes on from there, or in which it is: a watcher that was full stopped in the middle of one. */
+  /**
+   * Finds a page that starts at or contains the position: a full watcher stops in the middle of
+   * one.
+   */
   #find(number: number, session: SessionId | undefined): Kept | undefined {
     for (const kept of this.#keptOf.get(session) ?? []) {
       if (kept.after === number || (kept.after < number && number < kept.page.reached && !kept.page.gap)) return kept;
@@ -95,7 +102,7 @@ export class SharedPages {
     return undefined;
   }
 
-  /** What it holds is never wrong later: events do not change, and a page says up to where it goes. */
+  /** A cached page never gets stale: events do not change, and a page says how far it goes. */
   #keep(after: number, session: SessionId | undefined, page: EventPage): void {
     if (page.reached === after) return;
     const kept = { session, after, page, bytes: page.events.reduce((sum, event) => sum + weightOf(event), 256) };

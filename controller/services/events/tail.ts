@@ -24,19 +24,20 @@ export interface TailDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics?: Metrics;
-  /** Without it, watchers see by space alone. */
+  /** Without it, permissions by space decide alone. */
   readonly ownerOf?: OwnerOf;
 }
 
 /**
- * The one place of a controller process where news of events becomes an ordered list without a gap or a double.
- *
- * 1. An event is taken when its number follows the last one, whether the applier of this process tells (`committed`) or the bus.
- * 2. Whatever else is heard only says how far there is to go; what is missing is read from the event log.
- * 3. When nothing is heard, the event log is asked. So a bus that is down, or loses, doubles and mixes up, costs time and never an event.
- * 4. A watcher that starts in the past is read its events page by page, and joins the others once it has seen what they have.
- * 5. A watcher that is full is left alone, at the cost of its position, until it resumes; then it is one that starts in the past.
- * 6. Partial output and log lines are passed on as they come, to watchers that are up to date and have room.
+ * Turns the news of this process and of the bus into one ordered list of events, without gaps or
+ * duplicates, for all watchers.
+ * 1. It accepts an event that follows the last one, from a commit of this process or from the bus.
+ * 2. Any other news only tells how far there is to go. Missing events are read from the event log.
+ * 3. During silence, it reads the event log. A bus that is down, or loses, duplicates or reorders
+ *    messages, costs time but never an event.
+ * 4. A watcher that starts in the past reads pages until it has caught up with the others.
+ * 5. A full watcher costs only its position until it resumes. Then it starts in the past.
+ * 6. Partial output and log lines go directly to watchers that are up to date and have room.
  */
 export class Tail {
   readonly #events: EventLog;
@@ -76,10 +77,13 @@ export class Tail {
     });
     this.#dropped = metrics.counter({
       name: 'watcher_drops_total',
-      help: 'Deltas and log lines that a watcher had no room for.',
+      help: 'Deltas and log lines dropped because a watcher had no room.',
       labels: ['kind'],
     });
-    this.#resets = metrics.counter({ name: 'watcher_resets_total', help: 'Watchers told that events before their position are gone.' });
+    this.#resets = metrics.counter({
+      name: 'watcher_resets_total',
+      help: 'Watchers reset because the events after their position are pruned.',
+    });
     metrics.gauge({
       name: 'tail_lag_events',
       help: 'Events known to exist that no watcher was given yet.',
@@ -87,7 +91,7 @@ export class Tail {
     });
     metrics.gauge({
       name: 'watchers',
-      help: 'Watchers of events: live, behind, or full and waiting for their client.',
+      help: 'Event watchers: live, behind, or full and waiting for their client.',
       labels: ['state'],
       read: () =>
         (['live', 'behind', 'full'] as const).map((state) => ({
@@ -111,7 +115,7 @@ export class Tail {
     this.#order.start();
   }
 
-  /** Events that were just committed in this process: its watchers get them at once, whatever the bus does. */
+  /** Delivers events committed in this process at once, whatever the state of the bus. */
   committed(events: readonly StoredEvent[]): void {
     for (const event of events) this.#order.hear(event);
   }
@@ -123,14 +127,14 @@ export class Tail {
     }
   }
 
-  /** A line that an agent printed. */
+  /** A line printed by an agent. */
   log(line: LogNews): void {
     for (const listener of this.#audience.of(line)) {
       if (this.#call(listener, (watcher) => watcher.log(line)) === 'full') this.#dropped.add(1, { kind: 'log' });
     }
   }
 
-  /** @see Events.watch in api.ts. The watcher is never called before this has returned. */
+  /** Opens a watch; see eventService.watch. Never calls the watcher before it returns. */
   watch(scope: EventScope, after: EventPosition | undefined, watcher: EventWatcher): Watching {
     const seen = after?.number ?? this.#events.newest();
     const listener: Listener = { scope, watcher, state: after === undefined ? 'live' : 'behind', seen, resetTo: undefined };
@@ -226,13 +230,13 @@ export class Tail {
     this.#clock.after(RETRY_MS, () => this.#catchUp(listener));
   }
 
-  /** In its next turn, unless it is done. */
+  /** Continues in the listener's next turn, unless it is closed. */
   #goOn(listener: Listener): void {
     if (listener.seen >= this.#order.last) this.#catchUp(listener);
     else this.#slices.add(() => this.#catchUp(listener));
   }
 
-  /** Whether the watcher took all of it that is for it. */
+  /** Returns whether the watcher accepted all events in its scope. */
   #giveAll(listener: Listener, events: readonly StoredEvent[]): boolean {
     for (const event of events) {
       if (event.number <= listener.seen) continue;
@@ -258,7 +262,7 @@ export class Tail {
     return taken;
   }
 
-  /** `over` when the watcher is closed, now or before, or fails. */
+  /** Returns `over` if the watcher is closed or throws. */
   #call(listener: Listener, give: (watcher: EventWatcher) => Taken): Taken {
     if (listener.state === 'closed') return 'over';
     try {
@@ -288,5 +292,5 @@ export class Tail {
   }
 }
 
-/** A call of its own: the watcher may have closed it, which the compiler cannot see. */
+/** A separate call: the watcher can have closed it, which the compiler cannot see. */
 const isClosed = ({ state }: Listener): boolean => state === 'closed';

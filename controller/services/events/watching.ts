@@ -2,45 +2,52 @@ import type { AccountId, SessionId, SpaceId } from '../../domain/engine/ids.ts';
 import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../../domain/events/events.ts';
 
 /**
- * What a watcher answers to each thing that it is given.
- * - `more`: it took it.
- * - `full`: it has no room and did not take it. An event or a reset comes again once its `resume` is called; a delta or a line does not.
- * - `over`: it ends.
+ * What a watcher returns for each item.
+ * - `more`: accepted.
+ * - `full`: not accepted for lack of room. An event or a reset is repeated after `resume`; a delta
+ *   or a line is not.
+ * - `over`: the watcher ends.
  */
 export type Taken = 'more' | 'full' | 'over';
 
-/** What a watcher of events is called with. */
+/** Receives events. */
 export interface EventWatcher {
   event(event: StoredEvent, position: EventPosition): Taken;
   delta(delta: DeltaNews): Taken;
   log(line: LogNews): Taken;
-  /** The position asked for is from another epoch or pruned: read the state anew; events follow from `position` on. */
+  /**
+   * The requested position is pruned or of another epoch: read the state again. Events follow after
+   * `position`.
+   */
   reset(position: EventPosition): Taken;
-  /** No more will come. */
+  /** Nothing more will follow. */
   end(): void;
 }
 
 export interface Watching {
-  /** There is room again. To be called after `full`, and not from within the watcher. */
+  /** Call when there is room again, after `full`, but not from within the watcher. */
   resume(): void;
   close(): void;
 }
 
 export interface EventScope {
-  /** One session, or all. */
+  /** One session; undefined for all. */
   readonly session?: SessionId;
-  /** Spaces whose sessions the watcher may see; undefined: all of them. */
+  /** Spaces whose sessions the watcher can see; undefined for all. */
   readonly spaces?: ReadonlySet<SpaceId>;
   /**
-   * Of what belongs to a space and to no session (builds, agents), the spaces in which the watcher may see it, by its kind; what is of no
-   * kind named here is not shown. Undefined: as `spaces`.
+   * Spaces in which the watcher can see events without a session (builds, agents), by kind; other
+   * kinds are hidden. Undefined: as `spaces`.
    */
   readonly ofSpaces?: ReadonlyMap<string, 'all' | ReadonlySet<SpaceId>>;
-  /** Sees the sessions that it made in the spaces `ownedIn`; in any, where that is undefined. */
+  /** Sees the sessions that this account owns in the spaces `ownedIn`; undefined for all spaces. */
   readonly owner?: AccountId;
   readonly ownedIn?: ReadonlySet<SpaceId>;
   /** Sees the API keys of this account. */
   readonly keysOf?: AccountId;
-  /** Of what belongs to no space, the kinds that the watcher may see, the word before the dot of an event's type; undefined: all of them. */
+  /**
+   * Kinds outside spaces that the watcher can see: the word before the dot of an event's type.
+   * Undefined for all.
+   */
   readonly kinds?: ReadonlySet<string>;
 }

@@ -16,8 +16,8 @@ export interface BacklogDeps {
 }
 
 /**
- * Does what was too much for one commit, a part at a time, until nothing is left over. Driven by the rows: a restart goes on. Every part waits
- * its turn behind the commands of others.
+ * Finishes work that was too much for one commit, in parts, until nothing is left. Driven by the
+ * rows, so it continues after a restart. Each part queues behind other commands.
  */
 export function backlogLoop({ loops, applier, view, metrics }: BacklogDeps): Loop<'all'> {
   const loop = loops.open<'all'>({
@@ -34,7 +34,7 @@ export function backlogLoop({ loops, applier, view, metrics }: BacklogDeps): Loo
   });
   metrics.gauge({
     name: 'backlog_sessions',
-    help: 'Sessions with messages still to be answered or removed in steps, up to 1,000.',
+    help: 'Sessions with messages still to be answered or deleted in steps, up to 1,000.',
     read: () => view.backlogged(1000).length,
   });
   return loop;

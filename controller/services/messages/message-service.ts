@@ -61,7 +61,10 @@ export function messageService({ applier, view, lists, waiters, random, storeKey
       while (cleared.ok && cleared.value !== undefined) cleared = await applier.apply(clearMessages(session, cleared.value));
       return cleared.ok ? accepted(undefined) : cleared;
     },
-    /** Resolves with the answer to a message once it is committed, or with undefined when the signal aborts first. */
+    /**
+     * Resolves with the answer to a message once it is committed; with undefined when the signal
+     * aborts first.
+     */
     async whenAnswered(message: string, signal: AbortSignal): Promise<MessageObject | undefined> {
       const look = (): MessageObject | 'gone' | undefined => {
         const answer = view.answerTo(message as MessageId);

@@ -23,15 +23,15 @@ export interface LeaseDeps {
 }
 
 /**
- * Judges leases and absences, once a heartbeat.
- *
- * 1. A tick that comes much too late says that this process was not there to hear: every lease is renewed, the time is not
- *    held against the nodes that were away, and nobody is judged until there was time to come back.
- * 2. Leases are judged after what waits on the streams was read. A stream that is not read from, because too much of it is
- *    undecided, is not late.
- * 3. A missed lease ends the stream: the node is unreachable, and may come back on a new one.
- * 4. Only time in which this controller was there counts towards `lost`, and it is kept, so that one that is restarted again and
- *    again gets there, too.
+ * Checks leases and absences, once per heartbeat interval.
+ * 1. A tick that comes far too late means that this process was not running: every lease is
+ *    renewed, absent nodes are not charged for the time, and no node is judged until it had time to
+ *    reconnect.
+ * 2. Leases are checked after pending frames were read. A stream that is not read, because too many
+ *    of its frames are undecided, is not late.
+ * 3. A missed lease closes the stream: the node is unreachable and can reconnect.
+ * 4. Only time in which this controller ran counts towards `lost`. It is stored, so that a
+ *    controller that restarts often gets there too.
  */
 export class LeaseLoop {
   readonly #deps: LeaseDeps;
@@ -39,7 +39,7 @@ export class LeaseLoop {
   #watchingSince = 0;
   #lastTick = { monotonic: 0, wall: 0, at: 0 };
   readonly #ticks: Loop<'tick'>;
-  /** Nodes that were given up, until all their sessions are failed. */
+  /** Lost nodes, until all their sessions have failed. */
   readonly #lost: Loop<NodeId>;
 
   constructor(deps: LeaseDeps) {
@@ -49,7 +49,7 @@ export class LeaseLoop {
     this.#lost = deps.loops.open({ name: 'lost_nodes', concurrency: 8, run: (id, closing) => this.#failSessions(id, closing) });
   }
 
-  /** `lastAliveAt` is when a controller of this store last committed something, 0 for never. */
+  /** `lastAliveAt` is when a controller of this store last committed something, or 0. */
   start(lastAliveAt: number): void {
     const { applier, directory, lease } = this.#deps;
     const away = lastAliveAt === 0 ? 0 : gapMs(applier.time.ageMs(lastAliveAt), lease.heartbeatMs);
@@ -58,7 +58,7 @@ export class LeaseLoop {
     this.#ticks.after('tick', lease.heartbeatMs);
   }
 
-  /** Gives a node up. Resolves once all that was on it is failed. */
+  /** Declares a node lost. Resolves once all its sessions have failed. */
   async lose(id: NodeId, by: string | null, caller?: Attributed): Promise<Outcome<boolean>> {
     const { applier, fleet, log } = this.#deps;
     const lost = await applier.submit(
@@ -87,7 +87,8 @@ export class LeaseLoop {
     const { applier, clock, fleet, lease, log } = this.#deps;
     this.#ticks.after('tick', lease.heartbeatMs);
     const passed = Math.max(clock.monotonic() - this.#lastTick.monotonic, applier.time.ageMs(this.#lastTick.at));
-    // A suspended virtual machine shows by its wall clock alone; a clock that was set looks the same, and costs a lease's delay.
+    // A suspended virtual machine shows only in its wall clock. A clock that was set looks the
+    // same, and costs one lease's delay.
     const elapsed = Math.max(passed, clock.now() - this.#lastTick.wall);
     const gap = gapMs(elapsed, lease.heartbeatMs);
     this.#lastTick = this.#tickNow();
@@ -97,7 +98,7 @@ export class LeaseLoop {
       this.#begin(gapMs(passed, lease.heartbeatMs));
       return;
     }
-    // Once around the loop: what has come on the sockets is read between a timer and the second turn.
+    // Two turns of the event loop, so that data on the sockets is read first.
     for (let turn = 0; turn < 2; turn += 1) await new Promise<void>((resolve) => void clock.soon(resolve));
     if (!closing.aborted) this.#judge();
   }
@@ -106,12 +107,12 @@ export class LeaseLoop {
     const { clock, fleet, directory, lease, log } = this.#deps;
     for (const stream of fleet.streams()) {
       if (stream.flow.isBehind) stream.lease.renew();
-      if (!stream.lease.runs) stream.close(new Error('its lease ran out: no heartbeat came'));
+      if (!stream.lease.runs) stream.close(new Error('the lease expired without a heartbeat'));
     }
-    for (const stream of fleet.contenders()) if (!stream.lease.runs) stream.close(new Error('no hello came'));
+    for (const stream of fleet.contenders()) if (!stream.lease.runs) stream.close(new Error('no hello arrived'));
     const watchedMs = clock.monotonic() - this.#watchingSince;
     const limits = { leaseMs: lease.leaseMs, lostAfterMs: this.#lostAfterMs };
-    // One that is still saying what it holds is there, too.
+    // A node that is still sending its inventory is connected.
     const connected = new Set(fleet.streams().map(({ nodeId }) => nodeId));
     for (const row of directory.rows()) {
       const due = absenceDue(row, connected.has(row.id), this.#deps.applier.time, watchedMs, limits);
@@ -120,7 +121,7 @@ export class LeaseLoop {
     }
   }
 
-  /** What stays undone when this process ends is done at the next start. */
+  /** If this process ends first, the next start continues. */
   async #failSessions(id: NodeId, closing: AbortSignal): Promise<undefined> {
     while (!closing.aborted && (await this.#deps.applier.apply(failLostSessions(id))));
   }

@@ -3,7 +3,7 @@ import type { Clock } from '../../../seams/clock.ts';
 export interface LeaseTimes {
   readonly leaseMs: number;
   readonly heartbeatMs: number;
-  /** How long a node may be unreachable before it is given up; {@link LOST_AFTER_MS} when not said. */
+  /** How long a node can be unreachable before it is lost. Default {@link LOST_AFTER_MS}. */
   readonly lostAfterMs?: number;
 }
 
@@ -11,7 +11,7 @@ export const LEASE: LeaseTimes = { leaseMs: 15_000, heartbeatMs: 3_000 };
 
 export const LOST_AFTER_MS = 10 * 60_000;
 
-/** A node's right to be given work, renewed by each heartbeat. Counted on the clock that never goes back. */
+/** A node's right to receive work, renewed by each heartbeat. Measured on the monotonic clock. */
 export class Lease {
   readonly #clock: Clock;
   readonly #leaseMs: number;

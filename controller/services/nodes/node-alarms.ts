@@ -6,7 +6,7 @@ import type { View } from '../../domain/engine/view.ts';
 import { type Alarm, CERTIFICATE_REFUSED, raiseNodeAlarm } from '../../domain/nodes/commands/node-certificates.ts';
 import type { Applier } from '../engine/applier.ts';
 
-/** The same alarm of the same node is told again after this long, if its cause goes on. */
+/** A lasting alarm is repeated after this long. */
 const REPEAT_MS = 3_600_000;
 /** Nodes with an alarm. Only holders of a certificate of this cluster can raise one. */
 const MAX_NODES = 1000;
@@ -25,8 +25,8 @@ export interface NodeAlarmsDeps {
 }
 
 /**
- * What an operator must know about a node: an event `node.alarm`, a condition of the node, one line at error level, and a counter. A cause
- * that goes on is counted each time and told once an hour.
+ * Reports node problems to the operator: an event `node.alarm`, a condition of the node, a line at
+ * error level, and a counter. A lasting cause is counted each time and reported once an hour.
  */
 export class NodeAlarms {
   readonly #deps: NodeAlarmsDeps;
@@ -35,7 +35,7 @@ export class NodeAlarms {
 
   constructor(deps: NodeAlarmsDeps) {
     this.#deps = deps;
-    this.#raised = deps.metrics.counter({ name: 'node_alarms_total', help: 'Alarms about nodes, repeated ones too.', labels: ['type'] });
+    this.#raised = deps.metrics.counter({ name: 'node_alarms_total', help: 'Node alarms, including repeated ones.', labels: ['type'] });
   }
 
   raise(id: NodeId, alarm: Alarm): void {
@@ -49,18 +49,18 @@ export class NodeAlarms {
     this.#active.set(id, ofNode);
     ofNode.set(alarm.type, { ...alarm, toldAtMs: clock.monotonic(), seenAtMs: clock.monotonic() });
     log.error('node.alarm', { node: view.get('nodes', id)?.name ?? id, type: alarm.type, message: alarm.message });
-    // A failure to commit is the applier's to log; the condition stands either way.
+    // The applier logs a failed commit; the condition stands either way.
     applier.apply(raiseNodeAlarm(id, alarm)).catch(() => undefined);
   }
 
-  /** The node proved who it is: what was wrong with its certificate is over. What it did is not. */
+  /** Clears alarms about the node's certificate, which it has just proved. Others stay. */
   clear(id: NodeId): void {
     const ofNode = this.#active.get(id);
     ofNode?.delete(CERTIFICATE_REFUSED);
     if (ofNode?.size === 0) this.#active.delete(id);
   }
 
-  /** Alarms whose cause was seen within the last hour. */
+  /** Returns the alarms whose cause was seen within the last hour. */
   conditions(id: NodeId): readonly Alarm[] {
     const now = this.#deps.clock.monotonic();
     const ofNode = [...(this.#active.get(id)?.values() ?? [])].filter(({ seenAtMs }) => now - seenAtMs < REPEAT_MS);

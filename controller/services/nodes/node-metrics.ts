@@ -3,11 +3,11 @@ import { nodeHealth } from '../../domain/nodes/lease.ts';
 import type { Lists } from '../engine/lists.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 
-/** A gauge of the cluster's sessions by state, counted on the reading thread when somebody scrapes. */
+/** Registers a gauge of sessions by state, counted on the reader thread on each scrape. */
 export function sessionMetrics(metrics: Metrics, lists: Pick<Lists, 'countSessions'>): void {
   metrics.gauge({
     name: 'sessions',
-    help: 'Sessions by state, without the deleted',
+    help: 'Sessions by state, without deleted ones',
     labels: ['state'],
     async read() {
       return Object.entries(await lists.countSessions()).map(([state, value]) => ({ labels: { state }, value }));
@@ -15,11 +15,11 @@ export function sessionMetrics(metrics: Metrics, lists: Pick<Lists, 'countSessio
   });
 }
 
-/** Gauges of the cluster's nodes: how many are in which state, what they have, and what sessions request of it. */
+/** Registers gauges of the nodes: states, capacity, and what sessions request. */
 export function nodeMetrics(metrics: Metrics, directory: NodeDirectory): void {
   metrics.gauge({
     name: 'nodes',
-    help: 'Nodes that have joined, by state',
+    help: 'Joined nodes, by state',
     labels: ['state'],
     read() {
       const counts = { ready: 0, unreachable: 0, lost: 0 };
@@ -31,7 +31,7 @@ export function nodeMetrics(metrics: Metrics, directory: NodeDirectory): void {
   });
   metrics.gauge({
     name: 'nodes_unschedulable',
-    help: 'Nodes that get no new sessions: not ready, or with a condition that keeps sessions away',
+    help: 'Nodes that accept no new sessions: not ready, or unschedulable',
     read: () => unschedulableNodes(directory),
   });
   const sums = (of: 'memory_bytes' | 'cpu') => () => {
@@ -45,19 +45,19 @@ export function nodeMetrics(metrics: Metrics, directory: NodeDirectory): void {
   };
   metrics.gauge({
     name: 'ready_nodes_cpu',
-    help: 'CPUs of ready nodes: capacity, and what sessions request',
+    help: 'CPUs of ready nodes: capacity, and requested by sessions',
     labels: ['kind'],
     read: sums('cpu'),
   });
   metrics.gauge({
     name: 'ready_nodes_memory_bytes',
-    help: 'Memory of ready nodes: capacity, and what sessions request',
+    help: 'Memory of ready nodes: capacity, and requested by sessions',
     labels: ['kind'],
     read: sums('memory_bytes'),
   });
 }
 
-/** Returns how many nodes get no new sessions: those not ready, and those with a condition that keeps sessions away. */
+/** Returns how many nodes accept no new sessions: not ready, or unschedulable. */
 export function unschedulableNodes(directory: Pick<NodeDirectory, 'nodes'>): number {
   return directory.nodes().filter(({ ready, unschedulable }) => !ready || unschedulable !== undefined).length;
 }

@@ -36,7 +36,7 @@ export interface NodeDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly leaseMs: number;
-  /** The line that a node joins with: addresses, the CA's hash, and the token's own id and secret. */
+  /** Returns the join token: addresses, the CA's hash, and the token's id and secret. */
   readonly token: (id: string, secret: string) => string;
 }
 
@@ -51,7 +51,10 @@ export function nodeService(deps: NodeDeps) {
   }
 
   return {
-    /** The token is shown only here. It carries the CA's hash and the controller's address. */
+    /**
+     * Creates a join token; only this answer contains it. It includes the CA's hash and the
+     * controller's address.
+     */
     async createToken(caller: Caller, { expires_in_s = DEFAULT_TTL_S }: CreateNodeToken) {
       if (!caller.permissions.allows('nodes', 'create', null)) return forbidden('nodes', 'create');
       const ttlMs = 1000 * expires_in_s;
@@ -70,7 +73,10 @@ export function nodeService(deps: NodeDeps) {
       const node = nodeFor(view, caller, id, 'get');
       return node.ok ? shown(node.value) : node;
     },
-    /** Gives up a node that is unreachable: what was on it fails, and can be recovered should it return. 409 for one that is ready. */
+    /**
+     * Declares an unreachable node lost: its sessions fail, and can be recovered if it returns. 409
+     * for a ready node.
+     */
     async lose(caller: Caller, id: string) {
       const node = nodeFor(view, caller, id, 'update');
       if (!node.ok) return node;
@@ -83,11 +89,11 @@ export function nodeService(deps: NodeDeps) {
 const UNREACHABLE = {
   type: 'Unreachable',
   message:
-    'The controller has no connection to this node, or its lease expired. Check that the node agent runs and reaches the controller.',
+    'The controller has no connection to this node, or its lease expired. Check that the node agent runs and can reach the controller.',
 };
 const LOST = {
   type: 'Lost',
-  message: 'This node was unreachable for too long, or was given up, and its sessions failed. Recover them once it is back.',
+  message: 'The node was unreachable for too long or declared lost, and its sessions failed. Recover them once it reconnects.',
 };
 
 function absence(status: NodeHealth, row: Absence | undefined): NodeObject['conditions'] {
@@ -96,7 +102,7 @@ function absence(status: NodeHealth, row: Absence | undefined): NodeObject['cond
   return [since == null ? condition : { ...condition, since: rfc3339(since) }];
 }
 
-/** 0 is no bound. */
+/** 0 means no bound. */
 const orNull = (bound: number | undefined): number | null => bound || null;
 
 const saidByNode = (conditions: readonly StreamCondition[]) =>
@@ -139,7 +145,7 @@ function nodeObject({ directory, fleet, alarms, leaseMs, clock }: NodeDeps, node
   };
 }
 
-/** Refused: the token is none of this controller's. What else may be wrong with it is decided in {@link joinNode}. */
+/** Refuses a token of another controller. {@link joinNode} checks the rest. */
 export function knownToken(
   view: Pick<View, 'get'>,
   { tokenId, tokenSecret }: { tokenId: string; tokenSecret: string },
@@ -148,7 +154,7 @@ export function knownToken(
   return token?.secretHash === hashOf(tokenSecret) ? accepted(undefined) : UNKNOWN_TOKEN;
 }
 
-/** A node that wants in: its token is used up, and it becomes a row. The certificate is the edge's to make. */
+/** Uses up a node's token and creates its row. The caller issues the certificate. */
 export function joinWith(
   deps: Pick<NodeDeps, 'applier' | 'fleet' | 'random'>,
   request: { readonly tokenId: string; readonly tokenSecret: string; readonly nodeName: string; readonly keyHash: string },
@@ -156,7 +162,7 @@ export function joinWith(
 ): Promise<Outcome<NodeRow>> {
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/.test(request.nodeName)) {
     return Promise.resolve(
-      refused('UNPROCESSABLE_ENTITY', `"${request.nodeName}" is no name for a node: letters, digits, "_", "." and "-", at most 63.`),
+      refused('UNPROCESSABLE_ENTITY', `"${request.nodeName}" is not a valid node name. Use at most 63 letters, digits, "_", "." and "-".`),
     );
   }
   return deps.applier.submit(

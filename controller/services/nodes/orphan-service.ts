@@ -24,14 +24,18 @@ export interface OrphanDeps {
   readonly sizes: SizeRules;
 }
 
-/** What nodes hold and no session explains, as they last reported it. `node` is an id or a name; 503 while that node is not connected. The store keeps nothing of it. */
+/**
+ * Orphans: containers and volumes on nodes that belong to no session, as last reported. `node` is
+ * an id or a name; 503 while it is not connected. Not stored.
+ */
 export function orphanService({ applier, view, fleet, baseImage, sizes: rules }: OrphanDeps) {
   function allOf(caller: Caller, ref: string, verb: Verb): Outcome<{ nodeId: NodeId; orphans: readonly Orphan__Output[] }> {
     const node = nodeFor(view, caller, ref, verb);
     if (!node.ok) return node;
     const { id, name } = node.value;
     const stream = fleet.stream(id);
-    if (stream === undefined) return refused('UNAVAILABLE', `The node ${name} is not connected: what it holds is not known now.`);
+    if (stream === undefined)
+      return refused('UNAVAILABLE', `The node ${name} is not connected, so its orphans are unknown. Retry once it reconnects.`);
     const orphans = stream.facts.orphans.filter(({ sessionId }) => !isExplained(view, id, sessionId as SessionId));
     return accepted({ nodeId: id, orphans });
   }
@@ -40,7 +44,7 @@ export function orphanService({ applier, view, fleet, baseImage, sizes: rules }:
     const all = allOf(caller, node, 'update');
     if (!all.ok) return all;
     const found = all.value.orphans.find(({ sessionId }) => sessionId === session);
-    if (found === undefined) return refused('NOT_FOUND', 'This node holds no orphan of that id.');
+    if (found === undefined) return refused('NOT_FOUND', 'This node has no orphan with that id.');
     const { generation, space } = found;
     const left = { containerId: orNull(found.containerId), volume: orNull(found.volume), image: orNull(found.image), paused: found.paused };
     return accepted({ orphan: { sessionId: session, nodeId: all.value.nodeId, generation, ...left }, space });
@@ -61,9 +65,9 @@ export function orphanService({ applier, view, fleet, baseImage, sizes: rules }:
       const space = view.spaceByName(found.value.space);
       if (!seesSpace(caller, space)) return space === undefined ? NO_SPACE : hidden(NO_SPACE);
       if (space === undefined) {
-        return refused('CONFLICT', `It was of the space "${found.value.space}", which is not there: make that space first.`);
+        return refused('CONFLICT', `The space "${found.value.space}" of this orphan does not exist. Create the space, then retry.`);
       }
-      // Who adopts it owns it, with what somebody else has left on its volume.
+      // The adopter becomes the owner of files that others have left on the volume.
       for (const verb of ['create', 'update'] as const) {
         if (!caller.permissions.allows('sessions', verb, space.id)) return forbidden('sessions', verb);
       }
@@ -75,7 +79,7 @@ export function orphanService({ applier, view, fleet, baseImage, sizes: rules }:
         caller,
       );
     },
-    /** Answers once the tombstone is durable. */
+    /** Resolves once the tombstone is durable. */
     async remove(caller: Caller, node: string, session: SessionId) {
       const found = one(caller, node, session);
       return found.ok ? applier.submit(removeOrphan(found.value.orphan), caller) : found;
@@ -85,7 +89,7 @@ export function orphanService({ applier, view, fleet, baseImage, sizes: rules }:
 
 const orNull = (text: string): string | null => (text === '' ? null : text);
 
-/** A space that is gone is named to callers who may see all that there are. */
+/** Deleted spaces are named only to callers who can see all spaces. */
 const seesSpace = ({ permissions }: Caller, space: SpaceRow | undefined): boolean =>
   space === undefined ? permissions.allows('spaces', 'list', null) : permissions.knows(space.id);
 
@@ -95,6 +99,6 @@ const orphanObject = (orphan: Orphan__Output, seesSpace: boolean): OrphanObject 
   container_id: orNull(orphan.containerId),
   persistent_volume_id: orNull(orphan.volume),
   space: seesSpace ? orNull(orphan.space) : null,
-  // Its tag has the name of its space.
+  // Its tag contains the name of its space.
   image: seesSpace ? orNull(orphan.image) : null,
 });

@@ -16,18 +16,18 @@ export interface ExpiryDeps {
   readonly applier: Applier;
   readonly view: View;
   readonly log: Log;
-  /** How long a running message may go on when its session is suspended. */
+  /** Grace period of a run in progress when its session is suspended. */
   readonly graceMs: number;
 }
 
 /**
- * Applies sessions' timeouts when they are due. A run looks at one session; each commit that touches the session wakes it. What is due
- * follows from the rows alone, so a restart does not change it, and what became due in the meantime is applied at the start, which
- * goes through every session with timeouts (`all`). The command checks again, so a run too many does no harm.
+ * Applies session timeouts. A run checks one session, and each commit that touches the session
+ * wakes it. Deadlines follow from the rows alone: after a restart, a pass over all sessions with
+ * timeouts (`all`) applies what became due. The command checks again, so extra runs do no harm.
  */
 export function expiryLoop({ loops, applier, view, log, graceMs }: ExpiryDeps): Loop<SessionId | 'all'> {
   let after = '';
-  /** A page at a time: the sessions of the page run before the next page is read. */
+  /** One page at a time: its sessions run before the next page is read. */
   function wakePage(): Due {
     const rows = view.sessionsWithTimeouts(after, ROWS_AT_ONCE);
     for (const { id } of rows) loop.wake(id);
@@ -35,13 +35,13 @@ export function expiryLoop({ loops, applier, view, log, graceMs }: ExpiryDeps): 
     return rows.length < ROWS_AT_ONCE ? undefined : 0;
   }
 
-  /** Most runs only look: a command, and the commit that it costs, is for what is due. */
+  /** Most runs only check: a command costs a commit. */
   function expire(id: SessionId): Due | Promise<Due> {
     const row = view.get('sessions', id);
     if (row === undefined || !hasTimeouts(row)) return undefined;
     const due = nextExpiry(row, isWaiting(view, row), applier.time);
     if (due === undefined) return undefined;
-    // At least one: a timer may come a little early, and is then set again.
+    // A timer can fire slightly early. Waiting at least 1 ms sets it again.
     if (due.leftMs > 0) return Math.max(due.leftMs, 1);
     return applier.apply(expireSession(id, graceMs)).then((expiry) => {
       if (expiry === undefined) return 1;

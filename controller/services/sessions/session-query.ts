@@ -9,7 +9,10 @@ import { NO_SPACE } from '../../domain/spaces/refusals.ts';
 import type { Caller, Page } from '../engine/caller.ts';
 import type { Lists, SessionQuery } from '../engine/lists.ts';
 
-/** What a caller asks to see of the sessions that it may see. 404 for a space in which it holds nothing. */
+/**
+ * Returns the query for the sessions that the caller can see; 404 for a space in which it has no
+ * role.
+ */
 export function sessionQuery(view: View, caller: Caller, filter: SessionFilter): Outcome<SessionQuery> {
   const { permissions, accountId } = caller;
   const space = filter.space === undefined ? undefined : view.spaceByName(filter.space);
@@ -31,7 +34,7 @@ export function sessionQuery(view: View, caller: Caller, filter: SessionFilter):
   });
 }
 
-/** The page that a caller asks for. */
+/** Returns the requested page. */
 export async function listSessions(
   { view, lists }: { readonly view: View; readonly lists: Lists },
   caller: Caller,
@@ -43,6 +46,6 @@ export async function listSessions(
   return seesNone(query.value) ? accepted({ items: [], total: 0 }) : accepted(await lists.sessions(query.value, page));
 }
 
-/** Of a caller without any right: nothing has to be read. */
+/** A caller without any permission needs no query. */
 const seesNone = ({ visible }: SessionQuery): boolean =>
   visible !== 'all' && visible.spaces.length === 0 && (visible.owner === undefined || visible.ownedIn?.length === 0);

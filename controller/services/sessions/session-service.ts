@@ -24,7 +24,7 @@ import type { Waiters } from '../engine/waiters.ts';
 import { listSessions } from './session-query.ts';
 import type { ShownSessions } from './shown-sessions.ts';
 
-/** How long a running message may go on when its session is suspended. */
+/** Grace period of a run in progress when its session is suspended. */
 export const SUSPEND_GRACE_MS = 30_000;
 
 export type Sessions = ReturnType<typeof sessionService>;
@@ -39,13 +39,13 @@ export interface SessionDeps {
   readonly storeKey: Uint8Array;
   readonly baseImage: string;
   readonly sizes: SizeRules;
-  /** Told how each creation ended. */
+  /** Called with the result of each creation. */
   readonly placed: (created: Outcome<unknown>) => void;
-  /** Has the image of a space built again where no node holds it any more; false when that cannot be. */
+  /** Rebuilds the image of a space if no node has it; returns false if that is impossible. */
   readonly rebuild: (spaceId: SpaceId, image: string) => boolean;
 }
 
-/** Of a refusal for lack of a node: the image that was asked for. */
+/** Returns the requested image, from a refusal for lack of a node. */
 const imageIn = (details: unknown): string | undefined =>
   typeof details === 'object' && details !== null && 'image' in details && typeof details.image === 'string' ? details.image : undefined;
 
@@ -54,7 +54,7 @@ const REBUILT_WITHIN_S = 5;
 export function sessionService(deps: SessionDeps) {
   const { applier, view, waiters, shownSessions } = deps;
 
-  /** A session that found no node for the lack of an image is worth another try: the image is built again. */
+  /** Makes a refusal for a missing image retryable, if the image is being rebuilt. */
   function judged<Created>(created: Outcome<Created>, spaceId: SpaceId): Outcome<Created> {
     deps.placed(created);
     if (created.ok || created.refusal.code !== 'UNAVAILABLE') return created;
@@ -64,7 +64,10 @@ export function sessionService(deps: SessionDeps) {
     return refused('UNAVAILABLE', message, { retry_after_s: REBUILT_WITHIN_S });
   }
 
-  /** Pauses, suspends, resumes or recovers, where that is legal. A repeated request changes nothing. `force`: without a grace for what is running. */
+  /**
+   * Pauses, suspends, resumes or recovers a session if its state allows it. Idempotent. `force`
+   * skips the grace period of a run in progress.
+   */
   async function change(caller: Caller, id: SessionId, request: DesiredChange, { force }: { force: boolean }) {
     const row = sessionFor(view, caller, id, 'update');
     return row.ok ? applier.submit(changeDesired(id, request, force ? 0 : SUSPEND_GRACE_MS), caller) : row;
@@ -86,20 +89,20 @@ export function sessionService(deps: SessionDeps) {
       );
       return judged(created, space.value.id);
     },
-    /** 400 when nothing is to change. */
+    /** 400 for an empty change. */
     async update(caller: Caller, id: SessionId, update: UpdateSession) {
       const row = sessionFor(view, caller, id, 'update');
       if (!row.ok) return row;
       if (update.name === undefined && update.metadata === undefined)
-        return refused('BAD_REQUEST', 'Nothing to change. Send name or metadata.');
+        return refused('BAD_REQUEST', 'The request changes nothing. Send name or metadata.');
       return applier.submit(updateSession(id, update), caller);
     },
-    /** A new running session that begins as a copy; see {@link remixSession}. */
+    /** Creates a running session as a copy; see {@link remixSession}. */
     async remix(caller: Caller, parentId: SessionId, input: RemixSession, idempotency?: Idempotency) {
       const request = knownRequest(deps.storeKey, caller, idempotency);
       const copy = { data: input.data ?? true, messages: input.messages ?? false };
       const parent = sessionFor(view, caller, parentId, copy.data || copy.messages ? 'update' : 'get');
-      // What its key made is there also when the parent is gone, for who may see it.
+      // A repeated request returns its copy even if the parent has been deleted.
       if (!parent.ok) {
         const made = recalledSession(view, request);
         if (made === undefined || !made.ok) return made ?? parent;
@@ -107,7 +110,7 @@ export function sessionService(deps: SessionDeps) {
       }
       const spaceId = remixSpace(view, caller, parent.value, input.space);
       if (!spaceId.ok) return spaceId;
-      // Files that leave their space are as good as downloaded.
+      // Copying files to another space equals downloading them.
       const leaves =
         copy.data && spaceId.value !== parent.value.spaceId ? sessionFor(view, caller, parentId, 'files') : accepted(undefined);
       if (!leaves.ok) return leaves;
@@ -122,21 +125,27 @@ export function sessionService(deps: SessionDeps) {
     get: (caller: Caller, id: string) => mapped(shownSessionFor(shownSessions, caller, id), ({ json }) => json),
     list: async (caller: Caller, filter: SessionFilter, page: PageRequest) =>
       mapped(await listSessions(deps, caller, filter, page), ({ items, total }) => ({ items: sessionObjects(view, items), total })),
-    /** Answers once the tombstone is durable. */
+    /** Resolves once the tombstone is durable. */
     async remove(caller: Caller, id: SessionId) {
       const row = sessionFor(view, caller, id, 'delete');
       return row.ok ? applier.submit(removeSession(id, 'deleted'), caller) : row;
     },
     change,
-    /** `PUT state`: the request that leads to the state. 409 for a state that cannot be asked for. */
+    /**
+     * `PUT state`: makes the request that leads to this state. 409 for a state that clients cannot
+     * request.
+     */
     async putState(caller: Caller, id: SessionId, state: SessionState) {
       const row = sessionFor(view, caller, id, 'update');
       if (!row.ok) return row;
       const request = REQUEST_FOR_STATE[state];
       if (request !== undefined) return change(caller, id, request, { force: false });
-      return refused('CONFLICT', `A session becomes ${state} by itself. Ask for paused, suspended, idle (resume) or init (recover).`);
+      return refused('CONFLICT', `The state ${state} cannot be set. Set paused, suspended, idle (resume) or init (recover).`);
     },
-    /** Resolves with the session once it is idle, busy or error, or with undefined when the signal aborts first. */
+    /**
+     * Resolves with the session once it is idle, busy or error; with undefined when the signal
+     * aborts first.
+     */
     whenUp(id: string, signal: AbortSignal): Promise<SessionObject | undefined> {
       const look = () => {
         const row = view.get('sessions', id);
@@ -148,16 +157,16 @@ export function sessionService(deps: SessionDeps) {
   };
 }
 
-/** A session that may not be seen is not there to follow from. */
+/** A parent that the caller cannot see looks as if it did not exist. */
 function parentOf(view: View, caller: Caller, id: string | undefined): Outcome<{ readonly parentId?: SessionId }> {
   if (id === undefined) return accepted({});
   const parent = sessionFor(view, caller, id, 'get');
   if (parent.ok) return accepted({ parentId: parent.value.id });
-  const none = refused('NOT_FOUND', 'No such parent session.');
+  const none = refused('NOT_FOUND', 'The parent session does not exist.');
   return parent.refusal.hidden === true ? hidden(none) : none;
 }
 
-/** Where a copy goes: another space is one in which the caller may make sessions. */
+/** Returns the space of the copy, in which the caller must be able to create sessions. */
 function remixSpace(view: View, caller: Caller, parent: SessionRow, name: string | undefined): Outcome<SpaceId> {
   if (name !== undefined) {
     const space = spaceFor(view, caller, name, 'sessions', 'create');

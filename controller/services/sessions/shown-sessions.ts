@@ -5,23 +5,23 @@ import { sessionObject } from '../../domain/sessions/session-object.ts';
 import type { Committed } from '../engine/applier.ts';
 import { JsonText } from '../engine/json-text.ts';
 
-/** A session as everybody sees it who may, and by what is judged who that is. */
+/** The API object of a session, with the fields that permission checks need. */
 export interface ShownSession extends Pick<SessionRow, 'id' | 'name' | 'spaceId' | 'createdById' | 'desired'> {
   readonly json: JsonText<SessionObject>;
 }
 
-/** In characters of JSON, of a byte or two each: some 90,000 sessions. */
+/** In characters of JSON, one or two bytes each: some 90,000 sessions. */
 const MAX_KEPT = 64 * 1024 * 1024;
 
 /**
- * Sessions as they are shown, in memory: made once for each, and forgotten by each commit that changes it. Clients read a session far more
- * often than it changes, and to read its row and word it takes as long as all the rest. (The names in it are a space's and a node's, which keep
- * theirs for good; neither goes as long as it has a session.)
+ * Caches the JSON of sessions until a commit changes them. Clients read a session far more often
+ * than it changes, and reading and encoding its row takes half the time of a request. (The names of
+ * its space and node never change, and both outlive it.)
  */
 export class ShownSessions {
   readonly #view: View;
   readonly #maxKept: number;
-  /** The longest kept first. */
+  /** Oldest first. */
   readonly #known = new Map<string, ShownSession>();
   #kept = 0;
 
@@ -34,7 +34,7 @@ export class ShownSessions {
     return this.#known.get(id) ?? this.#read(id);
   }
 
-  /** To be told of each commit before anybody else, so that nobody is shown what was before it. */
+  /** Called with each commit before all other listeners, so that none shows the old state. */
   committed({ mutations }: Committed): void {
     for (const mutation of mutations) {
       if (mutation.kind === 'put' && mutation.table === 'sessions') this.#forget(mutation.row.id);

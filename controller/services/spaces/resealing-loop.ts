@@ -11,25 +11,27 @@ import type { Loop } from '../engine/loop.ts';
 import type { Loops } from '../engine/loops.ts';
 import { NONCE_BYTES, type SealingKey, type SealingRing } from './sealing.ts';
 
-/** The files that hold the keys. */
+/** The key files. */
 export interface SealingKeys {
-  /** All that are there, each whole. */
+  /** Returns all complete keys. */
   read(): Promise<readonly SealingKey[]>;
-  /** For good: resolves once none of them is there after a crash. */
+  /** Resolves once all are deleted durably. */
   remove(ids: readonly string[]): Promise<void>;
-  /** Calls `listener` when keys came or went; may miss one. */
+  /** Calls `listener` when key files change; can miss a change. */
   watch(listener: () => void): { close(): void };
 }
 
-/** A watch of files can miss something. */
+/** File watches can miss changes. */
 const EVERY_MS = 60_000;
-/** What `raworc-controller rotate` is recorded as. */
+/** The audit record of `raworc-controller rotate`. */
 export const KEY_ROTATION = byOperator('rotateKeys', { kind: 'controller', ref: null, space: null });
 
-/** Up to 64 KiB each: a batch shares the applier with everyone. */
+/** Each secret has up to 64 KiB, and a batch shares the applier with all other commands. */
 export const RESEALED_AT_ONCE = 16;
 
-/** What seals a batch anew: as many nonces as there may be rows. */
+/**
+ * Returns a function that reseals the rows of a batch, with one random nonce for each possible row.
+ */
 export function resealing(ring: SealingRing, random: Random): (row: SecretRow, at: number) => Pick<SecretRow, 'sealed' | 'keyId'> {
   const nonces = Array.from({ length: RESEALED_AT_ONCE }, () => random.bytes(NONCE_BYTES));
   return (row, at) => {
@@ -51,24 +53,24 @@ export interface ResealingDeps {
 }
 
 /**
- * Takes up a new sealing key, while the controller runs:
- *
- * 1. Whoever rotates puts a file with a newer key beside the others, durably. Nothing is sealed under it yet.
- * 2. It is taken into memory, and seals from then on whatever is decided.
- * 3. What other keys sealed is sealed anew, some at a time, in the applier.
- * 4. When nothing in the store is sealed under the older keys, their files are removed.
- *
- * Whatever is killed, and whenever: a key is there for as long as anything needs it, and the next start goes on.
+ * Replaces the sealing key while the controller runs:
+ * 1. The operator's rotate command adds a durable file with a newer key. Nothing is sealed with it
+ *    yet.
+ * 2. The loop loads it, and all new values are sealed with it.
+ * 3. The applier reseals values of older keys in batches.
+ * 4. When no stored value uses an older key, its file is deleted.
+ * Safe to kill at any point: a key exists as long as anything needs it, and the next start
+ * continues.
  */
 export function resealingLoop({ loops, applier, view, ring, keys, random, log, barriers }: ResealingDeps): Loop<'keys'> {
   let watching: { close(): void } | undefined;
-  /** Removed by the last run. A list that is under way may still need to open with them. */
+  /** Keys retired by the last run. A list in progress can still need them. */
   let retired: readonly string[] = [];
 
   async function takeUp(closing: AbortSignal): Promise<void> {
     const there = await keys.read();
     const kept = ring.keys().filter(({ id }) => !retired.includes(id) && !there.some((key) => key.id === id));
-    // Never forgotten because a file is gone: something may be sealed under it, or be about to be.
+    // Keep a key whose file is missing: values can be sealed with it.
     for (const { id } of kept) log.error('sealing.key_file_missing', { key: id });
     const before = ring.currentId;
     ring.replace([...there, ...kept]);
@@ -82,7 +84,8 @@ export function resealingLoop({ loops, applier, view, ring, keys, random, log, b
     }
     const older = there.filter(({ id }) => id !== ring.currentId).map(({ id }) => id);
     if (closing.aborted || older.length === 0) return;
-    // Before the end: a process that dies here does all of this again, and is recorded again.
+    // Recorded before the end: after a crash here, the next process repeats this and records it
+    // again.
     await applier.apply(recordAudit(KEY_ROTATION, 'ok', 1));
     await barriers.reach('sealing.resealed');
     await keys.remove(older);

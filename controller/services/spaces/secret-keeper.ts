@@ -5,39 +5,42 @@ import type { SealingRing } from './sealing.ts';
 
 /** All secrets of a space as of one commit. */
 export interface SpaceSecrets {
-  /** Of the space's secrets: raised by every change of one of them; 0 where there never was one. */
+  /** Increases with every change of a secret in the space; 0 if there never was one. */
   readonly version: number;
-  /** By key. In the clear: for the guest, never for a log, an event or a file. */
+  /** Plaintext by key, for the guest only: never log, store or publish it. */
   readonly values: Readonly<Record<string, string>>;
 }
 
-/** Opens the secrets of a space when they are asked for, and keeps none of them. */
+/** Decrypts the secrets of a space on demand and keeps none of them. */
 export class SecretKeeper {
   readonly #view: View;
   readonly #ring: SealingRing;
   readonly #holdsIn: (account: AccountId, spaceId: SpaceId) => boolean;
 
-  /** `holdsIn` says whether an account holds any right in a space. */
+  /** `holdsIn` returns whether an account has any permission in a space. */
   constructor(view: View, ring: SealingRing, holdsIn: (account: AccountId, spaceId: SpaceId) => boolean = () => true) {
     this.#view = view;
     this.#ring = ring;
     this.#holdsIn = holdsIn;
   }
 
-  /** Version 0 and no values for a space that is not there. Throws when one cannot be opened: its key is missing, or it was tampered with. */
+  /**
+   * Returns version 0 and no values for an unknown space. Throws if a value cannot be opened: its
+   * key is missing, or it was tampered with.
+   */
   of(spaceId: SpaceId): SpaceSecrets {
-    // Nobody commits between these two reads: they are made in one go, by the process that writes.
+    // Both reads are in one turn of the only writing process, so no commit comes between them.
     const version = this.version(spaceId);
     const values = this.#view.secretsIn(spaceId).map((row) => [row.keyName, this.#ring.open(row)] as const);
     return { version, values: Object.fromEntries(values) };
   }
 
-  /** From sessions of those who have lost every right in the space. */
+  /** Returns whether the session's owner has lost every permission in the space. */
   withheldFrom({ createdById, spaceId }: Pick<SessionRow, 'createdById' | 'spaceId'>): boolean {
     return !this.#holdsIn(createdById, spaceId);
   }
 
-  /** The version alone, which opens nothing. */
+  /** Returns the version without decrypting anything. */
   version(spaceId: SpaceId): number {
     return this.#view.get('spaces', spaceId)?.secretsVersion ?? 0;
   }

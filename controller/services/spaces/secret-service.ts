@@ -26,7 +26,7 @@ export interface SecretDeps {
 }
 
 export function secretService({ applier, view, lists, random, ring }: SecretDeps) {
-  /** The secret, and whether the caller may see its value where that was asked for. */
+  /** Returns the secret, after checking access to its value if requested. */
   function secretFor(
     caller: Caller,
     spaceName: string,
@@ -57,7 +57,7 @@ export function secretService({ applier, view, lists, random, ring }: SecretDeps
       const found = await lists.rows('secrets', { spaceId: space.value.id }, page);
       return accepted({ items: found.items.map((row) => shown(space.value.name, row, showValues)), total: found.total });
     },
-    /** Its answer has no value. */
+    /** Returns the secret without its value. */
     async create(caller: Caller, spaceName: string, { key_name: keyName, value, description }: CreateSecret) {
       const space = spaceFor(view, caller, spaceName, 'secrets', 'create', keyName);
       if (!space.ok) return space;
@@ -77,10 +77,10 @@ export function secretService({ applier, view, lists, random, ring }: SecretDeps
       const found = secretFor(caller, spaceName, key, 'update', show);
       if (!found.ok) return found;
       if (value === undefined && Object.keys(change).length === 0) {
-        return refused('BAD_REQUEST', 'Nothing to change. Send value or description.');
+        return refused('BAD_REQUEST', 'The request changes nothing. Send value or description.');
       }
       const { id, spaceId } = found.value.row;
-      // The secret is older than the list of reserved names.
+      // The secret can be older than the list of reserved names.
       if (value !== undefined && isReservedSecretName(key))
         return refused('CONFLICT', `The name "${key}" is reserved, so agents do not get this secret. Delete it and use another name.`);
       const changed = await applier.submit(

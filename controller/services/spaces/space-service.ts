@@ -26,7 +26,7 @@ export interface SpaceDeps {
 
 export function spaceService({ applier, view, lists, random, storeKey, sizes }: SpaceDeps) {
   return {
-    /** The spaces that the caller can see. */
+    /** Returns the spaces that the caller can see. */
     async list(caller: Caller, { active }: SpaceFilter, page: PageRequest) {
       const visible = caller.permissions.spacesAllowing('spaces', 'list');
       if (visible !== 'all' && visible.size === 0) return forbidden('spaces', 'list');
@@ -42,20 +42,21 @@ export function spaceService({ applier, view, lists, random, storeKey, sizes }: 
       return applier.submit(createSpace({ id, name, description: description ?? null, settings, user: caller.user, request }), caller);
     },
     get: (caller: Caller, name: string) => mapped(spaceFor(view, caller, name, 'spaces', 'get'), spaceObject),
-    /** 400 when nothing is to change, or the name is. */
+    /** 400 for an empty change or a new name. */
     async update(caller: Caller, name: string, { name: named, ...change }: ChangeSpace) {
       const space = spaceFor(view, caller, name, 'spaces', 'update');
       if (!space.ok) return space;
       if (named !== undefined && named !== name) {
         return refused('BAD_REQUEST', 'A space cannot be renamed. Create another space instead.');
       }
-      if (Object.keys(change).length === 0) return refused('BAD_REQUEST', 'Nothing to change. Send description, settings or active.');
+      if (Object.keys(change).length === 0)
+        return refused('BAD_REQUEST', 'The request changes nothing. Send description, settings or active.');
       const fit = checkedSettings(sizes, change.settings ?? {});
-      // The row of the moment of the command is what counts: what was read here can be old by then.
+      // The command checks the current row: the row read here can be outdated by then.
       const mayBound = caller.permissions.allows('spaces', 'update', null);
       return fit.ok ? applier.submit(changeSpace(space.value.id, change, mayBound), caller) : fit;
     },
-    /** With its secrets, agents, builds and bindings. 409 while it has sessions. */
+    /** Deletes a space with its secrets, agents, builds and bindings. 409 while it has sessions. */
     async remove(caller: Caller, name: string) {
       const space = spaceFor(view, caller, name, 'spaces', 'delete');
       return space.ok ? applier.submit(removeSpace(space.value.id), caller) : space;

@@ -15,23 +15,26 @@ import { Tickets } from './tickets.ts';
 
 /** How long a ticket is valid. */
 const TICKET_MS = 10_000;
-/** Open or being opened: of one session, and of one node. Those of a caller and of the process are a budget, `byte_streams`. */
+/**
+ * Open and opening streams per session and per node. The budget `byte_streams` limits those of a
+ * caller and of the process.
+ */
 export const MAX_BYTE_STREAMS = { ofSession: 32, ofNode: 256 } as const;
-/** Of the parameters of one stream, as JSON. */
+/** Parameters of one stream, as JSON. */
 const MAX_PARAMETER_CHARACTERS = 64 * 1024;
 
 export interface StreamRequest {
-  /** What the guest connects it to. */
+  /** What the guest connects the stream to. */
   readonly kind: string;
-  /** Of that kind; becomes JSON. */
+  /** Parameters of that kind, sent as JSON. */
   readonly parameters: unknown;
-  /** Bytes that are unread at most, in all processes on the way together. Default 1 MiB. */
+  /** Maximum unread bytes in all processes on the way together. Default 1 MiB. */
   readonly window?: number;
-  /** Undefined: nobody's, and not counted in a budget. */
+  /** Undefined for streams that no budget counts. */
   readonly payer?: Payer;
 }
 
-/** The session as far as a stream to it depends on it. */
+/** The part of a session that a stream depends on. */
 interface Target {
   readonly id: SessionId;
   readonly nodeId: NodeId | null;
@@ -43,28 +46,28 @@ export interface StreamBrokerDeps {
   readonly random: Random;
   readonly budgets: Pick<Budgets, 'take'>;
   readonly metrics?: Metrics;
-  /** Sends a frame on the control stream of a node. False: it has none. */
+  /** Sends a frame on the node's control stream. Returns false without one. */
   send(nodeId: NodeId, frame: ControllerFrame): boolean;
 }
 
-/** A stream from the ticket to its end. */
+/** A stream from ticket to end. */
 interface Entry {
   readonly nodeId: NodeId;
   readonly sessionId: SessionId;
   readonly kind: string;
   readonly window: number;
   readonly release: Release;
-  /** Called once: with the stream, or with why there is none. */
+  /** Called once: with the stream, or with the refusal. */
   readonly settle: (outcome: Outcome<ByteStream>) => void;
   ticket: string;
   stream: ByteStream | undefined;
 }
 
 /**
- * Byte streams to sessions. `open` sends a one-time ticket to the session's node, which comes back with it on a call of its own.
- *
- * 1. Each stream is `ticketed`, then `open`, then gone; whatever ends it (the reader, the guest, a lost node, a session that rests or is
- *    deleted, this process) ends it once, and both ends hear the reason.
+ * Byte streams to sessions. `start` sends a one-time ticket to the session's node, which returns it
+ * on a separate call.
+ * 1. A stream is `ticketed`, then `open`, then closed. Whatever closes it (reader, guest, lost
+ *    node, suspended or deleted session, shutdown) closes it once, and both ends get the reason.
  * 2. A ticket is valid for ten seconds, once, and only for the node that it was sent to.
  */
 export class StreamBroker {
@@ -81,29 +84,32 @@ export class StreamBroker {
     this.#deps = deps;
     const { metrics = silentMetrics } = deps;
     this.#tickets = new Tickets(deps.random);
-    metrics.gauge({ name: 'streams_open', help: 'Byte streams that are open or being opened.', read: () => this.#entries.size });
+    metrics.gauge({ name: 'streams_open', help: 'Open and opening byte streams.', read: () => this.#entries.size });
     this.#ends = metrics.counter({
       name: 'streams_ended_total',
-      help: 'Byte streams that ended, by kind and by how: closed by both ends, cancelled here, refused, or the reason.',
+      help: 'Ended byte streams, by kind and outcome: closed, cancelled, refused, or the reason.',
       labels: ['kind', 'end'],
     });
     this.#refusedTickets = metrics.counter({
       name: 'stream_tickets_refused_total',
-      help: 'Calls of nodes with a ticket that was unknown, expired, used or not theirs.',
+      help: 'Stream calls of nodes with an unknown, expired, used or foreign ticket.',
     });
   }
 
-  /** Open or being opened. */
+  /** Number of open and opening streams. */
   get open(): number {
     return this.#entries.size;
   }
 
-  /** Of one node. */
+  /** Number of streams to one node. */
   openTo(nodeId: NodeId): number {
     return this.#ofNode.get(nodeId) ?? 0;
   }
 
-  /** Resolves when the session's guest is on the other end. An aborted signal gives the ticket up; later, `destroy` ends the stream. */
+  /**
+   * Resolves when the session's guest has connected. Aborting the signal revokes the ticket;
+   * afterwards, `destroy` ends the stream.
+   */
   async start(session: Target, request: StreamRequest, signal?: AbortSignal): Promise<Outcome<ByteStream>> {
     const { nodeId, id: sessionId, generation } = session;
     if (this.#isClosing || nodeId === null) return refusalOf('session_ended');
@@ -131,7 +137,7 @@ export class StreamBroker {
     });
   }
 
-  /** A call of a node, which has proved which one it is. Its first frame must be a ticket. */
+  /** Accepts a call of an authenticated node. Its first frame must be a ticket. */
   accept(nodeId: NodeId, link: StreamLink): void {
     const timer = this.#deps.clock.after(TICKET_MS, () => link.close(new Error('no ticket')));
     link.onClose(() => timer.cancel());
@@ -155,7 +161,7 @@ export class StreamBroker {
     });
   }
 
-  /** A node, or the guest behind it, will not open that stream. False: it was not asked for, or not there. */
+  /** The node or the guest refused the stream. Returns false for an unknown ticket. */
   refused(
     nodeId: NodeId,
     { ticket, reason, message }: { readonly ticket: string; readonly reason: string; readonly message: string },
@@ -166,7 +172,7 @@ export class StreamBroker {
     return true;
   }
 
-  /** Ends the streams of sessions that rest, moved or were deleted. */
+  /** Ends the streams of sessions that were suspended, moved or deleted. */
   committed({ mutations }: Pick<Committed, 'mutations'>): void {
     if (this.#ofSession.size === 0) return;
     for (const mutation of mutations) {
@@ -179,12 +185,15 @@ export class StreamBroker {
     }
   }
 
-  /** The control stream of a node is gone: it takes no tickets, and may not be the node any more that it was. */
+  /**
+   * The node's control stream has ended: it redeems no more tickets, and another node can connect
+   * under its id.
+   */
   nodeGone(nodeId: NodeId): void {
     for (const entry of [...this.#entries]) if (entry.nodeId === nodeId && entry.stream === undefined) this.#refuse(entry, 'node_lost');
   }
 
-  /** The node may not have streams any more. */
+  /** The node is no longer allowed streams. */
   nodeRevoked(nodeId: NodeId): void {
     for (const entry of [...this.#entries]) if (entry.nodeId === nodeId) this.#end(entry, 'node_lost');
   }

@@ -1,7 +1,7 @@
 import type { Random } from '../../../seams/random.ts';
 import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
 
-/** What a ticket opens, and who may come with it. */
+/** What a ticket opens, and for which node. */
 export interface Ticketed {
   readonly nodeId: NodeId;
   readonly sessionId: SessionId;
@@ -9,7 +9,10 @@ export interface Ticketed {
 
 const TICKET_BYTES = 32;
 
-/** One-time tickets that were not redeemed yet. A ticket is a secret of 256 bits: it opens one stream, for the node that it was sent to. */
+/**
+ * Unredeemed one-time tickets. A ticket is a 256-bit secret that opens one stream for the node that
+ * it was sent to.
+ */
 export class Tickets<Entry extends Ticketed> {
   readonly #random: Random;
   readonly #entries = new Map<string, Entry>();
@@ -28,7 +31,10 @@ export class Tickets<Entry extends Ticketed> {
     return ticket;
   }
 
-  /** Uses the ticket up. Undefined where it is unknown, expired, used or another node's; another node's stays valid for its own. */
+  /**
+   * Redeems a ticket. Returns undefined if it is unknown, expired, used or another node's; the
+   * latter stays valid for its own node.
+   */
   redeem(ticket: string, from: NodeId): Entry | undefined {
     const entry = this.#entries.get(ticket);
     if (entry?.nodeId !== from) return undefined;
@@ -36,7 +42,7 @@ export class Tickets<Entry extends Ticketed> {
     return entry;
   }
 
-  /** It is not valid any more. */
+  /** Revokes a ticket. */
   revoke(ticket: string): void {
     this.#entries.delete(ticket);
   }

@@ -64,7 +64,7 @@ t.test('a node that lost an image is told once to build it again, and may fetch 
 t.test('an image that no build makes, or whose build fails, is gone, and the node hears why', async (t) => {
   const { rebuilds, sent } = rig();
   rebuilds.forSession(NODE, SPACE, 'raworc/session:old');
-  t.match(sent[0]?.frame, { kind: 'imageGone', value: { image: 'raworc/session:old', reason: /no build makes it/ } });
+  t.match(sent[0]?.frame, { kind: 'imageGone', value: { image: 'raworc/session:old', reason: /no build can recreate it/ } });
   rebuilds.forSession(NODE, SPACE, IMAGE);
   rebuilds.ended(NODE, 'build', { error: 'The base image base is not on this node.' });
   t.match(sent.at(-1)?.frame, { kind: 'imageGone', value: { image: IMAGE, reason: /base image base is not on this node/ } });

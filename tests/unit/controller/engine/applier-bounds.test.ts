@@ -78,13 +78,13 @@ t.test('client commands are refused when too many wait, or too much; those of no
   const core = await openCore({ metrics });
   t.teardown(core.close);
   const many = Array.from({ length: QUEUE_BOUND.commands }, () => core.applier.submit(command()));
-  t.match(await core.applier.submit(command()), { refusal: { code: 'RATE_LIMITED', message: /10000 requests wait/ } });
+  t.match(await core.applier.submit(command()), { refusal: { code: 'RATE_LIMITED', message: /10000 requests are waiting/ } });
   const taken = core.applier.apply(command());
   t.match(await metrics.text(), /raworc_command_queue_commands 10001\n/);
   await Promise.all([...many, taken]);
 
   const large = Array.from({ length: 8 }, () => core.applier.submit(command({ bytes: QUEUE_BOUND.bytes / 8 - 2048 })));
-  t.match(await core.applier.submit(command({ bytes: MIB })), { refusal: { code: 'RATE_LIMITED', message: /requests of 64 MiB wait/ } });
+  t.match(await core.applier.submit(command({ bytes: MIB })), { refusal: { code: 'RATE_LIMITED', message: /64 MiB of requests are waiting/ } });
   await Promise.all(large);
   t.match(await core.applier.submit(command({ bytes: 2 * QUEUE_BOUND.bytes })), { ok: true }, 'one may be larger when nothing else waits');
   const text = await metrics.text();

@@ -94,7 +94,7 @@ t.test('a node that sends heartbeats keeps its lease; one that stops is unreacha
   t.equal(row().unreachableSince, null);
   await clock.advance(20_000);
   await settle();
-  t.match(fake.fault?.message, /lease ran out/);
+  t.match(fake.fault?.message, /lease expired/);
   t.ok(row().unreachableSince);
   t.same(await events(), ['node.joined', 'node.ready', 'node.unreachable']);
   t.match(core.session(S), { desired: 'running', phase: 'running' });

@@ -36,8 +36,8 @@ t.test('a sealed value is opened by its key, for its row, and as it was sealed o
     bytes[at < 0 ? bytes.length + at : at] = byte ^ 1;
     t.throws(() => ring.open({ ...thing, ...sealed, sealed: bytes.toString('base64') }), `not with byte ${at} changed`);
   }
-  t.throws(() => ring.open({ ...thing, ...sealed, sealed: 'AAAA' }), /cut off/);
-  t.throws(() => ringOf('1').open({ ...thing, ...sealed }), /2 is missing: put its file back/);
+  t.throws(() => ring.open({ ...thing, ...sealed, sealed: 'AAAA' }), /too short/);
+  t.throws(() => ringOf('1').open({ ...thing, ...sealed }), /2 is missing; restore its file/);
 });
 
 /** A store with `count` secrets sealed under the keys in a directory of the test's own. */
