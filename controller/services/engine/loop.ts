@@ -39,9 +39,10 @@ export interface Ran<Key extends string> {
  * 1. Runs of a key never overlap. A key that is woken while it waits runs once; one that is woken
  *    while it runs, once more.
  * 2. A run starts in a turn of its own, never inside the call that woke it.
- * 3. A run that starts takes the key's deadline with it, and its result sets the next one.
- * 4. A failed run is retried after a delay that doubles, however often its key is woken in the meantime.
- * 5. Memory is bounded by the number of keys. After `close` no run starts and no timer is left.
+ * 3. A starting run clears the key's deadline, and its result sets the next one.
+ * 4. A failed run is retried after a delay that doubles, however often its key is woken in the
+ *    meantime.
+ * 5. Memory is bounded by the number of keys. After `close`, no run starts and no timer is left.
  */
 export class Loop<Key extends string> {
   readonly #clock: Clock;
@@ -75,7 +76,7 @@ export class Loop<Key extends string> {
     return this.#waiting.size + this.#again.size;
   }
 
-  /** Something about `key` may have changed: it runs soon. */
+  /** Runs `key` soon, unless it waits for a retry. */
   wake(key: Key): void {
     if (this.#closing.signal.aborted || this.#awaitsRetry(key)) return;
     this.#enqueue(key);
@@ -96,7 +97,7 @@ export class Loop<Key extends string> {
     known?.timer.cancel();
     const timer = this.#clock.after(Math.min(delayMs, LONGEST_TIMER_MS), () => {
       this.#deadlines.delete(key);
-      // This is a turn of its own.
+      // A timer fires in a turn of its own.
       this.#enqueue(key);
       this.#startSome();
     });
@@ -113,7 +114,10 @@ export class Loop<Key extends string> {
     this.#cancelDeadline(key);
   }
 
-  /** Runs `key` at once, and resolves when a run that began after this call has ended, well or not, or when the loop is closed. */
+  /**
+   * Runs `key` at once. Resolves after a run that began after this call, successful or not, or when
+   * the loop closes.
+   */
   async settled(key: Key): Promise<void> {
     if (this.#closing.signal.aborted) return this.#closed.promise;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -194,7 +198,7 @@ export class Loop<Key extends string> {
     this.#ran({ ...ran, failure: { error, inARow, retryMs } });
     if (this.#closing.signal.aborted) return;
     this.#failures.set(ran.key, inARow);
-    // The retry looks at whatever changed during this run.
+    // The retry covers whatever changed during this run.
     this.#again.delete(ran.key);
     this.#cancelDeadline(ran.key);
     this.#setDeadline(ran.key, retryMs);
@@ -206,7 +210,7 @@ export class Loop<Key extends string> {
     (this.#running.has(key) ? this.#again : this.#waiting).add(key);
   }
 
-  /** Its run failed, and the next one has not begun. */
+  /** Returns whether the last run failed and the next one has not begun. */
   #awaitsRetry(key: Key): boolean {
     return this.#failures.has(key) && !this.#running.has(key);
   }

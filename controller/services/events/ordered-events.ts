@@ -5,7 +5,10 @@ import type { StoredEvent } from '../../domain/events/events.ts';
 import type { Due, Loop } from '../engine/loop.ts';
 import type { Loops } from '../engine/loops.ts';
 
-/** The newest number is announced each second. When nobody has for this long, the event log is asked. */
+/**
+ * The newest number is announced each second. After this long without an announcement, read the
+ * event log.
+ */
 const SILENCE_MS = 1_500;
 const RETRY = { firstMs: 1_000, maxMs: 1_000 } as const;
 
@@ -16,22 +19,23 @@ export interface OrderedEventsDeps {
   readonly log: Log;
   /** Reads the event log after a number. */
   read(after: number): Promise<EventPage>;
-  /** Each event, in order, once. */
+  /** Called with each event, in order, once. */
   take(event: StoredEvent): void;
-  /** No event up to this number can be had any more: retention was faster than this process. */
+  /** Retention outran this process: events up to this number are pruned. */
   pruned(upTo: number): void;
 }
 
 /**
- * Makes one list without a gap or a double of the events that are heard of. An event is taken when its number follows the last one.
- * Whatever else is heard only says how far there is to go; what is missing is read from the event log, a page at a time.
+ * Turns news of events into one list without gaps or duplicates. It accepts an event that follows
+ * the last one. Any other news only tells how far there is to go; missing events are read from the
+ * event log, one page at a time.
  */
 export class OrderedEvents {
   readonly #deps: OrderedEventsDeps;
   readonly #loop: Loop<'missing'>;
-  /** All up to here were taken. */
+  /** Events up to here were accepted. */
   #last: number;
-  /** There is an event of this number, somebody says. */
+  /** The newest number that was announced. */
   #known: number;
   #heardAtMs: number;
   #closed = false;
@@ -53,7 +57,7 @@ export class OrderedEvents {
     return this.#last;
   }
 
-  /** Events known to exist that were not taken yet. */
+  /** Number of announced events that were not accepted yet. */
   get lag(): number {
     return this.#known - this.#last;
   }
@@ -69,7 +73,7 @@ export class OrderedEvents {
     else this.#reach(event.number);
   }
 
-  /** Somebody says that this is the newest event there is. */
+  /** Handles an announcement of the newest event. */
   announced(number: number): void {
     this.#heardAtMs = this.#deps.clock.monotonic();
     this.#reach(number);
@@ -106,7 +110,8 @@ export class OrderedEvents {
       if (event.number > this.#last + 1) this.#skipPruned(event.number - 1);
       if (event.number > this.#last) this.#take(event);
     }
-    // Said to be there, and is not: not of this store. The next announcement is judged anew.
+    // An announced event that does not exist belongs to another store. Wait for the next
+    // announcement.
     if (this.#last === before) this.#known = before;
   }
 

@@ -5,7 +5,6 @@ import type { EventLog, EventPage } from '../../domain/events/event-log.ts';
 import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../../domain/events/events.ts';
 import type { Loops } from '../engine/loops.ts';
 import { TimeSlices } from '../engine/time-slices.ts';
-/** After a read of the event log that failed, or that found nothing where there must be something. */
 import { Audience, isInScope, type Listener, type OwnerOf } from './audience.ts';
 import type { News } from './news.ts';
 import { OrderedEvents } from './ordered-events.ts';
@@ -48,7 +47,7 @@ export class Tail {
   readonly #audience: Audience;
   readonly #pages: SharedPages;
   readonly #order: OrderedEvents;
-  /** What is given to watchers that are behind. */
+  /** Delivers pages to watchers that are behind. */
   readonly #slices: TimeSlices;
   readonly #recent = new RecentEvents(RECENT);
   readonly #listeners = new Set<Listener>();
@@ -86,7 +85,7 @@ export class Tail {
     });
     metrics.gauge({
       name: 'tail_lag_events',
-      help: 'Events known to exist that no watcher was given yet.',
+      help: 'Announced events that are not delivered to watchers yet.',
       read: () => this.#order.lag,
     });
     metrics.gauge({
@@ -171,7 +170,7 @@ export class Tail {
     }
   }
 
-  /** Undefined when the event log cannot be read now. */
+  /** Returns undefined if the event log cannot be read now. */
   async #read({ seen: after, scope }: Listener): Promise<EventPage | undefined> {
     try {
       return await this.#pages.after(after, scope.session);
@@ -181,7 +180,7 @@ export class Tail {
     }
   }
 
-  /** Nobody can be given what retention has removed. */
+  /** Resets live watchers that missed pruned events. */
   #resetTo(upTo: number): void {
     for (const listener of this.#audience.all()) {
       if (listener.seen >= upTo) continue;
@@ -214,7 +213,7 @@ export class Tail {
 
   async #catchUpFromStore(listener: Listener): Promise<void> {
     const page = await this.#read(listener);
-    // Before those who need no page, so that pages do not pile up.
+    // First, so that pages do not pile up.
     this.#slices.add(() => this.#givePage(listener, page), { urgent: true });
   }
 

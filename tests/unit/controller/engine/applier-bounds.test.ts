@@ -84,7 +84,9 @@ t.test('client commands are refused when too many wait, or too much; those of no
   await Promise.all([...many, taken]);
 
   const large = Array.from({ length: 8 }, () => core.applier.submit(command({ bytes: QUEUE_BOUND.bytes / 8 - 2048 })));
-  t.match(await core.applier.submit(command({ bytes: MIB })), { refusal: { code: 'RATE_LIMITED', message: /64 MiB of requests are waiting/ } });
+  t.match(await core.applier.submit(command({ bytes: MIB })), {
+    refusal: { code: 'RATE_LIMITED', message: /64 MiB of requests are waiting/ },
+  });
   await Promise.all(large);
   t.match(await core.applier.submit(command({ bytes: 2 * QUEUE_BOUND.bytes })), { ok: true }, 'one may be larger when nothing else waits');
   const text = await metrics.text();
