@@ -17,8 +17,8 @@ import type { Secrets } from './spaces/secret-service.ts';
 import type { Spaces } from './spaces/space-service.ts';
 
 /**
- * What the controller can do, for http/. Every method that takes a caller checks the caller's permissions itself,
- * and answers with the objects of the contract.
+ * The operations of the controller, for http/. Every method with a caller checks permissions
+ * itself, and returns the API objects of contract/.
  */
 export interface Services {
   readonly accounts: Accounts;

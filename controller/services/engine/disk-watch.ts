@@ -66,7 +66,7 @@ export class DiskWatch {
     const enough = lowMark(this.#space, this.#deps.lowBytes) * RECOVERED_AT;
     // Deleting sessions does not help: the database reuses their pages, but its file does not
     // shrink.
-    return `The controller's disk is almost full: ${mib(this.#space.freeBytes)} MiB are free, and it accepts new data from ${mib(enough)} MiB on. Free disk space, then retry.`;
+    return `The controller's disk is almost full: ${mib(this.#space.freeBytes)} MiB are free, and it needs ${mib(enough)} MiB to accept new data. Free disk space on the controller, then retry.`;
   }
 
   async look(): Promise<void> {

@@ -7,27 +7,28 @@ import type { View } from '../../domain/engine/view.ts';
 import type { SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
 import { assignment, tombstone } from './encode.ts';
 
-/** Of one part of a full set. */
+/** Bounds of one part of a full set. */
 export const PART = { sessions: 64, tombstones: 1_000, bytes: 256 * 1024 } as const;
-/** Rows that are compared with what was told in one go. */
+/** Rows compared per step. */
 const COMPARED_AT_ONCE = 1_000;
 
 interface Sending {
   part: number;
-  /** The id of the last that went; undefined once all have gone. */
+  /** The last tombstone sent; undefined once all are sent. */
   afterTombstone: string | undefined;
   afterSession: string;
 }
 
-/** A part of the full set, and the sessions in it. */
+/** A part of the full set, and its sessions. */
 export interface Part {
   readonly frame: ControllerFrame;
   readonly sessions: readonly SessionRow[];
 }
 
 /**
- * What one stream has been told that its node should hold: a full set in parts, and numbered changes to it, which also come between
- * the parts. Each session is told once per generation. A later full set starts the numbers again.
+ * Tracks what one stream has been told that its node should hold: a full set in parts, and numbered
+ * changes, also between the parts. Each session is sent once per generation. A later full set
+ * restarts the numbers.
  */
 export class Assignments {
   readonly #nodeId: NodeId;
@@ -49,12 +50,12 @@ export class Assignments {
     return this.#setId;
   }
 
-  /** Sessions told. */
+  /** Number of sessions sent. */
   get size(): number {
     return this.#told.size;
   }
 
-  /** A full set begins: its parts come from `nextPart`. The first is to be sent in the same turn. */
+  /** Starts a full set, whose parts come from `nextPart`. Send the first one in the same turn. */
   begin(): void {
     this.#setId = this.#random.uuid();
     this.#number = 0;
@@ -63,7 +64,10 @@ export class Assignments {
     this.#sending = { part: 0, afterTombstone: '', afterSession: '' };
   }
 
-  /** The next part of the full set; undefined when there is none. Built from the rows as they are now. */
+  /**
+   * Returns the next part of the full set, built from the current rows, or undefined after the
+   * last.
+   */
   nextPart(): Part | undefined {
     const sending = this.#sending;
     if (sending === undefined) return undefined;
@@ -95,7 +99,7 @@ export class Assignments {
     return { frame: { kind: 'assignmentSet', value }, sessions };
   }
 
-  /** The change that brings the node up to date with these rows; undefined when it has been told all of it. */
+  /** Returns the change that brings the node up to date with these rows, or undefined if it is. */
   change(sessions: readonly SessionRow[], tombstones: readonly TombstoneRow[]): ControllerFrame | undefined {
     const fresh = sessions.filter((row) => row.desired !== 'deleted' && (this.#told.get(row.id) ?? 0) < row.generation);
     for (const row of fresh) this.#tell(row.id, row.generation);
@@ -113,7 +117,7 @@ export class Assignments {
     };
   }
 
-  /** What was told by now, for the node to compare with what it holds. */
+  /** Returns a digest of everything sent so far, which the node compares with what it holds. */
   digest(): ControllerFrame {
     return {
       kind: 'setDigest',
@@ -122,8 +126,8 @@ export class Assignments {
   }
 
   /**
-   * Compares what was told with the rows, some at a time. `next` answers 'more' until it is through, then whether they agree.
-   * It starts over when something was told meanwhile.
+   * Compares everything sent with the rows, in steps. `next` returns 'more' until done, then the
+   * result. Starts over if something is sent meanwhile.
    */
   comparison(): { next(): 'more' | 'agrees' | 'differs' } {
     let after: SessionId | '' = '';
@@ -168,7 +172,7 @@ export class Assignments {
   }
 }
 
-/** About what it takes on the wire. */
+/** Estimates the encoded size. */
 function sizeOf({ spec }: Assignment__Output): number {
   const agents = spec?.agents ?? [];
   return 300 + (spec?.image.length ?? 0) + agents.reduce((sum, { name, handler }) => sum + name.length + handler.length + 12, 0);

@@ -2,17 +2,17 @@ import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 import type { SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
 
-/** What a commit changed that nodes are told. */
+/** The changes of a commit that nodes need to know. */
 export interface Changes {
   readonly revoked: readonly NodeId[];
-  /** Rows of each node's sessions, as they now are, and its tombstones. */
+  /** Current rows of each node's changed sessions, and its tombstones. */
   readonly byNode: ReadonlyMap<
     NodeId,
     { readonly sessions: ReadonlyMap<SessionId, SessionRow>; readonly tombstones: readonly TombstoneRow[] }
   >;
   /** Sessions whose messages were cleared. */
   readonly cleared: ReadonlySet<SessionId>;
-  /** Sessions with a message to be delivered. */
+  /** Sessions with a message to deliver. */
   readonly due: ReadonlySet<SessionId>;
 }
 

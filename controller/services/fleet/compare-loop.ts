@@ -2,20 +2,20 @@ import type { Random } from '../../../seams/random.ts';
 import type { Loop } from '../engine/loop.ts';
 import type { Loops } from '../engine/loops.ts';
 
-/** So often each node is compared with the rows and with what it was told, which heals what nobody foresaw. */
+/** Interval in which each node is compared with the rows. Heals unforeseen differences. */
 export const COMPARE_MS = 5 * 60_000;
 
 export interface Comparable {
-  /** Calls `done` once, when the comparison is over. */
+  /** Calls `done` once, after the comparison. */
   compare(done: () => void): void;
 }
 
-/** Compares one node after another, spread over the period with some jitter. */
+/** Compares one node after another, spread over the period with jitter. */
 export class Comparisons {
   readonly #random: Random;
   readonly #everyMs: number;
   readonly #loop: Loop<'next'>;
-  /** In the order in which they are compared: those at the front were not for the longest. */
+  /** The node compared longest ago comes first. */
   readonly #streams = new Set<Comparable>();
 
   constructor({ loops, random, compareMs = COMPARE_MS }: { loops: Pick<Loops, 'open'>; random: Random; compareMs?: number }) {

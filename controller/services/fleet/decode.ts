@@ -1,4 +1,7 @@
-/** What a node says on the wire, as the domain takes it. Undefined: it is no such thing, and the stream ends. */
+/**
+ * Decodes a node's frames into domain objects. Undefined for an invalid frame, which ends the
+ * stream.
+ */
 import type { BuildReport__Output } from '../../../proto/generated/raworc/node/v0/BuildReport.ts';
 import type { Capacity__Output } from '../../../proto/generated/raworc/node/v0/Capacity.ts';
 import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
@@ -49,7 +52,7 @@ export function decodeReport(from: NodeId, incarnation: number, said: Report__Ou
   if (phase === undefined) return undefined;
   const { generation, boot, number, containerId, volume, acceptedSeq } = said;
   const reason = visibleText(said.reason);
-  // Its digits are part of an id.
+  // The digits become part of an id.
   const life = said.life <= MAX_LIVES ? said.life : 0;
   const order = { incarnation, boot, number };
   return { from, sessionId: said.sessionId as SessionId, generation, phase, order, containerId, volume, reason, acceptedSeq, life };

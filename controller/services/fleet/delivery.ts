@@ -7,32 +7,38 @@ import type { QueueRow } from '../../domain/messages/rows.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { deliver, stopAgent } from './encode.ts';
 
-/** What of one session is on its way to its guest and not held there yet: at most so many messages, and bytes where it is more than one. */
+/** Bounds of a session's messages in flight to its guest. A single message can be larger. */
 const WINDOW = { messages: 32, bytes: 1024 * 1024 } as const;
 
 export interface DeliveryDeps {
   readonly view: View;
   readonly barriers: Barriers;
-  /** False once the stream is over. */
+  /** Returns false once the stream has ended. */
   send(frame: ControllerFrame): boolean;
-  /** Whether a message can go without crowding out what must not wait; `drained` is called once it can. */
+  /**
+   * Returns whether a message can be sent without delaying urgent frames; otherwise calls `drained`
+   * later.
+   */
   hasRoom(): boolean;
-  /** Answers a message whose agent is not to be asked, or has it told that it is due again. May be called twice. */
+  /** Refuses a message to an inactive agent, or finds that it is due again. Can be called twice. */
   refuse(queued: QueueRow): void;
-  /** Whether messages of a session wait for the newest secrets of its space. Undefined: they all do. */
+  /**
+   * Returns whether messages of a session wait for the newest secrets of its space. Default: all
+   * do.
+   */
   getsSecrets?(session: SessionRow): boolean;
 }
 
 /**
- * Brings the user messages of the sessions on one stream to their guests, in order. Driven by the rows: whatever is
- * neither accepted nor answered, within a window, and was not sent on this stream since the guest last came up, is sent. What names an agent that
- * is not to be asked any more is refused in its place.
+ * Delivers user messages of a stream's sessions to their guests, in order. Driven by the rows:
+ * sends, within a window, every message that is neither accepted nor answered and was not sent
+ * since the guest last started. Messages to inactive agents are refused instead.
  */
 export class Delivery {
   readonly #deps: DeliveryDeps;
   readonly #sent = new Map<SessionId, number>();
   readonly #held = new Set<SessionId>();
-  /** Sessions with something to send, once the stream has room. */
+  /** Sessions with something to send once the stream has room. */
   readonly #waiting = new Set<SessionId>();
 
   constructor(deps: DeliveryDeps) {
@@ -46,7 +52,10 @@ export class Delivery {
     for (const session of waiting) this.#deliver(session);
   }
 
-  /** The guest came up, perhaps anew: what it does not hold is sent again, and it begins nothing that is not to be asked any more. */
+  /**
+   * The guest started, perhaps again: sends what it does not hold, and refuses what it must not
+   * begin.
+   */
   restart(session: SessionId): void {
     this.#sent.delete(session);
     this.#stopInactive(session);
@@ -57,7 +66,7 @@ export class Delivery {
     this.#sent.delete(session);
   }
 
-  /** Something of a session has changed: sends what can be sent. */
+  /** A session has changed: sends what can be sent. */
   due(sessionId: SessionId): void {
     const held = this.#deps.barriers.reach('message.committed');
     if (held === undefined) return this.#deliver(sessionId);

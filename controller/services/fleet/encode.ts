@@ -1,4 +1,4 @@
-/** Rows as the node protocol says them. */
+/** Encodes rows as frames of the node protocol. */
 import type { ControllerFrame } from '../../../proto/frame.ts';
 import type { Assignment__Output } from '../../../proto/generated/raworc/node/v0/Assignment.ts';
 import type { BuildAssignment__Output } from '../../../proto/generated/raworc/node/v0/BuildAssignment.ts';
@@ -29,7 +29,7 @@ const agentSpec = ({ name, runtime, handler, idempotent }: AgentProgram & Pick<B
   idempotent,
 });
 
-/** Undefined for a session that is to go: that is a tombstone's to say. */
+/** Returns undefined for a deleted session, which needs a tombstone instead. */
 export function assignment(view: View, row: SessionRow): Assignment__Output | undefined {
   if (row.desired === 'deleted') return undefined;
   return {
@@ -50,13 +50,15 @@ export function assignment(view: View, row: SessionRow): Assignment__Output | un
   };
 }
 
-/** No message up to this number waits for an answer any more. Never falls, and so true however late it is heard. */
+/**
+ * Up to this number, no message waits for an answer. Never decreases, so a late frame does no harm.
+ */
 function settledSeq(view: View, row: SessionRow): number {
   const [waiting] = view.queued(row.id, 1);
   return waiting === undefined ? row.lastSeq : waiting.seq - 1;
 }
 
-/** Messages were cleared: what its guest has not begun is not to be begun. */
+/** After messages were cleared: the guest must not begin any that it has queued. */
 export function settledUpTo(view: View, row: SessionRow): ControllerFrame {
   return { kind: 'settled', value: { sessionId: row.id, messageId: '', upToSeq: settledSeq(view, row) } };
 }
@@ -65,9 +67,12 @@ export const tombstone = (row: TombstoneRow): Tombstone__Output => ({ sessionId:
 
 export interface Delivering {
   readonly agent: string;
-  /** Of the newest message before it that an agent is to answer and has not; 0 when there is none. */
+  /** Number of the last unanswered message to an agent before this one, or 0. */
   readonly afterSeq: number;
-  /** Whether it waits for the newest secrets of its space; else it runs with those that its guest has. */
+  /**
+   * Whether the message waits for the newest secrets of its space, instead of using those of its
+   * guest.
+   */
   readonly getsSecrets: boolean;
 }
 
@@ -91,7 +96,7 @@ export function deliver(
   return { kind: 'deliver', value };
 }
 
-/** `interrupt`: also the run that is under way. */
+/** `interrupt` also stops a run in progress. */
 export const stopAgent = (spaceId: SpaceId, agent: string, interrupt: boolean): ControllerFrame => ({
   kind: 'stopAgent',
   value: { spaceId, agent, interrupt },

@@ -2,11 +2,11 @@ import type { Timer } from '../../../seams/clock.ts';
 import type { Stream } from './stream-deps.ts';
 import { STREAM_MEMORY } from './stream-memory.ts';
 
-/** Frames taken from the link whose commands have not been decided yet: past either bound the link is not read. */
+/** Bounds of frames whose commands are undecided. Beyond either, the link is not read. */
 export const MAX_UNDECIDED = { frames: 1000, bytes: STREAM_MEMORY.undecided.ofNode } as const;
-/** For a frame of which the link does not say how long it is, and for each report of an inventory. */
+/** Counted for a frame of unknown length, and for each report of an inventory. */
 export const A_FRAME_BYTES = 512;
-/** A rest is no shorter, so that a node beyond its rates costs little. */
+/** Minimum pause, so that a node beyond its rates costs little. */
 const SHORTEST_REST_MS = 100;
 
 /** Decides when one node's link is read: not while too much of it is undecided, and not while the node rests. */
@@ -23,12 +23,14 @@ export class FlowControl {
     this.#stream = stream;
   }
 
-  /** So much is undecided that the link is not read: what its node said since has not been heard. */
+  /** Whether too much is undecided to read the link, so that later frames are unknown. */
   get isBehind(): boolean {
     return this.#undecided >= MAX_UNDECIDED.frames / 2 || this.#undecidedBytes >= MAX_UNDECIDED.bytes / 2;
   }
 
-  /** Frames are decided in the order in which they came, since the applier keeps it; too many at once stop the reading. */
+  /**
+   * Handles decisions in the order of their frames, and stops reading while too many are pending.
+   */
   decide<Answer>(decided: Promise<Answer>, then: (answer: Answer) => void): void {
     const { link, shared } = this.#stream;
     const { memory, metrics } = shared;
@@ -54,7 +56,7 @@ export class FlowControl {
       });
   }
 
-  /** Does not read the link for a while. False: it rests already. */
+  /** Pauses reading. Returns false if it is paused already. */
   rest(delayMs: number): boolean {
     if (this.#rest !== undefined) return false;
     const { link, shared } = this.#stream;

@@ -3,7 +3,7 @@ import { MESSAGE_FRAMES } from './message-frames.ts';
 import { NODE_FRAMES } from './node-frames.ts';
 import { SESSION_FRAMES } from './session-frames.ts';
 
-/** Every kind of frame has one handler. */
+/** One handler for each kind of frame. */
 const HANDLERS: Handlers = { ...NODE_FRAMES, ...SESSION_FRAMES, ...MESSAGE_FRAMES };
 
 /** Handles a frame of a live stream. */

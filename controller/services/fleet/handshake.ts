@@ -7,28 +7,28 @@ import type { StreamDeps } from './stream-deps.ts';
 
 export interface HelloFault {
   readonly reason: string;
-  /** What an operator must know. */
+  /** Alarm for the operator. */
   readonly alarm?: Alarm;
 }
 
 export interface Expected {
-  /** Undefined: no such node has joined, as far as this store knows. */
+  /** Undefined if no such node has joined, as far as this store knows. */
   readonly row: NodeRow | undefined;
   readonly name: string;
-  /** Of the certificate that the link was made with; undefined where links have none. */
+  /** Of the link's certificate; undefined for links without one. */
   readonly keyHash: string | undefined;
   readonly clusterId: string;
   readonly epoch: number;
 }
 
-/** Returns why a hello is not accepted, or undefined. */
+/** Returns why a hello is rejected, or undefined. */
 export function helloFault(hello: Hello__Output, { row, name, keyHash, clusterId, epoch }: Expected): HelloFault | undefined {
   if (hello.protocolVersion !== NODE_PROTOCOL_VERSION)
     return { reason: `protocol version ${hello.protocolVersion}, this controller speaks ${NODE_PROTOCOL_VERSION}` };
   if (hello.clusterId !== clusterId) return { reason: 'it belongs to another cluster' };
-  // It heard of an earlier life of this store, and may have joined after the backup that this one was restored from.
+  // The node knows an earlier epoch of this store, and can have joined after the backup was taken.
   const knewMore = hello.epoch > 0 && hello.epoch < epoch;
-  // One that has joined in this life of the store is known as it is: whoever holds an older key of it could say the same.
+  // A node that joined in this epoch is known exactly: an older key of it proves nothing.
   const isOfThisLife = row !== undefined && row.joinedAt >= epoch * 1000;
   const mayBeNewer = knewMore && !isOfThisLife && hello.incarnation > (row?.incarnation ?? -1);
   const fault = keyHash === undefined ? undefined : certificateFault(row, keyHash);

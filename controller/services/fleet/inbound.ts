@@ -8,7 +8,7 @@ import type { Outbound } from './outbound.ts';
 import type { Stream, StreamEvents } from './stream-deps.ts';
 import type { StreamLimits } from './stream-limits.ts';
 
-/** The frames that a node sends, by kind. */
+/** The frames of a node, by kind. */
 type Values = { readonly [One in NodeFrame as One['kind']]: One['value'] };
 export type Kind = keyof Values;
 export type Frame<Some extends Kind> = { readonly [One in Some]: { readonly kind: One; readonly value: Values[One] } }[Some];
@@ -21,24 +21,24 @@ export interface Inbound extends Stream {
   readonly limits: StreamLimits;
   readonly facts: NodeFacts;
   readonly outbound: Outbound;
-  /** As the node's hello says. */
+  /** From the node's hello. */
   readonly incarnation: number;
   /** Ends the stream: the node sent what no node agent sends. */
   reject(reason: string): void;
 }
 
-/** For each of these kinds, what to do with a frame of a live stream. */
+/** A handler of live streams for each of these kinds. */
 export type Handlers<Some extends Kind = Kind> = { readonly [One in Some]: (stream: Inbound, value: Values[One]) => void };
 
-/** The session, if it is this node's. */
+/** Returns the session if it belongs to this node. */
 export function ownSession({ shared, nodeId }: Inbound, sessionId: string): SessionRow | undefined {
   const session = shared.view.get('sessions', sessionId);
   return session?.nodeId === nodeId ? session : undefined;
 }
 
 /**
- * The node said something of a session that is not its own, or is not any more. One that has taken in all that it should hold, and still
- * speaks of another node's session, is no honest node agent.
+ * Handles a frame about a session that is not this node's, or no longer. An up-to-date node that
+ * reports another node's session is not an honest node agent.
  */
 export function trespass({ shared, nodeId, name, limits, outbound, isLive }: Inbound, session: string, frame: Kind): void {
   limits.waste(frame);
@@ -50,5 +50,5 @@ export function trespass({ shared, nodeId, name, limits, outbound, isLive }: Inb
 
 const trespassAlarm = (name: string): Alarm => ({
   type: 'Trespass',
-  message: `The node ${name} speaks of sessions of other nodes. If its node agent is the one that you installed, report this as a bug; else stop that machine.`,
+  message: `The node ${name} reported a session of another node. Report a bug if its node agent is unmodified; otherwise stop the machine.`,
 });

@@ -3,22 +3,22 @@ import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orp
 import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
 
-/** Sessions that are looked at in one go. */
+/** Sessions checked per step. */
 const ROWS_AT_ONCE = 500;
 
-/** What a node says that it holds, part by part. */
+/** Collects a node's inventory, part by part. */
 export class InventoryParts {
   readonly images = new Set<string>();
   readonly orphans: Orphan__Output[] = [];
   readonly #held = new Set<string>();
   #part = 0;
 
-  /** Sessions that it named so far. */
+  /** Number of sessions received so far. */
   get held(): number {
     return this.#held.size;
   }
 
-  /** False for a part out of order. */
+  /** Adds a part. Returns false if it is out of order. */
   take({ part, sessions, images, orphans }: Inventory__Output): boolean {
     if (part !== this.#part + 1 && !(part === 0 && this.#part === 0)) return false;
     this.#part += 1;
@@ -28,7 +28,10 @@ export class InventoryParts {
     return true;
   }
 
-  /** Sessions that are placed on this node, are said to be something, and are not held, some at a time. The last lot comes with `more` false. */
+  /**
+   * Yields sessions that are placed on this node but missing in the inventory, in steps. The last
+   * step has `more` false.
+   */
   *missing(view: View, nodeId: NodeId): Generator<readonly SessionId[]> {
     let after = '';
     for (;;) {

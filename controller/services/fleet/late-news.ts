@@ -3,8 +3,8 @@ import type { Clock, Timer } from '../../../seams/clock.ts';
 const LOOK_MS = 1000;
 
 /**
- * News that come faster than they are heard: of each thing the newest alone is kept, and heard once its rate allows it. So what is said
- * last is never lost, and a thing that alternates without end costs as much as its rate.
+ * Limits how often news of a subject is handled. Keeps only the newest, and handles it once the
+ * rate allows: the last news is never lost, and a flapping subject costs no more than its rate.
  */
 export class LateNews {
   readonly #clock: Clock;
@@ -22,7 +22,10 @@ export class LateNews {
     return this.#waiting.size;
   }
 
-  /** Hears it now, or later. False: later, unless something newer of the same thing comes first. */
+  /**
+   * Handles the news now or later. Returns false for later, which newer news of the same key
+   * replaces.
+   */
   hear(key: string, hear: () => void): boolean {
     if (this.#allows(key)) {
       this.#waiting.delete(key);
@@ -34,7 +37,7 @@ export class LateNews {
     return false;
   }
 
-  /** Something newer of this thing has been heard. */
+  /** Drops late news of a key, since newer news was handled. */
   forget(key: string): void {
     this.#waiting.delete(key);
   }

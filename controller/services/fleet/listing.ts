@@ -9,14 +9,14 @@ import { setOrphans } from './node-frames.ts';
 import { report } from './session-frames.ts';
 
 /**
- * Takes in the inventory of a stream that is not live yet, part by part. Its reports are decided first; then what it does not name is
- * recorded as not held; then `done` is called.
+ * Receives the inventory of a stream before it is live. Its reports are decided first, then
+ * sessions missing in it are recorded, then `done` is called.
  */
 export class Listing {
   readonly #stream: Inbound;
   readonly #done: () => void;
   readonly #parts = new InventoryParts();
-  /** Frames that came after the inventory, to be handled once the stream is live. */
+  /** Frames after the inventory, to be handled once the stream is live. */
   readonly #early: (() => void)[] = [];
   #isComplete = false;
   #isOver = false;
@@ -26,7 +26,7 @@ export class Listing {
     this.#done = done;
   }
 
-  /** The last part of the inventory came. */
+  /** Whether the last part has arrived. */
   get isComplete(): boolean {
     return this.#isComplete;
   }
@@ -51,12 +51,14 @@ export class Listing {
     flow.decide(shared.applier.apply(afterwards), () => this.#recordMissing());
   }
 
-  /** Handles a frame once the stream is live: its node does not wait until the inventory that it sent is decided. */
+  /**
+   * Handles a frame once the stream is live: the node does not wait until its inventory is decided.
+   */
   later(handle: () => void): void {
     this.#stream.flow.decide(new Promise<void>((resolve) => this.#early.push(resolve)), handle);
   }
 
-  /** Hands out the frames that waited. The stream is live, or over. */
+  /** Handles the waiting frames, once the stream is live or has ended. */
   end(): void {
     this.#isOver = true;
     for (const resolve of this.#early.splice(0)) resolve();
@@ -81,5 +83,5 @@ export class Listing {
   }
 }
 
-/** Is decided when all before it is. */
+/** A no-op command: it is decided after all earlier ones. */
 const afterwards: Command<undefined> = { name: 'afterwards', decide: () => unchanged(undefined) };

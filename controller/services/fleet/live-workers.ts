@@ -6,24 +6,24 @@ import type { SessionRow } from '../../domain/sessions/rows.ts';
 interface Live {
   readonly nodeId: NodeId;
   readonly spaceId: SpaceId;
-  /** By agent: Unix milliseconds of the worker's start. */
+  /** Start time of each agent's worker in Unix milliseconds. */
   readonly startedAtMs: ReadonlyMap<AgentId, number>;
-  /** A session that is frozen, or not there yet, has workers that do nothing. */
+  /** Workers of a paused or starting session do not run. */
   isUp: boolean;
 }
 
 /**
- * Which agents' processes live in which sessions, as the nodes last said, counted by agent as sessions change. Kept in memory alone: each
- * stream says it anew.
+ * Tracks the live workers of agents by session, as nodes report them. In memory only: each new
+ * stream reports again.
  */
 export class LiveWorkers {
   readonly #sessions = new Map<SessionId, Live>();
   readonly #byNode = new Map<NodeId, Set<SessionId>>();
-  /** Of sessions that are up. An agent without a worker has no entry. */
+  /** Running sessions by agent. An agent without a worker has no entry. */
   readonly #up = new Map<AgentId, Map<SessionId, number>>();
   readonly #bySpace = new Map<SpaceId, Set<AgentId>>();
 
-  /** Answers the names of those that live. */
+  /** Records a report and returns the names of live agents. */
   told(nodeId: NodeId, session: SessionRow, workers: readonly LiveWorker__Output[]): string[] {
     this.#forget(session.id);
     const built = new Map(session.agents.map(({ id, name }) => [name, id]));
@@ -40,7 +40,7 @@ export class LiveWorkers {
     return session.agents.flatMap(({ id, name }) => (startedAtMs.has(id) ? [name] : []));
   }
 
-  /** To be told of each commit. */
+  /** Call after each commit. */
   committed(mutations: readonly Mutation[]): void {
     for (const mutation of mutations) {
       if (mutation.kind !== 'put' || mutation.table !== 'sessions') continue;
@@ -52,24 +52,24 @@ export class LiveWorkers {
     }
   }
 
-  /** Nothing is known of that node any more. */
+  /** Drops everything known about a node. */
   gone(nodeId: NodeId): void {
     for (const id of [...(this.#byNode.get(nodeId) ?? [])]) this.#forget(id);
   }
 
-  /** In how many sessions that are up an agent has a worker. */
+  /** Returns the number of running sessions in which an agent has a worker. */
   count(agent: AgentId): number {
     return this.#up.get(agent)?.size ?? 0;
   }
 
-  /** When the oldest of these workers was started, in Unix milliseconds. */
+  /** Returns when the oldest of these workers started, in Unix milliseconds. */
   startedAtMs(agent: AgentId): number | undefined {
     let earliest: number | undefined;
     for (const at of this.#up.get(agent)?.values() ?? []) if (earliest === undefined || at < earliest) earliest = at;
     return earliest;
   }
 
-  /** The agents of a space that have a worker in a session that is up. */
+  /** Returns the agents of a space with a worker in a running session. */
   agentsIn(space: SpaceId): readonly AgentId[] {
     return [...(this.#bySpace.get(space) ?? [])];
   }

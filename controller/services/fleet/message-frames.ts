@@ -6,7 +6,7 @@ import { startRun } from '../../domain/messages/commands/start-run.ts';
 import { decodeAnswer, decodeLine, decodeRun } from './decode.ts';
 import { type Handlers, type Inbound, ownSession, trespass } from './inbound.ts';
 
-/** Frames about messages: accepted, run, answered, and what is printed meanwhile. */
+/** Handlers of frames about messages: acceptance, runs, answers and output. */
 export const MESSAGE_FRAMES = {
   accepted(stream, { sessionId, messageId, generation, settled }) {
     const { shared, nodeId, limits, flow, outbound } = stream;
@@ -15,7 +15,7 @@ export const MESSAGE_FRAMES = {
     const about = { from: nodeId, generation, sessionId: session, messageId: messageId as MessageId };
     flow.decide(shared.applier.applyLazily(acceptMessage({ ...about, settled })), (isNews) => {
       if (!isNews) limits.waste('accepted');
-      // The window has moved on.
+      // The delivery window has moved.
       outbound.messageDue(session);
     });
   },

@@ -4,21 +4,23 @@ import { visibleText } from '../../../seams/terminal-text.ts';
 import type { SessionId } from '../../domain/engine/ids.ts';
 import type { StreamMemory } from './stream-memory.ts';
 
-/** For each name that is kept, beyond its characters. */
+/** Overhead per stored name. */
 const A_NAME_BYTES = 32;
-/** Of one node. The rest is passed over. */
+/** Per node; further ones are ignored. */
 const MAX_CONDITIONS = 32;
 
-/** A condition that a node reports of itself, and since when, by this controller's time. */
+/** A condition that a node reports, and since when on this controller's clock. */
 export interface StreamCondition extends Condition__Output {
   readonly since: number;
 }
 
-/** What a node last said of itself: its images, its orphans, its conditions. Names take memory within the bounds of {@link StreamMemory}. */
+/**
+ * What a node last reported: images, orphans, conditions. {@link StreamMemory} bounds the names.
+ */
 export class NodeFacts {
   readonly #memory: StreamMemory;
   readonly #images = new Set<string>();
-  /** Of sessions: whether their disk is full. */
+  /** Whether each session's disk is full. */
   readonly fullDisks = new Map<SessionId, boolean>();
   #orphans: readonly Orphan__Output[] = [];
   #conditions: readonly StreamCondition[] = [];
@@ -48,7 +50,7 @@ export class NodeFacts {
     this.#images.delete(image);
   }
 
-  /** Returns the images that are gone; undefined when the names are too long, and nothing changed. */
+  /** Returns the images that are gone; undefined (unchanged) if the names are too long. */
   setImages(images: ReadonlySet<string>): readonly string[] | undefined {
     if (!this.fits(images, this.#orphans)) return undefined;
     const lost = [...this.#images].filter((image) => !images.has(image));
@@ -57,7 +59,7 @@ export class NodeFacts {
     return lost;
   }
 
-  /** Returns the orphans that are new; undefined when the names are too long, and nothing changed. */
+  /** Returns the new orphans; undefined (unchanged) if the names are too long. */
   setOrphans(orphans: readonly Orphan__Output[]): readonly Orphan__Output[] | undefined {
     if (!this.fits(this.#images, orphans)) return undefined;
     const known = new Set(this.#orphans.map(({ sessionId }) => sessionId));
@@ -65,7 +67,7 @@ export class NodeFacts {
     return orphans.filter(({ sessionId }) => !known.has(sessionId));
   }
 
-  /** Returns the conditions of types that are new. */
+  /** Returns the conditions with new types. */
   setConditions(conditions: readonly Condition__Output[], now: number): readonly StreamCondition[] {
     const before = new Set(this.#conditions.map(({ type }) => type));
     this.#conditions = conditions
@@ -74,7 +76,7 @@ export class NodeFacts {
     return this.#conditions.filter(({ type }) => !before.has(type));
   }
 
-  /** Takes the memory for these names; false when that is too much. */
+  /** Reserves memory for these names. Returns false if it is too much. */
   fits(images: Iterable<string>, orphans: readonly Orphan__Output[]): boolean {
     let bytes = 0;
     for (const image of images) bytes += 2 * image.length + A_NAME_BYTES;

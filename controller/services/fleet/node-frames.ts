@@ -3,10 +3,10 @@ import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orp
 import { decodeBuild } from './decode.ts';
 import { type Handlers, type Inbound, ownSession } from './inbound.ts';
 
-/** Orphans of one frame that are named in the log. */
+/** Orphans per frame that the log names. */
 const MAX_ORPHANS_LOGGED = 20;
 
-/** Frames about the node itself: its lease, images, orphans, conditions, builds, and what it was told. */
+/** Handlers of frames about the node: lease, images, orphans, conditions, builds, assignments. */
 export const NODE_FRAMES = {
   hello: (stream) => stream.reject('a second hello'),
   inventory: (stream) => stream.reject('a second inventory'),

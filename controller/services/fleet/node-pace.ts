@@ -4,33 +4,33 @@ import { RateTable } from '../budget/rate-table.ts';
 
 const MIB = 1024 * 1024;
 
-/** Nodes whose rates are remembered beyond their streams. */
+/** Nodes whose rates outlive their streams. */
 const MAX_PACES = 10_000;
 
-/** What a node can say in the long run, and at once after a rest. An honest one stays far below: it says what changed, and once. */
+/** Rates of a node's frames. An honest node stays far below: it reports each change once. */
 export const NODE_RATES = {
-  /** Frames that change nothing: repeated, refused, or about nothing that this node has. */
+  /** Frames without effect: repeated, refused, or about unknown subjects. */
   waste: { perSecond: 1000, burst: 5000 },
   /** Partial output and log lines. */
   output: { perSecond: 10_000, burst: 40_000 },
   output_bytes: { perSecond: 16 * MIB, burst: 64 * MIB },
-  /** Of one thing, such as a session: changes that nobody asked for. */
+  /** Spontaneous changes of one subject, such as a session. */
   news: { perSecond: 1 / 20, burst: 32 },
-  /** Of all things of a node together. */
+  /** Of all subjects of a node together. */
   all_news: { perSecond: 20, burst: 4000 },
   heartbeats: { perSecond: 4, burst: 40 },
-  /** Of one session: which workers live there. */
+  /** Live workers of one session. */
   workers: { perSecond: 2, burst: 100 },
   /** Of one session. */
   secrets: { perSecond: 1 / 2, burst: 20 },
-  /** Of one message: it is run again only after a crash. */
+  /** Of one message, which runs again only after a crash. */
   runs: { perSecond: 1 / 600, burst: 32 },
-  /** Lines in the controller's log about what it says. */
+  /** Log lines of the controller about the node. */
   lines: { perSecond: 1, burst: 200 },
 } as const;
 export type NodeRate = keyof typeof NODE_RATES;
 
-/** How fast one node is heard, over all of its streams: a new stream is no new start. */
+/** The rates of one node across its streams: reconnecting does not reset them. */
 export class NodePace {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #tables = new Map<NodeRate, RateTable>();
@@ -39,7 +39,7 @@ export class NodePace {
     this.#clock = clock;
   }
 
-  /** Whether so much is within the rate; it is charged if it is. */
+  /** Charges the rate. Returns false, without a charge, if it is exceeded. */
   allows(rate: NodeRate, key = '', amount = 1): boolean {
     const now = this.#clock.monotonic();
     const table = this.#table(rate);
@@ -48,7 +48,7 @@ export class NodePace {
     return true;
   }
 
-  /** As {@link allows}, of one thing and of all together. */
+  /** Like {@link allows}, for one subject and for all together. */
   allowsNews(key: string): boolean {
     const now = this.#clock.monotonic();
     if (this.#table('news').waitMs(key, 1, now) > 0) return false;
@@ -57,7 +57,7 @@ export class NodePace {
     return true;
   }
 
-  /** Charges a frame that changed nothing. Returns for how long the node is not to be read from. */
+  /** Charges a frame without effect. Returns how long to pause reading from the node. */
   waste(): number {
     const now = this.#clock.monotonic();
     const table = this.#table('waste');
@@ -73,17 +73,17 @@ export class NodePace {
   }
 }
 
-/** The paces of nodes that have a stream or had one. */
+/** The rates of connected and recently connected nodes. */
 export class NodePaces {
   readonly #clock: Pick<Clock, 'monotonic'>;
-  /** The node that connected last at the end. */
+  /** The node that connected last is at the end. */
   readonly #paces = new Map<NodeId, NodePace>();
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
   }
 
-  /** The pace of a node that connects. */
+  /** Returns the rates of a connecting node. */
   of(nodeId: NodeId): NodePace {
     const pace = this.#paces.get(nodeId) ?? new NodePace(this.#clock);
     this.#paces.delete(nodeId);

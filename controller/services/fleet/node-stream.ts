@@ -24,21 +24,23 @@ export interface NodeStreamOptions {
   readonly link: Link<ControllerFrame, NodeFrame>;
   readonly shared: StreamDeps;
   readonly pace: NodePace;
-  /** Of the certificate that the link was made with; undefined where links have none. */
+  /** Of the link's certificate; undefined for links without one. */
   readonly keyHash?: string | undefined;
   events(stream: NodeStream): StreamEvents;
 }
 
 /**
  * One node's stream, from hello to its end.
- *
- * 1. `hello`, then `inventory`; anything else before them ends the stream, and what comes after them waits until it is live.
- * 2. The inventory's reports are decided before the node is told what it should hold, in one turn with the telling, so that
- *    no change falls between.
- * 3. Then it is `live`: changes of rows go out as they are committed, and what comes in is decided in the order of its coming.
- * 4. What changes nothing, and news that nobody asked for, have rates of their own ({@link StreamLimits}): beyond them the node is read
- *    slowly, and of each thing the newest is heard later. So no node fills the event log or keeps the others waiting.
- * 5. A frame that does not fit into the outbound queue ends the stream: the next one starts from a full set.
+ * 1. First `hello`, then `inventory`: any other frame before them ends the stream, and later ones
+ *    wait until it is live.
+ * 2. The inventory is decided first. Then, in one turn, the node is sent what it should hold, so
+ *    that no change gets lost in between.
+ * 3. Once it is `live`, row changes go out on commit, and frames are decided in order of arrival.
+ * 4. Frames without effect and spontaneous news have rates ({@link StreamLimits}): beyond them the
+ *    node is read slowly, and the newest news of each subject is handled later. No node can fill
+ *    the event log or starve others.
+ * 5. A frame that does not fit into the outbound queue ends the stream: the next one starts with a
+ *    full set.
  */
 export class NodeStream implements Inbound {
   readonly nodeId: NodeId;
@@ -142,7 +144,7 @@ export class NodeStream implements Inbound {
     this.send(welcome(this.nodeId, this.shared));
   }
 
-  /** All that the node says was decided. */
+  /** Everything that the node reported is decided. */
   #connect(): void {
     const { applier, nameByItself } = this.shared;
     const greeting = decodeHello(this.#hello);

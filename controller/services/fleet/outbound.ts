@@ -9,7 +9,10 @@ import type { FlowControl } from './flow-control.ts';
 import { SetSender } from './set-sender.ts';
 import type { Stream } from './stream-deps.ts';
 
-/** What one node is told: what it should hold, as a full set and changes to it, and the messages of its sessions. Nothing before it is live. */
+/**
+ * Sends one node what it should hold, as a full set with changes, and the messages of its sessions.
+ * Sends nothing before the stream is live.
+ */
 export class Outbound {
   readonly #stream: Stream;
   readonly #assignments: Assignments;
@@ -42,17 +45,17 @@ export class Outbound {
     link.onDrain(() => this.#delivery.drained());
   }
 
-  /** The node has taken in all that it should hold. */
+  /** Whether the node has everything that it should hold. */
   get agreed(): boolean {
     return this.#set.agreed;
   }
 
-  /** Begins a full set: the stream has just become live. */
+  /** Starts a full set on a stream that has just become live. */
   begin(): void {
     this.#set.begin();
   }
 
-  /** Rows of this node's sessions have changed. */
+  /** Sends changed rows of this node's sessions. */
   changed(sessions: readonly SessionRow[], tombstones: readonly TombstoneRow[]): void {
     if (!this.#stream.isLive) return;
     for (const { id } of tombstones) this.#delivery.forget(id);
@@ -60,12 +63,12 @@ export class Outbound {
     if (change !== undefined) this.#stream.send(change);
   }
 
-  /** A message of one of this node's sessions waits to be delivered. */
+  /** A message of one of this node's sessions is ready for delivery. */
   messageDue(session: SessionId): void {
     if (this.#stream.isLive) this.#delivery.due(session);
   }
 
-  /** The guest of a session came up, perhaps anew. */
+  /** The guest of a session started, perhaps again. */
   guestUp(session: SessionId): void {
     if (this.#stream.isLive) this.#delivery.restart(session);
   }
@@ -82,14 +85,14 @@ export class Outbound {
     return this.#set.taken(setId, part);
   }
 
-  /** Whether a judgement of this set is about what the node was told last, all of which it has. */
+  /** Returns whether a verdict on this set covers everything sent to the node, all applied. */
   isWhole(setId: string): boolean {
     return setId === this.#assignments.setId && !this.#set.isSending;
   }
 
   /**
-   * Compares rows, what was told and what the node holds, against what nobody foresaw; where they differ, it is told everything anew.
-   * `done` is called once, when the rows were compared, or there is nothing to compare.
+   * Compares the rows with what was sent and with what the node holds, and sends a full set if they
+   * differ. Calls `done` once, after comparing the rows.
    */
   compare(done: () => void): void {
     const stream = this.#stream;
@@ -112,7 +115,7 @@ export class Outbound {
     );
   }
 
-  /** What the node was told, or what it holds, is not what the rows say. */
+  /** What was sent, or what the node holds, differs from the rows. */
   differs(what: 'told' | 'held'): void {
     this.#stream.shared.log.warn('node.set_differs', { node: this.#stream.name, what });
     this.#set.begin();

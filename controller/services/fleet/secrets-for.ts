@@ -6,13 +6,18 @@ import type { View } from '../../domain/engine/view.ts';
 import { speaksFor } from '../../domain/messages/speaker.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 
-/** Of one space: a frame holds no more, and no process can be given much more. */
+/** Per space: the bound of a frame, and about that of a process's environment. */
 const MAX_BYTES = 1024 * 1024;
 
 export interface SecretSource {
-  /** All secrets of a space, opened, as of its version. Throws when they cannot be opened. */
+  /**
+   * Returns all secrets of a space, decrypted, with their version. Throws if one cannot be opened.
+   */
   of(spaceId: SpaceId): { readonly version: number; readonly values: Readonly<Record<string, string>> };
-  /** Whether a session gets none: its creator holds no right in its space any more. Undefined: every session gets them. */
+  /**
+   * Returns whether a session gets no secrets because its owner has no permission in its space any
+   * more. Default: all get them.
+   */
   withheldFrom?(session: Pick<SessionRow, 'createdById' | 'spaceId'>): boolean;
 }
 
@@ -20,14 +25,15 @@ export interface SecretsDeps {
   readonly view: View;
   readonly secrets: SecretSource;
   readonly log: Log;
-  /** Whether the operator lets a node have what belongs to a space. Undefined: every node has every space. */
+  /** Returns whether the operator lets a node run sessions of a space. Default: every node can. */
   mayHave?(nodeId: NodeId, spaceId: SpaceId): boolean;
 }
 
 /**
- * What a node is told of a session's secrets: those of its space when it holds the session's assignment to run, of the current generation, else version 0 and none.
- * None either for a session whose creator has lost every right in the space: what still runs there could send them anywhere.
- * The same when they cannot be opened; the node asks again after a while. What is more than a process can be given is left out, and logged by name.
+ * Returns the secrets of a session's space for its node, if the node has the session's current
+ * assignment to run; otherwise version 0 and none. Returns none if the session's owner has lost
+ * every permission in the space, since its code could leak them, or if they cannot be opened; the
+ * node asks again later. Secrets beyond the bound are left out and logged by name.
  */
 export function secretsFor(deps: SecretsDeps, nodeId: NodeId, request: SecretsRequest__Output): Secrets__Output {
   const { view, log } = deps;
@@ -45,7 +51,7 @@ export function secretsFor(deps: SecretsDeps, nodeId: NodeId, request: SecretsRe
   }
   if (deps.secrets.withheldFrom?.(session) === true) {
     log.info('secrets.withheld', { space: session.spaceId, session: sessionId });
-    // Of the version that was asked for, so that the guest does not wait for it.
+    // With the requested version, so that the guest does not wait for it.
     return { sessionId, version: request.version, values: {} };
   }
   try {
@@ -59,7 +65,10 @@ export function secretsFor(deps: SecretsDeps, nodeId: NodeId, request: SecretsRe
   }
 }
 
-/** Only what is to run needs secrets, and only under the assignment that is in force: whoever names another has not heard of it, or makes it up. */
+/**
+ * Only a running session with its current assignment gets secrets. An older generation is stale or
+ * forged.
+ */
 const runsAt = ({ desired, generation }: SessionRow, named: number): boolean => desired === 'running' && named === generation;
 
 function withinBound(values: Readonly<Record<string, string>>): { kept: Record<string, string>; leftOut: string[] } {

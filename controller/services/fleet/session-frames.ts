@@ -9,7 +9,7 @@ import { decodeReport } from './decode.ts';
 import { type Handlers, type Inbound, ownSession, trespass } from './inbound.ts';
 import { secretsFor } from './secrets-for.ts';
 
-/** Frames about the sessions on a node. */
+/** Handlers of frames about the sessions on a node. */
 export const SESSION_FRAMES = {
   report(stream, value) {
     report(stream, value);
@@ -79,7 +79,7 @@ function sendSecrets(stream: Inbound, request: SecretsRequest__Output): void {
   stream.send({ kind: 'secrets', value: secretsFor(stream.shared, stream.nodeId, request) });
 }
 
-/** Records what the node says of one session, alone or in an inventory. */
+/** Records a report on one session, alone or from an inventory. */
 export function report(stream: Inbound, value: Report__Output): void {
   const { shared, nodeId, limits, flow, incarnation } = stream;
   const report = decodeReport(nodeId, incarnation, value);
@@ -93,17 +93,18 @@ export function report(stream: Inbound, value: Report__Output): void {
       if (report.phase === 'running') stream.outbound.guestUp(report.sessionId);
     });
   const key = `report:${session.id}`;
-  // What the assignment asks for is bounded by those who ask. Anything else is news of the node's own.
+  // Changes that the assignment requested are bounded by their requesters. Others are spontaneous
+  // news.
   if (isUnasked(session, report)) return limits.news('report', key, decide);
   limits.supersede(key);
   if (isRepeated(session, report) && stream.isLive) limits.waste('report');
   decide();
 }
 
-/** About this node's session, at the generation that the controller knows already: it changed with nobody asking. */
+/** Whether a report of the known generation differs from the last: an unrequested change. */
 const isUnasked = (session: SessionRow, report: Report): boolean => isOfKnownGeneration(session, report) && !isSame(session, report);
 
-/** It says what is known. */
+/** Whether a report says nothing new. */
 const isRepeated = (session: SessionRow, report: Report): boolean => isOfKnownGeneration(session, report) && isSame(session, report);
 
 const isOfKnownGeneration = (session: SessionRow, { generation }: Report): boolean =>

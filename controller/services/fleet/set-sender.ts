@@ -3,7 +3,7 @@ import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { TimeSlices } from '../engine/time-slices.ts';
 import type { Assignments } from './assignments.ts';
 
-/** Parts that are on their way and that the node has not taken in yet. With their bound they fit into the stream's queue four times. */
+/** Parts sent ahead of the node's acknowledgements. They fit into the stream's queue four times. */
 export const PARTS_AHEAD = 4;
 
 export interface SetSenderDeps {
@@ -11,12 +11,15 @@ export interface SetSenderDeps {
   readonly slices: TimeSlices;
   /** False once the stream is over. */
   send(frame: ControllerFrame): boolean;
-  /** These sessions were in a part that was just sent. */
+  /** Called with the sessions of a part that was just sent. */
   sent(sessions: readonly SessionRow[]): void;
   failed(error: unknown): void;
 }
 
-/** Sends the full set of one stream in parts, in turn with all other streams, and never far ahead of what its node has taken in. */
+/**
+ * Sends a stream's full set in parts, taking turns with other streams, and only a few parts ahead
+ * of the node.
+ */
 export class SetSender {
   readonly #deps: SetSenderDeps;
   #sent = 0;
@@ -30,17 +33,17 @@ export class SetSender {
     this.#deps = deps;
   }
 
-  /** The node has taken in all that it should hold. */
+  /** Whether the node has everything that it should hold. */
   get agreed(): boolean {
     return this.#agreed;
   }
 
-  /** A full set is under way. */
+  /** Whether a full set is in progress. */
   get isSending(): boolean {
     return !this.#isWhole || this.#taken < this.#sent;
   }
 
-  /** Begins a full set. Its first part goes at once, so that no change overtakes it. */
+  /** Starts a full set. Sends the first part at once, so that no change overtakes it. */
   begin(): void {
     this.#deps.assignments.begin();
     [this.#sent, this.#taken, this.#isWhole, this.#agreed] = [0, 0, false, false];
@@ -48,7 +51,7 @@ export class SetSender {
     this.#queue();
   }
 
-  /** The node took a part in. False when it is none that was sent. */
+  /** The node has applied a part. Returns false if it was never sent. */
   taken(setId: string, part: number): boolean {
     if (setId !== this.#deps.assignments.setId) return true;
     if (part !== this.#taken + 1 || part > this.#sent) return false;

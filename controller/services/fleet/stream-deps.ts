@@ -19,7 +19,7 @@ import type { NodeAlarms } from '../nodes/node-alarms.ts';
 import type { SecretSource } from './secrets-for.ts';
 import type { StreamMemory } from './stream-memory.ts';
 
-/** What the streams of all nodes share. */
+/** Shared by the streams of all nodes. */
 export interface StreamDeps {
   readonly applier: Applier;
   readonly view: View;
@@ -33,7 +33,7 @@ export interface StreamDeps {
   readonly alarms?: Pick<NodeAlarms, 'raise' | 'clear'>;
   readonly memory: StreamMemory;
   mayHave(nodeId: NodeId, spaceId: SpaceId): boolean;
-  /** What a node is called that no row names. */
+  /** Returns the name of a node without a row. */
   nameByItself(nodeId: NodeId, hostname: string): string;
   readonly clusterId: string;
   readonly epoch: number;
@@ -62,25 +62,25 @@ export interface Stream {
 export interface StreamEvents {
   /** Its hello was accepted. */
   greeted(): void;
-  /** Hello and inventory were accepted, and the node has been told what it should hold. */
+  /** Its inventory was accepted, and the full set is on its way. */
   live(): void;
-  /** `lost`: images that the node had and has no longer. */
+  /** `lost`: images that disappeared from the node. */
   imagesChanged(lost: readonly string[]): void;
-  /** The node lacks the image that a session of its own needs. */
+  /** The node lacks the image of one of its sessions. */
   imageMissing(session: SessionRow): void;
   conditionsChanged(): void;
   build(report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
   shutDown(): void;
-  /** All workers that live in a session of this node. */
+  /** All live workers in a session of this node. */
   workers(session: SessionRow, workers: readonly LiveWorker__Output[]): void;
-  /** False: no such byte stream was asked for. */
+  /** Returns false if no such byte stream was requested. */
   streamRefused(refusal: StreamRefused__Output): boolean;
-  /** False: nobody asked for them. */
+  /** Returns false if nobody requested them. */
   lines(lines: Lines__Output): boolean;
   closed(): void;
 }
 
-/** What streams count, together. */
+/** Metrics of all streams together. */
 export interface StreamMetrics {
   readonly compared: Counter<'outcome'>;
   readonly failed: Counter;
@@ -93,25 +93,25 @@ export function streamMetrics(metrics: Metrics): StreamMetrics {
   return {
     compared: metrics.counter({
       name: 'node_sets_compared_total',
-      help: 'Comparisons of rows with what a node was told, by outcome. Each that differs is told anew.',
+      help: 'Comparisons of rows with what a node was sent, by outcome. A node that differs is sent a full set.',
       labels: ['outcome'],
     }),
     failed: metrics.counter({
       name: 'node_stream_faults_total',
-      help: 'Node streams ended by a fault of the controller in handling them.',
+      help: 'Node streams ended by an internal error of the controller.',
     }),
     paused: metrics.counter({
       name: 'node_stream_pauses_total',
-      help: 'Times that a node stream was not read because too much was undecided.',
+      help: 'Times that reading a node stream stopped because too much was undecided.',
     }),
     wasted: metrics.counter({
       name: 'node_frames_wasted_total',
-      help: 'Frames of nodes that changed nothing: repeated, refused, or beyond a rate.',
+      help: 'Frames of nodes without effect: repeated, refused, or beyond a rate.',
       labels: ['kind'],
     }),
     delayed: metrics.counter({
       name: 'node_news_delayed_total',
-      help: 'News of nodes that came faster than their rate: the newest of each thing is heard later.',
+      help: 'News of nodes beyond their rate. The newest of each subject is handled later.',
       labels: ['kind'],
     }),
   };

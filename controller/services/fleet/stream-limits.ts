@@ -31,24 +31,24 @@ export class StreamLimits {
     return this.#pace.allowsNews(key);
   }
 
-  /** Whether the frame of now, which is partial output, can be passed on. */
+  /** Returns whether the current frame, partial output, can be passed on. */
   allowsOutput(): boolean {
     return this.#pace.allows('output') && this.#pace.allows('output_bytes', '', this.#flow.frameBytes);
   }
 
-  /** Hears news that nobody asked for at their rate, the newest of each thing later. */
+  /** Handles spontaneous news at its rate; of each subject, the newest is handled later. */
   news(kind: Kind, key: string, hear: () => void): void {
     if (this.#late.hear(key, () => this.#stream.guarded(hear))) return;
     this.#stream.shared.metrics.delayed.add(1, { kind });
     this.waste(kind);
   }
 
-  /** Something newer than the late news of this key has been heard. */
+  /** Drops late news of this key, since newer news was handled. */
   supersede(key: string): void {
     this.#late.forget(key);
   }
 
-  /** A frame changed nothing. A node with too many of them is not read for a while. */
+  /** Counts a frame without effect. Too many of them pause reading from the node. */
   waste(kind: Kind): void {
     const { shared, nodeId, name } = this.#stream;
     shared.metrics.wasted.add(1, { kind });
@@ -56,7 +56,7 @@ export class StreamLimits {
     if (restMs > 0 && !this.#isClosed && this.#flow.rest(restMs)) shared.alarms?.raise(nodeId, floodAlarm(name));
   }
 
-  /** Logs, at a rate, what the node says. */
+  /** Logs something about the node, at a limited rate. */
   log(level: 'info' | 'warn', event: string, fields: LogFields): void {
     if (this.allows('lines')) this.#stream.shared.log[level](event, { node: this.#stream.name, ...fields });
   }
@@ -69,5 +69,5 @@ export class StreamLimits {
 
 const floodAlarm = (name: string): Alarm => ({
   type: 'Flood',
-  message: `The node ${name} says far more than changes there, so it is heard slowly. Read the log of its node agent, and stop that machine if it is not yours any more.`,
+  message: `The node ${name} sends far more frames than changes, so the controller reads it slowly. Check the log of its node agent, and stop the machine if it is compromised.`,
 });

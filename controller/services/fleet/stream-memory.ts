@@ -1,4 +1,4 @@
-/** What the streams of all nodes keep in memory together, and each of them. */
+/** Memory bounds of node streams, each and in total. */
 export const STREAM_MEMORY = {
   /** Frames that are not decided yet. */
   undecided: { ofNode: 4 * 1024 * 1024, inAll: 64 * 1024 * 1024, share: 256 * 1024 },
@@ -23,13 +23,16 @@ export class StreamMemory {
     this.#undecided += bytes;
   }
 
-  /** Whether a stream with so much undecided is not to be read: it has its own bound, or more than a fair share where all together have too much. */
+  /**
+   * Returns whether a stream with this many undecided bytes must stop reading: it exceeds its own
+   * bound, or its fair share of an exceeded total.
+   */
   isFull(ofNode: number): boolean {
     const { undecided } = STREAM_MEMORY;
     return ofNode >= undecided.ofNode || (this.#undecided >= undecided.inAll && ofNode >= undecided.share);
   }
 
-  /** A stream keeps so much from now on. False when that is too much: its stream must end. */
+  /** Sets the memory of a stream. Returns false if it is too much, and the stream must end. */
   keep(stream: object, bytes: number): boolean {
     const { kept } = STREAM_MEMORY;
     const inAll = this.#keptInAll - (this.#kept.get(stream) ?? 0) + bytes;

@@ -4,15 +4,16 @@ import type { AuditSink, ExportedAudit } from '../../services/audit/audit-export
 
 export interface AuditFileOptions {
   readonly path: string;
-  /** A file that has reached this is set aside as PATH.1, and the ones before it move on. */
+  /** A file of this size is rotated to PATH.1, and older ones move on. */
   readonly maxBytes: number;
-  /** How many are set aside; the oldest goes. */
+  /** Number of rotated files; the oldest is deleted. */
   readonly kept: number;
 }
 
 /**
- * Appends records as JSON lines, and syncs them. The file is opened anew each time, so that whoever rotates it too only has to rename it.
- * A line that a crash or a full disk cut short ends where the next one begins, and comes again whole.
+ * Appends records as synced JSON lines. Opens the file each time, so that other tools can rotate it
+ * by renaming. A line that a crash or a full disk truncated is ended by the next write, and written
+ * again.
  */
 export function auditFile({ path, maxBytes, kept }: AuditFileOptions): AuditSink {
   async function rotate(): Promise<void> {

@@ -5,8 +5,8 @@ export const GRACE_MS = 10_000;
 export const MIN_BYTES_PER_S = 16 * 1024;
 
 /**
- * Holds what a client has sent against how long it took, on average since the beginning and after a grace. Only the time counts during which
- * the client was waited for: neither a slow disk nor a queue is its fault.
+ * Enforces a minimum upload rate, averaged since the start, after a grace period. Counts only time
+ * spent waiting for the client: a slow disk or a queue is not its fault.
  */
 export class LeastPace {
   readonly #clock: Pick<Clock, 'monotonic' | 'after'>;
@@ -17,13 +17,13 @@ export class LeastPace {
   #timer: Timer | undefined;
   #isTooSlow = false;
 
-  /** Calls `tooSlow` once, as soon as the client falls behind. */
+  /** Calls `tooSlow` once, when the client falls behind. */
   constructor(clock: Pick<Clock, 'monotonic' | 'after'>, tooSlow: () => void) {
     this.#clock = clock;
     this.#tooSlow = tooSlow;
   }
 
-  /** The client is to send. */
+  /** Starts waiting for the client. */
   wait(): void {
     this.#since = this.#clock.monotonic();
     const leftMs = GRACE_MS + (this.#bytes / MIN_BYTES_PER_S) * 1000 - this.#waitedMs;

@@ -1,4 +1,6 @@
-/** The keys that seal secrets, a file each, 0600, in a directory of their own beside the database and never in it. */
+/**
+ * The sealing keys: one file each, mode 0600, in a directory beside the database and never in it.
+ */
 import { watch } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,11 +9,14 @@ import type { Random } from '../../../seams/random.ts';
 import type { SealingKeys } from '../../services/spaces/resealing-loop.ts';
 import { SEALING_KEY_BYTES, type SealingKey, sealingKey } from '../../services/spaces/sealing.ts';
 
-/** Ordered by their making: a number of fixed width, then what sets two apart that were made at once, or in two lives of a store. */
+/**
+ * Ordered by creation: a number of fixed width, then random digits that separate keys of concurrent
+ * or restored stores.
+ */
 const NAME = /^(\d{8})-[0-9a-f]{8}\.key$/;
 const EXTENSION = '.key';
 
-/** Makes a key, newer than all that are there. Resolves once it survives a crash. */
+/** Creates a key newer than all others. Resolves once it is durable. */
 export async function makeSealingKey(directory: string, random: Random): Promise<SealingKey> {
   await makePrivateDirectory(directory);
   const newest = (await idsIn(directory)).at(-1);
@@ -22,7 +27,7 @@ export async function makeSealingKey(directory: string, random: Random): Promise
   return sealingKey(id, bytes);
 }
 
-/** The keys in `directory`; the first is made when there is none. */
+/** Returns the keys in `directory`, and creates the first one. */
 export async function openSealingKeys(directory: string, random: Random): Promise<readonly SealingKey[]> {
   await makePrivateDirectory(directory);
   const keys = await readKeys(directory);
@@ -37,13 +42,13 @@ export const sealingKeysIn = (directory: string): SealingKeys => ({
   },
   watch(listener) {
     const watcher = watch(directory, { persistent: false }, listener);
-    // The next look finds what it did not.
+    // The periodic check finds what a failed watch misses.
     watcher.on('error', () => watcher.close());
     return watcher;
   },
 });
 
-/** Sorted: the last is the newest. */
+/** Sorted; the last is the newest. */
 export async function idsIn(directory: string): Promise<string[]> {
   const names = await readdir(directory);
   return names
@@ -57,9 +62,9 @@ async function readKeys(directory: string): Promise<SealingKey[]> {
   for (const id of await idsIn(directory)) {
     const path = join(directory, id + EXTENSION);
     const text = await readPrivateFile(path);
-    // Removed since it was listed.
+    // Deleted since it was listed.
     if (text === undefined) continue;
-    if (!/^[0-9a-f]{64}$/.test(text.trim())) throw new Error(`${path} is no key: put it back from a backup`);
+    if (!/^[0-9a-f]{64}$/.test(text.trim())) throw new Error(`${path} is not a valid key; restore it from a backup`);
     keys.push(sealingKey(id, Buffer.from(text.trim(), 'hex')));
   }
   return keys;

@@ -12,7 +12,7 @@ import type { SourceChecker } from '../source-check/checker.ts';
 import { saveUpload } from './upload-file.ts';
 
 export interface SourceFiles extends SourceShelf {
-  /** The packed source of that digest; undefined when it is not kept. */
+  /** Returns the packed source of that digest, or undefined if it is not stored. */
   open(digest: string): Readable | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface SourceDeps {
   readonly checker: Pick<SourceChecker, 'check'>;
 }
 
-/** Sources as files named by their digest. What an upload that was cut off left behind is removed at the start. */
+/** Stores sources as files named by digest. Deletes leftovers of interrupted uploads on startup. */
 export async function sourceFiles(directory: string, { disk, random, clock, checker }: SourceDeps): Promise<SourceFiles> {
   await disk.makeDirectory(directory, 0o700);
   for (const name of await readdir(directory)) {

@@ -10,12 +10,12 @@ export interface UploadFileDeps {
   readonly clock: Pick<Clock, 'monotonic' | 'after'>;
 }
 
-/** Each write is a way to the thread pool and back. */
+/** Large, because each write is a round trip to the thread pool. */
 const WRITE_AT_ONCE_BYTES = 256 * 1024;
 
 /**
- * Writes a body to a file as it comes. 408 when the client sends too slowly. Rejects with the fault of a body that is cut off.
- * The caller removes the file.
+ * Writes a body to a file as it arrives. 408 if the client sends too slowly. Rejects if the body
+ * ends early. The caller deletes the file.
  */
 export async function saveUpload(
   body: Readable,
@@ -27,7 +27,7 @@ export async function saveUpload(
   const pace = new LeastPace(clock, () => body.destroy());
   pace.wait();
   const file = await disk.open(path).finally(() => pace.stop());
-  // One for all of it: pieces that outlive a turn make the collector of the whole heap run.
+  // One reused buffer: chunks that outlive a turn cause collections of the whole heap.
   const gathered = Buffer.allocUnsafeSlow(WRITE_AT_ONCE_BYTES);
   let gatheredBytes = 0;
   let position = 0;
@@ -42,7 +42,7 @@ export async function saveUpload(
   try {
     pace.wait();
     for await (const chunk of body) {
-      if (!Buffer.isBuffer(chunk)) throw new TypeError('a body gave something else than bytes');
+      if (!Buffer.isBuffer(chunk)) throw new TypeError('a body returned a chunk that is not bytes');
       pace.came(chunk.byteLength);
       if (position + gatheredBytes + chunk.byteLength > maxBytes) return tooLarge(maxBytes);
       const claimed = claim.packed(chunk.byteLength);
@@ -69,4 +69,4 @@ export async function saveUpload(
 }
 
 const tooLarge = (most: number) =>
-  refused('PAYLOAD_TOO_LARGE', `The archive is too large (packed): at most ${most / (1024 * 1024)} MiB`, { what: 'packed', most });
+  refused('PAYLOAD_TOO_LARGE', `The archive is too large (packed): at most ${most / (1024 * 1024)} MiB.`, { what: 'packed', most });

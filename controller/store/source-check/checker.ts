@@ -17,15 +17,15 @@ export interface SourceCheckerDeps {
   readonly metrics: Metrics;
 }
 
-/** A deploy is often followed by the next one; starting the process takes a moment. */
+/** A deploy is often followed by the next one, and starting the process takes a moment. */
 const IDLE_MS = 30_000;
 const LONGEST_CHECK_MS = 240_000;
 const HEAP_MIB = 96;
-/** Small buffers live shortly: a large young generation would only be touched, never used. */
+/** Buffers are small and short-lived: a larger young generation would only waste memory. */
 const YOUNG_MIB = 1;
-/** When memory runs out, the kernel ends this process and not the controller. */
+/** When memory runs out, the kernel kills this process instead of the controller. */
 const OOM_SCORE = '800';
-// Its own name in the sources, and in what was compiled from them.
+// main.ts in the sources, main.js once compiled.
 const PROGRAM = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url));
 
 interface Idle {
@@ -34,8 +34,9 @@ interface Idle {
 }
 
 /**
- * Checks archives in processes of their own at the lowest priority: an archive then takes no processor time that the controller needs, and
- * none of its memory. Each process checks one archive at a time; callers bound how many are checked at once.
+ * Checks archives in separate processes of the lowest priority, so that they take neither CPU time
+ * nor memory from the controller. Each process checks one archive at a time; callers bound the
+ * number of checks.
  */
 export class SourceChecker {
   readonly #deps: SourceCheckerDeps;
@@ -52,12 +53,12 @@ export class SourceChecker {
     });
     deps.metrics.gauge({
       name: 'source_check_processes',
-      help: 'Processes that check uploaded sources, idle ones too.',
+      help: 'Processes that check uploaded sources, including idle ones.',
       read: () => this.#children.size,
     });
   }
 
-  /** UNAVAILABLE when the process ends or takes too long. Rejects with faults of the disk. */
+  /** UNAVAILABLE if the process dies or takes too long. Rejects on disk errors. */
   check(request: CheckRequest, claim: Pick<SourceClaim, 'spooled'>): Promise<Outcome<CheckedArchive>> {
     const child = this.#take();
     return new Promise((resolve, reject) => {
@@ -89,7 +90,7 @@ export class SourceChecker {
     });
   }
 
-  /** Ends the processes; checks under way are UNAVAILABLE. */
+  /** Kills the processes; checks in progress become UNAVAILABLE. */
   close(): void {
     for (const { timer } of this.#idle.splice(0)) timer.cancel();
     for (const child of this.#children) child.kill('SIGKILL');
@@ -107,7 +108,7 @@ export class SourceChecker {
   #start(): ChildProcess {
     const child = fork(PROGRAM, {
       execArgv: [`--max-old-space-size=${HEAP_MIB}`, `--max-semi-space-size=${YOUNG_MIB}`],
-      // Nothing of the controller's environment: it reads archives of strangers.
+      // Withholds the controller's environment: the process parses untrusted archives.
       env: { PATH: process.env.PATH, MALLOC_ARENA_MAX: '1', UV_THREADPOOL_SIZE: '2' },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
@@ -120,7 +121,7 @@ export class SourceChecker {
   }
 
   #rest(child: ChildProcess): void {
-    // An idle process does not keep the controller.
+    // An idle process must not keep the controller running.
     child.unref();
     child.channel?.unref();
     const timer = this.#deps.clock.after(IDLE_MS, () => {
@@ -137,13 +138,13 @@ export class SourceChecker {
   }
 }
 
-/** Before it has started its threads, which inherit the priority. */
+/** Before the process starts its threads, which inherit the priority. */
 function lower(pid: number): void {
   try {
     setPriority(pid, constants.priority.PRIORITY_LOW);
     writeFileSync(`/proc/${pid}/oom_score_adj`, OOM_SCORE);
   } catch {
-    // It has ended already, which its exit tells, or the kernel does not let it: it works without.
+    // Ignored: the process has exited, or the kernel does not permit it.
   }
 }
 
@@ -152,7 +153,7 @@ async function answer(child: ChildProcess, claimed: ReturnType<SourceClaim['spoo
   send(child, { claimed: outcome.ok ? accepted(null) : outcome });
 }
 
-/** What cannot be sent any more goes to a process whose exit is about to be told. */
+/** Ignores errors: the process's exit event follows. */
 function send(child: ChildProcess, message: ToChecker): void {
   child.send(message, () => undefined);
 }

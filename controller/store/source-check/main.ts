@@ -1,4 +1,7 @@
-/** The process that unpacks and packs uploaded archives for the controller, one at a time. Forked by checker.ts, and ends with it. */
+/**
+ * The process that checks and repacks uploaded archives, one at a time. checker.ts forks it, and it
+ * exits with the controller.
+ */
 import { createReadStream } from 'node:fs';
 import process from 'node:process';
 import { systemDisk } from '../../../seams/system.ts';
@@ -11,7 +14,7 @@ const READ_AT_ONCE_BYTES = 256 * 1024;
 const send = (message: FromChecker) => process.send?.(message);
 let answerClaim: (claimed: Outcome<unknown>) => void = () => undefined;
 
-/** Asks the controller for room on the disk. */
+/** Asks the controller for disk space. */
 function claim(bytes: number): Promise<Outcome<unknown>> {
   return new Promise((resolve) => {
     answerClaim = resolve;

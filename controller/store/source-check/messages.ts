@@ -1,12 +1,15 @@
 import type { Outcome } from '../../domain/engine/outcome.ts';
 import type { CheckedArchive, SourcePaths } from '../../services/agents/source-check.ts';
 
-/** What the controller and the process that checks archives send each other, as JSON. */
+/** Messages between the controller and the checker process, as JSON. */
 export interface CheckRequest extends SourcePaths {
   readonly uploadPath: string;
 }
 
-/** The process asks before it writes, in steps of {@link CLAIM_STEP_BYTES} or one write, and writes nothing until it has the answer. */
+/**
+ * The process claims space before it writes, in steps of {@link CLAIM_STEP_BYTES} or one write, and
+ * waits for the answer.
+ */
 export type FromChecker =
   | { readonly claim: number }
   | { readonly checked: Outcome<CheckedArchive> }

@@ -11,7 +11,7 @@ export function auditInsert(database: Database.Database): (record: AuditRecord) 
   return (record) => void insert.run(...toSql(COLUMNS, record));
 }
 
-/** As its index says it. */
+/** Must equal the condition of the partial index. */
 export const STRANGERS = `outcome <> 'ok' and actor_type = 'Anonymous'`;
 
 const PARTS: Readonly<Record<AuditPart, string>> = {
@@ -21,11 +21,17 @@ const PARTS: Readonly<Record<AuditPart, string>> = {
   all: 'true',
 };
 
-/** The oldest records of a part up to a number. The newest of all stays, so that numbers go on from it. */
+/**
+ * Selects the oldest records of a part up to a number. The newest record stays, so that numbers
+ * continue.
+ */
 export const oldAuditSql = (part: AuditPart): string =>
   `select number from audit where ${PARTS[part]} and number <= ? and number < (select max(number) from audit) order by number limit ?`;
 
-/** The newest record of a part that is past its bound in rows; of everything, all that are older go with it. */
+/**
+ * Selects the newest record of a part beyond its bound in rows. Of the whole record, all older rows
+ * go too.
+ */
 export const auditBeyondSql = (part: AuditPart): string =>
   `select number from audit where ${PARTS[part]} order by number desc limit 1 offset ?`;
 
@@ -37,5 +43,5 @@ export function auditPruning(database: Database.Database): (part: AuditPart, upT
   return (part, upTo, limit) => void statements[part].run(upTo, limit);
 }
 
-/** The record in a row of {@link AUDIT_SELECTION}. */
+/** Returns the record in a row of {@link AUDIT_SELECTION}. */
 export const storedAudit = (row: SqlRow): StoredAudit => selected(STORED_AUDIT, row);

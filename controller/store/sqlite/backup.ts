@@ -1,4 +1,4 @@
-/** What a backup needs of the database, beside a controller that may be running on it. */
+/** Database operations of a backup, beside a controller that can be running. */
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import { byOperator, recordOf } from '../../domain/audit/audit.ts';
@@ -8,8 +8,8 @@ import { migrate } from './migrations/migrations.ts';
 const ALL_PAGES = 0x7fffffff;
 
 /**
- * A consistent copy of the database as of one commit, in a file of its own, while others read and write it. Nobody waits
- * for it: all pages are taken in one step, within one read transaction. Throws when the copy is not whole.
+ * Copies the database to a file, consistent as of one commit, while others use it. Takes all pages
+ * in one step within one read transaction, so nobody waits. Throws if the copy is damaged.
  */
 export async function copyDatabase(
   from: string,
@@ -23,7 +23,7 @@ export async function copyDatabase(
   }
   const copy = new Database(to);
   try {
-    // One file, and none beside it.
+    // A single file, without a write-ahead log beside it.
     copy.pragma('journal_mode = DELETE');
     check(copy, to);
     const live = copy.prepare<[], { count: number }>(`select count(*) as count from sessions where desired <> 'deleted'`).get();
@@ -39,7 +39,7 @@ function check(database: Database.Database, path: string): void {
   if (said !== 'ok') throw new Error(`${path} is damaged: ${String(said)}`);
 }
 
-/** Whether another process holds the database open. */
+/** Returns whether another process has the database open. */
 export function isInUse(path: string): boolean {
   const database = new Database(path, { timeout: 0 });
   try {
@@ -55,17 +55,19 @@ export function isInUse(path: string): boolean {
 }
 
 /**
- * Begins a new life of a restored database. `epoch` is a Unix time in seconds, or more, and the greatest ever:
- *
- * 1. Generations and message numbers go on from its milliseconds. Whatever nodes and guests were told after the backup is below that, so no
- *    assignment is taken for an old one, no tombstone covers it, and no new message passes for one that was held before.
- * 2. Which messages the guests hold is not known any more: all that have no answer here are sent again, and their guests say
- *    what became of them.
- * 3. Every session is expected to have a volume: one that was deleted after the backup fails, and is not made anew.
- * 4. What a session was when the backup was taken is kept, so that what its node did with it since can be told from that.
- * 5. The same for the versions of secrets: what guests hold of another life of the store is old to them.
- * 6. Every token of before is ended: what was revoked after the backup must not be good again. API keys are those of the backup.
- * 7. The absence of nodes is counted from when they next fail to come.
+ * Starts a new epoch of a restored database. `epoch` is at least the Unix time in seconds, and
+ * greater than every earlier one.
+ * 1. Generations and message numbers continue from its milliseconds, above everything that nodes
+ *    and guests got after the backup. No assignment looks old, no tombstone covers it, and no new
+ *    message looks like a known one.
+ * 2. All unanswered messages are sent again, and guests report what became of them.
+ * 3. Every session is expected to have a volume: one deleted after the backup fails, and is not
+ *    created again.
+ * 4. The generation in the backup is stored, to detect what the node did with the session since.
+ * 5. Versions of secrets increase, so that guests refresh those of another epoch.
+ * 6. Every older token becomes invalid, since it can have been revoked after the backup. API keys
+ *    are those of the backup.
+ * 7. Absence of nodes is counted from the next time they miss.
  */
 export async function beginEpoch(path: string, epoch: number): Promise<void> {
   const database = new Database(path, { fileMustExist: true });
@@ -73,7 +75,7 @@ export async function beginEpoch(path: string, epoch: number): Promise<void> {
     check(database, path);
     database.pragma('synchronous = FULL');
     await migrate(new Kysely<unknown>({ dialect: new SqliteDialect({ database }) }));
-    // In milliseconds: nothing changes, or is sent messages, so often that what it counted in one life reaches the next.
+    // In milliseconds: no counter of one epoch grows fast enough to reach the next.
     const first = epoch * 1000;
     database.transaction(() => {
       const live = `desired <> 'deleted'`;

@@ -34,14 +34,20 @@ export function toSql(columns: readonly Column[], row: object): SqlValue[] {
   });
 }
 
-/** What a statement selects for {@link selected}: the columns of these fields, or of all, by the names of the fields. */
+/**
+ * Returns the select list for {@link selected}: columns of these fields, or of all, named like the
+ * fields.
+ */
 export function selection(fields: Fields, only: readonly string[] = Object.keys(fields)): string {
   return only.map((field) => (field === snake(field) ? field : `${snake(field)} as "${field}"`)).join(', ');
 }
 
 const PATCHES = new WeakMap<Fields, readonly Column[]>();
 
-/** The row of a {@link selection}; made in place. It was written by {@link toSql}: it has the shape that its fields say. */
+/**
+ * Converts the row of a {@link selection} in place. {@link toSql} wrote it, so it has the declared
+ * shape.
+ */
 export function selected<Of extends Fields>(fields: Of, row: SqlRow): RowOf<Of> {
   let patch = PATCHES.get(fields);
   if (patch === undefined) {
@@ -57,11 +63,11 @@ export function selected<Of extends Fields>(fields: Of, row: SqlRow): RowOf<Of> 
   return result as RowOf<Of>;
 }
 
-/** The same for a table, whose name tells the type of its rows. */
+/** Like {@link selected}, for a whole row of a table. */
 export const rowIn = <Name extends TableName>(table: Name, row: SqlRow): Tables[Name] =>
   selected(TABLES[table], row) as RowOf<Fields> as Tables[Name];
 
-/** Throws where the tables do not have the columns of the rows that this program declares: a migration is missing. */
+/** Throws if a table lacks columns of the declared rows: a migration is missing. */
 export function checkSchema(database: Database.Database): void {
   const columnsIn = database.prepare<[string], { name: string; type: string }>(
     'select name, lower(type) as type from pragma_table_info(?)',

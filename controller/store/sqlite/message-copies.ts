@@ -2,8 +2,9 @@ import type Database from 'better-sqlite3';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 
 /**
- * Copies a conversation from one session to another, in one statement: it may be long. The id of a copy is the session's own with the message's number
- * in place of its last digits, after a "c", so that an answer finds its message.
+ * Copies a conversation to another session in one statement: it can be long. A copy's id is the
+ * session's id with the message number in place of its last digits, after a "c", so that an answer
+ * finds its message.
  */
 export function messageCopies(database: Database.Database): (copy: Extract<Mutation, { kind: 'copy-messages' }>) => void {
   const copied = database.prepare<[{ from: string; to: string; fromSeq: number }]>(`

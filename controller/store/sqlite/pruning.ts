@@ -7,9 +7,9 @@ interface History {
   readonly table: string;
   readonly key: string;
   readonly time: string;
-  /** Which of those that are old enough can go. */
+  /** Restricts which old rows can be deleted. */
   readonly only: string;
-  /** What is beyond a usual row; SQLite reads it from the row's header. */
+  /** Size beyond that of a usual row; SQLite reads it from the row's header. */
   readonly bytes: string;
 }
 
@@ -17,7 +17,7 @@ const USUAL = { key: 'id', only: 'true', bytes: '0' };
 const history = (table: string, time: string, more: Partial<History> = {}): History => ({ ...USUAL, table, time, ...more });
 
 const HISTORIES: Readonly<Record<Prune['table'], History>> = {
-  // The newest event always stays, so that numbers go on from it.
+  // The newest event stays, so that numbers continue.
   events: history('events', 'at', { key: 'number', only: 'number < (select max(number) from events)', bytes: 'octet_length(data)' }),
   runs: history('runs', 'started_at'),
   idempotency: history('idempotency', 'created_at'),
@@ -28,23 +28,23 @@ const HISTORIES: Readonly<Record<Prune['table'], History>> = {
   }),
 };
 
-/** The oldest rows that are past their time, by an index. */
+/** Selects the oldest rows past their retention, by an index. */
 export function overdueSql(table: Prune['table'], ofSpace: boolean): string {
   const { table: name, key, time, only, bytes } = HISTORIES[table];
   const space = ofSpace ? 'space_id = ? and ' : '';
   return `select ${key} as key, ${bytes} as bytes from ${name} where ${space}${time} < ? and ${only} order by ${time} limit ?`;
 }
 
-/** How much one prune removes, beyond a first row that is larger. */
+/** Bytes removed per prune, not counting a larger first row. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** Retention: removes the oldest rows of a table of history, within the bounds of one commit. */
+/** Retention: removes the oldest rows of a history table, bounded per commit. */
 export function pruning(database: Database.Database): (prune: Prune) => void {
   const overdue = new Map<string, Database.Statement<(string | number)[], { key: string | number; bytes: number }>>();
   const removes = new Map<Prune['table'], Database.Statement<[string | number]>>();
   for (const [table, { table: name, key }] of Object.entries(HISTORIES) as [Prune['table'], History][])
     removes.set(table, database.prepare(`delete from ${name} where ${key} = ?`));
-  // Of no use without its session.
+  // Useless without its session.
   const removeCount = database.prepare<[string | number]>('delete from session_event_counts where session_id = ?');
 
   return ({ table, before, limit, spaceId }) => {

@@ -2,12 +2,16 @@ import type Database from 'better-sqlite3';
 import { TABLES, type TableName } from '../../domain/engine/mutation.ts';
 import { columnsOf, namesOf, placesFor, type SqlValue, snake, toSql } from './columns.ts';
 
-/** Tables whose rows change often, but seldom in what they are found by; and what triggers and conditions of indexes look at besides the columns of indexes. */
+/**
+ * Tables that change often, but rarely in indexed columns, with further columns that triggers and
+ * index conditions use.
+ */
 const CHANGED_OFTEN: Partial<Readonly<Record<TableName, readonly string[]>>> = { sessions: ['metadata', 'timeouts'] };
 
 /**
- * Writes rows of a table, new ones and changed ones. SQLite writes an entry of an index anew whenever a statement sets a column of it, whether or not the
- * value differs: so a change that leaves these columns as they are is a statement that does not set them.
+ * Writes new and changed rows of a table. SQLite rewrites an index entry whenever a statement sets
+ * its column, even to the same value. So a change that leaves these columns as they are uses a
+ * statement that does not set them.
  */
 export function rowWriter(database: Database.Database, table: TableName): (row: object) => void {
   const columns = columnsOf(TABLES[table]);
@@ -22,7 +26,7 @@ export function rowWriter(database: Database.Database, table: TableName): (row: 
   const free = columns.filter(({ name }) => !indexed.has(name));
   const fixed = columns.filter(({ name }) => indexed.has(name));
   const update = database.prepare<SqlValue[]>(
-    // The plus keeps the planner to the primary key.
+    // The plus keeps the planner on the primary key.
     `update ${snake(table)} set ${free.map(({ name }) => `${name} = ?`).join(', ')} where ${fixed.map(({ name }) => (name === 'id' ? 'id = ?' : `+${name} is ?`)).join(' and ')}`,
   );
   return (row) => {

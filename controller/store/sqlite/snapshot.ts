@@ -1,6 +1,9 @@
 import type Database from 'better-sqlite3';
 
-/** All reads of one connection between two commits, in one transaction: to enter and leave one takes three times as long as to read a row. */
+/**
+ * Holds one read transaction between two commits: entering and leaving one takes three times as
+ * long as reading a row.
+ */
 class HeldReads {
   readonly database: Database.Database;
   readonly #begin: Database.Statement;
@@ -27,8 +30,9 @@ class HeldReads {
 }
 
 /**
- * What was last committed. It is read on the connection that writes, whose cache has the pages of each commit already: for any other one a commit empties the
- * cache. While a transaction is decided, it is read on a connection beside it. Reads are let go before each write, so that they hold no checkpoint back.
+ * Reads the last commit. Uses the writing connection, whose cache has the pages of each commit,
+ * while a commit empties the cache of any other; during a transaction, uses a second connection.
+ * Ends its read transaction before each write, so that checkpoints can proceed.
  */
 export class Snapshot {
   readonly #near: HeldReads;
@@ -40,14 +44,14 @@ export class Snapshot {
     this.#beside = new HeldReads(beside);
   }
 
-  /** The one to read with now. Good until the next write. */
+  /** Returns the connection to read with, valid until the next write. */
   connection(): Database.Database {
     const reads = this.#isWriting ? this.#beside : this.#near;
     reads.hold();
     return reads.database;
   }
 
-  /** Every write goes through this. */
+  /** Runs a write. Every write goes through this. */
   write<T>(work: () => T): T {
     this.#near.letGo();
     this.#isWriting = true;

@@ -9,18 +9,21 @@ import { openStore } from './store.ts';
 
 export interface SqliteDeps {
   readonly path: string;
-  /** Of this life of the store. */
+  /** The current epoch of the store. */
   readonly epoch: number;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
 }
 
-/** Opens the database at `path` for the controller, as {@link openStore} does, with a thread for lists and one for pages of events. */
+/**
+ * Opens the controller's database at `path` like {@link openStore}, with a thread for lists and one
+ * for event pages.
+ */
 export async function openSqlite({ path, epoch, clock, log, metrics }: SqliteDeps): Promise<Store> {
   const { writer, view, events, audit, check, close } = await openStore(path, epoch);
   const lists = new Reader({ path, clock, log, metrics });
-  // A thread of its own: watchers that return do not wait behind lists, nor lists behind them.
+  // A separate thread, so that returning watchers and lists do not wait for each other.
   const pages = new Reader({ path, clock, log });
   return {
     writer,

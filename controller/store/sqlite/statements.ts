@@ -1,8 +1,8 @@
 import type Database from 'better-sqlite3';
 
 /**
- * Compiles each statement once for each connection, as `write` says for its text. Texts are literals: nothing is put together to
- * look a statement up.
+ * Compiles each statement once per connection, as `write` derives it from its text. Texts are
+ * literals, so lookups build no strings.
  */
 export function statements<Row>(write: (text: string) => string = (text) => text) {
   const compiled = new Map<Database.Database, Map<string, Database.Statement<unknown[], Row>>>();

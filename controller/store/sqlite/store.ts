@@ -10,27 +10,33 @@ import { Snapshot } from './snapshot.ts';
 import { sqliteView } from './views/sqlite-view.ts';
 import { writerOf } from './writer.ts';
 
-/** A store whose lists and pages of events nobody reads on a thread: for tools, and to build {@link openSqlite} on. */
+/** A store without reader threads: for tools, and as the base of {@link openSqlite}. */
 export interface SqliteStore extends Pick<Store, 'writer' | 'view' | 'events' | 'audit' | 'check'> {
   readonly path: string;
   close(): void;
 }
 
 export interface StoreOptions {
-  /** The database grows no larger than this many bytes. For tests of a full disk. */
+  /** Bound of the database size, for tests of a full disk. */
   readonly maxBytes?: number;
-  /** Another store of the same database writes meanwhile: its commits are seen too, which makes each read slower. */
+  /**
+   * Another process writes the database meanwhile. Its commits are seen, which makes each read
+   * slower.
+   */
   readonly looksOn?: boolean;
 }
 
-/** Of pages, read as they are needed: to fetch one from the system takes as long as the rest of reading a row. */
+/**
+ * Page cache, filled on demand: fetching a page from the system takes as long as the rest of
+ * reading a row.
+ */
 const CACHE_KIB = 64 * 1024;
-/** SQLite's own default, which every database of ours has. */
+/** SQLite's default, used by all our databases. */
 const PAGE_BYTES = 4096;
 
 /**
- * Opens or makes the database at `path`. Every acknowledged commit survives a power cut (WAL, synchronous FULL). Throws, and says what to
- * do, when the database cannot be written: a controller that could not keep its first command is not started.
+ * Opens or creates the database at `path`. Acknowledged commits survive a power cut (WAL,
+ * synchronous FULL). Throws with a remedy if the database cannot be written.
  */
 export async function openStore(path: string, epoch: number, { looksOn = false, maxBytes }: StoreOptions = {}): Promise<SqliteStore> {
   const opened: Database.Database[] = [];
@@ -46,7 +52,7 @@ export async function openStore(path: string, epoch: number, { looksOn = false, 
     const writing = open();
     writing.pragma('journal_mode = WAL');
     writing.pragma('synchronous = FULL');
-    // What savepoints may need to roll back. In a file it is written for nothing by each batch beyond a few pages.
+    // Rollback data of savepoints. In a file, each larger batch would write it for nothing.
     writing.pragma('temp_store = MEMORY');
     if (maxBytes !== undefined) writing.pragma(`max_page_count = ${Math.floor(maxBytes / PAGE_BYTES)}`);
     await migrate(new Kysely<unknown>({ dialect: new SqliteDialect({ database: writing }) }));
@@ -55,7 +61,7 @@ export async function openStore(path: string, epoch: number, { looksOn = false, 
     if (!looksOn) tryToWrite(meta);
     const reading = open({ readonly: true });
     for (const database of [writing, reading]) database.pragma(`cache_size = -${CACHE_KIB}`);
-    // One that looks on writes nothing, and sees what another process has committed meanwhile.
+    // A reader of another process's database writes nothing and sees the other's commits.
     const snapshot = looksOn ? undefined : new Snapshot(writing, reading);
     const connection = () => snapshot?.connection() ?? reading;
     return {
@@ -82,7 +88,7 @@ export async function openStore(path: string, epoch: number, { looksOn = false, 
   }
 }
 
-/** A page more is written, and synced. */
+/** Writes and syncs a page. */
 function tryToWrite(meta: Meta): void {
   meta.set('last_time', meta.get('last_time'));
 }

@@ -13,7 +13,7 @@ import { rowWriter } from './row-writer.ts';
 import type { Snapshot } from './snapshot.ts';
 import { sqliteView } from './views/sqlite-view.ts';
 
-/** The writer on the only connection that writes. */
+/** The writer, on the only connection that writes. */
 export function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | undefined): Writer {
   const puts = new Map<TableName, (row: object) => void>();
   const removes = new Map<TableName, (id: string) => void>();
@@ -32,7 +32,8 @@ export function writerOf(database: Database.Database, meta: Meta, snapshot: Snap
   );
   const eventColumns = columnsOf(EVENTS);
   const insertEvent = database.prepare<SqlValue[]>(`insert into events (${namesOf(eventColumns)}) values (${placesFor(eventColumns)})`);
-  // The library rolls back only what is still there: SQLITE_FULL, IOERR and NOMEM roll back everything by themselves.
+  // The library rolls back only a live transaction: SQLITE_FULL, IOERR and NOMEM roll back by
+  // themselves.
   const nested = database.transaction((work: () => unknown) => work());
 
   return {

@@ -1,4 +1,4 @@
-/** Pages of sessions out of those that a caller may see, found by an index however many sessions there are. */
+/** Pages of the sessions that a caller can see, always found by an index. */
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { PageRequest } from '../../../contract/pages.ts';
 import { SESSIONS } from '../../../domain/sessions/rows.ts';
@@ -9,35 +9,38 @@ import type { Query } from '../reader/reader.ts';
 import { allSaid, isOverflow, type Pair, saysAsWell, saysIndexed, saysInMetadata } from './metadata-conditions.ts';
 
 export type Condition = RawBuilder<unknown>;
-/** What rows are found in. Both have the columns that visibility and order are judged by. */
+/** The table that is searched. Both have the columns for visibility and order. */
 type Source = 'sessions' | 'session_metadata';
 
-/** A part of the rows that a query asks for. No two arms of a query have a row in common. */
+/** A part of a query. No two arms share rows. */
 interface Arm {
   readonly source: Source;
   readonly where: readonly Condition[];
-  /** The index that finds the rows does not have them in order: they are few, and are sorted. */
+  /** The index does not return rows in order: they are few and get sorted. */
   readonly isUnordered?: true;
 }
 
-/** Most of a session is not for a list: what is left out needs neither be read nor brought over from the reading thread. */
+/** Lists leave out most of a session, which is then neither read nor copied between threads. */
 const SHOWN = sql.raw(selection(SESSIONS, SHOWN_OF_SESSIONS));
 
-/** Up to so many spaces, a caller's sessions are found space by space. SQLite takes at most 500 terms in a compound SELECT. */
+/**
+ * Up to this many spaces, own sessions are searched by space. SQLite allows 500 terms in a compound
+ * SELECT.
+ */
 export const MAX_SPACES_APART = 64;
-/** Sessions whose ids have so many characters in common are few. */
+/** Few sessions share an id prefix of this length. */
 const SELECTIVE_PREFIX = 4;
 
-/** As in the partial indexes, so that they serve. */
+/** Must equal the condition of the partial indexes. */
 const LIVE = sql`desired <> 'deleted'`;
 
-/** Of a row of the metadata, by an index that has all that lists filter by. */
+/** Looks up the session of a metadata row in an index that has all filtered columns. */
 const ROW_OF_PAIR = sql`select 1 from sessions as row indexed by sessions_created
   where row.created_at = session_metadata.created_at and row.id = session_metadata.id`;
 
 /**
- * The statements that read one page, and how many there are in all. `pairs` are those of the query's metadata: the first one finds the sessions,
- * and should be the rarest.
+ * Returns the queries of a page and its total. The first pair of the query's metadata finds the
+ * sessions, so it should be the rarest.
  */
 export function sessionPage(
   compiler: Kysely<unknown>,
@@ -51,7 +54,8 @@ export function sessionPage(
   }
   const order = sql.raw(page.order ?? 'desc');
   const counts = arms.map(({ source, where }) => sql`(select count(*) from ${sql.table(source)} where ${all(where)})`);
-  // Which rows, by the indexes alone: of each arm no more than the page may need of it, then the page out of these. Then the rows themselves.
+  // Selects ids by the indexes alone: from each arm as many as the page can need, then the page
+  // among them. Then reads the rows.
   const reach = page.limit + page.offset;
   const heads = arms.map(({ source, where, isUnordered }) => {
     const sign = sql.raw(isUnordered === true ? '+' : '');
@@ -98,7 +102,10 @@ function isNothingVisible({ visible, spaceId }: SessionQuery): boolean {
   return spaceId === undefined ? seen.length === 0 : !seen.includes(spaceId);
 }
 
-/** The caller's own sessions, out of those spaces that are not seen as a whole. Undefined: there is no such space. */
+/**
+ * Returns the caller's own sessions outside the spaces it sees as a whole; undefined if there is no
+ * such space.
+ */
 function ownSessions(visible: Exclude<SessionQuery['visible'], 'all'>, sign: '' | '+'): readonly Condition[] | undefined {
   const { spaces, owner, ownedIn } = visible;
   if (owner === undefined) return undefined;
@@ -109,10 +116,13 @@ function ownSessions(visible: Exclude<SessionQuery['visible'], 'all'>, sign: '' 
   return others.length === 0 ? undefined : [mine, sql`+space_id in ${listOf(others)}`];
 }
 
-/** One parameter however many there are: SQLite bounds their number. */
+/** One parameter for any number of ids: SQLite bounds the number of parameters. */
 const listOf = (ids: readonly string[]): Condition => sql`(select value from json_each(${JSON.stringify(ids)}))`;
 
-/** What may be seen, in parts that have nothing in common and an index each; one part without such an index for a caller of many spaces. */
+/**
+ * Splits the visible sessions into disjoint parts with an index each; one part without for a caller
+ * of many spaces.
+ */
 function parts(query: SessionQuery): readonly (readonly Condition[])[] {
   const { visible, spaceId } = query;
   const inSpace = (id: string) => [sql`space_id = ${id}`];
@@ -125,7 +135,10 @@ function parts(query: SessionQuery): readonly (readonly Condition[])[] {
   return [...spaces.map(inSpace), ...(own === undefined ? [] : [own])];
 }
 
-/** The same as a question to rows that are found by something else: with the plus, no index on these columns serves. */
+/**
+ * The same condition for rows found otherwise: the plus keeps SQLite from using an index on these
+ * columns.
+ */
 function mayBeSeen({ visible, spaceId }: SessionQuery): readonly Condition[] {
   const asked = spaceId === undefined ? [] : [sql`+space_id = ${spaceId}`];
   if (visible === 'all') return asked;
@@ -148,7 +161,7 @@ function filtersOf(query: SessionQuery): readonly Condition[] {
   ];
 }
 
-/** Ids are lower-case hexadecimal digits and dashes, all of which come before "g". */
+/** Ids are lower-case hexadecimal digits and dashes, which all sort before "g". */
 const hasPrefix = (sign: '' | '+', prefix: string): Condition =>
   sql`${sql.raw(sign)}id >= ${prefix} and ${sql.raw(sign)}id < ${`${prefix}g`}`;
 

@@ -1,10 +1,13 @@
 import type { AgentId, SpaceId } from '../../../domain/engine/ids.ts';
 import type { Query } from '../reader/reader.ts';
 
-/** Of a space's sessions that are up, so many that were made last are looked through. */
+/** Examines at most this many running sessions of a space, newest first. */
 const LOOKED_THROUGH = 1000;
 
-/** The sessions that are up and were made with that agent: `limit` ids of the most lately active, each row with the `count` of all. */
+/**
+ * Returns `limit` ids of the most recently active running sessions with that agent, each row with
+ * the `count` of all.
+ */
 export const sessionsWithAgent = (space: SpaceId, agent: AgentId, limit: number): Query => ({
   sql: `
     with up as (

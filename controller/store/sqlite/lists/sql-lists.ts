@@ -15,7 +15,7 @@ import { countOf, type Pair } from './metadata-conditions.ts';
 import { sessionPage } from './session-lists.ts';
 import { sessionsWithAgent } from './sessions-with-agent.ts';
 
-/** Only compiles; what it makes runs on the reading thread. */
+/** Only compiles; the reader thread runs the queries. */
 const compiler = new Kysely<unknown>({
   dialect: {
     createAdapter: () => new SqliteAdapter(),
@@ -112,9 +112,9 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
     rows(table, equal, request, among) {
       const columns = columnsOf(TABLES[table]).filter(({ field }) => field in equal);
       const values = toSql(columns, equal);
-      // One parameter however many there are: SQLite bounds their number.
+      // One parameter for any number of ids: SQLite bounds the number of parameters.
       const chosen = among === undefined ? [] : [sql`id in (select value from json_each(${JSON.stringify(among)}))`];
-      // Those chosen are found by their key, however many others have the same values: with a plus no index on a column serves.
+      // Given ids, search by primary key: the plus keeps SQLite from using other indexes.
       const sign = sql.raw(among === undefined ? '' : '+');
       const equals = columns.map(({ name }, at) => sql`${sign}${sql.ref(name)} is ${values[at]}`);
       const from = sql`from ${sql.table(snake(table))} where ${sql.join([sql`true`, ...chosen, ...equals], sql` and `)}`;
@@ -127,7 +127,7 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
   };
 }
 
-/** The writer writes no other words. */
+/** The writer stores no other values. */
 const phaseIn = ({ desired, phase }: SqlRow) => ({ desired, phase }) as Pick<SessionRow, 'desired' | 'phase'>;
 
 const countIn = (rows: readonly SqlRow[] | undefined): number => Number(rows?.[0]?.count ?? 0);

@@ -1,7 +1,7 @@
 import { STRANGERS } from '../audit.ts';
 import { steps } from './steps.ts';
 
-/** Filters by these are answered from an index. Refusals have one too, since they are pruned by their number. */
+/** Each filter has an index, and refusals have one for pruning by number. */
 export const auditTable = steps(
   `create table audit (
      number integer primary key not null, at integer not null, actor_type text not null, actor_id text, actor text, credential text,
@@ -12,5 +12,5 @@ export const auditTable = steps(
   `create index audit_refused on audit (number) where outcome <> 'ok'`,
 );
 
-/** What strangers were refused is pruned by its number, too. */
+/** Refusals of strangers are pruned by number, too. */
 export const strangersOfAudit = steps(`create index audit_strangers on audit (number) where ${STRANGERS}`);

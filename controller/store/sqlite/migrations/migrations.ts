@@ -8,15 +8,15 @@ import { queueStep } from './queue.ts';
 import { steps } from './steps.ts';
 import { moreStorageSums, storageSums } from './storage-sums.ts';
 
-/** Written as the queries have it, so that the partial indexes serve them. */
+/** Must equal the condition in the queries, so that they use the partial indexes. */
 const OPEN = `status in ('pending','building')`;
 
-/** The names are stored: a step that was released is never changed or renamed. */
+/** Names are stored: never change or rename a released step. */
 const MIGRATIONS = {
   '0001-first': first,
   '0002-node-keys': steps('alter table nodes add column key_hash text', 'alter table nodes add column revoked_at integer'),
   '0003-queue': queueStep,
-  // Events of one session are read by number, as all are: the number within the session is not looked for.
+  // Events of a session are read by global number; the number within the session is never searched.
   '0004-events-of-session': steps('drop index events_session', 'create index events_session_number on events (session_id, number)'),
   '0005-retention': steps(
     'create index if not exists events_space on events (space_id, at)',
@@ -26,10 +26,10 @@ const MIGRATIONS = {
   '0007-normalized-names': normalizedNames,
   '0008-lives': steps('alter table sessions add column life text'),
   '0010-audit': auditTable,
-  // Few sessions are copies that have not begun.
+  // Few sessions are copies that have not started.
   '0011-copies': steps('create index if not exists sessions_copies on sessions (copy_from) where copy_from is not null'),
   '0012-node-bounds': steps('alter table nodes add column bounds text'),
-  // Few builds are with a node at once, of however many that wait.
+  // Few builds are assigned at once, however many wait.
   '0014-assigned-builds': steps(
     `create index builds_assigned on builds (node_id, created_at) where ${OPEN} and node_id is not null`,
     `create index builds_waiting on builds (created_at) where ${OPEN} and node_id is null`,
@@ -40,7 +40,7 @@ const MIGRATIONS = {
   '0017-strangers-of-audit': strangersOfAudit,
 };
 
-/** Brings the schema up to date. Throws, and leaves the schema as it was, when a step fails. */
+/** Migrates the schema. If a step fails, throws and leaves the schema unchanged. */
 export async function migrate(db: Kysely<unknown>): Promise<void> {
   const { error } = await new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } }).migrateToLatest();
   if (error !== undefined) throw error;

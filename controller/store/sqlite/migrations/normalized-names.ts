@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
-/** Names that were kept as they came, composed as names are now (NFC), so that they are found. */
+/** Converts stored names to NFC, like new names, so that lookups find them. */
 export const normalizedNames: Migration = {
   async up(db: Kysely<unknown>) {
     for (const [table, column] of [

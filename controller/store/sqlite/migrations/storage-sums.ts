@@ -1,6 +1,6 @@
 import { steps } from './steps.ts';
 
-/** As {@link messageBytes} counts. */
+/** Must equal {@link messageBytes}. */
 const size = (row: string) => `(octet_length(${row}.content) + octet_length(${row}.metadata))`;
 
 const intoSpace = (bytes: string, space: string) =>
@@ -10,8 +10,8 @@ const intoSpace = (bytes: string, space: string) =>
 const spaceOf = (row: string) => `(select space_id from sessions where id = ${row}.session_id)`;
 
 /**
- * What sessions and spaces keep in the store, as sums that triggers keep: whatever writes or removes a message or a source is counted
- * within its own transaction, and nothing is ever added up again.
+ * Storage of sessions and spaces, as sums that triggers maintain: every write or removal of a
+ * message or source is counted in its own transaction, and nothing is ever recounted.
  */
 export const storageSums = steps(
   'create table session_history (id text primary key not null, messages integer not null, bytes integer not null) strict, without rowid',
@@ -46,7 +46,10 @@ const metadataOf = (row: string) => `case when ${row}.desired = 'deleted' then 0
 
 const changed = (bytes: string, space: string) => `update space_storage set bytes = bytes + ${bytes} where id = ${space}`;
 
-/** What else a tenant can make large: metadata of sessions, secrets, and events, which hold what was said long after it was cleared. */
+/**
+ * Other data that a tenant can grow: session metadata, secrets, and events, which outlive cleared
+ * messages.
+ */
 export const moreStorageSums = steps(
   `insert into space_storage (id, bytes)
    select space_id, sum(bytes) from (

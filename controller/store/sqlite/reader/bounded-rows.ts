@@ -1,19 +1,19 @@
-/** Each UTF-16 unit becomes at most six bytes of JSON: a control character does. */
+/** A UTF-16 unit becomes at most six bytes of JSON: a control character does. */
 import { MIN_ITEMS } from '../../../contract/pages.ts';
 import type { SqlRow } from '../columns.ts';
 
 const MAX_BYTES_PER_UNIT = 6;
-/** For a number, a boolean, null, and the quotes, colon and comma around a value. */
+/** For a number, a boolean or null, and the quotes, colon and comma around a value. */
 const AROUND_A_VALUE = 24;
 
 /**
- * The rows until their JSON would exceed `maxBytes`, and the first {@link MIN_ITEMS} in any case. Rows are read one by one, so what follows the
- * last one is never in memory.
+ * Returns the rows until their JSON exceeds `maxBytes`, and at least {@link MIN_ITEMS}. Rows are
+ * read one by one, so later ones are never in memory.
  */
 export function rowsWithin(rows: Iterable<SqlRow>, maxBytes: number): SqlRow[] {
   const kept: SqlRow[] = [];
   let bytes = 0;
-  // An upper bound is enough until it is reached; then the size is counted exactly.
+  // Counts an upper bound until it is reached, then the exact size.
   let isExact = false;
   for (const row of rows) {
     bytes += isExact ? jsonBytes(row) : maxJsonBytes(row);

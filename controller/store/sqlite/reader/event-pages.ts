@@ -4,20 +4,20 @@ import { EVENTS, type StoredEvent } from '../../../domain/events/events.ts';
 import { columnsOf, type SqlRow, selected } from '../columns.ts';
 import type { Query, Reader } from './reader.ts';
 
-/** Runs queries on one commit: the reading thread, or a connection at hand. */
+/** Runs queries on one commit, on the reader thread or a local connection. */
 export type ReadQueries = (queries: readonly Query[]) => Promise<readonly (readonly SqlRow[])[]>;
 
 const EVENT = columnsOf(EVENTS)
   .map(({ field, name }) => `e.${name} as "${field}"`)
   .join(', ');
 const NEWEST = 'select coalesce(max(number), 0) as newest from events';
-/** A space may keep its events for less time than others, so what is gone need not be the oldest of all. */
+/** A space can retain its events for less time than others, so gaps can occur anywhere. */
 const BEFORE_IN_SESSION = 'select number from events where session_id = ? and number <= ? order by number desc limit 1';
 const COUNT_OF_SESSION = 'select count from session_event_counts where session_id = ?';
 
 /**
- * The page's numbers and sizes come first, so that the data of an event behind the page's end are never read: the length of a text is in
- * its row's header.
+ * Selects the page's numbers and sizes first, so that the data of events beyond the page is never
+ * read: the length of a text is in its row's header.
  */
 function pageSql(where: string): string {
   return `
@@ -58,14 +58,14 @@ export async function readEventPage(
   return { events, reached, gap };
 }
 
-/** Whether a number between the two is missing. */
+/** Returns whether a number between the two is missing. */
 function hasGap(events: readonly StoredEvent[], after: number, reached: number): boolean {
   return events.length !== reached - after;
 }
 
 /**
- * Whether events of a session may be missing before these, of which none that was seen before is kept. Retention removes them in their order,
- * so where an earlier one is kept, nothing behind it is gone.
+ * Returns whether earlier events of a session can be missing, when none that the client has seen
+ * still exists. Retention removes events in order, so nothing after an existing one is missing.
  */
 function isCutOff([first]: readonly StoredEvent[], count: number): boolean {
   return first === undefined ? count > 0 : first.sessionNumber !== 1;
@@ -73,7 +73,7 @@ function isCutOff([first]: readonly StoredEvent[], count: number): boolean {
 
 const storedEvent = ({ found, ...row }: SqlRow): StoredEvent => selected(EVENTS, row);
 
-/** The same event log, whose pages are read by a thread of its own. */
+/** Returns the same event log, read on a separate thread. */
 export function eventsOnThread(events: EventLog, reader: Pick<Reader, 'read'>): EventLog {
   return {
     epoch: events.epoch,

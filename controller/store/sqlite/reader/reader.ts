@@ -9,7 +9,7 @@ import type { SqlRow } from '../columns.ts';
 export interface Query {
   readonly sql: string;
   readonly parameters: readonly unknown[];
-  /** Ends the result early, where the JSON of its rows would exceed this. The first row always comes. */
+  /** Ends the result before its JSON exceeds this. The first row is always returned. */
   readonly maxBytes?: number;
 }
 
@@ -32,22 +32,26 @@ export interface ReaderDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics?: Metrics;
-  /** Of the thread. Past it, the thread ends and not the controller. */
+  /** Of the thread. When it runs out of memory, only the thread ends. */
   readonly heapMib?: number;
 }
 
-/** Reads that wait for the thread. Past either bound, a read is refused at once. */
+/** Reads that wait for the thread. Beyond either bound, a read is refused at once. */
 export const MAX_WAITING = 1000;
 export const MAX_WAITING_BYTES = 16 * 1024 * 1024;
-/** Requests that the thread has at a time: one to work on, and the next. More would let its answers pile up before this thread takes them. */
+/**
+ * Requests sent to the thread at a time: the current one and the next. More would let its answers
+ * pile up.
+ */
 const MAX_SENT = 2;
 const HEAP_MIB = 512;
 const FIRST_RESTART_MS = 100;
 const MAX_RESTART_MS = 10_000;
 
 /**
- * Runs statements on a thread with a connection of its own, so that no list delays the applier or a stream. When the thread ends, its reads
- * fail with UNAVAILABLE and it is started again, the later the more often it has ended without an answer in between.
+ * Runs statements on a thread with its own connection, so that lists never delay the applier or a
+ * stream. If the thread ends, its reads fail with UNAVAILABLE, and it restarts after a delay that
+ * grows with each end in a row.
  */
 export class Reader {
   readonly #deps: ReaderDeps;
@@ -66,10 +70,10 @@ export class Reader {
     const metrics = deps.metrics ?? silentMetrics;
     this.#counts = {
       restarts: metrics.counter({ name: 'reader_restarts_total', help: 'Restarts of the thread that reads lists.' }),
-      refused: metrics.counter({ name: 'reader_refused_total', help: 'Lists that were refused, by reason.', labels: ['reason'] }),
+      refused: metrics.counter({ name: 'reader_refused_total', help: 'Refused lists, by reason.', labels: ['reason'] }),
     };
-    metrics.gauge({ name: 'reader_waiting', help: 'Lists that wait for the reading thread or are read by it.', read: () => this.#waiting });
-    metrics.gauge({ name: 'reader_waiting_bytes', help: 'Bytes of the statements that wait.', read: () => this.#waitingBytes });
+    metrics.gauge({ name: 'reader_waiting', help: 'Lists waiting for the reader thread or being read.', read: () => this.#waiting });
+    metrics.gauge({ name: 'reader_waiting_bytes', help: 'Bytes of the waiting statements.', read: () => this.#waitingBytes });
     this.#start();
   }
 
@@ -78,7 +82,10 @@ export class Reader {
     return this.#worker !== undefined;
   }
 
-  /** The rows of each query, all of the same commit. Rejects with a {@link RefusedError} while the thread restarts or has too much to do. */
+  /**
+   * Returns the rows of each query, all from the same commit. Rejects with a {@link RefusedError}
+   * while the thread restarts or is overloaded.
+   */
   async read(queries: readonly Query[]): Promise<readonly (readonly SqlRow[])[]> {
     if (this.#worker === undefined) {
       this.#counts.refused.add(1, { reason: 'down' });
@@ -87,7 +94,7 @@ export class Reader {
     const bytes = queries.reduce((sum, query) => sum + bytesOf(query), 0);
     if (this.#waiting >= MAX_WAITING || this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
       this.#counts.refused.add(1, { reason: 'full' });
-      throw new RefusedError('RATE_LIMITED', 'Too many lists are being read. Try again in a moment.', { retry_after_s: 1 });
+      throw new RefusedError('RATE_LIMITED', 'Too many lists are being read. Retry in a moment.', { retry_after_s: 1 });
     }
     const { promise, resolve, reject } = Promise.withResolvers<readonly (readonly SqlRow[])[]>();
     this.#waitingBytes += bytes;
@@ -152,7 +159,7 @@ export class Reader {
   }
 
   #ended(worker: Worker, error: string): void {
-    // It says so twice: by its error, and by its exit.
+    // Both the error and the exit event arrive here.
     if (this.#isClosed || worker !== this.#worker) return;
     this.#startLater(error);
   }
@@ -176,11 +183,11 @@ export class Reader {
 }
 
 const isAway = (): RefusedError =>
-  new RefusedError('UNAVAILABLE', 'Lists are unavailable while the thread that reads them restarts. Try again in a moment.', {
+  new RefusedError('UNAVAILABLE', 'Lists are unavailable while the reader thread restarts. Retry in a moment.', {
     retry_after_s: 1,
   });
 
-/** Two bytes for each character: an upper bound that takes no time. */
+/** Two bytes per character: an upper bound that costs no time. */
 function bytesOf({ sql, parameters }: Query): number {
   let units = sql.length;
   for (const parameter of parameters) units += typeof parameter === 'string' ? parameter.length : 8;

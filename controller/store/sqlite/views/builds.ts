@@ -1,7 +1,7 @@
 import type { BuildView } from '../../../domain/builds/view.ts';
 import type { Reads } from './reads.ts';
 
-/** Of builds. Written as the indexes have it, so that they are used. */
+/** Open builds. Must equal the condition of the partial indexes. */
 const OPEN = `status in ('pending','building')`;
 
 export const buildView = ({ all, one }: Reads): BuildView => ({

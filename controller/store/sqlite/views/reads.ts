@@ -3,18 +3,18 @@ import { TABLES, type TableName, type Tables } from '../../../domain/engine/muta
 import { rowIn, type SqlRow, type SqlValue, selection, snake } from '../columns.ts';
 import { statements } from '../statements.ts';
 
-/** Queries of what a connection sees. */
+/** Queries on a connection. */
 export interface Reads {
-  /** Rows of a table; `rest` is what follows `from TABLE`. */
+  /** Returns rows of a table; `rest` follows `from TABLE`. */
   all<Name extends TableName>(table: Name, rest: string, ...parameters: SqlValue[]): Tables[Name][];
   one<Name extends TableName>(table: Name, rest: string, ...parameters: SqlValue[]): Tables[Name] | undefined;
-  /** Of a statement of its own, where not whole rows are read. */
+  /** Runs a whole statement, for partial rows. */
   rows<Row>(sql: string, ...parameters: SqlValue[]): Row[];
   row<Row>(sql: string, ...parameters: SqlValue[]): Row | undefined;
   each<Row>(sql: string, ...parameters: SqlValue[]): Iterable<Row>;
 }
 
-/** `connection` is asked before each read for the one to read with. */
+/** `connection` returns the connection for each read. */
 export function readsOf(connection: () => Database.Database): Reads {
   const ofTables = new Map(
     (Object.keys(TABLES) as TableName[]).map((table) => {
@@ -25,7 +25,7 @@ export function readsOf(connection: () => Database.Database): Reads {
   const whole = statements<unknown>();
   const ofTable = (table: TableName, rest: string) => {
     const statement = ofTables.get(table);
-    if (statement === undefined) throw new Error(`There is no table ${table}.`);
+    if (statement === undefined) throw new Error(`unknown table ${table}`);
     return statement(connection(), rest);
   };
   const own = <Row>(sql: string) => whole(connection(), sql) as Database.Statement<unknown[], Row>;

@@ -10,7 +10,10 @@ import { readsOf } from './reads.ts';
 import { sessionView } from './sessions.ts';
 import { spaceView } from './spaces.ts';
 
-/** A {@link View} of what a connection sees: the applier's own transaction, or the last commit. `connection` says which, before each read. */
+/**
+ * A {@link View} on the applier's transaction or the last commit. `connection` decides before each
+ * read.
+ */
 export function sqliteView(connection: () => Database.Database): View {
   const reads = readsOf(connection);
   return {

@@ -64,7 +64,7 @@ t.test(
     const [fault] = core.fatal;
     t.ok(fault instanceof TransactionLost);
     t.match(fault, {
-      message: /raworc\.db: database or disk is full\. Nothing of the last batch .* Free space .* start the controller again/,
+      message: /raworc\.db: database or disk is full\. None of the last batch .* Free space .* start the controller again/,
     });
     t.same(lines, [], 'and by nobody else');
     t.same(told, []);
