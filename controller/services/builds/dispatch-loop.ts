@@ -9,7 +9,7 @@ import type { BuildId, NodeId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { takesSpace } from '../../domain/sessions/placement.ts';
 import type { Applier } from '../engine/applier.ts';
-import type { Loop } from '../engine/loop.ts';
+import { type Loop, RETRY } from '../engine/loop.ts';
 import type { Loops } from '../engine/loops.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 import { buildAssignment } from '../fleet/encode.ts';
@@ -34,6 +34,18 @@ export interface BuildBounds {
 }
 export const BUILD_BOUNDS: BuildBounds = { perNode: 2, inAll: 32, limitMs: 15 * 60_000 };
 
+export interface DispatchDeps {
+  readonly loops: Pick<Loops, 'open'>;
+  readonly applier: Applier;
+  readonly view: View;
+  readonly fleet: Fleet;
+  readonly directory: Pick<NodeDirectory, 'nodes'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics?: Metrics;
+  readonly bounds?: BuildBounds | undefined;
+}
+
 /** Waiting builds considered per run. Later ones wait until these are assigned or failed. */
 const LOOKED_AT = 256;
 
@@ -47,12 +59,7 @@ const LOOKED_AT = 256;
 export class BuildDispatch {
   /** Rebuilds of images that nodes have lost. */
   readonly rebuilds: Rebuilds;
-  readonly #applier: Applier;
-  readonly #view: View;
-  readonly #fleet: Fleet;
-  readonly #log: Log;
-  readonly #clock: Clock;
-  readonly #directory: Pick<NodeDirectory, 'nodes'>;
+  readonly #deps: DispatchDeps;
   readonly #bounds: BuildBounds;
   /** Builds whose assignment is being committed. */
   readonly #assigning = new Map<BuildId, NodeId>();
@@ -60,33 +67,18 @@ export class BuildDispatch {
   readonly #since = new Map<BuildId, number>();
   readonly #loop: Loop<typeof BUILDS>;
 
-  constructor(options: {
-    loops: Pick<Loops, 'open'>;
-    applier: Applier;
-    view: View;
-    fleet: Fleet;
-    directory: Pick<NodeDirectory, 'nodes'>;
-    clock: Clock;
-    log: Log;
-    metrics?: Metrics;
-    bounds?: BuildBounds | undefined;
-  }) {
-    this.#bounds = options.bounds ?? BUILD_BOUNDS;
-    this.rebuilds = new Rebuilds({ ...options, metrics: options.metrics ?? silentMetrics });
-    this.#applier = options.applier;
-    this.#view = options.view;
-    this.#fleet = options.fleet;
-    this.#log = options.log;
-    this.#clock = options.clock;
-    this.#directory = options.directory;
-    this.#loop = options.loops.open({ name: 'builds', run: () => this.#dispatch() });
-    this.#applier.onCommitted(({ mutations }) => {
+  constructor(deps: DispatchDeps) {
+    this.#deps = deps;
+    this.#bounds = deps.bounds ?? BUILD_BOUNDS;
+    this.rebuilds = new Rebuilds({ ...deps, metrics: deps.metrics ?? silentMetrics });
+    this.#loop = deps.loops.open({ name: 'builds', run: () => this.#dispatch() });
+    this.#deps.applier.onCommitted(({ mutations }) => {
       const due = mutations.some((one) => one.kind === 'put' && one.table === 'builds' && (one.row.nodeId === null || !isOpen(one.row)));
       if (due) this.#loop.wake(BUILDS);
     });
-    this.#fleet.listen({
+    this.#deps.fleet.listen({
       live: (node) => {
-        for (const build of this.#view.assignedBuilds(node)) this.#tell(build, node);
+        for (const build of this.#deps.view.assignedBuilds(node)) this.#tell(build, node);
         this.#loop.wake(BUILDS);
       },
       imagesChanged: (_node, lost) => {
@@ -100,7 +92,7 @@ export class BuildDispatch {
       },
       built: (node, report) => {
         if (this.rebuilds.ended(node, report.buildId, report)) return this.#loop.wake(BUILDS);
-        const build = this.#view.get('builds', report.buildId);
+        const build = this.#deps.view.get('builds', report.buildId);
         if (isOpen(build) && build.nodeId === node) this.#finish(node, report);
       },
       conditionsChanged: () => this.#loop.wake(BUILDS),
@@ -111,24 +103,24 @@ export class BuildDispatch {
   mayFetch(node: NodeId, digest: string): boolean {
     return (
       this.rebuilds.mayFetch(node, digest) ||
-      this.#view.assignedBuilds(node).some((build) => build.agents.some((agent) => agent.digest === digest))
+      this.#deps.view.assignedBuilds(node).some((build) => build.agents.some((agent) => agent.digest === digest))
     );
   }
 
   #dispatch(): undefined {
-    const assigned = this.#view.assignedBuilds();
+    const assigned = this.#deps.view.assignedBuilds();
     this.#endLate(assigned);
     const underWay = this.#underWay(assigned);
     let inAll = [...underWay.values()].reduce((sum, count) => sum + count, 0);
     // Builds of disconnected nodes come first: they are older.
-    const due = [...assigned.filter(({ nodeId }) => !this.#isConnected(nodeId)), ...this.#view.waitingBuilds(LOOKED_AT)];
+    const due = [...assigned.filter(({ nodeId }) => !this.#isConnected(nodeId)), ...this.#deps.view.waitingBuilds(LOOKED_AT)];
     for (const build of due) {
       if (build.unfetched.length > 0) {
         this.#unfetched(build);
         continue;
       }
       if (this.#assigning.has(build.id)) continue;
-      const nodes = this.#directory.nodes();
+      const nodes = this.#deps.directory.nodes();
       const { perNode } = this.#bounds;
       const node = inAll < this.#bounds.inAll ? nodeToBuildOn(nodes, build, underWay, perNode) : undefined;
       if (node !== undefined) {
@@ -139,14 +131,14 @@ export class BuildDispatch {
       }
       // Some node can build it once it is less busy.
       if (nodeToBuildOn(nodes, build, underWay) !== undefined) continue;
-      const ready = this.#directory.nodes().filter((known) => known.ready);
+      const ready = this.#deps.directory.nodes().filter((known) => known.ready);
       if (ready.length > 0) this.#fruitless(build, ready);
     }
   }
 
   /** Fails builds past the limit: a stuck build would block all later ones of its space. */
   #endLate(assigned: readonly BuildRow[]): void {
-    const now = this.#clock.monotonic();
+    const now = this.#deps.clock.monotonic();
     const withNodes = new Set(assigned.filter(({ nodeId }) => this.#isConnected(nodeId)).map(({ id }) => id));
     for (const id of [...this.#since.keys()]) if (!withNodes.has(id)) this.#since.delete(id);
     for (const id of withNodes) {
@@ -157,26 +149,29 @@ export class BuildDispatch {
         this.#loop.after(BUILDS, leftMs);
         continue;
       }
-      this.#log.warn('build.late', { build: id });
+      this.#deps.log.warn('build.late', { build: id });
       const minutes = Math.round(this.#bounds.limitMs / 60_000);
-      this.#applier.tell(
+      this.#deps.applier.tell(
         giveUpBuild(id, `The node did not finish this build within ${minutes} minutes. Check the node's log, then deploy again.`),
       );
     }
   }
 
   #isConnected(nodeId: NodeId | null): boolean {
-    return nodeId !== null && this.#fleet.isConnected(nodeId);
+    return nodeId !== null && this.#deps.fleet.isConnected(nodeId);
   }
 
   #assign(id: BuildId, node: NodeId): void {
     this.#assigning.set(id, node);
     const settled = (given?: BuildRow) => {
       this.#assigning.delete(id);
-      if (!this.#fleet.isConnected(node)) this.#loop.wake(BUILDS);
+      if (!this.#deps.fleet.isConnected(node)) this.#loop.wake(BUILDS);
       else if (given !== undefined) this.#tell(given, node);
     };
-    this.#applier.apply(assignBuild(id, node)).then(settled, () => settled());
+    this.#deps.applier.apply(assignBuild(id, node)).then(settled, () => {
+      settled();
+      this.#loop.after(BUILDS, RETRY.firstMs);
+    });
   }
 
   /**
@@ -193,22 +188,22 @@ export class BuildDispatch {
 
   /** The tag of an image is the id of its build. */
   #rebuildForSpace(image: string): void {
-    const build = this.#view.get('builds', image.slice(image.lastIndexOf(':') + 1));
+    const build = this.#deps.view.get('builds', image.slice(image.lastIndexOf(':') + 1));
     if (build?.image === image) this.rebuilds.forSpace(build.spaceId, image);
   }
 
   #unfetched(build: BuildRow): void {
-    const waitMs = GATHERED_WITHIN_MS - this.#applier.time.ageMs(build.createdAt);
+    const waitMs = GATHERED_WITHIN_MS - this.#deps.applier.time.ageMs(build.createdAt);
     if (waitMs > 0) return this.#loop.after(BUILDS, waitMs);
     const agents = build.unfetched.map(({ name, repo }) => `${name} (${repo})`).join(', ');
     const error = `This version cannot fetch repositories: ${agents}. Upload the source of each agent (PUT …/source) and deploy it, or deactivate the agent.`;
-    this.#log.warn('build.unfetched', { build: build.id });
-    this.#applier.tell(giveUpBuild(build.id, error));
+    this.#deps.log.warn('build.unfetched', { build: build.id });
+    this.#deps.applier.tell(giveUpBuild(build.id, error));
   }
 
   /** Fails a build that no ready node can take, after some time for another node to connect. */
   #fruitless(build: BuildRow, ready: readonly FleetNode[]): void {
-    const waitMs = NODE_COMES_WITHIN_MS - this.#applier.time.ageMs(build.createdAt);
+    const waitMs = NODE_COMES_WITHIN_MS - this.#deps.applier.time.ageMs(build.createdAt);
     if (waitMs > 0) return this.#loop.after(BUILDS, waitMs);
     const holders = ready.filter((one) => one.images.has(build.baseImage) && takesSpace(one, build.spaceId));
     const closed = holders.map(({ name, unschedulable }) => `${name}: ${unschedulable}`);
@@ -216,21 +211,21 @@ export class BuildDispatch {
       closed.length === 0
         ? `No connected node for this space has the base image ${build.baseImage}. Load the image on a node, then deploy again.`
         : `No node with the base image accepts builds now. ${closed.join(' ')}`;
-    this.#log.warn('build.fruitless', { build: build.id, image: build.baseImage });
-    this.#applier.tell(giveUpBuild(build.id, error));
+    this.#deps.log.warn('build.fruitless', { build: build.id, image: build.baseImage });
+    this.#deps.applier.tell(giveUpBuild(build.id, error));
   }
 
   #tell(build: BuildRow, node: NodeId): void {
-    this.#log.info('build.assigned', { build: build.id, node });
-    this.#fleet.stream(node)?.send(buildAssignment(this.#view, build));
+    this.#deps.log.info('build.assigned', { build: build.id, node });
+    this.#deps.fleet.stream(node)?.send(buildAssignment(this.#deps.view, build));
   }
 
   #finish(node: NodeId, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void {
-    this.#applier.apply(finishBuild(report.buildId as BuildId, node, report)).then(
+    this.#deps.applier.apply(finishBuild(report.buildId as BuildId, node, report)).then(
       (build) => {
         if (build === undefined) return;
-        this.#log.info('build.finished', { build: build.id, status: build.status });
-        if (build.status === 'completed') this.#fleet.stream(node)?.facts.addImage(build.image);
+        this.#deps.log.info('build.finished', { build: build.id, status: build.status });
+        if (build.status === 'completed') this.#deps.fleet.stream(node)?.facts.addImage(build.image);
       },
       () => undefined,
     );

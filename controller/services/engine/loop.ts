@@ -50,11 +50,9 @@ export class Loop<Key extends string> {
   readonly #work: LoopWork<Key>;
   readonly #concurrency: number;
   readonly #ran: (ran: Ran<Key>) => void;
-  /** In the order in which they were woken. */
+  /** In wake order; includes keys that were woken while they run. */
   readonly #waiting = new Set<Key>();
   readonly #running = new Set<Key>();
-  /** Woken while they run. */
-  readonly #again = new Set<Key>();
   readonly #deadlines = new Map<Key, { readonly timer: Timer; readonly atMs: number }>();
   /** In a row. */
   readonly #failures = new Map<Key, number>();
@@ -73,13 +71,13 @@ export class Loop<Key extends string> {
 
   /** Number of keys that wait for a run. Keys with a future deadline do not count. */
   get waiting(): number {
-    return this.#waiting.size + this.#again.size;
+    return this.#waiting.size;
   }
 
   /** Runs `key` soon, unless it waits for a retry. */
   wake(key: Key): void {
     if (this.#closing.signal.aborted || this.#awaitsRetry(key)) return;
-    this.#enqueue(key);
+    this.#waiting.add(key);
     this.#takeTurn();
   }
 
@@ -98,7 +96,7 @@ export class Loop<Key extends string> {
     const timer = this.#clock.after(Math.min(delayMs, LONGEST_TIMER_MS), () => {
       this.#deadlines.delete(key);
       // A timer fires in a turn of its own.
-      this.#enqueue(key);
+      this.#waiting.add(key);
       this.#startSome();
     });
     this.#deadlines.set(key, { timer, atMs });
@@ -109,7 +107,6 @@ export class Loop<Key extends string> {
     for (const resolve of this.#watchers.get(key) ?? []) resolve();
     this.#watchers.delete(key);
     this.#waiting.delete(key);
-    this.#again.delete(key);
     this.#failures.delete(key);
     this.#cancelDeadline(key);
   }
@@ -122,7 +119,7 @@ export class Loop<Key extends string> {
     if (this.#closing.signal.aborted) return this.#closed.promise;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#watchers.set(key, [...(this.#watchers.get(key) ?? []), resolve]);
-    this.#enqueue(key);
+    this.#waiting.add(key);
     this.#takeTurn();
     await promise;
   }
@@ -132,7 +129,7 @@ export class Loop<Key extends string> {
     if (this.#closing.signal.aborted) return this.#closed.promise;
     this.#turn?.cancel();
     for (const { timer } of this.#deadlines.values()) timer.cancel();
-    for (const keys of [this.#deadlines, this.#waiting, this.#again, this.#failures]) keys.clear();
+    for (const keys of [this.#deadlines, this.#waiting, this.#failures]) keys.clear();
     this.#closing.abort();
     this.#closeWhenIdle();
     return this.#closed.promise;
@@ -148,6 +145,7 @@ export class Loop<Key extends string> {
     let left = this.#concurrency;
     for (const key of this.#waiting) {
       if (this.#running.size >= this.#concurrency) return;
+      if (this.#running.has(key)) continue;
       if (left === 0) return this.#takeTurn();
       left -= 1;
       this.#start(key);
@@ -186,7 +184,6 @@ export class Loop<Key extends string> {
     this.#failures.delete(ran.key);
     this.#ran(ran);
     if (due !== undefined) this.after(ran.key, due);
-    if (this.#again.delete(ran.key)) this.wake(ran.key);
     if (this.#waiting.size > 0) this.#takeTurn();
   }
 
@@ -199,15 +196,11 @@ export class Loop<Key extends string> {
     if (this.#closing.signal.aborted) return;
     this.#failures.set(ran.key, inARow);
     // The retry covers whatever changed during this run.
-    this.#again.delete(ran.key);
+    this.#waiting.delete(ran.key);
     this.#cancelDeadline(ran.key);
     this.#setDeadline(ran.key, retryMs);
-    if (this.#watchers.has(ran.key)) this.#enqueue(ran.key);
+    if (this.#watchers.has(ran.key)) this.#waiting.add(ran.key);
     if (this.#waiting.size > 0) this.#takeTurn();
-  }
-
-  #enqueue(key: Key): void {
-    (this.#running.has(key) ? this.#again : this.#waiting).add(key);
   }
 
   /** Returns whether the last run failed and the next one has not begun. */

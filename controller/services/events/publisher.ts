@@ -37,10 +37,7 @@ export interface PublisherDeps {
  *    restart.
  */
 export class Publisher {
-  readonly #events: EventLog;
-  readonly #news: News;
-  readonly #clock: Clock;
-  readonly #log: Log;
+  readonly #deps: PublisherDeps;
   readonly #loop: Loop<'events' | 'mark'>;
   readonly #waiting = new RecentEvents(WAITING);
   readonly #outcomes: Counter<'outcome'>;
@@ -49,11 +46,9 @@ export class Publisher {
   #marked: number;
   #closed = false;
 
-  constructor({ loops, events, news, clock, log, metrics = silentMetrics }: PublisherDeps) {
-    this.#events = events;
-    this.#news = news;
-    this.#clock = clock;
-    this.#log = log;
+  constructor(deps: PublisherDeps) {
+    const { loops, events, log, metrics = silentMetrics } = deps;
+    this.#deps = deps;
     this.#marked = events.published();
     this.#position = this.#marked;
     this.#outcomes = metrics.counter({
@@ -77,7 +72,7 @@ export class Publisher {
 
   /** Publishes what the last process left over, then continues every second. */
   start(): void {
-    this.#watchingState = this.#news.onState((connected) => {
+    this.#watchingState = this.#deps.news.onState((connected) => {
       if (connected) this.wake();
     });
     this.#loop.wake('mark');
@@ -105,9 +100,9 @@ export class Publisher {
     this.#watchingState?.close();
     await this.#loop.close();
     const ending = new AbortController();
-    const deadline = this.#clock.after(LAST_WORDS_MS, () => ending.abort());
+    const deadline = this.#deps.clock.after(LAST_WORDS_MS, () => ending.abort());
     await this.#publishAll(ending.signal).catch((error) =>
-      this.#log.error('publisher.failed', { after: this.#position, error: String(error) }),
+      this.#deps.log.error('publisher.failed', { after: this.#position, error: String(error) }),
     );
     deadline.cancel();
     await this.#keepMark();
@@ -119,21 +114,21 @@ export class Publisher {
 
   /** Returns whether there can be more to publish now. */
   async #publishBatch(ending: AbortSignal): Promise<boolean> {
-    if (!this.#news.connected) return false;
+    if (!this.#deps.news.connected) return false;
     this.#waiting.dropTo(this.#position);
     const batch = this.#justCommitted() ?? (await this.#missed());
     if (batch.length === 0) return false;
     let reached = this.#position;
     for (const event of batch) {
-      const outcome = this.#news.event(this.#events.epoch, event);
+      const outcome = this.#deps.news.event(this.#deps.events.epoch, event);
       this.#outcomes.add(1, { outcome: outcome === 'too large' ? 'too_large' : outcome });
       if (outcome === 'refused') break;
-      if (outcome === 'too large') this.#log.info('publisher.too_large', { number: event.number, type: event.type });
+      if (outcome === 'too large') this.#deps.log.info('publisher.too_large', { number: event.number, type: event.type });
       reached = event.number;
     }
-    this.#news.newest({ epoch: this.#events.epoch, number: batch.at(-1)?.number ?? reached });
+    this.#deps.news.newest({ epoch: this.#deps.events.epoch, number: batch.at(-1)?.number ?? reached });
     // In the same turn as the events, so that both use the same connection.
-    if (!(await this.#news.flush(ending))) return false;
+    if (!(await this.#deps.news.flush(ending))) return false;
     const moved = reached > this.#position;
     this.#position = reached;
     return moved;
@@ -141,7 +136,7 @@ export class Publisher {
 
   /** Reads events from the log that no recent commit handed over. */
   async #missed(): Promise<readonly StoredEvent[]> {
-    return this.#position < this.#events.newest() ? (await this.#events.after(this.#position, BATCH)).events : [];
+    return this.#position < this.#deps.events.newest() ? (await this.#deps.events.after(this.#position, BATCH)).events : [];
   }
 
   /** Returns the events after the last published one, as far as recent commits handed them over. */
@@ -157,7 +152,7 @@ export class Publisher {
   }
 
   async #tick(): Promise<number> {
-    if (this.#news.connected) this.#news.newest({ epoch: this.#events.epoch, number: this.#events.newest() });
+    if (this.#deps.news.connected) this.#deps.news.newest({ epoch: this.#deps.events.epoch, number: this.#deps.events.newest() });
     this.wake();
     await this.#keepMark();
     return TICK_MS;
@@ -167,10 +162,10 @@ export class Publisher {
     const position = this.#position;
     if (position === this.#marked) return;
     try {
-      await this.#events.markPublished(position);
+      await this.#deps.events.markPublished(position);
       this.#marked = position;
     } catch (error) {
-      this.#log.warn('publisher.mark_failed', { number: position, error: error instanceof Error ? error.message : String(error) });
+      this.#deps.log.warn('publisher.mark_failed', { number: position, error: error instanceof Error ? error.message : String(error) });
     }
   }
 }

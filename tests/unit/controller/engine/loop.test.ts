@@ -176,6 +176,36 @@ t.test('settled waits for a run that began after the call', async (t) => {
   await settled;
 });
 
+t.test('settled does not wait for the retry of a run that was under way and failed', async (t) => {
+  const { clock, loop, started, end, fail } = rig();
+  loop.wake('a');
+  await clock.advance(0);
+  const settled = loop.settled('a');
+  await fail();
+  t.equal(started.length, 2);
+  await end();
+  await settled;
+});
+
+t.test('many keys that are done at once leave turns of the event loop to others', async (t) => {
+  const clock = new HandClock();
+  let runs = 0;
+  const run = () => {
+    runs += 1;
+    return undefined;
+  };
+  const loop = new Loop<string>({ clock, random: steady }, { run, concurrency: 2 });
+  for (const key of 'abcde') loop.wake(key);
+  const between: number[] = [];
+  const look = () => {
+    between.push(runs);
+    if (runs < 5) clock.soon(look);
+  };
+  clock.soon(look);
+  await clock.advance(0);
+  t.same(between, [2, 4, 5]);
+});
+
 t.test('close waits for what runs, aborts its signal, and leaves no timer', async (t) => {
   const clock = new HandClock();
   const { promise, resolve } = Promise.withResolvers<number>();
