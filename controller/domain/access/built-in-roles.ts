@@ -1,4 +1,4 @@
-/** Whoever holds it everywhere may do everything. */
+/** A holder of these rules in every space is allowed everything. */
 import type { Rule } from '../../contract/roles.ts';
 import type { RoleRow } from './rows.ts';
 
@@ -29,7 +29,7 @@ export const BUILT_IN_ROLES: readonly Omit<RoleRow, 'builtIn' | 'createdAt'>[] =
   {
     id: '6f1c7a52-0000-4000-8000-000000000004',
     name: 'viewer',
-    description: 'Sees everything but values',
+    description: 'Sees everything except values',
     rules: [rule(['*'], ['list', 'get'])],
   },
 ];

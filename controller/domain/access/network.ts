@@ -1,6 +1,7 @@
 /**
- * Returns what bounds per address count by: an IPv4 address itself, and of an IPv6 address its /64, since every machine there has 2^64 of them.
- * Takes what a socket says; anything else gives some name of its own.
+ * Returns the key for per-address bounds: an IPv4 address itself, an IPv6 address's /64, because
+ * each machine there has 2^64 addresses. Takes a socket's address; other text gets a key of its
+ * own.
  */
 export function networkOf(address: string): string {
   const plain = address.replace(/%.*$/, '');
@@ -15,7 +16,7 @@ export function networkOf(address: string): string {
     .join(':')}::/64`;
 }
 
-/** The eight groups of an IPv6 address. */
+/** Returns the eight groups of an IPv6 address. */
 function groupsOf(address: string): number[] {
   const last = address.slice(address.lastIndexOf(':') + 1);
   const hex = last.includes('.') ? `${address.slice(0, -last.length)}${hexOf(last)}` : address;

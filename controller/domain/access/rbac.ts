@@ -1,9 +1,9 @@
 import { RESOURCE_ALIASES, RESOURCES, type Resource, type Rule, VERB_ALIASES, VERBS, type Verb } from '../../contract/roles.ts';
 
-/** What belongs to no space. Rights to these in a space are rights to nothing. */
+/** Resources outside spaces. A role bound in one space grants nothing on these. */
 const GLOBAL_RESOURCES: ReadonlySet<string> = new Set<Resource>(['service-accounts', 'roles', 'nodes', 'metrics']);
 
-/** Answers about spaces that one caller asked for. */
+/** Cached answers of one caller. */
 const MAX_REMEMBERED = 10_000;
 
 export interface Role {
@@ -11,21 +11,21 @@ export interface Role {
   readonly rules: readonly Rule[];
 }
 
-/** A role held in one space, or (null) in all of them and globally. */
+/** A role bound in one space, or (null) in all spaces and globally. */
 export interface Binding {
   readonly role: Role;
   readonly spaceId: string | null;
 }
 
 /**
- * What one subject may do: default deny, the union of its bindings, compiled once. An API key's own rules narrow all of it, also
- * what its owner may do with things of their own.
+ * The permissions of one caller: default deny, the union of the role bindings, compiled once. An
+ * API key's rules narrow all of it, also the rights on the caller's own resources.
  */
 export class Permissions {
   readonly #everywhere = new Rights();
   readonly #spaces = new Map<string, Rights>();
   readonly #bindings: readonly Binding[];
-  /** What was asked before: a caller of thousands of spaces asks the same of each list. */
+  /** Cached answers: a caller with thousands of spaces asks the same for each list. */
   readonly #allowing = new Map<string, 'all' | ReadonlySet<string>>();
   readonly #narrowing: Rights | undefined;
   readonly #holding = new Map<string, boolean>();
@@ -51,27 +51,31 @@ export class Permissions {
   }
 
   /**
-   * In `spaceId`, or globally when that is null (then only bindings to every space count). `names` are what the thing is called: a
-   * rule that is narrowed to names allows what is called by one of them, and nothing that has no name.
+   * Whether the verb is allowed in `spaceId`, or globally when that is null (then only bindings to
+   * every space count). `names` are the resource's names: a rule limited to names allows resources
+   * with one of them, and none without a name.
    */
   allows(resource: Resource, verb: Verb, spaceId: string | null, ...names: readonly string[]): boolean {
     return this.#holds(`${resource}:${verb}`, spaceId, names);
   }
 
-  /** Whether being the thing's creator counts: always, but for a key whose rules leave that out. */
+  /**
+   * Whether the creator of a resource has this right on it: always, unless the API key's rules
+   * exclude the verb.
+   */
   allowsOwn(resource: Resource, verb: Verb, ...names: readonly string[]): boolean {
     return this.#narrowing === undefined || this.#narrowing.has(`${resource}:${verb}`, names);
   }
 
   /**
-   * Whether being the creator of a thing in `spaceId` counts: while the account itself holds any right there. The rules of a key do not
-   * decide that; they have to include the verb.
+   * Whether the creator of a resource in `spaceId` has this right on it: while the account has any
+   * right in that space. An API key's rules must include the verb.
    */
   allowsOwnIn(spaceId: string, resource: Resource, verb: Verb, ...names: readonly string[]): boolean {
     return this.holdsIn(spaceId) && this.allowsOwn(resource, verb, ...names);
   }
 
-  /** Whether the account, whatever a key narrows it to, holds any right to things of that space. */
+  /** Whether the account has any right in that space, ignoring the API key's rules. */
   holdsIn(spaceId: string): boolean {
     const known = this.#holding.get(spaceId);
     if (known !== undefined) return known;
@@ -81,13 +85,13 @@ export class Permissions {
     return holds;
   }
 
-  /** The spaces of which {@link holdsIn} is true: all of them, or those named. */
+  /** Returns the spaces for which {@link holdsIn} is true: all, or a set of ids. */
   spacesHeld(): 'all' | ReadonlySet<string> {
     if (this.#everywhere.anyOfASpace(undefined)) return 'all';
     return new Set([...this.#spaces.keys()].filter((spaceId) => this.holdsIn(spaceId)));
   }
 
-  /** The spaces in which it allows something: all of them, or those named. */
+  /** Returns the spaces in which the verb is allowed: all, or a set of ids. */
   spacesAllowing(resource: Resource, verb: Verb): 'all' | ReadonlySet<string> {
     const right = `${resource}:${verb}`;
     const known = this.#allowing.get(right);
@@ -99,19 +103,27 @@ export class Permissions {
     return found;
   }
 
-  /** Whether anything at all is allowed there, so that its existence is no secret. */
+  /**
+   * Whether anything is allowed in that space, so that its existence is no secret to the caller.
+   */
   knows(spaceId: string): boolean {
     return this.#everywhere.anyOfASpace(this.#narrowing) || this.#spaces.get(spaceId)?.anyOfASpace(this.#narrowing) === true;
   }
 
-  /** Whether these rules, given in that space (or everywhere), allow nothing that this does not. */
+  /**
+   * Whether these rules, bound in that space (or everywhere), grant nothing beyond these
+   * permissions.
+   */
   covers(rules: readonly Rule[], spaceId: string | null): boolean {
     const theirs = new Rights();
     for (const rule of rules) theirs.add(rule);
     return theirs.every((right, names) => this.#holds(right, spaceId, names));
   }
 
-  /** Whether a key with these rules (null: all that its owner may) stays within what this one is narrowed to. */
+  /**
+   * Whether a key with these rules (null: all its owner's rights) stays within the caller's own API
+   * key.
+   */
   coversKey(rules: readonly Rule[] | null): boolean {
     const narrowing = this.#narrowing;
     if (narrowing === undefined) return true;
@@ -121,7 +133,7 @@ export class Permissions {
     return theirs.every((right, names) => narrowing.has(right, names));
   }
 
-  /** Whether it may do all that can be done, everywhere, also what later versions add. */
+  /** Whether everything is allowed everywhere, including resources and verbs of later versions. */
   get allowsEverything(): boolean {
     return this.#holds('*:*', null, []);
   }
@@ -130,7 +142,7 @@ export class Permissions {
     return [...new Set(this.#bindings.map(({ role }) => role.name))];
   }
 
-  /** Each role with where it is held; null: everywhere. */
+  /** Returns each role with its space; null means every space. */
   bindings(): readonly { readonly role: string; readonly spaceId: string | null }[] {
     return this.#bindings.map(({ role, spaceId }) => ({ role: role.name, spaceId }));
   }
@@ -142,13 +154,16 @@ export class Permissions {
   }
 }
 
-/** Whether all that `theirs` allow is allowed by `mine`: then granting it, or acting as its holder, gains nothing. */
+/**
+ * Whether `mine` includes all that `theirs` allow, so that granting it, or acting as its holder,
+ * gains nothing.
+ */
 export const covers = (mine: Permissions, theirs: readonly Binding[]): boolean =>
   theirs.every(({ role, spaceId }) => mine.covers(role.rules, spaceId));
 
 /**
- * Rules by what they allow, as "resource:verb", each for all names or for some. A wildcard stands for every word and for itself, so that
- * it is covered by a wildcard only: by a list of all words that there are today it is not.
+ * Rules as "resource:verb" pairs, each for all names or for some. A wildcard counts as a word of
+ * its own, so only a wildcard covers it: the list of all current words does not.
  */
 class Rights {
   readonly #all = new Set<string>();
@@ -178,7 +193,9 @@ class Rights {
     return known !== undefined && names.some((name) => known.has(name));
   }
 
-  /** Each right for all names with none, each right for one name with that. */
+  /**
+   * Tests each right: one for all names with an empty list, one for a single name with that name.
+   */
   every(test: (right: string, names: readonly string[]) => boolean): boolean {
     for (const right of this.#all) if (!test(right, [])) return false;
     for (const [right, names] of this.#named) for (const name of names) if (!test(right, [name])) return false;

@@ -10,7 +10,7 @@ export const LAST_ADMIN = refused(
   'This is the last active account with the role admin in every space. Give that role to another account first.',
 );
 
-/** Rights changed after the request was checked. Whoever gets this checks the request again. */
+/** Rights changed after the check of the request. The receiver checks again. */
 export const STALE: Refused = {
   ok: false,
   refusal: {

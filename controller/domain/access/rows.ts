@@ -8,7 +8,7 @@ export const ACCOUNTS = {
   passwordHash: text(),
   description: text<string | null>(),
   active: flag(),
-  /** In every token; raised by what ends older tokens. */
+  /** Part of every token. Raising it revokes all older tokens. */
   version: integer(),
   createdAt: integer(),
   updatedAt: integer(),
@@ -21,7 +21,7 @@ export const ROLES = {
   name: text(),
   description: text<string | null>(),
   rules: json<readonly Rule[]>(),
-  /** Kept as the program says at each start; it cannot be removed. */
+  /** Restored to the program's definition at each start. Cannot be deleted. */
   builtIn: flag(),
   createdAt: integer(),
 };
@@ -30,10 +30,10 @@ export interface RoleRow extends RowOf<typeof ROLES> {}
 export const BINDINGS = {
   id: text(),
   roleId: text(),
-  /** The account's name when it was bound, or the name of an identity from outside. */
+  /** The account's name at the time of binding, or the name of an external identity. */
   principal: text(),
   principalType: text<'ServiceAccount' | 'User'>(),
-  /** Null: an identity from outside. */
+  /** Null for an external identity. */
   accountId: text<AccountId | null>(),
   /** Null: every space. */
   spaceId: text<SpaceId | null>(),
@@ -45,12 +45,15 @@ export interface BindingRow extends RowOf<typeof BINDINGS> {}
 export const API_KEYS = {
   id: text(),
   accountId: text<AccountId>(),
-  /** The key that it was made with, and ends with; null: made with a login. */
+  /**
+   * The API key that created this one; deleting it deletes this one. Null when created with a
+   * login.
+   */
   parentId: text<string | null>(),
   name: text(),
-  /** SHA-256 of the key, hex: the key itself is random and shown once. */
+  /** SHA-256 of the key, hex. The key itself is random and shown once. */
   keyHash: text(),
-  /** Narrows its owner's rights; null: all of them. */
+  /** Narrows the owner's rights; null keeps all of them. */
   rules: json<readonly Rule[] | null>(),
   expiresAt: integer<number | null>(),
   lastUsedAt: integer<number | null>(),
@@ -58,7 +61,7 @@ export const API_KEYS = {
 };
 export interface ApiKeyRow extends RowOf<typeof API_KEYS> {}
 
-/** A token that was logged out before its time, kept until it would have expired. Its id is the token's `jti`. */
+/** A token revoked by logout, kept until its expiry. Its id is the token's `jti`. */
 export const REVOKED_TOKENS = {
   id: text(),
   expiresAt: integer(),

@@ -1,4 +1,4 @@
-/** That an agent was made, or is another now. */
+/** Events about a created or changed agent. */
 import type { AgentObject } from '../../contract/agents.ts';
 import type { NewEvent } from '../events/events.ts';
 import type { AgentRow } from './rows.ts';

@@ -9,7 +9,7 @@ import type { AgentRow } from './rows.ts';
 
 export const agentObject = (view: RowView & BuildView, row: AgentRow): AgentObject => agentObjectsIn(view, row.spaceId)(row);
 
-/** The same for many agents of one space: the space and its newest build are looked up once. */
+/** Presents many agents of one space. Looks up the space and its newest build once. */
 export function agentObjectsIn(view: RowView & BuildView, spaceId: SpaceId): (row: AgentRow) => AgentObject {
   const [space, newest] = [spaceName(view, spaceId), newestBuild(view, spaceId)];
   return (row) => ({
@@ -36,7 +36,9 @@ function newestBuild(view: BuildView, spaceId: SpaceId): NewestBuild | undefined
   return build && { status: build.status, agents: new Set([...build.agents, ...build.unfetched].map(({ id }) => id)) };
 }
 
-/** What a person asked for, and what the newest build makes of it. Rows do not know whether a worker of the agent lives. */
+/**
+ * Combines the wanted state with the newest build. Rows do not know whether a worker is running.
+ */
 function agentStatus(row: AgentRow, newest: NewestBuild | undefined): AgentObject['status'] {
   if (row.wanted !== 'active' || newest === undefined || !newest.agents.has(row.id)) return row.wanted;
   if (newest.status === 'pending' || newest.status === 'building') return 'building';

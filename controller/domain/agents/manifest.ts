@@ -1,22 +1,22 @@
 import { accepted, type Outcome, refused } from '../engine/outcome.ts';
 import type { AgentProgram } from './rows.ts';
 
-/** How an agent is run and what it says of itself. */
+/** How to run an agent, and how it describes itself. */
 export interface Manifest extends AgentProgram {
   readonly description: string | null;
   readonly purpose: string | null;
   readonly capabilities: readonly string[];
 }
 
-/** An agent's files as far as the manifest needs them. */
+/** The parts of an agent's source that the manifest needs. */
 export interface SourceListing {
   /** Paths of all files and links, relative to the root. */
   readonly paths: ReadonlySet<string>;
-  /** Content of the files named in READ_FILES; undefined where there is none, or more than the bound. */
+  /** Returns the content of a file in READ_FILES; undefined if it is missing or too large. */
   text(path: string): string | undefined;
 }
 
-/** Of what `text` is asked. */
+/** The files that `text` can return. */
 export const READ_FILES: readonly string[] = [
   'raworc.json',
   'package.json',
@@ -26,14 +26,17 @@ export const READ_FILES: readonly string[] = [
   'index.mjs',
   'index.cjs',
 ];
-/** Each of them is read up to so many bytes. */
+/** Largest size of each of these files. */
 export const MAX_READ_BYTES = 256 * 1024;
 
 const NODE_INDEXES = ['index.js', 'index.mjs', 'index.cjs'] as const;
 const NODE_ENDINGS = ['', '.js', '.mjs', '.cjs', '/index.js', '/index.mjs', '/index.cjs'] as const;
 const PYTHON_ENDINGS = ['.py', '/__init__.py'] as const;
 
-/** From raworc.json, or worked out from the files. Refusals are 422 and say what to change. */
+/**
+ * Reads the manifest from raworc.json or derives it from the files. Refuses with 422 and says what
+ * to change.
+ */
 export function readManifest(source: SourceListing): Outcome<Manifest> {
   const manifest = source.paths.has('raworc.json') ? written(source) : workedOut(source);
   if (!manifest.ok) return manifest;
@@ -54,7 +57,7 @@ function written(source: SourceListing): Outcome<Manifest> {
   const text = source.text('raworc.json');
   if (text === undefined) return no(`raworc.json must be a file of at most ${MAX_READ_BYTES / 1024} KiB`);
   const fields = objectIn(text);
-  if (fields === undefined) return no('raworc.json must hold a JSON object');
+  if (fields === undefined) return no('raworc.json must contain a JSON object');
   const { handler, description, purpose, capabilities, idempotent, build_command: buildCommand } = fields;
   const runtime = typeof fields.runtime === 'string' ? RUNTIMES[fields.runtime.toLowerCase()] : undefined;
   const problems: { path: string; problem: string }[] = [];
@@ -93,8 +96,7 @@ function workedOut(source: SourceListing): Outcome<Manifest> {
   if (source.paths.has('Cargo.toml')) return no(`There is a Cargo.toml: ${NO_BUILDS}`);
   const python = source.paths.has('main.py');
   const node = nodeHandler(source);
-  if (python && node !== undefined)
-    return no('There are a main.py and an index of Node.js: say in a raworc.json which runtime and handler are meant');
+  if (python && node !== undefined) return no('There is both a main.py and a Node.js index file. Set runtime and handler in raworc.json');
   if (python) {
     if (!/\bprocess_message\b/.test(source.text('main.py') ?? ''))
       return no('main.py has no process_message(message, context); define it, or name another handler in a raworc.json');
@@ -102,7 +104,7 @@ function workedOut(source: SourceListing): Outcome<Manifest> {
   }
   if (node !== undefined) return accepted(plain('node', node));
   return no(
-    'Found no agent: looked for raworc.json, main.py with process_message, index.js, index.mjs, index.cjs and the main of package.json at the top of the archive',
+    'Found no agent at the top of the archive: it needs raworc.json, main.py with process_message, index.js, index.mjs, index.cjs or a package.json with main',
   );
 }
 
@@ -150,10 +152,13 @@ function missingHandler(source: SourceListing, runtime: 'python' | 'node', handl
     .join(', ')}`;
 }
 
-const NO_BUILDS = 'builds with dependencies are not supported yet. Put what the agent needs into its directory and upload that';
-const NO_NATIVE = 'Agents of runtime native are not supported yet: python and node are';
+const NO_BUILDS = 'builds with dependencies are not supported yet. Include the dependencies in the uploaded directory';
+const NO_NATIVE = 'The runtime native is not supported yet. Use python or node';
 
-/** Dependencies that would have to be installed. Those of Node.js may come along in node_modules. */
+/**
+ * Returns a refusal for dependencies that need installing. Those of Node.js can be included in
+ * node_modules.
+ */
 function unmetNeed(source: SourceListing, runtime: AgentProgram['runtime']): string | undefined {
   if (source.paths.has('Cargo.toml')) return `There is a Cargo.toml: ${NO_BUILDS}`;
   if (runtime === 'python') {

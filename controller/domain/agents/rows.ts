@@ -3,7 +3,7 @@ import type { AccountId, AgentId, SpaceId } from '../engine/ids.ts';
 
 export type Runtime = 'python' | 'node' | 'native';
 
-/** How an agent's code is called; from its manifest. */
+/** How an agent's code is called, from its manifest. */
 export interface AgentProgram {
   readonly runtime: Runtime;
   readonly handler: string;
@@ -18,7 +18,10 @@ export const AGENTS = {
   purpose: text<string | null>(),
   sourceRepo: text<string | null>(),
   sourceBranch: text(),
-  /** What a person wants of it: only an active agent gets messages. `configured`: nobody has said yet. */
+  /**
+   * The state that a user set; only active agents receive messages. `configured` until a user sets
+   * one.
+   */
   wanted: text<'configured' | 'active' | 'inactive' | 'stopped'>(),
   sourceDigest: text<string | null>(),
   program: json<AgentProgram | null>(),

@@ -1,14 +1,14 @@
 import { accepted, type Outcome, refused } from '../engine/outcome.ts';
 
-/** What an archive says of one of its entries. */
+/** An entry's header in an archive. */
 export interface ArchiveEntry {
   readonly name: string;
-  /** tar's word for it. */
+  /** The type, in tar's terms. */
   readonly type: string;
   /** Permission bits. */
   readonly mode: number;
   readonly sizeBytes: number;
-  /** What a link names. */
+  /** The target of a link. */
   readonly target: string | undefined;
 }
 
@@ -20,13 +20,15 @@ export type SourceEntry =
 const MAX_NAME_BYTES = 255;
 const MAX_PATH_BYTES = 1024;
 const MAX_HOPS = 40;
-/** Of following all links of an archive: enough for any real one, and a bound for those made to be slow. */
+/**
+ * Steps in following all links of an archive: enough for any real one, and a bound on hostile ones.
+ */
 const MAX_STEPS = 1_000_000;
 
 /**
- * The files of an agent as they are collected from an archive: relative paths below one root, each named once, without `..`,
- * devices, or links that lead outside. Links inside stay symlinks; hard links become files of their own with the same
- * content. What it refuses is a 422 that names the entry.
+ * Collects an agent's files from an archive: unique relative paths below one root, without `..`,
+ * devices, or links that lead outside. Symlinks inside stay; hard links become separate files with
+ * the same content. A refusal is a 422 that names the entry.
  */
 export class SourceTree {
   readonly #entries = new Map<string, SourceEntry>();
@@ -36,12 +38,12 @@ export class SourceTree {
     return this.#entries.size;
   }
 
-  /** Of all files, hard links counted as files of their own. */
+  /** Bytes of all files. Hard links count as separate files. */
   get fileBytes(): number {
     return this.#fileBytes;
   }
 
-  /** Takes one entry; a file's content is said to be at `position`. The answer is undefined for the root itself. */
+  /** Adds an entry whose content is at `position`. Returns undefined for the root itself. */
   add(entry: ArchiveEntry, position: number): Outcome<SourceEntry | undefined> {
     const path = innerPath(entry.name);
     if (!path.ok) return path;
@@ -49,8 +51,8 @@ export class SourceTree {
     if (!made.ok) return made;
     const known = this.#entries.get(made.value.path);
     if (known?.kind === 'directory' && made.value.kind === 'directory') return accepted(undefined);
-    if (path.value === '') return made.value.kind === 'directory' ? accepted(undefined) : odd(entry.name, 'stands in place of the root');
-    if (known !== undefined) return odd(entry.name, 'is there twice');
+    if (path.value === '') return made.value.kind === 'directory' ? accepted(undefined) : odd(entry.name, 'replaces the root directory');
+    if (known !== undefined) return odd(entry.name, 'occurs twice');
     this.#entries.set(made.value.path, made.value);
     if (made.value.kind === 'file') this.#fileBytes += made.value.sizeBytes;
     return made;
@@ -67,28 +69,31 @@ export class SourceTree {
       case 'symlink': {
         const target = entry.target ?? '';
         if (target === '' || Buffer.byteLength(target) > MAX_PATH_BYTES || isStrange(target))
-          return odd(entry.name, 'is a link to a strange name');
+          return odd(entry.name, 'is a link to an invalid name');
         return accepted({ kind: 'symlink', path, target });
       }
       case 'link': {
         const target = innerPath(entry.target ?? '');
         const linked = target.ok ? this.#entries.get(target.value) : undefined;
-        if (linked?.kind !== 'file') return odd(entry.name, 'is a link to something that is no earlier file of the archive');
+        if (linked?.kind !== 'file') return odd(entry.name, 'is a hard link to something other than an earlier file of the archive');
         return accepted({ ...linked, path });
       }
       default:
-        return odd(entry.name, `is a ${entry.type}: only files, directories and links inside are taken`);
+        return odd(entry.name, `is a ${entry.type}: only files, directories and links that stay inside are allowed`);
     }
   }
 
-  /** All entries with every directory on the way, sorted, so that the same files make the same list. */
+  /**
+   * Returns all entries and their parent directories, sorted, so that equal files give an equal
+   * list.
+   */
   finish(): Outcome<readonly SourceEntry[]> {
     for (const { path } of [...this.#entries.values()]) {
       for (let cut = path.indexOf('/'); cut >= 0; cut = path.indexOf('/', cut + 1)) {
         const parent = path.slice(0, cut);
         const entry = this.#entries.get(parent);
         if (entry === undefined) this.#entries.set(parent, { kind: 'directory', path: parent });
-        else if (entry.kind !== 'directory') return odd(path, `is below ${shown(parent)}, which is no directory`);
+        else if (entry.kind !== 'directory') return odd(path, `is below ${shown(parent)}, which is not a directory`);
       }
     }
     let steps = 0;
@@ -102,7 +107,10 @@ export class SourceTree {
   }
 }
 
-/** Walks a link as the kernel would, links on the way included, and counts the steps. What is missing on the way is walked by its name alone. */
+/**
+ * Follows a link as the kernel would, through further links, and counts the steps. Missing
+ * components are followed by name alone.
+ */
 function follow(entries: ReadonlyMap<string, SourceEntry>, path: string, target: string, maxSteps: number): Outcome<number> {
   const at = path.split('/').slice(0, -1);
   const todo = target.split('/').reverse();
@@ -123,17 +131,17 @@ function follow(entries: ReadonlyMap<string, SourceEntry>, path: string, target:
       continue;
     }
     hops += 1;
-    if (hops > MAX_HOPS) return odd(path, 'is a link that leads in a circle');
+    if (hops > MAX_HOPS) return odd(path, 'is a circular link');
     if (next.target.startsWith('/')) return odd(path, 'is a link that leads outside');
     todo.push(...next.target.split('/').reverse());
   }
   return accepted(steps);
 }
 
-/** The path without "." and doubled slashes; "" is the root. */
+/** Returns the path without "." and doubled slashes; "" is the root. */
 function innerPath(name: string): Outcome<string> {
   if (name.startsWith('/')) return odd(name, 'is an absolute path');
-  if (isStrange(name)) return odd(name, 'has characters that no file here may have in its name');
+  if (isStrange(name)) return odd(name, 'has invalid characters in its name');
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
   if (parts.includes('..')) return odd(name, 'has ".." in its path');
   if (parts.some((part) => Buffer.byteLength(part) > MAX_NAME_BYTES)) return odd(name, `has a name of more than ${MAX_NAME_BYTES} bytes`);
@@ -141,7 +149,7 @@ function innerPath(name: string): Outcome<string> {
   return Buffer.byteLength(path) > MAX_PATH_BYTES ? odd(name, `has a path of more than ${MAX_PATH_BYTES} bytes`) : accepted(path);
 }
 
-/** Control characters, backslashes, and what was no UTF-8. */
+/** Whether a name has control characters, backslashes, or bytes that were not UTF-8. */
 function isStrange(name: string): boolean {
   for (const letter of name) if (letter < ' ' || letter === '\x7f' || letter === '\\' || letter === '\ufffd') return true;
   return false;

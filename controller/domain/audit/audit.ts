@@ -1,4 +1,7 @@
-/** Who acted: an account, a node (by its certificate or join token), somebody on the controller's machine, or an unknown caller. */
+/**
+ * The actor: an account, a node (by its certificate or join token), an operator on the controller's
+ * machine, or an unknown caller.
+ */
 import type { RefusalCode } from '../../contract/errors.ts';
 import { integer, type RowOf, text } from '../engine/fields.ts';
 
@@ -10,7 +13,10 @@ export interface Actor {
   readonly name: string | null;
 }
 
-/** What a request is about, as far as its path says: the record takes the rest from the change itself. */
+/**
+ * The resource of a request, as far as its path names it. The record takes the rest from the change
+ * itself.
+ */
 export interface Thing {
   readonly kind: string;
   /** An id or a name. */
@@ -18,19 +24,19 @@ export interface Thing {
   readonly space: string | null;
 }
 
-/** Who does something, by what, from where. One for each request. */
+/** Actor, credential and origin of a request. */
 export interface Attribution {
   readonly actor: Actor;
   /** `token:ID`, `key:ID`, `certificate:SERIAL`, `join-token:ID`, `password`, or `machine`. Never the credential itself. */
   readonly credential: string | null;
   readonly address: string | null;
   readonly requestId: string | null;
-  /** The operation's name in the OpenAPI document, for what comes by REST. */
+  /** For REST, the operationId in the OpenAPI document. */
   readonly action: string;
   readonly thing: Thing;
 }
 
-/** One line of the audit record. It holds no bodies, no values and no query strings. */
+/** One record of the audit log, without bodies, values or query strings. */
 export const AUDIT = {
   /** Unix milliseconds. */
   at: integer(),
@@ -39,7 +45,7 @@ export const AUDIT = {
   actor: text<string | null>(),
   credential: text<string | null>(),
   action: text(),
-  /** What kind of thing: `sessions`, `secrets`, …. */
+  /** The resource type: `sessions`, `secrets`, …. */
   resource: text(),
   resourceId: text<string | null>(),
   resourceName: text<string | null>(),
@@ -48,35 +54,39 @@ export const AUDIT = {
   address: text<string | null>(),
   requestId: text<string | null>(),
   outcome: text<'ok' | RefusalCode>(),
-  /** More than 1 where refusals of one kind were counted together. */
+  /** Greater than 1 for refusals of one kind that were counted together. */
   count: integer(),
 };
 export interface AuditRecord extends RowOf<typeof AUDIT> {}
 
-/** As the store numbers it. Numbers grow with time. */
+/** A stored record. The store numbers records; numbers grow with time. */
 export const STORED_AUDIT = { number: integer(), ...AUDIT };
 export interface StoredAudit extends RowOf<typeof STORED_AUDIT> {}
 
-/** Parts with bounds of their own. `all` is everything, the others included; `refused` is also what strangers were refused. */
+/** Parts with their own bounds. `all` includes the others; `refused` includes refused strangers. */
 export type AuditPart = 'messages' | 'strangers' | 'refused' | 'all';
 
-/** What messages are recorded as: there are more of them than of everything else, and they have bounds of their own. */
+/**
+ * The action of message records. Messages outnumber everything else, so they have their own bounds.
+ */
 export const MESSAGE_ACTION = 'createMessage';
 
-/** What is done at the controller's own machine: by its settings, or by raworc-controller. */
+/**
+ * Attribution of actions on the controller's machine: through its settings or raworc-controller.
+ */
 export const byOperator = (action: string, thing: Thing): Attribution => ({
   actor: { type: 'Operator', id: null, name: null },
   ...{ credential: 'machine', address: null, requestId: null, action, thing },
 });
 
-/** What a node does in its own name, or tries to. */
+/** Attribution of a node's own actions and attempts. */
 export const byNode = (action: string, node: Omit<Actor, 'type'> | undefined, credential: string | null, address: string): Attribution => ({
   actor: node === undefined ? { type: 'Anonymous', id: null, name: null } : { type: 'Node', ...node },
   ...{ credential, address, requestId: null, action },
   thing: { kind: 'nodes', ref: node?.id ?? null, space: null },
 });
 
-/** The record of a request, as far as the request says. */
+/** Returns the record of a request, as far as the request describes it. */
 export function recordOf(
   { actor, credential, address, requestId, action, thing }: Attribution,
   outcome: AuditRecord['outcome'],

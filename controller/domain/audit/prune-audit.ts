@@ -3,10 +3,13 @@ import type { Mutation } from '../engine/mutation.ts';
 import { PRUNED_AT_ONCE } from '../events/prune.ts';
 import type { AuditPart } from './audit.ts';
 
-/** Up to which number each part of the audit record is past its bounds; 0: none of it. */
+/** For each part of the audit log, the last number past its bounds; 0 for none. */
 export type AuditCutoffs = readonly (readonly [part: AuditPart, upTo: number])[];
 
-/** Removes a little of what is past its bounds. Answers whether there may be more: it is to be given again until there is not. */
+/**
+ * Removes a batch of audit records past their bounds. Returns whether there can be more; repeat
+ * until false.
+ */
 export function pruneAudit(cutoffs: AuditCutoffs): Command<boolean> {
   return {
     name: 'prune-audit',

@@ -1,7 +1,7 @@
 import type { Command } from '../engine/command.ts';
 import { type Attribution, type AuditRecord, recordOf } from './audit.ts';
 
-/** Records what changes nothing else: a refusal, a login, the reading of a value. */
+/** Records an action that changes nothing else: a refusal, a login, the reading of a value. */
 export function recordAudit(attribution: Attribution, outcome: AuditRecord['outcome'], count: number): Command<void> {
   return {
     name: 'record-audit',

@@ -4,8 +4,10 @@ import { takesSpace } from '../sessions/placement.ts';
 import type { BuildRow } from './rows.ts';
 
 /**
- * Returns the node to build on: of those that are ready, hold the base image and take the space, the one with the fewest builds under way, then with the least
- * of its CPU requested by sessions. Undefined where there is none with fewer than `maxAtOnce`. Sessions can start only where their image is, so builds follow room.
+ * Returns the node to build on, or undefined if none has fewer than `maxAtOnce` builds. Candidates
+ * are ready, have the base image and accept the space; the fewest running builds win, then the
+ * least CPU requested by sessions. Sessions can only start where their image is, so builds go where
+ * there is capacity.
  */
 export function nodeToBuildOn(
   nodes: readonly FleetNode[],

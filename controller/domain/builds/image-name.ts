@@ -1,8 +1,9 @@
 const PLAIN = /^[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
 
 /**
- * The image of one build of a space. Image names are lower case and may not hold every name of a space: what does not fit
- * becomes a readable stem and, behind a double underscore, the space's id, which no plain name can hold.
+ * Returns the image name of a build. Image names are lower case and more limited than space names.
+ * A space name that does not fit becomes a readable stem, a double underscore and the space's id;
+ * no plain name contains a double underscore.
  */
 export function imageName(spaceName: string, spaceId: string, buildId: string): string {
   if (PLAIN.test(spaceName)) return `raworc_space_${spaceName}:${buildId}`;

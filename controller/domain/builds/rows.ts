@@ -2,14 +2,14 @@ import type { AgentProgram } from '../agents/rows.ts';
 import { integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { AgentId, BuildId, NodeId, SpaceId } from '../engine/ids.ts';
 
-/** An agent as it stands in an image. */
+/** An agent in an image. */
 export interface BuiltAgent extends AgentProgram {
   readonly id: AgentId;
   readonly name: string;
   readonly digest: string;
 }
 
-/** An agent whose source is still in its repository. */
+/** An agent whose source has not been fetched from its repository. */
 export interface UnfetchedAgent {
   readonly id: AgentId;
   readonly name: string;
@@ -25,9 +25,9 @@ export const BUILDS = {
   imageId: text<string | null>(),
   baseImage: text(),
   agents: json<readonly BuiltAgent[]>(),
-  /** Agents that it should hold, and whose sources nobody has fetched. */
+  /** Agents of this build whose sources have not been fetched. */
   unfetched: json<readonly UnfetchedAgent[]>(),
-  /** The node that makes it, once one is told to. */
+  /** The node that runs the build, once assigned. */
   nodeId: text<NodeId | null>(),
   error: text<string | null>(),
   createdAt: integer(),

@@ -1,32 +1,41 @@
 import type { SessionId } from '../engine/ids.ts';
 import type { StoredEvent } from './events.ts';
 
-/** How much one read of the event log returns: so many events and bytes of their data, whichever comes first, and always one event. */
+/** Bounds of one page: it ends at the first that is reached, but has at least one event. */
 export interface PageBounds {
   readonly limit: number;
   readonly maxBytes: number;
 }
 
 export interface EventPage {
-  /** In order. */
+  /** In order of their numbers. */
   readonly events: readonly StoredEvent[];
-  /** Of the events that were asked for, the page holds every one up to this number. Never below the number asked for. */
+  /**
+   * The page includes every matching event up to this number. Never below the number given to
+   * `after`.
+   */
   readonly reached: number;
-  /** Retention has removed some of the events that were asked for, or may have: the page does not go on from the number asked for. */
+  /** True when retention has removed, or can have removed, some of the requested events. */
   readonly gap: boolean;
 }
 
-/** The store's events as the publisher and the tail read them. */
+/** The store's events, as the publisher and the tail read them. */
 export interface EventLog {
-  /** Of this life of the store; raised by every restore. */
+  /** The store's epoch; every restore raises it. */
   readonly epoch: number;
   /** The newest committed number, 0 when there is none. */
   newest(): number;
-  /** The oldest number still kept (retention); newest + 1 when none is. */
+  /** The oldest number still kept; newest + 1 when there is none. */
   oldest(): number;
-  /** The events with number > `after` in order, of one session where one is given. Read beside the applier, from one commit. */
+  /**
+   * Returns the events with number > `after`, in order, optionally of one session. Reads one
+   * commit, without blocking the applier.
+   */
   after(after: number, bounds: PageBounds, session?: SessionId): Promise<EventPage>;
-  /** The outbox's mark: all up to this number were handed to the bus. May lag: what is published twice is dropped by its number. */
+  /**
+   * Every event up to this number was handed to the bus. Can lag: subscribers drop repeated
+   * numbers.
+   */
   published(): number;
   markPublished(number: number): Promise<void>;
 }

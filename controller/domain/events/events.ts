@@ -1,7 +1,7 @@
 import { integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { SessionId, SpaceId } from '../engine/ids.ts';
 
-/** What an event says happened. The word before the dot is the kind of thing. */
+/** Event types: the kind of resource, a dot, and what happened to it. */
 export const EVENT_TYPES = [
   'session.created',
   'session.updated',
@@ -40,33 +40,36 @@ export const EVENT_TYPES = [
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
-/** The grammar of types: a kind of thing, a dot, and what happened to it. On the bus a type is two tokens of a subject. */
+/** The grammar of event types. On the bus a type is two tokens of a subject. */
 export const EVENT_TYPE = /^[a-z]+(?:-[a-z]+)*\.[a-z]+(?:_[a-z]+)*$/;
 
-/** An immutable fact. `number` grows by 1 over the whole cluster without a gap, `sessionNumber` within its session. */
+/**
+ * An immutable fact. `number` grows by 1 across the whole cluster without gaps, `sessionNumber`
+ * within its session.
+ */
 export const EVENTS = {
   number: integer(),
   type: text<EventType>(),
   spaceId: text<SpaceId | null>(),
   sessionId: text<SessionId | null>(),
   sessionNumber: integer<number | null>(),
-  /** What REST shows of the thing. */
+  /** The resource as REST shows it. */
   data: json<Readonly<Record<string, unknown>>>(),
   /** Unix milliseconds. */
   at: integer(),
 };
 export interface StoredEvent extends RowOf<typeof EVENTS> {}
 
-/** An event as a command decides it; the applier numbers and dates it. */
+/** An event as a command returns it; the applier adds number and time. */
 export type NewEvent = Omit<StoredEvent, 'number' | 'sessionNumber' | 'at'>;
 
-/** Where a reader of events stands: it has seen all up to `number` of the store's life `epoch`. */
+/** A reader's position: it has read everything up to `number` in `epoch`. */
 export interface EventPosition {
   readonly epoch: number;
   readonly number: number;
 }
 
-/** Partial output of a run, numbered within it from 1. Never stored. */
+/** Partial output of a run, numbered from 1 within the run. Never stored. */
 export interface DeltaNews {
   readonly spaceId: SpaceId;
   readonly sessionId: SessionId;
@@ -77,7 +80,10 @@ export interface DeltaNews {
   readonly text: string;
 }
 
-/** One line that an agent printed. Never stored by the controller; `dropped` lines before it were lost. */
+/**
+ * One line of an agent's output. Never stored by the controller; `dropped` lines were lost before
+ * it.
+ */
 export interface LogNews {
   readonly spaceId: SpaceId;
   readonly sessionId: SessionId;

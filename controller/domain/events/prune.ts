@@ -14,18 +14,18 @@ export const RETENTION = {
   sessions: 30 * DAY,
   nodeTokens: 7 * DAY,
   idempotency: DAY,
-  /** After their expiry: a clock that is put back must not make one valid again. */
+  /** Counted from their expiry: a clock that is set back must not make a token valid again. */
   revokedTokens: 7 * DAY,
 } as const;
 
 type Prune = Extract<Mutation, { kind: 'prune' }>;
 
-/** Few at a time: pruning shares the applier with everyone. */
+/** A small batch: pruning shares the applier with all other commands. */
 export const PRUNED_AT_ONCE = 200;
-/** Spaces with a retention of their own that one command looks after. */
+/** Spaces with their own retention that one command handles. */
 const SPACES_AT_ONCE = 10;
 
-/** Removes a little of what is past its time. Answers whether there may be more: it is to be given again until there is not. */
+/** Removes a batch of expired history. Returns whether there can be more; repeat until false. */
 export function prune(): Command<boolean> {
   return {
     name: 'prune',
@@ -44,7 +44,7 @@ const historyTables = (ages: Ages): Prune[] =>
     ...{ kind: 'prune', table, before: ages.before(RETENTION[table]), limit: PRUNED_AT_ONCE },
   }));
 
-/** Events of spaces whose settings keep them for a shorter time. */
+/** Events of spaces with a shorter retention. */
 const spaceEvents = (view: SpaceView, ages: Ages): Prune[] =>
   view.spacesWithRetention().flatMap(({ id: spaceId, settings }) => {
     const keptMs = eventsKeptMs(settings);

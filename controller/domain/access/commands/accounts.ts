@@ -17,13 +17,13 @@ export interface NewAccount {
   readonly description: string | null;
 }
 
-/** An account that may do nothing until a role is bound to it. */
+/** Creates an account. It has no permissions until a role is bound to it. */
 export function createAccount({ id, user, passwordHash, description }: NewAccount): Command<Outcome<AccountObject>> {
   return {
     name: 'create-account',
     grows: true,
     decide({ view, now }) {
-      if (view.accountByUser(user) !== undefined) return unchanged(refused('CONFLICT', `There is a service account "${user}" already.`));
+      if (view.accountByUser(user) !== undefined) return unchanged(refused('CONFLICT', `The service account "${user}" already exists.`));
       const row: AccountRow = {
         id,
         user,
@@ -40,7 +40,10 @@ export function createAccount({ id, user, passwordHash, description }: NewAccoun
   };
 }
 
-/** Deactivating ends every token of the account for good, and its keys until it is active again. */
+/**
+ * Changes an account. Deactivating it revokes all its tokens for good, and suspends its API keys
+ * until it is active again.
+ */
 export function changeAccount(id: AccountId, change: Omit<ChangeAccount, 'space'>, by: AccountId): Command<Outcome<AccountObject>> {
   return {
     name: 'change-account',
@@ -48,7 +51,8 @@ export function changeAccount(id: AccountId, change: Omit<ChangeAccount, 'space'
       const before = view.get('accounts', id);
       if (before === undefined) return unchanged(NO_ACCOUNT);
       const ends = before.active && change.active === false;
-      if (ends && id === by) return unchanged(refused('CONFLICT', 'Nobody deactivates the account that they use: let another one do it.'));
+      if (ends && id === by)
+        return unchanged(refused('CONFLICT', 'You cannot deactivate your own account. Ask another administrator to do it.'));
       if (ends && isLastAdmin(view, id)) return unchanged(LAST_ADMIN);
       const { description = before.description, active = before.active } = change;
       const row = { ...before, description, active, version: before.version + (ends ? 1 : 0), updatedAt: now };
@@ -57,7 +61,7 @@ export function changeAccount(id: AccountId, change: Omit<ChangeAccount, 'space'
   };
 }
 
-/** Ends every token of before. */
+/** Sets an account's password and revokes its existing tokens. */
 export function setPassword(id: AccountId, passwordHash: string): Command<Outcome<undefined>> {
   return {
     name: 'set-password',
@@ -70,14 +74,17 @@ export function setPassword(id: AccountId, passwordHash: string): Command<Outcom
   };
 }
 
-/** With its bindings and keys: an account made later under the same name has another id, and inherits nothing. */
+/**
+ * Deletes an account with its role bindings and API keys. A later account of the same name has
+ * another id and inherits nothing.
+ */
 export function removeAccount(id: AccountId, by: AccountId): Command<Outcome<undefined>> {
   return {
     name: 'remove-account',
     decide({ view }) {
       const row = view.get('accounts', id);
       if (row === undefined) return unchanged(NO_ACCOUNT);
-      if (id === by) return unchanged(refused('CONFLICT', 'Nobody deletes the account that they use: let another one do it.'));
+      if (id === by) return unchanged(refused('CONFLICT', 'You cannot delete your own account. Ask another administrator to do it.'));
       if (isLastAdmin(view, id)) return unchanged(LAST_ADMIN);
       const bindings = view.bindingsOf(id);
       const mutations: Mutation[] = [

@@ -14,12 +14,13 @@ export function createApiKey(input: Omit<ApiKeyRow, 'createdAt' | 'lastUsedAt'>)
     name: 'create-api-key',
     grows: true,
     decide({ view, now }) {
-      if (view.get('accounts', input.accountId) === undefined) return unchanged(refused('CONFLICT', 'The account of this key is gone.'));
+      if (view.get('accounts', input.accountId) === undefined)
+        return unchanged(refused('CONFLICT', 'The account of this key was deleted.'));
       if (input.parentId !== null && view.get('apiKeys', input.parentId) === undefined) {
-        return unchanged(refused('UNAUTHORIZED', 'The key that this one was to be made with was ended meanwhile.'));
+        return unchanged(refused('UNAUTHORIZED', 'The API key that sent this request was deleted meanwhile. Use another key.'));
       }
       if (view.apiKeysOf(input.accountId).length >= MAX_KEYS) {
-        return unchanged(refused('CONFLICT', `An account has at most ${MAX_KEYS} API keys: delete some that are not used.`));
+        return unchanged(refused('CONFLICT', `An account has at most ${MAX_KEYS} API keys: Delete unused keys first.`));
       }
       const row: ApiKeyRow = { ...input, lastUsedAt: null, createdAt: now };
       return { mutations: [put('apiKeys', row)], events: [eventOf('api-key.created', row)], answer: accepted(apiKeyObject(row)) };
@@ -27,7 +28,10 @@ export function createApiKey(input: Omit<ApiKeyRow, 'createdAt' | 'lastUsedAt'>)
   };
 }
 
-/** With all that were made with it, or with those. Answers with the ids of all that are gone. */
+/**
+ * Deletes an API key and every key created with it, directly or indirectly. Returns the ids of all
+ * deleted keys.
+ */
 export function removeApiKey(id: string): Command<Outcome<readonly string[]>> {
   return {
     name: 'remove-api-key',
@@ -44,7 +48,7 @@ export function removeApiKey(id: string): Command<Outcome<readonly string[]>> {
   };
 }
 
-/** Nobody waits for it, and it is told to nobody. `at` is Unix milliseconds. */
+/** Records the last use of a key, without an event. `at` is Unix milliseconds. */
 export function recordKeyUse(id: string, at: number): Command<undefined> {
   return {
     name: 'record-key-use',
@@ -58,7 +62,7 @@ export function recordKeyUse(id: string, at: number): Command<undefined> {
 
 function withDescendants(root: ApiKeyRow, all: readonly ApiKeyRow[]): readonly ApiKeyRow[] {
   const found = [root];
-  // It grows while it is walked: each that is found is asked for its own.
+  // The list grows during the loop: each key found adds the keys created with it.
   for (const { id } of found) found.push(...all.filter(({ parentId }) => parentId === id));
   return found;
 }

@@ -10,13 +10,16 @@ export interface FirstStart {
   readonly passwordHash: string;
 }
 
-/** What a new store begins with: the account `admin`, which may do everything, and the space `default`. */
+/**
+ * Initializes a new store: the account `admin`, which is allowed everything, and the space
+ * `default`.
+ */
 export function firstStart(input: FirstStart): Command<undefined> {
   return {
     name: 'first-start',
     decide({ view, now }) {
       const mutations: Mutation[] = BUILT_IN_ROLES.map((role) => put('roles', { ...role, builtIn: true, createdAt: now }));
-      // An account that was removed later stays removed.
+      // Only a store without accounts gets them: deleted accounts stay deleted.
       if (!view.hasAccounts()) {
         const { accountId, passwordHash } = input;
         const account = { id: accountId, user: 'admin', passwordHash, description: null, active: true, version: 1 };
@@ -45,7 +48,10 @@ export function recordLogin(id: AccountId): Command<undefined> {
   };
 }
 
-/** Sets the password of `admin` anew, where the operator gave another one than before. Ends older tokens. */
+/**
+ * Sets the password of `admin` if the operator configured another one than before. Revokes older
+ * tokens.
+ */
 export function resetAdminPassword(passwordHash: string): Command<undefined> {
   return {
     name: 'reset-admin-password',

@@ -17,13 +17,16 @@ export interface NewBinding {
   readonly roleId: string;
   readonly principal: string;
   readonly principalType: BindingRow['principalType'];
-  /** Null: an identity from outside. */
+  /** Null for an external identity. */
   readonly accountId: AccountId | null;
   readonly spaceId: SpaceId | null;
   readonly request: KnownRequest | undefined;
 }
 
-/** Gives a role to an account, in one space or in all. Whether the caller may give it is judged before, by the rules of the role. */
+/**
+ * Binds a role to an account, in one space or in all. The caller's right to do so was checked
+ * against the role's rules.
+ */
 export function createBinding({ request, ...input }: NewBinding): Command<Outcome<BindingObject>> {
   return {
     name: 'create-binding',
@@ -37,7 +40,7 @@ export function createBinding({ request, ...input }: NewBinding): Command<Outcom
       const missing = whatIsMissing(view, input);
       if (missing !== undefined) return unchanged(missing);
       if (view.bindingsTo(input.roleId).some((other) => isTheSame(other, input))) {
-        return unchanged(refused('CONFLICT', `"${input.principal}" holds this role there already.`));
+        return unchanged(refused('CONFLICT', `"${input.principal}" already has this role there.`));
       }
       const row: BindingRow = { ...input, createdAt: now, updatedAt: now };
       const binding = bindingObject(view, row);
@@ -50,7 +53,7 @@ export function createBinding({ request, ...input }: NewBinding): Command<Outcom
   };
 }
 
-/** They were there when the caller asked, and may have gone since. */
+/** Returns a refusal if the role, account or space was deleted after the request was checked. */
 function whatIsMissing(view: RowView, { roleId, accountId, spaceId }: Omit<NewBinding, 'request'>) {
   if (view.get('roles', roleId) === undefined) return NO_ROLE;
   if (accountId !== null && view.get('accounts', accountId) === undefined) return NO_ACCOUNT;
@@ -79,7 +82,10 @@ export function removeBinding(id: string): Command<Outcome<undefined>> {
   };
 }
 
-/** Of no space: who holds what in a space is more than those who see its sessions may see. */
+/**
+ * An event of no space: the holders of a space's roles are visible to fewer callers than its
+ * sessions.
+ */
 export const bindingRemoved = (view: RowView, row: BindingRow): NewEvent => ({
   type: 'role-binding.deleted',
   spaceId: null,

@@ -17,7 +17,10 @@ export interface NewRole {
   readonly request: KnownRequest | undefined;
 }
 
-/** A role gives nothing until it is bound: what its rules may be is judged then. */
+/**
+ * Creates a role. Its rules are checked against the caller's rights when it is bound: until then it
+ * grants nothing.
+ */
 export function createRole({ id, name, description, rules, request }: NewRole): Command<Outcome<RoleObject>> {
   return {
     name: 'create-role',
@@ -28,7 +31,7 @@ export function createRole({ id, name, description, rules, request }: NewRole): 
         return row && roleObject(row);
       });
       if (made !== undefined) return unchanged(made);
-      if (view.roleByName(name) !== undefined) return unchanged(refused('CONFLICT', `There is a role "${name}" already.`));
+      if (view.roleByName(name) !== undefined) return unchanged(refused('CONFLICT', `The role "${name}" already exists.`));
       const row: RoleRow = { id, name, description, rules, builtIn: false, createdAt: now };
       return {
         mutations: [put('roles', row), ...remember(request, id, now)],
@@ -39,14 +42,14 @@ export function createRole({ id, name, description, rules, request }: NewRole): 
   };
 }
 
-/** With its bindings: whoever held it holds it no longer. */
+/** Deletes a role with its bindings. */
 export function removeRole(id: string): Command<Outcome<undefined>> {
   return {
     name: 'remove-role',
     decide({ view }) {
       const row = view.get('roles', id);
       if (row === undefined) return unchanged(NO_ROLE);
-      if (row.builtIn) return unchanged(refused('CONFLICT', `The role "${row.name}" is built in and stays.`));
+      if (row.builtIn) return unchanged(refused('CONFLICT', `The role "${row.name}" is built in and cannot be deleted.`));
       const bindings = view.bindingsTo(id);
       const mutations = bindings.map((binding): Mutation => ({ kind: 'remove', table: 'bindings', id: binding.id }));
       return {

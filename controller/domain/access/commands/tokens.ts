@@ -2,7 +2,9 @@ import { type Command, unchanged } from '../../engine/command.ts';
 import type { AccountId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 
-/** Ends one token before its time. `expiresAt` is Unix milliseconds: from then on there is nothing to remember. */
+/**
+ * Revokes one token. `expiresAt` is Unix milliseconds: after it the revocation can be forgotten.
+ */
 export function revokeToken(id: string, expiresAt: number): Command<undefined> {
   return {
     name: 'revoke-token',
@@ -10,7 +12,7 @@ export function revokeToken(id: string, expiresAt: number): Command<undefined> {
   };
 }
 
-/** Ends every token of an account that was made so far. */
+/** Revokes all existing tokens of an account. */
 export function endTokens(id: AccountId): Command<undefined> {
   return {
     name: 'end-tokens',

@@ -10,7 +10,10 @@ import type { AgentRow } from '../rows.ts';
 
 export type AgentChange = Partial<Pick<AgentRow, 'description' | 'purpose' | 'sourceRepo' | 'sourceBranch' | 'wanted'>>;
 
-/** Sets what is named. What sessions were made with stays in them; whether they may still ask it is looked up with each message. */
+/**
+ * Changes the given fields. Existing sessions keep their configuration; whether they can still
+ * address the agent is checked for each message.
+ */
 export function changeAgent(id: AgentId, change: AgentChange): Command<Outcome<AgentObject>> {
   return {
     name: 'change-agent',
@@ -24,7 +27,9 @@ export function changeAgent(id: AgentId, change: AgentChange): Command<Outcome<A
   };
 }
 
-/** Removes an agent, and answers the row that it had. Images that hold it stay; what is asked of it there is refused. */
+/**
+ * Deletes an agent and returns its row. Images that contain it stay; messages to it are refused.
+ */
 export function removeAgent(id: AgentId): Command<Outcome<AgentRow>> {
   return {
     name: 'remove-agent',

@@ -19,12 +19,15 @@ export interface NewAgent {
   readonly sourceRepo: string | null;
   readonly sourceBranch: string;
   readonly by: { readonly accountId: AccountId; readonly user: string };
-  /** Of its space; queued where it comes with a repository. */
+  /** The space's next build, queued when the agent has a repository. */
   readonly build: NewBuild;
   readonly request: KnownRequest | undefined;
 }
 
-/** Makes an agent. With a repository it is active and built at once; without one nothing runs until a source is uploaded and deployed. */
+/**
+ * Creates an agent. With a repository it is active and built at once; without one, a source must be
+ * uploaded and deployed first.
+ */
 export function createAgent(input: NewAgent): Command<Outcome<AgentObject>> {
   return {
     name: 'create-agent',
@@ -40,7 +43,7 @@ export function createAgent(input: NewAgent): Command<Outcome<AgentObject>> {
       const closed = input.sourceRepo === null ? undefined : closedSpace(view, spaceId);
       if (closed !== undefined) return unchanged(closed);
       if (view.agentByName(spaceId, input.name) !== undefined) {
-        return unchanged(refused('CONFLICT', `This space has an agent "${input.name}" already.`));
+        return unchanged(refused('CONFLICT', `The agent "${input.name}" already exists in this space.`));
       }
       const row: AgentRow = {
         id: input.id,

@@ -17,7 +17,10 @@ export interface CheckedSource {
   readonly purpose: string | null;
 }
 
-/** Gives an agent the source that was uploaded and checked. The archive is on disk before this is decided. What the API said of the agent wins over its manifest. */
+/**
+ * Sets an agent's uploaded source. The archive was checked and stored on disk before. Fields set by
+ * the API override the manifest.
+ */
 export function putSource(agentId: AgentId, source: CheckedSource): Command<Outcome<SourceObject>> {
   return {
     name: 'put-source',

@@ -14,10 +14,10 @@ function becomes<Answer>(view: View, build: BuildRow, answer: Answer): Decision<
   };
 }
 
-/** It is not ended. */
+/** Whether the build is queued or running. */
 export const isOpen = (build: BuildRow | undefined): build is BuildRow => build?.status === 'pending' || build?.status === 'building';
 
-/** Gives an open build to a node. Answers the build when it is that node's now. */
+/** Assigns an open build to a node. Returns the build if it is now that node's. */
 export function assignBuild(id: BuildId, nodeId: NodeId): Command<BuildRow | undefined> {
   return {
     name: 'assign-build',
@@ -30,7 +30,7 @@ export function assignBuild(id: BuildId, nodeId: NodeId): Command<BuildRow | und
   };
 }
 
-/** Ends a build that no node can make. */
+/** Fails a build that no node can run. */
 export function giveUpBuild(id: BuildId, error: string): Command<undefined> {
   return {
     name: 'give-up-build',
@@ -42,7 +42,7 @@ export function giveUpBuild(id: BuildId, error: string): Command<undefined> {
   };
 }
 
-/** The outcome of a build, from the node that it was given to. */
+/** Records the outcome of a build, reported by its node. */
 export function finishBuild(
   id: BuildId,
   from: NodeId,

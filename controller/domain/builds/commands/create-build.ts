@@ -24,7 +24,10 @@ export interface NewBuild {
   readonly user: string;
 }
 
-/** What is to stand in an image: every active agent that has a source, an upload before a repository. */
+/**
+ * Content of an image: every active agent with a source. An upload takes precedence over a
+ * repository.
+ */
 type Content = Pick<BuildRow, 'agents' | 'unfetched'>;
 
 function contentOf(rows: readonly AgentRow[]): Content {
@@ -38,7 +41,10 @@ function contentOf(rows: readonly AgentRow[]): Content {
   return { agents, unfetched };
 }
 
-/** A build of this; one that no node was told of yet is changed instead, so that several requests at once make one image. */
+/**
+ * Queues a build of this content. Updates a queued build that no node has started, so that
+ * concurrent requests share one image.
+ */
 function queue(view: RowView & BuildView, input: NewBuild, content: Content, now: number): BuildRow {
   const space = view.get('spaces', input.spaceId);
   const newest = view.newestBuild(input.spaceId);
@@ -53,7 +59,7 @@ function queue(view: RowView & BuildView, input: NewBuild, content: Content, now
     ...content,
     nodeId: null,
     error: null,
-    // After the one before it, also where a clock was set back meanwhile: the newest is what sessions start from.
+    // Later than the previous build even if the clock was set back: sessions start from the newest.
     createdAt: Math.max(now, (newest?.createdAt ?? 0) + 1),
     completedAt: null,
     createdBy: input.user,
@@ -65,7 +71,7 @@ function queued(view: RowView, build: BuildRow): NewEvent {
   return { type: 'build.created', spaceId: build.spaceId, sessionId: null, data: { space: shown.space, build: shown } };
 }
 
-/** The newest build, where it is not failed and holds just this. */
+/** Returns the newest build if it has not failed and has exactly this content. */
 function current(view: BuildView, input: NewBuild, { agents, unfetched }: Content): BuildRow | undefined {
   const newest = view.newestBuild(input.spaceId);
   if (newest === undefined || newest.status === 'failed' || newest.baseImage !== input.baseImage) return undefined;
@@ -74,12 +80,15 @@ function current(view: BuildView, input: NewBuild, { agents, unfetched }: Conten
 }
 
 export interface BuildRequest extends NewBuild {
-  /** Made anew also where the newest build holds the same. */
+  /** Build even if the newest build has the same content. */
   readonly force: boolean;
   readonly request: KnownRequest | undefined;
 }
 
-/** Puts every active agent of a space into one image. Answers the build that does so, which may be one that is there or under way. */
+/**
+ * Builds one image of every active agent in a space. Returns that build, which can be an existing
+ * or running one.
+ */
 export function createBuild(input: BuildRequest): Command<Outcome<BuildObject>> {
   return {
     name: 'create-build',
@@ -104,7 +113,10 @@ export function createBuild(input: BuildRequest): Command<Outcome<BuildObject>> 
   };
 }
 
-/** Rows and events of an agent that is active from now on, and of the build that carries it into new sessions. */
+/**
+ * Returns the rows and events that activate an agent, and those of the build that brings it into
+ * new sessions.
+ */
 export function activated(view: View, agent: AgentRow, input: NewBuild, now: number): Decision<AgentObject> {
   const active: AgentRow = { ...agent, wanted: 'active', updatedAt: now };
   const others = view.agentsIn(input.spaceId).filter(({ id }) => id !== agent.id);
@@ -117,7 +129,7 @@ export function activated(view: View, agent: AgentRow, input: NewBuild, now: num
   };
 }
 
-/** Makes an agent active, and queues the build that carries it into new sessions. */
+/** Activates an agent and queues the build that brings it into new sessions. */
 export function deployAgent(agentId: AgentId, input: NewBuild): Command<Outcome<AgentObject>> {
   return {
     name: 'deploy-agent',
@@ -126,7 +138,7 @@ export function deployAgent(agentId: AgentId, input: NewBuild): Command<Outcome<
       const agent = view.get('agents', agentId);
       if (agent === undefined) return unchanged(NO_AGENT);
       if (agent.sourceDigest === null && agent.sourceRepo === null) {
-        return unchanged(refused('CONFLICT', `The agent "${agent.name}" has no source yet: upload one (PUT …/source), then deploy it.`));
+        return unchanged(refused('CONFLICT', `The agent "${agent.name}" has no source. Upload one with PUT …/source, then deploy it.`));
       }
       const closed = closedSpace(view, input.spaceId);
       if (closed !== undefined) return unchanged(closed);

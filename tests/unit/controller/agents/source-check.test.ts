@@ -100,13 +100,13 @@ const refusals: Record<string, { items?: Item[]; body?: () => Promise<Uint8Array
   },
   'symlinks in a circle': {
     items: [main, { name: 'a', type: 'symlink', linkname: 'b' }, { name: 'b', type: 'symlink', linkname: 'a' }],
-    expect: /^UNPROCESSABLE_ENTITY .*circle/,
+    expect: /^UNPROCESSABLE_ENTITY .*circular/,
   },
   'a file below a symlink': {
     items: [main, { name: 'd', type: 'symlink', linkname: '.' }, { name: 'd/x' }],
-    expect: /^UNPROCESSABLE_ENTITY .*no directory/,
+    expect: /^UNPROCESSABLE_ENTITY .*not a directory/,
   },
-  'a file below a file': { items: [main, { name: 'main.py/x' }], expect: /^UNPROCESSABLE_ENTITY .*no directory/ },
+  'a file below a file': { items: [main, { name: 'main.py/x' }], expect: /^UNPROCESSABLE_ENTITY .*not a directory/ },
   'a hard link outside': { items: [main, { name: 'h', type: 'link', linkname: '../x' }], expect: /^UNPROCESSABLE_ENTITY .*link/ },
   'a hard link to nothing': { items: [main, { name: 'h', type: 'link', linkname: 'x' }], expect: /^UNPROCESSABLE_ENTITY .*link/ },
   'the same name twice': { items: [main, { name: './/main.py' }], expect: /^UNPROCESSABLE_ENTITY .*twice/ },

@@ -17,7 +17,7 @@ const cases: [string, Record<string, string>, RegExp][] = [
   ['node with the other spelling', { 'index.cjs': 'exports.process_message = f' }, /^node index\.process_message$/],
   ['node by its package', { 'package.json': '{"main":"./src/app.js"}', 'src/app.js': '' }, /^node src\/app\.processMessage$/],
   ['two at once', { 'main.py': python, 'index.js': '' }, /refused: .*raworc\.json/],
-  ['nothing', { 'readme.md': '' }, /refused: Found no agent: looked for raworc\.json/],
+  ['nothing', { 'readme.md': '' }, /refused: Found no agent at the top of the archive: it needs raworc\.json/],
   ['a crate', { 'Cargo.toml': '', 'src/main.rs': '' }, /refused: .*Cargo\.toml.*not supported yet/],
   [
     'a manifest',
@@ -45,8 +45,8 @@ const cases: [string, Record<string, string>, RegExp][] = [
     { 'raworc.json': manifest({ purpose: 7, capabilities: 'x', idempotent: 'yes' }) },
     /purpose must.*capabilities must.*idempotent must/,
   ],
-  ['no JSON', { 'raworc.json': '{' }, /refused: raworc\.json must hold/],
-  ['an array', { 'raworc.json': '[]' }, /refused: raworc\.json must hold/],
+  ['no JSON', { 'raworc.json': '{' }, /refused: raworc\.json must contain/],
+  ['an array', { 'raworc.json': '[]' }, /refused: raworc\.json must contain/],
   ['requirements', { 'main.py': python, 'requirements.txt': '# none\nrequests==2\n' }, /refused: requirements\.txt/],
   ['requirements of comments', { 'main.py': python, 'requirements.txt': '# none\n\n' }, /^python/],
   [
