@@ -155,7 +155,7 @@ t.test('the life of a session in Docker', async (t) => {
     await docker.getContainer(`raworc_session_${id}`).remove({ force: true });
     await life.settled('suspended');
     const note = (await rest.messages(id)).at(-1);
-    t.match(note, { role: 'system', content: /memory is gone/ });
+    t.match(note, { role: 'system', content: /memory is lost/ });
     t.match((await rest.say(id, 'and now?')).reply.content, 'memory=None file=salt');
   });
 

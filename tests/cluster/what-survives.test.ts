@@ -124,7 +124,7 @@ t.test('what survives', async (t) => {
     await t.test('paused: it is suspended, with a note, and wakes with its files', async (t) => {
       await pauses.life.settled('suspended');
       t.notOk(await isThere(pauses.id));
-      t.match((await rest.messages(pauses.id)).at(-1), { role: 'system', content: /memory is gone/, metadata: { reason: 'memory_lost' } });
+      t.match((await rest.messages(pauses.id)).at(-1), { role: 'system', content: /memory is lost/, metadata: { reason: 'memory_lost' } });
       await hasFilesOnly(t, pauses);
     });
 

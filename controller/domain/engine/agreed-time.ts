@@ -1,34 +1,41 @@
 /**
- * Age by stamps of a clock that was set. Rows carry the wall clock's time; when the clock is set for good, the step is kept as a
- * correction, and the age of an older row leaves it out: nothing becomes due because somebody set a clock.
+ * Ages that ignore adjustments of the wall clock. Rows have wall-clock times; each large adjustment
+ * is kept as a correction and left out of the age of older rows. So nothing becomes due because
+ * somebody set a clock.
  */
 
-/** The clock was set from `from` by `byMs` (forward when positive), and that time did not pass. Unix milliseconds. */
+/**
+ * The clock jumped from `from` by `byMs` (forward when positive) without time passing. Unix
+ * milliseconds.
+ */
 export interface Correction {
   readonly from: number;
   readonly byMs: number;
 }
 
-/** What a store keeps of time, for the next process. */
+/** The store's record of time, for the next process. */
 export interface KeptTime {
   readonly at: number;
-  /** What the machine's boot clock showed then, and of which boot. */
+  /** The boot clock at that moment, and the id of that boot. */
   readonly boot?: { readonly id: string; readonly ms: number } | undefined;
   readonly corrections: readonly Correction[];
 }
 
-/** How old things are, by time that passed. */
+/** Ages in time that actually passed. */
 export interface Ages {
-  /** Milliseconds that have passed since a row got this time. Where a clock set back makes that ambiguous, the lesser. Never negative. */
+  /**
+   * Returns the milliseconds that passed since a row got this time; after the clock was set back,
+   * the smaller of two possible ages. Never negative.
+   */
   ageMs(at: number): number;
-  /** The latest time of which every row up to it is at least so old. */
+  /** Returns the latest time of which every row up to it is at least this old. */
   before(keptMs: number): number;
 }
 
-/** Corrections kept. Past it the two oldest become one. */
+/** Corrections kept. Beyond it, the two oldest merge into one. */
 export const MAX_CORRECTIONS = 64;
 
-/** One stretch of time in which the clock ran evenly. */
+/** An interval in which the clock ran evenly. */
 interface Stretch {
   readonly start: number;
   readonly end: number;
@@ -54,7 +61,7 @@ export function agesAt(now: number, corrections: readonly Correction[]): Ages {
       let between: number | undefined;
       for (const { start, end } of all) {
         if (at >= start && at <= end) return passed + end - at;
-        // A time that no stretch has: as old as the stretch that follows it.
+        // A time in no interval: as old as the interval that follows it.
         if (at >= start) between ??= passed;
         passed += Math.max(0, end - start);
       }

@@ -5,8 +5,8 @@ import type { Mutation } from './mutation.ts';
 import type { View } from './view.ts';
 
 /**
- * What a command is decided upon. `now` is the time that its rows and events get. Whatever deletes, fails or ends something by its age
- * asks `ages`, which leave out what the clock was set.
+ * The input of a command. `now` is the time of its rows and events. Deletions, failures and
+ * expiries must use `ages`, which ignore adjustments of the clock.
  */
 export interface State {
   readonly view: View;
@@ -22,17 +22,17 @@ export interface Decision<Answer> {
 }
 
 /**
- * One change of state. `decide` is pure: the same state gives the same decision, and ids come in from outside.
- * It may be called once only, or not at all when the process dies; its mutations and events are committed together.
+ * One change of state. `decide` is pure: the same state gives the same decision, and ids are passed
+ * in. It is called at most once; its mutations and events are committed together.
  */
 export interface Command<Answer> {
   readonly name: string;
-  /** About what it writes beyond a usual row, such as the content of a message. */
+  /** Bytes beyond a usual row, such as a message's content. */
   readonly bytes?: number;
-  /** A client's command that makes the store larger: refused while the disk is low. */
+  /** A client command that grows the store, and is refused while the disk is low. */
   readonly grows?: true;
   decide(state: State): Decision<Answer>;
 }
 
-/** A decision that changes nothing. */
+/** Returns a decision that changes nothing. */
 export const unchanged = <Answer>(answer: Answer): Decision<Answer> => ({ mutations: [], events: [], answer });

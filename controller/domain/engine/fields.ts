@@ -1,13 +1,16 @@
-/** How a field is stored: as text, as a whole number, as 0 or 1, or as JSON text. */
+/** The stored form of a field: text, integer, 0 or 1, or JSON text. */
 export type FieldKind = 'text' | 'integer' | 'flag' | 'json';
 
 export interface Field<Value> {
   readonly kind: FieldKind;
-  /** Never set: it carries the type. */
+  /** Never set; carries the type. */
   readonly value?: Value;
 }
 
-/** The fields of a table's rows, in the order of its columns. The type of the row, its columns and its statements come from here. */
+/**
+ * A table's fields, in the order of its columns. The row type, columns and statements derive from
+ * them.
+ */
 export type Fields = Readonly<Record<string, Field<unknown>>>;
 
 export type RowOf<Of extends Fields> = { readonly [Name in keyof Of]: Of[Name] extends Field<infer Value> ? Value : never };

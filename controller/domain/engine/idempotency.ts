@@ -1,4 +1,7 @@
-/** A client's Idempotency-Key, hashed with the caller's id under the store's key, and the hash of what was asked. */
+/**
+ * A client's Idempotency-Key, hashed with the caller's id under the store's key, and the hash of
+ * the request.
+ */
 import { type Mutation, put } from './mutation.ts';
 import { accepted, type Outcome, refused } from './outcome.ts';
 import type { RowView } from './view.ts';
@@ -9,8 +12,8 @@ export interface KnownRequest {
 }
 
 /**
- * What this very request created before, as `show` presents it by its id; undefined for a new request. 422 for a key that
- * came with another body, 404 where `show` says that the thing is gone.
+ * Returns what the same request created before, presented by `show`; undefined for a new request.
+ * Refuses with 422 for a key used with another body, and 404 if the resource was deleted since.
  */
 export function recall<Shown>(
   view: RowView,

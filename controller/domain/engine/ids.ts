@@ -1,4 +1,4 @@
-/** Ids, each of its own type, so that one is not handed in for another. All are UUIDs but for node ids, which are UUIDs too. */
+/** Branded UUIDs: one type per kind of id, so that ids cannot be mixed up. */
 declare const brand: unique symbol;
 type Id<Name extends string> = string & { readonly [brand]: Name };
 

@@ -14,15 +14,15 @@ export const IDEMPOTENCY = {
   /** Keyed hash of the caller and its key. */
   id: text(),
   bodyHash: text(),
-  /** What was made. */
+  /** Id of the created resource. */
   madeId: text(),
   createdAt: integer(),
 };
 export interface IdempotencyRow extends RowOf<typeof IDEMPOTENCY> {}
 
 /**
- * What the store keeps, a table each, keyed by `id`. Times are Unix milliseconds, given by the applier. Names are for people: what
- * refers to another thing refers to its id.
+ * The store's tables, keyed by `id`. Times are Unix milliseconds from the applier. Rows refer to
+ * one another by id; names are for users.
  */
 export const TABLES = {
   accounts: ACCOUNTS,
@@ -51,17 +51,20 @@ export type TableName = keyof Tables;
 export type Mutation =
   | { [Name in TableName]: { readonly kind: 'put'; readonly table: Name; readonly row: Tables[Name] } }[TableName]
   | { readonly kind: 'remove'; readonly table: TableName; readonly id: string }
-  /** Takes an answered message off its queue. */
+  /** Removes an answered message from its queue. */
   | { readonly kind: 'dequeue'; readonly row: QueueRow }
-  /** Takes everything off a session's queue: its messages are forgotten, or will be. */
+  /** Empties a session's queue. Its messages are deleted, now or in the backlog. */
   | { readonly kind: 'empty-queue'; readonly sessionId: SessionId }
-  /** Gives a new session copies of another's messages from that seq on, except those in its queue: the same numbers, ids of their own. */
+  /**
+   * Copies another session's messages from that seq on to a new session, except those in the queue.
+   * Numbers stay, ids are new.
+   */
   | { readonly kind: 'copy-messages'; readonly from: SessionId; readonly to: SessionId; readonly fromSeq: number }
-  /** Appends to the audit record. */
+  /** Appends to the audit log. */
   | { readonly kind: 'audit'; readonly record: AuditRecord }
-  /** Its retention: at most `limit` of the oldest records of a part, up to that number. */
+  /** Retention: deletes at most `limit` of the oldest records of a part, up to that number. */
   | { readonly kind: 'prune-audit'; readonly part: AuditPart; readonly upTo: number; readonly limit: number }
-  /** Retention: at most `limit` rows older than `before` of a table of history. */
+  /** Retention: deletes at most `limit` rows of a history table older than `before`. */
   | {
       readonly kind: 'prune';
       readonly table: 'events' | 'runs' | 'idempotency' | 'nodeTokens' | 'sessions' | 'revokedTokens';
@@ -71,7 +74,7 @@ export type Mutation =
       readonly spaceId?: SpaceId;
     };
 
-/** Tables of history. */
+/** History tables. */
 export type Prunable = Extract<Mutation, { kind: 'prune' }>['table'];
 
 export const put = <Name extends TableName>(table: Name, row: Tables[Name]): Mutation => ({ kind: 'put', table, row }) as Mutation;

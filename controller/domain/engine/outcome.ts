@@ -2,14 +2,20 @@ import type { RefusalCode } from '../../contract/errors.ts';
 
 export interface Refusal {
   readonly code: RefusalCode;
-  /** One sentence for a person, saying what to do where something can be done. */
+  /** One sentence for the user: what happened and, where possible, what to do next. */
   readonly message: string;
   readonly details?: unknown;
-  /** The thing is there, and the caller may not know it. For the audit record: no answer shows it. */
+  /** The resource exists, but the caller must not learn that. Only the audit log shows it. */
   readonly hidden?: true;
-  /** Nothing was decided, because rights changed after the request was judged by them: it has to be judged again. */
+  /**
+   * Rights changed after the check of the request. Nothing was decided; the request must be checked
+   * again.
+   */
   readonly stale?: true;
-  /** Replaces both for a caller without nodes:list, who is not told which nodes there are and how full they are. */
+  /**
+   * Message and details for callers without nodes:list, who must not learn about nodes and their
+   * load.
+   */
   readonly withoutNodes?: { readonly message: string; readonly details?: unknown };
 }
 
@@ -18,7 +24,7 @@ export interface Refused {
   readonly refusal: Refusal;
 }
 
-/** An expected refusal is a value; what throws is a fault. */
+/** An expected refusal is a value; a fault throws. */
 export type Outcome<T> = { readonly ok: true; readonly value: T } | Refused;
 
 export const accepted = <T>(value: T): Outcome<T> => ({ ok: true, value });
@@ -28,22 +34,24 @@ export const refused = (code: RefusalCode, message: string, details?: unknown): 
   refusal: details === undefined ? { code, message } : { code, message, details },
 });
 
-/** What `next` makes of an accepted value. A refusal stays as it is. */
+/** Applies `next` to an accepted value. Refusals pass through. */
 export const mapped = <From, To>(outcome: Outcome<From>, next: (value: From) => To): Outcome<To> =>
   outcome.ok ? accepted(next(outcome.value)) : outcome;
 
-/** The same refusal, of a thing that is there. */
+/** Marks a refusal as one of an existing resource. */
 export const hidden = ({ refusal }: Refused): Refused => ({
   ok: false,
   refusal: { ...refusal, hidden: true },
 });
 
-/** The refusal for a caller who may see the nodes, or may not. */
+/** Returns the refusal as this caller can see it, with or without nodes. */
 export function refusalFor({ withoutNodes, ...refusal }: Refusal, seesNodes: boolean): Refusal {
   return seesNodes || withoutNodes === undefined ? refusal : { code: refusal.code, ...withoutNodes };
 }
 
-/** A refusal of something that returns no outcome: http/errors.ts answers with it as with any other. */
+/**
+ * A refusal, thrown where the return type has no outcome. http/errors.ts answers it like any other.
+ */
 export class RefusedError extends Error {
   readonly refusal: Refusal;
 

@@ -3,10 +3,13 @@ const digits = (count: number): readonly string[] =>
   Array.from({ length: 10 ** count }, (_, number) => String(number).padStart(count, '0'));
 const [TWO, THREE] = [digits(2), digits(3)];
 
-/** The day that was written last, for most times in a list are of few days. */
+/** The last formatted day: most times in a list share a few days. */
 let known = { day: Number.NaN, text: '' };
 
-/** RFC 3339 in UTC with milliseconds. A tenth of what `toISOString` takes, which was much of what a list took. */
+/**
+ * Formats as RFC 3339 in UTC with milliseconds. Ten times as fast as `toISOString`, which dominated
+ * the cost of lists.
+ */
 export function rfc3339(unixMs: number): string {
   const day = Math.floor(unixMs / DAY_MS);
   if (day !== known.day) known = { day, text: new Date(day * DAY_MS).toISOString().slice(0, 'YYYY-MM-DDT'.length) };

@@ -8,10 +8,13 @@ import type { SessionView } from '../sessions/view.ts';
 import type { SpaceView } from '../spaces/view.ts';
 import type { TableName, Tables } from './mutation.ts';
 
-/** Single rows by their id. */
+/** Single rows by id. */
 export interface RowView {
   get<Name extends TableName>(table: Name, id: string): Tables[Name] | undefined;
 }
 
-/** The current rows, read synchronously: inside the applier's transaction, or as last committed. Every query is by an index. */
+/**
+ * The current rows, read synchronously: within the applier's transaction, or as of the last commit.
+ * Every query uses an index.
+ */
 export interface View extends RowView, AccessView, SpaceView, AgentView, BuildView, NodeView, SessionView, MessageView, HistoryView {}

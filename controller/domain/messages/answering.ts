@@ -1,4 +1,4 @@
-/** Who answers a message, and what it gets when nobody can. */
+/** Chooses the agent that answers a message, and the refusal when no agent can. */
 
 import type { AgentView } from '../agents/view.ts';
 import type { BuiltAgent } from '../builds/rows.ts';
@@ -7,7 +7,9 @@ import type { SessionRow } from '../sessions/rows.ts';
 import type { MessageRow } from './rows.ts';
 import type { MessageView } from './view.ts';
 
-/** Why a message got an error_response that no agent's code had a part in. The guest's own reasons are in guest/runs/reasons.ts. */
+/**
+ * Reasons of an error_response without a run. The guest's own reasons are in guest/runs/reasons.ts.
+ */
 export type RefusalReason =
   | 'no_agent'
   | 'agent_unknown'
@@ -25,7 +27,10 @@ export type Choice =
 const refusal = (reason: RefusalReason, content: string): Choice => ({ ok: false, reason, content });
 const names = (agents: readonly BuiltAgent[]) => agents.map(({ name }) => name).join(', ');
 
-/** `@name` at the start, when this session or its space has an agent of that name: other text may begin with an @ too. */
+/**
+ * Returns the agent of a leading `@name` if the session or its space has that agent: other text can
+ * begin with @ too.
+ */
 function addressed(view: AgentView, session: SessionRow, content: string): string | undefined {
   const name = /^@([A-Za-z0-9][A-Za-z0-9_.-]{0,62})(?=$|[\s:,])/.exec(content)?.[1];
   if (name === undefined) return undefined;
@@ -33,7 +38,10 @@ function addressed(view: AgentView, session: SessionRow, content: string): strin
   return isKnown ? name : undefined;
 }
 
-/** Whether an agent of this session may be asked: it is there yet, the same that was built into the image, and wanted. */
+/**
+ * Whether an agent of this session can receive messages: it still exists, is the one in the image,
+ * and is active.
+ */
 export function mayAnswer(view: RowView, session: SessionRow, name: string): boolean {
   const built = session.agents.find((agent) => agent.name === name);
   return built !== undefined && view.get('agents', built.id)?.wanted === 'active';
@@ -42,7 +50,10 @@ export function mayAnswer(view: RowView, session: SessionRow, name: string): boo
 export const INACTIVE_REASON: RefusalReason = 'agent_inactive';
 export const inactiveText = (name: string) => `The agent "${name}" is not active. Deploy it, or set its status to active.`;
 
-/** The agent named by `metadata.agent` or a leading `@name`; else the only active one of the session's image. */
+/**
+ * Returns the agent named by `metadata.agent` or a leading `@name`; otherwise the only active agent
+ * of the session's image.
+ */
 export function chooseAgent(
   view: RowView & AgentView,
   session: SessionRow,
@@ -56,7 +67,7 @@ export function chooseAgent(
     const agent = agents.find(({ name }) => name === wanted);
     if (agent === undefined) {
       const has = agents.length === 0 ? 'it has none' : `it has ${names(agents)}`;
-      return refusal('agent_unknown', `This session has no agent "${wanted}": ${has}. Agents deployed later are in new sessions only.`);
+      return refusal('agent_unknown', `This session has no agent "${wanted}": ${has}. Agents deployed later exist only in new sessions.`);
     }
     if (isActive(agent)) return { ok: true, agent: agent.name };
     return refusal(INACTIVE_REASON, inactiveText(wanted));
@@ -65,22 +76,19 @@ export function chooseAgent(
   const [only] = active;
   if (only !== undefined && active.length === 1) return { ok: true, agent: only.name };
   if (active.length > 1) {
-    return refusal(
-      'agent_ambiguous',
-      `Several agents could answer: ${names(active)}. Begin the message with @name, or set metadata.agent.`,
-    );
+    return refusal('agent_ambiguous', `Several agents can answer: ${names(active)}. Begin the message with @name, or set metadata.agent.`);
   }
   if (agents.length > 0) return refusal('agent_inactive', `None of this session's agents is active (${names(agents)}). Deploy one.`);
   return refusal(
     'no_agent',
-    'No agent was deployed when this session was made. Deploy one (`raworc agent deploy DIR`) and make a new session.',
+    'No agent was deployed when this session was created. Deploy one (`raworc agent deploy DIR`) and create a new session.',
   );
 }
 
-/** What an agent sees of the messages before: newest last, at most so many and so much. */
+/** Bounds of the history that an agent receives, newest last. */
 const HISTORY = { messages: 20, bytes: 64 * 1024 } as const;
 
-/** The `context` that the handler is called with, as JSON. */
+/** Returns the handler's `context` as JSON. */
 export function contextOf(view: RowView & MessageView, session: SessionRow, message: MessageRow): string {
   const history = view.historyBefore(session.id, message.seq, HISTORY).toReversed();
   return JSON.stringify({

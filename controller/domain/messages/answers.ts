@@ -1,4 +1,7 @@
-/** Rows and events of an answer, whoever gives it: an agent, a guest that lost one, or the controller itself. */
+/**
+ * Rows and events of an answer: from an agent, from a guest that lost its run, or from the
+ * controller.
+ */
 
 import type { MessageId } from '../engine/ids.ts';
 import { type Mutation, put } from '../engine/mutation.ts';
@@ -13,19 +16,19 @@ import type { MessageView } from './view.ts';
 export interface AnswerContent {
   readonly type: 'agent_response' | 'error_response';
   readonly content: string;
-  /** Who speaks: an agent's name, or "raworc" for the controller's own. */
+  /** An agent's name, or "raworc" for the controller's own answers. */
   readonly by: string;
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
-/** What answering several messages one after another has come to: the session's row grows with each. */
+/** The accumulated result of answering several messages; the session's row changes with each. */
 export interface Ledger {
   readonly session: SessionRow;
   readonly mutations: readonly Mutation[];
   readonly events: readonly NewEvent[];
 }
 
-/** Answers one message of the queue. `newId` is the answer's; unique over all messages. */
+/** Answers a queued message. `newId` is the answer's id. */
 export function answer(
   view: RowView & MessageView,
   ledger: Ledger,
@@ -70,9 +73,9 @@ export function messageEvent(view: RowView, session: SessionRow, row: MessageRow
 }
 
 /**
- * Messages that no agent can answer get their answer when their turn comes, which is when all before them have one. `front` is the front of
- * the queue, by seq. At most {@link ANSWERED_AT_ONCE} are answered; the rest becomes backlog. Ids are derived from the messages' own, so that no
- * new ones are needed.
+ * Answers messages that no agent can answer, each once all earlier ones have an answer. `front` is
+ * the front of the queue, by seq. Answers at most {@link ANSWERED_AT_ONCE}; the rest becomes
+ * backlog. Ids derive from the messages' own.
  */
 export function answerRefused(view: RowView & MessageView, ledger: Ledger, front: readonly QueueRow[], now: number): Ledger {
   let result = ledger;
@@ -94,18 +97,24 @@ export function answerRefused(view: RowView & MessageView, ledger: Ledger, front
   return result;
 }
 
-/** Notes that more is to be done for the session than this commit does. */
+/** Records that the session has more work than fits in this commit. */
 export function withBacklog(ledger: Ledger, answer: BacklogRow['answer'], now: number): Ledger {
   return { ...ledger, mutations: [...ledger.mutations, put('backlog', { id: ledger.session.id, answer, createdAt: now })] };
 }
 
-/** As a message that was answered in another life of the store, and whose answer is gone with that: it is told so in its turn. */
+/**
+ * Marks a message as answered before a restore that lost the answer. It gets an error_response in
+ * its turn.
+ */
 export function withAnswerLost(queued: QueueRow): QueueRow {
   const content = 'The controller was restored from a backup: the answer to this message was lost.';
   return { ...queued, agent: null, refusal: { reason: 'answer_lost', content } };
 }
 
-/** The id of the one answer to a message: its own with the variant's last bits changed, a UUID as well and no other message's. */
+/**
+ * Returns the id of a message's only answer: the message's UUID with the last bits of the variant
+ * changed.
+ */
 export function answerId(id: MessageId): MessageId {
   const last = Number.parseInt(id.slice(-1), 16);
   return `${id.slice(0, -1)}${(last ^ 1).toString(16)}` as MessageId;

@@ -1,4 +1,4 @@
-/** How much of a conversation a session keeps: the newest messages, within the operator's bounds. */
+/** Bounds a session's history: the newest messages, within the operator's bounds. */
 import type { SessionId } from '../engine/ids.ts';
 import type { Mutation } from '../engine/mutation.ts';
 import type { HistoryBound } from '../sessions/session-sizes.ts';
@@ -6,8 +6,8 @@ import { FORGOTTEN_AT_ONCE } from './queue.ts';
 import type { MessageView } from './view.ts';
 
 /**
- * Removes the oldest messages of a session as far as `bound` asks for it once one of `bytes` has come, the oldest first, and none that
- * waits for an answer. Bounded: what is more than one command removes goes with the next message.
+ * Deletes a session's oldest answered messages as far as `bound` requires once a message of `bytes`
+ * is added. Bounded per command: the rest goes with the next message.
  */
 export function trimHistory(view: MessageView, sessionId: SessionId, bytes: number, bound: HistoryBound): Mutation[] {
   const kept = view.historyUse(sessionId);

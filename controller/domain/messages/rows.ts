@@ -1,7 +1,7 @@
 import { integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { MessageId, SessionId } from '../engine/ids.ts';
 
-/** Written once. Whether a user message still waits for its answer is in {@link QueueRow}. */
+/** Written once. {@link QueueRow} has the state of unanswered user messages. */
 export const MESSAGES = {
   id: text<MessageId>(),
   sessionId: text<SessionId>(),
@@ -9,35 +9,38 @@ export const MESSAGES = {
   role: text<'user' | 'agent' | 'system'>(),
   content: text(),
   metadata: json<Readonly<Record<string, unknown>>>(),
-  /** Of an answer: the user message. Unique: the first commit wins. */
+  /** Id of the user message that this answers. Unique: the first commit wins. */
   inReplyTo: text<MessageId | null>(),
   createdBy: text(),
   createdAt: integer(),
 };
 export interface MessageRow extends RowOf<typeof MESSAGES> {}
 
-/** A user message without an answer: what delivery and bounds need of it, without its content. Gone once it is answered or cleared. */
+/**
+ * An unanswered user message as delivery and bounds need it, without its content. Deleted once it
+ * is answered or cleared.
+ */
 export const QUEUE = {
-  /** The message's own. */
+  /** The message's id. */
   id: text<MessageId>(),
   sessionId: text<SessionId>(),
   seq: integer(),
-  /** Who is to answer. Null: nobody can, for `refusal`. */
+  /** The agent that answers. Null when none can, see `refusal`. */
   agent: text<string | null>(),
-  /** Where no agent can answer: the answer that the message gets when its turn comes. */
+  /** The answer of a message that no agent can answer, sent in its turn. */
   refusal: json<{ readonly reason: string; readonly content: string } | null>(),
   /** Content and metadata, in UTF-8. */
   bytes: integer(),
-  /** When the guest held it durably. */
+  /** When the guest stored it durably. */
   acceptedAt: integer<number | null>(),
   createdAt: integer(),
 };
 export interface QueueRow extends RowOf<typeof QUEUE> {}
 
-/** Work on a session's messages that was too much for one commit, to be done in further ones. */
+/** Work on a session's messages that exceeded one commit, for later commits. */
 export const BACKLOG = {
   id: text<SessionId>(),
-  /** Of a session that failed: the reason that its messages are answered with. */
+  /** The reason with which messages of a failed session are answered. */
   answer: text<'session_failed' | 'host_lost' | null>(),
   createdAt: integer(),
 };

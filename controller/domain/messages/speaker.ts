@@ -2,12 +2,12 @@ import type { NodeId } from '../engine/ids.ts';
 import type { SessionRow } from '../sessions/rows.ts';
 
 /**
- * Whether a node may say something of a session under a generation.
- * `gone`: nothing is wanted of it any more. `foreign`: it is another node's. `stale`: it was moved away and back since.
+ * Whether a node can report on a session under a generation. `gone`: the session is deleted.
+ * `foreign`: it is on another node. `stale`: it was moved away and back since.
  */
 export type Speaker = 'yes' | 'gone' | 'foreign' | 'stale';
 
-/** The fence: what an older placement says is refused, whatever the network does. */
+/** The fence: reports of an older placement are refused, even if the network delays them. */
 export function speaksFor(session: SessionRow | undefined, nodeId: NodeId, generation: number): Speaker {
   if (session === undefined) return 'gone';
   if (session.nodeId !== nodeId) return 'foreign';

@@ -6,7 +6,7 @@ export interface QueueUse {
   readonly bytes: number;
 }
 
-/** What an agent is shown of a message before the one that it is asked. */
+/** An earlier message in the history that an agent receives. */
 export type PastMessage = Pick<MessageRow, 'role' | 'content' | 'createdAt'>;
 
 export interface MessageSize {
@@ -16,33 +16,42 @@ export interface MessageSize {
   readonly bytes: number;
 }
 
-/** Messages, read by windows: none of this reads a whole queue. */
+/** Messages, read by windows: no query reads a whole queue. */
 export interface MessageView {
-  /** What waits for an answer, by seq: the first `limit` of it. */
+  /** Returns the first `limit` messages of the queue, by seq. */
   queued(sessionId: SessionId, limit: number): readonly QueueRow[];
-  /** Of that what an agent is to answer and its guest does not hold. */
+  /** Returns those of the queue that have an agent and that the guest has not accepted. */
   undelivered(sessionId: SessionId, limit: number): readonly QueueRow[];
-  /** How much waits for an answer. Reads no content. */
+  /** Returns the size of the queue. Reads no content. */
   queueUse(sessionId: SessionId): QueueUse;
-  /** How much of its conversation a session keeps. Reads no message. */
+  /** Returns the size of the stored conversation. Reads no message. */
   historyUse(sessionId: SessionId): QueueUse;
-  /** The oldest messages that wait for no answer, at most `limit`. */
+  /** Returns the oldest messages that wait for no answer, at most `limit`. */
   oldestSettled(sessionId: SessionId, limit: number): readonly MessageSize[];
   isQueued(sessionId: SessionId): boolean;
-  /** The seq of the newest message before `seq` that an agent is to answer and has not; 0 when there is none. */
+  /**
+   * Returns the seq of the newest earlier message that an agent has yet to answer; 0 when there is
+   * none.
+   */
   askedBefore(sessionId: SessionId, seq: number): number;
-  /** The agents of what the guest holds and has not answered. */
+  /** Returns the agents of messages that the guest has accepted and not answered. */
   heldAgents(sessionId: SessionId): readonly string[];
-  /** Sessions with work left over, at most `limit`, oldest first. */
+  /** Returns sessions with backlog, oldest first, at most `limit`. */
   backlogged(limit: number): readonly BacklogRow[];
   answerTo(messageId: MessageId): MessageRow | undefined;
-  /** The newest messages below `seq`, newest first. */
+  /** Returns the newest messages below `seq`, newest first. */
   messagesBefore(sessionId: SessionId, seq: number, limit: number): readonly MessageRow[];
-  /** The newest messages below `seq`, newest first, as far as all of them fit. What is too large by itself is not read. */
+  /**
+   * Returns the newest messages below `seq`, newest first, as many as fit. Does not read a message
+   * that is too large by itself.
+   */
   historyBefore(sessionId: SessionId, seq: number, most: { readonly messages: number; readonly bytes: number }): readonly PastMessage[];
-  /** The newest messages below `seq` without content and metadata, whose sizes are read from the rows' headers. */
+  /**
+   * Returns the newest messages below `seq` without content and metadata; sizes come from the rows'
+   * headers.
+   */
   messageSizes(sessionId: SessionId, belowSeq: number, limit: number): readonly MessageSize[];
   runOf(messageId: MessageId): RunRow | undefined;
-  /** Ids of a session's runs, at most `limit`. */
+  /** Returns ids of a session's runs, at most `limit`. */
   runIds(sessionId: SessionId, limit: number): readonly string[];
 }

@@ -1,9 +1,9 @@
-/** How long a node may be away, and what then becomes of it. Durations in milliseconds. */
+/** How long a node can be absent, and the consequences. Durations in milliseconds. */
 import type { Ages } from '../engine/agreed-time.ts';
 
 export type NodeHealth = 'ready' | 'unreachable' | 'lost';
 
-/** What the store keeps of a node's absence. Null: it is not so. */
+/** The stored state of a node's absence. Null: not absent. */
 export interface Absence {
   readonly unreachableSince: number | null;
   readonly lostAt: number | null;
@@ -20,9 +20,9 @@ export interface AbsenceLimits {
 }
 
 /**
- * What is due of a node: a lease that nobody renewed makes it unreachable, and being so for too long makes it lost.
- * `watchedMs` is for how long this controller has been there to be reached, without a gap: whoever was not there to hear judges nobody.
- * A node that was away already gets two leases to come back to a controller that was away itself.
+ * Returns what is due for a node: an unrenewed lease makes it unreachable, a long absence makes it
+ * lost. `watchedMs` is how long this controller has run without a gap: a controller that could not
+ * hear a node cannot judge it. A node that was absent before gets two leases to reconnect.
  */
 export function absenceDue(
   absence: Absence,
@@ -38,9 +38,9 @@ export function absenceDue(
 }
 
 /**
- * How much of the time between two ticks nobody was listening: the process was stopped, its disk or the machine slept, or the
- * wall clock jumped. 0 for a tick that is about in time. `elapsedMs` is what either clock says, whichever is more: one of
- * them stands still while a machine sleeps.
+ * Returns how much of the time between two ticks nobody was listening: the process was stopped, its
+ * disk or the machine slept, or the wall clock jumped. 0 for a punctual tick. `elapsedMs` is the
+ * larger of both clocks: one of them stops while a machine sleeps.
  */
 export function gapMs(elapsedMs: number, tickMs: number): number {
   return elapsedMs > 2 * tickMs ? elapsedMs - tickMs : 0;

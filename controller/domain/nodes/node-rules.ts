@@ -1,19 +1,21 @@
-/** What an operator allows of each node, whatever the node says of itself. */
+/** What an operator allows each node, whatever the node claims. */
 import { z } from 'zod';
 
 export interface NodeRule {
-  /** At most; undefined: as much as the node claims. */
+  /** Upper bound; undefined accepts the node's claim. */
   readonly cpuMillis: number | undefined;
   readonly memoryBytes: number | undefined;
   readonly sessions: number | undefined;
-  /** Names of the spaces whose sessions and builds it may get. Undefined: all. */
+  /** Names of the spaces whose sessions and builds it accepts. Undefined: all. */
   readonly spaces: readonly string[] | undefined;
 }
 
-/** By the name of a node; `*` is for every node that is not named. */
+/** By node name; `*` applies to every other node. */
 export type NodeRules = ReadonlyMap<string, NodeRule>;
 
-/** No machine has more. Without it, one node that claims millions would look empty whatever it gets. */
+/**
+ * Larger than any machine. Without it, a node that claims millions of CPUs would always look empty.
+ */
 export const SANE_NODE: NodeRule = { cpuMillis: 4_096_000, memoryBytes: 64 * 2 ** 40, sessions: undefined, spaces: undefined };
 
 export const NO_RULES: NodeRules = new Map();
@@ -26,13 +28,16 @@ const rule = z.strictObject({
 });
 const file = z.record(z.string().min(1).max(253), rule);
 
-/** Reads `{"node-1": {"spaces": ["team-a"], "cpu": 16}, "*": {…}}`. Throws an error that says what is wrong, and where. */
+/**
+ * Parses `{"node-1": {"spaces": ["team-a"], "cpu": 16}, "*": {…}}`. Throws an error with the
+ * problem and its place.
+ */
 export function parseNodeRules(text: string): NodeRules {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new Error(`it is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(`it is not valid JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
   const parsed = file.safeParse(json);
   if (!parsed.success) throw new Error(z.prettifyError(parsed.error));
@@ -44,7 +49,9 @@ export function parseNodeRules(text: string): NodeRules {
   );
 }
 
-/** The rule for a node: its own, else that of all others; what it leaves out is {@link SANE_NODE}. */
+/**
+ * Returns the rule of a node: its own, otherwise that of `*`; {@link SANE_NODE} fills in the rest.
+ */
 export function ruleFor(rules: NodeRules, name: string): NodeRule {
   const own = rules.get(name) ?? rules.get('*');
   if (own === undefined) return SANE_NODE;
@@ -56,12 +63,15 @@ export function ruleFor(rules: NodeRules, name: string): NodeRule {
   };
 }
 
-/** Whether some rule is for one node only: then a name is a right, and nobody has it by their own word. */
+/**
+ * Whether some rule names a single node. Then a name grants rights, so no node can choose its own.
+ */
 const bindsNames = (rules: NodeRules): boolean => [...rules.keys()].some((name) => name !== '*');
 
 /**
- * What a node is called whose name was lost, as with a backup from before it joined: what it says itself, where that gives it nothing.
- * Where rules go by names it is one that no other node has, and {@link ruleOfNode} knows it.
+ * Returns the name of a node whose name was lost, for example by restoring an older backup. It is
+ * the name that the node reports, unless rules name nodes: then it is a unique name that {@link
+ * ruleOfNode} recognizes.
  */
 export function nameByItself(rules: NodeRules, id: string, said: string): string {
   const name = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,53}$/.test(said) ? said : 'node';
@@ -70,7 +80,7 @@ export function nameByItself(rules: NodeRules, id: string, said: string): string
 
 const lost = (id: string) => `-${id.slice(0, 8)}`;
 
-/** As {@link ruleFor}; no space for a node that named itself, until a rule names it so. */
+/** As {@link ruleFor}, but allows no space to a node that named itself until a rule names it. */
 export function ruleOfNode(rules: NodeRules, { id, name }: { readonly id: string; readonly name: string }): NodeRule {
   const rule = ruleFor(rules, name);
   const isByItself = bindsNames(rules) && !rules.has(name) && name.endsWith(lost(id));
@@ -80,11 +90,11 @@ export function ruleOfNode(rules: NodeRules, { id, name }: { readonly id: string
 interface Capacity {
   readonly cpuMillis: number;
   readonly memoryBytes: number;
-  /** 0: no bound of its own. */
+  /** 0: unlimited. */
   readonly maxSessions: number;
 }
 
-/** What of a claim counts. */
+/** Returns the part of a claim that the rule allows. */
 export function within(rule: NodeRule, claimed: Capacity): Capacity {
   const { cpuMillis = claimed.cpuMillis, memoryBytes = claimed.memoryBytes, sessions = 0 } = rule;
   const { maxSessions } = claimed;

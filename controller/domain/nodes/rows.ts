@@ -2,7 +2,9 @@ import { integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { NodeId } from '../engine/ids.ts';
 import type { Limits } from '../sessions/rows.ts';
 
-/** What a node has for its sessions together beyond CPU and memory, and what it gives to one of them at most. 0: no bound. */
+/**
+ * Bounds beyond CPU and memory: of all its sessions together, and of a single one. 0: unlimited.
+ */
 export interface NodeBounds {
   readonly processes: number;
   readonly diskBytes: number;
@@ -14,36 +16,42 @@ export const NODES = {
   name: text(),
   incarnation: integer(),
   joinedAt: integer(),
-  /** SHA-256 of its public key, lower-case hex. Null: not known yet, from before keys were recorded or from before a restore. */
+  /**
+   * SHA-256 of its public key, lower-case hex. Null if it is not recorded yet, or a restore lost
+   * it.
+   */
   keyHash: text<string | null>(),
-  /** Since when its certificates are refused, valid or not. */
+  /** Since when its certificates are refused, even valid ones. */
   revokedAt: integer<number | null>(),
-  /** As it last said hello. */
+  /** From its last hello. */
   driver: text(),
   version: text(),
   cpuMillis: integer(),
   memoryBytes: integer(),
-  /** 0: no bound of its own. */
+  /** 0: unlimited. */
   maxSessions: integer(),
-  /** Null: its node agent is of an older version, and says nothing of them. */
+  /** Null for a node agent of an older version, which reports none. */
   bounds: json<NodeBounds | null>(),
   /** When its stream last came up or ended. */
   lastSeenAt: integer<number | null>(),
-  /** Since when it is away, less the time in which no controller was there to see it. */
+  /** Since when it is absent, less the time without a running controller. */
   unreachableSince: integer<number | null>(),
-  /** When it was given up. What was on it is failed. */
+  /** When it was given up and its sessions failed. */
   lostAt: integer<number | null>(),
 };
 export interface NodeRow extends RowOf<typeof NODES> {}
 
 export const NODE_TOKENS = {
   id: text(),
-  /** SHA-256 of the secret: the secret itself is random and shown once. */
+  /** SHA-256 of the secret. The secret itself is random and shown once. */
   secretHash: text(),
   expiresAt: integer(),
   usedAt: integer<number | null>(),
   usedBy: text<NodeId | null>(),
-  /** Hash of the node's key: who holds it may ask again, since the answer may have been lost. */
+  /**
+   * Hash of the key of the node that used it. The same key can repeat the request, because the
+   * answer can get lost.
+   */
   usedKey: text<string | null>(),
   createdBy: text(),
   createdAt: integer(),

@@ -8,15 +8,15 @@ import type { SessionRow } from './rows.ts';
 import { type Changes, stateEvents } from './session-change.ts';
 
 export interface Failure {
-  /** For the session: one sentence for a person. */
+  /** For the session: one sentence for the user. */
   readonly reason: string;
-  /** For each message that waits. */
+  /** For each waiting message. */
   readonly answer: Extract<RefusalReason, 'session_failed' | 'host_lost'>;
 }
 
 /**
- * A session that cannot go on: nothing it was asked stays without an answer. What is beyond a commit's bound is answered from the backlog.
- * `observed` is the row as it is but for that.
+ * Fails a session and answers all its messages; those beyond one commit's bound are answered from
+ * the backlog. `observed` is the row with the other changes of this commit.
  */
 export function failing(view: RowView & MessageView, before: SessionRow, observed: SessionRow, failure: Failure, now: number): Changes {
   const failed: SessionRow = {
@@ -34,7 +34,7 @@ export function failing(view: RowView & MessageView, before: SessionRow, observe
   };
 }
 
-/** Answers the oldest messages of a failed session, and notes when there are more. */
+/** Answers the oldest messages of a failed session, and records when there are more. */
 export function answerFailed(view: RowView & MessageView, failed: SessionRow, reason: Failure['answer'], now: number): Ledger {
   const queued = view.queued(failed.id, ANSWERED_AT_ONCE + 1);
   let ledger: Ledger = { session: failed, mutations: [], events: [] };

@@ -1,15 +1,18 @@
 import type { SessionObject } from '../../contract/sessions.ts';
 import type { Desired } from './rows.ts';
 
-/** What may be asked of a session. `recover` is `PUT state init`. */
+/** Requests on a session. `recover` is `PUT state init`. */
 export type SessionRequest = 'message' | 'pause' | 'suspend' | 'resume' | 'recover' | 'remix' | 'delete';
 
-/** `unchanged`: answered as if done, since it is so already. `wakes`: taken, and the session is to run again. */
+/**
+ * `unchanged`: answered as done, because it already is. `wakes`: accepted, and the session runs
+ * again.
+ */
 export type Verdict = 'yes' | 'wakes' | 'unchanged' | 'conflict';
 
 /**
- * Whether a request is legal depends on what the session should be, never on how far its node has got. The one table of
- * it: code, tests and documentation read this. A deleted session is there for nobody.
+ * Which requests are legal: this depends on the desired state only, never on the node's progress.
+ * Code, tests and documentation read this one table. A deleted session does not exist for anyone.
  */
 export const LEGAL: Readonly<Record<Exclude<Desired, 'deleted'>, Readonly<Record<SessionRequest, Verdict>>>> = {
   running: {
@@ -50,7 +53,10 @@ export const LEGAL: Readonly<Record<Exclude<Desired, 'deleted'>, Readonly<Record
   },
 };
 
-/** `PUT state` names the state that is wanted, and stands for the request that leads there. `busy` and `error` cannot be asked for. */
+/**
+ * `PUT state` names the wanted state; this is the request that leads there. `busy` and `error`
+ * cannot be requested.
+ */
 export const REQUEST_FOR_STATE: Readonly<Record<SessionObject['state'], 'pause' | 'suspend' | 'resume' | 'recover' | undefined>> = {
   paused: 'pause',
   suspended: 'suspend',
@@ -60,7 +66,7 @@ export const REQUEST_FOR_STATE: Readonly<Record<SessionObject['state'], 'pause' 
   error: undefined,
 };
 
-/** What a session in this state may be asked for, in the words of REST. */
+/** Returns the requests that this state allows, in REST's terms. */
 export function allowedIn(desired: Exclude<Desired, 'deleted'>): string {
   const requests = Object.entries(LEGAL[desired]).filter(([, verdict]) => verdict === 'yes' || verdict === 'wakes');
   return requests.map(([request]) => (request === 'recover' ? 'recover (PUT state init)' : request)).join(', ');

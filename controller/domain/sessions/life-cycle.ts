@@ -4,15 +4,16 @@ import type { Desired, Phase, SessionRow } from './rows.ts';
 export type RestState = SessionObject['state'];
 
 /**
- * What REST calls a session, by what it should be and what its node says it is. Deleted sessions are shown to nobody.
- * While the two differ, `settled` is false and the row says where it is going; only `running` tells how far it has come.
+ * The REST state of a session, by its desired state and its node's report. Deleted sessions are
+ * never shown. While the two differ, `settled` is false and the state is the one that the session
+ * is moving to; only `running` shows its progress.
  */
 const STATES: Readonly<Record<Exclude<Desired, 'deleted'>, Readonly<Record<Phase, RestState | 'idle or busy'>>>> = {
   running: {
     none: 'init',
     starting: 'init',
     running: 'idle or busy',
-    // It is all there, and only frozen yet.
+    // Complete, but still frozen.
     paused: 'idle or busy',
     suspended: 'init',
     failed: 'init',
@@ -39,11 +40,14 @@ export function restState(session: Pick<SessionRow, 'desired' | 'phase' | 'outst
 export interface RowsOfState {
   readonly desired: Desired;
   readonly phase: Phase;
-  /** Undefined: either way. */
+  /** Undefined matches both. */
   readonly busy?: boolean;
 }
 
-/** The rows that {@link restState} calls so: the same table, read backwards, for lists that filter by state. */
+/**
+ * Returns the rows that {@link restState} maps to this state: the same table backwards, for lists
+ * that filter by state.
+ */
 export function rowsOfState(wanted: string): readonly RowsOfState[] {
   const rows: RowsOfState[] = [];
   for (const [desired, phases] of Object.entries(STATES)) {
@@ -63,13 +67,16 @@ const SETTLED: Readonly<Record<Exclude<Desired, 'deleted'>, Phase>> = {
   failed: 'failed',
 };
 
-/** What is = what should be, and the node has said so of this very generation. */
+/** Whether the node has reported the desired state for this generation. */
 export function isSettled(session: Pick<SessionRow, 'desired' | 'phase' | 'observedGeneration' | 'generation'>): boolean {
   if (session.desired === 'deleted') return session.phase === 'none';
   return session.phase === SETTLED[session.desired] && session.observedGeneration === session.generation;
 }
 
-/** Whether a session takes up its requests on its node. A suspended one keeps its volume there, and needs room only when it resumes. */
+/**
+ * Whether a session occupies room on its node. A suspended one keeps its volume there, and needs
+ * room only when it resumes.
+ */
 export function occupiesRoom(session: SessionRow): boolean {
   return session.nodeId !== null && (session.desired === 'running' || session.desired === 'paused');
 }

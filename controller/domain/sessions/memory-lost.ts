@@ -7,11 +7,14 @@ import { desiring } from './commands/change-desired.ts';
 import type { SessionRow } from './rows.ts';
 import { type Changes, stateEvents } from './session-change.ts';
 
-const REST = 'The session is suspended now: its files are kept, and a message or a resume brings it up again.';
-const NOTE = `The container of this paused session ended, and what it held in memory is gone with it. ${REST}`;
-const NEVER_UP = `This session was paused before it was up. ${REST}`;
+const REST = 'The session is now suspended: its files are kept, and a message or a resume starts it again.';
+const NOTE = `The container of this paused session ended, and its memory is lost. ${REST}`;
+const NEVER_UP = `This session was paused before it had started. ${REST}`;
 
-/** A paused session whose container is gone is a suspended one, and says so in its own list of messages. `observed` is the row as it is but for that. */
+/**
+ * Suspends a paused session whose container no longer exists, with a note in its conversation.
+ * `observed` is the row with the other changes of this commit.
+ */
 export function memoryLost(view: RowView, before: SessionRow, observed: SessionRow, now: number): Changes {
   const suspended = desiring(observed, 'suspended', 0, now);
   const after: SessionRow = { ...suspended, lastSeq: suspended.lastSeq + 1 };
@@ -29,7 +32,9 @@ export function memoryLost(view: RowView, before: SessionRow, observed: SessionR
   };
 }
 
-/** A UUID as the session's own, with the generation in place of its last digits: no other message's. */
+/**
+ * Returns a UUID that no other message has: the session's, with the generation in its last digits.
+ */
 function noteId(session: SessionId, generation: number): MessageId {
   return `${session.slice(0, -12)}${generation.toString(16).padStart(12, '0')}` as MessageId;
 }

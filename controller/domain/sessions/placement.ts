@@ -1,6 +1,6 @@
 /**
- * Where a new session goes: a pipeline of named filters, each able to say why a node will not do, then a score.
- * Pure: the same fleet and need give the same answer.
+ * Places a new session: a pipeline of named filters that each can explain a refusal, then a score.
+ * Pure: the same fleet and need give the same result.
  */
 import type { FleetNode } from '../engine/fleet.ts';
 import type { NodeId, SpaceId } from '../engine/ids.ts';
@@ -13,13 +13,13 @@ export interface Need {
   readonly requests: Requests;
   readonly limits: Limits;
   readonly image: string;
-  /** Its disk is on the node already, and counted there. */
+  /** Its disk is already on the node and counted there. */
   readonly hasDisk?: boolean;
 }
 
 interface Filter {
   readonly name: string;
-  /** Why the node will not do; undefined when it will. */
+  /** Returns why the node is unsuitable; undefined when it is suitable. */
   refuse(node: FleetNode, need: Need, rules: SizeRules): string | undefined;
 }
 
@@ -31,16 +31,17 @@ const FILTERS: readonly Filter[] = [
   { name: 'ready', refuse: (node) => (node.ready ? undefined : 'is not connected') },
   {
     name: 'conditions',
-    refuse: ({ unschedulable }) => (unschedulable === undefined ? undefined : `takes no new sessions: ${unschedulable.replace(/\.$/, '')}`),
+    refuse: ({ unschedulable }) =>
+      unschedulable === undefined ? undefined : `accepts no new sessions: ${unschedulable.replace(/\.$/, '')}`,
   },
   {
     name: 'spaces',
-    // The reason does not list the spaces that the node takes: a caller who may see nodes may not see every space.
-    refuse: (node, { spaceId }) => (takesSpace(node, spaceId) ? undefined : 'takes no sessions of this space'),
+    // Does not list the node's spaces: callers who can list nodes cannot always list every space.
+    refuse: (node, { spaceId }) => (takesSpace(node, spaceId) ? undefined : 'accepts no sessions of this space'),
   },
   {
     name: 'image',
-    refuse: (node, need) => (node.images.has(need.image) ? undefined : `does not hold the image ${need.image}`),
+    refuse: (node, need) => (node.images.has(need.image) ? undefined : `does not have the image ${need.image}`),
   },
   {
     name: 'cpu',
@@ -69,11 +70,11 @@ const FILTERS: readonly Filter[] = [
       if (node.bounds === undefined) return undefined;
       const { cpuMillis, ...sizes } = hasDisk ? { ...limits, diskBytes: 0 } : limits;
       const most = unbounded(node.bounds.most);
-      if (cpuMillis > most.cpuMillis) return `gives a session at most ${cpu(most.cpuMillis)}, and its limit is ${cpu(cpuMillis)}`;
+      if (cpuMillis > most.cpuMillis) return `allows a session at most ${cpu(most.cpuMillis)}, and its limit is ${cpu(cpuMillis)}`;
       const [problem] = MOST.filter(([field]) => sizes[field] > most[field]);
       if (problem === undefined) return undefined;
       const [field, name] = problem;
-      return `gives a session at most ${most[field]} ${name}, and its limit is ${sizes[field]}`;
+      return `allows a session at most ${most[field]} ${name}, and its limit is ${sizes[field]}`;
     },
   },
   {
@@ -103,7 +104,7 @@ const FILTERS: readonly Filter[] = [
   },
 ];
 
-/** Whether the operator lets it have what belongs to a space. */
+/** Whether the operator's rules allow the node this space. */
 export const takesSpace = ({ spaces }: Pick<FleetNode, 'spaces'>, spaceId: SpaceId): boolean => spaces?.has(spaceId) ?? true;
 
 const MOST = [
@@ -112,13 +113,13 @@ const MOST = [
   ['processes', 'processes'],
 ] as const;
 
-/** Of a session on a node: 0 is no bound. */
+/** Returns the limits with 0 (unlimited) as infinity. */
 export function unbounded(most: Limits): Limits {
   const of = (value: number) => (value === 0 ? Number.POSITIVE_INFINITY : value);
   return { cpuMillis: of(most.cpuMillis), memoryBytes: of(most.memoryBytes), diskBytes: of(most.diskBytes), processes: of(most.processes) };
 }
 
-/** Those that are about room, and not about whether the node can be used at all. */
+/** Filters about room, as opposed to whether the node is usable at all. */
 const ROOM: ReadonlySet<string> = new Set(['spaces', 'cpu', 'memory', 'sessions', 'maxima', 'processes', 'memory-limits', 'disk-limits']);
 
 export interface Obstacle {
@@ -129,7 +130,7 @@ export interface Obstacle {
 
 export type Placement = { readonly ok: true; readonly nodeId: NodeId } | { readonly ok: false; readonly obstacles: readonly Obstacle[] };
 
-/** The share of a node that would be taken, of the scarcer of its two goods: 0 (empty) to 1 (full). */
+/** Returns the share of the node's scarcer resource that would be in use: 0 (empty) to 1 (full). */
 function load(node: FleetNode, { requests }: Need): number {
   const cpuShare = (node.requested.cpuMillis + requests.cpuMillis) / node.cpuMillis;
   const memoryShare = (node.requested.memoryBytes + requests.memoryBytes) / node.memoryBytes;
@@ -137,8 +138,9 @@ function load(node: FleetNode, { requests }: Need): number {
 }
 
 /**
- * The least loaded node that passes every filter; of equals the one with fewer sessions, then the lesser id, so that the
- * answer does not depend on the order of the fleet. When none passes: the first obstacle of each node.
+ * Returns the least loaded node that passes every filter. Ties go to the node with fewer sessions,
+ * then to the smaller id, so that the result is independent of the fleet's order. If no node
+ * passes: the first obstacle of each.
  */
 export function place(nodes: readonly FleetNode[], need: Need, rules: SizeRules = DEFAULT_SIZE_RULES): Placement {
   const obstacles: Obstacle[] = [];
@@ -155,7 +157,7 @@ export function place(nodes: readonly FleetNode[], need: Need, rules: SizeRules 
   return best === undefined ? { ok: false, obstacles } : { ok: true, nodeId: best.node.id };
 }
 
-/** Why a node has no room for this, whatever else it lacks. */
+/** Returns why a node lacks room for this, ignoring other filters. */
 export function shortOf(node: FleetNode, need: Omit<Need, 'image'>, rules: SizeRules): string | undefined {
   for (const filter of FILTERS.filter(({ name }) => ROOM.has(name))) {
     const reason = filter.refuse(node, { ...need, image: '' }, rules);
@@ -178,7 +180,10 @@ function isBetter(a: { node: FleetNode; load: number }, b: { node: FleetNode; lo
   return a.node.id < b.node.id;
 }
 
-/** A 503 that says what was asked for, and to whom may see nodes, why each of them will not do. `hint` follows. */
+/**
+ * Returns a 503 that names the request and, for callers who can list nodes, each node's obstacle.
+ * `hint` is appended.
+ */
 export function noRoom(need: Need, obstacles: readonly Obstacle[], hint = ''): Refused {
   const { cpuMillis, memoryBytes } = need.requests;
   const details = { requests: { cpu: cpuMillis / 1000, memory_bytes: memoryBytes }, image: need.image };
@@ -190,7 +195,7 @@ export function noRoom(need: Need, obstacles: readonly Obstacle[], hint = ''): R
 const askedFor = ({ requests }: Need): string =>
   `No node has room for a session that requests ${cpu(requests.cpuMillis)} and ${mib(requests.memoryBytes)}`;
 
-/** One line for an operator: what was asked for, and why each node will not do. */
+/** Returns one line for an operator: the request, and each node's obstacle. */
 export function explain(need: Need, obstacles: readonly Obstacle[]): string {
   const asked = askedFor(need);
   if (obstacles.length === 0) return `${asked}: no node has joined yet. Print a token with \`raworc node token\` and start a node with it.`;

@@ -4,7 +4,7 @@ import type { Outcome } from '../engine/outcome.ts';
 import type { RowView } from '../engine/view.ts';
 import { sessionObject } from './session-object.ts';
 
-/** The session that this very request created before; see {@link recall}. */
+/** Returns the session that the same request created before, see {@link recall}. */
 export const recalledSession = (view: RowView, request: KnownRequest | undefined): Outcome<SessionObject> | undefined =>
   recall(view, request, 'session', (id) => {
     const row = view.get('sessions', id);

@@ -2,13 +2,13 @@ import type { BuiltAgent } from '../builds/rows.ts';
 import { flag, integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { AccountId, BuildId, NodeId, SessionId, SpaceId } from '../engine/ids.ts';
 
-/** What a session should be. */
+/** The desired state of a session. */
 export type Desired = 'running' | 'paused' | 'suspended' | 'failed' | 'deleted';
 
-/** What its node last said it is. `none`: nothing yet under this placement. */
+/** The state that the node last reported. `none`: no report yet under this placement. */
 export type Phase = 'none' | 'starting' | 'running' | 'paused' | 'suspended' | 'failed';
 
-/** Orders all reports of one node: a later join, then a later start of its agent, then a later report. */
+/** Orders all reports of one node: by join, then by start of its agent, then by report. */
 export interface ReportOrder {
   readonly incarnation: number;
   readonly boot: number;
@@ -32,12 +32,15 @@ export const SESSIONS = {
   name: text<string | null>(),
   spaceId: text<SpaceId>(),
   desired: text<Desired>(),
-  /** Grows with every change of what it should be. */
+  /** Incremented by every change of the desired state. */
   generation: integer(),
   nodeId: text<NodeId | null>(),
-  /** The generation at which it came to its node. What speaks under an older one is refused. */
+  /** The generation at which it was placed on its node. Reports under an older one are refused. */
   placedGeneration: integer(),
-  /** The generation it had in the backup that this store was restored from, until its node said what became of it since, or somebody asked for a change. */
+  /**
+   * The generation in the backup from which this store was restored. Cleared by the node's report
+   * of the state since then, or by a requested change.
+   */
   restoredFrom: integer<number | null>(),
   image: text(),
   buildId: text<BuildId | null>(),
@@ -49,25 +52,28 @@ export const SESSIONS = {
   observedOrder: json<ReportOrder | null>(),
   containerId: text<string | null>(),
   volume: text<string | null>(),
-  /** How long a running message may go on when it is to be suspended. */
+  /** When suspending: how long a running message can continue. */
   graceMs: integer(),
-  /** Its guest has spoken at least once: the volume holds something, and a missing one is a failure. */
+  /** Whether its guest has connected at least once. From then on a missing volume is a failure. */
   hasRun: flag(),
-  /** Of its memory, as its guest counted when it last ran, and at which generation that was. Null: nobody has said. */
+  /**
+   * The life of its memory as its guest counted when it last ran, and the generation of that
+   * report. Null: none yet.
+   */
   life: json<{ readonly generation: number; readonly number: number } | null>(),
-  /** Why it is failed. */
+  /** Why it failed. */
   reason: text<string | null>(),
-  /** The number of the newest message. */
+  /** The seq of the newest message. */
   lastSeq: integer(),
   /**
-   * Numbers up to here were given in an earlier life of the store: what a guest says of the newest it holds tells nothing of
-   * them, and each is sent and acknowledged by itself. 0 when the session was made in this one.
+   * Seqs up to here are from an earlier epoch: the guest's newest accepted seq says nothing about
+   * them, and each is sent and acknowledged on its own. 0 for a session of this epoch.
    */
   epochSeq: integer(),
-  /** User messages that the guest holds and that have no answer yet. */
+  /** User messages that the guest has accepted and not answered. */
   outstanding: integer(),
   parentId: text<SessionId | null>(),
-  /** The session whose volume this one's begins as a copy of, until it has begun. */
+  /** The session whose volume to copy, until the copy exists. */
   copyFrom: text<SessionId | null>(),
   timeouts: json<Readonly<Record<string, number>>>(),
   metadata: json<Readonly<Record<string, unknown>>>(),
@@ -82,7 +88,7 @@ export const SESSIONS = {
 };
 export interface SessionRow extends RowOf<typeof SESSIONS> {}
 
-/** A removal that its node has not finished. Keyed by the session. */
+/** A removal that the node has not finished, keyed by session. */
 export const TOMBSTONES = {
   id: text<SessionId>(),
   nodeId: text<NodeId>(),

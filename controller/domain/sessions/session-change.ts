@@ -10,7 +10,7 @@ export interface Changes {
   readonly events: readonly NewEvent[];
 }
 
-/** The event that a session's row became another one, when that shows in what REST says of it. */
+/** Returns the events of a changed session row, if REST shows the change. */
 export function stateEvents(view: RowView, before: SessionRow, after: SessionRow): readonly NewEvent[] {
   const same =
     restState(before) === restState(after) &&

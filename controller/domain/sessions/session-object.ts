@@ -20,7 +20,7 @@ export function sessionObject(view: RowView, row: ShownSession): SessionObject {
   return withNames(row, spaceName(view, spaceId), nodeId === null ? null : nodeName(view, nodeId));
 }
 
-/** The same for many sessions: each space and node is looked up once. */
+/** Presents many sessions. Looks up each space and node once. */
 export function sessionObjects(view: RowView, rows: readonly ShownSession[]): SessionObject[] {
   const names = new Map<string, string>();
   const nameOf = (id: string, look: (view: RowView, id: string) => string) => {

@@ -2,7 +2,7 @@ import type { BuildRow } from '../builds/rows.ts';
 import type { AccountId, NodeId, SessionId, SpaceId } from '../engine/ids.ts';
 import type { Limits, Requests, SessionRow } from './rows.ts';
 
-/** What whoever makes a session says of it. */
+/** The client's part of a new session. */
 export interface AskedSession {
   readonly id: SessionId;
   readonly spaceId: SpaceId;
@@ -14,15 +14,15 @@ export interface AskedSession {
   readonly by: { readonly accountId: AccountId; readonly user: string };
 }
 
-/** Where it goes and what it starts from. */
+/** Its placement and image. */
 export interface Placed {
   readonly nodeId: NodeId;
   readonly image: string;
-  /** The build that made the image; undefined for the base image. */
+  /** The build of the image; undefined for the base image. */
   readonly build: Pick<BuildRow, 'id' | 'agents'> | undefined;
 }
 
-/** The first row of a session: it is to run, and nobody has begun. */
+/** Returns the first row of a session: desired running, nothing observed. */
 export function firstRow(asked: AskedSession, { nodeId, image, build }: Placed, now: number): SessionRow {
   return {
     ...{ id: asked.id, name: asked.name, spaceId: asked.spaceId, metadata: asked.metadata, timeouts: asked.timeouts },

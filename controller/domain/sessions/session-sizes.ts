@@ -1,4 +1,7 @@
-/** How large a session may be: what a client asks for, what its space's settings say for the rest, and the maxima of both. */
+/**
+ * The sizes of a session: the client's request, then the space's settings, within the maxima of
+ * both space and operator.
+ */
 import { accepted, type Outcome, type Refused, refused } from '../engine/outcome.ts';
 import { maximaIn, sessionDefaults } from '../spaces/space-settings.ts';
 import type { Limits, Requests, SessionRow } from './rows.ts';
@@ -7,25 +10,30 @@ const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 export const DEFAULT_REQUESTS: Requests = { cpuMillis: 50, memoryBytes: 128 * MIB };
 export const DEFAULT_LIMITS: Limits = { cpuMillis: 500, memoryBytes: 512 * MIB, diskBytes: GIB, processes: 256 };
-/** With less, no container starts, or the guest in it does not. */
+/** The least with which a container and its guest start. */
 export const MIN_LIMITS = { cpuMillis: 10, memoryBytes: 48 * MIB } as const;
 
-/** Of a session's guest, beyond `limits.processes`: node agents give it as many (RESERVED_PROCESSES). */
+/**
+ * Processes of the guest, beyond `limits.processes`. Equals the node agent's RESERVED_PROCESSES.
+ */
 export const GUEST_PROCESSES = 64;
 
-/** Of one session's conversation. 0: no bound. */
+/** Bounds of one session's conversation. 0: unbounded. */
 export interface HistoryBound {
   readonly messages: number;
   readonly bytes: number;
 }
 
-/** What the operator allows on the whole cluster. */
+/** The operator's rules for the whole cluster. */
 export interface SizeRules {
-  /** Of one session. */
+  /** Maxima of one session. */
   readonly most: Limits;
-  /** How many times its request a limit of CPU or memory may be. 0: no bound. */
+  /** The largest ratio of a CPU or memory limit to its request. 0: unbounded. */
   readonly maxRatio: number;
-  /** How many times a node's memory the memory limits of its sessions may be together; the same of its disk. 0: no bound. */
+  /**
+   * The largest ratio of the sum of memory limits to a node's memory, and of disk limits to its
+   * disk. 0: unbounded.
+   */
   readonly memoryOvercommit: number;
   readonly diskOvercommit: number;
   readonly history: HistoryBound;
@@ -44,7 +52,7 @@ export interface Sizes {
   readonly limits: Limits;
 }
 
-/** In the units of the API. */
+/** In the API's units. */
 export interface AskedSizes {
   readonly requests?: { readonly cpu?: number; readonly memory_bytes?: number };
   readonly limits?: { readonly cpu?: number; readonly memory_bytes?: number; readonly disk_bytes?: number; readonly processes?: number };
@@ -74,24 +82,25 @@ function inRows(asked: Readonly<Record<string, number | undefined>> = {}): Parti
   };
 }
 
-/** As the API shows them. */
+/** Presents limits in the API's units. */
 export const limitsObject = (limits: Limits): Readonly<Record<string, number>> =>
   Object.fromEntries(LIMITS.map((field) => [FIELDS[field], inApi(field, limits[field])]));
 
-/** The lesser of each; a maximum that is not given bounds nothing. */
+/** Returns the smaller of each limit. A missing maximum bounds nothing. */
 export function lesser(one: Limits, other: Partial<Limits>): Limits {
   const least = (field: keyof Limits) => Math.min(one[field], other[field] ?? Number.POSITIVE_INFINITY);
   return { cpuMillis: least('cpuMillis'), memoryBytes: least('memoryBytes'), diskBytes: least('diskBytes'), processes: least('processes') };
 }
 
-/** What a session of a space with these settings may have at most. */
+/** Returns the maxima of a session in a space with these settings. */
 export const maxIn = (rules: SizeRules, settings: Settings): Limits => lesser(rules.most, inRows(maximaIn(settings)));
 
 const wrong = (path: string, problem: string) => refused('UNPROCESSABLE_ENTITY', `${path} ${problem}.`, [{ path, problem }]);
 
 /**
- * The sizes of a session. What its client asked for is taken as it is or refused (422, with the path and what is allowed). What
- * nobody asked for comes from the space's settings and the defaults of Raworc, moved to within the maxima and the ratio.
+ * Returns the sizes of a session. A client's value is kept or refused (422, with its path and what
+ * is allowed). Missing values come from the space's settings and the defaults, adjusted to the
+ * maxima and the ratio.
  */
 export function sizesOf(rules: SizeRules, settings: Settings, sent: AskedSizes = {}, at = 'resources'): Outcome<Sizes> {
   const most = maxIn(rules, settings);
@@ -121,7 +130,7 @@ export function sizesOf(rules: SizeRules, settings: Settings, sent: AskedSizes =
   const requests = { cpuMillis: cpu.requested, memoryBytes: memory.requested };
   if (REQUESTS.some((field) => requests[field] > limits[field])) {
     const problem = `greater than ${at}.limits`;
-    return refused('UNPROCESSABLE_ENTITY', `${at}.requests may not exceed ${at}.limits.`, [{ path: `${at}.requests`, problem }]);
+    return refused('UNPROCESSABLE_ENTITY', `${at}.requests cannot exceed ${at}.limits.`, [{ path: `${at}.requests`, problem }]);
   }
   for (const field of REQUESTS) {
     const [request, limit] = [requests[field], limits[field]];
@@ -133,7 +142,7 @@ export function sizesOf(rules: SizeRules, settings: Settings, sent: AskedSizes =
   return accepted({ requests, limits });
 }
 
-/** Settings of a space that no session could follow are refused when they are set. */
+/** Refuses settings of a space that no session could satisfy. */
 export function checkedSettings(rules: SizeRules, settings: Settings): Outcome<undefined> {
   const excess = beyond(rules.most, inRows(maximaIn(settings)), 'settings.maxima');
   if (excess !== undefined) return excess;
@@ -142,19 +151,20 @@ export function checkedSettings(rules: SizeRules, settings: Settings): Outcome<u
   return sizes.ok ? accepted(undefined) : sizes;
 }
 
-/** Why these sizes are too large; undefined when they are not. */
+/** Returns why these sizes are too large; undefined if they are not. */
 export function beyond(most: Limits, sizes: Partial<Limits>, at: string): Refused | undefined {
   for (const field of LIMITS) {
     const size = sizes[field];
     if (size === undefined || size <= most[field]) continue;
-    return wrong(`${at}.${FIELDS[field]}`, `must be at most ${inApi(field, most[field])}, the maximum that is set here`);
+    return wrong(`${at}.${FIELDS[field]}`, `must be at most ${inApi(field, most[field])}, the configured maximum`);
   }
   return undefined;
 }
 
 /**
- * A session whose maxima became less since it was made, as it starts again: with the lesser limits, and requests to match. Its disk
- * stays as large as it is: a file system with files in it does not shrink.
+ * Returns a session as it starts again after its maxima were reduced: with smaller limits and
+ * matching requests. Its disk keeps its size, because a file system with files in it does not
+ * shrink.
  */
 export function lowered(session: SessionRow, most: Limits): SessionRow {
   const limits = { ...lesser(session.limits, most), diskBytes: session.limits.diskBytes };

@@ -6,7 +6,7 @@ export const SPACES = {
   name: text(),
   description: text<string | null>(),
   settings: json<Readonly<Record<string, unknown>>>(),
-  /** Raised by every change of one of its secrets. */
+  /** Incremented by every change of a secret. */
   secretsVersion: integer(),
   active: flag(),
   createdAt: integer(),
@@ -22,7 +22,7 @@ export const SECRETS = {
   description: text<string | null>(),
   /** AES-256-GCM: nonce, ciphertext and tag, base64. */
   sealed: text(),
-  /** Of the key that seals it. */
+  /** Id of the sealing key. */
   keyId: text(),
   createdAt: integer(),
   updatedAt: integer(),

@@ -1,4 +1,4 @@
-/** Whether a space takes on more: it must be active, and stay within its quotas. */
+/** Whether a space accepts more: it must be active and within its quotas. */
 import type { Fleet, SpaceUse } from '../engine/fleet.ts';
 import type { SpaceId } from '../engine/ids.ts';
 import { type Refused, refused } from '../engine/outcome.ts';
@@ -9,19 +9,24 @@ import type { SpaceRow } from './rows.ts';
 import { quotasIn } from './space-settings.ts';
 import type { SpaceView } from './view.ts';
 
-/** What would be added to what a space has. `requests`: of what begins to take up room; undefined where nothing does. */
+/**
+ * Additional use that a request asks for. `requests` is undefined if nothing starts to occupy room.
+ */
 export interface SpaceAsk {
-  /** 1 for a session that is new, 0 for one that comes back. */
+  /** 1 for a new session, 0 for one that resumes. */
   readonly sessions: 0 | 1;
   readonly requests: Requests | undefined;
-  /** More to keep: the limit of a new disk, messages, sources. */
+  /** Additional storage: the limit of a new disk, messages, sources. */
   readonly storageBytes?: number;
 }
 
-/** As the store keeps them, in a row and in each event. */
+/** Size as stored in a row and in each event. */
 export const metadataBytes = (metadata: Readonly<Record<string, unknown>>): number => Buffer.byteLength(JSON.stringify(metadata));
 
-/** Why a space takes no new sessions, messages and builds: it is not active, or was removed meanwhile. */
+/**
+ * Returns a refusal if the space accepts no new sessions, messages and builds: it is inactive or
+ * was deleted meanwhile.
+ */
 export const closedSpace = (view: RowView, spaceId: SpaceId): Refused | undefined => whyClosed(view.get('spaces', spaceId));
 
 function whyClosed(space: SpaceRow | undefined): Refused | undefined {
@@ -29,13 +34,13 @@ function whyClosed(space: SpaceRow | undefined): Refused | undefined {
   if (space.active) return undefined;
   return refused(
     'CONFLICT',
-    `The space "${space.name}" is not active: it takes no new sessions, messages and builds until it is made active again (PUT active: true).`,
+    `The space "${space.name}" is not active and accepts no new sessions, messages and builds. Activate it first (PUT active: true).`,
   );
 }
 
 /**
- * Undefined when the space takes it; else a 409 that says what is used, allowed and asked for. In O(1): sums are kept for
- * each space, and count what earlier commands of the batch have added.
+ * Returns undefined if the space accepts the request; otherwise a 409 with the used, allowed and
+ * requested amounts. O(1): sums are kept per space and include earlier commands of the batch.
  */
 export function refusedBySpace(
   view: RowView & SpaceView,
@@ -52,7 +57,7 @@ export function refusedBySpace(
   for (const { quota, has, asks, allowed, unit, per } of lines(quotas, fleet.spaceUse(spaceId), view.storedBytes(spaceId), asked)) {
     if (asks === 0 || allowed === undefined || has + asks <= Math.round(allowed * per)) continue;
     const details = { quota, used: has / per, allowed, asked: asks / per };
-    const message = `The space "${space.name}" may use ${allowed} ${unit}, uses ${details.used}, and ${details.asked} more are asked for: ${REMEDIES[quota]}, or have its setting quotas.${quota} raised.`;
+    const message = `The space "${space.name}" uses ${details.used} of ${allowed} ${unit}, and this request needs ${details.asked} more. ${REMEDIES[quota]}, or raise its setting quotas.${quota}.`;
     return refused('CONFLICT', message, details);
   }
   return undefined;
@@ -60,17 +65,17 @@ export function refusedBySpace(
 
 type Quota = 'sessions' | 'cpu' | 'memory_bytes' | 'storage_bytes';
 
-/** A suspended session has no room of a node, and is still one. */
+/** A suspended session occupies no room on a node, but counts as a session. */
 const REMEDIES: Readonly<Record<Quota, string>> = {
-  sessions: 'delete sessions of it',
-  cpu: 'suspend or delete sessions of it',
-  memory_bytes: 'suspend or delete sessions of it',
-  storage_bytes: 'delete sessions or agents of it, clear messages',
+  sessions: 'Delete sessions in it',
+  cpu: 'Suspend or delete sessions in it',
+  memory_bytes: 'Suspend or delete sessions in it',
+  storage_bytes: 'Delete sessions or agents in it, clear messages',
 };
 
 interface Line {
   readonly quota: Quota;
-  /** In whole numbers, so that sums are exact: `per` of them are one of the quota's own unit. */
+  /** Integers, so that sums are exact: `per` of them make one unit of the quota. */
   readonly has: number;
   readonly asks: number;
   readonly per: number;

@@ -4,7 +4,7 @@ import { rfc3339 } from '../engine/time.ts';
 import type { RowView } from '../engine/view.ts';
 import type { SecretRow, SpaceRow } from './rows.ts';
 
-/** A space's name; its id when it is gone. */
+/** Returns a space's name, or its id if it was deleted. */
 export const spaceName = (view: RowView, id: string): string => view.get('spaces', id)?.name ?? id;
 
 export const spaceObject = (row: SpaceRow): SpaceObject => ({
@@ -17,7 +17,7 @@ export const spaceObject = (row: SpaceRow): SpaceObject => ({
   created_by: row.createdBy,
 });
 
-/** `value` in the clear, where it is to be shown. */
+/** Presents a secret, with its clear `value` if that is to be shown. */
 export const secretObject = (space: string, row: SecretRow, value?: string): SecretObject => ({
   space,
   key_name: row.keyName,

@@ -1,11 +1,14 @@
-/** What a space's settings say of its new sessions, and of all of them together. Settings are free-form: what has another shape than it should says nothing. */
+/**
+ * A space's settings for new sessions and for all sessions together. Settings are free-form; values
+ * of an unexpected form are ignored.
+ */
 import { z } from 'zod';
 import { EVENTS_KEPT_S } from '../../contract/spaces.ts';
 
 const whole = z.int().min(1);
 const cpu = z.number().positive();
 
-/** Undefined instead of an error, field by field. */
+/** Turns an invalid field into undefined. */
 const lenient = <T>(schema: z.ZodType<T>) => schema.optional().catch(undefined);
 
 const shape = z.object({
@@ -35,7 +38,7 @@ const quotas = z.object({
   storage_bytes: lenient(z.number()),
 });
 
-/** What a space may have in all; a quota that is not set bounds nothing. Undefined: none is. */
+/** Returns a space's quotas; undefined if none is set. A quota that is not set bounds nothing. */
 export function quotasIn(settings: Readonly<Record<string, unknown>>): z.infer<typeof quotas> | undefined {
   if (settings.quotas === undefined) return undefined;
   const parsed = quotas.safeParse(settings.quotas);
@@ -44,13 +47,16 @@ export function quotasIn(settings: Readonly<Record<string, unknown>>): z.infer<t
 
 const maxima = z.object({ cpu: lenient(cpu), memory_bytes: lenient(whole), disk_bytes: lenient(whole), processes: lenient(whole) });
 
-/** What one session of a space may have at most, as its settings say. */
+/** Returns the maxima of a single session in this space's settings. */
 export function maximaIn(settings: Readonly<Record<string, unknown>>): z.infer<typeof maxima> {
   const parsed = maxima.safeParse(settings.maxima);
   return parsed.success ? parsed.data : {};
 }
 
-/** Bounds of a space on itself and its sessions. They are for who has the right on every space, not for the space's own admins. */
+/**
+ * Settings that bound the space itself. Changing them takes the right on all spaces, which the
+ * space's own admins lack.
+ */
 export const BOUNDS = ['quotas', 'maxima'] as const;
 
 type Numbers = Readonly<Record<string, number>>;
@@ -71,7 +77,7 @@ const said = (values: Readonly<Record<string, number | undefined>> = {}): Number
 
 const retention = z.object({ events_s: lenient(z.int().min(EVENTS_KEPT_S.least).max(EVENTS_KEPT_S.most)) });
 
-/** How long a space keeps its events; undefined where it does not say. */
+/** Returns how long a space keeps its events; undefined if not set. */
 export function eventsKeptMs(settings: Readonly<Record<string, unknown>>): number | undefined {
   const parsed = retention.safeParse(settings.retention);
   return parsed.success && parsed.data.events_s !== undefined ? parsed.data.events_s * 1000 : undefined;

@@ -1,17 +1,19 @@
 import type { SpaceId } from '../engine/ids.ts';
 import type { SecretRow, SpaceRow } from './rows.ts';
 
-/** Spaces and their secrets. */
 export interface SpaceView {
-  /** Spaces whose settings say how long something is kept. */
+  /** Spaces with retention settings. */
   spacesWithRetention(): readonly SpaceRow[];
   spaceByName(name: string): SpaceRow | undefined;
   secretByName(spaceId: SpaceId, keyName: string): SecretRow | undefined;
   secretsIn(spaceId: SpaceId): readonly SecretRow[];
-  /** Secrets that another key than this one seals, at most `limit`. */
+  /** Returns secrets sealed under another key, at most `limit`. */
   secretsNotUnder(keyId: string, limit: number): readonly SecretRow[];
-  /** Of the keys that seal some secret. Scans an index: for the start. */
+  /** Returns the ids of all keys that seal a secret. Scans an index: use at startup only. */
   sealingKeyIds(): readonly string[];
-  /** Bytes of what a space keeps: messages, events, sources, secrets, metadata of sessions. Reads none of them. */
+  /**
+   * Returns the bytes that a space stores: messages, events, sources, secrets, metadata of
+   * sessions. Reads none of them.
+   */
   storedBytes(spaceId: SpaceId): number;
 }

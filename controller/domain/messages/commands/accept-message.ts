@@ -15,14 +15,14 @@ export interface AcceptedMessage {
   readonly generation: number;
   readonly sessionId: SessionId;
   readonly messageId: MessageId;
-  /** Its guest has answered it before, and was told that the answer is kept. */
+  /** The guest answered it before and received the acknowledgement of that answer. */
   readonly settled: boolean;
 }
 
 /**
- * The guest holds a message durably. One that it says was settled, and that has no answer here, lost it when the store was
- * restored from a backup: nobody will answer it again, so it is answered here.
- * Answers whether it changed anything.
+ * Records that the guest stored a message durably. If the guest says it was settled but no answer
+ * is here, a restore lost the answer, and nothing will answer it again: it gets an error_response.
+ * Returns whether anything changed.
  */
 export function acceptMessage({ from, generation, sessionId, messageId, settled }: AcceptedMessage): Command<boolean> {
   return {
@@ -39,7 +39,7 @@ export function acceptMessage({ from, generation, sessionId, messageId, settled 
 }
 
 function answerLost(view: RowView & MessageView, session: SessionRow, queued: QueueRow, now: number): Changes {
-  // Not before its turn: one before it may be at work still.
+  // Not before its turn: an earlier message can still be running.
   const lost = withAnswerLost(queued);
   const all = answerRefused(view, { session, mutations: [put('queue', lost)], events: [] }, frontWith(view, session, lost), now);
   return {
@@ -48,7 +48,10 @@ function answerLost(view: RowView & MessageView, session: SessionRow, queued: Qu
   };
 }
 
-/** Marks those of `queued` that are not accepted yet; `before` is the row that the session's event compares with. */
+/**
+ * Marks those of `queued` that are not accepted yet. `before` is the row that the session's event
+ * compares with.
+ */
 export function markAccepted(view: RowView, before: SessionRow, session: SessionRow, queued: readonly QueueRow[], now: number): Changes {
   const fresh = queued.filter(({ acceptedAt }) => acceptedAt === null);
   const after = { ...session, outstanding: session.outstanding + fresh.length };

@@ -1,8 +1,10 @@
 /**
- * Forgets a session's messages. What is running goes on; its answer is acknowledged and dropped. Numbers go on where they were.
+ * Deletes a session's messages. A current run continues; its answer is acknowledged and dropped.
+ * Numbering continues.
  *
- * A long conversation takes several commands: the first empties the queue, and each answers up to which seq the next one goes on, or undefined
- * when it has removed the last of them and the event says so.
+ * A long conversation takes several commands. The first empties the queue. Each returns the seq
+ * from which the next continues, or undefined when it deleted the last message and emitted the
+ * event.
  */
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { SessionId } from '../../engine/ids.ts';

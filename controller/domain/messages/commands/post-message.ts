@@ -22,18 +22,21 @@ export interface NewMessage {
   readonly role: 'user' | 'system';
   readonly content: string;
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** Whether it brings back a session that rests. A system message never does. */
+  /** Whether the message wakes a paused or suspended session. A system message never does. */
   readonly wake: boolean;
   readonly user: string;
   readonly request: KnownRequest | undefined;
 }
 
-/** Takes a message. Who answers it is decided now; when nobody can, its error_response comes in its turn. */
+/**
+ * Accepts a message and chooses its agent. If none can answer, the error_response comes in the
+ * message's turn.
+ */
 export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> {
   const bytes = messageBytes(input);
   return {
     name: 'post-message',
-    // In the message and in its event.
+    // Once in the message, once in its event.
     bytes: 2 * bytes,
     grows: true,
     decide({ view, fleet, now }) {
@@ -49,11 +52,11 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
       if (full !== undefined) return unchanged(full);
       const wakes = input.wake && input.role === 'user' && LEGAL[session.desired].message === 'wakes';
       const next = wakes ? atStart(view, fleet, session) : session;
-      const refusal = wakes ? refusedWaking(view, fleet, next, ' Send it with wake=false to have it kept until then.') : undefined;
+      const refusal = wakes ? refusedWaking(view, fleet, next, ' Send it with wake=false to queue it until then.') : undefined;
       if (refusal !== undefined) return unchanged(refusal);
       if (LEGAL[session.desired].message === 'conflict') {
         return unchanged(
-          refused('CONFLICT', `The session is in state error (${session.reason ?? 'no reason kept'}): recover it or make a new one.`),
+          refused('CONFLICT', `The session is in state error (${session.reason ?? 'no reason kept'}): recover it or create a new one.`),
         );
       }
       const use = input.role === 'user' ? view.queueUse(session.id) : undefined;

@@ -25,15 +25,16 @@ export interface GivenAnswer {
 }
 
 /**
- * `committed`: this is the answer. `duplicate`, `unwanted`: acknowledged and dropped, since the message has one already,
- * was cleared, or its session is gone. All three settle it. `refused`: whoever said it may not; nothing is acknowledged.
+ * `committed`: this is the answer. `duplicate`, `unwanted`: acknowledged and dropped, because the
+ * message already has an answer, was cleared, or its session is deleted. These three settle the
+ * message. `refused`: the sender lacks the right to answer; nothing is acknowledged.
  */
 export type Verdict = 'committed' | 'duplicate' | 'unwanted' | 'refused';
 
-/** The largest reply that is kept; a guest that sends more is answered for. */
+/** The largest reply that is stored. A larger one is replaced by an error_response. */
 export const MAX_REPLY_BYTES = 1024 * 1024;
 
-/** Keeps the one answer to a user message: the first commit wins. */
+/** Stores the only answer to a user message: the first commit wins. */
 export function recordAnswer(given: GivenAnswer): Command<Verdict> {
   return {
     name: 'record-answer',
@@ -66,8 +67,9 @@ export function recordAnswer(given: GivenAnswer): Command<Verdict> {
 }
 
 /**
- * A guest answers in order. What is older than a restore, and waits here though a later one is answered, had its answer in the
- * life of the store before that: all of those get an error_response first, since this answer comes after them.
+ * Answers messages whose answers a restore lost. A guest answers in order, so messages from before
+ * the restore that wait while a later one is answered were answered before it. They get an
+ * error_response first.
  */
 function answerLost(
   view: RowView & MessageView,
@@ -94,7 +96,7 @@ function answerLost(
 function contentOf(given: GivenAnswer): AnswerContent {
   const metadata = { agent: given.agent, run_id: given.runId, duration_ms: given.durationMs };
   if (Buffer.byteLength(given.content) > MAX_REPLY_BYTES) {
-    const content = `The reply was longer than ${MAX_REPLY_BYTES} bytes.`;
+    const content = `The reply exceeded ${MAX_REPLY_BYTES} bytes.`;
     return { type: 'error_response', content, by: given.agent, metadata: { ...metadata, reason: 'reply_too_large' } };
   }
   if (given.outcome === 'reply') return { type: 'agent_response', content: given.content, by: given.agent, metadata };

@@ -7,7 +7,10 @@ import { answerRefused } from '../answers.ts';
 import { frontWith } from '../queue.ts';
 import type { QueueRow } from '../rows.ts';
 
-/** Refuses a message that no guest holds and whose agent is not to be asked any more; its error_response comes in its turn. False when it may be asked again. */
+/**
+ * Refuses a message that no guest has accepted and whose agent is inactive; its error_response
+ * comes in its turn. Returns false if the agent is active again.
+ */
 export function refuseInactive(id: MessageId): Command<boolean> {
   return {
     name: 'refuse-inactive',

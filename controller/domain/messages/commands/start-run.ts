@@ -13,7 +13,7 @@ export interface StartedRun {
   readonly agent: string;
 }
 
-/** An agent's code is about to see a message. Answers whether that is new. */
+/** Records that an agent is about to receive a message. Returns whether that is new. */
 export function startRun(started: StartedRun): Command<boolean> {
   return {
     name: 'start-run',

@@ -10,7 +10,10 @@ import { ANSWERED_AT_ONCE, forgetSome } from '../queue.ts';
 import type { BacklogRow } from '../rows.ts';
 import type { MessageView } from '../view.ts';
 
-/** Does a part of what earlier commands left over of a session's messages. Answers whether there is more: it is to be given again until there is none. */
+/**
+ * Processes part of a session's backlog of messages. Returns whether there is more; repeat until
+ * false.
+ */
 export function workOff(id: SessionId): Command<boolean> {
   return {
     name: 'work-off',
@@ -34,7 +37,9 @@ export function workOff(id: SessionId): Command<boolean> {
   };
 }
 
-/** A session that was recovered meanwhile is asked again what has no answer yet. */
+/**
+ * Answers part of the queue, unless the session has been recovered since: then delivery resumes.
+ */
 function answered(view: RowView & MessageView, session: SessionRow, { answer }: BacklogRow, now: number): Ledger {
   if (session.desired === 'failed' && answer !== null) return answerFailed(view, session, answer, now);
   return answerRefused(view, { session, mutations: [], events: [] }, view.queued(session.id, ANSWERED_AT_ONCE + 1), now);

@@ -1,4 +1,4 @@
-/** A node that is away: unreachable, excused, lost. That it came back is said by `nodeConnected` in nodes.ts. */
+/** Absent nodes: unreachable, excused, lost. `nodeConnected` in nodes.ts ends an absence. */
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { NodeId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
@@ -20,7 +20,10 @@ export const nodeEvent = (
   data: { node: { id, name, ...more } },
 });
 
-/** A node's stream ended (`seen`: it was there until now), or none ever came. Its sessions keep their state, and new messages wait. */
+/**
+ * Records that a node's stream ended (`seen`: it was connected until now) or never came up. Its
+ * sessions keep their state, and messages wait.
+ */
 export function nodeUnreachable(id: NodeId, seen: boolean): Command<undefined> {
   return {
     name: 'node-unreachable',
@@ -33,7 +36,7 @@ export function nodeUnreachable(id: NodeId, seen: boolean): Command<undefined> {
   };
 }
 
-/** For so long this controller was not there to be reached: that time is not held against the nodes that were away. */
+/** Excuses absent nodes for the time in which this controller was not running. */
 export function excuseNodes(gapMs: number): Command<undefined> {
   return {
     name: 'excuse-nodes',
@@ -48,8 +51,9 @@ export function excuseNodes(gapMs: number): Command<undefined> {
 }
 
 /**
- * A node is given up: for having been away too long, or by a person who knows. What was on it fails, in {@link failLostSessions}.
- * One that has a stream is not lost, whoever says so. Answers whether it became lost now.
+ * Gives a node up, after too long an absence or on an operator's request. {@link failLostSessions}
+ * then fails its sessions. A connected node is never lost. Returns whether the node became lost
+ * now.
  */
 export function loseNode(id: NodeId, isConnected: (id: NodeId) => boolean, by: string | null): Command<Outcome<boolean>> {
   return {
@@ -58,7 +62,7 @@ export function loseNode(id: NodeId, isConnected: (id: NodeId) => boolean, by: s
       const row = view.get('nodes', id);
       if (row === undefined) return unchanged(NO_NODE);
       if (isConnected(id)) {
-        const message = `The node ${row.name} is ready: only one that is unreachable can be given up. Stop its node agent first.`;
+        const message = `The node ${row.name} is ready: only an unreachable node can be given up. Stop its node agent first.`;
         return unchanged(refused('CONFLICT', message));
       }
       if (row.lostAt !== null) return unchanged(accepted(false));
@@ -69,10 +73,10 @@ export function loseNode(id: NodeId, isConnected: (id: NodeId) => boolean, by: s
 }
 
 const SESSIONS_AT_ONCE = 50;
-/** A session may have many messages that wait: a commit is over before long all the same. */
+/** Bounds a commit, because each session can have many waiting messages. */
 const MUTATIONS_AT_ONCE = 300;
 
-/** Fails some of the sessions of a lost node. Answers whether there are more: it is to be given again until there are none. */
+/** Fails some sessions of a lost node. Returns whether there are more; repeat until false. */
 export function failLostSessions(id: NodeId): Command<boolean> {
   return {
     name: 'fail-lost-sessions',

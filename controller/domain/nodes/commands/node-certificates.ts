@@ -1,24 +1,27 @@
-/** Which certificates of a node are honoured, and what is recorded of them. */
+/** Which of a node's certificates are accepted, and what is recorded about them. */
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { NodeId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import type { NodeRow } from '../rows.ts';
 import { nodeEvent } from './node-absence.ts';
 
-/** Why a certificate that the cluster's CA signed is refused all the same. */
+/** Why a certificate is refused although the cluster's CA signed it. */
 export type CertificateFault = 'revoked' | 'unknown-node' | 'other-key';
 
-/** Undefined: a node with this row may prove itself with that key. */
+/** Returns undefined if the node of this row can authenticate with that key. */
 export function certificateFault(row: NodeRow | undefined, keyHash: string): CertificateFault | undefined {
   if (row === undefined) return 'unknown-node';
   if (row.revokedAt !== null) return 'revoked';
-  // Null: the node joined before keys were recorded, so its certificate alone proves who it is.
+  // Null: the node joined before keys were recorded, so its certificate is the only proof.
   return row.keyHash === null || row.keyHash === keyHash ? undefined : 'other-key';
 }
 
 export type Renewal = { readonly ok: true; readonly node: NodeRow } | { readonly ok: false; readonly fault: CertificateFault };
 
-/** Judges whether a node may have a new certificate over its key, and records the key where none was. */
+/**
+ * Decides whether a node can renew the certificate of its key, and records the key if none was
+ * recorded.
+ */
 export function renewCertificate(id: NodeId, keyHash: string): Command<Renewal> {
   return {
     name: 'renew-certificate',
@@ -40,11 +43,11 @@ export interface Alarm {
 }
 
 const CAUSES: Readonly<Record<CertificateFault, (name: string) => string>> = {
-  revoked: (name) => `The node ${name} was revoked, and still tries to connect with its certificate. Stop its node agent.`,
+  revoked: (name) => `The node ${name} was revoked but still tries to connect with its certificate. Stop its node agent.`,
   'unknown-node': (name) =>
-    `A machine holds a certificate of this cluster for the node ${name}, which does not exist. Stop its node agent, or let it join again with a new token.`,
+    `A machine has a certificate of this cluster for the node ${name}, which does not exist. Stop its node agent, or let it join again with a new token.`,
   'other-key': (name) =>
-    `A machine uses an older identity of the node ${name}, which has joined again since. If that is a copy, stop it; if not, let it join again with a new token.`,
+    `A machine uses an outdated identity of the node ${name}, which has joined again since. Stop it if it is a copy; otherwise let it join again with a new token.`,
 };
 
 export const CERTIFICATE_REFUSED = 'CertificateRefused';
@@ -54,7 +57,7 @@ export const certificateAlarm = (fault: CertificateFault, name: string): Alarm =
   message: CAUSES[fault](name),
 });
 
-/** Tells everybody who may list nodes. A node without a row is named by its id. */
+/** Emits an alarm event for callers with nodes:list. A node without a row is named by its id. */
 export function raiseNodeAlarm(id: NodeId, alarm: Alarm): Command<undefined> {
   return {
     name: 'raise-node-alarm',

@@ -14,17 +14,22 @@ export interface JoiningNode {
   readonly tokenId: string;
   readonly secretHash: string;
   readonly keyHash: string;
-  /** Whether a node of that name has a stream now. */
+  /** Whether a node has a stream now. */
   readonly isConnected: (id: NodeId) => boolean;
 }
 
 export const UNKNOWN_TOKEN = refused(
   'UNAUTHORIZED',
-  'This token is not of this controller, or was pruned: print a new one with `raworc node token`.',
+  'This join token belongs to another controller or expired long ago. Create a new one with `raworc node token`.',
 );
 
-/** Uses a token up for a node; asked again with the same key, it gives the same answer. A node of the same name that is away is the same node come back with a new identity. */
-/** By the time that passed since it was made: a clock that is set ends no token. */
+/**
+ * Redeems a token for a node. The same key can repeat the request and gets the same answer. An
+ * absent node of the same name rejoins with a new identity.
+ */
+/**
+ * Counts time that passed since the token's creation, so that setting the clock expires no token.
+ */
 const isExpired = ({ createdAt, expiresAt }: NodeTokenRow, ages: Ages) => ages.ageMs(createdAt) >= expiresAt - createdAt;
 
 export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
@@ -38,17 +43,17 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
       const made = token.usedBy === null ? undefined : view.get('nodes', token.usedBy);
       if (made !== undefined && token.usedKey === input.keyHash && !isExpired(token, ages)) return unchanged(accepted(made));
       if (token.usedAt !== null) {
-        return unchanged(refused('UNAUTHORIZED', 'This token was used already: print a new one with `raworc node token`.'));
+        return unchanged(refused('UNAUTHORIZED', 'This join token was already used. Create a new one with `raworc node token`.'));
       }
       if (isExpired(token, ages)) {
-        return unchanged(refused('UNAUTHORIZED', 'This token has expired: print a new one with `raworc node token`.'));
+        return unchanged(refused('UNAUTHORIZED', 'This join token has expired. Create a new one with `raworc node token`.'));
       }
       const known = view.nodeByName(input.name);
       if (known !== undefined && input.isConnected(known.id)) {
-        return unchanged(refused('CONFLICT', `A node named "${input.name}" is connected: give this one another --name.`));
+        return unchanged(refused('CONFLICT', `A node named "${input.name}" is connected. Choose another --name.`));
       }
       if (known !== undefined && known.revokedAt !== null) {
-        return unchanged(refused('CONFLICT', `The node "${input.name}" was revoked: give this one another --name.`));
+        return unchanged(refused('CONFLICT', `The node "${input.name}" was revoked. Choose another --name.`));
       }
       const row: NodeRow = {
         id: known?.id ?? input.id,
@@ -79,13 +84,13 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
 export interface Greeting
   extends Pick<NodeRow, 'driver' | 'version' | 'cpuMillis' | 'memoryBytes' | 'maxSessions' | 'bounds' | 'incarnation'> {
   readonly hostname: string;
-  /** Of the certificate that it connected with; undefined where links carry none. */
+  /** Key of the certificate with which it connected; undefined on links without certificates. */
   readonly keyHash?: string | undefined;
 }
 
 /**
- * A node's stream came up, and its inventory was heard. One that was lost is welcome: what failed with it stays failed until
- * somebody recovers it.
+ * Records that a node connected and sent its inventory. A lost node can return; its failed sessions
+ * stay failed until somebody recovers them.
  */
 export function nodeConnected(id: NodeId, { hostname, keyHash, ...greeting }: Greeting): Command<undefined> {
   return {
@@ -105,8 +110,8 @@ export function nodeConnected(id: NodeId, { hostname, keyHash, ...greeting }: Gr
 }
 
 /**
- * These sessions are placed on a node that does not hold them, by its inventory. They are not what they were last said to be; the
- * assignments that follow make them so again.
+ * Records that these sessions are missing in their node's inventory. Resets what was last reported
+ * of them; the assignments that follow restore them.
  */
 export function notHeld(id: NodeId, sessions: readonly SessionId[]): Command<undefined> {
   return {
@@ -126,7 +131,10 @@ export function notHeld(id: NodeId, sessions: readonly SessionId[]): Command<und
   };
 }
 
-/** A node whose certificate is of this cluster, and which joined after the backup that the store was restored from: its name was lost with it. */
+/**
+ * Readmits a node with a valid certificate that joined after the backup from which the store was
+ * restored. Its name was lost.
+ */
 function readmitted(view: NodeView, id: NodeId, name: string, now: number): NodeRow {
   const capacity = { driver: '', version: '', cpuMillis: 0, memoryBytes: 0, maxSessions: 0, bounds: null };
   return {

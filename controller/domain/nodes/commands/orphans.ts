@@ -1,4 +1,7 @@
-/** What a node holds and nothing explains: an operator takes it back as a session, or has it removed. */
+/**
+ * Orphans: containers and volumes on a node that belong to no session. An operator adopts them as a
+ * session or has them removed.
+ */
 import type { SessionObject } from '../../../contract/sessions.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { AccountId, NodeId, SessionId, SpaceId } from '../../engine/ids.ts';
@@ -11,18 +14,18 @@ import type { Limits, Requests, SessionRow } from '../../sessions/rows.ts';
 import { sessionObject } from '../../sessions/session-object.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
 
-/** As its node tells of it, from labels. */
+/** An orphan as its node reports it, from labels. */
 export interface Orphan {
   readonly sessionId: SessionId;
   readonly nodeId: NodeId;
-  /** At which it was made. */
+  /** Its generation when it was created. */
   readonly generation: number;
-  /** Null: there is none. */
+  /** Null when there is none. */
   readonly containerId: string | null;
   readonly volume: string | null;
-  /** Of its container; null when that is gone. */
+  /** Of its container; null when that no longer exists. */
   readonly image: string | null;
-  /** Its container is frozen. */
+  /** Whether its container is frozen. */
   readonly paused: boolean;
 }
 
@@ -32,20 +35,21 @@ export interface Adoption {
   readonly requests: Requests;
   readonly limits: Limits;
   readonly timeouts: Readonly<Record<string, number>>;
-  /** What it starts from where neither its container nor a build of its space says. */
+  /** The image if neither its container nor a build of its space names one. */
   readonly baseImage: string;
   readonly by: { readonly accountId: AccountId; readonly user: string };
 }
 
-/** Whether the store explains what a node holds under this id: it is no orphan then, or is being removed. */
+/** Whether this id belongs to a session or to a removal in progress, so that it is no orphan. */
 export function isExplained(view: RowView, nodeId: NodeId, sessionId: SessionId): boolean {
   const row = view.get('sessions', sessionId);
   return (row !== undefined && row.nodeId === nodeId && row.desired !== 'deleted') || view.get('tombstones', sessionId)?.nodeId === nodeId;
 }
 
 /**
- * Makes a session's row again from what is left of it. One that has a container runs on, or stays paused, untouched; one of which only the
- * volume is left is suspended, and takes no room until it is resumed. Its messages are not known any more.
+ * Recreates a session's row from an orphan. With a container the session keeps running or stays
+ * paused, untouched; with only a volume it is suspended and occupies no room until it is resumed.
+ * Its messages are lost.
  */
 export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<SessionObject>> {
   return {
@@ -55,19 +59,20 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
       const { sessionId, nodeId } = orphan;
       const known = view.get('sessions', sessionId);
       if (isExplained(view, nodeId, sessionId))
-        return unchanged(refused('CONFLICT', 'This is a session, or is being removed: it is no orphan any more.'));
+        return unchanged(refused('CONFLICT', 'This is no longer an orphan: it is a session or is being removed.'));
       if (known !== undefined) {
         const what = known.desired === 'deleted' ? 'was deleted' : 'is on another node';
-        return unchanged(refused('CONFLICT', `The session of that id ${what}: what is left here can only be removed.`));
+        return unchanged(refused('CONFLICT', `The session with that id ${what}. This orphan can only be removed.`));
       }
       if (orphan.volume === null)
-        return unchanged(refused('CONFLICT', 'Its volume is gone, or was never whole: there is nothing to adopt.'));
+        return unchanged(refused('CONFLICT', 'Its volume is missing or was never completed, so there is nothing to adopt.'));
       const newest = view.newestBuild(input.spaceId, 'completed');
       const image = orphan.image ?? newest?.image ?? input.baseImage;
       const build = view.buildOfImage(input.spaceId, image);
-      // Its guest holds numbers that are not known here. All were given before now, and are less than the milliseconds of the Unix time.
+      // Its guest has seen message numbers that are unknown here. All are below the current Unix
+      // time in milliseconds.
       const seq = now;
-      // The same for generations: its node may have reported later ones than that at which it was made.
+      // The same for generations: its node can have reported later ones than that of its creation.
       const generation = Math.max(orphan.generation + 1, now);
       const row: SessionRow = {
         ...{ id: sessionId, name: null, spaceId: input.spaceId, nodeId, image, buildId: build?.id ?? null, agents: build?.agents ?? [] },
@@ -81,11 +86,9 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
         ...{ startedAt: null, lastActivityAt: now, terminatedAt: null, terminationReason: null },
       };
       const node = fleet.node(nodeId);
-      const obstacle = node === undefined ? 'is not known' : occupiesRoom(row) ? shortOf(node, row, fleet.sizes) : undefined;
+      const obstacle = node === undefined ? 'is unknown' : occupiesRoom(row) ? shortOf(node, row, fleet.sizes) : undefined;
       if (obstacle !== undefined) {
-        return unchanged(
-          refused('UNAVAILABLE', `It runs, and its node has no room to account for it: ${node?.name ?? nodeId} ${obstacle}.`),
-        );
+        return unchanged(refused('UNAVAILABLE', `It is running, but its node has no room for it: ${node?.name ?? nodeId} ${obstacle}.`));
       }
       const requests = occupiesRoom(row) ? row.requests : undefined;
       const refusal = refusedBySpace(view, fleet, input.spaceId, { sessions: 1, requests, storageBytes: row.limits.diskBytes });
@@ -100,16 +103,16 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
   };
 }
 
-/** Lets the node remove what it holds under this id: by a tombstone above the generation at which that was made. */
+/** Lets the node remove an orphan, by a tombstone above the orphan's generation. */
 export function removeOrphan({ sessionId, nodeId, generation }: Orphan): Command<Outcome<undefined>> {
   return {
     name: 'remove-orphan',
     decide({ view, now }) {
       const tombstone = view.get('tombstones', sessionId);
       if (isExplained(view, nodeId, sessionId) && tombstone === undefined)
-        return unchanged(refused('CONFLICT', 'This is a session, and no orphan any more: delete the session.'));
+        return unchanged(refused('CONFLICT', 'This is no longer an orphan but a session. Delete the session.'));
       if (tombstone !== undefined && tombstone.nodeId !== nodeId)
-        return unchanged(refused('CONFLICT', 'Another node is removing a session of that id: try again when it is done.'));
+        return unchanged(refused('CONFLICT', 'Another node is removing a session with that id. Retry when it is done.'));
       const upToGeneration = Math.max(generation + 1, tombstone?.upToGeneration ?? 0);
       const row = { id: sessionId, nodeId, upToGeneration, createdAt: now };
       return { mutations: [put('tombstones', row)], events: [], answer: accepted(undefined) };

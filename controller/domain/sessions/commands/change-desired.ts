@@ -25,7 +25,10 @@ const BECOMES: Readonly<Record<DesiredChange, Desired>> = {
   recover: 'running',
 };
 
-/** Brings a session to another desired state, where the table of legal requests lets it. A repeated request changes nothing. */
+/**
+ * Changes a session's desired state, where the table of legal requests allows it. A repeated
+ * request changes nothing.
+ */
 export function changeDesired(id: SessionId, request: DesiredChange, graceMs: number): Command<Outcome<SessionObject>> {
   return {
     name: request,
@@ -43,7 +46,7 @@ export function changeDesired(id: SessionId, request: DesiredChange, graceMs: nu
         case 'wakes': {
           const lost = row.nodeId === null ? undefined : view.get('nodes', row.nodeId);
           if (request === 'recover' && lost != null && lost.lostAt !== null) {
-            const message = `The node ${lost.name} is lost, and holds the only copy of this session: it can be recovered once the node is back.`;
+            const message = `The node ${lost.name} is lost and has the only copy of this session. Recover the session once the node is back.`;
             return unchanged(refused('CONFLICT', message));
           }
           const next = BECOMES[request] === 'running' ? atStart(view, fleet, row) : row;
@@ -58,7 +61,7 @@ export function changeDesired(id: SessionId, request: DesiredChange, graceMs: nu
   };
 }
 
-/** The row with another desired state, at the next generation. */
+/** Returns the row with another desired state, at the next generation. */
 export function desiring(row: SessionRow, desired: Desired, graceMs: number, now: number): SessionRow {
   return {
     ...row,
@@ -67,28 +70,28 @@ export function desiring(row: SessionRow, desired: Desired, graceMs: number, now
     restoredFrom: null,
     graceMs,
     reason: desired === 'running' ? null : row.reason,
-    // Whoever brings it back wants to use it: its idle time begins anew.
+    // A session that resumes is about to be used: its idle time starts again.
     lastActivityAt: desired === 'running' ? now : row.lastActivityAt,
     updatedAt: now,
   };
 }
 
 /**
- * The row as it starts again: where its container is made anew, within the maxima of now. One that is paused keeps its container, and
- * with it its limits.
+ * Returns the row as it starts again: within today's maxima if its container is created anew. A
+ * paused session keeps its container and therefore its limits.
  */
 export function atStart(view: RowView, fleet: Fleet, row: SessionRow): SessionRow {
   if (occupiesRoom(row)) return row;
   return lowered(row, maxOn(fleet, row.nodeId, maxIn(fleet.sizes, view.get('spaces', row.spaceId)?.settings ?? {})));
 }
 
-/** The lesser of these maxima and those of a node. */
+/** Returns the smaller of these maxima and the node's. */
 export function maxOn(fleet: Fleet, nodeId: NodeId | null, most: Limits): Limits {
   const bounds = fleet.node(nodeId)?.bounds;
   return bounds === undefined ? most : lesser(most, unbounded(bounds.most));
 }
 
-/** Says that a session has less than it was made with. */
+/** Events that report reduced limits of a session. */
 export function loweredEvents(view: RowView, before: SessionRow, after: SessionRow): readonly NewEvent[] {
   if (before.limits === after.limits) return [];
   const { id: sessionId, spaceId } = after;
@@ -98,18 +101,19 @@ export function loweredEvents(view: RowView, before: SessionRow, after: SessionR
 }
 
 /**
- * Why a session cannot run now: its space takes no more (409), or its node has no room for it (503), since a suspended one gave
- * its room away, and its volume is on one node. `hint` is said behind it.
+ * Returns a refusal if a session cannot run now: its space accepts no more (409), or its node lacks
+ * room (503). A suspended session has given up its room, and its volume is on one node. `hint` is
+ * appended.
  */
 export function refusedWaking(view: RowView & SpaceView, fleet: Fleet, row: SessionRow, hint = ''): Refused | undefined {
   const needsRoom = occupiesRoom({ ...row, desired: 'running' }) && !occupiesRoom(row);
-  // Each event of its state holds its metadata: who pauses and resumes it without end must not fill more than the quota.
+  // Each state event contains the metadata: endless pausing and resuming must not exceed the quota.
   const storageBytes = Object.keys(row.metadata).length === 0 ? 0 : metadataBytes(row.metadata);
   const bySpace = refusedBySpace(view, fleet, row.spaceId, { sessions: 0, requests: needsRoom ? row.requests : undefined, storageBytes });
   if (bySpace !== undefined) return refused(bySpace.refusal.code, `${bySpace.refusal.message}${hint}`, bySpace.refusal.details);
   if (!needsRoom) return undefined;
   const node = fleet.node(row.nodeId);
-  if (node === undefined) return refused('UNAVAILABLE', `The node that holds this session is not known any more.${hint}`);
+  if (node === undefined) return refused('UNAVAILABLE', `The node of this session no longer exists.${hint}`);
   const reason = shortOf(node, { ...row, hasDisk: true }, fleet.sizes);
   if (reason === undefined) return undefined;
   const { refusal } = refused('UNAVAILABLE', `The session cannot run again on its node: ${node.name} ${reason}.${hint}`);

@@ -14,14 +14,17 @@ import { type AskedSession, firstRow } from '../session-row.ts';
 import { beyond, maxIn } from '../session-sizes.ts';
 
 export interface NewSession extends AskedSession {
-  /** What a session starts from in a space without a completed build. */
+  /** The image of sessions in a space without a completed build. */
   readonly baseImage: string;
-  /** The session that it is told to follow from; it shares nothing with it. */
+  /** The session recorded as its parent; the two share nothing. */
   readonly parentId?: SessionId;
   readonly request: KnownRequest | undefined;
 }
 
-/** Places a new session on a node with room that holds the space's newest image. 503 with each node's reason when there is none, 409 where the space takes no more. */
+/**
+ * Places a new session on a node that has room and the space's newest image. Refuses with 503 and
+ * each node's reason if there is none, and with 409 if the space accepts no more.
+ */
 export function createSession(input: NewSession): Command<Outcome<SessionObject>> {
   return {
     name: 'create-session',
@@ -31,7 +34,7 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
       if (space === undefined) return unchanged(NO_SPACE);
       const made = recalledSession(view, input.request);
       if (made !== undefined) return unchanged(made);
-      // Maxima that became less since the sizes were read.
+      // The maxima can have been reduced since the sizes were computed.
       const excess = beyond(maxIn(fleet.sizes, space.settings), input.limits, 'resources.limits');
       if (excess !== undefined) return unchanged(excess);
       const refusal = refusedBySpace(view, fleet, input.spaceId, {

@@ -10,8 +10,9 @@ import { removalOf } from './remove-session.ts';
 export type Expiry = 'pause' | 'suspend' | 'delete';
 
 /**
- * How long until the timeouts of a session next ask for something, and for what; undefined when they do not. Nothing outstanding is
- * ever cut off by being idle; a time to live counts from the creation, whatever goes on.
+ * Returns the next expiry of a session and the time until it; undefined when it has none. A session
+ * with outstanding messages never expires by being idle; a time to live counts from the creation,
+ * regardless of activity.
  */
 export function nextExpiry(
   session: SessionRow,
@@ -33,7 +34,7 @@ export function nextExpiry(
 
 export const isWaiting = (view: MessageView, session: SessionRow): boolean => view.isQueued(session.id);
 
-/** Does what a session's timeouts ask for by now, and answers with what that was. */
+/** Applies a session's timeouts that are due, and returns which one it applied. */
 export function expireSession(id: SessionId, graceMs: number): Command<Expiry | undefined> {
   return {
     name: 'expire-session',

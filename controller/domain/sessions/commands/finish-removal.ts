@@ -2,7 +2,7 @@ import { type Command, unchanged } from '../../engine/command.ts';
 import type { NodeId, SessionId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
 
-/** A node says that nothing of a session is left on it: the tombstone has done its work. */
+/** Deletes the tombstone once the node reports that nothing of the session is left on it. */
 export function finishRemoval(nodeId: NodeId, sessionId: SessionId, upToGeneration: number): Command<undefined> {
   return {
     name: 'finish-removal',

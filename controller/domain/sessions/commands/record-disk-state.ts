@@ -10,7 +10,9 @@ export interface DiskState {
   readonly limitBytes: number;
 }
 
-/** Records an event when the disk of a session becomes full or has room again. Answers whether it did. */
+/**
+ * Records an event when a session's disk becomes full or has space again. Returns whether it did.
+ */
 export function recordDiskState({ from, sessionId, generation, full, limitBytes }: DiskState): Command<boolean> {
   return {
     name: 'record-disk-state',

@@ -18,9 +18,9 @@ export interface Report {
   readonly containerId: string;
   readonly volume: string;
   readonly reason: string;
-  /** The guest's inbox watermark, when running or suspended; 0 when unknown. */
+  /** The last accepted seq of the guest's inbox, when running or suspended; 0 when unknown. */
   readonly acceptedSeq: number;
-  /** Of the session's memory, when running; 0 when unknown. */
+  /** The life of the session's memory, when running; 0 when unknown. */
   readonly life?: number;
 }
 
@@ -28,12 +28,12 @@ const lifeIn = ({ phase, life, generation }: Report): SessionRow['life'] =>
   phase === 'running' && life ? { generation, number: life } : null;
 
 /**
- * Numbers of messages are counts, or begin at the milliseconds of the Unix time when a session was adopted: one far beyond was given by no
- * controller, and would be taken for the number of everything that follows.
+ * Message numbers are counts, or begin at the Unix milliseconds of an adoption. A number far beyond
+ * either comes from no controller, and would become the base of all later numbers.
  */
 const LEAP_MS = 30 * 24 * 3_600_000;
 
-/** Messages that a report marks as accepted. */
+/** Messages that one report marks as accepted. */
 const MARKED_AT_ONCE = 64;
 
 export function isLater(a: ReportOrder, b: ReportOrder | null): boolean {
@@ -52,8 +52,9 @@ const LIVES: Readonly<Record<Report['phase'], Desired | undefined>> = {
 };
 
 /**
- * After a restore: what somebody had made of the session since the backup, as its node knows from a generation that the
- * backup does not. The store did not see it asked for; still it is newer than what the store says, and nothing that lives is to end.
+ * After a restore: returns the desired state that the session had after the backup, known from its
+ * node's later generation. The store did not see the request, but the node's state is newer, and
+ * nothing that runs must be stopped.
  */
 function sinceBackup({ restoredFrom, desired, generation }: SessionRow, report: Report): Desired | undefined {
   if (restoredFrom === null || report.generation <= restoredFrom || report.generation >= generation) return undefined;
@@ -62,9 +63,9 @@ function sinceBackup({ restoredFrom, desired, generation }: SessionRow, report: 
 }
 
 /**
- * What a node says a session is. A report that is older than one already heard, or that answers an older generation,
- * changes nothing. One that says the session cannot go on makes it `failed`, and answers everything outstanding; a paused one
- * that lost its container is suspended from now on.
+ * Records a node's report about a session. Ignores a report that is older than the last one or
+ * about an older generation. A report that the session cannot continue makes it `failed` and
+ * answers its outstanding messages; a paused session that lost its container becomes suspended.
  */
 export function recordReport(report: Report): Command<Speaker | 'old'> {
   return {
@@ -100,11 +101,12 @@ export function recordReport(report: Report): Command<Speaker | 'old'> {
       const { acceptedSeq } = report;
       if (isHeld && acceptedSeq > Math.max(session.lastSeq, now + LEAP_MS)) return unchanged('old' as const);
       if (isHeld && acceptedSeq > session.lastSeq) {
-        // Its guest holds what was never numbered here: numbers go on above that, and what waits is asked for message by message.
+        // The guest has messages that were never numbered here. Continue above them, and have each
+        // waiting message acknowledged on its own.
         const numbered = { ...observed, lastSeq: acceptedSeq, epochSeq: acceptedSeq };
         return { ...markAccepted(view, session, numbered, [], now), answer: speaker };
       }
-      // More than is ever on its way: what is beyond is sent again, and its guest says so of each.
+      // More than is ever in flight. Messages beyond it are sent again and acknowledged one by one.
       const held = isHeld
         ? view.undelivered(session.id, MARKED_AT_ONCE).filter(({ seq }) => seq <= acceptedSeq && seq > session.epochSeq)
         : [];

@@ -22,36 +22,39 @@ import { lesser, lowered, maxIn } from '../session-sizes.ts';
 import type { SessionView } from '../view.ts';
 import { maxOn } from './change-desired.ts';
 
-/** How much of a conversation goes along: the newest messages, at most so many. */
+/** Bounds of the copied conversation: the newest messages, at most this many. */
 export const MAX_COPIED_MESSAGES = 5000;
-/** And at most so many bytes of them. */
+/** The same in bytes. */
 export const MAX_COPIED_BYTES = 16 * 1024 * 1024;
-/** Copies of one volume that have not begun: it is frozen while each is made. */
+/** Pending copies of one volume: each copy freezes it. */
 export const MAX_COPIES_AT_ONCE = 100;
 
 export interface Remix extends Pick<AskedSession, 'id' | 'spaceId' | 'name' | 'by'> {
   readonly parentId: SessionId;
-  /** Undefined: as the parent's. */
+  /** Undefined takes the parent's. */
   readonly metadata: Readonly<Record<string, unknown>> | undefined;
-  /** Whether its volume begins as a copy of the parent's. */
+  /** Whether its volume starts as a copy of the parent's. */
   readonly data: boolean;
-  /** Whether it begins with the parent's messages, those that nobody waits for an answer to. */
+  /** Whether it starts with the parent's messages, except unanswered ones. */
   readonly messages: boolean;
   readonly baseImage: string;
   readonly request: KnownRequest | undefined;
 }
 
 /**
- * A new running session that begins where another one is: with its timeouts and its sizes, as far as its space allows them, a copy of its volume, and its conversation if that is
- * asked for. What the parent still has to answer stays the parent's. A volume does not travel: the copy is placed on the parent's node, 503 with
- * the reason when there is no room and 409 when the node or the volume is lost.
+ * Creates a running session from another one: with the parent's timeouts and, within its own
+ * space's maxima, sizes; optionally with a copy of its volume and its conversation. Unanswered
+ * messages stay with the parent. Volumes do not move between nodes: a copy is placed on the
+ * parent's node. Refuses with 503 if that has no room, and with 409 if the node or the volume is
+ * lost.
  */
 export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
   return {
     name: 'remix-session',
     grows: true,
     decide({ view, fleet, now }) {
-      // First: what was made stays made, whatever became of the parent.
+      // Before other checks: a repeated request returns what it created, whatever happened to the
+      // parent.
       const made = recalledSession(view, remix.request);
       if (made !== undefined) return unchanged(made);
       const parent = view.get('sessions', remix.parentId);
@@ -59,7 +62,7 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
       const space = view.get('spaces', remix.spaceId);
       if (space === undefined) return unchanged(NO_SPACE);
       const most = maxIn(fleet.sizes, space.settings);
-      // A copy of its disk is made where the parent is.
+      // The copied disk is created on the parent's node.
       const { requests, limits: kept } = lowered(parent, remix.data ? maxOn(fleet, parent.nodeId, most) : most);
       const limits = remix.data ? kept : lesser(kept, most);
       if (limits.diskBytes > most.diskBytes) return unchanged(tooLarge(limits.diskBytes, most.diskBytes));
@@ -75,7 +78,8 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
       const need = { spaceId: remix.spaceId, requests, limits, image: start.image };
       const placement = place(nodes, need, fleet.sizes);
       if (!placement.ok) {
-        const stays = source.value === null ? '' : ' A copy of a volume is made on the node that holds it; data=false makes one without.';
+        const stays =
+          source.value === null ? '' : ' Volumes are copied on their own node. Send data=false to remix without a copy of the volume.';
         return unchanged(noRoom(need, placement.obstacles, stays));
       }
       const asked = { ...remix, metadata: remix.metadata ?? parent.metadata, timeouts: parent.timeouts, requests, limits };
@@ -97,8 +101,8 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
 }
 
 /**
- * Tells those who watch the parent that somebody has taken a copy, of what, and whether it left the space. To which one is not theirs
- * to know.
+ * Returns the event for watchers of the parent: who copied it, what was copied, and whether it left
+ * the space. They must not learn the copy's id.
  */
 const remixed = (view: RowView, { id, by, data, messages, spaceId }: Remix, parent: SessionRow): NewEvent => ({
   type: 'session.remixed',
@@ -113,10 +117,10 @@ const remixed = (view: RowView, { id, by, data, messages, spaceId }: Remix, pare
 const tooLarge = (bytes: number, most: number) =>
   refused(
     'CONFLICT',
-    `The disk of this session has ${bytes} bytes, and a session of that space can have at most ${most}: data=false makes one with an empty disk.`,
+    `The disk of this session has ${bytes} bytes, and sessions of that space can have at most ${most}. Send data=false to start with an empty disk.`,
   );
 
-/** The newest of the parent's messages, as far as the bounds go, except those that wait for an answer. */
+/** Selects the parent's newest answered messages, within the bounds. */
 function historyOf(view: MessageView, from: SessionId, to: SessionId): { readonly mutations: readonly Mutation[]; readonly bytes: number } {
   const waiting = new Set(view.queued(from, QUEUE_BOUND.messages).map(({ id }) => id));
   let bytes = 0;
@@ -131,30 +135,30 @@ function historyOf(view: MessageView, from: SessionId, to: SessionId): { readonl
   return { mutations: [{ kind: 'copy-messages', from, to, fromSeq }], bytes };
 }
 
-/** Whose volume is to be copied; null: nobody has written anything yet. */
+/** Returns the session whose volume to copy; null if nothing has been written yet. */
 function sourceOf(view: RowView & SessionView, fleet: Fleet, parent: SessionRow): Outcome<SessionId | null> {
-  // One that has not begun is itself an empty volume, or is still to become a copy.
+  // A session that has never run has an empty volume, or is itself still to become a copy.
   const source = parent.hasRun ? parent.id : parent.copyFrom;
   if (source === null) return accepted(null);
   if (view.copiesUnderWay(source, MAX_COPIES_AT_ONCE) >= MAX_COPIES_AT_ONCE) {
-    const message = `${MAX_COPIES_AT_ONCE} copies of this volume have not begun yet, which is the limit. Retry in a few seconds.`;
+    const message = `${MAX_COPIES_AT_ONCE} copies of this volume are waiting, which is the limit. Retry in a few seconds.`;
     return refused('RATE_LIMITED', message, { retry_after_s: 5 });
   }
   const node = fleet.node(parent.nodeId);
-  const instead = 'data=false makes a session with an empty volume.';
-  if (node === undefined) return refused('CONFLICT', `The node that holds the volume of this session is not known any more: ${instead}`);
+  const instead = 'Send data=false to start with an empty volume.';
+  if (node === undefined) return refused('CONFLICT', `The node with the volume of this session no longer exists. ${instead}`);
   if (typeof view.get('nodes', node.id)?.lostAt === 'number') {
-    const message = `The node ${node.name} is lost, and holds the only copy of this session's volume: remix it once the node is back; ${instead}`;
+    const message = `The node ${node.name} is lost and has the only copy of this session's volume. Retry once the node is back. ${instead}`;
     return refused('CONFLICT', message);
   }
   if (parent.desired === 'failed' && parent.hasRun && parent.phase === 'failed' && parent.volume === null)
-    return refused('CONFLICT', `The volume of this session is missing on its node: ${instead}`);
+    return refused('CONFLICT', `The volume of this session is missing on its node. ${instead}`);
   return accepted(source);
 }
 
 /**
- * A remix starts from the newest build of its space, like any new session. Within the parent's space, if no node has that build, it starts from
- * the parent's image.
+ * Returns the image of a remix: the space's newest build, as for any new session. Within the
+ * parent's space, if no node has that build, the parent's image.
  */
 function startOf(view: BuildView, remix: Remix, parent: SessionRow, nodes: readonly FleetNode[]) {
   const build = view.newestBuild(remix.spaceId, 'completed');

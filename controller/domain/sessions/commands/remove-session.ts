@@ -10,8 +10,9 @@ import type { SessionRow } from '../rows.ts';
 import type { Changes } from '../session-change.ts';
 
 /**
- * Ends a session for good. The row stays as history, its messages go: a long conversation from the backlog, while nobody sees it any more. The tombstone that lets its node remove container
- * and volume is in the same commit, so the node may be away.
+ * Deletes a session for good. The row stays as history; its messages are deleted, a long
+ * conversation through the backlog. The same commit adds the tombstone that lets its node remove
+ * container and volume, so the node can be absent.
  */
 export function removeSession(id: SessionId, reason: string): Command<Outcome<undefined>> {
   return {
@@ -24,7 +25,7 @@ export function removeSession(id: SessionId, reason: string): Command<Outcome<un
   };
 }
 
-/** What ends a session, whoever asks for it. */
+/** Returns the changes that delete a session, for a request or a timeout. */
 export function removalOf(view: RowView & MessageView, row: SessionRow, reason: string, now: number): Changes {
   const after: SessionRow = {
     ...row,

@@ -8,7 +8,7 @@ import { NO_SESSION } from '../refusals.ts';
 import type { SessionRow } from '../rows.ts';
 import { sessionObject } from '../session-object.ts';
 
-/** Metadata are replaced as a whole. */
+/** Updates a session. Metadata is replaced as a whole. */
 export function updateSession(id: SessionId, update: UpdateSession): Command<Outcome<SessionObject>> {
   return {
     name: 'update-session',
@@ -17,7 +17,7 @@ export function updateSession(id: SessionId, update: UpdateSession): Command<Out
       if (row === undefined || row.desired === 'deleted') return unchanged(NO_SESSION);
       const after: SessionRow = { ...row, name: update.name ?? row.name, metadata: update.metadata ?? row.metadata, updatedAt: now };
       const [had, has] = [metadataBytes(row.metadata), metadataBytes(after.metadata)];
-      // The event holds them once more.
+      // The event contains the metadata once more.
       const asked = { sessions: 0, requests: undefined, storageBytes: Math.max(0, 2 * has - had) } as const;
       const full = refusedBySpace(view, fleet, row.spaceId, asked, 'also inactive');
       if (full !== undefined) return unchanged(full);

@@ -1,4 +1,7 @@
-/** Secrets are sealed while they are decided: by then no change of the sealing key can come between. */
+/**
+ * Secrets are sealed while their command runs, so that no change of the sealing key can come
+ * between.
+ */
 import type { SecretObject } from '../../../contract/secrets.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { SpaceId } from '../../engine/ids.ts';
@@ -9,11 +12,11 @@ import { NO_SECRET, NO_SPACE } from '../refusals.ts';
 import type { SecretRow, SpaceRow } from '../rows.ts';
 import { secretObject } from '../space-objects.ts';
 
-/** They are delivered together, and become the environment of what an agent starts. */
+/** All are delivered together, as the environment of agents. */
 export const MAX_SECRETS = 500;
 export const MAX_SECRET_BYTES = 1024 * 1024;
 
-/** A value on its way into a row. */
+/** A value to be sealed into a row. */
 export interface SealableValue {
   /** In UTF-8. */
   readonly bytes: number;
@@ -38,9 +41,10 @@ export function createSecret({ value, user, ...input }: NewSecret): Command<Outc
       if (space === undefined) return unchanged(NO_SPACE);
       const there = view.secretsIn(space.id);
       if (there.some(({ keyName }) => keyName === input.keyName)) {
-        return unchanged(refused('CONFLICT', `The space has a secret "${input.keyName}" already: change it with PUT.`));
+        return unchanged(refused('CONFLICT', `The secret "${input.keyName}" already exists in this space. Change it with PUT.`));
       }
-      if (there.length >= MAX_SECRETS) return unchanged(refused('CONFLICT', `A space may have ${MAX_SECRETS} secrets, and has them.`));
+      if (there.length >= MAX_SECRETS)
+        return unchanged(refused('CONFLICT', `This space has reached the limit of ${MAX_SECRETS} secrets. Delete some first.`));
       const full = tooMuch(there, input.keyName, value.bytes);
       if (full !== undefined) return unchanged(full);
       const row: SecretRow = { ...input, ...value.seal(input), createdAt: now, updatedAt: now, createdBy: user };
@@ -55,7 +59,7 @@ export interface SecretChange {
   readonly description?: string | null;
 }
 
-/** Another value is in force before the next message of the space's sessions runs. */
+/** Changes a secret. The new value applies from the next message of the space's sessions. */
 export function changeSecret(id: string, { value, ...change }: SecretChange): Command<Outcome<SecretObject>> {
   return {
     name: 'change-secret',
@@ -87,8 +91,8 @@ export function removeSecret(id: string): Command<Outcome<undefined>> {
 }
 
 /**
- * Seals anew, under the key of now, some of what another key sealed. Changes nothing that anybody sees. Answers how many
- * there were: 0 when nothing is left to do.
+ * Reseals some secrets under the current key. Changes nothing visible. Returns how many there were:
+ * 0 when all are done.
  */
 export function resealSecrets(
   keyId: string,
@@ -104,16 +108,19 @@ export function resealSecrets(
   };
 }
 
-/** Base64 of nonce, value and tag: a little more than the value is. */
+/** Returns the size of a sealed value: nonce, value and tag, from their base64. */
 const sealedBytes = ({ sealed }: SecretRow) => (sealed.length / 4) * 3;
 
-/** Names count, as they do where secrets are delivered. */
+/** Names count too, because they are delivered with the values. */
 function tooMuch(others: readonly SecretRow[], keyName: string, bytes: number) {
   const all = others.reduce((sum, row) => sum + row.keyName.length + sealedBytes(row), keyName.length + bytes);
-  return all <= MAX_SECRET_BYTES ? undefined : refused('CONFLICT', 'The secrets of a space may have 1 MiB together.');
+  return all <= MAX_SECRET_BYTES ? undefined : refused('CONFLICT', 'The secrets of a space can take at most 1 MiB together.');
 }
 
-/** The event does not say which: whoever sees the sessions of a space need not be allowed to list its secrets. */
+/**
+ * The event does not name the secret: callers who see a space's sessions cannot always list its
+ * secrets.
+ */
 function changed(space: SpaceRow, mutations: readonly Mutation[]): { mutations: readonly Mutation[]; events: readonly NewEvent[] } {
   const secretsVersion = space.secretsVersion + 1;
   return {

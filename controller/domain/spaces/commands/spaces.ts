@@ -10,7 +10,7 @@ import type { SpaceRow } from '../rows.ts';
 import { spaceObject } from '../space-objects.ts';
 import { BOUNDS } from '../space-settings.ts';
 
-/** Every store begins with it, and what names no space goes there. */
+/** The space that every store has, and the default for requests that name none. */
 export const DEFAULT_SPACE = 'default';
 
 export interface NewSpace {
@@ -32,7 +32,7 @@ export function createSpace({ request, user, ...input }: NewSpace): Command<Outc
         return row && spaceObject(row);
       });
       if (made !== undefined) return unchanged(made);
-      if (view.spaceByName(input.name) !== undefined) return unchanged(refused('CONFLICT', `There is a space "${input.name}" already.`));
+      if (view.spaceByName(input.name) !== undefined) return unchanged(refused('CONFLICT', `The space "${input.name}" already exists.`));
       const row: SpaceRow = { ...input, secretsVersion: 0, active: true, createdAt: now, updatedAt: now, createdBy: user };
       return {
         mutations: [put('spaces', row), ...remember(request, row.id, now)],
@@ -44,8 +44,8 @@ export function createSpace({ request, user, ...input }: NewSpace): Command<Outc
 }
 
 /**
- * Settings hold for what is made or resumed from now on; sessions that are there keep theirs. 403 for a change of what bounds the
- * space where `mayBound` is false: its own admins would free themselves of it.
+ * Changes a space. Settings apply to sessions that are created or resumed later. Refuses a change
+ * of the space's bounds with 403 if `mayBound` is false: otherwise its own admins could lift them.
  */
 export function changeSpace(id: SpaceId, change: Omit<ChangeSpace, 'name'>, mayBound: boolean): Command<Outcome<SpaceObject>> {
   return {
@@ -61,10 +61,10 @@ export function changeSpace(id: SpaceId, change: Omit<ChangeSpace, 'name'>, mayB
   };
 }
 
-/** A bound that is not set, is null or has no entries are the same. */
+/** Whether two bounds are equal; unset, null and empty are the same. */
 const same = (one: unknown, other: unknown) => sorted(one ?? {}) === sorted(other ?? {});
 
-/** JSON in which the order of keys says nothing. */
+/** Returns JSON that is independent of the order of keys. */
 const sorted = (value: unknown): string =>
   JSON.stringify(value, (_, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
@@ -78,8 +78,8 @@ function boundKept(name: string, value: unknown): string {
 }
 
 /**
- * Removes a space that holds no session, and everything that refers to its id: what is made again under its name begins
- * with nothing. 409 for the space that every store has, and while sessions exist.
+ * Deletes a space without sessions, and everything that refers to its id: a later space of the same
+ * name inherits nothing. Refuses with 409 for the default space, and while sessions exist.
  */
 export function removeSpace(id: SpaceId): Command<Outcome<undefined>> {
   return {
@@ -89,7 +89,7 @@ export function removeSpace(id: SpaceId): Command<Outcome<undefined>> {
       if (row === undefined) return unchanged(NO_SPACE);
       if (row.name === DEFAULT_SPACE) return unchanged(refused('CONFLICT', `The space "${DEFAULT_SPACE}" cannot be deleted.`));
       if (view.hasSessionIn(id)) {
-        return unchanged(refused('CONFLICT', `The space "${row.name}" has sessions: delete them first (GET /sessions?space=${row.name}).`));
+        return unchanged(refused('CONFLICT', `The space "${row.name}" has sessions. Delete them first (GET /sessions?space=${row.name}).`));
       }
       const those: readonly (readonly [TableName, readonly { readonly id: string }[]])[] = [
         ['secrets', view.secretsIn(id)],
@@ -104,7 +104,10 @@ export function removeSpace(id: SpaceId): Command<Outcome<undefined>> {
   };
 }
 
-/** Without its settings: whoever sees the sessions of a space sees its events, and need not be allowed to see those. */
+/**
+ * Events of a space omit its settings: callers who see a space's sessions see its events, but
+ * cannot always read its settings.
+ */
 const spaceEvent = (type: 'space.created' | 'space.updated' | 'space.deleted', row: SpaceRow): NewEvent => ({
   type,
   spaceId: row.id,

@@ -143,7 +143,7 @@ export class Fake {
     },
     serviceAccounts: {
       list: async () => accepted({ items: [], total: 0 }),
-      create: async () => refused('CONFLICT', 'There is a service account of that name'),
+      create: async () => refused('CONFLICT', 'A service account of that name already exists'),
       get: () => refused('NOT_FOUND', 'There is no such service account'),
       update: async () => refused('NOT_FOUND', 'There is no such service account'),
       remove: async () => refused('NOT_FOUND', 'There is no such service account'),
@@ -151,7 +151,7 @@ export class Fake {
     },
     roles: {
       list: async () => accepted({ items: [], total: 0 }),
-      create: async () => refused('CONFLICT', 'There is a role of that name'),
+      create: async () => refused('CONFLICT', 'A role of that name already exists'),
       get: () => refused('NOT_FOUND', 'There is no such role'),
       remove: async () => refused('NOT_FOUND', 'There is no such role'),
     },
@@ -213,7 +213,7 @@ export class Fake {
     },
     spaces: {
       list: async () => accepted({ items: [], total: 0 }),
-      create: async () => refused('CONFLICT', 'There is a space of that name'),
+      create: async () => refused('CONFLICT', 'A space of that name already exists'),
       get: () => refused('NOT_FOUND', 'There is no such space'),
       update: async () => refused('NOT_FOUND', 'There is no such space'),
       remove: async () => refused('NOT_FOUND', 'There is no such space'),

@@ -146,7 +146,7 @@ t.test('who answers: the one named, the one addressed, else the only one; else i
   }
   await withAgents(core, ['latecomer']);
   const late = await post(core, '@latecomer hi');
-  t.match(core.store.view.get('queue', late)?.refusal, { reason: 'agent_unknown', content: /deployed later are in new sessions only/ });
+  t.match(core.store.view.get('queue', late)?.refusal, { reason: 'agent_unknown', content: /deployed later exist only in new sessions/ });
   const bare = await openCore({ nodes: [node(NODE)] });
   t.teardown(bare.close);
   await bare.applier.submit(newSession({ id: S }));
@@ -248,7 +248,7 @@ t.test('a container that ended unasked leaves a note among the messages, once; o
   t.same(notes(), [], 'its guest was merely heard of for the first time, and went away for a moment');
   await core.applier.apply(report('running', { life: 4, acceptedSeq: 1 }));
   await core.applier.apply(report('running', { life: 4, acceptedSeq: 1 }));
-  t.match(notes(), [{ seq: 2, metadata: { type: 'note', reason: 'restarted' }, content: /held in memory is gone/ }]);
+  t.match(notes(), [{ seq: 2, metadata: { type: 'note', reason: 'restarted' }, content: /memory of its agents is lost/ }]);
   const created = (await committedEvents(core.store.events)).filter(({ type }) => type === 'message.created');
   t.match(created.at(-1), { data: { message: { role: 'system', seq: 2 } } }, 'and in the events');
   await core.applier.apply(reply(question));

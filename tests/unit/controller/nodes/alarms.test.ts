@@ -68,12 +68,12 @@ t.test('a stream is for the key on record, and ends when its node is revoked', a
   t.ok(fleet.isConnected(NODE));
 
   const older = connect(NODE, hello(), inventory, 'an older key');
-  t.match(older.fault?.message, /older identity/);
+  t.match(older.fault?.message, /outdated identity/);
   t.notOk(good.closed, 'it takes nothing away from the node that holds the key');
   t.ok(fleet.isConnected(NODE));
-  t.match(alarms.conditions(NODE), [{ type: 'CertificateRefused', message: /older identity of the node/ }]);
+  t.match(alarms.conditions(NODE), [{ type: 'CertificateRefused', message: /outdated identity of the node/ }]);
   await core.applier.apply(raiseNodeAlarm(NODE, { type: 'x', message: 'flush' }));
-  t.match((await alarmsOf(core))[0], { node: { id: NODE, name: NODE, alarm: { type: 'CertificateRefused', message: /older identity/ } } });
+  t.match((await alarmsOf(core))[0], { node: { id: NODE, name: NODE, alarm: { type: 'CertificateRefused', message: /outdated identity/ } } });
 
   const back = connect(NODE, hello(), inventory, KEY);
   await back.until(() => back.of('assignmentSet')[0]);
@@ -96,7 +96,7 @@ t.test('a node that joined after the backup is let in with its key, which is the
   await fake.until(() => fake.of('assignmentSet')[0]);
   t.match(first.fault?.message, /took its place/);
   t.equal(rowOf(core).keyHash, 'newer key');
-  t.match(later.connect(NODE, hello({ epoch, incarnation: 1 }), inventory, KEY).fault?.message, /older identity/);
+  t.match(later.connect(NODE, hello({ epoch, incarnation: 1 }), inventory, KEY).fault?.message, /outdated identity/);
 });
 
 t.test('a node that joined in this life of the store is not replaced by who claims to have joined later', async (t) => {
@@ -106,7 +106,7 @@ t.test('a node that joined in this life of the store is not replaced by who clai
   const good = connect(NODE, hello(), inventory, KEY);
   await good.until(() => good.of('assignmentSet')[0]);
   const older = connect(NODE, hello({ epoch: 1, incarnation: 99 }), inventory, 'an older key');
-  t.match(older.fault?.message, /older identity/);
+  t.match(older.fault?.message, /outdated identity/);
   t.notOk(good.closed);
   t.ok(fleet.isConnected(NODE));
   t.match(rowOf(core), { keyHash: KEY, incarnation: 1 });

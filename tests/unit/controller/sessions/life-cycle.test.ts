@@ -116,7 +116,7 @@ t.test('a paused session whose container is gone is suspended with a note, and w
   t.match(core.session(S), { desired: 'suspended', phase: 'suspended', generation: before.generation + 1, lastSeq: before.lastSeq + 1 });
   const added = (await committedEvents(core.store.events)).slice(-2);
   t.match(added, [
-    { type: 'message.created', data: { message: { role: 'system', content: /memory is gone/, created_by: 'raworc' } } },
+    { type: 'message.created', data: { message: { role: 'system', content: /memory is lost/, created_by: 'raworc' } } },
     { type: 'session.state', data: { state: 'suspended' } },
   ]);
   t.match(core.store.view.queued(S, 10), [{ id: kept.id }]);

@@ -82,7 +82,7 @@ t.test('the file of rules is read at the start, and a mistake in it is named', (
   const good = read('{"node-1": {"spaces": ["team-a"]}}');
   t.same(good.ok && good.value.nodes.bounds.rules.get('node-1')?.spaces, ['team-a']);
   for (const [text, problem] of [
-    ['{', /RAWORC_NODE_RULES_FILE.*not JSON/],
+    ['{', /RAWORC_NODE_RULES_FILE.*not valid JSON/],
     ['{"node-1": {"space": ["a"]}}', /Unrecognized key/],
     ['{"node-1": {"cpu": -1}}', /cpu/],
   ] as const) {

@@ -26,8 +26,8 @@ const node = (name: string, more: Partial<FleetNode> = {}): FleetNode => ({
 t.test('each filter refuses what it is for, and says why', async (t) => {
   const table: [string, Partial<FleetNode>, RegExp][] = [
     ['ready', { ready: false }, /not connected/],
-    ['conditions', { unschedulable: 'its disk is low.' }, /takes no new sessions: its disk is low/],
-    ['image', { images: new Set() }, /does not hold the image base/],
+    ['conditions', { unschedulable: 'its disk is low.' }, /accepts no new sessions: its disk is low/],
+    ['image', { images: new Set() }, /does not have the image base/],
     ['cpu', { requested: { cpuMillis: 951, memoryBytes: 0 } }, /0\.049 CPU of 1 CPU left, 0\.05 CPU asked for/],
     ['memory', { requested: { cpuMillis: 0, memoryBytes: 897 * MIB } }, /127 MiB of 1024 MiB left, 128 MiB asked for/],
     ['sessions', { maxSessions: 2, sessions: 2 }, /its 2 sessions/],
@@ -74,7 +74,7 @@ t.test('what a session that is already placed lacks on its node is room alone', 
   t.match(shortOf(node('a', { requested: { cpuMillis: 951, memoryBytes: 0 } }), need, DEFAULT_SIZE_RULES), /CPU left/);
   t.match(shortOf(node('a', { requested: { cpuMillis: 0, memoryBytes: 897 * MIB } }), need, DEFAULT_SIZE_RULES), /MiB left/);
   t.match(shortOf(node('a', { maxSessions: 2, sessions: 2 }), need, DEFAULT_SIZE_RULES), /its 2 sessions/);
-  t.match(shortOf(node('a', { spaces: new Set(['space-2' as SpaceId]) }), need, DEFAULT_SIZE_RULES), 'takes no sessions of this space');
+  t.match(shortOf(node('a', { spaces: new Set(['space-2' as SpaceId]) }), need, DEFAULT_SIZE_RULES), 'accepts no sessions of this space');
   t.equal(shortOf(node('a', { spaces: new Set(['space-1' as SpaceId]) }), need, DEFAULT_SIZE_RULES), undefined);
 });
 

@@ -92,7 +92,7 @@ t.test('no room on the node that holds the volume is 503 with its reason, though
     [true, true, true],
   );
   const full = await core.applier.submit(asked({ id: '00000000-0000-4000-8000-000000000009' as SessionId }));
-  t.match(full, { ok: false, refusal: { code: 'UNAVAILABLE', message: /node-a has 0 CPU of 0.2 CPU left.*on the node that holds it/ } });
+  t.match(full, { ok: false, refusal: { code: 'UNAVAILABLE', message: /node-a has 0 CPU of 0.2 CPU left.*copied on their own node/ } });
 });
 
 t.test('each copy freezes the parent: of one volume so many can wait at once, and another as soon as one has begun', async (t) => {
