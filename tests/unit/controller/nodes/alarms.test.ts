@@ -73,7 +73,9 @@ t.test('a stream is for the key on record, and ends when its node is revoked', a
   t.ok(fleet.isConnected(NODE));
   t.match(alarms.conditions(NODE), [{ type: 'CertificateRefused', message: /outdated identity of the node/ }]);
   await core.applier.apply(raiseNodeAlarm(NODE, { type: 'x', message: 'flush' }));
-  t.match((await alarmsOf(core))[0], { node: { id: NODE, name: NODE, alarm: { type: 'CertificateRefused', message: /outdated identity/ } } });
+  t.match((await alarmsOf(core))[0], {
+    node: { id: NODE, name: NODE, alarm: { type: 'CertificateRefused', message: /outdated identity/ } },
+  });
 
   const back = connect(NODE, hello(), inventory, KEY);
   await back.until(() => back.of('assignmentSet')[0]);
