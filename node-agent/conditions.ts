@@ -16,7 +16,10 @@ export interface Since extends Condition {
   readonly sinceMs: number;
 }
 
-/** What this node says of itself beyond its sessions. Raised and cleared where it is found out, logged once each, and told to the controller at once and on each new stream. */
+/**
+ * The conditions of this node. Each change is logged once and sent to the controller, which gets
+ * all of them again on each new stream.
+ */
 export class Conditions {
   readonly #clock: Clock;
   readonly #log: Log;

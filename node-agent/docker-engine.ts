@@ -26,7 +26,9 @@ async function addressesOf(controllers: readonly string[]): Promise<string[]> {
   return [...new Set(found.flat().map(({ address }) => address))].filter((address) => !address.startsWith('127.'));
 }
 
-/** Docker, with the disks, sockets and firewall of its sessions, as flags and environment set it up. */
+/**
+ * Opens Docker with the disks, sockets and firewall of its sessions, as flags and environment say.
+ */
 export async function openDocker({ flags, identity, settings, log, conditions, metrics }: EngineDeps): Promise<Engine> {
   const allowed = (process.env.RAWORC_ALLOW_CIDRS ?? '')
     .split(',')

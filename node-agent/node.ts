@@ -45,8 +45,9 @@ export interface NodeDeps extends Omit<Host, 'metrics'> {
 export type NodeEnd = { readonly why: 'shutdown' } | { readonly why: 'fault'; readonly error: unknown };
 
 /**
- * One node: it adopts what it finds, then keeps a stream to the controller and brings each session to what it should be.
- * `ended` resolves when its work is over; `close` only stops it, and leaves every container as it is.
+ * One node. It adopts what it finds, keeps a stream to the controller and brings each session to
+ * its desired state. `ended` resolves when its work is over; `close` only stops it and leaves every
+ * container running.
  */
 export class NodeAgent {
   readonly ended: Promise<NodeEnd>;
@@ -147,7 +148,10 @@ export class NodeAgent {
     listener.onStream((sessionId, link) => tunnels.guest(sessionId, link));
   }
 
-  /** Resolves when all that was found is adopted and the link to the controller is being kept. Rejects when the engine cannot be used. */
+  /**
+   * Resolves when everything found is adopted and the controller is being dialled. Rejects when the
+   * engine cannot be used.
+   */
   async start(): Promise<void> {
     const { driver, log, ledger, nodeId, capacity, most = {} } = this.#deps;
     await this.#call((signal) => driver.prepare(signal));
@@ -285,7 +289,7 @@ export class NodeAgent {
     return within(this.#deps.clock, CALL_LIMIT_MS, this.#ending.signal, work);
   }
 
-  /** A ledger that takes nothing more takes nothing more in this life: another stream would not help, the next start does. */
+  /** A ledger that failed to write accepts nothing until the next start, whatever stream asks. */
   async #durable<T>(write: Promise<T>): Promise<T> {
     try {
       return await write;

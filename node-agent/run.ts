@@ -65,7 +65,10 @@ async function identityOf(flags: Flags, log: Log): Promise<Identity> {
 
 const tokenIn = async (file: string) => (file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')).trim();
 
-/** A second process on the same data would join as the same node and write into the same ledger, in whichever namespace it runs. */
+/**
+ * A second process on the same data would join as the same node and write to the same ledger, in
+ * any namespace.
+ */
 async function claimData(directory: string): Promise<FileLock> {
   await makePrivateDirectory(directory);
   const lock = await lockFile(join(directory, 'node-agent.lock'));

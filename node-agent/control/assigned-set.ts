@@ -1,4 +1,6 @@
-/** How far the set of assignments of one stream has come: its parts, and the changes to it, each in its order. */
+/**
+ * How much of the assignment set of one stream has arrived: its parts and its changes, in order.
+ */
 export class AssignedSet {
   #id = '';
   #number = 0;

@@ -14,11 +14,14 @@ export interface AssignmentsDeps extends Pick<Host, 'ledger'> {
   readonly outbox: Outbox;
   /** Waits for a write to the ledger. One that fails ends the node agent. */
   durable<T>(write: Promise<T>): Promise<T>;
-  /** Called when the controller has said all that is assigned, with how many sessions that are and how many no longer are. */
+  /**
+   * Called when the last part of a set was taken, with the numbers of assigned and of newly
+   * unassigned sessions.
+   */
   complete(assigned: number, unassigned: number): void;
 }
 
-/** What the controller assigns to this node: a set in parts on each new stream, then changes to it. */
+/** The assignments of this node: a set in parts on each new stream, then changes to it. */
 export class Assignments {
   readonly #deps: AssignmentsDeps;
   #set = new AssignedSet();

@@ -7,7 +7,10 @@ export interface ChannelTrust {
   readonly own?: { readonly keyPem: string; readonly certificatePem: string };
 }
 
-/** A connection to one controller (`host:port`), made at the first call. It is checked against the cluster's CA, whatever the address is called. */
+/**
+ * Returns a connection to one controller (`host:port`), dialled at the first call. TLS checks it
+ * against the cluster's CA and ignores the host name.
+ */
 export function openChannel(address: string, trust: ChannelTrust, keepalive: Keepalive): Client {
   const pem = (text: string | undefined) => (text === undefined ? null : Buffer.from(text));
   const secured = credentials.createSsl(Buffer.from(trust.caPem), pem(trust.own?.keyPem), pem(trust.own?.certificatePem));
@@ -18,7 +21,8 @@ export function openChannel(address: string, trust: ChannelTrust, keepalive: Kee
     'grpc.enable_http_proxy': 0, // a proxy in the environment is meant for the web
     'grpc.service_config_disable_resolution': 1,
     'grpc.use_local_subchannel_pool': 1, // closing this client closes its connection
-    // The library's copies for retries would acknowledge writes that were never sent, and hide up to 1 MiB from the link's bound.
+    // The library's retry buffer would acknowledge writes that were never sent, and hide up to 1
+    // MiB from the link's bound.
     'grpc.enable_retries': 0,
     'grpc.per_rpc_retry_buffer_size': 0,
   });

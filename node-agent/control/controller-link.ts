@@ -20,9 +20,15 @@ type Greeting = 'welcome' | 'heartbeatAck' | 'inventoryTaken';
 
 export interface ControllerLinkDeps extends Pick<Host, 'dialer' | 'clock' | 'random' | 'log'> {
   readonly clusterId: string;
-  /** Hello, and the parts of the inventory, of which each is made when the one before it was taken. */
+  /**
+   * Returns hello and the parts of the inventory. Each part is built when the one before it was
+   * acknowledged.
+   */
   greeting(): { readonly hello: NodeFrame; readonly inventory: Iterator<NodeFrame> };
-  /** A stream is up, has been welcomed and has been told the whole inventory. `wire` is of this stream only. */
+  /**
+   * Called when a stream was welcomed and has the whole inventory. `wire` belongs to this stream
+   * only.
+   */
   connected(welcome: Welcome, wire: Wire): Promise<void>;
   drained(): void;
   disconnected(): void;
@@ -31,8 +37,8 @@ export interface ControllerLinkDeps extends Pick<Host, 'dialer' | 'clock' | 'ran
 }
 
 /**
- * Keeps one stream to the controller for as long as this lives. A stream that breaks the protocol's order, or whose lease runs out
- * unanswered, is closed, and another is dialled, with jitter and more and more slowly.
+ * Keeps one stream to the controller until closed. A stream that breaks the protocol's order, or
+ * whose lease runs out, is closed and dialled again, with jitter and back-off.
  */
 export class ControllerLink {
   readonly #deps: ControllerLinkDeps;
@@ -53,8 +59,8 @@ export class ControllerLink {
   }
 
   /**
-   * Moves to a new stream, with what the dialer now proves itself with. The old one ends when the new one is up, so that the node is
-   * away for as long as a greeting takes.
+   * Moves to a new stream, with the dialer's newest certificate. The old stream ends once the new
+   * one is up, so the node is away only for a greeting.
    */
   refresh(): void {
     const old = this.#link;
@@ -64,7 +70,10 @@ export class ControllerLink {
     });
   }
 
-  /** Milliseconds of lease left, counted from when the heartbeat that renewed it was sent. Negative once it ran out. */
+  /**
+   * Milliseconds of lease left, counted from when its heartbeat was sent; negative once it has
+   * expired.
+   */
   leaseLeftMs(): number {
     return this.#leaseUntilMs - this.#deps.clock.monotonic();
   }
@@ -114,7 +123,7 @@ export class ControllerLink {
         this.#next = next;
         return old.close();
       } catch {
-        // What is wrong is told by the dialling that follows when the old stream ends; until then nothing is.
+        // The fault is logged when the old stream has ended and dialling still fails.
         const ceilingMs = Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures, 16), BACKOFF_LAST_MS);
         await pause(clock, ceilingMs * (0.5 + random.fraction() / 2), this.#ending.signal);
       }

@@ -1,4 +1,7 @@
-/** Frames of the node protocol to what the node agent thinks in. Whatever a frame leaves open, or this version does not know, is refused. */
+/**
+ * Decodes frames of the node protocol. Throws for missing fields and for values that this version
+ * does not know.
+ */
 import type { Assignment__Output as WireAssignment } from '../../proto/generated/raworc/node/v0/Assignment.ts';
 import type { Tombstone__Output as WireTombstone } from '../../proto/generated/raworc/node/v0/Tombstone.ts';
 import type { AgentSpec__Output as WireAgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
@@ -13,7 +16,7 @@ const DESIRED: ReadonlyMap<string, Desired> = new Map([
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** Session ids become names of containers and of directories: whatever is not a UUID is refused, whoever sends it. */
+/** Session ids become names of containers and directories, so anything but a UUID is refused. */
 function sessionIdIn(text: string): string {
   if (!UUID.test(text)) throw new Error(`not a session id: ${JSON.stringify(text)}`);
   return text;

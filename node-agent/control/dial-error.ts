@@ -4,7 +4,10 @@ import { connectionProblem } from './channel.ts';
 /** Why a call to the controller did not come about. The message is one sentence for a person. */
 export class DialError extends Error {
   override readonly name = 'DialError';
-  /** `handshake`: the connection came up and TLS ended it, as it does for a certificate that the controller does not accept. */
+  /**
+   * `handshake`: TLS ended the connection, as it does for a certificate that the controller
+   * refuses.
+   */
   readonly code: 'unreachable' | 'handshake' | 'refused' | 'busy' | 'expired';
   /** The controller's wish, when it is busy. */
   readonly retryAfterMs: number | undefined;
@@ -16,7 +19,10 @@ export class DialError extends Error {
   }
 }
 
-/** The library's words for a connection that ended before HTTP/2 began, with a time in it that differs each time. */
+/**
+ * The library's message for a connection that ended before HTTP/2 began. It contains a varying
+ * time.
+ */
 const ENDED_EARLY = /^Failed to connect(?: \(.*\))?$/;
 
 export function dialError(address: string, error: ServiceError): DialError {

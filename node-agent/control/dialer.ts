@@ -6,8 +6,14 @@ import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 export interface Dialer {
   /** One attempt. Rejects when no stream came up; reconnecting is the caller's. */
   dial(signal: AbortSignal): Promise<Link<NodeFrame, ControllerFrame>>;
-  /** A call for one byte stream. It can be written to before it is up, and ends with a fault where it never is. */
+  /**
+   * Opens a call for one byte stream. It accepts writes before it is up, and closes with a fault if
+   * it never is.
+   */
   stream(signal: AbortSignal): Promise<StreamLink>;
-  /** The packed source (tar.gz) of that digest, in chunks. Rejects when it is unknown or this node may not have it. */
+  /**
+   * Returns the packed source (tar.gz) of that digest in chunks. Rejects when it is unknown or not
+   * for this node.
+   */
   fetchSource(digest: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }

@@ -27,7 +27,10 @@ export interface GrpcDialerOptions {
   readonly queueBound?: QueueBound;
 }
 
-/** Each attempt takes the next controller of the identity and a connection of its own, so that no back-off of the library is in the way. */
+/**
+ * Each attempt takes the identity's next controller and a connection of its own, so the library's
+ * back-off never delays it.
+ */
 export function grpcDialer(options: GrpcDialerOptions): Dialer & { close(): void } {
   const { clock, log } = options;
   const keepalive = options.keepalive ?? defaultKeepalive;

@@ -1,7 +1,7 @@
 import type { NodeFrame } from '../../proto/frame.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
 
-/** What may wait beyond what has one place for each session or image: past either bound the stream ends. */
+/** Bounds on waiting frames other than state. Past either of them the stream ends. */
 export const MAX_WAITING = { frames: 20_000, bytes: 32 * 1024 * 1024 } as const;
 const A_FRAME_BYTES = 256;
 /** From this share of it on, nothing is to be added that can wait where it is. */
@@ -15,7 +15,10 @@ export interface Wire {
   end(fault: Error): void;
 }
 
-/** Kinds of which the newest of each key counts, so that there are no more than sessions, builds and the like. */
+/**
+ * Kinds of which only the newest per key counts, so their number is bounded by sessions, builds and
+ * images.
+ */
 const IS_STATE: ReadonlySet<NodeFrame['kind']> = new Set([
   ...(['report', 'removed', 'orphans', 'images', 'build', 'workers', 'secretsRequest', 'setPartTaken', 'setJudged', 'conditions'] as const),
   ...(['imageMissing', 'shutdownDone'] as const),
@@ -28,10 +31,10 @@ function bytesOf(frame: NodeFrame): number {
 }
 
 /**
- * What is said to the controller. Kept frames wait, in order, while the wire is full: a later one under the same key replaces the earlier.
- * None of them is ever dropped while the stream goes on: past a bound the stream ends, and with no wire nothing waits, since on each
- * new one the inventory and the relay say everything again that still matters. Passing frames (partial output, log lines) go at once or
- * not at all, and are counted.
+ * Frames for the controller. Kept frames wait in order while the stream is full; a later one under
+ * the same key replaces the earlier. None is dropped while the stream lasts: past a bound the
+ * stream ends. Without a stream nothing waits, because inventory and relay repeat on each new one
+ * whatever still matters. Passing frames (partial output) go at once or are dropped and counted.
  */
 export class Outbox {
   #wire: Wire | undefined;

@@ -11,7 +11,7 @@ export interface ReportsDeps {
   readonly outbox: Outbox;
 }
 
-/** Reports on sessions, in an order that the controller can tell: by the node agent's start, then by number. */
+/** Sends reports on sessions, ordered by the node agent's boot and then by number. */
 export class Reports {
   readonly #deps: ReportsDeps;
   #number = 0;

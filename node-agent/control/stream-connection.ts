@@ -11,7 +11,7 @@ export interface StreamConnectionDeps {
   readonly clock: Clock;
   /** A new connection. Throws while nothing can be dialled. */
   client(): Client;
-  /** A stream that is opened under another key than those before it needs a new connection: another controller, another certificate. */
+  /** Identifies controller and certificate: another key needs a new connection. */
   key(): string;
 }
 
@@ -23,8 +23,8 @@ interface Connection {
 }
 
 /**
- * One connection to the controller that all byte streams of the node share and nothing else, so that no frame of the control stream ever waits
- * behind their bytes. Dialled when there is a stream, and closed a while after the last one.
+ * One connection for all byte streams of the node and nothing else, so that no control frame ever
+ * waits behind their bytes. It is dialled for the first stream, and closed a while after the last.
  */
 export class StreamConnection {
   readonly #deps: StreamConnectionDeps;
@@ -35,7 +35,10 @@ export class StreamConnection {
     this.#deps = deps;
   }
 
-  /** A call that carries one byte stream. It is there at once; where the controller cannot be reached, it ends with a fault. */
+  /**
+   * Opens a call that carries one byte stream. It returns at once; if the controller cannot be
+   * reached, the link closes with a fault.
+   */
   async open(signal: AbortSignal): Promise<StreamLink> {
     signal.throwIfAborted();
     const { clock } = this.#deps;

@@ -2,7 +2,10 @@ import type { Lines__Output as Lines } from '../../proto/generated/raworc/v0/Lin
 import type { Workers__Output as Workers } from '../../proto/generated/raworc/v0/Workers.ts';
 import type { Outbox } from './outbox.ts';
 
-/** Which agents' workers live in this node's sessions, as their guests say: the newest of each, said again on each new stream. */
+/**
+ * The live workers of each session, as its guest reports them. The newest report of each is sent
+ * again on each new stream.
+ */
 export class WorkerNews {
   readonly #outbox: Outbox;
   readonly #live = new Map<string, Workers>();

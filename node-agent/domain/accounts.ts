@@ -4,8 +4,8 @@ const HOME = '/session/state';
 const SHELL = '/bin/sh';
 
 /**
- * The `passwd` of an image with an account for the agents of one session: programs such as ssh refuse to run as a user without a name. It replaces the
- * image's own account for agents, if there is one.
+ * Returns the image's `passwd` with an account for the session's agents, in place of the image's
+ * own. Programs such as ssh refuse to run as a user without a name.
  */
 export function passwdFor(ofImage: string, uid: number): string {
   const lines = ofImage.split('\n').filter((line) => line.trim() !== '');

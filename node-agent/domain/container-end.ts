@@ -1,7 +1,10 @@
 /** How a container's main process ended. */
 export interface Exit {
   readonly code: number;
-  /** The engine says that one of its processes was killed for memory, then or earlier in its life. */
+  /**
+   * The engine reports that a process of the container was killed for memory, at the end or
+   * earlier.
+   */
   readonly outOfMemory: boolean;
 }
 
@@ -14,7 +17,7 @@ const TERMINATED = 143;
 export function describeExit(exit: Exit | undefined): string {
   if (exit === undefined) return 'by being removed from outside';
   const { code, outOfMemory } = exit;
-  // The engine remembers any process that was killed for memory: an end of another kind is not blamed on it.
+  // The engine remembers every kill for memory; a different exit code has another cause.
   if (code === KILLED) return `with exit code ${code} (killed${outOfMemory ? ', perhaps out of memory' : ''})`;
   if (code === DISK_FULL) return `with exit code ${code} (the disk is full)`;
   return `with exit code ${code}${code === TERMINATED ? ' (told to end)' : ''}`;

@@ -1,4 +1,4 @@
-/** How the disks of new sessions are kept within their limit. In the order in which they are tried. */
+/** How the disks of new sessions are limited, in the order in which the kinds are tried. */
 export const DISK_KINDS = ['quota', 'image', 'measured'] as const;
 export type DiskKind = (typeof DISK_KINDS)[number];
 export type DiskSetting = 'auto' | DiskKind;
@@ -9,7 +9,9 @@ export type DiskChoice =
   /** The one that the operator demands does not work. */
   | { readonly ok: false; readonly reason: string };
 
-/** Tries one kind after another and answers with the first that works. `attempt` resolves with why a kind does not work here; undefined: it does. */
+/**
+ * Returns the first kind that works. `attempt` resolves to why a kind does not work, or undefined.
+ */
 export async function chooseDisks(setting: DiskSetting, attempt: (kind: DiskKind) => Promise<string | undefined>): Promise<DiskChoice> {
   if (setting !== 'auto') {
     const reason = await attempt(setting);

@@ -33,8 +33,8 @@ export interface Counted {
 }
 
 /**
- * Whether a directory is to be counted again: after some time, or as soon as the host has lost so much room since that the session may have written all
- * that it had left.
+ * Whether a directory must be counted again: after some time, or when the host lost so much room
+ * that the session may have filled its limit.
  */
 export function isCountDue(counted: Counted | undefined, nowMs: number, hostFreeBytes: number): boolean {
   if (counted === undefined) return true;

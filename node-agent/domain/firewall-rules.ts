@@ -55,11 +55,14 @@ export function isCidr(text: string): boolean {
   return length === undefined || (/^\d{1,2}$/.test(length) && Number(length) <= 32);
 }
 
-/** The two chains as iptables-restore reads them. RETURN leaves the packet to whatever rules the machine has besides. */
+/**
+ * Returns the two chains for iptables-restore. RETURN passes the packet on to the machine's other
+ * rules.
+ */
 export function firewallRules({ bridge, chains: { input, forward }, resolvers, closed, allowed, flows }: FirewallPlan): string {
   const dns = (chain: string) =>
     resolvers.flatMap((address) => ['udp', 'tcp'].map((protocol) => `-A ${chain} -d ${address} -p ${protocol} --dport 53 -j RETURN`));
-  // What is related by a protocol helper of the host, as of FTP, would go to addresses that are closed.
+  // RELATED packets of a host's protocol helper, such as FTP's, could reach closed addresses.
   const established = (chain: string) => [
     `-A ${chain} -m conntrack --ctstate ESTABLISHED -j RETURN`,
     `-A ${chain} -p icmp -m conntrack --ctstate RELATED -j RETURN`,
@@ -86,12 +89,16 @@ export function firewallRules({ bridge, chains: { input, forward }, resolvers, c
   ].join('\n');
 }
 
-/** Before the chains of iptables, Docker, ufw and firewalld, which are at 0. What is dropped here is dropped, whatever they accept. */
+/**
+ * Before the chains of iptables, Docker, ufw and firewalld (priority 0). A drop here is final,
+ * whatever they accept.
+ */
 const PRIORITY = -150;
 
 /**
- * The same as an nftables table, which replaces the one of before in one transaction. Both protocols go through it: a session has no IPv6, so all of
- * it is dropped. What is accepted here is still judged by whatever rules the machine has besides.
+ * Returns the same rules as an nftables table that replaces the previous one in one transaction.
+ * Sessions have no IPv6, so all of it is dropped. Packets accepted here still pass the machine's
+ * other rules.
  */
 export function nftRules({ bridge, table, resolvers, closed, allowed, flows }: FirewallPlan): string {
   const accept = flows === undefined ? 'accept' : 'goto bounded';
@@ -127,13 +134,19 @@ export function nftRules({ bridge, table, resolvers, closed, allowed, flows }: F
   ].join('\n');
 }
 
-/** Addresses of the resolvers that a resolv.conf names. Those of this machine's own loopback are no use to a container. */
+/**
+ * Returns the resolvers that a resolv.conf names, without loopback addresses, which a container
+ * cannot reach.
+ */
 export function resolversIn(resolvConf: string): string[] {
   const found = [...resolvConf.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1] ?? '');
   return [...new Set(found)].filter((address) => isCidr(address) && !address.startsWith('127.'));
 }
 
-/** The file by which a session's programs find these servers, with search domains and options of the host's own. A library asks three at most. */
+/**
+ * Returns a resolv.conf for sessions with these servers and the host's search domains and options.
+ * libc asks at most three.
+ */
 export function resolvConfOf(servers: readonly string[], ofHost: string): string {
   const kept = ofHost.split('\n').filter((line) => /^(search|domain|options)\s/.test(line));
   return [...servers.slice(0, 3).map((address) => `nameserver ${address}`), ...kept, ''].join('\n');

@@ -1,4 +1,7 @@
-/** What one session can take of the host's network: every entry in the connection table of the kernel is everybody's. */
+/**
+ * A session's share of the host's network. The kernel's connection table is shared by everything on
+ * the host.
+ */
 export interface FlowBounds {
   /** Open at once, of every protocol. */
   readonly connections: number;
@@ -15,7 +18,10 @@ const BURST_S = 4;
 /** Addresses of sessions on one bridge are fewer. */
 const ADDRESSES = 65_535;
 
-/** Sets and a chain for a table of nftables. The chain ends in `accept`; who exceeds a bound loses packets, and its open connections go on. */
+/**
+ * Returns sets and a chain for an nftables table. The chain ends in `accept`; flows past a bound
+ * lose packets, and open connections continue.
+ */
 export function boundedChain({ connections, newPerS, egressBytesPerS }: FlowBounds): readonly string[] {
   const set = (name: string, flags: string) => `  set ${name} { type ipv4_addr; size ${ADDRESSES}; ${flags} }`;
   const egress = egressBytesPerS > 0;
@@ -38,7 +44,10 @@ export function egressRule({ egressBytesPerS }: FlowBounds): readonly string[] {
   return [`update @egress { ip saddr limit rate over ${egressBytesPerS} bytes/second burst ${burst} bytes } counter drop comment "egress"`];
 }
 
-/** The same bounds for a chain of iptables, one by one, so that a kernel that lacks a match still has the others. */
+/**
+ * Returns the same bounds for a chain of iptables, one rule each, so that a kernel without one
+ * match keeps the others.
+ */
 export function boundedByIptables(chain: string, { connections, newPerS }: FlowBounds): readonly string[] {
   const isNew = `-A ${chain} -m conntrack --ctstate NEW`;
   return [

@@ -7,10 +7,11 @@ const NO_VOLUME: Step = { kind: 'fail', reason: 'The volume of this session is m
 const rest = (phase: Phase | undefined): Step => ({ kind: 'rest', phase });
 
 /**
- * desired × observed → the next step. Pure and total. Guarantees:
- * a volume goes only under a tombstone, and when nobody waits for a copy of it; a container only under a tombstone, or because a desired state
- * has none, or because there are two; a container never runs on a volume that is being copied, nor on one that is to be a copy and is not yet;
- * nothing at or below a tombstone is started; `removed` is said only when nothing is left and no create is unresolved.
+ * desired × observed → the next step. Pure and total. Guarantees: a volume is removed only under a
+ * tombstone and when no copy of it is awaited; a container only under a tombstone, or because its
+ * desired state has none, or because there are two; a container never runs on a volume that is
+ * being copied or is not yet a whole copy; nothing at or below a tombstone is started; `removed`
+ * comes only when nothing is left and no create is unresolved.
  */
 export function nextStep(remembered: Remembered, observed: Observed): Step {
   return removal(remembered, observed) ?? keeping(remembered, observed);
@@ -22,8 +23,9 @@ function removal(remembered: Remembered, { container, volume, listening }: Obser
   const live = assignment !== undefined && assignment.generation > tombstone;
   if (!live && copying !== undefined) return { kind: 'volume', job: { kind: 'end-copy' } };
   if (creating !== undefined && creating <= tombstone) {
-    // A create that may still be under way would leave something behind after the removal. Made again under its own name
-    // it either is there already or comes about now: in both cases it has ended, and is then removed.
+    // A create still under way would leave something behind after the removal. Repeated under the
+    // same name, it finds the container or creates it: then it has ended, and its result is
+    // removed.
     if (container !== undefined) return { kind: 'settle-create' };
     if (!listening) return { kind: 'listen' };
     if (volume === undefined) return { kind: 'volume', job: { kind: 'create-volume', generation: creating } };
@@ -55,7 +57,8 @@ function keeping(remembered: Remembered, observed: Observed): Step {
       if (volume === undefined && (remembered.volumeCreated || container !== undefined)) return NO_VOLUME;
       if (!listening) return { kind: 'listen' };
       if (volume === undefined) return { kind: 'volume', job: { kind: 'create-volume', generation: assignment.generation } };
-      // A container for another user changes the owner of all files, which is not to happen in the middle of a copy.
+      // Creating a container for another user changes the owner of all files, which must not happen
+      // during a copy.
       if (container === undefined && held) return rest(phaseOf(remembered, observed));
       if (container === undefined) return { kind: 'create-container', generation: assignment.generation };
       if (held) return container.state === 'running' ? { kind: 'freeze' } : rest(phaseOf(remembered, observed));
@@ -66,7 +69,7 @@ function keeping(remembered: Remembered, observed: Observed): Step {
     case 'paused':
       if (container === undefined) return withoutContainer(remembered, observed);
       if (container.state === 'running') return { kind: 'pause' };
-      // Its memory is gone with the container's end: what is left of a pause is a suspended session.
+      // Its memory ended with the container, so the session is suspended now.
       if (container.state !== 'paused') return { kind: 'remove-container' };
       return rest('PAUSED');
     case 'suspended':

@@ -1,4 +1,4 @@
-/** What the node agent knows of one session: what it should be, what it remembers doing, and what is there. */
+/** What the node agent knows of one session: what is desired, what was done, and what is there. */
 import type { Exit } from './container-end.ts';
 
 export type Desired = 'running' | 'paused' | 'suspended' | 'failed';
@@ -36,7 +36,7 @@ export interface Assignment {
   readonly spec: SessionSpec;
   /** When it is to be suspended: how long a running message may go on. */
   readonly graceMs: number;
-  /** No message up to this number waits for an answer any more, as far as this generation's assignment could know. */
+  /** No message up to this number awaits an answer, as of this assignment. */
   readonly settledSeq: number;
   /** The session whose volume its own begins as a copy of, for as long as it has not begun. */
   readonly copyFrom?: string | undefined;
@@ -48,7 +48,10 @@ export interface Tombstone {
   readonly upToGeneration: number;
 }
 
-/** What is remembered of a session. All but `failed`, `judged` and a repeated `removalDue` come from the ledger. */
+/**
+ * What is remembered of a session. All but `failed`, `confirmed` and a repeated `removalDue` come
+ * from the ledger.
+ */
 export interface Remembered {
   readonly assignment: Pick<Assignment, 'generation' | 'desired'> | undefined;
   /** The newest tombstone, whether or not it was carried out already. */
@@ -61,13 +64,22 @@ export interface Remembered {
   readonly volumeCreated: boolean;
   /** It cannot go on at this generation; tried again at the next one. */
   readonly failed: number | undefined;
-  /** The controller has spoken since this start. Before that, nothing is made, started or stopped on what an old ledger says. */
+  /**
+   * The controller has spoken since this start. Before that, an old ledger creates, starts and
+   * stops nothing.
+   */
   readonly confirmed: boolean;
   /** Its volume is to begin as a copy of another's, and does not hold it yet. */
   readonly copyDue?: boolean;
-  /** A copy into its volume was begun, and how it ended is not known. `holding`: its source is kept still for it. */
+  /**
+   * A copy into its volume was begun, with unknown outcome. `holding`: its source is kept still for
+   * it.
+   */
   readonly copying?: 'begun' | 'holding' | undefined;
-  /** Copies of its volume that others still wait for: `under-way`, and nothing may run on it; or only `due`, and it is to stay. */
+  /**
+   * Others await a copy of its volume. `under-way`: nothing may run on it. `due`: it must not be
+   * removed.
+   */
   readonly copied?: 'due' | 'under-way' | undefined;
   /** Its container was frozen for a copy, whatever it should be. */
   readonly frozen?: boolean;
@@ -78,7 +90,10 @@ export interface ContainerSeen {
   readonly state: 'created' | 'running' | 'paused' | 'exited';
   /** At which it was made. */
   readonly generation: number;
-  /** There is another one of this session beside it, which somebody else made: two may not run on one volume. */
+  /**
+   * There is a second container of this session, created by somebody else. Two must not run on one
+   * volume.
+   */
   readonly surplus?: true;
   /** It was made outside the bounds of this node: it is made anew before it starts again. */
   readonly outside?: true;
@@ -86,10 +101,10 @@ export interface ContainerSeen {
   readonly exit?: Exit;
 }
 
-/** What makes a copy: not there, waiting for its word, reading, done with reading and writing the rest, at its end, or failed. */
+/** A copier: absent, waiting for its start, reading, flushing what was read, done, or failed. */
 export type CopyState = 'none' | 'ready' | 'running' | 'flushing' | 'copied' | 'broken';
 
-/** The volume that is to be copied: something runs on it, nothing does nor will before the copy has ended, or it is not there. */
+/** The source of a copy: in use, still until the copy has ended, or absent. */
 export type SourceState = 'moving' | 'still' | 'gone';
 
 export interface VolumeSeen {
@@ -106,7 +121,10 @@ export interface Observed {
   readonly listening: boolean;
   /** Its guest is connected and was welcomed. */
   readonly guest: boolean;
-  /** Whether its guest was asked to finish, and has, or its time for it is up. `asked`: on what an old ledger said, and nothing waits for it. */
+  /**
+   * Whether the guest drains. `asked`: because of an old ledger, and nothing waits for it. `over`:
+   * it has finished, or its time is up.
+   */
   readonly drain: 'none' | 'asked' | 'under-way' | 'over';
   /** Looked at only where a copy is due or was begun. */
   readonly copy?: CopyState;

@@ -25,9 +25,9 @@ export function isAgentName(name: string): boolean {
 }
 
 /**
- * What of an archive's entry goes into an image: plain files and directories at relative paths without `..`, readable by all and written by root.
- * Symbolic links may point at what is inside; hard links and devices are refused. (The controller has followed links through
- * one another; here each is judged by itself, and none is ever followed on this machine.)
+ * Decides what of an archive entry enters an image: plain files and directories at relative paths
+ * without `..`, readable by all and writable by root. Symbolic links may point inside; hard links
+ * and devices are refused. The controller followed chains of links; this machine follows none.
  */
 export function judgeEntry({ name, type, mode, target = '' }: SourceEntry): SourceVerdict {
   const isKnown = type === 'file' || type === 'contiguous-file' || type === 'directory' || type === 'symlink';

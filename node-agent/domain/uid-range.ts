@@ -1,4 +1,7 @@
-/** User ids of the host that sessions get, one each: what the kernel counts by user, it then counts by session. */
+/**
+ * The host's user ids for sessions, one each, so that the kernel's limits per user are limits per
+ * session.
+ */
 export interface UidRange {
   readonly first: number;
   /** Included. */
@@ -6,8 +9,8 @@ export interface UidRange {
 }
 
 /**
- * Beyond what useradd and /etc/subuid hand out, systemd's containers, and the ranges that FreeIPA and SSSD map directories to; below 2^31, which some
- * programs take for negative.
+ * Beyond the ranges of useradd, /etc/subuid, systemd's containers, FreeIPA and SSSD, and below
+ * 2^31, which some programs take for negative.
  */
 export const DEFAULT_UIDS: UidRange = { first: 2_010_000_000, last: 2_139_999_999 };
 
@@ -27,7 +30,8 @@ export function parseUidRange(text: string): UidRange | undefined {
 }
 
 /**
- * The next id after `last`, around the end of the range, that is not in use; undefined when all are. So an id that was freed is the last to be used again.
+ * Returns the next free id after `last`, wrapping around; undefined when all are in use. A freed id
+ * is therefore reused last.
  */
 export function nextUid({ first, last: end }: UidRange, last: number, isTaken: (uid: number) => boolean): number | undefined {
   const size = end - first + 1;

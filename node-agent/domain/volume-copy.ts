@@ -1,6 +1,7 @@
 /**
- * A volume that begins as a copy of another session's, on the same node. The source's container is frozen while it is read, and nothing
- * starts on its volume; until the copy is known to have succeeded, whatever was copied is discarded and copied anew.
+ * A volume that begins as a copy of another session's, on the same node. The source's container is
+ * frozen while it is read, and nothing starts on its volume. Until the copy is known to have
+ * succeeded, its content is discarded and copied again.
  */
 import type { Observed, Remembered, SourceState } from './session.ts';
 import type { Step, VolumeJob } from './step.ts';
@@ -20,8 +21,8 @@ export function awaitsCopy({ assignment, copyDue, failed }: Remembered, { contai
 }
 
 /**
- * What a session at rest is as the source of copies. A volume that is itself to become a copy (`isWhole` false) holds nothing yet: copies
- * wait for it, and it counts as gone once that was given up.
+ * What a session at rest is as the source of copies. Copies wait for a source that is itself to
+ * become a copy (`isWhole` false); once that was given up, it counts as gone.
  */
 export function sourceState(isWhole: boolean, remembered: Remembered, observed: Observed): SourceState {
   if (remembered.copied !== 'under-way' || observed.container?.state === 'running') return 'moving';
@@ -30,8 +31,9 @@ export function sourceState(isWhole: boolean, remembered: Remembered, observed: 
 }
 
 /**
- * The next step towards the copy; undefined when there is none to take. The copier is started before the source is frozen, and releases it
- * once all was read, before that is on the disk: the source is still for no longer than the reading takes.
+ * The next step of the copy; undefined when there is none. The copier starts before the source is
+ * frozen, and releases the source when everything was read but not yet flushed, so the source is
+ * still only while it is read.
  */
 export function copyStep(remembered: Remembered, observed: Observed): Step | undefined {
   const { assignment, copying, confirmed } = remembered;
@@ -40,7 +42,8 @@ export function copyStep(remembered: Remembered, observed: Observed): Step | und
   const { generation } = assignment;
   if (copying !== undefined && copy === 'copied' && volume !== undefined) return job({ kind: 'keep-copy', generation });
   if (copy === 'broken' || copy === 'copied') return END;
-  // Before the controller has spoken nothing is begun; what was copying goes on, or its source is released.
+  // Before the controller has spoken, nothing begins; a copy under way continues, or its source is
+  // released.
   if (!confirmed && copying !== 'holding') return WAIT;
   if (!confirmed && (copy === 'none' || volume === undefined)) return END;
   if (volume === undefined) return job({ kind: 'create-volume', generation });

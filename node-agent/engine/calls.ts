@@ -1,4 +1,6 @@
-/** How a session's steps reach the engine and the ledger. Both reject once the session is closed. */
+/**
+ * How a session's steps reach the engine and the ledger. Both reject once the session is closed.
+ */
 export interface Calls {
   /** Takes a turn at the engine; the signal aborts at the call's time limit. */
   call<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T>;

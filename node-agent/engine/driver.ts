@@ -29,17 +29,18 @@ export type BuildOutcome = { readonly ok: true; readonly imageId: string } | { r
 export type DriverChange =
   | { readonly kind: 'session'; readonly sessionId: string }
   | { readonly kind: 'images' }
-  /** The engine went away, and what it ran may have ended with it. `everything` follows once it is back. */
+  /** The engine went away, perhaps with its containers. `everything` follows once it is back. */
   | { readonly kind: 'lost' }
   /** Changes may have been missed: look at everything again. */
   | { readonly kind: 'everything' };
 
 /**
- * The engine that runs containers. It acts on what carries this cluster's and this node's labels, and on nothing else.
+ * The engine that runs containers. It touches only what has this cluster's and this node's labels.
  *
- * 1. Every call is idempotent: started twice, removed twice, paused twice is success.
- * 2. Every call ends soon after its signal aborts, by throwing; whether it took effect is then unknown.
- * 3. What is not there is data (`undefined`, or success for a removal); what the engine refuses for good is a value; else it throws.
+ * 1. Every call is idempotent: a second start, pause or removal succeeds.
+ * 2. Every call throws soon after its signal aborts; whether it took effect is then unknown.
+ * 3. What is absent is data (`undefined`, or success for a removal); a final refusal is a value;
+ *    anything else throws.
  */
 export interface Driver {
   /** Its name, as operators see it. */

@@ -6,8 +6,9 @@ export const MAX_CALLS = 8;
 const CALL_LIMIT_MS = 60_000;
 
 /**
- * Turns at the engine, first come, first served: a burst of sessions meets neither the engine's limits nor the time limit of a call, which
- * begins with its turn. While the engine does not answer, no call begins.
+ * Turns at the engine, first come, first served. A burst of sessions meets neither the engine's
+ * limits nor the time limit of a call, which begins with its turn. While the engine does not
+ * answer, no call begins.
  */
 export class EngineTurns {
   readonly #clock: Clock;

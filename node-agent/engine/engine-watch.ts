@@ -2,7 +2,7 @@ import { type Clock, pause } from '../../seams/clock.ts';
 import type { Conditions } from '../conditions.ts';
 import { within } from './deadline.ts';
 
-/** Between two questions to the engine. With the two limits below, one that hangs is known within ten seconds. */
+/** Between two pings. With the two limits below, a hung engine is known within ten seconds. */
 const ASK_EVERY_MS = 2_000;
 const ANSWER_WITHIN_MS = 2_500;
 /** Unanswered in a row, before it counts. */
@@ -20,7 +20,10 @@ export interface EngineWatchDeps {
   changed(answers: boolean): void;
 }
 
-/** Asks the engine every few seconds whether it is there. While it does not answer, the node has a condition that keeps new sessions away. */
+/**
+ * Pings the engine every few seconds. While it does not answer, a condition keeps new sessions off
+ * the node.
+ */
 export class EngineWatch {
   readonly #deps: EngineWatchDeps;
   readonly #ending = new AbortController();

@@ -4,7 +4,10 @@ import type { Driver } from './driver.ts';
 
 const CALL_SECONDS = [...SECONDS, 30, 60];
 
-/** Returns the driver with every asynchronous call timed, by name and outcome, and with those that are under way counted. */
+/**
+ * Returns the driver with its asynchronous calls timed by name and outcome, and counted while under
+ * way.
+ */
 export function measuredDriver(driver: Driver, metrics: Metrics, clock: Clock): Driver {
   const seconds = metrics.histogram({
     name: 'engine_call_seconds',

@@ -1,11 +1,11 @@
 /**
- * What an engine answered, refusals included, as data. What is thrown instead is a fault that may pass: an engine that is away, slow or out
- * of order.
+ * An engine's answer as data, refusals included. Faults that may pass are thrown instead: an engine
+ * that is away, slow or broken.
  */
 export type Outcome =
   /** `disk`: the id of the disk that was created, or on which the container was. */
   | { readonly ok: true; readonly disk?: string }
-  /** Created already: by this node agent, unless it is not seen when looked for; then it is somebody else's. */
+  /** It exists already: this node agent's own, or somebody else's if a look does not find it. */
   | { readonly ok: false; readonly why: 'exists' }
   /** `image`: where it is not the one of the session's assignment. */
   | { readonly ok: false; readonly why: 'no-image'; readonly image?: string }

@@ -26,7 +26,10 @@ export function sameSight(a: Seen, b: Seen): boolean {
   );
 }
 
-/** Whether a list says all that looking at the one session would: not how a container ended, nor why one of two is missing. */
+/**
+ * Whether a list says as much as a look at the session. It lacks how a container ended, and why one
+ * of two is missing.
+ */
 export function tellsAll({ container, volume }: Seen): boolean {
   if (container === undefined) return volume === undefined;
   return volume !== undefined && container.surplus === undefined && (container.state === 'running' || container.state === 'paused');

@@ -11,16 +11,16 @@ export interface CopyPlan {
 }
 
 /**
- * What an engine does with a session's volume; each is idempotent. A copy is everything in the source, with owners, modes and times, links
- * as links. It goes on when the node agent ends, and is found again.
+ * What an engine does with a session's volume; each is idempotent. A copy keeps owners, modes,
+ * times and links. It continues when the node agent ends, and is found again.
  */
 export type VolumeWork =
   | { readonly kind: 'create-volume'; readonly plan: SessionPlan }
   /** The copier is there afterwards, and waits to be started, unless it was. */
   | { readonly kind: 'prepare-copy'; readonly plan: CopyPlan }
   /**
-   * Begins, unless it had: the volume is emptied first. Calls `read` once it needs the source no more, if it can; its end comes as a
-   * change of the session.
+   * Empties the volume and begins, unless it has begun. Calls `read` when the source is needed no
+   * more, if it can. The end is reported as a change of the session.
    */
   | { readonly kind: 'start-copy'; readonly sessionId: string; readonly read: () => void }
   /** However far it is. */
@@ -30,5 +30,8 @@ export type VolumeWork =
 export type CopySeen =
   /** `alive`: it waits, or copies. */
   | { readonly state: 'none' | 'alive' | 'copied' }
-  /** `passing`: it was ended from outside, and the next try may succeed. `reason` is one sentence for a person. */
+  /**
+   * `passing`: it was ended from outside, and another try may succeed. `reason` is one sentence for
+   * a person.
+   */
   | { readonly state: 'broken'; readonly passing: boolean; readonly reason: string };

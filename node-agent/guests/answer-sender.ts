@@ -3,8 +3,9 @@ import type { Outbox } from '../control/outbox.ts';
 import type { KeptAnswers } from './kept-answers.ts';
 
 /**
- * Sends answers to the controller, those of a session in order. On each new stream all that are kept are sent again, as many at a time
- * as there is room for; a new one of the same session waits its turn behind them.
+ * Sends answers to the controller, each session's in order. On each new stream all kept answers are
+ * sent again, as many at a time as there is room for; a new answer waits behind its session's older
+ * ones.
  */
 export class AnswerSender {
   readonly #outbox: Outbox;

@@ -1,18 +1,23 @@
 import type { GuestFrame } from '../../proto/frame.ts';
 
-/** Of one guest: output and all else. An honest one prints at most 1,000 lines a second, and answers fewer messages. */
+/**
+ * Per guest: output and everything else. A well-behaved guest prints at most 1,000 lines a second
+ * and answers fewer messages.
+ */
 export const GUEST_RATES = { output: { perSecond: 2000, burst: 10_000 }, rest: { perSecond: 600, burst: 6000 } } as const;
 /** Not read for less. */
 const SHORTEST_REST_MS = 50;
 
 const isOutput = ({ kind }: GuestFrame): boolean => kind === 'delta' || kind === 'log' || kind === 'lines';
 
-/** How fast one guest is heard, so that none uses up what its node can say: the controller hears each node at a rate. */
+/**
+ * The rate at which one guest is read, so that no guest uses up its node's rate at the controller.
+ */
 export class GuestPace {
   /** When each rate is unused again, in milliseconds of the clock. */
   readonly #freeAt = { output: 0, rest: 0 };
 
-  /** Charges a frame. Returns for how long its guest is not to be read from; 0 when it is within its rates. */
+  /** Charges a frame. Returns how many milliseconds its guest must rest; 0 within its rates. */
   heard(frame: GuestFrame, now: number): number {
     const kind = isOutput(frame) ? 'output' : 'rest';
     const { perSecond, burst } = GUEST_RATES[kind];

@@ -3,7 +3,7 @@ import type { StopAgent__Output as StopAgent } from '../../proto/generated/rawor
 import type { GuestLink } from './listener.ts';
 import type { RelayBudget } from './relay-budget.ts';
 
-/** Of one session. Past these, messages are dropped, and the controller is asked for them once there is room. */
+/** Per session. Beyond them messages are dropped, and requested again once there is room. */
 const MAX_MESSAGES = 256;
 const MAX_CHARACTERS = 16 * 1024 * 1024;
 
@@ -16,8 +16,9 @@ interface Drain {
 }
 
 /**
- * What one session's guest is still to be sent: that it is to drain, which agents to stop, then messages in order. While it drains,
- * messages are refused without a trace: whichever guest comes next is sent them again by the controller.
+ * Everything that waits for one session's guest: the order to drain, agents to stop, then messages
+ * in order. During a drain messages are dropped, because the controller sends them again to the
+ * next guest.
  */
 export class GuestQueue {
   readonly #budget: RelayBudget;
@@ -40,7 +41,10 @@ export class GuestQueue {
     return this.#drain && Math.max(0, Math.ceil(this.#drain.untilMs - nowMs));
   }
 
-  /** Sends it, or queues it behind the others. False: there was no room, and the controller has to send it again. */
+  /**
+   * Sends the message, or queues it behind the others. Returns false if there was no room and the
+   * controller must send it again.
+   */
   deliver(message: Deliver, link: GuestLink | undefined): boolean {
     if (this.#drain !== undefined) return true;
     const isNext = this.#messages.length === 0 && this.#stops.size === 0;
@@ -96,12 +100,18 @@ export class GuestQueue {
     }
   }
 
-  /** A guest that comes back is told of stopped agents by the controller, once it has said what it does. */
+  /**
+   * The controller tells a returning guest which agents are stopped, once the guest has reported
+   * its workers.
+   */
   disconnected(): void {
     this.#stops.clear();
   }
 
-  /** True once after messages were dropped and the queue is empty again: the controller is to send them now. */
+  /**
+   * Returns true once messages were dropped and the queue is empty again, so that the controller
+   * can send them now.
+   */
   takeIncomplete(): boolean {
     if (!this.#isIncomplete || this.#messages.length > 0) return false;
     this.#isIncomplete = false;

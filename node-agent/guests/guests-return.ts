@@ -1,6 +1,9 @@
 import { type Clock, pause } from '../../seams/clock.ts';
 
-/** After a restart, how long guests of running containers get to come back before the controller is told what is. */
+/**
+ * How long running containers' guests get to reconnect after a restart, before the controller gets
+ * the inventory.
+ */
 const WITHIN_MS = 1_500;
 const LOOKED_FOR_EVERY_MS = 20;
 

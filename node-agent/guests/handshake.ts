@@ -15,7 +15,10 @@ export interface Greeting {
   readonly assignment: Assignment;
 }
 
-/** The start of one connection to a session's socket: it is closed unless its first frame, in time, is the hello of that session's guest. */
+/**
+ * The start of a connection to a session's socket. It is closed unless its first frame is, in time,
+ * the hello of that session's guest.
+ */
 export class Handshake {
   readonly #sessionId: string;
   readonly #link: GuestLink;

@@ -17,7 +17,10 @@ export interface LimitReportsDeps {
   readonly metrics?: Metrics | undefined;
 }
 
-/** Reports that a session met a limit: once a minute at most for each, however often its guest says so or is started anew. */
+/**
+ * Reports that a session met a limit, at most once a minute for each, however often its guest
+ * repeats it or restarts.
+ */
 export class LimitReports {
   readonly #deps: LimitReportsDeps;
   readonly #counter: Counter<'limit'>;

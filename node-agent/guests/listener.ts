@@ -6,10 +6,13 @@ export type GuestLink = Link<HostFrame, GuestFrame>;
 
 /** Where guests come in: one door a session. Unix sockets in production. */
 export interface GuestListener {
-  /** Guests of this session may connect from now on. Resolves to the directory to mount. Opening twice is one door. */
+  /**
+   * Lets the session's guest connect. Resolves to the directory to mount. A second call changes
+   * nothing.
+   */
   open(sessionId: string): Promise<string>;
   isOpen(sessionId: string): boolean;
-  /** Nobody may connect any more, and the directory is gone. Connections that are there are the caller's to close. */
+  /** Lets nobody connect any more and removes the directory. The caller closes open connections. */
   close(sessionId: string): Promise<void>;
   /** Sessions that have a directory, whether or not a door is open. */
   left(): Promise<readonly string[]>;

@@ -1,9 +1,14 @@
 import type { GuestLink } from './listener.ts';
 
-/** Why a guest is not read: its rate, its session's unsettled answers, those of the node, or a full way to the controller. */
+/**
+ * Why a guest is paused: its rate, its session's or the node's unsettled answers, or a full outbox.
+ */
 export type PauseReason = 'pace' | 'session-answers' | 'node-answers' | 'outbox';
 
-/** Whether one session's guest is read: only while there is no reason against it, whichever connection it has. */
+/**
+ * Decides whether one session's guest is read: only while nothing speaks against it, on whichever
+ * connection.
+ */
 export class ReadGate {
   readonly #reasons = new Set<PauseReason>();
   #link: GuestLink | undefined;

@@ -3,7 +3,10 @@ import type { ReadGate } from './read-gate.ts';
 /** Of all sessions of a node together, in characters, each way. */
 export const MAX_RELAYED = { held: 64 * 1024 * 1024, answers: 64 * 1024 * 1024 } as const;
 
-/** The memory that all sessions of this node share: messages that their guests have not read yet, and unsettled answers. */
+/**
+ * The memory that all sessions of this node share, for messages that their guests have not read and
+ * for unsettled answers.
+ */
 export class RelayBudget {
   readonly #paused = new Set<ReadGate>();
   #held = 0;
@@ -26,7 +29,9 @@ export class RelayBudget {
     this.#held += characters;
   }
 
-  /** The same for answers. A guest whose answer finds the budget full is paused until half of it is free. */
+  /**
+   * Counts answers. A guest whose answer finds the budget full is paused until half of it is free.
+   */
   addAnswer(characters: number, gate: ReadGate): void {
     this.#answers += characters;
     if (this.#answers >= MAX_RELAYED.answers) {

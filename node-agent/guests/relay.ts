@@ -40,9 +40,10 @@ export interface RelayDeps {
 }
 
 /**
- * Between guests and the controller. Each guest frame is stamped with the guest's own session and the generation assigned now, so a guest
- * speaks of no other session. Answers are kept until the controller has settled them; all else is repeated by the two ends. Secrets pass
- * through and leave no trace.
+ * Relays between guests and the controller. Each guest frame is stamped with its own session and
+ * the present generation, so a guest can speak for no other session. Answers are kept until the
+ * controller has settled them; the two ends repeat everything else. Secrets pass through and are
+ * never stored.
  */
 export class Relay {
   readonly #deps: RelayDeps;
@@ -136,11 +137,14 @@ export class Relay {
     if (settled.messageId === '') return;
     const session = this.#sessions.get(settled.sessionId);
     session?.answers.settle(settled.messageId);
-    // A guest that does not take it repeats its answer when it next connects, and is then told again.
+    // A guest that does not take it repeats its answer when it reconnects, and is then told again.
     session?.link?.send({ kind: 'settled', value: settled });
   }
 
-  /** No message up to this number is to be answered any more: the guest, now or once it connects, begins none of them. */
+  /**
+   * No message up to this number awaits an answer: the guest, now or once it connects, starts none
+   * of them.
+   */
   settledUpTo(sessionId: string, seq: number): void {
     const assignment = this.#deps.assignment(sessionId);
     if (assignment === undefined || seq <= (this.#sessions.get(sessionId)?.settledSeq ?? assignment.settledSeq)) return;
@@ -152,7 +156,9 @@ export class Relay {
     session.link?.send({ kind: 'settled', value: { sessionId, messageId: '', upToSeq: seq } });
   }
 
-  /** To the guests of all sessions of that space. Guests that connect later are told by the controller. */
+  /**
+   * Stops the agent in all sessions of the space. The controller tells guests that connect later.
+   */
   stopAgent(stop: StopAgent): void {
     for (const [sessionId, session] of this.#sessions) {
       if (this.#deps.assignment(sessionId)?.spec.spaceId !== stop.spaceId) continue;
@@ -203,7 +209,10 @@ export class Relay {
       session.link.close(new Error('it does not read its welcome'));
   }
 
-  /** A new stream begins: nothing that is repeated is sent before `resend`, so that no new answer overtakes an old one. */
+  /**
+   * A new stream begins. Nothing is repeated before `resend`, so that no new answer overtakes an
+   * old one.
+   */
   hold(): void {
     this.#answers.hold();
     this.#secretRequests.hold();
@@ -239,7 +248,8 @@ export class Relay {
     session.acceptedSeq = hello.acceptedSeq;
     session.life = hello.life;
     session.settledSeq = Math.max(session.settledSeq, assignment.settledSeq);
-    // Before the controller has spoken nobody asked for the drain again; that is no reason to take up new work.
+    // Before the controller has spoken, the drain may be outdated; the guest still takes no new
+    // work.
     if (assignment.desired === 'suspended' && !session.queue.isDraining) session.queue.startDrain(nowMs + assignment.graceMs);
     link.send(welcome(assignment, session.settledSeq, session.queue.graceLeftMs(nowMs)));
     session.queue.drainSent();
@@ -296,7 +306,7 @@ export class Relay {
     }
   }
 
-  /** A guest that says too much is not read for a while: it waits, and its node's other guests do not. */
+  /** Pauses a guest that sends too much, so that only it has to wait. */
   #pace(session: RelayedSession, frame: GuestFrame): void {
     const { clock } = this.#deps;
     const restMs = session.pace.heard(frame, clock.monotonic());

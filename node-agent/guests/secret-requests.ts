@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
 
-/** Their answers are large: to more of them at once the controller's stream might not be long enough. */
+/** Answers are large: more of them at once could overflow the controller's stream. */
 const UNDER_WAY = 2;
 /** After a refusal, or an answer that the guest had no room for. */
 const REST_MS = 5_000;
@@ -11,10 +11,11 @@ interface Wanted {
 }
 
 /**
- * Which guests wait for their space's secrets. Of a secret nothing is kept here.
+ * Guests that wait for their space's secrets. No secret is kept here.
  *
- * 1. Each is asked for, a few at once, until it was answered: again on each new stream, and some time after a refusal.
- * 2. The controller answers each question, if only with a refusal, or its stream ends.
+ * 1. A few are requested at a time, each until it is answered: again on each new stream, and some
+ *    time after a refusal.
+ * 2. The controller answers each request, if only with a refusal, or its stream ends.
  */
 export class SecretRequests {
   readonly #clock: Clock;
@@ -35,7 +36,10 @@ export class SecretRequests {
     this.#askNext();
   }
 
-  /** Whether the answer is what its guest waits for; 0 is a refusal. It counts as given unless `missed` is called. */
+  /**
+   * Whether this answers what the guest waits for; 0 is a refusal. It counts as delivered unless
+   * `missed` is called.
+   */
   answered(sessionId: string, version: number): boolean {
     this.#asked.delete(sessionId);
     const wanted = this.#wanted.get(sessionId);

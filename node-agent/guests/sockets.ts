@@ -29,8 +29,9 @@ export interface SocketOptions {
 }
 
 /**
- * One listening Unix socket for each session, at `{runDirectory}/{session id without dashes}/guest.sock`. The directory is root's alone (0700) and is
- * mounted as a whole, so that after a restart of the node agent the container sees the new socket in the old directory.
+ * One listening Unix socket per session, `{runDirectory}/{session id without dashes}/guest.sock`.
+ * The directory belongs to root (0700) and is mounted as a whole, so that the container sees the
+ * new socket after a restart of the node agent.
  */
 export class Sockets implements GuestListener {
   readonly #options: SocketOptions;
@@ -90,7 +91,7 @@ export class Sockets implements GuestListener {
     await mkdir(this.#options.runDirectory, { recursive: true, mode: 0o700 });
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await chmod(directory, 0o700);
-    // Of a node agent that was killed. Nobody else listens here: the directory is this node's alone.
+    // Left by a node agent that was killed. Nobody else listens in this node's directory.
     await rm(path, { force: true });
     const { clock } = this.#options;
     const server = createServer((socket) => {
@@ -126,7 +127,10 @@ export class Sockets implements GuestListener {
   }
 }
 
-/** Looks at how the first frame begins, and leaves it to be read. A guest that was frozen before it said anything connects again once it is not. */
+/**
+ * Peeks at the first bytes, and leaves them to be read. A guest that was frozen before it sent
+ * anything reconnects once it is thawed.
+ */
 function whenTagged(socket: Socket, clock: Clock, take: (tag: number | undefined) => void): void {
   const timer = clock.after(SILENT_MS, () => socket.destroy());
   const ignore = () => undefined;

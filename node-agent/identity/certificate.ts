@@ -9,7 +9,10 @@ import type { Random } from '../../seams/random.ts';
 import { assembleIdentity, describe, type Identity, identityFiles } from './identity.ts';
 import type { RenewalAnswer, RenewalRoad } from './renew-call.ts';
 
-/** Of a certificate's life: renewal begins somewhere between, so that nodes that joined together do not come together. */
+/**
+ * Shares of a certificate's life between which renewal begins, so that nodes that joined together
+ * do not renew together.
+ */
 const RENEW_FROM = 0.5;
 const RENEW_BY = 0.6;
 const RETRY_FIRST_MS = 500;
@@ -17,7 +20,7 @@ const RETRY_FIRST_MS = 500;
 const RETRY_SHARE = 1 / 40;
 const RETRY_SLOWEST_MS = 10 * 60_000;
 const RETRY_EXPIRED_MS = 10_000;
-/** A clock that differs by more from the controller's is worth a line: certificates tolerate an hour. */
+/** A larger difference from the controller's clock is logged. Certificates tolerate an hour. */
 const SKEW_MS = 5 * 60_000;
 
 export interface CertificateDeps {
@@ -37,10 +40,12 @@ export interface CertificateDeps {
  * Keeps this node's certificate valid.
  *
  * 1. It is renewed from half of its life on, with jitter and back-off, over mTLS.
- * 2. One that has expired, or that the controller's TLS refuses, is renewed over the join port, by proof of the key.
- * 3. The key stays, so the file of the certificate is all that changes, at once: a crash leaves the old one or the new one.
- * 4. A certificate whose life is known from the controller is timed by the clock that does not jump; only one found on disk is judged
- *    by its dates.
+ * 2. An expired certificate, or one that the controller's TLS refuses, is renewed over the join
+ *    port, by proof of the key.
+ * 3. The key stays, so only the certificate's file changes, in one step: a crash leaves the old or
+ *    the new one.
+ * 4. A certificate whose life the controller has stated is timed by the monotonic clock; one found
+ *    on disk by its dates.
  */
 export class Certificate {
   readonly #deps: CertificateDeps;
@@ -92,7 +97,10 @@ export class Certificate {
     return `This node's certificate expired at ${expiryOf(this.#identity)} and is not renewed yet.`;
   }
 
-  /** TLS ended a connection made with it: it may be one that the controller does not accept, whatever this machine's clock says. */
+  /**
+   * TLS closed a connection that used it. The controller may refuse the certificate, whatever this
+   * machine's clock says.
+   */
   refused(): void {
     if (this.#isRefused) return;
     this.#isRefused = true;
@@ -130,7 +138,10 @@ export class Certificate {
     await pause(this.#deps.clock, Math.max(0, delayMs), this.#wake.signal);
   }
 
-  /** Until it is renewed, or this ends. A refusal by TLS is looked into once: where the way over the join port fails too, the controller is away. */
+  /**
+   * Retries until it is renewed or this closes. A TLS refusal is checked once over the join port:
+   * if that fails too, the controller is away.
+   */
   async #renew(): Promise<void> {
     const { clock, log, random } = this.#deps;
     let road: RenewalRoad = this.#isRefused || this.leftMs() <= 0 ? 'join' : 'tls';

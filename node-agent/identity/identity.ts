@@ -13,7 +13,10 @@ export interface Identity {
   readonly name: string;
   /** `host:port` of each controller's node port. */
   readonly controllers: readonly string[];
-  /** `host:port` of each controller's join port; empty for a node that joined before they were kept. */
+  /**
+   * `host:port` of each controller's join port; empty for a node that joined before they were
+   * stored.
+   */
   readonly joinAddresses: readonly string[];
   /** Of the token that it joined with; empty when unknown. */
   readonly tokenId: string;
@@ -60,7 +63,9 @@ export const describe = ({
   joinAddresses: [...joinAddresses],
 });
 
-/** Throws where the parts do not belong together. The dates are not judged: an expired certificate still says who this is. */
+/**
+ * Throws when the parts do not belong together. An expired certificate still identifies the node.
+ */
 export function assembleIdentity(parts: IdentityDescription, keyPem: string, certificatePem: string, caPem: string): Identity {
   const certificate = new X509Certificate(certificatePem);
   const ca = new X509Certificate(caPem);
@@ -72,7 +77,10 @@ export function assembleIdentity(parts: IdentityDescription, keyPem: string, cer
   return { ...parts, keyPem, certificatePem, caPem, expiresAtMs: certificate.validToDate.getTime() };
 }
 
-/** Undefined when this machine has not joined, or when a join was cut off. Throws for a key that others can read, and for files that do not fit. */
+/**
+ * Undefined if this machine has not joined or a join was cut off. Throws for a key that others can
+ * read, and for inconsistent files.
+ */
 export async function loadIdentity(directory: string): Promise<Identity | undefined> {
   const files = identityFiles(directory);
   const certificatePem = await readIfThere(files.certificate);

@@ -38,11 +38,12 @@ export interface JoinOptions {
 }
 
 /**
- * Makes this machine a node of the cluster that made the token. The key is made here and stays here; the token's secret is sent
- * only to a controller whose CA has the hash in the token. An identity that was there before stays until the new one is granted.
+ * Joins this machine to the token's cluster. The key is generated here and never leaves; the
+ * token's secret goes only to a controller whose CA has the hash in the token. A previous identity
+ * stays until the new one is granted.
  *
- * After a crash at any moment the same call can be repeated, with the same key: a controller that had answered already sees the same request again.
- * Throws {@link JoinError}.
+ * After a crash the call can be repeated with the same key: a controller that has answered sees the
+ * same request again. Throws {@link JoinError}.
  */
 export async function joinWithToken(options: JoinOptions): Promise<Identity> {
   const { nodeName, directory, log } = options;
@@ -70,7 +71,10 @@ export async function joinWithToken(options: JoinOptions): Promise<Identity> {
   return identity;
 }
 
-/** The first of the token's addresses that is reached. A controller with another CA ends the search: someone is in the way. */
+/**
+ * Returns the first reachable address of the token. A controller with another CA ends the search,
+ * because it may be an attacker.
+ */
 async function findController(token: JoinToken, { clock, signal }: JoinOptions): Promise<{ address: string; ca: X509Certificate }> {
   const failures: string[] = [];
   for (const address of token.joinAddresses) {
@@ -93,7 +97,8 @@ async function prepareKey(directory: string): Promise<string> {
   const { pendingKey } = identityFiles(directory);
   const pending = await readPrivateFile(pendingKey);
   const current = await loadIdentity(directory).catch(() => undefined);
-  // A pending key that is in use was left by a join cut off at its very last step: that join is complete, and this is another one.
+  // A pending key in use was left by a join cut off at its last step. That join is complete, and
+  // this is another one.
   if (pending !== undefined && pending !== current?.keyPem) return pending;
   const keyPem = await makeNodeKey();
   await writePrivateFile(pendingKey, keyPem);
@@ -126,7 +131,10 @@ function joinError(address: string, error: ServiceError): JoinError {
   return new JoinError('refused', error.details);
 }
 
-/** In an order that leaves either the old identity, none (and the pending key, for another try), or the new one. */
+/**
+ * Writes in an order that leaves the old identity, none (and the pending key, for another try), or
+ * the new one.
+ */
 async function keepIdentity(directory: string, identity: Identity): Promise<void> {
   const { keyPem, certificatePem, caPem } = identity;
   const files = identityFiles(directory);

@@ -10,8 +10,8 @@ export async function makeNodeKey(): Promise<string> {
 }
 
 /**
- * A request (PKCS #10, DER) that proves who holds the key, and with a challenge, that it was made just now. It names nobody: the controller
- * decides who this is.
+ * Returns a request (PKCS #10, DER) that proves possession of the key and, with a challenge, that
+ * it is fresh. It contains no name: the controller decides who this is.
  */
 export async function certificateRequest(keyPem: string, challenge?: string): Promise<Buffer> {
   const privateKey = await crypto.subtle.importKey('pkcs8', x509.PemConverter.decodeFirst(keyPem), KEY_ALGORITHM, true, ['sign']);

@@ -13,9 +13,9 @@ export interface OwnIdentityDeps {
 }
 
 /**
- * Who this node is. A token that is given is used, unless it is the very one that this node joined with, as it is when the same command
- * is started again. Where it cannot be used, a machine that has joined before goes on as who it was: an expired certificate is renewed by
- * its key.
+ * Returns this node's identity. A given token is used, unless this node joined with it before, as
+ * when the same command starts again. If it cannot be used, a machine that has joined keeps its
+ * identity, and its key renews an expired certificate.
  */
 export async function ownIdentity({ known, token, log, join }: OwnIdentityDeps): Promise<Identity> {
   if (token === undefined) {

@@ -11,9 +11,10 @@ export interface ProbeOptions {
 }
 
 /**
- * The CA with that hash (SHA-256 of the DER, hex) in the chain that a controller presents; undefined when it is not there.
- * Nothing is sent beyond the TLS greeting, and nothing is trusted: whoever uses the CA as a root lets TLS check the rest.
- * Rejects with the system's error when no TLS connection comes about.
+ * Returns the CA with that hash (SHA-256 of the DER, hex) from the chain that a controller
+ * presents, or undefined. Nothing is sent beyond the TLS greeting, and nothing is trusted: TLS
+ * checks the rest when the CA is used as a root. Rejects with the system's error when no TLS
+ * connection comes about.
  */
 export function presentedCa(address: string, caHash: string, { clock, signal }: ProbeOptions): Promise<X509Certificate | undefined> {
   const at = address.lastIndexOf(':');

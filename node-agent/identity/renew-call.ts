@@ -11,7 +11,10 @@ import { certificateRequest } from './node-key.ts';
 
 const CALL_TIMEOUT_MS = 15_000;
 
-/** `tls`: the certificate is valid, and the connection proves who asks. `join`: it has expired, and a signed challenge proves it. */
+/**
+ * `tls`: a valid certificate proves the identity. `join`: it has expired, and a signed challenge
+ * proves it.
+ */
 export type RenewalRoad = 'tls' | 'join';
 
 export interface RenewalAnswer {
@@ -24,7 +27,7 @@ export interface RenewalAnswer {
   readonly clockAheadMs: number | undefined;
 }
 
-/** Asks one controller once. `attempt` chooses which, where there are several. Throws {@link DialError}. */
+/** Makes one request to one controller, which `attempt` chooses. Throws {@link DialError}. */
 export async function requestRenewal(
   identity: Identity,
   road: RenewalRoad,
@@ -54,7 +57,7 @@ export async function requestRenewal(
   }
 }
 
-/** A node that joined before this address was kept finds it where Raworc puts it unless told otherwise: one port above the other. */
+/** A node that joined before this address was stored assumes the default: the next higher port. */
 function joinAddressesOf({ joinAddresses, controllers }: Identity): readonly string[] {
   if (joinAddresses.length > 0) return joinAddresses;
   return controllers.map((address) => {

@@ -17,13 +17,19 @@ export class BadSource extends Error {
 }
 
 export interface BuildContext {
-  /** A tar with a Dockerfile and `agents/{name}/…`. It is complete only if every source had its digest and nothing forbidden in it; else it is destroyed. */
+  /**
+   * A tar with a Dockerfile and `agents/{name}/…`. It is destroyed unless every source has its
+   * digest and no forbidden entry.
+   */
   readonly stream: Readable;
   /** Rejects with what destroyed the stream, {@link BadSource} where it was a source. */
   readonly done: Promise<void>;
 }
 
-/** Nothing touches this machine's disk: sources go from the controller's stream through the checks into the engine's. */
+/**
+ * Streams sources from the controller through the checks into the engine. Nothing is written to
+ * this machine's disk.
+ */
 export function buildContext(plan: ContextPlan, fetch: (digest: string) => AsyncIterable<Uint8Array>): BuildContext {
   const pack = tar.pack();
   const stream = Readable.from(pack, { objectMode: false });

@@ -6,7 +6,10 @@ import type { Host } from '../host.ts';
 import { buildContext } from './build-context.ts';
 
 const BUILD_LIMIT_MS = 10 * 60_000;
-/** Ends of builds that are remembered, so that the same assignment is answered without building again. */
+/**
+ * Finished builds that are remembered, so that a repeated assignment is answered without another
+ * build.
+ */
 const REMEMBERED = 200;
 
 export interface BuilderDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' | 'log'> {
@@ -15,10 +18,13 @@ export interface BuilderDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' | 
   report(report: BuildReport): void;
 }
 
-/** The controller gives a node no more than it is to make at once; those that are made again come on top of that. */
+/** The controller bounds a node's builds; repeated ones come on top of that. */
 const AT_ONCE = 4;
 
-/** Makes the images that the controller asks for, a few at once. An image that is there with the label of its build is not made again. */
+/**
+ * Builds images for the controller, a few at once. An image that already has its build's label is
+ * not built again.
+ */
 export class Builder {
   readonly #deps: BuilderDeps;
   readonly #ending = new AbortController();

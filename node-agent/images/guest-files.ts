@@ -9,13 +9,13 @@ export interface GuestFilesOptions {
   readonly nodePath: string;
   /** Its version, part of the name. */
   readonly nodeVersion: string;
-  /** Versions are kept below it, side by side: containers go on with the one that they were made with. */
+  /** Holds the versions side by side: containers keep the one that they were created with. */
   readonly directory: string;
 }
 
 /**
- * Puts the guest and the Node.js that runs it into a directory named after their content, and returns that directory. It is complete or it is not
- * there; what is in it never changes. Throws when the guest was not built.
+ * Copies the guest and its Node.js into a directory named after their content, and returns it. The
+ * directory is complete or absent, and never changes. Throws when the guest was not built.
  */
 export async function installGuestFiles({ builtDirectory, nodePath, nodeVersion, directory }: GuestFilesOptions): Promise<string> {
   const names = (await readdir(builtDirectory).catch(() => [])).sort();

@@ -1,6 +1,7 @@
 /**
- * Images that sessions of this node need and the engine does not have. The controller is asked for each once, and again on every new
- * stream; the sessions wait until the image is there or the controller says that nothing can bring it back.
+ * Images that sessions of this node need and the engine lacks. Each is requested from the
+ * controller once, and again on every new stream; the sessions wait until the image arrives or the
+ * controller reports that nothing can bring it back.
  */
 export class ImageRequests {
   readonly #ask: (sessionId: string, image: string) => void;
@@ -21,7 +22,10 @@ export class ImageRequests {
     for (const [image, sessions] of this.#waiting) for (const session of [...sessions].slice(0, 1)) this.#ask(session, image);
   }
 
-  /** Returns the sessions that waited for this image, and forgets it: the engine has it, or nothing will bring it back. */
+  /**
+   * Returns the sessions that waited for this image and forgets it, because it arrived or never
+   * will.
+   */
   settle(image: string): readonly string[] {
     const sessions = [...(this.#waiting.get(image) ?? [])];
     this.#waiting.delete(image);

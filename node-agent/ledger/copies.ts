@@ -11,8 +11,9 @@ interface Copy {
 }
 
 /**
- * Which sessions of this node are to begin as copies of which, and which of their sources are at rest. Whoever is concerned by a change is
- * called. There are few at any time, whatever the number of sessions.
+ * Which sessions of this node are to begin as copies of which, and which sources are at rest.
+ * Sessions concerned by a change are called. There are few copies at any time, whatever the number
+ * of sessions.
  */
 export class Copies {
   readonly #copies = new Map<string, Copy>();
@@ -24,7 +25,10 @@ export class Copies {
     for (const [sessionId, entry] of entries) this.update(sessionId, entry);
   }
 
-  /** `changed` is called with a source when the copies of it change, and with its copies when it comes to rest. */
+  /**
+   * `changed` is called with a source when its copies change, and with its copies when it comes to
+   * rest.
+   */
   onChange(changed: (sessionId: string) => void): void {
     this.#changed = changed;
   }
@@ -85,7 +89,7 @@ export class Copies {
 }
 
 function copyIn({ assignment, volumeCreated, hadVolume, copyingFrom, copyHolds }: SessionEntry): Copy | undefined {
-  // One that was removed, and that a restored backup brought back, had its life: a new copy would begin another.
+  // A removed copy that a restored backup brings back had its life. A new copy would begin another.
   const isOver = hadVolume === true && assignment?.spec.volumeExpected === true;
   const due = assignment?.copyFrom !== undefined && volumeCreated === undefined && !isOver;
   const from = copyingFrom ?? assignment?.copyFrom;

@@ -8,8 +8,8 @@ export interface FileLock {
 }
 
 /**
- * Locks a file for this process, by flock(2): Node.js has no call for it, so the program of that name locks a descriptor that both share. Whoever
- * cannot open the file cannot lock it. Undefined when another process holds it, after `waitS`.
+ * Locks a file for this process. Node.js has no flock(2), so the program flock locks a shared
+ * descriptor. Returns undefined when another process still holds it after `waitS`.
  */
 export async function lockFile(path: string, waitS = 0): Promise<FileLock | undefined> {
   const file = await open(path, 'a', 0o600);

@@ -29,7 +29,7 @@ const assignment = z.object({
   copyFrom: z.string().optional(),
 });
 
-/** When a container ended without being asked, by the wall clock, oldest first, and how the last end was. */
+/** When a container ended unasked, by the wall clock, oldest first, and how it ended last. */
 const ends = z.object({ at: z.array(whole).max(100), last: z.string() });
 
 const record = z.discriminatedUnion('kind', [
@@ -40,7 +40,9 @@ const record = z.discriminatedUnion('kind', [
   /** No longer assigned; what is there of it stays. */
   z.object({ kind: z.literal('unassign'), sessionId: z.string() }),
   z.object({ kind: z.literal('tombstone'), sessionId: z.string(), upToGeneration: whole }),
-  /** The tombstone up to that generation was carried out, and with it went a volume that was whole. */
+  /**
+   * The tombstone up to that generation was carried out; `hadVolume`: a whole volume was removed.
+   */
   z.object({ kind: z.literal('removed'), sessionId: z.string(), upToGeneration: whole, hadVolume: z.boolean().default(false) }),
   z.object({ kind: z.literal('create-begun'), sessionId: z.string(), create }),
   z.object({ kind: z.literal('create-ended'), sessionId: z.string() }),
@@ -187,8 +189,8 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
 }
 
 /**
- * Only a session that was given up, and is recovered, counts its ends anew: a pause or a suspend between them is no cure. That it was given up
- * may go unheard, where a node was away until it was recovered.
+ * Only a recovery of a failed session resets its ends; a pause or a suspend does not. A node that
+ * was away may not have heard of the failure.
  */
 function forgetsEnds(before: Assignment | undefined, after: Assignment, { at }: Ends): boolean {
   return after.desired === 'failed' || (before?.desired === 'running' && after.desired === 'running' && at.length >= ENDS_BORNE);
@@ -200,7 +202,10 @@ function change(state: LedgerState, sessionId: string, next: (entry: SessionEntr
   if (Object.keys(entry).length > 0) state.sessions.set(sessionId, entry);
 }
 
-/** How many tombstones that were carried out are remembered, so that a container that a lost create leaves behind later is known for what it is. */
+/**
+ * Completed tombstones that are remembered, so that a container left by a lost create is recognised
+ * later.
+ */
 const REMOVALS_REMEMBERED = 10_000;
 
 /** The fewest records that say the same as `state`, old removals left out. */

@@ -21,7 +21,7 @@ interface Write {
   readonly reject: (error: unknown) => void;
 }
 
-/** Appends records to the journal, those that wait for the disk together in one block, and compacts it. */
+/** Appends records to the journal, waiting ones together in one block, and compacts it. */
 export class LedgerWriter {
   readonly #deps: LedgerWriterDeps;
   readonly #waiting: Write[] = [];

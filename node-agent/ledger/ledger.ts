@@ -17,7 +17,10 @@ import { LedgerWriter } from './ledger-writer.ts';
 
 export type { Ends };
 
-/** What the node agent must know after a power cut. Every method that changes it resolves once the change is durable, and only then is it seen. */
+/**
+ * Everything the node agent must know after a power cut. A change is visible only once it is
+ * durable, and then its method resolves.
+ */
 export class Ledger {
   readonly #state: LedgerState;
   /** Which volumes are to be made copies of which: a fold over the state. */
@@ -36,8 +39,9 @@ export class Ledger {
   }
 
   /**
-   * Takes the journal over. `blocks` are what it held when it was opened. The boot counter is raised before this resolves, to `nowMs` in seconds at
-   * least: a ledger that was lost, or put back from an old copy, then still counts further than it ever did.
+   * Takes over the journal; `blocks` are its content. Raises the boot counter before it resolves,
+   * at least to `nowMs` in seconds, so that a lost or restored ledger still counts higher than
+   * before.
    */
   static async open(journal: Journal, blocks: Iterable<Uint8Array>, incarnation: number, nowMs = 0): Promise<Ledger> {
     const state = emptyLedger();
@@ -105,8 +109,8 @@ export class Ledger {
   }
 
   /**
-   * Takes assignments and tombstones in, and returns the sessions of which an assignment is new. One that is older than one that is held,
-   * or covered by a tombstone, is passed over.
+   * Stores assignments and tombstones and returns the sessions with a new assignment. Skips
+   * assignments that are older than the stored one or covered by a tombstone.
    */
   async take(assignments: readonly Assignment[], tombstones: readonly Tombstone[]): Promise<ReadonlySet<string>> {
     const records: LedgerRecord[] = [];
@@ -129,7 +133,7 @@ export class Ledger {
     return taken;
   }
 
-  /** All that is assigned was named: what was assigned beyond that no longer is. Returns which sessions those were. */
+  /** Ends all assignments but those named. Returns the sessions that lost theirs. */
   async unassignBeyond(named: ReadonlySet<string>): Promise<readonly string[]> {
     const gone: string[] = [];
     for (const [sessionId, entry] of this.#state.sessions)

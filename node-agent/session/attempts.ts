@@ -13,14 +13,20 @@ export interface AttemptsDeps extends Pick<Host, 'clock' | 'log'> {
   wakeAfter(delayMs: number): void;
 }
 
-/** Judges what an engine answered to one session's steps: done, tried again, waited for, or given up at this generation. */
+/**
+ * Judges the engine's answers to one session's steps: done, to be tried again, to be waited for, or
+ * failed at this generation.
+ */
 export class Attempts {
   readonly #sessionId: string;
   readonly #deps: AttemptsDeps;
   #failures = 0;
   #notBeforeMs = 0;
   #failed: Failed | undefined;
-  /** In a row. An image that arrives wakes the session; the growing delay is for an arrival that nobody noticed. */
+  /**
+   * In a row. An arriving image wakes the session; the growing delay is for an arrival that went
+   * unnoticed.
+   */
   #imageMisses = 0;
   #goneImage: { readonly image: string; readonly reason: string } | undefined;
 
@@ -57,7 +63,10 @@ export class Attempts {
     this.#notBeforeMs = 0;
   }
 
-  /** False when the session is to be left alone until it is woken. Throws for what is tried again later. */
+  /**
+   * False if the session must be left alone until it is woken. Throws for what is tried again
+   * later.
+   */
   judge(outcome: Outcome): boolean {
     if (outcome.ok) {
       this.#imageMisses = 0;
@@ -78,7 +87,10 @@ export class Attempts {
     }
   }
 
-  /** A failure is not tried again at once, whatever happens: it may itself be what happened. One too many is final, and what follows counts anew. */
+  /**
+   * Delays the next try, whatever happens, because the failure may be what happened. One too many
+   * is final, and later ones count anew.
+   */
   #engineFailed(reason: string): true {
     this.#failures += 1;
     this.#notBeforeMs = this.#deps.clock.monotonic() + restartDelayMs(this.#failures + 1);
@@ -88,7 +100,10 @@ export class Attempts {
     return true;
   }
 
-  /** An image can be built again: its lack fails no session before the controller says that nothing can bring it back. */
+  /**
+   * An image can be built again, so a session fails for its lack only when the controller reports
+   * that nothing can bring it back.
+   */
   #awaitImage(image: string): boolean {
     const gone = this.#goneImage;
     this.#goneImage = undefined;

@@ -16,7 +16,8 @@ export interface CreateDeps extends Pick<Host, 'driver' | 'listener' | 'ledger'>
 }
 
 /**
- * Creates one session's volume or container, journalled before the call. Resolves to undefined when nothing says any more what to create.
+ * Creates one session's volume or container, journalled before the call. Resolves to undefined when
+ * the ledger no longer knows what to create.
  */
 export async function create(
   what: 'volume' | 'container',

@@ -24,8 +24,9 @@ export interface DiscoveryDeps extends Pick<Host, 'driver' | 'listener' | 'ledge
 }
 
 /**
- * Learns what the engine has and hands each session what is there of it: from events, and from a list at the start, after each break and from
- * time to time. One list after the other, each kind waiting once at most.
+ * Learns what the engine has and hands each session its part: from events, and from a list at the
+ * start, after each break and from time to time. Lists run one at a time, and each kind waits at
+ * most once.
  */
 export class Discovery {
   readonly #deps: DiscoveryDeps;
@@ -57,7 +58,7 @@ export class Discovery {
     this.#events = this.#deps.driver.watch((change) => this.#changed(change));
   }
 
-  /** From now on everything is listed from time to time, and the engine is asked whether it answers. */
+  /** Lists everything from time to time from now on, and watches whether the engine answers. */
   start(): void {
     this.#listLater();
     this.#engineWatch.start();

@@ -14,8 +14,9 @@ export interface DrainDeps {
 }
 
 /**
- * The emptying of one session's container before it is removed: its guest takes nothing more, lets what runs finish within the grace or
- * interrupts it, and hands over what it has to say. Over when the guest says so, or when its time is up; each container is asked anew.
+ * Drains one session before its container is removed: its guest takes nothing more, finishes or
+ * interrupts its run within the grace, and hands over its answers. It is over when the guest says
+ * so or its time is up; each container is asked once.
  */
 export class Drain {
   readonly #sessionId: string;

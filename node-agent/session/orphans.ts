@@ -8,7 +8,10 @@ const GATHER_MS = 50;
 /** Listed. There is more to see once some of them are gone. */
 const MAX_LISTED = 10_000;
 
-/** What this node has that no assignment and no tombstone explains, kept as each session is looked at and sent as a whole when it changes. */
+/**
+ * What this node has that no assignment and no tombstone explains. It is updated as each session is
+ * looked at, and sent as a whole when it changes.
+ */
 export class Orphans {
   readonly #outbox: Outbox;
   readonly #clock: Clock;

@@ -13,8 +13,8 @@ const STEPS_IN_A_ROW = 32;
 const MAKING: ReadonlySet<StepName> = new Set(['create-volume', 'create-container', 'start', 'prepare-copy']);
 
 /**
- * Brings one session to what it should be, one step after another, and never two at once. It is woken by whatever may have changed; waking it
- * once too often does nothing. A step that fails is tried again, more and more slowly.
+ * Brings one session to its desired state, one step at a time. Anything that may have changed wakes
+ * it; an unneeded wake does nothing. A failed step is retried with back-off.
  */
 export class Reconciler {
   readonly sessionId: string;
@@ -52,12 +52,15 @@ export class Reconciler {
     });
   }
 
-  /** All of the engine was listed, and this is what it has of the session. Wakes it where that is news. */
+  /** Takes the session's part of a list of everything, and wakes the session if it differs. */
   listed(seen: Seen): void {
     if (this.#steps.listed(seen, this.#running === undefined)) this.wake();
   }
 
-  /** Its guest came or went. One that came may lack what was on its way to the one before: the controller is told of it, whatever it knows. */
+  /**
+   * Its guest connected or disconnected. A new guest may lack what was on its way to the old one,
+   * so the session is reported again.
+   */
   guestChanged(): void {
     this.#reporter.forget();
     this.#steps.drain.guestChanged();
@@ -112,7 +115,7 @@ export class Reconciler {
     return this.#steps.seen.container?.state === 'running' && !this.#deps.guests.isConnected(this.sessionId);
   }
 
-  /** Something with this node's label is there, and neither an assignment nor a tombstone explains it. */
+  /** What has this node's label and is explained by neither an assignment nor a tombstone. */
   orphan(): Orphan | undefined {
     return orphanOf(this.sessionId, this.#deps.ledger.remembered(this.sessionId), this.#steps.seen);
   }

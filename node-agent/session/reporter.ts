@@ -32,7 +32,7 @@ export class Reporter {
     this.#reported = undefined;
   }
 
-  /** Returns what is said of it now to whoever asks, as with an inventory. What changes from this is said. */
+  /** Returns the present report for an inventory. Later changes from it are reported. */
   tell(phase: Phase, seen: Seen, failed: Failed | undefined): Status {
     this.#reported = this.#status(phase, seen, failed);
     return this.#reported;

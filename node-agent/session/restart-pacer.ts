@@ -7,9 +7,9 @@ import type { Ends } from '../ledger/ledger.ts';
 export type PacerDeps = Pick<Host, 'clock' | 'ledger'>;
 
 /**
- * Counts how often one session's container ended without being asked, and says how long to wait before it is started again, or that it is
- * not. The ends are kept in the ledger, by the wall clock, until the session is given up; a recovered one begins without any. What ended while nobody looked, or with the
- * engine, counts as none.
+ * Counts the unasked ends of one session's container, and decides when it is started again, if at
+ * all. The ledger keeps the ends by the wall clock until the session has failed; a recovered
+ * session begins without any. Ends that nobody watched, and those of the engine, do not count.
  */
 export class RestartPacer {
   readonly #sessionId: string;
@@ -31,7 +31,10 @@ export class RestartPacer {
     this.#wasAlive = false;
   }
 
-  /** What was seen just now. Resolves to how often it ended lately, durably, when it ended since the last time. */
+  /**
+   * Takes what was just seen. Resolves to the number of recent ends, durably, if it has ended since
+   * the last look.
+   */
   async saw(container: ContainerSeen | undefined): Promise<number | undefined> {
     const alive = container?.state === 'running' || container?.state === 'paused';
     const ended = this.#wasAlive && !alive;
@@ -53,7 +56,7 @@ export class RestartPacer {
     if (at.length < ends.at.length) await this.#deps.ledger.setEnds(this.#sessionId, { ...ends, at });
   }
 
-  /** Milliseconds until it may be started again, 0 for now; or how the last of too many ends was. */
+  /** Milliseconds until it can be started again, 0 for now; or the last of too many ends. */
   verdict(): number | { readonly last: string } {
     const { at, last } = this.#ends();
     const after = afterEnds(at, this.#deps.clock.now());

@@ -12,12 +12,13 @@ export interface SessionSettings {
   readonly dns: readonly string[];
 }
 
-/** Agents seldom need as many; engines that run without CAP_SYS_RESOURCE cannot give more than they have themselves. */
+/** Agents seldom need more; an engine without CAP_SYS_RESOURCE cannot raise its own limit. */
 export const DEFAULT_OPEN_FILES = 16_384;
 
 /**
- * RAWORC_SESSION_UIDS, RAWORC_SESSION_CONNECTIONS, RAWORC_SESSION_NEW_FLOWS_PER_S, RAWORC_SESSION_EGRESS_BYTES_PER_S (0: no bound),
- * RAWORC_SESSION_OPEN_FILES, RAWORC_SESSION_DNS (addresses, separated by commas). Throws a sentence for the operator.
+ * Reads RAWORC_SESSION_UIDS, RAWORC_SESSION_CONNECTIONS, RAWORC_SESSION_NEW_FLOWS_PER_S,
+ * RAWORC_SESSION_EGRESS_BYTES_PER_S (0: no bound), RAWORC_SESSION_OPEN_FILES, RAWORC_SESSION_DNS
+ * (addresses, separated by commas). Throws a sentence for the operator.
  */
 export function readSessionSettings(environment: NodeJS.ProcessEnv): SessionSettings {
   const whole = (name: string, otherwise: number, least: number) => {

@@ -10,8 +10,9 @@ const MIN_MS = 5_000;
 export type ShutdownDeps = Pick<Host, 'driver' | 'listener' | 'clock' | 'log'>;
 
 /**
- * Removes every container of this node, the directories of its sockets, and what it shares with other node agents if it is the last. Volumes, images
- * and the ledger stay. Guests are not asked to end: what they acknowledged is in their journals. Never rejects: what is left over is adopted or removed later.
+ * Removes every container of this node, its socket directories and, if it is the last node agent,
+ * what they share. Volumes, images and the ledger stay. Guests are not asked to end, because their
+ * journals have what they acknowledged. Never rejects: leftovers are adopted or removed later.
  */
 export async function removeContainers(
   { driver, listener, clock, log }: ShutdownDeps,

@@ -11,7 +11,9 @@ export interface Status {
   readonly reason: string;
 }
 
-/** What carries this node's labels, and no assignment and no tombstone explains. Empty: not there, or unknown. */
+/**
+ * What has this node's labels and no assignment or tombstone. An empty field is absent or unknown.
+ */
 export interface Orphan {
   readonly sessionId: string;
   /** At which it was made. */
@@ -33,7 +35,7 @@ export function orphanOf(
   if (assignment !== undefined) return undefined;
   const generation = Math.max(container?.generation ?? -1, volume?.generation ?? -1);
   if (generation < 0 || generation <= (tombstone ?? -1)) return undefined;
-  // Half a copy is nobody's work: it can be removed, and is not told as a volume that could be adopted.
+  // Half a copy is nobody's work. It can be removed, but is not offered for adoption.
   const whole = copying === undefined ? volume?.name : undefined;
   return {
     sessionId,

@@ -61,7 +61,10 @@ export class Steps {
     this.attempts.forget();
   }
 
-  /** Takes what a list of everything showed of the session; true when that is news. An engine is not asked for what it just said. */
+  /**
+   * Takes the session's part of a list; true if it differs. It replaces the first look, so that the
+   * engine is not asked again.
+   */
   listed(seen: Seen, isIdle: boolean): boolean {
     if (!this.#hasLooked && isIdle && tellsAll(seen)) this.#listed = seen;
     return !this.#hasLooked || !sameSight(this.#seen, seen);
@@ -164,7 +167,7 @@ export class Steps {
       wakeAfter(verdict);
       return false;
     }
-    // It may have waited long for its turn at the engine: what is not to run any more does not begin.
+    // It may have waited long for its turn: a session that must not run any more is not started.
     const outcome = await calls.call(async (signal) => (this.next().kind === 'start' ? driver.start(this.#sessionId, signal) : undefined));
     if (outcome === undefined) return true;
     if (outcome.ok) {
@@ -182,7 +185,10 @@ export class Steps {
     return true;
   }
 
-  /** A container that fails to start may be damaged for good, as by an engine that ended meanwhile. It holds nothing that the volume does not. */
+  /**
+   * A container that fails to start may be damaged, as by an engine that ended meanwhile. The
+   * volume holds everything it had.
+   */
   async #discard(): Promise<void> {
     await this.look();
     const state = this.#seen.container?.state;

@@ -8,13 +8,15 @@ const COPY_MS = 3_600_000;
 const PART = '.part';
 
 /**
- * Moves a directory's files into a disk that is being made in `adopting`, and leaves a plain file where they were: what still expects them there fails,
- * and finds no empty directory. Whatever it is cut off after, the files are whole in one of the two places:
+ * Moves a directory's files into a disk that is being made in `adopting`, and leaves a plain file
+ * in their place, so that whatever still expects them fails instead of finding an empty directory.
+ * Wherever it is cut off, the files are whole in one of the two places:
  *
- *     1. the record is written, and synced           nothing was moved: done anew
- *     2. the files are moved by one rename            they are in the new place: {@link isFilled}
- *        or, between file systems, copied, synced, and the copy renamed to its name; the original stays until the engine's volume is removed
- *     3. the caller moves `adopting` to its name      the disk is there
+ *     1. the record is written and synced         nothing was moved: begin again
+ *     2. the files are moved by one rename        they are in the new place: {@link isFilled}
+ *        or, between file systems, copied, synced, and the copy renamed to its name; the
+ *        original stays until the engine's volume is removed
+ *     3. the caller moves `adopting` to its name  the disk is there
  */
 export async function fillByAdoption(run: Command, adopting: string, disk: DiskRecord, from: string): Promise<void> {
   await makeDirectory(placeOf(adopting));
@@ -44,7 +46,10 @@ export async function isFilled(adopting: string): Promise<DiskRecord | undefined
   return disk !== undefined && (await exists(filesOf(adopting, disk))) ? disk : undefined;
 }
 
-/** Where the engine would mount the files, there is no directory any more: a container that still asks for it does not start. */
+/**
+ * The engine would mount a directory here; with a plain file in its place, an old container does
+ * not start.
+ */
 async function leaveNotice(from: string, { id, session }: DiskRecord): Promise<void> {
   if (await exists(from)) return;
   await writeFile(from, `The files of session ${session} are the node agent's now, in disk ${id}.\n`, { flag: 'wx' });

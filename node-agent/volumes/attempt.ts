@@ -19,7 +19,10 @@ export interface AttemptDeps {
 
 const TRIED_BYTES = 4 * 2 ** 20;
 
-/** Makes a disk of this kind and removes it again. Resolves with why that does not work on this host; undefined: it does. */
+/**
+ * Creates a disk of this kind and removes it again. Resolves to why that fails on this host, or
+ * undefined.
+ */
 export async function attemptDisk(kind: DiskKind, deps: AttemptDeps): Promise<string | undefined> {
   const { directory, run, random } = deps;
   await makeDirectory(directory);

@@ -3,7 +3,10 @@ import { execFile } from 'node:child_process';
 const MAY_TAKE_MS = 60_000;
 const REASON_CHARACTERS = 300;
 
-/** Mounting, formatting and counting are programs of the host. They get a path to find one another by, and nothing else of this process. */
+/**
+ * Runs a program of the host (mount, mkfs, du). It gets a PATH and nothing else of this process's
+ * environment.
+ */
 export type Command = (program: string, args: readonly string[], options?: CommandOptions) => Promise<string>;
 
 export interface CommandOptions {

@@ -12,11 +12,12 @@ import { type DiskRecord, decodeDiskRecord, encodeDiskRecord } from './disk-reco
  *     disks/{session}/fs/{id}        what the session sees as /session
  *     disks/.making-{session}        not a disk yet
  *     disks/.ready-{id}              an empty file system that is mounted already, and nobody's yet
- *     disks/.adopting-{session}      not a disk yet, but it can hold the files of one that was a volume of the engine: never cleared before they are elsewhere
+ *     disks/.adopting-{session}      not a disk yet, but perhaps the only place of its files:
+ *                                    cleared once they are elsewhere
  *     disks/.gone-{id}               a disk no more
  *
- * A session sees nothing but fs/{id}, and `id` is fresh for each disk: an image that is not mounted, or another one in its place, has no such directory,
- * and an engine that is told to bind it refuses.
+ * A session sees only fs/{id}, and `id` is fresh for each disk. An unmounted image, or another one
+ * in its place, has no such directory, and an engine that is told to bind it refuses.
  */
 export const recordOf = (directory: string) => join(directory, 'record.json');
 export const passwdOf = (directory: string) => join(directory, 'passwd');
@@ -64,7 +65,7 @@ export async function writeRecord(directory: string, disk: DiskRecord): Promise<
   await syncDirectory(directory);
 }
 
-/** One that is there with other content is replaced as a whole: a container keeps the one that it was started with. */
+/** Replaced as a whole if it differs: a running container keeps the file it was started with. */
 export async function writePasswd(directory: string, content: string): Promise<void> {
   const path = passwdOf(directory);
   if ((await unlessMissing(readFile(path, 'utf8'))) === content) return;

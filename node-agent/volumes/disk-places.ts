@@ -24,7 +24,10 @@ import type { Turns } from './turns.ts';
 /** What a disk of many small files can take. */
 const CLEARING_MS = 600_000;
 
-/** Where disks come to be and go: made beside their place, moved there by one rename, and cleared from another. */
+/**
+ * Creates and removes disks: each is made beside its place and moved there by one rename, and moved
+ * away before it is cleared.
+ */
 export class DiskPlaces {
   readonly #deps: DisksDeps;
   readonly #turns: Turns;
@@ -93,7 +96,10 @@ export class DiskPlaces {
     log.warn('disk.displaced', { session: sessionId, kept });
   }
 
-  /** By programs that follow no link and stay in one file system, however deep a session has nested its directories. */
+  /**
+   * Uses programs that follow no link and stay in one file system, however deeply a session has
+   * nested its directories.
+   */
   clear(directory: string): Promise<void> {
     const { run } = this.#deps;
     return this.#turns.take(directory, async () => {

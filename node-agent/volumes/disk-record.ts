@@ -3,9 +3,15 @@ import { DISK_KINDS } from '../domain/disk-choice.ts';
 
 const record = z.object({
   version: z.literal(1),
-  /** Fresh for each disk. The session's files are in a directory of this name in the disk's file system: no other file system has it. */
+  /**
+   * Fresh for each disk. The session's files are in a directory of this name, which no other file
+   * system has.
+   */
   id: z.uuid(),
-  /** `image`: a file system in a file, which ends at the limit. `quota`: a directory with a project quota. `measured`: a directory that is measured. */
+  /**
+   * `image`: a file system in a file of limited size. `quota`: a directory with a project quota.
+   * `measured`: a directory whose use is measured.
+   */
   kind: z.enum(DISK_KINDS),
   cluster: z.string(),
   node: z.string(),
@@ -16,13 +22,16 @@ const record = z.object({
   bytes: z.number().int().nonnegative(),
   /** The session was stopped because it exceeded its limit, and has not been within it since. */
   stopped: z.literal(true).exactOptional(),
-  /** Who owns what agents wrote on it: not there on disks of a version that had one user for all. */
+  /** The owner of the agents' files; absent on disks from when all agents had one user. */
   uid: z.number().int().positive().optional(),
   /** Of a quota. */
   project: z.number().int().positive().optional(),
 });
 
-/** What the node agent wrote beside a disk when it made it. It is complete, or the disk is not there. */
+/**
+ * What the node agent recorded beside a disk when it created it. Without a complete record there is
+ * no disk.
+ */
 export type DiskRecord = Readonly<z.infer<typeof record>>;
 
 export const encodeDiskRecord = (disk: DiskRecord): string => `${JSON.stringify(disk)}\n`;

@@ -22,7 +22,10 @@ export interface DiskSpaceDeps {
   readonly reserve: { release(): Promise<void>; take(): Promise<void> };
 }
 
-/** The low-water mark of the disk that holds the ledger and the disks of sessions: below it nothing new is placed on this node, and the ledger gets its reserve. */
+/**
+ * Watches the free space of the disk that holds the ledger and the sessions' disks. Below the mark
+ * nothing is placed on this node, and the ledger gets its reserve.
+ */
 export class DiskSpace {
   readonly #deps: DiskSpaceDeps;
   #low = false;

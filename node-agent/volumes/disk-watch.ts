@@ -49,7 +49,10 @@ export interface DiskWatchDeps {
   readonly metrics?: Metrics;
 }
 
-/** Looks at the disks of sessions that run: says once when one is full and when it has room again, and what is to be stopped. */
+/**
+ * Watches the disks of running sessions: reports once when one is full, when it has room again, and
+ * when its session must stop.
+ */
 export class DiskWatch {
   readonly #deps: DiskWatchDeps;
   readonly #full = new Set<string>();
@@ -139,7 +142,10 @@ export class DiskWatch {
     exceeded(disk, bytes - left.bytes);
   }
 
-  /** One that was stopped for it, and was recovered, gets some time to make room, and none to take more. */
+  /**
+   * A session that was stopped for it and recovered gets some time to make room, but may not write
+   * more.
+   */
   #isBeyond(disk: WatchedDisk, left: DiskLeft): boolean {
     const { session, wasStopped } = disk;
     const nowMs = this.#deps.clock.monotonic();

@@ -42,11 +42,14 @@ export interface DiskPlan {
 }
 
 /**
- * The disks of this node's sessions: directories and file systems that the node agent owns, whatever an operator does to the engine's volumes.
+ * The disks of this node's sessions: directories and file systems that the node agent owns,
+ * whatever an operator does to the engine's volumes.
  *
- * 1. A disk is there in whole or not at all: it is made beside its place, synced, and moved there by one rename. It goes by one rename, too.
- * 2. Whatever a crash leaves half made or half removed holds nothing that anybody was told of, and is cleared by `sweep`.
- * 3. `ready` answers with a path that exists in this disk and nowhere else, or throws: a disk that is not mounted is never an empty one.
+ * 1. A disk is whole or absent: it is made beside its place, synced, and moved there by one rename.
+ *    One rename removes it.
+ * 2. What a crash leaves half created or half removed was never announced, and `sweep` clears it.
+ * 3. `ready` returns a path that exists in this disk and nowhere else, or throws: an unmounted disk
+ *    is never an empty one.
  * 4. Nothing here looks below the directory that a session sees.
  */
 export class Disks {
@@ -101,8 +104,9 @@ export class Disks {
   }
 
   /**
-   * Makes the files in `from`, which is on this host and on which nothing runs, the session's disk. They are not copied unless they are in another file
-   * system, and not squeezed into a limit that they exceed: the disk is a directory that is measured, whatever new disks are.
+   * Makes the files in `from`, on which nothing runs, the session's disk. They are copied only
+   * across file systems. Files beyond the limit are kept: the disk is a measured directory,
+   * whatever new disks are.
    */
   adopt({ sessionId, generation, space, bytes }: DiskPlan, from: string): Promise<DiskRecord> {
     return this.#turns.take(sessionId, async () => {
@@ -122,8 +126,9 @@ export class Disks {
   }
 
   /**
-   * The directory that a container of the session binds. What is made of a file is mounted first. `bytes` raises the limit of what is measured; `uid`
-   * becomes the owner of what agents wrote, which nothing can be running on then.
+   * Returns the directory that the session's container binds, mounted where it is an image. `bytes`
+   * raises a measured limit; `uid` becomes the owner of the agents' files, which needs that nothing
+   * runs on them.
    */
   ready(sessionId: string, bytes = 0, uid?: number): Promise<{ readonly path: string; readonly disk: DiskRecord }> {
     this.#asked.set(sessionId, this.#askedFor(sessionId) + 1);
@@ -149,7 +154,7 @@ export class Disks {
     });
   }
 
-  /** Unless a container has it or it was asked for meanwhile: the host gets back what was deleted in it, and it is unmounted. */
+  /** Trims and unmounts it, unless a container has it or it was asked for meanwhile. */
   release(sessionId: string, hasContainer: () => Promise<boolean>): Promise<void> {
     const asked = this.#askedFor(sessionId);
     return this.#turns.take(sessionId, async () => {
@@ -180,7 +185,7 @@ export class Disks {
     });
   }
 
-  /** Remembers that the session was stopped because it exceeded its limit, or that it is within it again. */
+  /** Records that the session was stopped for exceeding its limit, or is within it again. */
   mark(sessionId: string, stopped: boolean): Promise<void> {
     return this.#turns.take(sessionId, async () => {
       const disk = await this.find(sessionId);

@@ -17,8 +17,8 @@ const KERNEL_SHARE = 0.02;
 const KERNEL_BYTES = 16 * MIB;
 
 /**
- * How large an image is whose agents can write `bytes`: inode tables, the file system's journal and the guest's reserve come on top. Nothing of it takes room
- * on the host before something is written.
+ * Returns the size of an image in which agents can write `bytes`, with inode tables, journal and
+ * the guest's reserve. It takes no room before something is written.
  */
 export function imageBytes(bytes: number): number {
   const kernel = Math.min(KERNEL_BYTES, Math.ceil(bytes * KERNEL_SHARE));
@@ -28,12 +28,13 @@ export function imageBytes(bytes: number): number {
   return Math.ceil(whole / MIB) * MIB;
 }
 
-/** Left to uid 0: the guest's own journal goes on in it where agents, who are not uid 0, have filled the rest. */
+/** Reserved for uid 0, so that the guest's journal continues when agents have filled the rest. */
 const reservedBytes = (bytes: number) => Math.min(16 * MIB, Math.max(2 * MIB, Math.floor(bytes / 16)));
 
 /**
- * Makes a sparse ext4 image, durably, with one directory named `id` in it. It has a journal: guests sync their mailbox on it, and after a power cut a
- * mount then replays a few blocks, where without one the whole file system would have to be checked before it could be trusted.
+ * Creates a sparse ext4 image, durably, with one directory named `id`. Its journal makes a mount
+ * after a power cut replay a few blocks instead of checking the whole file system, on which guests
+ * sync their mailbox.
  */
 export async function makeImage(run: Command, image: string, id: string, bytes: number): Promise<void> {
   const size = imageBytes(bytes);
@@ -56,8 +57,9 @@ export async function makeImage(run: Command, image: string, id: string, bytes: 
 const OPTIONS = ['nosuid', 'nodev', 'noatime', 'noinit_itable', 'errors=remount-ro'].join();
 
 /**
- * Mounts an image. One that the kernel still has as a loop device, because a container sees it, is mounted from that device: two devices on one file would be
- * two file systems that overwrite each other. A file system that does not mount is repaired once.
+ * Mounts an image. If a container still has it as a loop device, that device is mounted: two
+ * devices on one file would be two file systems that overwrite each other. A file system that does
+ * not mount is repaired once.
  */
 export async function mountImage(run: Command, image: string, place: string): Promise<void> {
   const device = await loopDeviceOf(image);
@@ -89,7 +91,7 @@ export async function unmountImage(run: Command, place: string): Promise<void> {
   await run('umount', [place]);
 }
 
-/** Gives the host back what was deleted in it: of what its journal has not committed, the kernel gives nothing back. */
+/** Returns deleted blocks to the host, but for those that the journal has not committed. */
 export async function trimImage(run: Command, place: string): Promise<void> {
   await run('sync', ['-f', place]);
   await run('fstrim', [place]);

@@ -19,7 +19,10 @@ const TOO_LONG = `The copy of the volume took longer than ${COPY_MAY_TAKE_MS / 6
 const DONE: Outcome = { ok: true };
 const NEVER = Number.NEGATIVE_INFINITY;
 
-/** Everything that is done with one session's volume: each job is journalled before its effect, and can be run again. */
+/**
+ * Everything that is done with one session's volume. Each job is journalled before its effect, and
+ * can be repeated.
+ */
 export class VolumeJobs {
   readonly #sessionId: string;
   readonly #deps: VolumeJobsDeps;
@@ -78,13 +81,19 @@ export class VolumeJobs {
     return { copy: state === 'alive' ? this.#alive() : state, source: this.#deps.ledger.copies.sourceState(this.#sessionId) };
   }
 
-  /** Milliseconds after which the session is looked at again, whatever happens; undefined when no copy is under way. */
+  /**
+   * Milliseconds after which the session is looked at again in any case; undefined when no copy is
+   * under way.
+   */
   lookAgainMs(): number | undefined {
     const leftMs = this.#leftMs();
     return leftMs === undefined ? undefined : Math.min(leftMs, START_AGAIN_MS);
   }
 
-  /** The copier may have missed its start, or was started by a node agent before this one. A second start does no harm. */
+  /**
+   * The copier may have missed its start, or was started by an earlier node agent. A second start
+   * does no harm.
+   */
   #alive(): CopyState {
     if (this.#isRead) return 'flushing';
     return this.#deps.clock.monotonic() - this.#startedAtMs < START_AGAIN_MS ? 'running' : 'ready';

@@ -9,7 +9,10 @@ import { PreparedImages } from './prepared.ts';
 /** What a session has that asks for no other limit. */
 const PREPARED_BYTES = 2 ** 30;
 
-/** Chooses, by trying, what the disks of new sessions are. Throws a sentence for the operator where nothing works, or not what the operator demands. */
+/**
+ * Tries which kind of disk works here. Throws a sentence for the operator when none does, or not
+ * the one demanded.
+ */
 export async function openDisks(
   setting: DiskSetting,
   deps: AttemptDeps & Omit<DisksDeps, 'kind'> & { readonly conditions: Conditions; readonly clock: Clock },

@@ -20,7 +20,10 @@ export interface PreparedDeps {
   readonly log: Log;
 }
 
-/** Empty file systems that are made and mounted ahead, of the size that was asked for last. What is left of them after an end of the process is swept. */
+/**
+ * Empty file systems, created and mounted ahead, of the size that was last asked for. A sweep
+ * clears those that an earlier process left.
+ */
 export class PreparedImages {
   readonly #deps: PreparedDeps;
   readonly #ready: { readonly id: string; readonly bytes: number }[] = [];
@@ -34,7 +37,7 @@ export class PreparedImages {
     this.#bytes = bytes;
   }
 
-  /** One of that size, which is the caller's from now on; undefined when there is none. Others are made later. */
+  /** Hands over one of that size, or undefined. Replacements are created later. */
   take(bytes: number): { readonly id: string; readonly directory: string } | undefined {
     this.#bytes = bytes;
     const at = this.#ready.findIndex((one) => one.bytes === bytes);
@@ -51,7 +54,7 @@ export class PreparedImages {
     return this.#making.has(id) || this.#ready.some((one) => one.id === id);
   }
 
-  /** Resolves when there are as many as are kept. Those of another size than was asked for last are left to the next sweep. */
+  /** Resolves when enough are ready. Those of another size are left to the next sweep. */
   fill(): Promise<void> {
     this.#filling ??= this.#fill().finally(() => {
       this.#filling = undefined;

@@ -19,7 +19,9 @@ export function freeProject(random: Random, taken: ReadonlySet<number>): number 
   }
 }
 
-/** Makes a directory the root of a project: whatever is made in it counts for the project. Before anything is in it. */
+/**
+ * Makes an empty directory the root of a project: everything created in it counts for the project.
+ */
 export async function boundByProject(run: Command, directory: string, project: number, bytes: number): Promise<void> {
   await run('chattr', ['-p', String(project), directory]);
   await run('chattr', ['+P', directory]);
@@ -34,8 +36,9 @@ export async function setProjectLimit(run: Command, directory: string, project: 
 }
 
 /**
- * Whether a project quota in this directory bounds what is written. A file system can take every call and enforce nothing, so it is tried: a
- * part of the limit must fit, and more than the limit must not. Resolves with why it does not hold; undefined: it does.
+ * Whether a project quota in this directory really bounds writing. A file system can accept every
+ * call and enforce nothing, so it is tried: less than the limit must fit, and more must not.
+ * Resolves to why not, or undefined.
  */
 export async function attemptQuota(run: Command, directory: string, random: Random): Promise<string | undefined> {
   const limit = 4 * MIB;

@@ -1,7 +1,7 @@
 import { open, rm } from 'node:fs/promises';
 import type { Command } from './command.ts';
 
-/** Room on the disk that nobody else can take, in a file that is removed where the ledger needs it. */
+/** Disk space reserved in a file, which is removed when the ledger needs the room. */
 export class Reserve {
   readonly #file: string;
   readonly #bytes: number;

@@ -1,10 +1,13 @@
 import type { Command } from './command.ts';
 
 const COUNTING_MS = 300_000;
-/** A session went on meanwhile, and what was listed a moment ago is gone: the rest is counted all the same. */
+/** A file that was listed has gone meanwhile, as in a running session. The others are counted. */
 const SOME_WERE_GONE = 1;
 
-/** What the files below a directory take up on the host, by their blocks. Counted by a program of the host with the least claim on its processors, which follows no link. */
+/**
+ * Returns the blocks used below a directory. The program that counts has the lowest priority and
+ * follows no link.
+ */
 export const usedBytes = (run: Command, directory: string) => count(run, directory, ['--block-size=1']);
 
 export const usedFiles = (run: Command, directory: string) => count(run, directory, ['--inodes']);

@@ -1,4 +1,7 @@
-/** Where control groups are mounted: one tree for all controllers (version 2), or one for each that matters here (version 1). */
+/**
+ * Where control groups are mounted: one tree for all controllers (version 2), or one per controller
+ * (version 1).
+ */
 export type CgroupMounts =
   | { readonly version: 2; readonly root: string }
   | {
@@ -6,11 +9,17 @@ export type CgroupMounts =
       readonly cpu: string;
       readonly memory: string;
       readonly pids: string;
-      /** Those of all controllers, also of such as bound nothing here: the engine makes a group in each. */
+      /**
+       * Of all controllers, including those that bound nothing here: the engine makes a group in
+       * each.
+       */
       readonly every: readonly string[];
     };
 
-/** From the text of /proc/self/mountinfo. A host that mounts both uses version 1. Throws when a controller is not mounted. */
+/**
+ * Parses /proc/self/mountinfo. A host that mounts both versions uses version 1. Throws when a
+ * controller is not mounted.
+ */
 export function cgroupMounts(mountinfo: string): CgroupMounts {
   const v1 = new Map<string, string>();
   let v2: string | undefined;

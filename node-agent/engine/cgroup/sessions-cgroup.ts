@@ -9,7 +9,10 @@ import { CgroupTree } from './tree.ts';
 
 /** The control group that all containers of a node's sessions, copies and builds are in. */
 export interface ParentCgroup {
-  /** As the engine is told of it. Undefined: it could not be made, and containers are bounded one by one only. */
+  /**
+   * The group's name for the engine. Undefined: it could not be made, and only single containers
+   * are bounded.
+   */
   readonly parent: string | undefined;
   /** It is there with its totals, or the node has the condition. */
   ensure(): Promise<void>;

@@ -5,7 +5,10 @@ import type { Totals } from './totals.ts';
 
 export const UNITS = '/run/systemd/system';
 
-/** The same where systemd has the control groups: a slice, in a unit file that a reboot removes and the next start writes again. */
+/**
+ * The same where systemd manages control groups: a slice in a runtime unit file, which a reboot
+ * removes and the next start writes.
+ */
 export class CgroupSlice {
   readonly parent: string;
   readonly #text: string;
@@ -20,7 +23,7 @@ export class CgroupSlice {
     this.#run = run;
   }
 
-  /** Makes it, or adopts the one that is there, and sets its totals. Throws when systemd refuses. */
+  /** Creates or adopts the slice and sets its totals. Throws when systemd refuses. */
   async ensure(): Promise<void> {
     const isWritten = existsSync(this.#file) && readFileSync(this.#file, 'utf8') === this.#text;
     if (isWritten && this.#started) return;

@@ -1,4 +1,7 @@
-/** What all sessions of a node may have together. The rest of the host is for the system, the engine and the node agent. */
+/**
+ * The totals of all sessions of a node. The rest of the host is for the system, the engine and the
+ * node agent.
+ */
 export interface Totals {
   readonly cpuMillis: number;
   readonly memoryBytes: number;
@@ -10,7 +13,7 @@ export interface Totals {
 const SHARE = 0.1;
 const MIN_RESERVE: Totals = { cpuMillis: 100, memoryBytes: 128 * 1024 * 1024, processes: 1024 };
 
-/** The host less its reserve, and never less than half of it: a node with nothing to give would only puzzle its operator. */
+/** Returns the host's resources without the reserve, and at least half of them. */
 export function totalsOf(host: Totals, reserve: Partial<Totals> = {}): Totals {
   const of = (field: keyof Totals) => {
     const usual = Math.min(Math.max(MIN_RESERVE[field], Math.ceil(host[field] * SHARE)), Math.floor(host[field] / 2));

@@ -14,8 +14,8 @@ interface Bound {
 }
 
 /**
- * A control group in the trees that the kernel shows as files. Reads and writes are synchronous: they touch no disk, and the group is
- * looked at before each container that is made in it.
+ * A control group as files in the kernel's trees. Reads and writes are synchronous: they touch no
+ * disk, and the group is checked before each container is created in it.
  */
 export class CgroupTree {
   readonly #mounts: CgroupMounts;
@@ -33,7 +33,7 @@ export class CgroupTree {
     return `/${ABOVE}/${this.#name}`;
   }
 
-  /** Makes it, or adopts the one that is there, and sets its totals. Throws when the kernel refuses one. */
+  /** Creates or adopts the group and sets its totals. Throws when the kernel refuses one. */
   ensure(): void {
     if (this.#bounds().every(isInForce)) return;
     for (const directory of this.#directories()) {
@@ -102,7 +102,7 @@ function set(bound: Bound): void {
   try {
     writeFileSync(bound.file, bound.value);
   } catch (error) {
-    // Memory with swap is never less than memory alone: which of the two comes first depends on whether they grow.
+    // Memory with swap cannot be less than memory alone, so the order depends on whether they grow.
     const both = bound.file.replace(/memory\.limit_in_bytes$/, 'memory.memsw.limit_in_bytes');
     if (both === bound.file || !existsSync(both)) throw error;
     writeFileSync(both, bound.value);

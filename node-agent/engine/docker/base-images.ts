@@ -25,7 +25,9 @@ export interface BaseImagesDeps {
   readonly log: Log;
 }
 
-/** Copies that are kept: the newest images. An operator who upgrades has sessions of the one before. */
+/**
+ * Copies of the newest images. After an upgrade, sessions of the previous one still need theirs.
+ */
 const MAX_KEPT = 2;
 /** A new image is copied once the node has settled, not while it starts its first sessions. */
 const SETTLED_MS = 60_000;
@@ -43,8 +45,9 @@ function imageOf(name: string): Pick<BaseImage, 'tag' | 'id'> | undefined {
 }
 
 /**
- * Copies of the base images of this node, in its data directory: `docker system prune -af` takes every image without a container, and
- * without its base image no session of a node can start and no build can be repeated. An image that is gone is loaded again.
+ * Keeps copies of the node's base images in its data directory and loads missing ones. `docker
+ * system prune -af` removes every image without a container; without its base image, no session
+ * starts and no build can be repeated.
  */
 export class DockerBaseImages {
   readonly #deps: BaseImagesDeps;
@@ -61,7 +64,10 @@ export class DockerBaseImages {
     });
   }
 
-  /** Looks at what the engine has now, and copies or loads in the background. What the engine loads, its events tell. */
+  /**
+   * Compares with the engine's images, and copies or loads in the background. The engine's events
+   * report what it loaded.
+   */
   look(images: readonly BaseImage[]): void {
     const { clock, log } = this.#deps;
     if (this.#work !== undefined || this.#ending.signal.aborted || clock.monotonic() < this.#notBeforeMs) return;

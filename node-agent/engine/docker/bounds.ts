@@ -22,7 +22,9 @@ export interface BoundsOptions {
 
 const info = z.object({ NCPU: z.number(), MemTotal: z.number(), CgroupDriver: z.string() });
 
-/** What this host gives to all sessions together, held by one control group, and to one of them at most. */
+/**
+ * The totals of all sessions on this host, enforced by one control group, and the maximum of each.
+ */
 export class DockerBounds {
   readonly #cgroup: ParentCgroup;
   readonly #totals: Totals;
@@ -67,7 +69,10 @@ export class DockerBounds {
     return { ...this.#totals, sessions, diskBytes: await this.#options.diskBytes(), most: this.#most };
   }
 
-  /** Whether a container was made outside the group, or with more than a session may have now: it is made anew before it starts again. */
+  /**
+   * Whether a container is outside the group or exceeds the present maximum. It is then created
+   * again before it starts.
+   */
   isOutside(container: Docker.ContainerInspectInfo): boolean {
     const { CgroupParent, Memory = 0, NanoCpus = 0, PidsLimit } = container.HostConfig;
     const processes = Math.max(0, (PidsLimit ?? 0) - RESERVED_PROCESSES);

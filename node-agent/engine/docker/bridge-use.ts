@@ -8,7 +8,10 @@ export interface BridgeUseDeps {
   readonly ports?: (bridge: string) => Promise<number>;
 }
 
-/** Tells when the bridge of sessions can carry no more: other node agents, and whoever else connects containers to it, use it up as well. */
+/**
+ * Raises a condition when the sessions' bridge is full. Other node agents and other containers use
+ * it, too.
+ */
 export class BridgeUse {
   readonly #deps: BridgeUseDeps;
   #room = 0;

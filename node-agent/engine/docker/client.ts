@@ -2,7 +2,10 @@ import Docker from 'dockerode';
 import { z } from 'zod';
 import { messageOf } from '../../../seams/message-of.ts';
 
-/** The oldest engine this was tried with is 20.10. A newer engine may have left this behind: then its own oldest is spoken. */
+/**
+ * Of Docker 20.10, the oldest that was tried. A newer engine that dropped it is spoken to in its
+ * own oldest version.
+ */
 const API_VERSION = '1.41';
 const SHORT_CALL_MS = 90_000;
 const PROBE_MS = 2_500;
@@ -18,7 +21,7 @@ export interface DockerClients {
 
 const versionAnswer = z.object({ Version: z.string(), ApiVersion: z.string(), MinAPIVersion: z.string().optional() });
 
-/** Throws a sentence for the operator when there is no engine at the socket, or one that is too old. */
+/** Throws a sentence for the operator when no engine answers at the socket, or it is too old. */
 export async function dockerClients(socketPath: string): Promise<DockerClients> {
   // An empty host keeps DOCKER_HOST out of it: only the socket that was named is used.
   const options = { socketPath, host: '' };
@@ -40,7 +43,7 @@ function isOlder(a: string, b: string): boolean {
 
 const refusal = z.object({ statusCode: z.number(), json: z.object({ message: z.string() }).optional().catch(undefined) });
 
-/** The engine's answer, when this is one: its status and what it says. Undefined for a fault on the way to it. */
+/** Returns status and message of an engine's answer; undefined for any other fault. */
 export function answerOf(error: unknown): { readonly status: number; readonly message: string } | undefined {
   const parsed = refusal.safeParse(error);
   if (!parsed.success) return undefined;

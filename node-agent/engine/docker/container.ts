@@ -21,7 +21,10 @@ export const sessionOfVolume = (name: string) => (name.startsWith(VOLUME) ? name
 
 export const copyName = (sessionId: string) => `raworc_copy_${sessionId}`;
 
-/** The session into whose volume the owner's container of these labels copies; undefined for everything else. */
+/**
+ * Returns the session into whose volume this node's container with these labels copies; undefined
+ * for anything else.
+ */
 export function sessionOfCopy(owner: Owner, found: Readonly<Record<string, string>> | null | undefined): string | undefined {
   const isOwn = found?.['raworc.cluster'] === owner.clusterId && found['raworc.node'] === owner.nodeId;
   return isOwn ? found['raworc.copy'] : undefined;
@@ -50,7 +53,10 @@ const labels = z.object({
   'raworc.space': z.string().catch(''),
 });
 
-/** The session, generation and space of what carries the owner's labels; undefined for everything else. */
+/**
+ * Returns session, generation and space of what has the owner's labels; undefined for anything
+ * else.
+ */
 export function ownedBy(owner: Owner, found: Readonly<Record<string, string>> | null | undefined) {
   if (found?.['raworc.cluster'] !== owner.clusterId || found['raworc.node'] !== owner.nodeId) return undefined;
   const parsed = labels.safeParse(found);
@@ -68,7 +74,10 @@ const tmpBytes = (memoryBytes: number) => Math.floor(memoryBytes / 4);
 
 export const RESOLV_CONF = '/etc/resolv.conf';
 
-/** What the kernel's own defaults are, or less: an engine cannot always give more. Message queues and locked memory are counted by user. */
+/**
+ * The kernel's defaults or less: an engine cannot always give more. Message queues and locked
+ * memory count per user.
+ */
 const ulimits = (openFiles: number) =>
   Object.entries({ nofile: openFiles, core: 0, memlock: 8 * 1024 * 1024, msgqueue: 819_200 }).map(([Name, most]) => ({
     Name,
@@ -78,7 +87,10 @@ const ulimits = (openFiles: number) =>
 
 const RUN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** A directory of a disk, in a container. Where it is not there, as in a file system that is not mounted, the engine refuses, and makes none. */
+/**
+ * Mounts a disk's directory. The engine refuses a missing one, as of an unmounted file system, and
+ * never creates it.
+ */
 export function diskMount(path: string, target: string, readOnly = false): MountSettings {
   return { Type: 'bind', Source: path, Target: target, ReadOnly: readOnly, BindOptions: { Propagation: 'rprivate' } };
 }
@@ -98,8 +110,9 @@ export interface ContainerPlaces {
 }
 
 /**
- * The container of one session. uid 0 in it has every capability dropped but those to start agents as another user and to end them; no process can gain
- * what it does not have; the root is read-only. The disk is made beforehand and the image's own /session is not copied into it.
+ * Returns the options of a session's container. Its uid 0 has only the capabilities to start agents
+ * as another user and to end them; no process can gain privileges; the root is read-only. The disk
+ * exists already, and the image's /session is not copied into it.
  */
 export function containerOptions(
   owner: Owner,
@@ -137,7 +150,8 @@ export function containerOptions(
       Privileged: false,
       Init: true,
       Ulimits: ulimits(openFiles),
-      // The guest holds agents to their limit, and starts another worker even where they have reached it.
+      // The guest enforces the agents' limit, and can start another worker even when they have
+      // reached it.
       PidsLimit: limits.processes + RESERVED_PROCESSES,
       Memory: limits.memoryBytes,
       MemorySwap: limits.memoryBytes,

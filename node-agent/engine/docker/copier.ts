@@ -9,8 +9,9 @@ import { copyName, diskMount, isCopyOf, type Owner, ownerFilter, sessionOfCopy }
 import { outcomeOf } from './outcomes.ts';
 
 /**
- * Waits for a line. Empties the one volume and copies the other into it: owners, modes, times and links as they are, by reference where the file system can. What is
- * copied is on the disk when this ends, so that a copy that is taken for whole is whole after a power cut; what it says says that all was read.
+ * Waits for a line, empties the target and copies the source into it, with owners, modes, times and
+ * links, by reference where the file system can. It prints a line when everything was read, and
+ * exits when it is flushed: a copy taken for whole survives a power cut.
  */
 const SCRIPT = `set -e
 read -r go
@@ -40,7 +41,10 @@ export interface DockerCopierDeps {
   released(sessionId: string): void;
 }
 
-/** A container for each copy, without a network, that sees the two volumes and nothing else. Files of other people are in them: it may change owners and modes, and no more. */
+/**
+ * One container per copy, without a network, that sees only the two volumes. Its capabilities are
+ * those to change owners and modes of files.
+ */
 export class DockerCopier {
   readonly #deps: DockerCopierDeps;
   readonly #lines = new Map<string, Duplex>();

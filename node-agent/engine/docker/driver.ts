@@ -50,7 +50,7 @@ export interface DockerDeps {
   readonly conditions?: Pick<Conditions, 'raise' | 'clear'>;
   /** Not given: containers are bounded one by one only. */
   readonly bounds?: BoundsOptions;
-  /** What sessions see as /etc/resolv.conf; undefined: what Docker makes, which asks the name server of Docker. */
+  /** The sessions' /etc/resolv.conf; undefined: Docker's own, which names Docker's name server. */
   readonly resolvConf?: () => string | undefined;
   /** Of one process of a session. */
   readonly openFiles?: number;
@@ -173,7 +173,7 @@ export class DockerDriver implements Driver {
       if ('ok' in mounted) return mounted;
       const passwd = passwdFor(await this.#accounts.passwdOf(plan.image), plan.uid);
       const passwdFile = await this.#deps.disks.accounts(plan.sessionId, passwd);
-      // Whatever became of the group meanwhile: an engine makes one that is missing, without any bound.
+      // An engine creates a missing group without any bound.
       await this.#bounds?.ensure();
       const { guestDirectory, resolvConf, openFiles } = this.#deps;
       const places = {
@@ -226,13 +226,14 @@ export class DockerDriver implements Driver {
     if (id === undefined) return;
     this.#resolvers.forget(sessionId);
     await abortable(signal, this.#volumes.engine.beforeRemoval(sessionId, id));
-    // By its id: the name may be another's by now. Volumes without a name, which an image may ask for, go with it.
+    // By id, because the name may belong to another by now. Anonymous volumes, which an image can
+    // declare, are removed too.
     const removed = await unless(
       [404, 409],
       abortable(signal, this.#docker.getContainer(id).remove({ force: true, v: true })).then(() => true),
     );
     if (removed) return this.#volumes.release(sessionId);
-    // 409: somebody (an earlier call of ours that was cut off) is removing it already. It is gone when that has ended.
+    // 409: an earlier call of ours that was cut off is already removing it. Wait for that to end.
     const { streams } = this.#deps.clients;
     await unless([404], abortable(signal, streams.getContainer(id).wait({ condition: 'removed' })));
     this.#volumes.release(sessionId);

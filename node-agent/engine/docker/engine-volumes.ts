@@ -24,8 +24,9 @@ export interface EngineVolumesDeps {
 }
 
 /**
- * Volumes of the engine that sessions of before have, until they are adopted: made disks of the node agent's own, when nothing runs on them. Until then a
- * container keeps a reference to each, so that `docker volume prune` leaves it: the session's own, or one that is never started.
+ * Volumes of the engine, where earlier versions kept sessions' files, until they are adopted as
+ * disks while nothing runs on them. Until then a container refers to each, so that `docker volume
+ * prune` leaves it: the session's own, or one that never starts.
  */
 export class EngineVolumes {
   readonly #deps: EngineVolumesDeps;
@@ -45,7 +46,7 @@ export class EngineVolumes {
     return this.#known;
   }
 
-  /** Looks for them all, adopts those on which nothing can run, and removes what is left of those that were adopted. */
+  /** Lists them, adopts those that nothing can run on, and removes what is left of adopted ones. */
   async refresh(signal: AbortSignal): Promise<void> {
     const { docker, owner, disks, log } = this.#deps;
     const { Volumes } = await abortable(signal, docker.listVolumes({ filters: { label: ownerFilter(owner) } }));
@@ -69,7 +70,10 @@ export class EngineVolumes {
     }
   }
 
-  /** Stops and adopts before the container goes that alone keeps the volume from being pruned; else another container keeps it. */
+  /**
+   * Called before a container is removed. If it alone keeps the volume from being pruned, it is
+   * stopped and the volume adopted, or another container is made to keep it.
+   */
   async beforeRemoval(sessionId: string, containerId: string): Promise<void> {
     if (!this.#known.has(sessionId)) return;
     const { docker, log } = this.#deps;
@@ -94,7 +98,7 @@ export class EngineVolumes {
     const { generation, space, path } = volume;
     await this.#deps.disks.adopt({ sessionId, generation, space, bytes }, path);
     this.#known.delete(sessionId);
-    // What is left of it is empty, and goes now or at the next look, when no container refers to it.
+    // The empty rest is removed now, or at the next refresh when no container refers to it.
     await this.#forget(sessionId).catch(() => undefined);
   }
 

@@ -19,8 +19,8 @@ const event = z.object({
 });
 
 /**
- * The engine's events, for as long as it is not closed. The stream is opened first and `everything` told then, at the start and after each break:
- * what happened while nobody listened is seen by looking, so no event has to be asked for again.
+ * Follows the engine's events until closed. It opens the stream first and then reports
+ * `everything`, at the start and after each break, so that no missed event has to be asked for.
  */
 export function watchDocker(
   streams: Docker,

@@ -1,7 +1,9 @@
 /** A line may be no longer: what sends more is broken. */
 const LINE_CHARACTERS = 1024 * 1024;
 
-/** The values of a stream of JSON, one a line, however it is cut into chunks. Throws for a line that is not JSON. */
+/**
+ * Yields the values of a stream with one JSON value per line. Throws for a line that is not JSON.
+ */
 export async function* jsonLines(stream: AsyncIterable<string | Buffer>): AsyncGenerator<unknown> {
   const decoder = new TextDecoder();
   let rest = '';

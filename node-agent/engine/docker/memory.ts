@@ -24,8 +24,9 @@ export const kernelFiles: KernelFiles = {
 };
 
 /**
- * Hands the memory of frozen containers back to the machine: with cgroup v2 and where there is swap, what they hold is moved there, piece by piece and
- * in the background, and comes back as it is used again. Elsewhere nothing is done, which is said once. While they run, containers may not swap.
+ * Returns the memory of frozen containers to the machine: with cgroup v2 and swap, it is swapped
+ * out piece by piece in the background. Elsewhere it does nothing, and logs that once. Running
+ * containers may not swap.
  *
  * https://docs.kernel.org/admin-guide/cgroup-v2.html (memory.reclaim)
  */
@@ -40,7 +41,10 @@ export class MemoryReturn {
     this.#log = log;
   }
 
-  /** Of a container that was frozen just now. Resolves when nothing more can be handed back, or when it was ended; never rejects. */
+  /**
+   * Begins with a container that was just frozen. Resolves when nothing more can be reclaimed or it
+   * was ended; never rejects.
+   */
   async begin(sessionId: string, pid: number): Promise<void> {
     this.end(sessionId);
     const ending = new AbortController();

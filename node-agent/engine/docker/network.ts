@@ -8,7 +8,7 @@ export const BRIDGE = 'raworc0';
 export interface SessionNetwork {
   readonly name: string;
   readonly bridge: string;
-  /** An IPv4 range for it; undefined: Docker chooses one that is free. A network that is there keeps its own. */
+  /** An IPv4 range; undefined: Docker chooses a free one. An existing network keeps its own. */
   readonly subnet?: string | undefined;
 }
 
@@ -55,7 +55,10 @@ async function isThere(docker: Docker, network: SessionNetwork, signal: AbortSig
   return true;
 }
 
-/** How many containers the network can connect at once, those of all node agents of the machine together: its bridge has so many ports, and it so many addresses. */
+/**
+ * Returns how many containers the network can connect at once, over all node agents of the machine:
+ * its bridge has that many ports, and its range that many addresses.
+ */
 export async function networkRoom(docker: Docker, network: SessionNetwork, signal: AbortSignal): Promise<number> {
   const { IPAM } = await abortable(signal, docker.getNetwork(network.name).inspect());
   const subnets = (IPAM?.Config ?? []).flatMap(({ Subnet, IPRange }) => IPRange ?? Subnet ?? []);

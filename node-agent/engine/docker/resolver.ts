@@ -6,8 +6,8 @@ const ADDRESS = '127.0.0.11';
 const LOCAL = 'local';
 
 /**
- * Closes Docker's name server in a container that has others to ask. A process that does not ask for names by /etc/resolv.conf would find it all the same.
- * `pid` is of a process of the container.
+ * Closes Docker's name server in the container of process `pid`. A process that ignores
+ * /etc/resolv.conf could still reach it.
  */
 export async function closeDockerResolver(run: Command, pid: number): Promise<void> {
   await run('nsenter', [`--net=/proc/${pid}/ns/net`, 'ip', 'route', 'replace', 'unreachable', `${ADDRESS}/32`, 'table', LOCAL]);

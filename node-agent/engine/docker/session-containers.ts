@@ -10,8 +10,9 @@ export interface FoundContainer {
 }
 
 /**
- * Which containers are a session's: those with its labels, whatever their names. A name can be taken from a container while it runs, and be given
- * to another. The name is only the quick way to the one that there should be; all are asked for where it leads nowhere, or where another was heard of.
+ * Finds a session's containers by label. Names are only a shortcut: anyone can rename a running
+ * container and give its name to another. All containers are listed when the name leads nowhere, or
+ * when events mention another one.
  */
 export class SessionContainers {
   readonly #docker: Docker;
@@ -30,7 +31,10 @@ export class SessionContainers {
     this.#isOutside = isOutside;
   }
 
-  /** Why the name of a session's container cannot be had; undefined when nobody else has it: a create of our own may be under way. */
+  /**
+   * Returns why the session's container name is taken; undefined when nobody else has it, as when
+   * our own create is under way.
+   */
   async nameTaken(sessionId: string): Promise<string | undefined> {
     const name = containerName(sessionId);
     const found = await unless([404], this.#docker.getContainer(name).inspect());
@@ -71,7 +75,9 @@ export class SessionContainers {
     return found;
   }
 
-  /** The one that counts: one that runs before one that does not, then the one of its name, then the newest. */
+  /**
+   * Returns the one that counts: a running one first, then the one with the name, then the newest.
+   */
   async find(sessionId: string): Promise<FoundContainer | undefined> {
     const found = await this.#find(sessionId);
     if (found === undefined) this.#ids.delete(sessionId);
@@ -79,7 +85,10 @@ export class SessionContainers {
     return found;
   }
 
-  /** Works on the one that counts; `undefined` where there is none. An engine's 404 that is about something else is thrown, as all else is. */
+  /**
+   * Works on the one that counts; undefined where there is none. Throws an engine's 404 that is
+   * about something else.
+   */
   async on<T>(sessionId: string, work: (container: Docker.Container) => Promise<T>): Promise<T | undefined> {
     const known = this.#ids.get(sessionId) ?? (await this.find(sessionId))?.container.id;
     if (known === undefined) return undefined;

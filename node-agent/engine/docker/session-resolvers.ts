@@ -15,7 +15,10 @@ export interface SessionResolversDeps {
   readonly run?: Command | undefined;
 }
 
-/** Closes Docker's name server in containers that run, before the session's agents are started: their guest has to connect first. */
+/**
+ * Closes Docker's name server in running containers before the session's agents start, which wait
+ * for their guest to connect.
+ */
 export class SessionResolvers {
   readonly #deps: SessionResolversDeps;
   /** By session: its container in which the name server was closed, or cannot be. */
@@ -25,7 +28,10 @@ export class SessionResolvers {
     this.#deps = deps;
   }
 
-  /** The container runs, and nobody closed it: its start was cut off, or the node agent ended right after. */
+  /**
+   * The container runs and its name server was not closed: its start was cut off, or the node agent
+   * ended.
+   */
   isOpen(sessionId: string, found: FoundContainer | undefined): boolean {
     return this.#deps.run !== undefined && found?.container.state === 'running' && this.#closed.get(sessionId) !== found.container.id;
   }

@@ -4,7 +4,10 @@ import { abortable, answerOf } from './client.ts';
 /** No image is called so: a create of it gets as far as to look at its mounts, and no further. */
 const NO_IMAGE = 'raworc/none:none';
 
-/** Whether the engine, which can be in another mount namespace, finds this directory. It looks at mounts before it looks for the image. */
+/**
+ * Whether the engine, perhaps in another mount namespace, sees this directory. It checks mounts
+ * before it checks the image.
+ */
 export async function dockerSees(docker: Docker, path: string, signal: AbortSignal): Promise<boolean> {
   const Mounts: Docker.MountSettings[] = [{ Type: 'bind', Source: path, Target: '/seen' }];
   try {

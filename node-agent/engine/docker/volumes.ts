@@ -29,7 +29,10 @@ export interface DockerVolumesDeps extends Omit<DockerCopierDeps, 'diskPath' | '
   readonly log: Log;
 }
 
-/** The volumes of sessions: disks of the node agent's own, volumes of the engine until they are adopted, and copies of one into another. */
+/**
+ * The volumes of sessions: the node agent's disks, engine volumes until they are adopted, and
+ * copies.
+ */
 export class DockerVolumes {
   readonly #deps: DockerVolumesDeps;
   readonly #copier: DockerCopier;
@@ -86,7 +89,7 @@ export class DockerVolumes {
     }
   }
 
-  /** The session's disk, mounted, as its container binds it; the refusal where it is not the one that the session had. */
+  /** Returns the session's disk, mounted; a refusal if it is not the disk that the session had. */
   async ready({
     sessionId,
     limits,
@@ -103,7 +106,10 @@ export class DockerVolumes {
     if (this.engine.find(sessionId) === undefined) await this.#deps.disks.ready(sessionId).catch(asDiskFailure);
   }
 
-  /** Unmounts its disk unless a container has it, beside whatever comes next: who needs the disk again waits for that. */
+  /**
+   * Unmounts its disk in the background unless a container has it. Whoever needs the disk again
+   * waits for that.
+   */
   release(sessionId: string): void {
     const { disks, containers, log } = this.#deps;
     const failed = (error: unknown) => log.warn('disk.still-mounted', { session: sessionId, error: messageOf(error) });

@@ -3,8 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 const SETTING = '/proc/sys/net/bridge/bridge-nf-call-iptables';
 
 /**
- * Packets from one session to another stay on their bridge, and pass the packet filter only while the kernel is set to show it what bridges forward.
- * `missing`: the kernel has no such setting, as without its module br_netfilter.
+ * Makes the kernel show bridged packets to the packet filter; otherwise those between two sessions
+ * never reach it. `missing`: the kernel has no such setting, as without the module br_netfilter.
  */
 export async function showBridgedPackets(): Promise<'on' | 'turned-on' | 'missing'> {
   const value = await readFile(SETTING, 'utf8').catch(() => undefined);

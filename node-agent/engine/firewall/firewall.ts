@@ -14,9 +14,14 @@ import { NftFilter } from './nft-filter.ts';
 import type { WatchRules } from './nft-monitor.ts';
 import { type RunProgram, runProgram } from './programs.ts';
 
-/** How often the rules are looked at, where the kernel did not tell of a change: what somebody else took away is back within twice this. */
+/**
+ * Between two looks where the kernel reports no changes. Removed rules are back within twice this.
+ */
 const LOOK_EVERY_MS = 1_000;
-/** The same, where the kernel tells. Each look starts a program, and to start one from a large process makes what it does next slow. */
+/**
+ * The same where the kernel reports changes. Each look forks this large process, which slows what
+ * it does next.
+ */
 const LOOK_WATCHED_EVERY_MS = 20_000;
 
 export interface FirewallDeps {
@@ -34,12 +39,14 @@ export interface FirewallDeps {
 }
 
 /**
- * Closes what comes from the sessions' bridge, towards this machine and everything that is not public. No rule of others is touched.
+ * Closes the sessions' bridge towards this machine and everything that is not public. It touches
+ * nobody else's rules.
  *
- * 1. With nftables where it works, else with iptables, which a condition says.
- * 2. From the first `apply` to `close`, the rules are looked at whenever the kernel tells of a change, and from time to time, which is every second
- *    where it does not tell. They are put right when they are not whole or the name servers are others.
- * 3. All node agents of a machine share the rules. One changes them at a time.
+ * 1. It uses nftables where that works, else iptables, and raises a condition then.
+ * 2. From the first `apply` to `close` the rules are checked whenever the kernel reports a change
+ *    and from time to time, or every second where it does not. They are repaired when incomplete,
+ *    and updated when the name servers change.
+ * 3. All node agents of a machine share the rules, and change them one at a time.
  */
 export class Firewall implements NetworkGuard {
   readonly #deps: FirewallDeps;

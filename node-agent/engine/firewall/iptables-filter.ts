@@ -6,8 +6,8 @@ import { type RunProgram, succeeds } from './programs.ts';
 const WAIT = ['-w', '10'];
 
 /**
- * Two chains of our own and a jump to each, for machines without nftables. Whoever flushes INPUT or DOCKER-USER takes the jumps away until
- * they are put back.
+ * Two chains of our own and a jump to each, for machines without nftables. Flushing INPUT or
+ * DOCKER-USER removes the jumps until they are repaired.
  */
 export class IptablesFilter implements Filter {
   readonly #bridge: string;

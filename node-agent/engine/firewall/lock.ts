@@ -7,8 +7,9 @@ const DIRECTORY = '/run/raworc';
 const WAIT_S = 10;
 
 /**
- * Runs `work` while no other node agent in this network namespace runs its own: packet filters belong to the namespace. The lock is a file
- * that only root can open. One that does not come free in ten seconds is gone without: rules that are there twice are better than none.
+ * Runs `work` while no other node agent of this network namespace runs its own. The lock is a file
+ * that only root can open. After ten seconds `work` runs without it: duplicate rules are better
+ * than none.
  */
 export async function alone<T>(name: string, work: () => Promise<T>, directory = DIRECTORY): Promise<T> {
   await mkdir(directory, { recursive: true, mode: 0o755 });

@@ -4,10 +4,12 @@ import type { Filter } from './filter.ts';
 import { type RunProgram, succeeds } from './programs.ts';
 
 /**
- * A table of nftables of our own: `iptables -F`, a reload of ufw or firewalld and a restart of Docker leave it alone.
+ * An nftables table of our own, which `iptables -F`, reloads of ufw or firewalld and restarts of
+ * Docker leave alone.
  *
- * An empty chain in it is named after the hash of all the rest, as the kernel lists it. So any node agent of the machine can tell whether
- * the table is whole, also one that would have filled it in another way.
+ * An empty chain in it is named after the hash of everything else, as the kernel lists it. So any
+ * node agent of the machine can tell whether the table is complete, even one that would fill it
+ * differently.
  */
 export class NftFilter implements Filter {
   readonly #table: string;

@@ -5,8 +5,8 @@ import { createInterface } from 'node:readline';
 export type WatchRules = (table: string, changed: () => void) => { readonly isAlive: boolean; close(): void };
 
 /**
- * Calls `changed` for whatever happens to a table of the family `inet`, as the kernel tells it. Where there is no such program it never does: whoever
- * needs to know looks for themselves from time to time.
+ * Calls `changed` when the kernel reports a change to an `inet` table. Without the nft program it
+ * never does, and callers have to look from time to time.
  */
 export const watchNft =
   (program = 'nft', ...args: readonly string[]): WatchRules =>

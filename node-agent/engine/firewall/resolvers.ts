@@ -2,11 +2,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import type { Conditions } from '../../conditions.ts';
 import { resolvConfOf, resolversIn } from '../../domain/firewall-rules.ts';
 
-/** Of the host. The second is where systemd-resolved says what is behind its own address, 127.0.0.53. */
+/** The host's. The second is where systemd-resolved lists the servers behind 127.0.0.53. */
 const FILES = ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf'];
 
 export interface ResolversDeps {
-  /** What sessions see as /etc/resolv.conf: written in place, so that those that run see each change. */
+  /** The sessions' /etc/resolv.conf, written in place so that running sessions see each change. */
   readonly file: string;
   /** Of the operator; empty: the host's. */
   readonly addresses: readonly string[];
@@ -15,8 +15,8 @@ export interface ResolversDeps {
 }
 
 /**
- * The name servers of sessions. They are asked directly: the server that Docker has in each container tells the names of other containers, and so the ids of
- * other sessions.
+ * The name servers of sessions, which they ask directly: Docker's own server in each container
+ * reveals the names of other containers, and so the ids of other sessions.
  */
 export class Resolvers {
   readonly #deps: ResolversDeps;
@@ -31,7 +31,7 @@ export class Resolvers {
     return this.#written === undefined ? undefined : this.#deps.file;
   }
 
-  /** Reads what the host uses now, and writes the file where that has changed. Returns the addresses. */
+  /** Reads the host's servers and rewrites the file if they changed. Returns their addresses. */
   async look(): Promise<readonly string[]> {
     const { addresses, conditions } = this.#deps;
     const found = await this.#find();
