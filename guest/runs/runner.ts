@@ -140,7 +140,7 @@ export class Runner {
     this.wake();
   }
 
-  /** Answers the agent's waiting messages with an error, and ends its worker after or with its run. */
+  /** Answers the agent's waiting messages with an error, and ends its worker after its run. */
   stop(agent: string, interrupt: boolean): void {
     this.#stopped.set(agent, this.#mailbox.takenSeq);
     if (this.#working?.agent !== agent) this.#workers.end(agent);
