@@ -5,7 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline/promises';
 import type Docker from 'dockerode';
@@ -74,17 +74,19 @@ function firewall(): readonly Belonging[] {
   return [{ kind: 'firewall', name: `table inet ${TABLE}`, remove: () => nft('delete') }];
 }
 
-/** The disks of each node's sessions, most of which are mounted. */
+/** The disks of each node, most of which are mounted: of sessions, and those prepared for new ones. */
 function disks(dataDir: string): readonly Belonging[] {
-  return globSync(join(dataDir, 'nodes/*/disks/*')).map((path) => ({
-    kind: 'disk',
-    name: path,
-    remove() {
-      const mount = join(path, 'fs');
-      if (existsSync(mount) && statSync(mount).dev !== statSync(dirname(path)).dev) execFileSync('umount', [mount]);
-      execFileSync('rm', ['-rf', '--one-file-system', '--', path]);
-    },
-  }));
+  return globSync(join(dataDir, 'nodes/*/disks')).flatMap((directory) =>
+    readdirSync(directory).map((name) => ({
+      kind: 'disk',
+      name: join(directory, name),
+      remove() {
+        const mount = join(directory, name, 'fs');
+        if (existsSync(mount) && statSync(mount).dev !== statSync(directory).dev) execFileSync('umount', [mount]);
+        execFileSync('rm', ['-rf', '--one-file-system', '--', join(directory, name)]);
+      },
+    })),
+  );
 }
 
 /** The directories where each node's guests connect. */
