@@ -4,7 +4,7 @@
  * stays.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, globSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline/promises';
@@ -13,16 +13,11 @@ import { TABLE } from '../node-agent/domain/firewall-rules.ts';
 import { madeImages } from './image/session-image.ts';
 import { openDocker } from './machine/docker.ts';
 import { labelled } from './machine/labelled.ts';
+import { type Belonging, disks, sockets } from './machine/node-files.ts';
 import { dataDirectory } from './places.ts';
 import { hasFlag, reasonOf, runProgram, Trouble } from './program.ts';
 import { dim, print, step, yellow } from './terminal.ts';
 import { lockDirectory } from './up/lock.ts';
-
-interface Belonging {
-  readonly kind: string;
-  readonly name: string;
-  remove(): unknown;
-}
 
 /** What Raworc keeps in its data directory; other files there are not ours. */
 const ourNames = ['cli', 'controller', 'logs', 'nats', 'nodes', 'run', 'tmp', 'tools'];
@@ -72,30 +67,6 @@ function firewall(): readonly Belonging[] {
     return []; // No such table, or no nftables.
   }
   return [{ kind: 'firewall', name: `table inet ${TABLE}`, remove: () => nft('delete') }];
-}
-
-/** The disks of each node, most of which are mounted: of sessions, and those prepared for new ones. */
-function disks(dataDir: string): readonly Belonging[] {
-  return globSync(join(dataDir, 'nodes/*/disks')).flatMap((directory) =>
-    readdirSync(directory).map((name) => ({
-      kind: 'disk',
-      name: join(directory, name),
-      remove() {
-        const mount = join(directory, name, 'fs');
-        if (existsSync(mount) && statSync(mount).dev !== statSync(directory).dev) execFileSync('umount', [mount]);
-        execFileSync('rm', ['-rf', '--one-file-system', '--', join(directory, name)]);
-      },
-    })),
-  );
-}
-
-/** The directories where each node's guests connect. */
-function sockets(dataDir: string): readonly Belonging[] {
-  const ids = globSync(join(dataDir, 'nodes/*/identity.json')).map(
-    (file) => /"nodeId":\s*"([0-9a-f-]{36})"/.exec(readFileSync(file, 'utf8'))?.[1],
-  );
-  const paths = ids.flatMap((id) => (id === undefined ? [] : [join('/run/raworc', id.slice(0, 8))])).filter((path) => existsSync(path));
-  return paths.map((name) => ({ kind: 'sockets', name, remove: () => rmSync(name, { recursive: true, force: true }) }));
 }
 
 async function confirmed(): Promise<boolean> {
