@@ -1,4 +1,5 @@
 /** A controller without its edges: what decides and carries out, over a store, a bus and links that are handed in. */
+
 import type { Barriers } from '../seams/barrier.ts';
 import type { Clock } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
@@ -18,6 +19,7 @@ import { RightsInForce } from './services/access/rights.ts';
 import { roleService } from './services/access/role-service.ts';
 import { agentLogService } from './services/agents/agent-logs.ts';
 import { agentService, type SourceShelf } from './services/agents/agent-service.ts';
+import { LogFeeds } from './services/agents/log-feeds.ts';
 import { AuditExport, type AuditSink } from './services/audit/audit-export.ts';
 import { auditIds, auditService } from './services/audit/audit-service.ts';
 import { AUDIT_KEPT, type AuditKept, auditRetentionLoop } from './services/audit/retention-loop.ts';
@@ -219,6 +221,7 @@ export function openCore(deps: CoreDeps): Core {
     send: (nodeId, frame) => fleet.stream(nodeId)?.send(frame) === true,
   });
   fleet.carry(streams);
+  const feeds = new LogFeeds({ streams, applier, view, lists, loops, clock, metrics });
   applier.onCommitted((committed) => streams.committed(committed));
   const services: Services = {
     accounts: accountService({ applier, view, rights, keyUse, passwords, throttle, clock, metrics }),
@@ -235,7 +238,7 @@ export function openCore(deps: CoreDeps): Core {
     spaces: spaceService(shared),
     secrets: secretService({ ...shared, ring: deps.sealing.ring }),
     agents: agentService({ ...shared, shelf, fleet, budgets, clock }),
-    agentLogs: agentLogService({ view, lists, fleet, tail, clock, log, budgets }),
+    agentLogs: agentLogService({ view, lists, streams, feeds, clock, log, budgets }),
     builds: buildService(shared),
     nodes: nodeService({ applier, view, fleet, alarms, leases, directory, clock, random, leaseMs: lease.leaseMs, token: deps.joinLine }),
     orphans: orphanService({ applier, view, fleet, baseImage, sizes }),
@@ -274,6 +277,7 @@ export function openCore(deps: CoreDeps): Core {
     },
     async close() {
       services.audit.close();
+      feeds.close();
       await loops.close();
       streams.close();
       fleet.close();

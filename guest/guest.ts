@@ -1,8 +1,8 @@
 import { GUEST_PROTOCOL_VERSION, type HostFrame } from '../proto/frame.ts';
 import type { GuestWelcome__Output as Welcome } from '../proto/generated/raworc/guest/v0/GuestWelcome.ts';
 import type { Deliver__Output as Deliver } from '../proto/generated/raworc/v0/Deliver.ts';
-import type { ReadLines__Output as ReadLines } from '../proto/generated/raworc/v0/ReadLines.ts';
 import type { Settled__Output as Settled } from '../proto/generated/raworc/v0/Settled.ts';
+import { LOGS } from '../proto/streams/log-stream.ts';
 import { pause } from '../seams/clock.ts';
 import type { Disk } from '../seams/disk.ts';
 import { HostSide } from './host/host-side.ts';
@@ -11,6 +11,7 @@ import { Intake } from './mailbox/intake.ts';
 import { Mailbox } from './mailbox/mailbox.ts';
 import { Runner, type RunnerDeps } from './runs/runner.ts';
 import { GuestStreams } from './streams/guest-streams.ts';
+import { logStream } from './streams/logs.ts';
 import type { StreamKinds } from './streams/stream-kinds.ts';
 
 const RETRY_MS = 20;
@@ -25,7 +26,7 @@ export interface GuestDeps extends Omit<RunnerDeps, 'runLimitMs'> {
   readonly mailboxBytes?: number;
   /** Default 300 s. */
   readonly runLimitMs?: number;
-  /** What byte streams can be connected to. */
+  /** What byte streams can be connected to beside the logs. */
   readonly streams?: StreamKinds;
 }
 
@@ -71,7 +72,8 @@ export class Guest {
       runner: this.#runner,
       onFault: (fault) => this.#fail(fault),
     });
-    const { sessionId, log, door, streams: kinds = {} } = deps;
+    const { sessionId, log, door, lines } = deps;
+    const kinds = { ...(lines === undefined ? {} : { [LOGS]: logStream(lines) }), ...deps.streams };
     this.#streams = new GuestStreams({
       sessionId,
       log,
@@ -200,18 +202,9 @@ export class Guest {
         if (frame.value.sessionId !== this.#deps.sessionId) link.close(new Error(`a stream of session ${frame.value.sessionId}`));
         else this.#streams.start(frame.value);
         break;
-      case 'readLines':
-        this.#readLines(frame.value).catch((fault: unknown) => this.#fail(fault));
-        break;
       default:
         frame satisfies never;
     }
-  }
-
-  async #readLines({ requestId, agent, stream, limit }: ReadLines): Promise<void> {
-    const { sessionId, lines: store } = this.#deps;
-    const lines = (await store?.newest(agent, stream, limit)) ?? [];
-    this.#host.sendLines({ sessionId, requestId, lines: [...lines], unread: store === undefined });
   }
 
   #deliver(link: HostLink, message: Deliver): void {

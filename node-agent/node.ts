@@ -238,8 +238,6 @@ export class NodeAgent {
         return void this.#relay.stopAgent(frame.value);
       case 'openStream':
         return void this.#tunnels.start(frame.value);
-      case 'readLines':
-        return void this.#relay.readLines(frame.value);
       case 'build':
         return void this.#builder.assign(frame.value);
       case 'imageGone':

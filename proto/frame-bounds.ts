@@ -52,7 +52,6 @@ const SENTENCES: Text = { most: 8 * 1024 };
 
 const report = { sessionId: ID, containerId: ID, volume: NAME, reason: SENTENCES };
 const orphan = { sessionId: ID, containerId: ID, volume: NAME, space: NAME, image: NAME };
-const line = { sessionId: ID, runId: ID, agent: AGENT, line: { most: 64 * 1024 } };
 const orphans = { most: MAX_ORPHANS, each: orphan };
 const images = { most: MAX_IMAGES, each: NAME };
 
@@ -66,9 +65,7 @@ const RELAYED: Shapes<Extract<NodeFrame, { kind: Exclude<GuestFrame['kind'], 'he
     content: { most: 4 * 1024 * 1024 },
     reason: { most: 64, of: WORD },
   },
-  log: line,
   workers: { sessionId: ID, workers: { most: 1000, each: { agent: AGENT } } },
-  lines: { sessionId: ID, requestId: ID, lines: { most: 10_000, each: line } },
   limitReached: { sessionId: ID, limit: { most: 64, of: WORD }, agent: AGENT },
   streamRefused: { sessionId: ID, ticket: ID, reason: { most: 64, of: WORD }, message: { most: 1024 } },
   secretsRequest: { sessionId: ID },

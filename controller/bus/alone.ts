@@ -30,7 +30,6 @@ export const newsAlone: News = {
   event: () => 'sent',
   newest: () => true,
   delta: () => true,
-  log: () => true,
   flush: async (signal) => signal?.aborted !== true,
   onState: () => ({ close: () => undefined }),
   listen: () => ({ close: () => undefined }),

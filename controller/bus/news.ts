@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { Log } from '../../seams/log.ts';
 import type { SessionId, SpaceId } from '../domain/engine/ids.ts';
-import { type DeltaNews, EVENT_TYPE, type EventPosition, type EventType, type LogNews, type StoredEvent } from '../domain/events/events.ts';
+import { type DeltaNews, EVENT_TYPE, type EventPosition, type EventType, type StoredEvent } from '../domain/events/events.ts';
 import type { News, NewsListener } from '../services/events/news.ts';
 import type { Bus } from './bus.ts';
-import { DELTAS, deltaSubject, EVENTS, eventSubject, LOGS, logSubject, NEWEST } from './subjects.ts';
+import { DELTAS, deltaSubject, EVENTS, eventSubject, NEWEST } from './subjects.ts';
 
 /**
  * News as JSON on the subjects of `subjects.ts`. Payloads from the bus are untrusted: invalid ones
@@ -23,7 +23,6 @@ export function newsOver(bus: Bus, log: Log): News {
     },
     newest: (position) => send(NEWEST, position),
     delta: (delta) => send(deltaSubject(delta), wireDelta(delta)),
-    log: (line) => send(logSubject(line), wireLog(line)),
     flush: (signal) => bus.flush(signal),
     onState: (listener) => bus.onState(listener),
     listen: (listener) => listen(bus, log, listener),
@@ -41,7 +40,6 @@ function listen(bus: Bus, log: Log, listener: NewsListener): { close(): void } {
     read(EVENTS, eventNews, ({ epoch, event }) => listener.event(epoch, event)),
     read(NEWEST, newestNews, (position) => listener.newest(position)),
     read(DELTAS, deltaNews, (delta) => listener.delta(delta)),
-    read(LOGS, logNews, (line) => listener.log(line)),
   ];
   return {
     close() {
@@ -71,17 +69,6 @@ const wireDelta = (delta: DeltaNews) => ({
   agent: delta.agent,
   number: delta.number,
   text: delta.text,
-});
-
-const wireLog = (line: LogNews) => ({
-  space_id: line.spaceId,
-  session_id: line.sessionId,
-  run_id: line.runId,
-  agent: line.agent,
-  stream: line.stream,
-  line: line.line,
-  at: new Date(line.at).toISOString(),
-  dropped: line.dropped,
 });
 
 const isId = (value: unknown): value is string => typeof value === 'string' && /^[A-Za-z0-9-]{1,64}$/.test(value);
@@ -130,19 +117,6 @@ const deltaNews = z.object({ ...run, message_id: z.string(), number: count, text
     agent: news.agent,
     number: news.number,
     text: news.text,
-  }),
-);
-
-const logNews = z.object({ ...run, stream: z.enum(['stdout', 'stderr']), line: z.string(), at: time, dropped: count }).transform(
-  (news): LogNews => ({
-    spaceId: news.space_id,
-    sessionId: news.session_id,
-    runId: news.run_id,
-    agent: news.agent,
-    stream: news.stream,
-    line: news.line,
-    at: news.at,
-    dropped: news.dropped,
   }),
 );
 

@@ -1,13 +1,11 @@
 import type { StoredAudit } from '../domain/audit/audit.ts';
-import type { DeltaNews, LogNews, StoredEvent } from '../domain/events/events.ts';
-
 /**
  * Subjects of the published news. Programs beside Raworc subscribe to these, so they are part of
  * the public interface.
  */
+import type { DeltaNews, StoredEvent } from '../domain/events/events.ts';
 export const EVENTS = 'raworc.events.>';
 export const DELTAS = 'raworc.deltas.>';
-export const LOGS = 'raworc.logs.>';
 export const NEWEST = 'raworc.newest';
 export const AUDIT = 'raworc.audit.>';
 
@@ -19,8 +17,6 @@ export const eventSubject = (event: StoredEvent): string =>
   `raworc.events.${token(event.spaceId)}.${token(event.sessionId)}.${event.type.split('.').map(token).join('.')}`;
 
 export const deltaSubject = (delta: DeltaNews): string => `raworc.deltas.${token(delta.spaceId)}.${token(delta.sessionId)}`;
-
-export const logSubject = (line: LogNews): string => `raworc.logs.${token(line.spaceId)}.${token(line.sessionId)}`;
 
 /** `raworc.audit.{space}.{action}`, with the space's id, or `_` for none. */
 export const auditSubject = ({ spaceId, action }: StoredAudit): string => `raworc.audit.${token(spaceId)}.${token(action)}`;

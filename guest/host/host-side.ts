@@ -1,9 +1,9 @@
+/** Of the small frames that wait for a host that is slow to read. */
+
 import type { GuestFrame } from '../../proto/frame.ts';
 import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
-import type { Lines__Output as Lines } from '../../proto/generated/raworc/v0/Lines.ts';
 import type { HostLink } from './listener.ts';
 
-/** Of the small frames that wait for a host that is slow to read. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
 /** Roughly the frame's size when encoded. */
@@ -15,11 +15,10 @@ const sizeOf = (frame: GuestFrame): number =>
  *
  * - `send` (accepted, run started) waits for room, up to a bound in bytes past which the link is
  *   closed. Frames that wait are dropped with the link: the next hello makes up for them.
- *   `sendLines` leaves out its lines instead.
  * - Answers wait in the mailbox. `sendAnswers` sends those that this link did not take yet: again
  *   after each new welcome, and when their messages are delivered again.
  * - `sendLast` (drained) waits for all of these, and is dropped with the link.
- * - `offer` (deltas, log lines) drops.
+ * - `offer` (deltas) drops.
  */
 export class HostSide {
   readonly #answers: () => readonly Answer[];
@@ -62,15 +61,6 @@ export class HostSide {
     if (this.#waitingBytes <= MAX_WAITING_BYTES) return;
     this.#forget();
     this.#link.close(new Error('the host does not read'));
-  }
-
-  /**
-   * Sends what an agent printed; without its lines, marked unread, if the host is slow. It can ask
-   * for them again.
-   */
-  sendLines(value: Lines): void {
-    if (this.#link && this.#waiting.length === 0 && this.#link.send({ kind: 'lines', value })) return;
-    this.send({ kind: 'lines', value: { ...value, lines: [], unread: true } });
   }
 
   #forget(): void {

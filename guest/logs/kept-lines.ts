@@ -1,23 +1,27 @@
 import { createWriteStream, mkdirSync, readdirSync, renameSync, rmSync, statSync, type WriteStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LogLine__Output as LogLine } from '../../proto/generated/raworc/v0/LogLine.ts';
 import type { Clock } from '../../seams/clock.ts';
-import type { LineStore } from './line-store.ts';
+import type { KeptLine, LineStore } from './line-store.ts';
 
 /** Of one file; an agent has a newer and an older one. */
 const MAX_FILE_BYTES = 2 * 1024 * 1024;
 /** Of one agent's lines that wait for the disk. Further lines are lost. */
 const MAX_UNWRITTEN_BYTES = 1024 * 1024;
-/** Of one answer, so that it fits into a frame. */
+/** Of one answer, in memory. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 const RETRY_MS = 1000;
+const NOTHING = Buffer.alloc(0);
 
 /** Where the lines of one agent are kept. */
 interface AgentLines {
   readonly path: string;
   file: WriteStream | undefined;
+  /** With what was not written yet. */
   bytes: number;
+  /** Times that the file became the older one. */
+  rotations: number;
+  readonly followers: Set<(line: KeptLine) => void>;
   failedAtMs: number | undefined;
 }
 
@@ -40,8 +44,9 @@ export class KeptLines implements LineStore {
     for (const name of readdirSync(all)) if (name !== sessionId) rmSync(join(all, name), { recursive: true, force: true });
   }
 
-  keep(line: LogLine): void {
+  keep(line: KeptLine): void {
     const kept = this.#linesOf(line.agent);
+    for (const listener of kept.followers) listener(line);
     const text = `${JSON.stringify([line.runId, line.stream, line.atMs, line.line])}\n`;
     const file = this.#fileOf(kept);
     if (file === undefined || file.writableLength > MAX_UNWRITTEN_BYTES) return;
@@ -49,16 +54,26 @@ export class KeptLines implements LineStore {
     kept.bytes += Buffer.byteLength(text);
   }
 
-  async newest(agent: string, stream: LogLine['stream'], limit: number): Promise<readonly LogLine[]> {
+  follow(agent: string, listener: (line: KeptLine) => void): { close(): void } {
+    const { followers } = this.#linesOf(agent);
+    followers.add(listener);
+    return { close: () => void followers.delete(listener) };
+  }
+
+  async newest(agent: string, wanted: (line: KeptLine) => boolean, limit: number): Promise<readonly KeptLine[]> {
     const kept = this.#linesOf(agent);
+    const { bytes: until, rotations } = kept;
     await written(kept.file);
-    const lines: LogLine[] = [];
+    const texts = [await readFile(kept.path).catch(() => NOTHING), await readFile(older(kept.path)).catch(() => NOTHING)];
+    // What was kept since then is not wanted; the file may have become the older one meanwhile.
+    if (kept.rotations > rotations) texts.shift();
+    const [newer = NOTHING, old = NOTHING] = texts;
+    const lines: KeptLine[] = [];
     let bytes = 0;
-    for (const path of [kept.path, older(kept.path)]) {
-      const text = await readFile(path, 'utf8').catch(() => '');
-      for (const record of text.split('\n').reverse()) {
+    for (const text of [newer.subarray(0, until), old]) {
+      for (const record of text.toString('utf8').split('\n').reverse()) {
         const line = record === '' ? undefined : lineIn(record, agent);
-        if (line === undefined || (stream !== 'STREAM_UNSPECIFIED' && line.stream !== stream)) continue;
+        if (line === undefined || !wanted(line)) continue;
         bytes += record.length * 3;
         if (lines.length >= limit || bytes > MAX_ANSWER_BYTES) return lines.reverse();
         lines.push(line);
@@ -71,7 +86,10 @@ export class KeptLines implements LineStore {
     let kept = this.#agents.get(agent);
     if (kept === undefined) {
       const path = join(this.#directory, `${agent}.jsonl`);
-      kept = { path, file: undefined, bytes: statSync(path, { throwIfNoEntry: false })?.size ?? 0, failedAtMs: undefined };
+      kept = {
+        ...{ path, file: undefined, bytes: statSync(path, { throwIfNoEntry: false })?.size ?? 0, failedAtMs: undefined },
+        ...{ rotations: 0, followers: new Set() },
+      };
       this.#agents.set(agent, kept);
     }
     return kept;
@@ -83,7 +101,10 @@ export class KeptLines implements LineStore {
     if (kept.failedAtMs !== undefined && this.#clock.monotonic() - kept.failedAtMs < RETRY_MS) return undefined;
     kept.file?.end();
     try {
-      if (kept.bytes >= MAX_FILE_BYTES) renameSync(kept.path, older(kept.path));
+      if (kept.bytes >= MAX_FILE_BYTES) {
+        renameSync(kept.path, older(kept.path));
+        kept.rotations += 1;
+      }
     } catch {
       // The file is missing: a new one is begun.
     }
@@ -107,12 +128,12 @@ function written(file: WriteStream | undefined): Promise<void> {
 }
 
 /** Parses a line. Returns undefined for one that a crash cut off. */
-function lineIn(text: string, agent: string): LogLine | undefined {
+function lineIn(text: string, agent: string): KeptLine | undefined {
   try {
     const [runId, stream, atMs, line]: unknown[] = JSON.parse(text);
     if (typeof runId !== 'string' || typeof atMs !== 'number' || typeof line !== 'string') return undefined;
     if (stream !== 'STDOUT' && stream !== 'STDERR') return undefined;
-    return { sessionId: '', runId, agent, stream, line, atMs, dropped: 0 };
+    return { agent, runId, stream, line, atMs };
   } catch {
     return undefined;
   }

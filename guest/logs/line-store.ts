@@ -1,12 +1,19 @@
-import type { LogLine__Output as LogLine } from '../../proto/generated/raworc/v0/LogLine.ts';
+/** One line that an agent printed. */
+export interface KeptLine {
+  readonly agent: string;
+  readonly runId: string;
+  readonly stream: 'STDOUT' | 'STDERR';
+  readonly line: string;
+  /** Unix milliseconds. */
+  readonly atMs: number;
+}
 
 /** Keeps the newest output of agents, line by line, in the session's volume. */
 export interface LineStore {
   /** Never throws or waits. Lines for which there is no room are lost. */
-  keep(line: LogLine): void;
-  /**
-   * Returns at most `limit` of an agent's newest lines, oldest first, including all lines kept
-   * before the call.
-   */
-  newest(agent: string, stream: LogLine['stream'], limit: number): Promise<readonly LogLine[]>;
+  keep(line: KeptLine): void;
+  /** Returns at most `limit` of an agent's newest lines, oldest first, of those kept before the call. */
+  newest(agent: string, wanted: (line: KeptLine) => boolean, limit: number): Promise<readonly KeptLine[]>;
+  /** Calls with each new line of an agent, whether or not the disk has room for it. */
+  follow(agent: string, listener: (line: KeptLine) => void): { close(): void };
 }

@@ -1,7 +1,7 @@
-import type { NodeFrame } from '../../proto/frame.ts';
-import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
 
 /** Bounds on waiting frames other than state. Past either of them the stream ends. */
+import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
+import type { NodeFrame } from '../../proto/frame.ts';
 export const MAX_WAITING = { frames: 20_000, bytes: 32 * 1024 * 1024 } as const;
 const A_FRAME_BYTES = 256;
 /** From this share of it on, nothing is to be added that can wait where it is. */
@@ -26,7 +26,6 @@ const IS_STATE: ReadonlySet<NodeFrame['kind']> = new Set([
 
 function bytesOf(frame: NodeFrame): number {
   if (frame.kind === 'answer') return A_FRAME_BYTES + frame.value.content.length;
-  if (frame.kind === 'lines') return A_FRAME_BYTES + frame.value.lines.reduce((sum, { line }) => sum + line.length + A_FRAME_BYTES, 0);
   return A_FRAME_BYTES;
 }
 
@@ -52,7 +51,7 @@ export class Outbox {
   constructor(metrics: Metrics = silentMetrics) {
     this.#dropped = metrics.counter({
       name: 'outbox_dropped_total',
-      help: 'Partial output and log lines that a full stream did not take.',
+      help: 'Partial output that a full stream did not take.',
       labels: ['kind'],
     });
     this.#overflows = metrics.counter({

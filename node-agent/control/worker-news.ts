@@ -1,4 +1,3 @@
-import type { Lines__Output as Lines } from '../../proto/generated/raworc/v0/Lines.ts';
 import type { Workers__Output as Workers } from '../../proto/generated/raworc/v0/Workers.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -29,11 +28,6 @@ export class WorkerNews {
   /** To be called on each new stream. */
   resend(): void {
     for (const workers of this.#live.values()) this.#say(workers);
-  }
-
-  /** What a guest read, or that none is there to read. */
-  lines(lines: Lines): void {
-    this.#outbox.keep(`lines:${lines.requestId}`, { kind: 'lines', value: lines });
   }
 
   #say(workers: Workers): void {

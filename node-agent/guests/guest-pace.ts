@@ -8,7 +8,7 @@ export const GUEST_RATES = { output: { perSecond: 2000, burst: 10_000 }, rest: {
 /** Not read for less. */
 const SHORTEST_REST_MS = 50;
 
-const isOutput = ({ kind }: GuestFrame): boolean => kind === 'delta' || kind === 'log' || kind === 'lines';
+const isOutput = ({ kind }: GuestFrame): boolean => kind === 'delta';
 
 /**
  * The rate at which one guest is read, so that no guest uses up its node's rate at the controller.

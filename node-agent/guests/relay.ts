@@ -2,7 +2,6 @@ import type { GuestFrame } from '../../proto/frame.ts';
 import { guestBeyondBounds } from '../../proto/frame-bounds.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
 import type { OpenStream__Output as OpenStream } from '../../proto/generated/raworc/v0/OpenStream.ts';
-import type { ReadLines__Output as ReadLines } from '../../proto/generated/raworc/v0/ReadLines.ts';
 import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0/Secrets.ts';
 import type { Settled__Output as Settled } from '../../proto/generated/raworc/v0/Settled.ts';
 import type { StopAgent__Output as StopAgent } from '../../proto/generated/raworc/v0/StopAgent.ts';
@@ -172,12 +171,6 @@ export class Relay {
     return this.#sessions.get(open.sessionId)?.link?.send({ kind: 'openStream', value: open }) === true;
   }
 
-  readLines(request: ReadLines): void {
-    const { sessionId, requestId } = request;
-    if (this.#sessions.get(sessionId)?.link?.send({ kind: 'readLines', value: request })) return;
-    this.#workers.lines({ sessionId, requestId, lines: [], unread: true });
-  }
-
   /** To the guest that has asked for them, and to no other place. */
   secrets(secrets: Secrets): void {
     const { sessionId, version } = secrets;
@@ -291,16 +284,12 @@ export class Relay {
         return this.#secretRequests.want(sessionId, frame.value.version);
       case 'workers':
         return this.#workers.told({ ...frame.value, sessionId });
-      case 'lines':
-        return this.#workers.lines({ ...frame.value, sessionId });
       case 'streamRefused':
         return this.#deps.streamRefused?.(sessionId, frame.value);
       case 'limitReached':
         return this.#limits.report({ ...frame.value, sessionId });
       case 'delta':
         return void outbox.pass({ kind: 'delta', value: { ...frame.value, sessionId } });
-      case 'log':
-        return void outbox.pass({ kind: 'log', value: { ...frame.value, sessionId } });
       default:
         frame satisfies never;
     }

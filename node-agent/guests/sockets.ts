@@ -1,25 +1,22 @@
-import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
-import { createServer, type Server, type Socket } from 'node:net';
-import { join } from 'node:path';
-import { guestFrames, hostFrames } from '../../proto/codec.ts';
-import { framedLink } from '../../proto/framed-link.ts';
-import { MAX_STREAM_FRAME_BYTES, OPEN_TAG, STREAM_FLUSH_MS, type StreamLink, streamFrames } from '../../proto/streams/stream-frame.ts';
-import type { Clock } from '../../seams/clock.ts';
-import type { Log } from '../../seams/log.ts';
-import { MAX_STREAMS } from '../streams/tunnels.ts';
-import type { GuestLink, GuestListener } from './listener.ts';
 
 /** A longer name of a Unix socket is silently cut, and two sessions could then share one. */
+import type { Clock } from '../../seams/clock.ts';
+import type { GuestLink, GuestListener } from './listener.ts';
+import type { Log } from '../../seams/log.ts';
+import { MAX_STREAMS } from '../streams/tunnels.ts';
+import { MAX_STREAM_FRAME_BYTES, OPEN_TAG, STREAM_FLUSH_MS, type StreamLink, streamFrames } from '../../proto/streams/stream-frame.ts';
+import { type Server, createServer } from 'node:net';
+import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
+import { framedLink } from '../../proto/framed-link.ts';
+import { guestFrames, hostFrames } from '../../proto/codec.ts';
+import { join } from 'node:path';
+import { whenTagged } from './first-frame.ts';
 const PATH_BYTES = 107;
 const NAME = 'guest.sock';
 /** Written to one guest and not read yet: the relay holds the rest, within one bound for all. */
 const GUEST_QUEUE_BYTES = 1024 * 1024;
 /** The guest's control connection, older ones that are just ending, and byte streams. */
 const CONNECTIONS_AT_ONCE = 8 + MAX_STREAMS.ofSession;
-/** A connection on which so little came that it cannot be seen what it is for. */
-const SILENT_MS = 60_000;
-/** The length of the first frame, and the tag in it. */
-const HEAD_BYTES = 5;
 
 export interface SocketOptions {
   /** On the host, of this node agent alone. Short: see {@link PATH_BYTES}. */
@@ -125,27 +122,6 @@ export class Sockets implements GuestListener {
   #directory(sessionId: string): string {
     return join(this.#options.runDirectory, sessionId.replaceAll('-', ''));
   }
-}
-
-/**
- * Peeks at the first bytes, and leaves them to be read. A guest that was frozen before it sent
- * anything reconnects once it is thawed.
- */
-function whenTagged(socket: Socket, clock: Clock, take: (tag: number | undefined) => void): void {
-  const timer = clock.after(SILENT_MS, () => socket.destroy());
-  const ignore = () => undefined;
-  const look = () => {
-    const head: Buffer | null = socket.read(HEAD_BYTES);
-    if (head === null) return;
-    timer.cancel();
-    socket.off('readable', look);
-    socket.off('error', ignore);
-    socket.unshift(head);
-    take(head[HEAD_BYTES - 1]);
-  };
-  socket.on('readable', look);
-  socket.on('error', ignore);
-  socket.once('close', () => timer.cancel());
 }
 
 function dashed(name: string): string {

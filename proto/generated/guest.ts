@@ -13,11 +13,8 @@ import type { Answer as _raworc_v0_Answer, Answer__Output as _raworc_v0_Answer__
 import type { Deliver as _raworc_v0_Deliver, Deliver__Output as _raworc_v0_Deliver__Output } from './raworc/v0/Deliver.ts';
 import type { Delta as _raworc_v0_Delta, Delta__Output as _raworc_v0_Delta__Output } from './raworc/v0/Delta.ts';
 import type { LimitReached as _raworc_v0_LimitReached, LimitReached__Output as _raworc_v0_LimitReached__Output } from './raworc/v0/LimitReached.ts';
-import type { Lines as _raworc_v0_Lines, Lines__Output as _raworc_v0_Lines__Output } from './raworc/v0/Lines.ts';
 import type { LiveWorker as _raworc_v0_LiveWorker, LiveWorker__Output as _raworc_v0_LiveWorker__Output } from './raworc/v0/LiveWorker.ts';
-import type { LogLine as _raworc_v0_LogLine, LogLine__Output as _raworc_v0_LogLine__Output } from './raworc/v0/LogLine.ts';
 import type { OpenStream as _raworc_v0_OpenStream, OpenStream__Output as _raworc_v0_OpenStream__Output } from './raworc/v0/OpenStream.ts';
-import type { ReadLines as _raworc_v0_ReadLines, ReadLines__Output as _raworc_v0_ReadLines__Output } from './raworc/v0/ReadLines.ts';
 import type { RunStarted as _raworc_v0_RunStarted, RunStarted__Output as _raworc_v0_RunStarted__Output } from './raworc/v0/RunStarted.ts';
 import type { Secrets as _raworc_v0_Secrets, Secrets__Output as _raworc_v0_Secrets__Output } from './raworc/v0/Secrets.ts';
 import type { SecretsRequest as _raworc_v0_SecretsRequest, SecretsRequest__Output as _raworc_v0_SecretsRequest__Output } from './raworc/v0/SecretsRequest.ts';
@@ -53,19 +50,15 @@ export interface ProtoGrpcType {
       Deliver: MessageTypeDefinition<_raworc_v0_Deliver, _raworc_v0_Deliver__Output>
       Delta: MessageTypeDefinition<_raworc_v0_Delta, _raworc_v0_Delta__Output>
       LimitReached: MessageTypeDefinition<_raworc_v0_LimitReached, _raworc_v0_LimitReached__Output>
-      Lines: MessageTypeDefinition<_raworc_v0_Lines, _raworc_v0_Lines__Output>
       LiveWorker: MessageTypeDefinition<_raworc_v0_LiveWorker, _raworc_v0_LiveWorker__Output>
-      LogLine: MessageTypeDefinition<_raworc_v0_LogLine, _raworc_v0_LogLine__Output>
       OpenStream: MessageTypeDefinition<_raworc_v0_OpenStream, _raworc_v0_OpenStream__Output>
       Outcome: EnumTypeDefinition
-      ReadLines: MessageTypeDefinition<_raworc_v0_ReadLines, _raworc_v0_ReadLines__Output>
       RunStarted: MessageTypeDefinition<_raworc_v0_RunStarted, _raworc_v0_RunStarted__Output>
       Runtime: EnumTypeDefinition
       Secrets: MessageTypeDefinition<_raworc_v0_Secrets, _raworc_v0_Secrets__Output>
       SecretsRequest: MessageTypeDefinition<_raworc_v0_SecretsRequest, _raworc_v0_SecretsRequest__Output>
       Settled: MessageTypeDefinition<_raworc_v0_Settled, _raworc_v0_Settled__Output>
       StopAgent: MessageTypeDefinition<_raworc_v0_StopAgent, _raworc_v0_StopAgent__Output>
-      Stream: EnumTypeDefinition
       StreamEnd: MessageTypeDefinition<_raworc_v0_StreamEnd, _raworc_v0_StreamEnd__Output>
       StreamFrame: MessageTypeDefinition<_raworc_v0_StreamFrame, _raworc_v0_StreamFrame__Output>
       StreamOpen: MessageTypeDefinition<_raworc_v0_StreamOpen, _raworc_v0_StreamOpen__Output>

@@ -10,6 +10,8 @@ export interface LogRequest {
   readonly stream: 'stdout' | 'stderr' | 'all';
   /** Of the lines that were printed before: the newest so many. */
   readonly limit: number;
+  /** None that were printed before this time, in Unix milliseconds of the session's host. 0: all. */
+  readonly sinceMs: number;
   /** Goes on with what is printed from now on. Between the two there is no gap, and nothing comes twice. */
   readonly follow: boolean;
 }
@@ -37,11 +39,17 @@ export const encodeLogged = (logged: Logged): string =>
 
 /** Throws a StreamError for parameters that are no request. */
 export function logRequest(parameters: unknown): LogRequest {
-  const { agent, stream, limit, follow }: Readonly<Record<string, unknown>> = { ...(parameters as object) };
+  const { agent, stream, limit, follow, sinceMs }: Readonly<Record<string, unknown>> = { ...(parameters as object) };
   const isKnown = stream === 'stdout' || stream === 'stderr' || stream === 'all';
   if (typeof agent !== 'string' || agent === '' || agent.length > 128 || !isPlainName(agent) || agent.includes('/') || !isKnown)
     throw new StreamError('failed', 'This is no request for logs.');
-  return { agent, stream, limit: Math.max(0, Math.min(Number(limit) || 0, MAX_LIMIT)), follow: follow === true };
+  return {
+    agent,
+    stream,
+    limit: Math.max(0, Math.min(Number(limit) || 0, MAX_LIMIT)),
+    sinceMs: Number(sinceMs) || 0,
+    follow: follow === true,
+  };
 }
 
 /** Makes lines of bytes as they come. Throws a StreamError for what is no such line. */

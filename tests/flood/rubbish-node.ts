@@ -86,7 +86,7 @@ function rubbish(): NodeFrame[] {
       { kind: 'accepted', value: { sessionId, generation: 1, messageId: about.messageId, seq: turn, settled: false } },
       { kind: 'runStarted', value: { ...about, runId: randomUUID() } },
       { kind: 'delta', value: { ...about, number: turn, text: 'x'.repeat(100) } },
-      { kind: 'log', value: { sessionId, runId: about.runId, agent: 'agent', stream: 'STDOUT', line: 'x', atMs: 1, dropped: 0 } },
+      { kind: 'streamRefused', value: { sessionId, ticket: randomUUID(), reason: 'failed', message: 'x' } },
       { kind: 'disk', value: { sessionId, generation: 1, full: turn % 2 === 0, limitBytes: 1 } },
       { kind: 'secretsRequest', value: { sessionId, generation: 1, version: 1 } },
       { kind: 'conditions', value: { conditions: turn % 2 === 0 ? [condition] : [] } },

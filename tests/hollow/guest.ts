@@ -1,17 +1,13 @@
 import { GUEST_PROTOCOL_VERSION, type GuestFrame, type HostFrame } from '../../proto/frame.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
-import type { LogLine__Output as LogLine } from '../../proto/generated/raworc/v0/LogLine.ts';
-import type { ReadLines__Output as ReadLines } from '../../proto/generated/raworc/v0/ReadLines.ts';
 import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0/Secrets.ts';
 import type { StopAgent__Output as StopAgent } from '../../proto/generated/raworc/v0/StopAgent.ts';
 import type { Link } from '../../proto/link.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
+/** What a pretended guest keeps over restarts, as a real one does in its volume. */
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';
-
 import { HollowLogs } from './logs.ts';
-
-/** What a pretended guest keeps over restarts, as a real one does in its volume. */
 export interface HollowJournal {
   acceptedSeq: number;
   /** Accepted, not answered yet. */
@@ -142,24 +138,9 @@ export class HollowGuest {
     this.proceed();
   }
 
-  #print({ message: { sessionId, agent, content }, runId }: Run): void {
+  #print({ message: { agent, content }, runId }: Run): void {
     if (!content.startsWith('print ')) return;
-    const line: LogLine = {
-      sessionId,
-      runId,
-      agent,
-      stream: 'STDOUT',
-      line: content.slice(6),
-      atMs: this.#options.clock.now(),
-      dropped: 0,
-    };
-    this.#printed.add(line);
-    this.#link.send({ kind: 'log', value: line });
-  }
-
-  #read({ sessionId, requestId, agent, stream, limit }: ReadLines): void {
-    const lines = this.#printed.lines.filter((line) => line.agent === agent && stream !== 'STDERR').slice(-limit);
-    this.#link.send({ kind: 'lines', value: { sessionId, requestId, lines, unread: false } });
+    this.#printed.add(agent, { runId, stream: 'stdout', line: content.slice(6), atMs: this.#options.clock.now(), dropped: 0 });
   }
 
   #workers(change: () => void): void {
@@ -232,8 +213,6 @@ export class HollowGuest {
         return this.#stop(frame.value);
       case 'openStream':
         return this.#printed.open(frame.value, this.#options.connectStream());
-      case 'readLines':
-        return this.#read(frame.value);
       default:
         frame satisfies never;
     }

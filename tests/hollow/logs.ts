@@ -1,18 +1,16 @@
-import type { LogLine__Output as LogLine } from '../../proto/generated/raworc/v0/LogLine.ts';
 import type { OpenStream__Output as OpenStream } from '../../proto/generated/raworc/v0/OpenStream.ts';
+/** What a pretended guest's agents have printed, and the byte streams that read it. */
 import { ByteStream } from '../../proto/streams/byte-stream.ts';
 import { encodeLogged, LOGS, type LogRequest, logRequest, type StreamedLine } from '../../proto/streams/log-stream.ts';
 import { StreamError } from '../../proto/streams/reasons.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
-
-/** What a pretended guest's agents have printed, and the byte streams that read it. */
 export class HollowLogs {
-  readonly lines: LogLine[] = [];
-  readonly #followers = new Set<{ readonly stream: ByteStream; readonly request: LogRequest }>();
+  readonly #lines: { readonly agent: string; readonly line: StreamedLine }[] = [];
+  readonly #followers = new Map<ByteStream, LogRequest>();
 
-  add(line: LogLine): void {
-    this.lines.push(line);
-    for (const { stream, request } of this.#followers) if (isWanted(line, request)) stream.write(encodeLogged(streamed(line)));
+  add(agent: string, line: StreamedLine): void {
+    this.#lines.push({ agent, line });
+    for (const [stream, request] of this.#followers) if (isWanted(agent, line, request)) stream.write(encodeLogged(line));
   }
 
   open({ ticket, kind, parametersJson, credit }: OpenStream, link: StreamLink): void {
@@ -22,24 +20,20 @@ export class HollowLogs {
     if (kind !== LOGS) return void stream.destroy(new StreamError('unknown_kind'));
     const request = logRequest(JSON.parse(parametersJson));
     stream.resume();
-    for (const line of this.lines.filter((one) => isWanted(one, request)).slice(-request.limit)) stream.write(encodeLogged(streamed(line)));
+    const kept = this.#lines.filter(({ agent, line }) => isWanted(agent, line, request));
+    // Not `slice(-limit)`, which of none would be all.
+    for (const { line } of kept.slice(Math.max(0, kept.length - request.limit))) stream.write(encodeLogged(line));
     if (!request.follow) return void stream.end();
     stream.write(encodeLogged('live'));
-    const follower = { stream, request };
-    this.#followers.add(follower);
+    this.#followers.set(stream, request);
     stream.on('end', () => stream.end());
-    stream.on('close', () => this.#followers.delete(follower));
+    stream.on('close', () => this.#followers.delete(stream));
   }
 
   close(): void {
-    for (const { stream } of this.#followers) stream.destroy(new StreamError('guest_lost'));
+    for (const stream of this.#followers.keys()) stream.destroy(new StreamError('guest_lost'));
   }
 }
 
-const streamed = ({ runId, stream, line, atMs, dropped }: LogLine): StreamedLine => ({
-  ...{ runId, line, atMs, dropped },
-  stream: stream === 'STDERR' ? 'stderr' : 'stdout',
-});
-
-const isWanted = (line: LogLine, { agent, stream }: LogRequest): boolean =>
-  line.agent === agent && (stream === 'all' || streamed(line).stream === stream);
+const isWanted = (agent: string, line: StreamedLine, request: LogRequest): boolean =>
+  agent === request.agent && line.atMs >= request.sinceMs && (request.stream === 'all' || line.stream === request.stream);

@@ -113,9 +113,7 @@ t.test('what the kernel kills at the memory limit is said so, and what ends othe
   const { runId, content } = await ask('greedy', "child's memory");
   t.equal(content, '-9');
   t.equal((await ask('greedy', 'pid')).content, pid, 'the agent lives on');
-  const read = { sessionId: 'session', requestId: 'r', agent: 'greedy', stream: 'STDERR', limit: 10 } as const;
-  guest.send({ kind: 'readLines', value: read });
-  t.match((await guest.next('lines')).value.lines, [{ runId, stream: 'STDERR', line: limit }]);
+  t.match(await guest.logs('greedy', 'stderr', 10), [{ runId, stream: 'stderr', line: limit }]);
   t.match(await ask('greedy', 'kill'), { reason: 'agent_died' }, 'nor is this blamed on memory');
 });
 

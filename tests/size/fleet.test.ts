@@ -131,7 +131,7 @@ t.test(`${SESSIONS} sessions on ${NODES} nodes: a restart, and rounds of compari
     const directory = directoryOf(core);
     const fleet = new Fleet({
       directory,
-      ...{ ...needs, loops, news: { delta: () => true, log: () => true }, secrets: { of: () => ({ version: 0, values: {} }) } },
+      ...{ ...needs, loops, news: { delta: () => true }, secrets: { of: () => ({ version: 0, values: {} }) } },
       ...{ clusterId: 'cluster', epoch: 1, version: '0', compareMs },
     });
     const leases = new LeaseLoop({ ...needs, loops, directory, fleet });

@@ -5,7 +5,7 @@ import type { Log } from '../../../seams/log.ts';
 import type { SessionId } from '../../domain/engine/ids.ts';
 import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
 import type { Proof } from '../../services/access/proof.ts';
-import type { LogScope } from '../../services/agents/agent-logs.ts';
+import type { LogScope } from '../../services/agents/log-scope.ts';
 import type { Release } from '../../services/budget/at-once.ts';
 import type { Caller } from '../../services/engine/caller.ts';
 import type { EventIds } from '../../services/events/event-ids.ts';

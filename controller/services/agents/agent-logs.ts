@@ -1,26 +1,27 @@
-/** Reads and follows the log lines of agents. */
-import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine.ts';
-import type { Clock } from '../../../seams/clock.ts';
-import type { Log } from '../../../seams/log.ts';
 import type { AgentLogsObject } from '../../contract/agents.ts';
-import type { AgentRow } from '../../domain/agents/rows.ts';
-import type { AccountId, SessionId } from '../../domain/engine/ids.ts';
-import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
-import { rfc3339 } from '../../domain/engine/time.ts';
-import type { View } from '../../domain/engine/view.ts';
-import type { LogNews } from '../../domain/events/events.ts';
-import { restState } from '../../domain/sessions/life-cycle.ts';
-import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { Budgets } from '../budget/budgets.ts';
-import { type TurnKey, Turns } from '../budget/turns.ts';
+import type { ByteStream } from '../../../proto/streams/byte-stream.ts';
 import type { Caller } from '../engine/caller.ts';
+import { type Clock, pause } from '../../../seams/clock.ts';
+import { LOGS, LogDecoder, type StreamedLine } from '../../../proto/streams/log-stream.ts';
+import type { LineWatcher, Watching } from '../events/watching.ts';
 import type { Lists } from '../engine/lists.ts';
-import type { Tail } from '../events/tail.ts';
-import type { EventWatcher, Watching } from '../events/watching.ts';
-import { decodeLine } from '../fleet/decode.ts';
-import type { Fleet } from '../fleet/fleet.ts';
+import type { Log } from '../../../seams/log.ts';
+import type { LogFeeds } from './log-feeds.ts';
+import type { LogNews } from '../../domain/events/events.ts';
+import { type LogRequest, type LogScope, holds, isUp } from './log-scope.ts';
+import { type Outcome, accepted, refused } from '../../domain/engine/outcome.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
+import type { StreamBroker } from '../streams/broker.ts';
+import { StreamError } from '../../../proto/streams/reasons.ts';
+import { type TurnKey, Turns } from '../budget/turns.ts';
+import type { View } from '../../domain/engine/view.ts';
 import { agentFor } from './agent-service.ts';
+import { restState } from '../../domain/sessions/life-cycle.ts';
+import { rfc3339 } from '../../domain/engine/time.ts';
+/** Reads and follows the log lines of agents. */
 
+/** For all guests together. */
 const READ_WITHIN_MS = 5_000;
 /** How long a read waits for a place. A caller with all its places in use is refused at once. */
 const WAIT_MS = 5_000;
@@ -28,34 +29,20 @@ const WAIT_MS = 5_000;
 const SESSIONS_READ = 64;
 /** Each answer can have a mebibyte. */
 const READ_AT_ONCE = 8;
+/** Of one session's answer: what is on the way, and what is in memory. */
+const READ_WINDOW_BYTES = 256 * 1024;
+const MAX_READ_BYTES = 4 * 1024 * 1024;
 /** Lines that arrive while older ones are read. */
 const MAX_EARLY = 1000;
 const MAX_EARLY_CHARACTERS = 1024 * 1024;
-/** Sessions for which a follower remembers whether they use the agent. */
-const MAX_REMEMBERED = 1000;
 
 export type AgentLogs = ReturnType<typeof agentLogService>;
-
-/** Selects lines: the newest `limit`, of one session or of all sessions in the space. */
-export interface LogRequest {
-  readonly limit: number;
-  readonly stream: 'stdout' | 'stderr' | 'all';
-  readonly session?: SessionId;
-}
-
-/** Lines that a caller can see. Call `scope` again to check that it still can. */
-export interface LogScope extends LogRequest {
-  /** The caller. */
-  readonly accountId: AccountId;
-  readonly agent: AgentRow;
-  readonly spaceName: string;
-}
 
 export interface AgentLogDeps {
   readonly view: View;
   readonly lists: Lists;
-  readonly fleet: Pick<Fleet, 'readLines'>;
-  readonly tail: Tail;
+  readonly streams: Pick<StreamBroker, 'start'>;
+  readonly feeds: Pick<LogFeeds, 'watch' | 'ready'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly budgets: Pick<Budgets, 'limits'>;
@@ -67,12 +54,7 @@ interface Read {
   readonly unread: number;
 }
 
-const UP = { desired: 'running', phase: 'running' } as const;
-const isUp = ({ desired, phase }: SessionRow): boolean => desired === UP.desired && phase === UP.phase;
-const holds = (row: SessionRow | undefined, { agent }: LogScope): row is SessionRow =>
-  row !== undefined && row.desired !== 'deleted' && row.spaceId === agent.spaceId && row.agents.some(({ id }) => id === agent.id);
-
-export function agentLogService({ view, lists, fleet, tail, clock, log, budgets }: AgentLogDeps) {
+export function agentLogService({ view, lists, streams, feeds, clock, log, budgets }: AgentLogDeps) {
   const { process, account = process, space = process } = budgets.limits.atOnce.log_reads;
   // Per account and space, so that neither keeps others from reading.
   const turns = new Turns(process);
@@ -95,8 +77,18 @@ export function agentLogService({ view, lists, fleet, tail, clock, log, budgets 
 
   async function readOne(row: SessionRow, scope: LogScope, signal: AbortSignal): Promise<LogNews[] | undefined> {
     const { agent, stream, limit } = scope;
-    const lines = await fleet.readLines(row, { agent: agent.name, stream, limit }, signal);
-    return lines?.slice(-limit).map((line: LogLine__Output) => decodeLine(row.spaceId, { ...line, sessionId: row.id, agent: agent.name }));
+    const parameters = { agent: agent.name, stream, limit, sinceMs: 0, follow: false };
+    const opened = await streams.start(row, { kind: LOGS, parameters, window: READ_WINDOW_BYTES }, signal);
+    const lines = opened.ok ? await linesIn(opened.value, signal) : undefined;
+    const about = { spaceId: row.spaceId, sessionId: row.id, agent: agent.name };
+    return lines?.slice(-limit).map(({ atMs, ...line }) => ({ ...about, ...line, at: atMs }));
+  }
+
+  /** Resolves when the work does, or when there was time enough for it. */
+  async function inTime(work: Promise<void>, signal: AbortSignal): Promise<void> {
+    const enough = new AbortController();
+    const waited = pause(clock, READ_WITHIN_MS, AbortSignal.any([signal, enough.signal]));
+    await Promise.race([work, waited]).finally(() => enough.abort());
   }
 
   async function readAll(scope: LogScope): Promise<Read> {
@@ -163,24 +155,20 @@ export function agentLogService({ view, lists, fleet, tail, clock, log, budgets 
      * Calls the watcher with the newest lines, then with each new one, until closed. Lines can get
      * lost on the way, or while the watcher is full.
      */
-    follow(scope: LogScope, watcher: Pick<EventWatcher, 'log' | 'end'>): Watching {
-      const { agent, stream, session } = scope;
-      const isMine = linesOf(view, scope);
+    follow(scope: LogScope, watcher: LineWatcher): Watching {
+      const { agent, stream } = scope;
       const over = new AbortController();
       const early = new EarlyLines();
       /** Earlier lines to show first; undefined once shown. */
       let backlog: LogNews[] | undefined;
       let isRead = false;
-      const watching = tail.watch(session === undefined ? { spaces: new Set([agent.spaceId]) } : { session }, undefined, {
+      const watching = feeds.watch(scope, {
         log(line) {
-          if (line.agent !== agent.name || (stream !== 'all' && line.stream !== stream) || !isMine(line)) return 'more';
+          if (stream !== 'all' && line.stream !== stream) return 'more';
           if (isRead && backlog === undefined) return watcher.log(line);
           early.add(line);
           return 'more';
         },
-        event: () => 'more',
-        delta: () => 'more',
-        reset: () => 'more',
         end: () => watcher.end(),
       });
 
@@ -205,6 +193,8 @@ export function agentLogService({ view, lists, fleet, tail, clock, log, budgets 
         const endTurn = await turns.wait(keysOf(scope), over.signal);
         if (endTurn === undefined) return;
         try {
+          // What is printed from here on is heard before the older lines are read, so that none falls between.
+          await inTime(feeds.ready(scope), over.signal);
           const { lines } = await readAll(scope);
           const seen = new Set(lines.map(key));
           early.forget((line) => seen.has(key(line)));
@@ -231,6 +221,29 @@ export function agentLogService({ view, lists, fleet, tail, clock, log, budgets 
   };
 }
 
+/** Undefined: it did not come whole, or not in time. */
+async function linesIn(stream: ByteStream, signal: AbortSignal): Promise<readonly StreamedLine[] | undefined> {
+  const abort = () => void stream.destroy();
+  signal.addEventListener('abort', abort);
+  const decoder = new LogDecoder();
+  const lines: StreamedLine[] = [];
+  let bytes = 0;
+  try {
+    stream.end();
+    for await (const piece of stream) {
+      bytes += piece.byteLength;
+      if (bytes > MAX_READ_BYTES) return undefined;
+      for (const line of decoder.decode(piece)) if (line !== 'live') lines.push(line);
+    }
+    return signal.aborted ? undefined : lines;
+  } catch (error) {
+    if (error instanceof StreamError || signal.aborted) return undefined;
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
 /** The first lines that arrive while older ones are read and shown. */
 class EarlyLines {
   #lines: LogNews[] = [];
@@ -252,17 +265,6 @@ class EarlyLines {
     this.#lines = this.#lines.filter((line) => !isKnown(line));
     this.#characters = this.#lines.reduce((sum, { line }) => sum + line.length, 0);
   }
-}
-
-/** Returns whether a line belongs to a session with the agent. */
-function linesOf(view: View, scope: LogScope): (line: LogNews) => boolean {
-  const known = new Map<SessionId, boolean>();
-  return ({ sessionId }) => {
-    const mine = known.get(sessionId) ?? holds(view.get('sessions', sessionId), scope);
-    if (known.size >= MAX_REMEMBERED) known.clear();
-    known.set(sessionId, mine);
-    return mine;
-  };
 }
 
 /** Identifies a line that was both read and received live. */

@@ -1,11 +1,10 @@
-import type { AccountId, SessionId } from '../../domain/engine/ids.ts';
-import type { DeltaNews, LogNews, StoredEvent } from '../../domain/events/events.ts';
-import type { EventScope, EventWatcher } from './watching.ts';
-
 /**
  * One watcher: it has seen everything up to `seen` that is in its scope. `live`: it receives new
  * events. `behind`: it is reading older pages. `full`: it receives nothing until it resumes.
  */
+import type { AccountId, SessionId } from '../../domain/engine/ids.ts';
+import type { DeltaNews, StoredEvent } from '../../domain/events/events.ts';
+import type { EventScope, EventWatcher } from './watching.ts';
 export interface Listener {
   readonly scope: EventScope;
   readonly watcher: EventWatcher;
@@ -59,7 +58,7 @@ export class Audience {
    * Returns the watchers that can see an event. A copy, since watchers come and go during the
    * calls.
    */
-  of(thing: StoredEvent | DeltaNews | LogNews): Listener[] {
+  of(thing: StoredEvent | DeltaNews): Listener[] {
     const found: Listener[] = [];
     for (const listener of this.#everywhere) if (isInScope(listener.scope, thing, this.#ownerOf)) found.push(listener);
     const those = thing.sessionId === null ? undefined : this.#bySession.get(thing.sessionId);
@@ -75,7 +74,7 @@ export type OwnerOf = (session: SessionId) => AccountId | undefined;
  * Returns whether a watcher can see an event. Events outside spaces (nodes, accounts, keys) depend
  * on their kind, those of an API key on its owner.
  */
-export function isInScope(scope: EventScope, thing: StoredEvent | DeltaNews | LogNews, ownerOf: OwnerOf = () => undefined): boolean {
+export function isInScope(scope: EventScope, thing: StoredEvent | DeltaNews, ownerOf: OwnerOf = () => undefined): boolean {
   if (scope.session !== undefined && scope.session !== thing.sessionId) return false;
   if (thing.spaceId === null && thing.sessionId === null) return 'type' in thing && seesKind(scope, thing);
   if (thing.sessionId === null && thing.spaceId !== null && 'type' in thing && scope.ofSpaces !== undefined) {

@@ -1,20 +1,18 @@
-import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../../domain/events/events.ts';
 
 /**
  * Receives messages from the bus, which can be late, duplicated, reordered, or of another epoch.
  */
+import type { DeltaNews, EventPosition, StoredEvent } from '../../domain/events/events.ts';
 export interface NewsListener {
   event(epoch: number, event: StoredEvent): void;
   /** The sender believes that this is the newest event. */
   newest(position: EventPosition): void;
   delta(delta: DeltaNews): void;
-  log(line: LogNews): void;
 }
 
 /** Messages that are never stored: absent watchers miss them. */
 export interface LiveNews {
   delta(delta: DeltaNews): boolean;
-  log(line: LogNews): boolean;
 }
 
 /**
@@ -37,18 +35,13 @@ export interface News extends LiveNews {
 }
 
 /**
- * Passes partial output and log lines to this process's watchers directly, and to the others over
- * the bus.
+ * Passes partial output to this process's watchers directly, and to the others over the bus.
  */
-export function heardHereToo(bus: LiveNews, here: { delta(delta: DeltaNews): void; log(line: LogNews): void }): LiveNews {
+export function heardHereToo(bus: LiveNews, here: { delta(delta: DeltaNews): void }): LiveNews {
   return {
     delta(delta) {
       here.delta(delta);
       return bus.delta(delta);
-    },
-    log(line) {
-      here.log(line);
-      return bus.log(line);
     },
   };
 }

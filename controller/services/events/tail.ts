@@ -1,17 +1,18 @@
+
+/** After a read of the event log that failed, or that found nothing where there must be something. */
+import { Audience, type Listener, type OwnerOf, isInScope } from './audience.ts';
 import type { Clock } from '../../../seams/clock.ts';
-import type { Log } from '../../../seams/log.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
+import type { DeltaNews, EventPosition, StoredEvent } from '../../domain/events/events.ts';
 import type { EventLog, EventPage } from '../../domain/events/event-log.ts';
-import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../../domain/events/events.ts';
+import type { EventScope, EventWatcher, Taken, Watching } from './watching.ts';
+import type { Log } from '../../../seams/log.ts';
 import type { Loops } from '../engine/loops.ts';
-import { TimeSlices } from '../engine/time-slices.ts';
-import { Audience, isInScope, type Listener, type OwnerOf } from './audience.ts';
 import type { News } from './news.ts';
 import { OrderedEvents } from './ordered-events.ts';
-import { RecentEvents } from './recent-events.ts';
 import { PAGE_EVENTS, SharedPages } from './shared-pages.ts';
-import type { EventScope, EventWatcher, Taken, Watching } from './watching.ts';
-
+import { RecentEvents } from './recent-events.ts';
+import { TimeSlices } from '../engine/time-slices.ts';
 const RETRY_MS = 1_000;
 /** The newest events, for watchers that are a little behind. */
 const RECENT = { maxBytes: 16 * 1024 * 1024, maxEvents: 10_000 };
@@ -109,7 +110,6 @@ export class Tail {
         if (position.epoch === this.#events.epoch) this.#order.announced(position.number);
       },
       delta: (delta) => this.delta(delta),
-      log: (line) => this.log(line),
     });
     this.#order.start();
   }
@@ -123,13 +123,6 @@ export class Tail {
   delta(delta: DeltaNews): void {
     for (const listener of this.#audience.of(delta)) {
       if (this.#call(listener, (watcher) => watcher.delta(delta)) === 'full') this.#dropped.add(1, { kind: 'delta' });
-    }
-  }
-
-  /** A line printed by an agent. */
-  log(line: LogNews): void {
-    for (const listener of this.#audience.of(line)) {
-      if (this.#call(listener, (watcher) => watcher.log(line)) === 'full') this.#dropped.add(1, { kind: 'log' });
     }
   }
 

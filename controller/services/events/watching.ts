@@ -14,6 +14,7 @@ export type Taken = 'more' | 'full' | 'over';
 export interface EventWatcher {
   event(event: StoredEvent, position: EventPosition): Taken;
   delta(delta: DeltaNews): Taken;
+  /** Of agents' logs, which come over byte streams and not with the events. */
   log(line: LogNews): Taken;
   /**
    * The requested position is pruned or of another epoch: read the state again. Events follow after
@@ -23,6 +24,9 @@ export interface EventWatcher {
   /** Nothing more will follow. */
   end(): void;
 }
+
+/** What a follower of logs is called with. */
+export type LineWatcher = Pick<EventWatcher, 'log' | 'end'>;
 
 export interface Watching {
   /** Call when there is room again, after `full`, but not from within the watcher. */

@@ -2,22 +2,21 @@
  * Decodes a node's frames into domain objects. Undefined for an invalid frame, which ends the
  * stream.
  */
+import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
 import type { BuildReport__Output } from '../../../proto/generated/raworc/node/v0/BuildReport.ts';
 import type { Capacity__Output } from '../../../proto/generated/raworc/node/v0/Capacity.ts';
-import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
-import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
-import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
-import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine.ts';
-import type { RunStarted__Output } from '../../../proto/generated/raworc/v0/RunStarted.ts';
-import { visibleText } from '../../../seams/terminal-text.ts';
-import type { MessageId, NodeId, SessionId, SpaceId } from '../../domain/engine/ids.ts';
-import type { LogNews } from '../../domain/events/events.ts';
 import type { GivenAnswer } from '../../domain/messages/commands/record-answer.ts';
-import type { StartedRun } from '../../domain/messages/commands/start-run.ts';
 import type { Greeting } from '../../domain/nodes/commands/nodes.ts';
+import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
+import type { MessageId, NodeId, SessionId } from '../../domain/engine/ids.ts';
 import type { NodeBounds } from '../../domain/nodes/rows.ts';
-import type { Report } from '../../domain/sessions/commands/record-report.ts';
 import type { Phase } from '../../domain/sessions/rows.ts';
+import type { Report } from '../../domain/sessions/commands/record-report.ts';
+import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
+import type { RunStarted__Output } from '../../../proto/generated/raworc/v0/RunStarted.ts';
+import type { StartedRun } from '../../domain/messages/commands/start-run.ts';
+import { visibleText } from '../../../seams/terminal-text.ts';
+
 
 const PHASES: Readonly<Record<Report__Output['phase'], Exclude<Phase, 'none'> | undefined>> = {
   PHASE_UNSPECIFIED: undefined,
@@ -76,12 +75,6 @@ export function decodeAnswer(from: NodeId, said: Answer__Output): GivenAnswer | 
 export function decodeRun(from: NodeId, said: RunStarted__Output): StartedRun {
   const { generation, runId, agent } = said;
   return { from, generation, sessionId: said.sessionId as SessionId, messageId: said.messageId as MessageId, runId, agent };
-}
-
-export function decodeLine(spaceId: SpaceId, said: LogLine__Output): LogNews {
-  const { runId, agent, line, dropped } = said;
-  const stream = said.stream === 'STDERR' ? 'stderr' : 'stdout';
-  return { spaceId, sessionId: said.sessionId as SessionId, runId, agent, stream, line, at: said.atMs, dropped };
 }
 
 export function decodeBuild({ buildId, phase, imageId, error }: BuildReport__Output) {

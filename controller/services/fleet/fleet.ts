@@ -1,5 +1,4 @@
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
-import type { LogLine__Output } from '../../../proto/generated/raworc/v0/LogLine.ts';
 import type { StreamRefused__Output } from '../../../proto/generated/raworc/v0/StreamRefused.ts';
 import type { Link } from '../../../proto/link.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
@@ -17,7 +16,6 @@ import { TimeSlices } from '../engine/time-slices.ts';
 import { changesIn } from './changes.ts';
 import { Comparisons } from './compare-loop.ts';
 import { stopAgent } from './encode.ts';
-import { LineReads, type WantedLines } from './line-reads.ts';
 import { LiveWorkers } from './live-workers.ts';
 import { NodePaces } from './node-pace.ts';
 import { NodeStream } from './node-stream.ts';
@@ -61,7 +59,6 @@ export class Fleet {
   readonly #contenders = new Set<NodeStream>();
   /** Which agents have a live worker, where. */
   readonly workers = new LiveWorkers();
-  readonly #reads: LineReads;
   readonly #ending = new Map<NodeStream, () => void>();
   readonly #slices: TimeSlices;
   readonly #paces: NodePaces;
@@ -84,7 +81,6 @@ export class Fleet {
       nameByItself: (nodeId, said) => nameByItself(deps.rules ?? NO_RULES, nodeId, said),
       metrics: streamMetrics(deps.metrics ?? silentMetrics),
     };
-    this.#reads = new LineReads(deps.random);
     deps.applier.onCommitted((committed) => this.#committed(committed));
   }
 
@@ -151,12 +147,6 @@ export class Fleet {
     for (const stream of this.#streams.values()) if (stream.isLive) stream.send(stopAgent(agent.spaceId, agent.name, interrupt));
   }
 
-  /** The newest lines that an agent printed in a session; undefined where nobody could read them in time. */
-  readLines(session: SessionRow, wanted: WantedLines, signal: AbortSignal): Promise<readonly LogLine__Output[] | undefined> {
-    const stream = session.nodeId === null ? undefined : this.stream(session.nodeId);
-    return stream === undefined ? Promise.resolve(undefined) : this.#reads.ask(stream, session.id, wanted, signal);
-  }
-
   /** Asks every connected node to remove its containers and end; resolves when all have, or when `signal` aborts. */
   async shutDownNodes(graceMs: number, signal: AbortSignal): Promise<void> {
     this.#closing = true;
@@ -197,7 +187,6 @@ export class Fleet {
           if (!mayAnswer(this.#deps.view, session, name)) stream.send(stopAgent(session.spaceId, name, false));
       },
       streamRefused: (refusal) => this.#carrier?.refused(stream.nodeId, refusal) === true,
-      lines: (lines) => this.#reads.answered(stream, lines),
       closed: () => {
         this.#ended(stream);
         this.#comparisons.delete(stream.outbound);

@@ -3,7 +3,7 @@ import type { MessageId } from '../../domain/engine/ids.ts';
 import { acceptMessage } from '../../domain/messages/commands/accept-message.ts';
 import { recordAnswer } from '../../domain/messages/commands/record-answer.ts';
 import { startRun } from '../../domain/messages/commands/start-run.ts';
-import { decodeAnswer, decodeLine, decodeRun } from './decode.ts';
+import { decodeAnswer, decodeRun } from './decode.ts';
 import { type Handlers, type Inbound, ownSession, trespass } from './inbound.ts';
 
 /** Handlers of frames about messages: acceptance, runs, answers and output. */
@@ -42,17 +42,6 @@ export const MESSAGE_FRAMES = {
     if (session === undefined) return trespass(stream, value.sessionId, 'delta');
     if (!stream.limits.allowsOutput()) return stream.limits.waste('delta');
     stream.shared.news.delta({ ...value, spaceId: session.spaceId, sessionId: session.id });
-  },
-
-  log(stream, value) {
-    const session = ownSession(stream, value.sessionId);
-    if (session === undefined) return trespass(stream, value.sessionId, 'log');
-    if (!stream.limits.allowsOutput()) return stream.limits.waste('log');
-    stream.shared.news.log(decodeLine(session.spaceId, value));
-  },
-
-  lines(stream, value) {
-    if (!stream.events.lines(value)) stream.limits.waste('lines');
   },
 } satisfies Partial<Handlers>;
 

@@ -2,14 +2,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, watch, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { whenTagged } from '../../../node-agent/guests/first-frame.ts';
 import { guestFrames, hostFrames } from '../../../proto/codec.ts';
 import type { GuestFrame, HostFrame } from '../../../proto/frame.ts';
 import { framedLink } from '../../../proto/framed-link.ts';
 import type { AgentSpec__Output as AgentSpec } from '../../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { Link } from '../../../proto/link.ts';
+import { ByteStream, DEFAULT_WINDOW_BYTES } from '../../../proto/streams/byte-stream.ts';
+import { LOGS, LogDecoder, type Logged } from '../../../proto/streams/log-stream.ts';
+import { OPEN_TAG, streamFrames } from '../../../proto/streams/stream-frame.ts';
 import { systemClock } from '../../../seams/system.ts';
 
 const ECHO = 'import os\ndef process_message(message, context):\n    return f"{message} from {os.getpid()}"\n';
@@ -24,6 +29,7 @@ export class Bench {
   #link: Link<HostFrame, GuestFrame> | undefined;
   #heard: Heard[] = [];
   #waiting: (() => void) | undefined;
+  readonly #streams = new Map<string, (stream: ByteStream) => void>();
   child: ChildProcess | undefined;
   /** Of the session, as the welcome says. Their files are below agents/. */
   agents: AgentSpec[] = [{ name: 'echo', runtime: 'PYTHON', handler: '', idempotent: false }];
@@ -35,13 +41,48 @@ export class Bench {
   }
 
   async listen(): Promise<void> {
-    this.#server = createServer((socket) => {
+    this.#server = createServer((socket) => whenTagged(socket, systemClock, (tag) => this.#accept(socket, tag)));
+    this.#server.listen(join(this.directory, 'run', 'guest.sock'));
+    await once(this.#server, 'listening');
+  }
+
+  #accept(socket: Socket, tag: number | undefined): void {
+    if (tag === OPEN_TAG) {
+      const link = framedLink(socket, { encode: streamFrames, decode: streamFrames, clock: systemClock });
+      link.onMessage((frame) => {
+        if (frame.kind !== 'open') return;
+        const stream = new ByteStream(link, { window: DEFAULT_WINDOW_BYTES, granted: DEFAULT_WINDOW_BYTES, lost: 'guest_lost' });
+        this.#streams.get(frame.ticket)?.(stream);
+      });
+    } else {
       const link = framedLink(socket, { encode: hostFrames, decode: guestFrames, clock: systemClock });
       this.#link = link;
       link.onMessage((frame) => this.#hear(frame));
       link.onClose(() => this.#hear({ kind: 'closed' }));
-    }).listen(join(this.directory, 'run', 'guest.sock'));
-    await once(this.#server, 'listening');
+    }
+  }
+
+  /** A byte stream to what the guest connects it to. */
+  openStream(kind: string, parameters: object): Promise<ByteStream> {
+    const ticket = `ticket-${this.#streams.size}`;
+    const opened = new Promise<ByteStream>((resolve) => this.#streams.set(ticket, resolve));
+    const value = {
+      sessionId: 'session',
+      generation: 3,
+      ticket,
+      kind,
+      parametersJson: JSON.stringify(parameters),
+      credit: DEFAULT_WINDOW_BYTES,
+    };
+    this.send({ kind: 'openStream', value });
+    return opened;
+  }
+
+  /** The lines that an agent has printed, as a stream of logs brings them. */
+  async logs(agent: string, stream: 'stdout' | 'stderr' | 'all', limit: number): Promise<readonly Logged[]> {
+    const opened = await this.openStream(LOGS, { agent, stream, limit, sinceMs: 0, follow: false });
+    opened.end();
+    return new LogDecoder().decode(await buffer(opened));
   }
 
   async hangUp(): Promise<void> {

@@ -33,13 +33,6 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
           outcome: pick<'OUTCOME_UNSPECIFIED' | 'REPLY' | 'ERROR'>('OUTCOME_UNSPECIFIED', 'REPLY', 'ERROR'),
         },
       },
-      {
-        kind: 'log',
-        value: {
-          ...{ sessionId: text(), runId: text(), agent: text(), line: text(), atMs: uint(), dropped: uint() },
-          stream: pick<'STDOUT' | 'STDERR'>('STDOUT', 'STDERR'),
-        },
-      },
       { kind: 'drained', value: { acceptedSeq: uint() } },
     ],
     host: [

@@ -21,9 +21,9 @@ t.test('a message is acknowledged, run, and answered; it costs two syncs where i
   };
   world.post('once', 'hello');
   await world.clock.advance(50);
-  t.strictSame(kinds(world), ['hello', 'accepted', 'runStarted', 'log', 'delta', 'answer']);
+  t.strictSame(kinds(world), ['hello', 'accepted', 'runStarted', 'delta', 'answer']);
   t.match(only(world, world.posted[0]?.id ?? ''), { outcome: 'REPLY', content: 're: hello', reason: '', agent: 'once', runId: 'run-1-1' });
-  t.match(world.heard[4], { value: { number: 1, text: 're: hello' } }, 'deltas of one turn are one frame');
+  t.match(world.heard[3], { value: { number: 1, text: 're: hello' } }, 'deltas of one turn are one frame');
   const before = world.guest?.syncs ?? 0;
   for (let index = 0; index < 5; index += 1) {
     world.post('once');

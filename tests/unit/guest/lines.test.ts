@@ -15,10 +15,10 @@ function directory(): string {
 let atMs = 0;
 const line = (text: string, more: object = {}) => {
   atMs += 1;
-  return { sessionId: 's', runId: 'r', agent: 'a', stream: 'STDOUT' as const, line: text, atMs, dropped: 0, ...more };
+  return { runId: 'r', agent: 'a', stream: 'STDOUT' as const, line: text, atMs, ...more };
 };
-const texts = async (kept: KeptLines, limit = 100, stream: 'STDOUT' | 'STDERR' | 'STREAM_UNSPECIFIED' = 'STREAM_UNSPECIFIED') =>
-  (await kept.newest('a', stream, limit)).map((one) => one.line);
+const texts = async (kept: KeptLines, limit = 100, stream?: 'STDOUT' | 'STDERR') =>
+  (await kept.newest('a', (one) => stream === undefined || one.stream === stream, limit)).map((one) => one.line);
 
 t.test('lines are kept with their times, also over a restart, and not for another session', async (t) => {
   const home = directory();
@@ -34,7 +34,7 @@ t.test('lines are kept with their times, also over a restart, and not for anothe
   const next = new KeptLines(home, 's', systemClock);
   next.keep(line('four'));
   t.match(
-    (await next.newest('a', 'STREAM_UNSPECIFIED', 2)).map(({ line, runId }) => [line, runId]),
+    (await next.newest('a', () => true, 2)).map(({ line, runId }) => [line, runId]),
     [
       ['three\n', 'r'],
       ['four', 'r'],

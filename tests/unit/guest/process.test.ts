@@ -114,11 +114,7 @@ t.test('it says which worker lives, ends it when it is told to, and reads what i
   host.deliver(1, 'one');
   t.match(await host.next('workers'), { value: { workers: [{ agent: 'echo', startedAtMs: Number }] } });
   const { runId } = (await host.next('answer')).value;
-  const read = async (stream: 'STDOUT' | 'STREAM_UNSPECIFIED', limit: number) => {
-    host.send({ kind: 'readLines', value: { sessionId: 'session', requestId: 'r', agent: 'echo', stream, limit } });
-    return (await host.next('lines')).value;
-  };
-  t.match(await read('STDOUT', 9), { requestId: 'r', unread: false, lines: [{ runId, agent: 'echo', stream: 'STDOUT', line: 'out one' }] });
+  t.match(await host.logs('echo', 'stdout', 9), [{ runId, stream: 'stdout', line: 'out one' }]);
   host.send({ kind: 'stopAgent', value: { spaceId: 's', agent: 'echo', interrupt: false } });
   t.same((await host.next('workers')).value.workers, []);
   host.deliver(2, 'two');
@@ -126,6 +122,6 @@ t.test('it says which worker lives, ends it when it is told to, and reads what i
   await host.kill();
   host.start();
   await host.welcome();
-  t.equal((await read('STREAM_UNSPECIFIED', 9)).lines.length, 4);
-  t.match((await read('STDOUT', 1)).lines, [{ line: 'out two', dropped: 0 }]);
+  t.equal((await host.logs('echo', 'all', 9)).length, 4);
+  t.match(await host.logs('echo', 'stdout', 1), [{ line: 'out two', dropped: 0 }]);
 });

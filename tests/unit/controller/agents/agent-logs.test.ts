@@ -1,14 +1,26 @@
+import { PassThrough } from 'node:stream';
 import t from 'tap';
 import type { AgentRow } from '../../../../controller/domain/agents/rows.ts';
 import type { AccountId, AgentId, SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
+import { accepted } from '../../../../controller/domain/engine/outcome.ts';
 import type { View } from '../../../../controller/domain/engine/view.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
-import { type AgentLogDeps, agentLogService, type LogScope } from '../../../../controller/services/agents/agent-logs.ts';
+import { type AgentLogDeps, agentLogService } from '../../../../controller/services/agents/agent-logs.ts';
+import type { LogScope } from '../../../../controller/services/agents/log-scope.ts';
 import { Budgets } from '../../../../controller/services/budget/budgets.ts';
-import type { Tail } from '../../../../controller/services/events/tail.ts';
 import type { EventWatcher } from '../../../../controller/services/events/watching.ts';
+import type { ByteStream } from '../../../../proto/streams/byte-stream.ts';
+import { encodeLogged, type StreamedLine } from '../../../../proto/streams/log-stream.ts';
 import { systemClock } from '../../../../seams/system.ts';
 import { SPACE, silent } from '../core.ts';
+
+/** A byte stream that brings these lines and ends. */
+function streamOf(...lines: StreamedLine[]) {
+  const stream = new PassThrough();
+  stream.end(lines.map(encodeLogged).join(''));
+  return accepted(stream as unknown as ByteStream);
+}
+const noFeeds = { watch: () => ({ close: () => undefined }), ready: async () => undefined };
 
 const agent = { id: 'agent' as AgentId, spaceId: SPACE, name: 'echo', state: 'active' } as unknown as AgentRow;
 const session = (id: string) => ({ id, spaceId: SPACE, agents: [agent], desired: 'running', phase: 'running' }) as unknown as SessionRow;
@@ -20,8 +32,8 @@ t.test('however many follow a log, few read it at once, few of each account, and
   const logs = agentLogService({
     view: { get: (_table: string, id: string) => session(id) } as unknown as View,
     lists: {} as AgentLogDeps['lists'],
-    fleet: {
-      readLines: ({ id }: SessionRow) => {
+    streams: {
+      start: ({ id }) => {
         const account = id.slice(0, 1);
         atWork.set(account, (atWork.get(account) ?? 0) + 1);
         most.all = Math.max(
@@ -32,12 +44,12 @@ t.test('however many follow a log, few read it at once, few of each account, and
         return new Promise((resolve) => {
           ends.push(() => {
             atWork.set(account, (atWork.get(account) ?? 0) - 1);
-            resolve([{ runId: 'r', stream: 'STDOUT', line: `of ${id}`, atMs: 1 } as never]);
+            resolve(streamOf({ runId: 'r', stream: 'stdout', line: `of ${id}`, atMs: 1, dropped: 0 }));
           });
         });
       },
     },
-    tail: { watch: () => ({ close: () => undefined, resume: () => undefined }) } as unknown as Tail,
+    feeds: noFeeds,
     clock: systemClock,
     log: silent,
     budgets: new Budgets({ clock: systemClock }),
@@ -70,8 +82,8 @@ t.test('a space that reads logs without pause has its places, and another space 
   const logs = agentLogService({
     view: { get: (_table: string, id: string) => ({ ...session(id), spaceId: spaceOf(id) }) } as unknown as View,
     lists: {} as AgentLogDeps['lists'],
-    fleet: { readLines: () => new Promise((resolve) => ends.push(() => resolve([]))) },
-    tail: {} as Tail,
+    streams: { start: () => new Promise((resolve) => ends.push(() => resolve(streamOf()))) },
+    feeds: noFeeds,
     clock: systemClock,
     log: silent,
     budgets: new Budgets({ clock: systemClock }),

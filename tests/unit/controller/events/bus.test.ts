@@ -39,7 +39,6 @@ t.test('news arrives as it was said, and what does not fit is dropped', async (t
     event: (epoch, event) => heard.push({ epoch, event }),
     newest: (position) => heard.push(position),
     delta: (delta) => heard.push(delta),
-    log: (line) => heard.push(line),
   });
   const ofSession: StoredEvent = {
     number: 7,
@@ -60,22 +59,19 @@ t.test('news arrives as it was said, and what does not fit is dropped', async (t
     data: {},
   };
   const delta = { spaceId: SPACE, sessionId: SESSION, messageId: 'm', runId: 'r', agent: 'a', number: 1, text: 'Hel' };
-  const line = { spaceId: SPACE, sessionId: SESSION, runId: 'r', agent: 'a', stream: 'stdout' as const, line: 'x', at: 1, dropped: 0 };
   t.equal(news.event(3, ofSession), 'sent');
   t.equal(news.event(3, ofNode), 'sent');
   t.ok(news.delta(delta));
-  t.ok(news.log(line));
   t.ok(news.newest({ epoch: 3, number: 8 }));
   const bad = ['', '{', 'null', '{"epoch":3}', '{"epoch":3,"number":-1}'];
   for (const payload of bad) bus.publish('raworc.newest', new TextEncoder().encode(payload));
   t.equal(news.event(3, { ...ofSession, data: { text: 'x'.repeat(bus.maxPayloadBytes) } }), 'too large');
   t.ok(await news.flush());
-  t.same(heard, [{ epoch: 3, event: ofSession }, { epoch: 3, event: ofNode }, delta, line, { epoch: 3, number: 8 }]);
-  t.same(subjects.slice(0, 5), [
+  t.same(heard, [{ epoch: 3, event: ofSession }, { epoch: 3, event: ofNode }, delta, { epoch: 3, number: 8 }]);
+  t.same(subjects.slice(0, 4), [
     `raworc.events.${SPACE}.${SESSION}.session.state`,
     'raworc.events._._.node.joined',
     `raworc.deltas.${SPACE}.${SESSION}`,
-    `raworc.logs.${SPACE}.${SESSION}`,
     'raworc.newest',
   ]);
   t.same(
@@ -86,7 +82,7 @@ t.test('news arrives as it was said, and what does not fit is dropped', async (t
   listening.close();
   news.newest({ epoch: 3, number: 9 });
   t.ok(await news.flush());
-  t.equal(heard.length, 5);
+  t.equal(heard.length, 4);
 });
 
 t.test('every type of event there is arrives: one grammar holds them all', async (t) => {
@@ -99,7 +95,6 @@ t.test('every type of event there is arrives: one grammar holds them all', async
     event: (_epoch, { type }) => void heard.push(type),
     newest: () => undefined,
     delta: () => undefined,
-    log: () => undefined,
   });
   for (const [at, type] of EVENT_TYPES.entries()) {
     const event = { number: at + 1, sessionNumber: null, type, spaceId: SPACE, sessionId: null, at: 1, data: {} };
@@ -125,7 +120,6 @@ t.test('a controller alone says its news to nobody, and encodes none', async (t)
   t.equal(news.event(1, { number: 1, sessionNumber: null, type: 'node.joined', spaceId: null, sessionId: null, at: 1, data }), 'sent');
   const of = { spaceId: SPACE, sessionId: 'session' as SessionId, runId: 'r', agent: 'a', ...data };
   t.ok(news.delta({ ...of, messageId: 'm', number: 1, text: 'x' }));
-  t.ok(news.log({ ...of, stream: 'stdout', line: 'x', at: 1, dropped: 0 }));
   t.ok(await news.flush());
   await bus.close();
   t.notOk(bus.connected);

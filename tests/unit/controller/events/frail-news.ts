@@ -1,4 +1,4 @@
-import type { DeltaNews, EventPosition, LogNews, StoredEvent } from '../../../../controller/domain/events/events.ts';
+import type { DeltaNews, EventPosition, StoredEvent } from '../../../../controller/domain/events/events.ts';
 import type { News, NewsListener } from '../../../../controller/services/events/news.ts';
 
 /** A bus that a test breaks at will: nothing is delivered before `deliver` is called, and what is waiting can be changed. */
@@ -26,10 +26,6 @@ export class FrailNews implements News {
 
   delta(delta: DeltaNews): boolean {
     return this.#say((listener) => listener.delta(delta));
-  }
-
-  log(line: LogNews): boolean {
-    return this.#say((listener) => listener.log(line));
   }
 
   async flush(signal?: AbortSignal): Promise<boolean> {

@@ -25,7 +25,6 @@ const quiet: News = {
   event: () => 'sent',
   newest: () => true,
   delta: () => true,
-  log: () => true,
   flush: async () => true,
   onState: () => ({ close: () => undefined }),
   listen: () => ({ close: () => undefined }),

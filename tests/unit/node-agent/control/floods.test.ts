@@ -138,7 +138,7 @@ t.test('rubbish at full speed: the node is read slowly, said to be flooding once
     { kind: 'accepted', value: { sessionId: 'nobody-knows', generation: 1, messageId: 'm', seq: 1, settled: false } },
     { kind: 'removed', value: { sessionId: 'nobody-knows', upToGeneration: 1 } },
     { kind: 'delta', value: { sessionId: 'nobody-knows', messageId: 'm', runId: 'r', agent: 'a', number: 1, text: 'x' } },
-    { kind: 'lines', value: { sessionId: S, requestId: 'nobody-asked', lines: [], unread: true } },
+    { kind: 'streamRefused', value: { sessionId: S, ticket: 'nobody-asked', reason: 'failed', message: '' } },
     { kind: 'build', value: { buildId: 'b', phase: 'BUILD_BUILDING', imageId: '', error: '' } },
     { kind: 'workers', value: { sessionId: 'nobody-knows', workers: [] } },
     { kind: 'setJudged', value: { setId: 'another', number: 1, agrees: false } },
@@ -191,7 +191,6 @@ t.test('a node that speaks of the session of another is refused and raises an al
     { kind: 'runStarted', value: about },
     { kind: 'accepted', value: { sessionId: OTHER, generation: 1, messageId: message.id, seq: 1, settled: true } },
     { ...disk(true), value: { sessionId: OTHER, generation: 1, full: true, limitBytes: 1 } } as NodeFrame,
-    { kind: 'log', value: { sessionId: OTHER, runId: 'r', agent: 'echo', stream: 'STDOUT', line: 'forged', atMs: 1, dropped: 0 } },
     { kind: 'secretsRequest', value: { sessionId: OTHER, generation: 1, version: 1 } },
   ];
   const before = (await committedEvents(core.store.events)).length;

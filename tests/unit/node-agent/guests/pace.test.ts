@@ -8,8 +8,8 @@ import { batching, silent } from '../../controller/core.ts';
 import { HandClock } from '../../controller/events/hand-clock.ts';
 
 const line: GuestFrame = {
-  kind: 'log',
-  value: { sessionId: '', runId: 'r', agent: 'a', stream: 'STDOUT', line: 'x', atMs: 1, dropped: 0 },
+  kind: 'delta',
+  value: { sessionId: '', messageId: 'm', runId: 'r', agent: 'a', number: 1, text: 'x' },
 };
 const accepted: GuestFrame = { kind: 'accepted', value: { sessionId: '', generation: 0, messageId: 'm', seq: 1, settled: false } };
 

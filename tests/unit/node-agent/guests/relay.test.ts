@@ -241,22 +241,19 @@ t.test('an order to stop an agent reaches the guests of its space, before what i
   ]);
 });
 
-t.test('live workers are said anew on each stream, until their guest is gone; lines are asked of a guest that is there', async (t) => {
+t.test('live workers are said anew on each stream, until their guest is gone; streams are opened by a guest that is there', async (t) => {
   const { relay, sent, connect } = relayed();
-  const wanted = { sessionId: S, requestId: 'r', agent: 'a', stream: 'STDERR', limit: 3 } as const;
-  relay.readLines(wanted);
-  t.match(sent.splice(0), [{ kind: 'lines', value: { sessionId: S, requestId: 'r', lines: [], unread: true } }]);
+  const wanted = { sessionId: S, generation: 1, ticket: 'secret', kind: 'logs', parametersJson: '{}', credit: 1 };
+  t.notOk(relay.openStream(wanted));
   const { guest, heard } = connect();
   guest.send({ kind: 'workers', value: { sessionId: 'another', workers: [{ agent: 'a', startedAtMs: 5 }] } });
   await turn();
-  relay.readLines(wanted);
+  t.ok(relay.openStream(wanted));
   await turn();
-  t.match(heard.at(-1), { kind: 'readLines', value: wanted });
-  guest.send({ kind: 'lines', value: { sessionId: 'another', requestId: 'r', lines: [], unread: false } });
-  await turn();
+  t.match(heard.at(-1), { kind: 'openStream', value: wanted });
   relay.resend();
   const workers = { kind: 'workers', value: { sessionId: S, workers: [{ agent: 'a', startedAtMs: 5 }] } };
-  t.match(sent.splice(0), [workers, { kind: 'lines', value: { sessionId: S, unread: false } }, workers]);
+  t.match(sent.splice(0), [workers, workers]);
   guest.close();
   await turn();
   t.match(sent.splice(0), [{ kind: 'workers', value: { sessionId: S, workers: [] } }]);

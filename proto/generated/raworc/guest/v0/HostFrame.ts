@@ -6,7 +6,6 @@ import type { Settled as _raworc_v0_Settled, Settled__Output as _raworc_v0_Settl
 import type { Drain as _raworc_guest_v0_Drain, Drain__Output as _raworc_guest_v0_Drain__Output } from '../../../raworc/guest/v0/Drain.ts';
 import type { Secrets as _raworc_v0_Secrets, Secrets__Output as _raworc_v0_Secrets__Output } from '../../../raworc/v0/Secrets.ts';
 import type { StopAgent as _raworc_v0_StopAgent, StopAgent__Output as _raworc_v0_StopAgent__Output } from '../../../raworc/v0/StopAgent.ts';
-import type { ReadLines as _raworc_v0_ReadLines, ReadLines__Output as _raworc_v0_ReadLines__Output } from '../../../raworc/v0/ReadLines.ts';
 import type { OpenStream as _raworc_v0_OpenStream, OpenStream__Output as _raworc_v0_OpenStream__Output } from '../../../raworc/v0/OpenStream.ts';
 
 export interface HostFrame {
@@ -16,9 +15,8 @@ export interface HostFrame {
   'drain'?: (_raworc_guest_v0_Drain | null);
   'secrets'?: (_raworc_v0_Secrets | null);
   'stopAgent'?: (_raworc_v0_StopAgent | null);
-  'readLines'?: (_raworc_v0_ReadLines | null);
   'openStream'?: (_raworc_v0_OpenStream | null);
-  'body'?: "welcome"|"deliver"|"settled"|"drain"|"secrets"|"stopAgent"|"readLines"|"openStream";
+  'body'?: "welcome"|"deliver"|"settled"|"drain"|"secrets"|"stopAgent"|"openStream";
 }
 
 export interface HostFrame__Output {
@@ -28,7 +26,6 @@ export interface HostFrame__Output {
   'drain'?: (_raworc_guest_v0_Drain__Output | null);
   'secrets'?: (_raworc_v0_Secrets__Output | null);
   'stopAgent'?: (_raworc_v0_StopAgent__Output | null);
-  'readLines'?: (_raworc_v0_ReadLines__Output | null);
   'openStream'?: (_raworc_v0_OpenStream__Output | null);
-  'body'?: "welcome"|"deliver"|"settled"|"drain"|"secrets"|"stopAgent"|"readLines"|"openStream";
+  'body'?: "welcome"|"deliver"|"settled"|"drain"|"secrets"|"stopAgent"|"openStream";
 }

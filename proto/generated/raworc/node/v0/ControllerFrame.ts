@@ -13,7 +13,6 @@ import type { ImageGone as _raworc_node_v0_ImageGone, ImageGone__Output as _rawo
 import type { SetDigest as _raworc_node_v0_SetDigest, SetDigest__Output as _raworc_node_v0_SetDigest__Output } from '../../../raworc/node/v0/SetDigest.ts';
 import type { InventoryTaken as _raworc_node_v0_InventoryTaken, InventoryTaken__Output as _raworc_node_v0_InventoryTaken__Output } from '../../../raworc/node/v0/InventoryTaken.ts';
 import type { StopAgent as _raworc_v0_StopAgent, StopAgent__Output as _raworc_v0_StopAgent__Output } from '../../../raworc/v0/StopAgent.ts';
-import type { ReadLines as _raworc_v0_ReadLines, ReadLines__Output as _raworc_v0_ReadLines__Output } from '../../../raworc/v0/ReadLines.ts';
 import type { OpenStream as _raworc_v0_OpenStream, OpenStream__Output as _raworc_v0_OpenStream__Output } from '../../../raworc/v0/OpenStream.ts';
 
 export interface ControllerFrame {
@@ -30,9 +29,8 @@ export interface ControllerFrame {
   'setDigest'?: (_raworc_node_v0_SetDigest | null);
   'inventoryTaken'?: (_raworc_node_v0_InventoryTaken | null);
   'stopAgent'?: (_raworc_v0_StopAgent | null);
-  'readLines'?: (_raworc_v0_ReadLines | null);
   'openStream'?: (_raworc_v0_OpenStream | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"stopAgent"|"readLines"|"openStream";
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"stopAgent"|"openStream";
 }
 
 export interface ControllerFrame__Output {
@@ -49,7 +47,6 @@ export interface ControllerFrame__Output {
   'setDigest'?: (_raworc_node_v0_SetDigest__Output | null);
   'inventoryTaken'?: (_raworc_node_v0_InventoryTaken__Output | null);
   'stopAgent'?: (_raworc_v0_StopAgent__Output | null);
-  'readLines'?: (_raworc_v0_ReadLines__Output | null);
   'openStream'?: (_raworc_v0_OpenStream__Output | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"stopAgent"|"readLines"|"openStream";
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"stopAgent"|"openStream";
 }

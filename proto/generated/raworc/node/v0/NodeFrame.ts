@@ -13,7 +13,6 @@ import type { Accepted as _raworc_v0_Accepted, Accepted__Output as _raworc_v0_Ac
 import type { RunStarted as _raworc_v0_RunStarted, RunStarted__Output as _raworc_v0_RunStarted__Output } from '../../../raworc/v0/RunStarted.ts';
 import type { Delta as _raworc_v0_Delta, Delta__Output as _raworc_v0_Delta__Output } from '../../../raworc/v0/Delta.ts';
 import type { Answer as _raworc_v0_Answer, Answer__Output as _raworc_v0_Answer__Output } from '../../../raworc/v0/Answer.ts';
-import type { LogLine as _raworc_v0_LogLine, LogLine__Output as _raworc_v0_LogLine__Output } from '../../../raworc/v0/LogLine.ts';
 import type { SecretsRequest as _raworc_v0_SecretsRequest, SecretsRequest__Output as _raworc_v0_SecretsRequest__Output } from '../../../raworc/v0/SecretsRequest.ts';
 import type { ImageMissing as _raworc_node_v0_ImageMissing, ImageMissing__Output as _raworc_node_v0_ImageMissing__Output } from '../../../raworc/node/v0/ImageMissing.ts';
 import type { Conditions as _raworc_node_v0_Conditions, Conditions__Output as _raworc_node_v0_Conditions__Output } from '../../../raworc/node/v0/Conditions.ts';
@@ -21,7 +20,6 @@ import type { SetPartTaken as _raworc_node_v0_SetPartTaken, SetPartTaken__Output
 import type { SetJudged as _raworc_node_v0_SetJudged, SetJudged__Output as _raworc_node_v0_SetJudged__Output } from '../../../raworc/node/v0/SetJudged.ts';
 import type { DiskState as _raworc_node_v0_DiskState, DiskState__Output as _raworc_node_v0_DiskState__Output } from '../../../raworc/node/v0/DiskState.ts';
 import type { Workers as _raworc_v0_Workers, Workers__Output as _raworc_v0_Workers__Output } from '../../../raworc/v0/Workers.ts';
-import type { Lines as _raworc_v0_Lines, Lines__Output as _raworc_v0_Lines__Output } from '../../../raworc/v0/Lines.ts';
 import type { LimitReached as _raworc_v0_LimitReached, LimitReached__Output as _raworc_v0_LimitReached__Output } from '../../../raworc/v0/LimitReached.ts';
 import type { StreamRefused as _raworc_v0_StreamRefused, StreamRefused__Output as _raworc_v0_StreamRefused__Output } from '../../../raworc/v0/StreamRefused.ts';
 
@@ -39,7 +37,6 @@ export interface NodeFrame {
   'runStarted'?: (_raworc_v0_RunStarted | null);
   'delta'?: (_raworc_v0_Delta | null);
   'answer'?: (_raworc_v0_Answer | null);
-  'log'?: (_raworc_v0_LogLine | null);
   'secretsRequest'?: (_raworc_v0_SecretsRequest | null);
   'imageMissing'?: (_raworc_node_v0_ImageMissing | null);
   'conditions'?: (_raworc_node_v0_Conditions | null);
@@ -47,10 +44,9 @@ export interface NodeFrame {
   'setJudged'?: (_raworc_node_v0_SetJudged | null);
   'disk'?: (_raworc_node_v0_DiskState | null);
   'workers'?: (_raworc_v0_Workers | null);
-  'lines'?: (_raworc_v0_Lines | null);
   'limitReached'?: (_raworc_v0_LimitReached | null);
   'streamRefused'?: (_raworc_v0_StreamRefused | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"lines"|"conditions"|"limitReached"|"disk"|"streamRefused";
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"conditions"|"limitReached"|"disk"|"streamRefused";
 }
 
 export interface NodeFrame__Output {
@@ -67,7 +63,6 @@ export interface NodeFrame__Output {
   'runStarted'?: (_raworc_v0_RunStarted__Output | null);
   'delta'?: (_raworc_v0_Delta__Output | null);
   'answer'?: (_raworc_v0_Answer__Output | null);
-  'log'?: (_raworc_v0_LogLine__Output | null);
   'secretsRequest'?: (_raworc_v0_SecretsRequest__Output | null);
   'imageMissing'?: (_raworc_node_v0_ImageMissing__Output | null);
   'conditions'?: (_raworc_node_v0_Conditions__Output | null);
@@ -75,8 +70,7 @@ export interface NodeFrame__Output {
   'setJudged'?: (_raworc_node_v0_SetJudged__Output | null);
   'disk'?: (_raworc_node_v0_DiskState__Output | null);
   'workers'?: (_raworc_v0_Workers__Output | null);
-  'lines'?: (_raworc_v0_Lines__Output | null);
   'limitReached'?: (_raworc_v0_LimitReached__Output | null);
   'streamRefused'?: (_raworc_v0_StreamRefused__Output | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"log"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"lines"|"conditions"|"limitReached"|"disk"|"streamRefused";
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"conditions"|"limitReached"|"disk"|"streamRefused";
 }

@@ -1,0 +1,97 @@
+import { once } from 'node:events';
+import type { ByteStream } from '../../proto/streams/byte-stream.ts';
+import { encodeLogged, type LogRequest, logRequest, type StreamedLine } from '../../proto/streams/log-stream.ts';
+import type { KeptLine, LineStore } from '../logs/line-store.ts';
+import type { StreamHandler } from './stream-kinds.ts';
+
+/** New lines that wait for a slow reader; what is printed beyond them is lost, and counted in the next line. */
+const MAX_WAITING_CHARACTERS = 256 * 1024;
+/** Written at once, so that a line does not cost a frame. */
+const PIECE_CHARACTERS = 32 * 1024;
+
+/** The newest lines that an agent printed, and with `follow` those that it prints until the reader ends the stream. */
+export const logStream =
+  (store: LineStore): StreamHandler =>
+  async (stream, parameters) => {
+    const request = logRequest(parameters);
+    const isWanted = wantedBy(request);
+    // In one turn with the reading, so that no line falls between the two or comes twice.
+    const fresh = request.follow ? new FreshLines(store, request.agent, isWanted) : undefined;
+    const kept = store.newest(request.agent, isWanted, request.limit);
+    stream.resume();
+    stream.once('close', () => fresh?.close());
+    stream.once('end', () => {
+      fresh?.close();
+      if (fresh !== undefined) stream.end();
+    });
+    let piece = '';
+    for (const line of await kept) {
+      piece += encodeLogged(streamed(line, 0));
+      if (piece.length < PIECE_CHARACTERS) continue;
+      await written(stream, piece);
+      piece = '';
+    }
+    if (fresh === undefined) return void stream.end(piece);
+    await written(stream, piece + encodeLogged('live'));
+    for (;;) {
+      const lines = await fresh.next();
+      if (lines === undefined || stream.writableEnded || stream.destroyed) return;
+      await written(stream, lines);
+    }
+  };
+
+/** Lines as they are printed, until they are closed. */
+class FreshLines {
+  readonly #following: { close(): void };
+  #lines: string[] = [];
+  #characters = 0;
+  #dropped = 0;
+  #isClosed = false;
+  #wake: () => void = () => undefined;
+
+  constructor(store: LineStore, agent: string, isWanted: (line: KeptLine) => boolean) {
+    this.#following = store.follow(agent, (line) => {
+      if (!isWanted(line)) return;
+      if (this.#characters >= MAX_WAITING_CHARACTERS) {
+        this.#dropped += 1;
+        return;
+      }
+      const text = encodeLogged(streamed(line, this.#dropped));
+      this.#dropped = 0;
+      this.#lines.push(text);
+      this.#characters += text.length;
+      this.#wake();
+    });
+  }
+
+  /** All that waits, once something does. Undefined: there will be nothing more. */
+  async next(): Promise<string | undefined> {
+    while (this.#lines.length === 0 && !this.#isClosed) await new Promise<void>((resolve) => (this.#wake = resolve));
+    if (this.#isClosed) return undefined;
+    const text = this.#lines.join('');
+    this.#lines = [];
+    this.#characters = 0;
+    return text;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#following.close();
+    this.#wake();
+  }
+}
+
+const wantedBy =
+  ({ stream, sinceMs }: LogRequest) =>
+  (line: KeptLine): boolean =>
+    line.atMs >= sinceMs && (stream === 'all' || streamed(line, 0).stream === stream);
+
+const streamed = ({ runId, stream, line, atMs }: KeptLine, dropped: number): StreamedLine => ({
+  ...{ runId, line, atMs, dropped },
+  stream: stream === 'STDERR' ? 'stderr' : 'stdout',
+});
+
+async function written(stream: ByteStream, text: string): Promise<void> {
+  if (stream.destroyed || stream.writableEnded || text === '' || stream.write(text)) return;
+  await Promise.race([once(stream, 'drain'), once(stream, 'close')]).catch(() => undefined);
+}
