@@ -52,7 +52,13 @@ function world(t: Test) {
   });
   const heard = (session?: string) => {
     const lines: LogNews[] = [];
-    const watching = feeds.watch(scope(session), { log: (line) => (lines.push(line), 'more'), end: () => undefined });
+    const watching = feeds.watch(scope(session), {
+      log(line) {
+        lines.push(line);
+        return 'more';
+      },
+      end: () => undefined,
+    });
     return { lines, close: () => watching.close() };
   };
   const becomes = (changed: SessionRow) => {
