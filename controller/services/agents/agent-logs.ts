@@ -1,24 +1,25 @@
-import type { AgentLogsObject } from '../../contract/agents.ts';
-import type { Budgets } from '../budget/budgets.ts';
 import type { ByteStream } from '../../../proto/streams/byte-stream.ts';
-import type { Caller } from '../engine/caller.ts';
-import { type Clock, pause } from '../../../seams/clock.ts';
 import { LOGS, LogDecoder, type StreamedLine } from '../../../proto/streams/log-stream.ts';
-import type { LineWatcher, Watching } from '../events/watching.ts';
-import type { Lists } from '../engine/lists.ts';
-import type { Log } from '../../../seams/log.ts';
-import type { LogFeeds } from './log-feeds.ts';
-import type { LogNews } from '../../domain/events/events.ts';
-import { type LogRequest, type LogScope, holds, isUp } from './log-scope.ts';
-import { type Outcome, accepted, refused } from '../../domain/engine/outcome.ts';
-import type { SessionRow } from '../../domain/sessions/rows.ts';
-import type { StreamBroker } from '../streams/broker.ts';
 import { StreamError } from '../../../proto/streams/reasons.ts';
-import { type TurnKey, Turns } from '../budget/turns.ts';
-import type { View } from '../../domain/engine/view.ts';
-import { agentFor } from './agent-service.ts';
-import { restState } from '../../domain/sessions/life-cycle.ts';
+import { type Clock, pause } from '../../../seams/clock.ts';
+import type { Log } from '../../../seams/log.ts';
+import type { AgentLogsObject } from '../../contract/agents.ts';
+import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import { rfc3339 } from '../../domain/engine/time.ts';
+import type { View } from '../../domain/engine/view.ts';
+import type { LogNews } from '../../domain/events/events.ts';
+import { restState } from '../../domain/sessions/life-cycle.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
+import type { Budgets } from '../budget/budgets.ts';
+import { type TurnKey, Turns } from '../budget/turns.ts';
+import type { Caller } from '../engine/caller.ts';
+import type { Lists } from '../engine/lists.ts';
+import type { LineWatcher, Watching } from '../events/watching.ts';
+import type { StreamBroker } from '../streams/broker.ts';
+import { agentFor } from './agent-service.ts';
+import type { LogFeeds } from './log-feeds.ts';
+import { holds, isUp, type LogRequest, type LogScope } from './log-scope.ts';
+
 /** Reads and follows the log lines of agents. */
 
 /** For all guests together. */

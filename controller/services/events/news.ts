@@ -1,4 +1,3 @@
-
 /**
  * Receives messages from the bus, which can be late, duplicated, reordered, or of another epoch.
  */

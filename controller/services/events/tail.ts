@@ -1,18 +1,18 @@
-
-/** After a read of the event log that failed, or that found nothing where there must be something. */
-import { Audience, type Listener, type OwnerOf, isInScope } from './audience.ts';
 import type { Clock } from '../../../seams/clock.ts';
-import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
-import type { DeltaNews, EventPosition, StoredEvent } from '../../domain/events/events.ts';
-import type { EventLog, EventPage } from '../../domain/events/event-log.ts';
-import type { EventScope, EventWatcher, Taken, Watching } from './watching.ts';
 import type { Log } from '../../../seams/log.ts';
+import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
+import type { EventLog, EventPage } from '../../domain/events/event-log.ts';
+import type { DeltaNews, EventPosition, StoredEvent } from '../../domain/events/events.ts';
 import type { Loops } from '../engine/loops.ts';
+import { TimeSlices } from '../engine/time-slices.ts';
+/** After a read of the event log that failed, or that found nothing where there must be something. */
+import { Audience, isInScope, type Listener, type OwnerOf } from './audience.ts';
 import type { News } from './news.ts';
 import { OrderedEvents } from './ordered-events.ts';
-import { PAGE_EVENTS, SharedPages } from './shared-pages.ts';
 import { RecentEvents } from './recent-events.ts';
-import { TimeSlices } from '../engine/time-slices.ts';
+import { PAGE_EVENTS, SharedPages } from './shared-pages.ts';
+import type { EventScope, EventWatcher, Taken, Watching } from './watching.ts';
+
 const RETRY_MS = 1_000;
 /** The newest events, for watchers that are a little behind. */
 const RECENT = { maxBytes: 16 * 1024 * 1024, maxEvents: 10_000 };

@@ -2,21 +2,21 @@
  * Decodes a node's frames into domain objects. Undefined for an invalid frame, which ends the
  * stream.
  */
-import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
+
 import type { BuildReport__Output } from '../../../proto/generated/raworc/node/v0/BuildReport.ts';
 import type { Capacity__Output } from '../../../proto/generated/raworc/node/v0/Capacity.ts';
-import type { GivenAnswer } from '../../domain/messages/commands/record-answer.ts';
-import type { Greeting } from '../../domain/nodes/commands/nodes.ts';
 import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
-import type { MessageId, NodeId, SessionId } from '../../domain/engine/ids.ts';
-import type { NodeBounds } from '../../domain/nodes/rows.ts';
-import type { Phase } from '../../domain/sessions/rows.ts';
-import type { Report } from '../../domain/sessions/commands/record-report.ts';
 import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
+import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
 import type { RunStarted__Output } from '../../../proto/generated/raworc/v0/RunStarted.ts';
-import type { StartedRun } from '../../domain/messages/commands/start-run.ts';
 import { visibleText } from '../../../seams/terminal-text.ts';
-
+import type { MessageId, NodeId, SessionId } from '../../domain/engine/ids.ts';
+import type { GivenAnswer } from '../../domain/messages/commands/record-answer.ts';
+import type { StartedRun } from '../../domain/messages/commands/start-run.ts';
+import type { Greeting } from '../../domain/nodes/commands/nodes.ts';
+import type { NodeBounds } from '../../domain/nodes/rows.ts';
+import type { Report } from '../../domain/sessions/commands/record-report.ts';
+import type { Phase } from '../../domain/sessions/rows.ts';
 
 const PHASES: Readonly<Record<Report__Output['phase'], Exclude<Phase, 'none'> | undefined>> = {
   PHASE_UNSPECIFIED: undefined,

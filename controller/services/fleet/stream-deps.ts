@@ -1,22 +1,22 @@
-import type { Applier } from '../engine/applier.ts';
+import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
+import type { LiveWorker__Output } from '../../../proto/generated/raworc/v0/LiveWorker.ts';
+import type { StreamRefused__Output } from '../../../proto/generated/raworc/v0/StreamRefused.ts';
+import type { Link } from '../../../proto/link.ts';
 import type { Barriers } from '../../../seams/barrier.ts';
 import type { Clock } from '../../../seams/clock.ts';
-import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
-import type { Counter, Metrics } from '../../../seams/metrics.ts';
-import type { LeaseTimes } from '../nodes/lease.ts';
-import type { Link } from '../../../proto/link.ts';
-import type { LiveNews } from '../events/news.ts';
-import type { LiveWorker__Output } from '../../../proto/generated/raworc/v0/LiveWorker.ts';
 import type { Log } from '../../../seams/log.ts';
-import type { NodeAlarms } from '../nodes/node-alarms.ts';
-import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
+import type { Counter, Metrics } from '../../../seams/metrics.ts';
 import type { Random } from '../../../seams/random.ts';
-import type { SecretSource } from './secrets-for.ts';
-import type { SessionRow } from '../../domain/sessions/rows.ts';
-import type { StreamMemory } from './stream-memory.ts';
-import type { StreamRefused__Output } from '../../../proto/generated/raworc/v0/StreamRefused.ts';
-import type { TimeSlices } from '../engine/time-slices.ts';
+import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
+import type { Applier } from '../engine/applier.ts';
+import type { TimeSlices } from '../engine/time-slices.ts';
+import type { LiveNews } from '../events/news.ts';
+import type { LeaseTimes } from '../nodes/lease.ts';
+import type { NodeAlarms } from '../nodes/node-alarms.ts';
+import type { SecretSource } from './secrets-for.ts';
+import type { StreamMemory } from './stream-memory.ts';
 
 /** Shared by the streams of all nodes. */
 export interface StreamDeps {
