@@ -7,7 +7,7 @@ import type { Outbox } from './outbox.ts';
 
 export interface ReportsDeps {
   readonly ledger: Pick<Ledger, 'boot'>;
-  readonly relay: Pick<Relay, 'acceptedSeq' | 'life'>;
+  readonly relay: Pick<Relay, 'guestState'>;
   readonly outbox: Outbox;
 }
 
@@ -30,6 +30,6 @@ export class Reports {
     const { sessionId } = status;
     this.#number += 1;
     const order = { boot: ledger.boot, number: this.#number };
-    return encodeReport(status, order, { acceptedSeq: relay.acceptedSeq(sessionId), life: relay.life(sessionId) });
+    return encodeReport(status, order, relay.guestState(sessionId));
   }
 }

@@ -1,7 +1,7 @@
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
 import type { StopAgent__Output as StopAgent } from '../../proto/generated/raworc/v0/StopAgent.ts';
+import type { Backpressure } from './backpressure.ts';
 import type { GuestLink } from './listener.ts';
-import type { RelayBudget } from './relay-budget.ts';
 
 /** Per session. Beyond them messages are dropped, and requested again once there is room. */
 const MAX_MESSAGES = 256;
@@ -21,15 +21,15 @@ interface Drain {
  * next guest.
  */
 export class GuestQueue {
-  readonly #budget: RelayBudget;
+  readonly #backpressure: Backpressure;
   #messages: Deliver[] = [];
   #characters = 0;
   #isIncomplete = false;
   #drain: Drain | undefined;
   readonly #stops = new Map<string, StopAgent>();
 
-  constructor(budget: RelayBudget) {
-    this.#budget = budget;
+  constructor(backpressure: Backpressure) {
+    this.#backpressure = backpressure;
   }
 
   get isDraining(): boolean {
@@ -51,7 +51,7 @@ export class GuestQueue {
     if (isNext && link?.send({ kind: 'deliver', value: message })) return true;
     const size = sizeOf(message);
     const hasRoom = this.#messages.length < MAX_MESSAGES && this.#characters + size <= MAX_CHARACTERS;
-    if (!hasRoom || !this.#budget.hasRoom(size)) {
+    if (!hasRoom || !this.#backpressure.hasRoom(size)) {
       this.#isIncomplete = true;
       return false;
     }
@@ -140,6 +140,6 @@ export class GuestQueue {
 
   #add(characters: number): void {
     this.#characters += characters;
-    this.#budget.addHeld(characters);
+    this.#backpressure.addHeld(characters);
   }
 }

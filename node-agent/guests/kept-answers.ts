@@ -1,6 +1,6 @@
 import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
+import type { Backpressure } from './backpressure.ts';
 import type { ReadGate } from './read-gate.ts';
-import type { RelayBudget } from './relay-budget.ts';
 
 /** Of one session. Past these its guest is not read until something is settled. */
 const MAX_ANSWERS = 64;
@@ -8,13 +8,13 @@ const MAX_CHARACTERS = 8 * 1024 * 1024;
 
 /** One session's answers, each kept until the controller has settled it. */
 export class KeptAnswers {
-  readonly #budget: RelayBudget;
+  readonly #backpressure: Backpressure;
   readonly #gate: ReadGate;
   readonly #answers = new Map<string, Answer>();
   #characters = 0;
 
-  constructor(budget: RelayBudget, gate: ReadGate) {
-    this.#budget = budget;
+  constructor(backpressure: Backpressure, gate: ReadGate) {
+    this.#backpressure = backpressure;
     this.#gate = gate;
   }
 
@@ -30,7 +30,7 @@ export class KeptAnswers {
     const more = answer.content.length - (this.#answers.get(answer.messageId)?.content.length ?? 0);
     this.#answers.set(answer.messageId, answer);
     this.#characters += more;
-    this.#budget.addAnswer(more, this.#gate);
+    this.#backpressure.addAnswer(more, this.#gate);
     if (this.#isFull) this.#gate.pause('session-answers');
   }
 
@@ -53,6 +53,6 @@ export class KeptAnswers {
 
   #remove(characters: number): void {
     this.#characters -= characters;
-    this.#budget.removeAnswers(characters);
+    this.#backpressure.removeAnswers(characters);
   }
 }

@@ -13,11 +13,10 @@ import type { Outbox } from '../control/outbox.ts';
 import { WorkerNews } from '../control/worker-news.ts';
 import type { Assignment } from '../domain/session.ts';
 import { AnswerSender } from './answer-sender.ts';
+import { Backpressure } from './backpressure.ts';
 import { type Greeting, Handshake, welcome } from './handshake.ts';
 import { LimitReports } from './limit-reports.ts';
 import type { GuestLink } from './listener.ts';
-import type { ReadGate } from './read-gate.ts';
-import { RelayBudget } from './relay-budget.ts';
 import { RelayedSession } from './relayed-session.ts';
 import { SecretRequests } from './secret-requests.ts';
 
@@ -47,13 +46,11 @@ export interface RelayDeps {
 export class Relay {
   readonly #deps: RelayDeps;
   readonly #sessions = new Map<string, RelayedSession>();
-  readonly #budget = new RelayBudget();
+  readonly #backpressure: Backpressure;
   readonly #secretRequests: SecretRequests;
   readonly #workers: WorkerNews;
   readonly #limits: LimitReports;
   readonly #answers: AnswerSender;
-  /** Guests that are paused while too much waits for the controller. */
-  readonly #crowdedOut = new Set<ReadGate>();
   readonly #dropped: Counter;
   readonly #rests: Counter;
 
@@ -63,34 +60,25 @@ export class Relay {
     this.#workers = new WorkerNews(outbox);
     this.#limits = new LimitReports(deps);
     this.#answers = new AnswerSender(outbox, (sessionId) => deps.assignment(sessionId)?.generation);
-    this.#secretRequests = new SecretRequests(clock, (sessionId, version) => this.#requestSecrets(sessionId, version));
+    this.#secretRequests = new SecretRequests(clock, (sessionId, version) => {
+      const generation = deps.assignment(sessionId)?.generation ?? 0;
+      outbox.keep(`secrets:${sessionId}`, { kind: 'secretsRequest', value: { sessionId, generation, version } });
+    });
     this.#dropped = metrics.counter({
       name: 'relay_messages_let_go_total',
       help: 'Messages that a guest did not read in time and that the controller sends again.',
     });
     this.#rests = metrics.counter({ name: 'relay_guest_rests_total', help: 'Times that a guest was not read because it said too much.' });
-    metrics.gauge({ name: 'relay_held_characters', help: 'Messages held for guests.', read: () => this.#budget.held });
-    metrics.gauge({ name: 'relay_answer_characters', help: 'Answers that are not settled.', read: () => this.#budget.answers });
-    outbox.onRoom(() => {
-      this.#answers.proceed();
-      if (outbox.isCrowded) return;
-      for (const gate of this.#crowdedOut) gate.resume('outbox');
-      this.#crowdedOut.clear();
-    });
+    this.#backpressure = new Backpressure(outbox, metrics, () => this.#answers.proceed());
   }
 
   isConnected(sessionId: string): boolean {
     return this.#sessions.get(sessionId)?.link !== undefined;
   }
 
-  /** The highest seq that the guest holds durably, as far as it said. */
-  acceptedSeq(sessionId: string): number {
-    return this.#sessions.get(sessionId)?.acceptedSeq ?? 0;
-  }
-
-  /** Of the session's memory, as its guest counts; 0 when none has said. */
-  life(sessionId: string): number {
-    return this.#sessions.get(sessionId)?.life ?? 0;
+  /** What its guest said last of itself. */
+  guestState(sessionId: string): Pick<RelayedSession, 'acceptedSeq' | 'life'> {
+    return this.#sessions.get(sessionId) ?? { acceptedSeq: 0, life: 0 };
   }
 
   /** Takes over a new connection of this session's guest. The newest one counts. */
@@ -225,7 +213,6 @@ export class Relay {
     this.#sessions.delete(sessionId);
     this.#answers.forget(sessionId);
     this.#limits.forget(sessionId);
-    this.#crowdedOut.delete(session.gate);
     this.#secretRequests.forget(sessionId);
     this.#workers.gone(sessionId);
     session.close();
@@ -250,15 +237,11 @@ export class Relay {
   }
 
   #received(sessionId: string, session: RelayedSession, link: GuestLink, frame: GuestFrame): void {
-    this.#pace(session, frame);
+    if (session.charge(frame)) this.#rests.add();
     const generation = this.#deps.assignment(sessionId)?.generation;
     if (generation === undefined) return;
     const { outbox } = this.#deps;
-    // More of it waits with the guest, so that no guest ends the stream of all.
-    if (outbox.isCrowded) {
-      this.#crowdedOut.add(session.gate);
-      session.gate.pause('outbox');
-    }
+    this.#backpressure.check(session.gate);
     switch (frame.kind) {
       case 'hello':
         return link.close(new Error('a second hello'));
@@ -295,15 +278,6 @@ export class Relay {
     }
   }
 
-  /** Pauses a guest that sends too much, so that only it has to wait. */
-  #pace(session: RelayedSession, frame: GuestFrame): void {
-    const { clock } = this.#deps;
-    const restMs = session.pace.heard(frame, clock.monotonic());
-    if (restMs === 0 || session.isResting) return;
-    this.#rests.add();
-    session.rest((resume) => clock.after(restMs, resume));
-  }
-
   #flush(sessionId: string, session: RelayedSession): void {
     if (session.link !== undefined) session.queue.flush(session.link, this.#deps.clock.monotonic());
     this.#requestDropped(sessionId, session);
@@ -313,15 +287,10 @@ export class Relay {
     if (session.queue.takeIncomplete()) this.#deps.messagesLost(sessionId);
   }
 
-  #requestSecrets(sessionId: string, version: number): void {
-    const generation = this.#deps.assignment(sessionId)?.generation ?? 0;
-    this.#deps.outbox.keep(`secrets:${sessionId}`, { kind: 'secretsRequest', value: { sessionId, generation, version } });
-  }
-
   #session(sessionId: string): RelayedSession {
     let session = this.#sessions.get(sessionId);
     if (session === undefined) {
-      session = new RelayedSession(this.#budget);
+      session = new RelayedSession(this.#backpressure, this.#deps.clock);
       this.#sessions.set(sessionId, session);
     }
     return session;

@@ -1,10 +1,11 @@
-import type { Timer } from '../../seams/clock.ts';
+import type { GuestFrame } from '../../proto/frame.ts';
+import type { Clock, Timer } from '../../seams/clock.ts';
+import type { Backpressure } from './backpressure.ts';
 import { GuestPace } from './guest-pace.ts';
 import { GuestQueue } from './guest-queue.ts';
 import { KeptAnswers } from './kept-answers.ts';
 import type { GuestLink } from './listener.ts';
 import { ReadGate } from './read-gate.ts';
-import type { RelayBudget } from './relay-budget.ts';
 
 /** What the relay remembers of one session. It outlives its guest's connections. */
 export class RelayedSession {
@@ -15,17 +16,19 @@ export class RelayedSession {
   /** No message up to this number is to be answered: its guest knows, or will with its welcome. */
   settledSeq = 0;
   readonly gate = new ReadGate();
-  readonly pace = new GuestPace();
   readonly queue: GuestQueue;
   readonly answers: KeptAnswers;
-  readonly #budget: RelayBudget;
+  readonly #backpressure: Backpressure;
+  readonly #clock: Clock;
+  readonly #pace = new GuestPace();
   #link: GuestLink | undefined;
   #resting: Timer | undefined;
 
-  constructor(budget: RelayBudget) {
-    this.#budget = budget;
-    this.queue = new GuestQueue(budget);
-    this.answers = new KeptAnswers(budget, this.gate);
+  constructor(backpressure: Backpressure, clock: Clock) {
+    this.#backpressure = backpressure;
+    this.#clock = clock;
+    this.queue = new GuestQueue(backpressure);
+    this.answers = new KeptAnswers(backpressure, this.gate);
   }
 
   /** To its guest, once that was welcomed. */
@@ -45,17 +48,16 @@ export class RelayedSession {
     this.queue.disconnected();
   }
 
-  get isResting(): boolean {
-    return this.#resting !== undefined;
-  }
-
-  /** Its guest says too much: it is not read until the timer is up. */
-  rest(after: (work: () => void) => Timer): void {
+  /** Charges a frame to its guest's rate. True if the guest is paused for a while from now on. */
+  charge(frame: GuestFrame): boolean {
+    const restMs = this.#pace.heard(frame, this.#clock.monotonic());
+    if (restMs === 0 || this.#resting !== undefined) return false;
     this.gate.pause('pace');
-    this.#resting = after(() => {
+    this.#resting = this.#clock.after(restMs, () => {
       this.#resting = undefined;
       this.gate.resume('pace');
     });
+    return true;
   }
 
   accepted(seq: number): void {
@@ -66,7 +68,7 @@ export class RelayedSession {
     this.#resting?.cancel();
     this.queue.clear();
     this.answers.clear();
-    this.#budget.forget(this.gate);
+    this.#backpressure.forget(this.gate);
     this.#link?.close();
   }
 }

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { Outbox } from '../../../../node-agent/control/outbox.ts';
+import { MAX_RELAYED } from '../../../../node-agent/guests/backpressure.ts';
 import { Relay, type RelayDeps } from '../../../../node-agent/guests/relay.ts';
-import { MAX_RELAYED } from '../../../../node-agent/guests/relay-budget.ts';
 import type { GuestFrame, HostFrame, NodeFrame } from '../../../../proto/frame.ts';
 import { prometheusMetrics } from '../../../../seams/prometheus.ts';
 import { systemClock } from '../../../../seams/system.ts';
