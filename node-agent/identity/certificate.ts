@@ -16,11 +16,11 @@ import type { RenewalAnswer, RenewalRoad } from './renew-call.ts';
 const RENEW_FROM = 0.5;
 const RENEW_BY = 0.6;
 const RETRY_FIRST_MS = 500;
-/** Of the certificate's life, and never slower than this. */
+/** Retry interval as a share of the certificate's life. */
 const RETRY_SHARE = 1 / 40;
 const RETRY_SLOWEST_MS = 10 * 60_000;
 const RETRY_EXPIRED_MS = 10_000;
-/** A larger difference from the controller's clock is logged. Certificates tolerate an hour. */
+/** A clock that differs by more from the controller's is logged. Certificates tolerate an hour. */
 const SKEW_MS = 5 * 60_000;
 
 export interface CertificateDeps {
@@ -30,9 +30,9 @@ export interface CertificateDeps {
   readonly random: Random;
   readonly log: Log;
   readonly metrics?: Metrics;
-  /** One attempt; `attempt` counts them. */
+  /** Makes attempt number `attempt`. */
   request(identity: Identity, road: RenewalRoad, attempt: number, signal: AbortSignal): Promise<RenewalAnswer>;
-  /** There is a new certificate: streams made with the old one end when that expires. */
+  /** Called with a new certificate. Streams that use the old one end when that expires. */
   renewed(identity: Identity): void;
 }
 
@@ -56,7 +56,7 @@ export class Certificate {
   #expiresAtMonotonic: number;
   #renewAtMonotonic: number;
   #isRefused = false;
-  /** The last failure that was logged: one that goes on is told once. */
+  /** The last failure that was logged. Repetitions are not. */
   #reported = '';
   #wake: AbortController = new AbortController();
   #running: Promise<void> | undefined;
@@ -86,15 +86,15 @@ export class Certificate {
     return this.#identity;
   }
 
-  /** Negative once it has expired. */
+  /** Milliseconds until it expires; negative after that. */
   leftMs(): number {
     return this.#expiresAtMonotonic - this.#deps.clock.monotonic();
   }
 
-  /** Why nothing can be dialled with it now; undefined while it is valid. */
+  /** Returns why nothing can be dialled with it now; undefined while it is valid. */
   problem(): string | undefined {
     if (this.leftMs() > 0) return undefined;
-    return `This node's certificate expired at ${expiryOf(this.#identity)} and is not renewed yet.`;
+    return `This node's certificate expired at ${expiryOf(this.#identity)} and has not been renewed yet.`;
   }
 
   /**
@@ -112,7 +112,7 @@ export class Certificate {
   }
 
   async close(): Promise<void> {
-    this.#ending.abort(new Error('the node agent ends'));
+    this.#ending.abort(new Error('the node agent is shutting down'));
     this.#wake.abort();
     await this.#running;
   }
@@ -127,7 +127,7 @@ export class Certificate {
     while (!this.#ending.signal.aborted) {
       if (!this.#isRefused) await this.#pause(this.#renewAtMonotonic - clock.monotonic());
       if (this.#ending.signal.aborted) return;
-      // Woken for a refusal, or because it is time.
+      // Woken by a refusal, or because renewal is due.
       if (this.#isRefused || clock.monotonic() >= this.#renewAtMonotonic) await this.#renew();
     }
   }
@@ -167,7 +167,7 @@ export class Certificate {
         const isTimely = clock.monotonic() < this.#renewAtMonotonic;
         if (this.#isRefused && isTimely) {
           this.#isRefused = false;
-          // Whoever dials is refused again soon, and asks again then.
+          // The dialler is refused again soon, and then triggers the next attempt.
           return pause(clock, RETRY_EXPIRED_MS * (0.5 + random.fraction() / 2), this.#ending.signal);
         }
         if (isHandshake(error)) road = road === 'tls' ? 'join' : 'tls';
@@ -195,7 +195,7 @@ export class Certificate {
       if (JSON.stringify(parts) !== JSON.stringify(describe(this.#identity)))
         await writePrivateFile(files.description, `${JSON.stringify(parts, null, 2)}\n`);
     } catch (error) {
-      // It is used all the same: after a restart the old one is renewed again.
+      // Use it anyway: after a restart the old one is renewed again.
       log.error('certificate.not_saved', { error: messageOf(error) });
     }
     this.#identity = identity;

@@ -4,11 +4,11 @@ import { z } from 'zod';
 import { nodeUri } from '../../proto/node-service.ts';
 import { readIfThere, readPrivateFile } from '../../seams/private-file.ts';
 
-/** Who this node is, proved by a key that never left it. */
+/** A node's identity, proved by a key that never leaves it. */
 export interface Identity {
   readonly nodeId: string;
   readonly clusterId: string;
-  /** Grows with every join of a node of this name. */
+  /** Increases with every join under this node name. */
   readonly incarnation: number;
   readonly name: string;
   /** `host:port` of each controller's node port. */
@@ -18,22 +18,22 @@ export interface Identity {
    * stored.
    */
   readonly joinAddresses: readonly string[];
-  /** Of the token that it joined with; empty when unknown. */
+  /** Id of the join token; empty when unknown. */
   readonly tokenId: string;
   readonly keyPem: string;
   readonly certificatePem: string;
   readonly caPem: string;
-  /** Of the certificate, Unix milliseconds. */
+  /** Expiry of the certificate, Unix milliseconds. */
   readonly expiresAtMs: number;
 }
 
 export const identityFiles = (directory: string) => ({
   key: join(directory, 'node.key'),
-  /** The key of a join that is under way. */
+  /** The key of an unfinished join. */
   pendingKey: join(directory, 'node.key.joining'),
   ca: join(directory, 'ca.crt'),
   description: join(directory, 'identity.json'),
-  /** Written last: without it nothing of the rest counts. */
+  /** Written last: the other files count only with it. */
   certificate: join(directory, 'node.crt'),
 });
 
@@ -48,7 +48,7 @@ const description = z.object({
 });
 export type IdentityDescription = z.infer<typeof description>;
 
-/** What identity.json holds of it. */
+/** Returns the content of identity.json. */
 export const describe = ({
   keyPem: _,
   certificatePem: _c,
@@ -69,8 +69,8 @@ export const describe = ({
 export function assembleIdentity(parts: IdentityDescription, keyPem: string, certificatePem: string, caPem: string): Identity {
   const certificate = new X509Certificate(certificatePem);
   const ca = new X509Certificate(caPem);
-  if (!certificate.checkPrivateKey(createPrivateKey(keyPem))) throw new Error('the certificate of this node is not one of its key');
-  if (!certificate.verify(ca.publicKey)) throw new Error('the certificate of this node is not from the CA beside it');
+  if (!certificate.checkPrivateKey(createPrivateKey(keyPem))) throw new Error('the certificate of this node does not match its key');
+  if (!certificate.verify(ca.publicKey)) throw new Error('the certificate of this node was not signed by the CA stored with it');
   if (certificate.subjectAltName !== `URI:${nodeUri(parts.clusterId, parts.nodeId)}`) {
     throw new Error('the certificate of this node names another node');
   }
@@ -89,7 +89,7 @@ export async function loadIdentity(directory: string): Promise<Identity | undefi
   const caPem = await readIfThere(files.ca);
   const text = await readIfThere(files.description);
   if (keyPem === undefined || caPem === undefined || text === undefined) {
-    throw new Error(`a part of this node's identity is missing in ${directory}: join the cluster again with a new token`);
+    throw new Error(`a part of this node's identity is missing in ${directory}. Join the cluster again with a new token.`);
   }
   return assembleIdentity(description.parse(JSON.parse(text)), keyPem, certificatePem, caPem);
 }

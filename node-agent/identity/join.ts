@@ -16,7 +16,7 @@ import { presentedCa } from './presented-ca.ts';
 
 const JOIN_TIMEOUT_MS = 15_000;
 
-/** Why a machine could not join. The message is one sentence for the person who tries. */
+/** Why a machine could not join. The message is one sentence for the operator. */
 export class JoinError extends Error {
   override readonly name = 'JoinError';
   readonly code: 'bad_token' | 'unreachable' | 'wrong_controller' | 'refused';
@@ -30,7 +30,7 @@ export class JoinError extends Error {
 export interface JoinOptions {
   readonly token: string;
   readonly nodeName: string;
-  /** Its own, made 0700. */
+  /** The node agent's own directory, created with mode 0700. */
   readonly directory: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -86,19 +86,19 @@ async function findController(token: JoinToken, { clock, signal }: JoinOptions):
       failures.push(`${address} (${messageOf(error)})`);
       continue;
     }
-    if (ca === undefined) throw new JoinError('wrong_controller', `What answers at ${address} is not the controller that made the token.`);
+    if (ca === undefined) throw new JoinError('wrong_controller', `The server at ${address} is not the controller that issued this token.`);
     return { address, ca };
   }
   throw new JoinError('unreachable', `The controller cannot be reached at ${failures.join(', ')}.`);
 }
 
-/** The key of a join that was cut off, or a new one. */
+/** Returns the key of an unfinished join, or a new one. */
 async function prepareKey(directory: string): Promise<string> {
   const { pendingKey } = identityFiles(directory);
   const pending = await readPrivateFile(pendingKey);
   const current = await loadIdentity(directory).catch(() => undefined);
-  // A pending key in use was left by a join cut off at its last step. That join is complete, and
-  // this is another one.
+  // If the pending key is in use, the earlier join crashed at its last step and is complete. This
+  // is another join.
   if (pending !== undefined && pending !== current?.keyPem) return pending;
   const keyPem = await makeNodeKey();
   await writePrivateFile(pendingKey, keyPem);
@@ -115,7 +115,7 @@ function askToJoin(address: string, caPem: string, request: JoinRequest, { clock
       signal.removeEventListener('abort', cancel);
       if (signal.aborted) reject(signal.reason);
       else if (error !== null) reject(joinError(address, error));
-      else if (answer === undefined) reject(new JoinError('unreachable', `The controller at ${address} gave no answer.`));
+      else if (answer === undefined) reject(new JoinError('unreachable', `The controller at ${address} did not answer.`));
       else resolve(answer);
     });
     const cancel = () => call.cancel();
@@ -127,7 +127,7 @@ function askToJoin(address: string, caPem: string, request: JoinRequest, { clock
 function joinError(address: string, error: ServiceError): JoinError {
   if (error.code === status.CANCELLED) return new JoinError('unreachable', `The controller at ${address} did not answer in time.`);
   if (error.code === status.UNAVAILABLE)
-    return new JoinError('unreachable', `The controller at ${address} cannot be used: ${connectionProblem(error.details)}`);
+    return new JoinError('unreachable', `Cannot connect to the controller at ${address}: ${connectionProblem(error.details)}`);
   return new JoinError('refused', error.details);
 }
 

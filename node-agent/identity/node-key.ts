@@ -1,9 +1,9 @@
-import 'reflect-metadata'; // the certificate library's container asks for it
+import 'reflect-metadata'; // required by the certificate library's container
 import * as x509 from '@peculiar/x509';
 
 const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
-/** A new private key (PKCS #8, PEM). It is made on the node and never leaves it. */
+/** Returns a new private key (PKCS #8, PEM). It never leaves the node. */
 export async function makeNodeKey(): Promise<string> {
   const made = await crypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify']);
   return `${x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', made.privateKey), 'PRIVATE KEY')}\n`;
@@ -16,7 +16,8 @@ export async function makeNodeKey(): Promise<string> {
 export async function certificateRequest(keyPem: string, challenge?: string): Promise<Buffer> {
   const privateKey = await crypto.subtle.importKey('pkcs8', x509.PemConverter.decodeFirst(keyPem), KEY_ALGORITHM, true, ['sign']);
   const { kty, crv, x, y } = await crypto.subtle.exportKey('jwk', privateKey);
-  if (kty === undefined || crv === undefined || x === undefined || y === undefined) throw new Error('the key of this node is no P-256 key');
+  if (kty === undefined || crv === undefined || x === undefined || y === undefined)
+    throw new Error('the key of this node is not a P-256 key');
   const publicKey = await crypto.subtle.importKey('jwk', { kty, crv, x, y }, KEY_ALGORITHM, true, ['verify']);
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     keys: { privateKey, publicKey },

@@ -4,9 +4,9 @@ import type { Identity } from './identity.ts';
 import { JoinError } from './join.ts';
 
 export interface OwnIdentityDeps {
-  /** What this machine has from an earlier join, expired or not. */
+  /** The identity from an earlier join, expired or not. */
   readonly known: Identity | undefined;
-  /** What was given to this start; undefined when none was, or its file is gone. */
+  /** The join token given at this start; undefined if there was none, or its file is missing. */
   readonly token: string | undefined;
   readonly log: Log;
   join(token: string): Promise<Identity>;
@@ -20,7 +20,7 @@ export interface OwnIdentityDeps {
 export async function ownIdentity({ known, token, log, join }: OwnIdentityDeps): Promise<Identity> {
   if (token === undefined) {
     if (known !== undefined) return known;
-    throw new Error('this machine has not joined a cluster yet: print a token with `raworc node token` and give it with --token-file');
+    throw new Error('this machine has not joined a cluster yet. Create a token with `raworc node token` and pass it with --token-file');
   }
   const parsed = parseJoinToken(token);
   if (known !== undefined && parsed.ok && parsed.token.id === known.tokenId) return known;

@@ -40,7 +40,7 @@ export function presentedCa(address: string, caHash: string, { clock, signal }: 
     socket.on('error', (error) => end(() => reject(error)));
     socket.once('close', () => end(() => reject(new Error('the connection was closed'))));
     socket.once('secureConnect', () => {
-      // Read before the socket is destroyed: afterwards it shows no certificate.
+      // Read it before the socket is destroyed: afterwards there is no certificate.
       const ca = findInChain(socket.getPeerX509Certificate(), caHash);
       end(() => resolve(ca));
     });

@@ -19,15 +19,18 @@ export type RenewalRoad = 'tls' | 'join';
 
 export interface RenewalAnswer {
   readonly certificateDer: Uint8Array;
-  /** Of the certificate, from when it was asked for. */
+  /** Remaining validity of the certificate, counted from the request. */
   readonly lifeMs: number;
   readonly nodeAddresses: readonly string[];
   readonly joinAddresses: readonly string[];
-  /** The controller's wall clock, less this machine's; undefined over TLS, which does not ask. */
+  /**
+   * The controller's wall clock minus this machine's; undefined over TLS, which does not ask for
+   * it.
+   */
   readonly clockAheadMs: number | undefined;
 }
 
-/** Makes one request to one controller, which `attempt` chooses. Throws {@link DialError}. */
+/** Makes one call to one controller; `attempt` selects which. Throws {@link DialError}. */
 export async function requestRenewal(
   identity: Identity,
   road: RenewalRoad,
@@ -36,7 +39,8 @@ export async function requestRenewal(
 ): Promise<RenewalAnswer> {
   const addresses = road === 'tls' ? identity.controllers : joinAddressesOf(identity);
   const address = addresses[attempt % addresses.length];
-  if (address === undefined) throw new DialError('unreachable', 'This node knows no controller.');
+  if (address === undefined)
+    throw new DialError('unreachable', 'This node has no controller address. Join the cluster again with a new token.');
   const trust = road === 'tls' ? { caPem: identity.caPem, own: identity } : { caPem: identity.caPem };
   const client = openChannel(address, trust, defaultKeepalive);
   const limits = { address, clock, signal };
@@ -57,7 +61,10 @@ export async function requestRenewal(
   }
 }
 
-/** A node that joined before this address was stored assumes the default: the next higher port. */
+/**
+ * A node that joined before these addresses were stored uses the default: one port above the node
+ * port.
+ */
 function joinAddressesOf({ joinAddresses, controllers }: Identity): readonly string[] {
   if (joinAddresses.length > 0) return joinAddresses;
   return controllers.map((address) => {
@@ -91,7 +98,7 @@ function call<Answer>(
       else if (late)
         reject(new DialError('unreachable', `The controller at ${address} did not answer within ${CALL_TIMEOUT_MS / 1000} s.`));
       else if (error !== null) reject(dialError(address, error));
-      else if (answer === undefined) reject(new DialError('unreachable', `The controller at ${address} gave no answer.`));
+      else if (answer === undefined) reject(new DialError('unreachable', `The controller at ${address} did not answer.`));
       else resolve(answer);
     });
     const cancel = () => running.cancel();

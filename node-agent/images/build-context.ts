@@ -11,7 +11,7 @@ export interface ContextPlan {
   readonly agents: readonly { readonly spec: { readonly name: string } | null; readonly digest: string }[];
 }
 
-/** A source that may not go into an image. The message is a clause for a person. */
+/** A source that cannot be part of an image. The message is a clause for the user. */
 export class BadSource extends Error {
   override readonly name = 'BadSource';
 }
@@ -22,7 +22,7 @@ export interface BuildContext {
    * digest and no forbidden entry.
    */
   readonly stream: Readable;
-  /** Rejects with what destroyed the stream, {@link BadSource} where it was a source. */
+  /** Rejects with the error that destroyed the stream, {@link BadSource} if a source caused it. */
   readonly done: Promise<void>;
 }
 
@@ -34,7 +34,7 @@ export function buildContext(plan: ContextPlan, fetch: (digest: string) => Async
   const pack = tar.pack();
   const stream = Readable.from(pack, { objectMode: false });
   const givenUp = new Promise<never>((_, reject) => {
-    stream.once('close', () => reject(new Error('the build was given up')));
+    stream.once('close', () => reject(new Error('the build was cancelled')));
   });
   const done = Promise.race([fill(pack, plan, fetch), givenUp]).catch((error: unknown) => {
     const fault = error instanceof Error ? error : new Error(String(error));
@@ -50,11 +50,11 @@ export function buildContext(plan: ContextPlan, fetch: (digest: string) => Async
 }
 
 async function fill(pack: tar.Pack, plan: ContextPlan, fetch: (digest: string) => AsyncIterable<Uint8Array>): Promise<void> {
-  if (/\s/.test(plan.baseImage)) throw new BadSource('the base image has a strange name');
+  if (/\s/.test(plan.baseImage)) throw new BadSource('the base image has an invalid name');
   await entry(pack, { name: 'Dockerfile', mode: 0o644 }, `FROM ${plan.baseImage}\nCOPY agents /opt/raworc/agents\n`);
   await entry(pack, { name: 'agents', type: 'directory', mode: 0o755 });
   for (const { spec, digest } of plan.agents) {
-    if (spec === null || !isAgentName(spec.name)) throw new BadSource('an agent has no proper name');
+    if (spec === null || !isAgentName(spec.name)) throw new BadSource('an agent has an invalid name');
     await entry(pack, { name: `agents/${spec.name}`, type: 'directory', mode: 0o755 });
     await addSource(pack, spec.name, digest, fetch(digest));
   }
@@ -85,7 +85,7 @@ async function addSource(pack: tar.Pack, agent: string, digest: string, packed: 
     for await (const item of extract) {
       const { name, type, mode, size, linkname } = item.header;
       entries += 1;
-      if (entries > SOURCE_BOUNDS.entries) throw bad(`it holds more than ${SOURCE_BOUNDS.entries} entries`);
+      if (entries > SOURCE_BOUNDS.entries) throw bad(`it has more than ${SOURCE_BOUNDS.entries} entries`);
       const verdict = judgeEntry({ name, type: type ?? 'file', mode: mode ?? 0o644, target: linkname ?? '' });
       if (!verdict.ok) throw bad(verdict.reason);
       if (verdict.kind === 'file') {
@@ -104,10 +104,10 @@ async function addSource(pack: tar.Pack, agent: string, digest: string, packed: 
     await read.catch(() => undefined);
     throw error instanceof BadSource ? error : bad(`it cannot be read (${messageOf(error)})`);
   }
-  if (`sha256:${hash.digest('hex')}` !== digest) throw bad('it does not have the digest that was announced');
+  if (`sha256:${hash.digest('hex')}` !== digest) throw bad('its content does not match its digest');
 }
 
-/** The same content makes the same layer. */
+/** Equal content gives an equal layer. */
 const ROOT = { uid: 0, gid: 0, uname: 'root', gname: 'root', mtime: new Date(0) };
 
 function entry(

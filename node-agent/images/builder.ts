@@ -13,17 +13,20 @@ const BUILD_LIMIT_MS = 10 * 60_000;
 const REMEMBERED = 200;
 
 export interface BuilderDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' | 'log'> {
-  /** Why nothing can be built here now; undefined where nothing speaks against it. */
+  /** Returns why this node cannot build now; undefined if it can. */
   refusal(): string | undefined;
   report(report: BuildReport): void;
 }
 
-/** The controller bounds a node's builds; repeated ones come on top of that. */
+/**
+ * Concurrent builds. The controller assigns no more than its own bound; rebuilds come on top of
+ * that.
+ */
 const AT_ONCE = 4;
 
 /**
- * Builds images for the controller, a few at once. An image that already has its build's label is
- * not built again.
+ * Builds the images that the controller assigns, a few at once. Skips an image that already exists
+ * with its build's label.
  */
 export class Builder {
   readonly #deps: BuilderDeps;
@@ -38,7 +41,7 @@ export class Builder {
 
   assign(build: BuildAssignment): void {
     const known = this.#builds.get(build.buildId);
-    // A completed one is looked at again: its image may have been removed since.
+    // Check a completed build again: its image can have been removed.
     if (known?.phase === 'BUILD_BUILDING') {
       this.#deps.report(known);
       return;
@@ -59,13 +62,13 @@ export class Builder {
     this.#working.add(working);
   }
 
-  /** To be called on each new stream. */
+  /** Call this on each new stream. */
   resend(): void {
     for (const report of this.#builds.values()) this.#deps.report(report);
   }
 
   async close(): Promise<void> {
-    this.#ending.abort(new Error('the node agent ends'));
+    this.#ending.abort(new Error('the node agent is shutting down'));
     this.#waiting.length = 0;
     await Promise.all(this.#working);
   }
@@ -90,7 +93,7 @@ export class Builder {
   async #make(build: BuildAssignment, signal: AbortSignal) {
     const { driver, dialer, refusal } = this.#deps;
     const refused = refusal();
-    if (refused !== undefined) return { ok: false, reason: `This node takes no builds: ${refused}` } as const;
+    if (refused !== undefined) return { ok: false, reason: `This node accepts no builds: ${refused}` } as const;
     const there = await driver.inspectImage(build.image, signal);
     if (there?.labels['raworc.build'] === build.buildId) return { ok: true, imageId: there.id } as const;
     if ((await driver.inspectImage(build.baseImage, signal)) === undefined)
@@ -109,7 +112,7 @@ export class Builder {
       await context.done;
       return made;
     } catch (error) {
-      // What is wrong with a source says more than that the engine was cut off because of it.
+      // A source's error is more helpful than the engine's about an interrupted context.
       context.stream.destroy();
       await context.done;
       throw error;

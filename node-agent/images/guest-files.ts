@@ -3,13 +3,16 @@ import { chmod, constants, copyFile, mkdir, mkdtemp, readdir, readFile, rename, 
 import { join } from 'node:path';
 
 export interface GuestFilesOptions {
-  /** Where the build left the guest: guest.mjs and the programs of the workers. */
+  /** The directory with the built guest: guest.mjs and the worker programs. */
   readonly builtDirectory: string;
   /** The Node.js binary that runs the guest. */
   readonly nodePath: string;
-  /** Its version, part of the name. */
+  /** Its version, which is part of the name. */
   readonly nodeVersion: string;
-  /** Holds the versions side by side: containers keep the one that they were created with. */
+  /**
+   * Versions are kept side by side below it: a container keeps the version with which it was
+   * created.
+   */
   readonly directory: string;
 }
 
@@ -19,7 +22,7 @@ export interface GuestFilesOptions {
  */
 export async function installGuestFiles({ builtDirectory, nodePath, nodeVersion, directory }: GuestFilesOptions): Promise<string> {
   const names = (await readdir(builtDirectory).catch(() => [])).sort();
-  if (!names.includes('guest.mjs')) throw new Error(`the guest is not built: ${join(builtDirectory, 'guest.mjs')} is missing`);
+  if (!names.includes('guest.mjs')) throw new Error(`the guest has not been built: ${join(builtDirectory, 'guest.mjs')} is missing`);
   const hash = createHash('sha256').update(`${nodeVersion}\0${(await stat(nodePath)).size}\0`);
   for (const name of names) hash.update(`${name}\0`).update(await readFile(join(builtDirectory, name)));
   const installed = join(directory, hash.digest('hex').slice(0, 16));
@@ -36,7 +39,7 @@ export async function installGuestFiles({ builtDirectory, nodePath, nodeVersion,
     await chmod(join(draft, 'node'), 0o755);
     await chmod(draft, 0o755);
     await rename(draft, installed).catch(async (error: unknown) => {
-      // Another process was quicker with the same content.
+      // Another process installed the same content first.
       if (!(await isThere(installed))) throw error;
     });
   } finally {

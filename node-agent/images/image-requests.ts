@@ -32,7 +32,7 @@ export class ImageRequests {
     return sessions;
   }
 
-  /** The session is gone, or needs no image any more. */
+  /** Removes a session that was deleted or no longer needs an image. */
   forget(sessionId: string): void {
     for (const [image, sessions] of this.#waiting) {
       sessions.delete(sessionId);

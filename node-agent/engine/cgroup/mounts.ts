@@ -36,7 +36,7 @@ export function cgroupMounts(mountinfo: string): CgroupMounts {
   if (cpu !== undefined && memory !== undefined && pids !== undefined) return { version: 1, cpu, memory, pids, every: [...every] };
   if (v2 !== undefined && v1.size === 0) return { version: 2, root: v2 };
   const missing = [cpu === undefined && 'cpu', memory === undefined && 'memory', pids === undefined && 'pids'].filter(Boolean);
-  throw new Error(`no control group is mounted for ${missing.join(', ')}`);
+  throw new Error(`no cgroup is mounted for ${missing.join(', ')}`);
 }
 
 const unescaped = (path: string) => path.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));

@@ -7,28 +7,28 @@ import { CgroupSlice } from './slice.ts';
 import type { Totals } from './totals.ts';
 import { CgroupTree } from './tree.ts';
 
-/** The control group that all containers of a node's sessions, copies and builds are in. */
+/** The cgroup of all containers of a node's sessions, copies and builds. */
 export interface ParentCgroup {
   /**
    * The group's name for the engine. Undefined: it could not be made, and only single containers
    * are bounded.
    */
   readonly parent: string | undefined;
-  /** It is there with its totals, or the node has the condition. */
+  /** Creates it with its totals, or raises the node's condition. */
   ensure(): Promise<void>;
-  /** Unless something is in it. */
+  /** Removes it unless it is in use. */
   remove(): Promise<void>;
 }
 
 export interface SessionsCgroupOptions {
-  /** Of the node: several can be on one host. */
+  /** The node's name: a host can run several nodes. */
   readonly name: string;
   readonly totals: Totals;
-  /** What the engine makes control groups with. */
+  /** The engine's cgroup driver. */
   readonly driver: string;
   readonly conditions?: Pick<Conditions, 'raise' | 'clear'> | undefined;
   readonly run: Command;
-  /** Of /proc/self/mountinfo. */
+  /** The content of /proc/self/mountinfo. */
   readonly mountinfo?: string;
   readonly units?: string;
 }
@@ -58,7 +58,7 @@ export class SessionsCgroup implements ParentCgroup {
     } catch (error) {
       this.#isThere = false;
       const why = messageOf(error);
-      const message = `Nothing bounds the sessions of this node together: the node agent cannot set up their control group (${why}). Many sessions at once can use up the processes, memory and CPU of the host. Run the node agent as root with /sys/fs/cgroup writable.`;
+      const message = `The node agent cannot create the cgroup of its sessions (${why}), so nothing bounds them together: they can use up the processes, memory and CPU of the host. Run the node agent as root with /sys/fs/cgroup writable.`;
       conditions?.raise({ type: CONDITION, message, unschedulable: false });
     }
   }

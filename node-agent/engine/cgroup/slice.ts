@@ -23,7 +23,7 @@ export class CgroupSlice {
     this.#run = run;
   }
 
-  /** Creates or adopts the slice and sets its totals. Throws when systemd refuses. */
+  /** Creates or adopts the slice and sets its totals. Throws if systemd refuses. */
   async ensure(): Promise<void> {
     const isWritten = existsSync(this.#file) && readFileSync(this.#file, 'utf8') === this.#text;
     if (isWritten && this.#started) return;
@@ -39,12 +39,12 @@ export class CgroupSlice {
   async remove(): Promise<void> {
     rmSync(this.#file, { force: true });
     this.#started = false;
-    // A slice without its unit file bounds nothing, and goes with the last that is in it.
+    // Without its unit file the slice has no bounds, and disappears with its last member.
     await this.#run('systemctl', ['daemon-reload']).catch(() => undefined);
   }
 }
 
-/** MemoryLimit is for hosts with version 1, which know no MemoryMax; each ignores the other's. */
+/** MemoryLimit is for version 1, which lacks MemoryMax; each version ignores the other's. */
 function unitOf(name: string, { cpuMillis, memoryBytes, processes }: Totals): string {
   return `[Unit]
 Description=All sessions of the Raworc node ${name}

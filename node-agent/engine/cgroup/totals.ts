@@ -9,11 +9,14 @@ export interface Totals {
   readonly processes: number;
 }
 
-/** What is left to the host where the operator does not say. */
+/** The share that the host keeps by default. */
 const SHARE = 0.1;
 const MIN_RESERVE: Totals = { cpuMillis: 100, memoryBytes: 128 * 1024 * 1024, processes: 1024 };
 
-/** Returns the host's resources without the reserve, and at least half of them. */
+/**
+ * Returns the host's resources less the reserve, and at least half of them: a node with nothing to
+ * offer would only puzzle its operator.
+ */
 export function totalsOf(host: Totals, reserve: Partial<Totals> = {}): Totals {
   const of = (field: keyof Totals) => {
     const usual = Math.min(Math.max(MIN_RESERVE[field], Math.ceil(host[field] * SHARE)), Math.floor(host[field] / 2));

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { CgroupMounts } from './mounts.ts';
 import type { Totals } from './totals.ts';
 
-/** Above those of nodes: several can be on one host. */
+/** The parent of the nodes' groups: a host can run several nodes. */
 const ABOVE = 'raworc';
 const PERIOD_US = 100_000;
 const CONTROLLERS = ['cpu', 'memory', 'pids'];
@@ -28,12 +28,12 @@ export class CgroupTree {
     this.#totals = totals;
   }
 
-  /** As the engine is told. */
+  /** Its name for the engine. */
   get parent(): string {
     return `/${ABOVE}/${this.#name}`;
   }
 
-  /** Creates or adopts the group and sets its totals. Throws when the kernel refuses one. */
+  /** Creates or adopts the group and sets its totals. Throws if the kernel refuses. */
   ensure(): void {
     if (this.#bounds().every(isInForce)) return;
     for (const directory of this.#directories()) {
@@ -47,14 +47,14 @@ export class CgroupTree {
     for (const bound of this.#bounds()) set(bound);
   }
 
-  /** Unless something is in it. */
+  /** Removes it unless it is in use. */
   remove(): void {
     for (const directory of this.#mounts.version === 2 ? [this.#mounts.root] : this.#mounts.every)
       for (const path of [join(directory, ABOVE, this.#name), join(directory, ABOVE)])
         try {
           rmdirSync(path);
         } catch {
-          // In use, or gone already.
+          // In use, or already removed.
         }
   }
 
@@ -86,7 +86,7 @@ export class CgroupTree {
   }
 }
 
-/** Kernels without accounting of swap have no such file. */
+/** Kernels without swap accounting lack this file. */
 const swap = (bound: Bound): Bound[] => (existsSync(bound.file) ? [bound] : []);
 
 function isInForce({ file, value }: Bound): boolean {
@@ -102,7 +102,8 @@ function set(bound: Bound): void {
   try {
     writeFileSync(bound.file, bound.value);
   } catch (error) {
-    // Memory with swap cannot be less than memory alone, so the order depends on whether they grow.
+    // The limit of memory with swap can never be below that of memory alone, so the order of the
+    // writes depends on whether they grow.
     const both = bound.file.replace(/memory\.limit_in_bytes$/, 'memory.memsw.limit_in_bytes');
     if (both === bound.file || !existsSync(both)) throw error;
     writeFileSync(both, bound.value);
@@ -110,7 +111,7 @@ function set(bound: Bound): void {
   }
 }
 
-/** Lets what is below a group of version 2 be bounded. */
+/** Allows bounds on the children of a version 2 group. */
 function delegate(directory: string): void {
   const file = join(directory, 'cgroup.subtree_control');
   const has = existsSync(file) ? readFileSync(file, 'utf8').split(/\s+/) : [];

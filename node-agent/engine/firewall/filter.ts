@@ -1,10 +1,10 @@
 import type { FirewallPlan } from '../../domain/firewall-rules.ts';
 
-/** One way of filtering packets. */
+/** A packet filter. */
 export interface Filter {
-  /** Puts all rules in force. Done twice it is there once. */
+  /** Applies all rules. Idempotent. */
   apply(plan: FirewallPlan): Promise<void>;
-  /** Whether what some node agent of this machine put in force is there, whole. */
+  /** Whether the rules of any node agent on this machine are in force and complete. */
   isIntact(): Promise<boolean>;
   remove(): Promise<void>;
 }

@@ -19,8 +19,8 @@ import { type RunProgram, runProgram } from './programs.ts';
  */
 const LOOK_EVERY_MS = 1_000;
 /**
- * The same where the kernel reports changes. Each look forks this large process, which slows what
- * it does next.
+ * The same with events from the kernel. Each check starts a program, and starting one from a large
+ * process slows the process down for a moment.
  */
 const LOOK_WATCHED_EVERY_MS = 20_000;
 
@@ -31,9 +31,9 @@ export interface FirewallDeps {
   readonly conditions?: Pick<Conditions, 'raise' | 'clear'>;
   readonly metrics?: Metrics;
   readonly run?: RunProgram;
-  /** The addresses that sessions can ask for names; looked up with each look at the rules. */
+  /** The addresses of the sessions' name servers, read at each check of the rules. */
   readonly resolvers?: () => Promise<readonly string[]>;
-  /** Tells of a change as soon as the kernel does. */
+  /** Reports changes of the rules as soon as the kernel does. */
   readonly watch?: WatchRules;
   readonly bridged?: typeof showBridgedPackets;
 }
@@ -54,13 +54,13 @@ export class Firewall implements NetworkGuard {
   readonly #iptables: Filter;
   readonly #restored: Counter;
   readonly #dropped: Counter<'bound'>;
-  /** Packets that each bound had dropped at the last look. */
+  /** Packets dropped by each bound as of the last check. */
   #droppedBefore: ReadonlyMap<string, number> = new Map();
   #watching: ReturnType<WatchRules> | undefined;
   #resolvers: readonly string[] = [];
   #unbounded = false;
   #looking = false;
-  /** Something changed while it was looked. */
+  /** Whether something changed during the current check. */
   #again = false;
   #filter: Filter | undefined;
   #look: Timer | undefined;
@@ -89,7 +89,7 @@ export class Firewall implements NetworkGuard {
     this.#lookLater();
   }
 
-  /** Takes the rules away. Other node agents of this machine put them back while they need them. */
+  /** Removes the rules. Other node agents of this machine that need them restore them. */
   async remove(): Promise<void> {
     this.#look?.cancel();
     this.#look = undefined;
@@ -100,7 +100,7 @@ export class Firewall implements NetworkGuard {
     });
   }
 
-  /** Looks no more. The rules stay. */
+  /** Stops checking. The rules stay. */
   close(): void {
     this.#closed = true;
     this.#look?.cancel();
@@ -115,7 +115,7 @@ export class Firewall implements NetworkGuard {
     if (this.#filter === undefined) {
       try {
         await this.#applyTo(this.#nft, plan);
-        // Of a version before this one, or of a time without nftables.
+        // From an earlier version, or from a time without nftables.
         await this.#iptables.remove();
         this.#filter = this.#nft;
         conditions?.clear('FirewallByIptables');
@@ -134,7 +134,7 @@ export class Firewall implements NetworkGuard {
     await this.#applyTo(this.#filter, plan);
   }
 
-  /** With the bounds of sessions; without them on a kernel that cannot count. */
+  /** Applies the rules with the sessions' bounds, or without them on a kernel that cannot count. */
   async #applyTo(filter: Filter, plan: FirewallPlan): Promise<void> {
     const { conditions, log } = this.#deps;
     this.#droppedBefore = new Map();
@@ -155,7 +155,7 @@ export class Firewall implements NetworkGuard {
     }
   }
 
-  /** Without this setting the rules do not see what one session sends to another. */
+  /** Without this setting the rules do not see packets between sessions. */
   async #showBridged(bridged: typeof showBridgedPackets | undefined): Promise<void> {
     const found = await bridged?.();
     if (found === 'turned-on') this.#deps.log.warn('firewall.bridged_packets_shown', { bridge: this.#deps.plan.bridge });
@@ -173,7 +173,7 @@ export class Firewall implements NetworkGuard {
     const dropped = droppedIn(listed);
     for (const [bound, packets] of dropped) {
       const before = this.#droppedBefore.get(bound) ?? 0;
-      // Fewer than before: the table was replaced.
+      // A smaller number means that the table was replaced.
       this.#dropped.add(packets >= before ? packets - before : packets, { bound });
     }
     this.#droppedBefore = dropped;
@@ -184,7 +184,7 @@ export class Firewall implements NetworkGuard {
     this.#watching = undefined;
   }
 
-  /** The look that is due later is due now; one that is under way is followed by another. */
+  /** Runs the next check now, or after the current one. */
   #lookSoon(): void {
     this.#again = this.#looking;
     if (this.#looking || this.#closed || this.#look === undefined) return;
@@ -208,7 +208,7 @@ export class Firewall implements NetworkGuard {
       if (resolvers.join() !== this.#resolvers.join()) await this.#alone(() => this.#apply());
       if (this.#filter !== undefined && !(await this.#filter.isIntact())) {
         await this.#alone(async () => {
-          // Another node agent may have been quicker; `remove` may have come meanwhile.
+          // Another node agent can have restored them, and `remove` can have run meanwhile.
           if (this.#look === undefined || this.#closed || (await this.#filter?.isIntact())) return;
           await this.#apply();
           this.#restored.add();

@@ -2,7 +2,7 @@ import { type Chains, type FirewallPlan, firewallRules } from '../../domain/fire
 import type { Filter } from './filter.ts';
 import { type RunProgram, succeeds } from './programs.ts';
 
-/** Seconds to wait for whoever else is changing the rules. */
+/** Seconds to wait for another process that is changing the rules. */
 const WAIT = ['-w', '10'];
 
 /**
@@ -13,7 +13,7 @@ export class IptablesFilter implements Filter {
   readonly #bridge: string;
   readonly #chains: Chains;
   readonly #run: RunProgram;
-  /** The chains as the kernel listed them when they were filled. */
+  /** The chains as the kernel listed them after they were filled. */
   #filled: string | undefined;
 
   constructor(bridge: string, chains: Chains, run: RunProgram) {
@@ -22,7 +22,7 @@ export class IptablesFilter implements Filter {
     this.#run = run;
   }
 
-  /** The chains are filled in one transaction, and before anything jumps to them. */
+  /** Fills the chains in one transaction, before anything jumps to them. */
   async apply(plan: FirewallPlan): Promise<void> {
     await this.#run('iptables-restore', [...WAIT, '--noflush'], firewallRules(plan));
     for (const [from, chain] of this.#jumps()) await this.#once('iptables', from, ['-i', this.#bridge, '-j', chain]);
@@ -34,7 +34,7 @@ export class IptablesFilter implements Filter {
   async isIntact(): Promise<boolean> {
     for (const [from, chain] of this.#jumps()) {
       const jump = ['-i', this.#bridge, '-j', chain];
-      // First of all: a rule that accepts before it would open what it closes.
+      // The jump must come first: an accepting rule before it would bypass the chain.
       const rules = await this.#run('iptables', [...WAIT, '-S', from]).catch(() => '');
       const own = rules.split('\n').filter((rule) => rule.startsWith('-A'));
       if (!own.some((rule) => rule === `-A ${from} ${jump.join(' ')}`)) return false;
@@ -65,7 +65,7 @@ export class IptablesFilter implements Filter {
     return listed.join('\n');
   }
 
-  /** A kernel without IPv6 lets none through, and its ip6tables fails at everything. */
+  /** A kernel without IPv6 passes none, and its ip6tables fails on everything. */
   #hasIpv6(): Promise<boolean> {
     return succeeds(this.#run('ip6tables', [...WAIT, '-S', 'FORWARD']));
   }

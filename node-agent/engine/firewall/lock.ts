@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { lockFile } from '../../ledger/file-lock.ts';
 
 const DIRECTORY = '/run/raworc';
-/** Whoever holds it longer than this hangs. */
+/** A process that has the lock for longer hangs. */
 const WAIT_S = 10;
 
 /**

@@ -16,7 +16,7 @@ export class NftFilter implements Filter {
   readonly #run: RunProgram;
   readonly #listed: (text: string) => void;
 
-  /** `listed` is told what the table looks like, whenever it is looked at. */
+  /** `listed` receives the table's listing at each check. */
   constructor(table: string, run: RunProgram, listed: (text: string) => void = () => undefined) {
     this.#listed = listed;
     this.#table = table;
@@ -41,7 +41,7 @@ export class NftFilter implements Filter {
     await succeeds(this.#run('nft', ['delete', 'table', 'inet', this.#table]));
   }
 
-  /** Without what the kernel has counted of each session. */
+  /** Lists the table without the kernel's per-session counters. */
   #list(): Promise<string> {
     return this.#run('nft', ['-t', 'list', 'table', 'inet', this.#table]);
   }
@@ -49,7 +49,7 @@ export class NftFilter implements Filter {
 
 const SEAL = 'sealed_';
 
-/** The hash of a listed table without its seal, and the seal that it bears. */
+/** Returns the hash of a listed table without its seal, and the seal in it. */
 function read(listed: string): { readonly hash: string; readonly seal: string | undefined } {
   const sealChain = /^\s*chain sealed_([0-9a-f]{16}) \{\s*\}\s*$/m;
   const rules = listed

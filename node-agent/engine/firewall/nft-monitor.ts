@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-/** Follows changes of packet filters by others. `isAlive`: whether it would tell of one. */
+/** Watches changes to packet filters by other programs. `isAlive`: whether it can report them. */
 export type WatchRules = (table: string, changed: () => void) => { readonly isAlive: boolean; close(): void };
 
 /**

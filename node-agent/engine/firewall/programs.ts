@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 
 const CALL_LIMIT_MS = 20_000;
 
-/** Runs a program to its end and returns what it printed. Rejects with its complaint. */
+/** Runs a program to its end and returns its output. Rejects with its error output. */
 export type RunProgram = (program: string, args: readonly string[], input?: string) => Promise<string>;
 
 export const runProgram: RunProgram = (program, args, input = '') =>
@@ -15,7 +15,7 @@ export const runProgram: RunProgram = (program, args, input = '') =>
     child.stdin?.end(input);
   });
 
-/** Whether it ended well. */
+/** Whether the work succeeded. */
 export const succeeds = (work: Promise<unknown>): Promise<boolean> =>
   work.then(
     () => true,

@@ -2,13 +2,16 @@ import { readFile, writeFile } from 'node:fs/promises';
 import type { Conditions } from '../../conditions.ts';
 import { resolvConfOf, resolversIn } from '../../domain/firewall-rules.ts';
 
-/** The host's. The second is where systemd-resolved lists the servers behind 127.0.0.53. */
+/**
+ * The host's files. In the second, systemd-resolved lists the servers behind its own address,
+ * 127.0.0.53.
+ */
 const FILES = ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf'];
 
 export interface ResolversDeps {
   /** The sessions' /etc/resolv.conf, written in place so that running sessions see each change. */
   readonly file: string;
-  /** Of the operator; empty: the host's. */
+  /** From the operator; empty takes the host's. */
   readonly addresses: readonly string[];
   readonly conditions?: Pick<Conditions, 'raise' | 'clear'>;
   readonly hostFiles?: readonly string[];
@@ -31,7 +34,9 @@ export class Resolvers {
     return this.#written === undefined ? undefined : this.#deps.file;
   }
 
-  /** Reads the host's servers and rewrites the file if they changed. Returns their addresses. */
+  /**
+   * Reads the host's current servers and rewrites the file if they changed. Returns the addresses.
+   */
   async look(): Promise<readonly string[]> {
     const { addresses, conditions } = this.#deps;
     const found = await this.#find();
@@ -59,4 +64,4 @@ export class Resolvers {
 }
 
 const NO_RESOLVER =
-  'The name servers of this host are its own loopback addresses, which sessions cannot reach. New sessions use the server of Docker, which tells them the names of other sessions. Set RAWORC_SESSION_DNS to the addresses of name servers.';
+  'The name servers of this host are its own loopback addresses, which sessions cannot reach. New sessions use the server of Docker, which reveals the names of other sessions. Set RAWORC_SESSION_DNS to the addresses of name servers.';

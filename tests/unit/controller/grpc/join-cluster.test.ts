@@ -69,7 +69,7 @@ t.test('the secret of a token is sent to the controller that made it, and to nob
   t.teardown(() => impostor.close());
   const directory = join(rig.directory, 'node');
   const misled = rig.token({ joinAddresses: [`127.0.0.1:${impostor.joinPort}`] });
-  await t.rejects(attempt(directory, misled), { code: 'wrong_controller', message: /not the controller that made the token/ });
+  await t.rejects(attempt(directory, misled), { code: 'wrong_controller', message: /not the controller that issued this token/ });
   await t.rejects(attempt(directory, rig.token({ caHash: 'ab'.repeat(32) })), { code: 'wrong_controller' });
   t.strictSame(heard, []);
   t.equal(await loadIdentity(directory), undefined);

@@ -111,7 +111,9 @@ t.test('a node whose group cannot be made says so, until it can', async (t) => {
   const made = group();
   await made.ensure();
   t.equal(made.parent, undefined);
-  t.match(conditions.all(), [{ type: 'SessionsUnbounded', message: /cannot set up their control group \(.*memory/, unschedulable: false }]);
+  t.match(conditions.all(), [
+    { type: 'SessionsUnbounded', message: /cannot create the cgroup of its sessions \(.*memory/, unschedulable: false },
+  ]);
   rmSync(join(root, 'memory'));
   mkdirSync(join(root, 'memory'));
   await made.ensure();
