@@ -484,7 +484,7 @@ export type GetHealthError = GetHealthErrors[keyof GetHealthErrors];
 
 export type GetHealthResponses = {
     /**
-     * OK
+     * Success
      */
     200: Health;
 };
@@ -513,7 +513,7 @@ export type GetVersionError = GetVersionErrors[keyof GetVersionErrors];
 
 export type GetVersionResponses = {
     /**
-     * OK
+     * Success
      */
     200: Version;
 };
@@ -565,7 +565,7 @@ export type LoginError = LoginErrors[keyof LoginErrors];
 
 export type LoginResponses = {
     /**
-     * OK
+     * Success
      */
     200: Token;
 };
@@ -598,7 +598,7 @@ export type MeError = MeErrors[keyof MeErrors];
 
 export type MeResponses = {
     /**
-     * OK
+     * Success
      */
     200: Me;
 };
@@ -647,7 +647,7 @@ export type RefreshError = RefreshErrors[keyof RefreshErrors];
 
 export type RefreshResponses = {
     /**
-     * OK
+     * Success
      */
     200: Token;
 };
@@ -705,7 +705,7 @@ export type LogoutError = LogoutErrors[keyof LogoutErrors];
 
 export type LogoutResponses = {
     /**
-     * Done; no body
+     * Success, without a body
      */
     204: void;
 };
@@ -763,7 +763,7 @@ export type ListServiceAccountsError = ListServiceAccountsErrors[keyof ListServi
 
 export type ListServiceAccountsResponses = {
     /**
-     * OK
+     * Success
      */
     200: Array<ServiceAccount>;
 };
@@ -880,7 +880,7 @@ export type DeleteServiceAccountError = DeleteServiceAccountErrors[keyof DeleteS
 
 export type DeleteServiceAccountResponses = {
     /**
-     * Done; no body
+     * Success, without a body
      */
     204: void;
 };
@@ -923,7 +923,7 @@ export type GetServiceAccountError = GetServiceAccountErrors[keyof GetServiceAcc
 
 export type GetServiceAccountResponses = {
     /**
-     * OK
+     * Success
      */
     200: ServiceAccount;
 };
@@ -990,7 +990,7 @@ export type UpdateServiceAccountError = UpdateServiceAccountErrors[keyof UpdateS
 
 export type UpdateServiceAccountResponses = {
     /**
-     * OK
+     * Success
      */
     200: ServiceAccount;
 };
@@ -1052,7 +1052,7 @@ export type UpdateServiceAccountPasswordError = UpdateServiceAccountPasswordErro
 
 export type UpdateServiceAccountPasswordResponses = {
     /**
-     * OK
+     * Success
      */
     200: PasswordChanged;
 };
@@ -1110,7 +1110,7 @@ export type ListRolesError = ListRolesErrors[keyof ListRolesErrors];
 
 export type ListRolesResponses = {
     /**
-     * OK
+     * Success
      */
     200: Array<Role>;
 };
@@ -1251,7 +1251,7 @@ export type DeleteRoleError = DeleteRoleErrors[keyof DeleteRoleErrors];
 
 export type DeleteRoleResponses = {
     /**
-     * Done; no body
+     * Success, without a body
      */
     204: void;
 };
@@ -1294,7 +1294,7 @@ export type GetRoleError = GetRoleErrors[keyof GetRoleErrors];
 
 export type GetRoleResponses = {
     /**
-     * OK
+     * Success
      */
     200: Role;
 };
@@ -1360,7 +1360,7 @@ export type ListRoleBindingsError = ListRoleBindingsErrors[keyof ListRoleBinding
 
 export type ListRoleBindingsResponses = {
     /**
-     * OK
+     * Success
      */
     200: Array<RoleBinding>;
 };
@@ -1492,7 +1492,7 @@ export type DeleteRoleBindingError = DeleteRoleBindingErrors[keyof DeleteRoleBin
 
 export type DeleteRoleBindingResponses = {
     /**
-     * Done; no body
+     * Success, without a body
      */
     204: void;
 };
@@ -1535,7 +1535,7 @@ export type GetRoleBindingError = GetRoleBindingErrors[keyof GetRoleBindingError
 
 export type GetRoleBindingResponses = {
     /**
-     * OK
+     * Success
      */
     200: RoleBinding;
 };
@@ -1593,7 +1593,7 @@ export type ListApiKeysError = ListApiKeysErrors[keyof ListApiKeysErrors];
 
 export type ListApiKeysResponses = {
     /**
-     * OK
+     * Success
      */
     200: Array<ApiKey>;
 };
@@ -1723,7 +1723,7 @@ export type DeleteApiKeyError = DeleteApiKeyErrors[keyof DeleteApiKeyErrors];
 
 export type DeleteApiKeyResponses = {
     /**
-     * Done; no body
+     * Success, without a body
      */
     204: void;
 };
@@ -1785,7 +1785,7 @@ export type ListSpacesError = ListSpacesErrors[keyof ListSpacesErrors];
 
 export type ListSpacesResponses = {
     /**
-     * OK
+     * Success
      */
     200: Array<Space>;
 };
@@ -1952,7 +1952,7 @@ export type DeleteSpaceError = DeleteSpaceErrors[keyof DeleteSpaceErrors];
 
 export type DeleteSpaceResponses = {
     /**
-     * Done; no body
+     * Success, without a body
      */
     204: void;
 };
@@ -1995,7 +1995,7 @@ export type GetSpaceError = GetSpaceErrors[keyof GetSpaceErrors];
 
 export type GetSpaceResponses = {
     /**
-     * OK
+     * Success
      */
     200: Space;
 };
@@ -2107,7 +2107,7 @@ export type UpdateSpaceError = UpdateSpaceErrors[keyof UpdateSpaceErrors];
 
 export type UpdateSpaceResponses = {
     /**
-     * OK
+     * Success
      */
     200: Space;
 };
@@ -2175,7 +2175,7 @@ export type ListSecretsError = ListSecretsErrors[keyof ListSecretsErrors];
 
 export type ListSecretsResponses = {
     /**
-     * OK
+     * Success
      */
     200: Array<Secret>;
 };
@@ -2290,7 +2290,7 @@ export type DeleteSecretError = DeleteSecretErrors[keyof DeleteSecretErrors];
 
 export type DeleteSecretResponses = {
     /**
-     * Done; no body
+     * Success, without a body
      */
     204: void;
 };
@@ -2343,7 +2343,7 @@ export type GetSecretError = GetSecretErrors[keyof GetSecretErrors];
 
 export type GetSecretResponses = {
     /**
-     * OK
+     * Success
      */
     200: Secret;
 };
@@ -2415,7 +2415,7 @@ export type UpdateSecretError = UpdateSecretErrors[keyof UpdateSecretErrors];
 
 export type UpdateSecretResponses = {
     /**
-     * OK
+     * Success
      */
     200: Secret;
 };
@@ -2479,7 +2479,7 @@ export type ListAgentsError = ListAgentsErrors[keyof ListAgentsErrors];
 
 export type ListAgentsResponses = {
     /**
-     * OK
+     * Success
      */
     200: Array<Agent>;
 };
@@ -2618,7 +2618,7 @@ export type ListRunningAgentsError = ListRunningAgentsErrors[keyof ListRunningAg
 
 export type ListRunningAgentsResponses = {
     /**
-     * OK
+     * Success
      */
     200: Array<RunningAgent>;
 };
@@ -2662,7 +2662,7 @@ export type DeleteAgentError = DeleteAgentErrors[keyof DeleteAgentErrors];
 
 export type DeleteAgentResponses = {
     /**
-     * Done; no body
+     * Success, without a body
      */
     204: void;
 };
@@ -2706,7 +2706,7 @@ export type GetAgentError = GetAgentErrors[keyof GetAgentErrors];
 
 export type GetAgentResponses = {
     /**
-     * OK
+     * Success
      */
     200: Agent;
 };
@@ -2771,7 +2771,7 @@ export type UpdateAgentError = UpdateAgentErrors[keyof UpdateAgentErrors];
 
 export type UpdateAgentResponses = {
     /**
-     * OK
+     * Success
      */
     200: Agent;
 };
@@ -2833,7 +2833,7 @@ export type UpdateAgentStatusError = UpdateAgentStatusErrors[keyof UpdateAgentSt
 
 export type UpdateAgentStatusResponses = {
     /**
-     * OK
+     * Success
      */
     200: Agent;
 };
@@ -2957,7 +2957,7 @@ export type DeployAgentError = DeployAgentErrors[keyof DeployAgentErrors];
 
 export type DeployAgentResponses = {
     /**
-     * OK
+     * Success
      */
     200: Agent;
 };
@@ -3013,7 +3013,7 @@ export type StopAgentError = StopAgentErrors[keyof StopAgentErrors];
 
 export type StopAgentResponses = {
     /**
-     * OK
+     * Success
      */
     200: Agent;
 };
@@ -3090,7 +3090,7 @@ export type GetAgentLogsError = GetAgentLogsErrors[keyof GetAgentLogsErrors];
 
 export type GetAgentLogsResponses = {
     /**
-     * OK
+     * Success
      */
     200: AgentLogs;
 };
@@ -3209,7 +3209,7 @@ export type GetBuildLatestError = GetBuildLatestErrors[keyof GetBuildLatestError
 
 export type GetBuildLatestResponses = {
     /**
-     * OK
+     * Success
      */
     200: Build;
 };
@@ -3253,7 +3253,7 @@ export type GetBuildError = GetBuildErrors[keyof GetBuildErrors];
 
 export type GetBuildResponses = {
     /**
-     * OK
+     * Success
      */
     200: Build;
 };
@@ -3297,7 +3297,7 @@ export type GetBuildLogsError = GetBuildLogsErrors[keyof GetBuildLogsErrors];
 
 export type GetBuildLogsResponses = {
     /**
-     * OK
+     * Success
      */
     200: BuildLog;
 };
@@ -3385,7 +3385,7 @@ export type ListSessionsError = ListSessionsErrors[keyof ListSessionsErrors];
 
 export type ListSessionsResponses = {
     /**
-     * OK
+     * Success
      */
     200: Array<Session>;
 };
@@ -3528,7 +3528,7 @@ export type DeleteSessionError = DeleteSessionErrors[keyof DeleteSessionErrors];
 
 export type DeleteSessionResponses = {
     /**
-     * Done; no body
+     * Success, without a body
      */
     204: void;
 };
@@ -3567,7 +3567,7 @@ export type GetSessionError = GetSessionErrors[keyof GetSessionErrors];
 
 export type GetSessionResponses = {
     /**
-     * OK
+     * Success
      */
     200: Session;
 };
@@ -3635,7 +3635,7 @@ export type UpdateSessionError = UpdateSessionErrors[keyof UpdateSessionErrors];
 
 export type UpdateSessionResponses = {
     /**
-     * OK
+     * Success
      */
     200: Session;
 };
@@ -3792,7 +3792,7 @@ export type PauseSessionError = PauseSessionErrors[keyof PauseSessionErrors];
 
 export type PauseSessionResponses = {
     /**
-     * OK
+     * Success
      */
     200: Session;
 };
@@ -3856,7 +3856,7 @@ export type SuspendSessionError = SuspendSessionErrors[keyof SuspendSessionError
 
 export type SuspendSessionResponses = {
     /**
-     * OK
+     * Success
      */
     200: Session;
 };
@@ -3924,7 +3924,7 @@ export type ResumeSessionError = ResumeSessionErrors[keyof ResumeSessionErrors];
 
 export type ResumeSessionResponses = {
     /**
-     * OK
+     * Success
      */
     200: Session;
 };
@@ -3993,7 +3993,7 @@ export type UpdateSessionStateError = UpdateSessionStateErrors[keyof UpdateSessi
 
 export type UpdateSessionStateResponses = {
     /**
-     * OK
+     * Success
      */
     200: Session;
 };
@@ -4036,7 +4036,7 @@ export type DeleteMessagesError = DeleteMessagesErrors[keyof DeleteMessagesError
 
 export type DeleteMessagesResponses = {
     /**
-     * Done; no body
+     * Success, without a body
      */
     204: void;
 };
@@ -4104,7 +4104,7 @@ export type ListMessagesError = ListMessagesErrors[keyof ListMessagesErrors];
 
 export type ListMessagesResponses = {
     /**
-     * OK
+     * Success
      */
     200: Array<Message>;
 };
@@ -4232,7 +4232,7 @@ export type CountMessagesError = CountMessagesErrors[keyof CountMessagesErrors];
 
 export type CountMessagesResponses = {
     /**
-     * OK
+     * Success
      */
     200: MessageCount;
 };
@@ -4281,7 +4281,7 @@ export type GetSessionEventsError = GetSessionEventsErrors[keyof GetSessionEvent
 
 export type GetSessionEventsResponses = {
     /**
-     * OK
+     * Success
      */
     200: string;
 };
@@ -4324,7 +4324,7 @@ export type GetEventsError = GetEventsErrors[keyof GetEventsErrors];
 
 export type GetEventsResponses = {
     /**
-     * OK
+     * Success
      */
     200: string;
 };
@@ -4378,7 +4378,7 @@ export type ListNodesError = ListNodesErrors[keyof ListNodesErrors];
 
 export type ListNodesResponses = {
     /**
-     * OK
+     * Success
      */
     200: Array<Node>;
 };
@@ -4421,7 +4421,7 @@ export type GetNodeError = GetNodeErrors[keyof GetNodeErrors];
 
 export type GetNodeResponses = {
     /**
-     * OK
+     * Success
      */
     200: Node;
 };
@@ -4480,7 +4480,7 @@ export type LoseNodeError = LoseNodeErrors[keyof LoseNodeErrors];
 
 export type LoseNodeResponses = {
     /**
-     * OK
+     * Success
      */
     200: Node;
 };
@@ -4603,7 +4603,7 @@ export type ListOrphansError = ListOrphansErrors[keyof ListOrphansErrors];
 
 export type ListOrphansResponses = {
     /**
-     * OK
+     * Success
      */
     200: Array<Orphan>;
 };
@@ -4719,7 +4719,7 @@ export type DeleteOrphanError = DeleteOrphanErrors[keyof DeleteOrphanErrors];
 
 export type DeleteOrphanResponses = {
     /**
-     * Done; no body
+     * Success, without a body
      */
     204: void;
 };
@@ -4805,7 +4805,7 @@ export type ListAuditError = ListAuditErrors[keyof ListAuditErrors];
 
 export type ListAuditResponses = {
     /**
-     * OK
+     * Success
      */
     200: Array<AuditRecord>;
 };
@@ -4834,7 +4834,7 @@ export type GetDocumentError = GetDocumentErrors[keyof GetDocumentErrors];
 
 export type GetDocumentResponses = {
     /**
-     * OK
+     * Success
      */
     200: {
         openapi: string;

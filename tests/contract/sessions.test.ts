@@ -182,7 +182,7 @@ t.test('a remix into another space needs permission in both, and is what its new
   for (const space of [there, unique('none')]) t.match(await remix(inside.rest, { space }), refusal(404, 'NOT_FOUND'), 'nor is its space');
   t.match(await remix(inside.rest, { name: 'here' }), { status: 201, body: { space: here, name: 'here', created_by: inside.user } });
   await rest.call('PUT', `/spaces/${there}`, { active: false });
-  t.match(await remix(both.rest, { space: there }), refusal(409, 'CONFLICT', /not active/));
+  t.match(await remix(both.rest, { space: there }), refusal(409, 'CONFLICT', /is inactive/));
 });
 
 t.test('messages: by role and since, counted, cleared, and only of those that were posted', async (t) => {

@@ -155,7 +155,7 @@ t.test('an inactive space takes nothing on, and what runs can be ended', async (
   const { id } = await rest.createSession({ space: name });
   t.teardown(() => rest.call('DELETE', `/sessions/${id}`));
   t.match(await rest.call('PUT', `/spaces/${name}`, { active: false }), { status: 200 });
-  const inactive = refusal(409, 'CONFLICT', /not active/);
+  const inactive = refusal(409, 'CONFLICT', /is inactive/);
   t.match(await rest.call('POST', '/sessions', { space: name }), inactive);
   t.match(await rest.call('POST', `/sessions/${id}/messages`, { content: 'hello' }), inactive);
   t.match(await rest.call('POST', `/spaces/${name}/build`), inactive);

@@ -63,6 +63,9 @@ export interface StoredEvent extends RowOf<typeof EVENTS> {}
 /** An event as a command returns it; the applier adds number and time. */
 export type NewEvent = Omit<StoredEvent, 'number' | 'sessionNumber' | 'at'>;
 
+/** Returns an event of something that belongs to no space. */
+export const globalEvent = (type: EventType, data: NewEvent['data']): NewEvent => ({ type, spaceId: null, sessionId: null, data });
+
 /** A reader's position: it has read everything up to `number` in `epoch`. */
 export interface EventPosition {
   readonly epoch: number;

@@ -1,4 +1,5 @@
 /** A session's queue: its unanswered user messages, and how many of them one command handles. */
+
 import type { SessionId } from '../engine/ids.ts';
 import type { Mutation } from '../engine/mutation.ts';
 import { type Refused, refused } from '../engine/outcome.ts';

@@ -19,8 +19,11 @@ export function memoryLost(view: RowView, before: SessionRow, observed: SessionR
   const suspended = desiring(observed, 'suspended', 0, now);
   const after: SessionRow = { ...suspended, lastSeq: suspended.lastSeq + 1 };
   const note: MessageRow = {
-    ...{ id: noteId(after.id, after.generation), sessionId: after.id, seq: after.lastSeq, role: 'system' },
-    ...{ content: before.hasRun ? NOTE : NEVER_UP },
+    id: noteId(after.id, after.generation),
+    sessionId: after.id,
+    seq: after.lastSeq,
+    role: 'system',
+    content: before.hasRun ? NOTE : NEVER_UP,
     metadata: { type: 'note', reason: 'memory_lost' },
     inReplyTo: null,
     createdBy: 'raworc',

@@ -1,16 +1,9 @@
 import type { BuildRow } from '../builds/rows.ts';
-import type { AccountId, NodeId, SessionId, SpaceId } from '../engine/ids.ts';
-import type { Limits, Requests, SessionRow } from './rows.ts';
+import type { AccountId, NodeId } from '../engine/ids.ts';
+import type { SessionRow } from './rows.ts';
 
 /** The client's part of a new session. */
-export interface AskedSession {
-  readonly id: SessionId;
-  readonly spaceId: SpaceId;
-  readonly name: string | null;
-  readonly metadata: Readonly<Record<string, unknown>>;
-  readonly timeouts: Readonly<Record<string, number>>;
-  readonly requests: Requests;
-  readonly limits: Limits;
+export interface AskedSession extends Pick<SessionRow, 'id' | 'spaceId' | 'name' | 'metadata' | 'timeouts' | 'requests' | 'limits'> {
   readonly by: { readonly accountId: AccountId; readonly user: string };
 }
 
@@ -24,22 +17,44 @@ export interface Placed {
 
 /** Returns the first row of a session: desired running, nothing observed. */
 export function firstRow(asked: AskedSession, { nodeId, image, build }: Placed, now: number): SessionRow {
+  const { id, name, spaceId, metadata, timeouts, requests, limits, by } = asked;
   return {
-    ...{ id: asked.id, name: asked.name, spaceId: asked.spaceId, metadata: asked.metadata, timeouts: asked.timeouts },
-    ...{ requests: asked.requests, limits: asked.limits, createdBy: asked.by.user, createdById: asked.by.accountId },
-    ...{ nodeId, image, buildId: build?.id ?? null, agents: build?.agents ?? [] },
-    ...{ desired: 'running', generation: 1, placedGeneration: 1, restoredFrom: null },
-    ...{
-      phase: 'none',
-      observedGeneration: 0,
-      observedOrder: null,
-      containerId: null,
-      volume: null,
-      graceMs: 0,
-      hasRun: false,
-      life: null,
-    },
-    ...{ reason: null, lastSeq: 0, epochSeq: 0, outstanding: 0, parentId: null, copyFrom: null },
-    ...{ createdAt: now, updatedAt: now, startedAt: null, lastActivityAt: null, terminatedAt: null, terminationReason: null },
+    id,
+    name,
+    spaceId,
+    metadata,
+    timeouts,
+    requests,
+    limits,
+    createdBy: by.user,
+    createdById: by.accountId,
+    nodeId,
+    image,
+    buildId: build?.id ?? null,
+    agents: build?.agents ?? [],
+    desired: 'running',
+    generation: 1,
+    placedGeneration: 1,
+    restoredFrom: null,
+    phase: 'none',
+    observedGeneration: 0,
+    observedOrder: null,
+    containerId: null,
+    volume: null,
+    graceMs: 0,
+    hasRun: false,
+    life: null,
+    reason: null,
+    lastSeq: 0,
+    epochSeq: 0,
+    outstanding: 0,
+    parentId: null,
+    copyFrom: null,
+    createdAt: now,
+    updatedAt: now,
+    startedAt: null,
+    lastActivityAt: null,
+    terminatedAt: null,
+    terminationReason: null,
   };
 }

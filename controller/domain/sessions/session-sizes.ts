@@ -123,7 +123,8 @@ export function sizesOf(rules: SizeRules, settings: Settings, sent: AskedSizes =
   };
   const [cpu, memory] = [fit('cpuMillis'), fit('memoryBytes')];
   const limits: Limits = {
-    ...{ cpuMillis: cpu.limit, memoryBytes: memory.limit },
+    cpuMillis: cpu.limit,
+    memoryBytes: memory.limit,
     diskBytes: asked.limits.diskBytes ?? Math.min(most.diskBytes, defaults.limits.diskBytes ?? DEFAULT_LIMITS.diskBytes),
     processes: asked.limits.processes ?? Math.min(most.processes, defaults.limits.processes ?? DEFAULT_LIMITS.processes),
   };

@@ -22,7 +22,8 @@ export function attributionOf(ctx: Context, action: string, thing: Thing): Attri
     credential: proved === undefined ? null : credentialOf(proved.proof),
     address: ctx.ip || null,
     requestId: String(ctx.state.requestId),
-    ...{ action, thing },
+    action,
+    thing,
   };
 }
 

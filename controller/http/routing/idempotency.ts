@@ -9,7 +9,7 @@ const VISIBLE = /^[\x21-\x7e]{1,255}$/;
  */
 export function idempotencyOf(header: string, method: string, path: string, body: unknown): Outcome<Idempotency | undefined> {
   if (header === '') return accepted(undefined);
-  if (!VISIBLE.test(header)) return refused('BAD_REQUEST', 'Idempotency-Key must be 1 to 255 visible ASCII characters');
+  if (!VISIBLE.test(header)) return refused('BAD_REQUEST', 'Idempotency-Key must be 1 to 255 visible ASCII characters.');
   return accepted({ key: header, body: `${method} ${path}\n${canonicalJson(body)}` });
 }
 

@@ -131,7 +131,11 @@ async function changed(route: Route, ctx: Context, recorded: RouteAudit, { gate,
 }
 
 const sentBy = (ctx: Context, body: unknown, idempotency: Idempotency | undefined): Sent => ({
-  ...{ ctx, params: ctx.params, query: ctx.request.querystring === '' ? NO_QUERY : ctx.query, body, idempotency },
+  ctx,
+  params: ctx.params,
+  query: ctx.request.querystring === '' ? NO_QUERY : ctx.query,
+  body,
+  idempotency,
 });
 
 /** Returns the route's answer, recomputed if the caller's permissions changed meanwhile. */

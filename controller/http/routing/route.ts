@@ -151,7 +151,11 @@ export function route<
   const check = checkOf<Path, Request, Parameters>({ ...described, request, query });
   const answerWith = answering(answer, status);
   return {
-    ...{ ...described, request, query, recorded: recordedOf(described), paged: false },
+    ...described,
+    request,
+    query,
+    recorded: recordedOf(described),
+    paged: false,
     answers: { [defaultStatus(answer, status)]: answer },
     handle(sent, caller) {
       const checked = check(sent);
@@ -176,7 +180,12 @@ export function publicRoute<
   const check = checkOf<Path, Request, Parameters>({ ...described, request, query });
   const answerWith = answering(answer, status, statusOf);
   return {
-    ...{ ...described, permission: 'public', request, query, recorded: recordedOf(described), paged: false },
+    ...described,
+    permission: 'public',
+    request,
+    query,
+    recorded: recordedOf(described),
+    paged: false,
     answers: answers ?? { [defaultStatus(answer, status)]: answer },
     handle(sent) {
       const checked = check(sent);
@@ -201,7 +210,12 @@ export function listRoute<const Path extends string, Item extends z.ZodType, Par
 }): Route {
   const check = checkOf<Path, z.ZodType, Parameters>({ path: described.path, request: undefined, query });
   return {
-    ...{ recorded: 'nothing', ...described, method: 'GET', request: undefined, query, paged: true },
+    recorded: 'nothing',
+    ...described,
+    method: 'GET',
+    request: undefined,
+    query,
+    paged: true,
     answers: { 200: z.array(item) },
     async handle(sent, caller) {
       const page = checkQuery(pageQuery, sent.query);

@@ -13,7 +13,7 @@ import type { ShownSession, ShownSessions } from '../sessions/shown-sessions.ts'
 const HIDDEN_SPACE = hidden(NO_SPACE);
 const HIDDEN_SESSION = hidden(NO_SESSION);
 
-export const forbidden = (resource: Resource, verb: Verb) => refused('FORBIDDEN', `This needs the permission ${resource}:${verb}.`);
+export const forbidden = (resource: Resource, verb: Verb) => refused('FORBIDDEN', `This requires the permission ${resource}:${verb}.`);
 
 /**
  * Returns a space by name if the caller has the permission in it. A space in which the caller has

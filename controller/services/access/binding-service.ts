@@ -78,7 +78,7 @@ export function roleBindingService({ applier, view, lists, random, storeKey }: R
         accountId: account?.id ?? null,
         spaceId: scope.value,
       };
-      return applier.submit(createBinding({ ...binding, request }), caller);
+      return applier.submit(createBinding(binding, request), caller);
     },
     get: (caller: Caller, id: string) => mapped(bindingFor(caller, id, 'get'), (row) => bindingObject(view, row)),
     async remove(caller: Caller, id: string) {

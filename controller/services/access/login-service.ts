@@ -5,7 +5,6 @@ import { recordLogin } from '../../domain/access/commands/logins.ts';
 import { endTokens, revokeToken } from '../../domain/access/commands/tokens.ts';
 import type { AccountRow } from '../../domain/access/rows.ts';
 import type { Attribution } from '../../domain/audit/audit.ts';
-import type { AccountId } from '../../domain/engine/ids.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { Applier } from '../engine/applier.ts';
@@ -82,12 +81,6 @@ export function accountService({ applier, view, rights, keyUse, passwords, throt
       logins.add(1, { outcome: done.ok ? 'ok' : done.refusal.code === 'UNAUTHORIZED' ? 'wrong' : 'refused' });
       return done;
     },
-    /**
-     * Returns the caller of a token by its `aid` and `ver`; undefined if the account is deleted or
-     * inactive, or its version has changed.
-     */
-    caller: (accountId: AccountId, version: number): Caller | undefined =>
-      rights.callerOf({ kind: 'token', tokenId: '', accountId, version, expiresAtMs: Number.POSITIVE_INFINITY }),
     /**
      * Returns the caller of a proof, or undefined once it is revoked. Does not check its expiry.
      */

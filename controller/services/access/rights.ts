@@ -129,8 +129,13 @@ export class RightsInForce {
       return role === undefined ? [] : [{ role, spaceId }];
     });
     const made: KnownAccount = {
-      ...{ user: row.user, active: row.active, version: row.version, bindings, permissions: new Permissions(bindings) },
-      ...{ bindingIds: rows.map((binding) => binding.id), roleIds: new Set(rows.map(({ roleId }) => roleId)) },
+      user: row.user,
+      active: row.active,
+      version: row.version,
+      bindings,
+      permissions: new Permissions(bindings),
+      bindingIds: rows.map((binding) => binding.id),
+      roleIds: new Set(rows.map(({ roleId }) => roleId)),
     };
     this.#accounts.set(id, made);
     for (const bindingId of made.bindingIds) this.#accountOfBinding.set(bindingId, id);

@@ -46,7 +46,7 @@ export function roleService({ applier, view, lists, random, storeKey }: RoleDeps
       const may = globally(caller, 'roles', 'create', name);
       if (!may.ok) return may;
       const request = knownRequest(storeKey, caller, idempotency);
-      return applier.submit(createRole({ id: random.uuid(), name, description: description ?? null, rules, request }), caller);
+      return applier.submit(createRole({ id: random.uuid(), name, description: description ?? null, rules }, request), caller);
     },
     get: (caller: Caller, id: string) => mapped(roleFor(caller, id, 'get'), roleObject),
     async remove(caller: Caller, id: string) {

@@ -167,17 +167,19 @@ export function agentService(deps: AgentDeps) {
       const space = spaceFor(view, caller, spaceName, 'agents', 'create', input.name);
       if (!space.ok) return space;
       return applier.submit(
-        createAgent({
-          id: random.uuid() as AgentId,
-          name: input.name,
-          description: input.description ?? null,
-          purpose: input.purpose ?? null,
-          sourceRepo: input.source_repo ?? null,
-          sourceBranch: input.source_branch ?? 'main',
-          by: { accountId: caller.accountId, user: caller.user },
-          build: newBuild(deps, caller, space.value),
-          request: knownRequest(deps.storeKey, caller, idempotency),
-        }),
+        createAgent(
+          {
+            id: random.uuid() as AgentId,
+            name: input.name,
+            description: input.description ?? null,
+            purpose: input.purpose ?? null,
+            sourceRepo: input.source_repo ?? null,
+            sourceBranch: input.source_branch ?? 'main',
+            by: { accountId: caller.accountId, user: caller.user },
+            build: newBuild(deps, caller, space.value),
+          },
+          knownRequest(deps.storeKey, caller, idempotency),
+        ),
         caller,
       );
     },

@@ -106,7 +106,10 @@ const inProcess = (
   { accountId = null, user = null }: { accountId?: string | null; user?: string | null },
 ): Attribution => ({
   actor: { type: 'ServiceAccount', id: accountId, name: user },
-  ...{ credential: null, address: null, requestId: null, action },
+  credential: null,
+  address: null,
+  requestId: null,
+  action,
   thing: { kind: '', ref: null, space: null },
 });
 

@@ -29,7 +29,8 @@ export interface AuditDeps {
 
 export function auditService({ applier, view, lists, clock, metrics, ids }: AuditDeps) {
   const refusals = new AuditRefusals({
-    ...{ clock, metrics },
+    clock,
+    metrics,
     write(attribution, code, count) {
       // The applier logs the error.
       applier.applyLazily(recordAudit(attribution, code, count)).catch(() => undefined);

@@ -50,7 +50,7 @@ export function buildService(deps: BuildDeps) {
       const space = spaceFor(view, caller, spaceName, 'builds', 'create');
       if (!space.ok) return space;
       const request = knownRequest(storeKey, caller, idempotency);
-      return applier.submit(createBuild({ ...newBuild(deps, caller, space.value), force: force || force_rebuild, request }), caller);
+      return applier.submit(createBuild(newBuild(deps, caller, space.value), force || force_rebuild, request), caller);
     },
     latest(caller: Caller, spaceName: string): Outcome<BuildObject> {
       const space = spaceFor(view, caller, spaceName, 'builds', 'get');

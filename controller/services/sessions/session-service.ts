@@ -100,8 +100,8 @@ export function sessionService(deps: SessionDeps) {
     /** Creates a running session as a copy; see {@link remixSession}. */
     async remix(caller: Caller, parentId: SessionId, input: RemixSession, idempotency?: Idempotency) {
       const request = knownRequest(deps.storeKey, caller, idempotency);
-      const copy = { data: input.data ?? true, messages: input.messages ?? false };
-      const parent = sessionFor(view, caller, parentId, copy.data || copy.messages ? 'update' : 'get');
+      const { data = true, messages = false } = input;
+      const parent = sessionFor(view, caller, parentId, data || messages ? 'update' : 'get');
       // A repeated request returns its copy even if the parent has been deleted.
       if (!parent.ok) {
         const made = recalledSession(view, request);
@@ -111,13 +111,19 @@ export function sessionService(deps: SessionDeps) {
       const spaceId = remixSpace(view, caller, parent.value, input.space);
       if (!spaceId.ok) return spaceId;
       // Copying files to another space equals downloading them.
-      const leaves =
-        copy.data && spaceId.value !== parent.value.spaceId ? sessionFor(view, caller, parentId, 'files') : accepted(undefined);
+      const leaves = data && spaceId.value !== parent.value.spaceId ? sessionFor(view, caller, parentId, 'files') : accepted(undefined);
       if (!leaves.ok) return leaves;
       const remix = {
-        ...{ id: deps.random.uuid() as SessionId, parentId, spaceId: spaceId.value, baseImage: deps.baseImage },
-        ...{ name: input.name ?? null, metadata: input.metadata, ...copy },
-        ...{ by: { accountId: caller.accountId, user: caller.user }, request },
+        id: deps.random.uuid() as SessionId,
+        parentId,
+        spaceId: spaceId.value,
+        baseImage: deps.baseImage,
+        name: input.name ?? null,
+        metadata: input.metadata,
+        data,
+        messages,
+        by: { accountId: caller.accountId, user: caller.user },
+        request,
       };
       const created = await applier.submit(remixSession(remix), caller);
       return judged(created, spaceId.value);

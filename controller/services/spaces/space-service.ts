@@ -39,7 +39,7 @@ export function spaceService({ applier, view, lists, random, storeKey, sizes }: 
       if (!fit.ok) return fit;
       const request = knownRequest(storeKey, caller, idempotency);
       const id = random.uuid() as SpaceId;
-      return applier.submit(createSpace({ id, name, description: description ?? null, settings, user: caller.user, request }), caller);
+      return applier.submit(createSpace({ id, name, description: description ?? null, settings, createdBy: caller.user }, request), caller);
     },
     get: (caller: Caller, name: string) => mapped(spaceFor(view, caller, name, 'spaces', 'get'), spaceObject),
     /** 400 for an empty change or a new name. */

@@ -190,7 +190,13 @@ export class Cluster implements Surroundings {
 
   readonly administrator = (services: Services): Caller | undefined => {
     // A restore ends all tokens: who logs in again goes on.
-    const caller = services.accounts.caller(ACCOUNT, this.view.get('accounts', ACCOUNT)?.version ?? 0);
+    const caller = services.accounts.callerOf({
+      kind: 'token',
+      tokenId: '',
+      accountId: ACCOUNT,
+      version: this.view.get('accounts', ACCOUNT)?.version ?? 0,
+      expiresAtMs: Number.POSITIVE_INFINITY,
+    });
     if (caller === undefined) this.violation('the account is gone');
     return caller;
   };

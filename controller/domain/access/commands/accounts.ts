@@ -3,38 +3,22 @@ import { type Command, unchanged } from '../../engine/command.ts';
 import type { AccountId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import type { EventType, NewEvent } from '../../events/events.ts';
+import { type EventType, globalEvent } from '../../events/events.ts';
 import { accountObject } from '../access-objects.ts';
 import { isLastAdmin } from '../last-admin.ts';
 import { LAST_ADMIN, NO_ACCOUNT } from '../refusals.ts';
 import type { AccountRow } from '../rows.ts';
 import { bindingRemoved } from './role-bindings.ts';
 
-export interface NewAccount {
-  readonly id: AccountId;
-  readonly user: string;
-  readonly passwordHash: string;
-  readonly description: string | null;
-}
-
 /** Creates an account. It has no permissions until a role is bound to it. */
-export function createAccount({ id, user, passwordHash, description }: NewAccount): Command<Outcome<AccountObject>> {
+export function createAccount(account: Pick<AccountRow, 'id' | 'user' | 'passwordHash' | 'description'>): Command<Outcome<AccountObject>> {
   return {
     name: 'create-account',
     grows: true,
     decide({ view, now }) {
+      const { user } = account;
       if (view.accountByUser(user) !== undefined) return unchanged(refused('CONFLICT', `The service account "${user}" already exists.`));
-      const row: AccountRow = {
-        id,
-        user,
-        passwordHash,
-        description,
-        active: true,
-        version: 1,
-        createdAt: now,
-        updatedAt: now,
-        lastLoginAt: null,
-      };
+      const row: AccountRow = { ...account, active: true, version: 1, createdAt: now, updatedAt: now, lastLoginAt: null };
       return { mutations: [put('accounts', row)], events: [eventOf('account.created', row)], answer: accepted(accountObject(row)) };
     },
   };
@@ -98,9 +82,4 @@ export function removeAccount(id: AccountId, by: AccountId): Command<Outcome<und
   };
 }
 
-const eventOf = (type: EventType, row: AccountRow): NewEvent => ({
-  type,
-  spaceId: null,
-  sessionId: null,
-  data: { account: accountObject(row) },
-});
+const eventOf = (type: EventType, row: AccountRow) => globalEvent(type, { account: accountObject(row) });

@@ -2,7 +2,7 @@ import type { ApiKeyObject } from '../../../contract/api-keys.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import type { EventType, NewEvent } from '../../events/events.ts';
+import { type EventType, globalEvent } from '../../events/events.ts';
 import { apiKeyObject } from '../access-objects.ts';
 import { NO_KEY } from '../refusals.ts';
 import type { ApiKeyRow } from '../rows.ts';
@@ -67,9 +67,4 @@ function withDescendants(root: ApiKeyRow, all: readonly ApiKeyRow[]): readonly A
   return found;
 }
 
-const eventOf = (type: EventType, row: ApiKeyRow): NewEvent => ({
-  type,
-  spaceId: null,
-  sessionId: null,
-  data: { api_key: { id: row.id, name: row.name, account: row.accountId } },
-});
+const eventOf = (type: EventType, row: ApiKeyRow) => globalEvent(type, { api_key: { id: row.id, name: row.name, account: row.accountId } });

@@ -1,33 +1,20 @@
 import type { BindingObject } from '../../../contract/role-bindings.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
-import type { AccountId, SpaceId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import type { RowView } from '../../engine/view.ts';
-import type { NewEvent } from '../../events/events.ts';
+import { globalEvent, type NewEvent } from '../../events/events.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
 import { bindingObject } from '../access-objects.ts';
 import { isAdminBinding, isLastAdmin } from '../last-admin.ts';
 import { LAST_ADMIN, NO_ACCOUNT, NO_BINDING, NO_ROLE } from '../refusals.ts';
 import type { BindingRow } from '../rows.ts';
 
-export interface NewBinding {
-  readonly id: string;
-  readonly roleId: string;
-  readonly principal: string;
-  readonly principalType: BindingRow['principalType'];
-  /** Null for an external identity. */
-  readonly accountId: AccountId | null;
-  readonly spaceId: SpaceId | null;
-  readonly request: KnownRequest | undefined;
-}
+export type NewBinding = Omit<BindingRow, 'createdAt' | 'updatedAt'>;
 
-/**
- * Binds a role to an account, in one space or in all. The caller's right to do so was checked
- * against the role's rules.
- */
-export function createBinding({ request, ...input }: NewBinding): Command<Outcome<BindingObject>> {
+/** Binds a role to an account, in one space or in all. The caller's right to do so was checked against the role's rules. */
+export function createBinding(input: NewBinding, request?: KnownRequest): Command<Outcome<BindingObject>> {
   return {
     name: 'create-binding',
     grows: true,
@@ -46,7 +33,7 @@ export function createBinding({ request, ...input }: NewBinding): Command<Outcom
       const binding = bindingObject(view, row);
       return {
         mutations: [put('bindings', row), ...remember(request, row.id, now)],
-        events: [{ type: 'role-binding.created', spaceId: null, sessionId: null, data: { role_binding: binding } }],
+        events: [globalEvent('role-binding.created', { role_binding: binding })],
         answer: accepted(binding),
       };
     },
@@ -54,14 +41,14 @@ export function createBinding({ request, ...input }: NewBinding): Command<Outcom
 }
 
 /** Returns a refusal if the role, account or space was deleted after the request was checked. */
-function whatIsMissing(view: RowView, { roleId, accountId, spaceId }: Omit<NewBinding, 'request'>) {
+function whatIsMissing(view: RowView, { roleId, accountId, spaceId }: NewBinding) {
   if (view.get('roles', roleId) === undefined) return NO_ROLE;
   if (accountId !== null && view.get('accounts', accountId) === undefined) return NO_ACCOUNT;
   if (spaceId !== null && view.get('spaces', spaceId) === undefined) return NO_SPACE;
   return undefined;
 }
 
-const isTheSame = (other: BindingRow, { accountId, principal, principalType, spaceId }: Omit<NewBinding, 'request'>): boolean =>
+const isTheSame = (other: BindingRow, { accountId, principal, principalType, spaceId }: NewBinding): boolean =>
   other.spaceId === spaceId &&
   other.principalType === principalType &&
   (accountId === null ? other.principal === principal : other.accountId === accountId);
@@ -82,13 +69,6 @@ export function removeBinding(id: string): Command<Outcome<undefined>> {
   };
 }
 
-/**
- * An event of no space: the holders of a space's roles are visible to fewer callers than its
- * sessions.
- */
-export const bindingRemoved = (view: RowView, row: BindingRow): NewEvent => ({
-  type: 'role-binding.deleted',
-  spaceId: null,
-  sessionId: null,
-  data: { role_binding: bindingObject(view, row) },
-});
+/** An event of no space: the holders of a space's roles are visible to fewer callers than its sessions. */
+export const bindingRemoved = (view: RowView, row: BindingRow): NewEvent =>
+  globalEvent('role-binding.deleted', { role_binding: bindingObject(view, row) });

@@ -1,27 +1,19 @@
-import type { RoleObject, Rule } from '../../../contract/roles.ts';
+import type { RoleObject } from '../../../contract/roles.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import type { EventType, NewEvent } from '../../events/events.ts';
+import { type EventType, globalEvent } from '../../events/events.ts';
 import { roleObject } from '../access-objects.ts';
 import { NO_ROLE } from '../refusals.ts';
 import type { RoleRow } from '../rows.ts';
 import { bindingRemoved } from './role-bindings.ts';
 
-export interface NewRole {
-  readonly id: string;
-  readonly name: string;
-  readonly description: string | null;
-  readonly rules: readonly Rule[];
-  readonly request: KnownRequest | undefined;
-}
-
-/**
- * Creates a role. Its rules are checked against the caller's rights when it is bound: until then it
- * grants nothing.
- */
-export function createRole({ id, name, description, rules, request }: NewRole): Command<Outcome<RoleObject>> {
+/** Creates a role. Its rules are checked against the caller's rights when it is bound: until then it grants nothing. */
+export function createRole(
+  role: Pick<RoleRow, 'id' | 'name' | 'description' | 'rules'>,
+  request?: KnownRequest,
+): Command<Outcome<RoleObject>> {
   return {
     name: 'create-role',
     grows: true,
@@ -31,10 +23,10 @@ export function createRole({ id, name, description, rules, request }: NewRole): 
         return row && roleObject(row);
       });
       if (made !== undefined) return unchanged(made);
-      if (view.roleByName(name) !== undefined) return unchanged(refused('CONFLICT', `The role "${name}" already exists.`));
-      const row: RoleRow = { id, name, description, rules, builtIn: false, createdAt: now };
+      if (view.roleByName(role.name) !== undefined) return unchanged(refused('CONFLICT', `The role "${role.name}" already exists.`));
+      const row: RoleRow = { ...role, builtIn: false, createdAt: now };
       return {
-        mutations: [put('roles', row), ...remember(request, id, now)],
+        mutations: [put('roles', row), ...remember(request, row.id, now)],
         events: [eventOf('role.created', row)],
         answer: accepted(roleObject(row)),
       };
@@ -61,4 +53,4 @@ export function removeRole(id: string): Command<Outcome<undefined>> {
   };
 }
 
-const eventOf = (type: EventType, row: RoleRow): NewEvent => ({ type, spaceId: null, sessionId: null, data: { role: roleObject(row) } });
+const eventOf = (type: EventType, row: RoleRow) => globalEvent(type, { role: roleObject(row) });

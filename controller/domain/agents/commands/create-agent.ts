@@ -2,7 +2,7 @@ import type { AgentObject } from '../../../contract/agents.ts';
 import { activated, type NewBuild } from '../../builds/commands/create-build.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
-import type { AccountId, AgentId } from '../../engine/ids.ts';
+import type { AccountId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
@@ -11,34 +11,24 @@ import { agentChanged } from '../agent-event.ts';
 import { agentObject } from '../agent-objects.ts';
 import type { AgentRow } from '../rows.ts';
 
-export interface NewAgent {
-  readonly id: AgentId;
-  readonly name: string;
-  readonly description: string | null;
-  readonly purpose: string | null;
-  readonly sourceRepo: string | null;
-  readonly sourceBranch: string;
+export interface NewAgent extends Pick<AgentRow, 'id' | 'name' | 'description' | 'purpose' | 'sourceRepo' | 'sourceBranch'> {
   readonly by: { readonly accountId: AccountId; readonly user: string };
   /** The space's next build, queued when the agent has a repository. */
   readonly build: NewBuild;
-  readonly request: KnownRequest | undefined;
 }
 
-/**
- * Creates an agent. With a repository it is active and built at once; without one, a source must be
- * uploaded and deployed first.
- */
-export function createAgent(input: NewAgent): Command<Outcome<AgentObject>> {
+/** Creates an agent. With a repository it is active and built at once; without one, a source must be uploaded and deployed first. */
+export function createAgent({ by, build, ...input }: NewAgent, request?: KnownRequest): Command<Outcome<AgentObject>> {
   return {
     name: 'create-agent',
     grows: true,
     decide({ view, now }) {
-      const made = recall(view, input.request, 'agent', (id) => {
+      const made = recall(view, request, 'agent', (id) => {
         const row = view.get('agents', id);
         return row && agentObject(view, row);
       });
       if (made !== undefined) return unchanged(made);
-      const { spaceId } = input.build;
+      const { spaceId } = build;
       if (view.get('spaces', spaceId) === undefined) return unchanged(NO_SPACE);
       const closed = input.sourceRepo === null ? undefined : closedSpace(view, spaceId);
       if (closed !== undefined) return unchanged(closed);
@@ -46,13 +36,8 @@ export function createAgent(input: NewAgent): Command<Outcome<AgentObject>> {
         return unchanged(refused('CONFLICT', `The agent "${input.name}" already exists in this space.`));
       }
       const row: AgentRow = {
-        id: input.id,
+        ...input,
         spaceId,
-        name: input.name,
-        description: input.description,
-        purpose: input.purpose,
-        sourceRepo: input.sourceRepo,
-        sourceBranch: input.sourceBranch,
         wanted: 'configured',
         sourceDigest: null,
         program: null,
@@ -61,15 +46,15 @@ export function createAgent(input: NewAgent): Command<Outcome<AgentObject>> {
         sourceFiles: 0,
         createdAt: now,
         updatedAt: now,
-        createdBy: input.by.user,
-        createdById: input.by.accountId,
+        createdBy: by.user,
+        createdById: by.accountId,
       };
       const shown = agentObject(view, row);
       const { mutations, events, answer } =
         row.sourceRepo === null
           ? { mutations: [put('agents', row)], events: [agentChanged(row, shown)], answer: shown }
-          : activated(view, row, input.build, now);
-      return { mutations: [...mutations, ...remember(input.request, row.id, now)], events, answer: accepted(answer) };
+          : activated(view, row, build, now);
+      return { mutations: [...mutations, ...remember(request, row.id, now)], events, answer: accepted(answer) };
     },
   };
 }

@@ -79,22 +79,16 @@ function current(view: BuildView, input: NewBuild, { agents, unfetched }: Conten
   return same(newest.agents, agents) && same(newest.unfetched, unfetched) ? newest : undefined;
 }
 
-export interface BuildRequest extends NewBuild {
-  /** Build even if the newest build has the same content. */
-  readonly force: boolean;
-  readonly request: KnownRequest | undefined;
-}
-
 /**
- * Builds one image of every active agent in a space. Returns that build, which can be an existing
- * or running one.
+ * Builds one image of every active agent in a space. Without `force`, returns an existing or running build with
+ * the same content.
  */
-export function createBuild(input: BuildRequest): Command<Outcome<BuildObject>> {
+export function createBuild(input: NewBuild, force: boolean, request?: KnownRequest): Command<Outcome<BuildObject>> {
   return {
     name: 'create-build',
     grows: true,
     decide({ view, now }) {
-      const made = recall(view, input.request, 'build', (id) => {
+      const made = recall(view, request, 'build', (id) => {
         const row = view.get('builds', id);
         return row && buildObject(view, row);
       });
@@ -102,10 +96,10 @@ export function createBuild(input: BuildRequest): Command<Outcome<BuildObject>> 
       const closed = closedSpace(view, input.spaceId);
       if (closed !== undefined) return unchanged(closed);
       const content = contentOf(view.agentsIn(input.spaceId));
-      const there = input.force ? undefined : current(view, input, content);
+      const there = force ? undefined : current(view, input, content);
       const build = there ?? queue(view, input, content, now);
       return {
-        mutations: [...(there === undefined ? [put('builds', build)] : []), ...remember(input.request, build.id, now)],
+        mutations: [...(there === undefined ? [put('builds', build)] : []), ...remember(request, build.id, now)],
         events: there === undefined ? [queued(view, build)] : [],
         answer: accepted(buildObject(view, build)),
       };

@@ -1,7 +1,6 @@
 import type { MessageObject } from '../../../contract/messages.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
-import type { MessageId, SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { atStart, desiring, loweredEvents, refusedWaking } from '../../sessions/commands/change-desired.ts';
@@ -16,12 +15,8 @@ import { messageObject } from '../message-object.ts';
 import { messageBytes, refusedByQueue } from '../queue.ts';
 import type { MessageRow, QueueRow } from '../rows.ts';
 
-export interface NewMessage {
-  readonly id: MessageId;
-  readonly sessionId: SessionId;
+export interface NewMessage extends Pick<MessageRow, 'id' | 'sessionId' | 'content' | 'metadata'> {
   readonly role: 'user' | 'system';
-  readonly content: string;
-  readonly metadata: Readonly<Record<string, unknown>>;
   /** Whether the message wakes a paused or suspended session. A system message never does. */
   readonly wake: boolean;
   readonly user: string;

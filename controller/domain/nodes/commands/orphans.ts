@@ -2,6 +2,7 @@
  * Orphans: containers and volumes on a node that belong to no session. An operator adopts them as a
  * session or has them removed.
  */
+
 import type { SessionObject } from '../../../contract/sessions.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { AccountId, NodeId, SessionId, SpaceId } from '../../engine/ids.ts';

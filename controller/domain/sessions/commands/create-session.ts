@@ -38,7 +38,9 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
       const excess = beyond(maxIn(fleet.sizes, space.settings), input.limits, 'resources.limits');
       if (excess !== undefined) return unchanged(excess);
       const refusal = refusedBySpace(view, fleet, input.spaceId, {
-        ...{ sessions: 1, requests: input.requests, storageBytes: input.limits.diskBytes },
+        sessions: 1,
+        requests: input.requests,
+        storageBytes: input.limits.diskBytes,
       });
       if (refusal !== undefined) return unchanged(refusal);
       const build = view.newestBuild(input.spaceId, 'completed');

@@ -85,7 +85,9 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
       const asked = { ...remix, metadata: remix.metadata ?? parent.metadata, timeouts: parent.timeouts, requests, limits };
       const row: SessionRow = {
         ...firstRow(asked, { nodeId: placement.nodeId, ...start }, now),
-        ...{ parentId: parent.id, copyFrom: source.value, lastSeq: remix.messages ? parent.lastSeq : 0 },
+        parentId: parent.id,
+        copyFrom: source.value,
+        lastSeq: remix.messages ? parent.lastSeq : 0,
       };
       const session = sessionObject(view, row);
       return {

@@ -2,9 +2,9 @@
  * Secrets are sealed while their command runs, so that no change of the sealing key can come
  * between.
  */
+
 import type { SecretObject } from '../../../contract/secrets.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
-import type { SpaceId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import type { NewEvent } from '../../events/events.ts';
@@ -23,11 +23,7 @@ export interface SealableValue {
   seal(thing: Pick<SecretRow, 'id' | 'spaceId' | 'keyName'>): Pick<SecretRow, 'sealed' | 'keyId'>;
 }
 
-export interface NewSecret {
-  readonly id: string;
-  readonly spaceId: SpaceId;
-  readonly keyName: string;
-  readonly description: string | null;
+export interface NewSecret extends Pick<SecretRow, 'id' | 'spaceId' | 'keyName' | 'description'> {
   readonly value: SealableValue;
   readonly user: string;
 }
@@ -53,10 +49,8 @@ export function createSecret({ value, user, ...input }: NewSecret): Command<Outc
   };
 }
 
-export interface SecretChange {
+export interface SecretChange extends Partial<Pick<SecretRow, 'description'>> {
   readonly value?: SealableValue;
-  /** Null clears it. */
-  readonly description?: string | null;
 }
 
 /** Changes a secret. The new value applies from the next message of the space's sessions. */

@@ -13,16 +13,10 @@ import { BOUNDS } from '../space-settings.ts';
 /** The space that every store has, and the default for requests that name none. */
 export const DEFAULT_SPACE = 'default';
 
-export interface NewSpace {
-  readonly id: SpaceId;
-  readonly name: string;
-  readonly description: string | null;
-  readonly settings: Readonly<Record<string, unknown>>;
-  readonly user: string;
-  readonly request: KnownRequest | undefined;
-}
-
-export function createSpace({ request, user, ...input }: NewSpace): Command<Outcome<SpaceObject>> {
+export function createSpace(
+  input: Pick<SpaceRow, 'id' | 'name' | 'description' | 'settings' | 'createdBy'>,
+  request?: KnownRequest,
+): Command<Outcome<SpaceObject>> {
   return {
     name: 'create-space',
     grows: true,
@@ -33,7 +27,7 @@ export function createSpace({ request, user, ...input }: NewSpace): Command<Outc
       });
       if (made !== undefined) return unchanged(made);
       if (view.spaceByName(input.name) !== undefined) return unchanged(refused('CONFLICT', `The space "${input.name}" already exists.`));
-      const row: SpaceRow = { ...input, secretsVersion: 0, active: true, createdAt: now, updatedAt: now, createdBy: user };
+      const row: SpaceRow = { ...input, secretsVersion: 0, active: true, createdAt: now, updatedAt: now };
       return {
         mutations: [put('spaces', row), ...remember(request, row.id, now)],
         events: [spaceEvent('space.created', row)],
@@ -73,7 +67,7 @@ const sorted = (value: unknown): string =>
   );
 
 function boundKept(name: string, value: unknown): string {
-  const how = value === undefined ? `leave settings.${name} out` : `send settings.${name} as it is (GET shows it)`;
+  const how = value === undefined ? `leave out settings.${name}` : `send settings.${name} unchanged (GET shows it)`;
   return `Changing settings.${name} needs the permission spaces:update on all spaces. To change other settings, ${how}.`;
 }
 

@@ -19,7 +19,7 @@ async function open(t: Test) {
   core.applier.onCommitted((committed) => rights.committed(committed));
   const bind = (id: string) =>
     createBinding({
-      ...{ id, roleId: developer, principal: 'ann', principalType: 'ServiceAccount', accountId: ANN, spaceId: SPACE, request: undefined },
+      ...{ id, roleId: developer, principal: 'ann', principalType: 'ServiceAccount', accountId: ANN, spaceId: SPACE },
     });
   await core.applier.apply(createAccount({ id: ANN, user: 'ann', passwordHash: 'x', description: null }));
   await core.applier.apply(bind('first'));

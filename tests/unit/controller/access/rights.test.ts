@@ -37,7 +37,7 @@ async function open(t: Test) {
   ] as const) {
     await apply(createAccount({ id, user, passwordHash: 'x', description: null }));
     const rules = [{ api_groups: ['*'], resources: ['sessions'], verbs: ['list'] }];
-    await apply(createRole({ id: `role-${user}`, name: `role-${user}`, description: null, rules, request: undefined }));
+    await apply(createRole({ id: `role-${user}`, name: `role-${user}`, description: null, rules }));
     await apply(
       createBinding({
         id: `binding-${user}`,
@@ -46,7 +46,6 @@ async function open(t: Test) {
         principalType: 'ServiceAccount',
         accountId: id,
         spaceId: SPACE,
-        request: undefined,
       }),
     );
   }

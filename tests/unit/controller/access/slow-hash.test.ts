@@ -20,7 +20,7 @@ t.test('a right that is taken away while a password is being hashed sets none, a
   const rights = new RightsInForce(store.view);
   applier.onCommitted((committed) => rights.committed(committed));
   const rules = BUILT_IN_ROLES.find(({ id }) => id === ADMIN_ROLE_ID)?.rules ?? [];
-  await applier.apply(createRole({ id: 'all', name: 'all', description: null, rules, request: undefined }));
+  await applier.apply(createRole({ id: 'all', name: 'all', description: null, rules }));
   for (const [id, user] of [
     [ANN, 'ann'],
     [BOB, 'bob'],
@@ -35,7 +35,6 @@ t.test('a right that is taken away while a password is being hashed sets none, a
         principalType: 'ServiceAccount',
         accountId: ANN,
         spaceId: null,
-        request: undefined,
       }),
     );
   const hash = async () => {

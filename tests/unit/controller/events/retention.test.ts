@@ -22,7 +22,7 @@ async function rig(t: Test): Promise<{ core: Core; retention: Loop<'all'> }> {
   t.teardown(core.close);
   await withAgents(core, ['echo']);
   await core.applier.submit(newSession({ id: S }));
-  await core.applier.submit(createSpace({ id: OTHER, name: 'other', description: null, settings: {}, user: 'admin', request: undefined }));
+  await core.applier.submit(createSpace({ id: OTHER, name: 'other', description: null, settings: {}, createdBy: 'admin' }));
   const retention = retentionLoop({ loops: loopsOf(t), applier: core.applier, metrics: silentMetrics });
   return { core, retention };
 }

@@ -177,7 +177,7 @@ t.test('a token is good once; the same key may ask again, since the answer may h
   const first = await ask('k1');
   t.match(first, { ok: true, value: { name: 'late', incarnation: 1 } });
   t.same(await ask('k1', { id: 'another' as NodeId }), first);
-  t.match(await ask('k2'), { ok: false, refusal: { message: /used already/ } });
+  t.match(await ask('k2'), { ok: false, refusal: { message: /already used/ } });
 });
 
 t.test('what is not this protocol, this cluster or this identity ends the stream with a reason', async (t) => {

@@ -105,7 +105,7 @@ t.test('a session whose creator has lost every right in the space gets no secret
   const ann = { accountId: '00000000-0000-4000-8000-0000000000a1' as AccountId, user: 'ann' };
   const { core, fake, ask } = await withSecrets(t, () => ({ KEY: 'of tomorrow' }), ann);
   const binding = { roleId: developer.id, principal: 'ann', principalType: 'ServiceAccount', accountId: ann.accountId } as const;
-  const bind = (id: string) => core.applier.apply(createBinding({ ...binding, id, spaceId: SPACE, request: undefined }));
+  const bind = (id: string) => core.applier.apply(createBinding({ ...binding, id, spaceId: SPACE }));
   await core.applier.apply(createAccount({ id: ann.accountId, user: ann.user, passwordHash: 'x', description: null }));
   await bind('first');
   fake.say(running());

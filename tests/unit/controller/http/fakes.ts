@@ -133,8 +133,8 @@ export class Fake {
         if (password !== PASSWORD) return refused('UNAUTHORIZED', 'Wrong user or password');
         return accepted({ accountId: ACCOUNT, user, version: this.version });
       },
-      caller: (id, version) => (id === ACCOUNT && version === this.version ? this.caller : undefined),
-      callerOf: (proof) => (proof.kind === 'token' ? this.services.accounts.caller(proof.accountId, proof.version) : undefined),
+      callerOf: (proof) =>
+        proof.kind === 'token' && proof.accountId === ACCOUNT && proof.version === this.version ? this.caller : undefined,
       keyProof: () => undefined,
       refresh: () => accepted({ accountId: ACCOUNT, user: 'admin', version: this.version }),
       logout: async () => accepted(undefined),
