@@ -29,6 +29,7 @@ import { type SpaceLookup, spaceLookup } from './services/budget/space-lookup.ts
 import { buildService } from './services/builds/build-service.ts';
 import { type BuildBounds, BuildDispatch } from './services/builds/dispatch-loop.ts';
 import { Applier, type GrowthRefusal } from './services/engine/applier.ts';
+import type { Background } from './services/engine/background.ts';
 import { Capacity, placedSessions } from './services/engine/capacity.ts';
 import { commitMetrics, placementMetrics } from './services/engine/commit-metrics.ts';
 import { type HealthDeps, healthService } from './services/engine/health.ts';
@@ -143,6 +144,7 @@ export function openCore(deps: CoreDeps): Core {
   const applier = new Applier({ store: store.writer, fleet: directory, capacity, clock, log, metrics, growthRefusal, onFatal });
   applier.onCommitted(({ mutations }) => directory.committed(mutations));
   const loops = new Loops({ clock, random, log, metrics });
+  const background: Background = { loops, applier, view, clock, random, log, metrics };
   const publisher = new Publisher({ loops, events, news, clock, log, metrics });
   const ownerOf = rememberedOwners((id) => view.get('sessions', id)?.createdById);
   const tail = new Tail({ loops, events, news, clock, log, metrics, ownerOf });
@@ -169,21 +171,17 @@ export function openCore(deps: CoreDeps): Core {
     epoch: events.epoch,
     metrics,
   });
-  const dispatch = new BuildDispatch({ loops, applier, view, fleet, directory, clock, log, metrics, bounds: deps.builds });
-  const leases = new LeaseLoop({ loops, applier, directory, fleet, lease, clock, log });
-  expiryLoop({ loops, applier, view, log, graceMs: SUSPEND_GRACE_MS });
-  retentionLoop({ loops, applier, metrics });
+  const dispatch = new BuildDispatch({ ...background, fleet, directory, bounds: deps.builds });
+  const leases = new LeaseLoop({ ...background, directory, fleet, lease });
+  expiryLoop(background, SUSPEND_GRACE_MS);
+  retentionLoop(background);
   const { kept = AUDIT_KEPT, sinks = [], cursor } = deps.audit ?? {};
   const exports = sinks.flatMap((sink) =>
-    cursor === undefined ? [] : [new AuditExport({ loops, sink, cursor, lists, ids: auditIds(storeKey), log, metrics })],
+    cursor === undefined ? [] : [new AuditExport({ ...background, sink, cursor, lists, ids: auditIds(storeKey) })],
   );
   auditRetentionLoop({
-    loops,
-    applier,
+    ...background,
     lists,
-    clock,
-    log,
-    metrics,
     kept,
     exported: () => (exports.length === 0 ? undefined : Math.min(...exports.map((one) => one.exported))),
   });
@@ -191,7 +189,7 @@ export function openCore(deps: CoreDeps): Core {
     applier.onCommitted(({ mutations }) => {
       if (mutations.some(({ kind }) => kind === 'audit')) for (const one of exports) one.wake();
     });
-  backlogLoop({ loops, applier, view, metrics });
+  backlogLoop(background);
   const shownSessions = new ShownSessions(view);
   // First: what a commit took or changed is gone before anybody is told what came with it.
   applier.onCommitted((committed) => {
@@ -207,7 +205,7 @@ export function openCore(deps: CoreDeps): Core {
     waiters.committed(mutations);
   });
 
-  resealingLoop({ loops, applier, view, ...deps.sealing, random, log, barriers });
+  resealingLoop({ ...background, ...deps.sealing, barriers });
 
   const shared = { applier, view, lists, waiters, shownSessions, random, storeKey, baseImage, sizes };
   const throttle = new LoginThrottle(clock);

@@ -1,9 +1,8 @@
-import type { Log } from '../../../seams/log.ts';
-import type { Counter, Metrics } from '../../../seams/metrics.ts';
+import type { Counter } from '../../../seams/metrics.ts';
 import type { StoredAudit } from '../../domain/audit/audit.ts';
+import type { Background } from '../engine/background.ts';
 import type { Lists } from '../engine/lists.ts';
 import type { Loop } from '../engine/loop.ts';
-import type { Loops } from '../engine/loops.ts';
 import type { AuditCursor } from '../engine/store.ts';
 import type { EventIds } from '../events/event-ids.ts';
 import { auditObject } from './audit-service.ts';
@@ -24,14 +23,11 @@ export interface ExportedAudit {
   readonly line: string;
 }
 
-export interface AuditExportDeps {
-  readonly loops: Pick<Loops, 'open'>;
+export interface AuditExportDeps extends Pick<Background, 'loops' | 'log' | 'metrics'> {
   readonly sink: AuditSink;
   readonly cursor: AuditCursor;
   readonly lists: Pick<Lists, 'auditAfter'>;
   readonly ids: EventIds;
-  readonly log: Log;
-  readonly metrics: Metrics;
 }
 
 const PAGE = 500;

@@ -1,12 +1,9 @@
-import { type Clock, pause } from '../../../seams/clock.ts';
-import type { Log } from '../../../seams/log.ts';
-import type { Metrics } from '../../../seams/metrics.ts';
+import { pause } from '../../../seams/clock.ts';
 import type { AuditPart } from '../../domain/audit/audit.ts';
 import { pruneAudit } from '../../domain/audit/prune-audit.ts';
-import type { Applier } from '../engine/applier.ts';
+import type { Background } from '../engine/background.ts';
 import type { AuditBounds, Lists } from '../engine/lists.ts';
 import type { Loop } from '../engine/loop.ts';
-import type { Loops } from '../engine/loops.ts';
 
 const EVERY_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -24,13 +21,8 @@ export interface AuditKept {
 /** About 0.4 KB per row with its indexes: 0.8 GB at every bound. */
 export const AUDIT_KEPT: AuditKept = { days: 365, rows: 2_000_000, messageDays: 30, messageRows: 1_000_000, refusedRows: 200_000 };
 
-export interface AuditRetentionDeps {
-  readonly loops: Pick<Loops, 'open'>;
-  readonly applier: Applier;
+export interface AuditRetentionDeps extends Pick<Background, 'loops' | 'applier' | 'clock' | 'log' | 'metrics'> {
   readonly lists: Pick<Lists, 'auditCutoffs'>;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
   readonly kept: AuditKept;
   /** Number of the last exported record; undefined without an export. */
   readonly exported: () => number | undefined;

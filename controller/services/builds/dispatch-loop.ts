@@ -1,16 +1,11 @@
-import type { Clock } from '../../../seams/clock.ts';
-import type { Log } from '../../../seams/log.ts';
-import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import { nodeToBuildOn } from '../../domain/builds/build-node.ts';
 import { assignBuild, finishBuild, giveUpBuild, isOpen } from '../../domain/builds/commands/advance-build.ts';
 import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { FleetNode } from '../../domain/engine/fleet.ts';
 import type { BuildId, NodeId } from '../../domain/engine/ids.ts';
-import type { View } from '../../domain/engine/view.ts';
 import { takesSpace } from '../../domain/sessions/placement.ts';
-import type { Applier } from '../engine/applier.ts';
+import type { Background } from '../engine/background.ts';
 import { type Loop, RETRY } from '../engine/loop.ts';
-import type { Loops } from '../engine/loops.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 import { buildAssignment } from '../fleet/encode.ts';
 import type { Fleet } from '../fleet/fleet.ts';
@@ -34,15 +29,9 @@ export interface BuildBounds {
 }
 export const BUILD_BOUNDS: BuildBounds = { perNode: 2, inAll: 32, limitMs: 15 * 60_000 };
 
-export interface DispatchDeps {
-  readonly loops: Pick<Loops, 'open'>;
-  readonly applier: Applier;
-  readonly view: View;
+export interface DispatchDeps extends Pick<Background, 'loops' | 'applier' | 'view' | 'clock' | 'log' | 'metrics'> {
   readonly fleet: Fleet;
   readonly directory: Pick<NodeDirectory, 'nodes'>;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics?: Metrics;
   readonly bounds?: BuildBounds | undefined;
 }
 
@@ -70,7 +59,7 @@ export class BuildDispatch {
   constructor(deps: DispatchDeps) {
     this.#deps = deps;
     this.#bounds = deps.bounds ?? BUILD_BOUNDS;
-    this.rebuilds = new Rebuilds({ ...deps, metrics: deps.metrics ?? silentMetrics });
+    this.rebuilds = new Rebuilds(deps);
     this.#loop = deps.loops.open({ name: 'builds', run: () => this.#dispatch() });
     this.#deps.applier.onCommitted(({ mutations }) => {
       const due = mutations.some((one) => one.kind === 'put' && one.table === 'builds' && (one.row.nodeId === null || !isOpen(one.row)));

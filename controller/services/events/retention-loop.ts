@@ -1,16 +1,10 @@
-import type { Metrics } from '../../../seams/metrics.ts';
 import { prune } from '../../domain/events/prune.ts';
-import type { Applier } from '../engine/applier.ts';
+import type { Background } from '../engine/background.ts';
 import type { Loop } from '../engine/loop.ts';
-import type { Loops } from '../engine/loops.ts';
 
 const EVERY_MS = 60_000;
 
-export interface RetentionDeps {
-  readonly loops: Pick<Loops, 'open'>;
-  readonly applier: Applier;
-  readonly metrics: Metrics;
-}
+type RetentionDeps = Pick<Background, 'loops' | 'applier' | 'metrics'>;
 
 /**
  * Prunes history past its retention, once a minute until nothing is left. Each part is a separate

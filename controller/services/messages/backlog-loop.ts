@@ -1,19 +1,11 @@
-import type { Metrics } from '../../../seams/metrics.ts';
-import type { View } from '../../domain/engine/view.ts';
 import { workOff } from '../../domain/messages/commands/work-off.ts';
-import type { Applier } from '../engine/applier.ts';
+import type { Background } from '../engine/background.ts';
 import type { Loop } from '../engine/loop.ts';
-import type { Loops } from '../engine/loops.ts';
 
 /** Sessions that take turns. */
 const AT_ONCE = 20;
 
-export interface BacklogDeps {
-  readonly loops: Pick<Loops, 'open'>;
-  readonly applier: Applier;
-  readonly view: View;
-  readonly metrics: Metrics;
-}
+type BacklogDeps = Pick<Background, 'loops' | 'applier' | 'view' | 'metrics'>;
 
 /**
  * Finishes work that was too much for one commit, in parts, until nothing is left. Driven by the

@@ -1,25 +1,18 @@
-import type { Clock } from '../../../seams/clock.ts';
-import type { Log } from '../../../seams/log.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
 import type { Outcome } from '../../domain/engine/outcome.ts';
 import { excuseNodes, failLostSessions, loseNode, nodeUnreachable } from '../../domain/nodes/commands/node-absence.ts';
 import { absenceDue, gapMs } from '../../domain/nodes/lease.ts';
 import type { Attributed } from '../audit/audit-record.ts';
-import type { Applier } from '../engine/applier.ts';
+import type { Background } from '../engine/background.ts';
 import type { Loop } from '../engine/loop.ts';
-import type { Loops } from '../engine/loops.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type LeaseTimes, LOST_AFTER_MS } from './lease.ts';
 
-export interface LeaseDeps {
-  readonly loops: Pick<Loops, 'open'>;
-  readonly applier: Applier;
+export interface LeaseDeps extends Pick<Background, 'loops' | 'applier' | 'clock' | 'log'> {
   readonly directory: Pick<NodeDirectory, 'rows'>;
   readonly fleet: Fleet;
   readonly lease: LeaseTimes;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 /**

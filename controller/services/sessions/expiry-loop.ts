@@ -1,31 +1,22 @@
-import type { Log } from '../../../seams/log.ts';
 import type { SessionId } from '../../domain/engine/ids.ts';
-import type { View } from '../../domain/engine/view.ts';
 import { expireSession, isWaiting, nextExpiry } from '../../domain/sessions/commands/expire-session.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
-import type { Applier } from '../engine/applier.ts';
+import type { Background } from '../engine/background.ts';
 import type { Due, Loop } from '../engine/loop.ts';
-import type { Loops } from '../engine/loops.ts';
 
 const ROWS_AT_ONCE = 500;
 /** Sessions that expire together share commits. */
 const AT_ONCE = 64;
 
-export interface ExpiryDeps {
-  readonly loops: Pick<Loops, 'open'>;
-  readonly applier: Applier;
-  readonly view: View;
-  readonly log: Log;
-  /** Grace period of a run in progress when its session is suspended. */
-  readonly graceMs: number;
-}
+type ExpiryDeps = Pick<Background, 'loops' | 'applier' | 'view' | 'log'>;
 
 /**
  * Applies session timeouts. A run checks one session, and each commit that touches the session
  * wakes it. Deadlines follow from the rows alone: after a restart, a pass over all sessions with
  * timeouts (`all`) applies what became due. The command checks again, so extra runs do no harm.
+ * `graceMs` is the grace period of a run in progress when its session is suspended.
  */
-export function expiryLoop({ loops, applier, view, log, graceMs }: ExpiryDeps): Loop<SessionId | 'all'> {
+export function expiryLoop({ loops, applier, view, log }: ExpiryDeps, graceMs: number): Loop<SessionId | 'all'> {
   let after = '';
   /** One page at a time: its sessions run before the next page is read. */
   function wakePage(): Due {

@@ -1,14 +1,11 @@
 import type { Barriers } from '../../../seams/barrier.ts';
-import type { Log } from '../../../seams/log.ts';
 import type { Random } from '../../../seams/random.ts';
 import { byOperator } from '../../domain/audit/audit.ts';
 import { recordAudit } from '../../domain/audit/record-audit.ts';
-import type { View } from '../../domain/engine/view.ts';
 import { resealSecrets } from '../../domain/spaces/commands/secrets.ts';
 import type { SecretRow } from '../../domain/spaces/rows.ts';
-import type { Applier } from '../engine/applier.ts';
+import type { Background } from '../engine/background.ts';
 import type { Loop } from '../engine/loop.ts';
-import type { Loops } from '../engine/loops.ts';
 import { NONCE_BYTES, type SealingKey, type SealingRing } from './sealing.ts';
 
 /** The key files. */
@@ -41,14 +38,9 @@ export function resealing(ring: SealingRing, random: Random): (row: SecretRow, a
   };
 }
 
-export interface ResealingDeps {
-  readonly loops: Pick<Loops, 'open'>;
-  readonly applier: Applier;
-  readonly view: View;
+export interface ResealingDeps extends Pick<Background, 'loops' | 'applier' | 'view' | 'random' | 'log'> {
   readonly ring: SealingRing;
   readonly keys: SealingKeys;
-  readonly random: Random;
-  readonly log: Log;
   readonly barriers: Barriers;
 }
 

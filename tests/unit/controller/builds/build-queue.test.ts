@@ -5,6 +5,7 @@ import type { BuildId, NodeId, SpaceId } from '../../../../controller/domain/eng
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import type { View } from '../../../../controller/domain/engine/view.ts';
 import { BUILD_BOUNDS, BuildDispatch } from '../../../../controller/services/builds/dispatch-loop.ts';
+import { silentMetrics } from '../../../../seams/metrics.ts';
 import { batching, NODE, OTHER_NODE, silent } from '../core.ts';
 import { HandClock } from '../events/hand-clock.ts';
 import { cluster, type FakeNode } from '../fleet/world.ts';
@@ -41,6 +42,7 @@ async function rig(t: Test, bounds = BUILD_BOUNDS) {
       directory,
       clock: batching(clock),
       log: silent,
+      metrics: silentMetrics,
       bounds,
     },
   });

@@ -270,7 +270,7 @@ t.test('a clock three days ahead deletes no session that has a day to live, and 
     const clock = new SetClock();
     const core = await openCore({ clock });
     const loops = loopsOf(t, clock);
-    expiryLoop({ loops, applier: core.applier, view: core.store.view, log: silent, graceMs: 0 });
+    expiryLoop({ loops, applier: core.applier, view: core.store.view, log: silent }, 0);
     loops.start();
     const id = 'session-1' as SessionId;
     await core.applier.submit(newSession({ id, timeouts: { ttl_s: DAY / 1000 } }));

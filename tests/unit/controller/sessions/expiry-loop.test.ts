@@ -20,7 +20,7 @@ async function watched(t: Test, timeouts: Readonly<Record<string, number>>) {
   t.teardown(core.close);
   const watch = () => {
     const loops = loopsOf(t, clock);
-    expiryLoop({ loops, applier: core.applier, view: core.store.view, log: silent, graceMs: 0 });
+    expiryLoop({ loops, applier: core.applier, view: core.store.view, log: silent }, 0);
     loops.start();
     return loops;
   };
