@@ -5,8 +5,8 @@ import type { Settled__Output as Settled } from '../proto/generated/raworc/v0/Se
 import { LOGS } from '../proto/streams/log-stream.ts';
 import { pause } from '../seams/clock.ts';
 import type { Disk } from '../seams/disk.ts';
+import type { HostDialer, HostLink } from './host/dialer.ts';
 import { HostSide } from './host/host-side.ts';
-import type { Door, HostLink } from './host/listener.ts';
 import { Intake } from './mailbox/intake.ts';
 import { Mailbox } from './mailbox/mailbox.ts';
 import { Runner, type RunnerDeps } from './runs/runner.ts';
@@ -19,7 +19,7 @@ const RETRY_MAX_MS = 500;
 const WELCOME_WITHIN_MS = 10_000;
 export interface GuestDeps extends Omit<RunnerDeps, 'runLimitMs'> {
   readonly disk: Disk;
-  readonly door: Door;
+  readonly dialer: HostDialer;
   readonly version: string;
   /** Where the mailbox is kept: /session/.raworc. */
   readonly directory: string;
@@ -72,13 +72,13 @@ export class Guest {
       runner: this.#runner,
       onFault: (fault) => this.#fail(fault),
     });
-    const { sessionId, log, door, lines } = deps;
+    const { sessionId, log, dialer, lines } = deps;
     const kinds = { ...(lines === undefined ? {} : { [LOGS]: logStream(lines) }), ...deps.streams };
     this.#streams = new GuestStreams({
       sessionId,
       log,
       kinds,
-      connect: () => door.stream?.() ?? Promise.reject(new Error('no further connection can be made here')),
+      connect: () => dialer.stream?.() ?? Promise.reject(new Error('no further connection can be made here')),
       refuse: (value) => this.#host.send({ kind: 'streamRefused', value }),
     });
   }
@@ -97,16 +97,16 @@ export class Guest {
 
   /** Runs until it is stopped. Throws what ended it otherwise. */
   async run(): Promise<void> {
-    const { clock, random, door } = this.#deps;
+    const { clock, random, dialer } = this.#deps;
     const signal = this.#ending.signal;
     let retryMs = RETRY_MS;
     while (!signal.aborted) {
-      const link = await door.connect().catch(() => undefined);
+      const link = await dialer.connect().catch(() => undefined);
       if (link && (await this.#serve(link))) retryMs = RETRY_MS;
       if (signal.aborted) break;
       const waited = new AbortController();
       const either = AbortSignal.any([signal, waited.signal]);
-      await Promise.race([pause(clock, retryMs * (0.5 + random.fraction() / 2), either), door.opened(either)]);
+      await Promise.race([pause(clock, retryMs * (0.5 + random.fraction() / 2), either), dialer.opened(either)]);
       waited.abort();
       retryMs = Math.min(retryMs * 2, RETRY_MAX_MS);
     }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { barriersIn, jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
 import { Guest } from './guest.ts';
-import { socketDoor } from './host/socket-listener.ts';
+import { socketDialer } from './host/socket-dialer.ts';
 import { KeptLines } from './logs/kept-lines.ts';
 import { readSettings } from './settings.ts';
 import { DISK_FULL_EXIT, isDiskFull } from './volume/disk-full.ts';
@@ -33,7 +33,7 @@ try {
     runLimitMs,
     workers,
     lines: new KeptLines(directory, sessionId, systemClock),
-    door: socketDoor(socket, systemClock),
+    dialer: socketDialer(socket, systemClock),
     disk: systemDisk,
     clock: systemClock,
     random: systemRandom,

@@ -2,7 +2,7 @@
 
 import type { GuestFrame } from '../../proto/frame.ts';
 import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
-import type { HostLink } from './listener.ts';
+import type { HostLink } from './dialer.ts';
 
 const MAX_WAITING_BYTES = 1024 * 1024;
 

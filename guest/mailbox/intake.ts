@@ -1,8 +1,8 @@
 import { JournalFull } from '../../journal/journal.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
 import type { Barriers } from '../../seams/barrier.ts';
+import type { HostLink } from '../host/dialer.ts';
 import type { HostSide } from '../host/host-side.ts';
-import type { HostLink } from '../host/listener.ts';
 import { REASONS } from '../runs/reasons.ts';
 import type { Runner } from '../runs/runner.ts';
 import type { Mailbox } from './mailbox.ts';

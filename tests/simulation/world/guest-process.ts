@@ -1,5 +1,5 @@
 import { Guest } from '../../../guest/guest.ts';
-import type { Door } from '../../../guest/host/listener.ts';
+import type { HostDialer } from '../../../guest/host/dialer.ts';
 import type { Disk } from '../../../seams/disk.ts';
 import { simulatedAgents } from './agents.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
@@ -17,7 +17,7 @@ export interface GuestOptions {
   /** Of its volume. */
   readonly marks: Set<string>;
   readonly disk: (life: Life) => Disk;
-  readonly door: (life: Life) => Door;
+  readonly dialer: (life: Life) => HostDialer;
   /** The container's main process has ended by itself. */
   readonly ended: (life: Life) => void;
 }
@@ -42,7 +42,7 @@ export function startGuest(options: GuestOptions): Life {
         mailboxBytes: MAILBOX_BYTES,
       },
       disk: options.disk(life),
-      door: options.door(life),
+      dialer: options.dialer(life),
       barriers: barriersAt(around, { life, machine, sessionId }),
       workers: simulatedAgents({ around, life, clock, random, machine, sessionId, marks: options.marks }),
     })

@@ -1,4 +1,4 @@
-import type { HostLink } from '../../../guest/host/listener.ts';
+import type { HostLink } from '../../../guest/host/dialer.ts';
 import { Journal } from '../../../journal/journal.ts';
 import type { Dialer } from '../../../node-agent/control/dialer.ts';
 import type { Most } from '../../../node-agent/domain/session-most.ts';
@@ -254,7 +254,7 @@ export class Machine {
     const life = startGuest({
       ...{ around, name, machine: this.name, sessionId, wall: this.wall, random, marks: platter.marks },
       disk: (own) => diskFor(platter, { time: around.time, life: own, random: random.fork('disk') }),
-      door: (own) => ({
+      dialer: (own) => ({
         connect: () => this.#knock(sessionId, own, random),
         stream: () => this.#knockStream(sessionId, own, random),
         opened: (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())),

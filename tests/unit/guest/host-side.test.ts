@@ -1,8 +1,8 @@
 /** What waits for a host that reads slowly is bounded in bytes, and nothing that matters is lost with it. */
 
 import t from 'tap';
+import type { HostLink } from '../../../guest/host/dialer.ts';
 import { HostSide } from '../../../guest/host/host-side.ts';
-import type { HostLink } from '../../../guest/host/listener.ts';
 import type { GuestFrame } from '../../../proto/frame.ts';
 
 class SlowLink implements HostLink {

@@ -1,7 +1,7 @@
 /** What is around a guest, simulated: time, a host that may come and go, agents that do as they are told. All by seed. */
 
 import { Guest } from '../../../guest/guest.ts';
-import type { Door, HostLink } from '../../../guest/host/listener.ts';
+import type { HostDialer, HostLink } from '../../../guest/host/dialer.ts';
 import type { RunEnd, RunOutput, RunRequest, Setup, Worker, WorkerHost } from '../../../guest/runs/worker-host.ts';
 import type { GuestFrame, HostFrame } from '../../../proto/frame.ts';
 import type { AgentSpec__Output as AgentSpec } from '../../../proto/generated/raworc/v0/AgentSpec.ts';
@@ -126,7 +126,7 @@ export class World {
         bytes: (length) => Uint8Array.from({ length }, () => Math.floor(fraction() * 256)),
         fraction,
       },
-      door: this.#door(life),
+      dialer: this.#dialer(life),
       workers: this.#workers(life),
     });
     this.guest = guest;
@@ -240,7 +240,7 @@ export class World {
     }
   }
 
-  #door(life: number): Door {
+  #dialer(life: number): HostDialer {
     return {
       connect: async () => {
         if (life !== this.#life) throw new Error('another life');

@@ -24,7 +24,7 @@ const outside = [
   'node-agent/identity/identity.ts',
   'guest/main.ts',
   'guest/workers/',
-  'guest/host/socket-listener.ts',
+  'guest/host/socket-dialer.ts',
   'guest/logs/',
   'guest/volume/',
   'guest/settings.ts',

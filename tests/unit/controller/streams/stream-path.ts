@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { NodeId, SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { Budgets } from '../../../../controller/services/budget/budgets.ts';
 import { StreamBroker, type StreamRequest } from '../../../../controller/services/streams/broker.ts';
-import { socketDoor } from '../../../../guest/host/socket-listener.ts';
+import { socketDialer } from '../../../../guest/host/socket-dialer.ts';
 import { GuestStreams } from '../../../../guest/streams/guest-streams.ts';
 import type { StreamKinds } from '../../../../guest/streams/stream-kinds.ts';
 import { grpcDialer } from '../../../../node-agent/control/grpc-dialer.ts';
@@ -66,10 +66,10 @@ export async function streamPath(kinds: StreamKinds): Promise<StreamPath> {
     refuse: (refusal) => clock.soon(() => broker.refused(NODE, refusal)),
   });
   sockets.onStream((sessionId, link) => tunnels.guest(sessionId, link));
-  const door = socketDoor(join(await sockets.open(session.id), 'guest.sock'), clock);
+  const guestDialer = socketDialer(join(await sockets.open(session.id), 'guest.sock'), clock);
   const guest = new GuestStreams({
     ...{ sessionId: session.id, log: silentLog, kinds },
-    connect: () => door.stream?.() ?? Promise.reject(new Error('no door')),
+    connect: () => guestDialer.stream?.() ?? Promise.reject(new Error('no further connection')),
     refuse: (refusal) => clock.soon(() => tunnels.refused(session.id, refusal)),
   });
   return {

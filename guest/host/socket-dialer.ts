@@ -4,19 +4,19 @@ import { framedLink } from '../../proto/framed-link.ts';
 import { guestFrames, hostFrames } from '../../proto/lean-codec.ts';
 import { MAX_STREAM_FRAME_BYTES, STREAM_FLUSH_MS, streamFrames } from '../../proto/streams/stream-frame.ts';
 import type { Clock } from '../../seams/clock.ts';
-import type { Door } from './listener.ts';
+import type { HostDialer } from './dialer.ts';
 
-/** A longer name is silently cut by the kernel's interface: it could then be another session's. */
+/** A longer name is cut off silently, and can then be another session's. */
 const MAX_PATH_BYTES = 107;
 
 /**
- * How often it is looked for the socket of a node agent that is away. Guests of all sessions are
- * the host's root, which has 128 instances of inotify in all: they are left to the host.
+ * How often to look for the socket of a node agent that is away. Not by inotify: guests of all
+ * sessions are the host's root, which has 128 instances in all.
  */
 const LOOK_MS = 200;
 
-/** The way to the node agent through the session's Unix socket. */
-export function socketDoor(path: string, clock: Clock): Door {
+/** Connects to the node agent through the session's Unix socket. */
+export function socketDialer(path: string, clock: Clock): HostDialer {
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) throw new Error(`the socket's path is longer than ${MAX_PATH_BYTES} bytes: ${path}`);
   const dial = <T>(linkOf: (socket: Socket) => T): Promise<T> =>
     new Promise((resolve, reject) => {

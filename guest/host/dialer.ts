@@ -5,14 +5,14 @@ import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 export type HostLink = Link<GuestFrame, HostFrame>;
 
 /**
- * The way to the node agent, handed in: the session's Unix socket in production, the simulated
+ * Connects to the node agent: over the session's Unix socket in production, over a simulated
  * network in tests.
  */
-export interface Door {
-  /** One attempt. Rejects when nobody listens. */
+export interface HostDialer {
+  /** Tries to connect once. Rejects if nobody listens. */
   connect(): Promise<HostLink>;
-  /** One attempt at a further connection, which carries one byte stream. */
+  /** Tries once to open a further connection, which carries one byte stream. */
   stream?(): Promise<StreamLink>;
-  /** Resolves when somebody may have begun to listen, or when `signal` aborts. */
+  /** Resolves when the node agent may have begun to listen, or when `signal` aborts. */
   opened(signal: AbortSignal): Promise<void>;
 }
