@@ -113,7 +113,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const store = await openSqlite({ path: join(directory, 'raworc.db'), epoch: cluster.epoch, clock, log, metrics });
   const sealing = await openSealing(store.view, join(keys, 'seal'), random);
   const checker = new SourceChecker({ clock, log, metrics });
-  const shelf = await sourceFiles(join(directory, 'sources'), { disk, random, clock, checker });
+  const sourceStore = await sourceFiles(join(directory, 'sources'), { disk, random, clock, checker });
   const bus = openBus(options.natsUrl, { clock, log });
   const passwords = createPasswords({ random });
 
@@ -125,7 +125,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const core = openCore({
     store,
     news: openNews(options.natsUrl, bus, log),
-    shelf,
+    sourceStore,
     passwords,
     sealing,
     clock,
@@ -170,7 +170,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     host: options.nodes.host,
     nodePort: options.nodes.port,
     joinPort: options.nodes.joinPort,
-    ...nodeSide(core, authority, shelf, options, () => addresses),
+    ...nodeSide(core, authority, sourceStore, options, () => addresses),
   });
   addresses = {
     joinAddresses: options.nodes.advertise.map((host) => `${host}:${nodes.joinPort}`),

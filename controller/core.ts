@@ -15,14 +15,14 @@ import { KeyUse } from './services/access/key-use.ts';
 import { accountService } from './services/access/login-service.ts';
 import { LoginThrottle } from './services/access/login-throttle.ts';
 import type { Passwords } from './services/access/passwords.ts';
-import { RightsInForce } from './services/access/rights.ts';
+import { RightsCache } from './services/access/rights.ts';
 import { roleService } from './services/access/role-service.ts';
 import { agentLogService } from './services/agents/agent-logs.ts';
 import { agentService, type SourceShelf } from './services/agents/agent-service.ts';
 import { LogFeeds } from './services/agents/log-feeds.ts';
 import { AuditExport, type AuditSink } from './services/audit/audit-export.ts';
 import { auditIds, auditService } from './services/audit/audit-service.ts';
-import { AUDIT_KEPT, type AuditKept, auditRetentionLoop } from './services/audit/retention-loop.ts';
+import { AUDIT_RETENTION, type AuditRetention, auditRetentionLoop } from './services/audit/retention-loop.ts';
 import { Budgets } from './services/budget/budgets.ts';
 import type { BudgetLimits } from './services/budget/limits.ts';
 import { type SpaceLookup, spaceLookup } from './services/budget/space-lookup.ts';
@@ -37,9 +37,9 @@ import { Loops } from './services/engine/loops.ts';
 import { NodeDirectory } from './services/engine/node-directory.ts';
 import type { AuditCursor, Store } from './services/engine/store.ts';
 import { Waiters } from './services/engine/waiters.ts';
-import { rememberedOwners } from './services/events/audience.ts';
+import { cachedOwners } from './services/events/audience.ts';
 import { eventService } from './services/events/event-service.ts';
-import { heardHereToo, type News } from './services/events/news.ts';
+import { withLocalWatchers, type News } from './services/events/news.ts';
 import { Publisher } from './services/events/publisher.ts';
 import { retentionLoop } from './services/events/retention-loop.ts';
 import { Tail } from './services/events/tail.ts';
@@ -58,7 +58,7 @@ import { SUSPEND_GRACE_MS, sessionService } from './services/sessions/session-se
 import { ShownSessions } from './services/sessions/shown-sessions.ts';
 import { resealingLoop, type SealingKeys } from './services/spaces/resealing-loop.ts';
 import type { SealingRing } from './services/spaces/sealing.ts';
-import { SecretKeeper } from './services/spaces/secret-keeper.ts';
+import { SecretReader } from './services/spaces/secret-keeper.ts';
 import { secretService } from './services/spaces/secret-service.ts';
 import { spaceService } from './services/spaces/space-service.ts';
 import { StreamBroker } from './services/streams/broker.ts';
@@ -66,7 +66,7 @@ import { StreamBroker } from './services/streams/broker.ts';
 export interface CoreDeps {
   readonly store: Pick<Store, 'writer' | 'view' | 'lists' | 'events'>;
   readonly news: News;
-  readonly shelf: SourceShelf;
+  readonly sourceStore: SourceStore;
   readonly passwords: Passwords;
   /** What seals secrets, and where its keys are kept. */
   readonly sealing: { readonly ring: SealingRing; readonly keys: SealingKeys };
@@ -92,7 +92,7 @@ export interface CoreDeps {
   readonly growthRefusal?: GrowthRefusal;
   readonly onFatal: (error: unknown) => void;
   /** How long the audit record is kept, and where it goes. */
-  readonly audit?: { readonly kept: AuditKept; readonly cursor: AuditCursor; readonly sinks: readonly AuditSink[] };
+  readonly audit?: { readonly kept: AuditRetention; readonly cursor: AuditCursor; readonly sinks: readonly AuditSink[] };
   /** The line that a node joins with. */
   readonly joinLine: (tokenId: string, secret: string) => string;
   readonly health: Pick<HealthDeps, 'checkStore' | 'degradations'>;
@@ -121,7 +121,7 @@ export function openCore(deps: CoreDeps): Core {
   const {
     store,
     news,
-    shelf,
+    sourceStore,
     passwords,
     clock,
     random,
@@ -146,11 +146,11 @@ export function openCore(deps: CoreDeps): Core {
   const loops = new Loops({ clock, random, log, metrics });
   const background: Background = { loops, applier, view, clock, random, log, metrics };
   const publisher = new Publisher({ loops, events, news, clock, log, metrics });
-  const ownerOf = rememberedOwners((id) => view.get('sessions', id)?.createdById);
+  const ownerOf = cachedOwners((id) => view.get('sessions', id)?.createdById);
   const tail = new Tail({ loops, events, news, clock, log, metrics, ownerOf });
   const waiters = new Waiters();
-  const rights = new RightsInForce(view);
-  const secrets = new SecretKeeper(view, deps.sealing.ring, (account, space) => rights.holdsIn(account, space));
+  const rights = new RightsCache(view);
+  const secrets = new SecretReader(view, deps.sealing.ring, (account, space) => rights.holdsIn(account, space));
   const alarms = new NodeAlarms({ applier, view, clock, log, metrics });
   const fleet = new Fleet({
     loops,
@@ -159,7 +159,7 @@ export function openCore(deps: CoreDeps): Core {
     alarms,
     applier,
     view,
-    news: heardHereToo(news, tail),
+    news: withLocalWatchers(news, tail),
     secrets,
     clock,
     random,

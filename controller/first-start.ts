@@ -5,7 +5,7 @@ import type { Core } from './core.ts';
 import { firstStart, resetAdminPassword } from './domain/access/commands/logins.ts';
 import { byOperator } from './domain/audit/audit.ts';
 import type { AccountId, SpaceId } from './domain/engine/ids.ts';
-import { OWN_HASH } from './services/access/hash-queue.ts';
+import { CONTROLLER_CALLER } from './services/access/hash-queue.ts';
 import type { Passwords } from './services/access/passwords.ts';
 import { openAdminPassword } from './store/files/cluster-files.ts';
 
@@ -29,7 +29,7 @@ export async function seed({ applier, view }: Core, passwords: Passwords, option
   const admin = view.accountByUser('admin');
   if (!view.hasAccounts() || view.spaceByName('default') === undefined) {
     if (given !== undefined) checkAdminPassword(given);
-    const hash = await passwords.hash(given ?? (await openAdminPassword(directory, disk, random)), OWN_HASH);
+    const hash = await passwords.hash(given ?? (await openAdminPassword(directory, disk, random)), CONTROLLER_CALLER);
     if (!hash.ok) throw new Error(hash.refusal.message);
     const ids = { accountId: random.uuid() as AccountId, bindingId: random.uuid(), spaceId: random.uuid() as SpaceId };
     const by = byOperator('firstStart', { kind: 'service-accounts', ref: null, space: null });
@@ -37,10 +37,10 @@ export async function seed({ applier, view }: Core, passwords: Passwords, option
     return;
   }
   if (given === undefined || admin === undefined) return;
-  const same = await passwords.verify(given, admin.passwordHash, OWN_HASH);
+  const same = await passwords.verify(given, admin.passwordHash, CONTROLLER_CALLER);
   if (same.ok && same.value) return;
   checkAdminPassword(given);
-  const hash = await passwords.hash(given, OWN_HASH);
+  const hash = await passwords.hash(given, CONTROLLER_CALLER);
   const by = byOperator('resetAdminPassword', { kind: 'service-accounts', ref: null, space: null });
   if (hash.ok) await applier.apply(resetAdminPassword(hash.value), { attribution: by });
 }

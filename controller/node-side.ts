@@ -17,7 +17,7 @@ import type { SourceFiles } from './store/files/source-files.ts';
 export function nodeSide(
   { applier, view, fleet, dispatch, alarms, streams, services: { audit } }: Core,
   authority: Authority,
-  shelf: SourceFiles,
+  sourceStore: SourceFiles,
   { random, log, metrics }: { readonly random: Random; readonly log: Log; readonly metrics: Metrics },
   addresses: () => { readonly nodeAddresses: readonly string[]; readonly joinAddresses: readonly string[] },
 ) {
@@ -93,7 +93,7 @@ export function nodeSide(
     onLink: fleet.connect.bind(fleet),
     streams,
     mayFetch: dispatch.mayFetch.bind(dispatch),
-    openSource: shelf.open,
+    openSource: sourceStore.open,
   };
 }
 

@@ -79,11 +79,11 @@ export class Conversation {
     for await (const later of this.#messages.all(this.#sessionId, { role: 'agent', since: String(posted.seq) })) {
       if (answers(later, posted)) return later;
     }
-    if (wasReset) await this.#stillThere(posted);
+    if (wasReset) await this.#refreshed(posted);
     return undefined;
   }
 
-  async #stillThere(posted: Message): Promise<void> {
+  async #refreshed(posted: Message): Promise<void> {
     const [first] = await this.#messages.list(this.#sessionId, { since: String(posted.seq - 1), limit: 1 });
     if (first?.id !== posted.id) throw gone();
   }

@@ -24,7 +24,7 @@ function sinceBoot() {
   }
 }
 /** The longest delay of a Node.js timer; a longer one would fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -33,7 +33,7 @@ export const systemClock: Clock = {
   after(delayMs, run) {
     let leftMs = delayMs;
     const wait = (): NodeJS.Timeout => {
-      const stepMs = Math.min(leftMs, LONGEST_TIMER_MS);
+      const stepMs = Math.min(leftMs, MAX_TIMER_MS);
       leftMs -= stepMs;
       return setTimeout(() => {
         if (leftMs > 0) timer = wait();

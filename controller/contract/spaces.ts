@@ -7,7 +7,7 @@ const MAX_SETTINGS_LENGTH = 64 * 1024;
 const MAX_QUOTA = Number.MAX_SAFE_INTEGER;
 
 /** Bounds of `retention.events_s`: from one hour to the default. */
-export const EVENTS_KEPT_S = { least: 3600, most: 30 * 24 * 3600 } as const;
+export const EVENT_RETENTION_S = { least: 3600, most: 30 * 24 * 3600 } as const;
 
 const quotas = looseFields({
   sessions: whole(0, MAX_QUOTA).exactOptional(),
@@ -22,7 +22,7 @@ const quotas = looseFields({
     .describe('Covers messages, events, secrets, agent sources, and session disks, which count by their limits'),
 });
 
-const retention = looseFields({ events_s: whole(EVENTS_KEPT_S.least, EVENTS_KEPT_S.most).exactOptional() });
+const retention = looseFields({ events_s: whole(EVENT_RETENTION_S.least, EVENT_RETENTION_S.most).exactOptional() });
 
 /** Settings are free-form, but known ones must be valid. */
 const settings = looseFields({

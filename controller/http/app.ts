@@ -9,7 +9,7 @@ import { BudgetGate } from './access/budget-gate.ts';
 import { referencePage } from './document/reference-page.ts';
 import { OpenStreams } from './events/open-streams.ts';
 import { allRoutes } from './routes/all-routes.ts';
-import { refusedAside } from './routing/auditing.ts';
+import { recordRefusalAside } from './routing/auditing.ts';
 import { describe, isGone } from './routing/errors.ts';
 import { everyRequest } from './routing/every-request.ts';
 import { registered } from './routing/register.ts';
@@ -70,7 +70,7 @@ export function createApp(deps: HttpDeps): HttpApp {
   koa.use(routes.answer);
   koa.use(referencePage(gate));
   const page = metricsPage({ metrics, token: metricsToken, authentication: authenticate });
-  koa.use(refusedAside(METRICS_PATH, 'getMetrics', 'metrics', services.audit, page));
+  koa.use(recordRefusalAside(METRICS_PATH, 'getMetrics', 'metrics', services.audit, page));
   koa.use(routes.unmatched);
   return { koa, streams, connections, clock, random };
 }

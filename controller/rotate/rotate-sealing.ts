@@ -9,7 +9,7 @@ import { recordOf } from '../domain/audit/audit.ts';
 import { agesAt } from '../domain/engine/agreed-time.ts';
 import { DEFAULT_SIZE_RULES } from '../domain/sessions/session-sizes.ts';
 import { resealSecrets } from '../domain/spaces/commands/secrets.ts';
-import { KEY_ROTATION, RESEALED_AT_ONCE, resealing } from '../services/spaces/resealing-loop.ts';
+import { KEY_ROTATION, RESEAL_BATCH, resealing } from '../services/spaces/resealing-loop.ts';
 import { SealingRing } from '../services/spaces/sealing.ts';
 import { idsIn, makeSealingKey, sealingKeysIn } from '../store/files/sealing-keys.ts';
 import { isInUse } from '../store/sqlite/backup.ts';
@@ -76,7 +76,7 @@ async function resealHere(directory: string, database: string, keys: string, ran
       spaceUse: () => ({ sessions: 0, cpuMillis: 0, memoryBytes: 0, diskBytes: 0 }),
     };
     while (writer.view.secretsNotUnder(ring.currentId, 1).length > 0) {
-      const command = resealSecrets(ring.currentId, RESEALED_AT_ONCE, resealing(ring, random));
+      const command = resealSecrets(ring.currentId, RESEAL_BATCH, resealing(ring, random));
       writer.transaction(() => {
         // Times stay as they are: nothing visible to users has changed.
         for (const mutation of command.decide({ view: writer.view, fleet: nobody, now: 0, ages: agesAt(0, []) }).mutations)

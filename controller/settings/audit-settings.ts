@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
-import { AUDIT_KEPT, type AuditKept } from '../services/audit/retention-loop.ts';
+import { AUDIT_RETENTION, type AuditRetention } from '../services/audit/retention-loop.ts';
 
 export interface AuditSettings {
-  readonly kept: AuditKept;
+  readonly kept: AuditRetention;
   /** File to which records are appended as JSON lines. */
   readonly file: { readonly path: string; readonly maxBytes: number; readonly kept: number } | undefined;
   /** Whether records are also published to the bus. */
@@ -13,7 +13,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const MIB = 1024 * 1024;
 
-export const AUDIT_DEFAULTS: AuditSettings = { kept: AUDIT_KEPT, file: undefined, isOnBus: false };
+export const AUDIT_DEFAULTS: AuditSettings = { kept: AUDIT_RETENTION, file: undefined, isOnBus: false };
 
 /**
  * Reads how long audit records are kept and where they are exported. @throws on an invalid value.
@@ -22,11 +22,11 @@ export function readAuditSettings(env: Environment): AuditSettings {
   const path = env.RAWORC_AUDIT_FILE ?? '';
   return {
     kept: {
-      days: whole(env, 'RAWORC_AUDIT_DAYS', AUDIT_KEPT.days, 1),
-      rows: whole(env, 'RAWORC_AUDIT_ROWS', AUDIT_KEPT.rows, 1000),
-      messageDays: whole(env, 'RAWORC_AUDIT_MESSAGE_DAYS', AUDIT_KEPT.messageDays, 1),
-      messageRows: whole(env, 'RAWORC_AUDIT_MESSAGE_ROWS', AUDIT_KEPT.messageRows, 1000),
-      refusedRows: whole(env, 'RAWORC_AUDIT_REFUSED_ROWS', AUDIT_KEPT.refusedRows, 1000),
+      days: whole(env, 'RAWORC_AUDIT_DAYS', AUDIT_RETENTION.days, 1),
+      rows: whole(env, 'RAWORC_AUDIT_ROWS', AUDIT_RETENTION.rows, 1000),
+      messageDays: whole(env, 'RAWORC_AUDIT_MESSAGE_DAYS', AUDIT_RETENTION.messageDays, 1),
+      messageRows: whole(env, 'RAWORC_AUDIT_MESSAGE_ROWS', AUDIT_RETENTION.messageRows, 1000),
+      refusedRows: whole(env, 'RAWORC_AUDIT_REFUSED_ROWS', AUDIT_RETENTION.refusedRows, 1000),
     },
     file:
       path === ''

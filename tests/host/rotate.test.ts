@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import t from 'tap';
 import { SealingRing } from '../../controller/services/spaces/sealing.ts';
-import { SecretKeeper } from '../../controller/services/spaces/secret-keeper.ts';
+import { SecretReader } from '../../controller/services/spaces/secret-keeper.ts';
 import { sealingKeysIn } from '../../controller/store/files/sealing-keys.ts';
 import { openStore } from '../../controller/store/sqlite/store.ts';
 import { type Cluster, startCluster } from '../cluster/harness.ts';
@@ -79,6 +79,6 @@ t.test('keys are rotated while the controller runs; kill -9 of either, at any ti
   const store = await openStore(join(elsewhere, 'controller', 'raworc.db'), 1);
   t.teardown(() => store.close());
   const space = store.view.spaceByName('default');
-  const keeper = new SecretKeeper(store.view, new SealingRing(await sealingKeysIn(keysOf(elsewhere)).read()));
+  const keeper = new SecretReader(store.view, new SealingRing(await sealingKeysIn(keysOf(elsewhere)).read()));
   t.same(space && keeper.of(space.id).values, expected, 'a backup taken in the middle holds both keys');
 });

@@ -68,14 +68,14 @@ t.test('agents of a space are shown without a look at the sessions in which they
   const { view, countReads } = countedView(core.store.view);
   const workers = new LiveWorkers();
   const fleet: AgentDeps['fleet'] = { workers, stopAgent: () => undefined };
-  const shelf: AgentDeps['shelf'] = {
+  const sourceStore: AgentDeps['sourceStore'] = {
     receive: () => Promise.reject(new Error('nothing is uploaded here')),
     remove: async () => undefined,
     kept: async () => [],
   };
   const service = agentService({
     clock: systemClock,
-    ...{ applier: core.applier, view, lists, random: systemRandom, storeKey: new Uint8Array(32), baseImage: 'base', shelf, fleet },
+    ...{ applier: core.applier, view, lists, random: systemRandom, storeKey: new Uint8Array(32), baseImage: 'base', sourceStore, fleet },
     budgets: new Budgets({ clock: systemClock }),
   });
   const everything = { name: 'all', rules: [{ api_groups: ['*'], resources: ['*'], verbs: ['*'] }] };

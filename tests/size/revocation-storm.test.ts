@@ -21,7 +21,7 @@ const CLIENTS = 25;
 const STREAMS = 25;
 const ENDS_WITHIN_MS = 1000;
 /** In changes of rights: then its client closes it, and another stream is opened. */
-const LONGEST_OPEN = 20;
+const MAX_OPEN = 20;
 /** States that an event on its way to its client may be older than the newest. */
 const ON_THE_WAY = 4;
 const PASSWORD = 'another long password';
@@ -165,7 +165,7 @@ t.test(`${CHANGES} changes of rights while ${CLIENTS} clients and ${STREAMS} str
       else {
         if (one.question.path !== '/events') counts.stayed += 1;
         // Whoever keeps every right makes room for others.
-        const most = one.credential.account === root ? 1 : LONGEST_OPEN;
+        const most = one.credential.account === root ? 1 : MAX_OPEN;
         if (opened.length > most) one.stream.close();
       }
     }

@@ -99,8 +99,8 @@ function ofSession(model: RightsModel, id: string, verb: string, method: Method,
       const [standing, session] = [standings.get(credential), sessions.get(id)];
       if (standing === undefined) return judged(401, answer);
       if (session === undefined) return judged(404, answer);
-      if (model.maySee(standing, session, verb)) return judged('pass', answer);
-      return judged(model.maySee(standing, session) ? 403 : 404, answer);
+      if (model.canSee(standing, session, verb)) return judged('pass', answer);
+      return judged(model.canSee(standing, session) ? 403 : 404, answer);
     },
   };
 }

@@ -12,19 +12,19 @@ import type { BuildRow } from './rows.ts';
 export function nodeToBuildOn(
   nodes: readonly FleetNode[],
   { baseImage, spaceId }: Pick<BuildRow, 'baseImage' | 'spaceId'>,
-  underWay: ReadonlyMap<NodeId, number>,
+  inProgress: ReadonlyMap<NodeId, number>,
   maxAtOnce = Number.POSITIVE_INFINITY,
 ): FleetNode | undefined {
   let best: FleetNode | undefined;
   for (const node of nodes) {
     if (!node.ready || node.unschedulable !== undefined || !node.images.has(baseImage) || !takesSpace(node, spaceId)) continue;
-    if ((underWay.get(node.id) ?? 0) >= maxAtOnce) continue;
-    if (best === undefined || compare(node, best, underWay) < 0) best = node;
+    if ((inProgress.get(node.id) ?? 0) >= maxAtOnce) continue;
+    if (best === undefined || compare(node, best, inProgress) < 0) best = node;
   }
   return best;
 }
 
-const compare = (a: FleetNode, b: FleetNode, underWay: ReadonlyMap<NodeId, number>): number =>
-  (underWay.get(a.id) ?? 0) - (underWay.get(b.id) ?? 0) || share(a) - share(b) || a.sessions - b.sessions;
+const compare = (a: FleetNode, b: FleetNode, inProgress: ReadonlyMap<NodeId, number>): number =>
+  (inProgress.get(a.id) ?? 0) - (inProgress.get(b.id) ?? 0) || share(a) - share(b) || a.sessions - b.sessions;
 
 const share = ({ requested, cpuMillis }: FleetNode): number => (cpuMillis === 0 ? 1 : requested.cpuMillis / cpuMillis);

@@ -3,7 +3,7 @@
  * of an unexpected form are ignored.
  */
 import { z } from 'zod';
-import { EVENTS_KEPT_S } from '../../contract/spaces.ts';
+import { EVENT_RETENTION_S } from '../../contract/spaces.ts';
 
 const whole = z.int().min(1);
 const cpu = z.number().positive();
@@ -75,7 +75,7 @@ export function sessionDefaults(settings: Readonly<Record<string, unknown>>): Se
 const said = (values: Readonly<Record<string, number | undefined>> = {}): Numbers =>
   Object.fromEntries(Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
 
-const retention = z.object({ events_s: lenient(z.int().min(EVENTS_KEPT_S.least).max(EVENTS_KEPT_S.most)) });
+const retention = z.object({ events_s: lenient(z.int().min(EVENT_RETENTION_S.least).max(EVENT_RETENTION_S.most)) });
 
 /** Returns how long a space keeps its events; undefined if not set. */
 export function eventsKeptMs(settings: Readonly<Record<string, unknown>>): number | undefined {

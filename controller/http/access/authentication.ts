@@ -11,7 +11,7 @@ import type { Caller } from '../../services/engine/caller.ts';
 import { isUuid } from '../input/ids.ts';
 import { refuse } from '../routing/errors.ts';
 import type { BudgetGate } from './budget-gate.ts';
-import { KnownProofs } from './known-proofs.ts';
+import { ProofCache } from './known-proofs.ts';
 
 /**
  * Key of the credential in a request's state. (A WeakMap of requests is slow and slows every
@@ -57,7 +57,7 @@ export type Admission = (ctx: Context) => Promise<boolean> | boolean;
  * valid API key. Everything else is the same 401: a stranger must not learn why.
  */
 export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock, gate: BudgetGate): Admission {
-  const known = new KnownProofs();
+  const known = new ProofCache();
   const options = {
     // The types of koa-jwt lack KeyObject, which jsonwebtoken accepts. A string costs forty times
     // as much.
@@ -107,13 +107,13 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock,
       refuse(ctx, NO_TOKEN.refusal);
       return false;
     }
-    gate.knowsStranger(ctx);
+    gate.refundStranger(ctx);
     return admit(ctx, proof, caller);
   }
 
   return (ctx) => {
     const { authorization: header = '' } = ctx.req.headers;
-    const found = known.find(header, tokens.isInForce);
+    const found = known.find(header, tokens.isTrusted);
     const caller = found === undefined ? undefined : judged(found);
     return found === undefined || caller === undefined ? admitUnknown(ctx, header) : admit(ctx, found, caller);
   };

@@ -32,14 +32,14 @@ export function payerIn(ctx: Context): Payer {
 export const payerOfAnswer = (ctx: Context): Payer | undefined => ctx.state[PAYER];
 
 /** Charges the space too. */
-export function workIn(ctx: Context, space: SpaceId | undefined): void {
+export function setSpace(ctx: Context, space: SpaceId | undefined): void {
   if (space !== undefined) ctx.state[PAYER] = { ...payerIn(ctx), space };
 }
 
 /**
  * Frees the place of a request that continues as a stream or wait, which have their own budgets.
  */
-export function leavePlace(ctx: Context): void {
+export function releasePlace(ctx: Context): void {
   const release: Release | undefined = ctx.state[PLACE];
   release?.();
   const end: EndTurn | undefined = ctx.state[TURN];
@@ -48,7 +48,7 @@ export function leavePlace(ctx: Context): void {
 
 /** Releases everything that a request acquired. */
 export function releaseAll(ctx: Context): void {
-  leavePlace(ctx);
+  releasePlace(ctx);
   const body: Holding | undefined = ctx.state[BODY];
   body?.release();
 }
@@ -74,7 +74,7 @@ export class BudgetGate {
   }
 
   /** Refunds the stranger's charge: the credentials are valid. */
-  knowsStranger(ctx: Context): void {
+  refundStranger(ctx: Context): void {
     this.budgets.giveBack('strangers', this.#stranger(ctx));
     ctx.remove('RateLimit');
     ctx.remove('RateLimit-Policy');
@@ -105,7 +105,7 @@ export class BudgetGate {
   }
 
   /**
-   * Waits for a turn, which {@link leavePlace} ends. Only earlier changes of the account delay it.
+   * Waits for a turn, which {@link releasePlace} ends. Only earlier changes of the account delay it.
    */
   async takeTurn(ctx: Context): Promise<void> {
     const { account } = payerIn(ctx);

@@ -15,14 +15,14 @@ const MAX_KNOWN = 10_000;
  * read, and its result never changes. Whether the credentials are still valid is checked on each
  * request.
  */
-export class KnownProofs {
+export class ProofCache {
   readonly #known = new Map<string, Known>();
 
-  /** Returns the proof of a header, as long as `isInForce` accepts the key that signed it. */
-  find(header: string, isInForce: (key: KeyObject) => boolean): Proof | undefined {
+  /** Returns the proof of a header, as long as `isTrusted` accepts the key that signed it. */
+  find(header: string, isTrusted: (key: KeyObject) => boolean): Proof | undefined {
     if (header === '') return undefined;
     const known = this.#known.get(digestOf(header));
-    return known !== undefined && isInForce(known.key) ? known.proof : undefined;
+    return known !== undefined && isTrusted(known.key) ? known.proof : undefined;
   }
 
   keep(header: string, known: Known): void {

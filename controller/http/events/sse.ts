@@ -24,7 +24,7 @@ import type { OpenStream, OpenStreams } from './open-streams.ts';
  */
 const STUCK_MS = 30_000;
 const PING_MS = 15_000;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 /** How long the stream of a deleted session stays open for its last event. */
 const FAREWELL_MS = 30_000;
 
@@ -47,8 +47,8 @@ export function streamEvents(ctx: Context, caller: Caller, session: SessionId | 
     session,
     standing(caller) {
       const now = services.events.scope(caller, session);
-      if (!now.ok) return session === undefined || services.events.isThere(session) ? 'over' : 'gone';
-      return sameSight(now.value, scope.value) ? 'good' : 'over';
+      if (!now.ok) return session === undefined || services.events.isThere(session) ? 'over' : 'deleted';
+      return sameSight(now.value, scope.value) ? 'visible' : 'over';
     },
     watch: (watcher) => services.events.watch(scope.value, after.value, watcher),
   });
@@ -62,14 +62,14 @@ export function streamLogs(ctx: Context, scope: LogScope, streaming: Streaming):
     session,
     standing(caller) {
       const now = agentLogs.scope(caller, spaceName, agent.name, scope);
-      return now.ok && now.value.agent.id === agent.id ? 'good' : 'over';
+      return now.ok && now.value.agent.id === agent.id ? 'visible' : 'over';
     },
     watch: (watcher) => agentLogs.follow(scope, watcher),
   });
 }
 
-/** Whether the caller can still see the stream. `gone`: its session is deleted. */
-type Standing = 'good' | 'gone' | 'over';
+/** Whether the caller can still see the stream. `deleted`: its session is deleted. */
+type Standing = 'visible' | 'deleted' | 'over';
 interface Show {
   readonly session: SessionId | undefined;
   standing(caller: Caller): Standing;
@@ -132,7 +132,7 @@ class EventStream implements OpenStream {
     res.on('error', () => this.#closed());
     const leftMs = proof.expiresAtMs - clock.now();
     // Timers of Node.js end at 24.8 days; the tick covers a later expiry.
-    if (leftMs < LONGEST_TIMER_MS) this.#expiry = clock.after(leftMs, () => this.end());
+    if (leftMs < MAX_TIMER_MS) this.#expiry = clock.after(leftMs, () => this.end());
     res.flushHeaders();
     this.#queue.add(HELLO_FRAME);
     streams.add(this);
@@ -183,15 +183,15 @@ class EventStream implements OpenStream {
   }
 
   judge(): void {
-    if (!this.#over && this.#standing() !== 'good') this.end();
+    if (!this.#over && this.#standing() !== 'visible') this.end();
   }
 
   #mayGoOn(): boolean {
     const { clock } = this.#streaming;
     const standing = this.#standing();
-    if (standing !== 'gone') {
+    if (standing !== 'deleted') {
       this.#goneSince = undefined;
-      return standing === 'good';
+      return standing === 'visible';
     }
     this.#goneSince ??= clock.monotonic();
     return clock.monotonic() - this.#goneSince < FAREWELL_MS;

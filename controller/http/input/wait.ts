@@ -4,7 +4,7 @@ import { parsedParameter } from '../../contract/parameters.ts';
 import type { Outcome } from '../../domain/engine/outcome.ts';
 import type { Caller } from '../../services/engine/caller.ts';
 import { proofOf } from '../access/authentication.ts';
-import { leavePlace, payerIn } from '../access/budget-gate.ts';
+import { releasePlace, payerIn } from '../access/budget-gate.ts';
 import type { OpenStreams } from '../events/open-streams.ts';
 import { hasLeft } from '../server/connections.ts';
 
@@ -40,7 +40,7 @@ export async function withWaitPlace<T>(
   if (ms === 0) return work();
   const place = budgets.take('waits', payerIn(ctx));
   if (!place.ok) return place;
-  leavePlace(ctx);
+  releasePlace(ctx);
   try {
     return await work();
   } finally {
@@ -52,7 +52,7 @@ export async function withWaitPlace<T>(
 export interface Wait {
   readonly ms: number;
   readonly caller: Caller;
-  maySee(caller: Caller): boolean;
+  canSee(caller: Caller): boolean;
 }
 
 /**
@@ -63,14 +63,14 @@ export interface Wait {
 export async function waiting<T>(
   ctx: Context,
   { clock, streams }: Waiting,
-  { ms, caller, maySee }: Wait,
+  { ms, caller, canSee }: Wait,
   until: (signal: AbortSignal) => Promise<T | undefined>,
 ): Promise<T | undefined> {
   const over = new AbortController();
   const end = () => over.abort();
   const isGood = () => {
     const now = caller.now();
-    return now !== undefined && maySee(now);
+    return now !== undefined && canSee(now);
   };
   const judge = () => {
     if (!isGood()) end();

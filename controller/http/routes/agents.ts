@@ -11,7 +11,7 @@ import {
 } from '../../contract/agents.ts';
 import type { SessionId } from '../../domain/engine/ids.ts';
 import { NO_SESSION } from '../../domain/sessions/refusals.ts';
-import { stillThere } from '../../services/access/access.ts';
+import { refreshed } from '../../services/access/access.ts';
 import { payerIn } from '../access/budget-gate.ts';
 import { streamLogs } from '../events/sse.ts';
 import { isUuid } from '../input/ids.ts';
@@ -158,7 +158,7 @@ export function agentRoutes(deps: RouteDeps): Route[] {
         if (!scope.ok) return scope;
         if (follow === true) return streamLogs(ctx, scope.value, deps);
         const logs = await agentLogs.read(scope.value);
-        const now = stillThere(caller);
+        const now = refreshed(caller);
         if (!now.ok) return now;
         const still = agentLogs.scope(now.value, name, agent, wanted);
         return still.ok ? logs : still;

@@ -35,7 +35,7 @@ export function messageRoutes({ services: { messages, sessions }, clock, streams
           // Only messages with the role user get an answer.
           if (!posted.ok || ms === 0 || posted.value.role !== 'user') return posted;
           const message = posted.value;
-          const wait = { ms, caller, maySee: (now: Caller) => sessions.get(now, id).ok };
+          const wait = { ms, caller, canSee: (now: Caller) => sessions.get(now, id).ok };
           const reply = await waiting(ctx, { clock, streams }, wait, (signal) => messages.whenAnswered(message.id, signal));
           return accepted(reply === undefined ? message : { ...message, reply });
         }),

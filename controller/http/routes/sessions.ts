@@ -46,8 +46,8 @@ export function sessionRoutes({ services: { sessions }, clock, streams }: RouteD
    * see it any more.
    */
   function whenUp(ctx: Context, caller: Caller, ms: number, id: string): Promise<SessionObject | undefined> {
-    const maySee = (now: Caller) => sessions.get(now, id).ok;
-    return waiting(ctx, { clock, streams }, { ms, caller, maySee }, (signal) => sessions.whenUp(id, signal));
+    const canSee = (now: Caller) => sessions.get(now, id).ok;
+    return waiting(ctx, { clock, streams }, { ms, caller, canSee }, (signal) => sessions.whenUp(id, signal));
   }
 
   /** Creates a session, and waits up to `ms` for it to start. */

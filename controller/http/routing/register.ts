@@ -7,7 +7,7 @@ import type { SpaceLookup } from '../../services/budget/space-lookup.ts';
 import type { Caller, Idempotency } from '../../services/engine/caller.ts';
 import { JsonText } from '../../services/engine/json-text.ts';
 import { type Admission, callerOf } from '../access/authentication.ts';
-import { type BudgetGate, workIn } from '../access/budget-gate.ts';
+import { type BudgetGate, setSpace } from '../access/budget-gate.ts';
 import { bodyBounds, readJson } from '../input/body.ts';
 import type { Query } from '../input/check.ts';
 import { answerFault } from './answer-check.ts';
@@ -108,7 +108,7 @@ function answerOf(route: Route, ctx: Context, recorded: RouteAudit, deps: Regist
   if (route.mayStream === true || route.answers[200] === 'event-stream') {
     const caller = callerOf(ctx);
     if (!caller.ok) return caller;
-    if (caller.value !== undefined) workIn(ctx, deps.spaces?.(caller.value, ctx.params, {}));
+    if (caller.value !== undefined) setSpace(ctx, deps.spaces?.(caller.value, ctx.params, {}));
   }
   return judged(route, sentBy(ctx, {}, undefined), recorded);
 }
@@ -122,7 +122,7 @@ async function changed(route: Route, ctx: Context, recorded: RouteAudit, { gate,
   const caller = callerOf(ctx);
   if (!caller.ok) return caller;
   if (caller.value !== undefined) {
-    workIn(ctx, spaces?.(caller.value, ctx.params, sent.value));
+    setSpace(ctx, spaces?.(caller.value, ctx.params, sent.value));
     if (!gate.change(ctx)) return undefined;
     // Uploads last as long as the client sends, and have turns of their own.
     if (route.raw === undefined) await gate.takeTurn(ctx);

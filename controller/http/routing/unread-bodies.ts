@@ -15,7 +15,7 @@ export const SMALL_BYTES = 1024 * 1024;
  * more.
  */
 const DISCARDED_BYTES_PER_S = 4 * 1024 * 1024;
-const LONGEST_DISCARD_MS = 30_000;
+const MAX_DISCARD_MS = 30_000;
 /** Each buffers a piece of its body. Beyond this, the oldest is closed. */
 const MAX_LINGERING = 64;
 
@@ -55,7 +55,7 @@ export function unreadBodies({ clock, metrics }: UnreadBodiesDeps): (ctx: Contex
 
   function linger(req: IncomingMessage, socket: Socket): void {
     let timer: Timer | undefined;
-    const limit = clock.after(LONGEST_DISCARD_MS, () => socket.destroy());
+    const limit = clock.after(MAX_DISCARD_MS, () => socket.destroy());
     lingering.add(socket);
     const [oldest] = lingering;
     if (lingering.size > MAX_LINGERING) oldest?.destroy();

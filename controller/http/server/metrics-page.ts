@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Context, Middleware } from 'koa';
 import type { PrometheusMetrics } from '../../../seams/prometheus.ts';
 import { refused } from '../../domain/engine/outcome.ts';
-import { globally } from '../../services/access/access.ts';
+import { checkGlobal } from '../../services/access/access.ts';
 import { type Admission, callerOf } from '../access/authentication.ts';
 import { refuse } from '../routing/errors.ts';
 
@@ -45,7 +45,7 @@ export function metricsPage({ metrics, token, authentication }: MetricsOptions):
     if (!(await authentication(ctx))) return;
     const caller = callerOf(ctx);
     if (!caller.ok || caller.value === undefined) return refuse(ctx, refused('UNAUTHORIZED', 'Log in again and retry.').refusal);
-    const allowed = globally(caller.value, 'metrics', 'get');
+    const allowed = checkGlobal(caller.value, 'metrics', 'get');
     return allowed.ok ? show(ctx) : refuse(ctx, allowed.refusal);
   };
 }

@@ -62,7 +62,7 @@ function judged<Row extends Judged>(row: Row | undefined, caller: Caller, verb: 
  * Refuses a caller whose credentials were revoked during a wait. Check its permissions again
  * afterwards.
  */
-export function stillThere(caller: Caller): Outcome<Caller> {
+export function refreshed(caller: Caller): Outcome<Caller> {
   const now = caller.now();
   return now === undefined
     ? refused('UNAUTHORIZED', 'Your credentials were revoked while this request was running. Log in again and retry.')
@@ -76,12 +76,12 @@ export function stillThere(caller: Caller): Outcome<Caller> {
  */
 export function nodeFor(view: View, caller: Caller, ref: string, verb: Verb): Outcome<NodeRow> {
   const row = view.get('nodes', ref) ?? view.nodeByName(ref);
-  const may = globally(caller, 'nodes', verb, ...(row === undefined ? [ref] : [row.id, row.name]));
+  const may = checkGlobal(caller, 'nodes', verb, ...(row === undefined ? [ref] : [row.id, row.name]));
   if (!may.ok) return may;
   return row === undefined ? NO_NODE : accepted(row);
 }
 
 /** Checks a permission on a resource that belongs to no space. `names` are its names and ids. */
-export function globally(caller: Caller, resource: Resource, verb: Verb, ...names: readonly string[]): Outcome<undefined> {
+export function checkGlobal(caller: Caller, resource: Resource, verb: Verb, ...names: readonly string[]): Outcome<undefined> {
   return caller.permissions.allows(resource, verb, null, ...names) ? accepted(undefined) : forbidden(resource, verb);
 }

@@ -14,10 +14,10 @@ import { NO_SPACE } from '../../domain/spaces/refusals.ts';
 import type { Applier } from '../engine/applier.ts';
 import type { Caller } from '../engine/caller.ts';
 import type { Lists } from '../engine/lists.ts';
-import { forbidden, globally, stillThere } from './access.ts';
+import { forbidden, checkGlobal, refreshed } from './access.ts';
 import type { LoginThrottle } from './login-throttle.ts';
 import type { Passwords } from './passwords.ts';
-import type { RightsInForce } from './rights.ts';
+import type { RightsCache } from './rights.ts';
 
 export type ServiceAccounts = ReturnType<typeof serviceAccountService>;
 
@@ -26,7 +26,7 @@ export interface ServiceAccountDeps {
   readonly view: View;
   readonly lists: Lists;
   readonly random: Random;
-  readonly rights: RightsInForce;
+  readonly rights: RightsCache;
   readonly passwords: Passwords;
   readonly throttle: LoginThrottle;
 }
@@ -35,7 +35,7 @@ export interface ServiceAccountDeps {
  * Looks up by id first, then by user name: an account cannot shadow another by taking its id as
  * name.
  */
-export const accountCalled = (view: View, id: string): AccountRow | undefined =>
+export const findAccount = (view: View, id: string): AccountRow | undefined =>
   view.get('accounts', id.toLowerCase()) ?? view.accountByUser(id);
 
 /** In every method, `id` is an id or a user name. */
@@ -47,14 +47,14 @@ export function serviceAccountService(deps: ServiceAccountDeps) {
    * exists.
    */
   function accountFor(caller: Caller, id: string, verb: Verb): Outcome<AccountRow> {
-    const row = accountCalled(view, id);
-    const may = globally(caller, 'service-accounts', verb, ...namesOf(row, id));
+    const row = findAccount(view, id);
+    const may = checkGlobal(caller, 'service-accounts', verb, ...namesOf(row, id));
     if (!may.ok) return may;
     return row === undefined ? NO_ACCOUNT : accepted(row);
   }
 
   /** Like accountFor, but refuses accounts with more permissions than the caller. */
-  function lesserFor(caller: Caller, id: string, verb: Verb): Outcome<AccountRow> {
+  function subordinateFor(caller: Caller, id: string, verb: Verb): Outcome<AccountRow> {
     const row = accountFor(caller, id, verb);
     if (!row.ok || covers(caller.permissions, rights.bindingsOf(row.value.id))) return row;
     return refused(
@@ -70,13 +70,13 @@ export function serviceAccountService(deps: ServiceAccountDeps) {
    * password of its more powerful owner.
    */
   function passwordFor(caller: Caller, id: string, change: ChangePassword): Outcome<AccountRow> {
-    const row = accountCalled(view, id);
+    const row = findAccount(view, id);
     const names = namesOf(row, id);
     const isOwn = row?.id === caller.accountId && caller.permissions.allowsOwn('service-accounts', 'update', ...names);
     const isAdmin = caller.permissions.allows('service-accounts', 'update', null, ...names);
     if (!isOwn && !isAdmin) return forbidden('service-accounts', 'update');
     if (row === undefined) return NO_ACCOUNT;
-    if (!mayActAs(deps, caller, row)) {
+    if (!canActAs(deps, caller, row)) {
       return refused(
         'FORBIDDEN',
         `"${row.user}" has more permissions than your credentials. Only an account with at least the same permissions can set its password.`,
@@ -90,7 +90,7 @@ export function serviceAccountService(deps: ServiceAccountDeps) {
    * Returns the caller, invalidated as soon as the rights of the account change: the account could
    * have gained permissions before the command is decided.
    */
-  function judgedOn(caller: Caller, { id }: AccountRow): Caller {
+  function boundToRights(caller: Caller, { id }: AccountRow): Caller {
     const bindings = rights.bindingsOf(id);
     const { isCurrent = () => true } = caller;
     return { ...caller, isCurrent: () => isCurrent() && rights.bindingsOf(id) === bindings };
@@ -98,21 +98,21 @@ export function serviceAccountService(deps: ServiceAccountDeps) {
 
   return {
     async list(caller: Caller, page: PageRequest) {
-      const may = globally(caller, 'service-accounts', 'list');
+      const may = checkGlobal(caller, 'service-accounts', 'list');
       if (!may.ok) return may;
       const found = await lists.rows('accounts', {}, page);
       return accepted({ items: found.items.map(accountObject), total: found.total });
     },
     async create(caller: Caller, { user, pass, description, space }: CreateAccount) {
-      const may = globally(caller, 'service-accounts', 'create', user);
+      const may = checkGlobal(caller, 'service-accounts', 'create', user);
       if (!may.ok) return may;
       if (!isSpaceOf(view, caller, space)) return NO_SPACE;
       if (view.accountByUser(user) !== undefined) return refused('CONFLICT', `A service account "${user}" already exists.`);
       const hash = await passwords.hash(pass, { key: caller.accountId, rank: 0 });
       if (!hash.ok) return hash;
-      const now = stillThere(caller);
+      const now = refreshed(caller);
       if (!now.ok) return now;
-      const still = globally(now.value, 'service-accounts', 'create', user);
+      const still = checkGlobal(now.value, 'service-accounts', 'create', user);
       if (!still.ok) return still;
       const id = random.uuid() as AccountId;
       return applier.submit(createAccount({ id, user, passwordHash: hash.value, description: description ?? null }), now.value);
@@ -123,18 +123,18 @@ export function serviceAccountService(deps: ServiceAccountDeps) {
      * or the last admin.
      */
     async update(caller: Caller, id: string, { space, ...change }: ChangeAccount) {
-      const row = lesserFor(caller, id, 'update');
+      const row = subordinateFor(caller, id, 'update');
       if (!row.ok) return row;
       if (space === undefined && Object.keys(change).length === 0) {
         return refused('BAD_REQUEST', 'The request changes nothing. Send description or active.');
       }
       if (!isSpaceOf(view, caller, space)) return NO_SPACE;
-      return applier.submit(changeAccount(row.value.id, change, caller.accountId), judgedOn(caller, row.value));
+      return applier.submit(changeAccount(row.value.id, change, caller.accountId), boundToRights(caller, row.value));
     },
     /** Refuses what `update` refuses. */
     async remove(caller: Caller, id: string) {
-      const row = lesserFor(caller, id, 'delete');
-      return row.ok ? applier.submit(removeAccount(row.value.id, caller.accountId), judgedOn(caller, row.value)) : row;
+      const row = subordinateFor(caller, id, 'delete');
+      return row.ok ? applier.submit(removeAccount(row.value.id, caller.accountId), boundToRights(caller, row.value)) : row;
     },
     /**
      * Sets a password and revokes older tokens. The caller's own account needs the current
@@ -148,10 +148,10 @@ export function serviceAccountService(deps: ServiceAccountDeps) {
       if (!proved.ok) return proved;
       const hash = await passwords.hash(change.new_password, { key: caller.accountId, rank: 0 });
       if (!hash.ok) return hash;
-      const now = stillThere(caller);
+      const now = refreshed(caller);
       if (!now.ok) return now;
       const still = passwordFor(now.value, row.value.id, change);
-      return still.ok ? applier.submit(setPassword(still.value.id, hash.value), judgedOn(now.value, still.value)) : still;
+      return still.ok ? applier.submit(setPassword(still.value.id, hash.value), boundToRights(now.value, still.value)) : still;
     },
   };
 }
@@ -165,17 +165,17 @@ function isSpaceOf(view: View, caller: Caller, name: string | undefined): boolea
 }
 
 /** Permissions that every account has on the sessions it created. */
-const OF_OWN_SESSIONS = ['get', 'update', 'delete', 'files'] as const;
+const OWN_SESSION_VERBS = ['get', 'update', 'delete', 'files'] as const;
 
 /**
  * Returns whether the caller would gain nothing by logging in as the account: no role of it and no
  * session that it created gives more.
  */
-function mayActAs({ view, rights }: ServiceAccountDeps, { accountId, permissions }: Caller, row: AccountRow): boolean {
+function canActAs({ view, rights }: ServiceAccountDeps, { accountId, permissions }: Caller, row: AccountRow): boolean {
   if (!covers(permissions, rights.bindingsOf(row.id))) return false;
   const may = (verb: Verb, spaceId: SpaceId) =>
     (row.id === accountId && permissions.allowsOwn('sessions', verb)) || permissions.allows('sessions', verb, spaceId);
-  return view.spacesOfSessionsBy(row.id).every((spaceId) => OF_OWN_SESSIONS.every((verb) => may(verb, spaceId)));
+  return view.spacesOfSessionsBy(row.id).every((spaceId) => OWN_SESSION_VERBS.every((verb) => may(verb, spaceId)));
 }
 
 /** Checks the current password if one is sent. Guesses are throttled as in logins. */

@@ -9,9 +9,9 @@ import type { SpaceId } from '../../domain/engine/ids.ts';
 import { accepted, hidden, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { Caller, Idempotency } from '../engine/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
-import { forbidden, globally, spaceFor } from './access.ts';
-import { accountCalled } from './account-service.ts';
-import { type RoleDeps, roleCalled } from './role-service.ts';
+import { forbidden, checkGlobal, spaceFor } from './access.ts';
+import { findAccount } from './account-service.ts';
+import { type RoleDeps, findRole } from './role-service.ts';
 
 export type RoleBindings = ReturnType<typeof roleBindingService>;
 
@@ -19,7 +19,7 @@ export type RoleBindings = ReturnType<typeof roleBindingService>;
 export function roleBindingService({ applier, view, lists, random, storeKey }: RoleDeps) {
   function scopeFor(caller: Caller, space: string | undefined, verb: Verb): Outcome<SpaceId | null> {
     if (space === undefined) {
-      const may = globally(caller, 'role-bindings', verb);
+      const may = checkGlobal(caller, 'role-bindings', verb);
       return may.ok ? accepted(null) : may;
     }
     const found = spaceFor(view, caller, space, 'role-bindings', verb);
@@ -39,9 +39,9 @@ export function roleBindingService({ applier, view, lists, random, storeKey }: R
    * does not reveal whether the role exists.
    */
   function grantable(caller: Caller, name: string, spaceId: SpaceId | null): Outcome<RoleRow> {
-    const role = roleCalled(view, name);
+    const role = findRole(view, name);
     if (role !== undefined && caller.permissions.covers(role.rules, spaceId)) return accepted(role);
-    const seesRole = globally(caller, 'roles', 'get', ...(role === undefined ? [name] : [role.name, role.id])).ok;
+    const seesRole = checkGlobal(caller, 'roles', 'get', ...(role === undefined ? [name] : [role.name, role.id])).ok;
     if (!seesRole) return refused('FORBIDDEN', `The role "${name}" does not exist or has permissions that you do not have there.`);
     if (role === undefined) return NO_ROLE;
     return refused(
@@ -66,7 +66,7 @@ export function roleBindingService({ applier, view, lists, random, storeKey }: R
       if (!role.ok) return role;
       // Looked up last: a caller who cannot grant the role must not learn which accounts exist.
       const principalType = input.principal_type ?? 'ServiceAccount';
-      const account: AccountRow | undefined = principalType === 'User' ? undefined : accountCalled(view, input.principal);
+      const account: AccountRow | undefined = principalType === 'User' ? undefined : findAccount(view, input.principal);
       if (principalType === 'ServiceAccount' && account === undefined) return NO_ACCOUNT;
       const principal = account?.user ?? input.principal;
       const request = knownRequest(storeKey, caller, idempotency);

@@ -11,7 +11,7 @@ export interface HashCaller {
 }
 
 /** The controller itself, at startup. */
-export const OWN_HASH: HashCaller = { key: '', rank: 0 };
+export const CONTROLLER_CALLER: HashCaller = { key: '', rank: 0 };
 
 /** With more than one turn, one stays free for known callers. */
 const STRANGERS_AT_ONCE = 1;
@@ -99,8 +99,8 @@ export class HashQueue {
   }
 
   #take(): Waiting | undefined {
-    const mayStranger = this.#strangersRunning < STRANGERS_AT_ONCE && this.#strangers.length > 0;
-    return mayStranger && (this.#wasKnown || this.#known.length === 0) ? this.#strangers.shift() : this.#known.shift();
+    const canAdmitStranger = this.#strangersRunning < STRANGERS_AT_ONCE && this.#strangers.length > 0;
+    return canAdmitStranger && (this.#wasKnown || this.#known.length === 0) ? this.#strangers.shift() : this.#known.shift();
   }
 
   #count({ key }: HashCaller, by: 1 | -1): void {

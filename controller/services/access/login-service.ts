@@ -14,7 +14,7 @@ import type { KeyUse } from './key-use.ts';
 import type { LoginThrottle } from './login-throttle.ts';
 import type { Passwords } from './passwords.ts';
 import type { Proof } from './proof.ts';
-import type { RightsChange, RightsInForce } from './rights.ts';
+import type { RightsChange, RightsCache } from './rights.ts';
 import type { TokenHolder } from './tokens.ts';
 
 const WRONG = refused('UNAUTHORIZED', 'Wrong user or password.');
@@ -25,7 +25,7 @@ export type Accounts = ReturnType<typeof accountService>;
 export interface AccountDeps {
   readonly applier: Applier;
   readonly view: View;
-  readonly rights: RightsInForce;
+  readonly rights: RightsCache;
   readonly keyUse: KeyUse;
   readonly passwords: Passwords;
   readonly throttle: LoginThrottle;

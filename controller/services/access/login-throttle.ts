@@ -13,10 +13,10 @@ const PER_NETWORK: ThrottleLimits = { freeFailures: 20, slowedFailures: 10 };
 
 const FIRST_DELAY_MS = 500;
 /** A delayed attempt holds its connection open, so longer delays become refusals. */
-const LONGEST_DELAY_MS = 2000;
+const MAX_DELAY_MS = 2000;
 const FIRST_BAN_MS = 4000;
 /** Short, so that a stranger's guesses do not lock the owner out for long. */
-const LONGEST_BAN_MS = 60_000;
+const MAX_BAN_MS = 60_000;
 /** Idle time after which all failures are forgotten. */
 const FORGET_MS = 15 * 60_000;
 const MAX_KEYS = 10_000;
@@ -39,7 +39,7 @@ export class LoginThrottle {
   readonly #accounts: Failures;
   readonly #pairs: Failures;
   readonly #networks: Failures;
-  readonly #places = new KnownPlaces();
+  readonly #places = new KnownNetworks();
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
@@ -87,7 +87,7 @@ const MAX_PLACES = 20;
  * Networks from which accounts have logged in. Only a correct password adds one, evicting an older
  * one of the same account.
  */
-class KnownPlaces {
+class KnownNetworks {
   readonly #networks = new Map<string, Set<string>>();
 
   has(user: string, network: string): boolean {
@@ -133,7 +133,7 @@ class Failures {
     if (entry === undefined) return 0;
     const beyond = entry.count - this.#limits.freeFailures - this.#limits.slowedFailures;
     if (beyond < 0) return 0;
-    return Math.max(0, entry.at + Math.min(LONGEST_BAN_MS, FIRST_BAN_MS * 2 ** beyond) - now);
+    return Math.max(0, entry.at + Math.min(MAX_BAN_MS, FIRST_BAN_MS * 2 ** beyond) - now);
   }
 
   count(key: string, now: number): number {
@@ -149,7 +149,7 @@ class Failures {
     kept.set(short, { count: earlier + 1, at: now });
     forgetOldest(kept, MAX_KEYS);
     const slowed = earlier - this.#limits.freeFailures;
-    return slowed < 0 ? 0 : Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** slowed);
+    return slowed < 0 ? 0 : Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** slowed);
   }
 
   forget(key: string): void {

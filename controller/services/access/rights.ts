@@ -42,7 +42,7 @@ interface KnownKey {
  * its answer is sent, so a revoked permission never allows another request. A request costs two
  * lookups.
  */
-export class RightsInForce {
+export class RightsCache {
   readonly #view: View;
   readonly #accounts = new Map<AccountId, KnownAccount>();
   readonly #accountOfBinding = new Map<string, AccountId>();

@@ -11,7 +11,7 @@ import type { Applier } from '../engine/applier.ts';
 import type { Caller, Idempotency } from '../engine/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
 import type { Lists } from '../engine/lists.ts';
-import { globally } from './access.ts';
+import { checkGlobal } from './access.ts';
 
 export type Roles = ReturnType<typeof roleService>;
 
@@ -24,26 +24,26 @@ export interface RoleDeps {
 }
 
 /** Looks up by id first, then by name. */
-export const roleCalled = (view: View, id: string): RoleRow | undefined => view.get('roles', id.toLowerCase()) ?? view.roleByName(id);
+export const findRole = (view: View, id: string): RoleRow | undefined => view.get('roles', id.toLowerCase()) ?? view.roleByName(id);
 
 /** In every method, `id` is an id or a name. */
 export function roleService({ applier, view, lists, random, storeKey }: RoleDeps) {
   function roleFor(caller: Caller, id: string, verb: Verb): Outcome<RoleRow> {
-    const row = roleCalled(view, id);
-    const may = globally(caller, 'roles', verb, ...(row === undefined ? [id] : [row.name, row.id]));
+    const row = findRole(view, id);
+    const may = checkGlobal(caller, 'roles', verb, ...(row === undefined ? [id] : [row.name, row.id]));
     if (!may.ok) return may;
     return row === undefined ? NO_ROLE : accepted(row);
   }
 
   return {
     async list(caller: Caller, page: PageRequest) {
-      const may = globally(caller, 'roles', 'list');
+      const may = checkGlobal(caller, 'roles', 'list');
       if (!may.ok) return may;
       const found = await lists.rows('roles', {}, page);
       return accepted({ items: found.items.map(roleObject), total: found.total });
     },
     async create(caller: Caller, { name, description, rules }: CreateRole, idempotency?: Idempotency) {
-      const may = globally(caller, 'roles', 'create', name);
+      const may = checkGlobal(caller, 'roles', 'create', name);
       if (!may.ok) return may;
       const request = knownRequest(storeKey, caller, idempotency);
       return applier.submit(createRole({ id: random.uuid(), name, description: description ?? null, rules }, request), caller);

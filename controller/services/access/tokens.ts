@@ -25,7 +25,7 @@ export interface Tokens {
   /** Returns the key with this `kid`, or undefined for an unknown or removed key. */
   keyOf(kid: unknown): KeyObject | undefined;
   /** Returns whether tokens signed with this key are still valid. */
-  isInForce(key: KeyObject): boolean;
+  isTrusted(key: KeyObject): boolean;
   /**
    * Replaces the keys: the first one signs, all of them verify. Returns whether the first one
    * changed.
@@ -42,7 +42,7 @@ export function createTokens(options: { keys: readonly [TokenKey, ...TokenKey[]]
   let { keys } = options;
   return {
     keyOf: (kid) => keys.find((one) => one.kid === kid)?.key,
-    isInForce: (key) => keys.some((one) => one.key === key),
+    isTrusted: (key) => keys.some((one) => one.key === key),
     use(newest) {
       const isOther = newest[0].kid !== keys[0].kid;
       // Reuses the objects of unchanged keys, so that caches keyed by them stay valid.

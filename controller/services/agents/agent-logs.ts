@@ -95,7 +95,7 @@ export function agentLogService({ view, lists, streams, feeds, clock, log, budge
   async function readAll(scope: LogScope): Promise<Read> {
     const { rows, more } = await sessionsOf(scope);
     const ending = new AbortController();
-    const timer = clock.after(READ_WITHIN_MS, () => ending.abort());
+    const timer = clock.after(READ_TIMEOUT_MS, () => ending.abort());
     let lines: readonly LogNews[] = [];
     let unread = more;
     try {

@@ -17,7 +17,7 @@ import { accepted, mapped, type Outcome, refused } from '../../domain/engine/out
 import { rfc3339 } from '../../domain/engine/time.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { SpaceRow } from '../../domain/spaces/rows.ts';
-import { spaceFor, stillThere } from '../access/access.ts';
+import { spaceFor, refreshed } from '../access/access.ts';
 import type { Budgets } from '../budget/budgets.ts';
 import { type Payer, payerOf } from '../budget/payer.ts';
 import { type EndTurn, Turns } from '../budget/turns.ts';
@@ -29,7 +29,7 @@ import type { Lists } from '../engine/lists.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 
 /** Uploaded and checked sources by digest. */
-export interface SourceShelf {
+export interface SourceStore {
   /**
    * Receives an archive, waits for its turn and checks it. A refused archive leaves nothing behind.
    */
@@ -65,7 +65,7 @@ export interface AgentDeps {
   readonly random: Random;
   readonly storeKey: Uint8Array;
   readonly baseImage: string;
-  readonly shelf: SourceShelf;
+  readonly sourceStore: SourceStore;
   readonly budgets: Budgets;
   readonly fleet: Pick<Fleet, 'stopAgent' | 'workers'>;
 }
@@ -102,7 +102,7 @@ export function agentFor(
 }
 
 export function agentService(deps: AgentDeps) {
-  const { applier, view, lists, random, shelf, budgets, fleet } = deps;
+  const { applier, view, lists, random, sourceStore, budgets, fleet } = deps;
   let last: Promise<unknown> = Promise.resolve();
 
   /**
@@ -116,7 +116,7 @@ export function agentService(deps: AgentDeps) {
   }
 
   /** Stores a source. Permissions are checked again, because an upload takes long. */
-  async function shelve(mayStill: () => Outcome<Uploading>, { source, keep, discard }: ReceivedSource): Promise<Outcome<SourceObject>> {
+  async function storeSource(mayStill: () => Outcome<Uploading>, { source, keep, discard }: ReceivedSource): Promise<Outcome<SourceObject>> {
     const found = mayStill();
     if (!found.ok) {
       await discard();
@@ -135,7 +135,7 @@ export function agentService(deps: AgentDeps) {
   }
 
   function still(caller: Caller, spaceName: string, { id, name }: AgentRow): Outcome<Uploading> {
-    const now = stillThere(caller);
+    const now = refreshed(caller);
     if (!now.ok) return now;
     const found = agentFor(view, now.value, spaceName, name, 'update');
     if (!found.ok) return found;
@@ -153,7 +153,7 @@ export function agentService(deps: AgentDeps) {
   }
 
   async function forget(digest: string | null): Promise<void> {
-    if (digest !== null && !(await lists.sourceInUse(digest))) await shelf.remove(digest);
+    if (digest !== null && !(await lists.sourceInUse(digest))) await sourceStore.remove(digest);
   }
 
   const checks = new Turns(CHECKS.most);
@@ -161,7 +161,7 @@ export function agentService(deps: AgentDeps) {
   return {
     /** Deletes unused sources. Uploads wait meanwhile, never long. */
     async removeUnusedSources() {
-      for (const digest of await shelf.kept()) await inTurn(() => forget(digest));
+      for (const digest of await sourceStore.kept()) await inTurn(() => forget(digest));
     },
     async create(caller: Caller, spaceName: string, input: CreateAgent, idempotency?: Idempotency) {
       const space = spaceFor(view, caller, spaceName, 'agents', 'create', input.name);
@@ -217,8 +217,8 @@ export function agentService(deps: AgentDeps) {
         };
         // A complete upload counts even if its client has disconnected.
         const turn = () => checks.wait([{ key: caller.accountId, most: CHECKS.maxOfKey }], new AbortController().signal);
-        const received = await shelf.receive(body, claim, turn);
-        return received.ok ? await inTurn(() => shelve(() => still(caller, spaceName, found.value.row), received.value)) : received;
+        const received = await sourceStore.receive(body, claim, turn);
+        return received.ok ? await inTurn(() => storeSource(() => still(caller, spaceName, found.value.row), received.value)) : received;
       } finally {
         spool.release();
         place.value();

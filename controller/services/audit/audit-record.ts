@@ -35,7 +35,7 @@ const TABLES: Readonly<Record<string, TableName>> = {
   tokens: 'revokedTokens',
 };
 
-const SPACES_KNOWN = 10_000;
+const MAX_SPACE_NAMES = 10_000;
 
 interface Found {
   readonly id: string;
@@ -91,7 +91,7 @@ export class AuditRecords {
     if (known !== undefined) return known;
     const name = this.#view.get('spaces', id)?.name;
     if (name === undefined) return null;
-    if (this.#spaceNames.size >= SPACES_KNOWN) this.#spaceNames.clear();
+    if (this.#spaceNames.size >= MAX_SPACE_NAMES) this.#spaceNames.clear();
     this.#spaceNames.set(id, name);
     return name;
   }

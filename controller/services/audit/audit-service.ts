@@ -9,7 +9,7 @@ import { recordAudit } from '../../domain/audit/record-audit.ts';
 import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
 import { rfc3339 } from '../../domain/engine/time.ts';
 import type { View } from '../../domain/engine/view.ts';
-import { globally, spaceFor } from '../access/access.ts';
+import { checkGlobal, spaceFor } from '../access/access.ts';
 import type { Applier } from '../engine/applier.ts';
 import type { Caller } from '../engine/caller.ts';
 import type { AuditQuery, Lists } from '../engine/lists.ts';
@@ -69,7 +69,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * space in which it has audit:list.
  */
 function auditQuery(view: View, caller: Caller, { actor, action, resource, space, since, until }: AuditFilter): Outcome<AuditQuery> {
-  const isGlobal = globally(caller, 'audit', 'list');
+  const isGlobal = checkGlobal(caller, 'audit', 'list');
   // With access to everything, the caller can also ask about deleted spaces.
   const scope = isGlobal.ok ? accepted({ id: undefined }) : space === undefined ? isGlobal : spaceFor(view, caller, space, 'audit', 'list');
   if (!scope.ok) return scope;

@@ -8,7 +8,7 @@ import type { Loop } from '../engine/loop.ts';
 const EVERY_MS = 60_000;
 const DAY_MS = 86_400_000;
 
-export interface AuditKept {
+export interface AuditRetention {
   readonly days: number;
   readonly rows: number;
   /** Messages outnumber everything else. */
@@ -19,7 +19,7 @@ export interface AuditKept {
 }
 
 /** About 0.4 KB per row with its indexes: 0.8 GB at every bound. */
-export const AUDIT_KEPT: AuditKept = { days: 365, rows: 2_000_000, messageDays: 30, messageRows: 1_000_000, refusedRows: 200_000 };
+export const AUDIT_RETENTION: AuditRetention = { days: 365, rows: 2_000_000, messageDays: 30, messageRows: 1_000_000, refusedRows: 200_000 };
 
 export interface AuditRetentionDeps extends Pick<Background, 'loops' | 'applier' | 'clock' | 'log' | 'metrics'> {
   readonly lists: Pick<Lists, 'auditCutoffs'>;

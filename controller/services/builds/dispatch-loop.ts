@@ -12,10 +12,10 @@ import type { Fleet } from '../fleet/fleet.ts';
 import { Rebuilds } from './rebuilds.ts';
 
 /** How long a build waits for a node with its base image while other nodes are ready. */
-const NODE_COMES_WITHIN_MS = 20_000;
+const NODE_WAIT_MS = 20_000;
 
 /** How long a build with repositories waits for others requested at the same time. */
-const GATHERED_WITHIN_MS = 200;
+const GATHER_MS = 200;
 
 /** All open builds share one key: each run compares them. */
 const BUILDS = 'builds';
@@ -36,7 +36,7 @@ export interface DispatchDeps extends Pick<Background, 'loops' | 'applier' | 'vi
 }
 
 /** Waiting builds considered per run. Later ones wait until these are assigned or failed. */
-const LOOKED_AT = 256;
+const MAX_CONSIDERED = 256;
 
 /**
  * Assigns open builds to nodes, one at a time per space, so that later requests share the next
@@ -99,8 +99,8 @@ export class BuildDispatch {
   #dispatch(): undefined {
     const assigned = this.#deps.view.assignedBuilds();
     this.#endLate(assigned);
-    const underWay = this.#underWay(assigned);
-    let inAll = [...underWay.values()].reduce((sum, count) => sum + count, 0);
+    const inProgress = this.#inProgress(assigned);
+    let inAll = [...inProgress.values()].reduce((sum, count) => sum + count, 0);
     // Builds of disconnected nodes come first: they are older.
     const due = [...assigned.filter(({ nodeId }) => !this.#isConnected(nodeId)), ...this.#deps.view.waitingBuilds(LOOKED_AT)];
     for (const build of due) {
@@ -111,9 +111,9 @@ export class BuildDispatch {
       if (this.#assigning.has(build.id)) continue;
       const nodes = this.#deps.directory.nodes();
       const { perNode } = this.#bounds;
-      const node = inAll < this.#bounds.inAll ? nodeToBuildOn(nodes, build, underWay, perNode) : undefined;
+      const node = inAll < this.#bounds.inAll ? nodeToBuildOn(nodes, build, inProgress, perNode) : undefined;
       if (node !== undefined) {
-        underWay.set(node.id, (underWay.get(node.id) ?? 0) + 1);
+        inProgress.set(node.id, (inProgress.get(node.id) ?? 0) + 1);
         inAll += 1;
         this.#assign(build.id, node.id);
         continue;
@@ -166,12 +166,12 @@ export class BuildDispatch {
   /**
    * Returns the number of builds per connected node, including pending assignments and rebuilds.
    */
-  #underWay(assigned: readonly BuildRow[]): Map<NodeId, number> {
+  #inProgress(assigned: readonly BuildRow[]): Map<NodeId, number> {
     const counts = new Map<NodeId, number>();
     const count = (node: NodeId, more: number) => counts.set(node, (counts.get(node) ?? 0) + more);
     for (const { nodeId } of assigned) if (nodeId !== null && this.#isConnected(nodeId)) count(nodeId, 1);
     for (const node of this.#assigning.values()) count(node, 1);
-    for (const [node, again] of this.rebuilds.underWay()) count(node, again);
+    for (const [node, again] of this.rebuilds.inProgress()) count(node, again);
     return counts;
   }
 

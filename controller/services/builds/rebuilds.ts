@@ -25,7 +25,7 @@ export interface RebuildDeps {
  */
 export class Rebuilds {
   readonly #deps: RebuildDeps;
-  readonly #underWay = new Map<NodeId, Map<string, BuildRow>>();
+  readonly #inProgress = new Map<NodeId, Map<string, BuildRow>>();
   readonly #rebuilt: Counter<'outcome'>;
 
   constructor(deps: RebuildDeps) {
@@ -57,7 +57,7 @@ export class Rebuilds {
     if (build?.image !== image) return false;
     const ready = this.#deps.directory.nodes().filter((node) => node.ready);
     if (ready.some(({ images }) => images.has(image))) return false;
-    if (ready.some(({ id }) => this.#underWay.get(id)?.has(build.id))) return true;
+    if (ready.some(({ id }) => this.#inProgress.get(id)?.has(build.id))) return true;
     const node = ready.find((one) => one.images.has(build.baseImage) && takesSpace(one, spaceId));
     if (node === undefined) return false;
     this.#start(node.id, build);
@@ -65,20 +65,20 @@ export class Rebuilds {
   }
 
   /** Yields the number of rebuilds per node. */
-  *underWay(): Generator<readonly [NodeId, number]> {
-    for (const [node, builds] of this.#underWay) yield [node, builds.size];
+  *inProgress(): Generator<readonly [NodeId, number]> {
+    for (const [node, builds] of this.#inProgress) yield [node, builds.size];
   }
 
   /** Returns whether a node has a rebuild that uses this source. */
   mayFetch(node: NodeId, digest: string): boolean {
-    return [...(this.#underWay.get(node)?.values() ?? [])].some(({ agents }) => agents.some((agent) => agent.digest === digest));
+    return [...(this.#inProgress.get(node)?.values() ?? [])].some(({ agents }) => agents.some((agent) => agent.digest === digest));
   }
 
   /** Records the end of a build on a node. Returns true if it was a rebuild. */
   ended(node: NodeId, buildId: string, outcome: Ended): boolean {
-    const build = this.#underWay.get(node)?.get(buildId);
+    const build = this.#inProgress.get(node)?.get(buildId);
     if (build === undefined) return false;
-    this.#underWay.get(node)?.delete(buildId);
+    this.#inProgress.get(node)?.delete(buildId);
     if ('error' in outcome) this.#gone(node, build.image, `The image ${build.image} is missing on this node: ${outcome.error}`);
     else {
       this.#deps.fleet.stream(node)?.facts.addImage(build.image);
@@ -90,12 +90,12 @@ export class Rebuilds {
 
   /** Drops the rebuilds of a node whose stream ended: it asks again for what it needs. */
   forget(node: NodeId): void {
-    this.#underWay.delete(node);
+    this.#inProgress.delete(node);
   }
 
   #start(node: NodeId, build: BuildRow): void {
-    const builds = this.#underWay.get(node) ?? new Map<string, BuildRow>();
-    this.#underWay.set(node, builds);
+    const builds = this.#inProgress.get(node) ?? new Map<string, BuildRow>();
+    this.#inProgress.set(node, builds);
     if (builds.has(build.id)) return;
     builds.set(build.id, build);
     this.#deps.log.warn('image.lost', { build: build.id, image: build.image, node });

@@ -25,7 +25,7 @@ export interface Committed {
 /** Assumed for a command that does not state what it writes. */
 const USUAL_BYTES = 1024;
 /** A batch accepts no more commands after this, so that other work of the process can run. */
-const LONGEST_DECIDING_MS = 20;
+const MAX_DECIDING_MS = 20;
 /** A commit costs a disk sync, so lazy commands wait this long to share one. */
 const LAZY_MS = 20;
 
@@ -209,7 +209,7 @@ export class Applier {
         for (const waiting of batch) {
           const before = this.#mutations.length;
           settle.push(this.#runOne(waiting));
-          if (this.#watch.decided(waiting.name) >= LONGEST_DECIDING_MS) break;
+          if (this.#watch.decided(waiting.name) >= MAX_DECIDING_MS) break;
           // End the batch: the rights cache follows the commit, and later callers must be checked
           // against it.
           if (this.#mutations.slice(before).some(changesRights)) break;

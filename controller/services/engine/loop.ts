@@ -4,7 +4,7 @@ import type { Random } from '../../../seams/random.ts';
 /** Delay before the first retry, doubled with each failure in a row, up to a maximum. */
 export const RETRY = { firstMs: 1_000, maxMs: 30_000 } as const;
 /** Timers do not notice that a machine slept, so later deadlines are checked this often. */
-const LONGEST_TIMER_MS = 10 * 60_000;
+const MAX_TIMER_MS = 10 * 60_000;
 
 /**
  * Milliseconds until a key is due again: 0 is at once, behind waiting keys; undefined is when it is
@@ -93,7 +93,7 @@ export class Loop<Key extends string> {
     const known = this.#deadlines.get(key);
     if (known !== undefined && known.atMs <= atMs) return;
     known?.timer.cancel();
-    const timer = this.#clock.after(Math.min(delayMs, LONGEST_TIMER_MS), () => {
+    const timer = this.#clock.after(Math.min(delayMs, MAX_TIMER_MS), () => {
       this.#deadlines.delete(key);
       // A timer fires in a turn of its own.
       this.#waiting.add(key);

@@ -100,7 +100,7 @@ function seesKind({ kinds, spaces, keysOf }: EventScope, { type, data }: StoredE
 const MAX_REMEMBERED = 10_000;
 
 /** Caches the newest results of `find`: the owner of a session never changes. */
-export function rememberedOwners(find: OwnerOf): OwnerOf {
+export function cachedOwners(find: OwnerOf): OwnerOf {
   const known = new Map<SessionId, AccountId>();
   return (session) => {
     const owner = known.get(session) ?? find(session);

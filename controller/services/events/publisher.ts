@@ -15,7 +15,7 @@ const BATCH = { limit: 200, maxBytes: 1024 * 1024 };
  */
 const WAITING = { maxBytes: 8 * 1024 * 1024, maxEvents: 10_000 };
 const TICK_MS = 1_000;
-const LAST_WORDS_MS = 1_000;
+const CLOSE_TIMEOUT_MS = 1_000;
 
 export interface PublisherDeps {
   readonly loops: Pick<Loops, 'open'>;

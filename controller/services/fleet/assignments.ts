@@ -34,7 +34,7 @@ export class Assignments {
   readonly #nodeId: NodeId;
   readonly #view: View;
   readonly #random: Random;
-  readonly #told = new Map<string, number>();
+  readonly #sent = new Map<string, number>();
   #sum = new SetSum();
   #setId = '';
   #number = 0;
@@ -52,14 +52,14 @@ export class Assignments {
 
   /** Number of sessions sent. */
   get size(): number {
-    return this.#told.size;
+    return this.#sent.size;
   }
 
   /** Starts a full set, whose parts come from `nextPart`. Send the first one in the same turn. */
   begin(): void {
     this.#setId = this.#random.uuid();
     this.#number = 0;
-    this.#told.clear();
+    this.#sent.clear();
     this.#sum = new SetSum();
     this.#sending = { part: 0, afterTombstone: '', afterSession: '' };
   }
@@ -101,7 +101,7 @@ export class Assignments {
 
   /** Returns the change that brings the node up to date with these rows, or undefined if it is. */
   change(sessions: readonly SessionRow[], tombstones: readonly TombstoneRow[]): ControllerFrame | undefined {
-    const fresh = sessions.filter((row) => row.desired !== 'deleted' && (this.#told.get(row.id) ?? 0) < row.generation);
+    const fresh = sessions.filter((row) => row.desired !== 'deleted' && (this.#sent.get(row.id) ?? 0) < row.generation);
     for (const row of fresh) this.#tell(row.id, row.generation);
     for (const row of tombstones) this.#forget(row.id);
     if (fresh.length === 0 && tombstones.length === 0) return undefined;
@@ -141,12 +141,12 @@ export class Assignments {
         }
         const rows = this.#view.statesOn(this.#nodeId, after, COMPARED_AT_ONCE);
         for (const { id, generation } of rows) {
-          if (this.#told.get(id) !== generation) return 'differs';
+          if (this.#sent.get(id) !== generation) return 'differs';
           after = id;
         }
         seen += rows.length;
         if (rows.length === COMPARED_AT_ONCE) return 'more';
-        return seen === this.#told.size ? 'agrees' : 'differs';
+        return seen === this.#sent.size ? 'agrees' : 'differs';
       },
     };
   }
@@ -160,15 +160,15 @@ export class Assignments {
 
   #tell(id: string, generation: number): void {
     this.#forget(id);
-    this.#told.set(id, generation);
+    this.#sent.set(id, generation);
     this.#sum.add(id, generation);
   }
 
   #forget(id: string): void {
-    const told = this.#told.get(id);
-    if (told === undefined) return;
-    this.#told.delete(id);
-    this.#sum.remove(id, told);
+    const generation = this.#sent.get(id);
+    if (generation === undefined) return;
+    this.#sent.delete(id);
+    this.#sum.remove(id, generation);
   }
 }
 

@@ -27,15 +27,15 @@ const PHASES: Readonly<Record<Report__Output['phase'], Exclude<Phase, 'none'> | 
   FAILED: 'failed',
 };
 
-export const decodeHello = (said: Hello__Output | undefined): Greeting => ({
-  driver: said?.driver ?? '',
-  version: said?.agentVersion ?? '',
-  cpuMillis: said?.capacity?.cpuMillis ?? 0,
-  memoryBytes: said?.capacity?.memoryBytes ?? 0,
-  maxSessions: said?.capacity?.sessions ?? 0,
-  bounds: decodeBounds(said?.capacity),
-  incarnation: said?.incarnation ?? 0,
-  hostname: said?.hostname ?? '',
+export const decodeHello = (frame: Hello__Output | undefined): Greeting => ({
+  driver: frame?.driver ?? '',
+  version: frame?.agentVersion ?? '',
+  cpuMillis: frame?.capacity?.cpuMillis ?? 0,
+  memoryBytes: frame?.capacity?.memoryBytes ?? 0,
+  maxSessions: frame?.capacity?.sessions ?? 0,
+  bounds: decodeBounds(frame?.capacity),
+  incarnation: frame?.incarnation ?? 0,
+  hostname: frame?.hostname ?? '',
 });
 
 function decodeBounds(capacity: Capacity__Output | null | undefined): NodeBounds | null {
@@ -46,15 +46,15 @@ function decodeBounds(capacity: Capacity__Output | null | undefined): NodeBounds
 
 const MAX_LIVES = 2 ** 40;
 
-export function decodeReport(from: NodeId, incarnation: number, said: Report__Output): Report | undefined {
-  const phase = PHASES[said.phase];
+export function decodeReport(from: NodeId, incarnation: number, frame: Report__Output): Report | undefined {
+  const phase = PHASES[frame.phase];
   if (phase === undefined) return undefined;
-  const { generation, boot, number, containerId, volume, acceptedSeq } = said;
-  const reason = visibleText(said.reason);
+  const { generation, boot, number, containerId, volume, acceptedSeq } = frame;
+  const reason = visibleText(frame.reason);
   // The digits become part of an id.
-  const life = said.life <= MAX_LIVES ? said.life : 0;
+  const life = frame.life <= MAX_LIVES ? frame.life : 0;
   const order = { incarnation, boot, number };
-  return { from, sessionId: said.sessionId as SessionId, generation, phase, order, containerId, volume, reason, acceptedSeq, life };
+  return { from, sessionId: frame.sessionId as SessionId, generation, phase, order, containerId, volume, reason, acceptedSeq, life };
 }
 
 const OUTCOMES: Readonly<Record<Answer__Output['outcome'], GivenAnswer['outcome'] | undefined>> = {
@@ -63,18 +63,18 @@ const OUTCOMES: Readonly<Record<Answer__Output['outcome'], GivenAnswer['outcome'
   ERROR: 'error',
 };
 
-export function decodeAnswer(from: NodeId, said: Answer__Output): GivenAnswer | undefined {
-  const outcome = OUTCOMES[said.outcome];
+export function decodeAnswer(from: NodeId, frame: Answer__Output): GivenAnswer | undefined {
+  const outcome = OUTCOMES[frame.outcome];
   if (outcome === undefined) return undefined;
-  const { generation, runId, agent, content, durationMs } = said;
-  const reason = visibleText(said.reason);
-  const about = { sessionId: said.sessionId as SessionId, messageId: said.messageId as MessageId };
+  const { generation, runId, agent, content, durationMs } = frame;
+  const reason = visibleText(frame.reason);
+  const about = { sessionId: frame.sessionId as SessionId, messageId: frame.messageId as MessageId };
   return { from, generation, ...about, runId, agent, outcome, content, reason, durationMs };
 }
 
-export function decodeRun(from: NodeId, said: RunStarted__Output): StartedRun {
-  const { generation, runId, agent } = said;
-  return { from, generation, sessionId: said.sessionId as SessionId, messageId: said.messageId as MessageId, runId, agent };
+export function decodeRun(from: NodeId, frame: RunStarted__Output): StartedRun {
+  const { generation, runId, agent } = frame;
+  return { from, generation, sessionId: frame.sessionId as SessionId, messageId: frame.messageId as MessageId, runId, agent };
 }
 
 export function decodeBuild({ buildId, phase, imageId, error }: BuildReport__Output) {

@@ -183,7 +183,7 @@ export class Fleet {
       build: (report) => this.#listener?.built(stream.nodeId, report),
       shutDown: () => this.#ended(stream),
       workers: (session, workers) => {
-        for (const name of this.workers.told(stream.nodeId, session, workers))
+        for (const name of this.workers.report(stream.nodeId, session, workers))
           if (!mayAnswer(this.#deps.view, session, name)) stream.send(stopAgent(session.spaceId, name, false));
       },
       streamRefused: (refusal) => this.#carrier?.refused(stream.nodeId, refusal) === true,
@@ -203,7 +203,7 @@ export class Fleet {
   }
 
   #gone(nodeId: NodeId): void {
-    this.workers.gone(nodeId);
+    this.workers.forget(nodeId);
     this.#deps.directory.disconnected(nodeId);
   }
 

@@ -5,15 +5,15 @@ import { STREAM_MEMORY } from './stream-memory.ts';
 /** Bounds of frames whose commands are undecided. Beyond either, the link is not read. */
 export const MAX_UNDECIDED = { frames: 1000, bytes: STREAM_MEMORY.undecided.ofNode } as const;
 /** Counted for a frame of unknown length, and for each report of an inventory. */
-export const A_FRAME_BYTES = 512;
+export const DEFAULT_FRAME_BYTES = 512;
 /** Minimum pause, so that a node beyond its rates costs little. */
-const SHORTEST_REST_MS = 100;
+const MIN_REST_MS = 100;
 
 /** Decides when one node's link is read: not while too much of it is undecided, and not while the node rests. */
 export class FlowControl {
   readonly #stream: Stream;
   /** Of the frame that is handled now. */
-  frameBytes = A_FRAME_BYTES;
+  frameBytes = DEFAULT_FRAME_BYTES;
   #undecided = 0;
   #undecidedBytes = 0;
   #isPaused = false;
@@ -61,7 +61,7 @@ export class FlowControl {
     if (this.#rest !== undefined) return false;
     const { link, shared } = this.#stream;
     link.pause();
-    this.#rest = shared.clock.after(Math.max(SHORTEST_REST_MS, delayMs), () => {
+    this.#rest = shared.clock.after(Math.max(MIN_REST_MS, delayMs), () => {
       this.#rest = undefined;
       if (!this.#isPaused) link.resume();
     });

@@ -2,7 +2,7 @@ import { MAX_IMAGES, MAX_ORPHANS, MAX_REPORTS } from '../../../proto/frame-bound
 import type { Inventory__Output } from '../../../proto/generated/raworc/node/v0/Inventory.ts';
 import { type Command, unchanged } from '../../domain/engine/command.ts';
 import { notHeld } from '../../domain/nodes/commands/nodes.ts';
-import { A_FRAME_BYTES } from './flow-control.ts';
+import { DEFAULT_FRAME_BYTES } from './flow-control.ts';
 import type { Inbound } from './inbound.ts';
 import { InventoryParts } from './inventory.ts';
 import { setOrphans } from './node-frames.ts';
@@ -41,7 +41,7 @@ export class Listing {
     if (!facts.fits(this.#parts.images, this.#parts.orphans))
       return this.#stream.reject('the names of its images and orphans are too long');
     if (inventory.sessions.length + inventory.images.length + inventory.orphans.length === 0 && more) limits.waste('inventory');
-    flow.frameBytes = A_FRAME_BYTES;
+    flow.frameBytes = DEFAULT_FRAME_BYTES;
     for (const one of sessions) report(this.#stream, one);
     if (more)
       return flow.decide(shared.applier.apply(afterwards), () => void this.#stream.send({ kind: 'inventoryTaken', value: { part } }));

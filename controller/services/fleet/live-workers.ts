@@ -24,7 +24,7 @@ export class LiveWorkers {
   readonly #bySpace = new Map<SpaceId, Set<AgentId>>();
 
   /** Records a report and returns the names of live agents. */
-  told(nodeId: NodeId, session: SessionRow, workers: readonly LiveWorker__Output[]): string[] {
+  report(nodeId: NodeId, session: SessionRow, workers: readonly LiveWorker__Output[]): string[] {
     this.#forget(session.id);
     const built = new Map(session.agents.map(({ id, name }) => [name, id]));
     const startedAtMs = new Map<AgentId, number>();
@@ -53,7 +53,7 @@ export class LiveWorkers {
   }
 
   /** Drops everything known about a node. */
-  gone(nodeId: NodeId): void {
+  forget(nodeId: NodeId): void {
     for (const id of [...(this.#byNode.get(nodeId) ?? [])]) this.#forget(id);
   }
 

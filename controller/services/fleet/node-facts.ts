@@ -5,7 +5,7 @@ import type { SessionId } from '../../domain/engine/ids.ts';
 import type { StreamMemory } from './stream-memory.ts';
 
 /** Overhead per stored name. */
-const A_NAME_BYTES = 32;
+const NAME_OVERHEAD_BYTES = 32;
 /** Per node; further ones are ignored. */
 const MAX_CONDITIONS = 32;
 
@@ -79,9 +79,9 @@ export class NodeFacts {
   /** Reserves memory for these names. Returns false if it is too much. */
   fits(images: Iterable<string>, orphans: readonly Orphan__Output[]): boolean {
     let bytes = 0;
-    for (const image of images) bytes += 2 * image.length + A_NAME_BYTES;
+    for (const image of images) bytes += 2 * image.length + NAME_OVERHEAD_BYTES;
     for (const { sessionId, containerId, volume, space, image } of orphans)
-      bytes += 2 * (sessionId.length + containerId.length + volume.length + space.length + image.length) + 5 * A_NAME_BYTES;
+      bytes += 2 * (sessionId.length + containerId.length + volume.length + space.length + image.length) + 5 * NAME_OVERHEAD_BYTES;
     return this.#memory.keep(this, bytes);
   }
 

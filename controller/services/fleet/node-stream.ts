@@ -6,7 +6,7 @@ import type { NodeId } from '../../domain/engine/ids.ts';
 import { nodeConnected } from '../../domain/nodes/commands/nodes.ts';
 import { Lease } from '../nodes/lease.ts';
 import { decodeHello } from './decode.ts';
-import { A_FRAME_BYTES, FlowControl } from './flow-control.ts';
+import { DEFAULT_FRAME_BYTES, FlowControl } from './flow-control.ts';
 import { handle } from './handlers.ts';
 import { helloFault, welcome } from './handshake.ts';
 import type { Inbound } from './inbound.ts';
@@ -70,7 +70,7 @@ export class NodeStream implements Inbound {
     this.outbound = new Outbound(this, this.flow);
     this.#keyHash = keyHash;
     this.#listing = new Listing(this, () => this.#connect());
-    link.onMessage((frame, bytes = A_FRAME_BYTES) => this.#take(frame, bytes));
+    link.onMessage((frame, bytes = DEFAULT_FRAME_BYTES) => this.#take(frame, bytes));
     link.onClose((fault) => this.#closed(fault));
   }
 

@@ -49,7 +49,7 @@ export interface SessionDeps {
 const imageIn = (details: unknown): string | undefined =>
   typeof details === 'object' && details !== null && 'image' in details && typeof details.image === 'string' ? details.image : undefined;
 
-const REBUILT_WITHIN_S = 5;
+const REBUILD_RETRY_S = 5;
 
 export function sessionService(deps: SessionDeps) {
   const { applier, view, waiters, shownSessions } = deps;
@@ -61,7 +61,7 @@ export function sessionService(deps: SessionDeps) {
     const image = imageIn(created.refusal.details);
     if (image === undefined || !deps.rebuild(spaceId, image)) return created;
     const message = 'The image of this space was removed from its nodes and is being rebuilt. Retry in a few seconds.';
-    return refused('UNAVAILABLE', message, { retry_after_s: REBUILT_WITHIN_S });
+    return refused('UNAVAILABLE', message, { retry_after_s: REBUILD_RETRY_S });
   }
 
   /**

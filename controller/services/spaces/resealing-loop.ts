@@ -24,13 +24,13 @@ const EVERY_MS = 60_000;
 export const KEY_ROTATION = byOperator('rotateKeys', { kind: 'controller', ref: null, space: null });
 
 /** Each secret has up to 64 KiB, and a batch shares the applier with all other commands. */
-export const RESEALED_AT_ONCE = 16;
+export const RESEAL_BATCH = 16;
 
 /**
  * Returns a function that reseals the rows of a batch, with one random nonce for each possible row.
  */
 export function resealing(ring: SealingRing, random: Random): (row: SecretRow, at: number) => Pick<SecretRow, 'sealed' | 'keyId'> {
-  const nonces = Array.from({ length: RESEALED_AT_ONCE }, () => random.bytes(NONCE_BYTES));
+  const nonces = Array.from({ length: RESEAL_BATCH }, () => random.bytes(NONCE_BYTES));
   return (row, at) => {
     const nonce = nonces[at];
     if (nonce === undefined) throw new Error('more rows than nonces');
@@ -71,7 +71,7 @@ export function resealingLoop({ loops, applier, view, ring, keys, random, log, b
 
     let secrets = 0;
     while (!closing.aborted && view.secretsNotUnder(ring.currentId, 1).length > 0) {
-      secrets += await applier.apply(resealSecrets(ring.currentId, RESEALED_AT_ONCE, resealing(ring, random)));
+      secrets += await applier.apply(resealSecrets(ring.currentId, RESEAL_BATCH, resealing(ring, random)));
       await barriers.reach('sealing.batch');
     }
     const older = there.filter(({ id }) => id !== ring.currentId).map(({ id }) => id);

@@ -12,7 +12,7 @@ export interface SpaceSecrets {
 }
 
 /** Decrypts the secrets of a space on demand and keeps none of them. */
-export class SecretKeeper {
+export class SecretReader {
   readonly #view: View;
   readonly #ring: SealingRing;
   readonly #holdsIn: (account: AccountId, spaceId: SpaceId) => boolean;

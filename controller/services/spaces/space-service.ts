@@ -53,8 +53,8 @@ export function spaceService({ applier, view, lists, random, storeKey, sizes }: 
         return refused('BAD_REQUEST', 'The request changes nothing. Send description, settings or active.');
       const fit = checkedSettings(sizes, change.settings ?? {});
       // The command checks the current row: the row read here can be outdated by then.
-      const mayBound = caller.permissions.allows('spaces', 'update', null);
-      return fit.ok ? applier.submit(changeSpace(space.value.id, change, mayBound), caller) : fit;
+      const canSetLimits = caller.permissions.allows('spaces', 'update', null);
+      return fit.ok ? applier.submit(changeSpace(space.value.id, change, canSetLimits), caller) : fit;
     },
     /** Deletes a space with its secrets, agents, builds and bindings. 409 while it has sessions. */
     async remove(caller: Caller, name: string) {

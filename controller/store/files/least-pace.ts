@@ -8,7 +8,7 @@ export const MIN_BYTES_PER_S = 16 * 1024;
  * Enforces a minimum upload rate, averaged since the start, after a grace period. Counts only time
  * spent waiting for the client: a slow disk or a queue is not its fault.
  */
-export class LeastPace {
+export class MinimumPace {
   readonly #clock: Pick<Clock, 'monotonic' | 'after'>;
   readonly #tooSlow: () => void;
   #bytes = 0;

@@ -6,12 +6,12 @@ import type { Clock } from '../../../seams/clock.ts';
 import type { Disk } from '../../../seams/disk.ts';
 import type { Random } from '../../../seams/random.ts';
 import { accepted } from '../../domain/engine/outcome.ts';
-import type { SourceShelf } from '../../services/agents/agent-service.ts';
+import type { SourceStore } from '../../services/agents/agent-service.ts';
 import { SOURCE_LIMITS } from '../../services/agents/source-check.ts';
 import type { SourceChecker } from '../source-check/checker.ts';
 import { saveUpload } from './upload-file.ts';
 
-export interface SourceFiles extends SourceShelf {
+export interface SourceFiles extends SourceStore {
   /** Returns the packed source of that digest, or undefined if it is not stored. */
   open(digest: string): Readable | undefined;
 }

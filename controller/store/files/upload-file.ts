@@ -3,7 +3,7 @@ import type { Clock } from '../../../seams/clock.ts';
 import type { Disk } from '../../../seams/disk.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { SourceClaim } from '../../services/agents/agent-service.ts';
-import { LeastPace } from './least-pace.ts';
+import { MinimumPace } from './least-pace.ts';
 
 export interface UploadFileDeps {
   readonly disk: Disk;
@@ -24,7 +24,7 @@ export async function saveUpload(
   claim: Pick<SourceClaim, 'packed' | 'spooled'>,
   { disk, clock }: UploadFileDeps,
 ): Promise<Outcome<undefined>> {
-  const pace = new LeastPace(clock, () => body.destroy());
+  const pace = new MinimumPace(clock, () => body.destroy());
   pace.wait();
   const file = await disk.open(path).finally(() => pace.stop());
   // One reused buffer: chunks that outlive a turn cause collections of the whole heap.

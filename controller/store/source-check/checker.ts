@@ -19,7 +19,7 @@ export interface SourceCheckerDeps {
 
 /** A deploy is often followed by the next one, and starting the process takes a moment. */
 const IDLE_MS = 30_000;
-const LONGEST_CHECK_MS = 240_000;
+const MAX_CHECK_MS = 240_000;
 const HEAP_MIB = 96;
 /** Buffers are small and short-lived: a larger young generation would only waste memory. */
 const YOUNG_MIB = 1;
@@ -77,7 +77,7 @@ export class SourceChecker {
       };
       const exited = (code: number | null, signal: string | null) => lost('ended', { code, signal });
       const failed = (error: Error) => lost('ended', { error: error.message });
-      const timer = this.#deps.clock.after(LONGEST_CHECK_MS, () => lost('timed_out', {}));
+      const timer = this.#deps.clock.after(MAX_CHECK_MS, () => lost('timed_out', {}));
       const take = (message: FromChecker) => {
         if ('claim' in message) return void answer(child, claim.spooled(message.claim));
         settle();

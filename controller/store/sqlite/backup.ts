@@ -35,8 +35,8 @@ export async function copyDatabase(
 }
 
 function check(database: Database.Database, path: string): void {
-  const said = database.pragma('integrity_check', { simple: true });
-  if (said !== 'ok') throw new Error(`${path} is damaged: ${String(said)}`);
+  const result = database.pragma('integrity_check', { simple: true });
+  if (result !== 'ok') throw new Error(`${path} is damaged: ${String(result)}`);
 }
 
 /** Returns whether another process has the database open. */

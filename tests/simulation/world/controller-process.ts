@@ -94,7 +94,7 @@ export class ControllerProcess {
     const core = openCore({
       store: { writer, view: store.view, lists, events: store.events },
       ...{ news: newsOver(options.broker.busFor(life), log), clusterId, storeKey: new Uint8Array(32), baseImage: IMAGE },
-      shelf: { receive: notHere, remove: async () => undefined, kept: async () => [] },
+      sourceStore: { receive: notHere, remove: async () => undefined, kept: async () => [] },
       passwords: { hash: async (password) => accepted(password), verify: async (password, hash) => accepted(password === hash) },
       sealing: { ring: RING, keys: SEALING_KEYS },
       ...{ version: 'sim', lease: { ...LEASE, lostAfterMs: options.lostAfterMs }, sizes: SIZES },

@@ -41,13 +41,13 @@ export function createSpace(
  * Changes a space. Settings apply to sessions that are created or resumed later. Refuses a change
  * of the space's bounds with 403 if `mayBound` is false: otherwise its own admins could lift them.
  */
-export function changeSpace(id: SpaceId, change: Omit<ChangeSpace, 'name'>, mayBound: boolean): Command<Outcome<SpaceObject>> {
+export function changeSpace(id: SpaceId, change: Omit<ChangeSpace, 'name'>, canSetLimits: boolean): Command<Outcome<SpaceObject>> {
   return {
     name: 'change-space',
     decide({ view, now }) {
       const before = view.get('spaces', id);
       if (before === undefined) return unchanged(NO_SPACE);
-      const bound = mayBound ? undefined : BOUNDS.find((name) => change.settings && !same(before.settings[name], change.settings[name]));
+      const bound = canSetLimits ? undefined : BOUNDS.find((name) => change.settings && !same(before.settings[name], change.settings[name]));
       if (bound !== undefined) return unchanged(refused('FORBIDDEN', boundKept(bound, before.settings[bound])));
       const row: SpaceRow = { ...before, ...change, updatedAt: now };
       return { mutations: [put('spaces', row)], events: [spaceEvent('space.updated', row)], answer: accepted(spaceObject(row)) };

@@ -14,12 +14,12 @@ export const isOverflow: Condition = sql`key = ''`;
 /**
  * Matches index rows. Values longer than the index stores are also compared with the session's row.
  */
-export function saysIndexed(pair: Pair): readonly Condition[] {
+export function matchesIndexed(pair: Pair): readonly Condition[] {
   return [isPair(pair), ...rest(pair)];
 }
 
 /** Matches index rows found by another pair, with a lookup of the whole key. */
-export function saysAsWell(pair: Pair): readonly Condition[] {
+export function matchesAlso(pair: Pair): readonly Condition[] {
   const same = sql`other.space_id = session_metadata.space_id and other.created_at = session_metadata.created_at and other.id = session_metadata.id`;
   return [sql`exists (select 1 from session_metadata as other where ${isPair(pair, 'other.')} and ${same})`, ...rest(pair)];
 }
@@ -35,19 +35,19 @@ function isPair([key, value]: Pair, of: '' | 'other.' = ''): Condition {
 }
 
 const rest = ([key, value]: Pair): readonly Condition[] =>
-  lengthOf(value) < MAX_VALUE_LENGTH ? [] : [saysInMetadata('session_metadata', key, value)];
+  lengthOf(value) < MAX_VALUE_LENGTH ? [] : [matchesMetadata('session_metadata', key, value)];
 
-export const allSaid = (pairs: readonly Pair[]): readonly Condition[] =>
-  pairs.map(([key, value]) => saysInMetadata('session_metadata', key, value));
+export const matchesAll = (pairs: readonly Pair[]): readonly Condition[] =>
+  pairs.map(([key, value]) => matchesMetadata('session_metadata', key, value));
 
 /**
  * Matches the session's row by its id. Strings compare as they are, other values as JSON, such as
  * `true` or `3`.
  */
-export function saysInMetadata(source: 'sessions' | 'session_metadata', key: string, value: string): Condition {
+export function matchesMetadata(source: 'sessions' | 'session_metadata', key: string, value: string): Condition {
   const path = `$.${JSON.stringify(key)}`;
-  const said = sql`case json_type(metadata, ${path}) when 'text' then metadata ->> ${path} else metadata -> ${path} end = ${value}`;
-  return source === 'sessions' ? said : sql`exists (select 1 from sessions as row where row.id = session_metadata.id and ${said})`;
+  const matches = sql`case json_type(metadata, ${path}) when 'text' then metadata ->> ${path} else metadata -> ${path} end = ${value}`;
+  return source === 'sessions' ? matches : sql`exists (select 1 from sessions as row where row.id = session_metadata.id and ${matches})`;
 }
 
 /** In code points, like SQLite's length(). */

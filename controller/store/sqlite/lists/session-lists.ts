@@ -6,7 +6,7 @@ import { SHOWN_OF_SESSIONS } from '../../../domain/sessions/session-object.ts';
 import type { SessionQuery } from '../../../services/engine/lists.ts';
 import { selection } from '../columns.ts';
 import type { Query } from '../reader/reader.ts';
-import { allSaid, isOverflow, type Pair, saysAsWell, saysIndexed, saysInMetadata } from './metadata-conditions.ts';
+import { matchesAll, isOverflow, type Pair, matchesAlso, matchesIndexed, matchesMetadata } from './metadata-conditions.ts';
 
 export type Condition = RawBuilder<unknown>;
 /** The table that is searched. Both have the columns for visibility and order. */
@@ -73,24 +73,24 @@ export function sessionPage(
 function armsOf(query: SessionQuery, pairs: readonly Pair[]): readonly Arm[] {
   const { name, idPrefix } = query;
   if (isNothingVisible(query)) return [];
-  const filters = [LIVE, ...filtersOf(query), ...pairs.map(([key, value]) => saysInMetadata('sessions', key, value))];
+  const filters = [LIVE, ...filtersOf(query), ...pairs.map(([key, value]) => matchesMetadata('sessions', key, value))];
   if (name !== undefined) {
     const id = idPrefix === undefined ? [] : [hasPrefix('+', idPrefix)];
-    return [{ source: 'sessions', where: [sql`name = ${name}`, ...mayBeSeen(query), ...id, ...filters] }];
+    return [{ source: 'sessions', where: [sql`name = ${name}`, ...isVisible(query), ...id, ...filters] }];
   }
   if (idPrefix !== undefined) {
     const isSelective = idPrefix.length >= SELECTIVE_PREFIX;
-    const where = [hasPrefix(isSelective ? '' : '+', idPrefix), ...mayBeSeen(query), ...filters];
+    const where = [hasPrefix(isSelective ? '' : '+', idPrefix), ...isVisible(query), ...filters];
     return [{ source: 'sessions', where, ...(isSelective ? { isUnordered: true } : {}) }];
   }
   const [first, ...others] = pairs;
   if (first === undefined) return parts(query).map((part) => ({ source: 'sessions', where: [...part, ...filters] }));
   const ofRow = filtersOf(query);
   const rowToo = ofRow.length === 0 ? [] : [sql`exists (${ROW_OF_PAIR} and ${all([LIVE, ...ofRow])})`];
-  const said = [...saysIndexed(first), ...others.flatMap(saysAsWell), ...rowToo];
+  const matches = [...matchesIndexed(first), ...others.flatMap(matchesAlso), ...rowToo];
   return [
-    ...parts(query).map((part): Arm => ({ source: 'session_metadata', where: [...part, ...said] })),
-    { source: 'session_metadata', where: [isOverflow, ...mayBeSeen(query), ...allSaid(pairs), ...rowToo] },
+    ...parts(query).map((part): Arm => ({ source: 'session_metadata', where: [...part, ...matches] })),
+    { source: 'session_metadata', where: [isOverflow, ...isVisible(query), ...matchesAll(pairs), ...rowToo] },
   ];
 }
 
@@ -130,7 +130,7 @@ function parts(query: SessionQuery): readonly (readonly Condition[])[] {
   if (visible === 'all') return [[]];
   const spaces = [...new Set(visible.spaces)];
   if (spaceId !== undefined) return [[sql`created_by_id = ${visible.owner}`, sql`+space_id = ${spaceId}`]];
-  if (spaces.length > MAX_SPACES_APART) return [mayBeSeen(query)];
+  if (spaces.length > MAX_SPACES_APART) return [isVisible(query)];
   const own = ownSessions(visible, '');
   return [...spaces.map(inSpace), ...(own === undefined ? [] : [own])];
 }
@@ -139,7 +139,7 @@ function parts(query: SessionQuery): readonly (readonly Condition[])[] {
  * The same condition for rows found otherwise: the plus keeps SQLite from using an index on these
  * columns.
  */
-function mayBeSeen({ visible, spaceId }: SessionQuery): readonly Condition[] {
+function isVisible({ visible, spaceId }: SessionQuery): readonly Condition[] {
   const asked = spaceId === undefined ? [] : [sql`+space_id = ${spaceId}`];
   if (visible === 'all') return asked;
   const inSpaces = sql`+space_id in ${listOf(visible.spaces)}`;

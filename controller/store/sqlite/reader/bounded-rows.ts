@@ -4,7 +4,7 @@ import type { SqlRow } from '../columns.ts';
 
 const MAX_BYTES_PER_UNIT = 6;
 /** For a number, a boolean or null, and the quotes, colon and comma around a value. */
-const AROUND_A_VALUE = 24;
+const VALUE_OVERHEAD_BYTES = 24;
 
 /**
  * Returns the rows until their JSON exceeds `maxBytes`, and at least {@link MIN_ITEMS}. Rows are
@@ -34,7 +34,7 @@ function maxJsonBytes(row: SqlRow): number {
   let bytes = 0;
   for (const name in row) {
     const value = row[name];
-    bytes += name.length + AROUND_A_VALUE + (typeof value === 'string' ? value.length * MAX_BYTES_PER_UNIT : 0);
+    bytes += name.length + VALUE_OVERHEAD_BYTES + (typeof value === 'string' ? value.length * MAX_BYTES_PER_UNIT : 0);
   }
   return bytes;
 }

@@ -4,7 +4,7 @@ import { accepted } from '../../../../controller/domain/engine/outcome.ts';
 import { KeyUse } from '../../../../controller/services/access/key-use.ts';
 import { accountService } from '../../../../controller/services/access/login-service.ts';
 import { LoginThrottle } from '../../../../controller/services/access/login-throttle.ts';
-import { RightsInForce } from '../../../../controller/services/access/rights.ts';
+import { RightsCache } from '../../../../controller/services/access/rights.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock } from '../../../../seams/system.ts';
 import { ACCOUNT, openCore } from '../core.ts';
@@ -17,7 +17,7 @@ t.test('a login that the store fails gives back its turn', async (t) => {
   const service = accountService({
     applier,
     view: store.view,
-    rights: new RightsInForce(store.view),
+    rights: new RightsCache(store.view),
     keyUse: new KeyUse(applier, systemClock),
     passwords: {
       hash: async () => accepted(''),

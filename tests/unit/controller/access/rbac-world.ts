@@ -76,7 +76,7 @@ export async function openRbacWorld(rows: readonly Mutation[], listsAt = listsOn
       },
     },
     ...{ news: newsAlone, clusterId: 'c', storeKey: new Uint8Array(32), baseImage: 'base', version: '1' },
-    shelf: { receive: async () => refused('UNPROCESSABLE_ENTITY', 'No source'), remove: async () => undefined, kept: async () => [] },
+    sourceStore: { receive: async () => refused('UNPROCESSABLE_ENTITY', 'No source'), remove: async () => undefined, kept: async () => [] },
     passwords: { hash: async () => accepted('hash'), verify: async () => accepted(true) },
     sealing: { ring: keyRing(), keys: { read: async () => [], remove: async () => undefined, watch: () => ({ close: () => undefined }) } },
     ...{

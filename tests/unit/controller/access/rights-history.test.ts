@@ -87,7 +87,7 @@ async function history(t: Test, seed: number): Promise<void> {
       fault(`${credential.account.user} is shown ${event.type} of ${event.space}`);
     });
     const status = await stream.status;
-    const expected = session === undefined || model.maySee(model.standing(credential), session) ? 200 : 404;
+    const expected = session === undefined || model.canSee(model.standing(credential), session) ? 200 : 404;
     if (status !== expected) fault(`${credential.account.user} opens ${path}: ${status}, and not ${expected}`);
     if (status === 200) open.push({ stream, credential, session: session?.id, sight: model.sight(model.standing(credential)) });
   }
@@ -97,7 +97,7 @@ async function history(t: Test, seed: number): Promise<void> {
       const { stream, credential, session } = watched;
       const standing = model.standing(credential);
       const row = session === undefined ? undefined : model.sessions.find(({ id }) => id === session);
-      const mayGoOn = session === undefined ? model.sight(standing) === watched.sight : row !== undefined && model.maySee(standing, row);
+      const mayGoOn = session === undefined ? model.sight(standing) === watched.sight : row !== undefined && model.canSee(standing, row);
       if (!mayGoOn) {
         await within(`the stream of ${credential.account.user} ends, after ${done.at(-1)}`, 20_000, stream.ended);
         counts.ended += 1;

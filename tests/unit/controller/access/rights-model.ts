@@ -99,7 +99,7 @@ export class RightsModel {
     };
   }
 
-  maySee(standing: Standing, session: ModelSession, verb = 'get'): boolean {
+  canSee(standing: Standing, session: ModelSession, verb = 'get'): boolean {
     if (standing === undefined) return false;
     const { naive, accountId } = standing;
     const names = [session.id, session.name];

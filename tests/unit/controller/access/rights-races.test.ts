@@ -4,7 +4,7 @@ import { createAccount, setPassword } from '../../../../controller/domain/access
 import { createBinding, removeBinding } from '../../../../controller/domain/access/commands/role-bindings.ts';
 import type { AccountId, SessionId } from '../../../../controller/domain/engine/ids.ts';
 import type { Proof } from '../../../../controller/services/access/proof.ts';
-import { RightsInForce } from '../../../../controller/services/access/rights.ts';
+import { RightsCache } from '../../../../controller/services/access/rights.ts';
 import { ACCOUNT, newSession, openCore, SPACE } from '../core.ts';
 
 const ANN = '00000000-0000-4000-8000-00000000000a' as AccountId;
@@ -15,7 +15,7 @@ const proof: Proof = { kind: 'token', tokenId: 'one', accountId: ANN, version: 1
 async function open(t: Test) {
   const core = await openCore();
   t.teardown(() => core.close());
-  const rights = new RightsInForce(core.store.view);
+  const rights = new RightsCache(core.store.view);
   core.applier.onCommitted((committed) => rights.committed(committed));
   const bind = (id: string) =>
     createBinding({

@@ -7,7 +7,7 @@ import { createRole, removeRole } from '../../../../controller/domain/access/com
 import { revokeToken } from '../../../../controller/domain/access/commands/tokens.ts';
 import type { AccountId } from '../../../../controller/domain/engine/ids.ts';
 import type { Proof } from '../../../../controller/services/access/proof.ts';
-import { type RightsChange, RightsInForce } from '../../../../controller/services/access/rights.ts';
+import { type RightsChange, RightsCache } from '../../../../controller/services/access/rights.ts';
 import { ACCOUNT, openCore, SPACE } from '../core.ts';
 import { countedView } from '../engine/counted-view.ts';
 
@@ -26,7 +26,7 @@ async function open(t: Test) {
   const core = await openCore();
   t.teardown(() => core.close());
   const { view, countReads } = countedView(core.store.view);
-  const rights = new RightsInForce(view);
+  const rights = new RightsCache(view);
   core.applier.onCommitted((committed) => rights.committed(committed));
   const told: RightsChange[] = [];
   rights.onChanged((change) => told.push(change));
@@ -105,7 +105,7 @@ t.test('a revoked token is known after a start, and forgotten with its row', asy
   const core = await openCore();
   t.teardown(() => core.close());
   await core.applier.apply(revokeToken('one', 5));
-  const rights = new RightsInForce(core.store.view);
+  const rights = new RightsCache(core.store.view);
   t.equal(rights.callerOf(tokenOf(ACCOUNT)), undefined);
   rights.committed({ mutations: [{ kind: 'prune', table: 'revokedTokens', before: 6, limit: 1 }], events: [] });
   t.ok(rights.callerOf(tokenOf(ACCOUNT)), 'by then its token has expired');

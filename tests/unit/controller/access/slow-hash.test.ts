@@ -7,7 +7,7 @@ import type { AccountId } from '../../../../controller/domain/engine/ids.ts';
 import { accepted } from '../../../../controller/domain/engine/outcome.ts';
 import { serviceAccountService } from '../../../../controller/services/access/account-service.ts';
 import { LoginThrottle } from '../../../../controller/services/access/login-throttle.ts';
-import { RightsInForce } from '../../../../controller/services/access/rights.ts';
+import { RightsCache } from '../../../../controller/services/access/rights.ts';
 import { systemClock, systemRandom } from '../../../../seams/system.ts';
 import { openCore } from '../core.ts';
 
@@ -17,7 +17,7 @@ const BOB = '00000000-0000-4000-8000-00000000000b' as AccountId;
 t.test('a right that is taken away while a password is being hashed sets none, and makes no account', async (t) => {
   const { applier, store, close } = await openCore();
   t.teardown(close);
-  const rights = new RightsInForce(store.view);
+  const rights = new RightsCache(store.view);
   applier.onCommitted((committed) => rights.committed(committed));
   const rules = BUILT_IN_ROLES.find(({ id }) => id === ADMIN_ROLE_ID)?.rules ?? [];
   await applier.apply(createRole({ id: 'all', name: 'all', description: null, rules }));

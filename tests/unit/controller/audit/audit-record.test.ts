@@ -11,7 +11,7 @@ import { PRUNED_AT_ONCE } from '../../../../controller/domain/events/prune.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import { AuditRefusals, REFUSAL_BOUNDS } from '../../../../controller/services/audit/audit-refusals.ts';
-import { AUDIT_KEPT, auditRetentionLoop } from '../../../../controller/services/audit/retention-loop.ts';
+import { AUDIT_RETENTION, auditRetentionLoop } from '../../../../controller/services/audit/retention-loop.ts';
 import { beginEpoch } from '../../../../controller/store/sqlite/backup.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock } from '../../../../seams/system.ts';
@@ -110,7 +110,7 @@ t.test('records go by age and by rows, messages and refusals by bounds of their 
   const retention = auditRetentionLoop({
     ...{ loops: loopsOf(t), applier: core.applier, lists, clock: systemClock, metrics: silentMetrics },
     log: { ...silent, error: (event) => void errors.push(event) },
-    kept: { ...AUDIT_KEPT, rows: 100, messageRows: 40, refusedRows: 10 },
+    kept: { ...AUDIT_RETENTION, rows: 100, messageRows: 40, refusedRows: 10 },
     exported: () => exported,
   });
   aged(core, 20, 10 * DAY, 'createSession');
@@ -150,7 +150,7 @@ t.test('strangers do not push out of the record what accounts were refused', asy
   const { core, lists, all } = await rig(t);
   const retention = auditRetentionLoop({
     ...{ loops: loopsOf(t), applier: core.applier, lists, clock: systemClock, log: silent, metrics: silentMetrics },
-    kept: { ...AUDIT_KEPT, refusedRows: 20 },
+    kept: { ...AUDIT_RETENTION, refusedRows: 20 },
     exported: () => undefined,
   });
   aged(core, 500, DAY, 'login', 'UNAUTHORIZED', 'Anonymous');

@@ -10,11 +10,11 @@ const fleetNode = (name: string, more: Partial<FleetNode> = {}): FleetNode => ({
   ...more,
 });
 const asked = (cpuMillis: number) => ({ requested: { cpuMillis, memoryBytes: 0 } });
-const chosen = (nodes: readonly FleetNode[], underWay: Readonly<Record<string, number>> = {}) =>
+const chosen = (nodes: readonly FleetNode[], inProgress: Readonly<Record<string, number>> = {}) =>
   nodeToBuildOn(
     nodes,
     { baseImage: 'base', spaceId: SPACE },
-    new Map(Object.entries(underWay)) as ReadonlyMap<string, number> as ReadonlyMap<NodeId, number>,
+    new Map(Object.entries(inProgress)) as ReadonlyMap<string, number> as ReadonlyMap<NodeId, number>,
   )?.name;
 
 t.test('a build goes to the node with the fewest builds, then with the least requested of it', (t) => {

@@ -36,13 +36,13 @@ t.test('workers are counted as sessions change, as if they were counted anew eac
       const [node, live] = [one(NODES), AGENTS.filter(() => random() < 0.5)];
       const list = live.map(({ name }) => ({ agent: name, startedAtMs: Math.floor(random() * 1000) }));
       rows.set(String(number), row);
-      workers.told(node, row, list);
+      workers.report(node, row, list);
       const startedAtMs = new Map(list.map(({ agent, startedAtMs: at }) => [`agent-${agent}` as AgentId, at]));
       if (list.length === 0) said.delete(String(number));
       else said.set(String(number), { node, startedAtMs });
     } else {
       const node = one(NODES);
-      workers.gone(node);
+      workers.forget(node);
       for (const [session, { node: of }] of [...said]) if (of === node) said.delete(session);
     }
     const alive: AgentId[] = [];

@@ -5,7 +5,7 @@ import { createBinding, removeBinding } from '../../../../controller/domain/acce
 import type { AccountId, NodeId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
-import { RightsInForce } from '../../../../controller/services/access/rights.ts';
+import { RightsCache } from '../../../../controller/services/access/rights.ts';
 import type { SecretSource } from '../../../../controller/services/fleet/secrets-for.ts';
 import { ACCOUNT, type Core, NODE, newMessage, newSession, OTHER_NODE, openCore, SPACE, withAgents } from '../core.ts';
 import { fleetOver, joins, nodeOf, running, S } from './world.ts';
@@ -26,7 +26,7 @@ async function changed(core: Core): Promise<void> {
 
 async function withSecrets(t: Test, values: () => Record<string, string>, by = { accountId: ACCOUNT, user: 'admin' }) {
   const core = await openCore();
-  const rights = new RightsInForce(core.store.view);
+  const rights = new RightsCache(core.store.view);
   core.applier.onCommitted((committed) => rights.committed(committed));
   for (const id of [NODE, OTHER_NODE]) await joins(core, id);
   const secrets: SecretSource = {

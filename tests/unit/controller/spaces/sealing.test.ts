@@ -5,9 +5,9 @@ import t from 'tap';
 import type { SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { changeSecret, createSecret, type SealableValue } from '../../../../controller/domain/spaces/commands/secrets.ts';
 import { rotateSealing } from '../../../../controller/rotate/rotate-sealing.ts';
-import { RESEALED_AT_ONCE, resealingLoop } from '../../../../controller/services/spaces/resealing-loop.ts';
+import { RESEAL_BATCH, resealingLoop } from '../../../../controller/services/spaces/resealing-loop.ts';
 import { NONCE_BYTES, SealingRing, sealingKey } from '../../../../controller/services/spaces/sealing.ts';
-import { SecretKeeper } from '../../../../controller/services/spaces/secret-keeper.ts';
+import { SecretReader } from '../../../../controller/services/spaces/secret-keeper.ts';
 import { openSealingKeys, sealingKeysIn } from '../../../../controller/store/files/sealing-keys.ts';
 import { type Barriers, noBarriers } from '../../../../seams/barrier.ts';
 import { systemClock, systemRandom } from '../../../../seams/system.ts';
@@ -63,14 +63,14 @@ type Tap = { teardown(run: () => unknown): unknown };
 const expected = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`KEY_${at}`, `value ${at}`]));
 
 async function openWith(directory: string, core: Core) {
-  return new SecretKeeper(core.store.view, new SealingRing(await sealingKeysIn(directory).read())).of(SPACE).values;
+  return new SecretReader(core.store.view, new SealingRing(await sealingKeysIn(directory).read())).of(SPACE).values;
 }
 
 t.test('a controller that runs takes up a new key, seals everything anew and removes the old key', async (t) => {
-  const count = RESEALED_AT_ONCE * 2 + 3;
+  const count = RESEAL_BATCH * 2 + 3;
   const { keys, ring, core, directory, value } = await sealedStore(t, count);
   t.teardown(() => core.close());
-  const version = new SecretKeeper(core.store.view, ring).version(SPACE);
+  const version = new SecretReader(core.store.view, ring).version(SPACE);
   const before = core.store.view.secretsIn(SPACE);
   let changed = false;
   const barriers: Barriers = {
@@ -98,11 +98,11 @@ t.test('a controller that runs takes up a new key, seals everything anew and rem
     before.slice(1).map(({ updatedAt, createdAt }) => ({ updatedAt, createdAt })),
     'nothing that anybody sees has changed',
   );
-  t.equal(new SecretKeeper(core.store.view, ring).version(SPACE), version + 1, 'but for what somebody changed');
+  t.equal(new SecretReader(core.store.view, ring).version(SPACE), version + 1, 'but for what somebody changed');
 });
 
 t.test('with no controller it is done at once; ended at any step, nothing is lost, and the next one goes on', async (t) => {
-  const count = RESEALED_AT_ONCE + 1;
+  const count = RESEAL_BATCH + 1;
   for (const step of ['rotate.key_made', 'sealing.batch', 'sealing.resealed']) {
     const { directory, keys, core } = await sealedStore(t, count);
     core.close();
@@ -144,7 +144,7 @@ t.test('a key whose file is gone or readable by others is told, and is not forgo
   await running.settled('keys');
   await running.close();
   t.same(told, ['sealing.key_file_missing']);
-  t.same(new SecretKeeper(core.store.view, ring).of(SPACE).values, expected(2));
+  t.same(new SecretReader(core.store.view, ring).of(SPACE).values, expected(2));
   await writeFile(join(keys, file), await readFile(kept), { mode: 0o644 });
   await t.rejects(sealingKeysIn(keys).read(), /chmod 600/);
 });
