@@ -39,7 +39,7 @@ import type { AuditCursor, Store } from './services/engine/store.ts';
 import { Waiters } from './services/engine/waiters.ts';
 import { cachedOwners } from './services/events/audience.ts';
 import { eventService } from './services/events/event-service.ts';
-import { withLocalWatchers, type News } from './services/events/news.ts';
+import { type News, withLocalWatchers } from './services/events/news.ts';
 import { Publisher } from './services/events/publisher.ts';
 import { retentionLoop } from './services/events/retention-loop.ts';
 import { Tail } from './services/events/tail.ts';
@@ -58,7 +58,7 @@ import { SUSPEND_GRACE_MS, sessionService } from './services/sessions/session-se
 import { ShownSessions } from './services/sessions/shown-sessions.ts';
 import { resealingLoop, type SealingKeys } from './services/spaces/resealing-loop.ts';
 import type { SealingRing } from './services/spaces/sealing.ts';
-import { SecretReader } from './services/spaces/secret-keeper.ts';
+import { SecretReader } from './services/spaces/secret-reader.ts';
 import { secretService } from './services/spaces/secret-service.ts';
 import { spaceService } from './services/spaces/space-service.ts';
 import { StreamBroker } from './services/streams/broker.ts';

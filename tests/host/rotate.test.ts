@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import t from 'tap';
 import { SealingRing } from '../../controller/services/spaces/sealing.ts';
-import { SecretReader } from '../../controller/services/spaces/secret-keeper.ts';
+import { SecretReader } from '../../controller/services/spaces/secret-reader.ts';
 import { sealingKeysIn } from '../../controller/store/files/sealing-keys.ts';
 import { openStore } from '../../controller/store/sqlite/store.ts';
 import { type Cluster, startCluster } from '../cluster/harness.ts';

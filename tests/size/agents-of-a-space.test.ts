@@ -86,7 +86,7 @@ t.test('agents of a space are shown without a look at the sessions in which they
   for (const sessions of [1, scaled({ short: 2_000, long: 20_000 })]) {
     const rows = Array.from({ length: sessions }, (_, at) => sessionRow(at, { spaceId, agents: built }));
     for (const row of rows)
-      workers.told('node' as NodeId, row, [
+      workers.report('node' as NodeId, row, [
         { agent: 'agent-7', startedAtMs: 1000 },
         { agent: 'agent-8', startedAtMs: 5 },
       ]);

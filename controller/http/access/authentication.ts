@@ -11,7 +11,7 @@ import type { Caller } from '../../services/engine/caller.ts';
 import { isUuid } from '../input/ids.ts';
 import { refuse } from '../routing/errors.ts';
 import type { BudgetGate } from './budget-gate.ts';
-import { ProofCache } from './known-proofs.ts';
+import { ProofCache } from './proof-cache.ts';
 
 /**
  * Key of the credential in a request's state. (A WeakMap of requests is slow and slows every

@@ -4,7 +4,7 @@ import { parsedParameter } from '../../contract/parameters.ts';
 import type { Outcome } from '../../domain/engine/outcome.ts';
 import type { Caller } from '../../services/engine/caller.ts';
 import { proofOf } from '../access/authentication.ts';
-import { releasePlace, payerIn } from '../access/budget-gate.ts';
+import { payerIn, releasePlace } from '../access/budget-gate.ts';
 import type { OpenStreams } from '../events/open-streams.ts';
 import { hasLeft } from '../server/connections.ts';
 

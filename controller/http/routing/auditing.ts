@@ -59,7 +59,13 @@ function isRecorded({ path }: Route, code: RefusalCode, isHidden: boolean): bool
 }
 
 /** Records a refusal outside the routes of the API. */
-export function recordRefusalAside(path: string, action: string, kind: string, audit: Pick<Audit, 'refused'>, page: Middleware): Middleware {
+export function recordRefusalAside(
+  path: string,
+  action: string,
+  kind: string,
+  audit: Pick<Audit, 'refused'>,
+  page: Middleware,
+): Middleware {
   return async (ctx, next) => {
     if (ctx.path !== path) return next();
     await page(ctx, next);

@@ -14,7 +14,7 @@ import { NO_SPACE } from '../../domain/spaces/refusals.ts';
 import type { Applier } from '../engine/applier.ts';
 import type { Caller } from '../engine/caller.ts';
 import type { Lists } from '../engine/lists.ts';
-import { forbidden, checkGlobal, refreshed } from './access.ts';
+import { checkGlobal, forbidden, refreshed } from './access.ts';
 import type { LoginThrottle } from './login-throttle.ts';
 import type { Passwords } from './passwords.ts';
 import type { RightsCache } from './rights.ts';

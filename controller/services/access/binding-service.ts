@@ -9,9 +9,9 @@ import type { SpaceId } from '../../domain/engine/ids.ts';
 import { accepted, hidden, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { Caller, Idempotency } from '../engine/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
-import { forbidden, checkGlobal, spaceFor } from './access.ts';
+import { checkGlobal, forbidden, spaceFor } from './access.ts';
 import { findAccount } from './account-service.ts';
-import { type RoleDeps, findRole } from './role-service.ts';
+import { findRole, type RoleDeps } from './role-service.ts';
 
 export type RoleBindings = ReturnType<typeof roleBindingService>;
 

@@ -14,7 +14,7 @@ import type { KeyUse } from './key-use.ts';
 import type { LoginThrottle } from './login-throttle.ts';
 import type { Passwords } from './passwords.ts';
 import type { Proof } from './proof.ts';
-import type { RightsChange, RightsCache } from './rights.ts';
+import type { RightsCache, RightsChange } from './rights.ts';
 import type { TokenHolder } from './tokens.ts';
 
 const WRONG = refused('UNAUTHORIZED', 'Wrong user or password.');

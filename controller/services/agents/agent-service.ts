@@ -17,7 +17,7 @@ import { accepted, mapped, type Outcome, refused } from '../../domain/engine/out
 import { rfc3339 } from '../../domain/engine/time.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { SpaceRow } from '../../domain/spaces/rows.ts';
-import { spaceFor, refreshed } from '../access/access.ts';
+import { refreshed, spaceFor } from '../access/access.ts';
 import type { Budgets } from '../budget/budgets.ts';
 import { type Payer, payerOf } from '../budget/payer.ts';
 import { type EndTurn, Turns } from '../budget/turns.ts';
@@ -116,7 +116,10 @@ export function agentService(deps: AgentDeps) {
   }
 
   /** Stores a source. Permissions are checked again, because an upload takes long. */
-  async function storeSource(mayStill: () => Outcome<Uploading>, { source, keep, discard }: ReceivedSource): Promise<Outcome<SourceObject>> {
+  async function storeSource(
+    mayStill: () => Outcome<Uploading>,
+    { source, keep, discard }: ReceivedSource,
+  ): Promise<Outcome<SourceObject>> {
     const found = mayStill();
     if (!found.ok) {
       await discard();

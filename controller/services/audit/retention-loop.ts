@@ -19,7 +19,13 @@ export interface AuditRetention {
 }
 
 /** About 0.4 KB per row with its indexes: 0.8 GB at every bound. */
-export const AUDIT_RETENTION: AuditRetention = { days: 365, rows: 2_000_000, messageDays: 30, messageRows: 1_000_000, refusedRows: 200_000 };
+export const AUDIT_RETENTION: AuditRetention = {
+  days: 365,
+  rows: 2_000_000,
+  messageDays: 30,
+  messageRows: 1_000_000,
+  refusedRows: 200_000,
+};
 
 export interface AuditRetentionDeps extends Pick<Background, 'loops' | 'applier' | 'clock' | 'log' | 'metrics'> {
   readonly lists: Pick<Lists, 'auditCutoffs'>;

@@ -137,7 +137,11 @@ function nodeObject({ directory, fleet, alarms, leaseMs, clock }: NodeDeps, node
     sessions: node.sessions,
     images: [...node.images].sort(),
     lease: { seconds: leaseMs / 1000, expires_at: leftMs === undefined ? null : rfc3339(Math.round(clock.now() + leftMs)) },
-    conditions: [...absence(status, row), ...alarms.conditions(node.id), ...reportedConditions(fleet.stream(node.id)?.facts.conditions ?? [])],
+    conditions: [
+      ...absence(status, row),
+      ...alarms.conditions(node.id),
+      ...reportedConditions(fleet.stream(node.id)?.facts.conditions ?? []),
+    ],
     joined_at: rfc3339(row?.joinedAt ?? 0),
     last_seen_at: node.ready ? rfc3339(clock.now()) : rfc3339OrNull(row?.lastSeenAt ?? null),
     unreachable_since: rfc3339OrNull(row?.unreachableSince ?? null),

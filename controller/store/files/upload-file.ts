@@ -3,7 +3,7 @@ import type { Clock } from '../../../seams/clock.ts';
 import type { Disk } from '../../../seams/disk.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { SourceClaim } from '../../services/agents/agent-service.ts';
-import { MinimumPace } from './least-pace.ts';
+import { MinimumPace } from './minimum-pace.ts';
 
 export interface UploadFileDeps {
   readonly disk: Disk;

@@ -56,7 +56,7 @@ export const CONTROLLER_PLANTS = {
   },
   'secrets for those who left': {
     breaks: 'A session whose creator has lost every right in its space gets none of its later secrets.',
-    file: 'controller/services/spaces/secret-keeper.ts',
+    file: 'controller/services/spaces/secret-reader.ts',
     find: 'return !this.#holdsIn(createdById, spaceId);',
     replace: 'return false;',
     foundBy: { seed: 23 },
@@ -288,8 +288,8 @@ export const CONTROLLER_PLANTS = {
   'node not told of a change': {
     breaks: 'A node is told of each new generation.',
     file: 'controller/services/fleet/assignments.ts',
-    find: '(this.#told.get(row.id) ?? 0) < row.generation',
-    replace: '(this.#told.get(row.id) ?? 0) < 1',
+    find: '(this.#sent.get(row.id) ?? 0) < row.generation',
+    replace: '(this.#sent.get(row.id) ?? 0) < 1',
     foundBy: { seed: 1 },
   },
   'failed without answers': {

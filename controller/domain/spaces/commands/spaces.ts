@@ -47,7 +47,9 @@ export function changeSpace(id: SpaceId, change: Omit<ChangeSpace, 'name'>, canS
     decide({ view, now }) {
       const before = view.get('spaces', id);
       if (before === undefined) return unchanged(NO_SPACE);
-      const bound = canSetLimits ? undefined : BOUNDS.find((name) => change.settings && !same(before.settings[name], change.settings[name]));
+      const bound = canSetLimits
+        ? undefined
+        : BOUNDS.find((name) => change.settings && !same(before.settings[name], change.settings[name]));
       if (bound !== undefined) return unchanged(refused('FORBIDDEN', boundKept(bound, before.settings[bound])));
       const row: SpaceRow = { ...before, ...change, updatedAt: now };
       return { mutations: [put('spaces', row)], events: [spaceEvent('space.updated', row)], answer: accepted(spaceObject(row)) };

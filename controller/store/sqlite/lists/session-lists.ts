@@ -6,7 +6,7 @@ import { SHOWN_OF_SESSIONS } from '../../../domain/sessions/session-object.ts';
 import type { SessionQuery } from '../../../services/engine/lists.ts';
 import { selection } from '../columns.ts';
 import type { Query } from '../reader/reader.ts';
-import { matchesAll, isOverflow, type Pair, matchesAlso, matchesIndexed, matchesMetadata } from './metadata-conditions.ts';
+import { isOverflow, matchesAll, matchesAlso, matchesIndexed, matchesMetadata, type Pair } from './metadata-conditions.ts';
 
 export type Condition = RawBuilder<unknown>;
 /** The table that is searched. Both have the columns for visibility and order. */

@@ -7,7 +7,7 @@ import { createRole, removeRole } from '../../../../controller/domain/access/com
 import { revokeToken } from '../../../../controller/domain/access/commands/tokens.ts';
 import type { AccountId } from '../../../../controller/domain/engine/ids.ts';
 import type { Proof } from '../../../../controller/services/access/proof.ts';
-import { type RightsChange, RightsCache } from '../../../../controller/services/access/rights.ts';
+import { RightsCache, type RightsChange } from '../../../../controller/services/access/rights.ts';
 import { ACCOUNT, openCore, SPACE } from '../core.ts';
 import { countedView } from '../engine/counted-view.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import jwt from 'jsonwebtoken';
 import t from 'tap';
 import type { AccountId } from '../../../../controller/domain/engine/ids.ts';
-import { HashQueue, CONTROLLER_CALLER } from '../../../../controller/services/access/hash-queue.ts';
+import { CONTROLLER_CALLER, HashQueue } from '../../../../controller/services/access/hash-queue.ts';
 import { LoginThrottle } from '../../../../controller/services/access/login-throttle.ts';
 import { createPasswords } from '../../../../controller/services/access/passwords.ts';
 import { tokenKeyLoop } from '../../../../controller/services/access/token-key-loop.ts';

@@ -7,7 +7,7 @@ import { changeSecret, createSecret, type SealableValue } from '../../../../cont
 import { rotateSealing } from '../../../../controller/rotate/rotate-sealing.ts';
 import { RESEAL_BATCH, resealingLoop } from '../../../../controller/services/spaces/resealing-loop.ts';
 import { NONCE_BYTES, SealingRing, sealingKey } from '../../../../controller/services/spaces/sealing.ts';
-import { SecretReader } from '../../../../controller/services/spaces/secret-keeper.ts';
+import { SecretReader } from '../../../../controller/services/spaces/secret-reader.ts';
 import { openSealingKeys, sealingKeysIn } from '../../../../controller/store/files/sealing-keys.ts';
 import { type Barriers, noBarriers } from '../../../../seams/barrier.ts';
 import { systemClock, systemRandom } from '../../../../seams/system.ts';

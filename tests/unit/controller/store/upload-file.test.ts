@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import t, { type Test } from 'tap';
 import { accepted, refused } from '../../../../controller/domain/engine/outcome.ts';
-import { GRACE_MS, MIN_BYTES_PER_S } from '../../../../controller/store/files/least-pace.ts';
+import { GRACE_MS, MIN_BYTES_PER_S } from '../../../../controller/store/files/minimum-pace.ts';
 import { saveUpload } from '../../../../controller/store/files/upload-file.ts';
 import type { Disk } from '../../../../seams/disk.ts';
 import { systemDisk } from '../../../../seams/system.ts';
