@@ -18,7 +18,7 @@ import type { Passwords } from './services/access/passwords.ts';
 import { RightsCache } from './services/access/rights.ts';
 import { roleService } from './services/access/role-service.ts';
 import { agentLogService } from './services/agents/agent-logs.ts';
-import { agentService, type SourceShelf } from './services/agents/agent-service.ts';
+import { agentService, type SourceStore } from './services/agents/agent-service.ts';
 import { LogFeeds } from './services/agents/log-feeds.ts';
 import { AuditExport, type AuditSink } from './services/audit/audit-export.ts';
 import { auditIds, auditService } from './services/audit/audit-service.ts';
@@ -235,7 +235,7 @@ export function openCore(deps: CoreDeps): Core {
     messages: messageService(shared),
     spaces: spaceService(shared),
     secrets: secretService({ ...shared, ring: deps.sealing.ring }),
-    agents: agentService({ ...shared, shelf, fleet, budgets, clock }),
+    agents: agentService({ ...shared, sourceStore, fleet, budgets, clock }),
     agentLogs: agentLogService({ view, lists, streams, feeds, clock, log, budgets }),
     builds: buildService(shared),
     nodes: nodeService({ applier, view, fleet, alarms, leases, directory, clock, random, leaseMs: lease.leaseMs, token: deps.joinLine }),

@@ -23,7 +23,7 @@ import { holds, isUp, type LogRequest, type LogScope } from './log-scope.ts';
 /** Reads and follows the log lines of agents. */
 
 /** For all guests together. */
-const READ_WITHIN_MS = 5_000;
+const READ_TIMEOUT_MS = 5_000;
 /** How long a read waits for a place. A caller with all its places in use is refused at once. */
 const WAIT_MS = 5_000;
 /** Reads the most recently active running sessions of a space. */
@@ -88,7 +88,7 @@ export function agentLogService({ view, lists, streams, feeds, clock, log, budge
   /** Resolves when the work does, or when there was time enough for it. */
   async function inTime(work: Promise<void>, signal: AbortSignal): Promise<void> {
     const enough = new AbortController();
-    const waited = pause(clock, READ_WITHIN_MS, AbortSignal.any([signal, enough.signal]));
+    const waited = pause(clock, READ_TIMEOUT_MS, AbortSignal.any([signal, enough.signal]));
     await Promise.race([work, waited]).finally(() => enough.abort());
   }
 

@@ -102,7 +102,7 @@ export class BuildDispatch {
     const inProgress = this.#inProgress(assigned);
     let inAll = [...inProgress.values()].reduce((sum, count) => sum + count, 0);
     // Builds of disconnected nodes come first: they are older.
-    const due = [...assigned.filter(({ nodeId }) => !this.#isConnected(nodeId)), ...this.#deps.view.waitingBuilds(LOOKED_AT)];
+    const due = [...assigned.filter(({ nodeId }) => !this.#isConnected(nodeId)), ...this.#deps.view.waitingBuilds(MAX_CONSIDERED)];
     for (const build of due) {
       if (build.unfetched.length > 0) {
         this.#unfetched(build);
@@ -119,7 +119,7 @@ export class BuildDispatch {
         continue;
       }
       // Some node can build it once it is less busy.
-      if (nodeToBuildOn(nodes, build, underWay) !== undefined) continue;
+      if (nodeToBuildOn(nodes, build, inProgress) !== undefined) continue;
       const ready = this.#deps.directory.nodes().filter((known) => known.ready);
       if (ready.length > 0) this.#fruitless(build, ready);
     }
@@ -182,7 +182,7 @@ export class BuildDispatch {
   }
 
   #unfetched(build: BuildRow): void {
-    const waitMs = GATHERED_WITHIN_MS - this.#deps.applier.time.ageMs(build.createdAt);
+    const waitMs = GATHER_MS - this.#deps.applier.time.ageMs(build.createdAt);
     if (waitMs > 0) return this.#loop.after(BUILDS, waitMs);
     const agents = build.unfetched.map(({ name, repo }) => `${name} (${repo})`).join(', ');
     const error = `This version cannot fetch repositories: ${agents}. Upload the source of each agent (PUT …/source) and deploy it, or deactivate the agent.`;
@@ -192,7 +192,7 @@ export class BuildDispatch {
 
   /** Fails a build that no ready node can take, after some time for another node to connect. */
   #fruitless(build: BuildRow, ready: readonly FleetNode[]): void {
-    const waitMs = NODE_COMES_WITHIN_MS - this.#deps.applier.time.ageMs(build.createdAt);
+    const waitMs = NODE_WAIT_MS - this.#deps.applier.time.ageMs(build.createdAt);
     if (waitMs > 0) return this.#loop.after(BUILDS, waitMs);
     const holders = ready.filter((one) => one.images.has(build.baseImage) && takesSpace(one, build.spaceId));
     const closed = holders.map(({ name, unschedulable }) => `${name}: ${unschedulable}`);

@@ -36,7 +36,7 @@ export interface News extends LiveNews {
 /**
  * Passes partial output to this process's watchers directly, and to the others over the bus.
  */
-export function heardHereToo(bus: LiveNews, here: { delta(delta: DeltaNews): void }): LiveNews {
+export function withLocalWatchers(bus: LiveNews, here: { delta(delta: DeltaNews): void }): LiveNews {
   return {
     delta(delta) {
       here.delta(delta);

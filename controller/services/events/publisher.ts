@@ -100,7 +100,7 @@ export class Publisher {
     this.#watchingState?.close();
     await this.#loop.close();
     const ending = new AbortController();
-    const deadline = this.#deps.clock.after(LAST_WORDS_MS, () => ending.abort());
+    const deadline = this.#deps.clock.after(CLOSE_TIMEOUT_MS, () => ending.abort());
     await this.#publishAll(ending.signal).catch((error) =>
       this.#deps.log.error('publisher.failed', { after: this.#position, error: String(error) }),
     );

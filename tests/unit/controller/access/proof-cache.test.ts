@@ -1,7 +1,7 @@
 import { createSecretKey } from 'node:crypto';
 import t from 'tap';
 import { systemRandom } from '../../../../seams/system.ts';
-import { type Rig, startRig } from './fakes.ts';
+import { type Rig, startRig } from '../http/fakes.ts';
 
 let rig: Rig;
 t.beforeEach(async () => {
