@@ -175,7 +175,7 @@ export function openCore(deps: CoreDeps): Core {
   const leases = new LeaseLoop({ ...background, directory, fleet, lease });
   expiryLoop(background, SUSPEND_GRACE_MS);
   retentionLoop(background);
-  const { kept = AUDIT_KEPT, sinks = [], cursor } = deps.audit ?? {};
+  const { kept = AUDIT_RETENTION, sinks = [], cursor } = deps.audit ?? {};
   const exports = sinks.flatMap((sink) =>
     cursor === undefined ? [] : [new AuditExport({ ...background, sink, cursor, lists, ids: auditIds(storeKey) })],
   );

@@ -29,7 +29,7 @@ export const AUDIT_RETENTION: AuditRetention = {
 
 export interface AuditRetentionDeps extends Pick<Background, 'loops' | 'applier' | 'clock' | 'log' | 'metrics'> {
   readonly lists: Pick<Lists, 'auditCutoffs'>;
-  readonly kept: AuditKept;
+  readonly kept: AuditRetention;
   /** Number of the last exported record; undefined without an export. */
   readonly exported: () => number | undefined;
 }
