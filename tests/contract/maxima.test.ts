@@ -137,7 +137,7 @@ t.test('messages that nobody answers are not free: a space keeps no more bytes t
   const note = () => rest.call('POST', `/sessions/${id}/messages`, { content: 'x'.repeat(40_000), role: 'system' });
   for (let at = 0; at < 2; at += 1) t.match(await note(), { status: 201 });
   const details = { quota: 'storage_bytes', allowed: quotas.storage_bytes, asked: 40_002 };
-  t.match(await note(), { status: 409, body: { error: { code: 'CONFLICT', message: /agents or messages/, details } } });
+  t.match(await note(), { status: 409, body: { error: { code: 'CONFLICT', message: /clear messages/, details } } });
   const more = await sized(t, name, { limits: { disk_bytes: 8 * MIB } });
   t.match(more, { status: 409, body: { error: { details: { quota: 'storage_bytes', asked: 8 * MIB } } } });
   t.equal((await rest.call('DELETE', `/sessions/${id}/messages`)).status, 204);

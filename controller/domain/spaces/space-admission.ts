@@ -34,7 +34,7 @@ function whyClosed(space: SpaceRow | undefined): Refused | undefined {
   if (space.active) return undefined;
   return refused(
     'CONFLICT',
-    `The space "${space.name}" is not active and accepts no new sessions, messages and builds. Activate it first (PUT active: true).`,
+    `The space "${space.name}" is inactive and accepts no new sessions, messages or builds. Activate it first (PUT active: true).`,
   );
 }
 
