@@ -1,6 +1,5 @@
 import { X509Certificate } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { type ServiceError, status } from '@grpc/grpc-js';
 import type { JoinRequest } from '../../proto/generated/raworc/node/v0/JoinRequest.ts';
 import type { JoinResponse__Output } from '../../proto/generated/raworc/node/v0/JoinResponse.ts';
 import { type JoinToken, parseJoinToken } from '../../proto/join-token.ts';
@@ -9,12 +8,12 @@ import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { messageOf } from '../../seams/message-of.ts';
 import { makePrivateDirectory, readPrivateFile, syncDirectory, writePrivateFile } from '../../seams/private-file.ts';
-import { connectionProblem, openChannel } from '../control/channel.ts';
+import { openChannel } from '../control/channel.ts';
+import { DialError } from '../control/dial-error.ts';
+import { unaryCall } from '../control/unary-call.ts';
 import { assembleIdentity, describe, type Identity, identityFiles, loadIdentity } from './identity.ts';
 import { certificateRequest, makeNodeKey } from './node-key.ts';
 import { presentedCa } from './presented-ca.ts';
-
-const JOIN_TIMEOUT_MS = 15_000;
 
 /** Why a machine could not join. The message is one sentence for the operator. */
 export class JoinError extends Error {
@@ -105,30 +104,21 @@ async function prepareKey(directory: string): Promise<string> {
   return keyPem;
 }
 
-function askToJoin(address: string, caPem: string, request: JoinRequest, { clock, signal }: JoinOptions): Promise<JoinResponse__Output> {
+async function askToJoin(
+  address: string,
+  caPem: string,
+  request: JoinRequest,
+  { clock, signal }: JoinOptions,
+): Promise<JoinResponse__Output> {
   const client = openChannel(address, { caPem }, defaultKeepalive);
-  const { path, requestSerialize, responseDeserialize } = joinMethod;
-  return new Promise<JoinResponse__Output>((resolve, reject) => {
-    signal.throwIfAborted();
-    const call = client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (error, answer) => {
-      timer.cancel();
-      signal.removeEventListener('abort', cancel);
-      if (signal.aborted) reject(signal.reason);
-      else if (error !== null) reject(joinError(address, error));
-      else if (answer === undefined) reject(new JoinError('unreachable', `The controller at ${address} did not answer.`));
-      else resolve(answer);
-    });
-    const cancel = () => call.cancel();
-    const timer = clock.after(JOIN_TIMEOUT_MS, cancel);
-    signal.addEventListener('abort', cancel);
-  }).finally(() => client.close());
-}
-
-function joinError(address: string, error: ServiceError): JoinError {
-  if (error.code === status.CANCELLED) return new JoinError('unreachable', `The controller at ${address} did not answer in time.`);
-  if (error.code === status.UNAVAILABLE)
-    return new JoinError('unreachable', `Cannot connect to the controller at ${address}: ${connectionProblem(error.details)}`);
-  return new JoinError('refused', error.details);
+  try {
+    return await unaryCall(client, joinMethod, request, { address, clock, signal });
+  } catch (error) {
+    if (!(error instanceof DialError)) throw error;
+    throw new JoinError(error.code === 'refused' || error.code === 'busy' ? 'refused' : 'unreachable', error.message);
+  } finally {
+    client.close();
+  }
 }
 
 /**
