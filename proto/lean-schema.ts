@@ -43,7 +43,10 @@ export function messageType(name: string): MessageType {
   if (!node?.fields) throw new Error(`the descriptor lacks the message ${name}`);
   const choices = new Set(Object.values(node.oneofs ?? {}).flatMap((one) => one.oneof));
   const fields = Object.entries(node.fields).map(([field, { type, id, rule, keyType }]) => ({
-    ...{ name: field, id, repeated: rule === 'repeated', choice: choices.has(field) },
+    name: field,
+    id,
+    repeated: rule === 'repeated',
+    choice: choices.has(field),
     kind: kindOf(type, keyType, name),
   }));
   const made = { name, fields, byId: new Map(fields.map((field) => [field.id, field])) };

@@ -1,7 +1,4 @@
-/**
- * Bundles the guest into one file and puts the workers' programs beside it. Run as a program it
- * prints the directory.
- */
+/** Bundles the guest into one file beside the workers' programs. As a program it prints the directory. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -12,7 +9,7 @@ import { print } from './terminal.ts';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const WORKERS = ['worker.py', 'raworc_replies.py', 'worker.mjs'];
 
-/** `version` names the content: the same sources give the same one. */
+/** Returns where the guest is, and its version: a hash of its content. */
 export async function buildGuest(outDirectory: string = join(root, 'build', 'guest')): Promise<{ directory: string; version: string }> {
   const { version: release } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   const result = await build({

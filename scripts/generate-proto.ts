@@ -1,7 +1,4 @@
-/**
- * Writes proto/generated from the .proto files: types for the compiler, one descriptor for every
- * codec.
- */
+/** Writes proto/generated from the .proto files: types, and one descriptor for all codecs. */
 import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';

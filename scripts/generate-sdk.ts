@@ -1,4 +1,4 @@
-/** Writes sdk/generated from the OpenAPI document, which is made from the routes. */
+/** Writes sdk/generated from the routes and their OpenAPI document. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,17 +12,13 @@ const { createClient } = await import('@hey-api/openapi-ts');
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const out = resolve(process.argv[2] ?? join(root, 'sdk', 'generated'));
 
-/**
- * Routes are described before anything serves them: whatever of the controller is reached for while
- * they are made is not used.
- */
+/** Routes are only described here: they never use what they get of the controller. */
 const nothing: never = new Proxy(() => nothing, { get: () => nothing }) as never;
 const routes = allRoutes(nothing);
 const document = withOneSpelling(JSON.parse(JSON.stringify(openApiDocument(routes, 'v0'))));
 
 rmSync(out, { recursive: true, force: true });
-// Only the types: the methods are thinner than the ones that the generator would write, and need
-// none of its code at run time.
+// Only types: our methods are smaller than generated ones and need no code at run time.
 await createClient({
   input: document as Record<string, unknown>,
   output: { path: out, module: { extension: '.ts' }, entryFile: false },

@@ -1,7 +1,4 @@
-/**
- * The generator of the client writes through the compiler's JavaScript interface, which TypeScript
- * 7 does not have: it gets the last one that does.
- */
+/** Gives the client's generator TypeScript 5: it needs the JavaScript API, which TypeScript 7 lacks. */
 import { registerHooks } from 'node:module';
 
 registerHooks({

@@ -9,15 +9,12 @@ import type * as api from './types.gen.ts';
 const part = encodeURIComponent;
 `;
 
-/**
- * The methods of the client, grouped by what they are about; their types are those that are made
- * from the document.
- */
+/** Returns the source of the client's methods, grouped by resource and typed by the API document. */
 export function operationsSource(routes: readonly Route[]): string {
   const things = thingsIn(routes);
   const groups = new Map<string, string[]>();
   for (const route of routes) {
-    // Streams are followed by what is written by hand.
+    // Event streams have hand-written methods.
     if (Object.values(route.answers).every((answer) => answer === 'event-stream')) continue;
     const { group, method } = placeOf(route, operationOf(route, routes), things);
     groups.set(group, [...(groups.get(group) ?? []), ...methodsOf(route, operationOf(route, routes), method)]);
@@ -25,7 +22,7 @@ export function operationsSource(routes: readonly Route[]): string {
   const names = [...groups.keys()];
   return `${HEAD}
 ${names.map((name) => `const ${name} = (caller: Caller) => ({\n${(groups.get(name) ?? []).join('\n')}\n});\n`).join('\n')}
-/** Every operation of the API, grouped by what it is about. */
+/** Every operation of the API, grouped by resource. */
 export class Operations {
 ${names.map((name) => `  readonly ${name}: ReturnType<typeof ${name}>;`).join('\n')}
 
@@ -36,7 +33,7 @@ ${names.map((name) => `    this.${name} = ${name}(caller);`).join('\n')}
 `;
 }
 
-/** A place in a path, named after what stands before it: /sessions/{id} takes a session. */
+/** A parameter in a path, named after the segment before it: /sessions/{id} takes a session. */
 const PARAMETER = /([\w-]+)\/\{\w+\}/g;
 const nameOf = (collection: string) => uncapitalized(pascal(collection)).replace(/s$/, '');
 const segmentsOf = (path: string) => path.split('/').filter((segment) => segment !== '');
@@ -50,7 +47,7 @@ interface Thing {
   readonly group: string;
 }
 
-/** What the paths name one of, the longest name first. */
+/** Returns the resources in the paths, the longest name first. */
 function thingsIn(routes: readonly Route[]): readonly Thing[] {
   const found = new Map<string, Thing>();
   for (const { path } of routes) {
@@ -61,15 +58,15 @@ function thingsIn(routes: readonly Route[]): readonly Thing[] {
       found.set(singular, { singular, group: `${uncapitalized(singular)}s` });
     }
   }
-  // Messages and audit records have no page of their own each, and are things all the same.
+  // No path names a single message or audit record, but they are resources too.
   found.set('Message', { singular: 'Message', group: 'messages' });
   found.set('Audit', { singular: 'Audit', group: 'audit' });
   return [...found.values()].sort((a, b) => b.singular.length - a.singular.length);
 }
 
 /**
- * createSession is create of the sessions, updateAgentStatus updateStatus of the agents. What is
- * about none of them is about the server.
+ * createSession becomes sessions.create, updateAgentStatus agents.updateStatus. Operations without a
+ * resource belong to the server.
  */
 function placeOf({ path, permission }: Route, operation: string, things: readonly Thing[]): { group: string; method: string } {
   for (const { singular, group } of things) {
@@ -78,7 +75,7 @@ function placeOf({ path, permission }: Route, operation: string, things: readonl
   }
   const [first = ''] = segmentsOf(path);
   if (first === 'auth') return { group: 'auth', method: operation };
-  if (permission !== 'public') throw new Error(`${operation} belongs to no group: the path names nothing that it is about`);
+  if (permission !== 'public') throw new Error(`${operation} belongs to no group: its name contains no resource of a path`);
   return { group: 'server', method: uncapitalized(operation.replace(/^get/, '')) };
 }
 
@@ -102,7 +99,7 @@ function methodsOf(route: Route, operation: string, method: string): readonly st
   const one = `${doc(route)}
   ${method}: (${[...given, `options?: ${optionsOf(route, type, 'With')}`].join(', ')}): Promise<${answer}> => caller.call(${what}, options),`;
   if (!paged) return [one];
-  const all = `  /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
+  const all = `  /** Yields every item, page by page. Items created meanwhile can be missing. */
   all${method.replace(/^list/, '')}: (${[...given, `options?: ${optionsOf(route, type, 'WithoutPage')}`].join(', ')}): AsyncGenerator<${answer}[number], void> => caller.all(${what}, options),`;
   return [one, all];
 }

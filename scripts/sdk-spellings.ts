@@ -1,7 +1,6 @@
 /**
- * The document with one spelling of each field that may be spelled otherwise: where a schema
- * requires `a` or `b`, `a` alone is left, and is required. So the types of the client say what is
- * required.
+ * Returns the document with one spelling of each field that has several: if a schema requires `a` or
+ * `b`, only `a` is left and required, so that the client's types say what is required.
  */
 export function withOneSpelling(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withOneSpelling);
@@ -16,7 +15,7 @@ export function withOneSpelling(value: unknown): unknown {
   return { ...rest, properties: Object.fromEntries(properties), required };
 }
 
-/** Of `{anyOf: [{required: ['a']}, {required: ['b']}]}`: a and b. */
+/** Returns a and b for `{anyOf: [{required: ['a']}, {required: ['b']}]}`. */
 function spellingsIn(schema: unknown): readonly string[] | undefined {
   if (!isObject(schema) || !Array.isArray(schema.anyOf)) return undefined;
   const names = schema.anyOf.map((one) =>

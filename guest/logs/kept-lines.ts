@@ -87,8 +87,12 @@ export class KeptLines implements LineStore {
     if (kept === undefined) {
       const path = join(this.#directory, `${agent}.jsonl`);
       kept = {
-        ...{ path, file: undefined, bytes: statSync(path, { throwIfNoEntry: false })?.size ?? 0, failedAtMs: undefined },
-        ...{ rotations: 0, followers: new Set() },
+        path,
+        file: undefined,
+        bytes: statSync(path, { throwIfNoEntry: false })?.size ?? 0,
+        failedAtMs: undefined,
+        rotations: 0,
+        followers: new Set(),
       };
       this.#agents.set(agent, kept);
     }

@@ -87,7 +87,10 @@ const wantedBy =
     line.atMs >= sinceMs && (stream === 'all' || streamed(line, 0).stream === stream);
 
 const streamed = ({ runId, stream, line, atMs }: KeptLine, dropped: number): StreamedLine => ({
-  ...{ runId, line, atMs, dropped },
+  runId,
+  line,
+  atMs,
+  dropped,
   stream: stream === 'STDERR' ? 'stderr' : 'stdout',
 });
 

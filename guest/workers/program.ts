@@ -57,7 +57,10 @@ export class Program {
     this.group = groups?.take();
     if (groups !== undefined && this.group === undefined) throw new Error('all groups are in use');
     this.child = spawnFirst(this.#bounds !== undefined, command, args, {
-      ...{ cwd: directory, env: environment, detached: true, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] },
+      cwd: directory,
+      env: environment,
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       ...(user === undefined ? {} : { uid: user.uid, gid: this.group ?? user.gid }),
     });
     const { stdin, stdout, stderr } = this.child;

@@ -1,19 +1,13 @@
 import { createHash } from 'node:crypto';
 import process from 'node:process';
 
-/**
- * What a session image contains. The guest and its Node.js are mounted, and agents come with a
- * space's build.
- */
+/** The packages of a session image. The guest and its Node.js are mounted; builds add agents. */
 export const sessionPackages: readonly string[] = ['python3', 'python3-venv', 'git', 'ca-certificates', 'procps'];
 
-/** Agents run as this user (node-agent and guest know it by its number). */
+/** The user of agents, whose id node-agent and guest use. */
 const agentUser = { name: 'agent', id: 10_001 };
 
-/**
- * Runs last in the new system: trusts the certificates, names the agents' user, and removes what
- * only installing needed.
- */
+/** Runs last in the new system: trusts certificates, names the agents' user, removes leftovers. */
 export const finishScript = `set -eu
 if [ -d /raworc-setup/trust ]; then
   cp /raworc-setup/trust/*.crt /usr/local/share/ca-certificates/
@@ -46,23 +40,20 @@ ${settings.join('\n')}
 `;
 }
 
-/** The image's settings, in a Dockerfile's words: `docker import` takes the same. */
+/** The image's settings as Dockerfile instructions, which `docker import` takes too. */
 export const settings: readonly string[] = [
   'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8',
   'CMD ["/bin/sh"]',
   'LABEL raworc.managed=true raworc.image=base',
 ];
 
-/** Returns the files that both ways of making the image put into it, by their path. */
+/** Returns the files that both ways of making the image need, by path. */
 export function setupFiles(certificates: readonly string[]): readonly (readonly [path: string, content: string])[] {
   const trusted = certificates.map((certificate, index) => [`raworc-setup/trust/raworc-${index}.crt`, certificate] as const);
   return [['raworc-setup/finish.sh', finishScript], ...trusted];
 }
 
-/**
- * Returns a tag that names the recipe: another recipe, base image or set of certificates is another
- * image.
- */
+/** Returns a tag for the recipe: another base image or set of certificates is another image. */
 export function sessionTag(baseImage: string, certificates: readonly string[]): string {
   const hash = createHash('sha256');
   for (const part of [process.arch, dockerfile(baseImage), installScript, finishScript, ...certificates]) hash.update(part).update('\0');

@@ -62,7 +62,7 @@ const serviceAccounts = (caller: Caller) => ({
    * Permission: service-accounts:list.
    */
   list: (options?: With<api.ListServiceAccountsData['query']>): Promise<api.ListServiceAccountsResponse> => caller.call({ method: 'GET', path: `/service-accounts` }, options),
-  /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
+  /** Yields every item, page by page. Items created meanwhile can be missing. */
   all: (options?: WithoutPage<api.ListServiceAccountsData['query']>): AsyncGenerator<api.ListServiceAccountsResponse[number], void> => caller.all({ method: 'GET', path: `/service-accounts` }, options),
   /**
    * Creates a service account. It has no permissions until you bind a role to it.
@@ -107,7 +107,7 @@ const roles = (caller: Caller) => ({
    * Permission: roles:list.
    */
   list: (options?: With<api.ListRolesData['query']>): Promise<api.ListRolesResponse> => caller.call({ method: 'GET', path: `/roles` }, options),
-  /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
+  /** Yields every item, page by page. Items created meanwhile can be missing. */
   all: (options?: WithoutPage<api.ListRolesData['query']>): AsyncGenerator<api.ListRolesResponse[number], void> => caller.all({ method: 'GET', path: `/roles` }, options),
   /**
    * Creates a role. It has no effect until you bind it to an account.
@@ -136,7 +136,7 @@ const roleBindings = (caller: Caller) => ({
    * Permission: role-bindings:list.
    */
   list: (options?: With<api.ListRoleBindingsData['query']>): Promise<api.ListRoleBindingsResponse> => caller.call({ method: 'GET', path: `/role-bindings` }, options),
-  /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
+  /** Yields every item, page by page. Items created meanwhile can be missing. */
   all: (options?: WithoutPage<api.ListRoleBindingsData['query']>): AsyncGenerator<api.ListRoleBindingsResponse[number], void> => caller.all({ method: 'GET', path: `/role-bindings` }, options),
   /**
    * Binds a role to an account, in one space or in every space.
@@ -167,7 +167,7 @@ const apiKeys = (caller: Caller) => ({
    * Permission: self.
    */
   list: (options?: With<api.ListApiKeysData['query']>): Promise<api.ListApiKeysResponse> => caller.call({ method: 'GET', path: `/api-keys` }, options),
-  /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
+  /** Yields every item, page by page. Items created meanwhile can be missing. */
   all: (options?: WithoutPage<api.ListApiKeysData['query']>): AsyncGenerator<api.ListApiKeysResponse[number], void> => caller.all({ method: 'GET', path: `/api-keys` }, options),
   /**
    * Creates an API key. Only this response contains the key.
@@ -192,7 +192,7 @@ const spaces = (caller: Caller) => ({
    * Permission: spaces:list.
    */
   list: (options?: With<api.ListSpacesData['query']>): Promise<api.ListSpacesResponse> => caller.call({ method: 'GET', path: `/spaces` }, options),
-  /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
+  /** Yields every item, page by page. Items created meanwhile can be missing. */
   all: (options?: WithoutPage<api.ListSpacesData['query']>): AsyncGenerator<api.ListSpacesResponse[number], void> => caller.all({ method: 'GET', path: `/spaces` }, options),
   /**
    * Creates a space.
@@ -239,7 +239,7 @@ const secrets = (caller: Caller) => ({
    * Permission: secrets:list.
    */
   list: (space: string, options?: With<api.ListSecretsData['query']>): Promise<api.ListSecretsResponse> => caller.call({ method: 'GET', path: `/spaces/${part(space)}/secrets` }, options),
-  /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
+  /** Yields every item, page by page. Items created meanwhile can be missing. */
   all: (space: string, options?: WithoutPage<api.ListSecretsData['query']>): AsyncGenerator<api.ListSecretsResponse[number], void> => caller.all({ method: 'GET', path: `/spaces/${part(space)}/secrets` }, options),
   /**
    * Creates a secret: an environment variable for the agents of a space.
@@ -276,7 +276,7 @@ const agents = (caller: Caller) => ({
    * Permission: agents:list.
    */
   list: (space: string, options?: With<api.ListAgentsData['query']>): Promise<api.ListAgentsResponse> => caller.call({ method: 'GET', path: `/spaces/${part(space)}/agents` }, options),
-  /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
+  /** Yields every item, page by page. Items created meanwhile can be missing. */
   all: (space: string, options?: WithoutPage<api.ListAgentsData['query']>): AsyncGenerator<api.ListAgentsResponse[number], void> => caller.all({ method: 'GET', path: `/spaces/${part(space)}/agents` }, options),
   /**
    * Lists the agents of a space that have a live worker in a session.
@@ -284,7 +284,7 @@ const agents = (caller: Caller) => ({
    * Permission: agents:list.
    */
   listRunning: (space: string, options?: With<api.ListRunningAgentsData['query']>): Promise<api.ListRunningAgentsResponse> => caller.call({ method: 'GET', path: `/spaces/${part(space)}/agents/running` }, options),
-  /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
+  /** Yields every item, page by page. Items created meanwhile can be missing. */
   allRunning: (space: string, options?: WithoutPage<api.ListRunningAgentsData['query']>): AsyncGenerator<api.ListRunningAgentsResponse[number], void> => caller.all({ method: 'GET', path: `/spaces/${part(space)}/agents/running` }, options),
   /**
    * Creates an agent. Its code comes from a repository or an upload.
@@ -380,7 +380,7 @@ const sessions = (caller: Caller) => ({
    * Permission: own or sessions:list.
    */
   list: (options?: With<ByMetadata<api.ListSessionsData['query']>>): Promise<api.ListSessionsResponse> => caller.call({ method: 'GET', path: `/sessions` }, options),
-  /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
+  /** Yields every item, page by page. Items created meanwhile can be missing. */
   all: (options?: WithoutPage<ByMetadata<api.ListSessionsData['query']>>): AsyncGenerator<api.ListSessionsResponse[number], void> => caller.all({ method: 'GET', path: `/sessions` }, options),
   /**
    * Creates a session. With ?wait=30s, waits until it is running.
@@ -449,7 +449,7 @@ const messages = (caller: Caller) => ({
    * Permission: own or sessions:get.
    */
   list: (session: string, options?: With<api.ListMessagesData['query']>): Promise<api.ListMessagesResponse> => caller.call({ method: 'GET', path: `/sessions/${part(session)}/messages` }, options),
-  /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
+  /** Yields every item, page by page. Items created meanwhile can be missing. */
   all: (session: string, options?: WithoutPage<api.ListMessagesData['query']>): AsyncGenerator<api.ListMessagesResponse[number], void> => caller.all({ method: 'GET', path: `/sessions/${part(session)}/messages` }, options),
   /**
    * Posts a message. With ?wait=30s, waits for the reply and returns it as `reply`.
@@ -480,7 +480,7 @@ const nodes = (caller: Caller) => ({
    * Permission: nodes:list.
    */
   list: (options?: With<api.ListNodesData['query']>): Promise<api.ListNodesResponse> => caller.call({ method: 'GET', path: `/nodes` }, options),
-  /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
+  /** Yields every item, page by page. Items created meanwhile can be missing. */
   all: (options?: WithoutPage<api.ListNodesData['query']>): AsyncGenerator<api.ListNodesResponse[number], void> => caller.all({ method: 'GET', path: `/nodes` }, options),
   /**
    * Returns a node, by id or name.
@@ -511,7 +511,7 @@ const orphans = (caller: Caller) => ({
    * Permission: nodes:get.
    */
   list: (node: string, options?: With<api.ListOrphansData['query']>): Promise<api.ListOrphansResponse> => caller.call({ method: 'GET', path: `/nodes/${part(node)}/orphans` }, options),
-  /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
+  /** Yields every item, page by page. Items created meanwhile can be missing. */
   all: (node: string, options?: WithoutPage<api.ListOrphansData['query']>): AsyncGenerator<api.ListOrphansResponse[number], void> => caller.all({ method: 'GET', path: `/nodes/${part(node)}/orphans` }, options),
   /**
    * Turns an orphan into a session owned by the caller: running if it has a container, else suspended.
@@ -538,11 +538,11 @@ const audit = (caller: Caller) => ({
    * Permission: audit:list.
    */
   list: (options?: With<api.ListAuditData['query']>): Promise<api.ListAuditResponse> => caller.call({ method: 'GET', path: `/audit` }, options),
-  /** Every one of them, page by page. What is there all along comes once; what is made meanwhile may be missing. */
+  /** Yields every item, page by page. Items created meanwhile can be missing. */
   all: (options?: WithoutPage<api.ListAuditData['query']>): AsyncGenerator<api.ListAuditResponse[number], void> => caller.all({ method: 'GET', path: `/audit` }, options),
 });
 
-/** Every operation of the API, grouped by what it is about. */
+/** Every operation of the API, grouped by resource. */
 export class Operations {
   readonly server: ReturnType<typeof server>;
   readonly auth: ReturnType<typeof auth>;
