@@ -157,7 +157,7 @@ export const CONTROLLER_PLANTS = {
     file: 'controller/domain/sessions/commands/change-desired.ts',
     find: 'if (bySpace !== undefined) return',
     replace: 'if (bySpace !== undefined && row.nodeId === null) return',
-    foundBy: { seed: 14 },
+    foundBy: { seed: 17 },
   },
   'node overfilled at a resume': {
     breaks: 'A session that resumes needs room on its node.',
@@ -276,7 +276,7 @@ export const CONTROLLER_PLANTS = {
     file: 'controller/services/fleet/encode.ts',
     find: 'volumeExpected: row.hasRun',
     replace: 'volumeExpected: false',
-    foundBy: { seed: 21 },
+    foundBy: { seed: 30 },
   },
   'resting agent asked': {
     breaks: 'An agent that is not active gets no messages.',
@@ -316,8 +316,8 @@ export const CONTROLLER_PLANTS = {
   'bus believed': {
     breaks: 'What the bus loses is read from the event log.',
     file: 'controller/services/events/ordered-events.ts',
-    find: 'if (this.#known > this.#last) this.#loop.wake',
-    replace: 'if (this.#known < this.#last) this.#loop.wake',
+    find: 'const page = await this.#deps.read(this.#last);',
+    replace: 'const page = { events: [] };',
     foundBy: { seed: 1 },
   },
   'epoch of before': {
