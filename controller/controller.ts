@@ -12,7 +12,7 @@ import type { Random } from '../seams/random.ts';
 import { auditBus } from './bus/audit-sink.ts';
 import type { Bus } from './bus/bus.ts';
 import { openBus, openNews } from './bus/open-bus.ts';
-import { openCore } from './core.ts';
+import { type Core, openCore } from './core.ts';
 import type { View } from './domain/engine/view.ts';
 import type { SizeRules } from './domain/sessions/session-sizes.ts';
 import { seed } from './first-start.ts';
@@ -89,6 +89,8 @@ export interface ControllerOptions {
 }
 
 export interface Controller {
+  /** What decides and carries out, for programs that embed a controller. */
+  readonly core: Core;
   readonly http: HttpServer;
   readonly nodes: NodeServer;
   readonly adminPasswordPath: string | undefined;
@@ -195,6 +197,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const http = await listen(createApp(edge), options.http);
 
   return {
+    core,
     http,
     nodes,
     adminPasswordPath: options.adminPassword === undefined ? join(directory, 'admin-password') : undefined,

@@ -16,6 +16,8 @@ export { ProtocolError };
 
 export interface Codec<Frame> {
   encode(frame: Frame): Buffer;
+  /** The same bytes in pieces, for a transport that can write them without joining them. */
+  pieces?(frame: Frame): readonly Buffer[];
   /**
    * Decodes one frame. Throws {@link ProtocolError} for malformed bytes and for an unknown kind of
    * frame.

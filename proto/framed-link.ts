@@ -81,13 +81,14 @@ class FramedLink<Out, In> implements Link<Out, In> {
 
   send(frame: Out): boolean {
     if (this.#ended) return false;
-    const body = this.#encode.encode(frame);
-    if (body.byteLength > this.#maxFrameBytes) {
-      this.close(new ProtocolError(`a frame of ${body.byteLength} bytes exceeds the limit of ${this.#maxFrameBytes}`));
+    const pieces = this.#encode.pieces?.(frame) ?? [this.#encode.encode(frame)];
+    const byteLength = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
+    if (byteLength > this.#maxFrameBytes) {
+      this.close(new ProtocolError(`a frame of ${byteLength} bytes exceeds the limit of ${this.#maxFrameBytes}`));
       return false;
     }
     const waiting = this.#socket.writableLength;
-    if (waiting > 0 && waiting + LENGTH_BYTES + body.byteLength > this.#queueBytes) {
+    if (waiting > 0 && waiting + LENGTH_BYTES + byteLength > this.#queueBytes) {
       this.#refused = true;
       return false;
     }
@@ -101,9 +102,12 @@ class FramedLink<Out, In> implements Link<Out, In> {
       });
     }
     const length = Buffer.allocUnsafe(LENGTH_BYTES);
-    length.writeUInt32BE(body.byteLength);
+    length.writeUInt32BE(byteLength);
     this.#socket.write(length);
-    this.#socket.write(body, () => this.#written());
+    for (const [at, piece] of pieces.entries()) {
+      if (at < pieces.length - 1) this.#socket.write(piece);
+      else this.#socket.write(piece, () => this.#written());
+    }
     return true;
   }
 

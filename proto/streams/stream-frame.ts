@@ -38,10 +38,16 @@ export const OPEN_TAG = (9 << 3) | 2;
 const TEXT_1 = (1 << 3) | 2;
 const TEXT_2 = (2 << 3) | 2;
 
-export const streamFrames: Codec<StreamFrame> = { encode, decode };
+export const streamFrames: Codec<StreamFrame> = { encode, decode, pieces };
 
 /** What a frame was decoded from, for whoever passes it on. */
 const origins = new WeakMap<StreamFrame, Buffer>();
+
+/** Data is not copied. */
+function pieces(frame: StreamFrame): readonly Buffer[] {
+  if (frame.kind !== 'data' || origins.has(frame)) return [encode(frame)];
+  return [Buffer.from([DATA, ...varint(frame.bytes.byteLength)]), frame.bytes];
+}
 
 function encode(frame: StreamFrame): Buffer {
   switch (frame.kind) {

@@ -18,6 +18,8 @@ export interface ClusterOptions {
   readonly nats?: boolean;
   /** Where the controller listens. All addresses when containers have to be able to try. */
   readonly host?: string;
+  /** Its program. Default controller/main.ts. */
+  readonly program?: string;
   /** Settings of the controller besides. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -40,10 +42,19 @@ export class Cluster {
   readonly nodes = new Map<string, NodeProcess>();
   readonly #host: string;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #program: string;
   readonly #controllers: Child[] = [];
   #rest: Rest | undefined;
 
-  constructor(directory: string, host: string, ports: Ports, nats: NatsServer | undefined, env: Readonly<Record<string, string>> = {}) {
+  constructor(
+    directory: string,
+    host: string,
+    ports: Ports,
+    nats: NatsServer | undefined,
+    env: Readonly<Record<string, string>> = {},
+    program = 'controller/main.ts',
+  ) {
+    this.#program = program;
     this.#env = env;
     this.directory = directory;
     this.barriers = new BarrierFiles(join(directory, 'barriers'));
@@ -105,7 +116,7 @@ export class Cluster {
       ...this.#env,
     };
     if (this.nats !== undefined) env.RAWORC_NATS_URL = this.nats.url;
-    const child = new Child('controller', process.execPath, ['controller/main.ts'], env, PROJECT);
+    const child = new Child('controller', process.execPath, [this.#program], env, PROJECT);
     this.#controllers.push(child);
     await child.untilEvent('controller.ready', 60_000);
     this.#rest ??= await this.login();
@@ -173,7 +184,7 @@ export async function startCluster(t: Scope, options: ClusterOptions): Promise<C
   const [http = 0, node = 0, join_ = 0, natsPort = 0] = await freePorts(4);
   const directory = await mkdtemp(join(tmpdir(), 'raworc-'));
   const nats = options.nats === true ? new NatsServer(natsPort) : undefined;
-  const cluster = new Cluster(directory, options.host ?? '127.0.0.1', { http, node, join: join_ }, nats, options.env);
+  const cluster = new Cluster(directory, options.host ?? '127.0.0.1', { http, node, join: join_ }, nats, options.env, options.program);
   t.teardown(async () => {
     if (!t.passing()) t.comment(cluster.logs());
     await cluster.close();

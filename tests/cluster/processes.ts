@@ -35,6 +35,10 @@ export class Child {
     this.#read(this.#process.stderr);
   }
 
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
   get running(): boolean {
     return this.#end === undefined;
   }

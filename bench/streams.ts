@@ -1,0 +1,124 @@
+/**
+ * Bytes of a file on a session's disk to a client, by one byte stream (a reader that only this adds, see tests/streams), beside
+ * `docker exec CONTAINER cat` of the same file; then the round trip of messages without and with ten full streams. Taken in turns, since
+ * absolute times drift. `npm run bench -- streams [turns] [megabytes]`.
+ */
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
+import { join } from 'node:path';
+import { deploy, writeAgent } from '../tests/cluster/agents.ts';
+import { startCluster } from '../tests/cluster/harness.ts';
+import { buildTestGuest } from '../tests/streams/build-guest.ts';
+import { figures, median, row, timed } from './figures/figures.ts';
+
+const ECHO = { 'main.py': 'def process_message(message, context):\n    return message\n' };
+const FULL_STREAMS = 10;
+const MESSAGES = 200;
+/** Of docker exec's throughput; below it the exit code is 1. */
+const GOAL = 0.7;
+
+const turns = Number(process.argv[2] ?? 9);
+const megabytes = Number(process.argv[3] ?? 200);
+
+const endings: (() => Promise<void>)[] = [];
+try {
+  const scope = { teardown: (end: () => Promise<void>) => endings.push(end), passing: () => true, comment: () => undefined };
+  const cluster = await startCluster(scope, { nodes: [{ name: 'node-1' }], program: 'tests/streams/controller.ts' });
+  // Containers take the guest that lies here when they are made.
+  const installed = join(cluster.node('node-1').dataDirectory, 'guest');
+  for (const version of readdirSync(installed)) await buildTestGuest(join(installed, version, 'guest.mjs'));
+  await deploy(cluster.rest, 'echo', await writeAgent(join(cluster.directory, 'echo'), ECHO));
+  const session = await cluster.rest.createSession();
+  const container = session.container_id ?? '';
+  const { port } = await cluster.controller.untilEvent('streams.served');
+  const FILE = '/session/bench';
+  await writeFile(join(cluster.node('node-1').diskFiles(session.id), 'bench'), randomBytes(megabytes * 1_000_000), { mode: 0o644 });
+
+  const byStream = async (path = `/${session.id}/file?path=${FILE}`) => {
+    const request = get({ host: '127.0.0.1', port: Number(port), path });
+    const [response] = await once(request, 'response');
+    let bytes = 0;
+    for await (const piece of response) bytes += piece.byteLength;
+    if (bytes !== megabytes * 1_000_000) throw new Error(`${bytes} bytes by a stream`);
+  };
+  const byExec = async () => {
+    const child = spawn('docker', ['exec', container, 'cat', FILE], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let bytes = 0;
+    for await (const piece of child.stdout) bytes += piece.byteLength;
+    if (bytes !== megabytes * 1_000_000) throw new Error(`${bytes} bytes by docker exec`);
+  };
+  const times = { stream: [] as number[], exec: [] as number[] };
+  await byStream();
+  await byExec();
+  for (let turn = 0; turn < turns; turn += 1) {
+    times.stream.push(await timed(() => byStream()));
+    times.exec.push(await timed(byExec));
+  }
+  const rate = (all: number[]) => megabytes / (median(all) / 1000);
+  console.log(`${megabytes} MB, ${turns} turns, milliseconds`);
+  console.log(row('', ['median', 'p95', 'p99']));
+  console.log(row('one byte stream, to an HTTP client', figures(times.stream)));
+  console.log(row('docker exec cat (docker CLI)', figures(times.exec)));
+  const ratio = rate(times.stream) / rate(times.exec);
+  console.log(`${rate(times.stream).toFixed(0)} MB/s and ${rate(times.exec).toFixed(0)} MB/s: ${ratio.toFixed(2)} of docker exec cat.`);
+
+  const message = async () => {
+    await cluster.rest.say(session.id, 'hello');
+  };
+  const measure = async () => {
+    const all: number[] = [];
+    for (let turn = 0; turn < MESSAGES; turn += 1) all.push(await timed(message));
+    return all;
+  };
+  for (let turn = 0; turn < 20; turn += 1) await message();
+  const alone: number[] = [];
+  const beside: number[] = [];
+  let carried = 0;
+  let lastedMs = 0;
+  for (let round = 0; round < 3; round += 1) {
+    alone.push(...(await measure()));
+    // Read at a pace, as a client across a network reads: all of them together what one stream carries by itself would leave no processor to anyone.
+    const paced = Array.from({ length: FULL_STREAMS }, () => pacedReader(Number(port), `/${session.id}/endless`));
+    const before = performance.now();
+    beside.push(...(await measure()));
+    lastedMs += performance.now() - before;
+    for (const reader of paced) carried += reader.close();
+  }
+  console.log(
+    `${3 * MESSAGES} messages, milliseconds; the streams carried ${(carried / 1e6 / (lastedMs / 1000)).toFixed(0)} MB/s together`,
+  );
+  console.log(row('', ['median', 'p95', 'p99']));
+  console.log(row('without streams', figures(alone)));
+  console.log(row(`beside ${FULL_STREAMS} full streams`, figures(beside)));
+  if (ratio < GOAL) process.exitCode = 1;
+} finally {
+  for (const end of endings) await end();
+}
+
+/** Reads one stream at RAWORC_BENCH_PACE megabytes a second (1 where it is not set; 0: as fast as it comes), so that it is always full. */
+function pacedReader(port: number, path: string): { close(): number } {
+  const pace = Number(process.env.RAWORC_BENCH_PACE ?? 1) * 1_000_000;
+  let bytes = 0;
+  const request = get({ host: '127.0.0.1', port, path }, (response) => {
+    const began = performance.now();
+    response.on('data', (piece: Buffer) => {
+      bytes += piece.byteLength;
+      const aheadMs = pace === 0 ? 0 : (bytes / pace) * 1000 - (performance.now() - began);
+      if (aheadMs < 5) return;
+      response.pause();
+      setTimeout(() => response.resume(), aheadMs);
+    });
+    response.on('error', () => undefined);
+  });
+  request.on('error', () => undefined);
+  return {
+    close() {
+      request.destroy();
+      return bytes;
+    },
+  };
+}
