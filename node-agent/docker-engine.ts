@@ -27,7 +27,8 @@ async function addressesOf(controllers: readonly string[]): Promise<string[]> {
 }
 
 /**
- * Opens Docker with the disks, sockets and firewall of its sessions, as flags and environment say.
+ * Opens Docker with the disks, sockets and firewall of its sessions, as set by flags and
+ * environment.
  */
 export async function openDocker({ flags, identity, settings, log, conditions, metrics }: EngineDeps): Promise<Engine> {
   const allowed = (process.env.RAWORC_ALLOW_CIDRS ?? '')

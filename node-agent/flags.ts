@@ -17,11 +17,11 @@ export interface Flags {
   };
   /** What one session gets at most. */
   readonly most: Partial<Most>;
-  /** What is left to the host. */
+  /** Reserved for the host. */
   readonly reserve: Partial<Totals>;
   readonly runDirectory: string | undefined;
   readonly dockerSocket: string;
-  /** On 127.0.0.1; undefined: nobody can scrape this node agent. */
+  /** On 127.0.0.1; undefined: no metrics are served. */
   readonly metricsPort: number | undefined;
 }
 

@@ -15,7 +15,7 @@ if (!parsed.ok) {
 }
 const level = process.env.RAWORC_LOG_LEVEL === 'debug' ? 'debug' : 'info';
 const log = jsonLog('node', level);
-// What was begun is found again at the next start: to end at any moment is safe.
+// Exiting at any moment is safe: the next start continues what was begun.
 process.exit(
   await run({ ...parsed.flags, dataDirectory: resolve(parsed.flags.dataDirectory) }, log, openDocker).catch((error: unknown) => {
     log.error('node.fault', { error: messageOf(error) });

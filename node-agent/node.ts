@@ -30,7 +30,7 @@ export interface NodeDeps extends Omit<Host, 'metrics'> {
   readonly incarnation: number;
   readonly version: string;
   readonly hostname: string;
-  /** What the operator sets instead of what is discovered. */
+  /** Set by the operator, in place of discovered values. */
   readonly capacity: Partial<Omit<Capacity, 'most'>>;
   /** What the operator lets one session have at most. */
   readonly most?: Partial<Most>;
@@ -249,7 +249,7 @@ export class NodeAgent {
     }
   }
 
-  /** The controller has said all that is assigned: what it may have missed is sent again. */
+  /** The controller has sent all assignments: repeat what it may have missed. */
   #assigned(assignments: number, unassigned: number): void {
     this.#relay.resend();
     this.#builder.resend();

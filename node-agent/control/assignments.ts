@@ -73,7 +73,7 @@ export class Assignments {
     for (const { sessionId } of change.assignments) if (!this.#isConfirmed || taken.has(sessionId)) sessions.of(sessionId).wake();
   }
 
-  /** All parts were taken: what was assigned beyond them no longer is. */
+  /** The set is complete: sessions that it does not name are unassigned. */
   async #complete(): Promise<void> {
     const { ledger, sessions, durable, complete } = this.#deps;
     const { named } = this.#set;
@@ -82,7 +82,7 @@ export class Assignments {
     for (const sessionId of unassigned) sessions.of(sessionId).wake();
     if (!this.#isConfirmed) {
       this.#isConfirmed = true;
-      // What was named is reconciled already.
+      // Named sessions were woken with their part.
       for (const reconciler of sessions.all()) if (!named.has(reconciler.sessionId)) reconciler.wake();
     }
     complete(named.size, unassigned.length);

@@ -28,7 +28,7 @@ export function openChannel(address: string, trust: ChannelTrust, keepalive: Kee
   });
 }
 
-/** What the library says when a call found no connection, down to the cause in it. */
+/** Returns the innermost cause in the library's message about a failed connection. */
 export function connectionProblem(details: string): string {
   const cause = /Last error: (?:Error: )?(.*?)\.? Resolution note:/s.exec(details)?.[1];
   return cause === undefined || cause === '' ? details : cause;

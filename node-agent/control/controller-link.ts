@@ -78,7 +78,7 @@ export class ControllerLink {
     return this.#leaseUntilMs - this.#deps.clock.monotonic();
   }
 
-  /** Resolves once the stream is closed. What was sent before is flushed as far as it may be. */
+  /** Resolves once the stream is closed. Frames sent before are flushed within a time limit. */
   async close(): Promise<void> {
     this.#ending.abort(new Error('the node agent ends'));
     this.#link?.close();
@@ -209,7 +209,7 @@ export class ControllerLink {
         }
       };
       link.onMessage((frame, bytes = A_FRAME_BYTES) => {
-        // A lease is judged by when its answer came, not by what waits before it.
+        // Frames that wait before it must not delay the lease.
         if (frame.kind === 'heartbeatAck') return void take(frame);
         waiting.push({ frame, bytes });
         waitingBytes += bytes;

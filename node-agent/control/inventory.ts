@@ -7,7 +7,7 @@ import type { Orphan } from '../session/status.ts';
 export const IN_A_PART = 256;
 
 export interface Holdings {
-  /** Made as they are asked for: each says what is so then. */
+  /** Lazy: each report shows the session's state when its part is built. */
   readonly reports: Iterator<WireReport>;
   readonly images: readonly string[];
   readonly tombstones: readonly Tombstone[];

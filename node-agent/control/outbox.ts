@@ -77,7 +77,7 @@ export class Outbox {
     return crowded;
   }
 
-  /** Called when there is room, after somebody was told that it is crowded. */
+  /** Calls `room` when there is room again after a caller saw it crowded. */
   onRoom(room: () => void): void {
     this.#room = room;
   }
@@ -132,7 +132,9 @@ export class Outbox {
     this.#room();
   }
 
-  /** Before the stream is there, nothing can be ended: it is judged when it is. */
+  /**
+   * Checks the bounds. Without a stream there is nothing to end, so `connect` checks them again.
+   */
   #judge(): void {
     const wire = this.#wire;
     if (wire === undefined || (this.#frames <= MAX_WAITING.frames && this.#bytes <= MAX_WAITING.bytes)) return;

@@ -17,7 +17,10 @@ export interface CallLimits {
   readonly signal: AbortSignal;
 }
 
-/** Calls a method once, within a time limit. Rejects with {@link DialError}, or as `signal` says. */
+/**
+ * Calls a method once, within a time limit. Rejects with {@link DialError}, or with the signal's
+ * reason.
+ */
 export function unaryCall<Request, Answer>(
   client: Client,
   { path, requestSerialize, responseDeserialize }: UnaryMethod<Request, Answer>,

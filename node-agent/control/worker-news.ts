@@ -20,7 +20,7 @@ export class WorkerNews {
     this.#say(workers);
   }
 
-  /** Its guest is gone, and its workers with it, as far as anybody can tell. */
+  /** Its guest disconnected, so none of its workers is known to live. */
   gone(sessionId: string): void {
     this.told({ sessionId, workers: [] });
   }

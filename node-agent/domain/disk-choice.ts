@@ -4,7 +4,7 @@ export type DiskKind = (typeof DISK_KINDS)[number];
 export type DiskSetting = 'auto' | DiskKind;
 
 export type DiskChoice =
-  /** `because`: why not one that was tried before it, one sentence each. */
+  /** `because`: one sentence for each kind that was tried before and does not work. */
   | { readonly ok: true; readonly kind: DiskKind; readonly because: readonly string[] }
   /** The one that the operator demands does not work. */
   | { readonly ok: false; readonly reason: string };

@@ -1,9 +1,12 @@
-/** What a session's disk has left, judged from what was counted. Pure. */
+/** Decides from counted bytes and files what a session's disk has left. Pure. */
 
 /** Less than this is full: what has this much left takes small files yet, and nothing of use. */
 const FULL_BYTES = 2 ** 20;
 const FULL_FILES = 16;
-/** Full is over only with clearly more room, so that it is not said again and again. */
+/**
+ * A full disk must have clearly more room before it counts as not full, so that reports do not
+ * flap.
+ */
 const ROOM_BYTES = 4 * FULL_BYTES;
 const ROOM_FILES = 4 * FULL_FILES;
 /** Of files, in a directory that is measured: as many as an image has. */

@@ -9,7 +9,7 @@ export interface FirewallPlan {
   readonly chains: Chains;
   /** Resolvers that this machine uses: reachable on port 53 wherever they are. */
   readonly resolvers: readonly string[];
-  /** Closed whatever is allowed: controllers. */
+  /** Closed even if a range allows them: the controllers. */
   readonly closed: readonly string[];
   /** Ranges that the operator opens though they are private. */
   readonly allowed: readonly string[];
@@ -17,7 +17,7 @@ export interface FirewallPlan {
   readonly flows?: FlowBounds | undefined;
 }
 
-/** Ours alone: whatever else is in them is thrown out. */
+/** Used by us alone; other rules in them are removed. */
 export interface Chains {
   /** Of packets to this machine itself. */
   readonly input: string;

@@ -74,7 +74,7 @@ function keeping(remembered: Remembered, observed: Observed): Step {
       return rest('PAUSED');
     case 'suspended':
       if (container?.state === 'paused' && held) return rest('PAUSED');
-      // What was frozen in the middle of a run finishes, or is told that it may not.
+      // A run that was frozen can finish, or is interrupted.
       if (container?.state === 'paused') return { kind: 'unpause' };
       if (container?.state === 'running' && (drain === 'none' || drain === 'asked')) return { kind: 'drain' };
       if (container?.state === 'running' && drain === 'under-way') return rest(phaseOf(remembered, observed));
@@ -102,10 +102,10 @@ export function phaseOf(remembered: Remembered, observed: Observed): Phase | und
   if (assignment === undefined) return undefined;
   if (failed === assignment.generation || assignment.desired === 'failed') return 'FAILED';
   if (awaitsCopy(remembered, observed)) return 'STARTING';
-  // What is frozen for a moment goes on as if nothing had been.
+  // A short freeze for a copy is not reported.
   const running = container?.state === 'running' || (container?.state === 'paused' && frozen && assignment.desired === 'running');
   if (running) return guest ? 'RUNNING' : 'STARTING';
   if (container?.state === 'paused') return 'PAUSED';
-  // What is left of an ended container is still to go.
+  // An ended container is still to be removed.
   return assignment.desired === 'running' || container !== undefined ? 'STARTING' : 'SUSPENDED';
 }

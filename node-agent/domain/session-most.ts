@@ -21,7 +21,7 @@ export const lesserMost = (one: Most, other: Partial<Most>): Most =>
     return least === Number.POSITIVE_INFINITY ? 0 : least;
   });
 
-/** What the controller says a session may have, as far as this node allows it. */
+/** Returns the controller's limits, lowered to this node's maximum. */
 export const lowered = (limits: Limits, most: Most): Limits => each((field) => Math.min(limits[field], bound(most[field])));
 
 /** Whether something that was made with these limits has more than the node gives now. */

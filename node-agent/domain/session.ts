@@ -56,7 +56,7 @@ export interface Remembered {
   readonly assignment: Pick<Assignment, 'generation' | 'desired'> | undefined;
   /** The newest tombstone, whether or not it was carried out already. */
   readonly tombstone: number | undefined;
-  /** The controller is still to be told that the tombstone was carried out. */
+  /** The controller has not heard yet that the tombstone was carried out. */
   readonly removalDue: boolean;
   /** A create was begun at this generation, and how it ended is not known. */
   readonly creating: number | undefined;
@@ -81,7 +81,7 @@ export interface Remembered {
    * removed.
    */
   readonly copied?: 'due' | 'under-way' | undefined;
-  /** Its container was frozen for a copy, whatever it should be. */
+  /** Its container was frozen for a copy, whatever its desired state. */
   readonly frozen?: boolean;
 }
 
@@ -95,7 +95,7 @@ export interface ContainerSeen {
    * volume.
    */
   readonly surplus?: true;
-  /** It was made outside the bounds of this node: it is made anew before it starts again. */
+  /** Created outside this node's bounds: it is created again before it starts. */
   readonly outside?: true;
   /** Once it has ended. */
   readonly exit?: Exit;

@@ -1,6 +1,6 @@
 import type { Phase } from './session.ts';
 
-/** One step of what is done with a session's volume. */
+/** One step with a session's volume. */
 export type VolumeJob =
   /** Journalled before the call. */
   | { readonly kind: 'create-volume'; readonly generation: number }

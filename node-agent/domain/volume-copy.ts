@@ -14,7 +14,7 @@ const END = job({ kind: 'end-copy' });
 const WAIT: Step = { kind: 'rest', phase: 'STARTING' };
 const NO_SOURCE: Step = { kind: 'fail', reason: 'The volume that this session was to begin as a copy of is missing on its node.' };
 
-/** Whether the session still has to get its copy under what is wanted of it now. */
+/** Whether the session, as it is desired now, still has to get its copy. */
 export function awaitsCopy({ assignment, copyDue, failed }: Remembered, { container }: Observed): boolean {
   if (copyDue !== true || assignment === undefined || container !== undefined) return false;
   return assignment.desired !== 'failed' && failed !== assignment.generation;

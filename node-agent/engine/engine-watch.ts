@@ -58,7 +58,7 @@ export class EngineWatch {
         unanswered += 1;
         if (unanswered >= UNANSWERED) this.#become(false);
       }
-      // One that was not answered is asked again sooner.
+      // After an unanswered ping, the next comes sooner.
       await pause(clock, unanswered === 1 ? ASK_EVERY_MS / 4 : ASK_EVERY_MS, this.#ending.signal);
     }
   }

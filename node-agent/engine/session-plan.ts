@@ -3,7 +3,7 @@ import type { Limits } from '../domain/session.ts';
 /** Everything a driver must know to create one session's container and volume. */
 export interface SessionPlan {
   readonly sessionId: string;
-  /** Written on what is created, for life: a tombstone up to a later one covers it. */
+  /** A permanent label: tombstones up to at least this generation cover what is created. */
   readonly generation: number;
   readonly space: string;
   readonly image: string;

@@ -65,7 +65,7 @@ export class GuestQueue {
     this.#drop((message) => message.seq <= upToSeq);
   }
 
-  /** Drops what waits for that agent. The controller sends again what is still to be answered. */
+  /** Drops the agent's waiting messages; the controller sends the unanswered ones again. */
   stopAgent(stop: StopAgent, link: GuestLink | undefined): void {
     if (this.#drop((message) => message.agent === stop.agent)) this.#isIncomplete = true;
     if (link === undefined) return;

@@ -33,7 +33,10 @@ export class Handshake {
     this.#awaitHello();
   }
 
-  /** What its first frame says; undefined for later frames, and where it was refused. */
+  /**
+   * Returns the greeting if this is a valid first frame; undefined for later frames and refused
+   * ones.
+   */
   greeting(frame: GuestFrame): Greeting | undefined {
     if (this.#isOver) return undefined;
     const assignment = this.#deps.assignment(this.#sessionId);
@@ -54,7 +57,7 @@ export class Handshake {
 
   #awaitHello(): void {
     this.#timer = this.#deps.clock.after(HELLO_WITHIN_MS, () => {
-      // A paused container says nothing, and nothing is wrong with it.
+      // A paused container is silent, which is no fault.
       if (this.#deps.assignment(this.#sessionId)?.desired === 'paused') this.#awaitHello();
       else this.#link.close(new Error('no hello'));
     });

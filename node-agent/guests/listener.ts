@@ -4,7 +4,7 @@ import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 
 export type GuestLink = Link<HostFrame, GuestFrame>;
 
-/** Where guests come in: one door a session. Unix sockets in production. */
+/** Listens for guests, one socket per session. Unix sockets in production. */
 export interface GuestListener {
   /**
    * Lets the session's guest connect. Resolves to the directory to mount. A second call changes
@@ -14,11 +14,11 @@ export interface GuestListener {
   isOpen(sessionId: string): boolean;
   /** Lets nobody connect any more and removes the directory. The caller closes open connections. */
   close(sessionId: string): Promise<void>;
-  /** Sessions that have a directory, whether or not a door is open. */
+  /** Sessions that have a directory, whether or not guests can connect. */
   left(): Promise<readonly string[]>;
-  /** Nobody may connect any more; directories stay for the next start. */
+  /** Stops listening for all sessions; directories stay for the next start. */
   closeAll(): Promise<void>;
-  /** Set once, before the first door is opened. */
+  /** Set once, before the first session is listened for. */
   onGuest(listener: (sessionId: string, link: GuestLink) => void): void;
   /** Set once, as `onGuest`: a guest's further connection, which carries one byte stream. */
   onStream(listener: (sessionId: string, link: StreamLink) => void): void;

@@ -31,7 +31,7 @@ export interface RelayDeps {
   guestChanged(sessionId: string): void;
   /** Its guest has finished, as it was asked to. */
   drained(sessionId: string): void;
-  /** Messages were dropped that the controller must send again: its guest is reported anew. */
+  /** Messages were dropped that the controller must send again: report the session again. */
   messagesLost(sessionId: string): void;
   /** Its guest will not open a byte stream. */
   streamRefused?(sessionId: string, refusal: StreamRefused): void;
@@ -76,7 +76,7 @@ export class Relay {
     return this.#sessions.get(sessionId)?.link !== undefined;
   }
 
-  /** What its guest said last of itself. */
+  /** What its guest last reported of itself. */
   guestState(sessionId: string): Pick<RelayedSession, 'acceptedSeq' | 'life'> {
     return this.#sessions.get(sessionId) ?? { acceptedSeq: 0, life: 0 };
   }
@@ -154,7 +154,9 @@ export class Relay {
     }
   }
 
-  /** Tells the session's guest to open a byte stream. False: it is not there, or does not read. */
+  /**
+   * Asks the session's guest to open a byte stream. Returns false if it is absent or does not read.
+   */
   openStream(open: OpenStream): boolean {
     return this.#sessions.get(open.sessionId)?.link?.send({ kind: 'openStream', value: open }) === true;
   }
@@ -167,7 +169,7 @@ export class Relay {
     if (link?.send({ kind: 'secrets', value: secrets }) === false) this.#secretRequests.missed(sessionId, version);
   }
 
-  /** Whether its guest was asked to finish and not told to go on, even by an old ledger. */
+  /** Whether its guest was asked to drain and not to continue, even by an old ledger. */
   isDraining(sessionId: string): boolean {
     return this.#sessions.get(sessionId)?.queue.isDraining === true;
   }
@@ -199,7 +201,7 @@ export class Relay {
     this.#secretRequests.hold();
   }
 
-  /** To be called on each new stream, once the controller has said what is assigned. */
+  /** Sends again what the new stream may lack, once the controller has sent all assignments. */
   resend(): void {
     this.#answers.resend([...this.#sessions].map(([sessionId, { answers }]) => [sessionId, answers] as const));
     this.#secretRequests.resend();

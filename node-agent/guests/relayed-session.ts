@@ -9,7 +9,7 @@ import { ReadGate } from './read-gate.ts';
 
 /** What the relay remembers of one session. It outlives its guest's connections. */
 export class RelayedSession {
-  /** The highest seq that its guest holds durably, as far as it said. */
+  /** The highest seq that its guest has confirmed as durable. */
   acceptedSeq = 0;
   /** Of the guest's memory, as the guest counts. */
   life = 0;

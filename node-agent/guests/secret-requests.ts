@@ -57,19 +57,19 @@ export class SecretRequests {
     this.#wanted.set(sessionId, { version, rest });
   }
 
-  /** Its guest is gone: the next one asks anew. */
+  /** Its guest disconnected; the next one requests them again. */
   forget(sessionId: string): void {
     this.#wanted.get(sessionId)?.rest?.cancel();
     this.#wanted.delete(sessionId);
   }
 
-  /** A new stream begins: what was asked on another is not answered on this one. */
+  /** A new stream begins: requests on the old one stay unanswered. */
   hold(): void {
     this.#holding = true;
     this.#asked.clear();
   }
 
-  /** The controller has said what is assigned. */
+  /** The controller has sent all assignments: request again. */
   resend(): void {
     this.#holding = false;
     this.#asked.clear();

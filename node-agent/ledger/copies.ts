@@ -17,7 +17,7 @@ interface Copy {
  */
 export class Copies {
   readonly #copies = new Map<string, Copy>();
-  /** Sources that are held and at rest; all others are moving. */
+  /** Held sources that are at rest; all others are moving. */
   readonly #atRest = new Map<string, SourceState>();
   #changed: (sessionId: string) => void = () => undefined;
 

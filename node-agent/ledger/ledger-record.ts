@@ -6,7 +6,7 @@ const whole = z.number().int().nonnegative();
 
 const limits = z.object({ cpuMillis: whole, memoryBytes: whole, diskBytes: whole, processes: whole });
 
-/** What is being made: enough to make it again, should nobody know how it ended. */
+/** A create under way, with everything needed to repeat it. */
 const create = z.object({ generation: whole, space: z.string(), image: z.string(), limits });
 
 const assignment = z.object({
@@ -24,7 +24,7 @@ const assignment = z.object({
     volumeExpected: z.boolean(),
   }),
   graceMs: whole,
-  /** Ledgers of before know none. */
+  /** Absent in ledgers of earlier versions. */
   settledSeq: whole.default(0),
   copyFrom: z.string().optional(),
 });
@@ -37,7 +37,7 @@ const record = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('boot'), boot: whole, incarnation: whole }),
   z.object({ kind: z.literal('epoch'), epoch: whole }),
   z.object({ kind: z.literal('assign'), assignment }),
-  /** No longer assigned; what is there of it stays. */
+  /** No longer assigned; what exists of it stays. */
   z.object({ kind: z.literal('unassign'), sessionId: z.string() }),
   z.object({ kind: z.literal('tombstone'), sessionId: z.string(), upToGeneration: whole }),
   /**
@@ -111,7 +111,7 @@ export interface LedgerState {
 
 export const emptyLedger = (): LedgerState => ({ boot: 0, incarnation: 0, epoch: 0, sessions: new Map() });
 
-/** Applies one record. The same for what is read at the start and for what is written later. */
+/** Applies one record, when read at the start and when written later. */
 export function applyRecord(state: LedgerState, record: LedgerRecord): void {
   switch (record.kind) {
     case 'boot':
@@ -141,7 +141,7 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
     case 'removed':
       change(state, record.sessionId, ({ volumeCreated, disk, uid, frozen: _, ...entry }) => ({
         ...entry,
-        // Of a session that is assigned anew, a container can be there already.
+        // A session that is assigned again may have a container already.
         ...(uid !== undefined && entry.assignment !== undefined ? { uid } : {}),
         ...(disk !== undefined && disk.generation > record.upToGeneration ? { disk } : {}),
         ...(volumeCreated !== undefined && volumeCreated > record.upToGeneration ? { volumeCreated } : {}),
@@ -208,7 +208,7 @@ function change(state: LedgerState, sessionId: string, next: (entry: SessionEntr
  */
 const REMOVALS_REMEMBERED = 10_000;
 
-/** The fewest records that say the same as `state`, old removals left out. */
+/** Yields the fewest records that produce `state`, without old removals. */
 export function* snapshotOf(state: LedgerState): Generator<LedgerRecord> {
   yield { kind: 'boot', boot: state.boot, incarnation: state.incarnation };
   yield { kind: 'epoch', epoch: state.epoch };

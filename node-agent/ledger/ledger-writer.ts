@@ -7,9 +7,9 @@ const RECORDS_PER_BLOCK = 100;
 
 export interface LedgerWriterDeps {
   readonly journal: Journal;
-  /** Called with what is durable, before the write resolves. */
+  /** Called with durable records, before the write resolves. */
   apply(records: readonly LedgerRecord[]): void;
-  /** The fewest records that say the same as all that were applied. */
+  /** Yields the fewest records equal to all that were applied. */
   snapshot(): Iterable<LedgerRecord>;
   /** A snapshot costs as much as there are sessions: it is due after as many records. */
   sessions(): number;

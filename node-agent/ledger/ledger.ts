@@ -142,7 +142,7 @@ export class Ledger {
     return gone;
   }
 
-  /** What is assigned, summed up as the controller does. */
+  /** Returns the checksum of the assignments, computed as the controller does. */
   sum(): SetSum {
     const sum = new SetSum();
     for (const [sessionId, { assignment }] of this.#state.sessions) if (assignment !== undefined) sum.add(sessionId, assignment.generation);
@@ -163,7 +163,7 @@ export class Ledger {
     return this.#state.sessions.get(sessionId)?.creating;
   }
 
-  /** What is to be made at this generation: the same as was begun, when it was. */
+  /** Returns what to create at this generation: the begun create, if it is of the same. */
   toCreate(sessionId: string, generation: number): Create | undefined {
     const begun = this.creating(sessionId);
     if (begun?.generation === generation) return begun;
@@ -198,7 +198,7 @@ export class Ledger {
     for (const { uid } of this.#state.sessions.values()) if (uid !== undefined) yield uid;
   }
 
-  /** The one that was given last; undefined before the first. */
+  /** The last id given; undefined before the first. */
   get newestUid(): number | undefined {
     return this.#state.newestUid;
   }
@@ -225,7 +225,7 @@ export class Ledger {
     if (this.#state.sessions.get(sessionId)?.copyingFrom !== undefined) await this.#writer.write({ kind: 'copy-ended', sessionId });
   }
 
-  /** It holds all that its source held. */
+  /** The copy is complete and becomes the session's own volume. */
   async copyKept(sessionId: string, generation: number): Promise<void> {
     await this.#writer.write({ kind: 'volume-made', sessionId, generation }, { kind: 'copy-ended', sessionId });
   }

@@ -11,7 +11,7 @@ const NO_UID =
 export interface CreateDeps extends Pick<Host, 'driver' | 'listener' | 'ledger'> {
   readonly uids: Uids;
   readonly calls: Calls;
-  /** What this node gives to one session at most, whatever the controller says. */
+  /** This node's maximum for one session, whatever the controller says. */
   most(): Most;
 }
 

@@ -10,7 +10,7 @@ import type { Host } from '../host.ts';
 import { endStrayCopies } from '../volumes/jobs.ts';
 import type { Sessions } from './sessions.ts';
 
-/** From time to time everything is listed again, for what no event told. */
+/** A regular list finds what no event reported. */
 const LIST_EVERY_MS = 60_000;
 
 export interface DiscoveryDeps extends Pick<Host, 'driver' | 'listener' | 'ledger' | 'clock' | 'log'> {
@@ -52,7 +52,7 @@ export class Discovery {
     return this.#images;
   }
 
-  /** Resolves when each session that is there has been handed what is there of it. */
+  /** Resolves when each existing session knows what the engine has of it. */
   async begin(): Promise<void> {
     await this.#listEverything();
     this.#events = this.#deps.driver.watch((change) => this.#changed(change));

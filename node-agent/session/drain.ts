@@ -53,7 +53,7 @@ export class Drain {
     this.#wait(this.#graceMs + MARGIN_MS);
   }
 
-  /** The guest has nothing more to say. */
+  /** The guest has handed over everything. */
   drained(): void {
     if (this.#containerId === undefined || this.#isOver) return;
     this.#timer?.cancel();
@@ -71,7 +71,7 @@ export class Drain {
     this.#deps.guests.endDrain(this.#sessionId);
   }
 
-  /** The container is to stay: its guest goes on, whoever asked it to finish. */
+  /** The container stays: its guest continues, whoever asked it to drain. */
   stay(): void {
     if (this.#containerId === undefined) this.#deps.guests.endDrain(this.#sessionId);
     else this.end();

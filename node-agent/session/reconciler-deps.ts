@@ -11,7 +11,7 @@ export interface ReconcilerDeps extends Pick<Host, 'driver' | 'listener' | 'ledg
   readonly engine: EngineTurns;
   readonly guests: Pick<Relay, 'isConnected' | 'isDraining' | 'startDrain' | 'endDrain'>;
   readonly uids: Uids;
-  /** What this node gives to one session at most, whatever the controller says. */
+  /** This node's maximum for one session, whatever the controller says. */
   most(): Most;
   /** Whether the controller has spoken of the session since this start. */
   confirmed(sessionId: string): boolean;
@@ -19,7 +19,7 @@ export interface ReconcilerDeps extends Pick<Host, 'driver' | 'listener' | 'ledg
   imageMissing(sessionId: string, image: string): void;
   /** Called before each step. */
   stepping(step: StepName): void;
-  /** Called when what is to be reported has changed. */
+  /** Called when there is something new to report. */
   changed(status: Status): void;
   /** Called when nothing that the tombstone covers is left, durably. */
   removed(sessionId: string, upToGeneration: number): void;

@@ -78,19 +78,19 @@ export class Reconciler {
     this.#steps.drain.drained();
   }
 
-  /** The engine went away. What is to be done of it is done once it is back. */
+  /** The engine went away. Steps continue once it is back. */
   engineLost(): void {
     this.#steps.engineLost();
     this.wake();
   }
 
-  /** The controller still waits to hear of the removal: it is told again. */
+  /** The controller asks again for a removal, which is then confirmed again. */
   askRemoval(): void {
     this.#steps.askRemoval();
     this.wake();
   }
 
-  /** What is to be reported of it now, and counts as reported; undefined where there is nothing. */
+  /** Returns the present report, which counts as sent; undefined if there is nothing to report. */
   status(): Status | undefined {
     const phase = this.#steps.phase();
     return phase === undefined ? undefined : this.#reporter.tell(phase, this.#steps.seen, this.#steps.attempts.failed);

@@ -16,7 +16,7 @@ export interface Failed {
   readonly reason: string;
 }
 
-/** What is said of one session: each thing once, until it changes. */
+/** Reports one session, each status once. */
 export class Reporter {
   readonly #sessionId: string;
   readonly #deps: ReporterDeps;
@@ -27,7 +27,7 @@ export class Reporter {
     this.#deps = deps;
   }
 
-  /** What was said may be out of date for whoever heard it: it is said again. */
+  /** The controller may have missed the last report: the next one is sent in any case. */
   forget(): void {
     this.#reported = undefined;
   }
@@ -52,7 +52,7 @@ export class Reporter {
     this.#deps.changed(status);
   }
 
-  /** Said once, before the first step that takes time; how far it got is said when it rests. */
+  /** Reports STARTING once, before the first step that takes time. */
   begin(seen: Seen, failed: Failed | undefined): void {
     const generation = this.#deps.ledger.assignment(this.#sessionId)?.generation;
     if (this.#reported?.phase === 'STARTING' && this.#reported.generation === generation) return;

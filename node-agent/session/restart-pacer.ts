@@ -21,12 +21,12 @@ export class RestartPacer {
     this.#deps = deps;
   }
 
-  /** It was started just now: whatever is seen next, it was alive. */
+  /** The container was just started, so it lived, whatever is seen next. */
   started(): void {
     this.#wasAlive = true;
   }
 
-  /** The next end is one that was asked for. */
+  /** The next end is intended. */
   expectEnd(): void {
     this.#wasAlive = false;
   }

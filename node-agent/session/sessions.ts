@@ -145,7 +145,7 @@ export class Sessions {
     if (!reconciler.isSpent()) return;
     this.#reconcilers.delete(sessionId);
     this.#imageRequests.forget(sessionId);
-    // What it still meant to look at later is another's to do, should the session come back.
+    // Its retry timer must not outlive it: a session that returns gets another reconciler.
     void reconciler.close();
     this.#deps.relay.forget(sessionId);
     this.#deps.tunnels.endOf(sessionId, 'session_ended');

@@ -1,7 +1,7 @@
 import type { Phase, Remembered } from '../domain/session.ts';
 import type { Seen } from '../engine/seen.ts';
 
-/** What is reported of a session; the order of reports is given where they are sent. */
+/** A report of a session, without its place in the order. */
 export interface Status {
   readonly sessionId: string;
   readonly generation: number;

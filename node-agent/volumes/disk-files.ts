@@ -73,7 +73,7 @@ export async function writePasswd(directory: string, content: string): Promise<v
   await rename(`${path}.new`, path);
 }
 
-/** Durable once it resolves. What is mounted below goes along. */
+/** Durable once it resolves. Mounts below move along. */
 export async function move(from: string, to: string, parent: string): Promise<void> {
   await rename(from, to);
   await syncDirectory(parent);

@@ -86,7 +86,7 @@ export class DiskPlaces {
     this.reached('placed');
   }
 
-  /** What is in a disk's place and is no disk of this node's is kept, out of the way. */
+  /** Moves aside whatever is in a disk's place and is not this node's disk. */
   async displace(sessionId: string): Promise<void> {
     const { directory, random, log } = this.#deps;
     if (!(await exists(this.at(sessionId)))) return;

@@ -6,7 +6,7 @@ import { type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import { type Counted, type DiskLeft, isCountDue, isFull } from '../domain/disk-use.ts';
 
 const LOOK_EVERY_MS = 5_000;
-/** A disk that is filled and cleared again and again is said to be full this often at most. */
+/** A disk that is filled and cleared repeatedly is reported at most this often. */
 const FULL_TOLD_EVERY_MS = 60_000;
 
 const MAKES_ROOM_MS = 600_000;
@@ -33,7 +33,7 @@ export interface WatchedDisk {
 export interface DiskWatchDeps {
   /** Disks of sessions whose containers run. */
   readonly running: () => Promise<readonly WatchedDisk[]>;
-  /** What is left of one. Costs much for one that is not bounded. */
+  /** Returns what a disk has left. Expensive for an unbounded one. */
   readonly left: (disk: WatchedDisk) => Promise<DiskLeft>;
   /** Of the file system that the disks are in. */
   readonly directory: string;
@@ -42,7 +42,7 @@ export interface DiskWatchDeps {
   readonly changed: (disk: WatchedDisk, full: boolean) => void;
   /** More is written than the limit allows, and nothing but an end of the session stops it. */
   readonly exceeded: (disk: WatchedDisk, usedBytes: number) => void;
-  /** One that was stopped is within its limit again. */
+  /** A stopped session is within its limit again. */
   readonly inOrder: (disk: WatchedDisk) => void;
   readonly clock: Clock;
   readonly log: Log;
@@ -56,12 +56,12 @@ export interface DiskWatchDeps {
 export class DiskWatch {
   readonly #deps: DiskWatchDeps;
   readonly #full = new Set<string>();
-  /** When it was last said that a disk is full. */
+  /** When each full disk was last reported. */
   readonly #fullToldMs = new Map<string, number>();
   readonly #counted = new Map<string, Counted>();
   /** What those that began beyond their limit are allowed, and until when. */
   readonly #allowed = new Map<string, Allowed>();
-  /** Disks whose last look failed: said once. */
+  /** Disks whose last look failed, each logged once. */
   readonly #unseen = new Set<string>();
   #timer: Timer | undefined;
   #looking: Promise<void> | undefined;

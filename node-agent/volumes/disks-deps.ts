@@ -15,7 +15,7 @@ export interface DisksDeps {
   readonly log: Log;
   /** Images made ahead, of which new disks are. */
   readonly prepared?: PreparedImages;
-  /** Told of each step whose effect is on the disk: where a test ends the process. */
+  /** Called after each step with an effect on the disk, so that tests can end the process there. */
   readonly reached?: (step: DiskStep) => void;
 }
 

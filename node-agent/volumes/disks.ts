@@ -68,7 +68,7 @@ export class Disks {
     this.#places = new DiskPlaces(deps, this.#turns);
   }
 
-  /** All disks of this node. One whose record cannot be read is left out, and said. */
+  /** Returns all disks of this node. A disk with an unreadable record is left out and logged. */
   async list(): Promise<ReadonlyMap<string, DiskRecord>> {
     const { directory, log } = this.#deps;
     const names = (await entriesOf(directory)).filter(isDiskName);

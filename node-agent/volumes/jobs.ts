@@ -13,7 +13,7 @@ export interface VolumeJobsDeps extends CreateDeps, Pick<Host, 'clock' | 'log'> 
   wake(): void;
 }
 
-/** After this, a copier is told once more that it is to start. */
+/** After this, a copier is told again to start. */
 const START_AGAIN_MS = 10_000;
 const TOO_LONG = `The copy of the volume took longer than ${COPY_MAY_TAKE_MS / 60_000} minutes and was given up.`;
 const DONE: Outcome = { ok: true };
@@ -37,7 +37,7 @@ export class VolumeJobs {
     this.#deps = deps;
   }
 
-  /** Resolves to undefined when nothing says any more what to create. */
+  /** Resolves to undefined when the ledger no longer knows what to create. */
   async run(job: VolumeJob): Promise<Outcome | undefined> {
     const { ledger, log, calls } = this.#deps;
     const sessionId = this.#sessionId;
@@ -128,7 +128,7 @@ export class VolumeJobs {
     return started;
   }
 
-  /** Discards what was copied. What was wrong with it is the outcome. */
+  /** Discards the copy. The outcome says what was wrong with it. */
   async #end(): Promise<Outcome> {
     const { ledger, log, calls } = this.#deps;
     const copy = this.#copy;
@@ -144,7 +144,7 @@ export class VolumeJobs {
   }
 }
 
-/** Ends copiers that were left by a call whose end nobody saw. */
+/** Ends copiers left by calls with an unknown outcome. */
 export async function endStrayCopies(driver: Driver, ledger: Ledger, signal: AbortSignal): Promise<void> {
   for (const sessionId of await driver.copies(signal))
     if (ledger.copies.stateOf(sessionId) === undefined) await driver.volume({ kind: 'end-copy', sessionId }, signal);

@@ -49,7 +49,7 @@ export class PreparedImages {
     return taken && { id: taken.id, directory: this.#at(taken.id) };
   }
 
-  /** It is nobody's and not to be swept. */
+  /** Whether a sweep must leave it alone. */
   has(id: string): boolean {
     return this.#making.has(id) || this.#ready.some((one) => one.id === id);
   }

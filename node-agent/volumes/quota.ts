@@ -6,7 +6,7 @@ import type { Command } from './command.ts';
 
 /** Projects of administrators are small numbers; those of sessions are from here on, at random. */
 const FIRST = 2 ** 30;
-/** Nobody, as whom the attempt writes: root is not held to a quota. */
+/** The user nobody, as which the trial writes: quotas do not bind root. */
 const NOBODY = 65_534;
 const KIB = 1024;
 const MIB = 2 ** 20;

@@ -6,7 +6,7 @@ import { PLAIN_PASSWD } from '../../domain/accounts.ts';
 import { unless } from './client.ts';
 import type { Owner } from './container.ts';
 
-/** A passwd of an image is a few kilobytes; one that is longer is not taken. */
+/** An image's passwd has a few kilobytes; a larger one is ignored. */
 const MAX_BYTES = 1024 * 1024;
 const MAX_IMAGES = 64;
 
@@ -14,7 +14,7 @@ const MAX_IMAGES = 64;
 export class ImageAccounts {
   readonly #docker: Docker;
   readonly #owner: Owner;
-  /** By the id of the image, the one that was asked for last at the end. */
+  /** By image id, the least recently used first. */
   readonly #known = new Map<string, string>();
 
   constructor(docker: Docker, owner: Owner) {
@@ -22,7 +22,9 @@ export class ImageAccounts {
     this.#owner = owner;
   }
 
-  /** The image's `/etc/passwd`. Rejects with the engine's answer where there is no such image. */
+  /**
+   * Returns the image's `/etc/passwd`. Rejects with the engine's answer if there is no such image.
+   */
   async passwdOf(image: string): Promise<string> {
     const { Id } = await this.#docker.getImage(image).inspect();
     const passwd = this.#known.get(Id) ?? (await this.#read(Id));

@@ -105,7 +105,7 @@ export class DockerBaseImages {
     const newest = [...images].sort((a, b) => b.createdAtS - a.createdAtS).slice(0, MAX_KEPT);
     for (const image of newest) if (!names.includes(fileOf(image))) await this.#save(image);
     const wanted = new Set(newest.map(fileOf));
-    // A kept image that the engine lacks is being loaded: it is judged at the next look.
+    // A kept image that the engine lacks is being loaded; the next look decides.
     for (const name of names) {
       const kept = imageOf(name);
       if (kept !== undefined && there.has(kept.tag) && !wanted.has(name)) await rm(join(directory, name), { force: true });

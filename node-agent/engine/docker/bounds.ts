@@ -11,7 +11,7 @@ import type { Capacity } from '../driver.ts';
 import { abortable } from './client.ts';
 
 export interface BoundsOptions {
-  /** What is left to the host; a tenth of what is not given. */
+  /** Reserved for the host; by default a tenth of each. */
   readonly reserve?: Partial<Totals>;
   /** What the operator lets one session have at most. */
   readonly most?: Partial<Most>;
@@ -52,7 +52,7 @@ export class DockerBounds {
     return new DockerBounds(new SessionsCgroup({ name, totals, driver: CgroupDriver, conditions, run: options.run }), totals, options);
   }
 
-  /** Of the group, as the engine is told; undefined where it could not be made. */
+  /** The group's name for the engine; undefined where it could not be made. */
   get parent(): string | undefined {
     return this.#cgroup.parent;
   }

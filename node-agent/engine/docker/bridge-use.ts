@@ -38,7 +38,7 @@ export class BridgeUse {
   }
 }
 
-/** 0 where there is no such bridge. */
+/** Returns 0 if there is no such bridge. */
 async function portsOf(bridge: string): Promise<number> {
   const ports = await readdir(`/sys/class/net/${bridge}/brif`).catch(() => []);
   return ports.length;

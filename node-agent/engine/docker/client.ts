@@ -11,11 +11,11 @@ const SHORT_CALL_MS = 90_000;
 const PROBE_MS = 2_500;
 
 export interface DockerClients {
-  /** For calls that answer soon: one that is silent for 90 s is cut off. */
+  /** For short calls: one that is silent for 90 s is cut off. */
   readonly calls: Docker;
   /** For streams, which may be silent for as long as nothing happens. */
   readonly streams: Docker;
-  /** For asking whether the engine is there: what is not answered within 2.5 s is cut off. */
+  /** For pings: one that is not answered within 2.5 s is cut off. */
   readonly probe: Docker;
 }
 

@@ -157,7 +157,7 @@ export function containerOptions(
       MemorySwap: limits.memoryBytes,
       NanoCpus: limits.cpuMillis * 1_000_000,
       LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
-      // Ends are judged by the node agent, which knows what should be.
+      // The node agent decides about restarts.
       RestartPolicy: { Name: 'no' },
     },
   };

@@ -26,11 +26,11 @@ import { SessionContainers } from './session-containers.ts';
 import { SessionResolvers } from './session-resolvers.ts';
 import { DockerVolumes, volumeSeen } from './volumes.ts';
 
-/** What closes the network of sessions towards this machine and what is near it. */
+/** Closes the sessions' network towards this machine and private ranges. */
 export interface NetworkGuard {
   apply(): Promise<void>;
   remove(): Promise<void>;
-  /** What is in force stays, and is watched over no more. */
+  /** Stops watching the rules, and leaves them in force. */
   close(): void;
 }
 
@@ -58,7 +58,7 @@ export interface DockerDeps {
   readonly run?: Command;
 }
 
-/** Of the machine's memory, what is left to the system and the engine. */
+/** Share of the machine's memory for the system and the engine. */
 const MEMORY_KEPT = 0.1;
 
 const info = z.object({ NCPU: z.number(), MemTotal: z.number() });
@@ -205,7 +205,7 @@ export class DockerDriver implements Driver {
   }
 
   async freeze(sessionId: string, signal: AbortSignal): Promise<void> {
-    // 409: paused already, or not running any more: whoever asked looks again.
+    // 409: it is paused already or not running any more. The caller looks again.
     const paused = this.#containers.on(sessionId, (container) => container.pause());
     await unless([404, 409], abortable(signal, paused));
   }

@@ -5,7 +5,7 @@ import type { Disks } from '../../volumes/disks.ts';
 import { abortable, answerOf, unless } from './client.ts';
 import { type Owner, ownedBy, ownerFilter, volumeName } from './container.ts';
 
-/** A session's files in a volume of the engine, as node agents of before kept them. */
+/** A session's files in a volume of the engine, where earlier versions kept them. */
 export interface EngineVolume {
   readonly generation: number;
   readonly space: string;
@@ -30,7 +30,7 @@ export interface EngineVolumesDeps {
  */
 export class EngineVolumes {
   readonly #deps: EngineVolumesDeps;
-  /** Replaced as a whole: whoever looks never finds one missing that is there. */
+  /** Replaced as a whole, so that no reader misses an existing volume. */
   #known = new Map<string, EngineVolume>();
 
   constructor(deps: EngineVolumesDeps) {
@@ -118,7 +118,7 @@ export class EngineVolumes {
     await unless([404], docker.getVolume(volumeName(sessionId)).remove());
   }
 
-  /** Containers that refer to it, beside one that does nothing else. */
+  /** Containers that refer to the volume, without its keeper. */
   async #users(sessionId: string): Promise<Docker.ContainerInfo[]> {
     const found = await this.#deps.docker.listContainers({ all: true, filters: { volume: [volumeName(sessionId)] } });
     return found.filter(({ Labels }) => Labels['raworc.keep'] !== sessionId);

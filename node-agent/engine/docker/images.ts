@@ -43,7 +43,7 @@ export class DockerImages {
     return image && { id: image.Id, labels: image.Config.Labels ?? {} };
   }
 
-  /** The engine's own builder copies; nothing of what is copied is run, and it has no network. */
+  /** Builds by copying alone: no code of the source runs, and there is no network. */
   async build({ image, labels, context }: ImagePlan, signal: AbortSignal): Promise<BuildOutcome> {
     const { clients, owner, cgroupParent } = this.#deps;
     const parent = cgroupParent();

@@ -67,7 +67,7 @@ export async function networkRoom(docker: Docker, network: SessionNetwork, signa
 
 /** Whether it is gone: not when it is still in use, by a container of any node agent. */
 export async function removeNetwork(docker: Docker, network: SessionNetwork, signal: AbortSignal): Promise<boolean> {
-  // One that is not running holds no place in the network, and would miss it later.
+  // A stopped container has no place in the network and would lose it.
   const sessions = await abortable(signal, docker.listContainers({ all: true, filters: { network: [network.name] } }));
   if (sessions.length > 0) return false;
   try {

@@ -1,6 +1,6 @@
 import type { Command } from '../../volumes/command.ts';
 
-/** Where Docker listens inside each container of a network, and tells the names of the others. */
+/** Docker's name server inside each container, which resolves other containers' names. */
 const ADDRESS = '127.0.0.11';
 /** The table of a network namespace's own addresses, in which the most specific route counts. */
 const LOCAL = 'local';

@@ -17,7 +17,7 @@ export interface FoundContainer {
 export class SessionContainers {
   readonly #docker: Docker;
   readonly #owner: Owner;
-  /** By session: the id of the one that was seen or made last. */
+  /** By session: the id of the container that was last seen or created. */
   readonly #ids = new Map<string, string>();
   /** Sessions that may have more than one. */
   readonly #doubtful = new Set<string>();
@@ -54,7 +54,7 @@ export class SessionContainers {
     if (known !== undefined && known !== id) this.#doubtful.add(sessionId);
   }
 
-  /** Of every session the one that counts, looked at from afar: without its exit. */
+  /** Lists the container that counts for each session, without its exit. */
   async list(): Promise<ReadonlyMap<string, FoundContainer>> {
     const infos = await this.#docker.listContainers({ all: true, filters: { label: ownerFilter(this.#owner) } });
     const found = new Map<string, FoundContainer>();
@@ -102,7 +102,7 @@ export class SessionContainers {
     }
   }
 
-  /** The id of the one that is least wanted. */
+  /** Returns the id of the least wanted one. */
   async least(sessionId: string): Promise<string | undefined> {
     const found = await this.find(sessionId);
     if (found?.container.surplus === undefined) return found?.container.id;
@@ -114,7 +114,7 @@ export class SessionContainers {
       const named = await this.#inspect(sessionId, containerName(sessionId), 0);
       if (named !== undefined) return named;
     }
-    // One that was removed between the two questions is not there: they are asked again.
+    // A container can be removed between list and inspect: try again.
     for (let tries = 0; tries < 3; tries += 1) {
       const all = await this.#ofSession(sessionId);
       if (all.length > 1) this.#doubtful.add(sessionId);

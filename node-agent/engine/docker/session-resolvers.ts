@@ -65,7 +65,7 @@ export class SessionResolvers {
     }
   }
 
-  /** One after the other, beside whatever comes next. */
+  /** One at a time, in the background. */
   async closeAll(sessionIds: readonly string[], signal: AbortSignal): Promise<void> {
     for (const id of sessionIds)
       await this.close(id, signal).catch((error: unknown) => {

@@ -58,7 +58,7 @@ export class DockerVolumes {
   }
 
   async find(sessionId: string): Promise<FoundVolume | undefined> {
-    // Asked before the disk: one that is adopted meanwhile is found in one of the two.
+    // Before the disk: a volume that is adopted meanwhile is found in one of the two.
     const volume = this.engine.find(sessionId);
     return (await this.#deps.disks.find(sessionId)) ?? volume;
   }
