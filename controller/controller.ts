@@ -1,4 +1,4 @@
-/** Joins a controller's core with its edges: files, store, bus, HTTP, gRPC. Nothing here decides anything. */
+/** Assembles a controller: core, files, store, bus, HTTP and gRPC. Contains no logic of its own. */
 import { join } from 'node:path';
 import { encodeJoinToken } from '../proto/join-token.ts';
 import { setTlsDefaults } from '../proto/tls-defaults.ts';
@@ -42,32 +42,35 @@ import { SourceChecker } from './store/source-check/checker.ts';
 import { openSqlite } from './store/sqlite/sqlite.ts';
 
 export interface ControllerOptions {
-  /** Everything that this controller keeps, made when missing. */
+  /** All state of this controller. Created if missing. */
   readonly directory: string;
   readonly http: { readonly host: string; readonly port: number; readonly tls?: { readonly certFile: string; readonly keyFile: string } };
-  /** `advertise`: the hosts (or host:port of the join port) that join tokens name. */
+  /** `advertise`: the hosts (or host:port of the join port) that join tokens contain. */
   readonly nodes: {
     readonly host: string;
     readonly port: number;
     readonly joinPort: number;
     readonly advertise: readonly string[];
-    /** Of nodes' certificates; a month when undefined. */
+    /** Of nodes' certificates. Default: one month. */
     readonly certificateLifeMs?: number;
     readonly bounds?: NodeBoundSettings;
   };
-  /** Undefined: a bus within this process. */
+  /** Undefined: a bus inside this process. */
   readonly natsUrl: string | undefined;
-  /** What sessions start from in a space without a build. */
+  /** The image of sessions in a space without a build. */
   readonly baseImage: string;
-  /** Of the account `admin`; generated into a file when undefined. */
+  /** For the account `admin`. Default: generated into a file. */
   readonly adminPassword: string | undefined;
-  /** How long the audit record is kept, and where it goes. Undefined: as the defaults say, and nowhere. */
+  /**
+   * How long audit records are retained, and where they are exported. Default: built-in bounds, no
+   * export.
+   */
   readonly audit?: AuditSettings;
   readonly corsOrigins: readonly string[];
-  /** Takes an answer that its route does not allow for a fault: for tests and for development. */
+  /** Treats an answer that its route does not declare as an error: for tests and development. */
   readonly checkAnswers?: boolean;
   readonly version: string;
-  /** Of callers and addresses; undefined: the defaults. */
+  /** Limits of callers and addresses. */
   readonly budgets?: BudgetLimits;
   /** The proxies in front of the controller. */
   readonly proxies?: ProxyTrust;
@@ -77,14 +80,17 @@ export interface ControllerOptions {
   readonly random: Random;
   readonly disk: Disk;
   readonly freeSpace: FreeSpace;
-  /** Below so much room on its disk, the controller takes nothing new. Undefined: 256 MiB, or 2 % of a disk where that is less. */
+  /**
+   * With less free disk, the controller accepts no new data. Default: 256 MiB, or 2 % of a smaller
+   * disk.
+   */
   readonly diskLowBytes?: number | undefined;
   readonly log: Log;
   readonly barriers: Barriers;
   readonly metrics: PrometheusMetrics;
-  /** Opens /metrics and nothing else. */
+  /** Gives access to /metrics only. */
   readonly metricsToken?: string | undefined;
-  /** Memory and disk are in doubt of each other: the process must end. */
+  /** Memory and disk can differ: the process must end. */
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -94,7 +100,10 @@ export interface Controller {
   readonly http: HttpServer;
   readonly nodes: NodeServer;
   readonly adminPasswordPath: string | undefined;
-  /** Removes the nodes' containers and ends the node agents first, when asked to; waits at most `graceMs` for them. */
+  /**
+   * Closes the controller. If asked to, first removes the nodes' containers and stops the node
+   * agents, waiting at most `graceMs` for them.
+   */
   close(options?: { readonly shutDownNodes: boolean; readonly graceMs: number }): Promise<void>;
 }
 
@@ -225,11 +234,14 @@ const auditOf = ({ kept, file, isOnBus }: AuditSettings, store: Pick<Store, 'aud
   sinks: [...(file === undefined ? [] : [auditFile(file)]), ...(isOnBus ? [auditBus(bus)] : [])],
 });
 
-/** After the store was opened: whoever rotates keys takes a controller that has not opened it for one that will read the newest. */
+/**
+ * Call after opening the store: key rotation assumes that a controller without an open store will
+ * read the newest key.
+ */
 async function openSealing(view: View, directory: string, random: Random) {
   const ring = new SealingRing(await openSealingKeys(directory, random));
   const missing = view.sealingKeyIds().filter((id) => !ring.has(id));
   if (missing.length > 0)
-    throw new Error(`secrets are sealed under keys that ${directory} lacks: put back ${missing.join(', ')} from a backup`);
+    throw new Error(`secrets need sealing keys that are missing in ${directory}; restore ${missing.join(', ')} from a backup`);
   return { ring, keys: sealingKeysIn(directory) };
 }

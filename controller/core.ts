@@ -1,4 +1,4 @@
-/** A controller without its edges: what decides and carries out, over a store, a bus and links that are handed in. */
+/** The controller without its edges: all logic over an injected store, bus and links. */
 
 import type { Barriers } from '../seams/barrier.ts';
 import type { Clock } from '../seams/clock.ts';
@@ -68,19 +68,19 @@ export interface CoreDeps {
   readonly news: News;
   readonly sourceStore: SourceStore;
   readonly passwords: Passwords;
-  /** What seals secrets, and where its keys are kept. */
+  /** The sealing keys in memory, and their files. */
   readonly sealing: { readonly ring: SealingRing; readonly keys: SealingKeys };
   readonly clusterId: string;
   readonly storeKey: Uint8Array;
-  /** What sessions start from in a space without a build. */
+  /** The image of sessions in a space without a build. */
   readonly baseImage: string;
   readonly version: string;
-  /** Undefined: the defaults. */
+  /** Default: built-in limits. */
   readonly budgets?: BudgetLimits | undefined;
   readonly lease: LeaseTimes;
-  /** How large sessions may be. {@link DEFAULT_SIZE_RULES} where it is not given. */
+  /** Bounds of session sizes. Default: {@link DEFAULT_SIZE_RULES}. */
   readonly sizes?: SizeRules | undefined;
-  /** What the operator allows of each node. */
+  /** The operator's rules for nodes. */
   readonly nodeRules?: NodeRules | undefined;
   readonly builds?: BuildBounds | undefined;
   readonly clock: Clock;
@@ -88,18 +88,18 @@ export interface CoreDeps {
   readonly log: Log;
   readonly barriers: Barriers;
   readonly metrics: Metrics;
-  /** Why clients' commands that make the store larger are refused. Undefined: they never are. */
+  /** Returns why client commands that grow the store are refused. Default: never refused. */
   readonly growthRefusal?: GrowthRefusal;
   readonly onFatal: (error: unknown) => void;
-  /** How long the audit record is kept, and where it goes. */
+  /** How long audit records are retained, and where they are exported. */
   readonly audit?: { readonly kept: AuditRetention; readonly cursor: AuditCursor; readonly sinks: readonly AuditSink[] };
-  /** The line that a node joins with. */
+  /** Returns a join token. */
   readonly joinLine: (tokenId: string, secret: string) => string;
   readonly health: Pick<HealthDeps, 'checkStore' | 'degradations'>;
 }
 
 export interface Core {
-  /** Background work: what is opened before `start` starts with it. */
+  /** Background loops. `start` starts all that are open. */
   readonly loops: Loops;
   readonly applier: Applier;
   readonly view: View;
@@ -111,9 +111,9 @@ export interface Core {
   readonly services: Services;
   readonly budgets: Budgets;
   readonly spaces: SpaceLookup;
-  /** Begins to publish, to follow events, to watch leases, and starts every background loop. */
+  /** Starts publishing, following events, checking leases, and every background loop. */
   start(): void;
-  /** Decides what waits, and takes no more. The store and the bus are still open. */
+  /** Decides the waiting commands and accepts no more. Close the store and the bus afterwards. */
   close(): Promise<void>;
 }
 
@@ -135,7 +135,7 @@ export function openCore(deps: CoreDeps): Core {
   } = deps;
   const { view, lists, events } = store;
 
-  // Of the process before this one.
+  // From the previous process.
   const lastAliveAt = store.writer.lastTime();
   const capacity = new Capacity(placedSessions(view));
   const rules = deps.nodeRules ?? NO_RULES;
@@ -191,7 +191,7 @@ export function openCore(deps: CoreDeps): Core {
     });
   backlogLoop(background);
   const shownSessions = new ShownSessions(view);
-  // First: what a commit took or changed is gone before anybody is told what came with it.
+  // First, so that caches are current before anyone learns of the commit.
   applier.onCommitted((committed) => {
     rights.committed(committed);
     shownSessions.committed(committed);
@@ -270,7 +270,7 @@ export function openCore(deps: CoreDeps): Core {
       tail.start();
       loops.start();
       leases.start(lastAliveAt);
-      // One that is cut off goes on at the next start.
+      // If interrupted, the next start continues.
       services.agents.removeUnusedSources().catch(() => undefined);
     },
     async close() {

@@ -13,17 +13,20 @@ export interface FirstStart {
   readonly directory: string;
   readonly disk: Disk;
   readonly random: Random;
-  /** Of the account `admin`; generated into a file when undefined. */
+  /** For the account `admin`. Default: generated into a file. */
   readonly adminPassword: string | undefined;
 }
 
-/** One that is set already goes on working. */
+/** Checks a new password only: an existing short one still works. */
 function checkAdminPassword(given: string): void {
   if (isLongEnough(given)) return;
-  throw new Error(`RAWORC_ADMIN_PASSWORD is too short: set a password of at least ${MIN_PASSWORD_LENGTH} characters`);
+  throw new Error(`RAWORC_ADMIN_PASSWORD is too short: use at least ${MIN_PASSWORD_LENGTH} characters`);
 }
 
-/** The account and the space that a new store begins with; a password given by the operator holds from then on. */
+/**
+ * Creates the first account and space of a new store. A password given by the operator replaces the
+ * stored one.
+ */
 export async function seed({ applier, view }: Core, passwords: Passwords, options: FirstStart): Promise<void> {
   const { directory, disk, random, adminPassword: given } = options;
   const admin = view.accountByUser('admin');

@@ -13,7 +13,10 @@ import type { JoinAttempt } from './grpc/stranger-methods.ts';
 import { joinWith, knownToken } from './services/nodes/node-service.ts';
 import type { SourceFiles } from './store/files/source-files.ts';
 
-/** What the node protocol asks of the controller: to let a node in, to renew its certificate, to take its stream, to give it sources. */
+/**
+ * Implements the node protocol for the controller: joins, certificate renewals, streams and
+ * sources.
+ */
 export function nodeSide(
   { applier, view, fleet, dispatch, alarms, streams, services: { audit } }: Core,
   authority: Authority,
@@ -23,7 +26,7 @@ export function nodeSide(
 ) {
   const certificates = metrics.counter({
     name: 'node_certificates_total',
-    help: 'Certificates that nodes asked for.',
+    help: 'Certificates requested by nodes.',
     labels: ['how', 'outcome'],
   });
   const refuseCertificate = (nodeId: NodeId, fault: CertificateFault) => {
@@ -53,19 +56,20 @@ export function nodeSide(
       return accepted({ certificateDer: der, lifeMs, ...addresses() });
     },
     admit({ nodeId, keyHash }: Peer) {
-      // A node that this store does not know, or under another key, may have joined after the backup that it was restored from: its hello tells.
+      // A node with an unknown key can have joined after the backup that this store was restored
+      // from. Its hello decides.
       const fault = certificateFault(view.get('nodes', nodeId), keyHash);
       return fault === 'revoked' ? refuseCertificate(nodeId, fault) : accepted(undefined);
     },
     async join(request: JoinAttempt, peer: string) {
       const by = { ...byNode('joinNode', undefined, joinTokenIn(request), addressOf(peer)) };
-      // Before all that costs something: strangers have no token.
+      // Checked first: a stranger has no token and must not cost work.
       const known = knownToken(view, request);
       if (!known.ok) {
         audit.refused({ ...by, credential: null }, known.refusal.code);
         return known;
       }
-      // Before the token is used up.
+      // Checked before the token is used up.
       const proof = await authority.keyProof(request.csrDer);
       if (!proof.ok) return proof;
       const row = await joinWith({ applier, fleet, random }, { ...request, keyHash: proof.value.keyHash }, { attribution: by });
@@ -99,5 +103,5 @@ export function nodeSide(
 
 const addressOf = (peer: string): string => peer.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
 
-/** Only of a token that exists: what else was sent may be anything. */
+/** Only for an existing token: anything else is arbitrary input. */
 const joinTokenIn = ({ tokenId }: JoinAttempt): string => `join-token:${tokenId}`;

@@ -105,7 +105,7 @@ export class BudgetGate {
   }
 
   /**
-   * Waits for a turn, which {@link releasePlace} ends. Only earlier changes of the account delay it.
+   * Waits for a turn, which {@link releasePlace} ends. Only the account's earlier changes delay it.
    */
   async takeTurn(ctx: Context): Promise<void> {
     const { account } = payerIn(ctx);

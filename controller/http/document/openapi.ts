@@ -42,7 +42,10 @@ export function openApiDocument(routes: readonly Route[], version: string): Retu
   );
 }
 
-/** Removes redundant patterns and bounds, and what would make clients reject an answer with a new field. */
+/**
+ * Removes redundant patterns and bounds, and what would make clients reject an answer with new
+ * fields.
+ */
 function simplify({ jsonSchema: schema, io }: ZodOpenApiOverrideContext): void {
   if (io === 'output' && schema.additionalProperties === false) delete schema.additionalProperties;
   if (schema.format !== undefined) delete schema.pattern;

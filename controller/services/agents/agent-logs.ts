@@ -194,7 +194,7 @@ export function agentLogService({ view, lists, streams, feeds, clock, log, budge
         const endTurn = await turns.wait(keysOf(scope), over.signal);
         if (endTurn === undefined) return;
         try {
-          // What is printed from here on is heard before the older lines are read, so that none falls between.
+          // Subscribe before reading older lines, so that none is lost in between.
           await inTime(feeds.ready(scope), over.signal);
           const { lines } = await readAll(scope);
           const seen = new Set(lines.map(key));

@@ -14,12 +14,12 @@ import type { LineWatcher } from '../events/watching.ts';
 import type { StreamBroker } from '../streams/broker.ts';
 import { holds, isUp, type LogScope } from './log-scope.ts';
 
-/** Of one agent, the sessions that are followed from the start: the most lately active. */
+/** Most recently active sessions of one agent that are followed from the start. */
 const MAX_FOLLOWED = 256;
-/** Of all agents and sessions. */
+/** For all agents and sessions. */
 const MAX_FEEDS = 1_000;
 const OPENED_AT_ONCE = 16;
-/** Lines that a feed catches up with after it was cut. */
+/** Lines that a feed reads again after a disconnect. */
 const MAX_MISSED = 1_000;
 const WINDOW_BYTES = 64 * 1024;
 const REOPEN_MS = 500;
@@ -43,23 +43,24 @@ interface Watch {
 /** `{session} {agent name}` */
 type FeedKey = `${SessionId} ${string}`;
 
-/** What one agent prints in one session, for all who follow it. */
+/** The output of one agent in one session, for all its followers. */
 interface Feed {
-  /** Undefined while the session is not up, or between two attempts. */
+  /** Undefined while the session is not running, or between two attempts. */
   stream: ByteStream | undefined;
-  /** Lines from this time on are to be sent when it is opened; undefined: only those that are printed from then on. */
+  /** When the stream opens, it sends the lines from this time on; undefined: only new ones. */
   sinceMs: number | undefined;
-  /** The lines of that millisecond that were heard. */
+  /** Lines of that millisecond that were received. */
   readonly heard: Set<string>;
 }
 
 /**
- * New lines of agents, by one byte stream for each agent and session that somebody follows, opened when the session is up and closed with the
- * last follower. A stream that is cut is opened again, and sends what was missed.
+ * Follows the logs of agents, with one byte stream per followed agent and session. A stream opens
+ * when the session is running and closes with its last follower. After a disconnect it reopens and
+ * sends the missed lines.
  */
 export class LogFeeds {
   readonly #deps: LogFeedDeps;
-  /** By the name of the agent. */
+  /** By agent name. */
   readonly #watches = new Map<string, Set<Watch>>();
   readonly #feeds = new Map<FeedKey, Feed>();
   readonly #loop: Loop<FeedKey>;
@@ -71,14 +72,14 @@ export class LogFeeds {
     const { metrics = silentMetrics } = deps;
     this.#dropped = metrics.counter({
       name: 'watcher_drops_total',
-      help: 'Partial output and log lines that a watcher had no room for.',
+      help: 'Partial output and log lines dropped because a watcher had no room.',
       labels: ['kind'],
     });
     metrics.gauge({ name: 'log_feeds', help: 'Agents and sessions whose logs are followed.', read: () => this.#feeds.size });
     this.#loop = deps.loops.open({
       name: 'log_feeds',
       concurrency: OPENED_AT_ONCE,
-      // A node or a guest that is away is no fault of the loop.
+      // A disconnected node or guest is not an error of the loop.
       failed: () => undefined,
       run: (key, closing) => this.#bringUpToDate(key, closing),
     });
@@ -88,7 +89,10 @@ export class LogFeeds {
     });
   }
 
-  /** Calls with each line of the agent from now on, in one session or in all, until closed. One that finds no room is lost. */
+  /**
+   * Calls the watcher with each new line of the agent, in one session or in all, until closed.
+   * Lines without room are dropped.
+   */
   watch(scope: LogScope, watcher: LineWatcher): { close(): void } {
     const watch: Watch = { scope, watcher, sinceMs: this.#deps.clock.now() };
     if (this.#isClosed) {
@@ -107,7 +111,7 @@ export class LogFeeds {
     };
   }
 
-  /** Resolves when what is up is followed, as far as it can be. */
+  /** Resolves when all running sessions are followed, as far as possible. */
   async ready(scope: LogScope): Promise<void> {
     const { agent, session } = scope;
     const { ids } =
@@ -116,7 +120,7 @@ export class LogFeeds {
       ids.map((id) => {
         const key: FeedKey = `${id} ${agent.name}`;
         const row = this.#deps.view.get('sessions', id);
-        // One that comes up later is followed from now on all the same.
+        // A session that starts later is followed anyway.
         if (this.#feeds.get(key)?.stream !== undefined || row === undefined || !isUp(row)) return undefined;
         this.#add(key, undefined);
         return this.#loop.settled(key);
@@ -124,7 +128,7 @@ export class LogFeeds {
     );
   }
 
-  /** Ends all who follow. */
+  /** Ends all watches. */
   close(): void {
     this.#isClosed = true;
     const watches = [...this.#watches.values()].flatMap((those) => [...those]);
@@ -207,7 +211,10 @@ export class LogFeeds {
 const isWatched = (row: SessionRow, scope: LogScope): boolean =>
   (scope.session === undefined || scope.session === row.id) && holds(row, scope);
 
-/** Notes the newest line of a feed. False: one of that millisecond was heard before, as is to be expected after a cut. */
+/**
+ * Records the newest line of a feed. Returns false for a repeated one, which occurs after a
+ * reconnect.
+ */
 function hears(feed: Feed, { runId, stream, line, atMs }: StreamedLine): boolean {
   const text = `${runId} ${stream} ${line}`;
   if (atMs !== feed.sinceMs) feed.heard.clear();

@@ -19,6 +19,6 @@ export interface LogScope extends LogRequest {
 
 export const isUp = ({ desired, phase }: SessionRow): boolean => desired === 'running' && phase === 'running';
 
-/** The row, where it is a session that was made with the agent. */
+/** Returns whether the row is a session of the agent's space that contains the agent. */
 export const holds = (row: SessionRow | undefined, { agent }: Pick<LogScope, 'agent'>): row is SessionRow =>
   row !== undefined && row.desired !== 'deleted' && row.spaceId === agent.spaceId && row.agents.some(({ id }) => id === agent.id);

@@ -23,7 +23,10 @@ export class TimeSlices {
     this.#turn ??= this.#clock.soon(() => this.#run());
   }
 
-  /** Runs `piece` in turn after turn while it returns true. What it throws is handed to `failed`, and ends it. */
+  /**
+   * Runs `piece` in turn after turn while it returns true. An error ends it and is passed to
+   * `failed`.
+   */
   repeat(piece: () => boolean, failed: (error: unknown) => void): void {
     this.add(() => {
       try {

@@ -5,7 +5,6 @@ import type { EventLog, EventPage } from '../../domain/events/event-log.ts';
 import type { DeltaNews, EventPosition, StoredEvent } from '../../domain/events/events.ts';
 import type { Loops } from '../engine/loops.ts';
 import { TimeSlices } from '../engine/time-slices.ts';
-/** After a read of the event log that failed, or that found nothing where there must be something. */
 import { Audience, isInScope, type Listener, type OwnerOf } from './audience.ts';
 import type { News } from './news.ts';
 import { OrderedEvents } from './ordered-events.ts';
@@ -13,6 +12,7 @@ import { RecentEvents } from './recent-events.ts';
 import { PAGE_EVENTS, SharedPages } from './shared-pages.ts';
 import type { EventScope, EventWatcher, Taken, Watching } from './watching.ts';
 
+/** Delay after a failed read. */
 const RETRY_MS = 1_000;
 /** The newest events, for watchers that are a little behind. */
 const RECENT = { maxBytes: 16 * 1024 * 1024, maxEvents: 10_000 };

@@ -22,19 +22,19 @@ import { NodeStream } from './node-stream.ts';
 import { type StreamDeps, type StreamEvents, streamMetrics } from './stream-deps.ts';
 import { StreamMemory } from './stream-memory.ts';
 
-/** Byte streams, as far as they depend on the streams of frames to the nodes. */
+/** The byte streams, as far as they depend on the nodes' control streams. */
 export interface StreamCarrier {
-  /** False: it was not asked for, or not there. */
+  /** Returns false for an unknown stream. */
   refused(nodeId: NodeId, refusal: StreamRefused__Output): boolean;
   nodeGone(nodeId: NodeId): void;
   nodeRevoked(nodeId: NodeId): void;
 }
 
-/** What may be wanted of nodes as they come, go and finish builds. */
+/** Is notified when nodes come, go, or finish builds. */
 export interface FleetListener {
   live(nodeId: NodeId): void;
   imagesChanged(nodeId: NodeId, lost: readonly string[]): void;
-  /** A node lacks the image that a session of its own needs. */
+  /** A node lacks the image of one of its sessions. */
   imageMissing(nodeId: NodeId, session: SessionRow): void;
   conditionsChanged(nodeId: NodeId): void;
   closed(nodeId: NodeId): void;
@@ -43,21 +43,24 @@ export interface FleetListener {
 
 export interface FleetDeps extends Omit<StreamDeps, 'slices' | 'metrics' | 'memory' | 'mayHave' | 'nameByItself'> {
   readonly directory: NodeDirectory;
-  /** What the operator allows of each node. */
+  /** The operator's rules for nodes. */
   readonly rules?: NodeRules;
   readonly metrics?: Metrics;
   readonly loops: Pick<Loops, 'open'>;
-  /** {@link COMPARE_MS} where it is not given. */
+  /** Default: {@link COMPARE_MS}. */
   readonly compareMs?: number;
 }
 
-/** The streams of all nodes, one each: a newer one takes the older one's place. */
+/** The control streams of all nodes. A newer stream of a node replaces the older one. */
 export class Fleet {
   readonly #deps: FleetDeps;
   readonly #streams = new Map<NodeId, NodeStream>();
-  /** Streams under another key than the one on record: they take no other stream's place before their hello says why they may. */
+  /**
+   * Streams with another key than the stored one. They replace no stream until their hello is
+   * accepted.
+   */
   readonly #contenders = new Set<NodeStream>();
-  /** Which agents have a live worker, where. */
+  /** Live workers of agents by session. */
   readonly workers = new LiveWorkers();
   readonly #ending = new Map<NodeStream, () => void>();
   readonly #slices: TimeSlices;
@@ -88,12 +91,12 @@ export class Fleet {
     this.#listener = listener;
   }
 
-  /** Set once. */
+  /** Call once. */
   carry(carrier: StreamCarrier): void {
     this.#carrier = carrier;
   }
 
-  /** A stream whose certificate names this node. */
+  /** Accepts a stream whose certificate names this node. */
   connect(nodeId: NodeId, link: Link<ControllerFrame, NodeFrame>, proof?: { readonly keyHash: string }): void {
     const row = this.#deps.view.get('nodes', nodeId);
     if (this.#closing) {
@@ -119,7 +122,7 @@ export class Fleet {
     this.#gone(stream.nodeId);
     this.#streams.set(stream.nodeId, stream);
     this.#comparisons.add(stream.outbound);
-    older?.close(new Error('a newer stream of this node took its place'));
+    older?.close(new Error('a newer stream of this node replaced this one'));
   }
 
   isConnected(nodeId: NodeId): boolean {
@@ -132,22 +135,28 @@ export class Fleet {
     return stream?.isLive === true ? stream : undefined;
   }
 
-  /** Streams beside the one in place, until their hello is judged. */
+  /** Returns the streams that wait for their hello beside another stream of their node. */
   contenders(): readonly NodeStream[] {
     return [...this.#contenders];
   }
 
-  /** All streams in place, also those that are not live yet. */
+  /** Returns one stream per node, including those that are not live yet. */
   streams(): readonly NodeStream[] {
     return [...this.#streams.values()];
   }
 
-  /** Has every node end this agent's workers, in all sessions of its space. Nodes that are away are told as their guests come up. */
+  /**
+   * Stops the agent's workers in all sessions of its space. Disconnected nodes do so when their
+   * guests start.
+   */
   stopAgent(agent: AgentRow, interrupt: boolean): void {
     for (const stream of this.#streams.values()) if (stream.isLive) stream.send(stopAgent(agent.spaceId, agent.name, interrupt));
   }
 
-  /** Asks every connected node to remove its containers and end; resolves when all have, or when `signal` aborts. */
+  /**
+   * Asks every connected node to remove its containers and exit. Resolves when all have, or when
+   * `signal` aborts.
+   */
   async shutDownNodes(graceMs: number, signal: AbortSignal): Promise<void> {
     this.#closing = true;
     const ends = [...this.#streams.values()].map(
@@ -212,7 +221,7 @@ export class Fleet {
     this.#ending.delete(stream);
   }
 
-  /** Tells each node what of its sessions has changed, as they now are. */
+  /** Sends each node the changes of its sessions. */
   #committed({ mutations }: Committed): void {
     this.workers.committed(mutations);
     const { revoked, byNode, cleared, due } = changesIn(mutations);

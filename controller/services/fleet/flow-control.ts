@@ -9,7 +9,10 @@ export const DEFAULT_FRAME_BYTES = 512;
 /** Minimum pause, so that a node beyond its rates costs little. */
 const MIN_REST_MS = 100;
 
-/** Decides when one node's link is read: not while too much of it is undecided, and not while the node rests. */
+/**
+ * Decides when one node's link is read: not while too much of it is undecided, and not during a
+ * pause.
+ */
 export class FlowControl {
   readonly #stream: Stream;
   /** Of the frame that is handled now. */

@@ -41,7 +41,7 @@ export class NodeFacts {
     return this.#conditions;
   }
 
-  /** The node has this image now, and will say so in a moment: a session created at once must not miss it. */
+  /** Records an image before the node reports it: a session created at once needs it. */
   addImage(image: string): void {
     this.#images.add(image);
   }
@@ -50,7 +50,7 @@ export class NodeFacts {
     this.#images.delete(image);
   }
 
-  /** Returns the images that are gone; undefined (unchanged) if the names are too long. */
+  /** Returns the images that disappeared; undefined (unchanged) if the names are too long. */
   setImages(images: ReadonlySet<string>): readonly string[] | undefined {
     if (!this.fits(images, this.#orphans)) return undefined;
     const lost = [...this.#images].filter((image) => !images.has(image));

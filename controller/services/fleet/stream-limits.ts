@@ -8,7 +8,10 @@ import type { Stream } from './stream-deps.ts';
 
 type Kind = NodeFrame['kind'];
 
-/** Holds one node to its rates ({@link NodePace}): what is beyond them is heard later, or costs the node a rest. */
+/**
+ * Enforces the rates of one node ({@link NodePace}): frames beyond them are handled later, or pause
+ * reading from the node.
+ */
 export class StreamLimits {
   readonly #stream: Stream;
   readonly #pace: NodePace;
