@@ -96,7 +96,7 @@ t.test('a node that joined after the backup is let in with its key, which is the
   await first.until(() => first.of('assignmentSet')[0]);
   const fake = later.connect(NODE, hello({ epoch: epoch - 1, incarnation: 2 }), inventory, 'newer key');
   await fake.until(() => fake.of('assignmentSet')[0]);
-  t.match(first.fault?.message, /took its place/);
+  t.match(first.fault?.message, /replaced this one/);
   t.equal(rowOf(core).keyHash, 'newer key');
   t.match(later.connect(NODE, hello({ epoch, incarnation: 1 }), inventory, KEY).fault?.message, /outdated identity/);
 });
