@@ -10,7 +10,7 @@ const HIDDEN = {} as const;
 /** Whether a space says that it takes no more: of a quota it must be true by its own account. */
 export function isSpaceFull({ code, message, details }: Refusal): boolean {
   if (code !== 'CONFLICT') return false;
-  if (details === undefined || details === null) return / is not active and accepts /.test(message);
+  if (details === undefined || details === null) return / is inactive and accepts /.test(message);
   const told = z.object({ quota: z.string(), used: z.number(), allowed: z.number(), asked: z.number() }).safeParse(details);
   return told.success && told.data.used + told.data.asked > told.data.allowed;
 }
