@@ -186,7 +186,7 @@ export class ControllerLink {
       /** The next part of the inventory. */
       const list = () => {
         next ??= inventory.next();
-        if (next.done === true) throw new Error('a part of the inventory was taken that was not told');
+        if (next.done === true) throw new Error('the controller acknowledged a part of the inventory that was not sent');
         if (!link.send(next.value)) throw new Error('the controller does not take the inventory');
         next = inventory.next();
       };

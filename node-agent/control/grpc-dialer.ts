@@ -45,7 +45,8 @@ export function grpcDialer(options: GrpcDialerOptions): Dialer & { close(): void
     if (problem !== undefined) throw new DialError('expired', problem);
     const identity = options.identity();
     const address = identity.controllers[Math.max(0, at) % identity.controllers.length];
-    if (address === undefined) throw new DialError('unreachable', 'This node knows no controller.');
+    if (address === undefined)
+      throw new DialError('unreachable', 'This node has no controller address. Join the cluster again with a new token.');
     return { address, client: openChannel(address, { caPem: identity.caPem, own: identity }, keepalive) };
   };
 

@@ -55,7 +55,7 @@ export class Outbox {
     });
     this.#overflows = metrics.counter({
       name: 'outbox_overflows_total',
-      help: 'Streams ended because more waited for them than may. The next one says everything again.',
+      help: 'Streams closed because too much waited for them. The next one repeats everything.',
     });
     metrics.gauge({ name: 'outbox_frames', help: 'Frames that wait for the stream to the controller.', read: () => this.#waiting.size });
   }
@@ -140,7 +140,7 @@ export class Outbox {
     if (wire === undefined || (this.#frames <= MAX_WAITING.frames && this.#bytes <= MAX_WAITING.bytes)) return;
     this.#overflows.add();
     this.disconnect();
-    wire.end(new Error('more waits for the controller than may: the stream begins anew'));
+    wire.end(new Error('too much waits for the controller: the stream is closed, and the next one repeats everything'));
   }
 
   #count(frame: NodeFrame | undefined, sign: 1 | -1): void {

@@ -12,7 +12,7 @@ export const COPY_MAY_TAKE_MS = 600_000;
 const job = (one: VolumeJob): Step => ({ kind: 'volume', job: one });
 const END = job({ kind: 'end-copy' });
 const WAIT: Step = { kind: 'rest', phase: 'STARTING' };
-const NO_SOURCE: Step = { kind: 'fail', reason: 'The volume that this session was to begin as a copy of is missing on its node.' };
+const NO_SOURCE: Step = { kind: 'fail', reason: "Cannot copy the parent's volume: it is missing on the node of this session." };
 
 /** Whether the session, as it is desired now, still has to get its copy. */
 export function awaitsCopy({ assignment, copyDue, failed }: Remembered, { container }: Observed): boolean {

@@ -177,7 +177,7 @@ export class Reconciler {
       if (!(await this.#steps.take(step))) return;
     }
     // What goes on for ever is a fault, and is paced like one.
-    throw new Error('it does not settle');
+    throw new Error(`the session did not settle within ${STEPS_IN_A_ROW} steps`);
   }
 
   #wakeAfter(delayMs: number): void {

@@ -171,7 +171,7 @@ export class HollowHost implements Driver, GuestListener {
     await this.#call('createContainer', sessionId, signal);
     const own = this.#volumes.get(sessionId)?.disk;
     if (disk !== undefined && own !== undefined && disk !== own)
-      return { ok: false, why: 'refused', reason: 'The disk of this session on its node is not the one that it was made with.' };
+      return { ok: false, why: 'refused', reason: 'The disk on this node is not the one that this session was created with.' };
     if (!this.#images.has(image)) return { ok: false, why: 'no-image' };
     if (this.#containers.has(sessionId)) return { ok: false, why: 'exists' };
     for (const [other, volume] of this.#volumes)

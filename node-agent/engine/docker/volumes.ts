@@ -13,7 +13,7 @@ import { EngineVolumes } from './engine-volumes.ts';
 import { asDiskFailure, outcomeOf } from './outcomes.ts';
 import type { SessionContainers } from './session-containers.ts';
 
-const ANOTHER_DISK = 'The disk of this session on its node is not the one that it was made with.';
+const ANOTHER_DISK = 'The disk on this node is not the one that this session was created with.';
 
 /** A session's disk, or the volume of the engine in which its files still are. */
 export type FoundVolume = Pick<DiskRecord, 'generation' | 'space'> & { readonly id?: string };
