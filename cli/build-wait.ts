@@ -1,4 +1,4 @@
-import { type Build, buildIn, type EventFeed, type Heard, type Raworc, RaworcError } from '../sdk/raworc.ts';
+import { type Build, buildIn, type EventFeed, type FeedItem, type Raworc, RaworcError } from '../sdk/raworc.ts';
 import { duration, type Io, Trouble } from './io.ts';
 
 /** Events are only a hint: the stream can be refused or cut, or hide builds from this account. */
@@ -38,17 +38,17 @@ export async function finishedBuild(
   const deadline = wait(timeoutMs, 'late' as const);
   let look = wait(LOOK_MS, 'look' as const);
   let build = queued;
-  let heard: Promise<Heard | 'ended'> | undefined = events === undefined ? undefined : nextOf(events);
+  let next: Promise<FeedItem | 'ended'> | undefined = events === undefined ? undefined : nextOf(events);
   try {
     while (!isFinished(build)) {
-      const first: Heard | 'ended' | 'look' | 'late' = await Promise.race([
+      const first: FeedItem | 'ended' | 'look' | 'late' = await Promise.race([
         deadline.promise,
         look.promise,
-        ...(heard === undefined ? [] : [heard]),
+        ...(next === undefined ? [] : [next]),
       ]);
       if (first === 'late') throw late(build, timeoutMs);
       if (first === 'look') look = wait(LOOK_MS, 'look');
-      else heard = first === 'ended' || events === undefined ? undefined : nextOf(events);
+      else next = first === 'ended' || events === undefined ? undefined : nextOf(events);
       const news = typeof first === 'string' ? undefined : buildIn(first);
       if (news?.id === build.id) build = news;
       // Events missed while the stream was cut come later: asking is quicker.
@@ -61,9 +61,9 @@ export async function finishedBuild(
   }
 }
 
-function nextOf(events: EventFeed): Promise<Heard | 'ended'> {
+function nextOf(events: EventFeed): Promise<FeedItem | 'ended'> {
   return events.next().then(
-    (heard) => heard ?? 'ended',
+    (item) => item ?? 'ended',
     () => 'ended',
   );
 }

@@ -7,7 +7,7 @@ import type { Message } from './generated/types.gen.ts';
  * A piece of the answer, as long as they arrive in order, or at last the answer, which replaces
  * them.
  */
-export type Said = { readonly kind: 'piece'; readonly text: string } | { readonly kind: 'answer'; readonly message: Message };
+export type AnswerPart = { readonly kind: 'piece'; readonly text: string } | { readonly kind: 'answer'; readonly message: Message };
 
 export interface SayOptions {
   /** The agent that answers, if there are several. */
@@ -34,7 +34,7 @@ export class Conversation {
    * once, however often it was sent. Throws NothingToCome if the session is deleted, or the message
    * is cleared or lost in a restore, before there is an answer.
    */
-  async *say(content: string, { agent, metadata, signal }: SayOptions = {}): AsyncGenerator<Said, void> {
+  async *say(content: string, { agent, metadata, signal }: SayOptions = {}): AsyncGenerator<AnswerPart, void> {
     const about = agent === undefined ? metadata : { ...metadata, agent };
     const posted = await this.#messages.create(
       this.#sessionId,
@@ -44,19 +44,19 @@ export class Conversation {
     let run: string | undefined;
     let pieces = 0;
     for (;;) {
-      const heard = await this.#feed.next();
-      if (heard === undefined || (heard.kind === 'event' && heard.type === 'session.deleted')) {
+      const item = await this.#feed.next();
+      if (item === undefined || (item.kind === 'event' && item.type === 'session.deleted')) {
         throw new NothingToCome('The session was deleted');
       }
-      if (heard.kind !== 'event') {
-        const answer = await this.#answerTo(posted, heard.kind === 'reset');
+      if (item.kind !== 'event') {
+        const answer = await this.#answerTo(posted, item.kind === 'reset');
         if (answer === undefined) continue;
         yield { kind: 'answer', message: answer };
         return;
       }
-      const clearedUpTo = heard.type === 'messages.cleared' ? heard.data.up_to_seq : undefined;
+      const clearedUpTo = item.type === 'messages.cleared' ? item.data.up_to_seq : undefined;
       if (typeof clearedUpTo === 'number' && clearedUpTo >= posted.seq) throw cleared();
-      const piece = deltaIn(heard);
+      const piece = deltaIn(item);
       if (piece?.message_id === posted.id) {
         run ??= piece.run_id;
         // The answer has the missing piece; showing later ones would garble the text.
@@ -64,9 +64,9 @@ export class Conversation {
         pieces += 1;
         yield { kind: 'piece', text: piece.text };
       }
-      const said = heard.type === 'message.created' ? messageIn(heard) : undefined;
-      if (said === undefined || !answers(said, posted)) continue;
-      yield { kind: 'answer', message: said };
+      const message = item.type === 'message.created' ? messageIn(item) : undefined;
+      if (message === undefined || !answers(message, posted)) continue;
+      yield { kind: 'answer', message };
       return;
     }
   }
@@ -89,7 +89,7 @@ export class Conversation {
   }
 }
 
-const answers = (said: Message, posted: Message): boolean => said.role === 'agent' && said.metadata.in_reply_to === posted.id;
+const answers = (message: Message, posted: Message): boolean => message.role === 'agent' && message.metadata.in_reply_to === posted.id;
 const cleared = (): NothingToCome => new NothingToCome('The message was cleared before it was answered');
 /** The stream was reset, so the reason is unknown. */
 const gone = (): NothingToCome =>

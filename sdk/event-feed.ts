@@ -14,7 +14,7 @@ import type { Transport } from './transport.ts';
  * - `reset`: events are missing, because the server no longer has them or was restored. Read the
  *   state itself.
  */
-export type Heard =
+export type FeedItem =
   | { readonly kind: 'event'; readonly type: string; readonly id: string | undefined; readonly data: EventData }
   | { readonly kind: 'resumed' }
   | { readonly kind: 'reset' };
@@ -53,12 +53,12 @@ export interface LogLine {
 }
 
 /** A stream of events. It begins when it is opened, not with the first `next`. */
-export interface EventFeed extends AsyncIterable<Heard> {
+export interface EventFeed extends AsyncIterable<FeedItem> {
   /**
    * Resolves with the next item; undefined once the followed session is deleted. Throws if the
    * server refuses or stays away.
    */
-  next(): Promise<Heard | undefined>;
+  next(): Promise<FeedItem | undefined>;
   close(): Promise<void>;
 }
 
@@ -85,14 +85,14 @@ const MAX_RETRY_MS = 10_000;
 export async function openFeed(wire: Wire, path: string, { lastEventId, signal }: FeedOptions = {}): Promise<EventFeed> {
   const closing = new AbortController();
   const ending = AbortSignal.any([closing.signal, wire.transport.signal, ...(signal === undefined ? [] : [signal])]);
-  const heard = follow(wire, path, lastEventId, await connect(wire, path, lastEventId, ending), ending);
+  const items = follow(wire, path, lastEventId, await connect(wire, path, lastEventId, ending), ending);
   return {
-    next: async () => (await heard.next()).value ?? undefined,
+    next: async () => (await items.next()).value ?? undefined,
     async close() {
       closing.abort();
-      await heard.return().catch(() => undefined);
+      await items.return().catch(() => undefined);
     },
-    [Symbol.asyncIterator]: () => heard,
+    [Symbol.asyncIterator]: () => items,
   };
 }
 
@@ -107,7 +107,7 @@ async function* follow(
   after: string | undefined,
   first: Response,
   signal: AbortSignal,
-): AsyncGenerator<Heard, void> {
+): AsyncGenerator<FeedItem, void> {
   const { environment } = wire;
   let response = first;
   let lastId = after;
@@ -147,17 +147,17 @@ function fieldsIn(data: string): EventData {
 /**
  * Returns the session, message or build in an event, or undefined if the event has another subject.
  */
-export const sessionIn = (heard: Heard): Session | undefined => shownIn<Session>(heard, 'session');
-export const messageIn = (heard: Heard): Message | undefined => shownIn<Message>(heard, 'message');
-export const buildIn = (heard: Heard): Build | undefined => shownIn<Build>(heard, 'build');
+export const sessionIn = (item: FeedItem): Session | undefined => shownIn<Session>(item, 'session');
+export const messageIn = (item: FeedItem): Message | undefined => shownIn<Message>(item, 'message');
+export const buildIn = (item: FeedItem): Build | undefined => shownIn<Build>(item, 'build');
 
-function shownIn<T>(heard: Heard, name: string): T | undefined {
-  const shown = heard.kind === 'event' ? heard.data[name] : undefined;
+function shownIn<T>(item: FeedItem, name: string): T | undefined {
+  const shown = item.kind === 'event' ? item.data[name] : undefined;
   // The server's data is trusted, as in the responses of calls.
   return isFields(shown) ? (shown as unknown as T) : undefined;
 }
 
-export const deltaIn = (heard: Heard): Delta | undefined =>
-  heard.kind === 'event' && heard.type === 'delta' ? (heard.data as unknown as Delta) : undefined;
-export const logLineIn = (heard: Heard): LogLine | undefined =>
-  heard.kind === 'event' && heard.type === 'log' ? (heard.data as unknown as LogLine) : undefined;
+export const deltaIn = (item: FeedItem): Delta | undefined =>
+  item.kind === 'event' && item.type === 'delta' ? (item.data as unknown as Delta) : undefined;
+export const logLineIn = (item: FeedItem): LogLine | undefined =>
+  item.kind === 'event' && item.type === 'log' ? (item.data as unknown as LogLine) : undefined;

@@ -15,7 +15,7 @@
  * RaworcError (the server refused) or Unreachable.
  */
 import { Caller } from './caller.ts';
-import { Conversation, type Said, type SayOptions } from './conversation.ts';
+import { type AnswerPart, Conversation, type SayOptions } from './conversation.ts';
 import { type Environment, systemEnvironment } from './environment.ts';
 import { type EventFeed, type FeedOptions, openFeed, type Wire } from './event-feed.ts';
 import { Operations } from './generated/operations.gen.ts';
@@ -106,7 +106,7 @@ export class Raworc extends Operations {
   }
 
   /** Sends one message and yields the answer as it arrives, in pieces and then whole. */
-  async *say(session: string, content: string, options: SayOptions = {}): AsyncGenerator<Said, void> {
+  async *say(session: string, content: string, options: SayOptions = {}): AsyncGenerator<AnswerPart, void> {
     const talk = await this.converse(session, { signal: options.signal });
     try {
       yield* talk.say(content, options);
@@ -125,9 +125,9 @@ export class Raworc extends Operations {
     content: string,
     { onDelta, ...options }: SayOptions & { readonly onDelta?: (text: string) => void } = {},
   ): Promise<Message> {
-    for await (const said of this.say(session, content, options)) {
-      if (said.kind === 'answer') return said.message;
-      onDelta?.(said.text);
+    for await (const part of this.say(session, content, options)) {
+      if (part.kind === 'answer') return part.message;
+      onDelta?.(part.text);
     }
     throw new Error('a conversation ends with an answer or throws');
   }
@@ -135,7 +135,7 @@ export class Raworc extends Operations {
 
 export type { CallOptions, Keyed } from './caller.ts';
 export { NothingToCome, RaworcError, Unreachable } from './errors.ts';
-export type { Delta, EventData, Heard, LogLine } from './event-feed.ts';
+export type { Delta, EventData, FeedItem, LogLine } from './event-feed.ts';
 export { buildIn, deltaIn, logLineIn, messageIn, sessionIn } from './event-feed.ts';
 export type {
   Agent,
@@ -154,7 +154,7 @@ export type {
   Source,
   Space,
 } from './generated/types.gen.ts';
-export type { Conversation, Credentials, Environment, EventFeed, RetryPolicy, Said, SayOptions };
+export type { AnswerPart, Conversation, Credentials, Environment, EventFeed, RetryPolicy, SayOptions };
 
 function credentialsIn({ token, apiKey, login }: RaworcOptions): Credentials | undefined {
   const given = [

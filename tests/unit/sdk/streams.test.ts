@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import t from 'tap';
-import type { EventFeed, Heard } from '../../../sdk/raworc.ts';
+import type { EventFeed, FeedItem } from '../../../sdk/raworc.ts';
 import { frames } from '../../../sdk/server-sent-events.ts';
 import { type Asked, fakeServer, frame, stream } from '../cli/world.ts';
 import { answered, cut, inTurn, refusal, SdkWorld } from './world.ts';
@@ -23,8 +23,8 @@ const pieces =
     next(0);
   };
 
-async function heard(feed: EventFeed, count: number): Promise<(Heard | undefined)[]> {
-  const found: (Heard | undefined)[] = [];
+async function heard(feed: EventFeed, count: number): Promise<(FeedItem | undefined)[]> {
+  const found: (FeedItem | undefined)[] = [];
   while (found.length < count) found.push(await feed.next());
   return found;
 }
