@@ -180,6 +180,11 @@ export class NodeAgent {
     return this.#sessions;
   }
 
+  /** Byte streams that are open or being opened. */
+  get openStreams(): number {
+    return this.#tunnels.open;
+  }
+
   /** Ends without touching anything that runs. */
   async close(): Promise<void> {
     this.#ending.abort(new Error('the node agent ends'));

@@ -9,6 +9,7 @@ import { observe } from './world/observer.ts';
 import { Person } from './world/people.ts';
 import { Plan } from './world/plan.ts';
 import type { SeededRandom } from './world/random.ts';
+import { StreamReader } from './world/stream-reader.ts';
 import { Watcher } from './world/watcher.ts';
 
 export interface RunOptions {
@@ -74,7 +75,12 @@ export async function simulate({ seed, faults, bail, print }: RunOptions): Promi
     const seers = [...watchers, observe(cluster)];
 
     const person = new Person(cluster, book, 'person');
-    const work = [...clients.map((client) => client.run(COMMANDS_EACH, usual, haste)), person.run(COMMANDS_OF_PERSON, haste)];
+    const reader = new StreamReader(cluster, 'reader');
+    const work = [
+      ...clients.map((client) => client.run(COMMANDS_EACH, usual, haste)),
+      person.run(COMMANDS_OF_PERSON, haste),
+      reader.run(haste),
+    ];
     await ends(cluster, Promise.all(work), () => plan.isDone);
     plan.heal();
     await rest(cluster);

@@ -5,6 +5,7 @@ import { simulatedAgents } from './agents.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
 import { Life } from './life.ts';
 import type { SeededRandom } from './random.ts';
+import { NUMBERED } from './stream-kinds.ts';
 import { barriersAt, type Surroundings } from './surroundings.ts';
 
 export interface GuestOptions {
@@ -44,6 +45,7 @@ export function startGuest(options: GuestOptions): Life {
       disk: options.disk(life),
       dialer: options.dialer(life),
       barriers: barriersAt(around, { life, machine, sessionId }),
+      streams: NUMBERED,
       workers: simulatedAgents({ around, life, clock, random, machine, sessionId, marks: options.marks }),
     })
       .then((guest) => guest.run())

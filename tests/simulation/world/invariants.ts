@@ -211,7 +211,11 @@ function judgeMachines(cluster: Cluster): void {
 }
 
 /** After the operator has been: no orphan is left. */
-export function judgeLeft({ machines, chronicle, view, violation }: Cluster): void {
+export function judgeLeft({ machines, chronicle, view, controller, violation }: Cluster): void {
+  const open = controller?.core.streams.open ?? 0;
+  if (open > 0) violation(`the controller has ${open} byte streams that nobody reads`);
+  for (const { name, agent } of machines)
+    if ((agent?.node?.openStreams ?? 0) > 0) violation(`${name} has ${agent?.node?.openStreams} byte streams that nobody reads`);
   for (const { host, name } of machines)
     for (const id of new Set([...host.containers.keys(), ...host.volumes.keys()]))
       if (chronicle.forgotten.has(id) && view.get('sessions', id) === undefined) violation(`${name} still has the orphan ${id}`);
