@@ -8,7 +8,7 @@ export const ACCOUNTS = {
   passwordHash: text(),
   description: text<string | null>(),
   active: flag(),
-  /** Part of every token. Raising it revokes all older tokens. */
+  /** Part of every token; raised to revoke older ones. */
   version: integer(),
   createdAt: integer(),
   updatedAt: integer(),
@@ -21,7 +21,7 @@ export const ROLES = {
   name: text(),
   description: text<string | null>(),
   rules: json<readonly Rule[]>(),
-  /** Restored to the program's definition at each start. Cannot be deleted. */
+  /** Restored from the program at each start; cannot be deleted. */
   builtIn: flag(),
   createdAt: integer(),
 };
@@ -30,10 +30,10 @@ export interface RoleRow extends RowOf<typeof ROLES> {}
 export const BINDINGS = {
   id: text(),
   roleId: text(),
-  /** The account's name at the time of binding, or the name of an external identity. */
+  /** The account's name when it was bound, or the name of an external identity. */
   principal: text(),
   principalType: text<'ServiceAccount' | 'User'>(),
-  /** Null for an external identity. */
+  /** Null: an external identity. */
   accountId: text<AccountId | null>(),
   /** Null: every space. */
   spaceId: text<SpaceId | null>(),
@@ -46,12 +46,11 @@ export const API_KEYS = {
   id: text(),
   accountId: text<AccountId>(),
   /**
-   * The API key that created this one; deleting it deletes this one. Null when created with a
-   * login.
+   * The API key that created this one, and whose deletion deletes it; null: created with a login.
    */
   parentId: text<string | null>(),
   name: text(),
-  /** SHA-256 of the key, hex. The key itself is random and shown once. */
+  /** SHA-256 of the key, in hex: the key itself is random and shown once. */
   keyHash: text(),
   /** Narrows the owner's rights; null keeps all of them. */
   rules: json<readonly Rule[] | null>(),
@@ -61,7 +60,7 @@ export const API_KEYS = {
 };
 export interface ApiKeyRow extends RowOf<typeof API_KEYS> {}
 
-/** A token revoked by logout, kept until its expiry. Its id is the token's `jti`. */
+/** A token that was logged out before it expired, kept until then. Its id is the token's `jti`. */
 export const REVOKED_TOKENS = {
   id: text(),
   expiresAt: integer(),

@@ -1,7 +1,7 @@
 import type { SpaceId } from '../engine/ids.ts';
 import type { AccountRow, ApiKeyRow, BindingRow, RevokedTokenRow, RoleRow } from './rows.ts';
 
-/** Accounts and their rights. */
+/** Accounts, and what they may do. */
 export interface AccessView {
   accountByUser(user: string): AccountRow | undefined;
   hasAccounts(): boolean;
@@ -11,6 +11,6 @@ export interface AccessView {
   bindingsIn(spaceId: SpaceId): readonly BindingRow[];
   apiKeyByHash(keyHash: string): ApiKeyRow | undefined;
   apiKeysOf(accountId: string): readonly ApiKeyRow[];
-  /** Returns all revocations that are kept, those of unexpired tokens. */
+  /** All that are kept: those that would not have expired yet. */
   revokedTokens(): readonly RevokedTokenRow[];
 }

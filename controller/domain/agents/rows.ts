@@ -19,8 +19,8 @@ export const AGENTS = {
   sourceRepo: text<string | null>(),
   sourceBranch: text(),
   /**
-   * The state that a user set; only active agents receive messages. `configured` until a user sets
-   * one.
+   * The state that a person asked for: only an active agent gets messages. `configured`: nobody has
+   * yet.
    */
   wanted: text<'configured' | 'active' | 'inactive' | 'stopped'>(),
   sourceDigest: text<string | null>(),

@@ -3,15 +3,15 @@ import type { BuildRow } from './rows.ts';
 
 export interface BuildView {
   buildsIn(spaceId: SpaceId): readonly BuildRow[];
-  /** Returns the newest build of a space, optionally with that status. */
+  /** The newest build of a space, with that status where one is given. */
   newestBuild(spaceId: SpaceId, status?: BuildRow['status']): BuildRow | undefined;
   /** Returns the build that created this image. */
   buildOfImage(spaceId: SpaceId, image: string): BuildRow | undefined;
-  /** Returns running builds, oldest first; optionally of one node. */
+  /** Assigned builds that have not ended, oldest first; of one node where one is given. */
   assignedBuilds(nodeId?: NodeId): readonly BuildRow[];
   /**
-   * Returns the oldest queued build of each space without a running build; the oldest of these, at
-   * most `limit`.
+   * The oldest unassigned build of each space without an assigned one, oldest first, at most
+   * `limit`.
    */
   waitingBuilds(limit: number): readonly BuildRow[];
 }

@@ -5,8 +5,8 @@ import type { Mutation } from './mutation.ts';
 import type { View } from './view.ts';
 
 /**
- * The input of a command. `now` is the time of its rows and events. Deletions, failures and
- * expiries must use `ages`, which ignore adjustments of the clock.
+ * What a command is decided on. Its rows and events get the time `now`. Whatever deletes, fails or
+ * ends something by its age asks `ages`, which leave out corrections of the clock.
  */
 export interface State {
   readonly view: View;
@@ -22,12 +22,13 @@ export interface Decision<Answer> {
 }
 
 /**
- * One change of state. `decide` is pure: the same state gives the same decision, and ids are passed
- * in. It is called at most once; its mutations and events are committed together.
+ * One change of state. `decide` is pure: the same state gives the same decision, and ids come from
+ * outside. It is called once, or not at all when the process dies; its mutations and events are
+ * committed together.
  */
 export interface Command<Answer> {
   readonly name: string;
-  /** Bytes beyond a usual row, such as a message's content. */
+  /** About how much it writes beyond a usual row, such as the content of a message. */
   readonly bytes?: number;
   /** A client command that grows the store, and is refused while the disk is low. */
   readonly grows?: true;

@@ -1,4 +1,4 @@
-/** The stored form of a field: text, integer, 0 or 1, or JSON text. */
+/** How a field is stored: as text, as an integer, as 0 or 1, or as JSON text. */
 export type FieldKind = 'text' | 'integer' | 'flag' | 'json';
 
 export interface Field<Value> {
@@ -8,8 +8,8 @@ export interface Field<Value> {
 }
 
 /**
- * A table's fields, in the order of its columns. The row type, columns and statements derive from
- * them.
+ * The fields of a table's rows, in the order of its columns. The row's type, columns and statements
+ * come from them.
  */
 export type Fields = Readonly<Record<string, Field<unknown>>>;
 

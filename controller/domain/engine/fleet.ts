@@ -3,13 +3,13 @@ import type { Limits, Requests } from '../sessions/rows.ts';
 import type { SizeRules } from '../sessions/session-sizes.ts';
 import type { NodeId, SpaceId } from './ids.ts';
 
-/** A node as placement sees it. For an absent node, the last report counts. */
+/** A node as placement sees it. What an absent node cannot say is as it last said it. */
 export interface FleetNode {
   readonly id: NodeId;
   readonly name: string;
   /** Whether its stream is up and its lease is valid. */
   readonly ready: boolean;
-  /** Why its node agent accepts no new sessions; undefined when it does. */
+  /** Why its node agent wants no new sessions; undefined when nothing is wrong. */
   readonly unschedulable?: string | undefined;
   readonly cpuMillis: number;
   readonly memoryBytes: number;
@@ -20,13 +20,15 @@ export interface FleetNode {
   readonly spaces?: ReadonlySet<SpaceId> | undefined;
   readonly requested: Requests;
   readonly sessions: number;
-  /** Undefined if the node has not reported any. */
+  /** Undefined: its node agent reports none. */
   readonly bounds?: NodeBounds | undefined;
-  /** Sums of its sessions' limits: disk of all sessions, the rest of sessions that occupy room. */
+  /**
+   * Sums over the limits of its sessions: disks of all, and the rest of those that take up room.
+   */
   readonly limited: Omit<Limits, 'cpuMillis'>;
 }
 
-/** All nodes at this point of the batch, including placements by earlier commands. */
+/** All nodes at this point of the batch, with what its earlier commands have placed. */
 export interface Fleet {
   nodes(): readonly FleetNode[];
   node(id: NodeId | null): FleetNode | undefined;
@@ -35,13 +37,13 @@ export interface Fleet {
   spaceUse(spaceId: SpaceId): SpaceUse;
 }
 
-/** A space's use of the resources that quotas bound. */
+/** A space's use of what its quotas bound. */
 export interface SpaceUse extends Requests {
   /** Disk limits of all sessions. */
   readonly diskBytes: number;
   /**
-   * Sessions that are not deleted. `cpuMillis` and `memoryBytes` count only those that occupy room
-   * on a node.
+   * All that are not deleted. `cpuMillis` and `memoryBytes` count only those that take up room on a
+   * node.
    */
   readonly sessions: number;
 }

@@ -1,4 +1,4 @@
-/** Branded UUIDs: one type per kind of id, so that ids cannot be mixed up. */
+/** Ids, each of its own type, so that one cannot be passed for another. All are UUIDs. */
 declare const brand: unique symbol;
 type Id<Name extends string> = string & { readonly [brand]: Name };
 

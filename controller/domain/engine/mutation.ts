@@ -14,15 +14,15 @@ export const IDEMPOTENCY = {
   /** Keyed hash of the caller and its key. */
   id: text(),
   bodyHash: text(),
-  /** Id of the created resource. */
+  /** The id of what was created. */
   madeId: text(),
   createdAt: integer(),
 };
 export interface IdempotencyRow extends RowOf<typeof IDEMPOTENCY> {}
 
 /**
- * The store's tables, keyed by `id`. Times are Unix milliseconds from the applier. Rows refer to
- * one another by id; names are for users.
+ * The tables of the store, each keyed by `id`. Times are Unix milliseconds, given by the applier.
+ * Rows refer to one another by id; names are for people.
  */
 export const TABLES = {
   accounts: ACCOUNTS,
@@ -53,18 +53,21 @@ export type Mutation =
   | { readonly kind: 'remove'; readonly table: TableName; readonly id: string }
   /** Removes an answered message from its queue. */
   | { readonly kind: 'dequeue'; readonly row: QueueRow }
-  /** Empties a session's queue. Its messages are deleted, now or in the backlog. */
+  /** Empties a session's queue: its messages are forgotten, or will be. */
   | { readonly kind: 'empty-queue'; readonly sessionId: SessionId }
   /**
-   * Copies another session's messages from that seq on to a new session, except those in the queue.
-   * Numbers stay, ids are new.
+   * Copies another session's messages to a new session, from that seq on, except those in its
+   * queue: with the same numbers, and ids of their own.
    */
   | { readonly kind: 'copy-messages'; readonly from: SessionId; readonly to: SessionId; readonly fromSeq: number }
   /** Appends to the audit log. */
   | { readonly kind: 'audit'; readonly record: AuditRecord }
-  /** Retention: deletes at most `limit` of the oldest records of a part, up to that number. */
+  /**
+   * Retention of the audit record: removes at most `limit` of a part's oldest records, up to that
+   * number.
+   */
   | { readonly kind: 'prune-audit'; readonly part: AuditPart; readonly upTo: number; readonly limit: number }
-  /** Retention: deletes at most `limit` rows of a history table older than `before`. */
+  /** Retention: removes at most `limit` rows older than `before` from a table of history. */
   | {
       readonly kind: 'prune';
       readonly table: 'events' | 'runs' | 'idempotency' | 'nodeTokens' | 'sessions' | 'revokedTokens';

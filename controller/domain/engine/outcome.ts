@@ -2,19 +2,19 @@ import type { RefusalCode } from '../../contract/errors.ts';
 
 export interface Refusal {
   readonly code: RefusalCode;
-  /** One sentence for the user: what happened and, where possible, what to do next. */
+  /** One sentence for a person, with what to do where something can be done. */
   readonly message: string;
   readonly details?: unknown;
-  /** The resource exists, but the caller must not learn that. Only the audit log shows it. */
+  /** The thing exists, and the caller may not see it. For the audit record: no answer shows it. */
   readonly hidden?: true;
   /**
-   * Rights changed after the check of the request. Nothing was decided; the request must be checked
+   * Nothing was decided, because rights changed after the request was judged: it must be judged
    * again.
    */
   readonly stale?: true;
   /**
-   * Message and details for callers without nodes:list, who must not learn about nodes and their
-   * load.
+   * Replaces both for a caller without nodes:list, who may not learn which nodes there are and how
+   * full they are.
    */
   readonly withoutNodes?: { readonly message: string; readonly details?: unknown };
 }
@@ -34,23 +34,23 @@ export const refused = (code: RefusalCode, message: string, details?: unknown): 
   refusal: details === undefined ? { code, message } : { code, message, details },
 });
 
-/** Applies `next` to an accepted value. Refusals pass through. */
+/** Applies `next` to an accepted value. A refusal stays as it is. */
 export const mapped = <From, To>(outcome: Outcome<From>, next: (value: From) => To): Outcome<To> =>
   outcome.ok ? accepted(next(outcome.value)) : outcome;
 
-/** Marks a refusal as one of an existing resource. */
+/** Returns the same refusal, of a thing that exists. */
 export const hidden = ({ refusal }: Refused): Refused => ({
   ok: false,
   refusal: { ...refusal, hidden: true },
 });
 
-/** Returns the refusal as this caller can see it, with or without nodes. */
+/** Returns the refusal for a caller who may see the nodes, or may not. */
 export function refusalFor({ withoutNodes, ...refusal }: Refusal, seesNodes: boolean): Refusal {
   return seesNodes || withoutNodes === undefined ? refusal : { code: refusal.code, ...withoutNodes };
 }
 
 /**
- * A refusal, thrown where the return type has no outcome. http/errors.ts answers it like any other.
+ * A refusal of something that returns no outcome: http/errors.ts answers with it as with any other.
  */
 export class RefusedError extends Error {
   readonly refusal: Refusal;

@@ -14,7 +14,7 @@ export interface RowView {
 }
 
 /**
- * The current rows, read synchronously: within the applier's transaction, or as of the last commit.
+ * The current rows, read synchronously: inside the applier's transaction, or as last committed.
  * Every query uses an index.
  */
 export interface View extends RowView, AccessView, SpaceView, AgentView, BuildView, NodeView, SessionView, MessageView, HistoryView {}

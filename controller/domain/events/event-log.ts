@@ -1,7 +1,10 @@
 import type { SessionId } from '../engine/ids.ts';
 import type { StoredEvent } from './events.ts';
 
-/** Bounds of one page: it ends at the first that is reached, but has at least one event. */
+/**
+ * How much one read of the event log returns: this many events or bytes of data, whichever comes
+ * first, and always one event.
+ */
 export interface PageBounds {
   readonly limit: number;
   readonly maxBytes: number;
@@ -11,11 +14,14 @@ export interface EventPage {
   /** In order of their numbers. */
   readonly events: readonly StoredEvent[];
   /**
-   * The page includes every matching event up to this number. Never below the number given to
-   * `after`.
+   * The page has every requested event up to this number, which is never below the number asked
+   * for.
    */
   readonly reached: number;
-  /** True when retention has removed, or can have removed, some of the requested events. */
+  /**
+   * Retention has removed some of the requested events, or may have: the page does not continue
+   * from the number asked for.
+   */
   readonly gap: boolean;
 }
 
@@ -28,13 +34,13 @@ export interface EventLog {
   /** The oldest number still kept; newest + 1 when there is none. */
   oldest(): number;
   /**
-   * Returns the events with number > `after`, in order, optionally of one session. Reads one
-   * commit, without blocking the applier.
+   * The events with number > `after` in order, of one session where one is given. Read beside the
+   * applier, from one commit.
    */
   after(after: number, bounds: PageBounds, session?: SessionId): Promise<EventPage>;
   /**
-   * Every event up to this number was handed to the bus. Can lag: subscribers drop repeated
-   * numbers.
+   * The outbox's mark: the bus has all events up to this number. It may lag: an event that is
+   * published twice is dropped by its number.
    */
   published(): number;
   markPublished(number: number): Promise<void>;

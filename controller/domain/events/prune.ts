@@ -14,7 +14,7 @@ export const RETENTION = {
   sessions: 30 * DAY,
   nodeTokens: 7 * DAY,
   idempotency: DAY,
-  /** Counted from their expiry: a clock that is set back must not make a token valid again. */
+  /** Counted from their expiry: a clock that is set back must not make one valid again. */
   revokedTokens: 7 * DAY,
 } as const;
 
@@ -22,10 +22,13 @@ type Prune = Extract<Mutation, { kind: 'prune' }>;
 
 /** A small batch: pruning shares the applier with all other commands. */
 export const PRUNED_AT_ONCE = 200;
-/** Spaces with their own retention that one command handles. */
+/** Spaces with a retention of their own that one command handles. */
 const SPACES_AT_ONCE = 10;
 
-/** Removes a batch of expired history. Returns whether there can be more; repeat until false. */
+/**
+ * Removes a little of what is past its retention. Answers whether there may be more: repeat it
+ * until there is not.
+ */
 export function prune(): Command<boolean> {
   return {
     name: 'prune',

@@ -4,10 +4,11 @@ import type { Prunable } from '../engine/mutation.ts';
 
 /** History that retention removes. */
 export interface HistoryView {
-  /** Whether retention would remove anything from that table, optionally of one space. */
+  /** Whether retention would remove anything from that table; of one space where it is given. */
   isOverdue(table: Prunable, before: number, spaceId?: SpaceId): boolean;
   /**
-   * Whether a part has audit records up to that number, other than the newest record, which stays.
+   * Whether there are audit records of a part up to that number, besides the newest of all, which
+   * stays.
    */
   hasAudit(part: AuditPart, upTo: number): boolean;
 }

@@ -1,7 +1,7 @@
 import { integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { MessageId, SessionId } from '../engine/ids.ts';
 
-/** Written once. {@link QueueRow} has the state of unanswered user messages. */
+/** Written once. {@link QueueRow} says whether a user message still waits for its answer. */
 export const MESSAGES = {
   id: text<MessageId>(),
   sessionId: text<SessionId>(),
@@ -17,7 +17,7 @@ export const MESSAGES = {
 export interface MessageRow extends RowOf<typeof MESSAGES> {}
 
 /**
- * An unanswered user message as delivery and bounds need it, without its content. Deleted once it
+ * An unanswered user message, as delivery and bounds need it: without its content. Removed once it
  * is answered or cleared.
  */
 export const QUEUE = {
@@ -25,22 +25,22 @@ export const QUEUE = {
   id: text<MessageId>(),
   sessionId: text<SessionId>(),
   seq: integer(),
-  /** The agent that answers. Null when none can, see `refusal`. */
+  /** The agent that answers. Null: none can, for `refusal`. */
   agent: text<string | null>(),
-  /** The answer of a message that no agent can answer, sent in its turn. */
+  /** When no agent can answer: the answer that the message gets in its turn. */
   refusal: json<{ readonly reason: string; readonly content: string } | null>(),
   /** Content and metadata, in UTF-8. */
   bytes: integer(),
-  /** When the guest stored it durably. */
+  /** When the guest had it durably. */
   acceptedAt: integer<number | null>(),
   createdAt: integer(),
 };
 export interface QueueRow extends RowOf<typeof QUEUE> {}
 
-/** Work on a session's messages that exceeded one commit, for later commits. */
+/** Work on a session's messages that was too much for one commit, left for further ones. */
 export const BACKLOG = {
   id: text<SessionId>(),
-  /** The reason with which messages of a failed session are answered. */
+  /** Of a failed session: the reason in the answers to its messages. */
   answer: text<'session_failed' | 'host_lost' | null>(),
   createdAt: integer(),
 };

@@ -6,7 +6,7 @@ export interface QueueUse {
   readonly bytes: number;
 }
 
-/** An earlier message in the history that an agent receives. */
+/** What an agent sees of a message before the one that it is asked. */
 export type PastMessage = Pick<MessageRow, 'role' | 'content' | 'createdAt'>;
 
 export interface MessageSize {
@@ -18,23 +18,23 @@ export interface MessageSize {
 
 /** Messages, read by windows: no query reads a whole queue. */
 export interface MessageView {
-  /** Returns the first `limit` messages of the queue, by seq. */
+  /** The first `limit` unanswered messages, by seq. */
   queued(sessionId: SessionId, limit: number): readonly QueueRow[];
-  /** Returns those of the queue that have an agent and that the guest has not accepted. */
+  /** Those of them that an agent answers and its guest does not have. */
   undelivered(sessionId: SessionId, limit: number): readonly QueueRow[];
-  /** Returns the size of the queue. Reads no content. */
+  /** Number and size of the unanswered messages. Reads no content. */
   queueUse(sessionId: SessionId): QueueUse;
-  /** Returns the size of the stored conversation. Reads no message. */
+  /** Number and size of the messages that a session keeps. Reads no message. */
   historyUse(sessionId: SessionId): QueueUse;
   /** Returns the oldest messages that wait for no answer, at most `limit`. */
   oldestSettled(sessionId: SessionId, limit: number): readonly MessageSize[];
   isQueued(sessionId: SessionId): boolean;
   /**
-   * Returns the seq of the newest earlier message that an agent has yet to answer; 0 when there is
+   * The seq of the newest unanswered message before `seq` that an agent answers; 0 when there is
    * none.
    */
   askedBefore(sessionId: SessionId, seq: number): number;
-  /** Returns the agents of messages that the guest has accepted and not answered. */
+  /** The agents of the messages that the guest has and has not answered. */
   heldAgents(sessionId: SessionId): readonly string[];
   /** Returns sessions with backlog, oldest first, at most `limit`. */
   backlogged(limit: number): readonly BacklogRow[];
@@ -42,14 +42,11 @@ export interface MessageView {
   /** Returns the newest messages below `seq`, newest first. */
   messagesBefore(sessionId: SessionId, seq: number, limit: number): readonly MessageRow[];
   /**
-   * Returns the newest messages below `seq`, newest first, as many as fit. Does not read a message
-   * that is too large by itself.
+   * The newest messages below `seq`, newest first, as many as fit. A message that is too large by
+   * itself is not read.
    */
   historyBefore(sessionId: SessionId, seq: number, most: { readonly messages: number; readonly bytes: number }): readonly PastMessage[];
-  /**
-   * Returns the newest messages below `seq` without content and metadata; sizes come from the rows'
-   * headers.
-   */
+  /** Sizes of the newest messages below `seq`, from the headers of their rows. */
   messageSizes(sessionId: SessionId, belowSeq: number, limit: number): readonly MessageSize[];
   runOf(messageId: MessageId): RunRow | undefined;
   /** Returns ids of a session's runs, at most `limit`. */

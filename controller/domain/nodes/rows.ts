@@ -3,7 +3,8 @@ import type { NodeId } from '../engine/ids.ts';
 import type { Limits } from '../sessions/rows.ts';
 
 /**
- * Bounds beyond CPU and memory: of all its sessions together, and of a single one. 0: unlimited.
+ * What a node has for its sessions together beyond CPU and memory, and the most that it gives to
+ * one of them. 0: no bound.
  */
 export interface NodeBounds {
   readonly processes: number;
@@ -17,26 +18,26 @@ export const NODES = {
   incarnation: integer(),
   joinedAt: integer(),
   /**
-   * SHA-256 of its public key, lower-case hex. Null if it is not recorded yet, or a restore lost
-   * it.
+   * SHA-256 of its public key, in lower-case hex. Null: unknown, from before keys were recorded or
+   * before a restore.
    */
   keyHash: text<string | null>(),
   /** Since when its certificates are refused, even valid ones. */
   revokedAt: integer<number | null>(),
-  /** From its last hello. */
+  /** As in its last hello. */
   driver: text(),
   version: text(),
   cpuMillis: integer(),
   memoryBytes: integer(),
   /** 0: unlimited. */
   maxSessions: integer(),
-  /** Null for a node agent of an older version, which reports none. */
+  /** Null: its node agent is older and reports none. */
   bounds: json<NodeBounds | null>(),
   /** When its stream last came up or ended. */
   lastSeenAt: integer<number | null>(),
-  /** Since when it is absent, less the time without a running controller. */
+  /** Since when it is away, less the time in which no controller ran to see it. */
   unreachableSince: integer<number | null>(),
-  /** When it was given up and its sessions failed. */
+  /** When it was declared lost. Its sessions are failed. */
   lostAt: integer<number | null>(),
 };
 export interface NodeRow extends RowOf<typeof NODES> {}
@@ -48,10 +49,7 @@ export const NODE_TOKENS = {
   expiresAt: integer(),
   usedAt: integer<number | null>(),
   usedBy: text<NodeId | null>(),
-  /**
-   * Hash of the key of the node that used it. The same key can repeat the request, because the
-   * answer can get lost.
-   */
+  /** Hash of the node's key: its owner may ask again, because the answer may have been lost. */
   usedKey: text<string | null>(),
   createdBy: text(),
   createdAt: integer(),

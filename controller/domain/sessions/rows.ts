@@ -5,10 +5,13 @@ import type { AccountId, BuildId, NodeId, SessionId, SpaceId } from '../engine/i
 /** The desired state of a session. */
 export type Desired = 'running' | 'paused' | 'suspended' | 'failed' | 'deleted';
 
-/** The state that the node last reported. `none`: no report yet under this placement. */
+/** What its node last reported. `none`: nothing yet under this placement. */
 export type Phase = 'none' | 'starting' | 'running' | 'paused' | 'suspended' | 'failed';
 
-/** Orders all reports of one node: by join, then by start of its agent, then by report. */
+/**
+ * Orders all reports of one node: a later join, then a later start of its agent, then a later
+ * report.
+ */
 export interface ReportOrder {
   readonly incarnation: number;
   readonly boot: number;
@@ -35,11 +38,11 @@ export const SESSIONS = {
   /** Incremented by every change of the desired state. */
   generation: integer(),
   nodeId: text<NodeId | null>(),
-  /** The generation at which it was placed on its node. Reports under an older one are refused. */
+  /** The generation at which it was placed on its node. Reports of an older one are refused. */
   placedGeneration: integer(),
   /**
-   * The generation in the backup from which this store was restored. Cleared by the node's report
-   * of the state since then, or by a requested change.
+   * Its generation in the backup from which this store was restored, until its node reports what
+   * became of it or somebody asks for a change.
    */
   restoredFrom: integer<number | null>(),
   image: text(),
@@ -52,13 +55,15 @@ export const SESSIONS = {
   observedOrder: json<ReportOrder | null>(),
   containerId: text<string | null>(),
   volume: text<string | null>(),
-  /** When suspending: how long a running message can continue. */
+  /** How long a running message may continue when the session is to be suspended. */
   graceMs: integer(),
-  /** Whether its guest has connected at least once. From then on a missing volume is a failure. */
+  /**
+   * Its guest has connected at least once: the volume has content, and a missing one is a failure.
+   */
   hasRun: flag(),
   /**
-   * The life of its memory as its guest counted when it last ran, and the generation of that
-   * report. Null: none yet.
+   * The life of its memory, as its guest counted when it last ran, and the generation of that.
+   * Null: unknown.
    */
   life: json<{ readonly generation: number; readonly number: number } | null>(),
   /** Why it failed. */
@@ -66,14 +71,15 @@ export const SESSIONS = {
   /** The seq of the newest message. */
   lastSeq: integer(),
   /**
-   * Seqs up to here are from an earlier epoch: the guest's newest accepted seq says nothing about
-   * them, and each is sent and acknowledged on its own. 0 for a session of this epoch.
+   * Numbers up to here were given in an earlier life of the store: the newest number that a guest
+   * reports says nothing about them, so each is sent and acknowledged by itself. 0 when the session
+   * was created in this one.
    */
   epochSeq: integer(),
-  /** User messages that the guest has accepted and not answered. */
+  /** User messages that the guest has and that are unanswered. */
   outstanding: integer(),
   parentId: text<SessionId | null>(),
-  /** The session whose volume to copy, until the copy exists. */
+  /** The session whose volume this one copies, until it has started. */
   copyFrom: text<SessionId | null>(),
   timeouts: json<Readonly<Record<string, number>>>(),
   metadata: json<Readonly<Record<string, unknown>>>(),
@@ -88,7 +94,7 @@ export const SESSIONS = {
 };
 export interface SessionRow extends RowOf<typeof SESSIONS> {}
 
-/** A removal that the node has not finished, keyed by session. */
+/** A removal that its node has not finished. Its id is the session's. */
 export const TOMBSTONES = {
   id: text<SessionId>(),
   nodeId: text<NodeId>(),

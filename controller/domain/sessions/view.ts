@@ -3,20 +3,20 @@ import type { SessionRow, TombstoneRow } from './rows.ts';
 
 /** Sessions, and their tombstones. */
 export interface SessionView {
-  /** Whether the space has a session that is not deleted. */
+  /** Whether a space has a session that is not deleted. */
   hasSessionIn(spaceId: SpaceId): boolean;
-  /** Returns a page of them: at most `limit`, by id, after `after`. */
+  /** Sessions on a node that are not deleted, by id after `after`, at most `limit`. */
   sessionsOnAfter(nodeId: NodeId, after: string, limit: number): readonly SessionRow[];
-  /** Returns the same page with only the fields needed to compare it. */
+  /** The same, with only the fields for a comparison. */
   statesOn(nodeId: NodeId, after: string, limit: number): readonly Pick<SessionRow, 'id' | 'generation' | 'phase'>[];
-  /** Returns at most `limit` of them that are not failed. */
+  /** Sessions on a node that are neither deleted nor failed, at most `limit`. */
   unfailedOn(nodeId: NodeId, limit: number): readonly SessionRow[];
-  /** Returns tombstones of a node by id, after `after`; all when there is no limit. */
+  /** By id after `after`; all where no limit is given. */
   tombstonesOf(nodeId: NodeId, after?: string, limit?: number): readonly TombstoneRow[];
-  /** Counts pending copies of that session's volume, up to `limit`. */
+  /** Counts the sessions that will copy that one's volume and have not started, up to `limit`. */
   copiesUnderWay(source: SessionId, limit: number): number;
-  /** Returns the spaces in which an account created sessions that are not deleted. */
+  /** Spaces in which an account has created sessions that are not deleted. */
   spacesOfSessionsBy(accountId: AccountId): readonly SpaceId[];
-  /** Returns sessions with timeouts that are not deleted, by id. */
+  /** Sessions with timeouts that are not deleted, by id. */
   sessionsWithTimeouts(after: string, limit: number): readonly SessionRow[];
 }

@@ -22,7 +22,7 @@ export const SECRETS = {
   description: text<string | null>(),
   /** AES-256-GCM: nonce, ciphertext and tag, base64. */
   sealed: text(),
-  /** Id of the sealing key. */
+  /** The id of the key that seals it. */
   keyId: text(),
   createdAt: integer(),
   updatedAt: integer(),

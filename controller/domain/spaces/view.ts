@@ -2,18 +2,18 @@ import type { SpaceId } from '../engine/ids.ts';
 import type { SecretRow, SpaceRow } from './rows.ts';
 
 export interface SpaceView {
-  /** Spaces with retention settings. */
+  /** Spaces whose settings bound how long something is kept. */
   spacesWithRetention(): readonly SpaceRow[];
   spaceByName(name: string): SpaceRow | undefined;
   secretByName(spaceId: SpaceId, keyName: string): SecretRow | undefined;
   secretsIn(spaceId: SpaceId): readonly SecretRow[];
-  /** Returns secrets sealed under another key, at most `limit`. */
+  /** Secrets that another key seals, at most `limit`. */
   secretsNotUnder(keyId: string, limit: number): readonly SecretRow[];
-  /** Returns the ids of all keys that seal a secret. Scans an index: use at startup only. */
+  /** Ids of the keys that seal some secret. Scans an index: for the start. */
   sealingKeyIds(): readonly string[];
   /**
-   * Returns the bytes that a space stores: messages, events, sources, secrets, metadata of
-   * sessions. Reads none of them.
+   * Bytes that a space stores: messages, events, sources, secrets, metadata of sessions. Reads none
+   * of them.
    */
   storedBytes(spaceId: SpaceId): number;
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import { type Metrics, SECONDS } from '../../../seams/metrics.ts';
 
-/** A slower batch is logged: all clients waited for it. */
+/** A slower batch is logged: everybody waited for it. */
 const SLOW_MS = 1_000;
 const SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 

@@ -2,18 +2,18 @@ import type { Permissions } from '../../domain/access/rbac.ts';
 import type { Attribution } from '../../domain/audit/audit.ts';
 import type { AccountId } from '../../domain/engine/ids.ts';
 
-/** An authenticated caller. */
+/** A caller, authenticated by a token or key. */
 export interface Caller {
   readonly accountId: AccountId;
   readonly user: string;
   readonly permissions: Permissions;
   /** What the audit record says about this request. */
   readonly attribution?: Attribution;
-  /** Returns whether these permissions are still current. */
+  /** Returns whether the rights are current, so that what was judged by them still holds. */
   readonly isCurrent?: () => boolean;
   /**
-   * Returns the caller with its current permissions; call it after a wait. Undefined once its
-   * credentials are invalid.
+   * Returns the caller with current rights, to be asked after a wait. Undefined once the
+   * credentials are no longer valid.
    */
   now(): Caller | undefined;
 }
@@ -25,7 +25,7 @@ export interface Page<T> {
 }
 
 /**
- * The same key, caller and body within 24 h return the resource created first. `body` is the
+ * The same key, caller and body within 24 h returns what the first request created. `body` is the
  * canonical request body.
  */
 export interface Idempotency {

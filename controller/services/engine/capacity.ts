@@ -7,11 +7,11 @@ import { GUEST_PROCESSES } from '../../domain/sessions/session-sizes.ts';
 import type { SessionView } from '../../domain/sessions/view.ts';
 
 interface Use {
-  /** Sum of requests. */
+  /** Sums of requests. */
   readonly cpuMillis: number;
   readonly memoryBytes: number;
   readonly sessions: number;
-  /** Sum of limits. */
+  /** Sums of limits. */
   readonly maxMemoryBytes: number;
   readonly diskBytes: number;
   readonly processes: number;
@@ -27,7 +27,7 @@ function onNode(session: SessionRow): Use | undefined {
   return { ...session.requests, sessions: 1, maxMemoryBytes, diskBytes, processes: processes + GUEST_PROCESSES };
 }
 
-/** A session without a container still counts in its space until it is deleted. */
+/** A session that takes up no room still counts for its space, until it is deleted. */
 function inSpace(session: SessionRow): Use | undefined {
   const use = onNode(session);
   return use && { ...use, sessions: 1 };
@@ -44,7 +44,7 @@ const add = (use: Use, more: Use, sign: 1 | -1): Use => ({
 
 const ROWS_AT_ONCE = 500;
 
-/** Yields all placed sessions, page by page: they can exceed memory. */
+/** Yields all placed sessions, read page by page: they may not all fit into memory. */
 export function* placedSessions(view: Pick<NodeView & SessionView, 'nodes' | 'sessionsOnAfter'>): Generator<SessionRow> {
   for (const { id } of view.nodes()) {
     let after = '';
@@ -58,10 +58,11 @@ export function* placedSessions(view: Pick<NodeView & SessionView, 'nodes' | 'se
 }
 
 /**
- * Tracks what the sessions of each node and space use: a fold over the session rows, in memory. An
- * overlay keeps the changes of a batch; a failed command or COMMIT drops it.
- * Invariant: without an overlay, the use of a node is the sum of the requests and limits of its
- * running rows, and of the disks of all its rows.
+ * Counts what the sessions of each node and space take up: a fold over the session rows, in memory.
+ * Changes of a batch are kept in an overlay, which a failed command or COMMIT drops.
+ *
+ * Invariant: without an overlay, a node's use is the sum of the requests and limits of its sessions
+ * that occupy room, and of the disks of all.
  */
 export class Capacity {
   /** By node or space id; both are UUIDs. */
@@ -82,7 +83,7 @@ export class Capacity {
     return this.#use(id);
   }
 
-  /** Accounts for the change of a session row (undefined: missing). */
+  /** Accounts for a session row that became another (undefined: none). */
   change(before: SessionRow | undefined, after: SessionRow | undefined): void {
     if (before !== undefined) this.#account(before, -1);
     if (after !== undefined) this.#account(after, 1);

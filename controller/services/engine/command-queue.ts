@@ -1,21 +1,19 @@
 /** A command that waits to be decided. */
 export interface Waiting {
   readonly name: string;
-  /** Estimated bytes that it writes. */
+  /** About how much it writes. */
   readonly bytes: number;
   run(): () => void;
   fail(error: unknown): void;
 }
 
-/**
- * Bound for client commands. Commands of nodes and of the controller itself are always accepted.
- */
+/** Bounds for client commands. Commands of nodes and of the controller itself are always taken. */
 export const QUEUE_BOUND = { commands: 10_000, bytes: 64 * 1024 * 1024 } as const;
 
-/** Bound of a batch; a single command can be larger. */
+/** Bounds of a batch; a single command may be larger. */
 export const BATCH_BOUND = { commands: 500, bytes: 4 * 1024 * 1024 } as const;
 
-/** Commands in order of arrival, counted in number and bytes. */
+/** Commands in order of arrival, counted in commands and in bytes. */
 export class CommandQueue {
   #waiting: Waiting[] = [];
   #bytes = 0;
@@ -28,7 +26,10 @@ export class CommandQueue {
     return this.#bytes;
   }
 
-  /** Returns the bound that a client's command would exceed, or undefined. */
+  /**
+   * Returns the bound that keeps out a client's command of that size, or undefined when there is
+   * room.
+   */
   fullOf(bytes: number): 'commands' | 'bytes' | undefined {
     if (this.#waiting.length >= QUEUE_BOUND.commands) return 'commands';
     return this.#waiting.length > 0 && this.#bytes + bytes > QUEUE_BOUND.bytes ? 'bytes' : undefined;
@@ -39,7 +40,7 @@ export class CommandQueue {
     this.#bytes += waiting.bytes;
   }
 
-  /** Takes the oldest commands within the bounds of a batch, at least one. */
+  /** Takes the oldest commands within the bounds of a batch: at least one if any waits. */
   takeBatch(): readonly Waiting[] {
     let count = 0;
     let bytes = 0;
@@ -52,7 +53,7 @@ export class CommandQueue {
     return this.#waiting.splice(0, count);
   }
 
-  /** Puts undecided commands back at the front. */
+  /** Puts taken, undecided commands back in front of all others. */
   putBack(waiting: readonly Waiting[]): void {
     this.#waiting.unshift(...waiting);
     for (const { bytes } of waiting) this.#bytes += bytes;

@@ -3,7 +3,10 @@ import type { Outcome } from '../../domain/engine/outcome.ts';
 import type { Obstacle } from '../../domain/sessions/placement.ts';
 import type { Committed } from './applier.ts';
 
-/** Known reasons of error answers. Others from nodes count as `other`. */
+/**
+ * Reasons of error answers, as guests and the controller give them. A node may send any word:
+ * others count as `other`.
+ */
 const REASONS: ReadonlySet<string> = new Set([
   'agent_ambiguous',
   'agent_died',
@@ -27,7 +30,8 @@ const REASONS: ReadonlySet<string> = new Set([
 const ANSWER_SECONDS = [...SECONDS, 30, 60, 300, 1800];
 
 /**
- * Counts events, messages and answers on commit. The callback is for {@link Applier.onCommitted}.
+ * Counts events, messages and answers as they are committed. Returns a listener for {@link
+ * Applier.onCommitted}.
  */
 export function commitMetrics(metrics: Metrics): (committed: Committed) => void {
   const events = metrics.counter({ name: 'events_total', help: 'Committed events, by type', labels: ['type'] });
@@ -72,8 +76,8 @@ function outcomeOf({ type, reason }: Readonly<Record<string, unknown>>): string 
 }
 
 /**
- * Counts placements of new sessions: `placed`, or the error code. The callback takes each create's
- * answer.
+ * Counts where new sessions went: `placed`, or why not. Returns a function that takes the answer of
+ * each create.
  */
 export function placementMetrics(metrics: Metrics): (created: Outcome<unknown>) => void {
   const placements = metrics.counter({

@@ -6,7 +6,7 @@ export type Health = ReturnType<typeof healthService>;
 export interface HealthDeps {
   /** Throws if the store cannot be read. */
   checkStore(): void;
-  /** Number of degraded parts by kind; 0 is healthy. Only counts, since health is public. */
+  /** How much of each kind is degraded now; 0 is healthy. Only counts, because health is public. */
   readonly degradations: Readonly<Record<string, () => number>>;
   readonly log: Log;
 }

@@ -3,8 +3,8 @@ import type { KnownRequest } from '../../domain/engine/idempotency.ts';
 import type { Caller, Idempotency } from './caller.ts';
 
 /**
- * Returns an idempotency key as it is stored: hashed under the store's key together with the
- * caller, so that keys of different callers differ.
+ * Hashes a client's key for storage, together with the caller and under the store's own key, so
+ * that no two callers share one.
  */
 export function knownRequest(storeKey: Uint8Array, caller: Caller, idempotency: Idempotency | undefined): KnownRequest | undefined {
   if (idempotency === undefined) return undefined;

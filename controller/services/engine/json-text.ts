@@ -1,4 +1,6 @@
-/** A value as its JSON text, for data that is sent more often than it changes. */
+/**
+ * A value as the JSON that clients receive, for values that are sent more often than they change.
+ */
 export class JsonText<Value = unknown> {
   readonly text: string;
   /** For the type checker only: the type of the value. */

@@ -9,8 +9,8 @@ import type { Page } from './caller.ts';
 
 export interface SessionQuery {
   /**
-   * Sessions in these spaces, or owned by this account in the spaces `ownedIn`; undefined for all
-   * spaces.
+   * Sessions in these spaces, or created by this account in the spaces `ownedIn` (anywhere, where
+   * that is undefined).
    */
   readonly visible: 'all' | { readonly spaces: readonly SpaceId[]; readonly owner?: AccountId; readonly ownedIn?: readonly SpaceId[] };
   readonly spaceId?: SpaceId;
@@ -32,7 +32,7 @@ export interface AuditQuery {
   readonly actor?: string;
   readonly actorId?: string;
   readonly action?: string;
-  /** Kind of the resource. */
+  /** The kind of thing. */
   readonly kind?: string;
   readonly ref?: { readonly id: string } | { readonly name: string };
   /** A name, which earlier spaces can have had too. */
@@ -44,39 +44,41 @@ export interface AuditQuery {
 }
 
 export interface AuditBounds {
-  /** Unix milliseconds: older records are past their retention. */
+  /** Unix milliseconds: earlier records are past their age. */
   readonly before: Readonly<Record<AuditPart, number>>;
   readonly rows: Readonly<Record<AuditPart, number>>;
 }
 
-/** Tables that are listed by equality of fields. Each used filter has an index. */
+/** Tables whose lists filter by equal fields; an index serves each filter that is used. */
 export type PlainList = 'accounts' | 'roles' | 'bindings' | 'apiKeys' | 'spaces' | 'secrets' | 'agents';
 
-/** Queries that scan. They run on a reader thread beside the applier and see the last commit. */
+/**
+ * Queries that scan. They run beside the applier, on a thread of their own, and see the last
+ * commit.
+ */
 export interface Lists {
   sessions(query: SessionQuery, page: PageRequest): Promise<Page<ShownSession>>;
   messages(session: SessionId, query: MessageQuery, page: PageRequest): Promise<Page<MessageRow>>;
   audit(query: AuditQuery, page: PageRequest): Promise<Page<StoredAudit>>;
   /** Returns the oldest records after a number. */
   auditAfter(number: number, limit: number): Promise<readonly StoredAudit[]>;
-  /** Returns the number up to which each part exceeds its bounds; 0 if it does not. */
+  /** The number up to which each part is past its bounds; 0 where it is not. */
   auditCutoffs(bounds: AuditBounds): Promise<Readonly<Record<'byAge' | 'byRows', Readonly<Record<AuditPart, number>>>>>;
   countMessages(session: SessionId): Promise<number>;
-  /** Counts the sessions in each state, without deleted ones. */
+  /** Sessions by state, without the deleted. */
   countSessions(): Promise<Readonly<Record<RestState, number>>>;
   /**
-   * Returns whether a source is still in use: by an agent, or by a build that is unfinished, that
-   * new sessions of its space use, or that a session is pinned to (its image can need a rebuild).
+   * Returns whether a source is still needed: by an agent, by an unfinished build, by the build
+   * that new sessions of its space start from, or by one that a session is pinned to, so that its
+   * image can be built again.
    */
   sourceInUse(digest: string): Promise<boolean>;
   /**
-   * Returns the most recently active running sessions of a space with an agent; `total` counts all.
+   * The most recently active running sessions of a space that were created with an agent; `total`
+   * counts all of them.
    */
   sessionsWithAgent(space: SpaceId, agent: AgentId, limit: number): Promise<{ readonly ids: readonly SessionId[]; readonly total: number }>;
-  /**
-   * Returns rows whose fields have these values, optionally only with ids `among` these. Newest
-   * first.
-   */
+  /** Rows of a table with these values, and with ids in `among` where it is given. Newest first. */
   rows<Name extends PlainList>(
     table: Name,
     equal: Partial<Tables[Name]>,

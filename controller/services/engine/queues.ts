@@ -2,14 +2,14 @@
 export type EndTurn = () => void;
 
 /**
- * Runs one turn at a time per key; the others wait in order of arrival. Only keys in use take
+ * Runs one task at a time for each key; the others wait in order of arrival. Only keys in use take
  * memory.
  */
 export class Queues {
   readonly #most: number;
   readonly #waiting = new Map<string, (() => void)[]>();
 
-  /** `most`: how many can wait per key. */
+  /** `most`: how many tasks of one key may wait. */
   constructor(most: number) {
     this.#most = most;
   }
@@ -18,7 +18,7 @@ export class Queues {
     return this.#waiting.size;
   }
 
-  /** Resolves to undefined if too many wait already. */
+  /** Returns undefined when too many wait already. */
   async wait(key: string): Promise<EndTurn | undefined> {
     const waiting = this.#waiting.get(key);
     if (waiting === undefined) this.#waiting.set(key, []);

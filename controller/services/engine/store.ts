@@ -1,5 +1,5 @@
 /**
- * The store as services see it. Each engine implements it in its own folder below
+ * The store as services use it. An engine implements this in a folder of its own below
  * `controller/store/`.
  */
 import type { KeptTime } from '../../domain/engine/agreed-time.ts';
@@ -14,14 +14,14 @@ export interface Writer {
   /** The rows as the transaction has left them so far. */
   readonly view: View;
   /**
-   * Runs `work` in a durable transaction and returns once it is committed. Rolls back and rethrows
-   * if `work` throws. Throws {@link TransactionLost} if nothing can be written any more.
+   * Runs `work` in one durable transaction; rolls back and rethrows when it throws. Returns once
+   * committed. Throws {@link TransactionLost} when nothing can be written any more.
    */
   transaction<T>(work: () => T): T;
   /**
-   * Runs `work` in a savepoint of the transaction; rolls back to it and rethrows if `work` throws.
-   * Throws {@link TransactionLost} if the transaction itself is gone: no more writes are allowed
-   * then, and `transaction` throws too.
+   * Runs `work` in a savepoint of the transaction; rolls back to it and rethrows when it throws.
+   * Throws {@link TransactionLost} when no transaction is left to go back to: then `transaction`
+   * throws too.
    */
   savepoint<T>(work: () => T): T;
   apply(mutation: Mutation): void;
@@ -40,15 +40,15 @@ export interface Store {
   readonly writer: Writer;
   /** Single rows and short lists, as last committed. */
   readonly view: View;
-  /** Queries that scan, beside the applier. */
+  /** Queries that scan, which run beside the applier. */
   readonly lists: Lists;
   /** Pages of events, read beside the applier too. */
   readonly events: EventLog;
-  /** The progress of the audit export. */
+  /** How far the audit record has been exported. */
   readonly audit: AuditCursor;
   /** Throws if the store cannot be read. */
   check(): void;
-  /** Returns how many readers of lists and event pages are down. */
+  /** How many readers of lists and event pages are down at the moment. */
   readersDown(): number;
   close(): Promise<void>;
 }

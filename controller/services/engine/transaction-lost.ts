@@ -1,6 +1,7 @@
 /**
- * SQLite rolled back the whole transaction or can no longer write it. Nothing of the batch is in
- * the database, and the process must end. Never caught for a single command.
+ * SQLite gave up the whole transaction, or can no longer write: nothing of the batch is in the
+ * database, and the process must end. The store throws it, and nobody catches it for a single
+ * command.
  */
 export class TransactionLost extends Error {
   override readonly name = 'TransactionLost';
@@ -10,7 +11,7 @@ export class TransactionLost extends Error {
   }
 }
 
-/** Returns whether disk or memory failed: other statements will fail too. */
+/** Faults of the disk or of memory: other statements will meet them too. */
 export function isStoreFault(error: unknown): boolean {
   return /^SQLITE_(FULL|IOERR|NOMEM|CORRUPT|READONLY|CANTOPEN)/.test(codeOf(error));
 }
@@ -21,7 +22,7 @@ function explain(cause: unknown, path: string): string {
   return `Cannot write to ${path}: ${text}. ${kept} ${remedyFor(cause)}`;
 }
 
-/** Returns what the operator can do about a store fault. */
+/** Returns what the operator can do about a fault of the store. */
 export function remedyFor(error: unknown): string {
   const code = codeOf(error);
   if (code.startsWith('SQLITE_FULL')) return 'Free space on its disk, then start the controller again.';

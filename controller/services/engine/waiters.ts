@@ -1,9 +1,9 @@
 import type { Mutation } from '../../domain/engine/mutation.ts';
 
 /**
- * Waits for changes by id: a session for its row, a message for its answer or removal. Called after
- * each COMMIT; each waiter then looks for itself. A message costs nothing to callers who wait for
- * others of its session.
+ * Requests that wait for a change, by the id of the thing: a session's row, a message's answer or
+ * removal. They are woken after each COMMIT and look for themselves, so a message costs nothing to
+ * those who wait for other messages of its session.
  */
 export class Waiters {
   readonly #byId = new Map<string, Set<() => void>>();
@@ -22,8 +22,8 @@ export class Waiters {
   }
 
   /**
-   * Resolves with the first result of `look`, now or after a change of `id`; with undefined when
-   * the signal aborts.
+   * Resolves with what `look` finds, now or after any change of `id`; with undefined when the
+   * signal aborts first.
    */
   until<T>(id: string, look: () => T | undefined, signal: AbortSignal): Promise<T | undefined> {
     return new Promise((resolve) => {

@@ -11,7 +11,7 @@ export function auditInsert(database: Database.Database): (record: AuditRecord) 
   return (record) => void insert.run(...toSql(COLUMNS, record));
 }
 
-/** Must equal the condition of the partial index. */
+/** The condition of its partial index. */
 export const STRANGERS = `outcome <> 'ok' and actor_type = 'Anonymous'`;
 
 const PARTS: Readonly<Record<AuditPart, string>> = {
@@ -22,15 +22,15 @@ const PARTS: Readonly<Record<AuditPart, string>> = {
 };
 
 /**
- * Selects the oldest records of a part up to a number. The newest record stays, so that numbers
- * continue.
+ * Selects the oldest records of a part up to a number. The newest of all stays, because numbering
+ * continues from it.
  */
 export const oldAuditSql = (part: AuditPart): string =>
   `select number from audit where ${PARTS[part]} and number <= ? and number < (select max(number) from audit) order by number limit ?`;
 
 /**
- * Selects the newest record of a part beyond its bound in rows. Of the whole record, all older rows
- * go too.
+ * Selects the newest record of a part beyond its bound in rows. For `all`, every older record goes
+ * with it.
  */
 export const auditBeyondSql = (part: AuditPart): string =>
   `select number from audit where ${PARTS[part]} order by number desc limit 1 offset ?`;

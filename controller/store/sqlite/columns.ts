@@ -35,8 +35,8 @@ export function toSql(columns: readonly Column[], row: object): SqlValue[] {
 }
 
 /**
- * Returns the select list for {@link selected}: columns of these fields, or of all, named like the
- * fields.
+ * Returns what a statement selects for {@link selected}: the columns of these fields, or of all,
+ * named as the fields are.
  */
 export function selection(fields: Fields, only: readonly string[] = Object.keys(fields)): string {
   return only.map((field) => (field === snake(field) ? field : `${snake(field)} as "${field}"`)).join(', ');
@@ -45,8 +45,8 @@ export function selection(fields: Fields, only: readonly string[] = Object.keys(
 const PATCHES = new WeakMap<Fields, readonly Column[]>();
 
 /**
- * Converts the row of a {@link selection} in place. {@link toSql} wrote it, so it has the declared
- * shape.
+ * Turns a row of a {@link selection} into the row that its fields declare, in place. {@link toSql}
+ * wrote it, so it has that shape.
  */
 export function selected<Of extends Fields>(fields: Of, row: SqlRow): RowOf<Of> {
   let patch = PATCHES.get(fields);
@@ -63,11 +63,11 @@ export function selected<Of extends Fields>(fields: Of, row: SqlRow): RowOf<Of> 
   return result as RowOf<Of>;
 }
 
-/** Like {@link selected}, for a whole row of a table. */
+/** Does the same for a table, whose name says the type of its rows. */
 export const rowIn = <Name extends TableName>(table: Name, row: SqlRow): Tables[Name] =>
   selected(TABLES[table], row) as RowOf<Fields> as Tables[Name];
 
-/** Throws if a table lacks columns of the declared rows: a migration is missing. */
+/** Throws when a table lacks a declared column or has an unknown one: a migration is missing. */
 export function checkSchema(database: Database.Database): void {
   const columnsIn = database.prepare<[string], { name: string; type: string }>(
     'select name, lower(type) as type from pragma_table_info(?)',

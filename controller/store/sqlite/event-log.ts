@@ -6,7 +6,7 @@ import { type ReadQueries, readEventPage } from './reader/event-pages.ts';
 import type { Snapshot } from './snapshot.ts';
 import { statements } from './statements.ts';
 
-/** An event log that reads on the calling thread. */
+/** Returns an event log that reads its pages on this thread. */
 export function eventLogOf(connection: () => Database.Database, meta: Meta, epoch: number, snapshot: Snapshot | undefined): EventLog {
   const numbers = statements<{ number: number | null }>();
   const newest = () => numbers(connection(), 'select max(number) as number from events').get();

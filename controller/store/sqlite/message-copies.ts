@@ -2,8 +2,8 @@ import type Database from 'better-sqlite3';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 
 /**
- * Copies a conversation to another session in one statement: it can be long. A copy's id is the
- * session's id with the message number in place of its last digits, after a "c", so that an answer
+ * Copies a conversation to another session in one statement, because it may be long. A copy's id is
+ * that of the new session with "c" and the message's number as its last digits, so that an answer
  * finds its message.
  */
 export function messageCopies(database: Database.Database): (copy: Extract<Mutation, { kind: 'copy-messages' }>) => void {

@@ -7,9 +7,9 @@ interface History {
   readonly table: string;
   readonly key: string;
   readonly time: string;
-  /** Restricts which old rows can be deleted. */
+  /** Which of the rows that are old enough may be removed. */
   readonly only: string;
-  /** Size beyond that of a usual row; SQLite reads it from the row's header. */
+  /** Bytes beyond a usual row; SQLite reads them from the row's header. */
   readonly bytes: string;
 }
 
@@ -17,7 +17,7 @@ const USUAL = { key: 'id', only: 'true', bytes: '0' };
 const history = (table: string, time: string, more: Partial<History> = {}): History => ({ ...USUAL, table, time, ...more });
 
 const HISTORIES: Readonly<Record<Prune['table'], History>> = {
-  // The newest event stays, so that numbers continue.
+  // The newest event always stays, because numbering continues from it.
   events: history('events', 'at', { key: 'number', only: 'number < (select max(number) from events)', bytes: 'octet_length(data)' }),
   runs: history('runs', 'started_at'),
   idempotency: history('idempotency', 'created_at'),
@@ -35,10 +35,10 @@ export function overdueSql(table: Prune['table'], ofSpace: boolean): string {
   return `select ${key} as key, ${bytes} as bytes from ${name} where ${space}${time} < ? and ${only} order by ${time} limit ?`;
 }
 
-/** Bytes removed per prune, not counting a larger first row. */
+/** Bytes that one prune removes at most, except for a first row that is larger. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** Retention: removes the oldest rows of a history table, bounded per commit. */
+/** Removes the oldest rows of a table of history, within the bounds of one commit. */
 export function pruning(database: Database.Database): (prune: Prune) => void {
   const overdue = new Map<string, Database.Statement<(string | number)[], { key: string | number; bytes: number }>>();
   const removes = new Map<Prune['table'], Database.Statement<[string | number]>>();

@@ -3,15 +3,15 @@ import { TABLES, type TableName } from '../../domain/engine/mutation.ts';
 import { columnsOf, namesOf, placesFor, type SqlValue, snake, toSql } from './columns.ts';
 
 /**
- * Tables that change often, but rarely in indexed columns, with further columns that triggers and
- * index conditions use.
+ * Tables whose rows change often, but rarely in the columns of their indexes; with the columns that
+ * only triggers and index conditions read.
  */
 const CHANGED_OFTEN: Partial<Readonly<Record<TableName, readonly string[]>>> = { sessions: ['metadata', 'timeouts'] };
 
 /**
- * Writes new and changed rows of a table. SQLite rewrites an index entry whenever a statement sets
- * its column, even to the same value. So a change that leaves these columns as they are uses a
- * statement that does not set them.
+ * Returns a function that inserts or updates a row of a table. SQLite rewrites an index entry
+ * whenever a statement sets one of its columns, even to the same value, so an update that leaves
+ * the indexed columns as they are does not set them.
  */
 export function rowWriter(database: Database.Database, table: TableName): (row: object) => void {
   const columns = columnsOf(TABLES[table]);

@@ -1,8 +1,8 @@
 import type Database from 'better-sqlite3';
 
 /**
- * Holds one read transaction between two commits: entering and leaving one takes three times as
- * long as reading a row.
+ * Keeps the reads of one connection between two commits in one transaction: beginning and ending
+ * one costs three times as much as reading a row.
  */
 class HeldReads {
   readonly database: Database.Database;
@@ -30,9 +30,9 @@ class HeldReads {
 }
 
 /**
- * Reads the last commit. Uses the writing connection, whose cache has the pages of each commit,
- * while a commit empties the cache of any other; during a transaction, uses a second connection.
- * Ends its read transaction before each write, so that checkpoints can proceed.
+ * Reads the last commit. It uses the writing connection, because every commit empties the page
+ * cache of any other, and a second connection while a transaction is being decided. Read
+ * transactions end before each write, so that they delay no checkpoint.
  */
 export class Snapshot {
   readonly #near: HeldReads;
@@ -44,14 +44,14 @@ export class Snapshot {
     this.#beside = new HeldReads(beside);
   }
 
-  /** Returns the connection to read with, valid until the next write. */
+  /** The connection to read with, valid until the next write. */
   connection(): Database.Database {
     const reads = this.#isWriting ? this.#beside : this.#near;
     reads.hold();
     return reads.database;
   }
 
-  /** Runs a write. Every write goes through this. */
+  /** Runs a write. Every write of the store goes through this. */
   write<T>(work: () => T): T {
     this.#near.letGo();
     this.#isWriting = true;

@@ -10,7 +10,7 @@ import { Snapshot } from './snapshot.ts';
 import { sqliteView } from './views/sqlite-view.ts';
 import { writerOf } from './writer.ts';
 
-/** A store without reader threads: for tools, and as the base of {@link openSqlite}. */
+/** A store without reading threads: for tools, tests and {@link openSqlite}. */
 export interface SqliteStore extends Pick<Store, 'writer' | 'view' | 'events' | 'audit' | 'check'> {
   readonly path: string;
   close(): void;
@@ -20,23 +20,20 @@ export interface StoreOptions {
   /** Bound of the database size, for tests of a full disk. */
   readonly maxBytes?: number;
   /**
-   * Another process writes the database meanwhile. Its commits are seen, which makes each read
-   * slower.
+   * Another store writes the same database: its commits are seen too, which makes each read slower.
    */
   readonly looksOn?: boolean;
 }
 
-/**
- * Page cache, filled on demand: fetching a page from the system takes as long as the rest of
- * reading a row.
- */
+/** Of cached pages: fetching one from the system costs as much as the rest of reading a row. */
 const CACHE_KIB = 64 * 1024;
-/** SQLite's default, used by all our databases. */
+/** SQLite's default, which every database of ours has. */
 const PAGE_BYTES = 4096;
 
 /**
- * Opens or creates the database at `path`. Acknowledged commits survive a power cut (WAL,
- * synchronous FULL). Throws with a remedy if the database cannot be written.
+ * Opens or creates the database at `path`. Every acknowledged commit survives a power cut (WAL,
+ * synchronous FULL). Throws an error that says what to do when the database cannot be written: a
+ * controller that could not keep its first command does not start.
  */
 export async function openStore(path: string, epoch: number, { looksOn = false, maxBytes }: StoreOptions = {}): Promise<SqliteStore> {
   const opened: Database.Database[] = [];
@@ -52,7 +49,8 @@ export async function openStore(path: string, epoch: number, { looksOn = false, 
     const writing = open();
     writing.pragma('journal_mode = WAL');
     writing.pragma('synchronous = FULL');
-    // Rollback data of savepoints. In a file, each larger batch would write it for nothing.
+    // Statement journals of savepoints. In a file, each batch of more than a few pages would
+    // write it for nothing.
     writing.pragma('temp_store = MEMORY');
     if (maxBytes !== undefined) writing.pragma(`max_page_count = ${Math.floor(maxBytes / PAGE_BYTES)}`);
     await migrate(new Kysely<unknown>({ dialect: new SqliteDialect({ database: writing }) }));
@@ -61,7 +59,7 @@ export async function openStore(path: string, epoch: number, { looksOn = false, 
     if (!looksOn) tryToWrite(meta);
     const reading = open({ readonly: true });
     for (const database of [writing, reading]) database.pragma(`cache_size = -${CACHE_KIB}`);
-    // A reader of another process's database writes nothing and sees the other's commits.
+    // A store that only looks on keeps no read transaction open: it sees the commits of others.
     const snapshot = looksOn ? undefined : new Snapshot(writing, reading);
     const connection = () => snapshot?.connection() ?? reading;
     return {
@@ -88,7 +86,7 @@ export async function openStore(path: string, epoch: number, { looksOn = false, 
   }
 }
 
-/** Writes and syncs a page. */
+/** Writes and syncs a page, to see whether that works. */
 function tryToWrite(meta: Meta): void {
   meta.set('last_time', meta.get('last_time'));
 }

@@ -4,8 +4,8 @@ import type { AuditQuery } from '../../../services/engine/lists.ts';
 import { AUDIT_SELECTION } from '../audit.ts';
 
 /**
- * Returns the queries of a page of audit records and its total. Numbers grow with time, so time
- * filters become number filters: each filter keeps its index order, and nothing is sorted.
+ * Returns the queries for a page of the audit record and its total. Numbers grow with time, so a
+ * time becomes a number: every filter keeps the order of its index, and nothing is sorted.
  */
 export function auditPage(
   query: AuditQuery,

@@ -1,12 +1,12 @@
 import { steps } from '../migrations/steps.ts';
 
 /**
- * Bounds of indexed metadata. A session with more or longer keys has one row with an empty key
- * instead.
+ * Bounds of the index. A session with more keys, or with a longer one, has a single row with an
+ * empty key instead.
  */
 const MAX_KEYS = 64;
 export const MAX_KEY_LENGTH = 128;
-/** Longer values are truncated. */
+/** The index keeps the beginning of a longer value. */
 export const MAX_VALUE_LENGTH = 128;
 
 const LIVE = `desired <> 'deleted'`;
@@ -15,7 +15,7 @@ const FILTERED = 'created_at, id, desired, phase, outstanding, created_by';
 type Row = 'new' | 'old' | 'sessions';
 const COLUMNS = 'key, value, space_id, created_at, id, created_by_id';
 
-/** Selects the pairs to store for a row, or for all rows; `condition` filters them. */
+/** Selects the indexed pairs of one row, or of all rows that meet `condition`. */
 function pairsOf(row: Row, condition: string): string {
   const metadata = `${row}.metadata`;
   const isTooMuch = `(exists (select 1 from json_each(${metadata}) limit 1 offset ${MAX_KEYS})
@@ -33,15 +33,17 @@ const insertion = (row: 'new' | 'sessions') =>
 const removal = (row: 'old') => `delete from session_metadata where (${COLUMNS}) in (${pairsOf(row, 'true')})`;
 
 /**
- * Indexes for session lists by name and by metadata. Triggers keep one row of `session_metadata`
- * per pair of each session that is not deleted, in the transaction that changes the session.
+ * Indexes for lists of sessions by name and by metadata. `session_metadata` has a row for each pair
+ * of a session that is not deleted; triggers maintain it in the transaction that changes the
+ * session.
  */
 export const sessionIndexes = steps(
   'drop index sessions_created',
   'drop index sessions_space',
   'drop index sessions_owner',
-  // With the filtered columns and those for visibility, so that only rows of the page are read. (A
-  // change of a session rewrites its index entries anyway, since it writes all columns.)
+  // These have every column that lists filter by and that decides who may see a session, so that no
+  // row is read in vain. (A change of a session rewrites its entries in any case, since it writes
+  // all of its columns.)
   `create index sessions_created on sessions (${FILTERED}, space_id, created_by_id) where ${LIVE}`,
   `create index sessions_space on sessions (space_id, ${FILTERED}) where ${LIVE}`,
   `create index sessions_owner on sessions (created_by_id, ${FILTERED}, space_id) where ${LIVE}`,
@@ -51,7 +53,8 @@ export const sessionIndexes = steps(
      created_by_id text not null,
      constraint session_metadata_key primary key (key, value, space_id, created_at, id)) strict, without rowid`,
   `create trigger session_metadata_insert after insert on sessions when new.metadata <> '{}' begin ${insertion('new')}; end`,
-  // Every change writes all columns; the condition skips changes that do not affect the index.
+  // Every change of a session writes all of its columns: the condition picks out those that change
+  // what is indexed.
   `create trigger session_metadata_update after update of metadata, desired on sessions
       when old.metadata <> new.metadata or (old.desired = 'deleted') <> (new.desired = 'deleted')
       begin ${removal('old')}; ${insertion('new')}; end`,

@@ -1,7 +1,10 @@
 import { STRANGERS } from '../audit.ts';
 import { steps } from './steps.ts';
 
-/** Each filter has an index, and refusals have one for pruning by number. */
+/**
+ * Filters by these columns use an index. Refusals have one too, because retention finds them by
+ * number.
+ */
 export const auditTable = steps(
   `create table audit (
      number integer primary key not null, at integer not null, actor_type text not null, actor_id text, actor text, credential text,
@@ -12,5 +15,5 @@ export const auditTable = steps(
   `create index audit_refused on audit (number) where outcome <> 'ok'`,
 );
 
-/** Refusals of strangers are pruned by number, too. */
+/** Retention finds refusals of unknown callers by number too. */
 export const strangersOfAudit = steps(`create index audit_strangers on audit (number) where ${STRANGERS}`);

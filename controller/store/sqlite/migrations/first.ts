@@ -70,8 +70,8 @@ export const first = steps(
      created_by_id text not null, created_at integer not null, updated_at integer not null, started_at integer,
      last_activity_at integer, terminated_at integer, termination_reason text) strict, without rowid`,
   `create index sessions_node on sessions (node_id) where desired <> 'deleted'`,
-  // Contains the filtered columns, so that only rows of the page are read; but none that every
-  // message changes, which would slow each message down.
+  // These have the columns that lists filter by, so that no row is read in vain, but none that
+  // every message changes: each message would pay for it.
   `create index sessions_created on sessions (created_at, id, desired, phase, created_by) where desired <> 'deleted'`,
   `create index sessions_space on sessions (space_id, created_at, id, desired, phase, created_by) where desired <> 'deleted'`,
   `create index sessions_owner on sessions (created_by_id, created_at, id, desired, phase, created_by, space_id) where desired <> 'deleted'`,
@@ -116,6 +116,6 @@ export const first = steps(
   'create index events_session on events (session_id, session_number)',
   'create index events_at on events (at)',
 
-  // The event count of a session outlives its events.
+  // The numbers of a session's events outlive the events.
   'create table session_event_counts (session_id text not null primary key, count integer not null) strict, without rowid',
 );

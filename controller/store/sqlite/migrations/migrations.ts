@@ -8,15 +8,16 @@ import { queueStep } from './queue.ts';
 import { steps } from './steps.ts';
 import { moreStorageSums, storageSums } from './storage-sums.ts';
 
-/** Must equal the condition in the queries, so that they use the partial indexes. */
+/** Written as in the queries, so that the partial indexes serve them. */
 const OPEN = `status in ('pending','building')`;
 
-/** Names are stored: never change or rename a released step. */
+/** The names are stored: never change or rename a released step. */
 const MIGRATIONS = {
   '0001-first': first,
   '0002-node-keys': steps('alter table nodes add column key_hash text', 'alter table nodes add column revoked_at integer'),
   '0003-queue': queueStep,
-  // Events of a session are read by global number; the number within the session is never searched.
+  // Events of one session are read by their cluster-wide number; nothing looks for the number
+  // within the session.
   '0004-events-of-session': steps('drop index events_session', 'create index events_session_number on events (session_id, number)'),
   '0005-retention': steps(
     'create index if not exists events_space on events (space_id, at)',
@@ -40,7 +41,7 @@ const MIGRATIONS = {
   '0017-strangers-of-audit': strangersOfAudit,
 };
 
-/** Migrates the schema. If a step fails, throws and leaves the schema unchanged. */
+/** Brings the schema up to date. Throws when a step fails. */
 export async function migrate(db: Kysely<unknown>): Promise<void> {
   const { error } = await new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } }).migrateToLatest();
   if (error !== undefined) throw error;

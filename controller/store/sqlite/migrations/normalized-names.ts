@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
-/** Converts stored names to NFC, like new names, so that lookups find them. */
+/** Composes names that were stored as they came (NFC), so that a search for them succeeds. */
 export const normalizedNames: Migration = {
   async up(db: Kysely<unknown>) {
     for (const [table, column] of [

@@ -2,14 +2,14 @@ import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
 /**
- * Moves the changing parts of a user message out of the row with its content. Message rows are then
- * written once, with the content last, so that other columns are read without it.
+ * Moves the changing columns of a user message out of the row with its content. Rows of messages
+ * are then written once, with the content last, so that the other columns are read without it.
  */
 export const queueStep: Migration = {
   async up(db: Kysely<unknown>) {
     await db.transaction().execute(async (trx) => {
       const run = (text: string) => sql.raw(text).execute(trx);
-      // Already done, if the process died before the migrator recorded it.
+      // The process ended after this step and before the migrator recorded it.
       const { rows } = await sql`select 1 from pragma_table_info('messages') where name = 'answered_at'`.execute(trx);
       if (rows.length === 0) return;
       await run(`create table queue (id text primary key not null, session_id text not null, seq integer not null, agent text, refusal text,

@@ -10,8 +10,8 @@ const intoSpace = (bytes: string, space: string) =>
 const spaceOf = (row: string) => `(select space_id from sessions where id = ${row}.session_id)`;
 
 /**
- * Storage of sessions and spaces, as sums that triggers maintain: every write or removal of a
- * message or source is counted in its own transaction, and nothing is ever recounted.
+ * Sums of what sessions and spaces store, maintained by triggers: a write or removal of a message
+ * or source is counted in its own transaction, and nothing is ever added up again.
  */
 export const storageSums = steps(
   'create table session_history (id text primary key not null, messages integer not null, bytes integer not null) strict, without rowid',
@@ -47,8 +47,8 @@ const metadataOf = (row: string) => `case when ${row}.desired = 'deleted' then 0
 const changed = (bytes: string, space: string) => `update space_storage set bytes = bytes + ${bytes} where id = ${space}`;
 
 /**
- * Other data that a tenant can grow: session metadata, secrets, and events, which outlive cleared
- * messages.
+ * What else a tenant can make large: metadata of sessions, secrets, and events, which keep a
+ * message's text long after it was cleared.
  */
 export const moreStorageSums = steps(
   `insert into space_storage (id, bytes)

@@ -1,4 +1,4 @@
-/** The reader thread: receives compiled statements, returns rows, one request after another. */
+/** The reading thread: compiled statements in, rows out, one request after another. */
 import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import type { SqlRow } from '../columns.ts';

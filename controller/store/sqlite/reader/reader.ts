@@ -9,7 +9,10 @@ import type { SqlRow } from '../columns.ts';
 export interface Query {
   readonly sql: string;
   readonly parameters: readonly unknown[];
-  /** Ends the result before its JSON exceeds this. The first row is always returned. */
+  /**
+   * The result ends before the JSON of its rows would exceed this. The first row is always
+   * included.
+   */
   readonly maxBytes?: number;
 }
 
@@ -32,7 +35,7 @@ export interface ReaderDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics?: Metrics;
-  /** Of the thread. When it runs out of memory, only the thread ends. */
+  /** Of the thread's heap. Beyond it the thread ends, and not the controller. */
   readonly heapMib?: number;
 }
 
@@ -40,8 +43,8 @@ export interface ReaderDeps {
 export const MAX_WAITING = 1000;
 export const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 /**
- * Requests sent to the thread at a time: the current one and the next. More would let its answers
- * pile up.
+ * Requests that the thread has at a time: the current one and the next. With more, its answers
+ * would pile up before this thread takes them.
  */
 const MAX_SENT = 2;
 const HEAP_MIB = 512;
@@ -49,9 +52,9 @@ const FIRST_RESTART_MS = 100;
 const MAX_RESTART_MS = 10_000;
 
 /**
- * Runs statements on a thread with its own connection, so that lists never delay the applier or a
- * stream. If the thread ends, its reads fail with UNAVAILABLE, and it restarts after a delay that
- * grows with each end in a row.
+ * Runs statements on a thread with its own connection, so that no list delays the applier or a
+ * stream. When the thread ends, its reads fail with UNAVAILABLE and it restarts, later after each
+ * end without an answer in between.
  */
 export class Reader {
   readonly #deps: ReaderDeps;
@@ -83,8 +86,8 @@ export class Reader {
   }
 
   /**
-   * Returns the rows of each query, all from the same commit. Rejects with a {@link RefusedError}
-   * while the thread restarts or is overloaded.
+   * Returns the rows of each query, all from one commit. Rejects with a {@link RefusedError} while
+   * the thread restarts or is overloaded.
    */
   async read(queries: readonly Query[]): Promise<readonly (readonly SqlRow[])[]> {
     if (this.#worker === undefined) {
@@ -159,7 +162,7 @@ export class Reader {
   }
 
   #ended(worker: Worker, error: string): void {
-    // Both the error and the exit event arrive here.
+    // A thread reports its end twice: as an error and as an exit.
     if (this.#isClosed || worker !== this.#worker) return;
     this.#startLater(error);
   }
@@ -187,7 +190,7 @@ const isAway = (): RefusedError =>
     retry_after_s: 1,
   });
 
-/** Two bytes per character: an upper bound that costs no time. */
+/** Two bytes for each character: an upper bound that costs nothing. */
 function bytesOf({ sql, parameters }: Query): number {
   let units = sql.length;
   for (const parameter of parameters) units += typeof parameter === 'string' ? parameter.length : 8;

@@ -1,7 +1,7 @@
 import type { BuildView } from '../../../domain/builds/view.ts';
 import type { Reads } from './reads.ts';
 
-/** Open builds. Must equal the condition of the partial indexes. */
+/** Written as in the indexes, so that they serve. */
 const OPEN = `status in ('pending','building')`;
 
 export const buildView = ({ all, one }: Reads): BuildView => ({

@@ -1,7 +1,7 @@
 import type { MessageView, PastMessage } from '../../../domain/messages/view.ts';
 import type { Reads } from './reads.ts';
 
-/** Must equal the condition of the partial index on the queue. */
+/** The condition of the queue's partial index. */
 const UNDELIVERED = 'accepted_at is null and agent is not null';
 const SIZE = 'octet_length(content) + octet_length(metadata)';
 const HISTORY = `select role, created_at as createdAt, ${SIZE} as size, case when ${SIZE} <= ? then content end as content from messages

@@ -5,16 +5,16 @@ import { statements } from '../statements.ts';
 
 /** Queries on a connection. */
 export interface Reads {
-  /** Returns rows of a table; `rest` follows `from TABLE`. */
+  /** Returns rows of a table; `rest` is what follows `from TABLE`. */
   all<Name extends TableName>(table: Name, rest: string, ...parameters: SqlValue[]): Tables[Name][];
   one<Name extends TableName>(table: Name, rest: string, ...parameters: SqlValue[]): Tables[Name] | undefined;
-  /** Runs a whole statement, for partial rows. */
+  /** Runs a whole statement, for queries that do not return whole rows. */
   rows<Row>(sql: string, ...parameters: SqlValue[]): Row[];
   row<Row>(sql: string, ...parameters: SqlValue[]): Row | undefined;
   each<Row>(sql: string, ...parameters: SqlValue[]): Iterable<Row>;
 }
 
-/** `connection` returns the connection for each read. */
+/** Asks `connection` before each read for the connection to use. */
 export function readsOf(connection: () => Database.Database): Reads {
   const ofTables = new Map(
     (Object.keys(TABLES) as TableName[]).map((table) => {

@@ -1,7 +1,7 @@
 import type { SpaceView } from '../../../domain/spaces/view.ts';
 import type { Reads } from './reads.ts';
 
-/** Must equal the condition of the partial index on spaces. */
+/** The condition of the partial index on spaces. */
 export const HAS_RETENTION = `json_extract(settings, '$.retention') is not null`;
 
 export const spaceView = ({ all, one, rows, row }: Reads): SpaceView => ({

@@ -11,8 +11,8 @@ import { sessionView } from './sessions.ts';
 import { spaceView } from './spaces.ts';
 
 /**
- * A {@link View} on the applier's transaction or the last commit. `connection` decides before each
- * read.
+ * Returns a view of the applier's own transaction or of the last commit: `connection` is asked
+ * before each read for the connection to use.
  */
 export function sqliteView(connection: () => Database.Database): View {
   const reads = readsOf(connection);
