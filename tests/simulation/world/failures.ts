@@ -9,7 +9,7 @@ export function unexplainedFailure(chronicle: Chronicle, before: SessionRow | un
   const isGone = (id: string) => chronicle.volumesLost.has(id) || chronicle.volumeless.has(id);
   if (reason.startsWith('host lost')) return chronicle.lostNodes.has(row.nodeId ?? '') ? undefined : 'its node was never given up';
   if (reason.startsWith('The volume of this session is missing')) return isGone(row.id) ? undefined : 'its volume was never lost';
-  if (reason.includes('was to begin as a copy of')) return sourceIsThere(chronicle, before, isGone);
+  if (reason.includes("copy the parent's volume")) return sourceIsThere(chronicle, before, isGone);
   if (reason.startsWith('Its container ended')) {
     const ends = chronicle.guestKills.get(row.id) ?? 0;
     return ends >= ENDS_BORNE ? undefined : `it ended ${ends} times`;
