@@ -150,7 +150,7 @@ export function openCore(deps: CoreDeps): Core {
   const tail = new Tail({ loops, events, news, clock, log, metrics, ownerOf });
   const waiters = new Waiters();
   const rights = new RightsCache(view);
-  const secrets = new SecretReader(view, deps.sealing.ring, (account, space) => rights.holdsIn(account, space));
+  const secrets = new SecretReader(view, deps.sealing.ring, (account, space) => rights.hasRightsIn(account, space));
   const alarms = new NodeAlarms({ applier, view, clock, log, metrics });
   const fleet = new Fleet({
     loops,

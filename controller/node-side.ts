@@ -96,7 +96,7 @@ export function nodeSide(
     },
     onLink: fleet.connect.bind(fleet),
     streams,
-    mayFetch: dispatch.mayFetch.bind(dispatch),
+    canFetch: dispatch.canFetch.bind(dispatch),
     openSource: sourceStore.open,
   };
 }

@@ -112,7 +112,7 @@ export const guestBeyondBounds = (frame: GuestFrame): string | undefined => faul
 function fault(frame: NodeFrame | GuestFrame, shapes: Readonly<Record<string, object>>): string | undefined {
   const found = faultIn(frame.value, shapes[frame.kind] ?? {});
   if (found !== undefined) return `${frame.kind}.${found}`;
-  return holdsTooLarge(frame.value) ? `a number in ${frame.kind} is too large` : undefined;
+  return hasTooLarge(frame.value) ? `a number in ${frame.kind} is too large` : undefined;
 }
 
 /** The types of the tables guarantee that the value and its bounds have the same fields. */
@@ -151,9 +151,9 @@ function faultOf(field: string | readonly unknown[], bound: Text & List<Text | o
 
 const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-function holdsTooLarge(value: unknown): boolean {
+function hasTooLarge(value: unknown): boolean {
   if (typeof value === 'number') return !(value <= LARGEST);
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
-  for (const one of Object.values(value)) if (holdsTooLarge(one)) return true;
+  for (const one of Object.values(value)) if (hasTooLarge(one)) return true;
   return false;
 }

@@ -49,9 +49,9 @@ export function messageType(name: string): MessageType {
     choice: choices.has(field),
     kind: kindOf(type, keyType, name),
   }));
-  const made = { name, fields, byId: new Map(fields.map((field) => [field.id, field])) };
-  types.set(name, made);
-  return made;
+  const created = { name, fields, byId: new Map(fields.map((field) => [field.id, field])) };
+  types.set(name, created);
+  return created;
 }
 
 function kindOf(type: string, keyType: string | undefined, scope: string): Kind {

@@ -26,7 +26,7 @@ export async function backUp(directory: string, file: string, version: string, f
   const text = async (name: string) => (await readFile(join(directory, name), 'utf8')).trim();
   const epoch = Number(await text('epoch'));
   const draft = `${file}.partial-${process.pid}`;
-  if (freeSpace !== undefined) await expectRoom(directory, file, freeSpace);
+  if (freeSpace !== undefined) await checkSpace(directory, file, freeSpace);
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { recursive: true, mode: 0o700 });
   try {
@@ -55,7 +55,7 @@ export async function backUp(directory: string, file: string, version: string, f
  * Throws if the disk lacks space: the copy of the database and the archive exist side by side for a
  * while.
  */
-async function expectRoom(directory: string, file: string, freeSpace: FreeSpace): Promise<void> {
+async function checkSpace(directory: string, file: string, freeSpace: FreeSpace): Promise<void> {
   const parent = dirname(resolve(file));
   await mkdir(parent, { recursive: true, mode: 0o700 });
   const space = await freeSpace(parent);

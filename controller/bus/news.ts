@@ -10,7 +10,7 @@ import { DELTAS, deltaSubject, EVENTS, eventSubject, NEWEST } from './subjects.t
  * News as JSON on the subjects of `subjects.ts`. Payloads from the bus are untrusted: invalid ones
  * are dropped.
  */
-export function newsOver(bus: Bus, log: Log): News {
+export function newsOnBus(bus: Bus, log: Log): News {
   const send = (subject: string, payload: unknown) => bus.publish(subject, encode(payload));
   return {
     get connected() {

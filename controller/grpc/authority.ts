@@ -8,14 +8,14 @@ import { makePrivateDirectory, readIfThere, readPrivateFile, writePrivateFile } 
 import type { Random } from '../../seams/random.ts';
 import { accepted, type Outcome, refused } from '../domain/engine/outcome.ts';
 import {
+  createCaCertificate,
+  createKeys,
+  createNodeCertificate,
+  createServerCertificate,
   type Issuer,
   KEY_ALGORITHM,
   type KeyPair,
   keyPem,
-  makeCaCertificate,
-  makeKeys,
-  makeNodeCertificate,
-  makeServerCertificate,
   NODE_CERTIFICATE_LIFE_MS,
 } from './certificates.ts';
 
@@ -93,8 +93,8 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     caDer: new Uint8Array(certificate.rawData),
     caHash: Buffer.from(await certificate.getThumbprint('SHA-256')).toString('hex'),
     async issueServer() {
-      const keys = await makeKeys();
-      const leaf = await makeServerCertificate(issuer, keys.publicKey, clock.now());
+      const keys = await createKeys();
+      const leaf = await createServerCertificate(issuer, keys.publicKey, clock.now());
       return {
         chainPem: `${leaf.toString('pem')}\n${caPem}\n`,
         keyPem: await keyPem(keys.privateKey),
@@ -112,7 +112,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
       const request = await parsedRequest(csrDer);
       if (request === undefined) return refused('BAD_REQUEST', NO_REQUEST);
       const nowMs = clock.now();
-      const leaf = await makeNodeCertificate(issuer, request.publicKey, nodeId, nowMs, nodeCertificateLifeMs);
+      const leaf = await createNodeCertificate(issuer, request.publicKey, nodeId, nowMs, nodeCertificateLifeMs);
       const expiresAtMs = leaf.notAfter.getTime();
       return accepted({
         der: new Uint8Array(leaf.rawData),
@@ -149,8 +149,8 @@ const certificatePath = (directory: string) => join(directory, 'ca.crt');
 
 /** Writes the certificate last: a key without a certificate was never used and is replaced. */
 async function create({ directory, clusterId, clock, random, log }: AuthorityOptions): Promise<CaPair> {
-  const keys = await makeKeys();
-  const certificate = await makeCaCertificate(clusterId, keys, clock.now(), random);
+  const keys = await createKeys();
+  const certificate = await createCaCertificate(clusterId, keys, clock.now(), random);
   await makePrivateDirectory(directory);
   await writePrivateFile(keyPath(directory), `${await keyPem(keys.privateKey)}\n`);
   await writePrivateFile(certificatePath(directory), `${certificate.toString('pem')}\n`);

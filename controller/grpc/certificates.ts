@@ -17,9 +17,9 @@ export const SERVER_CERTIFICATE_LIFE_MS = DAY_MS;
 export const NODE_CERTIFICATE_LIFE_MS = 30 * DAY_MS;
 const CA_LIFE_MS = 20 * 365.25 * DAY_MS;
 
-export type KeyPair = Awaited<ReturnType<typeof makeKeys>>;
+export type KeyPair = Awaited<ReturnType<typeof createKeys>>;
 
-export const makeKeys = () => crypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify']);
+export const createKeys = () => crypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify']);
 
 export async function keyPem(key: KeyPair['privateKey']): Promise<string> {
   return x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
@@ -41,7 +41,7 @@ const validFrom = (nowMs: number, lifeMs: number) => ({
 });
 
 /** Creates the cluster's root certificate. It signs only leaf certificates. */
-export async function makeCaCertificate(clusterId: string, keys: KeyPair, nowMs: number, random: Random): Promise<x509.X509Certificate> {
+export async function createCaCertificate(clusterId: string, keys: KeyPair, nowMs: number, random: Random): Promise<x509.X509Certificate> {
   return x509.X509CertificateGenerator.createSelfSigned({
     name: [{ O: ['Raworc'] }, { CN: [clusterId] }],
     keys,
@@ -73,7 +73,7 @@ interface Leaf {
   readonly lifeMs: number;
 }
 
-async function makeLeaf(issuer: Issuer, leaf: Leaf): Promise<x509.X509Certificate> {
+async function createLeaf(issuer: Issuer, leaf: Leaf): Promise<x509.X509Certificate> {
   return x509.X509CertificateGenerator.create({
     subject: [{ CN: [leaf.commonName] }],
     issuer: issuer.certificate.subjectName,
@@ -94,8 +94,8 @@ async function makeLeaf(issuer: Issuer, leaf: Leaf): Promise<x509.X509Certificat
   });
 }
 
-export const makeServerCertificate = (issuer: Issuer, publicKey: KeyPair['publicKey'], nowMs: number) =>
-  makeLeaf(issuer, {
+export const createServerCertificate = (issuer: Issuer, publicKey: KeyPair['publicKey'], nowMs: number) =>
+  createLeaf(issuer, {
     commonName: CONTROLLER_NAME,
     publicKey,
     usage: x509.ExtendedKeyUsage.serverAuth,
@@ -104,8 +104,8 @@ export const makeServerCertificate = (issuer: Issuer, publicKey: KeyPair['public
     lifeMs: SERVER_CERTIFICATE_LIFE_MS,
   });
 
-export const makeNodeCertificate = (issuer: Issuer, publicKey: x509.PublicKey, nodeId: string, nowMs: number, lifeMs: number) =>
-  makeLeaf(issuer, {
+export const createNodeCertificate = (issuer: Issuer, publicKey: x509.PublicKey, nodeId: string, nowMs: number, lifeMs: number) =>
+  createLeaf(issuer, {
     commonName: nodeId,
     publicKey,
     usage: x509.ExtendedKeyUsage.clientAuth,

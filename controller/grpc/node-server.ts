@@ -102,7 +102,7 @@ export interface NodeServerOptions {
   /** Undefined disables byte streams. */
   readonly streams?: StreamCalls;
   /** Whether the source belongs to something that this node is building. */
-  mayFetch(nodeId: NodeId, digest: string): boolean;
+  canFetch(nodeId: NodeId, digest: string): boolean;
   openSource(digest: string): Readable | undefined;
 }
 
@@ -132,7 +132,7 @@ export interface NodeServer {
 }
 
 /** Rate of log lines about refused peers. */
-const REFUSALS_TOLD: AdmissionRate = { perSecond: 1, burst: 100 };
+const REFUSALS_LOGGED: AdmissionRate = { perSecond: 1, burst: 100 };
 
 /** Nodes dial a new connection for each call and read sources one at a time. */
 const CALLS_OF_A_CONNECTION = 4;
@@ -181,9 +181,9 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   const refuse = (call: { emit(event: 'error', status: object): boolean }, refusal: Refusal, retryAfterMs?: number) => {
     call.emit('error', grpcStatus(refusal, retryAfterMs));
   };
-  const refusals = new Admission(REFUSALS_TOLD, clock);
+  const refusals = new Admission(REFUSALS_LOGGED, clock);
   // Anyone who reaches a port can cause refusals without end, so log only some.
-  const tellRefusal = (fields: LogFields & RefusedCall) => {
+  const logRefusal = (fields: LogFields & RefusedCall) => {
     options.onRefused?.(fields);
     if (refusals.enter() === undefined) log.warn('link.refused', fields);
   };
@@ -193,12 +193,12 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     const address = call.getPeer();
     const peer = peerOf(call, authority.clusterId, clock.now());
     if (!peer.ok) {
-      tellRefusal({ method: 'Connect', peer: address, reason: peer.refusal.message });
+      logRefusal({ method: 'Connect', peer: address, reason: peer.refusal.message });
       return refuse(call, peer.refusal);
     }
     const admitted = options.admit(peer.value);
     if (!admitted.ok) {
-      tellRefusal({ method: 'Connect', peer: address, node: peer.value.nodeId, reason: admitted.refusal.message });
+      logRefusal({ method: 'Connect', peer: address, node: peer.value.nodeId, reason: admitted.refusal.message });
       return refuse(call, admitted.refusal);
     }
     const waitMs = connectsOfNode.enter(peer.value.nodeId) ?? connects.enter();
@@ -231,7 +231,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     const address = call.getPeer();
     const peer = peerOf(call, authority.clusterId, clock.now());
     const refuseStream = ({ refusal }: { readonly refusal: Refusal }) => {
-      tellRefusal({ method: 'ByteStream', peer: address, reason: refusal.message });
+      logRefusal({ method: 'ByteStream', peer: address, reason: refusal.message });
       refuse(call, refusal);
     };
     if (!peer.ok) return refuseStream(peer);
@@ -258,7 +258,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     if (!admitted.ok) return refuse(call, admitted.refusal);
     listeners.node?.admitted(call.getPeer(), peer.value.nodeId);
     const { digest } = call.request;
-    const source = options.mayFetch(peer.value.nodeId, digest) ? options.openSource(digest) : undefined;
+    const source = options.canFetch(peer.value.nodeId, digest) ? options.openSource(digest) : undefined;
     if (source === undefined) return refuse(call, refused('NOT_FOUND', 'This node has no build with that source.').refusal);
     await sendSource(call, source);
   };
@@ -278,7 +278,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   });
   server.register(connectMethod.path, connect, connectMethod.serialize, connectMethod.deserialize, 'bidi');
   server.register(byteStreamMethod.path, byteStream, byteStreamMethod.serialize, byteStreamMethod.deserialize, 'bidi');
-  const renewal = createRenewal({ authority, clock, random: options.random, rate: options.renewRate, renew: options.renew, tellRefusal });
+  const renewal = createRenewal({ authority, clock, random: options.random, rate: options.renewRate, renew: options.renew, logRefusal });
   const renewOverTls = async (call: ServerUnaryCall<RenewRequest__Output, RenewResponse>): Promise<Outcome<RenewResponse>> => {
     const address = call.getPeer();
     const peer = peerOf(call, authority.clusterId, clock.now());

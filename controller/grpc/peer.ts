@@ -43,22 +43,22 @@ export function nodeOfCertificate(der: Uint8Array, ca: X509Certificate, clusterI
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(der);
-    if (!certificate.verify(ca.publicKey) || certificate.issuer !== ca.subject) return NOT_OURS;
+    if (!certificate.verify(ca.publicKey) || certificate.issuer !== ca.subject) return FOREIGN;
   } catch {
     // The parser throws for malformed certificates and for another type of key than the CA's.
-    return NOT_OURS;
+    return FOREIGN;
   }
   return nodeIn(certificate, clusterId);
 }
 
-const NOT_OURS = refused('UNAUTHORIZED', 'The certificate does not belong to a node of this cluster.');
+const FOREIGN = refused('UNAUTHORIZED', 'The certificate does not belong to a node of this cluster.');
 
 function nodeIn(certificate: X509Certificate, clusterId: string): Outcome<Peer> {
   const name = /^CN=(.+)$/.exec(certificate.subject)?.[1];
   const usages = certificate.keyUsage ?? [];
   const isForNode =
     usages.length === 1 && usages[0] === CLIENT_AUTH && isNodeId(name) && certificate.subjectAltName === `URI:${nodeUri(clusterId, name)}`;
-  if (!isForNode) return NOT_OURS;
+  if (!isForNode) return FOREIGN;
   return accepted({
     nodeId: name,
     keyHash: createHash('sha256')

@@ -40,7 +40,7 @@ export interface RenewalDeps {
    */
   renew(node: Peer, csrDer: Uint8Array, address: string): Promise<Outcome<RenewedCertificate>>;
   /** Logs a refusal, within a rate. */
-  tellRefusal(fields: LogFields): void;
+  logRefusal(fields: LogFields): void;
 }
 
 /**
@@ -99,7 +99,7 @@ export function createRenewal(deps: RenewalDeps): Renewal {
       const renewed = node.ok ? await deps.renew(node.value, request.csrDer, address) : node;
       if (!renewed.ok) {
         const about = node.ok ? { node: node.value.nodeId, expires_at_ms: node.value.expiresAtMs } : {};
-        deps.tellRefusal({ method: 'Renew', peer: address, ...about, reason: renewed.refusal.message });
+        deps.logRefusal({ method: 'Renew', peer: address, ...about, reason: renewed.refusal.message });
         return renewed;
       }
       const { nodeAddresses, joinAddresses, ...certificate } = renewed.value;

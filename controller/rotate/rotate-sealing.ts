@@ -11,7 +11,7 @@ import { DEFAULT_SIZE_RULES } from '../domain/sessions/session-sizes.ts';
 import { resealSecrets } from '../domain/spaces/commands/secrets.ts';
 import { KEY_ROTATION, RESEAL_BATCH, resealing } from '../services/spaces/resealing-loop.ts';
 import { SealingRing } from '../services/spaces/sealing.ts';
-import { idsIn, makeSealingKey, sealingKeysIn } from '../store/files/sealing-keys.ts';
+import { createSealingKey, idsIn, sealingKeysIn } from '../store/files/sealing-keys.ts';
 import { isInUse } from '../store/sqlite/backup.ts';
 import { openStore } from '../store/sqlite/store.ts';
 
@@ -40,7 +40,7 @@ export async function rotateSealing(directory: string, { clock, random, barriers
   const database = join(directory, 'raworc.db');
   if (!existsSync(database)) throw new Error(`there is no controller in ${directory}. Set RAWORC_DATA_DIR`);
   const keys = join(directory, 'keys', 'seal');
-  const { id: keyId } = await makeSealingKey(keys, random);
+  const { id: keyId } = await createSealingKey(keys, random);
   await barriers.reach('rotate.key_made');
   const start = clock.monotonic();
   // Check after the key exists: a controller that opens its store later reads the new key.

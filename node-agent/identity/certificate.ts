@@ -7,7 +7,7 @@ import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.t
 import { writePrivateFile } from '../../seams/private-file.ts';
 import type { Random } from '../../seams/random.ts';
 import { assembleIdentity, describe, type Identity, identityFiles } from './identity.ts';
-import type { RenewalAnswer, RenewalRoad } from './renew-call.ts';
+import type { RenewalAnswer, RenewalPath } from './renew-call.ts';
 
 /**
  * Shares of a certificate's life between which renewal begins, so that nodes that joined together
@@ -31,7 +31,7 @@ export interface CertificateDeps {
   readonly log: Log;
   readonly metrics?: Metrics;
   /** Makes attempt number `attempt`. */
-  request(identity: Identity, road: RenewalRoad, attempt: number, signal: AbortSignal): Promise<RenewalAnswer>;
+  request(identity: Identity, road: RenewalPath, attempt: number, signal: AbortSignal): Promise<RenewalAnswer>;
   /** Called with a new certificate. Streams that use the old one end when that expires. */
   renewed(identity: Identity): void;
 }
@@ -144,7 +144,7 @@ export class Certificate {
    */
   async #renew(): Promise<void> {
     const { clock, log, random } = this.#deps;
-    let road: RenewalRoad = this.#isRefused || this.leftMs() <= 0 ? 'join' : 'tls';
+    let road: RenewalPath = this.#isRefused || this.leftMs() <= 0 ? 'join' : 'tls';
     for (let attempt = 0; !this.#ending.signal.aborted; attempt += 1) {
       if (this.leftMs() <= 0) road = 'join';
       try {

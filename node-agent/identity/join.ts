@@ -12,7 +12,7 @@ import { openChannel } from '../control/channel.ts';
 import { DialError } from '../control/dial-error.ts';
 import { unaryCall } from '../control/unary-call.ts';
 import { assembleIdentity, describe, type Identity, identityFiles, loadIdentity } from './identity.ts';
-import { certificateRequest, makeNodeKey } from './node-key.ts';
+import { certificateRequest, createNodeKey } from './node-key.ts';
 import { presentedCa } from './presented-ca.ts';
 
 /** Why a machine could not join. The message is one sentence for the operator. */
@@ -54,7 +54,7 @@ export async function joinWithToken(options: JoinOptions): Promise<Identity> {
   const keyPem = await prepareKey(directory);
   const csrDer = await certificateRequest(keyPem);
   const request: JoinRequest = { tokenId: token.id, tokenSecret: token.secret, csrDer, nodeName };
-  const answer = await askToJoin(address, ca.toString(), request, options);
+  const answer = await requestJoin(address, ca.toString(), request, options);
   const parts = {
     nodeId: answer.nodeId,
     clusterId: answer.clusterId,
@@ -65,7 +65,7 @@ export async function joinWithToken(options: JoinOptions): Promise<Identity> {
     tokenId: token.id,
   };
   const identity = assembleIdentity(parts, keyPem, new X509Certificate(answer.certificateDer).toString(), ca.toString());
-  await keepIdentity(directory, identity);
+  await saveIdentity(directory, identity);
   log.info('node.joined', { node: identity.nodeId, cluster: identity.clusterId, incarnation: identity.incarnation });
   return identity;
 }
@@ -99,12 +99,12 @@ async function prepareKey(directory: string): Promise<string> {
   // If the pending key is in use, the earlier join crashed at its last step and is complete. This
   // is another join.
   if (pending !== undefined && pending !== current?.keyPem) return pending;
-  const keyPem = await makeNodeKey();
+  const keyPem = await createNodeKey();
   await writePrivateFile(pendingKey, keyPem);
   return keyPem;
 }
 
-async function askToJoin(
+async function requestJoin(
   address: string,
   caPem: string,
   request: JoinRequest,
@@ -125,7 +125,7 @@ async function askToJoin(
  * Writes in an order that leaves the old identity, none (and the pending key, for another try), or
  * the new one.
  */
-async function keepIdentity(directory: string, identity: Identity): Promise<void> {
+async function saveIdentity(directory: string, identity: Identity): Promise<void> {
   const { keyPem, certificatePem, caPem } = identity;
   const files = identityFiles(directory);
   await rm(files.certificate, { force: true });

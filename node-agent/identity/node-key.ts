@@ -4,9 +4,9 @@ import * as x509 from '@peculiar/x509';
 const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
 /** Returns a new private key (PKCS #8, PEM). It never leaves the node. */
-export async function makeNodeKey(): Promise<string> {
-  const made = await crypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify']);
-  return `${x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', made.privateKey), 'PRIVATE KEY')}\n`;
+export async function createNodeKey(): Promise<string> {
+  const keyPair = await crypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify']);
+  return `${x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', keyPair.privateKey), 'PRIVATE KEY')}\n`;
 }
 
 /**

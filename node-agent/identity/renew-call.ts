@@ -11,7 +11,7 @@ import { certificateRequest } from './node-key.ts';
  * `tls`: a valid certificate proves the identity. `join`: it has expired, and a signed challenge
  * proves it.
  */
-export type RenewalRoad = 'tls' | 'join';
+export type RenewalPath = 'tls' | 'join';
 
 export interface RenewalAnswer {
   readonly certificateDer: Uint8Array;
@@ -29,7 +29,7 @@ export interface RenewalAnswer {
 /** Makes one call to one controller; `attempt` selects which. Throws {@link DialError}. */
 export async function requestRenewal(
   identity: Identity,
-  road: RenewalRoad,
+  road: RenewalPath,
   attempt: number,
   { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<RenewalAnswer> {

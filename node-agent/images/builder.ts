@@ -78,9 +78,9 @@ export class Builder {
     if (this.#ending.signal.aborted) return;
     const beganMs = clock.monotonic();
     try {
-      const made = await within(clock, BUILD_LIMIT_MS, this.#ending.signal, (signal) => this.#make(build, signal));
-      const phase = made.ok ? 'BUILD_COMPLETED' : 'BUILD_FAILED';
-      this.#say({ buildId: build.buildId, phase, imageId: made.ok ? made.imageId : '', error: made.ok ? '' : made.reason });
+      const built = await within(clock, BUILD_LIMIT_MS, this.#ending.signal, (signal) => this.#make(build, signal));
+      const phase = built.ok ? 'BUILD_COMPLETED' : 'BUILD_FAILED';
+      this.#say({ buildId: build.buildId, phase, imageId: built.ok ? built.imageId : '', error: built.ok ? '' : built.reason });
       log.info('build.ended', { build: build.buildId, phase, tookMs: Math.round(clock.monotonic() - beganMs) });
     } catch (error) {
       if (this.#ending.signal.aborted) return;
@@ -108,9 +108,9 @@ export class Builder {
     const fetch = AbortSignal.any([signal, fetching.signal]);
     const context = buildContext(build, (digest) => dialer.fetchSource(digest, fetch));
     try {
-      const made = await driver.buildImage({ image: build.image, labels, context: context.stream }, signal);
+      const built = await driver.buildImage({ image: build.image, labels, context: context.stream }, signal);
       await context.done;
-      return made;
+      return built;
     } catch (error) {
       // A source's error is more helpful than the engine's about an interrupted context.
       context.stream.destroy();

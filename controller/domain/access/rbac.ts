@@ -45,9 +45,9 @@ export class Permissions {
     if (spaceId === null) return this.#everywhere;
     const known = this.#spaces.get(spaceId);
     if (known !== undefined) return known;
-    const made = new Rights();
-    this.#spaces.set(spaceId, made);
-    return made;
+    const created = new Rights();
+    this.#spaces.set(spaceId, created);
+    return created;
   }
 
   /**
@@ -72,11 +72,11 @@ export class Permissions {
    * right in that space. An API key's rules must include the verb.
    */
   allowsOwnIn(spaceId: string, resource: Resource, verb: Verb, ...names: readonly string[]): boolean {
-    return this.holdsIn(spaceId) && this.allowsOwn(resource, verb, ...names);
+    return this.hasRightsIn(spaceId) && this.allowsOwn(resource, verb, ...names);
   }
 
   /** Whether the account has any right in that space, ignoring the API key's rules. */
-  holdsIn(spaceId: string): boolean {
+  hasRightsIn(spaceId: string): boolean {
     const known = this.#holding.get(spaceId);
     if (known !== undefined) return known;
     const holds = this.#everywhere.anyOfASpace(undefined) || this.#spaces.get(spaceId)?.anyOfASpace(undefined) === true;
@@ -85,10 +85,10 @@ export class Permissions {
     return holds;
   }
 
-  /** Returns the spaces for which {@link holdsIn} is true: all, or a set of ids. */
-  spacesHeld(): 'all' | ReadonlySet<string> {
+  /** Returns the spaces for which {@link hasRightsIn} is true: all, or a set of ids. */
+  spacesWithRights(): 'all' | ReadonlySet<string> {
     if (this.#everywhere.anyOfASpace(undefined)) return 'all';
-    return new Set([...this.#spaces.keys()].filter((spaceId) => this.holdsIn(spaceId)));
+    return new Set([...this.#spaces.keys()].filter((spaceId) => this.hasRightsIn(spaceId)));
   }
 
   /** Returns the spaces in which the verb is allowed: all, or a set of ids. */

@@ -47,15 +47,15 @@ export class SourceTree {
   add(entry: ArchiveEntry, position: number): Outcome<SourceEntry | undefined> {
     const path = innerPath(entry.name);
     if (!path.ok) return path;
-    const made = this.#entryOf(entry, path.value, position);
-    if (!made.ok) return made;
-    const known = this.#entries.get(made.value.path);
-    if (known?.kind === 'directory' && made.value.kind === 'directory') return accepted(undefined);
-    if (path.value === '') return made.value.kind === 'directory' ? accepted(undefined) : odd(entry.name, 'replaces the root directory');
+    const added = this.#entryOf(entry, path.value, position);
+    if (!added.ok) return added;
+    const known = this.#entries.get(added.value.path);
+    if (known?.kind === 'directory' && added.value.kind === 'directory') return accepted(undefined);
+    if (path.value === '') return added.value.kind === 'directory' ? accepted(undefined) : odd(entry.name, 'replaces the root directory');
     if (known !== undefined) return odd(entry.name, 'occurs twice');
-    this.#entries.set(made.value.path, made.value);
-    if (made.value.kind === 'file') this.#fileBytes += made.value.sizeBytes;
-    return made;
+    this.#entries.set(added.value.path, added.value);
+    if (added.value.kind === 'file') this.#fileBytes += added.value.sizeBytes;
+    return added;
   }
 
   #entryOf(entry: ArchiveEntry, path: string, position: number): Outcome<SourceEntry> {

@@ -42,7 +42,7 @@ function addressed(view: AgentView, session: SessionRow, content: string): strin
  * Whether an agent of this session can receive messages: it still exists, is the one in the image,
  * and is active.
  */
-export function mayAnswer(view: RowView, session: SessionRow, name: string): boolean {
+export function canAnswer(view: RowView, session: SessionRow, name: string): boolean {
   const built = session.agents.find((agent) => agent.name === name);
   return built !== undefined && view.get('agents', built.id)?.wanted === 'active';
 }
@@ -61,7 +61,7 @@ export function chooseAgent(
   metadata: Readonly<Record<string, unknown>>,
 ): Choice {
   const { agents } = session;
-  const isActive = (agent: BuiltAgent) => mayAnswer(view, session, agent.name);
+  const isActive = (agent: BuiltAgent) => canAnswer(view, session, agent.name);
   const wanted = typeof metadata.agent === 'string' ? metadata.agent : addressed(view, session, content);
   if (wanted !== undefined) {
     const agent = agents.find(({ name }) => name === wanted);

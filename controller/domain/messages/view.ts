@@ -33,9 +33,9 @@ export interface MessageView {
    * The seq of the newest unanswered message before `seq` that an agent answers; 0 when there is
    * none.
    */
-  askedBefore(sessionId: SessionId, seq: number): number;
+  unansweredBefore(sessionId: SessionId, seq: number): number;
   /** The agents of the messages that the guest has and has not answered. */
-  heldAgents(sessionId: SessionId): readonly string[];
+  acceptedAgents(sessionId: SessionId): readonly string[];
   /** Returns sessions with backlog, oldest first, at most `limit`. */
   backlogged(limit: number): readonly BacklogRow[];
   answerTo(messageId: MessageId): MessageRow | undefined;

@@ -3,7 +3,7 @@ import type { AccountId, NodeId } from '../engine/ids.ts';
 import type { SessionRow } from './rows.ts';
 
 /** The client's part of a new session. */
-export interface AskedSession extends Pick<SessionRow, 'id' | 'spaceId' | 'name' | 'metadata' | 'timeouts' | 'requests' | 'limits'> {
+export interface RequestedSession extends Pick<SessionRow, 'id' | 'spaceId' | 'name' | 'metadata' | 'timeouts' | 'requests' | 'limits'> {
   readonly by: { readonly accountId: AccountId; readonly user: string };
 }
 
@@ -16,7 +16,7 @@ export interface Placed {
 }
 
 /** Returns the first row of a session: desired running, nothing observed. */
-export function firstRow(asked: AskedSession, { nodeId, image, build }: Placed, now: number): SessionRow {
+export function firstRow(asked: RequestedSession, { nodeId, image, build }: Placed, now: number): SessionRow {
   const { id, name, spaceId, metadata, timeouts, requests, limits, by } = asked;
   return {
     id,

@@ -53,7 +53,7 @@ export interface Sizes {
 }
 
 /** In the API's units. */
-export interface AskedSizes {
+export interface RequestedSizes {
   readonly requests?: { readonly cpu?: number; readonly memory_bytes?: number };
   readonly limits?: { readonly cpu?: number; readonly memory_bytes?: number; readonly disk_bytes?: number; readonly processes?: number };
 }
@@ -87,13 +87,13 @@ export const limitsObject = (limits: Limits): Readonly<Record<string, number>> =
   Object.fromEntries(LIMITS.map((field) => [FIELDS[field], inApi(field, limits[field])]));
 
 /** Returns the smaller of each limit. A missing maximum bounds nothing. */
-export function lesser(one: Limits, other: Partial<Limits>): Limits {
+export function clampLimits(one: Limits, other: Partial<Limits>): Limits {
   const least = (field: keyof Limits) => Math.min(one[field], other[field] ?? Number.POSITIVE_INFINITY);
   return { cpuMillis: least('cpuMillis'), memoryBytes: least('memoryBytes'), diskBytes: least('diskBytes'), processes: least('processes') };
 }
 
 /** Returns the maxima of a session in a space with these settings. */
-export const maxIn = (rules: SizeRules, settings: Settings): Limits => lesser(rules.most, inRows(maximaIn(settings)));
+export const maxIn = (rules: SizeRules, settings: Settings): Limits => clampLimits(rules.most, inRows(maximaIn(settings)));
 
 const wrong = (path: string, problem: string) => refused('UNPROCESSABLE_ENTITY', `${path} ${problem}.`, [{ path, problem }]);
 
@@ -102,7 +102,7 @@ const wrong = (path: string, problem: string) => refused('UNPROCESSABLE_ENTITY',
  * is allowed). Missing values come from the space's settings and the defaults, adjusted to the
  * maxima and the ratio.
  */
-export function sizesOf(rules: SizeRules, settings: Settings, sent: AskedSizes = {}, at = 'resources'): Outcome<Sizes> {
+export function sizesOf(rules: SizeRules, settings: Settings, sent: RequestedSizes = {}, at = 'resources'): Outcome<Sizes> {
   const most = maxIn(rules, settings);
   const asked = { requests: inRows(sent.requests), limits: inRows(sent.limits) };
   const excess = beyond(most, asked.limits, `${at}.limits`) ?? beyond(most, asked.requests, `${at}.requests`);
@@ -168,7 +168,7 @@ export function beyond(most: Limits, sizes: Partial<Limits>, at: string): Refuse
  * shrink.
  */
 export function lowered(session: SessionRow, most: Limits): SessionRow {
-  const limits = { ...lesser(session.limits, most), diskBytes: session.limits.diskBytes };
+  const limits = { ...clampLimits(session.limits, most), diskBytes: session.limits.diskBytes };
   if (LIMITS.every((field) => limits[field] === session.limits[field])) return session;
   const requests = {
     cpuMillis: Math.min(session.requests.cpuMillis, limits.cpuMillis),

@@ -12,7 +12,7 @@ import type { SpaceView } from './view.ts';
 /**
  * Additional use that a request asks for. `requests` is undefined if nothing starts to occupy room.
  */
-export interface SpaceAsk {
+export interface AddedUse {
   /** 1 for a new session, 0 for one that resumes. */
   readonly sessions: 0 | 1;
   readonly requests: Requests | undefined;
@@ -46,7 +46,7 @@ export function refusedBySpace(
   view: RowView & SpaceView,
   fleet: Fleet,
   spaceId: SpaceId,
-  asked: SpaceAsk,
+  asked: AddedUse,
   which: 'active' | 'also inactive' = 'active',
 ): Refused | undefined {
   const space = view.get('spaces', spaceId);
@@ -83,7 +83,7 @@ interface Line {
   readonly unit: string;
 }
 
-function lines(quotas: NonNullable<ReturnType<typeof quotasIn>>, used: SpaceUse, stored: number, ask: SpaceAsk): readonly Line[] {
+function lines(quotas: NonNullable<ReturnType<typeof quotasIn>>, used: SpaceUse, stored: number, ask: AddedUse): readonly Line[] {
   const { sessions, requests, storageBytes = 0 } = ask;
   const { cpuMillis = 0, memoryBytes = 0 } = requests ?? {};
   const has = used.diskBytes + stored;

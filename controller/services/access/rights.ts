@@ -99,9 +99,9 @@ export class RightsCache {
   }
 
   /** Returns whether an account is active and has any permission in the space. */
-  holdsIn(id: AccountId, spaceId: SpaceId): boolean {
+  hasRightsIn(id: AccountId, spaceId: SpaceId): boolean {
     const account = this.#account(id);
-    return account?.active === true && account.permissions.holdsIn(spaceId);
+    return account?.active === true && account.permissions.hasRightsIn(spaceId);
   }
 
   bindingsOf(id: AccountId): readonly Binding[] {

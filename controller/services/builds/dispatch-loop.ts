@@ -89,9 +89,9 @@ export class BuildDispatch {
   }
 
   /** Returns whether a node has a build that uses this source. */
-  mayFetch(node: NodeId, digest: string): boolean {
+  canFetch(node: NodeId, digest: string): boolean {
     return (
-      this.rebuilds.mayFetch(node, digest) ||
+      this.rebuilds.canFetch(node, digest) ||
       this.#deps.view.assignedBuilds(node).some((build) => build.agents.some((agent) => agent.digest === digest))
     );
   }

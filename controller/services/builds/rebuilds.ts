@@ -70,7 +70,7 @@ export class Rebuilds {
   }
 
   /** Returns whether a node has a rebuild that uses this source. */
-  mayFetch(node: NodeId, digest: string): boolean {
+  canFetch(node: NodeId, digest: string): boolean {
     return [...(this.#inProgress.get(node)?.values() ?? [])].some(({ agents }) => agents.some((agent) => agent.digest === digest));
   }
 

@@ -37,7 +37,7 @@ function scopeOf({ permissions, accountId, user }: Caller): EventScope {
     return each.includes('all') ? 'all' : new Set(each.flatMap((spaces) => (spaces === 'all' ? [] : [...spaces])));
   };
   const sessions = spacesOf('sessions');
-  const held = permissions.spacesHeld() as 'all' | ReadonlySet<SpaceId>;
+  const held = permissions.spacesWithRights() as 'all' | ReadonlySet<SpaceId>;
   return {
     kinds: new Set(KINDS.flatMap(([kind, resource]) => (permissions.allows(resource, 'list', null) ? [kind] : []))),
     ofSpaces: new Map(KINDS_OF_A_SPACE.map(([kind, resources]) => [kind, spacesOf(...resources)])),

@@ -2,7 +2,7 @@ import type { ControllerFrame } from '../../../proto/frame.ts';
 import type { Barriers } from '../../../seams/barrier.ts';
 import type { SessionId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
-import { mayAnswer } from '../../domain/messages/answering.ts';
+import { canAnswer } from '../../domain/messages/answering.ts';
 import type { QueueRow } from '../../domain/messages/rows.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { deliver, stopAgent } from './encode.ts';
@@ -81,8 +81,8 @@ export class Delivery {
   #stopInactive(sessionId: SessionId): void {
     const session = this.#deps.view.get('sessions', sessionId);
     if (session === undefined || session.outstanding === 0) return;
-    for (const agent of this.#deps.view.heldAgents(sessionId))
-      if (!mayAnswer(this.#deps.view, session, agent)) this.#deps.send(stopAgent(session.spaceId, agent, false));
+    for (const agent of this.#deps.view.acceptedAgents(sessionId))
+      if (!canAnswer(this.#deps.view, session, agent)) this.#deps.send(stopAgent(session.spaceId, agent, false));
   }
 
   #deliver(sessionId: SessionId): void {
@@ -95,14 +95,14 @@ export class Delivery {
       bytes += queued.bytes;
       if (bytes > WINDOW.bytes && !isFirst) return;
       if (queued.seq <= sent || queued.agent === null) continue;
-      if (!mayAnswer(this.#deps.view, session, queued.agent)) return this.#deps.refuse(queued);
+      if (!canAnswer(this.#deps.view, session, queued.agent)) return this.#deps.refuse(queued);
       if (!this.#deps.hasRoom()) {
         this.#waiting.add(sessionId);
         return;
       }
       const message = this.#deps.view.get('messages', queued.id);
       if (message === undefined) return;
-      const afterSeq = this.#deps.view.askedBefore(sessionId, queued.seq);
+      const afterSeq = this.#deps.view.unansweredBefore(sessionId, queued.seq);
       const getsSecrets = this.#deps.getsSecrets?.(session) ?? true;
       if (!this.#deps.send(deliver(this.#deps.view, session, message, { agent: queued.agent, afterSeq, getsSecrets }))) return;
       this.#sent.set(sessionId, queued.seq);

@@ -4,7 +4,7 @@ import type { Link } from '../../../proto/link.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { AgentRow } from '../../domain/agents/rows.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
-import { mayAnswer } from '../../domain/messages/answering.ts';
+import { canAnswer } from '../../domain/messages/answering.ts';
 import { nodeUnreachable } from '../../domain/nodes/commands/node-absence.ts';
 import { certificateFault } from '../../domain/nodes/commands/node-certificates.ts';
 import { NO_RULES, type NodeRules, nameByItself } from '../../domain/nodes/node-rules.ts';
@@ -193,7 +193,7 @@ export class Fleet {
       shutDown: () => this.#ended(stream),
       workers: (session, workers) => {
         for (const name of this.workers.report(stream.nodeId, session, workers))
-          if (!mayAnswer(this.#deps.view, session, name)) stream.send(stopAgent(session.spaceId, name, false));
+          if (!canAnswer(this.#deps.view, session, name)) stream.send(stopAgent(session.spaceId, name, false));
       },
       streamRefused: (refusal) => this.#carrier?.refused(stream.nodeId, refusal) === true,
       closed: () => {

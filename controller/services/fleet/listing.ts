@@ -1,7 +1,7 @@
 import { MAX_IMAGES, MAX_ORPHANS, MAX_REPORTS } from '../../../proto/frame-bounds.ts';
 import type { Inventory__Output } from '../../../proto/generated/raworc/node/v0/Inventory.ts';
 import { type Command, unchanged } from '../../domain/engine/command.ts';
-import { notHeld } from '../../domain/nodes/commands/nodes.ts';
+import { sessionsMissing } from '../../domain/nodes/commands/nodes.ts';
 import { DEFAULT_FRAME_BYTES } from './flow-control.ts';
 import type { Inbound } from './inbound.ts';
 import { InventoryParts } from './inventory.ts';
@@ -75,7 +75,7 @@ export class Listing {
           this.#done();
           return false;
         }
-        if (next.value.length > 0) flow.decide(shared.applier.apply(notHeld(nodeId, next.value)), () => undefined);
+        if (next.value.length > 0) flow.decide(shared.applier.apply(sessionsMissing(nodeId, next.value)), () => undefined);
         return true;
       },
       (error) => this.#stream.failed(error),

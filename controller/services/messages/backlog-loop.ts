@@ -1,4 +1,4 @@
-import { workOff } from '../../domain/messages/commands/work-off.ts';
+import { processBacklog } from '../../domain/messages/commands/process-backlog.ts';
 import type { Background } from '../engine/background.ts';
 import type { Loop } from '../engine/loop.ts';
 
@@ -17,7 +17,7 @@ export function backlogLoop({ loops, applier, view, metrics }: BacklogDeps): Loo
     first: { key: 'all' },
     async run(_key, closing) {
       const rows = view.backlogged(AT_ONCE);
-      for (const { id } of rows) if (!closing.aborted) await applier.apply(workOff(id));
+      for (const { id } of rows) if (!closing.aborted) await applier.apply(processBacklog(id));
       return rows.length > 0 ? 0 : undefined;
     },
   });

@@ -19,7 +19,7 @@ export function sessionQuery(view: View, caller: Caller, filter: SessionFilter):
   const isKnown = (id: SpaceId) => permissions.knows(id) || permissions.allowsOwnIn(id, 'sessions', 'list');
   if (filter.space !== undefined && space === undefined) return NO_SPACE;
   if (space !== undefined && !isKnown(space.id)) return hidden(NO_SPACE);
-  const held = permissions.spacesHeld();
+  const held = permissions.spacesWithRights();
   const ownedIn = held === 'all' ? {} : { ownedIn: [...held] as SpaceId[] };
   const owner = permissions.allowsOwn('sessions', 'list') ? { owner: accountId, ...ownedIn } : {};
   const allowed = permissions.spacesAllowing('sessions', 'list');

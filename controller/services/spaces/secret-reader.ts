@@ -15,13 +15,13 @@ export interface SpaceSecrets {
 export class SecretReader {
   readonly #view: View;
   readonly #ring: SealingRing;
-  readonly #holdsIn: (account: AccountId, spaceId: SpaceId) => boolean;
+  readonly #hasRightsIn: (account: AccountId, spaceId: SpaceId) => boolean;
 
-  /** `holdsIn` returns whether an account has any permission in a space. */
-  constructor(view: View, ring: SealingRing, holdsIn: (account: AccountId, spaceId: SpaceId) => boolean = () => true) {
+  /** `hasRightsIn` returns whether an account has any permission in a space. */
+  constructor(view: View, ring: SealingRing, hasRightsIn: (account: AccountId, spaceId: SpaceId) => boolean = () => true) {
     this.#view = view;
     this.#ring = ring;
-    this.#holdsIn = holdsIn;
+    this.#hasRightsIn = hasRightsIn;
   }
 
   /**
@@ -37,7 +37,7 @@ export class SecretReader {
 
   /** Returns whether the session's owner has lost every permission in the space. */
   withheldFrom({ createdById, spaceId }: Pick<SessionRow, 'createdById' | 'spaceId'>): boolean {
-    return !this.#holdsIn(createdById, spaceId);
+    return !this.#hasRightsIn(createdById, spaceId);
   }
 
   /** Returns the version without decrypting anything. */

@@ -17,7 +17,7 @@ const NAME = /^(\d{8})-[0-9a-f]{8}\.key$/;
 const EXTENSION = '.key';
 
 /** Creates a key newer than all others. Resolves once it is durable. */
-export async function makeSealingKey(directory: string, random: Random): Promise<SealingKey> {
+export async function createSealingKey(directory: string, random: Random): Promise<SealingKey> {
   await makePrivateDirectory(directory);
   const newest = (await idsIn(directory)).at(-1);
   const number = newest === undefined ? 1 : Number(newest.slice(0, 8)) + 1;
@@ -31,7 +31,7 @@ export async function makeSealingKey(directory: string, random: Random): Promise
 export async function openSealingKeys(directory: string, random: Random): Promise<readonly SealingKey[]> {
   await makePrivateDirectory(directory);
   const keys = await readKeys(directory);
-  return keys.length > 0 ? keys : [await makeSealingKey(directory, random)];
+  return keys.length > 0 ? keys : [await createSealingKey(directory, random)];
 }
 
 export const sealingKeysIn = (directory: string): SealingKeys => ({

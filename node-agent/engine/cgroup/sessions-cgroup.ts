@@ -10,8 +10,8 @@ import { CgroupTree } from './tree.ts';
 /** The cgroup of all containers of a node's sessions, copies and builds. */
 export interface ParentCgroup {
   /**
-   * The group's name for the engine. Undefined: it could not be made, and only single containers
-   * are bounded.
+   * The group's name for the engine. Undefined: it could not be created, and each container is
+   * bounded only on its own.
    */
   readonly parent: string | undefined;
   /** Creates it with its totals, or raises the node's condition. */

@@ -57,14 +57,14 @@ export const CONTROLLER_PLANTS = {
   'secrets for those who left': {
     breaks: 'A session whose creator has lost every right in its space gets none of its later secrets.',
     file: 'controller/services/spaces/secret-reader.ts',
-    find: 'return !this.#holdsIn(createdById, spaceId);',
+    find: 'return !this.#hasRightsIn(createdById, spaceId);',
     replace: 'return false;',
     foundBy: { seed: 23 },
   },
   'own without a right': {
     breaks: 'Being the creator of a session counts while the account holds a right in its space.',
     file: 'controller/domain/access/rbac.ts',
-    find: 'return this.holdsIn(spaceId) && this.allowsOwn(resource, verb, ...names);',
+    find: 'return this.hasRightsIn(spaceId) && this.allowsOwn(resource, verb, ...names);',
     replace: 'return this.allowsOwn(resource, verb, ...names);',
     foundBy: { test: 'tests/unit/controller/access/rbac.test.ts' },
   },

@@ -324,7 +324,7 @@ export class Cluster implements Surroundings {
         }),
       fetchSource: async function* (this: void, digest) {
         if (machine.isCut || cluster.controller === undefined) throw new Error('connection refused');
-        if (!cluster.controller.core.dispatch.mayFetch(machine.id as NodeId, digest)) throw new Error('permission denied');
+        if (!cluster.controller.core.dispatch.canFetch(machine.id as NodeId, digest)) throw new Error('permission denied');
         yield SOURCE;
       },
     };

@@ -1,4 +1,4 @@
-import { newsOver } from '../../../controller/bus/news.ts';
+import { newsOnBus } from '../../../controller/bus/news.ts';
 import { type Core, openCore } from '../../../controller/core.ts';
 import type { NodeId } from '../../../controller/domain/engine/ids.ts';
 import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
@@ -93,7 +93,7 @@ export class ControllerProcess {
     });
     const core = openCore({
       store: { writer, view: store.view, lists, events: store.events },
-      ...{ news: newsOver(options.broker.busFor(life), log), clusterId, storeKey: new Uint8Array(32), baseImage: IMAGE },
+      ...{ news: newsOnBus(options.broker.busFor(life), log), clusterId, storeKey: new Uint8Array(32), baseImage: IMAGE },
       sourceStore: { receive: notHere, remove: async () => undefined, kept: async () => [] },
       passwords: { hash: async (password) => accepted(password), verify: async (password, hash) => accepted(password === hash) },
       sealing: { ring: RING, keys: SEALING_KEYS },

@@ -1,4 +1,4 @@
-import { newsOver } from '../../../controller/bus/news.ts';
+import { newsOnBus } from '../../../controller/bus/news.ts';
 import { Loops } from '../../../controller/services/engine/loops.ts';
 import { Tail } from '../../../controller/services/events/tail.ts';
 import { ProcessClock } from './clock.ts';
@@ -23,7 +23,7 @@ function follow(cluster: Cluster, watcher: Watcher): Life {
   const log = cluster.trace.log('observer');
   const clock = new ProcessClock(cluster.time, life, { skewMs: 0 });
   const loops = new Loops({ clock, random: cluster.random.fork('observer'), log });
-  const tail = new Tail({ loops, events: cluster.events, news: newsOver(cluster.broker.busFor(life), log), clock, log });
+  const tail = new Tail({ loops, events: cluster.events, news: newsOnBus(cluster.broker.busFor(life), log), clock, log });
   tail.start();
   tail.watch(
     {},

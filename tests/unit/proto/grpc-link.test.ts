@@ -229,7 +229,7 @@ t.test('a source of 5 MiB comes in chunks, to the node that may have it', async 
     throw new Error('a path of the inside');
   }
   const changes = {
-    mayFetch: (nodeId: string, digest: string) => nodeId === NODE && digest !== 'sha256:secret',
+    canFetch: (nodeId: string, digest: string) => nodeId === NODE && digest !== 'sha256:secret',
     openSource(digest: string) {
       if (digest === 'sha256:broken') return Readable.from(fail());
       if (digest !== 'sha256:five') return undefined;

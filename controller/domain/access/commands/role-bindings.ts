@@ -19,12 +19,12 @@ export function createBinding(input: NewBinding, request?: KnownRequest): Comman
     name: 'create-binding',
     grows: true,
     decide({ view, now }) {
-      const made = recall(view, request, 'role binding', (id) => {
+      const recalled = recall(view, request, 'role binding', (id) => {
         const row = view.get('bindings', id);
         return row && bindingObject(view, row);
       });
-      if (made !== undefined) return unchanged(made);
-      const missing = whatIsMissing(view, input);
+      if (recalled !== undefined) return unchanged(recalled);
+      const missing = missingReference(view, input);
       if (missing !== undefined) return unchanged(missing);
       if (view.bindingsTo(input.roleId).some((other) => isTheSame(other, input))) {
         return unchanged(refused('CONFLICT', `"${input.principal}" already has this role there.`));
@@ -41,7 +41,7 @@ export function createBinding(input: NewBinding, request?: KnownRequest): Comman
 }
 
 /** Returns a refusal if the role, account or space was deleted after the request was checked. */
-function whatIsMissing(view: RowView, { roleId, accountId, spaceId }: NewBinding) {
+function missingReference(view: RowView, { roleId, accountId, spaceId }: NewBinding) {
   if (view.get('roles', roleId) === undefined) return NO_ROLE;
   if (accountId !== null && view.get('accounts', accountId) === undefined) return NO_ACCOUNT;
   if (spaceId !== null && view.get('spaces', spaceId) === undefined) return NO_SPACE;

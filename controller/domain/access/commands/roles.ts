@@ -18,11 +18,11 @@ export function createRole(
     name: 'create-role',
     grows: true,
     decide({ view, now }) {
-      const made = recall(view, request, 'role', (id) => {
+      const recalled = recall(view, request, 'role', (id) => {
         const row = view.get('roles', id);
         return row && roleObject(row);
       });
-      if (made !== undefined) return unchanged(made);
+      if (recalled !== undefined) return unchanged(recalled);
       if (view.roleByName(role.name) !== undefined) return unchanged(refused('CONFLICT', `The role "${role.name}" already exists.`));
       const row: RoleRow = { ...role, builtIn: false, createdAt: now };
       return {

@@ -23,11 +23,11 @@ export function createAgent({ by, build, ...input }: NewAgent, request?: KnownRe
     name: 'create-agent',
     grows: true,
     decide({ view, now }) {
-      const made = recall(view, request, 'agent', (id) => {
+      const recalled = recall(view, request, 'agent', (id) => {
         const row = view.get('agents', id);
         return row && agentObject(view, row);
       });
-      if (made !== undefined) return unchanged(made);
+      if (recalled !== undefined) return unchanged(recalled);
       const { spaceId } = build;
       if (view.get('spaces', spaceId) === undefined) return unchanged(NO_SPACE);
       const closed = input.sourceRepo === null ? undefined : closedSpace(view, spaceId);

@@ -88,11 +88,11 @@ export function createBuild(input: NewBuild, force: boolean, request?: KnownRequ
     name: 'create-build',
     grows: true,
     decide({ view, now }) {
-      const made = recall(view, request, 'build', (id) => {
+      const recalled = recall(view, request, 'build', (id) => {
         const row = view.get('builds', id);
         return row && buildObject(view, row);
       });
-      if (made !== undefined) return unchanged(made);
+      if (recalled !== undefined) return unchanged(recalled);
       const closed = closedSpace(view, input.spaceId);
       if (closed !== undefined) return unchanged(closed);
       const content = contentOf(view.agentsIn(input.spaceId));

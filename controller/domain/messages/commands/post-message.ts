@@ -37,11 +37,11 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
     decide({ view, fleet, now }) {
       const session = view.get('sessions', input.sessionId);
       if (session === undefined || session.desired === 'deleted') return unchanged(NO_SESSION);
-      const made = recall(view, input.request, 'message', (id) => {
+      const recalled = recall(view, input.request, 'message', (id) => {
         const row = view.get('messages', id);
         return row && messageObject(row);
       });
-      if (made !== undefined) return unchanged(made);
+      if (recalled !== undefined) return unchanged(recalled);
       const kept = { sessions: 0, requests: undefined, storageBytes: bytes } as const;
       const full = refusedBySpace(view, fleet, session.spaceId, kept);
       if (full !== undefined) return unchanged(full);

@@ -2,7 +2,7 @@ import { type Command, unchanged } from '../../engine/command.ts';
 import type { MessageId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
-import { INACTIVE_REASON, inactiveText, mayAnswer } from '../answering.ts';
+import { canAnswer, INACTIVE_REASON, inactiveText } from '../answering.ts';
 import { answerRefused } from '../answers.ts';
 import { frontWith } from '../queue.ts';
 import type { QueueRow } from '../rows.ts';
@@ -19,7 +19,7 @@ export function refuseInactive(id: MessageId): Command<boolean> {
       if (queued === undefined || queued.agent === null || queued.acceptedAt !== null) return unchanged(true);
       const session = view.get('sessions', queued.sessionId);
       if (session === undefined || session.desired === 'deleted') return unchanged(true);
-      if (mayAnswer(view, session, queued.agent)) return unchanged(false);
+      if (canAnswer(view, session, queued.agent)) return unchanged(false);
       const refused: QueueRow = { ...queued, agent: null, refusal: { reason: INACTIVE_REASON, content: inactiveText(queued.agent) } };
       const front = frontWith(view, session, refused);
       const result = answerRefused(view, { session, mutations: [put('queue', refused)], events: [] }, front, now);

@@ -40,8 +40,8 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
       if (token === undefined || token.secretHash !== input.secretHash) {
         return unchanged(UNKNOWN_TOKEN);
       }
-      const made = token.usedBy === null ? undefined : view.get('nodes', token.usedBy);
-      if (made !== undefined && token.usedKey === input.keyHash && !isExpired(token, ages)) return unchanged(accepted(made));
+      const existing = token.usedBy === null ? undefined : view.get('nodes', token.usedBy);
+      if (existing !== undefined && token.usedKey === input.keyHash && !isExpired(token, ages)) return unchanged(accepted(existing));
       if (token.usedAt !== null) {
         return unchanged(refused('UNAUTHORIZED', 'This join token was already used. Create a new one with `raworc node token`.'));
       }
@@ -113,7 +113,7 @@ export function nodeConnected(id: NodeId, { hostname, keyHash, ...greeting }: Gr
  * Records that these sessions are missing in their node's inventory. Resets what was last reported
  * of them; the assignments that follow restore them.
  */
-export function notHeld(id: NodeId, sessions: readonly SessionId[]): Command<undefined> {
+export function sessionsMissing(id: NodeId, sessions: readonly SessionId[]): Command<undefined> {
   return {
     name: 'not-held',
     decide({ view, now }) {

@@ -14,7 +14,7 @@ import { NO_SESSION } from '../refusals.ts';
 import type { Desired, Limits, SessionRow } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
 import { sessionObject } from '../session-object.ts';
-import { lesser, limitsObject, lowered, maxIn } from '../session-sizes.ts';
+import { clampLimits, limitsObject, lowered, maxIn } from '../session-sizes.ts';
 
 export type DesiredChange = Extract<SessionRequest, 'pause' | 'suspend' | 'resume' | 'recover'>;
 
@@ -88,7 +88,7 @@ export function atStart(view: RowView, fleet: Fleet, row: SessionRow): SessionRo
 /** Returns the smaller of these maxima and the node's. */
 export function maxOn(fleet: Fleet, nodeId: NodeId | null, most: Limits): Limits {
   const bounds = fleet.node(nodeId)?.bounds;
-  return bounds === undefined ? most : lesser(most, unbounded(bounds.most));
+  return bounds === undefined ? most : clampLimits(most, unbounded(bounds.most));
 }
 
 /** Events that report reduced limits of a session. */

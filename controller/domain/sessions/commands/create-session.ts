@@ -10,10 +10,10 @@ import { noRoom, place } from '../placement.ts';
 import { recalledSession } from '../recalled-session.ts';
 import type { SessionRow } from '../rows.ts';
 import { sessionObject } from '../session-object.ts';
-import { type AskedSession, firstRow } from '../session-row.ts';
+import { firstRow, type RequestedSession } from '../session-row.ts';
 import { beyond, maxIn } from '../session-sizes.ts';
 
-export interface NewSession extends AskedSession {
+export interface NewSession extends RequestedSession {
   /** The image of sessions in a space without a completed build. */
   readonly baseImage: string;
   /** The session recorded as its parent; the two share nothing. */
@@ -32,8 +32,8 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
     decide({ view, fleet, now }) {
       const space = view.get('spaces', input.spaceId);
       if (space === undefined) return unchanged(NO_SPACE);
-      const made = recalledSession(view, input.request);
-      if (made !== undefined) return unchanged(made);
+      const recalled = recalledSession(view, input.request);
+      if (recalled !== undefined) return unchanged(recalled);
       // The maxima can have been reduced since the sizes were computed.
       const excess = beyond(maxIn(fleet.sizes, space.settings), input.limits, 'resources.limits');
       if (excess !== undefined) return unchanged(excess);

@@ -17,8 +17,8 @@ import { recalledSession } from '../recalled-session.ts';
 import { NO_SESSION } from '../refusals.ts';
 import type { SessionRow } from '../rows.ts';
 import { sessionObject } from '../session-object.ts';
-import { type AskedSession, firstRow } from '../session-row.ts';
-import { lesser, lowered, maxIn } from '../session-sizes.ts';
+import { firstRow, type RequestedSession } from '../session-row.ts';
+import { clampLimits, lowered, maxIn } from '../session-sizes.ts';
 import type { SessionView } from '../view.ts';
 import { maxOn } from './change-desired.ts';
 
@@ -29,7 +29,7 @@ export const MAX_COPIED_BYTES = 16 * 1024 * 1024;
 /** Pending copies of one volume: each copy freezes it. */
 export const MAX_COPIES_AT_ONCE = 100;
 
-export interface Remix extends Pick<AskedSession, 'id' | 'spaceId' | 'name' | 'by'> {
+export interface Remix extends Pick<RequestedSession, 'id' | 'spaceId' | 'name' | 'by'> {
   readonly parentId: SessionId;
   /** Undefined takes the parent's. */
   readonly metadata: Readonly<Record<string, unknown>> | undefined;
@@ -55,8 +55,8 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
     decide({ view, fleet, now }) {
       // Before other checks: a repeated request returns what it created, whatever happened to the
       // parent.
-      const made = recalledSession(view, remix.request);
-      if (made !== undefined) return unchanged(made);
+      const recalled = recalledSession(view, remix.request);
+      if (recalled !== undefined) return unchanged(recalled);
       const parent = view.get('sessions', remix.parentId);
       if (parent === undefined || parent.desired === 'deleted') return unchanged(NO_SESSION);
       const space = view.get('spaces', remix.spaceId);
@@ -64,7 +64,7 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
       const most = maxIn(fleet.sizes, space.settings);
       // The copied disk is created on the parent's node.
       const { requests, limits: kept } = lowered(parent, remix.data ? maxOn(fleet, parent.nodeId, most) : most);
-      const limits = remix.data ? kept : lesser(kept, most);
+      const limits = remix.data ? kept : clampLimits(kept, most);
       if (limits.diskBytes > most.diskBytes) return unchanged(tooLarge(limits.diskBytes, most.diskBytes));
       const history = remix.messages ? historyOf(view, parent.id, remix.id) : { mutations: [], bytes: 0 };
       const storageBytes = limits.diskBytes + history.bytes;

@@ -50,7 +50,7 @@ export function changeSpace(id: SpaceId, change: Omit<ChangeSpace, 'name'>, canS
       const bound = canSetLimits
         ? undefined
         : BOUNDS.find((name) => change.settings && !same(before.settings[name], change.settings[name]));
-      if (bound !== undefined) return unchanged(refused('FORBIDDEN', boundKept(bound, before.settings[bound])));
+      if (bound !== undefined) return unchanged(refused('FORBIDDEN', boundUnchanged(bound, before.settings[bound])));
       const row: SpaceRow = { ...before, ...change, updatedAt: now };
       return { mutations: [put('spaces', row)], events: [spaceEvent('space.updated', row)], answer: accepted(spaceObject(row)) };
     },
@@ -68,7 +68,7 @@ const sorted = (value: unknown): string =>
       : inner,
   );
 
-function boundKept(name: string, value: unknown): string {
+function boundUnchanged(name: string, value: unknown): string {
   const how = value === undefined ? `leave out settings.${name}` : `send settings.${name} unchanged (GET shows it)`;
   return `Changing settings.${name} needs the permission spaces:update on all spaces. To change other settings, ${how}.`;
 }

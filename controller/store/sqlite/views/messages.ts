@@ -22,13 +22,13 @@ export const messageView = ({ all, one, rows, row, each }: Reads): MessageView =
       limit,
     ),
   isQueued: (sessionId) => row('select 1 from queue where session_id = ? limit 1', sessionId) !== undefined,
-  askedBefore: (sessionId, seq) =>
+  unansweredBefore: (sessionId, seq) =>
     row<{ seq: number }>(
       'select seq from queue where session_id = ? and seq < ? and agent is not null order by seq desc limit 1',
       sessionId,
       seq,
     )?.seq ?? 0,
-  heldAgents: (sessionId) =>
+  acceptedAgents: (sessionId) =>
     rows<{ agent: string }>(
       'select distinct agent from queue where session_id = ? and accepted_at is not null and agent is not null',
       sessionId,

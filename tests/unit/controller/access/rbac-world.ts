@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { newsAlone } from '../../../../controller/bus/alone.ts';
+import { localNews } from '../../../../controller/bus/alone.ts';
 import { openCore } from '../../../../controller/core.ts';
 import type { Mutation } from '../../../../controller/domain/engine/mutation.ts';
 import { accepted, refused } from '../../../../controller/domain/engine/outcome.ts';
@@ -75,7 +75,7 @@ export async function openRbacWorld(rows: readonly Mutation[], listsAt = listsOn
         savepoint: (work) => (world.frozen ? refusing() : store.writer.savepoint(work)),
       },
     },
-    ...{ news: newsAlone, clusterId: 'c', storeKey: new Uint8Array(32), baseImage: 'base', version: '1' },
+    ...{ news: localNews, clusterId: 'c', storeKey: new Uint8Array(32), baseImage: 'base', version: '1' },
     sourceStore: { receive: async () => refused('UNPROCESSABLE_ENTITY', 'No source'), remove: async () => undefined, kept: async () => [] },
     passwords: { hash: async () => accepted('hash'), verify: async () => accepted(true) },
     sealing: { ring: keyRing(), keys: { read: async () => [], remove: async () => undefined, watch: () => ({ close: () => undefined }) } },

@@ -110,8 +110,8 @@ t.test(`any rules decide as the contract's words do (seed ${seed})`, (t) => {
     }
     for (const space of ['a', 'b', 'c']) {
       if (mine.knows(space) !== holdsSomething(subject, space)) t.fail(`round ${round}: knows ${space}`);
-      const held = mine.spacesHeld();
-      const said = [mine.holdsIn(space), held === 'all' || held.has(space), mine.allowsOwnIn(space, 'sessions', 'get')];
+      const held = mine.spacesWithRights();
+      const said = [mine.hasRightsIn(space), held === 'all' || held.has(space), mine.allowsOwnIn(space, 'sessions', 'get')];
       const own = ownCounts(subject, space);
       const expected = [own, own, own && mayOwn(subject, 'sessions', 'get', [])];
       if (said.join() !== expected.join()) t.fail(`round ${round}: own in ${space} is ${said}, and not ${expected}`);

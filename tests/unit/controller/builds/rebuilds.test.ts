@@ -49,15 +49,15 @@ function rig({ nodes = [NODE], base = true }: { nodes?: readonly NodeId[]; base?
 
 t.test('a node that lost an image is told once to build it again, and may fetch its sources meanwhile', async (t) => {
   const { rebuilds, kinds, streams } = rig();
-  t.notOk(rebuilds.mayFetch(NODE, DIGEST), 'nobody may before');
+  t.notOk(rebuilds.canFetch(NODE, DIGEST), 'nobody may before');
   rebuilds.forSession(NODE, SPACE, IMAGE);
   rebuilds.forSession(NODE, SPACE, IMAGE);
   t.same(kinds(), [`${NODE} build`]);
-  t.ok(rebuilds.mayFetch(NODE, DIGEST));
-  t.notOk(rebuilds.mayFetch(OTHER, DIGEST), 'another node may not');
+  t.ok(rebuilds.canFetch(NODE, DIGEST));
+  t.notOk(rebuilds.canFetch(OTHER, DIGEST), 'another node may not');
   t.ok(rebuilds.ended(NODE, 'build', { imageId: 'new' }), 'the end is not taken for that of a new build');
   t.ok(streams.get(NODE)?.images.has(IMAGE));
-  t.notOk(rebuilds.mayFetch(NODE, DIGEST));
+  t.notOk(rebuilds.canFetch(NODE, DIGEST));
   t.notOk(rebuilds.ended(NODE, 'build', { imageId: 'new' }), 'twice is not two');
 });
 
@@ -86,7 +86,7 @@ t.test('a node whose stream ended is asked for nothing, and asks again itself', 
   const { rebuilds, kinds } = rig();
   rebuilds.forSession(NODE, SPACE, IMAGE);
   rebuilds.forget(NODE);
-  t.notOk(rebuilds.mayFetch(NODE, DIGEST));
+  t.notOk(rebuilds.canFetch(NODE, DIGEST));
   rebuilds.forSession(NODE, SPACE, IMAGE);
   t.same(kinds(), [`${NODE} build`, `${NODE} build`]);
 });

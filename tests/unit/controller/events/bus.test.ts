@@ -1,5 +1,5 @@
 import t from 'tap';
-import { newsOver } from '../../../../controller/bus/news.ts';
+import { newsOnBus } from '../../../../controller/bus/news.ts';
 import { openBus, openNews } from '../../../../controller/bus/open-bus.ts';
 import type { SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { EVENT_TYPE, EVENT_TYPES, type StoredEvent } from '../../../../controller/domain/events/events.ts';
@@ -31,11 +31,11 @@ t.test('news arrives as it was said, and what does not fit is dropped', async (t
   const log = keptLog();
   const [bus, other] = busPair({ clock: systemClock, log });
   t.teardown(() => Promise.all([bus.close(), other.close()]));
-  const news = newsOver(bus, log);
+  const news = newsOnBus(bus, log);
   const heard: unknown[] = [];
   const subjects: string[] = [];
   other.subscribe('raworc.>', (subject) => subjects.push(subject));
-  const listening = newsOver(other, log).listen({
+  const listening = newsOnBus(other, log).listen({
     event: (epoch, event) => heard.push({ epoch, event }),
     newest: (position) => heard.push(position),
     delta: (delta) => heard.push(delta),
@@ -89,9 +89,9 @@ t.test('every type of event there is arrives: one grammar holds them all', async
   const log = keptLog();
   const [bus, other] = busPair({ clock: systemClock, log });
   t.teardown(() => Promise.all([bus.close(), other.close()]));
-  const news = newsOver(bus, log);
+  const news = newsOnBus(bus, log);
   const heard: string[] = [];
-  const listening = newsOver(other, log).listen({
+  const listening = newsOnBus(other, log).listen({
     event: (_epoch, { type }) => void heard.push(type),
     newest: () => undefined,
     delta: () => undefined,

@@ -31,7 +31,7 @@ async function withSecrets(t: Test, values: () => Record<string, string>, by = {
   for (const id of [NODE, OTHER_NODE]) await joins(core, id);
   const secrets: SecretSource = {
     of: (spaceId) => ({ version: core.store.view.get('spaces', spaceId)?.secretsVersion ?? 0, values: values() }),
-    withheldFrom: ({ createdById, spaceId }) => !rights.holdsIn(createdById, spaceId),
+    withheldFrom: ({ createdById, spaceId }) => !rights.hasRightsIn(createdById, spaceId),
   };
   const { connect } = fleetOver(t, core, { secrets });
   await withAgents(core, ['echo']);

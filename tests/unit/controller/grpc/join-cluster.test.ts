@@ -63,7 +63,7 @@ t.test('the secret of a token is sent to the controller that made it, and to nob
       return refused('UNAUTHORIZED', 'caught');
     },
     onLink: () => {},
-    mayFetch: () => false,
+    canFetch: () => false,
     openSource: () => undefined,
   });
   t.teardown(() => impostor.close());

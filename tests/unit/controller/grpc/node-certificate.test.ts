@@ -8,8 +8,8 @@ import { DialError } from '../../../../node-agent/control/dial-error.ts';
 import { grpcDialer } from '../../../../node-agent/control/grpc-dialer.ts';
 import { Certificate } from '../../../../node-agent/identity/certificate.ts';
 import { type Identity, identityFiles, loadIdentity } from '../../../../node-agent/identity/identity.ts';
-import { certificateRequest, makeNodeKey } from '../../../../node-agent/identity/node-key.ts';
-import { type RenewalRoad, requestRenewal } from '../../../../node-agent/identity/renew-call.ts';
+import { certificateRequest, createNodeKey } from '../../../../node-agent/identity/node-key.ts';
+import { type RenewalPath, requestRenewal } from '../../../../node-agent/identity/renew-call.ts';
 import { defaultKeepalive, renewMethod } from '../../../../proto/node-service.ts';
 import type { LogFields } from '../../../../seams/log.ts';
 import { writePrivateFile } from '../../../../seams/private-file.ts';
@@ -75,7 +75,7 @@ t.test('over the join port, nothing but the key of a certificate of the cluster,
   });
   t.teardown(() => rig.close());
   const expired = await expiredNode(rig);
-  const thief: Identity = { ...expired, keyPem: await makeNodeKey() };
+  const thief: Identity = { ...expired, keyPem: await createNodeKey() };
   t.match(
     await why(requestRenewal(thief, 'join', 0, limits())),
     /^refused: .*another key than the certificate/,
@@ -124,7 +124,7 @@ t.test('a challenge is good for a minute, and only where it was made', async (t)
   t.ok(challenges.isFresh(challenge));
   await clock.advance(1);
   t.notOk(challenges.isFresh(challenge));
-  const key = await makeNodeKey();
+  const key = await createNodeKey();
   const rig = await startRig();
   t.teardown(() => rig.close());
   const proof = await rig.authority.keyProof(await certificateRequest(key, challenge));
@@ -217,7 +217,7 @@ t.test('a stream ends when the certificate that it was made with expires, and sa
 });
 
 interface Asked {
-  readonly road: RenewalRoad;
+  readonly road: RenewalPath;
   readonly atMs: number;
 }
 

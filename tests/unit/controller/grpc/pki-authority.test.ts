@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { openAuthority } from '../../../../controller/grpc/authority.ts';
-import { certificateRequest, makeNodeKey } from '../../../../node-agent/identity/node-key.ts';
+import { certificateRequest, createNodeKey } from '../../../../node-agent/identity/node-key.ts';
 import { systemClock, systemRandom } from '../../../../seams/system.ts';
 import { silentLog } from './wire-rig.ts';
 
@@ -45,7 +45,7 @@ t.test('a CA that is damaged, of another cluster or open to others is refused, a
   await t.rejects(open(directory), /is readable by other users \(mode 0640\)/);
   await chmod(key, 0o600);
   t.equal((await open(directory)).caHash, caHash);
-  await writeFile(key, await makeNodeKey());
+  await writeFile(key, await createNodeKey());
   await t.rejects(open(directory), /does not match/);
   await rm(key);
   await t.rejects(open(directory), /is missing\. Restore it/);
@@ -62,7 +62,7 @@ t.test('a start that was cut off between key and certificate is repeated', async
 
 t.test('a certificate says what its bearer may do, and for how long', async (t) => {
   const authority = await open(await freshDirectory(t));
-  const outcome = await authority.issueNode(await certificateRequest(await makeNodeKey()), NODE);
+  const outcome = await authority.issueNode(await certificateRequest(await createNodeKey()), NODE);
   if (!outcome.ok) return t.fail(outcome.refusal.message);
   const node = new X509Certificate(outcome.value.der);
   const server = new X509Certificate((await authority.issueServer()).chainPem);
@@ -83,7 +83,7 @@ t.test('a certificate says what its bearer may do, and for how long', async (t) 
 
 t.test('requests that are none, damaged, or of another kind of key are refused', async (t) => {
   const authority = await open(await freshDirectory(t));
-  const good = await certificateRequest(await makeNodeKey());
+  const good = await certificateRequest(await createNodeKey());
   const code = async (der: Uint8Array) => {
     const outcome = await authority.issueNode(der, NODE);
     return outcome.ok ? 'issued' : outcome.refusal.code;

@@ -8,7 +8,7 @@ import { accepted } from '../../../../controller/domain/engine/outcome.ts';
 import { type Authority, openAuthority } from '../../../../controller/grpc/authority.ts';
 import { type NodeServer, type NodeServerOptions, startNodeServer } from '../../../../controller/grpc/node-server.ts';
 import { assembleIdentity, type Identity } from '../../../../node-agent/identity/identity.ts';
-import { certificateRequest, makeNodeKey } from '../../../../node-agent/identity/node-key.ts';
+import { certificateRequest, createNodeKey } from '../../../../node-agent/identity/node-key.ts';
 import type { ControllerFrame, NodeFrame } from '../../../../proto/frame.ts';
 import { encodeJoinToken } from '../../../../proto/join-token.ts';
 import type { Link } from '../../../../proto/link.ts';
@@ -98,7 +98,7 @@ export async function startRig({ certificateLifeMs, ...changes }: Changes = {}):
       const { clusterId, caDer } = authority;
       return accepted({ nodeId: nodeName as NodeId, clusterId, incarnation: joins, certificateDer: der, caDer, expiresAtMs });
     },
-    mayFetch: () => false,
+    canFetch: () => false,
     openSource: () => undefined,
     ...changes,
   });
@@ -133,7 +133,7 @@ export async function startRig({ certificateLifeMs, ...changes }: Changes = {}):
 
 /** An identity as joining makes it, without the joining. */
 export async function makeNode(nodeId: string, issuer: Authority, controller: string, joinAddress = ''): Promise<Identity> {
-  const keyPem = await makeNodeKey();
+  const keyPem = await createNodeKey();
   const certificate = await issuer.issueNode(await certificateRequest(keyPem), nodeId);
   if (!certificate.ok) throw new Error(certificate.refusal.message);
   const certificatePem = new X509Certificate(certificate.value.der).toString();

@@ -6,8 +6,8 @@ import type { AgentId, SessionId } from '../../../../controller/domain/engine/id
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { clearMessages } from '../../../../controller/domain/messages/commands/clear-messages.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
+import { processBacklog } from '../../../../controller/domain/messages/commands/process-backlog.ts';
 import { recordAnswer } from '../../../../controller/domain/messages/commands/record-answer.ts';
-import { workOff } from '../../../../controller/domain/messages/commands/work-off.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import { remixSession } from '../../../../controller/domain/sessions/commands/remix-session.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
@@ -75,7 +75,7 @@ t.test('sums are those of the rows, whatever is written and removed', async (t) 
       if (made.ok) ids.push(made.value.id as SessionId);
     } else if (kind === 1 && random() < 0.3) {
       await core.applier.submit(removeSession(id, 'test'));
-      while (await core.applier.apply(workOff(id)));
+      while (await core.applier.apply(processBacklog(id)));
       ids.splice(ids.indexOf(id), 1);
     } else if (kind === 2) {
       for (let seq: number | undefined; ; ) {
@@ -102,7 +102,7 @@ t.test('sums are those of the rows, whatever is written and removed', async (t) 
   t.same([...refused], []);
   for (const id of ids) {
     await core.applier.submit(removeSession(id, 'test'));
-    while (await core.applier.apply(workOff(id)));
+    while (await core.applier.apply(processBacklog(id)));
   }
   agrees(t, core, 'without sessions');
   await core.applier.apply({

@@ -6,7 +6,7 @@ import { DEFAULT_MAX_PAYLOAD_BYTES } from './bus.ts';
  * The bus of a controller without NATS. It has no other subscribers, and a publisher does not
  * receive its own messages.
  */
-export function busAlone(): Bus {
+export function localBus(): Bus {
   let isClosed = false;
   return {
     get connected() {
@@ -25,7 +25,7 @@ export function busAlone(): Bus {
 }
 
 /** News without other subscribers: encodes nothing. */
-export const newsAlone: News = {
+export const localNews: News = {
   connected: true,
   event: () => 'sent',
   newest: () => true,

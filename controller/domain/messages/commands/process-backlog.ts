@@ -14,7 +14,7 @@ import type { MessageView } from '../view.ts';
  * Processes part of a session's backlog of messages. Returns whether there is more; repeat until
  * false.
  */
-export function workOff(id: SessionId): Command<boolean> {
+export function processBacklog(id: SessionId): Command<boolean> {
   return {
     name: 'work-off',
     decide({ view, now }) {
