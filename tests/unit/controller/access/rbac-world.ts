@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { localNews } from '../../../../controller/bus/alone.ts';
+import { localNews } from '../../../../controller/bus/local.ts';
 import { openCore } from '../../../../controller/core.ts';
 import type { Mutation } from '../../../../controller/domain/engine/mutation.ts';
 import { accepted, refused } from '../../../../controller/domain/engine/outcome.ts';
