@@ -9,7 +9,6 @@ export type CreateNodeToken = Infer<typeof createNodeToken>;
 export const nodeTokenObject = z
   .strictObject({ token: z.string().describe('Shown only once'), expires_at: time() })
   .meta({ id: 'NodeToken' });
-export type NodeTokenObject = Infer<typeof nodeTokenObject>;
 
 export const nodeObject = z
   .strictObject({

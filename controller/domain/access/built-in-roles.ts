@@ -1,7 +1,7 @@
-/** A holder of these rules in every space is allowed everything. */
 import type { Rule } from '../../contract/roles.ts';
 import type { RoleRow } from './rows.ts';
 
+/** A holder of these rules in every space is allowed everything. */
 export const ADMIN_ROLE_ID = '6f1c7a52-0000-4000-8000-000000000001';
 
 const rule = (resources: readonly string[], verbs: readonly string[]): Rule => ({ api_groups: ['*'], resources, verbs });

@@ -1,10 +1,10 @@
+import type { RefusalCode } from '../../contract/errors.ts';
+import { integer, type RowOf, text } from '../engine/fields.ts';
+
 /**
  * The actor: an account, a node (by its certificate or join token), an operator on the controller's
  * machine, or an unknown caller.
  */
-import type { RefusalCode } from '../../contract/errors.ts';
-import { integer, type RowOf, text } from '../engine/fields.ts';
-
 export type ActorType = 'ServiceAccount' | 'Node' | 'Operator' | 'Anonymous';
 
 export interface Actor {

@@ -1,11 +1,11 @@
-/**
- * A client's Idempotency-Key, hashed with the caller's id under the store's key, and the hash of
- * the request.
- */
 import { type Mutation, put } from './mutation.ts';
 import { accepted, type Outcome, refused } from './outcome.ts';
 import type { RowView } from './view.ts';
 
+/**
+ * A client's Idempotency-Key, hashed with the caller's id under the store's key, and the hash of
+ * the request.
+ */
 export interface KnownRequest {
   readonly id: string;
   readonly bodyHash: string;

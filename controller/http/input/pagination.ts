@@ -1,13 +1,13 @@
-/**
- * Sets the three page headers and returns the bare array. A page of more than {@link
- * MAX_PAGE_BYTES} ends early: X-Page-Limit is then its number of items, so that the next page
- * begins at X-Page-Offset + X-Page-Limit.
- */
 import type { Context } from 'koa';
 import { MAX_PAGE_BYTES, MIN_ITEMS, type PageRequest } from '../../contract/pages.ts';
 import type { Page } from '../../services/engine/caller.ts';
 import { JsonText } from '../../services/engine/json-text.ts';
 
+/**
+ * Sets the three page headers and returns the bare array. A page of more than {@link
+ * MAX_PAGE_BYTES} ends early: X-Page-Limit is then its number of items, so that the next page
+ * begins at X-Page-Offset + X-Page-Limit.
+ */
 export function pageText<T>(ctx: Context, request: PageRequest, { items, total }: Page<T>): JsonText<readonly T[]> {
   const { text, count } = jsonWithin(items, MAX_PAGE_BYTES);
   const isCut = count < request.limit && request.offset + count < total;

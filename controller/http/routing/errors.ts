@@ -1,10 +1,10 @@
-/** Maps error codes to HTTP status codes. */
 import type { Context } from 'koa';
 import type { Log } from '../../../seams/log.ts';
 import type { RefusalCode } from '../../contract/errors.ts';
 import { type Refusal, RefusedError, refusalFor, refused } from '../../domain/engine/outcome.ts';
 import { hasLeft } from '../server/connections.ts';
 
+/** Maps error codes to HTTP status codes. */
 export const STATUS_OF: Readonly<Record<RefusalCode, number>> = {
   BAD_REQUEST: 400,
   UNAUTHORIZED: 401,

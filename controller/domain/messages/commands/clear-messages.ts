@@ -1,11 +1,3 @@
-/**
- * Deletes a session's messages. A current run continues; its answer is acknowledged and dropped.
- * Numbering continues.
- *
- * A long conversation takes several commands. The first empties the queue. Each returns the seq
- * from which the next continues, or undefined when it deleted the last message and emitted the
- * event.
- */
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
@@ -15,6 +7,14 @@ import { NO_SESSION } from '../../sessions/refusals.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
 import { forgetSome } from '../queue.ts';
 
+/**
+ * Deletes a session's messages. A current run continues; its answer is acknowledged and dropped.
+ * Numbering continues.
+ *
+ * A long conversation takes several commands. The first empties the queue. Each returns the seq
+ * from which the next continues, or undefined when it deleted the last message and emitted the
+ * event.
+ */
 export function clearMessages(id: SessionId, begunAtSeq?: number): Command<Outcome<number | undefined>> {
   return {
     name: 'clear-messages',

@@ -1,7 +1,7 @@
-/** A UTF-16 unit becomes at most six bytes of JSON: a control character does. */
 import { MIN_ITEMS } from '../../../contract/pages.ts';
 import type { SqlRow } from '../columns.ts';
 
+/** A UTF-16 unit becomes at most six bytes of JSON: a control character does. */
 const MAX_BYTES_PER_UNIT = 6;
 /** For a number, a boolean or null, and the quotes, colon and comma around a value. */
 const VALUE_OVERHEAD_BYTES = 24;
