@@ -29,7 +29,7 @@ const HEADERS: Readonly<Partial<Record<RefusalCode, z.ZodObject>>> = {
   UNAVAILABLE: z.object({ 'Retry-After': z.int().optional().describe('Seconds') }),
 };
 
-/** The response of a refusal, which the document holds once. */
+/** Returns the response of an error code, defined once in the document. */
 export function refusalResponse(code: RefusalCode): ZodOpenApiResponseObject {
   const known = RESPONSES.get(code) ?? {
     id: code,
@@ -43,7 +43,10 @@ export function refusalResponse(code: RefusalCode): ZodOpenApiResponseObject {
 
 const RESPONSES = new Map<RefusalCode, ZodOpenApiResponseObject>();
 
-/** Returns every error that a route can answer with: its own, and those that follow from its input and permission. */
+/**
+ * Returns every error that a route can answer with: its own, and those that follow from its input
+ * and permission.
+ */
 export function refusalsOf(route: Route): ReadonlySet<RefusalCode> {
   const { permission, method, request, raw, query, paged, creates, path } = route;
   const takesJson = raw === undefined && method !== 'GET' && method !== 'DELETE';

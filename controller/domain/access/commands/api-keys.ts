@@ -20,7 +20,7 @@ export function createApiKey(input: Omit<ApiKeyRow, 'createdAt' | 'lastUsedAt'>)
         return unchanged(refused('UNAUTHORIZED', 'The API key that sent this request was deleted meanwhile. Use another key.'));
       }
       if (view.apiKeysOf(input.accountId).length >= MAX_KEYS) {
-        return unchanged(refused('CONFLICT', `An account has at most ${MAX_KEYS} API keys: Delete unused keys first.`));
+        return unchanged(refused('CONFLICT', `An account has at most ${MAX_KEYS} API keys. Delete unused keys first.`));
       }
       const row: ApiKeyRow = { ...input, lastUsedAt: null, createdAt: now };
       return { mutations: [put('apiKeys', row)], events: [eventOf('api-key.created', row)], answer: accepted(apiKeyObject(row)) };
