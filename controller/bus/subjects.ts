@@ -1,4 +1,5 @@
 import type { StoredAudit } from '../domain/audit/audit.ts';
+
 /**
  * Subjects of the published news. Programs beside Raworc subscribe to these, so they are part of
  * the public interface.

@@ -1,4 +1,5 @@
 import type { GuestFrame } from '../../proto/frame.ts';
+
 /** Characters of one delta frame, and of one log line. */
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { KeptLine } from '../logs/line-store.ts';

@@ -16,6 +16,7 @@ import { answerOf, errorEnd, withFields } from './run-end.ts';
 import { limitRun } from './run-limit.ts';
 import { FramedOutput } from './run-output.ts';
 import { MAX_REPLY_BYTES, type RunEnd, type Setup, type Worker, type WorkerHost } from './worker-host.ts';
+
 export interface RunnerDeps {
   readonly sessionId: string;
   readonly clock: Clock;

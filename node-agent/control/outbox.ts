@@ -1,4 +1,5 @@
 import type { NodeFrame } from '../../proto/frame.ts';
+
 /** Bounds on waiting frames other than state. Past either of them the stream ends. */
 import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
 export const MAX_WAITING = { frames: 20_000, bytes: 32 * 1024 * 1024 } as const;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { guestFrames, hostFrames } from '../../proto/codec.ts';
 import { framedLink } from '../../proto/framed-link.ts';
 import { MAX_STREAM_FRAME_BYTES, OPEN_TAG, STREAM_FLUSH_MS, type StreamLink, streamFrames } from '../../proto/streams/stream-frame.ts';
+
 /** A longer name of a Unix socket is silently cut, and two sessions could then share one. */
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';

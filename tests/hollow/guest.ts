@@ -4,6 +4,7 @@ import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0
 import type { StopAgent__Output as StopAgent } from '../../proto/generated/raworc/v0/StopAgent.ts';
 import type { Link } from '../../proto/link.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
+
 /** What a pretended guest keeps over restarts, as a real one does in its volume. */
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';

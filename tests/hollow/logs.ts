@@ -1,4 +1,5 @@
 import type { OpenStream__Output as OpenStream } from '../../proto/generated/raworc/v0/OpenStream.ts';
+
 /** What a pretended guest's agents have printed, and the byte streams that read it. */
 import { ByteStream } from '../../proto/streams/byte-stream.ts';
 import { encodeLogged, LOGS, type LogRequest, logRequest, type StreamedLine } from '../../proto/streams/log-stream.ts';

@@ -8,6 +8,7 @@ import type { Mutation } from '../../domain/engine/mutation.ts';
 import { type Outcome, type Refused, refused } from '../../domain/engine/outcome.ts';
 import type { StoredEvent } from '../../domain/events/events.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
+
 /** The changes of a batch, passed on after its COMMIT and before its answers. */
 import { type Attributed, AuditRecords } from '../audit/audit-record.ts';
 import { BatchWatch } from './batch-watch.ts';

@@ -1,10 +1,11 @@
+import type { AccountId, SessionId } from '../../domain/engine/ids.ts';
+import type { DeltaNews, StoredEvent } from '../../domain/events/events.ts';
+import type { EventScope, EventWatcher } from './watching.ts';
+
 /**
  * One watcher: it has seen everything up to `seen` that is in its scope. `live`: it receives new
  * events. `behind`: it is reading older pages. `full`: it receives nothing until it resumes.
  */
-import type { AccountId, SessionId } from '../../domain/engine/ids.ts';
-import type { DeltaNews, StoredEvent } from '../../domain/events/events.ts';
-import type { EventScope, EventWatcher } from './watching.ts';
 export interface Listener {
   readonly scope: EventScope;
   readonly watcher: EventWatcher;

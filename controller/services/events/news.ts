@@ -1,7 +1,8 @@
+import type { DeltaNews, EventPosition, StoredEvent } from '../../domain/events/events.ts';
+
 /**
  * Receives messages from the bus, which can be late, duplicated, reordered, or of another epoch.
  */
-import type { DeltaNews, EventPosition, StoredEvent } from '../../domain/events/events.ts';
 export interface NewsListener {
   event(epoch: number, event: StoredEvent): void;
   /** The sender believes that this is the newest event. */

@@ -17,6 +17,7 @@ import type { NodePace } from './node-pace.ts';
 import { Outbound } from './outbound.ts';
 import type { StreamDeps, StreamEvents } from './stream-deps.ts';
 import { StreamLimits } from './stream-limits.ts';
+
 export interface NodeStreamOptions {
   readonly nodeId: NodeId;
   readonly name: string;
