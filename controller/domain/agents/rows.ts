@@ -18,10 +18,7 @@ export const AGENTS = {
   purpose: text<string | null>(),
   sourceRepo: text<string | null>(),
   sourceBranch: text(),
-  /**
-   * The state that a person asked for: only an active agent gets messages. `configured`: nobody has
-   * yet.
-   */
+  /** The state that a user set; only active agents receive messages. `configured` until then. */
   wanted: text<'configured' | 'active' | 'inactive' | 'stopped'>(),
   sourceDigest: text<string | null>(),
   program: json<AgentProgram | null>(),

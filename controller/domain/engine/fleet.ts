@@ -3,7 +3,7 @@ import type { Limits, Requests } from '../sessions/rows.ts';
 import type { SizeRules } from '../sessions/session-sizes.ts';
 import type { NodeId, SpaceId } from './ids.ts';
 
-/** A node as placement sees it. What an absent node cannot say is as it last said it. */
+/** A node as placement sees it. For an absent node, its last report counts. */
 export interface FleetNode {
   readonly id: NodeId;
   readonly name: string;

@@ -5,16 +5,16 @@ export interface Refusal {
   /** One sentence for a person, with what to do where something can be done. */
   readonly message: string;
   readonly details?: unknown;
-  /** The thing exists, and the caller may not see it. For the audit record: no answer shows it. */
+  /** The resource exists, but the caller must not learn that. Only the audit log shows it. */
   readonly hidden?: true;
   /**
-   * Nothing was decided, because rights changed after the request was judged: it must be judged
+   * Rights changed after the check of the request. Nothing was decided; the request must be checked
    * again.
    */
   readonly stale?: true;
   /**
-   * Replaces both for a caller without nodes:list, who may not learn which nodes there are and how
-   * full they are.
+   * Message and details for callers without nodes:list, who must not learn about nodes and their
+   * load.
    */
   readonly withoutNodes?: { readonly message: string; readonly details?: unknown };
 }
@@ -44,7 +44,7 @@ export const hidden = ({ refusal }: Refused): Refused => ({
   refusal: { ...refusal, hidden: true },
 });
 
-/** Returns the refusal for a caller who may see the nodes, or may not. */
+/** Returns the refusal as this caller can see it, with or without nodes. */
 export function refusalFor({ withoutNodes, ...refusal }: Refusal, seesNodes: boolean): Refusal {
   return seesNodes || withoutNodes === undefined ? refusal : { code: refusal.code, ...withoutNodes };
 }

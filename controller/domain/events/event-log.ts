@@ -18,10 +18,7 @@ export interface EventPage {
    * for.
    */
   readonly reached: number;
-  /**
-   * Retention has removed some of the requested events, or may have: the page does not continue
-   * from the number asked for.
-   */
+  /** True when retention has removed, or can have removed, some of the requested events. */
   readonly gap: boolean;
 }
 
@@ -39,8 +36,8 @@ export interface EventLog {
    */
   after(after: number, bounds: PageBounds, session?: SessionId): Promise<EventPage>;
   /**
-   * The outbox's mark: the bus has all events up to this number. It may lag: an event that is
-   * published twice is dropped by its number.
+   * Every event up to this number was handed to the bus. Can lag: subscribers drop repeated
+   * numbers.
    */
   published(): number;
   markPublished(number: number): Promise<void>;

@@ -25,10 +25,7 @@ export const PRUNED_AT_ONCE = 200;
 /** Spaces with a retention of their own that one command handles. */
 const SPACES_AT_ONCE = 10;
 
-/**
- * Removes a little of what is past its retention. Answers whether there may be more: repeat it
- * until there is not.
- */
+/** Removes a batch of expired history. Returns whether there can be more; repeat until false. */
 export function prune(): Command<boolean> {
   return {
     name: 'prune',

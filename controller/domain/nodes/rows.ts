@@ -49,7 +49,10 @@ export const NODE_TOKENS = {
   expiresAt: integer(),
   usedAt: integer<number | null>(),
   usedBy: text<NodeId | null>(),
-  /** Hash of the node's key: its owner may ask again, because the answer may have been lost. */
+  /**
+   * Hash of the key of the node that used it. The same key can repeat the request, because the
+   * answer can get lost.
+   */
   usedKey: text<string | null>(),
   createdBy: text(),
   createdAt: integer(),

@@ -55,7 +55,7 @@ export const SESSIONS = {
   observedOrder: json<ReportOrder | null>(),
   containerId: text<string | null>(),
   volume: text<string | null>(),
-  /** How long a running message may continue when the session is to be suspended. */
+  /** When suspending: how long a running message can continue. */
   graceMs: integer(),
   /**
    * Its guest has connected at least once: the volume has content, and a missing one is a failure.
