@@ -150,6 +150,7 @@ export class Guest {
         sessionId,
         acceptedSeq: this.#mailbox.acceptedSeq,
         unsettled: this.#mailbox.answers().length,
+        streams: true,
         life: this.#mailbox.life,
       };
       link.send({ kind: 'hello', value });

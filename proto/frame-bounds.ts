@@ -98,6 +98,7 @@ const GUEST: Shapes<GuestFrame> = {
   ...RELAYED,
   hello: { sessionId: ID, guestVersion: ID } satisfies Shape<Extract<GuestFrame, { kind: 'hello' }>['value']>,
   drained: {} satisfies Shape<ValueOf<'drained'>>,
+  log: {},
 };
 
 /**

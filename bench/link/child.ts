@@ -2,7 +2,7 @@ import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
 
 export const HELLO: GuestFrame = {
   kind: 'hello',
-  value: { protocolVersion: 1, guestVersion: 'bench', sessionId: 'bench', acceptedSeq: 0, unsettled: 0, life: 1 },
+  value: { protocolVersion: 1, guestVersion: 'bench', sessionId: 'bench', acceptedSeq: 0, unsettled: 0, life: 1, streams: false },
 };
 
 /** What each of the compared programs does: hello, and then an answer to each message. */

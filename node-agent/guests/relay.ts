@@ -158,7 +158,8 @@ export class Relay {
    * Asks the session's guest to open a byte stream. Returns false if it is absent or does not read.
    */
   openStream(open: OpenStream): boolean {
-    return this.#sessions.get(open.sessionId)?.link?.send({ kind: 'openStream', value: open }) === true;
+    const session = this.#sessions.get(open.sessionId);
+    return session?.takesStreams === true && session.link?.send({ kind: 'openStream', value: open }) === true;
   }
 
   /** To the guest that has asked for them, and to no other place. */
@@ -229,6 +230,7 @@ export class Relay {
     session.connect(link);
     session.acceptedSeq = hello.acceptedSeq;
     session.life = hello.life;
+    session.takesStreams = hello.streams;
     session.settledSeq = Math.max(session.settledSeq, assignment.settledSeq);
     // Before the controller has spoken, the drain may be outdated; the guest still takes no new
     // work.
@@ -275,6 +277,8 @@ export class Relay {
         return this.#limits.report({ ...frame.value, sessionId });
       case 'delta':
         return void outbox.pass({ kind: 'delta', value: { ...frame.value, sessionId } });
+      case 'log':
+        return;
       default:
         frame satisfies never;
     }

@@ -13,6 +13,8 @@ export class RelayedSession {
   acceptedSeq = 0;
   /** Of the guest's memory, as the guest counts. */
   life = 0;
+  /** A guest that started before byte streams existed does not understand a request for one. */
+  takesStreams = false;
   /** No message up to this number is to be answered: its guest knows, or will with its welcome. */
   settledSeq = 0;
   readonly gate = new ReadGate();

@@ -7,6 +7,7 @@ import type { GuestFrame as _raworc_guest_v0_GuestFrame, GuestFrame__Output as _
 import type { GuestHello as _raworc_guest_v0_GuestHello, GuestHello__Output as _raworc_guest_v0_GuestHello__Output } from './raworc/guest/v0/GuestHello.ts';
 import type { GuestWelcome as _raworc_guest_v0_GuestWelcome, GuestWelcome__Output as _raworc_guest_v0_GuestWelcome__Output } from './raworc/guest/v0/GuestWelcome.ts';
 import type { HostFrame as _raworc_guest_v0_HostFrame, HostFrame__Output as _raworc_guest_v0_HostFrame__Output } from './raworc/guest/v0/HostFrame.ts';
+import type { Ignored as _raworc_guest_v0_Ignored, Ignored__Output as _raworc_guest_v0_Ignored__Output } from './raworc/guest/v0/Ignored.ts';
 import type { Accepted as _raworc_v0_Accepted, Accepted__Output as _raworc_v0_Accepted__Output } from './raworc/v0/Accepted.ts';
 import type { AgentSpec as _raworc_v0_AgentSpec, AgentSpec__Output as _raworc_v0_AgentSpec__Output } from './raworc/v0/AgentSpec.ts';
 import type { Answer as _raworc_v0_Answer, Answer__Output as _raworc_v0_Answer__Output } from './raworc/v0/Answer.ts';
@@ -41,6 +42,7 @@ export interface ProtoGrpcType {
         GuestHello: MessageTypeDefinition<_raworc_guest_v0_GuestHello, _raworc_guest_v0_GuestHello__Output>
         GuestWelcome: MessageTypeDefinition<_raworc_guest_v0_GuestWelcome, _raworc_guest_v0_GuestWelcome__Output>
         HostFrame: MessageTypeDefinition<_raworc_guest_v0_HostFrame, _raworc_guest_v0_HostFrame__Output>
+        Ignored: MessageTypeDefinition<_raworc_guest_v0_Ignored, _raworc_guest_v0_Ignored__Output>
       }
     }
     v0: {

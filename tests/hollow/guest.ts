@@ -68,6 +68,7 @@ export class HollowGuest {
         sessionId,
         acceptedSeq: journal.acceptedSeq,
         unsettled: journal.answers.size,
+        streams: true,
         // It keeps nothing in memory that could be lost.
         life: 0,
       },

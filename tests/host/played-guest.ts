@@ -14,6 +14,9 @@ export function playGuest(path: string, sessionId: string): Promise<{ close(): v
       if (frame.kind === 'welcome') resolve(link);
     });
     link.onClose((fault) => reject(fault ?? new Error('closed before the welcome')));
-    link.send({ kind: 'hello', value: { protocolVersion: 1, guestVersion: 'played', sessionId, acceptedSeq: 0, unsettled: 0, life: 1 } });
+    link.send({
+      kind: 'hello',
+      value: { protocolVersion: 1, guestVersion: 'played', sessionId, acceptedSeq: 0, unsettled: 0, life: 1, streams: true },
+    });
   });
 }

@@ -21,7 +21,15 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
     guest: [
       {
         kind: 'hello',
-        value: { protocolVersion: small(), guestVersion: text(), sessionId: text(), acceptedSeq: uint(), unsettled: small(), life: uint() },
+        value: {
+          protocolVersion: small(),
+          guestVersion: text(),
+          sessionId: text(),
+          acceptedSeq: uint(),
+          unsettled: small(),
+          life: uint(),
+          streams: true,
+        },
       },
       { kind: 'accepted', value: { ...ids(), seq: uint(), settled: uint() % 2 === 0 } },
       { kind: 'runStarted', value: { ...ids(), runId: text(), agent: text() } },

@@ -51,7 +51,10 @@ t.test('a guest that floods its node is not read for a while, and another one is
       resume.call(host);
     };
     relay.guest(sessionId, host);
-    guest.send({ kind: 'hello', value: { protocolVersion: 1, guestVersion: '', sessionId, acceptedSeq: 0, unsettled: 0, life: 1 } });
+    guest.send({
+      kind: 'hello',
+      value: { protocolVersion: 1, guestVersion: '', sessionId, acceptedSeq: 0, unsettled: 0, life: 1, streams: true },
+    });
     return { guest, moves };
   };
   const flooding = connect('a');

@@ -38,7 +38,7 @@ function relayed(generation = 7, more: Partial<RelayDeps> = {}) {
     messagesLost: (sessionId) => lost.push(sessionId),
     ...more,
   });
-  const connect = (sessionId = S, named = sessionId) => {
+  const connect = (sessionId = S, named = sessionId, streams = true) => {
     const [host, guest] = linkPair<HostFrame, GuestFrame>(systemClock);
     const heard: HostFrame[] = [];
     const state = { guest, heard, closed: false };
@@ -47,7 +47,10 @@ function relayed(generation = 7, more: Partial<RelayDeps> = {}) {
       state.closed = true;
     });
     relay.guest(sessionId, host);
-    guest.send({ kind: 'hello', value: { protocolVersion: 1, guestVersion: '', sessionId: named, acceptedSeq: 0, unsettled: 0, life: 1 } });
+    guest.send({
+      kind: 'hello',
+      value: { protocolVersion: 1, guestVersion: '', sessionId: named, acceptedSeq: 0, unsettled: 0, life: 1, streams },
+    });
     return state;
   };
   t.teardown(() => relay.close());
@@ -345,7 +348,10 @@ function crowd(count: number) {
         state.isPaused = false;
       },
     });
-    hear({ kind: 'hello', value: { protocolVersion: 1, guestVersion: '', sessionId, acceptedSeq: 0, unsettled: 0, life: 1 } });
+    hear({
+      kind: 'hello',
+      value: { protocolVersion: 1, guestVersion: '', sessionId, acceptedSeq: 0, unsettled: 0, life: 1, streams: true },
+    });
     return Object.assign(state, {
       say: (frame: GuestFrame) => hear(frame),
       read: () => {
@@ -435,4 +441,21 @@ t.test('a guest that says more than the stream takes is not read from, and ends 
   outbox.drained();
   t.notOk(noisy.isPaused, 'it is read from again once the stream has taken it');
   t.equal(wire.sent.length, said, 'and nothing of it is lost');
+});
+
+t.test('a guest that started before byte streams existed keeps its connection, and is not asked for a stream', async (t) => {
+  const { relay, connect } = relayed();
+  t.teardown(() => relay.close());
+  const open = { sessionId: S, generation: 7, ticket: 'ticket', kind: 'logs', parametersJson: '{}', credit: 0 };
+  const old = connect(S, S, false);
+  await turn();
+  old.guest.send({ kind: 'log', value: {} });
+  await turn();
+  t.equal(old.closed, false, 'its log lines are ignored');
+  t.equal(relay.openStream(open), false);
+  const current = connect();
+  await turn();
+  t.equal(relay.openStream(open), true);
+  await turn();
+  t.match(current.heard.at(-1), { kind: 'openStream', value: open });
 });

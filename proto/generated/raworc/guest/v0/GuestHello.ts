@@ -21,6 +21,10 @@ export interface GuestHello {
    * Starts of the session's guest, from 1: tells a new life of its memory from the old.
    */
   'life'?: (number | string | Long);
+  /**
+   * Whether the guest understands open_stream. A guest outlives upgrades of its node agent.
+   */
+  'streams'?: (boolean);
 }
 
 export interface GuestHello__Output {
@@ -42,4 +46,8 @@ export interface GuestHello__Output {
    * Starts of the session's guest, from 1: tells a new life of its memory from the old.
    */
   'life': (number);
+  /**
+   * Whether the guest understands open_stream. A guest outlives upgrades of its node agent.
+   */
+  'streams': (boolean);
 }

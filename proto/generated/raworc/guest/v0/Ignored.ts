@@ -1,0 +1,8 @@
+// Original file: guest.proto
+
+
+export interface Ignored {
+}
+
+export interface Ignored__Output {
+}
