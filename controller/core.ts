@@ -35,13 +35,13 @@ import { commitMetrics, placementMetrics } from './services/engine/commit-metric
 import { type HealthDeps, healthService } from './services/engine/health.ts';
 import { Loops } from './services/engine/loops.ts';
 import { NodeDirectory } from './services/engine/node-directory.ts';
+import { retentionLoop } from './services/engine/retention-loop.ts';
 import type { AuditCursor, Store } from './services/engine/store.ts';
 import { Waiters } from './services/engine/waiters.ts';
 import { cachedOwners } from './services/events/audience.ts';
 import { eventService } from './services/events/event-service.ts';
 import { type News, withLocalWatchers } from './services/events/news.ts';
 import { Publisher } from './services/events/publisher.ts';
-import { retentionLoop } from './services/events/retention-loop.ts';
 import { Tail } from './services/events/tail.ts';
 import { Fleet } from './services/fleet/fleet.ts';
 import { backlogLoop } from './services/messages/backlog-loop.ts';

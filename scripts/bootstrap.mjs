@@ -16,7 +16,7 @@ const commands = {
   up: { program: 'scripts/up.ts', needsRoot: true },
   test: { program: 'scripts/test.ts', needsRoot: true },
   'test:sim': { program: 'tests/simulation/main.ts' },
-  'test:contract': { program: 'scripts/contract.ts' },
+  'test:contract': { program: 'scripts/test-contract.ts' },
   'test:fuzz': { program: 'tests/fuzz/main.ts' },
   'test:size': { program: 'scripts/test.ts', args: ['--size'], needsRoot: true },
   'test:flood': { program: 'tests/flood/main.ts' },

@@ -7,7 +7,7 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   'controller/domain/access/rbac.ts': ['controller/access/rbac'],
   'controller/domain/messages/speaker.ts': ['controller/messages/delivery'],
   'controller/domain/sessions/commands/record-report.ts': ['controller/messages/delivery', 'controller/sessions/life-cycle'],
-  'controller/domain/messages/answering.ts': ['controller/messages/delivery'],
+  'controller/domain/messages/choose-agent.ts': ['controller/messages/delivery'],
   'node-agent/domain/next-step.ts': ['node-agent/session/next-step'],
   'node-agent/domain/restart-delay.ts': ['node-agent/session/rules'],
   'node-agent/ledger/ledger.ts': ['node-agent/ledger/ledger-record', 'node-agent/node-agent'],

@@ -1,6 +1,6 @@
 import type { Command } from '../engine/command.ts';
 import type { Mutation } from '../engine/mutation.ts';
-import { PRUNED_AT_ONCE } from '../events/prune.ts';
+import { PRUNED_AT_ONCE } from '../engine/prune.ts';
 import type { AuditPart } from './audit.ts';
 
 /** For each part of the audit log, the last number past its bounds; 0 for none. */

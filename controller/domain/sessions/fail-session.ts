@@ -1,7 +1,7 @@
 import { put } from '../engine/mutation.ts';
 import type { RowView } from '../engine/view.ts';
-import type { RefusalReason } from '../messages/answering.ts';
 import { answer, answerId, type Ledger, withBacklog } from '../messages/answers.ts';
+import type { RefusalReason } from '../messages/choose-agent.ts';
 import { ANSWERED_AT_ONCE } from '../messages/queue.ts';
 import type { MessageView } from '../messages/view.ts';
 import type { SessionRow } from './rows.ts';

@@ -1,13 +1,13 @@
 import type { Context } from 'koa';
 import type { SpaceId } from '../../domain/engine/ids.ts';
 import type { Refusal } from '../../domain/engine/outcome.ts';
+import type { Caller } from '../../services/access/caller.ts';
 import type { Proof } from '../../services/access/proof.ts';
 import type { Release } from '../../services/budget/at-once.ts';
 import type { Budgets, Holding } from '../../services/budget/budgets.ts';
 import type { RateName } from '../../services/budget/limits.ts';
 import { type Payer, standingOf } from '../../services/budget/payer.ts';
 import { type EndTurn, Turns } from '../../services/budget/turns.ts';
-import type { Caller } from '../../services/engine/caller.ts';
 import { refuse } from '../routing/errors.ts';
 import type { ClientAddresses } from '../server/client-address.ts';
 import type { Connections } from '../server/connections.ts';

@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import { MAX_PAGE_BYTES, MIN_ITEMS, type PageRequest } from '../../contract/pages.ts';
-import type { Page } from '../../services/engine/caller.ts';
+import type { Page } from '../../services/access/caller.ts';
 import { JsonText } from '../../services/engine/json-text.ts';
 
 /**

@@ -2,7 +2,7 @@ import type { Context } from 'koa';
 import type { Clock } from '../../../seams/clock.ts';
 import { parsedParameter } from '../../contract/parameters.ts';
 import type { Outcome } from '../../domain/engine/outcome.ts';
-import type { Caller } from '../../services/engine/caller.ts';
+import type { Caller } from '../../services/access/caller.ts';
 import { proofOf } from '../access/authentication.ts';
 import { payerIn, releasePlace } from '../access/budget-gate.ts';
 import type { OpenStreams } from '../events/open-streams.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { messageCountObject, messageFilter, messageObject, postedMessageObject, postMessage } from '../../contract/messages.ts';
 import { accepted } from '../../domain/engine/outcome.ts';
-import type { Caller } from '../../services/engine/caller.ts';
+import type { Caller } from '../../services/access/caller.ts';
 import { waiting, waitParameter, withWaitPlace } from '../input/wait.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
 import type { RouteDeps } from '../routing/route-deps.ts';

@@ -12,7 +12,7 @@ import {
   updateSession,
 } from '../../contract/sessions.ts';
 import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
-import type { Caller } from '../../services/engine/caller.ts';
+import type { Caller } from '../../services/access/caller.ts';
 import type { JsonText } from '../../services/engine/json-text.ts';
 import { waiting, waitParameter, withWaitPlace } from '../input/wait.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';

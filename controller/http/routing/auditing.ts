@@ -1,9 +1,9 @@
 import type { Context, Middleware } from 'koa';
 import type { RefusalCode } from '../../contract/errors.ts';
 import type { Actor, Attribution, Thing } from '../../domain/audit/audit.ts';
+import type { Caller } from '../../services/access/caller.ts';
 import type { Proof } from '../../services/access/proof.ts';
 import type { Audit } from '../../services/audit/audit-service.ts';
-import type { Caller } from '../../services/engine/caller.ts';
 import { provedOf } from '../access/authentication.ts';
 import { thingOf } from './audit-thing.ts';
 import { refusalOf } from './errors.ts';

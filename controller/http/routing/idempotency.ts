@@ -1,5 +1,5 @@
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
-import type { Idempotency } from '../../services/engine/caller.ts';
+import type { Idempotency } from '../../services/access/caller.ts';
 
 const VISIBLE = /^[\x21-\x7e]{1,255}$/;
 

@@ -8,7 +8,7 @@ import { STALE } from '../../domain/access/refusals.ts';
 import type { SessionId } from '../../domain/engine/ids.ts';
 import { accepted, mapped, type Outcome } from '../../domain/engine/outcome.ts';
 import { NO_SESSION } from '../../domain/sessions/refusals.ts';
-import type { Caller, Idempotency, Page } from '../../services/engine/caller.ts';
+import type { Caller, Idempotency, Page } from '../../services/access/caller.ts';
 import type { JsonText } from '../../services/engine/json-text.ts';
 import { checkBody, checkQuery, type Query } from '../input/check.ts';
 import { isUuid } from '../input/ids.ts';

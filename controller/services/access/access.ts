@@ -7,8 +7,8 @@ import { NO_SESSION } from '../../domain/sessions/refusals.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { NO_SPACE } from '../../domain/spaces/refusals.ts';
 import type { SpaceRow } from '../../domain/spaces/rows.ts';
-import type { Caller } from '../engine/caller.ts';
 import type { ShownSession, ShownSessions } from '../sessions/shown-sessions.ts';
+import type { Caller } from './caller.ts';
 
 const HIDDEN_SPACE = hidden(NO_SPACE);
 const HIDDEN_SESSION = hidden(NO_SESSION);

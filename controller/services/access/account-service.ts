@@ -12,9 +12,9 @@ import { accepted, mapped, type Outcome, refused } from '../../domain/engine/out
 import type { View } from '../../domain/engine/view.ts';
 import { NO_SPACE } from '../../domain/spaces/refusals.ts';
 import type { Applier } from '../engine/applier.ts';
-import type { Caller } from '../engine/caller.ts';
 import type { Lists } from '../engine/lists.ts';
 import { checkGlobal, forbidden, refreshed } from './access.ts';
+import type { Caller } from './caller.ts';
 import type { LoginThrottle } from './login-throttle.ts';
 import type { Passwords } from './passwords.ts';
 import type { RightsCache } from './rights.ts';

@@ -9,9 +9,9 @@ import { NO_KEY } from '../../domain/access/refusals.ts';
 import { accepted, hidden, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { Applier } from '../engine/applier.ts';
-import type { Caller } from '../engine/caller.ts';
 import type { Lists } from '../engine/lists.ts';
 import { forbidden } from './access.ts';
+import type { Caller } from './caller.ts';
 import type { KeyUse } from './key-use.ts';
 import type { Proof } from './proof.ts';
 

@@ -7,10 +7,10 @@ import { NO_ACCOUNT, NO_BINDING, NO_ROLE } from '../../domain/access/refusals.ts
 import type { AccountRow, BindingRow, RoleRow } from '../../domain/access/rows.ts';
 import type { SpaceId } from '../../domain/engine/ids.ts';
 import { accepted, hidden, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
-import type { Caller, Idempotency } from '../engine/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
 import { checkGlobal, forbidden, spaceFor } from './access.ts';
 import { findAccount } from './account-service.ts';
+import type { Caller, Idempotency } from './caller.ts';
 import { findRole, type RoleDeps } from './role-service.ts';
 
 export type RoleBindings = ReturnType<typeof roleBindingService>;

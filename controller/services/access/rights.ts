@@ -5,7 +5,7 @@ import type { AccountId, SpaceId } from '../../domain/engine/ids.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { Committed } from '../engine/applier.ts';
-import type { Caller } from '../engine/caller.ts';
+import type { Caller } from './caller.ts';
 import type { Proof } from './proof.ts';
 
 /** The accounts whose permissions a commit changed, and the tokens and keys that it revoked. */

@@ -8,10 +8,10 @@ import type { RoleRow } from '../../domain/access/rows.ts';
 import { accepted, mapped, type Outcome } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { Applier } from '../engine/applier.ts';
-import type { Caller, Idempotency } from '../engine/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
 import type { Lists } from '../engine/lists.ts';
 import { checkGlobal } from './access.ts';
+import type { Caller, Idempotency } from './caller.ts';
 
 export type Roles = ReturnType<typeof roleService>;
 

@@ -1,5 +1,5 @@
 import type { AccountId, SpaceId } from '../../domain/engine/ids.ts';
-import type { Caller } from '../engine/caller.ts';
+import type { Caller } from '../access/caller.ts';
 
 /** What a budget is counted by. `process` counts all callers together. */
 export const SCOPES = ['process', 'account', 'key', 'space', 'address'] as const;

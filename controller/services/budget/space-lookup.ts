@@ -1,6 +1,6 @@
 import type { SpaceId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
-import type { Caller } from '../engine/caller.ts';
+import type { Caller } from '../access/caller.ts';
 import type { ShownSessions } from '../sessions/shown-sessions.ts';
 
 /**

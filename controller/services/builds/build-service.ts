@@ -10,8 +10,8 @@ import { rfc3339 } from '../../domain/engine/time.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { SpaceRow } from '../../domain/spaces/rows.ts';
 import { spaceFor } from '../access/access.ts';
+import type { Caller, Idempotency } from '../access/caller.ts';
 import type { Applier } from '../engine/applier.ts';
-import type { Caller, Idempotency } from '../engine/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
 
 export type Builds = ReturnType<typeof buildService>;

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { KnownRequest } from '../../domain/engine/idempotency.ts';
-import type { Caller, Idempotency } from './caller.ts';
+import type { Caller, Idempotency } from '../access/caller.ts';
 
 /**
  * Hashes a client's key for storage, together with the caller and under the store's own key, so

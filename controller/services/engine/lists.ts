@@ -5,7 +5,7 @@ import type { Tables } from '../../domain/engine/mutation.ts';
 import type { MessageRow } from '../../domain/messages/rows.ts';
 import type { RestState, RowsOfState } from '../../domain/sessions/life-cycle.ts';
 import type { ShownSession } from '../../domain/sessions/session-object.ts';
-import type { Page } from './caller.ts';
+import type { Page } from '../access/caller.ts';
 
 export interface SessionQuery {
   /**

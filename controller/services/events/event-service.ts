@@ -5,7 +5,7 @@ import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { EventPosition } from '../../domain/events/events.ts';
 import { sessionFor } from '../access/access.ts';
-import type { Caller } from '../engine/caller.ts';
+import type { Caller } from '../access/caller.ts';
 import type { Tail } from './tail.ts';
 import type { EventScope, EventWatcher } from './watching.ts';
 

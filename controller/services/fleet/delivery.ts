@@ -2,7 +2,7 @@ import type { ControllerFrame } from '../../../proto/frame.ts';
 import type { Barriers } from '../../../seams/barrier.ts';
 import type { SessionId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
-import { canAnswer } from '../../domain/messages/answering.ts';
+import { canAnswer } from '../../domain/messages/choose-agent.ts';
 import type { QueueRow } from '../../domain/messages/rows.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { deliver, stopAgent } from './encode.ts';

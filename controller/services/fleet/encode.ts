@@ -9,7 +9,7 @@ import type { AgentProgram, Runtime } from '../../domain/agents/rows.ts';
 import type { BuildRow, BuiltAgent } from '../../domain/builds/rows.ts';
 import type { SpaceId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
-import { contextOf } from '../../domain/messages/answering.ts';
+import { contextOf } from '../../domain/messages/choose-agent.ts';
 import type { MessageRow } from '../../domain/messages/rows.ts';
 import type { Desired, SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
 

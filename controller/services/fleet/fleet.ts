@@ -4,7 +4,7 @@ import type { Link } from '../../../proto/link.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { AgentRow } from '../../domain/agents/rows.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
-import { canAnswer } from '../../domain/messages/answering.ts';
+import { canAnswer } from '../../domain/messages/choose-agent.ts';
 import { nodeUnreachable } from '../../domain/nodes/commands/node-absence.ts';
 import { certificateFault } from '../../domain/nodes/commands/node-certificates.ts';
 import { NO_RULES, type NodeRules, nameByItself } from '../../domain/nodes/node-rules.ts';
@@ -17,10 +17,10 @@ import { changesIn } from './changes.ts';
 import { Comparisons } from './compare-loop.ts';
 import { stopAgent } from './encode.ts';
 import { LiveWorkers } from './live-workers.ts';
-import { NodePaces } from './node-pace.ts';
-import { NodeStream } from './node-stream.ts';
-import { type StreamDeps, type StreamEvents, streamMetrics } from './stream-deps.ts';
-import { StreamMemory } from './stream-memory.ts';
+import { type StreamDeps, type StreamEvents, streamMetrics } from './node-stream/deps.ts';
+import { NodePaces } from './node-stream/node-pace.ts';
+import { NodeStream } from './node-stream/node-stream.ts';
+import { StreamMemory } from './node-stream/stream-memory.ts';
 
 /** The byte streams, as far as they depend on the nodes' control streams. */
 export interface StreamCarrier {

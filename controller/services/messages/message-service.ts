@@ -8,8 +8,8 @@ import { clearMessages } from '../../domain/messages/commands/clear-messages.ts'
 import { postMessage } from '../../domain/messages/commands/post-message.ts';
 import { messageObject } from '../../domain/messages/message-object.ts';
 import { sessionFor } from '../access/access.ts';
+import type { Caller, Idempotency } from '../access/caller.ts';
 import type { Applier } from '../engine/applier.ts';
-import type { Caller, Idempotency } from '../engine/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
 import type { Lists, MessageQuery } from '../engine/lists.ts';
 import type { Waiters } from '../engine/waiters.ts';

@@ -13,12 +13,12 @@ import { type Absence, type NodeHealth, nodeHealth } from '../../domain/nodes/le
 import { NO_NODE } from '../../domain/nodes/refusals.ts';
 import type { NodeRow } from '../../domain/nodes/rows.ts';
 import { forbidden, nodeFor } from '../access/access.ts';
+import type { Caller } from '../access/caller.ts';
 import type { Attributed } from '../audit/audit-record.ts';
 import type { Applier } from '../engine/applier.ts';
-import type { Caller } from '../engine/caller.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import type { StreamCondition } from '../fleet/node-facts.ts';
+import type { StreamCondition } from '../fleet/node-stream/node-facts.ts';
 import type { LeaseLoop } from './lease-loop.ts';
 import type { NodeAlarms } from './node-alarms.ts';
 

@@ -10,8 +10,8 @@ import { type SizeRules, sizesOf } from '../../domain/sessions/session-sizes.ts'
 import { NO_SPACE } from '../../domain/spaces/refusals.ts';
 import type { SpaceRow } from '../../domain/spaces/rows.ts';
 import { forbidden, nodeFor } from '../access/access.ts';
+import type { Caller, Page } from '../access/caller.ts';
 import type { Applier } from '../engine/applier.ts';
-import type { Caller, Page } from '../engine/caller.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 
 export type Orphans = ReturnType<typeof orphanService>;

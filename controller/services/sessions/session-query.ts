@@ -6,7 +6,7 @@ import type { View } from '../../domain/engine/view.ts';
 import { rowsOfState } from '../../domain/sessions/life-cycle.ts';
 import type { ShownSession } from '../../domain/sessions/session-object.ts';
 import { NO_SPACE } from '../../domain/spaces/refusals.ts';
-import type { Caller, Page } from '../engine/caller.ts';
+import type { Caller, Page } from '../access/caller.ts';
 import type { Lists, SessionQuery } from '../engine/lists.ts';
 
 /**

@@ -16,8 +16,8 @@ import { sessionObject, sessionObjects } from '../../domain/sessions/session-obj
 import { type SizeRules, type Sizes, sizesOf } from '../../domain/sessions/session-sizes.ts';
 import { sessionDefaults } from '../../domain/spaces/space-settings.ts';
 import { forbidden, sessionFor, shownSessionFor, spaceFor } from '../access/access.ts';
+import type { Caller, Idempotency } from '../access/caller.ts';
 import type { Applier } from '../engine/applier.ts';
-import type { Caller, Idempotency } from '../engine/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
 import type { Lists } from '../engine/lists.ts';
 import type { Waiters } from '../engine/waiters.ts';

@@ -10,8 +10,8 @@ import { NO_SECRET } from '../../domain/spaces/refusals.ts';
 import type { SecretRow, SpaceRow } from '../../domain/spaces/rows.ts';
 import { secretObject } from '../../domain/spaces/space-objects.ts';
 import { forbidden, spaceFor } from '../access/access.ts';
+import type { Caller } from '../access/caller.ts';
 import type { Applier } from '../engine/applier.ts';
-import type { Caller } from '../engine/caller.ts';
 import type { Lists } from '../engine/lists.ts';
 import { NONCE_BYTES, type SealingRing } from './sealing.ts';
 

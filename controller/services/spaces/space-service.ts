@@ -8,8 +8,8 @@ import { checkedSettings, type SizeRules } from '../../domain/sessions/session-s
 import { changeSpace, createSpace, removeSpace } from '../../domain/spaces/commands/spaces.ts';
 import { spaceObject } from '../../domain/spaces/space-objects.ts';
 import { forbidden, spaceFor } from '../access/access.ts';
+import type { Caller, Idempotency } from '../access/caller.ts';
 import type { Applier } from '../engine/applier.ts';
-import type { Caller, Idempotency } from '../engine/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
 import type { Lists } from '../engine/lists.ts';
 

@@ -91,7 +91,7 @@ export const CONTROLLER_PLANTS = {
   },
   'answer of an older placement': {
     breaks: 'An answer that is refused is not acknowledged.',
-    file: 'controller/services/fleet/message-frames.ts',
+    file: 'controller/services/fleet/node-stream/message-frames.ts',
     find: "if (verdict === 'refused') return trespass(stream, sessionId, 'answer');",
     replace: '',
     foundBy: { test: 'tests/unit/controller/fleet/fleet.test.ts' },
@@ -280,7 +280,7 @@ export const CONTROLLER_PLANTS = {
   },
   'resting agent asked': {
     breaks: 'An agent that is not active gets no messages.',
-    file: 'controller/domain/messages/answering.ts',
+    file: 'controller/domain/messages/choose-agent.ts',
     find: "return built !== undefined && view.get('agents', built.id)?.wanted === 'active';",
     replace: 'return built !== undefined;',
     foundBy: { seed: 5 },

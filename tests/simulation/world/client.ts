@@ -1,6 +1,6 @@
 import type { Outcome } from '../../../controller/domain/engine/outcome.ts';
 import { LEGAL, type SessionRequest } from '../../../controller/domain/sessions/legal.ts';
-import type { Caller } from '../../../controller/services/engine/caller.ts';
+import type { Caller } from '../../../controller/services/access/caller.ts';
 import type { Services } from '../../../controller/services/services.ts';
 import type { Book, SessionFact } from './book.ts';
 import type { Cluster } from './cluster.ts';

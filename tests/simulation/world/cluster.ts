@@ -3,7 +3,7 @@ import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import type { Outcome } from '../../../controller/domain/engine/outcome.ts';
 import type { View } from '../../../controller/domain/engine/view.ts';
 import type { EventLog } from '../../../controller/domain/events/event-log.ts';
-import type { Caller } from '../../../controller/services/engine/caller.ts';
+import type { Caller } from '../../../controller/services/access/caller.ts';
 import type { Services } from '../../../controller/services/services.ts';
 import type { Dialer } from '../../../node-agent/control/dialer.ts';
 import { controllerFrames, nodeFrames } from '../../../proto/codec.ts';

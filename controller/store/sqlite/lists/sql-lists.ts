@@ -5,7 +5,7 @@ import { TABLES, type TableName, type Tables } from '../../../domain/engine/muta
 import { MESSAGES } from '../../../domain/messages/rows.ts';
 import { type RestState, restState } from '../../../domain/sessions/life-cycle.ts';
 import type { SessionRow } from '../../../domain/sessions/rows.ts';
-import type { Page } from '../../../services/engine/caller.ts';
+import type { Page } from '../../../services/access/caller.ts';
 import type { Lists } from '../../../services/engine/lists.ts';
 import { AUDIT_BEFORE_SQL, AUDIT_SELECTION, auditBeyondSql, storedAudit } from '../audit.ts';
 import { columnsOf, rowIn, type SqlRow, selection, snake, toSql } from '../columns.ts';

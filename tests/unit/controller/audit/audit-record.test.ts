@@ -7,7 +7,7 @@ import type { Attribution } from '../../../../controller/domain/audit/audit.ts';
 import { recordAudit } from '../../../../controller/domain/audit/record-audit.ts';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
-import { PRUNED_AT_ONCE } from '../../../../controller/domain/events/prune.ts';
+import { PRUNED_AT_ONCE } from '../../../../controller/domain/engine/prune.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import { AuditRefusals, REFUSAL_BOUNDS } from '../../../../controller/services/audit/audit-refusals.ts';

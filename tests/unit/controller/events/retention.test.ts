@@ -1,12 +1,12 @@
 import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
-import { PRUNED_AT_ONCE, prune } from '../../../../controller/domain/events/prune.ts';
+import { PRUNED_AT_ONCE, prune } from '../../../../controller/domain/engine/prune.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import { changeSpace, createSpace } from '../../../../controller/domain/spaces/commands/spaces.ts';
 import type { Loop } from '../../../../controller/services/engine/loop.ts';
-import { retentionLoop } from '../../../../controller/services/events/retention-loop.ts';
+import { retentionLoop } from '../../../../controller/services/engine/retention-loop.ts';
 import { overdueSql } from '../../../../controller/store/sqlite/pruning.ts';
 import { HAS_RETENTION } from '../../../../controller/store/sqlite/views/spaces.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import { PART } from '../../../../controller/services/fleet/assignments.ts';
-import { MAX_UNDECIDED } from '../../../../controller/services/fleet/flow-control.ts';
+import { MAX_UNDECIDED } from '../../../../controller/services/fleet/node-stream/flow-control.ts';
 import { PARTS_AHEAD } from '../../../../controller/services/fleet/set-sender.ts';
 import type { NodeFrame } from '../../../../proto/frame.ts';
 import { SetSum } from '../../../../proto/set-sum.ts';

@@ -9,11 +9,11 @@ import type { StoredEvent } from '../../../../controller/domain/events/events.ts
 import { createApp, type HttpDeps } from '../../../../controller/http/app.ts';
 import type { OpenStreams } from '../../../../controller/http/events/open-streams.ts';
 import { type HttpServer, type ListenOptions, listen } from '../../../../controller/http/server/server.ts';
+import type { Caller, Idempotency } from '../../../../controller/services/access/caller.ts';
 import type { RightsChange } from '../../../../controller/services/access/rights.ts';
 import { createTokens, type Tokens } from '../../../../controller/services/access/tokens.ts';
 import { Budgets } from '../../../../controller/services/budget/budgets.ts';
 import { type BudgetLimits, DEFAULT_LIMITS } from '../../../../controller/services/budget/limits.ts';
-import type { Caller, Idempotency } from '../../../../controller/services/engine/caller.ts';
 import { JsonText } from '../../../../controller/services/engine/json-text.ts';
 import type { EventIds } from '../../../../controller/services/events/event-ids.ts';
 import type { EventWatcher } from '../../../../controller/services/events/watching.ts';

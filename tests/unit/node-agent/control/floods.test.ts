@@ -2,8 +2,8 @@
 import t, { type Test } from 'tap';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
-import { NODE_RATES } from '../../../../controller/services/fleet/node-pace.ts';
-import { STREAM_MEMORY, StreamMemory } from '../../../../controller/services/fleet/stream-memory.ts';
+import { NODE_RATES } from '../../../../controller/services/fleet/node-stream/node-pace.ts';
+import { STREAM_MEMORY, StreamMemory } from '../../../../controller/services/fleet/node-stream/stream-memory.ts';
 import { guestFrames, nodeFrames } from '../../../../proto/codec.ts';
 import type { NodeFrame } from '../../../../proto/frame.ts';
 import { beyondBounds, guestBeyondBounds } from '../../../../proto/frame-bounds.ts';

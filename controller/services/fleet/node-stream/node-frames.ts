@@ -1,6 +1,6 @@
-import type { Condition__Output } from '../../../proto/generated/raworc/node/v0/Condition.ts';
-import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orphan.ts';
-import { decodeBuild } from './decode.ts';
+import type { Condition__Output } from '../../../../proto/generated/raworc/node/v0/Condition.ts';
+import type { Orphan__Output } from '../../../../proto/generated/raworc/node/v0/Orphan.ts';
+import { decodeBuild } from '../decode.ts';
 import { type Handlers, type Inbound, ownSession } from './inbound.ts';
 
 /** Orphans per frame that the log names. */

@@ -1,6 +1,6 @@
-import type { Clock } from '../../../seams/clock.ts';
-import type { NodeId } from '../../domain/engine/ids.ts';
-import { RateTable } from '../budget/rate-table.ts';
+import type { Clock } from '../../../../seams/clock.ts';
+import type { NodeId } from '../../../domain/engine/ids.ts';
+import { RateTable } from '../../budget/rate-table.ts';
 
 const MIB = 1024 * 1024;
 

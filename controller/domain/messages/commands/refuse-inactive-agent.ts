@@ -2,8 +2,8 @@ import { type Command, unchanged } from '../../engine/command.ts';
 import type { MessageId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
-import { canAnswer, INACTIVE_REASON, inactiveText } from '../answering.ts';
 import { answerRefused } from '../answers.ts';
+import { canAnswer, INACTIVE_REASON, inactiveText } from '../choose-agent.ts';
 import { frontWith } from '../queue.ts';
 import type { QueueRow } from '../rows.ts';
 

@@ -1,6 +1,6 @@
-import { prune } from '../../domain/events/prune.ts';
-import type { Background } from '../engine/background.ts';
-import type { Loop } from '../engine/loop.ts';
+import { prune } from '../../domain/engine/prune.ts';
+import type { Background } from './background.ts';
+import type { Loop } from './loop.ts';
 
 const EVERY_MS = 60_000;
 

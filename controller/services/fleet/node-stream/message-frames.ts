@@ -1,9 +1,9 @@
-import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
-import type { MessageId } from '../../domain/engine/ids.ts';
-import { acceptMessage } from '../../domain/messages/commands/accept-message.ts';
-import { recordAnswer } from '../../domain/messages/commands/record-answer.ts';
-import { startRun } from '../../domain/messages/commands/start-run.ts';
-import { decodeAnswer, decodeRun } from './decode.ts';
+import type { Answer__Output } from '../../../../proto/generated/raworc/v0/Answer.ts';
+import type { MessageId } from '../../../domain/engine/ids.ts';
+import { acceptMessage } from '../../../domain/messages/commands/accept-message.ts';
+import { recordAnswer } from '../../../domain/messages/commands/record-answer.ts';
+import { startRun } from '../../../domain/messages/commands/start-run.ts';
+import { decodeAnswer, decodeRun } from '../decode.ts';
 import { type Handlers, type Inbound, ownSession, trespass } from './inbound.ts';
 
 /** Handlers of frames about messages: acceptance, runs, answers and output. */

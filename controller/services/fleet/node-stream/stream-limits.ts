@@ -1,10 +1,10 @@
-import type { NodeFrame } from '../../../proto/frame.ts';
-import type { LogFields } from '../../../seams/log.ts';
-import type { Alarm } from '../../domain/nodes/commands/node-certificates.ts';
+import type { NodeFrame } from '../../../../proto/frame.ts';
+import type { LogFields } from '../../../../seams/log.ts';
+import type { Alarm } from '../../../domain/nodes/commands/node-certificates.ts';
+import { LateNews } from './delayed-news.ts';
+import type { Stream } from './deps.ts';
 import type { FlowControl } from './flow-control.ts';
-import { LateNews } from './late-news.ts';
 import type { NodePace, NodeRate } from './node-pace.ts';
-import type { Stream } from './stream-deps.ts';
 
 type Kind = NodeFrame['kind'];
 

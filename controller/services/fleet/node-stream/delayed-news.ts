@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { Clock, Timer } from '../../../../seams/clock.ts';
 
 const LOOK_MS = 1000;
 

@@ -1,10 +1,10 @@
-import { MAX_IMAGES, MAX_ORPHANS, MAX_REPORTS } from '../../../proto/frame-bounds.ts';
-import type { Inventory__Output } from '../../../proto/generated/raworc/node/v0/Inventory.ts';
-import { type Command, unchanged } from '../../domain/engine/command.ts';
-import { sessionsMissing } from '../../domain/nodes/commands/nodes.ts';
+import { MAX_IMAGES, MAX_ORPHANS, MAX_REPORTS } from '../../../../proto/frame-bounds.ts';
+import type { Inventory__Output } from '../../../../proto/generated/raworc/node/v0/Inventory.ts';
+import { type Command, unchanged } from '../../../domain/engine/command.ts';
+import { sessionsMissing } from '../../../domain/nodes/commands/nodes.ts';
+import { InventoryParts } from '../inventory.ts';
 import { DEFAULT_FRAME_BYTES } from './flow-control.ts';
 import type { Inbound } from './inbound.ts';
-import { InventoryParts } from './inventory.ts';
 import { setOrphans } from './node-frames.ts';
 import { report } from './session-frames.ts';
 

@@ -1,11 +1,11 @@
-import type { NodeFrame } from '../../../proto/frame.ts';
-import type { Alarm } from '../../domain/nodes/commands/node-certificates.ts';
-import type { SessionRow } from '../../domain/sessions/rows.ts';
-import type { Lease } from '../nodes/lease.ts';
+import type { NodeFrame } from '../../../../proto/frame.ts';
+import type { Alarm } from '../../../domain/nodes/commands/node-certificates.ts';
+import type { SessionRow } from '../../../domain/sessions/rows.ts';
+import type { Lease } from '../../nodes/lease.ts';
+import type { Stream, StreamEvents } from './deps.ts';
 import type { FlowControl } from './flow-control.ts';
 import type { NodeFacts } from './node-facts.ts';
 import type { Outbound } from './outbound.ts';
-import type { Stream, StreamEvents } from './stream-deps.ts';
 import type { StreamLimits } from './stream-limits.ts';
 
 /** The frames of a node, by kind. */

@@ -1,11 +1,12 @@
-import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
-import { beyondBounds } from '../../../proto/frame-bounds.ts';
-import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
-import type { Link } from '../../../proto/link.ts';
-import type { NodeId } from '../../domain/engine/ids.ts';
-import { nodeConnected } from '../../domain/nodes/commands/nodes.ts';
-import { Lease } from '../nodes/lease.ts';
-import { decodeHello } from './decode.ts';
+import type { ControllerFrame, NodeFrame } from '../../../../proto/frame.ts';
+import { beyondBounds } from '../../../../proto/frame-bounds.ts';
+import type { Hello__Output } from '../../../../proto/generated/raworc/node/v0/Hello.ts';
+import type { Link } from '../../../../proto/link.ts';
+import type { NodeId } from '../../../domain/engine/ids.ts';
+import { nodeConnected } from '../../../domain/nodes/commands/nodes.ts';
+import { Lease } from '../../nodes/lease.ts';
+import { decodeHello } from '../decode.ts';
+import type { StreamDeps, StreamEvents } from './deps.ts';
 import { DEFAULT_FRAME_BYTES, FlowControl } from './flow-control.ts';
 import { handle } from './handlers.ts';
 import { helloFault, welcome } from './handshake.ts';
@@ -15,7 +16,6 @@ import { NodeFacts } from './node-facts.ts';
 import { conditions, heartbeat } from './node-frames.ts';
 import type { NodePace } from './node-pace.ts';
 import { Outbound } from './outbound.ts';
-import type { StreamDeps, StreamEvents } from './stream-deps.ts';
 import { StreamLimits } from './stream-limits.ts';
 
 export interface NodeStreamOptions {

@@ -1,13 +1,13 @@
-import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Report.ts';
-import type { SecretsRequest__Output } from '../../../proto/generated/raworc/v0/SecretsRequest.ts';
-import type { SessionId } from '../../domain/engine/ids.ts';
-import { finishRemoval } from '../../domain/sessions/commands/finish-removal.ts';
-import { recordDiskState } from '../../domain/sessions/commands/record-disk-state.ts';
-import { type Report, recordReport } from '../../domain/sessions/commands/record-report.ts';
-import type { SessionRow } from '../../domain/sessions/rows.ts';
-import { decodeReport } from './decode.ts';
+import type { Report__Output } from '../../../../proto/generated/raworc/node/v0/Report.ts';
+import type { SecretsRequest__Output } from '../../../../proto/generated/raworc/v0/SecretsRequest.ts';
+import type { SessionId } from '../../../domain/engine/ids.ts';
+import { finishRemoval } from '../../../domain/sessions/commands/finish-removal.ts';
+import { recordDiskState } from '../../../domain/sessions/commands/record-disk-state.ts';
+import { type Report, recordReport } from '../../../domain/sessions/commands/record-report.ts';
+import type { SessionRow } from '../../../domain/sessions/rows.ts';
+import { decodeReport } from '../decode.ts';
+import { secretsFor } from '../secrets-for.ts';
 import { type Handlers, type Inbound, ownSession, trespass } from './inbound.ts';
-import { secretsFor } from './secrets-for.ts';
 
 /** Handlers of frames about the sessions on a node. */
 export const SESSION_FRAMES = {

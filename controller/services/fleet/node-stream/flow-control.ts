@@ -1,5 +1,5 @@
-import type { Timer } from '../../../seams/clock.ts';
-import type { Stream } from './stream-deps.ts';
+import type { Timer } from '../../../../seams/clock.ts';
+import type { Stream } from './deps.ts';
 import { STREAM_MEMORY } from './stream-memory.ts';
 
 /** Bounds of frames whose commands are undecided. Beyond either, the link is not read. */

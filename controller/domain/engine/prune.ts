@@ -1,8 +1,8 @@
-import type { Ages } from '../engine/agreed-time.ts';
-import type { Command } from '../engine/command.ts';
-import type { Mutation } from '../engine/mutation.ts';
 import { eventsKeptMs } from '../spaces/space-settings.ts';
 import type { SpaceView } from '../spaces/view.ts';
+import type { Ages } from './agreed-time.ts';
+import type { Command } from './command.ts';
+import type { Mutation } from './mutation.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

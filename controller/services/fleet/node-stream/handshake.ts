@@ -1,9 +1,9 @@
-import { type ControllerFrame, NODE_PROTOCOL_VERSION } from '../../../proto/frame.ts';
-import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
-import type { NodeId } from '../../domain/engine/ids.ts';
-import { type Alarm, certificateAlarm, certificateFault } from '../../domain/nodes/commands/node-certificates.ts';
-import type { NodeRow } from '../../domain/nodes/rows.ts';
-import type { StreamDeps } from './stream-deps.ts';
+import { type ControllerFrame, NODE_PROTOCOL_VERSION } from '../../../../proto/frame.ts';
+import type { Hello__Output } from '../../../../proto/generated/raworc/node/v0/Hello.ts';
+import type { NodeId } from '../../../domain/engine/ids.ts';
+import { type Alarm, certificateAlarm, certificateFault } from '../../../domain/nodes/commands/node-certificates.ts';
+import type { NodeRow } from '../../../domain/nodes/rows.ts';
+import type { StreamDeps } from './deps.ts';
 
 export interface HelloFault {
   readonly reason: string;

@@ -1,13 +1,13 @@
-import type { ControllerFrame } from '../../../proto/frame.ts';
-import type { SessionId } from '../../domain/engine/ids.ts';
-import { refuseInactive } from '../../domain/messages/commands/refuse-inactive.ts';
-import type { SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
-import { Assignments } from './assignments.ts';
-import { Delivery } from './delivery.ts';
-import { settledUpTo } from './encode.ts';
+import type { ControllerFrame } from '../../../../proto/frame.ts';
+import type { SessionId } from '../../../domain/engine/ids.ts';
+import { refuseInactive } from '../../../domain/messages/commands/refuse-inactive-agent.ts';
+import type { SessionRow, TombstoneRow } from '../../../domain/sessions/rows.ts';
+import { Assignments } from '../assignments.ts';
+import { Delivery } from '../delivery.ts';
+import { settledUpTo } from '../encode.ts';
+import { SetSender } from '../set-sender.ts';
+import type { Stream } from './deps.ts';
 import type { FlowControl } from './flow-control.ts';
-import { SetSender } from './set-sender.ts';
-import type { Stream } from './stream-deps.ts';
 
 /**
  * Sends one node what it should hold, as a full set with changes, and the messages of its sessions.

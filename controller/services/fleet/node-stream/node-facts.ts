@@ -1,7 +1,7 @@
-import type { Condition__Output } from '../../../proto/generated/raworc/node/v0/Condition.ts';
-import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orphan.ts';
-import { visibleText } from '../../../seams/terminal-text.ts';
-import type { SessionId } from '../../domain/engine/ids.ts';
+import type { Condition__Output } from '../../../../proto/generated/raworc/node/v0/Condition.ts';
+import type { Orphan__Output } from '../../../../proto/generated/raworc/node/v0/Orphan.ts';
+import { visibleText } from '../../../../seams/terminal-text.ts';
+import type { SessionId } from '../../../domain/engine/ids.ts';
 import type { StreamMemory } from './stream-memory.ts';
 
 /** Overhead per stored name. */
